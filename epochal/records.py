@@ -1,0 +1,243 @@
+"""What the database and a run's folder hold, as plain values. Imports only the list of reasons."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from epochal.errors import Reason
+
+
+class State(StrEnum):
+    """Where a run stands; the state in the database is the queue."""
+
+    QUEUED = "queued"
+    PULLED = "pulled"
+    TRAINING = "training"
+    BELOW = "below"
+    RETRAINING = "retraining"
+    REACHED = "reached"
+    EXHAUSTED = "exhausted"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to a run in this state."""
+        return self in _ENDED
+
+    @property
+    def verdict(self) -> "Verdict | None":
+        """The verdict that this state stands for; None while there is none."""
+        return _VERDICTS.get(self)
+
+
+class Verdict(StrEnum):
+    """The outcome of the gate's comparison."""
+
+    REACHED = "reached"
+    BELOW = "below"
+    FAILED = "failed"
+
+
+_ENDED = frozenset({State.REACHED, State.EXHAUSTED, State.FAILED, State.SUPERSEDED, State.CANCELLED})
+_VERDICTS = {
+    State.REACHED: Verdict.REACHED,
+    State.BELOW: Verdict.BELOW,
+    State.RETRAINING: Verdict.BELOW,
+    State.EXHAUSTED: Verdict.BELOW,
+    State.FAILED: Verdict.FAILED,
+}
+
+
+class TrialState(StrEnum):
+    """Where a trial stands: it trains, was measured, or failed."""
+
+    TRAINING = "training"
+    MEASURED = "measured"
+    FAILED = "failed"
+
+
+class AccuracySource(StrEnum):
+    """Where an accuracy was read, best first."""
+
+    SCRIPT = "accuracy.json"
+    EVALUATE = "evaluate"
+    OUTPUT = "output"
+    VALIDATION = "val_accuracy"
+
+    @property
+    def sentence(self) -> str:
+        """The source in words, as mail and history tell it."""
+        return _SOURCE_SENTENCES[self]
+
+
+_SOURCE_SENTENCES = {
+    AccuracySource.SCRIPT: "from the accuracy.json that nn.py wrote",
+    AccuracySource.EVALUATE: "from nn.py's last evaluate()",
+    AccuracySource.OUTPUT: "from the line that nn.py printed",
+    AccuracySource.VALIDATION: "from the last epoch's val_accuracy, as nn.py told no test accuracy",
+}
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """A measured accuracy: ``value`` from 0 to 1, where it was read, and the number of test samples if known."""
+
+    value: float
+    source: AccuracySource
+    samples: int | None = None
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of metrics.jsonl that an epoch wrote. ``number`` counts from 1; ``metrics`` are keras' logs of the epoch."""
+
+    model: int
+    call: int
+    number: int
+    epochs: int | None
+    metrics: dict[str, float]
+    seconds: float
+
+    @property
+    def accuracy(self) -> float | None:
+        """The best accuracy to show for the epoch: the validation's if there is one, else the training's (0 to 1)."""
+        validation = [value for name, value in self.metrics.items() if name.startswith("val_") and _is_accuracy(name)]
+        training = [value for name, value in self.metrics.items() if _is_accuracy(name)]
+        return (validation + training + [None])[0]
+
+
+def _is_accuracy(name: str) -> bool:
+    return name.removeprefix("val_") == "acc" or name.endswith("accuracy")
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What a push or a person asks to be trained. ``repository`` is the URL or path that git fetches from."""
+
+    repository: str
+    branch: str
+    sha: str
+    message: str = ""
+    author_name: str = ""
+    author_email: str = ""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training of the code with one set of hyperparameters."""
+
+    number: int
+    state: TrialState
+    hyperparameters: dict[str, int | float]
+    epochs_trained: int | None = None
+    accuracy: float | None = None
+    accuracy_source: AccuracySource | None = None
+    seconds: float | None = None
+    reason: Reason | None = None
+    explanation: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One commit's way through the three jobs."""
+
+    id: int
+    commit: Commit
+    state: State
+    created: datetime
+    started: datetime | None = None
+    ended: datetime | None = None
+    reason: Reason | None = None
+    explanation: str = ""
+    detail: str = ""
+    framework: str | None = None
+    framework_why: str = ""
+    runtime: str | None = None
+    image: str | None = None
+    threshold: float | None = None
+    build_url: str | None = None
+    successor: int | None = None
+    notes: tuple[str, ...] = ()
+    trials: tuple[Trial, ...] = field(default=())
+
+    @property
+    def best(self) -> Trial | None:
+        """The measured trial with the highest accuracy; the earliest of equals; None if none was measured."""
+        measured = [trial for trial in self.trials if trial.accuracy is not None]
+        return max(measured, key=lambda trial: (trial.accuracy or 0.0, -trial.number), default=None)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One webhook request: GitHub's id for it, and what came of it."""
+
+    id: str
+    event: str
+    received: datetime
+    result: str
+    run: int | None = None
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The names inside ``$EPOCHAL_HOME/runs/<run>``."""
+
+    path: Path
+
+    @property
+    def code(self) -> Path:
+        """The immutable snapshot of the commit."""
+        return self.path / "code"
+
+    @property
+    def workspace(self) -> Path:
+        """The WORKSPACE that the embedded chain gives to its jobs."""
+        return self.path / "workspace"
+
+    def console(self, job: str) -> Path:
+        """What a job printed, when the embedded chain ran it."""
+        return self.path / f"{job}.console.log"
+
+    def trial(self, number: int) -> "TrialFolder":
+        """The folder of trial ``number`` (from 1)."""
+        return TrialFolder(self.path / "trials" / str(number))
+
+
+@dataclass(frozen=True)
+class TrialFolder:
+    """The names inside ``runs/<run>/trials/<number>``."""
+
+    path: Path
+
+    @property
+    def code(self) -> Path:
+        """The trial's own, writable copy of the code: /train in a container. What the script saves stays here."""
+        return self.path / "code"
+
+    @property
+    def out(self) -> Path:
+        """The output folder: $EPOCHAL_OUT in a container."""
+        return self.path / "out"
+
+    @property
+    def metrics(self) -> Path:
+        """A line of JSON for each epoch."""
+        return self.out / "metrics.jsonl"
+
+    @property
+    def accuracy(self) -> Path:
+        """The accuracy, as the script or the recorder wrote it."""
+        return self.out / "accuracy.json"
+
+    @property
+    def log(self) -> Path:
+        """Standard output and error of the training, in order."""
+        return self.path / "train.log"
+
+    @property
+    def diff(self) -> Path:
+        """What the trial changed in nn.py, as a unified diff; absent if nothing."""
+        return self.path / "nn.py.diff"

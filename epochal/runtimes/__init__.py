@@ -1,0 +1,72 @@
+"""Where training runs: in a container of a Docker engine, or in a plain process. One interface for both."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from epochal.errors import Reason
+from epochal.records import TrialFolder
+
+Tell = Callable[[str], None]
+"""Takes one line that says what is going on, without a line end."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """One trial as a runtime needs it. ``folder.code`` (nn.py in it) and ``folder.out`` exist; ``image`` comes from ``prepare``."""
+
+    run: int
+    trial: int
+    folder: TrialFolder
+    image: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended: the script's own ``exit_status``, unless ``reason`` says that the runtime knows better.
+
+    ``reason`` is TIMED_OUT, OUT_OF_MEMORY, KILLED, or None where the script came to its own end, good or bad.
+    """
+
+    exit_status: int
+    seconds: float
+    reason: Reason | None = None
+
+
+class Runtime(Protocol):
+    """What a job needs of a place to train in.
+
+    Every method that waits may be left by any exception, KeyboardInterrupt or one raised by a signal handler included, and
+    leaves no training behind then.
+    """
+
+    name: str
+    """``docker`` or ``process``."""
+
+    def prepare(self, framework: str, code: Path, tell: Tell) -> str:
+        """Make the image or environment for ``framework`` and ``code``/requirements.txt, unless it is there already.
+
+        Returns its name (an image's tag, an environment's folder). Raises RunFailed (REFUSED_REQUIREMENT,
+        ENVIRONMENT_FAILED with the installer's last lines as detail).
+        """
+        ...
+
+    def prove(self, image: str, modules: Sequence[str]) -> None:
+        """Import ``modules`` in ``image`` once; what was proven is remembered. Raises RunFailed(IMPORT_ERROR)."""
+        ...
+
+    def train(self, training: Training) -> Outcome:
+        """Run nn.py to its end, its output going to ``folder.log``; blocks. Raises RunFailed(NO_ENGINE) where the engine is gone."""
+        ...
+
+    def fetch_dataset(self, image: str, script: str, tell: Tell) -> None:
+        """Run ``script`` (Python) with the network on and the dataset cache writable, outside of the sandbox of training.
+
+        Raises UsageError with the last lines where it fails.
+        """
+        ...
+
+    def reap(self, is_alive: Callable[[int], bool]) -> list[int]:
+        """Stop and remove every training of this home whose run ``is_alive`` denies; returns those runs, sorted."""
+        ...

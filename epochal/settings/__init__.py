@@ -1,0 +1,36 @@
+"""Settings: files and environment in, frozen models out. Nothing else in the package reads ``os.environ``."""
+
+from epochal.settings.environment import Environment, child_environment
+from epochal.settings.repository import RepositorySettings, RetrainSettings, read_repository_settings
+from epochal.settings.server import (
+    GatewaySettings,
+    ImageSettings,
+    LimitSettings,
+    MailSettings,
+    RuntimeName,
+    SandboxSettings,
+    ServerSettings,
+    WatchedRepository,
+    read_server_settings,
+    watch_repository,
+)
+from epochal.settings.toml import template
+
+__all__ = [
+    "Environment",
+    "GatewaySettings",
+    "ImageSettings",
+    "LimitSettings",
+    "MailSettings",
+    "RepositorySettings",
+    "RetrainSettings",
+    "RuntimeName",
+    "SandboxSettings",
+    "ServerSettings",
+    "WatchedRepository",
+    "child_environment",
+    "read_repository_settings",
+    "read_server_settings",
+    "template",
+    "watch_repository",
+]

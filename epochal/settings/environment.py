@@ -1,0 +1,98 @@
+"""The environment's variables: Epochal's own, and those that Jenkins (or the embedded chain) gives to a job."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from epochal.errors import SettingsError
+
+_PREFIX = "EPOCHAL_"
+
+
+class Environment(BaseModel):
+    """What is read from the environment, once, at the start of a command.
+
+    A secret comes as ``NAME`` or, better, as ``NAME_FILE``: a file that holds it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    home: Annotated[Path, Field(alias="EPOCHAL_HOME")]
+    scripts: Annotated[str, Field(alias="EPOCHAL_SCRIPTS")] = ""
+    run: Annotated[int | None, Field(alias="EPOCHAL_RUN", ge=1)] = None
+    branch: Annotated[str, Field(alias="EPOCHAL_BRANCH")] = ""
+    runtime: Annotated[str, Field(alias="EPOCHAL_RUNTIME", pattern="^(docker|process|auto|)$")] = ""
+    threshold: Annotated[float | None, Field(alias="EPOCHAL_THRESHOLD", gt=0, le=1)] = None
+    no_mail: Annotated[bool, Field(alias="EPOCHAL_NO_MAIL")] = False
+    base_image: Annotated[str, Field(alias="EPOCHAL_BASE_IMAGE")] = ""
+    ca_bundle: Annotated[str, Field(alias="EPOCHAL_CA_BUNDLE")] = ""
+    database: Annotated[SecretStr | None, Field(alias="EPOCHAL_DATABASE")] = None
+    webhook_secret: Annotated[SecretStr | None, Field(alias="EPOCHAL_WEBHOOK_SECRET")] = None
+    mail_password: Annotated[SecretStr | None, Field(alias="EPOCHAL_MAIL_PASSWORD")] = None
+    github_token: Annotated[SecretStr | None, Field(alias="EPOCHAL_GITHUB_TOKEN")] = None
+    ngrok_authtoken: Annotated[SecretStr | None, Field(alias="EPOCHAL_NGROK_AUTHTOKEN")] = None
+    workspace: Annotated[str, Field(alias="WORKSPACE")] = ""
+    git_commit: Annotated[str, Field(alias="GIT_COMMIT")] = ""
+    git_url: Annotated[str, Field(alias="GIT_URL")] = ""
+    build_url: Annotated[str, Field(alias="BUILD_URL")] = ""
+    docker_host: Annotated[str, Field(alias="DOCKER_HOST")] = ""
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str] | None = None) -> "Environment":
+        """The process's environment, or ``variables``; raises SettingsError for misspelt, unusable or unreadable ones."""
+        variables = os.environ if variables is None else variables
+        names = {field.alias: field for field in cls.model_fields.values() if field.alias}
+        secrets = {name for name, field in names.items() if "SecretStr" in str(field.annotation)}
+        _refuse_misspelt(variables, {*names, *(f"{name}_FILE" for name in secrets)})
+        values: dict[str, Any] = {name: variables[name] for name in names if variables.get(name)}
+        for name in secrets:
+            if path := variables.get(f"{name}_FILE"):
+                values[name] = read_secret(Path(path), f"{name}_FILE")
+        values.setdefault("EPOCHAL_HOME", _default_home(variables))
+        try:
+            environment = cls.model_validate(values)
+        except ValidationError as error:
+            faults = [f"{fault['loc'][0]}: {fault['msg']}." for fault in error.errors()]
+            raise SettingsError("\n".join(faults)) from None
+        return environment.model_copy(update={"home": environment.home.expanduser().absolute()})
+
+
+def read_secret(path: Path, said_by: str) -> str:
+    """The secret in the file ``path``, without the line's end; raises SettingsError naming ``said_by`` where it has none."""
+    try:
+        secret = path.expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{said_by}: {path} cannot be read: {error}.") from None
+    if not secret:
+        raise SettingsError(f"{said_by}: {path} is empty; it should hold the secret.")
+    return secret
+
+
+def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a program that we start: ours without ``GIT_*`` (a hook's would point git at the wrong
+    repository; see githooks(5)), with ``changes`` on top."""
+    return {name: value for name, value in os.environ.items() if not _belongs_to_git(name)} | dict(changes)
+
+
+def _belongs_to_git(name: str) -> bool:
+    # GIT_SSL_* and GIT_SSH* say how to reach a server, not which repository is meant.
+    return name.startswith("GIT_") and not name.startswith(("GIT_SSL_", "GIT_SSH", "GIT_CONFIG_"))
+
+
+def _default_home(variables: Mapping[str, str]) -> str:
+    state = variables.get("XDG_STATE_HOME") or str(Path("~/.local/state").expanduser())
+    return str(Path(state) / "epochal")
+
+
+def _refuse_misspelt(variables: Mapping[str, str], known: set[str]) -> None:
+    faults = []
+    for name in sorted(variables):
+        if name.startswith(_PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            faults.append(f"{name} is not a variable of Epochal's." + (f" Did you mean {near[0]}?" if near else ""))
+    if faults:
+        raise SettingsError("\n".join(faults))

@@ -1,0 +1,42 @@
+"""``epochal.toml``: what is pushed with the code. It tunes training; it never loosens the sandbox or redirects mail."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from epochal.settings.toml import Table, read_toml
+
+FILE_NAME = "epochal.toml"
+
+
+class RetrainSettings(Table):
+    """How job retrain goes on, and when it gives up."""
+
+    epochs_step: Annotated[int, Field(ge=1, le=10_000, description="How many epochs each retrain adds.")] = 10
+    max_epochs: Annotated[int, Field(ge=1, le=1_000_000, description="No trial is given more epochs than this.")] = 200
+    max_minutes: Annotated[
+        float, Field(gt=0, le=100_000, description="No trial starts after so many minutes of training in this run.")
+    ] = 120.0
+    max_trials: Annotated[int, Field(ge=1, le=1_000, description="The most trials of a run, the first one included.")] = 10
+    patience: Annotated[
+        int, Field(ge=1, le=1_000, description="Give up after so many trials in a row that did not better the best accuracy.")
+    ] = 3
+
+
+class RepositorySettings(Table):
+    """The settings of one developer's repository."""
+
+    threshold: Annotated[
+        float, Field(gt=0, le=1, description="The accuracy (0 to 1) on unseen data that has to be reached.")
+    ] = 0.80
+    framework: Annotated[
+        Literal["", "keras", "sklearn", "torch", "python"],
+        Field(description="The framework to train with; empty: what the imports of nn.py say."),
+    ] = ""
+    retrain: Annotated[RetrainSettings, Field(description="Job retrain.")] = RetrainSettings()
+
+
+def read_repository_settings(code: Path) -> RepositorySettings:
+    """The settings in ``code``/epochal.toml, or the defaults; raises SettingsError where the file is not usable."""
+    return read_toml(code / FILE_NAME, RepositorySettings)

@@ -1,0 +1,176 @@
+"""``$EPOCHAL_HOME/server.toml``: what only the admin decides: who is watched, how training is confined, who is told."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from epochal.settings.environment import Environment
+from epochal.settings.toml import Table, read_toml, template
+
+FILE_NAME = "server.toml"
+
+RuntimeName = Literal["docker", "process", "auto"]
+
+
+class WatchedRepository(Table):
+    """A repository whose pushes are trained."""
+
+    url: Annotated[
+        str,
+        Field(
+            min_length=1,
+            description="What git fetches from: https, ssh, or a path.",
+            examples=["https://github.com/ada/digits.git"],
+        ),
+    ]
+    branches: Annotated[tuple[str, ...], Field(min_length=1, description="The branches that are trained.")] = ("main",)
+    credentials: Annotated[
+        str, Field(description="A file in git's credential-store format, for a private repository; empty: none.")
+    ] = ""
+
+
+class LimitSettings(Table):
+    """What one trial may use."""
+
+    memory_mb: Annotated[int, Field(ge=64, description="Memory of one training, in MB.")] = 6144
+    cpus: Annotated[float, Field(ge=0, description="Processor cores of one training; 0: all of them.")] = 0.0
+    processes: Annotated[int, Field(ge=32, description="Processes and threads of one training (Docker only).")] = 512
+    minutes: Annotated[float, Field(gt=0, description="The longest that one trial may take.")] = 60.0
+    log_mb: Annotated[
+        float, Field(gt=0, description="How much of train.log is kept, in MB; past it only the beginning and the end are.")
+    ] = 20.0
+    output_mb: Annotated[
+        float, Field(gt=0, description="The largest file that the code may write, and the most that is kept of them, in MB.")
+    ] = 2048.0
+    tmp_mb: Annotated[int, Field(ge=1, description="The size of /tmp in a container, in MB; it counts as memory.")] = 1024
+    engine_minutes: Annotated[
+        float, Field(gt=0, description="How long a run waits for a Docker engine that does not answer.")
+    ] = 60.0
+
+
+class SandboxSettings(Table):
+    """What pushed code may reach. What is allowed here is allowed to every watched repository."""
+
+    network: Annotated[bool, Field(description="Whether code may use the network while it trains.")] = False
+    packages: Annotated[
+        Literal["wheels", "any"],
+        Field(
+            description="What requirements.txt may ask for: wheels from the index, or any (source code that runs while it is\n"
+            "installed, other indexes, URLs, git)."
+        ),
+    ] = "wheels"
+
+
+class ImageSettings(Table):
+    """How training images and environments are made."""
+
+    base: Annotated[str, Field(min_length=1, description="BASE_IMAGE of the Dockerfile: Debian's or compatible, with Python.")] = (
+        "python:3.12-slim-bookworm"
+    )
+    ca_bundle: Annotated[
+        str, Field(description="A PEM file that builds trust besides: a company's own CA. Empty: none.")
+    ] = ""
+
+
+class GatewaySettings(Table):
+    """Where the webhook is answered."""
+
+    host: Annotated[str, Field(description="The address to listen on; ngrok needs no other than loopback.")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, description="The port to listen on.")] = 8787
+    secret_file: Annotated[
+        str, Field(description="The webhook's secret; empty: $EPOCHAL_HOME/webhook-secret, made at the first start.")
+    ] = ""
+
+
+class MailSettings(Table):
+    """Which mail server is used, and who is told."""
+
+    host: Annotated[str, Field(description="The SMTP server; empty: no mail is sent.")] = ""
+    port: Annotated[int, Field(ge=1, le=65535, description="Its port: 587 for starttls, 465 for tls, 25 for none.")] = 587
+    security: Annotated[
+        Literal["starttls", "tls", "none"], Field(description="How the connection is protected: starttls, tls (implicit), none.")
+    ] = "starttls"
+    user: Annotated[str, Field(description="The login; empty: none.")] = ""
+    password_file: Annotated[str, Field(description="A file with the password; or the variable EPOCHAL_MAIL_PASSWORD.")] = ""
+    sender: Annotated[str, Field(alias="from", description="The sender's address.")] = "epochal@localhost"
+    to: Annotated[
+        tuple[str, ...], Field(description="Who is told of every run; empty: the commit's author, in an allowed domain.")
+    ] = ()
+    allowed_domains: Annotated[
+        tuple[str, ...], Field(description='Domains in which a commit\'s author may be mailed; "*": any.')
+    ] = ()
+
+
+class ServerSettings(Table):
+    """The settings of one server (one EPOCHAL_HOME)."""
+
+    database: Annotated[
+        str, Field(description="An SQLAlchemy URL; empty: SQLite in $EPOCHAL_HOME/epochal.db.")
+    ] = ""
+    runtime: Annotated[
+        RuntimeName,
+        Field(
+            description="Where training runs: docker, process (no sandbox), auto (Docker if its engine answers, else a process;\n"
+            "for epochal run only: served runs wait for the engine instead of losing their sandbox)."
+        ),
+    ] = "docker"
+    supersede: Annotated[
+        Literal["queued", "running"],
+        Field(description="What a newer commit of a branch takes the place of: a queued run only, or a running one too."),
+    ] = "queued"
+    parallel: Annotated[int, Field(ge=1, le=64, description="How many runs are trained at a time.")] = 1
+    data: Annotated[str, Field(description="A folder that training sees read-only as /data ($EPOCHAL_DATA); empty: none.")] = ""
+    gateway: Annotated[GatewaySettings, Field(description="The webhook's address.")] = GatewaySettings()
+    limits: Annotated[LimitSettings, Field(description="What one training may use.")] = LimitSettings()
+    sandbox: Annotated[SandboxSettings, Field(description="What pushed code may reach.")] = SandboxSettings()
+    images: Annotated[ImageSettings, Field(description="How training images and environments are made.")] = ImageSettings()
+    mail: Annotated[MailSettings, Field(description="Who is told, and how.")] = MailSettings()
+    repository: Annotated[
+        tuple[WatchedRepository, ...], Field(description="The watched repositories; epochal watch writes them.")
+    ] = ()
+
+
+def read_server_settings(environment: Environment) -> ServerSettings:
+    """The settings of ``environment.home``/server.toml with the environment's own on top; raises SettingsError."""
+    settings = read_toml(environment.home / FILE_NAME, ServerSettings)
+    changed: dict[str, Any] = {}
+    if environment.runtime:
+        changed["runtime"] = environment.runtime
+    if environment.database:
+        changed["database"] = environment.database.get_secret_value()
+    images = {
+        key: value
+        for key, value in (("base", environment.base_image), ("ca_bundle", environment.ca_bundle))
+        if value
+    }
+    if images:
+        changed["images"] = settings.images.model_copy(update=images)
+    return settings.model_copy(update=changed)
+
+
+def watch_repository(home: Path, url: str, branches: tuple[str, ...]) -> bool:
+    """Write a watched repository into ``home``/server.toml (made from the commented template if it is not there).
+
+    What stands in the file already is kept byte for byte. Returns False, and writes nothing, if the URL is watched with
+    these branches already. Raises SettingsError if it is watched with other branches: those are the admin's to edit.
+    """
+    from epochal.errors import SettingsError
+
+    path = home / FILE_NAME
+    for watched in read_toml(path, ServerSettings).repository:
+        if watched.url == url and set(branches) <= set(watched.branches):
+            return False
+        if watched.url == url:
+            raise SettingsError(
+                f"{path} watches {url} already, with the branches {', '.join(watched.branches)}. "
+                f"Add {', '.join(branches)} to them there."
+            )
+    text = path.read_text(encoding="utf-8") if path.exists() else template(ServerSettings, "Epochal's server settings")
+    table = f"\n[[repository]]\nurl = {json.dumps(url, ensure_ascii=False)}\nbranches = {json.dumps(list(branches))}\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text.rstrip("\n") + "\n" + table, encoding="utf-8")
+    temporary.replace(path)
+    return True
