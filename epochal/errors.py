@@ -8,7 +8,7 @@ class Reason(StrEnum):
 
     sentence: str
 
-    def __new__(cls, word: str, sentence: str) -> "Reason":
+    def __new__(cls, word: str, sentence: str = "") -> "Reason":
         member = str.__new__(cls, word)
         member._value_ = word
         member.sentence = sentence
@@ -50,6 +50,7 @@ class Reason(StrEnum):
     INTERRUPTED = "interrupted", "the training was interrupted and is taken up again"
     SUPERSEDED = "superseded", "a newer commit of the branch took its place"
     CANCELLED = "cancelled", "a person cancelled it"
+    INTERNAL_ERROR = "internal_error", "Epochal itself failed; the server's log and the run's console logs say how"
 
 
 class EpochalError(Exception):

@@ -241,3 +241,29 @@ class TrialFolder:
     def diff(self) -> Path:
         """What the trial changed in nn.py, as a unified diff; absent if nothing."""
         return self.path / "nn.py.diff"
+
+
+@dataclass(frozen=True)
+class Home:
+    """The names inside ``$EPOCHAL_HOME``."""
+
+    path: Path
+
+    @property
+    def database(self) -> str:
+        """The URL of the database, unless the server's settings name another one."""
+        return f"sqlite:///{self.path / 'epochal.db'}"
+
+    @property
+    def dlcode(self) -> Path:
+        """Where the last pulled code of each repository and branch is to be seen."""
+        return self.path / "dlcode"
+
+    @property
+    def cache(self) -> Path:
+        """What can be made again: fetched repositories, environments, datasets."""
+        return self.path / "cache"
+
+    def run(self, number: int) -> RunFolder:
+        """The folder of a run."""
+        return RunFolder(self.path / "runs" / str(number))

@@ -23,6 +23,7 @@ class Environment(BaseModel):
 
     home: Annotated[Path, Field(alias="EPOCHAL_HOME")]
     scripts: Annotated[str, Field(alias="EPOCHAL_SCRIPTS")] = ""
+    python: Annotated[str, Field(alias="EPOCHAL_PYTHON")] = ""
     run: Annotated[int | None, Field(alias="EPOCHAL_RUN", ge=1)] = None
     branch: Annotated[str, Field(alias="EPOCHAL_BRANCH")] = ""
     runtime: Annotated[str, Field(alias="EPOCHAL_RUNTIME", pattern="^(docker|process|auto|)$")] = ""

@@ -1,0 +1,1 @@
+"""What runs the three jobs one after the other."""

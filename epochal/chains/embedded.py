@@ -1,0 +1,100 @@
+"""The chain without Jenkins: takes the runs from the database in their order and runs the three job scripts for each."""
+
+import logging
+import threading
+from datetime import UTC, datetime
+
+from epochal.chains.job_scripts import ChainStopped, JobScripts, first_job, next_job
+from epochal.errors import Reason
+from epochal.records import Run, State
+from epochal.store import Store
+from epochal.store.owner import wait_until_gone
+
+_log = logging.getLogger("epochal.chain")
+
+_MOST_ATTEMPTS = 3
+"""A run whose job ended this often without a result is given up, so that it does not block its branch for ever."""
+
+
+class EmbeddedChain:
+    """Worker threads that wait for runs. Whoever stores a run calls ``wake``; nothing is asked for in a loop."""
+
+    def __init__(self, store: Store, scripts: JobScripts, parallel: int) -> None:
+        self._store = store
+        self._scripts = scripts
+        self._changed = threading.Condition()
+        self._busy: set[int] = set()
+        self._attempts: dict[int, int] = {}
+        self._stopping = False
+        self._workers = [threading.Thread(target=self._work, name=f"chain-{number}") for number in range(parallel)]
+
+    def start(self) -> None:
+        """Begin to work, with what an earlier process left undone."""
+        for run in self._store.history(most=1000):
+            owner = None if run.state.ended else self._store.owner(run.id)
+            if owner:  # its job outlived the chain that started it, and somebody has to go on after it
+                threading.Thread(target=self._wake_after, args=(owner,), daemon=True).start()
+        for worker in self._workers:
+            worker.start()
+
+    def wake(self) -> None:
+        """Look at the database: there may be something to do."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Stop the running jobs, which put their runs where the next start finds them, and wait for the workers."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        self._scripts.stop()
+        for worker in self._workers:
+            worker.join()
+
+    def _wake_after(self, owner: str) -> None:
+        wait_until_gone(owner)
+        self.wake()
+
+    def _work(self) -> None:
+        while run := self._take():
+            try:
+                self._drive(run)
+            except ChainStopped:
+                return
+            except Exception:
+                # One run that cannot be driven must not take the others' worker away.
+                _log.exception("run %s: the chain could not go on with it", run.id)
+                self._count_attempt(run.id)
+            finally:
+                with self._changed:
+                    self._busy.discard(run.id)
+                    self._changed.notify_all()
+
+    def _take(self) -> Run | None:
+        with self._changed:
+            while not self._stopping:
+                run = self._store.next_run(self._busy)
+                if run:
+                    self._busy.add(run.id)
+                    return run
+                self._changed.wait()
+        return None
+
+    def _drive(self, run: Run) -> None:
+        job = first_job(run)
+        while job:
+            _log.info("run %s: %s begins", run.id, job)
+            status = self._scripts.run(job, run)
+            _log.info("run %s: %s ended with status %s", run.id, job, status)
+            job = next_job(job, status)
+        if not self._scripts.stopping and not self._store.run(run.id).state.ended:
+            self._count_attempt(run.id)
+
+    def _count_attempt(self, run: int) -> None:
+        self._attempts[run] = self._attempts.get(run, 0) + 1
+        if self._attempts[run] < _MOST_ATTEMPTS:
+            return
+        reason = Reason.INTERNAL_ERROR
+        _log.error("run %s: given up after %s attempts; the jobs' console logs say why", run, _MOST_ATTEMPTS)
+        failed = {"state": State.FAILED.value, "reason": reason.value, "explanation": reason.sentence}
+        self._store.change(run, ended=datetime.now(UTC), **failed)

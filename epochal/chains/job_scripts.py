@@ -1,0 +1,108 @@
+"""Running the job scripts as Jenkins would: the same files, the same variables, one after the other by exit status."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import IO
+
+from epochal.records import Home, Run, State
+from epochal.settings import Environment, child_environment
+
+_FIRST = {
+    State.QUEUED: "pull",
+    State.PULLED: "train",
+    State.TRAINING: "train",
+    State.BELOW: "retrain",
+    State.RETRAINING: "retrain",
+}
+_NEXT = {("pull", 0): "train", ("train", 3): "retrain"}
+
+
+def first_job(run: Run) -> str | None:
+    """The job that a run in this state wants next; None for one that has ended."""
+    return _FIRST.get(run.state)
+
+
+def next_job(job: str, status: int) -> str | None:
+    """The job downstream of ``job`` after it ended with ``status``; None where the chain ends."""
+    return _NEXT.get((job, status))
+
+
+class JobScripts:
+    """Starts job scripts and waits for them; ``stop`` from another thread ends those that run, and starts no more."""
+
+    def __init__(self, environment: Environment, scripts: Path, variables: dict[str, str] | None = None) -> None:
+        self._home = Home(environment.home)
+        self._scripts = scripts
+        self._variables = variables or {}
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.Lock()
+        self._stopping = False
+
+    def run(self, job: str, run: Run, output: IO[bytes] | int | None = None) -> int:
+        """Run ``job`` for ``run``, its output appended to the run's console log or given to ``output``; its exit status.
+
+        The status is negative, as subprocess has it, where a signal ended the script.
+        """
+        folder = self._home.run(run.id)
+        folder.workspace.mkdir(parents=True, exist_ok=True)
+        if output is not None:
+            return self._wait(self._start(job, run, output))
+        with folder.console(job).open("ab") as console:
+            return self._wait(self._start(job, run, console))
+
+    def stop(self) -> None:
+        """Ask every running script to stop (SIGTERM to its process group)."""
+        with self._lock:
+            self._stopping = True
+            for process in self._running:
+                os.killpg(process.pid, signal.SIGTERM)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether ``stop`` was called."""
+        return self._stopping
+
+    def _start(self, job: str, run: Run, output: IO[bytes] | int) -> subprocess.Popen[bytes]:
+        folder = self._home.run(run.id)
+        variables = {
+            "EPOCHAL_HOME": str(self._home.path),
+            "EPOCHAL_SCRIPTS": str(self._scripts),
+            "EPOCHAL_PYTHON": sys.executable,
+            "EPOCHAL_RUN": str(run.id),
+            "EPOCHAL_BRANCH": run.commit.branch,
+            "WORKSPACE": str(folder.workspace),
+            "GIT_COMMIT": run.commit.sha,
+            "GIT_URL": run.commit.repository,
+            "JOB_NAME": job,
+            "BUILD_NUMBER": str(run.id),
+            "BUILD_URL": f"{folder.path.as_uri()}/",
+        }
+        with self._lock:
+            if self._stopping:
+                raise ChainStopped
+            # A session of its own: Ctrl-C at a terminal is for the chain, which decides what becomes of the job.
+            process = subprocess.Popen(
+                [str(self._scripts / f"{job}.sh")],
+                cwd=folder.workspace,
+                env=child_environment(variables | self._variables),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            self._running.add(process)
+        return process
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> int:
+        status = process.wait()
+        with self._lock:
+            self._running.discard(process)
+        return status
+
+
+class ChainStopped(Exception):
+    """No more jobs are started: the chain is being stopped."""

@@ -1,0 +1,28 @@
+"""``epochal job …``: what the three job scripts call."""
+
+from collections.abc import Callable
+
+import typer
+
+from epochal.settings import Environment
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    job = typer.Typer(help="One job of the chain; called by scripts/*.sh.", no_args_is_help=True)
+    for name, text in (
+        ("pull", "Put the pushed commit into the run's snapshot."),
+        ("train", "Train as pushed; hold the accuracy against the threshold."),
+        ("retrain", "Raise the epochs and train again, until reached or exhausted."),
+    ):
+        job.command(name, help=text)(_command(name))
+    app.add_typer(job, name="job")
+
+
+def _command(name: str) -> Callable[[], int]:
+    def command() -> int:
+        from epochal.jobs import run_job
+
+        return run_job(name, Environment.read())
+
+    return command

@@ -1,0 +1,97 @@
+"""One commit through the chain in the foreground: the same job scripts, no server, no webhook."""
+
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from epochal.chains.job_scripts import ChainStopped, JobScripts, first_job, next_job
+from epochal.errors import SettingsError, UsageError
+from epochal.gateway.polling import remote_head
+from epochal.git import GitError, GitFolder
+from epochal.jobs.job import EXIT_STATUS, Job
+from epochal.jobs.stopping import Stopped, stoppable
+from epochal.records import Commit, Run, State
+from epochal.resources import resource
+from epochal.settings import Environment
+from epochal.store import Origin
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asks to be trained, and how; None leaves it to the settings."""
+
+    repository: str
+    commit: str | None
+    branch: str | None
+    threshold: float | None
+    runtime: str | None
+    no_mail: bool
+
+
+def run_in_foreground(environment: Environment, request: Request, *, quiet: bool) -> tuple[Run, int, Path]:
+    """The run as it ended, its exit status and its folder. ``quiet``: the jobs' lines go to standard error.
+
+    Raises UsageError for a repository or a commit that is not there. Ctrl-C and SIGTERM cancel the run.
+    """
+    if request.threshold is not None and not 0 < request.threshold <= 1:
+        raise SettingsError(f"--threshold {request.threshold:g}: an accuracy is over 0 and at the most 1 (80 % is 0.8).")
+    commit = _local_commit(request) if Path(request.repository).is_dir() else _remote_commit(request)
+    job = Job.open(environment)
+    number = job.store.accept(commit, Origin.PERSON, supersede=job.settings.supersede).run
+    scripts = JobScripts(environment, resource("scripts"), _variables(job, request))
+    thread = threading.Thread(target=_drive, args=(job, scripts, number, quiet))
+    try:
+        with stoppable():
+            thread.start()
+            thread.join()
+    except Stopped:
+        if not job.store.run(number).state.ended:
+            job.store.request_stop(number, State.CANCELLED)
+        scripts.stop()
+        thread.join()
+    run = job.store.run(number)
+    return run, EXIT_STATUS[run.state] if run.state.ended else 70, job.home.run(number).path
+
+
+def _drive(job: Job, scripts: JobScripts, number: int, quiet: bool) -> None:
+    name = first_job(job.store.run(number))
+    while name:
+        try:
+            status = scripts.run(name, job.store.run(number), (sys.stderr if quiet else sys.stdout).fileno())
+        except ChainStopped:
+            return
+        name = next_job(name, status)
+
+
+def _variables(job: Job, request: Request) -> dict[str, str]:
+    chosen = request.runtime or job.environment.runtime
+    variables = {"EPOCHAL_RUNTIME": chosen or ("process" if job.settings.runtime == "process" else "auto")}
+    if request.threshold is not None:
+        variables["EPOCHAL_THRESHOLD"] = str(request.threshold)
+    if request.no_mail:
+        variables["EPOCHAL_NO_MAIL"] = "1"
+    return variables
+
+
+def _local_commit(request: Request) -> Commit:
+    folder = GitFolder(Path(request.repository).absolute())
+    try:
+        top = GitFolder(Path(folder.text("rev-parse", "--show-toplevel") or request.repository).absolute())
+        sha = top.resolve(request.commit or "HEAD")
+        if request.commit is None and top.has_changes():
+            print("epochal: the folder has changes that are not committed: they are not trained", file=sys.stderr)  # noqa: T201
+        branch = request.branch or top.branch() or "HEAD"
+        return Commit(str(top.folder), branch, sha)
+    except GitError as error:
+        raise UsageError(f"{request.repository}: {error}") from None
+
+
+def _remote_commit(request: Request) -> Commit:
+    branch = request.branch or "main"
+    if request.commit:
+        return Commit(request.repository, branch, request.commit)
+    head = remote_head(request.repository, branch)
+    if head is None:
+        raise UsageError(f"{request.repository} has no branch {branch}: name one with --branch.")
+    return Commit(request.repository, branch, head.sha)

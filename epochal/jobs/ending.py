@@ -1,0 +1,82 @@
+"""The end of a run: its row and the mail about it, stored together."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import make_msgid
+from pathlib import Path
+
+from epochal.errors import Reason
+from epochal.jobs.job import Job, tell
+from epochal.notices import Report, choose_recipients, compose, serialise
+from epochal.payload import repository_name
+from epochal.records import Run, State, Trial
+from epochal.store import Notice, NoticeState
+
+_MAILED = frozenset({State.REACHED, State.EXHAUSTED, State.FAILED})
+_MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".pt", ".pth", ".joblib", ".pkl", ".tflite", ".onnx")
+
+
+def end_run(
+    job: Job, number: int, state: State, reason: Reason | None = None, explanation: str = "", detail: str = ""
+) -> None:
+    """End the run in ``state``; where people wait for word of it, a mail is stored in the same transaction."""
+    run = replace(
+        job.store.run(number),
+        state=state,
+        reason=reason,
+        explanation=explanation,
+        detail=detail,
+        ended=datetime.now(UTC),
+    )
+    job.store.end_run(run, _notice(job, run))
+
+
+def _notice(job: Job, run: Run) -> Notice | None:
+    mail = job.settings.mail
+    if run.state not in _MAILED or job.environment.no_mail:
+        return None
+    message_id = make_msgid(idstring=f"run-{run.id}", domain=mail.sender.rpartition("@")[2])
+    recipients = choose_recipients(mail, run.commit)
+    why = recipients.why if mail.host else "no mail server is set: [mail] host in server.toml"
+    state = NoticeState.PENDING if mail.host and recipients.addresses else NoticeState.UNADDRESSED
+    if state is NoticeState.UNADDRESSED:
+        tell(f"mail: not sent: {why}")
+    message = serialise(compose(_report(job, run), mail.sender, recipients.addresses, message_id))
+    return Notice(run.id, message_id, mail.sender, recipients.addresses, message, state, why)
+
+
+def _report(job: Job, run: Run) -> Report:
+    folder = job.home.run(run.id)
+    trial = run.best or (run.trials[-1] if run.trials else None)
+    trial_folder = folder.trial(trial.number) if trial else None
+    diff = trial_folder.diff if trial_folder else None
+    return Report(
+        run=run,
+        repository=repository_name(run.commit.repository),
+        folder=folder.path,
+        model=_model(job, run, trial),
+        log=trial_folder.log if trial_folder and trial_folder.log.exists() else None,
+        diff=diff.read_text(encoding="utf-8") if diff and diff.exists() else "",
+        minutes=((run.ended or run.created) - (run.started or run.created)).total_seconds() / 60,
+        adopt=_adopt(run),
+    )
+
+
+def _model(job: Job, run: Run, trial: Trial | None) -> Path | None:
+    """What the trial saved and the commit did not bring: the newest file with a model's suffix; None if there is none."""
+    if trial is None:
+        return None
+    folder = job.home.run(run.id)
+    pushed = {path.relative_to(folder.code) for path in folder.code.rglob("*")}
+    code, out = folder.trial(trial.number).code, folder.trial(trial.number).out
+    saved = [path for path in code.rglob("*") if path.relative_to(code) not in pushed] + list(out.rglob("*"))
+    models = [path for path in saved if path.suffix in _MODEL_SUFFIXES and path.is_file() and not path.is_symlink()]
+    return max(models, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def _adopt(run: Run) -> tuple[str, ...]:
+    """The hyperparameters of the best trial that differ from the first one's: ``epochs = 20 → 30``."""
+    if not run.best:
+        return ()
+    first, best = run.trials[0].hyperparameters, run.best.hyperparameters
+    return tuple(f"{name} = {first[name]} → {value}" for name, value in best.items() if first.get(name) != value)

@@ -1,0 +1,70 @@
+"""What is the same for the three jobs: claim the run, work, and turn whatever happens into a state and an exit status."""
+
+from collections.abc import Callable
+
+from epochal.errors import Reason, RunFailed
+from epochal.jobs import pull, retrain, train
+from epochal.jobs.ending import end_run
+from epochal.jobs.job import EXIT_STATUS, Job, summary, tell
+from epochal.jobs.outbox import drain_outbox
+from epochal.jobs.stopping import Stopped, heartbeat, stoppable
+from epochal.records import Run, State
+from epochal.settings import Environment
+from epochal.store import Busy
+
+Work = Callable[[Job, Run], State]
+
+_JOBS: dict[str, tuple[frozenset[State], Work]] = {
+    "pull": (frozenset({State.QUEUED}), pull.pull),
+    "train": (frozenset({State.PULLED, State.TRAINING}), train.train),
+    "retrain": (frozenset({State.BELOW, State.RETRAINING}), retrain.retrain),
+}
+
+
+def run_job(name: str, environment: Environment) -> int:
+    """Do the job ``pull``, ``train`` or ``retrain`` for the run that the environment tells; returns its exit status.
+
+    Raises UsageError and SettingsError; whatever is wrong with the run itself is in its row, its mail and the last line.
+    """
+    job = Job.open(environment)
+    try:
+        with stoppable():
+            run = pull.find_run(job) if name == "pull" else job.run
+            return _conduct(job, run, *_JOBS[name])
+    except Stopped as stopped:
+        return 128 + stopped.signal_number
+    finally:
+        job.store.close()
+
+
+def _conduct(job: Job, run: int, states: frozenset[State], work: Work) -> int:
+    try:
+        claimed = job.store.claim(run, states)
+    except Busy as busy:
+        tell(str(busy))
+        return EXIT_STATUS.get(job.store.run(run).state, 2)
+    if state := job.store.stop_requested(run):
+        return _end(job, claimed, state, RunFailed(Reason(state.value)))
+    with heartbeat(job.store, run):
+        try:
+            state = work(job, claimed)
+        except RunFailed as failure:
+            return _end(job, claimed, State.FAILED, failure)
+        except Stopped:
+            asked = job.store.stop_requested(run)
+            if asked is None:
+                tell(f"run {run} was interrupted: it is taken up again by the next start of epochal serve")
+                raise
+            return _end(job, claimed, asked, RunFailed(Reason(asked.value)))
+    tell(f"run {run}: {summary(job.store.run(run))}")
+    drain_outbox(job, tell)
+    return EXIT_STATUS[state]
+
+
+def _end(job: Job, run: Run, state: State, failure: RunFailed) -> int:
+    end_run(job, run.id, state, failure.reason, failure.explanation, failure.detail)
+    for line in failure.detail.splitlines():
+        tell(f"  | {line}")
+    tell(f"run {run.id} {state}: {failure.reason}: {failure.explanation}")
+    drain_outbox(job, tell)
+    return EXIT_STATUS[state]

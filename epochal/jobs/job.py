@@ -1,0 +1,67 @@
+"""What every job has at hand, and how it speaks."""
+
+from dataclasses import dataclass
+
+from epochal.errors import UsageError
+from epochal.records import Home, Run, State
+from epochal.settings import Environment, ServerSettings, read_server_settings
+from epochal.store import Store
+
+EXIT_STATUS = {
+    State.REACHED: 0,
+    State.PULLED: 0,
+    State.FAILED: 1,
+    State.BELOW: 3,
+    State.EXHAUSTED: 3,
+    State.SUPERSEDED: 4,
+    State.CANCELLED: 5,
+}
+"""The exit status of a job script whose run is in this state when it ends: the contract with Jenkins and with people."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """The environment that the job was started in, its home's settings, and the database."""
+
+    environment: Environment
+    settings: ServerSettings
+    store: Store
+
+    @classmethod
+    def open(cls, environment: Environment) -> "Job":
+        """Read the settings and open the database; raises SettingsError."""
+        settings = read_server_settings(environment)
+        return cls(environment, settings, Store(settings.database or Home(environment.home).database))
+
+    @property
+    def home(self) -> Home:
+        """The folder that everything is kept in."""
+        return Home(self.environment.home)
+
+    @property
+    def run(self) -> int:
+        """The run that the job was started for; raises UsageError if it was not told."""
+        if self.environment.run is None:
+            raise UsageError("EPOCHAL_RUN is not set: it is the number of the run to work on, as pull.sh prints it.")
+        return self.environment.run
+
+    def credentials(self, repository: str) -> str:
+        """The file with the credentials for a watched repository; empty if none was set."""
+        return next((watched.credentials for watched in self.settings.repository if watched.url == repository), "")
+
+
+def tell(line: str) -> None:
+    """Print one line of a job's output at once: no colours, no carriage returns, for this is what Jenkins shows."""
+    print(line, flush=True)  # noqa: T201 (the one place where jobs print)
+
+
+def summary(run: Run) -> str:
+    """The run in one line, as history, job output and Jenkins' display name have it: ``0.831 of 0.80 · epoch 40 · 3 trials``."""
+    measured = [trial for trial in run.trials if trial.accuracy is not None]
+    parts = [run.state.value]
+    if run.best and run.threshold is not None:
+        parts = [f"{run.best.accuracy:.4g} of {run.threshold:g}"]
+        if run.best.epochs_trained:
+            parts.append(f"epoch {run.best.epochs_trained}")
+        parts.append(f"{len(measured)} trial{'s' if len(measured) != 1 else ''}")
+    return " · ".join(parts)

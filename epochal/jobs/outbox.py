@@ -1,0 +1,41 @@
+"""Sending what is in the outbox: at least once, each with the Message-ID that it was stored with."""
+
+from pathlib import Path
+
+from epochal.jobs.job import Job
+from epochal.notices import MailError, send
+from epochal.runtimes import Tell
+from epochal.settings.environment import read_secret
+from epochal.store import Notice, NoticeState
+
+
+def drain_outbox(job: Job, tell: Tell) -> bool:
+    """Try each pending notice once; returns whether none is left that should be tried again."""
+    clear = True
+    last = 0
+    while notice := job.store.take_notice(last):
+        last = notice.id
+        clear = _deliver(job, notice, tell) and clear
+    return clear
+
+
+def _deliver(job: Job, notice: Notice, tell: Tell) -> bool:
+    to = ", ".join(notice.recipients)
+    try:
+        send(notice.message, notice.sender, notice.recipients, job.settings.mail, _password(job))
+    except MailError as error:
+        state = NoticeState.PENDING if error.temporary else NoticeState.GIVEN_UP
+        job.store.settle_notice(notice.id, state, str(error))
+        again = "it is tried again" if error.temporary else "it is not tried again; epochal mail --retry does"
+        tell(f"mail: run {notice.run} to {to}: {error} ({again})")
+        return not error.temporary
+    job.store.settle_notice(notice.id, NoticeState.SENT, f"sent to {to}")
+    tell(f"mail: run {notice.run}: sent to {to}")
+    return True
+
+
+def _password(job: Job) -> str | None:
+    if job.environment.mail_password:
+        return job.environment.mail_password.get_secret_value()
+    path = job.settings.mail.password_file
+    return read_secret(Path(path), "[mail] password_file") if path else None

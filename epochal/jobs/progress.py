@@ -1,0 +1,67 @@
+"""Following a training while it runs: the lines that the recorder adds to metrics.jsonl, as they come."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+
+from epochal.accuracy import parse_epochs
+from epochal.records import Epoch
+
+OnEpoch = Callable[[Epoch], None]
+
+
+@contextmanager
+def following(metrics: Path, on_epoch: OnEpoch) -> Iterator[None]:
+    """Call ``on_epoch`` for each epoch in the file ``metrics``, as soon as its line is whole, and for the rest at the end.
+
+    Nothing is asked in a loop: the kernel tells of each write (inotify(7)).
+    """
+    follower = _Follower(metrics, on_epoch)
+    observer = Observer()
+    observer.schedule(follower, str(metrics.parent))
+    observer.start()
+    try:
+        yield
+    finally:
+        observer.stop()
+        observer.join()
+        follower.read()
+
+
+class _Follower(FileSystemEventHandler):
+    def __init__(self, metrics: Path, on_epoch: OnEpoch) -> None:
+        self._metrics = metrics
+        self._on_epoch = on_epoch
+        self._read_bytes = 0
+        self._lock = threading.Lock()
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        if event.event_type == "modified" and Path(str(event.src_path)).name == self._metrics.name:
+            self.read()
+
+    def read(self) -> None:
+        """Tell of the whole lines that were added since the last time."""
+        with self._lock:
+            try:
+                with self._metrics.open("rb") as file:
+                    file.seek(self._read_bytes)
+                    added = file.read()
+            except FileNotFoundError:
+                return
+            whole = added[: added.rfind(b"\n") + 1]
+            self._read_bytes += len(whole)
+            for epoch in parse_epochs(whole.decode("utf-8", "replace")):
+                self._on_epoch(epoch)
+
+
+def epoch_line(epoch: Epoch) -> str:
+    """One epoch in one line: ``epoch 3/20  accuracy 0.412  loss 1.872  val_accuracy 0.405  0.4 s``."""
+    total = f"/{epoch.epochs}" if epoch.epochs else ""
+    ordered = sorted(epoch.metrics.items(), key=lambda item: ("accuracy" not in item[0], item[0]))
+    metrics = "".join(f"  {name} {value:.4g}" for name, value in ordered)
+    which = "" if (epoch.model, epoch.call) == (1, 1) else f"model {epoch.model} fit {epoch.call}  "
+    return f"{which}epoch {epoch.number}{total}{metrics}  {epoch.seconds:.1f} s"

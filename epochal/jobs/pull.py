@@ -1,0 +1,102 @@
+"""Job pull: exactly the pushed commit, written once into the run's snapshot, and shown by ``dlcode``."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from urllib.parse import quote
+
+from epochal.errors import UsageError
+from epochal.git import GitFolder, check_files, fetch_commit
+from epochal.jobs.job import Job, tell
+from epochal.payload import identity, repository_name, safe_url
+from epochal.records import Commit, Run, State
+from epochal.store import Origin
+
+
+def find_run(job: Job) -> int:
+    """The run to pull: EPOCHAL_RUN, or the one run of GIT_URL, EPOCHAL_BRANCH and GIT_COMMIT, made if it is not there.
+
+    Its number is written to ``epochal.properties`` in the workspace, which is how it travels to the next job in Jenkins.
+    """
+    environment = job.environment
+    run = environment.run or _run_of_commit(job)
+    if environment.workspace:
+        (Path(environment.workspace) / "epochal.properties").write_text(f"EPOCHAL_RUN={run}\n", encoding="ascii")
+    return run
+
+
+def _run_of_commit(job: Job) -> int:
+    environment = job.environment
+    values = {
+        "GIT_URL": environment.git_url,
+        "EPOCHAL_BRANCH": environment.branch,
+        "GIT_COMMIT": environment.git_commit,
+    }
+    missing = [name for name, value in values.items() if not value]
+    if missing:
+        raise UsageError(f"{', '.join(missing)}: not set. pull needs them where EPOCHAL_RUN does not say which run it is for.")
+    commit = Commit(environment.git_url, environment.branch, environment.git_commit)
+    return job.store.accept(commit, Origin.PUSH, supersede=job.settings.supersede).run
+
+
+def pull(job: Job, run: Run) -> State:
+    """Write the commit into the run's folder and point ``dlcode`` at it. Raises RunFailed."""
+    commit = run.commit
+    tell(f"run {run.id}: pulling {commit.sha[:7]} of {repository_name(commit.repository)} {commit.branch}")
+    repository = _checkout(job, commit.sha) or fetch_commit(
+        job.home.cache / "repositories",
+        commit.repository,
+        commit.branch,
+        commit.sha,
+        job.credentials(commit.repository),
+    )
+    notes = _write_snapshot(repository, commit.sha, job.home.run(run.id).code)
+    _show_in_dlcode(job, commit, job.home.run(run.id).code)
+    message, author_name, author_email = repository.details(commit.sha)
+    for note in notes:
+        tell(f"note: {note}")
+    job.store.change(
+        run.id,
+        message=message,
+        author_name=author_name,
+        author_email=author_email,
+        notes=list(notes),
+        build_url=job.environment.build_url or None,
+        state=State.PULLED.value,
+    )
+    return State.PULLED
+
+
+def _checkout(job: Job, sha: str) -> GitFolder | None:
+    """The checkout in WORKSPACE, if there is one and it has the commit (Jenkins' own git has fetched it already)."""
+    workspace = Path(job.environment.workspace) if job.environment.workspace else None
+    if workspace is None or not (workspace / ".git").exists():
+        return None
+    repository = GitFolder(workspace)
+    return repository if repository.has(sha) else None
+
+
+def _write_snapshot(repository: GitFolder, sha: str, code: Path) -> tuple[str, ...]:
+    """Write to a temporary name, look at it, rename: a reader never sees half. One that is there already stays."""
+    code.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".code-", dir=code.parent))
+    try:
+        repository.write_files(sha, temporary)
+        notes = check_files(temporary) + repository.submodules(sha)
+        temporary.chmod(0o755)
+        if not code.exists():
+            temporary.rename(code)
+        return notes
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _show_in_dlcode(job: Job, commit: Commit, code: Path) -> None:
+    link = job.home.dlcode / identity(commit.repository) / quote(commit.branch, safe="")
+    link.parent.mkdir(parents=True, exist_ok=True)
+    temporary = link.with_name(f".{link.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(os.path.relpath(code, link.parent))
+    temporary.replace(link)
+    tell(f"dlcode: {link} shows {safe_url(commit.repository)} at {commit.sha[:7]}")

@@ -1,0 +1,55 @@
+"""How a job is stopped from outside: SIGTERM and SIGINT become an exception, so that everything is put away on its way out."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from epochal.store import Store
+from epochal.store.owner import BEAT_SECONDS
+
+
+class Stopped(BaseException):
+    """The job was asked to stop by a signal. A BaseException, so that no handler of ordinary errors swallows it."""
+
+    def __init__(self, signal_number: int) -> None:
+        self.signal_number = signal_number
+        super().__init__(signal.Signals(signal_number).name)
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Raise Stopped in the main thread at the first SIGTERM, SIGINT or SIGHUP; later ones do not disturb the clean-up."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        for other in signals:
+            signal.signal(other, signal.SIG_IGN)
+        raise Stopped(number)
+
+    signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = {number: signal.signal(number, stop) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def heartbeat(store: Store, run: int) -> Iterator[None]:
+    """Say regularly that the run's owner lives, and give the run back at the end."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(BEAT_SECONDS):
+            store.beat(run)
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        store.release(run)

@@ -1,0 +1,19 @@
+"""Job train: the first trial, exactly as the developer wrote it, and the gate's verdict on it."""
+
+from epochal.jobs.ending import end_run
+from epochal.jobs.job import Job, tell
+from epochal.jobs.training import prepare, verdict_of
+from epochal.jobs.trial import run_trial
+from epochal.records import Run, State, Verdict
+
+
+def train(job: Job, run: Run) -> State:
+    """Train as pushed: REACHED ends the run with a mail, BELOW leaves it to job retrain. Raises RunFailed."""
+    prepared = prepare(job, run, State.TRAINING)
+    run_trial(job, run, prepared.runtime, prepared.image)
+    if verdict_of(job, run, prepared.threshold) is Verdict.REACHED:
+        end_run(job, run.id, State.REACHED)
+        return State.REACHED
+    job.store.change(run.id, state=State.BELOW.value)
+    tell("job retrain goes on from here")
+    return State.BELOW

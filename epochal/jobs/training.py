@@ -1,0 +1,106 @@
+"""What train and retrain do before their first trial: settings, framework, runtime, environment, and its proof."""
+
+import threading
+import time
+from dataclasses import dataclass
+
+from epochal.errors import Reason, RunFailed, SettingsError
+from epochal.frameworks import Detection, detect_folder
+from epochal.jobs.job import Job, tell
+from epochal.keras_idioms import find_keras2_idioms
+from epochal.records import Run, State, TrialState, Verdict
+from epochal.gate import judge
+from epochal.runtimes import Runtime
+from epochal.runtimes.choice import choose_runtime
+from epochal.settings import RepositorySettings, read_repository_settings
+
+_FIRST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that a trial needs: the repository's settings, where to train, and in what."""
+
+    settings: RepositorySettings
+    threshold: float
+    runtime: Runtime
+    image: str
+
+
+def prepare(job: Job, run: Run, state: State) -> Prepared:
+    """Make ready for the trials of ``run`` and put it into ``state``. Raises RunFailed."""
+    code = job.home.run(run.id).code
+    settings = _repository_settings(job, run)
+    detection = detect_folder(code, settings.framework)
+    tell(f"framework: {detection.framework} ({detection.why})")
+    notes = _tell_idioms(job, run, detection)
+    runtime = _runtime(job)
+    runtime.reap(lambda other: other != run.id and job.store.owner(other) is not None)
+    image = runtime.prepare(detection.framework, code, tell)
+    runtime.prove(image, detection.modules)
+    threshold = run.threshold or job.environment.threshold or settings.threshold
+    job.store.change(
+        run.id,
+        state=state.value,
+        framework=detection.framework,
+        framework_why=detection.why,
+        runtime=runtime.name,
+        image=image,
+        threshold=threshold,
+        notes=list(notes),
+        build_url=job.environment.build_url or run.build_url,
+    )
+    return Prepared(settings, threshold, runtime, image)
+
+
+def verdict_of(job: Job, run: Run, threshold: float) -> Verdict:
+    """The gate's word on the run's last measured trial, which is told."""
+    accuracy = [trial for trial in job.store.run(run.id).trials if trial.state is TrialState.MEASURED][-1].accuracy
+    assert accuracy is not None
+    verdict = judge(accuracy, threshold)
+    word = "reaches" if verdict is Verdict.REACHED else "is below"
+    tell(f"verdict: {accuracy:.4g} {word} the threshold {threshold:g}")
+    return verdict
+
+
+def _repository_settings(job: Job, run: Run) -> RepositorySettings:
+    try:
+        return read_repository_settings(job.home.run(run.id).code)
+    except SettingsError as error:
+        told = str(error).replace(f"{job.home.run(run.id).code}/", "")
+        raise RunFailed(Reason.BAD_SETTINGS, told) from None
+
+
+def _tell_idioms(job: Job, run: Run, detection: Detection) -> tuple[str, ...]:
+    if detection.framework != "keras":
+        return run.notes
+    script = (job.home.run(run.id).code / "nn.py").read_text(encoding="utf-8", errors="replace")
+    found = [
+        f"nn.py line {idiom.line}: {idiom.what} is gone from today's Keras; write {idiom.instead}"
+        for idiom in find_keras2_idioms(script)
+    ]
+    for note in found:
+        tell(f"note: {note}")
+    return run.notes + tuple(note for note in found if note not in run.notes)
+
+
+def _runtime(job: Job) -> Runtime:
+    """The place to train in. Where it should be Docker and no engine answers, the run waits, and says so once."""
+    environment, limits = job.environment, job.settings.limits
+    # A file's "auto" is meant for what a person runs; pushed code must not lose its sandbox to an engine's restart.
+    served = "docker" if job.settings.runtime == "auto" and not environment.runtime else job.settings.runtime
+    deadline = time.monotonic() + limits.engine_minutes * 60
+    pause = _FIRST_PAUSE_SECONDS
+    told = False
+    while True:
+        try:
+            return choose_runtime(served, environment.home, job.settings, environment.docker_host, tell)
+        except RunFailed as failure:
+            if failure.reason is not Reason.NO_ENGINE or time.monotonic() + pause > deadline:
+                raise
+            if not told:
+                tell(f"waiting: {failure.explanation} The run goes on when it answers.")
+                told = True
+        threading.Event().wait(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

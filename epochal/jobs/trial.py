@@ -1,0 +1,94 @@
+"""One trial: a copy of the code, perhaps with another number in nn.py, trained, measured and recorded."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from epochal.accuracy import parse_epochs, read_accuracy
+from epochal.diagnosis import diagnose, tail
+from epochal.errors import RunFailed
+from epochal.hyperparameters import change, constants, find_epochs, unified_diff
+from epochal.jobs.job import Job, tell
+from epochal.jobs.progress import epoch_line, following
+from epochal.records import Accuracy, Run, Trial, TrialFolder, TrialState
+from epochal.runtimes import Outcome, Runtime, Training
+from epochal.strategies.more_epochs import Raise
+
+_LOG_TAIL_BYTES = 256 * 1024
+
+
+def run_trial(job: Job, run: Run, runtime: Runtime, image: str, raised: Raise | None = None) -> Trial:
+    """Train the run's code once, with ``raised`` epochs or as it was pushed, and measure it.
+
+    Whatever comes of it is in the database; raises RunFailed if no accuracy did.
+    """
+    script = (job.home.run(run.id).code / "nn.py").read_bytes()
+    changed = change(script, raised.constant, raised.epochs) if raised else script
+    number = job.store.start_trial(run.id, _hyperparameters(changed))
+    folder = job.home.run(run.id).trial(number)
+    _prepare_folder(job, run, folder, script, changed)
+    tell(f"trial {number}: training" + (f" with {raised.constant.name} = {raised.epochs}" if raised else " as pushed"))
+    trial = Trial(number, TrialState.TRAINING, {})
+    try:
+        with following(folder.metrics, lambda epoch: tell(f"  {epoch_line(epoch)}")):
+            outcome = runtime.train(Training(run.id, number, folder, image))
+        trial = replace(trial, seconds=outcome.seconds, epochs_trained=_epochs_trained(folder))
+        accuracy = _measure(folder, outcome, run.notes)
+    except RunFailed as failure:
+        reason, explanation = failure.reason, failure.explanation
+        job.store.end_trial(run.id, replace(trial, state=TrialState.FAILED, reason=reason, explanation=explanation))
+        raise
+    trial = replace(trial, state=TrialState.MEASURED, accuracy=accuracy.value, accuracy_source=accuracy.source)
+    job.store.end_trial(run.id, trial)
+    tell(f"trial {number}: accuracy {accuracy.value:.4g}, {accuracy.source.sentence}")
+    return trial
+
+
+def _hyperparameters(script: bytes) -> dict[str, int | float]:
+    """The numbers that the trial trains with: nn.py's constants, and its epochs wherever they stand."""
+    found = {constant.name: constant.value for constant in constants(script)}
+    epochs = find_epochs(script)
+    return found | ({epochs.name: epochs.value} if epochs else {})
+
+
+def _prepare_folder(job: Job, run: Run, folder: TrialFolder, script: bytes, changed: bytes) -> None:
+    shutil.rmtree(folder.path, ignore_errors=True)
+    shutil.copytree(job.home.run(run.id).code, folder.code, symlinks=True)
+    folder.out.mkdir()
+    if changed != script:
+        (folder.code / "nn.py").write_bytes(changed)
+        folder.diff.write_text(unified_diff(script, changed, "nn.py"), encoding="utf-8")
+
+
+def _epochs_trained(folder: TrialFolder) -> int | None:
+    return len(parse_epochs(_text(folder.metrics) or "")) or None
+
+
+def _measure(folder: TrialFolder, outcome: Outcome, notes: tuple[str, ...]) -> Accuracy:
+    log = _log(folder)
+    failure = diagnose(outcome.exit_status, outcome.reason, log)
+    if failure:
+        reason, explanation = failure
+        told = " ".join([explanation, *notes])
+        raise RunFailed(reason, told, tail(log))
+    try:
+        return read_accuracy(_text(folder.accuracy), log, parse_epochs(_text(folder.metrics) or ""))
+    except RunFailed as failure_to_measure:
+        detail = failure_to_measure.detail or tail(log)
+        raise RunFailed(failure_to_measure.reason, failure_to_measure.explanation, detail) from None
+
+
+def _log(folder: TrialFolder) -> str:
+    if not folder.log.exists():  # the training ended before it could be started
+        return ""
+    with folder.log.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - _LOG_TAIL_BYTES))
+        return file.read().decode("utf-8", "replace")
+
+
+def _text(path: Path) -> str | None:
+    """What nn.py (or the recorder in it) wrote; None if it is no ordinary file: a script may leave anything there."""
+    if path.is_symlink() or not path.is_file():
+        return None
+    return path.read_text(encoding="utf-8", errors="replace")

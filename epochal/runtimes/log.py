@@ -1,0 +1,90 @@
+"""train.log: what a training printed, with its beginning and its end kept where it is too much."""
+
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+
+MEGABYTE = 1_000_000
+
+
+class LogFile:
+    """A file of output that is written while it comes and never stays longer than ``limit`` bytes (and one line).
+
+    Past the limit the first half of it is kept and, of what follows, the newest: at least the last quarter of ``limit``.
+    """
+
+    def __init__(self, path: Path, limit: int) -> None:
+        self._file = path.open("w+b", buffering=0)
+        self._limit = limit
+        self._beginning = 0
+        self._left_out = 0
+        self._note = b""
+
+    def __enter__(self) -> "LogFile":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._file.close()
+
+    def write(self, output: bytes) -> None:
+        """Add ``output``."""
+        self._file.write(output)
+        if self._file.tell() > self._limit + len(self._note):
+            self._shorten()
+
+    def last(self, size: int = 4000) -> str:
+        """The last ``size`` bytes as text, broken at no line's start."""
+        end = self._file.seek(0, 2)
+        self._file.seek(max(0, end - size))
+        return self._file.read().decode("utf-8", errors="replace")
+
+    def _shorten(self) -> None:
+        size = self._file.tell()
+        kept = self._read(size - self._limit // 4, size)
+        kept = kept.partition(b"\n")[2] or kept
+        if not self._note:
+            first = self._read(0, self._limit // 2)
+            self._beginning = first.rfind(b"\n") + 1 or len(first)
+        self._left_out += size - self._beginning - len(self._note) - len(kept)
+        self._note = b"\n[epochal: %d bytes left out here, see limits.log_mb]\n" % self._left_out
+        self._file.seek(self._beginning)
+        self._file.truncate()
+        self._file.write(self._note + kept)
+
+    def _read(self, start: int, end: int) -> bytes:
+        self._file.seek(start)
+        return self._file.read(end - start)
+
+
+class Copying:
+    """A thread that writes ``chunks`` of output into ``log`` until they end.
+
+    It goes on reading where the log cannot be written (a full disk): a training must not hang on a full pipe.
+    """
+
+    def __init__(self, chunks: Iterable[bytes], log: LogFile) -> None:
+        self._chunks = chunks
+        self._log = log
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._copy, daemon=True)
+        self._thread.start()
+
+    def finish(self, seconds: float = 10.0) -> None:
+        """Wait for the end of the output, ``seconds`` at most; raises what kept it from being written."""
+        self._thread.join(seconds)
+        if self._error is not None:
+            raise self._error
+
+    def _copy(self) -> None:
+        for chunk in self._chunks:
+            if self._error is None:
+                try:
+                    self._log.write(chunk)
+                except (OSError, ValueError) as error:  # ValueError: the log was closed, as nobody waits any more
+                    self._error = error
+
+
+def last_lines(text: str, count: int = 20) -> str:
+    """The last ``count`` lines of ``text`` that are not blank."""
+    return "\n".join([line.rstrip() for line in text.splitlines() if line.strip()][-count:])

@@ -1,0 +1,47 @@
+"""Proving that an environment has what the code imports, once for each environment and set of modules."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from epochal.errors import Reason, RunFailed
+from epochal.runtimes.log import last_lines
+from epochal.runtimes.recipe import digest
+
+SECONDS = 300.0
+"""How long the imports may take: TensorFlow's needs 8 s on a cold disk."""
+
+_MARK = "epochal cannot import "
+
+SCRIPT = f"""
+import importlib, sys
+for name in sys.argv[1:]:
+    try:
+        importlib.import_module(name)
+    except BaseException as error:
+        print(f"{_MARK}{{name}}: {{type(error).__name__}}: {{error}}")
+        raise
+"""
+"""Imports the modules that are its arguments."""
+
+
+def prove_once(folder: Path, environment: str, modules: Sequence[str], run: Callable[[list[str]], tuple[int, str]]) -> None:
+    """Have ``run`` import ``modules``, unless ``folder`` remembers that ``environment`` passed with them.
+
+    ``run`` takes Python's arguments and returns exit status and output. Raises RunFailed(IMPORT_ERROR).
+    """
+    proven = folder / digest(environment, *sorted(set(modules)))
+    if not modules or proven.exists():
+        return
+    status, output = run(["-c", SCRIPT, *modules])
+    if status != 0:
+        raise RunFailed(Reason.IMPORT_ERROR, _explanation(modules, output), last_lines(output))
+    folder.mkdir(parents=True, exist_ok=True)
+    proven.touch()
+
+
+def _explanation(modules: Sequence[str], output: str) -> str:
+    marked = [line.removeprefix(_MARK) for line in output.splitlines() if line.startswith(_MARK)]
+    if not marked:
+        return f"Importing {', '.join(modules)} did not end well in the training's environment."
+    name, _, error = marked[-1].partition(": ")
+    return f"The code imports {name}, but the training's environment has it not ({error}). Add it to requirements.txt."

@@ -1,0 +1,54 @@
+"""What an image or an environment is made of: a framework's pins and the repository's own requirements.txt."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from epochal.errors import Reason, RunFailed
+from epochal.requirements_file import check_requirements
+from epochal.resources import resource
+from epochal.settings import SandboxSettings
+
+REQUIREMENTS = "requirements.txt"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The contents of frameworks/<framework>.txt and of requirements.txt (empty: there is none), and what may be installed:
+    ``packages`` as in the sandbox's settings."""
+
+    framework: str
+    pins: str
+    requirements: str
+    packages: str
+
+    def digest(self, *more: str) -> str:
+        """16 hexadecimal digits that change with the recipe and with ``more``."""
+        parts = [self.framework, self.pins, self.requirements, self.packages, *more]
+        return digest(*parts)
+
+
+def read_recipe(framework: str, code: Path, sandbox: SandboxSettings) -> Recipe:
+    """The recipe for ``code``; raises RunFailed(REFUSED_REQUIREMENT) if its requirements.txt asks for what is not allowed."""
+    pins = (resource("frameworks") / f"{framework}.txt").read_text(encoding="utf-8")
+    requirements = _read_requirements(code / REQUIREMENTS)
+    if sandbox.packages == "wheels":
+        check_requirements(requirements)
+    return Recipe(framework, pins, requirements, sandbox.packages)
+
+
+def _read_requirements(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError:
+        raise RunFailed(
+            Reason.REFUSED_REQUIREMENT, f"{REQUIREMENTS} is not UTF-8 text (PowerShell's > writes UTF-16). Save it as UTF-8."
+        ) from None
+
+
+def digest(*parts: str) -> str:
+    """16 hexadecimal digits that stand for ``parts``, their borders included."""
+    joined = "".join(f"{len(part)}:{part}" for part in parts)
+    return hashlib.sha256(joined.encode()).hexdigest()[:16]

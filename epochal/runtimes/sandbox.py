@@ -1,0 +1,172 @@
+"""The Docker runtime: every training in a hardened container of its own."""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import docker
+
+from epochal.errors import Reason, UsageError
+from epochal.runtimes import Outcome, Tell, Training
+from epochal.runtimes.belonging import Belonging, id_of
+from epochal.runtimes.container import Ending, Task, left_overs, remove, run_container, user_and_group
+from epochal.runtimes.engine import connect, engine_errors
+from epochal.runtimes.images import image_for
+from epochal.runtimes.log import MEGABYTE, LogFile, last_lines
+from epochal.runtimes.outcome import outcome_of
+from epochal.runtimes.proof import SECONDS as PROOF_SECONDS
+from epochal.runtimes.proof import prove_once
+from epochal.runtimes.recipe import read_recipe
+from epochal.runtimes.workplace import (
+    Datasets,
+    Workplace,
+    data_folder,
+    dataset_cache,
+    files_in,
+    keep_within,
+    workplace,
+)
+from epochal.settings import ServerSettings
+
+_FETCH_SECONDS = 3600.0
+_SEEN = Datasets(Path("/datasets"))
+_HOME = "/home/epochal"
+
+
+class DockerRuntime:
+    """Trains in containers of the engine at ``docker_host`` (as DOCKER_HOST; empty: the usual socket).
+
+    Nothing is asked of the engine before it is needed.
+    """
+
+    name = "docker"
+
+    def __init__(self, home: Path, settings: ServerSettings, docker_host: str = "") -> None:
+        self._home = home
+        self._settings = settings
+        self._docker_host = docker_host
+
+    @cached_property
+    def _client(self) -> docker.DockerClient:
+        return connect(self._docker_host)
+
+    def prepare(self, framework: str, code: Path, tell: Tell) -> str:
+        """As ``Runtime.prepare``; returns the image's tag. Raises RunFailed(NO_ENGINE) too."""
+        recipe = read_recipe(framework, code, self._settings.sandbox)
+        with engine_errors(self._docker_host):
+            return image_for(self._client, recipe, self._settings.images, self._home / "cache" / "locks", tell)
+
+    def prove(self, image: str, modules: Sequence[str]) -> None:
+        """As ``Runtime.prove``."""
+        with engine_errors(self._docker_host):
+            identity = self._client.images.get(image).id
+            prove_once(self._home / "cache" / "proven", identity, modules, lambda arguments: self._prove(image, arguments))
+
+    def train(self, training: Training) -> Outcome:
+        """As ``Runtime.train``."""
+        folder = training.folder
+        limits = self._settings.limits
+        with (
+            engine_errors(self._docker_host),
+            workplace(folder, dataset_cache(self._home), _SEEN) as place,
+            LogFile(folder.log, int(limits.log_mb * MEGABYTE)) as log,
+        ):
+            _give_to_the_trainer(folder.code, folder.out, place.home)
+            before = files_in(folder)
+            ending = run_container(self._client, self._task(training, place), limits, log)
+            outcome = _outcome(ending, log)
+            for line in keep_within(limits.output_mb, folder, before):
+                log.write(f"\n{line}\n".encode())
+            return outcome
+
+    def fetch_dataset(self, image: str, script: str, tell: Tell) -> None:
+        """As ``Runtime.fetch_dataset``."""
+        datasets = dataset_cache(self._home)
+        _give_to_the_trainer(datasets.folder)
+        environment = {"KERAS_HOME": str(_SEEN.keras), "SCIKIT_LEARN_DATA": str(_SEEN.sklearn)}
+        mounts = [(datasets.folder, str(_SEEN.folder), True)]
+        if bundle := self._settings.images.ca_bundle:
+            environment["SSL_CERT_FILE"] = "/ca-bundle.pem"
+            mounts.append((Path(bundle).expanduser(), "/ca-bundle.pem", False))
+        task = Task(
+            image,
+            Belonging.to_no_run(id_of(self._home), _FETCH_SECONDS),
+            environment,
+            mounts,
+            ["python3", "-c", script],
+            network=True,
+            seconds=_FETCH_SECONDS,
+        )
+        tell(f"Fetching into {datasets.folder}.")
+        with engine_errors(self._docker_host):
+            status, output = self._run_aside(task)
+        if status != 0:
+            raise UsageError(f"The dataset could not be fetched. The last lines:\n{last_lines(output, 5)}")
+
+    def reap(self, is_alive: Callable[[int], bool]) -> list[int]:
+        """As ``Runtime.reap``. Raises RunFailed(NO_ENGINE)."""
+        reaped = set()
+        with engine_errors(self._docker_host):
+            for container, belonging in left_overs(self._client, id_of(self._home)):
+                if belonging.is_left_over(is_alive):
+                    remove(self._client, container)
+                    reaped.add(belonging.run)
+        return sorted(reaped - {0})
+
+    def _prove(self, image: str, arguments: list[str]) -> tuple[int, str]:
+        belonging = Belonging.to_no_run(id_of(self._home), PROOF_SECONDS)
+        return self._run_aside(Task(image, belonging, {}, command=["python3", *arguments], seconds=PROOF_SECONDS))
+
+    def _run_aside(self, task: Task) -> tuple[int, str]:
+        """Run a task that is no training; its exit status and its last output."""
+        with tempfile.TemporaryDirectory() as folder, LogFile(Path(folder, "log"), MEGABYTE) as log:
+            ending = run_container(self._client, task, self._settings.limits, log)
+            return ending.exit_status, log.last()
+
+    def _task(self, training: Training, place: Workplace) -> Task:
+        seconds = self._settings.limits.minutes * 60
+        until = int(time.time() + seconds)
+        environment = {
+            "HOME": _HOME,
+            "EPOCHAL_OUT": "/out",
+            "PYTHONPATH": "/recorder",
+            "SCIKIT_LEARN_DATA": str(_SEEN.sklearn),
+        }
+        mounts = [
+            (training.folder.code, "/train", True),
+            (training.folder.out, "/out", True),
+            (place.home, _HOME, True),
+            (place.recorder, "/recorder", False),
+            (dataset_cache(self._home).folder, str(_SEEN.folder), False),
+        ]
+        if data := data_folder(self._settings):
+            environment["EPOCHAL_DATA"] = "/data"
+            mounts.append((data, "/data", False))
+        return Task(
+            training.image,
+            Belonging(id_of(self._home), training.run, training.trial, until),
+            environment,
+            mounts,
+            network=self._settings.sandbox.network,
+            seconds=seconds,
+        )
+
+
+def _outcome(ending: Ending, log: LogFile) -> Outcome:
+    if ending.timed_out:
+        return Outcome(ending.exit_status, ending.seconds, Reason.TIMED_OUT)
+    return outcome_of(ending.exit_status, ending.seconds, log.last(), ending.out_of_memory)
+
+
+def _give_to_the_trainer(*folders: Path) -> None:
+    """Make the trainer the owner of ``folders`` and all in them, where that is not who we are."""
+    if os.getuid() != 0:
+        return
+    user, group = user_and_group()
+    for folder in folders:
+        for parent, _, names in os.walk(folder):
+            for path in (parent, *(Path(parent, name) for name in names)):
+                os.chown(path, user, group, follow_symlinks=False)

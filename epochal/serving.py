@@ -1,0 +1,175 @@
+"""``epochal serve``: gateway and embedded chain over one database, put together and taken apart again."""
+
+import fcntl
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from epochal.chains.embedded import EmbeddedChain
+from epochal.chains.job_scripts import JobScripts
+from epochal.errors import UsageError
+from epochal.gateway.polling import Poller, compare_heads
+from epochal.gateway.secret import webhook_secret
+from epochal.gateway.webhook import Accepted as GatewayAccepted
+from epochal.gateway.webhook import create_app, serve_app
+from epochal.jobs import drain_outbox
+from epochal.jobs.job import Job
+from epochal.records import Commit
+from epochal.resources import resource
+from epochal.settings import Environment, WatchedRepository
+from epochal.store import Origin, Store
+from epochal.store.owner import signal_owner
+
+_log = logging.getLogger("epochal.serve")
+
+_OUTBOX_PAUSE_SECONDS = 60.0
+
+Tell = Callable[[str], None]
+
+
+class StoredIntake:
+    """What the gateway hands a push to: the database, and the chain that is woken."""
+
+    def __init__(self, store: Store, supersede: str, wake: Callable[[], None]) -> None:
+        self._store = store
+        self._supersede = supersede
+        self._wake = wake
+
+    def accept(self, delivery: str, event: str, commit: Commit) -> GatewayAccepted:
+        """Store delivery and run in one transaction; a delivery that was processed starts no second run."""
+        return self._stored(commit, (delivery, event))
+
+    def ignored(self, delivery: str, event: str, result: str) -> None:
+        """Remember a delivery that starts no run."""
+        self._store.ignore(delivery, event, result)
+
+    def found(self, watched: WatchedRepository, branch: str, sha: str) -> None:
+        """A head that was asked for, not delivered: of use only if no run has it yet."""
+        accepted = self._stored(Commit(watched.url, branch, sha), None)
+        if accepted.new:
+            _log.info("%s %s is at %s, which no delivery told of: run %s", watched.url, branch, sha[:7], accepted.run)
+
+    def _stored(self, commit: Commit, delivery: tuple[str, str] | None) -> GatewayAccepted:
+        accepted = self._store.accept(commit, Origin.PUSH, delivery=delivery, supersede=self._supersede)
+        for owner in accepted.stop:
+            signal_owner(owner)
+        self._wake()
+        return GatewayAccepted(accepted.run, accepted.new)
+
+
+def serve(environment: Environment, poll: float | None, tell: Tell) -> None:
+    """Run until SIGINT or SIGTERM. Raises UsageError where the home is served already, SettingsError."""
+    with _only_one(environment.home):
+        job = Job.open(environment)
+        secret, made = _secret(job)
+        chain = EmbeddedChain(job.store, JobScripts(environment, resource("scripts")), job.settings.parallel)
+        intake = StoredIntake(job.store, job.settings.supersede, chain.wake)
+        app = create_app(secret, job.settings.repository, intake)
+        chain.start()
+        ended = threading.Event()
+        threads = [
+            threading.Thread(target=_catch_up, args=(job, intake), daemon=True),
+            threading.Thread(target=_send_mail, args=(job, ended), daemon=True),
+        ]
+        for thread in threads:
+            thread.start()
+        poller = Poller(job.settings.repository, poll, intake.found) if poll else None
+        if poller:
+            poller.start()
+        try:
+            gateway = job.settings.gateway
+            serve_app(app, gateway.host, gateway.port, lambda address: _tell_address(job, address, made, tell))
+        finally:
+            ended.set()
+            if poller:
+                poller.stop()
+            chain.stop()
+            job.store.close()
+
+
+def open_tunnel_until_stopped(environment: Environment, domain: str | None, tell: Tell) -> None:
+    """Open the ngrok address and register it at GitHub where a token is set; returns at SIGINT or SIGTERM.
+
+    Raises UsageError in one line where there is no authtoken or no network.
+    """
+    from epochal.gateway.github import register_webhook
+    from epochal.gateway.tunnel import open_tunnel
+    from epochal.jobs.stopping import Stopped, stoppable
+
+    job = Job.open(environment)
+    secret, _ = _secret(job)
+    gateway = job.settings.gateway
+    authtoken = environment.ngrok_authtoken
+    opened = open_tunnel(
+        f"{gateway.host}:{gateway.port}", authtoken.get_secret_value() if authtoken else None, secret, domain
+    )
+    try:
+        tell(f"tunnel: {opened.url}/webhook leads to {gateway.host}:{gateway.port}")
+        for watched in job.settings.repository if environment.github_token else ():
+            token = environment.github_token
+            assert token is not None
+            tell(register_webhook(watched.url, f"{opened.url}/webhook", secret, token.get_secret_value()))
+        if not environment.github_token:
+            tell("EPOCHAL_GITHUB_TOKEN is not set: enter the address at GitHub (Settings, Webhooks) by hand")
+        with stoppable():
+            threading.Event().wait()
+    except Stopped:
+        pass
+    finally:
+        opened.close()
+
+
+def _secret(job: Job) -> tuple[bytes, bool]:
+    given = job.environment.webhook_secret
+    configured = job.settings.gateway.secret_file
+    return webhook_secret(job.environment.home, configured, given.get_secret_value() if given else None)
+
+
+def _tell_address(job: Job, address: str, made: bool, tell: Tell) -> None:
+    configured = job.settings.gateway.secret_file
+    secret_file = Path(configured) if configured else job.environment.home / "webhook-secret"
+    tell(f"gateway: {address}/webhook")
+    if made:
+        tell("To enter at GitHub (Settings, Webhooks, Add webhook):")
+        tell(f"  Payload URL   {address}/webhook, as seen from outside: epochal tunnel opens an address for it")
+        tell("  Content type  application/json")
+        tell(f"  Secret        the content of {secret_file}")
+        tell("  Events        just the push event")
+    for watched in job.settings.repository:
+        tell(f"watched: {watched.url} ({', '.join(watched.branches)})")
+    if not job.settings.repository:
+        tell("watched: nothing yet; epochal watch URL, then start again")
+
+
+def _catch_up(job: Job, intake: StoredIntake) -> None:
+    """A push during downtime was delivered to nobody: compare each remote's head with the last run."""
+    compare_heads(job.settings.repository, job.store.last_sha, intake.found)
+
+
+def _send_mail(job: Job, ended: threading.Event) -> None:
+    pause = 0.0
+    while not ended.wait(pause):
+        drain_outbox(job, _log.info)
+        pause = _OUTBOX_PAUSE_SECONDS
+
+
+@contextmanager
+def _only_one(home: Path) -> Iterator[None]:
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "serve.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"{home} is served already by another epochal serve: stop that one first.") from None
+        yield
+
+
+def is_served(home: Path) -> bool:
+    """Whether an ``epochal serve`` runs for this home."""
+    try:
+        with _only_one(home):
+            return False
+    except UsageError:
+        return True

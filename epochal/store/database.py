@@ -1,0 +1,93 @@
+"""Opening the database: SQLite as it behaves well between processes, PostgreSQL as it is, and the migrations."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from epochal.errors import EpochalError, SettingsError
+from epochal.store.schema import HEAD, VERSION_TABLE
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for ``url`` whose database is at the newest version.
+
+    Raises SettingsError for a URL that SQLAlchemy cannot use, and for a database newer than this Epochal.
+    """
+    try:
+        parsed = make_url(url)
+        engine = create_engine(parsed, pool_pre_ping=not url.startswith("sqlite"))
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise SettingsError(f"database: this is no URL that SQLAlchemy can open: {error}.") from None
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        _prepare_sqlite(engine)
+    try:
+        _migrate(engine)
+    except SQLAlchemyError as error:
+        shown = parsed.render_as_string(hide_password=True)
+        raise SettingsError(f"database: {shown} cannot be opened: {getattr(error, 'orig', error)}.") from None
+    return engine
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves: pysqlite's own begins too late
+        connection.execute("PRAGMA busy_timeout = 30000")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A transaction that reads first and writes then fails at once if another one wrote in between (SQLITE_BUSY, see
+        # sqlite.org/lang_transaction.html): one that will write says so from the start, and waits its turn.
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that writes; committed at the end, rolled back by an exception."""
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        yield connection
+
+
+def _migrate(engine: Engine) -> None:
+    if _version(engine) == HEAD:
+        return
+    # Imported here: a job that starts on a database of today's version should not pay for it.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    configuration = Config()
+    configuration.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with writing(engine) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('epochal migration'))"))
+        current = _version_in(connection)
+        known = {script.revision for script in ScriptDirectory.from_config(configuration).walk_revisions()}
+        if current is not None and current not in known:
+            raise EpochalError(
+                f"The database is at version {current}, which this Epochal does not know: it was written by a newer one. "
+                "Install that one, or use another EPOCHAL_HOME."
+            )
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, "head")
+
+
+def _version(engine: Engine) -> str | None:
+    with engine.connect() as connection:
+        return _version_in(connection)
+
+
+def _version_in(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    return connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608 (our constant)

@@ -1,0 +1,52 @@
+"""Rows of the tables as the records that the rest of the package knows."""
+
+from typing import Any
+
+from sqlalchemy import Row
+
+from epochal.errors import Reason
+from epochal.records import AccuracySource, Commit, Delivery, Run, State, Trial, TrialState
+
+
+def to_run(row: Row[Any], trials: tuple[Trial, ...]) -> Run:
+    """A row of ``runs``, with its trials in order."""
+    return Run(
+        id=row.id,
+        commit=Commit(row.repository, row.branch, row.sha, row.message, row.author_name, row.author_email),
+        state=State(row.state),
+        created=row.created,
+        started=row.started,
+        ended=row.ended,
+        reason=Reason(row.reason) if row.reason else None,
+        explanation=row.explanation,
+        detail=row.detail,
+        framework=row.framework,
+        framework_why=row.framework_why,
+        runtime=row.runtime,
+        image=row.image,
+        threshold=row.threshold,
+        build_url=row.build_url,
+        successor=row.successor,
+        notes=tuple(row.notes),
+        trials=trials,
+    )
+
+
+def to_trial(row: Row[Any]) -> Trial:
+    """A row of ``run_trials``."""
+    return Trial(
+        number=row.number,
+        state=TrialState(row.state),
+        hyperparameters=row.hyperparameters,
+        epochs_trained=row.epochs_trained,
+        accuracy=row.accuracy,
+        accuracy_source=AccuracySource(row.accuracy_source) if row.accuracy_source else None,
+        seconds=row.seconds,
+        reason=Reason(row.reason) if row.reason else None,
+        explanation=row.explanation,
+    )
+
+
+def to_delivery(row: Row[Any]) -> Delivery:
+    """A row of ``deliveries``."""
+    return Delivery(row.id, row.event, row.received, row.result, row.run)

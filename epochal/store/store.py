@@ -1,0 +1,330 @@
+"""What can be asked of the database, and what can be told to it. Every method is one transaction."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from epochal.errors import EpochalError, Reason, UsageError
+from epochal.records import Commit, Delivery, Run, State, Trial, TrialState
+from epochal.store import outbox
+from epochal.store.database import open_engine, writing
+from epochal.store.outbox import Notice, NoticeState
+from epochal.store.owner import is_alive, this_process
+from epochal.store.rows import to_delivery, to_run, to_trial
+from epochal.store.schema import deliveries, runs, trials
+
+__all__ = ["Accepted", "Busy", "Notice", "NoticeState", "Origin", "Store"]
+
+_UNENDED = tuple(state.value for state in State if not state.ended)
+
+
+class Origin(StrEnum):
+    """What started a run. A push's commit is one run, however many triggers tell of it; a person may ask again."""
+
+    PUSH = "push"
+    PERSON = "person"
+
+
+class Busy(EpochalError):
+    """A run cannot be claimed: another process works on it, or it has moved on. Nothing is wrong; there is nothing to do."""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The run that a push or a person got; ``new`` if it was made now; ``stop``: owners of runs that it supersedes."""
+
+    run: int
+    new: bool
+    stop: tuple[str, ...] = ()
+
+
+class Store:
+    """The database of one home. Safe to use from several threads and several processes."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = open_engine(url)
+
+    def close(self) -> None:
+        """Give the database's connections back."""
+        self._engine.dispose()
+
+    # How a run begins.
+
+    def accept(self, commit: Commit, origin: Origin, *, delivery: tuple[str, str] | None = None, supersede: str) -> Accepted:
+        """Store a delivery (its id and event, if a webhook brought it) and its run, or find the run that is there already.
+
+        Older queued runs of the branch that nobody works on become superseded; with ``supersede = "running"`` those that
+        are worked on are asked to stop, and their owners are returned.
+        """
+        with writing(self._engine) as connection:
+            if delivery and (seen := _seen(connection, delivery[0])):
+                return Accepted(seen, new=False)
+            known = _pushed_run(connection, commit) if origin is Origin.PUSH else None
+            run = known or _insert_run(connection, commit, origin)
+            if delivery:
+                _keep_delivery(connection, delivery, "already known" if known else "queued", run)
+            stop = () if known else _supersede(connection, commit, run, supersede)
+            return Accepted(run, new=known is None, stop=stop)
+
+    def ignore(self, delivery: str, event: str, result: str) -> None:
+        """Remember a delivery that starts no run, and why. A later one with the same id takes its place."""
+        with writing(self._engine) as connection:
+            if not _seen(connection, delivery):
+                _keep_delivery(connection, (delivery, event), result, None)
+
+    def deliveries(self, most: int = 20) -> list[Delivery]:
+        """The newest deliveries, newest first."""
+        query = select(deliveries).order_by(deliveries.c.received.desc()).limit(most)
+        with self._engine.connect() as connection:
+            return [to_delivery(row) for row in connection.execute(query)]
+
+    # Looking at runs.
+
+    def run(self, run: int) -> Run:
+        """The run with this number; raises UsageError if there is none."""
+        found = self._runs(runs.c.id == run)
+        if not found:
+            raise UsageError(f"There is no run {run} in this home. epochal history lists the runs that there are.")
+        return found[0]
+
+    def history(self, most: int = 20) -> list[Run]:
+        """The newest runs, newest first."""
+        return self._runs(most=most)
+
+    def runs_of(self, sha: str) -> list[Run]:
+        """The runs of a commit, newest first."""
+        return self._runs(runs.c.sha == sha)
+
+    def last_sha(self, repository: str, branch: str) -> str | None:
+        """The commit of the branch's newest run that a push started; None if there was none."""
+        query = select(runs.c.sha).where(
+            runs.c.repository == repository, runs.c.branch == branch, runs.c.origin == Origin.PUSH.value
+        )
+        with self._engine.connect() as connection:
+            return connection.execute(query.order_by(runs.c.id.desc()).limit(1)).scalar()
+
+    def next_run(self, busy: Iterable[int]) -> Run | None:
+        """The oldest unended run that a push started, leaving out ``busy`` ones and branches on which an older one is unended.
+
+        Runs of one branch thus end in the order in which they were pushed.
+        """
+        older = runs.alias()
+        waits = select(older.c.id).where(
+            older.c.repository == runs.c.repository,
+            older.c.branch == runs.c.branch,
+            older.c.origin == Origin.PUSH.value,
+            older.c.state.in_(_UNENDED),
+            older.c.id < runs.c.id,
+        )
+        query = select(runs.c.id, runs.c.owner, runs.c.heartbeat).where(
+            runs.c.state.in_(_UNENDED),
+            runs.c.origin == Origin.PUSH.value,
+            runs.c.id.not_in(list(busy)),
+            ~waits.exists(),
+        )
+        with self._engine.connect() as connection:
+            found = connection.execute(query.order_by(runs.c.id)).all()
+        free = [row.id for row in found if row.owner is None or not is_alive(row.owner, row.heartbeat)]
+        return self.run(free[0]) if free else None
+
+    def owner(self, run: int) -> str | None:
+        """The living owner of a run; None if nobody works on it."""
+        with self._engine.connect() as connection:
+            row = connection.execute(select(runs.c.owner, runs.c.heartbeat).where(runs.c.id == run)).first()
+        return row.owner if row and row.owner and is_alive(row.owner, row.heartbeat) else None
+
+    def _runs(self, *conditions: Any, most: int | None = None) -> list[Run]:
+        query = select(runs).where(*conditions).order_by(runs.c.id.desc()).limit(most)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+            own = select(trials).where(trials.c.run.in_([row.id for row in rows])).order_by(trials.c.number)
+            by_run: dict[int, list[Trial]] = {}
+            for row in connection.execute(own):
+                by_run.setdefault(row.run, []).append(to_trial(row))
+        return [to_run(row, tuple(by_run.get(row.id, []))) for row in rows]
+
+    # Working on a run.
+
+    def claim(self, run: int, states: Iterable[State]) -> Run:
+        """Make the calling process the run's owner.
+
+        Raises Busy if another living process is, or if the run is in none of ``states``; UsageError if there is no such run.
+        """
+        wanted = tuple(state.value for state in states)
+        with writing(self._engine) as connection:
+            row = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).first()
+            if row is None:
+                raise UsageError(f"There is no run {run} in this home. epochal history lists the runs that there are.")
+            if row.owner and row.owner != this_process() and is_alive(row.owner, row.heartbeat):
+                raise Busy(f"Run {run} is worked on by another process ({row.owner}).")
+            if row.state not in wanted:
+                raise Busy(f"Run {run} is {row.state}: there is nothing to do here.")
+            moment = datetime.now(UTC)
+            _change(connection, run, owner=this_process(), heartbeat=moment, started=row.started or moment)
+            dead = trials.c.run == run, trials.c.state == TrialState.TRAINING.value
+            connection.execute(
+                update(trials).where(*dead).values(state=TrialState.FAILED.value, reason=Reason.INTERRUPTED.value)
+            )
+        return self.run(run)
+
+    def beat(self, run: int) -> None:
+        """Say that the run's owner lives."""
+        with writing(self._engine) as connection:
+            _change(connection, run, heartbeat=datetime.now(UTC))
+
+    def release(self, run: int) -> None:
+        """Nobody works on the run any more."""
+        with writing(self._engine) as connection:
+            _change(connection, run, owner=None, heartbeat=None)
+
+    def change(self, run: int, **columns: Any) -> Run:
+        """Set columns of a run (state, framework, image, threshold, notes …); returns it as it is then."""
+        with writing(self._engine) as connection:
+            _change(connection, run, **columns)
+        return self.run(run)
+
+    def request_stop(self, run: int, state: State) -> str | None:
+        """Ask that a run ends as SUPERSEDED or CANCELLED; returns its living owner, whom a signal makes look.
+
+        A run that nobody works on ends at once. Raises UsageError for one that has ended already.
+        """
+        current = self.run(run)
+        if current.state.ended:
+            raise UsageError(f"Run {run} has ended already: it is {current.state}.")
+        owner = self.owner(run)
+        with writing(self._engine) as connection:
+            _change(connection, run, stop_requested=state.value)
+            if owner is None:
+                _change(connection, run, state=state.value, reason=state.value, ended=datetime.now(UTC))
+        return owner
+
+    def stop_requested(self, run: int) -> State | None:
+        """What the run was asked to end as; None if it was not."""
+        with self._engine.connect() as connection:
+            asked = connection.execute(select(runs.c.stop_requested).where(runs.c.id == run)).scalar()
+        return State(asked) if asked else None
+
+    def start_trial(self, run: int, hyperparameters: dict[str, int | float]) -> int:
+        """A new trial of the run that trains from now on; returns its number, from 1."""
+        with writing(self._engine) as connection:
+            last = connection.execute(select(func.max(trials.c.number)).where(trials.c.run == run)).scalar() or 0
+            state = TrialState.TRAINING.value
+            row = {"run": run, "number": last + 1, "state": state, "hyperparameters": hyperparameters}
+            connection.execute(insert(trials).values(**row))
+            return last + 1
+
+    def end_trial(self, run: int, trial: Trial) -> None:
+        """What came of a trial."""
+        values = {
+            "state": trial.state.value,
+            "epochs_trained": trial.epochs_trained,
+            "accuracy": trial.accuracy,
+            "accuracy_source": trial.accuracy_source and trial.accuracy_source.value,
+            "seconds": trial.seconds,
+            "reason": trial.reason and trial.reason.value,
+            "explanation": trial.explanation,
+        }
+        with writing(self._engine) as connection:
+            same = trials.c.run == run, trials.c.number == trial.number
+            connection.execute(update(trials).where(*same).values(**values))
+
+    def end_run(self, run: Run, notice: Notice | None) -> None:
+        """The run's end as ``run`` has it, and the notice of it, in one transaction: neither is without the other."""
+        with writing(self._engine) as connection:
+            _change(
+                connection,
+                run.id,
+                state=run.state.value,
+                reason=run.reason and run.reason.value,
+                explanation=run.explanation,
+                detail=run.detail,
+                ended=run.ended,
+            )
+            if notice:
+                outbox.add(connection, notice)
+
+    # The outbox.
+
+    def take_notice(self, after: int = 0) -> Notice | None:
+        """The oldest pending notice numbered over ``after``, kept from others for some minutes; None if there is none."""
+        with writing(self._engine) as connection:
+            return outbox.take(connection, after)
+
+    def settle_notice(self, notice: int, state: NoticeState, told: str) -> None:
+        """What came of a notice that was taken: SENT, PENDING (try again later) or GIVEN_UP, and what is told of it."""
+        with writing(self._engine) as connection:
+            outbox.settle(connection, notice, state, told)
+
+    def retry_notices(self) -> int:
+        """Make the given-up notices pending again; returns how many there were."""
+        with writing(self._engine) as connection:
+            return outbox.retry(connection)
+
+    def notice(self, run: int) -> Notice | None:
+        """The notice of a run's end; None if it has none (yet)."""
+        with self._engine.connect() as connection:
+            return outbox.of_run(connection, run)
+
+
+def _change(connection: Connection, run: int, **columns: Any) -> None:
+    connection.execute(update(runs).where(runs.c.id == run).values(**columns))
+
+
+def _seen(connection: Connection, delivery: str) -> int | None:
+    return connection.execute(select(deliveries.c.run).where(deliveries.c.id == delivery)).scalar()
+
+
+def _keep_delivery(connection: Connection, delivery: tuple[str, str], result: str, run: int | None) -> None:
+    connection.execute(delete(deliveries).where(deliveries.c.id == delivery[0]))
+    row = {"id": delivery[0], "event": delivery[1], "received": datetime.now(UTC), "result": result, "run": run}
+    connection.execute(insert(deliveries).values(**row))
+
+
+def _pushed_run(connection: Connection, commit: Commit) -> int | None:
+    same = runs.c.repository == commit.repository, runs.c.branch == commit.branch, runs.c.sha == commit.sha
+    return connection.execute(select(runs.c.id).where(*same, runs.c.origin == Origin.PUSH.value)).scalar()
+
+
+def _insert_run(connection: Connection, commit: Commit, origin: Origin) -> int:
+    result = connection.execute(
+        insert(runs)
+        .values(
+            repository=commit.repository,
+            branch=commit.branch,
+            sha=commit.sha,
+            message=commit.message,
+            author_name=commit.author_name,
+            author_email=commit.author_email,
+            origin=origin.value,
+            state=State.QUEUED.value,
+            created=datetime.now(UTC),
+            notes=[],
+        )
+        .returning(runs.c.id)
+    )
+    return int(result.scalar_one())
+
+
+def _supersede(connection: Connection, commit: Commit, successor: int, supersede: str) -> tuple[str, ...]:
+    older = connection.execute(
+        select(runs.c.id, runs.c.state, runs.c.owner, runs.c.heartbeat).where(
+            runs.c.repository == commit.repository,
+            runs.c.branch == commit.branch,
+            runs.c.id < successor,
+            runs.c.state.in_(_UNENDED),
+        )
+    ).all()
+    stop = []
+    for row in older:
+        owned = row.owner is not None and is_alive(row.owner, row.heartbeat)
+        if supersede == "running" and owned:
+            _change(connection, row.id, stop_requested=State.SUPERSEDED.value, successor=successor)
+            stop.append(row.owner)
+        elif not owned and (row.state == State.QUEUED.value or supersede == "running"):
+            state = State.SUPERSEDED.value
+            _change(connection, row.id, state=state, reason=state, successor=successor, ended=datetime.now(UTC))
+    return tuple(stop)

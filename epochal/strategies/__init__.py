@@ -1,0 +1,1 @@
+"""How to retrain a run that stayed below its threshold."""

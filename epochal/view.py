@@ -1,0 +1,88 @@
+"""Runs as people and programs are shown them. Values in, values out."""
+
+from pathlib import Path
+from typing import Any
+
+from epochal.payload import repository_name, safe_url
+from epochal.records import AccuracySource, Run, Trial
+from epochal.store import Notice
+
+
+def run_view(run: Run, folder: Path) -> dict[str, Any]:
+    """A run as ``--json`` prints it; ``accuracy`` is the best trial's, null where none was measured."""
+    best = run.best
+    return {
+        "run": run.id,
+        "repository": safe_url(run.commit.repository),
+        "commit": run.commit.sha,
+        "branch": run.commit.branch,
+        "state": run.state.value,
+        "verdict": run.state.verdict,
+        "reason": run.reason,
+        "explanation": run.explanation,
+        "framework": run.framework,
+        "runtime": run.runtime,
+        "image": run.image,
+        "threshold": run.threshold,
+        "accuracy": best.accuracy if best else None,
+        "accuracy_source": best.accuracy_source if best else None,
+        "trials": [_trial_view(trial) for trial in run.trials],
+        "notes": list(run.notes),
+        "successor": run.successor,
+        "folder": str(folder),
+    }
+
+
+def _trial_view(trial: Trial) -> dict[str, Any]:
+    return {
+        "number": trial.number,
+        "hyperparameters": trial.hyperparameters,
+        "epochs_trained": trial.epochs_trained,
+        "accuracy": trial.accuracy,
+        "accuracy_source": trial.accuracy_source,
+        "seconds": trial.seconds,
+        "state": trial.state.value,
+        "reason": trial.reason,
+    }
+
+
+def history_line(run: Run) -> str:
+    """A run in one line."""
+    when = run.created.astimezone().strftime("%Y-%m-%d %H:%M")
+    accuracy = f"{run.best.accuracy:.4g} of {run.threshold:g}" if run.best and run.threshold else "-"
+    why = f"  {run.reason}" if run.reason else ""
+    name = repository_name(run.commit.repository)
+    return f"{run.id:>4}  {when}  {run.state:<10}  {accuracy:<15}  {name} {run.commit.branch} {run.commit.sha[:7]}{why}"
+
+
+def run_lines(run: Run, folder: Path, notice: Notice | None) -> list[str]:
+    """What happened in a run, line by line."""
+    commit = run.commit
+    subject = commit.message.partition("\n")[0]
+    facts = [
+        ("run", f"{run.id}: {run.state}" + (f" ({run.reason}: {run.explanation})" if run.reason else "")),
+        ("commit", f"{commit.sha[:7]} of {repository_name(commit.repository)} {commit.branch}: {subject}"),
+        ("framework", f"{run.framework} ({run.framework_why})" if run.framework else ""),
+        ("trained in", f"{run.runtime}: {run.image}" if run.image else ""),
+        ("threshold", f"{run.threshold:g}" if run.threshold else ""),
+        ("superseded by", f"run {run.successor}" if run.successor else ""),
+        ("mail", f"{notice.state}: {notice.told}".rstrip(": ") if notice else ""),
+        ("build", run.build_url or ""),
+        ("folder", str(folder)),
+    ]
+    lines = [f"{name + ':':<14} {value}" for name, value in facts if value]
+    lines += [f"{'note:':<14} {note}" for note in run.notes]
+    lines += [_trial_line(trial) for trial in run.trials]
+    return lines + [f"  | {line}" for line in run.detail.splitlines()]
+
+
+def _trial_line(trial: Trial) -> str:
+    source = AccuracySource(trial.accuracy_source).sentence if trial.accuracy_source else ""
+    accuracy = f"accuracy {trial.accuracy:.4g} {source}" if trial.accuracy is not None else ""
+    parts = [
+        f"{trial.epochs_trained} epochs" if trial.epochs_trained else "",
+        accuracy,
+        f"{trial.seconds:.1f} s" if trial.seconds is not None else "",
+        f"{trial.state}: {trial.reason}: {trial.explanation}" if trial.reason else "",
+    ]
+    return f"{f'trial {trial.number}:':<14} " + ", ".join(part for part in parts if part)
