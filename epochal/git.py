@@ -69,9 +69,13 @@ class GitFolder:
         """
         index = folder.parent / f".{folder.name}.index"
         try:
-            variables = {"GIT_INDEX_FILE": str(index)}
-            self.run("read-tree", sha, variables=variables)
-            self.run("checkout-index", "--all", f"--prefix={folder}/", variables=variables)
+            variables = {
+                "GIT_DIR": self.text("rev-parse", "--absolute-git-dir"),
+                "GIT_WORK_TREE": str(folder),
+                "GIT_INDEX_FILE": str(index),
+            }
+            run_git(["read-tree", sha], variables)
+            run_git(["-C", str(folder), "checkout-index", "--all"], variables)
         finally:
             index.unlink(missing_ok=True)
 
@@ -79,9 +83,9 @@ class GitFolder:
         """What a git command prints, without the last line's end."""
         return self.run(*arguments).decode("utf-8", "replace").removesuffix("\n")
 
-    def run(self, *arguments: str, variables: dict[str, str] | None = None) -> bytes:
+    def run(self, *arguments: str) -> bytes:
         """What a git command prints; raises GitError with what it said where it fails."""
-        return run_git(["-C", str(self.folder), *arguments], variables)
+        return run_git(["-C", str(self.folder), *arguments])
 
 
 def run_git(arguments: list[str], variables: dict[str, str] | None = None) -> bytes:

@@ -14,7 +14,10 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Training:
-    """One trial as a runtime needs it. ``folder.code`` (nn.py in it) and ``folder.out`` exist; ``image`` comes from ``prepare``."""
+    """One trial as a runtime needs it.
+
+    ``folder.code`` (nn.py in it) and ``folder.out`` exist; ``image`` comes from ``prepare``.
+    """
 
     run: int
     trial: int
@@ -37,8 +40,8 @@ class Outcome:
 class Runtime(Protocol):
     """What a job needs of a place to train in.
 
-    Every method that waits may be left by any exception, KeyboardInterrupt or one raised by a signal handler included, and
-    leaves no training behind then.
+    Every method that waits may be left by any exception, KeyboardInterrupt or one raised by a signal handler included,
+    and leaves no training behind then.
     """
 
     name: str
@@ -57,16 +60,23 @@ class Runtime(Protocol):
         ...
 
     def train(self, training: Training) -> Outcome:
-        """Run nn.py to its end, its output going to ``folder.log``; blocks. Raises RunFailed(NO_ENGINE) where the engine is gone."""
+        """Run nn.py to its end, its output going to ``folder.log`` while it comes; blocks.
+
+        Of the files that it makes, the biggest are removed if all are more than ``limits.output_mb``; the log says so.
+        Raises RunFailed(NO_ENGINE) where the engine is gone, SettingsError where the server's ``data`` is no folder.
+        """
         ...
 
     def fetch_dataset(self, image: str, script: str, tell: Tell) -> None:
-        """Run ``script`` (Python) with the network on and the dataset cache writable, outside of the sandbox of training.
+        """Run ``script`` (Python) with the network on and the dataset cache writable, outside of training's sandbox.
 
         Raises UsageError with the last lines where it fails.
         """
         ...
 
     def reap(self, is_alive: Callable[[int], bool]) -> list[int]:
-        """Stop and remove every training of this home whose run ``is_alive`` denies; returns those runs, sorted."""
+        """Stop and remove every training of this home whose run ``is_alive`` denies; returns those runs, sorted.
+
+        Raises RunFailed(NO_ENGINE).
+        """
         ...

@@ -30,7 +30,7 @@ _LONGEST_SECONDS = 10_000_000.0
 
 @dataclass(frozen=True)
 class Task:
-    """What is to run in a container: ``mounts`` are (here, inside, writable); an empty ``command`` is the image's own."""
+    """What is to run in a container. ``mounts`` are (here, inside, writable); an empty ``command``: the image's own."""
 
     image: str
     belonging: Belonging
@@ -60,8 +60,7 @@ def run_container(client: docker.DockerClient, task: Task, limits: LimitSettings
     """Run ``task`` to its end or its time limit, its output going to ``log``; the container is gone afterwards."""
     options = _confinement(limits, task.network) | _description(task)
     with made(lambda: client.containers.create(task.image, **options), _remove) as container:
-        # Attached before it starts, so that nothing is missed; the engine itself keeps no log (it could not bound one that
-        # is read while it is written).
+        # Attached before it starts, so that nothing is missed: the engine itself keeps no log, which bounds it too.
         copying = Copying(_output(container), log)
         began = time.monotonic()
         container.start()
@@ -129,7 +128,8 @@ def _description(task: Task) -> dict[str, Any]:
         "labels": {_LABEL + name: str(value) for name, value in asdict(belonging).items()},
         "environment": {"HOME": "/tmp", "USER": "epochal"} | task.environment,  # noqa: S108 (the container's own)
         "mounts": [
-            Mount(inside, str(here.absolute()), type="bind", read_only=not writable) for here, inside, writable in task.mounts
+            Mount(inside, str(here.absolute()), type="bind", read_only=not writable)
+            for here, inside, writable in task.mounts
         ],
     }
 

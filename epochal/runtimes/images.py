@@ -69,8 +69,8 @@ def _build(
     client: docker.DockerClient, tag: str, dockerfile: str, recipe: Recipe, settings: ImageSettings, tell: Tell
 ) -> None:
     lines: deque[str] = deque(maxlen=60)
-    # Leaving in the middle of the answer closes the connection, at which the engine stops building and, by forcerm, removes
-    # the container that it built in.
+    # Leaving in the middle of the answer closes the connection, at which the engine stops building and, by forcerm,
+    # removes the container that it built in.
     answer = client.api.build(
         fileobj=_context(dockerfile, recipe, settings),
         custom_context=True,
@@ -86,7 +86,9 @@ def _build(
         for progress in _PROGRESS.findall(text):
             tell(_short(progress.strip()))
         if "error" in part:
-            raise RunFailed(Reason.ENVIRONMENT_FAILED, _explanation(recipe, part["error"], lines), last_lines("\n".join(lines)))
+            raise RunFailed(
+                Reason.ENVIRONMENT_FAILED, _explanation(recipe, part["error"], lines), last_lines("\n".join(lines))
+            )
 
 
 def _build_arguments(recipe: Recipe, settings: ImageSettings) -> dict[str, str]:

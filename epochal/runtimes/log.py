@@ -11,7 +11,7 @@ MEGABYTE = 1_000_000
 class LogFile:
     """A file of output that is written while it comes and never stays longer than ``limit`` bytes (and one line).
 
-    Past the limit the first half of it is kept and, of what follows, the newest: at least the last quarter of ``limit``.
+    Past the limit the first half of it is kept and, of what follows, the newest: at least a quarter of ``limit``.
     """
 
     def __init__(self, path: Path, limit: int) -> None:
@@ -24,7 +24,9 @@ class LogFile:
     def __enter__(self) -> "LogFile":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._file.close()
 
     def write(self, output: bytes) -> None:

@@ -12,8 +12,8 @@ T = TypeVar("T")
 def made(make: Callable[[], T], unmake: Callable[[T], None]) -> Iterator[T]:
     """What ``make`` returns; ``unmake`` gets it on the way out.
 
-    An exception that a signal handler raises can come in the middle of ``make``, when the thing exists but nobody has hold
-    of it yet. Handlers run in the main thread, so ``make`` runs in another one, and is waited for before leaving.
+    An exception that a signal handler raises can come in the middle of ``make``, when the thing exists but nobody has
+    hold of it yet. Handlers run in the main thread, so ``make`` runs in another one, and is waited for before leaving.
     """
     with ThreadPoolExecutor(max_workers=1) as pool:
         making = pool.submit(make)

@@ -24,7 +24,9 @@ for name in sys.argv[1:]:
 """Imports the modules that are its arguments."""
 
 
-def prove_once(folder: Path, environment: str, modules: Sequence[str], run: Callable[[list[str]], tuple[int, str]]) -> None:
+def prove_once(
+    folder: Path, environment: str, modules: Sequence[str], run: Callable[[list[str]], tuple[int, str]]
+) -> None:
     """Have ``run`` import ``modules``, unless ``folder`` remembers that ``environment`` passed with them.
 
     ``run`` takes Python's arguments and returns exit status and output. Raises RunFailed(IMPORT_ERROR).

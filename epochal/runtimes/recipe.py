@@ -14,8 +14,10 @@ REQUIREMENTS = "requirements.txt"
 
 @dataclass(frozen=True)
 class Recipe:
-    """The contents of frameworks/<framework>.txt and of requirements.txt (empty: there is none), and what may be installed:
-    ``packages`` as in the sandbox's settings."""
+    """What is installed: the contents of frameworks/<framework>.txt and of requirements.txt (empty: there is none).
+
+    ``packages``: what may be installed, as in the sandbox's settings.
+    """
 
     framework: str
     pins: str
@@ -29,7 +31,7 @@ class Recipe:
 
 
 def read_recipe(framework: str, code: Path, sandbox: SandboxSettings) -> Recipe:
-    """The recipe for ``code``; raises RunFailed(REFUSED_REQUIREMENT) if its requirements.txt asks for what is not allowed."""
+    """The recipe for ``code``; raises RunFailed(REFUSED_REQUIREMENT) for what its requirements.txt may not ask for."""
     pins = (resource("frameworks") / f"{framework}.txt").read_text(encoding="utf-8")
     requirements = _read_requirements(code / REQUIREMENTS)
     if sandbox.packages == "wheels":
@@ -44,7 +46,8 @@ def _read_requirements(path: Path) -> str:
         return ""
     except UnicodeDecodeError:
         raise RunFailed(
-            Reason.REFUSED_REQUIREMENT, f"{REQUIREMENTS} is not UTF-8 text (PowerShell's > writes UTF-16). Save it as UTF-8."
+            Reason.REFUSED_REQUIREMENT,
+            f"{REQUIREMENTS} is not UTF-8 text (PowerShell's > writes UTF-16). Save it as UTF-8.",
         ) from None
 
 

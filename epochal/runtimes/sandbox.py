@@ -63,7 +63,9 @@ class DockerRuntime:
         """As ``Runtime.prove``."""
         with engine_errors(self._docker_host):
             identity = self._client.images.get(image).id
-            prove_once(self._home / "cache" / "proven", identity, modules, lambda arguments: self._prove(image, arguments))
+            prove_once(
+                self._home / "cache" / "proven", identity, modules, lambda arguments: self._prove(image, arguments)
+            )
 
     def train(self, training: Training) -> Outcome:
         """As ``Runtime.train``."""
@@ -168,5 +170,5 @@ def _give_to_the_trainer(*folders: Path) -> None:
     user, group = user_and_group()
     for folder in folders:
         for parent, _, names in os.walk(folder):
-            for path in (parent, *(Path(parent, name) for name in names)):
-                os.chown(path, user, group, follow_symlinks=False)
+            for name in [".", *names]:
+                os.chown(Path(parent, name), user, group, follow_symlinks=False)

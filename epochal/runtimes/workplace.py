@@ -54,7 +54,9 @@ def data_folder(settings: ServerSettings) -> Path | None:
         return None
     path = Path(settings.data).expanduser().absolute()
     if not path.is_dir():
-        raise SettingsError(f"data: {path} is not a folder. Make it, or set data in server.toml to the one that is meant.")
+        raise SettingsError(
+            f"data: {path} is not a folder. Make it, or set data in server.toml to the one that is meant."
+        )
     return path
 
 
@@ -74,8 +76,8 @@ def workplace(folder: TrialFolder, datasets: Datasets, seen: Datasets) -> Iterat
 
 
 def _link_keras(keras: Path, datasets: Datasets, seen: Datasets) -> None:
-    # Keras unpacks an archive beside it each time that it is used (keras.utils.get_file), so a read-only folder will not
-    # do: the folder is the trial's own, and the cached files are links. What was unpacked in the cache is left aside.
+    # Keras unpacks an archive beside it each time that it is used (keras.utils.get_file), so a read-only folder will
+    # not do: the folder is the trial's own, the cached files are links. What was unpacked in the cache is left aside.
     for file in datasets.keras.glob("*/*"):
         if file.is_file():
             link = keras / file.relative_to(datasets.keras)

@@ -1,0 +1,48 @@
+# The training images: one target for each framework. `docker build --target keras .`
+#
+# An image trains the code that is mounted at /train. The pins of a framework stand in frameworks/<name>.txt, which the
+# process runtime reads too. What else the build context may hold:
+#   requirements.txt   what the code needs besides
+#   ca-bundle.pem      certificates to trust while building; with --build-arg PIP_CERT=/opt/epochal/ca-bundle.pem
+# BASE_IMAGE is Debian or made from it, with python3 and its venv module (of a version from 3.11 to 3.13).
+ARG BASE_IMAGE=python:3.12-slim-bookworm
+
+# The packages go into a virtual environment: Debian's own Python refuses to be installed into (PEP 668).
+FROM ${BASE_IMAGE} AS base
+RUN python3 -m venv /opt/venv
+ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    LANG=C.UTF-8 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+WORKDIR /train
+CMD ["python3", "/train/nn.py"]
+
+# In each COPY the patterns stand for files that need not be there. PIP_ONLY_BINARY is emptied where the server allows
+# source code to run while requirements.txt is installed.
+FROM base AS python
+ARG PIP_CERT PIP_ONLY_BINARY=:all:
+COPY frameworks/python.txt ca-bundle.pe[m] /opt/epochal/
+RUN pip install --no-cache-dir --only-binary :all: -r /opt/epochal/python.txt
+COPY frameworks/python.txt requirements.tx[t] /opt/epochal/
+RUN if [ -f /opt/epochal/requirements.txt ]; then pip install --no-cache-dir -r /opt/epochal/requirements.txt; fi
+
+FROM base AS sklearn
+ARG PIP_CERT PIP_ONLY_BINARY=:all:
+COPY frameworks/sklearn.txt ca-bundle.pe[m] /opt/epochal/
+RUN pip install --no-cache-dir --only-binary :all: -r /opt/epochal/sklearn.txt
+COPY frameworks/sklearn.txt requirements.tx[t] /opt/epochal/
+RUN if [ -f /opt/epochal/requirements.txt ]; then pip install --no-cache-dir -r /opt/epochal/requirements.txt; fi
+
+FROM base AS keras
+ARG PIP_CERT PIP_ONLY_BINARY=:all:
+COPY frameworks/keras.txt ca-bundle.pe[m] /opt/epochal/
+RUN pip install --no-cache-dir --only-binary :all: -r /opt/epochal/keras.txt
+COPY frameworks/keras.txt requirements.tx[t] /opt/epochal/
+RUN if [ -f /opt/epochal/requirements.txt ]; then pip install --no-cache-dir -r /opt/epochal/requirements.txt; fi
+
+FROM base AS torch
+ARG PIP_CERT PIP_ONLY_BINARY=:all:
+COPY frameworks/torch.txt ca-bundle.pe[m] /opt/epochal/
+RUN pip install --no-cache-dir --only-binary :all: -r /opt/epochal/torch.txt
+COPY frameworks/torch.txt requirements.tx[t] /opt/epochal/
+RUN if [ -f /opt/epochal/requirements.txt ]; then pip install --no-cache-dir -r /opt/epochal/requirements.txt; fi

@@ -1,0 +1,37 @@
+# The verbs. Each sets up what it needs; `make` alone lists them.
+
+PYTHON ?=
+VENV := .venv/bin
+SHELL_FILES := hooks/post-commit scripts/pull.sh scripts/train.sh scripts/retrain.sh scripts/setup scripts/engine .ci/run
+
+.PHONY: help setup demo test lint bench clean
+
+help:
+	@echo "make setup   a virtual environment, .venv, with everything that is needed"
+	@echo "make demo    commit nn.py, watch it train and retrain, get the mail"
+	@echo "make test    the tests (those that need a Docker engine say so where there is none)"
+	@echo "make lint    ruff, mypy, import-linter, shellcheck"
+	@echo "make bench   the benchmarks"
+	@echo "make clean   remove what the verbs above made"
+
+setup:
+	@PYTHON="$(PYTHON)" scripts/setup
+
+demo: setup
+	@$(VENV)/python -m epochal.demo .demo
+
+test: setup
+	$(VENV)/python -m pytest $(TESTS)
+
+lint: setup
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy
+	$(VENV)/lint-imports
+	$(VENV)/shellcheck $(SHELL_FILES)
+
+bench: setup
+	@for benchmark in benchmarks/*.py; do $(VENV)/python $$benchmark || exit 1; done
+
+clean:
+	rm -rf .venv .demo .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,184 @@
+"""``python -m epochal.demo FOLDER``: commit nn.py and watch until the mail comes. Exit status 0 only if it came."""
+
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from email.message import EmailMessage
+from pathlib import Path
+
+from rich.console import Console
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+
+from epochal.demo.display import display
+from epochal.demo.mailbox import Mailbox, free_port
+from epochal.demo.stage import Stage
+from epochal.errors import EpochalError
+from epochal.jobs.job import Job
+from epochal.jobs.stopping import Stopped, stoppable
+from epochal.records import Run
+from epochal.resources import resource
+from epochal.runtimes.choice import choose_runtime
+from epochal.settings import Environment, child_environment, read_server_settings
+
+_CHANGED = object()
+_ENDED = object()
+
+Events = queue.SimpleQueue[object]
+
+
+def main() -> None:
+    """Run the demo in the folder that the command line names."""
+    console = Console(highlight=False)
+    try:
+        with stoppable():
+            sys.exit(_demo(Stage(Path(sys.argv[1]).absolute()), console))
+    except Stopped as stopped:
+        console.print("stopped; nothing is left running")
+        sys.exit(128 + stopped.signal_number)
+    except EpochalError as error:
+        console.print(f"epochal: {error}", markup=False)
+        sys.exit(error.exit_status)
+
+
+def _demo(stage: Stage, console: Console) -> int:
+    events: Events = queue.SimpleQueue()
+    runtime = _prepare(stage, console)
+    mailbox = Mailbox(events.put)
+    gateway_port = free_port()
+    stage.set_up(runtime, gateway_port, mailbox.port)
+    with ExitStack() as stack:
+        mailbox.start()
+        stack.callback(mailbox.stop)
+        stack.enter_context(_served(stage, events, console))
+        stack.enter_context(_watched(stage.home, events))
+        began = time.monotonic()
+        console.print(stage.commit().rstrip(), markup=False, style="dim")
+        mail, run = _follow(stage, events, console)
+        if mail is None or run is None:
+            console.print(f"no mail came; the server's log is {stage.folder / 'serve.log'}")
+            return 1
+        _show(mail, console)
+        console.print(f"\nThe mail came {time.monotonic() - began:.0f} s after the commit.")
+        console.print(f"The run's folder: {stage.home / 'runs' / str(run.id)}", soft_wrap=True)
+        console.print(f"More of it: EPOCHAL_HOME={stage.home} epochal show {run.id}", soft_wrap=True)
+    return 0
+
+
+def _environment(stage: Stage) -> Environment:
+    return Environment.read().model_copy(update={"home": stage.home})
+
+
+def _prepare(stage: Stage, console: Console) -> str:
+    """Build the image or environment before the clock runs, with its progress shown; returns the runtime's name."""
+    environment = _environment(stage)
+    settings = read_server_settings(environment)
+
+    def tell(line: str) -> None:
+        console.print(line, markup=False, soft_wrap=True)
+
+    runtime = choose_runtime(environment.runtime or "auto", stage.home, settings, environment.docker_host, tell)
+    try:
+        runtime.prepare("keras", resource("ml_code"), tell)
+    except EpochalError as error:
+        if runtime.name == "process" or environment.runtime:
+            raise
+        tell(f"{error}\nThe image could not be built, so the demo trains in a plain process.")
+        runtime = choose_runtime("process", stage.home, settings, "", tell)
+        runtime.prepare("keras", resource("ml_code"), tell)
+    return runtime.name
+
+
+@contextmanager
+def _served(stage: Stage, events: Events, console: Console) -> Iterator[None]:
+    """``epochal serve`` for the demo's home, from the moment that its gateway answers."""
+    variables = {"EPOCHAL_HOME": str(stage.home), "PYTHONUNBUFFERED": "1"}
+    with (stage.folder / "serve.log").open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "epochal", "serve"],
+            env=child_environment(variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+        )
+    try:
+        assert process.stdout
+        for line in process.stdout:
+            console.print(line.rstrip(), markup=False, style="dim", soft_wrap=True)
+            if line.startswith("watched:"):
+                break
+        threading.Thread(target=_report_end, args=(process, events), daemon=True).start()
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+
+
+def _report_end(process: "subprocess.Popen[str]", events: Events) -> None:
+    process.wait()
+    events.put(_ENDED)
+
+
+@contextmanager
+def _watched(home: Path, events: Events) -> Iterator[None]:
+    """Every change in the home (the database's, the runs') becomes an event."""
+
+    class Changed(FileSystemEventHandler):
+        def on_any_event(self, event: FileSystemEvent) -> None:
+            if event.event_type in ("modified", "created", "moved"):
+                events.put(_CHANGED)
+
+    observer = Observer()
+    observer.schedule(Changed(), str(home))
+    (home / "runs").mkdir(exist_ok=True)
+    observer.schedule(Changed(), str(home / "runs"), recursive=True)
+    observer.start()
+    try:
+        yield
+    finally:
+        observer.stop()
+        observer.join()
+
+
+def _follow(stage: Stage, events: Events, console: Console) -> tuple[EmailMessage | None, Run | None]:
+    """Show what happens until the mail comes; no mail where the server ended, or the run did without one."""
+    job = Job.open(_environment(stage))
+    with display(console, job.store, job.home) as shown:
+        while True:
+            event = events.get()
+            run = _newest(job, stage)
+            shown.update(run)
+            if isinstance(event, EmailMessage):
+                return event, run
+            if event is _ENDED or (run and run.state.ended and not _mail_expected(job, run)):
+                return None, run
+
+
+def _newest(job: Job, stage: Stage) -> Run | None:
+    sha = (stage.developer / ".git" / "refs" / "heads" / "main").read_text(encoding="ascii").strip()
+    return next(iter(job.store.runs_of(sha)), None)
+
+
+def _mail_expected(job: Job, run: Run) -> bool:
+    notice = job.store.notice(run.id)
+    return notice is not None and notice.state in ("pending", "sent")
+
+
+def _show(mail: EmailMessage, console: Console) -> None:
+    body = mail.get_body(("plain",))
+    console.rule("the mail")
+    for name in ("From", "To", "Subject"):
+        console.print(f"{name}: {mail[name]}", markup=False, soft_wrap=True)
+    console.print(f"\n{body.get_content() if body else ''}", markup=False, soft_wrap=True)
+    console.rule()
+
+
+if __name__ == "__main__":
+    main()

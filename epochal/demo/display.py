@@ -1,0 +1,117 @@
+"""What the demo shows while it waits: a live table on a terminal, plain lines elsewhere. Told of changes, it never asks."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from epochal.accuracy import parse_epochs
+from epochal.records import Epoch, Home, Run, State, Trial
+from epochal.store import Store
+
+_JOB_OF_STATE = {
+    State.QUEUED: "pull",
+    State.PULLED: "train",
+    State.TRAINING: "train",
+    State.BELOW: "retrain",
+    State.RETRAINING: "retrain",
+}
+
+
+class Display(Protocol):
+    """Shows a run as it is now."""
+
+    def update(self, run: Run | None) -> None:
+        """Something has changed."""
+        ...
+
+
+@contextmanager
+def display(console: Console, store: Store, home: Home) -> Iterator[Display]:
+    """The display that suits ``console``."""
+    if not console.is_terminal:
+        yield _Lines(console, home)
+        return
+    with Live(console=console, refresh_per_second=8, transient=False) as live:
+        yield _Table(live, home)
+
+
+class _Lines:
+    """Prints what the jobs print: a line for each epoch and each decision."""
+
+    def __init__(self, console: Console, home: Home) -> None:
+        self._console = console
+        self._home = home
+        self._read_bytes: dict[Path, int] = {}
+
+    def update(self, run: Run | None) -> None:
+        """Print the jobs' new lines."""
+        for job in ("pull", "train", "retrain") if run else ():
+            assert run is not None
+            path = self._home.run(run.id).console(job)
+            if path.exists():
+                self._print_added(job, path)
+
+    def _print_added(self, job: str, path: Path) -> None:
+        with path.open("rb") as file:
+            file.seek(self._read_bytes.get(path, 0))
+            added = file.read()
+        whole = added[: added.rfind(b"\n") + 1]
+        self._read_bytes[path] = self._read_bytes.get(path, 0) + len(whole)
+        for line in whole.decode("utf-8", "replace").splitlines():
+            self._console.print(f"[{job}] {line}", markup=False, highlight=False, soft_wrap=True)
+
+
+class _Table:
+    """Job, trial, epoch, and accuracy against the threshold."""
+
+    def __init__(self, live: Live, home: Home) -> None:
+        self._live = live
+        self._home = home
+        self._spinner = Spinner("dots")
+
+    def update(self, run: Run | None) -> None:
+        """Draw the run anew."""
+        self._live.update(self._draw(run), refresh=True)
+
+    def _draw(self, run: Run | None) -> RenderableType:
+        if run is None:
+            self._spinner.update(text="pushed; waiting for the webhook")
+            return self._spinner
+        table = Table("trial", "epochs", "", "accuracy", f"threshold {run.threshold or '':g}" if run.threshold else "threshold")
+        for trial in run.trials:
+            table.add_row(*self._row(run, trial))
+        job = _JOB_OF_STATE.get(run.state)
+        self._spinner.update(text=f"run {run.id} · job {job} · {run.state}" if job else "")
+        heading = self._spinner if job else Text(f"run {run.id} · {run.state}", style="bold")
+        return Group(heading, table)
+
+    def _row(self, run: Run, trial: Trial) -> tuple[RenderableType, ...]:
+        metrics = self._home.run(run.id).trial(trial.number).metrics
+        epochs = parse_epochs(metrics.read_text(encoding="utf-8", errors="replace")) if metrics.exists() else []
+        last = epochs[-1] if epochs else None
+        total = last.epochs if last and last.epochs else None
+        accuracy = trial.accuracy if trial.accuracy is not None else (last.accuracy if last else None)
+        done = len(epochs)
+        bar = ProgressBar(total=total or 1, completed=done, width=24)
+        return str(trial.number), f"{done}/{total or '?'}", bar, _shown(accuracy), _word(run, trial, last)
+
+
+def _shown(accuracy: float | None) -> str:
+    return f"{accuracy:.4g}" if accuracy is not None else ""
+
+
+def _word(run: Run, trial: Trial, last: Epoch | None) -> Text:
+    if trial.accuracy is not None and run.threshold is not None:
+        reached = trial.accuracy >= run.threshold
+        return Text("reached" if reached else "below", style="bold green" if reached else "yellow")
+    if trial.reason:
+        return Text(trial.reason.value, style="red")
+    return Text("training" if last else "starting", style="dim")

@@ -1,0 +1,85 @@
+"""What the demo needs before the commit: the developer's repository, the bare one that stands for GitHub, server.toml."""
+
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from epochal.initialise import initialise
+from epochal.resources import resource
+from epochal.settings import child_environment, watch_repository
+
+_SERVER = """\
+# Written by the demo.
+runtime = "{runtime}"
+
+[gateway]
+port = {gateway_port}
+
+[mail]
+host = "127.0.0.1"
+port = {mail_port}
+security = "none"
+from = "epochal@example.com"
+allowed_domains = ["example.com"]
+"""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where the demo plays: everything is under ``folder``; the home's cache outlives a demo, the rest is made anew."""
+
+    folder: Path
+
+    @property
+    def home(self) -> Path:
+        """EPOCHAL_HOME of the demo."""
+        return self.folder / "home"
+
+    @property
+    def developer(self) -> Path:
+        """The developer's repository, made from ml_code/."""
+        return self.folder / "ml_code"
+
+    @property
+    def github(self) -> Path:
+        """The bare repository that stands for GitHub."""
+        return self.folder / "github" / "ml_code.git"
+
+    def set_up(self, runtime: str, gateway_port: int, mail_port: int) -> None:
+        """Make the repositories and the settings."""
+        for folder in (self.developer, self.github.parent):
+            shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(resource("ml_code"), self.developer, ignore=shutil.ignore_patterns("__pycache__", "*.keras"))
+        self.github.mkdir(parents=True)
+        git("init", "--quiet", "--bare", "--initial-branch=main", str(self.github))
+        self.home.mkdir(parents=True, exist_ok=True)
+        server = _SERVER.format(runtime=runtime, gateway_port=gateway_port, mail_port=mail_port)
+        (self.home / "server.toml").write_text(server, encoding="utf-8")
+        watch_repository(self.home, str(self.github), ("main",))
+        self._send_webhooks_to(f"http://127.0.0.1:{gateway_port}/webhook")
+        initialise(self.developer, str(self.github), ("main",))
+        git("-C", str(self.developer), "config", "user.name", "Ada")
+        git("-C", str(self.developer), "config", "user.email", "ada@example.com")
+
+    def commit(self) -> str:
+        """Commit nn.py as a developer does; the hook pushes it. Returns what git printed."""
+        git("-C", str(self.developer), "add", "--all")
+        return git("-C", str(self.developer), "commit", "-m", "A small CNN for handwritten digits")
+
+    def _send_webhooks_to(self, address: str) -> None:
+        arguments = [sys.executable, "-m", "epochal.demo.github", str(self.github), address]
+        arguments.append(str(self.home / "webhook-secret"))
+        hook = self.github / "hooks" / "post-receive"
+        hook.write_text(f"#!/bin/sh\nexec {shlex.join(arguments)}\n", encoding="utf-8")
+        hook.chmod(0o755)
+
+
+def git(*arguments: str) -> str:
+    """What a git command prints."""
+    done = subprocess.run(
+        ["git", *arguments], check=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, env=child_environment({})
+    )
+    return done.stdout

@@ -1,0 +1,26 @@
+"""Which runtime is meant."""
+
+from pathlib import Path
+
+from epochal.errors import RunFailed
+from epochal.runtimes import Runtime, Tell
+from epochal.runtimes.engine import connect
+from epochal.runtimes.process import ProcessRuntime
+from epochal.runtimes.sandbox import DockerRuntime
+from epochal.settings import RuntimeName, ServerSettings
+
+
+def choose_runtime(name: RuntimeName, home: Path, settings: ServerSettings, docker_host: str, tell: Tell) -> Runtime:
+    """The runtime ``name``; ``auto`` is Docker if its engine answers, else the process, telling why.
+
+    For ``docker`` the engine is not asked here: ``prepare`` raises RunFailed(NO_ENGINE), which can be waited out.
+    """
+    if name == "process":
+        return ProcessRuntime(home, settings)
+    if name == "auto":
+        try:
+            connect(docker_host).close()
+        except RunFailed as error:
+            tell(f"Training runs as a plain process. {error.explanation}")
+            return ProcessRuntime(home, settings)
+    return DockerRuntime(home, settings, docker_host)

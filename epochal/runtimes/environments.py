@@ -1,0 +1,84 @@
+"""Environments for training without Docker: made by uv, once, and known by what is in them."""
+
+import os
+import re
+import shutil
+import sys
+from collections import deque
+from pathlib import Path
+
+import uv
+
+from epochal.errors import Reason, RunFailed
+from epochal.resources import resource
+from epochal.runtimes import Tell
+from epochal.runtimes.belonging import Belonging
+from epochal.runtimes.log import last_lines
+from epochal.runtimes.once import one_at_a_time
+from epochal.runtimes.process_tree import process_tree
+from epochal.runtimes.recipe import Recipe
+from epochal.settings import ImageSettings, child_environment
+
+_BUILD_SECONDS = 3600.0
+_COMPLETE = "complete"
+_PROGRESS = re.compile(r"^(Resolved|Prepared|Installed|Downloading) ")
+
+
+def environment_for(cache: Path, home: str, recipe: Recipe, settings: ImageSettings, tell: Tell) -> Path:
+    """The folder of the virtual environment for ``recipe`` inside ``cache``, made if it is not there.
+
+    Raises RunFailed(ENVIRONMENT_FAILED), uv's last lines as detail.
+    """
+    name = f"{recipe.framework}-{recipe.digest(sys.version, os.path.realpath(sys.executable))}"
+    folder = cache / "environments" / name
+    with one_at_a_time(cache / "locks" / f"{name}.lock", tell):
+        # The marker comes last: what a killed builder left is made anew.
+        if not (folder / _COMPLETE).exists():
+            tell(f"Making the environment {folder}: once, it is kept.")
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            _make(folder, Belonging.to_no_run(home, _BUILD_SECONDS), recipe, settings, tell)
+            (folder / _COMPLETE).touch()
+    return folder
+
+
+def python_in(environment: Path) -> str:
+    """The interpreter of an environment."""
+    return str(environment / "bin" / "python")
+
+
+def _make(folder: Path, belonging: Belonging, recipe: Recipe, settings: ImageSettings, tell: Tell) -> None:
+    tool = uv.find_uv_bin()
+    variables = child_environment({"UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "NO_COLOR": "1"})
+    if settings.ca_bundle:
+        variables["SSL_CERT_FILE"] = str(Path(settings.ca_bundle).expanduser())
+
+    def run(what: str, *arguments: str) -> None:
+        _run([tool, *arguments], f"{what} for {recipe.framework}", belonging, variables, folder, tell)
+
+    install = ["pip", "install", "--no-config", "--python", python_in(folder)]
+    only_wheels = ["--only-binary", ":all:"]
+    run("a virtual environment", "venv", "--no-config", "--allow-existing", "--python", sys.executable, str(folder))
+    run("the packages", *install, *only_wheels, "-r", str(resource("frameworks") / f"{recipe.framework}.txt"))
+    if recipe.requirements:
+        requirements = folder / "requirements.txt"
+        requirements.write_text(recipe.requirements, encoding="utf-8")
+        run(
+            "requirements.txt", *install, *(only_wheels if recipe.packages == "wheels" else []), "-r", str(requirements)
+        )
+
+
+def _run(
+    command: list[str], what: str, belonging: Belonging, variables: dict[str, str], folder: Path, tell: Tell
+) -> None:
+    lines: deque[str] = deque(maxlen=60)
+    with process_tree(command, belonging, variables, folder) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line.decode("utf-8", errors="replace").rstrip())
+            if _PROGRESS.match(lines[-1]):
+                tell(lines[-1])
+        status = process.wait()
+    if status != 0:
+        detail = last_lines("\n".join(lines))
+        raise RunFailed(Reason.ENVIRONMENT_FAILED, f"uv could not install {what} (its last lines say why).", detail)

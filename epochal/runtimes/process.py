@@ -1,0 +1,161 @@
+"""The process runtime: every training in a plain process. No sandbox: the code may do what its user may."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import Popen
+
+from epochal.errors import Reason, UsageError
+from epochal.runtimes import Outcome, Tell, Training
+from epochal.runtimes.belonging import Belonging, id_of
+from epochal.runtimes.environments import environment_for, python_in
+from epochal.runtimes.log import MEGABYTE, Copying, LogFile, last_lines
+from epochal.runtimes.outcome import outcome_of
+from epochal.runtimes.process_tree import ended_within, kill_left_overs, process_tree
+from epochal.runtimes.proof import SECONDS as PROOF_SECONDS
+from epochal.runtimes.proof import prove_once
+from epochal.runtimes.recipe import read_recipe
+from epochal.runtimes.workplace import Workplace, data_folder, dataset_cache, files_in, keep_within, workplace
+from epochal.settings import LimitSettings, ServerSettings
+
+_FETCH_SECONDS = 3600.0
+
+_LIMITED = 'ulimit -c 0; ulimit -f "$1" 2>/dev/null; ulimit -d "$2" 2>/dev/null; shift 2; exec "$@"'
+"""For sh: file sizes in blocks of 512 bytes, the data segment in KiB. What is limited lower already stays so."""
+
+
+class ProcessRuntime:
+    """Trains in processes of this machine; limits of time, memory and file size hold, everything else is open."""
+
+    name = "process"
+
+    def __init__(self, home: Path, settings: ServerSettings) -> None:
+        self._home = home
+        self._settings = settings
+
+    def prepare(self, framework: str, code: Path, tell: Tell) -> str:
+        """As ``Runtime.prepare``; returns the environment's folder."""
+        tell("Training in a plain process: this is no sandbox, the code may do all that this user may.")
+        recipe = read_recipe(framework, code, self._settings.sandbox)
+        cache = self._home / "cache"
+        return str(environment_for(cache, id_of(self._home), recipe, self._settings.images, tell))
+
+    def prove(self, image: str, modules: Sequence[str]) -> None:
+        """As ``Runtime.prove``."""
+        prove_once(self._home / "cache" / "proven", image, modules, lambda arguments: self._prove(image, arguments))
+
+    def train(self, training: Training) -> Outcome:
+        """As ``Runtime.train``."""
+        folder = training.folder
+        limits = self._settings.limits
+        datasets = dataset_cache(self._home)
+        with (
+            workplace(folder, datasets, datasets) as place,
+            LogFile(folder.log, int(limits.log_mb * MEGABYTE)) as log,
+        ):
+            before = files_in(folder)
+            outcome = self._train(training, place, log)
+            for line in keep_within(limits.output_mb, folder, before):
+                log.write(f"\n{line}\n".encode())
+            return outcome
+
+    def fetch_dataset(self, image: str, script: str, tell: Tell) -> None:
+        """As ``Runtime.fetch_dataset``."""
+        datasets = dataset_cache(self._home)
+        environment = {"KERAS_HOME": str(datasets.keras), "SCIKIT_LEARN_DATA": str(datasets.sklearn)}
+        if bundle := self._settings.images.ca_bundle:
+            environment["SSL_CERT_FILE"] = str(Path(bundle).expanduser())
+        tell(f"Fetching into {datasets.folder}.")
+        status, output = self._run_aside(image, ["-c", script], environment, _FETCH_SECONDS)
+        if status != 0:
+            raise UsageError(f"The dataset could not be fetched. The last lines:\n{last_lines(output, 5)}")
+
+    def reap(self, is_alive: Callable[[int], bool]) -> list[int]:
+        """As ``Runtime.reap``."""
+        return sorted(kill_left_overs(id_of(self._home), is_alive) - {0})
+
+    def _prove(self, image: str, arguments: list[str]) -> tuple[int, str]:
+        return self._run_aside(image, arguments, {}, PROOF_SECONDS)
+
+    def _train(self, training: Training, place: Workplace, log: LogFile) -> Outcome:
+        seconds = self._settings.limits.minutes * 60
+        belonging = Belonging(id_of(self._home), training.run, training.trial, int(time.time() + seconds))
+        command = [
+            *_limited(self._settings.limits),
+            python_in(Path(training.image)),
+            str(training.folder.code.absolute() / "nn.py"),
+        ]
+        environment = self._environment(training, place)
+        began = time.monotonic()
+        with _logged(command, belonging, environment, training.folder.code, log) as process:
+            timed_out = not ended_within(process, seconds)
+        passed = time.monotonic() - began
+        if timed_out:
+            return Outcome(_exit_status(process), passed, Reason.TIMED_OUT)
+        return outcome_of(_exit_status(process), passed, log.last())
+
+    def _environment(self, training: Training, place: Workplace) -> dict[str, str]:
+        datasets = dataset_cache(self._home)
+        environment = _clean_environment(training.image, place.home) | {
+            "EPOCHAL_OUT": str(training.folder.out.absolute()),
+            "PYTHONPATH": str(place.recorder.absolute()),
+            "SCIKIT_LEARN_DATA": str(datasets.sklearn.absolute()),
+        }
+        if data := data_folder(self._settings):
+            environment["EPOCHAL_DATA"] = str(data)
+        return environment
+
+    def _run_aside(self, image: str, arguments: list[str], changes: dict[str, str], seconds: float) -> tuple[int, str]:
+        """Run Python on what is no training; its exit status and its last output."""
+        belonging = Belonging.to_no_run(id_of(self._home), seconds)
+        command = [*_limited(self._settings.limits), python_in(Path(image)), *arguments]
+        with tempfile.TemporaryDirectory() as name, LogFile(Path(name, "log"), MEGABYTE) as log:
+            environment = _clean_environment(image, Path(name)) | changes
+            with _logged(command, belonging, environment, Path(name), log) as process:
+                ended_within(process, seconds)
+            return _exit_status(process), log.last()
+
+
+@contextmanager
+def _logged(
+    command: Sequence[str], belonging: Belonging, environment: dict[str, str], folder: Path, log: LogFile
+) -> Iterator[Popen[bytes]]:
+    """A process tree whose output goes to ``log``; all of it is there on the way out, where the tree has ended."""
+    with process_tree(command, belonging, environment, folder) as process:
+        copying = Copying(_output(process), log)
+        yield process
+    copying.finish()
+
+
+def _output(process: Popen[bytes]) -> Iterator[bytes]:
+    assert process.stdout is not None
+    with process.stdout as pipe:
+        while chunk := pipe.read1(65536):  # type: ignore[attr-defined]  # typeshed says IO, it is a BufferedReader
+            yield chunk
+
+
+def _limited(limits: LimitSettings) -> list[str]:
+    """What goes in front of a command to limit it."""
+    blocks = int(limits.output_mb * MEGABYTE / 512)
+    kibibytes = int(limits.memory_mb * MEGABYTE / 1024)
+    return ["sh", "-c", _LIMITED, "sh", str(blocks), str(kibibytes)]
+
+
+def _clean_environment(image: str, home: Path) -> dict[str, str]:
+    """Nothing of ours: a token in it would be the code's."""
+    return {
+        "PATH": f"{image}/bin:/usr/local/bin:/usr/bin:/bin",
+        "HOME": str(home.absolute()),
+        "TMPDIR": str(home.absolute()),
+        "LANG": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _exit_status(process: Popen[bytes]) -> int:
+    """As a shell has it: 128 + n where signal n ended the process."""
+    status = int(process.returncode)
+    return status if status >= 0 else 128 - status

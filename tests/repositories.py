@@ -1,0 +1,41 @@
+"""Real git repositories in temporary folders, for the tests."""
+
+import subprocess
+from pathlib import Path
+
+from epochal.settings import child_environment
+
+_IDENTITY = {
+    "GIT_AUTHOR_NAME": "Ada",
+    "GIT_AUTHOR_EMAIL": "ada@example.com",
+    "GIT_COMMITTER_NAME": "Ada",
+    "GIT_COMMITTER_EMAIL": "ada@example.com",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_CONFIG_NOSYSTEM": "1",
+}
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """What a git command prints in ``folder``."""
+    command = ["git", "-C", str(folder), *arguments]
+    environment = child_environment(_IDENTITY)
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.strip()
+
+
+def make_repository(folder: Path, files: dict[str, str | bytes] | None = None) -> Path:
+    """A repository with a first commit of ``files`` on main."""
+    folder.mkdir(parents=True)
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    commit(folder, files or {"nn.py": "print('Test accuracy: 0.9')\n"}, "First")
+    return folder
+
+
+def commit(folder: Path, files: dict[str, str | bytes], message: str) -> str:
+    """Write ``files``, commit everything, return the commit's full name."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--allow-empty", "-m", message)
+    return git(folder, "rev-parse", "HEAD")

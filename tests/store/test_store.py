@@ -1,0 +1,227 @@
+"""The store: the runs' own table is the queue."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect, text
+
+import epochal.store
+from epochal.errors import EpochalError, Reason, SettingsError, UsageError
+from epochal.records import AccuracySource, Commit, State, Trial, TrialState
+from epochal.store import Busy, Notice, NoticeState, Origin, Store
+from epochal.store.schema import HEAD, VERSION_TABLE, metadata
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """The URL of a new database."""
+    return f"sqlite:///{tmp_path / 'epochal.db'}"
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    """A store of its own."""
+    store = Store(url)
+    yield store
+    store.close()
+
+
+def _commit(letter: str, branch: str = "main") -> Commit:
+    return Commit("/srv/digits.git", branch, letter * 40)
+
+
+def _push(store: Store, letter: str, *, branch: str = "main", supersede: str = "queued") -> int:
+    return store.accept(_commit(letter, branch), Origin.PUSH, delivery=(f"id-{letter}", "push"), supersede=supersede).run
+
+
+def _claimed_elsewhere(url: str, run: int) -> "subprocess.Popen[str]":
+    """A living process that owns the run; it says so on its standard output and waits on its standard input."""
+    script = (
+        "import sys; from epochal.store import Store; from epochal.records import State\n"
+        f"Store({url!r}).claim({run}, [State.QUEUED]); print('claimed', flush=True); sys.stdin.read()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    assert process.stdout.readline() == "claimed\n"
+    return process
+
+
+def test_migrations_lead_to_the_schema(store: Store, url: str) -> None:
+    """What Alembic makes of an empty database has the tables, columns and indexes that the schema says."""
+    engine = create_engine(url)
+    found = inspect(engine)
+    for table in metadata.tables.values():
+        assert {column["name"] for column in found.get_columns(table.name)} == set(table.columns.keys())
+        assert {index["name"] for index in found.get_indexes(table.name)} >= {index.name for index in table.indexes}
+    configuration = Config()
+    folder = Path(epochal.store.__file__).parent / "migrations"
+    configuration.set_main_option("script_location", str(folder))
+    assert ScriptDirectory.from_config(configuration).get_heads() == [HEAD]
+    assert VERSION_TABLE in found.get_table_names()
+
+
+def test_a_newer_database_is_left_alone(url: str) -> None:
+    """A database that a newer Epochal wrote is refused, not changed."""
+    Store(url).close()
+    with create_engine(url).begin() as connection:
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
+    with pytest.raises(EpochalError, match="written by a newer one"):
+        Store(url)
+
+
+def test_a_url_that_is_none_is_named() -> None:
+    """A database URL that SQLAlchemy cannot open is a settings error."""
+    with pytest.raises(SettingsError, match="database"):
+        Store("no-such-database://x")
+
+
+def test_a_delivery_starts_one_run_however_often_it_comes(store: Store) -> None:
+    """The same delivery, and another trigger for the same commit, lead to the run that is there."""
+    first = store.accept(_commit("a"), Origin.PUSH, delivery=("1", "push"), supersede="queued")
+    again = store.accept(_commit("a"), Origin.PUSH, delivery=("1", "push"), supersede="queued")
+    polled = store.accept(_commit("a"), Origin.PUSH, supersede="queued")
+    assert (first.new, again.new, polled.new) == (True, False, False)
+    assert first.run == again.run == polled.run
+    assert store.accept(_commit("a"), Origin.PERSON, supersede="queued").new
+
+
+def test_two_deliveries_at_once_are_one_run(url: str) -> None:
+    """Threads that store the same push at the same moment get the same run."""
+    stores = [Store(url) for _ in range(4)]
+    found: list[int] = []
+    threads = [threading.Thread(target=lambda store=store: found.append(_push(store, "a"))) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4
+    assert len(set(found)) == 1
+    for store in stores:
+        store.close()
+
+
+def test_an_ignored_delivery_may_come_again(store: Store) -> None:
+    """A delivery that started no run is remembered, and can still start one."""
+    store.ignore("1", "push", "other branch")
+    assert [(delivery.id, delivery.result) for delivery in store.deliveries()] == [("1", "other branch")]
+    assert store.accept(_commit("a"), Origin.PUSH, delivery=("1", "push"), supersede="queued").new
+
+
+def test_a_newer_commit_supersedes_queued_ones_only(store: Store, url: str) -> None:
+    """Of three pushes the first trains, the second is superseded by the third; another branch is not touched."""
+    first, elsewhere = _push(store, "a"), _push(store, "d", branch="develop")
+    process = _claimed_elsewhere(url, first)
+    second, third = _push(store, "b"), _push(store, "c")
+    states = {run.id: run.state for run in store.history()}
+    assert states == {
+        first: State.QUEUED,
+        elsewhere: State.QUEUED,
+        second: State.SUPERSEDED,
+        third: State.QUEUED,
+    }
+    assert store.run(second).successor == third
+    process.communicate()
+
+
+def test_a_newer_commit_may_stop_a_running_one(store: Store, url: str) -> None:
+    """With supersede = running the owner of the older run is told to stop."""
+    first = _push(store, "a")
+    process = _claimed_elsewhere(url, first)
+    accepted = store.accept(_commit("b"), Origin.PUSH, supersede="running")
+    assert accepted.stop == (store.owner(first),)
+    assert store.stop_requested(first) is State.SUPERSEDED
+    process.communicate()
+
+
+def test_runs_of_a_branch_come_in_order(store: Store, url: str) -> None:
+    """While a run of a branch is not ended, no newer one of it is given out; another branch's is."""
+    first = _push(store, "a")
+    process = _claimed_elsewhere(url, first)
+    second = _push(store, "b")
+    other = _push(store, "c", branch="develop")
+    given = store.next_run([])
+    assert given is not None
+    assert given.id == other
+    process.communicate()  # the first run's owner is gone: the run is free again, before the second
+    given = store.next_run([])
+    assert given is not None
+    assert given.id == first
+    store.end_run(replace(store.run(first), state=State.FAILED, ended=datetime.now(UTC)), None)
+    given = store.next_run([other])
+    assert given is not None
+    assert given.id == second
+
+
+def test_a_run_has_one_owner(store: Store, url: str) -> None:
+    """A run that a living process works on cannot be claimed; after that process is killed it can, its trial interrupted."""
+    run = _push(store, "a")
+    process = _claimed_elsewhere(url, run)
+    store.start_trial(run, {"epochs": 20})
+    with pytest.raises(Busy):
+        store.claim(run, [State.QUEUED])
+    process.kill()
+    process.communicate()
+    assert store.claim(run, [State.QUEUED]).trials[0].reason is Reason.INTERRUPTED
+    store.release(run)
+    with pytest.raises(Busy, match="nothing to do"):
+        store.claim(run, [State.BELOW])
+
+
+def test_a_trial_keeps_what_came_of_it(store: Store) -> None:
+    """What is stored of a trial is what is read of it, and the best one is the most accurate."""
+    run = _push(store, "a")
+    for accuracy in (0.71, 0.83, 0.79):
+        number = store.start_trial(run, {"epochs": 20, "learning_rate": 1e-3})
+        measured = Trial(number, TrialState.MEASURED, {}, 20, accuracy, AccuracySource.EVALUATE, 3.5)
+        store.end_trial(run, measured)
+    found = store.run(run)
+    assert [trial.number for trial in found.trials] == [1, 2, 3]
+    assert found.best == Trial(
+        2, TrialState.MEASURED, {"epochs": 20, "learning_rate": 1e-3}, 20, 0.83, AccuracySource.EVALUATE, 3.5
+    )
+
+
+def test_the_end_and_its_notice_are_stored_together(store: Store) -> None:
+    """A notice is taken by one sender at a time, and not again once it was sent."""
+    run = _push(store, "a")
+    notice = Notice(run, "<1@example.com>", "a@example.com", ("b@example.com",), b"Subject: x\r\n\r\n")
+    store.end_run(replace(store.run(run), state=State.REACHED, ended=datetime.now(UTC)), notice)
+    taken = store.take_notice()
+    assert taken is not None
+    assert (taken.message, taken.recipients, taken.message_id) == (notice.message, notice.recipients, notice.message_id)
+    assert store.take_notice() is None
+    store.settle_notice(taken.id, NoticeState.PENDING, "connection refused")
+    assert store.take_notice(after=taken.id) is None
+    again = store.take_notice()
+    assert again is not None
+    assert (again.id, again.attempts) == (taken.id, 2)
+    store.settle_notice(taken.id, NoticeState.SENT, "sent")
+    assert store.take_notice() is None
+
+
+def test_an_end_whose_notice_cannot_be_stored_is_no_end(store: Store) -> None:
+    """If the notice fails the run stays as it was: no end is ever without its notice."""
+    run = _push(store, "a")
+    broken = Notice(run, "<1@example.com>", "a@example.com", (), None)  # type: ignore[arg-type]
+    with pytest.raises(Exception, match="NOT NULL"):
+        store.end_run(replace(store.run(run), state=State.REACHED, ended=datetime.now(UTC)), broken)
+    assert store.run(run).state is State.QUEUED
+
+
+def test_a_run_that_nobody_works_on_is_cancelled_at_once(store: Store) -> None:
+    """Cancelling ends a queued run; one that has ended, or that there is not, is refused by name."""
+    run = _push(store, "a")
+    assert store.request_stop(run, State.CANCELLED) is None
+    assert store.run(run).state is State.CANCELLED
+    with pytest.raises(UsageError, match="has ended already"):
+        store.request_stop(run, State.CANCELLED)
+    with pytest.raises(UsageError, match="There is no run 99"):
+        store.run(99)
