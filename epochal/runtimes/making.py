@@ -1,8 +1,9 @@
 """Making what has to be unmade, whenever the interruption comes."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
+from threading import Thread
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -15,11 +16,21 @@ def made(make: Callable[[], T], unmake: Callable[[T], None]) -> Iterator[T]:
     An exception that a signal handler raises can come in the middle of ``make``, when the thing exists but nobody has
     hold of it yet. Handlers run in the main thread, so ``make`` runs in another one, and is waited for before leaving.
     """
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        making = pool.submit(make)
-        try:
-            yield making.result()
-        finally:
+    making: Future[T] = Future()
+    try:
+        Thread(target=_make, args=(make, making), daemon=True).start()
+        yield making.result()
+    finally:
+        # Cancelling succeeds only where the interruption came before the thread had begun.
+        if not making.cancel():
             wait([making])
             if making.exception() is None:
                 unmake(making.result())
+
+
+def _make(make: Callable[[], T], making: Future[T]) -> None:
+    if making.set_running_or_notify_cancel():
+        try:
+            making.set_result(make())
+        except BaseException as error:
+            making.set_exception(error)

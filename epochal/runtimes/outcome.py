@@ -11,9 +11,9 @@ _SIGNS_OF_NO_MEMORY = ("MemoryError", "std::bad_alloc", "ResourceExhaustedError"
 def outcome_of(exit_status: int, seconds: float, output: str, out_of_memory: bool = False) -> Outcome:
     """The outcome of a training that came to an end by itself.
 
-    ``exit_status`` is the shell's: 128 + n where signal n ended it. ``out_of_memory``: the kernel killed something in it
-    for want of memory; that is the reason only if the training failed (it may survive a child's death). ``output``: its
-    last output.
+    ``exit_status`` is the shell's: 128 + n where signal n ended it. ``out_of_memory``: the kernel killed something in
+    it for want of memory; that is the reason only if the training failed (it may survive a child's death). ``output``:
+    its last output.
     """
     return Outcome(exit_status, seconds, _reason(exit_status, output, out_of_memory))
 

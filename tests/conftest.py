@@ -1,0 +1,74 @@
+"""What the tests share: a home whose environments are made once, and Pythons with each framework."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from epochal.runtimes.process import ProcessRuntime
+from epochal.settings import Environment, read_server_settings
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_git_configuration() -> Iterator[None]:
+    """No test sees the git configuration, or an Epochal, of whoever runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        for name in ("EPOCHAL_HOME", "EPOCHAL_RUN", "EPOCHAL_RUNTIME", "EPOCHAL_DATABASE"):
+            patch.delenv(name, raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache folder of all homes of this session: TEST_CACHE_FOLDER, or one that goes with the session."""
+    given = os.environ.get("TEST_CACHE_FOLDER")
+    cache = Path(given) if given else tmp_path_factory.mktemp("cache")
+    cache.mkdir(parents=True, exist_ok=True)
+    return cache.absolute()
+
+
+@pytest.fixture
+def home(tmp_path: Path, shared_cache: Path) -> Path:
+    """An EPOCHAL_HOME of the test's own, but for its cache."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "cache").symlink_to(shared_cache)
+    return home
+
+
+def _python(framework: str, shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    (home / "cache").symlink_to(shared_cache)
+    settings = read_server_settings(Environment.read({"EPOCHAL_HOME": str(home), **_ca_bundle()}))
+    environment = ProcessRuntime(home, settings).prepare(framework, tmp_path_factory.mktemp("code"), print)
+    return Path(environment) / "bin" / "python"
+
+
+def _ca_bundle() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name == "EPOCHAL_CA_BUNDLE"}
+
+
+@pytest.fixture(scope="session")
+def keras_python(shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python that has Keras."""
+    return _python("keras", shared_cache, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def sklearn_python(shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python that has scikit-learn."""
+    return _python("sklearn", shared_cache, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def torch_python() -> Path:
+    """A Python that has PyTorch, named by TEST_TORCH_PYTHON: its wheels are gigabytes, so CI does not install it."""
+    given = os.environ.get("TEST_TORCH_PYTHON")
+    if not given:
+        pytest.skip("set TEST_TORCH_PYTHON to a python that has torch: its wheels are gigabytes and not installed here")
+    return Path(given)
+
+

@@ -1,0 +1,83 @@
+"""Sending a commit through the three job scripts, as the tests of the jobs do."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from epochal.chains.job_scripts import JobScripts, first_job, next_job
+from epochal.jobs.job import Job
+from epochal.records import Commit, Run
+from epochal.resources import resource
+from epochal.settings import Environment
+from epochal.store import Origin
+from tests.repositories import git, make_repository
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run after the chain: its row, the last job's exit status, what each job printed, and where it is."""
+
+    run: Run
+    status: int
+    printed: dict[str, str]
+    folder: Path
+
+
+def environment_of(home: Path, **variables: str) -> Environment:
+    """The environment of a command for ``home``, training in plain processes."""
+    given = {name: value for name, value in os.environ.items() if name in ("EPOCHAL_CA_BUNDLE", "DOCKER_HOST")}
+    return Environment.read({"EPOCHAL_HOME": str(home), "EPOCHAL_RUNTIME": "process"} | given | variables)
+
+
+def store_push(home: Path, repository: Path) -> Run:
+    """A run for the newest commit of ``repository``, as a push makes it."""
+    job = Job.open(environment_of(home))
+    commit = Commit(str(repository), "main", git(repository, "rev-parse", "HEAD"))
+    accepted = job.store.accept(commit, Origin.PUSH, supersede="queued")
+    run = job.store.run(accepted.run)
+    job.store.close()
+    return run
+
+
+def drive(home: Path, run: Run, **variables: str) -> Ended:
+    """The run through the job scripts, one after the other, as a chain calls them."""
+    environment = environment_of(home)
+    scripts = JobScripts(environment, resource("scripts"), {"EPOCHAL_RUNTIME": "process"} | variables)
+    job = Job.open(environment)
+    name, status = first_job(run), 0
+    while name:
+        status = scripts.run(name, run)
+        name = next_job(name, status)
+    folder = job.home.run(run.id)
+    printed = {
+        name: folder.console(name).read_text(encoding="utf-8")
+        for name in ("pull", "train", "retrain")
+        if folder.console(name).exists()
+    }
+    ended = job.store.run(run.id)
+    job.store.close()
+    return Ended(ended, status, printed, folder.path)
+
+
+def train_commit(home: Path, tmp_path: Path, files: dict[str, str | bytes], **variables: str) -> Ended:
+    """A repository with ``files``, its commit, and the chain."""
+    repository = make_repository(tmp_path / "digits", files)
+    return drive(home, store_push(home, repository), **variables)
+
+
+def epochal(home: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """The command ``epochal`` for ``home``."""
+    environment = os.environ | {"EPOCHAL_HOME": str(home), "COLUMNS": "200"} | variables
+    command = [sys.executable, "-m", "epochal", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL, check=False)
+
+
+def epochal_json(home: Path, *arguments: str, **variables: str) -> Any:
+    """What the command prints with ``--json``: nothing else may be on standard output."""
+    done = epochal(home, *arguments, "--json", **variables)
+    assert done.stdout, done.stderr
+    return json.loads(done.stdout)

@@ -1,0 +1,199 @@
+"""Both runtimes, with images and environments that are made once a session, and a bench to train little scripts on.
+
+Read from the environment: EPOCHAL_BASE_IMAGE, EPOCHAL_CA_BUNDLE (else SSL_CERT_FILE or PIP_CERT), DOCKER_HOST, and CI:
+there a Docker engine that does not answer is a failure.
+"""
+
+import os
+import select
+import subprocess
+import textwrap
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from epochal.errors import RunFailed
+from epochal.records import TrialFolder
+from epochal.runtimes import Outcome, Runtime, Training
+from epochal.runtimes.choice import choose_runtime
+from epochal.runtimes.engine import connect
+from epochal.settings import RuntimeName, ServerSettings
+
+PATIENCE_SECONDS = 60.0
+
+
+def ca_bundle() -> str:
+    """The CA bundle that builds need on this machine, if any."""
+    names = ("EPOCHAL_CA_BUNDLE", "SSL_CERT_FILE", "PIP_CERT")
+    return next((os.environ[name] for name in names if os.environ.get(name)), "")
+
+
+def server_settings(changes: dict[str, dict[str, Any]] | None = None) -> ServerSettings:
+    """Settings for little scripts, with ``changes`` to their tables."""
+    base = os.environ.get("EPOCHAL_BASE_IMAGE", "epochal-base:bookworm")
+    tables: dict[str, Any] = {
+        "limits": {"memory_mb": 512, "minutes": 2.0, "tmp_mb": 64},
+        "images": {"base": base, "ca_bundle": ca_bundle()},
+    }
+    for name, table in (changes or {}).items():
+        tables[name] = tables.get(name, {}) | table if isinstance(table, dict) else table
+    return ServerSettings.model_validate(tables)
+
+
+@pytest.fixture(scope="session")
+def docker_host() -> str:
+    """The address of a Docker engine that answers; without one the test is skipped, and fails in CI."""
+    host = os.environ.get("DOCKER_HOST", "")
+    try:
+        connect(host).close()
+    except RunFailed as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+    return host
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A training in a thread of its own, and the FIFO on which it tells that it lives."""
+
+    thread: threading.Thread
+    outcomes: list[Outcome]
+
+    def outcome(self) -> Outcome:
+        """How it ended; waits for that."""
+        self.thread.join(PATIENCE_SECONDS)
+        assert self.outcomes, "the training did not end"
+        return self.outcomes[0]
+
+
+class Signal:
+    """A FIFO in a trial's output folder: told when its line comes, and when nobody of the training is left to write to it."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.mkfifo(path)
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+
+    def wait(self) -> bytes:
+        """What was written; empty when every writer is gone."""
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLIN)
+        assert poll.poll(PATIENCE_SECONDS * 1000), "nothing came"
+        return os.read(self._descriptor, 1000)
+
+    def is_held(self) -> bool:
+        """Whether a writer is there (having written nothing more)."""
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLIN)
+        return not poll.poll(0)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One runtime in a home of its own. ``image``: its plain Python environment."""
+
+    name: RuntimeName
+    home: Path
+    docker_host: str
+    image: str
+
+    def runtime(self, **changes: Any) -> Runtime:
+        """The runtime with ``changes`` to the tables of the settings."""
+        return choose_runtime(self.name, self.home, server_settings(changes), self.docker_host, print)
+
+    def training(self, script: str, run: int = 1, trial: int = 1, image: str = "") -> Training:
+        """A trial of ``script``."""
+        folder = TrialFolder(self.home / "runs" / str(run) / "trials" / str(trial))
+        folder.code.mkdir(parents=True)
+        folder.out.mkdir(exist_ok=True)
+        (folder.code / "nn.py").write_text(textwrap.dedent(script), encoding="utf-8")
+        return Training(run, trial, folder, image or self.image)
+
+    def signal(self, name: str = "alive", run: int = 1, trial: int = 1) -> Signal:
+        """A FIFO that the trial finds in $EPOCHAL_OUT."""
+        return Signal(TrialFolder(self.home / "runs" / str(run) / "trials" / str(trial)).out / name)
+
+    def start(self, training: Training, runtime: Runtime) -> Watched:
+        """``training`` in a thread."""
+        outcomes: list[Outcome] = []
+        thread = threading.Thread(target=lambda: outcomes.append(runtime.train(training)), daemon=True)
+        thread.start()
+        return Watched(thread, outcomes)
+
+
+MakeHome = Callable[[Path], Path]
+
+
+@pytest.fixture(scope="session")
+def home_in(shared_cache: Path) -> MakeHome:
+    """Makes a home that shares environments, locks and proofs with the session's others, and has its own datasets."""
+
+    def make(folder: Path) -> Path:
+        (folder / "cache").mkdir(parents=True)
+        for name in ("environments", "locks", "proven"):
+            (shared_cache / name).mkdir(exist_ok=True)
+            (folder / "cache" / name).symlink_to(shared_cache / name)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def prepare(
+    home_in: MakeHome, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Callable[[RuntimeName, str], str]:
+    """Makes a framework's environment in a runtime, once a session."""
+    home = home_in(tmp_path_factory.mktemp("session") / "home")
+    images: dict[tuple[str, str], str] = {}
+
+    def prepare_once(name: RuntimeName, framework: str) -> str:
+        if (name, framework) not in images:
+            host = request.getfixturevalue("docker_host") if name == "docker" else ""
+            runtime = choose_runtime(name, home, server_settings(), host, print)
+            images[name, framework] = runtime.prepare(framework, home, print)
+        return images[name, framework]
+
+    return prepare_once
+
+
+@pytest.fixture
+def docker_bench(
+    tmp_path: Path, home_in: MakeHome, docker_host: str, prepare: Callable[[RuntimeName, str], str]
+) -> Bench:
+    """The Docker runtime in a new home."""
+    return Bench("docker", home_in(tmp_path / "home"), docker_host, prepare("docker", "python"))
+
+
+@pytest.fixture
+def process_bench(tmp_path: Path, home_in: MakeHome, prepare: Callable[[RuntimeName, str], str]) -> Bench:
+    """The process runtime in a new home."""
+    return Bench("process", home_in(tmp_path / "home"), "", prepare("process", "python"))
+
+
+@pytest.fixture(params=["process", pytest.param("docker", marks=pytest.mark.docker)])
+def bench(request: pytest.FixtureRequest) -> Bench:
+    """Each runtime in a new home."""
+    found: Bench = request.getfixturevalue(f"{request.param}_bench")
+    return found
+
+
+@pytest.fixture
+def followed() -> Iterator[Callable[[Path], Iterator[str]]]:
+    """Follows a file that may not be there yet: its lines, each as soon as it is written (tail(1) waits for the kernel)."""
+    tails = []
+
+    def follow(path: Path) -> Iterator[str]:
+        tail = subprocess.Popen(["tail", "-n", "+1", "-F", str(path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        tails.append(tail)
+        assert tail.stdout is not None
+        yield from tail.stdout
+
+    yield follow
+    for tail in tails:
+        tail.kill()
+        tail.wait()
