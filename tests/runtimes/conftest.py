@@ -188,7 +188,7 @@ def followed() -> Iterator[Callable[[Path], Iterator[str]]]:
     tails = []
 
     def follow(path: Path) -> Iterator[str]:
-        tail = subprocess.Popen(["tail", "-n", "+1", "-F", str(path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        tail = subprocess.Popen(["tail", "-n", "+1", "-s", "0.1", "-F", str(path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         tails.append(tail)
         assert tail.stdout is not None
         yield from tail.stdout
