@@ -88,10 +88,10 @@ class GitFolder:
         return run_git(["-C", str(self.folder), *arguments])
 
 
-def run_git(arguments: list[str], variables: dict[str, str] | None = None) -> bytes:
+def run_git(arguments: list[str], variables: dict[str, str] | None = None, ok: tuple[int, ...] = (0,)) -> bytes:
     """Run git without a chance to ask for a password and without filters that fetch (git-lfs); returns what it prints.
 
-    Raises GitError.
+    Raises GitError where its exit status is not among ``ok``.
     """
     safe = ["-c", "protocol.ext.allow=never", "-c", "filter.lfs.smudge=", "-c", "filter.lfs.required=false"]
     quiet = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_LFS_SKIP_SMUDGE": "1"}
@@ -108,7 +108,7 @@ def run_git(arguments: list[str], variables: dict[str, str] | None = None) -> by
         raise GitError("git is not installed: install it with your system's packages (apt install git).") from None
     except subprocess.TimeoutExpired:
         raise GitError(f"git gave no answer within {_TIMEOUT_SECONDS} s.") from None
-    if done.returncode != 0:
+    if done.returncode not in ok:
         raise GitError(done.stderr.decode("utf-8", "replace").strip() or f"git ended with status {done.returncode}")
     return done.stdout
 

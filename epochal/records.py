@@ -103,14 +103,22 @@ class Epoch:
 
     @property
     def accuracy(self) -> float | None:
-        """The best accuracy to show for the epoch: the validation's if there is one, else the training's (0 to 1)."""
-        validation = [value for name, value in self.metrics.items() if name.startswith("val_") and _is_accuracy(name)]
-        training = [value for name, value in self.metrics.items() if _is_accuracy(name)]
-        return (validation + training + [None])[0]
+        """The accuracy to show for the epoch (0 to 1): the validation's if there is one, else the training's."""
+        validation = self.validation_accuracy
+        return self._first("") if validation is None else validation
 
+    @property
+    def validation_accuracy(self) -> float | None:
+        """The accuracy (0 to 1) on the validation data; None where the fit had none."""
+        return self._first("val_")
 
-def _is_accuracy(name: str) -> bool:
-    return name.removeprefix("val_") == "acc" or name.endswith("accuracy")
+    def _first(self, prefix: str) -> float | None:
+        # Keras names the metric as it was given to compile(): "accuracy", "acc", or by its class.
+        for wanted in ("accuracy", "acc"):
+            if prefix + wanted in self.metrics:
+                return self.metrics[prefix + wanted]
+        named = [value for name, value in self.metrics.items() if name.startswith(prefix) and name.endswith("_accuracy")]
+        return named[0] if named else None
 
 
 @dataclass(frozen=True)

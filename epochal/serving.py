@@ -75,7 +75,7 @@ def serve(environment: Environment, poll: float | None, tell: Tell) -> None:
         ]
         for thread in threads:
             thread.start()
-        poller = Poller(job.settings.repository, poll, intake.found) if poll else None
+        poller = Poller(job.settings.repository, poll, job.store.last_sha, intake.found) if poll else None
         if poller:
             poller.start()
         try:

@@ -31,10 +31,12 @@ def engine_errors(docker_host: str) -> Iterator[None]:
     except APIError as error:
         raise EpochalError(f"The Docker engine refused: {error.explanation or error}") from error
     except (DockerException, RequestException) as error:
+        cause = _cause(error)
+        remedy = "Let this user use it (group docker)" if cause == "Permission denied" else "Start it"
         raise RunFailed(
             Reason.NO_ENGINE,
-            f"No Docker engine answers at {docker_host or _DEFAULT} ({_cause(error)}). "
-            'Start it, or let training run without a sandbox: runtime = "process" in server.toml.',
+            f"No Docker engine answers at {docker_host or _DEFAULT} ({cause}). "
+            f'{remedy}, or let training run without a sandbox: runtime = "process" in server.toml.',
         ) from error
 
 

@@ -20,7 +20,7 @@ from epochal.runtimes.recipe import Recipe
 from epochal.settings import ImageSettings
 
 _CA_BUNDLE = "ca-bundle.pem"
-_PROGRESS = re.compile(r"^Step \d+/\d+ : .*|^ *Downloading \S+ \([\d.]+ [MG]B\)", re.MULTILINE)
+_PROGRESS = re.compile(r"^Step \d+/\d+ : RUN .*|^ *Downloading \S+ \([\d.]+ [MG]B\)", re.MULTILINE)
 _FROM = re.compile(r"^FROM\s+(\S+)(?:\s+AS\s+(\S+))?\s*$", re.IGNORECASE)
 
 

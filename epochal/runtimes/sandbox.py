@@ -76,7 +76,7 @@ class DockerRuntime:
             workplace(folder, dataset_cache(self._home), _SEEN) as place,
             LogFile(folder.log, int(limits.log_mb * MEGABYTE)) as log,
         ):
-            _give_to_the_trainer(folder.code, folder.out, place.home)
+            _give_to_the_trainer(folder.code, folder.out, place.home, place.recorder)
             before = files_in(folder)
             ending = run_container(self._client, self._task(training, place), limits, log)
             outcome = _outcome(ending, log)

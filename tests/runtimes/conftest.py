@@ -72,7 +72,7 @@ class Watched:
 
 
 class Signal:
-    """A FIFO in a trial's output folder: told when its line comes, and when nobody of the training is left to write to it."""
+    """A FIFO in a trial's output folder: tells when a line comes, and when nobody is left who could write one."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -184,11 +184,16 @@ def bench(request: pytest.FixtureRequest) -> Bench:
 
 @pytest.fixture
 def followed() -> Iterator[Callable[[Path], Iterator[str]]]:
-    """Follows a file that may not be there yet: its lines, each as soon as it is written (tail(1) waits for the kernel)."""
+    """Follows a file that may not be there yet: its lines, each as soon as it is written, by tail(1)."""
     tails = []
 
     def follow(path: Path) -> Iterator[str]:
-        tail = subprocess.Popen(["tail", "-n", "+1", "-s", "0.1", "-F", str(path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        tail = subprocess.Popen(
+            ["tail", "-n", "+1", "-s", "0.1", "-F", str(path)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
         tails.append(tail)
         assert tail.stdout is not None
         yield from tail.stdout

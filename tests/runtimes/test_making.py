@@ -38,5 +38,8 @@ def test_what_could_not_be_made_is_not_unmade() -> None:
     def make() -> str:
         raise ValueError("no room")
 
-    with pytest.raises(ValueError, match="no room"), made(make, lambda thing: pytest.fail("there is nothing to unmake")):
+    with (
+        pytest.raises(ValueError, match="no room"),
+        made(make, lambda thing: pytest.fail("there is nothing to unmake")),
+    ):
         pytest.fail("nothing was made")

@@ -1,25 +1,27 @@
 """What only the Docker runtime promises: the code cannot get out."""
 
 import json
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import docker
 import pytest
+
+from epochal.runtimes.engine import connect
 
 from .conftest import Bench
 
 pytestmark = pytest.mark.docker
 
 
-def seen_inside(bench: Bench, script: str, **changes: object) -> dict[str, object]:
+def seen_inside(bench: Bench, script: str, **changes: Any) -> Any:
     """What ``script`` finds out: the JSON that it prints last."""
     training = bench.training(script)
     outcome = bench.runtime(**changes).train(training)
     log = training.folder.log.read_text()
     assert outcome.exit_status == 0, log
-    found: dict[str, object] = json.loads(log.splitlines()[-1])
-    return found
+    return json.loads(log.splitlines()[-1])
 
 
 def test_who_the_code_is(docker_bench: Bench) -> None:
@@ -44,7 +46,8 @@ def test_where_the_code_can_write(docker_bench: Bench, tmp_path: Path) -> None:
         docker_bench,
         """
         import json, os
-        folders = ["/train", "/out", "/tmp", os.environ["HOME"], "/", "/etc", "/opt/venv", "/data", "/datasets", "/recorder"]
+        folders = ["/train", "/out", "/tmp", os.environ["HOME"]]
+        folders += ["/", "/var/tmp", "/opt/venv", "/data", "/datasets", "/recorder"]
         found = {}
         for folder in folders:
             try:
@@ -94,16 +97,19 @@ def test_the_number_of_processes_is_limited(docker_bench: Bench) -> None:
         """,
         limits={"processes": 40},
     )
-    assert isinstance(found, int)
-    assert found < 40
+    assert 0 < found < 40
 
 
 @pytest.fixture
 def foreign(docker_bench: Bench) -> Iterator[str]:
     """A container of somebody else, whose name is like ours."""
-    client = docker.from_env()
+    client = connect(docker_bench.docker_host)
     container = client.containers.run(
-        docker_bench.image, ["sleep", "1000"], name="epochal-run-1-trial-1", labels={"epochal.run": "1"}, detach=True
+        docker_bench.image,
+        ["sleep", "1000"],
+        name=f"epochal-run-1-trial-1-{secrets.token_hex(4)}",
+        labels={"epochal.run": "1"},
+        detach=True,
     )
     yield container.id
     container.remove(force=True)
@@ -115,4 +121,4 @@ def test_a_foreign_container_is_left_alone(docker_bench: Bench, foreign: str) ->
     runtime = docker_bench.runtime()
     assert runtime.train(docker_bench.training("")).exit_status == 0
     assert runtime.reap(lambda run: False) == []
-    assert docker.from_env().containers.get(foreign).status == "running"
+    assert connect(docker_bench.docker_host).containers.get(foreign).status == "running"

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from epochal.errors import Reason, SettingsError
-from epochal.runtimes import Outcome
 
 from .conftest import PATIENCE_SECONDS, Bench
 
@@ -67,14 +66,14 @@ def test_a_script_that_is_killed(bench: Bench, number: signal.Signals) -> None:
 
 
 def test_the_time_limit_ends_the_whole_tree(bench: Bench) -> None:
-    """Nothing that the script started outlives the limit, not even in a session of its own."""
+    """Nothing that the script started outlives the limit: not in a session of its own, nor with no environment."""
     alive = bench.signal()
     training = bench.training(
         """
         import os, subprocess, sys, time
         alive = open(os.environ["EPOCHAL_OUT"] + "/alive", "w", buffering=1)
         sleep = [sys.executable, "-c", "import time; time.sleep(1000)"]
-        subprocess.Popen(sleep, pass_fds=[alive.fileno()])
+        subprocess.Popen(sleep, pass_fds=[alive.fileno()], env={})
         subprocess.Popen(sleep, pass_fds=[alive.fileno()], start_new_session=True)
         print("started", file=alive)
         time.sleep(1000)
@@ -112,9 +111,7 @@ def test_out_of_memory(bench: Bench) -> None:
     assert outcome.reason is Reason.OUT_OF_MEMORY
 
 
-def test_the_log_shows_output_while_the_training_runs(
-    bench: Bench, followed: Callable[[Path], Iterator[str]]
-) -> None:
+def test_the_log_shows_output_while_the_training_runs(bench: Bench, followed: Callable[[Path], Iterator[str]]) -> None:
     """A line is in train.log as soon as it is printed, ahead of the training's end."""
     training = bench.training(
         """
@@ -143,9 +140,7 @@ def test_too_long_a_log_keeps_its_beginning_and_its_end(bench: Bench) -> None:
     assert len(log) <= 20_200
     assert log.startswith("line 0\nline 1\n")
     assert log.endswith("line 99998\nline 99999\n")
-    note = next(line for line in log.splitlines() if not line.startswith("line "))
     printed = sum(len(f"line {number}\n") for number in range(100_000))
-    assert note == "" or "bytes left out" in note
     left_out = int(log.partition("[epochal: ")[2].partition(" bytes left out")[0])
     kept = sum(len(f"{line}\n") for line in log.splitlines() if line.startswith("line "))
     assert kept + left_out == printed
@@ -183,12 +178,16 @@ def test_an_exception_leaves_nothing_behind(bench: Bench) -> None:
     def interrupt(number: int, frame: object) -> None:
         raise Interrupted
 
+    def interrupt_when_started() -> None:
+        assert alive.wait() == b"started\n"
+        os.kill(os.getpid(), signal.SIGUSR1)
+
     alive = bench.signal()
     training = bench.training(HOLDS_ON)
     runtime = bench.runtime()
     before = signal.signal(signal.SIGUSR1, interrupt)
     try:
-        threading.Thread(target=lambda: alive.wait() and os.kill(os.getpid(), signal.SIGUSR1), daemon=True).start()
+        threading.Thread(target=interrupt_when_started, daemon=True).start()
         with pytest.raises(Interrupted):
             runtime.train(training)
     finally:
@@ -299,5 +298,5 @@ def test_a_fetched_dataset_is_there_when_training(bench: Bench) -> None:
         Path("~/.keras/datasets/unpacked").expanduser().mkdir()
         """
     )
-    assert runtime.train(training) == Outcome(0, pytest.approx(1, abs=PATIENCE_SECONDS))
+    assert runtime.train(training).exit_status == 0
     assert training.folder.log.read_text() == "KERAS_HOME\nSCIKIT_LEARN_DATA\n"

@@ -1,0 +1,174 @@
+"""``epochal init``: a folder with nn.py becomes a repository whose commits push themselves. Run twice it changes nothing."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from epochal.errors import UsageError
+from epochal.git import GitError, GitFolder, run_git
+from epochal.payload import safe_url
+from epochal.resources import resource
+from epochal.settings import RepositorySettings, template
+
+HOOKS = ("post-commit", "post-merge", "post-rewrite")
+"""A clean merge runs post-merge only, the end of a rebase post-rewrite only (githooks(5))."""
+
+_KEPT = ".before-epochal"
+
+_STUB = """\
+#!/bin/sh
+# Installed by epochal init. What was here before is kept beside it and run first.
+previous="$0{kept}"
+if [ -x "$previous" ]; then
+    "$previous" "$@"
+fi
+hook={hook}
+if [ -x "$hook" ]; then
+    exec "$hook" {name} "$@"
+fi
+echo "epochal: $hook is gone, so nothing is pushed: install Epochal and run epochal init again" >&2
+exit 0
+"""
+
+
+@dataclass(frozen=True)
+class PushState:
+    """How the hook's last push ended: ``ok``, ``failed``, ``diverged``, or ``pushing`` where it has not."""
+
+    state: str
+    branch: str
+    commit: str
+    time: str
+    message: str
+
+
+def initialise(folder: Path, remote: str | None, branches: tuple[str, ...]) -> list[str]:
+    """Make ``folder`` (which has nn.py) ready; returns what was done, a line each, none where nothing was.
+
+    Raises UsageError, before anything is changed: no nn.py, inside of another repository, another remote already there.
+    """
+    folder = folder.absolute()
+    _check(folder, remote)
+    repository = GitFolder(folder)
+    try:
+        return [
+            *_make_repository(folder),
+            *_set_remote(repository, remote),
+            *_write_settings(folder),
+            *_set_branches(repository, branches),
+            *_install_hooks(repository),
+        ]
+    except GitError as error:
+        raise UsageError(f"{folder}: {error}") from None
+
+
+def current_branch(folder: Path) -> str | None:
+    """The branch that is checked out in ``folder``; None where there is no repository, or none is."""
+    try:
+        return GitFolder(folder.absolute()).branch() or None
+    except GitError:
+        return None
+
+
+def configured_branches(folder: Path) -> tuple[str, ...]:
+    """The branches that push themselves already."""
+    if not (folder / ".git").exists():
+        return ()
+    return tuple(_values(GitFolder(folder.absolute()), "epochal.branch"))
+
+
+def pushed_state(folder: Path) -> PushState | None:
+    """What the hook wrote about its last push; None where it has not pushed yet."""
+    repository = GitFolder(folder.absolute())
+    path = folder.absolute() / repository.text("rev-parse", "--git-common-dir") / "epochal" / "last-push"
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return None
+    values = dict(line.partition("=")[::2] for line in lines)
+    return PushState(*(values.get(name, "") for name in ("state", "branch", "commit", "time", "message")))
+
+
+def _check(folder: Path, remote: str | None) -> None:
+    if not (folder / "nn.py").is_file():
+        raise UsageError(f"{folder} has no nn.py: that is the file that is trained. Name the folder that has it.")
+    try:
+        top = GitFolder(folder).text("rev-parse", "--show-toplevel")
+    except GitError:
+        top = ""
+    if top and Path(top).resolve() != folder.resolve():
+        raise UsageError(f"{folder} is inside of another repository, {top}: nn.py has to be at a repository's top.")
+    known = _values(GitFolder(folder), "remote.origin.url") if top else []
+    if remote is None and not known:
+        raise UsageError("Where should the commits be pushed to? Name it: --remote https://github.com/you/digits.git")
+    if remote is not None and known and known != [remote]:
+        shown = safe_url(known[0])
+        raise UsageError(
+            f"{folder} has the remote origin already: {shown}. To change it: git remote set-url origin {safe_url(remote)}"
+        )
+
+
+def _make_repository(folder: Path) -> list[str]:
+    if (folder / ".git").exists():
+        return []
+    run_git(["init", "--quiet", "--initial-branch=main", str(folder)])
+    return ["made a git repository, with the branch main"]
+
+
+def _set_remote(repository: GitFolder, remote: str | None) -> list[str]:
+    if remote is None or _values(repository, "remote.origin.url"):
+        return []
+    repository.run("remote", "add", "origin", remote)
+    return [f"set the remote origin: {safe_url(remote)}"]
+
+
+def _write_settings(folder: Path) -> list[str]:
+    path = folder / "epochal.toml"
+    if path.exists():
+        return []
+    path.write_text(template(RepositorySettings, "How Epochal trains nn.py"), encoding="utf-8")
+    return ["wrote epochal.toml, with every setting commented"]
+
+
+def _set_branches(repository: GitFolder, branches: tuple[str, ...]) -> list[str]:
+    if set(_values(repository, "epochal.branch")) == set(branches):
+        return []
+    if _values(repository, "epochal.branch"):
+        repository.run("config", "--unset-all", "epochal.branch")
+    for branch in branches:
+        repository.run("config", "--add", "epochal.branch", branch)
+    return [f"commits on {', '.join(branches)} push themselves"]
+
+
+def _install_hooks(repository: GitFolder) -> list[str]:
+    folder = repository.folder / repository.text("rev-parse", "--git-path", "hooks")
+    folder.mkdir(parents=True, exist_ok=True)
+    return [line for name in HOOKS for line in _install_hook(folder / name)]
+
+
+def _install_hook(path: Path) -> list[str]:
+    stub = _STUB.format(kept=_KEPT, hook=shlex.quote(str(resource("hooks") / "post-commit")), name=path.name)
+    told = [f"installed the hook {path.name}"]
+    if path.exists() or path.is_symlink():
+        present = path.read_text(encoding="utf-8", errors="replace")
+        if present == stub:
+            return []
+        if "Installed by epochal init." not in present:  # ours may be of another version; anything else is kept
+            kept = path.with_name(path.name + _KEPT)
+            if kept.exists():
+                raise UsageError(f"{kept} is there already, and {path} is not Epochal's: put them into one, then try again.")
+            path.rename(kept)
+            told = [f"kept the hook {path.name} as {kept.name}; it runs first", *told]
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_text(stub, encoding="utf-8")
+    temporary.chmod(0o755)
+    temporary.replace(path)
+    return told
+
+
+def _values(repository: GitFolder, name: str) -> list[str]:
+    """The values of a setting of the repository's own configuration; empty where it has none."""
+    try:
+        return repository.text("config", "--local", "--get-all", name).splitlines()
+    except GitError:
+        return []

@@ -1,0 +1,26 @@
+"""What was proven once is not proven again."""
+
+from pathlib import Path
+
+import pytest
+
+from epochal.errors import RunFailed
+from epochal.runtimes.proof import prove_once
+
+
+def test_a_proof_is_remembered_for_its_environment_and_modules(tmp_path: Path) -> None:
+    """The same modules in any order are known; another environment, another module, or a failure are not."""
+    runs: list[list[str]] = []
+
+    def run(arguments: list[str]) -> tuple[int, str]:
+        runs.append(arguments[2:])
+        return int("broken" in arguments), ""
+
+    prove_once(tmp_path, "one", ["keras", "pandas"], run)
+    prove_once(tmp_path, "one", ["pandas", "keras"], run)
+    prove_once(tmp_path, "two", ["keras", "pandas"], run)
+    for _ in range(2):
+        with pytest.raises(RunFailed):
+            prove_once(tmp_path, "one", ["broken"], run)
+    prove_once(tmp_path, "one", [], run)
+    assert runs == [["keras", "pandas"], ["keras", "pandas"], ["broken"], ["broken"]]
