@@ -15,6 +15,8 @@ ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 WORKDIR /train
+# Errors go the way of the output: an engine that carries both separately mixes up their order.
+ENTRYPOINT ["sh", "-c", "exec \"$@\" 2>&1", "sh"]
 CMD ["python3", "/train/nn.py"]
 
 # In each COPY the patterns stand for files that need not be there. PIP_ONLY_BINARY is emptied where the server allows

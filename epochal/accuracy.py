@@ -4,47 +4,50 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
 
 from epochal.errors import Reason, RunFailed
 from epochal.records import Accuracy, AccuracySource, Epoch
 
-_NUMBER = r"(?P<number>[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf(?:inity)?))\s*(?P<percent>%?)"
-# "Test accuracy: 0.83", also behind a separator: "Test loss: 0.5, test accuracy: 0.83".
-_TEST = re.compile(
-    r"(?:^|[,;|\-])\s*(?:the\s+)?(?:final\s+)?test[ _-]?acc(?:uracy)?(?:\s+score)?\s*(?:[:=]|is)\s*" + _NUMBER + r"(?![\w.])",
-    re.IGNORECASE,
+# Taken whole or not at all: "8.5e-05" must not pass as 8.5, nor "0,83" as 0, nor "83/100" as 83.
+_VALUE = (
+    r"\s*[\"']?\s*[:=]\s*(?:tensor\()?"
+    r"(?P<number>[-+]?(?:(?:\d++(?:\.\d*+)?|\.\d++)(?:e[-+]?\d++)?+|nan|inf(?:inity)?+))"
+    r"(?![\w/]|[.,]\d)(?:\s*+(?P<percent>%))?"
 )
-# "accuracy=0.83", "Final accuracy: 83 %", "Model accuracy: 0.83": at the beginning of a line only.
+# "Test accuracy: 0.83", behind a separator too ("Test loss: 0.5, test accuracy: 0.83"), never behind a word.
+_TEST = re.compile(r"(?:^\W*|[^\w\s)-]\s*|\s-+\s+)(?:final\s+)?test[ _-]?acc(?:uracy)?" + _VALUE, re.IGNORECASE)
+# "accuracy=0.83" where a line begins; what goes on as "accuracy: 0.91 - loss: …" is a piece of Keras' progress.
 _BARE = re.compile(
-    r"^\s*(?:the\s+)?(?:(?:final|overall|model)\s+)*acc(?:uracy)?(?:\s+score)?\s*(?:[:=]|is)\s*" + _NUMBER + r"(?![\w.])",
-    re.IGNORECASE,
+    r"^\s*(?:(?:final|overall|model)\s+)?accuracy(?:\s+score)?" + _VALUE + r"(?!.*\s-\s\w+:)", re.IGNORECASE
 )
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x08")
-# What Keras prints of its own progress: "45/45 ━━━━ 0s 2ms/step - accuracy: …", "45/45 - 0s - 3ms/step - accuracy: …".
-_PROGRESS = re.compile(r"\bEpoch \d+/\d+|\b\d+/(?:\d+|Unknown)\b.*(?:━|step|\[=|- loss:| - acc)")
+_ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+# Keras' progress: "45/45 ━━━━ 0s 2ms/step - accuracy: …", "45/45 - 0s - 3ms/step - accuracy: …", "45/45 [===] - 0s".
+_PROGRESS = re.compile(r"\s*\d+/(?:\d+|unknown)\b.*(?:━|\[[=>.]|/step| - )", re.IGNORECASE)
 
 
 def read_accuracy(accuracy_json: str | None, log: str, epochs: Sequence[Epoch]) -> Accuracy:
     """The accuracy of a training that ended well: 0 to 1, with where it was read.
 
-    Looked for, first that is there: the file that the script wrote, or that the recorder wrote of its last ``evaluate()``;
-    the last line ``Test accuracy: …`` of ``log`` (else the last that begins with ``accuracy``); the last epoch's
-    ``val_accuracy``. Raises RunFailed: NO_ACCURACY, ACCURACY_NOT_FINITE, ACCURACY_OUT_OF_RANGE.
+    Looked for, first that is there: ``accuracy_json``, the file that the script wrote itself or the recorder wrote of
+    its last ``evaluate()``; the last line ``Test accuracy: …`` of ``log`` (else the last that begins with
+    ``accuracy``); the last epoch's ``val_accuracy``.
+    Raises RunFailed: NO_ACCURACY, ACCURACY_NOT_FINITE, ACCURACY_OUT_OF_RANGE.
     """
-    found = _from_file(accuracy_json) if accuracy_json is not None else None
-    found = found or _from_log(log) or _from_epochs(epochs)
+    found = _from_file(accuracy_json) if accuracy_json is not None else _from_log(log) or _from_epochs(epochs)
     if found is None:
         raise RunFailed(
             Reason.NO_ACCURACY,
-            "The training ended well but told no accuracy: no accuracy.json in $EPOCHAL_OUT, no evaluate() with an accuracy "
-            "metric, no line like 'Test accuracy: 0.83', no val_accuracy. Print such a line at the end of nn.py.",
+            "The training ended well but told no accuracy: no accuracy.json in $EPOCHAL_OUT, no evaluate() with an "
+            "accuracy metric, no line like 'Test accuracy: 0.83', no val_accuracy. Print such a line at nn.py's end.",
         )
     return _checked(found)
 
 
-def parse_epochs(metrics: str) -> list[Epoch]:
+def parse_epochs(metrics_jsonl: str) -> list[Epoch]:
     """The epochs in the recorder's ``metrics.jsonl``; other events, and lines that are not whole, are passed over."""
-    return [epoch for line in metrics.splitlines() if (epoch := _epoch(line))]
+    return [epoch for line in metrics_jsonl.split("\n") if (epoch := _epoch(line))]
 
 
 def _epoch(line: str) -> Epoch | None:
@@ -52,11 +55,11 @@ def _epoch(line: str) -> Epoch | None:
         event = json.loads(line)
         if event["event"] != "epoch":
             return None
+        # float() reads the recorder's strings "NaN" and "Infinity" too: JSON has no numbers for them.
         metrics = {name: float(value) for name, value in event["metrics"].items() if value is not None}
         total = int(event["epochs"]) if event.get("epochs") else None
-        return Epoch(
-            int(event["model"]), int(event["call"]), int(event["epoch"]), total, metrics, float(event["seconds"])
-        )
+        model, call, number = (int(event[name]) for name in ("model", "call", "epoch"))
+        return Epoch(model, call, number, total, metrics, float(event["seconds"]))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
 
@@ -64,9 +67,9 @@ def _epoch(line: str) -> Epoch | None:
 def _from_file(text: str) -> Accuracy:
     try:
         content = json.loads(text)
-        samples = content.get("samples")
         source = AccuracySource.EVALUATE if content.get("source") == "evaluate" else AccuracySource.SCRIPT
-        return Accuracy(float(content["accuracy"]), source, int(samples) if isinstance(samples, int) else None)
+        samples = content.get("samples")
+        return Accuracy(_number(content["accuracy"]), source, samples if type(samples) is int else None)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise RunFailed(
             Reason.NO_ACCURACY,
@@ -74,23 +77,25 @@ def _from_file(text: str) -> Accuracy:
         ) from None
 
 
+def _number(value: Any) -> float:
+    """A JSON number, or the recorder's word for one that is not finite; raises ValueError for anything else."""
+    if type(value) in (int, float) or value in ("NaN", "Infinity", "-Infinity"):
+        return float(value)
+    raise ValueError(value)
+
+
 def _from_log(log: str) -> Accuracy | None:
-    tests, bare = [], []
-    for line in _lines(log):
-        tests += _TEST.finditer(line)
-        bare += _BARE.finditer(line)
-    found = tests or bare
-    if not found:
+    lines = [line for line in re.split(r"[\r\n\b]+", _ANSI.sub("", log)) if not _PROGRESS.match(line)]
+    found = _last(_TEST, lines) or _last(_BARE, lines)
+    if found is None:
         return None
-    value = float(found[-1]["number"])
-    return Accuracy(value / 100 if found[-1]["percent"] else value, AccuracySource.OUTPUT)
+    value = float(found["number"])
+    # In decimal: 83.2% is the very number 0.832, which a threshold of 0.832 is compared with.
+    return Accuracy(float(Decimal(str(value)) / 100) if found["percent"] else value, AccuracySource.OUTPUT)
 
 
-def _lines(log: str) -> list[str]:
-    """The lines as a terminal would have shown them in the end: what a carriage return wrote over is gone."""
-    plain = _CONTROL.sub("", log.replace("\r\n", "\n"))
-    shown = [line.rstrip("\r").rpartition("\r")[2] for line in plain.split("\n")]
-    return [line for line in shown if not _PROGRESS.search(line)]
+def _last(pattern: re.Pattern[str], lines: list[str]) -> re.Match[str] | None:
+    return next((found[-1] for line in reversed(lines) if (found := list(pattern.finditer(line)))), None)
 
 
 def _from_epochs(epochs: Sequence[Epoch]) -> Accuracy | None:
@@ -102,13 +107,19 @@ def _checked(accuracy: Accuracy) -> Accuracy:
     if not math.isfinite(accuracy.value):
         raise RunFailed(
             Reason.ACCURACY_NOT_FINITE,
-            f"The accuracy {accuracy.source.sentence} is {accuracy.value}, not a finite number: the training diverged, or "
-            "there was nothing to measure it on.",
+            f"The accuracy {accuracy.source.sentence} is {accuracy.value}, not a finite number: the training diverged, "
+            "or there was nothing to measure it on.",
         )
     if not 0 <= accuracy.value <= 1:
         raise RunFailed(
             Reason.ACCURACY_OUT_OF_RANGE,
-            f"The accuracy {accuracy.source.sentence} is {accuracy.value:g}, not between 0 and 1. Percent are written with "
-            "their sign: 0.832 or 83.2%.",
+            f"The accuracy {accuracy.source.sentence} is {accuracy.value:g}, not between 0 and 1. "
+            + _remedy(accuracy.value),
         )
     return accuracy
+
+
+def _remedy(value: float) -> str:
+    if 1 < value <= 100:
+        return f"If it is in percent, write {float(Decimal(str(value)) / 100):g} or {value:g}%."
+    return "Write it as 0.832 or as 83.2%."

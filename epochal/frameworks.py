@@ -1,34 +1,39 @@
 """Which framework code trains with, told by its imports.
 
-The rules: ``keras``, ``tensorflow`` and ``tf_keras`` mean keras; ``torch`` and ``lightning`` mean torch; ``sklearn`` beside one of
-them is a tool (splits, metrics), alone it is what trains; keras beside torch is undecided and refused, unless epochal.toml
-says which; none of them is plain python.
+The rules: ``keras``, ``tensorflow`` and ``tf_keras`` mean keras; ``torch`` means torch; ``sklearn`` beside one of them is a
+tool (splits, metrics), alone it is what trains; keras beside torch is undecided and refused, unless epochal.toml says which;
+none of them is plain python. Imports anywhere in nn.py and the local modules that it imports count, those in functions
+too; only what stands under ``if TYPE_CHECKING`` never runs.
 """
 
 import ast
 import io
 import sys
 import tokenize
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeGuard, cast
 
 from epochal.errors import Reason, RunFailed
 
 Framework = Literal["keras", "sklearn", "torch", "python"]
 
-_PACKAGES: dict[str, Framework] = {
+ReadModule = Callable[[str], str | None]
+"""Gives the text of a local module by its dotted name, or None: ``helpers`` is helpers.py or helpers/__init__.py."""
+
+SCRIPT = "nn.py"
+
+_FRAMEWORKS: dict[str, Framework] = {
     "keras": "keras",
     "tensorflow": "keras",
     "tf_keras": "keras",
     "torch": "torch",
-    "torchvision": "torch",
-    "lightning": "torch",
     "sklearn": "sklearn",
 }
-
-ReadModule = Callable[[str], str | None]
+_IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
+_BLOCKS = (ast.stmt, ast.excepthandler, ast.match_case)
 
 
 @dataclass(frozen=True)
@@ -42,10 +47,13 @@ class Detection:
 
 @dataclass(frozen=True)
 class _Import:
+    """One imported module. ``names``: what ``from`` takes out of it, perhaps modules. ``certain``: it runs at the start."""
+
     module: str
+    names: tuple[str, ...]
     file: str
     line: int
-    required: bool
+    certain: bool
 
     @property
     def package(self) -> str:
@@ -57,121 +65,151 @@ class _Import:
 
 
 def detect_folder(code: Path, override: str = "") -> Detection:
-    """The framework of ``code``/nn.py and the local modules that it imports; ``override`` decides instead if it is given.
+    """The framework of ``code``/nn.py; ``override``, if not empty, decides it instead of the imports.
 
     Raises RunFailed: NO_SCRIPT, SYNTAX_ERROR, SEVERAL_FRAMEWORKS.
     """
-    script = _read(code / "nn.py")
+    script = _read(code, SCRIPT)
     if script is None:
-        raise RunFailed(Reason.NO_SCRIPT, "There is no nn.py at the top of the repository: that is the file that is trained.")
+        raise RunFailed(
+            Reason.NO_SCRIPT, f"There is no {SCRIPT} at the top of the repository: that is the file that is trained."
+        )
     return detect(script, lambda name: _read_module(code, name), override)
 
 
 def detect(script: str, read_module: ReadModule, override: str = "") -> Detection:
-    """The same for the text of nn.py; ``read_module`` gives a local module's text by its dotted name, or None."""
-    imports = _all_imports(script, read_module)
-    required = {found.module for found in imports if found.required and found.package not in sys.stdlib_module_names}
-    framework, why = _decide(imports, override)
-    return Detection(framework, why, tuple(sorted(required)))
+    """The framework of ``script``, the text of nn.py, and of the local modules that ``read_module`` knows.
+
+    ``modules`` are those that run whenever the code starts: imported at the top level, not local, not of the standard
+    library, and neither under a condition nor where an ImportError is caught. Raises RunFailed: SYNTAX_ERROR,
+    SEVERAL_FRAMEWORKS.
+    """
+    imports = _foreign_imports(script, read_module)
+    framework, why = (cast(Framework, override), "epochal.toml says so") if override else _choose(imports)
+    modules = {found.module for found in imports if found.certain and found.package not in sys.stdlib_module_names}
+    return Detection(framework, why, tuple(sorted(modules)))
 
 
-def _decide(imports: list[_Import], override: str) -> tuple[Framework, str]:
+def _choose(imports: list[_Import]) -> tuple[Framework, str]:
     first: dict[Framework, _Import] = {}
     for found in imports:
-        if found.package in _PACKAGES:
-            first.setdefault(_PACKAGES[found.package], found)
-    if override:
-        return override, "epochal.toml says so"  # type: ignore[return-value] # its values are checked by the settings
+        if found.package in _FRAMEWORKS:
+            first.setdefault(_FRAMEWORKS[found.package], found)
     if "keras" in first and "torch" in first:
         raise RunFailed(
             Reason.SEVERAL_FRAMEWORKS,
-            f'{first["keras"].sentence}, and {first["torch"].sentence}: write framework = "keras" or framework = "torch" '
-            "into epochal.toml.",
+            f"{first['keras'].sentence}, and {first['torch'].sentence}: which of them trains? "
+            'Write framework = "keras" or framework = "torch" into epochal.toml.',
         )
-    for framework in ("keras", "torch", "sklearn"):
-        if framework in first:
-            return framework, first[framework].sentence  # type: ignore[index, return-value]
-    return "python", "no import of keras, tensorflow, sklearn or torch"
+    order: tuple[Framework, ...] = ("keras", "torch", "sklearn")
+    chosen = next((framework for framework in order if framework in first), None)
+    return (chosen, first[chosen].sentence) if chosen else ("python", "no import of keras, tensorflow, sklearn or torch")
 
 
-def _all_imports(script: str, read_module: ReadModule) -> list[_Import]:
-    """The imports of nn.py and, breadth first, of the local modules; those of local modules themselves are left out."""
+def _foreign_imports(script: str, read_module: ReadModule) -> list[_Import]:
+    """The imports of what is not local: nn.py's, then breadth first those of the local modules that are imported."""
     found: list[_Import] = []
-    waiting = [("", "nn.py", script)]
-    seen = {""}
-    for module, file, text in waiting:
-        for imported in _imports(text, file, module):
-            local = _local(imported.module, read_module)
-            if not local:
+    waiting = [("", SCRIPT, script, True)]
+    seen = set()
+    for name, file, text, certain in waiting:
+        for imported in _imports(text, file, name, certain):
+            local = _local_modules(imported, read_module)
+            if not local and imported.package:
                 found.append(imported)
-            for name, source in local:
-                if name not in seen:
-                    seen.add(name)
-                    waiting.append((name, f"{name.replace('.', '/')}.py", source))
+            for module, source in local:
+                # A module that was met in a function counts again where its import is certain.
+                if (module, imported.certain) not in seen:
+                    seen.add((module, imported.certain))
+                    waiting.append((module, _file_name(module, read_module), source, imported.certain))
     return found
 
 
-def _local(module: str, read_module: ReadModule) -> list[tuple[str, str]]:
-    """The local modules that importing ``module`` runs: its packages and itself; empty if it is not local."""
-    parts = module.split(".")
+def _local_modules(imported: _Import, read_module: ReadModule) -> list[tuple[str, str]]:
+    """The local modules, name and text, that the import runs: packages, the module, and those among its names."""
+    parts = imported.module.split(".")
     names = [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
-    return [(name, source) for name in names if (source := read_module(name)) is not None]
+    names += [f"{imported.module}.{name}".lstrip(".") for name in imported.names]
+    return [(name, source) for name in names if name and (source := read_module(name)) is not None]
 
 
-def _imports(text: str, file: str, module: str) -> Iterator[_Import]:
+def _file_name(module: str, read_module: ReadModule) -> str:
+    is_package = read_module(f"{module}.__init__") is not None
+    return module.replace(".", "/") + ("/__init__.py" if is_package else ".py")
+
+
+def _imports(text: str, file: str, module: str, certain: bool) -> Iterator[_Import]:
+    """The imports in the order of their lines. Those of one statement are certain if it and ``certain`` are."""
+    statements = sorted(_statements(_parse(text, file)), key=lambda found: found[0].lineno)
+    for statement, runs in statements:
+        for name, names in _imported(statement, module):
+            yield _Import(name, names, file, statement.lineno, certain and runs)
+
+
+def _parse(text: str, file: str) -> ast.Module:
     try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None) or 1
-        raise RunFailed(Reason.SYNTAX_ERROR, f"{file} line {line}: {getattr(error, 'msg', error)}") from None
-    except (RecursionError, MemoryError):
-        raise RunFailed(Reason.SYNTAX_ERROR, f"{file}: nested too deeply for Python to read") from None
-    required = set(_required(tree.body))
-    for node in ast.walk(tree):
-        for name in _imported(node, module):
-            assert isinstance(node, ast.Import | ast.ImportFrom)
-            yield _Import(name, file, node.lineno, node in required)
+        with warnings.catch_warnings(action="ignore"):  # of the code, which are not ours to tell
+            return ast.parse(text.removeprefix("\ufeff"))
+    except SyntaxError as error:
+        detail = (error.text or "").rstrip()
+        raise RunFailed(Reason.SYNTAX_ERROR, f"{file} line {error.lineno or 1}: {error.msg}.", detail) from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise RunFailed(Reason.SYNTAX_ERROR, f"{file} cannot be read as Python: {error}.") from None
 
 
-def _imported(node: ast.AST, module: str) -> list[str]:
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    if not isinstance(node, ast.ImportFrom):
-        return []
-    if not node.level:
-        return [node.module or ""]
-    # A package's __init__ would climb one step less; nn.py's helpers are mostly flat, and a wrong step finds no file.
-    base = module.split(".")[: -node.level]
-    return [".".join([*base, node.module or alias.name]) for alias in node.names]
+def _statements(tree: ast.Module) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
+    """The import statements, each with whether it runs whenever its module does."""
+    waiting: list[tuple[ast.AST, bool]] = [(tree, True)]
+    while waiting:
+        node, certain = waiting.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node, certain
+            continue
+        children = node.orelse if _is_type_checking(node) else ast.iter_child_nodes(node)
+        inside = certain and _runs_its_body(node)
+        waiting += [(child, inside) for child in children if isinstance(child, _BLOCKS)]
 
 
-def _required(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The imports that run whenever the module is imported: not in functions, not where an ImportError is expected."""
-    for statement in body:
-        if isinstance(statement, ast.Import | ast.ImportFrom):
-            yield statement
-        elif isinstance(statement, ast.With):
-            yield from _required(statement.body)
-        elif isinstance(statement, ast.If) and _is_main_guard(statement.test):
-            yield from _required(statement.body)
-        elif isinstance(statement, ast.Try) and not statement.handlers:
-            yield from _required(statement.body)
+def _runs_its_body(node: ast.AST) -> bool:
+    if isinstance(node, ast.Try):
+        return not any(_catches_import_error(handler) for handler in node.handlers)
+    return isinstance(node, ast.Module | ast.With | ast.ClassDef)
 
 
-def _is_main_guard(test: ast.expr) -> bool:
-    return isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "__name__"
+def _catches_import_error(handler: ast.ExceptHandler) -> bool:
+    caught = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return any(kind is None or (isinstance(kind, ast.Name) and kind.id in _IMPORT_ERRORS) for kind in caught)
+
+
+def _is_type_checking(node: ast.AST) -> TypeGuard[ast.If]:
+    if not isinstance(node, ast.If):
+        return False
+    name = node.test.attr if isinstance(node.test, ast.Attribute) else getattr(node.test, "id", "")
+    return name == "TYPE_CHECKING"
+
+
+def _imported(statement: ast.Import | ast.ImportFrom, module: str) -> list[tuple[str, tuple[str, ...]]]:
+    """The modules that a statement in the local ``module`` (empty: nn.py) names, and what it takes out of them."""
+    if isinstance(statement, ast.Import):
+        return [(alias.name, ()) for alias in statement.names]
+    names = tuple(alias.name for alias in statement.names)
+    if not statement.level:
+        return [(statement.module or "", names)]
+    # From a module the dots climb out of it, from a package's __init__ one step less. Its name does not say which of the
+    # two it is; where the other one leads there is no file.
+    parts = module.split(".")
+    packages = {".".join(parts[: len(parts) - climb]) for climb in (statement.level, statement.level - 1)}
+    return [(f"{package}.{statement.module or ''}".strip("."), names) for package in sorted(packages)]
 
 
 def _read_module(code: Path, name: str) -> str | None:
-    path = code.joinpath(*name.split("."))
-    if not name or not path.resolve().is_relative_to(code.resolve()):
-        return None
-    found = _read(path.with_name(f"{path.name}.py"))
-    return found if found is not None else _read(path / "__init__.py") or ("" if path.is_dir() else None)
+    path = name.replace(".", "/")
+    source = _read(code, f"{path}.py")
+    return source if source is not None else _read(code, f"{path}/__init__.py")
 
 
-def _read(path: Path) -> str | None:
-    """A module's text, decoded as Python does (byte order mark, coding cookie); None if there is no such file."""
+def _read(code: Path, name: str) -> str | None:
+    """A file's text, decoded as Python does (byte order mark, coding cookie); None if there is no such file."""
+    path = code / name
     if not path.is_file():
         return None
     source = path.read_bytes()
@@ -179,4 +217,4 @@ def _read(path: Path) -> str | None:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
         return source.decode(encoding)
     except (SyntaxError, UnicodeDecodeError) as error:
-        raise RunFailed(Reason.SYNTAX_ERROR, f"{path.name}: {error}") from None
+        raise RunFailed(Reason.SYNTAX_ERROR, f"{name} cannot be read as Python: {error}. Save it as UTF-8.") from None

@@ -6,7 +6,9 @@ The standard library's ``ast`` says where a literal stands; a change touches tha
 import ast
 import difflib
 import io
+import re
 import tokenize
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,8 +16,8 @@ _EPOCHS_NAMES = frozenset(
     {"epochs", "num_epochs", "n_epochs", "nb_epoch", "nb_epochs", "number_of_epochs", "max_epochs", "max_iter"}
 )
 _FIT_METHODS = frozenset({"fit", "fit_generator"})
-_EPOCHS_KEYWORDS = frozenset({"epochs", "nb_epoch"})
-_BLOCKS = (ast.If, ast.Try, ast.With, ast.For, ast.While)
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_BLOCKS = (ast.stmt, ast.excepthandler, ast.match_case)
 
 
 @dataclass(frozen=True)
@@ -30,65 +32,84 @@ class Constant:
 
 
 def constants(source: bytes) -> list[Constant]:
-    """The numbers that the module assigns to a name at its top level, in order. Empty for source that does not parse.
+    """The numbers that are assigned to a name at the module's top level, in order. Empty for what is no Python.
 
-    Not a constant: what is assigned to several targets, computed, or changed in place (``epochs += 5``).
+    The blocks of if, try, with and loops belong to the top level, functions and classes do not. Not a constant: a
+    tuple's targets, a walrus, what is computed, and ``epochs += 5``. A sign is part of the number; True is none.
     """
     parsed = _Parsed.of(source)
-    return [parsed.constant(name, value) for name, value in parsed.assignments()] if parsed else []
+    return [parsed.constant(name, number) for name, number in parsed.assignments()] if parsed else []
 
 
 def find_epochs(source: bytes) -> Constant | None:
     """The number of epochs to raise, or None.
 
-    What the last ``fit(epochs=…)`` says: a literal itself, or the last top-level constant of the name that stands there. Where
-    no call says it so, a top-level constant called ``epochs``, ``num_epochs``, ``EPOCHS`` or the like.
+    The last call of ``.fit`` (or ``.fit_generator``) with ``epochs=`` says where it is: the whole number that stands
+    there, or the last one assigned at the module's top level to the name that stands there, whatever it is called.
+    Where that gives none: the last top-level constant that is called, in upper or lower case, epochs, num_epochs,
+    n_epochs, nb_epoch, nb_epochs, number_of_epochs, max_epochs or (scikit-learn's word) max_iter. A function's own
+    variables do not count.
     """
     parsed = _Parsed.of(source)
     if parsed is None:
         return None
-    whole = [(name, value) for name, value in parsed.assignments() if isinstance(_number(value), int)]
-    for given in reversed(parsed.fit_epochs()):
-        if isinstance(_number(given), int):
-            return parsed.constant("epochs", given)
-        if isinstance(given, ast.Name):
-            same = [(name, value) for name, value in whole if name == given.id]
-            return parsed.constant(*same[-1]) if same else None
-    named = [(name, value) for name, value in whole if name.lower() in _EPOCHS_NAMES]
-    return parsed.constant(*named[-1]) if named else None
+    given = parsed.epochs_of_last_fit()
+    if given is not None and _is_whole(given):
+        return parsed.constant("epochs", given)
+    whole = [(name, number) for name, number in parsed.assignments() if _is_whole(number)]
+    followed = [(name, number) for name, number in whole if isinstance(given, ast.Name) and name == given.id]
+    named = [(name, number) for name, number in whole if name.lower() in _EPOCHS_NAMES]
+    found = followed or named
+    return parsed.constant(*found[-1]) if found else None
 
 
 def change(source: bytes, constant: Constant, value: int | float) -> bytes:
     """``source`` with the number of ``constant`` replaced, every other byte as it was.
 
-    Raises ValueError where nothing would change, or where the result does not say ``value`` at that place.
+    Raises ValueError where nothing would change, where ``constant`` is not of this source, or where the result does not
+    say ``value`` at that place.
     """
     if value == constant.value:
         raise ValueError(f"{constant.name} is {value} already")
-    text = repr(value).encode("ascii")
+    text = repr(value).encode("ascii", "replace")
     changed = source[: constant.start] + text + source[constant.end :]
-    parsed = _Parsed.of(changed)
-    if parsed is None or parsed.value_at(constant.start, constant.start + len(text)) != value:
+    before, after = _Parsed.of(source), _Parsed.of(changed)
+    if before is None or before.number_at(constant.start, constant.end) != constant.value:
+        raise ValueError(f"{constant.name} = {constant.value} does not stand in line {constant.line}")
+    if after is None or after.number_at(constant.start, constant.start + len(text)) != value:
         raise ValueError(f"{constant.name} cannot be changed to {value} in line {constant.line}")
     return changed
 
 
 def unified_diff(before: bytes, after: bytes, name: str) -> str:
-    """The change as ``git diff`` would show it, for people."""
-    old, new = (source.decode("utf-8", "replace").splitlines() for source in (before, after))
-    lines = difflib.unified_diff(old, new, f"a/{name}", f"b/{name}", lineterm="")
-    return "".join(f"{line}\n" for line in lines)
+    """The change of the file ``name`` as ``git diff`` shows it; ``git apply`` takes it where the source is UTF-8."""
+    lines = difflib.unified_diff(_text_lines(before), _text_lines(after), f"a/{name}", f"b/{name}")
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+
+
+def _text_lines(source: bytes) -> list[str]:
+    # Lines as git has them: str.splitlines would part them at form feeds too.
+    return re.findall(r"[^\n]*\n|[^\n]+", source.decode(_encoding(source), "replace"))
+
+
+def _encoding(source: bytes) -> str:
+    """The encoding by byte order mark or coding cookie (PEP 263). Raises SyntaxError for an unknown one."""
+    return tokenize.detect_encoding(io.BytesIO(source).readline)[0]
 
 
 def _number(node: ast.expr) -> int | float | None:
     """The value of a literal number, with a sign or without; None for anything else (True is no number)."""
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
-        inner = _number(node.operand) if isinstance(node.operand, ast.Constant) else None
-        return None if inner is None else (-inner if isinstance(node.op, ast.USub) else inner)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
+        inner = _number(node.operand)
+        return -inner if inner is not None and isinstance(node.op, ast.USub) else None
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
         assert isinstance(node.value, int | float)
         return node.value
     return None
+
+
+def _is_whole(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) is int
 
 
 class _Parsed:
@@ -96,43 +117,37 @@ class _Parsed:
 
     def __init__(self, tree: ast.Module, source: bytes, encoding: str) -> None:
         self._tree = tree
-        self._source = source
-        self._encoding = encoding
-        self._lines = _split_lines(source)
+        self._encoding = encoding.removesuffix("-sig")
+        # Python's lines end with LF, CRLF or CR alone, and with nothing else.
+        self._lines = [(line.start(), line.group()) for line in re.finditer(rb"[^\r\n]*(?:\r\n|\r|\n|\Z)", source)]
 
     @classmethod
     def of(cls, source: bytes) -> "_Parsed | None":
         try:
-            encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
-            return cls(ast.parse(source), source, encoding)
+            with warnings.catch_warnings(action="ignore"):  # of the code, which are not ours to tell
+                return cls(ast.parse(source), source, _encoding(source))
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
 
-    def assignments(self) -> list[tuple[str, ast.expr]]:
-        """Name and literal of the top level's plain assignments, in order."""
-        found = []
-        for statement in _top_level(self._tree.body):
-            target, value = _assigned(statement)
-            if isinstance(target, ast.Name) and value is not None and _number(value) is not None:
-                found.append((target.id, value))
-        return found
+    def assignments(self) -> Iterator[tuple[str, ast.expr]]:
+        """Name and literal of the top level's plain assignments of a number, in order."""
+        for statement in _top_level(self._tree):
+            for target, value in _assigned(statement):
+                if isinstance(target, ast.Name) and value is not None and _number(value) is not None:
+                    yield target.id, value
 
-    def fit_epochs(self) -> list[ast.expr]:
-        """What the calls of ``fit`` give for epochs, in the order of the source."""
-        calls = [
-            node
-            for node in ast.walk(self._tree)
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _FIT_METHODS
-        ]
-        calls.sort(key=lambda call: (call.lineno, call.col_offset))
-        return [keyword.value for call in calls for keyword in call.keywords if keyword.arg in _EPOCHS_KEYWORDS]
+    def epochs_of_last_fit(self) -> ast.expr | None:
+        """What the last call of ``fit`` that says it gives for epochs."""
+        calls = [node for node in ast.walk(self._tree) if isinstance(node, ast.Call) and _calls_fit(node)]
+        given = [keyword.value for call in calls for keyword in call.keywords if keyword.arg == "epochs"]
+        return max(given, key=lambda value: (value.lineno, value.col_offset), default=None)
 
     def constant(self, name: str, node: ast.expr) -> Constant:
         value = _number(node)
         assert value is not None
         return Constant(name, value, node.lineno, *self._span(node))
 
-    def value_at(self, start: int, end: int) -> int | float | None:
+    def number_at(self, start: int, end: int) -> int | float | None:
         """The number that stands in exactly these bytes; None if none does."""
         for node in ast.walk(self._tree):
             if isinstance(node, ast.expr) and _number(node) is not None and self._span(node) == (start, end):
@@ -145,38 +160,28 @@ class _Parsed:
         return self._offset(node.lineno, node.col_offset), self._offset(node.end_lineno, node.end_col_offset)
 
     def _offset(self, line: int, column: int) -> int:
-        """The byte of the file for a position of ast's, whose columns count the bytes of the line as UTF-8 (docs of ast)."""
+        """The byte of a position of ast's, whose columns count bytes of the line in UTF-8, whatever the file is in."""
         start, content = self._lines[line - 1]
-        bom = 3 if line == 1 and content.startswith(b"\xef\xbb\xbf") else 0
-        text = content[bom:].decode(self._encoding, "surrogateescape")
-        before = text.encode("utf-8", "surrogateescape")[:column].decode("utf-8", "surrogateescape")
-        return start + bom + len(before.encode(self._encoding.removesuffix("-sig"), "surrogateescape"))
+        mark = b"\xef\xbb\xbf" if line == 1 and content.startswith(b"\xef\xbb\xbf") else b""
+        utf8 = content.removeprefix(mark).decode(self._encoding).encode("utf-8")
+        return start + len(mark) + len(utf8[:column].decode("utf-8").encode(self._encoding))
 
 
-def _split_lines(source: bytes) -> list[tuple[int, bytes]]:
-    """Where each line begins, and its bytes. Python's lines end with LF, CRLF or CR alone."""
-    lines = []
-    start = 0
-    for line in source.replace(b"\r\n", b"\n\n").replace(b"\r", b"\n").split(b"\n"):
-        lines.append((start, line))
-        start += len(line) + 1
-    return [(start, line) for start, line in lines if not (line == b"" and source[start - 1 : start + 1] == b"\r\n")]
+def _top_level(tree: ast.Module) -> Iterator[ast.AST]:
+    """The statements that run when the module runs, in order: those inside of blocks too, those of functions not."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, _SCOPES):
+            waiting += [child for child in ast.iter_child_nodes(node) if isinstance(child, _BLOCKS)][::-1]
 
 
-def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements that run when the module is imported or run, those inside of if, try, with and loops included."""
-    for statement in body:
-        yield statement
-        if isinstance(statement, _BLOCKS):
-            for field in ("body", "orelse", "finalbody"):
-                yield from _top_level(getattr(statement, field, []))
-            for handler in getattr(statement, "handlers", []):
-                yield from _top_level(handler.body)
+def _assigned(statement: ast.AST) -> list[tuple[ast.expr, ast.expr | None]]:
+    if isinstance(statement, ast.Assign):
+        return [(target, statement.value) for target in statement.targets]
+    return [(statement.target, statement.value)] if isinstance(statement, ast.AnnAssign) else []
 
 
-def _assigned(statement: ast.stmt) -> tuple[ast.expr | None, ast.expr | None]:
-    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-        return statement.targets[0], statement.value
-    if isinstance(statement, ast.AnnAssign):
-        return statement.target, statement.value
-    return None, None
+def _calls_fit(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and call.func.attr in _FIT_METHODS

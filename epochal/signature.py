@@ -8,13 +8,6 @@ from epochal.errors import SettingsError
 SHORTEST_SECRET = 16
 """A shorter secret, in bytes, could be guessed; an empty one would accept anybody."""
 
-_PREFIX = "sha256="
-
-
-def sign(secret: bytes, body: bytes) -> str:
-    """The value of ``X-Hub-Signature-256`` for ``body``."""
-    return _PREFIX + hmac.new(secret, body, hashlib.sha256).hexdigest()
-
 
 def check_secret(secret: bytes) -> None:
     """Raise SettingsError for a secret that protects nothing."""
@@ -25,8 +18,13 @@ def check_secret(secret: bytes) -> None:
         )
 
 
-def verify(secret: bytes, body: bytes, header: str | None) -> bool:
-    """Whether ``header`` is the signature of ``body``, compared in constant time. Raises SettingsError for a short secret."""
+def sign(secret: bytes, body: bytes) -> str:
+    """The value of ``X-Hub-Signature-256`` for ``body``. Raises SettingsError for a short secret."""
     check_secret(secret)
+    return "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
+
+
+def verify(secret: bytes, body: bytes, header: str | None) -> bool:
+    """Whether ``header`` signs ``body``, compared in constant time. Raises SettingsError for a short secret."""
     expected = sign(secret, body).encode("ascii")
     return hmac.compare_digest(expected, (header or "").encode("utf-8", "surrogatepass"))

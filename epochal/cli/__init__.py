@@ -5,8 +5,8 @@ The modules that a command needs are imported when it runs: a job script should 
 
 import sys
 import traceback
+from typing import NoReturn
 
-import click
 import typer
 
 from epochal.cli import developer, jobs, runs, server
@@ -28,25 +28,17 @@ jobs.add_to(app)
 
 def main() -> None:
     """Run the command that the command line asks for, and exit with its status."""
-    sys.exit(_status())
-
-
-def _status() -> int:
     try:
-        return app(standalone_mode=False) or 0
-    except click.exceptions.Exit as ended:
-        return ended.exit_code
-    except click.ClickException as wrong:
-        wrong.show()
-        return 2
-    except (click.Abort, KeyboardInterrupt):
-        return 130
+        app()
     except EpochalError as error:
-        print(f"epochal: {error}", file=sys.stderr)  # noqa: T201 (the one place)
-        return error.exit_status
+        _fail(str(error), error.exit_status)
     except BrokenPipeError:
-        return 141
+        sys.exit(141)  # whoever read our output has gone, as a shell says it: 128 + SIGPIPE
     except Exception:
         traceback.print_exc()
-        print("epochal: this is a fault of Epochal's own; the lines above say where.", file=sys.stderr)  # noqa: T201
-        return EpochalError.exit_status
+        _fail("this is a fault of Epochal's own; the lines above say where", EpochalError.exit_status)
+
+
+def _fail(text: str, status: int) -> NoReturn:
+    print(f"epochal: {text}", file=sys.stderr)  # noqa: T201 (the one place)
+    sys.exit(status)

@@ -19,10 +19,10 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(job, name="job")
 
 
-def _command(name: str) -> Callable[[], int]:
-    def command() -> int:
+def _command(name: str) -> Callable[[], None]:
+    def command() -> None:
         from epochal.jobs import run_job
 
-        return run_job(name, Environment.read())
+        raise typer.Exit(run_job(name, Environment.read()))
 
     return command

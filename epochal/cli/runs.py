@@ -29,7 +29,7 @@ def run(
     ] = None,
     no_mail: Annotated[bool, typer.Option("--no-mail", help="Tell nobody.")] = False,
     as_json: _Json = False,
-) -> int:
+) -> None:
     """Send one commit through the chain in the foreground: no server, no webhook."""
     from epochal.foreground import Request, run_in_foreground
     from epochal.view import run_view
@@ -40,7 +40,7 @@ def run(
         typer.echo(json.dumps(run_view(ended, folder), ensure_ascii=False))
     else:
         typer.echo(f"epochal show {ended.id} tells more; everything is in {folder}")
-    return status
+    raise typer.Exit(status)
 
 
 def history(

@@ -44,6 +44,7 @@ def serve(
     from epochal.serving import serve as run_server
 
     logging.basicConfig(format="%(asctime)s %(name)s: %(message)s", level=logging.INFO, datefmt="%H:%M:%S")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     run_server(Environment.read(), poll, typer.echo)
 
 
@@ -59,7 +60,7 @@ def tunnel(
 def mail(
     flush: Annotated[bool, typer.Option("--flush", help="Send what is pending now.")] = False,
     retry: Annotated[bool, typer.Option("--retry", help="Send what was given up, too.")] = False,
-) -> int:
+) -> None:
     """Send the mails that could not be sent when their runs ended."""
     from epochal.jobs import drain_outbox
     from epochal.jobs.job import Job
@@ -69,7 +70,7 @@ def mail(
     job = Job.open(Environment.read())
     if retry:
         job.store.retry_notices()
-    return 0 if drain_outbox(job, typer.echo) else 1
+    raise typer.Exit(0 if drain_outbox(job, typer.echo) else 1)
 
 
 def fetch(name: Annotated[str, typer.Argument(help="cifar10, mnist, fashion_mnist, imdb, …: a dataset of Keras'.")]) -> None:

@@ -1,1 +1,1 @@
-"""How a push gets in: GitHub's webhook, an ngrok address for it, or asking the remote."""
+"""How a push gets in: webhook, secret, tunnel, its registration at GitHub; or polling instead."""

@@ -1,7 +1,7 @@
-"""Registering the webhook at GitHub ("REST API endpoints for repository webhooks" in GitHub's documentation)."""
+"""A repository's webhook, registered through GitHub's REST API ("REST API endpoints for repository webhooks")."""
 
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -9,59 +9,101 @@ from epochal.errors import UsageError
 from epochal.payload import identity
 
 API = "https://api.github.com"
+_API_VERSION = "2022-11-28"
+_TIMEOUT_SECONDS = 15.0
+# It tells our webhook from others of the repository when a tunnel's address has changed; the gateway looks at no query.
+_MARKER = "registered-by=epochal"
 
-_TIMEOUT_SECONDS = 20.0
-_PATH = "/webhook"
-
-
-def register_webhook(repository: str, address: str, secret: bytes, token: str, api: str = API) -> str:
-    """Create the repository's webhook for ``address``, or update the one that Epochal made before; says what it did.
-
-    Known again by its path ``/webhook``: an ngrok address is another one every time. Raises UsageError where GitHub refuses
-    or does not answer.
-    """
-    host, _, name = identity(repository).partition("/")
-    if host != "github.com":
-        raise UsageError(f"{repository} is not at GitHub: enter {address} there by hand.")
-    headers = {
-        "Accept": "application/vnd.github+json",
-        "Authorization": f"Bearer {token}",
-        "X-GitHub-Api-Version": "2022-11-28",
-    }
-    wanted = {
-        "active": True,
-        "events": ["push"],
-        "config": {"url": address, "content_type": "json", "insecure_ssl": "0", "secret": secret.decode("utf-8")},
-    }
-    with httpx.Client(base_url=api, headers=headers, timeout=_TIMEOUT_SECONDS) as client:
-        hooks = f"/repos/{name}/hooks"
-        known = _request(client, "GET", f"{hooks}?per_page=100", name)
-        mine = next((hook for hook in known if _is_ours(hook)), None)
-        if mine is None:
-            _request(client, "POST", hooks, name, wanted | {"name": "web"})
-            return f"GitHub: {name} has a new webhook for {address}"
-        _request(client, "PATCH", f"{hooks}/{mine['id']}", name, wanted)
-        return f"GitHub: the webhook of {name} leads to {address} now"
-
-
-def _is_ours(hook: dict[str, Any]) -> bool:
-    return urlsplit(str(hook.get("config", {}).get("url", ""))).path == _PATH
-
-
-_REFUSALS = {
-    401: "the token is not valid: make a new one",
-    403: "the token lacks the right to manage webhooks (admin:repo_hook, or Webhooks: write)",
-    404: "there is no such repository, or the token may not see its webhooks",
-    422: "GitHub does not accept the webhook as it is",
+_REMEDIES = {
+    401: "it does not accept EPOCHAL_GITHUB_TOKEN: make a new token.",
+    403: "EPOCHAL_GITHUB_TOKEN may not: it needs Webhooks (read and write); a classic one admin:repo_hook.",
+    404: "there is no such repository, or EPOCHAL_GITHUB_TOKEN is not of an admin of it.",
+    422: "it does not accept the webhook.",
+    429: "too many requests were made with EPOCHAL_GITHUB_TOKEN: try again later.",
 }
 
 
-def _request(client: httpx.Client, method: str, path: str, name: str, content: dict[str, Any] | None = None) -> Any:
+def register_webhook(repository_url: str, address: str, secret: bytes, token: str, api: str = API) -> str:
+    """Make GitHub send a repository's pushes to ``address`` (https://…/webhook); returns a sentence on what was done.
+
+    A webhook that has this address, or that was registered here with another one, is updated instead of doubled. A
+    repository that is not at github.com is told, not an error. Raises UsageError where GitHub cannot be reached or
+    refuses.
+    """
+    host, _, name = identity(repository_url).partition("/")
+    if host != "github.com" or name.count("/") != 1:
+        return f"{host}/{name} is not at github.com: enter the address there by hand"
+    with httpx.Client(base_url=api, headers=_headers(token), timeout=_TIMEOUT_SECONDS) as client:
+        hooks = f"/repos/{quote(name)}/hooks"
+        found = _ours(_ask(client, name, "GET", f"{hooks}?per_page=100"), address)
+        if found is None:
+            _ask(client, name, "POST", hooks, {"name": "web", **_hook(address, secret)})
+            return f"GitHub sends the pushes of {name} to {address} from now on"
+        _ask(client, name, "PATCH", f"{hooks}/{int(found['id'])}", _hook(address, secret))
+    before = _bare(found["config"]["url"])
+    return f"GitHub sends the pushes of {name} to {address}" + (
+        f", no more to {before}" if before != address else " already"
+    )
+
+
+def _headers(token: str) -> dict[str, str]:
+    return {
+        "Accept": "application/vnd.github+json",
+        "X-GitHub-Api-Version": _API_VERSION,
+        "User-Agent": "epochal",
+        "Authorization": f"Bearer {token}",
+    }
+
+
+def _hook(address: str, secret: bytes) -> dict[str, Any]:
+    # GitHub does not give the old secret away and drops it if an update is without one: it is always sent.
+    config = {"url": f"{address}?{_MARKER}", "content_type": "json", "insecure_ssl": "0", "secret": secret.decode()}
+    return {"active": True, "events": ["push"], "config": config}
+
+
+def _ours(hooks: Any, address: str) -> dict[str, Any] | None:
+    """The webhook with this address, else one that was registered here with another one."""
+    known = [hook for hook in hooks if isinstance(hook.get("config", {}).get("url"), str)]
+    same = [hook for hook in known if _bare(hook["config"]["url"]) == address]
+    marked = [hook for hook in known if _MARKER in hook["config"]["url"].partition("?")[2].split("&")]
+    return next(iter(same + marked), None)
+
+
+def _bare(url: str) -> str:
+    return url.partition("?")[0]
+
+
+def _ask(client: httpx.Client, name: str, method: str, path: str, content: dict[str, Any] | None = None) -> Any:
     try:
         answer = client.request(method, path, json=content)
     except httpx.HTTPError as error:
-        raise UsageError(f"GitHub cannot be reached for {name}: {error}.") from None
-    if answer.is_success:
+        host = urlsplit(str(client.base_url)).netloc
+        raise UsageError(f"The webhook of {name} was not registered: {host} cannot be reached ({error}).") from None
+    if not answer.is_success:
+        raise UsageError(
+            f"The webhook of {name} was not registered: GitHub answers {answer.status_code}, {_why(answer)}"
+        )
+    try:
         return answer.json()
-    why = _REFUSALS.get(answer.status_code, "try again later")
-    raise UsageError(f"GitHub answered {answer.status_code} for {name}: {why} (EPOCHAL_GITHUB_TOKEN).")
+    except ValueError:
+        raise UsageError(
+            f"The webhook of {name} was not registered: what answers at {client.base_url} is not GitHub."
+        ) from None
+
+
+def _why(answer: httpx.Response) -> str:
+    if answer.is_redirect:
+        return "the repository was renamed or moved: watch it by its new address."
+    limited = answer.headers.get("X-RateLimit-Remaining") == "0"
+    remedy = _REMEDIES.get(429 if limited else answer.status_code, "try again later.")
+    return " ".join([remedy, *_messages(answer)])
+
+
+def _messages(answer: httpx.Response) -> list[str]:
+    """What GitHub itself says: ``message``, and for a 422 the ``message`` of each of its ``errors``."""
+    try:
+        content = answer.json()
+        said = [content, *content.get("errors", [])]
+        return [f"GitHub says: {item['message']}." for item in said if isinstance(item, dict) and "message" in item]
+    except (ValueError, AttributeError, TypeError):
+        return []

@@ -1,81 +1,187 @@
-"""Asking a remote for its head instead of waiting to be told."""
+"""Asking the remotes for their heads: at every start, for what was pushed in between, or instead of a webhook.
+
+A head is a commit's name only: its message, and so a wish to skip it, is not known here.
+"""
 
 import logging
+import os
+import re
+import shlex
+import signal
+import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
-from epochal.git import GitError, run_git
+from epochal.errors import UsageError
 from epochal.payload import safe_url
-from epochal.settings import WatchedRepository
+from epochal.settings import WatchedRepository, child_environment
 
-_log = logging.getLogger("epochal.polling")
+_log = logging.getLogger("epochal.gateway")
+
+_TIMEOUT_SECONDS = 30.0
+_STOP_SECONDS = 2.0
 
 OnHead = Callable[[WatchedRepository, str, str], None]
-"""Takes a watched repository, a branch, and the full name of the commit that is its head."""
+"""Takes a watched repository, a branch of it, and the full name of the commit that is its head."""
+
+_ENVIRONMENT = {
+    "LC_ALL": "C",
+    # A URL may name a command to run (ext::sh …): only real transports are allowed (git(1)).
+    "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",
+    # Nobody is there to be asked: not by git, not by a window, not by ssh.
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "",
+    "SSH_ASKPASS_REQUIRE": "never",
+}
 
 
 @dataclass(frozen=True)
 class RemoteHead:
-    """The full name of the commit at the head of a remote branch."""
+    """The commit that a remote's branch is at."""
 
     sha: str
 
 
 def remote_head(url: str, branch: str, credentials: str = "") -> RemoteHead | None:
-    """The head of ``branch`` at ``url`` (git-ls-remote(1)); None where the remote has no such branch. Raises GitError."""
-    helper = ["-c", f"credential.helper=store --file={credentials}"] if credentials else []
-    answer = run_git([*helper, "ls-remote", "--exit-code", "--quiet", "--", url, f"refs/heads/{branch}"], ok=(0, 2))
-    for line in answer.decode("utf-8", "replace").splitlines():
-        sha, _, reference = line.partition("\t")
-        if reference == f"refs/heads/{branch}":
+    """The head of ``branch`` at ``url``; None if the repository has no such branch.
+
+    ``credentials`` is a file in git's credential-store format, or empty. Raises UsageError where the repository cannot
+    be asked, or does not answer within 30 s.
+    """
+    reference = f"refs/heads/{branch}"
+    for line in _list_remote(url, reference, credentials).splitlines():
+        sha, _, name = line.partition("\t")
+        if name == reference:  # git lists whatever ends like this
             return RemoteHead(sha)
     return None
 
 
-def compare_heads(
-    repositories: Sequence[WatchedRepository], last_sha: Callable[[str, str], str | None], on_head: OnHead
-) -> None:
-    """Tell ``on_head`` of each watched branch whose head is not the commit of its last run.
+def _list_remote(url: str, reference: str, credentials: str) -> str:
+    command = ["git", *_credential_helper(credentials), "ls-remote", "--", url, reference]
+    try:
+        status, output, said = _run(command)
+    except FileNotFoundError:
+        raise UsageError("git is not installed: install it with your system's packages (apt install git).") from None
+    except subprocess.TimeoutExpired:
+        raise UsageError(f"{safe_url(url)} gave no answer within {_TIMEOUT_SECONDS:g} s: check the network.") from None
+    if status != 0:
+        raise UsageError(
+            f"{safe_url(url)} cannot be asked for its branches: {_without_password(said)}. "
+            "Check the address, the network and, of a private repository, its credentials in server.toml."
+        )
+    return output
 
-    ``last_sha`` gives that commit for a URL and a branch. A remote that does not answer is told in the log.
+
+def _credential_helper(credentials: str) -> list[str]:
+    """The options that make git take passwords from the file ``credentials`` alone.
+
+    Only "get" reaches git-credential-store(1): it would otherwise delete a password from the admin's file as soon as a
+    server refuses it once.
     """
-    for watched in repositories:
-        for branch in watched.branches:
-            try:
-                head = remote_head(watched.url, branch, watched.credentials)
-            except GitError as error:
-                _log.warning("%s %s cannot be asked: %s", safe_url(watched.url), branch, error)
-                continue
-            if head and head.sha != last_sha(watched.url, branch):
-                on_head(watched, branch, head.sha)
+    if not credentials:
+        return []
+    store = f"git credential-store --file={shlex.quote(str(Path(credentials).expanduser()))} get"
+    return ["-c", "credential.helper=", "-c", f'credential.helper=!f() {{ test "$1" != get || {store}; }}; f']
+
+
+def _run(command: list[str]) -> tuple[int, str, str]:
+    # A session of its own has no terminal to ask on, and can be killed with the programs that git starts.
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=child_environment(_ENVIRONMENT),
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        try:
+            output, said = process.communicate(timeout=_TIMEOUT_SECONDS)
+        except BaseException:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+        return process.returncode, output, said
+
+
+def _without_password(said: str) -> str:
+    return re.sub(r"://[^/\s]*@", "://", " ".join(said.split()))[:400].rstrip(".")
+
+
+LastRunSha = Callable[[str, str], str | None]
+"""Takes a URL and a branch, gives the commit of its last run; None if there was none."""
+
+
+def compare_heads(repositories: Sequence[WatchedRepository], last_run_sha: LastRunSha, on_head: OnHead) -> None:
+    """Call ``on_head`` for each watched branch whose head is not the commit of its last run.
+
+    What goes wrong with one branch is logged, and keeps no other from being asked.
+    """
+    for watched, branch in _branches(repositories):
+        try:
+            _compare(watched, branch, last_run_sha, on_head)
+        except Exception as error:
+            _log.warning("%s", error)
+
+
+def _branches(repositories: Sequence[WatchedRepository]) -> Iterator[tuple[WatchedRepository, str]]:
+    return ((watched, branch) for watched in repositories for branch in watched.branches)
+
+
+def _compare(watched: WatchedRepository, branch: str, last_run_sha: LastRunSha, on_head: OnHead) -> None:
+    head = remote_head(watched.url, branch, watched.credentials)
+    if head is None:
+        raise UsageError(f"{safe_url(watched.url)} has no branch {branch}.")
+    if head.sha != last_run_sha(watched.url, branch):
+        on_head(watched, branch, head.sha)
 
 
 class Poller:
-    """A thread that compares the remotes' heads every so many seconds, waiting in between."""
+    """Compares the remotes' heads with the last runs every ``seconds``, in a thread of its own; at once at its start.
+
+    If ``on_head`` raises, it is called again the next time. Troubles are logged when they begin and when they end.
+    """
 
     def __init__(
-        self,
-        repositories: Sequence[WatchedRepository],
-        seconds: float,
-        last_sha: Callable[[str, str], str | None],
-        on_head: OnHead,
+        self, repositories: Sequence[WatchedRepository], seconds: float, last_run_sha: LastRunSha, on_head: OnHead
     ) -> None:
         self._repositories = repositories
         self._seconds = seconds
-        self._last_sha = last_sha
+        self._last_run_sha = last_run_sha
         self._on_head = on_head
+        self._troubled: set[tuple[str, str]] = set()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="poller", daemon=True)
 
     def start(self) -> None:
-        """Ask from now on."""
+        """Begin to ask."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask no more."""
+        """Ask no more. A question that is under way is waited for briefly, then left to its own time limit."""
         self._stopped.set()
+        self._thread.join(timeout=_STOP_SECONDS)
 
     def _poll(self) -> None:
-        while not self._stopped.wait(self._seconds):
-            compare_heads(self._repositories, self._last_sha, self._on_head)
+        while not self._stopped.is_set():
+            for watched, branch in _branches(self._repositories):
+                if not self._stopped.is_set():
+                    self._look(watched, branch)
+            self._stopped.wait(self._seconds)
+
+    def _look(self, watched: WatchedRepository, branch: str) -> None:
+        key = (watched.url, branch)
+        try:
+            _compare(watched, branch, self._last_run_sha, self._on_head)
+        except Exception as error:
+            if key not in self._troubled:
+                _log.warning("%s It is tried again every %g s.", error, self._seconds)
+            self._troubled.add(key)
+        else:
+            if key in self._troubled:
+                _log.info("%s %s: asked again without trouble", safe_url(watched.url), branch)
+            self._troubled.discard(key)

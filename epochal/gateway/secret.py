@@ -1,56 +1,72 @@
-"""The webhook's secret: known to GitHub, to this server, and to nobody else."""
+"""The webhook's secret: from the environment, from a configured file, or made at the first start."""
 
 import os
 import secrets
+import stat
 from pathlib import Path
 
 from epochal.errors import SettingsError
-from epochal.settings.environment import read_secret
 from epochal.signature import check_secret
 
 FILE_NAME = "webhook-secret"
+_RANDOM_BYTES = 32  # as many as the hash that it keys; more would add nothing (RFC 2104, section 3)
 
 
 def webhook_secret(home: Path, configured_file: str, from_environment: str | None) -> tuple[bytes, bool]:
-    """The secret, and whether it was made just now.
+    """The secret, and whether it was made just now, in ``home``/webhook-secret.
 
-    From the environment, else from ``configured_file``, else from ``home``/webhook-secret, which the first start makes.
-    Raises SettingsError for a secret that is short, or in a file that cannot be read or that others may read.
+    ``from_environment`` goes before ``configured_file`` (empty: none), which goes before the file in ``home``. Raises
+    SettingsError for a secret that is short or no text, and for a file that cannot be read or that everybody can.
     """
     if from_environment is not None:
-        return _checked(from_environment), False
+        return _checked(from_environment.strip().encode(), "EPOCHAL_WEBHOOK_SECRET"), False
     if configured_file:
-        return _from_file(Path(configured_file), "[gateway] secret_file"), False
+        return _read(Path(configured_file).expanduser()), False
     path = home / FILE_NAME
-    made = _make(path)
-    return _from_file(path, "The webhook's secret"), made
+    made = not path.exists() and _make(path)
+    return _read(path), made
 
 
 def _make(path: Path) -> bool:
-    """Make the file, complete and 0600 from its first moment; False if it is there already."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    """Make the file whole and for its owner only from the first moment; False where another process was faster."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(32) + "\n")
-        os.link(temporary, path)  # unlike a rename it never takes the place of a secret that is there
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(_RANDOM_BYTES) + "\n")
+        path.hardlink_to(temporary)  # unlike a rename, this never takes the place of a secret that is there
     except FileExistsError:
         return False
+    except OSError as error:
+        raise SettingsError(f"{path}: the webhook's secret cannot be written: {error.strerror}.") from None
     finally:
-        temporary.unlink()
+        temporary.unlink(missing_ok=True)
     return True
 
 
-def _from_file(path: Path, said_by: str) -> bytes:
-    secret = read_secret(path, said_by)
-    mode = path.stat().st_mode & 0o777
-    if mode & 0o077:
-        raise SettingsError(f"{said_by}: {path} may be read by others (mode {mode:o}). Type: chmod 600 {path}")
-    return _checked(secret)
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            secret = file.read().strip()
+    except OSError as error:
+        raise SettingsError(
+            f"{path}: the webhook's secret cannot be read: {error.strerror}. "
+            "It should be a file that the user who runs epochal may read."
+        ) from None
+    if mode & (stat.S_IROTH | stat.S_IWOTH):
+        raise SettingsError(
+            f"{path}: everybody on this machine may read or write the webhook's secret. Mend it: chmod 600 {path}"
+        )
+    return _checked(secret, str(path))
 
 
-def _checked(secret: str) -> bytes:
-    encoded = secret.encode("utf-8")
-    check_secret(encoded)
-    return encoded
+def _checked(secret: bytes, where: str) -> bytes:
+    try:
+        secret.decode("utf-8")
+        check_secret(secret)
+    except UnicodeDecodeError:
+        raise SettingsError(f"{where}: the webhook's secret is no text. Make one: openssl rand -hex 32") from None
+    except SettingsError as error:
+        raise SettingsError(f"{where}: {error}") from None
+    return secret

@@ -1,6 +1,10 @@
-"""The ngrok address through which GitHub reaches the gateway."""
+"""An address at ngrok that leads to the gateway.
 
-from collections.abc import Callable
+ngrok checks GitHub's signature at its edge already, and so has to know the webhook's secret: the SDK sends it there.
+The gateway checks again, because that is the check that we can see.
+"""
+
+import importlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,36 +13,44 @@ from epochal.errors import UsageError
 
 @dataclass(frozen=True)
 class Tunnel:
-    """An open tunnel: its public address, and how it is closed."""
+    """An open tunnel; ``url`` is its https address, without a slash at the end."""
 
     url: str
-    close: Callable[[], Any]
+    sdk: Any
+
+    def close(self) -> None:
+        """Give the address back."""
+        self.sdk.disconnect(self.url)
 
 
-def open_tunnel(forward_to: str, authtoken: str | None, secret: bytes, domain: str | None) -> Tunnel:
-    """An ngrok address that leads to ``forward_to`` (``host:port``).
+def open_tunnel(address_to_forward: str, authtoken: str | None, secret: bytes, domain: str | None) -> Tunnel:
+    """Open an https address that leads to ``address_to_forward`` (host:port): ``domain``, or one that ngrok gives.
 
-    ngrok verifies GitHub's signature with the webhook's secret, so that nothing else comes through ("Webhook verification" in
-    ngrok's documentation); the gateway verifies it all the same. Raises UsageError, in one line, without an authtoken or a
-    network.
+    Raises UsageError in one line without an authtoken, without a network, and where ngrok refuses.
     """
     if not authtoken:
         raise UsageError(
-            "EPOCHAL_NGROK_AUTHTOKEN is not set: put the authtoken of your ngrok account into a file and name it by "
-            "EPOCHAL_NGROK_AUTHTOKEN_FILE."
+            "A tunnel needs ngrok's authtoken: take it from https://dashboard.ngrok.com/get-started/your-authtoken "
+            "and set EPOCHAL_NGROK_AUTHTOKEN or EPOCHAL_NGROK_AUTHTOKEN_FILE."
         )
-    import ngrok  # a large library, and only this command needs it
-
+    sdk: Any = importlib.import_module("ngrok")  # a native library of 10 MB, which only this command needs
     options = {"domain": domain} if domain else {}
     try:
-        listener = ngrok.forward(
-            forward_to,
+        listener = sdk.forward(
+            address_to_forward,
             authtoken=authtoken,
             verify_webhook_provider="github",
-            verify_webhook_secret=secret.decode("utf-8"),
+            verify_webhook_secret=secret.decode(),
             **options,
         )
-    except ValueError as error:  # the only kind that ngrok 1.4 raises, whatever it was
-        said = " ".join(str(part) for part in error.args).replace(authtoken, "…")
-        raise UsageError(f"The tunnel could not be opened: {' '.join(said.split())}") from None
-    return Tunnel(listener.url(), listener.close)
+    except (ValueError, RuntimeError, OSError) as error:
+        raise UsageError(_sentence(error, authtoken)) from None
+    return Tunnel(str(listener.url()).rstrip("/"), sdk)
+
+
+def _sentence(error: Exception, authtoken: str) -> str:
+    # ngrok's own message for a token that it does not know holds that token.
+    said = " ".join(": ".join(str(part) for part in error.args).replace(authtoken, "[authtoken]").split())
+    return (
+        f"ngrok gave no address: {said}. Check the network (connect.ngrok-agent.com:443), the authtoken and the domain."
+    )

@@ -1,77 +1,93 @@
-"""``POST /webhook``, as GitHub sends it: signature first, then sense, then storing, then the answer.
+"""``POST /webhook`` as GitHub sends it, and ``GET /healthz``; nothing else is on this port.
 
-Answers, all JSON: 202 stored, 200 nothing to do (with the reason), 400 not understood, 401 signature, 404, 405, 408 too slow,
-413 too large, 415 content type, 503 not stored (GitHub's redelivery may come again), 500 our own fault.
+The order is the protection: the body's size is bounded while it is read, its signature is checked over the raw bytes
+before anything is parsed, and 202 is answered only after the push is stored ("Best practices for using webhooks").
 """
 
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Sequence
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any, Protocol
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from epochal.errors import UsageError
 from epochal.payload import PayloadError, Push, Skipped, identity, read_body, read_push
 from epochal.records import Commit
 from epochal.settings import WatchedRepository
 from epochal.signature import check_secret, verify
 
-BODY_LIMIT = 25 * 1024 * 1024
+_log = logging.getLogger("epochal.gateway")
+
+MOST_BYTES = 25 * 1024 * 1024
 """GitHub sends no larger payload ("Webhook events and payloads")."""
 
-_BODY_SECONDS = 30.0
-_DELIVERY = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_EVENT = re.compile(r"[a-z_]{1,64}")
+READ_SECONDS = 10.0
+"""How long a request's head, and then its body, may take to come; GitHub itself gives up after as long."""
 
-_log = logging.getLogger("epochal.gateway")
+_MOST_CONNECTIONS = 32  # each may hold a body in memory before anybody knows who sent it
+_RETRY_SECONDS = 60
+_SHUTDOWN_SECONDS = 5
+
+_DELIVERY = re.compile(r"[0-9A-Za-z-]{1,64}")
+_EVENT = re.compile(r"[a-z_]{1,64}")
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """The run of a stored push, and whether it is a new one."""
+    """The run that a push has; ``new`` if this delivery started it."""
 
     run: int
     new: bool
 
 
 class Intake(Protocol):
-    """Where deliveries are stored."""
+    """Where deliveries are stored. Both methods may block, and are called from several threads."""
 
     def accept(self, delivery: str, event: str, commit: Commit) -> Accepted:
-        """Store delivery and run together; a delivery that was processed already starts no second run."""
+        """Store delivery and run, or find the run that is there already for this delivery or commit."""
         ...
 
     def ignored(self, delivery: str, event: str, result: str) -> None:
-        """Remember a delivery that starts no run."""
+        """Store a delivery that starts no run, with the reason."""
         ...
 
 
-class _Refused(Exception):
-    def __init__(self, status: int, error: str) -> None:
-        self.status = status
-        self.error = error
+_Answer = tuple[int, dict[str, Any]]
 
 
 def create_app(secret: bytes, repositories: Sequence[WatchedRepository], intake: Intake) -> Starlette:
-    """The gateway's application: /webhook and /healthz, nothing else. Raises SettingsError for an empty or short secret."""
+    """The gateway's application. Raises SettingsError for an empty or short ``secret``.
+
+    Answers are JSON: 202 ``{"run", "status": "queued"}``; 200 ``{"status", "reason"}`` for what starts no run, and
+    ``{"status", "run"}`` for what was processed already; else ``{"error"}``, 503 where the push could not be stored.
+    """
     check_secret(secret)
     webhook = _Webhook(secret, repositories, intake)
-
-    async def healthz(_request: Request) -> JSONResponse:
-        return JSONResponse({"status": "ok"})
-
-    return Starlette(
-        routes=[Route("/webhook", webhook.answer, methods=["POST"]), Route("/healthz", healthz, methods=["GET"])],
-        exception_handlers={HTTPException: _http_error, Exception: _own_fault},
+    app = Starlette(
+        routes=[Route("/webhook", webhook.answer, methods=["POST"]), Route("/healthz", _healthz, methods=["GET"])],
+        exception_handlers={HTTPException: _http_error},
     )
+    app.router.redirect_slashes = False
+    return app
+
+
+async def _healthz(_request: Request) -> JSONResponse:
+    return JSONResponse({"status": "ok"})
 
 
 async def _http_error(_request: Request, error: Exception) -> JSONResponse:
@@ -79,122 +95,196 @@ async def _http_error(_request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
 
 
-async def _own_fault(_request: Request, _error: Exception) -> JSONResponse:
-    return JSONResponse({"error": "a fault of the gateway's own; its log says more"}, 500)
-
-
 class _Webhook:
     def __init__(self, secret: bytes, repositories: Sequence[WatchedRepository], intake: Intake) -> None:
         self._secret = secret
-        self._watched = {identity(watched.url): watched for watched in repositories}
+        self._watched = [(identity(watched.url), watched) for watched in repositories]
         self._intake = intake
 
     async def answer(self, request: Request) -> JSONResponse:
+        """Answer one delivery, and log it in one line."""
+        delivery = _printable(request.headers.get("X-GitHub-Delivery", "without id"))
         try:
-            body = await _read(request)
-            if not verify(self._secret, body, request.headers.get("x-hub-signature-256")):
-                raise _Refused(401, "X-Hub-Signature-256 is missing, or not the signature of this body with our secret.")
-            delivery = _header(request, "X-GitHub-Delivery", _DELIVERY)
-            event = _header(request, "X-GitHub-Event", _EVENT)
-            status, content = await self._handle(delivery, event, request.headers.get("content-type", ""), body)
-        except _Refused as refused:
-            _log.warning("refused with %s: %s", refused.status, refused.error)
-            return JSONResponse({"error": refused.error}, refused.status)
+            status, content = await self._answer(request)
+        except Exception as error:
+            if not isinstance(error, HTTPException):
+                _log.exception("delivery %s: fault", delivery)
+                error = HTTPException(500, "Epochal itself failed; the server's log says how.")
+            _log.warning("delivery %s: %s %s", delivery, error.status_code, _printable(error.detail))
+            return await _http_error(request, error)
+        _log.info("delivery %s: %s %s", delivery, status, _printable(str(content)))
+        return JSONResponse(content, status)
+
+    async def _answer(self, request: Request) -> _Answer:
+        try:
+            return await run_in_threadpool(self._decide, request.headers, await _read(request))
         except PayloadError as error:
-            _log.warning("%s: refused with %s: %s", delivery, error.status, error)
-            return JSONResponse({"error": str(error)}, error.status)
+            raise HTTPException(error.status, str(error)) from None
         except ClientDisconnect:
-            return JSONResponse({"error": "the request ended before its body did"}, 400)
-        _log.info("%s: %s: %s %s", delivery, event, status, content)
-        return JSONResponse(content, status, headers={"Retry-After": "10"} if status == 503 else None)
+            raise HTTPException(400, "The connection was cut off.") from None  # for the log: nobody is there to read it
 
-    async def _handle(self, delivery: str, event: str, content_type: str, body: bytes) -> tuple[int, dict[str, Any]]:
-        payload = read_body(content_type, body)
+    def _decide(self, headers: Headers, body: bytes) -> _Answer:
+        self._check_signature(body, _single(headers, "X-Hub-Signature-256"))
+        event = _well_formed(headers, "X-GitHub-Event", _EVENT)
+        delivery = _well_formed(headers, "X-GitHub-Delivery", _DELIVERY)
         if event == "ping":
-            return await self._ignore(delivery, event, "pong")
+            return self._ignore(delivery, event, "the webhook works: the signature is right")
         if event != "push":
-            return await self._ignore(delivery, event, f"{event} events start no run")
-        push = read_push(payload)
-        if isinstance(push, Skipped):
-            return await self._ignore(delivery, event, push.reason)
-        watched = next((self._watched[name] for name in sorted(push.identities) if name in self._watched), None)
-        if watched is None:
-            return await self._ignore(delivery, event, "this repository is not watched: epochal watch URL")
-        if push.branch not in watched.branches:
-            return await self._ignore(delivery, event, f"the branch {push.branch} is not watched")
-        return await self._store(delivery, event, _commit(watched, push))
+            return self._ignore(delivery, event, f"{event} events start no run: choose just the push event at GitHub")
+        push = read_push(read_body(_single(headers, "Content-Type") or "", body))
+        commit = push if isinstance(push, Skipped) else self._watched_commit(push)
+        if isinstance(commit, Skipped):
+            return self._ignore(delivery, event, commit.reason)
+        return self._accept(delivery, event, commit)
 
-    async def _ignore(self, delivery: str, event: str, reason: str) -> tuple[int, dict[str, Any]]:
-        try:
-            await run_in_threadpool(self._intake.ignored, delivery, event, reason)
-        except Exception:
-            _log.exception("%s: an ignored delivery could not be remembered", delivery)
+    def _check_signature(self, body: bytes, signature: str | None) -> None:
+        if signature is None:
+            raise HTTPException(401, "X-Hub-Signature-256 is missing: enter the webhook's secret at GitHub.")
+        if not verify(self._secret, body, signature):
+            raise HTTPException(
+                401, "X-Hub-Signature-256 is not this body's: is GitHub's secret the one of this server?"
+            )
+
+    def _watched_commit(self, push: Push) -> Commit | Skipped:
+        """The commit to train, or why there is none."""
+        same = [watched for name, watched in self._watched if name in push.identities]
+        if not same:
+            return Skipped(f"{min(push.identities)} is not watched: run epochal watch URL on the server")
+        for watched in same:
+            if push.branch in watched.branches:
+                # The URL is the admin's: what a payload says is never fetched from.
+                return Commit(watched.url, push.branch, push.sha, push.message, push.author_name, push.author_email)
+        branches = ", ".join(branch for watched in same for branch in watched.branches)
+        return Skipped(f"the branch {push.branch} is not watched (watched: {branches})")
+
+    def _ignore(self, delivery: str, event: str, reason: str) -> _Answer:
+        with _storing(delivery):
+            self._intake.ignored(delivery, event, reason)
         return 200, {"status": "ignored", "reason": reason}
 
-    async def _store(self, delivery: str, event: str, commit: Commit) -> tuple[int, dict[str, Any]]:
-        try:
-            accepted = await run_in_threadpool(self._intake.accept, delivery, event, commit)
-        except Exception:
-            # Whatever it is, GitHub must know that nothing was stored, and our log why.
-            _log.exception("%s: not stored", delivery)
-            return 503, {"error": "the delivery could not be stored; deliver it again"}
-        if not accepted.new:
-            return 200, {"status": "already processed", "run": accepted.run}
-        return 202, {"status": "queued", "run": accepted.run}
+    def _accept(self, delivery: str, event: str, commit: Commit) -> _Answer:
+        with _storing(delivery):
+            accepted = self._intake.accept(delivery, event, commit)
+        if accepted.new:
+            return 202, {"run": accepted.run, "status": "queued"}
+        return 200, {"status": "already processed", "run": accepted.run}
+
+
+@contextmanager
+def _storing(delivery: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception:
+        _log.exception("delivery %s: could not be stored", delivery)
+        again = {"Retry-After": str(_RETRY_SECONDS)}
+        raise HTTPException(503, "The delivery could not be stored: redeliver it at GitHub later.", again) from None
 
 
 async def _read(request: Request) -> bytes:
-    """The whole body, counted while it comes: the length that a client claims is not to be relied on."""
-    claimed = request.headers.get("content-length", "0")
-    if claimed.isdecimal() and int(claimed) > BODY_LIMIT:
-        raise _Refused(413, f"The body is larger than {BODY_LIMIT} bytes.")
+    """The body, bounded in size (413) and time (408), whether its length was told beforehand or not."""
+    _check_size(int(request.headers.get("Content-Length", "0")))  # digits: the server has seen to that
     body = bytearray()
     try:
-        async with asyncio.timeout(_BODY_SECONDS):
+        async with asyncio.timeout(READ_SECONDS):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > BODY_LIMIT:
-                    raise _Refused(413, f"The body is larger than {BODY_LIMIT} bytes.")
+                _check_size(len(body))
     except TimeoutError:
-        raise _Refused(408, f"The body took longer than {_BODY_SECONDS:g} s.") from None
+        raise HTTPException(408, f"The body did not come within {READ_SECONDS:g} s.") from None
     return bytes(body)
 
 
-def _header(request: Request, name: str, form: re.Pattern[str]) -> str:
-    value = request.headers.get(name, "")
+def _check_size(size: int) -> None:
+    if size > MOST_BYTES:
+        raise HTTPException(413, f"The body is larger than {MOST_BYTES // 1024**2} MiB, GitHub's own limit.")
+
+
+def _single(headers: Headers, name: str) -> str | None:
+    values = headers.getlist(name)
+    if len(values) > 1:
+        raise HTTPException(400, f"{name} was sent more than once.")
+    return values[0] if values else None
+
+
+def _well_formed(headers: Headers, name: str, form: re.Pattern[str]) -> str:
+    value = _single(headers, name) or ""
     if not form.fullmatch(value):
-        raise _Refused(400, f"{name} is missing, or not what GitHub sends.")
+        raise HTTPException(400, f"{name} is missing or not as GitHub sends it.")
     return value
 
 
-def _commit(watched: WatchedRepository, push: Push) -> Commit:
-    # The address is the admin's: a payload must not make git fetch from elsewhere.
-    return Commit(watched.url, push.branch, push.sha, push.message, push.author_name, push.author_email)
+def _printable(text: str) -> str:
+    """``text`` fit for one line of a log."""
+    return "".join(character if character.isprintable() else "?" for character in text[:200])
 
 
-def serve_app(app: Starlette, host: str, port: int, ready: Callable[[str], None]) -> None:
-    """Answer until SIGINT or SIGTERM. ``ready`` gets the address as soon as it is listened on (port 0: any free one)."""
-    configuration = uvicorn.Config(
+def serve_app(
+    app: Starlette, host: str, port: int, ready: Callable[[str], None], stop: threading.Event | None = None
+) -> None:
+    """Serve ``app`` until ``stop`` is set or, in the main thread, SIGINT or SIGTERM comes.
+
+    Then it answers what has begun, and returns. ``ready`` is called with the real address (``http://127.0.0.1:8787``;
+    port 0: any free one) as soon as requests are answered. Raises UsageError where nothing can listen there.
+    """
+    listener = _listen(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{listener.getsockname()[1]}"
+    config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
+        http=_Connection,
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        log_config=None,
         log_level="warning",
         access_log=False,
         server_header=False,
-        limit_concurrency=64,
-        timeout_graceful_shutdown=5,
-        lifespan="off",
+        proxy_headers=False,
+        # One request a connection: GitHub makes no use of more, and nobody can hold one open between two.
+        headers=[("Connection", "close")],
+        limit_concurrency=_MOST_CONNECTIONS,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
-    _Server(configuration, ready).run()
+    _Server(config, lambda: ready(address), stop or threading.Event()).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise UsageError(
+            f"The gateway cannot listen on {host}:{port}: {error.strerror}. "
+            "Stop the program that does, or set [gateway] host and port in server.toml."
+        ) from None
+
+
+class _Connection(H11Protocol):
+    """uvicorn's own, but it does not wait for ever for a request's head."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.loop.call_later(READ_SECONDS, self._close_if_silent)
+
+    def _close_if_silent(self) -> None:
+        if self.cycle is None:
+            self.transport.close()
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, configuration: uvicorn.Config, ready: Callable[[str], None]) -> None:
-        super().__init__(configuration)
-        self._ready = ready
+    """uvicorn's own, but it says when it is ready, and leaves what comes after a signal to the caller."""
 
-    async def startup(self, sockets: Any = None) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], stop: threading.Event) -> None:
+        super().__init__(config)
+        self._ready = ready
+        self._stop = stop
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self.started:
-            host, port = self.servers[0].sockets[0].getsockname()[:2]
-            self._ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+        self._ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        return await super().on_tick(counter) or self._stop.is_set()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 (the signature is uvicorn's)
+        # uvicorn would raise the signal again at the end: SIGTERM would kill us before the caller has put things away.
+        self.should_exit = True

@@ -2,27 +2,39 @@
 
 import email.policy
 import re
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Any
 
 import jinja2
 
-from epochal.records import Run, State, Trial
+from epochal.notices.wording import best_of_threshold, change_title, decisive_sentence, headline, trial_table
+from epochal.records import Run
 
-_LONGEST_SUBJECT = 150
-_SMTP = email.policy.SMTP.clone(max_line_length=998)  # RFC 5322, 2.1.1: lines may be that long; subjects are kept short
+# RFC 2045, 6.7 and RFC 2047, 2: no line of quoted-printable, and none with an encoded word, is longer than that.
+_SMTP = email.policy.SMTP.clone(max_line_length=76)
+# Quoted-printable never has an underscore behind an equals sign (RFC 2045, 6.7): no text can hold this boundary.
+_BOUNDARY = "=_epochal"
+_WIDTH = 78
+_LONGEST_NAME = 60
+_LONGEST_LINE = 300
+_MOST_LINES = 60
+# What has no place in a text for people: control characters (a terminal obeys them), and those that turn the writing's
+# direction, with which a line shows something else than it says.
+_UNREADABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_BROKEN_IN_HEADERS = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 @dataclass(frozen=True)
 class Report:
     """What the mail tells: the ended run, and what its folder says.
 
-    ``diff`` is the change of nn.py to adopt (empty if none), ``adopt`` the same in words (``epochs = 20 → 30``).
+    ``repository`` is its name for people; ``model`` and ``log`` are the best trial's; ``diff`` is the change of nn.py
+    to adopt (unified, empty if none), ``adopt`` the same in words (``epochs = 20 → 30``); ``minutes`` of the whole run.
     """
 
     run: Run
@@ -36,16 +48,20 @@ class Report:
 
 
 def compose(report: Report, sender: str, recipients: Sequence[str], message_id: str) -> EmailMessage:
-    """The mail: plain text, and the same as simple HTML. Everything but its texts is safe from what a commit says."""
+    """The mail: plain text, and the same as simple HTML. The same report gives the same bytes.
+
+    Takes any text in ``report``: none can add a header, a recipient or markup, nor pass for another line of the mail.
+    """
     message = EmailMessage(policy=_SMTP)
-    message["From"] = sender
-    message["To"] = ", ".join(recipients) or "undisclosed-recipients:;"
-    message["Subject"] = _header(subject(report))
+    message["From"] = _one_line(sender)
+    message["To"] = _one_line(", ".join(recipients)) or "undisclosed-recipients:;"
+    message["Subject"] = _subject(report)
     message["Date"] = format_datetime(report.run.ended or report.run.created)
-    message["Message-ID"] = message_id
+    message["Message-ID"] = _one_line(message_id)
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
-    message.set_content(_text(_render("mail.txt.j2", report)), cte="quoted-printable")
-    message.add_alternative(_text(_render("mail.html.j2", report)), subtype="html", cte="quoted-printable")
+    message.set_content(_render("mail.txt.j2", report), cte="quoted-printable")
+    message.add_alternative(_render("mail.html.j2", report), subtype="html", cte="quoted-printable")
+    message.set_boundary(_BOUNDARY)
     return message
 
 
@@ -54,86 +70,99 @@ def serialise(message: EmailMessage) -> bytes:
     return message.as_bytes(policy=_SMTP)
 
 
-def subject(report: Report) -> str:
-    """The subject's text: what came of it, then of what."""
+def _subject(report: Report) -> str:
+    """What came of it, then of what. Long names are cut, so that the commit behind them is not."""
     commit = report.run.commit
-    return f"{headline(report.run)} · {report.repository} {commit.branch} {commit.sha[:7]}"
-
-
-def headline(run: Run) -> str:
-    """What came of the run: ``Threshold Accuracy Reached!!! 0.831 of 0.80``."""
-    if run.state is State.REACHED:
-        return f"Threshold Accuracy Reached!!! {_of_threshold(run)}"
-    if run.state is State.EXHAUSTED:
-        return f"Threshold not reached: best {_of_threshold(run)}"
-    return f"Training failed: {run.reason.value.replace('_', ' ') if run.reason else 'no reason is known'}"
-
-
-def _of_threshold(run: Run) -> str:
-    if run.best is None or run.best.accuracy is None or run.threshold is None:
-        return "no accuracy"
-    accuracy, threshold = compare(run.best.accuracy, run.threshold)
-    return f"{accuracy} of {threshold}"
-
-
-def compare(accuracy: float, threshold: float) -> tuple[str, str]:
-    """Both numbers with as many digits as it takes that they show what the gate saw: 0.7996 is not 0.800."""
-    for digits in range(3, 17):
-        shown = f"{accuracy:.{digits}f}"
-        if (float(shown) >= threshold) == (accuracy >= threshold):
-            break
-    return shown, f"{threshold:.2f}" if round(threshold, 2) == threshold else f"{threshold:g}"
-
-
-def _first_sentence(run: Run) -> str:
-    trials = f"{len(run.trials)} trial{'s' if len(run.trials) != 1 else ''}"
-    if run.state is State.REACHED:
-        return f"The accuracy is {_of_threshold(run)}: reached, after {trials}."
-    if run.state is State.EXHAUSTED:
-        return f"The threshold was not reached: the best accuracy is {_of_threshold(run)}, after {trials}. {run.explanation}"
-    return f"The training failed: {run.explanation}"
+    names = (_cut(_one_line(name), _LONGEST_NAME) for name in (report.repository, commit.branch))
+    return _one_line(f"{headline(report.run)} · {' '.join(names)} {commit.sha[:7]}")
 
 
 def _render(name: str, report: Report) -> str:
     run = report.run
-    return _TEMPLATES.get_template(name).render(
+    text = _TEMPLATES.get_template(name).render(
         report=report,
         run=run,
-        commit=run.commit,
-        first_sentence=_first_sentence(run),
         headline=headline(run),
-        source=run.best.accuracy_source.sentence if run.best and run.best.accuracy_source else "",
-        rows=[_row(trial) for trial in run.trials],
-        message=run.commit.message.strip(),
-        author=f"{run.commit.author_name} <{run.commit.author_email}>" if run.commit.author_email else "",
+        sentence=decisive_sentence(run, report.adopt),
+        facts=_facts(report),
+        table=trial_table(run),
+        change=change_title(run),
+        places=_places(report),
     )
+    return _UNREADABLE.sub("", text.encode("utf-8", "replace").decode("utf-8"))
 
 
-def _row(trial: Trial) -> dict[str, str]:
-    epochs = trial.epochs_trained or trial.hyperparameters.get("epochs")
-    return {
-        "number": str(trial.number),
-        "epochs": str(epochs) if epochs is not None else "-",
-        "accuracy": f"{trial.accuracy:.4g}" if trial.accuracy is not None else "-",
-        "seconds": f"{trial.seconds:.1f}" if trial.seconds is not None else "-",
-        "state": trial.reason.value.replace("_", " ") if trial.reason else trial.state.value,
+def _facts(report: Report) -> dict[str, str]:
+    run, commit = report.run, report.run.commit
+    source = run.best.accuracy_source if run.best else None
+    facts = {
+        "repository": report.repository,
+        "branch": commit.branch,
+        "commit": f"{commit.sha[:7]} · {commit.sha}",
+        "author": f"{commit.author_name} <{commit.author_email}>" if commit.author_email else commit.author_name,
+        "accuracy": f"{best_of_threshold(run)}, {source.sentence}" if source else "",
+        "framework": f"{run.framework} ({run.framework_why})" if run.framework else "",
+        "time": f"{report.minutes:.1f} minutes",
     }
+    return _told(facts)
 
 
-def _header(text: str) -> str:
-    """``text`` on one line: no control characters, no line or paragraph separators, no lone surrogates, not too long."""
-    kept = "".join(" " if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") else character for character in text)
-    return " ".join(kept.split())[:_LONGEST_SUBJECT]
+def _places(report: Report) -> dict[str, str]:
+    no_model = "nn.py saved none" if report.run.best else ""
+    places = {
+        "model": str(report.model or no_model),
+        "log": str(report.log or ""),
+        "folder": str(report.folder),
+        "build": report.run.build_url or "",
+    }
+    return _told(places)
 
 
-def _text(text: str) -> str:
-    """A body without what no mail may hold: NUL, bare carriage returns, lone surrogates."""
-    whole = text.encode("utf-8", "replace").decode("utf-8")
-    return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", "", whole.replace("\r\n", "\n").replace("\r", "\n"))
+def _told(facts: dict[str, str]) -> dict[str, str]:
+    return {name: _cut(_one_line(value), _LONGEST_LINE) for name, value in facts.items() if value}
 
 
-def _indent(text: Any) -> str:
-    return "\n".join(f"    {line}" for line in str(text).splitlines())
+def _one_line(text: str) -> str:
+    """``text`` on one line and fit for a header: no control characters, no separators of lines, no lone surrogates.
+
+    Nor encoded words (RFC 2047): Python decodes those that it is given, line ends in them included.
+    """
+    kept = (" " if unicodedata.category(character) in _BROKEN_IN_HEADERS else character for character in text)
+    return " ".join("".join(kept).replace("=?", "= ?").split())
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of a text that somebody else wrote, so many and so long as a mail can bear; some may be empty."""
+    lines = [_cut(line, _LONGEST_LINE) for line in text.strip("\r\n").splitlines()]
+    return lines if len(lines) <= _MOST_LINES else [*lines[:_MOST_LINES], f"… ({len(lines) - _MOST_LINES} more lines)"]
+
+
+def _indented(text: str) -> str:
+    return textwrap.indent("\n".join(_lines(text)), "    ")
+
+
+def _wrapped(text: str, indent: int = 0) -> str:
+    """``text`` in lines of a terminal's width, the later ones indented; a word that is longer (a path) stays whole."""
+    wrapper = textwrap.TextWrapper(_WIDTH, break_long_words=False, break_on_hyphens=False)
+    wrapper.subsequent_indent = " " * indent
+    return "\n".join(wrapper.fill(line) for line in _lines(text))
+
+
+def _columns(table: Sequence[Sequence[str]]) -> list[str]:
+    """A table in lines: numbers to the right, the words of the last two columns to the left."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    numbers = len(widths) - 2
+    return [
+        "  ".join(
+            cell.rjust(width) if index < numbers else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in table
+    ]
 
 
 _TEMPLATES = jinja2.Environment(
@@ -143,4 +172,4 @@ _TEMPLATES = jinja2.Environment(
     lstrip_blocks=True,
     undefined=jinja2.StrictUndefined,
 )
-_TEMPLATES.filters["indented"] = _indent
+_TEMPLATES.filters |= {"lines": _lines, "indented": _indented, "wrapped": _wrapped, "columns": _columns}

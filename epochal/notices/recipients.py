@@ -6,31 +6,42 @@ from dataclasses import dataclass
 from epochal.records import Commit
 from epochal.settings import MailSettings
 
-# What RFC 5321 allows without quotes, one address only; anything odder is told, not mailed.
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?P<domain>[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)")
-_NOREPLY = re.compile(r"^(?:no-?reply|do-?not-?reply)[+@]|@users\.noreply\.", re.IGNORECASE)
+# One bare address of RFC 5321, 4.1.2, without its oddities: quotes and comments, "%" and "!" that some servers still
+# take for a way to another host, "=?" that starts an encoded word. Whatever is odder than that is told, not mailed.
+_ATOM = r"[A-Za-z0-9_+=~&'#*/^{|}$`-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_ADDRESS = re.compile(rf"(?=[^@]{{1,64}}@.{{1,253}}\Z){_ATOM}(?:\.{_ATOM})*@(?P<domain>{_LABEL}(?:\.{_LABEL})*)")
+_NOREPLY = re.compile(r"^(?:no[-_.]?reply|do[-_.]?not[-_.]?reply)[+@]|@users\.noreply\.", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Recipients:
-    """The addresses, or none, and then why and which setting mends it."""
+    """The addresses, perhaps none; ``why`` says who is not mailed, and which setting mends it (empty: nobody)."""
 
     addresses: tuple[str, ...]
     why: str = ""
 
 
 def choose_recipients(mail: MailSettings, commit: Commit) -> Recipients:
-    """Who gets the mail about a run of ``commit``."""
-    if mail.to:
-        return Recipients(mail.to)
-    address = commit.author_email
+    """Who gets the mail about a run of ``commit``: each of the addresses is one ASCII address and nothing else."""
+    return _listed(mail.to) if mail.to else _author(mail.allowed_domains, commit.author_email)
+
+
+def _listed(listed: tuple[str, ...]) -> Recipients:
+    refused = [ascii(address) for address in listed if not _ADDRESS.fullmatch(address)]
+    told = (
+        f"[mail] to in server.toml wants one bare address in each entry, unlike {', '.join(refused)}" if refused else ""
+    )
+    return Recipients(tuple(address for address in listed if _ADDRESS.fullmatch(address)), told)
+
+
+def _author(allowed_domains: tuple[str, ...], address: str) -> Recipients:
     found = _ADDRESS.fullmatch(address)
     if found is None:
         return Recipients((), "the commit's author has no usable address; set [mail] to in server.toml")
     if _NOREPLY.search(address):
         return Recipients((), f"{address} takes no mail; set [mail] to in server.toml")
-    allowed = {domain.lower() for domain in mail.allowed_domains}
-    if "*" not in allowed and found["domain"].lower() not in allowed:
-        domain = found["domain"]
+    domain = found["domain"].lower()
+    if not {"*", domain} & {allowed.lower() for allowed in allowed_domains}:
         return Recipients((), f"{domain} is not in [mail] allowed_domains in server.toml, so {address} is not mailed")
     return Recipients((address,))

@@ -50,7 +50,7 @@ class Runtime(Protocol):
     def prepare(self, framework: str, code: Path, tell: Tell) -> str:
         """Make the image or environment for ``framework`` and ``code``/requirements.txt, unless it is there already.
 
-        Returns its name (an image's tag, an environment's folder). Raises RunFailed (REFUSED_REQUIREMENT,
+        Returns its name (an image's tag, an environment's folder). Raises RunFailed (REFUSED_REQUIREMENT, NO_ENGINE,
         ENVIRONMENT_FAILED with the installer's last lines as detail).
         """
         ...

@@ -67,7 +67,7 @@ def _make(folder: Path, belonging: Belonging, recipe: Recipe, settings: ImageSet
 
 
 def _variables(settings: ImageSettings) -> dict[str, str]:
-    """Ours, with uv's own settings and the proxies, but without Epochal's, some of them secrets: uv may build packages."""
+    """Ours, with uv's own settings and the proxies, but without Epochal's, some of them secrets: packages may run."""
     # Compiled once here, and not in every training anew: importing TensorFlow takes 5 s instead of 15.
     changes = {"UV_COMPILE_BYTECODE": "1", "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
     variables = child_environment(changes)

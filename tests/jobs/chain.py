@@ -43,6 +43,14 @@ def store_push(home: Path, repository: Path) -> Run:
     return run
 
 
+def stored_run(home: Path, number: int) -> Run:
+    """The run as it stands in the database."""
+    job = Job.open(environment_of(home))
+    run = job.store.run(number)
+    job.store.close()
+    return run
+
+
 def drive(home: Path, run: Run, **variables: str) -> Ended:
     """The run through the job scripts, one after the other, as a chain calls them."""
     environment = environment_of(home)

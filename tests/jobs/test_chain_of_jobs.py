@@ -1,6 +1,7 @@
 """The three job scripts, one after the other, on code that needs no framework: its accuracy follows from its epochs."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 
 from epochal.errors import Reason
 from epochal.records import AccuracySource, State
-from tests.jobs.chain import drive, environment_of, store_push, train_commit
+from tests.jobs.chain import drive, epochal, store_push, stored_run, train_commit
 from tests.repositories import commit, git, make_repository
 
 # Its accuracy is a fortieth of its epochs: 20 epochs are 0.5, 30 are 0.75, 40 are 1.
@@ -173,38 +174,28 @@ def test_epochs_are_raised_however_they_are_written(home: Path, tmp_path: Path, 
 
 def test_a_stopped_job_leaves_its_run_to_be_taken_up_again(home: Path, tmp_path: Path) -> None:
     """SIGTERM in the middle of a training ends it, and the same script later trains and ends the run."""
-    started = tmp_path / "started"
-    waiting = f"import os, pathlib, time\nif not pathlib.Path({str(started)!r} + '.again').exists():\n"
-    waiting += f"    os.mkfifo({str(started)!r}) if False else open({str(started)!r}, 'w').write('x')\n    time.sleep(600)\n"
-    repository = make_repository(tmp_path / "digits", {"nn.py": waiting + _LEARNS})
-    import os
-
+    started, again = tmp_path / "started", tmp_path / "again"
     os.mkfifo(started)
+    waits = f"import os, time\nif not os.path.exists({str(again)!r}):\n"
+    waits += f"    open({str(started)!r}, 'w').write(str(os.getpid()))\n    time.sleep(600)\n"
+    repository = make_repository(tmp_path / "digits", {"nn.py": waits + _LEARNS, "epochal.toml": "threshold = 0.5\n"})
     run = store_push(home, repository)
     environment = os.environ | {"EPOCHAL_HOME": str(home), "EPOCHAL_RUN": str(run.id), "EPOCHAL_RUNTIME": "process"}
     command = [sys.executable, "-m", "epochal", "job"]
     assert subprocess.run([*command, "pull"], env=environment, check=False).returncode == 0
     process = subprocess.Popen([*command, "train"], env=environment)
-    assert started.read_text() == "x"  # the training runs: it has written to the pipe
+    training = started.read_text()  # blocks until the training runs and has written to the pipe
     process.send_signal(signal.SIGTERM)
     assert process.wait() == 128 + signal.SIGTERM
-    Path(f"{started}.again").touch()
-    ended = drive(home, environment_of_run(home, run.id), EPOCHAL_THRESHOLD="0.5")
+    assert not Path(f"/proc/{training}").exists()
+    again.touch()
+    ended = drive(home, stored_run(home, run.id))
     assert ended.run.state is State.REACHED
     assert [trial.reason for trial in ended.run.trials] == [Reason.INTERRUPTED, None]
 
 
-def environment_of_run(home: Path, number: int):  # type: ignore[no-untyped-def]
-    """The run as it stands."""
-    from epochal.jobs.job import Job
-
-    return Job.open(environment_of(home)).store.run(number)
-
-
 def test_a_cancelled_run_ends_with_status_five(home: Path, tmp_path: Path) -> None:
     """A job that finds its run cancelled does nothing and says so by its exit status."""
-    from tests.jobs.chain import epochal
-
     repository = make_repository(tmp_path / "digits", {"nn.py": _LEARNS})
     run = store_push(home, repository)
     assert epochal(home, "cancel", str(run.id)).returncode == 0

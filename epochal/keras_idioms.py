@@ -1,0 +1,262 @@
+"""Lines in the idioms of Keras 2 that today's Keras lacks or ignores. Values in, values out.
+
+The tables were made by trying each line on Keras 3.15; a test tries them on the Keras that training uses. What still
+works (``input_shape=`` in a layer, ``ImageDataGenerator`` by way of tf.keras) is not in them.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_TENSORFLOW = "tensorflow."
+_FROM_LAYERS = "from keras.layers import …"
+_FROM_UTILS = "from keras.utils import …"
+_WITH_NAME = 'the loss by its name, as in loss="mean_squared_error"'
+
+_GONE = {
+    "keras.backend.function": "keras.Model(inputs, outputs)",
+    "keras.backend.get_session": "nothing: there are no sessions",
+    "keras.backend.image_dim_ordering": "keras.backend.image_data_format",
+    "keras.backend.learning_phase": "the argument training of a layer's call",
+    "keras.backend.set_image_dim_ordering": "keras.backend.set_image_data_format",
+    "keras.backend.set_learning_phase": "the argument training of a layer's call",
+    "keras.backend.set_session": "nothing: there are no sessions",
+    "keras.backend.tensorflow_backend": "keras.ops, or TensorFlow itself",
+    "keras.constraints.maxnorm": "keras.constraints.MaxNorm",
+    "keras.constraints.nonneg": "keras.constraints.NonNeg",
+    "keras.engine": "keras.layers.Layer, keras.Model",
+    "keras.initializers.normal": "keras.initializers.RandomNormal",
+    "keras.initializers.uniform": "keras.initializers.RandomUniform",
+    "keras.layers.CuDNNGRU": "keras.layers.GRU",
+    "keras.layers.CuDNNLSTM": "keras.layers.LSTM",
+    "keras.layers.LocallyConnected1D": "keras.layers.Conv1D",
+    "keras.layers.LocallyConnected2D": "keras.layers.Conv2D",
+    "keras.layers.Merge": "keras.layers.Concatenate, Add or another of them",
+    "keras.layers.advanced_activations": _FROM_LAYERS,
+    "keras.layers.convolutional": _FROM_LAYERS,
+    "keras.layers.core": _FROM_LAYERS,
+    "keras.layers.embeddings": _FROM_LAYERS,
+    "keras.layers.experimental": _FROM_LAYERS,
+    "keras.layers.local": _FROM_LAYERS,
+    "keras.layers.merge": _FROM_LAYERS,
+    "keras.layers.noise": _FROM_LAYERS,
+    "keras.layers.normalization": _FROM_LAYERS,
+    "keras.layers.pooling": _FROM_LAYERS,
+    "keras.layers.recurrent": _FROM_LAYERS,
+    "keras.layers.wrappers": _FROM_LAYERS,
+    "keras.objectives": "keras.losses",
+    "keras.optimizers.adadelta": "keras.optimizers.Adadelta",
+    "keras.optimizers.adagrad": "keras.optimizers.Adagrad",
+    "keras.optimizers.adam": "keras.optimizers.Adam",
+    "keras.optimizers.adamax": "keras.optimizers.Adamax",
+    "keras.optimizers.experimental": "keras.optimizers",
+    "keras.optimizers.legacy": "keras.optimizers",
+    "keras.optimizers.nadam": "keras.optimizers.Nadam",
+    "keras.optimizers.rmsprop": "keras.optimizers.RMSprop",
+    "keras.optimizers.sgd": "keras.optimizers.SGD",
+    "keras.utils.data_utils": _FROM_UTILS,
+    "keras.utils.generic_utils": _FROM_UTILS,
+    "keras.utils.multi_gpu_model": "keras.distribution.DataParallel",
+    "keras.utils.np_utils": _FROM_UTILS,
+    "keras.utils.vis_utils": _FROM_UTILS,
+    "keras.wrappers.scikit_learn": "keras.wrappers.SKLearnClassifier",
+}
+"""Names and modules that neither keras nor tf.keras has any more, with what takes their place."""
+
+_OPERATIONS = ("abs", "cast", "clip", "concatenate", "dot", "exp", "log", "max", "mean", "min", "sqrt", "square", "sum")
+
+_GONE_BUT_FOR_TENSORFLOW = {
+    **{f"keras.backend.{name}": f"keras.ops.{name}" for name in _OPERATIONS},
+    "keras.backend.flatten": "keras.ops.ravel",
+    "keras.backend.get_value": "keras.ops.convert_to_numpy",
+    "keras.backend.int_shape": "the tensor's shape",
+    "keras.backend.pow": "keras.ops.power",
+    "keras.backend.set_value": "the variable's assign",
+    "keras.backend.variable": "keras.Variable",
+    "keras.layers.ThresholdedReLU": "keras.layers.ReLU(threshold=…)",
+    "keras.losses.logcosh": "keras.losses.log_cosh",
+    "keras.losses.mae": _WITH_NAME,
+    "keras.losses.mse": _WITH_NAME,
+    "keras.preprocessing.image.ImageDataGenerator": (
+        "RandomTranslation, RandomFlip and other layers at the beginning of the model, "
+        "and keras.utils.image_dataset_from_directory to read folders"
+    ),
+    "keras.preprocessing.sequence.TimeseriesGenerator": "keras.utils.timeseries_dataset_from_array",
+    "keras.preprocessing.text": "keras.layers.TextVectorization",
+}
+"""Names and modules that keras has no more, but tf.keras still has."""
+
+_OPTIMIZER = {
+    "lr": "learning_rate=…",
+    "decay": "a schedule as its learning_rate, such as keras.optimizers.schedules.InverseTimeDecay (decay is ignored)",
+    "schedule_decay": "the optimizer without it",
+}
+_LAYER = {
+    "W_constraint": "kernel_constraint=…",
+    "W_regularizer": "kernel_regularizer=…",
+    "b_regularizer": "bias_regularizer=…",
+    "batch_input_shape": "keras.Input(batch_shape=…) before it",
+    "bias": "use_bias=…",
+    "border_mode": "padding=…",
+    "consume_less": "the layer without it",
+    "dim_ordering": "data_format=…",
+    "dropout_U": "recurrent_dropout=…",
+    "dropout_W": "dropout=…",
+    "init": "kernel_initializer=…",
+    "inner_activation": "recurrent_activation=…",
+    "nb_filter": "filters=…",
+    "subsample": "strides=…",
+    "weights": "the layer's set_weights(…) once it is built",
+}
+_MODEL = {"input": "inputs=…", "output": "outputs=…"}
+_UNITS = {"output_dim": "units=…"}
+
+_GONE_KEYWORDS = {
+    "keras.Input": {"batch_input_shape": "batch_shape=…"},
+    "keras.Model": _MODEL,
+    "keras.callbacks.ModelCheckpoint": {"period": "save_freq=…"},
+    "keras.callbacks.TensorBoard": {"batch_size": "the callback without it", "write_grads": "the callback without it"},
+    "keras.layers": _LAYER,
+    "keras.layers.Dense": _LAYER | _UNITS,
+    "keras.layers.Dropout": _LAYER | {"p": "rate=…"},
+    "keras.layers.GRU": _LAYER | _UNITS,
+    "keras.layers.Input": {"batch_input_shape": "batch_shape=…"},
+    "keras.layers.LSTM": _LAYER | _UNITS,
+    "keras.layers.SimpleRNN": _LAYER | _UNITS,
+    "keras.models.Model": _MODEL,
+    "keras.optimizers": _OPTIMIZER,
+}
+"""Keyword arguments that are gone, of a callable or of all that a module has; the longest name that fits holds."""
+
+_GONE_METHODS = {
+    "evaluate_generator": "evaluate(…)",
+    "fit_generator": "fit(…)",
+    "predict_classes": "predict(…).argmax(axis=-1)",
+    "predict_generator": "predict(…)",
+}
+
+_WORKERS = "it as an argument of a keras.utils.PyDataset"
+_GONE_METHOD_KEYWORDS = {
+    "max_queue_size": _WORKERS,
+    "nb_epoch": "epochs=…",
+    "samples_per_epoch": "steps_per_epoch=…",
+    "show_accuracy": 'compile(metrics=["accuracy"])',
+    "use_multiprocessing": _WORKERS,
+    "workers": _WORKERS,
+}
+"""Keyword arguments that ``fit``, ``evaluate`` and ``predict`` of a model take no more."""
+
+
+@dataclass(frozen=True)
+class Idiom:
+    """A ``line`` (from 1) of the source with ``what`` today's Keras lacks, and what to write ``instead``."""
+
+    line: int
+    what: str
+    instead: str
+
+
+def find_keras2_idioms(source: str) -> list[Idiom]:
+    """The idioms of Keras 2 in a module's ``source`` that today's Keras lacks, in the order of their lines.
+
+    Nothing is found in a source that imports no Keras, or that is no valid Python (which others tell of).
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    names = _imported(tree)
+    if not any(_is_keras(path) for path in names.values()):
+        return []
+    found = {idiom for node in ast.walk(tree) for idiom in _idioms(node, names)}
+    return sorted(found, key=lambda idiom: (idiom.line, idiom.what))
+
+
+def _imported(tree: ast.Module) -> dict[str, str]:
+    """What the module's own names stand for: ``{"K": "keras.backend"}``."""
+    names = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                top = alias.name.partition(".")[0]
+                names[alias.asname or top] = alias.name if alias.asname else top
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def _path(node: ast.expr, names: dict[str, str]) -> str:
+    """The full name of what ``node`` refers to, as in ``keras.optimizers.Adam``; empty if that was not imported."""
+    if isinstance(node, ast.Name):
+        return names.get(node.id, "")
+    if isinstance(node, ast.Attribute) and (owner := _path(node.value, names)):
+        return f"{owner}.{node.attr}"
+    return ""
+
+
+def _idioms(node: ast.AST, names: dict[str, str]) -> Iterator[Idiom]:
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield from _gone_name(node.lineno, alias.name)
+    elif isinstance(node, ast.ImportFrom):
+        for alias in node.names:
+            yield from _gone_name(alias.lineno, f"{node.module}.{alias.name}")
+    elif isinstance(node, ast.Attribute):
+        yield from _gone_attribute(node, names)
+    elif isinstance(node, ast.Call):
+        yield from _gone_keywords(node, names)
+        yield from _refused_file(node)
+
+
+def _gone_name(line: int, path: str) -> Iterator[Idiom]:
+    gone = _GONE if path.startswith(_TENSORFLOW) else _GONE | _GONE_BUT_FOR_TENSORFLOW
+    for prefix in _prefixes(path):
+        if prefix in gone:
+            yield Idiom(line, prefix, gone[prefix])
+
+
+def _gone_attribute(node: ast.Attribute, names: dict[str, str]) -> Iterator[Idiom]:
+    line = node.end_lineno or node.lineno  # where the attribute's own name stands
+    yield from _gone_name(line, _path(node, names))
+    if node.attr in _GONE_METHODS:
+        yield Idiom(line, f"{node.attr}(…)", _GONE_METHODS[node.attr])
+    if node.attr == "lr" and isinstance(node.value, ast.Attribute) and node.value.attr == "optimizer":
+        yield Idiom(line, "optimizer.lr", "optimizer.learning_rate")
+
+
+def _gone_keywords(call: ast.Call, names: dict[str, str]) -> Iterator[Idiom]:
+    known = (_GONE_KEYWORDS[prefix] for prefix in _prefixes(_path(call.func, names)) if prefix in _GONE_KEYWORDS)
+    gone = next(known, {})
+    if isinstance(call.func, ast.Attribute) and call.func.attr in ("fit", "evaluate", "predict"):
+        gone = _GONE_METHOD_KEYWORDS
+    for keyword in call.keywords:
+        if keyword.arg in gone:
+            yield Idiom(keyword.value.lineno, f"{_name(call)}({keyword.arg}=…)", gone[keyword.arg])
+
+
+def _refused_file(call: ast.Call) -> Iterator[Idiom]:
+    """A literal file name whose ending Keras refuses."""
+    options = {keyword.arg: keyword.value for keyword in call.keywords}
+    file = call.args[0] if call.args else options.get("filepath")
+    if _name(call) not in ("ModelCheckpoint", "save_weights") or not isinstance(file, ast.Constant):
+        return
+    only_weights = _name(call) == "save_weights" or "save_weights_only" in options
+    ends = (".weights.h5",) if only_weights else (".keras", ".h5")
+    if not str(file.value).endswith(ends):
+        yield Idiom(file.lineno, f"{_name(call)}({file.value!r})", f"a file name that ends in {ends[0]}")
+
+
+def _name(call: ast.Call) -> str:
+    """The name by which something is called, without what it belongs to."""
+    return re.split(r"\W", ast.unparse(call.func))[-1]
+
+
+def _prefixes(path: str) -> list[str]:
+    """``keras.layers.core.Dense``, ``keras.layers.core``, ``keras.layers`` and ``keras``, of tf.keras as of keras."""
+    parts = path.removeprefix("tensorflow.").split(".")
+    return [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
+
+
+def _is_keras(path: str) -> bool:
+    return path.split(".")[0] in ("keras", "tensorflow")

@@ -1,0 +1,89 @@
+"""What a mail says of a run: numbers that cannot mislead, one decisive sentence, a table. Values in, words out."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from itertools import count
+
+from epochal.gate import judge
+from epochal.records import Run, State, Trial
+
+_HEADINGS = ("trial", "epochs", "accuracy", "seconds", "outcome", "nn.py")
+
+
+def compare(accuracy: float, threshold: float) -> tuple[str, str]:
+    """Both numbers (0 to 1) as text: the accuracy with three decimals, or more where it takes more to show what is so.
+
+    0.7996 of 0.80 stays 0.7996: as 0.800 it would seem to have reached the threshold.
+    """
+    exact, wanted = Decimal(repr(accuracy)), Decimal(repr(threshold))
+    rounded = (f"{exact:.{digits}f}" for digits in count(3))
+    shown = next(text for text in rounded if (Decimal(text) >= wanted) == (exact >= wanted))
+    return shown, f"{wanted:.2f}" if wanted == round(wanted, 2) else f"{wanted:f}"
+
+
+def headline(run: Run) -> str:
+    """What came of the run: ``Threshold Accuracy Reached!!! 0.831 of 0.80``."""
+    if run.state is State.REACHED:
+        return f"Threshold Accuracy Reached!!! {best_of_threshold(run)}"
+    if run.state is State.EXHAUSTED:
+        return f"Threshold not reached: best {best_of_threshold(run)}"
+    return f"Training failed: {run.reason.value.replace('_', ' ') if run.reason else 'no reason is known'}"
+
+
+def best_of_threshold(run: Run) -> str:
+    """The best accuracy and the threshold: ``0.831 of 0.80``."""
+    accuracy, threshold = _best_and_threshold(run)
+    return f"{accuracy} of {threshold}"
+
+
+def decisive_sentence(run: Run, adopt: Sequence[str]) -> str:
+    """What the reader needs if they read no further; ``adopt`` is the change in words (``epochs = 20 → 30``)."""
+    accuracy, threshold = _best_and_threshold(run)
+    explanation = run.explanation or (f"{run.reason.sentence}." if run.reason else "")
+    if run.state is State.REACHED:
+        return f"nn.py reached its threshold of {threshold}: accuracy {accuracy}, {_how(run, adopt)}."
+    if run.state is State.EXHAUSTED:
+        best = f"the best accuracy is {accuracy}, {_how(run, adopt)}"
+        return f"nn.py did not reach its threshold of {threshold}: {best}. {explanation}"
+    before = f" The best accuracy before that was {best_of_threshold(run)}." if run.best else ""
+    return f"{headline(run)}. {explanation}{before}"
+
+
+def change_title(run: Run) -> str:
+    """What the change of nn.py is to the reader: one to adopt, or just what was tried."""
+    if run.state is State.REACHED:
+        return "The change to adopt"
+    return f"What the {'best' if run.best else 'last'} trial changed"
+
+
+def trial_table(run: Run) -> list[tuple[str, ...]]:
+    """The trials, a row each under the headings; the last column says how its nn.py differs; empty without trials."""
+    if not run.trials:
+        return []
+    return [_HEADINGS, *(_row(run, trial) for trial in run.trials)]
+
+
+def _row(run: Run, trial: Trial) -> tuple[str, ...]:
+    accuracy, outcome = "-", (trial.reason or trial.state).value.replace("_", " ")
+    if trial.accuracy is not None and run.threshold is not None:
+        accuracy = compare(trial.accuracy, run.threshold)[0]
+        outcome = judge(trial.accuracy, run.threshold).value
+    epochs = "-" if trial.epochs_trained is None else str(trial.epochs_trained)
+    seconds = "-" if trial.seconds is None else f"{trial.seconds:.1f}"
+    return str(trial.number), epochs, accuracy, seconds, outcome, _difference(run.trials[0], trial)
+
+
+def _difference(first: Trial, trial: Trial) -> str:
+    changed = {name: value for name, value in trial.hyperparameters.items() if first.hyperparameters.get(name) != value}
+    return ", ".join(f"{name} = {value}" for name, value in changed.items()) or "as committed"
+
+
+def _best_and_threshold(run: Run) -> tuple[str, str]:
+    if run.best is None or run.best.accuracy is None or run.threshold is None:
+        return "none", "none"
+    return compare(run.best.accuracy, run.threshold)
+
+
+def _how(run: Run, adopt: Sequence[str]) -> str:
+    change = f"with {', '.join(adopt)}" if adopt else "as it was committed"
+    return f"{change} (trial {run.best.number} of {len(run.trials)})" if run.best else change

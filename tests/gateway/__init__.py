@@ -1,0 +1,1 @@
+"""Tests of epochal.gateway, over real HTTP on loopback."""

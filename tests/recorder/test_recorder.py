@@ -1,0 +1,197 @@
+"""The recorder, as Python finds it on PYTHONPATH: what it writes of a script's training, and that it changes nothing."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+RECORDER = Path(__file__).parents[2] / "epochal" / "recorder"
+
+BEGINNING = """
+import numpy as np
+rng = np.random.default_rng(0)
+x, y = rng.random((48, 4), "float32"), rng.integers(0, 2, 48)
+"""
+
+EVERYTHING = (
+    "import keras\n"
+    + BEGINNING
+    + """
+import json
+
+def make(model_class=keras.Sequential, **settings):
+    model = model_class([keras.Input((4,)), keras.layers.Dense(2, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy", **({"metrics": ["accuracy"]} | settings))
+    return model
+
+order = []
+class First(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        with open("out/metrics.jsonl", "a+") as file:
+            file.seek(0)
+            order.append(len(file.readlines()))
+
+class Batches(keras.utils.PyDataset):
+    def __len__(self):
+        return 3
+    def __getitem__(self, index):
+        return x[index::3], y[index::3]
+
+class Subclass(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(2, activation="softmax")
+    def call(self, inputs):
+        return self.dense(inputs)
+
+def reads():
+    return json.load(open("out/accuracy.json"))
+
+one, mine = make(), [First()]
+history = one.fit(x, y, 16, 2, 0, mine, 0.25)  # positional
+assert len(mine) == 1 and order == [0, 1], order
+assert sorted(history.history) == ["accuracy", "loss", "val_accuracy", "val_loss"]
+one.fit(x, y, epochs=3, initial_epoch=2, verbose=0, callbacks=First())
+assert not __import__("os").path.exists("out/accuracy.json")  # validation is no evaluate
+
+two = Subclass()
+two.compile("sgd", "sparse_categorical_crossentropy", metrics=["sparse_categorical_accuracy"])
+given = keras.callbacks.CallbackList([First()], add_history=True, model=two)
+two.fit(Batches(), epochs=1, verbose=0, callbacks=given)
+assert len(given.callbacks) == 2
+two.evaluate(Batches(), verbose=0)
+assert reads()["samples"] is None and "sparse_categorical_accuracy" in reads()["metrics"], reads()
+
+loss, accuracy = one.evaluate(x, y, verbose=0)
+assert reads() == {"accuracy": accuracy, "source": "evaluate", "samples": 48, "metrics": {"accuracy": accuracy, "loss": loss}}
+assert one.evaluate(x[:8], y[:8], 4, 0, return_dict=True)["accuracy"] == reads()["accuracy"]
+assert reads()["samples"] == 8
+before = reads()
+make(metrics=[keras.metrics.SparseTopKCategoricalAccuracy(1)]).evaluate(x, y, verbose=0)
+assert reads() == before
+
+diverged = make()
+diverged.fit(x * np.inf, y, verbose=0)
+open("out/accuracy.json", "w").write('{"accuracy": 0.5}')
+one.evaluate(x, y, verbose=0)
+assert reads() == {"accuracy": 0.5}
+"""
+)
+
+
+def run(python: Path | str, script: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a script as a runtime does: the recorder on PYTHONPATH, its output folder in EPOCHAL_OUT."""
+    (folder / "out").mkdir(exist_ok=True)
+    (folder / "nn.py").write_text(script)
+    variables = {"PYTHONPATH": str(RECORDER), "PYTHONDONTWRITEBYTECODE": "1", "EPOCHAL_OUT": "out"} | environment
+    return subprocess.run(
+        [python, "nn.py"], cwd=folder, env=os.environ | variables, capture_output=True, text=True, timeout=300
+    )
+
+
+def events(folder: Path) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl, which must be JSON as the standard has it."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    lines = (folder / "out" / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line, parse_constant=refuse) for line in lines]
+
+
+@pytest.mark.keras
+def test_fits_and_evaluates_are_recorded_and_left_as_they_are(keras_python: Path, tmp_path: Path) -> None:
+    """Models, fits and epochs are told apart, evaluates as well; the script sees nothing of it (it checks that itself)."""
+    done = run(keras_python, EVERYTHING, tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    told = events(tmp_path)
+    epochs = [event for event in told if event["event"] == "epoch"]
+    assert [(event["model"], event["call"], event["epoch"], event["epochs"]) for event in epochs] == [
+        (1, 1, 1, 2),
+        (1, 1, 2, 2),
+        (1, 2, 3, 3),
+        (2, 1, 1, 1),
+        (4, 1, 1, 1),
+    ]
+    assert set(epochs[0]["metrics"]) == {"accuracy", "loss", "val_accuracy", "val_loss"}
+    assert all(0 < event["seconds"] < 60 for event in epochs)
+    assert math.isnan(float(epochs[-1]["metrics"]["loss"]))
+    evaluates = [(event["model"], event["samples"]) for event in told if event["event"] == "evaluate"]
+    assert evaluates == [(2, None), (1, 48), (1, 8), (3, 48), (1, 48)]
+    assert len(told) == len(epochs) + len(evaluates)
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("style", ["from tensorflow import keras", "import tensorflow as tf; keras = tf.keras"])
+def test_every_way_to_import_keras_is_observed(style: str, keras_python: Path, tmp_path: Path) -> None:
+    """TensorFlow's keras is observed as well, with its datasets; the output folder is that of the start."""
+    script = f"""{style}
+import os, tensorflow as tf
+{BEGINNING}
+os.chdir("/")
+model = keras.Sequential([keras.layers.Dense(2, activation="softmax")])
+model.compile("sgd", "sparse_categorical_crossentropy", metrics=["acc"])
+data = tf.data.Dataset.from_tensor_slices((x, y)).batch(16)
+model.fit(data, epochs=2, verbose=0)
+model.evaluate(data, verbose=0)
+"""
+    done = run(keras_python, script, tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert [event["event"] for event in events(tmp_path)] == ["epoch", "epoch", "evaluate"]
+    assert json.loads((tmp_path / "out" / "accuracy.json").read_text())["samples"] is None
+
+
+@pytest.mark.keras
+def test_a_fault_of_the_recorder_is_told_once_and_training_goes_on(keras_python: Path, tmp_path: Path) -> None:
+    """What cannot be recorded, or not be written, is told in one line; the training ends as it would have."""
+    script = f"""import keras
+{BEGINNING}
+class Unhashable(keras.Sequential):
+    __hash__ = None
+def train(model_class):
+    model = model_class([keras.layers.Dense(2, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    assert len(model.fit(x, y, epochs=2, verbose=0).history["loss"]) == 2
+    model.evaluate(x, y, verbose=0)
+try:
+    train(Unhashable)
+except TypeError:
+    pass
+import os, shutil
+shutil.move("out", "told")
+train(keras.Sequential)
+shutil.move("told", "out")
+"""
+    done = run(keras_python, script, tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert [event["event"] for event in events(tmp_path)] == ["fault"]
+    assert done.stderr.count("epochal: what Keras tells cannot be recorded: FileNotFoundError") == 1
+
+
+def test_the_shadowed_sitecustomize_runs_still(tmp_path: Path) -> None:
+    """Another sitecustomize further down the path runs in its own right, and a script without Keras as it always did."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "sitecustomize.py").write_text("import sys\nsys.told = __file__\n")
+    script = "import sys, sitecustomize\nassert sys.told == sitecustomize.__file__, sitecustomize\nprint(sys.told)\n"
+
+    done = run(sys.executable, script, tmp_path, PYTHONPATH=f"{RECORDER}{os.pathsep}{other}")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{other / 'sitecustomize.py'}\n", "")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_without_an_output_folder_nothing_is_hooked(tmp_path: Path) -> None:
+    """The recorder on the path of a script that is no training does nothing."""
+    count = "import sys\nprint([type(finder).__name__ for finder in sys.meta_path].count('_KerasFinder'))\n"
+
+    assert run(sys.executable, count, tmp_path, EPOCHAL_OUT="").stdout == "0\n"
+    assert run(sys.executable, count, tmp_path).stdout == "1\n"

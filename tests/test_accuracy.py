@@ -1,0 +1,234 @@
+"""Where the accuracy is read: the file, the output, the epochs; and what is no accuracy."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from epochal.accuracy import parse_epochs, read_accuracy
+from epochal.errors import Reason, RunFailed
+from epochal.records import Accuracy, AccuracySource, Epoch
+
+_EPOCH = Epoch(1, 1, 20, 20, {"accuracy": 0.9, "val_accuracy": 0.7}, 0.4)
+
+# As Keras 3.15 prints on a terminal: colours, backspaces and a carriage return between two states of one line.
+_TERMINAL = (
+    "\r\x1b[1m1/5\x1b[0m \x1b[32m━━\x1b[0m\x1b[37m━━\x1b[0m \x1b[1m2s\x1b[0m 650ms/step - accuracy: 0.59 - loss: 0.66"
+    + "\b" * 45
+    + "\r\x1b[1m5/5\x1b[0m \x1b[32m━━━━\x1b[0m \x1b[1m1s\x1b[0m 59ms/step - accuracy: 0.58 - loss: 0.67\r\n"
+)
+
+
+def _reason(accuracy_json: str | None, log: str = "", epochs: tuple[Epoch, ...] = ()) -> tuple[Reason, str]:
+    with pytest.raises(RunFailed) as failure:
+        read_accuracy(accuracy_json, log, epochs)
+    return failure.value.reason, failure.value.explanation
+
+
+@pytest.mark.parametrize(
+    ("accuracy_json", "log", "epochs", "accuracy"),
+    [
+        (
+            '{"accuracy": 0.6, "samples": 360}',
+            "Test accuracy: 0.8",
+            (_EPOCH,),
+            Accuracy(0.6, AccuracySource.SCRIPT, 360),
+        ),
+        (
+            '{"accuracy": 0.6, "source": "evaluate", "samples": null}',
+            "Test accuracy: 0.8",
+            (_EPOCH,),
+            Accuracy(0.6, AccuracySource.EVALUATE),
+        ),
+        (None, "Test accuracy: 0.8", (_EPOCH,), Accuracy(0.8, AccuracySource.OUTPUT)),
+        (None, "All is well", (_EPOCH,), Accuracy(0.7, AccuracySource.VALIDATION)),
+    ],
+)
+def test_the_first_source_that_is_there_counts(
+    accuracy_json: str | None, log: str, epochs: tuple[Epoch, ...], accuracy: Accuracy
+) -> None:
+    """accuracy.json comes before the output, and the output before val_accuracy."""
+    assert read_accuracy(accuracy_json, log, epochs) == accuracy
+
+
+@pytest.mark.parametrize(
+    ("log", "value"),
+    [
+        ("Test accuracy: 0.83", 0.83),
+        ("Test accuracy: 83.2%", 0.832),
+        ("Test accuracy: 83.2 %", 0.832),
+        ("Test accuracy: 8.5e-05", 8.5e-05),
+        ("Test accuracy: 0.83.", 0.83),
+        ("Test accuracy: 1", 1.0),
+        ("accuracy=0.83", 0.83),
+        ("Accuracy: 0.83 on 360 images", 0.83),
+        ("test_accuracy = .83", 0.83),
+        ("TEST ACC: 0.83", 0.83),
+        ("{'test_accuracy': 0.83}", 0.83),
+        ("Test accuracy: tensor(0.8300)", 0.83),
+        ("Final test accuracy: 0.83", 0.83),
+        ("Test loss: 0.5, test accuracy: 0.83", 0.83),
+        ("Test loss: 0.5 - test accuracy: 0.83", 0.83),
+        ("2026-01-02 10:11:12,123 - INFO - Test accuracy: 0.83", 0.83),
+        ("100%|████| 10/10 [00:01<00:00, 9.5it/s]Test accuracy: 0.83", 0.83),
+        ("Train accuracy: 0.99, test accuracy: 0.83", 0.83),
+        ("Test accuracy: 0.83 (target test accuracy: 0.9)", 0.83),
+        ("Test accuracy: 0.1\nTest accuracy: 0.83", 0.83),
+        ("Test accuracy: 0.83\naccuracy: 0.1", 0.83),
+        ("\x1b[32mTest accuracy: \x1b[1m0.83\x1b[0m\r\n", 0.83),
+        ("Test accuracy: 0.1\rTest accuracy: 0.83\r", 0.83),
+        (f"Test accuracy: 0.83\n{_TERMINAL}45/45 - 0s - 3ms/step - accuracy: 0.91 - loss: 0.3\n", 0.83),
+    ],
+)
+def test_the_accuracy_that_a_script_prints(log: str, value: float) -> None:
+    """The number is read whole, as people write it, and the last line wins."""
+    assert read_accuracy(None, log, ()) == Accuracy(value, AccuracySource.OUTPUT)
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        "",
+        _TERMINAL,
+        "45/45 ━━━━━━━━━━ 0s 2ms/step - accuracy: 0.91 - loss: 0.3",
+        "45/45 - 0s - 3ms/step - accuracy: 0.91 - loss: 0.3",
+        "45/45 [==============================] - 0s 2ms/step - loss: 0.3 - accuracy: 0.91",
+        "1/Unknown 0s 2ms/step - accuracy: 0.91 - loss: 0.3",
+        "accuracy: 0.91 - loss: 0.3",  # the log's first line, cut in the middle
+        "Train accuracy: 0.99",
+        "target test accuracy: 0.9",
+        "pre-test accuracy: 0.9",
+        "threshold accuracy: 0.9",
+        "==== accuracy experiment 3 ====",
+        "Test accuracy: 83/100",
+        "Test accuracy: 0,83",
+        "Test accuracy: 1.2.3",
+        "Test accuracy: info",
+        "Test accuracy: 8.5e-05x",
+        "Test accuracy of 3 networks",
+    ],
+)
+def test_what_is_no_accuracy(log: str) -> None:
+    """Keras' progress, other accuracies, banners and what is not wholly a number are no test accuracy."""
+    reason, explanation = _reason(None, log)
+    assert reason is Reason.NO_ACCURACY
+    assert "Test accuracy: 0.83" in explanation
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "0.83",
+        "{",
+        "[0.83]",
+        '{"acc": 0.83}',
+        '{"accuracy": "0.83"}',
+        '{"accuracy": true}',
+        '{"accuracy": null}',
+        "[" * 9999,
+    ],
+)
+def test_a_file_that_cannot_be_used_is_told(text: str) -> None:
+    """An accuracy.json that is not as it should be fails the trial: the script meant it to count."""
+    reason, explanation = _reason(text, "Test accuracy: 0.83")
+    assert reason is Reason.NO_ACCURACY
+    assert "accuracy.json should be" in explanation
+
+
+@pytest.mark.parametrize(
+    ("accuracy_json", "log"),
+    [
+        (None, "Test accuracy: nan"),
+        (None, "Test accuracy: -inf"),
+        (None, "Test accuracy: 1e999"),
+        ('{"accuracy": NaN}', ""),
+        ('{"accuracy": "NaN", "source": "evaluate"}', ""),
+    ],
+)
+def test_not_finite(accuracy_json: str | None, log: str) -> None:
+    """What is no finite number fails with a reason of its own."""
+    assert _reason(accuracy_json, log)[0] is Reason.ACCURACY_NOT_FINITE
+
+
+@pytest.mark.parametrize(
+    ("accuracy_json", "log", "told"),
+    [
+        (None, "Test accuracy: 83.2", "write 0.832 or 83.2%"),
+        ('{"accuracy": 83.2}', "", "write 0.832 or 83.2%"),
+        (None, "Test accuracy: 8320%", "between 0 and 1"),
+        (None, "Test accuracy: -0.1", "between 0 and 1"),
+    ],
+)
+def test_out_of_range(accuracy_json: str | None, log: str, told: str) -> None:
+    """An accuracy over 1 is not guessed to be in percent; the message says how to write it."""
+    reason, explanation = _reason(accuracy_json, log)
+    assert reason is Reason.ACCURACY_OUT_OF_RANGE
+    assert told in explanation
+
+
+def test_only_the_last_epoch_counts() -> None:
+    """An earlier epoch's val_accuracy is no measure of the network as it became."""
+    reason, _ = _reason(None, "", (_EPOCH, Epoch(2, 1, 1, 5, {"accuracy": 0.9}, 0.4)))
+    assert reason is Reason.NO_ACCURACY
+
+
+def test_epochs_are_read_and_the_rest_is_passed_over() -> None:
+    """Epoch events become epochs, NaN included; other events, half lines and what is no event do not."""
+    event = {
+        "event": "epoch",
+        "model": 1,
+        "call": 2,
+        "epoch": 3,
+        "epochs": 20,
+        "metrics": {"accuracy": 0.5, "loss": "Infinity"},
+        "seconds": 0.4,
+    }
+    lines = [
+        json.dumps(event),
+        json.dumps({"event": "evaluate", "model": 1, "metrics": {"accuracy": 0.5}}),
+        "[]",
+        "null",
+        "",
+        json.dumps(event | {"metrics": None}),
+        json.dumps(event | {"epochs": None, "metrics": {}}),
+        json.dumps(event)[:-9],
+    ]
+    assert parse_epochs("\n".join(lines)) == [
+        Epoch(1, 2, 3, 20, {"accuracy": 0.5, "loss": float("inf")}, 0.4),
+        Epoch(1, 2, 3, None, {}, 0.4),
+    ]
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["accuracy", "source", "samples", "event"]), inner),
+)
+_PIECES = st.lists(
+    st.sampled_from(
+        ["Test accuracy", "accuracy", ": ", "=", "0.8", "83", "%", "e-", ".", "nan", "\r", "\b", "\n", " - "]
+    )
+    | st.text(max_size=3)
+)
+
+
+@given(st.none() | st.text() | _JSON.map(json.dumps), _PIECES.map("".join), st.text())
+def test_any_text_gives_an_accuracy_or_a_reason(accuracy_json: str | None, log: str, metrics: str) -> None:
+    """Whatever a script leaves behind, the answer is an accuracy from 0 to 1 or a RunFailed."""
+    try:
+        assert 0 <= read_accuracy(accuracy_json, log, parse_epochs(metrics)).value <= 1
+    except RunFailed as failure:
+        assert failure.explanation
+
+
+@given(st.floats(0, 1))
+def test_any_accuracy_that_python_prints_is_read_back(value: float) -> None:
+    """No digit and no exponent is lost between print and the gate."""
+    assert read_accuracy(None, f"loss 0.1\nTest accuracy: {value}\n", ()).value == value
+
+
+def test_a_long_line_is_read_in_no_time() -> None:
+    """A log of one endless line of digits, spaces or signs does not keep the job busy."""
+    for piece in ("1", " ", "-", ".", "Test accuracy: 1", "accuracy = 1 - "):
+        _reason(None, f"Test accuracy: {piece * (200_000 // len(piece))}x")

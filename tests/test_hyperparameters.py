@@ -1,0 +1,201 @@
+"""The numbers in nn.py: which are found, and that a change touches their bytes alone."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from epochal.hyperparameters import Constant, change, constants, find_epochs, unified_diff
+
+
+def _found(source: str | bytes) -> tuple[str, int | float, int] | None:
+    constant = find_epochs(source.encode() if isinstance(source, str) else source)
+    return (constant.name, constant.value, constant.line) if constant else None
+
+
+def _epochs(source: bytes) -> Constant:
+    constant = find_epochs(source)
+    assert constant
+    return constant
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("epochs = 20  # was 50\n", ("epochs", 20, 1)),
+        ("epochs=20\n", ("epochs", 20, 1)),
+        ("EPOCHS: int = (20)\n", ("EPOCHS", 20, 1)),
+        ("max_iter = 200\n", ("max_iter", 200, 1)),
+        ("epochs = batch = 20\n", ("epochs", 20, 1)),
+        ("epochs = 1_0\n", ("epochs", 10, 1)),
+        ("model.fit(x, y, epochs=25)\n", ("epochs", 25, 1)),
+        ("model.fit_generator(flow, epochs=25)\n", ("epochs", 25, 1)),
+        ("passes = 20\nmodel.fit(x, epochs=passes)\n", ("passes", 20, 1)),
+        ("passes = 20\nepochs = 5\nmodel.fit(x, epochs=passes)\n", ("passes", 20, 1)),
+        ("passes = 20\npasses = 30\nmodel.fit(x, epochs=passes)\n", ("passes", 30, 2)),
+        ("if fast:\n    n = 2\nelse:\n    n = 20\nmodel.fit(x, epochs=n)\n", ("n", 20, 4)),
+        ("try:\n    n = 2\nexcept OSError:\n    n = 20\nmodel.fit(x, epochs=n)\n", ("n", 20, 4)),
+        ("with gpu():\n    for k in folds:\n        n = 2\n        model.fit(x, epochs=n)\n", ("n", 2, 3)),
+        ("n = 20\ndef main():\n    model.fit(x, epochs=n)\n", ("n", 20, 1)),
+        ("NUM_EPOCHS = 20\ndef main(n):\n    model.fit(x, epochs=n)\n", ("NUM_EPOCHS", 20, 1)),
+        ("model.fit(x, epochs=5)\nmodel.fit(x, epochs=25)\nmodel.fit(x)\n", ("epochs", 25, 2)),
+        ("epochs = 20\nepochs += 5\n", ("epochs", 20, 1)),
+    ],
+)
+def test_the_number_of_epochs_is_found(source: str, found: tuple[str, int, int]) -> None:
+    """A literal in the last fit, the constant whose name stands there, or a constant that is called epochs."""
+    assert _found(source) == found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "",
+        "# epochs = 20\n",
+        "text = 'epochs = 20'\n",
+        "epochs = int('20')\n",
+        "epochs = 20.0\n",
+        "epochs = True\n",
+        "epochs = -1\n",
+        "epochs, batch = 20, 32\n",
+        "print(epochs := 20)\n",
+        "settings.epochs = 20\n",
+        "epochs: int\n",
+        "def main():\n    epochs = 20\n    model.fit(x, epochs=epochs)\n",
+        "class Settings:\n    epochs = 20\n",
+        "model.fit(x, y)\n",
+        "warm_up = 5\n",
+        "epochs = 20\nthis is no Python\n",
+        "epochs = 20\0\n",
+        "# coding: nonsense\nepochs = 20\n",
+    ],
+)
+def test_what_is_no_number_of_epochs(source: str) -> None:
+    """What is computed, local, commented, of another kind or no Python at all is not found."""
+    assert find_epochs(source.encode()) is None
+
+
+def test_all_constants() -> None:
+    """Whole and fractional numbers with their sign, in order; texts and truths are none."""
+    source = b"rate = 1e-3\nif True:\n    shift = - 5\nname = 'a'\nflag = False\nz = 2j\nf = lambda: 3\nrate = .5\n"
+    found = constants(source)
+    assert [(constant.name, constant.value, constant.line) for constant in found] == [
+        ("rate", 0.001, 1),
+        ("shift", -5, 3),
+        ("rate", 0.5, 8),
+    ]
+    assert [source[constant.start : constant.end] for constant in found] == [b"1e-3", b"- 5", b".5"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"epochs = 20  # was 50\n", b"epochs = 30  # was 50\n"),
+        (b"epochs=20", b"epochs=30"),
+        (b"x = 1\r\nepochs = 20\r\ny = 2\n", b"x = 1\r\nepochs = 30\r\ny = 2\n"),
+        (b"x = 1\repochs = 20\ry = 2", b"x = 1\repochs = 30\ry = 2"),
+        (b"\xef\xbb\xbfepochs = 20\r\n", b"\xef\xbb\xbfepochs = 30\r\n"),
+        (
+            b"\xef\xbb\xbf# \xc3\xa9\nname = '\xc3\xa9'; epochs = 20\n",
+            b"\xef\xbb\xbf# \xc3\xa9\nname = '\xc3\xa9'; epochs = 30\n",
+        ),
+        (
+            b"# coding: latin-1\nname = '\xe9\xe9'; epochs = 20\n",
+            b"# coding: latin-1\nname = '\xe9\xe9'; epochs = 30\n",
+        ),
+        (b"# coding: gbk\nname = '\xc4\xe3'; epochs = 20\n", b"# coding: gbk\nname = '\xc4\xe3'; epochs = 30\n"),
+        (b"x = '\x0c'\n\x0cepochs = 20\n", b"x = '\x0c'\n\x0cepochs = 30\n"),
+        ("s = '\u2028'\nepochs = 20\n".encode(), "s = '\u2028'\nepochs = 30\n".encode()),
+        (b"s = '''\r\n20'''; epochs = (\\\r\n  20)\r\n", b"s = '''\r\n20'''; epochs = (\\\r\n  30)\r\n"),
+        (b"model.fit(x, epochs=20)  # epochs=20\n", b"model.fit(x, epochs=30)  # epochs=20\n"),
+        (b"epochs = 0x14\n", b"epochs = 30\n"),
+    ],
+)
+def test_a_change_touches_the_number_alone(before: bytes, after: bytes) -> None:
+    """Comments, line ends, byte order mark and encoding stay as they are, to the byte."""
+    assert change(before, _epochs(before), 30) == after
+
+
+_NUMBERS = st.integers(-(10**9), 10**9) | st.floats(allow_nan=False, allow_infinity=False)
+_ENDS = st.sampled_from(["\n", "\r\n", "\r"])
+_LINES = st.sampled_from(
+    ["", "x = 1", "# epochs = 20 é", "s = 'ä', 20", "if x:\n  y = 2", 't = """\n20"""', "x = (\n1)", "\x0c"]
+)
+
+
+@given(
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "latin-1", "cp1252"]),
+    before=st.lists(st.tuples(_LINES, _ENDS)),
+    after=st.lists(st.tuples(_LINES, _ENDS)),
+    place=st.sampled_from(
+        ["number = {}", "number: float = ({})", "s = 'é'; number={} # {}", "with x:\n\tnumber = {};y=2"]
+    ),
+    old=_NUMBERS,
+    new=_NUMBERS,
+)
+def test_every_other_byte_stays(
+    encoding: str,
+    before: list[tuple[str, str]],
+    after: list[tuple[str, str]],
+    place: str,
+    old: int | float,
+    new: int | float,
+) -> None:
+    """In any source, encoding and mixture of line ends, only the number's bytes differ, and it reads back as wanted."""
+    assume(old != new)
+
+    def source(number: int | float) -> bytes:
+        middle = place.replace("{}", repr(number), 1)
+        text = "".join(line + end for line, end in [*before, (middle, "\n"), *after])
+        return ("" if encoding.startswith("utf") else f"# coding: {encoding}\n").encode() + text.encode(encoding)
+
+    constant = next(constant for constant in constants(source(old)) if constant.name == "number")
+    assert constant.value == old
+    assert change(source(old), constant, new) == source(new)
+
+
+@given(st.binary() | st.text().map(str.encode), st.integers(0, 20), st.integers(0, 20), st.integers())
+def test_any_bytes_are_changed_rightly_or_not_at_all(source: bytes, start: int, length: int, value: int) -> None:
+    """A constant that is not of the source is refused with a ValueError; looking for numbers never fails."""
+    constants(source)
+    find_epochs(source)
+    try:
+        changed = change(source, Constant("epochs", 20, 1, start, start + length), value)
+    except ValueError:
+        return
+    assert changed == source[:start] + str(value).encode() + source[start + length :]
+
+
+@pytest.mark.parametrize("value", [20, 20.0, float("nan"), float("inf"), True])
+def test_a_change_that_is_none_is_an_error(value: int | float) -> None:
+    """Nothing changed, or a value that no literal can say, is told instead of passed on."""
+    source = b"epochs = 20\n"
+    with pytest.raises(ValueError, match="epochs"):
+        change(source, _epochs(source), value)
+
+
+def test_a_constant_of_another_source_is_refused() -> None:
+    """A number's place is only good for the source in which it was found."""
+    with pytest.raises(ValueError, match="does not stand in line 1"):
+        change(b"batch_size = 32\n", _epochs(b"epochs = 20\n"), 30)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [b"x = 1\nepochs = 20\ny = 2\n", b"x = 1\r\nepochs = 20\r\n", b"epochs = 20", b"# \xc3\xa9\nepochs = 20\n"],
+)
+def test_git_applies_the_diff(tmp_path: Path, source: bytes) -> None:
+    """The diff is one that git itself takes, whatever the line ends."""
+    changed = change(source, _epochs(source), 30)
+    (tmp_path / "nn.py").write_bytes(source)
+    diff = unified_diff(source, changed, "nn.py")
+    subprocess.run(["git", "apply", "-"], cwd=tmp_path, input=diff.encode(), check=True)
+    assert (tmp_path / "nn.py").read_bytes() == changed
+
+
+def test_the_diff_is_readable_in_any_encoding() -> None:
+    """The diff shows the source's characters, not its bytes."""
+    source = b"# coding: latin-1\nepochs = 20  # \xe9\n"
+    assert "+epochs = 30  # é\n" in unified_diff(source, change(source, _epochs(source), 30), "nn.py")
