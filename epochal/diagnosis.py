@@ -87,7 +87,9 @@ def _where(traceback: str) -> str:
 
 
 def _network_remedy(traceback: str) -> str:
-    named = next((name for name in sorted(KERAS_DATASETS, key=len, reverse=True) if name in _aliased(traceback)), "NAME")
+    named = next(
+        (name for name in sorted(KERAS_DATASETS, key=len, reverse=True) if name in _aliased(traceback)), "NAME"
+    )
     return (
         "The code wanted the network, which training does not have. For a dataset of Keras' the server's admin types "
         f"epochal data fetch {named}; other files go into the server's data folder, which training sees as /data."
@@ -96,4 +98,8 @@ def _network_remedy(traceback: str) -> str:
 
 def _aliased(traceback: str) -> str:
     # Keras downloads Fashion-MNIST and CIFAR from addresses that spell them differently.
-    return traceback.replace("fashion-mnist", "fashion_mnist").replace("cifar-100", "cifar100").replace("cifar-10", "cifar10")
+    return (
+        traceback.replace("fashion-mnist", "fashion_mnist")
+        .replace("cifar-100", "cifar100")
+        .replace("cifar-10", "cifar10")
+    )

@@ -9,6 +9,7 @@ class Reason(StrEnum):
     sentence: str
 
     def __new__(cls, word: str, sentence: str = "") -> "Reason":
+        """A reason's word, which is its value, and its sentence."""
         member = str.__new__(cls, word)
         member._value_ = word
         member.sentence = sentence

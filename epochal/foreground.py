@@ -35,7 +35,9 @@ def run_in_foreground(environment: Environment, request: Request, *, quiet: bool
     Raises UsageError for a repository or a commit that is not there. Ctrl-C and SIGTERM cancel the run.
     """
     if request.threshold is not None and not 0 < request.threshold <= 1:
-        raise SettingsError(f"--threshold {request.threshold:g}: an accuracy is over 0 and at the most 1 (80 % is 0.8).")
+        raise SettingsError(
+            f"--threshold {request.threshold:g}: an accuracy is over 0 and at the most 1 (80 % is 0.8)."
+        )
     commit = _local_commit(request) if Path(request.repository).is_dir() else _remote_commit(request)
     job = Job.open(environment)
     number = job.store.accept(commit, Origin.PERSON, supersede=job.settings.supersede).run

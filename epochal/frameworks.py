@@ -1,9 +1,9 @@
 """Which framework code trains with, told by its imports.
 
-The rules: ``keras``, ``tensorflow`` and ``tf_keras`` mean keras; ``torch`` means torch; ``sklearn`` beside one of them is a
-tool (splits, metrics), alone it is what trains; keras beside torch is undecided and refused, unless epochal.toml says which;
-none of them is plain python. Imports anywhere in nn.py and the local modules that it imports count, those in functions
-too; only what stands under ``if TYPE_CHECKING`` never runs.
+The rules: ``keras``, ``tensorflow`` and ``tf_keras`` mean keras; ``torch``, ``torchvision``, ``lightning`` mean torch;
+``sklearn`` beside one of them is a tool (splits, metrics), alone it is what trains; keras beside torch is undecided and
+refused, unless epochal.toml says which; none of them is plain python. Imports anywhere in nn.py and the local modules
+that it imports count, those in functions too, but not those under ``if TYPE_CHECKING``, which never run.
 """
 
 import ast
@@ -30,6 +30,8 @@ _FRAMEWORKS: dict[str, Framework] = {
     "tensorflow": "keras",
     "tf_keras": "keras",
     "torch": "torch",
+    "torchvision": "torch",
+    "lightning": "torch",
     "sklearn": "sklearn",
 }
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
@@ -47,7 +49,10 @@ class Detection:
 
 @dataclass(frozen=True)
 class _Import:
-    """One imported module. ``names``: what ``from`` takes out of it, perhaps modules. ``certain``: it runs at the start."""
+    """One imported module, with a leading dot where the import is relative.
+
+    ``names``: what ``from`` takes out of it, perhaps modules too. ``certain``: it runs whenever the code starts.
+    """
 
     module: str
     names: tuple[str, ...]
@@ -57,6 +62,7 @@ class _Import:
 
     @property
     def package(self) -> str:
+        """The top-level package; empty for a relative import."""
         return self.module.partition(".")[0]
 
     @property
@@ -103,7 +109,9 @@ def _choose(imports: list[_Import]) -> tuple[Framework, str]:
         )
     order: tuple[Framework, ...] = ("keras", "torch", "sklearn")
     chosen = next((framework for framework in order if framework in first), None)
-    return (chosen, first[chosen].sentence) if chosen else ("python", "no import of keras, tensorflow, sklearn or torch")
+    return (
+        (chosen, first[chosen].sentence) if chosen else ("python", "no import of keras, tensorflow, sklearn or torch")
+    )
 
 
 def _foreign_imports(script: str, read_module: ReadModule) -> list[_Import]:
@@ -126,9 +134,9 @@ def _foreign_imports(script: str, read_module: ReadModule) -> list[_Import]:
 
 def _local_modules(imported: _Import, read_module: ReadModule) -> list[tuple[str, str]]:
     """The local modules, name and text, that the import runs: packages, the module, and those among its names."""
-    parts = imported.module.split(".")
+    parts = imported.module.strip(".").split(".")
     names = [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
-    names += [f"{imported.module}.{name}".lstrip(".") for name in imported.names]
+    names += [".".join([*parts, name]).strip(".") for name in imported.names]
     return [(name, source) for name in names if name and (source := read_module(name)) is not None]
 
 
@@ -139,7 +147,7 @@ def _file_name(module: str, read_module: ReadModule) -> str:
 
 def _imports(text: str, file: str, module: str, certain: bool) -> Iterator[_Import]:
     """The imports in the order of their lines. Those of one statement are certain if it and ``certain`` are."""
-    statements = sorted(_statements(_parse(text, file)), key=lambda found: found[0].lineno)
+    statements = sorted(_statements(_parse(text, file)), key=lambda found: (found[0].lineno, found[0].col_offset))
     for statement, runs in statements:
         for name, names in _imported(statement, module):
             yield _Import(name, names, file, statement.lineno, certain and runs)
@@ -194,11 +202,11 @@ def _imported(statement: ast.Import | ast.ImportFrom, module: str) -> list[tuple
     names = tuple(alias.name for alias in statement.names)
     if not statement.level:
         return [(statement.module or "", names)]
-    # From a module the dots climb out of it, from a package's __init__ one step less. Its name does not say which of the
-    # two it is; where the other one leads there is no file.
+    # The dots climb out of a module, from a package's __init__ one step less. The name does not say which of the two it
+    # is, so both are looked for: where the other one leads there is no file.
     parts = module.split(".")
-    packages = {".".join(parts[: len(parts) - climb]) for climb in (statement.level, statement.level - 1)}
-    return [(f"{package}.{statement.module or ''}".strip("."), names) for package in sorted(packages)]
+    packages = {".".join(parts[: max(len(parts) - climb, 0)]) for climb in (statement.level, statement.level - 1)}
+    return [(f".{package}.{statement.module or ''}", names) for package in sorted(packages)]
 
 
 def _read_module(code: Path, name: str) -> str | None:
@@ -209,10 +217,10 @@ def _read_module(code: Path, name: str) -> str | None:
 
 def _read(code: Path, name: str) -> str | None:
     """A file's text, decoded as Python does (byte order mark, coding cookie); None if there is no such file."""
-    path = code / name
-    if not path.is_file():
+    try:
+        source = (code / name).read_bytes()
+    except OSError:
         return None
-    source = path.read_bytes()
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
         return source.decode(encoding)

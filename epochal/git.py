@@ -183,5 +183,6 @@ def _refuse_outside(link: Path, folder: Path) -> None:
     if target.is_absolute() or not inside:
         name = link.relative_to(folder)
         raise RunFailed(
-            Reason.UNSAFE_SYMLINK, f"{name} is a symbolic link to {target}, which is outside of the repository: remove it."
+            Reason.UNSAFE_SYMLINK,
+            f"{name} is a symbolic link to {target}, which is outside of the repository: remove it.",
         )

@@ -156,7 +156,9 @@ def _install_hook(path: Path) -> list[str]:
         if "Installed by epochal init." not in present:  # ours may be of another version; anything else is kept
             kept = path.with_name(path.name + _KEPT)
             if kept.exists():
-                raise UsageError(f"{kept} is there already, and {path} is not Epochal's: put them into one, then try again.")
+                raise UsageError(
+                    f"{kept} is there already, and {path} is not Epochal's: put them into one, then try again."
+                )
             path.rename(kept)
             told = [f"kept the hook {path.name} as {kept.name}; it runs first", *told]
     temporary = path.with_name(f".{path.name}.new")

@@ -117,7 +117,9 @@ class Epoch:
         for wanted in ("accuracy", "acc"):
             if prefix + wanted in self.metrics:
                 return self.metrics[prefix + wanted]
-        named = [value for name, value in self.metrics.items() if name.startswith(prefix) and name.endswith("_accuracy")]
+        named = [
+            value for name, value in self.metrics.items() if name.startswith(prefix) and name.endswith("_accuracy")
+        ]
         return named[0] if named else None
 
 

@@ -70,5 +70,3 @@ def torch_python() -> Path:
     if not given:
         pytest.skip("set TEST_TORCH_PYTHON to a python that has torch: its wheels are gigabytes and not installed here")
     return Path(given)
-
-

@@ -53,7 +53,9 @@ def test_a_commit_that_is_gone_and_a_repository_that_is_not_there(tmp_path: Path
     assert unreachable.value.reason is Reason.REPOSITORY_UNREACHABLE
 
 
-@pytest.mark.parametrize("links", [{"out": "/etc"}, {"deep/out": "../../x"}, {"a": "b", "b": "a"}, {"in": "deep/x", "deep/x": ".."}])
+@pytest.mark.parametrize(
+    "links", [{"out": "/etc"}, {"deep/out": "../../x"}, {"a": "b", "b": "a"}, {"in": "deep/x", "deep/x": ".."}]
+)
 def test_links_that_leave_the_repository_are_refused(tmp_path: Path, links: dict[str, str]) -> None:
     """Absolute, climbing, circling links are refused; one that stays inside is not."""
     folder = tmp_path / "code"

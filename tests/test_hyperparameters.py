@@ -184,7 +184,13 @@ def test_a_constant_of_another_source_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "source",
-    [b"x = 1\nepochs = 20\ny = 2\n", b"x = 1\r\nepochs = 20\r\n", b"epochs = 20", b"# \xc3\xa9\nepochs = 20\n"],
+    [
+        b"x = 1\nepochs = 20\ny = 2\n",
+        b"x = 1\r\nepochs = 20\r\n",
+        b"x = 1\repochs = 20\r",
+        b"epochs = 20",
+        b"# \xc3\xa9\nx = '\x0c'; epochs = 20\n",
+    ],
 )
 def test_git_applies_the_diff(tmp_path: Path, source: bytes) -> None:
     """The diff is one that git itself takes, whatever the line ends."""

@@ -16,9 +16,12 @@ def add_to(app: typer.Typer) -> None:
 
 def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder with nn.py.")] = Path(),
-    remote: Annotated[str | None, typer.Option(help="Where the commits are pushed to: GitHub's URL, or a path.")] = None,
+    remote: Annotated[
+        str | None, typer.Option(help="Where the commits are pushed to: GitHub's URL, or a path.")
+    ] = None,
     branch: Annotated[
-        list[str] | None, typer.Option(help="A branch that is pushed (more than once for several); asked for if not given.")
+        list[str] | None,
+        typer.Option(help="A branch that is pushed (more than once for several); asked for if not given."),
     ] = None,
 ) -> None:
     """Turn a folder with nn.py into a repository whose commits push themselves. Run twice it changes nothing."""

@@ -25,7 +25,8 @@ def run(
     branch: Annotated[str | None, typer.Option(help="The branch; the one that is checked out, or main.")] = None,
     threshold: Annotated[float | None, typer.Option(help="Instead of epochal.toml's (0 to 1).")] = None,
     runtime: Annotated[
-        Literal["docker", "process", "auto"] | None, typer.Option(help="Where to train; auto if server.toml does not say.")
+        Literal["docker", "process", "auto"] | None,
+        typer.Option(help="Where to train; auto if server.toml does not say."),
     ] = None,
     no_mail: Annotated[bool, typer.Option("--no-mail", help="Tell nobody.")] = False,
     as_json: _Json = False,

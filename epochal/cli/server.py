@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from epochal.errors import UsageError
-from epochal.settings import Environment, watch_repository
+from epochal.settings import Environment, RuntimeName, watch_repository
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,7 +37,8 @@ def watch(
 
 def serve(
     poll: Annotated[
-        float | None, typer.Option(min=1, metavar="SECONDS", help="Ask the remotes every so often instead of waiting for pushes.")
+        float | None,
+        typer.Option(min=1, metavar="SECONDS", help="Ask the remotes every so often instead of waiting for pushes."),
     ] = None,
 ) -> None:
     """Run the gateway and the embedded chain until stopped."""
@@ -73,7 +74,9 @@ def mail(
     raise typer.Exit(0 if drain_outbox(job, typer.echo) else 1)
 
 
-def fetch(name: Annotated[str, typer.Argument(help="cifar10, mnist, fashion_mnist, imdb, …: a dataset of Keras'.")]) -> None:
+def fetch(
+    name: Annotated[str, typer.Argument(help="cifar10, mnist, fashion_mnist, imdb, …: a dataset of Keras'.")],
+) -> None:
     """Fill the dataset cache, with the network on, outside of the sandbox that pushed code trains in."""
     from epochal.datasets import fetch_script
     from epochal.jobs.job import Job
@@ -82,7 +85,7 @@ def fetch(name: Annotated[str, typer.Argument(help="cifar10, mnist, fashion_mnis
     script = fetch_script(name)
     environment = Environment.read()
     job = Job.open(environment)
-    chosen = environment.runtime or ("process" if job.settings.runtime == "process" else "auto")
+    chosen: RuntimeName = environment.runtime or ("process" if job.settings.runtime == "process" else "auto")
     runtime = choose_runtime(chosen, environment.home, job.settings, environment.docker_host, typer.echo)
     with tempfile.TemporaryDirectory() as empty:
         image = runtime.prepare("keras", Path(empty), typer.echo)

@@ -150,7 +150,7 @@ def _watched(home: Path, events: Events) -> Iterator[None]:
 def _follow(stage: Stage, events: Events, console: Console) -> tuple[EmailMessage | None, Run | None]:
     """Show what happens until the mail comes; no mail where the server ended, or the run did without one."""
     job = Job.open(_environment(stage))
-    with display(console, job.store, job.home) as shown:
+    with display(console, job.home) as shown:
         while True:
             event = events.get()
             run = _newest(job, stage)

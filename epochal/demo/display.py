@@ -14,7 +14,6 @@ from rich.text import Text
 
 from epochal.accuracy import parse_epochs
 from epochal.records import Epoch, Home, Run, State, Trial
-from epochal.store import Store
 
 _JOB_OF_STATE = {
     State.QUEUED: "pull",
@@ -34,7 +33,7 @@ class Display(Protocol):
 
 
 @contextmanager
-def display(console: Console, store: Store, home: Home) -> Iterator[Display]:
+def display(console: Console, home: Home) -> Iterator[Display]:
     """The display that suits ``console``."""
     if not console.is_terminal:
         yield _Lines(console, home)
@@ -85,7 +84,9 @@ class _Table:
         if run is None:
             self._spinner.update(text="pushed; waiting for the webhook")
             return self._spinner
-        table = Table("trial", "epochs", "", "accuracy", f"threshold {run.threshold or '':g}" if run.threshold else "threshold")
+        table = Table(
+            "trial", "epochs", "", "accuracy", f"threshold {run.threshold or '':g}" if run.threshold else "threshold"
+        )
         for trial in run.trials:
             table.add_row(*self._row(run, trial))
         job = _JOB_OF_STATE.get(run.state)

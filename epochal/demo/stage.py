@@ -80,6 +80,11 @@ class Stage:
 def git(*arguments: str) -> str:
     """What a git command prints."""
     done = subprocess.run(
-        ["git", *arguments], check=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, env=child_environment({})
+        ["git", *arguments],
+        check=True,
+        stdout=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        env=child_environment({}),
     )
     return done.stdout

@@ -56,7 +56,7 @@ def tell(line: str) -> None:
 
 
 def summary(run: Run) -> str:
-    """The run in one line, as history, job output and Jenkins' display name have it: ``0.831 of 0.80 · epoch 40 · 3 trials``."""
+    """The run in one line, as job output and Jenkins' display name have it: ``0.831 of 0.80 · epoch 40 · 3 trials``."""
     measured = [trial for trial in run.trials if trial.accuracy is not None]
     parts = [run.state.value]
     if run.best and run.threshold is not None:

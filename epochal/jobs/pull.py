@@ -35,7 +35,9 @@ def _run_of_commit(job: Job) -> int:
     }
     missing = [name for name, value in values.items() if not value]
     if missing:
-        raise UsageError(f"{', '.join(missing)}: not set. pull needs them where EPOCHAL_RUN does not say which run it is for.")
+        raise UsageError(
+            f"{', '.join(missing)}: not set. pull needs them where EPOCHAL_RUN does not say which run it is for."
+        )
     commit = Commit(environment.git_url, environment.branch, environment.git_commit)
     return job.store.accept(commit, Origin.PUSH, supersede=job.settings.supersede).run
 

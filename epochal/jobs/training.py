@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from epochal.errors import Reason, RunFailed, SettingsError
 from epochal.frameworks import Detection, detect_folder
+from epochal.gate import judge
 from epochal.jobs.job import Job, tell
 from epochal.keras_idioms import find_keras2_idioms
 from epochal.records import Run, State, TrialState, Verdict
-from epochal.gate import judge
 from epochal.runtimes import Runtime
 from epochal.runtimes.choice import choose_runtime
 from epochal.settings import RepositorySettings, read_repository_settings

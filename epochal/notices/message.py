@@ -1,9 +1,6 @@
 """The mail about a run's end: one decisive sentence first, then everything that it rests on. Values in, bytes out."""
 
 import email.policy
-import re
-import textwrap
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -12,6 +9,7 @@ from pathlib import Path
 
 import jinja2
 
+from epochal.notices.typesetting import columns, indented, lines, one_line, readable, wrapped
 from epochal.notices.wording import best_of_threshold, change_title, decisive_sentence, headline, trial_table
 from epochal.records import Run
 
@@ -19,14 +17,9 @@ from epochal.records import Run
 _SMTP = email.policy.SMTP.clone(max_line_length=76)
 # Quoted-printable never has an underscore behind an equals sign (RFC 2045, 6.7): no text can hold this boundary.
 _BOUNDARY = "=_epochal"
-_WIDTH = 78
 _LONGEST_NAME = 60
-_LONGEST_LINE = 300
-_MOST_LINES = 60
-# What has no place in a text for people: control characters (a terminal obeys them), and those that turn the writing's
-# direction, with which a line shows something else than it says.
-_UNREADABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_BROKEN_IN_HEADERS = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_LONGEST_FACT = 300
+_LONGEST_PARAGRAPH = 3000
 
 
 @dataclass(frozen=True)
@@ -48,16 +41,17 @@ class Report:
 
 
 def compose(report: Report, sender: str, recipients: Sequence[str], message_id: str) -> EmailMessage:
-    """The mail: plain text, and the same as simple HTML. The same report gives the same bytes.
+    """The mail about a run that is REACHED, EXHAUSTED or FAILED: plain text, and the same as simple HTML.
 
-    Takes any text in ``report``: none can add a header, a recipient or markup, nor pass for another line of the mail.
+    The same report gives the same bytes. It may hold any text: none can add a header, a recipient or markup, and none
+    of other people's can pass for a line of ours.
     """
     message = EmailMessage(policy=_SMTP)
-    message["From"] = _one_line(sender)
-    message["To"] = _one_line(", ".join(recipients)) or "undisclosed-recipients:;"
+    message["From"] = one_line(sender)
+    message["To"] = one_line(", ".join(recipients)) or "undisclosed-recipients:;"
     message["Subject"] = _subject(report)
     message["Date"] = format_datetime(report.run.ended or report.run.created)
-    message["Message-ID"] = _one_line(message_id)
+    message["Message-ID"] = one_line(message_id)
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
     message.set_content(_render("mail.txt.j2", report), cte="quoted-printable")
     message.add_alternative(_render("mail.html.j2", report), subtype="html", cte="quoted-printable")
@@ -73,8 +67,8 @@ def serialise(message: EmailMessage) -> bytes:
 def _subject(report: Report) -> str:
     """What came of it, then of what. Long names are cut, so that the commit behind them is not."""
     commit = report.run.commit
-    names = (_cut(_one_line(name), _LONGEST_NAME) for name in (report.repository, commit.branch))
-    return _one_line(f"{headline(report.run)} · {' '.join(names)} {commit.sha[:7]}")
+    names = (one_line(name, _LONGEST_NAME) for name in (report.repository, commit.branch))
+    return one_line(f"{headline(report.run)} · {' '.join(names)} {commit.sha[:7]}")
 
 
 def _render(name: str, report: Report) -> str:
@@ -83,13 +77,14 @@ def _render(name: str, report: Report) -> str:
         report=report,
         run=run,
         headline=headline(run),
-        sentence=decisive_sentence(run, report.adopt),
+        sentence=one_line(decisive_sentence(run, report.adopt), _LONGEST_PARAGRAPH),
+        notes=[one_line(f"Note: {note}", _LONGEST_PARAGRAPH) for note in run.notes],
         facts=_facts(report),
         table=trial_table(run),
         change=change_title(run),
         places=_places(report),
     )
-    return _UNREADABLE.sub("", text.encode("utf-8", "replace").decode("utf-8"))
+    return readable(text)
 
 
 def _facts(report: Report) -> dict[str, str]:
@@ -119,50 +114,7 @@ def _places(report: Report) -> dict[str, str]:
 
 
 def _told(facts: dict[str, str]) -> dict[str, str]:
-    return {name: _cut(_one_line(value), _LONGEST_LINE) for name, value in facts.items() if value}
-
-
-def _one_line(text: str) -> str:
-    """``text`` on one line and fit for a header: no control characters, no separators of lines, no lone surrogates.
-
-    Nor encoded words (RFC 2047): Python decodes those that it is given, line ends in them included.
-    """
-    kept = (" " if unicodedata.category(character) in _BROKEN_IN_HEADERS else character for character in text)
-    return " ".join("".join(kept).replace("=?", "= ?").split())
-
-
-def _cut(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
-
-
-def _lines(text: str) -> list[str]:
-    """The lines of a text that somebody else wrote, so many and so long as a mail can bear; some may be empty."""
-    lines = [_cut(line, _LONGEST_LINE) for line in text.strip("\r\n").splitlines()]
-    return lines if len(lines) <= _MOST_LINES else [*lines[:_MOST_LINES], f"… ({len(lines) - _MOST_LINES} more lines)"]
-
-
-def _indented(text: str) -> str:
-    return textwrap.indent("\n".join(_lines(text)), "    ")
-
-
-def _wrapped(text: str, indent: int = 0) -> str:
-    """``text`` in lines of a terminal's width, the later ones indented; a word that is longer (a path) stays whole."""
-    wrapper = textwrap.TextWrapper(_WIDTH, break_long_words=False, break_on_hyphens=False)
-    wrapper.subsequent_indent = " " * indent
-    return "\n".join(wrapper.fill(line) for line in _lines(text))
-
-
-def _columns(table: Sequence[Sequence[str]]) -> list[str]:
-    """A table in lines: numbers to the right, the words of the last two columns to the left."""
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    numbers = len(widths) - 2
-    return [
-        "  ".join(
-            cell.rjust(width) if index < numbers else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in table
-    ]
+    return {name: one_line(value, _LONGEST_FACT) for name, value in facts.items() if value}
 
 
 _TEMPLATES = jinja2.Environment(
@@ -172,4 +124,4 @@ _TEMPLATES = jinja2.Environment(
     lstrip_blocks=True,
     undefined=jinja2.StrictUndefined,
 )
-_TEMPLATES.filters |= {"lines": _lines, "indented": _indented, "wrapped": _wrapped, "columns": _columns}
+_TEMPLATES.filters |= {"lines": lines, "indented": indented, "wrapped": wrapped, "columns": columns}

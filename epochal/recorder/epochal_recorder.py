@@ -1,21 +1,21 @@
 """Observes Keras: what ``fit`` learns and ``evaluate`` measures goes to the output folder. Changes nothing of either.
 
-metrics.jsonl has a line of JSON for each event, added in one write. ``model`` numbers the script's models from 1 in the order in
-which they are first used, ``call`` numbers the fits of that model from 1, ``epoch`` is Keras' epoch + 1, ``epochs`` is what the
-call asked for:
+metrics.jsonl has a line of JSON for each event, added in one write. ``model`` numbers the script's models from 1 in the
+order in which they are first used, ``call`` numbers the fits of that model from 1, ``epoch`` is Keras' epoch + 1, and
+``epochs`` is what the call asked for:
 
     {"event": "epoch", "model": 1, "call": 1, "epoch": 1, "epochs": 20, "metrics": {"accuracy": 0.4}, "seconds": 0.4}
     {"event": "evaluate", "model": 1, "samples": 360, "metrics": {"loss": 0.6, "accuracy": 0.83}}
     {"event": "fault", "message": "…"}        the recorder failed, the training went on; each message once
 
-accuracy.json holds the last evaluate that measured an accuracy, unless the script has written a file of that name itself:
+accuracy.json holds the last evaluate that measured an accuracy, unless the script has written that file itself:
 
     {"accuracy": 0.83, "source": "evaluate", "samples": 360, "metrics": {"loss": 0.6, "accuracy": 0.83}}
 
-``samples`` is null where it cannot be known without reading the data. JSON has no numbers for what is not finite: those are the
-strings "NaN", "Infinity" and "-Infinity", as in Protocol Buffers' JSON; Python's ``float`` reads them.
+``samples`` is null where it cannot be known without reading the data. JSON has no numbers for what is not finite: those
+are the strings "NaN", "Infinity" and "-Infinity", as in Protocol Buffers' JSON; Python's ``float`` reads them.
 
-Runs beside nn.py in the training's environment: nothing but the standard library and Keras here, and Python from 3.10 on.
+Runs beside nn.py in the training's environment: nothing but the standard library and Keras here, Python from 3.10 on.
 """
 
 import copy
@@ -30,14 +30,15 @@ import sys
 import time
 import weakref
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 _TOP_K = re.compile(r"(^|_)top_?(k|\d+)_")
 """What counts a right answer among the best k is called accuracy too, and is none."""
 
 
 def observe(model_class, out):
-    """Patch ``fit`` and ``evaluate`` of keras.Model, whose subclasses inherit them, to write their events to the folder ``out``."""
-    output = _Output(out)
+    """Patch ``fit`` and ``evaluate`` of keras.Model, whose subclasses inherit them: their events go to the folder ``out``."""
+    output = _Output(Path(out))
     recorder = _Recorder(output)
     model_class.fit = _observed(model_class.fit, recorder.fit_callback, output)
     model_class.evaluate = _observed(model_class.evaluate, recorder.evaluate_callback, output)
@@ -75,7 +76,10 @@ def _joined(callbacks, ours):
 
 
 class _Recorder:
-    """Turns what Keras' callbacks are told into events. Callbacks are made when a fit begins: at the patch keras is half imported."""
+    """Turns what Keras' callbacks are told into events.
+
+    A callback is made when its call begins: at the time of the patch keras is half imported.
+    """
 
     def __init__(self, output):
         self._output = output
@@ -91,7 +95,7 @@ class _Recorder:
         call = {"model": self._number(model), "call": self._fits[model]}
         began = time.monotonic()
 
-        def begin(epoch, logs=None):
+        def begin(*_):
             nonlocal began
             began = time.monotonic()
 
@@ -134,8 +138,8 @@ class _Output:
     """The files in the output folder."""
 
     def __init__(self, folder):
-        self._metrics = os.path.join(folder, "metrics.jsonl")
-        self._accuracy = os.path.join(folder, "accuracy.json")
+        self._metrics = folder / "metrics.jsonl"
+        self._accuracy = folder / "accuracy.json"
         self._told = set()
 
     def event(self, **values):
@@ -151,10 +155,9 @@ class _Output:
         """Write accuracy.json as a whole, unless the script did."""
         if os.path.lexists(self._accuracy) and not _is_ours(self._accuracy):
             return
-        temporary = self._accuracy + ".tmp"
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump(values, file, allow_nan=False)
-        os.replace(temporary, self._accuracy)
+        temporary = self._accuracy.with_suffix(".tmp")
+        temporary.write_text(json.dumps(values, allow_nan=False), encoding="utf-8")
+        temporary.replace(self._accuracy)
 
     @contextmanager
     def telling_faults(self):
@@ -172,13 +175,12 @@ class _Output:
             self.event(event="fault", message=message)
         except OSError:
             with suppress(Exception):
-                print(f"epochal: what Keras tells cannot be recorded: {message}", file=sys.stderr)
+                sys.stderr.write(f"epochal: what Keras tells cannot be recorded: {message}\n")
 
 
 def _is_ours(path):
     try:
-        with open(path, encoding="utf-8") as file:
-            values = json.load(file)
+        values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return isinstance(values, dict) and values.get("source") == "evaluate"
@@ -201,7 +203,7 @@ def _accuracy_name(metrics):
 
 
 def _samples(x):
-    """How many samples ``x`` has: an array, or a list or dictionary with an array for each input; None of a generator or dataset."""
+    """How many samples ``x`` has: an array, or a list or dictionary of them, one for each input; None of a dataset."""
     arrays = list(x.values()) if isinstance(x, dict) else x
     first = arrays[0] if isinstance(arrays, (list, tuple)) and arrays else arrays
     shape = getattr(first, "shape", None)

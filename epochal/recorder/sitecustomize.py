@@ -1,9 +1,11 @@
 """Python runs this at its start where the folder is on PYTHONPATH (see the module ``site``): it has Keras observed.
 
-It reads EPOCHAL_OUT, the folder that the recorder writes to; without it nothing happens. A script that never imports Keras
-pays for one look at a name on each import. Runs beside nn.py in the training's environment: nothing but the standard library
-here, and Python from 3.10 on.
+It reads EPOCHAL_OUT, the folder that the recorder writes to; without it nothing is observed. A script that never imports
+Keras pays for one comparison at each import. Runs beside nn.py in the training's environment: nothing but the standard
+library here, and Python from 3.10 on.
 """
+
+# ruff: noqa: PTH (every Python that starts runs this, and importing pathlib would take it some milliseconds)
 
 import os
 import sys
@@ -15,12 +17,12 @@ _KERAS_MODEL = "keras.src.models.model"
 
 
 class _KerasFinder:
-    """A meta path finder (see the module ``importlib.abc``) that waits for one module, to patch it once it has executed."""
+    """A meta path finder (see ``importlib.abc``) that waits for one module, to have it patched once it has executed."""
 
     def __init__(self, out):
         self._out = out
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name, *_):
         if name != _KERAS_MODEL:
             return None
         sys.meta_path.remove(self)
@@ -34,18 +36,18 @@ class _KerasFinder:
 
         def exec_module(module):
             execute(module)
-            _observe(module.Model, self._out)
+            _observe(module, self._out)
 
         loader.exec_module = exec_module
 
 
-def _observe(model_class, out):
+def _observe(module, out):
     try:
         from epochal_recorder import observe
 
-        observe(model_class, out)
+        observe(module.Model, out)
     except Exception as fault:  # training is worth more than its recording
-        print(f"epochal: Keras is not observed: {fault!r}", file=sys.stderr)
+        sys.stderr.write(f"epochal: Keras is not observed: {fault!r}\n")
 
 
 def _run_shadowed():

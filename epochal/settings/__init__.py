@@ -1,13 +1,12 @@
 """Settings: files and environment in, frozen models out. Nothing else in the package reads ``os.environ``."""
 
-from epochal.settings.environment import Environment, child_environment
+from epochal.settings.environment import Environment, RuntimeName, child_environment
 from epochal.settings.repository import RepositorySettings, RetrainSettings, read_repository_settings
 from epochal.settings.server import (
     GatewaySettings,
     ImageSettings,
     LimitSettings,
     MailSettings,
-    RuntimeName,
     SandboxSettings,
     ServerSettings,
     WatchedRepository,

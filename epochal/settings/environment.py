@@ -4,11 +4,14 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from epochal.errors import SettingsError
+
+RuntimeName = Literal["docker", "process", "auto"]
+"""Where training runs; ``auto`` is Docker if its engine answers, else a process."""
 
 _PREFIX = "EPOCHAL_"
 
@@ -26,7 +29,7 @@ class Environment(BaseModel):
     python: Annotated[str, Field(alias="EPOCHAL_PYTHON")] = ""
     run: Annotated[int | None, Field(alias="EPOCHAL_RUN", ge=1)] = None
     branch: Annotated[str, Field(alias="EPOCHAL_BRANCH")] = ""
-    runtime: Annotated[str, Field(alias="EPOCHAL_RUNTIME", pattern="^(docker|process|auto|)$")] = ""
+    runtime: Annotated[RuntimeName | None, Field(alias="EPOCHAL_RUNTIME")] = None
     threshold: Annotated[float | None, Field(alias="EPOCHAL_THRESHOLD", gt=0, le=1)] = None
     no_mail: Annotated[bool, Field(alias="EPOCHAL_NO_MAIL")] = False
     base_image: Annotated[str, Field(alias="EPOCHAL_BASE_IMAGE")] = ""

@@ -18,9 +18,14 @@ class RetrainSettings(Table):
     max_minutes: Annotated[
         float, Field(gt=0, le=100_000, description="No trial starts after so many minutes of training in this run.")
     ] = 120.0
-    max_trials: Annotated[int, Field(ge=1, le=1_000, description="The most trials of a run, the first one included.")] = 10
+    max_trials: Annotated[
+        int, Field(ge=1, le=1_000, description="The most trials of a run, the first one included.")
+    ] = 10
     patience: Annotated[
-        int, Field(ge=1, le=1_000, description="Give up after so many trials in a row that did not better the best accuracy.")
+        int,
+        Field(
+            ge=1, le=1_000, description="Give up after so many trials in a row that did not better the best accuracy."
+        ),
     ] = 3
 
 

@@ -6,12 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from epochal.settings.environment import Environment
+from epochal.settings.environment import Environment, RuntimeName
 from epochal.settings.toml import Table, read_toml, template
 
 FILE_NAME = "server.toml"
-
-RuntimeName = Literal["docker", "process", "auto"]
 
 
 class WatchedRepository(Table):
@@ -39,12 +37,16 @@ class LimitSettings(Table):
     processes: Annotated[int, Field(ge=32, description="Processes and threads of one training (Docker only).")] = 512
     minutes: Annotated[float, Field(gt=0, description="The longest that one trial may take.")] = 60.0
     log_mb: Annotated[
-        float, Field(gt=0, description="How much of train.log is kept, in MB; past it only the beginning and the end are.")
+        float,
+        Field(gt=0, description="How much of train.log is kept, in MB; past it only the beginning and the end are."),
     ] = 20.0
     output_mb: Annotated[
-        float, Field(gt=0, description="The largest file that the code may write, and the most that is kept of them, in MB.")
+        float,
+        Field(gt=0, description="The largest file that the code may write, and the most that is kept of them, in MB."),
     ] = 2048.0
-    tmp_mb: Annotated[int, Field(ge=1, description="The size of /tmp in a container, in MB; it counts as memory.")] = 1024
+    tmp_mb: Annotated[int, Field(ge=1, description="The size of /tmp in a container, in MB; it counts as memory.")] = (
+        1024
+    )
     engine_minutes: Annotated[
         float, Field(gt=0, description="How long a run waits for a Docker engine that does not answer.")
     ] = 60.0
@@ -66,9 +68,9 @@ class SandboxSettings(Table):
 class ImageSettings(Table):
     """How training images and environments are made."""
 
-    base: Annotated[str, Field(min_length=1, description="BASE_IMAGE of the Dockerfile: Debian's or compatible, with Python.")] = (
-        "python:3.12-slim-bookworm"
-    )
+    base: Annotated[
+        str, Field(min_length=1, description="BASE_IMAGE of the Dockerfile: Debian's or compatible, with Python.")
+    ] = "python:3.12-slim-bookworm"
     ca_bundle: Annotated[
         str, Field(description="A PEM file that builds trust besides: a company's own CA. Empty: none.")
     ] = ""
@@ -77,7 +79,9 @@ class ImageSettings(Table):
 class GatewaySettings(Table):
     """Where the webhook is answered."""
 
-    host: Annotated[str, Field(description="The address to listen on; ngrok needs no other than loopback.")] = "127.0.0.1"
+    host: Annotated[str, Field(description="The address to listen on; ngrok needs no other than loopback.")] = (
+        "127.0.0.1"
+    )
     port: Annotated[int, Field(ge=0, le=65535, description="The port to listen on.")] = 8787
     secret_file: Annotated[
         str, Field(description="The webhook's secret; empty: $EPOCHAL_HOME/webhook-secret, made at the first start.")
@@ -88,15 +92,21 @@ class MailSettings(Table):
     """Which mail server is used, and who is told."""
 
     host: Annotated[str, Field(description="The SMTP server; empty: no mail is sent.")] = ""
-    port: Annotated[int, Field(ge=1, le=65535, description="Its port: 587 for starttls, 465 for tls, 25 for none.")] = 587
+    port: Annotated[int, Field(ge=1, le=65535, description="Its port: 587 for starttls, 465 for tls, 25 for none.")] = (
+        587
+    )
     security: Annotated[
-        Literal["starttls", "tls", "none"], Field(description="How the connection is protected: starttls, tls (implicit), none.")
+        Literal["starttls", "tls", "none"],
+        Field(description="How the connection is protected: starttls, tls (implicit), none."),
     ] = "starttls"
     user: Annotated[str, Field(description="The login; empty: none.")] = ""
-    password_file: Annotated[str, Field(description="A file with the password; or the variable EPOCHAL_MAIL_PASSWORD.")] = ""
+    password_file: Annotated[
+        str, Field(description="A file with the password; or the variable EPOCHAL_MAIL_PASSWORD.")
+    ] = ""
     sender: Annotated[str, Field(alias="from", description="The sender's address.")] = "epochal@localhost"
     to: Annotated[
-        tuple[str, ...], Field(description="Who is told of every run; empty: the commit's author, in an allowed domain.")
+        tuple[str, ...],
+        Field(description="Who is told of every run; empty: the commit's author, in an allowed domain."),
     ] = ()
     allowed_domains: Annotated[
         tuple[str, ...], Field(description='Domains in which a commit\'s author may be mailed; "*": any.')
@@ -106,9 +116,7 @@ class MailSettings(Table):
 class ServerSettings(Table):
     """The settings of one server (one EPOCHAL_HOME)."""
 
-    database: Annotated[
-        str, Field(description="An SQLAlchemy URL; empty: SQLite in $EPOCHAL_HOME/epochal.db.")
-    ] = ""
+    database: Annotated[str, Field(description="An SQLAlchemy URL; empty: SQLite in $EPOCHAL_HOME/epochal.db.")] = ""
     runtime: Annotated[
         RuntimeName,
         Field(
@@ -118,14 +126,20 @@ class ServerSettings(Table):
     ] = "docker"
     supersede: Annotated[
         Literal["queued", "running"],
-        Field(description="What a newer commit of a branch takes the place of: a queued run only, or a running one too."),
+        Field(
+            description="What a newer commit of a branch takes the place of: a queued run only, or a running one too."
+        ),
     ] = "queued"
     parallel: Annotated[int, Field(ge=1, le=64, description="How many runs are trained at a time.")] = 1
-    data: Annotated[str, Field(description="A folder that training sees read-only as /data ($EPOCHAL_DATA); empty: none.")] = ""
+    data: Annotated[
+        str, Field(description="A folder that training sees read-only as /data ($EPOCHAL_DATA); empty: none.")
+    ] = ""
     gateway: Annotated[GatewaySettings, Field(description="The webhook's address.")] = GatewaySettings()
     limits: Annotated[LimitSettings, Field(description="What one training may use.")] = LimitSettings()
     sandbox: Annotated[SandboxSettings, Field(description="What pushed code may reach.")] = SandboxSettings()
-    images: Annotated[ImageSettings, Field(description="How training images and environments are made.")] = ImageSettings()
+    images: Annotated[ImageSettings, Field(description="How training images and environments are made.")] = (
+        ImageSettings()
+    )
     mail: Annotated[MailSettings, Field(description="Who is told, and how.")] = MailSettings()
     repository: Annotated[
         tuple[WatchedRepository, ...], Field(description="The watched repositories; epochal watch writes them.")
@@ -141,9 +155,7 @@ def read_server_settings(environment: Environment) -> ServerSettings:
     if environment.database:
         changed["database"] = environment.database.get_secret_value()
     images = {
-        key: value
-        for key, value in (("base", environment.base_image), ("ca_bundle", environment.ca_bundle))
-        if value
+        key: value for key, value in (("base", environment.base_image), ("ca_bundle", environment.ca_bundle)) if value
     }
     if images:
         changed["images"] = settings.images.model_copy(update=images)

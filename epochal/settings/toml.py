@@ -66,7 +66,11 @@ def _table_of(annotation: Any) -> type[BaseModel] | None:
 
 def template(model: type[Table], title: str) -> str:
     """A commented TOML file with every setting of ``model``, its meaning and its default; uncommented it is the defaults."""
-    lines = [f"# {title}", "# Every setting is here with its default, behind a '#': take it away from what you change.", ""]
+    lines = [
+        f"# {title}",
+        "# Every setting is here with its default, behind a '#': take it away from what you change.",
+        "",
+    ]
     return "\n".join(lines + _template_lines(model, "")) + "\n"
 
 

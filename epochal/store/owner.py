@@ -67,7 +67,9 @@ def wait_until_gone(owner: str) -> None:
     except (ProcessLookupError, PermissionError):
         return
     try:
-        if process_id(owner) is not None:  # it might have ended, and its number been given away, before we held on to it
+        if (
+            process_id(owner) is not None
+        ):  # it might have ended, and its number been given away, before we held on to it
             select.select([descriptor], [], [])
     finally:
         os.close(descriptor)

@@ -54,7 +54,9 @@ class Store:
 
     # How a run begins.
 
-    def accept(self, commit: Commit, origin: Origin, *, delivery: tuple[str, str] | None = None, supersede: str) -> Accepted:
+    def accept(
+        self, commit: Commit, origin: Origin, *, delivery: tuple[str, str] | None = None, supersede: str
+    ) -> Accepted:
         """Store a delivery (its id and event, if a webhook brought it) and its run, or find the run that is there already.
 
         Older queued runs of the branch that nobody works on become superseded; with ``supersede = "running"`` those that

@@ -45,9 +45,13 @@ def _exhausted(measured: list[Trial], epochs: int, settings: RetrainSettings) ->
     if len(measured) >= settings.max_trials:
         return GiveUp(Reason.MAX_TRIALS, f"{len(measured)} trials were trained, and max_trials allows no more.")
     if minutes >= settings.max_minutes:
-        return GiveUp(Reason.MAX_MINUTES, f"{minutes:.0f} minutes were trained, and max_minutes is {settings.max_minutes:g}.")
+        return GiveUp(
+            Reason.MAX_MINUTES, f"{minutes:.0f} minutes were trained, and max_minutes is {settings.max_minutes:g}."
+        )
     if epochs > settings.max_epochs:
-        return GiveUp(Reason.MAX_EPOCHS, f"The next trial would have {epochs} epochs; max_epochs is {settings.max_epochs}.")
+        return GiveUp(
+            Reason.MAX_EPOCHS, f"The next trial would have {epochs} epochs; max_epochs is {settings.max_epochs}."
+        )
     worse = _trials_since_best(measured)
     if worse >= settings.patience:
         return GiveUp(Reason.NO_IMPROVEMENT, f"The last {worse} trials did not better the best accuracy (patience).")

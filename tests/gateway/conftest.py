@@ -7,18 +7,18 @@ from collections.abc import Iterator
 
 import pytest
 
-LogLines = queue.SimpleQueue[logging.LogRecord]
+from tests.gateway.loopback import NextLine
 
 
 @pytest.fixture
-def log() -> Iterator["LogLines"]:
-    """The records of the gateway's logger, as they come."""
-    records: LogLines = queue.SimpleQueue()
+def log() -> Iterator[NextLine]:
+    """Waits for the next line of the gateway's log."""
+    records: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
     handler = logging.handlers.QueueHandler(records)
     logger = logging.getLogger("epochal.gateway")
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
-    yield records
+    yield lambda: records.get(timeout=20).getMessage()
     logger.removeHandler(handler)
     logger.setLevel(level)

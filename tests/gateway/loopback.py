@@ -1,10 +1,10 @@
-"""An application on a loopback port of its own, a store in memory, and GitHub's push event, for the tests of the gateway."""
+"""An application on a loopback port, a store in memory, and GitHub's push event, for the tests of the gateway."""
 
 import json
 import queue
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +18,11 @@ from epochal.signature import sign
 SECRET = b"a secret of the tests' own"
 URL = "https://github.com/ada/digits.git"
 SHA = "6113728f27ae82c7b1a177c8d03f9e96e0adf246"
+
+CLIENT = httpx.Client(timeout=30)  # one for all: each reads the certificates anew
+
+NextLine = Callable[[], str]
+"""Waits for the next line of a log."""
 
 
 @contextmanager
@@ -126,4 +131,4 @@ def request_headers(body: bytes, **changes: str | None) -> dict[str, str]:
 def deliver(address: str, event: dict[str, Any] | bytes, **changes: str | None) -> httpx.Response:
     """POST ``event`` to the gateway at ``address`` as GitHub does; ``changes`` are headers that differ."""
     body = event if isinstance(event, bytes) else json.dumps(event).encode()
-    return httpx.post(f"{address}/webhook", content=body, headers=request_headers(body, **changes), timeout=30)
+    return CLIENT.post(f"{address}/webhook", content=body, headers=request_headers(body, **changes))

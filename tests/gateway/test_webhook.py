@@ -1,25 +1,33 @@
 """The webhook's answers, over real HTTP: what starts a run, what does not and why, and what is refused."""
 
 import json
-import queue
 import socket
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote_plus, urlsplit
 
-import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from epochal.errors import SettingsError
 from epochal.gateway import webhook
-from epochal.gateway.webhook import MOST_BYTES, Accepted, Intake, create_app
+from epochal.gateway.webhook import MOST_BYTES, Accepted, create_app
 from epochal.records import Commit
 from epochal.settings import WatchedRepository
 from epochal.signature import sign
-from tests.gateway.conftest import LogLines
-from tests.gateway.loopback import SECRET, SHA, URL, MemoryIntake, deliver, push_event, request_headers, served
+from tests.gateway.loopback import (
+    CLIENT,
+    SECRET,
+    SHA,
+    URL,
+    MemoryIntake,
+    NextLine,
+    deliver,
+    push_event,
+    request_headers,
+    served,
+)
 
 WATCHED = (WatchedRepository(url=URL, branches=("main", "release/1.0")),)
 
@@ -173,7 +181,7 @@ def test_a_header_that_comes_twice_is_refused(address: str, name: str) -> None:
     """Which of the two would count is nobody's guess."""
     body = json.dumps(push_event()).encode()
     headers = [*request_headers(body).items(), (name, "application/json")]
-    answer = httpx.post(f"{address}/webhook", content=body, headers=headers)
+    answer = CLIENT.post(f"{address}/webhook", content=body, headers=headers)
     assert (answer.status_code, answer.json()) == (400, {"error": f"{name} was sent more than once."})
 
 
@@ -188,17 +196,17 @@ def test_a_repeated_delivery_starts_no_second_run() -> None:
 
 
 @pytest.mark.parametrize("changes", [{}, {"ref": "refs/tags/v1"}])
-def test_a_delivery_that_could_not_be_stored_may_come_again(changes: dict[str, Any], log: "LogLines") -> None:
+def test_a_delivery_that_could_not_be_stored_may_come_again(changes: dict[str, Any], log: NextLine) -> None:
     """The database's failure is a 503 without its details; the same delivery later is processed."""
     with served(create_app(SECRET, WATCHED, MemoryIntake(failures=1))) as address:
         answers = [deliver(address, push_event(**changes), X_GitHub_Delivery="a-1") for _ in range(2)]
     assert [answer.status_code for answer in answers] == [503, 200 if changes else 202]
     assert int(answers[0].headers["Retry-After"]) > 0
     assert "secret/place" not in answers[0].text
-    assert "no space left" in log.get(timeout=10).getMessage(), "the log says why"
+    assert "no space left" in log(), "the log says why"
 
 
-def test_a_fault_of_our_own_tells_nothing(log: "LogLines") -> None:
+def test_a_fault_of_our_own_tells_nothing(log: NextLine) -> None:
     """It is a 500 in JSON; the traceback is in the log, with the delivery's id."""
 
     class Broken(MemoryIntake):
@@ -210,18 +218,18 @@ def test_a_fault_of_our_own_tells_nothing(log: "LogLines") -> None:
     assert answer.status_code == 500
     assert set(answer.json()) == {"error"}
     assert "NoneType" not in answer.text
-    logged = log.get(timeout=10).getMessage()
+    logged = log()
     assert "delivery a-1" in logged
     assert "AttributeError" in logged
 
 
 def test_only_two_paths_are_on_this_port(address: str) -> None:
     """The rest is not found, in JSON; a wrong method is told the right one."""
-    assert httpx.get(f"{address}/healthz").json() == {"status": "ok"}
+    assert CLIENT.get(f"{address}/healthz").json() == {"status": "ok"}
     for path in ("/", "/webhook/", "/healthz/x", "/docs", "/metrics", "/webhook%2f"):
-        answer = httpx.post(f"{address}{path}")
+        answer = CLIENT.post(f"{address}{path}")
         assert (answer.status_code, answer.json()) == (404, {"error": "Not Found"})
-    answer = httpx.get(f"{address}/webhook")
+    answer = CLIENT.get(f"{address}/webhook")
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
     assert answer.json()["error"]
     assert "server" not in answer.headers
@@ -245,10 +253,10 @@ def test_a_body_without_length_is_counted(address: str, more: int, status: bytes
     assert _answer(connection).split(b" ")[1] == status
 
 
-def test_a_body_that_is_cut_off(address: str, log: "LogLines") -> None:
+def test_a_body_that_is_cut_off(address: str, log: NextLine) -> None:
     """It is logged with its delivery and forgotten; others are answered."""
     _raw(address, _head("X-GitHub-Delivery: a-1", "Content-Length: 100") + b"{").close()
-    assert log.get(timeout=10).getMessage() == "delivery a-1: 400 The connection was cut off."
+    assert log() == "delivery a-1: 400 The connection was cut off."
     assert deliver(address, push_event(), X_GitHub_Event="ping").status_code == 200
 
 
@@ -266,12 +274,12 @@ def test_a_head_that_does_not_come(address: str, monkeypatch: pytest.MonkeyPatch
     assert _answer(_raw(address, b"POST /webhook HTT")) == b""
 
 
-def test_the_log_is_fit_to_read(address: str, log: "LogLines") -> None:
+def test_the_log_is_fit_to_read(address: str, log: NextLine) -> None:
     """Each delivery is one printable line with its id; nothing of the secret or of a signature is in it."""
     answer = deliver(address, push_event(), X_GitHub_Delivery="a-1")
     right = sign(SECRET, json.dumps(push_event()).encode())
     _answer(_raw(address, _head("X-GitHub-Delivery: a\x85\x9b31mroot", "Content-Length: 0")))
-    lines = [log.get(timeout=10).getMessage() for _ in range(2)]
+    lines = [log() for _ in range(2)]
     assert lines[0] == f"delivery a-1: {answer.status_code} {answer.json()}"
     assert lines[1].startswith("delivery a??31mroot: 401")
     assert not [line for line in lines if right[7:] in line or SECRET.decode() in line]
@@ -286,7 +294,7 @@ _EVENTS = st.builds(
     lambda changes: json.dumps(push_event(**changes)).encode(),
     st.dictionaries(st.sampled_from(sorted(push_event())), _VALUES, max_size=3),
 )
-_TYPES = st.sampled_from(["application/json", "application/x-www-form-urlencoded", "text/plain", "application/json; charset=x"])
+_TYPES = st.sampled_from(["application/json", "application/x-www-form-urlencoded", "text/plain"])
 
 
 @settings(max_examples=150, deadline=None)
@@ -296,15 +304,3 @@ def test_any_signed_body_is_answered_in_json(address: str, body: bytes, content_
     answer = deliver(address, body, Content_Type=content_type)
     assert answer.status_code in (200, 202, 400, 415)
     assert isinstance(answer.json(), dict)
-
-
-def test_the_intake_of_the_tests_is_one() -> None:
-    """What stands in for the database has the shape that the gateway asks for."""
-    intake: Intake = MemoryIntake()
-    assert intake.accept("a-1", "push", Commit(URL, "main", SHA)) == Accepted(1, new=True)
-
-
-def test_the_log_fixture_sees_only_the_gateway(log: "LogLines") -> None:
-    """Without a request there is no line."""
-    with pytest.raises(queue.Empty):
-        log.get_nowait()

@@ -39,11 +39,22 @@ def test_from_the_webhook_to_the_mail(home: Path, tmp_path: Path) -> None:
         assert mail["To"] == "ada@example.com"
         body = mail.get_body(("plain",))
         assert body is not None
-        for expected in ("epochs = 20 → 30", "-epochs = 20\n", "+epochs = 30\n", "First", "read from the line that nn.py printed"):
+        for expected in (
+            "epochs = 20 → 30",
+            "-epochs = 20\n",
+            "+epochs = 30\n",
+            "First",
+            "read from the line that nn.py printed",
+        ):
             assert expected in body.get_content().replace("\r\n", "\n")
         assert server.push(origin) == {"status": "already processed", "run": 1}
     shown = epochal_json(home, "show", "1")
-    assert (shown["state"], shown["verdict"], shown["accuracy"], shown["threshold"]) == ("reached", "reached", 0.75, 0.7)
+    assert (shown["state"], shown["verdict"], shown["accuracy"], shown["threshold"]) == (
+        "reached",
+        "reached",
+        0.75,
+        0.7,
+    )
     assert [trial["number"] for trial in shown["trials"]] == [1, 2]
     assert len(epochal_json(home, "history")) == 1
     status = epochal(home, "status", str(origin)).stdout
@@ -70,7 +81,10 @@ def test_three_commits_while_the_first_trains(home: Path, tmp_path: Path) -> Non
     assert runs[0].ended is not None
     assert runs[2].started is not None
     assert runs[0].ended <= runs[2].started
-    assert [run.commit.sha[:7] in subject for run, subject in zip((runs[0], runs[2]), subjects, strict=True)] == [True, True]
+    assert [run.commit.sha[:7] in subject for run, subject in zip((runs[0], runs[2]), subjects, strict=True)] == [
+        True,
+        True,
+    ]
 
 
 def test_a_running_one_is_superseded_where_the_admin_says_so(home: Path, tmp_path: Path) -> None:
@@ -138,7 +152,7 @@ def test_mail_waits_for_the_mail_server(home: Path, tmp_path: Path) -> None:
     assert "it is tried again" in ended.stdout
     assert epochal(home, "mail", "--flush").returncode == 1
     with served(home, origin) as server:
-        subjects = {str(server.mail()["Subject"]) for _ in range(2)}  # the person's run, and the push found at the start
+        subjects = {
+            str(server.mail()["Subject"]) for _ in range(2)
+        }  # the person's run, and the push found at the start
     assert len(subjects) == 1
-
-

@@ -81,7 +81,9 @@ def epochal(home: Path, *arguments: str, **variables: str) -> "subprocess.Comple
     """The command ``epochal`` for ``home``."""
     environment = os.environ | {"EPOCHAL_HOME": str(home), "COLUMNS": "200"} | variables
     command = [sys.executable, "-m", "epochal", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL, check=False
+    )
 
 
 def epochal_json(home: Path, *arguments: str, **variables: str) -> Any:

@@ -205,7 +205,15 @@ def test_a_cancelled_run_ends_with_status_five(home: Path, tmp_path: Path) -> No
 
 def test_metrics_lines_are_printed_as_they_come(home: Path, tmp_path: Path) -> None:
     """An epoch that metrics.jsonl tells of is a line of the job's output, without colours or carriage returns."""
-    line = {"event": "epoch", "model": 1, "call": 1, "epoch": 1, "epochs": 2, "metrics": {"accuracy": 0.5}, "seconds": 0.1}
+    line = {
+        "event": "epoch",
+        "model": 1,
+        "call": 1,
+        "epoch": 1,
+        "epochs": 2,
+        "metrics": {"accuracy": 0.5},
+        "seconds": 0.1,
+    }
     script = (
         "import os\nwith open(os.environ['EPOCHAL_OUT'] + '/metrics.jsonl', 'w') as file:\n"
         f"    file.write({json.dumps(line) + chr(10)!r})\nprint('Test accuracy: 0.9')\n"

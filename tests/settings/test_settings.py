@@ -72,13 +72,15 @@ def test_watching_writes_once_and_keeps_what_is_there(tmp_path: Path) -> None:
     assert [(watched.url, watched.branches) for watched in settings.repository] == [
         ("https://example.com/ada/digits.git", ("main",))
     ]
-    with pytest.raises(SettingsError, match="watches .* already"):
+    with pytest.raises(SettingsError, match=r"watches .* already"):
         watch_repository(tmp_path, "https://example.com/ada/digits.git", ("develop",))
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     """A variable takes the place of the same setting in server.toml."""
-    (tmp_path / "server.toml").write_text('runtime = "docker"\n[images]\nbase = "a"\nca_bundle = "/c.pem"', encoding="utf-8")
+    (tmp_path / "server.toml").write_text(
+        'runtime = "docker"\n[images]\nbase = "a"\nca_bundle = "/c.pem"', encoding="utf-8"
+    )
     settings = read_server_settings(_environment(tmp_path, EPOCHAL_RUNTIME="process", EPOCHAL_BASE_IMAGE="b"))
     assert (settings.runtime, settings.images.base, settings.images.ca_bundle) == ("process", "b", "/c.pem")
 

@@ -39,7 +39,9 @@ def _commit(letter: str, branch: str = "main") -> Commit:
 
 
 def _push(store: Store, letter: str, *, branch: str = "main", supersede: str = "queued") -> int:
-    return store.accept(_commit(letter, branch), Origin.PUSH, delivery=(f"id-{letter}", "push"), supersede=supersede).run
+    return store.accept(
+        _commit(letter, branch), Origin.PUSH, delivery=(f"id-{letter}", "push"), supersede=supersede
+    ).run
 
 
 def _claimed_elsewhere(url: str, run: int) -> "subprocess.Popen[str]":

@@ -12,7 +12,9 @@ _SCRIPT = b"epochs = 20\nmodel.fit(x, y, epochs=epochs)\n"
 
 def _trials(*accuracies: float | None, seconds: float = 60.0) -> tuple[Trial, ...]:
     return tuple(
-        Trial(number, TrialState.MEASURED if accuracy is not None else TrialState.FAILED, {}, 20, accuracy, None, seconds)
+        Trial(
+            number, TrialState.MEASURED if accuracy is not None else TrialState.FAILED, {}, 20, accuracy, None, seconds
+        )
         for number, accuracy in enumerate(accuracies, start=1)
     )
 
