@@ -34,4 +34,5 @@ bench: setup
 	@for benchmark in benchmarks/*.py; do $(VENV)/python $$benchmark || exit 1; done
 
 clean:
+	@if [ -e .cache/engine ]; then scripts/engine stop; fi
 	rm -rf .venv .demo .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

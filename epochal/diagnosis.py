@@ -2,104 +2,213 @@
 
 import re
 import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from epochal.datasets import KERAS_DATASETS
 from epochal.errors import Reason
 
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x08")
-# The last line of a traceback: "ValueError: what", "tensorflow.python.framework.errors_impl.ResourceExhaustedError: what".
-_EXCEPTION = re.compile(r"^(?P<name>(?:[A-Za-z_]\w*\.)*[A-Z]\w*)(?::\s*(?P<text>.*))?$", re.MULTILINE)
-_PLACE = re.compile(r'File "(?:[^"]*/)?(?P<file>[^/"]+\.py)", line (?P<line>\d+)')
+# Colours and cursor movements (ECMA-48's control sequences), a terminal's title, and other escapes.
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+_TRACEBACK = "Traceback (most recent call last):"
+_IGNORED = "Exception ignored"
+_CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
+_PLACE = re.compile(r'  File "(?P<path>[^"]+)", line (?P<line>\d+)')
+_EXCEPTION = re.compile(r"(?P<name>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?")
+_SCRIPT = re.compile(r"(?:.*/)?nn\.py")
+_NOT_OURS = re.compile(r"<|.*(?:-packages|/lib/python[\d.]*)/")
+_KERAS_DATASET = re.compile(r"keras/(?:src/)?datasets/(?P<name>\w+)\.py")
 _MODULE = re.compile(r"No module named '(?P<module>[\w.]+)'")
-_MEMORY = re.compile(r"MemoryError|std::bad_alloc|ResourceExhaustedError|\bOOM when allocating|Cannot allocate memory")
+_LONGEST_QUOTE = 300
+_LAST_LINES = 5
+
+_SYNTAX = frozenset({"SyntaxError", "IndentationError", "TabError"})
+_IMPORT = frozenset({"ModuleNotFoundError", "ImportError"})
+_MEMORY = re.compile(
+    r"MemoryError|std::bad_alloc|ResourceExhaustedError|OOM when allocating|OutOfMemoryError|Cannot allocate memory"
+    r"|not enough memory"
+)
 _NETWORK = re.compile(
     r"URLError|gaierror|name resolution|Name or service not known|Network is unreachable|URL fetch failure"
-    r"|NewConnectionError|MaxRetryError|ConnectionRefusedError|requests\.exceptions\.ConnectionError"
+    r"|NewConnectionError|MaxRetryError|NameResolutionError|ConnectTimeout|ConnectError|Connection(?:Refused)?Error"
+    r"|HTTPS?ConnectionPool|couldn't connect to"
 )
-_SYNTAX = ("SyntaxError", "IndentationError", "TabError")
-_IMPORT = ("ModuleNotFoundError", "ImportError")
+_EXPLANATIONS = {
+    Reason.TIMED_OUT: "The training took longer than it may: fewer epochs or a smaller network need less time, and the "
+    "server's admin may allow more ([limits] minutes in server.toml).",
+    Reason.OUT_OF_MEMORY: "The training needed more memory than it may use: a smaller batch or a smaller network needs "
+    "less, and the server's admin may allow more ([limits] memory_mb in server.toml).",
+}
+_SIGNALS: dict[int, str] = {
+    signal.SIGKILL: ": often the machine had no memory left, and a smaller batch needs less.",
+    signal.SIGILL: ": the machine's processor lacks an instruction that the framework was built for.",
+    signal.SIGSEGV: ": a library crashed, and another version of it, pinned in requirements.txt, may not.",
+}
+_LAST_SIGNAL = 64
 
 
-def diagnose(exit_status: int, reason: Reason | None, log: str) -> tuple[Reason, str] | None:
-    """The reason of a training that ended badly and one sentence with its remedy; None for one that ended well.
+@dataclass(frozen=True)
+class _Traceback:
+    """One traceback of the log: its places (path and line), and the exception, which is the line behind them."""
 
-    ``exit_status`` is negative for a signal, or 128 and more as a shell has it. ``reason`` is what the runtime knows better
-    than any log: it took too long, it took too much memory, it was killed.
+    places: tuple[tuple[str, str], ...]
+    name: str
+    message: str
+
+    @property
+    def exception(self) -> str:
+        return f"{self.name}: {self.message}" if self.message else self.name
+
+    @property
+    def quote(self) -> str:
+        return self.exception[:_LONGEST_QUOTE].rstrip(".: ") + "."
+
+
+def diagnose(exit_status: int, reason: Reason | None, log_tail: str) -> tuple[Reason, str] | None:
+    """The reason of a training that ended badly, and a sentence with its remedy; None for one that ended well.
+
+    ``exit_status`` is negative where a signal ended it, or 128 and the signal's number as a shell has it. ``reason`` is
+    what the runtime knows better than any log (TIMED_OUT, OUT_OF_MEMORY, KILLED). Else the last traceback tells.
     """
     if exit_status == 0 and reason is None:
         return None
-    if reason is Reason.TIMED_OUT:
-        return reason, "The training took longer than the server allows ([limits] minutes in server.toml)."
-    if reason is Reason.OUT_OF_MEMORY or (reason is None and _MEMORY.search(_last_traceback(log))):
-        return Reason.OUT_OF_MEMORY, (
-            "The training needed more memory than the server allows ([limits] memory_mb in server.toml): a smaller batch or "
-            "a smaller network needs less."
-        )
-    if reason is Reason.KILLED or exit_status < 0 or exit_status > 128:
-        return Reason.KILLED, f"The training was killed by {_signal_name(exit_status)}."
-    return _from_traceback(exit_status, _last_traceback(log))
+    if reason is Reason.KILLED:
+        return _killed(_signal(exit_status))
+    if reason is not None:
+        return reason, _EXPLANATIONS.get(reason, f"{reason.sentence.capitalize()}.")
+    lines = _lines(log_tail)
+    tracebacks = _last_tracebacks(lines)
+    if _wanted_memory(lines, tracebacks):
+        return Reason.OUT_OF_MEMORY, _EXPLANATIONS[Reason.OUT_OF_MEMORY]
+    if _signal(exit_status):
+        return _killed(_signal(exit_status))
+    return _told_by(tracebacks) or (Reason.SCRIPT_ERROR, _without_traceback(exit_status, lines))
 
 
 def tail(log: str, lines: int = 20) -> str:
-    """The log's last lines as a terminal would have shown them."""
-    plain = _CONTROL.sub("", log.replace("\r\n", "\n"))
-    shown = [line.rstrip("\r").rpartition("\r")[2].rstrip() for line in plain.split("\n")]
-    return "\n".join([line for line in shown if line][-lines:])
+    """The log's last ``lines`` that are not blank, as a terminal would have shown them in the end."""
+    return "\n".join([line for line in _lines(log) if line.strip()][-lines:])
 
 
-def _last_traceback(log: str) -> str:
-    shown = tail(log, 200)
-    start = shown.rfind("Traceback (most recent call last)")
-    return shown[start:] if start >= 0 else "\n".join(shown.splitlines()[-20:])
+def _lines(log: str) -> list[str]:
+    return [_shown(line) for line in _ANSI.sub("", log).split("\n")]
 
 
-def _signal_name(exit_status: int) -> str:
+def _shown(line: str) -> str:
+    """A line's last state: a carriage return starts it anew, a backspace takes the last character away."""
+    states = [_CONTROL.sub("", _without_backspaces(state)).rstrip() for state in line.split("\r")]
+    return next((state for state in reversed(states) if state), "")
+
+
+def _without_backspaces(state: str) -> str:
+    if "\b" not in state:
+        return state
+    shown: list[str] = []
+    for character in state:
+        if character != "\b":
+            shown.append(character)
+        elif shown:
+            shown.pop()
+    return "".join(shown)
+
+
+def _signal(exit_status: int) -> int:
+    """The number of the signal that ended the training; 0 if none did."""
     number = -exit_status if exit_status < 0 else exit_status - 128
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return "a signal"
+    return number if 0 < number <= _LAST_SIGNAL else 0
 
 
-def _from_traceback(exit_status: int, traceback: str) -> tuple[Reason, str]:
-    exceptions = list(_EXCEPTION.finditer(traceback))
-    name = exceptions[-1]["name"].rpartition(".")[2] if exceptions else ""
-    said = exceptions[-1].group().strip()[:300] if exceptions else ""
-    where = _where(traceback)
-    if _NETWORK.search(traceback):
-        return Reason.NO_NETWORK, _network_remedy(traceback)
-    if name in _SYNTAX:
-        return Reason.SYNTAX_ERROR, f"{where}{said}"
-    if name in _IMPORT:
-        module = _MODULE.search(said)
-        remedy = f" Add the package of {module['module']} to requirements.txt." if module else ""
-        return Reason.IMPORT_ERROR, f"{where}{said}.{remedy}"
-    if said:
-        return Reason.SCRIPT_ERROR, f"{where}{said}"
-    return Reason.SCRIPT_ERROR, f"nn.py ended with exit status {exit_status}; 0 would have meant that all is well."
+def _killed(number: int) -> tuple[Reason, str]:
+    names = {known.value: known.name for known in signal.Signals}
+    name = names.get(number, f"signal {number}" if number else "a signal")
+    return Reason.KILLED, f"The training was killed by {name}{_SIGNALS.get(number, '.')}"
 
 
-def _where(traceback: str) -> str:
-    """``nn.py line 7: ``, the last place in nn.py that the traceback names, else the last place of all."""
-    places = [(place["file"], place["line"]) for place in _PLACE.finditer(traceback)]
-    own = [place for place in places if place[0] == "nn.py"] or places
-    return f"{own[-1][0]} line {own[-1][1]}: " if own else ""
+def _last_tracebacks(lines: list[str]) -> list[_Traceback]:
+    """The last traceback of the log, and before it those of the exceptions that led to it, the last one first.
+
+    What Python ignored (in a __del__, while it ended) led to nothing.
+    """
+    first, *blocks = "\n".join(lines).split(_TRACEBACK)
+    before = [first, *blocks]
+    blocks = [block for previous, block in zip(before, blocks, strict=False) if not _ends_ignored(previous)]
+    # A SyntaxError of nn.py itself has no line that says Traceback, only a place.
+    blocks = blocks or [first[first.rfind("\n  File ") + 1 :]]
+    chain = [blocks[-1]]
+    for block in reversed(blocks[:-1]):
+        if not any(words in block for words in _CHAINED):
+            break
+        chain.append(block)
+    return [found for block in chain if (found := _traceback(block))]
 
 
-def _network_remedy(traceback: str) -> str:
-    named = next(
-        (name for name in sorted(KERAS_DATASETS, key=len, reverse=True) if name in _aliased(traceback)), "NAME"
-    )
-    return (
-        "The code wanted the network, which training does not have. For a dataset of Keras' the server's admin types "
-        f"epochal data fetch {named}; other files go into the server's data folder, which training sees as /data."
-    )
+def _ends_ignored(text: str) -> bool:
+    return text.rstrip("\n").rpartition("\n")[2].startswith(_IGNORED)
 
 
-def _aliased(traceback: str) -> str:
-    # Keras downloads Fashion-MNIST and CIFAR from addresses that spell them differently.
-    return (
-        traceback.replace("fashion-mnist", "fashion_mnist")
-        .replace("cifar-100", "cifar100")
-        .replace("cifar-10", "cifar10")
-    )
+def _traceback(block: str) -> _Traceback | None:
+    """The places are indented; the exception is the first line that is not. (Its message may hold more places.)"""
+    lines = block.strip("\n").split("\n")
+    end = next((number for number, line in enumerate(lines) if line and not line.startswith(" ")), 0)
+    places = tuple((place["path"], place["line"]) for line in lines[:end] if (place := _PLACE.match(line)))
+    exception = _EXCEPTION.fullmatch(lines[end])
+    if exception is None or not places:
+        return None
+    return _Traceback(places, exception["name"].rpartition(".")[2], exception["message"] or "")
+
+
+def _wanted_memory(lines: list[str], tracebacks: list[_Traceback]) -> bool:
+    # C++ ends without a traceback, after saying so ("terminate called after throwing … 'std::bad_alloc'").
+    last_words = [line for line in lines if line][-_LAST_LINES:] + [traceback.exception for traceback in tracebacks[:1]]
+    return any(_MEMORY.search(words) for words in last_words)
+
+
+def _told_by(tracebacks: list[_Traceback]) -> tuple[Reason, str] | None:
+    if not tracebacks:
+        return None
+    last = tracebacks[0]
+    if any(_NETWORK.search(traceback.exception) for traceback in tracebacks):
+        return Reason.NO_NETWORK, f"{_network_remedy(tracebacks)} It said: {last.quote}"
+    if last.name in _SYNTAX:
+        path, line = last.places[-1]
+        return Reason.SYNTAX_ERROR, f"{path.rpartition('/')[2]} line {line}: {last.quote}"
+    where = _where(tracebacks)
+    if last.name in _IMPORT:
+        return Reason.IMPORT_ERROR, f"{where}{last.quote} {_import_remedy(last)}"
+    return Reason.SCRIPT_ERROR, f"{where}{last.quote}"
+
+
+def _import_remedy(traceback: _Traceback) -> str:
+    module = _MODULE.search(traceback.message)
+    if module is None:
+        return "Pin a version that has it in requirements.txt."
+    return f"If {module['module'].partition('.')[0]} comes from a package, add it to requirements.txt."
+
+
+def _network_remedy(tracebacks: list[_Traceback]) -> str:
+    dataset = next((found["name"] for path, _ in _places(tracebacks) if (found := _KERAS_DATASET.search(path))), "")
+    files = "the files into the server's data folder, which training sees as /data"
+    wanted = "The code wanted the network, which training does not have:"
+    if dataset:
+        return f"{wanted} type epochal data fetch {dataset} on the server, which fills the dataset cache."
+    return f"{wanted} put {files}, or, for one of Keras' datasets, type epochal data fetch NAME on the server."
+
+
+def _where(tracebacks: list[_Traceback]) -> str:
+    """``nn.py line 7: ``: the last place in nn.py, else in the code's own files (a library may have an nn.py too)."""
+    own = [place for place in _places(tracebacks) if not _NOT_OURS.match(place[0])]
+    script = [place for place in own if _SCRIPT.fullmatch(place[0])]
+    found = script or own
+    return f"{found[-1][0].rpartition('/')[2]} line {found[-1][1]}: " if found else ""
+
+
+def _places(tracebacks: list[_Traceback]) -> Iterator[tuple[str, str]]:
+    for traceback in reversed(tracebacks):
+        yield from traceback.places
+
+
+def _without_traceback(exit_status: int, lines: list[str]) -> str:
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    said = f' Its last line: "{last[:_LONGEST_QUOTE]}"' if last else " It printed nothing."
+    return f"nn.py ended with exit status {exit_status}; only 0 means that all is well.{said}"

@@ -42,28 +42,31 @@ def run_in_foreground(environment: Environment, request: Request, *, quiet: bool
     job = Job.open(environment)
     number = job.store.accept(commit, Origin.PERSON, supersede=job.settings.supersede).run
     scripts = JobScripts(environment, resource("scripts"), _variables(job, request))
-    thread = threading.Thread(target=_drive, args=(job, scripts, number, quiet))
+    ended = threading.Event()  # unlike a thread's join, its wait may be left by an exception and be begun again
+    thread = threading.Thread(target=_drive, args=(job, scripts, number, quiet, ended))
     try:
         with stoppable():
             thread.start()
-            thread.join()
+            ended.wait()
     except Stopped:
         if not job.store.run(number).state.ended:
             job.store.request_stop(number, State.CANCELLED)
         scripts.stop()
-        thread.join()
+        ended.wait()
     run = job.store.run(number)
     return run, EXIT_STATUS[run.state] if run.state.ended else 70, job.home.run(number).path
 
 
-def _drive(job: Job, scripts: JobScripts, number: int, quiet: bool) -> None:
-    name = first_job(job.store.run(number))
-    while name:
-        try:
+def _drive(job: Job, scripts: JobScripts, number: int, quiet: bool, ended: threading.Event) -> None:
+    try:
+        name = first_job(job.store.run(number))
+        while name:
             status = scripts.run(name, job.store.run(number), (sys.stderr if quiet else sys.stdout).fileno())
-        except ChainStopped:
-            return
-        name = next_job(name, status)
+            name = next_job(name, status)
+    except ChainStopped:
+        pass
+    finally:
+        ended.set()
 
 
 def _variables(job: Job, request: Request) -> dict[str, str]:

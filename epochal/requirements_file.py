@@ -6,47 +6,74 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from epochal.errors import Reason, RunFailed
 
-_COMMENT = re.compile(r"(?:^|\s)#.*$")
-_HASH = re.compile(r"\s--hash=\S+")
+_COMMENT = re.compile(r"(?:^|\s)#.*")
+_HASH = re.compile(r"\s--hash[=\s]\s*\w+:[0-9a-fA-F]+(?=\s|$)")
+_OPTION = re.compile(r"(?:^|\s)-")
+# pip reads the file in the encoding that a comment of its first two lines names: in UTF-7 a comment can hide a line.
+_COOKIE = re.compile(r"#.*?coding[:=]\s*(?!utf-?8\b|us-ascii\b|ascii\b)[-\w.]+", re.IGNORECASE)
+# Where pip and uv do not agree on what ends a line, and NUL.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029]")
+_FILE = re.compile(r"\.(?:whl|zip|tar|tgz|tbz|txz|tlz|tar\.\w+)(?:\[.*\])?$", re.IGNORECASE)
+_PASSWORD = re.compile(r"://[^/\s]*@")
 
 
 def check_requirements(text: str) -> None:
     """Raise RunFailed(REFUSED_REQUIREMENT), naming the line and why, for anything but names with versions, extras, markers.
 
-    Refused: options (another index would take the place of ours), URLs, paths and git (their code runs while it is
-    installed), and variables of the environment. See PEP 508 and pip's "Requirements File Format".
+    Refused: options (another index would take the place of ours), addresses, git, paths and files (their code runs while
+    it is installed), variables of the environment, and what pip and uv would not read alike. ``--hash`` is allowed.
+    See PEP 508 and pip's "Requirements File Format".
     """
     for number, line in _logical_lines(text):
-        requirement = _HASH.sub("", _COMMENT.sub("", line)).strip()
-        why = _fault(requirement) if requirement else None
+        why = _fault(line, number)
         if why:
+            shown = _PASSWORD.sub("://", _CONTROL.sub("?", line.strip()))[:80]
             raise RunFailed(
                 Reason.REFUSED_REQUIREMENT,
-                f"requirements.txt line {number}, {requirement[:80]!r}: {why}. The server's admin may allow more "
-                '([sandbox] packages = "any").',
+                f'requirements.txt line {number}, "{shown}": {why}. Write names with versions, as in numpy>=2,<3; '
+                'the server\'s admin may allow more ([sandbox] packages = "any" in server.toml).',
             )
 
 
 def _logical_lines(text: str) -> list[tuple[int, str]]:
-    """Number (from 1) and text of each line, those that end with a backslash joined with the next."""
+    """Number (from 1) of its first line and text of each requirement, those that end with a backslash joined.
+
+    A comment ends with its line even where a backslash ends it: pip would go on with the comment, uv would not, so what
+    follows is looked at as well.
+    """
     found: list[tuple[int, str]] = []
-    pending = ""
-    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
-        if line.endswith("\\") and not line.lstrip().startswith("#"):
-            pending += line[:-1]
-            continue
-        found.append((number, pending + line))
-        pending = ""
-    return [*found, (len(found) + 1, pending)] if pending else found
+    pending, first = "", 0
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text.removeprefix("\ufeff")), start=1):
+        first = first or number
+        pending += line.removesuffix("\\")
+        if not line.endswith("\\") or _COMMENT.search(line):
+            found.append((first, pending))
+            pending, first = "", 0
+    return [*found, (first, pending)] if first else found
 
 
-def _fault(requirement: str) -> str | None:
-    if requirement.startswith("-"):
+def _fault(line: str, number: int) -> str | None:
+    if _CONTROL.search(line):
+        return "it holds a control character"
+    if number <= 2 and _COOKIE.search(line):
+        return "the file has to be in UTF-8"
+    requirement = _HASH.sub("", _COMMENT.sub("", line)).strip()
+    if not requirement:
+        return None
+    if _OPTION.search(requirement):
         return "options are not allowed here"
     if "${" in requirement:
-        return "variables are not allowed here"
+        return "variables of the environment are not allowed here"
+    if "://" in requirement or requirement.startswith("git+"):
+        return "packages come from the index, not from an address"
+    if _FILE.search(requirement) or requirement.startswith((".", "/", "~")):
+        return "packages come from the index, not from a file or folder"
+    return _syntax_fault(requirement)
+
+
+def _syntax_fault(requirement: str) -> str | None:
     try:
         parsed = Requirement(requirement)
     except InvalidRequirement:
-        return "this is not the name of a package with a version"
+        return "this is not the name of a package with versions"
     return "packages come from the index, not from an address" if parsed.url else None

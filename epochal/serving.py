@@ -14,7 +14,7 @@ from epochal.gateway.polling import Poller, compare_heads
 from epochal.gateway.secret import webhook_secret
 from epochal.gateway.webhook import Accepted as GatewayAccepted
 from epochal.gateway.webhook import create_app, serve_app
-from epochal.jobs import drain_outbox
+from epochal.jobs import drain_outbox, reap_left_overs
 from epochal.jobs.job import Job
 from epochal.records import Commit
 from epochal.resources import resource
@@ -71,6 +71,7 @@ def serve(environment: Environment, poll: float | None, tell: Tell) -> None:
         ended = threading.Event()
         threads = [
             threading.Thread(target=_catch_up, args=(job, intake), daemon=True),
+            threading.Thread(target=reap_left_overs, args=(job,), daemon=True),
             threading.Thread(target=_send_mail, args=(job, ended), daemon=True),
         ]
         for thread in threads:

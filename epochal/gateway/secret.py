@@ -3,6 +3,7 @@
 import os
 import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from epochal.errors import SettingsError
@@ -40,7 +41,8 @@ def _make(path: Path) -> bool:
     except OSError as error:
         raise SettingsError(f"{path}: the webhook's secret cannot be written: {error.strerror}.") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
     return True
 
 

@@ -2,5 +2,6 @@
 
 from epochal.jobs.frame import run_job
 from epochal.jobs.outbox import drain_outbox
+from epochal.jobs.training import reap_left_overs
 
-__all__ = ["drain_outbox", "run_job"]
+__all__ = ["drain_outbox", "reap_left_overs", "run_job"]

@@ -12,7 +12,7 @@ from epochal.keras_idioms import find_keras2_idioms
 from epochal.records import Run, State, TrialState, Verdict
 from epochal.runtimes import Runtime
 from epochal.runtimes.choice import choose_runtime
-from epochal.settings import RepositorySettings, read_repository_settings
+from epochal.settings import RepositorySettings, RuntimeName, read_repository_settings
 
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -36,8 +36,7 @@ def prepare(job: Job, run: Run, state: State) -> Prepared:
     tell(f"framework: {detection.framework} ({detection.why})")
     notes = _tell_idioms(job, run, detection)
     runtime = _runtime(job)
-    runtime.reap(lambda other: other != run.id and job.store.owner(other) is not None)
-    image = runtime.prepare(detection.framework, code, tell)
+    image = _image(job, run, runtime, detection)
     runtime.prove(image, detection.modules)
     threshold = run.threshold or job.environment.threshold or settings.threshold
     job.store.change(
@@ -85,17 +84,38 @@ def _tell_idioms(job: Job, run: Run, detection: Detection) -> tuple[str, ...]:
     return run.notes + tuple(note for note in found if note not in run.notes)
 
 
+def reap_left_overs(job: Job) -> None:
+    """Stop the trainings of this home whose job died. Where no engine answers there is nothing that could be stopped."""
+    try:
+        reaped = _runtime(job).reap(lambda run: job.store.owner(run) is not None)
+    except RunFailed as failure:
+        tell(f"left-over trainings could not be looked for: {failure.explanation}")
+        return
+    for run in reaped:
+        tell(f"stopped a training that run {run} had left behind")
+
+
 def _runtime(job: Job) -> Runtime:
-    """The place to train in. Where it should be Docker and no engine answers, the run waits, and says so once."""
-    environment, limits = job.environment, job.settings.limits
+    environment = job.environment
     # A file's "auto" is meant for what a person runs; pushed code must not lose its sandbox to an engine's restart.
-    served = "docker" if job.settings.runtime == "auto" and not environment.runtime else job.settings.runtime
-    deadline = time.monotonic() + limits.engine_minutes * 60
-    pause = _FIRST_PAUSE_SECONDS
-    told = False
+    served: RuntimeName = (
+        "docker" if job.settings.runtime == "auto" and not environment.runtime else job.settings.runtime
+    )
+    return choose_runtime(served, environment.home, job.settings, environment.docker_host, tell)
+
+
+def _image(job: Job, run: Run, runtime: Runtime, detection: Detection) -> str:
+    """The image to train in, after what an earlier job left behind was taken away.
+
+    Where no Docker engine answers the run waits for it, and says so once.
+    """
+    code = job.home.run(run.id).code
+    deadline = time.monotonic() + job.settings.limits.engine_minutes * 60
+    pause, told = _FIRST_PAUSE_SECONDS, False
     while True:
         try:
-            return choose_runtime(served, environment.home, job.settings, environment.docker_host, tell)
+            runtime.reap(lambda other: other != run.id and job.store.owner(other) is not None)
+            return runtime.prepare(detection.framework, code, tell)
         except RunFailed as failure:
             if failure.reason is not Reason.NO_ENGINE or time.monotonic() + pause > deadline:
                 raise

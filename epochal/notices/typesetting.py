@@ -1,4 +1,4 @@
-"""Fitting text that other people wrote into a mail: onto one line, into a block, into columns. Any text in, safe text out."""
+"""Fitting what other people wrote into a mail: onto one line, into a block, into columns. Any text in, safe text out."""
 
 import re
 import textwrap
@@ -14,14 +14,15 @@ _UNREADABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u206
 _BROKEN_IN_HEADERS = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
-def one_line(text: str, longest: int = 998) -> str:
+def one_line(text: str, longest: int | None = None) -> str:
     """``text`` on one line and fit for a header: no control characters, separators of lines or lone surrogates.
 
-    Nor encoded words (RFC 2047): Python decodes those that it is given, line ends in them included. More than ``longest``
-    characters are cut (RFC 5322, 2.1.1: no line has more than 998).
+    Nor encoded words (RFC 2047): Python decodes those that it is given, line ends in them included. What is over
+    ``longest`` characters is cut off.
     """
     kept = (" " if unicodedata.category(character) in _BROKEN_IN_HEADERS else character for character in text)
-    return _cut(" ".join("".join(kept).replace("=?", "= ?").split()), longest)
+    line = " ".join("".join(kept).replace("=?", "= ?").split())
+    return line if longest is None else _cut(line, longest)
 
 
 def lines(text: str) -> list[str]:

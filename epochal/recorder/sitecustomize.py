@@ -5,12 +5,10 @@ Keras pays for one comparison at each import. Runs beside nn.py in the training'
 library here, and Python from 3.10 on.
 """
 
-# ruff: noqa: PTH (every Python that starts runs this, and importing pathlib would take it some milliseconds)
-
+# Every Python that starts runs this: what costs milliseconds to import (pathlib, importlib.util) is not imported here.
 import os
 import sys
 from importlib.machinery import PathFinder
-from importlib.util import find_spec, module_from_spec
 
 _KERAS_MODEL = "keras.src.models.model"
 """Defines keras.Model. ``import keras``, ``from tensorflow import keras`` and ``tf.keras`` all come to it."""
@@ -25,6 +23,8 @@ class _KerasFinder:
     def find_spec(self, name, *_):
         if name != _KERAS_MODEL:
             return None
+        from importlib.util import find_spec
+
         sys.meta_path.remove(self)
         spec = find_spec(name)
         if spec:
@@ -55,6 +55,8 @@ def _run_shadowed():
     here = os.path.dirname(os.path.abspath(__file__))
     spec = PathFinder.find_spec("sitecustomize", [entry for entry in sys.path if os.path.abspath(entry) != here])
     if spec:
+        from importlib.util import module_from_spec
+
         sys.modules["sitecustomize"] = module = module_from_spec(spec)
         spec.loader.exec_module(module)
 

@@ -1,0 +1,132 @@
+"""The commands, as a person types them."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from epochal.records import State
+from tests.jobs.chain import epochal, epochal_json, stored_run
+from tests.repositories import commit, git, make_repository
+
+_LEARNS = "epochs = 20\nprint(f'Test accuracy: {epochs / 40}')\n"
+
+
+def test_run_prints_one_json_object_and_nothing_else(home: Path, tmp_path: Path) -> None:
+    """What --json prints is the run, with every field that a program may rely on."""
+    repository = make_repository(tmp_path / "digits", {"nn.py": _LEARNS})
+    shown = epochal_json(home, "run", str(repository), "--threshold", "0.7", "--runtime", "process", "--no-mail")
+    wanted = {
+        "run": 1,
+        "commit": git(repository, "rev-parse", "HEAD"),
+        "branch": "main",
+        "state": "reached",
+        "verdict": "reached",
+        "reason": None,
+        "framework": "python",
+        "threshold": 0.7,
+        "accuracy": 0.75,
+        "accuracy_source": "output",
+        "folder": str(home / "runs/1"),
+    }
+    assert {name: shown[name] for name in wanted} == wanted
+    assert isinstance(shown["image"], str)
+    first, second = shown["trials"]
+    assert {name: second[name] for name in second if name != "seconds"} == {
+        "number": 2,
+        "hyperparameters": {"epochs": 30},
+        "epochs_trained": None,
+        "accuracy": 0.75,
+        "accuracy_source": "output",
+        "state": "measured",
+        "reason": None,
+    }
+    assert first["seconds"] >= 0
+    assert epochal_json(home, "show", "1") == shown
+    assert epochal_json(home, "history") == [shown]
+
+
+def test_run_takes_a_commit_and_a_folder_inside(home: Path, tmp_path: Path) -> None:
+    """An older commit is trained as it was; what is not committed is not trained, and said so."""
+    repository = make_repository(tmp_path / "digits", {"nn.py": _LEARNS})
+    old = git(repository, "rev-parse", "HEAD")
+    commit(repository, {"nn.py": "raise SystemExit(1)\n"}, "Broken")
+    (repository / "nn.py").write_text("not committed")
+    arguments = ("--commit", old[:10], "--threshold", "0.5", "--runtime", "process", "--no-mail")
+    done = epochal(home, "run", str(repository), *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    broken = epochal(home, "run", str(repository), "--runtime", "process", "--no-mail")
+    assert broken.returncode == 1
+    assert "changes that are not committed" in broken.stderr
+    by_address = epochal(home, "run", f"file://{repository}", "--runtime", "process", "--no-mail")
+    assert by_address.returncode == 1
+    assert len(epochal_json(home, "history")) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("show", "9"), "There is no run 9"),
+        (("run", "{folder}", "--threshold", "80"), "80 % is 0.8"),
+        (("run", "{folder}/nowhere"), "nowhere"),
+        (("run", "{folder}", "--commit", "no-such-thing"), "not a git repository"),
+        (("status", "{folder}"), "not a git repository"),
+        (("init", "{folder}"), "nn.py"),
+        (("data", "fetch", "no-such-dataset"), "cifar10"),
+        (("mail",), "--flush"),
+        (("tunnel",), "EPOCHAL_NGROK_AUTHTOKEN"),
+        (("run", "--no-such-option"), "no-such-option"),
+        (("job", "train"), "EPOCHAL_RUN"),
+        (("job", "pull"), "GIT_URL"),
+    ],
+)
+def test_wrong_usage_is_told_in_a_line(home: Path, tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
+    """A mistake has exit status 2, says what is wrong, and shows no traceback."""
+    (tmp_path / "empty").mkdir()
+    done = epochal(home, *(argument.format(folder=tmp_path / "empty") for argument in arguments))
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_misspelt_variable_is_told(home: Path) -> None:
+    """A misspelt EPOCHAL_ variable is refused with the one that was meant."""
+    done = epochal(home, "history", EPOCHAL_RUNTIMES="docker")
+    assert done.returncode == 2
+    assert "Did you mean EPOCHAL_RUNTIME?" in done.stderr
+
+
+def test_init_watch_status(home: Path, tmp_path: Path) -> None:
+    """A new repository is made ready, watched, and asked for a commit that nobody delivered yet."""
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    (folder / "nn.py").write_text(_LEARNS)
+    git(tmp_path, "init", "--quiet", "--bare", "origin.git")
+    init = ("init", str(folder), "--remote", str(tmp_path / "origin.git"))
+    assert epochal(home, *init).returncode == 0
+    assert "nothing to change" in epochal(home, *init).stdout
+    assert "is watched from the next start" in epochal(home, "watch", str(tmp_path / "origin.git")).stdout
+    assert "is watched already" in epochal(home, "watch", str(tmp_path / "origin.git")).stdout
+    git(folder, "config", "epochal.push", "foreground")
+    commit(folder, {}, "First")
+    status = epochal(home, "status", str(folder)).stdout
+    assert "pushed:    yes" in status
+    assert "no epochal serve runs" in status
+
+
+def test_ctrl_c_cancels_the_run_and_leaves_nothing_running(home: Path, tmp_path: Path) -> None:
+    """SIGINT in the middle of a training ends it: exit status 5, the run cancelled, the training gone."""
+    started = tmp_path / "started"
+    os.mkfifo(started)
+    script = f"import os, time\nopen({str(started)!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
+    repository = make_repository(tmp_path / "digits", {"nn.py": script})
+    command = [sys.executable, "-m", "epochal", "run", str(repository), "--runtime", "process", "--no-mail"]
+    process = subprocess.Popen(command, env=os.environ | {"EPOCHAL_HOME": str(home)})
+    training = started.read_text()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 5
+    assert stored_run(home, 1).state is State.CANCELLED
+    assert not Path(f"/proc/{training}").exists()

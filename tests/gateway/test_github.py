@@ -1,0 +1,173 @@
+"""Registering the webhook, against a stand-in for GitHub's REST API on loopback."""
+
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from epochal.errors import UsageError
+from epochal.gateway.github import register_webhook
+from tests.gateway.loopback import SECRET, URL, served
+
+_ADDRESS = "https://epochal.ngrok.app/webhook"
+_TOKEN = "github_pat_right"
+
+
+class GitHub:
+    """Stands in for api.github.com: the webhooks of one repository, ada/digits.
+
+    Follows "REST API endpoints for repository webhooks" (list, create, update) and "Troubleshooting the REST API": what
+    is required, what the answers hold, and which status is for what. It never shows a secret.
+    """
+
+    def __init__(self) -> None:
+        self.hooks: list[dict[str, Any]] = []
+        self.requests: list[str] = []
+
+    def app(self) -> Starlette:
+        """The API as an application."""
+        path = "/repos/{owner}/{name}/hooks"
+        routes = [
+            Route(path, self._list, methods=["GET"]),
+            Route(path, self._create, methods=["POST"]),
+            Route(f"{path}/{{hook:int}}", self._update, methods=["PATCH"]),
+        ]
+        return Starlette(routes=routes)
+
+    async def _list(self, request: Request) -> Response:
+        return self._refusal(request) or JSONResponse([_shown(hook) for hook in self.hooks])
+
+    async def _create(self, request: Request) -> Response:
+        content = await request.json()
+        if refusal := self._refusal(request):
+            return refusal
+        if content["name"] != "web" or content["config"]["url"] in [hook["config"]["url"] for hook in self.hooks]:
+            errors = [{"resource": "Hook", "code": "custom", "message": "Hook already exists on this repository"}]
+            return JSONResponse({"message": "Validation Failed", "errors": errors}, 422)
+        self.hooks.append({"type": "Repository", "id": len(self.hooks) + 12345678, **content})
+        return JSONResponse(_shown(self.hooks[-1]), 201)
+
+    async def _update(self, request: Request) -> Response:
+        content = await request.json()
+        hook = next(hook for hook in self.hooks if hook["id"] == request.path_params["hook"])
+        hook |= content
+        return self._refusal(request) or JSONResponse(_shown(hook))
+
+    def _refusal(self, request: Request) -> Response | None:
+        self.requests.append(request.method)
+        assert request.headers["Accept"] == "application/vnd.github+json"
+        assert request.headers["X-GitHub-Api-Version"] == "2022-11-28"
+        assert request.headers["User-Agent"], "GitHub refuses requests without one"
+        token = request.headers["Authorization"].removeprefix("Bearer ")
+        if token == "github_pat_expired":
+            return JSONResponse({"message": "Bad credentials"}, 401)
+        if token == "github_pat_reader":
+            return JSONResponse({"message": "Resource not accessible by personal access token"}, 403)
+        if token == "github_pat_busy":
+            return JSONResponse({"message": "API rate limit exceeded"}, 403, headers={"X-RateLimit-Remaining": "0"})
+        if token == "github_pat_refused":
+            return JSONResponse({"message": "Validation Failed", "errors": [{"message": "url is not supported"}]}, 422)
+        if token == "github_pat_ill":
+            return Response("<html>502</html>", 502)
+        if token == "github_pat_renamed":
+            return RedirectResponse("https://api.github.com/repositories/1/hooks", 301)
+        if (request.path_params["owner"], request.path_params["name"]) != ("ada", "digits"):
+            return JSONResponse({"message": "Not Found"}, 404)
+        return None
+
+
+def _shown(hook: dict[str, Any]) -> dict[str, Any]:
+    return hook | {"config": hook["config"] | ({"secret": "********"} if "secret" in hook["config"] else {})}
+
+
+@pytest.fixture
+def github() -> Iterator[tuple[GitHub, str]]:
+    """The stand-in, and its address."""
+    standing_in = GitHub()
+    with served(standing_in.app()) as api:
+        yield standing_in, api
+
+
+@pytest.mark.parametrize("url", [URL, "git@github.com:ada/digits.git", "https://ada:password@github.com/ada/digits"])
+def test_a_webhook_is_made(github: tuple[GitHub, str], url: str) -> None:
+    """It sends signed JSON, pushes only, over checked TLS, to /webhook; the sentence says so."""
+    standing_in, api = github
+    assert register_webhook(url, _ADDRESS, SECRET, _TOKEN, api) == (
+        f"GitHub sends the pushes of ada/digits to {_ADDRESS} from now on"
+    )
+    (hook,) = standing_in.hooks
+    assert hook["config"].pop("url").partition("?")[0] == _ADDRESS
+    assert hook["config"] == {"content_type": "json", "insecure_ssl": "0", "secret": SECRET.decode()}
+    assert (hook["events"], hook["active"]) == (["push"], True)
+
+
+def test_a_new_address_updates_it(github: tuple[GitHub, str]) -> None:
+    """ngrok's address changes, the webhook stays one, gets the secret of now, and the old address is told."""
+    standing_in, api = github
+    register_webhook(URL, "https://old.ngrok.app/webhook", b"the secret before this one", _TOKEN, api)
+    assert "no more to https://old.ngrok.app/webhook" in register_webhook(URL, _ADDRESS, SECRET, _TOKEN, api)
+    assert register_webhook(URL, _ADDRESS, SECRET, _TOKEN, api).endswith("already")
+    (hook,) = standing_in.hooks
+    assert hook["config"]["url"].startswith(_ADDRESS)
+    assert hook["config"]["secret"] == SECRET.decode()
+    assert standing_in.requests == ["GET", "POST", "GET", "PATCH", "GET", "PATCH"]
+
+
+def test_others_webhooks_are_left_alone(github: tuple[GitHub, str]) -> None:
+    """Even one at ngrok with the same path; but the one that a person entered for this very address is taken over."""
+    standing_in, api = github
+    other = {"id": 1, "name": "web", "events": ["push"], "config": {"url": "https://other.ngrok.app/webhook"}}
+    own = {"id": 2, "name": "web", "events": ["*"], "config": {"url": _ADDRESS, "content_type": "form"}}
+    standing_in.hooks = [json.loads(json.dumps(other)), {"id": 3, "name": "email", "config": {}}, own]
+    register_webhook(URL, _ADDRESS, SECRET, _TOKEN, api)
+    assert len(standing_in.hooks) == 3
+    assert standing_in.hooks[0] == other
+    assert standing_in.hooks[2]["events"] == ["push"]
+    assert standing_in.hooks[2]["config"]["content_type"] == "json"
+
+
+@pytest.mark.parametrize(
+    ("token", "complaint"),
+    [
+        ("github_pat_expired", "401, .*make a new token. GitHub says: Bad credentials."),
+        ("github_pat_reader", r"403, .*Webhooks \(read and write\).*Resource not accessible"),
+        ("github_pat_busy", "403, .*try again later. GitHub says: API rate limit exceeded"),
+        ("github_pat_refused", "422, .*GitHub says: url is not supported"),
+        ("github_pat_ill", "502, try again later"),
+        ("github_pat_renamed", "301, .*watch it by its new address"),
+    ],
+)
+def test_a_refusal_is_told_with_its_remedy(github: tuple[GitHub, str], token: str, complaint: str) -> None:
+    """One line: which repository, what GitHub says, what to do; never the token."""
+    with pytest.raises(UsageError, match=f"^The webhook of ada/digits was not registered: .*{complaint}") as error:
+        register_webhook(URL, _ADDRESS, SECRET, token, github[1])
+    assert token not in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_repository_that_is_not_there(github: tuple[GitHub, str]) -> None:
+    """GitHub says 404 for what a token may not see, too: both are told."""
+    with pytest.raises(UsageError, match="404, there is no such repository, or EPOCHAL_GITHUB_TOKEN is not"):
+        register_webhook("https://github.com/eve/digits", _ADDRESS, SECRET, _TOKEN, github[1])
+
+
+def test_no_network() -> None:
+    """Nobody answers: one line with the host, without the token."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        host = f"127.0.0.1:{closed.getsockname()[1]}"
+    with pytest.raises(UsageError, match=f"{host} cannot be reached") as error:
+        register_webhook(URL, _ADDRESS, SECRET, _TOKEN, f"http://{host}")
+    assert _TOKEN not in str(error.value)
+
+
+@pytest.mark.parametrize("url", ["https://gitlab.com/ada/digits", "/srv/git/digits.git", "https://github.com/ada"])
+def test_a_repository_elsewhere_is_told(github: tuple[GitHub, str], url: str) -> None:
+    """No token is sent anywhere for it."""
+    assert "not at github.com" in register_webhook(url, _ADDRESS, SECRET, _TOKEN, github[1])
+    assert github[0].requests == []

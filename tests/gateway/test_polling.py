@@ -1,0 +1,203 @@
+"""Asking remotes for their heads: real repositories, a real HTTP server that wants a password, one that never answers."""
+
+import base64
+import queue
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from epochal.errors import UsageError
+from epochal.gateway import polling
+from epochal.gateway.polling import Poller, RemoteHead, compare_heads, remote_head
+from epochal.settings import WatchedRepository
+from tests.gateway.loopback import SHA, NextLine, served
+from tests.repositories import commit, git, make_repository
+
+Found = tuple[str, str, str]
+
+
+def test_the_head_of_exactly_this_branch(tmp_path: Path) -> None:
+    """Not of one that merely ends alike; a branch that is not there has none."""
+    origin = make_repository(tmp_path / "origin")
+    first = git(origin, "rev-parse", "HEAD")
+    git(origin, "branch", "a/refs/heads/main")
+    second = commit(origin, {"nn.py": ""}, "Second")
+    assert second != first
+    assert remote_head(str(origin), "main") == RemoteHead(second)
+    assert remote_head(str(origin), "heads/main") is None
+    assert remote_head(str(origin), "mai*") is None
+
+
+def test_a_hooks_variables_do_not_mislead_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GIT_DIR of whoever started us means nothing here."""
+    origin = make_repository(tmp_path / "origin")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "nowhere"))
+    assert remote_head(str(origin), "main") == RemoteHead(git(origin, "rev-parse", "HEAD"))
+
+
+def test_a_repository_that_cannot_be_asked(tmp_path: Path) -> None:
+    """It is told by its address, with git's own words and what to look at."""
+    with pytest.raises(
+        UsageError, match=r"nowhere cannot be asked .*does not appear to be a git repository.*server\.toml"
+    ):
+        remote_head(str(tmp_path / "nowhere"), "main")
+
+
+@pytest.mark.parametrize("url", ["ext::touch {}", "--upload-pack=touch {}", "fd::17", "-c alias.ls-remote='!touch {}'"])
+def test_an_address_runs_no_command(tmp_path: Path, url: str) -> None:
+    """Neither a transport that is one, nor what looks like an option."""
+    harm = tmp_path / "harm"
+    with pytest.raises(UsageError):
+        remote_head(url.format(harm), "main")
+    assert not harm.exists()
+
+
+@contextmanager
+def _private_repository() -> Iterator[str]:
+    """Stands in for a private repository at GitHub: git's plain HTTP protocol ("Git Internals", 10.6) behind a password."""
+    right = "Basic " + base64.b64encode(b"ada:right").decode()
+
+    def answer(request: Request) -> Response:
+        if request.headers.get("Authorization") != right:
+            return Response(status_code=401, headers={"WWW-Authenticate": 'Basic realm="GitHub"'})
+        if request.url.path.endswith("/HEAD"):
+            return PlainTextResponse("ref: refs/heads/main\n")
+        return PlainTextResponse(f"{SHA}\trefs/heads/main\n")
+
+    paths = ("/digits.git/info/refs", "/digits.git/HEAD")
+    with served(Starlette(routes=[Route(path, answer) for path in paths])) as address:
+        yield f"{address}/digits.git"
+
+
+def _credentials(path: Path, url: str, password: str) -> Path:
+    path.write_text(url.replace("://", f"://ada:{password}@").removesuffix("/digits.git") + "\n")
+    return path
+
+
+def test_a_private_repository(tmp_path: Path) -> None:
+    """The password comes from the credentials' file, be there a blank or a quote in its name; nobody is asked for one."""
+    with _private_repository() as url:
+        right = _credentials(tmp_path / "ada's credentials", url, "right")
+        assert remote_head(url, "main", str(right)) == RemoteHead(SHA)
+        with pytest.raises(UsageError, match=r"credentials in server\.toml"):
+            remote_head(url, "main")
+
+
+def test_a_refused_password_stays_in_its_file(tmp_path: Path) -> None:
+    """One refusal, which may be the server's mistake, does not take the admin's password away; no message shows it."""
+    with _private_repository() as url:
+        wrong = _credentials(tmp_path / "credentials", url, "hunter2")
+        before = wrong.read_text()
+        with pytest.raises(UsageError) as from_file:
+            remote_head(url, "main", str(wrong))
+        with pytest.raises(UsageError) as from_url:
+            remote_head(url.replace("://", "://ada:hunter2@"), "main")
+    assert wrong.read_text() == before
+    assert "hunter2" not in f"{from_file.value} {from_url.value}"
+
+
+def test_a_remote_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is given up, and the program that git started for it is gone too: its connection is closed."""
+    monkeypatch.setattr(polling, "_TIMEOUT_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        with pytest.raises(UsageError, match="no answer within"):
+            remote_head(f"http://127.0.0.1:{listener.getsockname()[1]}/digits.git", "main")
+        connection, _ = listener.accept()
+        with connection:
+            connection.settimeout(10)
+            while connection.recv(4096):
+                pass
+
+
+def _watched(*origins: Path) -> list[WatchedRepository]:
+    return [WatchedRepository(url=str(origin), branches=("main",)) for origin in origins]
+
+
+def test_a_push_during_downtime_is_found(tmp_path: Path, log: NextLine) -> None:
+    """Told are heads that are not their last run's commit; a repository that is gone keeps no other from being asked."""
+    known, moved, new = (make_repository(tmp_path / name) for name in ("known", "moved", "new"))
+    last = {str(origin): git(origin, "rev-parse", "HEAD") for origin in (known, moved)}
+    commit(moved, {"nn.py": ""}, "Second")
+    found: list[Found] = []
+    compare_heads(
+        _watched(tmp_path / "gone", known, moved, new),
+        lambda url, branch: last.get(url),
+        lambda watched, branch, sha: found.append((watched.url, branch, sha)),
+    )
+    assert found == [(str(origin), "main", git(origin, "rev-parse", "HEAD")) for origin in (moved, new)]
+    assert "gone cannot be asked" in log()
+
+
+class _Runs:
+    """Remembers the last run of each repository, as the database does, and passes on what is new."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.found: queue.SimpleQueue[Found] = queue.SimpleQueue()
+        self._last: dict[str, str] = {}
+        self._failures = failures
+
+    def last_sha(self, url: str, branch: str) -> str | None:
+        return self._last.get(url)
+
+    def on_head(self, watched: WatchedRepository, branch: str, sha: str) -> None:
+        if self._failures:
+            self._failures -= 1
+            raise OSError("the database is locked.")
+        self._last[watched.url] = sha
+        self.found.put((watched.url, branch, sha))
+
+
+@contextmanager
+def _polling(origin: Path, seconds: float, runs: _Runs) -> Iterator[Callable[[], Found]]:
+    poller = Poller(_watched(origin), seconds, runs.last_sha, runs.on_head)
+    poller.start()
+    try:
+        yield lambda: runs.found.get(timeout=20)
+    finally:
+        poller.stop()
+        assert "poller" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_polling_tells_each_head_once(tmp_path: Path) -> None:
+    """The first at once, the next when it is pushed, none twice."""
+    origin = make_repository(tmp_path / "origin")
+    runs = _Runs()
+    with _polling(origin, 0.05, runs) as next_head:
+        assert next_head() == (str(origin), "main", git(origin, "rev-parse", "HEAD"))
+        second = commit(origin, {"nn.py": ""}, "Second")
+        assert next_head() == (str(origin), "main", second)
+        third = commit(origin, {"nn.py": "3"}, "Third")
+        assert next_head() == (str(origin), "main", third)
+    assert runs.found.empty()
+
+
+def test_polling_stops_at_once(tmp_path: Path) -> None:
+    """However long it would wait, it does not wait for its own end."""
+    with _polling(make_repository(tmp_path / "origin"), 3600, _Runs()) as next_head:
+        next_head()
+
+
+def test_polling_tells_troubles_when_they_begin_and_end(tmp_path: Path, log: NextLine) -> None:
+    """A remote that is away for several questions is two lines, and its head is found when it is back."""
+    origin = tmp_path / "origin"
+    with _polling(origin, 0.05, _Runs()) as next_head:
+        assert "origin cannot be asked" in log()
+        make_repository(tmp_path / "made").rename(origin)
+        assert next_head()[0] == str(origin)
+        assert log() == f"{origin} main: asked again without trouble"
+
+
+def test_a_head_that_could_not_be_stored_is_told_again(tmp_path: Path, log: NextLine) -> None:
+    """The database's failure loses no push."""
+    origin = make_repository(tmp_path / "origin")
+    with _polling(origin, 0.05, _Runs(failures=2)) as next_head:
+        assert next_head()[2] == git(origin, "rev-parse", "HEAD")
+    assert log() == "the database is locked. It is tried again every 0.05 s."

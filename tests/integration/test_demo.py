@@ -1,0 +1,78 @@
+"""``make demo``, whole: the commit, the webhook, Keras in each runtime, the mail."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.jobs.chain import epochal_json
+
+
+def _demo(folder: Path, runtime: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "epochal.demo", str(folder)],
+        env=os.environ | {"EPOCHAL_RUNTIME": runtime, "COLUMNS": "160"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def _folder(tmp_path: Path, shared_cache: Path) -> Path:
+    folder = tmp_path / "demo"
+    (folder / "home").mkdir(parents=True)
+    (folder / "home" / "cache").symlink_to(shared_cache)
+    return folder
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("runtime", ["process", pytest.param("docker", marks=pytest.mark.docker)])
+def test_the_first_training_stays_below_and_the_retrain_reaches_it(
+    tmp_path: Path, shared_cache: Path, runtime: str, request: pytest.FixtureRequest
+) -> None:
+    """The demo ends with the mail, after one training below the threshold and one that reaches it."""
+    if runtime == "docker":
+        request.getfixturevalue("docker_host")
+    folder = _folder(tmp_path, shared_cache)
+    process = _demo(folder, runtime)
+    output, _ = process.communicate(timeout=900)
+    assert process.returncode == 0, output
+    assert "Subject: Threshold Accuracy Reached!!! " in output
+    assert "\r" not in output
+    assert "\x1b" not in output
+    assert len(re.findall(r"^\[train\]   epoch \d+/20 ", output, re.MULTILINE)) == 20
+    assert len(re.findall(r"^\[retrain\]   epoch \d+/30 ", output, re.MULTILINE)) == 30
+    shown = epochal_json(folder / "home", "show", "1")
+    assert (shown["state"], shown["framework"], shown["runtime"]) == ("reached", "keras", runtime)
+    assert [trial["epochs_trained"] for trial in shown["trials"]] == [20, 30]
+    assert [trial["accuracy_source"] for trial in shown["trials"]] == ["evaluate", "evaluate"]
+    below, reached = (trial["accuracy"] for trial in shown["trials"])
+    assert below < shown["threshold"] <= reached
+    assert (Path(shown["folder"]) / "trials/2/code/model.keras").exists()
+
+
+@pytest.mark.keras
+def test_ctrl_c_leaves_nothing_running(tmp_path: Path, shared_cache: Path) -> None:
+    """SIGINT in the middle of the training ends the demo, its server and the training."""
+    folder = _folder(tmp_path, shared_cache)
+    process = _demo(folder, "process")
+    assert process.stdout
+    for line in process.stdout:
+        if "epoch 1/20" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGINT
+    left = [path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if _mentions(path, str(folder))]
+    assert left == []
+
+
+def _mentions(path: Path, text: str) -> bool:
+    try:
+        return text.encode() in path.read_bytes() or text in str((path.parent / "cwd").readlink())
+    except OSError:
+        return False

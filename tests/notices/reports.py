@@ -1,0 +1,79 @@
+"""Runs that ended, as the tests of the mail tell them."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from epochal.errors import Reason
+from epochal.notices import Report
+from epochal.records import AccuracySource, Commit, Run, State, Trial, TrialState
+
+SHA = "3f2a1b9c0d5e4f60718293a4b5c6d7e8f9012345"
+STARTED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+FOLDER = Path("/srv/epochal/runs/7")
+DIFF = "--- a/nn.py\n+++ b/nn.py\n@@ -1,3 +1,3 @@\n import keras\n-epochs = 20\n+epochs = 30\n filters = 16\n"
+
+
+def trial(number: int, accuracy: float | None, **more: object) -> Trial:
+    """A trial with ten epochs more than the one before; without an accuracy it ran out of memory."""
+    epochs = 10 + 10 * number
+    known = Trial(
+        number, TrialState.MEASURED, {"epochs": epochs, "filters": 16}, epochs, accuracy, seconds=41.2 * number
+    )
+    if accuracy is None:
+        return replace(known, state=TrialState.FAILED, reason=Reason.OUT_OF_MEMORY)
+    return replace(known, accuracy_source=AccuracySource.EVALUATE)
+
+
+def run(state: State, *trials: Trial) -> Run:
+    """A run of Ada's commit that ended in ``state``, of a threshold of 0.80."""
+    commit = Commit(
+        "https://github.com/ada/digits.git",
+        "main",
+        SHA,
+        "Fewer filters\n\nThey were many.",
+        "Ada Lovelace",
+        "ada@example.com",
+    )
+    ended = STARTED + timedelta(seconds=112)
+    return Run(7, commit, state, STARTED, STARTED, ended, framework="keras", threshold=0.80, trials=trials)
+
+
+def reached() -> Report:
+    """The second trial reached the threshold, with ten epochs more."""
+    return Report(
+        run=replace(
+            run(State.REACHED, trial(1, 0.771), trial(2, 0.8311)),
+            framework_why="nn.py line 1 imports keras",
+            build_url="https://jenkins.example.org/job/retrain/4/",
+            notes=("digits.csv is a git-lfs pointer.",),
+        ),
+        repository="ada/digits",
+        folder=FOLDER,
+        model=FOLDER / "trials/2/code/model.keras",
+        log=FOLDER / "trials/2/train.log",
+        diff=DIFF,
+        minutes=1.87,
+        adopt=("epochs = 20 → 30",),
+    )
+
+
+def exhausted() -> Report:
+    """Three trials, the second one the best, none of them enough."""
+    ended = replace(
+        run(State.EXHAUSTED, trial(1, 0.7), trial(2, 0.771), trial(3, 0.75)),
+        reason=Reason.MAX_TRIALS,
+        explanation="3 trials were trained, and max_trials allows no more.",
+    )
+    return replace(reached(), run=ended)
+
+
+def failed() -> Report:
+    """The first trial ran out of memory."""
+    ended = replace(
+        run(State.FAILED, trial(1, None)),
+        reason=Reason.OUT_OF_MEMORY,
+        explanation="The training needed more memory than the server allows: a smaller batch needs less.",
+        detail="Epoch 1/20\nMemoryError: Unable to allocate 38.1 GiB",
+    )
+    return Report(ended, "ada/digits", FOLDER, None, FOLDER / "trials/1/train.log", "", 0.3, ())

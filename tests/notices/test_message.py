@@ -1,0 +1,284 @@
+"""The mail: what its reader finds in it, and what no commit can do to it."""
+
+import email
+import email.policy
+from dataclasses import replace
+from email.message import EmailMessage
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from epochal.errors import Reason
+from epochal.notices import Report, compose, serialise
+from epochal.records import AccuracySource, State
+from tests.notices import reports
+
+SENDER = "epochal@example.org"
+MESSAGE_ID = "<1772366400.run-7@example.org>"
+HEADERS = ["Auto-Submitted", "Content-Type", "Date", "From", "MIME-Version", "Message-ID", "Subject", "To"]
+ENCODED_LINE_END = "=?utf-8?q?a=0D=0ABcc:_eve@example.net?="
+SPITEFUL = [
+    "\r\nBcc: eve@example.net",
+    "\n\n--=_epochal\nContent-Type: text/html\n\n",
+    ENCODED_LINE_END,
+    "=?utf-8?b?DQpCY2M6IGV2ZUBleGFtcGxlLm5ldA==?=",
+    "\nrepository  eve/other",
+    "\u2028branch      other",
+    "\x85commit      0000000",
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "{{ run }}{% raw %}",
+    ", eve@example.net",
+    "\x00\x1b[2J",
+    "\ud800",
+    "\u202egpj",
+    "ü" * 300,
+    "word " * 300,
+]
+other_peoples_text = st.one_of(
+    st.text(st.characters()), st.lists(st.sampled_from([*SPITEFUL, " ", "main"]), max_size=6).map("".join)
+)
+
+
+def _mail(report: Report) -> EmailMessage:
+    """The mail as its reader gets it: made, turned into bytes, and parsed again."""
+    data = serialise(compose(report, SENDER, ["ada@example.com"], MESSAGE_ID))
+    parsed = email.message_from_bytes(data, policy=email.policy.default)
+    assert isinstance(parsed, EmailMessage)
+    return parsed
+
+
+def _body(mail: EmailMessage, kind: str) -> str:
+    part = mail.get_body((kind,))
+    assert isinstance(part, EmailMessage)
+    content = part.get_content()
+    assert isinstance(content, str)
+    return content.replace("\r\n", "\n")
+
+
+def _text(report: Report) -> str:
+    return _body(_mail(report), "plain")
+
+
+class _Tags(HTMLParser):
+    """The elements and attributes of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [tag, *(f"{tag}.{name}" for name, _ in attrs)]
+
+
+@pytest.mark.parametrize(
+    ("report", "subject", "first"),
+    [
+        (
+            reports.reached(),
+            "Threshold Accuracy Reached!!! 0.831 of 0.80 · ada/digits main 3f2a1b9",
+            "nn.py reached its threshold of 0.80: accuracy 0.831, with epochs = 20 → 30 (trial 2 of 2).",
+        ),
+        (
+            replace(reports.reached(), run=reports.run(State.REACHED, reports.trial(1, 0.9)), adopt=(), diff=""),
+            "Threshold Accuracy Reached!!! 0.900 of 0.80 · ada/digits main 3f2a1b9",
+            "nn.py reached its threshold of 0.80: accuracy 0.900, as it was committed (trial 1 of 1).",
+        ),
+        (
+            reports.exhausted(),
+            "Threshold not reached: best 0.771 of 0.80 · ada/digits main 3f2a1b9",
+            "nn.py did not reach its threshold of 0.80: the best accuracy is 0.771, with epochs = 20 → 30 (trial 2 of 3). "
+            "3 trials were trained, and max_trials allows no more.",
+        ),
+        (
+            reports.failed(),
+            "Training failed: out of memory · ada/digits main 3f2a1b9",
+            "Training failed: out of memory. "
+            "The training needed more memory than the server allows: a smaller batch needs less.",
+        ),
+    ],
+    ids=["reached", "reached as committed", "exhausted", "failed"],
+)
+def test_the_decisive_sentence_comes_first(report: Report, subject: str, first: str) -> None:
+    """The subject says what came of which commit; the first sentence says it to who reads no further, in both forms."""
+    mail = _mail(report)
+    assert mail["Subject"] == subject
+    assert _body(mail, "plain").split("\n\n")[0].split() == first.split()
+    assert first in _body(mail, "html")
+
+
+@pytest.mark.parametrize("kind", ["plain", "html"])
+def test_everything_that_a_reader_needs(kind: str) -> None:
+    """Both forms tell of repository, commit, accuracy, trials, change, notes, minutes, and where to find the rest."""
+    body = _body(_mail(reports.reached()), kind)
+    for fact in (
+        "ada/digits",
+        "main",
+        reports.SHA,
+        "Ada Lovelace",
+        "Fewer filters",
+        "They were many.",
+        "0.831 of 0.80, from nn.py",
+        "nn.py line 1 imports keras",
+        "1.9 minutes",
+        "The change to adopt",
+        "epochs = 20 → 30",
+        "-epochs = 20\n",
+        "+epochs = 30\n",
+        "digits.csv is a git-lfs pointer.",
+        "/srv/epochal/runs/7/trials/2/code/model.keras",
+        "/srv/epochal/runs/7/trials/2/train.log",
+        "https://jenkins.example.org/job/retrain/4/",
+    ):
+        assert fact in body
+
+
+def test_the_trials_are_a_table() -> None:
+    """Each trial has a row: number, epochs, accuracy, seconds, what came of it, and how its nn.py differs."""
+    failing = reports.run(State.FAILED, reports.trial(1, 0.771), reports.trial(2, None))
+    text = _text(replace(reports.failed(), run=failing))
+    rows = [line.split(maxsplit=4) for line in text.splitlines()]
+    assert ["1", "20", "0.771", "41.2", "below          as committed"] in rows
+    assert ["2", "30", "-", "82.4", "out of memory  epochs = 30"] in rows
+
+
+def test_a_failed_run_shows_the_log() -> None:
+    """Where the training failed, the log's last lines are there, set apart; no change is there to be adopted."""
+    text = _text(reports.failed())
+    assert "The log's last lines:\n\n    Epoch 1/20\n    MemoryError: Unable to allocate 38.1 GiB\n" in text
+    assert "adopt" not in text
+
+
+def test_a_run_that_failed_later_tells_its_best() -> None:
+    """What was measured before the failure is not lost, and a change that reached nothing is not offered for adoption."""
+    failing = replace(
+        reports.run(State.FAILED, reports.trial(1, 0.7), reports.trial(2, 0.771), reports.trial(3, None)),
+        reason=Reason.OUT_OF_MEMORY,
+    )
+    text = _text(replace(reports.reached(), run=failing))
+    assert "The best accuracy before that was 0.771 of 0.80." in text
+    assert "What the best trial changed: epochs = 20 → 30" in text
+    assert "adopt" not in text
+
+
+def test_a_run_without_trials() -> None:
+    """A run that failed before it trained has no table; its reason's own sentence stands in for an explanation."""
+    failing = replace(reports.run(State.FAILED), reason=Reason.NO_SCRIPT, threshold=None)
+    text = _text(replace(reports.failed(), run=failing, log=None))
+    assert text.startswith("Training failed: no script. there is no nn.py at the top of the repository.")
+    assert "trial" not in text
+
+
+def test_a_model_that_was_not_saved_is_told() -> None:
+    """Who looks for the model finds that there is none."""
+    assert "model       nn.py saved none\n" in _text(replace(reports.reached(), model=None))
+
+
+def test_lines_fit_a_terminal() -> None:
+    """No line of ours is longer than a terminal is wide, and long explanations are broken between words."""
+    report = reports.exhausted()
+    trials = tuple(replace(trial, accuracy_source=AccuracySource.VALIDATION) for trial in report.run.trials)
+    text = _text(replace(report, run=replace(report.run, trials=trials, explanation="many words " * 40)))
+    assert max(len(line) for line in text.splitlines()) <= 78
+    assert text.count("many words") == 40
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "threshold", "shown"),
+    [
+        (0.7996, 0.8, "best 0.7996 of 0.80"),
+        (0.79999999, 0.8, "best 0.79999999 of 0.80"),
+        (0.7994, 0.8, "best 0.799 of 0.80"),
+        (0.8124, 0.8125, "best 0.812 of 0.8125"),
+    ],
+)
+def test_an_accuracy_below_never_looks_reached(accuracy: float, threshold: float, shown: str) -> None:
+    """The numbers are rounded only as far as they still show the verdict, in the subject and in the table."""
+    run = replace(reports.run(State.EXHAUSTED, reports.trial(1, accuracy)), threshold=threshold)
+    report = replace(reports.exhausted(), run=run)
+    assert shown in str(_mail(report)["Subject"])
+    assert f" {shown.split()[1]} " in _text(report).partition("trial  epochs")[2]
+
+
+def test_headers() -> None:
+    """The mail is from and to whom it should be, dated by the run's end, and says that a machine wrote it (RFC 3834)."""
+    mail = _mail(reports.reached())
+    assert (mail["From"], mail["To"], mail["Message-ID"]) == (SENDER, "ada@example.com", MESSAGE_ID)
+    assert mail["Date"].datetime == reports.reached().run.ended
+    assert mail["Auto-Submitted"] == "auto-generated"
+
+
+def test_the_same_report_gives_the_same_bytes() -> None:
+    """Nothing in the mail is left to chance."""
+    first, second = (serialise(compose(reports.reached(), SENDER, ["ada@example.com"], MESSAGE_ID)) for _ in range(2))
+    assert first == second
+
+
+def test_nothing_is_fetched_to_show_it() -> None:
+    """The page brings everything with it: its one address is the build's link."""
+    page = _body(_mail(reports.reached()), "html")
+    assert page.count("://") == 2  # the link and its text
+    assert not {"img", "link", "script", "iframe"} & set(_Tags(page).found)
+
+
+def test_long_names_do_not_push_the_commit_out() -> None:
+    """A branch's name may be as long as it likes: the subject ends with the commit."""
+    run = reports.reached().run
+    subject = str(
+        _mail(replace(reports.reached(), run=replace(run, commit=replace(run.commit, branch="x" * 900))))["Subject"]
+    )
+    assert subject.endswith("… 3f2a1b9")
+    assert len(subject) < 200
+
+
+def test_long_texts_are_cut() -> None:
+    """A commit message of megabytes makes no mail of megabytes, and the mail says that there is more."""
+    run = reports.reached().run
+    message = "\n".join(["x" * 10_000] * 1_000)
+    report = replace(reports.reached(), run=replace(run, commit=replace(run.commit, message=message)))
+    assert len(serialise(compose(report, SENDER, [], MESSAGE_ID))) < 100_000
+    assert "… (940 more lines)" in _text(report)
+
+
+@settings(deadline=None)  # a busy machine's pauses are no failures
+@given(other_peoples_text, other_peoples_text, other_peoples_text, other_peoples_text, other_peoples_text)
+@example(ENCODED_LINE_END, ENCODED_LINE_END, ENCODED_LINE_END, ENCODED_LINE_END, ENCODED_LINE_END)
+@example(*SPITEFUL[:5])
+@example(*SPITEFUL[5:10])
+@example(*SPITEFUL[10:15])
+def test_no_text_gets_out_of_its_place(repository: str, branch: str, message: str, author: str, printed: str) -> None:
+    """Whatever names, messages and logs hold, the mail has its headers, one recipient, two parts and its own markup."""
+    plain = reports.failed()
+    commit = replace(plain.run.commit, branch=branch, message=message, author_name=author, author_email=author)
+    run = replace(
+        plain.run, commit=commit, explanation=printed, detail=printed, notes=(printed,), framework_why=printed
+    )
+    report = replace(plain, run=run, repository=repository, diff=printed)
+    mail = _mail(report)
+    assert sorted(mail.keys()) == HEADERS
+    assert [address.addr_spec for address in mail["To"].addresses] == ["ada@example.com"]
+    assert [address.addr_spec for address in mail["From"].addresses] == [SENDER]
+    assert str(mail["Subject"]).startswith("Training failed: out of memory · ")
+    assert [part.get_content_type() for part in mail.walk()] == ["multipart/alternative", "text/plain", "text/html"]
+    assert not any(part.defects for part in mail.walk())
+    facts = [line.split("  ")[0] for line in _body(mail, "plain").splitlines()]
+    assert (facts.count("commit"), facts.count("time"), facts.count("folder")) == (1, 1, 1)
+    assert facts.count("repository") <= 1
+    assert facts.count("branch") <= 1
+    assert set(_Tags(_body(mail, "html")).found) <= set(_Tags(_body(_mail(reports.reached()), "html")).found)
+
+
+@settings(deadline=None)
+@given(other_peoples_text, other_peoples_text)
+def test_every_line_is_one_that_mail_servers_take(branch: str, message: str) -> None:
+    """The bytes are ASCII in lines of 76 characters at the most, which no server on the way has a reason to rewrite."""
+    report = reports.reached()
+    commit = replace(report.run.commit, branch=branch, message=message)
+    data = serialise(compose(replace(report, run=replace(report.run, commit=commit)), SENDER, [], MESSAGE_ID))
+    assert data.isascii()
+    assert max(map(len, data.split(b"\r\n"))) <= 76
+    assert b"\n" not in data.replace(b"\r\n", b"")
+    assert b"\x00" not in data

@@ -1,0 +1,136 @@
+"""The sample and the examples: each runs on its framework and tells an accuracy that Epochal reads."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from epochal.accuracy import read_accuracy
+from epochal.frameworks import detect_folder
+from epochal.hyperparameters import change, constants, find_epochs
+from epochal.keras_idioms import find_keras2_idioms
+from epochal.records import AccuracySource
+from epochal.settings import read_repository_settings
+
+TOP = Path(__file__).parents[1]
+FRAMEWORKS = {"ml_code": "keras", "examples/cifar10": "keras", "examples/sklearn": "sklearn", "examples/torch": "torch"}
+
+MAKE_CIFAR10 = """
+import io, pathlib, pickle, sys, tarfile
+import numpy as np
+folder = pathlib.Path(sys.argv[1])
+folder.mkdir(parents=True)
+def batch(samples):
+    labels = np.arange(samples) % 10
+    data = np.zeros((samples, 3072), "uint8")
+    data[np.arange(samples)[:, None], labels[:, None] * 300 + np.arange(300)] = 255
+    return pickle.dumps({b"data": data, b"labels": labels.tolist()}, protocol=4)
+with tarfile.open(folder / "cifar-10-batches-py-target_archive", "w:gz", compresslevel=1) as archive:
+    for name in ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"]:
+        content = batch(100 if name == "test_batch" else 10000)
+        member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+"""
+"""Makes a stand-in for CIFAR-10 in the layout of Keras' cache: a class is a stripe in the upper part of the picture.
+
+Keras makes room for 5 times 10,000 images to train with, so there must be as many.
+"""
+
+RUN_WITHOUT_HASH = """
+import runpy
+import keras.src.utils.file_utils as files
+files.validate_file = lambda *arguments, **options: True  # the stand-in is not the archive that Keras knows
+runpy.run_path("nn.py", run_name="__main__")
+"""
+
+
+def copy_of(sample: str, folder: Path, **numbers: int | float) -> Path:
+    """A copy of a sample, with other numbers for some of its constants."""
+    copy = folder / "code"
+    shutil.copytree(TOP / sample, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    script = copy / "nn.py"
+    for name, number in numbers.items():
+        source = script.read_bytes()
+        constant = next(constant for constant in constants(source) if constant.name == name)
+        script.write_bytes(change(source, constant, number))
+    return copy
+
+
+def train(python: Path, folder: Path, *arguments: str, **environment: str) -> float:
+    """Run nn.py to its good end; the accuracy that is read from what it printed."""
+    done = subprocess.run(
+        [python, *(arguments or ["nn.py"])],
+        cwd=folder,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    accuracy = read_accuracy(None, done.stdout, [])
+    assert accuracy.source is AccuracySource.OUTPUT
+    return accuracy.value
+
+
+@pytest.mark.parametrize(("sample", "framework"), FRAMEWORKS.items())
+def test_epochal_understands_each_sample(sample: str, framework: str) -> None:
+    """The framework is found, the epochs are found as the constant 20, and no line is of yesterday's Keras."""
+    source = (TOP / sample / "nn.py").read_bytes()
+    epochs = find_epochs(source)
+
+    assert detect_folder(TOP / sample, "").framework == framework
+    assert epochs is not None
+    assert (epochs.name, epochs.value) == ("epochs", 20)
+    assert find_keras2_idioms(source.decode()) == []
+
+
+@pytest.mark.keras
+def test_the_sample_stays_below_its_threshold_and_reaches_it_with_more_epochs(
+    keras_python: Path, tmp_path: Path
+) -> None:
+    """What the demo lives from: clearly below with the 20 epochs that stand there, clearly above with 30."""
+    threshold = read_repository_settings(TOP / "ml_code").threshold
+    (tmp_path / "more").mkdir()
+
+    assert train(keras_python, copy_of("ml_code", tmp_path)) < threshold - 0.03
+    more = copy_of("ml_code", tmp_path / "more", epochs=30)
+    assert train(keras_python, more) > threshold + 0.03
+    assert (more / "model.keras").stat().st_size > 10_000
+
+
+@pytest.mark.keras
+def test_the_cifar10_example_trains_from_kerass_cache(keras_python: Path, tmp_path: Path) -> None:
+    """The classic script runs in today's Keras and learns, from a cache that saves it the download."""
+    cache = tmp_path / "home" / ".keras" / "datasets"
+    subprocess.run([keras_python, "-c", MAKE_CIFAR10, cache], check=True, timeout=120)
+    code = copy_of("examples/cifar10", tmp_path, epochs=4, learning_rate=0.002)
+    script = (code / "nn.py").read_text()
+    loaded = "keras.datasets.cifar10.load_data()\n"
+    few, count = re.subn(re.escape(loaded), loaded + "x_train, y_train = x_train[:640], y_train[:640]\n", script)
+    assert count == 1
+    (code / "nn.py").write_text(few)
+
+    accuracy = train(keras_python, code, "-c", RUN_WITHOUT_HASH, HOME=str(tmp_path / "home"))
+
+    assert accuracy > 0.2  # one in ten would be chance
+
+
+@pytest.mark.sklearn
+def test_the_sklearn_example_trains(sklearn_python: Path, tmp_path: Path) -> None:
+    """The scikit-learn script runs as it stands; more epochs make it better."""
+    (tmp_path / "less").mkdir()
+
+    accuracy = train(sklearn_python, copy_of("examples/sklearn", tmp_path))
+
+    assert 0.8 < accuracy <= 1
+    assert train(sklearn_python, copy_of("examples/sklearn", tmp_path / "less", epochs=2)) < accuracy
+
+
+@pytest.mark.torch
+def test_the_torch_example_trains(torch_python: Path, tmp_path: Path) -> None:
+    """The PyTorch script runs as it stands, where PyTorch is installed."""
+    assert 0.5 < train(torch_python, copy_of("examples/torch", tmp_path)) <= 1
