@@ -199,7 +199,7 @@ def _idioms(node: ast.AST, names: dict[str, str]) -> Iterator[Idiom]:
     if isinstance(node, ast.Import):
         for alias in node.names:
             yield from _gone_name(node.lineno, alias.name)
-    elif isinstance(node, ast.ImportFrom):
+    elif isinstance(node, ast.ImportFrom) and not node.level:
         for alias in node.names:
             yield from _gone_name(alias.lineno, f"{node.module}.{alias.name}")
     elif isinstance(node, ast.Attribute):

@@ -50,6 +50,7 @@ from keras.callbacks import ModelCheckpoint
 from keras.utils import to_categorical
 from tensorflow.keras.preprocessing.image import ImageDataGenerator
 from joblib import Parallel
+from .keras.layers.core import Mine
 
 model = keras.Sequential([layers.Input(shape=(32, 32, 3)), layers.Conv2D(32, 3, padding="same"), layers.Dense(10)])
 model.compile(optimizers.RMSprop(learning_rate=1e-4), loss="mse", metrics=["accuracy"])

@@ -13,7 +13,7 @@ from epochal.frameworks import detect_folder
 from epochal.hyperparameters import change, constants, find_epochs
 from epochal.keras_idioms import find_keras2_idioms
 from epochal.records import AccuracySource
-from epochal.settings import read_repository_settings
+from epochal.settings import RepositorySettings, read_repository_settings, template
 
 TOP = Path(__file__).parents[1]
 FRAMEWORKS = {"ml_code": "keras", "examples/cifar10": "keras", "examples/sklearn": "sklearn", "examples/torch": "torch"}
@@ -86,6 +86,13 @@ def test_epochal_understands_each_sample(sample: str, framework: str) -> None:
     assert epochs is not None
     assert (epochs.name, epochs.value) == ("epochs", 20)
     assert find_keras2_idioms(source.decode()) == []
+
+
+def test_the_samples_settings_show_every_setting() -> None:
+    """ml_code/epochal.toml is the template as it is today, with the threshold set."""
+    expected = template(RepositorySettings, "Epochal's settings for this repository")
+
+    assert (TOP / "ml_code" / "epochal.toml").read_text() == expected.replace("#threshold", "threshold")
 
 
 @pytest.mark.keras

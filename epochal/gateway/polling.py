@@ -5,7 +5,6 @@ A head is a commit's name only: its message, and so a wish to skip it, is not kn
 
 import logging
 import os
-import re
 import shlex
 import signal
 import subprocess
@@ -69,7 +68,7 @@ def _list_remote(url: str, reference: str, credentials: str) -> str:
         raise UsageError(f"{safe_url(url)} gave no answer within {_TIMEOUT_SECONDS:g} s: check the network.") from None
     if status != 0:
         raise UsageError(
-            f"{safe_url(url)} cannot be asked for its branches: {_without_password(said)}. "
+            f"{safe_url(url)} cannot be asked for its branches: {' '.join(said.split())[:400].rstrip('.')}. "
             "Check the address, the network and, of a private repository, its credentials in server.toml."
         )
     return output
@@ -106,10 +105,6 @@ def _run(command: list[str]) -> tuple[int, str, str]:
                 os.killpg(process.pid, signal.SIGKILL)
             raise
         return process.returncode, output, said
-
-
-def _without_password(said: str) -> str:
-    return re.sub(r"://[^/\s]*@", "://", " ".join(said.split()))[:400].rstrip(".")
 
 
 LastRunSha = Callable[[str, str], str | None]

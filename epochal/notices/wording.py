@@ -39,14 +39,19 @@ def best_of_threshold(run: Run) -> str:
 def decisive_sentence(run: Run, adopt: Sequence[str]) -> str:
     """What the reader needs if they read no further; ``adopt`` is the change in words (``epochs = 20 → 30``)."""
     accuracy, threshold = _best_and_threshold(run)
-    explanation = run.explanation or (f"{run.reason.sentence}." if run.reason else "")
     if run.state is State.REACHED:
         return f"nn.py reached its threshold of {threshold}: accuracy {accuracy}, {_how(run, adopt)}."
     if run.state is State.EXHAUSTED:
         best = f"the best accuracy is {accuracy}, {_how(run, adopt)}"
-        return f"nn.py did not reach its threshold of {threshold}: {best}. {explanation}"
+        return f"nn.py did not reach its threshold of {threshold}: {best}. {run.explanation}"
     before = f" The best accuracy before that was {best_of_threshold(run)}." if run.best else ""
-    return f"{headline(run)}. {explanation}{before}"
+    return f"{_why_failed(run)}{before}"
+
+
+def _why_failed(run: Run) -> str:
+    if run.reason and run.explanation in ("", run.reason.sentence):
+        return f"Training failed: {run.reason.sentence}."
+    return f"{headline(run)}. {run.explanation}"
 
 
 def change_title(run: Run) -> str:

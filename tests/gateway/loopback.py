@@ -30,7 +30,7 @@ def served(app: Starlette) -> Iterator[str]:
     """The address of ``app``, which is served by the gateway's own server in a thread."""
     addresses: queue.SimpleQueue[str] = queue.SimpleQueue()
     stop = threading.Event()
-    thread = threading.Thread(target=serve_app, args=(app, "127.0.0.1", 0, addresses.put, stop))
+    thread = threading.Thread(target=serve_app, args=(app, "127.0.0.1", 0, addresses.put, stop), daemon=True)
     thread.start()
     try:
         yield addresses.get(timeout=10)

@@ -1,6 +1,7 @@
 """Asking remotes for their heads: real repositories, a real HTTP server that wants a password, one that never answers."""
 
 import base64
+import os
 import queue
 import socket
 import threading
@@ -57,6 +58,18 @@ def test_an_address_runs_no_command(tmp_path: Path, url: str) -> None:
     harm = tmp_path / "harm"
     with pytest.raises(UsageError):
         remote_head(url.format(harm), "main")
+    assert not harm.exists()
+
+
+def test_a_transport_that_git_does_not_bring_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever git-remote-… programs a machine has, an address does not start them."""
+    harm = tmp_path / "harm"
+    helper = tmp_path / "git-remote-other"
+    helper.write_text(f"#!/bin/sh\ntouch '{harm}'\n")
+    helper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(UsageError, match="transport 'other' not allowed"):
+        remote_head("other::anything", "main")
     assert not harm.exists()
 
 

@@ -4,6 +4,8 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -19,18 +21,22 @@ print("put away", flush=True)
 """
 
 
-def _start(host: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, host], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+@contextmanager
+def _program(host: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """A process that serves, and the address that it told."""
+    command = [sys.executable, "-c", _PROGRAM, host]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            yield process, process.stdout.readline().strip()
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_and_lets_the_caller_put_away(number: signal.Signals) -> None:
     """The signal does not kill the process: what comes after serve_app is reached, and nothing is complained of."""
-    with _start("127.0.0.1") as process:
-        assert process.stdout
-        address = process.stdout.readline().strip()
+    with _program("127.0.0.1") as (process, address):
         assert CLIENT.get(f"{address}/healthz").status_code == 200
         process.send_signal(number)
         output, complaints = process.communicate(timeout=20)
@@ -43,13 +49,9 @@ def test_an_ipv6_address_is_told_in_brackets() -> None:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
         pytest.skip("this machine has no IPv6")
-    with _start("::1") as process:
-        assert process.stdout
-        address = process.stdout.readline().strip()
+    with _program("::1") as (_, address):
         assert address.startswith("http://[::1]:")
         assert CLIENT.get(f"{address}/healthz").status_code == 200
-        process.terminate()
-        process.communicate(timeout=20)
 
 
 def test_a_port_that_is_taken() -> None:

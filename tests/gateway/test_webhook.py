@@ -94,11 +94,14 @@ def test_a_push_that_starts_no_run(changes: dict[str, Any], reason: str) -> None
     assert (intake.runs, intake.results) == ([], [("a-1", "push", answer.json()["reason"])])
 
 
-@pytest.mark.parametrize("event", ["ping", "pull_request"])
-def test_other_events_start_no_run(address: str, event: str) -> None:
+@pytest.mark.parametrize(
+    ("event", "reason"), [("ping", "the signature is right"), ("pull_request", "just the push event")]
+)
+def test_other_events_start_no_run(address: str, event: str, reason: str) -> None:
     """A ping is answered, so that GitHub shows a green tick; other events are told off gently."""
     answer = deliver(address, {"zen": "Keep it logically awesome.", "hook_id": 1}, X_GitHub_Event=event)
     assert (answer.status_code, answer.json()["status"]) == (200, "ignored")
+    assert reason in answer.json()["reason"]
 
 
 def test_another_watched_branch_and_a_form() -> None:

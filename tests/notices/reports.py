@@ -4,9 +4,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from hypothesis import HealthCheck, settings
+
 from epochal.errors import Reason
 from epochal.notices import Report
 from epochal.records import AccuracySource, Commit, Run, State, Trial, TrialState
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""For tests on any text: a busy machine's pauses are no failures."""
 
 SHA = "3f2a1b9c0d5e4f60718293a4b5c6d7e8f9012345"
 STARTED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

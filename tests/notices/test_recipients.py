@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from epochal.notices import Recipients, choose_recipients
 from epochal.records import Commit
 from epochal.settings import MailSettings
+from tests.notices.reports import unhurried
 
 
 def _choose(address: str, *, domains: tuple[str, ...] = ("example.com",), to: tuple[str, ...] = ()) -> Recipients:
@@ -91,7 +92,14 @@ def test_odd_addresses_are_refused(address: str) -> None:
     assert listed.why == f"[mail] to in server.toml wants one bare address in each entry, unlike {address!a}"
 
 
-@given(st.one_of(st.text(st.characters()), st.emails(), st.text("a@.,;:<>()\"'=?\\%!\r\n \x00-+", max_size=12)))
+@unhurried
+@given(
+    st.one_of(
+        st.text(st.characters()),
+        st.from_regex(r"[a-z.+']{1,9}@[a-z.-]{1,9}"),
+        st.text("a@.,;:<>()\"'=?\\%!\r\n \x00-+", max_size=12),
+    )
+)
 def test_who_is_mailed_is_one_address(address: str) -> None:
     """Whatever a commit gives as its author's address, no more than that one recipient comes of it."""
     for mailed in _choose(address, domains=("*",)).addresses:

@@ -3,6 +3,7 @@
 import socket
 import ssl
 import subprocess
+import time
 import traceback
 from pathlib import Path
 from typing import Any, Literal
@@ -206,7 +207,9 @@ def test_a_server_that_says_nothing() -> None:
     """A server that takes the connection and is silent holds nobody up: tried again later."""
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(MailError) as raised:
         settings = _settings(silent.getsockname()[1], host="127.0.0.1")
+        before = time.monotonic()
         send(MESSAGE, SENDER, [ADA], settings, None, timeout_seconds=0.2)
+    assert time.monotonic() - before < 5
     assert "timed out): check [mail] host, port and security" in str(raised.value)
     assert raised.value.temporary
 

@@ -6,10 +6,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from epochal.notices.wording import compare
+from tests.notices.reports import unhurried
 
 fractions = st.floats(0, 1)
 
 
+@unhurried
 @given(fractions, fractions)
 @example(0.7999999999999999, 0.8)
 @example(0.1 + 0.2, 0.3)

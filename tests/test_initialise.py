@@ -1,0 +1,91 @@
+"""``epochal init`` on real folders."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from epochal.errors import UsageError
+from epochal.initialise import HOOKS, configured_branches, current_branch, initialise
+from epochal.settings import RepositorySettings, read_repository_settings
+from tests.repositories import commit, git, make_repository
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with nn.py, no repository yet."""
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    (folder / "nn.py").write_text("epochs = 20\n")
+    return folder
+
+
+def _everything(folder: Path) -> dict[str, tuple[bytes, int]]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+
+def test_a_folder_becomes_a_repository_and_a_second_time_changes_nothing(folder: Path) -> None:
+    """Repository, remote, hooks, branches and settings are made; run again, not a byte is written."""
+    assert initialise(folder, "https://example.com/ada/digits.git", ("main", "develop"))
+    assert current_branch(folder) == "main"
+    assert configured_branches(folder) == ("main", "develop")
+    assert git(folder, "remote", "get-url", "origin") == "https://example.com/ada/digits.git"
+    assert read_repository_settings(folder) == RepositorySettings()
+    assert all(os.access(folder / ".git/hooks" / name, os.X_OK) for name in HOOKS)
+    before = _everything(folder)
+    assert initialise(folder, "https://example.com/ada/digits.git", ("main", "develop")) == []
+    assert initialise(folder, None, ("main", "develop")) == []
+    assert _everything(folder) == before
+
+
+def test_a_hook_that_is_there_is_kept_and_runs(folder: Path, tmp_path: Path) -> None:
+    """An existing hook is moved aside, not changed, and still gets its turn, its arguments and its input."""
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    theirs = f'#!/bin/sh\necho "$@" >{tmp_path}/arguments\ncat >{tmp_path}/input\nexit 3\n'
+    for name in ("post-commit", "post-rewrite"):
+        (folder / ".git/hooks" / name).write_text(theirs)
+        (folder / ".git/hooks" / name).chmod(0o755)
+    initialise(folder, str(tmp_path / "origin.git"), ("main",))
+    git(folder, "config", "epochal.push", "off")
+    assert (folder / ".git/hooks/post-commit.before-epochal").read_text() == theirs
+    commit(folder, {}, "First")
+    git(folder, "commit", "--amend", "-m", "Amended")
+    assert (tmp_path / "arguments").read_text() == "amend\n"
+    assert git(folder, "rev-parse", "HEAD") in (tmp_path / "input").read_text()
+    assert initialise(folder, None, ("main",)) == []
+
+
+def test_a_configured_hooks_folder_is_used(folder: Path, tmp_path: Path) -> None:
+    """core.hooksPath says where the hooks are."""
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    git(folder, "config", "core.hooksPath", str(tmp_path / "hooks"))
+    initialise(folder, str(tmp_path / "origin.git"), ("main",))
+    assert (tmp_path / "hooks/post-commit").exists()
+
+
+def test_a_hook_whose_package_is_gone_says_so(folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Where Epochal was uninstalled the commit is made, and a line says why nothing is pushed."""
+    initialise(folder, str(tmp_path / "origin.git"), ("main",))
+    stub = folder / ".git/hooks/post-commit"
+    lines = stub.read_text().splitlines()
+    stub.write_text("\n".join("hook=/no/such/hook" if line.startswith("hook=") else line for line in lines) + "\n")
+    git(folder, "add", "--all")
+    assert os.system(f"git -C {folder} -c user.name=A -c user.email=a@example.com commit --quiet -m First") == 0
+    assert "/no/such/hook is gone" in capfd.readouterr().err
+
+
+def test_what_cannot_be_made_ready_is_left_alone(folder: Path, tmp_path: Path) -> None:
+    """No nn.py, no remote, another remote, a folder inside of another repository: refused before anything changes."""
+    with pytest.raises(UsageError, match=r"no nn\.py"):
+        initialise(tmp_path, "x", ("main",))
+    with pytest.raises(UsageError, match="--remote"):
+        initialise(folder, None, ("main",))
+    initialise(folder, "https://ada:secret@example.com/digits.git", ("main",))
+    with pytest.raises(UsageError, match="remote origin already") as other:
+        initialise(folder, "https://example.com/else.git", ("main",))
+    assert "secret" not in str(other.value)
+    outer = make_repository(tmp_path / "outer", {"inner/nn.py": ""})
+    with pytest.raises(UsageError, match="inside of another repository"):
+        initialise(outer / "inner", "x", ("main",))
+    assert not (outer / "inner/epochal.toml").exists()
