@@ -24,7 +24,7 @@ _URL_FIELDS = ("clone_url", "ssh_url", "html_url", "git_url", "url")
 _HOST = r"(?P<host>\[[^\]/@]*\]|[^/:\[]*)"
 _URL = re.compile(rf"[a-z][a-z0-9+.-]*://(?:[^/]*@)?{_HOST}(?::[^/]*)?(?P<path>(?:/.*)?)", re.IGNORECASE | re.DOTALL)
 # git-clone(1): "user@host:path" is ssh's where no slash comes before the colon.
-_SCP_LIKE = re.compile(rf"(?:[^/@]*@)?(?=[^/:]){_HOST}:(?P<path>.*)", re.DOTALL)
+_SCP_LIKE = re.compile(rf"(?:[^/@]*@)?{_HOST}:(?P<path>.*)", re.DOTALL)
 _SAME_HOST = {"ssh.github.com": "github.com", "www.github.com": "github.com"}
 
 

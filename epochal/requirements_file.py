@@ -10,10 +10,13 @@ _COMMENT = re.compile(r"(?:^|\s)#.*")
 _HASH = re.compile(r"\s--hash[=\s]\s*\w+:[0-9a-fA-F]+(?=\s|$)")
 _OPTION = re.compile(r"(?:^|\s)-")
 # pip reads the file in the encoding that a comment of its first two lines names: in UTF-7 a comment can hide a line.
-_COOKIE = re.compile(r"#.*?coding[:=]\s*(?!utf-?8\b|us-ascii\b|ascii\b)[-\w.]+", re.IGNORECASE)
+_COOKIE = re.compile(r"coding[:=]\s*(?!utf-?8\b|us-ascii\b|ascii\b)[-\w.]+", re.IGNORECASE)
 # Where pip and uv do not agree on what ends a line, and NUL.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029]")
-_FILE = re.compile(r"\.(?:whl|zip|tar|tgz|tbz|txz|tlz|tar\.\w+)(?:\[.*\])?$", re.IGNORECASE)
+# What pip takes for a file beside requirements.txt, though it is a good name (pip's ARCHIVE_EXTENSIONS).
+_ARCHIVES = (".whl", ".zip", ".tar", ".tgz", ".tbz", ".txz", ".tlz", ".gz", ".bz2", ".xz", ".lz", ".lzma")
+_FROM_A_FILE = "packages come from the index, not from a file or folder"
+_FROM_AN_ADDRESS = "packages come from the index, not from an address"
 _PASSWORD = re.compile(r"://[^/\s]*@")
 
 
@@ -55,7 +58,7 @@ def _logical_lines(text: str) -> list[tuple[int, str]]:
 def _fault(line: str, number: int) -> str | None:
     if _CONTROL.search(line):
         return "it holds a control character"
-    if number <= 2 and _COOKIE.search(line):
+    if number <= 2 and "#" in line and _COOKIE.search(line):
         return "the file has to be in UTF-8"
     requirement = _HASH.sub("", _COMMENT.sub("", line)).strip()
     if not requirement:
@@ -65,15 +68,17 @@ def _fault(line: str, number: int) -> str | None:
     if "${" in requirement:
         return "variables of the environment are not allowed here"
     if "://" in requirement or requirement.startswith("git+"):
-        return "packages come from the index, not from an address"
-    if _FILE.search(requirement) or requirement.startswith((".", "/", "~")):
-        return "packages come from the index, not from a file or folder"
-    return _syntax_fault(requirement)
+        return _FROM_AN_ADDRESS
+    if requirement.startswith((".", "/", "~")):
+        return _FROM_A_FILE
+    return _fault_of_name(requirement)
 
 
-def _syntax_fault(requirement: str) -> str | None:
+def _fault_of_name(requirement: str) -> str | None:
     try:
         parsed = Requirement(requirement)
     except InvalidRequirement:
         return "this is not the name of a package with versions"
-    return "packages come from the index, not from an address" if parsed.url else None
+    if parsed.name.lower().endswith(_ARCHIVES):
+        return _FROM_A_FILE
+    return _FROM_AN_ADDRESS if parsed.url else None

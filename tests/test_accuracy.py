@@ -41,6 +41,7 @@ def _reason(accuracy_json: str | None, log: str = "", epochs: tuple[Epoch, ...] 
             (_EPOCH,),
             Accuracy(0.6, AccuracySource.EVALUATE),
         ),
+        ('{"accuracy": 1, "source": "my own"}', "", (), Accuracy(1.0, AccuracySource.SCRIPT)),
         (None, "Test accuracy: 0.8", (_EPOCH,), Accuracy(0.8, AccuracySource.OUTPUT)),
         (None, "All is well", (_EPOCH,), Accuracy(0.7, AccuracySource.VALIDATION)),
     ],
@@ -95,6 +96,7 @@ def test_the_accuracy_that_a_script_prints(log: str, value: float) -> None:
         "45/45 - 0s - 3ms/step - accuracy: 0.91 - loss: 0.3",
         "45/45 [==============================] - 0s 2ms/step - loss: 0.3 - accuracy: 0.91",
         "1/Unknown 0s 2ms/step - accuracy: 0.91 - loss: 0.3",
+        "45/45 - 0s - 3ms/step - loss: 0.3 - test_accuracy: 0.91",  # a metric of that name
         "accuracy: 0.91 - loss: 0.3",  # the log's first line, cut in the middle
         "Train accuracy: 0.99",
         "target test accuracy: 0.9",

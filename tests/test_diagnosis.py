@@ -19,9 +19,12 @@ def _told(exit_status: int, log: str = "", reason: Reason | None = None) -> tupl
     return told
 
 
-def _run(folder: Path, script: str, **modules: str) -> tuple[Reason, str]:
-    """What is told of a script that is really run, as nn.py."""
-    for name, text in {"nn": script, **modules}.items():
+_MODULES = {"broken": "x = 1\nx = = 1\n", "dividing": "def divide(x):\n    return x / 0\n"}
+
+
+def _run(folder: Path, script: str) -> tuple[Reason, str]:
+    """What is told of a script that is really run, as nn.py with two modules beside it."""
+    for name, text in {"nn": script, **_MODULES}.items():
         (folder / f"{name}.py").write_text(text, encoding="utf-8")
     command = [sys.executable, "-u", str(folder / "nn.py")]
     ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
@@ -60,9 +63,19 @@ def test_the_runtime_knows_better_than_the_log(reason: Reason, remedy: str) -> N
             "nn.py line 2: ModuleNotFoundError: No module named 'no_such_package'. "
             "If no_such_package comes from a package, add it to requirements.txt.",
         ),
+        (
+            "import xml.none\n",
+            Reason.IMPORT_ERROR,
+            "nn.py line 1: ModuleNotFoundError: No module named 'xml.none'. If xml comes",
+        ),
         ("from os import no_such_name\n", Reason.IMPORT_ERROR, "nn.py line 1: ImportError: cannot import name"),
         ("x = 1\nbytearray(10 ** 18)\n", Reason.OUT_OF_MEMORY, "The training needed more memory"),
         ("import json\n\njson.loads('{')\n", Reason.SCRIPT_ERROR, "nn.py line 3: JSONDecodeError: Expecting property"),
+        (
+            "import dividing\n\ndividing.divide(1)\n",
+            Reason.SCRIPT_ERROR,
+            "nn.py line 3: ZeroDivisionError: division by zero.",
+        ),
         ("class Odd(Exception): ...\nraise Odd\n", Reason.SCRIPT_ERROR, "nn.py line 2: Odd."),
         (
             "raise ValueError('one\\n  File \"a.py\", line 9\\ntwo')\n",
@@ -105,7 +118,7 @@ def test_the_runtime_knows_better_than_the_log(reason: Reason, remedy: str) -> N
 )
 def test_what_a_script_left_behind(tmp_path: Path, script: str, reason: Reason, sentence: str) -> None:
     """The last traceback of a script that really ran gives the reason, the line and the remedy."""
-    told, explanation = _run(tmp_path, script, broken="x = 1\nx = = 1\n")
+    told, explanation = _run(tmp_path, script)
     assert told is reason
     assert explanation.startswith(sentence)
 

@@ -25,7 +25,7 @@ def _failure(script: str, modules: dict[str, str]) -> RunFailed:
     [
         ("import keras\n", "keras", "nn.py line 1 imports keras"),
         ("import numpy\n\nfrom keras.layers import Dense\n", "keras", "nn.py line 3 imports keras"),
-        ("import tensorflow.keras as K\n", "keras", "nn.py line 1 imports tensorflow"),
+        ("import tensorflow.keras as K\nimport keras\n", "keras", "nn.py line 1 imports tensorflow"),
         ("import tf_keras\n", "keras", "nn.py line 1 imports tf_keras"),
         ("import torch.nn as nn\n", "torch", "nn.py line 1 imports torch"),
         ("from sklearn.svm import SVC\n", "sklearn", "nn.py line 1 imports sklearn"),
@@ -104,6 +104,8 @@ from __future__ import annotations
 import os, numpy as np, pandas
 from tensorflow.keras.layers import Dense
 from helpers import load, net
+from . import nowhere
+from .nowhere import nothing
 with np.errstate():
     import scipy.stats
 try:
@@ -125,6 +127,7 @@ if typing.TYPE_CHECKING:
 def main():
     import late
     import lazy
+    import twice
 import twice
 """
     helpers = {"helpers": "import cv2\n", "lazy": "import heavy\nimport twice\n", "twice": "import deep\n"}

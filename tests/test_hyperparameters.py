@@ -58,6 +58,7 @@ def test_the_number_of_epochs_is_found(source: str, found: tuple[str, int, int])
         "epochs = int('20')\n",
         "epochs = 20.0\n",
         "epochs = True\n",
+        "model.fit(x, epochs=True)\n",
         "epochs = -1\n",
         "epochs, batch = 20, 32\n",
         "print(epochs := 20)\n",

@@ -247,7 +247,7 @@ def test_any_object_is_a_push_or_refused(payload: dict[str, Any], field: str, va
         "http://token@github.com//ada/./digits.git",
         "ssh://git@github.com/ada/digits.git",
         "ssh://git@ssh.github.com:443/ada/digits.git",
-        "git://github.com/ada/digits.git",
+        "git://github.com/ada/digits.git.git",
         "git@github.com:ada/digits.git",
         "git@github.com:/ada/digits",
         "github.com:ada/digits.git",

@@ -66,6 +66,7 @@ def test_names_with_versions_are_allowed(text: str) -> None:
         ("numpy.whl", "file or folder"),
         ("numpy-1.0.TAR.GZ", "file or folder"),
         ("numpy.zip[extra]", "file or folder"),
+        ("numpy.whl ; python_version > '3'", "file or folder"),
         ("wheels/numpy", "not the name"),
         ("${PACKAGE}", "variables"),
         ("numpy==${VERSION}", "variables"),

@@ -3,9 +3,9 @@
 The modules that a command needs are imported when it runs: a job script should not wait for what it does not use.
 """
 
+import os
 import sys
 import traceback
-from typing import NoReturn
 
 import typer
 
@@ -28,17 +28,29 @@ jobs.add_to(app)
 
 def main() -> None:
     """Run the command that the command line asks for, and exit with its status."""
+    status = _status()
+    if "ngrok" in sys.modules:
+        # The threads of ngrok's library (1.4.0) abort an interpreter that takes itself down in good order.
+        sys.stdout.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
+def _status() -> int:
     try:
         app()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0
     except EpochalError as error:
-        _fail(str(error), error.exit_status)
+        return _tell(str(error), error.exit_status)
     except BrokenPipeError:
-        sys.exit(141)  # whoever read our output has gone, as a shell says it: 128 + SIGPIPE
+        return 141  # whoever read our output has gone; as a shell says it: 128 + SIGPIPE
     except Exception:
         traceback.print_exc()
-        _fail("this is a fault of Epochal's own; the lines above say where", EpochalError.exit_status)
+        return _tell("this is a fault of Epochal's own; the lines above say where", EpochalError.exit_status)
+    return 0
 
 
-def _fail(text: str, status: int) -> NoReturn:
+def _tell(text: str, status: int) -> int:
     print(f"epochal: {text}", file=sys.stderr)  # noqa: T201 (the one place)
-    sys.exit(status)
+    return status

@@ -39,8 +39,8 @@ def _notice(job: Job, run: Run) -> Notice | None:
     recipients = choose_recipients(mail, run.commit)
     why = recipients.why if mail.host else "no mail server is set: [mail] host in server.toml"
     state = NoticeState.PENDING if mail.host and recipients.addresses else NoticeState.UNADDRESSED
-    if state is NoticeState.UNADDRESSED:
-        tell(f"mail: not sent: {why}")
+    if why:
+        tell(f"mail: {'not sent: ' if state is NoticeState.UNADDRESSED else ''}{why}")
     message = serialise(compose(_report(job, run), mail.sender, recipients.addresses, message_id))
     return Notice(run.id, message_id, mail.sender, recipients.addresses, message, state, why)
 

@@ -22,15 +22,16 @@ def drain_outbox(job: Job, tell: Tell) -> bool:
 def _deliver(job: Job, notice: Notice, tell: Tell) -> bool:
     to = ", ".join(notice.recipients)
     try:
-        send(notice.message, notice.sender, notice.recipients, job.settings.mail, _password(job))
+        refused = send(notice.message, notice.sender, notice.recipients, job.settings.mail, _password(job))
     except MailError as error:
         state = NoticeState.PENDING if error.temporary else NoticeState.GIVEN_UP
         job.store.settle_notice(notice.id, state, str(error))
         again = "it is tried again" if error.temporary else "it is not tried again; epochal mail --retry does"
         tell(f"mail: run {notice.run} to {to}: {error} ({again})")
         return not error.temporary
-    job.store.settle_notice(notice.id, NoticeState.SENT, f"sent to {to}")
-    tell(f"mail: run {notice.run}: sent to {to}")
+    told = f"sent to {to}" + (f", but refused for {', '.join(refused)}" if refused else "")
+    job.store.settle_notice(notice.id, NoticeState.SENT, told)
+    tell(f"mail: run {notice.run}: {told}")
     return True
 
 

@@ -48,12 +48,6 @@ def decisive_sentence(run: Run, adopt: Sequence[str]) -> str:
     return f"{_why_failed(run)}{before}"
 
 
-def _why_failed(run: Run) -> str:
-    if run.reason and run.explanation in ("", run.reason.sentence):
-        return f"Training failed: {run.reason.sentence}."
-    return f"{headline(run)}. {run.explanation}"
-
-
 def change_title(run: Run) -> str:
     """What the change of nn.py is to the reader: one to adopt, or just what was tried."""
     if run.state is State.REACHED:
@@ -66,6 +60,12 @@ def trial_table(run: Run) -> list[tuple[str, ...]]:
     if not run.trials:
         return []
     return [_HEADINGS, *(_row(run, trial) for trial in run.trials)]
+
+
+def _why_failed(run: Run) -> str:
+    if run.reason and run.explanation in ("", run.reason.sentence):
+        return f"Training failed: {run.reason.sentence}."
+    return f"{headline(run)}. {run.explanation}"
 
 
 def _row(run: Run, trial: Trial) -> tuple[str, ...]:

@@ -103,7 +103,9 @@ class MailSettings(Table):
     password_file: Annotated[
         str, Field(description="A file with the password; or the variable EPOCHAL_MAIL_PASSWORD.")
     ] = ""
-    sender: Annotated[str, Field(alias="from", description="The sender's address.")] = "epochal@localhost"
+    sender: Annotated[
+        str, Field(alias="from", pattern=r"^[^\s@<>]+@[^\s@<>]+$", description="The sender's address, without a name.")
+    ] = "epochal@localhost"
     to: Annotated[
         tuple[str, ...],
         Field(description="Who is told of every run; empty: the commit's author, in an allowed domain."),

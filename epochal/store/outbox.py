@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, insert, or_, select, update
 
 from epochal.store.schema import notices
 
-_LEASE = timedelta(minutes=3)
+_LEASE = timedelta(minutes=15)
 """A notice that was taken and not settled (its sender died) may be taken again after this long."""
 
 

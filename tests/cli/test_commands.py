@@ -92,6 +92,14 @@ def test_wrong_usage_is_told_in_a_line(home: Path, tmp_path: Path, arguments: tu
     assert "Traceback" not in done.stderr
 
 
+def test_a_tunnel_that_cannot_be_opened_is_told_in_a_line(home: Path) -> None:
+    """With an authtoken that ngrok does not know, or without a network, one line says so, and not the token."""
+    done = epochal(home, "tunnel", EPOCHAL_NGROK_AUTHTOKEN="0123456789-not-a-token")
+    assert done.returncode == 2, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "0123456789-not-a-token" not in done.stderr
+
+
 def test_a_misspelt_variable_is_told(home: Path) -> None:
     """A misspelt EPOCHAL_ variable is refused with the one that was meant."""
     done = epochal(home, "history", EPOCHAL_RUNTIMES="docker")

@@ -199,18 +199,21 @@ def test_polling_stops_at_once(tmp_path: Path) -> None:
 
 
 def test_polling_tells_troubles_when_they_begin_and_end(tmp_path: Path, log: NextLine) -> None:
-    """A remote that is away for several questions is two lines, and its head is found when it is back."""
+    """A remote that is away is one line, and one when it is back, each time; its head is found then."""
     origin = tmp_path / "origin"
     with _polling(origin, 0.05, _Runs()) as next_head:
         assert "origin cannot be asked" in log()
         make_repository(tmp_path / "made").rename(origin)
         assert next_head()[0] == str(origin)
         assert log() == f"{origin} main: asked again without trouble"
+        origin.rename(tmp_path / "made")
+        assert "origin cannot be asked" in log()
 
 
 def test_a_head_that_could_not_be_stored_is_told_again(tmp_path: Path, log: NextLine) -> None:
-    """The database's failure loses no push."""
+    """The database's failure loses no push, and however often it fails that is one line."""
     origin = make_repository(tmp_path / "origin")
-    with _polling(origin, 0.05, _Runs(failures=2)) as next_head:
+    with _polling(origin, 0.05, _Runs(failures=3)) as next_head:
         assert next_head()[2] == git(origin, "rev-parse", "HEAD")
-    assert log() == "the database is locked. It is tried again every 0.05 s."
+        assert log() == "the database is locked. It is tried again every 0.05 s."
+        assert log() == f"{origin} main: asked again without trouble"

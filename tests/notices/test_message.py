@@ -159,7 +159,7 @@ def test_a_run_that_failed_later_tells_its_best() -> None:
         reason=Reason.OUT_OF_MEMORY,
     )
     text = _text(replace(reports.reached(), run=failing))
-    assert "The best accuracy before that was 0.771 of 0.80." in text
+    assert "The best accuracy before that was 0.771 of 0.80." in " ".join(text.split())
     assert "What the best trial changed: epochs = 20 → 30" in text
     assert "adopt" not in text
 

@@ -1,0 +1,62 @@
+"""What the hook adds to ``git commit``: the same commits with it and without it, alternating, in one repository.
+
+Usage: benchmarks/hook.py [--quick]
+"""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from epochal.initialise import initialise
+from epochal.settings import child_environment
+
+ROUNDS = 10 if "--quick" in sys.argv else 60
+
+
+def main() -> None:
+    """Print the medians and what lies between them."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        origin, developer = Path(folder, "origin.git"), Path(folder, "digits")
+        developer.mkdir()
+        (developer / "nn.py").write_text("epochs = 20\n")
+        _git(Path(folder), "init", "--quiet", "--bare", "--initial-branch=main", str(origin))
+        initialise(developer, str(origin), ("main",))
+        _commit(developer)
+        seconds: dict[str, list[float]] = {"without": [], "with": []}
+        for _ in range(ROUNDS):
+            for hooks, times in seconds.items():
+                hooks_path = "/dev/null" if hooks == "without" else str(developer / ".git" / "hooks")
+                _git(developer, "config", "core.hooksPath", hooks_path)
+                times.append(_commit(developer))
+                _let_pushes_end(developer)
+    without, with_hook = (statistics.median(times) * 1000 for times in seconds.values())
+    print("git commit            median of", ROUNDS)
+    print(f"without the hook      {without:6.1f} ms")
+    print(f"with the hook         {with_hook:6.1f} ms")
+    print(f"added                 {with_hook - without:6.1f} ms   (wanted: under 100 ms)")
+    print(f"ratio                 {with_hook / without:6.2f}")
+
+
+def _commit(developer: Path) -> float:
+    with (developer / "notes.txt").open("a") as notes:
+        notes.write("one more line\n")
+    _git(developer, "add", "--all")
+    began = time.perf_counter()
+    _git(developer, "-c", "user.name=Ada", "-c", "user.email=ada@example.com", "commit", "--quiet", "-m", "More")
+    return time.perf_counter() - began
+
+
+def _let_pushes_end(developer: Path) -> None:
+    (developer / ".git" / "epochal").mkdir(exist_ok=True)
+    subprocess.run(["flock", str(developer / ".git" / "epochal" / "lock"), "true"], check=True)
+
+
+def _git(folder: Path, *arguments: str) -> None:
+    subprocess.run(["git", "-C", str(folder), *arguments], check=True, env=child_environment({}))
+
+
+if __name__ == "__main__":
+    main()
