@@ -181,9 +181,9 @@ def _told_by(tracebacks: list[_Traceback]) -> tuple[Reason, str] | None:
 
 def _import_remedy(traceback: _Traceback) -> str:
     module = _MODULE.search(traceback.message)
-    if module is None:
-        return "Pin a version that has it in requirements.txt."
-    return f"If {module['module'].partition('.')[0]} comes from a package, add it to requirements.txt."
+    if module is None or "." in module["module"]:  # the package is there, but without it
+        return "Pin a version of the package that has it in requirements.txt."
+    return f"Add the package that has {module['module']} to requirements.txt."
 
 
 def _network_remedy(tracebacks: list[_Traceback]) -> str:

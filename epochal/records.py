@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 
 from epochal.errors import Reason
 
@@ -189,91 +188,3 @@ class Delivery:
     received: datetime
     result: str
     run: int | None = None
-
-
-@dataclass(frozen=True)
-class RunFolder:
-    """The names inside ``$EPOCHAL_HOME/runs/<run>``."""
-
-    path: Path
-
-    @property
-    def code(self) -> Path:
-        """The immutable snapshot of the commit."""
-        return self.path / "code"
-
-    @property
-    def workspace(self) -> Path:
-        """The WORKSPACE that the embedded chain gives to its jobs."""
-        return self.path / "workspace"
-
-    def console(self, job: str) -> Path:
-        """What a job printed, when the embedded chain ran it."""
-        return self.path / f"{job}.console.log"
-
-    def trial(self, number: int) -> "TrialFolder":
-        """The folder of trial ``number`` (from 1)."""
-        return TrialFolder(self.path / "trials" / str(number))
-
-
-@dataclass(frozen=True)
-class TrialFolder:
-    """The names inside ``runs/<run>/trials/<number>``."""
-
-    path: Path
-
-    @property
-    def code(self) -> Path:
-        """The trial's own, writable copy of the code: /train in a container. What the script saves stays here."""
-        return self.path / "code"
-
-    @property
-    def out(self) -> Path:
-        """The output folder: $EPOCHAL_OUT in a container."""
-        return self.path / "out"
-
-    @property
-    def metrics(self) -> Path:
-        """A line of JSON for each epoch."""
-        return self.out / "metrics.jsonl"
-
-    @property
-    def accuracy(self) -> Path:
-        """The accuracy, as the script or the recorder wrote it."""
-        return self.out / "accuracy.json"
-
-    @property
-    def log(self) -> Path:
-        """Standard output and error of the training, in order."""
-        return self.path / "train.log"
-
-    @property
-    def diff(self) -> Path:
-        """What the trial changed in nn.py, as a unified diff; absent if nothing."""
-        return self.path / "nn.py.diff"
-
-
-@dataclass(frozen=True)
-class Home:
-    """The names inside ``$EPOCHAL_HOME``."""
-
-    path: Path
-
-    @property
-    def database(self) -> str:
-        """The URL of the database, unless the server's settings name another one."""
-        return f"sqlite:///{self.path / 'epochal.db'}"
-
-    @property
-    def dlcode(self) -> Path:
-        """Where the last pulled code of each repository and branch is to be seen."""
-        return self.path / "dlcode"
-
-    @property
-    def cache(self) -> Path:
-        """What can be made again: fetched repositories, environments, datasets."""
-        return self.path / "cache"
-
-    def run(self, number: int) -> RunFolder:
-        """The folder of a run."""
-        return RunFolder(self.path / "runs" / str(number))

@@ -8,7 +8,8 @@ import threading
 from pathlib import Path
 from typing import IO
 
-from epochal.records import Home, Run, State
+from epochal.folders import Home
+from epochal.records import Run, State
 from epochal.settings import Environment, child_environment
 
 _FIRST = {

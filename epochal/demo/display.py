@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from epochal.accuracy import parse_epochs
-from epochal.records import Epoch, Home, Run, State, Trial
+from epochal.folders import Home
+from epochal.records import Epoch, Run, State, Trial
 
 _JOB_OF_STATE = {
     State.QUEUED: "pull",

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from epochal.errors import UsageError
-from epochal.records import Home, Run, State
+from epochal.folders import Home
+from epochal.records import Run, State
 from epochal.settings import Environment, ServerSettings, read_server_settings
 from epochal.store import Store
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from epochal.accuracy import parse_epochs, read_accuracy
 from epochal.diagnosis import diagnose, tail
 from epochal.errors import RunFailed
+from epochal.folders import TrialFolder
 from epochal.hyperparameters import change, constants, find_epochs, unified_diff
 from epochal.jobs.job import Job, tell
 from epochal.jobs.progress import epoch_line, following
-from epochal.records import Accuracy, Run, Trial, TrialFolder, TrialState
+from epochal.records import Accuracy, Run, Trial, TrialState
 from epochal.runtimes import Outcome, Runtime, Training
 from epochal.strategies.more_epochs import Raise
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from epochal.errors import Reason
-from epochal.records import TrialFolder
+from epochal.folders import TrialFolder
 
 Tell = Callable[[str], None]
 """Takes one line that says what is going on, without a line end."""

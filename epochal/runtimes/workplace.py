@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from epochal.errors import SettingsError
-from epochal.records import TrialFolder
+from epochal.folders import TrialFolder
 from epochal.runtimes.log import MEGABYTE
 from epochal.settings import ServerSettings
 

@@ -3,30 +3,21 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from epochal.errors import EpochalError, Reason, UsageError
 from epochal.records import Commit, Delivery, Run, State, Trial, TrialState
-from epochal.store import outbox
+from epochal.store import outbox, pushes
 from epochal.store.database import open_engine, writing
 from epochal.store.outbox import Notice, NoticeState
 from epochal.store.owner import is_alive, this_process
+from epochal.store.pushes import UNENDED, Origin, change
 from epochal.store.rows import to_delivery, to_run, to_trial
 from epochal.store.schema import deliveries, runs, trials
 
 __all__ = ["Accepted", "Busy", "Notice", "NoticeState", "Origin", "Store"]
-
-_UNENDED = tuple(state.value for state in State if not state.ended)
-
-
-class Origin(StrEnum):
-    """What started a run. A push's commit is one run, however many triggers tell of it; a person may ask again."""
-
-    PUSH = "push"
-    PERSON = "person"
 
 
 class Busy(EpochalError):
@@ -63,20 +54,22 @@ class Store:
         are worked on are asked to stop, and their owners are returned.
         """
         with writing(self._engine) as connection:
-            if delivery and (seen := _seen(connection, delivery[0])):
+            if delivery and (seen := pushes.seen(connection, delivery[0])):
                 return Accepted(seen, new=False)
-            known = _pushed_run(connection, commit) if origin is Origin.PUSH else None
-            run = known or _insert_run(connection, commit, origin)
+            known = pushes.pushed_run(connection, commit) if origin is Origin.PUSH else None
+            run = known or pushes.insert_run(connection, commit, origin)
             if delivery:
-                _keep_delivery(connection, delivery, "already known" if known else "queued", run)
-            stop = () if known else _supersede(connection, commit, run, supersede)
+                pushes.keep_delivery(connection, delivery, "already known" if known else "queued", run)
+            stop = (
+                () if known or origin is Origin.PERSON else pushes.supersede_older(connection, commit, run, supersede)
+            )
             return Accepted(run, new=known is None, stop=stop)
 
     def ignore(self, delivery: str, event: str, result: str) -> None:
         """Remember a delivery that starts no run, and why. A later one with the same id takes its place."""
         with writing(self._engine) as connection:
-            if not _seen(connection, delivery):
-                _keep_delivery(connection, (delivery, event), result, None)
+            if not pushes.seen(connection, delivery):
+                pushes.keep_delivery(connection, (delivery, event), result, None)
 
     def deliveries(self, most: int = 20) -> list[Delivery]:
         """The newest deliveries, newest first."""
@@ -119,11 +112,11 @@ class Store:
             older.c.repository == runs.c.repository,
             older.c.branch == runs.c.branch,
             older.c.origin == Origin.PUSH.value,
-            older.c.state.in_(_UNENDED),
+            older.c.state.in_(UNENDED),
             older.c.id < runs.c.id,
         )
         query = select(runs.c.id, runs.c.owner, runs.c.heartbeat).where(
-            runs.c.state.in_(_UNENDED),
+            runs.c.state.in_(UNENDED),
             runs.c.origin == Origin.PUSH.value,
             runs.c.id.not_in(list(busy)),
             ~waits.exists(),
@@ -166,7 +159,7 @@ class Store:
             if row.state not in wanted:
                 raise Busy(f"Run {run} is {row.state}: there is nothing to do here.")
             moment = datetime.now(UTC)
-            _change(connection, run, owner=this_process(), heartbeat=moment, started=row.started or moment)
+            change(connection, run, owner=this_process(), heartbeat=moment, started=row.started or moment)
             dead = trials.c.run == run, trials.c.state == TrialState.TRAINING.value
             connection.execute(
                 update(trials).where(*dead).values(state=TrialState.FAILED.value, reason=Reason.INTERRUPTED.value)
@@ -176,17 +169,17 @@ class Store:
     def beat(self, run: int) -> None:
         """Say that the run's owner lives."""
         with writing(self._engine) as connection:
-            _change(connection, run, heartbeat=datetime.now(UTC))
+            change(connection, run, heartbeat=datetime.now(UTC))
 
     def release(self, run: int) -> None:
         """Nobody works on the run any more."""
         with writing(self._engine) as connection:
-            _change(connection, run, owner=None, heartbeat=None)
+            change(connection, run, owner=None, heartbeat=None)
 
     def change(self, run: int, **columns: Any) -> Run:
         """Set columns of a run (state, framework, image, threshold, notes …); returns it as it is then."""
         with writing(self._engine) as connection:
-            _change(connection, run, **columns)
+            change(connection, run, **columns)
         return self.run(run)
 
     def request_stop(self, run: int, state: State) -> str | None:
@@ -199,9 +192,9 @@ class Store:
             raise UsageError(f"Run {run} has ended already: it is {current.state}.")
         owner = self.owner(run)
         with writing(self._engine) as connection:
-            _change(connection, run, stop_requested=state.value)
+            change(connection, run, stop_requested=state.value)
             if owner is None:
-                _change(connection, run, state=state.value, reason=state.value, ended=datetime.now(UTC))
+                change(connection, run, state=state.value, reason=state.value, ended=datetime.now(UTC))
         return owner
 
     def stop_requested(self, run: int) -> State | None:
@@ -237,7 +230,7 @@ class Store:
     def end_run(self, run: Run, notice: Notice | None) -> None:
         """The run's end as ``run`` has it, and the notice of it, in one transaction: neither is without the other."""
         with writing(self._engine) as connection:
-            _change(
+            change(
                 connection,
                 run.id,
                 state=run.state.value,
@@ -270,63 +263,3 @@ class Store:
         """The notice of a run's end; None if it has none (yet)."""
         with self._engine.connect() as connection:
             return outbox.of_run(connection, run)
-
-
-def _change(connection: Connection, run: int, **columns: Any) -> None:
-    connection.execute(update(runs).where(runs.c.id == run).values(**columns))
-
-
-def _seen(connection: Connection, delivery: str) -> int | None:
-    return connection.execute(select(deliveries.c.run).where(deliveries.c.id == delivery)).scalar()
-
-
-def _keep_delivery(connection: Connection, delivery: tuple[str, str], result: str, run: int | None) -> None:
-    connection.execute(delete(deliveries).where(deliveries.c.id == delivery[0]))
-    row = {"id": delivery[0], "event": delivery[1], "received": datetime.now(UTC), "result": result, "run": run}
-    connection.execute(insert(deliveries).values(**row))
-
-
-def _pushed_run(connection: Connection, commit: Commit) -> int | None:
-    same = runs.c.repository == commit.repository, runs.c.branch == commit.branch, runs.c.sha == commit.sha
-    return connection.execute(select(runs.c.id).where(*same, runs.c.origin == Origin.PUSH.value)).scalar()
-
-
-def _insert_run(connection: Connection, commit: Commit, origin: Origin) -> int:
-    result = connection.execute(
-        insert(runs)
-        .values(
-            repository=commit.repository,
-            branch=commit.branch,
-            sha=commit.sha,
-            message=commit.message,
-            author_name=commit.author_name,
-            author_email=commit.author_email,
-            origin=origin.value,
-            state=State.QUEUED.value,
-            created=datetime.now(UTC),
-            notes=[],
-        )
-        .returning(runs.c.id)
-    )
-    return int(result.scalar_one())
-
-
-def _supersede(connection: Connection, commit: Commit, successor: int, supersede: str) -> tuple[str, ...]:
-    older = connection.execute(
-        select(runs.c.id, runs.c.state, runs.c.owner, runs.c.heartbeat).where(
-            runs.c.repository == commit.repository,
-            runs.c.branch == commit.branch,
-            runs.c.id < successor,
-            runs.c.state.in_(_UNENDED),
-        )
-    ).all()
-    stop = []
-    for row in older:
-        owned = row.owner is not None and is_alive(row.owner, row.heartbeat)
-        if supersede == "running" and owned:
-            _change(connection, row.id, stop_requested=State.SUPERSEDED.value, successor=successor)
-            stop.append(row.owner)
-        elif not owned and (row.state == State.QUEUED.value or supersede == "running"):
-            state = State.SUPERSEDED.value
-            _change(connection, row.id, state=state, reason=state, successor=successor, ended=datetime.now(UTC))
-    return tuple(stop)

@@ -11,6 +11,7 @@ import pytest
 
 from epochal.errors import Reason
 from epochal.records import AccuracySource, State
+from epochal.resources import resource
 from tests.jobs.chain import drive, epochal, store_push, stored_run, train_commit
 from tests.repositories import commit, git, make_repository
 
@@ -64,11 +65,11 @@ def test_the_workspace_of_jenkins_is_used(home: Path, tmp_path: Path) -> None:
         "EPOCHAL_BRANCH": "main",
         "WORKSPACE": str(workspace),
         "EPOCHAL_HOME": str(home),
+        "EPOCHAL_PYTHON": sys.executable,
     }
     for _ in range(2):  # the second time finds the same run
-        status = subprocess.run(
-            [sys.executable, "-m", "epochal", "job", "pull"], env=variables | {"PATH": "/usr/bin:/bin"}, check=False
-        ).returncode
+        command = [str(resource("scripts") / "pull.sh")]
+        status = subprocess.run(command, env=variables | {"PATH": "/usr/bin:/bin"}, check=False).returncode
         assert status == 0
         assert (workspace / "epochal.properties").read_text() == "EPOCHAL_RUN=1\n"
     assert (home / "runs/1/code/nn.py").read_text() == _LEARNS

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from epochal.errors import RunFailed
-from epochal.records import TrialFolder
+from epochal.folders import TrialFolder
 from epochal.runtimes import Outcome, Runtime, Training
 from epochal.runtimes.choice import choose_runtime
 from epochal.runtimes.engine import connect

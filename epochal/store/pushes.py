@@ -1,0 +1,90 @@
+"""How a push becomes a run: its delivery, its row, and what it takes the place of."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from epochal.records import Commit, State
+from epochal.store.owner import is_alive
+from epochal.store.schema import deliveries, runs
+
+UNENDED = tuple(state.value for state in State if not state.ended)
+
+
+class Origin(StrEnum):
+    """What started a run. A push's commit is one run, however many triggers tell of it; a person may ask again."""
+
+    PUSH = "push"
+    PERSON = "person"
+
+
+def change(connection: Connection, run: int, **columns: Any) -> None:
+    """Set columns of a run."""
+    connection.execute(update(runs).where(runs.c.id == run).values(**columns))
+
+
+def seen(connection: Connection, delivery: str) -> int | None:
+    """The run that a delivery started; None if it did not come yet, or started none."""
+    return connection.execute(select(deliveries.c.run).where(deliveries.c.id == delivery)).scalar()
+
+
+def keep_delivery(connection: Connection, delivery: tuple[str, str], result: str, run: int | None) -> None:
+    """Remember a delivery (its id and event) and what came of it, instead of what came of it before."""
+    connection.execute(delete(deliveries).where(deliveries.c.id == delivery[0]))
+    row = {"id": delivery[0], "event": delivery[1], "received": datetime.now(UTC), "result": result, "run": run}
+    connection.execute(insert(deliveries).values(**row))
+
+
+def pushed_run(connection: Connection, commit: Commit) -> int | None:
+    """The one run that pushes of the commit have; None if there is none."""
+    same = runs.c.repository == commit.repository, runs.c.branch == commit.branch, runs.c.sha == commit.sha
+    return connection.execute(select(runs.c.id).where(*same, runs.c.origin == Origin.PUSH.value)).scalar()
+
+
+def insert_run(connection: Connection, commit: Commit, origin: Origin) -> int:
+    """A new, queued run; returns its number."""
+    result = connection.execute(
+        insert(runs)
+        .values(
+            repository=commit.repository,
+            branch=commit.branch,
+            sha=commit.sha,
+            message=commit.message,
+            author_name=commit.author_name,
+            author_email=commit.author_email,
+            origin=origin.value,
+            state=State.QUEUED.value,
+            created=datetime.now(UTC),
+            notes=[],
+        )
+        .returning(runs.c.id)
+    )
+    return int(result.scalar_one())
+
+
+def supersede_older(connection: Connection, commit: Commit, successor: int, supersede: str) -> tuple[str, ...]:
+    """Put ``successor`` into the place of the branch's older pushed runs; returns the owners of those to be stopped.
+
+    Queued ones that nobody works on end here. With ``supersede = "running"`` the others are asked to end.
+    """
+    older = connection.execute(
+        select(runs.c.id, runs.c.state, runs.c.owner, runs.c.heartbeat).where(
+            runs.c.repository == commit.repository,
+            runs.c.branch == commit.branch,
+            runs.c.origin == Origin.PUSH.value,
+            runs.c.id < successor,
+            runs.c.state.in_(UNENDED),
+        )
+    ).all()
+    stop = []
+    for row in older:
+        owned = row.owner is not None and is_alive(row.owner, row.heartbeat)
+        if supersede == "running" and owned:
+            change(connection, row.id, stop_requested=State.SUPERSEDED.value, successor=successor)
+            stop.append(row.owner)
+        elif not owned and (row.state == State.QUEUED.value or supersede == "running"):
+            state = State.SUPERSEDED.value
+            change(connection, row.id, state=state, reason=state, successor=successor, ended=datetime.now(UTC))
+    return tuple(stop)

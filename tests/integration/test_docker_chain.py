@@ -1,0 +1,75 @@
+"""The job scripts with a real Docker engine, on code that needs no framework."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import docker
+import pytest
+
+from epochal.errors import Reason
+from epochal.records import State
+from tests.jobs.chain import drive, store_push, stored_run, train_commit
+from tests.repositories import make_repository
+
+pytestmark = pytest.mark.docker
+
+_LEARNS = "epochs = 20\nprint(f'Test accuracy: {epochs / 40}')\nopen('model.keras', 'w').write('weights')\n"
+
+
+def _containers(host: str, run: int, folder: Path) -> list[str]:
+    """The containers that mount something of this run's folder, running or not."""
+    client = docker.DockerClient(base_url=host) if host else docker.from_env()
+    found = client.containers.list(all=True, filters={"label": f"epochal.run={run}"})
+    return [each.id for each in found if any(str(folder) in mount["Source"] for mount in each.attrs["Mounts"])]
+
+
+def test_below_then_reached_in_containers(home: Path, tmp_path: Path, docker_host: str) -> None:
+    """Both trainings run in containers of the same image, none is left, and what they saved is kept."""
+    files: dict[str, str | bytes] = {"nn.py": _LEARNS, "epochal.toml": "threshold = 0.7\n"}
+    ended = train_commit(home, tmp_path, files, EPOCHAL_RUNTIME="docker")
+    assert (ended.run.state, ended.status) == (State.REACHED, 0), ended.printed
+    assert ended.run.runtime == "docker"
+    assert ended.run.image is not None
+    assert ended.run.image.startswith("epochal/python:")
+    assert (ended.folder / "trials/2/code/model.keras").read_text() == "weights"
+    assert _containers(docker_host, ended.run.id, home) == []
+
+
+def test_a_killed_job_leaves_no_container(home: Path, tmp_path: Path, docker_host: str) -> None:
+    """After kill -9 of a job its container lives on; the next start takes it away and trains again."""
+    waits = "import os, time\nif not os.path.exists('/data/again'):\n    time.sleep(600)\n"
+    data = tmp_path / "data"
+    data.mkdir()
+    (home / "server.toml").write_text(f'data = "{data}"\n', encoding="utf-8")
+    files: dict[str, str | bytes] = {"nn.py": waits + _LEARNS, "epochal.toml": "threshold = 0.5\n"}
+    run = store_push(home, make_repository(tmp_path / "digits", files))
+    variables = {"EPOCHAL_HOME": str(home), "EPOCHAL_RUN": str(run.id), "EPOCHAL_RUNTIME": "docker"}
+    command = [sys.executable, "-m", "epochal", "job"]
+    assert subprocess.run([*command, "pull"], env=os.environ | variables, check=False).returncode == 0
+    process = subprocess.Popen([*command, "train"], env=os.environ | variables, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    assert any("trial 1: training as pushed" in line for line in process.stdout)
+    client = docker.DockerClient(base_url=docker_host) if docker_host else docker.from_env()
+    started = client.events(decode=True, since=0, filters={"type": "container", "event": "start"})
+    assert any(_containers(docker_host, run.id, home) for _ in started)  # waits for the event of this run's container
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert len(_containers(docker_host, run.id, home)) == 1
+    (data / "again").touch()
+    ended = drive(home, stored_run(home, run.id), EPOCHAL_RUNTIME="docker")
+    assert ended.run.state is State.REACHED, ended.printed
+    assert [trial.reason for trial in ended.run.trials] == [Reason.INTERRUPTED, None]
+    assert _containers(docker_host, run.id, home) == []
+
+
+def test_a_run_waits_for_the_engine(home: Path, tmp_path: Path) -> None:
+    """Where no engine answers a served run says so once, waits, and fails with that reason when it has waited long enough."""
+    (home / "server.toml").write_text("[limits]\nengine_minutes = 0.02\n", encoding="utf-8")
+    ended = train_commit(
+        home, tmp_path, {"nn.py": _LEARNS}, EPOCHAL_RUNTIME="docker", DOCKER_HOST=f"unix://{tmp_path}/no-engine"
+    )
+    assert (ended.run.state, ended.run.reason, ended.status) == (State.FAILED, Reason.NO_ENGINE, 1)
+    assert ended.printed["train"].count("waiting: ") == 1
