@@ -51,6 +51,7 @@ class Reason(StrEnum):
     INTERRUPTED = "interrupted", "the training was interrupted and is taken up again"
     SUPERSEDED = "superseded", "a newer commit of the branch took its place"
     CANCELLED = "cancelled", "a person cancelled it"
+    SKIPPED = "skipped", "the commit's message says that it is not to be trained"
     INTERNAL_ERROR = "internal_error", "Epochal itself failed; the server's log and the run's console logs say how"
 
 

@@ -11,10 +11,9 @@ from epochal.gateway.polling import remote_head
 from epochal.git import GitError, GitFolder
 from epochal.jobs.job import EXIT_STATUS, Job
 from epochal.jobs.stopping import Stopped, stoppable
-from epochal.records import Commit, Run, State
+from epochal.records import Commit, Origin, Run, State
 from epochal.resources import resource
 from epochal.settings import Environment
-from epochal.store import Origin
 
 
 @dataclass(frozen=True)

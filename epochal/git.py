@@ -1,15 +1,28 @@
 """Git as the pull job needs it: fetch one commit, read what it is, and write its files somewhere."""
 
 import hashlib
+import os
+import shlex
+import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from epochal.errors import Reason, RunFailed
 from epochal.settings import child_environment
 
-_TIMEOUT_SECONDS = 600
+_TIMEOUT_SECONDS = 600.0
+_COMMAND = ["git", "-c", "filter.lfs.smudge=", "-c", "filter.lfs.required=false"]
+_ENVIRONMENT = {
+    "LC_ALL": "C",
+    # A URL may name a command to run (ext::sh …): only real transports are allowed (git(1)).
+    "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",
+    # Nobody is there to be asked: not by git, not by a window, not by ssh.
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "",
+    "SSH_ASKPASS_REQUIRE": "never",
+}
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 _LFS_POINTER_BYTES = 1024  # a pointer file is smaller than this (git-lfs' specification)
 
@@ -88,29 +101,51 @@ class GitFolder:
         return run_git(["-C", str(self.folder), *arguments])
 
 
-def run_git(arguments: list[str], variables: dict[str, str] | None = None, ok: tuple[int, ...] = (0,)) -> bytes:
+def run_git(arguments: list[str], variables: dict[str, str] | None = None, seconds: float = _TIMEOUT_SECONDS) -> bytes:
     """Run git without a chance to ask for a password and without filters that fetch (git-lfs); returns what it prints.
 
-    Raises GitError where its exit status is not among ``ok``.
+    However it is left, by its end, an exception or after ``seconds``, nothing that it started goes on. Raises GitError.
     """
-    safe = ["-c", "protocol.ext.allow=never", "-c", "filter.lfs.smudge=", "-c", "filter.lfs.required=false"]
-    quiet = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_LFS_SKIP_SMUDGE": "1"}
     try:
-        done = subprocess.run(
-            ["git", *safe, *arguments],
-            env=child_environment(quiet | (variables or {})),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TIMEOUT_SECONDS,
-            check=False,
-        )
+        status, output, said = _run([*_COMMAND, *arguments], _ENVIRONMENT | (variables or {}), seconds)
     except FileNotFoundError:
         raise GitError("git is not installed: install it with your system's packages (apt install git).") from None
     except subprocess.TimeoutExpired:
-        raise GitError(f"git gave no answer within {_TIMEOUT_SECONDS} s.") from None
-    if done.returncode not in ok:
-        raise GitError(done.stderr.decode("utf-8", "replace").strip() or f"git ended with status {done.returncode}")
-    return done.stdout
+        raise GitError(f"git gave no answer within {seconds:g} s: check the network.") from None
+    if status != 0:
+        raise GitError(said.decode("utf-8", "replace").strip() or f"git ended with status {status}")
+    return output
+
+
+def credential_options(credentials: str) -> list[str]:
+    """The options that make git take passwords from the file ``credentials`` (git-credential-store(1)) alone; or none.
+
+    Only "get" reaches the store: it would otherwise delete a password from the admin's file as soon as a server refuses it
+    once.
+    """
+    if not credentials:
+        return []
+    store = f"git credential-store --file={shlex.quote(str(Path(credentials).expanduser()))} get"
+    return ["-c", "credential.helper=", "-c", f'credential.helper=!f() {{ test "$1" != get || {store}; }}; f']
+
+
+def _run(command: list[str], variables: dict[str, str], seconds: float) -> tuple[int, bytes, bytes]:
+    # A session of its own has no terminal to ask on, and can be killed with the programs that git starts.
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=child_environment(variables),
+        start_new_session=True,
+    ) as process:
+        try:
+            output, said = process.communicate(timeout=seconds)
+        except BaseException:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+        return process.returncode, output, said
 
 
 def fetch_commit(cache: Path, url: str, branch: str, sha: str, credentials: str = "") -> GitFolder:
@@ -127,7 +162,7 @@ def fetch_commit(cache: Path, url: str, branch: str, sha: str, credentials: str 
             run_git(["init", "--quiet", "--bare", str(folder)])
     if repository.has(sha):
         return repository
-    helper = ["-c", f"credential.helper=store --file={credentials}"] if credentials else []
+    helper = credential_options(credentials)
     fetch = [*helper, "-C", str(folder), "fetch", "--quiet", "--no-tags", "--depth=1", "--", url]
     try:
         run_git([*fetch, sha])

@@ -99,7 +99,7 @@ def read_push(payload: dict[str, Any]) -> Push | Skipped:
         return Skipped(reason)
     head = _object(payload, "head_commit")
     message = _text(head, "message", "head_commit.")
-    if word := _skip_word(message):
+    if word := skip_word(message):
         return Skipped(f"the commit's message says {word}")
     author = _object(head, "author", "head_commit.")
     return Push(
@@ -128,7 +128,7 @@ def _branch(reference: str) -> str:
     return branch
 
 
-def _skip_word(message: str) -> str | None:
+def skip_word(message: str) -> str | None:
     """The instruction to skip, by GitHub's rules ("Skipping workflow runs").
 
     The trailer ends the message, behind an empty line: GitHub asks for two, of which git by default keeps one.

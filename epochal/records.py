@@ -32,6 +32,13 @@ class State(StrEnum):
         return _VERDICTS.get(self)
 
 
+class Origin(StrEnum):
+    """What started a run. A push's commit is one run, however many triggers tell of it; a person may ask again."""
+
+    PUSH = "push"
+    PERSON = "person"
+
+
 class Verdict(StrEnum):
     """The outcome of the gate's comparison."""
 
@@ -155,6 +162,7 @@ class Run:
 
     id: int
     commit: Commit
+    origin: Origin
     state: State
     created: datetime
     started: datetime | None = None

@@ -16,10 +16,10 @@ from epochal.gateway.webhook import Accepted as GatewayAccepted
 from epochal.gateway.webhook import create_app, serve_app
 from epochal.jobs import drain_outbox, reap_left_overs
 from epochal.jobs.job import Job
-from epochal.records import Commit
+from epochal.records import Commit, Origin
 from epochal.resources import resource
 from epochal.settings import Environment, WatchedRepository
-from epochal.store import Origin, Store
+from epochal.store import Store
 from epochal.store.owner import signal_owner
 
 _log = logging.getLogger("epochal.serve")

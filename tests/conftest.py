@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from epochal.errors import RunFailed
+from epochal.runtimes.engine import connect
 from epochal.runtimes.process import ProcessRuntime
 from epochal.settings import Environment, read_server_settings
 
@@ -70,3 +72,16 @@ def torch_python() -> Path:
     if not given:
         pytest.skip("set TEST_TORCH_PYTHON to a python that has torch: its wheels are gigabytes and not installed here")
     return Path(given)
+
+
+@pytest.fixture(scope="session")
+def docker_host() -> str:
+    """The address of a Docker engine that answers; without one the test is skipped, and fails in CI."""
+    host = os.environ.get("DOCKER_HOST", "")
+    try:
+        connect(host).close()
+    except RunFailed as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+    return host

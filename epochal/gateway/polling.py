@@ -1,22 +1,17 @@
 """Asking the remotes for their heads: at every start, for what was pushed in between, or instead of a webhook.
 
-A head is a commit's name only: its message, and so a wish to skip it, is not known here.
+A head is a commit's name only: its message, and so a wish to skip it, becomes known when it is pulled.
 """
 
 import logging
-import os
-import shlex
-import signal
-import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from epochal.errors import UsageError
+from epochal.git import GitError, credential_options, run_git
 from epochal.payload import safe_url
-from epochal.settings import WatchedRepository, child_environment
+from epochal.settings import WatchedRepository
 
 _log = logging.getLogger("epochal.gateway")
 
@@ -25,16 +20,6 @@ _STOP_SECONDS = 2.0
 
 OnHead = Callable[[WatchedRepository, str, str], None]
 """Takes a watched repository, a branch of it, and the full name of the commit that is its head."""
-
-_ENVIRONMENT = {
-    "LC_ALL": "C",
-    # A URL may name a command to run (ext::sh …): only real transports are allowed (git(1)).
-    "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",
-    # Nobody is there to be asked: not by git, not by a window, not by ssh.
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_ASKPASS": "",
-    "SSH_ASKPASS_REQUIRE": "never",
-}
 
 
 @dataclass(frozen=True)
@@ -59,52 +44,14 @@ def remote_head(url: str, branch: str, credentials: str = "") -> RemoteHead | No
 
 
 def _list_remote(url: str, reference: str, credentials: str) -> str:
-    command = ["git", *_credential_helper(credentials), "ls-remote", "--", url, reference]
+    command = [*credential_options(credentials), "ls-remote", "--", url, reference]
     try:
-        status, output, said = _run(command)
-    except FileNotFoundError:
-        raise UsageError("git is not installed: install it with your system's packages (apt install git).") from None
-    except subprocess.TimeoutExpired:
-        raise UsageError(f"{safe_url(url)} gave no answer within {_TIMEOUT_SECONDS:g} s: check the network.") from None
-    if status != 0:
+        return run_git(command, seconds=_TIMEOUT_SECONDS).decode("utf-8", "replace")
+    except GitError as error:
         raise UsageError(
-            f"{safe_url(url)} cannot be asked for its branches: {' '.join(said.split())[:400].rstrip('.')}. "
+            f"{safe_url(url)} cannot be asked for its branches: {' '.join(str(error).split())[:400].rstrip('.')}. "
             "Check the address, the network and, of a private repository, its credentials in server.toml."
-        )
-    return output
-
-
-def _credential_helper(credentials: str) -> list[str]:
-    """The options that make git take passwords from the file ``credentials`` alone.
-
-    Only "get" reaches git-credential-store(1): it would otherwise delete a password from the admin's file as soon as a
-    server refuses it once.
-    """
-    if not credentials:
-        return []
-    store = f"git credential-store --file={shlex.quote(str(Path(credentials).expanduser()))} get"
-    return ["-c", "credential.helper=", "-c", f'credential.helper=!f() {{ test "$1" != get || {store}; }}; f']
-
-
-def _run(command: list[str]) -> tuple[int, str, str]:
-    # A session of its own has no terminal to ask on, and can be killed with the programs that git starts.
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=child_environment(_ENVIRONMENT),
-        encoding="utf-8",
-        errors="replace",
-        start_new_session=True,
-    ) as process:
-        try:
-            output, said = process.communicate(timeout=_TIMEOUT_SECONDS)
-        except BaseException:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            raise
-        return process.returncode, output, said
+        ) from None
 
 
 LastRunSha = Callable[[str, str], str | None]

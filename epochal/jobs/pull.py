@@ -6,12 +6,12 @@ import tempfile
 from pathlib import Path
 from urllib.parse import quote
 
-from epochal.errors import UsageError
+from epochal.errors import Reason, UsageError
 from epochal.git import GitFolder, check_files, fetch_commit
+from epochal.jobs.ending import end_run
 from epochal.jobs.job import Job, tell
-from epochal.payload import identity, repository_name, safe_url
-from epochal.records import Commit, Run, State
-from epochal.store import Origin
+from epochal.payload import identity, repository_name, safe_url, skip_word
+from epochal.records import Commit, Origin, Run, State
 
 
 def find_run(job: Job) -> int:
@@ -56,6 +56,9 @@ def pull(job: Job, run: Run) -> State:
     notes = _write_snapshot(repository, commit.sha, job.home.run(run.id).code)
     _show_in_dlcode(job, commit, job.home.run(run.id).code)
     message, author_name, author_email = repository.details(commit.sha)
+    if run.origin is Origin.PUSH and (word := skip_word(message)):
+        end_run(job, run.id, State.CANCELLED, Reason.SKIPPED, f"The commit's message says {word}.")
+        return State.CANCELLED
     for note in notes:
         tell(f"note: {note}")
     job.store.change(

@@ -1,5 +1,5 @@
 """The database: the only reader and writer of it. The runs' own table is the queue."""
 
-from epochal.store.store import Accepted, Busy, Notice, NoticeState, Origin, Store
+from epochal.store.store import Accepted, Busy, Notice, NoticeState, Store
 
-__all__ = ["Accepted", "Busy", "Notice", "NoticeState", "Origin", "Store"]
+__all__ = ["Accepted", "Busy", "Notice", "NoticeState", "Store"]

@@ -1,23 +1,15 @@
 """How a push becomes a run: its delivery, its row, and what it takes the place of."""
 
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from epochal.records import Commit, State
+from epochal.records import Commit, Origin, State
 from epochal.store.owner import is_alive
 from epochal.store.schema import deliveries, runs
 
 UNENDED = tuple(state.value for state in State if not state.ended)
-
-
-class Origin(StrEnum):
-    """What started a run. A push's commit is one run, however many triggers tell of it; a person may ask again."""
-
-    PUSH = "push"
-    PERSON = "person"
 
 
 def change(connection: Connection, run: int, **columns: Any) -> None:

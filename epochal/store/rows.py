@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from epochal.errors import Reason
-from epochal.records import AccuracySource, Commit, Delivery, Run, State, Trial, TrialState
+from epochal.records import AccuracySource, Commit, Delivery, Origin, Run, State, Trial, TrialState
 
 
 def to_run(row: Row[Any], trials: tuple[Trial, ...]) -> Run:
@@ -13,6 +13,7 @@ def to_run(row: Row[Any], trials: tuple[Trial, ...]) -> Run:
     return Run(
         id=row.id,
         commit=Commit(row.repository, row.branch, row.sha, row.message, row.author_name, row.author_email),
+        origin=Origin(row.origin),
         state=State(row.state),
         created=row.created,
         started=row.started,

@@ -8,16 +8,16 @@ from typing import Any
 from sqlalchemy import func, insert, select, update
 
 from epochal.errors import EpochalError, Reason, UsageError
-from epochal.records import Commit, Delivery, Run, State, Trial, TrialState
+from epochal.records import Commit, Delivery, Origin, Run, State, Trial, TrialState
 from epochal.store import outbox, pushes
 from epochal.store.database import open_engine, writing
 from epochal.store.outbox import Notice, NoticeState
 from epochal.store.owner import is_alive, this_process
-from epochal.store.pushes import UNENDED, Origin, change
+from epochal.store.pushes import UNENDED, change
 from epochal.store.rows import to_delivery, to_run, to_trial
 from epochal.store.schema import deliveries, runs, trials
 
-__all__ = ["Accepted", "Busy", "Notice", "NoticeState", "Origin", "Store"]
+__all__ = ["Accepted", "Busy", "Notice", "NoticeState", "Store"]
 
 
 class Busy(EpochalError):

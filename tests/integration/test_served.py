@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from epochal.errors import Reason
 from epochal.records import State
 from tests.integration.served import mailbox, served, write_settings
-from tests.jobs.chain import epochal, epochal_json, stored_run
+from tests.jobs.chain import drive, epochal, epochal_json, store_push, stored_run
 from tests.repositories import commit, make_repository
 
 _LEARNS = "epochs = 20\nprint(f'Test accuracy: {epochs / 40}')\n"
@@ -132,6 +133,15 @@ def test_a_push_during_downtime_is_not_missed(home: Path, tmp_path: Path) -> Non
     with served(home, origin) as server:
         server.mail()
     assert len(epochal_json(home, "history")) == 2
+
+
+def test_a_commit_that_asks_not_to_be_trained_is_not(home: Path, tmp_path: Path) -> None:
+    """A head that no webhook told of, whose message says [skip ci], starts no training once that is known."""
+    origin = make_repository(tmp_path / "digits", {"nn.py": _LEARNS, "epochal.toml": "threshold = 0.5\n"})
+    commit(origin, {}, "Only a note [skip ci]")
+    ended = drive(home, store_push(home, origin))
+    assert (ended.run.state, ended.run.reason, ended.status) == (State.CANCELLED, Reason.SKIPPED, 5)
+    assert ended.run.trials == ()
 
 
 def test_a_home_is_served_once(home: Path, tmp_path: Path) -> None:

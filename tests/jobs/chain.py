@@ -10,10 +10,9 @@ from typing import Any
 
 from epochal.chains.job_scripts import JobScripts, first_job, next_job
 from epochal.jobs.job import Job
-from epochal.records import Commit, Run
+from epochal.records import Commit, Origin, Run
 from epochal.resources import resource
 from epochal.settings import Environment
-from epochal.store import Origin
 from tests.repositories import git, make_repository
 
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 
 from epochal.errors import Reason
 from epochal.notices import Report
-from epochal.records import AccuracySource, Commit, Run, State, Trial, TrialState
+from epochal.records import AccuracySource, Commit, Origin, Run, State, Trial, TrialState
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """For tests on any text: a busy machine's pauses are no failures."""
@@ -41,7 +41,7 @@ def run(state: State, *trials: Trial) -> Run:
         "ada@example.com",
     )
     ended = STARTED + timedelta(seconds=112)
-    return Run(7, commit, state, STARTED, STARTED, ended, framework="keras", threshold=0.80, trials=trials)
+    return Run(7, commit, Origin.PUSH, state, STARTED, STARTED, ended, framework="keras", threshold=0.80, trials=trials)
 
 
 def reached() -> Report:

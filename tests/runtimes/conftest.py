@@ -16,11 +16,9 @@ from typing import Any
 
 import pytest
 
-from epochal.errors import RunFailed
 from epochal.folders import TrialFolder
 from epochal.runtimes import Outcome, Runtime, Training
 from epochal.runtimes.choice import choose_runtime
-from epochal.runtimes.engine import connect
 from epochal.settings import RuntimeName, ServerSettings
 
 PATIENCE_SECONDS = 60.0
@@ -42,19 +40,6 @@ def server_settings(changes: dict[str, dict[str, Any]] | None = None) -> ServerS
     for name, table in (changes or {}).items():
         tables[name] = tables.get(name, {}) | table if isinstance(table, dict) else table
     return ServerSettings.model_validate(tables)
-
-
-@pytest.fixture(scope="session")
-def docker_host() -> str:
-    """The address of a Docker engine that answers; without one the test is skipped, and fails in CI."""
-    host = os.environ.get("DOCKER_HOST", "")
-    try:
-        connect(host).close()
-    except RunFailed as error:
-        if os.environ.get("CI"):
-            pytest.fail(str(error))
-        pytest.skip(str(error))
-    return host
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from sqlalchemy import create_engine, inspect, text
 
 import epochal.store
 from epochal.errors import EpochalError, Reason, SettingsError, UsageError
-from epochal.records import AccuracySource, Commit, State, Trial, TrialState
-from epochal.store import Busy, Notice, NoticeState, Origin, Store
+from epochal.records import AccuracySource, Commit, Origin, State, Trial, TrialState
+from epochal.store import Busy, Notice, NoticeState, Store
 from epochal.store.schema import HEAD, VERSION_TABLE, metadata
 
 
