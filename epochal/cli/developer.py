@@ -27,22 +27,31 @@ def init(
     """Turn a folder with nn.py into a repository whose commits push themselves. Run twice it changes nothing."""
     from epochal.initialise import initialise
 
-    lines = initialise(folder, remote, tuple(branch or _ask_branches(folder)))
+    lines = initialise(folder, remote, tuple(branch or _ask_branches(folder, remote)))
     for line in lines or ["nothing to change: everything is as it should be"]:
         typer.echo(line)
 
 
-def _ask_branches(folder: Path) -> list[str]:
+def _ask_branches(folder: Path, remote: str | None) -> list[str]:
     from epochal.initialise import configured_branches, current_branch
 
     configured = configured_branches(folder)
     if configured:
         return list(configured)
-    default = current_branch(folder) or "main"
+    default = _watched_branches(remote) or [current_branch(folder) or "main"]
     if not typer.get_text_stream("stdin").isatty():
-        return [default]
-    answer = typer.prompt("Which branches should push themselves (separated by spaces)", default=default)
+        return default
+    answer = typer.prompt("Which branches should push themselves (separated by spaces)", default=" ".join(default))
     return str(answer).split()
+
+
+def _watched_branches(remote: str | None) -> list[str]:
+    """The branches of ``remote`` that the server on this machine watches, if there is one and it does."""
+    from epochal.payload import identity
+    from epochal.settings import read_server_settings
+
+    watched = read_server_settings(Environment.read()).repository if remote else ()
+    return [branch for each in watched if identity(each.url) == identity(remote or "") for branch in each.branches]
 
 
 def status(

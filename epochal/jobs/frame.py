@@ -56,8 +56,8 @@ def _conduct(job: Job, run: int, states: frozenset[State], work: Work) -> int:
                 tell(f"run {run} was interrupted: it is taken up again by the next start of epochal serve")
                 raise
             return _end(job, claimed, asked, RunFailed(Reason(asked.value)))
-    tell(f"run {run}: {summary(job.store.run(run))}")
     drain_outbox(job, tell)
+    tell(f"run {run}: {summary(job.store.run(run))}")
     return EXIT_STATUS[state]
 
 
@@ -65,6 +65,6 @@ def _end(job: Job, run: Run, state: State, failure: RunFailed) -> int:
     end_run(job, run.id, state, failure.reason, failure.explanation, failure.detail)
     for line in failure.detail.splitlines():
         tell(f"  | {line}")
-    tell(f"run {run.id} {state}: {failure.reason}: {failure.explanation}")
     drain_outbox(job, tell)
+    tell(f"run {run.id} {state}: {failure.reason}: {failure.explanation}")
     return EXIT_STATUS[state]

@@ -46,6 +46,12 @@ class Job:
             raise UsageError("EPOCHAL_RUN is not set: it is the number of the run to work on, as pull.sh prints it.")
         return self.environment.run
 
+    @property
+    def build_url(self) -> str | None:
+        """The page of the build that runs the job; None where there is none to look at (the embedded chain's folder)."""
+        url = self.environment.build_url
+        return url if url.startswith(("http://", "https://")) else None
+
     def credentials(self, repository: str) -> str:
         """The file with the credentials for a watched repository; empty if none was set."""
         return next((watched.credentials for watched in self.settings.repository if watched.url == repository), "")

@@ -67,7 +67,7 @@ def pull(job: Job, run: Run) -> State:
         author_name=author_name,
         author_email=author_email,
         notes=list(notes),
-        build_url=job.environment.build_url or None,
+        build_url=job.build_url,
         state=State.PULLED.value,
     )
     return State.PULLED

@@ -48,7 +48,7 @@ def prepare(job: Job, run: Run, state: State) -> Prepared:
         image=image,
         threshold=threshold,
         notes=list(notes),
-        build_url=job.environment.build_url or run.build_url,
+        build_url=job.build_url or run.build_url,
     )
     return Prepared(settings, threshold, runtime, image)
 
