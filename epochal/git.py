@@ -1,5 +1,6 @@
 """Git as the pull job needs it: fetch one commit, read what it is, and write its files somewhere."""
 
+import fcntl
 import hashlib
 import os
 import shlex
@@ -10,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from epochal.errors import Reason, RunFailed
+from epochal.payload import safe_url
 from epochal.settings import child_environment
 
 _TIMEOUT_SECONDS = 600.0
@@ -155,24 +157,29 @@ def fetch_commit(cache: Path, url: str, branch: str, sha: str, credentials: str 
     REPOSITORY_UNREACHABLE, or UNKNOWN_COMMIT where the repository answers but does not have it (any more).
     """
     folder = cache / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}.git"
-    repository = GitFolder(folder)
-    with _failing_as(Reason.REPOSITORY_UNREACHABLE, f"{url} could not be fetched."):
-        if not folder.exists():
-            cache.mkdir(parents=True, exist_ok=True)
-            run_git(["init", "--quiet", "--bare", str(folder)])
+    cache.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two shallow fetches into one repository at a time would fail
+        return _fetched(GitFolder(folder), url, branch, sha, credentials)
+
+
+def _fetched(repository: GitFolder, url: str, branch: str, sha: str, credentials: str) -> GitFolder:
+    shown = safe_url(url)
+    with _failing_as(Reason.REPOSITORY_UNREACHABLE, f"{shown} could not be fetched."):
+        if not repository.folder.exists():
+            run_git(["init", "--quiet", "--bare", str(repository.folder)])
     if repository.has(sha):
         return repository
-    helper = credential_options(credentials)
-    fetch = [*helper, "-C", str(folder), "fetch", "--quiet", "--no-tags", "--depth=1", "--", url]
+    fetch = [*credential_options(credentials), "-C", str(repository.folder), "fetch", "--quiet", "--no-tags"]
     try:
-        run_git([*fetch, sha])
+        run_git([*fetch, "--depth=1", "--", url, sha])
     except GitError:
-        with _failing_as(Reason.REPOSITORY_UNREACHABLE, f"{url} could not be fetched."):
-            run_git([*helper, "-C", str(folder), "fetch", "--quiet", "--no-tags", "--", url, f"refs/heads/{branch}"])
+        with _failing_as(Reason.REPOSITORY_UNREACHABLE, f"{shown} could not be fetched."):
+            run_git([*fetch, "--", url, f"refs/heads/{branch}"])
     if not repository.has(sha):
         raise RunFailed(
             Reason.UNKNOWN_COMMIT,
-            f"{url} does not have the commit {sha} on {branch}: was it pushed, and not replaced by a forced push since?",
+            f"{shown} does not have the commit {sha} on {branch}: was it pushed, and not replaced by a forced push since?",
         )
     return repository
 

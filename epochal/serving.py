@@ -12,8 +12,9 @@ from epochal.chains.job_scripts import JobScripts
 from epochal.errors import UsageError
 from epochal.gateway.polling import Poller, compare_heads
 from epochal.gateway.secret import webhook_secret
+from epochal.gateway.server import serve_app
 from epochal.gateway.webhook import Accepted as GatewayAccepted
-from epochal.gateway.webhook import create_app, serve_app
+from epochal.gateway.webhook import create_app
 from epochal.jobs import drain_outbox, reap_left_overs
 from epochal.jobs.job import Job
 from epochal.records import Commit, Origin

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from epochal.errors import SettingsError
 from epochal.jobs.job import Job
 from epochal.notices import MailError, send
 from epochal.runtimes import Tell
@@ -24,15 +25,20 @@ def _deliver(job: Job, notice: Notice, tell: Tell) -> bool:
     try:
         refused = send(notice.message, notice.sender, notice.recipients, job.settings.mail, _password(job))
     except MailError as error:
-        state = NoticeState.PENDING if error.temporary else NoticeState.GIVEN_UP
-        job.store.settle_notice(notice.id, state, str(error))
-        again = "it is tried again" if error.temporary else "it is not tried again; epochal mail --retry does"
-        tell(f"mail: run {notice.run} to {to}: {error} ({again})")
-        return not error.temporary
+        return _put_off(job, notice, tell, str(error), again=error.temporary)
+    except SettingsError as error:  # the password's file: it can be mended while the mail waits
+        return _put_off(job, notice, tell, str(error), again=True)
     told = f"sent to {to}" + (f", but refused for {', '.join(refused)}" if refused else "")
     job.store.settle_notice(notice.id, NoticeState.SENT, told)
     tell(f"mail: run {notice.run}: {told}")
     return True
+
+
+def _put_off(job: Job, notice: Notice, tell: Tell, why: str, *, again: bool) -> bool:
+    job.store.settle_notice(notice.id, NoticeState.PENDING if again else NoticeState.GIVEN_UP, why)
+    what = "it is tried again" if again else "it is not tried again; epochal mail --retry does"
+    tell(f"mail: run {notice.run} to {', '.join(notice.recipients)}: {why} ({what})")
+    return not again
 
 
 def _password(job: Job) -> str | None:

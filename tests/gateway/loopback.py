@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 
-from epochal.gateway.webhook import Accepted, serve_app
+from epochal.gateway.server import serve_app
+from epochal.gateway.webhook import Accepted
 from epochal.records import Commit
 from epochal.signature import sign
 

@@ -1,0 +1,89 @@
+"""Serving the gateway: where it listens, how long it waits, and how it stops."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from epochal.errors import UsageError
+from epochal.gateway.webhook import READ_SECONDS
+
+_MOST_CONNECTIONS = 32  # each may hold a body in memory before anybody knows who sent it
+_SHUTDOWN_SECONDS = 5
+
+
+def serve_app(
+    app: Starlette, host: str, port: int, ready: Callable[[str], None], stop: threading.Event | None = None
+) -> None:
+    """Serve ``app`` until ``stop`` is set or, in the main thread, SIGINT or SIGTERM comes.
+
+    Then it answers what has begun, and returns. ``ready`` is called with the real address (``http://127.0.0.1:8787``;
+    port 0: any free one) as soon as requests are answered. Raises UsageError where nothing can listen there.
+    """
+    listener = _listen(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{listener.getsockname()[1]}"
+    config = uvicorn.Config(
+        app,
+        http=_Connection,
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        # One request a connection: GitHub makes no use of more, and nobody can hold one open between two.
+        headers=[("Connection", "close")],
+        limit_concurrency=_MOST_CONNECTIONS,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+    )
+    _Server(config, lambda: ready(address), stop or threading.Event()).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise UsageError(
+            f"The gateway cannot listen on {host}:{port}: {error.strerror}. "
+            "Stop the program that does, or set [gateway] host and port in server.toml."
+        ) from None
+
+
+class _Connection(H11Protocol):
+    """uvicorn's own, but it does not wait for ever for a request's head."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.loop.call_later(READ_SECONDS, self._close_if_silent)
+
+    def _close_if_silent(self) -> None:
+        if self.cycle is None:
+            self.transport.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's own, but it says when it is ready, and leaves what comes after a signal to the caller."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], stop: threading.Event) -> None:
+        super().__init__(config)
+        self._ready = ready
+        self._stop = stop
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        return await super().on_tick(counter) or self._stop.is_set()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 (the signature is uvicorn's)
+        # uvicorn would raise the signal again at the end: SIGTERM would kill us before the caller has put things away.
+        self.should_exit = True
