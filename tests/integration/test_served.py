@@ -45,7 +45,7 @@ def test_from_the_webhook_to_the_mail(home: Path, tmp_path: Path) -> None:
             "-epochs = 20\n",
             "+epochs = 30\n",
             "First",
-            "read from the line that nn.py printed",
+            "from the line that nn.py printed",
         ):
             assert expected in body.get_content().replace("\r\n", "\n")
         assert server.push(origin) == {"status": "already processed", "run": 1}
