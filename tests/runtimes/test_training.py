@@ -205,7 +205,7 @@ def test_what_a_killed_job_leaves_is_reaped(bench: Bench) -> None:
         [
             sys.executable,
             "-c",
-            "import sys; from pathlib import Path; from epochal.records import TrialFolder\n"
+            "import sys; from pathlib import Path; from epochal.folders import TrialFolder\n"
             "from epochal.runtimes import Training; from epochal.runtimes.choice import choose_runtime\n"
             "from epochal.settings import ServerSettings\n"
             "name, home, host, folder, image = sys.argv[1:]\n"
