@@ -9,6 +9,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 from epochal.accuracy import parse_epochs
+from epochal.jobs.left_files import read_left
 from epochal.records import Epoch
 
 OnEpoch = Callable[[Epoch], None]
@@ -46,12 +47,7 @@ class _Follower(FileSystemEventHandler):
     def read(self) -> None:
         """Tell of the whole lines that were added since the last time."""
         with self._lock:
-            try:
-                with self._metrics.open("rb") as file:
-                    file.seek(self._read_bytes)
-                    added = file.read()
-            except FileNotFoundError:
-                return
+            added = read_left(self._metrics, self._read_bytes) or b""
             whole = added[: added.rfind(b"\n") + 1]
             self._read_bytes += len(whole)
             for epoch in parse_epochs(whole.decode("utf-8", "replace")):

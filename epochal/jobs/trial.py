@@ -10,6 +10,7 @@ from epochal.errors import RunFailed
 from epochal.folders import TrialFolder
 from epochal.hyperparameters import change, constants, find_epochs, unified_diff
 from epochal.jobs.job import Job, tell
+from epochal.jobs.left_files import read_left_text
 from epochal.jobs.progress import epoch_line, following
 from epochal.records import Accuracy, Run, Trial, TrialState
 from epochal.runtimes import Outcome, Runtime, Training
@@ -62,7 +63,7 @@ def _prepare_folder(job: Job, run: Run, folder: TrialFolder, script: bytes, chan
 
 
 def _epochs_trained(folder: TrialFolder) -> int | None:
-    return len(parse_epochs(_text(folder.metrics) or "")) or None
+    return len(parse_epochs(read_left_text(folder.metrics) or "")) or None
 
 
 def _measure(folder: TrialFolder, outcome: Outcome, notes: tuple[str, ...]) -> Accuracy:
@@ -73,7 +74,7 @@ def _measure(folder: TrialFolder, outcome: Outcome, notes: tuple[str, ...]) -> A
         told = " ".join([explanation, *notes])
         raise RunFailed(reason, told, tail(log))
     try:
-        return read_accuracy(_text(folder.accuracy), log, parse_epochs(_text(folder.metrics) or ""))
+        return read_accuracy(read_left_text(folder.accuracy), log, parse_epochs(read_left_text(folder.metrics) or ""))
     except RunFailed as failure_to_measure:
         detail = failure_to_measure.detail or tail(log)
         raise RunFailed(failure_to_measure.reason, failure_to_measure.explanation, detail) from None
@@ -86,10 +87,3 @@ def _log(folder: TrialFolder) -> str:
         size = file.seek(0, 2)
         file.seek(max(0, size - _LOG_TAIL_BYTES))
         return file.read().decode("utf-8", "replace")
-
-
-def _text(path: Path) -> str | None:
-    """What nn.py (or the recorder in it) wrote; None if it is no ordinary file: a script may leave anything there."""
-    if path.is_symlink() or not path.is_file():
-        return None
-    return path.read_text(encoding="utf-8", errors="replace")

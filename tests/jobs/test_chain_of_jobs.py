@@ -224,3 +224,15 @@ def test_metrics_lines_are_printed_as_they_come(home: Path, tmp_path: Path) -> N
     assert "\r" not in ended.printed["train"]
     assert "\x1b" not in ended.printed["train"]
     assert ended.run.trials[0].epochs_trained == 1
+
+
+@pytest.mark.parametrize("leave", ["os.mkfifo(name)", "os.symlink('/dev/zero', name)", "os.mkdir(name)"])
+def test_what_is_no_ordinary_file_is_passed_over(home: Path, tmp_path: Path, leave: str) -> None:
+    """A pipe, a link or a folder in the place of the recorder's files neither hangs the job nor is read."""
+    script = (
+        "import os\nfor file in ('metrics.jsonl', 'accuracy.json'):\n"
+        f"    name = os.path.join(os.environ['EPOCHAL_OUT'], file)\n    {leave}\nprint('Test accuracy: 0.9')\n"
+    )
+    ended = train_commit(home, tmp_path, {"nn.py": script})
+    assert ended.run.state is State.REACHED
+    assert [(trial.accuracy, trial.epochs_trained) for trial in ended.run.trials] == [(0.9, None)]
