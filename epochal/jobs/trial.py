@@ -2,7 +2,6 @@
 
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 from epochal.accuracy import parse_epochs, read_accuracy
 from epochal.diagnosis import diagnose, tail
