@@ -97,7 +97,10 @@ def _check(folder: Path, remote: str | None) -> None:
     except GitError:
         top = ""
     if top and Path(top).resolve() != folder.resolve():
-        raise UsageError(f"{folder} is inside of another repository, {top}: nn.py has to be at a repository's top.")
+        raise UsageError(
+            f"{folder} is inside of another repository, {top}, and nn.py has to be at a repository's top. "
+            f"To make it a repository of its own: git init {shlex.quote(str(folder))}"
+        )
     known = _values(GitFolder(folder), "remote.origin.url") if top else []
     if remote is None and not known:
         raise UsageError("Where should the commits be pushed to? Name it: --remote https://github.com/you/digits.git")

@@ -60,6 +60,8 @@ class Stage:
         (self.home / "server.toml").write_text(server, encoding="utf-8")
         watch_repository(self.home, str(self.github), ("main",))
         self._send_webhooks_to(f"http://127.0.0.1:{gateway_port}/webhook")
+        # A repository of its own, although the demo's folder is inside of a checkout of Epochal.
+        git("init", "--quiet", "--initial-branch=main", str(self.developer))
         initialise(self.developer, str(self.github), ("main",))
         git("-C", str(self.developer), "config", "user.name", "Ada")
         git("-C", str(self.developer), "config", "user.email", "ada@example.com")

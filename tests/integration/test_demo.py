@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.jobs.chain import epochal_json
+from tests.repositories import git
 
 
 def _demo(folder: Path, runtime: str) -> "subprocess.Popen[str]":
@@ -23,7 +24,9 @@ def _demo(folder: Path, runtime: str) -> "subprocess.Popen[str]":
 
 
 def _folder(tmp_path: Path, shared_cache: Path) -> Path:
-    folder = tmp_path / "demo"
+    """The demo's folder, as ``make demo`` has it: inside of a checkout."""
+    git(tmp_path, "init", "--quiet")
+    folder = tmp_path / ".demo"
     (folder / "home").mkdir(parents=True)
     (folder / "home" / "cache").symlink_to(shared_cache)
     return folder
