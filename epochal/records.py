@@ -186,6 +186,11 @@ class Run:
         measured = [trial for trial in self.trials if trial.accuracy is not None]
         return max(measured, key=lambda trial: (trial.accuracy or 0.0, -trial.number), default=None)
 
+    def changes(self, trial: Trial) -> dict[str, int | float]:
+        """The hyperparameters of one of its trials that differ from the first one's, which trained as committed."""
+        first = self.trials[0].hyperparameters
+        return {name: value for name, value in trial.hyperparameters.items() if first.get(name) != value}
+
 
 @dataclass(frozen=True)
 class Delivery:

@@ -72,14 +72,15 @@ def run_lines(run: Run, folder: Path, notice: Notice | None) -> list[str]:
     ]
     lines = [f"{name + ':':<14} {value}" for name, value in facts if value]
     lines += [f"{'note:':<14} {note}" for note in run.notes]
-    lines += [_trial_line(trial) for trial in run.trials]
+    lines += [_trial_line(run, trial) for trial in run.trials]
     return lines + [f"  | {line}" for line in run.detail.splitlines()]
 
 
-def _trial_line(trial: Trial) -> str:
+def _trial_line(run: Run, trial: Trial) -> str:
     source = AccuracySource(trial.accuracy_source).sentence if trial.accuracy_source else ""
     accuracy = f"accuracy {trial.accuracy:.4g} {source}" if trial.accuracy is not None else ""
     parts = [
+        *(f"{name} = {value}" for name, value in run.changes(trial).items()),
         f"{trial.epochs_trained} epochs" if trial.epochs_trained else "",
         accuracy,
         f"{trial.seconds:.1f} s" if trial.seconds is not None else "",

@@ -78,5 +78,5 @@ def _adopt(run: Run) -> tuple[str, ...]:
     """The hyperparameters of the best trial that differ from the first one's: ``epochs = 20 → 30``."""
     if not run.best:
         return ()
-    first, best = run.trials[0].hyperparameters, run.best.hyperparameters
-    return tuple(f"{name} = {first[name]} → {value}" for name, value in best.items() if first.get(name) != value)
+    first = run.trials[0].hyperparameters
+    return tuple(f"{name} = {first[name]} → {value}" for name, value in run.changes(run.best).items())

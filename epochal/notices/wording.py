@@ -73,14 +73,10 @@ def _row(run: Run, trial: Trial) -> tuple[str, ...]:
     if trial.accuracy is not None and run.threshold is not None:
         accuracy = compare(trial.accuracy, run.threshold)[0]
         outcome = judge(trial.accuracy, run.threshold).value
+    changes = ", ".join(f"{name} = {value}" for name, value in run.changes(trial).items())
     epochs = "-" if trial.epochs_trained is None else str(trial.epochs_trained)
     seconds = "-" if trial.seconds is None else f"{trial.seconds:.1f}"
-    return str(trial.number), epochs, accuracy, seconds, outcome, _difference(run.trials[0], trial)
-
-
-def _difference(first: Trial, trial: Trial) -> str:
-    changed = {name: value for name, value in trial.hyperparameters.items() if first.hyperparameters.get(name) != value}
-    return ", ".join(f"{name} = {value}" for name, value in changed.items()) or "as committed"
+    return str(trial.number), epochs, accuracy, seconds, outcome, changes or "as committed"
 
 
 def _best_and_threshold(run: Run) -> tuple[str, str]:
