@@ -2,7 +2,7 @@
 
 PYTHON ?=
 VENV := .venv/bin
-SHELL_FILES := hooks/post-commit scripts/pull.sh scripts/train.sh scripts/retrain.sh scripts/setup scripts/engine .ci/run
+SHELL_FILES := hooks/post-commit scripts/pull.sh scripts/train.sh scripts/retrain.sh scripts/prove.sh scripts/setup scripts/engine .ci/run
 
 .PHONY: help setup demo test lint bench clean
 

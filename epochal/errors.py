@@ -38,6 +38,7 @@ class Reason(StrEnum):
     # What is around it.
     REPOSITORY_UNREACHABLE = "repository_unreachable", "the repository could not be fetched"
     ENVIRONMENT_FAILED = "environment_failed", "the training's environment could not be made"
+    BUILD_FAILED = "build_failed", "Jenkins' build failed before the job's script could say why"
     NO_ENGINE = "no_engine", "no Docker engine answered"
 
     # Why a run ended below its threshold.

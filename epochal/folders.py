@@ -1,5 +1,6 @@
 """The names inside of ``$EPOCHAL_HOME``, of a run's folder, and of a trial's. Imports nothing of ours."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,6 +87,10 @@ class Home:
     def cache(self) -> Path:
         """What can be made again: fetched repositories, environments, datasets."""
         return self.path / "cache"
+
+    def question(self, nonce: str) -> Path:
+        """A file that the gateway writes for a moment, for an agent to show that it sees this very folder."""
+        return self.path / f".question-{re.sub('[^0-9a-f]', '', nonce)}"
 
     def run(self, number: int) -> RunFolder:
         """The folder of a run."""

@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from epochal.errors import Reason
 
+PROOF_MARK = "epochal proof: "
+"""What the line of a job's output begins with that tells which home, database and scripts it works with."""
+
 
 class State(StrEnum):
     """Where a run stands; the state in the database is the queue."""
@@ -201,3 +204,18 @@ class Delivery:
     received: datetime
     result: str
     run: int | None = None
+
+
+@dataclass(frozen=True)
+class Dispatch:
+    """What Jenkins was last asked to do for a run, or was last seen to do.
+
+    ``item`` is the number of the queue item (None if Jenkins did not tell it), ``failures`` how many builds of the same
+    job ended without a result before.
+    """
+
+    run: int
+    job: str
+    item: int | None
+    failures: int
+    requested: datetime

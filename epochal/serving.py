@@ -1,4 +1,4 @@
-"""``epochal serve``: gateway and embedded chain over one database, put together and taken apart again."""
+"""``epochal serve``: gateway and chain over one database, put together and taken apart again."""
 
 import fcntl
 import logging
@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from epochal.chains.embedded import EmbeddedChain
 from epochal.chains.job_scripts import JobScripts
@@ -21,7 +22,6 @@ from epochal.records import Commit, Origin
 from epochal.resources import resource
 from epochal.settings import Environment, WatchedRepository
 from epochal.store import Store
-from epochal.store.owner import signal_owner
 
 _log = logging.getLogger("epochal.serve")
 
@@ -30,13 +30,29 @@ _OUTBOX_PAUSE_SECONDS = 60.0
 Tell = Callable[[str], None]
 
 
+class Chain(Protocol):
+    """What runs the jobs: the embedded chain, or Jenkins."""
+
+    def start(self) -> None:
+        """Begin, with what an earlier process left undone."""
+
+    def wake(self) -> None:
+        """Look at the database: there may be something to do."""
+
+    def interrupt(self, owner: str) -> None:
+        """Make the process that works on a run look whether it was asked to stop."""
+
+    def stop(self) -> None:
+        """End; what is not done stays in the database."""
+
+
 class StoredIntake:
     """What the gateway hands a push to: the database, and the chain that is woken."""
 
-    def __init__(self, store: Store, supersede: str, wake: Callable[[], None]) -> None:
+    def __init__(self, store: Store, supersede: str, chain: Chain) -> None:
         self._store = store
         self._supersede = supersede
-        self._wake = wake
+        self._chain = chain
 
     def accept(self, delivery: str, event: str, commit: Commit) -> GatewayAccepted:
         """Store delivery and run in one transaction; a delivery that was processed starts no second run."""
@@ -55,8 +71,8 @@ class StoredIntake:
     def _stored(self, commit: Commit, delivery: tuple[str, str] | None) -> GatewayAccepted:
         accepted = self._store.accept(commit, Origin.PUSH, delivery=delivery, supersede=self._supersede)
         for owner in accepted.stop:
-            signal_owner(owner)
-        self._wake()
+            self._chain.interrupt(owner)
+        self._chain.wake()
         return GatewayAccepted(accepted.run, accepted.new)
 
 
@@ -65,16 +81,17 @@ def serve(environment: Environment, poll: float | None, tell: Tell) -> None:
     with _only_one(environment.home):
         job = Job.open(environment)
         secret, made = _secret(job)
-        chain = EmbeddedChain(job.store, JobScripts(environment, resource("scripts")), job.settings.parallel)
-        intake = StoredIntake(job.store, job.settings.supersede, chain.wake)
+        chain = _chain(job)
+        intake = StoredIntake(job.store, job.settings.supersede, chain)
         app = create_app(secret, job.settings.repository, intake)
         chain.start()
         ended = threading.Event()
         threads = [
             threading.Thread(target=_catch_up, args=(job, intake), daemon=True),
-            threading.Thread(target=reap_left_overs, args=(job,), daemon=True),
             threading.Thread(target=_send_mail, args=(job, ended), daemon=True),
         ]
+        if job.settings.chain == "embedded":  # with Jenkins, training is on its agents, and so are left-overs
+            threads.append(threading.Thread(target=reap_left_overs, args=(job,), daemon=True))
         for thread in threads:
             thread.start()
         poller = Poller(job.settings.repository, poll, job.store.last_sha, intake.found) if poll else None
@@ -89,6 +106,15 @@ def serve(environment: Environment, poll: float | None, tell: Tell) -> None:
                 poller.stop()
             chain.stop()
             job.store.close()
+
+
+def _chain(job: Job) -> Chain:
+    if job.settings.chain == "jenkins":
+        from epochal.chains.jenkins.chain import JenkinsChain
+        from epochal.chains.jenkins.server import JenkinsServer
+
+        return JenkinsChain(job, JenkinsServer.open(job.environment, job.settings.jenkins))
+    return EmbeddedChain(job.store, JobScripts(job.environment, resource("scripts")), job.settings.parallel)
 
 
 def open_tunnel_until_stopped(environment: Environment, domain: str | None, tell: Tell) -> None:

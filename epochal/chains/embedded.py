@@ -8,7 +8,7 @@ from epochal.chains.job_scripts import ChainStopped, JobScripts, first_job, next
 from epochal.errors import Reason
 from epochal.records import Run, State
 from epochal.store import Store
-from epochal.store.owner import wait_until_gone
+from epochal.store.owner import signal_owner, wait_until_gone
 
 _log = logging.getLogger("epochal.chain")
 
@@ -41,6 +41,10 @@ class EmbeddedChain:
         """Look at the database: there may be something to do."""
         with self._changed:
             self._changed.notify_all()
+
+    def interrupt(self, owner: str) -> None:
+        """Make the job that works on a run look whether it was asked to stop."""
+        signal_owner(owner)
 
     def stop(self) -> None:
         """Stop the running jobs, which put their runs where the next start finds them, and wait for the workers."""

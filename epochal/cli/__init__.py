@@ -9,7 +9,7 @@ import traceback
 
 import typer
 
-from epochal.cli import developer, jobs, runs, server
+from epochal.cli import developer, jenkins, jobs, runs, server
 from epochal.errors import EpochalError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ developer.add_to(app)
 server.add_to(app)
 runs.add_to(app)
 jobs.add_to(app)
+jenkins.add_to(app)
 
 
 def main() -> None:

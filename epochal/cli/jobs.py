@@ -1,9 +1,12 @@
 """``epochal job …``: what the three job scripts call."""
 
+import json
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
+from epochal.records import PROOF_MARK
 from epochal.settings import Environment
 
 
@@ -16,7 +19,17 @@ def add_to(app: typer.Typer) -> None:
         ("retrain", "Raise the epochs and train again, until reached or exhausted."),
     ):
         job.command(name, help=text)(_command(name))
+    job.command("prove")(prove)
     app.add_typer(job, name="job")
+
+
+def prove(
+    nonce: Annotated[str, typer.Argument(help="Names the gateway's question.")],
+) -> None:
+    """Say which home, database and scripts a job here works with; epochal jenkins check compares them."""
+    from epochal.jobs.proof import prove as proof_of
+
+    typer.echo(PROOF_MARK + json.dumps(proof_of(Environment.read(), nonce)))
 
 
 def _command(name: str) -> Callable[[], None]:

@@ -87,8 +87,8 @@ def cancel(number: Annotated[int, typer.Argument(metavar="RUN", min=1, help="The
     from epochal.records import State
     from epochal.store.owner import signal_owner
 
-    store = Job.open(Environment.read()).store
-    owner = store.request_stop(number, State.CANCELLED)
-    if owner:
+    job = Job.open(Environment.read())
+    owner = job.store.request_stop(number, State.CANCELLED)
+    if owner and job.store.dispatch(number) is None:  # the gateway stops Jenkins' builds, which then end ABORTED
         signal_owner(owner)
     typer.echo(f"run {number} is cancelled" + (": its job puts things away now" if owner else ""))

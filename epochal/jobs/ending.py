@@ -54,7 +54,7 @@ def _report(job: Job, run: Run) -> Report:
         run=run,
         repository=repository_name(run.commit.repository),
         folder=folder.path,
-        model=_model(job, run, trial),
+        model=saved_model(job, run, trial),
         log=trial_folder.log if trial_folder and trial_folder.log.exists() else None,
         diff=diff.read_text(encoding="utf-8") if diff and diff.exists() else "",
         minutes=((run.ended or run.created) - (run.started or run.created)).total_seconds() / 60,
@@ -62,7 +62,7 @@ def _report(job: Job, run: Run) -> Report:
     )
 
 
-def _model(job: Job, run: Run, trial: Trial | None) -> Path | None:
+def saved_model(job: Job, run: Run, trial: Trial | None) -> Path | None:
     """What the trial saved and the commit did not bring: the newest file with a model's suffix; None if there is none."""
     if trial is None:
         return None

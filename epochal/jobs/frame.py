@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from epochal.errors import Reason, RunFailed
 from epochal.jobs import pull, retrain, train
+from epochal.jobs.artifacts import publish
 from epochal.jobs.ending import end_run
 from epochal.jobs.job import EXIT_STATUS, Job, summary, tell
 from epochal.jobs.outbox import drain_outbox
@@ -30,7 +31,10 @@ def run_job(name: str, environment: Environment) -> int:
     try:
         with stoppable():
             run = pull.find_run(job) if name == "pull" else job.run
-            return _conduct(job, run, *_JOBS[name])
+            status = _conduct(job, run, *_JOBS[name])
+            if name != "pull":
+                publish(job, run)
+            return status
     except Stopped as stopped:
         return 128 + stopped.signal_number
     finally:

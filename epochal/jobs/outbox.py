@@ -1,12 +1,10 @@
 """Sending what is in the outbox: at least once, each with the Message-ID that it was stored with."""
 
-from pathlib import Path
-
 from epochal.errors import SettingsError
 from epochal.jobs.job import Job
 from epochal.notices import MailError, send
 from epochal.runtimes import Tell
-from epochal.settings.environment import read_secret
+from epochal.settings.environment import read_secret_setting
 from epochal.store import Notice, NoticeState
 
 
@@ -22,8 +20,10 @@ def drain_outbox(job: Job, tell: Tell) -> bool:
 
 def _deliver(job: Job, notice: Notice, tell: Tell) -> bool:
     to = ", ".join(notice.recipients)
+    mail = job.settings.mail
     try:
-        refused = send(notice.message, notice.sender, notice.recipients, job.settings.mail, _password(job))
+        password = read_secret_setting(job.environment.mail_password, mail.password_file, "[mail] password_file")
+        refused = send(notice.message, notice.sender, notice.recipients, mail, password)
     except MailError as error:
         return _put_off(job, notice, tell, str(error), again=error.temporary)
     except SettingsError as error:  # the password's file: it can be mended while the mail waits
@@ -39,10 +39,3 @@ def _put_off(job: Job, notice: Notice, tell: Tell, why: str, *, again: bool) -> 
     what = "it is tried again" if again else "it is not tried again; epochal mail --retry does"
     tell(f"mail: run {notice.run} to {', '.join(notice.recipients)}: {why} ({what})")
     return not again
-
-
-def _password(job: Job) -> str | None:
-    if job.environment.mail_password:
-        return job.environment.mail_password.get_secret_value()
-    path = job.settings.mail.password_file
-    return read_secret(Path(path), "[mail] password_file") if path else None

@@ -5,6 +5,7 @@ from epochal.settings.repository import RepositorySettings, RetrainSettings, rea
 from epochal.settings.server import (
     GatewaySettings,
     ImageSettings,
+    JenkinsSettings,
     LimitSettings,
     MailSettings,
     SandboxSettings,
@@ -19,6 +20,7 @@ __all__ = [
     "Environment",
     "GatewaySettings",
     "ImageSettings",
+    "JenkinsSettings",
     "LimitSettings",
     "MailSettings",
     "RepositorySettings",

@@ -38,6 +38,7 @@ class Environment(BaseModel):
     webhook_secret: Annotated[SecretStr | None, Field(alias="EPOCHAL_WEBHOOK_SECRET")] = None
     mail_password: Annotated[SecretStr | None, Field(alias="EPOCHAL_MAIL_PASSWORD")] = None
     github_token: Annotated[SecretStr | None, Field(alias="EPOCHAL_GITHUB_TOKEN")] = None
+    jenkins_token: Annotated[SecretStr | None, Field(alias="EPOCHAL_JENKINS_TOKEN")] = None
     ngrok_authtoken: Annotated[SecretStr | None, Field(alias="EPOCHAL_NGROK_AUTHTOKEN")] = None
     workspace: Annotated[str, Field(alias="WORKSPACE")] = ""
     git_commit: Annotated[str, Field(alias="GIT_COMMIT")] = ""
@@ -74,6 +75,16 @@ def read_secret(path: Path, said_by: str) -> str:
     if not secret:
         raise SettingsError(f"{said_by}: {path} is empty; it should hold the secret.")
     return secret
+
+
+def read_secret_setting(given: SecretStr | None, path: str, said_by: str) -> str | None:
+    """A secret from the environment, else from the file ``path`` that a setting (``said_by``) names; None without either.
+
+    Raises SettingsError where the file cannot be read or is empty.
+    """
+    if given:
+        return given.get_secret_value()
+    return read_secret(Path(path), said_by) if path else None
 
 
 def child_environment(changes: Mapping[str, str]) -> dict[str, str]:

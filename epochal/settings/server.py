@@ -1,10 +1,11 @@
 """``$EPOCHAL_HOME/server.toml``: what only the admin decides: who is watched, how training is confined, who is told."""
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from epochal.settings.environment import Environment, RuntimeName
 from epochal.settings.toml import Table, read_toml, template
@@ -26,6 +27,10 @@ class WatchedRepository(Table):
     branches: Annotated[tuple[str, ...], Field(min_length=1, description="The branches that are trained.")] = ("main",)
     credentials: Annotated[
         str, Field(description="A file in git's credential-store format, for a private repository; empty: none.")
+    ] = ""
+    jenkins_credentials: Annotated[
+        str,
+        Field(pattern=r"^[A-Za-z0-9._-]*$", description="The id of Jenkins' credentials for the same; empty: none."),
     ] = ""
 
 
@@ -115,6 +120,55 @@ class MailSettings(Table):
     ] = ()
 
 
+class JenkinsSettings(Table):
+    """Where Jenkins is, and how its jobs are made. The API token comes by EPOCHAL_JENKINS_TOKEN or token_file."""
+
+    url: Annotated[
+        str,
+        Field(
+            pattern=r"^$|^https?://[^\s?#]+$",
+            description="Jenkins' address, as the gateway reaches it.",
+            examples=["http://127.0.0.1:8080/"],
+        ),
+    ] = ""
+    user: Annotated[str, Field(description="The user whose API token is used.")] = ""
+    token_file: Annotated[
+        str, Field(description="A file with the API token; or the variable EPOCHAL_JENKINS_TOKEN.")
+    ] = ""
+    label: Annotated[
+        str, Field(pattern=r"^[^'\"$`]*$", description="The label of the agents that run the jobs; empty: any agent.")
+    ] = "docker"
+    prefix: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9._-]*$", description="What the names of jobs and view begin with.")
+    ] = ""
+    github_push: Annotated[
+        bool, Field(description="Whether GitHub's webhook may start job pull in Jenkins itself, without the gateway.")
+    ] = False
+    timeout_minutes: Annotated[
+        int,
+        Field(
+            ge=10,
+            description="Jenkins aborts a build after so long: longer than a run's own budget (limits, max_minutes), so\n"
+            "that it is the run that ends itself.",
+        ),
+    ] = 1440
+    keep_builds: Annotated[int, Field(ge=1, description="How many builds of each job Jenkins keeps.")] = 200
+    variables: Annotated[
+        dict[str, str],
+        Field(description="Variables that the jobs export for agents whose environment lacks them; never secrets."),
+    ] = {}  # noqa: RUF012 (pydantic copies it)
+
+    @field_validator("variables")
+    @classmethod
+    def _no_secrets(cls, variables: dict[str, str]) -> dict[str, str]:
+        for name in variables:
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+                raise ValueError(f"{name!r} is no name of a variable")
+            if re.search(r"TOKEN|SECRET|PASSWORD|DATABASE", name) and not name.endswith("_FILE"):
+                raise ValueError(f"{name} may hold a secret, which everybody could read in Jenkins: use {name}_FILE")
+        return variables
+
+
 class ServerSettings(Table):
     """The settings of one server (one EPOCHAL_HOME)."""
 
@@ -132,6 +186,10 @@ class ServerSettings(Table):
             description="What a newer commit of a branch takes the place of: a queued run only, or a running one too."
         ),
     ] = "queued"
+    chain: Annotated[
+        Literal["embedded", "jenkins"],
+        Field(description="What runs the three jobs: epochal serve itself (embedded), or Jenkins."),
+    ] = "embedded"
     parallel: Annotated[int, Field(ge=1, le=64, description="How many runs are trained at a time.")] = 1
     data: Annotated[
         str, Field(description="A folder that training sees read-only as /data ($EPOCHAL_DATA); empty: none.")
@@ -143,6 +201,7 @@ class ServerSettings(Table):
         ImageSettings()
     )
     mail: Annotated[MailSettings, Field(description="Who is told, and how.")] = MailSettings()
+    jenkins: Annotated[JenkinsSettings, Field(description='Jenkins, for chain = "jenkins".')] = JenkinsSettings()
     repository: Annotated[
         tuple[WatchedRepository, ...], Field(description="The watched repositories; epochal watch writes them.")
     ] = ()

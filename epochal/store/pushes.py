@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, update
 
 from epochal.records import Commit, Origin, State
 from epochal.store.owner import is_alive
@@ -80,3 +80,16 @@ def supersede_older(connection: Connection, commit: Commit, successor: int, supe
             state = State.SUPERSEDED.value
             change(connection, row.id, state=state, reason=state, successor=successor, ended=datetime.now(UTC))
     return tuple(stop)
+
+
+def is_foremost() -> ColumnElement[bool]:
+    """Of a run: it is unended, a push started it, and no older one of its branch is unended."""
+    older = runs.alias()
+    waits = select(older.c.id).where(
+        older.c.repository == runs.c.repository,
+        older.c.branch == runs.c.branch,
+        older.c.origin == Origin.PUSH.value,
+        older.c.state.in_(UNENDED),
+        older.c.id < runs.c.id,
+    )
+    return and_(runs.c.state.in_(UNENDED), runs.c.origin == Origin.PUSH.value, ~waits.exists())

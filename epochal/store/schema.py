@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 VERSION_TABLE = "epochal_version"
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration: a database at this version is opened without Alembic (whose import costs a tenth of a second)."""
 
 
@@ -127,4 +127,14 @@ notices = Table(
     Column("created", UtcDateTime, nullable=False),
     Column("sent", UtcDateTime),
     Column("leased_until", UtcDateTime),
+)
+
+dispatches = Table(
+    "dispatches",
+    metadata,
+    Column("run", ForeignKey("runs.id"), primary_key=True),
+    Column("job", Text, nullable=False),
+    Column("item", Integer),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("requested", UtcDateTime, nullable=False),
 )

@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import func, insert, select, update
 
 from epochal.errors import EpochalError, Reason, UsageError
-from epochal.records import Commit, Delivery, Origin, Run, State, Trial, TrialState
-from epochal.store import outbox, pushes
+from epochal.records import Commit, Delivery, Dispatch, Origin, Run, State, Trial, TrialState
+from epochal.store import dispatches, outbox, pushes
 from epochal.store.database import open_engine, writing
 from epochal.store.outbox import Notice, NoticeState
 from epochal.store.owner import is_alive, this_process
-from epochal.store.pushes import UNENDED, change
+from epochal.store.pushes import change
 from epochal.store.rows import to_delivery, to_run, to_trial
 from epochal.store.schema import deliveries, runs, trials
 
@@ -102,29 +102,17 @@ class Store:
         with self._engine.connect() as connection:
             return connection.execute(query.order_by(runs.c.id.desc()).limit(1)).scalar()
 
-    def next_run(self, busy: Iterable[int]) -> Run | None:
-        """The oldest unended run that a push started, leaving out ``busy`` ones and branches on which an older one is unended.
+    def foremost(self) -> list[Run]:
+        """The unended runs that pushes started, of each branch the oldest, oldest first.
 
-        Runs of one branch thus end in the order in which they were pushed.
+        Who works on these only, ends the runs of one branch in the order in which they were pushed.
         """
-        older = runs.alias()
-        waits = select(older.c.id).where(
-            older.c.repository == runs.c.repository,
-            older.c.branch == runs.c.branch,
-            older.c.origin == Origin.PUSH.value,
-            older.c.state.in_(UNENDED),
-            older.c.id < runs.c.id,
-        )
-        query = select(runs.c.id, runs.c.owner, runs.c.heartbeat).where(
-            runs.c.state.in_(UNENDED),
-            runs.c.origin == Origin.PUSH.value,
-            runs.c.id.not_in(list(busy)),
-            ~waits.exists(),
-        )
-        with self._engine.connect() as connection:
-            found = connection.execute(query.order_by(runs.c.id)).all()
-        free = [row.id for row in found if row.owner is None or not is_alive(row.owner, row.heartbeat)]
-        return self.run(free[0]) if free else None
+        return self._runs(pushes.is_foremost())[::-1]
+
+    def next_run(self, busy: Iterable[int]) -> Run | None:
+        """The oldest of the foremost runs that nobody works on, leaving out ``busy`` ones."""
+        taken = set(busy)
+        return next((run for run in self.foremost() if run.id not in taken and self.owner(run.id) is None), None)
 
     def owner(self, run: int) -> str | None:
         """The living owner of a run; None if nobody works on it."""
@@ -241,6 +229,18 @@ class Store:
             )
             if notice:
                 outbox.add(connection, notice)
+
+    # What Jenkins was asked.
+
+    def dispatch(self, run: int) -> Dispatch | None:
+        """What Jenkins was last asked to do for a run; None if nothing yet."""
+        with self._engine.connect() as connection:
+            return dispatches.of_run(connection, run)
+
+    def keep_dispatch(self, dispatch: Dispatch) -> None:
+        """Remember what Jenkins was asked to do for a run, instead of what it was asked before."""
+        with writing(self._engine) as connection:
+            dispatches.keep(connection, dispatch)
 
     # The outbox.
 

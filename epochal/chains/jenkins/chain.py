@@ -1,0 +1,243 @@
+"""The chain with Jenkins: a run's jobs are asked for until Jenkins has taken them, and followed until the run has ended.
+
+Nothing that matters is kept in memory: what is to be done follows from the runs in the database and from what is to be
+seen in Jenkins, so that either may be killed at any moment.
+"""
+
+import logging
+import threading
+import time
+from datetime import UTC, datetime
+
+from epochal.chains.jenkins.connection import JenkinsError
+from epochal.chains.jenkins.decision import (
+    MOST_FAILURES,
+    Cancelled,
+    GiveUp,
+    ItemState,
+    Trigger,
+    decide,
+    is_under_way,
+    lost_item,
+)
+from epochal.chains.jenkins.definitions import job_names, pull_job
+from epochal.chains.jenkins.labels import label_of
+from epochal.chains.jenkins.server import JenkinsServer
+from epochal.chains.jenkins.world import Build, World, read_builds, read_items
+from epochal.chains.job_scripts import first_job
+from epochal.errors import EpochalError, Reason, UsageError
+from epochal.jobs import drain_outbox
+from epochal.jobs.ending import end_run
+from epochal.jobs.job import Job
+from epochal.records import Dispatch, Run, State
+
+_log = logging.getLogger("epochal.chain")
+
+_LOOK_SECONDS = 1.0
+"""How often Jenkins is asked while it works on something: it has no way to tell by itself."""
+
+_IDLE_SECONDS = 60.0
+"""How often it is asked while nothing is under way: builds may be started without the gateway."""
+
+_LONGEST_PAUSE_SECONDS = 60.0
+_SETTLED_SECONDS = 10.0
+_BUILDS = 30
+
+
+class JenkinsChain:
+    """One thread that looks at Jenkins and at the database. Whoever stores or ends a run calls ``wake``."""
+
+    def __init__(self, job: Job, server: JenkinsServer) -> None:
+        self._job = job
+        self._server = server
+        self._changed = threading.Condition()
+        self._woken = True
+        self._stopping = False
+        self._over: dict[tuple[str, int], float] = {}
+        self._labelled: set[tuple[str, int]] = set()
+        self._told: dict[str, str] = {}
+        self._thread = threading.Thread(target=self._work, name="jenkins", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look, at what an earlier process left undone, too."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Look at once: there may be something to do."""
+        with self._changed:
+            self._woken = True
+            self._changed.notify_all()
+
+    def interrupt(self, owner: str) -> None:
+        """Nothing at once: the next look stops the build, so that it ends ABORTED. A signal would make it red."""
+
+    def stop(self) -> None:
+        """Look no more. Jenkins goes on with what it does."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        self._thread.join(timeout=30)
+
+    def _work(self) -> None:
+        pause, trouble = 0.0, _LOOK_SECONDS
+        while self._waited(pause):
+            try:
+                pause, trouble = self._look(), _LOOK_SECONDS
+            except JenkinsError as error:
+                self._tell("jenkins", f"{error} It is asked again.")
+                pause, trouble = trouble, min(2 * trouble, _LONGEST_PAUSE_SECONDS)
+            except Exception:
+                _log.exception("the chain could not look at Jenkins")
+                pause = _LONGEST_PAUSE_SECONDS
+
+    def _waited(self, seconds: float) -> bool:
+        """Wait for ``wake`` or for ``seconds``; False when the chain is to stop."""
+        with self._changed:
+            if not self._woken and not self._stopping:
+                self._changed.wait(seconds)
+            self._woken = False
+            return not self._stopping
+
+    def _look(self) -> float:
+        """Do what there is to do; returns the seconds until the next look."""
+        runs = self._job.store.foremost()
+        world = self._world()
+        self._told.pop("jenkins", None)
+        for run in runs:
+            self._note_sighting(run, world)
+            self._advance(run, world)
+        self._stop_ended(world)
+        self._label(world)
+        busy = runs or world.items or any(build.building for build in world.builds)
+        return _LOOK_SECONDS if busy else _IDLE_SECONDS
+
+    def _world(self) -> World:
+        names = job_names(self._job.settings)
+        answers = {name: self._server.job(name, _BUILDS) for name in names}
+        missing = [name for name, answer in answers.items() if answer is None]
+        if missing:
+            raise JenkinsError(
+                f"{self._server.url} has no job {', '.join(missing)}: epochal jenkins apply makes them.", 404
+            )
+        builds = [build for name, answer in answers.items() if answer for build in read_builds(name, answer)]
+        items = read_items(self._server.queue(), names)
+        for build in builds:
+            if not build.building:
+                self._over.setdefault((build.job, build.number), time.monotonic())
+        chained = [name for name, answer in answers.items() if answer and answer.get("downstreamProjects")]
+        return World(tuple(builds), tuple(items), frozenset(chained))
+
+    def _note_sighting(self, run: Run, world: World) -> None:
+        """Remember the newest item or build of a run that Jenkins' own chain started: it may be lost, too."""
+        item = world.item_of(run.id)
+        builds = world.builds_of(run.id)
+        number, job = (item.number, item.job) if item else (builds[-1].item, builds[-1].job) if builds else (None, "")
+        dispatch = self._job.store.dispatch(run.id)
+        if number is not None and is_under_way(run.id, world) and (dispatch is None or dispatch.item != number):
+            failures = dispatch.failures if dispatch and dispatch.job == job else 0
+            self._job.store.keep_dispatch(Dispatch(run.id, job, number, failures, datetime.now(UTC)))
+
+    def _advance(self, run: Run, world: World) -> None:
+        if self._job.store.owner(run.id) or self._job.store.stop_requested(run.id):
+            return
+        try:
+            needed = self._job_for(run)
+        except UsageError as error:
+            self._tell(f"run {run.id}", str(error))
+            return
+        dispatch = self._job.store.dispatch(run.id)
+        lost = lost_item(dispatch, world)
+        item = self._ask_item(lost) if lost is not None and not is_under_way(run.id, world) else None
+        decision = decide(run, needed, dispatch, world, item, settled=self._is_settled(run, world))
+        match decision:
+            case Trigger():
+                self._trigger(run, decision)
+            case Cancelled():
+                _log.info("run %s: cancelled in Jenkins", run.id)
+                self._job.store.request_stop(run.id, State.CANCELLED)
+            case GiveUp():
+                self._give_up(run, decision.build)
+
+    def _job_for(self, run: Run) -> str:
+        job = first_job(run)
+        assert job is not None
+        prefix = self._job.settings.jenkins.prefix
+        return pull_job(self._job.settings, run.commit.repository) if job == "pull" else f"{prefix}{job}"
+
+    def _is_settled(self, run: Run, world: World) -> bool:
+        builds = world.builds_of(run.id)
+        over = self._over.get((builds[-1].job, builds[-1].number)) if builds else None
+        return over is not None and time.monotonic() - over >= _SETTLED_SECONDS
+
+    def _ask_item(self, number: int) -> ItemState:
+        answer = self._server.queue_item(number)
+        if answer is None:
+            return ItemState.GONE
+        return ItemState.CANCELLED if answer.get("cancelled") else ItemState.STARTED
+
+    def _trigger(self, run: Run, trigger: Trigger) -> None:
+        parameters = {"EPOCHAL_RUN": str(run.id)}
+        if first_job(run) == "pull":
+            parameters |= {"commit": run.commit.sha, "EPOCHAL_BRANCH": run.commit.branch}
+        try:
+            item = self._server.trigger(trigger.job, parameters)
+        except JenkinsError as error:
+            self._tell(f"run {run.id}", f"{trigger.job} is not started yet: {error}")
+            raise
+        self._told.pop(f"run {run.id}", None)
+        self._job.store.keep_dispatch(Dispatch(run.id, trigger.job, item, trigger.failures, datetime.now(UTC)))
+        _log.info("run %s: %s is in Jenkins' queue as item %s", run.id, trigger.job, item)
+
+    def _give_up(self, run: Run, build: Build) -> None:
+        told = (
+            f"Jenkins' job {build.job} failed {MOST_FAILURES} times before its script could say why; its console may: "
+        )
+        _log.error("run %s: given up: %s%s", run.id, told, build.url)
+        end_run(self._job, run.id, State.FAILED, Reason.BUILD_FAILED, told + build.url)
+        drain_outbox(self._job, _log.info)
+
+    def _stop_ended(self, world: World) -> None:
+        """Superseded and cancelled runs leave the queue, and their builds end ABORTED."""
+        for item in world.items:
+            if item.run is not None and self._is_to_stop(item.run):
+                self._server.cancel_item(item.number)
+        for build in world.builds:
+            if build.building and build.run is not None and self._is_to_stop(build.run):
+                _log.info("run %s: stopping %s", build.run, build.url)
+                self._server.stop(build.job, build.number)
+
+    def _is_to_stop(self, number: int) -> bool:
+        run = self._found(number)
+        if run is None:
+            return False
+        asked = self._job.store.stop_requested(number)
+        return run.state in (State.SUPERSEDED, State.CANCELLED) or (asked is not None and not run.state.ended)
+
+    def _label(self, world: World) -> None:
+        prefix = self._job.settings.jenkins.prefix
+        for build in world.builds:
+            key = build.job, build.number
+            if build.building or build.run is None or key in self._labelled:
+                continue
+            run = self._found(build.run)
+            if run is None:
+                continue
+            job = build.job.removeprefix(prefix)
+            name, description = label_of(build, job if job in ("train", "retrain") else "pull", run, world)
+            if (build.name, build.description) != (name, description):
+                self._server.label_build(build.job, build.number, name, description)
+            if run.state.ended and not is_under_way(run.id, world):
+                self._labelled.add(key)
+
+    def _found(self, number: int) -> Run | None:
+        """The run; None where a build names one of another home, or of none."""
+        try:
+            return self._job.store.run(number)
+        except EpochalError:
+            return None
+
+    def _tell(self, about: str, text: str) -> None:
+        """Log what is new about something; the same again is not."""
+        if self._told.get(about) != text:
+            self._told[about] = text
+            _log.warning("%s", text)

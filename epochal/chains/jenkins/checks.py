@@ -1,0 +1,186 @@
+"""Is Jenkins ready for the chain? One line for each question; the agent is asked by a build of its own."""
+
+import json
+import secrets
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from typing import Any
+from xml.sax.saxutils import escape
+
+from epochal.chains.jenkins.connection import JenkinsError
+from epochal.chains.jenkins.definitions import Definition, exports, job_names, render
+from epochal.chains.jenkins.plugins import oldest_version, version_key
+from epochal.chains.jenkins.provisioning import missing_plugins, states
+from epochal.chains.jenkins.server import JenkinsServer
+from epochal.errors import EpochalError
+from epochal.folders import Home
+from epochal.jobs.proof import prove
+from epochal.records import PROOF_MARK
+from epochal.settings import Environment, ServerSettings
+
+Tell = Callable[[str], None]
+
+_PROOF_SECONDS = 120.0
+_LOOK_SECONDS = 0.5
+_PROOF_JOB = """\
+<?xml version="1.0" encoding="utf-8"?>
+<project>
+  <description>Asks an agent what it works with; made and deleted by epochal jenkins check.</description>
+  <quietPeriod>0</quietPeriod>
+  {node}
+  <builders><hudson.tasks.Shell><command>{command}</command></hudson.tasks.Shell></builders>
+</project>
+"""
+
+
+class Unfit(EpochalError):
+    """A question that is answered with no; the text says what to do."""
+
+    exit_status = 1
+
+
+def check_all(
+    server: JenkinsServer, settings: ServerSettings, environment: Environment, left_out: Collection[str], tell: Tell
+) -> bool:
+    """Ask all questions, telling each answer; whether every one is yes. Where Jenkins is not to be reached, that is all."""
+    definitions = render(settings, left_out)
+    questions: dict[str, Callable[[], str]] = {
+        "reachable": lambda: _reachable(server),
+        "login": lambda: _login(server),
+        "crumbs": lambda: _crumbs(server),
+        "rights": lambda: _rights(server, settings),
+        "plugins": lambda: _plugins(server, definitions),
+        "agent": lambda: _agent(server, settings.jenkins.label),
+        "jobs": lambda: _jobs(server, definitions),
+        "proof": lambda: _proof(server, settings, environment),
+    }
+    good = True
+    for question, ask in questions.items():
+        try:
+            tell(f"{question + ':':<10} yes  {ask()}")
+        except EpochalError as error:
+            good = False
+            tell(f"{question + ':':<10} no   {error}")
+            if isinstance(error, JenkinsError) and error.status is None:
+                break
+    return good
+
+
+def _reachable(server: JenkinsServer) -> str:
+    version = server.version()
+    if version_key(version) < version_key(oldest_version()):
+        raise Unfit(f"{server.url} is Jenkins {version}; Epochal wants {oldest_version()} or newer.")
+    return f"{server.url} is Jenkins {version}"
+
+
+def _login(server: JenkinsServer) -> str:
+    if not server.is_signed_in():
+        raise Unfit(f"{server.url} does not know {server.user}: make an API token under the user's Security page.")
+    return f"as {server.user}"
+
+
+def _crumbs(server: JenkinsServer) -> str:
+    if not server.has_crumbs():
+        raise Unfit("Jenkins' protection against forged requests (CSRF) is off: turn it on under Security.")
+    return "forged requests are refused"
+
+
+def _rights(server: JenkinsServer, settings: ServerSettings) -> str:
+    missing = server.missing_rights(job_names(settings)[-1])
+    if missing:
+        raise Unfit(f"{server.user} lacks {', '.join(missing)}: an admin grants them under Security.")
+    return "may make, start and read jobs"
+
+
+def _plugins(server: JenkinsServer, definitions: list[Definition]) -> str:
+    missing = missing_plugins(server, definitions)
+    if missing:
+        raise Unfit("missing: " + ", ".join(f"{name}:{version}" for name, version in missing))
+    used = sorted(set().union(*(definition.plugins for definition in definitions)))
+    return ", ".join(used) or "none is used"
+
+
+def _agent(server: JenkinsServer, label: str) -> str:
+    computers = [computer for computer in server.computers() if not label or label in _labels(computer)]
+    ready = [computer for computer in computers if not computer["offline"] and computer["numExecutors"] > 0]
+    if ready:
+        return ", ".join(computer["displayName"] for computer in ready)
+    wanted = f"the label {label}" if label else "an executor"
+    if computers:
+        raise Unfit(f"{', '.join(each['displayName'] for each in computers)}: has {wanted}, but is offline.")
+    raise Unfit(f"no node has {wanted}: connect an agent that has it, or set [jenkins] label in server.toml.")
+
+
+def _labels(computer: dict[str, Any]) -> list[str]:
+    return [label["name"] for label in computer["assignedLabels"]]
+
+
+def _jobs(server: JenkinsServer, definitions: list[Definition]) -> str:
+    wrong = [
+        f"{each.kind} {each.name} is {state}" for each, state in states(server, definitions) if state != "unchanged"
+    ]
+    if wrong:
+        raise Unfit(f"{'; '.join(wrong)}: epochal jenkins apply sets it right.")
+    return "as epochal jenkins apply made them"
+
+
+def _proof(server: JenkinsServer, settings: ServerSettings, environment: Environment) -> str:
+    nonce = secrets.token_hex(16)
+    question = Home(environment.home).question(nonce)
+    question.parent.mkdir(parents=True, exist_ok=True)
+    question.write_bytes(secrets.token_bytes(16))
+    try:
+        ours, theirs = prove(environment, nonce), _ask_agent(server, settings, nonce)
+    finally:
+        question.unlink()
+    faults = {
+        "scripts": "EPOCHAL_SCRIPTS has other job scripts there: install the same Epochal",
+        "home": f"EPOCHAL_HOME is another folder there than {environment.home} here: share it at the same path",
+        "database": "the database is another one there: set the same EPOCHAL_DATABASE",
+    }
+    wrong = [text for name, text in faults.items() if theirs.get(name) != ours[name]]
+    sqlite = (settings.database or Home(environment.home).database).startswith("sqlite")
+    if sqlite and theirs.get("machine") != ours["machine"]:
+        wrong.append("the agent is another machine, where SQLite loses writes: set database to a PostgreSQL")
+    if wrong:
+        raise Unfit(f"{'; '.join(wrong)}.")
+    return "the agent has the gateway's scripts, database and EPOCHAL_HOME"
+
+
+def _ask_agent(server: JenkinsServer, settings: ServerSettings, nonce: str) -> dict[str, str]:
+    with _proof_job(server, settings, nonce) as job:
+        text = _console_of_one_build(server, job)
+    for line in text.splitlines():
+        if PROOF_MARK in line:
+            found: dict[str, str] = json.loads(line.partition(PROOF_MARK)[2])
+            return found
+    said = " | ".join(text.strip().splitlines()[-3:])
+    raise Unfit(f"the agent could not run $EPOCHAL_SCRIPTS/prove.sh: {said}")
+
+
+@contextmanager
+def _proof_job(server: JenkinsServer, settings: ServerSettings, nonce: str) -> Iterator[str]:
+    job = f"{settings.jenkins.prefix}epochal-check-{nonce[:8]}"
+    label = settings.jenkins.label
+    node = f"<assignedNode>{escape(label)}</assignedNode><canRoam>false</canRoam>" if label else ""
+    command = "\n".join([*exports(settings.jenkins), f'"$EPOCHAL_SCRIPTS/prove.sh" {nonce}'])
+    server.create_job(job, _PROOF_JOB.format(node=node, command=escape(command)))
+    try:
+        yield job
+    finally:
+        server.delete_job(job)
+
+
+def _console_of_one_build(server: JenkinsServer, job: str) -> str:
+    server.build(job)
+    deadline = time.monotonic() + _PROOF_SECONDS
+    while time.monotonic() < deadline:
+        found = server.job(job, builds=1)
+        builds = found["builds"] if found else []
+        if builds and not builds[0]["building"]:
+            return server.console(job, builds[0]["number"])
+        threading.Event().wait(_LOOK_SECONDS)
+    why = next((item.get("why") for item in server.queue() if item["task"].get("name") == job), None)
+    raise Unfit(f"the agent did not answer within {_PROOF_SECONDS:g} s: {why or 'its build goes on'}.")

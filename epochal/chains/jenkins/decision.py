@@ -1,0 +1,88 @@
+"""What is to be done for a run, from what is to be seen of it in Jenkins. Values in, values out."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from epochal.chains.jenkins.world import Build, World
+from epochal.records import Dispatch, Run
+
+MOST_FAILURES = 3
+"""A run whose build ended this often without a result is given up, so that it does not block its branch for ever."""
+
+
+class ItemState(Enum):
+    """What became of a queue item that is neither in the queue nor seen as a build."""
+
+    CANCELLED = "cancelled"
+    STARTED = "started"
+    GONE = "gone"
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Something is under way."""
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """Ask for a build of ``job``; ``failures`` builds of it have ended without a result."""
+
+    job: str
+    failures: int = 0
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """A person has cancelled the run in Jenkins: it is never triggered again."""
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """``build`` has failed too often without a word of why; its console may say it."""
+
+    build: Build
+
+
+Decision = Wait | Trigger | Cancelled | GiveUp
+
+
+def is_under_way(run: int, world: World) -> bool:
+    """Whether Jenkins works on the run, or is about to."""
+    return world.item_of(run) is not None or any(build.building for build in world.builds_of(run))
+
+
+def lost_item(dispatch: Dispatch | None, world: World) -> int | None:
+    """The queue item to ask Jenkins about: the one that was asked for, where it is nowhere to be seen; else None."""
+    if dispatch is None or dispatch.item is None:
+        return None
+    seen = {item.number for item in world.items} | {build.item for build in world.builds}
+    return None if dispatch.item in seen else dispatch.item
+
+
+def decide(
+    run: Run, needed: str, dispatch: Dispatch | None, world: World, item: ItemState | None, *, settled: bool
+) -> Decision:
+    """What to do for an unended run that nobody works on.
+
+    ``needed``: the job that its state asks for. ``item``: what became of ``lost_item``; None if there is none. ``settled``:
+    its newest build has been over for long enough that Jenkins would have started the next job.
+    """
+    builds = world.builds_of(run.id)
+    if is_under_way(run.id, world) or item is ItemState.STARTED:
+        return Wait()
+    if item is ItemState.CANCELLED:
+        return Cancelled()
+    if item is ItemState.GONE or not builds:
+        # Killed with Jenkins: build and queue item are gone as if they had never been.
+        return Trigger(needed, dispatch.failures if dispatch and dispatch.job == needed else 0)
+    return _after(builds[-1], needed, dispatch, world, settled=settled)
+
+
+def _after(last: Build, needed: str, dispatch: Dispatch | None, world: World, *, settled: bool) -> Decision:
+    failures = dispatch.failures if dispatch and dispatch.job == last.job else 0
+    if last.result == "ABORTED":
+        # Jenkins' own shutdown aborts, too, and names nobody.
+        return Cancelled() if last.aborted_by_person else Trigger(needed, failures)
+    if last.job == needed:
+        return GiveUp(last) if failures + 1 >= MOST_FAILURES else Trigger(needed, failures + 1)
+    return Trigger(needed) if settled or last.job not in world.chained else Wait()

@@ -1,0 +1,130 @@
+"""The jobs and the view as Jenkins takes them: ``jobs/*.yaml`` and the settings in, XML out, by Jenkins Job Builder."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from epochal.chains.jenkins.markup import class_names, parsed
+from epochal.errors import EpochalError, SettingsError
+from epochal.payload import repository_name
+from epochal.resources import resource
+from epochal.settings import JenkinsSettings, ServerSettings, WatchedRepository, child_environment
+
+PLUGINS = {
+    "git": "hudson.plugins.git.",
+    "parameterized-trigger": "hudson.plugins.parameterizedtrigger.",
+    "timestamper": "hudson.plugins.timestamper.",
+    "build-timeout": "hudson.plugins.build__timeout.",
+    "github": "com.cloudbees.jenkins.",
+}
+"""The plugins that the jobs may use, and what their elements begin with in a job's XML."""
+
+OPTIONAL = ("git", "parameterized-trigger", "timestamper", "build-timeout")
+"""The plugins that can be left out: pull fetches by itself then, and the gateway starts the next job."""
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A job or a view: its name, and the XML that Job Builder made of it."""
+
+    kind: Literal["job", "view"]
+    name: str
+    xml: str
+
+    @property
+    def plugins(self) -> set[str]:
+        """The plugins that it uses."""
+        names = class_names(parsed(self.xml))
+        return {plugin for plugin, begin in PLUGINS.items() if any(name.startswith(begin) for name in names)}
+
+
+def pull_job(settings: ServerSettings, repository: str) -> str:
+    """The name of job pull for a watched repository: ``pull`` for the first, ``pull-ada-digits`` for each further one.
+
+    Raises SettingsError for a repository that is not watched: no job of Jenkins' fetches it.
+    """
+    for number, watched in enumerate(settings.repository):
+        if watched.url == repository:
+            name = re.sub(r"[^A-Za-z0-9._]+", "-", repository_name(repository)).strip("-")
+            return settings.jenkins.prefix + ("pull" if number == 0 else f"pull-{name}")
+    raise SettingsError(f"{repository} is not watched: epochal watch, then epochal jenkins apply.")
+
+
+def job_names(settings: ServerSettings) -> list[str]:
+    """The names of all jobs, pull first."""
+    prefix = settings.jenkins.prefix
+    pulls = [pull_job(settings, watched.url) for watched in settings.repository]
+    return [*pulls, f"{prefix}train", f"{prefix}retrain"]
+
+
+def render(settings: ServerSettings, left_out: Collection[str] = ()) -> list[Definition]:
+    """The jobs, then the view. ``left_out``: plugins (of OPTIONAL) to do without.
+
+    Raises SettingsError where nothing is watched or a plugin cannot be left out, EpochalError if Job Builder fails.
+    """
+    if not settings.repository:
+        raise SettingsError("No repository is watched, so there is no job to make: epochal watch URL.")
+    if len(set(job_names(settings))) != len(job_names(settings)):
+        raise SettingsError("Two watched repositories have the same name, so their jobs would, too: watch one of them.")
+    unknown = sorted(set(left_out) - set(OPTIONAL))
+    if unknown:
+        raise SettingsError(f"{', '.join(unknown)} cannot be left out; what can is: {', '.join(OPTIONAL)}.")
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder) / "project.yaml"
+        # JSON is YAML, and quotes whatever an address may hold.
+        project.write_text(json.dumps(_project(settings, left_out)), encoding="utf-8")
+        _build([resource("jobs"), project], Path(folder) / "made")
+        made = {name: (Path(folder) / "made" / name).read_text(encoding="utf-8") for name in _names(settings)}
+    view = f"{settings.jenkins.prefix}Epochal"
+    return [Definition("view" if name == view else "job", name, xml) for name, xml in made.items()]
+
+
+def _names(settings: ServerSettings) -> list[str]:
+    return [*job_names(settings), f"{settings.jenkins.prefix}Epochal"]
+
+
+def _project(settings: ServerSettings, left_out: Collection[str]) -> list[dict[str, Any]]:
+    jenkins = settings.jenkins
+    values: dict[str, Any] = {
+        "name": "epochal",
+        "prefix": jenkins.prefix,
+        "label": jenkins.label,
+        "timeout_minutes": jenkins.timeout_minutes,
+        "keep_builds": jenkins.keep_builds,
+        "github_push": jenkins.github_push,
+        "exports": list(exports(jenkins)),
+        "jobs": [{"pull": _pull(settings, watched)} for watched in settings.repository] + ["train", "retrain"],
+        "views": [{"view": {"jobs": job_names(settings)}}],
+    }
+    return [{"project": values | {plugin.replace("-", "_"): plugin not in left_out for plugin in OPTIONAL}}]
+
+
+def _pull(settings: ServerSettings, watched: WatchedRepository) -> dict[str, str]:
+    return {
+        "pull": pull_job(settings, watched.url).removeprefix(settings.jenkins.prefix),
+        "url": watched.url,
+        "quoted_url": shlex.quote(watched.url),
+        "credentials": watched.jenkins_credentials,
+        "branch": watched.branches[0],
+    }
+
+
+def exports(jenkins: JenkinsSettings) -> Iterable[str]:
+    """The shell lines that stand before a job's script: the variables that the settings want there."""
+    return (f"export {name}={shlex.quote(value)}" for name, value in sorted(jenkins.variables.items()))
+
+
+def _build(sources: list[Path], made: Path) -> None:
+    """Run Job Builder's own command: its modules are no public interface. It talks to no Jenkins here."""
+    paths = ":".join(str(source) for source in sources)
+    command = [sys.executable, "-m", "jenkins_jobs", "--log_level", "error", "test", paths, "-o", str(made)]
+    done = subprocess.run(command, capture_output=True, text=True, env=child_environment({}), check=False)
+    if done.returncode != 0:
+        raise EpochalError(f"Jenkins Job Builder could not make the jobs:\n{done.stderr.strip()[-2000:]}")

@@ -1,0 +1,61 @@
+"""``epochal jenkins …``: the jobs in Jenkins made, looked at, and taken away."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from epochal.settings import Environment
+
+if TYPE_CHECKING:
+    from epochal.chains.jenkins.server import JenkinsServer
+    from epochal.settings import ServerSettings
+
+_Without = Annotated[
+    list[str] | None,
+    typer.Option("--without", metavar="PLUGIN", help="A plugin to do without (git, parameterized-trigger, …)."),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    group = typer.Typer(help="The chain in Jenkins: its three jobs and their view.", no_args_is_help=True)
+    for command in (apply, check, delete):
+        group.command(command.__name__)(command)
+    app.add_typer(group, name="jenkins")
+
+
+def apply(
+    without: _Without = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
+) -> None:
+    """Make the jobs and the view, or bring them up to date."""
+    from epochal.chains.jenkins import provisioning
+
+    work = provisioning.preview if dry_run else provisioning.apply
+    server, settings = _open()
+    work(server, settings, without or [], typer.echo)
+
+
+def check(without: _Without = None) -> None:
+    """Say, a line each, whether Jenkins is ready for the chain; exit status 1 on any no."""
+    from epochal.chains.jenkins.checks import check_all
+
+    server, settings = _open()
+    raise typer.Exit(0 if check_all(server, settings, Environment.read(), without or [], typer.echo) else 1)
+
+
+def delete() -> None:
+    """Take away the jobs and the view that apply made."""
+    from epochal.chains.jenkins import provisioning
+
+    server, settings = _open()
+    provisioning.delete(server, settings, typer.echo)
+
+
+def _open() -> "tuple[JenkinsServer, ServerSettings]":
+    from epochal.chains.jenkins.server import JenkinsServer
+    from epochal.settings import read_server_settings
+
+    environment = Environment.read()
+    settings = read_server_settings(environment)
+    return JenkinsServer.open(environment, settings.jenkins), settings

@@ -1,0 +1,22 @@
+"""What Jenkins was last asked to do for a run.
+
+Written out on purpose: a migration stays what it was when the schema moves on.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Create the table."""
+    op.create_table(
+        "dispatches",
+        sa.Column("run", sa.Integer, sa.ForeignKey("runs.id"), primary_key=True),
+        sa.Column("job", sa.Text, nullable=False),
+        sa.Column("item", sa.Integer),
+        sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("requested", sa.DateTime, nullable=False),
+    )

@@ -1,0 +1,625 @@
+"""A stand-in for Jenkins, where none can be had: it answers as the recorded one did, and really runs the jobs' shell steps.
+
+It stands in for: the REST interface (tests/chains/jenkins/answers.py), what Jenkins keeps of a job's XML (it drops elements
+of plugins that it does not have), the queue, executors, freestyle builds with parameters, git SCM, shell steps with
+unstableReturn, archiving, and the parameterized-trigger plugin. What it cannot show is that a genuine Jenkins takes the
+jobs: make test-jenkins does that.
+"""
+
+import base64
+import itertools
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+from xml.etree.ElementTree import Element, ParseError, tostring
+
+from epochal.chains.jenkins.markup import parsed
+from tests.chains.jenkins.answers import ANSWERS, Answer
+
+USER, TOKEN = "epochal", "11a0c0ffee"
+
+_PLUGIN_OF = {
+    "hudson.plugins.git.": "git",
+    "hudson.plugins.parameterizedtrigger.": "parameterized-trigger",
+    "hudson.plugins.timestamper.": "timestamper",
+    "hudson.plugins.build__timeout.": "build-timeout",
+    "com.cloudbees.jenkins.": "github",
+}
+_UPSTREAM = (
+    "hudson.plugins.parameterizedtrigger.BuildTrigger/configs/hudson.plugins.parameterizedtrigger.BuildTriggerConfig"
+)
+
+
+@dataclass
+class Build:
+    """A build, and what Jenkins keeps of it."""
+
+    job: str
+    number: int
+    item: int
+    parameters: dict[str, str]
+    folder: Path
+    started: float = field(default_factory=time.time)
+    result: str | None = None
+    building: bool = True
+    stopped_by: str | None = None
+    name: str = ""
+    description: str | None = None
+    console: str = ""
+    process: "subprocess.Popen[str] | None" = None
+
+
+@dataclass
+class Item:
+    """A queue item; ``build`` once it has left the queue for an executor."""
+
+    number: int
+    job: str
+    parameters: dict[str, str]
+    cancelled: bool = False
+    build: Build | None = None
+
+
+class StandIn:
+    """One Jenkins. ``plugins``: what is installed. ``environment``: what its agent's processes see."""
+
+    def __init__(self, folder: Path, plugins: dict[str, str], environment: dict[str, str], executors: int = 2) -> None:
+        self.folder = folder
+        self.plugins = plugins
+        self.environment = environment
+        self.jobs: dict[str, str] = {}
+        self.views: dict[str, str] = {}
+        self.builds: dict[str, list[Build]] = {}
+        self.next_numbers: dict[str, int] = {}
+        self.queue: list[Item] = []
+        self.left: dict[int, Item] = {}
+        self.numbers = itertools.count(1)
+        self.executors = executors
+        self.forbidden: set[str] = set()
+        self.agent_online = True
+        self.next_answers: list[Callable[[BaseHTTPRequestHandler], None] | Answer] = []
+        self.requests: list[tuple[str, str]] = []
+        self.changed = threading.Condition()
+        self.server: ThreadingHTTPServer | None = None
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}/"
+
+    def start(self) -> "StandIn":
+        """Answer requests, at the same port as before."""
+        self.server = ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self))
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        return self
+
+    def stop(self) -> None:
+        """Be gone, without a word to the builds."""
+        if self.server:
+            self.server.shutdown()
+            self.server.server_close()
+            self.server = None
+
+    def kill(self) -> None:
+        """As SIGKILL was seen to: builds that run and what waits are gone, and their numbers are skipped."""
+        self.stop()
+        with self.changed:
+            for job, builds in self.builds.items():
+                for build in builds:
+                    if build.building:
+                        _end_process(build, signal.SIGKILL)
+                self.builds[job] = [build for build in builds if not build.building]
+            self.queue.clear()
+            self.left.clear()
+
+    def shut_down(self) -> None:
+        """As SIGTERM was seen to: builds that run end ABORTED, with nobody's name on it; the queue survives."""
+        self.stop()
+        for builds in self.builds.values():
+            for build in builds:
+                if build.building:
+                    build.result = "ABORTED"
+                    _end_process(build, signal.SIGTERM)
+        self.wait(lambda: not any(build.building for builds in self.builds.values() for build in builds))
+
+    def wait(self, condition: Callable[[], Any], seconds: float = 120) -> None:
+        """Wait until something in here is so."""
+        with self.changed:
+            assert self.changed.wait_for(condition, seconds), "the stand-in waited in vain"
+
+    def newest(self, job: str) -> Build:
+        """A job's newest build."""
+        return self.builds[job][-1]
+
+    def notify(self) -> None:
+        """Something has changed."""
+        with self.changed:
+            self.changed.notify_all()
+
+    # Jobs.
+
+    def keep(self, xml: str) -> str:
+        """What is kept of a posted XML: elements of absent plugins are dropped, XML becomes 1.1, plugins are noted."""
+        root = parsed(xml)
+        self._drop(root)
+        return "<?xml version='1.1' encoding='UTF-8'?>\n" + tostring(root, encoding="unicode")
+
+    def _drop(self, parent: Element) -> None:
+        for child in list(parent):
+            plugin = _plugin(child)
+            if plugin and plugin not in self.plugins:
+                if "class" in child.attrib:  # a single choice, as the SCM, is put back to none
+                    child.attrib["class"] = "hudson.scm.NullSCM"
+                    child[:] = []
+                else:
+                    parent.remove(child)
+                continue
+            if plugin:
+                child.attrib["plugin"] = f"{plugin}@{self.plugins[plugin]}"
+            self._drop(child)
+
+    # The queue and builds.
+
+    def enqueue(self, job: str, parameters: dict[str, str]) -> tuple[str, Item]:
+        """A new item, or the one that waits with the very same parameters."""
+        defaults = {
+            each.findtext("name", ""): each.findtext("defaultValue") or ""
+            for each in parsed(self.jobs[job]).iter("hudson.model.StringParameterDefinition")
+        }
+        known = {name: value for name, value in parameters.items() if name in defaults}
+        with self.changed:
+            for item in self.queue:
+                if item.job == job and item.parameters == defaults | known:
+                    return "twin", item
+            item = Item(next(self.numbers), job, defaults | known)
+            self.queue.append(item)
+            self.left[item.number] = item
+        self.schedule()
+        return "triggered", item
+
+    def schedule(self) -> None:
+        """Give waiting items to free executors."""
+        with self.changed:
+            while self.queue and self.agent_online and self._busy() < self.executors:
+                item = self.queue.pop(0)
+                number = self.next_numbers.get(item.job, 1)
+                self.next_numbers[item.job] = number + 1
+                folder = self.folder / "builds" / item.job / str(number)
+                item.build = Build(item.job, number, item.number, item.parameters, folder, name=f"#{number}")
+                self.builds.setdefault(item.job, []).append(item.build)
+                threading.Thread(target=self._run, args=(item.build,), daemon=True).start()
+            self.changed.notify_all()
+
+    def _busy(self) -> int:
+        return sum(build.building for builds in self.builds.values() for build in builds)
+
+    def _run(self, build: Build) -> None:
+        build.folder.mkdir(parents=True)
+        root = parsed(self.jobs[build.job])
+        workspace = self._workspace(build)
+        try:
+            result = self._steps(build, root, workspace)
+        except Exception as error:
+            build.console += f"FATAL: {error}\n"
+            result = "FAILURE"
+        if build not in self.builds.get(build.job, []):
+            return  # killed with Jenkins: nobody is there to write its end
+        build.result = "ABORTED" if build.stopped_by else build.result or result
+        self._archive(build, root, workspace)
+        build.console += f"Finished: {build.result}\n"
+        self._downstream(build, root, workspace)
+        with self.changed:
+            build.building = False
+        self.schedule()
+
+    def _workspace(self, build: Build) -> Path:
+        """Concurrent builds of a job have workspaces of their own, with an @ in the name."""
+        with self.changed:
+            for number in itertools.count(1):
+                folder = self.folder / "workspace" / (build.job if number == 1 else f"{build.job}@{number}")
+                others = [each for each in self.builds[build.job] if each.building and each is not build]
+                if all(each.parameters.get("WORKSPACE") != str(folder) for each in others):
+                    folder.mkdir(parents=True, exist_ok=True)
+                    build.parameters["WORKSPACE"] = str(folder)
+                    return folder
+        raise AssertionError
+
+    def _steps(self, build: Build, root: Element, workspace: Path) -> str:
+        environment = self._environment(build, workspace)
+        scm = root.find("scm")
+        if scm is not None and scm.get("class") == "hudson.plugins.git.GitSCM":
+            environment |= self._check_out(build, scm, workspace)
+        result = "SUCCESS"
+        for step in root.iter("hudson.tasks.Shell"):
+            status = self._shell(build, step.findtext("command", ""), workspace, environment)
+            if status == int(step.findtext("unstableReturn") or -1):
+                result = "UNSTABLE"
+            elif status != 0:
+                return "FAILURE"
+        return result
+
+    def _environment(self, build: Build, workspace: Path) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": os.environ.get("HOME", "/"),
+            "LANG": "C.UTF-8",
+            "CI": "true",
+            "JENKINS_URL": self.url,
+            "JOB_NAME": build.job,
+            "BUILD_NUMBER": str(build.number),
+            "BUILD_ID": str(build.number),
+            "BUILD_URL": f"{self.url}job/{build.job}/{build.number}/",
+            "WORKSPACE": str(workspace),
+            **self.environment,
+            **build.parameters,
+        }
+
+    def _check_out(self, build: Build, scm: Element, workspace: Path) -> dict[str, str]:
+        url = next(scm.iter("url")).text or ""
+        name = re.sub(
+            r"\$(\w+)",
+            lambda found: build.parameters[found[1]],
+            next(scm.iter("hudson.plugins.git.BranchSpec"))[0].text or "",
+        )
+        if not (workspace / ".git").exists():
+            self._git(build, workspace, "init", "--quiet")
+        self._git(build, workspace, "fetch", "--force", "--quiet", "--", url, "+refs/heads/*:refs/remotes/origin/*")
+        wanted = name.replace("refs/heads/", "origin/")
+        sha = self._git(build, workspace, "rev-parse", f"{wanted}^{{commit}}").strip()
+        self._git(build, workspace, "checkout", "--quiet", "-f", sha)
+        return {"GIT_COMMIT": sha, "GIT_URL": url, "GIT_BRANCH": "detached" if sha == name else wanted}
+
+    def _git(self, build: Build, workspace: Path, *arguments: str) -> str:
+        build.console += f" > git {' '.join(arguments)}\n"
+        done = subprocess.run(["git", "-C", str(workspace), *arguments], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        return done.stdout
+
+    def _shell(self, build: Build, command: str, workspace: Path, environment: dict[str, str]) -> int:
+        script = build.folder / "step.sh"
+        script.write_text(command, encoding="utf-8")
+        process = subprocess.Popen(
+            ["/bin/sh", "-xe", str(script)],
+            cwd=workspace,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        with self.changed:
+            build.process = process
+        if build.stopped_by:
+            _end_process(build, signal.SIGTERM)
+        assert process.stdout
+        for line in process.stdout:
+            with self.changed:
+                build.console += line
+                self.changed.notify_all()
+        return process.wait()
+
+    def _archive(self, build: Build, root: Element, workspace: Path) -> None:
+        for archiver in root.iter("hudson.tasks.ArtifactArchiver"):
+            pattern = (archiver.findtext("artifacts") or "").removesuffix("/**")
+            if (workspace / pattern).is_dir():
+                shutil.copytree(workspace / pattern, build.folder / "archive" / pattern)
+
+    def _downstream(self, build: Build, root: Element, workspace: Path) -> None:
+        for config in root.findall(f"publishers/{_UPSTREAM}"):
+            if config.findtext("condition") != build.result:
+                continue
+            parameters: dict[str, str] = {}
+            for lines in config.iter("properties"):
+                text = re.sub(r"\$(\w+)", lambda found: build.parameters.get(found[1], ""), lines.text or "")
+                parameters |= dict(line.split("=", 1) for line in text.splitlines())
+            for name in config.iter("propertiesFile"):
+                text = (workspace / (name.text or "")).read_text(encoding="utf-8")
+                parameters |= dict(line.split("=", 1) for line in text.splitlines())
+            for job in (config.findtext("projects") or "").split(","):
+                build.console += f"Triggering a new build of {job.strip()}\n"
+                self.enqueue(job.strip(), parameters)
+
+    # Answers.
+
+    def job_json(self, name: str) -> dict[str, Any]:
+        """A job as ``api/json`` shows it."""
+        targets = [
+            config.findtext("projects") or "" for config in parsed(self.jobs[name]).findall(f"publishers/{_UPSTREAM}")
+        ]
+        return {
+            "_class": "hudson.model.FreeStyleProject",
+            "url": f"{self.url}job/{name}/",
+            "downstreamProjects": [{"name": target} for target in targets if target in self.jobs],
+            "builds": [self._build_json(build) for build in reversed(self.builds.get(name, []))],
+        }
+
+    def _build_json(self, build: Build) -> dict[str, Any]:
+        shown = {name: value for name, value in build.parameters.items() if name != "WORKSPACE"}
+        actions: list[dict[str, Any]] = [_parameters_action(shown), {}]
+        if build.stopped_by:
+            cause = {"_class": "jenkins.model.CauseOfInterruption$UserInterruption"}
+            actions.append({"_class": "jenkins.model.InterruptedBuildAction", "causes": [cause]})
+        return {
+            "_class": "hudson.model.FreeStyleBuild",
+            "number": build.number,
+            "url": f"{self.url}job/{build.job}/{build.number}/",
+            "building": build.building,
+            "result": build.result,
+            "queueId": build.item,
+            "timestamp": int(build.started * 1000),
+            "displayName": build.name,
+            "description": build.description,
+            "actions": actions,
+        }
+
+    def item_json(self, item: Item) -> dict[str, Any]:
+        """A queue item."""
+        executable = item.build and {
+            "number": item.build.number,
+            "url": f"{self.url}job/{item.job}/{item.build.number}/",
+        }
+        return {
+            "id": item.number,
+            "actions": [_parameters_action(item.parameters)],
+            "task": {"name": item.job},
+            "why": "Waiting for next available executor" if item in self.queue else None,
+            "cancelled": item.cancelled,
+            "executable": executable,
+        }
+
+
+def _parameters_action(parameters: dict[str, str]) -> dict[str, Any]:
+    listed = [{"name": name, "value": value} for name, value in parameters.items()]
+    return {"_class": "hudson.model.ParametersAction", "parameters": listed}
+
+
+def _plugin(element: Element) -> str | None:
+    names = (element.tag, element.attrib.get("class", ""))
+    return next((plugin for begin, plugin in _PLUGIN_OF.items() if any(name.startswith(begin) for name in names)), None)
+
+
+def _end_process(build: Build, number: signal.Signals) -> None:
+    if build.process and build.process.poll() is None:
+        os.killpg(build.process.pid, number)
+
+
+def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, format: str, *arguments: Any) -> None:
+            """Nothing: the tests look at ``requests``."""
+
+        def do_GET(self) -> None:
+            self._respond("GET")
+
+        def do_POST(self) -> None:
+            self._respond("POST")
+
+        def _respond(self, method: str) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(length)
+            standin.requests.append((method, self.path))
+            if standin.next_answers:
+                special = standin.next_answers.pop(0)
+                if not isinstance(special, Answer):
+                    special(self)
+                    return
+                self._send(special, special.body.encode())
+                return
+            login = base64.b64encode(f"{USER}:{TOKEN}".encode()).decode()
+            given = self.headers.get("Authorization")
+            if given != f"Basic {login}":
+                self._answer("wrong token" if given else "anonymous")
+                return
+            Routes(standin, self._answer).route(method, self.path, body)
+
+        def _answer(self, situation: str, body: bytes | str | None = None, **values: Any) -> None:
+            answer = ANSWERS[situation]
+            text = answer.body.format(**values) if body is None else body
+            headers = {
+                name: value.format(url=standin.url, path="/", **values) for name, value in answer.headers.items()
+            }
+            self._send(Answer(answer.status, headers), text if isinstance(text, bytes) else text.encode())
+
+        def _send(self, answer: Answer, body: bytes) -> None:
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    return Handler
+
+
+class Routes:
+    """One request, answered."""
+
+    def __init__(self, standin: StandIn, answer: Callable[..., None]) -> None:
+        self._standin = standin
+        self._answer = answer
+
+    def route(self, method: str, path: str, body: bytes) -> None:
+        """Answer the request."""
+        split = urlsplit(path)
+        query = {name: values[0] for name, values in parse_qs(split.query, keep_blank_values=True).items()}
+        parts = [unquote(part) for part in split.path.split("/") if part]
+        match method, parts:
+            case "GET", []:
+                self._answer("page")
+            case "GET", ["api", "json"]:
+                self._json({"_class": "hudson.model.Hudson", "nodeName": ""})
+            case "GET", ["whoAmI", "api", "json"]:
+                self._json({"authenticated": True, "anonymous": False, "name": USER})
+            case "GET", ["crumbIssuer", "api", "json"]:
+                self._json({"crumb": "0", "crumbRequestField": "Jenkins-Crumb"})
+            case "GET", ["pluginManager", "api", "json"]:
+                plugins = self._standin.plugins.items()
+                self._json(
+                    {"plugins": [{"shortName": name, "version": each, "active": True} for name, each in plugins]}
+                )
+            case "GET", ["computer", "api", "json"]:
+                self._json({"computer": self._computers()})
+            case "POST", ["createItem"]:
+                self._create(self._standin.jobs, query.get("name"), body, "hudson.model.Item.Create")
+            case "POST", ["createView"]:
+                self._create(self._standin.views, query.get("name"), body, "hudson.model.View.Create")
+            case _, ["view", name, *rest]:
+                self._configured(method, self._standin.views, name, rest, body)
+            case _, ["queue", *rest]:
+                self._queue(method, rest, query)
+            case _, ["job", name, *rest] if name in self._standin.jobs:
+                self._job(method, name, rest, query, body)
+            case _:
+                self._answer("missing")
+
+    def _json(self, value: Any) -> None:
+        self._answer("json", json.dumps(value))
+
+    def _computers(self) -> list[dict[str, Any]]:
+        agent = {
+            "displayName": "agent-1",
+            "offline": not self._standin.agent_online,
+            "numExecutors": self._standin.executors,
+        }
+        labels = {"assignedLabels": [{"name": "docker"}, {"name": "agent-1"}]}
+        built_in = {
+            "displayName": "Built-In Node",
+            "offline": False,
+            "numExecutors": 0,
+            "assignedLabels": [{"name": "built-in"}],
+        }
+        return [built_in, agent | labels]
+
+    def _create(self, things: dict[str, str], name: str | None, body: bytes, permission: str) -> None:
+        if permission in self._standin.forbidden:
+            self._answer("no permission", permission=permission)
+        elif name is None:
+            self._answer("no name")
+        elif name in things:
+            self._answer("exists", name=name)
+        else:
+            self._store(things, name, body, "created")
+
+    def _store(self, things: dict[str, str], name: str, body: bytes, situation: str) -> None:
+        try:
+            root = parsed(body.decode())
+        except ParseError:
+            self._answer("bad xml")
+            return
+        if root.tag not in ("project", "hudson.model.ListView"):
+            self._answer("unknown root")
+            return
+        things[name] = self._standin.keep(body.decode())
+        self._answer(situation)
+
+    def _configured(self, method: str, things: dict[str, str], name: str, rest: list[str], body: bytes) -> None:
+        if name not in things:
+            self._answer("missing")
+        elif rest == ["config.xml"] and method == "GET":
+            self._answer("config", things[name])
+        elif rest == ["config.xml"]:
+            self._store(things, name, body, "reconfigured")
+        elif rest == ["doDelete"]:
+            del things[name]
+            self._answer("deleted")
+        else:
+            self._answer("page")
+
+    def _queue(self, method: str, rest: list[str], query: dict[str, str]) -> None:
+        standin = self._standin
+        match rest:
+            case ["api", "json"]:
+                self._json({"items": [standin.item_json(item) for item in standin.queue]})
+            case ["item", number, "api", "json"] if int(number) in standin.left:
+                self._json(standin.item_json(standin.left[int(number)]))
+            case ["cancelItem"] if int(query["id"]) in standin.left:
+                item = standin.left[int(query["id"])]
+                if item not in standin.queue:
+                    self._answer("not in the queue")
+                    return
+                item.cancelled = True
+                standin.queue.remove(item)
+                self._answer("cancelled")
+            case _:
+                self._answer("missing")
+
+    def _job(self, method: str, name: str, rest: list[str], query: dict[str, str], body: bytes) -> None:
+        standin = self._standin
+        form = {key: values[0] for key, values in parse_qs(body.decode("latin-1"), keep_blank_values=True).items()}
+        form = {key: value.encode("latin-1").decode() for key, value in form.items()}
+        parameterised = "hudson.model.ParametersDefinitionProperty" in standin.jobs[name]
+        match rest:
+            case ["api", "json"]:
+                self._json(standin.job_json(name))
+            case ["build" | "buildWithParameters"] if "hudson.model.Item.Build" in standin.forbidden:
+                self._answer("no permission", permission="hudson.model.Item.Build")
+            case ["build" | "buildWithParameters"] if "<disabled>true" in standin.jobs[name]:
+                self._answer("disabled", name=name)
+            case ["build"] if parameterised:
+                self._answer("nothing submitted")
+            case ["build" | "buildWithParameters"]:
+                situation, item = standin.enqueue(name, query | form)
+                self._answer(situation, item=item.number)
+            case ["submitDescription"] if method == "POST":
+                root = parsed(standin.jobs[name])
+                description = root.find("description")
+                assert description is not None
+                description.text = form["description"]
+                standin.jobs[name] = standin.keep(tostring(root, encoding="unicode"))
+                self._answer("described")
+            case [number, *below] if number.isdecimal():
+                builds = [build for build in standin.builds.get(name, []) if build.number == int(number)]
+                self._build(builds[0], below, form) if builds else self._answer("missing")
+            case _:
+                if rest == ["doDelete"]:
+                    standin.builds.pop(name, None)
+                self._configured(method, standin.jobs, name, rest, body)
+
+    def _build(self, build: Build, rest: list[str], form: dict[str, str]) -> None:
+        match rest:
+            case ["stop"]:
+                if build.building:
+                    build.stopped_by = USER
+                    _end_process(build, signal.SIGTERM)
+                self._answer("stopped")
+            case ["configSubmit"]:
+                self._label(build, form)
+            case ["consoleText"]:
+                self._answer("console", build.console)
+            case ["artifact", *path] if (build.folder / "archive" / "/".join(path)).is_file():
+                self._answer("artifact", (build.folder / "archive" / "/".join(path)).read_bytes())
+            case [] | ["api", "json"]:
+                self._answer("page")
+            case _:
+                self._answer("missing")
+
+    def _label(self, build: Build, form: dict[str, str]) -> None:
+        if "json" not in form:
+            self._answer("label without json")
+            return
+        given = json.loads(form["json"])
+        build.name = given["displayName"] or f"#{build.number}"
+        if "description" not in given:
+            self._answer("label without description")
+            return
+        build.description = given["description"]
+        self._standin.notify()
+        self._answer("labelled")
