@@ -3,7 +3,9 @@
 import json
 import math
 import re
+import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -16,8 +18,11 @@ _VALUE = (
     r"(?P<number>[-+]?(?:(?:\d++(?:\.\d*+)?|\.\d++)(?:e[-+]?\d++)?+|nan|inf(?:inity)?+))"
     r"(?![\w/]|[.,]\d)(?:\s*+(?P<percent>%))?"
 )
-# "Test accuracy: 0.83", behind a separator too ("Test loss: 0.5, test accuracy: 0.83"), never behind a word.
-_TEST = re.compile(r"(?:^\W*|[^\w\s)-]\s*|\s-+\s+)(?:final\s+)?test[ _-]?acc(?:uracy)?" + _VALUE, re.IGNORECASE)
+# "Test accuracy: 0.83" where a line begins, behind what logging puts there, or behind a separator ("loss: 0.5, test
+# accuracy: 0.83"). Never behind a word, a bracket or a quotation mark: "Goal (test accuracy = 0.80)" measures nothing.
+_LOGGED = r"(?:[\d.,:/TZ+\s-]*\[?\b(?:DEBUG|INFO|WARNING|ERROR)\b\]?[\s:-]+(?:[\w.]+:\s*)?)?"
+_OPENING = rf"(?:^[^\w(]*{_LOGGED}|[^\w\s()\[:=#\"'`-]\s*[\"']?|\s-+\s+)"
+_TEST = re.compile(_OPENING + r"(?:final\s+)?test[ _-]?acc(?:uracy)?" + _VALUE, re.IGNORECASE)
 # "accuracy=0.83" where a line begins; what goes on as "accuracy: 0.91 - loss: …" is a piece of Keras' progress.
 _BARE = re.compile(
     r"^\s*(?:(?:final|overall|model)\s+)?accuracy(?:\s+score)?" + _VALUE + r"(?!.*\s-\s\w+:)", re.IGNORECASE
@@ -85,7 +90,8 @@ def _number(value: Any) -> float:
 
 
 def _from_log(log: str) -> Accuracy | None:
-    lines = [line for line in re.split(r"[\r\n\b]+", _ANSI.sub("", log)) if not _PROGRESS.match(line)]
+    lines = [line for line in re.split(r"[\r\n\b]+", _ANSI.sub("", log)) if "acc" in line.lower()]
+    lines = [line for line in lines if not _PROGRESS.match(line)]
     found = _last(_TEST, lines) or _last(_BARE, lines)
     if found is None:
         return None
@@ -103,6 +109,17 @@ def _from_epochs(epochs: Sequence[Epoch]) -> Accuracy | None:
     return None if validation is None else Accuracy(validation, AccuracySource.VALIDATION)
 
 
+def _as_measured(value: float) -> float:
+    """Of a 32-bit float, which is what Keras measures in, the shortest decimal that means it.
+
+    324 of 360 right is 0.9, but as a 32-bit float 0.8999999761581421, which is below a threshold of 0.9.
+    """
+    if not math.isfinite(value) or abs(value) > 1 or struct.unpack("f", struct.pack("f", value))[0] != value:
+        return value
+    decimals = (float(f"{value:.{digits}g}") for digits in range(1, 10))
+    return next(short for short in decimals if struct.unpack("f", struct.pack("f", short))[0] == value)
+
+
 def _checked(accuracy: Accuracy) -> Accuracy:
     if not math.isfinite(accuracy.value):
         raise RunFailed(
@@ -116,7 +133,7 @@ def _checked(accuracy: Accuracy) -> Accuracy:
             f"The accuracy {accuracy.source.sentence} is {accuracy.value:g}, not between 0 and 1. "
             + _remedy(accuracy.value),
         )
-    return accuracy
+    return replace(accuracy, value=_as_measured(accuracy.value))
 
 
 def _remedy(value: float) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from epochal.errors import Reason
 
 # Colours and cursor movements (ECMA-48's control sequences), a terminal's title, and other escapes.
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 _TRACEBACK = "Traceback (most recent call last):"
@@ -65,11 +65,14 @@ class _Traceback:
         return self.exception[:_LONGEST_QUOTE].rstrip(".: ") + "."
 
 
-def diagnose(exit_status: int, reason: Reason | None, log_tail: str) -> tuple[Reason, str] | None:
+def diagnose(
+    exit_status: int, reason: Reason | None, log_tail: str, *, has_network: bool = False
+) -> tuple[Reason, str] | None:
     """The reason of a training that ended badly, and a sentence with its remedy; None for one that ended well.
 
     ``exit_status`` is negative where a signal ended it, or 128 and the signal's number as a shell has it. ``reason`` is
     what the runtime knows better than any log (TIMED_OUT, OUT_OF_MEMORY, KILLED). Else the last traceback tells.
+    ``has_network``: whether training may use the network where it runs.
     """
     if exit_status == 0 and reason is None:
         return None
@@ -83,7 +86,10 @@ def diagnose(exit_status: int, reason: Reason | None, log_tail: str) -> tuple[Re
         return Reason.OUT_OF_MEMORY, _EXPLANATIONS[Reason.OUT_OF_MEMORY]
     if _signal(exit_status):
         return _killed(_signal(exit_status))
-    return _told_by(tracebacks) or (Reason.SCRIPT_ERROR, _without_traceback(exit_status, lines))
+    return _told_by(tracebacks, has_network=has_network) or (
+        Reason.SCRIPT_ERROR,
+        _without_traceback(exit_status, lines),
+    )
 
 
 def tail(log: str, lines: int = 20) -> str:
@@ -164,12 +170,12 @@ def _wanted_memory(lines: list[str], tracebacks: list[_Traceback]) -> bool:
     return any(_MEMORY.search(words) for words in last_words)
 
 
-def _told_by(tracebacks: list[_Traceback]) -> tuple[Reason, str] | None:
+def _told_by(tracebacks: list[_Traceback], *, has_network: bool) -> tuple[Reason, str] | None:
     if not tracebacks:
         return None
     last = tracebacks[0]
     if any(_NETWORK.search(traceback.exception) for traceback in tracebacks):
-        return Reason.NO_NETWORK, f"{_network_remedy(tracebacks)} It said: {last.quote}"
+        return Reason.NO_NETWORK, f"{_network_remedy(tracebacks, has_network=has_network)} It said: {last.quote}"
     if last.name in _SYNTAX:
         path, line = last.places[-1]
         return Reason.SYNTAX_ERROR, f"{path.rpartition('/')[2]} line {line}: {last.quote}"
@@ -186,10 +192,12 @@ def _import_remedy(traceback: _Traceback) -> str:
     return f"Add the package that has {module['module']} to requirements.txt."
 
 
-def _network_remedy(tracebacks: list[_Traceback]) -> str:
+def _network_remedy(tracebacks: list[_Traceback], *, has_network: bool) -> str:
     dataset = next((found["name"] for path, _ in _places(tracebacks) if (found := _KERAS_DATASET.search(path))), "")
     files = "the files into the server's data folder, which training sees as /data"
     wanted = "The code wanted the network, which training does not have:"
+    if has_network:
+        wanted = "The code could not reach an address on the network. Check it, or do without:"
     if dataset:
         return f"{wanted} type epochal data fetch {dataset} on the server, which fills the dataset cache."
     return f"{wanted} put {files}, or, for one of Keras' datasets, type epochal data fetch NAME on the server."

@@ -23,7 +23,7 @@ class Reason(StrEnum):
     OUT_OF_MEMORY = "out_of_memory", "the training needed more memory than it may use"
     KILLED = "killed", "the training was killed by a signal"
     TIMED_OUT = "timed_out", "the training took longer than it may"
-    NO_NETWORK = "no_network", "the code wanted the network, which training does not have"
+    NO_NETWORK = "no_network", "the code wanted the network and did not reach it"
     NO_ACCURACY = "no_accuracy", "the training ended well but told no accuracy"
     ACCURACY_NOT_FINITE = "accuracy_not_finite", "the accuracy is not a finite number"
     ACCURACY_OUT_OF_RANGE = "accuracy_out_of_range", "the accuracy is not between 0 and 1"

@@ -61,6 +61,9 @@ def _drive(job: Job, scripts: JobScripts, number: int, quiet: bool, ended: threa
         name = first_job(job.store.run(number))
         while name:
             status = scripts.run(name, job.store.run(number), (sys.stderr if quiet else sys.stdout).fileno())
+            if status < 0:
+                told = f"epochal: job {name} was killed by signal {-status}: nothing came of run {number}"
+                print(told, file=sys.stderr)  # noqa: T201
             name = next_job(name, status)
     except ChainStopped:
         pass

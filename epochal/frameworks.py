@@ -12,7 +12,7 @@ import sys
 import tokenize
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeGuard, cast
 
@@ -35,6 +35,7 @@ _FRAMEWORKS: dict[str, Framework] = {
     "sklearn": "sklearn",
 }
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
+_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _BLOCKS = (ast.stmt, ast.excepthandler, ast.match_case)
 
 
@@ -75,12 +76,15 @@ def detect_folder(code: Path, override: str = "") -> Detection:
 
     Raises RunFailed: NO_SCRIPT, SYNTAX_ERROR, SEVERAL_FRAMEWORKS.
     """
-    script = _read(code, SCRIPT)
+    script = read_source(code, SCRIPT)
     if script is None:
         raise RunFailed(
             Reason.NO_SCRIPT, f"There is no {SCRIPT} at the top of the repository: that is the file that is trained."
         )
-    return detect(script, lambda name: _read_module(code, name), override)
+    found = detect(script, lambda name: _read_module(code, name), override)
+    # A script may put a folder of its own on sys.path: what has a local module's name is not asked of the environment.
+    local = {path.stem for path in code.rglob("*.py")} | {path.name for path in code.rglob("*") if path.is_dir()}
+    return replace(found, modules=tuple(name for name in found.modules if name.partition(".")[0] not in local))
 
 
 def detect(script: str, read_module: ReadModule, override: str = "") -> Detection:
@@ -159,7 +163,8 @@ def _parse(text: str, file: str) -> ast.Module:
             return ast.parse(text.removeprefix("\ufeff"))
     except SyntaxError as error:
         detail = (error.text or "").rstrip()
-        raise RunFailed(Reason.SYNTAX_ERROR, f"{file} line {error.lineno or 1}: {error.msg}.", detail) from None
+        where = f"{file} line {error.lineno or 1}: {error.msg} (as Python {_PYTHON} reads it)."
+        raise RunFailed(Reason.SYNTAX_ERROR, where, detail) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise RunFailed(Reason.SYNTAX_ERROR, f"{file} cannot be read as Python: {error}.") from None
 
@@ -180,7 +185,15 @@ def _statements(tree: ast.Module) -> Iterator[tuple[ast.Import | ast.ImportFrom,
 def _runs_its_body(node: ast.AST) -> bool:
     if isinstance(node, ast.Try):
         return not any(_catches_import_error(handler) for handler in node.handlers)
-    return isinstance(node, ast.Module | ast.With | ast.ClassDef)
+    if isinstance(node, ast.With):
+        return not any(_suppresses(item.context_expr) for item in node.items)
+    return isinstance(node, ast.Module | ast.ClassDef)
+
+
+def _suppresses(expression: ast.expr) -> bool:
+    """Whether it is ``suppress(…)`` or ``contextlib.suppress(…)``, of whichever exceptions."""
+    function = expression.func if isinstance(expression, ast.Call) else None
+    return (function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")) == "suppress"
 
 
 def _catches_import_error(handler: ast.ExceptHandler) -> bool:
@@ -211,12 +224,15 @@ def _imported(statement: ast.Import | ast.ImportFrom, module: str) -> list[tuple
 
 def _read_module(code: Path, name: str) -> str | None:
     path = name.replace(".", "/")
-    source = _read(code, f"{path}.py")
-    return source if source is not None else _read(code, f"{path}/__init__.py")
+    source = read_source(code, f"{path}.py")
+    return source if source is not None else read_source(code, f"{path}/__init__.py")
 
 
-def _read(code: Path, name: str) -> str | None:
-    """A file's text, decoded as Python does (byte order mark, coding cookie); None if there is no such file."""
+def read_source(code: Path, name: str) -> str | None:
+    """A file's text, decoded as Python does (byte order mark, coding cookie); None if there is no such file.
+
+    Raises RunFailed(SYNTAX_ERROR) where Python could not decode it either.
+    """
     try:
         source = (code / name).read_bytes()
     except OSError:
@@ -224,5 +240,5 @@ def _read(code: Path, name: str) -> str | None:
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
         return source.decode(encoding)
-    except (SyntaxError, UnicodeDecodeError) as error:
+    except (SyntaxError, UnicodeError, LookupError) as error:  # LookupError: a codec that makes no text
         raise RunFailed(Reason.SYNTAX_ERROR, f"{name} cannot be read as Python: {error}. Save it as UTF-8.") from None

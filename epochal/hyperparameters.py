@@ -48,7 +48,7 @@ def find_epochs(source: bytes) -> Constant | None:
     there, or the last one assigned at the module's top level to the name that stands there, whatever it is called.
     Where that gives none: the last top-level constant that is called, in upper or lower case, epochs, num_epochs,
     n_epochs, nb_epoch, nb_epochs, number_of_epochs, max_epochs or (scikit-learn's word) max_iter. A function's own
-    variables do not count.
+    variables do not count: where one is what that call says, there is none to raise.
     """
     parsed = _Parsed.of(source)
     if parsed is None:
@@ -56,6 +56,8 @@ def find_epochs(source: bytes) -> Constant | None:
     given = parsed.epochs_of_last_fit()
     if given is not None and _is_whole(given):
         return parsed.constant("epochs", given)
+    if isinstance(given, ast.Name) and parsed.is_local(given):
+        return None
     whole = [(name, number) for name, number in parsed.assignments() if _is_whole(number)]
     followed = [(name, number) for name, number in whole if isinstance(given, ast.Name) and name == given.id]
     named = [(name, number) for name, number in whole if name.lower() in _EPOCHS_NAMES]
@@ -141,6 +143,16 @@ class _Parsed:
         calls = [node for node in ast.walk(self._tree) if isinstance(node, ast.Call) and _calls_fit(node)]
         given = [keyword.value for call in calls for keyword in call.keywords if keyword.arg == "epochs"]
         return max(given, key=lambda value: (value.lineno, value.col_offset), default=None)
+
+    def is_local(self, name: ast.Name) -> bool:
+        """Whether the function around ``name`` assigns it, so that it is not the module's. (A parameter is: it is handed in.)"""
+        functions = [node for node in ast.walk(self._tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+        around = [function for function in functions if any(node is name for node in ast.walk(function))]
+        return any(
+            isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == name.id
+            for function in around
+            for node in ast.walk(function)
+        )
 
     def constant(self, name: str, node: ast.expr) -> Constant:
         value = _number(node)

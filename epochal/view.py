@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from epochal.gate import in_words
 from epochal.payload import repository_name, safe_url
 from epochal.records import AccuracySource, Run, Trial
 from epochal.store import Notice
@@ -49,10 +50,16 @@ def _trial_view(trial: Trial) -> dict[str, Any]:
 def history_line(run: Run) -> str:
     """A run in one line."""
     when = run.created.astimezone().strftime("%Y-%m-%d %H:%M")
-    accuracy = f"{run.best.accuracy:.4g} of {run.threshold:g}" if run.best and run.threshold else "-"
+    accuracy = _best_of_threshold(run)
     why = f"  {run.reason}" if run.reason else ""
     name = repository_name(run.commit.repository)
     return f"{run.id:>4}  {when}  {run.state:<10}  {accuracy:<15}  {name} {run.commit.branch} {run.commit.sha[:7]}{why}"
+
+
+def _best_of_threshold(run: Run) -> str:
+    if run.best is None or run.best.accuracy is None or run.threshold is None:
+        return "-"
+    return " of ".join(in_words(run.best.accuracy, run.threshold))
 
 
 def run_lines(run: Run, folder: Path, notice: Notice | None) -> list[str]:

@@ -1,6 +1,7 @@
 """Where the accuracy is read: the file, the output, the epochs; and what is no accuracy."""
 
 import json
+import struct
 
 import pytest
 from hypothesis import given
@@ -41,6 +42,12 @@ def _reason(accuracy_json: str | None, log: str = "", epochs: tuple[Epoch, ...] 
             (_EPOCH,),
             Accuracy(0.6, AccuracySource.EVALUATE),
         ),
+        (
+            '{"accuracy": 0.8999999761581421, "source": "evaluate", "samples": 360}',
+            "",
+            (),
+            Accuracy(0.9, AccuracySource.EVALUATE, 360),
+        ),
         ('{"accuracy": 1, "source": "my own"}', "", (), Accuracy(1.0, AccuracySource.SCRIPT)),
         (None, "Test accuracy: 0.8", (_EPOCH,), Accuracy(0.8, AccuracySource.OUTPUT)),
         (None, "All is well", (_EPOCH,), Accuracy(0.7, AccuracySource.VALIDATION)),
@@ -75,6 +82,15 @@ def test_the_first_source_that_is_there_counts(
         ("100%|████| 10/10 [00:01<00:00, 9.5it/s]Test accuracy: 0.83", 0.83),
         ("Train accuracy: 0.99, test accuracy: 0.83", 0.83),
         ("Test accuracy: 0.83 (target test accuracy: 0.9)", 0.83),
+        ("2024-01-01 10:00:00 INFO Test accuracy: 0.83", 0.83),
+        ("INFO:root:Test accuracy: 0.83", 0.83),
+        ("[INFO] Test accuracy: 0.83", 0.83),
+        ("{'loss': 0.5, 'test_accuracy': 0.83}", 0.83),
+        ("Test accuracy: 0.1, test accuracy: 0.83", 0.83),
+        ("Test accuracy: 0.83\nGoal (test accuracy = 0.90) not reached", 0.83),
+        ("Test accuracy: 0.83\nTarget: Test accuracy: 0.95", 0.83),
+        ('Test accuracy: 0.83\n    print("Test accuracy: 0.99")', 0.83),
+        ("Test accuracy: 0.8999999761581421", 0.9),  # 324 of 360, as Keras' 32-bit floats have it
         ("Test accuracy: 0.1\nTest accuracy: 0.83", 0.83),
         ("Test accuracy: 0.83\naccuracy: 0.1", 0.83),
         ("\x1b[32mTest accuracy: \x1b[1m0.83\x1b[0m\r\n", 0.83),
@@ -226,8 +242,10 @@ def test_any_text_gives_an_accuracy_or_a_reason(accuracy_json: str | None, log: 
 
 @given(st.floats(0, 1))
 def test_any_accuracy_that_python_prints_is_read_back(value: float) -> None:
-    """No digit and no exponent is lost between print and the gate."""
-    assert read_accuracy(None, f"loss 0.1\nTest accuracy: {value}\n", ()).value == value
+    """No digit and no exponent is lost between print and the gate; of a 32-bit float, none that it has."""
+    read = read_accuracy(None, f"loss 0.1\nTest accuracy: {value}\n", ()).value
+    assert read == value or struct.pack("f", read) == struct.pack("f", value)
+    assert struct.unpack("f", struct.pack("f", value))[0] == value or read == value
 
 
 def test_a_long_line_is_read_in_no_time() -> None:

@@ -168,6 +168,10 @@ def test_a_dataset_that_cannot_be_downloaded() -> None:
     assert reason is Reason.NO_NETWORK
     assert "epochal data fetch cifar10 " in sentence
     assert "URL fetch failure" in sentence
+    told = diagnose(1, None, _NO_DOWNLOAD, has_network=True)
+    assert told and told[1].startswith(
+        "The code could not reach an address on the network. Check it, or do without: type"
+    )
 
 
 # What TensorFlow leaves of an error in a graph: a message that holds places of its own, in a library's nn.py too.

@@ -168,7 +168,7 @@ def test_a_folder_is_read_as_python_reads_it(tmp_path: Path) -> None:
     (tmp_path / "pack/tools.py").write_text("import keras\n")
     assert detect_folder(tmp_path).why == "pack/tools.py line 1 imports keras"
     assert detect_folder(tmp_path, "sklearn").framework == "sklearn"
-    assert detect_folder(tmp_path).modules == ("a" * 300, "data", "keras", "sklearn")
+    assert detect_folder(tmp_path).modules == ("a" * 300, "keras", "sklearn")  # data is a folder here
 
 
 def test_a_folder_without_a_script(tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ def test_the_number_of_epochs_is_found(source: str, found: tuple[str, int, int])
         "settings.epochs = 20\n",
         "epochs: int\n",
         "def main():\n    epochs = 20\n    model.fit(x, epochs=epochs)\n",
+        "epochs = 20\ndef main():\n    epochs = 5\n    model.fit(x, epochs=epochs)\n",
         "class Settings:\n    epochs = 20\n",
         "model.fit(x, y)\n",
         "warm_up = 5\n",

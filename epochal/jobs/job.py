@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from epochal.errors import UsageError
 from epochal.folders import Home
+from epochal.gate import in_words
 from epochal.records import Run, State
 from epochal.settings import Environment, ServerSettings, read_server_settings
 from epochal.store import Store
@@ -66,8 +67,8 @@ def summary(run: Run) -> str:
     """The run in one line, as job output and Jenkins' display name have it: ``0.831 of 0.80 · epoch 40 · 3 trials``."""
     measured = [trial for trial in run.trials if trial.accuracy is not None]
     parts = [run.state.value]
-    if run.best and run.threshold is not None:
-        parts = [f"{run.best.accuracy:.4g} of {run.threshold:g}"]
+    if run.best and run.best.accuracy is not None and run.threshold is not None:
+        parts = [" of ".join(in_words(run.best.accuracy, run.threshold))]
         if run.best.epochs_trained:
             parts.append(f"epoch {run.best.epochs_trained}")
         parts.append(f"{len(measured)} trial{'s' if len(measured) != 1 else ''}")

@@ -9,6 +9,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 from epochal.accuracy import parse_epochs
+from epochal.jobs.job import tell
 from epochal.jobs.left_files import read_left
 from epochal.records import Epoch
 
@@ -24,12 +25,16 @@ def following(metrics: Path, on_epoch: OnEpoch) -> Iterator[None]:
     follower = _Follower(metrics, on_epoch)
     observer = Observer()
     observer.schedule(follower, str(metrics.parent))
-    observer.start()
+    try:
+        observer.start()
+    except OSError as error:  # the machine's inotify instances are used up (inotify(7)): the epochs are told at the end
+        tell(f"note: the epochs are shown when the training has ended: {error.strerror}")
     try:
         yield
     finally:
-        observer.stop()
-        observer.join()
+        if observer.is_alive():
+            observer.stop()
+            observer.join()
         follower.read()
 
 
@@ -58,6 +63,11 @@ def epoch_line(epoch: Epoch) -> str:
     """One epoch in one line: ``epoch 3/20  accuracy 0.412  loss 1.872  val_accuracy 0.405  0.4 s``."""
     total = f"/{epoch.epochs}" if epoch.epochs else ""
     ordered = sorted(epoch.metrics.items(), key=lambda item: ("accuracy" not in item[0], item[0]))
-    metrics = "".join(f"  {name} {value:.4g}" for name, value in ordered)
+    metrics = "".join(f"  {_printable(name)} {value:.4g}" for name, value in ordered)
     which = "" if (epoch.model, epoch.call) == (1, 1) else f"model {epoch.model} fit {epoch.call}  "
     return f"{which}epoch {epoch.number}{total}{metrics}  {epoch.seconds:.1f} s"
+
+
+def _printable(name: str) -> str:
+    """A metric's name without what would break the line: the code that trains writes it."""
+    return "".join(character if character.isprintable() else "?" for character in name[:80])

@@ -5,8 +5,8 @@ import time
 from dataclasses import dataclass
 
 from epochal.errors import Reason, RunFailed, SettingsError
-from epochal.frameworks import Detection, detect_folder
-from epochal.gate import judge
+from epochal.frameworks import SCRIPT, Detection, detect_folder, read_source
+from epochal.gate import in_words, judge
 from epochal.jobs.job import Job, tell
 from epochal.keras_idioms import find_keras2_idioms
 from epochal.records import Run, State, TrialState, Verdict
@@ -59,7 +59,8 @@ def verdict_of(job: Job, run: Run, threshold: float) -> Verdict:
     assert accuracy is not None
     verdict = judge(accuracy, threshold)
     word = "reaches" if verdict is Verdict.REACHED else "is below"
-    tell(f"verdict: {accuracy:.4g} {word} the threshold {threshold:g}")
+    measured, wanted = in_words(accuracy, threshold)
+    tell(f"verdict: {measured} {word} the threshold {wanted}")
     return verdict
 
 
@@ -74,7 +75,7 @@ def _repository_settings(job: Job, run: Run) -> RepositorySettings:
 def _tell_idioms(job: Job, run: Run, detection: Detection) -> tuple[str, ...]:
     if detection.framework != "keras":
         return run.notes
-    script = (job.home.run(run.id).code / "nn.py").read_text(encoding="utf-8", errors="replace")
+    script = read_source(job.home.run(run.id).code, SCRIPT) or ""
     found = [
         f"nn.py line {idiom.line}: {idiom.what} is gone from today's Keras; write {idiom.instead}"
         for idiom in find_keras2_idioms(script)

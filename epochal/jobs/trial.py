@@ -1,6 +1,7 @@
 """One trial: a copy of the code, perhaps with another number in nn.py, trained, measured and recorded."""
 
 import shutil
+import sys
 from dataclasses import replace
 
 from epochal.accuracy import parse_epochs, read_accuracy
@@ -15,7 +16,8 @@ from epochal.records import Accuracy, Run, Trial, TrialState
 from epochal.runtimes import Outcome, Runtime, Training
 from epochal.strategies.more_epochs import Raise
 
-_LOG_TAIL_BYTES = 256 * 1024
+_LAST_OUTPUT = 256 * 1024
+"""Where a traceback is looked for: the accuracy may be followed by more output than that."""
 
 
 def run_trial(job: Job, run: Run, runtime: Runtime, image: str, raised: Raise | None = None) -> Trial:
@@ -34,7 +36,7 @@ def run_trial(job: Job, run: Run, runtime: Runtime, image: str, raised: Raise | 
         with following(folder.metrics, lambda epoch: tell(f"  {epoch_line(epoch)}")):
             outcome = runtime.train(Training(run.id, number, folder, image))
         trial = replace(trial, seconds=outcome.seconds, epochs_trained=_epochs_trained(folder))
-        accuracy = _measure(folder, outcome, run.notes)
+        accuracy = _measure(folder, outcome, run.notes, has_network=runtime.has_network)
     except RunFailed as failure:
         reason, explanation = failure.reason, failure.explanation
         job.store.end_trial(run.id, replace(trial, state=TrialState.FAILED, reason=reason, explanation=explanation))
@@ -47,7 +49,9 @@ def run_trial(job: Job, run: Run, runtime: Runtime, image: str, raised: Raise | 
 
 def _hyperparameters(script: bytes) -> dict[str, int | float]:
     """The numbers that the trial trains with: nn.py's constants, and its epochs wherever they stand."""
-    found = {constant.name: constant.value for constant in constants(script)}
+    # What no database and no JSON can hold is nothing that is tuned.
+    fits = [constant for constant in constants(script) if abs(constant.value) <= sys.float_info.max]
+    found = {constant.name: constant.value for constant in fits}
     epochs = find_epochs(script)
     return found | ({epochs.name: epochs.value} if epochs else {})
 
@@ -65,9 +69,9 @@ def _epochs_trained(folder: TrialFolder) -> int | None:
     return len(parse_epochs(read_left_text(folder.metrics) or "")) or None
 
 
-def _measure(folder: TrialFolder, outcome: Outcome, notes: tuple[str, ...]) -> Accuracy:
+def _measure(folder: TrialFolder, outcome: Outcome, notes: tuple[str, ...], *, has_network: bool) -> Accuracy:
     log = _log(folder)
-    failure = diagnose(outcome.exit_status, outcome.reason, log)
+    failure = diagnose(outcome.exit_status, outcome.reason, log[-_LAST_OUTPUT:], has_network=has_network)
     if failure:
         reason, explanation = failure
         told = " ".join([explanation, *notes])
@@ -82,7 +86,4 @@ def _measure(folder: TrialFolder, outcome: Outcome, notes: tuple[str, ...]) -> A
 def _log(folder: TrialFolder) -> str:
     if not folder.log.exists():  # the training ended before it could be started
         return ""
-    with folder.log.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - _LOG_TAIL_BYTES))
-        return file.read().decode("utf-8", "replace")
+    return folder.log.read_bytes().decode("utf-8", "replace")  # limits.log_mb at the most

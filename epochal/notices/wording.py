@@ -1,24 +1,11 @@
 """What a mail says of a run: numbers that cannot mislead, one decisive sentence, a table. Values in, words out."""
 
 from collections.abc import Sequence
-from decimal import Decimal
-from itertools import count
 
-from epochal.gate import judge
+from epochal.gate import in_words, judge
 from epochal.records import Run, State, Trial
 
 _HEADINGS = ("trial", "epochs", "accuracy", "seconds", "outcome", "nn.py")
-
-
-def compare(accuracy: float, threshold: float) -> tuple[str, str]:
-    """Both numbers (0 to 1) as text: the accuracy with three decimals, or more where it takes more to show what is so.
-
-    0.7996 of 0.80 stays 0.7996: as 0.800 it would seem to have reached the threshold.
-    """
-    exact, wanted = Decimal(repr(accuracy)), Decimal(repr(threshold))
-    rounded = (f"{exact:.{digits}f}" for digits in count(3))
-    shown = next(text for text in rounded if (Decimal(text) >= wanted) == (exact >= wanted))
-    return shown, f"{wanted:.2f}" if wanted == round(wanted, 2) else f"{wanted:f}"
 
 
 def headline(run: Run) -> str:
@@ -71,7 +58,7 @@ def _why_failed(run: Run) -> str:
 def _row(run: Run, trial: Trial) -> tuple[str, ...]:
     accuracy, outcome = "-", (trial.reason or trial.state).value.replace("_", " ")
     if trial.accuracy is not None and run.threshold is not None:
-        accuracy = compare(trial.accuracy, run.threshold)[0]
+        accuracy = in_words(trial.accuracy, run.threshold)[0]
         outcome = judge(trial.accuracy, run.threshold).value
     changes = ", ".join(f"{name} = {value}" for name, value in run.changes(trial).items())
     epochs = "-" if trial.epochs_trained is None else str(trial.epochs_trained)
@@ -82,7 +69,7 @@ def _row(run: Run, trial: Trial) -> tuple[str, ...]:
 def _best_and_threshold(run: Run) -> tuple[str, str]:
     if run.best is None or run.best.accuracy is None or run.threshold is None:
         return "none", "none"
-    return compare(run.best.accuracy, run.threshold)
+    return in_words(run.best.accuracy, run.threshold)
 
 
 def _how(run: Run, adopt: Sequence[str]) -> str:

@@ -47,6 +47,11 @@ class Runtime(Protocol):
     name: str
     """``docker`` or ``process``."""
 
+    @property
+    def has_network(self) -> bool:
+        """Whether training may use the network."""
+        ...
+
     def prepare(self, framework: str, code: Path, tell: Tell) -> str:
         """Make the image or environment for ``framework`` and ``code``/requirements.txt, unless it is there already.
 

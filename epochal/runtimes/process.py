@@ -30,6 +30,7 @@ class ProcessRuntime:
     """Trains in processes of this machine; limits of time, memory and file size hold, everything else is open."""
 
     name = "process"
+    has_network = True  # nothing keeps a plain process from it
 
     def __init__(self, home: Path, settings: ServerSettings) -> None:
         self._home = home
@@ -58,7 +59,7 @@ class ProcessRuntime:
             before = files_in(folder)
             outcome = self._train(training, place, log)
             for line in keep_within(limits.output_mb, folder, before):
-                log.write(f"\n{line}\n".encode())
+                log.write(f"\n{line}\n".encode("utf-8", "backslashreplace"))
             return outcome
 
     def fetch_dataset(self, image: str, script: str, tell: Tell) -> None:

@@ -44,6 +44,8 @@ def _read_requirements(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         return ""
+    except OSError as error:
+        raise RunFailed(Reason.REFUSED_REQUIREMENT, f"{REQUIREMENTS} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise RunFailed(
             Reason.REFUSED_REQUIREMENT,

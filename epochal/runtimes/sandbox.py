@@ -49,6 +49,11 @@ class DockerRuntime:
         self._settings = settings
         self._docker_host = docker_host
 
+    @property
+    def has_network(self) -> bool:
+        """As ``Runtime.has_network``: the admin's decision."""
+        return self._settings.sandbox.network
+
     @cached_property
     def _client(self) -> docker.DockerClient:
         return connect(self._docker_host)
@@ -81,7 +86,7 @@ class DockerRuntime:
             ending = run_container(self._client, self._task(training, place), limits, log)
             outcome = _outcome(ending, log)
             for line in keep_within(limits.output_mb, folder, before):
-                log.write(f"\n{line}\n".encode())
+                log.write(f"\n{line}\n".encode("utf-8", "backslashreplace"))
             return outcome
 
     def fetch_dataset(self, image: str, script: str, tell: Tell) -> None:

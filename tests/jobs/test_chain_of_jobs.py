@@ -41,8 +41,8 @@ def test_below_then_reached(home: Path, tmp_path: Path) -> None:
     assert "-epochs = 20  # was 50" in diff
     assert "+epochs = 30  # was 50" in diff
     assert (ended.folder / "trials/2/code/model.keras").read_text() == "weights"
-    assert "verdict: 0.5 is below the threshold 0.7" in ended.printed["train"]
-    assert "verdict: 0.75 reaches the threshold 0.7" in ended.printed["retrain"]
+    assert "verdict: 0.500 is below the threshold 0.70" in ended.printed["train"]
+    assert "verdict: 0.750 reaches the threshold 0.70" in ended.printed["retrain"]
 
 
 def test_dlcode_shows_the_last_pulled_code(home: Path, tmp_path: Path) -> None:
@@ -93,6 +93,8 @@ def _script(text: str, **more: str | bytes) -> dict[str, str | bytes]:
         (_script("print('Test accuracy: 83.2')\n"), Reason.ACCURACY_OUT_OF_RANGE, "83.2"),
         (_script("import os\nos.kill(os.getpid(), 9)\n"), Reason.KILLED, "SIGKILL"),
         (_script("raise MemoryError\n"), Reason.OUT_OF_MEMORY, "memory"),
+        (_script("# coding: rot13\n"), Reason.SYNTAX_ERROR, "rot13"),
+        (_script(_LEARNS, **{"requirements.txt/numpy": "a folder"}), Reason.REFUSED_REQUIREMENT, "directory"),
         (_script(_LEARNS, **{"epochal.toml": "treshold = 1"}), Reason.BAD_SETTINGS, "treshold"),
         (_script(_LEARNS, **{"requirements.txt": "-e ."}), Reason.REFUSED_REQUIREMENT, "line 1"),
         (
@@ -112,6 +114,8 @@ def test_what_cannot_be_trained_fails_with_its_reason(
     assert any(f"failed: {reason}: " in line for line in last), last
     assert told in ended.run.explanation + ended.run.detail
     assert "Traceback" not in ended.printed["train"] or "|" in ended.printed["train"]
+    if reason is Reason.IMPORT_ERROR:
+        assert ended.run.trials == ()  # proven before any training starts
 
 
 def test_a_script_that_takes_too_long_is_timed_out(home: Path, tmp_path: Path) -> None:
@@ -212,7 +216,7 @@ def test_metrics_lines_are_printed_as_they_come(home: Path, tmp_path: Path) -> N
         "call": 1,
         "epoch": 1,
         "epochs": 2,
-        "metrics": {"accuracy": 0.5},
+        "metrics": {"accuracy": 0.5, "x\n\r\x1b[31mverdict": 1.0},
         "seconds": 0.1,
     }
     script = (
@@ -220,7 +224,7 @@ def test_metrics_lines_are_printed_as_they_come(home: Path, tmp_path: Path) -> N
         f"    file.write({json.dumps(line) + chr(10)!r})\nprint('Test accuracy: 0.9')\n"
     )
     ended = train_commit(home, tmp_path, {"nn.py": script})
-    assert "  epoch 1/2  accuracy 0.5  0.1 s\n" in ended.printed["train"]
+    assert "  epoch 1/2  accuracy 0.5  x???[31mverdict 1  0.1 s\n" in ended.printed["train"]
     assert "\r" not in ended.printed["train"]
     assert "\x1b" not in ended.printed["train"]
     assert ended.run.trials[0].epochs_trained == 1
@@ -236,3 +240,30 @@ def test_what_is_no_ordinary_file_is_passed_over(home: Path, tmp_path: Path, lea
     ended = train_commit(home, tmp_path, {"nn.py": script})
     assert ended.run.state is State.REACHED
     assert [(trial.accuracy, trial.epochs_trained) for trial in ended.run.trials] == [(0.9, None)]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        _script("print('Test accuracy: 0.9')\nprint('one more line of output\\n' * 20_000)\n"),
+        _script("big = 0x" + "f" * 5000 + "\nhuge = 1e999\nprint('Test accuracy: 0.9')\n"),
+        _script(
+            "import sys\nsys.path.insert(0, 'src')\nfrom model import f\nprint('Test accuracy:', f())\n",
+            **{"src/model.py": "def f():\n    return 0.9\n"},
+        ),
+        _script(
+            "from contextlib import suppress\nwith suppress(ImportError):\n    import no_such\nprint('Test accuracy: 0.9')\n"
+        ),
+        _script(
+            "for name in (b'one\\xe9', b'two\\xe9', b'three\\xe9'):\n    open(name, 'wb').write(bytes(500_000))\n"
+            "print('Test accuracy: 0.9')\n"
+        ),
+    ],
+    ids=["much output", "big constants", "sys.path", "suppress", "file name"],
+)
+def test_what_is_odd_and_yet_right_is_trained(home: Path, tmp_path: Path, files: dict[str, str | bytes]) -> None:
+    """Code that Python runs well is not refused, nor is its accuracy missed."""
+    (home / "server.toml").write_text("[limits]\noutput_mb = 1.0\n", encoding="utf-8")
+    ended = train_commit(home, tmp_path, files)
+    assert (ended.run.state, ended.run.trials[0].accuracy) == (State.REACHED, 0.9)
+    json.dumps(ended.run.trials[0].hyperparameters, allow_nan=False)

@@ -25,14 +25,16 @@ x, y = np.random.rand(64, 4), np.random.randint(0, 2, 64)
 model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, activation="softmax")])
 model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
 model.fit(x, y, epochs=epochs, verbose=0)
-model.evaluate(x, np.argmax(model.predict(x, verbose=0), axis=1), verbose=0)
+labels = np.argmax(model.predict(x[:10], verbose=0), axis=1)
+labels[0] = 1 - labels[0]
+model.evaluate(x[:10], labels, verbose=0)
 print("accuracy is what this banner is about")
 """
 
 
 def test_yesterdays_keras_is_told_before_training(home: Path, tmp_path: Path) -> None:
     """A script in Keras 2 idioms is told line by line what today's Keras lacks, before it fails."""
-    ended = train_commit(home, tmp_path, {"nn.py": _KERAS_2})
+    ended = train_commit(home, tmp_path, {"nn.py": "\ufeff" + _KERAS_2})
     assert (ended.run.state, ended.status) == (State.FAILED, 1)
     assert any(note.startswith("nn.py line 1: ") and "ImageDataGenerator" in note for note in ended.run.notes)
     assert any(note.startswith("nn.py line 4: ") and "fit_generator" in note for note in ended.run.notes)
@@ -42,10 +44,11 @@ def test_yesterdays_keras_is_told_before_training(home: Path, tmp_path: Path) ->
 
 
 def test_evaluate_is_what_counts(home: Path, tmp_path: Path) -> None:
-    """An accuracy that the script never printed is read from its evaluate(), each epoch is a line."""
-    ended = train_commit(home, tmp_path, {"nn.py": _KERAS_3})
+    """An accuracy that the script never printed is read from its evaluate(): 9 of 10 reach 0.9, though Keras' 32-bit
+    0.9 is a little less. Each epoch is a line."""
+    ended = train_commit(home, tmp_path, {"nn.py": _KERAS_3, "epochal.toml": "threshold = 0.9\n"})
     assert (ended.run.state, ended.status) == (State.REACHED, 0), ended.printed
     (trial,) = ended.run.trials
-    assert (trial.accuracy, trial.accuracy_source, trial.epochs_trained) == (1.0, AccuracySource.EVALUATE, 2)
+    assert (trial.accuracy, trial.accuracy_source, trial.epochs_trained) == (0.9, AccuracySource.EVALUATE, 2)
     assert "  epoch 2/2  accuracy " in ended.printed["train"]
     assert ended.run.framework_why == "nn.py line 2 imports keras"
