@@ -79,11 +79,20 @@ def render(settings: ServerSettings, left_out: Collection[str] = ()) -> list[Def
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "project.yaml"
         # JSON is YAML, and quotes whatever an address may hold.
-        project.write_text(json.dumps(_project(settings, left_out)), encoding="utf-8")
+        project.write_text(json.dumps(_literal(_project(settings, left_out))), encoding="utf-8")
         _build([resource("jobs"), project], Path(folder) / "made")
         made = {name: (Path(folder) / "made" / name).read_text(encoding="utf-8") for name in _names(settings)}
     view = f"{settings.jenkins.prefix}Epochal"
     return [Definition("view" if name == view else "job", name, xml) for name, xml in made.items()]
+
+
+def _literal(value: Any) -> Any:
+    """``value`` with the braces of its texts doubled: Job Builder reads what stands in single ones as its own template."""
+    if isinstance(value, dict):
+        return {key: _literal(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_literal(item) for item in value]
+    return value.replace("{", "{{").replace("}", "}}") if isinstance(value, str) else value
 
 
 def _names(settings: ServerSettings) -> list[str]:

@@ -1,0 +1,50 @@
+"""A stand-in Jenkins and a home whose settings lead to it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from epochal.chains.jenkins.plugins import pinned_plugins
+from epochal.chains.jenkins.server import JenkinsServer
+from epochal.settings import ServerSettings, read_server_settings
+from tests.chains.jenkins.standin import TOKEN, USER, StandIn
+from tests.jobs.chain import environment_of
+
+_SERVER = """\
+runtime = "process"
+chain = "jenkins"
+
+[jenkins]
+url = "{url}"
+user = "{user}"
+prefix = "t-"
+
+[jenkins.variables]
+EPOCHAL_SHOWN = "it's there"
+
+[[repository]]
+url = "https://github.com/ada/digits.git"
+jenkins_credentials = "deploy-key"
+"""
+
+
+@pytest.fixture
+def standin(tmp_path: Path) -> Iterator[StandIn]:
+    """A Jenkins with all plugins that are wanted; stopped at the end."""
+    jenkins = StandIn(tmp_path / "jenkins", dict(pinned_plugins()), {}).start()
+    yield jenkins
+    jenkins.kill()
+
+
+@pytest.fixture
+def server(standin: StandIn) -> JenkinsServer:
+    """The stand-in as its user sees it."""
+    return JenkinsServer(standin.url, USER, TOKEN)
+
+
+@pytest.fixture
+def settings(home: Path, standin: StandIn) -> ServerSettings:
+    """A server's settings, with one watched repository."""
+    (home / "server.toml").write_text(_SERVER.format(url=standin.url, user=USER), encoding="utf-8")
+    return read_server_settings(environment_of(home))
