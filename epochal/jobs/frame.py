@@ -32,8 +32,7 @@ def run_job(name: str, environment: Environment) -> int:
         with stoppable():
             run = pull.find_run(job) if name == "pull" else job.run
             status = _conduct(job, run, *_JOBS[name])
-            if name != "pull":
-                publish(job, run)
+            (pull.hand_on if name == "pull" else publish)(job, run)
             return status
     except Stopped as stopped:
         return 128 + stopped.signal_number
@@ -46,7 +45,7 @@ def _conduct(job: Job, run: int, states: frozenset[State], work: Work) -> int:
         claimed = job.store.claim(run, states)
     except Busy as busy:
         tell(str(busy))
-        return EXIT_STATUS.get(job.store.run(run).state, 2)
+        return _nothing_to_do(job.store.run(run).state, states)
     if state := job.store.stop_requested(run):
         return _end(job, claimed, state, RunFailed(Reason(state.value)))
     with heartbeat(job.store, run):
@@ -63,6 +62,13 @@ def _conduct(job: Job, run: int, states: frozenset[State], work: Work) -> int:
     drain_outbox(job, tell)
     tell(f"run {run}: {summary(job.store.run(run))}")
     return EXIT_STATUS[state]
+
+
+def _nothing_to_do(state: State, states: frozenset[State]) -> int:
+    """The status of a job whose run another one works on, or has ended: a pull that was done before is done."""
+    if State.QUEUED in states and state not in (State.FAILED, State.SUPERSEDED, State.CANCELLED):
+        return EXIT_STATUS[State.PULLED]
+    return EXIT_STATUS.get(state, 2)
 
 
 def _end(job: Job, run: Run, state: State, failure: RunFailed) -> int:

@@ -15,15 +15,21 @@ from epochal.records import Commit, Origin, Run, State
 
 
 def find_run(job: Job) -> int:
-    """The run to pull: EPOCHAL_RUN, or the one run of GIT_URL, EPOCHAL_BRANCH and GIT_COMMIT, made if it is not there.
+    """The run to pull: EPOCHAL_RUN, or the one run of GIT_URL, EPOCHAL_BRANCH and GIT_COMMIT, made if it is not there."""
+    return job.environment.run or _run_of_commit(job)
 
-    Its number is written to ``epochal.properties`` in the workspace, which is how it travels to the next job in Jenkins.
+
+def hand_on(job: Job, run: int) -> None:
+    """Write the run's number to ``epochal.properties`` in the workspace, which is how it travels to job train in Jenkins.
+
+    Only if it waits for that job: where another build has gone on with it already, train is not to be started again.
     """
-    environment = job.environment
-    run = environment.run or _run_of_commit(job)
-    if environment.workspace:
-        (Path(environment.workspace) / "epochal.properties").write_text(f"EPOCHAL_RUN={run}\n", encoding="ascii")
-    return run
+    if not job.environment.workspace:
+        return
+    properties = Path(job.environment.workspace) / "epochal.properties"
+    properties.unlink(missing_ok=True)
+    if job.store.run(run).state is State.PULLED:
+        properties.write_text(f"EPOCHAL_RUN={run}\n", encoding="ascii")
 
 
 def _run_of_commit(job: Job) -> int:

@@ -56,6 +56,13 @@ def insert_run(connection: Connection, commit: Commit, origin: Origin) -> int:
     return int(result.scalar_one())
 
 
+def add_author(connection: Connection, run: int, commit: Commit) -> None:
+    """Message and author, where whoever told of the commit first (a poll knows its name only) did not know them."""
+    known = {"message": commit.message, "author_name": commit.author_name, "author_email": commit.author_email}
+    if commit.author_email:
+        connection.execute(update(runs).where(runs.c.id == run, runs.c.author_email == "").values(**known))
+
+
 def supersede_older(connection: Connection, commit: Commit, successor: int, supersede: str) -> tuple[str, ...]:
     """Put ``successor`` into the place of the branch's older pushed runs; returns the owners of those to be stopped.
 

@@ -58,6 +58,8 @@ class Store:
                 return Accepted(seen, new=False)
             known = pushes.pushed_run(connection, commit) if origin is Origin.PUSH else None
             run = known or pushes.insert_run(connection, commit, origin)
+            if known:
+                pushes.add_author(connection, run, commit)
             if delivery:
                 pushes.keep_delivery(connection, delivery, "already known" if known else "queued", run)
             stop = (

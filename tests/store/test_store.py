@@ -227,3 +227,14 @@ def test_a_run_that_nobody_works_on_is_cancelled_at_once(store: Store) -> None:
         store.request_stop(run, State.CANCELLED)
     with pytest.raises(UsageError, match="There is no run 99"):
         store.run(99)
+
+
+def test_an_author_who_becomes_known_later_is_kept(store: Store) -> None:
+    """A poll knows a commit's name only; the delivery of the same commit tells whose it is, and the first word stays."""
+    bare = Commit("https://github.com/ada/digits.git", "main", "a" * 40)
+    run = store.accept(bare, Origin.PUSH, supersede="queued").run
+    told = replace(bare, message="First", author_name="Ada", author_email="ada@example.com")
+    assert store.accept(told, Origin.PUSH, delivery=("d", "push"), supersede="queued").run == run
+    assert store.run(run).commit == told
+    store.accept(replace(told, author_email="eve@example.com"), Origin.PUSH, supersede="queued")
+    assert store.run(run).commit == told

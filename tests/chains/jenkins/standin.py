@@ -253,10 +253,8 @@ class StandIn:
         return result
 
     def _environment(self, build: Build, workspace: Path) -> dict[str, str]:
-        return {
-            "PATH": os.environ["PATH"],
-            "HOME": os.environ.get("HOME", "/"),
-            "LANG": "C.UTF-8",
+        ours = {name: value for name, value in os.environ.items() if not name.startswith(("EPOCHAL_", "GIT_"))}
+        return ours | {
             "CI": "true",
             "JENKINS_URL": self.url,
             "JOB_NAME": build.job,
@@ -324,13 +322,15 @@ class StandIn:
         for config in root.findall(f"publishers/{_UPSTREAM}"):
             if config.findtext("condition") != build.result:
                 continue
+            files = [workspace / (name.text or "") for name in config.iter("propertiesFile")]
+            if not all(path.is_file() for path in files) and config.find(".//failTriggerOnMissing") is not None:
+                continue  # as the plugin's help has it: not triggered, and nothing is said of the build
             parameters: dict[str, str] = {}
             for lines in config.iter("properties"):
                 text = re.sub(r"\$(\w+)", lambda found: build.parameters.get(found[1], ""), lines.text or "")
                 parameters |= dict(line.split("=", 1) for line in text.splitlines())
-            for name in config.iter("propertiesFile"):
-                text = (workspace / (name.text or "")).read_text(encoding="utf-8")
-                parameters |= dict(line.split("=", 1) for line in text.splitlines())
+            for path in files:
+                parameters |= dict(line.split("=", 1) for line in path.read_text(encoding="utf-8").splitlines())
             for job in (config.findtext("projects") or "").split(","):
                 build.console += f"Triggering a new build of {job.strip()}\n"
                 self.enqueue(job.strip(), parameters)
