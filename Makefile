@@ -2,16 +2,19 @@
 
 PYTHON ?=
 VENV := .venv/bin
-SHELL_FILES := hooks/post-commit scripts/pull.sh scripts/train.sh scripts/retrain.sh scripts/prove.sh scripts/setup scripts/engine .ci/run
+SHELL_FILES := hooks/post-commit scripts/pull.sh scripts/train.sh scripts/retrain.sh scripts/prove.sh scripts/setup scripts/engine scripts/lint-groovy scripts/secrets scripts/pins jenkins/agent .ci/run
 
-.PHONY: help setup demo test lint bench clean
+.PHONY: help setup demo test test-jenkins lint bench secrets pins clean
 
 help:
 	@echo "make setup   a virtual environment, .venv, with everything that is needed"
 	@echo "make demo    commit nn.py, watch it train and retrain, get the mail"
 	@echo "make test    the tests (those that need a Docker engine say so where there is none)"
-	@echo "make lint    ruff, mypy, import-linter, shellcheck"
+	@echo "make lint    ruff, mypy, import-linter, shellcheck, a linter for the Jenkinsfile"
 	@echo "make bench   the benchmarks"
+	@echo "make secrets the files with secrets that compose.yaml reads"
+	@echo "make pins    whether every pinned image and plugin exists (needs a network)"
+	@echo "make test-jenkins JENKINS_URL=… JENKINS_USER=… JENKINS_TOKEN_FILE=…   the chain in a genuine Jenkins"
 	@echo "make clean   remove what the verbs above made"
 
 setup:
@@ -29,9 +32,17 @@ lint: setup
 	$(VENV)/mypy
 	$(VENV)/lint-imports
 	$(VENV)/shellcheck $(SHELL_FILES)
+	scripts/lint-groovy Jenkinsfile jenkins/access.groovy
+	$(VENV)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 
 bench: setup
 	@for benchmark in benchmarks/*.py; do $(VENV)/python $$benchmark || exit 1; done
+
+secrets:
+	@scripts/secrets
+
+pins:
+	@scripts/pins
 
 clean:
 	@if [ -e .cache/engine ]; then scripts/engine stop; fi

@@ -42,7 +42,7 @@ class PushState:
     message: str
 
 
-def initialise(folder: Path, remote: str | None, branches: tuple[str, ...]) -> list[str]:
+def initialise(folder: Path, remote: str | None, branches: tuple[str, ...], *, jenkinsfile: bool = False) -> list[str]:
     """Make ``folder`` (which has nn.py) ready; returns what was done, a line each, none where nothing was.
 
     Raises UsageError, before anything is changed: no nn.py, inside of another repository, another remote already there.
@@ -55,6 +55,7 @@ def initialise(folder: Path, remote: str | None, branches: tuple[str, ...]) -> l
             *_make_repository(folder),
             *_set_remote(repository, remote),
             *_write_settings(folder),
+            *(_write_jenkinsfile(folder) if jenkinsfile else []),
             *_set_branches(repository, branches),
             *_install_hooks(repository),
         ]
@@ -131,6 +132,15 @@ def _write_settings(folder: Path) -> list[str]:
         return []
     path.write_text(template(RepositorySettings, "How Epochal trains nn.py"), encoding="utf-8")
     return ["wrote epochal.toml, with every setting commented"]
+
+
+def _write_jenkinsfile(folder: Path) -> list[str]:
+    path, text = folder / "Jenkinsfile", resource("Jenkinsfile").read_text(encoding="utf-8")
+    if not path.exists():
+        path.write_text(text, encoding="utf-8")
+        return ["wrote Jenkinsfile, the chain as one Pipeline"]
+    same = path.read_text(encoding="utf-8", errors="replace") == text
+    return [] if same else ["left the Jenkinsfile that is there as it is: it is not Epochal's, or was changed"]
 
 
 def _set_branches(repository: GitFolder, branches: tuple[str, ...]) -> list[str]:

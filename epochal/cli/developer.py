@@ -23,11 +23,15 @@ def init(
         list[str] | None,
         typer.Option(help="A branch that is pushed (more than once for several); asked for if not given."),
     ] = None,
+    jenkinsfile: Annotated[
+        bool, typer.Option("--jenkinsfile", help="Write a Jenkinsfile, too: the chain as one Pipeline.")
+    ] = False,
 ) -> None:
     """Turn a folder with nn.py into a repository whose commits push themselves. Run twice it changes nothing."""
     from epochal.initialise import initialise
 
-    lines = initialise(folder, remote, tuple(branch or _ask_branches(folder, remote)))
+    branches = tuple(branch or _ask_branches(folder, remote))
+    lines = initialise(folder, remote, branches, jenkinsfile=jenkinsfile)
     for line in lines or ["nothing to change: everything is as it should be"]:
         typer.echo(line)
 

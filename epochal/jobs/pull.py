@@ -12,6 +12,7 @@ from epochal.jobs.ending import end_run
 from epochal.jobs.job import Job, tell
 from epochal.payload import identity, repository_name, safe_url, skip_word
 from epochal.records import Commit, Origin, Run, State
+from epochal.store.owner import signal_owner
 
 
 def find_run(job: Job) -> int:
@@ -45,7 +46,10 @@ def _run_of_commit(job: Job) -> int:
             f"{', '.join(missing)}: not set. pull needs them where EPOCHAL_RUN does not say which run it is for."
         )
     commit = Commit(environment.git_url, environment.branch, environment.git_commit)
-    return job.store.accept(commit, Origin.PUSH, supersede=job.settings.supersede).run
+    accepted = job.store.accept(commit, Origin.PUSH, supersede=job.settings.supersede)
+    for owner in accepted.stop:
+        signal_owner(owner)
+    return accepted.run
 
 
 def pull(job: Job, run: Run) -> State:

@@ -1,0 +1,163 @@
+"""compose.yaml, jenkins/ and the Jenkinsfile: what their schemas do not see."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from epochal.jobs.job import EXIT_STATUS
+from epochal.records import State
+from epochal.settings import Environment
+from epochal.settings.server import ServerSettings
+from epochal.settings.toml import parse
+
+_TOP = Path(__file__).parent.parent
+_COMPOSE: dict[str, Any] = yaml.safe_load((_TOP / "compose.yaml").read_text(encoding="utf-8"))
+_SERVICES: dict[str, dict[str, Any]] = _COMPOSE["services"]
+_DOCKERFILE = (_TOP / "jenkins/Dockerfile").read_text(encoding="utf-8")
+_CASC: dict[str, Any] = yaml.safe_load((_TOP / "jenkins/casc.yaml").read_text(encoding="utf-8"))
+
+
+def _plugins() -> set[str]:
+    lines = (_TOP / "jenkins/plugins.txt").read_text(encoding="utf-8").splitlines()
+    return {line.partition(":")[0] for line in lines if not line.startswith("#")}
+
+
+def test_what_services_name_is_there() -> None:
+    """Services, volumes, secrets, configs and build targets that are named are defined, and none is defined in vain."""
+    for name, service in _SERVICES.items():
+        assert set(service.get("depends_on", {})) <= set(_SERVICES), name
+        conditions = {other: each["condition"] for other, each in service.get("depends_on", {}).items()}
+        checked = [other for other, condition in conditions.items() if condition == "service_healthy"]
+        assert all("healthcheck" in _SERVICES[other] for other in checked), name
+        if "build" in service:
+            assert f" AS {service['build']['target']}\n" in _DOCKERFILE
+    volumes = {each.partition(":")[0] for service in _SERVICES.values() for each in service.get("volumes", [])}
+    assert volumes == set(_COMPOSE["volumes"])
+    secrets = {each for service in _SERVICES.values() for each in service.get("secrets", [])}
+    assert secrets == set(_COMPOSE["secrets"])
+    configs = {each["source"] for service in _SERVICES.values() for each in service.get("configs", [])}
+    assert configs == set(_COMPOSE["configs"])
+
+
+def test_secrets_are_made(tmp_path: Path) -> None:
+    """scripts/secrets makes each file that compose.yaml reads, once, in a folder of its owner's alone."""
+    shutil.copytree(_TOP / "scripts", tmp_path / "scripts")
+    for _ in range(2):
+        subprocess.run([str(tmp_path / "scripts/secrets")], check=True, stdout=subprocess.DEVNULL)
+        made = {path.name: path.read_text() for path in (tmp_path / ".secrets").iterdir()}
+        assert {f".secrets/{name}" for name in made} == {each["file"] for each in _COMPOSE["secrets"].values()}
+    assert (tmp_path / ".secrets").stat().st_mode & 0o777 == 0o700
+    assert re.fullmatch(r"11[0-9a-f]{32}\n", made["jenkins_token"])  # as Jenkins' own look
+    assert len(made["webhook_secret"]) > 32
+
+
+def test_nothing_of_the_host_is_given_away() -> None:
+    """No socket of the host's engine, no port but on loopback, and only training's own engine is privileged."""
+    text = "".join(path.read_text(encoding="utf-8") for path in [_TOP / "compose.yaml", *(_TOP / "jenkins").iterdir()])
+    assert "docker.sock" not in text
+    for name, service in _SERVICES.items():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
+        assert service.get("privileged", False) == (name == "engine")
+    assert "2375" not in text
+
+
+def test_everything_is_pinned() -> None:
+    """Every image has a tag that says a version, every plugin a version."""
+    images = [service["image"] for service in _SERVICES.values() if "image" in service]
+    images += re.findall(
+        r"^ARG \w*IMAGE=(\S+)$", _DOCKERFILE + (_TOP / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert len(images) >= 5
+    assert all(re.search(r":v?\d+\.\d+|:\d+\.v", image) for image in images), images
+    froms = re.findall(r"^FROM (\S+)", _DOCKERFILE, re.MULTILINE)
+    assert all(each.startswith("${") for each in froms)
+    lines = [line for line in (_TOP / "jenkins/plugins.txt").read_text(encoding="utf-8").splitlines() if line[0] != "#"]
+    assert all(re.fullmatch(r"[a-z0-9-]+:\d[\w.-]*", line) for line in lines)
+
+
+def test_variables_and_settings_are_known() -> None:
+    """Each EPOCHAL_ variable is one, with its file where compose puts it; the config is a server.toml that is taken."""
+    for service in _SERVICES.values():
+        given = {
+            name: str(value) for name, value in service.get("environment", {}).items() if name.startswith("EPOCHAL_")
+        }
+        secrets = service.get("secrets", [])
+        for name, value in given.items():
+            assert not name.endswith("_FILE") or value.removeprefix("/run/secrets/") in secrets
+        Environment.read({name: value for name, value in given.items() if not name.endswith("_FILE")})
+    import tomllib
+
+    text = re.sub(r"\$\{(\w+)[^}]*\}", r"https://example.com/\1", _COMPOSE["configs"]["server"]["content"])
+    settings = parse(tomllib.loads(text), ServerSettings, "compose.yaml")
+    assert settings.chain == "jenkins"
+    assert settings.jenkins.url == "http://controller:8080/"
+    users = {user["id"] for user in _CASC["jenkins"]["securityRealm"]["local"]["users"]}
+    assert settings.jenkins.user in users
+    assert settings.jenkins.label == _CASC["jenkins"]["nodes"][0]["permanent"]["labelString"]
+
+
+def test_the_controller_is_closed() -> None:
+    """No builds on it, nobody anonymous, crumbs, WebSocket only, and the secrets that it names are given to it."""
+    jenkins = _CASC["jenkins"]
+    assert (jenkins["numExecutors"], jenkins["slaveAgentPort"], jenkins["markupFormatter"]) == (0, -1, "plainText")
+    assert "crumbIssuer" in jenkins
+    users = [entry["user"]["name"] for entry in jenkins["authorizationStrategy"]["globalMatrix"]["entries"]]
+    assert users == ["admin", "epochal"]
+    assert jenkins["nodes"][0]["permanent"]["launcher"]["inbound"] == {"webSocket": True}
+    text = (_TOP / "jenkins/casc.yaml").read_text(encoding="utf-8")
+    named = set(re.findall(r"\$\{(\w+)\}", text))
+    assert named <= set(_SERVICES["controller"]["secrets"])
+    assert {"configuration-as-code", "matrix-auth", "workflow-aggregator"} <= _plugins()
+
+
+def test_the_jenkinsfile_is_the_chain() -> None:
+    """Its stages call the job scripts, its mapping is the table of exit statuses, and it brings no rule of its own."""
+    text = (_TOP / "Jenkinsfile").read_text(encoding="utf-8")
+    scripts = re.findall(r"\$EPOCHAL_SCRIPTS/(\w+)\.sh", text)
+    assert scripts == ["pull", "train", "retrain"]
+    assert all(os.access(_TOP / f"scripts/{script}.sh", os.X_OK) for script in scripts)
+    mapping = {int(status): result for status, result in re.findall(r"(\d): '(\w+)'", text)}
+    assert mapping == {0: "SUCCESS", 3: "UNSTABLE", 4: "ABORTED", 5: "ABORTED"}
+    assert {EXIT_STATUS[state] for state in (State.REACHED, State.EXHAUSTED, State.SUPERSEDED, State.CANCELLED)} == set(
+        mapping
+    )
+    assert EXIT_STATUS[State.FAILED] not in mapping  # FAILURE, as whatever else may be
+    assert "disableConcurrentBuilds" not in text
+    assert "timestamper" in _plugins()
+
+
+@pytest.mark.docker
+def test_the_gateway_can_be_built(docker_host: str, tmp_path: Path) -> None:
+    """The gateway's image, on the base image that there is: Epochal is installed in it, and works as its user."""
+    base, bundle = os.environ["EPOCHAL_BASE_IMAGE"], os.environ.get("EPOCHAL_CA_BUNDLE", "")
+    context = tmp_path / "context"
+    ignored = shutil.ignore_patterns(
+        ".git", ".venv", ".cache", ".demo", "__pycache__", ".*_cache", ".hypothesis", ".secrets"
+    )
+    shutil.copytree(_TOP, context, ignore=ignored)
+    arguments = ["--build-arg", f"PYTHON_IMAGE={base}"]
+    if bundle:
+        shutil.copy(bundle, context / "ca-bundle.pem")
+        arguments += ["--build-arg", "PIP_CERT=/opt/ca/ca-bundle.pem"]
+    (context / ".dockerignore").unlink()
+    docker = ["/usr/bin/docker", "--host", docker_host]
+    build = [*docker, "build", "--file", str(context / "jenkins/Dockerfile"), "--target", "gateway", *arguments]
+    _run([*build, "--tag", "epochal-gateway:test", str(context)])
+    run = [*docker, "run", "--rm", "--env", "EPOCHAL_HOME=/srv/epochal", "epochal-gateway:test"]
+    assert "no runs yet" in _run([*run, "epochal", "history"])
+    installed = "/opt/epochal/lib/python3*/site-packages/epochal/installed"
+    assert "pull.yaml" in _run([*run, "sh", "-c", f"ls {installed}/jobs"])
+
+
+def _run(command: list[str]) -> str:
+    # The classic builder: Debian's engine comes without buildx.
+    environment = os.environ | {"DOCKER_BUILDKIT": "0"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
