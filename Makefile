@@ -26,6 +26,12 @@ demo: setup
 test: setup
 	$(VENV)/python -m pytest $(TESTS)
 
+test-jenkins: setup
+	@[ -n "$(JENKINS_URL)" ] && [ -n "$(JENKINS_USER)" ] && [ -n "$(JENKINS_TOKEN_FILE)" ] || { \
+		echo "make test-jenkins JENKINS_URL=http://127.0.0.1:8080/ JENKINS_USER=… JENKINS_TOKEN_FILE=…" >&2; exit 2; }
+	JENKINS_URL="$(JENKINS_URL)" JENKINS_USER="$(JENKINS_USER)" JENKINS_TOKEN_FILE="$(JENKINS_TOKEN_FILE)" \
+		$(VENV)/python -m pytest -s tests/integration/test_jenkins.py
+
 lint: setup
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .

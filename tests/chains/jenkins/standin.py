@@ -51,6 +51,7 @@ class Build:
     parameters: dict[str, str]
     folder: Path
     started: float = field(default_factory=time.time)
+    ended: float = 0.0
     result: str | None = None
     building: bool = True
     stopped_by: str | None = None
@@ -223,6 +224,7 @@ class StandIn:
         build.console += f"Finished: {build.result}\n"
         self._downstream(build, root, workspace)
         with self.changed:
+            build.ended = time.time()
             build.building = False
         self.schedule()
 
@@ -363,6 +365,7 @@ class StandIn:
             "result": build.result,
             "queueId": build.item,
             "timestamp": int(build.started * 1000),
+            "duration": int((build.ended - build.started) * 1000) if build.ended else 0,
             "displayName": build.name,
             "description": build.description,
             "actions": actions,
