@@ -1,5 +1,6 @@
 """What is the same for the three jobs: claim the run, work, and turn whatever happens into a state and an exit status."""
 
+import threading
 from collections.abc import Callable
 
 from epochal.errors import Reason, RunFailed
@@ -12,6 +13,8 @@ from epochal.jobs.stopping import Stopped, heartbeat, stoppable
 from epochal.records import Run, State
 from epochal.settings import Environment
 from epochal.store import Busy
+
+_STOP_SECONDS = 20.0
 
 Work = Callable[[Job, Run], State]
 
@@ -45,8 +48,10 @@ def _conduct(job: Job, run: int, states: frozenset[State], work: Work) -> int:
         claimed = job.store.claim(run, states)
     except Busy as busy:
         tell(str(busy))
+        _wait_to_be_stopped(job, run)
         return _nothing_to_do(job.store.run(run).state, states)
     if state := job.store.stop_requested(run):
+        _wait_to_be_stopped(job, run)
         return _end(job, claimed, state, RunFailed(Reason(state.value)))
     with heartbeat(job.store, run):
         try:
@@ -62,6 +67,14 @@ def _conduct(job: Job, run: int, states: frozenset[State], work: Work) -> int:
     drain_outbox(job, tell)
     tell(f"run {run}: {summary(job.store.run(run))}")
     return EXIT_STATUS[state]
+
+
+def _wait_to_be_stopped(job: Job, run: int) -> None:
+    """In Jenkins, let the gateway stop the build of a superseded or cancelled run: it ends grey then, and red by itself."""
+    stopped = job.store.stop_requested(run) or job.store.run(run).state in (State.SUPERSEDED, State.CANCELLED)
+    if stopped and job.build_url and job.store.dispatch(run):
+        tell("the gateway stops this build")
+        threading.Event().wait(_STOP_SECONDS)
 
 
 def _nothing_to_do(state: State, states: frozenset[State]) -> int:

@@ -5,14 +5,16 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from epochal.errors import Reason
-from epochal.records import AccuracySource, State
+from epochal.jobs.job import Job
+from epochal.records import AccuracySource, Dispatch, State
 from epochal.resources import resource
-from tests.jobs.chain import drive, epochal, store_push, stored_run, train_commit
+from tests.jobs.chain import drive, environment_of, epochal, store_push, stored_run, train_commit
 from tests.repositories import commit, git, make_repository
 
 # Its accuracy is a fortieth of its epochs: 20 epochs are 0.5, 30 are 0.75, 40 are 1.
@@ -267,3 +269,24 @@ def test_what_is_odd_and_yet_right_is_trained(home: Path, tmp_path: Path, files:
     ended = train_commit(home, tmp_path, files)
     assert (ended.run.state, ended.run.trials[0].accuracy) == (State.REACHED, 0.9)
     json.dumps(ended.run.trials[0].hyperparameters, allow_nan=False)
+
+
+def test_a_superseded_build_waits_to_be_stopped(home: Path, tmp_path: Path) -> None:
+    """In Jenkins the gateway stops the build of a superseded run, which then ends ABORTED: the script does not end it red."""
+    repository = make_repository(tmp_path / "digits", {"nn.py": _LEARNS})
+    run = store_push(home, repository)
+    job = Job.open(environment_of(home))
+    job.store.keep_dispatch(Dispatch(run.id, "pull", 1, 0, datetime.now(UTC)))
+    job.store.request_stop(run.id, State.SUPERSEDED)
+    job.store.close()
+    variables = {
+        "EPOCHAL_HOME": str(home),
+        "EPOCHAL_RUN": str(run.id),
+        "BUILD_URL": "http://jenkins.example/job/pull/1/",
+    }
+    command = [sys.executable, "-m", "epochal", "job", "pull"]
+    process = subprocess.Popen(command, env=os.environ | variables, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    assert any("the gateway stops this build" in line for line in iter(process.stdout.readline, ""))
+    process.terminate()
+    assert process.wait(timeout=10) == 128 + signal.SIGTERM
