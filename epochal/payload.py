@@ -11,6 +11,8 @@ from epochal.errors import EpochalError
 
 _SKIP_WORDS = ("[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]")
 _SKIP_TRAILER = re.compile(r"skip-checks:\s*true", re.IGNORECASE)
+# What a commit that Epochal makes by itself ends with: training it would start another one of its kind.
+_OWN_TRAILER = re.compile(r"Epochal-Run: \d+")
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 # What git-check-ref-format(1) forbids anywhere in a name; a leading dash, which a command would take for an option; and
 # what would break a line, or turn it around, where the name is shown.
@@ -129,7 +131,7 @@ def _branch(reference: str) -> str:
 
 
 def skip_word(message: str) -> str | None:
-    """The instruction to skip, by GitHub's rules ("Skipping workflow runs").
+    """The instruction to skip, by GitHub's rules ("Skipping workflow runs"), or the mark of a commit that Epochal made.
 
     The trailer ends the message, behind an empty line: GitHub asks for two, of which git by default keeps one.
     """
@@ -137,6 +139,8 @@ def skip_word(message: str) -> str | None:
     if found:
         return found
     *before, last = message.strip().splitlines() or [""]
+    if _OWN_TRAILER.fullmatch(last.strip()):
+        return f"{last.strip()}, so Epochal made it"
     is_trailer = _SKIP_TRAILER.fullmatch(last.strip()) and any(not line.strip() for line in before)
     return "skip-checks: true" if is_trailer else None
 

@@ -125,6 +125,7 @@ def test_a_push_of_a_sha256_repository_without_an_address() -> None:
         ({"head_commit__message": "Digits\n\n\nskip-checks: true"}, "skip-checks"),
         ({"head_commit__message": "Digits\r\n\r\n\r\nskip-checks:true\r\n"}, "skip-checks"),
         ({"head_commit__message": "Digits\n\nReviewed-by: Bob\nskip-checks: true\n"}, "skip-checks"),
+        ({"head_commit__message": "epochs = 20 → 30\n\nEpochal-Run: 7\n"}, "Epochal made it"),
     ],
 )
 def test_what_starts_no_run(changes: dict[str, Any], told: str) -> None:
@@ -136,7 +137,7 @@ def test_what_starts_no_run(changes: dict[str, Any], told: str) -> None:
 
 @pytest.mark.parametrize(
     "message",
-    ["", "skip ci", "skip-checks: true", "Why skip-checks: true\n\nis no trailer", "A\n\nskip-checks: true\nB"],
+    ["", "skip ci", "skip-checks: true", "Why skip-checks: true\n\nis no trailer", "A\n\nskip-checks: true\nB", "Epochal-Run: 7 was it"],
 )
 def test_what_is_no_instruction_to_skip(message: str) -> None:
     """Words that only look like an instruction do not keep a commit from being trained."""
