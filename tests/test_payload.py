@@ -137,7 +137,14 @@ def test_what_starts_no_run(changes: dict[str, Any], told: str) -> None:
 
 @pytest.mark.parametrize(
     "message",
-    ["", "skip ci", "skip-checks: true", "Why skip-checks: true\n\nis no trailer", "A\n\nskip-checks: true\nB", "Epochal-Run: 7 was it"],
+    [
+        "",
+        "skip ci",
+        "skip-checks: true",
+        "Why skip-checks: true\n\nis no trailer",
+        "A\n\nskip-checks: true\nB",
+        "Epochal-Run: 7 was it",
+    ],
 )
 def test_what_is_no_instruction_to_skip(message: str) -> None:
     """Words that only look like an instruction do not keep a commit from being trained."""
