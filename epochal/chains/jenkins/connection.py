@@ -44,7 +44,7 @@ class Connection:
 
     def json(self, path: str) -> dict[str, Any]:
         """The JSON object at a path below the address."""
-        return self._parsed(self.ask("GET", path).text)
+        return self._parsed(self.text(path))
 
     def found_json(self, path: str) -> dict[str, Any] | None:
         """The JSON object at a path; None where Jenkins has nothing there."""
@@ -54,12 +54,15 @@ class Connection:
     def found(self, path: str) -> str | None:
         """The text at a path; None where Jenkins has nothing there."""
         try:
-            text: str = self.ask("GET", path).text
+            return self.text(path)
         except JenkinsError as error:
             if error.status == 404:
                 return None
             raise
-        return text
+
+    def text(self, path: str) -> str:
+        """The text at a path: all that Jenkins writes is UTF-8, though it does not say so of XML."""
+        return str(self.ask("GET", path).content, "utf-8", "replace")
 
     def _parsed(self, text: str) -> dict[str, Any]:
         try:

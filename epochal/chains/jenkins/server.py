@@ -169,8 +169,7 @@ class JenkinsServer:
 
     def console(self, job: str, build: int) -> str:
         """What a build has printed so far."""
-        text: str = self._connection.ask("GET", f"job/{_path(job)}/{build}/consoleText").text
-        return text.replace("\r\n", "\n")
+        return self._connection.text(f"job/{_path(job)}/{build}/consoleText").replace("\r\n", "\n")
 
     def artifact(self, job: str, build: int, path: str) -> bytes | None:
         """An archived file of a build; None if there is none such."""

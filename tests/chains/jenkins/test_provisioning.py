@@ -116,3 +116,11 @@ def test_the_login_comes_from_settings_and_environment(settings: ServerSettings,
         wrong.version()
     assert told.value.status == 401
     assert "wrong" not in str(told.value)
+
+
+def test_names_beyond_ascii_are_no_change(server: JenkinsServer, settings: ServerSettings) -> None:
+    """Jenkins sends XML without saying that it is UTF-8; a branch called größe is the same at the second apply."""
+    watched = settings.repository[0].model_copy(update={"branches": ("größe/中文",)})
+    settings = settings.model_copy(update={"repository": (watched,)})
+    assert _apply(server, settings)[-1] == "4 changed"
+    assert _apply(server, settings)[-1].startswith("nothing to change")
