@@ -80,9 +80,10 @@ def decide(
 
 def _after(last: Build, needed: str, dispatch: Dispatch | None, world: World, *, settled: bool) -> Decision:
     failures = dispatch.failures if dispatch and dispatch.job == last.job else 0
-    if last.result == "ABORTED":
-        # Jenkins' own shutdown aborts, too, and names nobody.
-        return Cancelled() if last.aborted_by_person else Trigger(needed, failures)
+    if last.aborted_by_person:
+        return Cancelled()
+    if last.result == "ABORTED" and not last.interrupted:
+        return Trigger(needed, failures)  # by Jenkins' own shutdown
     if last.job == needed:
         return GiveUp(last) if failures + 1 >= MOST_FAILURES else Trigger(needed, failures + 1)
     return Trigger(needed) if settled or last.job not in world.chained else Wait()

@@ -10,7 +10,8 @@ RUN_PARAMETER = "EPOCHAL_RUN"
 class Build:
     """A build of one of the three jobs. ``run`` is None where it was not told by parameter.
 
-    ``aborted_by_person``: somebody pressed stop (or our own request did); Jenkins' own shutdown leaves no name.
+    ``aborted_by_person``: somebody pressed stop (or our own request did). ``interrupted``: that, or something else in
+    Jenkins, its time limit say, did; Jenkins' own shutdown leaves no trace of either.
     """
 
     job: str
@@ -24,6 +25,7 @@ class Build:
     name: str
     description: str
     aborted_by_person: bool
+    interrupted: bool
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ def _build(job: str, build: dict[str, Any]) -> Build:
         name=str(build.get("displayName") or ""),
         description=str(build.get("description") or ""),
         aborted_by_person=any(cause.endswith("UserInterruption") for cause in causes),
+        interrupted=bool(interrupted),
     )
 
 
