@@ -37,7 +37,7 @@ def run_in_foreground(environment: Environment, request: Request, *, quiet: bool
         raise SettingsError(
             f"--threshold {request.threshold:g}: an accuracy is over 0 and at the most 1 (80 % is 0.8)."
         )
-    commit = _local_commit(request) if Path(request.repository).is_dir() else _remote_commit(request)
+    commit = _local_commit(request) if _has_work_tree(request.repository) else _remote_commit(request)
     job = Job.open(environment)
     number = job.store.accept(commit, Origin.PERSON, supersede=job.settings.supersede).run
     scripts = JobScripts(environment, resource("scripts"), _variables(job, request))
@@ -79,6 +79,11 @@ def _variables(job: Job, request: Request) -> dict[str, str]:
     if request.no_mail:
         variables["EPOCHAL_NO_MAIL"] = "1"
     return variables
+
+
+def _has_work_tree(repository: str) -> bool:
+    folder = Path(repository)
+    return folder.is_dir() and not ((folder / "HEAD").is_file() and (folder / "objects").is_dir())
 
 
 def _local_commit(request: Request) -> Commit:

@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -167,7 +168,10 @@ def _fetched(repository: GitFolder, url: str, branch: str, sha: str, credentials
     shown = safe_url(url)
     with _failing_as(Reason.REPOSITORY_UNREACHABLE, f"{shown} could not be fetched."):
         if not repository.folder.exists():
-            run_git(["init", "--quiet", "--bare", str(repository.folder)])
+            made = repository.folder.with_suffix(".new")
+            shutil.rmtree(made, ignore_errors=True)
+            run_git(["init", "--quiet", "--bare", str(made)])
+            made.rename(repository.folder)  # whole or not at all: a folder that is there is taken for a repository
     if repository.has(sha):
         return repository
     fetch = [*credential_options(credentials), "-C", str(repository.folder), "fetch", "--quiet", "--no-tags"]

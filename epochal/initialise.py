@@ -163,7 +163,7 @@ def _install_hook(path: Path) -> list[str]:
     stub = _STUB.format(kept=_KEPT, hook=shlex.quote(str(resource("hooks") / "post-commit")), name=path.name)
     told = [f"installed the hook {path.name}"]
     if path.exists() or path.is_symlink():
-        present = path.read_text(encoding="utf-8", errors="replace")
+        present = path.read_text(encoding="utf-8", errors="replace") if path.exists() else "a link to nowhere"
         if present == stub:
             return []
         if "Installed by epochal init." not in present:  # ours may be of another version; anything else is kept

@@ -18,6 +18,7 @@ from epochal.gateway.webhook import Accepted as GatewayAccepted
 from epochal.gateway.webhook import create_app
 from epochal.jobs import drain_outbox, reap_left_overs
 from epochal.jobs.job import Job
+from epochal.payload import safe_url
 from epochal.records import Commit, Origin
 from epochal.resources import resource
 from epochal.settings import Environment, WatchedRepository
@@ -66,7 +67,8 @@ class StoredIntake:
         """A head that was asked for, not delivered: of use only if no run has it yet."""
         accepted = self._stored(Commit(watched.url, branch, sha), None)
         if accepted.new:
-            _log.info("%s %s is at %s, which no delivery told of: run %s", watched.url, branch, sha[:7], accepted.run)
+            shown = safe_url(watched.url)
+            _log.info("%s %s is at %s, which no delivery told of: run %s", shown, branch, sha[:7], accepted.run)
 
     def _stored(self, commit: Commit, delivery: tuple[str, str] | None) -> GatewayAccepted:
         accepted = self._store.accept(commit, Origin.PUSH, delivery=delivery, supersede=self._supersede)
@@ -159,14 +161,14 @@ def _tell_address(job: Job, address: str, made: bool, tell: Tell) -> None:
     configured = job.settings.gateway.secret_file
     secret_file = Path(configured) if configured else job.environment.home / "webhook-secret"
     tell(f"gateway: {address}/webhook")
-    if made:
+    if made or not job.store.deliveries(most=1):
         tell("To enter at GitHub (Settings, Webhooks, Add webhook):")
         tell(f"  Payload URL   {address}/webhook, as seen from outside: epochal tunnel opens an address for it")
         tell("  Content type  application/json")
         tell(f"  Secret        the content of {secret_file}")
         tell("  Events        just the push event")
     for watched in job.settings.repository:
-        tell(f"watched: {watched.url} ({', '.join(watched.branches)})")
+        tell(f"watched: {safe_url(watched.url)} ({', '.join(watched.branches)})")
     if not job.settings.repository:
         tell("watched: nothing yet; epochal watch URL, then start again")
 

@@ -16,6 +16,12 @@ _MOST_ATTEMPTS = 3
 """A run whose job ended this often without a result is given up, so that it does not block its branch for ever."""
 
 
+_PAUSE_SECONDS = 5.0
+"""Before a run whose job ended without a result is tried again."""
+
+_WRONG_USAGE = 2
+
+
 class EmbeddedChain:
     """Worker threads that wait for runs. Whoever stores a run calls ``wake``; nothing is asked for in a loop."""
 
@@ -60,19 +66,17 @@ class EmbeddedChain:
         self.wake()
 
     def _work(self) -> None:
-        while run := self._take():
+        while not self._stopping:
             try:
-                self._drive(run)
+                run = self._take()
+                if run:
+                    self._drive_to_its_end(run)
             except ChainStopped:
                 return
             except Exception:
-                # One run that cannot be driven must not take the others' worker away.
-                _log.exception("run %s: the chain could not go on with it", run.id)
-                self._count_attempt(run.id)
-            finally:
-                with self._changed:
-                    self._busy.discard(run.id)
-                    self._changed.notify_all()
+                # One run that cannot be driven, or a database that does not answer, must not end the worker.
+                _log.exception("the chain could not go on; it tries again")
+                self._pause(_PAUSE_SECONDS)
 
     def _take(self) -> Run | None:
         with self._changed:
@@ -84,15 +88,35 @@ class EmbeddedChain:
                 self._changed.wait()
         return None
 
+    def _drive_to_its_end(self, run: Run) -> None:
+        try:
+            self._drive(run)
+        finally:
+            with self._changed:
+                self._busy.discard(run.id)
+                self._changed.notify_all()
+
+    def _pause(self, seconds: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping, seconds)
+
     def _drive(self, run: Run) -> None:
-        job = first_job(run)
+        job, status, job_log = first_job(run), 0, ""
         while job:
+            job_log = f"{job}.console.log"
             _log.info("run %s: %s begins", run.id, job)
             status = self._scripts.run(job, run)
             _log.info("run %s: %s ended with status %s", run.id, job, status)
             job = next_job(job, status)
-        if not self._scripts.stopping and not self._store.run(run.id).state.ended:
+        if self._scripts.stopping or self._store.run(run.id).state.ended:
+            return
+        if status == _WRONG_USAGE:
+            _log.error(
+                "run %s: %s says what is wrong with the settings; the run waits until it is mended", run.id, job_log
+            )
+        else:
             self._count_attempt(run.id)
+        self._pause(_PAUSE_SECONDS)
 
     def _count_attempt(self, run: int) -> None:
         self._attempts[run] = self._attempts.get(run, 0) + 1

@@ -45,7 +45,7 @@ def run(
 
 
 def history(
-    most: Annotated[int, typer.Option(min=1, help="How many runs, the newest first.")] = 20,
+    most: Annotated[int, typer.Option(min=1, max=2**31, help="How many runs, the newest first.")] = 20,
     as_json: _Json = False,
 ) -> None:
     """The runs of this home, newest first."""
@@ -64,7 +64,9 @@ def history(
 
 
 def show(
-    number: Annotated[int, typer.Argument(metavar="RUN", min=1, help="The run's number, as history has it.")],
+    number: Annotated[
+        int, typer.Argument(metavar="RUN", min=1, max=2**31, help="The run's number, as history has it.")
+    ],
     as_json: _Json = False,
 ) -> None:
     """What happened in a run."""
@@ -81,7 +83,7 @@ def show(
         typer.echo(line)
 
 
-def cancel(number: Annotated[int, typer.Argument(metavar="RUN", min=1, help="The run's number.")]) -> None:
+def cancel(number: Annotated[int, typer.Argument(metavar="RUN", min=1, max=2**31, help="The run's number.")]) -> None:
     """End a run that has not ended yet: its training is stopped, nobody is mailed."""
     from epochal.jobs.job import Job
     from epochal.records import State

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from epochal.errors import UsageError
-from epochal.settings import Environment, RuntimeName, watch_repository
+from epochal.payload import identity, safe_url
+from epochal.settings import Environment, RuntimeName, read_server_settings, watch_repository
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,9 +31,14 @@ def watch(
     environment = Environment.read()
     url = str(Path(url).absolute()) if Path(url).exists() else url
     branches = tuple(branch or ["main"])
+    for watched in read_server_settings(environment).repository:
+        if watched.url != url and identity(watched.url) == identity(url):
+            raise UsageError(
+                f"{safe_url(url)} is watched already, as {safe_url(watched.url)}: two would train each commit twice."
+            )
     written = watch_repository(environment.home, url, branches)
     told = "is watched from the next start of epochal serve on" if written else "is watched already"
-    typer.echo(f"{url} ({', '.join(branches)}) {told}: {environment.home / 'server.toml'}")
+    typer.echo(f"{safe_url(url)} ({', '.join(branches)}) {told}: {environment.home / 'server.toml'}")
 
 
 def serve(

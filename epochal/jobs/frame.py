@@ -9,12 +9,13 @@ from epochal.jobs.artifacts import publish
 from epochal.jobs.ending import end_run
 from epochal.jobs.job import EXIT_STATUS, Job, summary, tell
 from epochal.jobs.outbox import drain_outbox
-from epochal.jobs.stopping import Stopped, heartbeat, stoppable
+from epochal.jobs.stopping import Stopped, heartbeat, held_back, stoppable
 from epochal.records import Run, State
 from epochal.settings import Environment
 from epochal.store import Busy
 
 _STOP_SECONDS = 20.0
+_STOPPED_CHILD_SECONDS = 2.0
 
 Work = Callable[[Job, Run], State]
 
@@ -35,7 +36,8 @@ def run_job(name: str, environment: Environment) -> int:
         with stoppable():
             run = pull.find_run(job) if name == "pull" else job.run
             status = _conduct(job, run, *_JOBS[name])
-            (pull.hand_on if name == "pull" else publish)(job, run)
+            if name != "pull":
+                publish(job, run)
             return status
     except Stopped as stopped:
         return 128 + stopped.signal_number
@@ -49,13 +51,13 @@ def _conduct(job: Job, run: int, states: frozenset[State], work: Work) -> int:
     except Busy as busy:
         tell(str(busy))
         _wait_to_be_stopped(job, run)
-        return _nothing_to_do(job.store.run(run).state, states)
-    if state := job.store.stop_requested(run):
-        _wait_to_be_stopped(job, run)
-        return _end(job, claimed, state, RunFailed(Reason(state.value)))
+        return _nothing_to_do(job, run, states)
     with heartbeat(job.store, run):
         try:
-            state = work(job, claimed)
+            if asked := job.store.stop_requested(run):
+                _wait_to_be_stopped(job, run)
+                return _end(job, claimed, asked, RunFailed(Reason(asked.value)))
+            state = _worked(job, claimed, work)
         except RunFailed as failure:
             return _end(job, claimed, State.FAILED, failure)
         except Stopped:
@@ -72,20 +74,35 @@ def _conduct(job: Job, run: int, states: frozenset[State], work: Work) -> int:
 def _wait_to_be_stopped(job: Job, run: int) -> None:
     """In Jenkins, let the gateway stop the build of a superseded or cancelled run: it ends grey then, and red by itself."""
     stopped = job.store.stop_requested(run) or job.store.run(run).state in (State.SUPERSEDED, State.CANCELLED)
-    if stopped and job.build_url and job.store.dispatch(run):
+    if stopped and job.store.dispatch(run):
         tell("the gateway stops this build")
         threading.Event().wait(_STOP_SECONDS)
 
 
-def _nothing_to_do(state: State, states: frozenset[State]) -> int:
+def _worked(job: Job, run: Run, work: Work) -> State:
+    """Do the work. Jenkins stops what a job has started first, and the job itself a moment later: until then a failure
+    may be no more than the stop."""
+    try:
+        return work(job, run)
+    except RunFailed:
+        if job.environment.build_tag:  # the one variable that every Jenkins sets
+            threading.Event().wait(_STOPPED_CHILD_SECONDS)
+        raise
+
+
+def _nothing_to_do(job: Job, run: int, states: frozenset[State]) -> int:
     """The status of a job whose run another one works on, or has ended: a pull that was done before is done."""
-    if State.QUEUED in states and state not in (State.FAILED, State.SUPERSEDED, State.CANCELLED):
-        return EXIT_STATUS[State.PULLED]
-    return EXIT_STATUS.get(state, 2)
+    state = job.store.run(run).state
+    if State.QUEUED in states:
+        pull.hand_on_again(job, run)
+        return EXIT_STATUS[state] if state in (State.FAILED, State.SUPERSEDED, State.CANCELLED) else 0
+    # A run that goes on elsewhere is nothing to mark a build for: yellow would start job retrain twice.
+    return EXIT_STATUS[state] if state.ended else 0
 
 
 def _end(job: Job, run: Run, state: State, failure: RunFailed) -> int:
-    end_run(job, run.id, state, failure.reason, failure.explanation, failure.detail)
+    with held_back():
+        end_run(job, run.id, state, failure.reason, failure.explanation, failure.detail)
     for line in failure.detail.splitlines():
         tell(f"  | {line}")
     drain_outbox(job, tell)

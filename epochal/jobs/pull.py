@@ -17,20 +17,28 @@ from epochal.store.owner import signal_owner
 
 def find_run(job: Job) -> int:
     """The run to pull: EPOCHAL_RUN, or the one run of GIT_URL, EPOCHAL_BRANCH and GIT_COMMIT, made if it is not there."""
+    if job.environment.workspace:
+        _properties(job).unlink(missing_ok=True)  # of an earlier build
     return job.environment.run or _run_of_commit(job)
 
 
-def hand_on(job: Job, run: int) -> None:
+def hand_on_again(job: Job, run: int) -> None:
+    """Let job train follow a pull that had nothing to do, where the run waits for it and no gateway sees to that."""
+    if job.store.run(run).state is State.PULLED and job.store.dispatch(run) is None:
+        _hand_on(job, run)
+
+
+def _hand_on(job: Job, run: int) -> None:
     """Write the run's number to ``epochal.properties`` in the workspace, which is how it travels to job train in Jenkins.
 
-    Only if it waits for that job: where another build has gone on with it already, train is not to be started again.
+    Only this: where another build has gone on with the run already, train is not to be started again.
     """
-    if not job.environment.workspace:
-        return
-    properties = Path(job.environment.workspace) / "epochal.properties"
-    properties.unlink(missing_ok=True)
-    if job.store.run(run).state is State.PULLED:
-        properties.write_text(f"EPOCHAL_RUN={run}\n", encoding="ascii")
+    if job.environment.workspace:
+        _properties(job).write_text(f"EPOCHAL_RUN={run}\n", encoding="ascii")
+
+
+def _properties(job: Job) -> Path:
+    return Path(job.environment.workspace) / "epochal.properties"
 
 
 def _run_of_commit(job: Job) -> int:
@@ -80,6 +88,7 @@ def pull(job: Job, run: Run) -> State:
         build_url=job.build_url,
         state=State.PULLED.value,
     )
+    _hand_on(job, run.id)
     return State.PULLED
 
 

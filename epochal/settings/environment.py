@@ -44,6 +44,7 @@ class Environment(BaseModel):
     git_commit: Annotated[str, Field(alias="GIT_COMMIT")] = ""
     git_url: Annotated[str, Field(alias="GIT_URL")] = ""
     build_url: Annotated[str, Field(alias="BUILD_URL")] = ""
+    build_tag: Annotated[str, Field(alias="BUILD_TAG")] = ""
     docker_host: Annotated[str, Field(alias="DOCKER_HOST")] = ""
 
     @classmethod

@@ -243,7 +243,10 @@ def watch_repository(home: Path, url: str, branches: tuple[str, ...]) -> bool:
     text = path.read_text(encoding="utf-8") if path.exists() else template(ServerSettings, "Epochal's server settings")
     table = f"\n[[repository]]\nurl = {json.dumps(url, ensure_ascii=False)}\nbranches = {json.dumps(list(branches))}\n"
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
+    target = path.resolve()
+    temporary = target.with_suffix(".tmp")
+    temporary.touch(mode=0o600)
     temporary.write_text(text.rstrip("\n") + "\n" + table, encoding="utf-8")
-    temporary.replace(path)
+    temporary.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o600)
+    temporary.replace(target)
     return True

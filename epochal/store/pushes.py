@@ -63,6 +63,13 @@ def add_author(connection: Connection, run: int, commit: Commit) -> None:
         connection.execute(update(runs).where(runs.c.id == run, runs.c.author_email == "").values(**known))
 
 
+def revive(connection: Connection, run: int) -> bool:
+    """Queue a superseded run again (its commit is pushed once more, by a forced push back to it); whether it was one."""
+    superseded = runs.c.id == run, runs.c.state == State.SUPERSEDED.value
+    cleared = {"reason": None, "successor": None, "ended": None, "stop_requested": None, "owner": None}
+    return connection.execute(update(runs).where(*superseded).values(state=State.QUEUED.value, **cleared)).rowcount > 0
+
+
 def supersede_older(connection: Connection, commit: Commit, successor: int, supersede: str) -> tuple[str, ...]:
     """Put ``successor`` into the place of the branch's older pushed runs; returns the owners of those to be stopped.
 

@@ -60,6 +60,8 @@ class Store:
             run = known or pushes.insert_run(connection, commit, origin)
             if known:
                 pushes.add_author(connection, run, commit)
+            if known and delivery and pushes.revive(connection, run):
+                known = None
             if delivery:
                 pushes.keep_delivery(connection, delivery, "already known" if known else "queued", run)
             stop = (
@@ -177,11 +179,12 @@ class Store:
 
         A run that nobody works on ends at once. Raises UsageError for one that has ended already.
         """
-        current = self.run(run)
-        if current.state.ended:
-            raise UsageError(f"Run {run} has ended already: it is {current.state}.")
-        owner = self.owner(run)
+        self.run(run)  # is there
         with writing(self._engine) as connection:
+            row = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).one()
+            if State(row.state).ended:
+                raise UsageError(f"Run {run} has ended already: it is {row.state}.")
+            owner = row.owner if row.owner and is_alive(row.owner, row.heartbeat) else None
             change(connection, run, stop_requested=state.value)
             if owner is None:
                 change(connection, run, state=state.value, reason=state.value, ended=datetime.now(UTC))

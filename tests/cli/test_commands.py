@@ -139,3 +139,15 @@ def test_ctrl_c_cancels_the_run_and_leaves_nothing_running(home: Path, tmp_path:
     assert process.wait(timeout=60) == 5
     assert stored_run(home, 1).state is State.CANCELLED
     assert not Path(f"/proc/{training}").exists()
+
+
+def test_watch_keeps_secrets_and_one_spelling(home: Path) -> None:
+    """server.toml stays its owner's, a token in an address is not shown, and another spelling of a repository is refused."""
+    (home / "server.toml").write_text("", encoding="utf-8")
+    (home / "server.toml").chmod(0o600)
+    told = epochal(home, "watch", "https://ada:s3cret@github.com/ada/digits.git")
+    assert told.returncode == 0
+    assert "s3cret" not in told.stdout + told.stderr
+    assert (home / "server.toml").stat().st_mode & 0o777 == 0o600
+    again = epochal(home, "watch", "git@github.com:ada/digits.git")
+    assert (again.returncode, "watched already" in again.stderr, "s3cret" in again.stderr) == (2, True, False)

@@ -214,7 +214,8 @@ def test_the_end_of_an_operation_is_pushed_and_nothing_before(developer: Develop
     assert developer.pushes.is_quiet()
 
 
-def test_the_end_of_a_rebase_is_pushed(developer: Developer) -> None:
+@pytest.mark.parametrize("backend", ["--merge", "--apply"])
+def test_the_end_of_a_rebase_is_pushed(developer: Developer, backend: str) -> None:
     """The commits that a rebase made are pushed when it has ended, not in the middle."""
     developer.commit("First")
     developer.pushed()
@@ -222,7 +223,7 @@ def test_the_end_of_a_rebase_is_pushed(developer: Developer) -> None:
     for number in (1, 2):
         commit(developer.folder, {f"{number}.txt": "x"}, f"Number {number}")
     git(developer.folder, "config", "epochal.push", "background")
-    done = developer.git("rebase", "--force-rebase", "HEAD~2")
+    done = developer.git("rebase", backend, "--force-rebase", "HEAD~2")
     assert done.returncode == 0, done.stderr
     assert developer.pushed() == git(developer.folder, "rev-parse", "main")
     developer.settle()

@@ -238,3 +238,15 @@ def test_an_author_who_becomes_known_later_is_kept(store: Store) -> None:
     assert store.run(run).commit == told
     store.accept(replace(told, author_email="eve@example.com"), Origin.PUSH, supersede="queued")
     assert store.run(run).commit == told
+
+
+def test_a_forced_push_back_to_a_superseded_commit_is_trained(store: Store) -> None:
+    """A new delivery of a commit that was superseded queues its run again; the same delivery once more does not."""
+    old, new = (Commit("https://github.com/ada/digits.git", "main", letter * 40) for letter in "ab")
+    first = store.accept(old, Origin.PUSH, delivery=("1", "push"), supersede="queued").run
+    store.accept(new, Origin.PUSH, delivery=("2", "push"), supersede="queued")
+    assert store.run(first).state is State.SUPERSEDED
+    assert not store.accept(old, Origin.PUSH, delivery=("1", "push"), supersede="queued").new
+    assert store.run(first).state is State.SUPERSEDED
+    back = store.accept(old, Origin.PUSH, delivery=("3", "push"), supersede="queued")
+    assert (back.run, back.new, store.run(first).state) == (first, True, State.QUEUED)

@@ -41,7 +41,12 @@ _IDLE_SECONDS = 60.0
 
 _LONGEST_PAUSE_SECONDS = 60.0
 _SETTLED_SECONDS = 10.0
-_BUILDS = 30
+_FAILURE_PAUSE_SECONDS = 10.0
+_STOP_AGAIN_SECONDS = 60.0
+_BUILDS = 100
+
+_OF_ONE_JOB = (400, 403, 404, 409, 500)
+"""Refusals that are about one job: the others go on. (What is about all of Jenkins: no answer, 401, 503.)"""
 
 
 class JenkinsChain:
@@ -55,6 +60,8 @@ class JenkinsChain:
         self._stopping = False
         self._over: dict[tuple[str, int], float] = {}
         self._labelled: set[tuple[str, int]] = set()
+        self._later: dict[int, tuple[float, float]] = {}
+        self._stopped: dict[tuple[str, int], float] = {}
         self._told: dict[str, str] = {}
         self._thread = threading.Thread(target=self._work, name="jenkins", daemon=True)
 
@@ -114,11 +121,6 @@ class JenkinsChain:
     def _world(self) -> World:
         names = job_names(self._job.settings)
         answers = {name: self._server.job(name, _BUILDS) for name in names}
-        missing = [name for name, answer in answers.items() if answer is None]
-        if missing:
-            raise JenkinsError(
-                f"{self._server.url} has no job {', '.join(missing)}: epochal jenkins apply makes them.", 404
-            )
         builds = [build for name, answer in answers.items() if answer for build in read_builds(name, answer)]
         items = read_items(self._server.queue(), names)
         for build in builds:
@@ -136,9 +138,14 @@ class JenkinsChain:
         if number is not None and is_under_way(run.id, world) and (dispatch is None or dispatch.item != number):
             failures = dispatch.failures if dispatch and dispatch.job == job else 0
             self._job.store.keep_dispatch(Dispatch(run.id, job, number, failures, datetime.now(UTC)))
+        if builds and run.build_url is None:  # a Jenkins that does not know its own address tells a job none
+            self._job.store.change(run.id, build_url=builds[-1].url)
 
     def _advance(self, run: Run, world: World) -> None:
-        if self._job.store.owner(run.id) or self._job.store.stop_requested(run.id):
+        if self._job.store.owner(run.id) or is_under_way(run.id, world):
+            return
+        if asked := self._job.store.stop_requested(run.id):  # whoever was to end it is dead
+            self._job.store.request_stop(run.id, asked)
             return
         try:
             needed = self._job_for(run)
@@ -147,10 +154,12 @@ class JenkinsChain:
             return
         dispatch = self._job.store.dispatch(run.id)
         lost = lost_item(dispatch, world)
-        item = self._ask_item(lost) if lost is not None and not is_under_way(run.id, world) else None
-        decision = decide(run, needed, dispatch, world, item, settled=self._is_settled(run, world))
+        item = self._ask_item(lost) if lost is not None else None
+        decision = decide(
+            run, needed, dispatch, world, item, settled=self._seconds_over(run, world) >= _SETTLED_SECONDS
+        )
         match decision:
-            case Trigger():
+            case Trigger() if self._seconds_over(run, world) >= decision.failures * _FAILURE_PAUSE_SECONDS:
                 self._trigger(run, decision)
             case Cancelled():
                 _log.info("run %s: cancelled in Jenkins", run.id)
@@ -164,10 +173,11 @@ class JenkinsChain:
         prefix = self._job.settings.jenkins.prefix
         return pull_job(self._job.settings, run.commit.repository) if job == "pull" else f"{prefix}{job}"
 
-    def _is_settled(self, run: Run, world: World) -> bool:
+    def _seconds_over(self, run: Run, world: World) -> float:
+        """For how long the run's newest build has been seen to be over; without one, the run been seen in its state."""
         builds = world.builds_of(run.id)
-        over = self._over.get((builds[-1].job, builds[-1].number)) if builds else None
-        return over is not None and time.monotonic() - over >= _SETTLED_SECONDS
+        key = (builds[-1].job, builds[-1].number) if builds else (f"run {run.state}", run.id)
+        return time.monotonic() - self._over.setdefault(key, time.monotonic())
 
     def _ask_item(self, number: int) -> ItemState:
         answer = self._server.queue_item(number)
@@ -176,14 +186,21 @@ class JenkinsChain:
         return ItemState.CANCELLED if answer.get("cancelled") else ItemState.STARTED
 
     def _trigger(self, run: Run, trigger: Trigger) -> None:
+        if time.monotonic() < self._later.get(run.id, (0.0, 0.0))[0]:
+            return
         parameters = {"EPOCHAL_RUN": str(run.id)}
         if first_job(run) == "pull":
             parameters |= {"commit": run.commit.sha, "EPOCHAL_BRANCH": run.commit.branch}
         try:
             item = self._server.trigger(trigger.job, parameters)
         except JenkinsError as error:
-            self._tell(f"run {run.id}", f"{trigger.job} is not started yet: {error}")
-            raise
+            self._tell(f"run {run.id}", f"{trigger.job} is not started yet: {error} It is tried again.")
+            if error.status not in _OF_ONE_JOB:
+                raise
+            pause = min(2 * self._later.get(run.id, (0.0, 0.5))[1], _LONGEST_PAUSE_SECONDS)
+            self._later[run.id] = time.monotonic() + pause, pause
+            return
+        self._later.pop(run.id, None)
         self._told.pop(f"run {run.id}", None)
         self._job.store.keep_dispatch(Dispatch(run.id, trigger.job, item, trigger.failures, datetime.now(UTC)))
         _log.info("run %s: %s is in Jenkins' queue as item %s", run.id, trigger.job, item)
@@ -203,8 +220,15 @@ class JenkinsChain:
                 self._server.cancel_item(item.number)
         for build in world.builds:
             if build.building and build.run is not None and self._is_to_stop(build.run):
-                _log.info("run %s: stopping %s", build.run, build.url)
-                self._server.stop(build.job, build.number)
+                self._stop_build(build)
+
+    def _stop_build(self, build: Build) -> None:
+        """Once, and again much later: in Jenkins a second stop disturbs the first one, which takes processes down in order."""
+        key = build.job, build.number
+        if time.monotonic() - self._stopped.get(key, -_STOP_AGAIN_SECONDS) >= _STOP_AGAIN_SECONDS:
+            self._stopped[key] = time.monotonic()
+            _log.info("run %s: stopping %s", build.run, build.url)
+            self._server.stop(build.job, build.number)
 
     def _is_to_stop(self, number: int) -> bool:
         run = self._found(number)
@@ -224,10 +248,22 @@ class JenkinsChain:
                 continue
             job = build.job.removeprefix(prefix)
             name, description = label_of(build, job if job in ("train", "retrain") else "pull", run, world)
-            if (build.name, build.description) != (name, description):
-                self._server.label_build(build.job, build.number, name, description)
+            if (build.name, build.description) != (name, description) and not self._labels(build, name, description):
+                continue
             if run.state.ended and not is_under_way(run.id, world):
                 self._labelled.add(key)
+
+    def _labels(self, build: Build, name: str, description: str) -> bool:
+        """Label a build; that it may not be, or is gone meanwhile, is told and left at that."""
+        try:
+            self._server.label_build(build.job, build.number, name, description)
+        except JenkinsError as error:
+            if error.status is None:
+                raise
+            self._tell(f"label {build.job} {build.number}", f"{build.url} is not named after its run: {error}")
+            self._labelled.add((build.job, build.number))
+            return False
+        return True
 
     def _found(self, number: int) -> Run | None:
         """The run; None where a build names one of another home, or of none."""

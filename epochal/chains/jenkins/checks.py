@@ -91,7 +91,7 @@ def _rights(server: JenkinsServer, settings: ServerSettings) -> str:
     missing = server.missing_rights(job_names(settings)[-1])
     if missing:
         raise Unfit(f"{server.user} lacks {', '.join(missing)}: an admin grants them under Security.")
-    return "may make, start and read jobs"
+    return "may make, configure and start jobs"
 
 
 def _plugins(server: JenkinsServer, definitions: list[Definition]) -> str:

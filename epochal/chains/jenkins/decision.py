@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from epochal.chains.jenkins.world import Build, World
-from epochal.records import Dispatch, Run
+from epochal.records import Dispatch, Run, State
 
 MOST_FAILURES = 3
 """A run whose build ended this often without a result is given up, so that it does not block its branch for ever."""
@@ -65,13 +65,15 @@ def decide(
     """What to do for an unended run that nobody works on.
 
     ``needed``: the job that its state asks for. ``item``: what became of ``lost_item``; None if there is none. ``settled``:
-    its newest build has been over for long enough that Jenkins would have started the next job.
+    its newest build has been over (without one: the run seen) for long enough that Jenkins would have started the next job.
     """
     builds = world.builds_of(run.id)
     if is_under_way(run.id, world) or item is ItemState.STARTED:
         return Wait()
     if item is ItemState.CANCELLED:
         return Cancelled()
+    if not builds and dispatch is None and run.state is not State.QUEUED and not settled:
+        return Wait()  # a build that was started without the gateway has pulled it, and Jenkins goes on by itself
     if item is ItemState.GONE or not builds:
         # Killed with Jenkins: build and queue item are gone as if they had never been.
         return Trigger(needed, dispatch.failures if dispatch and dispatch.job == needed else 0)

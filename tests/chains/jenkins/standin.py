@@ -17,6 +17,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -89,6 +90,7 @@ class StandIn:
         self.executors = executors
         self.forbidden: set[str] = set()
         self.agent_online = True
+        self.knows_its_address = True
         self.next_answers: list[Callable[[BaseHTTPRequestHandler], None] | Answer] = []
         self.requests: list[tuple[str, str]] = []
         self.changed = threading.Condition()
@@ -258,11 +260,11 @@ class StandIn:
         ours = {name: value for name, value in os.environ.items() if not name.startswith(("EPOCHAL_", "GIT_"))}
         return ours | {
             "CI": "true",
-            "JENKINS_URL": self.url,
             "JOB_NAME": build.job,
             "BUILD_NUMBER": str(build.number),
             "BUILD_ID": str(build.number),
-            "BUILD_URL": f"{self.url}job/{build.job}/{build.number}/",
+            "BUILD_TAG": f"jenkins-{build.job}-{build.number}",
+            **({"BUILD_URL": f"{self.url}job/{build.job}/{build.number}/"} if self.knows_its_address else {}),
             "WORKSPACE": str(workspace),
             **self.environment,
             **build.parameters,
@@ -398,8 +400,41 @@ def _plugin(element: Element) -> str | None:
 
 
 def _end_process(build: Build, number: signal.Signals) -> None:
+    """As Jenkins does it: what a process has started before the process itself, each waited for, some seconds at the most."""
     if build.process and build.process.poll() is None:
-        os.killpg(build.process.pid, number)
+        pid = build.process.pid
+        if number == signal.SIGKILL:
+            os.killpg(pid, number)
+        else:
+            threading.Thread(target=_end_tree, args=(pid,), daemon=True).start()
+
+
+def _end_tree(pid: int) -> None:
+    for child in _children(pid):
+        _end_tree(child)
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    for pause in (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.0, 1.0, 1.0):
+        if not _lives(pid):
+            return
+        threading.Event().wait(pause)
+
+
+def _children(pid: int) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = stat.read_text(errors="replace").rpartition(")")[2].split()
+            if int(fields[1]) == pid:
+                found.append(int(stat.parent.name))
+    return found
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:  # noqa: C901 (a class in a closure)

@@ -1,5 +1,6 @@
 """What is done for a run, for each thing that may be seen of it in Jenkins."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -41,7 +42,8 @@ _FAILED = _build("train", result="FAILURE")
 @pytest.mark.parametrize(
     ("builds", "dispatch", "item", "settled", "decision"),
     [
-        ((), None, None, False, Trigger("train")),
+        ((), None, None, False, Wait()),  # pulled by a build that the gateway did not start: Jenkins goes on
+        ((), None, None, True, Trigger("train")),
         ((), _dispatch(), ItemState.GONE, False, Trigger("train")),
         ((), _dispatch(), ItemState.STARTED, False, Wait()),
         ((), _dispatch(), ItemState.CANCELLED, False, Cancelled()),
@@ -81,6 +83,12 @@ def test_without_a_chain_in_jenkins_there_is_nothing_to_wait_for() -> None:
     assert decide(_RUN, "train", None, world, None, settled=False) == Trigger("train")
     waiting = World((_PULL,), (Item(3, "train", 7),), frozenset())
     assert decide(_RUN, "train", None, waiting, None, settled=True) == Wait()
+
+
+def test_what_was_just_pushed_is_triggered_at_once() -> None:
+    """A queued run that Jenkins knows nothing of waits for nothing."""
+    queued = replace(_RUN, state=State.QUEUED)
+    assert decide(queued, "pull", None, World((), (), frozenset()), None, settled=False) == Trigger("pull")
 
 
 def test_the_item_to_ask_about() -> None:
