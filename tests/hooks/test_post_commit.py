@@ -92,7 +92,7 @@ def developer(tmp_path: Path) -> Iterator[Developer]:
     initialise(folder, str(origin), ("main",))
     git(folder, "config", "epochal.pause", "1")
     yield Developer(folder, origin, pushes)
-    subprocess.run(["pkill", "-f", f"--push {folder}/"], check=False)
+    subprocess.run(["pkill", "-f", "--", f"--push {folder}/"], check=False)
 
 
 def test_a_commit_is_pushed_and_its_upstream_set(developer: Developer) -> None:
