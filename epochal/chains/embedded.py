@@ -91,6 +91,11 @@ class EmbeddedChain:
     def _drive_to_its_end(self, run: Run) -> None:
         try:
             self._drive(run)
+        except ChainStopped:
+            raise
+        except Exception:
+            self._count_attempt(run.id)  # one that can never be driven is given up, too
+            raise
         finally:
             with self._changed:
                 self._busy.discard(run.id)

@@ -114,7 +114,7 @@ def _apply(server: JenkinsServer, definition: Definition) -> str:
             "Are the plugins installed and enabled?"
         )
     _seal(server, definition, digest(kept))
-    return "made" if there is None else state.replace("would be ", "")
+    return "made" if there is None else state
 
 
 def _seal(server: JenkinsServer, definition: Definition, kept: str) -> None:
