@@ -1,53 +1,61 @@
 """Python runs this at its start where the folder is on PYTHONPATH (see the module ``site``): it has Keras observed.
 
-It reads EPOCHAL_OUT, the folder that the recorder writes to; without it nothing is observed. A script that never imports
-Keras pays for one comparison at each import. Runs beside nn.py in the training's environment: nothing but the standard
-library here, and Python from 3.10 on.
+It reads EPOCHAL_OUT, the folder that the recorder writes to; without it nothing is observed. EPOCHAL_CHECKPOINTS, if it
+is there, is the folder that a fit goes on from, and EPOCHAL_STOP_AT the validation accuracy that it ends with. A script
+that never imports Keras pays for one comparison at each import. Runs beside nn.py in the training's environment: nothing
+but the standard library here, and Python from 3.10 on.
 """
 
 # Every Python that starts runs this: what costs milliseconds to import (pathlib, importlib.util) is not imported here.
 import os
 import sys
+import time
 from importlib.machinery import PathFinder
 
-_KERAS_MODEL = "keras.src.models.model"
-"""Defines keras.Model. ``import keras``, ``from tensorflow import keras`` and ``tf.keras`` all come to it."""
+_STARTED = time.time()
 
 
-class _KerasFinder:
-    """A meta path finder (see ``importlib.abc``) that waits for one module, to have it patched once it has executed."""
+def _observe_keras(module):
+    from epochal_recorder.observing import observe
 
-    def __init__(self, out):
-        self._out = out
+    checkpoints, stop_at = _CHECKPOINTS, os.environ.get("EPOCHAL_STOP_AT")
+    observe(module.Model, _OUT, checkpoints, float(stop_at) if stop_at else None, _STARTED)
+
+
+_OBSERVERS = {"keras.src.models.model": _observe_keras}
+"""What is done with a module once it has executed. ``import keras``, ``from tensorflow import keras`` and ``tf.keras`` all
+come to the first one, which defines keras.Model."""
+
+
+class _Finder:
+    """A meta path finder (see ``importlib.abc``) that waits for modules, to have them patched once they have executed."""
+
+    def __init__(self):
+        self._waited_for = dict(_OBSERVERS)
 
     def find_spec(self, name, *_):
-        if name != _KERAS_MODEL:
+        if name not in self._waited_for:
             return None
         from importlib.util import find_spec
 
-        sys.meta_path.remove(self)
+        observe = self._waited_for.pop(name)
         spec = find_spec(name)
         if spec:
-            self._observe_after(spec.loader)
+            _observe_after(spec.loader, observe)
         return spec
 
-    def _observe_after(self, loader):
-        execute = loader.exec_module
 
-        def exec_module(module):
-            execute(module)
-            _observe(module, self._out)
+def _observe_after(loader, observe):
+    execute = loader.exec_module
 
-        loader.exec_module = exec_module
+    def exec_module(module):
+        execute(module)
+        try:
+            observe(module)
+        except Exception as fault:  # training is worth more than its recording
+            sys.stderr.write(f"epochal: {module.__name__} is not observed: {fault!r}\n")
 
-
-def _observe(module, out):
-    try:
-        from epochal_recorder import observe
-
-        observe(module.Model, out)
-    except Exception as fault:  # training is worth more than its recording
-        sys.stderr.write(f"epochal: Keras is not observed: {fault!r}\n")
+    loader.exec_module = exec_module
 
 
 def _run_shadowed():
@@ -61,6 +69,11 @@ def _run_shadowed():
         spec.loader.exec_module(module)
 
 
-if os.environ.get("EPOCHAL_OUT"):
-    sys.meta_path.insert(0, _KerasFinder(os.path.abspath(os.environ["EPOCHAL_OUT"])))
+# Where the script goes to later does not matter: relative folders are those of the start.
+_OUT, _CHECKPOINTS = (
+    os.path.abspath(os.environ[name]) if os.environ.get(name) else None
+    for name in ("EPOCHAL_OUT", "EPOCHAL_CHECKPOINTS")
+)
+if _OUT:
+    sys.meta_path.insert(0, _Finder())
 _run_shadowed()

@@ -1,0 +1,27 @@
+"""Observes Keras, and has its training go on from where an earlier trial's ended.
+
+Runs beside nn.py in the training's environment: nothing but the standard library, Keras and the NumPy that it stands on;
+Python from 3.10 on. Nothing that goes wrong here ends a training: it is told as a fault.
+
+metrics.jsonl has a line of JSON for each event, added in one write. ``model`` numbers the script's models from 1 in the
+order in which they are first used, ``call`` numbers the fits of that model from 1, ``epoch`` is Keras' epoch + 1,
+``epochs`` is what the call asked for, ``time`` is in seconds since 1970:
+
+    {"event": "keras", "started": 1.5, "time": 5.5}       Keras is there; when Python was started
+    {"event": "fit", "model": 1, "call": 1, "epochs": 30, "samples": 1294, "continued": 20, "why": "", "history": {}, "time": 7.1}
+    {"event": "epoch", "model": 1, "call": 1, "epoch": 21, "epochs": 30, "metrics": {"accuracy": 0.4}, "seconds": 0.4}
+    {"event": "stopped", "model": 1, "call": 1, "epoch": 24, "metric": "val_accuracy", "value": 0.81, "stop_at": 0.8}
+    {"event": "fitted", "model": 1, "call": 1, "epoch": 24, "time": 9.4}
+    {"event": "evaluate", "model": 1, "samples": 360, "metrics": {"loss": 0.6, "accuracy": 0.83}}
+    {"event": "fault", "message": "…"}        the recorder failed, the training went on; each message once
+
+``continued`` is the epoch that the fit goes on from, ``history`` what was measured up to there; where it is 0 though
+there was a checkpoint, ``why`` says why. ``fitted`` comes when fit ends well; its ``epoch`` is the last one.
+
+accuracy.json holds the last evaluate that measured an accuracy, unless the script has written that file itself:
+
+    {"accuracy": 0.83, "source": "evaluate", "samples": 360, "metrics": {"loss": 0.6, "accuracy": 0.83}}
+
+``samples`` is null where it cannot be known without reading the data. JSON has no numbers for what is not finite: those
+are the strings "NaN", "Infinity" and "-Infinity", as in Protocol Buffers' JSON; Python's ``float`` reads them.
+"""

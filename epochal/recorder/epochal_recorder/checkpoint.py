@@ -1,0 +1,101 @@
+"""Checkpoints: files that hold a fit's whole state after an epoch, and are whole themselves or not there.
+
+A file is a ZIP archive of NumPy arrays (numpy.savez), whose members carry checksums (APPNOTE.TXT, 4.4.7), written to a
+temporary name and renamed. One member is JSON: everything else, with a number in the place of each array.
+"""
+
+import json
+import re
+import zipfile
+from pathlib import Path
+
+import numpy
+
+_KEPT = 2
+_NAME = re.compile(r"model(\d+)-fit(\d+)-epoch(\d+)\.npz")
+_ARRAY, _TUPLE = "__array__", "__tuple__"
+_DEEPEST = 32
+
+
+class Damaged(Exception):
+    """A checkpoint cannot be read as a whole."""
+
+
+class Checkpoints:
+    """The checkpoints in ``folder`` of one fit, known by its model's number and its own."""
+
+    def __init__(self, folder, model, call):
+        self._folder = Path(folder)
+        self._prefix = f"model{model}-fit{call}-epoch"
+
+    def newest_first(self):
+        """The files that are there, that of the last epoch first."""
+        found = [path for path in self._folder.iterdir() if path.name.startswith(self._prefix)]
+        return sorted((path for path in found if _NAME.fullmatch(path.name)), key=_epoch_of, reverse=True)
+
+    def write(self, epoch, content, past):
+        """Keep ``content`` (plain data and arrays) as the state after ``epoch``, and the one before it.
+
+        ``past``: the names of the files that this fit came from, oldest first; others are removed, once this one is there.
+        Returns the name of the file.
+        """
+        path = self._folder / f"{self._prefix}{epoch:06d}.npz"
+        temporary = path.with_suffix(".tmp")
+        arrays = []
+        packed = json.dumps(pack(content, arrays)).encode()
+        with temporary.open("wb") as file:
+            numpy.savez(file, numpy.frombuffer(packed, numpy.uint8), *arrays)
+        temporary.replace(path)
+        kept = [path.name, *[name for name in past[::-1] if name != path.name]][:_KEPT]
+        for other in self.newest_first():
+            if other.name not in kept:
+                other.unlink()
+        return path.name
+
+
+def read(path):
+    """The content of a checkpoint; raises Damaged."""
+    try:
+        with numpy.load(path, allow_pickle=False) as archive:
+            packed = json.loads(archive["arr_0"].tobytes())
+            return unpack(packed, lambda number: archive[f"arr_{number + 1}"])
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as fault:
+        raise Damaged(f"{path.name} is damaged: {fault}") from None
+
+
+def pack(value, arrays, depth=0):
+    """``value`` as JSON holds it, its arrays appended to ``arrays``; raises TypeError for what is no plain data."""
+    if depth > _DEEPEST:
+        raise TypeError("nested too deeply")
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if isinstance(value, (numpy.ndarray, numpy.generic)):
+        if value.dtype.hasobject:
+            raise TypeError("an array of objects")
+        arrays.append(numpy.asarray(value))
+        return {_ARRAY: len(arrays) - 1, "type": str(value.dtype)}
+    if type(value) is dict and all(type(key) is str for key in value):
+        return {key: pack(inner, arrays, depth + 1) for key, inner in value.items()}
+    if type(value) in (list, tuple):
+        packed = [pack(inner, arrays, depth + 1) for inner in value]
+        return packed if type(value) is list else {_TUPLE: packed}
+    raise TypeError(type(value).__name__)
+
+
+def unpack(value, array):
+    """What ``pack`` was given; ``array(number)`` gives an array."""
+    if isinstance(value, list):
+        return [unpack(inner, array) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    if _ARRAY in value:
+        found = array(value[_ARRAY])
+        # NumPy's format knows the types of others (bfloat16) only as bytes.
+        return found.view(numpy.dtype(value["type"])) if found.dtype.kind == "V" else found
+    if _TUPLE in value:
+        return tuple(unpack(value[_TUPLE], array))
+    return {key: unpack(inner, array) for key, inner in value.items()}
+
+
+def _epoch_of(path):
+    return int(_NAME.fullmatch(path.name)[3])

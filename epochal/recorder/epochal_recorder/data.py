@@ -1,0 +1,58 @@
+"""What can be said of a fit's data without reading all of it."""
+
+import hashlib
+
+import numpy
+
+_ROWS = 64
+_MOST_BYTES = 8_000_000
+
+
+def described(data):
+    """``data`` as JSON: of each array its shape, its type and a digest of 64 rows from all over it.
+
+    Of a tf.data.Dataset what its elements are, and how many; of what can only be read in order nothing but its kind.
+    """
+    import keras
+
+    return [_leaf(leaf) for leaf in keras.tree.flatten(data)] if data is not None else None
+
+
+def samples(x):
+    """How many samples ``x`` has: an array, or a list or dictionary of them, one for each input; None of a dataset."""
+    arrays = list(x.values()) if isinstance(x, dict) else x
+    first = arrays[0] if isinstance(arrays, (list, tuple)) and arrays else arrays
+    shape = getattr(first, "shape", None)
+    return int(shape[0]) if shape else None
+
+
+def _leaf(leaf):
+    if leaf is None or isinstance(leaf, (bool, int, float, str)):
+        return repr(leaf)
+    if hasattr(leaf, "element_spec"):
+        return {"dataset": repr(leaf.element_spec), "elements": int(leaf.cardinality())}
+    shape = getattr(leaf, "shape", None)
+    if shape:
+        shape = [int(size) for size in shape]
+        return {"shape": shape, "type": str(getattr(leaf, "dtype", "")), "sample": _digest(leaf, shape)}
+    length = len(leaf) if hasattr(leaf, "__len__") else None
+    return {"kind": type(leaf).__name__, "length": length}
+
+
+def _digest(array, shape):
+    """16 hexadecimal digits that change with the rows that are looked at."""
+    if not all(shape):
+        return ""
+    first = _row(array, 0)
+    count = max(4, min(_ROWS, _MOST_BYTES // max(1, first.nbytes)))
+    digest = hashlib.sha256()
+    for index in sorted({int(place) for place in numpy.linspace(0, shape[0] - 1, count)}):
+        row = _row(array, index)
+        digest.update(
+            repr(row.tolist()).encode() if row.dtype.kind in "OUS" else numpy.ascontiguousarray(row).tobytes()
+        )
+    return digest.hexdigest()[:16]
+
+
+def _row(array, index):
+    return numpy.asarray(array.iloc[index] if hasattr(array, "iloc") else array[index])

@@ -1,0 +1,75 @@
+"""The files in the output folder."""
+
+import json
+import math
+import os
+import sys
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+class Output:
+    """metrics.jsonl and accuracy.json in ``folder``, and the faults of the recorder."""
+
+    def __init__(self, folder):
+        self._metrics = Path(folder, "metrics.jsonl")
+        self._accuracy = Path(folder, "accuracy.json")
+        self._told = set()
+
+    def event(self, **values):
+        """Add a line to metrics.jsonl."""
+        line = json.dumps(values, allow_nan=False) + "\n"
+        file = os.open(self._metrics, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            os.write(file, line.encode())
+        finally:
+            os.close(file)
+
+    def accuracy(self, **values):
+        """Write accuracy.json as a whole, unless the script did."""
+        if os.path.lexists(self._accuracy) and not _is_ours(self._accuracy):
+            return
+        temporary = self._accuracy.with_suffix(".tmp")
+        temporary.write_text(json.dumps(values, allow_nan=False), encoding="utf-8")
+        temporary.replace(self._accuracy)
+
+    @contextmanager
+    def telling_faults(self):
+        """Catch what goes wrong with recording and tell it once: training is worth more."""
+        try:
+            yield
+        except Exception as fault:
+            self.fault(f"{type(fault).__name__}: {fault}")
+
+    def fault(self, message):
+        """Tell of what went wrong, each message once."""
+        if message in self._told:
+            return
+        self._told.add(message)
+        try:
+            self.event(event="fault", message=message)
+        except OSError:
+            with suppress(Exception):
+                sys.stderr.write(f"epochal: what Keras tells cannot be recorded: {message}\n")
+
+
+def as_json(logs):
+    """Keras' logs as JSON holds them; what is no single number (a value for each class, say) is left out."""
+    metrics = {}
+    for name, value in (logs or {}).items():
+        with suppress(TypeError, ValueError):
+            metrics[name] = number(float(value))
+    return metrics
+
+
+def number(value):
+    """A float as JSON holds it."""
+    return value if math.isfinite(value) else json.dumps(value)
+
+
+def _is_ours(path):
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(values, dict) and values.get("source") == "evaluate"
