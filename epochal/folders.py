@@ -57,6 +57,11 @@ class TrialFolder:
         return self.out / "accuracy.json"
 
     @property
+    def checkpoints(self) -> Path:
+        """What a later trial goes on from: $EPOCHAL_CHECKPOINTS. They move on with the newest trial of the run."""
+        return self.path / "checkpoints"
+
+    @property
     def log(self) -> Path:
         """Standard output and error of the training, in order."""
         return self.path / "train.log"

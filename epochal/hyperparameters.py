@@ -83,6 +83,18 @@ def change(source: bytes, constant: Constant, value: int | float) -> bytes:
     return changed
 
 
+def differ_in_epochs(one: bytes, other: bytes) -> bool:
+    """Whether two sources are the same but for the number of epochs, and differ in that."""
+    found = find_epochs(one), find_epochs(other)
+    if found[0] is None or found[1] is None or found[0].value == found[1].value:
+        return False
+    return _around(one, found[0]) == _around(other, found[1])
+
+
+def _around(source: bytes, constant: Constant) -> tuple[bytes, bytes]:
+    return source[: constant.start], source[constant.end :]
+
+
 def unified_diff(before: bytes, after: bytes, name: str) -> str:
     """The change of the file ``name`` as ``git diff`` shows it; ``git apply`` takes it where the source is UTF-8."""
     lines = difflib.unified_diff(_text_lines(before), _text_lines(after), f"a/{name}", f"b/{name}")

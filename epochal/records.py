@@ -68,6 +68,13 @@ class TrialState(StrEnum):
     FAILED = "failed"
 
 
+class StoppedBy(StrEnum):
+    """What ended a training before its epochs were used up."""
+
+    THRESHOLD = "threshold"
+    SCRIPT = "script"
+
+
 class AccuracySource(StrEnum):
     """Where an accuracy was read, best first."""
 
@@ -133,6 +140,48 @@ class Epoch:
 
 
 @dataclass(frozen=True)
+class Fit:
+    """One call of Keras' fit, as metrics.jsonl tells it.
+
+    ``wanted``: the epoch that the call was to end with. ``continued``: the epoch that it went on from, 0 if none; if
+    there was a checkpoint that it did not go on from, ``why`` says why. ``epochs``: all of them, those before its
+    checkpoint too. ``stopped``: the validation accuracy reached what it was to stop at. ``ended``: it came to its end.
+    """
+
+    model: int
+    call: int
+    wanted: int
+    continued: int = 0
+    why: str = ""
+    epochs: tuple[Epoch, ...] = ()
+    stopped: bool = False
+    ended: bool = False
+
+    @property
+    def last_epoch(self) -> int:
+        """The epoch that the model has been trained to."""
+        return self.epochs[-1].number if self.epochs else self.continued
+
+    @property
+    def trained(self) -> int:
+        """How many epochs it trained itself."""
+        return sum(epoch.number > self.continued for epoch in self.epochs)
+
+    @property
+    def validation_accuracy(self) -> float | None:
+        """The accuracy (0 to 1) on the validation data after its last epoch; None where it was not measured then."""
+        accuracy = self.epochs[-1].validation_accuracy if self.epochs else None
+        return accuracy if accuracy is not None and 0 <= accuracy <= 1 else None
+
+    @property
+    def stopped_by(self) -> StoppedBy | None:
+        """What ended it before the wanted epoch; None if nothing did."""
+        if not self.ended or self.last_epoch >= self.wanted:
+            return None
+        return StoppedBy.THRESHOLD if self.stopped else StoppedBy.SCRIPT
+
+
+@dataclass(frozen=True)
 class Commit:
     """What a push or a person asks to be trained. ``repository`` is the URL or path that git fetches from."""
 
@@ -146,7 +195,11 @@ class Commit:
 
 @dataclass(frozen=True)
 class Trial:
-    """One training of the code with one set of hyperparameters."""
+    """One training of the code with one set of hyperparameters.
+
+    ``epochs_trained`` by itself, on top of the ``epochs_continued`` that its checkpoint had; ``continuation`` says in
+    words what it went on from, or why it did not. ``validation_accuracy``: 0 to 1, of the last fit's last epoch.
+    """
 
     number: int
     state: TrialState
@@ -157,6 +210,16 @@ class Trial:
     seconds: float | None = None
     reason: Reason | None = None
     explanation: str = ""
+    epochs_continued: int = 0
+    continuation: str = ""
+    validation_accuracy: float | None = None
+    stopped_by: StoppedBy | None = None
+
+    @property
+    def epochs(self) -> int | None:
+        """All the epochs behind its accuracy; None where they are not known."""
+        total = (self.epochs_trained or 0) + self.epochs_continued
+        return total or None
 
 
 @dataclass(frozen=True)

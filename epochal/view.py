@@ -39,8 +39,12 @@ def _trial_view(trial: Trial) -> dict[str, Any]:
         "number": trial.number,
         "hyperparameters": trial.hyperparameters,
         "epochs_trained": trial.epochs_trained,
+        "epochs_continued": trial.epochs_continued,
+        "continuation": trial.continuation,
+        "stopped_by": trial.stopped_by,
         "accuracy": trial.accuracy,
         "accuracy_source": trial.accuracy_source,
+        "validation_accuracy": trial.validation_accuracy,
         "seconds": trial.seconds,
         "state": trial.state.value,
         "reason": trial.reason,
@@ -88,7 +92,8 @@ def _trial_line(run: Run, trial: Trial) -> str:
     accuracy = f"accuracy {trial.accuracy:.4g} {source}" if trial.accuracy is not None else ""
     parts = [
         *(f"{name} = {value}" for name, value in run.changes(trial).items()),
-        f"{trial.epochs_trained} epochs" if trial.epochs_trained else "",
+        f"{trial.epochs} epochs" if trial.epochs else "",
+        trial.continuation,
         accuracy,
         f"{trial.seconds:.1f} s" if trial.seconds is not None else "",
         f"{trial.state}: {trial.reason}: {trial.explanation}" if trial.reason else "",

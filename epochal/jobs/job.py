@@ -69,7 +69,7 @@ def summary(run: Run) -> str:
     parts = [run.state.value]
     if run.best and run.best.accuracy is not None and run.threshold is not None:
         parts = [" of ".join(in_words(run.best.accuracy, run.threshold))]
-        if run.best.epochs_trained:
-            parts.append(f"epoch {run.best.epochs_trained}")
+        if run.best.epochs:
+            parts.append(f"epoch {run.best.epochs}")
         parts.append(f"{len(measured)} trial{'s' if len(measured) != 1 else ''}")
     return " · ".join(parts)

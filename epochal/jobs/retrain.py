@@ -13,7 +13,7 @@ def retrain(job: Job, run: Run) -> State:
     prepared = prepare(job, run, State.RETRAINING)
     script = (job.home.run(run.id).code / "nn.py").read_bytes()
     while True:
-        proposal = next_trial(script, job.store.run(run.id).trials, prepared.settings.retrain)
+        proposal = next_trial(script, job.store.run(run.id).trials, prepared.settings.retrain, prepared.threshold)
         if isinstance(proposal, GiveUp):
             end_run(job, run.id, State.EXHAUSTED, proposal.reason, proposal.explanation)
             return State.EXHAUSTED

@@ -61,7 +61,8 @@ def _row(run: Run, trial: Trial) -> tuple[str, ...]:
         accuracy = in_words(trial.accuracy, run.threshold)[0]
         outcome = judge(trial.accuracy, run.threshold).value
     changes = ", ".join(f"{name} = {value}" for name, value in run.changes(trial).items())
-    epochs = "-" if trial.epochs_trained is None else str(trial.epochs_trained)
+    continued = f"{trial.epochs_continued} + " if trial.epochs_continued else ""
+    epochs = "-" if trial.epochs_trained is None else f"{continued}{trial.epochs_trained}"
     seconds = "-" if trial.seconds is None else f"{trial.seconds:.1f}"
     return str(trial.number), epochs, accuracy, seconds, outcome, changes or "as committed"
 

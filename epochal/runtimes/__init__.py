@@ -16,13 +16,15 @@ Tell = Callable[[str], None]
 class Training:
     """One trial as a runtime needs it.
 
-    ``folder.code`` (nn.py in it) and ``folder.out`` exist; ``image`` comes from ``prepare``.
+    ``folder.code`` (nn.py in it), ``folder.out`` and ``folder.checkpoints`` exist; ``image`` comes from ``prepare``.
+    ``stop_at``: the validation accuracy (0 to 1) with whose epoch a fit ends; None: it trains all its epochs.
     """
 
     run: int
     trial: int
     folder: TrialFolder
     image: str
+    stop_at: float | None = None
 
 
 @dataclass(frozen=True)

@@ -101,9 +101,12 @@ class ProcessRuntime:
         datasets = dataset_cache(self._home)
         environment = _clean_environment(training.image, place.home) | {
             "EPOCHAL_OUT": str(training.folder.out.absolute()),
+            "EPOCHAL_CHECKPOINTS": str(training.folder.checkpoints.absolute()),
             "PYTHONPATH": str(place.recorder.absolute()),
             "SCIKIT_LEARN_DATA": str(datasets.sklearn.absolute()),
         }
+        if training.stop_at is not None:
+            environment["EPOCHAL_STOP_AT"] = repr(training.stop_at)
         if data := data_folder(self._settings):
             environment["EPOCHAL_DATA"] = str(data)
         return environment

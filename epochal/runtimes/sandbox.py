@@ -81,7 +81,7 @@ class DockerRuntime:
             workplace(folder, dataset_cache(self._home), _SEEN) as place,
             LogFile(folder.log, int(limits.log_mb * MEGABYTE)) as log,
         ):
-            _give_to_the_trainer(folder.code, folder.out, place.home, place.recorder)
+            _give_to_the_trainer(folder.code, folder.out, folder.checkpoints, place.home, place.recorder)
             before = files_in(folder)
             ending = run_container(self._client, self._task(training, place), limits, log)
             outcome = _outcome(ending, log)
@@ -139,16 +139,20 @@ class DockerRuntime:
         environment = {
             "HOME": _HOME,
             "EPOCHAL_OUT": "/out",
+            "EPOCHAL_CHECKPOINTS": "/checkpoints",
             "PYTHONPATH": "/recorder",
             "SCIKIT_LEARN_DATA": str(_SEEN.sklearn),
         }
         mounts = [
             (training.folder.code, "/train", True),
             (training.folder.out, "/out", True),
+            (training.folder.checkpoints, "/checkpoints", True),
             (place.home, _HOME, True),
             (place.recorder, "/recorder", False),
             (dataset_cache(self._home).folder, str(_SEEN.folder), False),
         ]
+        if training.stop_at is not None:
+            environment["EPOCHAL_STOP_AT"] = repr(training.stop_at)
         if data := data_folder(self._settings):
             environment["EPOCHAL_DATA"] = "/data"
             mounts.append((data, "/data", False))

@@ -94,9 +94,9 @@ class Made:
 
 
 def files_in(folder: TrialFolder) -> dict[Path, tuple[int, int]]:
-    """Every regular file of the trial's code and output: its size in bytes and the time of its last change (ns)."""
+    """Every regular file of the trial's code, output and checkpoints: its size in bytes and the time of its last change (ns)."""
     found = {}
-    for top in (folder.code, folder.out):
+    for top in (folder.code, folder.out, folder.checkpoints):
         for parent, _, names in os.walk(top):
             for name in names:
                 path = Path(parent, name)

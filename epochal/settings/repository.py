@@ -21,6 +21,12 @@ class RetrainSettings(Table):
     max_trials: Annotated[
         int, Field(ge=1, le=1_000, description="The most trials of a run, the first one included.")
     ] = 10
+    stop_at_threshold: Annotated[
+        bool,
+        Field(
+            description="Whether a retrain's fit ends with the epoch that reaches the threshold on nn.py's validation data."
+        ),
+    ] = True
     patience: Annotated[
         int,
         Field(

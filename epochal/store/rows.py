@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from epochal.errors import Reason
-from epochal.records import AccuracySource, Commit, Delivery, Origin, Run, State, Trial, TrialState
+from epochal.records import AccuracySource, Commit, Delivery, Origin, Run, State, StoppedBy, Trial, TrialState
 
 
 def to_run(row: Row[Any], trials: tuple[Trial, ...]) -> Run:
@@ -45,6 +45,10 @@ def to_trial(row: Row[Any]) -> Trial:
         seconds=row.seconds,
         reason=Reason(row.reason) if row.reason else None,
         explanation=row.explanation,
+        epochs_continued=row.epochs_continued,
+        continuation=row.continuation,
+        validation_accuracy=row.validation_accuracy,
+        stopped_by=StoppedBy(row.stopped_by) if row.stopped_by else None,
     )
 
 

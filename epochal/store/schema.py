@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 VERSION_TABLE = "epochal_version"
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration: a database at this version is opened without Alembic (whose import costs a tenth of a second)."""
 
 
@@ -100,6 +100,10 @@ trials = Table(
     Column("seconds", Float),
     Column("reason", String(32)),
     Column("explanation", Text, nullable=False, server_default=""),
+    Column("epochs_continued", Integer, nullable=False, server_default="0"),
+    Column("continuation", Text, nullable=False, server_default=""),
+    Column("validation_accuracy", Float),
+    Column("stopped_by", String(16)),
 )
 
 deliveries = Table(

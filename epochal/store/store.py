@@ -94,6 +94,11 @@ class Store:
         """The newest runs, newest first."""
         return self._runs(most=most)
 
+    def earlier_runs(self, run: Run, most: int = 20) -> list[Run]:
+        """The runs of the same branch before ``run``, newest first."""
+        same = runs.c.repository == run.commit.repository, runs.c.branch == run.commit.branch
+        return self._runs(*same, runs.c.id < run.id, most=most)
+
     def runs_of(self, sha: str) -> list[Run]:
         """The runs of a commit, newest first."""
         return self._runs(runs.c.sha == sha)
@@ -209,12 +214,17 @@ class Store:
         """What came of a trial."""
         values = {
             "state": trial.state.value,
+            "hyperparameters": trial.hyperparameters,
             "epochs_trained": trial.epochs_trained,
             "accuracy": trial.accuracy,
             "accuracy_source": trial.accuracy_source and trial.accuracy_source.value,
             "seconds": trial.seconds,
             "reason": trial.reason and trial.reason.value,
             "explanation": trial.explanation,
+            "epochs_continued": trial.epochs_continued,
+            "continuation": trial.continuation,
+            "validation_accuracy": trial.validation_accuracy,
+            "stopped_by": trial.stopped_by and trial.stopped_by.value,
         }
         with writing(self._engine) as connection:
             same = trials.c.run == run, trials.c.number == trial.number

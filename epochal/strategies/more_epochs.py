@@ -4,16 +4,21 @@ from dataclasses import dataclass
 
 from epochal.errors import Reason
 from epochal.hyperparameters import Constant, find_epochs
-from epochal.records import Trial
+from epochal.records import StoppedBy, Trial
 from epochal.settings import RetrainSettings
+from epochal.strategies.stopping_point import stopping_point
 
 
 @dataclass(frozen=True)
 class Raise:
-    """The next trial: the number in nn.py to change, and what it becomes."""
+    """The next trial: the number in nn.py to change, and what it becomes.
+
+    ``stop_at``: the validation accuracy (0 to 1) with which its fit ends; None: it trains all its epochs.
+    """
 
     constant: Constant
     epochs: int
+    stop_at: float | None = None
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,7 @@ class GiveUp:
     explanation: str
 
 
-def next_trial(script: bytes, trials: tuple[Trial, ...], settings: RetrainSettings) -> Raise | GiveUp:
+def next_trial(script: bytes, trials: tuple[Trial, ...], settings: RetrainSettings, threshold: float) -> Raise | GiveUp:
     """What comes after ``trials`` of the unchanged ``script`` (nn.py as it was pushed).
 
     An interrupted trial counts for nothing here: the one after it trains what it would have trained.
@@ -36,8 +41,15 @@ def next_trial(script: bytes, trials: tuple[Trial, ...], settings: RetrainSettin
             "nn.py has no number of epochs that could be raised: write it as a constant (epochs = 20) or into fit(epochs=20).",
         )
     measured = [trial for trial in trials if trial.accuracy is not None]
+    if measured and measured[-1].stopped_by is StoppedBy.SCRIPT:
+        return GiveUp(
+            Reason.STOPS_ITSELF,
+            f"nn.py's own callbacks ended the training after epoch {measured[-1].epochs}, before its epochs were used up: "
+            "more epochs would change nothing. Give them more patience, or change the network.",
+        )
     epochs = int(constant.value) + settings.epochs_step * len(measured)
-    return _exhausted(measured, epochs, settings) or Raise(constant, epochs)
+    stop_at = stopping_point(threshold, measured) if settings.stop_at_threshold else None
+    return _exhausted(measured, epochs, settings) or Raise(constant, epochs, stop_at)
 
 
 def _exhausted(measured: list[Trial], epochs: int, settings: RetrainSettings) -> GiveUp | None:

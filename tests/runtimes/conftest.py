@@ -96,6 +96,7 @@ class Bench:
         folder = TrialFolder(self.home / "runs" / str(run) / "trials" / str(trial))
         folder.code.mkdir(parents=True)
         folder.out.mkdir(exist_ok=True)
+        folder.checkpoints.mkdir(exist_ok=True)
         (folder.code / "nn.py").write_text(textwrap.dedent(script), encoding="utf-8")
         return Training(run, trial, folder, image or self.image)
 

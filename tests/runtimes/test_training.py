@@ -47,7 +47,7 @@ def test_a_script_that_ends_well(bench: Bench) -> None:
     assert training.folder.log.read_text() == "to stdout\nto stderr\n"
     assert (training.folder.code / "model.keras").read_text() == "weights"
     assert training.folder.accuracy.exists()
-    assert sorted(path.name for path in training.folder.path.iterdir()) == ["code", "out", "train.log"]
+    assert sorted(path.name for path in training.folder.path.iterdir()) == ["checkpoints", "code", "out", "train.log"]
 
 
 def test_a_script_that_fails(bench: Bench) -> None:

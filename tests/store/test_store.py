@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, inspect, text
 
 import epochal.store
 from epochal.errors import EpochalError, Reason, SettingsError, UsageError
-from epochal.records import AccuracySource, Commit, Origin, State, Trial, TrialState
+from epochal.records import AccuracySource, Commit, Origin, State, StoppedBy, Trial, TrialState
 from epochal.store import Busy, Notice, NoticeState, Store
 from epochal.store.schema import HEAD, VERSION_TABLE, metadata
 
@@ -181,14 +181,24 @@ def test_a_trial_keeps_what_came_of_it(store: Store) -> None:
     """What is stored of a trial is what is read of it, and the best one is the most accurate."""
     run = _push(store, "a")
     for accuracy in (0.71, 0.83, 0.79):
-        number = store.start_trial(run, {"epochs": 20, "learning_rate": 1e-3})
-        measured = Trial(number, TrialState.MEASURED, {}, 20, accuracy, AccuracySource.EVALUATE, 3.5)
+        number = store.start_trial(run, {"epochs": 30, "learning_rate": 1e-3})
+        measured = Trial(
+            number,
+            TrialState.MEASURED,
+            {"epochs": 24, "learning_rate": 1e-3},
+            4,
+            accuracy,
+            AccuracySource.EVALUATE,
+            3.5,
+            epochs_continued=20,
+            continuation="continued from epoch 20 of trial 1",
+            validation_accuracy=0.8,
+            stopped_by=StoppedBy.THRESHOLD,
+        )
         store.end_trial(run, measured)
     found = store.run(run)
     assert [trial.number for trial in found.trials] == [1, 2, 3]
-    assert found.best == Trial(
-        2, TrialState.MEASURED, {"epochs": 20, "learning_rate": 1e-3}, 20, 0.83, AccuracySource.EVALUATE, 3.5
-    )
+    assert found.best == replace(measured, number=2, accuracy=0.83)
 
 
 def test_the_end_and_its_notice_are_stored_together(store: Store) -> None:

@@ -29,7 +29,7 @@ def _trials(*accuracies: float | None, seconds: float = 60.0) -> tuple[Trial, ..
 )
 def test_each_trial_adds_the_step(trials: tuple[Trial, ...], epochs: int) -> None:
     """Epochs rise by the step from one measured trial to the next."""
-    proposal = next_trial(_SCRIPT, trials, RetrainSettings())
+    proposal = next_trial(_SCRIPT, trials, RetrainSettings(), 0.8)
     assert isinstance(proposal, Raise)
     assert (proposal.constant.name, proposal.epochs) == ("epochs", epochs)
 
@@ -48,7 +48,7 @@ def test_it_gives_up_with_a_reason(
     script: bytes, trials: tuple[Trial, ...], settings: RetrainSettings, reason: Reason
 ) -> None:
     """Each part of the budget ends the run, and so does a script without epochs."""
-    proposal = next_trial(script, trials, settings)
+    proposal = next_trial(script, trials, settings, 0.8)
     assert isinstance(proposal, GiveUp)
     assert proposal.reason is reason
     assert proposal.explanation
@@ -65,4 +65,4 @@ def test_it_gives_up_with_a_reason(
 )
 def test_it_goes_on_up_to_the_last_of_the_budget(trials: tuple[Trial, ...], settings: RetrainSettings) -> None:
     """A budget that is not used up yet stops nothing."""
-    assert isinstance(next_trial(_SCRIPT, trials, settings), Raise)
+    assert isinstance(next_trial(_SCRIPT, trials, settings, 0.8), Raise)

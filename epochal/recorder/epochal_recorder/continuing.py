@@ -36,7 +36,7 @@ class Continuing:
         self.epoch = self._first
         """How many epochs the model has been trained."""
         self.why = ""
-        """Why it does not go on from a checkpoint that is there; empty if it does, or if there is none."""
+        """Why it does not go on from the newest checkpoint that is there; empty if it does, or if there is none."""
         self.ended_itself = False
         """Whether the script's own callbacks ended the fit before: more epochs change nothing then."""
 
@@ -90,7 +90,6 @@ class Continuing:
         self._states.restore(found["callbacks"])
         self.history, self.epoch, self.ended_itself = found["history"], found["epoch"], found["ended_itself"]
         self._identity, self._past = found["identity"], [path.name]
-        self.why = ""
         return self.epoch
 
     def _is_time(self):

@@ -1,0 +1,98 @@
+"""What a trial goes on from: the checkpoints of the trial before it, or of an earlier run of the same code."""
+
+import filecmp
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from epochal.hyperparameters import differ_in_epochs
+from epochal.jobs.job import Job
+from epochal.records import Run
+
+_KEPT_RUNS = 3
+"""Of how many runs of a branch the checkpoints are kept."""
+_NO_CODE = ("epochal.toml", ".gitignore", "*.md")
+"""Files that training does not depend on."""
+
+
+def hand_over(job: Job, run: Run, number: int) -> str:
+    """Give trial ``number`` the newest checkpoints that there are; returns where they come from, empty if nowhere.
+
+    Those of the run's own trials move on, so that they are on the disk once; those of an earlier run stay there too.
+    """
+    target = job.home.run(run.id).trial(number).checkpoints
+    for earlier in range(number - 1, 0, -1):
+        source = job.home.run(run.id).trial(earlier).checkpoints
+        if _files(source):
+            target.rmdir()
+            source.rename(target)
+            return f"trial {earlier}"
+    for other in _same_code(job, run):
+        for trial in reversed(other.trials):
+            files = _files(job.home.run(other.id).trial(trial.number).checkpoints)
+            for path in files:
+                _place(path, target / path.name)
+            if files:
+                return f"run {other.id}"
+    return ""
+
+
+def clear_old(job: Job, run: Run) -> None:
+    """Remove the checkpoints of the branch's older runs: they are big, and it is the newest code that goes on."""
+    for other in job.store.earlier_runs(run)[_KEPT_RUNS - 1 :]:
+        if other.state.ended:
+            for trial in other.trials:
+                shutil.rmtree(job.home.run(other.id).trial(trial.number).checkpoints, ignore_errors=True)
+
+
+def _same_code(job: Job, run: Run) -> Iterator[Run]:
+    """The earlier runs of the branch whose code differs in nothing but the epochs, and was trained in the same image."""
+    image = job.store.run(run.id).image
+    for other in job.store.earlier_runs(run):
+        if other.state.ended and other.image == image and _differ_in_epochs(job, run, other):
+            yield other
+
+
+def _differ_in_epochs(job: Job, run: Run, other: Run) -> bool:
+    code, before = job.home.run(run.id).code, job.home.run(other.id).code
+    if not before.is_dir():
+        return False
+    names = _code_files(code)
+    if names != _code_files(before):
+        return False
+    scripts = [(folder / "nn.py").read_bytes() for folder in (code, before)]
+    return differ_in_epochs(*scripts) and all(_same(code / name, before / name) for name in names)
+
+
+def _code_files(folder: Path) -> dict[str, int]:
+    """The size of each file of the code, links included, by its name in ``folder``."""
+    found: dict[str, int] = {}
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = Path(parent, name)
+            if not any(path.match(pattern) for pattern in _NO_CODE):
+                found[str(path.relative_to(folder))] = path.lstat().st_size
+    found.pop("nn.py", None)  # its epochs may have more digits
+    return found
+
+
+def _same(one: Path, other: Path) -> bool:
+    if one.is_symlink() or other.is_symlink():
+        return one.is_symlink() and other.is_symlink() and one.readlink() == other.readlink()
+    return filecmp.cmp(one, other, shallow=False)
+
+
+def _files(folder: Path) -> list[Path]:
+    """The checkpoints in ``folder``; what trains may have made anything of it."""
+    if folder.is_symlink() or not folder.is_dir():
+        return []
+    return [path for path in folder.glob("*.npz") if path.is_file() and not path.is_symlink()]
+
+
+def _place(source: Path, target: Path) -> None:
+    # A checkpoint is never written to again: a new one takes its name.
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:  # another file system
+        shutil.copyfile(source, target, follow_symlinks=False)

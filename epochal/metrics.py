@@ -1,0 +1,88 @@
+"""What the recorder wrote of a training: its epochs and its fits. Values in, values out."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from epochal.records import Epoch, Fit
+
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What reading a line can raise: whatever trains may write to the file."""
+_LONGEST_WHY = 300
+_MOST_FAULTS = 3
+
+
+def parse_epochs(metrics_jsonl: str) -> list[Epoch]:
+    """The epochs in ``metrics.jsonl``; other events, and lines that are not whole, are passed over."""
+    return [epoch for event in _events(metrics_jsonl) if (epoch := _epoch(event))]
+
+
+def parse_fits(metrics_jsonl: str) -> list[Fit]:
+    """The fits in ``metrics.jsonl``, in the order in which they began."""
+    fits: dict[tuple[int, int], Fit] = {}
+    epochs: dict[tuple[int, int], list[Epoch]] = {}
+    for event in _events(metrics_jsonl):
+        try:
+            key = int(event["model"]), int(event["call"])
+            if event["event"] == "fit":
+                fits[key], epochs[key] = _begun(event), _history(event)
+            elif event["event"] == "stopped":
+                fits[key] = replace(fits[key], stopped=True)
+            elif event["event"] == "fitted":
+                fits[key] = replace(fits[key], ended=True)
+            elif epoch := _epoch(event):
+                fits.setdefault(key, Fit(*key, wanted=epoch.epochs or epoch.number))
+                epochs.setdefault(key, []).append(epoch)
+        except _MALFORMED:
+            continue
+    return [replace(fit, epochs=tuple(epochs.get(key, ()))) for key, fit in fits.items()]
+
+
+def parse_faults(metrics_jsonl: str) -> list[str]:
+    """What the recorder says that went wrong with itself, the first few in one line each."""
+    messages = [str(event.get("message")) for event in _events(metrics_jsonl) if event.get("event") == "fault"]
+    return ["".join(filter(str.isprintable, message))[:_LONGEST_WHY] for message in messages[:_MOST_FAULTS]]
+
+
+def _events(metrics_jsonl: str) -> Iterator[dict[str, Any]]:
+    for line in metrics_jsonl.split("\n"):
+        try:
+            event = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(event, dict):
+            yield event
+
+
+def _epoch(event: dict[str, Any]) -> Epoch | None:
+    try:
+        if event["event"] != "epoch":
+            return None
+        # float() reads the recorder's strings "NaN" and "Infinity" too: JSON has no numbers for them.
+        metrics = {name: float(value) for name, value in event["metrics"].items() if value is not None}
+        total = int(event["epochs"]) if event.get("epochs") else None
+        model, call, number = (int(event[name]) for name in ("model", "call", "epoch"))
+        return Epoch(model, call, number, total, metrics, float(event["seconds"]))
+    except _MALFORMED:
+        return None
+
+
+def _begun(event: dict[str, Any]) -> Fit:
+    model, call, wanted, continued = (int(event[name]) for name in ("model", "call", "epochs", "continued"))
+    return Fit(model, call, wanted, max(0, continued), str(event["why"])[:_LONGEST_WHY])
+
+
+def _history(event: dict[str, Any]) -> list[Epoch]:
+    """The epochs that a fit had behind it when it began; how long they took is not known any more."""
+    fit = _begun(event)
+    history = {name: [float(value) for value in values] for name, values in event["history"].items()}
+    first = fit.continued - max(map(len, history.values()), default=0)
+    return [
+        Epoch(fit.model, fit.call, number, fit.wanted, _at(history, number - first - 1), 0.0)
+        for number in range(first + 1, fit.continued + 1)
+    ]
+
+
+def _at(history: dict[str, list[float]], index: int) -> dict[str, float]:
+    return {name: values[index] for name, values in history.items() if index < len(values)}
