@@ -49,7 +49,11 @@ def test_run_prints_one_json_object_and_nothing_else(home: Path, tmp_path: Path)
         "reason": None,
     }
     assert first["seconds"] >= 0
-    assert "trial 2:       epochs = 30, accuracy 0.75 from the line" in epochal(home, "show", "1").stdout
+    shown = epochal(home, "show", "1").stdout
+    assert (
+        "trial 2:       epochs = 30, trained from the beginning: only Keras' fit can be continued, accuracy 0.75"
+        in shown
+    )
     assert epochal_json(home, "show", "1") == shown
     assert epochal_json(home, "history") == [shown]
 

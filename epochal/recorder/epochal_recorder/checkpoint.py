@@ -4,8 +4,10 @@ A file is a ZIP archive of NumPy arrays (numpy.savez), whose members carry check
 temporary name and renamed. One member is JSON: everything else, with a number in the place of each array.
 """
 
+import importlib
 import json
 import re
+import sys
 import zipfile
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import numpy
 
 _KEPT = 2
 _NAME = re.compile(r"model(\d+)-fit(\d+)-epoch(\d+)\.npz")
-_ARRAY, _TUPLE = "__array__", "__tuple__"
+_ARRAY, _TUPLE, _FUNCTION = "__array__", "__tuple__", "__function__"
 _DEEPEST = 32
 
 
@@ -59,12 +61,24 @@ def read(path):
         with numpy.load(path, allow_pickle=False) as archive:
             packed = json.loads(archive["arr_0"].tobytes())
             return unpack(packed, lambda number: archive[f"arr_{number + 1}"])
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as fault:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        EOFError,
+        TypeError,
+        AttributeError,
+        ImportError,
+        zipfile.BadZipFile,
+    ) as fault:
         raise Damaged(f"{path.name} is damaged: {fault}") from None
 
 
 def pack(value, arrays, depth=0):
-    """``value`` as JSON holds it, its arrays appended to ``arrays``; raises TypeError for what is no plain data."""
+    """``value`` as JSON holds it, its arrays appended to ``arrays``.
+
+    Raises TypeError for what is no plain data; a function of Keras' own is, by its name.
+    """
     if depth > _DEEPEST:
         raise TypeError("nested too deeply")
     if value is None or type(value) in (bool, int, float, str):
@@ -79,6 +93,10 @@ def pack(value, arrays, depth=0):
     if type(value) in (list, tuple):
         packed = [pack(inner, arrays, depth + 1) for inner in value]
         return packed if type(value) is list else {_TUPLE: packed}
+    module, name = getattr(value, "__module__", None), getattr(value, "__name__", None)
+    # Callbacks hold the comparison that they once decided for.
+    if name and _is_kerass(module) and getattr(sys.modules.get(module), name, None) is value:
+        return {_FUNCTION: [module, name]}
     raise TypeError(type(value).__name__)
 
 
@@ -94,7 +112,16 @@ def unpack(value, array):
         return found.view(numpy.dtype(value["type"])) if found.dtype.kind == "V" else found
     if _TUPLE in value:
         return tuple(unpack(value[_TUPLE], array))
+    if _FUNCTION in value:
+        module, name = value[_FUNCTION]
+        if not _is_kerass(module):
+            raise ValueError(f"{module} is none of Keras' modules")
+        return getattr(importlib.import_module(module), name)
     return {key: unpack(inner, array) for key, inner in value.items()}
+
+
+def _is_kerass(module):
+    return str(module).partition(".")[0] == "keras"
 
 
 def _epoch_of(path):

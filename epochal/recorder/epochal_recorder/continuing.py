@@ -8,6 +8,7 @@ import uuid
 import numpy
 
 from .checkpoint import Damaged, read
+from .data import placeholders
 from .fingerprint import difference, fingerprint
 from .state import CallbackStates, capture, restore
 
@@ -46,7 +47,15 @@ class Continuing:
         return range(self._first, self.epoch)
 
     def begin(self):
-        """Go on from the newest checkpoint that fits; returns the epoch, 0 where it starts afresh."""
+        """Go on from the newest checkpoint that fits; returns the epoch, 0 where it starts afresh.
+
+        Raises AttributeError where this Keras cannot be told where to begin, ValueError where the script has told it (its
+        own BackupAndRestore), and what Keras raises where the model cannot be built without a batch of its data.
+        """
+        if self._model._initial_epoch is not None:
+            raise ValueError("nn.py itself goes on from a backup")
+        if not self._model.built:
+            self._model(placeholders(self._arguments.get("x")))
         self._states = CallbackStates(self._callbacks)
         self._fingerprint = fingerprint(self._model, self._arguments) | {"the callbacks": self._states.kinds()}
         self._parents = self._ancestry.parents_of(self._model)

@@ -26,6 +26,26 @@ def samples(x):
     return int(shape[0]) if shape else None
 
 
+def placeholders(x):
+    """Keras' symbolic tensors of what a model is given; raises ValueError where that cannot be known without reading."""
+    import keras
+
+    if hasattr(x, "element_spec"):
+        return keras.tree.map_structure(_placeholder, x.element_spec[0])
+    return keras.tree.map_structure(_placeholder, x)
+
+
+def _placeholder(leaf):
+    import keras
+
+    shape = getattr(leaf, "shape", None)
+    if not shape:
+        raise ValueError("the model is not built before its first batch: begin it with keras.Input")
+    kind = keras.backend.standardize_dtype(leaf.dtype)
+    # What is not a tensor yet becomes one of Keras' own precision.
+    return keras.KerasTensor((None, *shape[1:]), keras.config.floatx() if kind.startswith("float") else kind)
+
+
 def _leaf(leaf):
     if leaf is None or isinstance(leaf, (bool, int, float, str)):
         return repr(leaf)

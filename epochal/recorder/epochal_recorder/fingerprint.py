@@ -19,7 +19,7 @@ def fingerprint(model, arguments):
         "the loss": {name: _plain(compiled.get(name)) for name in ("loss", "loss_weights")},
         "the metrics": {name: _plain(compiled.get(name)) for name in ("metrics", "weighted_metrics")},
         "the batches": {name: _plain(arguments.get(name)) for name in _BATCHES},
-        "the training data": described([arguments.get(name) for name in ("x", "y", "sample_weight")]),
+        "the training data": {name: described(arguments.get(name)) for name in ("x", "y", "sample_weight")},
         "the validation data": described(arguments.get("validation_data")),
     }
 
@@ -42,25 +42,27 @@ def difference(before, now):
     ``before`` comes from a file, ``now`` from a call of ``fingerprint``.
     """
     found = [place for part in now for place in _places(part, before.get(part), now[part])]
-    return "; ".join(found[:2])
+    return "; ".join(map(_readable, found[:2]))
 
 
 def _places(path, before, now):
     if before == now:
         return
-    if isinstance(before, dict) and isinstance(now, dict):
+    if path.endswith(": sample"):
+        yield f"{path.removesuffix(': sample')} has other values (is its split or shuffle seeded?)"
+    elif isinstance(before, dict) and isinstance(now, dict):
         for key in sorted(before.keys() | now.keys()):
             yield from _places(f"{path}: {key}", before.get(key), now.get(key))
     elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
         for index, pair in enumerate(zip(before, now, strict=True)):
             yield from _places(f"{path}: {index + 1}", *pair)
     else:
-        yield f"{_readable(path)} {_short(before)} → {_short(now)}"
+        yield f"{path} {_short(before)} → {_short(now)}"
 
 
 def _readable(path):
-    """The path without the levels that only Keras' serialisation has."""
-    return re.sub(r": (config|layers)(?=:|$)", "", path)
+    """A place without the levels that only Keras' serialisation has."""
+    return re.sub(r": layers: (\d+)", r": layer \1", re.sub(r": config(?=:)", "", path))
 
 
 def _short(value):

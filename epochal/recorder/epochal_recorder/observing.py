@@ -15,8 +15,9 @@ from .output import Output, as_json, number
 
 _TOP_K = re.compile(r"(^|_)top_?(k|\d+)_")
 """What counts a right answer among the best k is called accuracy too, and is none."""
-_MOST_FITS = 16
+_MOST_FITS = 32
 """Of a script that fits more often (a training loop of its own around fit) no more than these keep checkpoints."""
+_TOO_MANY = f"no more than {_MOST_FITS} fits of a script keep checkpoints"
 
 
 def observe(model_class, out, checkpoints=None, stop_at=None, started=None):
@@ -97,11 +98,13 @@ class _Recorder:
         self._calls[model] = self._calls.get(model, 0) + 1
         names = {"model": self._number(model), "call": self._calls[model]}
         continuing = None
-        if self._checkpoints and hasattr(model, "_initial_epoch") and next(self._fits) <= _MOST_FITS:
+        count = next(self._fits)
+        if self._checkpoints and count <= _MOST_FITS:
             checkpoints = Checkpoints(self._checkpoints, **names)
             callbacks = _given(arguments.get("callbacks"))
             continuing = Continuing(checkpoints, self._ancestry, model, arguments, callbacks)
-        return _Fit(self._output, names, model, arguments, continuing, self._stop_at)
+        why = _TOO_MANY if count > _MOST_FITS else ""
+        return _Fit(self._output, names, model, arguments, continuing, why, self._stop_at)
 
     def evaluate(self, model, arguments):
         """The observer of one evaluate."""
@@ -116,13 +119,14 @@ class _Recorder:
 class _Fit:
     """One call of fit, told epoch by epoch, continued if ``continuing`` can, and ended where the threshold is reached."""
 
-    def __init__(self, output, names, model, arguments, continuing, stop_at):
+    def __init__(self, output, names, model, arguments, continuing, why, stop_at):
         self._output = output
         self._names = names
         self._model = model
         self._epochs = int(arguments.get("epochs", 1))
         self._samples = samples(arguments.get("x"))
         self._continuing = continuing
+        self._why = why
         self._stop_at = stop_at
         self._began = time.monotonic()
         self._last_epoch = 0
@@ -150,14 +154,13 @@ class _Fit:
         return telling
 
     def _train_begins(self, logs=None):
-        continued, why, history = 0, "", {}
+        continued, why, history = 0, self._why, {}
         if self._continuing:
             try:
                 continued = self._continuing.begin()
             except Exception as fault:
                 self._continuing = None
-                self._output.fault(f"this fit cannot be continued: {type(fault).__name__}: {fault}")
-                why = "the recorder failed"
+                why = f"it cannot be continued: {type(fault).__name__}: {fault}"
             else:
                 why, history = self._continuing.why, self._continuing.history
         self._last_epoch = continued
@@ -179,6 +182,8 @@ class _Fit:
 
     def _epoch_begins(self, epoch, logs=None):
         self._began = time.monotonic()
+        if self._continuing:
+            self._model._initial_epoch = None  # fit has read it
         self._fill_history()
 
     def _epoch_ends(self, epoch, logs=None):

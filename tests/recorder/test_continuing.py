@@ -1,0 +1,358 @@
+"""Fits that go on from checkpoints: that they become what they would have become uninterrupted, and the traps."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from epochal.hyperparameters import change, find_epochs
+from epochal.metrics import parse_faults, parse_fits
+from epochal.records import Fit, StoppedBy
+
+from .climbing import CLIMBING, FIT, TEST
+from .test_recorder import RECORDER
+
+pytestmark = pytest.mark.keras
+
+TOP = Path(__file__).parents[2]
+
+DETERMINISTIC = """
+import runpy
+import numpy, tensorflow
+tensorflow.config.experimental.enable_op_determinism()
+import keras
+random = numpy.random.default_rng(7)
+def stand_in():
+    def images(count):
+        labels = numpy.arange(count).reshape(-1, 1) % 10
+        pictures = random.integers(0, 256, (count, 32, 32, 3), "uint8")
+        pictures[numpy.arange(count), 3 * labels[:, 0]] = 255
+        return pictures, labels
+    return images(160), images(40)
+keras.datasets.cifar10.load_data = stand_in
+runpy.run_path("nn.py", run_name="__main__")
+"""
+"""Runs nn.py with deterministic operations (tf.config.experimental.enable_op_determinism), and little data for CIFAR-10."""
+
+STATEFUL = """
+import os
+import numpy as np
+import keras
+from keras import layers
+
+keras.utils.set_random_seed(3)
+random = np.random.default_rng(0)
+x = random.random((240, 8, 8, 1), "float32")
+y = (x.mean((1, 2, 3)) * 40).astype(int) % 4
+
+class Counts(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.losses, self.limit = [], int(os.environ["EPOCHS"])
+    def on_epoch_end(self, epoch, logs=None):
+        self.losses.append((epoch, logs["loss"], np.random.random(), __import__("random").random()))
+
+counts = Counts()
+early = keras.callbacks.EarlyStopping("val_loss", patience=30, restore_best_weights=True)
+model = keras.Sequential([
+    layers.RandomTranslation(0.1, 0.1),
+    layers.Conv2D(4, 3, activation="relu"), layers.BatchNormalization(), layers.Dropout(0.3), layers.Flatten(),
+    layers.Dense(4, activation="softmax"),
+])
+model.compile(keras.optimizers.Adam(0.01, use_ema=True), "sparse_categorical_crossentropy", metrics=["accuracy"])
+history = model.fit(
+    x, y, batch_size=32, epochs=int(os.environ["EPOCHS"]), validation_split=0.2, verbose=0,
+    callbacks=[keras.callbacks.ReduceLROnPlateau("loss", patience=1, min_delta=0.05), [counts, early]],
+)
+print(history.epoch, history.history, history.params["epochs"])
+print(counts.losses, counts.limit, early.best, early.wait, early.best_epoch, model.optimizer.iterations.numpy())
+print(keras.random.uniform((2,)).numpy().tolist())
+print(*(np.asarray(variable).ravel()[:3].tolist() for variable in model.variables))
+print(model.evaluate(x, y, verbose=0))
+"""
+"""Prints all that a script can see of a fit whose state is in the optimizer, in layers, callbacks and random generators."""
+
+
+def train(python: Path, folder: Path, script: str, *arguments: str, **environment: str) -> str:
+    """Run a script as a runtime does, its checkpoints in ``folder``/checkpoints; what it printed."""
+    for name in ("out", "checkpoints"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "out" / "metrics.jsonl").unlink(missing_ok=True)
+    (folder / "nn.py").write_text(script)
+    variables = {
+        "PYTHONPATH": str(RECORDER),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "EPOCHAL_OUT": "out",
+        "EPOCHAL_CHECKPOINTS": "checkpoints",
+    }
+    done = subprocess.run(
+        [python, *(arguments or ["nn.py"])],
+        cwd=folder,
+        env=os.environ | variables | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def fits_in(folder: Path) -> list[Fit]:
+    """What the recorder told of the last training in ``folder``, in which nothing went wrong with itself."""
+    metrics = (folder / "out" / "metrics.jsonl").read_text()
+    assert parse_faults(metrics) == []
+    return parse_fits(metrics)
+
+
+def contents(checkpoint: Path) -> dict[str, str]:
+    """Digests of the arrays in a checkpoint: weights, optimizer, random state. (The first member is a description.)"""
+    with zipfile.ZipFile(checkpoint) as archive:
+        return {
+            name: hashlib.sha256(archive.read(name)).hexdigest() for name in archive.namelist() if name != "arr_0.npy"
+        }
+
+
+@pytest.mark.parametrize("sample", ["ml_code", "examples/cifar10"])
+def test_twenty_epochs_and_ten_are_thirty(sample: str, keras_python: Path, tmp_path: Path) -> None:
+    """The unmodified samples, continued, are equal to the uninterrupted to the last bit: weights, optimizer, random
+    state, measurements; with Dropout and augmentation in the network of CIFAR-10."""
+
+    def trained(name: str, *epochs: int) -> tuple[str, list[Fit], dict[str, str]]:
+        folder = tmp_path / name
+        shutil.copytree(TOP / sample, folder)
+        source = (folder / "nn.py").read_bytes()
+        constant = find_epochs(source)
+        assert constant
+        for count in epochs:
+            script = source if count == constant.value else change(source, constant, count)
+            printed = train(keras_python, folder, script.decode(), "-c", DETERMINISTIC)
+        return printed, fits_in(folder), contents(folder / "checkpoints" / "model1-fit1-epoch000030.npz")
+
+    printed, (continued,), state = trained("continued", 20, 30)
+    expected, (uninterrupted,), wanted = trained("uninterrupted", 30)
+    assert (continued.continued, continued.trained, uninterrupted.trained) == (20, 10, 30)
+    assert [epoch.metrics for epoch in continued.epochs] == [epoch.metrics for epoch in uninterrupted.epochs]
+    assert state == wanted
+    assert [line for line in printed.splitlines() if line.startswith("Test ")] == [
+        line for line in expected.splitlines() if line.startswith("Test ")
+    ]
+
+
+def test_all_that_carries_state_carries_on(keras_python: Path, tmp_path: Path) -> None:
+    """Optimizer, schedule, layers, callbacks, random generators and history: a script sees no difference, however often
+    it was continued, and neither where nothing is left to train."""
+    runner = "-c", DETERMINISTIC
+    uninterrupted = train(keras_python, tmp_path / "uninterrupted", STATEFUL, *runner, EPOCHS="7")
+    for epochs in ("3", "5", "7", "7"):
+        continued = train(keras_python, tmp_path / "continued", STATEFUL, *runner, EPOCHS=epochs)
+    assert continued == uninterrupted
+    (fit,) = fits_in(tmp_path / "continued")
+    assert (fit.continued, fit.trained, len(fit.epochs), fit.ended) == (7, 0, 7, True)
+
+
+TRAPS = """
+import os
+import numpy as np
+import keras
+from keras import layers
+
+wanted = int(os.environ["EPOCHS"])
+again = wanted == 5
+random = np.random.default_rng(0)
+x, y = random.random((64, 4), "float32"), random.integers(0, 2, 64)
+
+class Subclass(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(2, activation="softmax")
+    def call(self, inputs):
+        return self.dense(inputs)
+
+def make(activation="relu", optimizer="sgd", loss="sparse_categorical_crossentropy", built=True, frozen=False):
+    if again:
+        keras.Sequential([layers.Dense(3)])  # names are numbered on
+    first = [keras.Input((4,))] if built else []
+    hidden = layers.Dense(3, activation=activation, trainable=not frozen)
+    model = keras.Sequential([*first, hidden, layers.Dense(2, activation="softmax")])
+    model.compile(optimizer, loss, metrics=["accuracy"])
+    return model
+
+def fit(model, x=x, y=y, epochs=wanted, **options):
+    history = model.fit(x, y, epochs=epochs, verbose=0, **options)
+    assert len(history.history["loss"]) == len(history.epoch) == epochs, history.history
+
+changed = dict(
+    activation=lambda: fit(make(activation="tanh" if again else "relu")),
+    optimizer=lambda: fit(make(optimizer="adam" if again else "sgd")),
+    rate=lambda: fit(make(optimizer=keras.optimizers.SGD(0.02 if again else 0.01))),
+    loss=lambda: fit(make(loss="sparse_categorical_crossentropy" if again else
+                          keras.losses.SparseCategoricalCrossentropy(ignore_class=9))),
+    frozen=lambda: fit(make(frozen=again)),
+    batch_size=lambda: fit(make(), batch_size=16 if again else 8),
+    data=lambda: fit(make(), x=x + (0.5 if again else 0)),
+    shape=lambda: fit(make(), x=x[:32] if again else x, y=y[:32] if again else y),
+    fewer=lambda: fit(make(), epochs=1 if again else wanted),
+    # these are the same as before
+    plain=lambda: fit(make()),
+    unbuilt=lambda: fit(make(built=False)),
+    done=lambda: fit(make(), epochs=min(3, wanted)),
+    truncated=lambda: fit(make()),
+    emptied=lambda: fit(make()),
+    gone=lambda: fit(make()),
+    flipped=lambda: fit(make()),
+    dataset=lambda: fit(make(), x=__import__("tensorflow").data.Dataset.from_tensor_slices((x, y)).batch(8), y=None),
+)
+for train in changed.values():
+    train()
+
+subclassed = Subclass()
+subclassed.compile("adam", "sparse_categorical_crossentropy")
+fit(subclassed)
+
+tuned = make()
+fit(tuned)  # goes on, so that what came of it before is of no use to the next one
+tuned.layers[0].trainable = False
+tuned.compile("sgd", "sparse_categorical_crossentropy")
+fit(tuned, epochs=4)
+copy = make()
+copy.set_weights(tuned.get_weights())
+fit(copy, epochs=4)
+"""
+"""A model for each case, in this order; in the last training something of the first nine is another."""
+
+CHANGES = {
+    1: "it is not the same training: the model: layer 2: activation 'relu' → 'tanh'",
+    2: "it is not the same training: the optimizer: class_name 'SGD' → 'Adam'",
+    3: "it is not the same training: the optimizer: learning_rate 0.009",
+    4: "it is not the same training: the loss: loss",
+    5: "it is not the same training: the model: layer 2: trainable True → False",
+    6: "it is not the same training: the batches: batch_size 8 → 16",
+    7: "it is not the same training: the training data: x: 1 has other values",
+    8: "it is not the same training: the training data: x: 1",
+    9: "the checkpoint is from epoch 3, and 1 are wanted",
+}
+
+
+def test_what_matters_starts_afresh_and_what_does_not_goes_on(keras_python: Path, tmp_path: Path) -> None:
+    """Each trap that Keras' own BackupAndRestore falls into: a fit goes on only from a whole state of the very same
+    training, and says why it does not; a history always holds all of its epochs."""
+    for epochs in ("2", "3"):
+        train(keras_python, tmp_path, TRAPS, EPOCHS=epochs)
+    checkpoints = tmp_path / "checkpoints"
+    truncated = checkpoints / "model13-fit1-epoch000003.npz"
+    truncated.write_bytes(truncated.read_bytes()[:-100])
+    for emptied in checkpoints.glob("model14-*"):
+        emptied.write_bytes(b"")
+    for gone in checkpoints.glob("model15-*"):
+        gone.rename(gone.with_suffix(".tmp"))
+    flipped = checkpoints / "model16-fit1-epoch000003.npz"
+    content = bytearray(flipped.read_bytes())
+    content[len(content) // 2] ^= 1
+    flipped.write_bytes(content)
+    train(keras_python, tmp_path, TRAPS, EPOCHS="5")
+
+    fits = {(fit.model, fit.call): fit for fit in fits_in(tmp_path)}
+    for model, why in CHANGES.items():
+        fit = fits[model, 1]
+        assert (fit.continued, fit.trained) == (0, fit.wanted), model
+        assert fit.why.startswith(why), (model, fit.why)
+    assert {key: (fit.continued, fit.why) for key, fit in fits.items() if key[0] > len(CHANGES)} == {
+        (10, 1): (3, ""),
+        (11, 1): (3, ""),
+        (12, 1): (3, ""),
+        (13, 1): (2, "model13-fit1-epoch000003.npz is damaged: File is not a zip file"),
+        (14, 1): (0, "model14-fit1-epoch000003.npz is damaged: No data left in file"),
+        (15, 1): (0, ""),
+        (16, 1): (2, "model16-fit1-epoch000003.npz is damaged: Bad CRC-32 for file 'arr_0.npy'"),
+        (17, 1): (3, ""),
+        (18, 1): (3, ""),
+        (19, 1): (3, ""),
+        (19, 2): (0, "an earlier fit of the same model has gone on since"),
+        (20, 1): (0, "an earlier fit of the same model has gone on since"),
+    }
+
+
+def test_a_fit_ends_with_the_epoch_that_is_there(keras_python: Path, tmp_path: Path) -> None:
+    """No epoch is trained past the one whose validation accuracy is what the fit is to stop at, neither then nor when it
+    goes on from there; the script runs on to its evaluate. Without validation data it trains all its epochs."""
+    script = CLIMBING + FIT + TEST
+    train(keras_python, tmp_path, script, EPOCHAL_STOP_AT="0.3")
+    (fit,) = fits_in(tmp_path)
+    assert (fit.trained, fit.wanted, fit.stopped_by) == (15, 20, StoppedBy.THRESHOLD)
+    assert fit.validation_accuracy == pytest.approx(0.3)
+    assert json.loads((tmp_path / "out" / "accuracy.json").read_text())["accuracy"] == pytest.approx(0.25)
+    train(keras_python, tmp_path, script.replace("epochs = 20", "epochs = 30"), EPOCHAL_STOP_AT="0.3")
+    (fit,) = fits_in(tmp_path)
+    assert (fit.continued, fit.trained, fit.stopped_by) == (15, 0, StoppedBy.THRESHOLD)
+    train(keras_python, tmp_path, script.replace(", validation_data=(x, yes)", ""), EPOCHAL_STOP_AT="0.3")
+    assert [(fit.trained, fit.stopped_by) for fit in fits_in(tmp_path)] == [(20, None)]
+
+
+def test_a_fit_that_ended_itself_has_ended(keras_python: Path, tmp_path: Path) -> None:
+    """What the script's own callbacks ended, more epochs do not take up again; its best weights are restored as before.
+    Fits past the most that keep checkpoints are trained, and say why they cannot go on."""
+    script = (
+        CLIMBING.replace("epochs = 20", "epochs = int(__import__('os').environ['EPOCHS'])")
+        + """
+class Tires(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = epoch == 3
+best = keras.callbacks.EarlyStopping("accuracy", mode="min", patience=9, restore_best_weights=True)
+history = model.fit(x, yes, batch_size=100, epochs=epochs, callbacks=[Tires(), best], verbose=0)
+print(history.epoch, np.asarray(model.level))
+for count in range(32):
+    again = Climbing()
+    again.compile(keras.optimizers.SGD(rate), up)
+    again.fit(x, yes, verbose=0)
+"""
+    )
+    first = train(keras_python, tmp_path, script, EPOCHS="6")
+    assert first == train(keras_python, tmp_path, script, EPOCHS="9") == "[0, 1, 2, 3] [0.02]\n"
+    fits = fits_in(tmp_path)
+    assert (fits[0].continued, fits[0].trained, fits[0].stopped_by) == (4, 0, StoppedBy.SCRIPT)
+    assert [(fit.continued, fit.why) for fit in fits[-2:]] == [
+        (1, ""),
+        (0, "no more than 32 fits of a script keep checkpoints"),
+    ]
+
+
+def test_what_cannot_be_continued_is_trained_as_it_is(keras_python: Path, tmp_path: Path) -> None:
+    """Generators, a model that only its first batch builds, a train_step and a loop of the script's own, a backup of the
+    script's own: each trains as without the recorder, from the beginning."""
+    script = (
+        CLIMBING
+        + """
+class Own(Climbing):
+    def train_step(self, data):
+        return super().train_step(data)
+
+def batches():
+    while True:
+        yield x, yes
+
+def make(kind=Own):
+    made = kind()
+    made.compile(keras.optimizers.SGD(rate), up, metrics=["accuracy"])
+    return made
+
+make().fit(batches(), steps_per_epoch=1, epochs=2, verbose=0)
+made = make()
+made(x)
+made.fit(x, yes, epochs=2, verbose=0, callbacks=[keras.callbacks.BackupAndRestore("backup", delete_checkpoint=False)])
+made = make(Climbing)
+for step in range(3):
+    made.train_on_batch(x, yes)
+print(np.asarray(made.level).round(3))
+"""
+    )
+    for _ in range(2):
+        assert train(keras_python, tmp_path, script, TF_CPP_MIN_LOG_LEVEL="3") == "[0.06]\n"
+    generated, restored = fits_in(tmp_path)
+    assert (generated.continued, generated.trained) == (0, 2)
+    assert "begin it with keras.Input" in generated.why
+    assert "nn.py itself goes on from a backup" in restored.why
