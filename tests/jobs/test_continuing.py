@@ -1,0 +1,109 @@
+"""Continuing through the jobs: from trial to trial, past a kill, and from one run of a branch to the next."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from epochal.records import Run, State, StoppedBy, TrialState
+from epochal.resources import resource
+from epochal.settings import child_environment
+from tests.jobs.chain import drive, epochal, store_push, stored_run
+from tests.recorder.climbing import CLIMBING, FIT, TEST
+from tests.repositories import commit, make_repository
+
+pytestmark = pytest.mark.keras
+
+_HOLD = """
+import os
+class Hold(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 4 and os.path.exists("{folder}/began"):
+            open("{folder}/began", "w").close()
+            open("{folder}/never").read()
+hold = [Hold()]
+"""
+
+
+def test_retrains_go_on_and_end_where_it_is_there(home: Path, tmp_path: Path) -> None:
+    """Validation that is five points above the test costs one trial more, not one for each epoch; what is to be adopted
+    is what was trained. A commit that changes nothing but the epochs goes on from there, another one does not."""
+    script = CLIMBING + FIT + TEST
+    files = {"epochal.toml": "threshold = 0.6\n", "README.md": "One"}
+    repository = make_repository(tmp_path / "digits", {"nn.py": script, **files})
+    first = drive(home, store_push(home, repository))
+    assert first.run.state is State.REACHED, first.printed
+    assert [(trial.epochs_continued, trial.epochs_trained) for trial in first.run.trials] == [
+        (0, 20),
+        (20, 10),
+        (30, 3),
+    ]
+    assert [trial.hyperparameters["epochs"] for trial in first.run.trials] == [20, 30, 33]
+    assert [trial.stopped_by for trial in first.run.trials] == [None, None, StoppedBy.THRESHOLD]
+    assert [round(trial.accuracy or 0, 2) for trial in first.run.trials] == [0.35, 0.55, 0.61]
+    assert first.run.trials[2].continuation == "continued from epoch 30 of trial 2"
+    assert "+epochs = 33\n" in (first.folder / "trials" / "3" / "nn.py.diff").read_text()
+    assert (
+        "trial 3:       epochs = 33, 33 epochs, continued from epoch 30 of trial 2, "
+        in epochal(home, "show", "1").stdout
+    )
+
+    commit(repository, {"nn.py": script.replace("epochs = 20", "epochs = 36"), "README.md": "Two"}, "More epochs")
+    (trial,) = drive(home, store_push(home, repository)).run.trials
+    assert (trial.epochs_continued, trial.epochs_trained, trial.continuation) == (
+        33,
+        3,
+        "continued from epoch 33 of run 1",
+    )
+    other = script.replace("rate = 0.02", "rate = 0.03").replace("epochs = 20", "epochs = 40")
+    commit(repository, {"nn.py": other}, "Faster")
+    (trial,) = drive(home, store_push(home, repository)).run.trials
+    assert (trial.epochs_continued, trial.epochs_trained, trial.continuation) == (0, 40, "")
+
+
+def test_a_killed_training_goes_on_from_its_last_checkpoint(home: Path, tmp_path: Path) -> None:
+    """Killed with -9 in the middle of an epoch, a run that is taken up again trains what was left of it."""
+    for name in ("began", "never"):
+        os.mkfifo(tmp_path / name)
+    held = FIT.replace("verbose=0", "verbose=0, callbacks=hold")
+    script = CLIMBING + _HOLD.format(folder=tmp_path) + held + TEST
+    repository = make_repository(tmp_path / "digits", {"nn.py": script, "epochal.toml": "threshold = 0.3\n"})
+    run = store_push(home, repository)
+    _kill_when_it_trains(home, run, tmp_path / "began")
+    ended = drive(home, stored_run(home, run.id))
+    interrupted, trial = ended.run.trials
+    assert (ended.run.state, interrupted.state) == (State.REACHED, TrialState.FAILED)
+    assert trial.epochs_continued > 0
+    assert trial.epochs_continued + (trial.epochs_trained or 0) == 20
+    assert trial.continuation == f"continued from epoch {trial.epochs_continued} of trial 1"
+    assert trial.accuracy == pytest.approx(0.35)
+
+
+def test_a_script_that_stops_itself_is_not_given_more_epochs(home: Path, tmp_path: Path) -> None:
+    """Where nn.py's own callback ends the fit, the run ends with that reason after its first trial; where the setting
+    says so, a retrain trains all of its epochs."""
+    stopping = 'keras.callbacks.EarlyStopping("val_accuracy", mode="min", patience=2)'
+    script = CLIMBING + FIT.replace("verbose=0", f"verbose=0, callbacks=[{stopping}]") + TEST
+    repository = make_repository(tmp_path / "digits", {"nn.py": script})
+    ended = drive(home, store_push(home, repository))
+    assert (ended.run.state, ended.run.reason, len(ended.run.trials)) == (State.EXHAUSTED, "stops_itself", 1)
+    assert "ended the training after epoch 3" in ended.run.explanation
+    settings = "threshold = 0.5\n[retrain]\nstop_at_threshold = false\n"
+    commit(repository, {"nn.py": CLIMBING + FIT + TEST, "epochal.toml": settings}, "Trains all")
+    ended = drive(home, store_push(home, repository))
+    assert [trial.epochs for trial in ended.run.trials] == [20, 30]
+    assert ended.run.trials[1].stopped_by is None
+
+
+def _kill_when_it_trains(home: Path, run: Run, began: Path) -> None:
+    """Do the jobs up to the middle of the training, and kill the job with -9 there."""
+    variables = {"EPOCHAL_HOME": str(home), "EPOCHAL_RUNTIME": "process", "EPOCHAL_RUN": str(run.id)}
+    environment = child_environment(variables)
+    scripts = resource("scripts")
+    subprocess.run([scripts / "pull.sh"], env=environment, check=True, capture_output=True)
+    job = subprocess.Popen([scripts / "train.sh"], env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
+    began.read_bytes()
+    os.killpg(job.pid, 9)
+    job.wait()
+    began.unlink()
