@@ -28,13 +28,10 @@ def hand_over(job: Job, run: Run, number: int) -> str:
             target.rmdir()
             source.rename(target)
             return f"trial {earlier}"
-    for other in _same_code(job, run):
-        for trial in reversed(other.trials):
-            files = _files(job.home.run(other.id).trial(trial.number).checkpoints)
-            for path in files:
-                _place(path, target / path.name)
-            if files:
-                return f"run {other.id}"
+    for other, files in _left_by_same_code(job, run):
+        for path in files:
+            _place(path, target / path.name)
+        return f"run {other.id}"
     return ""
 
 
@@ -46,12 +43,15 @@ def clear_old(job: Job, run: Run) -> None:
                 shutil.rmtree(job.home.run(other.id).trial(trial.number).checkpoints, ignore_errors=True)
 
 
-def _same_code(job: Job, run: Run) -> Iterator[Run]:
-    """The earlier runs of the branch whose code differs in nothing but the epochs, and was trained in the same image."""
+def _left_by_same_code(job: Job, run: Run) -> Iterator[tuple[Run, list[Path]]]:
+    """The branch's earlier runs of code that differs in nothing but the epochs, trained in the same image, and what
+    checkpoints the last of their trials left."""
     image = job.store.run(run.id).image
     for other in job.store.earlier_runs(run):
-        if other.state.ended and other.image == image and _differ_in_epochs(job, run, other):
-            yield other
+        folders = [job.home.run(other.id).trial(trial.number).checkpoints for trial in reversed(other.trials)]
+        files = next(filter(None, map(_files, folders)), [])
+        if files and other.state.ended and other.image == image and _differ_in_epochs(job, run, other):
+            yield other, files
 
 
 def _differ_in_epochs(job: Job, run: Run, other: Run) -> bool:

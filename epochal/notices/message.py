@@ -10,7 +10,14 @@ from pathlib import Path
 import jinja2
 
 from epochal.notices.typesetting import columns, indented, lines, one_line, readable, wrapped
-from epochal.notices.wording import best_of_threshold, change_title, decisive_sentence, headline, trial_table
+from epochal.notices.wording import (
+    best_of_threshold,
+    change_title,
+    continuation_notes,
+    decisive_sentence,
+    headline,
+    trial_table,
+)
 from epochal.records import Run
 
 # RFC 2045, 6.7 and RFC 2047, 2: no line of quoted-printable, and none with an encoded word, is longer than that.
@@ -78,7 +85,7 @@ def _render(name: str, report: Report) -> str:
         run=run,
         headline=headline(run),
         sentence=one_line(decisive_sentence(run, report.adopt), _LONGEST_PARAGRAPH),
-        notes=[one_line(f"Note: {note}", _LONGEST_PARAGRAPH) for note in run.notes],
+        notes=[one_line(f"Note: {note}", _LONGEST_PARAGRAPH) for note in [*run.notes, *continuation_notes(run)]],
         facts=_facts(report),
         table=trial_table(run),
         change=change_title(run),

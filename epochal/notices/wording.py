@@ -49,6 +49,18 @@ def trial_table(run: Run) -> list[tuple[str, ...]]:
     return [_HEADINGS, *(_row(run, trial) for trial in run.trials)]
 
 
+def continuation_notes(run: Run) -> list[str]:
+    """What is to be told of trials that were to go on from an earlier one and did not, each reason once."""
+    reasons: dict[str, list[int]] = {}
+    for trial in run.trials[1:]:
+        if trial.continuation and not trial.epochs_continued:
+            reasons.setdefault(trial.continuation, []).append(trial.number)
+    return [
+        f"trial{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))} {reason}"
+        for reason, numbers in reasons.items()
+    ]
+
+
 def _why_failed(run: Run) -> str:
     if run.reason and run.explanation in ("", run.reason.sentence):
         return f"Training failed: {run.reason.sentence}."

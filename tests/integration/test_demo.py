@@ -48,10 +48,10 @@ def test_the_first_training_stays_below_and_the_retrain_reaches_it(
     assert "\r" not in output
     assert "\x1b" not in output
     assert len(re.findall(r"^\[train\]   epoch \d+/20 ", output, re.MULTILINE)) == 20
-    assert len(re.findall(r"^\[retrain\]   epoch \d+/30 ", output, re.MULTILINE)) == 30
+    assert len(re.findall(r"^\[retrain\]   epoch \d+/30 ", output, re.MULTILINE)) == 10
     shown = epochal_json(folder / "home", "show", "1")
     assert (shown["state"], shown["framework"], shown["runtime"]) == ("reached", "keras", runtime)
-    assert [trial["epochs_trained"] for trial in shown["trials"]] == [20, 30]
+    assert [trial["epochs_trained"] for trial in shown["trials"]] == [20, 10]
     assert [trial["accuracy_source"] for trial in shown["trials"]] == ["evaluate", "evaluate"]
     below, reached = (trial["accuracy"] for trial in shown["trials"])
     assert below < shown["threshold"] <= reached

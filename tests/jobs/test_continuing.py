@@ -13,8 +13,6 @@ from tests.jobs.chain import drive, epochal, store_push, stored_run
 from tests.recorder.climbing import CLIMBING, FIT, TEST
 from tests.repositories import commit, make_repository
 
-pytestmark = pytest.mark.keras
-
 _HOLD = """
 import os
 class Hold(keras.callbacks.Callback):
@@ -26,6 +24,7 @@ hold = [Hold()]
 """
 
 
+@pytest.mark.keras
 def test_retrains_go_on_and_end_where_it_is_there(home: Path, tmp_path: Path) -> None:
     """Validation that is five points above the test costs one trial more, not one for each epoch; what is to be adopted
     is what was trained. A commit that changes nothing but the epochs goes on from there, another one does not."""
@@ -62,6 +61,7 @@ def test_retrains_go_on_and_end_where_it_is_there(home: Path, tmp_path: Path) ->
     assert (trial.epochs_continued, trial.epochs_trained, trial.continuation) == (0, 40, "")
 
 
+@pytest.mark.keras
 def test_a_killed_training_goes_on_from_its_last_checkpoint(home: Path, tmp_path: Path) -> None:
     """Killed with -9 in the middle of an epoch, a run that is taken up again trains what was left of it."""
     for name in ("began", "never"):
@@ -80,6 +80,7 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint(home: Path, tmp_path
     assert trial.accuracy == pytest.approx(0.35)
 
 
+@pytest.mark.keras
 def test_a_script_that_stops_itself_is_not_given_more_epochs(home: Path, tmp_path: Path) -> None:
     """Where nn.py's own callback ends the fit, the run ends with that reason after its first trial; where the setting
     says so, a retrain trains all of its epochs."""
@@ -94,6 +95,27 @@ def test_a_script_that_stops_itself_is_not_given_more_epochs(home: Path, tmp_pat
     ended = drive(home, store_push(home, repository))
     assert [trial.epochs for trial in ended.run.trials] == [20, 30]
     assert ended.run.trials[1].stopped_by is None
+
+
+def test_checkpoints_of_old_runs_are_removed(home: Path, tmp_path: Path) -> None:
+    """They are big: those of a branch's three newest runs are kept, and no link is followed where they should be."""
+    script = """
+import os
+folder = os.environ["EPOCHAL_CHECKPOINTS"]
+print(sorted(os.listdir(folder)))
+open(os.path.join(folder, "model1-fit1-epoch000001.npz"), "w").close()
+os.symlink("/etc/passwd", os.path.join(folder, "model1-fit1-epoch000002.npz"))
+epochs = 1
+print("Test accuracy: 0.9")
+"""
+    repository = make_repository(tmp_path / "digits", {"nn.py": script})
+    runs = [drive(home, store_push(home, repository))]
+    for epochs in (2, 3, 4):
+        commit(repository, {"nn.py": script.replace("epochs = 1\n", f"epochs = {epochs}\n")}, f"{epochs} epochs")
+        runs.append(drive(home, store_push(home, repository)))
+    logs = [(ended.folder / "trials" / "1" / "train.log").read_text() for ended in runs]
+    assert [log.splitlines()[0] for log in logs] == ["[]", *["['model1-fit1-epoch000001.npz']"] * 3]
+    assert [(ended.folder / "trials" / "1" / "checkpoints").exists() for ended in runs] == [False, True, True, True]
 
 
 def _kill_when_it_trains(home: Path, run: Run, began: Path) -> None:

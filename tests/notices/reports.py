@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 
@@ -19,15 +20,21 @@ FOLDER = Path("/srv/epochal/runs/7")
 DIFF = "--- a/nn.py\n+++ b/nn.py\n@@ -1,3 +1,3 @@\n import keras\n-epochs = 20\n+epochs = 30\n filters = 16\n"
 
 
-def trial(number: int, accuracy: float | None, **more: object) -> Trial:
-    """A trial with ten epochs more than the one before; without an accuracy it ran out of memory."""
-    epochs = 10 + 10 * number
+def trial(number: int, accuracy: float | None, **more: Any) -> Trial:
+    """A trial that goes on for ten epochs more than the one before; without an accuracy it ran out of memory."""
+    continued = 10 * number if number > 1 else 0
     known = Trial(
-        number, TrialState.MEASURED, {"epochs": epochs, "filters": 16}, epochs, accuracy, seconds=41.2 * number
+        number,
+        TrialState.MEASURED,
+        {"epochs": 10 + 10 * number, "filters": 16},
+        10 if continued else 20,
+        accuracy,
+        seconds=41.2 * number,
+        epochs_continued=continued,
     )
     if accuracy is None:
         return replace(known, state=TrialState.FAILED, reason=Reason.OUT_OF_MEMORY)
-    return replace(known, accuracy_source=AccuracySource.EVALUATE)
+    return replace(known, accuracy_source=AccuracySource.EVALUATE, **more)
 
 
 def run(state: State, *trials: Trial) -> Run:

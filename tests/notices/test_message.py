@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import re
 from dataclasses import replace
 from email.message import EmailMessage
 from html.parser import HTMLParser
@@ -137,12 +138,22 @@ def test_everything_that_a_reader_needs(kind: str) -> None:
 
 
 def test_the_trials_are_a_table() -> None:
-    """Each trial has a row: number, epochs, accuracy, seconds, what came of it, and how its nn.py differs."""
+    """Each trial has a row: number, epochs (those of its checkpoint apart), accuracy, seconds, what came of it, and how
+    its nn.py differs."""
     failing = reports.run(State.FAILED, reports.trial(1, 0.771), reports.trial(2, None))
     text = _text(replace(reports.failed(), run=failing))
-    rows = [line.split(maxsplit=4) for line in text.splitlines()]
-    assert ["1", "20", "0.771", "41.2", "below          as committed"] in rows
-    assert ["2", "30", "-", "82.4", "out of memory  epochs = 30"] in rows
+    rows = [re.split(r"\s{2,}", line.strip()) for line in text.splitlines()]
+    assert ["1", "20", "0.771", "41.2", "below", "as committed"] in rows
+    assert ["2", "20 + 10", "-", "82.4", "out of memory", "epochs = 30"] in rows
+
+
+def test_what_was_not_continued_is_told() -> None:
+    """A retrain that started from the beginning says so, and why; trials with the same reason are told of once."""
+    why = "trained from the beginning: the training data: x has other values"
+    trials = [reports.trial(number, 0.7, epochs_continued=0, continuation=why) for number in (2, 3)]
+    text = _text(replace(reports.reached(), run=reports.run(State.REACHED, reports.trial(1, 0.7), *trials)))
+    assert f"Note: trials 2, 3 {why}" in " ".join(text.split())
+    assert "from the beginning" not in _text(reports.reached())
 
 
 def test_a_failed_run_shows_the_log() -> None:

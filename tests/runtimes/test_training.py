@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,26 @@ def test_a_file_that_is_too_big_cannot_be_written(bench: Bench) -> None:
     outcome = bench.runtime(limits={"output_mb": 1}).train(training)
     assert outcome.exit_status != 0
     assert (training.folder.code / "model.keras").stat().st_size <= 1_000_000
+
+
+def test_checkpoints_have_a_folder_of_their_own(bench: Bench) -> None:
+    """What an earlier trial left there can be read, a new one takes its place, and where to stop is told exactly."""
+    training = bench.training(
+        """
+        import os
+        folder = os.environ["EPOCHAL_CHECKPOINTS"]
+        print(open(folder + "/one").read(), os.environ["EPOCHAL_STOP_AT"])
+        open(folder + "/new", "w").write("two")
+        os.replace(folder + "/new", folder + "/one")
+        """
+    )
+    (training.folder.checkpoints / "one").write_text("one")
+    assert bench.runtime().train(replace(training, stop_at=0.8)).exit_status == 0
+    assert training.folder.log.read_text() == "one 0.8\n"
+    assert (training.folder.checkpoints / "one").read_text() == "two"
+    unlimited = bench.training("import os; print(os.environ.get('EPOCHAL_STOP_AT'))")
+    bench.runtime().train(unlimited)
+    assert unlimited.folder.log.read_text() == "None\n"
 
 
 def test_too_much_output_is_not_kept(bench: Bench) -> None:

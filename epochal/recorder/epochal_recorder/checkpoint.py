@@ -45,9 +45,12 @@ class Checkpoints:
         temporary = path.with_suffix(".tmp")
         arrays = []
         packed = json.dumps(pack(content, arrays)).encode()
-        with temporary.open("wb") as file:
-            numpy.savez(file, numpy.frombuffer(packed, numpy.uint8), *arrays)
-        temporary.replace(path)
+        try:
+            with temporary.open("wb") as file:
+                numpy.savez(file, numpy.frombuffer(packed, numpy.uint8), *arrays)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)  # a full disk should not stay full
         kept = [path.name, *[name for name in past[::-1] if name != path.name]][:_KEPT]
         for other in self.newest_first():
             if other.name not in kept:

@@ -137,7 +137,7 @@ class Ancestry:
 
     def add(self, model, identity):
         """The model's trained variables are what the fit ``identity`` made of them."""
-        for digest in map(_digest, model.trainable_variables):
+        for digest in filter(None, map(_digest, model.trainable_variables)):
             self._identities[digest] = identity
 
     def parents_of(self, model):
@@ -153,7 +153,10 @@ def _variables(model):
 
 
 def _digest(variable):
+    """What tells a variable's values from others; None where they are all the same, as biases are before training."""
     array = numpy.asarray(variable).ravel()
+    if not array.size or (array == array[0]).all():
+        return None
     sample = array[:: max(1, len(array) // 4096)]
     return hashlib.sha256(repr(array.shape).encode() + sample.tobytes()).digest()
 
