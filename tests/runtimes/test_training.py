@@ -170,7 +170,7 @@ def test_checkpoints_have_a_folder_of_their_own(bench: Bench) -> None:
     assert bench.runtime().train(replace(training, stop_at=0.8)).exit_status == 0
     assert training.folder.log.read_text() == "one 0.8\n"
     assert (training.folder.checkpoints / "one").read_text() == "two"
-    unlimited = bench.training("import os; print(os.environ.get('EPOCHAL_STOP_AT'))")
+    unlimited = bench.training("import os; print(os.environ.get('EPOCHAL_STOP_AT'))", trial=2)
     bench.runtime().train(unlimited)
     assert unlimited.folder.log.read_text() == "None\n"
 
