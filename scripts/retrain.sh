@@ -1,5 +1,5 @@
 #!/bin/sh
-# Job 3: raises the epochs and trains again, until the threshold is reached or the budget is used up.
+# Job 3: raises the epochs and goes on training, until the threshold is reached or the budget is used up.
 #
 # Usage: [EPOCHAL_RUN=7] scripts/retrain.sh
 #

@@ -16,7 +16,7 @@ def add_to(app: typer.Typer) -> None:
     for name, text in (
         ("pull", "Put the pushed commit into the run's snapshot."),
         ("train", "Train as pushed; hold the accuracy against the threshold."),
-        ("retrain", "Raise the epochs and train again, until reached or exhausted."),
+        ("retrain", "Raise the epochs and go on training, until reached or exhausted."),
     ):
         job.command(name, help=text)(_command(name))
     job.command("prove")(prove)

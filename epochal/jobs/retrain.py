@@ -9,7 +9,7 @@ from epochal.strategies.more_epochs import GiveUp, next_trial
 
 
 def retrain(job: Job, run: Run) -> State:
-    """Raise the epochs and train again: REACHED or EXHAUSTED, both with a mail. Raises RunFailed."""
+    """Raise the epochs and go on training: REACHED or EXHAUSTED, both with a mail. Raises RunFailed."""
     prepared = prepare(job, run, State.RETRAINING)
     script = (job.home.run(run.id).code / "nn.py").read_bytes()
     while True:

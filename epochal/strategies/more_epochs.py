@@ -1,4 +1,4 @@
-"""The classic way: raise the epochs by a step and train again, until the budget is used up. Values in, values out."""
+"""The classic way: raise the epochs by a step and go on training, until the budget is used up. Values in, values out."""
 
 from dataclasses import dataclass
 
