@@ -123,6 +123,7 @@ def test_fits_and_evaluates_are_recorded_and_left_as_they_are(keras_python: Path
     ]
     assert set(epochs[0]["metrics"]) == {"accuracy", "loss", "val_accuracy", "val_loss"}
     assert all(0 < event["seconds"] < 60 for event in epochs)
+    assert [event["samples"] for event in epochs] == [36, 36, 48, None, 48]
     assert math.isnan(float(epochs[-1]["metrics"]["loss"]))
     evaluates = [(event["model"], event["samples"]) for event in told if event["event"] == "evaluate"]
     assert evaluates == [(2, None), (1, 48), (1, 8), (3, 48), (1, 48)]

@@ -8,8 +8,9 @@ order in which they are first used, ``call`` numbers the fits of that model from
 ``epochs`` is what the call asked for, ``time`` is in seconds since 1970:
 
     {"event": "keras", "started": 1.5, "time": 5.5}       Keras is there; when Python was started
-    {"event": "fit", "model": 1, "call": 1, "epochs": 30, "samples": 1294, "continued": 20, "why": "", "history": {}, "time": 7.1}
-    {"event": "epoch", "model": 1, "call": 1, "epoch": 21, "epochs": 30, "metrics": {"accuracy": 0.4}, "seconds": 0.4}
+    {"event": "fit", "model": 1, "call": 1, "epochs": 30, "continued": 20, "why": "", "history": {}, "time": 7.1}
+    {"event": "epoch", "model": 1, "call": 1, "epoch": 21, "epochs": 30, "metrics": {"accuracy": 0.4}, "seconds": 0.4,
+     "samples": 1294}
     {"event": "stopped", "model": 1, "call": 1, "epoch": 24, "metric": "val_accuracy", "value": 0.81, "stop_at": 0.8}
     {"event": "fitted", "model": 1, "call": 1, "epoch": 24, "time": 9.4}
     {"event": "evaluate", "model": 1, "samples": 360, "metrics": {"loss": 0.6, "accuracy": 0.83}}

@@ -4,6 +4,7 @@ import copy
 import functools
 import inspect
 import itertools
+import math
 import re
 import time
 import weakref
@@ -124,7 +125,7 @@ class _Fit:
         self._names = names
         self._model = model
         self._epochs = int(arguments.get("epochs", 1))
-        self._samples = samples(arguments.get("x"))
+        self._samples = _trained_samples(arguments)
         self._continuing = continuing
         self._why = why
         self._stop_at = stop_at
@@ -168,7 +169,6 @@ class _Fit:
             event="fit",
             **self._names,
             epochs=self._epochs,
-            samples=self._samples,
             continued=continued,
             why=why,
             history=_history_as_json(history),
@@ -196,6 +196,7 @@ class _Fit:
             epochs=self._epochs,
             metrics=as_json(logs),
             seconds=round(time.monotonic() - self._began, 3),
+            samples=self._samples,
         )
         ended_itself = bool(self._model.stop_training)
         if self._is_there(logs):
@@ -260,6 +261,16 @@ class _Evaluate:
             name = _accuracy_name(metrics)
             if name:
                 self._output.accuracy(accuracy=metrics[name], source="evaluate", samples=self._samples, metrics=metrics)
+
+
+def _trained_samples(arguments):
+    """How many samples an epoch of a fit has; None where it cannot be known without reading the data."""
+    count = samples(arguments.get("x"))
+    split = arguments.get("validation_split")
+    if arguments.get("steps_per_epoch") or count is None:
+        return None
+    # As Keras' train_validation_split rounds.
+    return count if not split or arguments.get("validation_data") is not None else math.floor(count * (1 - split))
 
 
 def _history_as_json(history):
