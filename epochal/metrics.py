@@ -11,6 +11,7 @@ _MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, Re
 """What reading a line can raise: whatever trains may write to the file."""
 _LONGEST_WHY = 300
 _MOST_FAULTS = 3
+_MOST = 1_000_000
 
 
 def parse_epochs(metrics_jsonl: str) -> list[Epoch]:
@@ -24,7 +25,7 @@ def parse_fits(metrics_jsonl: str) -> list[Fit]:
     epochs: dict[tuple[int, int], list[Epoch]] = {}
     for event in _events(metrics_jsonl):
         try:
-            key = int(event["model"]), int(event["call"])
+            key = _count(event["model"]), _count(event["call"])
             if event["event"] == "fit":
                 fits[key], epochs[key] = _begun(event), _history(event)
             elif event["event"] == "stopped":
@@ -41,8 +42,8 @@ def parse_fits(metrics_jsonl: str) -> list[Fit]:
 
 def parse_faults(metrics_jsonl: str) -> list[str]:
     """What the recorder says that went wrong with itself, the first few in one line each."""
-    messages = [str(event.get("message")) for event in _events(metrics_jsonl) if event.get("event") == "fault"]
-    return ["".join(filter(str.isprintable, message))[:_LONGEST_WHY] for message in messages[:_MOST_FAULTS]]
+    faults = [event for event in _events(metrics_jsonl) if event.get("event") == "fault"]
+    return [_one_line(event.get("message")) for event in faults[:_MOST_FAULTS]]
 
 
 def _events(metrics_jsonl: str) -> Iterator[dict[str, Any]]:
@@ -61,16 +62,28 @@ def _epoch(event: dict[str, Any]) -> Epoch | None:
             return None
         # float() reads the recorder's strings "NaN" and "Infinity" too: JSON has no numbers for them.
         metrics = {name: float(value) for name, value in event["metrics"].items() if value is not None}
-        total = int(event["epochs"]) if event.get("epochs") else None
-        model, call, number = (int(event[name]) for name in ("model", "call", "epoch"))
+        total = _count(event["epochs"]) if event.get("epochs") else None
+        model, call, number = (_count(event[name]) for name in ("model", "call", "epoch"))
         return Epoch(model, call, number, total, metrics, float(event["seconds"]))
     except _MALFORMED:
         return None
 
 
 def _begun(event: dict[str, Any]) -> Fit:
-    model, call, wanted, continued = (int(event[name]) for name in ("model", "call", "epochs", "continued"))
-    return Fit(model, call, wanted, max(0, continued), str(event["why"])[:_LONGEST_WHY])
+    model, call, wanted, continued = (_count(event[name]) for name in ("model", "call", "epochs", "continued"))
+    return Fit(model, call, wanted, continued, _one_line(event["why"]))
+
+
+def _count(value: Any) -> int:
+    """A number of epochs, fits or models; raises ValueError for one that no training has."""
+    count = int(value)
+    if not 0 <= count <= _MOST:
+        raise ValueError(value)
+    return count
+
+
+def _one_line(text: Any) -> str:
+    return "".join(filter(str.isprintable, str(text)))[:_LONGEST_WHY]
 
 
 def _history(event: dict[str, Any]) -> list[Epoch]:

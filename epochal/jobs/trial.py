@@ -21,6 +21,8 @@ from epochal.strategies.more_epochs import Raise
 
 _LAST_OUTPUT = 256 * 1024
 """Where a traceback is looked for: the accuracy may be followed by more output than that."""
+_MOST_EPOCHS = 2**31 - 1
+"""What every database holds; the code that trains may write anything."""
 
 
 def run_trial(job: Job, run: Run, runtime: Runtime, image: str, raised: Raise | None = None) -> Trial:
@@ -82,7 +84,7 @@ def _learnt(trial: Trial, folder: TrialFolder, source: str, *, retrain: bool) ->
     return replace(
         trial,
         epochs_trained=sum(fit.trained for fit in fits) if fits else None,
-        epochs_continued=sum(fit.continued for fit in fits),
+        epochs_continued=min(sum(fit.continued for fit in fits), _MOST_EPOCHS),
         continuation=continuation(fits, source, retrain=retrain),
         validation_accuracy=fits[-1].validation_accuracy if fits else None,
         stopped_by=stopped_by(fits),
