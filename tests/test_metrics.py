@@ -57,7 +57,7 @@ def test_a_fit_has_all_of_its_epochs() -> None:
 
 def test_what_is_malformed_is_passed_over() -> None:
     """Lines that are not whole, not of the right kind or absurd take nothing else with them."""
-    broken = [
+    broken: list[object] = [
         _FIT | {"history": 3},
         _FIT | {"continued": "many"},
         _epoch(1, metrics=None),
@@ -66,7 +66,9 @@ def test_what_is_malformed_is_passed_over() -> None:
         {"event": "fitted"},
     ]
     text = (
-        _lines(*broken) + '{"event": "fit", "mod\n' + _lines(_FIT | {"continued": 10**12, "call": 2}, _FIT, _epoch(21))
+        _lines(*broken)
+        + '{"event": "fit", "mod\n'
+        + _lines(_FIT | {"continued": 10**12, "call": 2}, _FIT, _epoch(-1), _epoch(21))
     )
     fits = {fit.call: fit for fit in parse_fits(text)}
     assert fits[1].trained == 1
