@@ -21,7 +21,7 @@ from epochal.chains.jenkins.decision import (
     lost_item,
 )
 from epochal.chains.jenkins.definitions import job_names, pull_job
-from epochal.chains.jenkins.labels import label_of
+from epochal.chains.jenkins.labels import Labels
 from epochal.chains.jenkins.server import JenkinsServer
 from epochal.chains.jenkins.world import Build, World, read_builds, read_items
 from epochal.chains.job_scripts import first_job
@@ -59,10 +59,10 @@ class JenkinsChain:
         self._woken = True
         self._stopping = False
         self._over: dict[tuple[str, int], float] = {}
-        self._labelled: set[tuple[str, int]] = set()
         self._later: dict[int, tuple[float, float]] = {}
         self._stopped: dict[tuple[str, int], float] = {}
         self._told: dict[str, str] = {}
+        self._labels = Labels(server, job.settings.jenkins.prefix, self._tell)
         self._thread = threading.Thread(target=self._work, name="jenkins", daemon=True)
 
     def start(self) -> None:
@@ -114,7 +114,7 @@ class JenkinsChain:
             self._note_sighting(run, world)
             self._advance(run, world)
         self._stop_ended(world)
-        self._label(world)
+        self._labels.label(world, self._found)
         busy = runs or world.items or any(build.building for build in world.builds)
         return _LOOK_SECONDS if busy else _IDLE_SECONDS
 
@@ -236,34 +236,6 @@ class JenkinsChain:
             return False
         asked = self._job.store.stop_requested(number)
         return run.state in (State.SUPERSEDED, State.CANCELLED) or (asked is not None and not run.state.ended)
-
-    def _label(self, world: World) -> None:
-        prefix = self._job.settings.jenkins.prefix
-        for build in world.builds:
-            key = build.job, build.number
-            if build.building or build.run is None or key in self._labelled:
-                continue
-            run = self._found(build.run)
-            if run is None:
-                continue
-            job = build.job.removeprefix(prefix)
-            name, description = label_of(build, job if job in ("train", "retrain") else "pull", run, world)
-            if (build.name, build.description) != (name, description) and not self._labels(build, name, description):
-                continue
-            if run.state.ended and not is_under_way(run.id, world):
-                self._labelled.add(key)
-
-    def _labels(self, build: Build, name: str, description: str) -> bool:
-        """Label a build; that it may not be, or is gone meanwhile, is told and left at that."""
-        try:
-            self._server.label_build(build.job, build.number, name, description)
-        except JenkinsError as error:
-            if error.status is None:
-                raise
-            self._tell(f"label {build.job} {build.number}", f"{build.url} is not named after its run: {error}")
-            self._labelled.add((build.job, build.number))
-            return False
-        return True
 
     def _found(self, number: int) -> Run | None:
         """The run; None where a build names one of another home, or of none."""

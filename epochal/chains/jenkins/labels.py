@@ -1,11 +1,51 @@
 """What a build is called in Jenkins' pages: the run's outcome as its name, whose run it is as its description."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
+from epochal.chains.jenkins.connection import JenkinsError
+from epochal.chains.jenkins.decision import is_under_way
+from epochal.chains.jenkins.server import JenkinsServer
 from epochal.chains.jenkins.world import Build, World
 from epochal.jobs.job import summary
 from epochal.payload import repository_name
 from epochal.records import Run
+
+
+class Labels:
+    """Names the builds of a world, each until its run has ended and it is called what it is to be called."""
+
+    def __init__(self, server: JenkinsServer, prefix: str, tell: Callable[[str, str], None]) -> None:
+        self._server = server
+        self._prefix = prefix
+        self._tell = tell
+        self._done: set[tuple[str, int]] = set()
+
+    def label(self, world: World, found: Callable[[int], Run | None]) -> None:
+        """Label what is over; ``found`` gives a run by its number. Raises JenkinsError where Jenkins does not answer."""
+        for build in world.builds:
+            key = build.job, build.number
+            if build.building or build.run is None or key in self._done:
+                continue
+            run = found(build.run)
+            if run and self._is_labelled(build, run, world) and run.state.ended and not is_under_way(run.id, world):
+                self._done.add(key)
+
+    def _is_labelled(self, build: Build, run: Run, world: World) -> bool:
+        """Label a build if it is called something else; that it may not be, or is gone, is told and left at that."""
+        job = build.job.removeprefix(self._prefix)
+        name, description = label_of(build, job if job in ("train", "retrain") else "pull", run, world)
+        if (build.name, build.description) == (name, description):
+            return True
+        try:
+            self._server.label_build(build.job, build.number, name, description)
+        except JenkinsError as error:
+            if error.status is None:
+                raise
+            self._tell(f"label {build.job} {build.number}", f"{build.url} is not named after its run: {error}")
+            self._done.add((build.job, build.number))
+            return False
+        return True
 
 
 def label_of(build: Build, job: str, run: Run, world: World) -> tuple[str, str]:
