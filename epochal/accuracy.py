@@ -30,22 +30,28 @@ _BARE = re.compile(
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 # Keras' progress: "45/45 ━━━━ 0s 2ms/step - accuracy: …", "45/45 - 0s - 3ms/step - accuracy: …", "45/45 [===] - 0s".
 _PROGRESS = re.compile(r"\s*\d+/(?:\d+|unknown)\b.*(?:━|\[[=>.]|/step| - )", re.IGNORECASE)
+# What taking JSON apart raises where a script wrote something else than it should have.
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
-def read_accuracy(accuracy_json: str | None, log: str, epochs: Sequence[Epoch]) -> Accuracy:
+def read_accuracy(accuracy_json: str | None, log: str, scores: Sequence[Accuracy], epochs: Sequence[Epoch]) -> Accuracy:
     """The accuracy of a training that ended well: 0 to 1, with where it was read.
 
     Looked for, first that is there: ``accuracy_json``, the file that the script wrote itself or the recorder wrote of
     its last ``evaluate()``; the last line ``Test accuracy: …`` of ``log`` (else the last that begins with
-    ``accuracy``); the last epoch's ``val_accuracy``.
+    ``accuracy``); the last of ``scores``, which come behind the log as they may be of the training data; the last
+    epoch's ``val_accuracy``.
     Raises RunFailed: NO_ACCURACY, ACCURACY_NOT_FINITE, ACCURACY_OUT_OF_RANGE.
     """
-    found = _from_file(accuracy_json) if accuracy_json is not None else _from_log(log) or _from_epochs(epochs)
+    if accuracy_json is not None:
+        return _checked(_from_file(accuracy_json))
+    found = _from_log(log) or (scores[-1] if scores else _from_epochs(epochs))
     if found is None:
         raise RunFailed(
             Reason.NO_ACCURACY,
             "The training ended well but told no accuracy: no accuracy.json in $EPOCHAL_OUT, no evaluate() with an "
-            "accuracy metric, no line like 'Test accuracy: 0.83', no val_accuracy. Print such a line at nn.py's end.",
+            "accuracy metric, no line like 'Test accuracy: 0.83', no score() or accuracy_score(), no val_accuracy. Print "
+            "such a line at nn.py's end.",
         )
     return _checked(found)
 
@@ -53,6 +59,11 @@ def read_accuracy(accuracy_json: str | None, log: str, epochs: Sequence[Epoch]) 
 def parse_epochs(metrics_jsonl: str) -> list[Epoch]:
     """The epochs in the recorder's ``metrics.jsonl``; other events, and lines that are not whole, are passed over."""
     return [epoch for line in metrics_jsonl.split("\n") if (epoch := _epoch(line))]
+
+
+def parse_scores(metrics_jsonl: str) -> list[Accuracy]:
+    """The accuracies that scikit-learn measured, as ``metrics.jsonl`` has them; all else is passed over."""
+    return [score for line in metrics_jsonl.split("\n") if (score := _score(line))]
 
 
 def _epoch(line: str) -> Epoch | None:
@@ -65,7 +76,17 @@ def _epoch(line: str) -> Epoch | None:
         total = int(event["epochs"]) if event.get("epochs") else None
         model, call, number = (int(event[name]) for name in ("model", "call", "epoch"))
         return Epoch(model, call, number, total, metrics, float(event["seconds"]))
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+    except _UNREADABLE:
+        return None
+
+
+def _score(line: str) -> Accuracy | None:
+    try:
+        event = json.loads(line)
+        if event["event"] != "score":
+            return None
+        return Accuracy(_number(event["metrics"]["accuracy"]), AccuracySource.SCORE, _samples(event))
+    except _UNREADABLE:
         return None
 
 
@@ -73,9 +94,8 @@ def _from_file(text: str) -> Accuracy:
     try:
         content = json.loads(text)
         source = AccuracySource.EVALUATE if content.get("source") == "evaluate" else AccuracySource.SCRIPT
-        samples = content.get("samples")
-        return Accuracy(_number(content["accuracy"]), source, samples if type(samples) is int else None)
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        return Accuracy(_number(content["accuracy"]), source, _samples(content))
+    except _UNREADABLE:
         raise RunFailed(
             Reason.NO_ACCURACY,
             f'accuracy.json should be like {{"accuracy": 0.83}}; it is {text[:80]!r}. Mend what nn.py writes there.',
@@ -87,6 +107,11 @@ def _number(value: Any) -> float:
     if type(value) in (int, float) or value in ("NaN", "Infinity", "-Infinity"):
         return float(value)
     raise ValueError(value)
+
+
+def _samples(content: dict[str, Any]) -> int | None:
+    samples = content.get("samples")
+    return samples if type(samples) is int else None
 
 
 def _from_log(log: str) -> Accuracy | None:

@@ -4,7 +4,7 @@ import shutil
 import sys
 from dataclasses import replace
 
-from epochal.accuracy import parse_epochs, read_accuracy
+from epochal.accuracy import parse_epochs, parse_scores, read_accuracy
 from epochal.diagnosis import diagnose, tail
 from epochal.errors import RunFailed
 from epochal.folders import TrialFolder
@@ -76,8 +76,9 @@ def _measure(folder: TrialFolder, outcome: Outcome, notes: tuple[str, ...], *, h
         reason, explanation = failure
         told = " ".join([explanation, *notes])
         raise RunFailed(reason, told, tail(log))
+    metrics = read_left_text(folder.metrics) or ""
     try:
-        return read_accuracy(read_left_text(folder.accuracy), log, parse_epochs(read_left_text(folder.metrics) or ""))
+        return read_accuracy(read_left_text(folder.accuracy), log, parse_scores(metrics), parse_epochs(metrics))
     except RunFailed as failure_to_measure:
         detail = failure_to_measure.detail or tail(log)
         raise RunFailed(failure_to_measure.reason, failure_to_measure.explanation, detail) from None
