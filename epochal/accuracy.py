@@ -7,9 +7,9 @@ import struct
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
 from epochal.errors import Reason, RunFailed
+from epochal.metrics import UNREADABLE, number, samples_of
 from epochal.records import Accuracy, AccuracySource, Epoch
 
 # Taken whole or not at all: "8.5e-05" must not pass as 8.5, nor "0,83" as 0, nor "83/100" as 83.
@@ -32,61 +32,38 @@ _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _PROGRESS = re.compile(r"\s*\d+/(?:\d+|unknown)\b.*(?:━|\[[=>.]|/step| - )", re.IGNORECASE)
 
 
-def read_accuracy(accuracy_json: str | None, log: str, epochs: Sequence[Epoch]) -> Accuracy:
+def read_accuracy(accuracy_json: str | None, log: str, scores: Sequence[Accuracy], epochs: Sequence[Epoch]) -> Accuracy:
     """The accuracy of a training that ended well: 0 to 1, with where it was read.
 
     Looked for, first that is there: ``accuracy_json``, the file that the script wrote itself or the recorder wrote of
     its last ``evaluate()``; the last line ``Test accuracy: …`` of ``log`` (else the last that begins with
-    ``accuracy``); the last epoch's ``val_accuracy``.
+    ``accuracy``); the last of ``scores``, which come behind the log as they may be of the training data; the last
+    epoch's ``val_accuracy``.
     Raises RunFailed: NO_ACCURACY, ACCURACY_NOT_FINITE, ACCURACY_OUT_OF_RANGE.
     """
-    found = _from_file(accuracy_json) if accuracy_json is not None else _from_log(log) or _from_epochs(epochs)
+    if accuracy_json is not None:
+        return _checked(_from_file(accuracy_json))
+    found = _from_log(log) or (scores[-1] if scores else _from_epochs(epochs))
     if found is None:
         raise RunFailed(
             Reason.NO_ACCURACY,
             "The training ended well but told no accuracy: no accuracy.json in $EPOCHAL_OUT, no evaluate() with an "
-            "accuracy metric, no line like 'Test accuracy: 0.83', no val_accuracy. Print such a line at nn.py's end.",
+            "accuracy metric, no line like 'Test accuracy: 0.83', no score() or accuracy_score(), no val_accuracy. Print "
+            "such a line at nn.py's end.",
         )
     return _checked(found)
-
-
-def parse_epochs(metrics_jsonl: str) -> list[Epoch]:
-    """The epochs in the recorder's ``metrics.jsonl``; other events, and lines that are not whole, are passed over."""
-    return [epoch for line in metrics_jsonl.split("\n") if (epoch := _epoch(line))]
-
-
-def _epoch(line: str) -> Epoch | None:
-    try:
-        event = json.loads(line)
-        if event["event"] != "epoch":
-            return None
-        # float() reads the recorder's strings "NaN" and "Infinity" too: JSON has no numbers for them.
-        metrics = {name: float(value) for name, value in event["metrics"].items() if value is not None}
-        total = int(event["epochs"]) if event.get("epochs") else None
-        model, call, number = (int(event[name]) for name in ("model", "call", "epoch"))
-        return Epoch(model, call, number, total, metrics, float(event["seconds"]))
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        return None
 
 
 def _from_file(text: str) -> Accuracy:
     try:
         content = json.loads(text)
         source = AccuracySource.EVALUATE if content.get("source") == "evaluate" else AccuracySource.SCRIPT
-        samples = content.get("samples")
-        return Accuracy(_number(content["accuracy"]), source, samples if type(samples) is int else None)
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        return Accuracy(number(content["accuracy"]), source, samples_of(content))
+    except UNREADABLE:
         raise RunFailed(
             Reason.NO_ACCURACY,
             f'accuracy.json should be like {{"accuracy": 0.83}}; it is {text[:80]!r}. Mend what nn.py writes there.',
         ) from None
-
-
-def _number(value: Any) -> float:
-    """A JSON number, or the recorder's word for one that is not finite; raises ValueError for anything else."""
-    if type(value) in (int, float) or value in ("NaN", "Infinity", "-Infinity"):
-        return float(value)
-    raise ValueError(value)
 
 
 def _from_log(log: str) -> Accuracy | None:

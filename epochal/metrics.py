@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from epochal.records import Epoch, Fit
+from epochal.records import Accuracy, AccuracySource, Epoch, Fit
 
-_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
-"""What reading a line can raise: whatever trains may write to the file."""
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What taking JSON apart can raise: whatever trains may write to a file."""
 _LONGEST_WHY = 300
 _MOST_FAULTS = 3
 _MOST = 1_000_000
@@ -35,9 +35,27 @@ def parse_fits(metrics_jsonl: str) -> list[Fit]:
             elif epoch := _epoch(event):
                 fits.setdefault(key, Fit(*key, wanted=epoch.epochs or epoch.number))
                 epochs.setdefault(key, []).append(epoch)
-        except _MALFORMED:
+        except UNREADABLE:
             continue
     return [replace(fit, epochs=tuple(epochs.get(key, ()))) for key, fit in fits.items()]
+
+
+def parse_scores(metrics_jsonl: str) -> list[Accuracy]:
+    """The accuracies that scikit-learn measured, as ``metrics.jsonl`` has them; all else is passed over."""
+    return [score for event in _events(metrics_jsonl) if (score := _score(event))]
+
+
+def number(value: Any) -> float:
+    """A JSON number, or the recorder's word for one that is not finite; raises ValueError for anything else."""
+    if type(value) in (int, float) or value in ("NaN", "Infinity", "-Infinity"):
+        return float(value)
+    raise ValueError(value)
+
+
+def samples_of(content: dict[str, Any]) -> int | None:
+    """The number of samples that was written; None if none was."""
+    samples = content.get("samples")
+    return samples if type(samples) is int else None
 
 
 def parse_faults(metrics_jsonl: str) -> list[str]:
@@ -65,7 +83,16 @@ def _epoch(event: dict[str, Any]) -> Epoch | None:
         total = _count(event["epochs"]) if event.get("epochs") else None
         model, call, number = (_count(event[name]) for name in ("model", "call", "epoch"))
         return Epoch(model, call, number, total, metrics, float(event["seconds"]))
-    except _MALFORMED:
+    except UNREADABLE:
+        return None
+
+
+def _score(event: dict[str, Any]) -> Accuracy | None:
+    try:
+        if event["event"] != "score":
+            return None
+        return Accuracy(number(event["metrics"]["accuracy"]), AccuracySource.SCORE, samples_of(event))
+    except UNREADABLE:
         return None
 
 

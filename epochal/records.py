@@ -81,6 +81,7 @@ class AccuracySource(StrEnum):
     SCRIPT = "accuracy.json"
     EVALUATE = "evaluate"
     OUTPUT = "output"
+    SCORE = "score"
     VALIDATION = "val_accuracy"
 
     @property
@@ -93,6 +94,7 @@ _SOURCE_SENTENCES = {
     AccuracySource.SCRIPT: "from the accuracy.json that nn.py wrote",
     AccuracySource.EVALUATE: "from nn.py's last evaluate()",
     AccuracySource.OUTPUT: "from the line that nn.py printed",
+    AccuracySource.SCORE: "from nn.py's last score() or accuracy_score()",
     AccuracySource.VALIDATION: "from the last epoch's val_accuracy, as nn.py told no test accuracy",
 }
 

@@ -1,17 +1,20 @@
 """Where the accuracy is read: the file, the output, the epochs; and what is no accuracy."""
 
 import json
+import math
 import struct
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epochal.accuracy import parse_epochs, read_accuracy
+from epochal.accuracy import read_accuracy
 from epochal.errors import Reason, RunFailed
+from epochal.metrics import parse_epochs, parse_scores
 from epochal.records import Accuracy, AccuracySource, Epoch
 
 _EPOCH = Epoch(1, 1, 20, 20, {"accuracy": 0.9, "val_accuracy": 0.7}, 0.4)
+_SCORES = (Accuracy(0.95, AccuracySource.SCORE, 1437), Accuracy(0.75, AccuracySource.SCORE, 360))
 
 # As Keras 3.15 prints on a terminal: colours, backspaces and a carriage return between two states of one line.
 _TERMINAL = (
@@ -23,22 +26,24 @@ _TERMINAL = (
 
 def _reason(accuracy_json: str | None, log: str = "", epochs: tuple[Epoch, ...] = ()) -> tuple[Reason, str]:
     with pytest.raises(RunFailed) as failure:
-        read_accuracy(accuracy_json, log, epochs)
+        read_accuracy(accuracy_json, log, (), epochs)
     return failure.value.reason, failure.value.explanation
 
 
 @pytest.mark.parametrize(
-    ("accuracy_json", "log", "epochs", "accuracy"),
+    ("accuracy_json", "log", "scores", "epochs", "accuracy"),
     [
         (
             '{"accuracy": 0.6, "samples": 360}',
             "Test accuracy: 0.8",
+            _SCORES,
             (_EPOCH,),
             Accuracy(0.6, AccuracySource.SCRIPT, 360),
         ),
         (
             '{"accuracy": 0.6, "source": "evaluate", "samples": null}',
             "Test accuracy: 0.8",
+            _SCORES,
             (_EPOCH,),
             Accuracy(0.6, AccuracySource.EVALUATE),
         ),
@@ -46,18 +51,20 @@ def _reason(accuracy_json: str | None, log: str = "", epochs: tuple[Epoch, ...] 
             '{"accuracy": 0.8999999761581421, "source": "evaluate", "samples": 360}',
             "",
             (),
+            (),
             Accuracy(0.9, AccuracySource.EVALUATE, 360),
         ),
-        ('{"accuracy": 1, "source": "my own"}', "", (), Accuracy(1.0, AccuracySource.SCRIPT)),
-        (None, "Test accuracy: 0.8", (_EPOCH,), Accuracy(0.8, AccuracySource.OUTPUT)),
-        (None, "All is well", (_EPOCH,), Accuracy(0.7, AccuracySource.VALIDATION)),
+        ('{"accuracy": 1, "source": "my own"}', "", (), (), Accuracy(1.0, AccuracySource.SCRIPT)),
+        (None, "Test accuracy: 0.8", _SCORES, (_EPOCH,), Accuracy(0.8, AccuracySource.OUTPUT)),
+        (None, "All is well", _SCORES, (_EPOCH,), _SCORES[-1]),
+        (None, "All is well", (), (_EPOCH,), Accuracy(0.7, AccuracySource.VALIDATION)),
     ],
 )
 def test_the_first_source_that_is_there_counts(
-    accuracy_json: str | None, log: str, epochs: tuple[Epoch, ...], accuracy: Accuracy
+    accuracy_json: str | None, log: str, scores: tuple[Accuracy, ...], epochs: tuple[Epoch, ...], accuracy: Accuracy
 ) -> None:
-    """accuracy.json comes before the output, and the output before val_accuracy."""
-    assert read_accuracy(accuracy_json, log, epochs) == accuracy
+    """accuracy.json comes before the output, the output before the last score, and that before val_accuracy."""
+    assert read_accuracy(accuracy_json, log, scores, epochs) == accuracy
 
 
 @pytest.mark.parametrize(
@@ -100,7 +107,7 @@ def test_the_first_source_that_is_there_counts(
 )
 def test_the_accuracy_that_a_script_prints(log: str, value: float) -> None:
     """The number is read whole, as people write it, and the last line wins."""
-    assert read_accuracy(None, log, ()) == Accuracy(value, AccuracySource.OUTPUT)
+    assert read_accuracy(None, log, (), ()) == Accuracy(value, AccuracySource.OUTPUT)
 
 
 @pytest.mark.parametrize(
@@ -132,6 +139,7 @@ def test_what_is_no_accuracy(log: str) -> None:
     reason, explanation = _reason(None, log)
     assert reason is Reason.NO_ACCURACY
     assert "Test accuracy: 0.83" in explanation
+    assert "score()" in explanation
 
 
 @pytest.mark.parametrize(
@@ -219,9 +227,36 @@ def test_epochs_are_read_and_the_rest_is_passed_over() -> None:
     ]
 
 
+def test_scores_are_read_and_the_rest_is_passed_over() -> None:
+    """Score events become accuracies, with their samples if those are a number; what else a script may write does not."""
+    event = {"event": "score", "of": "MLPClassifier", "samples": 360, "metrics": {"accuracy": 0.5}}
+    lines = [
+        json.dumps(event),
+        json.dumps(event | {"samples": "many", "metrics": {"accuracy": "NaN"}}),
+        json.dumps(event | {"event": "evaluate"}),
+        json.dumps(event | {"metrics": {"accuracy": "0.5"}}),
+        json.dumps(event | {"metrics": {"accuracy": 10**400}}),
+        json.dumps(event | {"metrics": {}}),
+        json.dumps(event | {"metrics": None}),
+        "[" * 9999,
+        "[]",
+        json.dumps(event)[:-9],
+    ]
+    first, second = parse_scores("\n".join(lines))
+    assert first == Accuracy(0.5, AccuracySource.SCORE, 360)
+    assert math.isnan(second.value)
+    assert second.samples is None
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["accuracy", "source", "samples", "event"]), inner),
+)
+_EVENTS = st.text() | st.builds(
+    lambda event, metrics, samples: json.dumps({"event": event, "metrics": metrics, "samples": samples}),
+    st.sampled_from(["score", "epoch"]),
+    _JSON,
+    _JSON,
 )
 _PIECES = st.lists(
     st.sampled_from(
@@ -231,11 +266,11 @@ _PIECES = st.lists(
 )
 
 
-@given(st.none() | st.text() | _JSON.map(json.dumps), _PIECES.map("".join), st.text())
+@given(st.none() | st.text() | _JSON.map(json.dumps), _PIECES.map("".join), _EVENTS)
 def test_any_text_gives_an_accuracy_or_a_reason(accuracy_json: str | None, log: str, metrics: str) -> None:
     """Whatever a script leaves behind, the answer is an accuracy from 0 to 1 or a RunFailed."""
     try:
-        assert 0 <= read_accuracy(accuracy_json, log, parse_epochs(metrics)).value <= 1
+        assert 0 <= read_accuracy(accuracy_json, log, parse_scores(metrics), parse_epochs(metrics)).value <= 1
     except RunFailed as failure:
         assert failure.explanation
 
@@ -243,7 +278,7 @@ def test_any_text_gives_an_accuracy_or_a_reason(accuracy_json: str | None, log: 
 @given(st.floats(0, 1))
 def test_any_accuracy_that_python_prints_is_read_back(value: float) -> None:
     """No digit and no exponent is lost between print and the gate; of a 32-bit float, none that it has."""
-    read = read_accuracy(None, f"loss 0.1\nTest accuracy: {value}\n", ()).value
+    read = read_accuracy(None, f"loss 0.1\nTest accuracy: {value}\n", (), ()).value
     assert read == value or struct.pack("f", read) == struct.pack("f", value)
     assert struct.unpack("f", struct.pack("f", value))[0] == value or read == value
 

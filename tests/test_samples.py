@@ -71,7 +71,7 @@ def train(python: Path, folder: Path, *arguments: str, **environment: str) -> fl
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    accuracy = read_accuracy(None, done.stdout, [])
+    accuracy = read_accuracy(None, done.stdout, [], [])
     assert accuracy.source is AccuracySource.OUTPUT
     return accuracy.value
 

@@ -12,8 +12,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from epochal.accuracy import parse_epochs
 from epochal.folders import Home
+from epochal.metrics import parse_epochs
 from epochal.records import Epoch, Run, State, Trial
 
 _JOB_OF_STATE = {

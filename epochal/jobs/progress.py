@@ -8,9 +8,9 @@ from pathlib import Path
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
-from epochal.accuracy import parse_epochs
 from epochal.jobs.job import tell
 from epochal.jobs.left_files import read_left
+from epochal.metrics import parse_epochs
 from epochal.records import Epoch
 
 OnEpoch = Callable[[Epoch], None]

@@ -4,7 +4,7 @@ import shutil
 import sys
 from dataclasses import replace
 
-from epochal.accuracy import parse_epochs, read_accuracy
+from epochal.accuracy import read_accuracy
 from epochal.continuation import continuation, settled_epochs, stopped_by
 from epochal.diagnosis import diagnose, tail
 from epochal.errors import RunFailed
@@ -14,7 +14,7 @@ from epochal.jobs.checkpoints import clear_old, hand_over
 from epochal.jobs.job import Job, tell
 from epochal.jobs.left_files import read_left_text
 from epochal.jobs.progress import epoch_line, following
-from epochal.metrics import parse_faults, parse_fits
+from epochal.metrics import parse_epochs, parse_faults, parse_fits, parse_scores
 from epochal.records import Accuracy, Fit, Run, Trial, TrialState
 from epochal.runtimes import Outcome, Runtime, Training
 from epochal.strategies.more_epochs import Raise
@@ -123,8 +123,9 @@ def _measure(folder: TrialFolder, outcome: Outcome, notes: tuple[str, ...], *, h
         reason, explanation = failure
         told = " ".join([explanation, *notes])
         raise RunFailed(reason, told, tail(log))
+    metrics = _metrics(folder)
     try:
-        return read_accuracy(read_left_text(folder.accuracy), log, parse_epochs(_metrics(folder)))
+        return read_accuracy(read_left_text(folder.accuracy), log, parse_scores(metrics), parse_epochs(metrics))
     except RunFailed as failure_to_measure:
         detail = failure_to_measure.detail or tail(log)
         raise RunFailed(failure_to_measure.reason, failure_to_measure.explanation, detail) from None

@@ -1,8 +1,8 @@
-"""Python runs this at its start where the folder is on PYTHONPATH (see the module ``site``): it has Keras observed.
+"""Python runs this at its start where the folder is on PYTHONPATH (see the module ``site``): Keras and scikit-learn are observed.
 
 It reads EPOCHAL_OUT, the folder that the recorder writes to; without it nothing is observed. EPOCHAL_CHECKPOINTS, if it
 is there, is the folder that a fit goes on from, and EPOCHAL_STOP_AT the validation accuracy that it ends with. A script
-that never imports Keras pays for one comparison at each import. Runs beside nn.py in the training's environment: nothing
+that imports neither pays for one comparison at each import. Runs beside nn.py in the training's environment: nothing
 but the standard library here, and Python from 3.10 on.
 """
 
@@ -22,9 +22,25 @@ def _observe_keras(module):
     observe(module.Model, _OUT, checkpoints, float(stop_at) if stop_at else None, _STARTED)
 
 
-_OBSERVERS = {"keras.src.models.model": _observe_keras}
+def _observe_classifiers(module):
+    from epochal_recorder.scoring import observe
+
+    observe(module.ClassifierMixin, "score", _OUT)
+
+
+def _observe_accuracy_score(module):
+    from epochal_recorder.scoring import observe
+
+    observe(module, "accuracy_score", _OUT)
+
+
+_OBSERVERS = {
+    "keras.src.models.model": _observe_keras,
+    "sklearn.base": _observe_classifiers,
+    "sklearn.metrics._classification": _observe_accuracy_score,
+}
 """What is done with a module once it has executed. ``import keras``, ``from tensorflow import keras`` and ``tf.keras`` all
-come to the first one, which defines keras.Model."""
+come to the first one, which defines keras.Model; sklearn.metrics hands accuracy_score on from the last one."""
 
 
 class _Finder:

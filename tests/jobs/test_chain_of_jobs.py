@@ -156,10 +156,15 @@ def test_the_budget_ends_it_with_the_best(home: Path, tmp_path: Path) -> None:
             "json.dump({'accuracy': 0.6}, open(os.path.join(os.environ['EPOCHAL_OUT'], 'accuracy.json'), 'w'))\n",
             0.6,
         ),
+        (
+            "import json, os\nevent = {'event': 'score', 'of': 'SVC', 'samples': 10, 'metrics': {'accuracy': 0.7}}\n"
+            "json.dump(event, open(os.path.join(os.environ['EPOCHAL_OUT'], 'metrics.jsonl'), 'w'))\n",
+            0.7,
+        ),
     ],
 )
 def test_accuracy_is_read_as_it_is_told(home: Path, tmp_path: Path, script: str, accuracy: float) -> None:
-    """Scientific notation, percent, two lines, a banner, and the script's own file."""
+    """Scientific notation, percent, two lines, a banner, the script's own file, and what scikit-learn measured."""
     ended = train_commit(home, tmp_path, {"nn.py": script}, EPOCHAL_THRESHOLD="0.99")
     assert [trial.accuracy for trial in ended.run.trials] == [accuracy]
 

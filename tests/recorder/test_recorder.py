@@ -103,7 +103,7 @@ def events(folder: Path) -> list[dict[str, Any]]:
 
     lines = (folder / "out" / "metrics.jsonl").read_text().splitlines()
     told = [json.loads(line, parse_constant=refuse) for line in lines]
-    return [event for event in told if event["event"] in ("epoch", "evaluate", "fault")]
+    return [event for event in told if event["event"] in ("epoch", "evaluate", "score", "fault")]
 
 
 @pytest.mark.keras
@@ -177,7 +177,7 @@ shutil.move("told", "out")
         "fault",
         "evaluate",
     ]
-    assert done.stderr.count("epochal: what Keras tells cannot be recorded: FileNotFoundError") == 1
+    assert done.stderr.count("epochal: what is measured cannot be recorded: FileNotFoundError") == 1
 
 
 def test_the_shadowed_sitecustomize_runs_still(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""Observes Keras, and has its training go on from where an earlier trial's ended.
+"""Observes Keras and scikit-learn, and has Keras' training go on from where an earlier trial's ended.
 
-Runs beside nn.py in the training's environment: nothing but the standard library, Keras and the NumPy that it stands on;
+Runs beside nn.py in the training's environment: nothing but the standard library, and for Keras itself and its NumPy;
 Python from 3.10 on. Nothing that goes wrong here ends a training: it is told as a fault.
 
 metrics.jsonl has a line of JSON for each event, added in one write. ``model`` numbers the script's models from 1 in the
@@ -14,10 +14,15 @@ order in which they are first used, ``call`` numbers the fits of that model from
     {"event": "stopped", "model": 1, "call": 1, "epoch": 24, "metric": "val_accuracy", "value": 0.81, "stop_at": 0.8}
     {"event": "fitted", "model": 1, "call": 1, "epoch": 24, "time": 9.4}
     {"event": "evaluate", "model": 1, "samples": 360, "metrics": {"loss": 0.6, "accuracy": 0.83}}
+    {"event": "score", "of": "MLPClassifier", "samples": 360, "metrics": {"accuracy": 0.83}}
     {"event": "fault", "message": "…"}        the recorder failed, the training went on; each message once
 
 ``continued`` is the epoch that the fit goes on from, ``history`` what was measured up to there; where it is 0 though
 there was a checkpoint, ``why`` says why. ``fitted`` comes when fit ends well; its ``epoch`` is the last one.
+
+``score`` is what the script asked scikit-learn for: ``of`` is the classifier's class if it was its score(), else
+"accuracy_score"; of a Pipeline or a GridSearchCV it is what they hand on to. What scikit-learn measures while it fits or
+cross-validates is none, nor is what is no accuracy: a regressor's R², a count.
 
 accuracy.json holds the last evaluate that measured an accuracy, unless the script has written that file itself:
 

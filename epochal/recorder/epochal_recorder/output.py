@@ -50,7 +50,7 @@ class Output:
             self.event(event="fault", message=message)
         except OSError:
             with suppress(Exception):
-                sys.stderr.write(f"epochal: what Keras tells cannot be recorded: {message}\n")
+                sys.stderr.write(f"epochal: what is measured cannot be recorded: {message}\n")
 
 
 def as_json(logs):
