@@ -12,6 +12,7 @@ from epochal.hyperparameters import change, constants, find_epochs, unified_diff
 from epochal.jobs.job import Job, tell
 from epochal.jobs.left_files import read_left_text
 from epochal.jobs.progress import epoch_line, following
+from epochal.moments import Step
 from epochal.records import Accuracy, Run, Trial, TrialState
 from epochal.runtimes import Outcome, Runtime, Training
 from epochal.strategies.more_epochs import Raise
@@ -34,7 +35,9 @@ def run_trial(job: Job, run: Run, runtime: Runtime, image: str, raised: Raise | 
     trial = Trial(number, TrialState.TRAINING, {})
     try:
         with following(folder.metrics, lambda epoch: tell(f"  {epoch_line(epoch)}")):
+            job.store.mark(run.id, Step.TRAINING_STARTED, number)
             outcome = runtime.train(Training(run.id, number, folder, image))
+            job.store.mark(run.id, Step.TRAINING_ENDED, number)
         trial = replace(trial, seconds=outcome.seconds, epochs_trained=_epochs_trained(folder))
         accuracy = _measure(folder, outcome, run.notes, has_network=runtime.has_network)
     except RunFailed as failure:
