@@ -9,6 +9,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from epochal.errors import Reason, RunFailed
@@ -68,6 +69,13 @@ class GitFolder:
         """Message, author's name and author's address of a commit."""
         name, email, message = self.text("show", "--no-patch", "--format=%an%x00%ae%x00%B", sha).split("\0", 2)
         return message.strip(), name, email
+
+    def committed(self, sha: str) -> datetime | None:
+        """When the committer's clock said that the commit was made, in whole seconds; None where it names no time."""
+        try:
+            return datetime.fromtimestamp(int(self.text("show", "--no-patch", "--format=%ct", sha)), UTC)
+        except (ValueError, OverflowError, OSError):  # anybody can write anything there
+            return None
 
     def submodules(self, sha: str) -> tuple[str, ...]:
         """What is told of the commit's submodules (a line, or nothing): their files are not fetched."""

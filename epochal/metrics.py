@@ -16,14 +16,14 @@ _MOST = 1_000_000
 
 def parse_epochs(metrics_jsonl: str) -> list[Epoch]:
     """The epochs in ``metrics.jsonl``; other events, and lines that are not whole, are passed over."""
-    return [epoch for event in _events(metrics_jsonl) if (epoch := _epoch(event))]
+    return [epoch for event in events(metrics_jsonl) if (epoch := _epoch(event))]
 
 
 def parse_fits(metrics_jsonl: str) -> list[Fit]:
     """The fits in ``metrics.jsonl``, in the order in which they began."""
     fits: dict[tuple[int, int], Fit] = {}
     epochs: dict[tuple[int, int], list[Epoch]] = {}
-    for event in _events(metrics_jsonl):
+    for event in events(metrics_jsonl):
         try:
             key = _count(event["model"]), _count(event["call"])
             if event["event"] == "fit":
@@ -42,7 +42,7 @@ def parse_fits(metrics_jsonl: str) -> list[Fit]:
 
 def parse_scores(metrics_jsonl: str) -> list[Accuracy]:
     """The accuracies that scikit-learn measured, as ``metrics.jsonl`` has them; all else is passed over."""
-    return [score for event in _events(metrics_jsonl) if (score := _score(event))]
+    return [score for event in events(metrics_jsonl) if (score := _score(event))]
 
 
 def number(value: Any) -> float:
@@ -60,11 +60,12 @@ def samples_of(content: dict[str, Any]) -> int | None:
 
 def parse_faults(metrics_jsonl: str) -> list[str]:
     """What the recorder says that went wrong with itself, the first few in one line each."""
-    faults = [event for event in _events(metrics_jsonl) if event.get("event") == "fault"]
+    faults = [event for event in events(metrics_jsonl) if event.get("event") == "fault"]
     return [_one_line(event.get("message")) for event in faults[:_MOST_FAULTS]]
 
 
-def _events(metrics_jsonl: str) -> Iterator[dict[str, Any]]:
+def events(metrics_jsonl: str) -> Iterator[dict[str, Any]]:
+    """Every line that is a JSON object, whatever is in it."""
     for line in metrics_jsonl.split("\n"):
         try:
             event = json.loads(line)

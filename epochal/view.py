@@ -1,9 +1,12 @@
 """Runs as people and programs are shown them. Values in, values out."""
 
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from epochal.gate import in_words
+from epochal.moments import Moment
 from epochal.payload import repository_name, safe_url
 from epochal.records import AccuracySource, Run, Trial
 from epochal.store import Notice
@@ -99,3 +102,37 @@ def _trial_line(run: Run, trial: Trial) -> str:
         f"{trial.state}: {trial.reason}: {trial.explanation}" if trial.reason else "",
     ]
     return f"{f'trial {trial.number}:':<14} " + ", ".join(part for part in parts if part)
+
+
+def timeline_view(run: Run, moments: Sequence[Moment]) -> dict[str, Any]:
+    """A run's moments as ``--json`` prints them: ``at`` in ISO 8601, seconds since the first and since the one before."""
+    since_first, since_before = _seconds(moments)
+    rows = zip(moments, since_first, since_before, strict=True)
+    return {
+        "run": run.id,
+        "timeline": [
+            {
+                "moment": moment.step,
+                "trial": moment.trial,
+                "at": moment.at.isoformat(),
+                "since_first": first,
+                "since_before": before,
+            }
+            for moment, first, before in rows
+        ],
+    }
+
+
+def timeline_lines(moments: Sequence[Moment]) -> list[str]:
+    """A run's moments as a table."""
+    since_first, since_before = _seconds(moments)
+    lines = [f"{'moment':<20}  {'trial':>5}  {'seconds':>10}  {'since before':>12}"]
+    for moment, first, before in zip(moments, since_first, since_before, strict=True):
+        lines.append(f"{moment.step:<20}  {moment.trial or '':>5}  {first:>10.2f}  {before:>12.2f}")
+    return lines
+
+
+def _seconds(moments: Sequence[Moment]) -> tuple[list[float], list[float]]:
+    """For each moment the seconds since the first one and since the one before; nothing is before the first one."""
+    since_first = [(moment.at - moments[0].at).total_seconds() for moment in moments]
+    return since_first, [0.0, *((late.at - early.at).total_seconds() for early, late in pairwise(moments))]

@@ -1,5 +1,6 @@
 """Git as the pull job needs it, on real repositories."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,25 @@ def test_the_commit_is_fetched_not_the_branch(tmp_path: Path) -> None:
     repository = fetch_commit(tmp_path / "cache", str(origin), "main", old)
     assert (_written(repository, old, tmp_path / "code") / "nn.py").read_text() == "old"
     assert repository.details(old) == ("First", "Ada", "ada@example.com")
+
+
+@pytest.mark.parametrize(
+    ("written", "committed"),
+    [
+        ("1767225600 +0100", datetime(2026, 1, 1, tzinfo=UTC)),
+        ("99999999999999 +0000", None),
+        ("soon", None),
+    ],
+)
+def test_the_committers_time_is_read_where_it_is_one(tmp_path: Path, written: str, committed: datetime | None) -> None:
+    """A commit whose committer wrote a time far off our calendar, or none, has no time, and is no error."""
+    origin = make_repository(tmp_path / "origin")
+    tree = git(origin, "rev-parse", "HEAD^{tree}")
+    author = "author Ada <ada@example.com> 1 +0000"
+    content = tmp_path / "commit"
+    content.write_text(f"tree {tree}\n{author}\ncommitter Ada <ada@example.com> {written}\n\nLate\n")
+    sha = git(origin, "hash-object", "-t", "commit", "-w", "--literally", str(content))
+    assert GitFolder(origin).committed(sha) == committed
 
 
 def test_every_byte_is_the_commits(tmp_path: Path) -> None:

@@ -67,19 +67,26 @@ def show(
     number: Annotated[
         int, typer.Argument(metavar="RUN", min=1, max=2**31, help="The run's number, as history has it.")
     ],
+    timeline: Annotated[bool, typer.Option("--timeline", help="When, and where the time went.")] = False,
     as_json: _Json = False,
 ) -> None:
     """What happened in a run."""
     from epochal.jobs.job import Job
-    from epochal.view import run_lines, run_view
+    from epochal.jobs.moments import moments_of
+    from epochal.view import run_lines, run_view, timeline_lines, timeline_view
 
     job = Job.open(Environment.read())
     found = job.store.run(number)
     folder: Path = job.home.run(number).path
+    if timeline:
+        moments = moments_of(job, found)
+        view, lines = timeline_view(found, moments), timeline_lines(moments)
+    else:
+        view, lines = run_view(found, folder), run_lines(found, folder, job.store.notice(number))
     if as_json:
-        typer.echo(json.dumps(run_view(found, folder), ensure_ascii=False))
+        typer.echo(json.dumps(view, ensure_ascii=False))
         return
-    for line in run_lines(found, folder, job.store.notice(number)):
+    for line in lines:
         typer.echo(line)
 
 

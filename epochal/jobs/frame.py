@@ -10,6 +10,7 @@ from epochal.jobs.ending import end_run
 from epochal.jobs.job import EXIT_STATUS, Job, summary, tell
 from epochal.jobs.outbox import drain_outbox
 from epochal.jobs.stopping import Stopped, heartbeat, held_back, stoppable
+from epochal.moments import Step
 from epochal.records import Run, State
 from epochal.settings import Environment
 from epochal.store import Busy
@@ -35,7 +36,7 @@ def run_job(name: str, environment: Environment) -> int:
     try:
         with stoppable():
             run = pull.find_run(job) if name == "pull" else job.run
-            status = _conduct(job, run, *_JOBS[name])
+            status = _conduct(job, run, name)
             if name != "pull":
                 publish(job, run)
             return status
@@ -45,7 +46,8 @@ def run_job(name: str, environment: Environment) -> int:
         job.store.close()
 
 
-def _conduct(job: Job, run: int, states: frozenset[State], work: Work) -> int:
+def _conduct(job: Job, run: int, name: str) -> int:
+    states, work = _JOBS[name]
     try:
         claimed = job.store.claim(run, states)
     except Busy as busy:
@@ -57,7 +59,7 @@ def _conduct(job: Job, run: int, states: frozenset[State], work: Work) -> int:
             if asked := job.store.stop_requested(run):
                 _wait_to_be_stopped(job, run)
                 return _end(job, claimed, asked, RunFailed(Reason(asked.value)))
-            state = _worked(job, claimed, work)
+            state = _marked(job, claimed, name, work)
         except RunFailed as failure:
             return _end(job, claimed, State.FAILED, failure)
         except Stopped:
@@ -77,6 +79,15 @@ def _wait_to_be_stopped(job: Job, run: int) -> None:
     if stopped and job.store.dispatch(run):
         tell("the gateway stops this build")
         threading.Event().wait(_STOP_SECONDS)
+
+
+def _marked(job: Job, run: Run, name: str, work: Work) -> State:
+    """Do the work, with its start and, where another job goes on from here, its end marked."""
+    job.store.mark(run.id, Step.start_of(name))
+    state = _worked(job, run, work)
+    if not state.ended:
+        job.store.mark(run.id, Step.end_of(name))
+    return state
 
 
 def _worked(job: Job, run: Run, work: Work) -> State:

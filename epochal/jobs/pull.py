@@ -10,6 +10,7 @@ from epochal.errors import Reason, UsageError
 from epochal.git import GitFolder, check_files, fetch_commit
 from epochal.jobs.ending import end_run
 from epochal.jobs.job import Job, tell
+from epochal.moments import Step
 from epochal.payload import identity, repository_name, safe_url, skip_word
 from epochal.records import Commit, Origin, Run, State
 from epochal.store.owner import signal_owner
@@ -71,6 +72,8 @@ def pull(job: Job, run: Run) -> State:
         commit.sha,
         job.credentials(commit.repository),
     )
+    if committed := repository.committed(commit.sha):
+        job.store.mark(run.id, Step.COMMITTED, at=committed)
     notes = _write_snapshot(repository, commit.sha, job.home.run(run.id).code)
     _show_in_dlcode(job, commit, job.home.run(run.id).code)
     message, author_name, author_email = repository.details(commit.sha)

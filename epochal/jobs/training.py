@@ -9,6 +9,7 @@ from epochal.frameworks import SCRIPT, Detection, detect_folder, read_source
 from epochal.gate import in_words, judge
 from epochal.jobs.job import Job, tell
 from epochal.keras_idioms import find_keras2_idioms
+from epochal.moments import Step
 from epochal.records import Run, State, TrialState, Verdict
 from epochal.runtimes import Runtime
 from epochal.runtimes.choice import choose_runtime
@@ -38,6 +39,7 @@ def prepare(job: Job, run: Run, state: State) -> Prepared:
     runtime = _runtime(job)
     image = _image(job, run, runtime, detection)
     runtime.prove(image, detection.modules)
+    job.store.mark(run.id, Step.ENVIRONMENT_READY)
     threshold = run.threshold or job.environment.threshold or settings.threshold
     job.store.change(
         run.id,
@@ -55,11 +57,12 @@ def prepare(job: Job, run: Run, state: State) -> Prepared:
 
 def verdict_of(job: Job, run: Run, threshold: float) -> Verdict:
     """The gate's word on the run's last measured trial, which is told."""
-    accuracy = [trial for trial in job.store.run(run.id).trials if trial.state is TrialState.MEASURED][-1].accuracy
-    assert accuracy is not None
-    verdict = judge(accuracy, threshold)
+    last = [trial for trial in job.store.run(run.id).trials if trial.state is TrialState.MEASURED][-1]
+    assert last.accuracy is not None
+    verdict = judge(last.accuracy, threshold)
+    job.store.mark(run.id, Step.VERDICT, last.number)
     word = "reaches" if verdict is Verdict.REACHED else "is below"
-    measured, wanted = in_words(accuracy, threshold)
+    measured, wanted = in_words(last.accuracy, threshold)
     tell(f"verdict: {measured} {word} the threshold {wanted}")
     return verdict
 

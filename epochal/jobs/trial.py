@@ -15,6 +15,7 @@ from epochal.jobs.job import Job, tell
 from epochal.jobs.left_files import read_left_text
 from epochal.jobs.progress import epoch_line, following
 from epochal.metrics import parse_epochs, parse_faults, parse_fits, parse_scores
+from epochal.moments import Step
 from epochal.records import Accuracy, Fit, Run, Trial, TrialState
 from epochal.runtimes import Outcome, Runtime, Training
 from epochal.strategies.more_epochs import Raise
@@ -40,7 +41,9 @@ def run_trial(job: Job, run: Run, runtime: Runtime, image: str, raised: Raise | 
     trial = Trial(number, TrialState.TRAINING, _hyperparameters(trained))
     try:
         with following(folder.metrics, lambda epoch: tell(f"  {epoch_line(epoch)}")):
+            job.store.mark(run.id, Step.TRAINING_STARTED, number)
             outcome = runtime.train(Training(run.id, number, folder, image, raised.stop_at if raised else None))
+            job.store.mark(run.id, Step.TRAINING_ENDED, number)
         trial = _learnt(replace(trial, seconds=outcome.seconds), folder, source, retrain=raised is not None)
         _tell_faults(job, run, trial, folder)
         accuracy = _measure(folder, outcome, run.notes, has_network=runtime.has_network)

@@ -24,7 +24,7 @@ class NoticeState(StrEnum):
 
 @dataclass(frozen=True)
 class Notice:
-    """A mail about a run's end: its bytes (RFC 5322), who gets it, and what came of it."""
+    """A mail about a run's end: its bytes (RFC 5322), who gets it, what came of it, and when it was sent."""
 
     run: int
     message_id: str
@@ -35,6 +35,7 @@ class Notice:
     told: str = ""
     attempts: int = 0
     id: int = 0
+    sent: datetime | None = None
 
 
 def add(connection: Connection, notice: Notice) -> None:
@@ -99,4 +100,5 @@ def _to_notice(row: Row[Any]) -> Notice:
         told=row.told,
         attempts=row.attempts,
         id=row.id,
+        sent=row.sent,
     )

@@ -22,10 +22,12 @@ def seen(connection: Connection, delivery: str) -> int | None:
     return connection.execute(select(deliveries.c.run).where(deliveries.c.id == delivery)).scalar()
 
 
-def keep_delivery(connection: Connection, delivery: tuple[str, str], result: str, run: int | None) -> None:
+def keep_delivery(
+    connection: Connection, delivery: tuple[str, str], received: datetime, result: str, run: int | None
+) -> None:
     """Remember a delivery (its id and event) and what came of it, instead of what came of it before."""
     connection.execute(delete(deliveries).where(deliveries.c.id == delivery[0]))
-    row = {"id": delivery[0], "event": delivery[1], "received": datetime.now(UTC), "result": result, "run": run}
+    row = {"id": delivery[0], "event": delivery[1], "received": received, "result": result, "run": run}
     connection.execute(insert(deliveries).values(**row))
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 VERSION_TABLE = "epochal_version"
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration: a database at this version is opened without Alembic (whose import costs a tenth of a second)."""
 
 
@@ -142,3 +142,14 @@ dispatches = Table(
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("requested", UtcDateTime, nullable=False),
 )
+
+moments = Table(
+    "moments",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run", ForeignKey("runs.id"), nullable=False),
+    Column("name", String(32), nullable=False),
+    Column("trial", Integer),
+    Column("at", UtcDateTime, nullable=False),
+)
+Index("moments_by_run", moments.c.run)

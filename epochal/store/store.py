@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import func, insert, select, update
 
 from epochal.errors import EpochalError, Reason, UsageError
+from epochal.moments import Moment, Step
 from epochal.records import Commit, Delivery, Dispatch, Origin, Run, State, Trial, TrialState
-from epochal.store import dispatches, outbox, pushes
+from epochal.store import dispatches, marks, outbox, pushes
 from epochal.store.database import open_engine, writing
 from epochal.store.outbox import Notice, NoticeState
 from epochal.store.owner import is_alive, this_process
@@ -53,6 +54,7 @@ class Store:
         Older queued runs of the branch that nobody works on become superseded; with ``supersede = "running"`` those that
         are worked on are asked to stop, and their owners are returned.
         """
+        received = datetime.now(UTC)  # now: the transaction may have to wait for another one
         with writing(self._engine) as connection:
             if delivery and (seen := pushes.seen(connection, delivery[0])):
                 return Accepted(seen, new=False)
@@ -63,7 +65,7 @@ class Store:
             if known and delivery and pushes.revive(connection, run):
                 known = None
             if delivery:
-                pushes.keep_delivery(connection, delivery, "already known" if known else "queued", run)
+                pushes.keep_delivery(connection, delivery, received, "already known" if known else "queued", run)
             stop = (
                 () if known or origin is Origin.PERSON else pushes.supersede_older(connection, commit, run, supersede)
             )
@@ -73,11 +75,17 @@ class Store:
         """Remember a delivery that starts no run, and why. A later one with the same id takes its place."""
         with writing(self._engine) as connection:
             if not pushes.seen(connection, delivery):
-                pushes.keep_delivery(connection, (delivery, event), result, None)
+                pushes.keep_delivery(connection, (delivery, event), datetime.now(UTC), result, None)
 
     def deliveries(self, most: int = 20) -> list[Delivery]:
         """The newest deliveries, newest first."""
         query = select(deliveries).order_by(deliveries.c.received.desc()).limit(most)
+        with self._engine.connect() as connection:
+            return [to_delivery(row) for row in connection.execute(query)]
+
+    def deliveries_of(self, run: int) -> list[Delivery]:
+        """The deliveries of a run's commit, oldest first."""
+        query = select(deliveries).where(deliveries.c.run == run).order_by(deliveries.c.received)
         with self._engine.connect() as connection:
             return [to_delivery(row) for row in connection.execute(query)]
 
@@ -244,6 +252,19 @@ class Store:
             )
             if notice:
                 outbox.add(connection, notice)
+
+    # Where the time goes.
+
+    def mark(self, run: int, step: Step, trial: int | None = None, at: datetime | None = None) -> None:
+        """Keep that a run (one of its trials) came to ``step`` now, or at the aware time ``at``; earlier marks stay."""
+        moment = Moment(step, at or datetime.now(UTC), trial)
+        with writing(self._engine) as connection:
+            marks.add(connection, run, moment)
+
+    def marks(self, run: int) -> list[Moment]:
+        """What was marked of a run, in that order."""
+        with self._engine.connect() as connection:
+            return marks.of_run(connection, run)
 
     # What Jenkins was asked.
 

@@ -49,10 +49,10 @@ def test_run_prints_one_json_object_and_nothing_else(home: Path, tmp_path: Path)
         "reason": None,
     }
     assert first["seconds"] >= 0
-    shown = epochal(home, "show", "1").stdout
+    printed = epochal(home, "show", "1").stdout
     assert (
         "trial 2:       epochs = 30, trained from the beginning: only Keras' fit can be continued, accuracy 0.75"
-        in shown
+        in printed
     )
     assert epochal_json(home, "show", "1") == shown
     assert epochal_json(home, "history") == [shown]

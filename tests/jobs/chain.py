@@ -32,11 +32,11 @@ def environment_of(home: Path, **variables: str) -> Environment:
     return Environment.read({"EPOCHAL_HOME": str(home), "EPOCHAL_RUNTIME": "process"} | given | variables)
 
 
-def store_push(home: Path, repository: Path) -> Run:
-    """A run for the newest commit of ``repository``, as a push makes it."""
+def store_push(home: Path, repository: Path, delivery: tuple[str, str] | None = None) -> Run:
+    """A run for the newest commit of ``repository``, as a push makes it; ``delivery`` (id, event): by a webhook."""
     job = Job.open(environment_of(home))
     commit = Commit(str(repository), "main", git(repository, "rev-parse", "HEAD"))
-    accepted = job.store.accept(commit, Origin.PUSH, supersede="queued")
+    accepted = job.store.accept(commit, Origin.PUSH, delivery=delivery, supersede="queued")
     run = job.store.run(accepted.run)
     job.store.close()
     return run

@@ -15,6 +15,7 @@ from sqlalchemy import create_engine, inspect, text
 
 import epochal.store
 from epochal.errors import EpochalError, Reason, SettingsError, UsageError
+from epochal.moments import Moment, Step
 from epochal.records import AccuracySource, Commit, Origin, State, StoppedBy, Trial, TrialState
 from epochal.store import Busy, Notice, NoticeState, Store
 from epochal.store.schema import HEAD, VERSION_TABLE, metadata
@@ -93,6 +94,34 @@ def test_a_delivery_starts_one_run_however_often_it_comes(store: Store) -> None:
     assert (first.new, again.new, polled.new) == (True, False, False)
     assert first.run == again.run == polled.run
     assert store.accept(_commit("a"), Origin.PERSON, supersede="queued").new
+
+
+def test_every_mark_is_kept(store: Store) -> None:
+    """What a run came to twice is there twice, in order; a moment that is told is kept as it is, and runs are told apart."""
+    run, other = _push(store, "a"), _push(store, "b", branch="develop")
+    made, before = datetime(2026, 3, 1, 12, tzinfo=UTC), datetime.now(UTC)
+    store.mark(run, Step.TRAIN_STARTED)
+    store.mark(other, Step.TRAIN_STARTED)
+    store.mark(run, Step.TRAINING_STARTED, 2)
+    store.mark(run, Step.TRAIN_STARTED)
+    store.mark(run, Step.COMMITTED, at=made)
+    *now, committed = store.marks(run)
+    assert committed == Moment(Step.COMMITTED, made)
+    assert [(mark.step, mark.trial) for mark in now] == [
+        (Step.TRAIN_STARTED, None),
+        (Step.TRAINING_STARTED, 2),
+        (Step.TRAIN_STARTED, None),
+    ]
+    assert before <= now[0].at <= now[1].at <= now[2].at <= datetime.now(UTC)
+
+
+def test_a_delivery_comes_before_its_run(store: Store) -> None:
+    """A run knows the deliveries of its commit, and the one that started it was received before it was stored."""
+    run, _other = _push(store, "a"), _push(store, "b", branch="develop")
+    store.accept(_commit("a"), Origin.PUSH, delivery=("again", "push"), supersede="queued")
+    deliveries = store.deliveries_of(run)
+    assert [delivery.id for delivery in deliveries] == ["id-a", "again"]
+    assert deliveries[0].received <= store.run(run).created
 
 
 def test_two_deliveries_at_once_are_one_run(url: str) -> None:
@@ -215,8 +244,13 @@ def test_the_end_and_its_notice_are_stored_together(store: Store) -> None:
     again = store.take_notice()
     assert again is not None
     assert (again.id, again.attempts) == (taken.id, 2)
+    before = datetime.now(UTC)
     store.settle_notice(taken.id, NoticeState.SENT, "sent")
     assert store.take_notice() is None
+    settled = store.notice(run)
+    assert settled is not None
+    assert settled.sent is not None
+    assert before <= settled.sent <= datetime.now(UTC)
 
 
 def test_an_end_whose_notice_cannot_be_stored_is_no_end(store: Store) -> None:

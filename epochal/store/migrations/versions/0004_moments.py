@@ -1,0 +1,23 @@
+"""When a run came to what its jobs mark.
+
+Written out on purpose: a migration stays what it was when the schema moves on.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    """Create the table."""
+    op.create_table(
+        "moments",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("run", sa.Integer, sa.ForeignKey("runs.id"), nullable=False),
+        sa.Column("name", sa.String(32), nullable=False),
+        sa.Column("trial", sa.Integer),
+        sa.Column("at", sa.DateTime, nullable=False),
+    )
+    op.create_index("moments_by_run", "moments", ["run"])
