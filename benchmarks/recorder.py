@@ -1,84 +1,214 @@
-"""What the recorder costs: seconds an epoch with it and without it, and a script that imports no framework.
+"""What the recorder costs: seconds per epoch with it and without it for three sizes of network, and at Python's start.
 
-Usage: benchmarks/recorder.py [--quick]
+Each measurement is a fresh process, with and without alternating. The script's own clock tells epochs (from the first
+one's beginning to the last one's end, checkpoints in between included) from what comes before and after them: the
+checkpoint of the last epoch is always written, and is shown by itself.
+
+Usage: benchmarks/recorder.py [--quick] [--rounds N]
 """
 
-import time
+import argparse
+import json
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median, quantiles
 
-from common import QUICK, keras_python, median, new_home, observed, print_table, run_script
+from bench import QUICK, RECORDER, Ground, alternate, machine, show, tell, temporary_folder
 
-_NETWORKS = {0.1: (220, 200), 1.0: (860, 150), 20.0: (4300, 10)} if not QUICK else {0.1: (220, 60), 1.0: (860, 20)}
-"""Millions of parameters: the units of its two hidden layers, and the batches of an epoch."""
-_EPOCHS = 3 if QUICK else 12
-_ROUNDS = 2 if QUICK else 5
-_STARTS = 10 if QUICK else 60
+ROUNDS = 1 if QUICK else 5
+STARTS = 10 if QUICK else 100
+EPOCHS = 2 if QUICK else 6
+WANTED_RATIO = 1.01
+BATCH = 64
 
-_NETWORK = """
+NETWORK = f"""\
+import json
 import time
-import numpy as np
+
 import keras
-from keras import layers
-units, batches, epochs = {units}, {batches}, {epochs}
-random = np.random.default_rng(0)
-x, y = random.random((64 * batches, 256), "float32"), random.integers(0, 10, 64 * batches)
-model = keras.Sequential([
-    keras.Input((256,)), layers.Dense(units, "relu"), layers.Dense(units, "relu"), layers.Dense(10, "softmax")
-])
-model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-class Ends(keras.callbacks.Callback):
-    at = []
+import numpy
+
+keras.utils.set_random_seed(1)
+rng = numpy.random.default_rng(1)
+x, y = rng.random((SAMPLES, 784), "float32"), rng.integers(0, 10, SAMPLES)
+moments = []
+
+
+class Clock(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
-        self.at.append(time.perf_counter())
+        moments.append(time.perf_counter())
+
+    def on_epoch_end(self, epoch, logs=None):
+        moments.append(time.perf_counter())
+
+
+dense = keras.layers.Dense
+layers = [keras.Input((784,)), dense(WIDTH, "relu"), dense(WIDTH, "relu"), dense(10, "softmax")]
+model = keras.Sequential(layers)
+model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
 began = time.perf_counter()
-model.fit(x, y, batch_size=64, epochs=epochs, verbose=0, callbacks=[Ends()])
-# From the beginning of the second epoch (the first one compiles) to that of the last: what is between is each epoch's own.
-print((Ends.at[-1] - Ends.at[1]) / (epochs - 2), time.perf_counter() - Ends.at[-1], time.perf_counter() - began)
+model.fit(x, y, batch_size={BATCH}, epochs={EPOCHS}, verbose=0, callbacks=[Clock()])
+ended = time.perf_counter()
+told = {{"epochs": moments[-1] - moments[0], "before": moments[0] - began, "after": ended - moments[-1]}}
+print("told", json.dumps(told))
 """
-_NO_FRAMEWORK = "import json, math\nprint(sum(math.sqrt(number) for number in range(100_000)))\n"
+
+NO_FRAMEWORK = """\
+total = 0
+for number in range(3_000_000):
+    total += number * number % 7
+print(f"Test accuracy: {total % 100 / 100}")
+"""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of dense layers, Adam, and how much data makes an epoch of a second or more."""
+
+    name: str
+    width: int
+    samples: int
+
+    @property
+    def script(self) -> str:
+        """nn.py for it."""
+        return NETWORK.replace("WIDTH", str(self.width)).replace("SAMPLES", str(self.samples))
+
+
+NETWORKS = (
+    Network("0.1 million parameters", 110, 30_000),
+    Network("1 million parameters", 680, 12_000),
+    Network("20 million parameters", 4090, 1_000),
+)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The seconds of an epoch, of what fit does before the first one and after the last one, and the bytes kept."""
+
+    epoch: float
+    before: float
+    after: float
+    checkpoint: int
+
+
+class Place:
+    """A folder for scripts, with a copy of the recorder as a trial has one."""
+
+    def __init__(self, ground: Ground, folder: Path) -> None:
+        self._ground = ground
+        self._folder = folder
+        self._recorder = folder / "recorder"
+        shutil.copytree(RECORDER, self._recorder, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def fit(self, network: Network, *, recorded: bool) -> Fit:
+        """Train ``network`` in a process of its own."""
+        output = self._ground.run(*self._prepared(network.script, recorded=recorded)).output
+        told = json.loads(output.split("told ")[1].splitlines()[0])
+        kept = sum(path.stat().st_size for path in (self._folder / "checkpoints").iterdir())
+        if recorded != bool(kept):
+            raise RuntimeError(f"recorded: {recorded}, and the checkpoints are {kept} bytes\n{output}")
+        return Fit(told["epochs"] / EPOCHS, told["before"], told["after"], kept)
+
+    def start(self, *, recorded: bool) -> float:
+        """The seconds of a whole process that imports no framework."""
+        return self._ground.run(*self._prepared(NO_FRAMEWORK, recorded=recorded)).seconds
+
+    def _prepared(self, script: str, *, recorded: bool) -> tuple[Path, dict[str, str]]:
+        code, out, checkpoints = (self._folder / name for name in ("code", "out", "checkpoints"))
+        for folder in (code, out, checkpoints):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+        (code / "nn.py").write_text(script, encoding="utf-8")
+        variables = {
+            "PYTHONPATH": str(self._recorder),
+            "EPOCHAL_OUT": str(out),
+            "EPOCHAL_CHECKPOINTS": str(checkpoints),
+        }
+        return code, variables if recorded else {}
 
 
 def main() -> None:
-    """Print the medians of alternating runs, and their ratios."""
-    with new_home() as home:
-        python, folder = keras_python(home), home / "script"
-        rows = [("million parameters", "epoch without", "with", "ratio", "last epoch without", "with", "fit", "ratio")]
-        for millions, (units, batches) in _NETWORKS.items():
-            script = _NETWORK.format(units=units, batches=batches, epochs=_EPOCHS)
-            rows.append((f"{millions:g}", *_compared(python, script, folder)))
-        print_table(f"seconds an epoch, medians of {_ROUNDS} alternating runs of {_EPOCHS} epochs", rows)
-        print(
-            "\n  the last epoch ends with the checkpoint that is always written; 'fit' is the whole of it, compiled once"
-        )
-        _print_start(python, folder)
-
-
-def _compared(python: str, script: str, folder: Path) -> tuple[str, ...]:
-    times: dict[bool, list[list[float]]] = {False: [], True: []}
-    for _ in range(_ROUNDS):
-        for on, measured in times.items():
-            printed = run_script(python, script, folder, **(observed(folder) if on else {}))
-            measured.append([float(word) for word in printed.split()])
-    (off, off_last, off_fit), (on, on_last, on_fit) = (
-        [median(column) for column in zip(*times[which], strict=True)] for which in (False, True)
+    """Print the table of the epochs, and that of the processes without a framework."""
+    options = _options()
+    with temporary_folder() as folder:
+        place = Place(Ground.make(folder / "home"), folder)
+        fits = {network.name: _fits(place, network, options.rounds) for network in NETWORKS}
+        tell("no framework")
+        starts = _starts(place)
+    print(f"{machine()}; medians of {options.rounds} alternating processes of {EPOCHS} epochs\n")
+    show(
+        ("seconds per epoch", "without", "with", "ratio (wanted: ≤ 1.01)", "spread without", "spread with"),
+        *(_epochs_row(name, found["without"], found["with"]) for name, found in fits.items()),
     )
-    return (
-        f"{off:.3f}", f"{on:.3f}", f"{on / off:.3f}", f"{off_last:.3f}", f"{on_last:.3f}", f"{off_fit:.2f} → {on_fit:.2f}",
-        f"{on_fit / off_fit:.3f}",
-    )  # fmt: skip
+    show(
+        ("once in a fit", "before: without", "before: with", "after: without", "after: with", "checkpoint"),
+        *(_once_row(name, found["without"], found["with"]) for name, found in fits.items()),
+    )
+    without, recorded = median(starts["without"]), median(starts["with"])
+    show(
+        ("no framework", "without", "with", "ratio (wanted: ≤ 1.01)", "spread without", "spread with"),
+        (
+            f"a process, median of {STARTS}",
+            f"{without * 1000:.1f} ms",
+            f"{recorded * 1000:.1f} ms",
+            f"{recorded / without:.4f}",
+            _spread(starts["without"]),
+            _spread(starts["with"]),
+        ),
+    )
 
 
-def _print_start(python: str, folder: Path) -> None:
-    seconds: dict[bool, list[float]] = {False: [], True: []}
-    for _ in range(_STARTS):
-        for on, measured in seconds.items():
-            variables = observed(folder) if on else {}
-            began = time.perf_counter()
-            run_script(python, _NO_FRAMEWORK, folder, **variables)
-            measured.append(time.perf_counter() - began)
-    off, on = (median(seconds[which]) * 1000 for which in (False, True))
-    rows = [("", "without", "with", "added"), ("milliseconds", f"{off:.1f}", f"{on:.1f}", f"{on - off:.1f}")]
-    print_table(f"a script that imports no framework, from start to end, medians of {_STARTS}", rows)
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="one round of few epochs")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    return parser.parse_args()
+
+
+def _fits(place: Place, network: Network, rounds: int) -> dict[str, list[Fit]]:
+    tell(network.name)
+    measures = {
+        "without": lambda _: place.fit(network, recorded=False),
+        "with": lambda _: place.fit(network, recorded=True),
+    }
+    return alternate(rounds, measures)
+
+
+def _starts(place: Place) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {"without": [], "with": []}
+    for _ in range(STARTS):
+        for name, seconds in found.items():
+            seconds.append(place.start(recorded=name == "with"))
+    return found
+
+
+def _epochs_row(name: str, without: list[Fit], recorded: list[Fit]) -> tuple[str, ...]:
+    off, on = ([fit.epoch for fit in fits] for fits in (without, recorded))
+    ratio = median(on) / median(off)
+    return name, f"{median(off):.3f}", f"{median(on):.3f}", f"{ratio:.3f}", _spread(off), _spread(on)
+
+
+def _once_row(name: str, without: list[Fit], recorded: list[Fit]) -> tuple[str, ...]:
+    seconds = [
+        f"{median(values):.2f} s"
+        for values in (
+            [fit.before for fit in without],
+            [fit.before for fit in recorded],
+            [fit.after for fit in without],
+            [fit.after for fit in recorded],
+        )
+    ]
+    return name, *seconds, f"{recorded[0].checkpoint / 1e6:.1f} MB"
+
+
+def _spread(values: list[float]) -> str:
+    """How far the middle half of the values lies apart, in parts of their median: what a ratio cannot tell from noise."""
+    if len(values) < 3:
+        return ""
+    low, _, high = quantiles(values, n=4)
+    return f"{(high - low) / median(values):.1%}"
 
 
 if __name__ == "__main__":

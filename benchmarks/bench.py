@@ -1,0 +1,226 @@
+"""What the benchmarks share: where training runs, a script that trains as long as is wanted, alternation, tables.
+
+Usage: imported by the other files here; by itself it measures nothing.
+
+Reads from the environment:
+  BENCH_CACHE_FOLDER   where environments for training are made and kept (default: made anew by each benchmark)
+"""
+
+import os
+import platform
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from epochal.resources import resource
+from epochal.runtimes.belonging import Belonging, id_of
+from epochal.runtimes.choice import choose_runtime
+from epochal.runtimes.container import Task, run_container
+from epochal.runtimes.engine import connect
+from epochal.runtimes.environments import python_in
+from epochal.runtimes.log import MEGABYTE, LogFile
+from epochal.settings import Environment, RuntimeName, read_server_settings
+
+QUICK = "--quick" in sys.argv
+RECORDER = Path(resource("scripts")).parent / "epochal" / "recorder"
+FIRST_EPOCHS = 20
+
+Measured = TypeVar("Measured")
+
+_SCRIPT = """\
+# Learns to read handwritten digits, each of them seen REPEATS times an epoch, and says when it does what.
+import time
+from pathlib import Path
+
+import keras
+import numpy
+import pandas
+
+print("@ imported", time.time(), flush=True)
+
+epochs = EPOCHS
+keras.utils.set_random_seed(SEED)
+digits = pandas.read_csv(Path(__file__).parent / "digits.csv.gz", header=None).sample(frac=1, random_state=0)
+x = digits.iloc[:, :64].to_numpy("float32").reshape(-1, 8, 8, 1) / 16
+y = digits.iloc[:, 64].to_numpy()
+x_train, y_train = numpy.repeat(x[:-360], REPEATS, axis=0), numpy.repeat(y[:-360], REPEATS)
+
+
+class Clock(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        print("@ epoch begins", time.time(), flush=True)
+
+    def on_epoch_end(self, epoch, logs=None):
+        print("@ epoch ends", time.time(), flush=True)
+
+
+model = keras.Sequential(
+    [
+        keras.Input((8, 8, 1)),
+        keras.layers.Conv2D(32, 3, activation="relu"),
+        keras.layers.Conv2D(64, 3, activation="relu"),
+        keras.layers.Flatten(),
+        keras.layers.Dense(10, activation="softmax"),
+    ]
+)
+model.compile(keras.optimizers.SGD(RATE), "sparse_categorical_crossentropy", metrics=["accuracy"])
+model.fit(x_train, y_train, batch_size=64, epochs=epochs, validation_split=0.1, verbose=0, callbacks=[Clock()])
+print("@ fitted", time.time(), flush=True)
+print(f"Test accuracy: {model.evaluate(x[-360:], y[-360:], verbose=0)[1]:.4f}")
+model.save("model.keras")
+"""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A script that ended well: when it was started (seconds since 1970), how many seconds it took, what it printed."""
+
+    began: float
+    seconds: float
+    output: str
+
+    def moments(self, name: str) -> list[float]:
+        """When the script said ``@ NAME``, in seconds since 1970."""
+        return moments(self.output, name)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where training runs: a home, its runtime, and the image (or environment) for Keras that is ready there."""
+
+    home: Path
+    runtime: str
+    image: str
+
+    @classmethod
+    def make(cls, home: Path, runtime: RuntimeName = "process") -> "Ground":
+        """A home whose cache is BENCH_CACHE_FOLDER, and an environment for Keras, made if it is not there."""
+        home.mkdir(parents=True)
+        if cache := os.environ.get("BENCH_CACHE_FOLDER"):
+            Path(cache).mkdir(parents=True, exist_ok=True)
+            (home / "cache").symlink_to(Path(cache).absolute())
+        environment = Environment.read().model_copy(update={"home": home})
+        settings = read_server_settings(environment)
+        chosen = choose_runtime(runtime, home, settings, environment.docker_host, tell)
+        return cls(home, chosen.name, chosen.prepare("keras", resource("ml_code"), tell))
+
+    def run(self, code: Path, variables: Mapping[str, str] | None = None) -> Ran:
+        """``python nn.py`` in the folder ``code`` and nothing else: no recorder, no chain."""
+        began, clock = time.time(), time.perf_counter()
+        run = self._in_container if self.runtime == "docker" else self._in_process
+        status, output = run(code, dict(variables or {}))
+        if status != 0:
+            raise RuntimeError(f"nn.py failed with status {status}:\n{output}")
+        return Ran(began, time.perf_counter() - clock, output)
+
+    def _in_process(self, code: Path, variables: dict[str, str]) -> tuple[int, str]:
+        # The variables of the process runtime, so that nothing differs but what is measured.
+        given = {
+            "PATH": f"{self.image}/bin:/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(self.home),
+            "LANG": "C.UTF-8",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+        command = [python_in(Path(self.image)), str(code / "nn.py")]
+        done = subprocess.run(
+            command,
+            cwd=code,
+            env=given | variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout
+
+    def _in_container(self, code: Path, variables: dict[str, str]) -> tuple[int, str]:
+        environment = Environment.read().model_copy(update={"home": self.home})
+        limits = read_server_settings(environment).limits
+        code.chmod(0o777)  # who trains in a container is nobody where we are root
+        task = Task(self.image, Belonging.to_no_run(id_of(self.home), 3600), variables, [(code, "/train", True)])
+        with tempfile.TemporaryDirectory() as folder, LogFile(Path(folder, "log"), MEGABYTE) as log:
+            ending = run_container(connect(environment.docker_host), task, limits, log)
+            return ending.exit_status, log.last()
+
+
+def moments(output: str, name: str) -> list[float]:
+    """When a script said ``@ NAME``, in seconds since 1970."""
+    return [float(found) for found in re.findall(rf"^@ {name} ([\d.]+)$", output, re.MULTILINE)]
+
+
+def keras_script(*, repeats: int, seed: int, epochs: int = FIRST_EPOCHS, rate: float = 0.005) -> str:
+    """nn.py: a small network; ``repeats`` says how long an epoch takes, ``rate`` how fast it learns."""
+    script = _SCRIPT
+    for name, value in (("REPEATS", repeats), ("SEED", seed), ("EPOCHS", epochs), ("RATE", rate)):
+        script = re.sub(rf"\b{name}\b", repr(value), script)
+    return script
+
+
+def write_code(folder: Path, script: str) -> Path:
+    """A folder with nn.py and the data that it reads."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "nn.py").write_text(script, encoding="utf-8")
+    shutil.copy(resource("ml_code") / "digits.csv.gz", folder)
+    return folder
+
+
+def repeats_for(ground: Ground, folder: Path, seconds: float) -> int:
+    """How many repeats make ``FIRST_EPOCHS`` epochs of ``keras_script`` take about ``seconds`` on this machine."""
+    tried = 8
+    ran = ground.run(write_code(folder, keras_script(repeats=tried, seed=0, epochs=4)))
+    begins, ends = ran.moments("epoch begins"), ran.moments("epoch ends")
+    epoch = statistics.median([end - begin for begin, end in zip(begins, ends, strict=True)][1:])
+    return max(1, round(tried * seconds / FIRST_EPOCHS / epoch))
+
+
+def alternate(rounds: int, measures: Mapping[str, Callable[[int], Measured]]) -> dict[str, list[Measured]]:
+    """What each measure returns in each round (from 1); every other round is in the opposite order."""
+    found: dict[str, list[Measured]] = {name: [] for name in measures}
+    for number in range(1, rounds + 1):
+        for name in list(measures)[:: 1 if number % 2 else -1]:
+            tell(f"round {number} of {rounds}: {name}")
+            found[name].append(measures[name](number))
+    return found
+
+
+def show(*rows: Sequence[str]) -> None:
+    """Print a table as Markdown has it, its first row being the heading."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for number, row in enumerate(rows):
+        first, *others = zip(row, widths, strict=True)
+        cells = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
+        print("|", " | ".join(cells), "|")
+        if number == 0:
+            print("|", " | ".join(["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]), "|")
+    print(flush=True)
+
+
+def machine() -> str:
+    """The machine in one line."""
+    system = platform.freedesktop_os_release()["PRETTY_NAME"]
+    pins = (resource("frameworks") / "keras.txt").read_text(encoding="utf-8")
+    versions = re.findall(r"^(tensorflow|keras)(?:-cpu)?==([\d.]+)", pins, re.MULTILINE)
+    frameworks = ", ".join(" ".join(version) for version in sorted(versions, reverse=True))
+    return f"{os.cpu_count()} cores, {system}, Python {platform.python_version()}, {frameworks}"
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder that goes with the benchmark."""
+    with tempfile.TemporaryDirectory(prefix="epochal-bench-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def tell(line: str) -> None:
+    """Print what is being done, apart from the tables."""
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,143 @@
+"""20 epochs, then 10 continued from their checkpoint, against 30 uninterrupted: to the last bit, and in distribution.
+
+ml_code/nn.py as it is shuffles arrays, whose order Keras takes from what a checkpoint holds: equal to the last bit. A
+tf.data pipeline with shuffle(…, reshuffle_each_iteration=True) keeps the state of its shuffling inside of TensorFlow,
+where no checkpoint of Keras reaches: equal in distribution, which is shown over seeds.
+
+Usage: benchmarks/continuing.py [--quick] [--seeds N]
+"""
+
+import argparse
+import itertools
+import re
+import shutil
+from pathlib import Path
+from statistics import mean, stdev
+
+from bench import QUICK, RECORDER, Ground, alternate, machine, show, tell, temporary_folder, write_code
+
+from epochal.resources import resource
+
+BEGUN, WHOLE = 20, 30
+
+# Behind the script: what became of the weights, all of their bits.
+DIGEST = """
+import hashlib
+print("weights", hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest())
+"""
+
+SHUFFLED = """\
+from pathlib import Path
+
+import keras
+import pandas
+import tensorflow as tf
+
+epochs = 20
+keras.utils.set_random_seed(SEED)
+digits = pandas.read_csv(Path(__file__).parent / "digits.csv.gz", header=None).sample(frac=1, random_state=0)
+x, y = digits.iloc[:, :64].to_numpy("float32") / 16, digits.iloc[:, 64].to_numpy()
+train = tf.data.Dataset.from_tensor_slices((x[:-360], y[:-360]))
+train = train.shuffle(1000, reshuffle_each_iteration=True).batch(16)
+model = keras.Sequential(
+    [keras.Input((64,)), keras.layers.Dense(16, activation="relu"), keras.layers.Dense(10, activation="softmax")]
+)
+model.compile(keras.optimizers.SGD(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
+model.fit(train, epochs=epochs, verbose=0)
+print(f"Test accuracy: {model.evaluate(x[-360:], y[-360:], verbose=0)[1]:.6f}")
+"""
+
+
+class Place:
+    """A folder for scripts, with a copy of the recorder as a trial has one."""
+
+    def __init__(self, ground: Ground, folder: Path) -> None:
+        self._ground = ground
+        self._folder = folder
+        self._recorder = folder / "recorder"
+        shutil.copytree(RECORDER, self._recorder, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def uninterrupted(self, script: str) -> str:
+        """What the script prints after 30 epochs in one piece, without the recorder."""
+        return self._ground.run(self._code(script, WHOLE)).output
+
+    def continued(self, script: str) -> str:
+        """What the script prints after 10 epochs that go on from the checkpoint of its first 20, in another process."""
+        out, checkpoints = (self._folder / name for name in ("out", "checkpoints"))
+        for folder in (out, checkpoints):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+        variables = {
+            "PYTHONPATH": str(self._recorder),
+            "EPOCHAL_OUT": str(out),
+            "EPOCHAL_CHECKPOINTS": str(checkpoints),
+        }
+        self._ground.run(self._code(script, BEGUN), variables)
+        output = self._ground.run(self._code(script, WHOLE), variables).output
+        told = (out / "metrics.jsonl").read_text(encoding="utf-8")
+        if f'"continued": {BEGUN}' not in told:
+            raise RuntimeError(f"the training did not go on from its checkpoint:\n{told}")
+        return output
+
+    def _code(self, script: str, epochs: int) -> Path:
+        raised = re.sub(r"^epochs = \d+$", f"epochs = {epochs}", script + DIGEST, flags=re.MULTILINE)
+        return write_code(self._folder / "code", raised)
+
+
+def main() -> None:
+    """Print whether arrays end in the same bits, and how the accuracies of the shuffled pipeline compare."""
+    options = _options()
+    with temporary_folder() as folder:
+        place = Place(Ground.make(folder / "home"), folder)
+        tell("arrays: ml_code/nn.py")
+        ordinary = (resource("ml_code") / "nn.py").read_text(encoding="utf-8")
+        equal = _weights(place.uninterrupted(ordinary)) == _weights(place.continued(ordinary))
+        measures = {
+            "uninterrupted": lambda seed: place.uninterrupted(SHUFFLED.replace("SEED", str(seed))),
+            "continued": lambda seed: place.continued(SHUFFLED.replace("SEED", str(seed))),
+        }
+        printed = alternate(options.seeds, measures)
+    print(f"{machine()}; {options.seeds} seeds\n")
+    print(f"arrays, ml_code/nn.py: the weights are {'equal to the last bit' if equal else 'NOT equal'}\n")
+    _show(printed["uninterrupted"], printed["continued"])
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="three seeds")
+    parser.add_argument("--seeds", type=int, default=3 if QUICK else 12)
+    return parser.parse_args()
+
+
+def _show(whole: list[str], continued: list[str]) -> None:
+    one, other = (list(map(_accuracy, outputs)) for outputs in (whole, continued))
+    differences = [second - first for first, second in zip(one, other, strict=True)]
+    same_bits = sum(_weights(first) == _weights(second) for first, second in zip(whole, continued, strict=True))
+    show(
+        ("tf.data, shuffled anew each epoch", "test accuracy: mean", "standard deviation"),
+        (f"{WHOLE} epochs uninterrupted", f"{mean(one):.4f}", f"{stdev(one):.4f}"),
+        (f"{BEGUN} + {WHOLE - BEGUN} epochs continued", f"{mean(other):.4f}", f"{stdev(other):.4f}"),
+        ("difference, seed by seed", f"{mean(differences):+.4f}", f"{stdev(differences):.4f}"),
+    )
+    print(f"equal to the last bit: {same_bits} of {len(differences)} seeds")
+    print(f"two-sided permutation test of the paired differences: p = {permutation_p(differences):.3f}")
+
+
+def permutation_p(differences: list[float]) -> float:
+    """How often a mean as far from 0 comes of it if each difference's sign is left to chance: all signs are tried."""
+    wanted = abs(sum(differences)) - 1e-12  # sums in another order differ in the last bits
+    signs = itertools.product((1, -1), repeat=len(differences))
+    sums = [abs(sum(sign * value for sign, value in zip(each, differences, strict=True))) for each in signs]
+    return sum(total >= wanted for total in sums) / len(sums)
+
+
+def _accuracy(output: str) -> float:
+    return float(re.findall(r"^Test accuracy: ([\d.]+)$", output, re.MULTILINE)[-1])
+
+
+def _weights(output: str) -> str:
+    return re.findall(r"^weights (\w+)$", output, re.MULTILINE)[-1]
+
+
+if __name__ == "__main__":
+    main()
