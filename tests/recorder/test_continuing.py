@@ -50,6 +50,10 @@ random = np.random.default_rng(0)
 x = random.random((240, 8, 8, 1), "float32")
 y = (x.mean((1, 2, 3)) * 40).astype(int) % 4
 
+class Noise(layers.Layer):
+    def call(self, inputs):
+        return inputs + 0.01 * keras.random.normal(keras.ops.shape(inputs))
+
 class Counts(keras.callbacks.Callback):
     def __init__(self):
         super().__init__()
@@ -60,7 +64,7 @@ class Counts(keras.callbacks.Callback):
 counts = Counts()
 early = keras.callbacks.EarlyStopping("val_loss", patience=30, restore_best_weights=True)
 model = keras.Sequential([
-    layers.RandomTranslation(0.1, 0.1),
+    layers.RandomTranslation(0.1, 0.1), Noise(),
     layers.Conv2D(4, 3, activation="relu"), layers.BatchNormalization(), layers.Dropout(0.3), layers.Flatten(),
     layers.Dense(4, activation="softmax"),
 ])
@@ -80,9 +84,9 @@ print(model.evaluate(x, y, verbose=0))
 
 def train(python: Path, folder: Path, script: str, *arguments: str, **environment: str) -> str:
     """Run a script as a runtime does, its checkpoints in ``folder``/checkpoints; what it printed."""
+    shutil.rmtree(folder / "out", ignore_errors=True)
     for name in ("out", "checkpoints"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    (folder / "out" / "metrics.jsonl").unlink(missing_ok=True)
     (folder / "nn.py").write_text(script)
     variables = {
         "PYTHONPATH": str(RECORDER),
@@ -356,3 +360,63 @@ print(np.asarray(made.level).round(3))
     assert (generated.continued, generated.trained) == (0, 2)
     assert "begin it with keras.Input" in generated.why
     assert "nn.py itself goes on from a backup" in restored.why
+
+
+def test_what_the_script_wrote_while_it_was_fitted_is_there_again(keras_python: Path, tmp_path: Path) -> None:
+    """A best model that was saved before the checkpoint can be loaded after it, as if there had been no interruption."""
+    script = (
+        CLIMBING
+        + """
+import os
+class Best(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.best = 1.0
+    def on_epoch_end(self, epoch, logs=None):
+        if logs["accuracy"] < self.best:
+            self.best = logs["accuracy"]
+            os.makedirs("saved", exist_ok=True)
+            np.save("saved/best.npy", self.model.level.numpy())
+open("notes.txt", "w").write("this time's")
+model.fit(x, yes, batch_size=100, epochs=int(os.environ["EPOCHS"]), callbacks=[Best()], verbose=0)
+print(np.load("saved/best.npy"), open("notes.txt").read())
+"""
+    )
+    for epochs in ("2", "3", "3"):
+        shutil.rmtree(tmp_path / "saved", ignore_errors=True)
+        assert train(keras_python, tmp_path, script, EPOCHS=epochs) == "[0.02] this time's\n"
+    assert fits_in(tmp_path)[0].continued == 3
+
+
+def test_state_that_cannot_be_seen_is_not_continued(keras_python: Path, tmp_path: Path) -> None:
+    """Another optimizer of the model's, a variable of TensorFlow's, and a second process whose fits have the same
+    numbers: each trains from the beginning, and says why."""
+    script = (
+        CLIMBING
+        + """
+import os, subprocess, sys
+import tensorflow as tf
+class Two(Climbing):
+    def __init__(self, state):
+        super().__init__()
+        self.other = state
+if len(sys.argv) == 1:
+    for state in (keras.optimizers.Adam(), tf.Variable(0.0)):
+        two = Two(state)
+        two.compile("sgd", up)
+        two.fit(x, yes, epochs=2, verbose=0)
+    subprocess.run([sys.executable, "nn.py", "child"], check=True)
+else:
+    model.fit(x, yes, epochs=2, verbose=0)
+"""
+    )
+    for _ in range(2):
+        train(keras_python, tmp_path, script, TF_CPP_MIN_LOG_LEVEL="3")
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+    lines = (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()
+    told = [event for event in map(json.loads, lines) if event["event"] == "fit"]
+    assert [(event["continued"], event["why"].rpartition(": ")[2]) for event in told] == [
+        (0, "other"),
+        (0, "other"),
+        (0, "another process of nn.py keeps the checkpoints"),
+    ]

@@ -9,8 +9,9 @@ import numpy
 
 from .checkpoint import Damaged, read
 from .data import placeholders
+from .files import WrittenFiles
 from .fingerprint import difference, fingerprint
-from .state import CallbackStates, capture, restore
+from .state import CallbackStates, capture, foreign, restore
 
 _SHARE = 0.01
 """The share of the training's time that checkpoints may take, but for the last."""
@@ -21,12 +22,13 @@ _BYTES_A_SECOND = 200_000_000
 class Continuing:
     """The checkpoints of one call of fit. Its methods are called in the order in which they stand here."""
 
-    def __init__(self, checkpoints, ancestry, model, arguments, callbacks):
+    def __init__(self, checkpoints, ancestry, model, arguments, callbacks, others):
         self._checkpoints = checkpoints
         self._ancestry = ancestry
         self._model = model
         self._arguments = arguments
         self._callbacks = callbacks
+        self._others = others
         self._epochs = int(arguments.get("epochs", 1))
         self._first = int(arguments.get("initial_epoch") or 0)
         self._past = []
@@ -50,12 +52,16 @@ class Continuing:
         """Go on from the newest checkpoint that fits; returns the epoch, 0 where it starts afresh.
 
         Raises AttributeError where this Keras cannot be told where to begin, ValueError where the script has told it (its
-        own BackupAndRestore), and what Keras raises where the model cannot be built without a batch of its data.
+        own BackupAndRestore) or its model has a state that cannot be seen, and what Keras raises where the model cannot be
+        built without a batch of its data.
         """
         if self._model._initial_epoch is not None:
             raise ValueError("nn.py itself goes on from a backup")
         if not self._model.built:
             self._model(placeholders(self._arguments.get("x")))
+        if unseen := foreign(self._model):
+            raise ValueError(f"the model has state that is not its variables': {', '.join(unseen)}")
+        self._files = WrittenFiles(time.time(), self._others)
         self._states = CallbackStates(self._callbacks)
         self._fingerprint = fingerprint(self._model, self._arguments) | {"the callbacks": self._states.kinds()}
         self._parents = self._ancestry.parents_of(self._model)
@@ -97,6 +103,7 @@ class Continuing:
     def _go_on(self, path, found):
         restore(self._model, found["state"])
         self._states.restore(found["callbacks"])
+        self._files.restore(found["files"])
         self.history, self.epoch, self.ended_itself = found["history"], found["epoch"], found["ended_itself"]
         self._identity, self._past = found["identity"], [path.name]
         return self.epoch
@@ -119,6 +126,7 @@ class Continuing:
             "fingerprint": self._fingerprint,
             "history": self.history,
             "callbacks": self._states.capture(),
+            "files": self._files.capture(),
             "state": capture(self._model),
         }
         self._past = [*self._past[-1:], self._checkpoints.write(self.epoch, content, self._past)]

@@ -5,6 +5,7 @@ import functools
 import inspect
 import itertools
 import math
+import os
 import re
 import time
 import weakref
@@ -18,6 +19,7 @@ _TOP_K = re.compile(r"(^|_)top_?(k|\d+)_")
 """What counts a right answer among the best k is called accuracy too, and is none."""
 _MOST_FITS = 32
 """Of a script that fits more often (a training loop of its own around fit) no more than these keep checkpoints."""
+_OTHER_PROCESS = "another process of nn.py keeps the checkpoints"
 _TOO_MANY = f"no more than {_MOST_FITS} fits of a script keep checkpoints"
 
 
@@ -29,7 +31,7 @@ def observe(model_class, out, checkpoints=None, stop_at=None, started=None):
     ``started``: when Python was started, in seconds since 1970.
     """
     output = Output(out)
-    recorder = _Recorder(output, checkpoints, stop_at)
+    recorder = _Recorder(out, output, checkpoints, stop_at)
     model_class.fit = _observed(model_class.fit, recorder.fit, output)
     model_class.evaluate = _observed(model_class.evaluate, recorder.evaluate, output)
     with output.telling_faults():
@@ -84,8 +86,10 @@ def _given(callbacks):
 class _Recorder:
     """Makes the observer of each call, and numbers models and fits."""
 
-    def __init__(self, output, checkpoints, stop_at):
+    def __init__(self, out, output, checkpoints, stop_at):
+        self._out = out
         self._output = output
+        self._process = None
         self._checkpoints = checkpoints
         self._stop_at = stop_at
         self._count = itertools.count(1)
@@ -99,17 +103,32 @@ class _Recorder:
         self._calls[model] = self._calls.get(model, 0) + 1
         names = {"model": self._number(model), "call": self._calls[model]}
         continuing = None
-        count = next(self._fits)
-        if self._checkpoints and count <= _MOST_FITS:
+        why = self._why_not()
+        if self._checkpoints and not why:
             checkpoints = Checkpoints(self._checkpoints, **names)
             callbacks = _given(arguments.get("callbacks"))
-            continuing = Continuing(checkpoints, self._ancestry, model, arguments, callbacks)
-        why = _TOO_MANY if count > _MOST_FITS else ""
+            others = self._out, self._checkpoints
+            continuing = Continuing(checkpoints, self._ancestry, model, arguments, callbacks, others)
         return _Fit(self._output, names, model, arguments, continuing, why, self._stop_at)
 
     def evaluate(self, model, arguments):
         """The observer of one evaluate."""
         return _Evaluate(self._output, self._number(model), arguments)
+
+    def _why_not(self):
+        """Why a fit is to keep no checkpoints; empty if it may.
+
+        Fits are numbered within a process, so of all that a trial starts only the first one that fits keeps them.
+        """
+        if self._process is None:
+            self._process = os.getpid()
+            try:
+                os.close(os.open(os.path.join(self._out, "fitting"), os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                self._process = 0
+        if self._process != os.getpid():
+            return _OTHER_PROCESS
+        return _TOO_MANY if next(self._fits) > _MOST_FITS else ""
 
     def _number(self, model):
         if model not in self._numbers:

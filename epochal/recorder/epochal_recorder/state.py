@@ -1,11 +1,12 @@
 """The state of a fit: what the epochs after it depend on, taken out of Keras and put back."""
 
+import hashlib
 import random
 from contextlib import suppress
 
 import numpy
 
-from .checkpoint import pack, unpack
+from .checkpoint import pack
 
 
 def capture(model):
@@ -23,8 +24,8 @@ def capture(model):
 
 def restore(model, state):
     """Put back what ``capture`` returned, all of it or nothing; raises ValueError where it is not this model's."""
-    found = model.variables, _optimizer_variables(model), _global_seed()
     wanted = state["variables"], state["optimizer"], state["random"]["keras"]
+    found = model.variables, _optimizer_variables(model), _global_seed(create=True) if wanted[2] else []
     variables = [variable for group in found for variable in group]
     values = [value for group in wanted for value in group]
     if [len(group) for group in found] != [len(group) for group in wanted] or not all(map(_fits, variables, values)):
@@ -39,6 +40,24 @@ def restore(model, state):
     numpy.random.set_state(state["random"]["numpy"])
 
 
+def foreign(model):
+    """The names of the attributes that hold state of which the model's variables know nothing.
+
+    These are optimizers besides the one that the model was compiled with, and variables of TensorFlow's own.
+    """
+    import keras
+
+    held = [(name, value) for layer in model._flatten_layers() for name, value in vars(layer).items()]
+    return sorted(
+        {
+            name
+            for name, value in held
+            if (isinstance(value, keras.optimizers.Optimizer) and value is not model.optimizer)
+            or (type(value).__module__.startswith("tensorflow") and hasattr(value, "assign"))
+        }
+    )
+
+
 class CallbackStates:
     """What training changed in the script's own callbacks (EarlyStopping's patience, ReduceLROnPlateau's best …).
 
@@ -48,16 +67,14 @@ class CallbackStates:
 
     def __init__(self, callbacks):
         self._callbacks = callbacks
-        self._begun = [_attributes(callback) for callback in callbacks]
+        self._begun = [_digests(callback) for callback in callbacks]
 
     def capture(self):
-        """The changed attributes of each callback."""
-        states = []
-        for callback, begun in zip(self._callbacks, self._begun, strict=True):
-            now = _attributes(callback)
-            changed = {name: _thawed(frozen) for name, frozen in now.items() if not _same(frozen, begun.get(name))}
-            states.append(changed)
-        return states
+        """The changed attributes of each callback: not copies."""
+        return [
+            {name: getattr(callback, name) for name, digest in _digests(callback).items() if digest != begun.get(name)}
+            for callback, begun in zip(self._callbacks, self._begun, strict=True)
+        ]
 
     def restore(self, states):
         """Put back what ``capture`` returned of callbacks of the same kinds."""
@@ -91,33 +108,25 @@ def _optimizer_variables(model):
     return list(model.optimizer.variables)
 
 
-def _global_seed():
-    """The state of Keras' own seed generator, if something has used it yet."""
+def _global_seed(create=False):
+    """The state of Keras' own seed generator; if nothing has used it yet, none or a new one."""
     from keras.src.backend.common import global_state
+    from keras.src.random.seed_generator import global_seed_generator
 
-    generator = global_state.get_global_attribute("global_seed_generator")
+    generator = global_seed_generator() if create else global_state.get_global_attribute("global_seed_generator")
     return [] if generator is None else [generator.state]
 
 
-def _attributes(callback):
-    """The plain ones of a callback's attributes, packed, so that they keep what they hold now."""
-    frozen = {}
+def _digests(callback):
+    """What tells the values of a callback's attributes from others, of those that are plain data."""
+    digests = {}
     for name, value in vars(callback).items():
         if name in ("params", "model", "_model"):
             continue
         with suppress(TypeError):
             arrays = []
-            packed = pack(value, arrays)
-            frozen[name] = packed, [array.copy() for array in arrays]
-    return frozen
-
-
-def _thawed(frozen):
-    packed, arrays = frozen
-    return unpack(packed, arrays.__getitem__)
-
-
-def _same(one, other):
-    if other is None or one[0] != other[0] or len(one[1]) != len(other[1]):
-        return False
-    return all(numpy.array_equal(*pair) for pair in zip(one[1], other[1], strict=True))
+            digest = hashlib.sha1(repr(pack(value, arrays)).encode(), usedforsecurity=False)
+            for array in arrays:
+                digest.update(numpy.ascontiguousarray(array).view(numpy.uint8))
+            digests[name] = digest.digest()
+    return digests
