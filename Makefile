@@ -2,6 +2,7 @@
 
 PYTHON ?=
 VENV := .venv/bin
+BENCHMARKS := $(filter-out benchmarks/bench.py,$(sort $(wildcard benchmarks/*.py)))
 SHELL_FILES := hooks/post-commit scripts/pull.sh scripts/train.sh scripts/retrain.sh scripts/prove.sh scripts/setup scripts/engine scripts/lint-groovy scripts/secrets scripts/pins jenkins/agent .ci/run
 
 .PHONY: help setup demo test test-jenkins lint bench secrets pins clean
@@ -11,7 +12,7 @@ help:
 	@echo "make demo    commit nn.py, watch it train and retrain, get the mail"
 	@echo "make test    the tests (those that need a Docker engine say so where there is none)"
 	@echo "make lint    ruff, mypy, import-linter, shellcheck, a linter for the Jenkinsfile"
-	@echo "make bench   the benchmarks; BENCH_ARGS=--quick: a minute each"
+	@echo "make bench   the benchmarks; BENCH_ARGS=--quick: a minute or two each"
 	@echo "make secrets the files with secrets that compose.yaml reads"
 	@echo "make pins    whether every pinned image and plugin exists (needs a network)"
 	@echo "make test-jenkins JENKINS_URL=… JENKINS_USER=… JENKINS_TOKEN_FILE=…   the chain in a genuine Jenkins"
@@ -41,11 +42,11 @@ lint: setup
 	scripts/lint-groovy Jenkinsfile jenkins/access.groovy
 	$(VENV)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 
-# Environments for training are made once for all of them.
+# The environments for training are made once for all of them.
 bench: setup
-	@for name in hook chain retrain recorder continuing; do \
-		echo "== $$name"; \
-		BENCH_CACHE_FOLDER="$${BENCH_CACHE_FOLDER:-.cache/bench}" $(VENV)/python benchmarks/$$name.py $(BENCH_ARGS) || exit 1; \
+	@for benchmark in $(BENCHMARKS); do \
+		echo "== $$benchmark"; \
+		BENCH_CACHE_FOLDER="$${BENCH_CACHE_FOLDER:-.cache/bench}" $(VENV)/python $$benchmark $(BENCH_ARGS) || exit 1; \
 	done
 
 secrets:
