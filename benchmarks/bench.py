@@ -21,7 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from epochal.frameworks import detect_folder
 from epochal.resources import resource
+from epochal.runtimes import Runtime
 from epochal.runtimes.belonging import Belonging, id_of
 from epochal.runtimes.choice import choose_runtime
 from epochal.runtimes.container import Task, run_container
@@ -110,10 +112,13 @@ class Ground:
         if cache := os.environ.get("BENCH_CACHE_FOLDER"):
             Path(cache).mkdir(parents=True, exist_ok=True)
             (home / "cache").symlink_to(Path(cache).absolute())
-        environment = Environment.read().model_copy(update={"home": home})
-        settings = read_server_settings(environment)
-        chosen = choose_runtime(runtime, home, settings, environment.docker_host, tell)
+        chosen = _runtime(home, runtime)
         return cls(home, chosen.name, chosen.prepare("keras", resource("ml_code"), tell))
+
+    def prove(self, code: Path) -> None:
+        """Have proven what nn.py imports, which happens once for an image and would otherwise be in the first run."""
+        runtime: RuntimeName = "docker" if self.runtime == "docker" else "process"
+        _runtime(self.home, runtime).prove(self.image, detect_folder(code, "").modules)
 
     def run(self, code: Path, variables: Mapping[str, str] | None = None) -> Ran:
         """``python nn.py`` in the folder ``code`` and nothing else: no recorder, no chain."""
@@ -153,6 +158,11 @@ class Ground:
         with tempfile.TemporaryDirectory() as folder, LogFile(Path(folder, "log"), MEGABYTE) as log:
             ending = run_container(connect(environment.docker_host), task, limits, log)
             return ending.exit_status, log.last()
+
+
+def _runtime(home: Path, name: RuntimeName) -> Runtime:
+    environment = Environment.read().model_copy(update={"home": home})
+    return choose_runtime(name, home, read_server_settings(environment), environment.docker_host, tell)
 
 
 def moments(output: str, name: str) -> list[float]:

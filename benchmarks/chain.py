@@ -3,7 +3,7 @@
 The same nn.py is committed (hook, push, webhook, gateway, pull, train, mail are all real, on one machine) and run bare,
 alternating. Each commit has another seed: of the same code a training would go on from the one before.
 
-Usage: benchmarks/chain.py [--quick] [--runtime docker|process|auto] [--rounds N]
+Usage: benchmarks/chain.py [--quick] [--runtime docker|process|auto] [--rounds N] [--seconds N]
 """
 
 import argparse
@@ -112,15 +112,15 @@ def main() -> None:
     with temporary_folder() as folder:
         stage = Stage(folder / "stage")
         ground = Ground.make(stage.home, options.runtime)
-        repeats = repeats_for(ground, folder / "tried", SECONDS)
+        repeats = repeats_for(ground, folder / "tried", options.seconds)
         with served(stage, ground) as chain:
             tell("the first commit fills the caches and is not counted")
             chain.commit(keras_script(repeats=1, seed=0))
             found = alternate(
                 options.rounds,
                 {
-                    "bare": lambda seed: bare(ground, folder / "bare", keras_script(repeats=repeats, seed=seed)),
-                    "chain": lambda seed: chain.commit(keras_script(repeats=repeats, seed=seed)),
+                    "bare": lambda seed: _told(bare(ground, folder / "bare", keras_script(repeats=repeats, seed=seed))),
+                    "chain": lambda seed: _told(chain.commit(keras_script(repeats=repeats, seed=seed))),
                 },
             )
     print(f"{machine()}; runtime {ground.runtime}; medians of {options.rounds} alternating runs\n")
@@ -128,11 +128,18 @@ def main() -> None:
     _show_timeline(found)
 
 
+def _told(timeline: Timeline) -> Timeline:
+    epochs = timeline["epochs"] - timeline[FIRST_STEP]
+    tell(f"  {_until(timeline, VERDICT):.2f} s, of which the epochs {epochs:.2f} s")
+    return timeline
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a few seconds of training instead of a minute")
     parser.add_argument("--runtime", choices=("docker", "process", "auto"), default="auto")
     parser.add_argument("--rounds", type=int, default=2 if QUICK else 3)
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="about how long the epochs take")
     return parser.parse_args()
 
 

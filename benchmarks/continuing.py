@@ -136,7 +136,7 @@ def _accuracy(output: str) -> float:
 
 
 def _weights(output: str) -> str:
-    return re.findall(r"^weights (\w+)$", output, re.MULTILINE)[-1]
+    return str(re.findall(r"^weights (\w+)$", output, re.MULTILINE)[-1])
 
 
 if __name__ == "__main__":

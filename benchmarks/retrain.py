@@ -70,6 +70,7 @@ def main() -> None:
     with temporary_folder() as folder:
         ground = Ground.make(folder / "home", options.runtime)
         repeats = repeats_for(ground, folder / "tried", SECONDS)
+        ground.prove(folder / "tried")
         found = alternate(
             options.repetitions,
             {
