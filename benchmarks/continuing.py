@@ -1,8 +1,9 @@
 """20 epochs, then 10 continued from their checkpoint, against 30 uninterrupted: to the last bit, and in distribution.
 
-ml_code/nn.py as it is shuffles arrays, whose order Keras takes from what a checkpoint holds: equal to the last bit. A
-tf.data pipeline with shuffle(…, reshuffle_each_iteration=True) keeps the state of its shuffling inside of TensorFlow,
-where no checkpoint of Keras reaches: equal in distribution, which is shown over seeds.
+ml_code/nn.py as it is trains with arrays: with a seed Keras shuffles them into the same order in every epoch, so the
+continued epochs are the uninterrupted ones, to the last bit. A tf.data pipeline with
+shuffle(…, reshuffle_each_iteration=True) keeps the state of its shuffling inside of TensorFlow, where no checkpoint of
+Keras reaches: equal in distribution, which is shown over seeds.
 
 Usage: benchmarks/continuing.py [--quick] [--seeds N]
 """
