@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -120,7 +121,12 @@ print("Test accuracy: 0.9")
 
 def _kill_when_it_trains(home: Path, run: Run, began: Path) -> None:
     """Do the jobs up to the middle of the training, and kill the job with -9 there."""
-    variables = {"EPOCHAL_HOME": str(home), "EPOCHAL_RUNTIME": "process", "EPOCHAL_RUN": str(run.id)}
+    variables = {
+        "EPOCHAL_HOME": str(home),
+        "EPOCHAL_RUNTIME": "process",
+        "EPOCHAL_RUN": str(run.id),
+        "EPOCHAL_PYTHON": sys.executable,
+    }
     environment = child_environment(variables)
     scripts = resource("scripts")
     subprocess.run([scripts / "pull.sh"], env=environment, check=True, capture_output=True)
