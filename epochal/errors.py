@@ -49,7 +49,11 @@ class Reason(StrEnum):
     STOPS_ITSELF = "stops_itself", "nn.py itself ends the training before its epochs are used up"
     NO_IMPROVEMENT = "no_improvement", "the accuracy has stopped getting better"
 
+    SPACE_USED_UP = "space_used_up", "every combination of the search space was tried"
+
     # What happened to a trial or a run from outside.
+    PRUNED = "pruned", "other trials were better after as many epochs"
+    OVERTAKEN = "overtaken", "another trial reached the threshold first"
     INTERRUPTED = "interrupted", "the training was interrupted and is taken up again"
     SUPERSEDED = "superseded", "a newer commit of the branch took its place"
     CANCELLED = "cancelled", "a person cancelled it"

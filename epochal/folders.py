@@ -84,6 +84,11 @@ class Home:
         return f"sqlite:///{self.path / 'epochal.db'}"
 
     @property
+    def searches(self) -> str:
+        """The URL of Optuna's storage, unless the server's settings name a database that holds it too."""
+        return f"sqlite:///{self.path / 'optuna.db'}"
+
+    @property
     def dlcode(self) -> Path:
         """Where the last pulled code of each repository and branch is to be seen."""
         return self.path / "dlcode"

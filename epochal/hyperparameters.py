@@ -209,3 +209,24 @@ def _assigned(statement: ast.AST) -> list[tuple[ast.expr, ast.expr | None]]:
 
 def _calls_fit(call: ast.Call) -> bool:
     return isinstance(call.func, ast.Attribute) and call.func.attr in _FIT_METHODS
+
+
+def literals(source):
+    tree = _Parsed.of(source)
+    found = []
+    if tree is None: return []
+    for statement in _top_level(tree._tree):
+        for target, value in _assigned(statement):
+            if isinstance(target, ast.Name) and value is not None:
+                if _number(value) is not None:
+                    found.append(tree.constant(target.id, value))
+                elif isinstance(value, ast.Constant) and isinstance(value.value, (str, bool)):
+                    found.append(Constant(target.id, value.value, value.lineno, *tree._span(value)))
+    return found
+
+
+def change_all(source, changes):
+    for constant, value in sorted(changes.items(), key=lambda i: -i[0].start):
+        if value != constant.value:
+            source = source[:constant.start] + repr(value).encode() + source[constant.end:]
+    return source

@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from epochal.errors import Reason
 
+Value = bool | int | float | str
+"""What a hyperparameter can be."""
+
 PROOF_MARK = "epochal proof: "
 """What the line of a job's output begins with that tells which home, database and scripts it works with."""
 
@@ -61,11 +64,20 @@ _VERDICTS = {
 
 
 class TrialState(StrEnum):
-    """Where a trial stands: it trains, was measured, or failed."""
+    """Where a trial stands: it trains, was measured, was stopped as others did better, or failed."""
 
     TRAINING = "training"
     MEASURED = "measured"
+    PRUNED = "pruned"
     FAILED = "failed"
+
+
+class Strategy(StrEnum):
+    """What a trial is: the code as committed, the same with more epochs, or a search's with other hyperparameters."""
+
+    COMMITTED = "committed"
+    MORE_EPOCHS = "more_epochs"
+    SEARCH = "search"
 
 
 class StoppedBy(StrEnum):
@@ -205,7 +217,7 @@ class Trial:
 
     number: int
     state: TrialState
-    hyperparameters: dict[str, int | float]
+    hyperparameters: dict[str, Value]
     epochs_trained: int | None = None
     accuracy: float | None = None
     accuracy_source: AccuracySource | None = None
@@ -216,6 +228,7 @@ class Trial:
     continuation: str = ""
     validation_accuracy: float | None = None
     stopped_by: StoppedBy | None = None
+    strategy: Strategy = Strategy.COMMITTED
 
     @property
     def epochs(self) -> int | None:
@@ -254,7 +267,7 @@ class Run:
         measured = [trial for trial in self.trials if trial.accuracy is not None]
         return max(measured, key=lambda trial: (trial.accuracy or 0.0, -trial.number), default=None)
 
-    def changes(self, trial: Trial) -> dict[str, int | float]:
+    def changes(self, trial: Trial) -> dict[str, Value]:
         """The hyperparameters of one of its trials that differ from the first one's, which trained as committed."""
         first = self.trials[0].hyperparameters
         return {name: value for name, value in trial.hyperparameters.items() if first.get(name) != value}

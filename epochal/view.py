@@ -40,6 +40,7 @@ def run_view(run: Run, folder: Path) -> dict[str, Any]:
 def _trial_view(trial: Trial) -> dict[str, Any]:
     return {
         "number": trial.number,
+        "strategy": trial.strategy,
         "hyperparameters": trial.hyperparameters,
         "epochs_trained": trial.epochs_trained,
         "epochs_continued": trial.epochs_continued,

@@ -16,6 +16,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("run")(run)
     app.command("history")(history)
     app.command("show")(show)
+    app.command("retrain")(retrain)
     app.command("cancel")(cancel)
 
 
@@ -88,6 +89,19 @@ def show(
         return
     for line in lines:
         typer.echo(line)
+
+
+def retrain(
+    number: Annotated[int, typer.Argument(metavar="RUN", min=1, max=2**31, help="The run's number.")],
+    join: Annotated[
+        bool, typer.Option("--join", help="Train trials of the search that another process conducts, until it is over.")
+    ] = False,
+) -> None:
+    """Do job retrain of a run here, or join its search from another agent, shell or machine of the same home."""
+    from epochal.jobs import join_search, run_job
+
+    environment = Environment.read().model_copy(update={"run": number})
+    raise typer.Exit(join_search(environment) if join else run_job("retrain", environment))
 
 
 def cancel(number: Annotated[int, typer.Argument(metavar="RUN", min=1, max=2**31, help="The run's number.")]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from epochal.hyperparameters import differ_in_epochs
 from epochal.jobs.job import Job
-from epochal.records import Run
+from epochal.records import Run, Strategy
 
 _KEPT_RUNS = 3
 """Of how many runs of a branch the checkpoints are kept."""
@@ -48,7 +48,9 @@ def _left_by_same_code(job: Job, run: Run) -> Iterator[tuple[Run, list[Path]]]:
     checkpoints the last of their trials left."""
     image = job.store.run(run.id).image
     for other in job.store.earlier_runs(run):
-        folders = [job.home.run(other.id).trial(trial.number).checkpoints for trial in reversed(other.trials)]
+        # A search's trials have other hyperparameters than the code that was committed.
+        own = [trial for trial in reversed(other.trials) if trial.strategy is not Strategy.SEARCH]
+        folders = [job.home.run(other.id).trial(trial.number).checkpoints for trial in own]
         files = next(filter(None, map(_files, folders)), [])
         if files and other.state.ended and other.image == image and _differ_in_epochs(job, run, other):
             yield other, files

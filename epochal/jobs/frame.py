@@ -9,6 +9,7 @@ from epochal.jobs.artifacts import publish
 from epochal.jobs.ending import end_run
 from epochal.jobs.job import EXIT_STATUS, Job, summary, tell
 from epochal.jobs.outbox import drain_outbox
+from epochal.jobs.search import join
 from epochal.jobs.stopping import Stopped, heartbeat, held_back, stoppable
 from epochal.moments import Step
 from epochal.records import Run, State
@@ -40,6 +41,28 @@ def run_job(name: str, environment: Environment) -> int:
             if name != "pull":
                 publish(job, run)
             return status
+    except Stopped as stopped:
+        return 128 + stopped.signal_number
+    finally:
+        job.store.close()
+
+
+def join_search(environment: Environment) -> int:
+    """Take part in the search of the run that the environment tells; returns the exit status that fits the run's state.
+
+    Where the process that conducted the search died meanwhile, this one ends the run in its place. Raises UsageError
+    where there is nothing to join, RunFailed for what keeps it from training here: the run goes on without it.
+    """
+    job = Job.open(environment)
+    try:
+        with stoppable():
+            with heartbeat(job.store, job.run):
+                join(job, job.run)
+            if not job.store.run(job.run).state.ended and job.store.owner(job.run) is None:
+                return _conduct(job, job.run, "retrain")
+        run = job.store.run(job.run)
+        tell(f"run {run.id}: {summary(run)}" if run.state.ended else f"run {run.id}: the search is over here")
+        return EXIT_STATUS[run.state] if run.state.ended else 0
     except Stopped as stopped:
         return 128 + stopped.signal_number
     finally:

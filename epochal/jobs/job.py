@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from epochal.errors import UsageError
 from epochal.folders import Home
 from epochal.gate import in_words
-from epochal.records import Run, State
+from epochal.records import Run, State, TrialState
 from epochal.settings import Environment, ServerSettings, read_server_settings
 from epochal.store import Store
 
@@ -65,11 +65,11 @@ def tell(line: str) -> None:
 
 def summary(run: Run) -> str:
     """The run in one line, as job output and Jenkins' display name have it: ``0.831 of 0.80 · epoch 40 · 3 trials``."""
-    measured = [trial for trial in run.trials if trial.accuracy is not None]
+    trained = [trial for trial in run.trials if trial.state in (TrialState.MEASURED, TrialState.PRUNED)]
     parts = [run.state.value]
     if run.best and run.best.accuracy is not None and run.threshold is not None:
         parts = [" of ".join(in_words(run.best.accuracy, run.threshold))]
         if run.best.epochs:
             parts.append(f"epoch {run.best.epochs}")
-        parts.append(f"{len(measured)} trial{'s' if len(measured) != 1 else ''}")
+        parts.append(f"{len(trained)} trial{'s' if len(trained) != 1 else ''}")
     return " · ".join(parts)

@@ -1,23 +1,41 @@
-"""Job retrain: more trials, until the threshold is reached or the budget is used up."""
+"""Job retrain: more trials, until the threshold is reached, nothing is left to try, or the budget is used up."""
 
+from epochal.errors import Reason
 from epochal.jobs.ending import end_run
-from epochal.jobs.job import Job
-from epochal.jobs.training import prepare, verdict_of
-from epochal.jobs.trial import run_trial
+from epochal.jobs.job import Job, tell
+from epochal.jobs.search import search
+from epochal.jobs.training import Prepared, prepare, verdict_of
+from epochal.jobs.trial import run_trial, start_trial
 from epochal.records import Run, State, Verdict
-from epochal.strategies.more_epochs import GiveUp, next_trial
+from epochal.strategies.more_epochs import next_trial
+from epochal.strategies.proposal import GiveUp
+
+_WORTH_A_SEARCH = frozenset({Reason.NO_EPOCHS, Reason.STOPS_ITSELF, Reason.NO_IMPROVEMENT, Reason.MAX_EPOCHS})
+"""Why epochs alone will not do; where the budget is used up nothing else will."""
 
 
 def retrain(job: Job, run: Run) -> State:
-    """Raise the epochs and go on training: REACHED or EXHAUSTED, both with a mail. Raises RunFailed."""
+    """Raise the epochs and go on training, then search: REACHED or EXHAUSTED, both with a mail. Raises RunFailed."""
     prepared = prepare(job, run, State.RETRAINING)
+    end = _raise_epochs(job, run, prepared)
+    if end and prepared.space and end.reason in _WORTH_A_SEARCH:
+        tell(f"search: {end.explanation}")
+        end = search(job, run, prepared, end)
+    if end:
+        end_run(job, run.id, State.EXHAUSTED, end.reason, end.explanation)
+        return State.EXHAUSTED
+    end_run(job, run.id, State.REACHED)
+    return State.REACHED
+
+
+def _raise_epochs(job: Job, run: Run, prepared: Prepared) -> GiveUp | None:
+    """More epochs, trial by trial; why there are no more, or None: the threshold is reached."""
     script = (job.home.run(run.id).code / "nn.py").read_bytes()
     while True:
-        proposal = next_trial(script, job.store.run(run.id).trials, prepared.settings.retrain, prepared.threshold)
+        trials = job.store.run(run.id).trials
+        proposal = next_trial(script, trials, prepared.settings.retrain, prepared.threshold)
         if isinstance(proposal, GiveUp):
-            end_run(job, run.id, State.EXHAUSTED, proposal.reason, proposal.explanation)
-            return State.EXHAUSTED
-        run_trial(job, run, prepared.runtime, prepared.image, proposal)
-        if verdict_of(job, run, prepared.threshold) is Verdict.REACHED:
-            end_run(job, run.id, State.REACHED)
-            return State.REACHED
+            return proposal
+        trial = run_trial(job, run, prepared, proposal, start_trial(job, run, proposal))
+        if verdict_of(job, run, prepared, trial) is Verdict.REACHED:
+            return None

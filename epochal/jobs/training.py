@@ -3,6 +3,7 @@
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from epochal.errors import Reason, RunFailed, SettingsError
 from epochal.frameworks import SCRIPT, Detection, detect_folder, read_source
@@ -10,10 +11,11 @@ from epochal.gate import in_words, judge
 from epochal.jobs.job import Job, tell
 from epochal.keras_idioms import find_keras2_idioms
 from epochal.moments import Step
-from epochal.records import Run, State, TrialState, Verdict
+from epochal.records import Run, State, Trial, Verdict
 from epochal.runtimes import Runtime
 from epochal.runtimes.choice import choose_runtime
 from epochal.settings import RepositorySettings, RuntimeName, read_repository_settings
+from epochal.strategies.space import Dimension, space_of
 
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -21,50 +23,65 @@ _LONGEST_PAUSE_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Prepared:
-    """All that a trial needs: the repository's settings, where to train, and in what."""
+    """All that a trial needs: the repository's settings, what may be searched, where to train, and in what."""
 
     settings: RepositorySettings
     threshold: float
+    space: tuple[Dimension, ...]
+    detection: Detection
     runtime: Runtime
     image: str
 
 
 def prepare(job: Job, run: Run, state: State) -> Prepared:
     """Make ready for the trials of ``run`` and put it into ``state``. Raises RunFailed."""
-    code = job.home.run(run.id).code
-    settings = _repository_settings(job, run)
-    detection = detect_folder(code, settings.framework)
-    tell(f"framework: {detection.framework} ({detection.why})")
-    notes = _tell_idioms(job, run, detection)
-    runtime = _runtime(job)
-    image = _image(job, run, runtime, detection)
-    runtime.prove(image, detection.modules)
+    prepared = make_ready(job, run)
+    notes = _tell_idioms(job, run, prepared.detection)
     job.store.mark(run.id, Step.ENVIRONMENT_READY)
-    threshold = run.threshold or job.environment.threshold or settings.threshold
     job.store.change(
         run.id,
         state=state.value,
-        framework=detection.framework,
-        framework_why=detection.why,
-        runtime=runtime.name,
-        image=image,
-        threshold=threshold,
+        framework=prepared.detection.framework,
+        framework_why=prepared.detection.why,
+        runtime=prepared.runtime.name,
+        image=prepared.image,
+        threshold=prepared.threshold,
         notes=list(notes),
         build_url=job.build_url or run.build_url,
     )
-    return Prepared(settings, threshold, runtime, image)
+    return prepared
 
 
-def verdict_of(job: Job, run: Run, threshold: float) -> Verdict:
-    """The gate's word on the run's last measured trial, which is told."""
-    last = [trial for trial in job.store.run(run.id).trials if trial.state is TrialState.MEASURED][-1]
-    assert last.accuracy is not None
-    verdict = judge(last.accuracy, threshold)
-    job.store.mark(run.id, Step.VERDICT, last.number)
+def make_ready(job: Job, run: Run) -> Prepared:
+    """What trials of ``run`` need, without a word about it in the database. Raises RunFailed."""
+    code = job.home.run(run.id).code
+    settings = _repository_settings(job, run)
+    space = _space(code, settings)
+    detection = detect_folder(code, settings.framework)
+    tell(f"framework: {detection.framework} ({detection.why})")
+    runtime = _runtime(job)
+    image = _image(job, run, runtime, detection)
+    runtime.prove(image, detection.modules)
+    threshold = run.threshold or job.environment.threshold or settings.threshold
+    return Prepared(settings, threshold, space, detection, runtime, image)
+
+
+def verdict_of(job: Job, run: Run, prepared: Prepared, trial: Trial) -> Verdict:
+    """The gate's word on a measured trial, which is told."""
+    assert trial.accuracy is not None
+    verdict = judge(trial.accuracy, prepared.threshold)
+    job.store.mark(run.id, Step.VERDICT, trial.number)
     word = "reaches" if verdict is Verdict.REACHED else "is below"
-    measured, wanted = in_words(last.accuracy, threshold)
+    measured, wanted = in_words(trial.accuracy, prepared.threshold)
     tell(f"verdict: {measured} {word} the threshold {wanted}")
     return verdict
+
+
+def _space(code: Path, settings: RepositorySettings) -> tuple[Dimension, ...]:
+    try:
+        return space_of((code / SCRIPT).read_bytes(), settings.search) if settings.search else ()
+    except SettingsError as error:
+        raise RunFailed(Reason.BAD_SETTINGS, str(error)) from None
 
 
 def _repository_settings(job: Job, run: Run) -> RepositorySettings:
@@ -91,7 +108,7 @@ def _tell_idioms(job: Job, run: Run, detection: Detection) -> tuple[str, ...]:
 def reap_left_overs(job: Job) -> None:
     """Stop the trainings of this home whose job died. Where no engine answers there is nothing that could be stopped."""
     try:
-        reaped = _runtime(job).reap(lambda run: job.store.owner(run) is not None)
+        reaped = _runtime(job).reap(job.store.is_training)
     except RunFailed as failure:
         tell(f"left-over trainings could not be looked for: {failure.explanation}")
         return
@@ -118,7 +135,7 @@ def _image(job: Job, run: Run, runtime: Runtime, detection: Detection) -> str:
     pause, told = _FIRST_PAUSE_SECONDS, False
     while True:
         try:
-            runtime.reap(lambda other: other != run.id and job.store.owner(other) is not None)
+            runtime.reap(job.store.is_training)
             return runtime.prepare(detection.framework, code, tell)
         except RunFailed as failure:
             if failure.reason is not Reason.NO_ENGINE or time.monotonic() + pause > deadline:

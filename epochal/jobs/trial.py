@@ -7,53 +7,70 @@ from dataclasses import replace
 from epochal.accuracy import read_accuracy
 from epochal.continuation import continuation, settled_epochs, stopped_by
 from epochal.diagnosis import diagnose, tail
-from epochal.errors import RunFailed
+from epochal.errors import Reason, RunFailed
 from epochal.folders import TrialFolder
-from epochal.hyperparameters import change, constants, find_epochs, unified_diff
+from epochal.hyperparameters import change_all, find_epochs, literals, unified_diff
 from epochal.jobs.checkpoints import clear_old, hand_over
 from epochal.jobs.job import Job, tell
 from epochal.jobs.left_files import read_left_text
-from epochal.jobs.progress import epoch_line, following
+from epochal.jobs.progress import OnEpoch, epoch_line, following
+from epochal.jobs.training import Prepared
 from epochal.metrics import parse_epochs, parse_faults, parse_fits, parse_scores
 from epochal.moments import Step
-from epochal.records import Accuracy, Fit, Run, Trial, TrialState
-from epochal.runtimes import Outcome, Runtime, Training
-from epochal.strategies.more_epochs import Raise
+from epochal.records import Accuracy, Fit, Run, Strategy, Trial, TrialState, Value
+from epochal.runtimes import Outcome, Training
+from epochal.runtimes.stop import Stop
+from epochal.strategies.proposal import Proposal
 
 _LAST_OUTPUT = 256 * 1024
 """Where a traceback is looked for: the accuracy may be followed by more output than that."""
+_LONGEST_TEXT = 200
+"""A longer text is no hyperparameter."""
 _MOST_EPOCHS = 2**31 - 1
 """What every database holds; the code that trains may write anything."""
 
 
-def run_trial(job: Job, run: Run, runtime: Runtime, image: str, raised: Raise | None = None) -> Trial:
-    """Train the run's code once, with ``raised`` epochs or as it was pushed, and measure it.
+def run_trial(
+    job: Job,
+    run: Run,
+    prepared: Prepared,
+    proposal: Proposal,
+    number: int,
+    *,
+    stop: Stop | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> Trial:
+    """Train the run's code once as ``proposal`` has it, as trial ``number``, which was started, and measure it.
 
-    Whatever comes of it is in the database; raises RunFailed if no accuracy did.
+    ``on_epoch`` hears of each epoch as soon as it has ended; ``stop`` may end the training: it is PRUNED then. Whatever
+    comes of it is in the database; raises RunFailed if no accuracy did.
     """
     script = (job.home.run(run.id).code / "nn.py").read_bytes()
-    trained = change(script, raised.constant, raised.epochs) if raised else script
-    number = job.store.start_trial(run.id, _hyperparameters(trained))
+    trained = change_all(script, proposal.changes)
     folder = job.home.run(run.id).trial(number)
     _prepare_folder(job, run, folder, script, trained)
-    source = hand_over(job, run, number)
-    tell(f"trial {number}: training" + (f" with {raised.constant.name} = {raised.epochs}" if raised else " as pushed"))
-    trial = Trial(number, TrialState.TRAINING, _hyperparameters(trained))
+    source = hand_over(job, run, number) if proposal.strategy is not Strategy.SEARCH else ""
+    stop = stop or Stop()
+    trial = Trial(number, TrialState.TRAINING, hyperparameters(trained), strategy=proposal.strategy)
     try:
-        with following(folder.metrics, lambda epoch: tell(f"  {epoch_line(epoch)}")):
+        with following(folder.metrics, on_epoch or (lambda epoch: tell(f"  {epoch_line(epoch)}"))):
             job.store.mark(run.id, Step.TRAINING_STARTED, number)
-            outcome = runtime.train(Training(run.id, number, folder, image, raised.stop_at if raised else None))
+            training = Training(run.id, number, folder, prepared.image, proposal.stop_at, stop)
+            outcome = prepared.runtime.train(training)
             job.store.mark(run.id, Step.TRAINING_ENDED, number)
-        trial = _learnt(replace(trial, seconds=outcome.seconds), folder, source, retrain=raised is not None)
+        retrain = proposal.strategy is Strategy.MORE_EPOCHS
+        trial = _learnt(replace(trial, seconds=outcome.seconds), folder, source, retrain=retrain)
         _tell_faults(job, run, trial, folder)
-        accuracy = _measure(folder, outcome, run.notes, has_network=runtime.has_network)
+        if stop.reason:
+            return _pruned(job, run, trial, stop.reason)
+        accuracy = _measure(folder, outcome, run.notes, has_network=prepared.runtime.has_network)
     except RunFailed as failure:
         reason, explanation = failure.reason, failure.explanation
         job.store.end_trial(run.id, replace(trial, state=TrialState.FAILED, reason=reason, explanation=explanation))
         raise
     trial = replace(trial, state=TrialState.MEASURED, accuracy=accuracy.value, accuracy_source=accuracy.source)
-    if raised:
-        trial = _settled(trial, folder, script, raised)
+    if proposal.strategy is not Strategy.COMMITTED:
+        trial = _settled(trial, folder, script, proposal)
     job.store.end_trial(run.id, trial)
     clear_old(job, run)
     if trial.continuation:
@@ -62,13 +79,41 @@ def run_trial(job: Job, run: Run, runtime: Runtime, image: str, raised: Raise | 
     return trial
 
 
-def _hyperparameters(script: bytes) -> dict[str, int | float]:
-    """The numbers that the trial trains with: nn.py's constants, and its epochs wherever they stand."""
-    # What no database and no JSON can hold is nothing that is tuned.
-    fits = [constant for constant in constants(script) if abs(constant.value) <= sys.float_info.max]
-    found = {constant.name: constant.value for constant in fits}
+def start_trial(job: Job, run: Run, proposal: Proposal) -> int:
+    """Begin a trial of what is proposed, with a line that says so; returns its number."""
+    script = (job.home.run(run.id).code / "nn.py").read_bytes()
+    trained = hyperparameters(change_all(script, proposal.changes))
+    number = job.store.start_trial(run.id, trained, proposal.strategy)
+    tell(f"trial {number}: training {in_words(proposal)}")
+    return number
+
+
+def in_words(proposal: Proposal) -> str:
+    """How the trial's nn.py differs: ``with epochs = 30, filters = 64``."""
+    changed = {constant: value for constant, value in proposal.changes.items() if value != constant.value}
+    changes = ", ".join(f"{constant.name} = {value}" for constant, value in changed.items())
+    return f"with {changes}" if changes else "as pushed"
+
+
+def _pruned(job: Job, run: Run, trial: Trial, reason: Reason) -> Trial:
+    state = TrialState.FAILED if reason is Reason.INTERRUPTED else TrialState.PRUNED
+    trial = replace(trial, state=state, reason=reason, explanation=reason.sentence)
+    job.store.end_trial(run.id, trial)
+    return trial
+
+
+def hyperparameters(script: bytes) -> dict[str, Value]:
+    """What a trial trains with: nn.py's constants, and its epochs wherever they stand."""
+    found = {constant.name: constant.value for constant in literals(script) if _can_be_kept(constant.value)}
     epochs = find_epochs(script)
     return found | ({epochs.name: epochs.value} if epochs else {})
+
+
+def _can_be_kept(value: Value) -> bool:
+    """Whether a database and JSON can hold it: what they cannot is nothing that is tuned."""
+    if isinstance(value, str):
+        return len(value) <= _LONGEST_TEXT
+    return abs(value) <= sys.float_info.max
 
 
 def _prepare_folder(job: Job, run: Run, folder: TrialFolder, script: bytes, trained: bytes) -> None:
@@ -76,9 +121,14 @@ def _prepare_folder(job: Job, run: Run, folder: TrialFolder, script: bytes, trai
     shutil.copytree(job.home.run(run.id).code, folder.code, symlinks=True)
     folder.out.mkdir()
     folder.checkpoints.mkdir()
-    if trained != script:
-        (folder.code / "nn.py").write_bytes(trained)
-        folder.diff.write_text(unified_diff(script, trained, "nn.py"), encoding="utf-8")
+    (folder.code / "nn.py").write_bytes(trained)
+    _write_diff(folder, script, trained)
+
+
+def _write_diff(folder: TrialFolder, script: bytes, changed: bytes) -> None:
+    folder.diff.unlink(missing_ok=True)
+    if changed != script:
+        folder.diff.write_text(unified_diff(script, changed, "nn.py"), encoding="utf-8")
 
 
 def _learnt(trial: Trial, folder: TrialFolder, source: str, *, retrain: bool) -> Trial:
@@ -102,13 +152,18 @@ def _tell_faults(job: Job, run: Run, trial: Trial, folder: TrialFolder) -> None:
         job.store.change(run.id, notes=[*job.store.run(run.id).notes, *notes])
 
 
-def _settled(trial: Trial, folder: TrialFolder, script: bytes, raised: Raise) -> Trial:
+def _settled(trial: Trial, folder: TrialFolder, script: bytes, proposal: Proposal) -> Trial:
     """The trial as it is to be adopted: one that stopped at the threshold needs no more epochs than it trained."""
-    epochs = settled_epochs(_fits(folder), raised.epochs)
-    if epochs in (raised.epochs, raised.constant.value):
+    constant = find_epochs(script)
+    if constant is None:
         return trial
-    folder.diff.write_text(unified_diff(script, change(script, raised.constant, epochs), "nn.py"), encoding="utf-8")
-    return replace(trial, hyperparameters=trial.hyperparameters | {raised.constant.name: epochs})
+    wanted = int(proposal.changes.get(constant, constant.value))
+    epochs = settled_epochs(_fits(folder), wanted)
+    if epochs == wanted:
+        return trial
+    settled = change_all(script, {**proposal.changes, constant: epochs})
+    _write_diff(folder, script, settled)
+    return replace(trial, hyperparameters=trial.hyperparameters | {constant.name: epochs})
 
 
 def _fits(folder: TrialFolder) -> list[Fit]:

@@ -1,15 +1,18 @@
 """Where training runs: in a container of a Docker engine, or in a plain process. One interface for both."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from epochal.errors import Reason
 from epochal.folders import TrialFolder
+from epochal.runtimes.stop import Stop
 
 Tell = Callable[[str], None]
 """Takes one line that says what is going on, without a line end."""
+IsAlive = Callable[[int, int], bool]
+"""Tells of a run and the number of one of its trials whether somebody waits for that training."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,8 @@ class Training:
     """One trial as a runtime needs it.
 
     ``folder.code`` (nn.py in it), ``folder.out`` and ``folder.checkpoints`` exist; ``image`` comes from ``prepare``.
-    ``stop_at``: the validation accuracy (0 to 1) with whose epoch a fit ends; None: it trains all its epochs.
+    ``stop_at``: the validation accuracy (0 to 1) with whose epoch a fit ends; None: it trains all its epochs. ``stop``:
+    where another thread asks that the training ends at once.
     """
 
     run: int
@@ -25,6 +29,7 @@ class Training:
     folder: TrialFolder
     image: str
     stop_at: float | None = None
+    stop: Stop = field(default_factory=Stop)
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ class Runtime(Protocol):
     def train(self, training: Training) -> Outcome:
         """Run nn.py to its end, its output going to ``folder.log`` while it comes; blocks.
 
+        One that ``training.stop`` asks to end is killed, and returns an outcome of a killed script.
         Of the files that it makes, the biggest are removed if all are more than ``limits.output_mb``; the log says so.
         Raises RunFailed(NO_ENGINE) where the engine is gone, SettingsError where the server's ``data`` is no folder.
         """
@@ -81,8 +87,8 @@ class Runtime(Protocol):
         """
         ...
 
-    def reap(self, is_alive: Callable[[int], bool]) -> list[int]:
-        """Stop and remove every training of this home whose run ``is_alive`` denies; returns those runs, sorted.
+    def reap(self, is_alive: IsAlive) -> list[int]:
+        """Stop and remove every training of this home that ``is_alive`` denies; returns their runs, sorted.
 
         Raises RunFailed(NO_ENGINE).
         """

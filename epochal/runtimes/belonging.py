@@ -27,9 +27,9 @@ class Belonging:
         """What belongs to no run, and lasts ``seconds`` at most."""
         return cls(home, NO_RUN, 0, int(time.time() + seconds) + 60)
 
-    def is_left_over(self, is_alive: Callable[[int], bool]) -> bool:
-        """Whether nobody waits for it any more: its run has no live owner, or, of no run, its time is over."""
-        return time.time() > self.until if self.run == NO_RUN else not is_alive(self.run)
+    def is_left_over(self, is_alive: Callable[[int, int], bool]) -> bool:
+        """Whether nobody waits for it any more: ``is_alive`` denies run and trial, or, of no run, its time is over."""
+        return time.time() > self.until if self.run == NO_RUN else not is_alive(self.run, self.trial)
 
 
 def id_of(home: Path) -> str:

@@ -19,6 +19,7 @@ from requests.exceptions import ReadTimeout, RequestException
 from epochal.runtimes.belonging import Belonging
 from epochal.runtimes.log import MEGABYTE, Copying, LogFile
 from epochal.runtimes.making import made
+from epochal.runtimes.stop import Stop
 from epochal.settings import LimitSettings
 
 _LABEL = "epochal."
@@ -56,15 +57,18 @@ def user_and_group() -> tuple[int, int]:
     return (os.getuid(), os.getgid()) if os.getuid() != 0 else (_NOBODY, _NOBODY)
 
 
-def run_container(client: docker.DockerClient, task: Task, limits: LimitSettings, log: LogFile) -> Ending:
-    """Run ``task`` to its end or its time limit, its output going to ``log``; the container is gone afterwards."""
+def run_container(
+    client: docker.DockerClient, task: Task, limits: LimitSettings, log: LogFile, stop: Stop | None = None
+) -> Ending:
+    """Run ``task`` to its end, its time limit or ``stop``, its output going to ``log``; the container is gone afterwards."""
     options = _confinement(limits, task.network) | _description(task)
     with made(lambda: client.containers.create(task.image, **options), _remove) as container:
         # Attached before it starts, so that nothing is missed: the engine itself keeps no log, which bounds it too.
         copying = Copying(_output(container), log)
         began = time.monotonic()
         container.start()
-        timed_out = not _ended_within(container, task.seconds)
+        with (stop or Stop()).ends(lambda: _kill(container)):
+            timed_out = not _ended_within(container, task.seconds)
         if timed_out:
             container.stop(timeout=_GRACE_SECONDS)
         exit_status = container.wait()["StatusCode"]
@@ -95,6 +99,14 @@ def _remove(container: Container) -> None:
     # An engine that is gone cannot be asked; the container is reaped when it is back.
     with suppress(RequestException):
         remove(container.client, container.id)
+
+
+def _kill(container: Container) -> None:
+    try:
+        container.kill()
+    except APIError as error:
+        if error.status_code != 409:  # it has ended by itself just now
+            raise
 
 
 def _ended_within(container: Container, seconds: float) -> bool:

@@ -2,13 +2,13 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen
 
 from epochal.errors import Reason, UsageError
-from epochal.runtimes import Outcome, Tell, Training
+from epochal.runtimes import IsAlive, Outcome, Tell, Training
 from epochal.runtimes.belonging import Belonging, id_of
 from epochal.runtimes.environments import environment_for, python_in
 from epochal.runtimes.log import MEGABYTE, Copying, LogFile, last_lines
@@ -73,7 +73,7 @@ class ProcessRuntime:
         if status != 0:
             raise UsageError(f"The dataset could not be fetched. The last lines:\n{last_lines(output, 5)}")
 
-    def reap(self, is_alive: Callable[[int], bool]) -> list[int]:
+    def reap(self, is_alive: IsAlive) -> list[int]:
         """As ``Runtime.reap``."""
         return sorted(kill_left_overs(id_of(self._home), is_alive) - {0})
 
@@ -90,7 +90,10 @@ class ProcessRuntime:
         ]
         environment = self._environment(training, place)
         began = time.monotonic()
-        with _logged(command, belonging, environment, training.folder.code, log) as process:
+        with (
+            _logged(command, belonging, environment, training.folder.code, log) as process,
+            training.stop.ends(process.kill),
+        ):
             timed_out = not ended_within(process, seconds)
         passed = time.monotonic() - began
         if timed_out:

@@ -63,8 +63,8 @@ def ended_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
         os.close(descriptor)
 
 
-def kill_left_overs(home: str, is_alive: Callable[[int], bool]) -> set[int]:
-    """Kill all processes of ``home`` whose run has no live owner; returns those runs (0: of no run)."""
+def kill_left_overs(home: str, is_alive: Callable[[int, int], bool]) -> set[int]:
+    """Kill all processes of ``home`` whose run and trial ``is_alive`` denies; returns those runs (0: of no run)."""
     runs = set()
 
     def is_left_over(word: str) -> bool:

@@ -3,14 +3,14 @@
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
 import docker
 
 from epochal.errors import Reason, UsageError
-from epochal.runtimes import Outcome, Tell, Training
+from epochal.runtimes import IsAlive, Outcome, Tell, Training
 from epochal.runtimes.belonging import Belonging, id_of
 from epochal.runtimes.container import Ending, Task, left_overs, remove, run_container, user_and_group
 from epochal.runtimes.engine import connect, engine_errors
@@ -83,7 +83,7 @@ class DockerRuntime:
         ):
             _give_to_the_trainer(folder.code, folder.out, folder.checkpoints, place.home, place.recorder)
             before = files_in(folder)
-            ending = run_container(self._client, self._task(training, place), limits, log)
+            ending = run_container(self._client, self._task(training, place), limits, log, training.stop)
             outcome = _outcome(ending, log)
             for line in keep_within(limits.output_mb, folder, before):
                 log.write(f"\n{line}\n".encode("utf-8", "backslashreplace"))
@@ -113,7 +113,7 @@ class DockerRuntime:
         if status != 0:
             raise UsageError(f"The dataset could not be fetched. The last lines:\n{last_lines(output, 5)}")
 
-    def reap(self, is_alive: Callable[[int], bool]) -> list[int]:
+    def reap(self, is_alive: IsAlive) -> list[int]:
         """As ``Runtime.reap``. Raises RunFailed(NO_ENGINE)."""
         reaped = set()
         with engine_errors(self._docker_host):

@@ -35,3 +35,5 @@ __all__ = [
     "template",
     "watch_repository",
 ]
+from epochal.settings.search import Choices, Range
+__all__ += ["Choices", "Range"]

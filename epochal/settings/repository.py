@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from epochal.settings.search import Choices, Range
 from epochal.settings.toml import Table, read_toml
 
 FILE_NAME = "epochal.toml"
@@ -46,6 +47,7 @@ class RepositorySettings(Table):
         Field(description="The framework to train with; empty: what the imports of nn.py say."),
     ] = ""
     retrain: Annotated[RetrainSettings, Field(description="Job retrain.")] = RetrainSettings()
+    search: dict[str, Range | Choices] = {}
 
 
 def read_repository_settings(code: Path) -> RepositorySettings:

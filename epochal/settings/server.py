@@ -41,6 +41,14 @@ class LimitSettings(Table):
     cpus: Annotated[float, Field(ge=0, description="Processor cores of one training; 0: all of them.")] = 0.0
     processes: Annotated[int, Field(ge=32, description="Processes and threads of one training (Docker only).")] = 512
     minutes: Annotated[float, Field(gt=0, description="The longest that one trial may take.")] = 60.0
+    trials: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=64,
+            description="How many trials of one search train at a time; 0: as many as cores (cpus) and memory_mb allow.",
+        ),
+    ] = 0
     log_mb: Annotated[
         float,
         Field(gt=0, description="How much of train.log is kept, in MB; past it only the beginning and the end are."),

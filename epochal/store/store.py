@@ -5,18 +5,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import select, update
 
-from epochal.errors import EpochalError, Reason, UsageError
+from epochal.errors import EpochalError, UsageError
 from epochal.moments import Moment, Step
-from epochal.records import Commit, Delivery, Dispatch, Origin, Run, State, Trial, TrialState
-from epochal.store import dispatches, marks, outbox, pushes
+from epochal.records import Commit, Delivery, Dispatch, Origin, Run, State, Strategy, Trial, Value
+from epochal.store import dispatches, marks, outbox, pushes, trials
 from epochal.store.database import open_engine, writing
 from epochal.store.outbox import Notice, NoticeState
 from epochal.store.owner import is_alive, this_process
 from epochal.store.pushes import change
 from epochal.store.rows import to_delivery, to_run, to_trial
-from epochal.store.schema import deliveries, runs, trials
+from epochal.store.schema import deliveries, runs
+from epochal.store.schema import trials as run_trials
 
 __all__ = ["Accepted", "Busy", "Notice", "NoticeState", "Store"]
 
@@ -141,7 +142,8 @@ class Store:
         query = select(runs).where(*conditions).order_by(runs.c.id.desc()).limit(most)
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
-            own = select(trials).where(trials.c.run.in_([row.id for row in rows])).order_by(trials.c.number)
+            of_these = run_trials.c.run.in_([row.id for row in rows])
+            own = select(run_trials).where(of_these).order_by(run_trials.c.number)
             by_run: dict[int, list[Trial]] = {}
             for row in connection.execute(own):
                 by_run.setdefault(row.run, []).append(to_trial(row))
@@ -165,21 +167,24 @@ class Store:
                 raise Busy(f"Run {run} is {row.state}: there is nothing to do here.")
             moment = datetime.now(UTC)
             change(connection, run, owner=this_process(), heartbeat=moment, started=row.started or moment)
-            dead = trials.c.run == run, trials.c.state == TrialState.TRAINING.value
-            connection.execute(
-                update(trials).where(*dead).values(state=TrialState.FAILED.value, reason=Reason.INTERRUPTED.value)
-            )
+            for trial in trials.training(connection, run):
+                # One of its own is from before it was interrupted: who claims a run trains nothing of it yet.
+                if trial.owner == this_process() or not trials.is_trained(trial):
+                    trials.interrupt(connection, run, trial.number)
         return self.run(run)
 
     def beat(self, run: int) -> None:
-        """Say that the run's owner lives."""
+        """Say that the calling process lives, if it is the run's owner or trains some of its trials."""
+        own = runs.c.id == run, runs.c.owner == this_process()
         with writing(self._engine) as connection:
-            change(connection, run, heartbeat=datetime.now(UTC))
+            connection.execute(update(runs).where(*own).values(heartbeat=datetime.now(UTC)))
+            trials.beat(connection, run)
 
     def release(self, run: int) -> None:
-        """Nobody works on the run any more."""
+        """The calling process works on the run no more."""
+        own = runs.c.id == run, runs.c.owner == this_process()
         with writing(self._engine) as connection:
-            change(connection, run, owner=None, heartbeat=None)
+            connection.execute(update(runs).where(*own).values(owner=None, heartbeat=None))
 
     def change(self, run: int, **columns: Any) -> Run:
         """Set columns of a run (state, framework, image, threshold, notes …); returns it as it is then."""
@@ -209,34 +214,47 @@ class Store:
             asked = connection.execute(select(runs.c.stop_requested).where(runs.c.id == run)).scalar()
         return State(asked) if asked else None
 
-    def start_trial(self, run: int, hyperparameters: dict[str, int | float]) -> int:
-        """A new trial of the run that trains from now on; returns its number, from 1."""
+    def start_trial(
+        self, run: int, hyperparameters: dict[str, Value], strategy: Strategy = Strategy.COMMITTED
+    ) -> int:
+        """A new trial of the run that the calling process trains from now on; returns its number, from 1."""
         with writing(self._engine) as connection:
-            last = connection.execute(select(func.max(trials.c.number)).where(trials.c.run == run)).scalar() or 0
-            state = TrialState.TRAINING.value
-            row = {"run": run, "number": last + 1, "state": state, "hyperparameters": hyperparameters}
-            connection.execute(insert(trials).values(**row))
-            return last + 1
+            return trials.start(connection, run, hyperparameters, strategy)
+
+    def start_searching_trial(self, run: int, hyperparameters: dict[str, Value], most: int) -> int | None:
+        """A new trial of a search that the calling process trains; None if the run has ``most`` trials already.
+
+        However many processes ask at once, there are never more.
+        """
+        with writing(self._engine) as connection:
+            trials.lock(connection, run)
+            if trials.count(connection, run) >= most:
+                return None
+            return trials.start(connection, run, hyperparameters, Strategy.SEARCH)
 
     def end_trial(self, run: int, trial: Trial) -> None:
         """What came of a trial."""
-        values = {
-            "state": trial.state.value,
-            "hyperparameters": trial.hyperparameters,
-            "epochs_trained": trial.epochs_trained,
-            "accuracy": trial.accuracy,
-            "accuracy_source": trial.accuracy_source and trial.accuracy_source.value,
-            "seconds": trial.seconds,
-            "reason": trial.reason and trial.reason.value,
-            "explanation": trial.explanation,
-            "epochs_continued": trial.epochs_continued,
-            "continuation": trial.continuation,
-            "validation_accuracy": trial.validation_accuracy,
-            "stopped_by": trial.stopped_by and trial.stopped_by.value,
-        }
         with writing(self._engine) as connection:
-            same = trials.c.run == run, trials.c.number == trial.number
-            connection.execute(update(trials).where(*same).values(**values))
+            trials.end(connection, run, trial)
+
+    def is_training(self, run: int, trial: int) -> bool:
+        """Whether a trial trains, and the process that began it lives."""
+        with self._engine.connect() as connection:
+            return any(row.number == trial and trials.is_trained(row) for row in trials.training(connection, run))
+
+    def bury_trials(self, run: int) -> bool:
+        """Mark the trials as interrupted whose process died; returns whether there were any."""
+        with writing(self._engine) as connection:
+            dead = [row for row in trials.training(connection, run) if not trials.is_trained(row)]
+            for row in dead:
+                trials.interrupt(connection, run, row.number)
+        return bool(dead)
+
+    def others_training(self, run: int) -> list[str]:
+        """The living processes that train trials of the run, the calling one left out."""
+        with self._engine.connect() as connection:
+            rows = [row for row in trials.training(connection, run) if trials.is_trained(row)]
+        return sorted({row.owner for row in rows} - {this_process()})
 
     def end_run(self, run: Run, notice: Notice | None) -> None:
         """The run's end as ``run`` has it, and the notice of it, in one transaction: neither is without the other."""

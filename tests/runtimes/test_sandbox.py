@@ -120,5 +120,5 @@ def test_a_foreign_container_is_left_alone(docker_bench: Bench, foreign: str) ->
     """Training works beside it, and reaping does not touch it."""
     runtime = docker_bench.runtime()
     assert runtime.train(docker_bench.training("")).exit_status == 0
-    assert runtime.reap(lambda run: False) == []
+    assert runtime.reap(lambda run, trial: False) == []
     assert connect(docker_bench.docker_host).containers.get(foreign).status == "running"

@@ -25,7 +25,7 @@ HOLDS_ON = """
 """Says that it lives, and goes on until it is killed."""
 
 
-def nothing_lives(run: int) -> bool:
+def nothing_lives(run: int, trial: int) -> bool:
     """For ``reap``: every owner is dead."""
     return False
 
@@ -243,11 +243,31 @@ def test_what_a_killed_job_leaves_is_reaped(bench: Bench) -> None:
     job.kill()
     job.wait()
     runtime = bench.runtime()
-    assert runtime.reap(lambda run: run == 7) == []
+    assert runtime.reap(lambda run, trial: (run, trial) == (7, 1)) == []
     assert alive.is_held()
     assert runtime.reap(nothing_lives) == [7]
     assert alive.wait() == b""
     assert runtime.reap(nothing_lives) == []
+
+
+def test_one_of_two_trainings_is_stopped(bench: Bench) -> None:
+    """What is asked to stop is ended at once with all that it started, the other one is left alone; what was asked
+    before it began ends as soon as it begins."""
+    runtime = bench.runtime()
+    stopped, other = (bench.training(HOLDS_ON, run=run) for run in (1, 2))
+    signals = [bench.signal(run=run) for run in (1, 2)]
+    running = [bench.start(training, runtime) for training in (stopped, other)]
+    for told in signals:
+        assert told.wait() == b"started\n"
+    stopped.stop.request(Reason.PRUNED)
+    assert running[0].outcome().exit_status == 137
+    assert signals[0].wait() == b""
+    assert signals[1].is_held()
+    other.stop.request(Reason.PRUNED)
+    assert running[1].outcome().exit_status == 137
+    early = bench.training(HOLDS_ON, run=3)
+    early.stop.request(Reason.OVERTAKEN)
+    assert runtime.train(early).exit_status == 137
 
 
 def test_two_trainings_at_once(bench: Bench) -> None:

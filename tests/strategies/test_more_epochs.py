@@ -5,7 +5,8 @@ import pytest
 from epochal.errors import Reason
 from epochal.records import Trial, TrialState
 from epochal.settings import RetrainSettings
-from epochal.strategies.more_epochs import GiveUp, Raise, next_trial
+from epochal.strategies.more_epochs import next_trial
+from epochal.strategies.proposal import GiveUp, Proposal
 
 _SCRIPT = b"epochs = 20\nmodel.fit(x, y, epochs=epochs)\n"
 
@@ -30,8 +31,8 @@ def _trials(*accuracies: float | None, seconds: float = 60.0) -> tuple[Trial, ..
 def test_each_trial_adds_the_step(trials: tuple[Trial, ...], epochs: int) -> None:
     """Epochs rise by the step from one measured trial to the next."""
     proposal = next_trial(_SCRIPT, trials, RetrainSettings(), 0.8)
-    assert isinstance(proposal, Raise)
-    assert (proposal.constant.name, proposal.epochs) == ("epochs", epochs)
+    assert isinstance(proposal, Proposal)
+    assert {constant.name: value for constant, value in proposal.changes.items()} == {"epochs": epochs}
 
 
 @pytest.mark.parametrize(
@@ -65,4 +66,4 @@ def test_it_gives_up_with_a_reason(
 )
 def test_it_goes_on_up_to_the_last_of_the_budget(trials: tuple[Trial, ...], settings: RetrainSettings) -> None:
     """A budget that is not used up yet stops nothing."""
-    assert isinstance(next_trial(_SCRIPT, trials, settings, 0.8), Raise)
+    assert isinstance(next_trial(_SCRIPT, trials, settings, 0.8), Proposal)

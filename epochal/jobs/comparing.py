@@ -1,0 +1,59 @@
+"""A trial of a search, compared with the others after each epoch, and stopped where it is not worth its end."""
+
+import math
+from collections.abc import Callable
+
+from epochal.errors import Reason
+from epochal.jobs.job import tell
+from epochal.jobs.progress import epoch_line
+from epochal.records import Epoch
+from epochal.runtimes.stop import Stop
+from epochal.strategies.search import Candidate, Search
+
+
+class Comparing:
+    """Hears of a trial's epochs; asks its ``stop`` where others did better after as many."""
+
+    def __init__(
+        self,
+        study: Search,
+        candidate: Candidate,
+        number: int,
+        stop_at: float | None,
+        stop: Stop,
+        look_elsewhere: Callable[[], None],
+    ) -> None:
+        """``stop_at``: the validation accuracy (0 to 1) with which the fit ends anyhow; ``look_elsewhere`` is called
+        with each epoch, and sees to it that this trial ends where it is overtaken."""
+        self._study = study
+        self._candidate = candidate
+        self._number = number
+        self._stop_at = stop_at
+        self._stop = stop
+        self._look_elsewhere = look_elsewhere
+        self._epochs = 0
+        self._failed = False
+
+    def hear(self, epoch: Epoch) -> None:
+        """An epoch has ended. A fault of the comparison is told, and the trial goes on without it."""
+        tell(f"  trial {self._number}: {epoch_line(epoch)}")
+        self._epochs += 1
+        if self._failed or self._stop.reason:
+            return
+        try:
+            self._look_elsewhere()
+            if not self._is_worth_going_on(epoch):
+                self._stop.request(Reason.PRUNED)
+        except Exception as fault:
+            self._failed = True
+            tell(f"note: trial {self._number} is not compared with others: {type(fault).__name__}: {fault}")
+
+    def _is_worth_going_on(self, epoch: Epoch) -> bool:
+        accuracy = epoch.validation_accuracy
+        if accuracy is None:
+            return True
+        is_there = self._stop_at is not None and accuracy >= self._stop_at
+        is_last = epoch.epochs is not None and epoch.number >= epoch.epochs
+        if is_there or is_last:  # what is left of it is its test, which says more than any comparison
+            return True
+        return math.isfinite(accuracy) and self._study.is_worth_going_on(self._candidate, self._epochs, accuracy)

@@ -1,0 +1,81 @@
+"""The search of job retrain, from what was learnt before it to its end; and how another process joins it."""
+
+import threading
+
+from epochal.errors import UsageError
+from epochal.hyperparameters import find_epochs
+from epochal.jobs.job import Job
+from epochal.jobs.training import Prepared, make_ready
+from epochal.jobs.workers import Workers
+from epochal.records import Run, State, Strategy, Trial
+from epochal.store.owner import BEAT_SECONDS, wait_until_gone
+from epochal.strategies.proposal import GiveUp
+from epochal.strategies.search import Search
+from epochal.strategies.storage import storage_url
+
+
+def search(job: Job, run: Run, prepared: Prepared, why: GiveUp) -> GiveUp | None:
+    """Search until the threshold is reached (None), or until nothing may be tried any more, and why.
+
+    ``why``: what ended the raising of epochs. Raises RunFailed for what no other combination would mend.
+    """
+    run = job.store.run(run.id)
+    study = _study(job, run, prepared)
+    _learn(study, run)
+    workers = Workers(job, run, prepared, study, _most_epochs(job, run))
+    end = workers.work()
+    while others := job.store.others_training(run.id):
+        _wait_for(job, run, others[0])
+        end = workers.work()  # what died with them is tried again
+    if end is None:
+        return None
+    tried = sum(trial.strategy is Strategy.SEARCH for trial in job.store.run(run.id).trials)
+    told = f"{why.explanation} {tried} other combinations ([search]) did not reach it either. {end.explanation}"
+    return GiveUp(end.reason, told)
+
+
+def join(job: Job, number: int) -> None:
+    """Take part in the search of run ``number``, which another process conducts, until it is over.
+
+    Raises UsageError where there is no search to join, RunFailed for what no other combination would mend.
+    """
+    run = job.store.run(number)
+    if run.state is not State.RETRAINING or not _began(run):
+        raise UsageError(f"Run {number} is {run.state} and searches nothing: there is no search to join.")
+    prepared = make_ready(job, run)
+    Workers(job, run, prepared, _study(job, run, prepared), _most_epochs(job, run)).work()
+
+
+def _study(job: Job, run: Run, prepared: Prepared) -> Search:
+    storage = storage_url(job.settings.database, job.home.searches)
+    return Search(storage, run.id, prepared.space, _most_epochs(job, run))
+
+
+def _began(run: Run) -> bool:
+    return any(trial.strategy is Strategy.SEARCH for trial in run.trials)
+
+
+def _before(run: Run) -> list[Trial]:
+    """The measured trials of a run from before its search."""
+    return [trial for trial in run.trials if trial.strategy is not Strategy.SEARCH and trial.accuracy is not None]
+
+
+def _most_epochs(job: Job, run: Run) -> int | None:
+    """The most epochs that the committed hyperparameters were given: a search's trials get as many; None: not known."""
+    constant = find_epochs((job.home.run(run.id).code / "nn.py").read_bytes())
+    before = _before(run)
+    known = [int(trial.hyperparameters[constant.name]) for trial in before] if constant else []
+    return max(known or [trial.epochs for trial in before if trial.epochs], default=None)
+
+
+def _learn(study: Search, run: Run) -> None:
+    """Tell the study what the committed hyperparameters gave, with the most epochs that they were given."""
+    last = _before(run)[-1]
+    assert last.accuracy is not None
+    study.learn(last.hyperparameters, last.accuracy if last.validation_accuracy is None else last.validation_accuracy)
+
+
+def _wait_for(job: Job, run: Run, other: str) -> None:
+    wait_until_gone(other)
+    if other in job.store.others_training(run.id):  # on another machine, where its beat is all that tells of it
+        threading.Event().wait(BEAT_SECONDS)

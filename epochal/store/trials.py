@@ -1,0 +1,84 @@
+"""The trials' rows: who trains what, and what came of it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
+
+from epochal.errors import Reason
+from epochal.records import Strategy, Trial, TrialState, Value
+from epochal.store.owner import is_alive, this_process
+from epochal.store.schema import runs, trials
+
+
+def start(connection: Connection, run: int, hyperparameters: dict[str, Value], strategy: Strategy) -> int:
+    """A new trial that the calling process trains; returns its number, from 1."""
+    last = connection.execute(select(func.max(trials.c.number)).where(trials.c.run == run)).scalar() or 0
+    row = {
+        "run": run,
+        "number": last + 1,
+        "state": TrialState.TRAINING.value,
+        "hyperparameters": hyperparameters,
+        "strategy": strategy.value,
+        "owner": this_process(),
+        "heartbeat": datetime.now(UTC),
+    }
+    connection.execute(insert(trials).values(**row))
+    return last + 1
+
+
+def count(connection: Connection, run: int) -> int:
+    """How many trials a run has; those that were interrupted are none, for what they were to train is trained again."""
+    counted = or_(trials.c.reason.is_(None), trials.c.reason != Reason.INTERRUPTED.value)
+    return connection.execute(select(func.count()).where(trials.c.run == run, counted)).scalar_one()
+
+
+def lock(connection: Connection, run: int) -> None:
+    """Let nobody else start a trial of the run, or change the run, before this transaction's end."""
+    connection.execute(select(runs.c.id).where(runs.c.id == run).with_for_update())
+
+
+def end(connection: Connection, run: int, trial: Trial) -> None:
+    """What came of a trial."""
+    values = {
+        "state": trial.state.value,
+        "hyperparameters": trial.hyperparameters,
+        "epochs_trained": trial.epochs_trained,
+        "accuracy": trial.accuracy,
+        "accuracy_source": trial.accuracy_source and trial.accuracy_source.value,
+        "seconds": trial.seconds,
+        "reason": trial.reason and trial.reason.value,
+        "explanation": trial.explanation,
+        "epochs_continued": trial.epochs_continued,
+        "continuation": trial.continuation,
+        "validation_accuracy": trial.validation_accuracy,
+        "stopped_by": trial.stopped_by and trial.stopped_by.value,
+    }
+    connection.execute(update(trials).where(_is(run, trial.number)).values(**values))
+
+
+def beat(connection: Connection, run: int) -> None:
+    """Say that the calling process lives, which trains some of the run's trials."""
+    own = trials.c.run == run, trials.c.owner == this_process()
+    connection.execute(update(trials).where(*own).values(heartbeat=datetime.now(UTC)))
+
+
+def training(connection: Connection, run: int) -> list[Row[Any]]:
+    """The rows of the trials that are training, or were when their process died."""
+    wanted = trials.c.run == run, trials.c.state == TrialState.TRAINING.value
+    return list(connection.execute(select(trials).where(*wanted).order_by(trials.c.number)))
+
+
+def is_trained(row: Row[Any]) -> bool:
+    """Whether the process that began to train this row's trial still lives."""
+    return row.owner is not None and is_alive(row.owner, row.heartbeat)
+
+
+def interrupt(connection: Connection, run: int, number: int) -> None:
+    """Nobody trains this trial any more: it has failed, by no fault of its own."""
+    values = {"state": TrialState.FAILED.value, "reason": Reason.INTERRUPTED.value}
+    connection.execute(update(trials).where(_is(run, number)).values(**values))
+
+
+def _is(run: int, number: int) -> ColumnElement[bool]:
+    return and_(trials.c.run == run, trials.c.number == number)

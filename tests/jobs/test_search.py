@@ -1,0 +1,179 @@
+"""The search of job retrain: other hyperparameters, several trials at a time, several processes at a time."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from epochal.errors import Reason
+from epochal.jobs.job import Job
+from epochal.records import Run, State, Strategy, TrialState
+from epochal.settings import child_environment
+from tests.jobs.chain import drive, environment_of, epochal, epochal_json, store_push, stored_run
+from tests.repositories import make_repository
+
+_SCRIPT = """
+import json, os, sys
+
+epochs = 9
+filters = 1
+kernel = "small"
+
+def epoch(number, accuracy):
+    with open(os.path.join(os.environ["EPOCHAL_OUT"], "metrics.jsonl"), "a") as file:
+        told = {{"event": "epoch", "model": 1, "call": 1, "epoch": number, "epochs": epochs, "seconds": 0.01}}
+        print(json.dumps(told | {{"metrics": {{"val_accuracy": accuracy}}}}), file=file)
+
+accuracy = filters / 20 + (0.4 if kernel == "large" else 0)
+{training}
+open("model.keras", "w").write(str(filters))
+print("Test accuracy:", accuracy)
+"""
+
+_SETTINGS = """
+threshold = {threshold}
+[retrain]
+max_trials = {trials}
+max_epochs = 9
+[search]
+{space}
+"""
+
+
+def _repository(tmp_path: Path, training: str, space: str, threshold: float = 0.8, trials: int = 30) -> Path:
+    files = {
+        "nn.py": _SCRIPT.format(training=training),
+        "epochal.toml": _SETTINGS.format(threshold=threshold, trials=trials, space=space),
+    }
+    return make_repository(tmp_path / "digits", files)
+
+
+def _limit(home: Path, trials: int) -> None:
+    home.mkdir(exist_ok=True)
+    (home / "server.toml").write_text(f"[limits]\ntrials = {trials}\n")
+
+
+def test_it_finds_what_epochs_do_not(home: Path, tmp_path: Path) -> None:
+    """With its constants searched, several at a time, the run reaches its threshold; the mail offers what did it."""
+    _limit(home, 2)
+    repository = _repository(
+        tmp_path, "", 'filters = { low = 1, high = 9 }\nkernel = { choices = ["small", "large"] }'
+    )
+    ended = drive(home, store_push(home, repository))
+    assert ended.run.state is State.REACHED, ended.printed
+    assert "best so far: " in ended.printed["retrain"]
+    best = ended.run.best
+    assert best is not None
+    assert best.strategy is Strategy.SEARCH
+    assert ended.run.changes(best) == {"filters": best.hyperparameters["filters"], "kernel": "large"}
+    diff = (ended.folder / "trials" / str(best.number) / "nn.py.diff").read_text()
+    assert "+kernel = 'large'" in diff
+    shown = epochal(home, "show", str(ended.run.id)).stdout
+    assert "kernel = large" in shown
+    job = Job.open(environment_of(home))
+    notice = job.store.notice(ended.run.id)
+    assert notice is not None
+    assert b"kernel = small" in notice.message.replace(b"=\r\n", b"").replace(b"=3D", b"=")
+    job.store.close()
+
+
+def test_the_worse_are_stopped_and_the_failing_are_counted(home: Path, tmp_path: Path) -> None:
+    """A trial that others have bettered is stopped in its tracks, one that fails is one failed trial, and when every
+    combination was tried the run ends with the best."""
+    training = f"""
+if filters == 4:
+    raise SystemExit("four do not fit")
+passed = {str(tmp_path / "passed")!r}
+for number in range(1, 4):
+    epoch(number, accuracy)
+best = max(map(float, open(passed).read().split())) if os.path.exists(passed) else 0
+if accuracy < best:
+    open({str(tmp_path / "never")!r}).read()  # only an end from outside ends this
+print(accuracy, file=open(passed, "a"))
+"""
+    os.mkfifo(tmp_path / "never")
+    _limit(home, 1)
+    repository = _repository(tmp_path, training, "filters = { low = 2, high = 9 }")
+    ended = drive(home, store_push(home, repository))
+    assert (ended.run.state, ended.run.reason) == (State.EXHAUSTED, Reason.SPACE_USED_UP), ended.printed
+    searched = [trial for trial in ended.run.trials if trial.strategy is Strategy.SEARCH]
+    by_filters = {trial.hyperparameters["filters"]: trial for trial in searched}
+    assert sorted(map(int, by_filters)) == [2, 3, 4, 5, 6, 7, 8, 9]
+    assert (by_filters[4].state, by_filters[4].reason) == (TrialState.FAILED, Reason.SCRIPT_ERROR)
+    best = 0.0
+    for trial in searched:
+        quality = int(trial.hyperparameters["filters"]) / 20
+        if trial.hyperparameters["filters"] == 4:
+            continue
+        assert trial.state is (TrialState.MEASURED if quality > best else TrialState.PRUNED)
+        best = max(best, quality)
+    assert ended.run.best == by_filters[9]
+    assert (ended.folder / "trials" / str(by_filters[9].number) / "code" / "model.keras").read_text() == "9"
+
+
+def test_one_budget_is_for_both(home: Path, tmp_path: Path) -> None:
+    """The trials of the search and those before it are counted together."""
+    _limit(home, 2)
+    repository = _repository(tmp_path, "", "filters = { low = 2, high = 9 }", trials=4)
+    ended = drive(home, store_push(home, repository))
+    assert (ended.run.state, ended.run.reason, len(ended.run.trials)) == (State.EXHAUSTED, Reason.MAX_TRIALS, 4)
+    view = epochal_json(home, "show", str(ended.run.id))
+    assert [trial["strategy"] for trial in view["trials"]] == ["committed", "search", "search", "search"]
+
+
+@pytest.mark.parametrize("killed", ["conductor", "joined"])
+def test_processes_join_one_search(home: Path, tmp_path: Path, killed: str) -> None:
+    """Two processes train trials of one search; one is killed with -9 in the middle of a trial, and nothing is lost:
+    the other one trains that combination too, and the run ends once."""
+    for name in ("begun", "go"):
+        os.mkfifo(tmp_path / name)
+    (tmp_path / "held").touch()
+    _limit(home, 1)
+    repository = _repository(tmp_path, _HELD.format(folder=str(tmp_path)), "filters = { low = 2, high = 4 }")
+    run = store_push(home, repository)
+    for job in ("pull", "train"):
+        _start(home, run, "job", job).wait()
+    processes = {}
+    for name, arguments in (("conductor", ["job", "retrain"]), ("joined", ["retrain", str(run.id), "--join"])):
+        processes[name] = _start(home, run, *arguments)
+        (tmp_path / "begun").read_bytes()
+    victim = processes.pop(killed)
+    os.killpg(victim.pid, signal.SIGKILL)
+    victim.wait()
+    (tmp_path / "held").unlink()
+    (tmp_path / "go").write_bytes(b"")
+    (survivor,) = processes.values()
+    assert survivor.wait() == 3
+    ended = stored_run(home, run.id)
+    assert (ended.state, ended.reason) == (State.EXHAUSTED, Reason.SPACE_USED_UP)
+    interrupted = [trial for trial in ended.trials if trial.reason is Reason.INTERRUPTED]
+    measured = [trial for trial in ended.trials if trial.state is TrialState.MEASURED]
+    assert len(interrupted) == 1
+    assert sorted(int(trial.hyperparameters["filters"]) for trial in measured) == [1, 2, 3, 4]
+
+
+_HELD = """
+folder = {folder!r}
+if filters > 1 and os.path.exists(folder + "/held"):
+    with open(folder + "/begun", "w"):
+        pass
+    open(folder + "/go").read()
+"""
+"""Each trial of the search says that it has begun, and waits."""
+
+
+def _start(home: Path, run: Run, *arguments: str) -> "subprocess.Popen[bytes]":
+    variables = {"EPOCHAL_HOME": str(home), "EPOCHAL_RUNTIME": "process", "EPOCHAL_RUN": str(run.id)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "epochal", *arguments], env=child_environment(variables), start_new_session=True
+    )
+
+
+def test_there_may_be_no_search_to_join(home: Path, tmp_path: Path) -> None:
+    """A run that searches nothing is said to."""
+    run = store_push(home, make_repository(tmp_path / "digits", {"nn.py": "print('Test accuracy: 0.9')"}))
+    done = epochal(home, "retrain", str(run.id), "--join")
+    assert (done.returncode, "there is no search to join" in done.stderr) == (2, True)
