@@ -16,8 +16,9 @@ from epochal.gateway.secret import webhook_secret
 from epochal.gateway.server import serve_app
 from epochal.gateway.webhook import Accepted as GatewayAccepted
 from epochal.gateway.webhook import create_app
-from epochal.jobs import drain_outbox, reap_left_overs
 from epochal.jobs.job import Job
+from epochal.jobs.outbox import drain_outbox
+from epochal.jobs.training import reap_left_overs
 from epochal.payload import safe_url
 from epochal.records import Commit, Origin
 from epochal.resources import resource

@@ -34,7 +34,7 @@ def prove(
 
 def _command(name: str) -> Callable[[], None]:
     def command() -> None:
-        from epochal.jobs import run_job
+        from epochal.jobs.frame import run_job
 
         raise typer.Exit(run_job(name, Environment.read()))
 

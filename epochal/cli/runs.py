@@ -98,7 +98,7 @@ def retrain(
     ] = False,
 ) -> None:
     """Do job retrain of a run here, or join its search from another agent, shell or machine of the same home."""
-    from epochal.jobs import join_search, run_job
+    from epochal.jobs.frame import join_search, run_job
 
     environment = Environment.read().model_copy(update={"run": number})
     raise typer.Exit(join_search(environment) if join else run_job("retrain", environment))

@@ -69,8 +69,8 @@ def mail(
     retry: Annotated[bool, typer.Option("--retry", help="Send what was given up, too.")] = False,
 ) -> None:
     """Send the mails that could not be sent when their runs ended."""
-    from epochal.jobs import drain_outbox
     from epochal.jobs.job import Job
+    from epochal.jobs.outbox import drain_outbox
 
     if not flush and not retry:
         raise UsageError("epochal mail needs --flush (send what is pending) or --retry (what was given up, too).")

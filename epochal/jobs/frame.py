@@ -4,12 +4,11 @@ import threading
 from collections.abc import Callable
 
 from epochal.errors import Reason, RunFailed
-from epochal.jobs import pull, retrain, train
 from epochal.jobs.artifacts import publish
 from epochal.jobs.ending import end_run
 from epochal.jobs.job import EXIT_STATUS, Job, summary, tell
 from epochal.jobs.outbox import drain_outbox
-from epochal.jobs.search import join
+from epochal.jobs.pull import find_run, hand_on_again, pull
 from epochal.jobs.stopping import Stopped, heartbeat, held_back, stoppable
 from epochal.moments import Step
 from epochal.records import Run, State
@@ -21,11 +20,12 @@ _STOPPED_CHILD_SECONDS = 2.0
 
 Work = Callable[[Job, Run], State]
 
-_JOBS: dict[str, tuple[frozenset[State], Work]] = {
-    "pull": (frozenset({State.QUEUED}), pull.pull),
-    "train": (frozenset({State.PULLED, State.TRAINING}), train.train),
-    "retrain": (frozenset({State.BELOW, State.RETRAINING}), retrain.retrain),
+_STATES = {
+    "pull": frozenset({State.QUEUED}),
+    "train": frozenset({State.PULLED, State.TRAINING}),
+    "retrain": frozenset({State.BELOW, State.RETRAINING}),
 }
+"""Of each job the states of a run that it works on."""
 
 
 def run_job(name: str, environment: Environment) -> int:
@@ -36,7 +36,7 @@ def run_job(name: str, environment: Environment) -> int:
     job = Job.open(environment)
     try:
         with stoppable():
-            run = pull.find_run(job) if name == "pull" else job.run
+            run = find_run(job) if name == "pull" else job.run
             status = _conduct(job, run, name)
             if name != "pull":
                 publish(job, run)
@@ -53,6 +53,8 @@ def join_search(environment: Environment) -> int:
     Where the process that conducted the search died meanwhile, this one ends the run in its place. Raises UsageError
     where there is nothing to join, RunFailed for what keeps it from training here: the run goes on without it.
     """
+    from epochal.jobs.search import join
+
     job = Job.open(environment)
     try:
         with stoppable():
@@ -70,7 +72,7 @@ def join_search(environment: Environment) -> int:
 
 
 def _conduct(job: Job, run: int, name: str) -> int:
-    states, work = _JOBS[name]
+    states = _STATES[name]
     try:
         claimed = job.store.claim(run, states)
     except Busy as busy:
@@ -82,7 +84,7 @@ def _conduct(job: Job, run: int, name: str) -> int:
             if asked := job.store.stop_requested(run):
                 _wait_to_be_stopped(job, run)
                 return _end(job, claimed, asked, RunFailed(Reason(asked.value)))
-            state = _marked(job, claimed, name, work)
+            state = _marked(job, claimed, name)
         except RunFailed as failure:
             return _end(job, claimed, State.FAILED, failure)
         except Stopped:
@@ -104,13 +106,26 @@ def _wait_to_be_stopped(job: Job, run: int) -> None:
         threading.Event().wait(_STOP_SECONDS)
 
 
-def _marked(job: Job, run: Run, name: str, work: Work) -> State:
+def _marked(job: Job, run: Run, name: str) -> State:
     """Do the work, with its start and, where another job goes on from here, its end marked."""
     job.store.mark(run.id, Step.start_of(name))
-    state = _worked(job, run, work)
+    state = _worked(job, run, _work_of(name))
     if not state.ended:
         job.store.mark(run.id, Step.end_of(name))
     return state
+
+
+def _work_of(name: str) -> Work:
+    """What a job does. Imported here: Docker's and Optuna's clients take longer to import than job pull takes."""
+    if name == "pull":
+        return pull
+    if name == "train":
+        from epochal.jobs.train import train
+
+        return train
+    from epochal.jobs.retrain import retrain
+
+    return retrain
 
 
 def _worked(job: Job, run: Run, work: Work) -> State:
@@ -128,7 +143,7 @@ def _nothing_to_do(job: Job, run: int, states: frozenset[State]) -> int:
     """The status of a job whose run another one works on, or has ended: a pull that was done before is done."""
     state = job.store.run(run).state
     if State.QUEUED in states:
-        pull.hand_on_again(job, run)
+        hand_on_again(job, run)
         return EXIT_STATUS[state] if state in (State.FAILED, State.SUPERSEDED, State.CANCELLED) else 0
     # A run that goes on elsewhere is nothing to mark a build for: yellow would start job retrain twice.
     return EXIT_STATUS[state] if state.ended else 0

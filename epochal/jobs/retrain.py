@@ -3,7 +3,6 @@
 from epochal.errors import Reason
 from epochal.jobs.ending import end_run
 from epochal.jobs.job import Job, tell
-from epochal.jobs.search import search
 from epochal.jobs.training import Prepared, prepare, verdict_of
 from epochal.jobs.trial import run_trial, start_trial
 from epochal.records import Run, State, Verdict
@@ -19,6 +18,8 @@ def retrain(job: Job, run: Run) -> State:
     prepared = prepare(job, run, State.RETRAINING)
     end = _raise_epochs(job, run, prepared)
     if end and prepared.space and end.reason in _WORTH_A_SEARCH:
+        from epochal.jobs.search import search  # Optuna takes its time to be imported
+
         tell(f"search: {end.explanation}")
         end = search(job, run, prepared, end)
     if end:

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from epochal.jobs.job import Job
 from epochal.records import Run, State, Strategy, TrialState
 from epochal.settings import child_environment
 from tests.jobs.chain import drive, environment_of, epochal, epochal_json, store_push, stored_run
+from tests.postgresql import postgresql
 from tests.repositories import make_repository
 
 _SCRIPT = """
@@ -53,7 +56,7 @@ def _repository(tmp_path: Path, training: str, space: str, threshold: float = 0.
 
 def _limit(home: Path, trials: int) -> None:
     home.mkdir(exist_ok=True)
-    (home / "server.toml").write_text(f"[limits]\ntrials = {trials}\n")
+    (home / "server.toml").write_text(f"[limits]\nminutes = 1\ntrials = {trials}\n")
 
 
 def test_it_finds_what_epochs_do_not(home: Path, tmp_path: Path) -> None:
@@ -124,14 +127,47 @@ def test_one_budget_is_for_both(home: Path, tmp_path: Path) -> None:
     assert [trial["strategy"] for trial in view["trials"]] == ["committed", "search", "search", "search"]
 
 
-@pytest.mark.parametrize("killed", ["conductor", "joined"])
-def test_processes_join_one_search(home: Path, tmp_path: Path, killed: str) -> None:
+def test_the_last_of_the_budget_may_reach_it(home: Path, tmp_path: Path) -> None:
+    """When nothing more may be tried, what trains already still counts."""
+    os.mkfifo(tmp_path / "go")
+    _limit(home, 2)
+    training = f"""
+if kernel == "large":
+    open({str(tmp_path / "go")!r}).read()
+"""
+    space = 'kernel = { choices = ["small", "medium", "large"] }'
+    run = store_push(home, _repository(tmp_path, training, space, threshold=0.4, trials=3))
+    for job in ("pull", "train"):
+        _start(home, run, "job", job).wait()
+    retraining = _start(home, run, "job", "retrain")
+    assert retraining.stdout
+    assert any(b"best so far" in line for line in retraining.stdout)
+    (tmp_path / "go").write_bytes(b"")
+    retraining.stdout.read()
+    assert retraining.wait() == 0
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a server's database; empty: SQLite in its home."""
+    with postgresql() if request.param == "PostgreSQL" else nullcontext("") as url:
+        yield url
+
+
+@pytest.mark.parametrize(
+    ("database", "killed"),
+    [("SQLite", "conductor"), ("SQLite", "joined"), ("PostgreSQL", "conductor")],
+    indirect=["database"],
+)
+def test_processes_join_one_search(home: Path, tmp_path: Path, database: str, killed: str) -> None:
     """Two processes train trials of one search; one is killed with -9 in the middle of a trial, and nothing is lost:
     the other one trains that combination too, and the run ends once."""
     for name in ("begun", "go"):
         os.mkfifo(tmp_path / name)
     (tmp_path / "held").touch()
     _limit(home, 1)
+    if database:
+        (home / "server.toml").write_text(f'database = "{database}"\n[limits]\ntrials = 1\n')
     repository = _repository(tmp_path, _HELD.format(folder=str(tmp_path)), "filters = { low = 2, high = 4 }")
     run = store_push(home, repository)
     for job in ("pull", "train"):
@@ -168,7 +204,10 @@ if filters > 1 and os.path.exists(folder + "/held"):
 def _start(home: Path, run: Run, *arguments: str) -> "subprocess.Popen[bytes]":
     variables = {"EPOCHAL_HOME": str(home), "EPOCHAL_RUNTIME": "process", "EPOCHAL_RUN": str(run.id)}
     return subprocess.Popen(
-        [sys.executable, "-m", "epochal", *arguments], env=child_environment(variables), start_new_session=True
+        [sys.executable, "-m", "epochal", *arguments],
+        env=child_environment(variables),
+        stdout=subprocess.PIPE if arguments == ("job", "retrain") else subprocess.DEVNULL,
+        start_new_session=True,
     )
 
 

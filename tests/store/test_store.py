@@ -206,6 +206,30 @@ def test_a_run_has_one_owner(store: Store, url: str) -> None:
         store.claim(run, [State.BELOW])
 
 
+def test_only_the_trials_of_the_dead_are_interrupted(store: Store, url: str) -> None:
+    """Whoever claims a run leaves the trial alone that another living process trains for it; when that one dies, its
+    trial may be buried. Of the budget an interrupted trial takes nothing."""
+    run = _push(store, "a")
+    script = (
+        "import sys; from epochal.store import Store\n"
+        f"print(Store({url!r}).start_searching_trial({run}, {{}}, 2), flush=True); sys.stdin.read()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    assert process.stdout.readline() == "1\n"
+    assert store.start_searching_trial(run, {}, 2) == 2
+    states = [trial.state for trial in store.claim(run, [State.QUEUED]).trials]
+    assert states == [TrialState.TRAINING, TrialState.FAILED]  # the second one is of this process, from before
+    assert not store.bury_trials(run)
+    assert [len(store.others_training(run)), store.is_training(run, 1), store.is_training(run, 2)] == [1, True, False]
+    assert [store.start_searching_trial(run, {}, 2), store.start_searching_trial(run, {}, 2)] == [3, None]
+    process.kill()
+    process.communicate()
+    assert store.bury_trials(run)
+    assert store.run(run).trials[0].reason is Reason.INTERRUPTED
+    assert store.others_training(run) == []
+
+
 def test_a_trial_keeps_what_came_of_it(store: Store) -> None:
     """What is stored of a trial is what is read of it, and the best one is the most accurate."""
     run = _push(store, "a")

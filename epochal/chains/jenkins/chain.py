@@ -26,9 +26,9 @@ from epochal.chains.jenkins.server import JenkinsServer
 from epochal.chains.jenkins.world import Build, World, read_builds, read_items
 from epochal.chains.job_scripts import first_job
 from epochal.errors import EpochalError, Reason, UsageError
-from epochal.jobs import drain_outbox
 from epochal.jobs.ending import end_run
 from epochal.jobs.job import Job
+from epochal.jobs.outbox import drain_outbox
 from epochal.records import Dispatch, Run, State
 
 _log = logging.getLogger("epochal.chain")

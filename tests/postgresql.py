@@ -1,0 +1,45 @@
+"""A PostgreSQL server of a test's own, from Debian's packages; skipped where there is none, except in CI."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+_USER = "nobody"
+"""PostgreSQL does not run as root; whoever else runs the tests runs it."""
+
+
+def _binary(name: str) -> str:
+    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    path = shutil.which(name) or (str(found[-1]) if found else "")
+    if not path:
+        assert not os.environ.get("CI"), "CI was to have PostgreSQL"
+        pytest.skip("PostgreSQL is not installed: apt install postgresql")
+    return path
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """The URL of an empty database, whose server listens on a socket in a folder of its own and on nothing else."""
+    with tempfile.TemporaryDirectory() as folder:  # not pytest's: a socket's path may have 107 bytes (unix(7))
+        if os.getuid() == 0:
+            os.chown(folder, pwd.getpwnam(_USER).pw_uid, -1)
+        data = f"{folder}/data"
+        _run([_binary("initdb"), "--auth=trust", "--username=epochal", "--no-sync", "-D", data])
+        options = f"-k {folder} -c listen_addresses= -c fsync=off"
+        _run([_binary("pg_ctl"), "--wait", "-D", data, "-o", options, "-l", f"{folder}/log", "start"])
+        try:
+            yield f"postgresql+psycopg://epochal@/postgres?host={folder}"
+        finally:
+            _run([_binary("pg_ctl"), "--wait", "-D", data, "-m", "immediate", "stop"])
+
+
+def _run(command: Sequence[str]) -> None:
+    user = _USER if os.getuid() == 0 else None
+    subprocess.run(command, check=True, user=user, capture_output=True, cwd="/")
