@@ -1,6 +1,7 @@
 """Job retrain: more trials, until the threshold is reached or the budget is used up."""
 
 from epochal.jobs.ending import end_run
+from epochal.jobs.foresight import foresee
 from epochal.jobs.job import Job
 from epochal.jobs.training import prepare, verdict_of
 from epochal.jobs.trial import run_trial
@@ -21,3 +22,4 @@ def retrain(job: Job, run: Run) -> State:
         if verdict_of(job, run, prepared.threshold) is Verdict.REACHED:
             end_run(job, run.id, State.REACHED)
             return State.REACHED
+        foresee(job, run, prepared)

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from epochal.errors import Reason
-from epochal.records import AccuracySource, Commit, Delivery, Origin, Run, State, StoppedBy, Trial, TrialState
+from epochal.records import AccuracySource, Commit, Delivery, Forecast, Origin, Run, State, StoppedBy, Trial, TrialState
 
 
 def to_run(row: Row[Any], trials: tuple[Trial, ...]) -> Run:
@@ -49,6 +49,7 @@ def to_trial(row: Row[Any]) -> Trial:
         continuation=row.continuation,
         validation_accuracy=row.validation_accuracy,
         stopped_by=StoppedBy(row.stopped_by) if row.stopped_by else None,
+        forecast=Forecast(**row.forecast) if row.forecast else None,
     )
 
 

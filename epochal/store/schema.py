@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 VERSION_TABLE = "epochal_version"
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration: a database at this version is opened without Alembic (whose import costs a tenth of a second)."""
 
 
@@ -104,6 +104,7 @@ trials = Table(
     Column("continuation", Text, nullable=False, server_default=""),
     Column("validation_accuracy", Float),
     Column("stopped_by", String(16)),
+    Column("forecast", JSON(none_as_null=True)),
 )
 
 deliveries = Table(

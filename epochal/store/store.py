@@ -1,7 +1,7 @@
 """What can be asked of the database, and what can be told to it. Every method is one transaction."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +9,7 @@ from sqlalchemy import func, insert, select, update
 
 from epochal.errors import EpochalError, Reason, UsageError
 from epochal.moments import Moment, Step
-from epochal.records import Commit, Delivery, Dispatch, Origin, Run, State, Trial, TrialState
+from epochal.records import Commit, Delivery, Dispatch, Forecast, Origin, Run, State, Trial, TrialState
 from epochal.store import dispatches, marks, outbox, pushes
 from epochal.store.database import open_engine, writing
 from epochal.store.outbox import Notice, NoticeState
@@ -237,6 +237,12 @@ class Store:
         with writing(self._engine) as connection:
             same = trials.c.run == run, trials.c.number == trial.number
             connection.execute(update(trials).where(*same).values(**values))
+
+    def keep_forecast(self, run: int, trial: int, forecast: Forecast) -> None:
+        """What the learning curve of a measured trial promises."""
+        with writing(self._engine) as connection:
+            same = trials.c.run == run, trials.c.number == trial
+            connection.execute(update(trials).where(*same).values(forecast=asdict(forecast)))
 
     def end_run(self, run: Run, notice: Notice | None) -> None:
         """The run's end as ``run`` has it, and the notice of it, in one transaction: neither is without the other."""
