@@ -47,6 +47,7 @@ class Reason(StrEnum):
     MAX_MINUTES = "max_minutes", "the minutes of the budget are used up"
     MAX_TRIALS = "max_trials", "the trials of the budget are used up"
     STOPS_ITSELF = "stops_itself", "nn.py itself ends the training before its epochs are used up"
+    LEVELS_OFF = "levels_off", "the learning curve levels off below the threshold"
     NO_IMPROVEMENT = "no_improvement", "the accuracy has stopped getting better"
 
     SPACE_USED_UP = "space_used_up", "every combination of the search space was tried"

@@ -208,11 +208,51 @@ class Commit:
 
 
 @dataclass(frozen=True)
+class Forecast:
+    """Whether a learning curve will reach ``threshold``, looking no further than ``last_epoch``.
+
+    ``level``: the accuracy expected after that epoch, 0 to 1; ``margin``: half of its 90 % interval. The epoch at which the
+    threshold is ``expected``, and its 90 % interval from ``earliest`` to ``latest``: each None where it is not before the
+    last epoch. ``hopeless``: the whole interval stays below. What is neither hopeless nor expected cannot be told yet.
+    """
+
+    threshold: float
+    last_epoch: int
+    level: float = 0.0
+    margin: float = 1.0
+    expected: int | None = None
+    earliest: int | None = None
+    latest: int | None = None
+    hopeless: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """The forecast in words: ``levels off at 0.77 ± 0.01: more epochs will not reach 0.80``."""
+        wanted = f"{self.threshold:.2f}" if self.threshold == round(self.threshold, 2) else f"{self.threshold:.10g}"
+        if self.hopeless:
+            return f"levels off at {self.rounded}: more epochs will not reach {wanted}"
+        if self.expected is None:
+            return f"whether more epochs will reach {wanted} cannot be told yet"
+        interval = f"{self.earliest} to {self.latest}" if self.latest else f"{self.earliest} at the earliest"
+        return f"{wanted} is expected at epoch {self.expected} ({interval})"
+
+    @property
+    def rounded(self) -> str:
+        """Level and margin, with as many decimals as it takes to show that there is a margin, and what it stays below."""
+        for digits in range(2, 17):
+            level, margin = round(self.level, digits), round(self.margin, digits)
+            if margin and (not self.hopeless or level + margin < self.threshold):
+                break
+        return f"{level:.{digits}f} ± {margin:.{digits}f}"
+
+
+@dataclass(frozen=True)
 class Trial:
     """One training of the code with one set of hyperparameters.
 
     ``epochs_trained`` by itself, on top of the ``epochs_continued`` that its checkpoint had; ``continuation`` says in
     words what it went on from, or why it did not. ``validation_accuracy``: 0 to 1, of the last fit's last epoch.
+    ``forecast``: of its learning curve; None where there is none, or nothing to foresee.
     """
 
     number: int
@@ -229,6 +269,7 @@ class Trial:
     validation_accuracy: float | None = None
     stopped_by: StoppedBy | None = None
     strategy: Strategy = Strategy.COMMITTED
+    forecast: Forecast | None = None
 
     @property
     def epochs(self) -> int | None:
@@ -266,6 +307,12 @@ class Run:
         """The measured trial with the highest accuracy; the earliest of equals; None if none was measured."""
         measured = [trial for trial in self.trials if trial.accuracy is not None]
         return max(measured, key=lambda trial: (trial.accuracy or 0.0, -trial.number), default=None)
+
+    @property
+    def forecast(self) -> Forecast | None:
+        """The forecast of the last measured trial; None where it has none."""
+        measured = [trial for trial in self.trials if trial.accuracy is not None]
+        return measured[-1].forecast if measured else None
 
     def changes(self, trial: Trial) -> dict[str, Value]:
         """The hyperparameters of one of its trials that differ from the first one's, which trained as committed."""

@@ -1,10 +1,12 @@
 """Runs as people and programs are shown them. Values in, values out."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from epochal.errors import Reason
 from epochal.gate import in_words
 from epochal.moments import Moment
 from epochal.payload import repository_name, safe_url
@@ -52,6 +54,7 @@ def _trial_view(trial: Trial) -> dict[str, Any]:
         "seconds": trial.seconds,
         "state": trial.state.value,
         "reason": trial.reason,
+        "forecast": asdict(trial.forecast) | {"sentence": trial.forecast.sentence} if trial.forecast else None,
     }
 
 
@@ -59,9 +62,14 @@ def history_line(run: Run) -> str:
     """A run in one line."""
     when = run.created.astimezone().strftime("%Y-%m-%d %H:%M")
     accuracy = _best_of_threshold(run)
-    why = f"  {run.reason}" if run.reason else ""
+    why = f"  {run.reason}{_level(run)}" if run.reason else ""
     name = repository_name(run.commit.repository)
     return f"{run.id:>4}  {when}  {run.state:<10}  {accuracy:<15}  {name} {run.commit.branch} {run.commit.sha[:7]}{why}"
+
+
+def _level(run: Run) -> str:
+    """The level that a run ended at because its learning curve does not leave it: `` at 0.77 ± 0.01``."""
+    return f" at {run.forecast.rounded}" if run.reason is Reason.LEVELS_OFF and run.forecast else ""
 
 
 def _best_of_threshold(run: Run) -> str:
@@ -100,6 +108,7 @@ def _trial_line(run: Run, trial: Trial) -> str:
         trial.continuation,
         accuracy,
         f"{trial.seconds:.1f} s" if trial.seconds is not None else "",
+        trial.forecast.sentence if trial.forecast else "",
         f"{trial.state}: {trial.reason}: {trial.explanation}" if trial.reason else "",
     ]
     return f"{f'trial {trial.number}:':<14} " + ", ".join(part for part in parts if part)

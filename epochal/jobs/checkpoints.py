@@ -23,16 +23,23 @@ def hand_over(job: Job, run: Run, number: int) -> str:
     """
     target = job.home.run(run.id).trial(number).checkpoints
     for earlier in range(number - 1, 0, -1):
-        source = job.home.run(run.id).trial(earlier).checkpoints
-        if _files(source):
-            target.rmdir()
-            source.rename(target)
-            return f"trial {earlier}"
+        if source := hand_over_from(job, run, number, earlier):
+            return source
     for other, files in _left_by_same_code(job, run):
         for path in files:
             _place(path, target / path.name)
         return f"run {other.id}"
     return ""
+
+
+def hand_over_from(job: Job, run: Run, number: int, earlier: int) -> str:
+    """Give trial ``number`` the checkpoints of the ``earlier`` one; returns where they come from, empty if it has none."""
+    source, target = (job.home.run(run.id).trial(trial).checkpoints for trial in (earlier, number))
+    if not _files(source):
+        return ""
+    target.rmdir()
+    source.rename(target)
+    return f"trial {earlier}"
 
 
 def clear_old(job: Job, run: Run) -> None:

@@ -8,29 +8,22 @@ from epochal.jobs.job import tell
 from epochal.jobs.progress import epoch_line
 from epochal.records import Epoch
 from epochal.runtimes.stop import Stop
-from epochal.strategies.search import Candidate, Search
+
+IsWorthGoingOn = Callable[[int, float], bool]
+"""Tells of a number of epochs and the validation accuracy (0 to 1) after them whether others did not do better."""
 
 
 class Comparing:
     """Hears of a trial's epochs; asks its ``stop`` where others did better after as many."""
 
     def __init__(
-        self,
-        study: Search,
-        candidate: Candidate,
-        number: int,
-        stop_at: float | None,
-        stop: Stop,
-        look_elsewhere: Callable[[], None],
+        self, number: int, stop: Stop, look_elsewhere: Callable[[], None], is_worth_going_on: IsWorthGoingOn
     ) -> None:
-        """``stop_at``: the validation accuracy (0 to 1) with which the fit ends anyhow; ``look_elsewhere`` is called
-        with each epoch, and sees to it that this trial ends where it is overtaken."""
-        self._study = study
-        self._candidate = candidate
+        """``look_elsewhere`` is called with each epoch, and sees to it that this trial ends where it is overtaken."""
         self._number = number
-        self._stop_at = stop_at
         self._stop = stop
         self._look_elsewhere = look_elsewhere
+        self._is_worth_going_on = is_worth_going_on
         self._epochs = 0
         self._failed = False
 
@@ -42,18 +35,15 @@ class Comparing:
             return
         try:
             self._look_elsewhere()
-            if not self._is_worth_going_on(epoch):
+            if not self._is_to_go_on(epoch):
                 self._stop.request(Reason.PRUNED)
         except Exception as fault:
             self._failed = True
             tell(f"note: trial {self._number} is not compared with others: {type(fault).__name__}: {fault}")
 
-    def _is_worth_going_on(self, epoch: Epoch) -> bool:
+    def _is_to_go_on(self, epoch: Epoch) -> bool:
         accuracy = epoch.validation_accuracy
-        if accuracy is None:
+        # What is left of one at its last epoch is its test, which says more than any comparison.
+        if accuracy is None or (epoch.epochs is not None and epoch.number >= epoch.epochs):
             return True
-        is_there = self._stop_at is not None and accuracy >= self._stop_at
-        is_last = epoch.epochs is not None and epoch.number >= epoch.epochs
-        if is_there or is_last:  # what is left of it is its test, which says more than any comparison
-            return True
-        return math.isfinite(accuracy) and self._study.is_worth_going_on(self._candidate, self._epochs, accuracy)
+        return math.isfinite(accuracy) and self._is_worth_going_on(self._epochs, accuracy)

@@ -2,6 +2,7 @@
 
 from epochal.errors import Reason
 from epochal.jobs.ending import end_run
+from epochal.jobs.foresight import foresee
 from epochal.jobs.job import Job, tell
 from epochal.jobs.training import Prepared, prepare, verdict_of
 from epochal.jobs.trial import run_trial, start_trial
@@ -9,7 +10,9 @@ from epochal.records import Run, State, Verdict
 from epochal.strategies.more_epochs import next_trial
 from epochal.strategies.proposal import GiveUp
 
-_WORTH_A_SEARCH = frozenset({Reason.NO_EPOCHS, Reason.STOPS_ITSELF, Reason.NO_IMPROVEMENT, Reason.MAX_EPOCHS})
+_WORTH_A_SEARCH = frozenset(
+    {Reason.LEVELS_OFF, Reason.NO_EPOCHS, Reason.STOPS_ITSELF, Reason.NO_IMPROVEMENT, Reason.MAX_EPOCHS}
+)
 """Why epochs alone will not do; where the budget is used up nothing else will."""
 
 
@@ -40,3 +43,4 @@ def _raise_epochs(job: Job, run: Run, prepared: Prepared) -> GiveUp | None:
         trial = run_trial(job, run, prepared, proposal, start_trial(job, run, proposal))
         if verdict_of(job, run, prepared, trial) is Verdict.REACHED:
             return None
+        foresee(job, run, prepared, trial)

@@ -1,6 +1,7 @@
 """Job train: the first trial, exactly as the developer wrote it, and the gate's verdict on it."""
 
 from epochal.jobs.ending import end_run
+from epochal.jobs.foresight import foresee
 from epochal.jobs.job import Job, tell
 from epochal.jobs.training import prepare, verdict_of
 from epochal.jobs.trial import run_trial, start_trial
@@ -15,6 +16,7 @@ def train(job: Job, run: Run) -> State:
     if verdict_of(job, run, prepared, trial) is Verdict.REACHED:
         end_run(job, run.id, State.REACHED)
         return State.REACHED
+    foresee(job, run, prepared, trial)
     job.store.change(run.id, state=State.BELOW.value)
     tell("job retrain goes on from here")
     return State.BELOW

@@ -10,7 +10,7 @@ from epochal.diagnosis import diagnose, tail
 from epochal.errors import Reason, RunFailed
 from epochal.folders import TrialFolder
 from epochal.hyperparameters import change_all, find_epochs, literals, unified_diff
-from epochal.jobs.checkpoints import clear_old, hand_over
+from epochal.jobs.checkpoints import clear_old, hand_over, hand_over_from
 from epochal.jobs.job import Job, tell
 from epochal.jobs.left_files import read_left_text
 from epochal.jobs.progress import OnEpoch, epoch_line, following
@@ -49,7 +49,7 @@ def run_trial(
     trained = change_all(script, proposal.changes)
     folder = job.home.run(run.id).trial(number)
     _prepare_folder(job, run, folder, script, trained)
-    source = hand_over(job, run, number) if proposal.strategy is not Strategy.SEARCH else ""
+    source = _hand_over(job, run, number, proposal)
     stop = stop or Stop()
     trial = Trial(number, TrialState.TRAINING, hyperparameters(trained), strategy=proposal.strategy)
     try:
@@ -58,7 +58,7 @@ def run_trial(
             training = Training(run.id, number, folder, prepared.image, proposal.stop_at, stop)
             outcome = prepared.runtime.train(training)
             job.store.mark(run.id, Step.TRAINING_ENDED, number)
-        retrain = proposal.strategy is Strategy.MORE_EPOCHS
+        retrain = proposal.strategy is Strategy.MORE_EPOCHS or proposal.source is not None
         trial = _learnt(replace(trial, seconds=outcome.seconds), folder, source, retrain=retrain)
         _tell_faults(job, run, trial, folder)
         if stop.reason:
@@ -93,6 +93,12 @@ def in_words(proposal: Proposal) -> str:
     changed = {constant: value for constant, value in proposal.changes.items() if value != constant.value}
     changes = ", ".join(f"{constant.name} = {value}" for constant, value in changed.items())
     return f"with {changes}" if changes else "as pushed"
+
+
+def _hand_over(job: Job, run: Run, number: int, proposal: Proposal) -> str:
+    if proposal.source is not None:
+        return hand_over_from(job, run, number, proposal.source)
+    return "" if proposal.strategy is Strategy.SEARCH else hand_over(job, run, number)
 
 
 def _pruned(job: Job, run: Run, trial: Trial, reason: Reason) -> Trial:

@@ -6,7 +6,7 @@ databases; so every question is asked there anew.
 
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,15 +15,17 @@ from functools import partial
 from epochal.errors import Reason, RunFailed
 from epochal.gate import in_words as accuracy_in_words
 from epochal.gate import judge
-from epochal.hyperparameters import Constant, change_all, find_epochs
-from epochal.jobs.comparing import Comparing
+from epochal.hyperparameters import change_all, find_epochs
+from epochal.jobs.comparing import Comparing, IsWorthGoingOn
+from epochal.jobs.foresight import foresee
 from epochal.jobs.job import Job, tell
 from epochal.jobs.parallel import trials_at_once
 from epochal.jobs.training import Prepared, verdict_of
 from epochal.jobs.trial import hyperparameters, in_words, run_trial
-from epochal.records import Run, Strategy, Trial, TrialState, Value, Verdict
+from epochal.records import Run, Strategy, Trial, TrialState, Verdict
 from epochal.runtimes.stop import Stop
 from epochal.strategies.budget import used_up
+from epochal.strategies.going_on import next_to_go_on, promising
 from epochal.strategies.proposal import GiveUp, Proposal
 from epochal.strategies.search import Candidate, Search
 from epochal.strategies.stopping_point import stopping_point
@@ -44,9 +46,10 @@ _FAULTS_OF_A_COMBINATION = frozenset(
 
 @dataclass(frozen=True)
 class _Taken:
-    """A combination that is to be tried now, and the number of its trial."""
+    """A trial that has begun: what was proposed, Optuna's part in it (None: it goes on from another trial), its number."""
 
-    candidate: Candidate
+    proposal: Proposal
+    candidate: Candidate | None
     number: int
 
 
@@ -60,8 +63,8 @@ class Workers:
         self._prepared = prepared
         self._study = study
         self._script = (job.home.run(run.id).code / "nn.py").read_bytes()
-        constant = find_epochs(self._script)
-        self._epochs: dict[Constant, Value] = {constant: epochs} if constant and epochs else {}
+        self._constant = find_epochs(self._script)
+        self._epochs = epochs
         self._asking = threading.Lock()
         self._stops: list[Stop] = []
         self._end_reason: Reason | None = None
@@ -91,89 +94,126 @@ class Workers:
     def _work(self) -> GiveUp | None:
         try:
             while isinstance(taken := self._take(), _Taken):
-                self._train(taken.candidate, taken.number)
+                self._train(taken)
             return taken
         except BaseException:
             self._end(Reason.INTERRUPTED)
             raise
 
     def _take(self) -> _Taken | GiveUp | None:
-        """The next combination; why there is none, or None: the search is over."""
+        """The next trial, which has begun; why there is none, or None: the search is over."""
         with self._asking:
-            self._bury()
-            if self._end_reason or self.is_over():
-                return None
-            settings = self._prepared.settings.retrain
-            if end := used_up(self._job.store.run(self._run.id).trials, settings):
-                return end
-            candidate = self._study.ask()
-            if candidate is None:
-                return GiveUp(Reason.SPACE_USED_UP, "Every combination of [search] was tried.")
-            values = hyperparameters(change_all(self._script, candidate.changes | self._epochs))
-            number = self._job.store.start_searching_trial(self._run.id, values, settings.max_trials)
-            if number is None:  # another process was faster
-                self._study.given_back(candidate)
-                return used_up(self._job.store.run(self._run.id).trials, settings)
-            self._study.begun(candidate, number)
-            return _Taken(candidate, number)
+            while True:
+                self._bury()
+                if self._end_reason or self.is_over():
+                    return None
+                trials = self._job.store.run(self._run.id).trials
+                if end := used_up(trials, self._prepared.settings.retrain):
+                    return end
+                asked = self._go_on(trials) or self._ask(trials)
+                if asked is None:
+                    return GiveUp(Reason.SPACE_USED_UP, "Every combination of [search] was tried.")
+                if taken := self._begin(*asked):
+                    return taken
 
-    def _train(self, candidate: Candidate, number: int) -> None:
-        proposal = Proposal(Strategy.SEARCH, candidate.changes | self._epochs, self._stopping_point())
-        tell(f"trial {number}: training {in_words(proposal)}")
+    def _go_on(self, trials: Sequence[Trial]) -> tuple[Proposal, None] | None:
+        """More epochs for a trial that is expected to reach the threshold with them."""
+        found = next_to_go_on(trials, self._constant, self._prepared.settings.retrain) if self._constant else None
+        if found is None or self._constant is None:
+            return None
+        trial, epochs = found
+        values = trial.hyperparameters | {self._constant.name: epochs}
+        changes = {constant: values[constant.name] for constant in [*self._study.constants, self._constant]}
+        return Proposal(Strategy.SEARCH, changes, self._stopping_point(trials), trial.number), None
+
+    def _ask(self, trials: Sequence[Trial]) -> tuple[Proposal, Candidate] | None:
+        candidate = self._study.ask()
+        if candidate is None:
+            return None
+        changes = candidate.changes | ({self._constant: self._epochs} if self._constant and self._epochs else {})
+        return Proposal(Strategy.SEARCH, changes, self._stopping_point(trials)), candidate
+
+    def _begin(self, proposal: Proposal, candidate: Candidate | None) -> _Taken | None:
+        """A trial of what is proposed; None where another process was faster, with the same or with the budget's last."""
+        values = hyperparameters(change_all(self._script, proposal.changes))
+        most = self._prepared.settings.retrain.max_trials
+        number = self._job.store.start_searching_trial(self._run.id, values, most)
+        if candidate and number is None:
+            self._study.given_back(candidate)
+        if candidate and number is not None:
+            self._study.begun(candidate, number)
+        return None if number is None else _Taken(proposal, candidate, number)
+
+    def _train(self, taken: _Taken) -> None:
+        tell(f"trial {taken.number}: training {in_words(taken.proposal)}")
         with self._stop() as stop:
-            comparing = Comparing(self._study, candidate, number, proposal.stop_at, stop, self._look_elsewhere)
-            run_it = partial(run_trial, self._job, self._run, self._prepared, proposal, number)
+            comparing = Comparing(taken.number, stop, self._look_elsewhere, self._worth(taken))
+            run_it = partial(run_trial, self._job, self._run, self._prepared, taken.proposal, taken.number)
             try:
                 trial = run_it(stop=stop, on_epoch=comparing.hear)
             except RunFailed as failure:
-                self._failed(candidate, number, failure)
+                self._failed(taken, failure)
                 return
         if trial.state is TrialState.MEASURED:
-            self._measured(candidate, trial)
+            self._measured(taken, trial)
         else:
-            self._stopped(candidate, trial)
+            self._stopped(taken, trial)
 
-    def _measured(self, candidate: Candidate, trial: Trial) -> None:
+    def _worth(self, taken: _Taken) -> IsWorthGoingOn:
+        """What compares a trial's epochs with those of others; one that goes on has come further than they, and one that
+        is where its fit ends is to be tested."""
+        if taken.candidate is None:
+            return lambda _epoch, _accuracy: True
+        stop_at = 1.0 if taken.proposal.stop_at is None else taken.proposal.stop_at
+        compare = partial(self._study.is_worth_going_on, taken.candidate)
+        return lambda epoch, accuracy: accuracy >= stop_at or compare(epoch, accuracy)
+
+    def _measured(self, taken: _Taken, trial: Trial) -> None:
         assert trial.accuracy is not None
-        self._study.measured(candidate, trial.accuracy if trial.validation_accuracy is None else trial.validation_accuracy)
+        if taken.candidate:
+            validation = trial.validation_accuracy
+            self._study.measured(taken.candidate, trial.accuracy if validation is None else validation)
         if verdict_of(self._job, self._run, self._prepared, trial) is Verdict.REACHED:
             self._end(Reason.OVERTAKEN)
+        else:
+            foresee(self._job, self._run, self._prepared, trial)
         self._keep_best()
 
-    def _stopped(self, candidate: Candidate, trial: Trial) -> None:
-        if trial.reason is Reason.PRUNED:
-            self._study.pruned(candidate)
-        else:
-            self._study.given_back(candidate)
+    def _stopped(self, taken: _Taken, trial: Trial) -> None:
+        if taken.candidate and trial.reason is Reason.PRUNED:
+            self._study.pruned(taken.candidate)
+        elif taken.candidate:
+            self._study.given_back(taken.candidate)
         tell(f"trial {trial.number}: stopped after epoch {trial.epochs or 0}: {trial.explanation}")
         self._remove_checkpoints(trial)
 
-    def _failed(self, candidate: Candidate, number: int, failure: RunFailed) -> None:
-        if failure.reason not in _FAULTS_OF_A_COMBINATION:
-            self._study.given_back(candidate)
+    def _failed(self, taken: _Taken, failure: RunFailed) -> None:
+        is_its_own = failure.reason in _FAULTS_OF_A_COMBINATION
+        if taken.candidate:
+            (self._study.failed if is_its_own else self._study.given_back)(taken.candidate)
+        if not is_its_own:
             raise failure
-        self._study.failed(candidate)
-        tell(f"trial {number}: failed: {failure.reason}: {failure.explanation}")
+        tell(f"trial {taken.number}: failed: {failure.reason}: {failure.explanation}")
 
     def _keep_best(self) -> None:
-        """Tell which trial is the best so far, and keep the checkpoints of no other one: they are big."""
+        """Tell which trial is the best so far, and keep no checkpoints that nothing will go on from: they are big."""
         run = self._job.store.run(self._run.id)
         best = run.best
         assert best is not None
         assert best.accuracy is not None
         told = " of ".join(accuracy_in_words(best.accuracy, self._prepared.threshold))
         tell(f"best so far: {told}, trial {best.number}")
+        kept = {best.number, *(trial.number for trial in promising(run.trials))}
         for trial in run.trials:
-            if trial.strategy is Strategy.SEARCH and trial.state is TrialState.MEASURED and trial.number != best.number:
+            if trial.strategy is Strategy.SEARCH and trial.state is TrialState.MEASURED and trial.number not in kept:
                 self._remove_checkpoints(trial)
 
     def _remove_checkpoints(self, trial: Trial) -> None:
         folder = self._job.home.run(self._run.id).trial(trial.number).checkpoints
         shutil.rmtree(folder, ignore_errors=True)
 
-    def _stopping_point(self) -> float | None:
+    def _stopping_point(self, trials: Sequence[Trial]) -> float | None:
         settings = self._prepared.settings.retrain
-        trials = self._job.store.run(self._run.id).trials
         return stopping_point(self._prepared.threshold, trials) if settings.stop_at_threshold else None
 
     def _reached(self, run: Run) -> bool:

@@ -16,6 +16,7 @@ from epochal.notices.wording import (
     continuation_notes,
     decisive_sentence,
     headline,
+    promise,
     trial_table,
 )
 from epochal.records import Run
@@ -103,6 +104,7 @@ def _facts(report: Report) -> dict[str, str]:
         "commit": f"{commit.sha[:7]} · {commit.sha}",
         "author": f"{commit.author_name} <{commit.author_email}>" if commit.author_email else commit.author_name,
         "accuracy": f"{best_of_threshold(run)}, {source.sentence}" if source else "",
+        "forecast": promise(run),
         "framework": f"{run.framework} ({run.framework_why})" if run.framework else "",
         "time": f"{report.minutes:.1f} minutes",
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from epochal.errors import Reason
 from epochal.gate import in_words, judge
 from epochal.records import Run, State, Trial
 
@@ -33,6 +34,12 @@ def decisive_sentence(run: Run, adopt: Sequence[str]) -> str:
         return f"nn.py did not reach its threshold of {threshold}: {best}. {run.explanation}"
     before = f" The best accuracy before that was {best_of_threshold(run)}." if run.best else ""
     return f"{_why_failed(run)}{before}"
+
+
+def promise(run: Run) -> str:
+    """What more epochs promise a run that ended without its threshold; empty where the decisive sentence says it."""
+    told = run.state is State.EXHAUSTED and run.reason is not Reason.LEVELS_OFF
+    return run.forecast.sentence if run.forecast and told else ""
 
 
 def change_title(run: Run) -> str:

@@ -5,7 +5,19 @@ from typing import Any
 from sqlalchemy import Row
 
 from epochal.errors import Reason
-from epochal.records import AccuracySource, Commit, Delivery, Origin, Run, State, StoppedBy, Strategy, Trial, TrialState
+from epochal.records import (
+    AccuracySource,
+    Commit,
+    Delivery,
+    Forecast,
+    Origin,
+    Run,
+    State,
+    StoppedBy,
+    Strategy,
+    Trial,
+    TrialState,
+)
 
 
 def to_run(row: Row[Any], trials: tuple[Trial, ...]) -> Run:
@@ -50,6 +62,7 @@ def to_trial(row: Row[Any]) -> Trial:
         validation_accuracy=row.validation_accuracy,
         stopped_by=StoppedBy(row.stopped_by) if row.stopped_by else None,
         strategy=Strategy(row.strategy),
+        forecast=Forecast(**row.forecast) if row.forecast else None,
     )
 
 

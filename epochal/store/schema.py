@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 VERSION_TABLE = "epochal_version"
-HEAD = "0005"
+HEAD = "0006"
 """The newest migration: a database at this version is opened without Alembic (whose import costs a tenth of a second)."""
 
 
@@ -107,6 +107,7 @@ trials = Table(
     Column("strategy", String(16), nullable=False, server_default="committed"),
     Column("owner", Text),
     Column("heartbeat", UtcDateTime),
+    Column("forecast", JSON(none_as_null=True)),
 )
 
 deliveries = Table(

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from epochal.errors import EpochalError, UsageError
 from epochal.moments import Moment, Step
-from epochal.records import Commit, Delivery, Dispatch, Origin, Run, State, Strategy, Trial, Value
+from epochal.records import Commit, Delivery, Dispatch, Forecast, Origin, Run, State, Strategy, Trial, Value
 from epochal.store import dispatches, marks, outbox, pushes, trials
 from epochal.store.database import open_engine, writing
 from epochal.store.outbox import Notice, NoticeState
@@ -222,13 +222,14 @@ class Store:
             return trials.start(connection, run, hyperparameters, strategy)
 
     def start_searching_trial(self, run: int, hyperparameters: dict[str, Value], most: int) -> int | None:
-        """A new trial of a search that the calling process trains; None if the run has ``most`` trials already.
+        """A new trial of a search that the calling process trains; None if the run has ``most`` trials already, or one
+        with these hyperparameters.
 
-        However many processes ask at once, there are never more.
+        However many processes ask at once, there are never more, nor two of the same.
         """
         with writing(self._engine) as connection:
             trials.lock(connection, run)
-            if trials.count(connection, run) >= most:
+            if trials.count(connection, run) >= most or trials.has(connection, run, hyperparameters):
                 return None
             return trials.start(connection, run, hyperparameters, Strategy.SEARCH)
 
@@ -255,6 +256,11 @@ class Store:
         with self._engine.connect() as connection:
             rows = [row for row in trials.training(connection, run) if trials.is_trained(row)]
         return sorted({row.owner for row in rows} - {this_process()})
+
+    def keep_forecast(self, run: int, trial: int, forecast: Forecast) -> None:
+        """What the learning curve of a measured trial promises."""
+        with writing(self._engine) as connection:
+            trials.keep_forecast(connection, run, trial, forecast)
 
     def end_run(self, run: Run, notice: Notice | None) -> None:
         """The run's end as ``run`` has it, and the notice of it, in one transaction: neither is without the other."""

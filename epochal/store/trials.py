@@ -1,14 +1,18 @@
 """The trials' rows: who trains what, and what came of it."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
 
 from epochal.errors import Reason
-from epochal.records import Strategy, Trial, TrialState, Value
+from epochal.records import Forecast, Strategy, Trial, TrialState, Value
 from epochal.store.owner import is_alive, this_process
 from epochal.store.schema import runs, trials
+
+
+_COUNTS = or_(trials.c.reason.is_(None), trials.c.reason != Reason.INTERRUPTED.value)
 
 
 def start(connection: Connection, run: int, hyperparameters: dict[str, Value], strategy: Strategy) -> int:
@@ -29,8 +33,13 @@ def start(connection: Connection, run: int, hyperparameters: dict[str, Value], s
 
 def count(connection: Connection, run: int) -> int:
     """How many trials a run has; those that were interrupted are none, for what they were to train is trained again."""
-    counted = or_(trials.c.reason.is_(None), trials.c.reason != Reason.INTERRUPTED.value)
-    return connection.execute(select(func.count()).where(trials.c.run == run, counted)).scalar_one()
+    return connection.execute(select(func.count()).where(trials.c.run == run, _COUNTS)).scalar_one()
+
+
+def has(connection: Connection, run: int, hyperparameters: dict[str, Value]) -> bool:
+    """Whether a trial of the run, other than an interrupted one, has exactly these hyperparameters."""
+    rows = connection.execute(select(trials.c.hyperparameters).where(trials.c.run == run, _COUNTS))
+    return any(row.hyperparameters == hyperparameters for row in rows)
 
 
 def lock(connection: Connection, run: int) -> None:
@@ -55,6 +64,11 @@ def end(connection: Connection, run: int, trial: Trial) -> None:
         "stopped_by": trial.stopped_by and trial.stopped_by.value,
     }
     connection.execute(update(trials).where(_is(run, trial.number)).values(**values))
+
+
+def keep_forecast(connection: Connection, run: int, number: int, forecast: Forecast) -> None:
+    """What the learning curve of a measured trial promises."""
+    connection.execute(update(trials).where(_is(run, number)).values(forecast=asdict(forecast)))
 
 
 def beat(connection: Connection, run: int) -> None:

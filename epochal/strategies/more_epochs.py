@@ -29,6 +29,9 @@ def next_trial(script: bytes, trials: tuple[Trial, ...], settings: RetrainSettin
             f"nn.py's own callbacks ended the training after epoch {measured[-1].epochs}, before its epochs were used up: "
             "more epochs would change nothing. Give them more patience, or change the network.",
         )
+    last = measured[-1].forecast if measured else None
+    if last and last.hopeless:
+        return GiveUp(Reason.LEVELS_OFF, f"The accuracy {last.sentence}.")
     epochs = int(constant.value) + settings.epochs_step * len(measured)
     stop_at = stopping_point(threshold, measured) if settings.stop_at_threshold else None
     return used_up(measured, settings) or _no_use(measured, epochs, settings) or Proposal(Strategy.MORE_EPOCHS, {constant: epochs}, stop_at)

@@ -12,12 +12,14 @@ from epochal.records import Strategy, Value
 class Proposal:
     """The next trial: the constants of nn.py that change, and what they become; none: it is trained as it was pushed.
 
-    ``stop_at``: the validation accuracy (0 to 1) with which its fit ends; None: it trains all its epochs.
+    ``stop_at``: the validation accuracy (0 to 1) with which its fit ends; None: it trains all its epochs. ``source``: the
+    trial from whose checkpoints it goes on; None: in a search none, else the newest that there are.
     """
 
     strategy: Strategy = Strategy.COMMITTED
     changes: Mapping[Constant, Value] = field(default_factory=dict)
     stop_at: float | None = None
+    source: int | None = None
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,11 @@ class Search:
                 load_if_exists=True,
             )
 
+    @property
+    def constants(self) -> list[Constant]:
+        """What is searched."""
+        return [dimension.constant for dimension in self._space.values()]
+
     def learn(self, values: dict[str, Value], accuracy: float) -> None:
         """Tell what was measured before the search began: ``accuracy`` (0 to 1) with these hyperparameters.
 

@@ -47,6 +47,7 @@ def test_run_prints_one_json_object_and_nothing_else(home: Path, tmp_path: Path)
         "accuracy_source": "output",
         "state": "measured",
         "reason": None,
+        "forecast": None,
     }
     assert first["seconds"] >= 0
     printed = epochal(home, "show", "1").stdout

@@ -212,17 +212,18 @@ def test_only_the_trials_of_the_dead_are_interrupted(store: Store, url: str) -> 
     run = _push(store, "a")
     script = (
         "import sys; from epochal.store import Store\n"
-        f"print(Store({url!r}).start_searching_trial({run}, {{}}, 2), flush=True); sys.stdin.read()"
+        f"print(Store({url!r}).start_searching_trial({run}, {{'filters': 1}}, 2), flush=True); sys.stdin.read()"
     )
     process = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout
     assert process.stdout.readline() == "1\n"
-    assert store.start_searching_trial(run, {}, 2) == 2
+    assert store.start_searching_trial(run, {"filters": 1}, 2) is None
+    assert store.start_searching_trial(run, {"filters": 2}, 2) == 2
     states = [trial.state for trial in store.claim(run, [State.QUEUED]).trials]
     assert states == [TrialState.TRAINING, TrialState.FAILED]  # the second one is of this process, from before
     assert not store.bury_trials(run)
     assert [len(store.others_training(run)), store.is_training(run, 1), store.is_training(run, 2)] == [1, True, False]
-    assert [store.start_searching_trial(run, {}, 2), store.start_searching_trial(run, {}, 2)] == [3, None]
+    assert [store.start_searching_trial(run, {"filters": number}, 2) for number in (2, 3)] == [3, None]
     process.kill()
     process.communicate()
     assert store.bury_trials(run)

@@ -1,0 +1,184 @@
+"""Learning curves continued: saturating families, fitted to what was seen and weighted by how well they explain it.
+
+Of the families in Domhan, Springenberg and Hutter, "Speeding up automatic hyperparameter optimization of deep neural
+networks by extrapolation of learning curves" (IJCAI 2015), those that rise and level off; Viering and Loog, "The shape of
+learning curves: a review" (2021), compare them. Weights and uncertainties are Laplace's approximation (MacKay,
+"Information theory, inference, and learning algorithms", chapters 27 and 28) where Domhan et al. sample a Markov chain.
+
+Importing this module imports SciPy. Who does not forecast need not import it.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+
+Vector = NDArray[np.float64]
+
+_LEAST_NOISE = 0.004
+_MOST_CORRELATION = 0.8
+_MOST_STEPS = 60
+_PRIOR_LEVEL_AND_DROP = 0.5
+"""The standard deviations of what is known of them beforehand: next to nothing."""
+
+# How far a curve may leave what the families say, for each doubling of the epochs. Chosen by benchmarks/forecast.py.
+_TURN = 0.5
+"""In parts of what the last doubling brought."""
+_BEGINNING = 0.15
+"""In parts of the errors that are left, where nothing has been learnt yet: it may begin at any time."""
+_FADING = 2
+"""How fast that loses its meaning as the curve learns."""
+_BEGUN = 0.1
+"""A curve has begun to learn when it has rid itself of this part of its first errors."""
+
+
+@dataclass(frozen=True)
+class Extrapolation:
+    """The accuracies (0 to 1) expected after some epochs, and the standard deviations of what will be measured then.
+
+    ``begun``: the curve has learnt something already; else nobody can know when it will.
+    """
+
+    accuracies: list[float]
+    deviations: list[float]
+    begun: bool
+
+
+@dataclass(frozen=True)
+class _Family:
+    """Curves ``level - drop * shape(epochs, ...)``; the shape falls towards 0, its own parameters are positive.
+
+    ``priors``: mean and standard deviation of the logarithm of each of these, as far as they are known beforehand. A rate
+    has no mean: it is as long as the curve that was seen, by a few times more or less.
+    """
+
+    shape: Callable[..., Vector]
+    priors: tuple[tuple[float | None, float], ...] = ()
+
+    def accuracy(self, parameters: Vector, epochs: Vector) -> Vector:
+        """The accuracy after ``epochs``; ``parameters`` are level, drop, and the logarithms of the shape's."""
+        level, drop = parameters[:2]
+        return np.asarray(level - drop * self.shape(epochs, *np.exp(parameters[2:])))
+
+
+_FAMILIES = (
+    _Family(lambda epochs, power: epochs**-power, ((-0.4, 1.0),)),  # pow3
+    _Family(lambda epochs, rate, power: (1 + rate * epochs) ** -power, ((None, 2.0), (0.0, 1.0))),  # pow4
+    _Family(lambda epochs, rate: np.exp(-rate * epochs), ((None, 2.0),)),  # exponential
+    _Family(lambda epochs, rate, power: np.exp(-((rate * epochs) ** power)), ((None, 2.0), (0.0, 0.5))),  # Weibull
+    _Family(lambda epochs, rate, power: 1 / (1 + (rate * epochs) ** power), ((None, 2.0), (0.3, 0.5))),  # MMF
+    _Family(lambda epochs: 1 / np.log(epochs + np.e - 1)),  # ilog2
+)
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """A family's best parameters. ``residuals`` in deviations of the noise, ``slopes`` of each to each parameter.
+
+    The last residuals, as many as there are parameters, are those to what is known beforehand.
+    """
+
+    family: _Family
+    parameters: Vector
+    deviations: Vector
+    residuals: Vector
+    slopes: Vector
+
+    @property
+    def error(self) -> float:
+        """The sum of the squared residuals to the curve alone."""
+        return float(np.sum(self.residuals[: -len(self.parameters)] ** 2))
+
+    def precision(self, trust: float) -> Vector:
+        """The inverse of the parameters' covariance; ``trust``: what a squared residual to the curve counts."""
+        known = len(self.parameters)
+        seen, before = self.slopes[:-known], self.slopes[-known:]
+        return np.asarray(trust * seen.T @ seen + before.T @ before)
+
+    def evidence(self, trust: float) -> float:
+        """The logarithm of the curve's probability under the family, but for a constant that all families share."""
+        before = float(np.sum(self.residuals[-len(self.parameters) :] ** 2))
+        volume = np.linalg.slogdet(self.precision(trust))[1] / 2 + np.sum(np.log(self.deviations))
+        return float(-(trust * self.error + before) / 2 - volume)
+
+    def variance(self, trust: float, epochs: Vector) -> Vector:
+        """How uncertain the accuracies after ``epochs`` are, because the parameters are."""
+        step = 1e-5
+        steps = step * np.eye(len(self.parameters))
+        moved = [self.family.accuracy(self.parameters + each, epochs) for each in steps]
+        slopes = (np.array(moved) - self.family.accuracy(self.parameters, epochs)) / step
+        return np.asarray(np.sum(slopes * np.linalg.solve(self.precision(trust), slopes), axis=0))
+
+
+def extrapolate(curve: Sequence[tuple[float, float]], ahead: Sequence[int]) -> Extrapolation:
+    """What the accuracy will be after the epochs ``ahead``, all of them later than those of the curve.
+
+    ``curve``: at least five epochs, rising from 1 or later, each with the accuracy (0 to 1) after it.
+    """
+    epochs, accuracies = np.array(curve).T
+    later = np.array(ahead, dtype=float)
+    weights = np.sqrt(epochs / epochs[-1])  # what is to come resembles the end of the curve more than its beginning
+    noise = _noise(accuracies)
+    fits = [_fit(family, epochs, accuracies, weights, noise) for family in _FAMILIES]
+    deviation, correlation = _left_over(min(fits, key=lambda fit: fit.error), weights, noise)
+    # Neighbours that err alike tell less than as many that do not.
+    trust = (noise / deviation) ** 2 * (1 - correlation) / (1 + correlation)
+    evidence = np.array([fit.evidence(trust) for fit in fits])
+    shares = np.exp(evidence - evidence.max())
+    shares /= shares.sum()
+    each = np.array([fit.family.accuracy(fit.parameters, later) for fit in fits])
+    mean = shares @ each
+    within = shares @ np.array([fit.variance(trust, later) for fit in fits])
+    between = shares @ (each - mean) ** 2
+    known = np.array([epochs[0], epochs[-1] / 2, epochs[-1]])
+    begin, middle, end = shares @ np.array([fit.family.accuracy(fit.parameters, known) for fit in fits])
+    learnt = _learnt(begin, end)
+    leaving = max(_TURN * (end - middle), _BEGINNING * (1 - end) * (1 - learnt) ** _FADING) * np.log2(
+        later / epochs[-1]
+    )
+    deviations = np.sqrt(within + between + deviation**2 + leaving**2)
+    return Extrapolation(np.clip(mean, 0, 1).tolist(), deviations.tolist(), begun=learnt >= _BEGUN)
+
+
+def _fit(family: _Family, epochs: Vector, accuracies: Vector, weights: Vector, noise: float) -> _Fit:
+    rate = np.log(4 / epochs[-1])
+    means = [
+        min(1.0, accuracies[-5:].mean() + 0.03),
+        0.5,
+        *(rate if mean is None else mean for mean, _ in family.priors),
+    ]
+    known = np.array(means)
+    deviations = np.array([_PRIOR_LEVEL_AND_DROP] * 2 + [deviation for _, deviation in family.priors])
+    lowest, highest = known - 4 * deviations, known + 4 * deviations
+    lowest[:2], highest[:2] = 0, (1, 2)
+
+    def residuals(parameters: Vector) -> Vector:
+        seen = (family.accuracy(parameters, epochs) - accuracies) * weights / noise
+        return np.concatenate([seen, (parameters - known) / deviations])
+
+    start = np.clip(known, lowest + 1e-6, highest - 1e-6)
+    found = least_squares(residuals, start, bounds=(lowest, highest), max_nfev=_MOST_STEPS)
+    return _Fit(family, found.x, deviations, found.fun, found.jac)
+
+
+def _noise(accuracies: Vector) -> float:
+    """The deviation from epoch to epoch, by second differences: a smooth rise has next to none."""
+    bends = np.abs(np.diff(accuracies, 2))
+    return max(_LEAST_NOISE, float(1.4826 * np.median(bends) / np.sqrt(6)))
+
+
+def _left_over(fit: _Fit, weights: Vector, noise: float) -> tuple[float, float]:
+    """The standard deviation of what even the best family leaves, and how much neighbours have of it in common."""
+    freedom = max(1.0, float(np.sum(weights**2)) - 3)
+    deviation = noise * max(1.0, math.sqrt(fit.error / freedom))
+    left = fit.residuals[: len(weights)] / weights
+    alike = float(np.sum(left[1:] * left[:-1]) / max(np.sum(left**2), 1e-12))
+    return deviation, min(max(alike, 0.0), _MOST_CORRELATION)
+
+
+def _learnt(begin: float, end: float) -> float:
+    """The part of the first errors that is gone, 0 to 1."""
+    return min(max((end - begin) / max(1 - begin, 1e-9), 0.0), 1.0)

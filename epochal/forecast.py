@@ -1,0 +1,61 @@
+"""Whether more epochs will reach the threshold, by the learning curve so far. Values in, values out."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from epochal.records import Forecast
+
+WIDTH = 1.65
+"""Half of a 90 % interval, in the extrapolation's standard deviations. benchmarks/forecast.py calibrates it."""
+_CAUTION = 2.25
+"""The same for what is called hopeless: one run in twenty given up too early would be too many."""
+_FEWEST_EPOCHS = 8
+_MOST_POINTS = 200
+"""Longer curves are averaged in blocks, and a longer way ahead is looked at in steps: more would only cost time."""
+
+
+def forecast(curve: Sequence[float], threshold: float, last_epoch: int) -> Forecast:
+    """When ``curve`` will reach ``threshold``, looking no further than ``last_epoch``.
+
+    ``curve``: the accuracy (0 to 1) after each epoch from the first one on; what is no such number, like NaN, is not
+    known. Hopeless is what has begun to learn, has never been at the threshold, and will not be by more than the interval.
+    The same curve gives the same forecast, and any list of numbers gives one.
+    """
+    seen = [(epoch, value) for epoch, value in enumerate(curve, start=1) if math.isfinite(value) and 0 <= value <= 1]
+    if len(seen) < _FEWEST_EPOCHS or last_epoch <= len(curve):
+        return Forecast(threshold, last_epoch)
+    from epochal.extrapolation import extrapolate  # here: SciPy's import takes half a second, and most forecast nothing
+
+    ahead = _steps(len(curve) + 1, last_epoch)
+    coming = extrapolate(_blocks(seen), ahead)
+    bounds = list(zip(coming.accuracies, coming.deviations, strict=True))
+    best = max(*(accuracy + _CAUTION * deviation for accuracy, deviation in bounds), *(value for _, value in seen))
+    return Forecast(
+        threshold,
+        last_epoch,
+        level=coming.accuracies[-1],
+        margin=min(WIDTH * coming.deviations[-1], 1.0),
+        expected=_first(ahead, coming.accuracies, threshold),
+        earliest=_first(ahead, (accuracy + WIDTH * deviation for accuracy, deviation in bounds), threshold),
+        latest=_first(ahead, (accuracy - WIDTH * deviation for accuracy, deviation in bounds), threshold),
+        hopeless=coming.begun and best < threshold,
+    )
+
+
+def _first(epochs: Sequence[int], accuracies: Iterable[float], threshold: float) -> int | None:
+    return next((epoch for epoch, value in zip(epochs, accuracies, strict=True) if value >= threshold), None)
+
+
+def _steps(first: int, last: int) -> list[int]:
+    """The epochs from ``first`` to ``last``, both included, but no more than _MOST_POINTS of them."""
+    steps = min(last - first, _MOST_POINTS)
+    return [first + (last - first) * step // steps for step in range(steps + 1)] if steps else [first]
+
+
+def _blocks(seen: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
+    """The means of successive points, no more than _MOST_POINTS of them."""
+    size = math.ceil(len(seen) / _MOST_POINTS)
+    blocks = [seen[start : start + size] for start in range(0, len(seen), size)]
+    return [
+        (math.fsum(x for x, _ in block) / len(block), math.fsum(y for _, y in block) / len(block)) for block in blocks
+    ]
