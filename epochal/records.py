@@ -3,11 +3,27 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from epochal.errors import Reason
 
+Value = bool | int | float | str
+"""What a hyperparameter may be."""
+
 PROOF_MARK = "epochal proof: "
 """What the line of a job's output begins with that tells which home, database and scripts it works with."""
+
+
+def kind_of(value: Value) -> Literal["number", "text", "truth"]:
+    """What a hyperparameter's value is; True and False are no numbers."""
+    if isinstance(value, bool):
+        return "truth"
+    return "text" if isinstance(value, str) else "number"
+
+
+def same(one: Value, other: Value) -> bool:
+    """Whether two values of a hyperparameter are equal: 20 and 20.0 are, 1 and True are not."""
+    return kind_of(one) == kind_of(other) and one == other
 
 
 class State(StrEnum):
@@ -205,7 +221,7 @@ class Trial:
 
     number: int
     state: TrialState
-    hyperparameters: dict[str, int | float]
+    hyperparameters: dict[str, Value]
     epochs_trained: int | None = None
     accuracy: float | None = None
     accuracy_source: AccuracySource | None = None
@@ -254,7 +270,7 @@ class Run:
         measured = [trial for trial in self.trials if trial.accuracy is not None]
         return max(measured, key=lambda trial: (trial.accuracy or 0.0, -trial.number), default=None)
 
-    def changes(self, trial: Trial) -> dict[str, int | float]:
+    def changes(self, trial: Trial) -> dict[str, Value]:
         """The hyperparameters of one of its trials that differ from the first one's, which trained as committed."""
         first = self.trials[0].hyperparameters
         return {name: value for name, value in trial.hyperparameters.items() if first.get(name) != value}

@@ -16,7 +16,7 @@ from epochal.jobs.left_files import read_left_text
 from epochal.jobs.progress import epoch_line, following
 from epochal.metrics import parse_epochs, parse_faults, parse_fits, parse_scores
 from epochal.moments import Step
-from epochal.records import Accuracy, Fit, Run, Trial, TrialState
+from epochal.records import Accuracy, Fit, Run, Trial, TrialState, Value
 from epochal.runtimes import Outcome, Runtime, Training
 from epochal.strategies.more_epochs import Raise
 
@@ -62,13 +62,16 @@ def run_trial(job: Job, run: Run, runtime: Runtime, image: str, raised: Raise | 
     return trial
 
 
-def _hyperparameters(script: bytes) -> dict[str, int | float]:
+def _hyperparameters(script: bytes) -> dict[str, Value]:
     """The numbers that the trial trains with: nn.py's constants, and its epochs wherever they stand."""
     # What no database and no JSON can hold is nothing that is tuned.
-    fits = [constant for constant in constants(script) if abs(constant.value) <= sys.float_info.max]
-    found = {constant.name: constant.value for constant in fits}
+    found = {constant.name: constant.value for constant in constants(script) if _is_storable(constant.value)}
     epochs = find_epochs(script)
     return found | ({epochs.name: epochs.value} if epochs else {})
+
+
+def _is_storable(value: Value) -> bool:
+    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
 
 
 def _prepare_folder(job: Job, run: Run, folder: TrialFolder, script: bytes, trained: bytes) -> None:

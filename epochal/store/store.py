@@ -9,7 +9,7 @@ from sqlalchemy import func, insert, select, update
 
 from epochal.errors import EpochalError, Reason, UsageError
 from epochal.moments import Moment, Step
-from epochal.records import Commit, Delivery, Dispatch, Origin, Run, State, Trial, TrialState
+from epochal.records import Commit, Delivery, Dispatch, Origin, Run, State, Trial, TrialState, Value
 from epochal.store import dispatches, marks, outbox, pushes
 from epochal.store.database import open_engine, writing
 from epochal.store.outbox import Notice, NoticeState
@@ -209,7 +209,7 @@ class Store:
             asked = connection.execute(select(runs.c.stop_requested).where(runs.c.id == run)).scalar()
         return State(asked) if asked else None
 
-    def start_trial(self, run: int, hyperparameters: dict[str, int | float]) -> int:
+    def start_trial(self, run: int, hyperparameters: dict[str, Value]) -> int:
         """A new trial of the run that trains from now on; returns its number, from 1."""
         with writing(self._engine) as connection:
             last = connection.execute(select(func.max(trials.c.number)).where(trials.c.run == run)).scalar() or 0
