@@ -14,6 +14,7 @@ from epochal.records import Run, State, TrialState, Verdict
 from epochal.runtimes import Runtime
 from epochal.runtimes.choice import choose_runtime
 from epochal.settings import RepositorySettings, RuntimeName, read_repository_settings
+from epochal.strategies.space import Dimension, space_of
 
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -21,12 +22,13 @@ _LONGEST_PAUSE_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Prepared:
-    """All that a trial needs: the repository's settings, where to train, and in what."""
+    """All that a trial needs: the repository's settings, where to train, in what, and what a search may change."""
 
     settings: RepositorySettings
     threshold: float
     runtime: Runtime
     image: str
+    space: tuple[Dimension, ...]
 
 
 def prepare(job: Job, run: Run, state: State) -> Prepared:
@@ -34,6 +36,7 @@ def prepare(job: Job, run: Run, state: State) -> Prepared:
     code = job.home.run(run.id).code
     settings = _repository_settings(job, run)
     detection = detect_folder(code, settings.framework)
+    space = _space(job, run, settings)
     tell(f"framework: {detection.framework} ({detection.why})")
     notes = _tell_idioms(job, run, detection)
     runtime = _runtime(job)
@@ -52,7 +55,7 @@ def prepare(job: Job, run: Run, state: State) -> Prepared:
         notes=list(notes),
         build_url=job.build_url or run.build_url,
     )
-    return Prepared(settings, threshold, runtime, image)
+    return Prepared(settings, threshold, runtime, image, space)
 
 
 def verdict_of(job: Job, run: Run, threshold: float) -> Verdict:
@@ -73,6 +76,13 @@ def _repository_settings(job: Job, run: Run) -> RepositorySettings:
     except SettingsError as error:
         told = str(error).replace(f"{job.home.run(run.id).code}/", "")
         raise RunFailed(Reason.BAD_SETTINGS, told) from None
+
+
+def _space(job: Job, run: Run, settings: RepositorySettings) -> tuple[Dimension, ...]:
+    try:
+        return space_of((job.home.run(run.id).code / SCRIPT).read_bytes(), settings.search)
+    except SettingsError as error:
+        raise RunFailed(Reason.BAD_SETTINGS, str(error)) from None
 
 
 def _tell_idioms(job: Job, run: Run, detection: Detection) -> tuple[str, ...]:
