@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from epochal.errors import Reason
 
@@ -11,6 +12,18 @@ Value = bool | int | float | str
 
 PROOF_MARK = "epochal proof: "
 """What the line of a job's output begins with that tells which home, database and scripts it works with."""
+
+
+def kind_of(value: Value) -> Literal["number", "text", "truth"]:
+    """What a hyperparameter's value is; True and False are no numbers."""
+    if isinstance(value, bool):
+        return "truth"
+    return "text" if isinstance(value, str) else "number"
+
+
+def same(one: Value, other: Value) -> bool:
+    """Whether two values of a hyperparameter are equal: 20 and 20.0 are, 1 and True are not."""
+    return kind_of(one) == kind_of(other) and one == other
 
 
 class State(StrEnum):

@@ -1,4 +1,4 @@
-"""The numbers in nn.py: which are found, and that a change touches their bytes alone."""
+"""The literals in nn.py: which are found, and that a change touches their bytes alone."""
 
 import subprocess
 from pathlib import Path
@@ -7,10 +7,20 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from epochal.hyperparameters import Constant, change, constants, find_epochs, unified_diff
+from epochal.hyperparameters import (
+    Constant,
+    assigned_lines,
+    change,
+    change_all,
+    constants,
+    find_epochs,
+    literals,
+    unified_diff,
+)
+from epochal.records import Value, same
 
 
-def _found(source: str | bytes) -> tuple[str, int | float, int] | None:
+def _found(source: str | bytes) -> tuple[str, Value, int] | None:
     constant = find_epochs(source.encode() if isinstance(source, str) else source)
     return (constant.name, constant.value, constant.line) if constant else None
 
@@ -91,6 +101,28 @@ def test_all_constants() -> None:
     assert [source[constant.start : constant.end] for constant in found] == [b"1e-3", b"- 5", b".5"]
 
 
+def test_all_literals() -> None:
+    """Texts, however they are written, and truths are literals too; what is put together while it runs is none."""
+    source = b"n = 1\na = 'x' \"y\"\nb = ('z\\n')\nc = True\nd = f'{n}'\ne = b'x'\nf = None\ng = 'x' + 'y'\n"
+    found = literals(source)
+    assert [(constant.name, constant.value, constant.line) for constant in found] == [
+        ("n", 1, 1),
+        ("a", "xy", 2),
+        ("b", "z\n", 3),
+        ("c", True, 4),
+    ]
+    assert [source[constant.start : constant.end] for constant in found[1:]] == [b"'x' \"y\"", b"'z\\n'", b"True"]
+
+
+def test_every_assignment_of_the_top_level_counts() -> None:
+    """Of whatever kind, in blocks too; what is assigned in functions, classes and comprehensions is theirs."""
+    source = (
+        b"a = 1\na += 2\nfor a in b: c = d = 1\nif (a := 3): pass\n"
+        b"def f():\n    a = 4\nclass A:\n    a = 5\n[a for a in b]\ne, c = 5, 6\n"
+    )
+    assert assigned_lines(source) == {"a": [1, 2, 3, 4], "c": [3, 10], "d": [3], "e": [10]}
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -168,6 +200,48 @@ def test_any_bytes_are_changed_rightly_or_not_at_all(source: bytes, start: int, 
     except ValueError:
         return
     assert changed == source[:start] + str(value).encode() + source[start + length :]
+
+
+def _named(source: bytes) -> dict[str, Constant]:
+    return {constant.name: constant for constant in literals(source)}
+
+
+def test_several_are_changed_at_once() -> None:
+    """Each where it stood, in its own quotes, in any order; one that has the value already stays as it is written."""
+    source = b'n = 0x10; rate = 1e-3\r\noptimizer = \'sgd\'  # or "adam"\nloss = "mse"\naugment = False\n'
+    found = _named(source)
+    values: dict[str, Value] = {"augment": True, "loss": "mae", "optimizer": "adam", "rate": 0.01, "n": 16}
+    assert (
+        change_all(source, {found[name]: value for name, value in values.items()})
+        == b'n = 0x10; rate = 0.01\r\noptimizer = \'adam\'  # or "adam"\nloss = "mae"\naugment = True\n'
+    )
+    assert change_all(source, {constant: constant.value for constant in found.values()}) == source
+    assert change_all(source, {}) == source
+
+
+_PAIRS = st.tuples(_NUMBERS, _NUMBERS) | st.tuples(st.text(), st.text()) | st.tuples(st.booleans(), st.booleans())
+
+
+@given(encoding=st.sampled_from(["utf-8", "latin-1", "gbk"]), pairs=st.lists(_PAIRS))
+def test_any_values_become_any_others_of_their_kind(encoding: str, pairs: list[tuple[Value, Value]]) -> None:
+    """What was changed reads back as wanted, whatever the texts hold; the bytes between are as they were."""
+    between = "; # é\n".encode(encoding)
+    lines = [f"v{place} = {old!a}".encode() + between for place, (old, _) in enumerate(pairs)]
+    source = f"# coding: {encoding}\n".encode() + b"".join(lines)
+    wanted = [new for _, new in pairs]
+    changed = change_all(source, dict(zip(literals(source), wanted, strict=True)))
+    assert all(map(same, (constant.value for constant in literals(changed)), wanted))
+    assert changed.count(between) == len(wanted)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"n": "many"}, {"n": True}, {"flag": 1}, {"name": 5}, {"a": 2, "b": 3}, {"n": float("nan")}]
+)
+def test_what_cannot_be_said_in_a_constants_place_is_refused(changes: dict[str, Value]) -> None:
+    """Another kind of value, two values in one place, or a number that no literal can say."""
+    source = b"n = 1\nflag = True\nname = 'x'\na = b = 1\n"
+    with pytest.raises(ValueError, match="line"):
+        change_all(source, {_named(source)[name]: value for name, value in changes.items()})
 
 
 @pytest.mark.parametrize("value", [20, 20.0, float("nan"), float("inf"), True])

@@ -7,8 +7,8 @@ from epochal.jobs.job import Job, tell
 from epochal.jobs.training import Prepared, prepare, verdict_of
 from epochal.jobs.trial import run_trial, start_trial
 from epochal.records import Run, State, Verdict
+from epochal.strategies.answer import GiveUp
 from epochal.strategies.more_epochs import next_trial
-from epochal.strategies.proposal import GiveUp
 
 _WORTH_A_SEARCH = frozenset(
     {Reason.LEVELS_OFF, Reason.NO_EPOCHS, Reason.STOPS_ITSELF, Reason.NO_IMPROVEMENT, Reason.MAX_EPOCHS}

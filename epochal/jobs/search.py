@@ -9,7 +9,7 @@ from epochal.jobs.training import Prepared, make_ready
 from epochal.jobs.workers import Workers
 from epochal.records import Run, State, Strategy, Trial
 from epochal.store.owner import BEAT_SECONDS, wait_until_gone
-from epochal.strategies.proposal import GiveUp
+from epochal.strategies.answer import GiveUp
 from epochal.strategies.search import Search
 from epochal.strategies.storage import storage_url
 

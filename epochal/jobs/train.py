@@ -6,7 +6,7 @@ from epochal.jobs.job import Job, tell
 from epochal.jobs.training import prepare, verdict_of
 from epochal.jobs.trial import run_trial, start_trial
 from epochal.records import Run, State, Verdict
-from epochal.strategies.proposal import Proposal
+from epochal.strategies.answer import Proposal
 
 
 def train(job: Job, run: Run) -> State:

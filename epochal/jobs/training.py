@@ -3,7 +3,6 @@
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from epochal.errors import Reason, RunFailed, SettingsError
 from epochal.frameworks import SCRIPT, Detection, detect_folder, read_source
@@ -56,8 +55,8 @@ def make_ready(job: Job, run: Run) -> Prepared:
     """What trials of ``run`` need, without a word about it in the database. Raises RunFailed."""
     code = job.home.run(run.id).code
     settings = _repository_settings(job, run)
-    space = _space(code, settings)
     detection = detect_folder(code, settings.framework)
+    space = _space(job, run, settings)
     tell(f"framework: {detection.framework} ({detection.why})")
     runtime = _runtime(job)
     image = _image(job, run, runtime, detection)
@@ -77,19 +76,19 @@ def verdict_of(job: Job, run: Run, prepared: Prepared, trial: Trial) -> Verdict:
     return verdict
 
 
-def _space(code: Path, settings: RepositorySettings) -> tuple[Dimension, ...]:
-    try:
-        return space_of((code / SCRIPT).read_bytes(), settings.search) if settings.search else ()
-    except SettingsError as error:
-        raise RunFailed(Reason.BAD_SETTINGS, str(error)) from None
-
-
 def _repository_settings(job: Job, run: Run) -> RepositorySettings:
     try:
         return read_repository_settings(job.home.run(run.id).code)
     except SettingsError as error:
         told = str(error).replace(f"{job.home.run(run.id).code}/", "")
         raise RunFailed(Reason.BAD_SETTINGS, told) from None
+
+
+def _space(job: Job, run: Run, settings: RepositorySettings) -> tuple[Dimension, ...]:
+    try:
+        return space_of((job.home.run(run.id).code / SCRIPT).read_bytes(), settings.search)
+    except SettingsError as error:
+        raise RunFailed(Reason.BAD_SETTINGS, str(error)) from None
 
 
 def _tell_idioms(job: Job, run: Run, detection: Detection) -> tuple[str, ...]:

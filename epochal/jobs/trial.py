@@ -20,7 +20,7 @@ from epochal.moments import Step
 from epochal.records import Accuracy, Fit, Run, Strategy, Trial, TrialState, Value
 from epochal.runtimes import Outcome, Training
 from epochal.runtimes.stop import Stop
-from epochal.strategies.proposal import Proposal
+from epochal.strategies.answer import Proposal
 
 _LAST_OUTPUT = 256 * 1024
 """Where a traceback is looked for: the accuracy may be followed by more output than that."""
@@ -116,9 +116,9 @@ def hyperparameters(script: bytes) -> dict[str, Value]:
 
 
 def _can_be_kept(value: Value) -> bool:
-    """Whether a database and JSON can hold it: what they cannot is nothing that is tuned."""
+    """Whether every database and JSON can hold it: what they cannot is nothing that is tuned."""
     if isinstance(value, str):
-        return len(value) <= _LONGEST_TEXT
+        return len(value) <= _LONGEST_TEXT and value.isprintable()
     return abs(value) <= sys.float_info.max
 
 

@@ -24,9 +24,9 @@ from epochal.jobs.training import Prepared, verdict_of
 from epochal.jobs.trial import hyperparameters, in_words, run_trial
 from epochal.records import Run, Strategy, Trial, TrialState, Verdict
 from epochal.runtimes.stop import Stop
+from epochal.strategies.answer import GiveUp, Proposal
 from epochal.strategies.budget import used_up
 from epochal.strategies.going_on import next_to_go_on, promising
-from epochal.strategies.proposal import GiveUp, Proposal
 from epochal.strategies.search import Candidate, Search
 from epochal.strategies.stopping_point import stopping_point
 

@@ -2,6 +2,7 @@
 
 from epochal.settings.environment import Environment, RuntimeName, child_environment
 from epochal.settings.repository import RepositorySettings, RetrainSettings, read_repository_settings
+from epochal.settings.search import Choices, Range
 from epochal.settings.server import (
     GatewaySettings,
     ImageSettings,
@@ -17,12 +18,14 @@ from epochal.settings.server import (
 from epochal.settings.toml import template
 
 __all__ = [
+    "Choices",
     "Environment",
     "GatewaySettings",
     "ImageSettings",
     "JenkinsSettings",
     "LimitSettings",
     "MailSettings",
+    "Range",
     "RepositorySettings",
     "RetrainSettings",
     "RuntimeName",
@@ -35,5 +38,3 @@ __all__ = [
     "template",
     "watch_repository",
 ]
-from epochal.settings.search import Choices, Range
-__all__ += ["Choices", "Range"]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from epochal.settings.search import Choices, Range
+from epochal.settings.search import Values
 from epochal.settings.toml import Table, read_toml
 
 FILE_NAME = "epochal.toml"
@@ -47,7 +47,14 @@ class RepositorySettings(Table):
         Field(description="The framework to train with; empty: what the imports of nn.py say."),
     ] = ""
     retrain: Annotated[RetrainSettings, Field(description="Job retrain.")] = RetrainSettings()
-    search: dict[str, Range | Choices] = {}
+    search: Annotated[
+        dict[str, Values],
+        Field(
+            description="What a search may change where more epochs alone will not do: constants of nn.py, each with its range,\n"
+            "{ low = 1, high = 4 }, with log = true or a step, or with choices. Take the '#' away from [search] and from\n"
+            "the constants that it may change, and the search is on."
+        ),
+    ] = {}  # noqa: RUF012 (pydantic copies it)
 
 
 def read_repository_settings(code: Path) -> RepositorySettings:

@@ -1,8 +1,107 @@
-from epochal.settings.toml import Table
+"""``[search]`` of epochal.toml: which constants of nn.py a search may change, and within what."""
+
+import math
+from collections.abc import Sequence
+from typing import Annotated, Any, Self
+
+from pydantic import Discriminator, PlainValidator, Tag, model_validator
+
+from epochal.records import Value, kind_of, same
+from epochal.settings.toml import Table, tag_of
+
+_LARGEST_WHOLE = 2**53
+"""Up to it every whole number is exact as a float, as which a search's storage keeps it."""
+
+
+def _number(value: Any) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("Input should be a number")
+    return _bounded(value)
+
+
+def _bounded(value: int | float) -> int | float:
+    if isinstance(value, int) and abs(value) > _LARGEST_WHOLE:
+        raise ValueError("Input should be a whole number up to 2^53")
+    if not math.isfinite(value):
+        raise ValueError("Input should be a finite number")
+    return value
+
+
+def _choices(values: Any) -> tuple[Value, ...]:
+    if not isinstance(values, list | tuple) or not all(isinstance(value, bool | int | float | str) for value in values):
+        raise ValueError("Input should be a list of numbers, of texts, or of true and false")
+    if len({kind_of(value) for value in values}) > 1:
+        raise ValueError("the choices should all be numbers, all be texts, or all be true and false")
+    if twice := _said_twice(values):
+        raise ValueError(f"the choice {twice[0]!r} stands there twice")
+    if len(values) < 2:
+        raise ValueError("there should be at least two choices")
+    return tuple(_bounded(value) if kind_of(value) == "number" else value for value in values)
+
+
+def _said_twice(values: Sequence[Value]) -> list[Value]:
+    return [value for place, value in enumerate(values) if any(same(value, other) for other in values[:place])]
+
+
+Number = Annotated[int | float, PlainValidator(_number)]
+
+
 class Range(Table):
-    low: int | float
-    high: int | float
+    """From ``low`` to ``high``, both included: whole numbers where all of it is written so, else fractions.
+
+    ``log``: proposed by magnitude. ``step``: proposed are ``low``, ``low + step`` and so on; None: whole numbers go by 1,
+    fractions are not stepped.
+    """
+
+    low: Number
+    high: Number
     log: bool = False
-    step: int | float | None = None
+    step: Number | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether whole numbers are proposed."""
+        return all(isinstance(value, int) for value in (self.low, self.high, self.step or 0))
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.low >= self.high:
+            raise ValueError("the range is empty: low should be less than high")
+        if not math.isfinite(float(self.high) - float(self.low)):
+            raise ValueError("the range is too wide")
+        if self.log and self.low <= 0:
+            raise ValueError("a log scale does not go through zero: low should be greater than 0")
+        if self.step is not None:
+            self._check_step(self.step)
+        return self
+
+    def _check_step(self, step: int | float) -> None:
+        if self.log:
+            raise ValueError("a log scale has no step: take one of the two away")
+        if not 0 < step <= self.high - self.low:
+            raise ValueError("step should be greater than 0, and not greater than the range")
+
+
 class Choices(Table):
-    choices: tuple[bool | int | float | str, ...]
+    """One of several values: all numbers, all texts, or true and false."""
+
+    choices: Annotated[tuple[Value, ...], PlainValidator(_choices)]
+
+
+def _tag(values: Any) -> str | None:
+    if isinstance(values, Range | Choices):
+        return tag_of(type(values))
+    if not isinstance(values, dict) or not values:
+        return None
+    return tag_of(Choices if "choices" in values else Range)
+
+
+Values = Annotated[
+    Annotated[Range, Tag(tag_of(Range))] | Annotated[Choices, Tag(tag_of(Choices))],
+    Discriminator(
+        _tag,
+        custom_error_type="values",
+        custom_error_message="Input should be a range, as in { low = 1, high = 4 }, or choices, as in { choices = [8, 16] }",
+    ),
+]
+"""What a constant may become; errors name what is wrong in the one that is meant."""

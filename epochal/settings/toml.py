@@ -1,8 +1,9 @@
 """Reading a TOML file into a model with errors that a person can act on, and writing a model's commented template."""
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -38,12 +39,21 @@ def parse(values: dict[str, Any], model: type[T], where: str) -> T:
         raise SettingsError("\n".join(_sentence(where, fault, model) for fault in error.errors())) from None
 
 
+def tag_of(table: type[Table]) -> str:
+    """What tells ``table`` apart where a key may hold one of several tables; in no file can it be a constant's name."""
+    return f"<{table.__name__}>"
+
+
 def _sentence(where: str, fault: Any, model: type[BaseModel]) -> str:
-    key = ".".join(str(part) for part in fault["loc"])
+    key = ".".join(str(part) for part in fault["loc"] if not _is_tag(part))
     if fault["type"] == "extra_forbidden":
         known = ", ".join(_known_keys(model, fault["loc"][:-1]))
         return f"{where}: {key} is not a setting. Known here: {known}."
     return f"{where}: {key}: {fault['msg'].removeprefix('Value error, ')} (it is {_shown(fault['input'])})."
+
+
+def _is_tag(part: int | str) -> bool:
+    return isinstance(part, str) and part.startswith("<")
 
 
 def _shown(value: Any) -> str:
@@ -52,42 +62,53 @@ def _shown(value: Any) -> str:
 
 
 def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """The keys of the table at ``path``, which holds an index for a list's item and a tag for one of several tables."""
+    tables = [model]
     for part in path:
-        if isinstance(part, int):
-            continue
-        model = _table_of(model.model_fields[part].annotation) or model
-    return [field.alias or name for name, field in model.model_fields.items()]
+        if _is_tag(part):
+            tables = [table for table in tables if issubclass(table, Table) and tag_of(table) == part]
+        elif len(tables) == 1 and part in tables[0].model_fields:
+            tables = _tables_of(tables[0].model_fields[str(part)].annotation)
+    return [field.alias or name for name, field in tables[0].model_fields.items()]
 
 
-def _table_of(annotation: Any) -> type[BaseModel] | None:
-    candidates = [annotation, *getattr(annotation, "__args__", ())]
-    return next((item for item in candidates if isinstance(item, type) and issubclass(item, BaseModel)), None)
+def _tables_of(annotation: Any) -> list[type[BaseModel]]:
+    """The tables that ``annotation`` speaks of, however deep in it."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [table for part in get_args(annotation) for table in _tables_of(part)]
 
 
-def template(model: type[Table], title: str) -> str:
-    """A commented TOML file with every setting of ``model``, its meaning and its default; uncommented it is the defaults."""
+def template(model: type[Table], title: str, proposed: Mapping[str, Mapping[str, Table]] | None = None) -> str:
+    """A commented TOML file with every setting of ``model``, its meaning and its default; uncommented it is the defaults.
+
+    ``proposed``: for a key that holds tables by name, those that stand there commented.
+    """
     lines = [
         f"# {title}",
         "# Every setting is here with its default, behind a '#': take it away from what you change.",
         "",
     ]
-    return "\n".join(lines + _template_lines(model, "")) + "\n"
+    return "\n".join(lines + _template_lines(model, "", proposed or {})) + "\n"
 
 
-def _template_lines(model: type[BaseModel], prefix: str) -> list[str]:
+def _template_lines(model: type[BaseModel], prefix: str, proposed: Mapping[str, Mapping[str, Table]]) -> list[str]:
     plain: list[str] = []
     tables: list[str] = []
     for name, field in model.model_fields.items():
         description = [f"# {line}" for line in (field.description or "").splitlines()]
-        table = _table_of(field.annotation)
+        found = _tables_of(field.annotation)
+        default = field.get_default(call_default_factory=True)
         key = field.alias or name
-        if table is None:
-            plain += [*description, f"#{key} = {_toml(field.get_default(call_default_factory=True))}", ""]
-        elif isinstance(field.get_default(call_default_factory=True), tuple):
-            tables += [*description, f"#[[{prefix}{key}]]"]
-            tables += _example_lines(table)
+        if not found:
+            plain += [*description, f"#{key} = {_toml(default)}", ""]
+        elif isinstance(default, dict):
+            named = proposed.get(key, {})
+            tables += [*description, f"#[{prefix}{key}]", *(f"#{each} = {_toml(named[each])}" for each in named), ""]
+        elif isinstance(default, tuple):
+            tables += [*description, f"#[[{prefix}{key}]]", *_example_lines(found[0])]
         else:
-            tables += [*description, f"[{prefix}{key}]", *_template_lines(table, f"{prefix}{key}.")]
+            tables += [*description, f"[{prefix}{key}]", *_template_lines(found[0], f"{prefix}{key}.", {})]
     return plain + tables
 
 
@@ -103,6 +124,12 @@ def _example_lines(table: type[BaseModel]) -> list[str]:
 def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, Table):
+        return (
+            "{ "
+            + ", ".join(f"{key} = {_toml(item)}" for key, item in value.model_dump(exclude_defaults=True).items())
+            + " }"
+        )
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_toml(key)} = {_toml(item)}" for key, item in value.items()) + "}"
     if isinstance(value, tuple | list):

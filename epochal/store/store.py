@@ -214,9 +214,7 @@ class Store:
             asked = connection.execute(select(runs.c.stop_requested).where(runs.c.id == run)).scalar()
         return State(asked) if asked else None
 
-    def start_trial(
-        self, run: int, hyperparameters: dict[str, Value], strategy: Strategy = Strategy.COMMITTED
-    ) -> int:
+    def start_trial(self, run: int, hyperparameters: dict[str, Value], strategy: Strategy = Strategy.COMMITTED) -> int:
         """A new trial of the run that the calling process trains from now on; returns its number, from 1."""
         with writing(self._engine) as connection:
             return trials.start(connection, run, hyperparameters, strategy)

@@ -11,7 +11,6 @@ from epochal.records import Forecast, Strategy, Trial, TrialState, Value
 from epochal.store.owner import is_alive, this_process
 from epochal.store.schema import runs, trials
 
-
 _COUNTS = or_(trials.c.reason.is_(None), trials.c.reason != Reason.INTERRUPTED.value)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from epochal.errors import Reason
 from epochal.records import Trial
 from epochal.settings import RetrainSettings
-from epochal.strategies.proposal import GiveUp
+from epochal.strategies.answer import GiveUp
 
 
 def used_up(trials: Sequence[Trial], settings: RetrainSettings) -> GiveUp | None:

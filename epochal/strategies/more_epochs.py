@@ -4,12 +4,14 @@ from epochal.errors import Reason
 from epochal.hyperparameters import find_epochs
 from epochal.records import StoppedBy, Strategy, Trial
 from epochal.settings import RetrainSettings
+from epochal.strategies.answer import GiveUp, Proposal
 from epochal.strategies.budget import used_up
-from epochal.strategies.proposal import GiveUp, Proposal
 from epochal.strategies.stopping_point import stopping_point
 
 
-def next_trial(script: bytes, trials: tuple[Trial, ...], settings: RetrainSettings, threshold: float) -> Proposal | GiveUp:
+def next_trial(
+    script: bytes, trials: tuple[Trial, ...], settings: RetrainSettings, threshold: float
+) -> Proposal | GiveUp:
     """What comes after ``trials`` of the unchanged ``script`` (nn.py as it was pushed).
 
     An interrupted trial counts for nothing here: the one after it trains what it would have trained. Nor do those of a
@@ -34,7 +36,11 @@ def next_trial(script: bytes, trials: tuple[Trial, ...], settings: RetrainSettin
         return GiveUp(Reason.LEVELS_OFF, f"The accuracy {last.sentence}.")
     epochs = int(constant.value) + settings.epochs_step * len(measured)
     stop_at = stopping_point(threshold, measured) if settings.stop_at_threshold else None
-    return used_up(measured, settings) or _no_use(measured, epochs, settings) or Proposal(Strategy.MORE_EPOCHS, {constant: epochs}, stop_at)
+    return (
+        used_up(measured, settings)
+        or _no_use(measured, epochs, settings)
+        or Proposal(Strategy.MORE_EPOCHS, {constant: epochs}, stop_at)
+    )
 
 
 def _no_use(measured: list[Trial], epochs: int, settings: RetrainSettings) -> GiveUp | None:

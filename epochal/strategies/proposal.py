@@ -1,30 +1,93 @@
-"""What a strategy answers: the next trial, or that there is none."""
+"""What ``epochal init`` proposes as a search space, by the names and the values of nn.py's constants. Values in, values out."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import math
+import re
+from collections.abc import Callable
+from typing import TypeGuard
 
-from epochal.errors import Reason
-from epochal.hyperparameters import Constant
-from epochal.records import Strategy, Value
+from epochal.records import Value
+from epochal.settings import Choices, Range
+from epochal.strategies.space import searchable
+
+Rule = Callable[[Value], Range | Choices | None]
 
 
-@dataclass(frozen=True)
-class Proposal:
-    """The next trial: the constants of nn.py that change, and what they become; none: it is trained as it was pushed.
+def propose(script: bytes) -> dict[str, Range | Choices]:
+    """A range or choices for each constant of ``script`` (nn.py) whose name tells what it is, in order.
 
-    ``stop_at``: the validation accuracy (0 to 1) with which its fit ends; None: it trains all its epochs. ``source``: the
-    trial from whose checkpoints it goes on; None: in a search none, else the newest that there are.
+    What ``space_of`` takes for the same script. Nothing for what is no hyperparameter (seeds, sizes of images, numbers of
+    classes) or is not known by its name.
     """
+    able = searchable(script)
+    sizes_of_images = {"width"} if any(name.lower() == "height" for name in able) else set()
+    rules = _RULES | (_SKLEARN_RULES if re.search(rb"\bsklearn\b", script) else {})
+    found = {name: _proposed(name, constant.value, rules) for name, constant in able.items()}
+    return {name: values for name, values in found.items() if values and name.lower() not in sizes_of_images}
 
-    strategy: Strategy = Strategy.COMMITTED
-    changes: Mapping[Constant, Value] = field(default_factory=dict)
-    stop_at: float | None = None
-    source: int | None = None
+
+def _proposed(name: str, value: Value, rules: dict[str, Rule]) -> Range | Choices | None:
+    """By the first rule whose pattern is the whole name, in lower case and without underscores."""
+    plain = name.replace("_", "").lower()
+    return next((rule(value) for pattern, rule in rules.items() if re.fullmatch(pattern, plain)), None)
 
 
-@dataclass(frozen=True)
-class GiveUp:
-    """There is no next trial, and why."""
+def _magnitude(value: Value) -> Range | None:
+    """A tenth of the value to ten times of it, by magnitude."""
+    if not isinstance(value, float) or not 1e-100 < value < 1e100:
+        return None
+    return Range(low=_short(value / 10), high=_short(value * 10), log=True)
 
-    reason: Reason
-    explanation: str
+
+def _decay(value: Value) -> Range | None:
+    return Range(low=1e-6, high=1e-2, log=True) if value == 0 and isinstance(value, float) else _magnitude(value)
+
+
+def _fraction(low: float, high: float) -> Rule:
+    return lambda value: Range(low=low, high=high) if isinstance(value, float) else None
+
+
+def _powers_of_two(first: int, last: int) -> Rule:
+    """The powers of two from ``first`` to ``last`` steps away from the one that is nearest to the value."""
+
+    def rule(value: Value) -> Choices | None:
+        if not _is_count(value):
+            return None
+        nearest = round(math.log2(value))
+        return Choices(choices=tuple(2**power for power in range(max(nearest + first, 0), nearest + last + 1)))
+
+    return rule
+
+
+def _layers(value: Value) -> Range | None:
+    return Range(low=1, high=value + 2) if _is_count(value) else None
+
+
+def _few_to_many(value: Value) -> Range | None:
+    return Range(low=max(value // 4, 1), high=4 * value, log=True) if _is_count(value) else None
+
+
+def _is_count(value: Value) -> TypeGuard[int]:
+    return type(value) is int and 1 <= value <= 2**40
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.3g}")
+
+
+_PART = r"(?:(?:n|num|conv|dense|hidden|base|first|last|lstm|gru|rnn|fc|mlp)\d*)*"
+"""What a name of a network's part may begin with: num_filters, conv1_filters, dense_units."""
+
+_RULES: dict[str, Rule] = {
+    r"(?:base|init|initial|start|adam|sgd)?(?:lr|learningrate)(?:init)?": _magnitude,
+    r"(?:train|mini)?batch(?:size)?": _powers_of_two(-2, 1),
+    _PART + r"(?:filters?|units?|neurons?|width|hidden|hidden(?:size|dim))\d*": _powers_of_two(-1, 2),
+    _PART + r"(?:layers|blocks|depth)": _layers,
+    r"(?:\w+)?drop(?:out)?(?:rate|prob)?\d*": _fraction(0.0, 0.5),
+    r"(?:sgd)?momentum": _fraction(0.5, 0.99),
+    r"weightdecay|wd|(?:kernel)?l2(?:reg|regularization|lambda|penalty|strength)?": _decay,
+}
+_SKLEARN_RULES: dict[str, Rule] = {
+    r"nestimators": _few_to_many,
+    r"maxdepth": _layers,
+    r"c|alpha|gamma": _magnitude,
+}

@@ -168,8 +168,8 @@ def _distribution(dimension: Dimension) -> BaseDistribution:
     values = dimension.values
     if isinstance(values, Choices):
         return CategoricalDistribution(values.choices)
-    if isinstance(values.low, int) and isinstance(values.high, int) and not isinstance(dimension.constant.value, float):
-        return IntDistribution(values.low, values.high, log=values.log, step=int(values.step or 1))
+    if values.whole:
+        return IntDistribution(int(values.low), int(values.high), log=values.log, step=int(values.step or 1))
     step = None if values.step is None else float(values.step)
     return FloatDistribution(float(values.low), float(values.high), log=values.log, step=step)
 

@@ -1,10 +1,106 @@
+"""The search space: which constants of nn.py a search changes, and within what. Values in, values out."""
+
+import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from epochal.hyperparameters import Constant, literals
+
+from epochal.errors import SettingsError
+from epochal.hyperparameters import Constant, assigned_lines, find_epochs, literals
+from epochal.records import kind_of
 from epochal.settings import Choices, Range
+
+_FITTING = {
+    "number": "a range, or choices of numbers",
+    "text": "choices of texts",
+    "truth": "{ choices = [true, false] }",
+}
+
+
 @dataclass(frozen=True)
 class Dimension:
+    """A constant of nn.py, and what it may become: whole numbers for a whole number, fractions for a fraction."""
+
     constant: Constant
     values: Range | Choices
-def space_of(script, search):
-    by = {c.name: c for c in literals(script)}
-    return tuple(Dimension(by[n], v) for n, v in search.items())
+
+
+def space_of(script: bytes, search: Mapping[str, Range | Choices]) -> tuple[Dimension, ...]:
+    """The space that ``search`` (epochal.toml's table) spans for ``script`` (nn.py), in its order; empty for no table.
+
+    Raises SettingsError that names every constant which cannot be searched, and says why.
+    """
+    able = searchable(script) if search else {}
+    read = [_dimension(script, able, name, values) for name, values in search.items()]
+    faults = [fault for fault in read if isinstance(fault, str)]
+    if faults:
+        raise SettingsError("\n".join(f"epochal.toml: search.{fault}" for fault in faults))
+    return tuple(dimension for dimension in read if isinstance(dimension, Dimension))
+
+
+def searchable(script: bytes) -> dict[str, Constant]:
+    """The constants that a search could change, by name: assigned once, as a literal of their own, and not the epochs."""
+    found = literals(script)
+    epochs = find_epochs(script)
+    lines = assigned_lines(script)
+    taken = [constant.start for constant in found] + ([epochs.start] if epochs else [])
+    return {
+        constant.name: constant
+        for constant in found
+        if taken.count(constant.start) == 1
+        and not (epochs and constant.name == epochs.name)
+        and len(lines[constant.name]) == 1
+    }
+
+
+def _dimension(script: bytes, able: Mapping[str, Constant], name: str, values: Range | Choices) -> Dimension | str:
+    if name not in able:
+        return f"{name}: {_why_not(script, name)}{_instead(able, name)}"
+    constant = able[name]
+    if fault := _misfit(constant, values):
+        return f"{name}: {fault}"
+    return Dimension(constant, _as_fractions(values) if isinstance(constant.value, float) else values)
+
+
+def _why_not(script: bytes, name: str) -> str:
+    lines = assigned_lines(script).get(name, [])
+    named = [constant for constant in literals(script) if constant.name == name]
+    epochs = find_epochs(script)
+    if epochs and (name == epochs.name or epochs.start in [constant.start for constant in named]):
+        return "the epochs are raised by [retrain], a search does not change them: take them out of [search]."
+    if len(lines) > 1:
+        return f"nn.py assigns it more than once, in lines {', '.join(map(str, lines))}: a search needs one place to change."
+    if named:
+        return f"line {lines[0]} of nn.py gives one literal to several names: write a line for each."
+    if lines:
+        return f"line {lines[0]} of nn.py assigns what is no literal: a search needs a number, a text, True or False there."
+    return "nn.py assigns no literal to this name at its top level."
+
+
+def _instead(able: Mapping[str, Constant], name: str) -> str:
+    close = difflib.get_close_matches(name, able, 1)
+    if close:
+        return f" Did you mean {close[0]}?"
+    return f" Can be searched: {', '.join(sorted(able))}." if able else ""
+
+
+def _misfit(constant: Constant, values: Range | Choices) -> str:
+    """Why the values are none for this constant; empty if they are."""
+    kind = kind_of(constant.value)
+    kinds = {"number"} if isinstance(values, Range) else {kind_of(value) for value in values.choices}
+    present = f"it is {constant.value!r} in line {constant.line} of nn.py"
+    if kinds != {kind}:
+        return f"{present}: give {_FITTING[kind]}."
+    if type(constant.value) is int and not _whole(values):
+        return f"{present}, a whole number: give whole numbers, or write {constant.value}.0 there if it is none."
+    return ""
+
+
+def _whole(values: Range | Choices) -> bool:
+    return values.whole if isinstance(values, Range) else all(isinstance(value, int) for value in values.choices)
+
+
+def _as_fractions(values: Range | Choices) -> Range | Choices:
+    if isinstance(values, Choices):
+        return Choices(choices=tuple(float(value) for value in values.choices))
+    step = None if values.step is None else float(values.step)
+    return Range(low=float(values.low), high=float(values.high), log=values.log, step=step)

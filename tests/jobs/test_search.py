@@ -47,7 +47,7 @@ max_epochs = 9
 
 
 def _repository(tmp_path: Path, training: str, space: str, threshold: float = 0.8, trials: int = 30) -> Path:
-    files = {
+    files: dict[str, str | bytes] = {
         "nn.py": _SCRIPT.format(training=training),
         "epochal.toml": _SETTINGS.format(threshold=threshold, trials=trials, space=space),
     }
@@ -62,9 +62,7 @@ def _limit(home: Path, trials: int) -> None:
 def test_it_finds_what_epochs_do_not(home: Path, tmp_path: Path) -> None:
     """With its constants searched, several at a time, the run reaches its threshold; the mail offers what did it."""
     _limit(home, 2)
-    repository = _repository(
-        tmp_path, "", 'filters = { low = 1, high = 9 }\nkernel = { choices = ["small", "large"] }'
-    )
+    repository = _repository(tmp_path, "", 'filters = { low = 1, high = 9 }\nkernel = { choices = ["small", "large"] }')
     ended = drive(home, store_push(home, repository))
     assert ended.run.state is State.REACHED, ended.printed
     assert "best so far: " in ended.printed["retrain"]

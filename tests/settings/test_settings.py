@@ -7,7 +7,9 @@ import pytest
 
 from epochal.errors import SettingsError
 from epochal.settings import (
+    Choices,
     Environment,
+    Range,
     RepositorySettings,
     ServerSettings,
     read_repository_settings,
@@ -40,6 +42,36 @@ def test_the_template_uncommented_is_the_defaults(model: type[Table]) -> None:
         ("threshold = 80", "threshold: Input should be less than or equal to 1 (it is 80)"),
         ("[retrain]\nepochs_step = 0", "retrain.epochs_step"),
         ("[retrain]\nsteps = 10", "retrain.steps is not a setting. Known here: epochs_step"),
+        ("search = 5", "search: Input should be a valid dictionary"),
+        ("[search]\nrate = 0.1", "search.rate: Input should be a range, as in { low = 1, high = 4 }, or choices"),
+        ("[search]\nrate = {}", "search.rate: Input should be a range"),
+        ("[search]\nrate = {low = 1}", "search.rate.high: Field required"),
+        (
+            "[search]\nrate = {low = 1, hihg = 2}",
+            "search.rate.hihg is not a setting. Known here: low, high, log, step.",
+        ),
+        ("[search]\nlow = {low = 1, hihg = 2}", "search.low.hihg is not a setting. Known here: low, high, log, step."),
+        ("[search]\nrate = {choices = [1, 2], log = true}", "search.rate.log is not a setting. Known here: choices."),
+        ("[search]\nrate = {low = 0.1, high = 0.1}", "search.rate: the range is empty"),
+        ("[search]\nrate = {low = 'a', high = 2}", "search.rate.low: Input should be a number (it is 'a')"),
+        ("[search]\nrate = {low = 1, high = true}", "search.rate.high: Input should be a number (it is True)"),
+        ("[search]\nrate = {low = 1, high = inf}", "search.rate.high: Input should be a finite number"),
+        ("[search]\nrate = {low = -1e308, high = 1e308}", "search.rate: the range is too wide"),
+        (f"[search]\nrate = {{low = 1, high = {2**53 + 1}}}", "search.rate.high: Input should be a whole number up to"),
+        ("[search]\nrate = {low = 0, high = 1, log = true}", "search.rate: a log scale does not go through zero"),
+        ("[search]\nrate = {low = 1, high = 4, log = true, step = 1}", "search.rate: a log scale has no step"),
+        ("[search]\nrate = {low = 1, high = 4, step = 0}", "search.rate: step should be greater than 0"),
+        ("[search]\nrate = {low = 1, high = 4, step = 4}", "search.rate: step should be"),
+        ("[search]\nrate = {choices = 8}", "search.rate.choices: Input should be a list"),
+        ("[search]\nrate = {choices = [[8], [16]]}", "search.rate.choices: Input should be a list"),
+        ("[search]\nrate = {choices = [8]}", "search.rate.choices: there should be at least two choices"),
+        ("[search]\nrate = {choices = [8, 8.0]}", "search.rate.choices: the choice 8.0 stands there twice"),
+        (
+            "[search]\nrate = {choices = [8, 'a']}",
+            "search.rate.choices: the choices should all be numbers, all be texts",
+        ),
+        ("[search]\nrate = {choices = [1, true]}", "search.rate.choices: the choices should all be"),
+        ("[search]\nrate = {choices = [1, nan]}", "search.rate.choices: Input should be a finite number"),
         ("threshold = ", "cannot be read as TOML"),
         ("[mail]\nto = ['eve@example.com']", "mail is not a setting"),
         ("[sandbox]\nnetwork = true", "sandbox is not a setting"),
@@ -52,6 +84,25 @@ def test_what_is_pushed_is_refused_where_it_is_wrong(tmp_path: Path, text: str, 
         read_repository_settings(tmp_path)
     assert told in str(error.value)
     assert "epochal.toml" in str(error.value)
+
+
+def test_a_search_space_is_read_as_it_is_written(tmp_path: Path) -> None:
+    """Ranges and choices keep their kinds: 1 is whole and 1.0 is not, and true is no number."""
+    (tmp_path / "epochal.toml").write_text(
+        "[search]\nrate = { low = 1e-4, high = 1, log = true }\nblocks = { low = 1, high = 3, step = 2 }\n"
+        'filters = { choices = [8, 16] }\noptimizer = { choices = ["sgd", "adam"] }\naugment = { choices = [true, false] }\n'
+    )
+    search = read_repository_settings(tmp_path).search
+    assert search == {
+        "rate": Range(low=0.0001, high=1, log=True),
+        "blocks": Range(low=1, high=3, step=2),
+        "filters": Choices(choices=(8, 16)),
+        "optimizer": Choices(choices=("sgd", "adam")),
+        "augment": Choices(choices=(True, False)),
+    }
+    assert [values.whole for values in search.values() if isinstance(values, Range)] == [False, True]
+    kinds = [type(value) for values in search.values() if isinstance(values, Choices) for value in values.choices]
+    assert kinds == [int, int, str, str, bool, bool]
 
 
 def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:

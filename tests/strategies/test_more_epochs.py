@@ -5,8 +5,8 @@ import pytest
 from epochal.errors import Reason
 from epochal.records import Trial, TrialState
 from epochal.settings import RetrainSettings
+from epochal.strategies.answer import GiveUp, Proposal
 from epochal.strategies.more_epochs import next_trial
-from epochal.strategies.proposal import GiveUp, Proposal
 
 _SCRIPT = b"epochs = 20\nmodel.fit(x, y, epochs=epochs)\n"
 

@@ -34,7 +34,7 @@ def test_no_combination_is_tried_twice(storage: str) -> None:
     """However many processes ask, each combination is proposed once, what was trained before not at all; then none."""
     searches = [Search(storage, 7, [_FILTERS, _BLOCKS], 9) for _ in range(2)]
     searches[0].learn({"filters": 8, "blocks": 1, "epochs": 20}, 0.5)
-    proposed = []
+    proposed: list[dict[str, Value]] = []
     while candidate := searches[len(proposed) % 2].ask():
         proposed.append(_values(candidate))
         if len(proposed) % 3:  # some are still being trained when the next is asked for

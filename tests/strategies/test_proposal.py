@@ -1,0 +1,90 @@
+"""What ``epochal init`` proposes to search."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from epochal.settings import Choices, Range
+from epochal.strategies.proposal import propose
+from epochal.strategies.space import space_of
+
+
+@pytest.mark.parametrize(
+    ("line", "values"),
+    [
+        ("learning_rate = 0.003", Range(low=0.0003, high=0.03, log=True)),
+        ("LR = 1e-3", Range(low=0.0001, high=0.01, log=True)),
+        ("batch_size = 100", Choices(choices=(32, 64, 128, 256))),
+        ("batch_size = 1", Choices(choices=(1, 2))),
+        ("filters = 32", Choices(choices=(16, 32, 64, 128))),
+        ("conv1_filters = 1", Choices(choices=(1, 2, 4))),
+        ("dense_units = 10", Choices(choices=(4, 8, 16, 32))),
+        ("numHidden = 64", Choices(choices=(32, 64, 128, 256))),
+        ("conv_blocks = 2", Range(low=1, high=4)),
+        ("n_layers = 3", Range(low=1, high=5)),
+        ("dropout = 0.3", Range(low=0.0, high=0.5)),
+        ("momentum = 0.9", Range(low=0.5, high=0.99)),
+        ("weight_decay = 0.0", Range(low=1e-6, high=1e-2, log=True)),
+        ("l2 = 0.01", Range(low=0.001, high=0.1, log=True)),
+        ("import sklearn; C = 1.0", Range(low=0.1, high=10.0, log=True)),
+        ("import sklearn; n_estimators = 100", Range(low=25, high=400, log=True)),
+        ("import sklearn; max_depth = 4", Range(low=1, high=6)),
+    ],
+)
+def test_known_names_get_what_suits_their_value(line: str, values: Range | Choices) -> None:
+    """Names in any writing; rates by magnitude, sizes by powers of two, layers by one, fractions as they are usual."""
+    assert list(propose(line.encode()).values()) == [values]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "epochs = 20",
+        "seed = 42",
+        "num_classes = 10",
+        "image_size = 28",
+        "height = 28; width = 28",
+        "test_size = 0.2",
+        "threshold = 0.5",
+        "C = 3.0",  # without scikit-learn it may be the channels
+        "learning_rate = 1",
+        "learning_rate = 0.0",
+        "dropout = 0",
+        "filters = -1",
+        "optimizer = 'sgd'",
+        "learning_rate = 0.1; learning_rate /= 2",
+        "def main():\n    filters = 32",
+        "this is no Python",
+    ],
+)
+def test_nothing_is_proposed_for_what_is_none(line: str) -> None:
+    """No hyperparameter, no name that is known, no value that suits it, no place to change it."""
+    assert propose(line.encode()) == {}
+
+
+_NAMES = st.sampled_from(
+    [
+        "lr",
+        "batch_size",
+        "filters",
+        "units",
+        "width",
+        "layers",
+        "dropout",
+        "momentum",
+        "l2",
+        "C",
+        "max_depth",
+        "n_estimators",
+    ]
+)
+_NUMBERS = st.integers() | st.floats(allow_nan=False)
+
+
+@given(st.dictionaries(_NAMES, _NUMBERS))
+def test_what_is_proposed_can_be_searched(constants: dict[str, int | float]) -> None:
+    """Whatever the values are, the proposal is a space of the same script."""
+    lines = [f"{name} = {value!r}\n".replace("inf", "1e999") for name, value in constants.items()]
+    script = "".join(["import sklearn\n", *lines]).encode()
+    proposed = propose(script)
+    assert [dimension.constant.name for dimension in space_of(script, proposed)] == list(proposed)

@@ -1,0 +1,93 @@
+"""The search space: which constants it may hold, and what is said of those that it may not."""
+
+import pytest
+
+from epochal.errors import SettingsError
+from epochal.settings import Choices, Range
+from epochal.strategies.space import space_of
+
+_SCRIPT = b"""\
+epochs = 20
+filters = 32
+rate = 0.01
+optimizer = "sgd"
+augment = False
+units = width = 16
+blocks = 2
+blocks += 1
+steps = len(data)
+model.fit(x, y, epochs=epochs)
+"""
+
+
+def test_constants_get_values_of_their_own_kind() -> None:
+    """In the table's order; for a fraction, whole numbers are read as fractions."""
+    space = space_of(
+        _SCRIPT,
+        {
+            "rate": Range(low=1, high=3, step=1),
+            "filters": Range(low=1, high=3),
+            "augment": Choices(choices=(True, False)),
+            "optimizer": Choices(choices=("sgd", "adam")),
+        },
+    )
+    assert [(dimension.constant.name, dimension.constant.line) for dimension in space] == [
+        ("rate", 3),
+        ("filters", 2),
+        ("augment", 5),
+        ("optimizer", 4),
+    ]
+    rate, filters = (dimension.values for dimension in space[:2])
+    assert rate == Range(low=1.0, high=3.0, step=1.0)
+    assert isinstance(rate, Range)
+    assert not rate.whole
+    assert filters == Range(low=1, high=3)
+    (choices,) = space_of(_SCRIPT, {"rate": Choices(choices=(1, 2.5))})
+    assert repr(choices.values) == "Choices(choices=(1.0, 2.5))"
+    assert space_of(_SCRIPT, {}) == ()
+
+
+_NUMBERS = Range(low=1, high=4)
+_TEXTS = Choices(choices=("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "told"),
+    [
+        ("filtres", _NUMBERS, "nn.py assigns no literal to this name at its top level. Did you mean filters?"),
+        ("x", _NUMBERS, "at its top level. Can be searched: augment, filters, optimizer, rate."),
+        ("steps", _NUMBERS, "line 9 of nn.py assigns what is no literal"),
+        ("blocks", _NUMBERS, "nn.py assigns it more than once, in lines 7, 8"),
+        ("units", _NUMBERS, "line 6 of nn.py gives one literal to several names"),
+        ("epochs", _NUMBERS, "the epochs are raised by [retrain]"),
+        ("filters", Range(low=1.5, high=4), "it is 32 in line 2 of nn.py, a whole number: give whole numbers"),
+        ("filters", Range(low=1, high=4, step=0.5), "a whole number"),
+        ("filters", Choices(choices=(8, 16.0)), "a whole number"),
+        ("filters", _TEXTS, "it is 32 in line 2 of nn.py: give a range, or choices of numbers"),
+        ("filters", Choices(choices=(True, False)), "give a range, or choices of numbers"),
+        ("optimizer", _NUMBERS, "it is 'sgd' in line 4 of nn.py: give choices of texts"),
+        ("augment", _NUMBERS, "it is False in line 5 of nn.py: give { choices = [true, false] }"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused(name: str, values: Range | Choices, told: str) -> None:
+    """The file, the name, what is wrong with it in nn.py's line, and how to mend it."""
+    with pytest.raises(SettingsError) as error:
+        space_of(_SCRIPT, {"rate": Range(low=0.1, high=1), name: values})
+    assert str(error.value).startswith(f"epochal.toml: search.{name}: ")
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_all_faults_are_told_at_once() -> None:
+    """A line for each name, as settings tell theirs."""
+    with pytest.raises(SettingsError) as error:
+        space_of(_SCRIPT, {"x": _NUMBERS, "optimizer": _NUMBERS})
+    assert [line.split(": ")[1] for line in str(error.value).splitlines()] == ["search.x", "search.optimizer"]
+
+
+def test_the_epochs_are_known_by_what_fit_says() -> None:
+    """Whatever the constant is called, and where the number stands in fit itself."""
+    for script in (b"passes = 20\nmodel.fit(x, epochs=passes)\n", b"passes = 3\nmodel.fit(x, epochs=20)\n"):
+        name = "passes" if b"=passes" in script else "epochs"
+        with pytest.raises(SettingsError, match="raised by"):
+            space_of(script, {name: _NUMBERS})
