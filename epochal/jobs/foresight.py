@@ -1,6 +1,5 @@
 """What the learning curve of a trial that stayed below its threshold promises: told, and stored with the trial."""
 
-from epochal.hyperparameters import find_epochs
 from epochal.jobs.job import Job, tell
 from epochal.jobs.left_files import read_left_text
 from epochal.jobs.training import Prepared
@@ -14,8 +13,8 @@ def foresee(job: Job, run: Run, prepared: Prepared) -> None:
     last = [trial for trial in job.store.run(run.id).trials if trial.state is TrialState.MEASURED][-1]
     folder = job.home.run(run.id)
     fits = parse_fits(read_left_text(folder.trial(last.number).metrics) or "")
-    epochs = find_epochs((folder.code / "nn.py").read_bytes())
-    forecast = foresee_trial(last, fits, epochs, prepared.threshold, prepared.settings.retrain.max_epochs)
+    script = (folder.code / "nn.py").read_bytes()
+    forecast = foresee_trial(last, fits, script, prepared.threshold, prepared.settings.retrain.max_epochs)
     if forecast:
         job.store.keep_forecast(run.id, last.number, forecast)
         tell(f"trial {last.number}: {forecast.sentence}")
