@@ -173,7 +173,7 @@ def _noise(accuracies: Vector) -> float:
 def _left_over(fit: _Fit, weights: Vector, noise: float) -> tuple[float, float]:
     """The standard deviation of what even the best family leaves, and how much neighbours have of it in common."""
     freedom = max(1.0, float(np.sum(weights**2)) - 3)
-    deviation = noise * max(1.0, math.sqrt(fit.error / freedom))
+    deviation = max(_LEAST_NOISE, noise * math.sqrt(fit.error / freedom))
     left = fit.residuals[: len(weights)] / weights
     alike = float(np.sum(left[1:] * left[:-1]) / max(np.sum(left**2), 1e-12))
     return deviation, min(max(alike, 0.0), _MOST_CORRELATION)

@@ -7,7 +7,7 @@ from epochal.records import Forecast
 
 WIDTH = 1.65
 """Half of a 90 % interval, in the extrapolation's standard deviations. benchmarks/forecast.py calibrates it."""
-_CAUTION = 2.25
+_CAUTION = 2.0
 """The same for what is called hopeless: one run in twenty given up too early would be too many."""
 _FEWEST_EPOCHS = 8
 _MOST_POINTS = 200

@@ -1,6 +1,5 @@
 """What the learning curve of a trial that stayed below its threshold promises: told, and stored with the trial."""
 
-from epochal.hyperparameters import find_epochs
 from epochal.jobs.job import Job, tell
 from epochal.jobs.left_files import read_left_text
 from epochal.jobs.training import Prepared
@@ -13,8 +12,8 @@ def foresee(job: Job, run: Run, prepared: Prepared, trial: Trial) -> Forecast | 
     """Forecast a measured trial below the threshold, where it has a learning curve that more epochs would go on."""
     folder = job.home.run(run.id)
     fits = parse_fits(read_left_text(folder.trial(trial.number).metrics) or "")
-    epochs = find_epochs((folder.code / "nn.py").read_bytes())
-    forecast = foresee_trial(trial, fits, epochs, prepared.threshold, prepared.settings.retrain.max_epochs)
+    script = (folder.code / "nn.py").read_bytes()
+    forecast = foresee_trial(trial, fits, script, prepared.threshold, prepared.settings.retrain.max_epochs)
     if forecast:
         job.store.keep_forecast(run.id, trial.number, forecast)
         tell(f"trial {trial.number}: {forecast.sentence}")

@@ -71,7 +71,7 @@ def test_it_finds_what_epochs_do_not(home: Path, tmp_path: Path) -> None:
     assert best.strategy is Strategy.SEARCH
     assert ended.run.changes(best) == {"filters": best.hyperparameters["filters"], "kernel": "large"}
     diff = (ended.folder / "trials" / str(best.number) / "nn.py.diff").read_text()
-    assert "+kernel = 'large'" in diff
+    assert '+kernel = "large"' in diff
     shown = epochal(home, "show", str(ended.run.id)).stdout
     assert "kernel = large" in shown
     job = Job.open(environment_of(home))
@@ -214,3 +214,31 @@ def test_there_may_be_no_search_to_join(home: Path, tmp_path: Path) -> None:
     run = store_push(home, make_repository(tmp_path / "digits", {"nn.py": "print('Test accuracy: 0.9')"}))
     done = epochal(home, "retrain", str(run.id), "--join")
     assert (done.returncode, "there is no search to join" in done.stderr) == (2, True)
+
+
+def test_a_promising_trial_goes_on(home: Path, tmp_path: Path) -> None:
+    """Where a trial's curve is expected to reach the threshold, the next one is the same with more epochs, and has its
+    checkpoint."""
+    script = """
+import json, math, os
+epochs = 18
+filters = 1
+checkpoints = os.environ["EPOCHAL_CHECKPOINTS"]
+print(os.listdir(checkpoints))
+open(os.path.join(checkpoints, "model1-fit1-epoch000018.npz"), "w").close()
+level = 0.95 if filters == 2 else 0.4
+for number in range(1, epochs + 1):
+    accuracy = level * (1 - math.exp(-number / 15))
+    with open(os.path.join(os.environ["EPOCHAL_OUT"], "metrics.jsonl"), "a") as file:
+        told = {"event": "epoch", "model": 1, "call": 1, "epoch": number, "epochs": epochs, "seconds": 0.01}
+        print(json.dumps(told | {"metrics": {"val_accuracy": accuracy}}), file=file)
+print("Test accuracy:", accuracy)
+"""
+    settings = "[retrain]\nmax_epochs = 60\n[search]\nfilters = { choices = [1, 2] }\n"
+    repository = make_repository(tmp_path / "digits", {"nn.py": script, "epochal.toml": settings})
+    ended = drive(home, store_push(home, repository))
+    assert ended.run.state is State.REACHED, ended.printed
+    first, second = [trial for trial in ended.run.trials if trial.strategy is Strategy.SEARCH]
+    assert first.forecast
+    assert second.hyperparameters == {"filters": 2, "epochs": first.forecast.expected}
+    assert (ended.folder / "trials" / str(second.number) / "train.log").read_text().startswith("['model1-fit1")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from epochal.errors import Reason
 from epochal.notices import Report, compose, serialise
-from epochal.records import AccuracySource, State
+from epochal.records import AccuracySource, Forecast, State
 from tests.notices import reports
 
 SENDER = "epochal@example.org"
@@ -109,6 +109,17 @@ def test_the_decisive_sentence_comes_first(report: Report, subject: str, first: 
     assert mail["Subject"] == subject
     assert _body(mail, "plain").split("\n\n")[0].split() == first.split()
     assert first in _body(mail, "html")
+
+
+def test_a_run_that_ends_below_tells_what_more_epochs_promise() -> None:
+    """One sentence says it, where the decisive one does not say it already."""
+    report = reports.exhausted()
+    promising = Forecast(0.8, 200, 0.84, 0.02, expected=47, earliest=41, latest=58)
+    *others, last = report.run.trials
+    run = replace(report.run, trials=(*others, replace(last, forecast=promising)))
+    assert "forecast    0.80 is expected at epoch 47 (41 to 58)\n" in _text(replace(report, run=run))
+    assert "forecast" not in _text(replace(report, run=replace(run, reason=Reason.LEVELS_OFF)))
+    assert "forecast" not in _text(report)
 
 
 @pytest.mark.parametrize("kind", ["plain", "html"])

@@ -1,9 +1,11 @@
 """More epochs: what comes after the trials so far."""
 
+from dataclasses import replace
+
 import pytest
 
 from epochal.errors import Reason
-from epochal.records import Trial, TrialState
+from epochal.records import Forecast, Trial, TrialState
 from epochal.settings import RetrainSettings
 from epochal.strategies.answer import GiveUp, Proposal
 from epochal.strategies.more_epochs import next_trial
@@ -67,3 +69,15 @@ def test_it_gives_up_with_a_reason(
 def test_it_goes_on_up_to_the_last_of_the_budget(trials: tuple[Trial, ...], settings: RetrainSettings) -> None:
     """A budget that is not used up yet stops nothing."""
     assert isinstance(next_trial(_SCRIPT, trials, settings, 0.8), Proposal)
+
+
+def test_what_levels_off_gets_no_more_epochs() -> None:
+    """The forecast of the last measured trial decides, and only where it is hopeless."""
+    first, second = _trials(0.5, 0.6)
+    hopeless = Forecast(0.8, 200, level=0.61, margin=0.02, hopeless=True)
+    proposal = next_trial(_SCRIPT, (first, replace(second, forecast=hopeless)), RetrainSettings(), 0.8)
+    assert proposal == GiveUp(
+        Reason.LEVELS_OFF, "The accuracy levels off at 0.61 ± 0.02: more epochs will not reach 0.80."
+    )
+    for trials in ((replace(first, forecast=hopeless), second), (first, replace(second, forecast=Forecast(0.8, 200)))):
+        assert isinstance(next_trial(_SCRIPT, trials, RetrainSettings(), 0.8), Proposal)

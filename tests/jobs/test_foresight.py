@@ -1,0 +1,48 @@
+"""The forecast in the chain: what a learning curve promises ends a run, and everybody hears of it."""
+
+import email
+import email.policy
+from pathlib import Path
+
+from epochal.errors import Reason
+from epochal.jobs.job import Job
+from epochal.records import State
+from tests.jobs.chain import environment_of, epochal, epochal_json, train_commit
+
+# What the recorder would have written of a fit whose validation saturates at 0.80; the test is three points lower.
+_LEVELS_OFF = """
+import json, math, os
+epochs = 40
+with open(os.environ["EPOCHAL_OUT"] + "/metrics.jsonl", "w") as file:
+    def tell(event, **more):
+        print(json.dumps({"event": event, "model": 1, "call": 1, "epochs": epochs} | more), file=file)
+    tell("fit", continued=0, why="", history={})
+    for epoch in range(1, epochs + 1):
+        accuracy = 0.80 - 0.6 * math.exp(-epoch / 5) + 0.004 * (-1) ** epoch
+        tell("epoch", epoch=epoch, seconds=0.1, metrics={"val_accuracy": accuracy})
+    tell("fitted", epoch=epochs)
+print("Test accuracy:", accuracy - 0.03)
+"""
+
+
+def test_what_levels_off_is_not_given_more_epochs(home: Path, tmp_path: Path) -> None:
+    """The run ends after its first trial; jobs, show, history, --json and the mail say where it levels off."""
+    ended = train_commit(home, tmp_path, {"nn.py": _LEVELS_OFF, "epochal.toml": "threshold = 0.8\n"})
+    assert (ended.run.state, ended.run.reason, len(ended.run.trials)) == (State.EXHAUSTED, Reason.LEVELS_OFF, 1)
+    (shown,) = epochal_json(home, "show", "1")["trials"]
+    forecast = shown["forecast"]
+    assert forecast["hopeless"]
+    assert (forecast["threshold"], forecast["last_epoch"], round(forecast["level"], 2)) == (0.8, 200, 0.77)
+    level = f"at 0.77 ± {forecast['margin']:.2f}"
+    sentence = f"levels off {level}: more epochs will not reach 0.80"
+    assert forecast["sentence"] == sentence
+    assert f"trial 1: {sentence}\n" in ended.printed["train"]
+    assert sentence in epochal(home, "show", "1").stdout
+    assert f"levels_off {level}" in epochal(home, "history").stdout
+    job = Job.open(environment_of(home))
+    notice = job.store.notice(1)
+    job.store.close()
+    assert notice is not None
+    mail = email.message_from_bytes(notice.message, policy=email.policy.default).get_body(("plain",))
+    assert mail is not None
+    assert f"The accuracy {sentence}." in " ".join(mail.get_content().split())
