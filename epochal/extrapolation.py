@@ -140,7 +140,7 @@ def extrapolate(curve: Sequence[tuple[float, float]], ahead: Sequence[int]) -> E
         later / epochs[-1]
     )
     deviations = np.sqrt(within + between + deviation**2 + leaving**2)
-    return Extrapolation(np.clip(mean, 0, 1).tolist(), deviations.tolist(), begun=learnt >= _BEGUN)
+    return Extrapolation(np.clip(mean, 0, 1).tolist(), deviations.tolist(), begun=bool(learnt >= _BEGUN))
 
 
 def _fit(family: _Family, epochs: Vector, accuracies: Vector, weights: Vector, noise: float) -> _Fit:

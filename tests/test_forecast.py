@@ -1,10 +1,12 @@
 """Whether more epochs will reach the threshold: what is foreseen of known curves, and what holds for any."""
 
+import json
 import math
 import random
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 
 import pytest
 from hypothesis import given, settings
@@ -84,6 +86,7 @@ def test_any_numbers_give_a_forecast(curve: list[float], threshold: float, last_
     """Whatever was measured, there is one forecast, its parts agree, and what has been there is not hopeless."""
     found = forecast(curve, threshold, last_epoch)
     assert found == forecast(curve, threshold, last_epoch)
+    assert Forecast(**json.loads(json.dumps(asdict(found)))) == found  # as the database keeps it
     assert 0 <= found.level <= 1
     assert 0 < found.margin <= 1
     assert (found.earliest or math.inf) <= (found.expected or math.inf) <= (found.latest or math.inf)
