@@ -1,6 +1,7 @@
 """``epochal init``: a folder with nn.py becomes a repository whose commits push themselves. Run twice it changes nothing."""
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,9 @@ from epochal.errors import UsageError
 from epochal.git import GitError, GitFolder, run_git
 from epochal.payload import safe_url
 from epochal.resources import resource
-from epochal.settings import RepositorySettings, template
+from epochal.settings import RepositorySettings, table_lines, template
+from epochal.settings.toml import Table
+from epochal.strategies.proposal import propose
 
 HOOKS = ("post-commit", "post-merge", "post-rewrite")
 """A clean merge runs post-merge only, the end of a rebase post-rewrite only (githooks(5))."""
@@ -128,10 +131,19 @@ def _set_remote(repository: GitFolder, remote: str | None) -> list[str]:
 
 def _write_settings(folder: Path) -> list[str]:
     path = folder / "epochal.toml"
+    proposed = propose((folder / "nn.py").read_bytes())
     if path.exists():
+        return _tell_proposal(path, proposed)
+    path.write_text(template(RepositorySettings, "How Epochal trains nn.py", {"search": proposed}), encoding="utf-8")
+    return ["wrote epochal.toml, with every setting commented" + (" and a search space proposed" if proposed else "")]
+
+
+def _tell_proposal(path: Path, proposed: Mapping[str, Table]) -> list[str]:
+    """What a file that knows of no search might be given; it is the developer's, and left as it is."""
+    if not proposed or "[search]" in path.read_text(encoding="utf-8", errors="replace"):
         return []
-    path.write_text(template(RepositorySettings, "How Epochal trains nn.py"), encoding="utf-8")
-    return ["wrote epochal.toml, with every setting commented"]
+    lines = table_lines("search", proposed)
+    return ["left epochal.toml as it is; a search could be switched on there with", *(f"    {line}" for line in lines)]
 
 
 def _write_jenkinsfile(folder: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """``epochal init`` on real folders."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from epochal.errors import UsageError
 from epochal.initialise import HOOKS, configured_branches, current_branch, initialise
 from epochal.settings import RepositorySettings, read_repository_settings
+from epochal.strategies.proposal import propose
 from tests.repositories import commit, git, make_repository
 
 
@@ -37,6 +39,28 @@ def test_a_folder_becomes_a_repository_and_a_second_time_changes_nothing(folder:
     assert initialise(folder, "https://example.com/ada/digits.git", ("main", "develop")) == []
     assert initialise(folder, None, ("main", "develop")) == []
     assert _everything(folder) == before
+
+
+def test_a_search_space_is_proposed_and_switched_on_by_hand(folder: Path) -> None:
+    """It stands commented in the epochal.toml that is written, and is read once its lines are uncommented."""
+    (folder / "nn.py").write_text("epochs = 20\nlearning_rate = 0.01\nfilters = 8\n")
+    assert any("a search space proposed" in line for line in initialise(folder, "x", ("main",)))
+    written = (folder / "epochal.toml").read_text()
+    assert read_repository_settings(folder).search == {}
+    (folder / "epochal.toml").write_text(re.sub(r"^#(?! )", "", written, flags=re.MULTILINE))
+    assert read_repository_settings(folder) == RepositorySettings(search=propose((folder / "nn.py").read_bytes()))
+
+
+def test_settings_that_are_there_are_left_and_told_what_they_might_have(folder: Path) -> None:
+    """The proposal is shown until the file speaks of a search, or nn.py has nothing to search."""
+    (folder / "epochal.toml").write_text("threshold = 0.9\n")
+    assert not any("search" in line for line in initialise(folder, "x", ("main",)))
+    (folder / "nn.py").write_text("filters = 8\n")
+    told = initialise(folder, None, ("main",))
+    assert [line.strip() for line in told[1:]] == ["[search]", "filters = { choices = [4, 8, 16, 32] }"]
+    assert (folder / "epochal.toml").read_text() == "threshold = 0.9\n"
+    (folder / "epochal.toml").write_text("[search]\n")
+    assert initialise(folder, None, ("main",)) == []
 
 
 def test_a_hook_that_is_there_is_kept_and_runs(folder: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from epochal.settings.server import (
     read_server_settings,
     watch_repository,
 )
-from epochal.settings.toml import template
+from epochal.settings.toml import table_lines, template
 
 __all__ = [
     "Choices",
@@ -35,6 +35,7 @@ __all__ = [
     "child_environment",
     "read_repository_settings",
     "read_server_settings",
+    "table_lines",
     "template",
     "watch_repository",
 ]

@@ -92,6 +92,11 @@ def template(model: type[Table], title: str, proposed: Mapping[str, Mapping[str,
     return "\n".join(lines + _template_lines(model, "", proposed or {})) + "\n"
 
 
+def table_lines(key: str, tables: Mapping[str, Table]) -> list[str]:
+    """TOML that sets ``key`` to ``tables``, a line each."""
+    return [f"[{key}]", *(f"{name} = {_toml(table)}" for name, table in tables.items())]
+
+
 def _template_lines(model: type[BaseModel], prefix: str, proposed: Mapping[str, Mapping[str, Table]]) -> list[str]:
     plain: list[str] = []
     tables: list[str] = []
@@ -103,8 +108,7 @@ def _template_lines(model: type[BaseModel], prefix: str, proposed: Mapping[str, 
         if not found:
             plain += [*description, f"#{key} = {_toml(default)}", ""]
         elif isinstance(default, dict):
-            named = proposed.get(key, {})
-            tables += [*description, f"#[{prefix}{key}]", *(f"#{each} = {_toml(named[each])}" for each in named), ""]
+            tables += [*description, *(f"#{line}" for line in table_lines(prefix + key, proposed.get(key, {}))), ""]
         elif isinstance(default, tuple):
             tables += [*description, f"#[[{prefix}{key}]]", *_example_lines(found[0])]
         else:
