@@ -10,7 +10,7 @@ from epochal.errors import Reason
 from epochal.gate import in_words
 from epochal.moments import Moment
 from epochal.payload import repository_name, safe_url
-from epochal.records import AccuracySource, Run, Trial
+from epochal.records import AccuracySource, Run, Trial, TrialState
 from epochal.store import Notice
 
 
@@ -109,9 +109,15 @@ def _trial_line(run: Run, trial: Trial) -> str:
         accuracy,
         f"{trial.seconds:.1f} s" if trial.seconds is not None else "",
         trial.forecast.sentence if trial.forecast else "",
-        f"{trial.state}: {trial.reason}: {trial.explanation}" if trial.reason else "",
+        _why_without_accuracy(trial),
     ]
     return f"{f'trial {trial.number}:':<14} " + ", ".join(part for part in parts if part)
+
+
+def _why_without_accuracy(trial: Trial) -> str:
+    if trial.state is TrialState.PRUNED:
+        return f"stopped: {trial.explanation}"
+    return f"{trial.state}: {trial.reason}: {trial.explanation}" if trial.reason else ""
 
 
 def timeline_view(run: Run, moments: Sequence[Moment]) -> dict[str, Any]:
