@@ -23,10 +23,12 @@ def search(job: Job, run: Run, prepared: Prepared, why: GiveUp) -> GiveUp | None
     study = _study(job, run, prepared)
     _learn(study, run)
     workers = Workers(job, run, prepared, study, _most_epochs(job, run))
-    end = workers.work()
-    while others := job.store.others_training(run.id):
-        _wait_for(job, run, others[0])
-        end = workers.work()  # what died with them is tried again
+    while True:
+        end = workers.work()
+        if others := job.store.others_training(run.id):
+            _wait_for(job, run, others[0])
+        elif not job.store.bury_trials(run.id):  # what died with its process is tried again
+            break
     if end is None:
         return None
     tried = sum(trial.strategy is Strategy.SEARCH for trial in job.store.run(run.id).trials)
@@ -64,7 +66,8 @@ def _most_epochs(job: Job, run: Run) -> int | None:
     """The most epochs that the committed hyperparameters were given: a search's trials get as many; None: not known."""
     constant = find_epochs((job.home.run(run.id).code / "nn.py").read_bytes())
     before = _before(run)
-    known = [int(trial.hyperparameters[constant.name]) for trial in before] if constant else []
+    name = constant.name if constant else ""
+    known = [int(trial.hyperparameters[name]) for trial in before if name in trial.hyperparameters]
     return max(known or [trial.epochs for trial in before if trial.epochs], default=None)
 
 

@@ -138,11 +138,14 @@ class Workers:
         values = hyperparameters(change_all(self._script, proposal.changes))
         most = self._prepared.settings.retrain.max_trials
         number = self._job.store.start_searching_trial(self._run.id, values, most)
-        if candidate and number is None:
-            self._study.given_back(candidate)
-        if candidate and number is not None:
-            self._study.begun(candidate, number)
-        return None if number is None else _Taken(proposal, candidate, number)
+        if number is not None:
+            if candidate:
+                self._study.begun(candidate, number)
+            return _Taken(proposal, candidate, number)
+        if candidate:
+            has_room = used_up(self._job.store.run(self._run.id).trials, self._prepared.settings.retrain) is None
+            (self._study.failed if has_room else self._study.given_back)(candidate)
+        return None
 
     def _train(self, taken: _Taken) -> None:
         tell(f"trial {taken.number}: training {in_words(taken.proposal)}")
@@ -223,7 +226,8 @@ class Workers:
     def _look_elsewhere(self) -> None:
         """End the trials here where the search has ended elsewhere."""
         if self._end_reason is None and self.is_over():
-            self._end(Reason.OVERTAKEN)
+            reached = self._reached(self._job.store.run(self._run.id))
+            self._end(Reason.OVERTAKEN if reached else Reason.INTERRUPTED)
 
     def _bury(self) -> None:
         """Put away what processes that died were training."""
