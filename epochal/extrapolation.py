@@ -25,7 +25,7 @@ _PRIOR_LEVEL_AND_DROP = 0.5
 """The standard deviations of what is known of them beforehand: next to nothing."""
 
 # How far a curve may leave what the families say, for each doubling of the epochs. Chosen by benchmarks/forecast.py.
-_TURN = 0.5
+_TURN = 0.3
 """In parts of what the last doubling brought."""
 _BEGINNING = 0.15
 """In parts of the errors that are left, where nothing has been learnt yet: it may begin at any time."""
@@ -126,31 +126,34 @@ def extrapolate(curve: Sequence[tuple[float, float]], ahead: Sequence[int]) -> E
     deviation, correlation = _left_over(min(fits, key=lambda fit: fit.error), weights, noise)
     # Neighbours that err alike tell less than as many that do not.
     trust = (noise / deviation) ** 2 * (1 - correlation) / (1 + correlation)
-    evidence = np.array([fit.evidence(trust) for fit in fits])
-    shares = np.exp(evidence - evidence.max())
-    shares /= shares.sum()
-    each = np.array([fit.family.accuracy(fit.parameters, later) for fit in fits])
-    mean = shares @ each
-    within = shares @ np.array([fit.variance(trust, later) for fit in fits])
-    between = shares @ (each - mean) ** 2
-    known = np.array([epochs[0], epochs[-1] / 2, epochs[-1]])
-    begin, middle, end = shares @ np.array([fit.family.accuracy(fit.parameters, known) for fit in fits])
+    shares = _shares(fits, trust)
+    mean, variance = _mixture(fits, shares, trust, later)
+    (begin, middle, end), _ = _mixture(fits, shares, trust, np.array([epochs[0], epochs[-1] / 2, epochs[-1]]))
     learnt = _learnt(begin, end)
-    leaving = max(_TURN * (end - middle), _BEGINNING * (1 - end) * (1 - learnt) ** _FADING) * np.log2(
-        later / epochs[-1]
-    )
-    deviations = np.sqrt(within + between + deviation**2 + leaving**2)
-    return Extrapolation(np.clip(mean, 0, 1).tolist(), deviations.tolist(), begun=bool(learnt >= _BEGUN))
+    turning, beginning = _TURN * (end - middle), _BEGINNING * (1 - end) * (1 - learnt) ** _FADING
+    leaving = max(turning, beginning) * np.log2(later / epochs[-1])
+    deviations = np.sqrt(variance + deviation**2 + leaving**2)
+    return Extrapolation(np.clip(mean, 0, 1).tolist(), deviations.tolist(), begun=learnt >= _BEGUN)
+
+
+def _shares(fits: Sequence[_Fit], trust: float) -> Vector:
+    """How probable each family is after the curve was seen, all being alike before."""
+    evidence = np.array([fit.evidence(trust) for fit in fits])
+    probable = np.exp(evidence - evidence.max())
+    return np.asarray(probable / probable.sum())
+
+
+def _mixture(fits: Sequence[_Fit], shares: Vector, trust: float, epochs: Vector) -> tuple[Vector, Vector]:
+    """The mean of all families after ``epochs``, and its variance: within them and between them."""
+    each = np.array([fit.family.accuracy(fit.parameters, epochs) for fit in fits])
+    mean = shares @ each
+    within = np.array([fit.variance(trust, epochs) for fit in fits])
+    return mean, shares @ (within + (each - mean) ** 2)
 
 
 def _fit(family: _Family, epochs: Vector, accuracies: Vector, weights: Vector, noise: float) -> _Fit:
-    rate = np.log(4 / epochs[-1])
-    means = [
-        min(1.0, accuracies[-5:].mean() + 0.03),
-        0.5,
-        *(rate if mean is None else mean for mean, _ in family.priors),
-    ]
-    known = np.array(means)
+    level, drop, rate = min(1.0, accuracies[-5:].mean() + 0.03), 0.5, np.log(4 / epochs[-1])
+    known = np.array([level, drop, *(rate if mean is None else mean for mean, _ in family.priors)])
     deviations = np.array([_PRIOR_LEVEL_AND_DROP] * 2 + [deviation for _, deviation in family.priors])
     lowest, highest = known - 4 * deviations, known + 4 * deviations
     lowest[:2], highest[:2] = 0, (1, 2)

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 
 from epochal.records import Forecast
 
-WIDTH = 1.65
+WIDTH = 1.95
 """Half of a 90 % interval, in the extrapolation's standard deviations. benchmarks/forecast.py calibrates it."""
-_CAUTION = 2.0
-"""The same for what is called hopeless: one run in twenty given up too early would be too many."""
+_CAUTION = 2.4
+"""The same for what is called hopeless: to give up one run in twenty too early would be too many."""
 _FEWEST_EPOCHS = 8
 _MOST_POINTS = 200
 """Longer curves are averaged in blocks, and a longer way ahead is looked at in steps: more would only cost time."""

@@ -37,7 +37,7 @@ def _late(epoch: int) -> float:
 
 def test_what_levels_off_below_is_hopeless() -> None:
     """A curve that has levelled off at 0.77 will not reach 0.80, which is said with level and margin."""
-    found = forecast(_curve(_saturating, 40), 0.8, 200)
+    found = forecast(_curve(_saturating, 60), 0.8, 200)
     assert found.hopeless
     assert found.expected is None
     assert found.level == pytest.approx(0.77, abs=0.005)
@@ -67,7 +67,7 @@ def test_what_rises_is_expected_within_its_interval(seen: int) -> None:
         (_curve(_late, 30), 0.8),  # it has not begun to learn, and will
         ([0.9 - 0.01 * epoch for epoch in range(40)], 0.95),
         (_curve(_saturating, 200), 0.8),  # nothing is ahead
-        ([*_curve(_saturating, 20), 0.81, *_curve(_saturating, 40)[20:]], 0.8),  # it has been there
+        ([*_curve(_saturating, 20), 0.81, *_curve(_saturating, 60)[20:]], 0.8),  # it has been there
     ],
 )
 def test_what_cannot_be_told_is_not_guessed(curve: list[float], threshold: float) -> None:

@@ -10,7 +10,7 @@ from epochal.strategies.foresight import foresee_trial
 _SCRIPT = b"epochs = 20\nmodel.fit(x, y, epochs=epochs)\n"
 
 
-def _fit(epochs: int = 40, name: str = "val_accuracy", wanted: int = 40) -> Fit:
+def _fit(epochs: int = 60, name: str = "val_accuracy", wanted: int = 60) -> Fit:
     """A fit whose accuracy saturates at 0.82."""
     levels = {number: 0.82 - 0.6 * math.exp(-number / 5) + 0.003 * (-1) ** number for number in range(1, epochs + 1)}
     told = tuple(Epoch(1, 1, number, wanted, {name: level}, 0.1) for number, level in levels.items())
@@ -18,9 +18,9 @@ def _fit(epochs: int = 40, name: str = "val_accuracy", wanted: int = 40) -> Fit:
 
 
 def _trial(
-    accuracy: float, validation: float | None = 0.82, epochs: int = 40, stopped_by: StoppedBy | None = None
+    accuracy: float, validation: float | None = 0.82, epochs: int = 60, stopped_by: StoppedBy | None = None
 ) -> Trial:
-    measured = Trial(1, TrialState.MEASURED, {"epochs": epochs}, 40, accuracy)
+    measured = Trial(1, TrialState.MEASURED, {"epochs": epochs}, 60, accuracy)
     return Trial(**(measured.__dict__ | {"validation_accuracy": validation, "stopped_by": stopped_by}))
 
 
