@@ -2,16 +2,19 @@
 
 from epochal.jobs.ending import end_run
 from epochal.jobs.job import Job, tell
-from epochal.jobs.training import prepare, verdict_of
+from epochal.jobs.training import last_measured, prepare, verdict_of
 from epochal.jobs.trial import run_trial
 from epochal.records import Run, State, Verdict
 
 
 def train(job: Job, run: Run) -> State:
-    """Train as pushed: REACHED ends the run with a mail, BELOW leaves it to job retrain. Raises RunFailed."""
+    """Train as pushed: REACHED ends the run with a mail, BELOW leaves it to job retrain. Raises RunFailed.
+
+    A job that was killed behind the measurement left a trial that only waits for its verdict.
+    """
     prepared = prepare(job, run, State.TRAINING)
-    run_trial(job, run, prepared.runtime, prepared.image)
-    if verdict_of(job, run, prepared.threshold) is Verdict.REACHED:
+    trial = last_measured(run) or run_trial(job, run, prepared.runtime, prepared.image)
+    if verdict_of(job, run, prepared, trial) is Verdict.REACHED:
         end_run(job, run.id, State.REACHED)
         return State.REACHED
     job.store.change(run.id, state=State.BELOW.value)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from epochal.errors import Reason, RunFailed, SettingsError
 from epochal.frameworks import SCRIPT, Detection, detect_folder, read_source
-from epochal.gate import in_words, judge
+from epochal.gate import Rule, decide, verdict_in_words
 from epochal.jobs.job import Job, tell
 from epochal.keras_idioms import find_keras2_idioms
 from epochal.moments import Step
-from epochal.records import Run, State, TrialState, Verdict
+from epochal.records import Run, State, Trial, TrialState, Verdict
 from epochal.runtimes import Runtime
 from epochal.runtimes.choice import choose_runtime
 from epochal.settings import RepositorySettings, RuntimeName, read_repository_settings
@@ -27,6 +27,11 @@ class Prepared:
     threshold: float
     runtime: Runtime
     image: str
+
+    @property
+    def rule(self) -> Rule:
+        """What the gate asks for."""
+        return Rule(self.threshold, self.settings.confidence, self.settings.looks)
 
 
 def prepare(job: Job, run: Run, state: State) -> Prepared:
@@ -55,16 +60,22 @@ def prepare(job: Job, run: Run, state: State) -> Prepared:
     return Prepared(settings, threshold, runtime, image)
 
 
-def verdict_of(job: Job, run: Run, threshold: float) -> Verdict:
-    """The gate's word on the run's last measured trial, which is told."""
-    last = [trial for trial in job.store.run(run.id).trials if trial.state is TrialState.MEASURED][-1]
-    assert last.accuracy is not None
-    verdict = judge(last.accuracy, threshold)
-    job.store.mark(run.id, Step.VERDICT, last.number)
-    word = "reaches" if verdict is Verdict.REACHED else "is below"
-    measured, wanted = in_words(last.accuracy, threshold)
-    tell(f"verdict: {measured} {word} the threshold {wanted}")
-    return verdict
+def last_measured(run: Run) -> Trial | None:
+    """The newest of the run's trials that has an accuracy; None if there is none."""
+    measured = [trial for trial in run.trials if trial.state is TrialState.MEASURED]
+    return measured[-1] if measured else None
+
+
+def verdict_of(job: Job, run: Run, prepared: Prepared, trial: Trial) -> Verdict:
+    """The gate's word on a measured trial: said, stored and told once; later the same is returned. Raises RunFailed."""
+    if trial.judgement:
+        return trial.judgement.verdict
+    assert trial.accuracy is not None
+    accuracy, samples = trial.accuracy, trial.samples
+    judgement = job.store.judge(run, trial, lambda earlier: decide(accuracy, samples, prepared.rule, earlier))
+    job.store.mark(run.id, Step.VERDICT, trial.number)
+    tell(f"verdict: {verdict_in_words(accuracy, prepared.threshold, judgement)}")
+    return judgement.verdict
 
 
 def _repository_settings(job: Job, run: Run) -> RepositorySettings:

@@ -5,7 +5,19 @@ from typing import Any
 from sqlalchemy import Row
 
 from epochal.errors import Reason
-from epochal.records import AccuracySource, Commit, Delivery, Origin, Run, State, StoppedBy, Trial, TrialState
+from epochal.records import (
+    AccuracySource,
+    Commit,
+    Delivery,
+    Judgement,
+    Origin,
+    Run,
+    State,
+    StoppedBy,
+    Trial,
+    TrialState,
+    Verdict,
+)
 
 
 def to_run(row: Row[Any], trials: tuple[Trial, ...]) -> Run:
@@ -49,7 +61,16 @@ def to_trial(row: Row[Any]) -> Trial:
         continuation=row.continuation,
         validation_accuracy=row.validation_accuracy,
         stopped_by=StoppedBy(row.stopped_by) if row.stopped_by else None,
+        samples=row.samples,
+        test_set=row.test_set,
+        validates_on_test=row.validates_on_test,
+        judgement=to_judgement(row.judgement) if row.judgement else None,
     )
+
+
+def to_judgement(stored: dict[str, Any]) -> Judgement:
+    """The column ``judgement`` of ``run_trials``."""
+    return Judgement(**stored | {"verdict": Verdict(stored["verdict"])})
 
 
 def to_delivery(row: Row[Any]) -> Delivery:

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -18,11 +19,12 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
     text,
 )
 
 VERSION_TABLE = "epochal_version"
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration: a database at this version is opened without Alembic (whose import costs a tenth of a second)."""
 
 
@@ -104,6 +106,10 @@ trials = Table(
     Column("continuation", Text, nullable=False, server_default=""),
     Column("validation_accuracy", Float),
     Column("stopped_by", String(16)),
+    Column("samples", Integer),
+    Column("test_set", String(64)),
+    Column("validates_on_test", Boolean, nullable=False, server_default=false()),
+    Column("judgement", JSON(none_as_null=True)),
 )
 
 deliveries = Table(

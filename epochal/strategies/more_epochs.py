@@ -29,8 +29,9 @@ class GiveUp:
     explanation: str
 
 
-def next_trial(script: bytes, trials: tuple[Trial, ...], settings: RetrainSettings, threshold: float) -> Raise | GiveUp:
-    """What comes after ``trials`` of the unchanged ``script`` (nn.py as it was pushed).
+def next_trial(script: bytes, trials: tuple[Trial, ...], settings: RetrainSettings, wanted: float) -> Raise | GiveUp:
+    """What comes after ``trials`` of the unchanged ``script`` (nn.py as it was pushed); ``wanted``: an accuracy that the
+    gate lets through.
 
     An interrupted trial counts for nothing here: the one after it trains what it would have trained.
     """
@@ -48,7 +49,7 @@ def next_trial(script: bytes, trials: tuple[Trial, ...], settings: RetrainSettin
             "more epochs would change nothing. Give them more patience, or change the network.",
         )
     epochs = int(constant.value) + settings.epochs_step * len(measured)
-    stop_at = stopping_point(threshold, measured) if settings.stop_at_threshold else None
+    stop_at = stopping_point(wanted, measured) if settings.stop_at_threshold else None
     return _exhausted(measured, epochs, settings) or Raise(constant, epochs, stop_at)
 
 
