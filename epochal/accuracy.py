@@ -9,7 +9,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from epochal.errors import Reason, RunFailed
-from epochal.metrics import UNREADABLE, number, samples_of
+from epochal.metrics import UNREADABLE, number, samples_of, test_set_of
 from epochal.records import Accuracy, AccuracySource, Epoch
 
 # Taken whole or not at all: "8.5e-05" must not pass as 8.5, nor "0,83" as 0, nor "83/100" as 83.
@@ -28,6 +28,14 @@ _BARE = re.compile(
     r"^\s*(?:(?:final|overall|model)\s+)?accuracy(?:\s+score)?" + _VALUE + r"(?!.*\s-\s\w+:)", re.IGNORECASE
 )
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+# Behind the accuracy: "(299/360)", or "on 360 test samples".
+_COUNTED = re.compile(
+    r"\s*(?:\(\s*(?P<right>\d{1,9})\s*/\s*(?P<all>\d{1,9})\s*\)"
+    r"|\(?\s*on\s+(?P<on>\d{1,9})\s+(?:test\s+)?(?:samples|images|examples)\b)",
+    re.IGNORECASE,
+)
+_AGREES = 0.0005
+"""Accuracies that are the same to three decimals, as scripts print them."""
 # Keras' progress: "45/45 ━━━━ 0s 2ms/step - accuracy: …", "45/45 - 0s - 3ms/step - accuracy: …", "45/45 [===] - 0s".
 _PROGRESS = re.compile(r"\s*\d+/(?:\d+|unknown)\b.*(?:━|\[[=>.]|/step| - )", re.IGNORECASE)
 
@@ -54,11 +62,24 @@ def read_accuracy(accuracy_json: str | None, log: str, scores: Sequence[Accuracy
     return _checked(found)
 
 
+def with_samples(accuracy: Accuracy, measured: Sequence[Accuracy]) -> Accuracy:
+    """An accuracy that came without its number of samples, with that of the last one ``measured`` that agrees with it.
+
+    Most scripts print, or write, what evaluate() or score() has just returned to them.
+    """
+    if accuracy.samples:
+        return accuracy
+    agreeing = [each for each in measured if each.samples and abs(each.value - accuracy.value) <= _AGREES]
+    if not agreeing:
+        return accuracy
+    return replace(accuracy, samples=agreeing[-1].samples, test_set=agreeing[-1].test_set)
+
+
 def _from_file(text: str) -> Accuracy:
     try:
         content = json.loads(text)
         source = AccuracySource.EVALUATE if content.get("source") == "evaluate" else AccuracySource.SCRIPT
-        return Accuracy(number(content["accuracy"]), source, samples_of(content))
+        return Accuracy(number(content["accuracy"]), source, samples_of(content), test_set_of(content))
     except UNREADABLE:
         raise RunFailed(
             Reason.NO_ACCURACY,
@@ -74,7 +95,19 @@ def _from_log(log: str) -> Accuracy | None:
         return None
     value = float(found["number"])
     # In decimal: 83.2% is the very number 0.832, which a threshold of 0.832 is compared with.
-    return Accuracy(float(Decimal(str(value)) / 100) if found["percent"] else value, AccuracySource.OUTPUT)
+    value = float(Decimal(str(value)) / 100) if found["percent"] else value
+    return Accuracy(value, AccuracySource.OUTPUT, _counted(found.string[found.end() :], value))
+
+
+def _counted(text: str, accuracy: float) -> int | None:
+    """The number of test samples that a line goes on with; None where it does not, or where they tell of another accuracy."""
+    found = _COUNTED.match(text)
+    if found is None:
+        return None
+    samples = int(found["on"] or found["all"])
+    if samples and found["right"] and abs(int(found["right"]) / samples - accuracy) > 10 * _AGREES:
+        return None
+    return samples or None
 
 
 def _last(pattern: re.Pattern[str], lines: list[str]) -> re.Match[str] | None:

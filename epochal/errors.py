@@ -27,6 +27,10 @@ class Reason(StrEnum):
     NO_ACCURACY = "no_accuracy", "the training ended well but told no accuracy"
     ACCURACY_NOT_FINITE = "accuracy_not_finite", "the accuracy is not a finite number"
     ACCURACY_OUT_OF_RANGE = "accuracy_out_of_range", "the accuracy is not between 0 and 1"
+    NO_SAMPLES = (
+        "no_samples",
+        "it is not known on how many test samples the accuracy was measured, which confidence needs",
+    )
     SEVERAL_FRAMEWORKS = "several_frameworks", "the code imports several frameworks that each could be the one to train"
 
     # What the repository holds.
@@ -48,6 +52,8 @@ class Reason(StrEnum):
     MAX_TRIALS = "max_trials", "the trials of the budget are used up"
     STOPS_ITSELF = "stops_itself", "nn.py itself ends the training before its epochs are used up"
     LEVELS_OFF = "levels_off", "the learning curve levels off below the threshold"
+    NO_LOOKS = "no_looks", "the looks at the test set are used up, which confidence limits"
+    TOO_FEW_SAMPLES = "too_few_samples", "the test samples are too few for the confidence that is asked for"
     NO_IMPROVEMENT = "no_improvement", "the accuracy has stopped getting better"
 
     SPACE_USED_UP = "space_used_up", "every combination of the search space was tried"

@@ -133,7 +133,7 @@ def extrapolate(curve: Sequence[tuple[float, float]], ahead: Sequence[int]) -> E
     turning, beginning = _TURN * (end - middle), _BEGINNING * (1 - end) * (1 - learnt) ** _FADING
     leaving = max(turning, beginning) * np.log2(later / epochs[-1])
     deviations = np.sqrt(variance + deviation**2 + leaving**2)
-    return Extrapolation(np.clip(mean, 0, 1).tolist(), deviations.tolist(), begun=learnt >= _BEGUN)
+    return Extrapolation(np.clip(mean, 0, 1).tolist(), deviations.tolist(), begun=bool(learnt >= _BEGUN))
 
 
 def _shares(fits: Sequence[_Fit], trust: float) -> Vector:

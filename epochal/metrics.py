@@ -12,6 +12,9 @@ UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, Re
 _LONGEST_WHY = 300
 _MOST_FAULTS = 3
 _MOST = 1_000_000
+_MOST_SAMPLES = 2**31 - 1
+"""What every database holds."""
+_LONGEST_TEST_SET = 64
 
 
 def parse_epochs(metrics_jsonl: str) -> list[Epoch]:
@@ -52,10 +55,27 @@ def number(value: Any) -> float:
     raise ValueError(value)
 
 
+def parse_measured(metrics_jsonl: str) -> list[Accuracy]:
+    """What Keras' ``evaluate()`` and scikit-learn measured, in order, as far as it is named accuracy."""
+    return [measured for event in events(metrics_jsonl) if (measured := _score(event) or _evaluate(event))]
+
+
+def parse_validates_on_test(metrics_jsonl: str) -> bool:
+    """Whether what the last ``evaluate()`` measured on was a fit's validation data too."""
+    evaluates = [event for event in events(metrics_jsonl) if event.get("event") == "evaluate"]
+    return bool(evaluates) and evaluates[-1].get("validated") is True
+
+
 def samples_of(content: dict[str, Any]) -> int | None:
-    """The number of samples that was written; None if none was."""
+    """The number of samples that was written; None if none was, or one that no test set has."""
     samples = content.get("samples")
-    return samples if type(samples) is int else None
+    return samples if type(samples) is int and 0 < samples <= _MOST_SAMPLES else None
+
+
+def test_set_of(content: dict[str, Any]) -> str | None:
+    """What tells the test set from others; None where that was not written."""
+    test_set = content.get("test_set")
+    return _one_line(test_set)[:_LONGEST_TEST_SET] or None if isinstance(test_set, str) else None
 
 
 def parse_faults(metrics_jsonl: str) -> list[str]:
@@ -92,7 +112,19 @@ def _score(event: dict[str, Any]) -> Accuracy | None:
     try:
         if event["event"] != "score":
             return None
-        return Accuracy(number(event["metrics"]["accuracy"]), AccuracySource.SCORE, samples_of(event))
+        value = number(event["metrics"]["accuracy"])
+        return Accuracy(value, AccuracySource.SCORE, samples_of(event), test_set_of(event))
+    except UNREADABLE:
+        return None
+
+
+def _evaluate(event: dict[str, Any]) -> Accuracy | None:
+    try:
+        if event["event"] != "evaluate":
+            return None
+        metrics = event["metrics"]
+        value = number(metrics["accuracy"] if "accuracy" in metrics else metrics["acc"])
+        return Accuracy(value, AccuracySource.EVALUATE, samples_of(event), test_set_of(event))
     except UNREADABLE:
         return None
 

@@ -126,11 +126,34 @@ _SOURCE_SENTENCES = {
 
 @dataclass(frozen=True)
 class Accuracy:
-    """A measured accuracy: ``value`` from 0 to 1, where it was read, and the number of test samples if known."""
+    """A measured accuracy: ``value`` from 0 to 1, where it was read, and the number of test samples if known.
+
+    ``test_set`` is a digest (or the script's own name) of those samples; None where it is not known which they were.
+    """
 
     value: float
     source: AccuracySource
     samples: int | None = None
+    test_set: str | None = None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The gate's word on a trial.
+
+    ``look``: the how manyth comparison with a threshold it is of its test set within the branch, from 1; None where the
+    number of test samples is not known. With ``confidence`` (0: without): of how many ``looks``, the probability of a
+    wrong REACHED that this look ``spent``, the lower confidence ``bound``, and the accuracy that was ``required``; bound
+    and required are None where no look was left, required also where no accuracy would have been enough.
+    """
+
+    verdict: Verdict
+    look: int | None = None
+    looks: int | None = None
+    confidence: float = 0.0
+    spent: float = 0.0
+    bound: float | None = None
+    required: float | None = None
 
 
 @dataclass(frozen=True)
@@ -266,6 +289,8 @@ class Trial:
     ``epochs_trained`` by itself, on top of the ``epochs_continued`` that its checkpoint had; ``continuation`` says in
     words what it went on from, or why it did not. ``validation_accuracy``: 0 to 1, of the last fit's last epoch.
     ``forecast``: of its learning curve; None where there is none, or nothing to foresee.
+    ``samples`` and ``test_set``: what the accuracy was measured on, as far as it is known. ``validates_on_test``: its
+    fit's validation data were the same.
     """
 
     number: int
@@ -283,6 +308,15 @@ class Trial:
     stopped_by: StoppedBy | None = None
     strategy: Strategy = Strategy.COMMITTED
     forecast: Forecast | None = None
+    samples: int | None = None
+    test_set: str | None = None
+    validates_on_test: bool = False
+    judgement: Judgement | None = None
+
+    @property
+    def reached(self) -> bool:
+        """Whether the gate let it through."""
+        return self.judgement is not None and self.judgement.verdict is Verdict.REACHED
 
     @property
     def epochs(self) -> int | None:
@@ -317,9 +351,14 @@ class Run:
 
     @property
     def best(self) -> Trial | None:
-        """The measured trial with the highest accuracy; the earliest of equals; None if none was measured."""
+        """The measured trial that reached the threshold, else the one with the highest accuracy; the earliest of equals."""
         measured = [trial for trial in self.trials if trial.accuracy is not None]
-        return max(measured, key=lambda trial: (trial.accuracy or 0.0, -trial.number), default=None)
+        return max(measured, key=lambda trial: (trial.reached, trial.accuracy or 0.0, -trial.number), default=None)
+
+    @property
+    def reached(self) -> bool:
+        """Whether the gate let one of its trials through."""
+        return any(trial.reached for trial in self.trials)
 
     @property
     def forecast(self) -> Forecast | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from epochal.errors import Reason
-from epochal.gate import in_words
+from epochal.gate import accuracy_in_words, certainty_in_words, doubt_in_words, in_words, wilson_interval
 from epochal.moments import Moment
 from epochal.payload import repository_name, safe_url
 from epochal.records import AccuracySource, Run, Trial, TrialState
@@ -50,12 +50,23 @@ def _trial_view(trial: Trial) -> dict[str, Any]:
         "stopped_by": trial.stopped_by,
         "accuracy": trial.accuracy,
         "accuracy_source": trial.accuracy_source,
+        "interval": _interval(trial),
+        "samples": trial.samples,
+        "test_set": trial.test_set,
+        "judgement": asdict(trial.judgement) if trial.judgement else None,
         "validation_accuracy": trial.validation_accuracy,
+        "validates_on_test": trial.validates_on_test,
         "seconds": trial.seconds,
         "state": trial.state.value,
         "reason": trial.reason,
         "forecast": asdict(trial.forecast) | {"sentence": trial.forecast.sentence} if trial.forecast else None,
     }
+
+
+def _interval(trial: Trial) -> tuple[float, float] | None:
+    if trial.accuracy is None or trial.samples is None:
+        return None
+    return wilson_interval(trial.accuracy, trial.samples)
 
 
 def history_line(run: Run) -> str:
@@ -75,7 +86,8 @@ def _level(run: Run) -> str:
 def _best_of_threshold(run: Run) -> str:
     if run.best is None or run.best.accuracy is None or run.threshold is None:
         return "-"
-    return " of ".join(in_words(run.best.accuracy, run.threshold))
+    told = " of ".join(in_words(run.best.accuracy, run.threshold))
+    return f"{told}, not certain" if doubt_in_words(run.best.accuracy, run.threshold, run.best.judgement) else told
 
 
 def run_lines(run: Run, folder: Path, notice: Notice | None) -> list[str]:
@@ -101,12 +113,16 @@ def run_lines(run: Run, folder: Path, notice: Notice | None) -> list[str]:
 
 def _trial_line(run: Run, trial: Trial) -> str:
     source = AccuracySource(trial.accuracy_source).sentence if trial.accuracy_source else ""
-    accuracy = f"accuracy {trial.accuracy:.4g} {source}" if trial.accuracy is not None else ""
+    accuracy = (
+        f"accuracy {accuracy_in_words(trial.accuracy, trial.samples)} {source}" if trial.accuracy is not None else ""
+    )
+    certainty = certainty_in_words(trial.judgement, run.threshold) if trial.judgement and run.threshold else ""
     parts = [
         *(f"{name} = {value}" for name, value in run.changes(trial).items()),
         f"{trial.epochs} epochs" if trial.epochs else "",
         trial.continuation,
         accuracy,
+        certainty,
         f"{trial.seconds:.1f} s" if trial.seconds is not None else "",
         trial.forecast.sentence if trial.forecast else "",
         _why_without_accuracy(trial),

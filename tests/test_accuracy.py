@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epochal.accuracy import read_accuracy
+from epochal.accuracy import read_accuracy, with_samples
 from epochal.errors import Reason, RunFailed
-from epochal.metrics import parse_epochs, parse_scores
+from epochal.metrics import parse_epochs, parse_measured, parse_scores
 from epochal.records import Accuracy, AccuracySource, Epoch
 
 _EPOCH = Epoch(1, 1, 20, 20, {"accuracy": 0.9, "val_accuracy": 0.7}, 0.4)
@@ -77,7 +77,6 @@ def test_the_first_source_that_is_there_counts(
         ("Test accuracy: 0.83.", 0.83),
         ("Test accuracy: 1", 1.0),
         ("accuracy=0.83", 0.83),
-        ("Accuracy: 0.83 on 360 images", 0.83),
         ("test_accuracy = .83", 0.83),
         ("TEST ACC: 0.83", 0.83),
         ("{'test_accuracy': 0.83}", 0.83),
@@ -108,6 +107,38 @@ def test_the_first_source_that_is_there_counts(
 def test_the_accuracy_that_a_script_prints(log: str, value: float) -> None:
     """The number is read whole, as people write it, and the last line wins."""
     assert read_accuracy(None, log, (), ()) == Accuracy(value, AccuracySource.OUTPUT)
+
+
+@pytest.mark.parametrize(
+    ("log", "samples"),
+    [
+        ("Accuracy: 0.83 on 360 images", 360),
+        ("Test accuracy: 0.8306 (299/360)", 360),
+        ("Test accuracy: 83.1% (on 360 test samples)", 360),
+        ("Test accuracy: 0.83 (25/360)", None),  # this counts something else
+        ("Test accuracy: 0.83 (0/0)", None),
+        ("Test accuracy: 0.83 on 2 GPUs", None),
+    ],
+)
+def test_the_samples_that_a_script_prints(log: str, samples: int | None) -> None:
+    """A count behind the accuracy is read where it cannot be anything else."""
+    assert read_accuracy(None, log, (), ()).samples == samples
+
+
+@pytest.mark.parametrize(
+    ("told", "samples"),
+    [
+        (Accuracy(0.831, AccuracySource.OUTPUT), 360),  # as it is printed of 299 of 360
+        (Accuracy(0.83, AccuracySource.OUTPUT), None),
+        (Accuracy(0.831, AccuracySource.SCRIPT, 20), 20),
+    ],
+)
+def test_an_accuracy_without_samples_has_those_of_its_measurement(told: Accuracy, samples: int | None) -> None:
+    """What a script prints of its score() or evaluate() was measured on what those saw, if the numbers agree."""
+    score = {"event": "score", "samples": 360, "test_set": "9a3e", "metrics": {"accuracy": 299 / 360}}
+    evaluate = {"event": "evaluate", "samples": 1437, "metrics": {"accuracy": 0.9}}
+    measured = parse_measured(f"{json.dumps(score)}\n{json.dumps(evaluate)}\n")
+    assert with_samples(told, measured).samples == samples
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def _shown(accuracy: float | None) -> str:
 
 def _word(run: Run, trial: Trial, last: Epoch | None) -> Text:
     if trial.accuracy is not None and run.threshold is not None:
-        reached = trial.accuracy >= run.threshold
+        reached = trial.reached
         return Text("reached" if reached else "below", style="bold green" if reached else "yellow")
     if trial.reason:
         return Text(trial.reason.value, style="red")

@@ -8,12 +8,12 @@ from epochal.records import Forecast, Run, Trial
 from epochal.strategies.foresight import foresee_trial
 
 
-def foresee(job: Job, run: Run, prepared: Prepared, trial: Trial) -> Forecast | None:
-    """Forecast a measured trial below the threshold, where it has a learning curve that more epochs would go on."""
+def foresee(job: Job, run: Run, prepared: Prepared, trial: Trial, wanted: float) -> Forecast | None:
+    """Forecast a measured trial below the accuracy that is ``wanted``, where more epochs would go on with its curve."""
     folder = job.home.run(run.id)
     fits = parse_fits(read_left_text(folder.trial(trial.number).metrics) or "")
     script = (folder.code / "nn.py").read_bytes()
-    forecast = foresee_trial(trial, fits, script, prepared.threshold, prepared.settings.retrain.max_epochs)
+    forecast = foresee_trial(trial, fits, script, wanted, prepared.settings.retrain.max_epochs)
     if forecast:
         job.store.keep_forecast(run.id, trial.number, forecast)
         tell(f"trial {trial.number}: {forecast.sentence}")

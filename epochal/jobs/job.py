@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from epochal.errors import UsageError
 from epochal.folders import Home
-from epochal.gate import in_words
+from epochal.gate import doubt_in_words, in_words
 from epochal.records import Run, State, TrialState
 from epochal.settings import Environment, ServerSettings, read_server_settings
 from epochal.store import Store
@@ -69,6 +69,8 @@ def summary(run: Run) -> str:
     parts = [run.state.value]
     if run.best and run.best.accuracy is not None and run.threshold is not None:
         parts = [" of ".join(in_words(run.best.accuracy, run.threshold))]
+        if doubt := doubt_in_words(run.best.accuracy, run.threshold, run.best.judgement):
+            parts.append(doubt)
         if run.best.epochs:
             parts.append(f"epoch {run.best.epochs}")
         parts.append(f"{len(trained)} trial{'s' if len(trained) != 1 else ''}")

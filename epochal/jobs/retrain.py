@@ -4,7 +4,8 @@ from epochal.errors import Reason
 from epochal.jobs.ending import end_run
 from epochal.jobs.foresight import foresee
 from epochal.jobs.job import Job, tell
-from epochal.jobs.training import Prepared, prepare, verdict_of
+from epochal.jobs.judging import last_measured, verdict_of, wanted_of_next
+from epochal.jobs.training import Prepared, prepare
 from epochal.jobs.trial import run_trial, start_trial
 from epochal.records import Run, State, Verdict
 from epochal.strategies.answer import GiveUp
@@ -35,12 +36,17 @@ def retrain(job: Job, run: Run) -> State:
 def _raise_epochs(job: Job, run: Run, prepared: Prepared) -> GiveUp | None:
     """More epochs, trial by trial; why there are no more, or None: the threshold is reached."""
     script = (job.home.run(run.id).code / "nn.py").read_bytes()
-    while True:
-        trials = job.store.run(run.id).trials
-        proposal = next_trial(script, trials, prepared.settings.retrain, prepared.threshold)
+    if run.reached:
+        return None
+    trial = last_measured(run)  # one that was measured just before the job was killed may still want its verdict
+    while trial is None or verdict_of(job, run, prepared, trial) is not Verdict.REACHED:
+        wanted = wanted_of_next(job, run, prepared)
+        if isinstance(wanted, GiveUp):
+            return wanted
+        if trial and trial.forecast is None:
+            foresee(job, run, prepared, trial, wanted)
+        proposal = next_trial(script, job.store.run(run.id).trials, prepared.settings.retrain, wanted)
         if isinstance(proposal, GiveUp):
             return proposal
         trial = run_trial(job, run, prepared, proposal, start_trial(job, run, proposal))
-        if verdict_of(job, run, prepared, trial) is Verdict.REACHED:
-            return None
-        foresee(job, run, prepared, trial)
+    return None

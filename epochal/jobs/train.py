@@ -3,20 +3,26 @@
 from epochal.jobs.ending import end_run
 from epochal.jobs.foresight import foresee
 from epochal.jobs.job import Job, tell
-from epochal.jobs.training import prepare, verdict_of
+from epochal.jobs.judging import last_measured, verdict_of, wanted_of_next
+from epochal.jobs.training import prepare
 from epochal.jobs.trial import run_trial, start_trial
 from epochal.records import Run, State, Verdict
-from epochal.strategies.answer import Proposal
+from epochal.strategies.answer import GiveUp, Proposal
 
 
 def train(job: Job, run: Run) -> State:
-    """Train as pushed: REACHED ends the run with a mail, BELOW leaves it to job retrain. Raises RunFailed."""
+    """Train as pushed: REACHED ends the run with a mail, BELOW leaves it to job retrain. Raises RunFailed.
+
+    A job that was killed behind the measurement left a trial that only waits for its verdict.
+    """
     prepared = prepare(job, run, State.TRAINING)
-    trial = run_trial(job, run, prepared, Proposal(), start_trial(job, run, Proposal()))
+    trial = last_measured(run) or run_trial(job, run, prepared, Proposal(), start_trial(job, run, Proposal()))
     if verdict_of(job, run, prepared, trial) is Verdict.REACHED:
         end_run(job, run.id, State.REACHED)
         return State.REACHED
-    foresee(job, run, prepared, trial)
+    wanted = wanted_of_next(job, run, prepared)
+    if not isinstance(wanted, GiveUp):
+        foresee(job, run, prepared, trial, wanted)
     job.store.change(run.id, state=State.BELOW.value)
     tell("job retrain goes on from here")
     return State.BELOW

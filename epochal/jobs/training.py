@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from epochal.errors import Reason, RunFailed, SettingsError
 from epochal.frameworks import SCRIPT, Detection, detect_folder, read_source
-from epochal.gate import in_words, judge
+from epochal.gate import Rule
 from epochal.jobs.job import Job, tell
 from epochal.keras_idioms import find_keras2_idioms
 from epochal.moments import Step
-from epochal.records import Run, State, Trial, Verdict
+from epochal.records import Run, State
 from epochal.runtimes import Runtime
 from epochal.runtimes.choice import choose_runtime
 from epochal.settings import RepositorySettings, RuntimeName, read_repository_settings
@@ -30,6 +30,11 @@ class Prepared:
     detection: Detection
     runtime: Runtime
     image: str
+
+    @property
+    def rule(self) -> Rule:
+        """What the gate asks for."""
+        return Rule(self.threshold, self.settings.confidence, self.settings.looks)
 
 
 def prepare(job: Job, run: Run, state: State) -> Prepared:
@@ -63,17 +68,6 @@ def make_ready(job: Job, run: Run) -> Prepared:
     runtime.prove(image, detection.modules)
     threshold = run.threshold or job.environment.threshold or settings.threshold
     return Prepared(settings, threshold, space, detection, runtime, image)
-
-
-def verdict_of(job: Job, run: Run, prepared: Prepared, trial: Trial) -> Verdict:
-    """The gate's word on a measured trial, which is told."""
-    assert trial.accuracy is not None
-    verdict = judge(trial.accuracy, prepared.threshold)
-    job.store.mark(run.id, Step.VERDICT, trial.number)
-    word = "reaches" if verdict is Verdict.REACHED else "is below"
-    measured, wanted = in_words(trial.accuracy, prepared.threshold)
-    tell(f"verdict: {measured} {word} the threshold {wanted}")
-    return verdict
 
 
 def _repository_settings(job: Job, run: Run) -> RepositorySettings:

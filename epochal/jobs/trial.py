@@ -4,18 +4,26 @@ import shutil
 import sys
 from dataclasses import replace
 
-from epochal.accuracy import read_accuracy
+from epochal.accuracy import read_accuracy, with_samples
 from epochal.continuation import continuation, settled_epochs, stopped_by
 from epochal.diagnosis import diagnose, tail
 from epochal.errors import Reason, RunFailed
 from epochal.folders import TrialFolder
+from epochal.gate import accuracy_in_words
 from epochal.hyperparameters import change_all, find_epochs, literals, unified_diff
 from epochal.jobs.checkpoints import clear_old, hand_over, hand_over_from
 from epochal.jobs.job import Job, tell
 from epochal.jobs.left_files import read_left_text
 from epochal.jobs.progress import OnEpoch, epoch_line, following
 from epochal.jobs.training import Prepared
-from epochal.metrics import parse_epochs, parse_faults, parse_fits, parse_scores
+from epochal.metrics import (
+    parse_epochs,
+    parse_faults,
+    parse_fits,
+    parse_measured,
+    parse_scores,
+    parse_validates_on_test,
+)
 from epochal.moments import Step
 from epochal.records import Accuracy, Fit, Run, Strategy, Trial, TrialState, Value
 from epochal.runtimes import Outcome, Training
@@ -26,6 +34,10 @@ _LAST_OUTPUT = 256 * 1024
 """Where a traceback is looked for: the accuracy may be followed by more output than that."""
 _LONGEST_TEXT = 200
 """A longer text is no hyperparameter."""
+_VALIDATES_ON_TEST = (
+    "nn.py validates on its test data: what stops or chooses by its validation has seen the answers, and the accuracy is "
+    "too good by some points; keep some data apart (validation_split=0.1)"
+)
 _MOST_EPOCHS = 2**31 - 1
 """What every database holds; the code that trains may write anything."""
 
@@ -60,7 +72,7 @@ def run_trial(
             job.store.mark(run.id, Step.TRAINING_ENDED, number)
         retrain = proposal.strategy is Strategy.MORE_EPOCHS or proposal.source is not None
         trial = _learnt(replace(trial, seconds=outcome.seconds), folder, source, retrain=retrain)
-        _tell_faults(job, run, trial, folder)
+        _tell_notes(job, run, trial, folder)
         if stop.reason:
             return _pruned(job, run, trial, stop.reason)
         accuracy = _measure(folder, outcome, run.notes, has_network=prepared.runtime.has_network)
@@ -68,14 +80,21 @@ def run_trial(
         reason, explanation = failure.reason, failure.explanation
         job.store.end_trial(run.id, replace(trial, state=TrialState.FAILED, reason=reason, explanation=explanation))
         raise
-    trial = replace(trial, state=TrialState.MEASURED, accuracy=accuracy.value, accuracy_source=accuracy.source)
+    trial = replace(
+        trial,
+        state=TrialState.MEASURED,
+        accuracy=accuracy.value,
+        accuracy_source=accuracy.source,
+        samples=accuracy.samples,
+        test_set=accuracy.test_set,
+    )
     if proposal.strategy is not Strategy.COMMITTED:
         trial = _settled(trial, folder, script, proposal)
     job.store.end_trial(run.id, trial)
     clear_old(job, run)
     if trial.continuation:
         tell(f"trial {number}: {trial.continuation}")
-    tell(f"trial {number}: accuracy {accuracy.value:.4g}, {accuracy.source.sentence}")
+    tell(f"trial {number}: accuracy {accuracy_in_words(accuracy.value, accuracy.samples)}, {accuracy.source.sentence}")
     return trial
 
 
@@ -147,15 +166,18 @@ def _learnt(trial: Trial, folder: TrialFolder, source: str, *, retrain: bool) ->
         continuation=continuation(fits, source, retrain=retrain),
         validation_accuracy=fits[-1].validation_accuracy if fits else None,
         stopped_by=stopped_by(fits),
+        validates_on_test=parse_validates_on_test(_metrics(folder)),
     )
 
 
-def _tell_faults(job: Job, run: Run, trial: Trial, folder: TrialFolder) -> None:
-    notes = [f"trial {trial.number}: the recorder failed: {fault}" for fault in parse_faults(_metrics(folder))]
+def _tell_notes(job: Job, run: Run, trial: Trial, folder: TrialFolder) -> None:
+    known = job.store.run(run.id).notes
+    faults = [f"trial {trial.number}: the recorder failed: {fault}" for fault in parse_faults(_metrics(folder))]
+    notes = [note for note in faults + [_VALIDATES_ON_TEST] * trial.validates_on_test if note not in known]
     for note in notes:
         tell(f"note: {note}")
     if notes:
-        job.store.change(run.id, notes=[*job.store.run(run.id).notes, *notes])
+        job.store.change(run.id, notes=[*known, *notes])
 
 
 def _settled(trial: Trial, folder: TrialFolder, script: bytes, proposal: Proposal) -> Trial:
@@ -189,10 +211,11 @@ def _measure(folder: TrialFolder, outcome: Outcome, notes: tuple[str, ...], *, h
         raise RunFailed(reason, told, tail(log))
     metrics = _metrics(folder)
     try:
-        return read_accuracy(read_left_text(folder.accuracy), log, parse_scores(metrics), parse_epochs(metrics))
+        accuracy = read_accuracy(read_left_text(folder.accuracy), log, parse_scores(metrics), parse_epochs(metrics))
     except RunFailed as failure_to_measure:
         detail = failure_to_measure.detail or tail(log)
         raise RunFailed(failure_to_measure.reason, failure_to_measure.explanation, detail) from None
+    return with_samples(accuracy, parse_measured(metrics))
 
 
 def _log(folder: TrialFolder) -> str:

@@ -14,13 +14,13 @@ from functools import partial
 
 from epochal.errors import Reason, RunFailed
 from epochal.gate import in_words as accuracy_in_words
-from epochal.gate import judge
 from epochal.hyperparameters import change_all, find_epochs
 from epochal.jobs.comparing import Comparing, IsWorthGoingOn
 from epochal.jobs.foresight import foresee
 from epochal.jobs.job import Job, tell
+from epochal.jobs.judging import verdict_of, wanted_of_next
 from epochal.jobs.parallel import trials_at_once
-from epochal.jobs.training import Prepared, verdict_of
+from epochal.jobs.training import Prepared
 from epochal.jobs.trial import hyperparameters, in_words, run_trial
 from epochal.records import Run, Strategy, Trial, TrialState, Verdict
 from epochal.runtimes.stop import Stop
@@ -89,7 +89,7 @@ class Workers:
     def is_over(self) -> bool:
         """Whether the search has ended, here or elsewhere: a trial reached the threshold, or the run is to end."""
         run = self._job.store.run(self._run.id)
-        return run.state.ended or bool(self._job.store.stop_requested(run.id)) or self._reached(run)
+        return run.state.ended or bool(self._job.store.stop_requested(run.id)) or run.reached
 
     def _work(self) -> GiveUp | None:
         try:
@@ -110,13 +110,17 @@ class Workers:
                 trials = self._job.store.run(self._run.id).trials
                 if end := used_up(trials, self._prepared.settings.retrain):
                     return end
-                asked = self._go_on(trials) or self._ask(trials)
+                wanted = wanted_of_next(self._job, self._run, self._prepared)
+                if isinstance(wanted, GiveUp):
+                    return wanted
+                stop_at = self._stopping_point(trials, wanted)
+                asked = self._go_on(trials, stop_at) or self._ask(stop_at)
                 if asked is None:
                     return GiveUp(Reason.SPACE_USED_UP, "Every combination of [search] was tried.")
                 if taken := self._begin(*asked):
                     return taken
 
-    def _go_on(self, trials: Sequence[Trial]) -> tuple[Proposal, None] | None:
+    def _go_on(self, trials: Sequence[Trial], stop_at: float | None) -> tuple[Proposal, None] | None:
         """More epochs for a trial that is expected to reach the threshold with them."""
         found = next_to_go_on(trials, self._constant, self._prepared.settings.retrain) if self._constant else None
         if found is None or self._constant is None:
@@ -124,14 +128,14 @@ class Workers:
         trial, epochs = found
         values = trial.hyperparameters | {self._constant.name: epochs}
         changes = {constant: values[constant.name] for constant in [*self._study.constants, self._constant]}
-        return Proposal(Strategy.SEARCH, changes, self._stopping_point(trials), trial.number), None
+        return Proposal(Strategy.SEARCH, changes, stop_at, trial.number), None
 
-    def _ask(self, trials: Sequence[Trial]) -> tuple[Proposal, Candidate] | None:
+    def _ask(self, stop_at: float | None) -> tuple[Proposal, Candidate] | None:
         candidate = self._study.ask()
         if candidate is None:
             return None
         changes = candidate.changes | ({self._constant: self._epochs} if self._constant and self._epochs else {})
-        return Proposal(Strategy.SEARCH, changes, self._stopping_point(trials)), candidate
+        return Proposal(Strategy.SEARCH, changes, stop_at), candidate
 
     def _begin(self, proposal: Proposal, candidate: Candidate | None) -> _Taken | None:
         """A trial of what is proposed; None where another process was faster, with the same or with the budget's last."""
@@ -178,8 +182,8 @@ class Workers:
             self._study.measured(taken.candidate, trial.accuracy if validation is None else validation)
         if verdict_of(self._job, self._run, self._prepared, trial) is Verdict.REACHED:
             self._end(Reason.OVERTAKEN)
-        else:
-            foresee(self._job, self._run, self._prepared, trial)
+        elif not isinstance(wanted := wanted_of_next(self._job, self._run, self._prepared), GiveUp):
+            foresee(self._job, self._run, self._prepared, trial, wanted)
         self._keep_best()
 
     def _stopped(self, taken: _Taken, trial: Trial) -> None:
@@ -215,18 +219,13 @@ class Workers:
         folder = self._job.home.run(self._run.id).trial(trial.number).checkpoints
         shutil.rmtree(folder, ignore_errors=True)
 
-    def _stopping_point(self, trials: Sequence[Trial]) -> float | None:
-        settings = self._prepared.settings.retrain
-        return stopping_point(self._prepared.threshold, trials) if settings.stop_at_threshold else None
-
-    def _reached(self, run: Run) -> bool:
-        accuracies = [trial.accuracy for trial in run.trials if trial.accuracy is not None]
-        return any(judge(accuracy, self._prepared.threshold) is Verdict.REACHED for accuracy in accuracies)
+    def _stopping_point(self, trials: Sequence[Trial], wanted: float) -> float | None:
+        return stopping_point(wanted, trials) if self._prepared.settings.retrain.stop_at_threshold else None
 
     def _look_elsewhere(self) -> None:
         """End the trials here where the search has ended elsewhere."""
         if self._end_reason is None and self.is_over():
-            reached = self._reached(self._job.store.run(self._run.id))
+            reached = self._job.store.run(self._run.id).reached
             self._end(Reason.OVERTAKEN if reached else Reason.INTERRUPTED)
 
     def _bury(self) -> None:
@@ -234,6 +233,9 @@ class Workers:
         if self._job.store.bury_trials(self._run.id):
             self._prepared.runtime.reap(self._job.store.is_training)
         trials = self._job.store.run(self._run.id).trials
+        for trial in trials:
+            if trial.state is TrialState.MEASURED:  # and its process may have died before its verdict
+                verdict_of(self._job, self._run, self._prepared, trial)
         self._study.bury(trial.number for trial in trials if trial.reason is Reason.INTERRUPTED)
 
     @contextmanager

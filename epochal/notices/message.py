@@ -11,11 +11,12 @@ import jinja2
 
 from epochal.notices.typesetting import columns, indented, lines, one_line, readable, wrapped
 from epochal.notices.wording import (
-    best_of_threshold,
+    certainty,
     change_title,
     continuation_notes,
     decisive_sentence,
     headline,
+    measured,
     promise,
     trial_table,
 )
@@ -97,13 +98,13 @@ def _render(name: str, report: Report) -> str:
 
 def _facts(report: Report) -> dict[str, str]:
     run, commit = report.run, report.run.commit
-    source = run.best.accuracy_source if run.best else None
     facts = {
         "repository": report.repository,
         "branch": commit.branch,
         "commit": f"{commit.sha[:7]} · {commit.sha}",
         "author": f"{commit.author_name} <{commit.author_email}>" if commit.author_email else commit.author_name,
-        "accuracy": f"{best_of_threshold(run)}, {source.sentence}" if source else "",
+        "accuracy": measured(run),
+        "certainty": certainty(run),
         "forecast": promise(run),
         "framework": f"{run.framework} ({run.framework_why})" if run.framework else "",
         "time": f"{report.minutes:.1f} minutes",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from epochal.errors import Reason
-from epochal.gate import in_words, judge
+from epochal.gate import certainty_in_words, doubt_in_words, in_words, interval_in_words, judge
 from epochal.records import Run, State, Trial
 
 _HEADINGS = ("trial", "epochs", "accuracy", "seconds", "outcome", "nn.py")
@@ -14,7 +14,8 @@ def headline(run: Run) -> str:
     if run.state is State.REACHED:
         return f"Threshold Accuracy Reached!!! {best_of_threshold(run)}"
     if run.state is State.EXHAUSTED:
-        return f"Threshold not reached: best {best_of_threshold(run)}"
+        doubt = _doubt(run)
+        return f"Threshold not reached: best {best_of_threshold(run)}" + (f", {doubt}" if doubt else "")
     return f"Training failed: {run.reason.value.replace('_', ' ') if run.reason else 'no reason is known'}"
 
 
@@ -24,13 +25,30 @@ def best_of_threshold(run: Run) -> str:
     return f"{accuracy} of {threshold}"
 
 
+def measured(run: Run) -> str:
+    """The best accuracy with its interval, the threshold, and where it was read; empty where none was measured."""
+    best = run.best
+    if best is None or best.accuracy is None or best.accuracy_source is None:
+        return ""
+    interval = interval_in_words(best.accuracy, best.samples)
+    return f"{best_of_threshold(run)}{f' ({interval})' if interval else ''}, {best.accuracy_source.sentence}"
+
+
+def certainty(run: Run) -> str:
+    """With confidence, what the verdict on the best trial rests on; else empty."""
+    if run.best is None or run.best.judgement is None or run.threshold is None:
+        return ""
+    return certainty_in_words(run.best.judgement, run.threshold)
+
+
 def decisive_sentence(run: Run, adopt: Sequence[str]) -> str:
     """What the reader needs if they read no further; ``adopt`` is the change in words (``epochs = 20 → 30``)."""
     accuracy, threshold = _best_and_threshold(run)
     if run.state is State.REACHED:
         return f"nn.py reached its threshold of {threshold}: accuracy {accuracy}, {_how(run, adopt)}."
     if run.state is State.EXHAUSTED:
-        best = f"the best accuracy is {accuracy}, {_how(run, adopt)}"
+        doubt = _doubt(run)
+        best = f"the best accuracy is {accuracy}, {f'{doubt}, ' if doubt else ''}{_how(run, adopt)}"
         return f"nn.py did not reach its threshold of {threshold}: {best}. {run.explanation}"
     before = f" The best accuracy before that was {best_of_threshold(run)}." if run.best else ""
     return f"{_why_failed(run)}{before}"
@@ -78,7 +96,7 @@ def _row(run: Run, trial: Trial) -> tuple[str, ...]:
     accuracy, outcome = "-", (trial.reason or trial.state).value.replace("_", " ")
     if trial.accuracy is not None and run.threshold is not None:
         accuracy = in_words(trial.accuracy, run.threshold)[0]
-        outcome = judge(trial.accuracy, run.threshold).value
+        outcome = (trial.judgement.verdict if trial.judgement else judge(trial.accuracy, run.threshold)).value
     changes = ", ".join(f"{name} = {value}" for name, value in run.changes(trial).items())
     continued = f"{trial.epochs_continued} + " if trial.epochs_continued else ""
     epochs = "-" if trial.epochs_trained is None else f"{continued}{trial.epochs_trained}"
@@ -90,6 +108,12 @@ def _best_and_threshold(run: Run) -> tuple[str, str]:
     if run.best is None or run.best.accuracy is None or run.threshold is None:
         return "none", "none"
     return in_words(run.best.accuracy, run.threshold)
+
+
+def _doubt(run: Run) -> str:
+    if run.best is None or run.best.accuracy is None or run.threshold is None:
+        return ""
+    return doubt_in_words(run.best.accuracy, run.threshold, run.best.judgement)
 
 
 def _how(run: Run, adopt: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from epochal.settings.search import Values
 from epochal.settings.toml import Table, read_toml
@@ -42,6 +42,23 @@ class RepositorySettings(Table):
     threshold: Annotated[
         float, Field(gt=0, le=1, description="The accuracy (0 to 1) on unseen data that has to be reached.")
     ] = 0.80
+    confidence: Annotated[
+        float,
+        Field(
+            ge=0,
+            lt=1,
+            description="How certain it has to be that the accuracy on all data, not only on the test samples, is over the\n"
+            "threshold: 0.95, say; over 0.5. 0: the measured accuracy counts as it is.",
+        ),
+    ] = 0.0
+    looks: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=10_000,
+            description="With confidence: how many trainings of a branch may be compared with the threshold on one test set.",
+        ),
+    ] = 20
     framework: Annotated[
         Literal["", "keras", "sklearn", "torch", "python"],
         Field(description="The framework to train with; empty: what the imports of nn.py say."),
@@ -55,6 +72,13 @@ class RepositorySettings(Table):
             "the constants that it may change, and the search is on."
         ),
     ] = {}  # noqa: RUF012 (pydantic copies it)
+
+    @field_validator("confidence")
+    @classmethod
+    def _is_confidence(cls, value: float) -> float:
+        if 0 < value <= 0.5:
+            raise ValueError("should be 0 (none), or over 0.5 and under 1, as 0.95 is")
+        return value
 
 
 def read_repository_settings(code: Path) -> RepositorySettings:

@@ -10,6 +10,7 @@ from epochal.records import (
     Commit,
     Delivery,
     Forecast,
+    Judgement,
     Origin,
     Run,
     State,
@@ -17,6 +18,7 @@ from epochal.records import (
     Strategy,
     Trial,
     TrialState,
+    Verdict,
 )
 
 
@@ -63,7 +65,16 @@ def to_trial(row: Row[Any]) -> Trial:
         stopped_by=StoppedBy(row.stopped_by) if row.stopped_by else None,
         strategy=Strategy(row.strategy),
         forecast=Forecast(**row.forecast) if row.forecast else None,
+        samples=row.samples,
+        test_set=row.test_set,
+        validates_on_test=row.validates_on_test,
+        judgement=to_judgement(row.judgement) if row.judgement else None,
     )
+
+
+def to_judgement(stored: dict[str, Any]) -> Judgement:
+    """The column ``judgement`` of ``run_trials``."""
+    return Judgement(**stored | {"verdict": Verdict(stored["verdict"])})
 
 
 def to_delivery(row: Row[Any]) -> Delivery:

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -18,11 +19,12 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
     text,
 )
 
 VERSION_TABLE = "epochal_version"
-HEAD = "0006"
+HEAD = "0007"
 """The newest migration: a database at this version is opened without Alembic (whose import costs a tenth of a second)."""
 
 
@@ -108,6 +110,10 @@ trials = Table(
     Column("owner", Text),
     Column("heartbeat", UtcDateTime),
     Column("forecast", JSON(none_as_null=True)),
+    Column("samples", Integer),
+    Column("test_set", String(64)),
+    Column("validates_on_test", Boolean, nullable=False, server_default=false()),
+    Column("judgement", JSON(none_as_null=True)),
 )
 
 deliveries = Table(

@@ -1,6 +1,6 @@
 """What can be asked of the database, and what can be told to it. Every method is one transaction."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -9,8 +9,8 @@ from sqlalchemy import select, update
 
 from epochal.errors import EpochalError, UsageError
 from epochal.moments import Moment, Step
-from epochal.records import Commit, Delivery, Dispatch, Forecast, Origin, Run, State, Strategy, Trial, Value
-from epochal.store import dispatches, marks, outbox, pushes, trials
+from epochal.records import Commit, Delivery, Dispatch, Forecast, Judgement, Origin, Run, State, Strategy, Trial, Value
+from epochal.store import dispatches, looks, marks, outbox, pushes, trials
 from epochal.store.database import open_engine, writing
 from epochal.store.outbox import Notice, NoticeState
 from epochal.store.owner import is_alive, this_process
@@ -259,6 +259,20 @@ class Store:
         """What the learning curve of a measured trial promises."""
         with writing(self._engine) as connection:
             trials.keep_forecast(connection, run, trial, forecast)
+
+    def judge(self, run: Run, trial: Trial, decide: Callable[[Sequence[Judgement]], Judgement]) -> Judgement:
+        """The gate's word on a measured trial, once and for all.
+
+        ``decide`` is given what was said at the earlier looks at the trial's test set in any run of the branch; what it
+        says is stored, and is what is returned from then on. What it raises leaves nothing behind.
+        """
+        with writing(self._engine) as connection:
+            return looks.judge(connection, run, trial, decide)
+
+    def looks(self, run: Run, trial: Trial) -> list[Judgement]:
+        """What was said at the looks at the trial's test set in any run of the branch, this trial's included."""
+        with self._engine.connect() as connection:
+            return looks.of_test_set(connection, run, trial)
 
     def end_run(self, run: Run, notice: Notice | None) -> None:
         """The run's end as ``run`` has it, and the notice of it, in one transaction: neither is without the other."""

@@ -61,6 +61,9 @@ def end(connection: Connection, run: int, trial: Trial) -> None:
         "continuation": trial.continuation,
         "validation_accuracy": trial.validation_accuracy,
         "stopped_by": trial.stopped_by and trial.stopped_by.value,
+        "samples": trial.samples,
+        "test_set": trial.test_set,
+        "validates_on_test": trial.validates_on_test,
     }
     connection.execute(update(trials).where(_is(run, trial.number)).values(**values))
 

@@ -9,10 +9,9 @@ from epochal.strategies.budget import used_up
 from epochal.strategies.stopping_point import stopping_point
 
 
-def next_trial(
-    script: bytes, trials: tuple[Trial, ...], settings: RetrainSettings, threshold: float
-) -> Proposal | GiveUp:
-    """What comes after ``trials`` of the unchanged ``script`` (nn.py as it was pushed).
+def next_trial(script: bytes, trials: tuple[Trial, ...], settings: RetrainSettings, wanted: float) -> Proposal | GiveUp:
+    """What comes after ``trials`` of the unchanged ``script`` (nn.py as it was pushed); ``wanted``: an accuracy that the
+    gate lets through.
 
     An interrupted trial counts for nothing here: the one after it trains what it would have trained. Nor do those of a
     search, which comes when there is no next one here.
@@ -35,7 +34,7 @@ def next_trial(
     if last and last.hopeless:
         return GiveUp(Reason.LEVELS_OFF, f"The accuracy {last.sentence}.")
     epochs = int(constant.value) + settings.epochs_step * len(measured)
-    stop_at = stopping_point(threshold, measured) if settings.stop_at_threshold else None
+    stop_at = stopping_point(wanted, measured) if settings.stop_at_threshold else None
     return (
         used_up(measured, settings)
         or _no_use(measured, epochs, settings)

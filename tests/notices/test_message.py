@@ -12,8 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from epochal.errors import Reason
+from epochal.gate import Rule, decide
 from epochal.notices import Report, compose, serialise
-from epochal.records import AccuracySource, Forecast, State
+from epochal.records import AccuracySource, Forecast, State, Verdict
 from tests.notices import reports
 
 SENDER = "epochal@example.org"
@@ -223,6 +224,35 @@ def test_an_accuracy_below_never_looks_reached(accuracy: float, threshold: float
     report = replace(reports.exhausted(), run=run)
     assert shown in str(_mail(report)["Subject"])
     assert f" {shown.split()[1]} " in _text(report).partition("trial  epochs")[2]
+
+
+def _judged(accuracy: float) -> Report:
+    """A run of one trial on 360 test samples, judged with confidence, whose budget ended then unless it was reached."""
+    said = decide(accuracy, 360, Rule(0.8, 0.95, 20), [])
+    trial = reports.trial(1, accuracy, samples=360, judgement=said)
+    state = State.REACHED if said.verdict is Verdict.REACHED else State.EXHAUSTED
+    return replace(
+        reports.exhausted(), run=replace(reports.run(state, trial), explanation="No more."), adopt=(), diff=""
+    )
+
+
+def test_an_accuracy_that_may_be_chance_is_not_told_as_reached() -> None:
+    """Over the threshold and not certain: subject, sentence and table say so, with the bound, the looks, and what it takes."""
+    mail = _mail(_judged(299 / 360))
+    doubt = "0.831 of 0.80, not certain enough (lower bound 0.769)"
+    assert str(mail["Subject"]).startswith(f"Threshold not reached: best {doubt} · ")
+    told = " ".join(_body(mail, "plain").split())
+    assert "the best accuracy is 0.831, not certain enough (lower bound 0.769), as it was committed" in told
+    assert "accuracy 0.831 of 0.80 (0.788 to 0.866, 360 test samples), from nn.py" in told
+    assert "certainty lower bound 0.769 at 95 % confidence, 0.862 is needed, look 1 of 20 at this test set" in told
+    assert " 41.2 below as committed" in told
+
+
+def test_a_certain_accuracy_is_reached() -> None:
+    """With enough over the threshold the mail is that of a reached one, and says on what it rests."""
+    mail = _mail(_judged(0.875))
+    assert str(mail["Subject"]).startswith("Threshold Accuracy Reached!!! 0.875 of 0.80 · ")
+    assert "lower bound 0.819 at 95 % confidence" in " ".join(_body(mail, "plain").split())
 
 
 def test_headers() -> None:

@@ -65,11 +65,13 @@ given = keras.callbacks.CallbackList([First()], add_history=True, model=two)
 two.fit(Batches(), epochs=1, verbose=0, callbacks=given)
 assert len(given.callbacks) == 2
 two.evaluate(Batches(), verbose=0)
-assert reads()["samples"] is None and "sparse_categorical_accuracy" in reads()["metrics"], reads()
+assert reads()["samples"] == 48 and reads()["test_set"] is None and "sparse_categorical_accuracy" in reads()["metrics"], reads()
 
 loss, accuracy = one.evaluate(x, y, verbose=0)
 measured = {"accuracy": accuracy, "loss": loss}
-assert reads() == {"accuracy": accuracy, "source": "evaluate", "samples": 48, "metrics": measured}, reads()
+told = reads()
+assert len(told.pop("test_set")) == 16
+assert told == {"accuracy": accuracy, "source": "evaluate", "samples": 48, "metrics": measured}, told
 assert one.evaluate(x[:8], y[:8], 4, 0, return_dict=True)["accuracy"] == reads()["accuracy"]
 assert reads()["samples"] == 8
 before = reads()
@@ -126,7 +128,7 @@ def test_fits_and_evaluates_are_recorded_and_left_as_they_are(keras_python: Path
     assert [event["samples"] for event in epochs] == [36, 36, 48, None, 48]
     assert math.isnan(float(epochs[-1]["metrics"]["loss"]))
     evaluates = [(event["model"], event["samples"]) for event in told if event["event"] == "evaluate"]
-    assert evaluates == [(2, None), (1, 48), (1, 8), (3, 48), (1, 48)]
+    assert evaluates == [(2, 48), (1, 48), (1, 8), (3, 48), (1, 48)]
     assert len(told) == len(epochs) + len(evaluates)
 
 
@@ -148,7 +150,33 @@ model.evaluate(data, verbose=0)
 
     assert done.returncode == 0, done.stderr
     assert [event["event"] for event in events(tmp_path)] == ["epoch", "epoch", "evaluate"]
-    assert json.loads((tmp_path / "out" / "accuracy.json").read_text())["samples"] is None
+    assert json.loads((tmp_path / "out" / "accuracy.json").read_text())["samples"] == 48
+
+
+@pytest.mark.keras
+def test_validating_on_the_test_data_is_told(keras_python: Path, tmp_path: Path) -> None:
+    """Arrays with the same values, or the same dataset, in fit and evaluate are told; a split of the training data is not."""
+    script = f"""import keras, tensorflow as tf
+{BEGINNING}
+model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, activation="softmax")])
+model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+first, second = (tf.data.Dataset.from_tensor_slices((x, y)).batch(16) for _ in range(2))
+model.fit(x, y, validation_split=0.5, verbose=0)
+model.evaluate(x[24:], y[24:], verbose=0)
+model.fit(x, y, validation_data=(x[:9], y[:9]), verbose=0)
+model.evaluate(x[:9].copy(), y[:9].copy(), verbose=0)
+model.evaluate(x[:9], 1 - y[:9], verbose=0)
+model.fit(x, y, validation_data=first, verbose=0)
+model.evaluate(first, verbose=0)
+model.evaluate(second, verbose=0)
+"""
+    done = run(keras_python, script, tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    evaluates = [event for event in events(tmp_path) if event["event"] == "evaluate"]
+    assert [event["validated"] for event in evaluates] == [False, True, False, True, False]
+    assert [event["samples"] for event in evaluates] == [24, 9, 9, 48, 48]
+    assert len({event["test_set"] for event in evaluates}) == 4
 
 
 @pytest.mark.keras

@@ -40,6 +40,8 @@ def test_the_template_uncommented_is_the_defaults(model: type[Table]) -> None:
     [
         ("thresold = 0.9", "thresold is not a setting. Known here: threshold"),
         ("threshold = 80", "threshold: Input should be less than or equal to 1 (it is 80)"),
+        ("confidence = 0.5", "confidence: should be 0 (none), or over 0.5 and under 1, as 0.95 is (it is 0.5)"),
+        ("confidence = 95", "confidence: Input should be less than 1"),
         ("[retrain]\nepochs_step = 0", "retrain.epochs_step"),
         ("[retrain]\nsteps = 10", "retrain.steps is not a setting. Known here: epochs_step"),
         ("search = 5", "search: Input should be a valid dictionary"),

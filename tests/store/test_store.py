@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +14,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
 import epochal.store
-from epochal.errors import EpochalError, Reason, SettingsError, UsageError
+from epochal.errors import EpochalError, Reason, RunFailed, SettingsError, UsageError
 from epochal.moments import Moment, Step
-from epochal.records import AccuracySource, Commit, Origin, State, StoppedBy, Trial, TrialState
+from epochal.records import AccuracySource, Commit, Judgement, Origin, State, StoppedBy, Trial, TrialState, Verdict
 from epochal.store import Busy, Notice, NoticeState, Store
 from epochal.store.schema import HEAD, VERSION_TABLE, metadata
 
@@ -248,11 +248,52 @@ def test_a_trial_keeps_what_came_of_it(store: Store) -> None:
             continuation="continued from epoch 20 of trial 1",
             validation_accuracy=0.8,
             stopped_by=StoppedBy.THRESHOLD,
+            samples=360,
+            test_set="1f0c",
+            validates_on_test=True,
         )
         store.end_trial(run, measured)
     found = store.run(run)
     assert [trial.number for trial in found.trials] == [1, 2, 3]
     assert found.best == replace(measured, number=2, accuracy=0.83)
+
+
+def _judged(store: Store, run: int, samples: int | None, test_set: str | None) -> Judgement:
+    """The word on a new trial of the run: its number of the look, and what the ones before it have spent besides."""
+    trial = Trial(store.start_trial(run, {}), TrialState.MEASURED, {}, accuracy=0.8, samples=samples, test_set=test_set)
+    store.end_trial(run, trial)
+
+    def decide(earlier: Sequence[Judgement]) -> Judgement:
+        return Judgement(Verdict.BELOW, len(earlier) + 1, 20, 0.95, 0.0025, 0.77, 0.84)
+
+    said = store.judge(store.run(run), trial, decide)
+    assert store.judge(store.run(run), trial, decide) == said == store.run(run).trials[-1].judgement
+    return said
+
+
+def test_looks_at_a_test_set_are_counted_over_the_runs_of_a_branch(store: Store) -> None:
+    """Test sets of one size are the same unless they are known to differ; another branch counts for itself."""
+    first, second, elsewhere = _push(store, "a"), _push(store, "b"), _push(store, "c", branch="develop")
+    given = [(first, 360, "one"), (first, 360, "one"), (second, 360, "one"), (second, 360, "two"), (second, 361, "one")]
+    assert [_judged(store, *each).look for each in given] == [1, 2, 3, 1, 1]
+    assert _judged(store, second, 360, None).look == 5  # it may be either of them
+    assert _judged(store, second, 360, "two").look == 3
+    assert _judged(store, elsewhere, 360, "one").look == 1
+    assert [_judged(store, second, None, None).look for _ in range(2)] == [1, 1]
+    assert len(store.looks(store.run(first), store.run(first).trials[0])) == 4
+
+
+def test_a_look_that_fails_is_none(store: Store) -> None:
+    """Where the gate cannot decide, nothing is stored."""
+    run = _push(store, "a")
+    trial = Trial(store.start_trial(run, {}), TrialState.MEASURED, {}, accuracy=0.8)
+
+    def refuse(earlier: Sequence[Judgement]) -> Judgement:
+        raise RunFailed(Reason.NO_SAMPLES)
+
+    with pytest.raises(RunFailed):
+        store.judge(store.run(run), trial, refuse)
+    assert store.run(run).trials[0].judgement is None
 
 
 def test_the_end_and_its_notice_are_stored_together(store: Store) -> None:

@@ -13,8 +13,9 @@ order in which they are first used, ``call`` numbers the fits of that model from
      "samples": 1294}
     {"event": "stopped", "model": 1, "call": 1, "epoch": 24, "metric": "val_accuracy", "value": 0.81, "stop_at": 0.8}
     {"event": "fitted", "model": 1, "call": 1, "epoch": 24, "time": 9.4}
-    {"event": "evaluate", "model": 1, "samples": 360, "metrics": {"loss": 0.6, "accuracy": 0.83}}
-    {"event": "score", "of": "MLPClassifier", "samples": 360, "metrics": {"accuracy": 0.83}}
+    {"event": "evaluate", "model": 1, "samples": 360, "test_set": "1f0c…", "validated": false,
+     "metrics": {"loss": 0.6, "accuracy": 0.83}}
+    {"event": "score", "of": "MLPClassifier", "samples": 360, "test_set": "9a3e…", "metrics": {"accuracy": 0.83}}
     {"event": "fault", "message": "…"}        the recorder failed, the training went on; each message once
 
 ``continued`` is the epoch that the fit goes on from, ``history`` what was measured up to there; where it is 0 though
@@ -26,8 +27,10 @@ cross-validates is none, nor is what is no accuracy: a regressor's R², a count.
 
 accuracy.json holds the last evaluate that measured an accuracy, unless the script has written that file itself:
 
-    {"accuracy": 0.83, "source": "evaluate", "samples": 360, "metrics": {"loss": 0.6, "accuracy": 0.83}}
+    {"accuracy": 0.83, "source": "evaluate", "samples": 360, "test_set": "1f0c…", "metrics": {"loss": 0.6, "accuracy": 0.83}}
 
-``samples`` is null where it cannot be known without reading the data. JSON has no numbers for what is not finite: those
+``samples`` is null where it cannot be known without reading the data. ``test_set`` is a digest of what was measured on
+(scikit-learn: of its labels), null of what can only be read in order; ``validated`` says that an earlier fit had the same
+as its validation data. JSON has no numbers for what is not finite: those
 are the strings "NaN", "Infinity" and "-Infinity", as in Protocol Buffers' JSON; Python's ``float`` reads them.
 """

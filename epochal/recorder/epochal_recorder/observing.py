@@ -9,10 +9,11 @@ import os
 import re
 import time
 import weakref
+from contextlib import suppress
 
 from .checkpoint import Checkpoints
 from .continuing import Ancestry, Continuing
-from .data import samples
+from .data import digest, samples
 from .output import Output, as_json, number
 
 _TOP_K = re.compile(r"(^|_)top_?(k|\d+)_")
@@ -97,11 +98,14 @@ class _Recorder:
         self._numbers = weakref.WeakKeyDictionary()
         self._calls = weakref.WeakKeyDictionary()
         self._ancestry = Ancestry()
+        self._validation = _Validation()
 
     def fit(self, model, arguments):
         """The observer of one fit."""
         self._calls[model] = self._calls.get(model, 0) + 1
         names = {"model": self._number(model), "call": self._calls[model]}
+        with self._output.telling_faults():
+            self._validation.add(arguments.get("validation_data"))
         continuing = None
         why = self._why_not()
         if self._checkpoints and not why:
@@ -113,7 +117,13 @@ class _Recorder:
 
     def evaluate(self, model, arguments):
         """The observer of one evaluate."""
-        return _Evaluate(self._output, self._number(model), arguments)
+        x, y = arguments.get("x"), arguments.get("y")
+        test_set, validated = None, False
+        with self._output.telling_faults():
+            test_set = digest(x, y)
+            validated = self._validation.has(x, test_set)
+        count = None if arguments.get("steps") else samples(x)
+        return _Evaluate(self._output, self._number(model), model, count, test_set, validated)
 
     def _why_not(self):
         """Why a fit is to keep no checkpoints; empty if it may.
@@ -134,6 +144,30 @@ class _Recorder:
         if model not in self._numbers:
             self._numbers[model] = next(self._count)
         return self._numbers[model]
+
+
+class _Validation:
+    """The validation data of a script's fits: arrays by their digests, whatever else by being the same object."""
+
+    def __init__(self):
+        self._digests = set()
+        self._objects = weakref.WeakSet()
+
+    def add(self, data):
+        """A fit validates on ``data``; None: on nothing, or on what it splits off its training data."""
+        if isinstance(data, (list, tuple)):
+            self._digests.add(digest(*data[:2]))
+        elif data is not None:
+            with suppress(TypeError):  # no weak reference can be made to it
+                self._objects.add(data)
+
+    def has(self, x, test_set):
+        """Whether ``x`` of an evaluate, with all its data's digest ``test_set``, is what a fit has validated on."""
+        if test_set is not None:
+            return test_set in self._digests
+        with suppress(TypeError):
+            return x in self._objects
+        return False
 
 
 class _Fit:
@@ -259,10 +293,13 @@ class _Fit:
 class _Evaluate:
     """One call of evaluate: what it measured is an event, and the script's accuracy if there is one in it."""
 
-    def __init__(self, output, model, arguments):
+    def __init__(self, output, number, model, count, test_set, validated):
         self._output = output
+        self._number = number
         self._model = model
-        self._samples = None if arguments.get("steps") else samples(arguments.get("x"))
+        self._samples = count
+        self._test_set = test_set
+        self._validated = validated
 
     def callback(self):
         """What Keras is given."""
@@ -276,10 +313,17 @@ class _Evaluate:
     def _test_ends(self, logs=None):
         with self._output.telling_faults():
             metrics = as_json(logs)
-            self._output.event(event="evaluate", model=self._model, samples=self._samples, metrics=metrics)
+            on = {"samples": self._samples or _measured_samples(self._model), "test_set": self._test_set}
+            self._output.event(event="evaluate", model=self._number, **on, validated=self._validated, metrics=metrics)
             name = _accuracy_name(metrics)
             if name:
-                self._output.accuracy(accuracy=metrics[name], source="evaluate", samples=self._samples, metrics=metrics)
+                self._output.accuracy(accuracy=metrics[name], source="evaluate", **on, metrics=metrics)
+
+
+def _measured_samples(model):
+    """How many samples Keras has counted for its loss in an evaluate; None where it did not (a test_step of the model's own)."""
+    count = getattr(getattr(model, "_loss_tracker", None), "count", None)
+    return None if count is None else round(float(count)) or None
 
 
 def _trained_samples(arguments):

@@ -1,0 +1,18 @@
+"""What a trial's accuracy was measured on, and the gate's word on it.
+
+Written out on purpose: a migration stays what it was when the schema moves on.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    """Add the columns."""
+    op.add_column("run_trials", sa.Column("samples", sa.Integer))
+    op.add_column("run_trials", sa.Column("test_set", sa.String(64)))
+    op.add_column("run_trials", sa.Column("validates_on_test", sa.Boolean, nullable=False, server_default=sa.false()))
+    op.add_column("run_trials", sa.Column("judgement", sa.JSON))

@@ -1,0 +1,61 @@
+"""The gate with confidence through the jobs: its looks are counted over the runs of a branch, and told."""
+
+import sqlite3
+from pathlib import Path
+
+from epochal.errors import Reason
+from epochal.records import State
+from tests.jobs.chain import drive, epochal, epochal_json, store_push, stored_run
+from tests.repositories import commit, make_repository
+
+# 20 epochs are 0.6, 30 are 0.71, 40 are 0.82: on 1,000 samples 0.71 may be chance.
+_COUNTED = """
+import json, os
+epochs = 20
+told = {"accuracy": {20: 0.6, 30: 0.71, 40: 0.82}[epochs], "samples": 1000, "test_set": "NAME"}
+json.dump(told, open(os.path.join(os.environ["EPOCHAL_OUT"], "accuracy.json"), "w"))
+"""
+_TOML = "threshold = 0.7\nconfidence = 0.95\nlooks = 3\n"
+
+
+def test_looks_are_counted_over_the_runs_of_a_branch(home: Path, tmp_path: Path) -> None:
+    """What may be chance goes on to be retrained; a run that is taken up again looks no second time; the next run has no
+    look left, says so, and has all of them again at another test set."""
+    repository = make_repository(tmp_path / "digits", {"nn.py": _COUNTED, "epochal.toml": _TOML})
+    first = drive(home, store_push(home, repository))
+    assert (first.run.state, _looks(home, 1)) == (State.REACHED, [(1, "below"), (2, "below"), (3, "reached")])
+    assert (
+        "verdict: 0.710 is not certain enough to reach the threshold 0.70: lower bound 0.678 at 95 % confidence, "
+        "0.732 is needed, look 2 of 3 at this test set" in first.printed["retrain"]
+    )
+    assert (
+        "trial 2: accuracy 0.71 (0.681 to 0.737, 1000 test samples), from the accuracy.json" in first.printed["retrain"]
+    )
+
+    _forget_the_last_word(home)
+    assert drive(home, stored_run(home, 1)).run.state is State.REACHED
+    assert _looks(home, 1) == [(1, "below"), (2, "below"), (3, "reached")]
+
+    commit(repository, {"nn.py": _COUNTED.replace("epochs = 20", "epochs = 40")}, "Enough of them")
+    second = drive(home, store_push(home, repository))
+    assert (second.run.state, second.run.reason) == (State.EXHAUSTED, Reason.NO_LOOKS)
+    assert _looks(home, 2) == [(4, "below")]
+    assert "look 4 at this test set, of 3: none was left" in epochal(home, "show", "2").stdout
+    assert "0.820 of 0.70, not certain" in epochal(home, "history").stdout
+
+    commit(repository, {"nn.py": _COUNTED.replace("epochs = 20", "epochs = 40").replace("NAME", "fresh")}, "Fresh data")
+    assert drive(home, store_push(home, repository)).run.state is State.REACHED
+    assert _looks(home, 3) == [(1, "reached")]
+
+
+def _looks(home: Path, run: int) -> list[tuple[int, str]]:
+    trials = epochal_json(home, "show", str(run))["trials"]
+    return [(trial["judgement"]["look"], trial["judgement"]["verdict"]) for trial in trials]
+
+
+def _forget_the_last_word(home: Path) -> None:
+    """Put run 1 where a job leaves it that is killed behind its third measurement, before the verdict."""
+    with sqlite3.connect(home / "epochal.db") as database:
+        database.execute("UPDATE run_trials SET judgement = NULL WHERE run = 1 AND number = 3")
+        database.execute("UPDATE runs SET state = 'retraining', ended = NULL WHERE id = 1")
+        database.execute("DELETE FROM notices")
