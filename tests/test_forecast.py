@@ -64,6 +64,7 @@ def test_what_rises_is_expected_within_its_interval(seen: int) -> None:
         ([0.7, 0.7, 0.7], 0.8),
         ([math.nan] * 40, 0.8),
         ([0.77] * 40, 0.8),
+        ([0.1] * 150, 0.8),  # however long that takes
         (_curve(_late, 30), 0.8),  # it has not begun to learn, and will
         ([0.9 - 0.01 * epoch for epoch in range(40)], 0.95),
         (_curve(_saturating, 200), 0.8),  # nothing is ahead
