@@ -9,8 +9,10 @@ from keras import layers
 # Hyperparameters
 epochs = 20
 batch_size = 64
-learning_rate = 0.005
-filters = 32
+learning_rate = 0.0047
+conv_blocks = 2
+filters = 16
+dense_units = 32
 seed = 42
 # ---------------------------------------------------------------------------------------------------------------------
 
@@ -26,15 +28,12 @@ x_train, x_test = x[:-test_samples], x[-test_samples:]
 y_train, y_test = y[:-test_samples], y[-test_samples:]
 
 # Model
-model = keras.Sequential(
-    [
-        keras.Input(shape=(8, 8, 1)),
-        layers.Conv2D(filters, 3, activation="relu"),
-        layers.Conv2D(2 * filters, 3, activation="relu"),
-        layers.Flatten(),
-        layers.Dense(10, activation="softmax"),
-    ]
-)
+model = keras.Sequential([keras.Input(shape=(8, 8, 1))])
+for _ in range(conv_blocks):
+    model.add(layers.Conv2D(filters, 3, padding="same", activation="relu"))
+model.add(layers.Flatten())
+model.add(layers.Dense(dense_units, activation="relu"))
+model.add(layers.Dense(10, activation="softmax"))
 model.compile(
     optimizer=keras.optimizers.SGD(learning_rate),
     loss="sparse_categorical_crossentropy",

@@ -14,6 +14,7 @@ from epochal.hyperparameters import change, constants, find_epochs
 from epochal.keras_idioms import find_keras2_idioms
 from epochal.records import AccuracySource
 from epochal.settings import RepositorySettings, read_repository_settings, template
+from epochal.strategies.proposal import propose
 
 TOP = Path(__file__).parents[1]
 FRAMEWORKS = {"ml_code": "keras", "examples/cifar10": "keras", "examples/sklearn": "sklearn", "examples/torch": "torch"}
@@ -89,8 +90,9 @@ def test_epochal_understands_each_sample(sample: str, framework: str) -> None:
 
 
 def test_the_samples_settings_show_every_setting() -> None:
-    """ml_code/epochal.toml is the template as it is today, with the threshold set."""
-    expected = template(RepositorySettings, "Epochal's settings for this repository")
+    """ml_code/epochal.toml is what epochal init writes today, search space and all, with the threshold set."""
+    proposed = propose((TOP / "ml_code" / "nn.py").read_bytes())
+    expected = template(RepositorySettings, "Epochal's settings for this repository", {"search": proposed})
 
     assert (TOP / "ml_code" / "epochal.toml").read_text() == expected.replace("#threshold", "threshold")
 

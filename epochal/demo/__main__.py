@@ -1,5 +1,9 @@
-"""``python -m epochal.demo FOLDER``: commit nn.py and watch until the mail comes. Exit status 0 only if it came."""
+"""``python -m epochal.demo FOLDER [--search]``: commit nn.py and watch until the mail comes.
 
+Exit status 0 only if it came.
+"""
+
+import argparse
 import queue
 import signal
 import subprocess
@@ -37,13 +41,21 @@ def main() -> None:
     console = Console(highlight=False)
     try:
         with stoppable():
-            sys.exit(_demo(Stage(Path(sys.argv[1]).absolute()), console))
+            sys.exit(_demo(_stage(), console))
     except Stopped as stopped:
         console.print("stopped; nothing is left running")
         sys.exit(128 + stopped.signal_number)
     except EpochalError as error:
         console.print(f"epochal: {error}", markup=False)
         sys.exit(error.exit_status)
+
+
+def _stage() -> Stage:
+    parser = argparse.ArgumentParser(prog="python -m epochal.demo", description="From a commit to a mail.")
+    parser.add_argument("folder", type=Path, help="where the demo plays")
+    parser.add_argument("--search", action="store_true", help="with a network that needs more than epochs")
+    options = parser.parse_args()
+    return Stage(options.folder.absolute(), options.search)
 
 
 def _demo(stage: Stage, console: Console) -> int:
@@ -57,6 +69,7 @@ def _demo(stage: Stage, console: Console) -> int:
         stack.callback(mailbox.stop)
         stack.enter_context(_served(stage, events, console))
         stack.enter_context(_watched(stage.home, events))
+        console.print(stage.says, markup=False, soft_wrap=True)
         began = time.monotonic()
         console.print(stage.commit().rstrip(), markup=False, style="dim")
         mail, run = _follow(stage, events, console)

@@ -7,7 +7,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from epochal.hyperparameters import change_all, literals
 from epochal.initialise import initialise
+from epochal.records import Value
 from epochal.resources import resource
 from epochal.settings import child_environment, watch_repository
 
@@ -26,12 +28,33 @@ from = "epochal@example.com"
 allowed_domains = ["example.com"]
 """
 
+_TOO_SMALL: dict[str, Value] = {"learning_rate": 0.1, "conv_blocks": 1, "filters": 2, "dense_units": 2}
+"""With two units before the ten classes the sample levels off near 0.6, whatever the epochs."""
+
+_SEARCH = """\
+# Written by the demo.
+threshold = 0.9
+
+[retrain]
+max_trials = 20
+
+[search]
+learning_rate = { low = 0.01, high = 0.3, log = true }
+conv_blocks = { low = 1, high = 3 }
+filters = { choices = [2, 4, 8, 16, 32] }
+dense_units = { choices = [2, 4, 8, 16, 32, 64] }
+"""
+
 
 @dataclass(frozen=True)
 class Stage:
-    """Where the demo plays: everything is under ``folder``; the home's cache outlives a demo, the rest is made anew."""
+    """Where the demo plays: everything is under ``folder``; the home's cache outlives a demo, the rest is made anew.
+
+    ``search``: the sample is made too small to reach its threshold by epochs, and given a space to search.
+    """
 
     folder: Path
+    search: bool = False
 
     @property
     def home(self) -> Path:
@@ -48,11 +71,22 @@ class Stage:
         """The bare repository that stands for GitHub."""
         return self.folder / "github" / "ml_code.git"
 
+    @property
+    def says(self) -> str:
+        """What is about to be seen, in one sentence."""
+        if self.search:
+            return (
+                "nn.py is too small for its threshold of 0.90: no epochs will get it there, but a search may change it."
+            )
+        return "nn.py trains too few epochs for its threshold of 0.80: the retrain adds ten."
+
     def set_up(self, runtime: str, gateway_port: int, mail_port: int) -> None:
         """Make the repositories and the settings."""
         for folder in (self.developer, self.github.parent):
             shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(resource("ml_code"), self.developer, ignore=shutil.ignore_patterns("__pycache__", "*.keras"))
+        if self.search:
+            self._make_too_small()
         self.github.mkdir(parents=True)
         git("init", "--quiet", "--bare", "--initial-branch=main", str(self.github))
         self.home.mkdir(parents=True, exist_ok=True)
@@ -69,7 +103,17 @@ class Stage:
     def commit(self) -> str:
         """Commit nn.py as a developer does; the hook pushes it. Returns what git printed."""
         git("-C", str(self.developer), "add", "--all")
-        return git("-C", str(self.developer), "commit", "-m", "A small CNN for handwritten digits")
+        message = (
+            "A CNN for handwritten digits, and a tiny one" if self.search else "A small CNN for handwritten digits"
+        )
+        return git("-C", str(self.developer), "commit", "-m", message)
+
+    def _make_too_small(self) -> None:
+        script = self.developer / "nn.py"
+        source = script.read_bytes()
+        changes = {found: _TOO_SMALL[found.name] for found in literals(source) if found.name in _TOO_SMALL}
+        script.write_bytes(change_all(source, changes))
+        (self.developer / "epochal.toml").write_text(_SEARCH, encoding="utf-8")
 
     def _send_webhooks_to(self, address: str) -> None:
         arguments = [sys.executable, "-m", "epochal.demo.github", str(self.github), address]

@@ -32,10 +32,10 @@ def _proposed(name: str, value: Value, rules: dict[str, Rule]) -> Range | Choice
 
 
 def _magnitude(value: Value) -> Range | None:
-    """A tenth of the value to ten times of it, by magnitude."""
+    """About a tenth of the value to about ten times of it, in round numbers, by magnitude."""
     if not isinstance(value, float) or not 1e-100 < value < 1e100:
         return None
-    return Range(low=_short(value / 10), high=_short(value * 10), log=True)
+    return Range(low=_round(value / 10), high=_round(value * 10), log=True)
 
 
 def _decay(value: Value) -> Range | None:
@@ -70,8 +70,8 @@ def _is_count(value: Value) -> TypeGuard[int]:
     return type(value) is int and 1 <= value <= 2**40
 
 
-def _short(value: float) -> float:
-    return float(f"{value:.3g}")
+def _round(value: float) -> float:
+    return float(f"{value:.1g}")
 
 
 _PART = r"(?:(?:n|num|conv|dense|hidden|base|first|last|lstm|gru|rnn|fc|mlp)\d*)*"

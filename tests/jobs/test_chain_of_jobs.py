@@ -99,6 +99,11 @@ def _script(text: str, **more: str | bytes) -> dict[str, str | bytes]:
         (_script(_LEARNS, **{"requirements.txt/numpy": "a folder"}), Reason.REFUSED_REQUIREMENT, "directory"),
         (_script(_LEARNS, **{"epochal.toml": "treshold = 1"}), Reason.BAD_SETTINGS, "treshold"),
         (_script(_LEARNS, **{"epochal.toml": "confidence = 0.95"}), Reason.NO_SAMPLES, "by Keras' evaluate()"),
+        (
+            _script(_LEARNS, **{"epochal.toml": "[search]\nepoch = { low = 1, high = 3 }"}),
+            Reason.BAD_SETTINGS,
+            "epochal.toml: search.epoch: nn.py assigns no literal to this name",
+        ),
         (_script(_LEARNS, **{"requirements.txt": "-e ."}), Reason.REFUSED_REQUIREMENT, "line 1"),
         (
             _script("import urllib.request\nurllib.request.urlopen('http://no.such.host.invalid/')\n"),
@@ -117,7 +122,7 @@ def test_what_cannot_be_trained_fails_with_its_reason(
     assert any(f"failed: {reason}: " in line for line in last), last
     assert told in ended.run.explanation + ended.run.detail
     assert "Traceback" not in ended.printed["train"] or "|" in ended.printed["train"]
-    if reason is Reason.IMPORT_ERROR:
+    if reason in (Reason.IMPORT_ERROR, Reason.BAD_SETTINGS):
         assert ended.run.trials == ()  # proven before any training starts
 
 

@@ -12,7 +12,7 @@ from epochal.strategies.space import space_of
 @pytest.mark.parametrize(
     ("line", "values"),
     [
-        ("learning_rate = 0.003", Range(low=0.0003, high=0.03, log=True)),
+        ("learning_rate = 0.0047", Range(low=0.0005, high=0.05, log=True)),
         ("LR = 1e-3", Range(low=0.0001, high=0.01, log=True)),
         ("batch_size = 100", Choices(choices=(32, 64, 128, 256))),
         ("batch_size = 1", Choices(choices=(1, 2))),
