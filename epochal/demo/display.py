@@ -103,17 +103,16 @@ class _Table:
         accuracy = trial.accuracy if trial.accuracy is not None else (last.accuracy if last else None)
         done = last.number if last else 0  # a retrain goes on counting
         bar = ProgressBar(total=total or 1, completed=done, width=24)
-        return str(trial.number), f"{done}/{total or '?'}", bar, _shown(accuracy), _word(run, trial, last)
+        return str(trial.number), f"{done}/{total or '?'}", bar, _shown(accuracy), _word(trial, last)
 
 
 def _shown(accuracy: float | None) -> str:
     return f"{accuracy:.4g}" if accuracy is not None else ""
 
 
-def _word(run: Run, trial: Trial, last: Epoch | None) -> Text:
-    if trial.accuracy is not None and run.threshold is not None:
-        reached = trial.reached
-        return Text("reached" if reached else "below", style="bold green" if reached else "yellow")
+def _word(trial: Trial, last: Epoch | None) -> Text:
+    if trial.judgement:
+        return Text(trial.judgement.verdict.value, style="bold green" if trial.reached else "yellow")
     if trial.reason:
         return Text(trial.reason.value, style="red")
     return Text("training" if last else "starting", style="dim")

@@ -35,8 +35,8 @@ _LAST_OUTPUT = 256 * 1024
 _LONGEST_TEXT = 200
 """A longer text is no hyperparameter."""
 _VALIDATES_ON_TEST = (
-    "nn.py validates on its test data: what stops or chooses by its validation has seen the answers, and the accuracy is "
-    "too good by some points; keep some data apart (validation_split=0.1)"
+    "nn.py validates on its test data: what stops or chooses by its validation does so by the very data that it is then "
+    "judged on, which flatters; keep some data apart (validation_split=0.1)"
 )
 _MOST_EPOCHS = 2**31 - 1
 """What every database holds; the code that trains may write anything."""

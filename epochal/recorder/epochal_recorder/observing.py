@@ -9,12 +9,12 @@ import os
 import re
 import time
 import weakref
-from contextlib import suppress
 
 from .checkpoint import Checkpoints
 from .continuing import Ancestry, Continuing
 from .data import digest, samples
 from .output import Output, as_json, number
+from .validation import Validation
 
 _TOP_K = re.compile(r"(^|_)top_?(k|\d+)_")
 """What counts a right answer among the best k is called accuracy too, and is none."""
@@ -98,7 +98,7 @@ class _Recorder:
         self._numbers = weakref.WeakKeyDictionary()
         self._calls = weakref.WeakKeyDictionary()
         self._ancestry = Ancestry()
-        self._validation = _Validation()
+        self._validation = Validation()
 
     def fit(self, model, arguments):
         """The observer of one fit."""
@@ -144,30 +144,6 @@ class _Recorder:
         if model not in self._numbers:
             self._numbers[model] = next(self._count)
         return self._numbers[model]
-
-
-class _Validation:
-    """The validation data of a script's fits: arrays by their digests, whatever else by being the same object."""
-
-    def __init__(self):
-        self._digests = set()
-        self._objects = weakref.WeakSet()
-
-    def add(self, data):
-        """A fit validates on ``data``; None: on nothing, or on what it splits off its training data."""
-        if isinstance(data, (list, tuple)):
-            self._digests.add(digest(*data[:2]))
-        elif data is not None:
-            with suppress(TypeError):  # no weak reference can be made to it
-                self._objects.add(data)
-
-    def has(self, x, test_set):
-        """Whether ``x`` of an evaluate, with all its data's digest ``test_set``, is what a fit has validated on."""
-        if test_set is not None:
-            return test_set in self._digests
-        with suppress(TypeError):
-            return x in self._objects
-        return False
 
 
 class _Fit:
@@ -322,8 +298,11 @@ class _Evaluate:
 
 def _measured_samples(model):
     """How many samples Keras has counted for its loss in an evaluate; None where it did not (a test_step of the model's own)."""
-    count = getattr(getattr(model, "_loss_tracker", None), "count", None)
-    return None if count is None else round(float(count)) or None
+    tracker = getattr(model, "_loss_tracker", None)
+    # One that is none of the model's metrics is not reset either, and has counted what was trained on.
+    if tracker is None or not any(metric is tracker for metric in model.metrics):
+        return None
+    return round(float(tracker.count)) or None
 
 
 def _trained_samples(arguments):
