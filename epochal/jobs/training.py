@@ -59,18 +59,23 @@ def prepare(job: Job, run: Run, state: State) -> Prepared:
 def make_ready(job: Job, run: Run) -> Prepared:
     """What trials of ``run`` need, without a word about it in the database. Raises RunFailed."""
     code = job.home.run(run.id).code
-    settings = _repository_settings(job, run)
+    settings = repository_settings(job, run)
     detection = detect_folder(code, settings.framework)
     space = _space(job, run, settings)
     tell(f"framework: {detection.framework} ({detection.why})")
-    runtime = _runtime(job)
+    runtime = runtime_of(job)
     image = _image(job, run, runtime, detection)
     runtime.prove(image, detection.modules)
-    threshold = run.threshold or job.environment.threshold or settings.threshold
-    return Prepared(settings, threshold, space, detection, runtime, image)
+    return Prepared(settings, threshold_of(job, run, settings), space, detection, runtime, image)
 
 
-def _repository_settings(job: Job, run: Run) -> RepositorySettings:
+def threshold_of(job: Job, run: Run, settings: RepositorySettings) -> float:
+    """The accuracy (0 to 1) that the run has to reach."""
+    return run.threshold or job.environment.threshold or settings.threshold
+
+
+def repository_settings(job: Job, run: Run) -> RepositorySettings:
+    """What the run's commit says in epochal.toml. Raises RunFailed(BAD_SETTINGS)."""
     try:
         return read_repository_settings(job.home.run(run.id).code)
     except SettingsError as error:
@@ -101,7 +106,7 @@ def _tell_idioms(job: Job, run: Run, detection: Detection) -> tuple[str, ...]:
 def reap_left_overs(job: Job) -> None:
     """Stop the trainings of this home whose job died. Where no engine answers there is nothing that could be stopped."""
     try:
-        reaped = _runtime(job).reap(job.store.is_training)
+        reaped = runtime_of(job).reap(job.store.is_training)
     except RunFailed as failure:
         tell(f"left-over trainings could not be looked for: {failure.explanation}")
         return
@@ -109,7 +114,8 @@ def reap_left_overs(job: Job) -> None:
         tell(f"stopped a training that run {run} had left behind")
 
 
-def _runtime(job: Job) -> Runtime:
+def runtime_of(job: Job) -> Runtime:
+    """Where the job trains."""
     environment = job.environment
     # A file's "auto" is meant for what a person runs; pushed code must not lose its sandbox to an engine's restart.
     served: RuntimeName = (

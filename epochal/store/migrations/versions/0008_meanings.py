@@ -1,0 +1,17 @@
+"""What a run's commit means to its training, and whose verdict it took over.
+
+Written out on purpose: a migration stays what it was when the schema moves on.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0008"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    """Add the columns and the index."""
+    op.add_column("runs", sa.Column("meaning", sa.String(64)))
+    op.add_column("runs", sa.Column("taken_over", sa.Integer))
+    op.create_index("runs_by_meaning", "runs", ["meaning"])
