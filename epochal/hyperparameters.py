@@ -99,8 +99,6 @@ def change_all(source: bytes, changes: Mapping[Constant, Value]) -> bytes:
             raise _cannot_become(constant, value)
     changed, end, places = b"", 0, []
     for constant, value in sorted(changes.items(), key=lambda change: change[0].start):
-        if constant.start < end:
-            raise ValueError(f"{constant.name} stands in the same place as another constant, in line {constant.line}")
         changed += source[end : constant.start]
         start, end = len(changed), constant.end
         changed += _written(source, constant, value)

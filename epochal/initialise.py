@@ -9,8 +9,7 @@ from epochal.errors import UsageError
 from epochal.git import GitError, GitFolder, run_git
 from epochal.payload import safe_url
 from epochal.resources import resource
-from epochal.settings import RepositorySettings, table_lines, template
-from epochal.settings.toml import Table
+from epochal.settings import Choices, Range, RepositorySettings, table_lines, template
 from epochal.strategies.proposal import propose
 
 HOOKS = ("post-commit", "post-merge", "post-rewrite")
@@ -138,7 +137,7 @@ def _write_settings(folder: Path) -> list[str]:
     return ["wrote epochal.toml, with every setting commented" + (" and a search space proposed" if proposed else "")]
 
 
-def _tell_proposal(path: Path, proposed: Mapping[str, Table]) -> list[str]:
+def _tell_proposal(path: Path, proposed: Mapping[str, Range | Choices]) -> list[str]:
     """What a file that knows of no search might be given; it is the developer's, and left as it is."""
     if not proposed or "[search]" in path.read_text(encoding="utf-8", errors="replace"):
         return []

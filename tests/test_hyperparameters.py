@@ -217,6 +217,7 @@ def test_several_are_changed_at_once() -> None:
     )
     assert change_all(source, {constant: constant.value for constant in found.values()}) == source
     assert change_all(source, {}) == source
+    assert b"loss = 'm\"e'" in change_all(source, {found["loss"]: 'm"e'})
 
 
 _PAIRS = st.tuples(_NUMBERS, _NUMBERS) | st.tuples(st.text(), st.text()) | st.tuples(st.booleans(), st.booleans())

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from epochal.accuracy import read_accuracy
+from epochal.demo.stage import Stage
 from epochal.frameworks import detect_folder
-from epochal.hyperparameters import change, constants, find_epochs
+from epochal.hyperparameters import change, change_all, constants, find_epochs, literals
 from epochal.keras_idioms import find_keras2_idioms
 from epochal.records import AccuracySource
 from epochal.settings import RepositorySettings, read_repository_settings, template
 from epochal.strategies.proposal import propose
+from epochal.strategies.space import space_of
 
 TOP = Path(__file__).parents[1]
 FRAMEWORKS = {"ml_code": "keras", "examples/cifar10": "keras", "examples/sklearn": "sklearn", "examples/torch": "torch"}
@@ -109,6 +111,20 @@ def test_the_sample_stays_below_its_threshold_and_reaches_it_with_more_epochs(
     more = copy_of("ml_code", tmp_path / "more", epochs=30)
     assert train(keras_python, more) > threshold + 0.03
     assert (more / "model.keras").stat().st_size > 10_000
+
+
+def test_the_demo_of_a_search_has_its_stage(tmp_path: Path) -> None:
+    """The sample, made too small, with a space that fits it; what differs is what is searched, and no other byte."""
+    stage = Stage(tmp_path, search=True)
+    stage.set_up("process", 1, 2)
+    script = (stage.developer / "nn.py").read_bytes()
+    space = space_of(script, read_repository_settings(stage.developer).search)
+    constants = [dimension.constant for dimension in space]
+
+    assert {constant.name for constant in constants} == {"learning_rate", "conv_blocks", "filters", "dense_units"}
+    sample = (TOP / "ml_code" / "nn.py").read_bytes()
+    as_it_was = {constant.name: constant.value for constant in literals(sample)}
+    assert change_all(script, {constant: as_it_was[constant.name] for constant in constants}) == sample
 
 
 @pytest.mark.keras
