@@ -5,7 +5,7 @@ from pathlib import Path
 
 from epochal.errors import Reason
 from epochal.records import State
-from tests.jobs.chain import drive, epochal, epochal_json, store_push, stored_run
+from tests.jobs.chain import drive, epochal, epochal_json, store_push, stored_run, train_commit
 from tests.repositories import commit, make_repository
 
 # 20 epochs are 0.6, 30 are 0.71, 40 are 0.82: on 1,000 samples 0.71 may be chance.
@@ -46,6 +46,16 @@ def test_looks_are_counted_over_the_runs_of_a_branch(home: Path, tmp_path: Path)
     commit(repository, {"nn.py": _COUNTED.replace("epochs = 20", "epochs = 40").replace("NAME", "fresh")}, "Fresh data")
     assert drive(home, store_push(home, repository)).run.state is State.REACHED
     assert _looks(home, 3) == [(1, "reached")]
+
+
+def test_a_script_that_validates_on_its_test_data_is_told_so(home: Path, tmp_path: Path) -> None:
+    """What the recorder says of the evaluate that counts is told once, however many trials there were."""
+    event = '{"event": "evaluate", "model": 1, "samples": 1000, "validated": true, "metrics": {"accuracy": 0.6}}'
+    told = f"open(os.path.join(os.environ['EPOCHAL_OUT'], 'metrics.jsonl'), 'w').write({event + chr(10)!r})\n"
+    ended = train_commit(home, tmp_path, {"nn.py": _COUNTED + told, "epochal.toml": "threshold = 0.7\n"})
+    assert [trial.validates_on_test for trial in ended.run.trials] == [True, True]
+    (note,) = ended.run.notes
+    assert note.startswith("nn.py validates on its test data: ")
 
 
 def _looks(home: Path, run: int) -> list[tuple[int, str]]:
