@@ -47,7 +47,7 @@ def _meaning(job: Job, run: Run) -> str:
         "framework": detection.framework,
         "image": runtime_of(job).name_of(detection.framework, code),
         "threshold": threshold_of(job, run, settings),
-        "settings": settings.model_dump(mode="json", exclude={"threshold", "framework"}),
+        "settings": settings.model_dump(mode="json", exclude={"threshold", "framework"}, warnings=False),
         "limits": job.settings.limits.model_dump(mode="json", exclude={"trials", "engine_minutes", "log_mb"}),
         "network": job.settings.sandbox.network,
         "data": _data(job),
