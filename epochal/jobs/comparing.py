@@ -9,6 +9,9 @@ from epochal.jobs.progress import epoch_line
 from epochal.records import Epoch
 from epochal.runtimes.stop import Stop
 
+_MOST_EPOCHS = 10_000
+"""So many are compared: each of them is a question to two databases, and code may tell of any number."""
+
 IsWorthGoingOn = Callable[[int, float], bool]
 """Tells of a number of epochs and the validation accuracy (0 to 1) after them whether others did not do better."""
 
@@ -31,7 +34,7 @@ class Comparing:
         """An epoch has ended. A fault of the comparison is told, and the trial goes on without it."""
         tell(f"  trial {self._number}: {epoch_line(epoch)}")
         self._epochs += 1
-        if self._failed or self._stop.reason:
+        if self._failed or self._stop.reason or self._epochs > _MOST_EPOCHS:
             return
         try:
             self._look_elsewhere()

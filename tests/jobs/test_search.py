@@ -189,11 +189,38 @@ def test_processes_join_one_search(home: Path, tmp_path: Path, database: str, ki
     assert sorted(int(trial.hyperparameters["filters"]) for trial in measured) == [1, 2, 3, 4]
 
 
+def test_a_stopped_search_leaves_nothing_training(home: Path, tmp_path: Path) -> None:
+    """SIGTERM ends all its trainings; the run waits to be taken up again, and what was interrupted is tried again."""
+    for name in ("begun", "go"):
+        os.mkfifo(tmp_path / name)
+    (tmp_path / "held").touch()
+    _limit(home, 2)
+    held = _HELD.format(folder=str(tmp_path))
+    run = store_push(home, _repository(tmp_path, held, "filters = { low = 2, high = 4 }"))
+    for job in ("pull", "train"):
+        _start(home, run, "job", job).wait()
+    retraining = _start(home, run, "job", "retrain")
+    begun = os.open(tmp_path / "begun", os.O_RDWR)  # held open, so that neither of the two is missed
+    assert [os.read(begun, 1), os.read(begun, 1)] == [b"!", b"!"]
+    os.close(begun)
+    retraining.terminate()
+    assert retraining.wait() == 128 + signal.SIGTERM
+    with pytest.raises(OSError, match="No such device"):  # fifo(7): nobody has it open for reading
+        os.open(tmp_path / "go", os.O_WRONLY | os.O_NONBLOCK)
+    stopped = stored_run(home, run.id)
+    assert stopped.state is State.RETRAINING
+    assert [trial.reason for trial in stopped.trials[1:]] == [Reason.INTERRUPTED] * 2
+    (tmp_path / "held").unlink()
+    ended = drive(home, stopped)
+    measured = [trial for trial in ended.run.trials if trial.state is TrialState.MEASURED]
+    assert sorted(int(trial.hyperparameters["filters"]) for trial in measured) == [1, 2, 3, 4]
+
+
 _HELD = """
 folder = {folder!r}
 if filters > 1 and os.path.exists(folder + "/held"):
-    with open(folder + "/begun", "w"):
-        pass
+    with open(folder + "/begun", "w") as begun:
+        begun.write("!")
     open(folder + "/go").read()
 """
 """Each trial of the search says that it has begun, and waits."""
