@@ -37,6 +37,7 @@ def test_run_prints_one_json_object_and_nothing_else(home: Path, tmp_path: Path)
     first, second = shown["trials"]
     assert {name: second[name] for name in second if name != "seconds"} == {
         "number": 2,
+        "strategy": "more_epochs",
         "hyperparameters": {"epochs": 30},
         "epochs_trained": None,
         "epochs_continued": 0,
