@@ -171,13 +171,10 @@ def _learnt(trial: Trial, folder: TrialFolder, source: str, *, retrain: bool) ->
 
 
 def _tell_notes(job: Job, run: Run, trial: Trial, folder: TrialFolder) -> None:
-    known = job.store.run(run.id).notes
     faults = [f"trial {trial.number}: the recorder failed: {fault}" for fault in parse_faults(_metrics(folder))]
-    notes = [note for note in faults + [_VALIDATES_ON_TEST] * trial.validates_on_test if note not in known]
-    for note in notes:
+    notes = faults + [_VALIDATES_ON_TEST] * trial.validates_on_test
+    for note in job.store.add_notes(run.id, notes) if notes else ():
         tell(f"note: {note}")
-    if notes:
-        job.store.change(run.id, notes=[*known, *notes])
 
 
 def _settled(trial: Trial, folder: TrialFolder, script: bytes, proposal: Proposal) -> Trial:

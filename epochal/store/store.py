@@ -202,6 +202,14 @@ class Store:
             change(connection, run, **columns)
         return self.run(run)
 
+    def add_notes(self, run: int, notes: Sequence[str]) -> list[str]:
+        """Add what is not among the run's notes yet; returns what was added. Trials side by side lose none."""
+        with writing(self._engine) as connection:
+            known = connection.execute(select(runs.c.notes).where(runs.c.id == run).with_for_update()).scalar_one()
+            added = [note for note in dict.fromkeys(notes) if note not in known]
+            change(connection, run, notes=[*known, *added])
+        return added
+
     def request_stop(self, run: int, state: State) -> str | None:
         """Ask that a run ends as SUPERSEDED or CANCELLED; returns its living owner, whom a signal makes look.
 
