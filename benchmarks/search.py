@@ -1,0 +1,228 @@
+"""Time to the threshold on one search space: job retrain's search, Keras Tuner's Hyperband, and plain Optuna.
+
+All of them train the network of searching/code with the space of its epochal.toml, each by itself, alternating. Here the
+commit's own hyperparameters are trained first and do not reach the threshold; then the search trains two trials at a time,
+a process each. The others run as their documentation shows them: in one process that imports Keras once, a training at a
+time with TensorFlow's own threads; they end with the first training that reaches the threshold on the test data. Who has
+not reached it by the cap is given the cap as its time.
+
+Usage: benchmarks/search.py [--quick] [--seeds N] [--cap SECONDS] [--more] [--only NAME …]
+"""
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import uv
+from bench import QUICK, Ground, alternate, machine, moments, show, tell, temporary_folder
+
+from epochal.chains.job_scripts import JobScripts
+from epochal.demo.stage import git
+from epochal.jobs.job import Job
+from epochal.moments import Step
+from epochal.records import Commit, Origin, Run, State
+from epochal.resources import resource
+from epochal.runtimes.environments import python_in
+from epochal.settings import Environment, child_environment
+
+WANTED_RATIO = 0.5
+EPOCHS, THRESHOLD = (6, 0.85) if QUICK else (18, 0.96)
+TRIALS_AT_ONCE = 2
+OTHERS = ("keras-tuner==1.4.8", "tensorboard==2.21.0", "optuna==5.0.0")
+SEARCHING = Path(__file__).parent / "searching"
+HERE = "here"
+
+
+@dataclass(frozen=True)
+class Found:
+    """Seconds to the threshold, the cap where it was not reached; trainings begun (None: not told); and the seconds from
+    the commit on, where there is one."""
+
+    seconds: float
+    reached: bool
+    trainings: int
+    from_commit: float | None = None
+
+
+def main() -> None:
+    """Print how long each takes to the threshold, and the ratio of the medians."""
+    options = _options()
+    with temporary_folder() as folder:
+        ground = Ground.make(folder / "home")
+        (ground.home / "server.toml").write_text(f"[limits]\ntrials = {TRIALS_AT_ONCE}\n", encoding="utf-8")
+        python = _others_environment(ground)
+        ground.prove(SEARCHING / "code")
+        systems = _systems(ground, python, folder, options)
+        found = alternate(options.seeds, {name: systems[name] for name in options.only or systems})
+    print(f"{machine()}, {', '.join(OTHERS)}; {options.seeds} seeds; cap {options.cap:.0f} s\n")
+    _show(found)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="one seed, a third of the epochs, a low threshold")
+    parser.add_argument("--seeds", type=int, default=1 if QUICK else 10)
+    parser.add_argument("--cap", type=float, default=120.0 if QUICK else 900.0, help="the most seconds of a search")
+    parser.add_argument("--more", action="store_true", help="Optuna with a pruner, and in two processes, besides")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these rows only")
+    return parser.parse_args()
+
+
+def _systems(
+    ground: Ground, python: Path, folder: Path, options: argparse.Namespace
+) -> dict[str, Callable[[int], Found]]:
+    def other(*command: str, processes: int = 1) -> Callable[[int], Found]:
+        return lambda seed: _told(
+            others(python, command, write(folder / "others", seed), seed, processes=processes, cap=options.cap)
+        )
+
+    more = {
+        "Optuna, MedianPruner": other("plain_optuna.py", "prune"),
+        "Optuna, MedianPruner, two processes": other("plain_optuna.py", "prune", "study.log", processes=2),
+    }
+    return {
+        HERE: lambda seed: _told(here(ground, write(folder / f"digits-{seed}", seed), options.cap)),
+        "Keras Tuner, Hyperband": other("hyperband.py"),
+        "Optuna": other("plain_optuna.py"),
+    } | (more if options.more or options.only else {})
+
+
+def write(folder: Path, seed: int) -> Path:
+    """A new folder with the code, the data and the settings."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(SEARCHING / "code", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("digits.csv.gz", "requirements.txt"):
+        shutil.copy(resource("ml_code") / name, folder)
+    _set(folder / "nn.py", epochs=EPOCHS, seed=seed)
+    _set(folder / "epochal.toml", threshold=THRESHOLD, max_epochs=EPOCHS)
+    return folder
+
+
+def _set(path: Path, **values: float) -> None:
+    text = path.read_text(encoding="utf-8")
+    for name, value in values.items():
+        text = re.sub(rf"^{name} = [\d.]+", f"{name} = {value}", text, flags=re.MULTILINE)
+    path.write_text(text, encoding="utf-8")
+
+
+def here(ground: Ground, repository: Path, cap: float) -> Found:
+    """The run through the three job scripts; its search begins with job retrain."""
+    minutes = TRIALS_AT_ONCE * cap / 60
+    _set(repository / "epochal.toml", max_minutes=minutes)
+    job = Job.open(Environment.read().model_copy(update={"home": ground.home}))
+    began = time.time()
+    run = job.store.run(job.store.accept(_commit(repository), Origin.PUSH, supersede="queued").run)
+    scripts = JobScripts(job.environment, resource("scripts"), {"EPOCHAL_RUNTIME": ground.runtime})
+    for name in ("pull", "train", "retrain"):
+        status = scripts.run(name, run)
+    ended = job.store.run(run.id)
+    marks = {mark.step: mark.at.timestamp() for mark in job.store.marks(run.id)}  # the last of each step
+    job.store.close()
+    if ended.state not in (State.REACHED, State.EXHAUSTED) or len(ended.trials) < 2:
+        raise RuntimeError(f"{ended.state} ({status}): {ended.explanation}\n{ended.detail}")
+    search = marks[Step.RETRAIN_STARTED]
+    seconds = marks[Step.VERDICT] - search
+    for trial in ended.trials:
+        tell(
+            f"  trial {trial.number}: {trial.reason or trial.accuracy}, epochs {trial.epochs or 0}, {trial.seconds or 0:.1f} s"
+        )
+    if ended.state is State.EXHAUSTED or seconds > cap:
+        return Found(cap, reached=False, trainings=len(ended.trials) - 1, from_commit=search - began + cap)
+    return Found(seconds, True, len(ended.trials) - 1, marks[Step.VERDICT] - began)
+
+
+def _commit(repository: Path) -> Commit:
+    identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false")
+    git("init", "--quiet", "--initial-branch=main", str(repository))
+    git("-C", str(repository), "add", "--all")
+    git("-C", str(repository), *identity, "commit", "--quiet", "-m", "Digits")
+    return Commit(str(repository), "main", git("-C", str(repository), "rev-parse", "HEAD").strip())
+
+
+def others(python: Path, command: tuple[str, ...], code: Path, seed: int, *, processes: int, cap: float) -> Found:
+    """A search of somebody else's in ``code``, until the first of its processes has ended."""
+    name, *arguments = command
+    whole = [str(python), str(SEARCHING / name), *arguments]
+    variables = child_environment({"EPOCHS": str(EPOCHS), "SEED": str(seed), "PYTHONPATH": str(code)})
+    variables |= {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONDONTWRITEBYTECODE": "1"}
+    began = time.time()
+    outputs = [code / f"output-{number}" for number in range(processes)]
+    started = [_start(whole, code, variables, output) for output in outputs]
+    try:
+        with ThreadPoolExecutor(processes) as executor:
+            waiting = [executor.submit(process.wait) for process in started]
+            wait(waiting, timeout=cap, return_when=FIRST_COMPLETED)
+            for process in started:
+                process.kill()
+    finally:
+        for process in started:
+            process.kill()
+    printed = [output.read_text(encoding="utf-8") for output in outputs]
+    trained = sum(len(moments(output, "trained")) for output in printed)
+    reached = [moment - began for output in printed for moment in moments(output, "reached")]
+    if not reached and time.time() - began < cap:
+        raise RuntimeError(f"{name} ended without reaching the threshold:\n{printed[0][-2000:]}")
+    return Found(min(reached, default=cap), bool(reached), trained)
+
+
+def _start(command: list[str], folder: Path, variables: dict[str, str], output: Path) -> "subprocess.Popen[bytes]":
+    with output.open("wb") as file:
+        return subprocess.Popen(command, cwd=folder, env=variables, stdout=file, stderr=subprocess.STDOUT)
+
+
+def _others_environment(ground: Ground) -> Path:
+    """The interpreter of an environment with the same frameworks and what is compared with, made if it is not there."""
+    folder = ground.home / "cache" / "others" / "-".join(OTHERS)
+    if not (folder / "complete").exists():
+        tell(f"making an environment with {', '.join(OTHERS)}")
+        pins = str(resource("frameworks") / "keras.txt")
+        run = partial(subprocess.run, env=child_environment({"UV_COMPILE_BYTECODE": "1"}), check=True)
+        install = ["pip", "install", "--quiet", "--no-config", "--only-binary", ":all:"]
+        run([uv.find_uv_bin(), "venv", "--quiet", "--no-config", "--clear", "--python", sys.executable, str(folder)])
+        run([uv.find_uv_bin(), *install, "--python", python_in(folder), "-r", pins, *OTHERS])
+        (folder / "complete").touch()
+    return Path(python_in(folder))
+
+
+def _told(found: Found) -> Found:
+    tell(f"  {'reached' if found.reached else 'NOT reached'} after {found.seconds:.1f} s, {found.trainings} trainings")
+    return found
+
+
+def _show(found: dict[str, list[Found]]) -> None:
+    medians = {name: median(each.seconds for each in results) for name, results in found.items()}
+    rows = [_row(name, results, medians) for name, results in found.items()]
+    show(("to the threshold", "median", "least – most", "reached", "trainings: median", "here ÷ this"), *rows)
+    if HERE in found:
+        whole = [each.from_commit for each in found[HERE] if each.from_commit is not None]
+        print(f"here from the commit on, its own training included: median {median(whole):.0f} s")
+    print(f"wanted: ≤ {WANTED_RATIO:g} of the others' median")
+    print("seconds, seed by seed:")
+    for name, results in found.items():
+        print(f"  {name}: {', '.join(f'{each.seconds:.0f}' for each in results)}")
+
+
+def _row(name: str, results: list[Found], medians: dict[str, float]) -> tuple[str, ...]:
+    seconds = [each.seconds for each in results]
+    ratio = f"{medians[HERE] / medians[name]:.2f}" if HERE in medians and name != HERE else ""
+    return (
+        name,
+        f"{medians[name]:.0f} s",
+        f"{min(seconds):.0f} – {max(seconds):.0f} s",
+        f"{sum(each.reached for each in results)} of {len(results)}",
+        f"{median(each.trainings for each in results):g}",
+        ratio,
+    )
+
+
+if __name__ == "__main__":
+    main()
