@@ -11,6 +11,7 @@ Usage: benchmarks/search.py [--quick] [--seeds N] [--cap SECONDS] [--more] [--on
 
 import argparse
 import re
+import resource as resource_usage
 import shutil
 import subprocess
 import sys
@@ -29,7 +30,7 @@ from epochal.chains.job_scripts import JobScripts
 from epochal.demo.stage import git
 from epochal.jobs.job import Job
 from epochal.moments import Step
-from epochal.records import Commit, Origin, Run, State
+from epochal.records import Commit, Origin, State
 from epochal.resources import resource
 from epochal.runtimes.environments import python_in
 from epochal.settings import Environment, child_environment
@@ -44,10 +45,11 @@ HERE = "here"
 
 @dataclass(frozen=True)
 class Found:
-    """Seconds to the threshold, the cap where it was not reached; trainings begun (None: not told); and the seconds from
-    the commit on, where there is one."""
+    """Seconds to the threshold, the cap where it was not reached; processor seconds of all that ran; how many trainings;
+    and the seconds from the commit on, where there is one."""
 
     seconds: float
+    processor: float
     reached: bool
     trainings: int
     from_commit: float | None = None
@@ -122,22 +124,24 @@ def here(ground: Ground, repository: Path, cap: float) -> Found:
     began = time.time()
     run = job.store.run(job.store.accept(_commit(repository), Origin.PUSH, supersede="queued").run)
     scripts = JobScripts(job.environment, resource("scripts"), {"EPOCHAL_RUNTIME": ground.runtime})
-    for name in ("pull", "train", "retrain"):
-        status = scripts.run(name, run)
+    for name in ("pull", "train"):
+        scripts.run(name, run)
+    search, used = time.time(), processor_seconds()
+    status = scripts.run("retrain", run)
+    used = processor_seconds() - used
     ended = job.store.run(run.id)
     marks = {mark.step: mark.at.timestamp() for mark in job.store.marks(run.id)}  # the last of each step
     job.store.close()
     if ended.state not in (State.REACHED, State.EXHAUSTED) or len(ended.trials) < 2:
         raise RuntimeError(f"{ended.state} ({status}): {ended.explanation}\n{ended.detail}")
-    search = marks[Step.RETRAIN_STARTED]
     seconds = marks[Step.VERDICT] - search
     for trial in ended.trials:
         tell(
             f"  trial {trial.number}: {trial.reason or trial.accuracy}, epochs {trial.epochs or 0}, {trial.seconds or 0:.1f} s"
         )
     if ended.state is State.EXHAUSTED or seconds > cap:
-        return Found(cap, reached=False, trainings=len(ended.trials) - 1, from_commit=search - began + cap)
-    return Found(seconds, True, len(ended.trials) - 1, marks[Step.VERDICT] - began)
+        return Found(cap, used, False, len(ended.trials) - 1, search - began + cap)
+    return Found(seconds, used, True, len(ended.trials) - 1, marks[Step.VERDICT] - began)
 
 
 def _commit(repository: Path) -> Commit:
@@ -154,24 +158,27 @@ def others(python: Path, command: tuple[str, ...], code: Path, seed: int, *, pro
     whole = [str(python), str(SEARCHING / name), *arguments]
     variables = child_environment({"EPOCHS": str(EPOCHS), "SEED": str(seed), "PYTHONPATH": str(code)})
     variables |= {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONDONTWRITEBYTECODE": "1"}
-    began = time.time()
+    began, used = time.time(), processor_seconds()
     outputs = [code / f"output-{number}" for number in range(processes)]
     started = [_start(whole, code, variables, output) for output in outputs]
-    try:
-        with ThreadPoolExecutor(processes) as executor:
-            waiting = [executor.submit(process.wait) for process in started]
-            wait(waiting, timeout=cap, return_when=FIRST_COMPLETED)
+    with ThreadPoolExecutor(processes) as executor:
+        try:
+            wait([executor.submit(process.wait) for process in started], timeout=cap, return_when=FIRST_COMPLETED)
+        finally:
             for process in started:
                 process.kill()
-    finally:
-        for process in started:
-            process.kill()
     printed = [output.read_text(encoding="utf-8") for output in outputs]
     trained = sum(len(moments(output, "trained")) for output in printed)
     reached = [moment - began for output in printed for moment in moments(output, "reached")]
     if not reached and time.time() - began < cap:
         raise RuntimeError(f"{name} ended without reaching the threshold:\n{printed[0][-2000:]}")
-    return Found(min(reached, default=cap), bool(reached), trained)
+    return Found(min(reached, default=cap), processor_seconds() - used, bool(reached), trained)
+
+
+def processor_seconds() -> float:
+    """What the processes used that were started here and have ended, with those that they started."""
+    used = resource_usage.getrusage(resource_usage.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _start(command: list[str], folder: Path, variables: dict[str, str], output: Path) -> "subprocess.Popen[bytes]":
@@ -194,34 +201,40 @@ def _others_environment(ground: Ground) -> Path:
 
 
 def _told(found: Found) -> Found:
-    tell(f"  {'reached' if found.reached else 'NOT reached'} after {found.seconds:.1f} s, {found.trainings} trainings")
+    word = "reached" if found.reached else "NOT reached"
+    tell(f"  {word} after {found.seconds:.1f} s ({found.processor:.1f} s of processor), {found.trainings} trainings")
     return found
 
 
 def _show(found: dict[str, list[Found]]) -> None:
-    medians = {name: median(each.seconds for each in results) for name, results in found.items()}
-    rows = [_row(name, results, medians) for name, results in found.items()]
-    show(("to the threshold", "median", "least – most", "reached", "trainings: median", "here ÷ this"), *rows)
+    rows = [_row(name, results, found.get(HERE, [])) for name, results in found.items()]
+    heading = ("to the threshold", "median", "least – most", "here ÷ this", "processor", "here ÷ this")
+    show((*heading, "reached", "trainings"), *rows)
     if HERE in found:
-        whole = [each.from_commit for each in found[HERE] if each.from_commit is not None]
-        print(f"here from the commit on, its own training included: median {median(whole):.0f} s")
-    print(f"wanted: ≤ {WANTED_RATIO:g} of the others' median")
-    print("seconds, seed by seed:")
+        whole = median(each.from_commit for each in found[HERE] if each.from_commit is not None)
+        print(f"here from the commit on, its own training included: median {whole:.0f} s")
+    print(f"wanted: ≤ {WANTED_RATIO:g} of the others' median\n")
     for name, results in found.items():
-        print(f"  {name}: {', '.join(f'{each.seconds:.0f}' for each in results)}")
+        print(f"seed by seed, {name}: {', '.join(f'{each.seconds:.0f}' for each in results)} s")
 
 
-def _row(name: str, results: list[Found], medians: dict[str, float]) -> tuple[str, ...]:
+def _row(name: str, results: list[Found], ours: list[Found]) -> tuple[str, ...]:
     seconds = [each.seconds for each in results]
-    ratio = f"{medians[HERE] / medians[name]:.2f}" if HERE in medians and name != HERE else ""
+    processor = [each.processor for each in results]
     return (
         name,
-        f"{medians[name]:.0f} s",
+        f"{median(seconds):.0f} s",
         f"{min(seconds):.0f} – {max(seconds):.0f} s",
+        _ratio([each.seconds for each in ours], seconds),
+        f"{median(processor):.0f} s",
+        _ratio([each.processor for each in ours], processor),
         f"{sum(each.reached for each in results)} of {len(results)}",
         f"{median(each.trainings for each in results):g}",
-        ratio,
     )
+
+
+def _ratio(ours: list[float], theirs: list[float]) -> str:
+    return f"{median(ours) / median(theirs):.2f}" if ours and ours != theirs else ""
 
 
 if __name__ == "__main__":
