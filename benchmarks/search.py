@@ -10,6 +10,7 @@ Usage: benchmarks/search.py [--quick] [--seeds N] [--cap SECONDS] [--more] [--on
 """
 
 import argparse
+import math
 import re
 import resource as resource_usage
 import shutil
@@ -30,7 +31,7 @@ from epochal.chains.job_scripts import JobScripts
 from epochal.demo.stage import git
 from epochal.jobs.job import Job
 from epochal.moments import Step
-from epochal.records import Commit, Origin, State
+from epochal.records import Commit, Origin, Run, State
 from epochal.resources import resource
 from epochal.runtimes.environments import python_in
 from epochal.settings import Environment, child_environment
@@ -118,30 +119,36 @@ def _set(path: Path, **values: float) -> None:
 
 def here(ground: Ground, repository: Path, cap: float) -> Found:
     """The run through the three job scripts; its search begins with job retrain."""
-    minutes = TRIALS_AT_ONCE * cap / 60
-    _set(repository / "epochal.toml", max_minutes=minutes)
+    _set(repository / "epochal.toml", max_minutes=TRIALS_AT_ONCE * cap / 60)
     job = Job.open(Environment.read().model_copy(update={"home": ground.home}))
-    began = time.time()
+    committed = time.time()
     run = job.store.run(job.store.accept(_commit(repository), Origin.PUSH, supersede="queued").run)
     scripts = JobScripts(job.environment, resource("scripts"), {"EPOCHAL_RUNTIME": ground.runtime})
     for name in ("pull", "train"):
         scripts.run(name, run)
-    search, used = time.time(), processor_seconds()
-    status = scripts.run("retrain", run)
+    began, used = time.time(), processor_seconds()
+    scripts.run("retrain", run)
     used = processor_seconds() - used
     ended = job.store.run(run.id)
-    marks = {mark.step: mark.at.timestamp() for mark in job.store.marks(run.id)}  # the last of each step
-    job.store.close()
     if ended.state not in (State.REACHED, State.EXHAUSTED) or len(ended.trials) < 2:
-        raise RuntimeError(f"{ended.state} ({status}): {ended.explanation}\n{ended.detail}")
-    seconds = marks[Step.VERDICT] - search
-    for trial in ended.trials:
-        tell(
-            f"  trial {trial.number}: {trial.reason or trial.accuracy}, epochs {trial.epochs or 0}, {trial.seconds or 0:.1f} s"
-        )
-    if ended.state is State.EXHAUSTED or seconds > cap:
-        return Found(cap, used, False, len(ended.trials) - 1, search - began + cap)
-    return Found(seconds, used, True, len(ended.trials) - 1, marks[Step.VERDICT] - began)
+        raise RuntimeError(f"{ended.state}: {ended.explanation}\n{ended.detail}")
+    _tell_trials(ended)
+    seconds = min(_verdict(job, ended) - began, cap)
+    job.store.close()
+    return Found(seconds, used, seconds < cap, len(ended.trials) - 1, began - committed + seconds)
+
+
+def _verdict(job: Job, run: Run) -> float:
+    """When it was said of a trial that it reaches the threshold, in seconds since 1970; infinite: of none."""
+    there = {trial.number for trial in run.trials if trial.accuracy is not None and trial.accuracy >= THRESHOLD}
+    verdicts = [mark for mark in job.store.marks(run.id) if mark.step is Step.VERDICT and mark.trial in there]
+    return min((mark.at.timestamp() for mark in verdicts), default=math.inf)
+
+
+def _tell_trials(run: Run) -> None:
+    for trial in run.trials:
+        came = trial.reason or f"accuracy {trial.accuracy}"
+        tell(f"  trial {trial.number}: {came}, {trial.epochs or 0} epochs, {trial.seconds or 0:.1f} s")
 
 
 def _commit(repository: Path) -> Commit:
