@@ -1,0 +1,248 @@
+"""Time to the threshold on one search space: job retrain's search, Keras Tuner's Hyperband, and plain Optuna.
+
+All of them train the network of searching/code with the space of its epochal.toml, each by itself, alternating. Here the
+commit's own hyperparameters are trained first and do not reach the threshold; then the search trains two trials at a time,
+a process each. The others run as their documentation shows them: in one process that imports Keras once, a training at a
+time with TensorFlow's own threads; they end with the first training that reaches the threshold on the test data. Who has
+not reached it by the cap is given the cap as its time.
+
+Usage: benchmarks/search.py [--quick] [--seeds N] [--cap SECONDS] [--more] [--only NAME …]
+"""
+
+import argparse
+import math
+import re
+import resource as resource_usage
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import uv
+from bench import QUICK, Ground, alternate, machine, moments, show, tell, temporary_folder
+
+from epochal.chains.job_scripts import JobScripts
+from epochal.demo.stage import git
+from epochal.jobs.job import Job
+from epochal.moments import Step
+from epochal.records import Commit, Origin, Run, State
+from epochal.resources import resource
+from epochal.runtimes.environments import python_in
+from epochal.settings import Environment, child_environment
+
+WANTED_RATIO = 0.5
+EPOCHS, THRESHOLD = (6, 0.85) if QUICK else (18, 0.96)
+TRIALS_AT_ONCE = 2
+OTHERS = ("keras-tuner==1.4.8", "tensorboard==2.21.0", "optuna==5.0.0")
+SEARCHING = Path(__file__).parent / "searching"
+HERE = "here"
+
+
+@dataclass(frozen=True)
+class Found:
+    """Seconds to the threshold, the cap where it was not reached; processor seconds of all that ran; how many trainings;
+    and the seconds from the commit on, where there is one."""
+
+    seconds: float
+    processor: float
+    reached: bool
+    trainings: int
+    from_commit: float | None = None
+
+
+def main() -> None:
+    """Print how long each takes to the threshold, and the ratio of the medians."""
+    options = _options()
+    with temporary_folder() as folder:
+        ground = Ground.make(folder / "home")
+        (ground.home / "server.toml").write_text(f"[limits]\ntrials = {TRIALS_AT_ONCE}\n", encoding="utf-8")
+        python = _others_environment(ground)
+        ground.prove(SEARCHING / "code")
+        systems = _systems(ground, python, folder, options)
+        found = alternate(options.seeds, {name: systems[name] for name in options.only or systems})
+    print(f"{machine()}, {', '.join(OTHERS)}; {options.seeds} seeds; cap {options.cap:.0f} s\n")
+    _show(found)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="one seed, a third of the epochs, a low threshold")
+    parser.add_argument("--seeds", type=int, default=1 if QUICK else 10)
+    parser.add_argument("--cap", type=float, default=120.0 if QUICK else 900.0, help="the most seconds of a search")
+    parser.add_argument("--more", action="store_true", help="Optuna with a pruner, and in two processes, besides")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these rows only")
+    return parser.parse_args()
+
+
+def _systems(
+    ground: Ground, python: Path, folder: Path, options: argparse.Namespace
+) -> dict[str, Callable[[int], Found]]:
+    def other(*command: str, processes: int = 1) -> Callable[[int], Found]:
+        return lambda seed: _told(
+            others(python, command, write(folder / "others", seed), seed, processes=processes, cap=options.cap)
+        )
+
+    more = {
+        "Optuna, MedianPruner": other("plain_optuna.py", "prune"),
+        "Optuna, MedianPruner, two processes": other("plain_optuna.py", "prune", "study.log", processes=2),
+    }
+    return {
+        HERE: lambda seed: _told(here(ground, write(folder / f"digits-{seed}", seed), options.cap)),
+        "Keras Tuner, Hyperband": other("hyperband.py"),
+        "Optuna": other("plain_optuna.py"),
+    } | (more if options.more or options.only else {})
+
+
+def write(folder: Path, seed: int) -> Path:
+    """A new folder with the code, the data and the settings."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(SEARCHING / "code", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("digits.csv.gz", "requirements.txt"):
+        shutil.copy(resource("ml_code") / name, folder)
+    _set(folder / "nn.py", epochs=EPOCHS, seed=seed)
+    _set(folder / "epochal.toml", threshold=THRESHOLD, max_epochs=EPOCHS)
+    return folder
+
+
+def _set(path: Path, **values: float) -> None:
+    text = path.read_text(encoding="utf-8")
+    for name, value in values.items():
+        text = re.sub(rf"^{name} = [\d.]+", f"{name} = {value}", text, flags=re.MULTILINE)
+    path.write_text(text, encoding="utf-8")
+
+
+def here(ground: Ground, repository: Path, cap: float) -> Found:
+    """The run through the three job scripts; its search begins with job retrain."""
+    _set(repository / "epochal.toml", max_minutes=TRIALS_AT_ONCE * cap / 60)
+    job = Job.open(Environment.read().model_copy(update={"home": ground.home}))
+    committed = time.time()
+    run = job.store.run(job.store.accept(_commit(repository), Origin.PUSH, supersede="queued").run)
+    scripts = JobScripts(job.environment, resource("scripts"), {"EPOCHAL_RUNTIME": ground.runtime})
+    for name in ("pull", "train"):
+        scripts.run(name, run)
+    began, used = time.time(), processor_seconds()
+    scripts.run("retrain", run)
+    used = processor_seconds() - used
+    ended = job.store.run(run.id)
+    if ended.state not in (State.REACHED, State.EXHAUSTED) or len(ended.trials) < 2:
+        raise RuntimeError(f"{ended.state}: {ended.explanation}\n{ended.detail}")
+    _tell_trials(ended)
+    seconds = min(_verdict(job, ended) - began, cap)
+    job.store.close()
+    return Found(seconds, used, seconds < cap, len(ended.trials) - 1, began - committed + seconds)
+
+
+def _verdict(job: Job, run: Run) -> float:
+    """When it was said of a trial that it reaches the threshold, in seconds since 1970; infinite: of none."""
+    there = {trial.number for trial in run.trials if trial.accuracy is not None and trial.accuracy >= THRESHOLD}
+    verdicts = [mark for mark in job.store.marks(run.id) if mark.step is Step.VERDICT and mark.trial in there]
+    return min((mark.at.timestamp() for mark in verdicts), default=math.inf)
+
+
+def _tell_trials(run: Run) -> None:
+    for trial in run.trials:
+        came = trial.reason or f"accuracy {trial.accuracy}"
+        tell(f"  trial {trial.number}: {came}, {trial.epochs or 0} epochs, {trial.seconds or 0:.1f} s")
+
+
+def _commit(repository: Path) -> Commit:
+    identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false")
+    git("init", "--quiet", "--initial-branch=main", str(repository))
+    git("-C", str(repository), "add", "--all")
+    git("-C", str(repository), *identity, "commit", "--quiet", "-m", "Digits")
+    return Commit(str(repository), "main", git("-C", str(repository), "rev-parse", "HEAD").strip())
+
+
+def others(python: Path, command: tuple[str, ...], code: Path, seed: int, *, processes: int, cap: float) -> Found:
+    """A search of somebody else's in ``code``, until the first of its processes has ended."""
+    name, *arguments = command
+    whole = [str(python), str(SEARCHING / name), *arguments]
+    variables = child_environment({"EPOCHS": str(EPOCHS), "SEED": str(seed), "PYTHONPATH": str(code)})
+    variables |= {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONDONTWRITEBYTECODE": "1"}
+    began, used = time.time(), processor_seconds()
+    outputs = [code / f"output-{number}" for number in range(processes)]
+    started = [_start(whole, code, variables, output) for output in outputs]
+    with ThreadPoolExecutor(processes) as executor:
+        try:
+            wait([executor.submit(process.wait) for process in started], timeout=cap, return_when=FIRST_COMPLETED)
+        finally:
+            for process in started:
+                process.kill()
+    printed = [output.read_text(encoding="utf-8") for output in outputs]
+    trained = sum(len(moments(output, "trained")) for output in printed)
+    reached = [moment - began for output in printed for moment in moments(output, "reached")]
+    if not reached and time.time() - began < cap:
+        raise RuntimeError(f"{name} ended without reaching the threshold:\n{printed[0][-2000:]}")
+    return Found(min(reached, default=cap), processor_seconds() - used, bool(reached), trained)
+
+
+def processor_seconds() -> float:
+    """What the processes used that were started here and have ended, with those that they started."""
+    used = resource_usage.getrusage(resource_usage.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _start(command: list[str], folder: Path, variables: dict[str, str], output: Path) -> "subprocess.Popen[bytes]":
+    with output.open("wb") as file:
+        return subprocess.Popen(command, cwd=folder, env=variables, stdout=file, stderr=subprocess.STDOUT)
+
+
+def _others_environment(ground: Ground) -> Path:
+    """The interpreter of an environment with the same frameworks and what is compared with, made if it is not there."""
+    folder = ground.home / "cache" / "others" / "-".join(OTHERS)
+    if not (folder / "complete").exists():
+        tell(f"making an environment with {', '.join(OTHERS)}")
+        pins = str(resource("frameworks") / "keras.txt")
+        run = partial(subprocess.run, env=child_environment({"UV_COMPILE_BYTECODE": "1"}), check=True)
+        install = ["pip", "install", "--quiet", "--no-config", "--only-binary", ":all:"]
+        run([uv.find_uv_bin(), "venv", "--quiet", "--no-config", "--clear", "--python", sys.executable, str(folder)])
+        run([uv.find_uv_bin(), *install, "--python", python_in(folder), "-r", pins, *OTHERS])
+        (folder / "complete").touch()
+    return Path(python_in(folder))
+
+
+def _told(found: Found) -> Found:
+    word = "reached" if found.reached else "NOT reached"
+    tell(f"  {word} after {found.seconds:.1f} s ({found.processor:.1f} s of processor), {found.trainings} trainings")
+    return found
+
+
+def _show(found: dict[str, list[Found]]) -> None:
+    rows = [_row(name, results, found.get(HERE, [])) for name, results in found.items()]
+    heading = ("to the threshold", "median", "least – most", "here ÷ this", "processor", "here ÷ this")
+    show((*heading, "reached", "trainings"), *rows)
+    if HERE in found:
+        whole = median(each.from_commit for each in found[HERE] if each.from_commit is not None)
+        print(f"here from the commit on, its own training included: median {whole:.0f} s")
+    print(f"wanted: ≤ {WANTED_RATIO:g} of the others' median\n")
+    for name, results in found.items():
+        print(f"seed by seed, {name}: {', '.join(f'{each.seconds:.0f}' for each in results)} s")
+
+
+def _row(name: str, results: list[Found], ours: list[Found]) -> tuple[str, ...]:
+    seconds = [each.seconds for each in results]
+    processor = [each.processor for each in results]
+    return (
+        name,
+        f"{median(seconds):.0f} s",
+        f"{min(seconds):.0f} – {max(seconds):.0f} s",
+        _ratio([each.seconds for each in ours], seconds),
+        f"{median(processor):.0f} s",
+        _ratio([each.processor for each in ours], processor),
+        f"{sum(each.reached for each in results)} of {len(results)}",
+        f"{median(each.trainings for each in results):g}",
+    )
+
+
+def _ratio(ours: list[float], theirs: list[float]) -> str:
+    return f"{median(ours) / median(theirs):.2f}" if ours and ours != theirs else ""
+
+
+if __name__ == "__main__":
+    main()
