@@ -327,10 +327,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Run:
-    """One commit's way through the three jobs.
-
-    ``taken_over``: the run whose verdict it took over, and whose trials it shows, as it meant the same.
-    """
+    """One commit's way through the three jobs."""
 
     id: int
     commit: Commit
@@ -350,13 +347,7 @@ class Run:
     build_url: str | None = None
     successor: int | None = None
     notes: tuple[str, ...] = ()
-    taken_over: int | None = None
     trials: tuple[Trial, ...] = field(default=())
-
-    @property
-    def trained_as(self) -> int:
-        """The number of the run that its trials are of, and in whose folder they are: another one's, if it took over."""
-        return self.taken_over or self.id
 
     @property
     def best(self) -> Trial | None:

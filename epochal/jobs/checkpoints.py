@@ -8,11 +8,12 @@ from pathlib import Path
 
 from epochal.hyperparameters import differ_in_epochs
 from epochal.jobs.job import Job
-from epochal.meaning import is_trained
 from epochal.records import Run, Strategy
 
 _KEPT_RUNS = 3
 """Of how many runs of a branch the checkpoints are kept."""
+_NO_CODE = ("epochal.toml", ".gitignore", "*.md")
+"""Files that training does not depend on."""
 
 
 def hand_over(job: Job, run: Run, number: int) -> str:
@@ -79,7 +80,7 @@ def _code_files(folder: Path) -> dict[str, int]:
     for parent, _, names in os.walk(folder):
         for name in names:
             path = Path(parent, name)
-            if is_trained(path):
+            if not any(path.match(pattern) for pattern in _NO_CODE):
                 found[str(path.relative_to(folder))] = path.lstat().st_size
     found.pop("nn.py", None)  # its epochs may have more digits
     return found

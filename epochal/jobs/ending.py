@@ -46,7 +46,7 @@ def _notice(job: Job, run: Run) -> Notice | None:
 
 
 def _report(job: Job, run: Run) -> Report:
-    folder = job.home.run(run.trained_as)
+    folder = job.home.run(run.id)
     trial = run.best or (run.trials[-1] if run.trials else None)
     trial_folder = folder.trial(trial.number) if trial else None
     diff = trial_folder.diff if trial_folder else None
@@ -66,7 +66,7 @@ def saved_model(job: Job, run: Run, trial: Trial | None) -> Path | None:
     """What the trial saved and the commit did not bring: the newest file with a model's suffix; None if there is none."""
     if trial is None:
         return None
-    folder = job.home.run(run.trained_as)
+    folder = job.home.run(run.id)
     pushed = {path.relative_to(folder.code) for path in folder.code.rglob("*")}
     code, out = folder.trial(trial.number).code, folder.trial(trial.number).out
     saved = [path for path in code.rglob("*") if path.relative_to(code) not in pushed] + list(out.rglob("*"))

@@ -12,8 +12,7 @@ from epochal.timeline import timeline
 def moments_of(job: Job, run: Run) -> list[Moment]:
     """The moments of a run, running or ended, oldest first."""
     folder = job.home.run(run.id)
-    trials = () if run.taken_over else run.trials
-    metrics = {trial.number: read_left_text(folder.trial(trial.number).metrics) or "" for trial in trials}
+    metrics = {trial.number: read_left_text(folder.trial(trial.number).metrics) or "" for trial in run.trials}
     notice = job.store.notice(run.id)
     deliveries, marks = job.store.deliveries_of(run.id), job.store.marks(run.id)
     return timeline(run, deliveries, marks, notice.sent if notice else None, metrics, datetime.now(UTC))

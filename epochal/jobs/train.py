@@ -4,7 +4,6 @@ from epochal.jobs.ending import end_run
 from epochal.jobs.foresight import foresee
 from epochal.jobs.job import Job, tell
 from epochal.jobs.judging import last_measured, verdict_of, wanted_of_next
-from epochal.jobs.taking_over import take_over
 from epochal.jobs.training import prepare
 from epochal.jobs.trial import run_trial, start_trial
 from epochal.records import Run, State, Verdict
@@ -14,12 +13,8 @@ from epochal.strategies.answer import GiveUp, Proposal
 def train(job: Job, run: Run) -> State:
     """Train as pushed: REACHED ends the run with a mail, BELOW leaves it to job retrain. Raises RunFailed.
 
-    What was trained before with the same meaning is not trained again: its verdict is taken over, EXHAUSTED too.
-
     A job that was killed behind the measurement left a trial that only waits for its verdict.
     """
-    if taken := take_over(job, run):
-        return taken
     prepared = prepare(job, run, State.TRAINING)
     trial = last_measured(run) or run_trial(job, run, prepared, Proposal(), start_trial(job, run, Proposal()))
     if verdict_of(job, run, prepared, trial) is Verdict.REACHED:

@@ -59,23 +59,18 @@ def prepare(job: Job, run: Run, state: State) -> Prepared:
 def make_ready(job: Job, run: Run) -> Prepared:
     """What trials of ``run`` need, without a word about it in the database. Raises RunFailed."""
     code = job.home.run(run.id).code
-    settings = repository_settings(job, run)
+    settings = _repository_settings(job, run)
     detection = detect_folder(code, settings.framework)
     space = _space(job, run, settings)
     tell(f"framework: {detection.framework} ({detection.why})")
-    runtime = runtime_of(job)
+    runtime = _runtime(job)
     image = _image(job, run, runtime, detection)
     runtime.prove(image, detection.modules)
-    return Prepared(settings, threshold_of(job, run, settings), space, detection, runtime, image)
+    threshold = run.threshold or job.environment.threshold or settings.threshold
+    return Prepared(settings, threshold, space, detection, runtime, image)
 
 
-def threshold_of(job: Job, run: Run, settings: RepositorySettings) -> float:
-    """The accuracy (0 to 1) that the run has to reach."""
-    return run.threshold or job.environment.threshold or settings.threshold
-
-
-def repository_settings(job: Job, run: Run) -> RepositorySettings:
-    """What the run's commit says in epochal.toml. Raises RunFailed(BAD_SETTINGS)."""
+def _repository_settings(job: Job, run: Run) -> RepositorySettings:
     try:
         return read_repository_settings(job.home.run(run.id).code)
     except SettingsError as error:
@@ -106,7 +101,7 @@ def _tell_idioms(job: Job, run: Run, detection: Detection) -> tuple[str, ...]:
 def reap_left_overs(job: Job) -> None:
     """Stop the trainings of this home whose job died. Where no engine answers there is nothing that could be stopped."""
     try:
-        reaped = runtime_of(job).reap(job.store.is_training)
+        reaped = _runtime(job).reap(job.store.is_training)
     except RunFailed as failure:
         tell(f"left-over trainings could not be looked for: {failure.explanation}")
         return
@@ -114,8 +109,7 @@ def reap_left_overs(job: Job) -> None:
         tell(f"stopped a training that run {run} had left behind")
 
 
-def runtime_of(job: Job) -> Runtime:
-    """Where the job trains."""
+def _runtime(job: Job) -> Runtime:
     environment = job.environment
     # A file's "auto" is meant for what a person runs; pushed code must not lose its sandbox to an engine's restart.
     served: RuntimeName = (

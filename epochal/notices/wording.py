@@ -43,10 +43,6 @@ def certainty(run: Run) -> str:
 
 def decisive_sentence(run: Run, adopt: Sequence[str]) -> str:
     """What the reader needs if they read no further; ``adopt`` is the change in words (``epochs = 20 → 30``)."""
-    return " ".join(filter(None, [_outcome(run, adopt), _taken_over(run)]))
-
-
-def _outcome(run: Run, adopt: Sequence[str]) -> str:
     accuracy, threshold = _best_and_threshold(run)
     if run.state is State.REACHED:
         return f"nn.py reached its threshold of {threshold}: accuracy {accuracy}, {_how(run, adopt)}."
@@ -62,16 +58,6 @@ def promise(run: Run) -> str:
     """What more epochs promise a run that ended without its threshold; empty where the decisive sentence says it."""
     told = run.state is State.EXHAUSTED and run.reason is not Reason.LEVELS_OFF
     return run.forecast.sentence if run.forecast and told else ""
-
-
-def _taken_over(run: Run) -> str:
-    """That nothing was trained, and why; empty where it was."""
-    if not run.taken_over:
-        return ""
-    return (
-        f"Taken over from run {run.taken_over}: this commit means the same to its training, so nothing was trained again "
-        "(epochal run --force trains it all the same)."
-    )
 
 
 def change_title(run: Run) -> str:

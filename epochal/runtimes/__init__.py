@@ -59,10 +59,6 @@ class Runtime(Protocol):
         """Whether training may use the network."""
         ...
 
-    def name_of(self, framework: str, code: Path) -> str:
-        """What ``prepare`` will return; nothing is made, and no engine asked. Raises RunFailed (REFUSED_REQUIREMENT)."""
-        ...
-
     def prepare(self, framework: str, code: Path, tell: Tell) -> str:
         """Make the image or environment for ``framework`` and ``code``/requirements.txt, unless it is there already.
 

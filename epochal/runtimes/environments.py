@@ -29,8 +29,8 @@ def environment_for(cache: Path, home: str, recipe: Recipe, settings: ImageSetti
 
     Raises RunFailed(ENVIRONMENT_FAILED), uv's last lines as detail.
     """
-    folder = environment_folder(cache, recipe)
-    name = folder.name
+    name = f"{recipe.framework}-{recipe.digest(sys.version, os.path.realpath(sys.executable))}"
+    folder = cache / "environments" / name
     with one_at_a_time(cache / "locks" / f"{name}.lock", tell):
         # The marker comes last: what a killed builder left is made anew.
         if not (folder / _COMPLETE).exists():
@@ -40,12 +40,6 @@ def environment_for(cache: Path, home: str, recipe: Recipe, settings: ImageSetti
             _make(folder, Belonging.to_no_run(home, _BUILD_SECONDS), recipe, settings, tell)
             (folder / _COMPLETE).touch()
     return folder
-
-
-def environment_folder(cache: Path, recipe: Recipe) -> Path:
-    """Where the environment for ``recipe`` is, or is going to be."""
-    name = f"{recipe.framework}-{recipe.digest(sys.version, os.path.realpath(sys.executable))}"
-    return cache / "environments" / name
 
 
 def python_in(environment: Path) -> str:

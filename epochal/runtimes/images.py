@@ -29,21 +29,13 @@ def image_for(client: docker.DockerClient, recipe: Recipe, settings: ImageSettin
 
     Raises RunFailed(ENVIRONMENT_FAILED), the builder's last lines as detail.
     """
-    dockerfile, tag = _dockerfile(recipe), tag_of(recipe, settings)
+    dockerfile = stages_for(recipe.framework, resource("Dockerfile").read_text(encoding="utf-8"))
+    tag = f"epochal/{recipe.framework}:{recipe.digest(dockerfile, settings.base)}"
     with one_at_a_time(locks / f"{tag.replace('/', '-')}.lock", tell):
         if not _exists(client, tag):
             tell(f"Building the image {tag}: once, it is kept.")
             _build(client, tag, dockerfile, recipe, settings, tell)
     return tag
-
-
-def tag_of(recipe: Recipe, settings: ImageSettings) -> str:
-    """The tag that the image for ``recipe`` has, or is going to have."""
-    return f"epochal/{recipe.framework}:{recipe.digest(_dockerfile(recipe), settings.base)}"
-
-
-def _dockerfile(recipe: Recipe) -> str:
-    return stages_for(recipe.framework, resource("Dockerfile").read_text(encoding="utf-8"))
 
 
 def stages_for(target: str, dockerfile: str) -> str:

@@ -43,7 +43,6 @@ def to_run(row: Row[Any], trials: tuple[Trial, ...]) -> Run:
         build_url=row.build_url,
         successor=row.successor,
         notes=tuple(row.notes),
-        taken_over=row.taken_over,
         trials=trials,
     )
 

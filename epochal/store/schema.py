@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 VERSION_TABLE = "epochal_version"
-HEAD = "0008"
+HEAD = "0007"
 """The newest migration: a database at this version is opened without Alembic (whose import costs a tenth of a second)."""
 
 
@@ -74,13 +74,10 @@ runs = Table(
     Column("owner", Text),
     Column("heartbeat", UtcDateTime),
     Column("stop_requested", String(16)),
-    Column("meaning", String(64)),
-    Column("taken_over", Integer),
     sqlite_autoincrement=True,
 )
 Index("runs_by_branch", runs.c.repository, runs.c.branch, runs.c.id)
 Index("runs_by_state", runs.c.state)
-Index("runs_by_meaning", runs.c.meaning)
 # A repository, branch and commit that a push started is one run; a person may ask for the same commit again.
 Index(
     "one_run_a_push",

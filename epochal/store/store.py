@@ -108,16 +108,6 @@ class Store:
         same = runs.c.repository == run.commit.repository, runs.c.branch == run.commit.branch
         return self._runs(*same, runs.c.id < run.id, most=most)
 
-    def same_runs(self, run: Run, meaning: str) -> list[Run]:
-        """The earlier runs of the repository with this meaning that were trained to a verdict, newest first."""
-        return self._runs(
-            runs.c.meaning == meaning,
-            runs.c.repository == run.commit.repository,
-            runs.c.id < run.id,
-            runs.c.taken_over.is_(None),
-            runs.c.state.in_([State.REACHED.value, State.EXHAUSTED.value]),
-        )
-
     def runs_of(self, sha: str) -> list[Run]:
         """The runs of a commit, newest first."""
         return self._runs(runs.c.sha == sha)
@@ -152,12 +142,12 @@ class Store:
         query = select(runs).where(*conditions).order_by(runs.c.id.desc()).limit(most)
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
-            of_these = run_trials.c.run.in_([row.taken_over or row.id for row in rows])
+            of_these = run_trials.c.run.in_([row.id for row in rows])
             own = select(run_trials).where(of_these).order_by(run_trials.c.number)
             by_run: dict[int, list[Trial]] = {}
             for row in connection.execute(own):
                 by_run.setdefault(row.run, []).append(to_trial(row))
-        return [to_run(row, tuple(by_run.get(row.taken_over or row.id, []))) for row in rows]
+        return [to_run(row, tuple(by_run.get(row.id, []))) for row in rows]
 
     # Working on a run.
 
