@@ -4,16 +4,15 @@ import filecmp
 import os
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from epochal.hyperparameters import differ_in_epochs
 from epochal.jobs.job import Job
+from epochal.meaning import files_of, matters
 from epochal.records import Run
 
 _KEPT_RUNS = 3
 """Of how many runs of a branch the checkpoints are kept."""
-_NO_CODE = ("epochal.toml", ".gitignore", "*.md")
-"""Files that training does not depend on."""
 
 
 def hand_over(job: Job, run: Run, number: int) -> str:
@@ -37,7 +36,8 @@ def hand_over(job: Job, run: Run, number: int) -> str:
 
 def clear_old(job: Job, run: Run) -> None:
     """Remove the checkpoints of the branch's older runs: they are big, and it is the newest code that goes on."""
-    for other in job.store.earlier_runs(run)[_KEPT_RUNS - 1 :]:
+    trained = [other for other in job.store.earlier_runs(run) if other.trained_by == other.id]
+    for other in trained[_KEPT_RUNS - 1 :]:
         if other.state.ended:
             for trial in other.trials:
                 shutil.rmtree(job.home.run(other.id).trial(trial.number).checkpoints, ignore_errors=True)
@@ -65,15 +65,10 @@ def _differ_in_epochs(job: Job, run: Run, other: Run) -> bool:
     return differ_in_epochs(*scripts) and all(_same(code / name, before / name) for name in names)
 
 
-def _code_files(folder: Path) -> dict[str, int]:
-    """The size of each file of the code, links included, by its name in ``folder``."""
-    found: dict[str, int] = {}
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            path = Path(parent, name)
-            if not any(path.match(pattern) for pattern in _NO_CODE):
-                found[str(path.relative_to(folder))] = path.lstat().st_size
-    found.pop("nn.py", None)  # its epochs may have more digits
+def _code_files(folder: Path) -> dict[PurePath, int]:
+    """The size of each file that training may depend on, links included, by its name in ``folder``."""
+    found = {name: (folder / name).lstat().st_size for name in files_of(folder) if matters(name)}
+    found.pop(PurePath("nn.py"), None)  # its epochs may have more digits
     return found
 
 

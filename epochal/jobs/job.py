@@ -72,4 +72,6 @@ def summary(run: Run) -> str:
         if run.best.epochs:
             parts.append(f"epoch {run.best.epochs}")
         parts.append(f"{len(measured)} trial{'s' if len(measured) != 1 else ''}")
+    if run.taken_over:
+        parts.append(f"taken over from run {run.taken_over}")
     return " · ".join(parts)

@@ -3,6 +3,7 @@
 import threading
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from epochal.errors import Reason, RunFailed, SettingsError
 from epochal.frameworks import SCRIPT, Detection, detect_folder, read_source
@@ -20,39 +21,49 @@ _LONGEST_PAUSE_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """All that a trial needs: the repository's settings, where to train, and in what."""
+class Plan:
+    """All that a trial needs: the repository's settings, where to train, and in what; ``image`` may be yet to be made."""
 
     settings: RepositorySettings
     threshold: float
+    detection: Detection
     runtime: Runtime
     image: str
 
 
-def prepare(job: Job, run: Run, state: State) -> Prepared:
-    """Make ready for the trials of ``run`` and put it into ``state``. Raises RunFailed."""
+def plan_of(job: Job, run: Run) -> Plan:
+    """How ``run`` is to be trained: known at once, with nothing begun. Raises RunFailed."""
     code = job.home.run(run.id).code
     settings = _repository_settings(job, run)
     detection = detect_folder(code, settings.framework)
     tell(f"framework: {detection.framework} ({detection.why})")
-    notes = _tell_idioms(job, run, detection)
     runtime = _runtime(job)
-    image = _image(job, run, runtime, detection)
-    runtime.prove(image, detection.modules)
-    job.store.mark(run.id, Step.ENVIRONMENT_READY)
     threshold = run.threshold or job.environment.threshold or settings.threshold
+    return Plan(settings, threshold, detection, runtime, runtime.image_name(detection.framework, code))
+
+
+def prepare(job: Job, run: Run, plan: Plan, state: State) -> Plan:
+    """Make ready for the trials of ``run`` and put it into ``state``. Raises RunFailed."""
+    notes = _tell_idioms(job, run, plan.detection)
+    image = _image(job, run, plan.runtime, plan.detection)
+    plan.runtime.prove(image, plan.detection.modules)
+    job.store.mark(run.id, Step.ENVIRONMENT_READY)
+    keep_plan(job, run, plan, state=state.value, notes=list(notes))
+    return plan
+
+
+def keep_plan(job: Job, run: Run, plan: Plan, **columns: Any) -> None:
+    """Store how ``run`` is trained, and the other ``columns`` with it."""
     job.store.change(
         run.id,
-        state=state.value,
-        framework=detection.framework,
-        framework_why=detection.why,
-        runtime=runtime.name,
-        image=image,
-        threshold=threshold,
-        notes=list(notes),
+        framework=plan.detection.framework,
+        framework_why=plan.detection.why,
+        runtime=plan.runtime.name,
+        image=plan.image,
+        threshold=plan.threshold,
         build_url=job.build_url or run.build_url,
+        **columns,
     )
-    return Prepared(settings, threshold, runtime, image)
 
 
 def verdict_of(job: Job, run: Run, threshold: float) -> Verdict:

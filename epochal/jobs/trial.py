@@ -78,7 +78,12 @@ def _prepare_folder(job: Job, run: Run, folder: TrialFolder, script: bytes, trai
     folder.checkpoints.mkdir()
     if trained != script:
         (folder.code / "nn.py").write_bytes(trained)
-        folder.diff.write_text(unified_diff(script, trained, "nn.py"), encoding="utf-8")
+        _offer(folder, script, trained)
+
+
+def _offer(folder: TrialFolder, script: bytes, changed: bytes) -> None:
+    folder.script.write_bytes(changed)
+    folder.diff.write_text(unified_diff(script, changed, "nn.py"), encoding="utf-8")
 
 
 def _learnt(trial: Trial, folder: TrialFolder, source: str, *, retrain: bool) -> Trial:
@@ -107,7 +112,7 @@ def _settled(trial: Trial, folder: TrialFolder, script: bytes, raised: Raise) ->
     epochs = settled_epochs(_fits(folder), raised.epochs)
     if epochs in (raised.epochs, raised.constant.value):
         return trial
-    folder.diff.write_text(unified_diff(script, change(script, raised.constant, epochs), "nn.py"), encoding="utf-8")
+    _offer(folder, script, change(script, raised.constant, epochs))
     return replace(trial, hyperparameters=trial.hyperparameters | {raised.constant.name: epochs})
 
 

@@ -10,10 +10,11 @@ _HEADINGS = ("trial", "epochs", "accuracy", "seconds", "outcome", "nn.py")
 
 def headline(run: Run) -> str:
     """What came of the run: ``Threshold Accuracy Reached!!! 0.831 of 0.80``."""
+    taken = f", taken over from run {run.taken_over}" if run.taken_over else ""
     if run.state is State.REACHED:
-        return f"Threshold Accuracy Reached!!! {best_of_threshold(run)}"
+        return f"Threshold Accuracy Reached!!! {best_of_threshold(run)}{taken}"
     if run.state is State.EXHAUSTED:
-        return f"Threshold not reached: best {best_of_threshold(run)}"
+        return f"Threshold not reached: best {best_of_threshold(run)}{taken}"
     return f"Training failed: {run.reason.value.replace('_', ' ') if run.reason else 'no reason is known'}"
 
 
@@ -27,10 +28,10 @@ def decisive_sentence(run: Run, adopt: Sequence[str]) -> str:
     """What the reader needs if they read no further; ``adopt`` is the change in words (``epochs = 20 → 30``)."""
     accuracy, threshold = _best_and_threshold(run)
     if run.state is State.REACHED:
-        return f"nn.py reached its threshold of {threshold}: accuracy {accuracy}, {_how(run, adopt)}."
+        return f"nn.py reached its threshold of {threshold}: accuracy {accuracy}, {_how(run, adopt)}.{_taken_over(run)}"
     if run.state is State.EXHAUSTED:
         best = f"the best accuracy is {accuracy}, {_how(run, adopt)}"
-        return f"nn.py did not reach its threshold of {threshold}: {best}. {run.explanation}"
+        return f"nn.py did not reach its threshold of {threshold}: {best}. {run.explanation}{_taken_over(run)}"
     before = f" The best accuracy before that was {best_of_threshold(run)}." if run.best else ""
     return f"{_why_failed(run)}{before}"
 
@@ -87,4 +88,19 @@ def _best_and_threshold(run: Run) -> tuple[str, str]:
 
 def _how(run: Run, adopt: Sequence[str]) -> str:
     change = f"with {', '.join(adopt)}" if adopt else "as it was committed"
-    return f"{change} (trial {run.best.number} of {len(run.trials)})" if run.best else change
+    of = f"run {run.taken_over}" if run.taken_over else len(run.trials)
+    return f"{change} (trial {run.best.number} of {of})" if run.best else change
+
+
+def _taken_over(run: Run) -> str:
+    if not run.taken_over:
+        return ""
+    what = (
+        "adopts the change that run {} offered"
+        if run.taken_trial
+        else "changes nothing that the verdict of run {} depends on"
+    )
+    return (
+        f" This commit {what.format(run.taken_over)}, so its verdict was taken over and nothing was trained; chance has "
+        "its part in a verdict, and epochal run --force trains anew."
+    )
