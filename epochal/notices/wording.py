@@ -10,11 +10,10 @@ _HEADINGS = ("trial", "epochs", "accuracy", "seconds", "outcome", "nn.py")
 
 def headline(run: Run) -> str:
     """What came of the run: ``Threshold Accuracy Reached!!! 0.831 of 0.80``."""
-    taken = f", taken over from run {run.taken_over}" if run.taken_over else ""
     if run.state is State.REACHED:
-        return f"Threshold Accuracy Reached!!! {best_of_threshold(run)}{taken}"
+        return f"Threshold Accuracy Reached!!! {best_of_threshold(run)}"
     if run.state is State.EXHAUSTED:
-        return f"Threshold not reached: best {best_of_threshold(run)}{taken}"
+        return f"Threshold not reached: best {best_of_threshold(run)}"
     return f"Training failed: {run.reason.value.replace('_', ' ') if run.reason else 'no reason is known'}"
 
 
@@ -96,11 +95,11 @@ def _taken_over(run: Run) -> str:
     if not run.taken_over:
         return ""
     what = (
-        "adopts the change that run {} offered"
+        f"adopts the change that run {run.taken_over} offered"
         if run.taken_trial
-        else "changes nothing that the verdict of run {} depends on"
+        else f"changes nothing that the verdict of run {run.taken_over} depends on"
     )
     return (
-        f" This commit {what.format(run.taken_over)}, so its verdict was taken over and nothing was trained; chance has "
-        "its part in a verdict, and epochal run --force trains anew."
+        f" This commit {what}, so that verdict is taken over and nothing was trained. A verdict may be chance: "
+        "epochal run --force trains anew."
     )

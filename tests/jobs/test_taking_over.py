@@ -97,7 +97,7 @@ def test_everything_says_whose_verdict_it_is(home: Path, tmp_path: Path) -> None
     job.store.close()
     assert notice
     mail = notice.message.decode().replace("=\r\n", "")
-    assert "Subject: Threshold Accuracy Reached!!! 0.750 of 0.70, taken over from run 1" in mail
+    assert "changes nothing that the verdict of run 1\r\ndepends on" in mail
     assert "+epochs =3D 30" in mail
     assert f"{home}/runs/1/trials/2/train.log" in mail
     assert "taken over:    from run 1, whose trials these are" in epochal(home, "show", "2").stdout
