@@ -7,9 +7,12 @@ every other file of the commit counts by its bytes, except for those that ``matt
 import ast
 import hashlib
 import os
+import stat
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
 _SCRIPT = "nn.py"
@@ -36,45 +39,47 @@ def meaning_of(code: Path, circumstances: Sequence[str], script: bytes | None = 
     bytes. Code that reads its own source, or a text that it would leave out, counts by that, too: where the code has the
     file's name, or a wildcard for its suffix, among its strings.
     """
-    names = files_of(code)
-    sources = {name: (code / name).read_bytes() for name in names if _is_source(code / name)}
+    files = files_of(code)
+    sources = {name: (code / name).read_bytes() for name, status in files.items() if _is_source(name, status)}
     if script is not None:
-        sources[PurePath(_SCRIPT)] = script
+        sources[_SCRIPT] = script
     told = _told(sources)
+    text = "".join(told.values())
     digest = hashlib.sha256()
     for part in circumstances:
         _add(digest, part)
-    text = "".join(told.values())
-    for name in names:
+    for name, status in files.items():
         if name in told or matters(name) or _is_named(name, text):
-            _add(digest, str(name))
-            _add(digest, _kind(code / name))
-            _add(digest, told[name] if name in told else _content(code / name))
+            for part in (name, _kind(status), told[name] if name in told else _content(code / name)):
+                _add(digest, part)
     return digest.hexdigest()
 
 
-def files_of(folder: Path) -> list[PurePath]:
-    """The files and symbolic links in ``folder`` and below it, relative to it, sorted."""
-    found = []
-    for parent, folders, files in os.walk(folder):
-        links = [name for name in folders if os.path.islink(os.path.join(parent, name))]  # noqa: PTH114, PTH118 (speed)
-        found += [PurePath(os.path.relpath(parent, folder), name) for name in [*files, *links]]
-    return sorted(found)
+def files_of(folder: Path) -> dict[str, os.stat_result]:
+    """The files and symbolic links (their own status) in ``folder`` and below it, by their names relative to it, in order."""
+    found = {}
+    for parent, folders, names in os.walk(folder):
+        inside = parent[len(str(folder)) :].lstrip("/")
+        for name in [*names, *folders]:
+            with suppress(FileNotFoundError):  # somebody may be at work in a data folder
+                status = os.lstat(f"{parent}/{name}")
+                if not stat.S_ISDIR(status.st_mode):
+                    found[f"{inside}/{name}".lstrip("/")] = status
+    return dict(sorted(found.items()))
 
 
-def matters(name: PurePath) -> bool:
-    """Whether training may depend on a file of the commit by its bytes.
+def matters(name: str) -> bool:
+    """Whether training may depend on a file of the commit, as ``files_of`` names it, by its bytes.
 
     Not on the top level's texts for people and files for git and Jenkins; settings and requirements count by what they say.
     """
-    return len(name.parts) > 1 or not any(name.match(pattern) for pattern in _LEFT_OUT)
+    return "/" in name or not any(fnmatchcase(name, pattern) for pattern in _LEFT_OUT)
 
 
 def listing_of(folder: Path) -> str:
     """A digest of the names, sizes and times of change (ns) in ``folder``: what can be told of big data quickly."""
     digest = hashlib.sha256()
-    for name in files_of(folder):
-        status = (folder / name).lstat()
+    for name, status in files_of(folder).items():
         _add(digest, f"{name} {status.st_size} {status.st_mtime_ns}")
     return digest.hexdigest()
 
@@ -84,24 +89,25 @@ def _add(digest: "hashlib._Hash", part: str) -> None:
     digest.update(b"%d:" % len(encoded) + encoded)
 
 
-def _is_source(path: Path) -> bool:
-    return path.suffix == ".py" and not path.is_symlink()
+def _is_source(name: str, status: os.stat_result) -> bool:
+    return name.endswith(".py") and stat.S_ISREG(status.st_mode)
 
 
-def _is_named(name: PurePath, text: str) -> bool:
-    return name.name in text or (name.suffix != "" and f"*{name.suffix}" in text)
+def _is_named(name: str, text: str) -> bool:
+    suffix = PurePath(name).suffix
+    return name in text or (suffix != "" and f"*{suffix}" in text)
 
 
-def _kind(path: Path) -> str:
-    if path.is_symlink():
+def _kind(status: os.stat_result) -> str:
+    if stat.S_ISLNK(status.st_mode):
         return "link"
-    return "program" if path.stat().st_mode & 0o100 else "file"
+    return "program" if status.st_mode & stat.S_IXUSR else "file"
 
 
 def _content(path: Path) -> str:
     if path.is_symlink():
         return str(path.readlink())
-    with path.open("rb") as file:
+    with path.open("rb", buffering=0) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -114,7 +120,7 @@ class _Module:
     reads_its_file: bool
 
 
-def _told(sources: Mapping[PurePath, bytes]) -> dict[PurePath, str]:
+def _told(sources: Mapping[str, bytes]) -> dict[str, str]:
     """What counts of each source: its tree, or its bytes where Python cannot read it or where it is read as a text."""
     modules = {name: _module(source, texts=False) for name, source in sources.items()}
     known = [module for module in modules.values() if module]

@@ -4,7 +4,7 @@ import filecmp
 import os
 import shutil
 from collections.abc import Iterator
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from epochal.hyperparameters import differ_in_epochs
 from epochal.jobs.job import Job
@@ -65,10 +65,10 @@ def _differ_in_epochs(job: Job, run: Run, other: Run) -> bool:
     return differ_in_epochs(*scripts) and all(_same(code / name, before / name) for name in names)
 
 
-def _code_files(folder: Path) -> dict[PurePath, int]:
+def _code_files(folder: Path) -> dict[str, int]:
     """The size of each file that training may depend on, links included, by its name in ``folder``."""
-    found = {name: (folder / name).lstat().st_size for name in files_of(folder) if matters(name)}
-    found.pop(PurePath("nn.py"), None)  # its epochs may have more digits
+    found = {name: status.st_size for name, status in files_of(folder).items() if matters(name)}
+    found.pop("nn.py", None)  # its epochs may have more digits
     return found
 
 

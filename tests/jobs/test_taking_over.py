@@ -39,8 +39,11 @@ class _Developer:
         """Commit ``files``, push; the run as it ended, and the epochs of each training that this took."""
         if files:
             commit(self.folder, dict(files), "More")
+        return self.drive(store_push(self._home, self.folder), **variables)
+
+    def drive(self, run: Run, **variables: str) -> tuple[Run, list[int]]:
+        """Run the jobs that ``run`` still needs; as it ended, and the epochs of each training that this took."""
         before = self.trained
-        run = store_push(self._home, self.folder)
         name = first_job(run)
         while name:
             status = run_job(name, environment_of(self._home, EPOCHAL_RUN=str(run.id), **variables))
@@ -128,6 +131,35 @@ def test_a_failed_run_is_never_taken_over(home: Path, tmp_path: Path) -> None:
     assert developer.push({"nn.py": developer.script + "raise SystemExit(1)\n"})[0].state is State.FAILED
     run, trained = developer.push({"README.md": "Two\n"})
     assert (run.state, run.taken_over, trained) == (State.FAILED, None, [20])
+
+
+def test_the_server_s_part_counts_too(home: Path, tmp_path: Path) -> None:
+    """Its data, its limits, and a threshold that is not the repository's."""
+    settings, data = home / "server.toml", tmp_path / "data"
+    data.mkdir()
+    settings.write_text(f'data = "{data}"\n')
+    developer = _Developer(home, tmp_path, "threshold = 0.5\n")
+    developer.push()
+    assert developer.push({"README.md": "Two\n"})[1] == []
+    (data / "more.csv").write_text("1\n")
+    assert developer.push({"README.md": "Three\n"})[1] == [20]
+    settings.write_text(f'data = "{data}"\n[limits]\nminutes = 5\n')
+    assert developer.push({"README.md": "Four\n"})[1] == [20]
+    assert developer.push({"README.md": "Five\n"}, EPOCHAL_THRESHOLD="0.4")[1] == [20]
+
+
+def test_an_interrupted_training_goes_on(home: Path, tmp_path: Path) -> None:
+    """A run that has begun to train comes to a verdict of its own."""
+    developer = _Developer(home, tmp_path, "threshold = 0.5\n")
+    developer.push()
+    commit(developer.folder, {"README.md": "Two\n"}, "More")
+    run = store_push(home, developer.folder)
+    assert run_job("pull", environment_of(home, EPOCHAL_RUN=str(run.id))) == 0
+    job = Job.open(environment_of(home))
+    job.store.start_trial(run.id, {"epochs": 20})
+    run, trained = developer.drive(job.store.run(run.id))
+    job.store.close()
+    assert (run.taken_over, [trial.number for trial in run.trials], trained) == (None, [1, 2], [20])
 
 
 def test_the_offered_change_is_confirmed_at_once(home: Path, tmp_path: Path) -> None:
