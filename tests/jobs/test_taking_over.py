@@ -119,6 +119,7 @@ def test_an_exhausted_run_is_taken_over_too(home: Path, tmp_path: Path, capsys: 
     assert (run.reason, run.explanation) == (first.reason, first.explanation)
     assert capsys.readouterr().out.endswith("Run 2 is exhausted: there is nothing to do here.\n")
     assert developer.push({"README.md": "Three\n"})[0].taken_over == 1
+    assert "gone" not in capsys.readouterr().out
     shutil.rmtree(home / "runs" / "1")
     run, trained = developer.push({"README.md": "Four\n"})
     assert (run.taken_over, trained) == (None, [20, 30])
@@ -126,11 +127,13 @@ def test_an_exhausted_run_is_taken_over_too(home: Path, tmp_path: Path, capsys: 
 
 
 def test_a_failed_run_is_never_taken_over(home: Path, tmp_path: Path) -> None:
-    """What failed may have failed by chance: the same code is trained again."""
-    developer = _Developer(home, tmp_path, "")
-    assert developer.push({"nn.py": developer.script + "raise SystemExit(1)\n"})[0].state is State.FAILED
+    """What failed may have failed by chance: the same code is trained again, though a trial of it was measured."""
+    developer = _Developer(home, tmp_path, "threshold = 0.7\n")
+    failing = f"{developer.script}if epochs > 20:\n    raise SystemExit(1)\n"
+    run, trained = developer.push({"nn.py": failing})
+    assert (run.state, run.best is None, trained) == (State.FAILED, False, [20, 30])
     run, trained = developer.push({"README.md": "Two\n"})
-    assert (run.state, run.taken_over, trained) == (State.FAILED, None, [20])
+    assert (run.state, run.taken_over, trained) == (State.FAILED, None, [20, 30])
 
 
 def test_the_server_s_part_counts_too(home: Path, tmp_path: Path) -> None:
