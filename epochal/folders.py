@@ -67,6 +67,11 @@ class TrialFolder:
         return self.path / "train.log"
 
     @property
+    def script(self) -> Path:
+        """nn.py with the change that the trial offers; absent if it has none."""
+        return self.path / "nn.py"
+
+    @property
     def diff(self) -> Path:
         """What the trial changed in nn.py, as a unified diff; absent if nothing."""
         return self.path / "nn.py.diff"

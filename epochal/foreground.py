@@ -26,6 +26,7 @@ class Request:
     threshold: float | None
     runtime: str | None
     no_mail: bool
+    force: bool
 
 
 def run_in_foreground(environment: Environment, request: Request, *, quiet: bool) -> tuple[Run, int, Path]:
@@ -78,6 +79,8 @@ def _variables(job: Job, request: Request) -> dict[str, str]:
         variables["EPOCHAL_THRESHOLD"] = str(request.threshold)
     if request.no_mail:
         variables["EPOCHAL_NO_MAIL"] = "1"
+    if request.force:
+        variables["EPOCHAL_FORCE"] = "1"
     return variables
 
 

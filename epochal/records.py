@@ -327,7 +327,12 @@ class Trial:
 
 @dataclass(frozen=True)
 class Run:
-    """One commit's way through the three jobs."""
+    """One commit's way through the three jobs.
+
+    ``meaning``: the digest of what its verdict depends on; ``offered``: what that would be with the change that its mail
+    offers. ``taken_over``: the run whose verdict it took over, instead of training; ``trials`` are that run's then, or its
+    trial ``taken_trial`` alone, whose code this run's is.
+    """
 
     id: int
     commit: Commit
@@ -347,7 +352,16 @@ class Run:
     build_url: str | None = None
     successor: int | None = None
     notes: tuple[str, ...] = ()
+    meaning: str | None = None
+    offered: str | None = None
+    taken_over: int | None = None
+    taken_trial: int | None = None
     trials: tuple[Trial, ...] = field(default=())
+
+    @property
+    def trained_by(self) -> int:
+        """The run that trained its trials, in whose folder they are: itself, or the one whose verdict it took over."""
+        return self.taken_over or self.id
 
     @property
     def best(self) -> Trial | None:

@@ -7,6 +7,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from epochal.errors import Reason, RunFailed
 
 _COMMENT = re.compile(r"(?:^|\s)#.*")
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _HASH = re.compile(r"\s--hash[=\s]\s*\w+:[0-9a-fA-F]+(?=\s|$)")
 _OPTION = re.compile(r"(?:^|\s)-")
 # pip reads the file in the encoding that a comment of its first two lines names: in UTF-7 a comment can hide a line.
@@ -38,6 +39,17 @@ def check_requirements(text: str) -> None:
             )
 
 
+def without_comments(text: str) -> str:
+    """The same requirements without comments and blank lines.
+
+    Unchanged where a backslash or a control character makes it doubtful where a line ends.
+    """
+    if "\\" in text or _CONTROL.search(text.replace("\r", "")):
+        return text
+    kept = [stripped for line in _LINE_END.split(text) if (stripped := _COMMENT.sub("", line).strip())]
+    return "".join(f"{line}\n" for line in kept)
+
+
 def _logical_lines(text: str) -> list[tuple[int, str]]:
     """Number (from 1) of its first line and text of each requirement, those that end with a backslash joined.
 
@@ -46,7 +58,7 @@ def _logical_lines(text: str) -> list[tuple[int, str]]:
     """
     found: list[tuple[int, str]] = []
     pending, first = "", 0
-    for number, line in enumerate(re.split(r"\r\n|\r|\n", text.removeprefix("\ufeff")), start=1):
+    for number, line in enumerate(_LINE_END.split(text.removeprefix("\ufeff")), start=1):
         first = first or number
         pending += line.removesuffix("\\")
         if not line.endswith("\\") or _COMMENT.search(line):

@@ -35,6 +35,7 @@ def run_view(run: Run, folder: Path) -> dict[str, Any]:
         "trials": [_trial_view(trial) for trial in run.trials],
         "notes": list(run.notes),
         "successor": run.successor,
+        "taken_over": run.taken_over,
         "folder": str(folder),
     }
 
@@ -74,6 +75,7 @@ def history_line(run: Run) -> str:
     when = run.created.astimezone().strftime("%Y-%m-%d %H:%M")
     accuracy = _best_of_threshold(run)
     why = f"  {run.reason}{_level(run)}" if run.reason else ""
+    why += f"  taken over from run {run.taken_over}" if run.taken_over else ""
     name = repository_name(run.commit.repository)
     return f"{run.id:>4}  {when}  {run.state:<10}  {accuracy:<15}  {name} {run.commit.branch} {run.commit.sha[:7]}{why}"
 
@@ -100,6 +102,7 @@ def run_lines(run: Run, folder: Path, notice: Notice | None) -> list[str]:
         ("framework", f"{run.framework} ({run.framework_why})" if run.framework else ""),
         ("trained in", f"{run.runtime}: {run.image}" if run.image else ""),
         ("threshold", f"{run.threshold:g}" if run.threshold else ""),
+        ("taken over", f"from run {run.taken_over}, whose trials these are" if run.taken_over else ""),
         ("superseded by", f"run {run.successor}" if run.successor else ""),
         ("mail", f"{notice.state}: {notice.told}".rstrip(": ") if notice else ""),
         ("build", run.build_url or ""),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epochal.errors import Reason, RunFailed
-from epochal.requirements_file import check_requirements
+from epochal.requirements_file import check_requirements, without_comments
 
 
 def _refused(text: str) -> str:
@@ -141,3 +141,19 @@ def test_any_text_is_allowed_or_refused(text: str) -> None:
         assert failure.reason is Reason.REFUSED_REQUIREMENT
     else:
         assert not re.search(r"^\s*(-[^-]|--(?!hash))", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("# Ours\nnumpy>=2  # not 1\r\n\n   \npandas", "numpy>=2\npandas\n"),
+        ("numpy>=2\n", "numpy>=2\n"),
+        ("# Nothing\n", ""),
+        ("a#b\rpandas # two", "a#b\npandas\n"),
+        ("numpy \\\n# one\n>=2\n", "numpy \\\n# one\n>=2\n"),
+        ("# one\x0bnumpy\n", "# one\x0bnumpy\n"),
+    ],
+)
+def test_comments_and_blank_lines_are_left_out(text: str, left: str) -> None:
+    """What is installed stays, and all of it where it is doubtful which line a comment ends."""
+    assert without_comments(text) == left

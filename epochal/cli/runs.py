@@ -30,13 +30,16 @@ def run(
         typer.Option(help="Where to train; auto if server.toml does not say."),
     ] = None,
     no_mail: Annotated[bool, typer.Option("--no-mail", help="Tell nobody.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Train even where an earlier run's verdict could be taken over.")
+    ] = False,
     as_json: _Json = False,
 ) -> None:
     """Send one commit through the chain in the foreground: no server, no webhook."""
     from epochal.foreground import Request, run_in_foreground
     from epochal.view import run_view
 
-    request = Request(repository, commit, branch, threshold, runtime, no_mail)
+    request = Request(repository, commit, branch, threshold, runtime, no_mail, force)
     ended, status, folder = run_in_foreground(Environment.read(), request, quiet=as_json)
     if as_json:
         typer.echo(json.dumps(run_view(ended, folder), ensure_ascii=False))

@@ -31,7 +31,7 @@ def publish(job: Job, number: int) -> None:
 def _files(job: Job, run: Run) -> list[tuple[Path, str]]:
     found = []
     for trial in run.trials:
-        folder = job.home.run(run.id).trial(trial.number)
+        folder = job.home.run(run.trained_by).trial(trial.number)
         files = (folder.log, folder.metrics, folder.accuracy, folder.diff)
         found += [(path, f"trial-{trial.number}/{path.name}") for path in files]
     model = saved_model(job, run, run.best)

@@ -8,12 +8,11 @@ from pathlib import Path
 
 from epochal.hyperparameters import differ_in_epochs
 from epochal.jobs.job import Job
+from epochal.meaning import files_of, matters
 from epochal.records import Run, Strategy
 
 _KEPT_RUNS = 3
 """Of how many runs of a branch the checkpoints are kept."""
-_NO_CODE = ("epochal.toml", ".gitignore", "*.md")
-"""Files that training does not depend on."""
 
 
 def hand_over(job: Job, run: Run, number: int) -> str:
@@ -44,7 +43,8 @@ def hand_over_from(job: Job, run: Run, number: int, earlier: int) -> str:
 
 def clear_old(job: Job, run: Run) -> None:
     """Remove the checkpoints of the branch's older runs: they are big, and it is the newest code that goes on."""
-    for other in job.store.earlier_runs(run)[_KEPT_RUNS - 1 :]:
+    trained = [other for other in job.store.earlier_runs(run) if other.trained_by == other.id]
+    for other in trained[_KEPT_RUNS - 1 :]:
         if other.state.ended:
             for trial in other.trials:
                 shutil.rmtree(job.home.run(other.id).trial(trial.number).checkpoints, ignore_errors=True)
@@ -75,13 +75,8 @@ def _differ_in_epochs(job: Job, run: Run, other: Run) -> bool:
 
 
 def _code_files(folder: Path) -> dict[str, int]:
-    """The size of each file of the code, links included, by its name in ``folder``."""
-    found: dict[str, int] = {}
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            path = Path(parent, name)
-            if not any(path.match(pattern) for pattern in _NO_CODE):
-                found[str(path.relative_to(folder))] = path.lstat().st_size
+    """The size of each file that training may depend on, links included, by its name in ``folder``."""
+    found = {name: status.st_size for name, status in files_of(folder).items() if matters(name)}
     found.pop("nn.py", None)  # its epochs may have more digits
     return found
 

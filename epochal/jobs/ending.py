@@ -20,15 +20,14 @@ def end_run(
     job: Job, number: int, state: State, reason: Reason | None = None, explanation: str = "", detail: str = ""
 ) -> None:
     """End the run in ``state``; where people wait for word of it, a mail is stored in the same transaction."""
-    run = replace(
-        job.store.run(number),
-        state=state,
-        reason=reason,
-        explanation=explanation,
-        detail=detail,
-        ended=datetime.now(UTC),
-    )
-    job.store.end_run(run, _notice(job, run))
+    run = job.store.run(number)
+    store_end(job, replace(run, state=state, reason=reason, explanation=explanation, detail=detail))
+
+
+def store_end(job: Job, run: Run) -> None:
+    """Store that the run has ended now as it is, and the mail about it."""
+    ended = replace(run, ended=datetime.now(UTC))
+    job.store.end_run(ended, _notice(job, ended))
 
 
 def _notice(job: Job, run: Run) -> Notice | None:
@@ -46,10 +45,10 @@ def _notice(job: Job, run: Run) -> Notice | None:
 
 
 def _report(job: Job, run: Run) -> Report:
-    folder = job.home.run(run.id)
+    folder = job.home.run(run.trained_by)
     trial = run.best or (run.trials[-1] if run.trials else None)
     trial_folder = folder.trial(trial.number) if trial else None
-    diff = trial_folder.diff if trial_folder else None
+    diff = trial_folder.diff if trial and trial_folder and run.changes(trial) else None
     return Report(
         run=run,
         repository=repository_name(run.commit.repository),
@@ -66,7 +65,7 @@ def saved_model(job: Job, run: Run, trial: Trial | None) -> Path | None:
     """What the trial saved and the commit did not bring: the newest file with a model's suffix; None if there is none."""
     if trial is None:
         return None
-    folder = job.home.run(run.id)
+    folder = job.home.run(run.trained_by)
     pushed = {path.relative_to(folder.code) for path in folder.code.rglob("*")}
     code, out = folder.trial(trial.number).code, folder.trial(trial.number).out
     saved = [path for path in code.rglob("*") if path.relative_to(code) not in pushed] + list(out.rglob("*"))

@@ -2,18 +2,18 @@
 
 from epochal.jobs.job import Job, tell
 from epochal.jobs.left_files import read_left_text
-from epochal.jobs.training import Prepared
+from epochal.jobs.training import Plan
 from epochal.metrics import parse_fits
 from epochal.records import Forecast, Run, Trial
 from epochal.strategies.foresight import foresee_trial
 
 
-def foresee(job: Job, run: Run, prepared: Prepared, trial: Trial, wanted: float) -> Forecast | None:
+def foresee(job: Job, run: Run, plan: Plan, trial: Trial, wanted: float) -> Forecast | None:
     """Forecast a measured trial below the accuracy that is ``wanted``, where more epochs would go on with its curve."""
     folder = job.home.run(run.id)
     fits = parse_fits(read_left_text(folder.trial(trial.number).metrics) or "")
     script = (folder.code / "nn.py").read_bytes()
-    forecast = foresee_trial(trial, fits, script, wanted, prepared.settings.retrain.max_epochs)
+    forecast = foresee_trial(trial, fits, script, wanted, plan.settings.retrain.max_epochs)
     if forecast:
         job.store.keep_forecast(run.id, trial.number, forecast)
         tell(f"trial {trial.number}: {forecast.sentence}")

@@ -74,4 +74,6 @@ def summary(run: Run) -> str:
         if run.best.epochs:
             parts.append(f"epoch {run.best.epochs}")
         parts.append(f"{len(trained)} trial{'s' if len(trained) != 1 else ''}")
+    if run.taken_over:
+        parts.append(f"taken over from run {run.taken_over}")
     return " · ".join(parts)

@@ -5,7 +5,8 @@ from epochal.jobs.ending import end_run
 from epochal.jobs.foresight import foresee
 from epochal.jobs.job import Job, tell
 from epochal.jobs.judging import last_measured, verdict_of, wanted_of_next
-from epochal.jobs.training import Prepared, prepare
+from epochal.jobs.taking_over import keep_offer
+from epochal.jobs.training import Plan, plan_of, prepare
 from epochal.jobs.trial import run_trial, start_trial
 from epochal.records import Run, State, Verdict
 from epochal.strategies.answer import GiveUp
@@ -19,34 +20,36 @@ _WORTH_A_SEARCH = frozenset(
 
 def retrain(job: Job, run: Run) -> State:
     """Raise the epochs and go on training, then search: REACHED or EXHAUSTED, both with a mail. Raises RunFailed."""
-    prepared = prepare(job, run, State.RETRAINING)
-    end = _raise_epochs(job, run, prepared)
-    if end and prepared.space and end.reason in _WORTH_A_SEARCH:
+    plan = plan_of(job, run)
+    prepare(job, run, plan, State.RETRAINING)
+    end = _raise_epochs(job, run, plan)
+    if end and plan.space and end.reason in _WORTH_A_SEARCH:
         from epochal.jobs.search import search  # Optuna takes its time to be imported
 
         tell(f"search: {end.explanation}")
-        end = search(job, run, prepared, end)
+        end = search(job, run, plan, end)
     if end:
         end_run(job, run.id, State.EXHAUSTED, end.reason, end.explanation)
         return State.EXHAUSTED
+    keep_offer(job, run, plan)
     end_run(job, run.id, State.REACHED)
     return State.REACHED
 
 
-def _raise_epochs(job: Job, run: Run, prepared: Prepared) -> GiveUp | None:
+def _raise_epochs(job: Job, run: Run, plan: Plan) -> GiveUp | None:
     """More epochs, trial by trial; why there are no more, or None: the threshold is reached."""
     script = (job.home.run(run.id).code / "nn.py").read_bytes()
     if run.reached:
         return None
     trial = last_measured(run)  # one that was measured just before the job was killed may still want its verdict
-    while trial is None or verdict_of(job, run, prepared, trial) is not Verdict.REACHED:
-        wanted = wanted_of_next(job, run, prepared)
+    while trial is None or verdict_of(job, run, plan, trial) is not Verdict.REACHED:
+        wanted = wanted_of_next(job, run, plan)
         if isinstance(wanted, GiveUp):
             return wanted
         if trial and trial.forecast is None:
-            foresee(job, run, prepared, trial, wanted)
-        proposal = next_trial(script, job.store.run(run.id).trials, prepared.settings.retrain, wanted)
+            foresee(job, run, plan, trial, wanted)
+        proposal = next_trial(script, job.store.run(run.id).trials, plan.settings.retrain, wanted)
         if isinstance(proposal, GiveUp):
             return proposal
-        trial = run_trial(job, run, prepared, proposal, start_trial(job, run, proposal))
+        trial = run_trial(job, run, plan, proposal, start_trial(job, run, proposal))
     return None

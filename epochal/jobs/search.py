@@ -5,7 +5,7 @@ import threading
 from epochal.errors import UsageError
 from epochal.hyperparameters import find_epochs
 from epochal.jobs.job import Job
-from epochal.jobs.training import Prepared, make_ready
+from epochal.jobs.training import Plan, make_ready, plan_of
 from epochal.jobs.workers import Workers
 from epochal.records import Run, State, Strategy, Trial
 from epochal.store.owner import BEAT_SECONDS, wait_until_gone
@@ -14,15 +14,15 @@ from epochal.strategies.search import Search
 from epochal.strategies.storage import storage_url
 
 
-def search(job: Job, run: Run, prepared: Prepared, why: GiveUp) -> GiveUp | None:
+def search(job: Job, run: Run, plan: Plan, why: GiveUp) -> GiveUp | None:
     """Search until the threshold is reached (None), or until nothing may be tried any more, and why.
 
     ``why``: what ended the raising of epochs. Raises RunFailed for what no other combination would mend.
     """
     run = job.store.run(run.id)
-    study = _study(job, run, prepared)
+    study = _study(job, run, plan)
     _learn(study, run)
-    workers = Workers(job, run, prepared, study, _most_epochs(job, run))
+    workers = Workers(job, run, plan, study, _most_epochs(job, run))
     while True:
         end = workers.work()
         if others := job.store.others_training(run.id):
@@ -44,13 +44,14 @@ def join(job: Job, number: int) -> None:
     run = job.store.run(number)
     if run.state is not State.RETRAINING or not _began(run):
         raise UsageError(f"Run {number} is {run.state} and searches nothing: there is no search to join.")
-    prepared = make_ready(job, run)
-    Workers(job, run, prepared, _study(job, run, prepared), _most_epochs(job, run)).work()
+    plan = plan_of(job, run)
+    make_ready(job, run, plan)
+    Workers(job, run, plan, _study(job, run, plan), _most_epochs(job, run)).work()
 
 
-def _study(job: Job, run: Run, prepared: Prepared) -> Search:
+def _study(job: Job, run: Run, plan: Plan) -> Search:
     storage = storage_url(job.settings.database, job.home.searches)
-    return Search(storage, run.id, prepared.space, _most_epochs(job, run))
+    return Search(storage, run.id, plan.space, _most_epochs(job, run))
 
 
 def _began(run: Run) -> bool:

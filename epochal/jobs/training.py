@@ -3,6 +3,7 @@
 import threading
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from epochal.errors import Reason, RunFailed, SettingsError
 from epochal.frameworks import SCRIPT, Detection, detect_folder, read_source
@@ -21,8 +22,9 @@ _LONGEST_PAUSE_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """All that a trial needs: the repository's settings, what may be searched, where to train, and in what."""
+class Plan:
+    """All that a trial needs: the repository's settings, what may be searched, where to train, and in what; ``image`` may
+    be yet to be made."""
 
     settings: RepositorySettings
     threshold: float
@@ -37,37 +39,44 @@ class Prepared:
         return Rule(self.threshold, self.settings.confidence, self.settings.looks)
 
 
-def prepare(job: Job, run: Run, state: State) -> Prepared:
-    """Make ready for the trials of ``run`` and put it into ``state``. Raises RunFailed."""
-    prepared = make_ready(job, run)
-    notes = _tell_idioms(job, run, prepared.detection)
-    job.store.mark(run.id, Step.ENVIRONMENT_READY)
-    job.store.change(
-        run.id,
-        state=state.value,
-        framework=prepared.detection.framework,
-        framework_why=prepared.detection.why,
-        runtime=prepared.runtime.name,
-        image=prepared.image,
-        threshold=prepared.threshold,
-        notes=list(notes),
-        build_url=job.build_url or run.build_url,
-    )
-    return prepared
-
-
-def make_ready(job: Job, run: Run) -> Prepared:
-    """What trials of ``run`` need, without a word about it in the database. Raises RunFailed."""
+def plan_of(job: Job, run: Run) -> Plan:
+    """How ``run`` is to be trained: known at once, with nothing begun. Raises RunFailed."""
     code = job.home.run(run.id).code
     settings = _repository_settings(job, run)
     detection = detect_folder(code, settings.framework)
     space = _space(job, run, settings)
     tell(f"framework: {detection.framework} ({detection.why})")
     runtime = _runtime(job)
-    image = _image(job, run, runtime, detection)
-    runtime.prove(image, detection.modules)
     threshold = run.threshold or job.environment.threshold or settings.threshold
-    return Prepared(settings, threshold, space, detection, runtime, image)
+    return Plan(settings, threshold, space, detection, runtime, runtime.image_name(detection.framework, code))
+
+
+def prepare(job: Job, run: Run, plan: Plan, state: State) -> None:
+    """Make ready for the trials of ``run`` and put it into ``state``. Raises RunFailed."""
+    notes = _tell_idioms(job, run, plan.detection)
+    make_ready(job, run, plan)
+    job.store.mark(run.id, Step.ENVIRONMENT_READY)
+    keep_plan(job, run, plan, state=state.value, notes=list(notes))
+
+
+def make_ready(job: Job, run: Run, plan: Plan) -> None:
+    """Make the image, and prove that what nn.py imports is in it. Raises RunFailed."""
+    image = _image(job, run, plan.runtime, plan.detection)
+    plan.runtime.prove(image, plan.detection.modules)
+
+
+def keep_plan(job: Job, run: Run, plan: Plan, **columns: Any) -> None:
+    """Store how ``run`` is trained, and the other ``columns`` with it."""
+    job.store.change(
+        run.id,
+        framework=plan.detection.framework,
+        framework_why=plan.detection.why,
+        runtime=plan.runtime.name,
+        image=plan.image,
+        threshold=plan.threshold,
+        build_url=job.build_url or run.build_url,
+        **columns,
+    )
 
 
 def _repository_settings(job: Job, run: Run) -> RepositorySettings:

@@ -15,7 +15,7 @@ from epochal.jobs.checkpoints import clear_old, hand_over, hand_over_from
 from epochal.jobs.job import Job, tell
 from epochal.jobs.left_files import read_left_text
 from epochal.jobs.progress import OnEpoch, epoch_line, following
-from epochal.jobs.training import Prepared
+from epochal.jobs.training import Plan
 from epochal.metrics import (
     parse_epochs,
     parse_faults,
@@ -45,7 +45,7 @@ _MOST_EPOCHS = 2**31 - 1
 def run_trial(
     job: Job,
     run: Run,
-    prepared: Prepared,
+    plan: Plan,
     proposal: Proposal,
     number: int,
     *,
@@ -67,15 +67,15 @@ def run_trial(
     try:
         with following(folder.metrics, on_epoch or (lambda epoch: tell(f"  {epoch_line(epoch)}"))):
             job.store.mark(run.id, Step.TRAINING_STARTED, number)
-            training = Training(run.id, number, folder, prepared.image, proposal.stop_at, stop)
-            outcome = prepared.runtime.train(training)
+            training = Training(run.id, number, folder, plan.image, proposal.stop_at, stop)
+            outcome = plan.runtime.train(training)
             job.store.mark(run.id, Step.TRAINING_ENDED, number)
         retrain = proposal.strategy is Strategy.MORE_EPOCHS or proposal.source is not None
         trial = _learnt(replace(trial, seconds=outcome.seconds), folder, source, retrain=retrain)
         _tell_notes(job, run, trial, folder)
         if stop.reason:
             return _pruned(job, run, trial, stop.reason)
-        accuracy = _measure(folder, outcome, run.notes, has_network=prepared.runtime.has_network)
+        accuracy = _measure(folder, outcome, run.notes, has_network=plan.runtime.has_network)
     except RunFailed as failure:
         reason, explanation = failure.reason, failure.explanation
         job.store.end_trial(run.id, replace(trial, state=TrialState.FAILED, reason=reason, explanation=explanation))
@@ -147,12 +147,14 @@ def _prepare_folder(job: Job, run: Run, folder: TrialFolder, script: bytes, trai
     folder.out.mkdir()
     folder.checkpoints.mkdir()
     (folder.code / "nn.py").write_bytes(trained)
-    _write_diff(folder, script, trained)
+    _offer(folder, script, trained)
 
 
-def _write_diff(folder: TrialFolder, script: bytes, changed: bytes) -> None:
-    folder.diff.unlink(missing_ok=True)
+def _offer(folder: TrialFolder, script: bytes, changed: bytes) -> None:
+    for path in (folder.script, folder.diff):
+        path.unlink(missing_ok=True)
     if changed != script:
+        folder.script.write_bytes(changed)
         folder.diff.write_text(unified_diff(script, changed, "nn.py"), encoding="utf-8")
 
 
@@ -187,7 +189,7 @@ def _settled(trial: Trial, folder: TrialFolder, script: bytes, proposal: Proposa
     if epochs == wanted:
         return trial
     settled = change_all(script, {**proposal.changes, constant: epochs})
-    _write_diff(folder, script, settled)
+    _offer(folder, script, settled)
     return replace(trial, hyperparameters=trial.hyperparameters | {constant.name: epochs})
 
 

@@ -20,7 +20,7 @@ from epochal.jobs.foresight import foresee
 from epochal.jobs.job import Job, tell
 from epochal.jobs.judging import verdict_of, wanted_of_next
 from epochal.jobs.parallel import trials_at_once
-from epochal.jobs.training import Prepared
+from epochal.jobs.training import Plan
 from epochal.jobs.trial import hyperparameters, in_words, run_trial
 from epochal.records import Run, Strategy, Trial, TrialState, Verdict
 from epochal.runtimes.stop import Stop
@@ -56,11 +56,11 @@ class _Taken:
 class Workers:
     """Trains a run's search, with as many trials at a time as the server's limits allow."""
 
-    def __init__(self, job: Job, run: Run, prepared: Prepared, study: Search, epochs: int | None) -> None:
+    def __init__(self, job: Job, run: Run, plan: Plan, study: Search, epochs: int | None) -> None:
         """``epochs``: how many nn.py's own number of epochs becomes; None: it has none, or stays."""
         self._job = job
         self._run = run
-        self._prepared = prepared
+        self._plan = plan
         self._study = study
         self._script = (job.home.run(run.id).code / "nn.py").read_bytes()
         self._constant = find_epochs(self._script)
@@ -108,9 +108,9 @@ class Workers:
                 if self._end_reason or self.is_over():
                     return None
                 trials = self._job.store.run(self._run.id).trials
-                if end := used_up(trials, self._prepared.settings.retrain):
+                if end := used_up(trials, self._plan.settings.retrain):
                     return end
-                wanted = wanted_of_next(self._job, self._run, self._prepared)
+                wanted = wanted_of_next(self._job, self._run, self._plan)
                 if isinstance(wanted, GiveUp):
                     return wanted
                 stop_at = self._stopping_point(trials, wanted)
@@ -122,7 +122,7 @@ class Workers:
 
     def _go_on(self, trials: Sequence[Trial], stop_at: float | None) -> tuple[Proposal, None] | None:
         """More epochs for a trial that is expected to reach the threshold with them."""
-        found = next_to_go_on(trials, self._constant, self._prepared.settings.retrain) if self._constant else None
+        found = next_to_go_on(trials, self._constant, self._plan.settings.retrain) if self._constant else None
         if found is None or self._constant is None:
             return None
         trial, epochs = found
@@ -140,14 +140,14 @@ class Workers:
     def _begin(self, proposal: Proposal, candidate: Candidate | None) -> _Taken | None:
         """A trial of what is proposed; None where another process was faster, with the same or with the budget's last."""
         values = hyperparameters(change_all(self._script, proposal.changes))
-        most = self._prepared.settings.retrain.max_trials
+        most = self._plan.settings.retrain.max_trials
         number = self._job.store.start_searching_trial(self._run.id, values, most)
         if number is not None:
             if candidate:
                 self._study.begun(candidate, number)
             return _Taken(proposal, candidate, number)
         if candidate:
-            has_room = used_up(self._job.store.run(self._run.id).trials, self._prepared.settings.retrain) is None
+            has_room = used_up(self._job.store.run(self._run.id).trials, self._plan.settings.retrain) is None
             (self._study.failed if has_room else self._study.given_back)(candidate)
         return None
 
@@ -155,7 +155,7 @@ class Workers:
         tell(f"trial {taken.number}: training {in_words(taken.proposal)}")
         with self._stop() as stop:
             comparing = Comparing(taken.number, stop, self._look_elsewhere, self._worth(taken))
-            run_it = partial(run_trial, self._job, self._run, self._prepared, taken.proposal, taken.number)
+            run_it = partial(run_trial, self._job, self._run, self._plan, taken.proposal, taken.number)
             try:
                 trial = run_it(stop=stop, on_epoch=comparing.hear)
             except RunFailed as failure:
@@ -180,10 +180,10 @@ class Workers:
         if taken.candidate:
             validation = trial.validation_accuracy
             self._study.measured(taken.candidate, trial.accuracy if validation is None else validation)
-        if verdict_of(self._job, self._run, self._prepared, trial) is Verdict.REACHED:
+        if verdict_of(self._job, self._run, self._plan, trial) is Verdict.REACHED:
             self._end(Reason.OVERTAKEN)
-        elif not isinstance(wanted := wanted_of_next(self._job, self._run, self._prepared), GiveUp):
-            foresee(self._job, self._run, self._prepared, trial, wanted)
+        elif not isinstance(wanted := wanted_of_next(self._job, self._run, self._plan), GiveUp):
+            foresee(self._job, self._run, self._plan, trial, wanted)
         self._keep_best()
 
     def _stopped(self, taken: _Taken, trial: Trial) -> None:
@@ -208,7 +208,7 @@ class Workers:
         best = run.best
         assert best is not None
         assert best.accuracy is not None
-        told = " of ".join(accuracy_in_words(best.accuracy, self._prepared.threshold))
+        told = " of ".join(accuracy_in_words(best.accuracy, self._plan.threshold))
         tell(f"best so far: {told}, trial {best.number}")
         kept = {best.number, *(trial.number for trial in promising(run.trials))}
         for trial in run.trials:
@@ -220,7 +220,7 @@ class Workers:
         shutil.rmtree(folder, ignore_errors=True)
 
     def _stopping_point(self, trials: Sequence[Trial], wanted: float) -> float | None:
-        return stopping_point(wanted, trials) if self._prepared.settings.retrain.stop_at_threshold else None
+        return stopping_point(wanted, trials) if self._plan.settings.retrain.stop_at_threshold else None
 
     def _look_elsewhere(self) -> None:
         """End the trials here where the search has ended elsewhere."""
@@ -231,11 +231,11 @@ class Workers:
     def _bury(self) -> None:
         """Put away what processes that died were training."""
         if self._job.store.bury_trials(self._run.id):
-            self._prepared.runtime.reap(self._job.store.is_training)
+            self._plan.runtime.reap(self._job.store.is_training)
         trials = self._job.store.run(self._run.id).trials
         for trial in trials:
             if trial.state is TrialState.MEASURED:  # and its process may have died before its verdict
-                verdict_of(self._job, self._run, self._prepared, trial)
+                verdict_of(self._job, self._run, self._plan, trial)
         self._study.bury(trial.number for trial in trials if trial.reason is Reason.INTERRUPTED)
 
     @contextmanager

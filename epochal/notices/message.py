@@ -77,7 +77,8 @@ def _subject(report: Report) -> str:
     """What came of it, then of what. Long names are cut, so that the commit behind them is not."""
     commit = report.run.commit
     names = (one_line(name, _LONGEST_NAME) for name in (report.repository, commit.branch))
-    return one_line(f"{headline(report.run)} · {' '.join(names)} {commit.sha[:7]}")
+    taken = f", taken over from run {report.run.taken_over}" if report.run.taken_over else ""
+    return one_line(f"{headline(report.run)} · {' '.join(names)} {commit.sha[:7]}{taken}")
 
 
 def _render(name: str, report: Report) -> str:

@@ -45,11 +45,11 @@ def decisive_sentence(run: Run, adopt: Sequence[str]) -> str:
     """What the reader needs if they read no further; ``adopt`` is the change in words (``epochs = 20 → 30``)."""
     accuracy, threshold = _best_and_threshold(run)
     if run.state is State.REACHED:
-        return f"nn.py reached its threshold of {threshold}: accuracy {accuracy}, {_how(run, adopt)}."
+        return f"nn.py reached its threshold of {threshold}: accuracy {accuracy}, {_how(run, adopt)}.{_taken_over(run)}"
     if run.state is State.EXHAUSTED:
         doubt = _doubt(run)
         best = f"the best accuracy is {accuracy}, {f'{doubt}, ' if doubt else ''}{_how(run, adopt)}"
-        return f"nn.py did not reach its threshold of {threshold}: {best}. {run.explanation}"
+        return f"nn.py did not reach its threshold of {threshold}: {best}. {run.explanation}{_taken_over(run)}"
     before = f" The best accuracy before that was {best_of_threshold(run)}." if run.best else ""
     return f"{_why_failed(run)}{before}"
 
@@ -118,4 +118,19 @@ def _doubt(run: Run) -> str:
 
 def _how(run: Run, adopt: Sequence[str]) -> str:
     change = f"with {', '.join(adopt)}" if adopt else "as it was committed"
-    return f"{change} (trial {run.best.number} of {len(run.trials)})" if run.best else change
+    of = f"run {run.taken_over}" if run.taken_over else len(run.trials)
+    return f"{change} (trial {run.best.number} of {of})" if run.best else change
+
+
+def _taken_over(run: Run) -> str:
+    if not run.taken_over:
+        return ""
+    what = (
+        f"adopts the change that run {run.taken_over} offered"
+        if run.taken_trial
+        else f"changes nothing that the verdict of run {run.taken_over} depends on"
+    )
+    return (
+        f" This commit {what}, so that verdict is taken over and nothing was trained. A verdict may be chance: "
+        "epochal run --force trains anew."
+    )

@@ -59,6 +59,13 @@ class Runtime(Protocol):
         """Whether training may use the network."""
         ...
 
+    def image_name(self, framework: str, code: Path) -> str:
+        """The name of what ``prepare`` makes: known without making it, and without an engine.
+
+        Raises RunFailed(REFUSED_REQUIREMENT).
+        """
+        ...
+
     def prepare(self, framework: str, code: Path, tell: Tell) -> str:
         """Make the image or environment for ``framework`` and ``code``/requirements.txt, unless it is there already.
 

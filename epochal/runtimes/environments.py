@@ -24,14 +24,19 @@ _COMPLETE = "complete"
 _PROGRESS = re.compile(r"^(Resolved|Prepared|Installed|Downloading) ")
 
 
+def environment_folder(cache: Path, recipe: Recipe) -> Path:
+    """Where inside ``cache`` the virtual environment for ``recipe`` is, or will be."""
+    name = f"{recipe.framework}-{recipe.digest(sys.version, os.path.realpath(sys.executable))}"
+    return cache / "environments" / name
+
+
 def environment_for(cache: Path, home: str, recipe: Recipe, settings: ImageSettings, tell: Tell) -> Path:
-    """The folder of the virtual environment for ``recipe`` inside ``cache``, made if it is not there.
+    """The folder of the virtual environment for ``recipe``, made if it is not there.
 
     Raises RunFailed(ENVIRONMENT_FAILED), uv's last lines as detail.
     """
-    name = f"{recipe.framework}-{recipe.digest(sys.version, os.path.realpath(sys.executable))}"
-    folder = cache / "environments" / name
-    with one_at_a_time(cache / "locks" / f"{name}.lock", tell):
+    folder = environment_folder(cache, recipe)
+    with one_at_a_time(cache / "locks" / f"{folder.name}.lock", tell):
         # The marker comes last: what a killed builder left is made anew.
         if not (folder / _COMPLETE).exists():
             tell(f"Making the environment {folder}: once, it is kept.")

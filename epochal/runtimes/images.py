@@ -24,18 +24,26 @@ _PROGRESS = re.compile(r"^Step \d+/\d+ : RUN .*|^ *Downloading \S+ \([\d.]+ [MG]
 _FROM = re.compile(r"^FROM\s+(\S+)(?:\s+AS\s+(\S+))?\s*$", re.IGNORECASE)
 
 
+def tag_of(recipe: Recipe, settings: ImageSettings) -> str:
+    """The tag of the image for ``recipe``, built or not."""
+    return f"epochal/{recipe.framework}:{recipe.digest(_dockerfile(recipe), settings.base)}"
+
+
 def image_for(client: docker.DockerClient, recipe: Recipe, settings: ImageSettings, locks: Path, tell: Tell) -> str:
     """The tag of the image for ``recipe``, built if the engine has it not.
 
     Raises RunFailed(ENVIRONMENT_FAILED), the builder's last lines as detail.
     """
-    dockerfile = stages_for(recipe.framework, resource("Dockerfile").read_text(encoding="utf-8"))
-    tag = f"epochal/{recipe.framework}:{recipe.digest(dockerfile, settings.base)}"
+    tag = tag_of(recipe, settings)
     with one_at_a_time(locks / f"{tag.replace('/', '-')}.lock", tell):
         if not _exists(client, tag):
             tell(f"Building the image {tag}: once, it is kept.")
-            _build(client, tag, dockerfile, recipe, settings, tell)
+            _build(client, tag, recipe, settings, tell)
     return tag
+
+
+def _dockerfile(recipe: Recipe) -> str:
+    return stages_for(recipe.framework, resource("Dockerfile").read_text(encoding="utf-8"))
 
 
 def stages_for(target: str, dockerfile: str) -> str:
@@ -65,14 +73,12 @@ def _exists(client: docker.DockerClient, tag: str) -> bool:
     return True
 
 
-def _build(
-    client: docker.DockerClient, tag: str, dockerfile: str, recipe: Recipe, settings: ImageSettings, tell: Tell
-) -> None:
+def _build(client: docker.DockerClient, tag: str, recipe: Recipe, settings: ImageSettings, tell: Tell) -> None:
     lines: deque[str] = deque(maxlen=60)
     # Leaving in the middle of the answer closes the connection, at which the engine stops building and, by forcerm,
     # removes the container that it built in.
     answer = client.api.build(
-        fileobj=_context(dockerfile, recipe, settings),
+        fileobj=_context(recipe, settings),
         custom_context=True,
         tag=tag,
         buildargs=_build_arguments(recipe, settings),
@@ -100,8 +106,8 @@ def _build_arguments(recipe: Recipe, settings: ImageSettings) -> dict[str, str]:
     return arguments
 
 
-def _context(dockerfile: str, recipe: Recipe, settings: ImageSettings) -> io.BytesIO:
-    files = {"Dockerfile": dockerfile.encode(), f"frameworks/{recipe.framework}.txt": recipe.pins.encode()}
+def _context(recipe: Recipe, settings: ImageSettings) -> io.BytesIO:
+    files = {"Dockerfile": _dockerfile(recipe).encode(), f"frameworks/{recipe.framework}.txt": recipe.pins.encode()}
     if recipe.requirements:
         files["requirements.txt"] = recipe.requirements.encode()
     if settings.ca_bundle:

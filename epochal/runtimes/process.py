@@ -10,7 +10,7 @@ from subprocess import Popen
 from epochal.errors import Reason, UsageError
 from epochal.runtimes import IsAlive, Outcome, Tell, Training
 from epochal.runtimes.belonging import Belonging, id_of
-from epochal.runtimes.environments import environment_for, python_in
+from epochal.runtimes.environments import environment_folder, environment_for, python_in
 from epochal.runtimes.log import MEGABYTE, Copying, LogFile, last_lines
 from epochal.runtimes.outcome import outcome_of
 from epochal.runtimes.process_tree import ended_within, kill_left_overs, process_tree
@@ -35,6 +35,11 @@ class ProcessRuntime:
     def __init__(self, home: Path, settings: ServerSettings) -> None:
         self._home = home
         self._settings = settings
+
+    def image_name(self, framework: str, code: Path) -> str:
+        """As ``Runtime.image_name``: the environment's folder."""
+        recipe = read_recipe(framework, code, self._settings.sandbox)
+        return str(environment_folder(self._home / "cache", recipe))
 
     def prepare(self, framework: str, code: Path, tell: Tell) -> str:
         """As ``Runtime.prepare``; returns the environment's folder."""

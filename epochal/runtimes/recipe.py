@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from epochal.errors import Reason, RunFailed
-from epochal.requirements_file import check_requirements
+from epochal.requirements_file import check_requirements, without_comments
 from epochal.resources import resource
 from epochal.settings import SandboxSettings
 
@@ -16,6 +16,7 @@ REQUIREMENTS = "requirements.txt"
 class Recipe:
     """What is installed: the contents of frameworks/<framework>.txt and of requirements.txt (empty: there is none).
 
+    Comments and blank lines of requirements.txt are left out: they change nothing.
     ``packages``: what may be installed, as in the sandbox's settings.
     """
 
@@ -36,7 +37,7 @@ def read_recipe(framework: str, code: Path, sandbox: SandboxSettings) -> Recipe:
     requirements = _read_requirements(code / REQUIREMENTS)
     if sandbox.packages == "wheels":
         check_requirements(requirements)
-    return Recipe(framework, pins, requirements, sandbox.packages)
+    return Recipe(framework, pins, without_comments(requirements), sandbox.packages)
 
 
 def _read_requirements(path: Path) -> str:

@@ -14,7 +14,7 @@ from epochal.runtimes import IsAlive, Outcome, Tell, Training
 from epochal.runtimes.belonging import Belonging, id_of
 from epochal.runtimes.container import Ending, Task, left_overs, remove, run_container, user_and_group
 from epochal.runtimes.engine import connect, engine_errors
-from epochal.runtimes.images import image_for
+from epochal.runtimes.images import image_for, tag_of
 from epochal.runtimes.log import MEGABYTE, LogFile, last_lines
 from epochal.runtimes.outcome import outcome_of
 from epochal.runtimes.proof import SECONDS as PROOF_SECONDS
@@ -57,6 +57,10 @@ class DockerRuntime:
     @cached_property
     def _client(self) -> docker.DockerClient:
         return connect(self._docker_host)
+
+    def image_name(self, framework: str, code: Path) -> str:
+        """As ``Runtime.image_name``: the image's tag."""
+        return tag_of(read_recipe(framework, code, self._settings.sandbox), self._settings.images)
 
     def prepare(self, framework: str, code: Path, tell: Tell) -> str:
         """As ``Runtime.prepare``; returns the image's tag. Raises RunFailed(NO_ENGINE) too."""

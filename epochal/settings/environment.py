@@ -32,6 +32,7 @@ class Environment(BaseModel):
     runtime: Annotated[RuntimeName | None, Field(alias="EPOCHAL_RUNTIME")] = None
     threshold: Annotated[float | None, Field(alias="EPOCHAL_THRESHOLD", gt=0, le=1)] = None
     no_mail: Annotated[bool, Field(alias="EPOCHAL_NO_MAIL")] = False
+    force: Annotated[bool, Field(alias="EPOCHAL_FORCE")] = False
     base_image: Annotated[str, Field(alias="EPOCHAL_BASE_IMAGE")] = ""
     ca_bundle: Annotated[str, Field(alias="EPOCHAL_CA_BUNDLE")] = ""
     database: Annotated[SecretStr | None, Field(alias="EPOCHAL_DATABASE")] = None

@@ -43,6 +43,10 @@ def to_run(row: Row[Any], trials: tuple[Trial, ...]) -> Run:
         build_url=row.build_url,
         successor=row.successor,
         notes=tuple(row.notes),
+        meaning=row.meaning,
+        offered=row.offered,
+        taken_over=row.taken_over,
+        taken_trial=row.taken_trial,
         trials=trials,
     )
 

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 VERSION_TABLE = "epochal_version"
-HEAD = "0007"
+HEAD = "0008"
 """The newest migration: a database at this version is opened without Alembic (whose import costs a tenth of a second)."""
 
 
@@ -74,10 +74,16 @@ runs = Table(
     Column("owner", Text),
     Column("heartbeat", UtcDateTime),
     Column("stop_requested", String(16)),
+    Column("meaning", String(64)),
+    Column("offered", String(64)),
+    Column("taken_over", Integer),
+    Column("taken_trial", Integer),
     sqlite_autoincrement=True,
 )
 Index("runs_by_branch", runs.c.repository, runs.c.branch, runs.c.id)
 Index("runs_by_state", runs.c.state)
+Index("runs_by_meaning", runs.c.meaning)
+Index("runs_by_offer", runs.c.offered)
 # A repository, branch and commit that a push started is one run; a person may ask for the same commit again.
 Index(
     "one_run_a_push",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Row, or_, select, update
 
 from epochal.errors import EpochalError, UsageError
 from epochal.moments import Moment, Step
@@ -108,6 +108,12 @@ class Store:
         same = runs.c.repository == run.commit.repository, runs.c.branch == run.commit.branch
         return self._runs(*same, runs.c.id < run.id, most=most)
 
+    def verdicts_on(self, repository: str, meaning: str) -> list[Run]:
+        """The repository's runs that trained or offered code of this meaning themselves and came to a verdict, newest first."""
+        same = runs.c.repository == repository, or_(runs.c.meaning == meaning, runs.c.offered == meaning)
+        ended = runs.c.state.in_([State.REACHED.value, State.EXHAUSTED.value]), runs.c.taken_over.is_(None)
+        return self._runs(*same, *ended)
+
     def runs_of(self, sha: str) -> list[Run]:
         """The runs of a commit, newest first."""
         return self._runs(runs.c.sha == sha)
@@ -142,12 +148,12 @@ class Store:
         query = select(runs).where(*conditions).order_by(runs.c.id.desc()).limit(most)
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
-            of_these = run_trials.c.run.in_([row.id for row in rows])
+            of_these = run_trials.c.run.in_([row.taken_over or row.id for row in rows])
             own = select(run_trials).where(of_these).order_by(run_trials.c.number)
             by_run: dict[int, list[Trial]] = {}
             for row in connection.execute(own):
                 by_run.setdefault(row.run, []).append(to_trial(row))
-        return [to_run(row, tuple(by_run.get(row.id, []))) for row in rows]
+        return [to_run(row, _shown(row, by_run)) for row in rows]
 
     # Working on a run.
 
@@ -293,6 +299,8 @@ class Store:
                 explanation=run.explanation,
                 detail=run.detail,
                 ended=run.ended,
+                taken_over=run.taken_over,
+                taken_trial=run.taken_trial,
             )
             if notice:
                 outbox.add(connection, notice)
@@ -343,3 +351,9 @@ class Store:
         """The notice of a run's end; None if it has none (yet)."""
         with self._engine.connect() as connection:
             return outbox.of_run(connection, run)
+
+
+def _shown(row: Row[Any], by_run: dict[int, list[Trial]]) -> tuple[Trial, ...]:
+    """The trials that a run is shown with: its own, or those of the run whose verdict it took over."""
+    found = by_run.get(row.taken_over or row.id, [])
+    return tuple(trial for trial in found if row.taken_trial in (None, trial.number))

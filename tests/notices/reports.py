@@ -80,6 +80,17 @@ def exhausted() -> Report:
     return replace(reached(), run=ended)
 
 
+def taken_over() -> Report:
+    """Nothing that counts was changed since run 5, which was exhausted."""
+    return replace(exhausted(), run=replace(exhausted().run, taken_over=5))
+
+
+def adopted() -> Report:
+    """The commit has the ten epochs more with which the second trial of run 5 reached the threshold."""
+    ended = replace(run(State.REACHED, trial(2, 0.8311)), taken_over=5, taken_trial=2)
+    return replace(reached(), run=ended, adopt=(), diff="")
+
+
 def failed() -> Report:
     """The first trial ran out of memory."""
     ended = replace(

@@ -101,8 +101,23 @@ class _Tags(HTMLParser):
             "Training failed: out of memory. "
             "The training needed more memory than the server allows: a smaller batch needs less.",
         ),
+        (
+            reports.taken_over(),
+            "Threshold not reached: best 0.771 of 0.80 · ada/digits main 3f2a1b9, taken over from run 5",
+            "nn.py did not reach its threshold of 0.80: the best accuracy is 0.771, with epochs = 20 → 30 (trial 2 of run 5). "
+            "3 trials were trained, and max_trials allows no more. "
+            "This commit changes nothing that the verdict of run 5 depends on, so that verdict is taken over and nothing was "
+            "trained. A verdict may be chance: epochal run --force trains anew.",
+        ),
+        (
+            reports.adopted(),
+            "Threshold Accuracy Reached!!! 0.831 of 0.80 · ada/digits main 3f2a1b9, taken over from run 5",
+            "nn.py reached its threshold of 0.80: accuracy 0.831, as it was committed (trial 2 of run 5). "
+            "This commit adopts the change that run 5 offered, so that verdict is taken over and nothing was "
+            "trained. A verdict may be chance: epochal run --force trains anew.",
+        ),
     ],
-    ids=["reached", "reached as committed", "exhausted", "failed"],
+    ids=["reached", "reached as committed", "exhausted", "failed", "taken over", "adopted"],
 )
 def test_the_decisive_sentence_comes_first(report: Report, subject: str, first: str) -> None:
     """The subject says what came of which commit; the first sentence says it to who reads no further, in both forms."""

@@ -33,6 +33,7 @@ def test_docker_never_falls_back(tmp_path: Path, host: str) -> None:
     host = host.format(tmp_path)
     runtime = choose_runtime("docker", tmp_path, server_settings(), host, print)
     assert runtime.name == "docker"
+    assert runtime.image_name("python", tmp_path).startswith("epochal/python:")  # which needs no engine
     with pytest.raises(RunFailed) as caught:
         runtime.prepare("python", tmp_path, print)
     assert caught.value.reason is Reason.NO_ENGINE

@@ -25,7 +25,7 @@ def code_with(folder: Path, requirements: str) -> Path:
 @pytest.fixture
 def unmade(bench: Bench, tmp_path: Path) -> Iterator[Path]:
     """A repository's code for which no environment was ever made; what is made for it goes away again."""
-    code = code_with(tmp_path, f"tinycss2\n# {uuid.uuid4()}\n")
+    code = code_with(tmp_path, f"tinycss2 != 0.{uuid.uuid4().int % 10**9}\n")
     yield code
     image = bench.runtime().prepare("python", code, print)
     if bench.name == "docker":
@@ -35,11 +35,16 @@ def unmade(bench: Bench, tmp_path: Path) -> Iterator[Path]:
 
 
 def test_an_environment_is_made_once(bench: Bench, unmade: Path) -> None:
-    """The repository's own requirements are in it beside the framework's pins; a second preparation makes nothing."""
+    """The repository's own requirements are in it beside the framework's pins; a second preparation makes nothing, nor do
+    comments. Its name is known before it is made."""
     first: list[str] = []
     second: list[str] = []
     runtime = bench.runtime()
+    named = runtime.image_name("python", unmade)
     image = runtime.prepare("python", unmade, first.append)
+    assert image == named
+    with (unmade / "requirements.txt").open("a") as requirements:
+        requirements.write("\n# A comment.\n")
     assert runtime.prepare("python", unmade, second.append) == image
     assert any(": once, it is kept" in line for line in first)
     assert not any(": once, it is kept" in line for line in second)

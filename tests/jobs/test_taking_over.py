@@ -1,0 +1,181 @@
+"""Nothing twice: a commit that means what an earlier run has trained ends with that run's verdict.
+
+The jobs run in this process, not by their scripts: it is what they do that counts here, and there are many of them.
+"""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from epochal.chains.job_scripts import first_job, next_job
+from epochal.jobs.frame import run_job
+from epochal.jobs.job import Job
+from epochal.records import Run, State
+from tests.jobs.chain import environment_of, epochal, epochal_json, store_push, stored_run
+from tests.repositories import commit, git, make_repository
+
+# It leaves a line in {marker} each time that it is trained; its accuracy is a fortieth of its epochs.
+_SCRIPT = """'''A network.'''
+epochs = 20
+with open("{marker}", "a") as file:
+    file.write(f"{{epochs}}\\n")
+print("Test accuracy:", epochs / 40 + 0 * len(open("data.csv").read()))
+"""
+
+
+class _Developer:
+    """A repository whose trainings are counted outside of it."""
+
+    def __init__(self, home: Path, folder: Path, settings: str) -> None:
+        self._home = home
+        self._marker = folder / "trained"
+        self.script = _SCRIPT.format(marker=self._marker)
+        files = {"nn.py": self.script, "data.csv": "1\n", "README.md": "One\n", "epochal.toml": settings}
+        self.folder = make_repository(folder / "digits", dict(files))
+
+    def push(self, files: Mapping[str, str] | None = None, **variables: str) -> tuple[Run, list[int]]:
+        """Commit ``files``, push; the run as it ended, and the epochs of each training that this took."""
+        if files:
+            commit(self.folder, dict(files), "More")
+        return self.drive(store_push(self._home, self.folder), **variables)
+
+    def drive(self, run: Run, **variables: str) -> tuple[Run, list[int]]:
+        """Run the jobs that ``run`` still needs; as it ended, and the epochs of each training that this took."""
+        before = self.trained
+        name = first_job(run)
+        while name:
+            status = run_job(name, environment_of(self._home, EPOCHAL_RUN=str(run.id), **variables))
+            name = next_job(name, status)
+        self.status = status
+        return stored_run(self._home, run.id), self.trained[len(before) :]
+
+    @property
+    def trained(self) -> list[int]:
+        """The epochs of each training so far."""
+        return [int(line) for line in self._marker.read_text().split()] if self._marker.exists() else []
+
+
+def test_a_commit_that_changes_nothing_trains_nothing(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """README, comments, docstrings, formatting, a comment of epochal.toml: the verdict comes without a training; a constant,
+    data, settings and --force make it train."""
+    developer = _Developer(home, tmp_path, "threshold = 0.7\n")
+    first, trained = developer.push()
+    assert (first.state, trained) == (State.REACHED, [20, 30])
+
+    run, trained = developer.push({"README.md": "Two\n"})
+    assert (run.state, developer.status, run.taken_over, trained) == (State.REACHED, 0, 1, [])
+    assert (run.trials, run.threshold, run.image) == (first.trials, 0.7, first.image)
+    printed = capsys.readouterr().out
+    assert "verdict: reached, 0.750 of 0.70, taken over from run 1" in printed
+    assert "epochal run --force trains anyway" in printed
+    assert "run 2: 0.750 of 0.70 · 2 trials · taken over from run 1" in printed
+
+    commented = developer.script.replace("'''A network.'''", "'''Other words.'''\n# A comment.").replace(" = 20", "=20")
+    run, trained = developer.push({"nn.py": commented, "epochal.toml": "# A comment.\nthreshold = 0.7\n"})
+    assert (run.state, run.taken_over, trained) == (State.REACHED, 1, [])
+
+    changes = (
+        {"data.csv": "2\n"},
+        {"nn.py": developer.script.replace("20", "25")},
+        {"epochal.toml": "threshold = 0.6\n"},
+    )
+    assert [developer.push(change)[1] for change in changes] == [[20, 30], [25, 35], [25]]
+    run, trained = developer.push({"README.md": "Three\n"}, EPOCHAL_FORCE="1")
+    assert (run.taken_over, trained) == (None, [25])
+    assert "training anyway, as --force asks for it" in capsys.readouterr().out
+
+
+def test_everything_says_whose_verdict_it_is(home: Path, tmp_path: Path) -> None:
+    """The mail with the diff, model and log of the run that trained; show, history and what --json prints."""
+    (home / "server.toml").write_text('[mail]\nhost = "127.0.0.1"\nport = 1\nto = ["ada@example.com"]\n')
+    developer = _Developer(home, tmp_path, "threshold = 0.7\n")
+    developer.push()
+    developer.push({"README.md": "Two\n"})
+    job = Job.open(environment_of(home))
+    notice = job.store.notice(2)
+    job.store.close()
+    assert notice
+    mail = notice.message.decode().replace("=\r\n", "")
+    assert "changes nothing that the verdict of run 1\r\ndepends on" in mail
+    assert "+epochs =3D 30" in mail
+    assert f"{home}/runs/1/trials/2/train.log" in mail
+    assert "taken over:    from run 1, whose trials these are" in epochal(home, "show", "2").stdout
+    assert "taken over from run 1" in epochal(home, "history").stdout
+    assert [run["taken_over"] for run in epochal_json(home, "history")] == [1, None]
+
+
+def test_an_exhausted_run_is_taken_over_too(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It ends with status 3 and its reason; job retrain, which that status starts, leaves it as it is. Where its folder is
+    gone the code is trained anew; and it is always the run that trained whose verdict is handed on."""
+    developer = _Developer(home, tmp_path, "threshold = 0.9\n[retrain]\nmax_trials = 2\n")
+    first, trained = developer.push()
+    assert (first.state, trained) == (State.EXHAUSTED, [20, 30])
+    run, trained = developer.push({"README.md": "Two\n"})
+    assert (run.state, developer.status, run.taken_over, trained) == (State.EXHAUSTED, 3, 1, [])
+    assert (run.reason, run.explanation) == (first.reason, first.explanation)
+    assert capsys.readouterr().out.endswith("Run 2 is exhausted: there is nothing to do here.\n")
+    assert developer.push({"README.md": "Three\n"})[0].taken_over == 1
+    assert "gone" not in capsys.readouterr().out
+    shutil.rmtree(home / "runs" / "1")
+    run, trained = developer.push({"README.md": "Four\n"})
+    assert (run.taken_over, trained) == (None, [20, 30])
+    assert "run 1 has trained the same, but its folder is gone" in capsys.readouterr().out
+
+
+def test_a_failed_run_is_never_taken_over(home: Path, tmp_path: Path) -> None:
+    """What failed may have failed by chance: the same code is trained again, though a trial of it was measured."""
+    developer = _Developer(home, tmp_path, "threshold = 0.7\n")
+    failing = f"{developer.script}if epochs > 20:\n    raise SystemExit(1)\n"
+    run, trained = developer.push({"nn.py": failing})
+    assert (run.state, run.best is None, trained) == (State.FAILED, False, [20, 30])
+    run, trained = developer.push({"README.md": "Two\n"})
+    assert (run.state, run.taken_over, trained) == (State.FAILED, None, [20, 30])
+
+
+def test_the_server_s_part_counts_too(home: Path, tmp_path: Path) -> None:
+    """Its data, its limits, and a threshold that is not the repository's."""
+    settings, data = home / "server.toml", tmp_path / "data"
+    data.mkdir()
+    settings.write_text(f'data = "{data}"\n')
+    developer = _Developer(home, tmp_path, "threshold = 0.5\n")
+    developer.push()
+    assert developer.push({"README.md": "Two\n"})[1] == []
+    (data / "more.csv").write_text("1\n")
+    assert developer.push({"README.md": "Three\n"})[1] == [20]
+    settings.write_text(f'data = "{data}"\n[limits]\nminutes = 5\n')
+    assert developer.push({"README.md": "Four\n"})[1] == [20]
+    assert developer.push({"README.md": "Five\n"}, EPOCHAL_THRESHOLD="0.4")[1] == [20]
+
+
+def test_an_interrupted_training_goes_on(home: Path, tmp_path: Path) -> None:
+    """A run that has begun to train comes to a verdict of its own."""
+    developer = _Developer(home, tmp_path, "threshold = 0.5\n")
+    developer.push()
+    commit(developer.folder, {"README.md": "Two\n"}, "More")
+    run = store_push(home, developer.folder)
+    assert run_job("pull", environment_of(home, EPOCHAL_RUN=str(run.id))) == 0
+    job = Job.open(environment_of(home))
+    job.store.start_trial(run.id, {"epochs": 20})
+    run, trained = developer.drive(job.store.run(run.id))
+    job.store.close()
+    assert (run.taken_over, [trial.number for trial in run.trials], trained) == (None, [1, 2], [20])
+
+
+def test_the_offered_change_is_confirmed_at_once(home: Path, tmp_path: Path) -> None:
+    """A commit that adopts what the mail offered has its verdict from the trial that earned it, as committed; on another
+    branch too, and for a person, who may have it trained by --force."""
+    developer = _Developer(home, tmp_path, "threshold = 0.7\n")
+    developer.push()
+    git(developer.folder, "apply", str(home / "runs/1/trials/2/nn.py.diff"))
+    run, trained = developer.push({"README.md": "Adopted\n"})
+    assert (run.state, run.taken_over, trained) == (State.REACHED, 1, [])
+    assert [(trial.number, trial.accuracy) for trial in run.trials] == [(2, 0.75)]
+    command = "run", str(developer.folder), "--runtime", "process", "--no-mail", "--branch", "other"
+    assert "taken over from run 1" in epochal(home, *command).stdout
+    assert developer.trained == [20, 30]
+    assert "training anyway, as --force asks for it" in epochal(home, *command, "--force").stdout
+    assert developer.trained == [20, 30, 30]

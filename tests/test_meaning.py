@@ -1,0 +1,190 @@
+"""The digest of what a verdict depends on: it changes with that, and with nothing else."""
+
+import os
+from pathlib import Path, PurePath
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from epochal.meaning import files_of, listing_of, matters, meaning_of
+
+_SCRIPT = '''"""A network."""
+import helpers
+
+epochs = 20
+rate = 1e-3
+
+
+def build(filters=16):
+    """Build it."""
+    return helpers.layer(filters, "relu")
+
+
+class Model:
+    """The model."""
+
+    units = (1, 2)
+
+
+print("Test accuracy:", epochs / 40)
+'''
+_FILES = {
+    "nn.py": _SCRIPT,
+    "helpers.py": "def layer(filters, name):\n    return filters, name\n",
+    "data/a.csv": "1,2\n",
+}
+
+
+def _write(folder: Path, files: dict[str, str]) -> Path:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode())
+    return folder
+
+
+def _meaning(folder: Path, **changed: str) -> str:
+    names = {name.replace("__", "/").replace("_", "."): content for name, content in changed.items()}
+    return meaning_of(_write(folder, _FILES | names), ["image"])
+
+
+@pytest.fixture
+def code(tmp_path: Path) -> Path:
+    """A folder for a commit's files."""
+    return tmp_path / "code"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the examples of a test share."""
+    return tmp_path_factory.mktemp("shared")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        _SCRIPT.replace("epochs = 20", "epochs=20  # many"),
+        _SCRIPT.replace('"""Build it."""', "'''Build another\n    one.'''").replace("A network", "The network"),
+        _SCRIPT.replace("\n", "\r\n"),
+        "\ufeff" + _SCRIPT,
+        "# coding: utf-8\n" + _SCRIPT.replace("1e-3", "0.001").replace('"relu"', "('relu')"),
+        _SCRIPT + "\n'''epochs = 30\n'''\n",
+    ],
+)
+def test_how_it_is_written_does_not_count(code: Path, script: str) -> None:
+    """Comments, docstrings, formatting, line ends, byte order mark, texts that stand alone: all that Python passes over."""
+    assert _meaning(code) == _meaning(code, nn_py=script)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"nn_py": _SCRIPT.replace("20", "20.0")},
+        {"nn_py": _SCRIPT.replace('"relu"', '"gelu"')},
+        {"nn_py": _SCRIPT.replace("import helpers\n", "")},
+        {"helpers_py": "def layer(filters, name):\n    return name, filters\n"},
+        {"data__a_csv": "1,3\n"},
+        {"data__README_md": "deeper down it may be data"},
+        {"nn_py": "def x(:\n"},
+    ],
+)
+def test_what_is_trained_counts(code: Path, changed: dict[str, str]) -> None:
+    """A constant, a string, an import, a local module, data, and code that is none."""
+    assert _meaning(code) != _meaning(code, **changed)
+
+
+def test_what_cannot_be_parsed_counts_by_its_bytes(code: Path) -> None:
+    """A template that only looks like Python, and a number that is too long to be shown."""
+    assert _meaning(code, helpers_py="{% x %} # one\n") != _meaning(code, helpers_py="{% x %} # two\n")
+    huge = "big = 0x" + "f" * 5000
+    assert _meaning(code, helpers_py=huge) != _meaning(code, helpers_py=f"{huge} # two\n")
+
+
+def test_names_links_modes_and_circumstances_count(code: Path) -> None:
+    """A file under another name, a link's target, whether a file can be run, and all that the caller tells, each by itself."""
+    meanings = {_meaning(code), meaning_of(code, ["image", ""]), meaning_of(code, ["im", "age"])}
+    (code / "data/a.csv").chmod(0o755)
+    meanings.add(meaning_of(code, ["image"]))
+    (code / "data/a.csv").rename(code / "data/b.csv")
+    meanings.add(meaning_of(code, ["image"]))
+    for target in ("data", "data/b.csv"):
+        (code / "link").unlink(missing_ok=True)
+        (code / "link").symlink_to(target)
+        meanings.add(meaning_of(code, ["image"]))
+    assert len(meanings) == 7
+    assert "link" in files_of(code)
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "CHANGES.md", "LICENSE", "epochal.toml", "requirements.txt", ".gitignore"]
+)
+def test_texts_for_people_do_not_count_unless_the_code_names_them(code: Path, name: str) -> None:
+    """At the top level alone; a script that has the name or a wildcard for its suffix as a string may read the file."""
+    script = _write(code, _FILES) / "nn.py"
+    before = meaning_of(code, [])
+    (code / name).write_text("More")
+    assert (matters(name), matters(f"data/{name}")) == (False, True)
+    assert meaning_of(code, []) == before
+    for named in (name, f"*{PurePath(name).suffix or name}"):
+        script.write_text(f"{_SCRIPT}files = glob.glob({named!r})\n")
+        (code / name).write_text("One")
+        before = meaning_of(code, [])
+        (code / name).write_text("Two")
+        assert meaning_of(code, []) != before
+
+
+@pytest.mark.parametrize(
+    ("line", "comment", "docstring"),
+    [
+        ("parser = docopt(__doc__)", False, True),
+        ("from inspect import getdoc", False, True),
+        ("text = inspect.getsource(build)", True, True),
+        ("text = open(__file__).read()", True, True),
+        ("text = Path(__file__).read_text()", True, True),
+        ("text = open('nn.py').read()", True, True),
+        ("folder = Path(__file__).parent", False, False),
+    ],
+)
+def test_code_that_reads_itself_counts_by_what_it_reads(code: Path, line: str, comment: bool, docstring: bool) -> None:
+    """Docstrings where they are read, every byte of the code where a source is."""
+    script = f"{_SCRIPT}{line}\n"
+    before = _meaning(code, nn_py=script)
+    assert (_meaning(code, nn_py=f"{script}# more\n") != before) is comment
+    assert (_meaning(code, nn_py=script.replace("A network", "The network")) != before) is docstring
+
+
+def test_a_script_in_its_place(code: Path) -> None:
+    """What the commit would mean with another nn.py is what it means with it."""
+    changed = _SCRIPT.replace("20", "30")
+    _write(code, _FILES)
+    offered = meaning_of(code, ["image"], changed.encode())
+    assert offered != meaning_of(code, ["image"])
+    assert offered == _meaning(code, nn_py=f"# Adopted.\n{changed}")
+
+
+@given(line=st.integers(0, _SCRIPT.count("\n")), text=st.text(st.characters(exclude_categories=["C", "Z"])))
+def test_no_comment_changes_it(folder: Path, line: int, text: str) -> None:
+    """Wherever it stands, whatever it says, with blank lines around it."""
+    lines = _SCRIPT.splitlines()
+    lines.insert(line, f"\n    # {text}\n")
+    assert _meaning(folder) == _meaning(folder, nn_py="\n".join(lines))
+
+
+@given(value=st.one_of(st.integers(), st.floats(allow_nan=False), st.text(), st.binary(), st.booleans(), st.none()))
+def test_every_value_changes_it(folder: Path, value: object) -> None:
+    """Two scripts mean the same only if their constants are equal and of one type."""
+    assume(not (type(value) is int and value == 20))
+    assert _meaning(folder) != _meaning(folder, nn_py=_SCRIPT.replace("= 20", f"= {value!r}"))
+
+
+def test_a_listing_tells_changed_data_apart(tmp_path: Path) -> None:
+    """By names, sizes and times; what is inside of a file of the same size and time is not read."""
+    data = _write(tmp_path, {"a/one.npz": "1", "two.npz": "2"})
+    os.utime(data / "two.npz", ns=(1, 1))
+    first = listing_of(data)
+    assert listing_of(data) == first
+    os.utime(data / "two.npz", ns=(1, 2))
+    second = listing_of(data)
+    (data / "two.npz").rename(data / "a/two.npz")
+    assert len({first, second, listing_of(data)}) == 3
