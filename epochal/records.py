@@ -125,16 +125,42 @@ _SOURCE_SENTENCES = {
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What is known of the data behind an accuracy.
+
+    ``metric``: the name that it was measured under. ``chance``: what always giving ``answer``, the most frequent one among
+    the test labels, would score (0 to 1); None if the labels are not known. ``checked``: whether the test rows were compared
+    with the rows that the network was fitted on; if not, ``unchecked`` says why. ``seen``: the share of test rows that it
+    was fitted on; ``expected``: the share that a clean split of data with repeated rows would show. ``accepted``: more were
+    seen than expected, and ``repeated_rows`` in epochal.toml accepts that.
+    """
+
+    metric: str = ""
+    chance: float | None = None
+    answer: str = ""
+    checked: bool = False
+    unchecked: str = ""
+    seen: float = 0.0
+    expected: float = 0.0
+    accepted: bool = False
+
+
+@dataclass(frozen=True)
 class Accuracy:
     """A measured accuracy: ``value`` from 0 to 1, where it was read, and the number of test samples if known.
 
-    ``test_set`` is a digest (or the script's own name) of those samples; None where it is not known which they were.
+    ``test_set`` is a digest (or the script's own name) of those samples, ``test_rows`` the smallest hashes of them (sorted
+    64-bit little-endian numbers, 1,024 at most); None if it is not known which they were. ``looks``: how many different
+    networks the training compared with that test set, this one included.
     """
 
     value: float
     source: AccuracySource
     samples: int | None = None
     test_set: str | None = None
+    test_rows: bytes | None = None
+    looks: int = 1
+    evidence: Evidence = Evidence()
 
 
 @dataclass(frozen=True)
@@ -289,8 +315,9 @@ class Trial:
     ``epochs_trained`` by itself, on top of the ``epochs_continued`` that its checkpoint had; ``continuation`` says in
     words what it went on from, or why it did not. ``validation_accuracy``: 0 to 1, of the last fit's last epoch.
     ``forecast``: of its learning curve; None where there is none, or nothing to foresee.
-    ``samples`` and ``test_set``: what the accuracy was measured on, as far as it is known. ``validates_on_test``: its
-    fit's validation data were the same.
+    ``samples``, ``test_set``, ``test_rows``, ``looks`` and ``evidence``: as those of its ``Accuracy``. ``validates_on_test``:
+    its fit's validation data were the same. ``caught``: it resumed onto another test set than its checkpoint's, and was
+    trained again from the beginning.
     """
 
     number: int
@@ -310,7 +337,11 @@ class Trial:
     forecast: Forecast | None = None
     samples: int | None = None
     test_set: str | None = None
+    test_rows: bytes | None = None
+    looks: int = 1
+    evidence: Evidence = Evidence()
     validates_on_test: bool = False
+    caught: bool = False
     judgement: Judgement | None = None
 
     @property

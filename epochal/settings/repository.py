@@ -59,6 +59,20 @@ class RepositorySettings(Table):
             description="With confidence: how many trainings of a branch may be compared with the threshold on one test set.",
         ),
     ] = 20
+    metric: Annotated[
+        str,
+        Field(
+            max_length=64,
+            description="The name of the accuracy that is judged, if evaluate() measures several: \"main_accuracy\", say.",
+        ),
+    ] = ""
+    repeated_rows: Annotated[
+        bool,
+        Field(
+            description="Whether an accuracy counts although the network was fitted on more of its test rows than a clean split\n"
+            "would show. Report and mail say so."
+        ),
+    ] = False
     framework: Annotated[
         Literal["", "keras", "sklearn", "torch", "python"],
         Field(description="The framework to train with; empty: what the imports of nn.py say."),

@@ -9,6 +9,7 @@ from epochal.records import (
     AccuracySource,
     Commit,
     Delivery,
+    Evidence,
     Forecast,
     Judgement,
     Origin,
@@ -71,6 +72,10 @@ def to_trial(row: Row[Any]) -> Trial:
         forecast=Forecast(**row.forecast) if row.forecast else None,
         samples=row.samples,
         test_set=row.test_set,
+        test_rows=row.test_rows,
+        looks=row.looks,
+        evidence=Evidence(**row.evidence) if row.evidence else Evidence(),
+        caught=row.caught,
         validates_on_test=row.validates_on_test,
         judgement=to_judgement(row.judgement) if row.judgement else None,
     )

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 VERSION_TABLE = "epochal_version"
-HEAD = "0008"
+HEAD = "0009"
 """The newest migration: a database at this version is opened without Alembic (whose import costs a tenth of a second)."""
 
 
@@ -118,6 +118,10 @@ trials = Table(
     Column("forecast", JSON(none_as_null=True)),
     Column("samples", Integer),
     Column("test_set", String(64)),
+    Column("test_rows", LargeBinary),
+    Column("looks", Integer, nullable=False, server_default="1"),
+    Column("evidence", JSON(none_as_null=True)),
+    Column("caught", Boolean, nullable=False, server_default=false()),
     Column("validates_on_test", Boolean, nullable=False, server_default=false()),
     Column("judgement", JSON(none_as_null=True)),
 )

@@ -63,6 +63,10 @@ def end(connection: Connection, run: int, trial: Trial) -> None:
         "stopped_by": trial.stopped_by and trial.stopped_by.value,
         "samples": trial.samples,
         "test_set": trial.test_set,
+        "test_rows": trial.test_rows,
+        "looks": trial.looks,
+        "evidence": asdict(trial.evidence),
+        "caught": trial.caught,
         "validates_on_test": trial.validates_on_test,
     }
     connection.execute(update(trials).where(_is(run, trial.number)).values(**values))
