@@ -22,10 +22,16 @@ def _observe_keras(module):
     observe(module.Model, _OUT, checkpoints, float(stop_at) if stop_at else None, _STARTED)
 
 
-def _observe_classifiers(module):
-    from epochal_recorder.scoring import observe
+def _observe_keras_loading(module):
+    from epochal_recorder.observing import observe_loading
 
-    observe(module.ClassifierMixin, "score", _OUT)
+    observe_loading(module, _OUT)
+
+
+def _observe_estimators(module):
+    from epochal_recorder.scoring import observe_estimators
+
+    observe_estimators(module, _OUT)
 
 
 def _observe_accuracy_score(module):
@@ -34,10 +40,18 @@ def _observe_accuracy_score(module):
     observe(module, "accuracy_score", _OUT)
 
 
+def _observe_r2_score(module):
+    from epochal_recorder.scoring import observe
+
+    observe(module, "r2_score", _OUT)
+
+
 _OBSERVERS = {
     "keras.src.models.model": _observe_keras,
-    "sklearn.base": _observe_classifiers,
+    "keras.src.saving.saving_api": _observe_keras_loading,
+    "sklearn.base": _observe_estimators,
     "sklearn.metrics._classification": _observe_accuracy_score,
+    "sklearn.metrics._regression": _observe_r2_score,
 }
 """What is done with a module once it has executed. ``import keras``, ``from tensorflow import keras`` and ``tf.keras`` all
 come to the first one, which defines keras.Model; sklearn.metrics hands accuracy_score on from the last one."""

@@ -35,31 +35,46 @@ class Checkpoints:
         found = [path for path in self._folder.iterdir() if path.name.startswith(self._prefix)]
         return sorted((path for path in found if _NAME.fullmatch(path.name)), key=_epoch_of, reverse=True)
 
-    def write(self, epoch, content, past):
+    def write(self, epoch, content, seen, past):
         """Keep ``content`` (plain data and arrays) as the state after ``epoch``, and the one before it.
 
-        ``past``: the names of the files that this fit came from, oldest first; others are removed, once this one is there.
-        Returns the name of the file.
+        ``seen``: the rows that it was trained on, which stand in a file beside it. ``past``: the names of the files that
+        this fit came from, oldest first; others are removed, once this one is there. Returns the name of the file.
         """
         path = self._folder / f"{self._prefix}{epoch:06d}.npz"
-        temporary = path.with_suffix(".tmp")
-        arrays = []
-        packed = json.dumps(pack(content, arrays)).encode()
-        try:
-            with temporary.open("wb") as file:
-                numpy.savez(file, numpy.frombuffer(packed, numpy.uint8), *arrays)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)  # a full disk should not stay full
+        _write(_rows_of(path), seen)
+        _write(path, content)
         kept = [path.name, *[name for name in past[::-1] if name != path.name]][:_KEPT]
         for other in self.newest_first():
             if other.name not in kept:
                 other.unlink()
+                _rows_of(other).unlink(missing_ok=True)
         return path.name
 
 
+def read_rows(path):
+    """Return the rows that stand beside a checkpoint; raises Damaged."""
+    return read(_rows_of(path))
+
+
+def _rows_of(path):
+    return path.with_suffix(".rows.npz")
+
+
+def _write(path, content):
+    temporary = path.with_suffix(".tmp")
+    arrays = []
+    packed = json.dumps(pack(content, arrays)).encode()
+    try:
+        with temporary.open("wb") as file:
+            numpy.savez(file, numpy.frombuffer(packed, numpy.uint8), *arrays)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)  # a full disk should not stay full
+
+
 def read(path):
-    """The content of a checkpoint; raises Damaged."""
+    """Return the content of a checkpoint; raises Damaged."""
     try:
         with numpy.load(path, allow_pickle=False) as archive:
             packed = json.loads(archive["arr_0"].tobytes())

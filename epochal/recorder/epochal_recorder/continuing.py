@@ -7,7 +7,7 @@ import uuid
 
 import numpy
 
-from .checkpoint import Damaged, read
+from .checkpoint import Damaged, read, read_rows
 from .data import placeholders
 from .files import WrittenFiles
 from .fingerprint import difference, fingerprint
@@ -22,9 +22,10 @@ _BYTES_A_SECOND = 200_000_000
 class Continuing:
     """The checkpoints of one call of fit. Its methods are called in the order in which they stand here."""
 
-    def __init__(self, checkpoints, ancestry, model, arguments, callbacks, others):
+    def __init__(self, checkpoints, ancestry, lineage, model, arguments, callbacks, others):
         self._checkpoints = checkpoints
         self._ancestry = ancestry
+        self._lineage = lineage
         self._model = model
         self._arguments = arguments
         self._callbacks = callbacks
@@ -40,6 +41,8 @@ class Continuing:
         """How many epochs the model has been trained."""
         self.why = ""
         """Why it does not go on from the newest checkpoint that is there; empty if it does, or if there is none."""
+        self.identities = frozenset()
+        """The fits that the model's weights come from, this one included."""
         self.ended_itself = False
         """Whether the script's own callbacks ended the fit before: more epochs change nothing then."""
 
@@ -69,12 +72,13 @@ class Continuing:
         for path in self._checkpoints.newest_first():
             try:
                 found = read(path)
+                seen = read_rows(path)
             except Damaged as damage:
                 self.why = self.why or str(damage)
                 continue
             why = self._why_not(found)
             if not why:
-                return self._go_on(path, found)
+                return self._go_on(path, found, seen)
             self.why = self.why or why
         return 0
 
@@ -100,8 +104,9 @@ class Continuing:
             return f"the checkpoint is from epoch {found['epoch']}, and {self._epochs} are wanted"
         return ""
 
-    def _go_on(self, path, found):
+    def _go_on(self, path, found, seen):
         restore(self._model, found["state"])
+        self._lineage.restore(seen)
         self._states.restore(found["callbacks"])
         self._files.restore(found["files"])
         self.history, self.epoch, self.ended_itself = found["history"], found["epoch"], found["ended_itself"]
@@ -129,7 +134,8 @@ class Continuing:
             "files": self._files.capture(),
             "state": capture(self._model),
         }
-        self._past = [*self._past[-1:], self._checkpoints.write(self.epoch, content, self._past)]
+        seen = self._lineage.state(self.identities)
+        self._past = [*self._past[-1:], self._checkpoints.write(self.epoch, content, seen, self._past)]
         self._written = time.monotonic()
         self._seconds = self._written - began
 

@@ -11,7 +11,8 @@ _MOST_BYTES = 8_000_000
 def described(data):
     """``data`` as JSON: of each array its shape, its type and a digest of 64 rows from all over it.
 
-    Of a tf.data.Dataset what its elements are, and how many; of what can only be read in order nothing but its kind.
+    Of a tf.data.Dataset what its elements are, how many, and the arrays that it was made of; of a PyDataset the arrays that
+    it holds; of what can only be read in order nothing but its kind.
     """
     import keras
 
@@ -59,13 +60,28 @@ def _leaf(leaf):
     if leaf is None or isinstance(leaf, (bool, int, float, str)):
         return repr(leaf)
     if hasattr(leaf, "element_spec"):
-        return {"dataset": repr(leaf.element_spec), "elements": int(leaf.cardinality())}
+        arrays = [_leaf(numpy.asarray(tensor)) for tensor in _sources(leaf)]
+        return {"dataset": repr(leaf.element_spec), "elements": int(leaf.cardinality()), "arrays": arrays}
     shape = getattr(leaf, "shape", None)
     if shape:
         shape = [int(size) for size in shape]
         return {"shape": shape, "type": str(getattr(leaf, "dtype", "")), "sample": _digest(leaf, shape)}
     length = len(leaf) if hasattr(leaf, "__len__") else None
-    return {"kind": type(leaf).__name__, "length": length}
+    # Those of one dimension may be an order that is drawn anew.
+    held = [each for _, each in sorted(_attributes(leaf).items()) if isinstance(each, numpy.ndarray) and each.ndim > 1]
+    return {"kind": type(leaf).__name__, "length": length, "arrays": [_leaf(array) for array in held]}
+
+
+def _attributes(data):
+    return vars(data) if hasattr(data, "__dict__") else {}
+
+
+def _sources(dataset):
+    """Yield the tensors that a tf.data pipeline was made of (from_tensor_slices), as far as they can be found."""
+    yield from (tensor for tensor in getattr(dataset, "_tensors", ()) if getattr(tensor, "shape", None))
+    inputs = getattr(dataset, "_inputs", None)
+    for each in inputs() if callable(inputs) else ():
+        yield from _sources(each)
 
 
 def _digest(array, shape):

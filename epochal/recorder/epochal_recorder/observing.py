@@ -1,4 +1,4 @@
-"""Model.fit and Model.evaluate, as they are, with callbacks of ours behind the script's own."""
+"""Keras' fit, evaluate and predict, as they are, with a callback of ours behind the script's own, and their rows seen."""
 
 import copy
 import functools
@@ -10,11 +10,17 @@ import re
 import time
 import weakref
 
+import numpy
+
 from .checkpoint import Checkpoints
+from .batches import parts_of, splits_a_reshuffled_set, watch
 from .continuing import Ancestry, Continuing
-from .data import digest, samples
-from .output import Output, as_json, number
-from .validation import Validation
+from .data import samples
+from .labels import is_same
+from .lineage import digest_of_all
+from .measuring import LEAST_ROWS, Origin, Tested, measuring
+from .output import as_json, number
+from .rows import hash_labels, hash_rows, with_labels
 
 _TOP_K = re.compile(r"(^|_)top_?(k|\d+)_")
 """What counts a right answer among the best k is called accuracy too, and is none."""
@@ -25,22 +31,46 @@ _TOO_MANY = f"no more than {_MOST_FITS} fits of a script keep checkpoints"
 
 
 def observe(model_class, out, checkpoints=None, stop_at=None, started=None):
-    """Patch ``fit`` and ``evaluate`` of keras.Model, whose subclasses inherit them.
+    """Patch ``fit``, ``evaluate`` and ``predict`` of keras.Model, whose subclasses inherit them.
 
     ``out``: the folder that events go to. ``checkpoints``: the folder that fits go on from, and leave theirs in; None:
     every fit starts afresh. ``stop_at``: the validation accuracy (0 to 1) with which a fit ends; None: it goes on.
     ``started``: when Python was started, in seconds since 1970.
     """
-    output = Output(out)
-    recorder = _Recorder(out, output, checkpoints, stop_at)
-    model_class.fit = _observed(model_class.fit, recorder.fit, output)
-    model_class.evaluate = _observed(model_class.evaluate, recorder.evaluate, output)
-    with output.telling_faults():
-        output.event(event="keras", started=started, time=time.time())
+    shared = measuring(out)
+    recorder = _Recorder(out, shared, checkpoints, stop_at)
+    for name in ("fit", "evaluate", "predict"):
+        method = getattr(model_class, name)
+        setattr(model_class, name, _observed(method, getattr(recorder, name), shared.output))
+    with shared.output.telling_faults():
+        shared.output.event(event="keras", started=started, time=time.time())
+
+
+def observe_loading(module, out):
+    """Patch ``load_model`` and ``load_weights`` of Keras' module for saved models: what they load was not trained here."""
+    shared = measuring(out)
+    for name in ("load_model", "load_weights"):
+        setattr(module, name, _noting_loaded(getattr(module, name), shared))
+
+
+def _noting_loaded(load, shared):
+    @functools.wraps(load)
+    def loading(*args, **kwargs):
+        returned = load(*args, **kwargs)
+        with shared.output.telling_faults():
+            model = args[0] if returned is None else returned
+            if hasattr(model, "weights"):
+                shared.lineage.remember_new(weights_of(model))
+        return returned
+
+    return loading
 
 
 def _observed(method, observer_of, output):
-    """``method``, given one more callback; ``observer_of(model, arguments of the call)`` makes what it tells."""
+    """Return ``method`` with one more callback; ``observer_of(model, arguments of the call)`` makes the callback's owner.
+
+    It may replace arguments; ``None`` leaves the call unobserved.
+    """
     signature = inspect.signature(method)
 
     @functools.wraps(method)
@@ -51,12 +81,18 @@ def _observed(method, observer_of, output):
             with output.telling_faults():
                 call = signature.bind(*args, **kwargs)
                 observer = observer_of(args[0], call.arguments)
-                call.arguments["callbacks"] = _joined(call.arguments.get("callbacks"), observer.callback())
-                args, kwargs = call.args, call.kwargs
-        returned = method(*args, **kwargs)
+                if observer is not None:
+                    call.arguments["callbacks"] = _joined(call.arguments.get("callbacks"), observer.callback())
+                    args, kwargs = call.args, call.kwargs
+        try:
+            returned = method(*args, **kwargs)
+        except BaseException:
+            if observer is not None:
+                observer.failed()
+            raise
         if observer is not None:
             with output.telling_faults():
-                observer.ended()
+                observer.ended(returned)
         return returned
 
     return observed
@@ -87,9 +123,10 @@ def _given(callbacks):
 class _Recorder:
     """Makes the observer of each call, and numbers models and fits."""
 
-    def __init__(self, out, output, checkpoints, stop_at):
+    def __init__(self, out, shared, checkpoints, stop_at):
         self._out = out
-        self._output = output
+        self._shared = shared
+        self._output = shared.output
         self._process = None
         self._checkpoints = checkpoints
         self._stop_at = stop_at
@@ -98,32 +135,61 @@ class _Recorder:
         self._numbers = weakref.WeakKeyDictionary()
         self._calls = weakref.WeakKeyDictionary()
         self._ancestry = Ancestry()
-        self._validation = Validation()
+        self._running = []
+        self._fitted_sets = []
 
     def fit(self, model, arguments):
-        """The observer of one fit."""
+        """Return the observer of one fit, which sees the rows that it reads."""
         self._calls[model] = self._calls.get(model, 0) + 1
         names = {"model": self._number(model), "call": self._calls[model]}
-        with self._output.telling_faults():
-            self._validation.add(arguments.get("validation_data"))
         continuing = None
         why = self._why_not()
+        given = dict(arguments)
         if self._checkpoints and not why:
             checkpoints = Checkpoints(self._checkpoints, **names)
             callbacks = _given(arguments.get("callbacks"))
             others = self._out, self._checkpoints
-            continuing = Continuing(checkpoints, self._ancestry, model, arguments, callbacks, others)
-        return _Fit(self._output, names, model, arguments, continuing, why, self._stop_at)
+            continuing = Continuing(checkpoints, self._ancestry, self._shared.lineage, model, given, callbacks, others)
+        fit = _Fit(self._shared, names, model, given, continuing, why, self._stop_at, self._running)
+        with self._output.telling_faults():
+            fit.watch(arguments)
+        if hasattr(given.get("x"), "element_spec"):
+            self._fitted_sets.append(given["x"])
+        self._running.append(fit)
+        return fit
 
     def evaluate(self, model, arguments):
-        """The observer of one evaluate."""
-        x, y = arguments.get("x"), arguments.get("y")
-        test_set, validated = None, False
+        """Return the observer of one evaluate, which sees the rows that it reads."""
+        test = _Evaluate(self._shared, self._number(model), model, dict(arguments), self._origin(model))
+        self._watch(test, arguments, arguments.get("y"))
+        return test
+
+    def predict(self, model, arguments):
+        """Return the observer of one predict; None within another call, or of a few rows, which are no test."""
+        count = samples(arguments.get("x"))
+        if count is not None and count < LEAST_ROWS:
+            return None
+        prediction = _Predict(self._shared, self._number(model), model, self._origin(model))
+        self._watch(prediction, arguments, None)
+        return prediction
+
+    def _watch(self, test, arguments, y):
         with self._output.telling_faults():
-            test_set = digest(x, y)
-            validated = self._validation.has(x, test_set)
-        count = None if arguments.get("steps") else samples(x)
-        return _Evaluate(self._output, self._number(model), model, count, test_set, validated)
+            x = arguments.get("x")
+            test.is_redrawn = splits_a_reshuffled_set(x, self._fitted_sets)
+            arguments["x"], test.tested.unseen = watch(x, y, safely(test.tested.add, self._output))
+            test.is_stream = is_read_again(x)
+
+    def _origin(self, model):
+        """Return where the model's weights come from; those of a fit that is under way come from it, too."""
+        arrays = weights_of(model)
+        origin = self._shared.origin_of(arrays)
+        variables = {id(variable) for variable in model.weights}
+        running = [fit for fit in self._running if variables & {id(variable) for variable in fit.model.weights}]
+        if not running:
+            return origin
+        identities = origin.identities.union(*(fit.identities for fit in running))
+        return Origin(identities, True, "", origin.weights)
 
     def _why_not(self):
         """Why a fit is to keep no checkpoints; empty if it may.
@@ -149,20 +215,68 @@ class _Recorder:
 class _Fit:
     """One call of fit, told epoch by epoch, continued if ``continuing`` can, and ended where the threshold is reached."""
 
-    def __init__(self, output, names, model, arguments, continuing, why, stop_at):
-        self._output = output
+    def __init__(self, shared, names, model, arguments, continuing, why, stop_at, running):
+        self._shared = shared
+        self._output = shared.output
         self._names = names
-        self._model = model
+        self.model = model
+        self._arguments = arguments
         self._epochs = int(arguments.get("epochs", 1))
         self._samples = _trained_samples(arguments)
         self._continuing = continuing
         self._why = why
         self._stop_at = stop_at
+        self._running = running
         self._began = time.monotonic()
         self._last_epoch = 0
+        self._fitted = shared.begin_fit()
+        self.identities = frozenset({self._fitted.identity})
+        self._validation = None
+        self._watches_validation = False
+
+    def watch(self, arguments):
+        """See the rows of the training and validation data; data that are read batch by batch are replaced in ``arguments``."""
+        x, y, validation = (arguments.get(name) for name in ("x", "y", "validation_data"))
+        split = arguments.get("validation_split")
+        self._validation = Tested(_rank(self.model)) if validation is not None or split else None
+        if split and validation is None:
+            (x, y), validation = _split(x, y, split)
+        see = safely(self._see, self._output)
+        watched, why = watch(x, y, see)
+        self._fitted.complete = not why
+        if watched is not x:
+            arguments["x"] = watched
+        if not is_read_again(x):
+            self._fitted.end_pass()
+        if validation is None:
+            return
+        # A data set is no tuple; what unpacks like one is (x, y) or (x, y, weights).
+        data, labels = parts_of(validation) if isinstance(validation, (tuple, list)) else (validation, None)
+        self._watches_validation = True
+        watched, self._validation.unseen = watch(data, labels, safely(self._see_validation, self._output))
+        self._watches_validation = is_read_again(data)
+        if watched is not data:
+            arguments["validation_data"] = watched
+        elif not self._validation.unseen and not self._watches_validation:
+            self._keep_validation()
+
+    def _see(self, x, y):
+        if self._fitted.is_done:
+            return
+        if y is None or is_same(y, x):  # rows without labels, as an autoencoder is fitted on, give nothing away
+            return
+        rows, labels = hash_rows(x), hash_labels(y)
+        self._fitted.add(with_labels(rows, labels), labels)
+
+    def _see_validation(self, x, y):
+        if self._watches_validation:
+            self._validation.add(x, y)
+
+    def _keep_validation(self):
+        self._shared.validated.append(self._validation.hashes)
 
     def callback(self):
-        """What Keras is given. It is made when the call begins: at the time of the patch keras is half imported."""
+        """Return what Keras is given. It is made when the call begins: at the time of the patch keras is half imported."""
         import keras
 
         return keras.callbacks.LambdaCallback(
@@ -170,11 +284,22 @@ class _Fit:
             on_epoch_begin=self._telling(self._epoch_begins),
             on_epoch_end=self._telling(self._epoch_ends),
             on_train_end=self._telling(self._train_ends),
+            on_test_begin=self._telling(self._test_begins),
+            on_test_end=self._telling(self._test_ends),
         )
 
-    def ended(self):
-        """The call has returned."""
+    def ended(self, _history):
+        """Tell that the call has returned, and what its last validation rests on."""
+        self._running.remove(self)
+        self._fitted.end_pass()
+        self._remember()
+        if self._validation is not None:
+            self._output.event(event="validation", **self._names, **self._validation_described())
         self._output.event(event="fitted", **self._names, epoch=self._last_epoch, time=time.time())
+
+    def failed(self):
+        """Forget the call, which has ended with an error."""
+        self._running.remove(self)
 
     def _telling(self, method):
         def telling(*arguments):
@@ -184,6 +309,8 @@ class _Fit:
         return telling
 
     def _train_begins(self, logs=None):
+        self._fitted.begin_passes()
+        self._shared.lineage.remember_new(weights_of(self.model))
         continued, why, history = 0, self._why, {}
         if self._continuing:
             try:
@@ -193,6 +320,10 @@ class _Fit:
                 why = f"it cannot be continued: {type(fault).__name__}: {fault}"
             else:
                 why, history = self._continuing.why, self._continuing.history
+        origin = self._shared.origin_of(weights_of(self.model))
+        self.identities |= origin.identities
+        if self._continuing:
+            self._continuing.identities = self.identities
         self._last_epoch = continued
         self._output.event(
             event="fit",
@@ -207,53 +338,82 @@ class _Fit:
             latest = {name: values[-1] for name, values in history.items()}
             done = self._continuing.ended_itself or self._is_there(latest)
             # Keras' own BackupAndRestore says it so: fit reads it after on_train_begin.
-            self._model._initial_epoch = self._epochs if done else continued
+            self.model._initial_epoch = self._epochs if done else continued
 
     def _epoch_begins(self, epoch, logs=None):
         self._began = time.monotonic()
         if self._continuing:
-            self._model._initial_epoch = None  # fit has read it
+            self.model._initial_epoch = None  # fit has read it
         self._fill_history()
 
     def _epoch_ends(self, epoch, logs=None):
         logs = logs or {}
         self._last_epoch = epoch + 1
+        seconds = round(time.monotonic() - self._began, 3)
+        self._fitted.end_pass()
         self._output.event(
             event="epoch",
             **self._names,
             epoch=epoch + 1,
             epochs=self._epochs,
             metrics=as_json(logs),
-            seconds=round(time.monotonic() - self._began, 3),
+            seconds=seconds,
             samples=self._samples,
+            weights=self._remember(),
         )
-        ended_itself = bool(self._model.stop_training)
+        ended_itself = bool(self.model.stop_training)
         if self._is_there(logs):
-            self._model.stop_training = True
+            self.model.stop_training = True
         if self._continuing:
-            last = epoch + 1 >= self._epochs or self._model.stop_training
+            last = epoch + 1 >= self._epochs or self.model.stop_training
             self._continuing.epoch_ended(epoch + 1, logs, last, ended_itself)
+
+    def _remember(self):
+        """Note that the weights are this fit's now; returns what tells them from others."""
+        arrays = weights_of(self.model)
+        self._shared.lineage.remember(arrays, self.identities)
+        return digest_of_all(arrays)
 
     def _train_ends(self, logs=None):
         self._fill_history()
+        self._remember()
         if self._continuing:
-            self._model._initial_epoch = None
+            self.model._initial_epoch = None
             self._continuing.end()
+
+    def _test_begins(self, logs=None):
+        if self._watches_validation:
+            self._validation.begin()
+
+    def _test_ends(self, logs=None):
+        if self._watches_validation and self._validation.rows:
+            self._watches_validation = False
+            self._keep_validation()
 
     def _fill_history(self):
         """Put what was measured before into the history that the script will read, ahead of what comes."""
-        history = self._model.history
+        history = self.model.history
         if self._continuing and not history.epoch and not history.history:
             measured = self._continuing.history
             history.history.update({name: list(values) for name, values in measured.items()})
             history.epoch.extend(self._continuing.epochs)
 
+    def _validation_described(self):
+        origin = Origin(self.identities, True, "", "")
+        padding = _counts_padding(self.model)
+        return self._shared.described(self._validation, origin, padding)
+
     def _is_there(self, logs):
-        """Whether the validation accuracy is what the fit is to end with; if it is, that is told."""
+        """Whether the validation accuracy is what the fit is to end with; if it is, that is told.
+
+        Not so if it was measured on rows that were trained on.
+        """
         metrics = as_json({name[4:]: value for name, value in logs.items() if name.startswith("val_")})
         name = _accuracy_name(metrics)
         # In the digits that a 32-bit float holds: 0.9 of it is a little less than 0.9.
         if self._stop_at is None or not name or float(f"{float(metrics[name]):.7g}") < self._stop_at:
+            return False
+        if self._validation is not None and self._validation_described()["seen"]["refused"]:
             return False
         self._output.event(
             event="stopped",
@@ -269,31 +429,160 @@ class _Fit:
 class _Evaluate:
     """One call of evaluate: what it measured is an event, and the script's accuracy if there is one in it."""
 
-    def __init__(self, output, number, model, count, test_set, validated):
-        self._output = output
+    def __init__(self, shared, number, model, arguments, origin):
+        self._shared = shared
         self._number = number
         self._model = model
-        self._samples = count
-        self._test_set = test_set
-        self._validated = validated
+        self._arguments = arguments
+        self._origin = origin
+        self.tested = Tested(_rank(model))
+        self.is_redrawn = False
+        self.is_stream = False
 
     def callback(self):
-        """What Keras is given."""
+        """Return what Keras is given."""
         import keras
 
-        return keras.callbacks.LambdaCallback(on_test_end=self._test_ends)
+        return keras.callbacks.LambdaCallback(on_test_begin=self._test_begins, on_test_end=self._test_ends)
 
-    def ended(self):
-        """The call has returned; all was told when the test ended."""
+    def ended(self, _returned):
+        """Do nothing: all was told when the test ended."""
+
+    def failed(self):
+        """Do nothing: an evaluate that fails measures nothing."""
+
+    def _test_begins(self, logs=None):
+        if self.is_stream:
+            self.tested.begin()
 
     def _test_ends(self, logs=None):
-        with self._output.telling_faults():
+        with self._shared.output.telling_faults():
             metrics = as_json(logs)
-            on = {"samples": self._samples or _measured_samples(self._model), "test_set": self._test_set}
-            self._output.event(event="evaluate", model=self._number, **on, validated=self._validated, metrics=metrics)
+            if is_same(self._arguments.get("y"), self._arguments.get("x")):
+                self.tested.is_autoencoder = True
+            told = self._shared.described(self.tested, self._origin, _counts_padding(self._model))
+            told["samples"] = told["samples"] or self._samples()
+            if self.is_redrawn:
+                told["seen"] |= {"refused": True, "redrawn": True}
+            on = {"samples": told["samples"], "test_set": told["test_set"]}
+            kinds = _metric_kinds(self._model)
+            self._shared.output.event(event="evaluate", model=self._number, metrics=metrics, kinds=kinds, **told)
             name = _accuracy_name(metrics)
             if name:
-                self._output.accuracy(accuracy=metrics[name], source="evaluate", **on, metrics=metrics)
+                self._shared.output.accuracy(accuracy=metrics[name], source="evaluate", **on, metrics=metrics)
+
+    def _samples(self):
+        count = None if self._arguments.get("steps") else samples(self._arguments.get("x"))
+        return count or _measured_samples(self._model)
+
+
+class _Predict:
+    """One call of predict: its answers may be compared with labels by whoever called it."""
+
+    def __init__(self, shared, number, model, origin):
+        self._shared = shared
+        self._number = number
+        self._origin = origin
+        self._model = model
+        self.tested = Tested(_rank(model))
+        self.is_redrawn = False
+        self.is_stream = False
+
+    def callback(self):
+        """Return what Keras is given."""
+        import keras
+
+        return keras.callbacks.LambdaCallback(on_predict_begin=self._begins)
+
+    def failed(self):
+        """Do nothing: there are no answers."""
+
+    def ended(self, returned):
+        """Tell of the prediction, and keep its answers."""
+        if self.tested.rows < LEAST_ROWS:
+            return
+        answers = answers_of(returned) if hasattr(returned, "shape") else ()
+        self._shared.predicted(self.tested, self._origin, answers, {"model": self._number}, self.is_redrawn)
+
+    def _begins(self, logs=None):
+        if self.is_stream:
+            self.tested.begin()
+
+
+def weights_of(model):
+    """Return the model's weights as arrays, which may be the memory that it trains in."""
+    return [numpy.asarray(weight) for weight in model.weights]
+
+
+def answers_of(outputs):
+    """Return the classes that a network's outputs (rows × classes, or rows × 1) may be read as."""
+    outputs = numpy.asarray(outputs)
+    if outputs.ndim == 2 and outputs.shape[1] > 1:
+        return [outputs.argmax(axis=1)]
+    if outputs.ndim == 1 or (outputs.ndim == 2 and outputs.shape[1] == 1):
+        flat = outputs.ravel()
+        return [flat > 0.5, flat > 0, numpy.round(flat)]
+    return [outputs.argmax(axis=-1)] if outputs.ndim > 2 else []
+
+
+def safely(see, output):
+    """Return ``see`` so that what goes wrong in it does not end the training."""
+
+    def seeing(x, y):
+        with output.telling_faults():
+            see(x, y)
+
+    return seeing
+
+
+def is_read_again(x):
+    """Whether Keras reads ``x`` batch by batch, and each time from its beginning."""
+    return not hasattr(x, "__next__") and not hasattr(x, "shape") and not isinstance(x, (list, tuple, dict))
+
+
+def _split(x, y, split):
+    """Return the training part of arrays, and the validation part, as Keras splits them: the last rows validate."""
+    count = samples(x)
+    at = math.floor(count * (1 - split)) if count else 0
+    first, last = ([_part(each, part) for each in (x, y)] for part in (slice(None, at), slice(at, None)))
+    return first, tuple(last)
+
+
+def _part(data, rows):
+    import keras
+
+    if data is None:
+        return None
+    return keras.tree.map_structure(lambda leaf: leaf.iloc[rows] if hasattr(leaf, "iloc") else leaf[rows], data)
+
+
+def _rank(model):
+    """Return how many dimensions the model's one output has, the rows included; None if it has several, or is not built."""
+    try:
+        shape = model.output_shape
+    except Exception:  # a subclass of Model knows it only while it is called
+        return None
+    return (
+        len(shape)
+        if isinstance(shape, tuple) and all(each is None or isinstance(each, int) for each in shape)
+        else None
+    )
+
+
+def _counts_padding(model):
+    """Whether an accuracy of sequences counts the tokens that pad them: no layer masks them."""
+    return not any(
+        getattr(layer, "mask_zero", False) or type(layer).__name__ == "Masking" for layer in model._flatten_layers()
+    )
+
+
+def _metric_kinds(model):
+    """Return the class of each metric that the script compiled the model with, by its name."""
+    kinds = {}
+    compiled = getattr(model, "_compile_metrics", None)
+    for metric in getattr(compiled, "metrics", None) or ():
+        kinds[metric.name] = type(metric).__name__
+    return kinds
 
 
 def _measured_samples(model):

@@ -1,42 +1,260 @@
-"""scikit-learn's ``score`` of classifiers and ``accuracy_score``, as they are: what they measure for the script is told."""
+"""scikit-learn's estimators and metrics, as they are: what they are fitted on, and what they measure for the script."""
 
 import functools
 import hashlib
 import inspect
+import os
 import sys
+import threading
+import types
+import uuid
+from contextlib import suppress
 
-from .output import Output, as_json
+import numpy
+
+from .measuring import LEAST_ROWS, Origin, Tested, grouping, measuring
+from .output import as_json
+from .rows import NotHashable, hash_labels, hash_rows, with_labels
 
 _SCORING = frozenset({"score", "_score", "__call__", "_passthrough_scorer", "inner_f"})
 """What scikit-learn's functions are called that only hand a score on: Pipeline.score, scorers (those of releases before
 1.4, too), a decorator of both."""
+_FITS = frozenset({"fit", "partial_fit", "fit_predict"})
+_PREDICTS = frozenset({"predict", "predict_proba", "decision_function"})
+_MARK = "_epochal_fits"
+"""The attribute in which a fitted estimator carries the fits that it comes from: so they follow it through copies and files."""
+_TRAINING = os.environ.setdefault("EPOCHAL_TRAINING", uuid.uuid4().hex)
+"""The same in all processes of one training."""
+_UNKNOWN = "it is not known which rows were measured"
 
-# Both functions tell through one: it tells each fault once.
-_output = functools.cache(Output)
+_calls = threading.local()
+
+
+class _Call:
+    """A call of an estimator's method that the script made, and that others may be made in."""
+
+    def __init__(self, method, estimator, x, y):
+        self.method = method
+        self.estimator = estimator
+        self.x = x
+        self.y = y
+        self.identities = ()
+
+
+def observe_estimators(module, out):
+    """Patch what ``module`` (sklearn.base) defines, so that the methods of every estimator are observed.
+
+    ``out``: the folder that events go to.
+    """
+    shared = measuring(out)
+    observe(module.ClassifierMixin, "score", out)
+    observe(module.RegressorMixin, "score", out)
+    base = module.BaseEstimator
+
+    def __init_subclass__(cls, **kwargs):
+        super(base, cls).__init_subclass__(**kwargs)
+        with shared.output.telling_faults():
+            _observe_methods(cls, shared)
+
+    base.__init_subclass__ = classmethod(__init_subclass__)
+    base.__setstate__ = _marking_loaded(base.__setstate__)
 
 
 def observe(owner, name, out):
-    """Patch a function that returns an accuracy: ``score`` of sklearn.base.ClassifierMixin, or ``accuracy_score``.
+    """Patch a function that returns an accuracy, or a regression's R²: a class's ``score``, or a function of sklearn.metrics.
 
     ``owner``: the class or module that it is an attribute of. ``out``: the folder that events go to.
     """
-    setattr(owner, name, _observed(getattr(owner, name), _output(out)))
+    setattr(owner, name, _observed(getattr(owner, name), measuring(out)))
 
 
-def _observed(function, output):
+def _marking_loaded(setstate):
+    @functools.wraps(setstate)
+    def marking(self, state):
+        setstate(self, state)
+        # It was not marked where it was saved, so it was fitted elsewhere, or not yet.
+        self.__dict__.setdefault(_MARK, ("", ()))
+
+    return marking
+
+
+def _observe_methods(cls, shared):
+    for method in (*_FITS, *_PREDICTS, "score"):
+        found = inspect.getattr_static(cls, method, None)
+        if isinstance(found, types.FunctionType) and not hasattr(found, "observed"):
+            setattr(cls, method, _called(found, method, shared))
+        # What available_if of scikit-learn makes of a method: one that is there only if an inner estimator has it.
+        elif type(found).__name__ == "_AvailableIfDescriptor" and not hasattr(found.fn, "observed"):
+            fn = _called(found.fn, method, shared)
+            setattr(cls, method, type(found)(fn, found.check, found.attribute_name))
+
+
+def _called(function, method, shared):
+    @functools.wraps(function)
+    def called(self, *args, **kwargs):
+        stack = _calls.__dict__.setdefault("stack", [])
+        call = _Call(method, self, _argument(args, kwargs, 0, "X"), _argument(args, kwargs, 1, "y"))
+        if not stack and method in _FITS:
+            with shared.output.telling_faults():
+                call.identities = _begin_fit(call, shared)
+        stack.append(call)
+        try:
+            returned = function(self, *args, **kwargs)
+        finally:
+            stack.pop()
+        with shared.output.telling_faults():
+            if method in _FITS:
+                _mark(self, stack[0] if stack else call)
+            elif method in _PREDICTS and not stack and _is_for_the_script(sys._getframe()):
+                _predicted(call, returned, shared)
+        return returned
+
+    called.observed = True
+    return called
+
+
+def _argument(args, kwargs, place, name):
+    return args[place] if len(args) > place else kwargs.get(name)
+
+
+def _begin_fit(call, shared):
+    """Return the identities of the fits that the estimator will come from, this one's rows kept."""
+    fitted = shared.begin_fit()
+    try:
+        if call.y is not None:
+            rows, labels = hash_rows(_as_one(call.x)), hash_labels(_as_one(call.y))
+            fitted.add(with_labels(rows, labels), labels)
+            fitted.end_pass()
+    except NotHashable:
+        fitted.complete = False
+    goes_on = call.method == "partial_fit" or getattr(call.estimator, "warm_start", False)
+    return {fitted.identity, *(_marks(call.estimator)[1] if goes_on else _marks_of_parts(call.estimator))}
+
+
+def _mark(estimator, call):
+    if call.method in _FITS:
+        estimator.__dict__[_MARK] = (_TRAINING, tuple(sorted(call.identities)))
+
+
+def _marks(estimator):
+    """Return the trainings and the fits that an estimator and its parts come from; None for the former if it has no mark."""
+    mark = getattr(estimator, "__dict__", {}).get(_MARK)
+    identities = set(mark[1] if mark else ()) | _marks_of_parts(estimator)
+    return (mark[0] if mark else None), identities
+
+
+def _marks_of_parts(estimator):
+    """Return the fits that estimators come from which are part of another one, fitted before it."""
+    found = set()
+    for value in list(getattr(estimator, "__dict__", {}).values()):
+        for part in value if isinstance(value, (list, tuple)) else [value]:
+            part = part[-1] if isinstance(part, tuple) and part else part
+            mark = getattr(part, "__dict__", {}).get(_MARK)
+            if mark and mark[0] == _TRAINING:
+                found |= set(mark[1])
+    return found
+
+
+def _origin(estimator, shared):
+    training, identities = _marks(estimator)
+    weights = hashlib.blake2b(repr(sorted(identities)).encode(), digest_size=8).hexdigest()
+    if training == _TRAINING or identities:
+        known = all(identity in shared.lineage.fits for identity in identities)
+        return Origin(frozenset(identities), True, "" if known else "another process trained it", weights)
+    return Origin(frozenset(), None if training is None else False, "it is not known how it was trained", weights)
+
+
+def _tested(x, y, rows_of_prediction=False):
+    tested = Tested()
+    if x is None:
+        tested.unseen = _UNKNOWN
+    else:
+        tested.add(_as_one(x), None if y is None else _as_one(y))
+    if rows_of_prediction and not tested.rows:
+        return None
+    return tested
+
+
+def _predicted(call, returned, shared):
+    """Tell of a prediction of the script's, and keep its answers for a comparison that follows."""
+    tested = _tested(call.x, None, rows_of_prediction=True)
+    if tested is None or tested.rows < LEAST_ROWS:
+        return
+    answers = numpy.asarray(returned)
+    if call.method == "predict_proba":
+        candidates = [answers.argmax(axis=1)] if answers.ndim == 2 else []
+        candidates += [answers[:, 1] > 0.5] if answers.ndim == 2 and answers.shape[1] == 2 else []
+    elif call.method == "decision_function":
+        candidates = [answers > 0] if answers.ndim == 1 else [answers.argmax(axis=1)]
+    else:
+        candidates = [answers]
+    shared.predicted(tested, _origin(call.estimator, shared), candidates, _names(call.estimator))
+
+
+def _names(estimator):
+    kinds = [kind.__name__ for kind in type(estimator).__mro__]
+    final = getattr(estimator, "_final_estimator", estimator)
+    is_dummy = "DummyClassifier" in kinds or type(final).__name__ == "DummyClassifier"
+    return {"of": type(estimator).__name__, "dummy": is_dummy}
+
+
+def _observed(function, shared):
     signature = inspect.signature(function)
+    module = getattr(function, "__module__", "")
+    measures = "r2" if function.__name__ == "r2_score" or "RegressorMixin" in function.__qualname__ else "accuracy"
 
     @functools.wraps(function)
     def observed(*args, **kwargs):
         returned = function(*args, **kwargs)
-        with output.telling_faults():
+        with shared.output.telling_faults():
             if _is_for_the_script(sys._getframe()):
                 call = signature.bind(*args, **kwargs).arguments
                 if call.get("normalize", True):  # else it is a count
-                    output.event(event="score", **_subject(function, call), metrics=as_json({"accuracy": returned}))
+                    _measured(function, call, measures, returned, shared)
         return returned
 
+    observed.__module__ = module
     return observed
+
+
+def _measured(function, call, measures, returned, shared):
+    """Tell what the script had measured, on which rows, by an estimator of which origin."""
+    stack = _calls.__dict__.get("stack", [])
+    asked = next((each for each in stack if each.method == "score"), None)
+    estimator = call.get("self", asked.estimator if asked else None)
+    labels = asked.y if asked and asked.y is not None else call["y"] if "self" in call else call["y_true"]
+    if estimator is not None:
+        tested = _tested(asked.x, labels) if asked else _tested(call["X"], labels)
+        origin = _origin(asked.estimator if asked else estimator, shared)
+        names = _names(asked.estimator if asked else estimator)
+    else:
+        tested, origin, names, labels = _of_prediction(call["y_true"], call["y_pred"], shared)
+    if tested.unseen:
+        with suppress(NotHashable):
+            tested.labels.add(_as_one(labels))
+    told = shared.described(tested, origin)
+    told["samples"] = told["samples"] or _length(labels)
+    told["test_set"] = told["test_set"] or _digest(labels)
+    of = type(call["self"]).__name__ if "self" in call else function.__name__
+    names = names | {"of": of}
+    shared.output.event(event="score", measures=measures, metrics=as_json({"accuracy": returned}), **names, **told)
+
+
+def _of_prediction(labels, answers, shared):
+    """Return what is known of a comparison of ``answers`` with ``labels``, whichever of both the script gave first."""
+    with suppress(TypeError, ValueError):
+        for prediction in reversed(shared.predictions):
+            for one, other in ((answers, labels), (labels, answers)):
+                if _length(one) == prediction.tested.rows and prediction.is_of(one):
+                    tested = prediction.tested.labelled_with(_as_one(other))
+                    return tested, prediction.origin, prediction.names, other
+    tested = Tested()
+    tested.unseen = _UNKNOWN
+    try:
+        weights = grouping(answers).hex()
+    except (TypeError, ValueError):
+        weights = ""
+    return tested, Origin(frozenset(), None, _UNKNOWN, weights), {}, labels
 
 
 def _is_for_the_script(frame):
@@ -55,17 +273,13 @@ def _is_for_the_script(frame):
     return True
 
 
-def _subject(function, call):
-    """What was measured, and on how many samples; ``call``: the arguments by their names."""
-    of = type(call["self"]).__name__ if "self" in call else function.__name__
-    labels = call["y"] if "self" in call else call["y_true"]
-    return {"of": of, "samples": _length(labels), "test_set": _digest(labels)}
+def _as_one(data):
+    """Return a list as the array that scikit-learn makes of it: its elements are rows, not inputs."""
+    return numpy.asarray(data) if isinstance(data, (list, tuple)) else data
 
 
 def _digest(labels):
-    """16 hexadecimal digits that tell the labels from others; None of what is no array."""
-    import numpy
-
+    """Return 16 hexadecimal digits that tell the labels from others; None of what is no array."""
     if not hasattr(labels, "__array__") and not isinstance(labels, (list, tuple)):
         return None
     array = numpy.asarray(labels)
@@ -75,7 +289,7 @@ def _digest(labels):
 
 
 def _length(labels):
-    """How many there are, in an array, a sparse matrix or a sequence; None of what does not say it."""
+    """Return how many there are, in an array, a sparse matrix or a sequence; None of what does not say it."""
     shape = getattr(labels, "shape", None)
     if shape:
         return int(shape[0])

@@ -1,0 +1,136 @@
+"""Seeing the rows of whatever Keras reads: arrays at once, everything else batch by batch while Keras reads it."""
+
+import numpy
+
+MULTIPROCESSING = "other processes read the data"
+
+
+def watch(x, y, see):
+    """Have ``see(x, y)`` called with the rows of data that Keras is about to read; y is None if there are no labels.
+
+    Returns ``x`` as Keras is to be given it, and why its rows cannot be seen (empty if they can).
+    """
+    import keras
+
+    if x is None:
+        return x, "there are no data"
+    if hasattr(x, "element_spec"):
+        return _watch_dataset(x, see)
+    if isinstance(x, keras.utils.PyDataset):
+        if x.use_multiprocessing:
+            return x, MULTIPROCESSING
+        return _observed_dataset(x, see), ""
+    if hasattr(x, "__next__"):
+        return _observed_batches(x, see), ""
+    leaves = keras.tree.flatten(x)
+    if not leaves or not all(hasattr(leaf, "shape") or _is_number(leaf) for leaf in leaves):
+        return x, f"{type(x).__name__} is not read"
+    see(x, y)
+    return x, ""
+
+
+def parts_of(batch):
+    """Return the x and y of what a generator or data set gives; y is None if there is none."""
+    if isinstance(batch, (tuple, list)) and batch:
+        return batch[0], batch[1] if len(batch) > 1 else None
+    return batch, None
+
+
+def splits_a_reshuffled_set(dataset, others):
+    """Whether a tf.data pipeline takes or skips after a shuffle that draws anew at each reading, and shares it with ``others``.
+
+    Such a test set is drawn anew from rows that may have been trained on. ``others``: data sets that were fitted.
+    """
+    nodes = dict(_nodes(dataset))
+    if not any(cut and shuffled for cut, shuffled in nodes.values()):
+        return False
+    return any(nodes.keys() & dict(_nodes(other)).keys() for other in others if hasattr(other, "element_spec"))
+
+
+def _nodes(dataset):
+    """Yield the identity of each data set that a pipeline is made of; with whether a take or skip follows it, and whether
+    it is a shuffle that draws anew. What a cache has kept is not drawn anew."""
+    waiting, seen = [(dataset, False)], set()
+    while waiting:
+        node, cut = waiting.pop()
+        name = type(node).__name__
+        if (id(node), cut) in seen:
+            continue
+        seen.add((id(node), cut))
+        shuffled = "Shuffle" in name and bool(getattr(node, "_reshuffle_each_iteration", True))
+        yield id(node), (cut, shuffled)
+        cut = (cut or "Take" in name or "Skip" in name or "Shard" in name) and "Cache" not in name
+        waiting += [(each, cut) for each in _inputs(node)]
+
+
+def _inputs(node):
+    inputs = getattr(node, "_inputs", None)
+    return list(inputs()) if callable(inputs) else []
+
+
+def _watch_dataset(dataset, see):
+    import tensorflow
+
+    if not isinstance(dataset, tensorflow.data.Dataset) or tensorflow.distribute.has_strategy():
+        return dataset, "the data are distributed"
+    flat = tensorflow.nest.flatten(dataset.element_spec)
+    if not all(isinstance(spec, tensorflow.TensorSpec) and spec.shape.rank != 0 for spec in flat):
+        return dataset, "the data set has tensors that are not dense"
+    structure = dataset.element_spec
+
+    def tell(*tensors):
+        see(*parts_of(tensorflow.nest.pack_sequence_as(structure, list(tensors))))
+        return numpy.True_
+
+    def observed(*batch):
+        batch = batch if isinstance(structure, tuple) else batch[0]
+        told = tensorflow.numpy_function(tell, tensorflow.nest.flatten(batch), tensorflow.bool)
+        with tensorflow.control_dependencies([told]):
+            return tensorflow.nest.map_structure(tensorflow.identity, batch)
+
+    return dataset.map(observed), ""
+
+
+def _observed_dataset(dataset, see):
+    import keras
+
+    class Observed(keras.utils.PyDataset):
+        """A PyDataset whose batches are seen."""
+
+        def __init__(self):
+            super().__init__(dataset.workers, False, dataset.max_queue_size)
+            self._seen = set()
+
+        @property
+        def num_batches(self):
+            return dataset.num_batches
+
+        def __len__(self):
+            return len(dataset)
+
+        def __getitem__(self, index):
+            batch = dataset[index]
+            if index not in self._seen:  # Keras reads the first ones once more, to find out their shape
+                self._seen.add(index)
+                see(*parts_of(batch))
+            return batch
+
+        def on_epoch_begin(self):
+            if hasattr(dataset, "on_epoch_begin"):
+                dataset.on_epoch_begin()
+
+        def on_epoch_end(self):
+            self._seen.clear()
+            dataset.on_epoch_end()
+
+    return Observed()
+
+
+def _observed_batches(batches, see):
+    for batch in batches:
+        see(*parts_of(batch))
+        yield batch
+
+
+def _is_number(leaf):
+    return isinstance(leaf, (bool, int, float))

@@ -1,0 +1,161 @@
+"""The labels of a test: what they are, and what always giving the most frequent one would score."""
+
+import numpy
+
+from .rows import NotHashable, as_array, leaves_of
+
+_MOST_ANSWERS = 100_000
+_LONGEST_ANSWER = 40
+
+
+class Labels:
+    """The labels of one output, as they come, batch by batch.
+
+    ``kind``: "classes", "one-hot" (of more than two classes), "several" (several labels a row), "numbers" (a regression), or
+    "unknown". ``columns``: of one-hot rows, how many classes there are.
+    """
+
+    def __init__(self):
+        self._counts = {}
+        self._padding = 0
+        self._elements = 0
+        self._rows = 0
+        self._one_hot = 0
+        self._several = 0
+        self._fractions = 0
+        self._unknown = False
+        self._by_element = False
+        self.columns = 0
+
+    def add(self, labels, tokens=None, rank=None):
+        """Add a batch.
+
+        ``tokens``: the sequences (rows × length) that the labels are of, which zeros at a row's end pad, if they are such.
+        ``rank``: how many dimensions the network's output has, its rows included; None if that is not known.
+        """
+        try:
+            array = as_array(labels)
+        except NotHashable:
+            self._unknown = True
+            return
+        self._rows += len(array)
+        while array.ndim > 1 and array.shape[-1] == 1:
+            array = array[..., 0]
+        if array.ndim == 1:
+            self._count(array)
+        elif array.dtype.kind not in "biuf":
+            self._unknown = True
+        elif array.ndim == 2 and not _is_by_element(array, tokens, rank):
+            self._count_columns(array)
+        else:
+            self._count_elements(array, tokens)
+
+    def _count(self, array):
+        if array.dtype.kind == "f":
+            finite = numpy.isfinite(array)
+            if not finite.all() or (array != numpy.round(array)).any():
+                self._fractions += len(array)
+                return
+        self._elements += array.size
+        answers, counts = numpy.unique(_comparable(array), return_counts=True)
+        if len(self._counts) <= _MOST_ANSWERS:
+            for answer, count in zip(answers.tolist(), counts.tolist(), strict=True):
+                self._counts[answer] = self._counts.get(answer, 0) + count
+
+    def _count_columns(self, array):
+        """Count rows of several columns: one-hot, shares of classes that add up to 1, several labels, or numbers."""
+        self.columns = array.shape[1]
+        is_truth = ((array == 0) | (array == 1)).all()
+        sums = array.sum(axis=1)
+        if (is_truth and (sums == 1).all()) or ((array >= 0).all() and numpy.allclose(sums, 1, atol=1e-4)):
+            self._one_hot += len(array)
+            self._count(array.argmax(axis=1))
+        elif is_truth:
+            self._several += len(array)
+            self._count(numpy.array(["".join(map(str, row)) for row in array.astype(int).tolist()]))
+        else:
+            self._fractions += len(array)
+
+    def _count_elements(self, array, tokens):
+        self._by_element = True
+        one_hot = array.ndim > 2 and array.shape[-1] > 1 and numpy.allclose(array.sum(axis=-1), 1, atol=1e-4)
+        if one_hot:
+            self.columns = array.shape[-1]
+            array = array.argmax(axis=-1)
+        if array.ndim == 2:
+            padding = _padding(array if tokens is None or tokens.shape != array.shape else tokens)
+            self._padding += int(padding.sum())
+            self._count(array[~padding])
+        else:
+            self._count(array.ravel())
+
+    @property
+    def kind(self):
+        """What the labels are."""
+        if self._unknown or not self._rows:
+            return "unknown"
+        if self._fractions:
+            return "numbers"
+        if self._several:
+            return "several"
+        return "one-hot" if self._one_hot and self.columns > 2 else "classes"
+
+    def as_json(self, counts_padding=False):
+        """Return kind, number of different answers, the most frequent one, and the share that always giving it is right for.
+
+        ``counts_padding``: padding counts as right answers in what was measured; a network that learned nothing but where
+        it stands gets it right.
+        """
+        if self.kind in ("unknown", "numbers") or not self._counts or len(self._counts) > _MOST_ANSWERS:
+            return {"kind": self.kind}
+        answer = max(self._counts, key=self._counts.get)
+        right, of = self._counts[answer], self._elements
+        if counts_padding:
+            right, of = right + self._padding, of + self._padding
+        return {
+            "kind": self.kind,
+            "answers": len(self._counts),
+            "answer": _readable(answer),
+            "chance": right / of,
+            "by_element": self._by_element,
+        }
+
+
+def is_same(labels, data):
+    """Whether the labels are the data themselves, as those of an autoencoder are."""
+    if labels is data:
+        return True
+    ours, theirs = leaves_of(labels), leaves_of(data)
+    if len(ours) != 1 or len(theirs) != 1 or getattr(ours[0], "shape", None) != getattr(theirs[0], "shape", 0):
+        return False
+    try:
+        return bool(numpy.array_equal(as_array(ours[0]), as_array(theirs[0])))
+    except NotHashable:
+        return False
+
+
+def _is_by_element(array, tokens, rank):
+    """Whether labels of several columns are one for each token of a sequence, and not one-hot or several labels a row."""
+    if rank is not None:
+        return rank > 2
+    return (tokens is not None and tokens.shape == array.shape) or (
+        array.dtype.kind in "iu" and array.max(initial=0) > 1
+    )
+
+
+def _padding(tokens):
+    """Return which elements (rows × length) are zeros behind the last other element of their row."""
+    return numpy.flip(numpy.cumsum(numpy.flip(tokens != 0, axis=1), axis=1), axis=1) == 0
+
+
+def _comparable(array):
+    if array.dtype.kind in "biufUS":
+        return array
+    return numpy.array([str(value) for value in array.ravel()])
+
+
+def _readable(answer):
+    if isinstance(answer, float) and answer.is_integer():
+        answer = int(answer)
+    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else str(answer)
+    return "".join(filter(str.isprintable, text))[:_LONGEST_ANSWER]

@@ -1,0 +1,130 @@
+"""Which fits a model's weights come from, and so which rows they were fitted on.
+
+Weights are known by what is in them, so it does not matter how they came from one model into another: by shared layers,
+set_weights, a saved file, a copy. Weights that are nowhere known, but point the same way as known ones (an average of
+several epochs, say), come from these.
+"""
+
+import hashlib
+
+import numpy
+
+from .seen import Fitted
+
+_SAMPLE = 512
+_ALIKE = 0.25
+"""The cosine of two samples of 512 values over which one comes from the other: independent ones stay below 0.18 (4 of 1/√512)."""
+_MOST_KNOWN = 200_000
+_MOST_SAMPLES = 2_000
+
+
+class Lineage:
+    """The fits of this process, and of those before it whose checkpoints were resumed, with the weights that they made."""
+
+    def __init__(self):
+        self.fits = {}
+        """Each fit's rows (``Fitted``), by its identity."""
+        self._known = {}
+        self._samples = {}
+
+    def begin(self, identity):
+        """Start the rows of one more fit; returns them."""
+        self.fits[identity] = Fitted(identity)
+        return self.fits[identity]
+
+    def remember(self, arrays, identities):
+        """Note that weights with these values come from the fits ``identities``; ``arrays``: one for each variable."""
+        identities = frozenset(identities)
+        for array in arrays:
+            digest = digest_of(array)
+            if digest is None or len(self._known) >= _MOST_KNOWN:
+                continue
+            self._known[digest] = identities
+            sample = _direction(array)
+            if sample is not None:
+                samples = self._samples.setdefault(numpy.shape(array), [])
+                # The newest of the same fits stands for all of its epochs.
+                samples[:] = [each for each in samples if each[1] != identities][-_MOST_SAMPLES:]
+                samples.append((sample, identities))
+
+    def remember_new(self, arrays):
+        """Note weights that no fit has made yet, as they are where a fit begins."""
+        for array in arrays:
+            digest = digest_of(array)
+            if digest is not None and len(self._known) < _MOST_KNOWN:
+                self._known.setdefault(digest, frozenset())
+
+    def origin(self, arrays):
+        """Return the identities of all fits that any of the weights come from, and whether all weights are known exactly."""
+        found, known = set(), True
+        for array in arrays:
+            digest = digest_of(array)
+            if digest is None:
+                continue
+            if digest in self._known:
+                found |= self._known[digest]
+            else:
+                known = False
+                found |= self._alike(array)
+        return frozenset(found), known
+
+    def rows_of(self, identities):
+        """Return the rows (``Fitted``) of these fits, of those that are known."""
+        return [self.fits[identity] for identity in identities if identity in self.fits]
+
+    def state(self, identities):
+        """Return what is known of these fits and of all weights, as plain data and arrays, for a checkpoint."""
+        known = [(digest, sorted(of & set(identities))) for digest, of in self._known.items()]
+        groups = sorted({tuple(of) for _, of in known})
+        places = {group: place for place, group in enumerate(groups)}
+        return {
+            "fits": [fitted.state() for fitted in self.rows_of(sorted(identities))],
+            "digests": numpy.array([digest for digest, _ in known], numpy.uint64),
+            "groups": [list(group) for group in groups],
+            "group": numpy.array([places[tuple(of)] for _, of in known], numpy.uint32),
+        }
+
+    def restore(self, state):
+        """Add what ``state`` returned in an earlier process."""
+        for fit in state["fits"]:
+            self.fits.setdefault(fit["identity"], Fitted.from_state(fit))
+        groups = [frozenset(group) for group in state["groups"]]
+        for digest, place in zip(state["digests"].tolist(), state["group"].tolist(), strict=True):
+            self._known[digest] = self._known.get(digest, frozenset()) | groups[place]
+
+    def _alike(self, array):
+        sample = _direction(array)
+        if sample is None:
+            return frozenset()
+        known = self._samples.get(numpy.shape(array), ())
+        return frozenset().union(*(of for other, of in known if float(sample @ other) > _ALIKE))
+
+
+def digest_of(array):
+    """Return 64 bits that tell an array's values from others; None if they are all the same, as new biases are."""
+    flat = numpy.asarray(array).ravel()
+    if not flat.size or (flat[:64] == flat[0]).all() and (flat == flat[0]).all():
+        return None
+    sample = flat[:: max(1, len(flat) // 4096)]
+    found = hashlib.blake2b(repr(numpy.shape(array)).encode() + sample.tobytes(), digest_size=8)
+    return int.from_bytes(found.digest(), "little")
+
+
+def digest_of_all(arrays):
+    """Return 16 hexadecimal digits that tell a model's weights from others."""
+    found = hashlib.blake2b(digest_size=8)
+    for array in arrays:
+        found.update(repr(digest_of(array)).encode())
+    return found.hexdigest()
+
+
+def _direction(array):
+    """Return a sample of an array's values as a vector of length 1; None if it is too small to tell."""
+    array = numpy.asarray(array)
+    if array.ndim < 2 or array.size < _SAMPLE or array.dtype.kind != "f":
+        return None
+    flat = array.ravel()
+    sample = flat[:: len(flat) // _SAMPLE][:_SAMPLE].astype(numpy.float32)
+    sample = sample - sample.mean()
+    length = float(numpy.sqrt(sample @ sample))
+    return sample / length if length and numpy.isfinite(length) else None

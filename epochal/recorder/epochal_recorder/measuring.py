@@ -1,0 +1,235 @@
+"""What is measured on which rows, by networks that were fitted on which: the state that Keras' and scikit-learn's observers share."""
+
+import base64
+import collections
+import functools
+import hashlib
+import threading
+import time
+import uuid
+
+import numpy
+
+from .labels import Labels
+from .lineage import Lineage, digest_of_all
+from .output import Output
+from .rows import NotHashable, hash_labels, hash_rows, with_labels
+from .seen import MOST_ROWS, compare, compare_unlabelled, is_in
+
+SKETCH = 1024
+"""A test set is known by so many of its rows: those with the smallest hashes."""
+LEAST_ROWS = 16
+"""A prediction for fewer rows is a demonstration, and no test."""
+_MOST_TEST_SETS = 256
+_MOST_PREDICTIONS = 64
+_SAME = 0.05
+"""Test sets that share so much of their rows are the same."""
+
+
+class Origin:
+    """Where a network's weights come from.
+
+    ``identities``: the fits that made them. ``trained``: whether this run did; None if that cannot be known. ``unchecked``:
+    why not all rows that they were fitted on are known; empty if they are. ``weights``: tells them from others.
+    """
+
+    def __init__(self, identities, trained, unchecked, weights):
+        self.identities = identities
+        self.trained = trained
+        self.unchecked = unchecked
+        self.weights = weights
+
+
+class Tested:
+    """The rows of one reading of a test set, with their labels if they are known."""
+
+    def __init__(self, rank=None):
+        self.rows = 0
+        self.labels = Labels()
+        self.unseen = ""
+        """Why the rows could not be seen; empty if they could."""
+        self.is_autoencoder = False
+        self._rank = rank
+        self._x, self._xy = [], []
+        self._labelled = True
+        self._lock = threading.Lock()
+
+    def begin(self):
+        """Forget what was read before: Keras reads a batch more, to find out its shape."""
+        with self._lock:
+            self.rows, self._x, self._xy, self.labels = 0, [], [], Labels()
+
+    def add(self, x, y):
+        """Add a batch of it."""
+        try:
+            x_hashes = hash_rows(x)
+            y_hashes = None if y is None else hash_labels(y)
+        except NotHashable as fault:
+            self.unseen = self.unseen or f"the test data are of a kind that is not read ({fault})"
+            return
+        with self._lock:
+            self.rows += len(x_hashes)
+            self._x.append(x_hashes)
+            if y_hashes is None or len(y_hashes) != len(x_hashes):
+                self._labelled = False
+            else:
+                self._xy.append(with_labels(x_hashes, y_hashes))
+                self.labels.add(y, tokens_of(x), self._rank)
+            if self.rows > 2 * MOST_ROWS:
+                self._shorten()
+
+    def _shorten(self):
+        rows = numpy.concatenate(self._x)
+        smallest = rows.argsort(kind="stable")[:MOST_ROWS]
+        self._x = [rows[smallest]]
+        if self._labelled:
+            self._xy = [numpy.concatenate(self._xy)[smallest]]
+
+    @functools.cached_property
+    def hashes(self):
+        """The hashes of all rows without their labels, sorted, each once."""
+        return numpy.unique(numpy.concatenate([numpy.empty(0, numpy.uint64), *self._x]))
+
+    @property
+    def identity(self):
+        """16 hexadecimal digits that tell the set of rows from others, in whatever order they were read; None if unknown."""
+        if self.unseen or not self.rows:
+            return None
+        return hashlib.blake2b(self.hashes.tobytes(), digest_size=8).hexdigest()
+
+    def labelled_with(self, y):
+        """Return the same rows with their labels, for a comparison that came after the prediction."""
+        other = Tested(self._rank)
+        other.rows, other._x, other._xy, other.unseen = self.rows, self._x, [], self.unseen
+        try:
+            if not self.unseen:
+                other._xy = [with_labels(numpy.concatenate(self._x), hash_labels(y))]
+        except NotHashable:
+            other._labelled = False
+        other.labels.add(y)
+        return other
+
+    def seen(self, fits):
+        """Return what its rows say against those of ``fits``: see ``seen.compare``; None if that cannot be told."""
+        if self.unseen or not self.rows or not fits:
+            return None
+        if self._labelled and self._xy:
+            return compare(numpy.concatenate(self._xy), fits)
+        return compare_unlabelled(numpy.concatenate(self._x), fits, with_labels)
+
+
+class Measuring:
+    """One process's fits, test sets and predictions, and the events that tell of measurements."""
+
+    def __init__(self, output):
+        self.output = output
+        self.lineage = Lineage()
+        self.predictions = collections.deque(maxlen=_MOST_PREDICTIONS)
+        self.validated = []
+        """The hashes of the rows of each validation set so far."""
+        self._test_sets = {}
+        self._lock = threading.Lock()
+
+    def begin_fit(self):
+        """Return the rows (``Fitted``) of a fit that begins, yet to be filled."""
+        return self.lineage.begin(uuid.uuid4().hex)
+
+    def origin_of(self, arrays):
+        """Return where weights with these values come from (``Origin``)."""
+        identities, known = self.lineage.origin(arrays)
+        why = "" if known else "the weights were changed outside of fit()"
+        return Origin(identities, True if identities else False if known else None, why, digest_of_all(arrays))
+
+    def predicted(self, tested, origin, answers, names, is_redrawn=False):
+        """Tell of a prediction, and keep its answers for a comparison with labels that may follow."""
+        told = self.described(tested, origin)
+        if is_redrawn:
+            told["seen"] |= {"refused": True, "redrawn": True}
+        self.predictions.append(Prediction(tested, origin, answers, names))
+        self.output.event(event="predict", **names, **told)
+
+    def described(self, tested, origin, counts_padding=False):
+        """Return what is known of the rows of a measurement and of the network, as JSON."""
+        with self._lock:
+            identity = self._keep(tested)
+        return {
+            "samples": tested.rows or None,
+            "test_set": identity,
+            "labels": {"kind": "rows"} if tested.is_autoencoder else tested.labels.as_json(counts_padding),
+            "weights": origin.weights,
+            "trained": origin.trained,
+            "seen": self._seen(tested, origin),
+            "validated": self._is_validated(tested),
+            "time": time.time(),
+        }
+
+    def _seen(self, tested, origin):
+        fits = self.lineage.rows_of(origin.identities)
+        why = tested.unseen or origin.unchecked
+        if not why and any(not fit.complete for fit in fits):
+            why = "nn.py's training data are of a kind that is not read"
+        if not why and any(fit.changing for fit in fits):
+            why = "the training rows are augmented, or made anew for each epoch"
+        found = tested.seen(fits)
+        if found is None:
+            why = why or "it is not known on which rows the network was trained"
+            found = {"rows": 0, "share": 0.0, "expected": 0.0, "refused": False}
+        return found | {"checked": not why, "why": why}
+
+    def _is_validated(self, tested):
+        if tested.unseen or not tested.rows:
+            return False
+        return any(is_in(tested.hashes, other).mean() >= _SAME for other in self.validated)
+
+    def _keep(self, tested):
+        """Tell of a test set that is new; returns its identity."""
+        identity = tested.identity
+        if identity is None or identity in self._test_sets or len(self._test_sets) >= _MOST_TEST_SETS:
+            return identity
+        self._test_sets[identity] = True
+        sketch = tested.hashes[:SKETCH].astype("<u8").tobytes()
+        rows = {"id": identity, "rows": tested.rows, "sketch": base64.b64encode(sketch).decode()}
+        self.output.event(event="test_set", **rows)
+        return identity
+
+
+class Prediction:
+    """What a network has answered, by which a comparison with labels finds out whose answers it compares."""
+
+    def __init__(self, tested, origin, answers, names):
+        self.tested = tested
+        self.origin = origin
+        self.names = names
+        """What the event says of the network: its number, its class."""
+        self._answers = {grouping(each) for each in answers if each is not None}
+
+    def is_of(self, answers):
+        """Whether ``answers`` are its own, perhaps under other names."""
+        return len(answers) == self.tested.rows and grouping(answers) in self._answers
+
+
+def grouping(answers):
+    """Return what tells which answers are equal to which, whatever they are called; None of what is no list of answers."""
+    array = numpy.asarray(answers)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        array = numpy.array([repr(row) for row in array.tolist()])
+    if array.dtype.kind == "O":
+        array = array.astype(str)
+    _, first, codes = numpy.unique(array, return_index=True, return_inverse=True)
+    in_order = numpy.empty(len(first), int)
+    in_order[first.argsort()] = numpy.arange(len(first))
+    return hashlib.blake2b(in_order[codes].astype(numpy.int32).tobytes(), digest_size=8).digest()
+
+
+def tokens_of(x):
+    """Return x if it is sequences of whole numbers (rows × length), else None."""
+    array = getattr(x, "numpy", lambda: x)() if not isinstance(x, numpy.ndarray) else x
+    return array if getattr(array, "ndim", 0) == 2 and array.dtype.kind in "iu" else None
+
+
+@functools.cache
+def measuring(out):
+    """Return the process's one Measuring, which writes to the folder ``out``."""
+    return Measuring(Output(out))

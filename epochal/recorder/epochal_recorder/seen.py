@@ -1,0 +1,275 @@
+"""Whether a network is tested on rows that it was fitted on: the fitted rows, and the rule that refuses a test.
+
+A test of rows that were fitted says nothing, but data may repeat rows by themselves. So the share of test rows that were
+fitted, s, is compared with the share e that a clean split of the same data would show: that of the training rows that have
+a twin in the same pass (the estimate of Good and Turing: what one row more of the same source would find there).
+"""
+
+import math
+import threading
+
+import numpy
+
+MOST_ROWS = 4_000_000
+"""So many hashes of rows are kept (32 MB); of more rows those with the smallest hashes, whichever rows those are."""
+_SIGNIFICANT = 4.0
+"""In standard errors. With 4 none of 400 clean splits of data with many repeated rows was refused (benchmarks/seen_rows.py)."""
+_SMALL = 0.05
+"""An excess that is not more is not refused: noise in two balanced classes gains at most half of it."""
+_MOST_CLASSES = 1000
+_UNREPEATED, _REPEATED, _FEW = 0.01, 0.10, 50
+_COPIED_ALIKE = 0.95
+_NEW = 0.9
+_PASSES_OF_NEW_ROWS = 3
+
+
+class Fitted:
+    """The rows that one fit trains on, with their labels; filled while it trains. Safe for several threads."""
+
+    def __init__(self, identity):
+        self.identity = identity
+        self.hashes = numpy.empty(0, numpy.uint64)
+        """The rows' hashes, sorted, each once; if there were too many, all those up to ``ceiling``."""
+        self.counts = numpy.empty(0, numpy.uint8)
+        """How often each of them stood in the first whole pass, at most 255 times; 0: it came later."""
+        self.ceiling = numpy.iinfo(numpy.uint64).max
+        self.labels = numpy.empty(0, numpy.uint64)
+        """The hashes of the labels, each once."""
+        self.repeats = []
+        """Of each class in the first pass: how many different rows stood there once, twice, and so on; empty if unknown."""
+        self.changing = False
+        """Whether each pass brings other rows: they are augmented, or made anew."""
+        self.complete = True
+        """Whether all rows could be seen."""
+        self._parts = []
+        self._passes = 0
+        self._done = False
+        self._lock = threading.Lock()
+
+    @property
+    def is_done(self):
+        """Whether more passes would show nothing new."""
+        return self._done
+
+    def add(self, rows, labels):
+        """Add rows of the pass that is under way: their hashes, and those of their labels."""
+        with self._lock:
+            if not self._done:
+                self._parts.append((with_ceiling(rows, self.ceiling), labels))
+
+    def begin_passes(self):
+        """Count passes from here on: rows that were read before, to find out their shape, are no pass."""
+        with self._lock:
+            if self._parts and not self._passes:
+                unique = numpy.unique(numpy.concatenate([part[0] for part in self._parts]))
+                self._parts = []
+                self._merge(unique, numpy.zeros(len(unique), int))
+
+    def end_pass(self):
+        """Count the rows of the pass that has ended; a pass that brings no new row is the last one to be looked at."""
+        with self._lock:
+            if self._parts and not self._done:
+                self._end_pass()
+
+    def _end_pass(self):
+        rows, labels = (numpy.concatenate(parts) for parts in zip(*self._parts, strict=True))
+        self._parts = []
+        unique, counts = numpy.unique(rows, return_counts=True)
+        is_new = ~is_in(unique, self.hashes)
+        if not self._passes:
+            self.repeats = _repeats_by_class(rows, labels) if len(rows) == len(labels) else []
+        self._merge(unique, counts if not self._passes else numpy.zeros(len(counts), int))
+        if len(self.labels) <= _MOST_CLASSES:
+            self.labels = numpy.union1d(self.labels, labels)
+        self._passes += 1
+        self.changing = self._passes > 1 and bool(is_new.mean() > _NEW)
+        self._done = not is_new.any() or (self.changing and self._passes >= _PASSES_OF_NEW_ROWS)
+
+    def _merge(self, hashes, counts):
+        known = is_in(hashes, self.hashes)
+        places = numpy.searchsorted(self.hashes, hashes[known])
+        self.counts[places] = numpy.maximum(self.counts[places], numpy.minimum(counts[known], 255).astype(numpy.uint8))
+        merged = numpy.concatenate([self.hashes, hashes[~known]])
+        times = numpy.concatenate([self.counts, numpy.minimum(counts[~known], 255).astype(numpy.uint8)])
+        order = merged.argsort(kind="stable")[:MOST_ROWS]
+        if len(merged) > MOST_ROWS:
+            self.ceiling = merged[order[-1]]
+        self.hashes, self.counts = merged[order], times[order]
+
+    def state(self):
+        """Return all of it as plain data and arrays, for a checkpoint."""
+        with self._lock:
+            return {
+                "identity": self.identity,
+                "hashes": self.hashes,
+                "counts": self.counts,
+                "ceiling": int(self.ceiling),
+                "labels": self.labels,
+                "repeats": [[int(number) for number in counts] for counts in self.repeats],
+                "changing": bool(self.changing),
+                "complete": bool(self.complete),
+            }
+
+    @classmethod
+    def from_state(cls, state):
+        """Return the fit that ``state`` was taken of."""
+        fitted = cls(state["identity"])
+        for name in ("hashes", "counts", "labels", "repeats", "changing", "complete"):
+            setattr(fitted, name, state[name])
+        fitted.ceiling = numpy.uint64(state["ceiling"])
+        return fitted
+
+    def snapshot(self):
+        """Return the hashes so far, those of a pass under way included."""
+        with self._lock:
+            under_way = [part[0] for part in self._parts]
+            return numpy.unique(numpy.concatenate([self.hashes, *under_way])) if under_way else self.hashes
+
+
+def compare(rows, fits):
+    """Return what the hashes of test rows, with their labels, say against those of ``fits``, as JSON.
+
+    ``rows``: how many were compared; ``share``: of them, that were fitted; ``expected``: the share that a clean split would
+    show; ``refused``: whether the test says nothing for that. Shares are from 0 to 1.
+    """
+    ceiling = min([fit.ceiling for fit in fits], default=numpy.iinfo(numpy.uint64).max)
+    rows = with_ceiling(rows, ceiling)
+    fitted = _union([with_ceiling(fit.snapshot(), ceiling) for fit in fits])
+    unique, counts = numpy.unique(rows, return_counts=True)
+    if not len(unique) or not len(fitted):
+        return {"rows": len(rows), "share": 0.0, "expected": 0.0, "refused": False}
+    share = float(counts[is_in(unique, fitted)].sum() / len(rows))
+    expected, passed = _expected(unique, counts, fits, len(fitted))
+    pooled = (share + expected) / 2
+    error = math.sqrt(pooled * (1 - pooled) / len(unique) + expected * (1 - expected) / max(1, passed))
+    excess = share - expected
+    refused = excess > _SMALL and excess > _SIGNIFICANT * error
+    return {"rows": len(rows), "share": round(share, 4), "expected": round(expected, 4), "refused": bool(refused)}
+
+
+def compare_unlabelled(rows, fits, with_labels):
+    """Return what ``compare`` does for rows whose labels are not known: those fitted with any label count.
+
+    ``with_labels(rows, label)`` gives the hashes of rows with one label's hash.
+    """
+    labels = _union([fit.labels for fit in fits])
+    if len(labels) > _MOST_CLASSES:
+        return None
+    fitted = _union([fit.snapshot() for fit in fits])
+    labelled = rows.copy()
+    found = numpy.zeros(len(rows), bool)
+    for label in labels:
+        candidates = with_labels(rows, label)
+        hits = is_in(candidates, fitted) & ~found
+        labelled[hits] = candidates[hits]
+        found |= hits
+    return compare(labelled, fits)
+
+
+def is_in(hashes, others):
+    """Return which of ``hashes`` are among ``others``, which are sorted."""
+    if not len(others):
+        return numpy.zeros(len(hashes), bool)
+    places = numpy.searchsorted(others, hashes)
+    places[places == len(others)] = 0
+    return others[places] == hashes
+
+
+def with_ceiling(hashes, ceiling):
+    """Return those of ``hashes`` that are not over ``ceiling``."""
+    return hashes if ceiling == numpy.iinfo(numpy.uint64).max else hashes[hashes <= ceiling]
+
+
+def _union(arrays):
+    return arrays[0] if len(arrays) == 1 else numpy.unique(numpy.concatenate([numpy.empty(0, numpy.uint64), *arrays]))
+
+
+def _expected(unique, counts, fits, fitted):
+    """Return the share of test rows that a clean split would find among ``fitted`` different rows, and the rows it rests on."""
+    tested = counts.sum()
+    alone = float(counts[counts > 1].sum() / tested)
+    best, passed = 0.0, 0
+    for fit in fits:
+        share = _expected_of(fit, unique, counts, alone)
+        distinct = sum(sum(of_class) for of_class in fit.repeats)
+        passed += distinct
+        best = max(best, _grown(share, distinct, fitted))
+    return best, passed
+
+
+def _expected_of(fit, unique, counts, alone):
+    """Return the share for one fit's first pass; ``alone``: the share of test rows that have a twin in the test set."""
+    if not fit.repeats:
+        return 0.0
+    overall = [sum(numbers) for numbers in zip(*_of_one_length(fit.repeats), strict=True)]
+    rows = sum(number * times for times, number in enumerate(overall, 1))
+    if rows < 2 or _is_copied_alike(fit, unique, counts):
+        return 0.0
+    share = _repeated(overall)
+    # A part of the training rows as big as the test set repeats as much as the test set does, unless the training
+    # rows were copied after the split: then the test set itself says how often rows repeat.
+    tested = int(counts.sum())
+    likely = _repeated(overall, min(1.0, (tested - 1) / (rows - 1)))
+    error = math.sqrt(max(likely * (1 - likely), 1 / tested) / tested)
+    if likely - alone > max(_SMALL, _SIGNIFICANT * error):
+        share = min(share, _grown(alone, len(unique), sum(overall)))
+    return min(share, _of_unrepeated_class(fit.repeats, share))
+
+
+def _of_unrepeated_class(repeats, share):
+    """Return the lower share if one class was copied before the split: it repeats, another one of more rows does not."""
+    sizes = [(sum(n * times for times, n in enumerate(numbers, 1)), sum(numbers), numbers) for numbers in repeats]
+    big = [(distinct, _repeated(numbers)) for rows, distinct, numbers in sizes if rows >= _FEW]
+    unrepeated = [(distinct, repeated) for distinct, repeated in big if repeated <= _UNREPEATED]
+    repeated = [distinct for distinct, each in big if each >= _REPEATED]
+    copied = [each for distinct, each in unrepeated if any(distinct > other for other in repeated)]
+    return min(copied, default=share)
+
+
+def _is_copied_alike(fit, unique, counts):
+    """Whether nearly all rows stand equally often, more than once, in training pass and test set together."""
+    together = fit.counts[fit.counts > 0].astype(int)
+    if len(together) != len(fit.hashes):
+        return False
+    together = fit.counts.astype(int)
+    places = numpy.searchsorted(fit.hashes, unique)
+    places[places == len(fit.hashes)] = 0
+    known = fit.hashes[places] == unique
+    numpy.add.at(together, places[known], counts[known])
+    together = numpy.concatenate([together, counts[~known]])
+    times = numpy.bincount(together)
+    most = int(times.argmax())
+    return most > 1 and len(together) >= _FEW and times[most] >= _COPIED_ALIKE * len(together)
+
+
+def _repeated(numbers, part=1.0):
+    """Return the share of rows that have a twin, of which ``numbers[i]`` different ones stand there i + 1 times.
+
+    ``part``: in a random part of the rows, of that share of them.
+    """
+    rows = sum(number * times for times, number in enumerate(numbers, 1))
+    single = sum(number * times * (1 - part) ** (times - 1) for times, number in enumerate(numbers, 1))
+    return 1 - single / rows if rows else 0.0
+
+
+def _grown(share, rows, more):
+    """Return the share of repeated rows among ``more`` different rows where among ``rows`` it is ``share``."""
+    if more <= rows or not rows or share >= 1:
+        return share
+    return 1 - (1 - share) ** (more / rows)
+
+
+def _repeats_by_class(rows, labels):
+    classes, codes = numpy.unique(labels, return_inverse=True)
+    if len(classes) > _MOST_CLASSES:
+        codes = numpy.zeros(len(rows), int)
+    order = numpy.lexsort((rows, codes))
+    rows, codes = rows[order], codes[order]
+    starts = numpy.flatnonzero(numpy.concatenate([[True], (rows[1:] != rows[:-1]) | (codes[1:] != codes[:-1])]))
+    times = numpy.minimum(numpy.diff(numpy.append(starts, len(rows))), 255)
+    return [numpy.bincount(times[codes[starts] == code])[1:].tolist() for code in range(codes[-1] + 1)]
+
+
+def _of_one_length(repeats):
+    longest = max(map(len, repeats), default=0)
+    return [[*numbers, *[0] * (longest - len(numbers))] for numbers in repeats]
