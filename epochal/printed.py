@@ -63,7 +63,7 @@ _NUMBER_BEFORE = re.compile(_NUMBER + r"\s*(?:%|per\s?cent)?\s*(?:test(?:ing)?\s
 # Which data an accuracy is of. "After training: 54 %" and "training complete" say nothing about it.
 _DATA = re.compile(
     r"(?<![A-Za-z])(?i:(?P<test>test(?:ing|s)?|unseen|hold-?out|held-?out)"
-    r"|(?<!after )train(?:ing)?(?!\s+(?:complete|finish|done|end|took|time))|val(?:id(?:ation)?)?|dev|cv)(?![a-z])"
+    r"|(?<!after )(?<!end of )train(?:ing)?(?!\s+(?:complete|finish|done|end|took|time))|val(?:id(?:ation)?)?|dev|cv)(?![a-z])"
 )
 # An accuracy that is only wanted, or somebody else's.
 _AIM = (
@@ -72,16 +72,16 @@ _AIM = (
 )
 _AIM_BEFORE = re.compile(_AIM + r"\W*(?:\w+\W*)?$", re.IGNORECASE)
 _AIM_BEHIND = re.compile(_AIM + r"(?![a-z])|\bso far\b", re.IGNORECASE)
-# An accuracy of no named data is one of training in a line about an epoch, beside a val_accuracy, in a list per epoch,
-# and in a piece of Keras' progress ("- loss: 0.3 - acc: 0.9").
+# An accuracy of no named data is one of training in a line that begins with an epoch, beside a val_accuracy, in a list
+# per epoch, and in a piece of Keras' progress ("- loss: 0.3 - acc: 0.9").
 _OF_TRAINING = re.compile(
-    r"\b(?:epoch|step|batch|iter(?:ation)?)\b[\s'\":=#(\[]*\d|^\s*\[\s*\d+\s*[,/]\s*\d+\s*\]"
+    r"\b(?:epoch|step|batch|iter(?:ation)?)\b[\s:=#(\[]*\d(?=.*acc)|'epoch':|^\s*\[\s*\d+\s*[,/]\s*\d+\s*\]"
     r"|(?<![a-z])val(?:id(?:ation)?)?(?![a-z])|acc(?:uracy)?['\"]\s*:\s*\[|\s-\s\w+:\s*[\d.]",
     re.IGNORECASE,
 )
 _PROGRESS_BAR = re.compile(r"\d+%\|[^|]*\|[^\[]*(?:\[[^\]]*\]?)?")
 # A row of scikit-learn's classification_report, a warning, code: none of these states an accuracy.
-_NO_STATEMENT = re.compile(r"^\s*accuracy\s{2,}\d|[a-z]Warning:|\bdeprecated\b|\bprint\(|^\s*(?:File \"|>>> )")
+_NO_STATEMENT = re.compile(r"^\s*accuracy\s{2,}\d|[a-z]Warning:|\bdeprecated\b|\b(?:print|warn)\(|^\s*(?:File \"|>>> )")
 _NAMES = re.compile(r"['\"`]\s*[\]),}]")
 """What follows the name of a metric in a list of names: metrics=['accuracy']."""
 _FILE = re.compile(r"(?:\.{0,2}/|~|.*/.*/|.*\\|.*\.[a-z]\w*$)", re.IGNORECASE)

@@ -130,6 +130,9 @@ def test_what_is_no_accuracy(log: str) -> None:
         "fold accuracy 0.53",
         "Train accuracy: 0.99, accuracy on the test set: 54 %",
         "After training: acc 54.1",
+        "Accuracy at the end of training: 54.2",
+        "Best accuracy: 0.97 at epoch 12",
+        "Holdout accuracy 0.558",
         "Accuracy 0,54 (baseline 0,50)",
         "testAcc 0.83",
         "bin_acc: 0.83",
@@ -205,6 +208,7 @@ def test_a_test_accuracy_in_a_form_that_is_not_understood(line: str) -> None:
         "Saved weights_acc-0.83.h5",
         "metrics=['accuracy'], learning_rate=0.001",
         '    print("Test accuracy: 0.99")',
+        '    warnings.warn("accuracy is 0.5")',
     ],
 )
 def test_lines_that_state_no_test_accuracy(line: str) -> None:
