@@ -80,8 +80,10 @@ _OF_TRAINING = re.compile(
     re.IGNORECASE,
 )
 _PROGRESS_BAR = re.compile(r"\d+%\|[^|]*\|[^\[]*(?:\[[^\]]*\]?)?")
-# A row of scikit-learn's classification_report, a warning, code: none of these states an accuracy.
-_NO_STATEMENT = re.compile(r"^\s*accuracy\s{2,}\d|[a-z]Warning:|\bdeprecated\b|\b(?:print|warn)\(|^\s*(?:File \"|>>> )")
+# A row of scikit-learn's classification_report, a cross-validation, a warning, code: none of these states an accuracy.
+_NO_STATEMENT = re.compile(
+    r"^\s*accuracy\s{2,}\d|[a-z]Warning:|\bdeprecated\b|\b(?:print|warn)\(|^\s*(?:File \"|>>> |\[CV)"
+)
 _NAMES = re.compile(r"['\"`]\s*[\]),}]")
 """What follows the name of a metric in a list of names: metrics=['accuracy']."""
 _FILE = re.compile(r"(?:\.{0,2}/|~|.*/.*/|.*\\|.*\.[a-z]\w*$)", re.IGNORECASE)

@@ -186,6 +186,8 @@ def test_a_test_accuracy_in_a_form_that_is_not_understood(line: str) -> None:
         "{'accuracy': [0.5, 0.6], 'loss': [0.9, 0.8]}",
         # others
         "    accuracy                           0.97       360",
+        "[CV] END ............................. accuracy: (test=0.967) total time=   1.6s",
+        "[CV 1/5] END C=1;, accuracy: (train=0.990, test=0.967) total time=   0.0s",
         "Epoch 5, loss 0.3, acc 0.91",
         "[  10/ 100] loss 0.31 acc 0.91",
         "Epoch 3:  40%|████      | 40/100 [00:01<00:02, 30.1it/s, loss=0.3, acc=0.91]",
