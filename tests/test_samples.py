@@ -17,6 +17,7 @@ from epochal.records import AccuracySource
 from epochal.settings import RepositorySettings, read_repository_settings, template
 from epochal.strategies.proposal import propose
 from epochal.strategies.space import space_of
+from tests.printing import printed
 
 TOP = Path(__file__).parents[1]
 FRAMEWORKS = {"ml_code": "keras", "examples/cifar10": "keras", "examples/sklearn": "sklearn", "examples/torch": "torch"}
@@ -74,7 +75,7 @@ def train(python: Path, folder: Path, *arguments: str, **environment: str) -> fl
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    accuracy = read_accuracy(None, done.stdout, [], [])
+    accuracy = read_accuracy(None, printed(done.stdout), [], [])
     assert accuracy.source is AccuracySource.OUTPUT
     return accuracy.value
 

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import time
 from dataclasses import replace
 
 from epochal.accuracy import read_accuracy, with_samples
@@ -25,6 +26,7 @@ from epochal.metrics import (
     parse_validates_on_test,
 )
 from epochal.moments import Step
+from epochal.printed import PrintedLines
 from epochal.records import Accuracy, Fit, Run, Strategy, Trial, TrialState, Value
 from epochal.runtimes import Outcome, Training
 from epochal.runtimes.stop import Stop
@@ -63,19 +65,29 @@ def run_trial(
     _prepare_folder(job, run, folder, script, trained)
     source = _hand_over(job, run, number, proposal)
     stop = stop or Stop()
+    printed = PrintedLines()
     trial = Trial(number, TrialState.TRAINING, hyperparameters(trained), strategy=proposal.strategy)
     try:
         with following(folder.metrics, on_epoch or (lambda epoch: tell(f"  {epoch_line(epoch)}"))):
             job.store.mark(run.id, Step.TRAINING_STARTED, number)
-            training = Training(run.id, number, folder, plan.image, proposal.stop_at, stop)
+            training = Training(
+                run.id,
+                number,
+                folder,
+                plan.image,
+                proposal.stop_at,
+                stop,
+                lambda output: printed.feed(output, time.time()),
+            )
             outcome = plan.runtime.train(training)
+            printed.close()
             job.store.mark(run.id, Step.TRAINING_ENDED, number)
         retrain = proposal.strategy is Strategy.MORE_EPOCHS or proposal.source is not None
         trial = _learnt(replace(trial, seconds=outcome.seconds), folder, source, retrain=retrain)
         _tell_notes(job, run, trial, folder)
         if stop.reason:
             return _pruned(job, run, trial, stop.reason)
-        accuracy = _measure(folder, outcome, run.notes, has_network=plan.runtime.has_network)
+        accuracy = _measure(folder, outcome, printed, run.notes, has_network=plan.runtime.has_network)
     except RunFailed as failure:
         reason, explanation = failure.reason, failure.explanation
         job.store.end_trial(run.id, replace(trial, state=TrialState.FAILED, reason=reason, explanation=explanation))
@@ -201,7 +213,9 @@ def _metrics(folder: TrialFolder) -> str:
     return read_left_text(folder.metrics) or ""
 
 
-def _measure(folder: TrialFolder, outcome: Outcome, notes: tuple[str, ...], *, has_network: bool) -> Accuracy:
+def _measure(
+    folder: TrialFolder, outcome: Outcome, printed: PrintedLines, notes: tuple[str, ...], *, has_network: bool
+) -> Accuracy:
     log = _log(folder)
     failure = diagnose(outcome.exit_status, outcome.reason, log[-_LAST_OUTPUT:], has_network=has_network)
     if failure:
@@ -210,7 +224,7 @@ def _measure(folder: TrialFolder, outcome: Outcome, notes: tuple[str, ...], *, h
         raise RunFailed(reason, told, tail(log))
     metrics = _metrics(folder)
     try:
-        accuracy = read_accuracy(read_left_text(folder.accuracy), log, parse_scores(metrics), parse_epochs(metrics))
+        accuracy = read_accuracy(read_left_text(folder.accuracy), printed, parse_scores(metrics), parse_epochs(metrics))
     except RunFailed as failure_to_measure:
         detail = failure_to_measure.detail or tail(log)
         raise RunFailed(failure_to_measure.reason, failure_to_measure.explanation, detail) from None

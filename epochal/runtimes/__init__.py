@@ -21,7 +21,8 @@ class Training:
 
     ``folder.code`` (nn.py in it), ``folder.out`` and ``folder.checkpoints`` exist; ``image`` comes from ``prepare``.
     ``stop_at``: the validation accuracy (0 to 1) with whose epoch a fit ends; None: it trains all its epochs. ``stop``:
-    where another thread asks that the training ends at once.
+    where another thread asks that the training ends at once. ``on_output`` is called with each piece of the training's
+    output as it arrives, in another thread; if it fails, the log is still written, and ``train`` raises the failure.
     """
 
     run: int
@@ -30,6 +31,7 @@ class Training:
     image: str
     stop_at: float | None = None
     stop: Stop = field(default_factory=Stop)
+    on_output: Callable[[bytes], None] = lambda _: None
 
 
 @dataclass(frozen=True)

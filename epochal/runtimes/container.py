@@ -3,7 +3,7 @@
 import os
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from requests.exceptions import ConnectionError as EngineGone
 from requests.exceptions import ReadTimeout, RequestException
 
 from epochal.runtimes.belonging import Belonging
-from epochal.runtimes.log import MEGABYTE, Copying, LogFile
+from epochal.runtimes.log import MEGABYTE, Copying
 from epochal.runtimes.making import made
 from epochal.runtimes.stop import Stop
 from epochal.settings import LimitSettings
@@ -58,13 +58,17 @@ def user_and_group() -> tuple[int, int]:
 
 
 def run_container(
-    client: docker.DockerClient, task: Task, limits: LimitSettings, log: LogFile, stop: Stop | None = None
+    client: docker.DockerClient,
+    task: Task,
+    limits: LimitSettings,
+    *sinks: Callable[[bytes], None],
+    stop: Stop | None = None,
 ) -> Ending:
-    """Run ``task`` to its end, its time limit or ``stop``, its output going to ``log``; the container is gone afterwards."""
+    """Run ``task`` to its end, its time limit or ``stop``, its output going to ``sinks``; then the container is gone."""
     options = _confinement(limits, task.network) | _description(task)
     with made(lambda: client.containers.create(task.image, **options), _remove) as container:
         # Attached before it starts, so that nothing is missed: the engine itself keeps no log, which bounds it too.
-        copying = Copying(_output(container), log)
+        copying = Copying(_output(container), *sinks)
         began = time.monotonic()
         container.start()
         with (stop or Stop()).ends(lambda: _kill(container)):

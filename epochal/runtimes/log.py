@@ -1,7 +1,7 @@
 """train.log: what a training printed, with its beginning and its end kept where it is too much."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 
@@ -60,31 +60,32 @@ class LogFile:
 
 
 class Copying:
-    """A thread that writes ``chunks`` of output into ``log`` until they end.
+    """A thread that hands each of the ``chunks`` of output to each of ``sinks`` until they end.
 
-    It goes on reading where the log cannot be written (a full disk): a training must not hang on a full pipe.
+    A sink that fails (a full disk) gets no more; the thread keeps reading, as a training must not hang on a full pipe.
     """
 
-    def __init__(self, chunks: Iterable[bytes], log: LogFile) -> None:
+    def __init__(self, chunks: Iterable[bytes], *sinks: Callable[[bytes], None]) -> None:
         self._chunks = chunks
-        self._log = log
+        self._sinks = list(sinks)
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._copy, daemon=True)
         self._thread.start()
 
     def finish(self, seconds: float = 10.0) -> None:
-        """Wait for the end of the output, ``seconds`` at most; raises what kept it from being written."""
+        """Wait for the end of the output, ``seconds`` at most; raises the first failure of a sink."""
         self._thread.join(seconds)
         if self._error is not None:
             raise self._error
 
     def _copy(self) -> None:
         for chunk in self._chunks:
-            if self._error is None:
+            for sink in tuple(self._sinks):
                 try:
-                    self._log.write(chunk)
-                except (OSError, ValueError) as error:  # ValueError: the log was closed, as nobody waits any more
-                    self._error = error
+                    sink(chunk)
+                except Exception as error:
+                    self._sinks.remove(sink)
+                    self._error = self._error or error
 
 
 def last_lines(text: str, count: int = 20) -> str:

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen
@@ -96,7 +96,7 @@ class ProcessRuntime:
         environment = self._environment(training, place)
         began = time.monotonic()
         with (
-            _logged(command, belonging, environment, training.folder.code, log) as process,
+            _followed(command, belonging, environment, training.folder.code, training.on_output, log.write) as process,
             training.stop.ends(process.kill),
         ):
             timed_out = not ended_within(process, seconds)
@@ -125,18 +125,22 @@ class ProcessRuntime:
         command = [*_limited(self._settings.limits), python_in(Path(image)), *arguments]
         with tempfile.TemporaryDirectory() as name, LogFile(Path(name, "log"), MEGABYTE) as log:
             environment = _clean_environment(image, Path(name)) | changes
-            with _logged(command, belonging, environment, Path(name), log) as process:
+            with _followed(command, belonging, environment, Path(name), log.write) as process:
                 ended_within(process, seconds)
             return _exit_status(process), log.last()
 
 
 @contextmanager
-def _logged(
-    command: Sequence[str], belonging: Belonging, environment: dict[str, str], folder: Path, log: LogFile
+def _followed(
+    command: Sequence[str],
+    belonging: Belonging,
+    environment: dict[str, str],
+    folder: Path,
+    *sinks: Callable[[bytes], None],
 ) -> Iterator[Popen[bytes]]:
-    """A process tree whose output goes to ``log``; all of it is there on the way out, where the tree has ended."""
+    """Start a process tree whose output goes to ``sinks``; on the way out it has ended, and they have all of it."""
     with process_tree(command, belonging, environment, folder) as process:
-        copying = Copying(_output(process), log)
+        copying = Copying(_output(process), *sinks)
         yield process
     copying.finish()
 

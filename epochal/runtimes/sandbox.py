@@ -87,7 +87,8 @@ class DockerRuntime:
         ):
             _give_to_the_trainer(folder.code, folder.out, folder.checkpoints, place.home, place.recorder)
             before = files_in(folder)
-            ending = run_container(self._client, self._task(training, place), limits, log, training.stop)
+            task = self._task(training, place)
+            ending = run_container(self._client, task, limits, training.on_output, log.write, stop=training.stop)
             outcome = _outcome(ending, log)
             for line in keep_within(limits.output_mb, folder, before):
                 log.write(f"\n{line}\n".encode("utf-8", "backslashreplace"))
@@ -134,7 +135,7 @@ class DockerRuntime:
     def _run_aside(self, task: Task) -> tuple[int, str]:
         """Run a task that is no training; its exit status and its last output."""
         with tempfile.TemporaryDirectory() as folder, LogFile(Path(folder, "log"), MEGABYTE) as log:
-            ending = run_container(self._client, task, self._settings.limits, log)
+            ending = run_container(self._client, task, self._settings.limits, log.write)
             return ending.exit_status, log.last()
 
     def _task(self, training: Training, place: Workplace) -> Task:

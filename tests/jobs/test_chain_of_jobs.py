@@ -20,6 +20,17 @@ from tests.repositories import commit, git, make_repository
 # Its accuracy is a fortieth of its epochs: 20 epochs are 0.5, 30 are 0.75, 40 are 1.
 _LEARNS = "epochs = 20  # was 50\nprint(f'Test accuracy: {epochs / 40}')\nopen('model.keras', 'w').write('weights')\n"
 _TOML = "threshold = 0.7\n"
+# Best after 15 of its 40 epochs, with far more output than a short log holds, behind the last accuracy too.
+_OVERFITS = """
+epochs = 40
+for epoch in range(epochs):
+    print("Test accuracy: %.4f" % (0.95 - 0.02 * epoch if epoch > 15 else 0.5 + 0.03 * epoch))
+    for _ in range(100):
+        print("gradient norms", " ".join(str(number / 7) for number in range(12)))
+print("Final result on the test set in the table above")
+for _ in range(2000):
+    print("prediction", " ".join(str(number / 7) for number in range(12)))
+"""
 
 
 def test_reached_at_once(home: Path, tmp_path: Path) -> None:
@@ -131,6 +142,16 @@ def test_a_script_that_takes_too_long_is_timed_out(home: Path, tmp_path: Path) -
     (home / "server.toml").write_text("[limits]\nminutes = 0.02\n", encoding="utf-8")
     ended = train_commit(home, tmp_path, {"nn.py": "import time\ntime.sleep(600)\n"})
     assert (ended.run.reason, ended.status) == (Reason.TIMED_OUT, 1)
+
+
+def test_an_accuracy_that_the_log_leaves_out_is_read(home: Path, tmp_path: Path) -> None:
+    """The last line that states a test accuracy counts, also where train.log is cut for its length."""
+    (home / "server.toml").write_text("[limits]\nlog_mb = 0.1\n", encoding="utf-8")
+    ended = train_commit(home, tmp_path, {"nn.py": _OVERFITS, "epochal.toml": "threshold = 0.1\n"})
+    log = (ended.folder / "trials/1/train.log").read_text()
+    assert "Test accuracy: 0.5000" in log
+    assert "Test accuracy: 0.1700" not in log
+    assert [(trial.accuracy, trial.accuracy_source) for trial in ended.run.trials] == [(0.17, AccuracySource.OUTPUT)]
 
 
 def test_without_epochs_it_is_exhausted_at_once(home: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from queue import Queue
 
 import pytest
 
@@ -145,6 +146,43 @@ def test_too_long_a_log_keeps_its_beginning_and_its_end(bench: Bench) -> None:
     left_out = int(log.partition("[epochal: ")[2].partition(" bytes left out")[0])
     kept = sum(len(f"{line}\n") for line in log.splitlines() if line.startswith("line "))
     assert kept + left_out == printed
+
+
+def test_output_is_handed_on_while_the_training_runs(bench: Bench) -> None:
+    """A listener gets each line as soon as it is printed, and all of them, also those that the log leaves out."""
+    training = bench.training(
+        """
+        import os
+        print("epoch 1")
+        open(os.environ["EPOCHAL_OUT"] + "/go").read()
+        for number in range(20_000): print("line", number)
+        """
+    )
+    os.mkfifo(training.folder.out / "go")
+    pieces: Queue[bytes] = Queue()
+    running = bench.start(replace(training, on_output=pieces.put), bench.runtime(limits={"log_mb": 0.02}))
+    first = b""
+    while not first.endswith(b"\n"):
+        first += pieces.get(timeout=PATIENCE_SECONDS)
+    assert first == b"epoch 1\n"
+    assert running.thread.is_alive()
+    (training.folder.out / "go").write_text("")
+    assert running.outcome().exit_status == 0
+    rest = b"".join(pieces.get() for _ in range(pieces.qsize()))
+    assert rest.decode() == "".join(f"line {number}\n" for number in range(20_000))
+    assert len(training.folder.log.read_bytes()) < 20_200
+
+
+def test_a_listener_that_fails_does_not_stop_the_log(bench: Bench) -> None:
+    """The training ends by itself, the log has all of it, and the failure is raised then."""
+
+    def fail(output: bytes) -> None:
+        raise RuntimeError("cannot listen")
+
+    training = bench.training("for number in range(20_000): print('line', number)")
+    with pytest.raises(RuntimeError, match="cannot listen"):
+        bench.runtime().train(replace(training, on_output=fail))
+    assert training.folder.log.read_text() == "".join(f"line {number}\n" for number in range(20_000))
 
 
 def test_a_file_that_is_too_big_cannot_be_written(bench: Bench) -> None:

@@ -1,0 +1,330 @@
+"""Which accuracies are read from what a training prints, which lines are not understood, and which are no concern."""
+
+import tracemalloc
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from epochal.printed import PrintedAccuracy, PrintedLines
+from tests.printing import printed
+
+# As Keras 3.15 prints on a terminal: colours, backspaces and a carriage return between two states of one line.
+_TERMINAL = (
+    "\r\x1b[1m1/5\x1b[0m \x1b[32m━━\x1b[0m\x1b[37m━━\x1b[0m \x1b[1m2s\x1b[0m 650ms/step - accuracy: 0.59 - loss: 0.66"
+    + "\b" * 45
+    + "\r\x1b[1m5/5\x1b[0m \x1b[32m━━━━\x1b[0m \x1b[1m1s\x1b[0m 59ms/step - accuracy: 0.58 - loss: 0.67\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("log", "value"),
+    [
+        ("Test accuracy: 0.83", 0.83),
+        ("Test accuracy: 83.2%", 0.832),
+        ("Test accuracy: 83.2 %", 0.832),
+        ("Test accuracy: 8.5e-05", 8.5e-05),
+        ("Test accuracy: 0.83.", 0.83),
+        ("Test accuracy: 1", 1.0),
+        ("accuracy=0.83", 0.83),
+        ("test_accuracy = .83", 0.83),
+        ("TEST ACC: 0.83", 0.83),
+        ("{'test_accuracy': 0.83}", 0.83),
+        ("Test accuracy: tensor(0.8300)", 0.83),
+        ("Final test accuracy: 0.83", 0.83),
+        ("Test loss: 0.5, test accuracy: 0.83", 0.83),
+        ("Test loss: 0.5 - test accuracy: 0.83", 0.83),
+        ("2026-01-02 10:11:12,123 - INFO - Test accuracy: 0.83", 0.83),
+        ("100%|████| 10/10 [00:01<00:00, 9.5it/s]Test accuracy: 0.83", 0.83),
+        ("Train accuracy: 0.99, test accuracy: 0.83", 0.83),
+        ("Test accuracy: 0.83 (target test accuracy: 0.9)", 0.83),
+        ("2024-01-01 10:00:00 INFO Test accuracy: 0.83", 0.83),
+        ("INFO:root:Test accuracy: 0.83", 0.83),
+        ("[INFO] Test accuracy: 0.83", 0.83),
+        ("{'loss': 0.5, 'test_accuracy': 0.83}", 0.83),
+        ("Test accuracy: 0.1, test accuracy: 0.83", 0.83),
+        ("Test accuracy: 0.83\nGoal (test accuracy = 0.90) not reached", 0.83),
+        ("Test accuracy: 0.83\nTarget: Test accuracy: 0.95", 0.83),
+        ('Test accuracy: 0.83\n    print("Test accuracy: 0.99")', 0.83),
+        ("Test accuracy: 0.8999999761581421", 0.8999999761581421),
+        ("Test accuracy: 83.2", 83.2),
+        ("Test accuracy: 1e999", float("inf")),
+        ("Test accuracy: 0.1\nTest accuracy: 0.83", 0.83),
+        ("Test accuracy: 0.83\naccuracy: 0.1", 0.83),
+        ("\x1b[32mTest accuracy: \x1b[1m0.83\x1b[0m\r\n", 0.83),
+        ("Test accuracy: 0.1\rTest accuracy: 0.83\r", 0.83),
+        (f"Test accuracy: 0.83\n{_TERMINAL}45/45 - 0s - 3ms/step - accuracy: 0.91 - loss: 0.3\n", 0.83),
+    ],
+)
+def test_the_accuracy_that_a_script_prints(log: str, value: float) -> None:
+    """The number is read whole, as people write it, and the last line wins."""
+    test = printed(log).test
+    assert test is not None
+    assert (test.value, test.samples) == (value, None)
+
+
+@pytest.mark.parametrize(
+    ("log", "samples"),
+    [
+        ("Accuracy: 0.83 on 360 images", 360),
+        ("Test accuracy: 0.8306 (299/360)", 360),
+        ("Test accuracy: 83.1% (on 360 test samples)", 360),
+        ("Test accuracy: 0.83 (25/360)", None),  # this counts something else
+        ("Test accuracy: 0.83 (0/0)", None),
+        ("Test accuracy: 0.83 on 2 GPUs", None),
+    ],
+)
+def test_the_samples_that_a_script_prints(log: str, samples: int | None) -> None:
+    """A count behind the accuracy is read where it cannot be anything else."""
+    test = printed(log).test
+    assert test is not None
+    assert test.samples == samples
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        "",
+        _TERMINAL,
+        "45/45 ━━━━━━━━━━ 0s 2ms/step - accuracy: 0.91 - loss: 0.3",
+        "45/45 - 0s - 3ms/step - accuracy: 0.91 - loss: 0.3",
+        "45/45 [==============================] - 0s 2ms/step - loss: 0.3 - accuracy: 0.91",
+        "1/Unknown 0s 2ms/step - accuracy: 0.91 - loss: 0.3",
+        "45/45 - 0s - 3ms/step - loss: 0.3 - test_accuracy: 0.91",  # a metric of that name
+        "accuracy: 0.91 - loss: 0.3",  # the log's first line, cut in the middle
+        "Train accuracy: 0.99",
+        "target test accuracy: 0.9",
+        "pre-test accuracy: 0.9",
+        "threshold accuracy: 0.9",
+        "==== accuracy experiment 3 ====",
+        "Test accuracy: 83/100",
+        "Test accuracy: 0,83",
+        "Test accuracy: 1.2.3",
+        "Test accuracy: info",
+        "Test accuracy: 8.5e-05x",
+        "Test accuracy of 3 networks",
+    ],
+)
+def test_what_is_no_accuracy(log: str) -> None:
+    """Keras' progress, other accuracies, banners and what is not wholly a number are no test accuracy."""
+    assert printed(log).test is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Accuracy on the noisy test images of the field: 0.558",
+        "Test accuracy: 0,836",
+        "Test accuracy：0.8356",
+        "Test accuracy: 83/100",
+        "Accuracy of the network on the 10000 test images: 54 %",
+        "Test set: Average loss: 0.0271, Accuracy: 9913/10000 (99%)",
+        "Test set accuracy 0.97",
+        "test epoch: 10, loss: 0.1523, accuracy 97.00",
+        "Accuracy on test data: 0.97",
+        "0.97 accuracy with a standard deviation of 0.02",
+        "54.0% test accuracy",
+        "The model has an accuracy of 54 percent.",
+        "Mean accuracy: 0.9833 (+/- 0.0167)",
+        "fold accuracy 0.53",
+        "Train accuracy: 0.99, accuracy on the test set: 54 %",
+        "After training: acc 54.1",
+        "Accuracy at the end of training: 54.2",
+        "Best accuracy: 0.97 at epoch 12",
+        "Holdout accuracy 0.558",
+        "Accuracy 0,54 (baseline 0,50)",
+        "testAcc 0.83",
+        "bin_acc: 0.83",
+        "test/acc 0.83",
+        "wandb:  test_acc 0.83",
+        "│         test_acc          │    0.8345000147819519     │",
+        " * Acc@1 74.046 Acc@5 91.776",
+        "Test accuracy: [0.5, 0.83]",
+        "  eval_accuracy           =      0.83",
+        "Accuracy on test images: 1",
+        "2024-01-01 10:00:00 INFO Accuracy on the test set is 54",
+    ],
+)
+def test_a_test_accuracy_in_a_form_that_is_not_understood(line: str) -> None:
+    """It is kept as it was printed, and nothing is guessed."""
+    lines = printed(f"Loading\n{line}\nSaved\n")
+    assert lines.test is None
+    assert lines.unread == line.strip()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        # of training or validation data
+        "val_accuracy: 0.9",
+        "Train accuracy: 0.99",
+        "Training acc: 99.1%",
+        "train_acc=0.99",
+        "trainAcc 0.99",
+        "validation accuracy 0.91",
+        "Best val_accuracy So Far: 0.9124000072479248",
+        "Accuracy on the training set: 0.99",
+        "Accuracy: 0.99 on the training data",
+        "Accuracy: 0.99 (train)",
+        "accuracy: 0.99, val_accuracy: 0.9",
+        "10-fold cross-validation accuracy: 0.95 (+/- 0.02)",
+        "loss: 0.1, acc: 99%, val_loss: 0.2, val_acc: 91%",
+        "{'accuracy': 0.91, 'loss': 0.3, 'val_accuracy': 0.9, 'val_loss': 0.31}",
+        # Keras
+        "Epoch 3: val_accuracy improved from 0.50000 to 0.60000, saving model to best.keras",
+        "Epoch 00003: accuracy did not improve from 0.91000",
+        "Epoch 3: accuracy improved from 0.50 to 0.60, saving model to model-acc0.60.keras",
+        "/usr/lib/python3.11/site-packages/keras/src/callbacks/early_stopping.py:153: UserWarning: Early stopping "
+        "conditioned on metric `accuracy` which is not available. Available metrics are: loss, acc",
+        "45/45 ━━━━━━━━━━ 0s 2ms/step - accuracy: 0.91 - loss: 0.3",
+        "45/45 - 0s - 3ms/step - bin_acc: 0.91 - loss: 0.3",
+        " - 5s - loss: 0.3012 - acc: 0.9101",
+        "accuracy: 0.91 - loss: 0.3",
+        "60000/60000 [==============================] - 5s 80us/sample - loss: 0.2 - acc: 0.94",
+        "│ acc_head (Dense)                │ (None, 10)             │         1,290 │",
+        "{'accuracy': [0.5, 0.6], 'loss': [0.9, 0.8]}",
+        # others
+        "    accuracy                           0.97       360",
+        "[CV] END ............................. accuracy: (test=0.967) total time=   1.6s",
+        "[CV 1/5] END C=1;, accuracy: (train=0.990, test=0.967) total time=   0.0s",
+        "Epoch 5, loss 0.3, acc 0.91",
+        "[  10/ 100] loss 0.31 acc 0.91",
+        "Epoch 3:  40%|████      | 40/100 [00:01<00:02, 30.1it/s, loss=0.3, acc=0.91]",
+        " 40%|████      | 40/100 [00:01<00:02, 30.1it/s, acc=0.91]",
+        "{'eval_loss': 0.5, 'eval_accuracy': 0.83, 'epoch': 3.0}",
+        "/opt/venv/lib/python3.11/site-packages/acc/0.5/x.py:12: FutureWarning: `accuracy` is deprecated since 0.22",
+        # no number that could be one
+        "Test accuracy of 3 networks",
+        "==== accuracy experiment 3 ====",
+        "Accuracy was computed in 0.53 s",
+        "Test accuracy:",
+        # other words, wishes, files, code
+        "access 0.5, according to 0.3, package 0.22, accelerator: 0.1, accumulate 4.5",
+        "target test accuracy: 0.9",
+        "threshold accuracy: 0.9",
+        "accuracy_threshold=0.9",
+        "Goal (test accuracy = 0.90) not reached",
+        "Chance accuracy: 0.1",
+        "Saved runs/2024/acc_0.83/model.h5",
+        "Saved weights_acc-0.83.h5",
+        "metrics=['accuracy'], learning_rate=0.001",
+        '    print("Test accuracy: 0.99")',
+        '    warnings.warn("accuracy is 0.5")',
+    ],
+)
+def test_lines_that_state_no_test_accuracy(line: str) -> None:
+    """What frameworks print by themselves, and accuracies of other data, are neither read nor missed."""
+    lines = printed(f"{line}\n")
+    assert (lines.test, lines.unread) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("output", "unread"),
+    [
+        ("Test accuracy: 54 %.\nTest accuracy: 0,55\nTest accuracy: 0.83\n", None),
+        ("Test accuracy: 0,55\naccuracy: 0.83\n", None),
+        ("Test accuracy: 0.83\nTest accuracy: 0,54\nTest accuracy: 0,55\n", "Test accuracy: 0,55"),
+    ],
+)
+def test_only_a_line_after_those_that_are_understood_is_missed(output: str, unread: str | None) -> None:
+    """What was stated again in a form that is understood is not missed."""
+    assert printed(output).unread == unread
+
+
+def test_the_text_of_a_line() -> None:
+    """It can be shown anywhere, is never long, and has the number in it."""
+    bar = "|" * 300
+    lines = printed(f"\x1b[1mTest accuracy:\t0.5\x00\n  {bar} Test accuracy: 0.8 {bar}\n{bar} accuracy on test: 54 %\n")
+    plain, long = (each.text for each in lines.all_tests)
+    assert plain == "Test accuracy: 0.5"
+    assert len(long) == 200
+    assert long.endswith("| Test accuracy: 0.8")
+    assert lines.unread is not None
+    assert len(lines.unread) == 200
+    assert lines.unread.endswith("| accuracy on test: 54 %")
+
+
+def test_the_time_of_a_line_is_that_of_its_last_piece() -> None:
+    """A line end that comes later, with the next line, makes it no newer."""
+    lines = PrintedLines()
+    for at, chunk in enumerate([b"Test accu", b"racy: 0.8", b"", b"\nTest accuracy: 0.9"]):
+        lines.feed(chunk, float(at))
+    lines.close()
+    assert lines.all_tests == [
+        PrintedAccuracy(0.8, None, 1.0, "Test accuracy: 0.8"),
+        PrintedAccuracy(0.9, None, 3.0, "Test accuracy: 0.9"),
+    ]
+
+
+def test_the_first_and_the_last_distinct_lines_are_kept() -> None:
+    """A line that is repeated counts where it came last; lines that name a test displace bare ones."""
+    assert [each.value for each in printed("accuracy: 0.1\naccuracy: 0.2\naccuracy: 0.1\n").all_tests] == [0.2, 0.1]
+    output = "accuracy: 0.1\n" + "".join(f"Test accuracy: 0.{number}\n" for number in range(10, 99)) + "Accuracy: 0.2\n"
+    lines = printed(output)
+    assert [each.value for each in lines.all_tests] == [0.1, 0.11, 0.12, 0.13, 0.14, 0.94, 0.95, 0.96, 0.97, 0.98]
+    assert lines.test == lines.all_tests[-1]
+
+
+_OUTPUT = (
+    st.lists(
+        st.sampled_from(
+            ["Test accuracy", "accuracy", "Train acc", " on 360 test images", ": ", "=", "0.8", "83", "%", "e-", "."]
+        )
+        | st.sampled_from(["\r", "\b", "\n", " - ", "\x1b[1m", "（é）", "x" * 3000])
+        | st.text(max_size=3)
+    )
+    .map("".join)
+    .map(str.encode)
+    | st.binary()
+)
+
+
+@given(_OUTPUT, st.data())
+def test_the_pieces_in_which_output_arrives_do_not_matter(output: bytes, data: st.DataObject) -> None:
+    """Cut anywhere, even within a character, an escape sequence or a line that is too long, it means the same."""
+    cuts = data.draw(st.lists(st.integers(0, len(output))).map(sorted))
+    whole, pieces = PrintedLines(), PrintedLines()
+    whole.feed(output, 1.0)
+    for start, end in pairwise([0, *cuts, len(output)]):
+        pieces.feed(output[start:end], 1.0)
+    for lines in (whole, pieces):
+        lines.close()
+    assert (pieces.all_tests, pieces.unread) == (whole.all_tests, whole.unread)
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        (f"Test accuracy: 0.5 {'x' * 9999}", 0.5),
+        (f"{'.' * 9999}, test accuracy: 0.5", 0.5),
+        (f"Test accuracy: 0.{'5' * 9999}", None),
+        (f"pre-{'x' * 9999}Test accuracy: 0.5", None),
+    ],
+)
+def test_of_a_long_line_both_ends_are_read(line: str, value: float | None) -> None:
+    """No number and no word is put together of the two ends."""
+    test = printed(line).test
+    assert (test and test.value) == value
+
+
+def test_an_endless_line_takes_no_memory() -> None:
+    """Megabytes without a line end leave a few kilobytes."""
+    lines = PrintedLines()
+    chunk = b"accuracy " * 7000
+    tracemalloc.start()
+    for at in range(200):
+        lines.feed(chunk, float(at))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5 * len(chunk)
+
+
+@pytest.mark.parametrize(
+    "piece", ["1", " ", "-", ".", "\b", "a_", "target ", "Test accuracy: 1", "accuracy = 1 - ", "acc '] "]
+)
+def test_a_long_line_is_read_in_no_time(piece: str) -> None:
+    """A log of one endless line of digits, spaces or signs does not keep the job busy."""
+    endless = piece * (200_000 // len(piece))
+    for output in (f"Test accuracy: {endless}x", f"{endless}accuracy: x", f"{endless} 5 accuracy {endless}"):
+        printed(output)
