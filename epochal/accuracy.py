@@ -1,81 +1,337 @@
-"""Where the accuracy of a training is read, best source first. Values in, values out."""
+"""Which number is the accuracy of a training: the last in time that a network of this run had on rows it had not seen."""
 
 import json
 import math
 import struct
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from epochal.errors import Reason, RunFailed
+from epochal.measurements import Kind, Labels, Measured, Measurement, last_of, networks_of
 from epochal.metrics import UNREADABLE, number, samples_of, test_set_of
-from epochal.printed import PrintedLines
-from epochal.records import Accuracy, AccuracySource, Epoch
+from epochal.printed import PrintedAccuracy, PrintedLines
+from epochal.records import Accuracy, AccuracySource, Evidence, Fit
 
 _AGREES = 0.0005
 """Accuracies that are the same to three decimals, as scripts print them."""
+_OTHER_NUMBER = 'To have another number judged, write it to $EPOCHAL_OUT/accuracy.json: {"accuracy": 0.83}.'
+_KEPT_APART = (
+    "Keep the test rows out of the training data, or set repeated_rows = true in epochal.toml if the data repeat rows."
+)
+_NOTHING = (
+    "The training ended well but measured no accuracy: no accuracy.json in $EPOCHAL_OUT, no evaluate() with an accuracy "
+    "metric, no line like 'Test accuracy: 0.83', no score() or accuracy_score(), no val_accuracy. Print such a line at nn.py's end."
+)
 
 
-def read_accuracy(
-    accuracy_json: str | None, printed: PrintedLines, scores: Sequence[Accuracy], epochs: Sequence[Epoch]
-) -> Accuracy:
-    """The accuracy of a training that ended well: 0 to 1, with where it was read.
+@dataclass(frozen=True)
+class Told:
+    """What a training left about its accuracy: the text of an accuracy.json (None: there is none), what the recorder
+    measured, the lines that were printed, and the fits."""
 
-    Looked for, first that is there: ``accuracy_json``, the file that the script wrote itself or the recorder wrote of
-    its last ``evaluate()``; the last test accuracy that was ``printed``; the last of ``scores``, which come behind it as
-    they may be of the training data; the last epoch's ``val_accuracy``.
-    Raises RunFailed: NO_ACCURACY, ACCURACY_NOT_FINITE, ACCURACY_OUT_OF_RANGE.
+    accuracy_json: str | None
+    measured: Measured
+    printed: PrintedLines
+    fits: Sequence[Fit] = ()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The accuracy that is judged, and notes on what else was measured or printed."""
+
+    accuracy: Accuracy
+    notes: tuple[str, ...] = ()
+
+
+def choose_accuracy(told: Told, metric: str = "", *, repeated_rows: bool = False) -> Choice:
+    """Return the accuracy (0 to 1) of a training that ended well.
+
+    The first that there is: what nn.py wrote to accuracy.json itself; the last measurement in time, of evaluate(), score()
+    or accuracy_score(); the last line that states a test accuracy; the last epoch's val_accuracy. Each counts only if it
+    is a classifier's that this run trained, on rows that it had not been trained on, and a number that was written or
+    printed only if it is not that of a measurement which does not count.
+
+    ``metric``: the name that evaluate() measures it under, if it measures several. ``repeated_rows``: test rows may have
+    been trained on. Raises RunFailed: NO_ACCURACY, with what does not count, why, and what helps; ACCURACY_NOT_FINITE;
+    ACCURACY_OUT_OF_RANGE.
     """
-    if accuracy_json is not None:
-        return _checked(_from_file(accuracy_json))
-    found = _from_lines(printed) or (scores[-1] if scores else _from_epochs(epochs))
-    if found is None:
-        raise RunFailed(
-            Reason.NO_ACCURACY,
-            "The training ended well but told no accuracy: no accuracy.json in $EPOCHAL_OUT, no evaluate() with an "
-            "accuracy metric, no line like 'Test accuracy: 0.83', no score() or accuracy_score(), no val_accuracy. Print "
-            "such a line at nn.py's end.",
+    return _Chooser(told, metric, repeated_rows).choose()
+
+
+class _Chooser:
+    """The measurements of one training, those that count apart from those that do not."""
+
+    def __init__(self, told: Told, metric: str, repeated_rows: bool) -> None:
+        self._told = told
+        self._metric = metric
+        self._accepts_repeats = repeated_rows
+        measurements = [each for each in told.measured.measurements if each.kind is not Kind.PREDICT]
+        self._named = [each for each in measurements if self._name_of(each)]
+        self._sound = [each for each in self._named if not self._refusal(each)]
+        self._refused = [each for each in self._named if self._refusal(each)]
+        predictions = [each for each in told.measured.measurements if each.kind is Kind.PREDICT]
+        self._sound_predictions = [each for each in predictions if not self._refusal(each)]
+        self._refused_predictions = [each for each in predictions if self._refusal(each)]
+
+    def choose(self) -> Choice:
+        """Return the accuracy that counts, and notes."""
+        found = self._written() or self._measured() or self._printed()
+        if found is None:
+            found = self._validated()
+        accuracy = _checked(found)
+        return Choice(accuracy, tuple(self._notes(accuracy)))
+
+    def _written(self) -> Accuracy | None:
+        if self._told.accuracy_json is None:
+            return None
+        found = _from_file(self._told.accuracy_json)
+        return None if found is None else self._stated(found, _AGREES)
+
+    def _measured(self) -> Accuracy | None:
+        candidates = self._sound
+        several = [each for each in candidates if not self._metric and len(each.accuracies) > 1]
+        if several:
+            names = several[-1].accuracies
+            raise RunFailed(
+                Reason.NO_ACCURACY,
+                f"evaluate() measured several accuracies ({', '.join(names)}), and nn.py does not say which one counts. "
+                f'Choose one in epochal.toml: metric = "{names[0]}".',
+            )
+        last = last_of(candidates)
+        if last is None:
+            return None
+        source = AccuracySource.EVALUATE if last.kind is Kind.EVALUATE else AccuracySource.SCORE
+        return self._accuracy(last, source)
+
+    def _printed(self) -> Accuracy | None:
+        for line in reversed(self._told.printed.all_tests):
+            try:
+                return self._stated(_from_line(line), _tolerance(line.value))
+            except RunFailed:
+                continue  # what is left is judged
+        unread = self._told.printed.unread
+        if unread and (self._refused or self._refused_predictions):
+            raise self._nothing_left()
+        if unread:
+            raise RunFailed(
+                Reason.NO_ACCURACY,
+                f"A line that nn.py printed seems to state its accuracy, in a form that is not understood: {unread!r}. "
+                "Print it as 'Test accuracy: 0.83'.",
+            )
+        return None
+
+    def _validated(self) -> Accuracy:
+        fit = self._told.fits[-1] if self._told.fits else None
+        name, value = _validation_of(fit, self._metric)
+        validation = self._told.measured.validations.get((fit.model, fit.call)) if fit else None
+        if value is None:
+            raise self._nothing_left()
+        if validation is None:
+            return Accuracy(value, AccuracySource.VALIDATION, evidence=Evidence(metric=name))
+        validation = replace(validation, metrics={name.removeprefix("val_"): value})
+        if refusal := self._refusal(validation):
+            raise RunFailed(Reason.NO_ACCURACY, refusal)
+        return replace(self._accuracy(validation, AccuracySource.VALIDATION), value=value)
+
+    def _stated(self, accuracy: Accuracy, tolerance: float) -> Accuracy:
+        """Return an accuracy that nn.py stated itself, with the evidence of the measurement that it is of.
+
+        Raises RunFailed if it is that of a measurement which does not count.
+        """
+        for each in reversed(self._sound):
+            if _agree(accuracy.value, each.metrics[self._name_of(each)], tolerance):
+                found = self._accuracy(each, accuracy.source)
+                own = accuracy if accuracy.samples and accuracy.samples != found.samples else found
+                return replace(own, value=accuracy.value, source=accuracy.source)
+        for each in reversed(self._refused):
+            if _agree(accuracy.value, each.metrics[self._name_of(each)], tolerance):
+                raise RunFailed(Reason.NO_ACCURACY, self._refusal(each))
+        if self._refused_predictions and not self._sound_predictions:
+            raise RunFailed(Reason.NO_ACCURACY, self._refusal(self._refused_predictions[-1]))
+        return self._of_prediction(accuracy)
+
+    def _of_prediction(self, accuracy: Accuracy) -> Accuracy:
+        """Return an accuracy that nn.py worked out itself, with what is known of the rows that it predicted."""
+        last = last_of(self._sound_predictions)
+        if last is None or (accuracy.samples and accuracy.samples != last.samples):
+            return replace(accuracy, evidence=Evidence(unchecked="nn.py measured it by itself"))
+        found = self._accuracy(last, accuracy.source)
+        return replace(found, value=accuracy.value, test_set=accuracy.test_set or found.test_set)
+
+    def _accuracy(self, measurement: Measurement, source: AccuracySource) -> Accuracy:
+        name = self._name_of(measurement) or ""
+        labels, seen, measured = measurement.labels_of(name), measurement.seen, self._told.measured
+        evidence = Evidence(
+            metric=name,
+            chance=labels.chance,
+            answer=labels.answer,
+            checked=seen.checked,
+            unchecked=seen.why,
+            seen=seen.share,
+            expected=seen.expected,
+            accepted=seen.refused,
         )
-    return _checked(found)
+        return Accuracy(
+            measurement.metrics.get(name, math.nan),
+            source,
+            measurement.samples,
+            measurement.test_set,
+            measured.test_sets.get(measurement.test_set or ""),
+            measured.looks_at(measurement.test_set),
+            evidence,
+        )
+
+    def _name_of(self, measurement: Measurement) -> str:
+        """Return the name of the metric that counts; empty if it has none that does."""
+        if self._metric and measurement.kind is Kind.EVALUATE:
+            return self._metric if self._metric in measurement.metrics else ""
+        return (measurement.accuracies or [""])[0]
+
+    def _refusal(self, measurement: Measurement) -> str:
+        """Return why a measurement is no accuracy of a network that this run trained, and what helps; empty if it is one."""
+        if measurement.is_r2:
+            return (
+                "The number is what a regressor's score() or r2_score() returned: R², which is no accuracy. "
+                "Measure a classifier, or report an accuracy that fits (accuracy.json)."
+            )
+        if measurement.is_dummy:
+            return "Only a DummyClassifier was measured, which learns nothing. Measure the model that nn.py trains."
+        if measurement.trained is False:
+            return (
+                "Only a network that nn.py loaded ready-made was measured, none that it trained in this run. "
+                "Evaluate the network that fit() trained."
+            )
+        labels = measurement.labels_of(self._name_of(measurement))
+        return (
+            _refusal_of_labels(measurement, labels, self._name_of(measurement))
+            or _refusal_of_redrawn(measurement)
+            or _refusal_of_seen(measurement, self._accepts_repeats)
+        )
+
+    def _nothing_left(self) -> RunFailed:
+        """Return the failure of a training that has no accuracy left, with the best reason."""
+        for refused in (self._refused, self._refused_predictions):
+            if refused:
+                return RunFailed(Reason.NO_ACCURACY, self._refusal(refused[-1]))
+        measurements = [each for each in self._told.measured.measurements if each.kind is Kind.EVALUATE]
+        if self._metric and measurements:
+            names = ", ".join(dict.fromkeys(name for each in measurements for name in each.metrics)) or "nothing"
+            return RunFailed(
+                Reason.NO_ACCURACY,
+                f'metric = "{self._metric}" in epochal.toml is nothing that evaluate() measured: it measured {names}.',
+            )
+        return RunFailed(Reason.NO_ACCURACY, _NOTHING)
+
+    def _notes(self, accuracy: Accuracy) -> list[str]:
+        """Return what else was measured or printed, and how to have it judged."""
+        shown, lines = f"{accuracy.value:.4g}", self._told.printed.all_tests
+        if accuracy.source is AccuracySource.VALIDATION:
+            return [
+                f"nn.py measured no test accuracy, so the last epoch's val_accuracy, {shown}, is judged. "
+                "Call evaluate() on test data that were kept apart."
+            ]
+        if accuracy.source not in (AccuracySource.EVALUATE, AccuracySource.SCORE):
+            return []
+        judged = f"the accuracy {accuracy.source.sentence}, {shown}, is judged. {_OTHER_NUMBER}"
+        if lines and not any(_agree(line.value, accuracy.value, _tolerance(line.value)) for line in lines):
+            return [f"nn.py prints {lines[-1].text!r}, but {judged}"]
+        if networks_of(self._sound) > 1:
+            return [f"nn.py measured {networks_of(self._sound)} networks; {judged}"]
+        return []
 
 
-def with_samples(accuracy: Accuracy, measured: Sequence[Accuracy]) -> Accuracy:
-    """An accuracy that came without its number of samples, with that of the last one ``measured`` that agrees with it.
+def _refusal_of_labels(measurement: Measurement, labels: Labels, name: str) -> str:
+    if labels.kind == "numbers":
+        return (
+            "The targets are not whole numbers, so nn.py trains a regression, of which an accuracy says nothing. "
+            "Measure classes, or report an accuracy that fits (accuracy.json)."
+        )
+    if labels.kind == "inputs":
+        return (
+            "The targets are the inputs themselves, as an autoencoder's are, of which an accuracy says nothing. "
+            "Measure classes, or report an accuracy that fits (accuracy.json)."
+        )
+    if labels.answers == 1:
+        return (
+            f"All test labels are {labels.answer!r}, so always giving that answer is always right. "
+            "Test on data that have every class."
+        )
+    is_binary = measurement.classes.get(name, "").startswith("Binary") or name.endswith("binary_accuracy")
+    if labels.kind == "one-hot" and is_binary and measurement.kind is not Kind.SCORE:
+        return (
+            f"{name} counts each zero of a one-hot label as a right answer. "
+            'Measure the share of right rows: metrics=["categorical_accuracy"].'
+        )
+    if labels.kind == "several" and measurement.kind in (Kind.EVALUATE, Kind.VALIDATION):
+        return (
+            f"Each row has several labels, and {name} counts them one by one. Measure the share of rows that are wholly "
+            "right, as scikit-learn's accuracy_score(y_test, model.predict(x_test) > 0.5) does."
+        )
+    return ""
 
-    Most scripts print, or write, what evaluate() or score() has just returned to them.
-    """
-    if accuracy.samples:
-        return accuracy
-    agreeing = [each for each in measured if each.samples and abs(each.value - accuracy.value) <= _AGREES]
-    if not agreeing:
-        return accuracy
-    return replace(accuracy, samples=agreeing[-1].samples, test_set=agreeing[-1].test_set)
+
+def _refusal_of_redrawn(measurement: Measurement) -> str:
+    if not measurement.seen.redrawn:
+        return ""
+    return (
+        "The test set is drawn anew at each reading, from rows that are also trained on: its tf.data pipeline takes or "
+        "skips after shuffle(). Write shuffle(…, reshuffle_each_iteration=False), or split the arrays first."
+    )
 
 
-def _from_file(text: str) -> Accuracy:
+def _refusal_of_seen(measurement: Measurement, accepts_repeats: bool) -> str:
+    seen = measurement.seen
+    if not seen.refused or accepts_repeats:
+        return ""
+    what = "validation" if measurement.kind is Kind.VALIDATION else "test"
+    expected = f", where a clean split would show {seen.expected:.0%}" if seen.expected >= 0.005 else ""
+    share = "All" if seen.share >= 0.9995 else f"{seen.share:.0%} of"
+    return f"{share} {what} rows were also trained on{expected}, so the accuracy on them says nothing. {_KEPT_APART}"
+
+
+def _from_file(text: str) -> Accuracy | None:
+    """Return the accuracy that nn.py wrote itself; None of what the recorder wrote."""
     try:
         content = json.loads(text)
-        source = AccuracySource.EVALUATE if content.get("source") == "evaluate" else AccuracySource.SCRIPT
-        return Accuracy(number(content["accuracy"]), source, samples_of(content), test_set_of(content))
+        if content.get("source") == "evaluate":
+            return None
+        return Accuracy(number(content["accuracy"]), AccuracySource.SCRIPT, samples_of(content), test_set_of(content))
     except UNREADABLE:
         raise RunFailed(
             Reason.NO_ACCURACY,
-            f'accuracy.json should be like {{"accuracy": 0.83}}; it is {text[:80]!r}. Mend what nn.py writes there.',
+            f'accuracy.json should be like {{"accuracy": 0.83}}; it is {text[:80]!r}. Correct what nn.py writes there.',
         ) from None
 
 
-def _from_lines(printed: PrintedLines) -> Accuracy | None:
-    line = printed.test
-    return None if line is None else Accuracy(line.value, AccuracySource.OUTPUT, line.samples)
+def _from_line(line: PrintedAccuracy) -> Accuracy:
+    return Accuracy(line.value, AccuracySource.OUTPUT, line.samples)
 
 
-def _from_epochs(epochs: Sequence[Epoch]) -> Accuracy | None:
-    validation = epochs[-1].validation_accuracy if epochs else None
-    return None if validation is None else Accuracy(validation, AccuracySource.VALIDATION)
+def _validation_of(fit: Fit | None, metric: str) -> tuple[str, float | None]:
+    """Return the name and value of a fit's accuracy on its validation data; None if it has none."""
+    last = fit.epochs[-1] if fit and fit.epochs else None
+    if last is None:
+        return "", None
+    if metric:
+        return f"val_{metric}", last.metrics.get(f"val_{metric}")
+    return "val_accuracy", last.validation_accuracy
+
+
+def _agree(stated: float, measured: float, tolerance: float) -> bool:
+    """Whether a stated number, which may be in per cent, is a measured one."""
+    return any(abs(value - measured) <= tolerance * scale for value, scale in ((stated, 1.0), (stated / 100, 0.01)))
+
+
+def _tolerance(value: float) -> float:
+    """Return by how much a number may differ that was printed with as many decimals as ``value`` has."""
+    exponent = Decimal(repr(value)).as_tuple().exponent if math.isfinite(value) else 0
+    decimals = max(2, -exponent) if isinstance(exponent, int) else 2
+    return max(_AGREES, 0.501 * 10.0**-decimals)
 
 
 def _as_measured(value: float) -> float:
-    """Of a 32-bit float, which is what Keras measures in, the shortest decimal that means it.
+    """Return the shortest decimal that means a 32-bit float, which Keras measures in.
 
     324 of 360 right is 0.9, but as a 32-bit float 0.8999999761581421, which is below a threshold of 0.9.
     """

@@ -7,11 +7,13 @@ from epochal.records import Fit, StoppedBy
 FROM_THE_BEGINNING = "trained from the beginning"
 
 
-def continuation(fits: Sequence[Fit], source: str, *, retrain: bool) -> str:
+def continuation(fits: Sequence[Fit], source: str, why: str = "", *, retrain: bool) -> str:
     """What a trial went on from, or why it did not; empty for a first trial that had nothing to go on from.
 
-    ``source``: whose checkpoints it was given (``trial 1``), empty if there were none.
+    ``source``: whose checkpoints it was given (``trial 1``), empty if there were none; ``why``: a reason for that.
     """
+    if why:
+        return f"{FROM_THE_BEGINNING}: {why}"
     if not fits:
         return f"{FROM_THE_BEGINNING}: only Keras' fit can be continued" if retrain or source else ""
     if not source:

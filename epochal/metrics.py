@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from epochal.records import Accuracy, AccuracySource, Epoch, Fit
+from epochal.records import Epoch, Fit
 
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 """What taking JSON apart can raise: whatever trains may write to a file."""
@@ -28,7 +28,7 @@ def parse_fits(metrics_jsonl: str) -> list[Fit]:
     epochs: dict[tuple[int, int], list[Epoch]] = {}
     for event in events(metrics_jsonl):
         try:
-            key = _count(event["model"]), _count(event["call"])
+            key = count_of(event["model"]), count_of(event["call"])
             if event["event"] == "fit":
                 fits[key], epochs[key] = _begun(event), _history(event)
             elif event["event"] == "stopped":
@@ -43,21 +43,11 @@ def parse_fits(metrics_jsonl: str) -> list[Fit]:
     return [replace(fit, epochs=tuple(epochs.get(key, ()))) for key, fit in fits.items()]
 
 
-def parse_scores(metrics_jsonl: str) -> list[Accuracy]:
-    """The accuracies that scikit-learn measured, as ``metrics.jsonl`` has them; all else is passed over."""
-    return [score for event in events(metrics_jsonl) if (score := _score(event))]
-
-
 def number(value: Any) -> float:
     """A JSON number, or the recorder's word for one that is not finite; raises ValueError for anything else."""
     if type(value) in (int, float) or value in ("NaN", "Infinity", "-Infinity"):
         return float(value)
     raise ValueError(value)
-
-
-def parse_measured(metrics_jsonl: str) -> list[Accuracy]:
-    """What Keras' ``evaluate()`` and scikit-learn measured, in order, as far as it is named accuracy."""
-    return [measured for event in events(metrics_jsonl) if (measured := _score(event) or _evaluate(event))]
 
 
 def parse_validates_on_test(metrics_jsonl: str) -> bool:
@@ -75,13 +65,13 @@ def samples_of(content: dict[str, Any]) -> int | None:
 def test_set_of(content: dict[str, Any]) -> str | None:
     """What tells the test set from others; None where that was not written."""
     test_set = content.get("test_set")
-    return _one_line(test_set)[:_LONGEST_TEST_SET] or None if isinstance(test_set, str) else None
+    return one_line(test_set)[:_LONGEST_TEST_SET] or None if isinstance(test_set, str) else None
 
 
 def parse_faults(metrics_jsonl: str) -> list[str]:
     """What the recorder says that went wrong with itself, the first few in one line each."""
     faults = [event for event in events(metrics_jsonl) if event.get("event") == "fault"]
-    return [_one_line(event.get("message")) for event in faults[:_MOST_FAULTS]]
+    return [one_line(event.get("message")) for event in faults[:_MOST_FAULTS]]
 
 
 def events(metrics_jsonl: str) -> Iterator[dict[str, Any]]:
@@ -101,48 +91,28 @@ def _epoch(event: dict[str, Any]) -> Epoch | None:
             return None
         # float() reads the recorder's strings "NaN" and "Infinity" too: JSON has no numbers for them.
         metrics = {name: float(value) for name, value in event["metrics"].items() if value is not None}
-        total = _count(event["epochs"]) if event.get("epochs") else None
-        model, call, number = (_count(event[name]) for name in ("model", "call", "epoch"))
+        total = count_of(event["epochs"]) if event.get("epochs") else None
+        model, call, number = (count_of(event[name]) for name in ("model", "call", "epoch"))
         return Epoch(model, call, number, total, metrics, float(event["seconds"]))
     except UNREADABLE:
         return None
 
 
-def _score(event: dict[str, Any]) -> Accuracy | None:
-    try:
-        if event["event"] != "score":
-            return None
-        value = number(event["metrics"]["accuracy"])
-        return Accuracy(value, AccuracySource.SCORE, samples_of(event), test_set_of(event))
-    except UNREADABLE:
-        return None
-
-
-def _evaluate(event: dict[str, Any]) -> Accuracy | None:
-    try:
-        if event["event"] != "evaluate":
-            return None
-        metrics = event["metrics"]
-        value = number(metrics["accuracy"] if "accuracy" in metrics else metrics["acc"])
-        return Accuracy(value, AccuracySource.EVALUATE, samples_of(event), test_set_of(event))
-    except UNREADABLE:
-        return None
-
-
 def _begun(event: dict[str, Any]) -> Fit:
-    model, call, wanted, continued = (_count(event[name]) for name in ("model", "call", "epochs", "continued"))
-    return Fit(model, call, wanted, continued, _one_line(event["why"]))
+    model, call, wanted, continued = (count_of(event[name]) for name in ("model", "call", "epochs", "continued"))
+    return Fit(model, call, wanted, continued, one_line(event["why"]))
 
 
-def _count(value: Any) -> int:
-    """A number of epochs, fits or models; raises ValueError for one that no training has."""
+def count_of(value: Any) -> int:
+    """Return a number of epochs, fits, models or answers; raises ValueError for one that no training has."""
     count = int(value)
     if not 0 <= count <= _MOST:
         raise ValueError(value)
     return count
 
 
-def _one_line(text: Any) -> str:
+def one_line(text: Any) -> str:
+    """Return ``text`` without what is not printable, at most 300 characters of it."""
     return "".join(filter(str.isprintable, str(text)))[:_LONGEST_WHY]
 
 

@@ -3,42 +3,71 @@
 import filecmp
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from epochal.hyperparameters import differ_in_epochs
 from epochal.jobs.job import Job
 from epochal.meaning import files_of, matters
-from epochal.records import Run, Strategy
+from epochal.records import Run, Strategy, Trial
 
+TESTS_ON_OTHER_ROWS = "nn.py tests on other rows in each training (is its split seeded?)"
+"""Why a script is not resumed whose test set changed when it was."""
 _KEPT_RUNS = 3
 """Of how many runs of a branch the checkpoints are kept."""
 
 
-def hand_over(job: Job, run: Run, number: int) -> str:
-    """Give trial ``number`` the newest checkpoints that there are; returns where they come from, empty if nowhere.
+@dataclass(frozen=True)
+class Handover:
+    """The checkpoints that a trial was given.
+
+    ``source``: whose they are (``trial 1``), empty if it was given none, perhaps for a reason, ``why``. ``test_set``: what
+    the accuracy behind them was measured on; None if that trial was interrupted before it was measured.
+    """
+
+    source: str = ""
+    test_set: str | None = None
+    why: str = ""
+
+
+def hand_over(job: Job, run: Run, number: int) -> Handover:
+    """Give trial ``number`` the newest checkpoints that there are, if it may resume from them.
 
     Those of the run's own trials move on, so that they are on the disk once; those of an earlier run stay there too.
     """
-    target = job.home.run(run.id).trial(number).checkpoints
+    run = job.store.run(run.id)
+    earlier_runs = list(_runs_of_same_code(job, run))
+    if any(trial.caught for each in (run, *earlier_runs) for trial in each.trials):
+        return Handover(why=TESTS_ON_OTHER_ROWS)
     for earlier in range(number - 1, 0, -1):
-        if source := hand_over_from(job, run, number, earlier):
-            return source
-    for other, files in _left_by_same_code(job, run):
+        handover = hand_over_from(job, run, number, earlier)
+        if handover.source or handover.why:
+            return handover
+    target = job.home.run(run.id).trial(number).checkpoints
+    for other, trial, files in _left_by_same_code(job, earlier_runs):
+        if trial.test_set is None:
+            return Handover(why=f"the test set of run {other.id} is not known")
         for path in files:
             _place(path, target / path.name)
-        return f"run {other.id}"
-    return ""
+        return Handover(f"run {other.id}", trial.test_set)
+    return Handover()
 
 
-def hand_over_from(job: Job, run: Run, number: int, earlier: int) -> str:
-    """Give trial ``number`` the checkpoints of the ``earlier`` one; returns where they come from, empty if it has none."""
+def hand_over_from(job: Job, run: Run, number: int, earlier: int) -> Handover:
+    """Give trial ``number`` the checkpoints of the ``earlier`` one, if it has any and its test set is known."""
     source, target = (job.home.run(run.id).trial(trial).checkpoints for trial in (earlier, number))
     if not _files(source):
-        return ""
+        return Handover()
+    trials = {trial.number: trial for trial in job.store.run(run.id).trials}
+    trial = trials.get(earlier)
+    measured = [each for each in trials.values() if each.number <= earlier and each.accuracy is not None]
+    if trial is not None and trial.accuracy is not None and trial.test_set is None:
+        return Handover(why=f"the test set of trial {earlier} is not known")
     target.rmdir()
     source.rename(target)
-    return f"trial {earlier}"
+    # An interrupted trial had the checkpoints of the measured one before it.
+    return Handover(f"trial {earlier}", measured[-1].test_set if measured else None)
 
 
 def clear_old(job: Job, run: Run) -> None:
@@ -50,17 +79,21 @@ def clear_old(job: Job, run: Run) -> None:
                 shutil.rmtree(job.home.run(other.id).trial(trial.number).checkpoints, ignore_errors=True)
 
 
-def _left_by_same_code(job: Job, run: Run) -> Iterator[tuple[Run, list[Path]]]:
-    """The branch's earlier runs of code that differs in nothing but the epochs, trained in the same image, and what
-    checkpoints the last of their trials left."""
-    image = job.store.run(run.id).image
+def _runs_of_same_code(job: Job, run: Run) -> Iterator[Run]:
+    """Yield the branch's earlier runs of code that differs in nothing but the epochs, trained in the same image."""
     for other in job.store.earlier_runs(run):
+        if other.state.ended and other.image == run.image and _differ_in_epochs(job, run, other):
+            yield other
+
+
+def _left_by_same_code(job: Job, earlier_runs: Sequence[Run]) -> Iterator[tuple[Run, Trial, list[Path]]]:
+    """Yield the last trial of each run that left checkpoints, and these."""
+    for other in earlier_runs:
         # A search's trials have other hyperparameters than the code that was committed.
-        own = [trial for trial in reversed(other.trials) if trial.strategy is not Strategy.SEARCH]
-        folders = [job.home.run(other.id).trial(trial.number).checkpoints for trial in own]
-        files = next(filter(None, map(_files, folders)), [])
-        if files and other.state.ended and other.image == image and _differ_in_epochs(job, run, other):
-            yield other, files
+        for trial in reversed([each for each in other.trials if each.strategy is not Strategy.SEARCH]):
+            if files := _files(job.home.run(other.id).trial(trial.number).checkpoints):
+                yield other, trial, files
+                break
 
 
 def _differ_in_epochs(job: Job, run: Run, other: Run) -> bool:

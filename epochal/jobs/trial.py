@@ -5,29 +5,23 @@ import sys
 import time
 from dataclasses import replace
 
-from epochal.accuracy import read_accuracy, with_samples
+from epochal.accuracy import Choice, Told, choose_accuracy
 from epochal.continuation import continuation, settled_epochs, stopped_by
 from epochal.diagnosis import diagnose, tail
 from epochal.errors import Reason, RunFailed
 from epochal.folders import TrialFolder
 from epochal.gate import accuracy_in_words
 from epochal.hyperparameters import change_all, find_epochs, literals, unified_diff
-from epochal.jobs.checkpoints import clear_old, hand_over, hand_over_from
+from epochal.jobs.checkpoints import Handover, clear_old, hand_over, hand_over_from
 from epochal.jobs.job import Job, tell
 from epochal.jobs.left_files import read_left_text
 from epochal.jobs.progress import OnEpoch, epoch_line, following
 from epochal.jobs.training import Plan
-from epochal.metrics import (
-    parse_epochs,
-    parse_faults,
-    parse_fits,
-    parse_measured,
-    parse_scores,
-    parse_validates_on_test,
-)
+from epochal.measurements import parse_measured
+from epochal.metrics import parse_faults, parse_fits, parse_validates_on_test
 from epochal.moments import Step
 from epochal.printed import PrintedLines
-from epochal.records import Accuracy, Fit, Run, Strategy, Trial, TrialState, Value
+from epochal.records import Fit, Run, Strategy, Trial, TrialState, Value
 from epochal.runtimes import Outcome, Training
 from epochal.runtimes.stop import Stop
 from epochal.strategies.answer import Proposal
@@ -39,6 +33,10 @@ _LONGEST_TEXT = 200
 _VALIDATES_ON_TEST = (
     "nn.py validates on its test data: what stops or chooses by its validation does so by the very data that it is then "
     "judged on, which flatters; keep some data apart (validation_split=0.1)"
+)
+_TESTS_ON_OTHER_ROWS = (
+    "nn.py tests on other rows in each training, so it is never resumed, and each trial trains from the beginning. Seed its "
+    "split: random_state=0, or shuffle(…, seed=0, reshuffle_each_iteration=False)."
 )
 _MOST_EPOCHS = 2**31 - 1
 """What every database holds; the code that trains may write anything."""
@@ -56,42 +54,37 @@ def run_trial(
 ) -> Trial:
     """Train the run's code once as ``proposal`` has it, as trial ``number``, which was started, and measure it.
 
-    ``on_epoch`` hears of each epoch as soon as it has ended; ``stop`` may end the training: it is PRUNED then. Whatever
-    comes of it is in the database; raises RunFailed if no accuracy did.
+    ``on_epoch`` hears of each epoch as soon as it has ended; ``stop`` may end the training: it is PRUNED then. One that
+    resumed onto another test set than its checkpoint's is trained again, from the beginning. Whatever comes of it is in the
+    database; raises RunFailed if no accuracy did.
     """
     script = (job.home.run(run.id).code / "nn.py").read_bytes()
     trained = change_all(script, proposal.changes)
     folder = job.home.run(run.id).trial(number)
-    _prepare_folder(job, run, folder, script, trained)
-    source = _hand_over(job, run, number, proposal)
-    stop = stop or Stop()
-    printed = PrintedLines()
+    stop, listen = stop or Stop(), on_epoch or (lambda epoch: tell(f"  {epoch_line(epoch)}"))
     trial = Trial(number, TrialState.TRAINING, hyperparameters(trained), strategy=proposal.strategy)
+    _prepare_folder(job, run, folder, script, trained)
+    handover = _hand_over(job, run, number, proposal)
     try:
-        with following(folder.metrics, on_epoch or (lambda epoch: tell(f"  {epoch_line(epoch)}"))):
-            job.store.mark(run.id, Step.TRAINING_STARTED, number)
-            training = Training(
-                run.id,
-                number,
-                folder,
-                plan.image,
-                proposal.stop_at,
-                stop,
-                lambda output: printed.feed(output, time.time()),
+        trial, choice = _train(job, run, plan, proposal, trial, handover, stop, listen)
+        if not stop.reason and _is_caught(trial, choice, handover):
+            tell(
+                f"trial {number}: resumed, it was tested on other rows than {handover.source}: training from the beginning"
             )
-            outcome = plan.runtime.train(training)
-            printed.close()
-            job.store.mark(run.id, Step.TRAINING_ENDED, number)
-        retrain = proposal.strategy is Strategy.MORE_EPOCHS or proposal.source is not None
-        trial = _learnt(replace(trial, seconds=outcome.seconds), folder, source, retrain=retrain)
-        _tell_notes(job, run, trial, folder)
+            _prepare_folder(job, run, folder, script, trained)
+            again = Handover(why=f"resumed from {handover.source}, it was tested on other rows (is its split seeded?)")
+            trial = replace(trial, caught=True)
+            trial, choice = _train(job, run, plan, proposal, trial, again, stop, listen)
+        _tell_notes(job, run, trial, folder, choice)
         if stop.reason:
             return _pruned(job, run, trial, stop.reason)
-        accuracy = _measure(folder, outcome, printed, run.notes, has_network=plan.runtime.has_network)
+        if isinstance(choice, RunFailed):
+            raise choice
     except RunFailed as failure:
         reason, explanation = failure.reason, failure.explanation
         job.store.end_trial(run.id, replace(trial, state=TrialState.FAILED, reason=reason, explanation=explanation))
         raise
+    accuracy = choice.accuracy
     trial = replace(
         trial,
         state=TrialState.MEASURED,
@@ -99,6 +92,9 @@ def run_trial(
         accuracy_source=accuracy.source,
         samples=accuracy.samples,
         test_set=accuracy.test_set,
+        test_rows=accuracy.test_rows,
+        looks=accuracy.looks,
+        evidence=accuracy.evidence,
     )
     if proposal.strategy is not Strategy.COMMITTED:
         trial = _settled(trial, folder, script, proposal)
@@ -108,6 +104,56 @@ def run_trial(
         tell(f"trial {number}: {trial.continuation}")
     tell(f"trial {number}: accuracy {accuracy_in_words(accuracy.value, accuracy.samples)}, {accuracy.source.sentence}")
     return trial
+
+
+def _train(
+    job: Job,
+    run: Run,
+    plan: Plan,
+    proposal: Proposal,
+    trial: Trial,
+    handover: Handover,
+    stop: Stop,
+    on_epoch: OnEpoch,
+) -> tuple[Trial, Choice | RunFailed]:
+    """Train a trial whose folder is ready; returns it with its fits, and its accuracy or why it has none."""
+    folder = job.home.run(run.id).trial(trial.number)
+    printed = PrintedLines()
+    with following(folder.metrics, on_epoch):
+        job.store.mark(run.id, Step.TRAINING_STARTED, trial.number)
+        training = Training(
+            run.id,
+            trial.number,
+            folder,
+            plan.image,
+            proposal.stop_at,
+            stop,
+            lambda output: printed.feed(output, time.time()),
+        )
+        outcome = plan.runtime.train(training)
+        printed.close()
+        job.store.mark(run.id, Step.TRAINING_ENDED, trial.number)
+    retrain = proposal.strategy is Strategy.MORE_EPOCHS or proposal.source is not None
+    trial = replace(trial, seconds=(trial.seconds or 0.0) + outcome.seconds)
+    trial = _learnt(trial, folder, handover, retrain=retrain)
+    try:
+        return trial, _measure(folder, outcome, printed, plan, run.notes)
+    except RunFailed as failure:
+        return trial, failure
+
+
+def _is_caught(trial: Trial, choice: Choice | RunFailed, handover: Handover) -> bool:
+    """Whether a trial resumed onto another test set than the one behind its checkpoints.
+
+    Those of an interrupted trial have none yet: then it must be known that the test rows were not trained on.
+    """
+    if not trial.epochs_continued:
+        return False
+    if isinstance(choice, RunFailed):
+        return choice.reason is Reason.NO_ACCURACY
+    if handover.test_set is None:
+        return not choice.accuracy.evidence.checked
+    return choice.accuracy.test_set != handover.test_set
 
 
 def start_trial(job: Job, run: Run, proposal: Proposal) -> int:
@@ -126,10 +172,10 @@ def in_words(proposal: Proposal) -> str:
     return f"with {changes}" if changes else "as pushed"
 
 
-def _hand_over(job: Job, run: Run, number: int, proposal: Proposal) -> str:
+def _hand_over(job: Job, run: Run, number: int, proposal: Proposal) -> Handover:
     if proposal.source is not None:
         return hand_over_from(job, run, number, proposal.source)
-    return "" if proposal.strategy is Strategy.SEARCH else hand_over(job, run, number)
+    return Handover() if proposal.strategy is Strategy.SEARCH else hand_over(job, run, number)
 
 
 def _pruned(job: Job, run: Run, trial: Trial, reason: Reason) -> Trial:
@@ -170,23 +216,25 @@ def _offer(folder: TrialFolder, script: bytes, changed: bytes) -> None:
         folder.diff.write_text(unified_diff(script, changed, "nn.py"), encoding="utf-8")
 
 
-def _learnt(trial: Trial, folder: TrialFolder, source: str, *, retrain: bool) -> Trial:
-    """The trial with what its fits tell; ``source``: where the checkpoints came from that it was given."""
+def _learnt(trial: Trial, folder: TrialFolder, handover: Handover, *, retrain: bool) -> Trial:
+    """Return the trial with what its fits did."""
     fits = _fits(folder)
     return replace(
         trial,
         epochs_trained=sum(fit.trained for fit in fits) if fits else None,
         epochs_continued=min(sum(fit.continued for fit in fits), _MOST_EPOCHS),
-        continuation=continuation(fits, source, retrain=retrain),
+        continuation=continuation(fits, handover.source, handover.why, retrain=retrain),
         validation_accuracy=fits[-1].validation_accuracy if fits else None,
         stopped_by=stopped_by(fits),
         validates_on_test=parse_validates_on_test(_metrics(folder)),
     )
 
 
-def _tell_notes(job: Job, run: Run, trial: Trial, folder: TrialFolder) -> None:
+def _tell_notes(job: Job, run: Run, trial: Trial, folder: TrialFolder, choice: Choice | RunFailed) -> None:
     faults = [f"trial {trial.number}: the recorder failed: {fault}" for fault in parse_faults(_metrics(folder))]
-    notes = faults + [_VALIDATES_ON_TEST] * trial.validates_on_test
+    notes = faults + [_VALIDATES_ON_TEST] * trial.validates_on_test + [_TESTS_ON_OTHER_ROWS] * trial.caught
+    if isinstance(choice, Choice):
+        notes += choice.notes
     for note in job.store.add_notes(run.id, notes) if notes else ():
         tell(f"note: {note}")
 
@@ -214,21 +262,21 @@ def _metrics(folder: TrialFolder) -> str:
 
 
 def _measure(
-    folder: TrialFolder, outcome: Outcome, printed: PrintedLines, notes: tuple[str, ...], *, has_network: bool
-) -> Accuracy:
+    folder: TrialFolder, outcome: Outcome, printed: PrintedLines, plan: Plan, notes: tuple[str, ...]
+) -> Choice:
     log = _log(folder)
-    failure = diagnose(outcome.exit_status, outcome.reason, log[-_LAST_OUTPUT:], has_network=has_network)
+    failure = diagnose(outcome.exit_status, outcome.reason, log[-_LAST_OUTPUT:], has_network=plan.runtime.has_network)
     if failure:
         reason, explanation = failure
         told = " ".join([explanation, *notes])
         raise RunFailed(reason, told, tail(log))
     metrics = _metrics(folder)
+    told_by = Told(read_left_text(folder.accuracy), parse_measured(metrics), printed, parse_fits(metrics))
     try:
-        accuracy = read_accuracy(read_left_text(folder.accuracy), printed, parse_scores(metrics), parse_epochs(metrics))
+        return choose_accuracy(told_by, plan.settings.metric, repeated_rows=plan.settings.repeated_rows)
     except RunFailed as failure_to_measure:
         detail = failure_to_measure.detail or tail(log)
         raise RunFailed(failure_to_measure.reason, failure_to_measure.explanation, detail) from None
-    return with_samples(accuracy, parse_measured(metrics))
 
 
 def _log(folder: TrialFolder) -> str:

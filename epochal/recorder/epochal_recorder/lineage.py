@@ -103,7 +103,7 @@ class Lineage:
 def digest_of(array):
     """Return 64 bits that tell an array's values from others; None if they are all the same, as new biases are."""
     flat = numpy.asarray(array).ravel()
-    if not flat.size or (flat[:64] == flat[0]).all() and (flat == flat[0]).all():
+    if not flat.size or ((flat[:64] == flat[0]).all() and (flat == flat[0]).all()):
         return None
     sample = flat[:: max(1, len(flat) // 4096)]
     found = hashlib.blake2b(repr(numpy.shape(array)).encode() + sample.tobytes(), digest_size=8)

@@ -1,4 +1,4 @@
-"""What is measured on which rows, by networks that were fitted on which: the state that Keras' and scikit-learn's observers share."""
+"""On which rows networks are fitted and tested: the state that the observers of Keras and of scikit-learn share."""
 
 import base64
 import collections
@@ -43,12 +43,15 @@ class Origin:
 class Tested:
     """The rows of one reading of a test set, with their labels if they are known."""
 
-    def __init__(self, rank=None):
+    def __init__(self, outputs=(), rank=None):
+        """``outputs``: the names of the network's outputs; ``rank``: see ``Labels.add``."""
         self.rows = 0
-        self.labels = Labels()
+        self.labels = {}
+        """The labels of each output by its name; of the only one by an empty name."""
         self.unseen = ""
         """Why the rows could not be seen; empty if they could."""
         self.is_autoencoder = False
+        self._outputs = outputs
         self._rank = rank
         self._x, self._xy = [], []
         self._labelled = True
@@ -57,7 +60,7 @@ class Tested:
     def begin(self):
         """Forget what was read before: Keras reads a batch more, to find out its shape."""
         with self._lock:
-            self.rows, self._x, self._xy, self.labels = 0, [], [], Labels()
+            self.rows, self._x, self._xy, self.labels = 0, [], [], {}
 
     def add(self, x, y):
         """Add a batch of it."""
@@ -74,9 +77,14 @@ class Tested:
                 self._labelled = False
             else:
                 self._xy.append(with_labels(x_hashes, y_hashes))
-                self.labels.add(y, tokens_of(x), self._rank)
+                self.count_labels(y, x)
             if self.rows > 2 * MOST_ROWS:
                 self._shorten()
+
+    def count_labels(self, y, x=None):
+        """Count the labels of a batch, whose data are ``x`` if they are known."""
+        for name, labels in labels_by_output(y, self._outputs).items():
+            self.labels.setdefault(name, Labels()).add(labels, tokens_of(x), self._rank)
 
     def _shorten(self):
         rows = numpy.concatenate(self._x)
@@ -99,14 +107,14 @@ class Tested:
 
     def labelled_with(self, y):
         """Return the same rows with their labels, for a comparison that came after the prediction."""
-        other = Tested(self._rank)
+        other = Tested()
         other.rows, other._x, other._xy, other.unseen = self.rows, self._x, [], self.unseen
         try:
             if not self.unseen:
                 other._xy = [with_labels(numpy.concatenate(self._x), hash_labels(y))]
         except NotHashable:
             other._labelled = False
-        other.labels.add(y)
+        other.count_labels(y)
         return other
 
     def seen(self, fits):
@@ -155,7 +163,7 @@ class Measuring:
         return {
             "samples": tested.rows or None,
             "test_set": identity,
-            "labels": {"kind": "rows"} if tested.is_autoencoder else tested.labels.as_json(counts_padding),
+            "labels": _labels_described(tested, counts_padding),
             "weights": origin.weights,
             "trained": origin.trained,
             "seen": self._seen(tested, origin),
@@ -206,6 +214,21 @@ class Prediction:
     def is_of(self, answers):
         """Whether ``answers`` are its own, perhaps under other names."""
         return len(answers) == self.tested.rows and grouping(answers) in self._answers
+
+
+def labels_by_output(y, outputs):
+    """Return the labels of each output by its name; of the only one by an empty name."""
+    if isinstance(y, dict):
+        return y if len(y) > 1 else {"": next(iter(y.values()), None)}
+    if isinstance(y, (tuple, list)) and len(y) > 1 and len(y) == len(outputs):
+        return dict(zip(outputs, y, strict=True))
+    return {"": y[0] if isinstance(y, (tuple, list)) and len(y) == 1 else y}
+
+
+def _labels_described(tested, counts_padding):
+    if tested.is_autoencoder:
+        return {"": {"kind": "inputs"}}
+    return {name: labels.as_json(counts_padding) for name, labels in tested.labels.items()}
 
 
 def grouping(answers):

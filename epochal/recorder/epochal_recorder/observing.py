@@ -12,8 +12,8 @@ import weakref
 
 import numpy
 
-from .checkpoint import Checkpoints
 from .batches import parts_of, splits_a_reshuffled_set, watch
+from .checkpoint import Checkpoints
 from .continuing import Ancestry, Continuing
 from .data import samples
 from .labels import is_same
@@ -238,7 +238,7 @@ class _Fit:
         """See the rows of the training and validation data; data that are read batch by batch are replaced in ``arguments``."""
         x, y, validation = (arguments.get(name) for name in ("x", "y", "validation_data"))
         split = arguments.get("validation_split")
-        self._validation = Tested(_rank(self.model)) if validation is not None or split else None
+        self._validation = Tested(*_outputs(self.model)) if validation is not None or split else None
         if split and validation is None:
             (x, y), validation = _split(x, y, split)
         see = safely(self._see, self._output)
@@ -435,7 +435,7 @@ class _Evaluate:
         self._model = model
         self._arguments = arguments
         self._origin = origin
-        self.tested = Tested(_rank(model))
+        self.tested = Tested(*_outputs(model))
         self.is_redrawn = False
         self.is_stream = False
 
@@ -484,7 +484,7 @@ class _Predict:
         self._number = number
         self._origin = origin
         self._model = model
-        self.tested = Tested(_rank(model))
+        self.tested = Tested(*_outputs(model))
         self.is_redrawn = False
         self.is_stream = False
 
@@ -556,17 +556,15 @@ def _part(data, rows):
     return keras.tree.map_structure(lambda leaf: leaf.iloc[rows] if hasattr(leaf, "iloc") else leaf[rows], data)
 
 
-def _rank(model):
-    """Return how many dimensions the model's one output has, the rows included; None if it has several, or is not built."""
+def _outputs(model):
+    """Return the names of the model's outputs, and how many dimensions its only one has, the rows included (or None)."""
+    names = getattr(model, "output_names", None) or ()
     try:
         shape = model.output_shape
     except Exception:  # a subclass of Model knows it only while it is called
-        return None
-    return (
-        len(shape)
-        if isinstance(shape, tuple) and all(each is None or isinstance(each, int) for each in shape)
-        else None
-    )
+        return names, None
+    is_one = isinstance(shape, tuple) and all(each is None or isinstance(each, int) for each in shape)
+    return names, len(shape) if is_one else None
 
 
 def _counts_padding(model):

@@ -107,20 +107,15 @@ def as_array(data):
 def _hash_leaf(leaf):
     if hasattr(leaf, "tocsr"):
         return _hash_sparse(leaf.tocsr())
-    if hasattr(leaf, "dtypes") and hasattr(leaf, "columns"):  # a data frame: its columns may be of different types
-        if any(kind.kind not in "biuf" for kind in map(numpy.dtype, map(_numpy_type, leaf.dtypes))):
-            columns = [leaf.iloc[:, place] for place in range(leaf.shape[1])]
-            return _hash_matrix(numpy.column_stack([_numbers(as_array(column)) for column in columns]))
+    if hasattr(leaf, "columns") and hasattr(leaf, "iloc"):  # a data frame: its columns may be of different types
+        columns = [_numbers(as_array(leaf.iloc[:, place])) for place in range(leaf.shape[1])]
+        return _hash_matrix(numpy.column_stack(columns))
     array = as_array(leaf)
     if array.dtype.kind not in "biuf":
         array = _numbers(array.reshape(len(array), -1))
     if not len(array):
         return numpy.empty(0, numpy.uint64)
     return _hash_matrix(array.reshape(len(array), -1))
-
-
-def _numpy_type(kind):
-    return kind if isinstance(kind, numpy.dtype) else object
 
 
 def _numbers(array):

@@ -51,12 +51,12 @@ def observe_estimators(module, out):
     observe(module.RegressorMixin, "score", out)
     base = module.BaseEstimator
 
-    def __init_subclass__(cls, **kwargs):
+    def subclass_made(cls, **kwargs):
         super(base, cls).__init_subclass__(**kwargs)
         with shared.output.telling_faults():
             _observe_methods(cls, shared)
 
-    base.__init_subclass__ = classmethod(__init_subclass__)
+    base.__init_subclass__ = classmethod(subclass_made)
     base.__setstate__ = _marking_loaded(base.__setstate__)
 
 
@@ -231,7 +231,7 @@ def _measured(function, call, measures, returned, shared):
         tested, origin, names, labels = _of_prediction(call["y_true"], call["y_pred"], shared)
     if tested.unseen:
         with suppress(NotHashable):
-            tested.labels.add(_as_one(labels))
+            tested.count_labels(_as_one(labels))
     told = shared.described(tested, origin)
     told["samples"] = told["samples"] or _length(labels)
     told["test_set"] = told["test_set"] or _digest(labels)
