@@ -11,6 +11,10 @@ from epochal.runtimes.engine import connect
 from epochal.runtimes.process import ProcessRuntime
 from epochal.settings import Environment, read_server_settings
 
+pytest.register_assert_rewrite("tests.cases.expected")
+collect_ignore_glob = ["cases/*/*"]
+"""Scripts that are data here, whatever they are called."""
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_git_configuration() -> Iterator[None]:

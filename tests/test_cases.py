@@ -1,5 +1,6 @@
 """The cases of tests/cases: small repositories whose verdict must be right. ``make cases`` runs those beyond section A."""
 
+import json
 import os
 import re
 import shutil
@@ -66,7 +67,9 @@ def judge(case: Case, folder: Path, home: Path, tmp_path: Path) -> None:
     repository = make_repository(tmp_path / "repository", files_of(folder) | settings_of(case, folder))
     if case.server:
         (home / "server.toml").write_text(case.server, encoding="utf-8")
-    case.check(run(home, repository, case.threshold, "--force", runtime=case.runtime))
+    view = run(home, repository, case.threshold, "--force", runtime=case.runtime)
+    print(json.dumps(view, indent=1))
+    case.check(view)
 
 
 @pytest.mark.keras

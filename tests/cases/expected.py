@@ -228,8 +228,8 @@ def _hydra(view: View) -> None:
 
 SECTION_A: Mapping[str, Case] = {
     "tfdata_unseeded_split": Case(0.80, starts_afresh, most_trials=3),
-    "pydataset_unseeded_split": Case(0.80, starts_afresh, most_trials=3),
-    "imagedatagenerator_unseeded_split": Case(0.80, starts_afresh, most_trials=3),
+    "pydataset_unseeded_split": Case(0.80, starts_afresh, most_trials=2),
+    "imagedatagenerator_unseeded_split": Case(0.80, starts_afresh, most_trials=2),
     "control_arrays_unseeded": Case(0.80, starts_afresh, most_trials=2),
     "evaluate_on_training_data": Case(0.80, refused, most_trials=2),
     "test_then_train": Case(0.97, judged(0.93, "exhausted"), most_trials=1),
