@@ -2,6 +2,7 @@
 
 PYTHON ?=
 VENV := .venv/bin
+WORKERS := -n 2 --dist loadgroup
 BENCHMARKS := $(filter-out benchmarks/bench.py,$(sort $(wildcard benchmarks/*.py)))
 SHELL_FILES := hooks/post-commit scripts/pull.sh scripts/train.sh scripts/retrain.sh scripts/prove.sh scripts/setup scripts/engine scripts/lint-groovy scripts/secrets scripts/pins jenkins/agent .ci/run
 
@@ -30,10 +31,10 @@ demo-search: setup
 	@$(VENV)/python -m epochal.demo .demo --search
 
 test: setup
-	$(VENV)/python -m pytest $(TESTS)
+	$(VENV)/python -m pytest $(WORKERS) $(TESTS)
 
 cases: setup
-	$(VENV)/python -m pytest -m "" tests/test_cases.py
+	$(VENV)/python -m pytest $(WORKERS) -m "" tests/test_cases.py
 
 test-jenkins: setup
 	@[ -n "$(JENKINS_URL)" ] && [ -n "$(JENKINS_USER)" ] && [ -n "$(JENKINS_TOKEN_FILE)" ] || { \
