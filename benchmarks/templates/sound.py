@@ -312,10 +312,10 @@ y = (x[:, 0] + x[:, 1] > $over).astype(int)  # about one in twenty
             _FOREST,
             "from sklearn.ensemble import HistGradientBoostingClassifier\nclf = HistGradientBoostingClassifier()\n",
         )
-        return _sklearn(kind, data, model, "clf.fit(x_train, y_train)\n", d.scores(), threshold=0.975)
+        return _sklearn(kind, data, model, "clf.fit(x_train, y_train)\n", d.scores(), threshold=0.97)
     fit = d.fill("model = build_model()\nmodel.fit(x_train, y_train, epochs=$E, verbose=0)\n")
     return _keras(
-        d, kind, data, _epochs(d, 10, 12), d.network(8, units=32, rate=0.01), fit, d.evaluates(), threshold=0.975
+        d, kind, data, _epochs(d, 10, 12), d.network(8, units=32, rate=0.01), fit, d.evaluates(), threshold=0.97
     )
 
 
