@@ -2,16 +2,18 @@
 
 PYTHON ?=
 VENV := .venv/bin
+WORKERS := -n 2 --dist loadgroup
 BENCHMARKS := $(filter-out benchmarks/bench.py,$(sort $(wildcard benchmarks/*.py)))
 SHELL_FILES := hooks/post-commit scripts/pull.sh scripts/train.sh scripts/retrain.sh scripts/prove.sh scripts/setup scripts/engine scripts/lint-groovy scripts/secrets scripts/pins jenkins/agent .ci/run
 
-.PHONY: help setup demo demo-search test test-jenkins lint bench secrets pins clean
+.PHONY: help setup demo demo-search test cases test-jenkins lint bench secrets pins clean
 
 help:
 	@echo "make setup   a virtual environment, .venv, with everything that is needed"
 	@echo "make demo    commit nn.py, watch it train and retrain, get the mail"
 	@echo "make demo-search   the same with a network that is too small: a search finds one that is not"
 	@echo "make test    the tests (those that need a Docker engine say so where there is none)"
+	@echo "make cases   every case of tests/cases; those that do not pass yet are expected to fail"
 	@echo "make lint    ruff, mypy, import-linter, shellcheck, a linter for the Jenkinsfile"
 	@echo "make bench   the benchmarks; BENCH_ARGS=--quick: a minute or two each"
 	@echo "make secrets the files with secrets that compose.yaml reads"
@@ -29,7 +31,10 @@ demo-search: setup
 	@$(VENV)/python -m epochal.demo .demo --search
 
 test: setup
-	$(VENV)/python -m pytest $(TESTS)
+	$(VENV)/python -m pytest $(WORKERS) $(TESTS)
+
+cases: setup
+	$(VENV)/python -m pytest $(WORKERS) -m "" tests/test_cases.py
 
 test-jenkins: setup
 	@[ -n "$(JENKINS_URL)" ] && [ -n "$(JENKINS_USER)" ] && [ -n "$(JENKINS_TOKEN_FILE)" ] || { \

@@ -1,6 +1,7 @@
 """What the tests share: a home whose environments are made once, and Pythons with each framework."""
 
 import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,28 @@ from epochal.errors import RunFailed
 from epochal.runtimes.engine import connect
 from epochal.runtimes.process import ProcessRuntime
 from epochal.settings import Environment, read_server_settings
+
+pytest.register_assert_rewrite("tests.cases.expected")
+collect_ignore_glob = ["cases/*/*"]
+"""Scripts that are data here, whatever they are called."""
+
+
+def pytest_configure() -> None:
+    """Draw the seed of test_noise.py, before there are workers, which inherit it."""
+    os.environ.setdefault("TEST_NOISE_SEED", str(random.SystemRandom().randrange(10_000)))
+
+
+def pytest_report_header() -> str:
+    """Print the seed, so that its scripts can be drawn again."""
+    return f"TEST_NOISE_SEED={os.environ['TEST_NOISE_SEED']}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that need Docker on one worker: its images are made once, and nobody waits for them."""
+    for item in items:
+        if item.get_closest_marker("docker"):
+            item.add_marker(pytest.mark.xdist_group("docker"))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -25,9 +48,14 @@ def _own_git_configuration() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The cache folder of all homes of this session: TEST_CACHE_FOLDER, or one that goes with the session."""
+    """The cache folder of all homes of this session: TEST_CACHE_FOLDER, or one that goes with the session.
+
+    All of pytest-xdist's workers have the same one: what is made in it is made under Epochal's own locks.
+    """
     given = os.environ.get("TEST_CACHE_FOLDER")
-    cache = Path(given) if given else tmp_path_factory.mktemp("cache")
+    folder = tmp_path_factory.getbasetemp()
+    session = folder.parent if os.environ.get("PYTEST_XDIST_WORKER") else folder
+    cache = Path(given) if given else session / "cache"
     cache.mkdir(parents=True, exist_ok=True)
     return cache.absolute()
 
