@@ -51,19 +51,11 @@ class RepositorySettings(Table):
             "threshold: 0.95, say; over 0.5. 0: the measured accuracy counts as it is.",
         ),
     ] = 0.0
-    looks: Annotated[
-        int,
-        Field(
-            ge=1,
-            le=10_000,
-            description="With confidence: how many trainings of a branch may be compared with the threshold on one test set.",
-        ),
-    ] = 20
     metric: Annotated[
         str,
         Field(
             max_length=64,
-            description="The name of the accuracy that is judged, if evaluate() measures several: \"main_accuracy\", say.",
+            description='The name of the accuracy that is judged, if evaluate() measures several: "main_accuracy", say.',
         ),
     ] = ""
     repeated_rows: Annotated[
