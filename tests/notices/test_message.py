@@ -260,7 +260,8 @@ def test_an_accuracy_that_may_be_chance_is_not_told_as_reached() -> None:
     assert "the best accuracy is 0.831, not certain enough (lower bound 0.788), as it was committed" in said
     assert "accuracy 0.831 of 0.80 (0.788 to 0.866, 360 test samples), from nn.py" in said
     assert (
-        "certainty lower bound 0.788 at 95 % confidence, 0.845 is needed on 360 samples, look 1 at this test set" in said
+        "certainty lower bound 0.788 at 95 % confidence, 0.845 is needed on 360 samples, look 1 at this test set"
+        in said
     )
     assert " 41.2 below as committed" in said
 
