@@ -296,6 +296,18 @@ def test_a_paragraph_says_what_is_known_of_the_data(kind: str) -> None:
     assert "Test rows" not in _text(reports.failed())
 
 
+@pytest.mark.parametrize("text", SPITEFUL)
+def test_what_the_training_calls_its_labels_is_only_text(text: str) -> None:
+    """A label, or a reason why rows were not checked, adds no header, line or markup to the mail."""
+    report = _judged(0.95, Rule(0.8), Evidence(chance=0.94, answer=text, unchecked=text))
+    mail = _mail(report)
+    assert sorted(mail.keys()) == HEADERS
+    assert not any(part.defects for part in mail.walk())
+    assert set(_Tags(_body(mail, "html")).found) <= set(_Tags(_body(_mail(reports.reached()), "html")).found)
+    names = [line.split("  ")[0] for line in _body(mail, "plain").splitlines() if "  " in line]
+    assert [names.count(name) for name in ("repository", "branch", "commit")] == [1, 1, 1]
+
+
 def test_headers() -> None:
     """The mail is from and to whom it should be, dated by the run's end, and says that a machine wrote it (RFC 3834)."""
     mail = _mail(reports.reached())
