@@ -52,8 +52,7 @@ class Reason(StrEnum):
     MAX_TRIALS = "max_trials", "the trials of the budget are used up"
     STOPS_ITSELF = "stops_itself", "nn.py itself ends the training before its epochs are used up"
     LEVELS_OFF = "levels_off", "the learning curve levels off below the threshold"
-    NO_LOOKS = "no_looks", "the looks at the test set are used up, which confidence limits"
-    TOO_FEW_SAMPLES = "too_few_samples", "the test samples are too few for the confidence that is asked for"
+    TOO_FEW_SAMPLES = "too_few_samples", "the test samples are too few: not even all right answers would be enough"
     NO_IMPROVEMENT = "no_improvement", "the accuracy has stopped getting better"
 
     SPACE_USED_UP = "space_used_up", "every combination of the search space was tried"

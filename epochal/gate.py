@@ -1,34 +1,38 @@
 """The gate: what an accuracy is worth, and whether it reaches the threshold. Values in, values out."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import count
 from statistics import NormalDist
 
 from epochal.errors import Reason, RunFailed
-from epochal.records import Judgement, Verdict
+from epochal.records import Evidence, Judgement, Trial, Verdict
 
 INTERVAL_CONFIDENCE = 0.95
-"""The confidence of every interval that is told."""
-_NOTHING_LEFT = 1e-9
-"""What is left of the permitted error when all of it is spent, but for what floats lose."""
+"""The confidence of every interval that is reported."""
+_CHANCE_ERROR = 0.05
+"""How likely a network that is no better than chance may pass for one that is, per look."""
+_DOUBT = 0.05
+"""Without confidence the report says how likely a network passes that is this much below the threshold."""
 _TOLERANCE = 0.01
 """In samples: an accuracy in 32-bit floats, or with six decimals, may be that much less than the count that it means."""
+_NEGLIGIBLE = 1e-16
+_BISECTIONS = 50
+_LONGEST_ANSWER = 40
+_LONGEST_WHY = 120
 
 
 @dataclass(frozen=True)
 class Rule:
     """What the gate asks for: the accuracy ``threshold`` (0 to 1), by itself or with ``confidence``.
 
-    ``confidence``: over 0.5 and under 1, that no network below the threshold is let through in ``looks`` looks at a
-    test set; 0: whatever was measured counts as it is.
+    ``confidence``: over 0.5 and under 1, that no network below the threshold is let through, however many looks there
+    are at a test set; 0: whatever was measured counts as it is.
     """
 
     threshold: float
     confidence: float = 0.0
-    looks: int = 20
 
 
 def judge(accuracy: float, threshold: float) -> Verdict:
@@ -39,71 +43,107 @@ def judge(accuracy: float, threshold: float) -> Verdict:
     return Verdict.REACHED if accuracy >= threshold else Verdict.BELOW
 
 
-def decide(accuracy: float, samples: int | None, rule: Rule, earlier: Sequence[Judgement]) -> Judgement:
-    """The gate's word on an ``accuracy`` (0 to 1) that was measured on ``samples`` test samples.
+def decide(accuracy: float, samples: int | None, rule: Rule, look: int | None, evidence: Evidence) -> Judgement:
+    """Judge an ``accuracy`` (0 to 1) that was measured on ``samples`` test samples at a ``look``, counted from 1.
 
-    ``earlier``: what was said at the looks before this one at the same test set. With confidence it is REACHED where the
-    lower confidence bound is over the threshold. Raises RunFailed (NO_SAMPLES) where that takes a number of samples
-    which is not known, ValueError for what is no accuracy.
+    It is REACHED if it is at least the threshold, its lower 95 % bound is above ``evidence.chance`` if that is known,
+    and, with confidence, its lower bound at this look's share of the permitted error is above the threshold. Raises
+    RunFailed (NO_SAMPLES) if confidence needs a number of samples that is not known, ValueError for what is no accuracy.
     """
-    plain = judge(accuracy, rule.threshold)
-    look = len(earlier) + 1 if samples else None
-    if not rule.confidence:
-        return Judgement(plain, look)
-    if not samples:
+    verdict = judge(accuracy, rule.threshold)
+    if rule.confidence and (not samples or look is None):
         raise RunFailed(
             Reason.NO_SAMPLES,
-            f"confidence = {rule.confidence:g} in epochal.toml asks how certain the accuracy is, and nn.py did not tell on "
-            "how many test samples it was measured. Measure it by Keras' evaluate() or scikit-learn's score(), or write "
-            '{"accuracy": 0.83, "samples": 360} to $EPOCHAL_OUT/accuracy.json.',
+            f"confidence = {rule.confidence:g} in epochal.toml needs the number of test samples, which nn.py did not report. "
+            'Measure with Keras\' evaluate() or scikit-learn\'s score(), or write {"accuracy": 0.83, "samples": 360} to '
+            "$EPOCHAL_OUT/accuracy.json.",
         )
-    spent = permitted_error(rule, earlier)
-    if not spent:
-        return Judgement(Verdict.BELOW, look, rule.looks, rule.confidence)
-    bound = lower_bound(math.floor(accuracy * samples + _TOLERANCE), samples, spent)
-    verdict = Verdict.REACHED if bound > rule.threshold else Verdict.BELOW
-    required = required_accuracy(samples, rule.threshold, spent)
-    return Judgement(verdict, look, rule.looks, rule.confidence, spent, bound, required)
+    if not samples or look is None:
+        return Judgement(verdict, look, required=rule.threshold)
+    least = _least_correct(samples, rule, look, evidence)
+    correct = _correct(accuracy, samples)
+    verdict = verdict if correct >= least else Verdict.BELOW
+    required = _required(samples, rule, least)
+    if not rule.confidence:
+        return Judgement(verdict, look, required=required)
+    spent = permitted_error(rule, look)
+    return Judgement(verdict, look, rule.confidence, spent, lower_bound(correct, samples, spent), required)
 
 
-def permitted_error(rule: Rule, earlier: Sequence[Judgement]) -> float:
-    """The probability of a wrong REACHED that the next look may have; 0 where no look is left.
+def permitted_error(rule: Rule, look: int) -> float:
+    """Return the probability of a false positive that ``look`` (from 1) may have: α/(k(k+1)) at look k, α = 1 - confidence.
 
-    What is not spent yet of 1 - confidence is split evenly over the looks that are left (Bonferroni's inequality: errors
-    add up to 1 - confidence at the most, however alike the networks are). What was spent stays spent if the number of
-    looks is raised.
+    The sum over any number of looks stays below α, so by Bonferroni's inequality all of them together err at most that
+    often, however alike the networks are (alpha spending; Lan and DeMets 1983, Biometrika 70).
     """
-    left = rule.looks - len(earlier)
-    return _unspent(rule, earlier) / left if left > 0 else 0.0
+    return (1 - rule.confidence) / (look * (look + 1))
 
 
-def _unspent(rule: Rule, earlier: Sequence[Judgement]) -> float:
-    unspent = 1 - rule.confidence - math.fsum(judgement.spent for judgement in earlier)
-    return unspent if unspent > _NOTHING_LEFT else 0.0
+def binomial_tail(correct: int, samples: int, accuracy: float) -> float:
+    """Return how likely a network of that true ``accuracy`` (0 to 1) gets at least ``correct`` of ``samples`` right."""
+    if correct <= 0:
+        return 1.0
+    if not 0 < accuracy < 1:
+        return float(accuracy >= 1)
+    if correct <= samples * accuracy:  # the other side has fewer terms that matter
+        return 1 - binomial_tail(samples - correct + 1, samples, 1 - accuracy)
+    ways = math.lgamma(samples + 1) - math.lgamma(correct + 1) - math.lgamma(samples - correct + 1)
+    term = math.exp(ways + correct * math.log(accuracy) + (samples - correct) * math.log1p(-accuracy))
+    total = 0.0
+    for right in range(correct, samples + 1):
+        total += term
+        term *= (samples - right) / (right + 1) * accuracy / (1 - accuracy)
+        if term <= total * _NEGLIGIBLE:
+            break
+    return total
 
 
 def lower_bound(correct: int, samples: int, error: float) -> float:
-    """The one-sided lower confidence bound (0 to 1) of the accuracy behind ``correct`` of ``samples`` right answers.
+    """Return the one-sided lower confidence bound (0 to 1) of the accuracy behind ``correct`` of ``samples`` right answers.
 
-    Exact (Clopper and Pearson 1934, Biometrika 26): whatever the accuracy is, the bound is over it with a probability of
-    ``error`` at the most. Wilson's bound is a little higher, but is over it up to 1.3 times as often as asked for (100
-    samples, accuracies over 0.5).
+    Exact (Clopper and Pearson 1934, Biometrika 26): whatever the accuracy is, the bound is above it with a probability of
+    at most ``error``, which is under 0.5. Wilson's bound is a little higher, but is above it up to 1.3 times as often as
+    asked for (100 samples, accuracies over 0.5).
     """
-    from scipy.special import betaincinv  # costs a tenth of a second, which only a gate with confidence has to pay
+    low, high = 0.0, correct / samples
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        if binomial_tail(correct, samples, middle) < error:
+            low = middle
+        else:
+            high = middle
+    return low
 
-    return float(betaincinv(correct, samples - correct + 1, error)) if correct else 0.0
 
-
-def required_accuracy(samples: int, threshold: float, error: float) -> float | None:
-    """The smallest accuracy on ``samples`` whose lower bound is over ``threshold``; None if even all of them right is not."""
+def least_correct(samples: int, bar: float, error: float) -> int:
+    """Return the fewest right answers whose lower bound is above ``bar``; ``samples`` + 1 if not even all of them are enough."""
     low, high = 0, samples + 1
     while low < high:
         middle = (low + high) // 2
-        if middle > samples or lower_bound(middle, samples, error) > threshold:
+        if middle > samples or binomial_tail(middle, samples, bar) < error:
             high = middle
         else:
             low = middle + 1
-    return low / samples if low <= samples else None
+    return low
+
+
+def _least_correct(samples: int, rule: Rule, look: int, evidence: Evidence) -> int:
+    """The fewest right answers that confidence and chance ask for; the threshold by itself counts as an accuracy."""
+    return max((least_correct(samples, bar, error) for bar, error in _bars(rule, look, evidence)), default=0)
+
+
+def _bars(rule: Rule, look: int, evidence: Evidence) -> list[tuple[float, float]]:
+    """What the lower bound has to be above, each with the error that the bound is taken at."""
+    bars = [(rule.threshold, permitted_error(rule, look))] if rule.confidence else []
+    return bars if evidence.chance is None else [*bars, (evidence.chance, _CHANCE_ERROR)]
+
+
+def _required(samples: int, rule: Rule, least: int) -> float | None:
+    return max(rule.threshold, least / samples) if least <= samples else None
+
+
+def _correct(accuracy: float, samples: int) -> int:
+    return math.floor(accuracy * samples + _TOLERANCE)
 
 
 @dataclass(frozen=True)
@@ -114,34 +154,38 @@ class Hopeless:
     explanation: str
 
 
-def wanted_accuracy(samples: int | None, rule: Rule, earlier: Sequence[Judgement]) -> float | Hopeless:
-    """The smallest accuracy (0 to 1) on ``samples`` that the next look at the test set lets through."""
-    if not rule.confidence or not samples:
+def wanted_accuracy(samples: int | None, rule: Rule, look: int | None, evidence: Evidence) -> float | Hopeless:
+    """Return the smallest accuracy (0 to 1) on ``samples`` that is let through at ``look``, or why none would be."""
+    if not samples or look is None:
         return rule.threshold
-    error = permitted_error(rule, earlier)
-    if not error:
-        return Hopeless(Reason.NO_LOOKS, _why_no_look(rule, earlier))
-    required = required_accuracy(samples, rule.threshold, error)
-    if required is None:
-        return Hopeless(Reason.TOO_FEW_SAMPLES, _why_too_few(samples, rule.threshold, error))
-    return required
+    required = _required(samples, rule, _least_correct(samples, rule, look, evidence))
+    return (
+        Hopeless(Reason.TOO_FEW_SAMPLES, _why_too_few(samples, rule, look, evidence)) if required is None else required
+    )
 
 
-def _why_no_look(rule: Rule, earlier: Sequence[Judgement]) -> str:
-    looks = f"This branch has had {len(earlier)} looks at this test set, and looks = {rule.looks} in epochal.toml"
-    fresh = "Measure on test data that no training of the branch was measured on"
-    if _unspent(rule, earlier):
-        return f"{looks}. {fresh}, or raise looks."
-    spent = f"what confidence = {rule.confidence:g} permits of error is spent, and raising looks does not bring it back"
-    return f"{looks}: {spent}. {fresh}."
+def _why_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) -> str:
+    bars = _bars(rule, look, evidence)
+    if evidence.chance == 1:
+        return (
+            "All test labels are the same, so any accuracy may be chance: measure on test data with other labels, too."
+        )
+    if any(bar == 1 for bar, _ in bars):
+        return "No number of test samples makes it certain that every answer is right: lower the threshold."
+    bar, _ = next(each for each in bars if least_correct(samples, *each) > samples)
+    wrong = f"clear that nn.py does better than {_always(evidence)} ({bar:.3f})"
+    if rule.confidence and bar == rule.threshold:
+        wrong = f"certain at look {look} that the threshold is reached"
+    needed = max(math.floor(math.log(error) / math.log(bar)) + 1 for bar, error in bars)
+    return (
+        f"{samples} test samples are too few: not even {samples} right answers would make it {wrong}. "
+        f"Measure on at least {needed}; a network that makes mistakes needs more."
+    )
 
 
-def _why_too_few(samples: int, threshold: float, error: float) -> str:
-    told = f"{samples} test samples are too few: not even all of them right would make it certain"
-    if threshold == 1:
-        return f"{told}. No number of samples makes it certain that every answer is right: lower the threshold."
-    needed = math.floor(math.log(error) / math.log(threshold)) + 1
-    return f"{told}. It takes {needed} at least, and more for a network that errs now and then."
+def pass_probability(accuracy: float, samples: int, wanted: float) -> float:
+    """Return how likely a network of that true ``accuracy`` (0 to 1) is measured at ``wanted`` or more on ``samples``."""
+    return binomial_tail(math.ceil(Decimal(repr(wanted)) * samples), samples, accuracy)
 
 
 def wilson_interval(accuracy: float, samples: int, confidence: float = INTERVAL_CONFIDENCE) -> tuple[float, float]:
@@ -158,7 +202,7 @@ def wilson_interval(accuracy: float, samples: int, confidence: float = INTERVAL_
 
 
 def in_words(accuracy: float, threshold: float) -> tuple[str, str]:
-    """Both numbers (0 to 1) as text: the accuracy with three decimals, or more where it takes more to show what is so.
+    """Both numbers (0 to 1) as text: the accuracy with three decimals, or more if rounding would change the comparison.
 
     0.7996 of 0.80 stays 0.7996: as 0.800 it would seem to have reached the threshold.
     """
@@ -169,48 +213,136 @@ def in_words(accuracy: float, threshold: float) -> tuple[str, str]:
 
 
 def accuracy_in_words(accuracy: float, samples: int | None) -> str:
-    """The accuracy with its interval, where the number of samples is known: ``0.831 (0.789 to 0.866, 360 test samples)``."""
+    """The accuracy with its interval if the number of samples is known: ``0.831 (0.789 to 0.866, 360 test samples)``."""
     interval = interval_in_words(accuracy, samples)
     return f"{accuracy:.4g} ({interval})" if interval else f"{accuracy:.4g}"
 
 
 def interval_in_words(accuracy: float, samples: int | None) -> str:
-    """The interval by itself; empty where the number of samples is not known."""
+    """The interval by itself; empty if the number of samples is not known."""
     if not samples:
         return ""
     low, high = wilson_interval(accuracy, samples)
     return f"{low:.3f} to {high:.3f}, {samples} test samples"
 
 
-def verdict_in_words(accuracy: float, threshold: float, judgement: Judgement) -> str:
-    """The verdict in one line: ``0.750 reaches the threshold 0.70``, and with confidence what it rests on."""
-    measured, wanted = in_words(accuracy, threshold)
-    word = "is below" if accuracy < threshold else "is not certain enough to reach"
-    word = "reaches" if judgement.verdict is Verdict.REACHED else word
-    certainty = certainty_in_words(judgement, threshold)
-    return f"{measured} {word} the threshold {wanted}" + (f": {certainty}" if certainty else "")
+def verdict_in_words(trial: Trial, threshold: float) -> str:
+    """Put the verdict on a judged trial into one line: ``0.750 reaches the threshold 0.70``, and what it rests on."""
+    assert trial.accuracy is not None
+    measured, wanted = in_words(trial.accuracy, threshold)
+    if trial.reached:
+        said = f"reaches the threshold {wanted}"
+    elif trial.accuracy < threshold:
+        said = f"is below the threshold {wanted}"
+    elif not _is_above_chance(trial):
+        said = f"is not {_clearly(trial)}above what {_always(trial.evidence)} gives ({trial.evidence.chance:.3f})"
+    else:
+        said = f"is not certain enough to reach the threshold {wanted}"
+    certainty = certainty_in_words(trial, threshold)
+    return f"{measured} {said}" + (f": {certainty}" if certainty else "")
 
 
-def certainty_in_words(judgement: Judgement, threshold: float) -> str:
-    """What a verdict with confidence rests on, and the looks that are left; empty for one without."""
-    if not judgement.confidence:
+def certainty_in_words(trial: Trial, threshold: float) -> str:
+    """Say what a verdict rests on besides the threshold; empty if that is all it rests on."""
+    said = trial.judgement
+    if said is None or trial.samples is None:
         return ""
-    if judgement.bound is None:
-        return f"look {judgement.look} at this test set, of {judgement.looks}: none was left"
-    look = f"look {judgement.look} of {judgement.looks} at this test set"
-    required = judgement.required
-    # Rounded up: what is told to be enough is enough.
-    needed = f"{math.ceil(required * 1000) / 1000:.3f} is needed" if required else "these test samples are too few"
-    return f"{_bound_in_words(judgement.bound, threshold)} at {100 * judgement.confidence:.4g} % confidence, {needed}, {look}"
+    parts = []
+    if said.bound is not None:
+        parts.append(f"{_bound_in_words(said.bound, threshold)} at {100 * said.confidence:.4g} % confidence")
+    if said.confidence or _is_raised_by_chance(trial, threshold):
+        # Rounded up: the accuracy that is named must be enough.
+        needed = f"{math.ceil(said.required * 1000) / 1000:.3f} is needed" if said.required else "no accuracy is enough"
+        parts.append(f"{needed} on {trial.samples} samples")
+    if said.confidence:
+        parts.append(f"look {said.look} at this test set")
+    return ", ".join(parts)
 
 
-def doubt_in_words(accuracy: float, threshold: float, judgement: Judgement | None) -> str:
-    """Why an accuracy that is not below the threshold was not let through; empty where nothing needs saying."""
-    if judgement is None or judgement.verdict is Verdict.REACHED or accuracy < threshold:
+def doubt_in_words(trial: Trial, threshold: float) -> str:
+    """Say why an accuracy that is not below the threshold was not let through; empty if nothing needs saying."""
+    if trial.judgement is None or trial.reached or trial.accuracy is None or trial.accuracy < threshold:
         return ""
-    if judgement.bound is None:
-        return "no look at its test set was left"
-    return f"not certain enough ({_bound_in_words(judgement.bound, threshold)})"
+    if not _is_above_chance(trial):
+        return f"not {_clearly(trial)}above chance ({_always(trial.evidence)} gives {trial.evidence.chance:.3f})"
+    bound = trial.judgement.bound
+    return "not certain enough" + (f" ({_bound_in_words(bound, threshold)})" if bound is not None else "")
+
+
+def evidence_in_words(trial: Trial, threshold: float) -> list[str]:
+    """Say, a sentence each, what is known of the data behind a trial's accuracy, and what that accuracy is worth."""
+    if trial.accuracy is None:
+        return []
+    return [_rows_in_words(trial.evidence), _chance_in_words(trial.evidence), *_odds_in_words(trial, threshold)]
+
+
+def _rows_in_words(evidence: Evidence) -> str:
+    seen, expected = _percent(evidence.seen), _percent(evidence.expected)
+    if not evidence.checked:
+        return f"Test rows not checked: {_shown(evidence.unchecked, _LONGEST_WHY) or 'nn.py did not report them'}."
+    if evidence.accepted:
+        return (
+            f"Test rows checked: {seen} of them were seen in training, "
+            "and repeated_rows = true in epochal.toml accepts that."
+        )
+    if evidence.seen > evidence.expected:
+        return f"Test rows checked: {seen} of them were also in the training data; {expected} expected."
+    if evidence.seen:
+        return f"Test rows checked: {seen} of them equal training rows, no more than expected."
+    return "Test rows checked: not used in training."
+
+
+def _chance_in_words(evidence: Evidence) -> str:
+    if evidence.chance is None:
+        return "Chance is not known: the test labels were not seen."
+    always = _always(evidence)
+    return f"{always[0].upper()}{always[1:]} gives {evidence.chance:.3f}."
+
+
+def _odds_in_words(trial: Trial, threshold: float) -> list[str]:
+    """Without confidence: how likely a network passes that is below the threshold."""
+    said, under = trial.judgement, threshold - _DOUBT
+    if said is None or said.confidence or not trial.samples or under <= 0:
+        return []
+    odds = pass_probability(under, trial.samples, said.required or threshold)
+    look = f" This was look {said.look} at this test set." if said.look and said.look > 1 else ""
+    return [
+        f"A network of true accuracy {under:.4g} would pass one look at {trial.samples} test samples "
+        f"with a probability of {_percent(odds)}.{look}"
+    ]
+
+
+def _is_above_chance(trial: Trial) -> bool:
+    """Whether nothing is known to the contrary: chance and samples may be unknown."""
+    chance = trial.evidence.chance
+    if chance is None or not trial.samples or trial.accuracy is None:
+        return True
+    return binomial_tail(_correct(trial.accuracy, trial.samples), trial.samples, chance) < _CHANCE_ERROR
+
+
+def _is_raised_by_chance(trial: Trial, threshold: float) -> bool:
+    """Whether chance asks for more than the threshold does."""
+    required = trial.judgement.required if trial.judgement else None
+    return trial.evidence.chance is not None and (required is None or required > threshold)
+
+
+def _clearly(trial: Trial) -> str:
+    above = trial.accuracy is not None and trial.evidence.chance is not None and trial.accuracy > trial.evidence.chance
+    return "clearly " if above else ""
+
+
+def _always(evidence: Evidence) -> str:
+    answer = _shown(evidence.answer, _LONGEST_ANSWER)
+    return f"always answering '{answer}'" if answer else "always giving the most frequent answer"
+
+
+def _shown(text: str, longest: int) -> str:
+    """What the training wrote, without anything that a terminal would obey."""
+    return "".join(filter(str.isprintable, text))[:longest]
+
+
+def _percent(share: float) -> str:
+    return "under 0.1 %" if 0 < share < 0.001 else f"{100 * share:.3g} %"
 
 
 def _bound_in_words(bound: float, threshold: float) -> str:

@@ -165,17 +165,16 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The gate's word on a trial.
+    """The gate's verdict on a trial, and what it rests on.
 
-    ``look``: the how manyth comparison with a threshold it is of its test set within the branch, from 1; None where the
-    number of test samples is not known. With ``confidence`` (0: without): of how many ``looks``, the probability of a
-    wrong REACHED that this look ``spent``, the lower confidence ``bound``, and the accuracy that was ``required``; bound
-    and required are None where no look was left, required also where no accuracy would have been enough.
+    ``look``: number of this comparison against the same test set on this branch, starting at 1; None if the test set is
+    not known. ``confidence``: what was asked for, 0 for none; with it, ``spent`` is the probability of a false positive
+    that this look was allowed, and ``bound`` the lower confidence bound of the accuracy. ``required``: the smallest
+    accuracy on as many samples that would have been let through; None if not even 1.0 would.
     """
 
     verdict: Verdict
     look: int | None = None
-    looks: int | None = None
     confidence: float = 0.0
     spent: float = 0.0
     bound: float | None = None

@@ -7,10 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from epochal.errors import Reason
-from epochal.gate import accuracy_in_words, certainty_in_words, doubt_in_words, in_words, wilson_interval
+from epochal.gate import (
+    accuracy_in_words,
+    certainty_in_words,
+    doubt_in_words,
+    evidence_in_words,
+    in_words,
+    wilson_interval,
+)
 from epochal.moments import Moment
 from epochal.payload import repository_name, safe_url
-from epochal.records import AccuracySource, Run, Trial, TrialState
+from epochal.records import AccuracySource, Evidence, Run, Trial, TrialState
 from epochal.store import Notice
 
 
@@ -54,6 +61,11 @@ def _trial_view(trial: Trial) -> dict[str, Any]:
         "interval": _interval(trial),
         "samples": trial.samples,
         "test_set": trial.test_set,
+        "metric": trial.evidence.metric,
+        "chance": trial.evidence.chance,
+        "answer": trial.evidence.answer,
+        "looks": trial.looks,
+        **_rows_view(trial.evidence),
         "judgement": asdict(trial.judgement) if trial.judgement else None,
         "validation_accuracy": trial.validation_accuracy,
         "validates_on_test": trial.validates_on_test,
@@ -61,6 +73,17 @@ def _trial_view(trial: Trial) -> dict[str, Any]:
         "state": trial.state.value,
         "reason": trial.reason,
         "forecast": asdict(trial.forecast) | {"sentence": trial.forecast.sentence} if trial.forecast else None,
+    }
+
+
+def _rows_view(evidence: Evidence) -> dict[str, Any]:
+    """Whether the test rows were compared with the training's, and what came of it."""
+    return {
+        "rows_checked": evidence.checked,
+        "rows_unchecked": evidence.unchecked,
+        "rows_seen": evidence.seen if evidence.checked else None,
+        "rows_expected": evidence.expected if evidence.checked else None,
+        "rows_accepted": evidence.accepted,
     }
 
 
@@ -88,8 +111,9 @@ def _level(run: Run) -> str:
 def _best_of_threshold(run: Run) -> str:
     if run.best is None or run.best.accuracy is None or run.threshold is None:
         return "-"
-    told = " of ".join(in_words(run.best.accuracy, run.threshold))
-    return f"{told}, not certain" if doubt_in_words(run.best.accuracy, run.threshold, run.best.judgement) else told
+    shown = " of ".join(in_words(run.best.accuracy, run.threshold))
+    doubt = doubt_in_words(run.best, run.threshold).partition(" (")[0]
+    return f"{shown}, {doubt}" if doubt else shown
 
 
 def run_lines(run: Run, folder: Path, notice: Notice | None) -> list[str]:
@@ -110,7 +134,8 @@ def run_lines(run: Run, folder: Path, notice: Notice | None) -> list[str]:
     ]
     lines = [f"{name + ':':<14} {value}" for name, value in facts if value]
     lines += [f"{'note:':<14} {note}" for note in run.notes]
-    lines += [_trial_line(run, trial) for trial in run.trials]
+    for trial in run.trials:
+        lines += [_trial_line(run, trial), *_evidence_line(run, trial)]
     return lines + [f"  | {line}" for line in run.detail.splitlines()]
 
 
@@ -119,7 +144,7 @@ def _trial_line(run: Run, trial: Trial) -> str:
     accuracy = (
         f"accuracy {accuracy_in_words(trial.accuracy, trial.samples)} {source}" if trial.accuracy is not None else ""
     )
-    certainty = certainty_in_words(trial.judgement, run.threshold) if trial.judgement and run.threshold else ""
+    certainty = certainty_in_words(trial, run.threshold) if run.threshold else ""
     parts = [
         *(f"{name} = {value}" for name, value in run.changes(trial).items()),
         f"{trial.epochs} epochs" if trial.epochs else "",
@@ -131,6 +156,11 @@ def _trial_line(run: Run, trial: Trial) -> str:
         _why_without_accuracy(trial),
     ]
     return f"{f'trial {trial.number}:':<14} " + ", ".join(part for part in parts if part)
+
+
+def _evidence_line(run: Run, trial: Trial) -> list[str]:
+    sentences = evidence_in_words(trial, run.threshold) if run.threshold else []
+    return [f"{'':<14} {' '.join(sentences)}"] if sentences else []
 
 
 def _why_without_accuracy(trial: Trial) -> str:

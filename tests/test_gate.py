@@ -2,6 +2,7 @@
 
 import math
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -11,18 +12,22 @@ from epochal.errors import Reason, RunFailed
 from epochal.gate import (
     Hopeless,
     Rule,
+    binomial_tail,
     certainty_in_words,
     decide,
+    doubt_in_words,
+    evidence_in_words,
     in_words,
     judge,
+    least_correct,
     lower_bound,
+    pass_probability,
     permitted_error,
-    required_accuracy,
     verdict_in_words,
     wanted_accuracy,
     wilson_interval,
 )
-from epochal.records import Judgement, Verdict
+from epochal.records import Evidence, Judgement, Trial, TrialState, Verdict
 from tests.notices.reports import unhurried
 
 
@@ -76,6 +81,7 @@ def test_intervals_are_those_of_the_literature(correct: int, samples: int, low: 
     assert wilson_interval(correct / samples, samples) == pytest.approx((low, high), abs=5e-5)
 
 
+@unhurried
 @given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n - 1), st.just(n))), st.floats(1e-6, 0.4))
 def test_bounds_are_ordered(counted: tuple[int, int], error: float) -> None:
     """An interval lies around its accuracy and within 0 to 1; more right answers and more error raise the bound."""
@@ -90,126 +96,246 @@ def test_bounds_are_ordered(counted: tuple[int, int], error: float) -> None:
 
 @unhurried
 @given(st.integers(1, 300), st.floats(0.3, 0.99), st.floats(1e-4, 0.3))
-def test_the_error_is_never_more_than_permitted(samples: int, threshold: float, error: float) -> None:
-    """A network exactly at the threshold gets the required accuracy with no more than that probability, and with more
+def test_the_error_is_never_more_than_permitted(samples: int, bar: float, error: float) -> None:
+    """A network exactly at the bar gets the fewest right answers with at most that probability, and with more than that
     if one right answer less were enough: added up from the binomial distribution."""
-    required = required_accuracy(samples, threshold, error)
-    least = samples + 1 if required is None else round(required * samples)
-    chance = [
-        math.comb(samples, right) * threshold**right * (1 - threshold) ** (samples - right)
-        for right in range(samples + 1)
-    ]
+    least = least_correct(samples, bar, error)
+    chance = [math.comb(samples, right) * bar**right * (1 - bar) ** (samples - right) for right in range(samples + 1)]
     assert math.fsum(chance[least:]) <= error * (1 + 1e-9)
     assert math.fsum(chance[least - 1 :]) >= error * (1 - 1e-9)
 
 
-_RULE = Rule(0.8, 0.95, 20)
+@unhurried
+@given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.floats(0, 1))
+@example((3, 3), 1.0)
+@example((0, 3), 0.0)
+def test_the_binomial_distribution_is_scipys(counted: tuple[int, int], accuracy: float) -> None:
+    """The tail is that of SciPy's binomial distribution, up to seven digits for a million samples."""
+    from scipy.stats import binom
+
+    wanted = float(binom.sf(counted[0] - 1, counted[1], accuracy))
+    assert binomial_tail(*counted, accuracy) == pytest.approx(wanted, rel=1e-7, abs=1e-200)
 
 
-def _looks(accuracy: float, rule: Rule, earlier: list[Judgement], count: int) -> list[Judgement]:
-    """``earlier`` and so many looks more, at 1,000 test samples."""
-    for _ in range(count):
-        earlier = [*earlier, decide(accuracy, 1000, rule, earlier)]
-    return earlier
+@unhurried
+@given(st.integers(1, 10**4).flatmap(lambda n: st.tuples(st.integers(1, n), st.just(n))), st.floats(1e-6, 0.4))
+def test_the_lower_bound_is_scipys(counted: tuple[int, int], error: float) -> None:
+    """The bound is the quantile of the beta distribution that Clopper and Pearson's is."""
+    from scipy.stats import beta
+
+    correct, samples = counted
+    assert lower_bound(correct, samples, error) == pytest.approx(float(beta.ppf(error, correct, samples - correct + 1)))
+
+
+_RULE = Rule(0.8, 0.95)
+_UNKNOWN = Evidence()
+_UNBALANCED = Evidence(chance=0.94, answer="no")
 
 
 def test_with_confidence_the_lower_bound_counts() -> None:
-    """What is over the threshold by chance as well as not is below; enough over it is reached; without confidence both are."""
-    near, far = (decide(accuracy, 1000, _RULE, []) for accuracy in (0.82, 0.84))
+    """What may be over the threshold by chance is below; enough over it is reached; without confidence both are."""
+    near, far = (decide(accuracy, 1000, _RULE, 1, _UNKNOWN) for accuracy in (0.82, 0.84))
     assert (near.verdict, far.verdict) == (Verdict.BELOW, Verdict.REACHED)
-    assert near.required == far.required == 0.836
-    assert decide(0.836, 1000, _RULE, []).verdict is Verdict.REACHED
-    assert decide(0.835, 1000, _RULE, []).verdict is Verdict.BELOW
-    assert decide(0.8359999656677246, 1000, _RULE, []).verdict is Verdict.REACHED  # 0.836 as 32-bit floats have it
-    assert decide(0.82, 1000, Rule(0.8), []) == Judgement(Verdict.REACHED, 1)
-    assert decide(0.82, None, Rule(0.8), []) == Judgement(Verdict.REACHED)
+    assert near.required == far.required == 0.825
+    assert decide(0.825, 1000, _RULE, 1, _UNKNOWN).verdict is Verdict.REACHED
+    assert decide(0.824, 1000, _RULE, 1, _UNKNOWN).verdict is Verdict.BELOW
+    as_32_bits = 0.82499998807907104
+    assert decide(as_32_bits, 1000, _RULE, 1, _UNKNOWN).verdict is Verdict.REACHED
+    assert decide(0.82, 1000, Rule(0.8), 1, _UNKNOWN) == Judgement(Verdict.REACHED, 1, required=0.8)
+    assert decide(0.82, None, Rule(0.8), None, _UNKNOWN) == Judgement(Verdict.REACHED, required=0.8)
 
 
-def test_every_look_is_paid_for() -> None:
-    """Twenty looks spend the five percent evenly; at the next one nothing is reached, and a person is told how to go on."""
-    looks = _looks(0.82, _RULE, [], 20)
-    assert [judgement.look for judgement in looks] == list(range(1, 21))
-    assert {round(judgement.spent, 9) for judgement in looks} == {0.0025}
-    beyond = decide(0.99, 1000, _RULE, looks)
-    assert (beyond.verdict, beyond.look, beyond.bound) == (Verdict.BELOW, 21, None)
-    hopeless = wanted_accuracy(1000, _RULE, looks)
-    assert isinstance(hopeless, Hopeless)
-    assert hopeless.reason is Reason.NO_LOOKS
-    assert "Measure on test data that no training of the branch was measured on." in hopeless.explanation
+@pytest.mark.parametrize(("look", "correct"), [(1, 825), (2, 831), (4, 836), (5, 837), (20, 846), (1000, 865)])
+def test_a_later_look_asks_for_more(look: int, correct: int) -> None:
+    """At look k the error is 0.05/(k(k+1)): the right answers of 1,000 that it takes, by the binomial distribution."""
+    from scipy.stats import binom
+
+    error = 0.05 / (look * (look + 1))
+    assert binom.sf(correct - 1, 1000, 0.8) < error <= binom.sf(correct - 2, 1000, 0.8)
+    assert decide(correct / 1000, 1000, _RULE, look, _UNKNOWN).verdict is Verdict.REACHED
+    below = decide((correct - 1) / 1000, 1000, _RULE, look, _UNKNOWN)
+    assert (below.verdict, below.look, below.required) == (Verdict.BELOW, look, correct / 1000)
+    assert below.spent == pytest.approx(error)
 
 
-@given(st.lists(st.tuples(st.integers(1, 40), st.sampled_from([0.0, 0.9, 0.95, 0.99]), st.integers(0, 15)), max_size=6))
-def test_what_was_spent_stays_spent(changes: list[tuple[int, float, int]]) -> None:
-    """However often looks and confidence are changed, never is more spent than the lowest confidence permits."""
-    looks: list[Judgement] = []
-    for planned, confidence, count in changes:
-        looks = _looks(0.7, Rule(0.8, confidence, planned), looks, count)
-    asked = [confidence for _, confidence, _ in changes if confidence]
-    assert math.fsum(judgement.spent for judgement in looks) <= 1 - min(asked, default=1) + 1e-9
+def test_all_looks_together_stay_within_the_error() -> None:
+    """Of any number of looks, no more is spent than 1 - confidence."""
+    spent = math.fsum(permitted_error(_RULE, look) for look in range(1, 100_000))
+    assert 0.0499 < spent < 0.05
 
 
-def test_looks_without_confidence_cost_looks_and_no_certainty() -> None:
-    """A test set that was looked at without confidence has fewer looks left, which more of them bring back."""
-    looks = _looks(0.82, Rule(0.8), [], 20)
-    hopeless = wanted_accuracy(1000, _RULE, looks)
-    assert isinstance(hopeless, Hopeless)
-    assert hopeless.explanation.endswith("or raise looks.")
-    assert permitted_error(Rule(0.8, 0.95, 30), looks) == pytest.approx(0.005)
-    spent = _looks(0.82, Rule(0.8, 0.95, 30), looks, 10)
-    assert permitted_error(Rule(0.8, 0.95, 1000), spent) == 0.0
+@pytest.mark.parametrize("rule", [Rule(0.8), Rule(0.8, 0.95)])
+def test_an_accuracy_has_to_be_above_chance(rule: Rule) -> None:
+    """Of 500 rows of which 94 % are one answer 479 have to be right: 478 have a lower 95 % bound under 0.94."""
+    from scipy.stats import beta
+
+    assert beta.ppf(0.05, 478, 23) < 0.94 < beta.ppf(0.05, 479, 22)
+    below, reached = (decide(correct / 500, 500, rule, 1, _UNBALANCED) for correct in (478, 479))
+    assert (below.verdict, below.required) == (Verdict.BELOW, 0.958)
+    assert (reached.verdict, reached.required) == (Verdict.REACHED, 0.958)
+    assert wanted_accuracy(500, rule, 1, _UNBALANCED) == 0.958
+    assert decide(478 / 500, 500, rule, 1, _UNKNOWN).verdict is Verdict.REACHED
+
+
+def test_chance_below_the_threshold_asks_for_nothing_more() -> None:
+    """The highest of what threshold, confidence and chance ask for counts."""
+    even = Evidence(chance=0.5)
+    assert decide(0.8, 500, Rule(0.8), 1, even) == Judgement(Verdict.REACHED, 1, required=0.8)
+    assert decide(0.95, 500, Rule(0.97), 1, _UNBALANCED).required == 0.97
+    assert decide(0.84, 1000, _RULE, 1, even).required == 0.825
 
 
 def test_what_a_retrain_stops_at_is_what_the_gate_lets_through() -> None:
-    """The wanted accuracy is the smallest that is reached at the next look; the bare threshold without confidence."""
-    looks = _looks(0.82, _RULE, [], 3)
-    wanted = wanted_accuracy(1000, _RULE, looks)
+    """The wanted accuracy is the smallest that is reached at that look; the bare threshold without confidence."""
+    wanted = wanted_accuracy(1000, _RULE, 4, _UNKNOWN)
     assert isinstance(wanted, float)
-    assert decide(wanted, 1000, _RULE, looks).verdict is Verdict.REACHED
-    assert decide(wanted - 0.001, 1000, _RULE, looks).verdict is Verdict.BELOW
-    assert wanted_accuracy(1000, Rule(0.8), looks) == 0.8
+    assert decide(wanted, 1000, _RULE, 4, _UNKNOWN).verdict is Verdict.REACHED
+    assert decide(wanted - 0.001, 1000, _RULE, 4, _UNKNOWN).verdict is Verdict.BELOW
+    assert wanted_accuracy(1000, Rule(0.8), 4, _UNKNOWN) == 0.8
+    assert wanted_accuracy(None, Rule(0.8), None, _UNKNOWN) == 0.8
 
 
-@pytest.mark.parametrize(("samples", "threshold", "told"), [(20, 0.8, "It takes 27 at least"), (900, 1.0, "lower the")])
-def test_too_few_samples_are_told(samples: int, threshold: float, told: str) -> None:
-    """Where not even all answers right would be enough, a person hears how many samples it takes."""
-    hopeless = wanted_accuracy(samples, Rule(threshold, 0.95, 20), [])
+@pytest.mark.parametrize(
+    ("samples", "rule", "look", "evidence", "said"),
+    [
+        (10, Rule(0.8, 0.95), 1, _UNKNOWN, "certain at look 1 that the threshold is reached. Measure on at least 17;"),
+        (20, Rule(0.8, 0.95), 4, _UNKNOWN, "certain at look 4 that the threshold is reached. Measure on at least 27;"),
+        (900, Rule(1.0, 0.95), 1, _UNKNOWN, "lower the threshold."),
+        (48, Rule(0.8), 1, _UNBALANCED, "better than always answering 'no' (0.940). Measure on at least 49;"),
+        (900, Rule(0.8), 1, Evidence(chance=1.0), "measure on test data with other labels, too."),
+    ],
+)
+def test_too_few_samples_are_said(samples: int, rule: Rule, look: int, evidence: Evidence, said: str) -> None:
+    """If not even all right answers would be enough, the explanation says how many samples it takes."""
+    hopeless = wanted_accuracy(samples, rule, look, evidence)
     assert isinstance(hopeless, Hopeless)
     assert hopeless.reason is Reason.TOO_FEW_SAMPLES
-    assert told in hopeless.explanation
-    assert decide(1.0, samples, Rule(threshold, 0.95, 20), []).verdict is Verdict.BELOW
-    assert required_accuracy(27, 0.8, 0.0025) == 1.0
+    assert said in hopeless.explanation
+    assert decide(1.0, samples, rule, look, evidence).verdict is Verdict.BELOW
+
+
+@pytest.mark.parametrize(
+    ("samples", "rule", "look", "evidence"),
+    [(17, _RULE, 1, _UNKNOWN), (27, _RULE, 4, _UNKNOWN), (49, Rule(0.8), 1, _UNBALANCED)],
+)
+def test_so_many_samples_are_enough(samples: int, rule: Rule, look: int, evidence: Evidence) -> None:
+    """All answers right on as many samples as the explanation names are let through."""
+    assert decide(1.0, samples, rule, look, evidence).verdict is Verdict.REACHED
 
 
 def test_without_samples_no_confidence() -> None:
     """The gate does not guess how certain an accuracy is: the run fails, with what to write."""
     with pytest.raises(RunFailed, match=r"accuracy\.json") as failure:
-        decide(0.9, None, _RULE, [])
+        decide(0.9, None, _RULE, None, _UNKNOWN)
     assert failure.value.reason is Reason.NO_SAMPLES
 
 
 @pytest.mark.parametrize(
-    ("accuracy", "said", "told"),
+    ("accuracy", "samples", "threshold", "odds"),
     [
-        (
-            0.812,
-            decide(0.812, 1000, _RULE, []),
-            "0.812 is not certain enough to reach the threshold 0.80: "
-            "lower bound 0.775 at 95 % confidence, 0.836 is needed, look 1 of 20 at this test set",
-        ),
-        (0.7, Judgement(Verdict.BELOW, 3), "0.700 is below the threshold 0.80"),
-        (
-            0.812,
-            Judgement(Verdict.BELOW, 21, 20, 0.95),
-            "0.812 is not certain enough to reach the threshold 0.80: look 21 at this test set, of 20: none was left",
-        ),
+        # All four have to be right, or three; SciPy's binom.sf(287, 360, 0.75) and binom.sf(6, 100, 0.02): seven of a
+        # hundred reach 0.07, though 0.07 * 100 is over 7 in floats.
+        (0.75, 4, 0.8, 0.75**4),
+        (0.75, 4, 0.75, 0.75**4 + 4 * 0.75**3 * 0.25),
+        (0.75, 360, 0.8, 0.01498864597),
+        (0.02, 100, 0.07, 0.00406205408),
     ],
 )
-def test_a_verdict_says_what_it_rests_on(accuracy: float, said: Judgement, told: str) -> None:
-    """The line names the bound, what is needed, and which look it was; without confidence it is the comparison alone."""
-    assert verdict_in_words(accuracy, 0.8, said) == told
+def test_how_likely_a_worse_network_passes(accuracy: float, samples: int, threshold: float, odds: float) -> None:
+    """The odds are those of the binomial distribution at the smallest number of right answers that is enough."""
+    assert pass_probability(accuracy, samples, threshold) == pytest.approx(odds)
+
+
+def _judged(accuracy: float, samples: int | None, said: Judgement, evidence: Evidence = _UNKNOWN) -> Trial:
+    return Trial(1, TrialState.MEASURED, {}, accuracy=accuracy, samples=samples, judgement=said, evidence=evidence)
+
+
+def _decided(correct: int, samples: int, rule: Rule, look: int, evidence: Evidence) -> Trial:
+    said = decide(correct / samples, samples, rule, look, evidence)
+    return _judged(correct / samples, samples, said, evidence)
+
+
+@pytest.mark.parametrize(
+    ("trial", "said"),
+    [
+        (
+            _decided(812, 1000, _RULE, 3, _UNKNOWN),
+            "0.812 is not certain enough to reach the threshold 0.80: "
+            "lower bound 0.777 at 95 % confidence, 0.834 is needed on 1000 samples, look 3 at this test set",
+        ),
+        (_decided(700, 1000, Rule(0.8), 3, _UNKNOWN), "0.700 is below the threshold 0.80"),
+        (_decided(850, 1000, Rule(0.8), 3, Evidence(chance=0.5)), "0.850 reaches the threshold 0.80"),
+        (
+            _decided(475, 500, Rule(0.8), 1, _UNBALANCED),
+            "0.950 is not clearly above what always answering 'no' gives (0.940): 0.958 is needed on 500 samples",
+        ),
+        (
+            _decided(450, 500, Rule(0.8), 1, Evidence(chance=0.94)),
+            "0.900 is not above what always giving the most frequent answer gives (0.940): 0.958 is needed on 500 samples",
+        ),
+        (
+            _decided(350, 500, Rule(0.8), 1, _UNBALANCED),
+            "0.700 is below the threshold 0.80: 0.958 is needed on 500 samples",
+        ),
+        (_decided(20, 20, _RULE, 9, _UNKNOWN), "no accuracy is enough on 20 samples, look 9 at this test set"),
+    ],
+)
+def test_a_verdict_says_what_it_rests_on(trial: Trial, said: str) -> None:
+    """The line names the bound, what is needed, and which look it was; without more it is the comparison alone."""
+    assert verdict_in_words(trial, 0.8).endswith(said)
 
 
 def test_a_bound_below_never_looks_over() -> None:
     """A bound just under the threshold is not rounded up to it."""
-    said = Judgement(Verdict.BELOW, 1, 20, 0.95, 0.0025, 0.79996, 0.836)
-    assert certainty_in_words(said, 0.8).startswith("lower bound 0.79996 ")
+    said = Judgement(Verdict.BELOW, 1, 0.95, 0.025, 0.79996, 0.825)
+    assert certainty_in_words(_judged(0.82, 1000, said), 0.8).startswith("lower bound 0.79996 ")
+
+
+def test_doubt_is_said_only_of_what_is_not_below() -> None:
+    """Over the threshold and not let through, a trial has its reason; below it, or let through, it needs none."""
+    assert doubt_in_words(_decided(812, 1000, _RULE, 1, _UNKNOWN), 0.8) == "not certain enough (lower bound 0.786)"
+    assert (
+        doubt_in_words(_decided(475, 500, _RULE, 1, _UNBALANCED), 0.8)
+        == "not clearly above chance (always answering 'no' gives 0.940)"
+    )
+    assert doubt_in_words(_decided(350, 500, _RULE, 1, _UNBALANCED), 0.8) == ""
+    assert doubt_in_words(_decided(490, 500, _RULE, 1, _UNBALANCED), 0.8) == ""
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ({}, "Test rows not checked: nn.py did not report them."),
+        ({"unchecked": "the data are augmented\n\x1b[2J"}, "Test rows not checked: the data are augmented[2J."),
+        ({"checked": True}, "Test rows checked: not used in training."),
+        (
+            {"checked": True, "seen": 0.52, "accepted": True},
+            "Test rows checked: 52 % of them were seen in training, and repeated_rows = true in epochal.toml accepts that.",
+        ),
+        (
+            {"checked": True, "seen": 0.03, "expected": 0.01},
+            "Test rows checked: 3 % of them were also in the training data; 1 % expected.",
+        ),
+        (
+            {"checked": True, "seen": 0.01, "expected": 0.01},
+            "Test rows checked: 1 % of them equal training rows, no more than expected.",
+        ),
+    ],
+)
+def test_each_verdict_says_whether_its_rows_were_checked(known: dict[str, Any], said: str) -> None:
+    """One sentence says it; what the training wrote cannot reach the terminal's controls."""
+    assert evidence_in_words(_decided(850, 1000, _RULE, 1, Evidence(**known)), 0.8)[0] == said
+
+
+def test_each_verdict_says_what_it_is_worth() -> None:
+    """Chance is named, or that it is not known; without confidence also the odds of a network five points too bad."""
+    assert evidence_in_words(_decided(850, 1000, _RULE, 1, _UNKNOWN), 0.8)[1:] == [
+        "Chance is not known: the test labels were not seen."
+    ]
+    assert evidence_in_words(_decided(288, 360, Rule(0.8), 3, Evidence(chance=0.25, answer="7")), 0.8)[1:] == [
+        "Always answering '7' gives 0.250.",
+        "A network of true accuracy 0.75 would pass one look at 360 test samples with a probability of 1.5 %. "
+        "This was look 3 at this test set.",
+    ]
+    nothing = Trial(1, TrialState.FAILED, {})
+    assert evidence_in_words(nothing, 0.8) == []

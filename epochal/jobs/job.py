@@ -69,7 +69,7 @@ def summary(run: Run) -> str:
     parts = [run.state.value]
     if run.best and run.best.accuracy is not None and run.threshold is not None:
         parts = [" of ".join(in_words(run.best.accuracy, run.threshold))]
-        if doubt := doubt_in_words(run.best.accuracy, run.threshold, run.best.judgement):
+        if doubt := doubt_in_words(run.best, run.threshold):
             parts.append(doubt)
         if run.best.epochs:
             parts.append(f"epoch {run.best.epochs}")

@@ -1,6 +1,8 @@
-"""The gate's part in a job: which trial was measured last, what is said of it, and what the next one has to be."""
+"""The gate's part in a job: which trial was measured last, the verdict on it, and what the next one has to reach."""
 
-from epochal.gate import Hopeless, decide, verdict_in_words, wanted_accuracy
+from dataclasses import replace
+
+from epochal.gate import Hopeless, decide, evidence_in_words, verdict_in_words, wanted_accuracy
 from epochal.jobs.job import Job, tell
 from epochal.jobs.training import Plan
 from epochal.moments import Step
@@ -15,22 +17,28 @@ def last_measured(run: Run) -> Trial | None:
 
 
 def verdict_of(job: Job, run: Run, plan: Plan, trial: Trial) -> Verdict:
-    """The gate's word on a measured trial: said, stored and told once; later the same is returned. Raises RunFailed."""
+    """Judge a measured trial: decided, stored and printed once; later the same is returned. Raises RunFailed."""
     if trial.judgement:
         return trial.judgement.verdict
-    assert trial.accuracy is not None
-    accuracy, samples = trial.accuracy, trial.samples
-    judgement = job.store.judge(run, trial, lambda earlier: decide(accuracy, samples, plan.rule, earlier))
+    accuracy, samples, evidence = trial.accuracy, trial.samples, trial.evidence
+    assert accuracy is not None
+    judgement = job.store.judge(run, trial, lambda look: decide(accuracy, samples, plan.rule, look, evidence))
     job.store.mark(run.id, Step.VERDICT, trial.number)
-    tell(f"verdict: {verdict_in_words(accuracy, plan.threshold, judgement)}")
+    judged = replace(trial, judgement=judgement)
+    tell(f"verdict: {verdict_in_words(judged, plan.threshold)}")
+    for sentence in evidence_in_words(judged, plan.threshold):
+        tell(f"  {sentence}")
     return judgement.verdict
 
 
 def wanted_of_next(job: Job, run: Run, plan: Plan) -> float | GiveUp:
-    """The accuracy (0 to 1) that the gate lets through at the run's next trial; why none would be."""
+    """Return the accuracy (0 to 1) that the gate lets through at the run's next trial, or why none would be."""
     now = job.store.run(run.id)
     last = last_measured(now)
     if last is None:
         return plan.threshold
-    wanted = wanted_accuracy(last.samples, plan.rule, job.store.looks(now, last))
+    before = job.store.looks_before(now, last)
+    # The next training compares as many networks with the test set as the last one did.
+    look = None if before is None else before + 2 * last.looks
+    wanted = wanted_accuracy(last.samples, plan.rule, look, last.evidence)
     return GiveUp(wanted.reason, wanted.explanation) if isinstance(wanted, Hopeless) else wanted

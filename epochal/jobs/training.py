@@ -36,7 +36,7 @@ class Plan:
     @property
     def rule(self) -> Rule:
         """What the gate asks for."""
-        return Rule(self.threshold, self.settings.confidence, self.settings.looks)
+        return Rule(self.threshold, self.settings.confidence)
 
 
 def plan_of(job: Job, run: Run) -> Plan:

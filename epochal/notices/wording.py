@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 
 from epochal.errors import Reason
-from epochal.gate import certainty_in_words, doubt_in_words, in_words, interval_in_words, judge
+from epochal.gate import (
+    certainty_in_words,
+    doubt_in_words,
+    evidence_in_words,
+    in_words,
+    interval_in_words,
+    judge,
+)
 from epochal.records import Run, State, Trial
 
 _HEADINGS = ("trial", "epochs", "accuracy", "seconds", "outcome", "nn.py")
@@ -35,10 +42,13 @@ def measured(run: Run) -> str:
 
 
 def certainty(run: Run) -> str:
-    """With confidence, what the verdict on the best trial rests on; else empty."""
-    if run.best is None or run.best.judgement is None or run.threshold is None:
-        return ""
-    return certainty_in_words(run.best.judgement, run.threshold)
+    """Say what the verdict on the best trial rests on besides the threshold; empty if that is all it rests on."""
+    return certainty_in_words(run.best, run.threshold) if run.best and run.threshold else ""
+
+
+def evidence(run: Run) -> str:
+    """Say in a short paragraph what is known of the data behind the best trial's accuracy; empty if there is none."""
+    return " ".join(evidence_in_words(run.best, run.threshold)) if run.best and run.threshold else ""
 
 
 def decisive_sentence(run: Run, adopt: Sequence[str]) -> str:
@@ -111,9 +121,7 @@ def _best_and_threshold(run: Run) -> tuple[str, str]:
 
 
 def _doubt(run: Run) -> str:
-    if run.best is None or run.best.accuracy is None or run.threshold is None:
-        return ""
-    return doubt_in_words(run.best.accuracy, run.threshold, run.best.judgement)
+    return doubt_in_words(run.best, run.threshold) if run.best and run.threshold else ""
 
 
 def _how(run: Run, adopt: Sequence[str]) -> str:

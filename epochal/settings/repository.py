@@ -51,14 +51,6 @@ class RepositorySettings(Table):
             "threshold: 0.95, say; over 0.5. 0: the measured accuracy counts as it is.",
         ),
     ] = 0.0
-    looks: Annotated[
-        int,
-        Field(
-            ge=1,
-            le=10_000,
-            description="With confidence: how many trainings of a branch may be compared with the threshold on one test set.",
-        ),
-    ] = 20
     metric: Annotated[
         str,
         Field(

@@ -1,44 +1,101 @@
-"""The gate's looks at a branch's test sets, as they are stored with the trials that were looked at."""
+"""How often the networks of a branch were compared with a test set, counted by the trials that are stored."""
 
-from collections.abc import Callable, Sequence
+import struct
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
+from typing import Any
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, Row, func, or_, select, update
 
 from epochal.records import Judgement, Run, Trial
 from epochal.store.rows import to_judgement
 from epochal.store.schema import runs, trials
 
+_FULL = 1024
+"""A sketch of so many hashes is of the smallest ones alone; with fewer it has all of the test set's."""
+_LARGEST = 2**64 - 1
+_NEW = 0.05
+"""A test set of which a smaller share was in an earlier one is a new one."""
 
-def of_test_set(connection: Connection, run: Run, trial: Trial) -> list[Judgement]:
-    """What was said in any run of the branch at earlier looks at the test set of ``trial``, a trial of ``run``.
 
-    Test sets of the same size are the same, unless both are known and differ.
+def looks_before(connection: Connection, run: Run, trial: Trial) -> int | None:
+    """Return how many looks the other judged trials of the branch had at the test set of ``trial``, a trial of ``run``.
+
+    None if nothing is known of that test set, neither its rows nor their number.
     """
-    if trial.samples is None:
-        return []
-    query = select(trials.c.judgement).join(runs, trials.c.run == runs.c.id)
-    query = query.where(
-        runs.c.repository == run.commit.repository,
-        runs.c.branch == run.commit.branch,
-        trials.c.judgement.is_not(None),
-        trials.c.samples == trial.samples,
-    )
-    if trial.test_set is not None:
-        query = query.where(or_(trials.c.test_set == trial.test_set, trials.c.test_set.is_(None)))
-    return [to_judgement(stored) for stored in connection.execute(query).scalars()]
+    if trial.samples is None and trial.test_rows is None:
+        return None
+    return _count(trial, _other_test_sets(connection, run, trial))
 
 
-def judge(
-    connection: Connection, run: Run, trial: Trial, decide: Callable[[Sequence[Judgement]], Judgement]
-) -> Judgement:
-    """What was said of ``trial`` before, else what ``decide`` makes of the earlier looks, which is kept."""
+def judge(connection: Connection, run: Run, trial: Trial, decide: Callable[[int | None], Judgement]) -> Judgement:
+    """Return the stored judgement of ``trial``, or store what ``decide`` makes of the number of its look."""
     branch = runs.c.repository == run.commit.repository, runs.c.branch == run.commit.branch
-    # Who looks at the same time waits: each look has a number of its own.
+    # Who looks at the same time waits: each look has its number.
     connection.execute(select(runs.c.id).where(*branch).order_by(runs.c.id).with_for_update()).all()
     same = trials.c.run == run.id, trials.c.number == trial.number
     if said := connection.execute(select(trials.c.judgement).where(*same)).scalar():
         return to_judgement(said)
-    judgement = decide(of_test_set(connection, run, trial))
+    before = looks_before(connection, run, trial)
+    judgement = decide(None if before is None else before + trial.looks)
     connection.execute(update(trials).where(*same).values(judgement=asdict(judgement)))
     return judgement
+
+
+def _count(trial: Trial, earlier: Sequence[Row[Any]]) -> int:
+    """Add up the looks at those of the ``earlier`` test sets that count for the one of ``trial``."""
+    known = [row for row in earlier if trial.test_rows is not None and row.test_rows is not None]
+    others = [row for row in earlier if trial.test_rows is None or row.test_rows is None]
+    looks: int = sum(row.looks for row in others if _may_be_the_same(trial, row))
+    if trial.test_rows is None or share_seen(trial.test_rows, [row.test_rows for row in known]) < _NEW:
+        return looks
+    rows = set(_hashes(trial.test_rows))
+    looks += sum(row.looks for row in known if not rows.isdisjoint(_hashes(row.test_rows)))
+    return looks
+
+
+def share_seen(rows: bytes, earlier: Iterable[bytes]) -> float:
+    """Estimate the share (0 to 1) of a test set's rows that are in at least one of ``earlier`` test sets.
+
+    Each is known by its smallest hashes, as ``Trial.test_rows`` has them. Up to the largest hash of a full sketch it is
+    known of every hash whether it is in that test set, so the rows with smaller hashes are a random sample of all rows
+    (bottom-k sketches; Cohen and Kaplan 2007, "Summarizing data using bottom-k sketches"). A large set's sketch does not
+    reach far: of the unions of the sketches that reach at least so far, the one with the highest share counts.
+    """
+    own = _hashes(rows)
+    share, union = 0.0, set[int]()
+    for sketch in sorted(map(_hashes, earlier), key=_reach, reverse=True):
+        union.update(sketch)
+        limit = min(_reach(own), _reach(sketch))
+        compared = [each for each in own if each <= limit]
+        if compared:
+            share = max(share, sum(each in union for each in compared) / len(compared))
+    return share
+
+
+def _reach(hashes: tuple[int, ...]) -> int:
+    return hashes[-1] if len(hashes) >= _FULL else _LARGEST
+
+
+def _hashes(rows: bytes) -> tuple[int, ...]:
+    return struct.unpack(f"<{len(rows) // 8}Q", rows)
+
+
+def _may_be_the_same(trial: Trial, row: Row[Any]) -> bool:
+    """Whether two test sets, the rows of one of which are not known, are of one size, and not known to differ."""
+    if trial.samples is None or trial.samples != row.samples:
+        return False
+    return trial.test_set is None or row.test_set is None or trial.test_set == row.test_set
+
+
+def _other_test_sets(connection: Connection, run: Run, trial: Trial) -> list[Row[Any]]:
+    """The test sets of the branch's judged trials, but for ``trial``, each once, with the sum of its looks."""
+    known = trials.c.samples, trials.c.test_set, trials.c.test_rows
+    query = select(*known, func.sum(trials.c.looks).label("looks")).join(runs, trials.c.run == runs.c.id)
+    query = query.where(
+        runs.c.repository == run.commit.repository,
+        runs.c.branch == run.commit.branch,
+        trials.c.judgement.is_not(None),
+        or_(trials.c.run != run.id, trials.c.number != trial.number),
+    )
+    return list(connection.execute(query.group_by(*known)))

@@ -82,8 +82,9 @@ def to_trial(row: Row[Any]) -> Trial:
 
 
 def to_judgement(stored: dict[str, Any]) -> Judgement:
-    """The column ``judgement`` of ``run_trials``."""
-    return Judgement(**stored | {"verdict": Verdict(stored["verdict"])})
+    """Read the column ``judgement`` of ``run_trials``."""
+    known = {name: value for name, value in stored.items() if name != "looks"}  # which the first versions wrote
+    return Judgement(**known | {"verdict": Verdict(stored["verdict"])})
 
 
 def to_delivery(row: Row[Any]) -> Delivery:

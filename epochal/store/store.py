@@ -274,19 +274,19 @@ class Store:
         with writing(self._engine) as connection:
             trials.keep_forecast(connection, run, trial, forecast)
 
-    def judge(self, run: Run, trial: Trial, decide: Callable[[Sequence[Judgement]], Judgement]) -> Judgement:
-        """The gate's word on a measured trial, once and for all.
+    def judge(self, run: Run, trial: Trial, decide: Callable[[int | None], Judgement]) -> Judgement:
+        """Judge a measured trial, once and for all.
 
-        ``decide`` is given what was said at the earlier looks at the trial's test set in any run of the branch; what it
-        says is stored, and is what is returned from then on. What it raises leaves nothing behind.
+        ``decide`` is given the number of the trial's look at its test set, counted over all runs of the branch; None if
+        the test set is not known. What it returns is stored, and returned from then on. What it raises stores nothing.
         """
         with writing(self._engine) as connection:
             return looks.judge(connection, run, trial, decide)
 
-    def looks(self, run: Run, trial: Trial) -> list[Judgement]:
-        """What was said at the looks at the trial's test set in any run of the branch, this trial's included."""
+    def looks_before(self, run: Run, trial: Trial) -> int | None:
+        """Return how many looks other trials of the branch had at the trial's test set; None if that is not known."""
         with self._engine.connect() as connection:
-            return looks.of_test_set(connection, run, trial)
+            return looks.looks_before(connection, run, trial)
 
     def end_run(self, run: Run, notice: Notice | None) -> None:
         """The run's end as ``run`` has it, and the notice of it, in one transaction: neither is without the other."""

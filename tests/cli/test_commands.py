@@ -49,14 +49,22 @@ def test_run_prints_one_json_object_and_nothing_else(home: Path, tmp_path: Path)
         "interval": None,
         "samples": None,
         "test_set": None,
+        "metric": "",
+        "chance": None,
+        "answer": "",
+        "looks": 1,
+        "rows_checked": False,
+        "rows_unchecked": "",
+        "rows_seen": None,
+        "rows_expected": None,
+        "rows_accepted": False,
         "judgement": {
             "verdict": "reached",
             "look": None,
-            "looks": None,
             "confidence": 0.0,
             "spent": 0.0,
             "bound": None,
-            "required": None,
+            "required": 0.7,
         },
         "validates_on_test": False,
         "state": "measured",
@@ -69,6 +77,7 @@ def test_run_prints_one_json_object_and_nothing_else(home: Path, tmp_path: Path)
         "trial 2:       epochs = 30, trained from the beginning: only Keras' fit can be continued, accuracy 0.75"
         in printed
     )
+    assert "Test rows not checked: nn.py did not report them. Chance is not known: the test labels were not" in printed
     assert epochal_json(home, "show", "1") == shown
     assert epochal_json(home, "history") == [shown]
 

@@ -3,7 +3,6 @@
 import sqlite3
 from pathlib import Path
 
-from epochal.errors import Reason
 from epochal.records import State
 from tests.jobs.chain import drive, epochal, epochal_json, store_push, stored_run, train_commit
 from tests.repositories import commit, make_repository
@@ -15,18 +14,18 @@ epochs = 20
 told = {"accuracy": {20: 0.6, 30: 0.71, 40: 0.82}[epochs], "samples": 1000, "test_set": "NAME"}
 json.dump(told, open(os.path.join(os.environ["EPOCHAL_OUT"], "accuracy.json"), "w"))
 """
-_TOML = "threshold = 0.7\nconfidence = 0.95\nlooks = 3\n"
+_TOML = "threshold = 0.7\nconfidence = 0.95\n"
 
 
 def test_looks_are_counted_over_the_runs_of_a_branch(home: Path, tmp_path: Path) -> None:
-    """What may be chance goes on to be retrained; a run that is taken up again looks no second time; the next run has no
-    look left, says so, and has all of them again at another test set."""
+    """What may be chance is retrained; a run that is taken up again has no second look; the next run's look asks for
+    more, and a fresh test set starts at look 1."""
     repository = make_repository(tmp_path / "digits", {"nn.py": _COUNTED, "epochal.toml": _TOML})
     first = drive(home, store_push(home, repository))
     assert (first.run.state, _looks(home, 1)) == (State.REACHED, [(1, "below"), (2, "below"), (3, "reached")])
     assert (
-        "verdict: 0.710 is not certain enough to reach the threshold 0.70: lower bound 0.678 at 95 % confidence, "
-        "0.732 is needed, look 2 of 3 at this test set" in first.printed["retrain"]
+        "verdict: 0.710 is not certain enough to reach the threshold 0.70: lower bound 0.674 at 95 % confidence, "
+        "0.735 is needed on 1000 samples, look 2 at this test set" in first.printed["retrain"]
     )
     assert (
         "trial 2: accuracy 0.71 (0.681 to 0.737, 1000 test samples), from the accuracy.json" in first.printed["retrain"]
@@ -40,10 +39,9 @@ def test_looks_are_counted_over_the_runs_of_a_branch(home: Path, tmp_path: Path)
     enough = _COUNTED.replace("epochs = 20", "epochs = 40\nseed = 1")
     commit(repository, {"nn.py": enough}, "Enough of them")
     second = drive(home, store_push(home, repository))
-    assert (second.run.state, second.run.reason) == (State.EXHAUSTED, Reason.NO_LOOKS)
-    assert _looks(home, 2) == [(4, "below")]
-    assert "look 4 at this test set, of 3: none was left" in epochal(home, "show", "2").stdout
-    assert "0.820 of 0.70, not certain" in epochal(home, "history").stdout
+    assert second.run.state is State.REACHED
+    assert _looks(home, 2) == [(4, "reached")]
+    assert "0.741 is needed on 1000 samples, look 4 at this test set" in epochal(home, "show", "2").stdout
 
     commit(repository, {"nn.py": enough.replace("NAME", "fresh")}, "Fresh data")
     assert drive(home, store_push(home, repository)).run.state is State.REACHED

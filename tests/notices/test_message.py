@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from epochal.errors import Reason
 from epochal.gate import Rule, decide
 from epochal.notices import Report, compose, serialise
-from epochal.records import AccuracySource, Forecast, State, Verdict
+from epochal.records import AccuracySource, Evidence, Forecast, State, Verdict
 from tests.notices import reports
 
 SENDER = "epochal@example.org"
@@ -241,10 +241,10 @@ def test_an_accuracy_below_never_looks_reached(accuracy: float, threshold: float
     assert f" {shown.split()[1]} " in _text(report).partition("trial  epochs")[2]
 
 
-def _judged(accuracy: float) -> Report:
-    """A run of one trial on 360 test samples, judged with confidence, whose budget ended then unless it was reached."""
-    said = decide(accuracy, 360, Rule(0.8, 0.95, 20), [])
-    trial = reports.trial(1, accuracy, samples=360, judgement=said)
+def _judged(accuracy: float, rule: Rule, evidence: Evidence) -> Report:
+    """A run of one trial on 360 test samples, judged at its first look, whose budget ended then unless it was reached."""
+    said = decide(accuracy, 360, rule, 1, evidence)
+    trial = reports.trial(1, accuracy, samples=360, judgement=said, evidence=evidence)
     state = State.REACHED if said.verdict is Verdict.REACHED else State.EXHAUSTED
     return replace(
         reports.exhausted(), run=replace(reports.run(state, trial), explanation="No more."), adopt=(), diff=""
@@ -252,22 +252,60 @@ def _judged(accuracy: float) -> Report:
 
 
 def test_an_accuracy_that_may_be_chance_is_not_told_as_reached() -> None:
-    """Over the threshold and not certain: subject, sentence and table say so, with the bound, the looks, and what it takes."""
-    mail = _mail(_judged(299 / 360))
-    doubt = "0.831 of 0.80, not certain enough (lower bound 0.769)"
+    """Over the threshold and not certain: subject, sentence and table say so, with the bound, the look, and what it takes."""
+    mail = _mail(_judged(299 / 360, Rule(0.8, 0.95), Evidence()))
+    doubt = "0.831 of 0.80, not certain enough (lower bound 0.788)"
     assert str(mail["Subject"]).startswith(f"Threshold not reached: best {doubt} · ")
-    told = " ".join(_body(mail, "plain").split())
-    assert "the best accuracy is 0.831, not certain enough (lower bound 0.769), as it was committed" in told
-    assert "accuracy 0.831 of 0.80 (0.788 to 0.866, 360 test samples), from nn.py" in told
-    assert "certainty lower bound 0.769 at 95 % confidence, 0.862 is needed, look 1 of 20 at this test set" in told
-    assert " 41.2 below as committed" in told
+    said = " ".join(_body(mail, "plain").split())
+    assert "the best accuracy is 0.831, not certain enough (lower bound 0.788), as it was committed" in said
+    assert "accuracy 0.831 of 0.80 (0.788 to 0.866, 360 test samples), from nn.py" in said
+    assert (
+        "certainty lower bound 0.788 at 95 % confidence, 0.845 is needed on 360 samples, look 1 at this test set"
+        in said
+    )
+    assert " 41.2 below as committed" in said
 
 
 def test_a_certain_accuracy_is_reached() -> None:
     """With enough over the threshold the mail is that of a reached one, and says on what it rests."""
-    mail = _mail(_judged(0.875))
+    mail = _mail(_judged(0.875, Rule(0.8, 0.95), Evidence()))
     assert str(mail["Subject"]).startswith("Threshold Accuracy Reached!!! 0.875 of 0.80 · ")
-    assert "lower bound 0.819 at 95 % confidence" in " ".join(_body(mail, "plain").split())
+    assert "lower bound 0.836 at 95 % confidence" in " ".join(_body(mail, "plain").split())
+
+
+def test_an_accuracy_that_is_not_above_chance_is_not_reached() -> None:
+    """Subject and first sentence say what chance gives; the accuracy that is needed is behind them."""
+    mail = _mail(_judged(0.95, Rule(0.8), Evidence(chance=0.94, answer="no")))
+    doubt = "not clearly above chance (always answering 'no' gives 0.940)"
+    assert str(mail["Subject"]).startswith(f"Threshold not reached: best 0.950 of 0.80, {doubt} · ")
+    said = " ".join(_body(mail, "plain").split())
+    assert f"the best accuracy is 0.950, {doubt}, as it was committed" in said
+    assert "certainty 0.964 is needed on 360 samples" in said
+
+
+@pytest.mark.parametrize("kind", ["plain", "html"])
+def test_a_paragraph_says_what_is_known_of_the_data(kind: str) -> None:
+    """Rows, chance and the odds of a worse network are one paragraph behind the facts, of the best trial alone."""
+    evidence = Evidence(chance=0.25, answer="7", checked=True, seen=0.03, expected=0.01)
+    body = " ".join(_body(_mail(_judged(0.85, Rule(0.8), evidence)), kind).replace("&#39;", "'").split())
+    paragraph = (
+        "Test rows checked: 3 % of them were also in the training data; 1 % expected. Always answering '7' gives 0.250. "
+        "A network of true accuracy 0.75 would pass one look at 360 test samples with a probability of 1.5 %."
+    )
+    assert body.index("1.9 minutes") < body.index(paragraph) < body.index("Fewer filters")
+    assert "Test rows" not in _text(reports.failed())
+
+
+@pytest.mark.parametrize("text", SPITEFUL)
+def test_what_the_training_calls_its_labels_is_only_text(text: str) -> None:
+    """A label, or a reason why rows were not checked, adds no header, line or markup to the mail."""
+    report = _judged(0.95, Rule(0.8), Evidence(chance=0.94, answer=text, unchecked=text))
+    mail = _mail(report)
+    assert sorted(mail.keys()) == HEADERS
+    assert not any(part.defects for part in mail.walk())
+    assert set(_Tags(_body(mail, "html")).found) <= set(_Tags(_body(_mail(reports.reached()), "html")).found)
+    names = [line.split("  ")[0] for line in _body(mail, "plain").splitlines() if "  " in line]
+    assert [names.count(name) for name in ("repository", "branch", "commit")] == [1, 1, 1]
 
 
 def test_headers() -> None:

@@ -1,12 +1,15 @@
 """The store: the runs' own table is the queue."""
 
+import json
+import random
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.config import Config
@@ -16,8 +19,20 @@ from sqlalchemy import create_engine, inspect, text
 import epochal.store
 from epochal.errors import EpochalError, Reason, RunFailed, SettingsError, UsageError
 from epochal.moments import Moment, Step
-from epochal.records import AccuracySource, Commit, Judgement, Origin, State, StoppedBy, Trial, TrialState, Verdict
+from epochal.records import (
+    AccuracySource,
+    Commit,
+    Evidence,
+    Judgement,
+    Origin,
+    State,
+    StoppedBy,
+    Trial,
+    TrialState,
+    Verdict,
+)
 from epochal.store import Busy, Notice, NoticeState, Store
+from epochal.store.looks import share_seen
 from epochal.store.schema import HEAD, VERSION_TABLE, metadata
 
 
@@ -258,29 +273,108 @@ def test_a_trial_keeps_what_came_of_it(store: Store) -> None:
     assert found.best == replace(measured, number=2, accuracy=0.83)
 
 
-def _judged(store: Store, run: int, samples: int | None, test_set: str | None) -> Judgement:
-    """The word on a new trial of the run: its number of the look, and what the ones before it have spent besides."""
-    trial = Trial(store.start_trial(run, {}), TrialState.MEASURED, {}, accuracy=0.8, samples=samples, test_set=test_set)
+def _judged(store: Store, run: int, samples: int | None = None, test_set: str | None = None, **more: Any) -> int | None:
+    """The number of the look of a new trial of the run."""
+    number = store.start_trial(run, {})
+    trial = Trial(number, TrialState.MEASURED, {}, accuracy=0.8, samples=samples, test_set=test_set, **more)
     store.end_trial(run, trial)
 
-    def decide(earlier: Sequence[Judgement]) -> Judgement:
-        return Judgement(Verdict.BELOW, len(earlier) + 1, 20, 0.95, 0.0025, 0.77, 0.84)
+    def decide(look: int | None) -> Judgement:
+        return Judgement(Verdict.BELOW, look, 0.95, 0.0025, 0.77, 0.84)
 
     said = store.judge(store.run(run), trial, decide)
     assert store.judge(store.run(run), trial, decide) == said == store.run(run).trials[-1].judgement
-    return said
+    return said.look
+
+
+def _sketch(rows: Iterable[int]) -> bytes:
+    """The 1,024 smallest of the rows' hashes, as the recorder writes them."""
+    return b"".join(row.to_bytes(8, "little") for row in sorted(rows)[:1024])
 
 
 def test_looks_at_a_test_set_are_counted_over_the_runs_of_a_branch(store: Store) -> None:
     """Test sets of one size are the same unless they are known to differ; another branch counts for itself."""
     first, second, elsewhere = _push(store, "a"), _push(store, "b"), _push(store, "c", branch="develop")
     given = [(first, 360, "one"), (first, 360, "one"), (second, 360, "one"), (second, 360, "two"), (second, 361, "one")]
-    assert [_judged(store, *each).look for each in given] == [1, 2, 3, 1, 1]
-    assert _judged(store, second, 360, None).look == 5  # it may be either of them
-    assert _judged(store, second, 360, "two").look == 3
-    assert _judged(store, elsewhere, 360, "one").look == 1
-    assert [_judged(store, second, None, None).look for _ in range(2)] == [1, 1]
-    assert len(store.looks(store.run(first), store.run(first).trials[0])) == 4
+    assert [_judged(store, *each) for each in given] == [1, 2, 3, 1, 1]
+    assert _judged(store, second, 360, None) == 5  # it may be either of them
+    assert _judged(store, second, 360, "two") == 3
+    assert _judged(store, elsewhere, 360, "one") == 1
+    assert [_judged(store, second) for _ in range(2)] == [None, None]
+    assert store.looks_before(store.run(first), store.run(first).trials[0]) == 3
+
+
+def test_a_test_set_is_known_by_its_rows(store: Store) -> None:
+    """Rows decide, not digest or size: fewer than 5 % from an earlier set is a new one; else every set that shares a row
+    counts."""
+    first, second = _push(store, "a"), _push(store, "b")
+    numbers = random.Random(11)
+    old, other = ([numbers.getrandbits(64) for _ in range(500)] for _ in range(2))
+    fresh = [numbers.getrandbits(64) for _ in range(1000)]
+    assert _judged(store, first, 500, "one", test_rows=_sketch(old)) == 1
+    assert _judged(store, second, 500, "two", test_rows=_sketch(reversed(old))) == 2
+    assert _judged(store, second, 500, "one", test_rows=_sketch(other)) == 1
+    assert _judged(store, second, 500, "one", test_rows=_sketch(old[:20] + fresh[:480])) == 1  # 4 % are old
+    assert _judged(store, second, 500, "one", test_rows=_sketch(old[:30] + fresh[500:970])) == 4  # 6 % are
+    half = _sketch(old[250:] + other[250:])
+    assert _judged(store, second, 500, "one", test_rows=half) == 4  # of two sets, one of them twice
+    assert _judged(store, second, 500, "one", test_rows=half) == 5
+
+
+def test_rows_that_are_not_known_of_both_do_not_decide(store: Store) -> None:
+    """Then the test sets of one size are the same, unless digests differ; rows alone are enough to count."""
+    run = _push(store, "a")
+    rows = _sketch(range(360))
+    assert _judged(store, run, 360, "one") == 1
+    assert _judged(store, run, 360, "one", test_rows=rows) == 2
+    assert _judged(store, run, 360, "two", test_rows=rows) == 2
+    assert _judged(store, run, 360, "two") == 2
+    assert _judged(store, run, test_rows=_sketch(range(360))) == 3
+    assert _judged(store, run, test_rows=_sketch(range(1000, 1360))) == 1
+
+
+def test_each_comparison_within_a_training_is_a_look(store: Store) -> None:
+    """A training that compared 150 networks with its test set had 150 looks."""
+    run = _push(store, "a")
+    assert [_judged(store, run, 360, "one", looks=looks) for looks in (1, 150, 1)] == [1, 151, 152]
+
+
+@pytest.mark.parametrize("size", [200, 1_000, 5_000, 100_000])
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.1, 1.0])
+def test_the_share_of_rows_is_estimated(size: int, share: float) -> None:
+    """Between sets of one size the share is right up to four standard errors; among hundreds of rows it is exact."""
+    numbers = random.Random(size)
+    old = [numbers.getrandbits(64) for _ in range(size)]
+    common = round(share * size)
+    rows = old[:common] + [numbers.getrandbits(64) for _ in range(size - common)]
+    allowed = 0.0 if size <= 1_000 else 4 * (share * (1 - share) / 1024) ** 0.5
+    assert share_seen(_sketch(rows), [_sketch(old)]) == pytest.approx(share, abs=allowed + 1e-12)
+
+
+@pytest.mark.parametrize(("size", "earlier"), [(200, 5_000), (5_000, 200), (5_000, 100_000), (100_000, 5_000)])
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.1, 1.0])
+def test_sets_of_different_sizes_are_compared(size: int, earlier: int, share: float) -> None:
+    """The share is of the later set's rows, however large the earlier one is; as many hashes as both know are compared."""
+    numbers = random.Random(size + earlier)
+    old = [numbers.getrandbits(64) for _ in range(earlier)]
+    common = min(round(share * size), earlier)
+    rows = old[:common] + [numbers.getrandbits(64) for _ in range(size - common)]
+    true = common / size
+    compared = min(size, 1024) if earlier <= 1024 else min(1024, 1024 * size // earlier)
+    allowed = 4 * (true * (1 - true) / compared) ** 0.5
+    assert share_seen(_sketch(rows), [_sketch(old)]) == pytest.approx(true, abs=allowed + 1e-12)
+
+
+def test_the_share_is_of_all_earlier_sets_together() -> None:
+    """Three percent in each of three sets are nine; a huge set, of which little is known, does not hide that."""
+    numbers = random.Random(3)
+    old = [[numbers.getrandbits(64) for _ in range(1_000)] for _ in range(3)]
+    rows = [row for rows in old for row in rows[:30]] + [numbers.getrandbits(64) for _ in range(910)]
+    sketches = [_sketch(rows) for rows in old]
+    assert share_seen(_sketch(rows), sketches) == pytest.approx(0.09)
+    huge = _sketch(numbers.getrandbits(64) for _ in range(500_000))
+    assert share_seen(_sketch(rows), [huge, *sketches]) == pytest.approx(0.09)
+    assert share_seen(_sketch(rows), []) == 0
 
 
 def test_a_look_that_fails_is_none(store: Store) -> None:
@@ -288,12 +382,35 @@ def test_a_look_that_fails_is_none(store: Store) -> None:
     run = _push(store, "a")
     trial = Trial(store.start_trial(run, {}), TrialState.MEASURED, {}, accuracy=0.8)
 
-    def refuse(earlier: Sequence[Judgement]) -> Judgement:
+    def refuse(look: int | None) -> Judgement:
         raise RunFailed(Reason.NO_SAMPLES)
 
     with pytest.raises(RunFailed):
         store.judge(store.run(run), trial, refuse)
     assert store.run(run).trials[0].judgement is None
+
+
+def test_a_database_of_the_first_versions_is_read(url: str) -> None:
+    """Judgements that planned their looks, and runs that had none left, are read as they are meant today."""
+    store = Store(url)
+    run = _push(store, "a")
+    store.end_trial(run, Trial(store.start_trial(run, {}), TrialState.MEASURED, {}, accuracy=0.8, samples=360))
+    store.close()
+    with create_engine(url).begin() as connection:
+        for column in ("test_rows", "looks", "evidence", "caught"):
+            connection.execute(text(f"ALTER TABLE run_trials DROP COLUMN {column}"))
+        said = {"verdict": "below", "look": 21, "looks": 20, "confidence": 0.95, "spent": 0.0}
+        said |= {"bound": None, "required": None}
+        connection.execute(text("UPDATE run_trials SET judgement = :said"), {"said": json.dumps(said)})
+        connection.execute(text("UPDATE runs SET reason = 'no_looks', explanation = 'None was left.'"))
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0008'"))
+    store = Store(url)
+    found = store.run(run)
+    assert (found.reason, found.explanation) == (Reason.TOO_FEW_SAMPLES, "None was left.")
+    assert found.trials[0].judgement == Judgement(Verdict.BELOW, 21, 0.95)
+    assert (found.trials[0].looks, found.trials[0].evidence) == (1, Evidence())
+    assert _judged(store, _push(store, "b"), 360) == 2
+    store.close()
 
 
 def test_the_end_and_its_notice_are_stored_together(store: Store) -> None:
