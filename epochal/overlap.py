@@ -18,9 +18,9 @@ def share_seen(rows: bytes, earlier: Iterable[bytes]) -> float:
     (bottom-k sketches; Cohen and Kaplan 2007, "Summarizing data using bottom-k sketches"). A large set's sketch does not
     reach far: of the unions of the sketches that reach at least so far, the one with the highest share counts.
     """
-    own = _hashes(rows)
+    own = hashes_in(rows)
     share, union = 0.0, set[int]()
-    for sketch in sorted(map(_hashes, earlier), key=_reach, reverse=True):
+    for sketch in sorted(map(hashes_in, earlier), key=_reach, reverse=True):
         union.update(sketch)
         limit = min(_reach(own), _reach(sketch))
         compared = [each for each in own if each <= limit]
@@ -33,5 +33,6 @@ def _reach(hashes: tuple[int, ...]) -> int:
     return hashes[-1] if len(hashes) >= _FULL else _LARGEST
 
 
-def _hashes(rows: bytes) -> tuple[int, ...]:
+def hashes_in(rows: bytes) -> tuple[int, ...]:
+    """Return the hashes of a sketch, sorted."""
     return struct.unpack(f"<{len(rows) // 8}Q", rows)

@@ -1,21 +1,15 @@
 """How often the networks of a branch were compared with a test set, counted by the trials that are stored."""
 
-import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, or_, select, update
 
+from epochal.overlap import SAME, hashes_in, share_seen
 from epochal.records import Judgement, Run, Trial
 from epochal.store.rows import to_judgement
 from epochal.store.schema import runs, trials
-
-_FULL = 1024
-"""A sketch of so many hashes is of the smallest ones alone; with fewer it has all of the test set's."""
-_LARGEST = 2**64 - 1
-_NEW = 0.05
-"""A test set of which a smaller share was in an earlier one is a new one."""
 
 
 def looks_before(connection: Connection, run: Run, trial: Trial) -> int | None:
@@ -47,38 +41,11 @@ def _count(trial: Trial, earlier: Sequence[Row[Any]]) -> int:
     known = [row for row in earlier if trial.test_rows is not None and row.test_rows is not None]
     others = [row for row in earlier if trial.test_rows is None or row.test_rows is None]
     looks: int = sum(row.looks for row in others if _may_be_the_same(trial, row))
-    if trial.test_rows is None or share_seen(trial.test_rows, [row.test_rows for row in known]) < _NEW:
+    if trial.test_rows is None or share_seen(trial.test_rows, [row.test_rows for row in known]) < SAME:
         return looks
-    rows = set(_hashes(trial.test_rows))
-    looks += sum(row.looks for row in known if not rows.isdisjoint(_hashes(row.test_rows)))
+    rows = set(hashes_in(trial.test_rows))
+    looks += sum(row.looks for row in known if not rows.isdisjoint(hashes_in(row.test_rows)))
     return looks
-
-
-def share_seen(rows: bytes, earlier: Iterable[bytes]) -> float:
-    """Estimate the share (0 to 1) of a test set's rows that are in at least one of ``earlier`` test sets.
-
-    Each is known by its smallest hashes, as ``Trial.test_rows`` has them. Up to the largest hash of a full sketch it is
-    known of every hash whether it is in that test set, so the rows with smaller hashes are a random sample of all rows
-    (bottom-k sketches; Cohen and Kaplan 2007, "Summarizing data using bottom-k sketches"). A large set's sketch does not
-    reach far: of the unions of the sketches that reach at least so far, the one with the highest share counts.
-    """
-    own = _hashes(rows)
-    share, union = 0.0, set[int]()
-    for sketch in sorted(map(_hashes, earlier), key=_reach, reverse=True):
-        union.update(sketch)
-        limit = min(_reach(own), _reach(sketch))
-        compared = [each for each in own if each <= limit]
-        if compared:
-            share = max(share, sum(each in union for each in compared) / len(compared))
-    return share
-
-
-def _reach(hashes: tuple[int, ...]) -> int:
-    return hashes[-1] if len(hashes) >= _FULL else _LARGEST
-
-
-def _hashes(rows: bytes) -> tuple[int, ...]:
-    return struct.unpack(f"<{len(rows) // 8}Q", rows)
 
 
 def _may_be_the_same(trial: Trial, row: Row[Any]) -> bool:

@@ -19,6 +19,7 @@ from sqlalchemy import create_engine, inspect, text
 import epochal.store
 from epochal.errors import EpochalError, Reason, RunFailed, SettingsError, UsageError
 from epochal.moments import Moment, Step
+from epochal.overlap import share_seen
 from epochal.records import (
     AccuracySource,
     Commit,
@@ -32,7 +33,6 @@ from epochal.records import (
     Verdict,
 )
 from epochal.store import Busy, Notice, NoticeState, Store
-from epochal.store.looks import share_seen
 from epochal.store.schema import HEAD, VERSION_TABLE, metadata
 
 
