@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from epochal.accuracy import read_accuracy
+from epochal.accuracy import Told, choose_accuracy
 from epochal.demo.stage import Stage
 from epochal.frameworks import detect_folder
 from epochal.hyperparameters import change, change_all, constants, find_epochs, literals
 from epochal.keras_idioms import find_keras2_idioms
+from epochal.measurements import Measured
 from epochal.records import AccuracySource
 from epochal.settings import RepositorySettings, read_repository_settings, template
 from epochal.strategies.proposal import propose
@@ -75,7 +76,7 @@ def train(python: Path, folder: Path, *arguments: str, **environment: str) -> fl
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    accuracy = read_accuracy(None, printed(done.stdout), [], [])
+    accuracy = choose_accuracy(Told(None, Measured(), printed(done.stdout))).accuracy
     assert accuracy.source is AccuracySource.OUTPUT
     return accuracy.value
 

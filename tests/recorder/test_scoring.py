@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from epochal.accuracy import read_accuracy
-from epochal.metrics import parse_epochs, parse_scores
+from epochal.accuracy import Told, choose_accuracy
+from epochal.measurements import parse_measured
 from epochal.records import AccuracySource
 from tests.printing import printed
 from tests.recorder.test_recorder import events, run
@@ -137,7 +137,7 @@ def test_a_script_that_only_asks_for_its_score_has_an_accuracy(sklearn_python: P
     done = run(sklearn_python, script, tmp_path)
 
     metrics = (tmp_path / "out" / "metrics.jsonl").read_text()
-    accuracy = read_accuracy(None, printed(done.stdout), parse_scores(metrics), parse_epochs(metrics))
+    accuracy = choose_accuracy(Told(None, parse_measured(metrics), printed(done.stdout))).accuracy
     assert (accuracy.value, accuracy.source, accuracy.samples) == (0.94, AccuracySource.SCORE, 100)
     assert len(accuracy.test_set or "") == 16
 
