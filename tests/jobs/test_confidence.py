@@ -11,6 +11,7 @@ from tests.repositories import commit, make_repository
 _COUNTED = """
 import json, os
 epochs = 20
+print("stops at", os.environ.get("EPOCHAL_STOP_AT"))
 told = {"accuracy": {20: 0.6, 30: 0.71, 40: 0.82}[epochs], "samples": 1000, "test_set": "NAME"}
 json.dump(told, open(os.path.join(os.environ["EPOCHAL_OUT"], "accuracy.json"), "w"))
 """
@@ -27,6 +28,7 @@ def test_looks_are_counted_over_the_runs_of_a_branch(home: Path, tmp_path: Path)
         "verdict: 0.710 is not certain enough to reach the threshold 0.70: lower bound 0.674 at 95 % confidence, "
         "0.735 is needed on 1000 samples, look 2 at this test set" in first.printed["retrain"]
     )
+    assert "stops at 0.735\n" in (first.folder / "trials/2/train.log").read_text(encoding="utf-8")
     assert (
         "trial 2: accuracy 0.71 (0.681 to 0.737, 1000 test samples), from the accuracy.json" in first.printed["retrain"]
     )
