@@ -5,12 +5,17 @@ import numpy
 MULTIPROCESSING = "other processes read the data"
 
 
-def watch(x, y, see):
+def watch(x, y, see, end_pass=None, restart=None, steps=None):
     """Have ``see(x, y)`` called with the rows of data that Keras is about to read; y is None if there are no labels.
 
-    Returns ``x`` as Keras is to be given it, and why its rows cannot be seen (empty if they can).
+    ``end_pass()`` is called when all of it was read once, but for a tf.data.Dataset: an epoch is a pass of that. Keras reads
+    others ahead; of a generator ``steps`` batches are a pass. ``restart()`` is called if what was read so far was only to find
+    out its shape, and is read again. Returns ``x`` as Keras is to be given it, and why its rows
+    cannot be seen (empty if they can).
     """
     import keras
+
+    end_pass, restart = end_pass or (lambda: None), restart or (lambda: None)
 
     if x is None:
         return x, "there are no data"
@@ -19,13 +24,14 @@ def watch(x, y, see):
     if isinstance(x, keras.utils.PyDataset):
         if x.use_multiprocessing:
             return x, MULTIPROCESSING
-        return _observed_dataset(x, see), ""
+        return _observed_dataset(x, see, end_pass, restart), ""
     if hasattr(x, "__next__"):
-        return _observed_batches(x, see), ""
+        return _observed_batches(x, see, end_pass, steps), ""
     leaves = keras.tree.flatten(x)
     if not leaves or not all(hasattr(leaf, "shape") or _is_number(leaf) for leaf in leaves):
         return x, f"{type(x).__name__} is not read"
     see(x, y)
+    end_pass()
     return x, ""
 
 
@@ -36,31 +42,41 @@ def parts_of(batch):
     return batch, None
 
 
+def is_read_in_batches(x):
+    """Whether Keras reads ``x`` batch by batch, so that its rows are seen only then."""
+    return hasattr(x, "element_spec") or hasattr(x, "__next__") or (not hasattr(x, "shape") and hasattr(x, "num_batches"))
+
+
+def is_read_again(x):
+    """Whether Keras reads the first batch of ``x`` twice, to find out its shape: that of a tf.data.Dataset."""
+    return hasattr(x, "element_spec")
+
+
 def splits_a_reshuffled_set(dataset, others):
     """Whether a tf.data pipeline takes or skips after a shuffle that draws anew at each reading, and shares it with ``others``.
 
     Such a test set is drawn anew from rows that may have been trained on. ``others``: data sets that were fitted.
     """
-    nodes = dict(_nodes(dataset))
-    if not any(cut and shuffled for cut, shuffled in nodes.values()):
+    nodes = list(_nodes(dataset))
+    if not any(is_cut and is_shuffled for _, is_cut, is_shuffled in nodes):
         return False
-    return any(nodes.keys() & dict(_nodes(other)).keys() for other in others if hasattr(other, "element_spec"))
+    own = {identity for identity, *_ in nodes}
+    return any(identity in own for other in others for identity, *_ in _nodes(other))
 
 
 def _nodes(dataset):
-    """Yield the identity of each data set that a pipeline is made of; with whether a take or skip follows it, and whether
-    it is a shuffle that draws anew. What a cache has kept is not drawn anew."""
+    """Yield for each data set that a pipeline is made of its identity, whether a take or skip follows it, and whether it is a
+    shuffle that draws anew. What a cache has kept is not drawn anew."""
     waiting, seen = [(dataset, False)], set()
     while waiting:
-        node, cut = waiting.pop()
-        name = type(node).__name__
-        if (id(node), cut) in seen:
+        node, is_cut = waiting.pop()
+        if (id(node), is_cut) in seen:
             continue
-        seen.add((id(node), cut))
-        shuffled = "Shuffle" in name and bool(getattr(node, "_reshuffle_each_iteration", True))
-        yield id(node), (cut, shuffled)
-        cut = (cut or "Take" in name or "Skip" in name or "Shard" in name) and "Cache" not in name
-        waiting += [(each, cut) for each in _inputs(node)]
+        seen.add((id(node), is_cut))
+        name = type(node).__name__
+        yield id(node), is_cut, "Shuffle" in name and bool(getattr(node, "_reshuffle_each_iteration", True))
+        is_cut = "Cache" not in name and (is_cut or any(word in name for word in ("Take", "Skip", "Shard")))
+        waiting += [(each, is_cut) for each in _inputs(node)]
 
 
 def _inputs(node):
@@ -91,7 +107,7 @@ def _watch_dataset(dataset, see):
     return dataset.map(observed), ""
 
 
-def _observed_dataset(dataset, see):
+def _observed_dataset(dataset, see, end_pass, restart):
     import keras
 
     class Observed(keras.utils.PyDataset):
@@ -113,6 +129,9 @@ def _observed_dataset(dataset, see):
             if index not in self._seen:  # Keras reads the first ones once more, to find out their shape
                 self._seen.add(index)
                 see(*parts_of(batch))
+            if len(self._seen) == self.num_batches:
+                self._seen.clear()
+                end_pass()
             return batch
 
         def on_epoch_begin(self):
@@ -120,16 +139,21 @@ def _observed_dataset(dataset, see):
                 dataset.on_epoch_begin()
 
         def on_epoch_end(self):
-            self._seen.clear()
+            if self._seen:
+                self._seen.clear()
+                restart()
             dataset.on_epoch_end()
 
     return Observed()
 
 
-def _observed_batches(batches, see):
-    for batch in batches:
+def _observed_batches(batches, see, end_pass, steps):
+    for count, batch in enumerate(batches, 1):
         see(*parts_of(batch))
+        if steps and count % steps == 0:
+            end_pass()
         yield batch
+    end_pass()
 
 
 def _is_number(leaf):

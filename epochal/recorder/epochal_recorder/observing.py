@@ -12,7 +12,7 @@ import weakref
 
 import numpy
 
-from .batches import parts_of, splits_a_reshuffled_set, watch
+from .batches import is_read_again, is_read_in_batches, parts_of, splits_a_reshuffled_set, watch
 from .checkpoint import Checkpoints
 from .continuing import Ancestry, Continuing
 from .data import samples
@@ -177,8 +177,10 @@ class _Recorder:
         with self._output.telling_faults():
             x = arguments.get("x")
             test.is_redrawn = splits_a_reshuffled_set(x, self._fitted_sets)
-            arguments["x"], test.tested.unseen = watch(x, y, safely(test.tested.add, self._output))
-            test.is_stream = is_read_again(x)
+            arguments["x"], test.tested.unseen = watch(
+                x, y, safely(test.tested.add, self._output), restart=test.tested.begin
+            )
+            test.is_read_again = is_read_again(x)
 
     def _origin(self, model):
         """Return where the model's weights come from; those of a fit that is under way come from it, too."""
@@ -232,7 +234,7 @@ class _Fit:
         self._fitted = shared.begin_fit()
         self.identities = frozenset({self._fitted.identity})
         self._validation = None
-        self._watches_validation = False
+        self._watches_validation = self._validates_again = self._is_read_again = False
 
     def watch(self, arguments):
         """See the rows of the training and validation data; data that are read batch by batch are replaced in ``arguments``."""
@@ -242,22 +244,23 @@ class _Fit:
         if split and validation is None:
             (x, y), validation = _split(x, y, split)
         see = safely(self._see, self._output)
-        watched, why = watch(x, y, see)
+        watched, why = watch(x, y, see, self._end_pass, self._restart, arguments.get("steps_per_epoch"))
         self._fitted.complete = not why
         if watched is not x:
             arguments["x"] = watched
-        if not is_read_again(x):
-            self._fitted.end_pass()
+        self._is_read_again = is_read_again(x)
         if validation is None:
             return
         # A data set is no tuple; what unpacks like one is (x, y) or (x, y, weights).
         data, labels = parts_of(validation) if isinstance(validation, (tuple, list)) else (validation, None)
         self._watches_validation = True
-        watched, self._validation.unseen = watch(data, labels, safely(self._see_validation, self._output))
-        self._watches_validation = is_read_again(data)
+        see = safely(self._see_validation, self._output)
+        watched, self._validation.unseen = watch(data, labels, see, restart=self._validation.begin)
+        self._watches_validation = is_read_in_batches(data)
+        self._validates_again = is_read_again(data)
         if watched is not data:
             arguments["validation_data"] = watched
-        elif not self._validation.unseen and not self._watches_validation:
+        elif not self._validation.unseen:
             self._keep_validation()
 
     def _see(self, x, y):
@@ -267,6 +270,14 @@ class _Fit:
             return
         rows, labels = hash_rows(x), hash_labels(y)
         self._fitted.add(with_labels(rows, labels), labels)
+
+    def _end_pass(self):
+        with self._output.telling_faults():
+            self._fitted.end_pass()
+
+    def _restart(self):
+        with self._output.telling_faults():
+            self._fitted.begin_passes()
 
     def _see_validation(self, x, y):
         if self._watches_validation:
@@ -309,7 +320,8 @@ class _Fit:
         return telling
 
     def _train_begins(self, logs=None):
-        self._fitted.begin_passes()
+        if self._is_read_again:
+            self._fitted.begin_passes()
         self._shared.lineage.remember_new(weights_of(self.model))
         continued, why, history = 0, self._why, {}
         if self._continuing:
@@ -350,7 +362,8 @@ class _Fit:
         logs = logs or {}
         self._last_epoch = epoch + 1
         seconds = round(time.monotonic() - self._began, 3)
-        self._fitted.end_pass()
+        if self._is_read_again:
+            self._fitted.end_pass()
         self._output.event(
             event="epoch",
             **self._names,
@@ -382,7 +395,7 @@ class _Fit:
             self._continuing.end()
 
     def _test_begins(self, logs=None):
-        if self._watches_validation:
+        if self._watches_validation and self._validates_again:
             self._validation.begin()
 
     def _test_ends(self, logs=None):
@@ -437,7 +450,7 @@ class _Evaluate:
         self._origin = origin
         self.tested = Tested(*_outputs(model))
         self.is_redrawn = False
-        self.is_stream = False
+        self.is_read_again = False
 
     def callback(self):
         """Return what Keras is given."""
@@ -452,7 +465,7 @@ class _Evaluate:
         """Do nothing: an evaluate that fails measures nothing."""
 
     def _test_begins(self, logs=None):
-        if self.is_stream:
+        if self.is_read_again:
             self.tested.begin()
 
     def _test_ends(self, logs=None):
@@ -486,7 +499,7 @@ class _Predict:
         self._model = model
         self.tested = Tested(*_outputs(model))
         self.is_redrawn = False
-        self.is_stream = False
+        self.is_read_again = False
 
     def callback(self):
         """Return what Keras is given."""
@@ -505,7 +518,7 @@ class _Predict:
         self._shared.predicted(self.tested, self._origin, answers, {"model": self._number}, self.is_redrawn)
 
     def _begins(self, logs=None):
-        if self.is_stream:
+        if self.is_read_again:
             self.tested.begin()
 
 
@@ -533,11 +546,6 @@ def safely(see, output):
             see(x, y)
 
     return seeing
-
-
-def is_read_again(x):
-    """Whether Keras reads ``x`` batch by batch, and each time from its beginning."""
-    return not hasattr(x, "__next__") and not hasattr(x, "shape") and not isinstance(x, (list, tuple, dict))
 
 
 def _split(x, y, split):

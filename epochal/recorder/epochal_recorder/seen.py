@@ -150,7 +150,7 @@ def compare(rows, fits):
 def compare_unlabelled(rows, fits, with_labels):
     """Return what ``compare`` does for rows whose labels are not known: those fitted with any label count.
 
-    ``with_labels(rows, label)`` gives the hashes of rows with one label's hash.
+    ``with_labels(rows, labels)`` gives the hashes of rows with a label's hash.
     """
     labels = _union([fit.labels for fit in fits])
     if len(labels) > _MOST_CLASSES:
@@ -158,8 +158,8 @@ def compare_unlabelled(rows, fits, with_labels):
     fitted = _union([fit.snapshot() for fit in fits])
     labelled = rows.copy()
     found = numpy.zeros(len(rows), bool)
-    for label in labels:
-        candidates = with_labels(rows, label)
+    for place in range(len(labels)):
+        candidates = with_labels(rows, labels[place : place + 1])
         hits = is_in(candidates, fitted) & ~found
         labelled[hits] = candidates[hits]
         found |= hits
@@ -186,22 +186,21 @@ def _union(arrays):
 
 def _expected(unique, counts, fits, fitted):
     """Return the share of test rows that a clean split would find among ``fitted`` different rows, and the rows it rests on."""
-    tested = counts.sum()
-    alone = float(counts[counts > 1].sum() / tested)
-    best, passed = 0.0, 0
+    alone = float(counts[counts > 1].sum() / counts.sum())
+    best, passed, copied = 0.0, 0, False
     for fit in fits:
-        share = _expected_of(fit, unique, counts, alone)
-        distinct = sum(sum(of_class) for of_class in fit.repeats)
-        passed += distinct
-        best = max(best, _grown(share, distinct, fitted))
+        overall = [sum(numbers) for numbers in zip(*_of_one_length(fit.repeats), strict=True)]
+        share = _expected_of(fit, overall, unique, counts, alone)
+        copied |= share < _repeated(overall)
+        passed += sum(overall)
+        best = max(best, _grown(share, sum(overall), fitted))
+    if len(fits) > 1 and not copied:
+        best = max(best, _covered(fits))
     return best, passed
 
 
-def _expected_of(fit, unique, counts, alone):
+def _expected_of(fit, overall, unique, counts, alone):
     """Return the share for one fit's first pass; ``alone``: the share of test rows that have a twin in the test set."""
-    if not fit.repeats:
-        return 0.0
-    overall = [sum(numbers) for numbers in zip(*_of_one_length(fit.repeats), strict=True)]
     rows = sum(number * times for times, number in enumerate(overall, 1))
     if rows < 2 or _is_copied_alike(fit, unique, counts):
         return 0.0
@@ -214,6 +213,27 @@ def _expected_of(fit, unique, counts, alone):
     if likely - alone > max(_SMALL, _SIGNIFICANT * error):
         share = min(share, _grown(alone, len(unique), sum(overall)))
     return min(share, _of_unrepeated_class(fit.repeats, share))
+
+
+def _covered(fits):
+    """Return the share of rows that have a twin in the first passes of several fits, which may be of different rows.
+
+    Rows that a fit has from an earlier one, beyond what repeats by itself, are the same rows fitted again, and no twins.
+    """
+    hashes, counts = fits[0].hashes, fits[0].counts.astype(int)
+    for fit in fits[1:]:
+        rows = counts.sum()
+        expected = 1 - (counts == 1).sum() / rows if rows else 0.0
+        known = is_in(fit.hashes, hashes)
+        share = fit.counts[known].sum() / max(1, int(fit.counts.sum()))
+        error = math.sqrt(max(expected * (1 - expected), 1 / max(1, len(fit.hashes))) / max(1, len(fit.hashes)))
+        if share - expected <= max(_SMALL, _SIGNIFICANT * error):
+            counts[numpy.searchsorted(hashes, fit.hashes[known])] += fit.counts[known]
+        hashes = numpy.concatenate([hashes, fit.hashes[~known]])
+        counts = numpy.concatenate([counts, fit.counts[~known].astype(int)])
+        order = hashes.argsort(kind="stable")
+        hashes, counts = hashes[order], counts[order]
+    return 1 - (counts == 1).sum() / counts.sum() if counts.sum() else 0.0
 
 
 def _of_unrepeated_class(repeats, share):
