@@ -63,7 +63,7 @@ class RepositorySettings(Table):
         str,
         Field(
             max_length=64,
-            description="The name of the accuracy that is judged, if evaluate() measures several: \"main_accuracy\", say.",
+            description='The name of the accuracy that is judged, if evaluate() measures several: "main_accuracy", say.',
         ),
     ] = ""
     repeated_rows: Annotated[
