@@ -94,6 +94,7 @@ def _conduct(job: Job, run: int, name: str) -> int:
             return _end_after_signal(job, claimed, stopped)
         except NotOwner as lost:
             tell(str(lost))
+            _wait_to_be_stopped(job, run)
             return _nothing_to_do(job, run, states)
         except CommitLost as lost:
             if not job.store.run(run).state.ended:

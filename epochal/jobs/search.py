@@ -25,7 +25,7 @@ def search(job: Job, run: Run, plan: Plan, why: GiveUp) -> GiveUp | Ended:
     workers = Workers(job, run, plan, study, _most_epochs(job, run))
     while True:
         end = workers.work()
-        if end not in (Ended.CANCELLED, Ended.SUPERSEDED):
+        if isinstance(end, GiveUp) or end is Ended.REACHED:
             if others := job.store.others_training(run.id):
                 _wait_for(job, run, others[0])
                 continue

@@ -30,7 +30,7 @@ from epochal.moments import Step
 from epochal.records import Dispatch, Run, State, TrialState
 from epochal.resources import resource
 from epochal.settings import child_environment
-from epochal.store import DatabaseUnavailable, Notice, Store, database, patience
+from epochal.store import CommitLost, DatabaseUnavailable, Notice, Store, database, patience
 from tests import postgresql
 from tests.jobs.chain import environment_of, store_push, stored_run
 from tests.repositories import make_repository
@@ -312,6 +312,23 @@ def test_a_job_does_not_wait_for_ever(
     lock(None)
     assert (stored_run(home, run.id).state.ended, _notice(home, run)) == (False, None)
     assert _drive(home, run) == 0
+    _assert_reached(home, run)
+
+
+@pytest.mark.parametrize("kind", _CODE)
+def test_an_end_may_be_stored_without_an_answer(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """If the database goes away during the commit, the job asks what was stored, and says the same."""
+    run = _made_ready(home, tmp_path, kind)
+    end_run = Store.end_run
+
+    def lose(store: Store, ended: Run, notice: Notice | None) -> None:
+        end_run(store, ended, notice)
+        raise CommitLost
+
+    monkeypatch.setattr(Store, "end_run", lose)
+    assert _run(home, run, _JOB[kind]) == 0
     _assert_reached(home, run)
 
 

@@ -12,13 +12,24 @@ from pathlib import Path
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.exc import OperationalError
 
 import epochal.store
 from epochal.errors import EpochalError, Reason, RunFailed, SettingsError, UsageError
 from epochal.moments import Moment, Step
 from epochal.records import AccuracySource, Commit, Judgement, Origin, Run, State, StoppedBy, Trial, TrialState, Verdict
-from epochal.store import Busy, NothingReached, Notice, NoticeState, NotOwner, StopRequested, Store
+from epochal.store import (
+    Busy,
+    CommitLost,
+    NothingReached,
+    Notice,
+    NoticeState,
+    NotOwner,
+    Patience,
+    StopRequested,
+    Store,
+)
 from epochal.store.schema import HEAD, VERSION_TABLE, metadata
 
 
@@ -407,6 +418,29 @@ def test_only_its_owner_ends_a_run_and_only_once(store: Store, url: str) -> None
     notice = store.notice(run)
     assert notice is not None
     assert (store.run(run).state, notice.message_id) == (State.FAILED, "<1@example.com>")
+
+
+def test_a_transaction_is_repeated_unless_its_commit_was_lost(url: str) -> None:
+    """Before the commit nothing was stored; after it nobody knows, and to repeat it might store the same twice."""
+    patient = Store(url, Patience(60))
+    failing: list[int] = []
+
+    def fail(connection: Connection) -> None:
+        if failing:
+            failing.pop()
+            raise OperationalError("", {}, Exception("gone"))
+
+    for when, lost in (("begin", nullcontext()), ("commit", pytest.raises(CommitLost, match="gone"))):
+        failing[:] = [1]
+        event.listen(Engine, when, fail)
+        try:
+            with lost:
+                patient.ignore("1", when, "")
+        finally:
+            event.remove(Engine, when, fail)
+        assert failing == []
+    assert [delivery.event for delivery in patient.deliveries()] == ["begin"]
+    patient.close()
 
 
 def test_a_trial_that_was_given_up_keeps_no_result(store: Store) -> None:
