@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def run_in_foreground(environment: Environment, request: Request, *, quiet: bool
             thread.start()
             ended.wait()
     except Stopped:
-        if not job.store.run(number).state.ended:
+        with suppress(UsageError):  # it has ended already
             job.store.request_stop(number, State.CANCELLED)
         scripts.stop()
         ended.wait()

@@ -117,7 +117,7 @@ def _chain(job: Job) -> Chain:
         from epochal.chains.jenkins.server import JenkinsServer
 
         return JenkinsChain(job, JenkinsServer.open(job.environment, job.settings.jenkins))
-    return EmbeddedChain(job.store, JobScripts(job.environment, resource("scripts")), job.settings.parallel)
+    return EmbeddedChain(job, JobScripts(job.environment, resource("scripts")), job.settings.parallel)
 
 
 def open_tunnel_until_stopped(environment: Environment, domain: str | None, tell: Tell) -> None:

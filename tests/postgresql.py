@@ -15,6 +15,9 @@ _USER = "nobody"
 """PostgreSQL does not run as root; whoever else runs the tests runs it."""
 
 
+_URL = "postgresql+psycopg://epochal@/postgres?host="
+
+
 def _binary(name: str) -> str:
     found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
     path = shutil.which(name) or (str(found[-1]) if found else "")
@@ -32,12 +35,24 @@ def postgresql() -> Iterator[str]:
             os.chown(folder, pwd.getpwnam(_USER).pw_uid, -1)
         data = f"{folder}/data"
         _run([_binary("initdb"), "--auth=trust", "--username=epochal", "--no-sync", "-D", data])
-        options = f"-k {folder} -c listen_addresses= -c fsync=off"
-        _run([_binary("pg_ctl"), "--wait", "-D", data, "-o", options, "-l", f"{folder}/log", "start"])
+        url = f"{_URL}{folder}"
+        start(url)
         try:
-            yield f"postgresql+psycopg://epochal@/postgres?host={folder}"
+            yield url
         finally:
-            _run([_binary("pg_ctl"), "--wait", "-D", data, "-m", "immediate", "stop"])
+            stop(url)
+
+
+def start(url: str) -> None:
+    """Start the server of a database that ``stop`` has stopped."""
+    folder = url.removeprefix(_URL)
+    options = f"-k {folder} -c listen_addresses= -c fsync=off"
+    _run([_binary("pg_ctl"), "--wait", "-D", f"{folder}/data", "-o", options, "-l", f"{folder}/log", "start"])
+
+
+def stop(url: str) -> None:
+    """Stop the server of a database at once: connections break, new ones are refused."""
+    _run([_binary("pg_ctl"), "--wait", "-D", f"{url.removeprefix(_URL)}/data", "-m", "immediate", "stop"])
 
 
 def _run(command: Sequence[str]) -> None:

@@ -2,12 +2,13 @@
 
 import logging
 import threading
-from datetime import UTC, datetime
 
 from epochal.chains.job_scripts import ChainStopped, JobScripts, first_job, next_job
 from epochal.errors import Reason
-from epochal.records import Run, State
-from epochal.store import Store
+from epochal.jobs.ending import give_up
+from epochal.jobs.job import Job
+from epochal.records import Run
+from epochal.store import DatabaseUnavailable
 from epochal.store.owner import signal_owner, wait_until_gone
 
 _log = logging.getLogger("epochal.chain")
@@ -25,8 +26,9 @@ _WRONG_USAGE = 2
 class EmbeddedChain:
     """Worker threads that wait for runs. Whoever stores a run calls ``wake``; nothing is asked for in a loop."""
 
-    def __init__(self, store: Store, scripts: JobScripts, parallel: int) -> None:
-        self._store = store
+    def __init__(self, job: Job, scripts: JobScripts, parallel: int) -> None:
+        self._job = job
+        self._store = job.store
         self._scripts = scripts
         self._changed = threading.Condition()
         self._busy: set[int] = set()
@@ -91,7 +93,7 @@ class EmbeddedChain:
     def _drive_to_its_end(self, run: Run) -> None:
         try:
             self._drive(run)
-        except ChainStopped:
+        except (ChainStopped, DatabaseUnavailable):
             raise
         except Exception:
             self._count_attempt(run.id)  # one that can never be driven is given up, too
@@ -127,7 +129,5 @@ class EmbeddedChain:
         self._attempts[run] = self._attempts.get(run, 0) + 1
         if self._attempts[run] < _MOST_ATTEMPTS:
             return
-        reason = Reason.INTERNAL_ERROR
         _log.error("run %s: given up after %s attempts; the jobs' console logs say why", run, _MOST_ATTEMPTS)
-        failed = {"state": State.FAILED.value, "reason": reason.value, "explanation": reason.sentence}
-        self._store.change(run, ended=datetime.now(UTC), **failed)
+        give_up(self._job, run, Reason.INTERNAL_ERROR, Reason.INTERNAL_ERROR.sentence)

@@ -7,6 +7,7 @@ from pathlib import Path
 from epochal.jobs.ending import saved_model
 from epochal.jobs.job import Job, tell
 from epochal.records import Run
+from epochal.store import DatabaseUnavailable
 
 FOLDER = "epochal-run"
 """The folder in the workspace; the jobs archive all that is in it."""
@@ -24,7 +25,7 @@ def publish(job: Job, number: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         for source, name in _files(job, job.store.run(number)):
             _place(source, folder / name)
-    except OSError as error:
+    except (OSError, DatabaseUnavailable) as error:
         tell(f"note: the run's files could not be put into the workspace: {error}")
 
 

@@ -8,6 +8,7 @@ from epochal.jobs.job import tell
 from epochal.jobs.progress import epoch_line
 from epochal.records import Epoch
 from epochal.runtimes.stop import Stop
+from epochal.store import DatabaseUnavailable
 
 _MOST_EPOCHS = 10_000
 """So many are compared: each of them is a question to two databases, and code may tell of any number."""
@@ -40,6 +41,8 @@ class Comparing:
             self._look_elsewhere()
             if not self._is_to_go_on(epoch):
                 self._stop.request(Reason.PRUNED)
+        except DatabaseUnavailable:
+            return  # compared again at the next epoch
         except Exception as fault:
             self._failed = True
             tell(f"note: trial {self._number} is not compared with others: {type(fault).__name__}: {fault}")

@@ -19,15 +19,28 @@ _MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".pt", ".pth", ".joblib", ".pkl", "
 def end_run(
     job: Job, number: int, state: State, reason: Reason | None = None, explanation: str = "", detail: str = ""
 ) -> None:
-    """End the run in ``state``; where people wait for word of it, a mail is stored in the same transaction."""
+    """End the run in ``state`` and store its mail, if there is one, in the same transaction.
+
+    Raises as ``Store.end_run`` does if the run may not end so.
+    """
     run = job.store.run(number)
     store_end(job, replace(run, state=state, reason=reason, explanation=explanation, detail=detail))
 
 
 def store_end(job: Job, run: Run) -> None:
-    """Store that the run has ended now as it is, and the mail about it."""
+    """Store that the run has ended now as it is, and the mail about it. Raises as ``Store.end_run`` does."""
     ended = replace(run, ended=datetime.now(UTC))
     job.store.end_run(ended, _notice(job, ended))
+
+
+def give_up(job: Job, number: int, reason: Reason, explanation: str) -> None:
+    """End a run as failed, with a mail, because its jobs ended too often without a result.
+
+    A run that somebody owns, that has ended, or that was asked to end stays as it is.
+    """
+    run = job.store.run(number)
+    failed = replace(run, state=State.FAILED, reason=reason, explanation=explanation, ended=datetime.now(UTC))
+    job.store.end_unowned_run(failed, _notice(job, failed))
 
 
 def _notice(job: Job, run: Run) -> Notice | None:

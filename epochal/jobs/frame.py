@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from epochal.errors import Reason, RunFailed
 from epochal.jobs.artifacts import publish
@@ -9,12 +10,14 @@ from epochal.jobs.ending import end_run
 from epochal.jobs.job import EXIT_STATUS, Job, summary, tell
 from epochal.jobs.outbox import drain_outbox
 from epochal.jobs.pull import find_run, hand_on_again, pull
-from epochal.jobs.stopping import Stopped, heartbeat, held_back, stoppable
+from epochal.jobs.stopping import Stopped, heartbeat, stoppable
 from epochal.moments import Step
 from epochal.records import Run, State
 from epochal.settings import Environment
-from epochal.store import Busy
+from epochal.store import Busy, CommitLost, DatabaseUnavailable, NotOwner, Patience, StopRequested
 
+DATABASE_SECONDS = 120.0
+"""How long a job waits for a database that does not answer; its training goes on meanwhile."""
 _STOP_SECONDS = 20.0
 _STOPPED_CHILD_SECONDS = 2.0
 
@@ -31,9 +34,10 @@ _STATES = {
 def run_job(name: str, environment: Environment) -> int:
     """Do the job ``pull``, ``train`` or ``retrain`` for the run that the environment tells; returns its exit status.
 
-    Raises UsageError and SettingsError; whatever is wrong with the run itself is in its row, its mail and the last line.
+    Raises UsageError and SettingsError; DatabaseUnavailable, which leaves the run to be taken up again. Whatever is wrong
+    with the run itself is in its row, its mail and the last line.
     """
-    job = Job.open(environment)
+    job = _open(environment)
     try:
         with stoppable():
             run = find_run(job) if name == "pull" else job.run
@@ -55,7 +59,7 @@ def join_search(environment: Environment) -> int:
     """
     from epochal.jobs.search import join
 
-    job = Job.open(environment)
+    job = _open(environment)
     try:
         with stoppable():
             with heartbeat(job.store, job.run):
@@ -71,6 +75,10 @@ def join_search(environment: Environment) -> int:
         job.store.close()
 
 
+def _open(environment: Environment) -> Job:
+    return Job.open(environment, Patience(DATABASE_SECONDS, tell))
+
+
 def _conduct(job: Job, run: int, name: str) -> int:
     states = _STATES[name]
     try:
@@ -81,21 +89,55 @@ def _conduct(job: Job, run: int, name: str) -> int:
         return _nothing_to_do(job, run, states)
     with heartbeat(job.store, run):
         try:
-            if asked := job.store.stop_requested(run):
-                _wait_to_be_stopped(job, run)
-                return _end(job, claimed, asked, RunFailed(Reason(asked.value)))
-            state = _marked(job, claimed, name)
-        except RunFailed as failure:
-            return _end(job, claimed, State.FAILED, failure)
-        except Stopped:
-            asked = job.store.stop_requested(run)
-            if asked is None:
-                tell(f"run {run} was interrupted: it is taken up again by the next start of epochal serve")
+            return _work_and_end(job, claimed, name)
+        except Stopped as stopped:
+            return _end_after_signal(job, claimed, stopped)
+        except NotOwner as lost:
+            tell(str(lost))
+            _wait_to_be_stopped(job, run)
+            return _nothing_to_do(job, run, states)
+        except CommitLost as lost:
+            if not job.store.run(run).state.ended:
                 raise
-            return _end(job, claimed, asked, RunFailed(Reason(asked.value)))
-    drain_outbox(job, tell)
-    tell(f"run {run}: {summary(job.store.run(run))}")
+            tell(str(lost))
+            return _nothing_to_do(job, run, states)
+
+
+def _work_and_end(job: Job, run: Run, name: str) -> int:
+    """Do the work, or end the run as it was asked to; returns the exit status."""
+    try:
+        if asked := job.store.stop_requested(run.id):
+            raise StopRequested(run.id, asked)
+        return _work(job, run, name)
+    except StopRequested as request:
+        _wait_to_be_stopped(job, run.id)
+        return _end(job, run, request.state, RunFailed(Reason(request.state.value)))
+
+
+def _work(job: Job, run: Run, name: str) -> int:
+    try:
+        state = _marked(job, run, name)
+    except RunFailed as failure:
+        return _end(job, run, State.FAILED, failure)
+    _send_mail(job)
+    with suppress(DatabaseUnavailable):  # the run's state is stored: nothing changes it, nor the exit status, any more
+        tell(f"run {run.id}: {summary(job.store.run(run.id))}")
     return EXIT_STATUS[state]
+
+
+def _end_after_signal(job: Job, run: Run, stopped: Stopped) -> int:
+    """Return the exit status of a run that has ended; end one that was asked to; raise ``stopped`` to leave it as it is."""
+    job.store.patience.end()  # whoever sent the signal does not wait for long
+    try:
+        stored, asked = job.store.run(run.id), job.store.stop_requested(run.id)
+        if stored.state.ended:
+            return EXIT_STATUS[stored.state]
+        if asked:
+            return _end(job, run, asked, RunFailed(Reason(asked.value)))
+    except (DatabaseUnavailable, NotOwner) as error:
+        tell(str(error))
+    tell(f"run {run.id} was interrupted: it is taken up again by the next start of epochal serve")
+    raise stopped
 
 
 def _wait_to_be_stopped(job: Job, run: int) -> None:
@@ -150,10 +192,16 @@ def _nothing_to_do(job: Job, run: int, states: frozenset[State]) -> int:
 
 
 def _end(job: Job, run: Run, state: State, failure: RunFailed) -> int:
-    with held_back():
-        end_run(job, run.id, state, failure.reason, failure.explanation, failure.detail)
+    end_run(job, run.id, state, failure.reason, failure.explanation, failure.detail)
     for line in failure.detail.splitlines():
         tell(f"  | {line}")
-    drain_outbox(job, tell)
+    _send_mail(job)
     tell(f"run {run.id} {state}: {failure.reason}: {failure.explanation}")
     return EXIT_STATUS[state]
+
+
+def _send_mail(job: Job) -> None:
+    try:
+        drain_outbox(job, tell)
+    except DatabaseUnavailable as error:
+        tell(f"mail: epochal serve or epochal mail sends it later: {error}")

@@ -7,7 +7,7 @@ from epochal.folders import Home
 from epochal.gate import doubt_in_words, in_words
 from epochal.records import Run, State, TrialState
 from epochal.settings import Environment, ServerSettings, read_server_settings
-from epochal.store import Store
+from epochal.store import Patience, Store
 
 EXIT_STATUS = {
     State.REACHED: 0,
@@ -30,10 +30,10 @@ class Job:
     store: Store
 
     @classmethod
-    def open(cls, environment: Environment) -> "Job":
-        """Read the settings and open the database; raises SettingsError."""
+    def open(cls, environment: Environment, patience: Patience | None = None) -> "Job":
+        """Read the settings and open the database, waiting for it with ``patience``; raises SettingsError."""
         settings = read_server_settings(environment)
-        return cls(environment, settings, Store(settings.database or Home(environment.home).database))
+        return cls(environment, settings, Store(settings.database or Home(environment.home).database, patience))
 
     @property
     def home(self) -> Home:

@@ -9,7 +9,8 @@ from epochal.jobs.taking_over import keep_offer
 from epochal.jobs.training import Plan, plan_of, prepare
 from epochal.jobs.trial import run_trial, start_trial
 from epochal.records import Run, State, Verdict
-from epochal.strategies.answer import GiveUp
+from epochal.store import NotOwner, StopRequested
+from epochal.strategies.answer import Ended, GiveUp
 from epochal.strategies.more_epochs import next_trial
 
 _WORTH_A_SEARCH = frozenset(
@@ -19,28 +20,35 @@ _WORTH_A_SEARCH = frozenset(
 
 
 def retrain(job: Job, run: Run) -> State:
-    """Raise the epochs and go on training, then search: REACHED or EXHAUSTED, both with a mail. Raises RunFailed."""
+    """Raise the epochs and go on training, then search: REACHED or EXHAUSTED, both with a mail.
+
+    Raises RunFailed; StopRequested if the run was cancelled or superseded, NotOwner if another process has ended it.
+    """
     plan = plan_of(job, run)
     prepare(job, run, plan, State.RETRAINING)
     end = _raise_epochs(job, run, plan)
-    if end and plan.space and end.reason in _WORTH_A_SEARCH:
+    if isinstance(end, GiveUp) and plan.space and end.reason in _WORTH_A_SEARCH:
         from epochal.jobs.search import search  # Optuna takes its time to be imported
 
         tell(f"search: {end.explanation}")
         end = search(job, run, plan, end)
-    if end:
+    if isinstance(end, GiveUp):
         end_run(job, run.id, State.EXHAUSTED, end.reason, end.explanation)
         return State.EXHAUSTED
+    if end is Ended.INTERRUPTED:
+        raise NotOwner(f"Run {run.id} was ended by another process.")
+    if end is not Ended.REACHED:
+        raise StopRequested(run.id, State(end.value))
     keep_offer(job, run, plan)
     end_run(job, run.id, State.REACHED)
     return State.REACHED
 
 
-def _raise_epochs(job: Job, run: Run, plan: Plan) -> GiveUp | None:
-    """More epochs, trial by trial; why there are no more, or None: the threshold is reached."""
+def _raise_epochs(job: Job, run: Run, plan: Plan) -> GiveUp | Ended:
+    """Train with more epochs, trial by trial, until the threshold is reached or there is no next trial."""
     script = (job.home.run(run.id).code / "nn.py").read_bytes()
     if run.reached:
-        return None
+        return Ended.REACHED
     trial = last_measured(run)  # one that was measured just before the job was killed may still want its verdict
     while trial is None or verdict_of(job, run, plan, trial) is not Verdict.REACHED:
         wanted = wanted_of_next(job, run, plan)
@@ -52,4 +60,4 @@ def _raise_epochs(job: Job, run: Run, plan: Plan) -> GiveUp | None:
         if isinstance(proposal, GiveUp):
             return proposal
         trial = run_trial(job, run, plan, proposal, start_trial(job, run, proposal))
-    return None
+    return Ended.REACHED

@@ -9,13 +9,13 @@ from epochal.jobs.training import Plan, make_ready, plan_of
 from epochal.jobs.workers import Workers
 from epochal.records import Run, State, Strategy, Trial
 from epochal.store.owner import BEAT_SECONDS, wait_until_gone
-from epochal.strategies.answer import GiveUp
+from epochal.strategies.answer import Ended, GiveUp
 from epochal.strategies.search import Search
 from epochal.strategies.storage import storage_url
 
 
-def search(job: Job, run: Run, plan: Plan, why: GiveUp) -> GiveUp | None:
-    """Search until the threshold is reached (None), or until nothing may be tried any more, and why.
+def search(job: Job, run: Run, plan: Plan, why: GiveUp) -> GiveUp | Ended:
+    """Search until the threshold is reached, nothing may be tried any more, or the run is to end; returns what ended it.
 
     ``why``: what ended the raising of epochs. Raises RunFailed for what no other combination would mend.
     """
@@ -25,12 +25,16 @@ def search(job: Job, run: Run, plan: Plan, why: GiveUp) -> GiveUp | None:
     workers = Workers(job, run, plan, study, _most_epochs(job, run))
     while True:
         end = workers.work()
-        if others := job.store.others_training(run.id):
-            _wait_for(job, run, others[0])
-        elif not job.store.bury_trials(run.id):  # what died with its process is tried again
-            break
-    if end is None:
-        return None
+        if isinstance(end, GiveUp) or end is Ended.REACHED:
+            if others := job.store.others_training(run.id):
+                _wait_for(job, run, others[0])
+                continue
+            if job.store.bury_trials(run.id):  # what died with its process is tried again
+                continue
+        break
+    end = workers.settle(end)
+    if isinstance(end, Ended):
+        return end
     tried = sum(trial.strategy is Strategy.SEARCH for trial in job.store.run(run.id).trials)
     told = f"{why.explanation} {tried} other combinations ([search]) did not reach it either. {end.explanation}"
     return GiveUp(end.reason, told)

@@ -3,10 +3,10 @@
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
-from epochal.store import Store
+from epochal.store import DatabaseUnavailable, Store
 from epochal.store.owner import BEAT_SECONDS
 
 
@@ -39,24 +39,18 @@ def stoppable() -> Iterator[None]:
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
-    """Signals that would stop the job wait until the end of this: what is written here is written whole."""
-    signals = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
 def heartbeat(store: Store, run: int) -> Iterator[None]:
-    """Say regularly that the run's owner lives, and give the run back at the end."""
+    """Say regularly that the run's owner lives, and give the run back at the end.
+
+    A database that does not answer is asked again at the next beat. If the run cannot be given back, it is free once this
+    process has ended.
+    """
     ended = threading.Event()
 
     def beat() -> None:
         while not ended.wait(BEAT_SECONDS):
-            store.beat(run)
+            with suppress(DatabaseUnavailable):
+                store.beat(run)
 
     thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()
@@ -65,4 +59,5 @@ def heartbeat(store: Store, run: int) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-        store.release(run)
+        with suppress(DatabaseUnavailable):
+            store.release(run)

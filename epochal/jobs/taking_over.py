@@ -26,6 +26,8 @@ def take_over(job: Job, run: Run, plan: Plan) -> State | None:
         return None
     for earlier in job.store.verdicts_on(run.commit.repository, meaning):
         trial = earlier.best
+        if earlier.state is State.REACHED and not earlier.reached:
+            continue  # stored before the gate's word was, or by mistake
         if trial is None or not job.home.run(earlier.id).trial(trial.number).path.is_dir():
             tell(f"run {earlier.id} has trained the same, but its folder is gone: training anew")
         elif job.environment.force:

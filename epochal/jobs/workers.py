@@ -24,7 +24,8 @@ from epochal.jobs.training import Plan
 from epochal.jobs.trial import hyperparameters, in_words, run_trial
 from epochal.records import Run, Strategy, Trial, TrialState, Verdict
 from epochal.runtimes.stop import Stop
-from epochal.strategies.answer import GiveUp, Proposal
+from epochal.store import NotOwner
+from epochal.strategies.answer import Ended, GiveUp, Proposal
 from epochal.strategies.budget import used_up
 from epochal.strategies.going_on import next_to_go_on, promising
 from epochal.strategies.search import Candidate, Search
@@ -69,10 +70,11 @@ class Workers:
         self._stops: list[Stop] = []
         self._end_reason: Reason | None = None
 
-    def work(self) -> GiveUp | None:
-        """Train until a trial reaches the threshold, here or elsewhere (None), or nothing may be tried any more.
+    def work(self) -> GiveUp | Ended:
+        """Train until a trial reaches the threshold, here or elsewhere, nothing may be tried any more, or the run is to end.
 
-        Raises RunFailed for what other hyperparameters would not mend. Left by any exception, it leaves nothing training.
+        Returns which of these it was. Raises RunFailed for what other hyperparameters would not mend. Left by any
+        exception, it leaves nothing training.
         """
         count = trials_at_once(self._job.settings)
         with ThreadPoolExecutor(count, thread_name_prefix="search") as executor:
@@ -81,17 +83,28 @@ class Workers:
                 wait(working)
             except BaseException:
                 self._end(Reason.INTERRUPTED)
+                self._job.store.patience.end()
                 wait(working)
                 raise
         ends = [each.result() for each in working]
-        return None if self.is_over() else next((end for end in ends if end), None)
+        given_up = next((end for end in ends if isinstance(end, GiveUp)), Ended.INTERRUPTED)
+        return self._ended() or given_up
 
-    def is_over(self) -> bool:
-        """Whether the search has ended, here or elsewhere: a trial reached the threshold, or the run is to end."""
+    def settle(self, end: GiveUp | Ended) -> GiveUp | Ended:
+        """Return what ended the search once no process trains any more: ``end``, unless the last trial reached the threshold."""
+        self._judge_measured()
+        return self._ended() or end
+
+    def _ended(self) -> Ended | None:
+        """What has ended the search, here or elsewhere; None if nothing has."""
         run = self._job.store.run(self._run.id)
-        return run.state.ended or bool(self._job.store.stop_requested(run.id)) or run.reached
+        if run.state.ended:
+            return Ended.INTERRUPTED
+        if asked := self._job.store.stop_requested(run.id):
+            return Ended(asked.value)
+        return Ended.REACHED if run.reached else None
 
-    def _work(self) -> GiveUp | None:
+    def _work(self) -> GiveUp | Ended:
         try:
             while isinstance(taken := self._take(), _Taken):
                 self._train(taken)
@@ -100,13 +113,15 @@ class Workers:
             self._end(Reason.INTERRUPTED)
             raise
 
-    def _take(self) -> _Taken | GiveUp | None:
-        """The next trial, which has begun; why there is none, or None: the search is over."""
+    def _take(self) -> _Taken | GiveUp | Ended:
+        """Start the next trial; returns what ended the search if there is none."""
         with self._asking:
             while True:
                 self._bury()
-                if self._end_reason or self.is_over():
-                    return None
+                if ended := self._ended():
+                    return ended
+                if self._end_reason:
+                    return Ended.INTERRUPTED
                 trials = self._job.store.run(self._run.id).trials
                 if end := used_up(trials, self._plan.settings.retrain):
                     return end
@@ -160,6 +175,11 @@ class Workers:
                 trial = run_it(stop=stop, on_epoch=comparing.hear)
             except RunFailed as failure:
                 self._failed(taken, failure)
+                return
+            except NotOwner as lost:  # its process was silent for so long that others took it for dead
+                tell(f"trial {taken.number}: {lost}")
+                if taken.candidate:
+                    self._study.given_back(taken.candidate)
                 return
         if trial.state is TrialState.MEASURED:
             self._measured(taken, trial)
@@ -224,19 +244,23 @@ class Workers:
 
     def _look_elsewhere(self) -> None:
         """End the trials here where the search has ended elsewhere."""
-        if self._end_reason is None and self.is_over():
-            reached = self._job.store.run(self._run.id).reached
-            self._end(Reason.OVERTAKEN if reached else Reason.INTERRUPTED)
+        if self._end_reason is None and (ended := self._ended()):
+            self._end(Reason.OVERTAKEN if ended is Ended.REACHED else Reason.INTERRUPTED)
 
     def _bury(self) -> None:
         """Put away what processes that died were training."""
         if self._job.store.bury_trials(self._run.id):
             self._plan.runtime.reap(self._job.store.is_training)
+        trials = self._judge_measured()
+        self._study.bury(trial.number for trial in trials if trial.reason is Reason.INTERRUPTED)
+
+    def _judge_measured(self) -> Sequence[Trial]:
+        """Judge the trials whose process died between measurement and verdict; returns all trials of the run."""
         trials = self._job.store.run(self._run.id).trials
         for trial in trials:
-            if trial.state is TrialState.MEASURED:  # and its process may have died before its verdict
+            if trial.state is TrialState.MEASURED:
                 verdict_of(self._job, self._run, self._plan, trial)
-        self._study.bury(trial.number for trial in trials if trial.reason is Reason.INTERRUPTED)
+        return trials
 
     @contextmanager
     def _stop(self) -> Iterator[Stop]:

@@ -6,17 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from epochal.errors import EpochalError, SettingsError
+from epochal.store.errors import CommitLost
+from epochal.store.patience import LOST
 from epochal.store.schema import HEAD, VERSION_TABLE
+
+BUSY_MILLISECONDS = 30_000
+"""How long SQLite itself waits for another process's transaction."""
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for ``url`` whose database is at the newest version.
-
-    Raises SettingsError for a URL that SQLAlchemy cannot use, and for a database newer than this Epochal.
-    """
+    """Return an engine for ``url``; raises SettingsError for a URL that SQLAlchemy cannot use."""
     try:
         parsed = make_url(url)
         engine = create_engine(parsed, pool_pre_ping=not url.startswith("sqlite"))
@@ -26,11 +28,6 @@ def open_engine(url: str) -> Engine:
         if parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         _prepare_sqlite(engine)
-    try:
-        _migrate(engine)
-    except SQLAlchemyError as error:
-        shown = parsed.render_as_string(hide_password=True)
-        raise SettingsError(f"database: {shown} cannot be opened: {getattr(error, 'orig', error)}.") from None
     return engine
 
 
@@ -38,7 +35,7 @@ def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves: pysqlite's own begins too late
-        connection.execute("PRAGMA busy_timeout = 30000")
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
@@ -53,12 +50,20 @@ def _prepare_sqlite(engine: Engine) -> None:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """A transaction that writes; committed at the end, rolled back by an exception."""
-    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+    """Open a transaction that writes; it is committed at the end, and rolled back by an exception.
+
+    Raises CommitLost if the connection is lost during the commit.
+    """
+    with engine.connect().execution_options(writes=True) as connection, connection.begin() as transaction:
         yield connection
+        try:
+            transaction.commit()
+        except LOST as error:
+            raise CommitLost(f"the database went away during a commit: {error.orig}") from error
 
 
-def _migrate(engine: Engine) -> None:
+def migrate(engine: Engine) -> None:
+    """Bring the database to the newest version; raises EpochalError for one that a newer Epochal wrote."""
     if _version(engine) == HEAD:
         return
     # Imported here: a job that starts on a database of today's version should not pay for it.

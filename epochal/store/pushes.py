@@ -6,10 +6,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, update
 
 from epochal.records import Commit, Origin, State
+from epochal.store.ends import UNENDED, end
 from epochal.store.owner import is_alive
 from epochal.store.schema import deliveries, runs
-
-UNENDED = tuple(state.value for state in State if not state.ended)
 
 
 def change(connection: Connection, run: int, **columns: Any) -> None:
@@ -78,7 +77,7 @@ def supersede_older(connection: Connection, commit: Commit, successor: int, supe
     Queued ones that nobody works on end here. With ``supersede = "running"`` the others are asked to end.
     """
     older = connection.execute(
-        select(runs.c.id, runs.c.state, runs.c.owner, runs.c.heartbeat).where(
+        select(runs.c.id, runs.c.state, runs.c.owner, runs.c.heartbeat, runs.c.stop_requested).where(
             runs.c.repository == commit.repository,
             runs.c.branch == commit.branch,
             runs.c.origin == Origin.PUSH.value,
@@ -90,11 +89,13 @@ def supersede_older(connection: Connection, commit: Commit, successor: int, supe
     for row in older:
         owned = row.owner is not None and is_alive(row.owner, row.heartbeat)
         if supersede == "running" and owned:
-            change(connection, row.id, stop_requested=State.SUPERSEDED.value, successor=successor)
+            asked = row.stop_requested or State.SUPERSEDED.value  # the first request counts
+            change(connection, row.id, stop_requested=asked, successor=successor)
             stop.append(row.owner)
         elif not owned and (row.state == State.QUEUED.value or supersede == "running"):
-            state = State.SUPERSEDED.value
-            change(connection, row.id, state=state, reason=state, successor=successor, ended=datetime.now(UTC))
+            reason = State.SUPERSEDED.value
+            ended = datetime.now(UTC)
+            end(connection, row.id, row.owner, State.SUPERSEDED, reason=reason, successor=successor, ended=ended)
     return tuple(stop)
 
 

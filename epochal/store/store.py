@@ -7,23 +7,21 @@ from typing import Any
 
 from sqlalchemy import Row, or_, select, update
 
-from epochal.errors import EpochalError, UsageError
+from epochal.errors import SettingsError, UsageError
 from epochal.moments import Moment, Step
 from epochal.records import Commit, Delivery, Dispatch, Forecast, Judgement, Origin, Run, State, Strategy, Trial, Value
-from epochal.store import dispatches, looks, marks, outbox, pushes, trials
-from epochal.store.database import open_engine, writing
+from epochal.store import dispatches, ends, looks, marks, outbox, pushes, trials
+from epochal.store.database import migrate, open_engine, writing
+from epochal.store.errors import Busy, DatabaseUnavailable
 from epochal.store.outbox import Notice, NoticeState
 from epochal.store.owner import is_alive, this_process
+from epochal.store.patience import Patience, impatient, patient
 from epochal.store.pushes import change
 from epochal.store.rows import to_delivery, to_run, to_trial
 from epochal.store.schema import deliveries, runs
 from epochal.store.schema import trials as run_trials
 
-__all__ = ["Accepted", "Busy", "Notice", "NoticeState", "Store"]
-
-
-class Busy(EpochalError):
-    """A run cannot be claimed: another process works on it, or it has moved on. Nothing is wrong; there is nothing to do."""
+__all__ = ["Accepted", "Notice", "NoticeState", "Store"]
 
 
 @dataclass(frozen=True)
@@ -38,8 +36,18 @@ class Accepted:
 class Store:
     """The database of one home. Safe to use from several threads and several processes."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience: Patience | None = None) -> None:
+        """Open the database and bring it to the newest version.
+
+        Raises SettingsError if it cannot be opened, or does not answer within ``patience`` (None: at once).
+        """
+        self.patience = patience or Patience()
         self._engine = open_engine(url)
+        try:
+            self.patience.run(lambda: migrate(self._engine))
+        except DatabaseUnavailable as error:
+            shown = self._engine.url.render_as_string(hide_password=True)
+            raise SettingsError(f"database: {shown} cannot be opened: {error}.") from None
 
     def close(self) -> None:
         """Give the database's connections back."""
@@ -47,6 +55,7 @@ class Store:
 
     # How a run begins.
 
+    @patient
     def accept(
         self, commit: Commit, origin: Origin, *, delivery: tuple[str, str] | None = None, supersede: str
     ) -> Accepted:
@@ -72,18 +81,21 @@ class Store:
             )
             return Accepted(run, new=known is None, stop=stop)
 
+    @patient
     def ignore(self, delivery: str, event: str, result: str) -> None:
         """Remember a delivery that starts no run, and why. A later one with the same id takes its place."""
         with writing(self._engine) as connection:
             if not pushes.seen(connection, delivery):
                 pushes.keep_delivery(connection, (delivery, event), datetime.now(UTC), result, None)
 
+    @patient
     def deliveries(self, most: int = 20) -> list[Delivery]:
         """The newest deliveries, newest first."""
         query = select(deliveries).order_by(deliveries.c.received.desc()).limit(most)
         with self._engine.connect() as connection:
             return [to_delivery(row) for row in connection.execute(query)]
 
+    @patient
     def deliveries_of(self, run: int) -> list[Delivery]:
         """The deliveries of a run's commit, oldest first."""
         query = select(deliveries).where(deliveries.c.run == run).order_by(deliveries.c.received)
@@ -92,6 +104,7 @@ class Store:
 
     # Looking at runs.
 
+    @patient
     def run(self, run: int) -> Run:
         """The run with this number; raises UsageError if there is none."""
         found = self._runs(runs.c.id == run)
@@ -99,25 +112,30 @@ class Store:
             raise UsageError(f"There is no run {run} in this home. epochal history lists the runs that there are.")
         return found[0]
 
+    @patient
     def history(self, most: int = 20) -> list[Run]:
         """The newest runs, newest first."""
         return self._runs(most=most)
 
+    @patient
     def earlier_runs(self, run: Run, most: int = 20) -> list[Run]:
         """The runs of the same branch before ``run``, newest first."""
         same = runs.c.repository == run.commit.repository, runs.c.branch == run.commit.branch
         return self._runs(*same, runs.c.id < run.id, most=most)
 
+    @patient
     def verdicts_on(self, repository: str, meaning: str) -> list[Run]:
         """The repository's runs that trained or offered code of this meaning themselves and came to a verdict, newest first."""
         same = runs.c.repository == repository, or_(runs.c.meaning == meaning, runs.c.offered == meaning)
         ended = runs.c.state.in_([State.REACHED.value, State.EXHAUSTED.value]), runs.c.taken_over.is_(None)
         return self._runs(*same, *ended)
 
+    @patient
     def runs_of(self, sha: str) -> list[Run]:
         """The runs of a commit, newest first."""
         return self._runs(runs.c.sha == sha)
 
+    @patient
     def last_sha(self, repository: str, branch: str) -> str | None:
         """The commit of the branch's newest run that a push started; None if there was none."""
         query = select(runs.c.sha).where(
@@ -126,6 +144,7 @@ class Store:
         with self._engine.connect() as connection:
             return connection.execute(query.order_by(runs.c.id.desc()).limit(1)).scalar()
 
+    @patient
     def foremost(self) -> list[Run]:
         """The unended runs that pushes started, of each branch the oldest, oldest first.
 
@@ -133,11 +152,13 @@ class Store:
         """
         return self._runs(pushes.is_foremost())[::-1]
 
+    @patient
     def next_run(self, busy: Iterable[int]) -> Run | None:
         """The oldest of the foremost runs that nobody works on, leaving out ``busy`` ones."""
         taken = set(busy)
         return next((run for run in self.foremost() if run.id not in taken and self.owner(run.id) is None), None)
 
+    @patient
     def owner(self, run: int) -> str | None:
         """The living owner of a run; None if nobody works on it."""
         with self._engine.connect() as connection:
@@ -157,6 +178,7 @@ class Store:
 
     # Working on a run.
 
+    @patient
     def claim(self, run: int, states: Iterable[State]) -> Run:
         """Make the calling process the run's owner.
 
@@ -179,6 +201,7 @@ class Store:
                     trials.interrupt(connection, run, trial.number)
         return self.run(run)
 
+    @impatient
     def beat(self, run: int) -> None:
         """Say that the calling process lives, if it is the run's owner or trains some of its trials."""
         own = runs.c.id == run, runs.c.owner == this_process()
@@ -186,18 +209,29 @@ class Store:
             connection.execute(update(runs).where(*own).values(heartbeat=datetime.now(UTC)))
             trials.beat(connection, run)
 
+    @impatient
     def release(self, run: int) -> None:
         """The calling process works on the run no more."""
         own = runs.c.id == run, runs.c.owner == this_process()
         with writing(self._engine) as connection:
             connection.execute(update(runs).where(*own).values(owner=None, heartbeat=None))
 
-    def change(self, run: int, **columns: Any) -> Run:
-        """Set columns of a run (state, framework, image, threshold, notes …); returns it as it is then."""
-        with writing(self._engine) as connection:
-            change(connection, run, **columns)
-        return self.run(run)
+    @patient
+    def change(self, run: int, **columns: Any) -> None:
+        """Set columns of a run (state, framework, image, threshold, notes …) that the calling process owns.
 
+        Raises NotOwner if it does not, or the run has ended; StopRequested if the run was asked to end.
+        """
+        with writing(self._engine) as connection:
+            ends.change_owned(connection, run, **columns)
+
+    @patient
+    def keep_build_url(self, run: int, url: str) -> None:
+        """Set the page of the build that works on a run, if none is known."""
+        with writing(self._engine) as connection:
+            connection.execute(update(runs).where(runs.c.id == run, runs.c.build_url.is_(None)).values(build_url=url))
+
+    @patient
     def add_notes(self, run: int, notes: Sequence[str]) -> list[str]:
         """Add what is not among the run's notes yet; returns what was added. Trials side by side lose none."""
         with writing(self._engine) as connection:
@@ -206,6 +240,7 @@ class Store:
             change(connection, run, notes=[*known, *added])
         return added
 
+    @patient
     def request_stop(self, run: int, state: State) -> str | None:
         """Ask that a run ends as SUPERSEDED or CANCELLED; returns its living owner, whom a signal makes look.
 
@@ -217,44 +252,53 @@ class Store:
             if State(row.state).ended:
                 raise UsageError(f"Run {run} has ended already: it is {row.state}.")
             owner = row.owner if row.owner and is_alive(row.owner, row.heartbeat) else None
-            change(connection, run, stop_requested=state.value)
+            asked = State(row.stop_requested or state)  # the first request counts
+            change(connection, run, stop_requested=asked.value)
             if owner is None:
-                change(connection, run, state=state.value, reason=state.value, ended=datetime.now(UTC))
+                ends.end(connection, run, row.owner, asked, reason=asked.value, ended=datetime.now(UTC))
         return owner
 
+    @patient
     def stop_requested(self, run: int) -> State | None:
         """What the run was asked to end as; None if it was not."""
         with self._engine.connect() as connection:
             asked = connection.execute(select(runs.c.stop_requested).where(runs.c.id == run)).scalar()
         return State(asked) if asked else None
 
+    @patient
     def start_trial(self, run: int, hyperparameters: dict[str, Value], strategy: Strategy = Strategy.COMMITTED) -> int:
-        """A new trial of the run that the calling process trains from now on; returns its number, from 1."""
+        """Start a trial of a run that the calling process owns; returns its number, from 1. Raises as ``change`` does."""
         with writing(self._engine) as connection:
+            ends.require_owned(connection, run)
             return trials.start(connection, run, hyperparameters, strategy)
 
+    @patient
     def start_searching_trial(self, run: int, hyperparameters: dict[str, Value], most: int) -> int | None:
-        """A new trial of a search that the calling process trains; None if the run has ``most`` trials already, or one
-        with these hyperparameters.
+        """Start a trial of a search, in whichever process; returns its number.
 
-        However many processes ask at once, there are never more, nor two of the same.
+        None if the run has ``most`` trials already or one with these hyperparameters, has ended, or was asked to end.
+        However many processes ask at once, there are never more trials, nor two of the same.
         """
         with writing(self._engine) as connection:
-            trials.lock(connection, run)
+            if not ends.is_open(connection, run):
+                return None
             if trials.count(connection, run) >= most or trials.has(connection, run, hyperparameters):
                 return None
             return trials.start(connection, run, hyperparameters, Strategy.SEARCH)
 
+    @patient
     def end_trial(self, run: int, trial: Trial) -> None:
-        """What came of a trial."""
+        """Store what came of a trial that the calling process trained. Raises NotOwner if it was marked as interrupted."""
         with writing(self._engine) as connection:
             trials.end(connection, run, trial)
 
+    @patient
     def is_training(self, run: int, trial: int) -> bool:
         """Whether a trial trains, and the process that began it lives."""
         with self._engine.connect() as connection:
             return any(row.number == trial and trials.is_trained(row) for row in trials.training(connection, run))
 
+    @patient
     def bury_trials(self, run: int) -> bool:
         """Mark the trials as interrupted whose process died; returns whether there were any."""
         with writing(self._engine) as connection:
@@ -263,17 +307,20 @@ class Store:
                 trials.interrupt(connection, run, row.number)
         return bool(dead)
 
+    @patient
     def others_training(self, run: int) -> list[str]:
         """The living processes that train trials of the run, the calling one left out."""
         with self._engine.connect() as connection:
             rows = [row for row in trials.training(connection, run) if trials.is_trained(row)]
         return sorted({row.owner for row in rows} - {this_process()})
 
+    @patient
     def keep_forecast(self, run: int, trial: int, forecast: Forecast) -> None:
         """What the learning curve of a measured trial promises."""
         with writing(self._engine) as connection:
             trials.keep_forecast(connection, run, trial, forecast)
 
+    @patient
     def judge(self, run: Run, trial: Trial, decide: Callable[[int | None], Judgement]) -> Judgement:
         """Judge a measured trial, once and for all.
 
@@ -283,36 +330,44 @@ class Store:
         with writing(self._engine) as connection:
             return looks.judge(connection, run, trial, decide)
 
+    @patient
     def looks_before(self, run: Run, trial: Trial) -> int | None:
         """Return how many looks other trials of the branch had at the trial's test set; None if that is not known."""
         with self._engine.connect() as connection:
             return looks.looks_before(connection, run, trial)
 
+    @patient
     def end_run(self, run: Run, notice: Notice | None) -> None:
-        """The run's end as ``run`` has it, and the notice of it, in one transaction: neither is without the other."""
+        """End a run that the calling process owns as ``run`` says, and store the notice, in one transaction.
+
+        Raises NothingReached if ``run`` is REACHED but none of its trials is, StopRequested if it was asked to end in
+        another state, NotOwner if the calling process does not own it or it has ended. Nothing is stored then.
+        """
         with writing(self._engine) as connection:
-            change(
-                connection,
-                run.id,
-                state=run.state.value,
-                reason=run.reason and run.reason.value,
-                explanation=run.explanation,
-                detail=run.detail,
-                ended=run.ended,
-                taken_over=run.taken_over,
-                taken_trial=run.taken_trial,
-            )
-            if notice:
-                outbox.add(connection, notice)
+            ends.end_owned(connection, run.id, run.state, notice, **_end_columns(run))
+
+    @patient
+    def end_unowned_run(self, run: Run, notice: Notice | None) -> bool:
+        """End a run that no living process owns as ``run`` says, and store the notice; returns whether it did.
+
+        It does not if somebody owns the run, if it has ended, or if it was asked to end in another state.
+        """
+        with writing(self._engine) as connection:
+            row = connection.execute(select(runs).where(runs.c.id == run.id).with_for_update()).one()
+            if row.owner and is_alive(row.owner, row.heartbeat):
+                return False
+            return ends.end(connection, run.id, row.owner, run.state, notice, **_end_columns(run))
 
     # Where the time goes.
 
+    @patient
     def mark(self, run: int, step: Step, trial: int | None = None, at: datetime | None = None) -> None:
         """Keep that a run (one of its trials) came to ``step`` now, or at the aware time ``at``; earlier marks stay."""
         moment = Moment(step, at or datetime.now(UTC), trial)
         with writing(self._engine) as connection:
             marks.add(connection, run, moment)
 
+    @patient
     def marks(self, run: int) -> list[Moment]:
         """What was marked of a run, in that order."""
         with self._engine.connect() as connection:
@@ -320,11 +375,13 @@ class Store:
 
     # What Jenkins was asked.
 
+    @patient
     def dispatch(self, run: int) -> Dispatch | None:
         """What Jenkins was last asked to do for a run; None if nothing yet."""
         with self._engine.connect() as connection:
             return dispatches.of_run(connection, run)
 
+    @patient
     def keep_dispatch(self, dispatch: Dispatch) -> None:
         """Remember what Jenkins was asked to do for a run, instead of what it was asked before."""
         with writing(self._engine) as connection:
@@ -332,25 +389,40 @@ class Store:
 
     # The outbox.
 
+    @patient
     def take_notice(self, after: int = 0) -> Notice | None:
         """The oldest pending notice numbered over ``after``, kept from others for some minutes; None if there is none."""
         with writing(self._engine) as connection:
             return outbox.take(connection, after)
 
+    @patient
     def settle_notice(self, notice: int, state: NoticeState, told: str) -> None:
         """What came of a notice that was taken: SENT, PENDING (try again later) or GIVEN_UP, and what is told of it."""
         with writing(self._engine) as connection:
             outbox.settle(connection, notice, state, told)
 
+    @patient
     def retry_notices(self) -> int:
         """Make the given-up notices pending again; returns how many there were."""
         with writing(self._engine) as connection:
             return outbox.retry(connection)
 
+    @patient
     def notice(self, run: int) -> Notice | None:
         """The notice of a run's end; None if it has none (yet)."""
         with self._engine.connect() as connection:
             return outbox.of_run(connection, run)
+
+
+def _end_columns(run: Run) -> dict[str, Any]:
+    return {
+        "reason": run.reason and run.reason.value,
+        "explanation": run.explanation,
+        "detail": run.detail,
+        "ended": run.ended,
+        "taken_over": run.taken_over,
+        "taken_trial": run.taken_trial,
+    }
 
 
 def _shown(row: Row[Any], by_run: dict[int, list[Trial]]) -> tuple[Trial, ...]:

@@ -8,8 +8,9 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, 
 
 from epochal.errors import Reason
 from epochal.records import Forecast, Strategy, Trial, TrialState, Value
+from epochal.store.errors import NotOwner
 from epochal.store.owner import is_alive, this_process
-from epochal.store.schema import runs, trials
+from epochal.store.schema import trials
 
 _COUNTS = or_(trials.c.reason.is_(None), trials.c.reason != Reason.INTERRUPTED.value)
 
@@ -41,13 +42,8 @@ def has(connection: Connection, run: int, hyperparameters: dict[str, Value]) -> 
     return any(row.hyperparameters == hyperparameters for row in rows)
 
 
-def lock(connection: Connection, run: int) -> None:
-    """Let nobody else start a trial of the run, or change the run, before this transaction's end."""
-    connection.execute(select(runs.c.id).where(runs.c.id == run).with_for_update())
-
-
 def end(connection: Connection, run: int, trial: Trial) -> None:
-    """What came of a trial."""
+    """Store what came of a trial. Raises NotOwner if the calling process did not start it, or it was interrupted since."""
     values = {
         "state": trial.state.value,
         "hyperparameters": trial.hyperparameters,
@@ -69,7 +65,11 @@ def end(connection: Connection, run: int, trial: Trial) -> None:
         "caught": trial.caught,
         "validates_on_test": trial.validates_on_test,
     }
-    connection.execute(update(trials).where(_is(run, trial.number)).values(**values))
+    mine = _is(run, trial.number), trials.c.owner == this_process(), _COUNTS
+    if not connection.execute(update(trials).where(*mine).values(**values)).rowcount:
+        raise NotOwner(
+            f"Trial {trial.number} of run {run} was marked as interrupted: this process no longer trains it."
+        )
 
 
 def keep_forecast(connection: Connection, run: int, number: int, forecast: Forecast) -> None:

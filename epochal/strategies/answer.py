@@ -1,7 +1,8 @@
-"""What a strategy answers: the next trial, or that there is none."""
+"""What a strategy answers: the next trial, or that there is none and why."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from epochal.errors import Reason
 from epochal.hyperparameters import Constant
@@ -28,3 +29,15 @@ class GiveUp:
 
     reason: Reason
     explanation: str
+
+
+class Ended(StrEnum):
+    """What ended a run's trials, if not that nothing is left to try (GiveUp).
+
+    INTERRUPTED: another process has ended the run.
+    """
+
+    REACHED = "reached"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+    INTERRUPTED = "interrupted"

@@ -159,6 +159,7 @@ def test_an_interrupted_training_goes_on(home: Path, tmp_path: Path) -> None:
     run = store_push(home, developer.folder)
     assert run_job("pull", environment_of(home, EPOCHAL_RUN=str(run.id))) == 0
     job = Job.open(environment_of(home))
+    job.store.claim(run.id, [State.PULLED])
     job.store.start_trial(run.id, {"epochs": 20})
     run, trained = developer.drive(job.store.run(run.id))
     job.store.close()

@@ -65,7 +65,7 @@ given = keras.callbacks.CallbackList([First()], add_history=True, model=two)
 two.fit(Batches(), epochs=1, verbose=0, callbacks=given)
 assert len(given.callbacks) == 2
 two.evaluate(Batches(), verbose=0)
-assert reads()["samples"] == 48 and reads()["test_set"] is None and "sparse_categorical_accuracy" in reads()["metrics"], reads()
+assert reads()["samples"] == 48 and len(reads()["test_set"]) == 16 and "sparse_categorical_accuracy" in reads()["metrics"], reads()
 
 loss, accuracy = one.evaluate(x, y, verbose=0)
 measured = {"accuracy": accuracy, "loss": loss}
@@ -155,13 +155,16 @@ model.evaluate(data, verbose=0)
 
 @pytest.mark.keras
 def test_validating_on_the_test_data_is_told(keras_python: Path, tmp_path: Path) -> None:
-    """Arrays with the same values, or the same dataset, in fit and evaluate are told; a split of the training data is not."""
+    """Rows that were validated on are known, whether they are arrays, a data set or a split of the training data."""
     script = f"""import keras, tensorflow as tf
 {BEGINNING}
 model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, activation="softmax")])
 model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
 first, second = (tf.data.Dataset.from_tensor_slices((x, y)).batch(16) for _ in range(2))
+model.fit(x, y, verbose=0)
+model.evaluate(x[24:], y[24:], verbose=0)
 model.fit(x, y, validation_split=0.5, verbose=0)
+model.evaluate(x[:24], y[:24], verbose=0)
 model.evaluate(x[24:], y[24:], verbose=0)
 model.fit(x, y, validation_data=(x[:9], y[:9]), verbose=0)
 model.evaluate(x[:9].copy(), y[:9].copy(), verbose=0)
@@ -174,9 +177,10 @@ model.evaluate(second, verbose=0)
 
     assert done.returncode == 0, done.stderr
     evaluates = [event for event in events(tmp_path) if event["event"] == "evaluate"]
-    assert [event["validated"] for event in evaluates] == [False, True, False, True, False]
-    assert [event["samples"] for event in evaluates] == [24, 9, 9, 48, 48]
-    assert len({event["test_set"] for event in evaluates}) == 4
+    assert [event["validated"] for event in evaluates] == [False, False, True, True, True, True, True]
+    assert [event["samples"] for event in evaluates] == [24, 24, 24, 9, 9, 48, 48]
+    sets = [event["test_set"] for event in evaluates]
+    assert [sets.index(each) for each in sets] == [0, 1, 0, 3, 3, 5, 5]
 
 
 @pytest.mark.keras

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,8 @@ from typing import Any
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.exc import OperationalError
 
 import epochal.store
 from epochal.errors import EpochalError, Reason, RunFailed, SettingsError, UsageError
@@ -26,13 +28,24 @@ from epochal.records import (
     Evidence,
     Judgement,
     Origin,
+    Run,
     State,
     StoppedBy,
     Trial,
     TrialState,
     Verdict,
 )
-from epochal.store import Busy, Notice, NoticeState, Store
+from epochal.store import (
+    Busy,
+    CommitLost,
+    NothingReached,
+    Notice,
+    NoticeState,
+    NotOwner,
+    Patience,
+    StopRequested,
+    Store,
+)
 from epochal.store.schema import HEAD, VERSION_TABLE, metadata
 
 
@@ -60,11 +73,42 @@ def _push(store: Store, letter: str, *, branch: str = "main", supersede: str = "
     ).run
 
 
+def _claimed(store: Store, letter: str, branch: str = "main") -> int:
+    """Push a commit and make this process the owner of its run."""
+    run = _push(store, letter, branch=branch)
+    store.claim(run, [State.QUEUED])
+    return run
+
+
+def _train(store: Store, run: int, verdict: Verdict) -> Trial:
+    """Give the run a trial with this verdict."""
+    trial = Trial(store.start_trial(run, {}), TrialState.MEASURED, {}, accuracy=0.8)
+    store.end_trial(run, trial)
+    store.judge(store.run(run), trial, lambda earlier: Judgement(verdict))
+    return trial
+
+
+def _reached(store: Store, letter: str) -> int:
+    """Push a commit whose run this process owns, with a trial that reached its threshold."""
+    run = _claimed(store, letter)
+    _train(store, run, Verdict.REACHED)
+    return run
+
+
+def _ended(store: Store, run: int, state: State) -> Run:
+    return replace(store.run(run), state=state, ended=datetime.now(UTC))
+
+
+def _notice(run: int) -> Notice:
+    return Notice(run, "<1@example.com>", "a@example.com", ("b@example.com",), b"Subject: x\r\n\r\n")
+
+
 def _claimed_elsewhere(url: str, run: int) -> "subprocess.Popen[str]":
-    """A living process that owns the run; it says so on its standard output and waits on its standard input."""
+    """Start a process that owns the run and trains a trial of it until its standard input is closed."""
     script = (
         "import sys; from epochal.store import Store; from epochal.records import State\n"
-        f"Store({url!r}).claim({run}, [State.QUEUED]); print('claimed', flush=True); sys.stdin.read()"
+        f"store = Store({url!r}); store.claim({run}, [State.QUEUED]); store.start_trial({run}, {{}})\n"
+        "print('claimed', flush=True); sys.stdin.read()"
     )
     process = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout
@@ -200,6 +244,7 @@ def test_runs_of_a_branch_come_in_order(store: Store, url: str) -> None:
     given = store.next_run([])
     assert given is not None
     assert given.id == first
+    store.claim(first, [State.QUEUED])
     store.end_run(replace(store.run(first), state=State.FAILED, ended=datetime.now(UTC)), None)
     given = store.next_run([other])
     assert given is not None
@@ -210,7 +255,6 @@ def test_a_run_has_one_owner(store: Store, url: str) -> None:
     """A run that a living process works on cannot be claimed; after that process is killed it can, its trial interrupted."""
     run = _push(store, "a")
     process = _claimed_elsewhere(url, run)
-    store.start_trial(run, {"epochs": 20})
     with pytest.raises(Busy):
         store.claim(run, [State.QUEUED])
     process.kill()
@@ -248,7 +292,7 @@ def test_only_the_trials_of_the_dead_are_interrupted(store: Store, url: str) -> 
 
 def test_a_trial_keeps_what_came_of_it(store: Store) -> None:
     """What is stored of a trial is what is read of it, and the best one is the most accurate."""
-    run = _push(store, "a")
+    run = _claimed(store, "a")
     for accuracy in (0.71, 0.83, 0.79):
         number = store.start_trial(run, {"epochs": 30, "learning_rate": 1e-3})
         measured = Trial(
@@ -294,7 +338,7 @@ def _sketch(rows: Iterable[int]) -> bytes:
 
 def test_looks_at_a_test_set_are_counted_over_the_runs_of_a_branch(store: Store) -> None:
     """Test sets of one size are the same unless they are known to differ; another branch counts for itself."""
-    first, second, elsewhere = _push(store, "a"), _push(store, "b"), _push(store, "c", branch="develop")
+    first, second, elsewhere = _claimed(store, "a"), _claimed(store, "b"), _claimed(store, "c", "develop")
     given = [(first, 360, "one"), (first, 360, "one"), (second, 360, "one"), (second, 360, "two"), (second, 361, "one")]
     assert [_judged(store, *each) for each in given] == [1, 2, 3, 1, 1]
     assert _judged(store, second, 360, None) == 5  # it may be either of them
@@ -307,7 +351,7 @@ def test_looks_at_a_test_set_are_counted_over_the_runs_of_a_branch(store: Store)
 def test_a_test_set_is_known_by_its_rows(store: Store) -> None:
     """Rows decide, not digest or size: fewer than 5 % from an earlier set is a new one; else every set that shares a row
     counts."""
-    first, second = _push(store, "a"), _push(store, "b")
+    first, second = _claimed(store, "a"), _claimed(store, "b")
     numbers = random.Random(11)
     old, other = ([numbers.getrandbits(64) for _ in range(500)] for _ in range(2))
     fresh = [numbers.getrandbits(64) for _ in range(1000)]
@@ -323,7 +367,7 @@ def test_a_test_set_is_known_by_its_rows(store: Store) -> None:
 
 def test_rows_that_are_not_known_of_both_do_not_decide(store: Store) -> None:
     """Then the test sets of one size are the same, unless digests differ; rows alone are enough to count."""
-    run = _push(store, "a")
+    run = _claimed(store, "a")
     rows = _sketch(range(360))
     assert _judged(store, run, 360, "one") == 1
     assert _judged(store, run, 360, "one", test_rows=rows) == 2
@@ -335,7 +379,7 @@ def test_rows_that_are_not_known_of_both_do_not_decide(store: Store) -> None:
 
 def test_each_comparison_within_a_training_is_a_look(store: Store) -> None:
     """A training that compared 150 networks with its test set had 150 looks."""
-    run = _push(store, "a")
+    run = _claimed(store, "a")
     assert [_judged(store, run, 360, "one", looks=looks) for looks in (1, 150, 1)] == [1, 151, 152]
 
 
@@ -379,7 +423,7 @@ def test_the_share_is_of_all_earlier_sets_together() -> None:
 
 def test_a_look_that_fails_is_none(store: Store) -> None:
     """Where the gate cannot decide, nothing is stored."""
-    run = _push(store, "a")
+    run = _claimed(store, "a")
     trial = Trial(store.start_trial(run, {}), TrialState.MEASURED, {}, accuracy=0.8)
 
     def refuse(look: int | None) -> Judgement:
@@ -393,7 +437,7 @@ def test_a_look_that_fails_is_none(store: Store) -> None:
 def test_a_database_of_the_first_versions_is_read(url: str) -> None:
     """Judgements that planned their looks, and runs that had none left, are read as they are meant today."""
     store = Store(url)
-    run = _push(store, "a")
+    run = _claimed(store, "a")
     store.end_trial(run, Trial(store.start_trial(run, {}), TrialState.MEASURED, {}, accuracy=0.8, samples=360))
     store.close()
     with create_engine(url).begin() as connection:
@@ -409,15 +453,15 @@ def test_a_database_of_the_first_versions_is_read(url: str) -> None:
     assert (found.reason, found.explanation) == (Reason.TOO_FEW_SAMPLES, "None was left.")
     assert found.trials[0].judgement == Judgement(Verdict.BELOW, 21, 0.95)
     assert (found.trials[0].looks, found.trials[0].evidence) == (1, Evidence())
-    assert _judged(store, _push(store, "b"), 360) == 2
+    assert _judged(store, _claimed(store, "b"), 360) == 2
     store.close()
 
 
 def test_the_end_and_its_notice_are_stored_together(store: Store) -> None:
     """A notice is taken by one sender at a time, and not again once it was sent."""
-    run = _push(store, "a")
-    notice = Notice(run, "<1@example.com>", "a@example.com", ("b@example.com",), b"Subject: x\r\n\r\n")
-    store.end_run(replace(store.run(run), state=State.REACHED, ended=datetime.now(UTC)), notice)
+    run = _reached(store, "a")
+    notice = _notice(run)
+    store.end_run(_ended(store, run, State.REACHED), notice)
     taken = store.take_notice()
     assert taken is not None
     assert (taken.message, taken.recipients, taken.message_id) == (notice.message, notice.recipients, notice.message_id)
@@ -438,11 +482,112 @@ def test_the_end_and_its_notice_are_stored_together(store: Store) -> None:
 
 def test_an_end_whose_notice_cannot_be_stored_is_no_end(store: Store) -> None:
     """If the notice fails the run stays as it was: no end is ever without its notice."""
-    run = _push(store, "a")
+    run = _reached(store, "a")
     broken = Notice(run, "<1@example.com>", "a@example.com", (), None)  # type: ignore[arg-type]
     with pytest.raises(Exception, match="NOT NULL"):
-        store.end_run(replace(store.run(run), state=State.REACHED, ended=datetime.now(UTC)), broken)
+        store.end_run(_ended(store, run, State.REACHED), broken)
     assert store.run(run).state is State.QUEUED
+
+
+@pytest.mark.parametrize("verdict", [None, Verdict.BELOW])
+def test_reached_needs_a_trial_that_was_judged_so(store: Store, verdict: Verdict | None) -> None:
+    """Whoever asks: a run none of whose trials reached the threshold is neither stored as reached nor announced."""
+    run = _claimed(store, "a")
+    if verdict:
+        _train(store, run, verdict)
+    with pytest.raises(NothingReached):
+        store.end_run(_ended(store, run, State.REACHED), _notice(run))
+    assert (store.run(run).state, store.notice(run)) == (State.QUEUED, None)
+    store.end_run(_ended(store, run, State.EXHAUSTED), _notice(run))
+    assert store.run(run).state is State.EXHAUSTED
+
+
+def test_a_reused_run_must_have_reached_it(store: Store) -> None:
+    """A run that reuses another one is reached if that one's trials are; with one trial, if that trial is."""
+    first = _claimed(store, "a")
+    for verdict in (Verdict.BELOW, Verdict.REACHED):
+        _train(store, first, verdict)
+    for letter, trial, reached in (("b", 1, False), ("c", 2, True), ("d", None, True)):
+        run = _claimed(store, letter)
+        ended = replace(_ended(store, run, State.REACHED), taken_over=first, taken_trial=trial)
+        with nullcontext() if reached else pytest.raises(NothingReached):
+            store.end_run(ended, None)
+        assert store.run(run).state.ended is reached
+
+
+def test_only_its_owner_ends_a_run_and_only_once(store: Store, url: str) -> None:
+    """While another process owns a run, or once it has ended, its row stays as it is and no notice is stored."""
+    run = _push(store, "a")
+    process = _claimed_elsewhere(url, run)
+    with pytest.raises(NotOwner):
+        store.end_run(_ended(store, run, State.FAILED), _notice(run))
+    with pytest.raises(NotOwner):
+        store.change(run, state=State.BELOW.value)
+    with pytest.raises(NotOwner):
+        store.start_trial(run, {})
+    with pytest.raises(NotOwner):
+        store.end_trial(run, Trial(1, TrialState.MEASURED, {}, accuracy=0.9))
+    assert not store.end_unowned_run(_ended(store, run, State.FAILED), _notice(run))
+    assert (store.run(run).state, store.run(run).trials[0].state) == (State.QUEUED, TrialState.TRAINING)
+    process.communicate()
+    assert store.end_unowned_run(_ended(store, run, State.FAILED), _notice(run))
+    again = replace(_notice(run), message_id="<2@example.com>")
+    assert not store.end_unowned_run(_ended(store, run, State.EXHAUSTED), again)
+    notice = store.notice(run)
+    assert notice is not None
+    assert (store.run(run).state, notice.message_id) == (State.FAILED, "<1@example.com>")
+
+
+def test_a_transaction_is_repeated_unless_its_commit_was_lost(url: str) -> None:
+    """Before the commit nothing was stored; after it nobody knows, and to repeat it might store the same twice."""
+    patient = Store(url, Patience(60))
+    failing: list[int] = []
+
+    def fail(connection: Connection) -> None:
+        if failing:
+            failing.pop()
+            raise OperationalError("", {}, Exception("gone"))
+
+    for when, lost in (("begin", nullcontext()), ("commit", pytest.raises(CommitLost, match="gone"))):
+        failing[:] = [1]
+        event.listen(Engine, when, fail)
+        try:
+            with lost:
+                patient.ignore("1", when, "")
+        finally:
+            event.remove(Engine, when, fail)
+        assert failing == []
+    assert [delivery.event for delivery in patient.deliveries()] == ["begin"]
+    patient.close()
+
+
+def test_a_trial_that_was_given_up_keeps_no_result(store: Store) -> None:
+    """A process that was taken for dead, and whose trial was marked as interrupted, does not write its result over that."""
+    run = _claimed(store, "a")
+    number = store.start_trial(run, {})
+    store.claim(run, [State.QUEUED])
+    with pytest.raises(NotOwner):
+        store.end_trial(run, Trial(number, TrialState.MEASURED, {}, accuracy=0.9))
+    assert store.run(run).trials[0].reason is Reason.INTERRUPTED
+
+
+@pytest.mark.parametrize("asked", [State.CANCELLED, State.SUPERSEDED])
+def test_what_was_asked_to_end_ends_as_asked(store: Store, asked: State) -> None:
+    """From the request on the run accepts no other state, new trial or notice, even with a trial that reached it."""
+    run = _reached(store, "a")
+    assert store.request_stop(run, asked) is not None
+    store.request_stop(run, State.CANCELLED)  # too late: the first request counts
+    for refused in (
+        lambda: store.end_run(_ended(store, run, State.REACHED), _notice(run)),
+        lambda: store.change(run, state=State.BELOW.value),
+        lambda: store.start_trial(run, {}),
+    ):
+        with pytest.raises(StopRequested) as caught:
+            refused()
+        assert caught.value.state is asked
+    assert store.start_searching_trial(run, {"filters": 1}, 9) is None
+    store.end_run(_ended(store, run, asked), None)
+    assert (store.run(run).state, store.notice(run)) == (asked, None)
 
 
 def test_a_run_that_nobody_works_on_is_cancelled_at_once(store: Store) -> None:

@@ -26,7 +26,7 @@ from epochal.chains.jenkins.server import JenkinsServer
 from epochal.chains.jenkins.world import Build, World, read_builds, read_items
 from epochal.chains.job_scripts import first_job
 from epochal.errors import EpochalError, Reason, UsageError
-from epochal.jobs.ending import end_run
+from epochal.jobs.ending import give_up
 from epochal.jobs.job import Job
 from epochal.jobs.outbox import drain_outbox
 from epochal.records import Dispatch, Run, State
@@ -139,7 +139,7 @@ class JenkinsChain:
             failures = dispatch.failures if dispatch and dispatch.job == job else 0
             self._job.store.keep_dispatch(Dispatch(run.id, job, number, failures, datetime.now(UTC)))
         if builds and run.build_url is None:  # a Jenkins that does not know its own address tells a job none
-            self._job.store.change(run.id, build_url=builds[-1].url)
+            self._job.store.keep_build_url(run.id, builds[-1].url)
 
     def _advance(self, run: Run, world: World) -> None:
         if self._job.store.owner(run.id) or is_under_way(run.id, world):
@@ -210,7 +210,7 @@ class JenkinsChain:
             f"Jenkins' job {build.job} failed {MOST_FAILURES} times before its script could say why; its console may: "
         )
         _log.error("run %s: given up: %s%s", run.id, told, build.url)
-        end_run(self._job, run.id, State.FAILED, Reason.BUILD_FAILED, told + build.url)
+        give_up(self._job, run.id, Reason.BUILD_FAILED, told + build.url)
         drain_outbox(self._job, _log.info)
 
     def _stop_ended(self, world: World) -> None:

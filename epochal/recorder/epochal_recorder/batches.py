@@ -44,7 +44,9 @@ def parts_of(batch):
 
 def is_read_in_batches(x):
     """Whether Keras reads ``x`` batch by batch, so that its rows are seen only then."""
-    return hasattr(x, "element_spec") or hasattr(x, "__next__") or (not hasattr(x, "shape") and hasattr(x, "num_batches"))
+    return (
+        hasattr(x, "element_spec") or hasattr(x, "__next__") or (not hasattr(x, "shape") and hasattr(x, "num_batches"))
+    )
 
 
 def is_read_again(x):
@@ -110,12 +112,13 @@ def _watch_dataset(dataset, see):
 def _observed_dataset(dataset, see, end_pass, restart):
     import keras
 
+    seen = _Seen(see, end_pass, restart)
+
     class Observed(keras.utils.PyDataset):
         """A PyDataset whose batches are seen."""
 
         def __init__(self):
             super().__init__(dataset.workers, False, dataset.max_queue_size)
-            self._seen = set()
 
         @property
         def num_batches(self):
@@ -126,25 +129,42 @@ def _observed_dataset(dataset, see, end_pass, restart):
 
         def __getitem__(self, index):
             batch = dataset[index]
-            if index not in self._seen:  # Keras reads the first ones once more, to find out their shape
-                self._seen.add(index)
-                see(*parts_of(batch))
-            if len(self._seen) == self.num_batches:
-                self._seen.clear()
-                end_pass()
+            seen.add(index, batch, self.num_batches)
             return batch
 
         def on_epoch_begin(self):
-            if hasattr(dataset, "on_epoch_begin"):
-                dataset.on_epoch_begin()
+            dataset.on_epoch_begin()
 
         def on_epoch_end(self):
-            if self._seen:
-                self._seen.clear()
-                restart()
+            seen.restart()
             dataset.on_epoch_end()
 
     return Observed()
+
+
+class _Seen:
+    """Which batches of a pass were seen; Keras reads the first ones once more, to find out their shape."""
+
+    def __init__(self, see, end_pass, restart):
+        self._see = see
+        self._end_pass = end_pass
+        self._restart = restart
+        self._indices = set()
+
+    def add(self, index, batch, count):
+        """See a batch, unless it was seen in this pass of ``count`` batches (None: it has no end)."""
+        if index not in self._indices:
+            self._indices.add(index)
+            self._see(*parts_of(batch))
+        if len(self._indices) == count:
+            self._indices.clear()
+            self._end_pass()
+
+    def restart(self):
+        """Begin again: what was read of a pass that has not ended is read again, perhaps in another order."""
+        if self._indices:
+            self._indices.clear()
+            self._restart()
 
 
 def _observed_batches(batches, see, end_pass, steps):

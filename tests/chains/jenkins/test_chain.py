@@ -195,6 +195,23 @@ def test_superseded_and_cancelled_builds_end_aborted(home: Path, tmp_path: Path,
     assert _results(standin) == {"pull": ["SUCCESS", "SUCCESS"], "train": ["ABORTED", "ABORTED"]}
 
 
+def test_a_cancelled_search_ends_aborted(home: Path, tmp_path: Path, standin: StandIn, pipe: Path) -> None:
+    """A run that is cancelled in its search is cancelled in the database, grey in Jenkins, and nobody is mailed."""
+    waits = f"    open({str(pipe)!r}, 'w').write('x')\n    open({f'{pipe}.go'!r}).read()\n"
+    script = f"kernel = 'small'\nif kernel == 'large':\n{waits}print('Test accuracy: 0.1')\n"
+    settings = 'threshold = 0.99\n[search]\nkernel = { choices = ["small", "large"] }\n'
+    origin = make_repository(tmp_path / "digits", {"nn.py": script, "epochal.toml": settings})
+    with _gateway(home, origin, standin) as server:
+        server.push(origin)
+        pipe.read_text()
+        assert epochal(home, "cancel", "1").returncode == 0
+        _until_ended(home, 1)
+        standin.wait(lambda: not standin.newest("retrain").building)
+        assert server.mails.empty()
+    assert stored_run(home, 1).state is State.CANCELLED
+    assert _results(standin) == {"pull": ["SUCCESS"], "train": ["UNSTABLE"], "retrain": ["ABORTED"]}
+
+
 def test_a_build_that_cannot_say_why_is_given_up(home: Path, tmp_path: Path, standin: StandIn) -> None:
     """Three builds that fail before the script has a word: the run fails, with the console's address in the mail."""
     standin.environment["EPOCHAL_SCRIPTS"] = "/nowhere"

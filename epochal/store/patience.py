@@ -1,0 +1,72 @@
+"""Waiting for a database that does not answer."""
+
+import threading
+import time
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any, TypeVar, cast
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from epochal.store.errors import DatabaseUnavailable
+
+FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 10.0
+
+LOST = (OperationalError, InterfaceError)
+"""What SQLAlchemy raises if a connection cannot be made or is lost, or if SQLite's file is locked or unreadable."""
+
+_T = TypeVar("_T")
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class Patience:
+    """How long to wait for the database: ``seconds``, announced once per wait by ``log``."""
+
+    def __init__(self, seconds: float = 0.0, log: Callable[[str], None] | None = None) -> None:
+        self._seconds = seconds
+        self._log = log
+        self._ended = threading.Event()
+
+    def end(self) -> None:
+        """Do not wait any more, in no thread."""
+        self._ended.set()
+
+    def run(self, transaction: Callable[[], _T]) -> _T:
+        """Return what ``transaction`` returns; repeat it while the connection is lost before its commit.
+
+        Raises DatabaseUnavailable once the time is over, CommitLost (without repeating) if the commit itself was lost.
+        """
+        deadline, pause, logged = time.monotonic() + self._seconds, FIRST_PAUSE_SECONDS, False
+        while True:
+            try:
+                return transaction()
+            except LOST as error:
+                why = f"the database does not answer: {error.orig}"
+                if self._ended.is_set() or time.monotonic() + pause > deadline:
+                    raise DatabaseUnavailable(why) from error
+            if self._log and not logged:
+                self._log(f"waiting up to {self._seconds:.0f} s: {why}")
+                logged = True
+            self._ended.wait(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+
+def patient(method: _F) -> _F:
+    """Let a method of the store, which is one transaction, wait for the database. Raises as ``Patience.run`` does."""
+
+    @wraps(method)
+    def waiting(store: Any, *arguments: Any, **named: Any) -> Any:
+        return store.patience.run(partial(method, store, *arguments, **named))
+
+    return cast(_F, waiting)
+
+
+def impatient(method: _F) -> _F:
+    """Let a method of the store raise DatabaseUnavailable at once if the database does not answer."""
+
+    @wraps(method)
+    def at_once(*arguments: Any, **named: Any) -> Any:
+        return Patience().run(partial(method, *arguments, **named))
+
+    return cast(_F, at_once)
