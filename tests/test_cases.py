@@ -5,27 +5,30 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy
 import pytest
 
-from tests.cases.expected import SECTION_A, SECTION_B, SECTION_C, Case, at_chance, not_reached
+from tests.cases.expected import RIGHT, SECTION_A, SECTION_B, SECTION_C, Case, at_chance, not_reached
 from tests.jobs.chain import epochal_json
 from tests.repositories import commit, make_repository
 
 CASES = Path(__file__).parent / "cases"
 
 
-def parameters(section: Mapping[str, Case], *always: pytest.MarkDecorator) -> list[Any]:
-    """Return the cases as parameters; those that do not pass yet must fail."""
-    return [pytest.param(name, case, id=name, marks=[*always, *_marks(case)]) for name, case in section.items()]
+MUST_FAIL = pytest.mark.xfail(strict=True, raises=AssertionError, reason="tests/cases/README.md says why")
 
 
-def _marks(case: Case) -> list[pytest.MarkDecorator]:
-    marks = [pytest.mark.xfail(strict=True, raises=AssertionError, reason=case.wrong)] if case.wrong else []
+def parameters(section: Mapping[str, Case], right: Collection[str]) -> list[Any]:
+    """Return the cases as parameters; those that are not ``right`` must fail."""
+    return [pytest.param(name, case, id=name, marks=_marks(case, name in right)) for name, case in section.items()]
+
+
+def _marks(case: Case, right: bool) -> list[pytest.MarkDecorator]:
+    marks = [] if right else [MUST_FAIL]
     if case.needs == "docker":
         marks.append(pytest.mark.docker)
     if case.needs == "large":
@@ -73,7 +76,7 @@ def judge(case: Case, folder: Path, home: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.keras
-@pytest.mark.parametrize(("name", "case"), parameters(SECTION_A))
+@pytest.mark.parametrize(("name", "case"), parameters(SECTION_A, SECTION_A))
 def test_the_verdict_is_right(name: str, case: Case, home: Path, tmp_path: Path) -> None:
     """Noise is never reached, and the number judged is the right one."""
     judge(case, CASES / name, home, tmp_path)
@@ -94,7 +97,7 @@ def test_a_split_without_a_seed_is_not_resumed_by_a_later_commit(home: Path, tmp
 
 @pytest.mark.keras
 @pytest.mark.cases
-@pytest.mark.parametrize(("name", "case"), [*parameters(SECTION_B), *parameters(SECTION_C)])
+@pytest.mark.parametrize(("name", "case"), parameters(SECTION_B | SECTION_C, RIGHT))
 def test_a_common_script_is_understood(
     name: str, case: Case, home: Path, tmp_path: Path, keras_python: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -110,7 +113,7 @@ def test_a_common_script_is_understood(
 
 @pytest.mark.sklearn
 @pytest.mark.cases
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="a file outside of the repository is not looked at")
+@MUST_FAIL
 def test_a_script_that_reads_a_file_elsewhere_is_trained_again(home: Path, tmp_path: Path) -> None:
     """The labels change, and a commit that changes no code is trained again: its verdict is of the new labels."""
     data = tmp_path / "outside.npz"

@@ -75,7 +75,7 @@ class Draw:
             "y = rng.randint(0, $classes, $rows)\n",
             'rng = np.random.default_rng($seed)\nx = rng.normal(size=($rows, $columns)).astype("float32")\n'
             "y = rng.integers(0, $classes, size=$rows)\n",
-            'rng = np.random.default_rng($seed)\nx = rng.random(($rows, $columns), dtype="float32") * 2 - 1\n'
+            'rng = np.random.default_rng($seed)\nx = rng.random(($rows, $columns), dtype="float32") * 4 - 2\n'
             "y = rng.integers($classes, size=$rows)\n",
         )
         return self.fill(template, rows=rows, columns=columns, classes=classes)

@@ -629,7 +629,7 @@ best = max(results, key=lambda result: result[0])
 print("Test accuracy:", best[1].evaluate(x_test, y_test, verbose=0)[1])
 """
     head = d.noise(1400, 30) + d.split(True, share=0.4)
-    code = d.fill(text, units=", ".join(str(n) for n in range(1, d.whole(12, 18))))
+    code = d.fill(text, units=", ".join(str(n) for n in range(1, d.whole(8, 11))))
     kind = "best of several networks, with confidence"
     parts = (head, _number_of_epochs(d, 1, 2), d.network(30, units=8), code)
     return _keras(d, kind, *parts, threshold=0.53, settings="confidence = 0.95\n", trials=1)

@@ -15,16 +15,13 @@ View = Mapping[str, Any]
 """A run as ``epochal run --json`` prints it."""
 Check = Callable[[View], None]
 
-TRAIN_LOG = "trials/{}/train.log"
-
 
 @dataclass(frozen=True)
 class Case:
     """One case. ``check`` asserts the right verdict for ``threshold``.
 
     ``most_trials``: replaces max_trials of its epochal.toml; None leaves it. ``metric``: added to its epochal.toml.
-    ``server``: the text of server.toml. ``folder``: its folder, if that is not its name. ``wrong``: why it does not pass
-    yet. ``needs``: what it takes beyond a Python of a few hundred megabytes.
+    ``server``: the text of server.toml. ``folder``: its folder, if that is not its name. ``needs``: what it takes beyond a Python of a few hundred megabytes.
     """
 
     threshold: float
@@ -34,8 +31,19 @@ class Case:
     server: str = ""
     runtime: str = "process"
     folder: str = ""
-    wrong: str = ""
     needs: str = ""
+
+
+def trial(view: View, number: int) -> Mapping[str, Any]:
+    """Return a trial of the run, by its number from 1."""
+    assert len(view["trials"]) >= number, view["explanation"]
+    found: Mapping[str, Any] = view["trials"][number - 1]
+    return found
+
+
+def epochs_of(trained: Mapping[str, Any]) -> int:
+    """Return the epochs behind a trial's accuracy; 0 if they are not known."""
+    return (trained["epochs_trained"] or 0) + int(trained["epochs_continued"])
 
 
 def refused(view: View) -> None:
@@ -77,9 +85,10 @@ def judged(accuracy: float, state: str, trials: int = 1, within: float = 0.0025,
     """Return a check that trial 1 measured ``accuracy``, and that the run ended in ``state`` after ``trials`` trials."""
 
     def check(view: View) -> None:
-        assert view["trials"][0]["accuracy"] == pytest.approx(accuracy, abs=within)
+        first = trial(view, 1)
+        assert first["accuracy"] == pytest.approx(accuracy, abs=within)
         assert (view["state"], len(view["trials"])) == (state, trials)
-        assert source in ("", view["trials"][0]["accuracy_source"])
+        assert source in ("", first["accuracy_source"])
 
     return check
 
@@ -88,11 +97,11 @@ def trained_to(epochs: int, name: str = "") -> Check:
     """Return a check that trial 2 has ``epochs`` epochs behind it, its hyperparameter ``name`` raised to that number."""
 
     def check(view: View) -> None:
-        second = view["trials"][1]
+        second = trial(view, 2)
         assert second["state"] == "measured"
         assert epochs in second["hyperparameters"].values()
         assert not name or second["hyperparameters"] == {name: epochs}
-        assert second["epochs_trained"] is None or second["epochs_trained"] + second["epochs_continued"] == epochs
+        assert epochs_of(second) in (epochs, 0)
 
     return check
 
@@ -101,7 +110,8 @@ def ends_with_losses(*losses: float) -> Check:
     """Return a check that the last losses of trial 2 are those of an uninterrupted training."""
 
     def check(view: View) -> None:
-        log = Path(view["folder"], TRAIN_LOG.format(2)).read_text(encoding="utf-8")
+        assert trial(view, 2)["state"] == "measured"
+        log = Path(view["folder"], "trials/2/train.log").read_text(encoding="utf-8")
         printed = [line for line in log.splitlines() if line.startswith("LOSSES ")][-1]
         last = [float(loss) for loss in printed.removeprefix("LOSSES ").strip("[]").split(",")][-len(losses) :]
         assert last == pytest.approx(losses, abs=0.001)
@@ -109,13 +119,13 @@ def ends_with_losses(*losses: float) -> Check:
     return check
 
 
-def fails(*facts: str, reason: str = "", trials: int = 1) -> Check:
-    """Return a check that the run failed after ``trials`` trials, its message containing each of ``facts``."""
+def fails(*facts: str, reason: str = "") -> Check:
+    """Return a check that the run failed with its first trial or before it, its message containing each of ``facts``."""
 
     def check(view: View) -> None:
         assert view["state"] == "failed"
         assert reason in ("", view["reason"])
-        assert len(view["trials"]) == trials
+        assert len(view["trials"]) <= 1
         assert [fact for fact in facts if fact not in view["explanation"]] == []
 
     return check
@@ -139,14 +149,14 @@ def _onehot(view: View) -> None:
 
 def _imbalanced(view: View) -> None:
     assert view["state"] == "exhausted"
-    assert view["trials"][0]["accuracy"] == pytest.approx(0.94, abs=0.01)
+    assert trial(view, 1)["accuracy"] == pytest.approx(0.94, abs=0.01)
     assert all(trial["judgement"]["verdict"] == "below" for trial in view["trials"])
 
 
 def _seeds(view: View) -> None:
     assert view["state"] == "exhausted"
-    assert view["trials"][0]["accuracy"] == pytest.approx(0.717, abs=0.06)  # the luckiest of 150 on 60 rows
-    assert view["trials"][0]["judgement"]["look"] >= 150
+    assert trial(view, 1)["accuracy"] == pytest.approx(0.717, abs=0.06)  # the luckiest of 150 on 60 rows
+    assert trial(view, 1)["judgement"]["look"] >= 150
 
 
 def _swapped(view: View) -> None:
@@ -157,18 +167,18 @@ def _swapped(view: View) -> None:
 def _unread_line(view: View) -> None:
     not_reached(view)
     if view["accuracy"] is not None:
-        assert view["trials"][0]["accuracy"] == pytest.approx(0.558, abs=0.02)
+        assert trial(view, 1)["accuracy"] == pytest.approx(0.558, abs=0.02)
 
 
 def _cosine(view: View) -> None:
-    first, second = view["trials"]
+    second = trial(view, 2)
     assert second["epochs_continued"] == 0
     assert second["epochs_trained"] == 16
     assert second["accuracy"] == pytest.approx(0.84, abs=0.025)
 
 
 def _second_trial_measured(view: View) -> None:
-    assert view["trials"][1]["state"] == "measured"
+    assert trial(view, 2)["state"] == "measured"
 
 
 def _reached_by_retraining(view: View) -> None:
@@ -184,7 +194,7 @@ def _nan_loss(view: View) -> None:
 
 def _best_model(view: View) -> None:
     _second_trial_measured(view)
-    assert view["trials"][1]["accuracy"] == pytest.approx(0.96, abs=0.01)
+    assert trial(view, 2)["accuracy"] == pytest.approx(0.96, abs=0.01)
 
 
 def _swallowed(view: View) -> None:
@@ -200,7 +210,7 @@ def _several_outputs(view: View) -> None:
 
 def _one_output(view: View) -> None:
     assert view["state"] == "exhausted"
-    assert all(trial["accuracy"] >= 0.51 for trial in view["trials"])
+    assert all(0.51 <= (trial["accuracy"] or 0) for trial in view["trials"])
 
 
 def _chained(view: View) -> None:
@@ -212,7 +222,7 @@ def _chained(view: View) -> None:
 
 
 def _own_gate(view: View) -> None:
-    assert view["trials"][0]["accuracy"] == pytest.approx(0.591, abs=0.0025)
+    assert trial(view, 1)["accuracy"] == pytest.approx(0.591, abs=0.0025)
     assert len(view["trials"]) > 1
 
 
@@ -222,11 +232,11 @@ def _measured(view: View) -> None:
 
 
 def _hydra(view: View) -> None:
-    assert view["trials"][1]["epochs_trained"] + view["trials"][1]["epochs_continued"] == 12
+    assert epochs_of(trial(view, 2)) == 12
     assert any("hydra-core" in note for note in view["notes"])
 
 
-SECTION_A: Mapping[str, Case] = {
+SECTION_A: dict[str, Case] = {
     "tfdata_unseeded_split": Case(0.80, starts_afresh, most_trials=3),
     "pydataset_unseeded_split": Case(0.80, starts_afresh, most_trials=2),
     "imagedatagenerator_unseeded_split": Case(0.80, starts_afresh, most_trials=2),
@@ -252,7 +262,7 @@ SECTION_A: Mapping[str, Case] = {
 }
 """``unseeded_split_across_runs``, of three commits, has a test for itself."""
 
-SECTION_B: Mapping[str, Case] = {
+SECTION_B: dict[str, Case] = {
     "cosine_schedule_callback": Case(0.999, _cosine),
     "plot_over_range_epochs": Case(0.80, _reached_by_retraining),
     "checkpoint_in_tmp": Case(0.999, _second_trial_measured, runtime="docker", most_trials=2, needs="docker"),
@@ -264,7 +274,7 @@ SECTION_B: Mapping[str, Case] = {
 }
 """``external_data``, of two commits, has a test for itself."""
 
-SECTION_C: Mapping[str, Case] = {
+SECTION_C: dict[str, Case] = {
     "percent_without_sign": Case(0.80, refused),
     "several_outputs": Case(0.999, _several_outputs),
     "several_outputs_chosen": Case(0.999, _one_output, folder="several_outputs", metric="main_accuracy"),
@@ -305,3 +315,6 @@ SECTION_C: Mapping[str, Case] = {
     "memory_growth": Case(0.5, fails("GPU")),
     "data_ignored": Case(0.5, fails("data/train.csv.dvc", "data/.gitignore")),
 }
+
+RIGHT = frozenset({"shape_error"})
+"""The cases of sections B and C that get their right verdict. Each of the others must fail until it is added here."""
