@@ -293,7 +293,7 @@ def test_a_fit_ends_with_the_epoch_that_is_there(keras_python: Path, tmp_path: P
     train(keras_python, tmp_path, script.replace("epochs = 20", "epochs = 30"), EPOCHAL_STOP_AT="0.3")
     (fit,) = fits_in(tmp_path)
     assert (fit.continued, fit.trained, fit.stopped_by) == (15, 0, StoppedBy.THRESHOLD)
-    train(keras_python, tmp_path, script.replace(", validation_data=(x, yes)", ""), EPOCHAL_STOP_AT="0.3")
+    train(keras_python, tmp_path, script.replace(", validation_data=validation", ""), EPOCHAL_STOP_AT="0.3")
     assert [(fit.trained, fit.stopped_by) for fit in fits_in(tmp_path)] == [(20, None)]
 
 
