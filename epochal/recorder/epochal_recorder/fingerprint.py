@@ -41,8 +41,8 @@ def difference(before, now):
 
     ``before`` comes from a file, ``now`` from a call of ``fingerprint``.
     """
-    found = [place for part in now for place in _places(part, before.get(part), now[part])]
-    return "; ".join(map(_readable, found[:2]))
+    found = [_readable(place) for part in now for place in _places(part, before.get(part), now[part])]
+    return "; ".join(list(dict.fromkeys(found))[:2])
 
 
 def _places(path, before, now):
@@ -61,8 +61,9 @@ def _places(path, before, now):
 
 
 def _readable(path):
-    """A place without the levels that only Keras' serialisation has."""
-    return re.sub(r": layers: (\d+)", r": layer \1", re.sub(r": config(?=:)", "", path))
+    """Return a place without the levels that only Keras' serialisation, or ours, has."""
+    path = re.sub(r": layers: (\d+)", r": layer \1", re.sub(r": config(?=:)", "", path))
+    return re.sub(r"(: 1)?: arrays: \d+", "", path)
 
 
 def _short(value):

@@ -121,6 +121,20 @@ class Labels:
         }
 
 
+def are_numbers(labels):
+    """Whether any labels are no whole numbers, as a regression's targets are not; shares of classes do not count as such."""
+    for leaf in leaves_of(labels):
+        try:
+            array = as_array(leaf)
+        except NotHashable:
+            continue
+        if array.dtype.kind != "f" or (array == numpy.round(array)).all():
+            continue
+        if array.ndim < 2 or array.shape[-1] < 2 or not numpy.allclose(array.sum(axis=-1), 1, atol=1e-4):
+            return True
+    return False
+
+
 def is_same(labels, data):
     """Whether the labels are the data themselves, as those of an autoencoder are."""
     if labels is data:

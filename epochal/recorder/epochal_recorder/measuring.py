@@ -163,13 +163,21 @@ class Measuring:
         return {
             "samples": tested.rows or None,
             "test_set": identity,
-            "labels": _labels_described(tested, counts_padding),
+            "labels": self._labels(tested, origin, counts_padding),
             "weights": origin.weights,
             "trained": origin.trained,
             "seen": self._seen(tested, origin),
             "validated": self._is_validated(tested),
             "time": time.time(),
         }
+
+    def _labels(self, tested, origin, counts_padding):
+        if tested.is_autoencoder:
+            return {"": {"kind": "inputs"}}
+        fits = self.lineage.rows_of(origin.identities)
+        if not tested.labels and fits and all(fit.numbers for fit in fits):
+            return {"": {"kind": "numbers"}}
+        return {name: labels.as_json(counts_padding) for name, labels in tested.labels.items()}
 
     def _seen(self, tested, origin):
         fits = self.lineage.rows_of(origin.identities)
@@ -223,12 +231,6 @@ def labels_by_output(y, outputs):
     if isinstance(y, (tuple, list)) and len(y) > 1 and len(y) == len(outputs):
         return dict(zip(outputs, y, strict=True))
     return {"": y[0] if isinstance(y, (tuple, list)) and len(y) == 1 else y}
-
-
-def _labels_described(tested, counts_padding):
-    if tested.is_autoencoder:
-        return {"": {"kind": "inputs"}}
-    return {name: labels.as_json(counts_padding) for name, labels in tested.labels.items()}
 
 
 def grouping(answers):

@@ -16,7 +16,7 @@ from .batches import is_read_again, is_read_in_batches, parts_of, splits_a_reshu
 from .checkpoint import Checkpoints
 from .continuing import Ancestry, Continuing
 from .data import samples
-from .labels import is_same
+from .labels import are_numbers, is_same
 from .lineage import digest_of_all
 from .measuring import LEAST_ROWS, Origin, Tested, measuring
 from .output import as_json, number
@@ -269,6 +269,7 @@ class _Fit:
         if y is None or is_same(y, x):  # rows without labels, as an autoencoder is fitted on, give nothing away
             return
         rows, labels = hash_rows(x), hash_labels(y)
+        self._fitted.numbers = self._fitted.numbers or are_numbers(y)
         self._fitted.add(with_labels(rows, labels), labels)
 
     def _end_pass(self):

@@ -12,6 +12,7 @@ from contextlib import suppress
 
 import numpy
 
+from .labels import are_numbers
 from .measuring import LEAST_ROWS, Origin, Tested, grouping, measuring
 from .output import as_json
 from .rows import NotHashable, hash_labels, hash_rows, with_labels
@@ -122,6 +123,7 @@ def _begin_fit(call, shared):
     fitted = shared.begin_fit()
     try:
         if call.y is not None:
+            fitted.numbers = are_numbers(call.y)
             rows, labels = hash_rows(_as_one(call.x)), hash_labels(_as_one(call.y))
             fitted.add(with_labels(rows, labels), labels)
             fitted.end_pass()

@@ -41,6 +41,8 @@ class Fitted:
         """Whether each pass brings other rows: they are augmented, or made anew."""
         self.complete = True
         """Whether all rows could be seen."""
+        self.numbers = False
+        """Whether it is a regression: its targets are no whole numbers."""
         self._parts = []
         self._passes = 0
         self._done = False
@@ -108,13 +110,14 @@ class Fitted:
                 "repeats": [[int(number) for number in counts] for counts in self.repeats],
                 "changing": bool(self.changing),
                 "complete": bool(self.complete),
+                "numbers": bool(self.numbers),
             }
 
     @classmethod
     def from_state(cls, state):
         """Return the fit that ``state`` was taken of."""
         fitted = cls(state["identity"])
-        for name in ("hashes", "counts", "labels", "repeats", "changing", "complete"):
+        for name in ("hashes", "counts", "labels", "repeats", "changing", "complete", "numbers"):
             setattr(fitted, name, state[name])
         fitted.ceiling = numpy.uint64(state["ceiling"])
         return fitted
