@@ -79,7 +79,7 @@ def test_it_goes_into_a_checkpoint_and_back(random: np.random.Generator) -> None
     """In the next process the weights are known by the same fits, whose rows are there."""
     lineage, weights = Lineage(), _trained(_new(random), random)
     fitted, other = lineage.begin("a fit"), lineage.begin("another one")
-    fitted.add(np.arange(100, dtype=np.uint64), np.zeros(100, np.uint64))
+    fitted.add(np.arange(100, dtype=np.uint64), np.zeros(100))
     fitted.end_pass()
     lineage.remember(weights, {"a fit"})
     lineage.remember(_trained(_new(random), random), {other.identity})

@@ -23,21 +23,24 @@ def random() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def _hashes(rows: Rows) -> tuple[Any, Any]:
-    labels = hash_labels(rows[1])
-    return with_labels(hash_rows(rows[0]), labels), labels
+def _hashes(rows: Rows) -> Any:
+    return with_labels(hash_rows(rows[0]), hash_labels(rows[1]))
+
+
+def _add(fitted: Fitted, rows: Rows) -> None:
+    fitted.add(hash_rows(rows[0]), rows[1])
 
 
 def _fitted(*passes: Rows) -> Fitted:
     fitted = Fitted("a fit")
     for rows in passes:
-        fitted.add(*_hashes(rows))
+        _add(fitted, rows)
         fitted.end_pass()
     return fitted
 
 
 def _compare(test: Rows, *train: Rows) -> dict[str, Any]:
-    found: dict[str, Any] = compare(_hashes(test)[0], [_fitted(rows) for rows in train])
+    found: dict[str, Any] = compare(_hashes(test), [_fitted(rows) for rows in train])
     return found
 
 
@@ -149,8 +152,8 @@ def test_rows_without_labels_are_found_with_any_label(random: np.random.Generato
     """What is predicted and compared by hand is compared with the rows that were fitted with labels."""
     train, test = _split(random, _noise(random, 2_000))
     fits = [_fitted(train)]
-    assert compare_unlabelled(hash_rows(train[0]), fits, with_labels)["refused"]
-    assert not compare_unlabelled(hash_rows(test[0]), fits, with_labels)["refused"]
+    assert compare_unlabelled(hash_rows(train[0]), fits)["refused"]
+    assert not compare_unlabelled(hash_rows(test[0]), fits)["refused"]
 
 
 def test_passes_are_looked_at_until_they_bring_no_new_row(random: np.random.Generator) -> None:
@@ -159,7 +162,7 @@ def test_passes_are_looked_at_until_they_bring_no_new_row(random: np.random.Gene
     half = [_at(rows, random.permutation(1_000)[:500]) for _ in range(40)]
     fitted = Fitted("a fit")
     for part in half:
-        fitted.add(*_hashes(part))
+        _add(fitted, part)
         fitted.end_pass()
     assert fitted.is_done
     assert len(fitted.hashes) > 990
@@ -174,11 +177,11 @@ def test_rows_that_were_only_read_for_their_shape_are_no_pass(random: np.random.
     """Keras reads the first batch once more: its rows do not repeat for that."""
     rows = _noise(random, 320)
     fitted = Fitted("a fit")
-    fitted.add(*_hashes(_at(rows, slice(32))))
+    _add(fitted, _at(rows, slice(32)))
     fitted.begin_passes()
-    fitted.add(*_hashes(rows))
+    _add(fitted, rows)
     fitted.end_pass()
-    assert compare(_hashes(_noise(random, 100))[0], [fitted])["expected"] == 0
+    assert compare(_hashes(_noise(random, 100)), [fitted])["expected"] == 0
     assert len(fitted.hashes) == 320
 
 
@@ -201,4 +204,4 @@ def test_a_fit_is_kept_in_a_checkpoint(random: np.random.Generator) -> None:
     train, test = _split(random, _oversampled(random, _noise(random, 1_000, 0.2)))
     fitted = _fitted(train)
     again = Fitted.from_state(fitted.state())
-    assert compare(_hashes(test)[0], [again]) == compare(_hashes(test)[0], [fitted])
+    assert compare(_hashes(test), [again]) == compare(_hashes(test), [fitted])

@@ -123,7 +123,7 @@ class Tested:
             return None
         if self._labelled and self._xy:
             return compare(numpy.concatenate(self._xy), fits)
-        return compare_unlabelled(numpy.concatenate(self._x), fits, with_labels)
+        return compare_unlabelled(numpy.concatenate(self._x), fits)
 
 
 class Measuring:

@@ -20,7 +20,7 @@ from .labels import are_numbers, is_same
 from .lineage import digest_of_all
 from .measuring import LEAST_ROWS, Origin, Tested, measuring
 from .output import as_json, number
-from .rows import hash_labels, hash_rows, with_labels
+from .rows import hash_rows
 
 _TOP_K = re.compile(r"(^|_)top_?(k|\d+)_")
 """What counts a right answer among the best k is called accuracy too, and is none."""
@@ -268,9 +268,8 @@ class _Fit:
             return
         if y is None or is_same(y, x):  # rows without labels, as an autoencoder is fitted on, give nothing away
             return
-        rows, labels = hash_rows(x), hash_labels(y)
         self._fitted.numbers = self._fitted.numbers or are_numbers(y)
-        self._fitted.add(with_labels(rows, labels), labels)
+        self._fitted.add(hash_rows(x), y)
 
     def _end_pass(self):
         with self._output.telling_faults():

@@ -4,6 +4,7 @@ A row is what one sample has along the first axis. Numbers count as 32-bit float
 dictionaries in the order of their keys; zeros at a row's end, which pad it to the length of others, do not count.
 """
 
+import contextlib
 import functools
 import hashlib
 
@@ -152,14 +153,15 @@ def _hash_matrix(matrix):
     step = max(1, _VALUES_AT_A_TIME // max(1, columns))
     values = numpy.zeros((min(step, rows), 2 * words), numpy.float32)
     mixed = values.view(numpy.uint64)
-    with numpy.errstate(all="ignore"):
+    # A number of 64 bits may be too big for 32.
+    with contextlib.nullcontext() if matrix.dtype == numpy.float32 else numpy.errstate(all="ignore"):
         for start in range(0, rows, step):
             count = min(step, rows - start)
             numpy.add(matrix[start : start + count], 0, out=values[:count, :columns], casting="unsafe")  # -0.0 is 0.0
             if 2 * words > columns:
                 values[:, columns:] = 0
-            block = mixed[:count]
-            if numpy.isnan(values[:count].sum()):
+            block, flat = mixed[:count], values[:count].ravel()
+            if numpy.isnan(flat @ flat):
                 values[:count][numpy.isnan(values[:count])] = numpy.nan  # one of many
             block *= _MIX
             block ^= block >> numpy.uint64(32)

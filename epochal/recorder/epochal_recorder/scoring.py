@@ -15,7 +15,7 @@ import numpy
 from .labels import are_numbers
 from .measuring import LEAST_ROWS, Origin, Tested, grouping, measuring
 from .output import as_json
-from .rows import NotHashable, hash_labels, hash_rows, with_labels
+from .rows import NotHashable, hash_rows
 
 _SCORING = frozenset({"score", "_score", "__call__", "_passthrough_scorer", "inner_f"})
 """What scikit-learn's functions are called that only hand a score on: Pipeline.score, scorers (those of releases before
@@ -124,8 +124,7 @@ def _begin_fit(call, shared):
     try:
         if call.y is not None:
             fitted.numbers = are_numbers(call.y)
-            rows, labels = hash_rows(_as_one(call.x)), hash_labels(_as_one(call.y))
-            fitted.add(with_labels(rows, labels), labels)
+            fitted.add(hash_rows(_as_one(call.x)), _as_one(call.y))
             fitted.end_pass()
     except NotHashable:
         fitted.complete = False

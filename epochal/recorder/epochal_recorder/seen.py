@@ -10,6 +10,8 @@ import threading
 
 import numpy
 
+from .rows import as_array, hash_labels, leaves_of, with_labels
+
 MOST_ROWS = 4_000_000
 """So many hashes of rows are kept (32 MB); of more rows those with the smallest hashes, whichever rows those are."""
 _SIGNIFICANT = 4.0
@@ -19,6 +21,7 @@ _SMALL = 0.05
 _MOST_CLASSES = 1000
 _UNREPEATED, _REPEATED, _FEW = 0.01, 0.10, 50
 _COPIED_ALIKE = 0.95
+_SMALL_LABELS = 16
 _NEW = 0.9
 _PASSES_OF_NEW_ROWS = 3
 
@@ -54,17 +57,33 @@ class Fitted:
         return self._done
 
     def add(self, rows, labels):
-        """Add rows of the pass that is under way: their hashes, and those of their labels."""
+        """Add rows of the pass that is under way: their hashes, and their labels as they are."""
+        arrays = [as_array(leaf) for leaf in leaves_of(labels)]
+        # Labels are small, and are quicker hashed all at once; those of each pixel are not kept so long.
+        is_small = len(arrays) == 1 and arrays[0].size <= _SMALL_LABELS * len(rows)
+        part = rows, arrays[0].copy() if is_small else None, None if is_small else hash_labels(labels)
         with self._lock:
             if not self._done:
-                self._parts.append((with_ceiling(rows, self.ceiling), labels))
+                self._parts.append(part)
+
+    def _take_parts(self):
+        """Return the hashes of the rows with their labels, and of the labels, of what was added; and forget it."""
+        parts, self._parts = self._parts, []
+        rows = numpy.concatenate([part[0] for part in parts])
+        kept = [part[1] for part in parts]
+        if all(each is not None and each.shape[1:] == kept[0].shape[1:] for each in kept):
+            labels = hash_labels(numpy.concatenate(kept))
+        else:
+            labels = numpy.concatenate([hash_labels(kept) if hashed is None else hashed for _, kept, hashed in parts])
+        found = with_labels(rows, labels)
+        is_kept = found <= self.ceiling
+        return found[is_kept], labels[is_kept]
 
     def begin_passes(self):
         """Count passes from here on: rows that were read before, to find out their shape, are no pass."""
         with self._lock:
             if self._parts and not self._passes:
-                unique = numpy.unique(numpy.concatenate([part[0] for part in self._parts]))
-                self._parts = []
+                unique = numpy.unique(self._take_parts()[0])
                 self._merge(unique, numpy.zeros(len(unique), int))
 
     def end_pass(self):
@@ -74,12 +93,11 @@ class Fitted:
                 self._end_pass()
 
     def _end_pass(self):
-        rows, labels = (numpy.concatenate(parts) for parts in zip(*self._parts, strict=True))
-        self._parts = []
+        rows, labels = self._take_parts()
         unique, counts = numpy.unique(rows, return_counts=True)
         is_new = ~is_in(unique, self.hashes)
         if not self._passes:
-            self.repeats = _repeats_by_class(rows, labels) if len(rows) == len(labels) else []
+            self.repeats = _repeats_by_class(rows, labels)
         self._merge(unique, counts if not self._passes else numpy.zeros(len(counts), int))
         if len(self.labels) <= _MOST_CLASSES:
             self.labels = numpy.union1d(self.labels, labels)
@@ -125,8 +143,12 @@ class Fitted:
     def snapshot(self):
         """Return the hashes so far, those of a pass under way included."""
         with self._lock:
-            under_way = [part[0] for part in self._parts]
-            return numpy.unique(numpy.concatenate([self.hashes, *under_way])) if under_way else self.hashes
+            if not self._parts:
+                return self.hashes
+            parts = list(self._parts)
+            rows, _ = self._take_parts()
+            self._parts = parts
+            return numpy.union1d(self.hashes, rows)
 
 
 def compare(rows, fits):
@@ -150,10 +172,9 @@ def compare(rows, fits):
     return {"rows": len(rows), "share": round(share, 4), "expected": round(expected, 4), "refused": bool(refused)}
 
 
-def compare_unlabelled(rows, fits, with_labels):
-    """Return what ``compare`` does for rows whose labels are not known: those fitted with any label count.
-
-    ``with_labels(rows, labels)`` gives the hashes of rows with a label's hash.
+def compare_unlabelled(rows, fits):
+    """Return what ``compare`` does for hashes of rows without labels: those fitted with any label count; None if there
+    are too many labels to try.
     """
     labels = _union([fit.labels for fit in fits])
     if len(labels) > _MOST_CLASSES:
