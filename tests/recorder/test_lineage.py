@@ -51,6 +51,16 @@ def test_shared_layers_come_from_each_of_their_fits(random: np.random.Generator)
     assert lineage.origin(further)[0] == {"one", "two"}
 
 
+def test_frozen_layers_come_from_no_fit(random: np.random.Generator) -> None:
+    """A backbone that is not trained, or a table of positions, with a new head in each fold."""
+    lineage, backbone = Lineage(), _new(random)[:2]
+    for fold in range(3):
+        head = _new(random)[2:]
+        assert lineage.origin([*backbone, *head])[0] == frozenset()
+        lineage.remember_new([*backbone, *head])
+        lineage.remember([*backbone, *_trained(head, random)], {str(fold)})
+
+
 def test_weights_near_known_ones_come_from_them_too(random: np.random.Generator) -> None:
     """An average over epochs, over two networks, or a few steps of a training loop of the script's own."""
     lineage, new = Lineage(), _new(random)

@@ -54,7 +54,7 @@ def test_a_row_has_its_hash_wherever_it_stands() -> None:
         np.stack(np.meshgrid(*[np.arange(10)] * 5), axis=-1).reshape(-1, 5),
         np.arange(100_000)[:, None],
         _RANDOM.integers(0, 2, (5_000, 100)),
-        np.array([f"text {number}" for number in range(2_000)]),
+        np.array([f"text {number}" for number in range(100_000)]),
     ],
     ids=["one-hot", "two-hot", "grid", "numbers", "bits", "texts"],
 )

@@ -156,6 +156,15 @@ def test_rows_without_labels_are_found_with_any_label(random: np.random.Generato
     assert not compare_unlabelled(hash_rows(test[0]), fits)["refused"]
 
 
+def test_rows_without_labels_that_repeat_by_themselves_are_expected(random: np.random.Generator) -> None:
+    """Labels of noise part the rows that repeat, and their number with any label is what counts here."""
+    x, _ = _discrete(random, 2_000)
+    train, test = _split(random, (x, random.integers(0, 2, 2_000)))
+    found = compare_unlabelled(hash_rows(test[0]), [_fitted(train)])
+    assert not found["refused"]
+    assert found["share"] > 0.9
+
+
 def test_passes_are_looked_at_until_they_bring_no_new_row(random: np.random.Generator) -> None:
     """A shuffle before take() brings new rows for some passes; augmentation always, which is given up."""
     rows = _noise(random, 1_000)

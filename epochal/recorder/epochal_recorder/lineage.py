@@ -33,11 +33,14 @@ class Lineage:
         return self.fits[identity]
 
     def remember(self, arrays, identities):
-        """Note that weights with these values come from the fits ``identities``; ``arrays``: one for each variable."""
+        """Note that weights with these values come from the fits ``identities``; ``arrays``: one for each variable.
+
+        Those that were known before were not changed by the last of these fits, as frozen layers are not.
+        """
         identities = frozenset(identities)
         for array in arrays:
             digest = digest_of(array)
-            if digest is None or len(self._known) >= _MOST_KNOWN:
+            if digest is None or digest in self._known or len(self._known) >= _MOST_KNOWN:
                 continue
             self._known[digest] = identities
             sample = _direction(array)

@@ -53,14 +53,14 @@ class Tested:
         self.is_autoencoder = False
         self._outputs = outputs
         self._rank = rank
-        self._x, self._xy = [], []
+        self._x, self._xy, self._y = [], [], []
         self._labelled = True
         self._lock = threading.Lock()
 
     def begin(self):
         """Forget what was read before: Keras reads a batch more, to find out its shape."""
         with self._lock:
-            self.rows, self._x, self._xy, self.labels = 0, [], [], {}
+            self.rows, self._x, self._xy, self._y, self.labels = 0, [], [], [], {}
 
     def add(self, x, y):
         """Add a batch of it."""
@@ -77,6 +77,7 @@ class Tested:
                 self._labelled = False
             else:
                 self._xy.append(with_labels(x_hashes, y_hashes))
+                self._y.append(numpy.unique(y_hashes))
                 self.count_labels(y, x)
             if self.rows > 2 * MOST_ROWS:
                 self._shorten()
@@ -111,17 +112,23 @@ class Tested:
         other.rows, other._x, other._xy, other.unseen = self.rows, self._x, [], self.unseen
         try:
             if not self.unseen:
-                other._xy = [with_labels(numpy.concatenate(self._x), hash_labels(y))]
+                labels = hash_labels(y)
+                other._xy, other._y = [with_labels(numpy.concatenate(self._x), labels)], [labels]
         except NotHashable:
             other._labelled = False
         other.count_labels(y)
         return other
 
+    def _has_labels_of(self, fits):
+        """Whether the labels are called what they were when the network was fitted: "yes" may have been 1."""
+        labels = numpy.concatenate([fit.labels for fit in fits])
+        return not len(labels) or bool(is_in(numpy.unique(numpy.concatenate(self._y)), numpy.unique(labels)).any())
+
     def seen(self, fits):
         """Return what its rows say against those of ``fits``: see ``seen.compare``; None if that cannot be told."""
         if self.unseen or not self.rows or not fits:
             return None
-        if self._labelled and self._xy:
+        if self._labelled and self._xy and self._has_labels_of(fits):
             return compare(numpy.concatenate(self._xy), fits)
         return compare_unlabelled(numpy.concatenate(self._x), fits)
 

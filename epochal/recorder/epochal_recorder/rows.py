@@ -112,33 +112,30 @@ def _hash_leaf(leaf):
         columns = [_numbers(as_array(leaf.iloc[:, place])) for place in range(leaf.shape[1])]
         return _hash_matrix(numpy.column_stack(columns))
     array = as_array(leaf)
-    if array.dtype.kind not in "biuf":
-        array = _numbers(array.reshape(len(array), -1))
-    if not len(array):
-        return numpy.empty(0, numpy.uint64)
-    return _hash_matrix(array.reshape(len(array), -1))
+    return _hash_matrix(_numbers(array)) if len(array) else numpy.empty(0, numpy.uint64)
 
 
 def _numbers(array):
-    """Return an array of any type as one of numbers: a text becomes the 24 bits of a digest, which a float holds exactly."""
+    """Return an array of any type as a matrix of numbers; a text becomes two of them, of 24 bits that a float holds exactly."""
+    array = array.reshape(len(array), -1)
     if array.dtype.kind in "biuf":
         return array
     if array.dtype.kind in "mM":
         return array.astype(numpy.int64)
-    flat = [_number(value) for value in array.ravel()]
-    return numpy.array(flat, numpy.float64).reshape(array.shape)
+    pairs = [_pair(value) for value in array.ravel()]
+    return numpy.array(pairs, numpy.float64).reshape(len(array), -1)
+
+
+def _pair(value):
+    if isinstance(value, (bool, int, float, numpy.bool_, numpy.number)):
+        return float(value), 0.0
+    return _digest_of_text(value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass"))
 
 
 @functools.lru_cache(maxsize=100_000)
 def _digest_of_text(text):
-    return int.from_bytes(hashlib.blake2b(text, digest_size=3).digest(), "little") + 1
-
-
-def _number(value):
-    if isinstance(value, (bool, int, float, numpy.bool_, numpy.number)):
-        return float(value)
-    text = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
-    return _digest_of_text(text)
+    digest = hashlib.blake2b(text, digest_size=6).digest()
+    return float(int.from_bytes(digest[:3], "little") + 1), float(int.from_bytes(digest[3:], "little"))
 
 
 def _hash_matrix(matrix):

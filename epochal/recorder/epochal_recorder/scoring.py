@@ -138,22 +138,30 @@ def _mark(estimator, call):
 
 
 def _marks(estimator):
-    """Return the trainings and the fits that an estimator and its parts come from; None for the former if it has no mark."""
+    """Return the training and the fits that an estimator comes from; None for the former if it was never fitted or loaded."""
     mark = getattr(estimator, "__dict__", {}).get(_MARK)
-    identities = set(mark[1] if mark else ()) | _marks_of_parts(estimator)
-    return (mark[0] if mark else None), identities
+    if mark is None and hasattr(estimator, "steps"):  # a pipeline of parts that were fitted one by one
+        marks = [_marks(part) for _, part in estimator.steps if hasattr(part, "predict")]
+        return marks[-1] if marks else (None, set())
+    return (mark[0], set(mark[1])) if mark else (None, set())
 
 
 def _marks_of_parts(estimator):
-    """Return the fits that estimators come from which are part of another one, fitted before it."""
+    """Return the fits of the parts that an estimator uses as they are: frozen ones, and those that cv="prefit" names."""
     found = set()
-    for value in list(getattr(estimator, "__dict__", {}).values()):
-        for part in value if isinstance(value, (list, tuple)) else [value]:
-            part = part[-1] if isinstance(part, tuple) and part else part
-            mark = getattr(part, "__dict__", {}).get(_MARK)
-            if mark and mark[0] == _TRAINING:
-                found |= set(mark[1])
+    for part in _parts(estimator):
+        is_frozen = type(part).__name__ == "FrozenEstimator"
+        if is_frozen or getattr(estimator, "cv", None) == "prefit" or getattr(estimator, "prefit", False) is True:
+            found |= _marks(part.estimator if is_frozen else part)[1]
     return found
+
+
+def _parts(estimator):
+    """Return the estimators that an estimator was made of."""
+    parts = [estimator] if type(estimator).__name__ == "FrozenEstimator" else []
+    parts += [getattr(estimator, name) for name in ("estimator", "base_estimator") if hasattr(estimator, name)]
+    named = [*(getattr(estimator, "estimators", None) or ()), *(getattr(estimator, "steps", None) or ())]
+    return [*parts, *(part for _, part in named)]
 
 
 def _origin(estimator, shared):

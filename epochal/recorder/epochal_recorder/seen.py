@@ -40,6 +40,8 @@ class Fitted:
         """The hashes of the labels, each once."""
         self.repeats = []
         """Of each class in the first pass: how many different rows stood there once, twice, and so on; empty if unknown."""
+        self.repeats_of_data = []
+        """The same of all rows without their labels."""
         self.changing = False
         """Whether each pass brings other rows: they are augmented, or made anew."""
         self.complete = True
@@ -67,7 +69,7 @@ class Fitted:
                 self._parts.append(part)
 
     def _take_parts(self):
-        """Return the hashes of the rows with their labels, and of the labels, of what was added; and forget it."""
+        """Return the hashes of the rows with their labels, without them, and of the labels, of what was added; and forget it."""
         parts, self._parts = self._parts, []
         rows = numpy.concatenate([part[0] for part in parts])
         kept = [part[1] for part in parts]
@@ -77,7 +79,7 @@ class Fitted:
             labels = numpy.concatenate([hash_labels(kept) if hashed is None else hashed for _, kept, hashed in parts])
         found = with_labels(rows, labels)
         is_kept = found <= self.ceiling
-        return found[is_kept], labels[is_kept]
+        return found[is_kept], rows[is_kept], labels[is_kept]
 
     def begin_passes(self):
         """Count passes from here on: rows that were read before, to find out their shape, are no pass."""
@@ -93,11 +95,12 @@ class Fitted:
                 self._end_pass()
 
     def _end_pass(self):
-        rows, labels = self._take_parts()
+        rows, data, labels = self._take_parts()
         unique, counts = numpy.unique(rows, return_counts=True)
         is_new = ~is_in(unique, self.hashes)
         if not self._passes:
             self.repeats = _repeats_by_class(rows, labels)
+            self.repeats_of_data = _repeats_by_class(data, numpy.zeros(len(data)))[0]
         self._merge(unique, counts if not self._passes else numpy.zeros(len(counts), int))
         if len(self.labels) <= _MOST_CLASSES:
             self.labels = numpy.union1d(self.labels, labels)
@@ -126,6 +129,7 @@ class Fitted:
                 "ceiling": int(self.ceiling),
                 "labels": self.labels,
                 "repeats": [[int(number) for number in counts] for counts in self.repeats],
+                "repeats_of_data": [int(number) for number in self.repeats_of_data],
                 "changing": bool(self.changing),
                 "complete": bool(self.complete),
                 "numbers": bool(self.numbers),
@@ -135,7 +139,7 @@ class Fitted:
     def from_state(cls, state):
         """Return the fit that ``state`` was taken of."""
         fitted = cls(state["identity"])
-        for name in ("hashes", "counts", "labels", "repeats", "changing", "complete", "numbers"):
+        for name in ("hashes", "counts", "labels", "repeats", "repeats_of_data", "changing", "complete", "numbers"):
             setattr(fitted, name, state[name])
         fitted.ceiling = numpy.uint64(state["ceiling"])
         return fitted
@@ -146,7 +150,7 @@ class Fitted:
             if not self._parts:
                 return self.hashes
             parts = list(self._parts)
-            rows, _ = self._take_parts()
+            rows = self._take_parts()[0]
             self._parts = parts
             return numpy.union1d(self.hashes, rows)
 
@@ -157,24 +161,13 @@ def compare(rows, fits):
     ``rows``: how many were compared; ``share``: of them, that were fitted; ``expected``: the share that a clean split would
     show; ``refused``: whether the test says nothing for that. Shares are from 0 to 1.
     """
-    ceiling = min([fit.ceiling for fit in fits], default=numpy.iinfo(numpy.uint64).max)
-    rows = with_ceiling(rows, ceiling)
-    fitted = _union([with_ceiling(fit.snapshot(), ceiling) for fit in fits])
-    unique, counts = numpy.unique(rows, return_counts=True)
-    if not len(unique) or not len(fitted):
-        return {"rows": len(rows), "share": 0.0, "expected": 0.0, "refused": False}
-    share = float(counts[is_in(unique, fitted)].sum() / len(rows))
-    expected, passed = _expected(unique, counts, fits, len(fitted))
-    pooled = (share + expected) / 2
-    error = math.sqrt(pooled * (1 - pooled) / len(unique) + expected * (1 - expected) / max(1, passed))
-    excess = share - expected
-    refused = excess > _SMALL and excess > _SIGNIFICANT * error
-    return {"rows": len(rows), "share": round(share, 4), "expected": round(expected, 4), "refused": bool(refused)}
+    return _compare(rows, fits, _expected)
 
 
 def compare_unlabelled(rows, fits):
-    """Return what ``compare`` does for hashes of rows without labels: those fitted with any label count; None if there
-    are too many labels to try.
+    """Return what ``compare`` does for hashes of rows without labels: those fitted with any label count.
+
+    None if there are too many labels to try.
     """
     labels = _union([fit.labels for fit in fits])
     if len(labels) > _MOST_CLASSES:
@@ -187,7 +180,23 @@ def compare_unlabelled(rows, fits):
         hits = is_in(candidates, fitted) & ~found
         labelled[hits] = candidates[hits]
         found |= hits
-    return compare(labelled, fits)
+    return _compare(labelled, fits, _expected_unlabelled)
+
+
+def _compare(rows, fits, expect):
+    ceiling = min([fit.ceiling for fit in fits], default=numpy.iinfo(numpy.uint64).max)
+    rows = with_ceiling(rows, ceiling)
+    fitted = _union([with_ceiling(fit.snapshot(), ceiling) for fit in fits])
+    unique, counts = numpy.unique(rows, return_counts=True)
+    if not len(unique) or not len(fitted):
+        return {"rows": len(rows), "share": 0.0, "expected": 0.0, "refused": False}
+    share = float(counts[is_in(unique, fitted)].sum() / len(rows))
+    expected, passed = expect(unique, counts, fits, len(fitted))
+    pooled = (share + expected) / 2
+    error = math.sqrt(pooled * (1 - pooled) / len(unique) + expected * (1 - expected) / max(1, passed))
+    excess = share - expected
+    refused = excess > _SMALL and excess > _SIGNIFICANT * error
+    return {"rows": len(rows), "share": round(share, 4), "expected": round(expected, 4), "refused": bool(refused)}
 
 
 def is_in(hashes, others):
@@ -215,11 +224,23 @@ def _expected(unique, counts, fits, fitted):
     for fit in fits:
         overall = [sum(numbers) for numbers in zip(*_of_one_length(fit.repeats), strict=True)]
         share = _expected_of(fit, overall, unique, counts, alone)
+        share = min(share, _of_unrepeated_class(fit.repeats, share))
         copied |= share < _repeated(overall)
         passed += sum(overall)
         best = max(best, _grown(share, sum(overall), fitted))
     if len(fits) > 1 and not copied:
         best = max(best, _covered(fits))
+    return best, passed
+
+
+def _expected_unlabelled(unique, counts, fits, fitted):
+    """Return what ``_expected`` does for rows without labels, of which it is not known which class they are of."""
+    alone = float(counts[counts > 1].sum() / counts.sum())
+    best, passed = 0.0, 0
+    for fit in fits:
+        distinct = sum(fit.repeats_of_data)
+        passed += distinct
+        best = max(best, _grown(_expected_of(fit, fit.repeats_of_data, unique, counts, alone), distinct, fitted))
     return best, passed
 
 
@@ -236,7 +257,7 @@ def _expected_of(fit, overall, unique, counts, alone):
     error = math.sqrt(max(likely * (1 - likely), 1 / tested) / tested)
     if likely - alone > max(_SMALL, _SIGNIFICANT * error):
         share = min(share, _grown(alone, len(unique), sum(overall)))
-    return min(share, _of_unrepeated_class(fit.repeats, share))
+    return share
 
 
 def _covered(fits):

@@ -1,0 +1,104 @@
+"""How often the rule for test rows that were trained on is wrong, on simulated splits.
+
+Clean splits of data whose rows repeat by themselves (few discrete columns, labels with and without noise, with the training
+part oversampled after the split, too) must not be refused; splits in which a share of the test rows was trained on must be,
+from 6 % on if the test set is big enough for four standard errors.
+
+Usage: benchmarks/seen_rows.py [--quick] [--splits N] [--seed N]
+"""
+
+import argparse
+import sys
+from typing import Any
+
+import numpy as np
+from bench import QUICK, RECORDER, machine, show
+
+sys.path.insert(0, str(RECORDER))  # a training's Python finds it there
+
+from epochal_recorder.rows import hash_labels, hash_rows, with_labels  # noqa: E402
+from epochal_recorder.seen import Fitted, compare  # noqa: E402
+
+SPLITS = 40 if QUICK else 400
+LEAKS = (0.06, 0.1, 0.3, 1.0)
+TEST_ROWS = (100, 400, 1_000, 4_000)
+
+Rows = tuple[Any, Any]
+
+
+def is_refused(train: Rows, test: Rows) -> bool:
+    """Whether a test on ``test`` of a network that was fitted on ``train`` is refused."""
+    fitted = Fitted("")
+    fitted.add(hash_rows(train[0]), train[1])
+    fitted.end_pass()
+    return bool(compare(with_labels(hash_rows(test[0]), hash_labels(test[1])), [fitted])["refused"])
+
+
+def discrete(random: np.random.Generator) -> Rows:
+    """Draw rows of 2 to 8 columns with 2 to 7 values each, whose labels follow from them with more or less noise."""
+    count, columns, levels = (
+        random.choice([300, 600, 1_000, 2_000, 5_000, 20_000]),
+        random.integers(2, 9),
+        random.integers(2, 8),
+    )
+    shares = random.dirichlet(np.full(levels, random.choice([0.5, 1, 5])), columns)
+    x = np.stack([random.choice(levels, count, p=share) for share in shares], axis=1)
+    score = x @ random.normal(size=columns)
+    score = score + random.choice([0, 0.3, 1, 10]) * score.std() * random.normal(size=count)
+    return x, (score > np.quantile(score, random.choice([0.5, 0.8]))).astype(int)
+
+
+def split(random: np.random.Generator, rows: Rows) -> tuple[Rows, Rows]:
+    """Split rows at random."""
+    order = random.permutation(len(rows[0]))
+    first, last = np.split(order, [int(len(order) * random.choice([0.5, 0.7, 0.75, 0.8, 0.9]))])
+    return (rows[0][first], rows[1][first]), (rows[0][last], rows[1][last])
+
+
+def oversampled(random: np.random.Generator, rows: Rows) -> Rows:
+    """Return the rows with copies of the rarer class, as many as balance the classes."""
+    rare = np.flatnonzero(rows[1] == np.bincount(rows[1], minlength=2).argmin())
+    if not len(rare):
+        return rows
+    copies = random.choice(rare, max(0, len(rows[1]) - 2 * len(rare)))
+    return np.concatenate([rows[0], rows[0][copies]]), np.concatenate([rows[1], rows[1][copies]])
+
+
+def leaked(random: np.random.Generator, count: int, share: float) -> tuple[Rows, Rows]:
+    """Draw a split of noise in which a share of the test rows are training rows; some rows repeat by themselves."""
+    x, y = random.normal(size=(4 * count, 10)), random.integers(0, 2, 4 * count)
+    repeated, source = random.random(4 * count) < random.choice([0, 0.05]), random.integers(0, 4 * count, 4 * count)
+    x[repeated], y[repeated] = x[source[repeated]], y[source[repeated]]
+    test = np.where(random.random(count) < share, random.integers(count, 4 * count, count), np.arange(count))
+    return (x[count:], y[count:]), (x[test], y[test])
+
+
+def main() -> None:
+    """Simulate, print."""
+    parser = argparse.ArgumentParser(description="how often the rule for test rows that were trained on is wrong")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the splits")
+    parser.add_argument("--splits", type=int, default=SPLITS, help="how many splits of each kind")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    random = np.random.default_rng(given.seed)
+    print(f"{machine()}; seed {given.seed}\n", flush=True)
+    clean = [split(random, discrete(random)) for _ in range(given.splits)]
+    alarms = sum(is_refused(train, test) for train, test in clean)
+    after = sum(is_refused(oversampled(random, train), test) for train, test in clean)
+    show(
+        ("clean splits of data that repeat", "splits", "refused"),
+        ("as they are", str(given.splits), str(alarms)),
+        ("the training part oversampled", str(given.splits), str(after)),
+    )
+    rows = []
+    for share in LEAKS:
+        found = []
+        for count in TEST_ROWS:
+            refused = sum(is_refused(*leaked(random, count, share)) for _ in range(given.splits // 4))
+            found.append(f"{refused} of {given.splits // 4}")
+        rows.append((f"{share:.0%}", *found))
+    show(("test rows that were trained on: refused", *(f"{count} test rows" for count in TEST_ROWS)), *rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,260 @@
+"""Whichever way training rows come into a test, the recorder sees it; and it refuses no test of a network that did not see them.
+
+Each script names its measurements in order; a name that begins with "clean" must not be refused, every other one must.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .test_recorder import run
+
+DATA = """
+import json
+import numpy as np
+rng = np.random.default_rng(0)
+x, y = rng.normal(size=(400, 12)).astype("float32"), rng.integers(0, 2, 400)
+train, test = (x[:300], y[:300]), (x[300:], y[300:])
+names = []
+"""
+
+KERAS = (
+    DATA
+    + """
+import keras, tensorflow as tf
+from sklearn.metrics import accuracy_score
+from sklearn.svm import SVC
+
+def make():
+    model = keras.Sequential([keras.Input((12,)), keras.layers.Dense(64, "relu"), keras.layers.Dense(64, "relu"),
+                              keras.layers.Dense(1, "sigmoid")])
+    return compiled(model)
+
+def compiled(model):
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    return model
+
+def fitted(*data, epochs=2, **options):
+    model = make()
+    model.fit(*data, epochs=epochs, verbose=0, **options)
+    return model
+
+def measure(name, model, data, *labels, **options):
+    names.append(name)
+    model.evaluate(data, *labels, verbose=0, **options)
+
+def tensors(data):
+    return tf.data.Dataset.from_tensor_slices(data).batch(30)
+
+class Batches(keras.utils.PyDataset):
+    def __init__(self, x, y, **options):
+        super().__init__(**options)
+        self.x, self.y = x, y
+    def __len__(self):
+        return len(self.x) // 25
+    def __getitem__(self, index):
+        return self.x[index * 25:index * 25 + 25], self.y[index * 25:index * 25 + 25]
+
+def batches(x, y):
+    while True:
+        for start in range(0, len(x), 25):
+            yield x[start:start + 25], y[start:start + 25]
+
+arrays = fitted(*train)
+measure("clean arrays", arrays, *test)
+measure("arrays", arrays, *train)
+measure("half of them", arrays, x[200:], y[200:])
+measure("training rows as a data set", arrays, tensors(train))
+measure("training rows in another order", arrays, train[0][::-1], train[1][::-1])
+measure("clean data set", fitted(tensors(train)), tensors(test))
+measure("data set", fitted(tensors(train).shuffle(5)), *train)
+measure("clean Batches", fitted(Batches(*train, workers=2)), Batches(*test))
+measure("Batches", fitted(Batches(*train)), Batches(*train))
+measure("clean generator", fitted(batches(*train), steps_per_epoch=12), batches(*test), steps=4)
+measure("generator", fitted(batches(*train), steps_per_epoch=12), batches(*train), steps=12)
+measure("clean split", fitted(x, y, validation_split=0.25), x[300:], y[300:])
+measure("one-hot", fitted(*train), train[0], y[:300].reshape(-1, 1))
+
+shuffled = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(400, seed=1).batch(40)
+measure("take and skip", fitted(shuffled.take(7)), shuffled.skip(7))
+jitter = lambda data, label: (data + tf.random.normal(tf.shape(data)), label)
+measure("take and skip, augmented", fitted(shuffled.take(7).map(jitter)), shuffled.skip(7).map(jitter))
+still = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(400, seed=1, reshuffle_each_iteration=False).batch(40)
+measure("clean take and skip", fitted(still.take(7)), still.skip(7))
+cached = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(400).batch(40).cache()
+measure("take and skip of a cache that is never full", fitted(cached.take(7)), cached.skip(7))
+len(list(cached))
+measure("clean take and skip of a cache", fitted(cached.take(7)), cached.skip(7))
+
+folds = make()
+for start in (0, 100, 200):
+    fold = np.r_[0:start, start + 100:400]
+    folds.fit(x[fold], y[fold], epochs=1, verbose=0)
+    measure("one model in each fold" if start else "clean first fold", folds, x[start:start + 100], y[start:start + 100])
+for start in (0, 100, 200):
+    fold = np.r_[0:start, start + 100:400]
+    measure("clean fold", fitted(x[fold], y[fold]), x[start:start + 100], y[start:start + 100])
+
+arrays.save("model.keras")
+measure("a saved model", keras.models.load_model("model.keras"), *train)
+measure("clean saved model", keras.models.load_model("model.keras"), *test)
+copy = make()
+copy.set_weights(arrays.get_weights())
+measure("copied weights", copy, *train)
+other = fitted(*test)
+average = make()
+average.set_weights([(one + two) / 2 for one, two in zip(arrays.get_weights(), other.get_weights())])
+measure("an average of two models", average, *test)
+shared = compiled(keras.Sequential([keras.Input((12,)), arrays.layers[0], keras.layers.Dense(1, "sigmoid")]))
+measure("shared layers", shared, *train)
+measure("clean shared layers", shared, *test)
+initial = make()
+before = initial.get_weights()
+initial.fit(x, y, epochs=1, verbose=0)
+initial.set_weights(before)
+initial.fit(*train, epochs=1, verbose=0)
+measure("clean reset", initial, *test)
+refitted = fitted(*train)
+measure("clean before a refit", refitted, *test)
+refitted.fit(x, y, verbose=0)
+measure("after a refit on all", refitted, *test)
+
+coder = keras.Sequential([keras.Input((12,)), keras.layers.Dense(64, "relu"), keras.layers.Dense(12)])
+coder.compile("adam", "mse")
+coder.fit(x, x, epochs=1, verbose=0)
+head = compiled(keras.Sequential([keras.Input((12,)), coder.layers[0], keras.layers.Dense(1, "sigmoid")]))
+head.fit(*train, epochs=1, verbose=0)
+measure("clean autoencoder", head, *test)
+
+class Watching(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        measure("training rows, in a callback", self.model, *train)
+        measure("clean callback", self.model, *test)
+fitted(*train, epochs=1, callbacks=[Watching()])
+
+def compare(name, model, x, y):
+    names.append("predict: " + name)
+    predicted = (model.predict(x, verbose=0) > 0.5).astype(int)[:, 0]
+    names.append(name)
+    accuracy_score(y, predicted)
+    names.append(name)
+    accuracy_score(np.where(predicted, "yes", "no"), np.where(y, "yes", "no"))
+compare("predicted training rows", arrays, *train)
+compare("clean predicted rows", arrays, *test)
+vectors = SVC().fit(arrays.predict(train[0], verbose=0), train[1])
+names.append("predict: training rows for an SVM")
+print(json.dumps(names))
+"""
+)
+
+SKLEARN = (
+    DATA
+    + """
+import copy, pickle
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import RandomForestClassifier, VotingClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict, cross_validate
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+def measure(name, model, data, labels):
+    names.append(name)
+    model.score(data, labels)
+
+def both(name, model):
+    measure("clean " + name, model, *test)
+    measure(name, model, *train)
+
+tree = DecisionTreeClassifier().fit(*train)
+both("tree", tree)
+both("pickled tree", pickle.loads(pickle.dumps(tree)))
+both("copied tree", copy.deepcopy(tree))
+both("pipeline", make_pipeline(StandardScaler(), LogisticRegression()).fit(*train))
+grid = GridSearchCV(make_pipeline(StandardScaler(), LogisticRegression()), {"logisticregression__C": [0.1, 1]}).fit(*train)
+both("grid", grid)
+both("the grid's best", grid.best_estimator_)
+both("forest", RandomForestClassifier(20).fit(*train))
+both("voting", VotingClassifier([("a", DecisionTreeClassifier()), ("b", LogisticRegression())]).fit(*train))
+frozen = CalibratedClassifierCV(FrozenEstimator(tree)).fit(x[350:], y[350:])
+measure("a frozen tree", frozen, *train)
+measure("clean frozen tree", frozen, x[300:350], y[300:350])
+parts = SGDClassifier()
+for start in range(0, 300, 50):
+    parts.partial_fit(x[start:start + 50], y[start:start + 50], classes=[0, 1])
+both("partial fits", parts)
+warm = LogisticRegression(warm_start=True, max_iter=5).fit(*test)
+measure("a warm start", warm.fit(*train), *test)
+measure("clean second fit", LogisticRegression().fit(*test).fit(*train), *test)
+for fold in cross_validate(tree, x, y, cv=KFold(2), return_estimator=True)["estimator"][:1]:
+    measure("clean fold", fold, x[:200], y[:200])
+texts = np.array(["word%d other%d thing%d" % (i, i % 7, i % 11) for i in range(400)])
+words = make_pipeline(TfidfVectorizer(), MultinomialNB()).fit(texts[:300], y[:300])
+measure("clean texts", words, texts[300:], y[300:])
+measure("texts", words, texts[:300].tolist(), y[:300].tolist())
+counted = TfidfVectorizer().fit_transform(texts)
+bayes = MultinomialNB().fit(counted[:300], y[:300])
+measure("clean sparse rows", bayes, counted[300:], y[300:])
+measure("sparse rows", bayes, counted[:300], y[:300])
+
+names.append("predict: half of the training rows")
+predicted = tree.predict(x[200:])
+names.append("half of the training rows")
+accuracy_score(y[200:], predicted)
+names.append("half of the training rows, arguments swapped")
+accuracy_score(predicted, y[200:])
+names.append("clean out-of-fold predictions")
+accuracy_score(y, cross_val_predict(tree, x, y))
+print(json.dumps(names))
+"""
+)
+
+
+def _measurements(folder: Path, printed: str) -> dict[str, Any]:
+    """Return the events by the names that the script gave them; of equal names the last one."""
+    lines = (folder / "out" / "metrics.jsonl").read_text().splitlines()
+    events = [json.loads(line) for line in lines]
+    assert not [event for event in events if event["event"] == "fault"]
+    events = [event for event in events if event["event"] in ("evaluate", "score", "predict")]
+    names = json.loads(printed.splitlines()[-1])
+    assert len(names) == len(events), (len(names), len(events))
+    return {f"{number}: {name}": event for number, (name, event) in enumerate(zip(names, events, strict=True))}
+
+
+def _wrong(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the measurements that are refused though they are clean, or not though they are not."""
+    return {name: event["seen"] for name, event in found.items() if event["seen"]["refused"] is (": clean" in name)}
+
+
+@pytest.mark.keras
+def test_keras(keras_python: Path, tmp_path: Path) -> None:
+    """Arrays, data sets and generators; through files, copies, averages and shared layers; in the order of time."""
+    done = run(keras_python, KERAS, tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = _measurements(tmp_path, done.stdout)
+    assert _wrong({name: event for name, event in found.items() if event["event"] != "predict"}) == {}
+    predicted = {name: event["seen"]["refused"] for name, event in found.items() if event["event"] == "predict"}
+    assert list(predicted.values()) == [True, False, True]
+    unchecked = [name.partition(": ")[2] for name, event in found.items() if not event["seen"]["checked"]]
+    # New layers beside trained ones, and averages: who made those weights is not known.
+    unknown = ["an average of two models", "shared layers", "clean shared layers"]
+    assert unchecked == ["take and skip, augmented", *unknown]
+    assert all(event["trained"] for event in found.values())
+
+
+@pytest.mark.sklearn
+def test_scikit_learn(sklearn_python: Path, tmp_path: Path) -> None:
+    """Estimators and what they are made of; copies, files, partial fits; sparse rows, texts, comparisons by hand."""
+    done = run(sklearn_python, SKLEARN, tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = _measurements(tmp_path, done.stdout)
+    assert _wrong(found) == {}
+    unchecked = [name.partition(": ")[2] for name, event in found.items() if not event["seen"]["checked"]]
+    assert unchecked == ["clean out-of-fold predictions"]
