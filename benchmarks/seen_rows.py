@@ -16,8 +16,8 @@ from bench import QUICK, RECORDER, machine, show
 
 sys.path.insert(0, str(RECORDER))  # a training's Python finds it there
 
-from epochal_recorder.rows import hash_labels, hash_rows, with_labels  # noqa: E402
-from epochal_recorder.seen import Fitted, compare  # noqa: E402
+from epochal_recorder.rows import hash_labels, hash_rows, with_labels
+from epochal_recorder.seen import Fitted, compare
 
 SPLITS = 40 if QUICK else 400
 LEAKS = (0.06, 0.1, 0.3, 1.0)
