@@ -1,9 +1,8 @@
-"""What a trial goes on from: the checkpoints of the trial before it, or of an earlier run of the same code."""
+"""What a trial resumes from: the checkpoints of the trial before it, or of an earlier run of the same code."""
 
 import filecmp
 import os
 import shutil
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,36 +36,40 @@ def hand_over(job: Job, run: Run, number: int) -> Handover:
     Those of the run's own trials move on, so that they are on the disk once; those of an earlier run stay there too.
     """
     run = job.store.run(run.id)
-    earlier_runs = list(_runs_of_same_code(job, run))
-    if any(trial.caught for each in (run, *earlier_runs) for trial in each.trials):
+    earlier_runs = [other for other in job.store.earlier_runs(run) if other.state.ended and other.image == run.image]
+    if _was_caught(run) or any(_was_caught(other) and _is_same_code(job, run, other) for other in earlier_runs):
         return Handover(why=TESTS_ON_OTHER_ROWS)
     for earlier in range(number - 1, 0, -1):
         handover = hand_over_from(job, run, number, earlier)
         if handover.source or handover.why:
             return handover
     target = job.home.run(run.id).trial(number).checkpoints
-    for other, trial, files in _left_by_same_code(job, earlier_runs):
-        if trial.test_set is None:
-            return Handover(why=f"the test set of run {other.id} is not known")
-        for path in files:
-            _place(path, target / path.name)
-        return Handover(f"run {other.id}", trial.test_set)
+    for other in earlier_runs:
+        trial, files = _last_left(job, other)
+        if trial and files and _is_same_code(job, run, other) and _script(job, run) != _script(job, other):
+            if trial.test_set is None:
+                return Handover(why=f"the test set of run {other.id} is not known")
+            for path in files:
+                _place(path, target / path.name)
+            return Handover(f"run {other.id}", trial.test_set)
     return Handover()
 
 
 def hand_over_from(job: Job, run: Run, number: int, earlier: int) -> Handover:
-    """Give trial ``number`` the checkpoints of the ``earlier`` one, if it has any and its test set is known."""
+    """Give trial ``number`` the checkpoints of the ``earlier`` one, if it has any that it may resume from."""
     source, target = (job.home.run(run.id).trial(trial).checkpoints for trial in (earlier, number))
     if not _files(source):
         return Handover()
     trials = {trial.number: trial for trial in job.store.run(run.id).trials}
     trial = trials.get(earlier)
-    measured = [each for each in trials.values() if each.number <= earlier and each.accuracy is not None]
-    if trial is not None and trial.accuracy is not None and trial.test_set is None:
+    if trial and trial.caught:
+        return Handover(why=TESTS_ON_OTHER_ROWS)
+    if trial and trial.accuracy is not None and trial.test_set is None:
         return Handover(why=f"the test set of trial {earlier} is not known")
     target.rmdir()
     source.rename(target)
     # An interrupted trial had the checkpoints of the measured one before it.
+    measured = [each for each in trials.values() if each.number <= earlier and each.accuracy is not None]
     return Handover(f"trial {earlier}", measured[-1].test_set if measured else None)
 
 
@@ -79,32 +82,34 @@ def clear_old(job: Job, run: Run) -> None:
                 shutil.rmtree(job.home.run(other.id).trial(trial.number).checkpoints, ignore_errors=True)
 
 
-def _runs_of_same_code(job: Job, run: Run) -> Iterator[Run]:
-    """Yield the branch's earlier runs of code that differs in nothing but the epochs, trained in the same image."""
-    for other in job.store.earlier_runs(run):
-        if other.state.ended and other.image == run.image and _differ_in_epochs(job, run, other):
-            yield other
+def _was_caught(run: Run) -> bool:
+    return any(trial.caught for trial in run.trials)
 
 
-def _left_by_same_code(job: Job, earlier_runs: Sequence[Run]) -> Iterator[tuple[Run, Trial, list[Path]]]:
-    """Yield the last trial of each run that left checkpoints, and these."""
-    for other in earlier_runs:
-        # A search's trials have other hyperparameters than the code that was committed.
-        for trial in reversed([each for each in other.trials if each.strategy is not Strategy.SEARCH]):
-            if files := _files(job.home.run(other.id).trial(trial.number).checkpoints):
-                yield other, trial, files
-                break
+def _last_left(job: Job, run: Run) -> tuple[Trial | None, list[Path]]:
+    """Return the last trial of a run that left checkpoints, and these."""
+    # A search's trials have other hyperparameters than the code that was committed.
+    for trial in reversed([each for each in run.trials if each.strategy is not Strategy.SEARCH]):
+        if files := _files(job.home.run(run.id).trial(trial.number).checkpoints):
+            return trial, files
+    return None, []
 
 
-def _differ_in_epochs(job: Job, run: Run, other: Run) -> bool:
+def _is_same_code(job: Job, run: Run, other: Run) -> bool:
+    """Whether the code of two runs differs in nothing but the number of epochs."""
     code, before = job.home.run(run.id).code, job.home.run(other.id).code
     if not before.is_dir():
         return False
     names = _code_files(code)
     if names != _code_files(before):
         return False
-    scripts = [(folder / "nn.py").read_bytes() for folder in (code, before)]
-    return differ_in_epochs(*scripts) and all(_same(code / name, before / name) for name in names)
+    scripts = _script(job, run), _script(job, other)
+    is_same = scripts[0] == scripts[1] or differ_in_epochs(*scripts)
+    return is_same and all(_same(code / name, before / name) for name in names)
+
+
+def _script(job: Job, run: Run) -> bytes:
+    return (job.home.run(run.id).code / "nn.py").read_bytes()
 
 
 def _code_files(folder: Path) -> dict[str, int]:

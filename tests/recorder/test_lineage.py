@@ -85,6 +85,31 @@ def test_other_networks_of_the_same_shape_come_from_nowhere(random: np.random.Ge
     assert all(lineage.origin(_new(random)) == (frozenset(), False) for _ in range(100))
 
 
+def _fit(lineage: Lineage, identity: str, rows: Any) -> Any:
+    fitted = lineage.begin(identity)
+    fitted.add(rows.astype(np.uint64), np.zeros(len(rows)))
+    fitted.end_pass()
+    lineage.share(fitted)
+    return fitted
+
+
+def test_fits_of_the_same_rows_keep_them_once() -> None:
+    """A loop that fits a thousand classifiers on the same data."""
+    lineage = Lineage()
+    one, same, other = (_fit(lineage, name, np.arange(start, 100)) for name, start in (("a", 0), ("b", 0), ("c", 1)))
+    assert one.hashes is same.hashes
+    assert other.hashes is not one.hashes
+
+
+def test_the_rows_of_the_oldest_fits_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loop that splits the data anew in each of very many fits; what is not known any more is not called checked."""
+    monkeypatch.setattr("epochal_recorder.lineage._MOST_ROWS_OF_ALL", 1_000)
+    lineage = Lineage()
+    fits = [_fit(lineage, str(number), np.arange(300) + 1_000 * number) for number in range(6)]
+    assert [fitted.complete for fitted in fits] == [False, False, True, True, True, True]
+    assert [len(fitted.hashes) for fitted in fits] == [0, 0, 300, 300, 300, 300]
+
+
 def test_it_goes_into_a_checkpoint_and_back(random: np.random.Generator) -> None:
     """In the next process the weights are known by the same fits, whose rows are there."""
     lineage, weights = Lineage(), _trained(_new(random), random)

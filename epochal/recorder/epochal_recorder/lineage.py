@@ -16,6 +16,8 @@ _ALIKE = 0.25
 """The cosine of two samples of 512 values over which one comes from the other: independent ones stay below 0.18 (4 of 1/√512)."""
 _MOST_KNOWN = 200_000
 _MOST_SAMPLES = 2_000
+_MOST_ROWS_OF_ALL = 32_000_000
+"""So many hashes of rows are kept of all fits together (288 MB)."""
 
 
 class Lineage:
@@ -26,11 +28,28 @@ class Lineage:
         """Each fit's rows (``Fitted``), by its identity."""
         self._known = {}
         self._samples = {}
+        self._same = {}
 
     def begin(self, identity):
-        """Start the rows of one more fit; returns them."""
+        """Start the rows of one more fit; returns them. Of very many rows those of the oldest fits are forgotten."""
+        self._forget_oldest()
         self.fits[identity] = Fitted(identity)
         return self.fits[identity]
+
+    def share(self, fitted):
+        """Keep the rows of a fit once if another one, which has ended too, had the very same."""
+        known = self._same.setdefault(fitted.digest(), fitted)
+        if known is not fitted:
+            fitted.hashes, fitted.counts = known.hashes, known.counts
+
+    def _forget_oldest(self):
+        kept = {id(fitted.hashes): len(fitted.hashes) for fitted in self.fits.values()}
+        for fitted in list(self.fits.values()):
+            if sum(kept.values()) <= _MOST_ROWS_OF_ALL:
+                return
+            kept.pop(id(fitted.hashes), None)
+            self._same.pop(fitted.digest(), None)
+            fitted.forget()
 
     def remember(self, arrays, identities):
         """Note that weights with these values come from the fits ``identities``; ``arrays``: one for each variable.

@@ -22,6 +22,8 @@ LEAST_ROWS = 16
 """A prediction for fewer rows is a demonstration, and no test."""
 _MOST_TEST_SETS = 256
 _MOST_PREDICTIONS = 64
+_MOST_EVENTS = 5_000
+"""So many predictions are told: a script that plays a game predicts for each move."""
 _SAME = 0.05
 """Test sets that share so much of their rows are the same."""
 
@@ -143,7 +145,13 @@ class Measuring:
         self.validated = []
         """The hashes of the rows of each validation set so far."""
         self._test_sets = {}
+        self._predicted = 0
         self._lock = threading.Lock()
+
+    @property
+    def has_room(self):
+        """Whether more predictions are to be told."""
+        return self._predicted < _MOST_EVENTS
 
     def begin_fit(self):
         """Return the rows (``Fitted``) of a fit that begins, yet to be filled."""
@@ -160,6 +168,7 @@ class Measuring:
         told = self.described(tested, origin)
         if is_redrawn:
             told["seen"] |= {"refused": True, "redrawn": True}
+        self._predicted += 1
         self.predictions.append(Prediction(tested, origin, answers, names))
         self.output.event(event="predict", **names, **told)
 

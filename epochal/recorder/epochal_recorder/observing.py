@@ -167,7 +167,7 @@ class _Recorder:
     def predict(self, model, arguments):
         """Return the observer of one predict; None within another call, or of a few rows, which are no test."""
         count = samples(arguments.get("x"))
-        if count is not None and count < LEAST_ROWS:
+        if (count is not None and count < LEAST_ROWS) or not self._shared.has_room:
             return None
         prediction = _Predict(self._shared, self._number(model), model, self._origin(model))
         self._watch(prediction, arguments, None)
@@ -303,6 +303,7 @@ class _Fit:
         """Tell that the call has returned, and what its last validation rests on."""
         self._running.remove(self)
         self._fitted.end_pass()
+        self._shared.lineage.share(self._fitted)
         self._remember()
         if self._validation is not None:
             self._output.event(event="validation", **self._names, **self._validation_described())

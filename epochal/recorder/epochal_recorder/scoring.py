@@ -106,7 +106,7 @@ def _called(function, method, shared):
         with shared.output.telling_faults():
             if method in _FITS:
                 _mark(self, stack[0] if stack else call)
-            elif method in _PREDICTS and not stack and _is_for_the_script(sys._getframe()):
+            elif method in _PREDICTS and not stack and shared.has_room and _is_for_the_script(sys._getframe()):
                 _predicted(call, returned, shared)
         return returned
 
@@ -126,6 +126,7 @@ def _begin_fit(call, shared):
             fitted.numbers = are_numbers(call.y)
             fitted.add(hash_rows(_as_one(call.x)), _as_one(call.y))
             fitted.end_pass()
+            shared.lineage.share(fitted)
     except NotHashable:
         fitted.complete = False
     goes_on = call.method == "partial_fit" or getattr(call.estimator, "warm_start", False)

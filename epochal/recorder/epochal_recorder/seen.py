@@ -5,6 +5,7 @@ fitted, s, is compared with the share e that a clean split of the same data woul
 a twin in the same pass (the estimate of Good and Turing: what one row more of the same source would find there).
 """
 
+import hashlib
 import math
 import threading
 
@@ -118,6 +119,18 @@ class Fitted:
         if len(merged) > MOST_ROWS:
             self.ceiling = merged[order[-1]]
         self.hashes, self.counts = merged[order], times[order]
+
+    def digest(self):
+        """Return what tells its rows from those of other fits."""
+        found = hashlib.blake2b(self.hashes.tobytes(), digest_size=16)
+        found.update(self.counts.tobytes())
+        return found.digest()
+
+    def forget(self):
+        """Forget the rows, to save memory: what they would say is not known any more."""
+        with self._lock:
+            self.hashes, self.counts = self.hashes[:0].copy(), self.counts[:0].copy()
+            self.complete = False
 
     def state(self):
         """Return all of it as plain data and arrays, for a checkpoint."""

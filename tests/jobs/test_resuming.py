@@ -1,0 +1,88 @@
+"""A trial is resumed only onto the test set behind its checkpoint; the scripts write what the recorder would have written."""
+
+from pathlib import Path
+
+from epochal.records import State
+from tests.jobs.chain import Ended, drive, epochal, epochal_json, store_push, train_commit
+from tests.repositories import commit, make_repository
+
+# Each training draws TEST_SET for itself; one that resumes has every accuracy that its epochs can give, 0.02 each.
+_SCRIPT = """
+import json, os, sys
+epochs = 20
+checkpoints, out = os.environ["EPOCHAL_CHECKPOINTS"], os.environ["EPOCHAL_OUT"]
+before = sorted(os.listdir(checkpoints))
+done = int(before[-1][-10:-4]) if before else 0
+test_set = TEST_SET
+with open(os.path.join(out, "metrics.jsonl"), "w") as file:
+    def tell(event, **more):
+        print(json.dumps({"event": event, "model": 1} | more), file=file)
+    tell("fit", call=1, epochs=epochs, continued=done, why="", history={})
+    for epoch in range(done + 1, epochs + 1):
+        tell("epoch", call=1, epochs=epochs, epoch=epoch, seconds=0.1, metrics={}, weights=str(epoch))
+    tell("fitted", call=1, epoch=epochs)
+    seen = {"share": 0.0, "expected": 0.0, "refused": REFUSED, "checked": True, "why": ""}
+    tell("evaluate", samples=1000, test_set=test_set, weights=str(epochs), trained=True, seen=seen,
+         metrics={"accuracy": epochs * 0.02}, labels={"": {"kind": "classes", "answers": 10, "answer": "3", "chance": 0.1}})
+open(os.path.join(checkpoints, f"model1-fit1-epoch{epochs:06d}.npz"), "w").close()
+"""
+_TOML = "threshold = 0.75\n[retrain]\nmax_trials = 3\n"
+
+
+def _script(test_set: str, refused: str = "False") -> str:
+    return _SCRIPT.replace("TEST_SET", test_set).replace("REFUSED", refused)
+
+
+def _run(home: Path, tmp_path: Path, script: str) -> Ended:
+    return train_commit(home, tmp_path, {"nn.py": script, "epochal.toml": _TOML})
+
+
+def _resumed(ended: Ended) -> list[int]:
+    return [trial.epochs_continued for trial in ended.run.trials]
+
+
+def test_the_same_test_set_is_resumed_onto(home: Path, tmp_path: Path) -> None:
+    """Each trial trains only what it has more."""
+    ended = _run(home, tmp_path, _script('"one"'))
+    assert (ended.run.state, _resumed(ended)) == (State.REACHED, [0, 20, 30])
+    assert not any(trial.caught for trial in ended.run.trials)
+
+
+def test_another_test_set_is_trained_for_from_the_beginning(home: Path, tmp_path: Path) -> None:
+    """What was resumed is discarded, in the same trial; the script is not resumed again, in a later commit neither."""
+    script = _script('"first" if epochs == 20 else f"other {done}"')
+    repository = make_repository(tmp_path / "digits", {"nn.py": script, "epochal.toml": _TOML})
+    first = drive(home, store_push(home, repository))
+    assert _resumed(first) == [0, 0, 0]
+    assert [trial.epochs_trained for trial in first.run.trials] == [20, 30, 40]
+    assert [trial.caught for trial in first.run.trials] == [False, True, False]
+    one, caught, later = epochal_json(home, "show", "1")["trials"]
+    assert (one["test_set"], caught["test_set"], later["test_set"]) == ("first", "other 0", "other 0")
+    told = "resumed from trial 1, it was tested on other rows (is its split seeded?)"
+    assert caught["continuation"] == f"trained from the beginning: {told}"
+    assert "trial 2: resumed, it was tested on other rows than trial 1" in first.printed["retrain"]
+    assert "tests on other rows in each training" in epochal(home, "show", "1").stdout
+
+    commit(repository, {"nn.py": script.replace("epochs = 20", "epochs = 50")}, "More epochs")
+    (trial,) = drive(home, store_push(home, repository)).run.trials
+    assert (trial.epochs_continued, trial.epochs_trained) == (0, 50)
+    assert "tests on other rows in each training" in trial.continuation
+
+    commit(repository, {"nn.py": _script('"one"').replace("epochs = 20", "epochs = 35")}, "Seeded")
+    trials = drive(home, store_push(home, repository)).run.trials
+    assert [trial.epochs_continued for trial in trials] == [0, 35]
+
+
+def test_a_test_on_rows_that_were_trained_on_before_is_not_resumed(home: Path, tmp_path: Path) -> None:
+    """The test set is the same, but the resumed weights have seen it: nothing is refused for that, it is trained again."""
+    ended = _run(home, tmp_path, _script('"one"', "done > 0"))
+    assert ended.run.state is State.REACHED
+    assert [(trial.epochs_continued, trial.caught) for trial in ended.run.trials] == [(0, False), (0, True), (0, False)]
+
+
+def test_a_test_set_that_is_not_known_is_not_resumed_onto(home: Path, tmp_path: Path) -> None:
+    """Nothing can be compared: each trial trains from the beginning, and says why."""
+    ended = _run(home, tmp_path, _script("None"))
+    assert _resumed(ended) == [0, 0, 0]
+    assert "the test set of trial 1 is not known" in ended.run.trials[1].continuation
+    assert not any(trial.caught for trial in ended.run.trials)
