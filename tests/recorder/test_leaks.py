@@ -128,6 +128,10 @@ head = compiled(keras.Sequential([keras.Input((12,)), coder.layers[0], keras.lay
 head.fit(*train, epochs=1, verbose=0)
 measure("clean autoencoder", head, *test)
 
+from sklearn.feature_selection import SelectKBest
+chosen = SelectKBest(k=12).fit_transform(rng.normal(size=(400, 500)), y).astype("float32")
+measure("features chosen by the test rows", fitted(chosen[:300], y[:300]), chosen[300:], y[300:])
+
 class Watching(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         measure("training rows, in a callback", self.model, *train)
@@ -156,6 +160,7 @@ import copy, pickle
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_selection import SelectKBest, VarianceThreshold
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.metrics import accuracy_score
@@ -203,6 +208,18 @@ counted = TfidfVectorizer().fit_transform(texts)
 bayes = MultinomialNB().fit(counted[:300], y[:300])
 measure("clean sparse rows", bayes, counted[300:], y[300:])
 measure("sparse rows", bayes, counted[:300], y[:300])
+
+wide = rng.normal(size=(400, 500))
+chosen = SelectKBest(k=20).fit_transform(wide, y)
+measure("features chosen by the test rows", LogisticRegression().fit(chosen[:300], y[:300]), chosen[300:], y[300:])
+choice = SelectKBest(k=20).fit(wide[:300], y[:300])
+after = LogisticRegression().fit(choice.transform(wide[:300]), y[:300])
+measure("clean features", after, choice.transform(wide[300:]), y[300:])
+both("features in a pipeline", make_pipeline(SelectKBest(k=5), LogisticRegression()).fit(*train))
+scaled = StandardScaler().fit(x, y).transform(x)
+measure("clean scaled rows", LogisticRegression().fit(scaled[:300], y[:300]), scaled[300:], y[300:])
+steady = VarianceThreshold().fit(x, y).transform(x)
+measure("clean steady rows", LogisticRegression().fit(steady[:300], y[:300]), steady[300:], y[300:])
 
 names.append("predict: half of the training rows")
 predicted = tree.predict(x[200:])

@@ -14,7 +14,7 @@ from .labels import Labels
 from .lineage import Lineage, digest_of_all
 from .output import Output
 from .rows import NotHashable, hash_labels, hash_rows, with_labels
-from .seen import MOST_ROWS, compare, compare_unlabelled, is_in
+from .seen import MOST_ROWS, compare, compare_unlabelled, is_in, labels_in
 
 SKETCH = 1024
 """A test set is known by so many of its rows: those with the smallest hashes."""
@@ -144,6 +144,7 @@ class Measuring:
         self.predictions = collections.deque(maxlen=_MOST_PREDICTIONS)
         self.validated = []
         """The hashes of the rows of each validation set so far."""
+        self._transformed = []
         self._test_sets = {}
         self._predicted = 0
         self._lock = threading.Lock()
@@ -156,6 +157,25 @@ class Measuring:
     def begin_fit(self):
         """Return the rows (``Fitted``) of a fit that begins, yet to be filled."""
         return self.lineage.begin(uuid.uuid4().hex)
+
+    def transformed(self, rows, results, fits):
+        """Note that a transformation that was fitted with labels, in ``fits``, made ``results`` of ``rows`` (hashes of both).
+
+        Results of rows that it was fitted on know their labels: a network that is trained on any of them has seen them all.
+        """
+        found = labels_in(rows, fits)
+        if found is None or not found[0].any():
+            return
+        is_found, labels = found
+        fitted = self.begin_fit()
+        fitted.add_hashed(results[is_found], labels[is_found])
+        fitted.end_pass()
+        self._transformed.append((numpy.unique(results[is_found]), fitted.identity))
+
+    def made_of(self, rows):
+        """Return the identities of the transformations that any of these hashes of rows are results of."""
+        unique = numpy.unique(rows) if self._transformed else rows
+        return {identity for results, identity in self._transformed if is_in(unique, results).any()}
 
     def origin_of(self, arrays):
         """Return where weights with these values come from (``Origin``)."""

@@ -269,7 +269,9 @@ class _Fit:
         if y is None or is_same(y, x):  # rows without labels, as an autoencoder is fitted on, give nothing away
             return
         self._fitted.numbers = self._fitted.numbers or are_numbers(y)
-        self._fitted.add(hash_rows(x), y)
+        rows = hash_rows(x)
+        self.identities |= self._shared.made_of(rows)
+        self._fitted.add(rows, y)
 
     def _end_pass(self):
         with self._output.telling_faults():

@@ -80,7 +80,7 @@ def _marking_loaded(setstate):
 
 
 def _observe_methods(cls, shared):
-    for method in (*_FITS, *_PREDICTS, "score"):
+    for method in (*_FITS, *_PREDICTS, "transform", "score"):
         found = inspect.getattr_static(cls, method, None)
         if isinstance(found, types.FunctionType) and not hasattr(found, "observed"):
             setattr(cls, method, _called(found, method, shared))
@@ -108,6 +108,9 @@ def _called(function, method, shared):
                 _mark(self, stack[0] if stack else call)
             elif method in _PREDICTS and not stack and shared.has_room and _is_for_the_script(sys._getframe()):
                 _predicted(call, returned, shared)
+            elif method == "transform" and not stack and _learns_from_labels(self):
+                fits = shared.lineage.rows_of(_marks(self)[1])
+                shared.transformed(hash_rows(_as_one(call.x)), hash_rows(_as_one(returned)), fits)
         return returned
 
     called.observed = True
@@ -118,19 +121,32 @@ def _argument(args, kwargs, place, name):
     return args[place] if len(args) > place else kwargs.get(name)
 
 
+def _learns_from_labels(transformer):
+    """Whether what a transformer makes of rows depends on the labels that it was fitted with, as a selection of features does."""
+    names = {kind.__name__ for kind in type(transformer).__mro__}
+    if "VarianceThreshold" in names:
+        return False
+    tags = getattr(transformer, "__sklearn_tags__", None)
+    return "SelectorMixin" in names or (tags is not None and tags().target_tags.required)
+
+
 def _begin_fit(call, shared):
     """Return the identities of the fits that the estimator will come from, this one's rows kept."""
     fitted = shared.begin_fit()
+    transformations = set()
     try:
         if call.y is not None:
             fitted.numbers = are_numbers(call.y)
-            fitted.add(hash_rows(_as_one(call.x)), _as_one(call.y))
+            rows = hash_rows(_as_one(call.x))
+            transformations = shared.made_of(rows)
+            fitted.add(rows, _as_one(call.y))
             fitted.end_pass()
             shared.lineage.share(fitted)
     except NotHashable:
         fitted.complete = False
     goes_on = call.method == "partial_fit" or getattr(call.estimator, "warm_start", False)
-    return {fitted.identity, *(_marks(call.estimator)[1] if goes_on else _marks_of_parts(call.estimator))}
+    earlier = _marks(call.estimator)[1] if goes_on else _marks_of_parts(call.estimator)
+    return {fitted.identity, *earlier, *transformations}
 
 
 def _mark(estimator, call):

@@ -69,6 +69,11 @@ class Fitted:
             if not self._done:
                 self._parts.append(part)
 
+    def add_hashed(self, rows, labels):
+        """Add rows of the pass that is under way: their hashes, and those of their labels."""
+        with self._lock:
+            self._parts.append((rows, None, labels))
+
     def _take_parts(self):
         """Return the hashes of the rows with their labels, without them, and of the labels, of what was added; and forget it."""
         parts, self._parts = self._parts, []
@@ -182,18 +187,25 @@ def compare_unlabelled(rows, fits):
 
     None if there are too many labels to try.
     """
-    labels = _union([fit.labels for fit in fits])
-    if len(labels) > _MOST_CLASSES:
+    found = labels_in(rows, fits)
+    if found is None:
+        return None
+    is_found, labels = found
+    return _compare(numpy.where(is_found, with_labels(rows, labels), rows), fits, _expected_unlabelled)
+
+
+def labels_in(rows, fits):
+    """Return which hashes of rows were fitted with any label, and the hashes of these labels; None if there are too many."""
+    candidates = _union([fit.labels for fit in fits])
+    if len(candidates) > _MOST_CLASSES:
         return None
     fitted = _union([fit.snapshot() for fit in fits])
-    labelled = rows.copy()
-    found = numpy.zeros(len(rows), bool)
-    for place in range(len(labels)):
-        candidates = with_labels(rows, labels[place : place + 1])
-        hits = is_in(candidates, fitted) & ~found
-        labelled[hits] = candidates[hits]
-        found |= hits
-    return _compare(labelled, fits, _expected_unlabelled)
+    labels, is_found = numpy.zeros(len(rows), numpy.uint64), numpy.zeros(len(rows), bool)
+    for place in range(len(candidates)):
+        hits = is_in(with_labels(rows, candidates[place : place + 1]), fitted) & ~is_found
+        labels[hits] = candidates[place]
+        is_found |= hits
+    return is_found, labels
 
 
 def _compare(rows, fits, expect):
