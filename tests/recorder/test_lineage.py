@@ -106,7 +106,7 @@ def test_the_rows_of_the_oldest_fits_are_forgotten(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("epochal_recorder.lineage._MOST_ROWS_OF_ALL", 1_000)
     lineage = Lineage()
     fits = [_fit(lineage, str(number), np.arange(300) + 1_000 * number) for number in range(6)]
-    assert [fitted.complete for fitted in fits] == [False, False, True, True, True, True]
+    assert [bool(fitted.unseen) for fitted in fits] == [True, True, False, False, False, False]
     assert [len(fitted.hashes) for fitted in fits] == [0, 0, 300, 300, 300, 300]
 
 

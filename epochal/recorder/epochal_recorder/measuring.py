@@ -64,14 +64,14 @@ class Tested:
         with self._lock:
             self.rows, self._x, self._xy, self._y, self.labels = 0, [], [], [], {}
 
+    def fail(self, why):
+        """Note why its rows cannot be seen, unless ``why`` is empty."""
+        self.unseen = self.unseen or why
+
     def add(self, x, y):
-        """Add a batch of it."""
-        try:
-            x_hashes = hash_rows(x)
-            y_hashes = None if y is None else hash_labels(y)
-        except NotHashable as fault:
-            self.unseen = self.unseen or f"the test data are of a kind that is not read ({fault})"
-            return
+        """Add a batch of it. Raises NotHashable."""
+        x_hashes = hash_rows(x)
+        y_hashes = None if y is None else hash_labels(y)
         with self._lock:
             self.rows += len(x_hashes)
             self._x.append(x_hashes)
@@ -218,8 +218,7 @@ class Measuring:
     def _seen(self, tested, origin):
         fits = self.lineage.rows_of(origin.identities)
         why = tested.unseen or origin.unchecked
-        if not why and any(not fit.complete for fit in fits):
-            why = "nn.py's training data are of a kind that is not read"
+        why = why or next((f"of the training data: {fit.unseen}" for fit in fits if fit.unseen), "")
         if not why and any(fit.changing for fit in fits):
             why = "the training rows are augmented, or made anew for each epoch"
         found = tested.seen(fits)

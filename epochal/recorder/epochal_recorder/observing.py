@@ -20,7 +20,7 @@ from .labels import are_numbers, is_same
 from .lineage import digest_of_all
 from .measuring import LEAST_ROWS, Origin, Tested, measuring
 from .output import as_json, number
-from .rows import hash_rows
+from .rows import NotHashable, hash_rows, leaves_of
 
 _TOP_K = re.compile(r"(^|_)top_?(k|\d+)_")
 """What counts a right answer among the best k is called accuracy too, and is none."""
@@ -177,9 +177,10 @@ class _Recorder:
         with self._output.telling_faults():
             x = arguments.get("x")
             test.is_redrawn = splits_a_reshuffled_set(x, self._fitted_sets)
-            arguments["x"], test.tested.unseen = watch(
-                x, y, safely(test.tested.add, self._output), restart=test.tested.begin
+            arguments["x"], unseen = watch(
+                x, y, safely(test.tested.add, self._output, test.tested.fail), restart=test.tested.begin
             )
+            test.tested.fail(unseen)
             test.is_read_again = is_read_again(x)
 
     def _origin(self, model):
@@ -235,6 +236,7 @@ class _Fit:
         self.identities = frozenset({self._fitted.identity})
         self._validation = None
         self._watches_validation = self._validates_again = self._is_read_again = False
+        self._unseen = ""
 
     def watch(self, arguments):
         """See the rows of the training and validation data; data that are read batch by batch are replaced in ``arguments``."""
@@ -243,9 +245,10 @@ class _Fit:
         self._validation = Tested(*_outputs(self.model)) if validation is not None or split else None
         if split and validation is None:
             (x, y), validation = _split(x, y, split)
-        see = safely(self._see, self._output)
+        self._fitted.unseen = "the recorder failed"  # until it has not
+        see = safely(self._see, self._output, self._fail)
         watched, why = watch(x, y, see, self._end_pass, self._restart, arguments.get("steps_per_epoch"))
-        self._fitted.complete = not why
+        self._fitted.unseen = why or self._unseen
         if watched is not x:
             arguments["x"] = watched
         self._is_read_again = is_read_again(x)
@@ -254,8 +257,9 @@ class _Fit:
         # A data set is no tuple; what unpacks like one is (x, y) or (x, y, weights).
         data, labels = parts_of(validation) if isinstance(validation, (tuple, list)) else (validation, None)
         self._watches_validation = True
-        see = safely(self._see_validation, self._output)
-        watched, self._validation.unseen = watch(data, labels, see, restart=self._validation.begin)
+        see = safely(self._see_validation, self._output, self._validation.fail)
+        watched, unseen = watch(data, labels, see, restart=self._validation.begin)
+        self._validation.fail(unseen)
         self._watches_validation = is_read_in_batches(data)
         self._validates_again = is_read_again(data)
         if watched is not data:
@@ -264,9 +268,11 @@ class _Fit:
             self._keep_validation()
 
     def _see(self, x, y):
-        if self._fitted.is_done:
+        if self._fitted.is_done or is_same(y, x):
             return
-        if y is None or is_same(y, x):  # rows without labels, as an autoencoder is fitted on, give nothing away
+        if y is None:  # rows without labels, as an autoencoder is fitted on, give nothing away
+            if len(leaves_of(x)) > 1:
+                self._fail("labels may be among several inputs")
             return
         self._fitted.numbers = self._fitted.numbers or are_numbers(y)
         rows = hash_rows(x)
@@ -276,6 +282,9 @@ class _Fit:
     def _end_pass(self):
         with self._output.telling_faults():
             self._fitted.end_pass()
+
+    def _fail(self, why):
+        self._unseen = self._fitted.unseen = why
 
     def _restart(self):
         with self._output.telling_faults():
@@ -541,12 +550,20 @@ def answers_of(outputs):
     return [outputs.argmax(axis=-1)] if outputs.ndim > 2 else []
 
 
-def safely(see, output):
-    """Return ``see`` so that what goes wrong in it does not end the training."""
+def safely(see, output, fail):
+    """Return ``see`` so that what goes wrong in it does not end the training; then ``fail(why)`` is called.
+
+    Data of a kind that has no rows are no fault.
+    """
 
     def seeing(x, y):
-        with output.telling_faults():
+        try:
             see(x, y)
+        except NotHashable as kind:
+            fail(f"the data are of a kind that is not read ({kind})")
+        except Exception as fault:
+            fail("the recorder failed")
+            output.fault(f"{type(fault).__name__}: {fault}")
 
     return seeing
 

@@ -142,8 +142,8 @@ def _begin_fit(call, shared):
             fitted.add(rows, _as_one(call.y))
             fitted.end_pass()
             shared.lineage.share(fitted)
-    except NotHashable:
-        fitted.complete = False
+    except NotHashable as kind:
+        fitted.unseen = f"they are of a kind that is not read ({kind})"
     goes_on = call.method == "partial_fit" or getattr(call.estimator, "warm_start", False)
     earlier = _marks(call.estimator)[1] if goes_on else _marks_of_parts(call.estimator)
     return {fitted.identity, *earlier, *transformations}
@@ -195,7 +195,10 @@ def _tested(x, y, rows_of_prediction=False):
     if x is None:
         tested.unseen = _UNKNOWN
     else:
-        tested.add(_as_one(x), None if y is None else _as_one(y))
+        try:
+            tested.add(_as_one(x), None if y is None else _as_one(y))
+        except NotHashable as kind:
+            tested.fail(f"the test data are of a kind that is not read ({kind})")
     if rows_of_prediction and not tested.rows:
         return None
     return tested

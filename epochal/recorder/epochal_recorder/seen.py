@@ -45,8 +45,8 @@ class Fitted:
         """The same of all rows without their labels."""
         self.changing = False
         """Whether each pass brings other rows: they are augmented, or made anew."""
-        self.complete = True
-        """Whether all rows could be seen."""
+        self.unseen = ""
+        """Why not all rows could be seen; empty if they could."""
         self.numbers = False
         """Whether it is a regression: its targets are no whole numbers."""
         self._parts = []
@@ -135,7 +135,7 @@ class Fitted:
         """Forget the rows, to save memory: what they would say is not known any more."""
         with self._lock:
             self.hashes, self.counts = self.hashes[:0].copy(), self.counts[:0].copy()
-            self.complete = False
+            self.unseen = "there were too many fits to remember all rows"
 
     def state(self):
         """Return all of it as plain data and arrays, for a checkpoint."""
@@ -149,7 +149,7 @@ class Fitted:
                 "repeats": [[int(number) for number in counts] for counts in self.repeats],
                 "repeats_of_data": [int(number) for number in self.repeats_of_data],
                 "changing": bool(self.changing),
-                "complete": bool(self.complete),
+                "unseen": self.unseen,
                 "numbers": bool(self.numbers),
             }
 
@@ -157,7 +157,7 @@ class Fitted:
     def from_state(cls, state):
         """Return the fit that ``state`` was taken of."""
         fitted = cls(state["identity"])
-        for name in ("hashes", "counts", "labels", "repeats", "repeats_of_data", "changing", "complete", "numbers"):
+        for name in ("hashes", "counts", "labels", "repeats", "repeats_of_data", "changing", "unseen", "numbers"):
             setattr(fitted, name, state[name])
         fitted.ceiling = numpy.uint64(state["ceiling"])
         return fitted
