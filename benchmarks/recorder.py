@@ -91,11 +91,11 @@ class Batches(keras.utils.PyDataset):
         return images[rows], labels[rows]
 
 
-if "epochal_recorder.observing" in sys.modules:
-    from epochal_recorder.observing import _Fit
+if "epochal_recorder.fitting" in sys.modules:
+    from epochal_recorder.fitting import Fit
     from epochal_recorder.seen import Fitted
 
-    _Fit._see, Fitted.end_pass = timed(_Fit._see), timed(Fitted.end_pass)
+    Fit._see, Fitted.end_pass = timed(Fit._see), timed(Fitted.end_pass)
 dense = keras.layers.Dense
 model = keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), dense(128, "relu"), dense(10, "softmax")])
 model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])

@@ -2,6 +2,8 @@
 
 import numpy
 
+from .rows import NotHashable
+
 MULTIPROCESSING = "other processes read the data"
 
 
@@ -178,3 +180,21 @@ def _observed_batches(batches, see, end_pass, steps):
 
 def _is_number(leaf):
     return isinstance(leaf, (bool, int, float))
+
+
+def safely(see, output, fail):
+    """Return ``see`` so that what goes wrong in it does not end the training; then ``fail(why)`` is called.
+
+    Data of a kind that has no rows are no fault.
+    """
+
+    def seeing(x, y):
+        try:
+            see(x, y)
+        except NotHashable as kind:
+            fail(f"the data are of a kind that is not read ({kind})")
+        except Exception as fault:
+            fail("the recorder failed")
+            output.fault(f"{type(fault).__name__}: {fault}")
+
+    return seeing

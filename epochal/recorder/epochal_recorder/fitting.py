@@ -1,0 +1,281 @@
+"""One call of Keras' fit: its epochs are recorded, its rows are seen, it is resumed and ended early."""
+
+import math
+import time
+
+from .batches import is_read_again, is_read_in_batches, parts_of, safely, watch
+from .data import samples
+from .labels import are_numbers, is_same
+from .lineage import digest_of_all
+from .measuring import Origin, Tested
+from .networks import accuracy_name, counts_padding, outputs_of, weights_of
+from .output import as_json, number
+from .rows import hash_rows, leaves_of
+
+
+class Fit:
+    """One call of fit, told epoch by epoch, continued if ``continuing`` can, and ended where the threshold is reached."""
+
+    def __init__(self, shared, names, model, arguments, continuing, why, stop_at, running):
+        self._shared = shared
+        self._output = shared.output
+        self._names = names
+        self.model = model
+        self._arguments = arguments
+        self._epochs = int(arguments.get("epochs", 1))
+        self._samples = _trained_samples(arguments)
+        self._continuing = continuing
+        self._why = why
+        self._stop_at = stop_at
+        self._running = running
+        self._began = time.monotonic()
+        self._last_epoch = 0
+        self._fitted = shared.begin_fit()
+        self.identities = frozenset({self._fitted.identity})
+        self._validation = None
+        self._watches_validation = self._validates_again = self._is_read_again = False
+        self._unseen = ""
+
+    def watch(self, arguments):
+        """See the rows of the training and validation data; data that are read batch by batch are replaced in ``arguments``."""
+        x, y, validation = (arguments.get(name) for name in ("x", "y", "validation_data"))
+        split = arguments.get("validation_split")
+        self._validation = Tested(*outputs_of(self.model)) if validation is not None or split else None
+        if split and validation is None:
+            (x, y), validation = _split(x, y, split)
+        self._fitted.unseen = "the recorder failed"  # until it has not
+        see = safely(self._see, self._output, self._fail)
+        watched, why = watch(x, y, see, self._end_pass, self._restart, arguments.get("steps_per_epoch"))
+        self._fitted.unseen = why or self._unseen
+        if watched is not x:
+            arguments["x"] = watched
+        self._is_read_again = is_read_again(x)
+        if validation is None:
+            return
+        # A data set is no tuple; what unpacks like one is (x, y) or (x, y, weights).
+        data, labels = parts_of(validation) if isinstance(validation, (tuple, list)) else (validation, None)
+        self._watches_validation = True
+        see = safely(self._see_validation, self._output, self._validation.fail)
+        watched, unseen = watch(data, labels, see, restart=self._validation.begin)
+        self._validation.fail(unseen)
+        self._watches_validation = is_read_in_batches(data)
+        self._validates_again = is_read_again(data)
+        if watched is not data:
+            arguments["validation_data"] = watched
+        elif not self._validation.unseen:
+            self._keep_validation()
+
+    def _see(self, x, y):
+        if self._fitted.is_done or is_same(y, x):
+            return
+        if y is None:  # rows without labels, as an autoencoder is fitted on, give nothing away
+            if len(leaves_of(x)) > 1:
+                self._fail("labels may be among several inputs")
+            return
+        self._fitted.numbers = self._fitted.numbers or are_numbers(y)
+        rows = hash_rows(x)
+        self.identities |= self._shared.made_of(rows)
+        self._fitted.add(rows, y)
+
+    def _end_pass(self):
+        with self._output.telling_faults():
+            self._fitted.end_pass()
+
+    def _fail(self, why):
+        self._unseen = self._fitted.unseen = why
+
+    def _restart(self):
+        with self._output.telling_faults():
+            self._fitted.begin_passes()
+
+    def _see_validation(self, x, y):
+        if self._watches_validation:
+            self._validation.add(x, y)
+
+    def _keep_validation(self):
+        self._shared.validated.append(self._validation.hashes)
+
+    def callback(self):
+        """Return what Keras is given. It is made when the call begins: at the time of the patch keras is half imported."""
+        import keras
+
+        return keras.callbacks.LambdaCallback(
+            on_train_begin=self._telling(self._train_begins),
+            on_epoch_begin=self._telling(self._epoch_begins),
+            on_epoch_end=self._telling(self._epoch_ends),
+            on_train_end=self._telling(self._train_ends),
+            on_test_begin=self._telling(self._test_begins),
+            on_test_end=self._telling(self._test_ends),
+        )
+
+    def ended(self, _history):
+        """Tell that the call has returned, and what its last validation rests on."""
+        self._running.remove(self)
+        self._fitted.end_pass()
+        self._shared.lineage.share(self._fitted)
+        self._remember()
+        if self._validation is not None:
+            self._output.event(event="validation", **self._names, **self._validation_described())
+        self._output.event(event="fitted", **self._names, epoch=self._last_epoch, time=time.time())
+
+    def failed(self):
+        """Forget the call, which has ended with an error."""
+        self._running.remove(self)
+
+    def _telling(self, method):
+        def telling(*arguments):
+            with self._output.telling_faults():
+                method(*arguments)
+
+        return telling
+
+    def _train_begins(self, logs=None):
+        if self._is_read_again:
+            self._fitted.begin_passes()
+        self._shared.lineage.remember_new(weights_of(self.model))
+        continued, why, history = 0, self._why, {}
+        if self._continuing:
+            try:
+                continued = self._continuing.begin()
+            except Exception as fault:
+                self._continuing = None
+                why = f"it cannot be continued: {type(fault).__name__}: {fault}"
+            else:
+                why, history = self._continuing.why, self._continuing.history
+        origin = self._shared.origin_of(weights_of(self.model))
+        self.identities |= origin.identities
+        if self._continuing:
+            self._continuing.identities = self.identities
+        self._last_epoch = continued
+        self._output.event(
+            event="fit",
+            **self._names,
+            epochs=self._epochs,
+            continued=continued,
+            why=why,
+            history=_history_as_json(history),
+            time=time.time(),
+        )
+        if continued:
+            latest = {name: values[-1] for name, values in history.items()}
+            done = self._continuing.ended_itself or self._is_there(latest)
+            # Keras' own BackupAndRestore says it so: fit reads it after on_train_begin.
+            self.model._initial_epoch = self._epochs if done else continued
+
+    def _epoch_begins(self, epoch, logs=None):
+        self._began = time.monotonic()
+        if self._continuing:
+            self.model._initial_epoch = None  # fit has read it
+        self._fill_history()
+
+    def _epoch_ends(self, epoch, logs=None):
+        logs = logs or {}
+        self._last_epoch = epoch + 1
+        seconds = round(time.monotonic() - self._began, 3)
+        if self._is_read_again:
+            self._fitted.end_pass()
+        self._output.event(
+            event="epoch",
+            **self._names,
+            epoch=epoch + 1,
+            epochs=self._epochs,
+            metrics=as_json(logs),
+            seconds=seconds,
+            samples=self._samples,
+            weights=self._remember(),
+        )
+        ended_itself = bool(self.model.stop_training)
+        if self._is_there(logs):
+            self.model.stop_training = True
+        if self._continuing:
+            last = epoch + 1 >= self._epochs or self.model.stop_training
+            self._continuing.epoch_ended(epoch + 1, logs, last, ended_itself)
+
+    def _remember(self):
+        """Note that the weights are this fit's now; returns what tells them from others."""
+        arrays = weights_of(self.model)
+        self._shared.lineage.remember(arrays, self.identities)
+        return digest_of_all(arrays)
+
+    def _train_ends(self, logs=None):
+        self._fill_history()
+        self._remember()
+        if self._continuing:
+            self.model._initial_epoch = None
+            self._continuing.end()
+
+    def _test_begins(self, logs=None):
+        if self._watches_validation and self._validates_again:
+            self._validation.begin()
+
+    def _test_ends(self, logs=None):
+        if self._watches_validation and self._validation.rows:
+            self._watches_validation = False
+            self._keep_validation()
+
+    def _fill_history(self):
+        """Put what was measured before into the history that the script will read, ahead of what comes."""
+        history = self.model.history
+        if self._continuing and not history.epoch and not history.history:
+            measured = self._continuing.history
+            history.history.update({name: list(values) for name, values in measured.items()})
+            history.epoch.extend(self._continuing.epochs)
+
+    def _validation_described(self):
+        origin = Origin(self.identities, True, "", "")
+        padding = counts_padding(self.model)
+        return self._shared.described(self._validation, origin, padding)
+
+    def _is_there(self, logs):
+        """Whether the validation accuracy is what the fit is to end with; if it is, that is told.
+
+        Not so if it was measured on rows that were trained on.
+        """
+        metrics = as_json({name[4:]: value for name, value in logs.items() if name.startswith("val_")})
+        name = accuracy_name(metrics)
+        # In the digits that a 32-bit float holds: 0.9 of it is a little less than 0.9.
+        if self._stop_at is None or not name or float(f"{float(metrics[name]):.7g}") < self._stop_at:
+            return False
+        if self._validation is not None and self._validation_described()["seen"]["refused"]:
+            return False
+        self._output.event(
+            event="stopped",
+            **self._names,
+            epoch=self._last_epoch,
+            metric=f"val_{name}",
+            value=metrics[name],
+            stop_at=self._stop_at,
+        )
+        return True
+
+
+def _split(x, y, split):
+    """Return the training part of arrays, and the validation part, as Keras splits them: the last rows validate."""
+    count = samples(x)
+    at = math.floor(count * (1 - split)) if count else 0
+    first, last = ([_part(each, part) for each in (x, y)] for part in (slice(None, at), slice(at, None)))
+    return first, tuple(last)
+
+
+def _part(data, rows):
+    import keras
+
+    if data is None:
+        return None
+    return keras.tree.map_structure(lambda leaf: leaf.iloc[rows] if hasattr(leaf, "iloc") else leaf[rows], data)
+
+
+def _trained_samples(arguments):
+    """How many samples an epoch of a fit has; None where it cannot be known without reading the data."""
+    count = samples(arguments.get("x"))
+    split = arguments.get("validation_split")
+    if arguments.get("steps_per_epoch") or count is None:
+        return None
+    # As Keras' train_validation_split rounds.
+    return count if not split or arguments.get("validation_data") is not None else math.floor(count * (1 - split))
+
+
+def _history_as_json(history):
+    """The history's metrics that are single numbers."""
+    names = as_json({name: values[-1] for name, values in history.items()})
+    return {name: [number(float(value)) for value in history[name]] for name in names}

@@ -1,0 +1,55 @@
+"""Asking a Keras model for its weights, its outputs and its metrics."""
+
+import re
+
+import numpy
+
+_TOP_K = re.compile(r"(^|_)top_?(k|\d+)_")
+"""A metric that counts a right answer among the best k is called accuracy too, and is none."""
+
+
+def weights_of(model):
+    """Return the model's weights as arrays, which may be the memory that it trains in."""
+    return [numpy.asarray(weight) for weight in model.weights]
+
+
+def outputs_of(model):
+    """Return the names of the model's outputs, and how many dimensions its only one has, the rows included (or None)."""
+    names = getattr(model, "output_names", None) or ()
+    try:
+        shape = model.output_shape
+    except Exception:  # a subclass of Model knows it only while it is called
+        return names, None
+    is_one = isinstance(shape, tuple) and all(each is None or isinstance(each, int) for each in shape)
+    return names, len(shape) if is_one else None
+
+
+def counts_padding(model):
+    """Whether an accuracy of sequences counts the tokens that pad them: no layer masks them."""
+    return not any(
+        getattr(layer, "mask_zero", False) or type(layer).__name__ == "Masking" for layer in model._flatten_layers()
+    )
+
+
+def metric_kinds(model):
+    """Return the class of each metric that the script compiled the model with, by its name."""
+    kinds = {}
+    compiled = getattr(model, "_compile_metrics", None)
+    for metric in getattr(compiled, "metrics", None) or ():
+        kinds[metric.name] = type(metric).__name__
+    return kinds
+
+
+def measured_samples(model):
+    """How many samples Keras has counted for its loss in an evaluate; None where it did not (a test_step of the model's own)."""
+    tracker = getattr(model, "_loss_tracker", None)
+    # One that is none of the model's metrics is not reset either, and has counted what was trained on.
+    if tracker is None or not any(metric is tracker for metric in model.metrics):
+        return None
+    return round(float(tracker.count)) or None
+
+
+def accuracy_name(metrics):
+    """Which of the metrics is the accuracy, None if none is."""
+    others = (name for name in metrics if name.endswith("_accuracy") and not _TOP_K.search(name))
+    return next((name for name in ("accuracy", "acc", *others) if name in metrics), None)

@@ -1,0 +1,103 @@
+"""One call of Keras' evaluate or predict: what it measured, or answered, on which rows."""
+
+import numpy
+
+from .data import samples
+from .labels import is_same
+from .measuring import LEAST_ROWS, Tested
+from .networks import accuracy_name, counts_padding, measured_samples, metric_kinds, outputs_of
+from .output import as_json
+
+
+class Evaluate:
+    """One call of evaluate: what it measured is an event, and the script's accuracy if there is one in it."""
+
+    def __init__(self, shared, number, model, arguments, origin):
+        self._shared = shared
+        self._number = number
+        self._model = model
+        self._arguments = arguments
+        self._origin = origin
+        self.tested = Tested(*outputs_of(model))
+        self.is_redrawn = False
+        self.is_read_again = False
+
+    def callback(self):
+        """Return what Keras is given."""
+        import keras
+
+        return keras.callbacks.LambdaCallback(on_test_begin=self._test_begins, on_test_end=self._test_ends)
+
+    def ended(self, _returned):
+        """Do nothing: all was told when the test ended."""
+
+    def failed(self):
+        """Do nothing: an evaluate that fails measures nothing."""
+
+    def _test_begins(self, logs=None):
+        if self.is_read_again:
+            self.tested.begin()
+
+    def _test_ends(self, logs=None):
+        with self._shared.output.telling_faults():
+            metrics = as_json(logs)
+            if is_same(self._arguments.get("y"), self._arguments.get("x")):
+                self.tested.is_autoencoder = True
+            told = self._shared.described(self.tested, self._origin, counts_padding(self._model))
+            told["samples"] = told["samples"] or self._samples()
+            if self.is_redrawn:
+                told["seen"] |= {"refused": True, "redrawn": True}
+            on = {"samples": told["samples"], "test_set": told["test_set"]}
+            kinds = metric_kinds(self._model)
+            self._shared.output.event(event="evaluate", model=self._number, metrics=metrics, kinds=kinds, **told)
+            name = accuracy_name(metrics)
+            if name:
+                self._shared.output.accuracy(accuracy=metrics[name], source="evaluate", **on, metrics=metrics)
+
+    def _samples(self):
+        count = None if self._arguments.get("steps") else samples(self._arguments.get("x"))
+        return count or measured_samples(self._model)
+
+
+class Predict:
+    """One call of predict: its answers may be compared with labels by whoever called it."""
+
+    def __init__(self, shared, number, model, origin):
+        self._shared = shared
+        self._number = number
+        self._origin = origin
+        self._model = model
+        self.tested = Tested(*outputs_of(model))
+        self.is_redrawn = False
+        self.is_read_again = False
+
+    def callback(self):
+        """Return what Keras is given."""
+        import keras
+
+        return keras.callbacks.LambdaCallback(on_predict_begin=self._begins)
+
+    def failed(self):
+        """Do nothing: there are no answers."""
+
+    def ended(self, returned):
+        """Tell of the prediction, and keep its answers."""
+        if self.tested.rows < LEAST_ROWS:
+            return
+        answers = answers_of(returned) if hasattr(returned, "shape") else ()
+        self._shared.predicted(self.tested, self._origin, answers, {"model": self._number}, self.is_redrawn)
+
+    def _begins(self, logs=None):
+        if self.is_read_again:
+            self.tested.begin()
+
+
+def answers_of(outputs):
+    """Return the classes that a network's outputs (rows × classes, or rows × 1) may be read as."""
+    outputs = numpy.asarray(outputs)
+    if outputs.ndim == 2 and outputs.shape[1] > 1:
+        return [outputs.argmax(axis=1)]
+    if outputs.ndim == 1 or (outputs.ndim == 2 and outputs.shape[1] == 1):
+        flat = outputs.ravel()
+        return [flat > 0.5, flat > 0, numpy.round(flat)]
+    return [outputs.argmax(axis=-1)] if outputs.ndim > 2 else []
