@@ -127,6 +127,8 @@ class _Chooser:
         validation = self._told.measured.validations.get((fit.model, fit.call)) if fit else None
         if value is None:
             raise self._nothing_left()
+        if validation is None or not validation.seen.checked:
+            self._refuse_if_agreeing(value, _AGREES)
         if validation is None:
             return Accuracy(value, AccuracySource.VALIDATION, evidence=Evidence(metric=name))
         validation = replace(validation, metrics={name.removeprefix("val_"): value})
@@ -144,12 +146,16 @@ class _Chooser:
                 found = self._accuracy(each, accuracy.source)
                 own = accuracy if accuracy.samples and accuracy.samples != found.samples else found
                 return replace(own, value=accuracy.value, source=accuracy.source)
-        for each in reversed(self._refused):
-            if _agree(accuracy.value, each.metrics[self._name_of(each)], tolerance):
-                raise RunFailed(Reason.NO_ACCURACY, self._refusal(each))
+        self._refuse_if_agreeing(accuracy.value, tolerance)
         if self._refused_predictions and not self._sound_predictions:
             raise RunFailed(Reason.NO_ACCURACY, self._refusal(self._refused_predictions[-1]))
         return self._of_prediction(accuracy)
+
+    def _refuse_if_agreeing(self, value: float, tolerance: float) -> None:
+        """Raise RunFailed if a number is that of a measurement which does not count."""
+        for each in reversed(self._refused):
+            if _agree(value, each.metrics[self._name_of(each)], tolerance):
+                raise RunFailed(Reason.NO_ACCURACY, self._refusal(each))
 
     def _of_prediction(self, accuracy: Accuracy) -> Accuracy:
         """Return an accuracy that nn.py worked out itself, with what is known of the rows that it predicted."""

@@ -148,6 +148,13 @@ def test_validation_on_what_was_trained_is_no_accuracy() -> None:
     assert (sound.value, sound.samples, sound.test_set, sound.evidence.chance) == (0.7, 360, "1f0c", 0.1)
 
 
+def test_a_val_accuracy_that_is_a_refused_measurement_is_refused_too() -> None:
+    """Unless its own rows are known not to have been trained on."""
+    assert "80% of test rows" in _refused(*_EPOCHS, _measured(0.7, seen=_SEEN))
+    validation = _measured(0.7, "validation", model=1, call=1, metrics={})
+    assert _judged(*_EPOCHS, _measured(0.7, seen=_SEEN), validation) == (0.7, "val_accuracy")
+
+
 def test_a_printed_accuracy_has_the_evidence_of_its_measurement() -> None:
     """What a script prints of its score(), or works out of its predict(), was measured on what those saw."""
     of_score = _choose(_measured(299 / 360, "score"), written='{"accuracy": 0.831}').accuracy
