@@ -109,7 +109,7 @@ def _script(text: str, **more: str | bytes) -> dict[str, str | bytes]:
         (_script("# coding: rot13\n"), Reason.SYNTAX_ERROR, "rot13"),
         (_script(_LEARNS, **{"requirements.txt/numpy": "a folder"}), Reason.REFUSED_REQUIREMENT, "directory"),
         (_script(_LEARNS, **{"epochal.toml": "treshold = 1"}), Reason.BAD_SETTINGS, "treshold"),
-        (_script(_LEARNS, **{"epochal.toml": "confidence = 0.95"}), Reason.NO_SAMPLES, "by Keras' evaluate()"),
+        (_script(_LEARNS, **{"epochal.toml": "confidence = 0.95"}), Reason.NO_SAMPLES, "with Keras' evaluate()"),
         (
             _script(_LEARNS, **{"epochal.toml": "[search]\nepoch = { low = 1, high = 3 }"}),
             Reason.BAD_SETTINGS,
