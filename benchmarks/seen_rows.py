@@ -31,7 +31,8 @@ def is_refused(train: Rows, test: Rows) -> bool:
     fitted = Fitted("")
     fitted.add(hash_rows(train[0]), train[1])
     fitted.end_pass()
-    return bool(compare(with_labels(hash_rows(test[0]), hash_labels(test[1])), [fitted])["refused"])
+    labels = hash_labels(test[1])
+    return bool(compare(with_labels(hash_rows(test[0]), labels), labels, [fitted])["refused"])
 
 
 def discrete(random: np.random.Generator) -> Rows:

@@ -24,7 +24,7 @@ def random() -> np.random.Generator:
 
 
 def _hashes(rows: Rows) -> Any:
-    return with_labels(hash_rows(rows[0]), hash_labels(rows[1]))
+    return with_labels(hash_rows(rows[0]), hash_labels(rows[1])), hash_labels(rows[1])
 
 
 def _add(fitted: Fitted, rows: Rows) -> None:
@@ -40,7 +40,7 @@ def _fitted(*passes: Rows) -> Fitted:
 
 
 def _compare(test: Rows, *train: Rows) -> dict[str, Any]:
-    found: dict[str, Any] = compare(_hashes(test), [_fitted(rows) for rows in train])
+    found: dict[str, Any] = compare(*_hashes(test), [_fitted(rows) for rows in train])
     return found
 
 
@@ -190,7 +190,7 @@ def test_rows_that_were_only_read_for_their_shape_are_no_pass(random: np.random.
     fitted.begin_passes()
     _add(fitted, rows)
     fitted.end_pass()
-    assert compare(_hashes(_noise(random, 100)), [fitted])["expected"] == 0
+    assert compare(*_hashes(_noise(random, 100)), [fitted])["expected"] == 0
     assert len(fitted.hashes) == 320
 
 
@@ -213,4 +213,4 @@ def test_a_fit_is_kept_in_a_checkpoint(random: np.random.Generator) -> None:
     train, test = _split(random, _oversampled(random, _noise(random, 1_000, 0.2)))
     fitted = _fitted(train)
     again = Fitted.from_state(fitted.state())
-    assert compare(_hashes(test), [again]) == compare(_hashes(test), [fitted])
+    assert compare(*_hashes(test), [again]) == compare(*_hashes(test), [fitted])

@@ -113,6 +113,7 @@ class Fit:
         self._running.remove(self)
         self._fitted.end_pass()
         self._shared.lineage.share(self._fitted)
+        self._shared.own[self.model] = self.identities
         self._remember()
         if self._validation is not None:
             self._output.event(event="validation", **self._names, **self._validation_described())

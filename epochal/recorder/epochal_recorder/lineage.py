@@ -77,12 +77,13 @@ class Lineage:
                 self._known.setdefault(digest, frozenset())
 
     def origin(self, arrays):
-        """Return the identities of all fits that any of the weights come from, and whether all weights are known exactly."""
-        found, known = set(), True
-        for array in arrays:
-            digest = digest_of(array)
-            if digest is None:
-                continue
+        """Return the identities of all fits that any of the weights come from, and whether all weights are known exactly.
+
+        Weights that have nothing to be known by, as a single number has not, are not known.
+        """
+        digests = [(digest, array) for array in arrays if (digest := digest_of(array)) is not None]
+        found, known = set(), bool(digests)
+        for digest, array in digests:
             if digest in self._known:
                 found |= self._known[digest]
             else:

@@ -7,6 +7,7 @@ import hashlib
 import threading
 import time
 import uuid
+import weakref
 
 import numpy
 
@@ -79,7 +80,7 @@ class Tested:
                 self._labelled = False
             else:
                 self._xy.append(with_labels(x_hashes, y_hashes))
-                self._y.append(numpy.unique(y_hashes))
+                self._y.append(y_hashes)
                 self.count_labels(y, x)
             if self.rows > 2 * MOST_ROWS:
                 self._shorten()
@@ -95,6 +96,7 @@ class Tested:
         self._x = [rows[smallest]]
         if self._labelled:
             self._xy = [numpy.concatenate(self._xy)[smallest]]
+            self._y = [numpy.concatenate(self._y)[smallest]]
 
     @functools.cached_property
     def hashes(self):
@@ -131,7 +133,7 @@ class Tested:
         if self.unseen or not self.rows or not fits:
             return None
         if self._labelled and self._xy and self._has_labels_of(fits):
-            return compare(numpy.concatenate(self._xy), fits)
+            return compare(numpy.concatenate(self._xy), numpy.concatenate(self._y), fits)
         return compare_unlabelled(numpy.concatenate(self._x), fits)
 
 
@@ -142,6 +144,8 @@ class Measuring:
         self.output = output
         self.lineage = Lineage()
         self.predictions = collections.deque(maxlen=_MOST_PREDICTIONS)
+        self.own = weakref.WeakKeyDictionary()
+        """The fits of each Keras model, for those with weights that have nothing to be known by."""
         self.validated = []
         """The hashes of the rows of each validation set so far."""
         self._transformed = []

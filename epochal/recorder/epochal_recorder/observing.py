@@ -13,6 +13,7 @@ from .checkpoint import Checkpoints
 from .continuing import Ancestry, Continuing
 from .data import samples
 from .fitting import Fit
+from .lineage import digest_of
 from .measuring import LEAST_ROWS, Origin, measuring
 from .networks import weights_of
 from .testing import Evaluate, Predict
@@ -182,6 +183,8 @@ class _Recorder:
         origin = self._shared.origin_of(arrays)
         variables = {id(variable) for variable in model.weights}
         running = [fit for fit in self._running if variables & {id(variable) for variable in fit.model.weights}]
+        if not running and not any(map(digest_of, arrays)) and model in self._shared.own:
+            return Origin(self._shared.own[model], True, "", origin.weights)
         if not running:
             return origin
         identities = origin.identities.union(*(fit.identities for fit in running))

@@ -6,6 +6,7 @@ a twin in the same pass (the estimate of Good and Turing: what one row more of t
 """
 
 import hashlib
+import itertools
 import math
 import threading
 
@@ -41,6 +42,8 @@ class Fitted:
         """The hashes of the labels, each once."""
         self.repeats = []
         """Of each class in the first pass: how many different rows stood there once, twice, and so on; empty if unknown."""
+        self.classes = numpy.empty(0, numpy.uint64)
+        """The hashes of their labels."""
         self.repeats_of_data = []
         """The same of all rows without their labels."""
         self.changing = False
@@ -105,8 +108,8 @@ class Fitted:
         unique, counts = numpy.unique(rows, return_counts=True)
         is_new = ~is_in(unique, self.hashes)
         if not self._passes:
-            self.repeats = _repeats_by_class(rows, labels)
-            self.repeats_of_data = _repeats_by_class(data, numpy.zeros(len(data)))[0]
+            self.classes, self.repeats = _repeats_by_class(rows, labels)
+            self.repeats_of_data = _repeats_by_class(data, numpy.zeros(len(data), numpy.uint64))[1][0]
         self._merge(unique, counts if not self._passes else numpy.zeros(len(counts), int))
         if len(self.labels) <= _MOST_CLASSES:
             self.labels = numpy.union1d(self.labels, labels)
@@ -147,6 +150,7 @@ class Fitted:
                 "ceiling": int(self.ceiling),
                 "labels": self.labels,
                 "repeats": [[int(number) for number in counts] for counts in self.repeats],
+                "classes": self.classes,
                 "repeats_of_data": [int(number) for number in self.repeats_of_data],
                 "changing": bool(self.changing),
                 "unseen": self.unseen,
@@ -157,7 +161,17 @@ class Fitted:
     def from_state(cls, state):
         """Return the fit that ``state`` was taken of."""
         fitted = cls(state["identity"])
-        for name in ("hashes", "counts", "labels", "repeats", "repeats_of_data", "changing", "unseen", "numbers"):
+        for name in (
+            "hashes",
+            "counts",
+            "labels",
+            "repeats",
+            "classes",
+            "repeats_of_data",
+            "changing",
+            "unseen",
+            "numbers",
+        ):
             setattr(fitted, name, state[name])
         fitted.ceiling = numpy.uint64(state["ceiling"])
         return fitted
@@ -173,13 +187,14 @@ class Fitted:
             return numpy.union1d(self.hashes, rows)
 
 
-def compare(rows, fits):
-    """Return what the hashes of test rows, with their labels, say against those of ``fits``, as JSON.
+def compare(rows, labels, fits):
+    """Return what test rows say against those of ``fits``, as JSON.
 
-    ``rows``: how many were compared; ``share``: of them, that were fitted; ``expected``: the share that a clean split would
-    show; ``refused``: whether the test says nothing for that. Shares are from 0 to 1.
+    ``rows``: the hashes of the rows with their labels; ``labels``: those of the labels. In the result ``rows``: how many were
+    compared; ``share``: of them, that were fitted; ``expected``: the share that a clean split would show; ``refused``: whether
+    the test says nothing for that. Shares are from 0 to 1.
     """
-    return _compare(rows, fits, _expected)
+    return _compare(rows, labels, fits, lambda fit: dict(zip(fit.classes.tolist(), fit.repeats, strict=True)))
 
 
 def compare_unlabelled(rows, fits):
@@ -191,7 +206,8 @@ def compare_unlabelled(rows, fits):
     if found is None:
         return None
     is_found, labels = found
-    return _compare(numpy.where(is_found, with_labels(rows, labels), rows), fits, _expected_unlabelled)
+    rows, alike = numpy.where(is_found, with_labels(rows, labels), rows), numpy.zeros(len(rows), numpy.uint64)
+    return _compare(rows, alike, fits, lambda fit: {0: fit.repeats_of_data})
 
 
 def labels_in(rows, fits):
@@ -208,15 +224,25 @@ def labels_in(rows, fits):
     return is_found, labels
 
 
-def _compare(rows, fits, expect):
+def _compare(rows, labels, fits, repeats_of):
     ceiling = min([fit.ceiling for fit in fits], default=numpy.iinfo(numpy.uint64).max)
-    rows = with_ceiling(rows, ceiling)
+    labels, rows = labels[rows <= ceiling], rows[rows <= ceiling]
     fitted = _union([with_ceiling(fit.snapshot(), ceiling) for fit in fits])
     unique, counts = numpy.unique(rows, return_counts=True)
     if not len(unique) or not len(fitted):
         return {"rows": len(rows), "share": 0.0, "expected": 0.0, "refused": False}
     share = float(counts[is_in(unique, fitted)].sum() / len(rows))
-    expected, passed = expect(unique, counts, fits, len(fitted))
+    classes, repeats = _repeats_by_class(rows, labels)
+    tested = dict(zip(classes.tolist(), repeats, strict=True))
+    expected, passed = 0.0, 0
+    for fit in fits:
+        known = repeats_of(fit)
+        distinct = sum(map(sum, known.values()))
+        passed += distinct
+        if not _is_copied_alike(fit, unique, counts):
+            expected = max(expected, _grown(_expected(tested, known), distinct, len(fitted)))
+    if len(fits) > 1 and not any(_copied_classes(repeats_of(fit)) for fit in fits):
+        expected = max(expected, _covered(fits))
     pooled = (share + expected) / 2
     error = math.sqrt(pooled * (1 - pooled) / len(unique) + expected * (1 - expected) / max(1, passed))
     excess = share - expected
@@ -242,49 +268,38 @@ def _union(arrays):
     return arrays[0] if len(arrays) == 1 else numpy.unique(numpy.concatenate([numpy.empty(0, numpy.uint64), *arrays]))
 
 
-def _expected(unique, counts, fits, fitted):
-    """Return the share of test rows that a clean split would find among ``fitted`` different rows, and the rows it rests on."""
-    alone = float(counts[counts > 1].sum() / counts.sum())
-    best, passed, copied = 0.0, 0, False
-    for fit in fits:
-        overall = [sum(numbers) for numbers in zip(*_of_one_length(fit.repeats), strict=True)]
-        share = _expected_of(fit, overall, unique, counts, alone)
-        share = min(share, _of_unrepeated_class(fit.repeats, share))
-        copied |= share < _repeated(overall)
-        passed += sum(overall)
-        best = max(best, _grown(share, sum(overall), fitted))
-    if len(fits) > 1 and not copied:
-        best = max(best, _covered(fits))
-    return best, passed
+def _expected(tested, known):
+    """Return the share of test rows that a clean split would find among the training rows.
+
+    ``tested`` and ``known``: of each class of the test rows and of the training rows how many different rows stand there once,
+    twice, and so on. Each class counts by its share of the test rows: training rows may be balanced.
+    """
+    copied = _copied_classes(known)
+    rows = sum(map(_rows, tested.values()))
+    return sum(
+        _rows(numbers) / rows * min(_expected_of_class(numbers, known.get(label, [])), copied.get(label, 1.0))
+        for label, numbers in tested.items()
+    )
 
 
-def _expected_unlabelled(unique, counts, fits, fitted):
-    """Return what ``_expected`` does for rows without labels, of which it is not known which class they are of."""
-    alone = float(counts[counts > 1].sum() / counts.sum())
-    best, passed = 0.0, 0
-    for fit in fits:
-        distinct = sum(fit.repeats_of_data)
-        passed += distinct
-        best = max(best, _grown(_expected_of(fit, fit.repeats_of_data, unique, counts, alone), distinct, fitted))
-    return best, passed
-
-
-def _expected_of(fit, overall, unique, counts, alone):
-    """Return the share for one fit's first pass; ``alone``: the share of test rows that have a twin in the test set."""
-    rows = sum(number * times for times, number in enumerate(overall, 1))
-    if rows < 2 or _is_copied_alike(fit, unique, counts):
-        return 0.0
-    share = _repeated(overall)
-    # A part of the training rows as big as the test set repeats as much as the test set does, unless the training
-    # rows were copied after the split: then the test set itself says how often rows repeat.
-    tested = int(counts.sum())
-    likely = _repeated(overall, min(1.0, (tested - 1) / (rows - 1)))
-    error = math.sqrt(max(likely * (1 - likely), 1 / tested) / tested)
+def _expected_of_class(tested, known):
+    share, alone = _repeated(known), _repeated(tested)
+    count, rows = _rows(tested), _rows(known)
+    # A part of the training rows as big as the test set repeats as much as the test set does, unless training rows were
+    # copied after the split: then the test set itself says how often rows repeat.
+    likely = _repeated(known, min(1.0, (count - 1) / max(1, rows - 1)))
+    error = math.sqrt(max(likely * (1 - likely), 1 / count) / count)
     if likely - alone > max(_SMALL, _SIGNIFICANT * error):
         # A small test set says it roughly: two standard errors more are allowed.
-        upper = min(1.0, alone + 2 * math.sqrt(alone * (1 - alone) / len(unique)))
-        share = min(share, _grown(upper, len(unique), sum(overall)))
-    return share
+        upper = min(1.0, alone + 2 * math.sqrt(alone * (1 - alone) / sum(tested)))
+        share = min(share, _grown(upper, sum(tested), sum(known)))
+    # Rows that were made up for training repeat less than those of the test set.
+    return max(share, alone)
+
+
+def _rows(numbers):
+    """Return how many rows there are if ``numbers[i]`` different ones stand there i + 1 times."""
+    return sum(number * times for times, number in enumerate(numbers, 1))
 
 
 def _covered(fits):
@@ -308,14 +323,19 @@ def _covered(fits):
     return 1 - (counts == 1).sum() / counts.sum() if counts.sum() else 0.0
 
 
-def _of_unrepeated_class(repeats, share):
-    """Return the lower share if one class was copied before the split: it repeats, another one of more rows does not."""
-    sizes = [(sum(n * times for times, n in enumerate(numbers, 1)), sum(numbers), numbers) for numbers in repeats]
-    big = [(distinct, _repeated(numbers)) for rows, distinct, numbers in sizes if rows >= _FEW]
-    unrepeated = [(distinct, repeated) for distinct, repeated in big if repeated <= _UNREPEATED]
-    repeated = [distinct for distinct, each in big if each >= _REPEATED]
-    copied = [each for distinct, each in unrepeated if any(distinct > other for other in repeated)]
-    return min(copied, default=share)
+def _copied_classes(known):
+    """Return the classes that were copied before the split, with the share to expect of them: that of a class which was not.
+
+    A copied class repeats, and is of fewer different rows than another one, which does not repeat.
+    """
+    big = {label: (sum(numbers), _repeated(numbers)) for label, numbers in known.items() if _rows(numbers) >= _FEW}
+    unrepeated = [(distinct, share) for distinct, share in big.values() if share <= _UNREPEATED]
+    found = {}
+    for label, (distinct, share) in big.items():
+        bigger = [other for more, other in unrepeated if more > distinct]
+        if share >= _REPEATED and bigger:
+            found[label] = min(bigger)
+    return found
 
 
 def _is_copied_alike(fit, unique, counts):
@@ -339,7 +359,7 @@ def _repeated(numbers, part=1.0):
 
     ``part``: in a random part of the rows, of that share of them.
     """
-    rows = sum(number * times for times, number in enumerate(numbers, 1))
+    rows = _rows(numbers)
     single = sum(number * times * (1 - part) ** (times - 1) for times, number in enumerate(numbers, 1))
     return 1 - single / rows if rows else 0.0
 
@@ -352,16 +372,13 @@ def _grown(share, rows, more):
 
 
 def _repeats_by_class(rows, labels):
+    """Return the hashes of the labels, each once and sorted, and of each how many different rows stand there once, twice, …"""
     classes, codes = numpy.unique(labels, return_inverse=True)
     if len(classes) > _MOST_CLASSES:
-        codes = numpy.zeros(len(rows), int)
+        classes, codes = numpy.zeros(1, numpy.uint64), numpy.zeros(len(rows), int)
     order = numpy.lexsort((rows, codes))
     rows, codes = rows[order], codes[order]
     starts = numpy.flatnonzero(numpy.concatenate([[True], (rows[1:] != rows[:-1]) | (codes[1:] != codes[:-1])]))
     times = numpy.minimum(numpy.diff(numpy.append(starts, len(rows))), 255)
-    return [numpy.bincount(times[codes[starts] == code])[1:].tolist() for code in range(codes[-1] + 1)]
-
-
-def _of_one_length(repeats):
-    longest = max(map(len, repeats), default=0)
-    return [[*numbers, *[0] * (longest - len(numbers))] for numbers in repeats]
+    bounds = numpy.searchsorted(codes[starts], numpy.arange(len(classes) + 1))
+    return classes, [numpy.bincount(times[one:two])[1:].tolist() for one, two in itertools.pairwise(bounds)]
