@@ -29,7 +29,7 @@ Rows = tuple[Any, Any]
 def is_refused(train: Rows, test: Rows) -> bool:
     """Whether a test on ``test`` of a network that was fitted on ``train`` is refused."""
     fitted = Fitted("")
-    fitted.add(hash_rows(train[0]), train[1])
+    fitted.add(hash_rows(train[0]), train[1], train[0])
     fitted.end_pass()
     labels = hash_labels(test[1])
     return bool(compare(with_labels(hash_rows(test[0]), labels), labels, [fitted])["refused"])

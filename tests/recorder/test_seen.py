@@ -28,7 +28,7 @@ def _hashes(rows: Rows) -> Any:
 
 
 def _add(fitted: Fitted, rows: Rows) -> None:
-    fitted.add(hash_rows(rows[0]), rows[1])
+    fitted.add(hash_rows(rows[0]), rows[1], rows[0])
 
 
 def _fitted(*passes: Rows) -> Fitted:
@@ -135,6 +135,46 @@ def test_copies_after_the_split_change_nothing(make: Any, random: np.random.Gene
     assert not _compare(test, _oversampled(random, train))["refused"]
     if make is _noise:
         assert _compare(_joined(test, train), _oversampled(random, train))["refused"]
+
+
+def test_samples_drawn_again_and_again_before_the_split_are_found(random: np.random.Generator) -> None:
+    """Both classes are drawn with repetition, five times as many rows as there are: no column explains that."""
+    rows = _noise(random, 600)
+    train, test = _split(random, _at(rows, random.integers(0, 600, 3_000)))
+    assert _compare(test, train)["refused"]
+
+
+def test_a_class_that_is_always_alike_is_no_copied_one(random: np.random.Generator) -> None:
+    """A machine that is idle has the same readings, one at work never has; normal customers look alike, fraud does not."""
+    idle = random.random(4_000) < 0.4
+    readings = np.where(idle[:, None], 0, random.normal(size=(4_000, 3))), (~idle).astype(int)
+    assert not _compare(*reversed(_split(random, readings)))["refused"]
+    fraud = random.random(8_000) < 0.1
+    alike, other = (
+        [random.integers(0, count, 8_000) for count in counts] for counts in ((3, 3, 9, 4), (40, 8, 24, 30))
+    )
+    train, test = _split(random, (np.where(fraud, other, alike).T, fraud.astype(int)))
+    few = np.flatnonzero(train[1])
+    many = random.choice(np.flatnonzero(train[1] == 0), len(few), replace=False)
+    assert not _compare(test, train)["refused"]
+    assert not _compare(test, _at(train, np.r_[few, many]))["refused"]
+
+
+def test_more_test_rows_of_a_class_that_repeats_are_expected(random: np.random.Generator) -> None:
+    """The machine is idle more often in the test months."""
+    idle = random.random(5_000) < np.linspace(0.2, 0.8, 5_000)
+    rows = np.where(idle[:, None], 0, random.normal(size=(5_000, 3))), (~idle).astype(int)
+    assert not _compare(_at(rows, slice(4_000, None)), _at(rows, slice(4_000)))["refused"]
+
+
+def test_rows_made_up_for_training_repeat_less(random: np.random.Generator) -> None:
+    """SMOTE's rows lie between those of a class, which repeat by themselves."""
+    y = (random.random(6_000) < 0.12).astype(int)
+    x = np.where(y[:, None], random.poisson(6, (6_000, 4)), random.poisson(1, (6_000, 4))).astype(float)
+    train, test = _split(random, (x, y), 0.8)
+    few = train[0][train[1] == 1]
+    made = few[random.integers(0, len(few), 3_000)] + random.random((3_000, 4))
+    assert not _compare(test, _joined(train, (made, np.ones(3_000, int))))["refused"]
 
 
 def test_fits_of_parts_of_the_data_count_together(random: np.random.Generator) -> None:

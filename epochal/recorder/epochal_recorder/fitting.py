@@ -75,7 +75,7 @@ class Fit:
         self._fitted.numbers = self._fitted.numbers or are_numbers(y)
         rows = hash_rows(x)
         self.identities |= self._shared.made_of(rows)
-        self._fitted.add(rows, y)
+        self._fitted.add(rows, y, x)
 
     def _end_pass(self):
         with self._output.telling_faults():

@@ -49,6 +49,25 @@ def hash_labels(labels):
     return hash_rows(leaves[0] if len(leaves) == 1 else leaves)
 
 
+def sample_rows(data, places, columns):
+    """Return the rows of ``data`` at ``places`` as numbers (rows × columns), ``columns`` of their columns at the most."""
+    parts = []
+    for leaf in leaves_of(data):
+        if hasattr(leaf, "tocsr"):
+            part = leaf.tocsr()[places].toarray()
+        elif hasattr(leaf, "iloc"):
+            chosen = leaf.iloc[places]
+            names = range(chosen.shape[1]) if hasattr(chosen, "columns") else ()
+            part = numpy.column_stack(
+                [_numbers(as_array(chosen.iloc[:, name])) for name in names] or [as_array(chosen)]
+            )
+        else:
+            part = _numbers(as_array(leaf)[places])
+        parts.append(part.reshape(len(places), -1))
+    joined = numpy.concatenate(parts, axis=1)
+    return joined[:, numpy.unique(numpy.linspace(0, joined.shape[1] - 1, columns).astype(int))]
+
+
 def with_labels(rows, labels):
     """Return the hashes of ``rows`` with their labels, from the hashes of both."""
     return _finalized(rows * _LABELLED + _finalized(labels + _LABELLED))
@@ -96,8 +115,10 @@ def as_array(data):
         data = data.detach().cpu()
     if not hasattr(data, "__array__") and not isinstance(data, (list, tuple)):
         raise NotHashable(type(data).__name__)
+    # Texts of one long and many short ones would all be as long as the longest.
+    kind = object if isinstance(data, (list, tuple)) and data and isinstance(data[0], (str, bytes)) else None
     try:
-        array = numpy.asarray(data)
+        array = numpy.asarray(data, kind)
     except (ValueError, TypeError) as fault:
         raise NotHashable(f"{type(data).__name__}: {fault}") from None
     if array.ndim == 0:
@@ -132,7 +153,6 @@ def _pair(value):
     return _digest_of_text(value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass"))
 
 
-@functools.lru_cache(maxsize=100_000)
 def _digest_of_text(text):
     digest = hashlib.blake2b(text, digest_size=6).digest()
     return float(int.from_bytes(digest[:3], "little") + 1), float(int.from_bytes(digest[3:], "little"))

@@ -15,7 +15,7 @@ import numpy
 from .labels import are_numbers
 from .measuring import LEAST_ROWS, Origin, Tested, grouping, measuring
 from .output import as_json
-from .rows import NotHashable, hash_rows
+from .rows import NotHashable, as_array, hash_rows
 
 _SCORING = frozenset({"score", "_score", "__call__", "_passthrough_scorer", "inner_f"})
 """What scikit-learn's functions are called that only hand a score on: Pipeline.score, scorers (those of releases before
@@ -139,7 +139,7 @@ def _begin_fit(call, shared):
             fitted.numbers = are_numbers(call.y)
             rows = hash_rows(_as_one(call.x))
             transformations = shared.made_of(rows)
-            fitted.add(rows, _as_one(call.y))
+            fitted.add(rows, _as_one(call.y), _as_one(call.x))
             fitted.end_pass()
             shared.lineage.share(fitted)
     except NotHashable as kind:
@@ -304,7 +304,7 @@ def _is_for_the_script(frame):
 
 def _as_one(data):
     """Return a list as the array that scikit-learn makes of it: its elements are rows, not inputs."""
-    return numpy.asarray(data) if isinstance(data, (list, tuple)) else data
+    return as_array(data) if isinstance(data, (list, tuple)) else data
 
 
 def _digest(labels):

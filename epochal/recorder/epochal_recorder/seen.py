@@ -5,6 +5,7 @@ fitted, s, is compared with the share e that a clean split of the same data woul
 a twin in the same pass (the estimate of Good and Turing: what one row more of the same source would find there).
 """
 
+import contextlib
 import hashlib
 import itertools
 import math
@@ -12,7 +13,7 @@ import threading
 
 import numpy
 
-from .rows import as_array, hash_labels, leaves_of, with_labels
+from .rows import as_array, hash_labels, leaves_of, sample_rows, with_labels
 
 MOST_ROWS = 4_000_000
 """So many hashes of rows are kept (32 MB); of more rows those with the smallest hashes, whichever rows those are."""
@@ -24,6 +25,8 @@ _MOST_CLASSES = 1000
 _UNREPEATED, _REPEATED, _FEW = 0.01, 0.10, 50
 _COPIED_ALIKE = 0.95
 _SMALL_LABELS = 16
+_SAMPLE_ROWS, _SAMPLE_OF_BATCH, _SAMPLE_COLUMNS, _FEWEST = 512, 32, 256, 16
+_COPIED = 0.8
 _NEW = 0.9
 _PASSES_OF_NEW_ROWS = 3
 
@@ -41,9 +44,11 @@ class Fitted:
         self.labels = numpy.empty(0, numpy.uint64)
         """The hashes of the labels, each once."""
         self.repeats = []
-        """Of each class in the first pass: how many different rows stood there once, twice, and so on; empty if unknown."""
+        """Of each class in the first pass: pairs of how often rows stood there, and how many different ones; empty if unknown."""
         self.classes = numpy.empty(0, numpy.uint64)
         """The hashes of their labels."""
+        self.explained = []
+        """Of each class the share of rows that would repeat if its columns were independent; None if that is not known."""
         self.repeats_of_data = []
         """The same of all rows without their labels."""
         self.changing = False
@@ -53,6 +58,7 @@ class Fitted:
         self.numbers = False
         """Whether it is a regression: its targets are no whole numbers."""
         self._parts = []
+        self._sample = []
         self._passes = 0
         self._done = False
         self._lock = threading.Lock()
@@ -62,8 +68,8 @@ class Fitted:
         """Whether more passes would show nothing new."""
         return self._done
 
-    def add(self, rows, labels):
-        """Add rows of the pass that is under way: their hashes, and their labels as they are."""
+    def add(self, rows, labels, data=None):
+        """Add rows of the pass that is under way: their hashes, and their labels and the rows themselves as they are."""
         arrays = [as_array(leaf) for leaf in leaves_of(labels)]
         # Labels are small, and are quicker hashed all at once; those of each pixel are not kept so long.
         is_small = len(arrays) == 1 and arrays[0].size <= _SMALL_LABELS * len(rows)
@@ -71,6 +77,39 @@ class Fitted:
         with self._lock:
             if not self._done:
                 self._parts.append(part)
+                if data is not None and not self._passes:
+                    self._take_sample(rows, labels, data)
+
+    def _take_sample(self, rows, labels, data):
+        room = _SAMPLE_ROWS - sum(len(each[0]) for each in self._sample)
+        if room <= 0:
+            return
+        is_all = len(rows) > _SAMPLE_ROWS
+        count = min(room, len(rows), _SAMPLE_ROWS if is_all else _SAMPLE_OF_BATCH)
+        places = numpy.unique(numpy.linspace(0, len(rows) - 1, count).astype(int))
+        with contextlib.suppress(Exception):  # data that cannot be sampled are known by their hashes alone
+            self._sample.append((rows[places], hash_labels(labels)[places], sample_rows(data, places, _SAMPLE_COLUMNS)))
+
+    def _explained(self, label, numbers):
+        """Return which share of a class's rows would repeat by itself if its columns were independent; None if unknown."""
+        rows, data = [], []
+        for hashes, labels, sampled in self._sample:
+            rows.append(hashes[labels == label])
+            data.append(sampled[labels == label])
+        if not rows or len({part.shape[1] for part in data}) > 1:
+            return None
+        rows, first = numpy.unique(numpy.concatenate(rows), return_index=True)
+        values = numpy.sort(numpy.concatenate(data)[first], axis=0)
+        count = _rows(numbers)
+        if _distinct(numbers) == 1:
+            return 1.0
+        if len(rows) < min(_FEWEST, _distinct(numbers)):
+            return None
+        alike = 1.0
+        for column in values.T:
+            times = numpy.unique(column, return_counts=True)[1]
+            alike *= (times * (times - 1)).sum() / (len(column) * (len(column) - 1))
+        return float(1 - math.exp(-(count - 1) * alike))
 
     def add_hashed(self, rows, labels):
         """Add rows of the pass that is under way: their hashes, and those of their labels."""
@@ -109,6 +148,9 @@ class Fitted:
         is_new = ~is_in(unique, self.hashes)
         if not self._passes:
             self.classes, self.repeats = _repeats_by_class(rows, labels)
+            of_class = zip(self.classes, self.repeats, strict=True)
+            self.explained = [self._explained(*each) if _repeated(each[1]) >= _REPEATED else 1.0 for each in of_class]
+            self._sample = []
             self.repeats_of_data = _repeats_by_class(data, numpy.zeros(len(data), numpy.uint64))[1][0]
         self._merge(unique, counts if not self._passes else numpy.zeros(len(counts), int))
         if len(self.labels) <= _MOST_CLASSES:
@@ -149,9 +191,10 @@ class Fitted:
                 "counts": self.counts,
                 "ceiling": int(self.ceiling),
                 "labels": self.labels,
-                "repeats": [[int(number) for number in counts] for counts in self.repeats],
+                "repeats": self.repeats,
                 "classes": self.classes,
-                "repeats_of_data": [int(number) for number in self.repeats_of_data],
+                "explained": self.explained,
+                "repeats_of_data": self.repeats_of_data,
                 "changing": bool(self.changing),
                 "unseen": self.unseen,
                 "numbers": bool(self.numbers),
@@ -167,6 +210,7 @@ class Fitted:
             "labels",
             "repeats",
             "classes",
+            "explained",
             "repeats_of_data",
             "changing",
             "unseen",
@@ -194,7 +238,7 @@ def compare(rows, labels, fits):
     compared; ``share``: of them, that were fitted; ``expected``: the share that a clean split would show; ``refused``: whether
     the test says nothing for that. Shares are from 0 to 1.
     """
-    return _compare(rows, labels, fits, lambda fit: dict(zip(fit.classes.tolist(), fit.repeats, strict=True)))
+    return _compare(rows, labels, fits, _classes_of)
 
 
 def compare_unlabelled(rows, fits):
@@ -207,7 +251,7 @@ def compare_unlabelled(rows, fits):
         return None
     is_found, labels = found
     rows, alike = numpy.where(is_found, with_labels(rows, labels), rows), numpy.zeros(len(rows), numpy.uint64)
-    return _compare(rows, alike, fits, lambda fit: {0: fit.repeats_of_data})
+    return _compare(rows, alike, fits, lambda fit: {0: (fit.repeats_of_data, 1.0)})
 
 
 def labels_in(rows, fits):
@@ -237,7 +281,7 @@ def _compare(rows, labels, fits, repeats_of):
     expected, passed = 0.0, 0
     for fit in fits:
         known = repeats_of(fit)
-        distinct = sum(map(sum, known.values()))
+        distinct = sum(_distinct(numbers) for numbers, _ in known.values())
         passed += distinct
         if not _is_copied_alike(fit, unique, counts):
             expected = max(expected, _grown(_expected(tested, known), distinct, len(fitted)))
@@ -268,16 +312,22 @@ def _union(arrays):
     return arrays[0] if len(arrays) == 1 else numpy.unique(numpy.concatenate([numpy.empty(0, numpy.uint64), *arrays]))
 
 
+def _classes_of(fit):
+    of_class = zip(fit.repeats, fit.explained, strict=True)
+    return dict(zip(fit.classes.tolist(), of_class, strict=True))
+
+
 def _expected(tested, known):
     """Return the share of test rows that a clean split would find among the training rows.
 
-    ``tested`` and ``known``: of each class of the test rows and of the training rows how many different rows stand there once,
-    twice, and so on. Each class counts by its share of the test rows: training rows may be balanced.
+    ``tested`` and ``known``: of each class of the test rows and of the training rows pairs of how often rows stand there, and
+    how many different ones; of ``known`` also which share its columns explain. Each class counts by its share of the test
+    rows: training rows may be balanced.
     """
     copied = _copied_classes(known)
     rows = sum(map(_rows, tested.values()))
     return sum(
-        _rows(numbers) / rows * min(_expected_of_class(numbers, known.get(label, [])), copied.get(label, 1.0))
+        _rows(numbers) / rows * min(_expected_of_class(numbers, known.get(label, ([], 1.0))[0]), copied.get(label, 1.0))
         for label, numbers in tested.items()
     )
 
@@ -291,15 +341,19 @@ def _expected_of_class(tested, known):
     error = math.sqrt(max(likely * (1 - likely), 1 / count) / count)
     if likely - alone > max(_SMALL, _SIGNIFICANT * error):
         # A small test set says it roughly: two standard errors more are allowed.
-        upper = min(1.0, alone + 2 * math.sqrt(alone * (1 - alone) / sum(tested)))
-        share = min(share, _grown(upper, sum(tested), sum(known)))
+        upper = min(1.0, alone + 2 * math.sqrt(alone * (1 - alone) / _distinct(tested)))
+        share = min(share, _grown(upper, _distinct(tested), _distinct(known)))
     # Rows that were made up for training repeat less than those of the test set.
     return max(share, alone)
 
 
 def _rows(numbers):
-    """Return how many rows there are if ``numbers[i]`` different ones stand there i + 1 times."""
-    return sum(number * times for times, number in enumerate(numbers, 1))
+    """Return how many rows there are of pairs of how often rows stand there, and how many different ones."""
+    return sum(times * number for times, number in numbers)
+
+
+def _distinct(numbers):
+    return sum(number for _, number in numbers)
 
 
 def _covered(fits):
@@ -324,17 +378,21 @@ def _covered(fits):
 
 
 def _copied_classes(known):
-    """Return the classes that were copied before the split, with the share to expect of them: that of a class which was not.
+    """Return the classes that were copied before the split, with the share to expect of them.
 
-    A copied class repeats, and is of fewer different rows than another one, which does not repeat.
+    A copied class repeats though its columns do not explain it, and either nearly wholly, or it is of fewer different rows than
+    another one, which does not repeat.
     """
-    big = {label: (sum(numbers), _repeated(numbers)) for label, numbers in known.items() if _rows(numbers) >= _FEW}
-    unrepeated = [(distinct, share) for distinct, share in big.values() if share <= _UNREPEATED]
+    shares = {label: _repeated(numbers) for label, (numbers, _) in known.items()}
+    big = {label: _distinct(numbers) for label, (numbers, _) in known.items() if _rows(numbers) >= _FEW}
     found = {}
-    for label, (distinct, share) in big.items():
-        bigger = [other for more, other in unrepeated if more > distinct]
-        if share >= _REPEATED and bigger:
-            found[label] = min(bigger)
+    for label, distinct in big.items():
+        share, explained = shares[label], known[label][1]
+        bigger = [shares[other] for other, more in big.items() if shares[other] <= _UNREPEATED and more > distinct]
+        if share < _REPEATED or (explained is not None and explained > share / 2):
+            continue
+        if bigger or (share >= _COPIED and explained is not None):
+            found[label] = min(bigger, default=0.0)
     return found
 
 
@@ -355,12 +413,9 @@ def _is_copied_alike(fit, unique, counts):
 
 
 def _repeated(numbers, part=1.0):
-    """Return the share of rows that have a twin, of which ``numbers[i]`` different ones stand there i + 1 times.
-
-    ``part``: in a random part of the rows, of that share of them.
-    """
+    """Return the share of rows that have a twin, or in a random ``part`` (0 to 1) of the rows."""
     rows = _rows(numbers)
-    single = sum(number * times * (1 - part) ** (times - 1) for times, number in enumerate(numbers, 1))
+    single = sum(times * number * (1 - part) ** (times - 1) for times, number in numbers)
     return 1 - single / rows if rows else 0.0
 
 
@@ -372,13 +427,17 @@ def _grown(share, rows, more):
 
 
 def _repeats_by_class(rows, labels):
-    """Return the hashes of the labels, each once and sorted, and of each how many different rows stand there once, twice, …"""
+    """Return the hashes of the labels, each once and sorted, and of each pairs of how often rows stand there, and how many."""
     classes, codes = numpy.unique(labels, return_inverse=True)
     if len(classes) > _MOST_CLASSES:
         classes, codes = numpy.zeros(1, numpy.uint64), numpy.zeros(len(rows), int)
     order = numpy.lexsort((rows, codes))
     rows, codes = rows[order], codes[order]
     starts = numpy.flatnonzero(numpy.concatenate([[True], (rows[1:] != rows[:-1]) | (codes[1:] != codes[:-1])]))
-    times = numpy.minimum(numpy.diff(numpy.append(starts, len(rows))), 255)
+    times = numpy.diff(numpy.append(starts, len(rows)))
     bounds = numpy.searchsorted(codes[starts], numpy.arange(len(classes) + 1))
-    return classes, [numpy.bincount(times[one:two])[1:].tolist() for one, two in itertools.pairwise(bounds)]
+    repeats = []
+    for one, two in itertools.pairwise(bounds):
+        found, numbers = numpy.unique(times[one:two], return_counts=True)
+        repeats.append([list(pair) for pair in zip(found.tolist(), numbers.tolist(), strict=True)])
+    return classes, repeats
