@@ -212,7 +212,17 @@ def networks_of(measurements: Iterable[Measurement]) -> int:
 
 
 def last_of(measurements: Sequence[Measurement]) -> Measurement | None:
-    """Return the last in time of measurements, of those on at least a tenth of the most samples; None if there are none."""
+    """Return the last in time of measurements; None if there are none.
+
+    Those on less than a tenth of the most samples do not count, nor a comparison of whoever's answers on fewer samples than
+    a network of this training was tested on: it is of a part of them.
+    """
     most = max((each.samples or 0 for each in measurements), default=0)
-    big = [each for each in measurements if not each.samples or each.samples * 10 >= most]
+    tested = max((each.samples or 0 for each in measurements if each.trained), default=0)
+    big = [
+        each
+        for each in measurements
+        if not each.samples
+        or (each.samples * 10 >= most and (each.trained or each.kind is not Kind.SCORE or each.samples >= tested))
+    ]
     return max(enumerate(big), key=lambda pair: (pair[1].at, pair[0]))[1] if big else None

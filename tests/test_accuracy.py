@@ -94,6 +94,14 @@ def test_a_measurement_on_a_tenth_of_the_samples_of_another_does_not_count() -> 
     assert _judged(_measured(0.8), _measured(1.0, samples=36, time=2.0))[0] == 1.0
 
 
+def test_a_part_of_the_test_set_does_not_count_for_all_of_it() -> None:
+    """accuracy_score() for each group of people after that for all of them."""
+    group = _measured(0.7, "score", samples=180, trained=None, test_set="other", time=2.0)
+    assert _judged(_measured(0.8, "score"), group)[0] == 0.8
+    assert _judged(_measured(0.8, "score"), group | {"samples": 360})[0] == 0.7
+    assert _judged(group)[0] == 0.7
+
+
 _R2 = _measured(0.44, "score", measures="r2")
 _LOADED = _measured(0.97, trained=False)
 

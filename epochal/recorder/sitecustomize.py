@@ -22,10 +22,10 @@ def _observe_keras(module):
     observe(module.Model, _OUT, checkpoints, float(stop_at) if stop_at else None, _STARTED)
 
 
-def _observe_keras_loading(module):
-    from epochal_recorder.observing import observe_loading
+def _observe_keras_files(module):
+    from epochal_recorder.observing import observe_files
 
-    observe_loading(module, _OUT)
+    observe_files(module, _OUT)
 
 
 def _observe_estimators(module):
@@ -48,7 +48,7 @@ def _observe_r2_score(module):
 
 _OBSERVERS = {
     "keras.src.models.model": _observe_keras,
-    "keras.src.saving.saving_api": _observe_keras_loading,
+    "keras.src.saving.saving_api": _observe_keras_files,
     "sklearn.base": _observe_estimators,
     "sklearn.metrics._classification": _observe_accuracy_score,
     "sklearn.metrics._regression": _observe_r2_score,

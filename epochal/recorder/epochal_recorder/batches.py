@@ -61,11 +61,8 @@ def splits_a_reshuffled_set(dataset, others):
 
     Such a test set is drawn anew from rows that may have been trained on. ``others``: data sets that were fitted.
     """
-    nodes = list(_nodes(dataset))
-    if not any(is_cut and is_shuffled for _, is_cut, is_shuffled in nodes):
-        return False
-    own = {identity for identity, *_ in nodes}
-    return any(identity in own for other in others for identity, *_ in _nodes(other))
+    shuffles = {identity for identity, is_cut, is_shuffled in _nodes(dataset) if is_cut and is_shuffled}
+    return any(identity in shuffles for other in others if shuffles for identity, *_ in _nodes(other))
 
 
 def _nodes(dataset):

@@ -28,6 +28,7 @@ class Lineage:
         """Each fit's rows (``Fitted``), by its identity."""
         self._known = {}
         self._samples = {}
+        self._saved = set()
         self._same = {}
 
     def begin(self, identity):
@@ -70,11 +71,15 @@ class Lineage:
                 samples.append((sample, identities))
 
     def remember_new(self, arrays):
-        """Note weights that no fit has made yet, as they are where a fit begins."""
+        """Note weights that no fit has made yet: as they are where a fit begins, or a file has them that was there before."""
         for array in arrays:
             digest = digest_of(array)
-            if digest is not None and len(self._known) < _MOST_KNOWN:
+            if digest is not None and digest not in self._saved and len(self._known) < _MOST_KNOWN:
                 self._known.setdefault(digest, frozenset())
+
+    def remember_saved(self, arrays):
+        """Note weights that this training writes to a file: they may be of a training loop that cannot be seen."""
+        self._saved.update(map(digest_of, arrays))
 
     def origin(self, arrays):
         """Return the identities of all fits that any of the weights come from, and whether all weights are known exactly.

@@ -290,7 +290,8 @@ def grouping(answers):
 def tokens_of(x):
     """Return x if it is sequences of whole numbers (rows × length), else None."""
     array = getattr(x, "numpy", lambda: x)() if not isinstance(x, numpy.ndarray) else x
-    return array if getattr(array, "ndim", 0) == 2 and array.dtype.kind in "iu" else None
+    kind = getattr(getattr(array, "dtype", None), "kind", "")
+    return array if kind and kind in "iu" and array.ndim == 2 else None
 
 
 @functools.cache

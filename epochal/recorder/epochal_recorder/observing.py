@@ -40,24 +40,33 @@ def observe(model_class, out, checkpoints=None, stop_at=None, started=None):
         shared.output.event(event="keras", started=started, time=time.time())
 
 
-def observe_loading(module, out):
-    """Patch ``load_model`` and ``load_weights`` of Keras' module for saved models: what they load was not trained here."""
+def observe_files(module, out):
+    """Patch what saves and loads models in Keras' module for that: what is loaded and was not saved here was not trained here."""
     shared = measuring(out)
-    for name in ("load_model", "load_weights"):
-        setattr(module, name, _noting_loaded(getattr(module, name), shared))
+    lineage = shared.lineage
+    for name, note in (
+        ("save_model", lineage.remember_saved),
+        ("save_weights", lineage.remember_saved),
+        ("load_model", lineage.remember_new),
+        ("load_weights", lineage.remember_new),
+    ):
+        if hasattr(module, name):
+            setattr(module, name, _noting(getattr(module, name), note, shared.output))
 
 
-def _noting_loaded(load, shared):
-    @functools.wraps(load)
-    def loading(*args, **kwargs):
-        returned = load(*args, **kwargs)
-        with shared.output.telling_faults():
-            model = args[0] if returned is None else returned
+def _noting(function, note, output):
+    """Return ``function``, after which ``note`` is given the weights of the model that it returns, or else was given."""
+
+    @functools.wraps(function)
+    def noting(*args, **kwargs):
+        returned = function(*args, **kwargs)
+        with output.telling_faults():
+            model = returned if returned is not None else args[0] if args else kwargs.get("model")
             if hasattr(model, "weights"):
-                shared.lineage.remember_new(weights_of(model))
+                note(weights_of(model))
         return returned
 
-    return loading
+    return noting
 
 
 def _observed(method, observer_of, output):

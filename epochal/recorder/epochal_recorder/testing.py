@@ -44,7 +44,8 @@ class Evaluate:
             if is_same(self._arguments.get("y"), self._arguments.get("x")):
                 self.tested.is_autoencoder = True
             told = self._shared.described(self.tested, self._origin, counts_padding(self._model))
-            told["samples"] = told["samples"] or self._samples()
+            if self._arguments.get("steps") or not told["samples"]:  # what Keras read ahead is not measured
+                told["samples"] = self._samples() or told["samples"]
             if self.is_redrawn:
                 told["seen"] |= {"refused": True, "redrawn": True}
             on = {"samples": told["samples"], "test_set": told["test_set"]}
