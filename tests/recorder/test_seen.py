@@ -188,6 +188,25 @@ def test_fits_of_parts_of_the_data_count_together(random: np.random.Generator) -
     assert _compare(_at(train, slice(500)), *parts)["share"] == 1.0
 
 
+@pytest.mark.parametrize("make", [_noise, _discrete])
+@pytest.mark.parametrize("size", [16, 300, 3_000])
+def test_parts_of_the_data_given_again_and_again_are_no_twins(
+    make: Any, size: int, random: np.random.Generator
+) -> None:
+    """partial_fit on small parts, in several passes in a random order."""
+    train, test = _split(random, make(random, 4_000))
+    fitted = Fitted("a fit")
+    for _ in range(3):
+        order = random.permutation(3_000)
+        for part in np.split(order, range(size, 3_000, size)):
+            rows = _at(train, part)
+            fitted.add_part(hash_rows(rows[0]), rows[1])
+    clean, leaked = (compare(*_hashes(rows), [fitted]) for rows in (test, train))
+    assert not clean["refused"]
+    assert leaked["share"] == 1.0
+    assert leaked["refused"] is (make is _noise)
+
+
 def test_rows_without_labels_are_found_with_any_label(random: np.random.Generator) -> None:
     """What is predicted and compared by hand is compared with the rows that were fitted with labels."""
     train, test = _split(random, _noise(random, 2_000))

@@ -74,7 +74,7 @@ def _marking_loaded(setstate):
     def marking(self, state):
         setstate(self, state)
         # It was not marked where it was saved, so it was fitted elsewhere, or not yet.
-        self.__dict__.setdefault(_MARK, ("", ()))
+        self.__dict__.setdefault(_MARK, ("", (), ""))
 
     return marking
 
@@ -132,26 +132,32 @@ def _learns_from_labels(transformer):
 
 def _begin_fit(call, shared):
     """Return the identities of the fits that the estimator will come from, this one's rows kept."""
-    fitted = shared.begin_fit()
-    transformations = set()
+    is_part = call.method == "partial_fit"
+    goes_on = is_part or getattr(call.estimator, "warm_start", False)
+    earlier = _marks(call.estimator)[1] if goes_on else _marks_of_parts(call.estimator)
+    fitted = next((each for each in shared.lineage.rows_of(earlier) if is_part and each.in_parts), None)
+    fitted = fitted or shared.begin_fit()
     try:
         if call.y is not None:
             fitted.numbers = are_numbers(call.y)
             rows = hash_rows(_as_one(call.x))
-            transformations = shared.made_of(rows)
-            fitted.add(rows, _as_one(call.y), _as_one(call.x))
-            fitted.end_pass()
-            shared.lineage.share(fitted)
+            earlier |= shared.made_of(rows)
+            if is_part:
+                fitted.add_part(rows, _as_one(call.y))
+            else:
+                fitted.add(rows, _as_one(call.y), _as_one(call.x))
+                fitted.end_pass()
+                shared.lineage.share(fitted)
     except NotHashable as kind:
         fitted.unseen = f"they are of a kind that is not read ({kind})"
-    goes_on = call.method == "partial_fit" or getattr(call.estimator, "warm_start", False)
-    earlier = _marks(call.estimator)[1] if goes_on else _marks_of_parts(call.estimator)
-    return {fitted.identity, *earlier, *transformations}
+    # The same rows once more say nothing new.
+    other = [each for each in shared.lineage.rows_of(earlier) if each is not fitted and each.hashes is fitted.hashes]
+    return {fitted.identity, *earlier} - {each.identity for each in other}
 
 
 def _mark(estimator, call):
     if call.method in _FITS:
-        estimator.__dict__[_MARK] = (_TRAINING, tuple(sorted(call.identities)))
+        estimator.__dict__[_MARK] = (_TRAINING, tuple(sorted(call.identities)), uuid.uuid4().hex[:16])
 
 
 def _marks(estimator):
@@ -161,6 +167,14 @@ def _marks(estimator):
         marks = [_marks(part) for _, part in estimator.steps if hasattr(part, "predict")]
         return marks[-1] if marks else (None, set())
     return (mark[0], set(mark[1])) if mark else (None, set())
+
+
+def _weights(estimator):
+    """Return what tells what an estimator has learned from what it had learned before."""
+    mark = getattr(estimator, "__dict__", {}).get(_MARK)
+    if mark is None and hasattr(estimator, "steps"):
+        return "".join(_weights(part) for _, part in estimator.steps)[:64]
+    return mark[2] if mark else ""
 
 
 def _marks_of_parts(estimator):
@@ -183,7 +197,7 @@ def _parts(estimator):
 
 def _origin(estimator, shared):
     training, identities = _marks(estimator)
-    weights = hashlib.blake2b(repr(sorted(identities)).encode(), digest_size=8).hexdigest()
+    weights = _weights(estimator)
     if training == _TRAINING or identities:
         known = all(identity in shared.lineage.fits for identity in identities)
         return Origin(frozenset(identities), True, "" if known else "another process trained it", weights)

@@ -27,6 +27,8 @@ _COPIED_ALIKE = 0.95
 _SMALL_LABELS = 16
 _SAMPLE_ROWS, _SAMPLE_OF_BATCH, _SAMPLE_COLUMNS, _FEWEST = 512, 32, 256, 16
 _COPIED = 0.8
+_ALL = None
+"""The key of all classes together."""
 _NEW = 0.9
 _PASSES_OF_NEW_ROWS = 3
 
@@ -57,6 +59,10 @@ class Fitted:
         """Why not all rows could be seen; empty if they could."""
         self.numbers = False
         """Whether it is a regression: its targets are no whole numbers."""
+        self.in_parts = False
+        """Whether its rows were given part by part."""
+        self._recent = {}
+        self._is_again = False
         self._parts = []
         self._sample = []
         self._passes = 0
@@ -110,6 +116,43 @@ class Fitted:
             times = numpy.unique(column, return_counts=True)[1]
             alike *= (times * (times - 1)).sum() / (len(column) * (len(column) - 1))
         return float(1 - math.exp(-(count - 1) * alike))
+
+    def add_part(self, rows, labels):
+        """Add rows of a training that is given its data part by part, in one pass or in many: no pass is told from the next.
+
+        Rows count as repeated until a part comes that was there before: then they are given again.
+        """
+        labels = hash_labels(labels)
+        rows = with_labels(rows, labels)
+        with self._lock:
+            self.in_parts = True
+            self.labels = numpy.union1d(self.labels, labels) if len(self.labels) <= _MOST_CLASSES else self.labels
+            unique, counts = numpy.unique(rows, return_counts=True)
+            known = is_in(unique, self.hashes)
+            recent = [self._recent.get(row) for row in unique[~known].tolist()] if self._recent else []
+            share = (known.sum() + sum(count is not None for count in recent)) / max(1, len(unique))
+            self._is_again |= share > _NEW
+            if not self._is_again and known.any():
+                places = numpy.searchsorted(self.hashes, unique[known])
+                self.counts[places] = numpy.minimum(self.counts[places] + counts[known].astype(int), 255)
+            for row, count in zip(unique[~known].tolist(), counts[~known].tolist(), strict=True):
+                self._recent[row] = self._recent.get(row, 0) + (0 if self._is_again and row in self._recent else count)
+            if len(self._recent) > max(_SAMPLE_ROWS, len(self.hashes) // 8):
+                self._merge_recent()
+
+    def _merge_recent(self):
+        if self._recent:
+            rows = numpy.array(sorted(self._recent), numpy.uint64)
+            counts = numpy.array([self._recent[row] for row in rows.tolist()])
+            self._recent = {}
+            self._merge(rows, counts)
+
+    def repeats_of_parts(self):
+        """Return the pairs of ``repeats``, of all classes together, if its rows came part by part."""
+        with self._lock:
+            self._merge_recent()
+            times, numbers = numpy.unique(self.counts[self.counts > 0], return_counts=True)
+            return [list(pair) for pair in zip(times.tolist(), numbers.tolist(), strict=True)]
 
     def add_hashed(self, rows, labels):
         """Add rows of the pass that is under way: their hashes, and those of their labels."""
@@ -223,6 +266,7 @@ class Fitted:
     def snapshot(self):
         """Return the hashes so far, those of a pass under way included."""
         with self._lock:
+            self._merge_recent()
             if not self._parts:
                 return self.hashes
             parts = list(self._parts)
@@ -251,7 +295,7 @@ def compare_unlabelled(rows, fits):
         return None
     is_found, labels = found
     rows, alike = numpy.where(is_found, with_labels(rows, labels), rows), numpy.zeros(len(rows), numpy.uint64)
-    return _compare(rows, alike, fits, lambda fit: {0: (fit.repeats_of_data, 1.0)})
+    return _compare(rows, alike, fits, _data_of)
 
 
 def labels_in(rows, fits):
@@ -312,7 +356,13 @@ def _union(arrays):
     return arrays[0] if len(arrays) == 1 else numpy.unique(numpy.concatenate([numpy.empty(0, numpy.uint64), *arrays]))
 
 
+def _data_of(fit):
+    return {_ALL: (fit.repeats_of_parts() if fit.in_parts else fit.repeats_of_data, 1.0)}
+
+
 def _classes_of(fit):
+    if fit.in_parts:
+        return _data_of(fit)
     of_class = zip(fit.repeats, fit.explained, strict=True)
     return dict(zip(fit.classes.tolist(), of_class, strict=True))
 
@@ -327,7 +377,9 @@ def _expected(tested, known):
     copied = _copied_classes(known)
     rows = sum(map(_rows, tested.values()))
     return sum(
-        _rows(numbers) / rows * min(_expected_of_class(numbers, known.get(label, ([], 1.0))[0]), copied.get(label, 1.0))
+        _rows(numbers)
+        / rows
+        * min(_expected_of_class(numbers, known.get(label, known.get(_ALL, ([], 1.0)))[0]), copied.get(label, 1.0))
         for label, numbers in tested.items()
     )
 
