@@ -146,15 +146,19 @@ class _Chooser:
                 found = self._accuracy(each, accuracy.source)
                 own = accuracy if accuracy.samples and accuracy.samples != found.samples else found
                 return replace(own, value=accuracy.value, source=accuracy.source)
-        self._refuse_if_agreeing(accuracy.value, tolerance)
-        if self._refused_predictions and not self._sound_predictions:
-            raise RunFailed(Reason.NO_ACCURACY, self._refusal(self._refused_predictions[-1]))
+        # A number with few decimals may be that of the answers which came after the refused measurement.
+        answered = max((each.at for each in self._sound_predictions), default=self._told.measured.called)
+        self._refuse_if_agreeing(accuracy.value, tolerance, answered if tolerance > 2 * _AGREES else math.inf)
+        refused = self._refused_predictions[-1] if self._refused_predictions else None
+        if refused and not self._sound_predictions and self._told.measured.called <= refused.at:
+            raise RunFailed(Reason.NO_ACCURACY, self._refusal(refused))
         return self._of_prediction(accuracy)
 
-    def _refuse_if_agreeing(self, value: float, tolerance: float) -> None:
-        """Raise RunFailed if a number is that of a measurement which does not count."""
+    def _refuse_if_agreeing(self, value: float, tolerance: float, answered: float = math.inf) -> None:
+        """Raise RunFailed if a number is that of a measurement which does not count, and was not before ``answered``."""
         for each in reversed(self._refused):
-            if _agree(value, each.metrics[self._name_of(each)], tolerance):
+            is_before = answered != math.inf and each.at < answered
+            if not is_before and _agree(value, each.metrics[self._name_of(each)], tolerance):
                 raise RunFailed(Reason.NO_ACCURACY, self._refusal(each))
 
     def _of_prediction(self, accuracy: Accuracy) -> Accuracy:

@@ -101,13 +101,15 @@ class Measured:
     """All that the recorder saw of a training's measurements, in order of time.
 
     ``validations``: by model and fit. ``test_sets``: the smallest hashes of the rows of each (see Accuracy.test_rows).
-    ``epochs``: by model and fit, what tells the weights after each epoch from others.
+    ``epochs``: by model and fit, what tells the weights after each epoch from others. ``called``: when nn.py called a network
+    directly, which answered nobody knows what; 0 if it did not.
     """
 
     measurements: tuple[Measurement, ...] = ()
     validations: Mapping[tuple[int, int], Measurement] = field(default_factory=dict)
     test_sets: Mapping[str, bytes] = field(default_factory=dict)
     epochs: Mapping[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
+    called: float = 0.0
 
     def looks_at(self, test_set: str | None) -> int:
         """Return how many different networks were compared with a test set, or one that shares rows with it; at least 1."""
@@ -127,6 +129,7 @@ def parse_measured(metrics_jsonl: str) -> Measured:
     validations: dict[tuple[int, int], Measurement] = {}
     test_sets: dict[str, bytes] = {}
     epochs: dict[tuple[int, int], list[str]] = {}
+    called = 0.0
     for event in events(metrics_jsonl):
         try:
             kind = event["event"]
@@ -134,6 +137,8 @@ def parse_measured(metrics_jsonl: str) -> Measured:
                 test_sets[str(event["id"])[:64]] = _sketch(event["sketch"])
             elif kind == "epoch":
                 epochs.setdefault(_fit(event), []).append(one_line(event["weights"]))
+            elif kind == "called":
+                called = float(event["time"])
             elif kind == Kind.VALIDATION:
                 validations[_fit(event)] = _measurement(event)
             elif kind in tuple(Kind):
@@ -141,7 +146,7 @@ def parse_measured(metrics_jsonl: str) -> Measured:
         except (*UNREADABLE, binascii.Error):
             continue
     weights = {fit: tuple(dict.fromkeys(each)) for fit, each in epochs.items()}
-    return Measured(tuple(measurements), validations, test_sets, weights)
+    return Measured(tuple(measurements), validations, test_sets, weights, called)
 
 
 def _fit(event: Mapping[str, Any]) -> tuple[int, int]:

@@ -176,6 +176,23 @@ def test_a_printed_accuracy_has_the_evidence_of_its_measurement() -> None:
     assert _judged(prediction, prediction | {"seen": _SEEN}, log="Test accuracy: 0.8") == (0.8, "output")
 
 
+def test_a_printed_number_may_be_that_of_a_refused_measurement_by_chance() -> None:
+    """Train and test accuracy are both 0.83; what was answered after the refused measurement is what was printed."""
+    train = _measured(0.832, "score", seen=_SEEN, time=1.0)
+    answered = _measured(0.0, "predict", metrics={}, labels={}, time=2.0)
+    assert _judged(train, answered, log="Test accuracy: 0.83") == (0.83, "output")
+    assert _judged(train, {"event": "called", "time": 2.0}, log="Test accuracy: 0.83") == (0.83, "output")
+    assert "80% of test rows" in _refused(train | {"time": 3.0}, answered, log="Test accuracy: 0.83")
+    assert "80% of test rows" in _refused(train, answered, log="Test accuracy: 0.8320")
+
+
+def test_a_network_that_was_called_directly_may_have_answered_for_other_rows() -> None:
+    """predict() for a confusion matrix of the training data, then model(x_test)."""
+    train = _measured(0.0, "predict", metrics={}, labels={}, seen=_SEEN, time=1.0)
+    assert _judged(train, {"event": "called", "time": 2.0}, log="Test accuracy: 0.8") == (0.8, "output")
+    assert "80% of test rows" in _refused({"event": "called", "time": 0.5}, train, log="Test accuracy: 0.8")
+
+
 def test_a_line_that_is_not_understood_is_quoted_and_nothing_else_is_judged() -> None:
     """val_accuracy is no silent substitute."""
     line = "Accuracy on the noisy test images of the field: 0.558"

@@ -34,6 +34,12 @@ def _observe_estimators(module):
     observe_estimators(module, _OUT)
 
 
+def _observe_cross_validation(module):
+    from epochal_recorder.scoring import observe_cross_validation
+
+    observe_cross_validation(module, _OUT)
+
+
 def _observe_accuracy_score(module):
     from epochal_recorder.scoring import observe
 
@@ -50,6 +56,7 @@ _OBSERVERS = {
     "keras.src.models.model": _observe_keras,
     "keras.src.saving.saving_api": _observe_keras_files,
     "sklearn.base": _observe_estimators,
+    "sklearn.model_selection._validation": _observe_cross_validation,
     "sklearn.metrics._classification": _observe_accuracy_score,
     "sklearn.metrics._regression": _observe_r2_score,
 }

@@ -227,6 +227,11 @@ names.append("half of the training rows")
 accuracy_score(y[200:], predicted)
 names.append("half of the training rows, arguments swapped")
 accuracy_score(predicted, y[200:])
+names.append("predict: of all rows")
+stump = DecisionTreeClassifier(max_depth=1, random_state=0).fit(np.sign(x), x[:, 0] > 0)
+stump.predict(np.sign(x))
+names.append("clean out-of-fold predictions that are the same")
+accuracy_score(x[:, 0] > 0, cross_val_predict(stump, np.sign(x), x[:, 0] > 0))
 names.append("clean out-of-fold predictions")
 accuracy_score(y, cross_val_predict(tree, x, y))
 print(json.dumps(names))
@@ -274,4 +279,4 @@ def test_scikit_learn(sklearn_python: Path, tmp_path: Path) -> None:
     found = _measurements(tmp_path, done.stdout)
     assert _wrong(found) == {}
     unchecked = [name.partition(": ")[2] for name, event in found.items() if not event["seen"]["checked"]]
-    assert unchecked == ["clean out-of-fold predictions"]
+    assert unchecked == ["clean out-of-fold predictions that are the same", "clean out-of-fold predictions"]

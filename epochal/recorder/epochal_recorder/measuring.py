@@ -21,6 +21,14 @@ SKETCH = 1024
 """A test set is known by so many of its rows: those with the smallest hashes."""
 LEAST_ROWS = 16
 """A prediction for fewer rows is a demonstration, and no test."""
+_UNSEEN = {
+    "rows": 0,
+    "share": 0.0,
+    "expected": 0.0,
+    "refused": False,
+    "checked": False,
+    "why": "the recorder failed",
+}
 _MOST_TEST_SETS = 256
 _MOST_PREDICTIONS = 64
 _MOST_EVENTS = 5_000
@@ -151,6 +159,8 @@ class Measuring:
         self._transformed = []
         self._test_sets = {}
         self._predicted = 0
+        self._others = collections.deque(maxlen=_MOST_PREDICTIONS)
+        self._is_called = False
         self._lock = threading.Lock()
 
     @property
@@ -187,29 +197,49 @@ class Measuring:
         why = "" if known else "the weights were changed outside of fit()"
         return Origin(identities, True if identities else False if known else None, why, digest_of_all(arrays))
 
-    def predicted(self, tested, origin, answers, names, is_redrawn=False):
+    def note_other(self, answers):
+        """Note answers that are no network's of the script's, such as those of a cross-validation."""
+        self._others.append(_reference(answers))
+
+    def is_other(self, answers):
+        """Whether they are such answers."""
+        return any(other is not None and other() is answers for other in self._others)
+
+    def called(self):
+        """Tell that the script called a network directly: what it answered is not known."""
+        if not self._is_called:
+            self._is_called = True
+            self.output.event(event="called", time=time.time())
+
+    def predicted(self, tested, origin, answers, names, is_redrawn=False, returned=None):
         """Tell of a prediction, and keep its answers for a comparison with labels that may follow."""
         told = self.described(tested, origin)
         if is_redrawn:
             told["seen"] |= {"refused": True, "redrawn": True}
         self._predicted += 1
-        self.predictions.append(Prediction(tested, origin, answers, names))
+        self._is_called = False
+        self.predictions.append(Prediction(tested, origin, answers, names, returned))
         self.output.event(event="predict", **names, **told)
 
     def described(self, tested, origin, counts_padding=False):
         """Return what is known of the rows of a measurement and of the network, as JSON."""
-        with self._lock:
-            identity = self._keep(tested)
-        return {
+        told = {
             "samples": tested.rows or None,
-            "test_set": identity,
-            "labels": self._labels(tested, origin, counts_padding),
-            "weights": origin.weights,
-            "trained": origin.trained,
-            "seen": self._seen(tested, origin),
-            "validated": self._is_validated(tested),
-            "time": time.time(),
+            "test_set": None,
+            "labels": {},
+            "validated": False,
+            "seen": dict(_UNSEEN),
         }
+        # A measurement without what is known of its rows is still one.
+        with self.output.telling_faults(), self._lock:
+            told["test_set"] = self._keep(tested)
+        with self.output.telling_faults():
+            told["labels"] = self._labels(tested, origin, counts_padding)
+        with self.output.telling_faults():
+            told["validated"] = self._is_validated(tested)
+        with self.output.telling_faults():
+            told["seen"] = self._seen(tested, origin)
+        return told | {"weights": origin.weights, "trained": origin.trained, "time": time.time()}
 
     def _labels(self, tested, origin, counts_padding):
         if tested.is_autoencoder:
@@ -228,8 +258,8 @@ class Measuring:
         found = tested.seen(fits)
         if found is None:
             why = why or "it is not known on which rows the network was trained"
-            found = {"rows": 0, "share": 0.0, "expected": 0.0, "refused": False}
-        return found | {"checked": not why, "why": why}
+            found = {}
+        return _UNSEEN | found | {"checked": not why, "why": why}
 
     def _is_validated(self, tested):
         if tested.unseen or not tested.rows:
@@ -251,16 +281,28 @@ class Measuring:
 class Prediction:
     """What a network has answered, by which a comparison with labels finds out whose answers it compares."""
 
-    def __init__(self, tested, origin, answers, names):
+    def __init__(self, tested, origin, answers, names, returned=None):
+        self._returned = _reference(returned)
         self.tested = tested
         self.origin = origin
         self.names = names
         """What the event says of the network: its number, its class."""
         self._answers = {grouping(each) for each in answers if each is not None}
 
+    def returned(self, answers):
+        """Whether ``answers`` are the very array that it returned."""
+        return self._returned is not None and self._returned() is answers
+
     def is_of(self, answers):
         """Whether ``answers`` are its own, perhaps under other names."""
         return len(answers) == self.tested.rows and grouping(answers) in self._answers
+
+
+def _reference(data):
+    try:
+        return weakref.ref(data)
+    except TypeError:
+        return None
 
 
 def labels_by_output(y, outputs):

@@ -35,7 +35,8 @@ def observe(model_class, out, checkpoints=None, stop_at=None, started=None):
     recorder = _Recorder(out, shared, checkpoints, stop_at)
     for name in ("fit", "evaluate", "predict"):
         method = getattr(model_class, name)
-        setattr(model_class, name, _observed(method, getattr(recorder, name), shared.output))
+        setattr(model_class, name, _observed(method, recorder, getattr(recorder, name), shared.output))
+    model_class.__call__ = _noting_calls(model_class.__call__, recorder, shared)
     with shared.output.telling_faults():
         shared.output.event(event="keras", started=started, time=time.time())
 
@@ -69,7 +70,7 @@ def _noting(function, note, output):
     return noting
 
 
-def _observed(method, observer_of, output):
+def _observed(method, recorder, observer_of, output):
     """Return ``method`` with one more callback; ``observer_of(model, arguments of the call)`` makes the callback's owner.
 
     It may replace arguments; ``None`` leaves the call unobserved.
@@ -78,12 +79,14 @@ def _observed(method, observer_of, output):
 
     @functools.wraps(method)
     def observed(*args, **kwargs):
-        observer = None
+        observer, is_counted = None, False
         # What carries this mark is fit's own evaluate, of its validation data.
         if not kwargs.get("_use_cached_eval_dataset"):
             with output.telling_faults():
                 call = signature.bind(*args, **kwargs)
                 observer = observer_of(args[0], call.arguments)
+                recorder.busy += 1
+                is_counted = True
                 if observer is not None:
                     call.arguments["callbacks"] = _joined(call.arguments.get("callbacks"), observer.callback())
                     args, kwargs = call.args, call.kwargs
@@ -93,12 +96,29 @@ def _observed(method, observer_of, output):
             if observer is not None:
                 observer.failed()
             raise
+        finally:
+            recorder.busy -= is_counted
         if observer is not None:
             with output.telling_faults():
                 observer.ended(returned)
         return returned
 
     return observed
+
+
+def _noting_calls(call, recorder, shared):
+    """Return a model's ``__call__`` that notes if the script itself calls it on as many rows as a test has."""
+
+    @functools.wraps(call)
+    def calling(self, *args, **kwargs):
+        if not recorder.busy:
+            shape = getattr(args[0], "shape", None) if args else None
+            if shape and shape[0] is not None and shape[0] >= LEAST_ROWS:
+                with shared.output.telling_faults():
+                    shared.called()
+        return call(self, *args, **kwargs)
+
+    return calling
 
 
 def _joined(callbacks, ours):
@@ -139,6 +159,8 @@ class _Recorder:
         self._calls = weakref.WeakKeyDictionary()
         self._ancestry = Ancestry()
         self._running = []
+        self.busy = 0
+        """How many calls are under way in which Keras calls models itself."""
         self._fitted_sets = []
 
     def fit(self, model, arguments):

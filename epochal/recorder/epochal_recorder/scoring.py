@@ -61,6 +61,20 @@ def observe_estimators(module, out):
     base.__setstate__ = _marking_loaded(base.__setstate__)
 
 
+def observe_cross_validation(module, out):
+    """Patch ``cross_val_predict`` of scikit-learn's ``module``: its answers are of many estimators, none of which saw the row."""
+    shared = measuring(out)
+    function = module.cross_val_predict
+
+    @functools.wraps(function)
+    def noting(*args, **kwargs):
+        returned = function(*args, **kwargs)
+        shared.note_other(returned)
+        return returned
+
+    module.cross_val_predict = noting
+
+
 def observe(owner, name, out):
     """Patch a function that returns an accuracy, or a regression's R²: a class's ``score``, or a function of sklearn.metrics.
 
@@ -231,7 +245,7 @@ def _predicted(call, returned, shared):
         candidates = [answers > 0] if answers.ndim == 1 else [answers.argmax(axis=1)]
     else:
         candidates = [answers]
-    shared.predicted(tested, _origin(call.estimator, shared), candidates, _names(call.estimator))
+    shared.predicted(tested, _origin(call.estimator, shared), candidates, _names(call.estimator), returned=returned)
 
 
 def _names(estimator):
@@ -285,12 +299,15 @@ def _measured(function, call, measures, returned, shared):
 
 def _of_prediction(labels, answers, shared):
     """Return what is known of a comparison of ``answers`` with ``labels``, whichever of both the script gave first."""
+    orders = (answers, labels), (labels, answers)
+    found = [(each, order) for each in reversed(shared.predictions) for order in orders if each.returned(order[0])]
     with suppress(TypeError, ValueError):
-        for prediction in reversed(shared.predictions):
-            for one, other in ((answers, labels), (labels, answers)):
-                if _length(one) == prediction.tested.rows and prediction.is_of(one):
-                    tested = prediction.tested.labelled_with(_as_one(other))
-                    return tested, prediction.origin, prediction.names, other
+        if not found and not shared.is_other(answers) and not shared.is_other(labels):
+            known = [each for each in reversed(shared.predictions) if each.tested.rows == _length(labels)]
+            found = [(each, order) for each in known for order in orders if each.is_of(order[0])]
+    if found:
+        prediction, (_, labels) = found[0]
+        return prediction.tested.labelled_with(_as_one(labels)), prediction.origin, prediction.names, labels
     tested = Tested()
     tested.unseen = _UNKNOWN
     try:

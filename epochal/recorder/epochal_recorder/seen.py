@@ -450,8 +450,7 @@ def _copied_classes(known):
 
 def _is_copied_alike(fit, unique, counts):
     """Whether nearly all rows stand equally often, more than once, in training pass and test set together."""
-    together = fit.counts[fit.counts > 0].astype(int)
-    if len(together) != len(fit.hashes):
+    if not len(fit.hashes) or not fit.counts.all():
         return False
     together = fit.counts.astype(int)
     places = numpy.searchsorted(fit.hashes, unique)
