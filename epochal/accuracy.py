@@ -89,20 +89,28 @@ class _Chooser:
         return None if found is None else self._stated(found, _AGREES)
 
     def _measured(self) -> Accuracy | None:
-        candidates = self._sound
-        several = [each for each in candidates if not self._metric and len(each.accuracies) > 1]
-        if several:
-            names = several[-1].accuracies
-            raise RunFailed(
-                Reason.NO_ACCURACY,
-                f"evaluate() measured several accuracies ({', '.join(names)}), and nn.py does not say which one counts. "
-                f'Choose one in epochal.toml: metric = "{names[0]}".',
-            )
-        last = last_of(candidates)
+        last = self._last_measured()
         if last is None:
             return None
+        if not self._metric and len(last.accuracies) > 1:
+            raise RunFailed(
+                Reason.NO_ACCURACY,
+                f"evaluate() measured several accuracies ({', '.join(last.accuracies)}), and nn.py does not say which one "
+                f'counts. Choose one in epochal.toml: metric = "{last.accuracies[0]}".',
+            )
         source = AccuracySource.EVALUATE if last.kind is Kind.EVALUATE else AccuracySource.SCORE
         return self._accuracy(last, source)
+
+    def _last_measured(self) -> Measurement | None:
+        """Return the last measurement; not one of whoever's answers, if nn.py prints that of a network as its accuracy."""
+        last = last_of(self._sound)
+        if last is None or last.trained or last.kind is not Kind.SCORE:
+            return last
+        known = last_of([each for each in self._sound if each.trained])
+        line = self._told.printed.test
+        if known and line and _agree(line.value, known.metrics[self._name_of(known)], _tolerance(line.value)):
+            return known
+        return last
 
     def _printed(self) -> Accuracy | None:
         for line in reversed(self._told.printed.all_tests):

@@ -100,6 +100,8 @@ def test_a_part_of_the_test_set_does_not_count_for_all_of_it() -> None:
     assert _judged(_measured(0.8, "score"), group)[0] == 0.8
     assert _judged(_measured(0.8, "score"), group | {"samples": 360})[0] == 0.7
     assert _judged(group)[0] == 0.7
+    resampled = group | {"samples": 360}
+    assert _judged(_measured(0.8, "score"), resampled, log="Test accuracy: 0.800")[0] == 0.8
 
 
 _R2 = _measured(0.44, "score", measures="r2")
@@ -210,6 +212,7 @@ def test_several_outputs_need_a_choice() -> None:
     assert 'metric = "aux_accuracy"' in told
     main = _choose(event, metric="main_accuracy").accuracy
     assert (main.value, main.evidence.chance, main.evidence.answer) == (0.5, 0.6, "no")
+    assert _judged(event, _measured(0.7, time=2.0))[0] == 0.7
     assert "measured aux_accuracy, main_accuracy, loss" in _refused(event, metric="side_accuracy")
 
 

@@ -36,7 +36,7 @@ _VALIDATES_ON_TEST = (
 )
 _TESTS_ON_OTHER_ROWS = (
     "nn.py tests on other rows in each training, so it is never resumed, and each trial trains from the beginning. Seed its "
-    "split: random_state=0, or shuffle(…, seed=0, reshuffle_each_iteration=False)."
+    "split: random_state=0, or shuffle(…, seed=0, reshuffle_each_iteration=False); or do not shuffle what is tested on."
 )
 _MOST_EPOCHS = 2**31 - 1
 """What every database holds; the code that trains may write anything."""

@@ -54,7 +54,7 @@ def test_run_prints_one_json_object_and_nothing_else(home: Path, tmp_path: Path)
         "answer": "",
         "looks": 1,
         "rows_checked": False,
-        "rows_unchecked": "",
+        "rows_unchecked": "nn.py measured it by itself",
         "rows_seen": None,
         "rows_expected": None,
         "rows_accepted": False,
@@ -77,7 +77,9 @@ def test_run_prints_one_json_object_and_nothing_else(home: Path, tmp_path: Path)
         "trial 2:       epochs = 30, trained from the beginning: only Keras' fit can be continued, accuracy 0.75"
         in printed
     )
-    assert "Test rows not checked: nn.py did not report them. Chance is not known: the test labels were not" in printed
+    assert (
+        "Test rows not checked: nn.py measured it by itself. Chance is not known: the test labels were not" in printed
+    )
     assert epochal_json(home, "show", "1") == shown
     assert epochal_json(home, "history") == [shown]
 

@@ -260,7 +260,8 @@ for number in range(1, epochs + 1):
     with open(os.path.join(os.environ["EPOCHAL_OUT"], "metrics.jsonl"), "a") as file:
         told = {"event": "epoch", "model": 1, "call": 1, "epoch": number, "epochs": epochs, "seconds": 0.01}
         print(json.dumps(told | {"metrics": {"val_accuracy": accuracy}}), file=file)
-print("Test accuracy:", accuracy)
+with open(os.path.join(os.environ["EPOCHAL_OUT"], "accuracy.json"), "w") as file:
+    json.dump({"accuracy": accuracy, "samples": 1000, "test_set": "the same"}, file)
 """
     settings = "[retrain]\nmax_epochs = 60\n[search]\nfilters = { choices = [1, 2] }\n"
     repository = make_repository(tmp_path / "digits", {"nn.py": script, "epochal.toml": settings})

@@ -177,6 +177,16 @@ def test_rows_made_up_for_training_repeat_less(random: np.random.Generator) -> N
     assert not _compare(test, _joined(train, (made, np.ones(3_000, int))))["refused"]
 
 
+def test_copies_that_were_taken_out_of_the_training_rows_are_expected(random: np.random.Generator) -> None:
+    """drop_duplicates() after the split; of noise, whose rows do not repeat, nothing else is expected."""
+    train, test = _split(random, _discrete(random, 2_000))
+    first = np.unique(train[0], axis=0, return_index=True)[1]
+    assert not _compare(test, _at(train, first))["refused"]
+    rows = _noise(random, 2_000)
+    drawn = random.integers(0, 2_000, 400)
+    assert _compare(_at(rows, drawn), rows)["refused"]
+
+
 def test_fits_of_parts_of_the_data_count_together(random: np.random.Generator) -> None:
     """Rows that one of several fits saw are seen; data that repeat by themselves are expected in their union."""
     train, test = _split(random, _discrete(random, 4_000))

@@ -72,7 +72,7 @@ class Fit:
             if len(leaves_of(x)) > 1:
                 self._fail("labels may be among several inputs")
             return
-        self._fitted.numbers = self._fitted.numbers or are_numbers(y)
+        self._fitted.numbers = self._fitted.numbers or are_numbers(y, x)
         rows = hash_rows(x)
         self.identities |= self._shared.made_of(rows)
         self._fitted.add(rows, y, x)

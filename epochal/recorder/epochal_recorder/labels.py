@@ -15,7 +15,9 @@ class Labels:
     "unknown". ``columns``: of one-hot rows, how many classes there are.
     """
 
-    def __init__(self):
+    def __init__(self, is_masked=False):
+        """``is_masked``: the network leaves tokens out that are 0."""
+        self._is_masked = is_masked
         self._counts = {}
         self._padding = 0
         self._elements = 0
@@ -83,7 +85,8 @@ class Labels:
             self.columns = array.shape[-1]
             array = array.argmax(axis=-1)
         if array.ndim == 2:
-            padding = _padding(array if tokens is None or tokens.shape != array.shape else tokens)
+            has_tokens = tokens is not None and tokens.shape == array.shape
+            padding = tokens == 0 if has_tokens and self._is_masked else _padding(tokens if has_tokens else array)
             self._padding += int(padding.sum())
             self._count(array[~padding])
         else:
@@ -121,18 +124,26 @@ class Labels:
         }
 
 
-def are_numbers(labels):
-    """Whether any labels are no whole numbers, as a regression's targets are not; shares of classes do not count as such."""
-    for leaf in leaves_of(labels):
-        try:
-            array = as_array(leaf)
-        except NotHashable:
-            continue
-        if array.dtype.kind != "f" or (array == numpy.round(array)).all():
-            continue
-        if array.ndim < 2 or array.shape[-1] < 2 or not numpy.allclose(array.sum(axis=-1), 1, atol=1e-4):
-            return True
-    return False
+def are_numbers(labels, data):
+    """Whether all labels are no whole numbers, as a regression's targets are not.
+
+    Shares of classes do not count as such, nor probabilities of one class, nor what looks like the data, as a denoising
+    autoencoder's targets do.
+    """
+    leaves = leaves_of(labels)
+    return bool(leaves) and all(_is_fractional(leaf, data) for leaf in leaves)
+
+
+def _is_fractional(leaf, data):
+    try:
+        array = as_array(leaf)
+    except NotHashable:
+        return False
+    if array.dtype.kind != "f" or (array == numpy.round(array)).all() or getattr(data, "shape", None) == array.shape:
+        return False
+    if array.ndim > 1 and array.shape[-1] > 1:
+        return not numpy.allclose(array.sum(axis=-1), 1, atol=1e-4)
+    return bool(array.min() < 0 or array.max() > 1)
 
 
 def is_same(labels, data):
@@ -158,8 +169,10 @@ def _is_by_element(array, tokens, rank):
 
 
 def _padding(tokens):
-    """Return which elements (rows × length) are zeros behind the last other element of their row."""
-    return numpy.flip(numpy.cumsum(numpy.flip(tokens != 0, axis=1), axis=1), axis=1) == 0
+    """Return which elements (rows × length) are zeros before the first or behind the last other element of their row."""
+    is_token = tokens != 0
+    behind = numpy.flip(numpy.cumsum(numpy.flip(is_token, axis=1), axis=1), axis=1) == 0
+    return behind | (numpy.cumsum(is_token, axis=1) == 0)
 
 
 def _comparable(array):

@@ -54,8 +54,8 @@ class Origin:
 class Tested:
     """The rows of one reading of a test set, with their labels if they are known."""
 
-    def __init__(self, outputs=(), rank=None):
-        """``outputs``: the names of the network's outputs; ``rank``: see ``Labels.add``."""
+    def __init__(self, outputs=(), rank=None, is_masked=False):
+        """``outputs``: the names of the network's outputs; ``rank`` and ``is_masked``: see ``Labels``."""
         self.rows = 0
         self.labels = {}
         """The labels of each output by its name; of the only one by an empty name."""
@@ -64,6 +64,7 @@ class Tested:
         self.is_autoencoder = False
         self._outputs = outputs
         self._rank = rank
+        self._is_masked = is_masked
         self._x, self._xy, self._y = [], [], []
         self._labelled = True
         self._lock = threading.Lock()
@@ -96,7 +97,7 @@ class Tested:
     def count_labels(self, y, x=None):
         """Count the labels of a batch, whose data are ``x`` if they are known."""
         for name, labels in labels_by_output(y, self._outputs).items():
-            self.labels.setdefault(name, Labels()).add(labels, tokens_of(x), self._rank)
+            self.labels.setdefault(name, Labels(self._is_masked)).add(labels, tokens_of(x), self._rank)
 
     def _shorten(self):
         rows = numpy.concatenate(self._x)

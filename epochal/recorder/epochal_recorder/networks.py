@@ -14,14 +14,15 @@ def weights_of(model):
 
 
 def outputs_of(model):
-    """Return the names of the model's outputs, and how many dimensions its only one has, the rows included (or None)."""
+    """Return the names of the model's outputs, how many dimensions its only one has, the rows included (or None), and whether
+    tokens are masked."""
     names = getattr(model, "output_names", None) or ()
     try:
         shape = model.output_shape
     except Exception:  # a subclass of Model knows it only while it is called
-        return names, None
+        return names, None, not counts_padding(model)
     is_one = isinstance(shape, tuple) and all(each is None or isinstance(each, int) for each in shape)
-    return names, len(shape) if is_one else None
+    return names, len(shape) if is_one else None, not counts_padding(model)
 
 
 def counts_padding(model):

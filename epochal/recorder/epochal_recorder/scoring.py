@@ -153,7 +153,7 @@ def _begin_fit(call, shared):
     fitted = fitted or shared.begin_fit()
     try:
         if call.y is not None:
-            fitted.numbers = are_numbers(call.y)
+            fitted.numbers = are_numbers(call.y, call.x)
             rows = hash_rows(_as_one(call.x))
             earlier |= shared.made_of(rows)
             if is_part:

@@ -395,7 +395,9 @@ def _expected_of_class(tested, known):
         # A small test set says it roughly: two standard errors more are allowed.
         upper = min(1.0, alone + 2 * math.sqrt(alone * (1 - alone) / _distinct(tested)))
         share = min(share, _grown(upper, _distinct(tested), _distinct(known)))
-    # Rows that were made up for training repeat less than those of the test set.
+    # Training rows without any copy had their copies taken out; rows that were made up for training repeat less than others.
+    if share <= _UNREPEATED and alone > _SMALL:
+        return _grown(alone, _distinct(tested), _distinct(known))
     return max(share, alone)
 
 

@@ -97,7 +97,7 @@ def answers_of(outputs):
     """Return the classes that a network's outputs (rows × classes, or rows × 1) may be read as."""
     outputs = numpy.asarray(outputs)
     if outputs.ndim == 2 and outputs.shape[1] > 1:
-        return [outputs.argmax(axis=1)]
+        return [outputs.argmax(axis=1), outputs > 0.5]
     if outputs.ndim == 1 or (outputs.ndim == 2 and outputs.shape[1] == 1):
         flat = outputs.ravel()
         return [flat > 0.5, flat > 0, numpy.round(flat)]
