@@ -68,11 +68,14 @@ class _Chooser:
         self._accepts_repeats = repeated_rows
         measurements = [each for each in told.measured.measurements if each.kind is not Kind.PREDICT]
         self._named = [each for each in measurements if self._name_of(each)]
-        self._sound = [each for each in self._named if not self._refusal(each)]
-        self._refused = [each for each in self._named if self._refusal(each)]
         predictions = [each for each in told.measured.measurements if each.kind is Kind.PREDICT]
         self._sound_predictions = [each for each in predictions if not self._refusal(each)]
         self._refused_predictions = [each for each in predictions if self._refusal(each)]
+        sound = [each for each in self._named if not self._refusal(each)]
+        # A network of unknown origin may have been loaded, so it does not count beside those that this run trained.
+        is_any_known = any(each.trained for each in sound)
+        self._sound = [each for each in sound if each.trained or each.kind is not Kind.EVALUATE or not is_any_known]
+        self._refused = [each for each in self._named if self._refusal(each)]
 
     def choose(self) -> Choice:
         """Return the accuracy that counts, and notes."""
@@ -220,6 +223,11 @@ class _Chooser:
                 "Only a network that nn.py loaded ready-made was measured, none that it trained in this run. "
                 "Evaluate the network that fit() trained."
             )
+        if measurement.kind is Kind.SCORE and measurement.trained is None:
+            # Whoever's answers they are, they were made of predictions for as many rows.
+            same = [each for each in self._refused_predictions if each.samples == measurement.samples]
+            if same and not any(each.samples == measurement.samples for each in self._sound_predictions):
+                return self._refusal(same[-1])
         labels = measurement.labels_of(self._name_of(measurement))
         return (
             _refusal_of_labels(measurement, labels, self._name_of(measurement))
@@ -280,6 +288,11 @@ def _refusal_of_labels(measurement: Measurement, labels: Labels, name: str) -> s
         return (
             f"{name} counts each zero of a one-hot label as a right answer. "
             'Measure the share of right rows: metrics=["categorical_accuracy"].'
+        )
+    if "TopK" in measurement.classes.get(name, ""):
+        return (
+            f"{name} counts an answer as right that is among several. "
+            'Measure the share of right answers: metrics=["accuracy"].'
         )
     if labels.kind == "several" and measurement.kind in (Kind.EVALUATE, Kind.VALIDATION):
         return (

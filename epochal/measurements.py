@@ -155,11 +155,14 @@ def _fit(event: Mapping[str, Any]) -> tuple[int, int]:
 
 def _measurement(event: dict[str, Any]) -> Measurement:
     seen = event.get("seen") or {}
-    model = event.get("model")
+    model, estimator = event.get("model"), event.get("estimator")
+    numbered = (
+        f"model {count_of(model)}" if model is not None else f"estimator {count_of(estimator)}" if estimator else ""
+    )
     weights = one_line(event.get("weights") or "")
     return Measurement(
         kind=Kind(event["event"]),
-        network=f"model {count_of(model)}" if model is not None else weights,
+        network=numbered or weights,
         of=one_line(event.get("of") or ""),
         metrics={one_line(name): number(value) for name, value in (event.get("metrics") or {}).items()},
         classes={one_line(name): one_line(value) for name, value in (event.get("kinds") or {}).items()},

@@ -94,6 +94,22 @@ def test_a_measurement_on_a_tenth_of_the_samples_of_another_does_not_count() -> 
     assert _judged(_measured(0.8), _measured(1.0, samples=36, time=2.0))[0] == 1.0
 
 
+def test_a_network_of_unknown_origin_does_not_count_beside_one_that_was_trained() -> None:
+    """Weights from the repository by np.load() and set_weights(); by itself such a network may be a loop's of nn.py's own."""
+    unknown = _measured(1.0, model=2, weights="b", trained=None, time=2.0)
+    assert _judged(_measured(0.4), unknown)[0] == 0.4
+    assert _judged(unknown)[0] == 1.0
+
+
+def test_answers_of_unknown_origin_are_of_the_predictions_for_as_many_rows() -> None:
+    """The mean of five folds' models on all rows; a threshold of nn.py's own."""
+    predictions = [_measured(0.0, "predict", metrics={}, labels={}, seen=_SEEN, weights=str(fold)) for fold in range(5)]
+    mean = _measured(0.95, "score", trained=None, seen=_CLEAN | {"checked": False}, time=2.0)
+    assert "80% of test rows" in _refused(*predictions, mean)
+    assert _judged(*predictions, _measured(0.0, "predict", metrics={}, labels={}), mean)[0] == 0.95
+    assert _judged(*predictions, mean | {"samples": 400})[0] == 0.95
+
+
 def test_a_part_of_the_test_set_does_not_count_for_all_of_it() -> None:
     """accuracy_score() for each group of people after that for all of them."""
     group = _measured(0.7, "score", samples=180, trained=None, test_set="other", time=2.0)

@@ -77,6 +77,19 @@ def test_weights_near_known_ones_come_from_them_too(random: np.random.Generator)
     assert lineage.origin(_trained(epochs[-1], random, 0.01)) == ({"one"}, False)
 
 
+def test_small_layers_are_known_together(random: np.random.Generator) -> None:
+    """None of them has enough values to tell by itself where an average comes from."""
+    lineage = Lineage()
+    epochs = [[random.normal(size=shape) for shape in ((20, 16), (16, 8), (8, 2))]]
+    for _ in range(3):
+        epochs.append(_trained(epochs[-1], random))
+        lineage.remember(epochs[-1], {"one"})
+    average = [np.mean(each, axis=0) for each in zip(*epochs[1:], strict=True)]
+    assert lineage.origin(average) == ({"one"}, False)
+    fresh = [random.normal(size=each.shape) for each in average]
+    assert lineage.origin(fresh) == (frozenset(), False)
+
+
 def test_other_networks_of_the_same_shape_come_from_nowhere(random: np.random.Generator) -> None:
     """A hundred fresh networks beside ten trained ones."""
     lineage = Lineage()

@@ -18,6 +18,7 @@ the order in which they are first used, ``call`` numbers the fits of that model 
     {"event": "evaluate", "model": 1, "metrics": {"loss": 0.6, "accuracy": 0.83}, "kinds": {"accuracy": "BinaryAccuracy"}, ROWS}
     {"event": "predict", "model": 1, ROWS}                or "of" and "dummy", as in score
     {"event": "score", "of": "MLPClassifier", "dummy": false, "measures": "accuracy", "metrics": {"accuracy": 0.83}, ROWS}
+    {"event": "called", "time": 9.6}
     {"event": "fault", "message": "…"}        the recorder failed, the training went on; each message once
 
 ROWS is what is known of the rows that were measured, and of the network:
@@ -30,9 +31,10 @@ ROWS is what is known of the rows that were measured, and of the network:
 a checkpoint, ``why`` says why. ``fitted`` is written when fit ends well; its ``epoch`` is the last one.
 
 ``score`` is what the script asked scikit-learn for: ``of`` is the class of the classifier or regressor if it was its score(),
-else the name of the function; of a Pipeline or a GridSearchCV it is that of what they hand on to. ``measures`` is "r2" for a
-regressor's. What scikit-learn measures while it fits or cross-validates is not recorded, nor are counts. ``kinds`` are the
-classes of the metrics that the model was compiled with.
+else the name of the function; of a Pipeline or a GridSearchCV it is that of what they hand on to. ``estimator`` numbers the
+estimators. ``measures`` is "r2" for a regressor's. What scikit-learn measures while it fits or cross-validates is not recorded,
+nor are counts. ``kinds`` are the classes of the metrics that the model was compiled with. ``called`` says that the script
+itself called a Keras model on as many rows as a test has.
 
 ``test_set`` tells the rows, without their labels, from others, in whatever order they were read; null if they cannot be
 seen. Its event has the 1,024 smallest hashes of the rows (base64 of sorted 64-bit little-endian numbers). Without rows,

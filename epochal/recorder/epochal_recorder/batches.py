@@ -4,6 +4,8 @@ import numpy
 
 from .rows import NotHashable
 
+_CUTS = ("Take", "Skip", "Shard", "Filter", "Window")
+"""What the classes of data sets are called that leave rows out."""
 MULTIPROCESSING = "other processes read the data"
 
 
@@ -67,7 +69,7 @@ def splits_a_reshuffled_set(dataset, others):
 
 def _nodes(dataset):
     """Yield for each data set that a pipeline is made of its identity, whether a take or skip follows it, and whether it is a
-    shuffle that draws anew. What a cache has kept is not drawn anew."""
+    shuffle that draws anew."""
     waiting, seen = [(dataset, False)], set()
     while waiting:
         node, is_cut = waiting.pop()
@@ -76,7 +78,9 @@ def _nodes(dataset):
         seen.add((id(node), is_cut))
         name = type(node).__name__
         yield id(node), is_cut, "Shuffle" in name and bool(getattr(node, "_reshuffle_each_iteration", True))
-        is_cut = "Cache" not in name and (is_cut or any(word in name for word in ("Take", "Skip", "Shard")))
+        if "Cache" in name:  # what it has kept is not drawn anew; the rows decide
+            continue
+        is_cut = is_cut or any(word in name for word in _CUTS)
         waiting += [(each, is_cut) for each in _inputs(node)]
 
 

@@ -3,7 +3,7 @@
 import math
 import time
 
-from .batches import is_read_again, is_read_in_batches, parts_of, safely, watch
+from .batches import is_read_again, is_read_in_batches, parts_of, safely, splits_a_reshuffled_set, watch
 from .data import samples
 from .labels import are_numbers, is_same
 from .lineage import digest_of_all
@@ -33,13 +33,13 @@ class Fit:
         self._fitted = shared.begin_fit()
         self.identities = frozenset({self._fitted.identity})
         self._validation = None
-        self._watches_validation = self._validates_again = self._is_read_again = False
+        self._watches_validation = self._validates_again = self._is_read_again = self._is_redrawn = False
         self._unseen = ""
 
     def watch(self, arguments):
         """See the rows of the training and validation data; data that are read batch by batch are replaced in ``arguments``."""
         x, y, validation = (arguments.get(name) for name in ("x", "y", "validation_data"))
-        split = arguments.get("validation_split")
+        given, split = x, arguments.get("validation_split")
         self._validation = Tested(*outputs_of(self.model)) if validation is not None or split else None
         if split and validation is None:
             (x, y), validation = _split(x, y, split)
@@ -54,6 +54,7 @@ class Fit:
             return
         # A data set is no tuple; what unpacks like one is (x, y) or (x, y, weights).
         data, labels = parts_of(validation) if isinstance(validation, (tuple, list)) else (validation, None)
+        self._is_redrawn = splits_a_reshuffled_set(data, [given])
         self._watches_validation = True
         see = safely(self._see_validation, self._output, self._validation.fail)
         watched, unseen = watch(data, labels, see, restart=self._validation.begin)
@@ -224,8 +225,10 @@ class Fit:
 
     def _validation_described(self):
         origin = Origin(self.identities, True, "", "")
-        padding = counts_padding(self.model)
-        return self._shared.described(self._validation, origin, padding)
+        told = self._shared.described(self._validation, origin, counts_padding(self.model))
+        if self._is_redrawn:
+            told["seen"] |= {"refused": True, "redrawn": True}
+        return told
 
     def _is_there(self, logs):
         """Whether the validation accuracy is what the fit is to end with; if it is, that is told.

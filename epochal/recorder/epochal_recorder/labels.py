@@ -6,6 +6,7 @@ from .rows import NotHashable, as_array, leaves_of
 
 _MOST_ANSWERS = 100_000
 _LONGEST_ANSWER = 40
+_MOST_ANSWERS_AT_PLACES, _MOST_PLACES = 64, 1_000_000
 
 
 class Labels:
@@ -27,6 +28,7 @@ class Labels:
         self._fractions = 0
         self._unknown = False
         self._by_element = False
+        self._places = {}
         self.columns = 0
 
     def add(self, labels, tokens=None, rank=None):
@@ -91,6 +93,20 @@ class Labels:
             self._count(array[~padding])
         else:
             self._count(array.ravel())
+            self._count_places(array)
+
+    def _count_places(self, array):
+        """Count the answers at each place of masks of one size: the same mask is always a good guess if all are alike."""
+        answers = numpy.unique(array)
+        if len(answers) > _MOST_ANSWERS_AT_PLACES or array[0].size > _MOST_PLACES:
+            self._places = None
+            return
+        for answer in answers.tolist():
+            found = (array == answer).sum(axis=0)
+            if self._places is not None and all(each.shape == found.shape for each in self._places.values()):
+                self._places[answer] = self._places.get(answer, 0) + found
+            else:
+                self._places = None
 
     @property
     def kind(self):
@@ -113,6 +129,8 @@ class Labels:
             return {"kind": self.kind}
         answer = max(self._counts, key=self._counts.get)
         right, of = self._counts[answer], self._elements
+        if self._places:  # of masks that are alike, the most frequent answer at each place
+            right = max(right, int(numpy.max(list(self._places.values()), axis=0).sum()))
         if counts_padding:
             right, of = right + self._padding, of + self._padding
         return {

@@ -58,17 +58,22 @@ class Lineage:
         Those that were known before were not changed by the last of these fits, as frozen layers are not.
         """
         identities = frozenset(identities)
+        changed = []
         for array in arrays:
             digest = digest_of(array)
             if digest is None or digest in self._known or len(self._known) >= _MOST_KNOWN:
                 continue
             self._known[digest] = identities
-            sample = _direction(array)
-            if sample is not None:
-                samples = self._samples.setdefault(numpy.shape(array), [])
-                # The newest of the same fits stands for all of its epochs.
-                samples[:] = [each for each in samples if each[1] != identities][-_MOST_SAMPLES:]
-                samples.append((sample, identities))
+            changed.append(array)
+            self._keep_sample(_direction(array), numpy.shape(array), identities)
+        self._keep_sample(_direction_of_all(changed), _shapes(changed), identities)
+
+    def _keep_sample(self, sample, shape, identities):
+        if sample is not None:
+            samples = self._samples.setdefault(shape, [])
+            # The newest of the same fits stands for all of its epochs.
+            samples[:] = [each for each in samples if each[1] != identities][-_MOST_SAMPLES:]
+            samples.append((sample, identities))
 
     def remember_new(self, arrays):
         """Note weights that no fit has made yet: as they are where a fit begins, or a file has them that was there before."""
@@ -87,14 +92,16 @@ class Lineage:
         Weights that have nothing to be known by, as a single number has not, are not known.
         """
         digests = [(digest, array) for array in arrays if (digest := digest_of(array)) is not None]
-        found, known = set(), bool(digests)
+        found, unknown = set(), []
         for digest, array in digests:
             if digest in self._known:
                 found |= self._known[digest]
             else:
-                known = False
-                found |= self._alike(array)
-        return frozenset(found), known
+                unknown.append(array)
+                found |= self._alike(_direction(array), numpy.shape(array))
+        if unknown and not found:  # of small layers all together
+            found |= self._alike(_direction_of_all(unknown), _shapes(unknown))
+        return frozenset(found), bool(digests) and not unknown
 
     def rows_of(self, identities):
         """Return the rows (``Fitted``) of these fits, of those that are known."""
@@ -120,11 +127,10 @@ class Lineage:
         for digest, place in zip(state["digests"].tolist(), state["group"].tolist(), strict=True):
             self._known[digest] = self._known.get(digest, frozenset()) | groups[place]
 
-    def _alike(self, array):
-        sample = _direction(array)
+    def _alike(self, sample, shape):
         if sample is None:
             return frozenset()
-        known = self._samples.get(numpy.shape(array), ())
+        known = self._samples.get(shape, ())
         return frozenset().union(*(of for other, of in known if float(sample @ other) > _ALIKE))
 
 
@@ -152,7 +158,24 @@ def _direction(array):
     if array.ndim < 2 or array.size < _SAMPLE or array.dtype.kind != "f":
         return None
     flat = array.ravel()
-    sample = flat[:: len(flat) // _SAMPLE][:_SAMPLE].astype(numpy.float32)
-    sample = sample - sample.mean()
-    length = float(numpy.sqrt(sample @ sample))
-    return sample / length if length and numpy.isfinite(length) else None
+    return _normalised(flat[:: len(flat) // _SAMPLE][:_SAMPLE])
+
+
+def _direction_of_all(arrays):
+    """Return the same of the values of several arrays together, for networks of small layers."""
+    arrays = [numpy.asarray(array) for array in arrays]
+    flat = [array.ravel()[:_SAMPLE] for array in arrays if array.ndim > 1 and array.dtype.kind == "f"]
+    if sum(map(len, flat)) < _SAMPLE // 2:
+        return None
+    return _normalised(numpy.concatenate([part / (numpy.abs(part).max() or 1) for part in flat]))
+
+
+def _shapes(arrays):
+    return tuple(map(numpy.shape, arrays))
+
+
+def _normalised(values):
+    values = values.astype(numpy.float32)
+    values = values - values.mean()
+    length = float(numpy.sqrt(values @ values))
+    return values / length if length and numpy.isfinite(length) else None

@@ -113,6 +113,11 @@ class Tested:
         return numpy.unique(numpy.concatenate([numpy.empty(0, numpy.uint64), *self._x]))
 
     @property
+    def read(self):
+        """The hashes of all rows without their labels, in the order in which they were read."""
+        return numpy.concatenate([numpy.empty(0, numpy.uint64), *self._x])
+
+    @property
     def identity(self):
         """16 hexadecimal digits that tell the set of rows from others, in whatever order they were read; None if unknown."""
         if self.unseen or not self.rows:
@@ -135,7 +140,7 @@ class Tested:
     def _has_labels_of(self, fits):
         """Whether the labels are called what they were when the network was fitted: "yes" may have been 1."""
         labels = numpy.concatenate([fit.labels for fit in fits])
-        return not len(labels) or bool(is_in(numpy.unique(numpy.concatenate(self._y)), numpy.unique(labels)).any())
+        return not len(labels) or bool(is_in(numpy.unique(numpy.concatenate(self._y)), numpy.unique(labels)).all())
 
     def seen(self, fits):
         """Return what its rows say against those of ``fits``: see ``seen.compare``; None if that cannot be told."""
@@ -178,7 +183,7 @@ class Measuring:
 
         Results of rows that it was fitted on know their labels: a network that is trained on any of them has seen them all.
         """
-        found = labels_in(rows, fits)
+        found = labels_in(rows, fits) if fits and len(rows) == len(results) else None
         if found is None or not found[0].any():
             return
         is_found, labels = found
@@ -212,13 +217,18 @@ class Measuring:
             self._is_called = True
             self.output.event(event="called", time=time.time())
 
-    def predicted(self, tested, origin, answers, names, is_redrawn=False, returned=None):
-        """Tell of a prediction, and keep its answers for a comparison with labels that may follow."""
+    def predicted(self, tested, origin, answers, names, is_redrawn=False, returned=None, results=None):
+        """Tell of a prediction, and keep its answers for a comparison with labels that may follow.
+
+        ``results``: hashes of its rows, if they may become the features of another network.
+        """
         told = self.described(tested, origin)
         if is_redrawn:
             told["seen"] |= {"refused": True, "redrawn": True}
         self._predicted += 1
         self._is_called = False
+        if results is not None and not tested.unseen:
+            self.transformed(tested.read, results, self.lineage.rows_of(origin.identities))
         self.predictions.append(Prediction(tested, origin, answers, names, returned))
         self.output.event(event="predict", **names, **told)
 

@@ -8,6 +8,7 @@ import sys
 import threading
 import types
 import uuid
+import weakref
 from contextlib import suppress
 
 import numpy
@@ -29,6 +30,8 @@ _TRAINING = os.environ.setdefault("EPOCHAL_TRAINING", uuid.uuid4().hex)
 _UNKNOWN = "it is not known which rows were measured"
 
 _calls = threading.local()
+_numbers = weakref.WeakKeyDictionary()
+"""The estimators that were measured, numbered from 1."""
 
 
 class _Call:
@@ -245,14 +248,18 @@ def _predicted(call, returned, shared):
         candidates = [answers > 0] if answers.ndim == 1 else [answers.argmax(axis=1)]
     else:
         candidates = [answers]
-    shared.predicted(tested, _origin(call.estimator, shared), candidates, _names(call.estimator), returned=returned)
+    origin, names = _origin(call.estimator, shared), _names(call.estimator)
+    results = hash_rows(answers) if answers.ndim == 2 and answers.shape[1] > 1 else None
+    shared.predicted(tested, origin, candidates, names, returned=returned, results=results)
 
 
 def _names(estimator):
     kinds = [kind.__name__ for kind in type(estimator).__mro__]
     final = getattr(estimator, "_final_estimator", estimator)
     is_dummy = "DummyClassifier" in kinds or type(final).__name__ == "DummyClassifier"
-    return {"of": type(estimator).__name__, "dummy": is_dummy}
+    with suppress(TypeError):  # one that cannot be hashed is known by what it learned alone
+        _numbers.setdefault(estimator, len(_numbers) + 1)
+    return {"of": type(estimator).__name__, "dummy": is_dummy, "estimator": _numbers.get(estimator)}
 
 
 def _observed(function, shared):

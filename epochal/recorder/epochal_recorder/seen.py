@@ -45,6 +45,8 @@ class Fitted:
         self.ceiling = numpy.iinfo(numpy.uint64).max
         self.labels = numpy.empty(0, numpy.uint64)
         """The hashes of the labels, each once."""
+        self.data = numpy.empty(0, numpy.uint64)
+        """The hashes of the rows without labels, sorted, if there are too many labels to try them all."""
         self.repeats = []
         """Of each class in the first pass: pairs of how often rows stood there, and how many different ones; empty if unknown."""
         self.classes = numpy.empty(0, numpy.uint64)
@@ -198,6 +200,8 @@ class Fitted:
         self._merge(unique, counts if not self._passes else numpy.zeros(len(counts), int))
         if len(self.labels) <= _MOST_CLASSES:
             self.labels = numpy.union1d(self.labels, labels)
+        if len(self.labels) > _MOST_CLASSES:
+            self.data = numpy.union1d(self.data, data)[:MOST_ROWS]
         self._passes += 1
         self.changing = self._passes > 1 and bool(is_new.mean() > _NEW)
         self._done = not is_new.any() or (self.changing and self._passes >= _PASSES_OF_NEW_ROWS)
@@ -234,6 +238,7 @@ class Fitted:
                 "counts": self.counts,
                 "ceiling": int(self.ceiling),
                 "labels": self.labels,
+                "data": self.data,
                 "repeats": self.repeats,
                 "classes": self.classes,
                 "explained": self.explained,
@@ -251,6 +256,7 @@ class Fitted:
             "hashes",
             "counts",
             "labels",
+            "data",
             "repeats",
             "classes",
             "explained",
@@ -286,16 +292,21 @@ def compare(rows, labels, fits):
 
 
 def compare_unlabelled(rows, fits):
-    """Return what ``compare`` does for hashes of rows without labels: those fitted with any label count.
-
-    None if there are too many labels to try.
-    """
+    """Return what ``compare`` does for hashes of rows without labels: those fitted with any label count."""
     found = labels_in(rows, fits)
     if found is None:
-        return None
+        return _compare_data(rows, fits)
     is_found, labels = found
+    if any(_copied_classes(_classes_of(fit)) for fit in fits):
+        return _compare(numpy.where(is_found, with_labels(rows, labels), rows), labels, fits, _classes_of)
     rows, alike = numpy.where(is_found, with_labels(rows, labels), rows), numpy.zeros(len(rows), numpy.uint64)
     return _compare(rows, alike, fits, _data_of)
+
+
+def _compare_data(rows, fits):
+    """Return what ``compare`` does for rows without labels if there are too many labels to try."""
+    alike = numpy.zeros(len(rows), numpy.uint64)
+    return _compare(rows, alike, fits, _data_of, lambda fit: fit.data)
 
 
 def labels_in(rows, fits):
@@ -312,10 +323,10 @@ def labels_in(rows, fits):
     return is_found, labels
 
 
-def _compare(rows, labels, fits, repeats_of):
+def _compare(rows, labels, fits, repeats_of, hashes_of=lambda fit: fit.snapshot()):
     ceiling = min([fit.ceiling for fit in fits], default=numpy.iinfo(numpy.uint64).max)
     labels, rows = labels[rows <= ceiling], rows[rows <= ceiling]
-    fitted = _union([with_ceiling(fit.snapshot(), ceiling) for fit in fits])
+    fitted = _union([with_ceiling(hashes_of(fit), ceiling) for fit in fits])
     unique, counts = numpy.unique(rows, return_counts=True)
     if not len(unique) or not len(fitted):
         return {"rows": len(rows), "share": 0.0, "expected": 0.0, "refused": False}

@@ -7,6 +7,7 @@ from .labels import is_same
 from .measuring import LEAST_ROWS, Tested
 from .networks import accuracy_name, counts_padding, measured_samples, metric_kinds, outputs_of
 from .output import as_json
+from .rows import hash_rows
 
 
 class Evaluate:
@@ -86,7 +87,10 @@ class Predict:
         if self.tested.rows < LEAST_ROWS:
             return
         answers = answers_of(returned) if hasattr(returned, "shape") else ()
-        self._shared.predicted(self.tested, self._origin, answers, {"model": self._number}, self.is_redrawn)
+        is_features = getattr(returned, "ndim", 0) == 2 and returned.shape[1] > 1
+        results = hash_rows(returned) if is_features else None
+        names = {"model": self._number}
+        self._shared.predicted(self.tested, self._origin, answers, names, self.is_redrawn, results=results)
 
     def _begins(self, logs=None):
         if self.is_read_again:
