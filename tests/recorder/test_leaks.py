@@ -221,6 +221,11 @@ measure("clean scaled rows", LogisticRegression().fit(scaled[:300], y[:300]), sc
 steady = VarianceThreshold().fit(x, y).transform(x)
 measure("clean steady rows", LogisticRegression().fit(steady[:300], y[:300]), steady[300:], y[300:])
 
+measure("clean, not checked: dense rows", bayes, counted[:300].toarray(), y[:300])
+scaler = StandardScaler().fit(train[0])
+parts = make_pipeline(scaler, DecisionTreeClassifier().fit(scaler.transform(train[0]), train[1]))
+measure("clean, not checked: fitted parts", parts, *train)
+
 names.append("predict: half of the training rows")
 predicted = tree.predict(x[200:])
 names.append("half of the training rows")
@@ -279,4 +284,5 @@ def test_scikit_learn(sklearn_python: Path, tmp_path: Path) -> None:
     found = _measurements(tmp_path, done.stdout)
     assert _wrong(found) == {}
     unchecked = [name.partition(": ")[2] for name, event in found.items() if not event["seen"]["checked"]]
-    assert unchecked == ["clean out-of-fold predictions that are the same", "clean out-of-fold predictions"]
+    assert unchecked[:2] == ["clean, not checked: dense rows", "clean, not checked: fitted parts"]
+    assert unchecked[2:] == ["clean out-of-fold predictions that are the same", "clean out-of-fold predictions"]

@@ -76,6 +76,7 @@ class Fit:
         self._fitted.numbers = self._fitted.numbers or are_numbers(y, x)
         rows = hash_rows(x)
         self.identities |= self._shared.made_of(rows)
+        self._fitted.note_form(x)
         self._fitted.add(rows, y, x)
 
     def _end_pass(self):

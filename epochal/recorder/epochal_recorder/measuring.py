@@ -14,7 +14,7 @@ import numpy
 from .labels import Labels
 from .lineage import Lineage, digest_of_all
 from .output import Output
-from .rows import NotHashable, hash_labels, hash_rows, with_labels
+from .rows import NotHashable, form_of, hash_labels, hash_rows, with_labels
 from .seen import MOST_ROWS, compare, compare_unlabelled, is_in, labels_in
 
 SKETCH = 1024
@@ -59,6 +59,7 @@ class Tested:
         self.rows = 0
         self.labels = {}
         """The labels of each output by its name; of the only one by an empty name."""
+        self.forms = set()
         self.unseen = ""
         """Why the rows could not be seen; empty if they could."""
         self.is_autoencoder = False
@@ -81,6 +82,7 @@ class Tested:
     def add(self, x, y):
         """Add a batch of it. Raises NotHashable."""
         x_hashes = hash_rows(x)
+        self.forms.add(form_of(x))
         y_hashes = None if y is None else hash_labels(y)
         with self._lock:
             self.rows += len(x_hashes)
@@ -127,7 +129,7 @@ class Tested:
     def labelled_with(self, y):
         """Return the same rows with their labels, for a comparison that came after the prediction."""
         other = Tested()
-        other.rows, other._x, other._xy, other.unseen = self.rows, self._x, [], self.unseen
+        other.rows, other._x, other._xy, other.unseen, other.forms = self.rows, self._x, [], self.unseen, self.forms
         try:
             if not self.unseen:
                 labels = hash_labels(y)
@@ -266,6 +268,9 @@ class Measuring:
         why = why or next((f"of the training data: {fit.unseen}" for fit in fits if fit.unseen), "")
         if not why and any(fit.changing for fit in fits):
             why = "the training rows are augmented, or made anew for each epoch"
+        forms = {form for fit in fits for form in fit.forms}
+        if forms and not tested.forms <= forms:
+            why = why or "the test rows have another form than the training rows"
         found = tested.seen(fits)
         if found is None:
             why = why or "it is not known on which rows the network was trained"

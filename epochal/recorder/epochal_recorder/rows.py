@@ -49,6 +49,27 @@ def hash_labels(labels):
     return hash_rows(leaves[0] if len(leaves) == 1 else leaves)
 
 
+def form_of(data):
+    """Return what rows must have in common to be compared, as a text: the inputs, and whether they are texts or numbers."""
+    leaves = leaves_of(data)
+    names = "" if len(leaves) < 2 else ",".join(sorted(map(str, data))) if isinstance(data, dict) else str(len(leaves))
+    return f"{names}: {', '.join(map(_form_of_leaf, leaves))}"
+
+
+def _form_of_leaf(leaf):
+    if hasattr(leaf, "tocsr"):
+        return f"sparse {leaf.shape[1]}"
+    if hasattr(leaf, "columns") and hasattr(leaf, "iloc"):
+        return (
+            f"numbers {leaf.shape[1]}" if all(getattr(kind, "kind", "O") in "biuf" for kind in leaf.dtypes) else "texts"
+        )
+    array = as_array(leaf)
+    if array.dtype.kind not in "biuf":
+        return "texts"
+    # Whole numbers may be tokens of sequences that are padded to any length.
+    return f"numbers {array.shape[1]}" if array.ndim == 2 and array.dtype.kind == "f" else "numbers"
+
+
 def sample_rows(data, places, columns):
     """Return the rows of ``data`` at ``places`` as numbers (rows × columns), ``columns`` of their columns at the most."""
     parts = []

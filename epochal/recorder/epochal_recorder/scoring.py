@@ -158,6 +158,7 @@ def _begin_fit(call, shared):
         if call.y is not None:
             fitted.numbers = are_numbers(call.y, call.x)
             rows = hash_rows(_as_one(call.x))
+            fitted.note_form(_as_one(call.x))
             earlier |= shared.made_of(rows)
             if is_part:
                 fitted.add_part(rows, _as_one(call.y))
@@ -217,7 +218,10 @@ def _origin(estimator, shared):
     weights = _weights(estimator)
     if training == _TRAINING or identities:
         known = all(identity in shared.lineage.fits for identity in identities)
-        return Origin(frozenset(identities), True, "" if known else "another process trained it", weights)
+        why = "" if known else "another process trained it"
+        if _MARK not in vars(estimator):
+            why = why or "the parts of its pipeline were fitted one by one"
+        return Origin(frozenset(identities), True, why, weights)
     return Origin(frozenset(), None if training is None else False, "it is not known how it was trained", weights)
 
 

@@ -13,7 +13,7 @@ import threading
 
 import numpy
 
-from .rows import as_array, hash_labels, leaves_of, sample_rows, with_labels
+from .rows import as_array, form_of, hash_labels, leaves_of, sample_rows, with_labels
 
 MOST_ROWS = 4_000_000
 """So many hashes of rows are kept (32 MB); of more rows those with the smallest hashes, whichever rows those are."""
@@ -61,6 +61,8 @@ class Fitted:
         """Why not all rows could be seen; empty if they could."""
         self.numbers = False
         """Whether it is a regression: its targets are no whole numbers."""
+        self.forms = []
+        """The forms of its rows (``rows.form_of``)."""
         self.in_parts = False
         """Whether its rows were given part by part."""
         self._recent = {}
@@ -118,6 +120,12 @@ class Fitted:
             times = numpy.unique(column, return_counts=True)[1]
             alike *= (times * (times - 1)).sum() / (len(column) * (len(column) - 1))
         return float(1 - math.exp(-(count - 1) * alike))
+
+    def note_form(self, data):
+        """Note the form of some of its rows."""
+        form = form_of(data)
+        if form not in self.forms and len(self.forms) < _FEWEST:
+            self.forms.append(form)
 
     def add_part(self, rows, labels):
         """Add rows of a training that is given its data part by part, in one pass or in many: no pass is told from the next.
@@ -245,6 +253,7 @@ class Fitted:
                 "repeats_of_data": self.repeats_of_data,
                 "changing": bool(self.changing),
                 "unseen": self.unseen,
+                "forms": self.forms,
                 "numbers": bool(self.numbers),
             }
 
@@ -263,6 +272,7 @@ class Fitted:
             "repeats_of_data",
             "changing",
             "unseen",
+            "forms",
             "numbers",
         ):
             setattr(fitted, name, state[name])
