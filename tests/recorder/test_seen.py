@@ -225,6 +225,15 @@ def test_rows_without_labels_are_found_with_any_label(random: np.random.Generato
     assert not compare_unlabelled(hash_rows(test[0]), fits)["refused"]
 
 
+def test_rows_without_labels_are_found_if_there_are_very_many_labels(random: np.random.Generator) -> None:
+    """Fourteen tags are 16,384 labels: trying them all would take too long."""
+    x, tags = random.normal(size=(2_000, 15)), random.integers(0, 2, (2_000, 14))
+    train, test = _split(random, (x, tags))
+    fits = [_fitted(train)]
+    assert compare_unlabelled(hash_rows(train[0]), fits)["refused"]
+    assert not compare_unlabelled(hash_rows(test[0]), fits)["refused"]
+
+
 def test_rows_without_labels_that_repeat_by_themselves_are_expected(random: np.random.Generator) -> None:
     """Labels of noise part the rows that repeat, and their number with any label is what counts here."""
     x, _ = _discrete(random, 2_000)

@@ -22,6 +22,8 @@ _SIGNIFICANT = 4.0
 _SMALL = 0.05
 """An excess that is not more is not refused: noise in two balanced classes gains at most half of it."""
 _MOST_CLASSES = 1000
+_MOST_TRIED = 100
+"""So many labels are tried for a row whose label is not known; if there are more, rows are kept without them, too."""
 _UNREPEATED, _REPEATED, _FEW = 0.01, 0.10, 50
 _COPIED_ALIKE = 0.95
 _SMALL_LABELS = 16
@@ -208,7 +210,7 @@ class Fitted:
         self._merge(unique, counts if not self._passes else numpy.zeros(len(counts), int))
         if len(self.labels) <= _MOST_CLASSES:
             self.labels = numpy.union1d(self.labels, labels)
-        if len(self.labels) > _MOST_CLASSES:
+        if len(self.labels) > _MOST_TRIED:
             self.data = numpy.union1d(self.data, data)[:MOST_ROWS]
         self._passes += 1
         self.changing = self._passes > 1 and bool(is_new.mean() > _NEW)
@@ -322,7 +324,7 @@ def _compare_data(rows, fits):
 def labels_in(rows, fits):
     """Return which hashes of rows were fitted with any label, and the hashes of these labels; None if there are too many."""
     candidates = _union([fit.labels for fit in fits])
-    if len(candidates) > _MOST_CLASSES:
+    if len(candidates) > _MOST_TRIED:
         return None
     fitted = _union([fit.snapshot() for fit in fits])
     labels, is_found = numpy.zeros(len(rows), numpy.uint64), numpy.zeros(len(rows), bool)
