@@ -219,6 +219,7 @@ def test_the_end_of_a_rebase_is_pushed(developer: Developer, backend: str) -> No
     """The commits that a rebase made are pushed when it has ended, not in the middle."""
     developer.commit("First")
     developer.pushed()
+    developer.settle()  # the push writes to the configuration, too
     git(developer.folder, "config", "epochal.push", "off")
     for number in (1, 2):
         commit(developer.folder, {f"{number}.txt": "x"}, f"Number {number}")
