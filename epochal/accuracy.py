@@ -96,10 +96,11 @@ class _Chooser:
         if last is None:
             return None
         if not self._metric and len(last.accuracies) > 1:
+            choices = " or ".join(f'metric = "{name}"' for name in last.accuracies)
             raise RunFailed(
                 Reason.NO_ACCURACY,
                 f"evaluate() measured several accuracies ({', '.join(last.accuracies)}), and nn.py does not say which one "
-                f'counts. Choose one in epochal.toml: metric = "{last.accuracies[0]}".',
+                f"counts. Choose one in epochal.toml: {choices}.",
             )
         source = AccuracySource.EVALUATE if last.kind is Kind.EVALUATE else AccuracySource.SCORE
         return self._accuracy(last, source)
