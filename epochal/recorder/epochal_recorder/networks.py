@@ -1,5 +1,6 @@
 """Asking a Keras model for its weights, its outputs and its metrics."""
 
+import contextlib
 import re
 
 import numpy
@@ -9,8 +10,16 @@ _TOP_K = re.compile(r"(^|_)top_?(k|\d+)_")
 
 
 def weights_of(model):
-    """Return the model's weights as arrays, which may be the memory that it trains in."""
-    return [numpy.asarray(weight) for weight in model.weights]
+    """Return the model's weights as arrays, which may be the memory that it trains in: to be read at once, and not kept."""
+    return [_array_of(weight) for weight in model.weights]
+
+
+def _array_of(weight):
+    read = getattr(getattr(weight, "value", None), "read_value", None)  # a variable of TensorFlow's
+    if read is not None:
+        with contextlib.suppress(Exception):  # one that is on a GPU, or of a type that Python does not have, is copied
+            return numpy.asarray(memoryview(read()))
+    return numpy.asarray(weight)
 
 
 def outputs_of(model):
