@@ -81,10 +81,11 @@ def _nodes(dataset):
         if "Cache" in name:  # what it has kept is not drawn anew; the rows decide
             continue
         is_cut = is_cut or any(word in name for word in _CUTS)
-        waiting += [(each, is_cut) for each in _inputs(node)]
+        waiting += [(each, is_cut) for each in inputs_of(node)]
 
 
-def _inputs(node):
+def inputs_of(node):
+    """Return the data sets that a tf.data.Dataset was made of."""
     inputs = getattr(node, "_inputs", None)
     return list(inputs()) if callable(inputs) else []
 

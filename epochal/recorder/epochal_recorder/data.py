@@ -4,6 +4,8 @@ import hashlib
 
 import numpy
 
+from .batches import inputs_of
+
 _ROWS = 64
 _MOST_BYTES = 8_000_000
 
@@ -17,15 +19,6 @@ def described(data):
     import keras
 
     return [_leaf(leaf) for leaf in keras.tree.flatten(data)] if data is not None else None
-
-
-def digest(*data):
-    """16 hexadecimal digits that tell ``data`` from others; None where any of it can only be read in order."""
-    leaves = [leaf for each in data for leaf in described(each) or ()]
-    arrays = [leaf for leaf in leaves if isinstance(leaf, dict)]
-    if not arrays or not all("sample" in leaf for leaf in arrays):
-        return None
-    return hashlib.sha256(repr(leaves).encode()).hexdigest()[:16]
 
 
 def samples(x):
@@ -79,8 +72,7 @@ def _attributes(data):
 def _sources(dataset):
     """Yield the tensors that a tf.data pipeline was made of (from_tensor_slices), as far as they can be found."""
     yield from (tensor for tensor in getattr(dataset, "_tensors", ()) if getattr(tensor, "shape", None))
-    inputs = getattr(dataset, "_inputs", None)
-    for each in inputs() if callable(inputs) else ():
+    for each in inputs_of(dataset):
         yield from _sources(each)
 
 

@@ -21,7 +21,6 @@ class Fit:
         self._output = shared.output
         self._names = names
         self.model = model
-        self._arguments = arguments
         self._epochs = int(arguments.get("epochs", 1))
         self._samples = _trained_samples(arguments)
         self._continuing = continuing
@@ -33,7 +32,7 @@ class Fit:
         self._fitted = shared.begin_fit()
         self.identities = frozenset({self._fitted.identity})
         self._validation = None
-        self._watches_validation = self._validates_again = self._is_read_again = self._is_redrawn = False
+        self._watches_validation = self._validates_again = self._is_read_again = False
         self._unseen = ""
 
     def watch(self, arguments):
@@ -54,7 +53,7 @@ class Fit:
             return
         # A data set is no tuple; what unpacks like one is (x, y) or (x, y, weights).
         data, labels = parts_of(validation) if isinstance(validation, (tuple, list)) else (validation, None)
-        self._is_redrawn = splits_a_reshuffled_set(data, [given])
+        self._validation.is_redrawn = splits_a_reshuffled_set(data, [given])
         self._watches_validation = True
         see = safely(self._see_validation, self._output, self._validation.fail)
         watched, unseen = watch(data, labels, see, restart=self._validation.begin)
@@ -226,10 +225,7 @@ class Fit:
 
     def _validation_described(self):
         origin = Origin(self.identities, True, "", "")
-        told = self._shared.described(self._validation, origin, counts_padding(self.model))
-        if self._is_redrawn:
-            told["seen"] |= {"refused": True, "redrawn": True}
-        return told
+        return self._shared.described(self._validation, origin, counts_padding(self.model))
 
     def _is_there(self, logs):
         """Whether the validation accuracy is what the fit is to end with; if it is, that is told.

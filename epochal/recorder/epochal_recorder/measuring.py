@@ -63,6 +63,8 @@ class Tested:
         self.unseen = ""
         """Why the rows could not be seen; empty if they could."""
         self.is_autoencoder = False
+        self.is_redrawn = False
+        """Whether its pipeline draws it anew at each reading, from rows that are trained on."""
         self._outputs = outputs
         self._rank = rank
         self._is_masked = is_masked
@@ -219,14 +221,12 @@ class Measuring:
             self._is_called = True
             self.output.event(event="called", time=time.time())
 
-    def predicted(self, tested, origin, answers, names, is_redrawn=False, returned=None, results=None):
+    def predicted(self, tested, origin, answers, names, returned=None, results=None):
         """Tell of a prediction, and keep its answers for a comparison with labels that may follow.
 
         ``results``: hashes of its rows, if they may become the features of another network.
         """
         told = self.described(tested, origin)
-        if is_redrawn:
-            told["seen"] |= {"refused": True, "redrawn": True}
         self._predicted += 1
         self._is_called = False
         if results is not None and not tested.unseen:
@@ -252,6 +252,8 @@ class Measuring:
             told["validated"] = self._is_validated(tested)
         with self.output.telling_faults():
             told["seen"] = self._seen(tested, origin)
+        if tested.is_redrawn:
+            told["seen"] |= {"refused": True, "redrawn": True}
         return told | {"weights": origin.weights, "trained": origin.trained, "time": time.time()}
 
     def _labels(self, tested, origin, counts_padding):

@@ -201,7 +201,7 @@ class _Recorder:
     def _watch(self, test, arguments, y):
         with self._output.telling_faults():
             x = arguments.get("x")
-            test.is_redrawn = splits_a_reshuffled_set(x, self._fitted_sets)
+            test.tested.is_redrawn = splits_a_reshuffled_set(x, self._fitted_sets)
             arguments["x"], unseen = watch(
                 x, y, safely(test.tested.add, self._output, test.tested.fail), restart=test.tested.begin
             )

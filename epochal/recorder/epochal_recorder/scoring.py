@@ -225,7 +225,7 @@ def _origin(estimator, shared):
     return Origin(frozenset(), None if training is None else False, "it is not known how it was trained", weights)
 
 
-def _tested(x, y, rows_of_prediction=False):
+def _tested(x, y):
     tested = Tested()
     if x is None:
         tested.unseen = _UNKNOWN
@@ -234,15 +234,13 @@ def _tested(x, y, rows_of_prediction=False):
             tested.add(_as_one(x), None if y is None else _as_one(y))
         except NotHashable as kind:
             tested.fail(f"the test data are of a kind that is not read ({kind})")
-    if rows_of_prediction and not tested.rows:
-        return None
     return tested
 
 
 def _predicted(call, returned, shared):
     """Tell of a prediction of the script's, and keep its answers for a comparison that follows."""
-    tested = _tested(call.x, None, rows_of_prediction=True)
-    if tested is None or tested.rows < LEAST_ROWS:
+    tested = _tested(call.x, None)
+    if tested.rows < LEAST_ROWS:
         return
     answers = numpy.asarray(returned)
     if call.method == "predict_proba":
@@ -268,7 +266,6 @@ def _names(estimator):
 
 def _observed(function, shared):
     signature = inspect.signature(function)
-    module = getattr(function, "__module__", "")
     measures = "r2" if function.__name__ == "r2_score" or "RegressorMixin" in function.__qualname__ else "accuracy"
 
     @functools.wraps(function)
@@ -281,7 +278,6 @@ def _observed(function, shared):
                     _measured(function, call, measures, returned, shared)
         return returned
 
-    observed.__module__ = module
     return observed
 
 

@@ -18,7 +18,7 @@ from .rows import as_array, form_of, hash_labels, leaves_of, sample_rows, with_l
 MOST_ROWS = 4_000_000
 """So many hashes of rows are kept (32 MB); of more rows those with the smallest hashes, whichever rows those are."""
 _SIGNIFICANT = 4.0
-"""In standard errors: 1 of 400 clean splits of data with many repeated rows is refused then (benchmarks/seen_rows.py)."""
+"""In standard errors: of 800 clean splits of data with many repeated rows none is refused then (benchmarks/seen_rows.py)."""
 _SMALL = 0.05
 """An excess that is not more is not refused: noise in two balanced classes gains at most half of it."""
 _MOST_CLASSES = 1000
@@ -309,10 +309,10 @@ def compare_unlabelled(rows, fits):
     if found is None:
         return _compare_data(rows, fits)
     is_found, labels = found
+    rows = numpy.where(is_found, with_labels(rows, labels), rows)
     if any(_copied_classes(_classes_of(fit)) for fit in fits):
-        return _compare(numpy.where(is_found, with_labels(rows, labels), rows), labels, fits, _classes_of)
-    rows, alike = numpy.where(is_found, with_labels(rows, labels), rows), numpy.zeros(len(rows), numpy.uint64)
-    return _compare(rows, alike, fits, _data_of)
+        return _compare(rows, labels, fits, _classes_of)
+    return _compare(rows, numpy.zeros(len(rows), numpy.uint64), fits, _data_of)
 
 
 def _compare_data(rows, fits):

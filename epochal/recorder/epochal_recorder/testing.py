@@ -20,7 +20,6 @@ class Evaluate:
         self._arguments = arguments
         self._origin = origin
         self.tested = Tested(*outputs_of(model))
-        self.is_redrawn = False
         self.is_read_again = False
 
     def callback(self):
@@ -47,8 +46,6 @@ class Evaluate:
             told = self._shared.described(self.tested, self._origin, counts_padding(self._model))
             if self._arguments.get("steps") or not told["samples"]:  # what Keras read ahead is not measured
                 told["samples"] = self._samples() or told["samples"]
-            if self.is_redrawn:
-                told["seen"] |= {"refused": True, "redrawn": True}
             on = {"samples": told["samples"], "test_set": told["test_set"]}
             kinds = metric_kinds(self._model)
             self._shared.output.event(event="evaluate", model=self._number, metrics=metrics, kinds=kinds, **told)
@@ -70,7 +67,6 @@ class Predict:
         self._origin = origin
         self._model = model
         self.tested = Tested(*outputs_of(model))
-        self.is_redrawn = False
         self.is_read_again = False
 
     def callback(self):
@@ -90,7 +86,7 @@ class Predict:
         is_features = getattr(returned, "ndim", 0) == 2 and returned.shape[1] > 1
         results = hash_rows(returned) if is_features else None
         names = {"model": self._number}
-        self._shared.predicted(self.tested, self._origin, answers, names, self.is_redrawn, results=results)
+        self._shared.predicted(self.tested, self._origin, answers, names, results=results)
 
     def _begins(self, logs=None):
         if self.is_read_again:
