@@ -132,6 +132,7 @@ class Tested:
         """Return the same rows with their labels, for a comparison that came after the prediction."""
         other = Tested()
         other.rows, other._x, other._xy, other.unseen, other.forms = self.rows, self._x, [], self.unseen, self.forms
+        other.is_redrawn = self.is_redrawn
         try:
             if not self.unseen:
                 labels = hash_labels(y)

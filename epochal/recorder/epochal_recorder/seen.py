@@ -31,6 +31,21 @@ _SAMPLE_ROWS, _SAMPLE_OF_BATCH, _SAMPLE_COLUMNS, _FEWEST = 512, 32, 256, 16
 _COPIED = 0.8
 _ALL = None
 """The key of all classes together."""
+_STATE = (
+    "hashes",
+    "counts",
+    "labels",
+    "data",
+    "repeats",
+    "classes",
+    "explained",
+    "repeats_of_data",
+    "changing",
+    "unseen",
+    "forms",
+    "numbers",
+)
+"""What a checkpoint keeps of a fit, besides its identity and ceiling."""
 _NEW = 0.9
 _PASSES_OF_NEW_ROWS = 3
 
@@ -242,41 +257,14 @@ class Fitted:
     def state(self):
         """Return all of it as plain data and arrays, for a checkpoint."""
         with self._lock:
-            return {
-                "identity": self.identity,
-                "hashes": self.hashes,
-                "counts": self.counts,
-                "ceiling": int(self.ceiling),
-                "labels": self.labels,
-                "data": self.data,
-                "repeats": self.repeats,
-                "classes": self.classes,
-                "explained": self.explained,
-                "repeats_of_data": self.repeats_of_data,
-                "changing": bool(self.changing),
-                "unseen": self.unseen,
-                "forms": self.forms,
-                "numbers": bool(self.numbers),
-            }
+            kept = {name: getattr(self, name) for name in _STATE}
+            return kept | {"identity": self.identity, "ceiling": int(self.ceiling)}
 
     @classmethod
     def from_state(cls, state):
         """Return the fit that ``state`` was taken of."""
         fitted = cls(state["identity"])
-        for name in (
-            "hashes",
-            "counts",
-            "labels",
-            "data",
-            "repeats",
-            "classes",
-            "explained",
-            "repeats_of_data",
-            "changing",
-            "unseen",
-            "forms",
-            "numbers",
-        ):
+        for name in _STATE:
             setattr(fitted, name, state[name])
         fitted.ceiling = numpy.uint64(state["ceiling"])
         return fitted
