@@ -6,7 +6,7 @@ are independent draws; each later one keeps, image by image, the answer of the o
 `agreement`, and is drawn anew else. 0 are networks that have nothing in common; continued training is near 1.
 
 Three gates: the loop that trains until the number is there, its networks independent; Epochal's default gate, which is the
-same comparison, of networks that agree; its gate with confidence. The last two are epochal/gate.py itself, which says what
+same comparison, of networks that agree; its gate with confidence. The last two are epochal/results/gate.py itself, which says what
 each look needs.
 
 Then a developer who goes by the test accuracy: varied next is whichever tested best, and no variation is better on all
@@ -24,8 +24,8 @@ from functools import cache
 import numpy
 from bench import QUICK, show
 
-from epochal.gate import Rule, wanted_accuracy
 from epochal.records import Evidence
+from epochal.results.gate import Rule, wanted_accuracy
 
 THRESHOLD, UNDER, SAMPLES = 0.80, 0.79, 1000
 LOOKS = 10

@@ -23,7 +23,7 @@ from statistics import median
 import numpy
 from bench import QUICK, Ground, machine, show, tell, temporary_folder, write_code
 
-from epochal.forecast import WIDTH, forecast
+from epochal.results.forecast import WIDTH, forecast
 
 KEPT = Path(__file__).parent / "curves.json"
 TRAINED, GENERATED, EPOCHS = 80, 108, 100

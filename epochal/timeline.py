@@ -5,9 +5,9 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from epochal.metrics import events
 from epochal.moments import Moment, Step
 from epochal.records import Delivery, Run
+from epochal.results.metrics import events
 
 _Event = dict[str, int | float | str]
 

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from epochal.errors import Reason
-from epochal.gate import (
+from epochal.moments import Moment
+from epochal.payload import repository_name, safe_url
+from epochal.records import AccuracySource, Evidence, Run, Trial, TrialState
+from epochal.results.gate import (
     accuracy_in_words,
     certainty_in_words,
     doubt_in_words,
@@ -15,9 +18,6 @@ from epochal.gate import (
     in_words,
     wilson_interval,
 )
-from epochal.moments import Moment
-from epochal.payload import repository_name, safe_url
-from epochal.records import AccuracySource, Evidence, Run, Trial, TrialState
 from epochal.store import Notice
 
 

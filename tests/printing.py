@@ -1,6 +1,6 @@
 """What the tests of accuracies share: output that is printed at once."""
 
-from epochal.printed import PrintedLines
+from epochal.results.printed import PrintedLines
 
 
 def printed(output: str) -> PrintedLines:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from epochal.gate import Rule, decide
 from epochal.records import Evidence, Run, State
+from epochal.results.gate import Rule, decide
 from epochal.view import history_line, run_lines, run_view
 from tests.notices import reports
 

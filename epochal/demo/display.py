@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from epochal.folders import Home
-from epochal.metrics import parse_epochs
 from epochal.records import Epoch, Run, State, Trial
+from epochal.results.metrics import parse_epochs
 
 _JOB_OF_STATE = {
     State.QUEUED: "pull",

@@ -3,8 +3,8 @@
 from epochal.jobs.job import Job, tell
 from epochal.jobs.left_files import read_left_text
 from epochal.jobs.training import Plan
-from epochal.metrics import parse_fits
 from epochal.records import Forecast, Run, Trial
+from epochal.results.metrics import parse_fits
 from epochal.strategies.foresight import foresee_trial
 
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from epochal.errors import UsageError
 from epochal.folders import Home
-from epochal.gate import doubt_in_words, in_words
 from epochal.records import Run, State, TrialState
+from epochal.results.gate import doubt_in_words, in_words
 from epochal.settings import Environment, ServerSettings, read_server_settings
 from epochal.store import Patience, Store
 

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from epochal.gate import Hopeless, decide, evidence_in_words, verdict_in_words, wanted_accuracy
 from epochal.jobs.job import Job, tell
 from epochal.jobs.training import Plan
 from epochal.moments import Step
 from epochal.records import Run, Trial, TrialState, Verdict
+from epochal.results.gate import Hopeless, decide, evidence_in_words, verdict_in_words, wanted_accuracy
 from epochal.strategies.answer import GiveUp
 
 

@@ -10,8 +10,8 @@ from watchdog.observers import Observer
 
 from epochal.jobs.job import tell
 from epochal.jobs.left_files import read_left
-from epochal.metrics import parse_epochs
 from epochal.records import Epoch
+from epochal.results.metrics import parse_epochs
 
 OnEpoch = Callable[[Epoch], None]
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from epochal.errors import Reason, RunFailed, SettingsError
 from epochal.frameworks import SCRIPT, Detection, detect_folder, read_source
-from epochal.gate import Rule
 from epochal.jobs.job import Job, tell
 from epochal.keras_idioms import find_keras2_idioms
 from epochal.moments import Step
 from epochal.records import Run, State
+from epochal.results.gate import Rule
 from epochal.runtimes import Runtime
 from epochal.runtimes.choice import choose_runtime
 from epochal.settings import RepositorySettings, RuntimeName, read_repository_settings

@@ -5,23 +5,23 @@ import sys
 import time
 from dataclasses import replace
 
-from epochal.accuracy import Choice, Told, choose_accuracy
-from epochal.continuation import continuation, settled_epochs, stopped_by
-from epochal.diagnosis import diagnose, tail
 from epochal.errors import Reason, RunFailed
 from epochal.folders import TrialFolder
-from epochal.gate import accuracy_in_words
 from epochal.hyperparameters import change_all, find_epochs, literals, unified_diff
 from epochal.jobs.checkpoints import Handover, clear_old, hand_over, hand_over_from
 from epochal.jobs.job import Job, tell
 from epochal.jobs.left_files import read_left_text
 from epochal.jobs.progress import OnEpoch, epoch_line, following
 from epochal.jobs.training import Plan
-from epochal.measurements import parse_measured
-from epochal.metrics import parse_faults, parse_fits, parse_validates_on_test
 from epochal.moments import Step
-from epochal.printed import PrintedLines
 from epochal.records import Fit, Run, Strategy, Trial, TrialState, Value
+from epochal.results.accuracy import Choice, Told, choose_accuracy
+from epochal.results.diagnosis import diagnose, tail
+from epochal.results.gate import accuracy_in_words
+from epochal.results.measurements import parse_measured
+from epochal.results.metrics import parse_faults, parse_fits, parse_validates_on_test
+from epochal.results.printed import PrintedLines
+from epochal.results.resume import continuation, settled_epochs, stopped_by
 from epochal.runtimes import Outcome, Training
 from epochal.runtimes.stop import Stop
 from epochal.strategies.answer import Proposal

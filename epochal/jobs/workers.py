@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from epochal.errors import Reason, RunFailed
-from epochal.gate import in_words as accuracy_in_words
 from epochal.hyperparameters import change_all, find_epochs
 from epochal.jobs.comparing import Comparing, IsWorthGoingOn
 from epochal.jobs.foresight import foresee
@@ -23,6 +22,7 @@ from epochal.jobs.parallel import trials_at_once
 from epochal.jobs.training import Plan
 from epochal.jobs.trial import hyperparameters, in_words, run_trial
 from epochal.records import Run, Strategy, Trial, TrialState, Verdict
+from epochal.results.gate import in_words as accuracy_in_words
 from epochal.runtimes.stop import Stop
 from epochal.store import NotOwner
 from epochal.strategies.answer import Ended, GiveUp, Proposal

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from epochal.errors import Reason
-from epochal.gate import (
+from epochal.records import Run, State, Trial
+from epochal.results.gate import (
     certainty_in_words,
     doubt_in_words,
     evidence_in_words,
@@ -11,7 +12,6 @@ from epochal.gate import (
     interval_in_words,
     judge,
 )
-from epochal.records import Run, State, Trial
 
 _HEADINGS = ("trial", "epochs", "accuracy", "seconds", "outcome", "nn.py")
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, or_, select, update
 
-from epochal.overlap import SAME, hashes_in, share_seen
 from epochal.records import Judgement, Run, Trial
+from epochal.results.test_sets import SAME, hashes_in, share_seen
 from epochal.store.rows import to_judgement
 from epochal.store.schema import runs, trials
 

@@ -5,9 +5,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from epochal.forecast import forecast
 from epochal.hyperparameters import find_epochs
 from epochal.records import Fit, Forecast, StoppedBy, Trial
+from epochal.results.forecast import forecast
 
 _SCHEDULE = re.compile(rb"\b[A-Z]\w*(?:Decay|Schedule)")
 """Keras' CosineDecay, ExponentialDecay, LearningRateScheduler and the like."""

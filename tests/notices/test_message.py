@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from epochal.errors import Reason
-from epochal.gate import Rule, decide
 from epochal.notices import Report, compose, serialise
 from epochal.records import AccuracySource, Evidence, Forecast, State, Verdict
+from epochal.results.gate import Rule, decide
 from tests.notices import reports
 
 SENDER = "epochal@example.org"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from epochal.hyperparameters import change, find_epochs
-from epochal.metrics import parse_faults, parse_fits
 from epochal.records import Fit, StoppedBy
+from epochal.results.metrics import parse_faults, parse_fits
 
 from .climbing import CLIMBING, FIT, TEST
 from .test_recorder import RECORDER

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from epochal.accuracy import Told, choose_accuracy
-from epochal.measurements import parse_measured
 from epochal.records import AccuracySource
+from epochal.results.accuracy import Told, choose_accuracy
+from epochal.results.measurements import parse_measured
 from tests.printing import printed
 from tests.recorder.test_recorder import events, run
 

@@ -21,7 +21,6 @@ from sqlalchemy.exc import OperationalError
 import epochal.store
 from epochal.errors import EpochalError, Reason, RunFailed, SettingsError, UsageError
 from epochal.moments import Moment, Step
-from epochal.overlap import share_seen
 from epochal.records import (
     AccuracySource,
     Commit,
@@ -35,6 +34,7 @@ from epochal.records import (
     TrialState,
     Verdict,
 )
+from epochal.results.test_sets import share_seen
 from epochal.store import (
     Busy,
     CommitLost,

@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from epochal.errors import Reason, RunFailed
-from epochal.gate import (
+from epochal.records import Evidence, Judgement, Trial, TrialState, Verdict
+from epochal.results.gate import (
     Hopeless,
     Rule,
     binomial_tail,
@@ -27,7 +28,6 @@ from epochal.gate import (
     wanted_accuracy,
     wilson_interval,
 )
-from epochal.records import Evidence, Judgement, Trial, TrialState, Verdict
 from tests.notices.reports import unhurried
 
 

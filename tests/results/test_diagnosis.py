@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epochal.diagnosis import diagnose, tail
 from epochal.errors import Reason
+from epochal.results.diagnosis import diagnose, tail
 
 
 def _told(exit_status: int, log: str = "", reason: Reason | None = None) -> tuple[Reason, str]:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from epochal.forecast import forecast
 from epochal.records import Forecast
+from epochal.results.forecast import forecast
 
 _NOISE = 0.005
 

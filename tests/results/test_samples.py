@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from epochal.accuracy import Told, choose_accuracy
 from epochal.demo.stage import Stage
 from epochal.frameworks import detect_folder
 from epochal.hyperparameters import change, change_all, constants, find_epochs, literals
 from epochal.keras_idioms import find_keras2_idioms
-from epochal.measurements import Measured
 from epochal.records import AccuracySource
+from epochal.results.accuracy import Told, choose_accuracy
+from epochal.results.measurements import Measured
 from epochal.settings import RepositorySettings, read_repository_settings, template
 from epochal.strategies.proposal import propose
 from epochal.strategies.space import space_of

@@ -24,7 +24,9 @@ def forecast(curve: Sequence[float], threshold: float, last_epoch: int) -> Forec
     seen = [(epoch, value) for epoch, value in enumerate(curve, start=1) if math.isfinite(value) and 0 <= value <= 1]
     if len(seen) < _FEWEST_EPOCHS or last_epoch <= len(curve):
         return Forecast(threshold, last_epoch)
-    from epochal.extrapolation import extrapolate  # here: SciPy's import takes half a second, and most forecast nothing
+    from epochal.results.extrapolation import (
+        extrapolate,  # here: SciPy's import takes half a second, and most forecast nothing
+    )
 
     ahead = _steps(len(curve) + 1, last_epoch)
     coming = extrapolate(_blocks(seen), ahead)

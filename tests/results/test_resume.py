@@ -2,8 +2,8 @@
 
 import pytest
 
-from epochal.continuation import continuation, settled_epochs, stopped_by
 from epochal.records import Epoch, Fit, StoppedBy
+from epochal.results.resume import continuation, settled_epochs, stopped_by
 
 
 def _fit(model: int = 1, continued: int = 0, last: int = 30, **more: object) -> Fit:

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epochal.accuracy import Choice, Told, choose_accuracy
 from epochal.errors import Reason, RunFailed
-from epochal.measurements import parse_measured
-from epochal.metrics import parse_epochs, parse_fits
 from epochal.records import Epoch
+from epochal.results.accuracy import Choice, Told, choose_accuracy
+from epochal.results.measurements import parse_measured
+from epochal.results.metrics import parse_epochs, parse_fits
 from tests.printing import printed
 
 _EPOCH = {"event": "epoch", "model": 1, "call": 1, "epoch": 20, "epochs": 20, "seconds": 0.4}

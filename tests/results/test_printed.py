@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epochal.printed import PrintedAccuracy, PrintedLines
+from epochal.results.printed import PrintedAccuracy, PrintedLines
 from tests.printing import printed
 
 # As Keras 3.15 prints on a terminal: colours, backspaces and a carriage return between two states of one line.

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from epochal.errors import Reason, RunFailed
-from epochal.measurements import Kind, Labels, Measured, Measurement, last_of, networks_of
-from epochal.metrics import UNREADABLE, number, samples_of, test_set_of
-from epochal.printed import PrintedAccuracy, PrintedLines
 from epochal.records import Accuracy, AccuracySource, Evidence, Fit
+from epochal.results.measurements import Kind, Labels, Measured, Measurement, last_of, networks_of
+from epochal.results.metrics import UNREADABLE, number, samples_of, test_set_of
+from epochal.results.printed import PrintedAccuracy, PrintedLines
 
 _AGREES = 0.0005
 """Accuracies that are the same to three decimals, as scripts print them."""

@@ -5,8 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epochal.metrics import parse_faults, parse_fits
 from epochal.records import StoppedBy
+from epochal.results.metrics import parse_faults, parse_fits
 
 
 def _epoch(number: int, **more: object) -> dict[str, object]:
