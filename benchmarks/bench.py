@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from epochal.frameworks import detect_folder
+from epochal.analysis.frameworks import detect_folder
 from epochal.resources import resource
 from epochal.runtimes import Runtime
 from epochal.runtimes.belonging import Belonging, id_of

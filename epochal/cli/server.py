@@ -84,7 +84,7 @@ def fetch(
     name: Annotated[str, typer.Argument(help="cifar10, mnist, fashion_mnist, imdb, …: a dataset of Keras'.")],
 ) -> None:
     """Fill the dataset cache, with the network on, outside of the sandbox that pushed code trains in."""
-    from epochal.datasets import fetch_script
+    from epochal.analysis.datasets import fetch_script
     from epochal.jobs.job import Job
     from epochal.runtimes.choice import choose_runtime
 

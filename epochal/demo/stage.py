@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from epochal.hyperparameters import change_all, literals
+from epochal.analysis.hyperparameters import change_all, literals
 from epochal.initialise import initialise
 from epochal.records import Value
 from epochal.resources import resource

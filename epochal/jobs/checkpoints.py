@@ -6,9 +6,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from epochal.hyperparameters import differ_in_epochs
+from epochal.analysis.fingerprint import files_of, matters
+from epochal.analysis.hyperparameters import differ_in_epochs
 from epochal.jobs.job import Job
-from epochal.meaning import files_of, matters
 from epochal.records import Run, Strategy, Trial
 
 TESTS_ON_OTHER_ROWS = "nn.py tests on other rows in each training (is its split seeded?)"

@@ -2,8 +2,8 @@
 
 import threading
 
+from epochal.analysis.hyperparameters import find_epochs
 from epochal.errors import UsageError
-from epochal.hyperparameters import find_epochs
 from epochal.jobs.job import Job
 from epochal.jobs.training import Plan, make_ready, plan_of
 from epochal.jobs.workers import Workers

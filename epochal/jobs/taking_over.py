@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from epochal import __version__
+from epochal.analysis.fingerprint import listing_of, meaning_of
 from epochal.jobs.ending import store_end
 from epochal.jobs.job import Job, tell
 from epochal.jobs.training import Plan, keep_plan
-from epochal.meaning import listing_of, meaning_of
 from epochal.moments import Step
 from epochal.records import Run, State, Trial
 from epochal.results.gate import in_words

@@ -5,10 +5,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from epochal.analysis.frameworks import SCRIPT, Detection, detect_folder, read_source
+from epochal.analysis.keras_idioms import find_keras2_idioms
 from epochal.errors import Reason, RunFailed, SettingsError
-from epochal.frameworks import SCRIPT, Detection, detect_folder, read_source
 from epochal.jobs.job import Job, tell
-from epochal.keras_idioms import find_keras2_idioms
 from epochal.moments import Step
 from epochal.records import Run, State
 from epochal.results.gate import Rule

@@ -5,9 +5,9 @@ import sys
 import time
 from dataclasses import replace
 
+from epochal.analysis.hyperparameters import change_all, find_epochs, literals, unified_diff
 from epochal.errors import Reason, RunFailed
 from epochal.folders import TrialFolder
-from epochal.hyperparameters import change_all, find_epochs, literals, unified_diff
 from epochal.jobs.checkpoints import Handover, clear_old, hand_over, hand_over_from
 from epochal.jobs.job import Job, tell
 from epochal.jobs.left_files import read_left_text

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from epochal.analysis.hyperparameters import change_all, find_epochs
 from epochal.errors import Reason, RunFailed
-from epochal.hyperparameters import change_all, find_epochs
 from epochal.jobs.comparing import Comparing, IsWorthGoingOn
 from epochal.jobs.foresight import foresee
 from epochal.jobs.job import Job, tell

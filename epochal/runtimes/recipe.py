@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from epochal.analysis.requirements import check_requirements, without_comments
 from epochal.errors import Reason, RunFailed
-from epochal.requirements_file import check_requirements, without_comments
 from epochal.resources import resource
 from epochal.settings import SandboxSettings
 

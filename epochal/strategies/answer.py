@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from epochal.analysis.hyperparameters import Constant
 from epochal.errors import Reason
-from epochal.hyperparameters import Constant
 from epochal.records import Strategy, Value
 
 

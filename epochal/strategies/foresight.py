@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from epochal.hyperparameters import find_epochs
+from epochal.analysis.hyperparameters import find_epochs
 from epochal.records import Fit, Forecast, StoppedBy, Trial
 from epochal.results.forecast import forecast
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from epochal.analysis.hyperparameters import Constant
 from epochal.errors import Reason
-from epochal.hyperparameters import Constant
 from epochal.records import StoppedBy, Strategy, Trial, TrialState, Value
 from epochal.settings import RetrainSettings
 

@@ -1,7 +1,7 @@
 """The classic way: raise the epochs by a step and go on training, until the budget is used up. Values in, values out."""
 
+from epochal.analysis.hyperparameters import find_epochs
 from epochal.errors import Reason
-from epochal.hyperparameters import find_epochs
 from epochal.records import StoppedBy, Strategy, Trial
 from epochal.settings import RetrainSettings
 from epochal.strategies.answer import GiveUp, Proposal

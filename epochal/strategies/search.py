@@ -17,7 +17,7 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from epochal.hyperparameters import Constant
+from epochal.analysis.hyperparameters import Constant
 from epochal.records import Value
 from epochal.settings import Choices, Range
 from epochal.strategies.space import Dimension

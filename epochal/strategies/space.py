@@ -4,8 +4,8 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from epochal.analysis.hyperparameters import Constant, assigned_lines, find_epochs, literals
 from epochal.errors import SettingsError
-from epochal.hyperparameters import Constant, assigned_lines, find_epochs, literals
 from epochal.records import kind_of
 from epochal.settings import Choices, Range
 

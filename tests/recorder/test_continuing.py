@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from epochal.hyperparameters import change, find_epochs
+from epochal.analysis.hyperparameters import change, find_epochs
 from epochal.records import Fit, StoppedBy
 from epochal.results.metrics import parse_faults, parse_fits
 

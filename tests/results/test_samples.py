@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from epochal.analysis.frameworks import detect_folder
+from epochal.analysis.hyperparameters import change, change_all, constants, find_epochs, literals
+from epochal.analysis.keras_idioms import find_keras2_idioms
 from epochal.demo.stage import Stage
-from epochal.frameworks import detect_folder
-from epochal.hyperparameters import change, change_all, constants, find_epochs, literals
-from epochal.keras_idioms import find_keras2_idioms
 from epochal.records import AccuracySource
 from epochal.results.accuracy import Told, choose_accuracy
 from epochal.results.measurements import Measured

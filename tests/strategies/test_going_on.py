@@ -2,8 +2,8 @@
 
 import pytest
 
+from epochal.analysis.hyperparameters import Constant
 from epochal.errors import Reason
-from epochal.hyperparameters import Constant
 from epochal.records import Forecast, StoppedBy, Strategy, Trial, TrialState
 from epochal.settings import RetrainSettings
 from epochal.strategies.going_on import next_to_go_on

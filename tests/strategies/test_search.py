@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from epochal.hyperparameters import Constant
+from epochal.analysis.hyperparameters import Constant
 from epochal.records import Value
 from epochal.settings import Choices, Range
 from epochal.strategies.search import Candidate, Search

@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from epochal.analysis.syntax import Module, encoding_of, literal
 from epochal.records import Value, kind_of, same
-from epochal.syntax import Module, encoding_of, literal
 
 _EPOCHS_NAMES = frozenset(
     {"epochs", "num_epochs", "n_epochs", "nb_epoch", "nb_epochs", "number_of_epochs", "max_epochs", "max_iter"}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from epochal.hyperparameters import (
+from epochal.analysis.hyperparameters import (
     Constant,
     assigned_lines,
     change,

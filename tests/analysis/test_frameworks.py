@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from epochal.analysis.frameworks import Detection, detect, detect_folder
 from epochal.errors import Reason, RunFailed
-from epochal.frameworks import Detection, detect, detect_folder
 
 
 def _detect(script: str, modules: dict[str, str] | None = None, override: str = "") -> Detection:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epochal.keras_idioms import Idiom, find_keras2_idioms
+from epochal.analysis.keras_idioms import Idiom, find_keras2_idioms
 
 KERAS_2 = '''\
 """Train a simple deep CNN on the CIFAR10 small images dataset."""

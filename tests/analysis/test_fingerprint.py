@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from epochal.meaning import files_of, listing_of, matters, meaning_of
+from epochal.analysis.fingerprint import files_of, listing_of, matters, meaning_of
 
 _SCRIPT = '''"""A network."""
 import helpers

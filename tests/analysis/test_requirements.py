@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from epochal.analysis.requirements import check_requirements, without_comments
 from epochal.errors import Reason, RunFailed
-from epochal.requirements_file import check_requirements, without_comments
 
 
 def _refused(text: str) -> str:
