@@ -20,7 +20,7 @@ from epochal.strategies.proposal import propose
 from epochal.strategies.space import space_of
 from tests.printing import printed
 
-TOP = Path(__file__).parents[1]
+TOP = Path(__file__).parents[2]
 FRAMEWORKS = {"ml_code": "keras", "examples/cifar10": "keras", "examples/sklearn": "sklearn", "examples/torch": "torch"}
 
 MAKE_CIFAR10 = """
