@@ -23,13 +23,13 @@ from typing import TypeVar
 
 from epochal.analysis.frameworks import detect_folder
 from epochal.resources import resource
-from epochal.runtimes import Runtime
-from epochal.runtimes.belonging import Belonging, id_of
 from epochal.runtimes.choice import choose_runtime
 from epochal.runtimes.container import Task, run_container
 from epochal.runtimes.engine import connect
 from epochal.runtimes.environments import python_in
 from epochal.runtimes.log import MEGABYTE, LogFile
+from epochal.runtimes.owner import Belonging, id_of
+from epochal.runtimes.runtime import Runtime
 from epochal.settings import Environment, RuntimeName, read_server_settings
 
 QUICK = "--quick" in sys.argv

@@ -3,7 +3,7 @@
 from epochal.errors import SettingsError
 from epochal.jobs.job import Job
 from epochal.notices import MailError, send
-from epochal.runtimes import Tell
+from epochal.runtimes.runtime import Tell
 from epochal.settings.environment import read_secret_setting
 from epochal.store import Notice, NoticeState
 

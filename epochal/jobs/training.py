@@ -12,8 +12,8 @@ from epochal.jobs.job import Job, tell
 from epochal.moments import Step
 from epochal.records import Run, State
 from epochal.results.gate import Rule
-from epochal.runtimes import Runtime
 from epochal.runtimes.choice import choose_runtime
+from epochal.runtimes.runtime import Runtime
 from epochal.settings import RepositorySettings, RuntimeName, read_repository_settings
 from epochal.strategies.space import Dimension, space_of
 

@@ -22,7 +22,7 @@ from epochal.results.measurements import parse_measured
 from epochal.results.metrics import parse_faults, parse_fits, parse_validates_on_test
 from epochal.results.printed import PrintedLines
 from epochal.results.resume import continuation, settled_epochs, stopped_by
-from epochal.runtimes import Outcome, Training
+from epochal.runtimes.runtime import Outcome, Training
 from epochal.runtimes.stop import Stop
 from epochal.strategies.answer import Proposal
 

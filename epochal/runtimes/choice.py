@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from epochal.errors import RunFailed
-from epochal.runtimes import Runtime, Tell
+from epochal.runtimes.docker import DockerRuntime
 from epochal.runtimes.engine import connect
 from epochal.runtimes.process import ProcessRuntime
-from epochal.runtimes.sandbox import DockerRuntime
+from epochal.runtimes.runtime import Runtime, Tell
 from epochal.settings import RuntimeName, ServerSettings
 
 

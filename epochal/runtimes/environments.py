@@ -11,12 +11,12 @@ import uv
 
 from epochal.errors import Reason, RunFailed
 from epochal.resources import resource
-from epochal.runtimes import Tell
-from epochal.runtimes.belonging import Belonging
+from epochal.runtimes.lock import one_at_a_time
 from epochal.runtimes.log import last_lines
-from epochal.runtimes.once import one_at_a_time
+from epochal.runtimes.owner import Belonging
 from epochal.runtimes.process_tree import process_tree
 from epochal.runtimes.recipe import Recipe
+from epochal.runtimes.runtime import Tell
 from epochal.settings import ImageSettings, child_environment
 
 _BUILD_SECONDS = 3600.0

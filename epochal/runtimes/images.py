@@ -13,10 +13,10 @@ from docker.errors import ImageNotFound
 
 from epochal.errors import Reason, RunFailed, SettingsError
 from epochal.resources import resource
-from epochal.runtimes import Tell
+from epochal.runtimes.lock import one_at_a_time
 from epochal.runtimes.log import last_lines
-from epochal.runtimes.once import one_at_a_time
 from epochal.runtimes.recipe import Recipe
+from epochal.runtimes.runtime import Tell
 from epochal.settings import ImageSettings
 
 _CA_BUNDLE = "ca-bundle.pem"

@@ -1,8 +1,8 @@
 """What a training's end means, as far as a runtime can know it."""
 
 from epochal.errors import Reason
-from epochal.runtimes import Outcome
 from epochal.runtimes.log import last_lines
+from epochal.runtimes.runtime import Outcome
 
 _SIGNS_OF_NO_MEMORY = ("MemoryError", "std::bad_alloc", "ResourceExhaustedError", "Cannot allocate memory")
 """What Python, C++, TensorFlow and fork(2) say, in a failed training's last lines, when memory is refused to them."""

@@ -8,15 +8,15 @@ from pathlib import Path
 from subprocess import Popen
 
 from epochal.errors import Reason, UsageError
-from epochal.runtimes import IsAlive, Outcome, Tell, Training
-from epochal.runtimes.belonging import Belonging, id_of
 from epochal.runtimes.environments import environment_folder, environment_for, python_in
+from epochal.runtimes.imports import SECONDS as PROOF_SECONDS
+from epochal.runtimes.imports import prove_once
 from epochal.runtimes.log import MEGABYTE, Copying, LogFile, last_lines
 from epochal.runtimes.outcome import outcome_of
+from epochal.runtimes.owner import Belonging, id_of
 from epochal.runtimes.process_tree import ended_within, kill_left_overs, process_tree
-from epochal.runtimes.proof import SECONDS as PROOF_SECONDS
-from epochal.runtimes.proof import prove_once
 from epochal.runtimes.recipe import read_recipe
+from epochal.runtimes.runtime import IsAlive, Outcome, Tell, Training
 from epochal.runtimes.workplace import Workplace, data_folder, dataset_cache, files_in, keep_within, workplace
 from epochal.settings import LimitSettings, ServerSettings
 

@@ -14,8 +14,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import astuple
 from pathlib import Path
 
-from epochal.runtimes.belonging import Belonging
-from epochal.runtimes.making import made
+from epochal.runtimes.build import made
+from epochal.runtimes.owner import Belonging
 
 _VARIABLE = "EPOCHAL_TRAINING"
 _LONGEST_SECONDS = 2_000_000.0

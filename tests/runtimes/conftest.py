@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from epochal.folders import TrialFolder
-from epochal.runtimes import Outcome, Runtime, Training
 from epochal.runtimes.choice import choose_runtime
+from epochal.runtimes.runtime import Outcome, Runtime, Training
 from epochal.settings import RuntimeName, ServerSettings
 
 PATIENCE_SECONDS = 60.0

@@ -265,7 +265,7 @@ def test_what_a_killed_job_leaves_is_reaped(bench: Bench) -> None:
             sys.executable,
             "-c",
             "import sys; from pathlib import Path; from epochal.folders import TrialFolder\n"
-            "from epochal.runtimes import Training; from epochal.runtimes.choice import choose_runtime\n"
+            "from epochal.runtimes.runtime import Training; from epochal.runtimes.choice import choose_runtime\n"
             "from epochal.settings import ServerSettings\n"
             "name, home, host, folder, image = sys.argv[1:]\n"
             "runtime = choose_runtime(name, Path(home), ServerSettings(), host, print)\n"

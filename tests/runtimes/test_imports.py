@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from epochal.errors import RunFailed
-from epochal.runtimes.proof import prove_once
+from epochal.runtimes.imports import prove_once
 
 
 def test_a_proof_is_remembered_for_its_environment_and_modules(tmp_path: Path) -> None:

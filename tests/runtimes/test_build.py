@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from epochal.runtimes.making import made
+from epochal.runtimes.build import made
 
 
 class Interrupted(Exception):

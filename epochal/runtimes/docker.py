@@ -10,16 +10,16 @@ from pathlib import Path
 import docker
 
 from epochal.errors import Reason, UsageError
-from epochal.runtimes import IsAlive, Outcome, Tell, Training
-from epochal.runtimes.belonging import Belonging, id_of
 from epochal.runtimes.container import Ending, Task, left_overs, remove, run_container, user_and_group
 from epochal.runtimes.engine import connect, engine_errors
 from epochal.runtimes.images import image_for, tag_of
+from epochal.runtimes.imports import SECONDS as PROOF_SECONDS
+from epochal.runtimes.imports import prove_once
 from epochal.runtimes.log import MEGABYTE, LogFile, last_lines
 from epochal.runtimes.outcome import outcome_of
-from epochal.runtimes.proof import SECONDS as PROOF_SECONDS
-from epochal.runtimes.proof import prove_once
+from epochal.runtimes.owner import Belonging, id_of
 from epochal.runtimes.recipe import read_recipe
+from epochal.runtimes.runtime import IsAlive, Outcome, Tell, Training
 from epochal.runtimes.workplace import (
     Datasets,
     Workplace,

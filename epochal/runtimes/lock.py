@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from epochal.runtimes import Tell
+from epochal.runtimes.runtime import Tell
 
 
 @contextmanager
