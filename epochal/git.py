@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from epochal.commit import safe_url
 from epochal.errors import Reason, RunFailed
-from epochal.payload import safe_url
 from epochal.settings import child_environment
 
 _TIMEOUT_SECONDS = 600.0

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from epochal.commit import safe_url
 from epochal.errors import UsageError
 from epochal.git import GitError, GitFolder, run_git
-from epochal.payload import safe_url
 from epochal.resources import resource
 from epochal.settings import Choices, Range, RepositorySettings, table_lines, template
 from epochal.strategies.proposal import propose

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from epochal.chains.embedded import EmbeddedChain
 from epochal.chains.job_scripts import JobScripts
+from epochal.commit import safe_url
 from epochal.errors import UsageError
 from epochal.gateway.polling import Poller, compare_heads
 from epochal.gateway.secret import webhook_secret
@@ -19,7 +20,6 @@ from epochal.gateway.webhook import create_app
 from epochal.jobs.job import Job
 from epochal.jobs.outbox import drain_outbox
 from epochal.jobs.training import reap_left_overs
-from epochal.payload import safe_url
 from epochal.records import Commit, Origin
 from epochal.resources import resource
 from epochal.settings import Environment, WatchedRepository
@@ -125,7 +125,7 @@ def open_tunnel_until_stopped(environment: Environment, domain: str | None, tell
 
     Raises UsageError in one line where there is no authtoken or no network.
     """
-    from epochal.gateway.github import register_webhook
+    from epochal.forges.github_api import register_webhook
     from epochal.gateway.tunnel import open_tunnel
     from epochal.jobs.stopping import Stopped, stoppable
 

@@ -6,9 +6,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from epochal.commit import repository_name, safe_url
 from epochal.errors import Reason
 from epochal.moments import Moment
-from epochal.payload import repository_name, safe_url
 from epochal.records import AccuracySource, Evidence, Run, Trial, TrialState
 from epochal.results.gate import (
     accuracy_in_words,

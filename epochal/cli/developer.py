@@ -51,7 +51,7 @@ def _ask_branches(folder: Path, remote: str | None) -> list[str]:
 
 def _watched_branches(remote: str | None) -> list[str]:
     """The branches of ``remote`` that the server on this machine watches, if there is one and it does."""
-    from epochal.payload import identity
+    from epochal.commit import identity
     from epochal.settings import read_server_settings
 
     watched = read_server_settings(Environment.read()).repository if remote else ()

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from epochal.commit import identity, safe_url
 from epochal.errors import UsageError
-from epochal.payload import identity, safe_url
 from epochal.settings import Environment, RuntimeName, read_server_settings, watch_repository
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import httpx
 
+from epochal.forges.github import sign
 from epochal.settings import child_environment
-from epochal.signature import sign
 
 _TIMEOUT_SECONDS = 10  # GitHub waits as long for an answer
 

@@ -8,9 +8,9 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from epochal.commit import safe_url
 from epochal.errors import UsageError
 from epochal.git import GitError, credential_options, run_git
-from epochal.payload import safe_url
 from epochal.settings import WatchedRepository
 
 _log = logging.getLogger("epochal.gateway")

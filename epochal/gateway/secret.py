@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from epochal.errors import SettingsError
-from epochal.signature import check_secret
+from epochal.forges.github import check_secret
 
 FILE_NAME = "webhook-secret"
 _RANDOM_BYTES = 32  # as many as the hash that it keys; more would add nothing (RFC 2104, section 3)

@@ -20,10 +20,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from epochal.payload import PayloadError, Push, Skipped, identity, read_body, read_push
+from epochal.commit import identity
+from epochal.forges.github import PayloadError, Push, Skipped, check_secret, read_body, read_push, verify
 from epochal.records import Commit
 from epochal.settings import WatchedRepository
-from epochal.signature import check_secret, verify
 
 _log = logging.getLogger("epochal.gateway")
 

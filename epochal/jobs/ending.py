@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from email.utils import make_msgid
 from pathlib import Path
 
+from epochal.commit import repository_name
 from epochal.errors import Reason
 from epochal.jobs.job import Job, tell
 from epochal.notices import Report, choose_recipients, compose, serialise
-from epochal.payload import repository_name
 from epochal.records import Run, State, Trial
 from epochal.store import Notice, NoticeState
 

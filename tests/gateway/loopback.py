@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 
+from epochal.forges.github import sign
 from epochal.gateway.server import serve_app
 from epochal.gateway.webhook import Accepted
 from epochal.records import Commit
-from epochal.signature import sign
 
 SECRET = b"a secret of the tests' own"
 URL = "https://github.com/ada/digits.git"

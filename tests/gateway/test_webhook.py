@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from epochal.errors import SettingsError
+from epochal.forges.github import sign
 from epochal.gateway import webhook
 from epochal.gateway.webhook import MOST_BYTES, Accepted, create_app
 from epochal.records import Commit
 from epochal.settings import WatchedRepository
-from epochal.signature import sign
 from tests.gateway.loopback import (
     CLIENT,
     SECRET,

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from epochal.chains.jenkins.markup import class_names, parsed
+from epochal.commit import repository_name
 from epochal.errors import EpochalError, SettingsError
-from epochal.payload import repository_name
 from epochal.resources import resource
 from epochal.settings import JenkinsSettings, ServerSettings, WatchedRepository, child_environment
 

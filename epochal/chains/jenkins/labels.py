@@ -7,8 +7,8 @@ from epochal.chains.jenkins.connection import JenkinsError
 from epochal.chains.jenkins.decision import is_under_way
 from epochal.chains.jenkins.server import JenkinsServer
 from epochal.chains.jenkins.world import Build, World
+from epochal.commit import repository_name
 from epochal.jobs.job import summary
-from epochal.payload import repository_name
 from epochal.records import Run
 
 

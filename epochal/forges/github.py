@@ -1,18 +1,16 @@
-"""GitHub's push event, and the identity of a repository. Values in, values out ("Webhook events and payloads")."""
+"""A delivery as GitHub sends it: its signature, and the push event in it ("Webhook events and payloads")."""
 
+import hashlib
+import hmac
 import json
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs
 
-from epochal.errors import EpochalError
+from epochal.commit import identity, skip_word
+from epochal.errors import EpochalError, SettingsError
 
-_SKIP_WORDS = ("[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]")
-_SKIP_TRAILER = re.compile(r"skip-checks:\s*true", re.IGNORECASE)
-# What a commit that Epochal makes by itself ends with: training it would start another one of its kind.
-_OWN_TRAILER = re.compile(r"Epochal-Run: \d+")
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 # What git-check-ref-format(1) forbids anywhere in a name; a leading dash, which a command would take for an option; and
 # what would break a line, or turn it around, where the name is shown.
@@ -23,11 +21,8 @@ _BAD_BRANCH = re.compile(
 _LONGEST_BRANCH = 255
 _LONGEST_URL = 2048
 _URL_FIELDS = ("clone_url", "ssh_url", "html_url", "git_url", "url")
-_HOST = r"(?P<host>\[[^\]/@]*\]|[^/:\[]*)"
-_URL = re.compile(rf"[a-z][a-z0-9+.-]*://(?:[^/]*@)?{_HOST}(?::[^/]*)?(?P<path>(?:/.*)?)", re.IGNORECASE | re.DOTALL)
-# git-clone(1): "user@host:path" is ssh's where no slash comes before the colon.
-_SCP_LIKE = re.compile(rf"(?:[^/@]*@)?{_HOST}:(?P<path>.*)", re.DOTALL)
-_SAME_HOST = {"ssh.github.com": "github.com", "www.github.com": "github.com"}
+SHORTEST_SECRET = 16
+"""A shorter secret, in bytes, could be guessed; an empty one would accept anybody."""
 
 
 class PayloadError(EpochalError):
@@ -53,7 +48,6 @@ class Push:
     message: str
     author_name: str
     author_email: str
-    pusher: str
 
 
 @dataclass(frozen=True)
@@ -111,7 +105,6 @@ def read_push(payload: dict[str, Any]) -> Push | Skipped:
         message=message,
         author_name=_text(author, "name", "head_commit.author."),
         author_email=_text(author | {"email": author.get("email") or ""}, "email", "head_commit.author."),
-        pusher=_text(_object(payload, "pusher"), "name", "pusher."),
     )
 
 
@@ -128,21 +121,6 @@ def _branch(reference: str) -> str:
     if not branch or len(branch) > _LONGEST_BRANCH or _BAD_BRANCH.search(branch):
         raise PayloadError(400, "ref: not a name that git allows for a branch.")
     return branch
-
-
-def skip_word(message: str) -> str | None:
-    """The instruction to skip, by GitHub's rules ("Skipping workflow runs"), or the mark of a commit that Epochal made.
-
-    The trailer ends the message, behind an empty line: GitHub asks for two, of which git by default keeps one.
-    """
-    found = next((word for word in _SKIP_WORDS if word in message.lower()), None)
-    if found:
-        return found
-    *before, last = message.strip().splitlines() or [""]
-    if _OWN_TRAILER.fullmatch(last.strip()):
-        return f"{last.strip()}, so Epochal made it"
-    is_trailer = _SKIP_TRAILER.fullmatch(last.strip()) and any(not line.strip() for line in before)
-    return "skip-checks: true" if is_trailer else None
 
 
 def _identities(repository: dict[str, Any]) -> frozenset[str]:
@@ -168,58 +146,22 @@ def _text(payload: dict[str, Any], name: str, where: str = "") -> str:
     return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "?")
 
 
-def identity(url: str) -> str:
-    """One name for a repository, whichever of its addresses is given: ``github.com/ada/digits``, ``local/srv/digits.git``.
-
-    Of an address: the host in lower case and the path, without user, password, port, ``.git`` and slashes at the end. Of a
-    path (it begins with a slash or a dot) or file:// URL: ``local`` and the absolute path. An identity is its own identity.
-    It never climbs: no part of it is ``..``.
-    """
-    host, path = _host_and_path(url)
-    host = host.lower().strip(".") or "local"
-    path = _plain_path(path) if host == "local" else _without_git(path)
-    return f"{_SAME_HOST.get(host, host)}/{path}".rstrip("/")
+def check_secret(secret: bytes) -> None:
+    """Raise SettingsError for a secret that protects nothing."""
+    if len(secret) < SHORTEST_SECRET:
+        raise SettingsError(
+            f"The webhook's secret has {len(secret)} bytes; it needs {SHORTEST_SECRET} or more. "
+            "Make one: openssl rand -hex 32"
+        )
 
 
-def _host_and_path(url: str) -> tuple[str, str]:
-    if url.startswith(("/", ".")):
-        return "local", Path(url).absolute().as_posix()
-    address = _URL.fullmatch(url)
-    if address:
-        is_file = url[:5].lower() == "file:"
-        return "local" if is_file else address["host"], unquote(address["path"])
-    scp_like = _SCP_LIKE.fullmatch(url)
-    if scp_like:
-        return scp_like["host"], scp_like["path"]
-    host, _, path = url.partition("/")
-    return host, path
+def sign(secret: bytes, body: bytes) -> str:
+    """The value of ``X-Hub-Signature-256`` for ``body``. Raises SettingsError for a short secret."""
+    check_secret(secret)
+    return "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
 
 
-def _plain_path(path: str) -> str:
-    parts: list[str] = []
-    for part in path.split("/"):
-        if part == "..":
-            del parts[-1:]
-        elif part not in ("", "."):
-            parts.append(part)
-    return "/".join(parts)
-
-
-def _without_git(path: str) -> str:
-    plain = _plain_path(path)
-    while plain.endswith(".git"):
-        plain = _plain_path(plain.removesuffix(".git"))
-    return plain
-
-
-def repository_name(url: str) -> str:
-    """The repository's name for people: ``ada/digits``; of a local one its folder's name."""
-    host, _, path = identity(url).partition("/")
-    if host != "local":
-        return path or host
-    return path.removesuffix("/.git").rpartition("/")[2].removesuffix(".git") or "/"
-
-
-def safe_url(url: str) -> str:
-    """The URL without user and password, to be shown."""
-    return re.sub(r"://[^/]*@", "://", url)
+def verify(secret: bytes, body: bytes, header: str | None) -> bool:
+    """Whether ``header`` signs ``body``, compared in constant time. Raises SettingsError for a short secret."""
+    expected = sign(secret, body).encode("ascii")
+    return hmac.compare_digest(expected, (header or "").encode("utf-8", "surrogatepass"))

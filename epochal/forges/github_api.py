@@ -5,8 +5,8 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from epochal.commit import identity
 from epochal.errors import UsageError
-from epochal.payload import identity
 
 API = "https://api.github.com"
 _API_VERSION = "2022-11-28"

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from epochal.errors import UsageError
-from epochal.gateway.github import register_webhook
+from epochal.forges.github_api import register_webhook
 from tests.gateway.loopback import SECRET, URL, served
 
 _ADDRESS = "https://epochal.ngrok.app/webhook"

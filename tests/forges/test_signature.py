@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epochal.errors import SettingsError
-from epochal.signature import check_secret, sign, verify
+from epochal.forges.github import check_secret, sign, verify
 
 # The example of "Validating webhook deliveries" in GitHub's documentation.
 _SECRET = b"It's a Secret to Everybody"

@@ -1,0 +1,1 @@
+"""Where a repository is hosted: one module per forge."""

@@ -1,0 +1,109 @@
+"""The identity of a repository, its name for people, and its address without a password."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from epochal.commit import identity, repository_name, safe_url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://github.com/ada/digits.git",
+        "https://github.com/ada/digits",
+        "https://github.com/ada/digits/",
+        "https://GitHub.com:443/ada/digits.git/",
+        "https://ada:s3cret@github.com/ada/digits.git",
+        "http://token@github.com//ada/./digits.git",
+        "ssh://git@github.com/ada/digits.git",
+        "ssh://git@ssh.github.com:443/ada/digits.git",
+        "git://github.com/ada/digits.git.git",
+        "git@github.com:ada/digits.git",
+        "git@github.com:/ada/digits",
+        "github.com:ada/digits.git",
+        "github.com/ada/digits",
+    ],
+)
+def test_all_addresses_of_a_repository_have_one_identity(url: str) -> None:
+    """However a repository is addressed, it is the same, and people read the same name."""
+    assert identity(url) == "github.com/ada/digits"
+    assert repository_name(url) == "ada/digits"
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "known_as"),
+    [
+        ("/srv/git/digits.git", "local/srv/git/digits.git", "digits"),
+        ("/srv//git/x/../digits.git/", "local/srv/git/digits.git", "digits"),
+        ("file:///srv/git/my%20digits", "local/srv/git/my digits", "my digits"),
+        ("file://localhost/srv/digits/.git", "local/srv/digits/.git", "digits"),
+        ("https://gitlab.example/group/part/digits.git", "gitlab.example/group/part/digits", "group/part/digits"),
+        ("ssh://git@[::1]:2222/ada/digits.git", "[::1]/ada/digits", "ada/digits"),
+        ("https://../../etc/passwd", "local/etc/passwd", "passwd"),
+        ("https://github.com/a/...git", "github.com", "github.com"),
+    ],
+)
+def test_other_identities(url: str, name: str, known_as: str) -> None:
+    """Paths, other hosts, and addresses that would climb out of the folder that an identity names."""
+    assert identity(url) == name
+    assert repository_name(url) == known_as
+
+
+def test_a_relative_path_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A repository beside the working directory is the same as by its full path."""
+    monkeypatch.chdir(tmp_path)
+    assert identity("../digits") == identity(str(tmp_path.parent / "digits"))
+
+
+_URLS = st.lists(
+    st.sampled_from(
+        [
+            "https://",
+            "file://",
+            "git@",
+            "GitHub.com",
+            ":",
+            "/",
+            "..",
+            ".",
+            ".git",
+            "@",
+            "[",
+            "]",
+            "[::1]",
+            "%2e",
+            "local",
+            "a",
+            "é",
+        ]
+    )
+    | st.text(max_size=2)
+).map("".join)
+
+
+@given(_URLS)
+def test_an_identity_is_its_own_identity(url: str) -> None:
+    """Naming twice changes nothing, and no identity climbs or is absolute: it names a folder."""
+    name = identity(url)
+    assert identity(name) == name
+    assert not name.startswith("/")
+    assert ".." not in name.split("/")
+    assert repository_name(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://ada:s3cret@github.com/ada/digits.git", "https://github.com/ada/digits.git"),
+        ("https://s3cret@github.com/ada/digits.git", "https://github.com/ada/digits.git"),
+        ("https://ada:p@ss@github.com/x@1", "https://github.com/x@1"),
+        ("git@github.com:ada/digits.git", "git@github.com:ada/digits.git"),
+        ("/srv/digits@1.git", "/srv/digits@1.git"),
+    ],
+)
+def test_no_password_is_shown(url: str, shown: str) -> None:
+    """User and password are dropped, everything else stays."""
+    assert safe_url(url) == shown
