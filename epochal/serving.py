@@ -18,8 +18,8 @@ from epochal.gateway.server import serve_app
 from epochal.gateway.webhook import Accepted as GatewayAccepted
 from epochal.gateway.webhook import create_app
 from epochal.jobs.job import Job
-from epochal.jobs.outbox import drain_outbox
 from epochal.jobs.training import reap_left_overs
+from epochal.messages.outbox import drain_outbox
 from epochal.records import Commit, Origin
 from epochal.resources import resource
 from epochal.settings import Environment, WatchedRepository

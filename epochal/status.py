@@ -7,9 +7,9 @@ from epochal.errors import UsageError
 from epochal.git import GitError, GitFolder
 from epochal.initialise import pushed_state
 from epochal.jobs.job import Job, summary
+from epochal.pages.view import history_line
 from epochal.serving import is_served
 from epochal.settings import Environment
-from epochal.view import history_line
 
 
 def status_lines(folder: Path, revision: str, environment: Environment) -> Iterator[str]:

@@ -37,7 +37,7 @@ def run(
 ) -> None:
     """Send one commit through the chain in the foreground: no server, no webhook."""
     from epochal.foreground import Request, run_in_foreground
-    from epochal.view import run_view
+    from epochal.pages.view import run_view
 
     request = Request(repository, commit, branch, threshold, runtime, no_mail, force)
     ended, status, folder = run_in_foreground(Environment.read(), request, quiet=as_json)
@@ -54,7 +54,7 @@ def history(
 ) -> None:
     """The runs of this home, newest first."""
     from epochal.jobs.job import Job
-    from epochal.view import history_line, run_view
+    from epochal.pages.view import history_line, run_view
 
     job = Job.open(Environment.read())
     found = job.store.history(most)
@@ -76,8 +76,8 @@ def show(
 ) -> None:
     """What happened in a run."""
     from epochal.jobs.job import Job
-    from epochal.jobs.moments import moments_of
-    from epochal.view import run_lines, run_view, timeline_lines, timeline_view
+    from epochal.pages.moments import moments_of
+    from epochal.pages.view import run_lines, run_view, timeline_lines, timeline_view
 
     job = Job.open(Environment.read())
     found = job.store.run(number)

@@ -70,7 +70,7 @@ def mail(
 ) -> None:
     """Send the mails that could not be sent when their runs ended."""
     from epochal.jobs.job import Job
-    from epochal.jobs.outbox import drain_outbox
+    from epochal.messages.outbox import drain_outbox
 
     if not flush and not retry:
         raise UsageError("epochal mail needs --flush (send what is pending) or --retry (what was given up, too).")

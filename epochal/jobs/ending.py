@@ -8,7 +8,8 @@ from pathlib import Path
 from epochal.commit import repository_name
 from epochal.errors import Reason
 from epochal.jobs.job import Job, tell
-from epochal.notices import Report, choose_recipients, compose, serialise
+from epochal.messages.mail.compose import Report, compose, serialise
+from epochal.messages.recipients import choose_recipients
 from epochal.records import Run, State, Trial
 from epochal.store import Notice, NoticeState
 

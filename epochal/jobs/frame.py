@@ -8,9 +8,9 @@ from epochal.errors import Reason, RunFailed
 from epochal.jobs.artifacts import publish
 from epochal.jobs.ending import end_run
 from epochal.jobs.job import EXIT_STATUS, Job, summary, tell
-from epochal.jobs.outbox import drain_outbox
 from epochal.jobs.pull import find_run, hand_on_again, pull
 from epochal.jobs.stopping import Stopped, heartbeat, stoppable
+from epochal.messages.outbox import drain_outbox
 from epochal.moments import Step
 from epochal.records import Run, State
 from epochal.settings import Environment

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.jobs.chain import drive, epochal, epochal_json, store_push, stored_run
-from tests.notices.servers import Inbox, mail_server
+from tests.messages.servers import Inbox, mail_server
 from tests.repositories import git, make_repository
 
 # Reaches 0.7 with 30 epochs, and leaves what the recorder would, with a time that is long past.

@@ -133,5 +133,5 @@ def test_what_is_hopeless_is_not_rounded_up_to_the_threshold(
 
 def test_who_does_not_forecast_does_not_import_scipy() -> None:
     """It takes half a second, which commands and jobs without a learning curve do not pay."""
-    code = "import epochal.view, epochal.jobs.retrain, sys; sys.exit('scipy' in sys.modules)"
+    code = "import epochal.pages.view, epochal.jobs.retrain, sys; sys.exit('scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -28,7 +28,7 @@ from epochal.results.gate import (
     wanted_accuracy,
     wilson_interval,
 )
-from tests.notices.reports import unhurried
+from tests.messages.reports import unhurried
 
 
 @pytest.mark.parametrize(

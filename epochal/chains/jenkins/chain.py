@@ -28,7 +28,7 @@ from epochal.chains.job_scripts import first_job
 from epochal.errors import EpochalError, Reason, UsageError
 from epochal.jobs.ending import give_up
 from epochal.jobs.job import Job
-from epochal.jobs.outbox import drain_outbox
+from epochal.messages.outbox import drain_outbox
 from epochal.records import Dispatch, Run, State
 
 _log = logging.getLogger("epochal.chain")

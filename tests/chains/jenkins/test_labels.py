@@ -5,7 +5,7 @@ import pytest
 from epochal.chains.jenkins.labels import label_of
 from epochal.chains.jenkins.world import Build, World
 from epochal.records import Run
-from tests.notices import reports
+from tests.messages import reports
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epochal.moments import Moment, Step
+from epochal.pages.timeline import timeline
 from epochal.records import Commit, Delivery, Origin, Run, State
-from epochal.timeline import timeline
 
 _START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _FROM_RECORDER = {

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import jinja2
 
-from epochal.notices.typesetting import columns, indented, lines, one_line, readable, wrapped
-from epochal.notices.wording import (
+from epochal.messages.mail.typesetting import columns, indented, lines, one_line, readable, wrapped
+from epochal.messages.mail.wording import (
     certainty,
     change_title,
     continuation_notes,

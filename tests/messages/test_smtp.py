@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 import pytest
 
-from epochal.notices import MailError, compose, send, serialise
+from epochal.messages.mail.compose import compose, serialise
+from epochal.messages.mail.smtp import MailError, send
 from epochal.settings import MailSettings
-from tests.notices import reports
-from tests.notices.servers import Inbox, knows, mail_server
+from tests.messages import reports
+from tests.messages.servers import Inbox, knows, mail_server
 
 SENDER = "epochal@example.org"
 ADA, EVE = "ada@example.com", "eve@example.com"

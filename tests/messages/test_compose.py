@@ -12,10 +12,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from epochal.errors import Reason
-from epochal.notices import Report, compose, serialise
+from epochal.messages.mail.compose import Report, compose, serialise
 from epochal.records import AccuracySource, Evidence, Forecast, State, Verdict
 from epochal.results.gate import Rule, decide
-from tests.notices import reports
+from tests.messages import reports
 
 SENDER = "epochal@example.org"
 MESSAGE_ID = "<1772366400.run-7@example.org>"

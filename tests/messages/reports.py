@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 
 from epochal.errors import Reason
-from epochal.notices import Report
+from epochal.messages.mail.compose import Report
 from epochal.records import AccuracySource, Commit, Origin, Run, State, Trial, TrialState
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

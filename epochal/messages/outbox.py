@@ -2,7 +2,7 @@
 
 from epochal.errors import SettingsError
 from epochal.jobs.job import Job
-from epochal.notices import MailError, send
+from epochal.messages.mail.smtp import MailError, send
 from epochal.runtimes.runtime import Tell
 from epochal.settings.environment import read_secret_setting
 from epochal.store import Notice, NoticeState

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epochal.notices import Recipients, choose_recipients
+from epochal.messages.recipients import Recipients, choose_recipients
 from epochal.records import Commit
 from epochal.settings import MailSettings
-from tests.notices.reports import unhurried
+from tests.messages.reports import unhurried
 
 
 def _choose(address: str, *, domains: tuple[str, ...] = ("example.com",), to: tuple[str, ...] = ()) -> Recipients:

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from epochal.jobs.job import Job
 from epochal.jobs.left_files import read_left_text
 from epochal.moments import Moment
+from epochal.pages.timeline import timeline
 from epochal.records import Run
-from epochal.timeline import timeline
 
 
 def moments_of(job: Job, run: Run) -> list[Moment]:

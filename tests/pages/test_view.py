@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from epochal.pages.view import history_line, run_lines, run_view
 from epochal.records import Evidence, Run, State
 from epochal.results.gate import Rule, decide
-from epochal.view import history_line, run_lines, run_view
-from tests.notices import reports
+from tests.messages import reports
 
 _CHECKED = Evidence("accuracy", 0.94, "no", checked=True, seen=0.03, expected=0.01)
 
