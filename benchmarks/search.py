@@ -30,8 +30,7 @@ from bench import QUICK, Ground, alternate, machine, moments, show, tell, tempor
 from epochal.chains.job_scripts import JobScripts
 from epochal.demo.stage import git
 from epochal.jobs.job import Job
-from epochal.moments import Step
-from epochal.records import Commit, Origin, Run, State
+from epochal.records import Commit, Origin, Run, State, Step
 from epochal.resources import resource
 from epochal.runtimes.environments import python_in
 from epochal.settings import Environment, child_environment

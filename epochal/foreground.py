@@ -11,7 +11,7 @@ from epochal.errors import SettingsError, UsageError
 from epochal.gateway.polling import remote_head
 from epochal.git import GitError, GitFolder
 from epochal.jobs.job import EXIT_STATUS, Job
-from epochal.jobs.stopping import Stopped, stoppable
+from epochal.jobs.signals import Stopped, stoppable
 from epochal.records import Commit, Origin, Run, State
 from epochal.resources import resource
 from epochal.settings import Environment

@@ -8,9 +8,9 @@ from pathlib import Path
 from epochal.commit import safe_url
 from epochal.errors import UsageError
 from epochal.git import GitError, GitFolder, run_git
+from epochal.jobs.search.proposal import propose
 from epochal.resources import resource
 from epochal.settings import Choices, Range, RepositorySettings, table_lines, template
-from epochal.strategies.proposal import propose
 
 HOOKS = ("post-commit", "post-merge", "post-rewrite")
 """A clean merge runs post-merge only, the end of a rebase post-rewrite only (githooks(5))."""

@@ -18,7 +18,7 @@ from epochal.gateway.server import serve_app
 from epochal.gateway.webhook import Accepted as GatewayAccepted
 from epochal.gateway.webhook import create_app
 from epochal.jobs.job import Job
-from epochal.jobs.training import reap_left_overs
+from epochal.jobs.plan import reap_left_overs
 from epochal.messages.outbox import drain_outbox
 from epochal.records import Commit, Origin
 from epochal.resources import resource
@@ -127,7 +127,7 @@ def open_tunnel_until_stopped(environment: Environment, domain: str | None, tell
     """
     from epochal.forges.github_api import register_webhook
     from epochal.gateway.tunnel import open_tunnel
-    from epochal.jobs.stopping import Stopped, stoppable
+    from epochal.jobs.signals import Stopped, stoppable
 
     job = Job.open(environment)
     secret, _ = _secret(job)

@@ -8,8 +8,8 @@ import pytest
 
 from epochal.errors import UsageError
 from epochal.initialise import HOOKS, configured_branches, current_branch, initialise
+from epochal.jobs.search.proposal import propose
 from epochal.settings import RepositorySettings, read_repository_settings
-from epochal.strategies.proposal import propose
 from tests.repositories import commit, git, make_repository
 
 

@@ -5,7 +5,7 @@ import threading
 
 from epochal.chains.job_scripts import ChainStopped, JobScripts, first_job, next_job
 from epochal.errors import Reason
-from epochal.jobs.ending import give_up
+from epochal.jobs.finish import give_up
 from epochal.jobs.job import Job
 from epochal.records import Run
 from epochal.store import DatabaseUnavailable

@@ -27,14 +27,14 @@ def prove(
     nonce: Annotated[str, typer.Argument(help="Names the gateway's question.")],
 ) -> None:
     """Say which home, database and scripts a job here works with; epochal jenkins check compares them."""
-    from epochal.jobs.proof import prove as proof_of
+    from epochal.jobs.installation import prove as proof_of
 
     typer.echo(PROOF_MARK + json.dumps(proof_of(Environment.read(), nonce)))
 
 
 def _command(name: str) -> Callable[[], None]:
     def command() -> None:
-        from epochal.jobs.frame import run_job
+        from epochal.jobs.runner import run_job
 
         raise typer.Exit(run_job(name, Environment.read()))
 

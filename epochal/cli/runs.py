@@ -76,7 +76,7 @@ def show(
 ) -> None:
     """What happened in a run."""
     from epochal.jobs.job import Job
-    from epochal.pages.moments import moments_of
+    from epochal.pages.timeline import moments_of
     from epochal.pages.view import run_lines, run_view, timeline_lines, timeline_view
 
     job = Job.open(Environment.read())
@@ -101,7 +101,7 @@ def retrain(
     ] = False,
 ) -> None:
     """Do job retrain of a run here, or join its search from another agent, shell or machine of the same home."""
-    from epochal.jobs.frame import join_search, run_job
+    from epochal.jobs.runner import join_search, run_job
 
     environment = Environment.read().model_copy(update={"run": number})
     raise typer.Exit(join_search(environment) if join else run_job("retrain", environment))

@@ -24,7 +24,7 @@ from epochal.demo.mailbox import Mailbox, free_port
 from epochal.demo.stage import Stage
 from epochal.errors import EpochalError
 from epochal.jobs.job import Job
-from epochal.jobs.stopping import Stopped, stoppable
+from epochal.jobs.signals import Stopped, stoppable
 from epochal.records import Run
 from epochal.resources import resource
 from epochal.runtimes.choice import choose_runtime

@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from epochal.jobs.ending import saved_model
+from epochal.jobs.finish import saved_model
 from epochal.jobs.job import Job, tell
 from epochal.records import Run
 from epochal.store import DatabaseUnavailable

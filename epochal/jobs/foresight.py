@@ -1,11 +1,11 @@
 """What the learning curve of a trial that stayed below its threshold promises: told, and stored with the trial."""
 
 from epochal.jobs.job import Job, tell
-from epochal.jobs.left_files import read_left_text
-from epochal.jobs.training import Plan
+from epochal.jobs.plan import Plan
 from epochal.records import Forecast, Run, Trial
+from epochal.results.forecast import foresee_trial
 from epochal.results.metrics import parse_fits
-from epochal.strategies.foresight import foresee_trial
+from epochal.results.outputs import read_left_text
 
 
 def foresee(job: Job, run: Run, plan: Plan, trial: Trial, wanted: float) -> Forecast | None:

@@ -9,9 +9,9 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 from epochal.jobs.job import tell
-from epochal.jobs.left_files import read_left
 from epochal.records import Epoch
 from epochal.results.metrics import parse_epochs
+from epochal.results.outputs import read_left
 
 OnEpoch = Callable[[Epoch], None]
 

@@ -9,10 +9,9 @@ from urllib.parse import quote
 from epochal.commit import identity, repository_name, safe_url, skip_word
 from epochal.errors import Reason, UsageError
 from epochal.git import GitFolder, check_files, fetch_commit
-from epochal.jobs.ending import end_run
+from epochal.jobs.finish import end_run
 from epochal.jobs.job import Job, tell
-from epochal.moments import Step
-from epochal.records import Commit, Origin, Run, State
+from epochal.records import Commit, Origin, Run, State, Step
 from epochal.store.owner import signal_owner
 
 

@@ -1,17 +1,16 @@
 """Job retrain: more trials, until the threshold is reached, nothing is left to try, or the budget is used up."""
 
 from epochal.errors import Reason
-from epochal.jobs.ending import end_run
+from epochal.jobs.finish import end_run
 from epochal.jobs.foresight import foresee
 from epochal.jobs.job import Job, tell
-from epochal.jobs.judging import last_measured, verdict_of, wanted_of_next
-from epochal.jobs.taking_over import keep_offer
-from epochal.jobs.training import Plan, plan_of, prepare
+from epochal.jobs.plan import Plan, plan_of, prepare
+from epochal.jobs.reuse import keep_offer
+from epochal.jobs.strategy import Ended, GiveUp, next_trial
 from epochal.jobs.trial import run_trial, start_trial
+from epochal.jobs.verdict import last_measured, verdict_of, wanted_of_next
 from epochal.records import Run, State, Verdict
 from epochal.store import NotOwner, StopRequested
-from epochal.strategies.answer import Ended, GiveUp
-from epochal.strategies.more_epochs import next_trial
 
 _WORTH_A_SEARCH = frozenset(
     {Reason.LEVELS_OFF, Reason.NO_EPOCHS, Reason.STOPS_ITSELF, Reason.NO_IMPROVEMENT, Reason.MAX_EPOCHS}
@@ -28,7 +27,7 @@ def retrain(job: Job, run: Run) -> State:
     prepare(job, run, plan, State.RETRAINING)
     end = _raise_epochs(job, run, plan)
     if isinstance(end, GiveUp) and plan.space and end.reason in _WORTH_A_SEARCH:
-        from epochal.jobs.search import search  # Optuna takes its time to be imported
+        from epochal.jobs.search.conduct import search  # Optuna takes its time to be imported
 
         tell(f"search: {end.explanation}")
         end = search(job, run, plan, end)

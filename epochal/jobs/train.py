@@ -1,14 +1,14 @@
 """Job train: the first trial, exactly as the developer wrote it, and the gate's verdict on it."""
 
-from epochal.jobs.ending import end_run
+from epochal.jobs.finish import end_run
 from epochal.jobs.foresight import foresee
 from epochal.jobs.job import Job, tell
-from epochal.jobs.judging import last_measured, verdict_of, wanted_of_next
-from epochal.jobs.taking_over import take_over
-from epochal.jobs.training import plan_of, prepare
+from epochal.jobs.plan import plan_of, prepare
+from epochal.jobs.reuse import take_over
+from epochal.jobs.strategy import GiveUp, Proposal
 from epochal.jobs.trial import run_trial, start_trial
+from epochal.jobs.verdict import last_measured, verdict_of, wanted_of_next
 from epochal.records import Run, State, Verdict
-from epochal.strategies.answer import GiveUp, Proposal
 
 
 def train(job: Job, run: Run) -> State:

@@ -10,21 +10,20 @@ from epochal.errors import Reason, RunFailed
 from epochal.folders import TrialFolder
 from epochal.jobs.checkpoints import Handover, clear_old, hand_over, hand_over_from
 from epochal.jobs.job import Job, tell
-from epochal.jobs.left_files import read_left_text
+from epochal.jobs.plan import Plan
 from epochal.jobs.progress import OnEpoch, epoch_line, following
-from epochal.jobs.training import Plan
-from epochal.moments import Step
-from epochal.records import Fit, Run, Strategy, Trial, TrialState, Value
+from epochal.jobs.strategy import Proposal
+from epochal.records import Fit, Run, Step, Strategy, Trial, TrialState, Value
 from epochal.results.accuracy import Choice, Told, choose_accuracy
 from epochal.results.diagnosis import diagnose, tail
 from epochal.results.gate import accuracy_in_words
 from epochal.results.measurements import parse_measured
 from epochal.results.metrics import parse_faults, parse_fits, parse_validates_on_test
+from epochal.results.outputs import read_left_text
 from epochal.results.printed import PrintedLines
 from epochal.results.resume import continuation, settled_epochs, stopped_by
 from epochal.runtimes.runtime import Outcome, Training
 from epochal.runtimes.stop import Stop
-from epochal.strategies.answer import Proposal
 
 _LAST_OUTPUT = 256 * 1024
 """Where a traceback is looked for: the accuracy may be followed by more output than that."""

@@ -1,13 +1,14 @@
-"""Where a run's time went: its moments from the commit to the mail, in order. Values in, values out."""
+"""Where a run's time went: its moments from the commit to the mail, in order."""
 
 import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from epochal.moments import Moment, Step
-from epochal.records import Delivery, Run
+from epochal.jobs.job import Job
+from epochal.records import Delivery, Moment, Run, Step
 from epochal.results.metrics import events
+from epochal.results.outputs import read_left_text
 
 _Event = dict[str, int | float | str]
 
@@ -76,3 +77,12 @@ def _seconds(event: _Event, name: str) -> float:
     value = event.get(name, math.nan)
     # Compared before it is converted: an integer may be more than a float can hold.
     return float(value) if not isinstance(value, str) and 0 <= value <= sys.float_info.max else math.nan
+
+
+def moments_of(job: Job, run: Run) -> list[Moment]:
+    """The moments of a run, running or ended, oldest first."""
+    folder = job.home.run(run.id)
+    metrics = {trial.number: read_left_text(folder.trial(trial.number).metrics) or "" for trial in run.trials}
+    notice = job.store.notice(run.id)
+    deliveries, marks = job.store.deliveries_of(run.id), job.store.marks(run.id)
+    return timeline(run, deliveries, marks, notice.sent if notice else None, metrics, datetime.now(UTC))

@@ -8,8 +8,7 @@ from typing import Any
 
 from epochal.commit import repository_name, safe_url
 from epochal.errors import Reason
-from epochal.moments import Moment
-from epochal.records import AccuracySource, Evidence, Run, Trial, TrialState
+from epochal.records import AccuracySource, Evidence, Moment, Run, Trial, TrialState
 from epochal.results.gate import (
     accuracy_in_words,
     certainty_in_words,

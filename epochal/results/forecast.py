@@ -1,9 +1,12 @@
-"""Whether more epochs will reach the threshold, by the learning curve so far. Values in, values out."""
+"""Whether a learning curve will reach the threshold: the forecast of a trial."""
 
 import math
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from epochal.records import Forecast
+from epochal.analysis.hyperparameters import find_epochs
+from epochal.records import Fit, Forecast, StoppedBy, Trial
 
 WIDTH = 1.95
 """Half of a 90 % interval, in the extrapolation's standard deviations. benchmarks/forecast.py calibrates it."""
@@ -12,6 +15,8 @@ _CAUTION = 2.4
 _FEWEST_EPOCHS = 8
 _MOST_POINTS = 200
 """Longer curves are averaged in blocks, and a longer way ahead is looked at in steps: more would only cost time."""
+_SCHEDULE = re.compile(rb"\b[A-Z]\w*(?:Decay|Schedule)")
+"""Keras' CosineDecay, ExponentialDecay, LearningRateScheduler and the like."""
 
 
 def forecast(curve: Sequence[float], threshold: float, last_epoch: int) -> Forecast:
@@ -61,3 +66,33 @@ def _blocks(seen: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
     return [
         (math.fsum(x for x, _ in block) / len(block), math.fsum(y for _, y in block) / len(block)) for block in blocks
     ]
+
+
+def foresee_trial(
+    trial: Trial, fits: Sequence[Fit], script: bytes, threshold: float, last_epoch: int
+) -> Forecast | None:
+    """The forecast of a measured trial below ``threshold``, up to ``last_epoch``; None where its fits give no ground.
+
+    They do where the last one validates to its end, trains the epochs that ``script`` (nn.py) says, so that it would go on
+    where they are raised, and does not end itself. A learning rate with a schedule, which more epochs may stretch, says
+    nothing of them. The validation has to be over the threshold by the gap that was measured between it and the gate.
+    """
+    epochs = find_epochs(script)
+    if not fits or epochs is None or _SCHEDULE.search(script):
+        return None
+    if trial.accuracy is None or trial.validation_accuracy is None:
+        return None
+    fit = fits[-1]
+    raised = trial.hyperparameters.get(epochs.name) in (fit.wanted, fit.last_epoch)
+    gap = trial.validation_accuracy - trial.accuracy
+    if not raised or trial.stopped_by is StoppedBy.SCRIPT or threshold + gap > 1:
+        return None
+    found = forecast(_validation(fit), threshold + gap, last_epoch)
+    return replace(found, threshold=threshold, level=min(max(found.level - gap, 0.0), 1.0))
+
+
+def _validation(fit: Fit) -> list[float]:
+    """The validation accuracy after each epoch from the first one on; NaN where it was not measured."""
+    measured = {epoch.number: epoch.validation_accuracy for epoch in fit.epochs}
+    known = (measured.get(number) for number in range(1, fit.last_epoch + 1))
+    return [math.nan if accuracy is None else accuracy for accuracy in known]

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, insert, select
 
-from epochal.moments import Moment, Step
+from epochal.records import Moment, Step
 from epochal.store.schema import moments
 
 

@@ -8,8 +8,21 @@ from typing import Any
 from sqlalchemy import Row, or_, select, update
 
 from epochal.errors import SettingsError, UsageError
-from epochal.moments import Moment, Step
-from epochal.records import Commit, Delivery, Dispatch, Forecast, Judgement, Origin, Run, State, Strategy, Trial, Value
+from epochal.records import (
+    Commit,
+    Delivery,
+    Dispatch,
+    Forecast,
+    Judgement,
+    Moment,
+    Origin,
+    Run,
+    State,
+    Step,
+    Strategy,
+    Trial,
+    Value,
+)
 from epochal.store import dispatches, ends, looks, marks, outbox, pushes, trials
 from epochal.store.database import migrate, open_engine, writing
 from epochal.store.errors import Busy, DatabaseUnavailable

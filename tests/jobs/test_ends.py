@@ -22,12 +22,11 @@ from epochal.chains import embedded
 from epochal.chains.embedded import EmbeddedChain
 from epochal.chains.job_scripts import JobScripts, first_job, next_job
 from epochal.folders import Home
-from epochal.jobs import frame, stopping
-from epochal.jobs.frame import run_job
+from epochal.jobs import runner, signals
 from epochal.jobs.job import Job
-from epochal.jobs.stopping import heartbeat
-from epochal.moments import Step
-from epochal.records import Dispatch, Run, State, TrialState
+from epochal.jobs.runner import run_job
+from epochal.jobs.signals import heartbeat
+from epochal.records import Dispatch, Run, State, Step, TrialState
 from epochal.resources import resource
 from epochal.settings import child_environment
 from epochal.store import CommitLost, DatabaseUnavailable, Notice, Store, database, patience
@@ -132,7 +131,7 @@ def test_a_superseded_build_ends_superseded(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, step: str
 ) -> None:
     """In Jenkins there is no signal before the gateway's stop; a build that is not stopped ends with the state's status."""
-    monkeypatch.setattr(frame, "_STOP_SECONDS", 0.0)
+    monkeypatch.setattr(runner, "_STOP_SECONDS", 0.0)
     run = _made_ready(home, tmp_path, kind)
     job = Job.open(environment_of(home))
     job.store.keep_dispatch(Dispatch(run.id, _JOB[kind], 1, 0, datetime.now(UTC)))
@@ -159,7 +158,7 @@ def test_a_pull_may_be_superseded(home: Path, tmp_path: Path, monkeypatch: pytes
 
 def test_a_cancelled_search_stops_its_trial(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It notices at the next epoch, without a signal, and ends a training that would never end by itself."""
-    monkeypatch.setattr(frame, "_STOP_SECONDS", 0.0)
+    monkeypatch.setattr(runner, "_STOP_SECONDS", 0.0)
     os.mkfifo(tmp_path / "never")
     line = '{"event": "epoch", "model": 1, "call": 1, "epoch": 1, "epochs": 9, "metrics": {}, "seconds": 0.1}'
     script = (
@@ -180,7 +179,7 @@ def test_a_cancelled_search_stops_its_trial(home: Path, tmp_path: Path, monkeypa
 
 _KILLED = """
 import os, signal, sys
-from epochal.jobs.frame import run_job
+from epochal.jobs.runner import run_job
 from epochal.settings import Environment
 from epochal.store import Store
 
@@ -277,7 +276,7 @@ def _when_it_waits(patch: pytest.MonkeyPatch, act: Callable[[], None]) -> list[s
             said.append(line)
             act()
 
-    patch.setattr(frame, "tell", hear)
+    patch.setattr(runner, "tell", hear)
     return said
 
 
@@ -303,7 +302,7 @@ def test_a_job_does_not_wait_for_ever(
 ) -> None:
     """It ends as our own fault (70), and the run waits to be taken up again."""
     run = _made_ready(home, tmp_path, kind)
-    monkeypatch.setattr(frame, "DATABASE_SECONDS", 0.0)
+    monkeypatch.setattr(runner, "DATABASE_SECONDS", 0.0)
     with monkeypatch.context() as patch:
         _at(patch, kind, Step.VERDICT, lock)
         with pytest.raises(DatabaseUnavailable, match="does not answer") as caught:
@@ -364,7 +363,7 @@ def test_the_heartbeat_survives_an_outage(
 ) -> None:
     """A beat that fails is followed by others, so that nobody takes the owner for dead."""
     run = _made_ready(home, tmp_path, "train")
-    monkeypatch.setattr(stopping, "BEAT_SECONDS", 0.005)
+    monkeypatch.setattr(signals, "BEAT_SECONDS", 0.005)
     job = Job.open(environment_of(home))
     failed, worked = threading.Event(), threading.Event()
     beat = Store.beat

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epochal.moments import Moment, Step
 from epochal.pages.timeline import timeline
-from epochal.records import Commit, Delivery, Origin, Run, State
+from epochal.records import Commit, Delivery, Moment, Origin, Run, State, Step
 
 _START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _FROM_RECORDER = {

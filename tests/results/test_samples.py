@@ -12,12 +12,12 @@ from epochal.analysis.frameworks import detect_folder
 from epochal.analysis.hyperparameters import change, change_all, constants, find_epochs, literals
 from epochal.analysis.keras_idioms import find_keras2_idioms
 from epochal.demo.stage import Stage
+from epochal.jobs.search.proposal import propose
+from epochal.jobs.search.space import space_of
 from epochal.records import AccuracySource
 from epochal.results.accuracy import Told, choose_accuracy
 from epochal.results.measurements import Measured
 from epochal.settings import RepositorySettings, read_repository_settings, template
-from epochal.strategies.proposal import propose
-from epochal.strategies.space import space_of
 from tests.printing import printed
 
 TOP = Path(__file__).parents[2]

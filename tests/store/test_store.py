@@ -20,15 +20,16 @@ from sqlalchemy.exc import OperationalError
 
 import epochal.store
 from epochal.errors import EpochalError, Reason, RunFailed, SettingsError, UsageError
-from epochal.moments import Moment, Step
 from epochal.records import (
     AccuracySource,
     Commit,
     Evidence,
     Judgement,
+    Moment,
     Origin,
     Run,
     State,
+    Step,
     StoppedBy,
     Trial,
     TrialState,

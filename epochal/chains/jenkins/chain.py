@@ -26,7 +26,7 @@ from epochal.chains.jenkins.server import JenkinsServer
 from epochal.chains.jenkins.world import Build, World, read_builds, read_items
 from epochal.chains.job_scripts import first_job
 from epochal.errors import EpochalError, Reason, UsageError
-from epochal.jobs.ending import give_up
+from epochal.jobs.finish import give_up
 from epochal.jobs.job import Job
 from epochal.messages.outbox import drain_outbox
 from epochal.records import Dispatch, Run, State

@@ -16,7 +16,7 @@ from epochal.chains.jenkins.provisioning import missing_plugins, states
 from epochal.chains.jenkins.server import JenkinsServer
 from epochal.errors import EpochalError
 from epochal.folders import Home
-from epochal.jobs.proof import prove
+from epochal.jobs.installation import prove
 from epochal.records import PROOF_MARK
 from epochal.settings import Environment, ServerSettings
 

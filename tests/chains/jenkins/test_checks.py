@@ -89,7 +89,7 @@ def test_sqlite_is_refused_for_a_remote_agent(
     """An agent on another machine (here: the gateway takes itself for one) needs a database that a network can share."""
     other = home / "boot_id"
     other.write_text("another machine")
-    monkeypatch.setattr("epochal.jobs.proof._BOOT", other)
+    monkeypatch.setattr("epochal.jobs.installation._BOOT", other)
     good, told = _check(server, settings, home)
     assert not good
     assert "where SQLite loses writes" in told["proof"]

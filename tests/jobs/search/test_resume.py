@@ -4,9 +4,9 @@ import pytest
 
 from epochal.analysis.hyperparameters import Constant
 from epochal.errors import Reason
+from epochal.jobs.search.resume import next_to_go_on
 from epochal.records import Forecast, StoppedBy, Strategy, Trial, TrialState
 from epochal.settings import RetrainSettings
-from epochal.strategies.going_on import next_to_go_on
 
 _EPOCHS = Constant("epochs", 20, 1, 0, 2)
 _SETTINGS = RetrainSettings(max_epochs=60)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from epochal.chains.job_scripts import first_job, next_job
-from epochal.jobs.frame import run_job
 from epochal.jobs.job import Job
+from epochal.jobs.runner import run_job
 from epochal.records import Run, State
 from tests.jobs.chain import environment_of, epochal, epochal_json, store_push, stored_run
 from tests.repositories import commit, git, make_repository

@@ -4,11 +4,10 @@ from dataclasses import replace
 
 from epochal import __version__
 from epochal.analysis.fingerprint import listing_of, meaning_of
-from epochal.jobs.ending import store_end
+from epochal.jobs.finish import store_end
 from epochal.jobs.job import Job, tell
-from epochal.jobs.training import Plan, keep_plan
-from epochal.moments import Step
-from epochal.records import Run, State, Trial
+from epochal.jobs.plan import Plan, keep_plan
+from epochal.records import Run, State, Step, Trial
 from epochal.results.gate import in_words
 from epochal.runtimes.workplace import data_folder
 

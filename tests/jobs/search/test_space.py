@@ -3,8 +3,8 @@
 import pytest
 
 from epochal.errors import SettingsError
+from epochal.jobs.search.space import space_of
 from epochal.settings import Choices, Range
-from epochal.strategies.space import space_of
 
 _SCRIPT = b"""\
 epochs = 20

@@ -9,13 +9,12 @@ from epochal.analysis.frameworks import SCRIPT, Detection, detect_folder, read_s
 from epochal.analysis.keras_idioms import find_keras2_idioms
 from epochal.errors import Reason, RunFailed, SettingsError
 from epochal.jobs.job import Job, tell
-from epochal.moments import Step
-from epochal.records import Run, State
+from epochal.jobs.search.space import Dimension, space_of
+from epochal.records import Run, State, Step
 from epochal.results.gate import Rule
 from epochal.runtimes.choice import choose_runtime
 from epochal.runtimes.runtime import Runtime
 from epochal.settings import RepositorySettings, RuntimeName, read_repository_settings
-from epochal.strategies.space import Dimension, space_of
 
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0

@@ -6,13 +6,12 @@ from contextlib import suppress
 
 from epochal.errors import Reason, RunFailed
 from epochal.jobs.artifacts import publish
-from epochal.jobs.ending import end_run
+from epochal.jobs.finish import end_run
 from epochal.jobs.job import EXIT_STATUS, Job, summary, tell
 from epochal.jobs.pull import find_run, hand_on_again, pull
-from epochal.jobs.stopping import Stopped, heartbeat, stoppable
+from epochal.jobs.signals import Stopped, heartbeat, stoppable
 from epochal.messages.outbox import drain_outbox
-from epochal.moments import Step
-from epochal.records import Run, State
+from epochal.records import Run, State, Step
 from epochal.settings import Environment
 from epochal.store import Busy, CommitLost, DatabaseUnavailable, NotOwner, Patience, StopRequested
 
@@ -57,7 +56,7 @@ def join_search(environment: Environment) -> int:
     Where the process that conducted the search died meanwhile, this one ends the run in its place. Raises UsageError
     where there is nothing to join, RunFailed for what keeps it from training here: the run goes on without it.
     """
-    from epochal.jobs.search import join
+    from epochal.jobs.search.conduct import join
 
     job = _open(environment)
     try:

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from epochal.jobs.search.proposal import propose
+from epochal.jobs.search.space import space_of
 from epochal.settings import Choices, Range
-from epochal.strategies.proposal import propose
-from epochal.strategies.space import space_of
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,4 @@
-"""The search for better hyperparameters: Optuna proposes, and says which trials are not worth their end.
-
-One study a run, in Optuna's own storage, which several processes may open at a time. New combinations come from a tree
-of Parzen estimators (Bergstra et al. 2011, "Algorithms for hyper-parameter optimization"); a trial is pruned by
-asynchronous successive halving (Li et al. 2020, "A system for massively parallel hyperparameter tuning").
-"""
+"""One run's search in Optuna: what is asked, what is told, where it is kept."""
 
 import itertools
 import math
@@ -16,11 +11,39 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from epochal.analysis.hyperparameters import Constant
+from epochal.jobs.search.space import Dimension
 from epochal.records import Value
 from epochal.settings import Choices, Range
-from epochal.strategies.space import Dimension
+
+_SCHEMA = "optuna"
+
+
+def storage_url(database: str, of_home: str) -> str:
+    """The URL of Optuna's storage: ``of_home``, or in the PostgreSQL ``database``, whose schema is made if it is missing.
+
+    ``database``: the server's own URL; empty: SQLite in its home. Raises SQLAlchemyError where it does not answer.
+    """
+    if not database.startswith("postgresql"):
+        return of_home
+    _make_schema(database)
+    url = make_url(database).update_query_dict({"options": f"-csearch_path={_SCHEMA}"})
+    return url.render_as_string(hide_password=False)
+
+
+def _make_schema(database: str) -> None:
+    engine = create_engine(database)
+    try:
+        with engine.begin() as connection:
+            connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}"))
+    except (IntegrityError, ProgrammingError):
+        pass  # another process made it at the same moment: PostgreSQL's IF NOT EXISTS is not atomic
+    finally:
+        engine.dispose()
+
 
 _RANDOM_TRIALS = 5
 """So many combinations are drawn at random before the estimators have a say."""

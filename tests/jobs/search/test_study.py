@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from epochal.analysis.hyperparameters import Constant
+from epochal.jobs.search.space import Dimension
+from epochal.jobs.search.study import Candidate, Search
 from epochal.records import Value
 from epochal.settings import Choices, Range
-from epochal.strategies.search import Candidate, Search
-from epochal.strategies.space import Dimension
 
 
 def _constant(name: str, value: Value) -> Constant:

@@ -5,9 +5,9 @@ import re
 from collections.abc import Callable
 from typing import TypeGuard
 
+from epochal.jobs.search.space import searchable
 from epochal.records import Value
 from epochal.settings import Choices, Range
-from epochal.strategies.space import searchable
 
 Rule = Callable[[Value], Range | Choices | None]
 

@@ -5,10 +5,9 @@ from dataclasses import replace
 import pytest
 
 from epochal.errors import Reason
+from epochal.jobs.strategy import GiveUp, Proposal, next_trial
 from epochal.records import Forecast, Trial, TrialState
 from epochal.settings import RetrainSettings
-from epochal.strategies.answer import GiveUp, Proposal
-from epochal.strategies.more_epochs import next_trial
 
 _SCRIPT = b"epochs = 20\nmodel.fit(x, y, epochs=epochs)\n"
 

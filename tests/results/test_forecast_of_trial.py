@@ -5,7 +5,7 @@ import math
 import pytest
 
 from epochal.records import Epoch, Fit, StoppedBy, Trial, TrialState
-from epochal.strategies.foresight import foresee_trial
+from epochal.results.forecast import foresee_trial
 
 _SCRIPT = b"epochs = 20\nmodel.fit(x, y, epochs=epochs)\n"
 

@@ -14,22 +14,20 @@ from functools import partial
 
 from epochal.analysis.hyperparameters import change_all, find_epochs
 from epochal.errors import Reason, RunFailed
-from epochal.jobs.comparing import Comparing, IsWorthGoingOn
 from epochal.jobs.foresight import foresee
 from epochal.jobs.job import Job, tell
-from epochal.jobs.judging import verdict_of, wanted_of_next
 from epochal.jobs.parallel import trials_at_once
-from epochal.jobs.training import Plan
+from epochal.jobs.plan import Plan
+from epochal.jobs.search.pruning import Comparing, IsWorthGoingOn
+from epochal.jobs.search.resume import next_to_go_on, promising
+from epochal.jobs.search.study import Candidate, Search
+from epochal.jobs.strategy import Ended, GiveUp, Proposal, stopping_point, used_up
 from epochal.jobs.trial import hyperparameters, in_words, run_trial
+from epochal.jobs.verdict import verdict_of, wanted_of_next
 from epochal.records import Run, Strategy, Trial, TrialState, Verdict
 from epochal.results.gate import in_words as accuracy_in_words
 from epochal.runtimes.stop import Stop
 from epochal.store import NotOwner
-from epochal.strategies.answer import Ended, GiveUp, Proposal
-from epochal.strategies.budget import used_up
-from epochal.strategies.going_on import next_to_go_on, promising
-from epochal.strategies.search import Candidate, Search
-from epochal.strategies.stopping_point import stopping_point
 
 _FAULTS_OF_A_COMBINATION = frozenset(
     {

@@ -3,11 +3,10 @@
 from dataclasses import replace
 
 from epochal.jobs.job import Job, tell
-from epochal.jobs.training import Plan
-from epochal.moments import Step
-from epochal.records import Run, Trial, TrialState, Verdict
+from epochal.jobs.plan import Plan
+from epochal.jobs.strategy import GiveUp
+from epochal.records import Run, Step, Trial, TrialState, Verdict
 from epochal.results.gate import Hopeless, decide, evidence_in_words, verdict_in_words, wanted_accuracy
-from epochal.strategies.answer import GiveUp
 
 
 def last_measured(run: Run) -> Trial | None:

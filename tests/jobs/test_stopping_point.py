@@ -2,8 +2,8 @@
 
 import pytest
 
+from epochal.jobs.strategy import stopping_point
 from epochal.records import Trial, TrialState
-from epochal.strategies.stopping_point import stopping_point
 
 
 def _trial(validation: float | None, accuracy: float | None) -> Trial:

@@ -5,13 +5,12 @@ import threading
 from epochal.analysis.hyperparameters import find_epochs
 from epochal.errors import UsageError
 from epochal.jobs.job import Job
-from epochal.jobs.training import Plan, make_ready, plan_of
-from epochal.jobs.workers import Workers
+from epochal.jobs.plan import Plan, make_ready, plan_of
+from epochal.jobs.search.study import Search, storage_url
+from epochal.jobs.search.workers import Workers
+from epochal.jobs.strategy import Ended, GiveUp
 from epochal.records import Run, State, Strategy, Trial
 from epochal.store.owner import BEAT_SECONDS, wait_until_gone
-from epochal.strategies.answer import Ended, GiveUp
-from epochal.strategies.search import Search
-from epochal.strategies.storage import storage_url
 
 
 def search(job: Job, run: Run, plan: Plan, why: GiveUp) -> GiveUp | Ended:

@@ -1,0 +1,1 @@
+"""Searching hyperparameters: what may change, what is tried next, and who trains it."""

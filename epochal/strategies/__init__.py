@@ -1,1 +1,0 @@
-"""How to retrain a run that stayed below its threshold."""
