@@ -35,10 +35,10 @@ from bench import (
     write_code,
 )
 
+from epochal.app import App
 from epochal.demo.mailbox import Mailbox, free_port
 from epochal.demo.stage import Stage, git
 from epochal.folders import Home
-from epochal.jobs.job import Job
 from epochal.records import State
 from epochal.settings import Environment, child_environment
 
@@ -83,9 +83,9 @@ class Chain:
         return before | self._trained(pulled) | {"mail": mailed}
 
     def _trained(self, pulled: float) -> Timeline:
-        job = Job.open(Environment.read().model_copy(update={"home": self._stage.home}))
-        run, delivery = job.store.history(1)[0], job.store.deliveries(1)[0]
-        job.store.close()
+        app = App.open(Environment.read().model_copy(update={"home": self._stage.home}))
+        run, delivery = app.store.history(1)[0], app.store.deliveries(1)[0]
+        app.store.close()
         if run.state is not State.REACHED or run.ended is None:
             raise RuntimeError(f"run {run.id} is {run.state}: {run.explanation}\n{run.detail}")
         folder = Home(self._stage.home).run(run.id).trial(1)

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from epochal.initialise import initialise
+from epochal.commands.init import initialise
 from epochal.settings import child_environment
 
 ROUNDS = 10 if "--quick" in sys.argv else 60

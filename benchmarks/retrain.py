@@ -31,10 +31,10 @@ from bench import (
     write_code,
 )
 
+from epochal.app import App
 from epochal.chains.job_scripts import JobScripts
 from epochal.demo.stage import git
 from epochal.folders import Home
-from epochal.jobs.job import Job
 from epochal.records import Commit, Origin, Run, State
 from epochal.resources import resource
 from epochal.settings import Environment
@@ -102,13 +102,13 @@ def here(ground: Ground, repository: Path, repeats: int, seed: int) -> Rounds:
     write_code(repository, keras_script(repeats=repeats, seed=seed, rate=RATE))
     (repository / "requirements.txt").write_bytes((resource("ml_code") / "requirements.txt").read_bytes())
     (repository / "epochal.toml").write_text(SETTINGS, encoding="utf-8")
-    job = Job.open(Environment.read().model_copy(update={"home": ground.home}))
-    run = job.store.run(job.store.accept(_commit(repository), Origin.PUSH, supersede="queued").run)
-    scripts = JobScripts(job.environment, resource("scripts"), {"EPOCHAL_RUNTIME": ground.runtime})
+    app = App.open(Environment.read().model_copy(update={"home": ground.home}))
+    run = app.store.run(app.store.accept(_commit(repository), Origin.PUSH, supersede="queued").run)
+    scripts = JobScripts(app.environment, resource("scripts"), {"EPOCHAL_RUNTIME": ground.runtime})
     _timed(scripts, "pull", run)
     wall = [*_timed(scripts, "train", run), *_timed(scripts, "retrain", run)]
-    ended = job.store.run(run.id)
-    job.store.close()
+    ended = app.store.run(run.id)
+    app.store.close()
     if ended.state is not State.EXHAUSTED or [trial.epochs for trial in ended.trials] != list(EPOCHS):
         raise RuntimeError(f"{ended.state}: {ended.explanation} {ended.detail} {[t.epochs for t in ended.trials]}")
     logs = [Home(ground.home).run(run.id).trial(trial.number).log for trial in ended.trials]

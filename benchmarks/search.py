@@ -27,9 +27,9 @@ from statistics import median
 import uv
 from bench import QUICK, Ground, alternate, machine, moments, show, tell, temporary_folder
 
+from epochal.app import App
 from epochal.chains.job_scripts import JobScripts
 from epochal.demo.stage import git
-from epochal.jobs.job import Job
 from epochal.records import Commit, Origin, Run, State, Step
 from epochal.resources import resource
 from epochal.runtimes.environments import python_in
@@ -119,28 +119,28 @@ def _set(path: Path, **values: float) -> None:
 def here(ground: Ground, repository: Path, cap: float) -> Found:
     """The run through the three job scripts; its search begins with job retrain."""
     _set(repository / "epochal.toml", max_minutes=TRIALS_AT_ONCE * cap / 60)
-    job = Job.open(Environment.read().model_copy(update={"home": ground.home}))
+    app = App.open(Environment.read().model_copy(update={"home": ground.home}))
     committed = time.time()
-    run = job.store.run(job.store.accept(_commit(repository), Origin.PUSH, supersede="queued").run)
-    scripts = JobScripts(job.environment, resource("scripts"), {"EPOCHAL_RUNTIME": ground.runtime})
+    run = app.store.run(app.store.accept(_commit(repository), Origin.PUSH, supersede="queued").run)
+    scripts = JobScripts(app.environment, resource("scripts"), {"EPOCHAL_RUNTIME": ground.runtime})
     for name in ("pull", "train"):
         scripts.run(name, run)
     began, used = time.time(), processor_seconds()
     scripts.run("retrain", run)
     used = processor_seconds() - used
-    ended = job.store.run(run.id)
+    ended = app.store.run(run.id)
     if ended.state not in (State.REACHED, State.EXHAUSTED) or len(ended.trials) < 2:
         raise RuntimeError(f"{ended.state}: {ended.explanation}\n{ended.detail}")
     _tell_trials(ended)
-    seconds = min(_verdict(job, ended) - began, cap)
-    job.store.close()
+    seconds = min(_verdict(app, ended) - began, cap)
+    app.store.close()
     return Found(seconds, used, seconds < cap, len(ended.trials) - 1, began - committed + seconds)
 
 
-def _verdict(job: Job, run: Run) -> float:
+def _verdict(app: App, run: Run) -> float:
     """When it was said of a trial that it reaches the threshold, in seconds since 1970; infinite: of none."""
     there = {trial.number for trial in run.trials if trial.accuracy is not None and trial.accuracy >= THRESHOLD}
-    verdicts = [mark for mark in job.store.marks(run.id) if mark.step is Step.VERDICT and mark.trial in there]
+    verdicts = [mark for mark in app.store.marks(run.id) if mark.step is Step.VERDICT and mark.trial in there]
     return min((mark.at.timestamp() for mark in verdicts), default=math.inf)
 
 

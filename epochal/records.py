@@ -75,6 +75,17 @@ _VERDICTS = {
     State.FAILED: Verdict.FAILED,
 }
 
+EXIT_STATUS = {
+    State.REACHED: 0,
+    State.PULLED: 0,
+    State.FAILED: 1,
+    State.BELOW: 3,
+    State.EXHAUSTED: 3,
+    State.SUPERSEDED: 4,
+    State.CANCELLED: 5,
+}
+"""The exit status of a job script whose run is in this state when it ends: the contract with Jenkins and with people."""
+
 
 class TrialState(StrEnum):
     """Where a trial stands: it trains, was measured, was stopped as others did better, or failed."""

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from epochal.jobs.job import EXIT_STATUS
-from epochal.records import State
+from epochal.records import EXIT_STATUS, State
 from epochal.settings import Environment
 from epochal.settings.server import ServerSettings
 from epochal.settings.toml import parse

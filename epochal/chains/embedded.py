@@ -3,10 +3,10 @@
 import logging
 import threading
 
+from epochal.app import App
 from epochal.chains.job_scripts import ChainStopped, JobScripts, first_job, next_job
 from epochal.errors import Reason
 from epochal.jobs.finish import give_up
-from epochal.jobs.job import Job
 from epochal.records import Run
 from epochal.store import DatabaseUnavailable
 from epochal.store.owner import signal_owner, wait_until_gone
@@ -26,9 +26,9 @@ _WRONG_USAGE = 2
 class EmbeddedChain:
     """Worker threads that wait for runs. Whoever stores a run calls ``wake``; nothing is asked for in a loop."""
 
-    def __init__(self, job: Job, scripts: JobScripts, parallel: int) -> None:
-        self._job = job
-        self._store = job.store
+    def __init__(self, app: App, scripts: JobScripts, parallel: int) -> None:
+        self._app = app
+        self._store = app.store
         self._scripts = scripts
         self._changed = threading.Condition()
         self._busy: set[int] = set()
@@ -130,4 +130,4 @@ class EmbeddedChain:
         if self._attempts[run] < _MOST_ATTEMPTS:
             return
         _log.error("run %s: given up after %s attempts; the jobs' console logs say why", run, _MOST_ATTEMPTS)
-        give_up(self._job, run, Reason.INTERNAL_ERROR, Reason.INTERNAL_ERROR.sentence)
+        give_up(self._app, run, Reason.INTERNAL_ERROR, Reason.INTERNAL_ERROR.sentence)

@@ -19,11 +19,11 @@ from rich.console import Console
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
+from epochal.app import App
 from epochal.demo.display import display
 from epochal.demo.mailbox import Mailbox, free_port
 from epochal.demo.stage import Stage
 from epochal.errors import EpochalError
-from epochal.jobs.job import Job
 from epochal.jobs.signals import Stopped, stoppable
 from epochal.records import Run
 from epochal.resources import resource
@@ -163,25 +163,25 @@ def _watched(home: Path, events: Events) -> Iterator[None]:
 
 def _follow(stage: Stage, events: Events, console: Console) -> tuple[EmailMessage | None, Run | None]:
     """Show what happens until the mail comes; no mail where the server ended, or the run did without one."""
-    job = Job.open(_environment(stage))
-    with display(console, job.home) as shown:
+    app = App.open(_environment(stage))
+    with display(console, app.home) as shown:
         while True:
             event = events.get()
-            run = _newest(job, stage)
+            run = _newest(app, stage)
             shown.update(run)
             if isinstance(event, EmailMessage):
                 return event, run
-            if event is _ENDED or (run and run.state.ended and not _mail_expected(job, run)):
+            if event is _ENDED or (run and run.state.ended and not _mail_expected(app, run)):
                 return None, run
 
 
-def _newest(job: Job, stage: Stage) -> Run | None:
+def _newest(app: App, stage: Stage) -> Run | None:
     sha = (stage.developer / ".git" / "refs" / "heads" / "main").read_text(encoding="ascii").strip()
-    return next(iter(job.store.runs_of(sha)), None)
+    return next(iter(app.store.runs_of(sha)), None)
 
 
-def _mail_expected(job: Job, run: Run) -> bool:
-    notice = job.store.notice(run.id)
+def _mail_expected(app: App, run: Run) -> bool:
+    notice = app.store.notice(run.id)
     return notice is not None and notice.state in ("pending", "sent")
 
 

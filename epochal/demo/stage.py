@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from epochal.analysis.hyperparameters import change_all, literals
-from epochal.initialise import initialise
+from epochal.commands.init import initialise
 from epochal.records import Value
 from epochal.resources import resource
 from epochal.settings import child_environment, watch_repository

@@ -4,8 +4,9 @@ import os
 import shutil
 from pathlib import Path
 
+from epochal.app import App
 from epochal.jobs.finish import saved_model
-from epochal.jobs.job import Job, tell
+from epochal.jobs.log import log
 from epochal.records import Run
 from epochal.store import DatabaseUnavailable
 
@@ -13,29 +14,29 @@ FOLDER = "epochal-run"
 """The folder in the workspace; the jobs archive all that is in it."""
 
 
-def publish(job: Job, number: int) -> None:
+def publish(app: App, number: int) -> None:
     """Put each trial's log, metrics, accuracy and diff, and the best trial's model, into the workspace.
 
     What an earlier build left there is taken away. That it cannot be done is told, and changes nothing about the run.
     """
-    if not job.environment.workspace:
+    if not app.environment.workspace:
         return
-    folder = Path(job.environment.workspace) / FOLDER
+    folder = Path(app.environment.workspace) / FOLDER
     try:
         shutil.rmtree(folder, ignore_errors=True)
-        for source, name in _files(job, job.store.run(number)):
+        for source, name in _files(app, app.store.run(number)):
             _place(source, folder / name)
     except (OSError, DatabaseUnavailable) as error:
-        tell(f"note: the run's files could not be put into the workspace: {error}")
+        log(f"note: the run's files could not be put into the workspace: {error}")
 
 
-def _files(job: Job, run: Run) -> list[tuple[Path, str]]:
+def _files(app: App, run: Run) -> list[tuple[Path, str]]:
     found = []
     for trial in run.trials:
-        folder = job.home.run(run.trained_by).trial(trial.number)
+        folder = app.home.run(run.trained_by).trial(trial.number)
         files = (folder.log, folder.metrics, folder.accuracy, folder.diff)
         found += [(path, f"trial-{trial.number}/{path.name}") for path in files]
-    model = saved_model(job, run, run.best)
+    model = saved_model(app, run, run.best)
     if model and run.best:
         found.append((model, f"trial-{run.best.number}/{model.name}"))
     return found

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from epochal.analysis.fingerprint import files_of, matters
 from epochal.analysis.hyperparameters import differ_in_epochs
-from epochal.jobs.job import Job
+from epochal.app import App
 from epochal.records import Run, Strategy, Trial
 
 TESTS_ON_OTHER_ROWS = "nn.py tests on other rows in each training (is its split seeded?)"
@@ -30,23 +30,23 @@ class Handover:
     why: str = ""
 
 
-def hand_over(job: Job, run: Run, number: int) -> Handover:
+def hand_over(app: App, run: Run, number: int) -> Handover:
     """Give trial ``number`` the newest checkpoints that there are, if it may resume from them.
 
     Those of the run's own trials move on, so that they are on the disk once; those of an earlier run stay there too.
     """
-    run = job.store.run(run.id)
-    earlier_runs = [other for other in job.store.earlier_runs(run) if other.state.ended and other.image == run.image]
-    if _was_caught(run) or any(_was_caught(other) and _is_same_code(job, run, other) for other in earlier_runs):
+    run = app.store.run(run.id)
+    earlier_runs = [other for other in app.store.earlier_runs(run) if other.state.ended and other.image == run.image]
+    if _was_caught(run) or any(_was_caught(other) and _is_same_code(app, run, other) for other in earlier_runs):
         return Handover(why=TESTS_ON_OTHER_ROWS)
     for earlier in range(number - 1, 0, -1):
-        handover = hand_over_from(job, run, number, earlier)
+        handover = hand_over_from(app, run, number, earlier)
         if handover.source or handover.why:
             return handover
-    target = job.home.run(run.id).trial(number).checkpoints
+    target = app.home.run(run.id).trial(number).checkpoints
     for other in earlier_runs:
-        trial, files = _last_left(job, other)
-        if trial and files and _is_same_code(job, run, other) and _script(job, run) != _script(job, other):
+        trial, files = _last_left(app, other)
+        if trial and files and _is_same_code(app, run, other) and _script(app, run) != _script(app, other):
             if trial.test_set is None:
                 return Handover(why=f"the test set of run {other.id} is not known")
             for path in files:
@@ -55,12 +55,12 @@ def hand_over(job: Job, run: Run, number: int) -> Handover:
     return Handover()
 
 
-def hand_over_from(job: Job, run: Run, number: int, earlier: int) -> Handover:
+def hand_over_from(app: App, run: Run, number: int, earlier: int) -> Handover:
     """Give trial ``number`` the checkpoints of the ``earlier`` one, if it has any that it may resume from."""
-    source, target = (job.home.run(run.id).trial(trial).checkpoints for trial in (earlier, number))
+    source, target = (app.home.run(run.id).trial(trial).checkpoints for trial in (earlier, number))
     if not _files(source):
         return Handover()
-    trials = {trial.number: trial for trial in job.store.run(run.id).trials}
+    trials = {trial.number: trial for trial in app.store.run(run.id).trials}
     trial = trials.get(earlier)
     if trial and trial.caught:
         return Handover(why=TESTS_ON_OTHER_ROWS)
@@ -73,43 +73,43 @@ def hand_over_from(job: Job, run: Run, number: int, earlier: int) -> Handover:
     return Handover(f"trial {earlier}", measured[-1].test_set if measured else None)
 
 
-def clear_old(job: Job, run: Run) -> None:
+def clear_old(app: App, run: Run) -> None:
     """Remove the checkpoints of the branch's older runs: they are big, and it is the newest code that goes on."""
-    trained = [other for other in job.store.earlier_runs(run) if other.trained_by == other.id]
+    trained = [other for other in app.store.earlier_runs(run) if other.trained_by == other.id]
     for other in trained[_KEPT_RUNS - 1 :]:
         if other.state.ended:
             for trial in other.trials:
-                shutil.rmtree(job.home.run(other.id).trial(trial.number).checkpoints, ignore_errors=True)
+                shutil.rmtree(app.home.run(other.id).trial(trial.number).checkpoints, ignore_errors=True)
 
 
 def _was_caught(run: Run) -> bool:
     return any(trial.caught for trial in run.trials)
 
 
-def _last_left(job: Job, run: Run) -> tuple[Trial | None, list[Path]]:
+def _last_left(app: App, run: Run) -> tuple[Trial | None, list[Path]]:
     """Return the last trial of a run that left checkpoints, and these."""
     # A search's trials have other hyperparameters than the code that was committed.
     for trial in reversed([each for each in run.trials if each.strategy is not Strategy.SEARCH]):
-        if files := _files(job.home.run(run.id).trial(trial.number).checkpoints):
+        if files := _files(app.home.run(run.id).trial(trial.number).checkpoints):
             return trial, files
     return None, []
 
 
-def _is_same_code(job: Job, run: Run, other: Run) -> bool:
+def _is_same_code(app: App, run: Run, other: Run) -> bool:
     """Whether the code of two runs differs in nothing but the number of epochs."""
-    code, before = job.home.run(run.id).code, job.home.run(other.id).code
+    code, before = app.home.run(run.id).code, app.home.run(other.id).code
     if not before.is_dir():
         return False
     names = _code_files(code)
     if names != _code_files(before):
         return False
-    scripts = _script(job, run), _script(job, other)
+    scripts = _script(app, run), _script(app, other)
     is_same = scripts[0] == scripts[1] or differ_in_epochs(*scripts)
     return is_same and all(_same(code / name, before / name) for name in names)
 
 
-def _script(job: Job, run: Run) -> bytes:
-    return (job.home.run(run.id).code / "nn.py").read_bytes()
+def _script(app: App, run: Run) -> bytes:
+    return (app.home.run(run.id).code / "nn.py").read_bytes()
 
 
 def _code_files(folder: Path) -> dict[str, int]:

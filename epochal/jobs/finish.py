@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from email.utils import make_msgid
 from pathlib import Path
 
+from epochal.app import App
 from epochal.commit import repository_name
 from epochal.errors import Reason
-from epochal.jobs.job import Job, tell
+from epochal.jobs.log import log
 from epochal.messages.mail.compose import Report, compose, serialise
 from epochal.messages.recipients import choose_recipients
 from epochal.records import Run, State, Trial
@@ -18,48 +19,48 @@ _MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".pt", ".pth", ".joblib", ".pkl", "
 
 
 def end_run(
-    job: Job, number: int, state: State, reason: Reason | None = None, explanation: str = "", detail: str = ""
+    app: App, number: int, state: State, reason: Reason | None = None, explanation: str = "", detail: str = ""
 ) -> None:
     """End the run in ``state`` and store its mail, if there is one, in the same transaction.
 
     Raises as ``Store.end_run`` does if the run may not end so.
     """
-    run = job.store.run(number)
-    store_end(job, replace(run, state=state, reason=reason, explanation=explanation, detail=detail))
+    run = app.store.run(number)
+    store_end(app, replace(run, state=state, reason=reason, explanation=explanation, detail=detail))
 
 
-def store_end(job: Job, run: Run) -> None:
+def store_end(app: App, run: Run) -> None:
     """Store that the run has ended now as it is, and the mail about it. Raises as ``Store.end_run`` does."""
     ended = replace(run, ended=datetime.now(UTC))
-    job.store.end_run(ended, _notice(job, ended))
+    app.store.end_run(ended, _notice(app, ended))
 
 
-def give_up(job: Job, number: int, reason: Reason, explanation: str) -> None:
+def give_up(app: App, number: int, reason: Reason, explanation: str) -> None:
     """End a run as failed, with a mail, because its jobs ended too often without a result.
 
     A run that somebody owns, that has ended, or that was asked to end stays as it is.
     """
-    run = job.store.run(number)
+    run = app.store.run(number)
     failed = replace(run, state=State.FAILED, reason=reason, explanation=explanation, ended=datetime.now(UTC))
-    job.store.end_unowned_run(failed, _notice(job, failed))
+    app.store.end_unowned_run(failed, _notice(app, failed))
 
 
-def _notice(job: Job, run: Run) -> Notice | None:
-    mail = job.settings.mail
-    if run.state not in _MAILED or job.environment.no_mail:
+def _notice(app: App, run: Run) -> Notice | None:
+    mail = app.settings.mail
+    if run.state not in _MAILED or app.environment.no_mail:
         return None
     message_id = make_msgid(idstring=f"run-{run.id}", domain=mail.sender.rpartition("@")[2])
     recipients = choose_recipients(mail, run.commit)
     why = recipients.why if mail.host else "no mail server is set: [mail] host in server.toml"
     state = NoticeState.PENDING if mail.host and recipients.addresses else NoticeState.UNADDRESSED
     if why:
-        tell(f"mail: {'not sent: ' if state is NoticeState.UNADDRESSED else ''}{why}")
-    message = serialise(compose(_report(job, run), mail.sender, recipients.addresses, message_id))
+        log(f"mail: {'not sent: ' if state is NoticeState.UNADDRESSED else ''}{why}")
+    message = serialise(compose(_report(app, run), mail.sender, recipients.addresses, message_id))
     return Notice(run.id, message_id, mail.sender, recipients.addresses, message, state, why)
 
 
-def _report(job: Job, run: Run) -> Report:
-    folder = job.home.run(run.trained_by)
+def _report(app: App, run: Run) -> Report:
+    folder = app.home.run(run.trained_by)
     trial = run.best or (run.trials[-1] if run.trials else None)
     trial_folder = folder.trial(trial.number) if trial else None
     diff = trial_folder.diff if trial and trial_folder and run.changes(trial) else None
@@ -67,7 +68,7 @@ def _report(job: Job, run: Run) -> Report:
         run=run,
         repository=repository_name(run.commit.repository),
         folder=folder.path,
-        model=saved_model(job, run, trial),
+        model=saved_model(app, run, trial),
         log=trial_folder.log if trial_folder and trial_folder.log.exists() else None,
         diff=diff.read_text(encoding="utf-8") if diff and diff.exists() else "",
         minutes=((run.ended or run.created) - (run.started or run.created)).total_seconds() / 60,
@@ -75,11 +76,11 @@ def _report(job: Job, run: Run) -> Report:
     )
 
 
-def saved_model(job: Job, run: Run, trial: Trial | None) -> Path | None:
+def saved_model(app: App, run: Run, trial: Trial | None) -> Path | None:
     """What the trial saved and the commit did not bring: the newest file with a model's suffix; None if there is none."""
     if trial is None:
         return None
-    folder = job.home.run(run.trained_by)
+    folder = app.home.run(run.trained_by)
     pushed = {path.relative_to(folder.code) for path in folder.code.rglob("*")}
     code, out = folder.trial(trial.number).code, folder.trial(trial.number).out
     saved = [path for path in code.rglob("*") if path.relative_to(code) not in pushed] + list(out.rglob("*"))

@@ -12,7 +12,7 @@ _SCRIPTS = ("pull.sh", "train.sh", "retrain.sh")
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
-def prove(environment: Environment, nonce: str) -> dict[str, str]:
+def describe_installation(environment: Environment, nonce: str) -> dict[str, str]:
     """``home`` (whether the question is to be seen there), ``database``, ``scripts``, ``machine``: digests, keyed with ``nonce``.
 
     Raises SettingsError where the settings cannot be read.

@@ -8,7 +8,7 @@ from pathlib import Path
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
-from epochal.jobs.job import tell
+from epochal.jobs.log import log
 from epochal.records import Epoch
 from epochal.results.metrics import parse_epochs
 from epochal.results.outputs import read_left
@@ -28,7 +28,7 @@ def following(metrics: Path, on_epoch: OnEpoch) -> Iterator[None]:
     try:
         observer.start()
     except OSError as error:  # the machine's inotify instances are used up (inotify(7)): the epochs are told at the end
-        tell(f"note: the epochs are shown when the training has ended: {error.strerror}")
+        log(f"note: the epochs are shown when the training has ended: {error.strerror}")
     try:
         yield
     finally:

@@ -6,43 +6,44 @@ import tempfile
 from pathlib import Path
 from urllib.parse import quote
 
+from epochal.app import App
 from epochal.commit import identity, repository_name, safe_url, skip_word
 from epochal.errors import Reason, UsageError
 from epochal.git import GitFolder, check_files, fetch_commit
 from epochal.jobs.finish import end_run
-from epochal.jobs.job import Job, tell
+from epochal.jobs.log import log
 from epochal.records import Commit, Origin, Run, State, Step
 from epochal.store.owner import signal_owner
 
 
-def find_run(job: Job) -> int:
+def find_run(app: App) -> int:
     """The run to pull: EPOCHAL_RUN, or the one run of GIT_URL, EPOCHAL_BRANCH and GIT_COMMIT, made if it is not there."""
-    if job.environment.workspace:
-        _properties(job).unlink(missing_ok=True)  # of an earlier build
-    return job.environment.run or _run_of_commit(job)
+    if app.environment.workspace:
+        _properties(app).unlink(missing_ok=True)  # of an earlier build
+    return app.environment.run or _run_of_commit(app)
 
 
-def hand_on_again(job: Job, run: int) -> None:
+def hand_on_again(app: App, run: int) -> None:
     """Let job train follow a pull that had nothing to do, where the run waits for it and no gateway sees to that."""
-    if job.store.run(run).state is State.PULLED and job.store.dispatch(run) is None:
-        _hand_on(job, run)
+    if app.store.run(run).state is State.PULLED and app.store.dispatch(run) is None:
+        _hand_on(app, run)
 
 
-def _hand_on(job: Job, run: int) -> None:
+def _hand_on(app: App, run: int) -> None:
     """Write the run's number to ``epochal.properties`` in the workspace, which is how it travels to job train in Jenkins.
 
     Only this: where another build has gone on with the run already, train is not to be started again.
     """
-    if job.environment.workspace:
-        _properties(job).write_text(f"EPOCHAL_RUN={run}\n", encoding="ascii")
+    if app.environment.workspace:
+        _properties(app).write_text(f"EPOCHAL_RUN={run}\n", encoding="ascii")
 
 
-def _properties(job: Job) -> Path:
-    return Path(job.environment.workspace) / "epochal.properties"
+def _properties(app: App) -> Path:
+    return Path(app.environment.workspace) / "epochal.properties"
 
 
-def _run_of_commit(job: Job) -> int:
-    environment = job.environment
+def _run_of_commit(app: App) -> int:
+    environment = app.environment
     values = {
         "GIT_URL": environment.git_url,
         "EPOCHAL_BRANCH": environment.branch,
@@ -54,49 +55,49 @@ def _run_of_commit(job: Job) -> int:
             f"{', '.join(missing)}: not set. pull needs them where EPOCHAL_RUN does not say which run it is for."
         )
     commit = Commit(environment.git_url, environment.branch, environment.git_commit)
-    accepted = job.store.accept(commit, Origin.PUSH, supersede=job.settings.supersede)
+    accepted = app.store.accept(commit, Origin.PUSH, supersede=app.settings.supersede)
     for owner in accepted.stop:
         signal_owner(owner)
     return accepted.run
 
 
-def pull(job: Job, run: Run) -> State:
+def pull(app: App, run: Run) -> State:
     """Write the commit into the run's folder and point ``dlcode`` at it. Raises RunFailed."""
     commit = run.commit
-    tell(f"run {run.id}: pulling {commit.sha[:7]} of {repository_name(commit.repository)} {commit.branch}")
-    repository = _checkout(job, commit.sha) or fetch_commit(
-        job.home.cache / "repositories",
+    log(f"run {run.id}: pulling {commit.sha[:7]} of {repository_name(commit.repository)} {commit.branch}")
+    repository = _checkout(app, commit.sha) or fetch_commit(
+        app.home.cache / "repositories",
         commit.repository,
         commit.branch,
         commit.sha,
-        job.credentials(commit.repository),
+        app.credentials(commit.repository),
     )
     if committed := repository.committed(commit.sha):
-        job.store.mark(run.id, Step.COMMITTED, at=committed)
-    notes = _write_snapshot(repository, commit.sha, job.home.run(run.id).code)
-    _show_in_dlcode(job, commit, job.home.run(run.id).code)
+        app.store.mark(run.id, Step.COMMITTED, at=committed)
+    notes = _write_snapshot(repository, commit.sha, app.home.run(run.id).code)
+    _show_in_dlcode(app, commit, app.home.run(run.id).code)
     message, author_name, author_email = repository.details(commit.sha)
     if run.origin is Origin.PUSH and (word := skip_word(message)):
-        end_run(job, run.id, State.CANCELLED, Reason.SKIPPED, f"The commit's message says {word}.")
+        end_run(app, run.id, State.CANCELLED, Reason.SKIPPED, f"The commit's message says {word}.")
         return State.CANCELLED
     for note in notes:
-        tell(f"note: {note}")
-    job.store.change(
+        log(f"note: {note}")
+    app.store.change(
         run.id,
         message=message,
         author_name=author_name,
         author_email=author_email,
         notes=list(notes),
-        build_url=job.build_url,
+        build_url=app.build_url,
         state=State.PULLED.value,
     )
-    _hand_on(job, run.id)
+    _hand_on(app, run.id)
     return State.PULLED
 
 
-def _checkout(job: Job, sha: str) -> GitFolder | None:
+def _checkout(app: App, sha: str) -> GitFolder | None:
     """The checkout in WORKSPACE, if there is one and it has the commit (Jenkins' own git has fetched it already)."""
-    workspace = Path(job.environment.workspace) if job.environment.workspace else None
+    workspace = Path(app.environment.workspace) if app.environment.workspace else None
     if workspace is None or not (workspace / ".git").exists():
         return None
     repository = GitFolder(workspace)
@@ -118,11 +119,11 @@ def _write_snapshot(repository: GitFolder, sha: str, code: Path) -> tuple[str, .
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _show_in_dlcode(job: Job, commit: Commit, code: Path) -> None:
-    link = job.home.dlcode / identity(commit.repository) / quote(commit.branch, safe="")
+def _show_in_dlcode(app: App, commit: Commit, code: Path) -> None:
+    link = app.home.dlcode / identity(commit.repository) / quote(commit.branch, safe="")
     link.parent.mkdir(parents=True, exist_ok=True)
     temporary = link.with_name(f".{link.name}.{os.getpid()}")
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(os.path.relpath(code, link.parent))
     temporary.replace(link)
-    tell(f"dlcode: {link} shows {safe_url(commit.repository)} at {commit.sha[:7]}")
+    log(f"dlcode: {link} shows {safe_url(commit.repository)} at {commit.sha[:7]}")

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from epochal import __version__
 from epochal.analysis.fingerprint import listing_of, meaning_of
+from epochal.app import App
 from epochal.jobs.finish import store_end
-from epochal.jobs.job import Job, tell
+from epochal.jobs.log import log
 from epochal.jobs.plan import Plan, keep_plan
 from epochal.records import Run, State, Step, Trial
 from epochal.results.gate import in_words
@@ -14,43 +15,43 @@ from epochal.runtimes.workplace import data_folder
 _FORCE = "epochal run --force trains anyway"
 
 
-def take_over(job: Job, run: Run, plan: Plan) -> State | None:
+def take_over(app: App, run: Run, plan: Plan) -> State | None:
     """End ``run`` with the newest verdict on what means the same, and return its state; None where it is to be trained.
 
     The verdicts of this repository count, whatever the branch; not where their trial's folder is gone, model and all.
     """
-    meaning = _meaning(job, run, plan)
-    job.store.change(run.id, meaning=meaning)
+    meaning = _meaning(app, run, plan)
+    app.store.change(run.id, meaning=meaning)
     if run.trials:  # it was interrupted, and goes on
         return None
-    for earlier in job.store.verdicts_on(run.commit.repository, meaning):
+    for earlier in app.store.verdicts_on(run.commit.repository, meaning):
         trial = earlier.best
         if earlier.state is State.REACHED and not earlier.reached:
             continue  # stored before the gate's word was, or by mistake
-        if trial is None or not job.home.run(earlier.id).trial(trial.number).path.is_dir():
-            tell(f"run {earlier.id} has trained the same, but its folder is gone: training anew")
-        elif job.environment.force:
-            tell(f"run {earlier.id} has trained the same ({earlier.state}): training anyway, as --force asks for it")
+        if trial is None or not app.home.run(earlier.id).trial(trial.number).path.is_dir():
+            log(f"run {earlier.id} has trained the same, but its folder is gone: training anew")
+        elif app.environment.force:
+            log(f"run {earlier.id} has trained the same ({earlier.state}): training anyway, as --force asks for it")
             return None
         else:
-            return _end_as(job, earlier, run, plan, None if earlier.meaning == meaning else trial)
+            return _end_as(app, earlier, run, plan, None if earlier.meaning == meaning else trial)
     return None
 
 
-def keep_offer(job: Job, run: Run, plan: Plan) -> None:
+def keep_offer(app: App, run: Run, plan: Plan) -> None:
     """Remember what the commit that adopts the change of the run's best trial will mean: it has its verdict already."""
-    best = job.store.run(run.id).best
-    script = job.home.run(run.id).trial(best.number).script if best else None
+    best = app.store.run(run.id).best
+    script = app.home.run(run.id).trial(best.number).script if best else None
     if script and script.exists():
-        job.store.change(run.id, offered=_meaning(job, run, plan, script.read_bytes()))
+        app.store.change(run.id, offered=_meaning(app, run, plan, script.read_bytes()))
 
 
-def _end_as(job: Job, earlier: Run, run: Run, plan: Plan, only: Trial | None) -> State:
+def _end_as(app: App, earlier: Run, run: Run, plan: Plan, only: Trial | None) -> State:
     """End ``run`` as ``earlier`` ended, with all its trials or, where that is what the commit adopts, with ``only`` one."""
-    keep_plan(job, run, plan, notes=list(dict.fromkeys(run.notes + earlier.notes)))
-    job.store.mark(run.id, Step.VERDICT)
+    keep_plan(app, run, plan, notes=list(dict.fromkeys(run.notes + earlier.notes)))
+    app.store.mark(run.id, Step.VERDICT)
     ended = replace(
-        job.store.run(run.id),
+        app.store.run(run.id),
         state=earlier.state,
         reason=earlier.reason,
         explanation=earlier.explanation,
@@ -61,28 +62,28 @@ def _end_as(job: Job, earlier: Run, run: Run, plan: Plan, only: Trial | None) ->
     assert ended.best is not None
     assert ended.best.accuracy is not None
     accuracy, threshold = in_words(ended.best.accuracy, plan.threshold)
-    tell(f"verdict: {ended.state}, {accuracy} of {threshold}, taken over from run {earlier.id}")
-    tell(f"nothing that it depends on has changed, so nothing is trained; {_FORCE}")
-    store_end(job, ended)
+    log(f"verdict: {ended.state}, {accuracy} of {threshold}, taken over from run {earlier.id}")
+    log(f"nothing that it depends on has changed, so nothing is trained; {_FORCE}")
+    store_end(app, ended)
     return ended.state
 
 
-def _meaning(job: Job, run: Run, plan: Plan, script: bytes | None = None) -> str:
+def _meaning(app: App, run: Run, plan: Plan, script: bytes | None = None) -> str:
     """The digest of all that the verdict on the run's code, with ``script`` as its nn.py, depends on.
 
     That is how Epochal judges, where and in what it trains, what the training may use, and the server's data. Not what
     comes over a network, nor the cached datasets, which their libraries check.
     """
     settings = plan.settings.model_copy(update={"threshold": plan.threshold})
-    data = data_folder(job.settings)
+    data = data_folder(app.settings)
     circumstances = [
         __version__,
         plan.detection.framework,
         plan.runtime.name,
         plan.image,
         settings.model_dump_json(warnings=False),
-        job.settings.limits.model_dump_json(exclude={"trials", "engine_minutes"}),
-        job.settings.sandbox.model_dump_json(),
+        app.settings.limits.model_dump_json(exclude={"trials", "engine_minutes"}),
+        app.settings.sandbox.model_dump_json(),
         f"{data} {listing_of(data)}" if data else "",
     ]
-    return meaning_of(job.home.run(run.id).code, circumstances, script)
+    return meaning_of(app.home.run(run.id).code, circumstances, script)

@@ -6,10 +6,11 @@ import time
 from dataclasses import replace
 
 from epochal.analysis.hyperparameters import change_all, find_epochs, literals, unified_diff
+from epochal.app import App
 from epochal.errors import Reason, RunFailed
 from epochal.folders import TrialFolder
 from epochal.jobs.checkpoints import Handover, clear_old, hand_over, hand_over_from
-from epochal.jobs.job import Job, tell
+from epochal.jobs.log import log
 from epochal.jobs.plan import Plan
 from epochal.jobs.progress import OnEpoch, epoch_line, following
 from epochal.jobs.strategy import Proposal
@@ -42,7 +43,7 @@ _MOST_EPOCHS = 2**31 - 1
 
 
 def run_trial(
-    job: Job,
+    app: App,
     run: Run,
     plan: Plan,
     proposal: Proposal,
@@ -57,31 +58,31 @@ def run_trial(
     resumed onto another test set than its checkpoint's is trained again, from the beginning. Whatever comes of it is in the
     database; raises RunFailed if no accuracy did.
     """
-    script = (job.home.run(run.id).code / "nn.py").read_bytes()
+    script = (app.home.run(run.id).code / "nn.py").read_bytes()
     trained = change_all(script, proposal.changes)
-    folder = job.home.run(run.id).trial(number)
-    stop, listen = stop or Stop(), on_epoch or (lambda epoch: tell(f"  {epoch_line(epoch)}"))
+    folder = app.home.run(run.id).trial(number)
+    stop, listen = stop or Stop(), on_epoch or (lambda epoch: log(f"  {epoch_line(epoch)}"))
     trial = Trial(number, TrialState.TRAINING, hyperparameters(trained), strategy=proposal.strategy)
-    _prepare_folder(job, run, folder, script, trained)
-    handover = _hand_over(job, run, number, proposal)
+    _prepare_folder(app, run, folder, script, trained)
+    handover = _hand_over(app, run, number, proposal)
     try:
-        trial, choice = _train(job, run, plan, proposal, trial, handover, stop, listen)
+        trial, choice = _train(app, run, plan, proposal, trial, handover, stop, listen)
         if not stop.reason and _is_caught(trial, choice, handover):
-            tell(
+            log(
                 f"trial {number}: resumed, it was tested on other rows than {handover.source}: training from the beginning"
             )
-            _prepare_folder(job, run, folder, script, trained)
+            _prepare_folder(app, run, folder, script, trained)
             again = Handover(why=f"resumed from {handover.source}, it was tested on other rows (is its split seeded?)")
             trial = replace(trial, caught=True)
-            trial, choice = _train(job, run, plan, proposal, trial, again, stop, listen)
-        _tell_notes(job, run, trial, folder, choice)
+            trial, choice = _train(app, run, plan, proposal, trial, again, stop, listen)
+        _tell_notes(app, run, trial, folder, choice)
         if stop.reason:
-            return _pruned(job, run, trial, stop.reason)
+            return _pruned(app, run, trial, stop.reason)
         if isinstance(choice, RunFailed):
             raise choice
     except RunFailed as failure:
         reason, explanation = failure.reason, failure.explanation
-        job.store.end_trial(run.id, replace(trial, state=TrialState.FAILED, reason=reason, explanation=explanation))
+        app.store.end_trial(run.id, replace(trial, state=TrialState.FAILED, reason=reason, explanation=explanation))
         raise
     accuracy = choice.accuracy
     trial = replace(
@@ -97,16 +98,16 @@ def run_trial(
     )
     if proposal.strategy is not Strategy.COMMITTED:
         trial = _settled(trial, folder, script, proposal)
-    job.store.end_trial(run.id, trial)
-    clear_old(job, run)
+    app.store.end_trial(run.id, trial)
+    clear_old(app, run)
     if trial.continuation:
-        tell(f"trial {number}: {trial.continuation}")
-    tell(f"trial {number}: accuracy {accuracy_in_words(accuracy.value, accuracy.samples)}, {accuracy.source.sentence}")
+        log(f"trial {number}: {trial.continuation}")
+    log(f"trial {number}: accuracy {accuracy_in_words(accuracy.value, accuracy.samples)}, {accuracy.source.sentence}")
     return trial
 
 
 def _train(
-    job: Job,
+    app: App,
     run: Run,
     plan: Plan,
     proposal: Proposal,
@@ -116,10 +117,10 @@ def _train(
     on_epoch: OnEpoch,
 ) -> tuple[Trial, Choice | RunFailed]:
     """Train a trial whose folder is ready; returns it with its fits, and its accuracy or why it has none."""
-    folder = job.home.run(run.id).trial(trial.number)
+    folder = app.home.run(run.id).trial(trial.number)
     printed = PrintedLines()
     with following(folder.metrics, on_epoch):
-        job.store.mark(run.id, Step.TRAINING_STARTED, trial.number)
+        app.store.mark(run.id, Step.TRAINING_STARTED, trial.number)
         training = Training(
             run.id,
             trial.number,
@@ -131,7 +132,7 @@ def _train(
         )
         outcome = plan.runtime.train(training)
         printed.close()
-        job.store.mark(run.id, Step.TRAINING_ENDED, trial.number)
+        app.store.mark(run.id, Step.TRAINING_ENDED, trial.number)
     retrain = proposal.strategy is Strategy.MORE_EPOCHS or proposal.source is not None
     trial = replace(trial, seconds=(trial.seconds or 0.0) + outcome.seconds)
     trial = _learnt(trial, folder, handover, retrain=retrain)
@@ -155,12 +156,12 @@ def _is_caught(trial: Trial, choice: Choice | RunFailed, handover: Handover) -> 
     return choice.accuracy.test_set != handover.test_set
 
 
-def start_trial(job: Job, run: Run, proposal: Proposal) -> int:
+def start_trial(app: App, run: Run, proposal: Proposal) -> int:
     """Begin a trial of what is proposed, with a line that says so; returns its number."""
-    script = (job.home.run(run.id).code / "nn.py").read_bytes()
+    script = (app.home.run(run.id).code / "nn.py").read_bytes()
     trained = hyperparameters(change_all(script, proposal.changes))
-    number = job.store.start_trial(run.id, trained, proposal.strategy)
-    tell(f"trial {number}: training {in_words(proposal)}")
+    number = app.store.start_trial(run.id, trained, proposal.strategy)
+    log(f"trial {number}: training {in_words(proposal)}")
     return number
 
 
@@ -171,16 +172,16 @@ def in_words(proposal: Proposal) -> str:
     return f"with {changes}" if changes else "as pushed"
 
 
-def _hand_over(job: Job, run: Run, number: int, proposal: Proposal) -> Handover:
+def _hand_over(app: App, run: Run, number: int, proposal: Proposal) -> Handover:
     if proposal.source is not None:
-        return hand_over_from(job, run, number, proposal.source)
-    return Handover() if proposal.strategy is Strategy.SEARCH else hand_over(job, run, number)
+        return hand_over_from(app, run, number, proposal.source)
+    return Handover() if proposal.strategy is Strategy.SEARCH else hand_over(app, run, number)
 
 
-def _pruned(job: Job, run: Run, trial: Trial, reason: Reason) -> Trial:
+def _pruned(app: App, run: Run, trial: Trial, reason: Reason) -> Trial:
     state = TrialState.FAILED if reason is Reason.INTERRUPTED else TrialState.PRUNED
     trial = replace(trial, state=state, reason=reason, explanation=reason.sentence)
-    job.store.end_trial(run.id, trial)
+    app.store.end_trial(run.id, trial)
     return trial
 
 
@@ -198,9 +199,9 @@ def _can_be_kept(value: Value) -> bool:
     return abs(value) <= sys.float_info.max
 
 
-def _prepare_folder(job: Job, run: Run, folder: TrialFolder, script: bytes, trained: bytes) -> None:
+def _prepare_folder(app: App, run: Run, folder: TrialFolder, script: bytes, trained: bytes) -> None:
     shutil.rmtree(folder.path, ignore_errors=True)
-    shutil.copytree(job.home.run(run.id).code, folder.code, symlinks=True)
+    shutil.copytree(app.home.run(run.id).code, folder.code, symlinks=True)
     folder.out.mkdir()
     folder.checkpoints.mkdir()
     (folder.code / "nn.py").write_bytes(trained)
@@ -229,13 +230,13 @@ def _learnt(trial: Trial, folder: TrialFolder, handover: Handover, *, retrain: b
     )
 
 
-def _tell_notes(job: Job, run: Run, trial: Trial, folder: TrialFolder, choice: Choice | RunFailed) -> None:
+def _tell_notes(app: App, run: Run, trial: Trial, folder: TrialFolder, choice: Choice | RunFailed) -> None:
     faults = [f"trial {trial.number}: the recorder failed: {fault}" for fault in parse_faults(_metrics(folder))]
     notes = faults + [_VALIDATES_ON_TEST] * trial.validates_on_test + [_TESTS_ON_OTHER_ROWS] * trial.caught
     if isinstance(choice, Choice):
         notes += choice.notes
-    for note in job.store.add_notes(run.id, notes) if notes else ():
-        tell(f"note: {note}")
+    for note in app.store.add_notes(run.id, notes) if notes else ():
+        log(f"note: {note}")
 
 
 def _settled(trial: Trial, folder: TrialFolder, script: bytes, proposal: Proposal) -> Trial:

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from epochal.jobs.job import Job, tell
+from epochal.app import App
+from epochal.jobs.log import log
 from epochal.jobs.plan import Plan
 from epochal.jobs.strategy import GiveUp
 from epochal.records import Run, Step, Trial, TrialState, Verdict
@@ -15,28 +16,28 @@ def last_measured(run: Run) -> Trial | None:
     return measured[-1] if measured else None
 
 
-def verdict_of(job: Job, run: Run, plan: Plan, trial: Trial) -> Verdict:
+def verdict_of(app: App, run: Run, plan: Plan, trial: Trial) -> Verdict:
     """Judge a measured trial: decided, stored and printed once; later the same is returned. Raises RunFailed."""
     if trial.judgement:
         return trial.judgement.verdict
     accuracy, samples, evidence = trial.accuracy, trial.samples, trial.evidence
     assert accuracy is not None
-    judgement = job.store.judge(run, trial, lambda look: decide(accuracy, samples, plan.rule, look, evidence))
-    job.store.mark(run.id, Step.VERDICT, trial.number)
+    judgement = app.store.judge(run, trial, lambda look: decide(accuracy, samples, plan.rule, look, evidence))
+    app.store.mark(run.id, Step.VERDICT, trial.number)
     judged = replace(trial, judgement=judgement)
-    tell(f"verdict: {verdict_in_words(judged, plan.threshold)}")
+    log(f"verdict: {verdict_in_words(judged, plan.threshold)}")
     for sentence in evidence_in_words(judged, plan.threshold):
-        tell(f"  {sentence}")
+        log(f"  {sentence}")
     return judgement.verdict
 
 
-def wanted_of_next(job: Job, run: Run, plan: Plan) -> float | GiveUp:
+def wanted_of_next(app: App, run: Run, plan: Plan) -> float | GiveUp:
     """Return the accuracy (0 to 1) that the gate lets through at the run's next trial, or why none would be."""
-    now = job.store.run(run.id)
+    now = app.store.run(run.id)
     last = last_measured(now)
     if last is None:
         return plan.threshold
-    before = job.store.looks_before(now, last)
+    before = app.store.looks_before(now, last)
     # The next training compares as many networks with the test set as the last one did.
     look = None if before is None else before + 2 * last.looks
     wanted = wanted_accuracy(last.samples, plan.rule, look, last.evidence)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from epochal.jobs.job import Job
+from epochal.app import App
 from epochal.records import Delivery, Moment, Run, Step
 from epochal.results.metrics import events
 from epochal.results.outputs import read_left_text
@@ -79,10 +79,10 @@ def _seconds(event: _Event, name: str) -> float:
     return float(value) if not isinstance(value, str) and 0 <= value <= sys.float_info.max else math.nan
 
 
-def moments_of(job: Job, run: Run) -> list[Moment]:
+def moments_of(app: App, run: Run) -> list[Moment]:
     """The moments of a run, running or ended, oldest first."""
-    folder = job.home.run(run.id)
+    folder = app.home.run(run.id)
     metrics = {trial.number: read_left_text(folder.trial(trial.number).metrics) or "" for trial in run.trials}
-    notice = job.store.notice(run.id)
-    deliveries, marks = job.store.deliveries_of(run.id), job.store.marks(run.id)
+    notice = app.store.notice(run.id)
+    deliveries, marks = app.store.deliveries_of(run.id), app.store.marks(run.id)
     return timeline(run, deliveries, marks, notice.sent if notice else None, metrics, datetime.now(UTC))

@@ -200,3 +200,19 @@ def _seconds(moments: Sequence[Moment]) -> tuple[list[float], list[float]]:
     """For each moment the seconds since the first one and since the one before; nothing is before the first one."""
     since_first = [(moment.at - moments[0].at).total_seconds() for moment in moments]
     return since_first, [0.0, *((late.at - early.at).total_seconds() for early, late in pairwise(moments))]
+
+
+def summary(run: Run) -> str:
+    """The run in one line, as job output and Jenkins' display name have it: ``0.831 of 0.80 · epoch 40 · 3 trials``."""
+    trained = [trial for trial in run.trials if trial.state in (TrialState.MEASURED, TrialState.PRUNED)]
+    parts = [run.state.value]
+    if run.best and run.best.accuracy is not None and run.threshold is not None:
+        parts = [" of ".join(in_words(run.best.accuracy, run.threshold))]
+        if doubt := doubt_in_words(run.best, run.threshold):
+            parts.append(doubt)
+        if run.best.epochs:
+            parts.append(f"epoch {run.best.epochs}")
+        parts.append(f"{len(trained)} trial{'s' if len(trained) != 1 else ''}")
+    if run.taken_over:
+        parts.append(f"taken over from run {run.taken_over}")
+    return " · ".join(parts)

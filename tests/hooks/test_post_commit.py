@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from epochal.initialise import initialise, pushed_state
+from epochal.commands.init import initialise, pushed_state
 from epochal.settings import child_environment
 from tests.repositories import commit, git
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from epochal.app import App
 from epochal.chains.job_scripts import JobScripts, first_job, next_job
-from epochal.jobs.job import Job
 from epochal.records import Commit, Origin, Run
 from epochal.resources import resource
 from epochal.settings import Environment
@@ -34,19 +34,19 @@ def environment_of(home: Path, **variables: str) -> Environment:
 
 def store_push(home: Path, repository: Path, delivery: tuple[str, str] | None = None) -> Run:
     """A run for the newest commit of ``repository``, as a push makes it; ``delivery`` (id, event): by a webhook."""
-    job = Job.open(environment_of(home))
+    app = App.open(environment_of(home))
     commit = Commit(str(repository), "main", git(repository, "rev-parse", "HEAD"))
-    accepted = job.store.accept(commit, Origin.PUSH, delivery=delivery, supersede="queued")
-    run = job.store.run(accepted.run)
-    job.store.close()
+    accepted = app.store.accept(commit, Origin.PUSH, delivery=delivery, supersede="queued")
+    run = app.store.run(accepted.run)
+    app.store.close()
     return run
 
 
 def stored_run(home: Path, number: int) -> Run:
     """The run as it stands in the database."""
-    job = Job.open(environment_of(home))
-    run = job.store.run(number)
-    job.store.close()
+    app = App.open(environment_of(home))
+    run = app.store.run(number)
+    app.store.close()
     return run
 
 
@@ -54,19 +54,19 @@ def drive(home: Path, run: Run, **variables: str) -> Ended:
     """The run through the job scripts, one after the other, as a chain calls them."""
     environment = environment_of(home)
     scripts = JobScripts(environment, resource("scripts"), {"EPOCHAL_RUNTIME": "process"} | variables)
-    job = Job.open(environment)
+    app = App.open(environment)
     name, status = first_job(run), 0
     while name:
         status = scripts.run(name, run)
         name = next_job(name, status)
-    folder = job.home.run(run.id)
+    folder = app.home.run(run.id)
     printed = {
         name: folder.console(name).read_text(encoding="utf-8")
         for name in ("pull", "train", "retrain")
         if folder.console(name).exists()
     }
-    ended = job.store.run(run.id)
-    job.store.close()
+    ended = app.store.run(run.id)
+    app.store.close()
     return Ended(ended, status, printed, folder.path)
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from epochal.app import App
 from epochal.errors import Reason
-from epochal.jobs.job import Job
 from epochal.records import AccuracySource, Dispatch, State
 from epochal.resources import resource
 from tests.jobs.chain import drive, environment_of, epochal, store_push, stored_run, train_commit
@@ -307,10 +307,10 @@ def test_a_superseded_build_waits_to_be_stopped(home: Path, tmp_path: Path) -> N
     """In Jenkins the gateway stops the build of a superseded run, which then ends ABORTED: the script does not end it red."""
     repository = make_repository(tmp_path / "digits", {"nn.py": _LEARNS})
     run = store_push(home, repository)
-    job = Job.open(environment_of(home))
-    job.store.keep_dispatch(Dispatch(run.id, "pull", 1, 0, datetime.now(UTC)))
-    job.store.request_stop(run.id, State.SUPERSEDED)
-    job.store.close()
+    app = App.open(environment_of(home))
+    app.store.keep_dispatch(Dispatch(run.id, "pull", 1, 0, datetime.now(UTC)))
+    app.store.request_stop(run.id, State.SUPERSEDED)
+    app.store.close()
     variables = {
         "EPOCHAL_HOME": str(home),
         "EPOCHAL_RUN": str(run.id),

@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url
 
+from epochal.app import App
 from epochal.chains import embedded
 from epochal.chains.embedded import EmbeddedChain
 from epochal.chains.job_scripts import JobScripts, first_job, next_job
 from epochal.folders import Home
 from epochal.jobs import runner, signals
-from epochal.jobs.job import Job
 from epochal.jobs.runner import run_job
 from epochal.jobs.signals import heartbeat
 from epochal.records import Dispatch, Run, State, Step, TrialState
@@ -74,9 +74,9 @@ def _drive(home: Path, run: Run) -> int:
 
 
 def _notice(home: Path, run: Run) -> Notice | None:
-    job = Job.open(environment_of(home))
-    notice = job.store.notice(run.id)
-    job.store.close()
+    app = App.open(environment_of(home))
+    notice = app.store.notice(run.id)
+    app.store.close()
     return notice
 
 
@@ -102,9 +102,9 @@ def _at(patch: pytest.MonkeyPatch, kind: str, step: str, act: Callable[[int], No
 
 def _ask(home: Path, state: State) -> Callable[[int], None]:
     def ask(run: int) -> None:
-        job = Job.open(environment_of(home))
-        assert job.store.request_stop(run, state) is not None
-        job.store.close()
+        app = App.open(environment_of(home))
+        assert app.store.request_stop(run, state) is not None
+        app.store.close()
 
     return ask
 
@@ -133,9 +133,9 @@ def test_a_superseded_build_ends_superseded(
     """In Jenkins there is no signal before the gateway's stop; a build that is not stopped ends with the state's status."""
     monkeypatch.setattr(runner, "_STOP_SECONDS", 0.0)
     run = _made_ready(home, tmp_path, kind)
-    job = Job.open(environment_of(home))
-    job.store.keep_dispatch(Dispatch(run.id, _JOB[kind], 1, 0, datetime.now(UTC)))
-    job.store.close()
+    app = App.open(environment_of(home))
+    app.store.keep_dispatch(Dispatch(run.id, _JOB[kind], 1, 0, datetime.now(UTC)))
+    app.store.close()
     _at(monkeypatch, kind, step, _ask(home, State.SUPERSEDED))
     assert _run(home, run, _JOB[kind]) == 4
     assert (stored_run(home, run.id).state, _notice(home, run)) == (State.SUPERSEDED, None)
@@ -167,9 +167,9 @@ def test_a_cancelled_search_stops_its_trial(home: Path, tmp_path: Path, monkeypa
         f"    open({str(tmp_path / 'never')!r}).read()\nprint('Test accuracy: 0.1')\n"
     )
     run = _made_ready(home, tmp_path, "search", script)
-    job = Job.open(environment_of(home))
-    job.store.keep_dispatch(Dispatch(run.id, "retrain", 1, 0, datetime.now(UTC)))
-    job.store.close()
+    app = App.open(environment_of(home))
+    app.store.keep_dispatch(Dispatch(run.id, "retrain", 1, 0, datetime.now(UTC)))
+    app.store.close()
     _at(monkeypatch, "search", Step.TRAINING_STARTED, _ask(home, State.CANCELLED))
     assert _run(home, run, "retrain") == 5
     ended = stored_run(home, run.id)
@@ -364,7 +364,7 @@ def test_the_heartbeat_survives_an_outage(
     """A beat that fails is followed by others, so that nobody takes the owner for dead."""
     run = _made_ready(home, tmp_path, "train")
     monkeypatch.setattr(signals, "BEAT_SECONDS", 0.005)
-    job = Job.open(environment_of(home))
+    app = App.open(environment_of(home))
     failed, worked = threading.Event(), threading.Event()
     beat = Store.beat
 
@@ -379,17 +379,17 @@ def test_the_heartbeat_survives_an_outage(
 
     monkeypatch.setattr(Store, "beat", heard)
     lock(run.id)
-    with heartbeat(job.store, run.id):
+    with heartbeat(app.store, run.id):
         assert failed.wait(30)
         lock(None)
         assert worked.wait(30)
-    job.store.close()
+    app.store.close()
 
 
 class _NoResult(JobScripts):
     """Scripts that end with a fault of ours."""
 
-    def run(self, job: str, run: Run, output: Any = None) -> int:
+    def run(self, app: str, run: Run, output: Any = None) -> int:
         return 70
 
 
@@ -398,7 +398,7 @@ def test_who_is_given_up_is_mailed(home: Path, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(embedded, "_PAUSE_SECONDS", 0.0)
     run = store_push(home, make_repository(tmp_path / "digits", {"nn.py": _EPOCHS}))
     environment = environment_of(home)
-    job = Job.open(environment)
+    app = App.open(environment)
     given_up = threading.Event()
     end = Store.end_unowned_run
 
@@ -409,12 +409,12 @@ def test_who_is_given_up_is_mailed(home: Path, tmp_path: Path, monkeypatch: pyte
             given_up.set()
 
     monkeypatch.setattr(Store, "end_unowned_run", ended)
-    chain = EmbeddedChain(job, _NoResult(environment, resource("scripts")), 1)
+    chain = EmbeddedChain(app, _NoResult(environment, resource("scripts")), 1)
     chain.start()
     assert given_up.wait(60)
     chain.stop()
-    notice = job.store.notice(run.id)
+    notice = app.store.notice(run.id)
     assert notice is not None
     assert b"failed" in notice.message
-    assert job.store.run(run.id).state is State.FAILED
-    job.store.close()
+    assert app.store.run(run.id).state is State.FAILED
+    app.store.close()

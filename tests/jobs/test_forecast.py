@@ -4,8 +4,8 @@ import email
 import email.policy
 from pathlib import Path
 
+from epochal.app import App
 from epochal.errors import Reason
-from epochal.jobs.job import Job
 from epochal.records import State
 from tests.jobs.chain import environment_of, epochal, epochal_json, train_commit
 
@@ -39,9 +39,9 @@ def test_what_levels_off_is_not_given_more_epochs(home: Path, tmp_path: Path) ->
     assert f"trial 1: {sentence}\n" in ended.printed["train"]
     assert sentence in epochal(home, "show", "1").stdout
     assert f"levels_off {level}" in epochal(home, "history").stdout
-    job = Job.open(environment_of(home))
-    notice = job.store.notice(1)
-    job.store.close()
+    app = App.open(environment_of(home))
+    notice = app.store.notice(1)
+    app.store.close()
     assert notice is not None
     mail = email.message_from_bytes(notice.message, policy=email.policy.default).get_body(("plain",))
     assert mail is not None

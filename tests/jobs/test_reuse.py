@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from epochal.app import App
 from epochal.chains.job_scripts import first_job, next_job
-from epochal.jobs.job import Job
 from epochal.jobs.runner import run_job
 from epochal.records import Run, State
 from tests.jobs.chain import environment_of, epochal, epochal_json, store_push, stored_run
@@ -95,9 +95,9 @@ def test_everything_says_whose_verdict_it_is(home: Path, tmp_path: Path) -> None
     developer = _Developer(home, tmp_path, "threshold = 0.7\n")
     developer.push()
     developer.push({"README.md": "Two\n"})
-    job = Job.open(environment_of(home))
-    notice = job.store.notice(2)
-    job.store.close()
+    app = App.open(environment_of(home))
+    notice = app.store.notice(2)
+    app.store.close()
     assert notice
     mail = notice.message.decode().replace("=\r\n", "")
     assert "changes nothing that the verdict of run 1\r\ndepends on" in mail
@@ -158,11 +158,11 @@ def test_an_interrupted_training_goes_on(home: Path, tmp_path: Path) -> None:
     commit(developer.folder, {"README.md": "Two\n"}, "More")
     run = store_push(home, developer.folder)
     assert run_job("pull", environment_of(home, EPOCHAL_RUN=str(run.id))) == 0
-    job = Job.open(environment_of(home))
-    job.store.claim(run.id, [State.PULLED])
-    job.store.start_trial(run.id, {"epochs": 20})
-    run, trained = developer.drive(job.store.run(run.id))
-    job.store.close()
+    app = App.open(environment_of(home))
+    app.store.claim(run.id, [State.PULLED])
+    app.store.start_trial(run.id, {"epochs": 20})
+    run, trained = developer.drive(app.store.run(run.id))
+    app.store.close()
     assert (run.taken_over, [trial.number for trial in run.trials], trained) == (None, [1, 2], [20])
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 from datetime import UTC, datetime
 
+from epochal.app import App
 from epochal.chains.jenkins.connection import JenkinsError
 from epochal.chains.jenkins.decision import (
     MOST_FAILURES,
@@ -27,7 +28,6 @@ from epochal.chains.jenkins.world import Build, World, read_builds, read_items
 from epochal.chains.job_scripts import first_job
 from epochal.errors import EpochalError, Reason, UsageError
 from epochal.jobs.finish import give_up
-from epochal.jobs.job import Job
 from epochal.messages.outbox import drain_outbox
 from epochal.records import Dispatch, Run, State
 
@@ -52,8 +52,8 @@ _OF_ONE_JOB = (400, 403, 404, 409, 500)
 class JenkinsChain:
     """One thread that looks at Jenkins and at the database. Whoever stores or ends a run calls ``wake``."""
 
-    def __init__(self, job: Job, server: JenkinsServer) -> None:
-        self._job = job
+    def __init__(self, job: App, server: JenkinsServer) -> None:
+        self._app = job
         self._server = server
         self._changed = threading.Condition()
         self._woken = True
@@ -107,7 +107,7 @@ class JenkinsChain:
 
     def _look(self) -> float:
         """Do what there is to do; returns the seconds until the next look."""
-        runs = self._job.store.foremost()
+        runs = self._app.store.foremost()
         world = self._world()
         self._told.pop("jenkins", None)
         for run in runs:
@@ -119,7 +119,7 @@ class JenkinsChain:
         return _LOOK_SECONDS if busy else _IDLE_SECONDS
 
     def _world(self) -> World:
-        names = job_names(self._job.settings)
+        names = job_names(self._app.settings)
         answers = {name: self._server.job(name, _BUILDS) for name in names}
         builds = [build for name, answer in answers.items() if answer for build in read_builds(name, answer)]
         items = read_items(self._server.queue(), names)
@@ -134,25 +134,25 @@ class JenkinsChain:
         item = world.item_of(run.id)
         builds = world.builds_of(run.id)
         number, job = (item.number, item.job) if item else (builds[-1].item, builds[-1].job) if builds else (None, "")
-        dispatch = self._job.store.dispatch(run.id)
+        dispatch = self._app.store.dispatch(run.id)
         if number is not None and is_under_way(run.id, world) and (dispatch is None or dispatch.item != number):
             failures = dispatch.failures if dispatch and dispatch.job == job else 0
-            self._job.store.keep_dispatch(Dispatch(run.id, job, number, failures, datetime.now(UTC)))
+            self._app.store.keep_dispatch(Dispatch(run.id, job, number, failures, datetime.now(UTC)))
         if builds and run.build_url is None:  # a Jenkins that does not know its own address tells a job none
-            self._job.store.keep_build_url(run.id, builds[-1].url)
+            self._app.store.keep_build_url(run.id, builds[-1].url)
 
     def _advance(self, run: Run, world: World) -> None:
-        if self._job.store.owner(run.id) or is_under_way(run.id, world):
+        if self._app.store.owner(run.id) or is_under_way(run.id, world):
             return
-        if asked := self._job.store.stop_requested(run.id):  # whoever was to end it is dead
-            self._job.store.request_stop(run.id, asked)
+        if asked := self._app.store.stop_requested(run.id):  # whoever was to end it is dead
+            self._app.store.request_stop(run.id, asked)
             return
         try:
             needed = self._job_for(run)
         except UsageError as error:
             self._tell(f"run {run.id}", str(error))
             return
-        dispatch = self._job.store.dispatch(run.id)
+        dispatch = self._app.store.dispatch(run.id)
         lost = lost_item(dispatch, world)
         item = self._ask_item(lost) if lost is not None else None
         decision = decide(
@@ -163,15 +163,15 @@ class JenkinsChain:
                 self._trigger(run, decision)
             case Cancelled():
                 _log.info("run %s: cancelled in Jenkins", run.id)
-                self._job.store.request_stop(run.id, State.CANCELLED)
+                self._app.store.request_stop(run.id, State.CANCELLED)
             case GiveUp():
                 self._give_up(run, decision.build)
 
     def _job_for(self, run: Run) -> str:
         job = first_job(run)
         assert job is not None
-        prefix = self._job.settings.jenkins.prefix
-        return pull_job(self._job.settings, run.commit.repository) if job == "pull" else f"{prefix}{job}"
+        prefix = self._app.settings.jenkins.prefix
+        return pull_job(self._app.settings, run.commit.repository) if job == "pull" else f"{prefix}{job}"
 
     def _seconds_over(self, run: Run, world: World) -> float:
         """For how long the run's newest build has been seen to be over; without one, the run been seen in its state."""
@@ -202,7 +202,7 @@ class JenkinsChain:
             return
         self._later.pop(run.id, None)
         self._told.pop(f"run {run.id}", None)
-        self._job.store.keep_dispatch(Dispatch(run.id, trigger.job, item, trigger.failures, datetime.now(UTC)))
+        self._app.store.keep_dispatch(Dispatch(run.id, trigger.job, item, trigger.failures, datetime.now(UTC)))
         _log.info("run %s: %s is in Jenkins' queue as item %s", run.id, trigger.job, item)
 
     def _give_up(self, run: Run, build: Build) -> None:
@@ -210,8 +210,8 @@ class JenkinsChain:
             f"Jenkins' job {build.job} failed {MOST_FAILURES} times before its script could say why; its console may: "
         )
         _log.error("run %s: given up: %s%s", run.id, told, build.url)
-        give_up(self._job, run.id, Reason.BUILD_FAILED, told + build.url)
-        drain_outbox(self._job, _log.info)
+        give_up(self._app, run.id, Reason.BUILD_FAILED, told + build.url)
+        drain_outbox(self._app, _log.info)
 
     def _stop_ended(self, world: World) -> None:
         """Superseded and cancelled runs leave the queue, and their builds end ABORTED."""
@@ -234,13 +234,13 @@ class JenkinsChain:
         run = self._found(number)
         if run is None:
             return False
-        asked = self._job.store.stop_requested(number)
+        asked = self._app.store.stop_requested(number)
         return run.state in (State.SUPERSEDED, State.CANCELLED) or (asked is not None and not run.state.ended)
 
     def _found(self, number: int) -> Run | None:
         """The run; None where a build names one of another home, or of none."""
         try:
-            return self._job.store.run(number)
+            return self._app.store.run(number)
         except EpochalError:
             return None
 

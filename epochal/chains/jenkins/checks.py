@@ -16,7 +16,7 @@ from epochal.chains.jenkins.provisioning import missing_plugins, states
 from epochal.chains.jenkins.server import JenkinsServer
 from epochal.errors import EpochalError
 from epochal.folders import Home
-from epochal.jobs.installation import prove
+from epochal.jobs.installation import describe_installation
 from epochal.records import PROOF_MARK
 from epochal.settings import Environment, ServerSettings
 
@@ -132,7 +132,7 @@ def _proof(server: JenkinsServer, settings: ServerSettings, environment: Environ
     question.parent.mkdir(parents=True, exist_ok=True)
     question.write_bytes(secrets.token_bytes(16))
     try:
-        ours, theirs = prove(environment, nonce), _ask_agent(server, settings, nonce)
+        ours, theirs = describe_installation(environment, nonce), _ask_agent(server, settings, nonce)
     finally:
         question.unlink()
     faults = {

@@ -8,7 +8,7 @@ from epochal.chains.jenkins.decision import is_under_way
 from epochal.chains.jenkins.server import JenkinsServer
 from epochal.chains.jenkins.world import Build, World
 from epochal.commit import repository_name
-from epochal.jobs.job import summary
+from epochal.pages.view import summary
 from epochal.records import Run
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 from epochal.errors import Reason
-from epochal.jobs.job import tell
+from epochal.jobs.log import log
 from epochal.jobs.progress import epoch_line
 from epochal.records import Epoch
 from epochal.runtimes.stop import Stop
@@ -33,7 +33,7 @@ class Comparing:
 
     def hear(self, epoch: Epoch) -> None:
         """An epoch has ended. A fault of the comparison is told, and the trial goes on without it."""
-        tell(f"  trial {self._number}: {epoch_line(epoch)}")
+        log(f"  trial {self._number}: {epoch_line(epoch)}")
         self._epochs += 1
         if self._failed or self._stop.reason or self._epochs > _MOST_EPOCHS:
             return
@@ -45,7 +45,7 @@ class Comparing:
             return  # compared again at the next epoch
         except Exception as fault:
             self._failed = True
-            tell(f"note: trial {self._number} is not compared with others: {type(fault).__name__}: {fault}")
+            log(f"note: trial {self._number} is not compared with others: {type(fault).__name__}: {fault}")
 
     def _is_to_go_on(self, epoch: Epoch) -> bool:
         accuracy = epoch.validation_accuracy

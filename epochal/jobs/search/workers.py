@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from epochal.analysis.hyperparameters import change_all, find_epochs
+from epochal.app import App
 from epochal.errors import Reason, RunFailed
 from epochal.jobs.foresight import foresee
-from epochal.jobs.job import Job, tell
+from epochal.jobs.log import log
 from epochal.jobs.parallel import trials_at_once
 from epochal.jobs.plan import Plan
 from epochal.jobs.search.pruning import Comparing, IsWorthGoingOn
@@ -55,13 +56,13 @@ class _Taken:
 class Workers:
     """Trains a run's search, with as many trials at a time as the server's limits allow."""
 
-    def __init__(self, job: Job, run: Run, plan: Plan, study: Search, epochs: int | None) -> None:
+    def __init__(self, app: App, run: Run, plan: Plan, study: Search, epochs: int | None) -> None:
         """``epochs``: how many nn.py's own number of epochs becomes; None: it has none, or stays."""
-        self._job = job
+        self._app = app
         self._run = run
         self._plan = plan
         self._study = study
-        self._script = (job.home.run(run.id).code / "nn.py").read_bytes()
+        self._script = (app.home.run(run.id).code / "nn.py").read_bytes()
         self._constant = find_epochs(self._script)
         self._epochs = epochs
         self._asking = threading.Lock()
@@ -74,14 +75,14 @@ class Workers:
         Returns which of these it was. Raises RunFailed for what other hyperparameters would not mend. Left by any
         exception, it leaves nothing training.
         """
-        count = trials_at_once(self._job.settings)
+        count = trials_at_once(self._app.settings)
         with ThreadPoolExecutor(count, thread_name_prefix="search") as executor:
             working = [executor.submit(self._work) for _ in range(count)]
             try:
                 wait(working)
             except BaseException:
                 self._end(Reason.INTERRUPTED)
-                self._job.store.patience.end()
+                self._app.store.patience.end()
                 wait(working)
                 raise
         ends = [each.result() for each in working]
@@ -95,10 +96,10 @@ class Workers:
 
     def _ended(self) -> Ended | None:
         """What has ended the search, here or elsewhere; None if nothing has."""
-        run = self._job.store.run(self._run.id)
+        run = self._app.store.run(self._run.id)
         if run.state.ended:
             return Ended.INTERRUPTED
-        if asked := self._job.store.stop_requested(run.id):
+        if asked := self._app.store.stop_requested(run.id):
             return Ended(asked.value)
         return Ended.REACHED if run.reached else None
 
@@ -120,10 +121,10 @@ class Workers:
                     return ended
                 if self._end_reason:
                     return Ended.INTERRUPTED
-                trials = self._job.store.run(self._run.id).trials
+                trials = self._app.store.run(self._run.id).trials
                 if end := used_up(trials, self._plan.settings.retrain):
                     return end
-                wanted = wanted_of_next(self._job, self._run, self._plan)
+                wanted = wanted_of_next(self._app, self._run, self._plan)
                 if isinstance(wanted, GiveUp):
                     return wanted
                 stop_at = self._stopping_point(trials, wanted)
@@ -154,28 +155,28 @@ class Workers:
         """A trial of what is proposed; None where another process was faster, with the same or with the budget's last."""
         values = hyperparameters(change_all(self._script, proposal.changes))
         most = self._plan.settings.retrain.max_trials
-        number = self._job.store.start_searching_trial(self._run.id, values, most)
+        number = self._app.store.start_searching_trial(self._run.id, values, most)
         if number is not None:
             if candidate:
                 self._study.begun(candidate, number)
             return _Taken(proposal, candidate, number)
         if candidate:
-            has_room = used_up(self._job.store.run(self._run.id).trials, self._plan.settings.retrain) is None
+            has_room = used_up(self._app.store.run(self._run.id).trials, self._plan.settings.retrain) is None
             (self._study.failed if has_room else self._study.given_back)(candidate)
         return None
 
     def _train(self, taken: _Taken) -> None:
-        tell(f"trial {taken.number}: training {in_words(taken.proposal)}")
+        log(f"trial {taken.number}: training {in_words(taken.proposal)}")
         with self._stop() as stop:
             comparing = Comparing(taken.number, stop, self._look_elsewhere, self._worth(taken))
-            run_it = partial(run_trial, self._job, self._run, self._plan, taken.proposal, taken.number)
+            run_it = partial(run_trial, self._app, self._run, self._plan, taken.proposal, taken.number)
             try:
                 trial = run_it(stop=stop, on_epoch=comparing.hear)
             except RunFailed as failure:
                 self._failed(taken, failure)
                 return
             except NotOwner as lost:  # its process was silent for so long that others took it for dead
-                tell(f"trial {taken.number}: {lost}")
+                log(f"trial {taken.number}: {lost}")
                 if taken.candidate:
                     self._study.given_back(taken.candidate)
                 return
@@ -198,10 +199,10 @@ class Workers:
         if taken.candidate:
             validation = trial.validation_accuracy
             self._study.measured(taken.candidate, trial.accuracy if validation is None else validation)
-        if verdict_of(self._job, self._run, self._plan, trial) is Verdict.REACHED:
+        if verdict_of(self._app, self._run, self._plan, trial) is Verdict.REACHED:
             self._end(Reason.OVERTAKEN)
-        elif not isinstance(wanted := wanted_of_next(self._job, self._run, self._plan), GiveUp):
-            foresee(self._job, self._run, self._plan, trial, wanted)
+        elif not isinstance(wanted := wanted_of_next(self._app, self._run, self._plan), GiveUp):
+            foresee(self._app, self._run, self._plan, trial, wanted)
         self._keep_best()
 
     def _stopped(self, taken: _Taken, trial: Trial) -> None:
@@ -209,7 +210,7 @@ class Workers:
             self._study.pruned(taken.candidate)
         elif taken.candidate:
             self._study.given_back(taken.candidate)
-        tell(f"trial {trial.number}: stopped after epoch {trial.epochs or 0}: {trial.explanation}")
+        log(f"trial {trial.number}: stopped after epoch {trial.epochs or 0}: {trial.explanation}")
         self._remove_checkpoints(trial)
 
     def _failed(self, taken: _Taken, failure: RunFailed) -> None:
@@ -218,23 +219,23 @@ class Workers:
             (self._study.failed if is_its_own else self._study.given_back)(taken.candidate)
         if not is_its_own:
             raise failure
-        tell(f"trial {taken.number}: failed: {failure.reason}: {failure.explanation}")
+        log(f"trial {taken.number}: failed: {failure.reason}: {failure.explanation}")
 
     def _keep_best(self) -> None:
         """Tell which trial is the best so far, and keep no checkpoints that nothing will go on from: they are big."""
-        run = self._job.store.run(self._run.id)
+        run = self._app.store.run(self._run.id)
         best = run.best
         assert best is not None
         assert best.accuracy is not None
         told = " of ".join(accuracy_in_words(best.accuracy, self._plan.threshold))
-        tell(f"best so far: {told}, trial {best.number}")
+        log(f"best so far: {told}, trial {best.number}")
         kept = {best.number, *(trial.number for trial in promising(run.trials))}
         for trial in run.trials:
             if trial.strategy is Strategy.SEARCH and trial.state is TrialState.MEASURED and trial.number not in kept:
                 self._remove_checkpoints(trial)
 
     def _remove_checkpoints(self, trial: Trial) -> None:
-        folder = self._job.home.run(self._run.id).trial(trial.number).checkpoints
+        folder = self._app.home.run(self._run.id).trial(trial.number).checkpoints
         shutil.rmtree(folder, ignore_errors=True)
 
     def _stopping_point(self, trials: Sequence[Trial], wanted: float) -> float | None:
@@ -247,17 +248,17 @@ class Workers:
 
     def _bury(self) -> None:
         """Put away what processes that died were training."""
-        if self._job.store.bury_trials(self._run.id):
-            self._plan.runtime.reap(self._job.store.is_training)
+        if self._app.store.bury_trials(self._run.id):
+            self._plan.runtime.reap(self._app.store.is_training)
         trials = self._judge_measured()
         self._study.bury(trial.number for trial in trials if trial.reason is Reason.INTERRUPTED)
 
     def _judge_measured(self) -> Sequence[Trial]:
         """Judge the trials whose process died between measurement and verdict; returns all trials of the run."""
-        trials = self._job.store.run(self._run.id).trials
+        trials = self._app.store.run(self._run.id).trials
         for trial in trials:
             if trial.state is TrialState.MEASURED:
-                verdict_of(self._job, self._run, self._plan, trial)
+                verdict_of(self._app, self._run, self._plan, trial)
         return trials
 
     @contextmanager

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from epochal.app import App
 from epochal.errors import Reason
-from epochal.jobs.job import Job
 from epochal.records import Run, State, Strategy, TrialState
 from epochal.settings import child_environment
 from tests.jobs.chain import drive, environment_of, epochal, epochal_json, store_push, stored_run
@@ -74,11 +74,11 @@ def test_it_finds_what_epochs_do_not(home: Path, tmp_path: Path) -> None:
     assert '+kernel = "large"' in diff
     shown = epochal(home, "show", str(ended.run.id)).stdout
     assert "kernel = large" in shown
-    job = Job.open(environment_of(home))
-    notice = job.store.notice(ended.run.id)
+    app = App.open(environment_of(home))
+    notice = app.store.notice(ended.run.id)
     assert notice is not None
     assert b"kernel = small" in notice.message.replace(b"=\r\n", b"").replace(b"=3D", b"=")
-    job.store.close()
+    app.store.close()
 
 
 def test_the_worse_are_stopped_and_the_failing_are_counted(home: Path, tmp_path: Path) -> None:
@@ -136,8 +136,8 @@ if kernel == "large":
 """
     space = 'kernel = { choices = ["small", "medium", "large"] }'
     run = store_push(home, _repository(tmp_path, training, space, threshold=0.4, trials=3))
-    for job in ("pull", "train"):
-        _start(home, run, "job", job).wait()
+    for app in ("pull", "train"):
+        _start(home, run, "job", app).wait()
     retraining = _start(home, run, "job", "retrain")
     assert retraining.stdout
     assert any(b"best so far" in line for line in retraining.stdout)
@@ -169,8 +169,8 @@ def test_processes_join_one_search(home: Path, tmp_path: Path, database: str, ki
         (home / "server.toml").write_text(f'database = "{database}"\n[limits]\ntrials = 1\n')
     repository = _repository(tmp_path, _HELD.format(folder=str(tmp_path)), "filters = { low = 2, high = 4 }")
     run = store_push(home, repository)
-    for job in ("pull", "train"):
-        _start(home, run, "job", job).wait()
+    for app in ("pull", "train"):
+        _start(home, run, "job", app).wait()
     processes = {}
     for name, arguments in (("conductor", ["job", "retrain"]), ("joined", ["retrain", str(run.id), "--join"])):
         processes[name] = _start(home, run, *arguments)
@@ -198,8 +198,8 @@ def test_a_stopped_search_leaves_nothing_training(home: Path, tmp_path: Path) ->
     _limit(home, 2)
     held = _HELD.format(folder=str(tmp_path))
     run = store_push(home, _repository(tmp_path, held, "filters = { low = 2, high = 4 }"))
-    for job in ("pull", "train"):
-        _start(home, run, "job", job).wait()
+    for app in ("pull", "train"):
+        _start(home, run, "job", app).wait()
     retraining = _start(home, run, "job", "retrain")
     begun = os.open(tmp_path / "begun", os.O_RDWR)  # held open, so that neither of the two is missed
     assert [os.read(begun, 1), os.read(begun, 1)] == [b"!", b"!"]

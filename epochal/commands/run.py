@@ -1,20 +1,56 @@
-"""One commit through the chain in the foreground: the same job scripts, no server, no webhook."""
+"""``epochal run``: one commit through the chain in the foreground, by the same job scripts."""
 
+import json
 import sys
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
+import typer
+
+from epochal.app import App
 from epochal.chains.job_scripts import ChainStopped, JobScripts, first_job, next_job
+from epochal.commands.options import Json
 from epochal.errors import SettingsError, UsageError
 from epochal.gateway.polling import remote_head
 from epochal.git import GitError, GitFolder
-from epochal.jobs.job import EXIT_STATUS, Job
 from epochal.jobs.signals import Stopped, stoppable
-from epochal.records import Commit, Origin, Run, State
+from epochal.pages.view import run_view
+from epochal.records import EXIT_STATUS, Commit, Origin, Run, State
 from epochal.resources import resource
 from epochal.settings import Environment
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command("run")(run)
+
+
+def run(
+    repository: Annotated[str, typer.Argument(metavar="[DIR|URL]", help="The repository of nn.py.")] = ".",
+    commit: Annotated[str | None, typer.Option(help="The commit; the newest one if not given.")] = None,
+    branch: Annotated[str | None, typer.Option(help="The branch; the one that is checked out, or main.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="Instead of epochal.toml's (0 to 1).")] = None,
+    runtime: Annotated[
+        Literal["docker", "process", "auto"] | None,
+        typer.Option(help="Where to train; auto if server.toml does not say."),
+    ] = None,
+    no_mail: Annotated[bool, typer.Option("--no-mail", help="Tell nobody.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Train even where an earlier run's verdict could be taken over.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Send one commit through the chain in the foreground: no server, no webhook."""
+    request = Request(repository, commit, branch, threshold, runtime, no_mail, force)
+    ended, status, folder = run_in_foreground(Environment.read(), request, quiet=as_json)
+    if as_json:
+        typer.echo(json.dumps(run_view(ended, folder), ensure_ascii=False))
+    else:
+        typer.echo(f"epochal show {ended.id} tells more; everything is in {folder}")
+    raise typer.Exit(status)
 
 
 @dataclass(frozen=True)
@@ -40,29 +76,29 @@ def run_in_foreground(environment: Environment, request: Request, *, quiet: bool
             f"--threshold {request.threshold:g}: an accuracy is over 0 and at the most 1 (80 % is 0.8)."
         )
     commit = _local_commit(request) if _has_work_tree(request.repository) else _remote_commit(request)
-    job = Job.open(environment)
-    number = job.store.accept(commit, Origin.PERSON, supersede=job.settings.supersede).run
-    scripts = JobScripts(environment, resource("scripts"), _variables(job, request))
+    app = App.open(environment)
+    number = app.store.accept(commit, Origin.PERSON, supersede=app.settings.supersede).run
+    scripts = JobScripts(environment, resource("scripts"), _variables(app, request))
     ended = threading.Event()  # unlike a thread's join, its wait may be left by an exception and be begun again
-    thread = threading.Thread(target=_drive, args=(job, scripts, number, quiet, ended))
+    thread = threading.Thread(target=_drive, args=(app, scripts, number, quiet, ended))
     try:
         with stoppable():
             thread.start()
             ended.wait()
     except Stopped:
         with suppress(UsageError):  # it has ended already
-            job.store.request_stop(number, State.CANCELLED)
+            app.store.request_stop(number, State.CANCELLED)
         scripts.stop()
         ended.wait()
-    run = job.store.run(number)
-    return run, EXIT_STATUS[run.state] if run.state.ended else 70, job.home.run(number).path
+    run = app.store.run(number)
+    return run, EXIT_STATUS[run.state] if run.state.ended else 70, app.home.run(number).path
 
 
-def _drive(job: Job, scripts: JobScripts, number: int, quiet: bool, ended: threading.Event) -> None:
+def _drive(app: App, scripts: JobScripts, number: int, quiet: bool, ended: threading.Event) -> None:
     try:
-        name = first_job(job.store.run(number))
+        name = first_job(app.store.run(number))
         while name:
-            status = scripts.run(name, job.store.run(number), (sys.stderr if quiet else sys.stdout).fileno())
+            status = scripts.run(name, app.store.run(number), (sys.stderr if quiet else sys.stdout).fileno())
             if status < 0:
                 told = f"epochal: job {name} was killed by signal {-status}: nothing came of run {number}"
                 print(told, file=sys.stderr)  # noqa: T201
@@ -73,9 +109,9 @@ def _drive(job: Job, scripts: JobScripts, number: int, quiet: bool, ended: threa
         ended.set()
 
 
-def _variables(job: Job, request: Request) -> dict[str, str]:
-    chosen = request.runtime or job.environment.runtime
-    variables = {"EPOCHAL_RUNTIME": chosen or ("process" if job.settings.runtime == "process" else "auto")}
+def _variables(app: App, request: Request) -> dict[str, str]:
+    chosen = request.runtime or app.environment.runtime
+    variables = {"EPOCHAL_RUNTIME": chosen or ("process" if app.settings.runtime == "process" else "auto")}
     if request.threshold is not None:
         variables["EPOCHAL_THRESHOLD"] = str(request.threshold)
     if request.no_mail:

@@ -4,13 +4,24 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from epochal.commit import safe_url
+import typer
+
+from epochal.commit import identity, safe_url
 from epochal.errors import UsageError
 from epochal.git import GitError, GitFolder, run_git
 from epochal.jobs.search.proposal import propose
 from epochal.resources import resource
-from epochal.settings import Choices, Range, RepositorySettings, table_lines, template
+from epochal.settings import (
+    Choices,
+    Environment,
+    Range,
+    RepositorySettings,
+    read_server_settings,
+    table_lines,
+    template,
+)
 
 HOOKS = ("post-commit", "post-merge", "post-rewrite")
 """A clean merge runs post-merge only, the end of a rebase post-rewrite only (githooks(5))."""
@@ -42,6 +53,49 @@ class PushState:
     commit: str
     time: str
     message: str
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command("init")(init)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder with nn.py.")] = Path(),
+    remote: Annotated[
+        str | None, typer.Option(help="Where the commits are pushed to: GitHub's URL, or a path.")
+    ] = None,
+    branch: Annotated[
+        list[str] | None,
+        typer.Option(help="A branch that is pushed (more than once for several); asked for if not given."),
+    ] = None,
+    jenkinsfile: Annotated[
+        bool, typer.Option("--jenkinsfile", help="Write a Jenkinsfile, too: the chain as one Pipeline.")
+    ] = False,
+) -> None:
+    """Turn a folder with nn.py into a repository whose commits push themselves. Run twice it changes nothing."""
+    branches = tuple(branch or _ask_branches(folder, remote))
+    lines = initialise(folder, remote, branches, jenkinsfile=jenkinsfile)
+    for line in lines or ["nothing to change: everything is as it should be"]:
+        typer.echo(line)
+
+
+def _ask_branches(folder: Path, remote: str | None) -> list[str]:
+
+    configured = configured_branches(folder)
+    if configured:
+        return list(configured)
+    default = _watched_branches(remote) or [current_branch(folder) or "main"]
+    if not typer.get_text_stream("stdin").isatty():
+        return default
+    answer = typer.prompt("Which branches should push themselves (separated by spaces)", default=" ".join(default))
+    return str(answer).split()
+
+
+def _watched_branches(remote: str | None) -> list[str]:
+    """The branches of ``remote`` that the server on this machine watches, if there is one and it does."""
+    watched = read_server_settings(Environment.read()).repository if remote else ()
+    return [branch for each in watched if identity(each.url) == identity(remote or "") for branch in each.branches]
 
 
 def initialise(folder: Path, remote: str | None, branches: tuple[str, ...], *, jenkinsfile: bool = False) -> list[str]:

@@ -2,14 +2,31 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
+import typer
+
+from epochal.app import App
+from epochal.commands.init import pushed_state
+from epochal.commands.serve import is_served
 from epochal.errors import UsageError
 from epochal.git import GitError, GitFolder
-from epochal.initialise import pushed_state
-from epochal.jobs.job import Job, summary
-from epochal.pages.view import history_line
-from epochal.serving import is_served
+from epochal.pages.view import history_line, summary
 from epochal.settings import Environment
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command("status")(status)
+
+
+def status(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The repository of nn.py.")] = Path(),
+    commit: Annotated[str, typer.Option(help="The commit to look for.")] = "HEAD",
+) -> None:
+    """Where is my commit? Pushed, delivered, and in which state its run is."""
+    for line in status_lines(folder, commit, Environment.read()):
+        typer.echo(line)
 
 
 def status_lines(folder: Path, revision: str, environment: Environment) -> Iterator[str]:
@@ -21,9 +38,9 @@ def status_lines(folder: Path, revision: str, environment: Environment) -> Itera
         raise UsageError(f"{folder}: {error}") from None
     yield f"commit:    {sha[:7]} {repository.details(sha)[0].partition(chr(10))[0]}"
     yield f"pushed:    {_pushed(repository, sha)}"
-    job = Job.open(environment)
-    delivered = {delivery.run: delivery for delivery in job.store.deliveries(most=200)}
-    runs = job.store.runs_of(sha)
+    app = App.open(environment)
+    delivered = {delivery.run: delivery for delivery in app.store.deliveries(most=200)}
+    runs = app.store.runs_of(sha)
     for run in runs:
         delivery = delivered.get(run.id)
         how = f"delivery {delivery.id} at {delivery.received.astimezone():%H:%M:%S}" if delivery else "by no webhook"

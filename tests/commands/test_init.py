@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from epochal.commands.init import HOOKS, configured_branches, current_branch, initialise
 from epochal.errors import UsageError
-from epochal.initialise import HOOKS, configured_branches, current_branch, initialise
 from epochal.jobs.search.proposal import propose
 from epochal.settings import RepositorySettings, read_repository_settings
 from tests.repositories import commit, git, make_repository

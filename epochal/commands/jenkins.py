@@ -1,14 +1,13 @@
 """``epochal jenkins …``: the jobs in Jenkins made, looked at, and taken away."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from epochal.settings import Environment
-
-if TYPE_CHECKING:
-    from epochal.chains.jenkins.server import JenkinsServer
-    from epochal.settings import ServerSettings
+from epochal.chains.jenkins import provisioning
+from epochal.chains.jenkins.checks import check_all
+from epochal.chains.jenkins.server import JenkinsServer
+from epochal.settings import Environment, ServerSettings, read_server_settings
 
 _Without = Annotated[
     list[str] | None,
@@ -29,8 +28,6 @@ def apply(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
 ) -> None:
     """Make the jobs and the view, or bring them up to date."""
-    from epochal.chains.jenkins import provisioning
-
     work = provisioning.preview if dry_run else provisioning.apply
     server, settings = _open()
     work(server, settings, without or [], typer.echo)
@@ -38,24 +35,17 @@ def apply(
 
 def check(without: _Without = None) -> None:
     """Say, a line each, whether Jenkins is ready for the chain; exit status 1 on any no."""
-    from epochal.chains.jenkins.checks import check_all
-
     server, settings = _open()
     raise typer.Exit(0 if check_all(server, settings, Environment.read(), without or [], typer.echo) else 1)
 
 
 def delete() -> None:
     """Take away the jobs and the view that apply made."""
-    from epochal.chains.jenkins import provisioning
-
     server, settings = _open()
     provisioning.delete(server, settings, typer.echo)
 
 
-def _open() -> "tuple[JenkinsServer, ServerSettings]":
-    from epochal.chains.jenkins.server import JenkinsServer
-    from epochal.settings import read_server_settings
-
+def _open() -> tuple[JenkinsServer, ServerSettings]:
     environment = Environment.read()
     settings = read_server_settings(environment)
     return JenkinsServer.open(environment, settings.jenkins), settings

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from epochal.jobs.installation import describe_installation
+from epochal.jobs.runner import run_job
 from epochal.records import PROOF_MARK
 from epochal.settings import Environment
 
@@ -27,15 +29,11 @@ def prove(
     nonce: Annotated[str, typer.Argument(help="Names the gateway's question.")],
 ) -> None:
     """Say which home, database and scripts a job here works with; epochal jenkins check compares them."""
-    from epochal.jobs.installation import prove as proof_of
-
-    typer.echo(PROOF_MARK + json.dumps(proof_of(Environment.read(), nonce)))
+    typer.echo(PROOF_MARK + json.dumps(describe_installation(Environment.read(), nonce)))
 
 
 def _command(name: str) -> Callable[[], None]:
     def command() -> None:
-        from epochal.jobs.runner import run_job
-
         raise typer.Exit(run_job(name, Environment.read()))
 
     return command

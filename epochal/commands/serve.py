@@ -6,8 +6,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Annotated, Protocol
 
+import typer
+
+from epochal.app import App
 from epochal.chains.embedded import EmbeddedChain
 from epochal.chains.job_scripts import JobScripts
 from epochal.commit import safe_url
@@ -17,7 +20,6 @@ from epochal.gateway.secret import webhook_secret
 from epochal.gateway.server import serve_app
 from epochal.gateway.webhook import Accepted as GatewayAccepted
 from epochal.gateway.webhook import create_app
-from epochal.jobs.job import Job
 from epochal.jobs.plan import reap_left_overs
 from epochal.messages.outbox import drain_outbox
 from epochal.records import Commit, Origin
@@ -30,6 +32,23 @@ _log = logging.getLogger("epochal.serve")
 _OUTBOX_PAUSE_SECONDS = 60.0
 
 Tell = Callable[[str], None]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command("serve")(serve)
+
+
+def serve(
+    poll: Annotated[
+        float | None,
+        typer.Option(min=1, metavar="SECONDS", help="Ask the remotes every so often instead of waiting for pushes."),
+    ] = None,
+) -> None:
+    """Run the gateway and the embedded chain until stopped."""
+    logging.basicConfig(format="%(asctime)s %(name)s: %(message)s", level=logging.INFO, datefmt="%H:%M:%S")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    run_server(Environment.read(), poll, typer.echo)
 
 
 class Chain(Protocol):
@@ -79,110 +98,78 @@ class StoredIntake:
         return GatewayAccepted(accepted.run, accepted.new)
 
 
-def serve(environment: Environment, poll: float | None, tell: Tell) -> None:
+def run_server(environment: Environment, poll: float | None, tell: Tell) -> None:
     """Run until SIGINT or SIGTERM. Raises UsageError where the home is served already, SettingsError."""
     with _only_one(environment.home):
-        job = Job.open(environment)
-        secret, made = _secret(job)
-        chain = _chain(job)
-        intake = StoredIntake(job.store, job.settings.supersede, chain)
-        app = create_app(secret, job.settings.repository, intake)
+        app = App.open(environment)
+        secret, made = _secret(app)
+        chain = _chain(app)
+        intake = StoredIntake(app.store, app.settings.supersede, chain)
+        gateway = create_app(secret, app.settings.repository, intake)
         chain.start()
         ended = threading.Event()
         threads = [
-            threading.Thread(target=_catch_up, args=(job, intake), daemon=True),
-            threading.Thread(target=_send_mail, args=(job, ended), daemon=True),
+            threading.Thread(target=_catch_up, args=(app, intake), daemon=True),
+            threading.Thread(target=_send_mail, args=(app, ended), daemon=True),
         ]
-        if job.settings.chain == "embedded":  # with Jenkins, training is on its agents, and so are left-overs
-            threads.append(threading.Thread(target=reap_left_overs, args=(job,), daemon=True))
+        if app.settings.chain == "embedded":  # with Jenkins, training is on its agents, and so are left-overs
+            threads.append(threading.Thread(target=reap_left_overs, args=(app,), daemon=True))
         for thread in threads:
             thread.start()
-        poller = Poller(job.settings.repository, poll, job.store.last_sha, intake.found) if poll else None
+        poller = Poller(app.settings.repository, poll, app.store.last_sha, intake.found) if poll else None
         if poller:
             poller.start()
         try:
-            gateway = job.settings.gateway
-            serve_app(app, gateway.host, gateway.port, lambda address: _tell_address(job, address, made, tell))
+            host, port = app.settings.gateway.host, app.settings.gateway.port
+            serve_app(gateway, host, port, lambda address: _tell_address(app, address, made, tell))
         finally:
             ended.set()
             if poller:
                 poller.stop()
             chain.stop()
-            job.store.close()
+            app.store.close()
 
 
-def _chain(job: Job) -> Chain:
-    if job.settings.chain == "jenkins":
+def _chain(app: App) -> Chain:
+    if app.settings.chain == "jenkins":
         from epochal.chains.jenkins.chain import JenkinsChain
         from epochal.chains.jenkins.server import JenkinsServer
 
-        return JenkinsChain(job, JenkinsServer.open(job.environment, job.settings.jenkins))
-    return EmbeddedChain(job, JobScripts(job.environment, resource("scripts")), job.settings.parallel)
+        return JenkinsChain(app, JenkinsServer.open(app.environment, app.settings.jenkins))
+    return EmbeddedChain(app, JobScripts(app.environment, resource("scripts")), app.settings.parallel)
 
 
-def open_tunnel_until_stopped(environment: Environment, domain: str | None, tell: Tell) -> None:
-    """Open the ngrok address and register it at GitHub where a token is set; returns at SIGINT or SIGTERM.
-
-    Raises UsageError in one line where there is no authtoken or no network.
-    """
-    from epochal.forges.github_api import register_webhook
-    from epochal.gateway.tunnel import open_tunnel
-    from epochal.jobs.signals import Stopped, stoppable
-
-    job = Job.open(environment)
-    secret, _ = _secret(job)
-    gateway = job.settings.gateway
-    authtoken = environment.ngrok_authtoken
-    opened = open_tunnel(
-        f"{gateway.host}:{gateway.port}", authtoken.get_secret_value() if authtoken else None, secret, domain
-    )
-    try:
-        tell(f"tunnel: {opened.url}/webhook leads to {gateway.host}:{gateway.port}")
-        for watched in job.settings.repository if environment.github_token else ():
-            token = environment.github_token
-            assert token is not None
-            tell(register_webhook(watched.url, f"{opened.url}/webhook", secret, token.get_secret_value()))
-        if not environment.github_token:
-            tell("EPOCHAL_GITHUB_TOKEN is not set: enter the address at GitHub (Settings, Webhooks) by hand")
-        with stoppable():
-            threading.Event().wait()
-    except Stopped:
-        pass
-    finally:
-        opened.close()
+def _secret(app: App) -> tuple[bytes, bool]:
+    given = app.environment.webhook_secret
+    configured = app.settings.gateway.secret_file
+    return webhook_secret(app.environment.home, configured, given.get_secret_value() if given else None)
 
 
-def _secret(job: Job) -> tuple[bytes, bool]:
-    given = job.environment.webhook_secret
-    configured = job.settings.gateway.secret_file
-    return webhook_secret(job.environment.home, configured, given.get_secret_value() if given else None)
-
-
-def _tell_address(job: Job, address: str, made: bool, tell: Tell) -> None:
-    configured = job.settings.gateway.secret_file
-    secret_file = Path(configured) if configured else job.environment.home / "webhook-secret"
+def _tell_address(app: App, address: str, made: bool, tell: Tell) -> None:
+    configured = app.settings.gateway.secret_file
+    secret_file = Path(configured) if configured else app.environment.home / "webhook-secret"
     tell(f"gateway: {address}/webhook")
-    if made or not job.store.deliveries(most=1):
+    if made or not app.store.deliveries(most=1):
         tell("To enter at GitHub (Settings, Webhooks, Add webhook):")
         tell(f"  Payload URL   {address}/webhook, as seen from outside: epochal tunnel opens an address for it")
         tell("  Content type  application/json")
         tell(f"  Secret        the content of {secret_file}")
         tell("  Events        just the push event")
-    for watched in job.settings.repository:
+    for watched in app.settings.repository:
         tell(f"watched: {safe_url(watched.url)} ({', '.join(watched.branches)})")
-    if not job.settings.repository:
+    if not app.settings.repository:
         tell("watched: nothing yet; epochal watch URL, then start again")
 
 
-def _catch_up(job: Job, intake: StoredIntake) -> None:
+def _catch_up(app: App, intake: StoredIntake) -> None:
     """A push during downtime was delivered to nobody: compare each remote's head with the last run."""
-    compare_heads(job.settings.repository, job.store.last_sha, intake.found)
+    compare_heads(app.settings.repository, app.store.last_sha, intake.found)
 
 
-def _send_mail(job: Job, ended: threading.Event) -> None:
+def _send_mail(app: App, ended: threading.Event) -> None:
     pause = 0.0
     while not ended.wait(pause):
-        drain_outbox(job, _log.info)
+        drain_outbox(app, _log.info)
         pause = _OUTBOX_PAUSE_SECONDS
 
 

@@ -1,0 +1,1 @@
+"""The commands: one module a verb, with its options and what it does."""

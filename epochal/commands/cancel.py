@@ -1,0 +1,23 @@
+"""``epochal cancel``: end a run that has not ended."""
+
+import typer
+
+from epochal.app import App
+from epochal.commands.options import RunNumber
+from epochal.records import State
+from epochal.settings import Environment
+from epochal.store.owner import signal_owner
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command("cancel")(cancel)
+
+
+def cancel(number: RunNumber) -> None:
+    """End a run that has not ended yet: its training is stopped, nobody is mailed."""
+    app = App.open(Environment.read())
+    owner = app.store.request_stop(number, State.CANCELLED)
+    if owner and app.store.dispatch(number) is None:  # the gateway stops Jenkins' builds, which then end ABORTED
+        signal_owner(owner)
+    typer.echo(f"run {number} is cancelled" + (": its job puts things away now" if owner else ""))

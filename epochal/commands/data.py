@@ -1,0 +1,35 @@
+"""``epochal data``: datasets for code that trains without a network."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from epochal.analysis.datasets import fetch_script
+from epochal.app import App
+from epochal.runtimes.choice import choose_runtime
+from epochal.settings import Environment, RuntimeName
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    group = typer.Typer(help="Datasets for code that trains without a network.", no_args_is_help=True)
+    group.command("fetch")(fetch)
+    app.add_typer(group, name="data")
+
+
+def fetch(
+    name: Annotated[str, typer.Argument(help="cifar10, mnist, fashion_mnist, imdb, …: a dataset of Keras'.")],
+) -> None:
+    """Fill the dataset cache, with the network on, outside of the sandbox that pushed code trains in."""
+
+    script = fetch_script(name)
+    environment = Environment.read()
+    app = App.open(environment)
+    chosen: RuntimeName = environment.runtime or ("process" if app.settings.runtime == "process" else "auto")
+    runtime = choose_runtime(chosen, environment.home, app.settings, environment.docker_host, typer.echo)
+    with tempfile.TemporaryDirectory() as empty:
+        image = runtime.prepare("keras", Path(empty), typer.echo)
+    runtime.fetch_dataset(image, script, typer.echo)
+    typer.echo(f"{name} is in the dataset cache: code that asks Keras for it finds it there")

@@ -1,0 +1,28 @@
+"""``epochal mail``: send the mails that could not be sent when their runs ended."""
+
+from typing import Annotated
+
+import typer
+
+from epochal.app import App
+from epochal.errors import UsageError
+from epochal.messages.outbox import drain_outbox
+from epochal.settings import Environment
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command("mail")(mail)
+
+
+def mail(
+    flush: Annotated[bool, typer.Option("--flush", help="Send what is pending now.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Send what was given up, too.")] = False,
+) -> None:
+    """Send the mails that could not be sent when their runs ended."""
+    if not flush and not retry:
+        raise UsageError("epochal mail needs --flush (send what is pending) or --retry (what was given up, too).")
+    app = App.open(Environment.read())
+    if retry:
+        app.store.retry_notices()
+    raise typer.Exit(0 if drain_outbox(app, typer.echo) else 1)

@@ -1,0 +1,8 @@
+"""Options and arguments that several commands have."""
+
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, to standard output.")]
+RunNumber = Annotated[int, typer.Argument(metavar="RUN", min=1, max=2**31, help="The run's number, as history has it.")]

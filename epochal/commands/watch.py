@@ -1,0 +1,33 @@
+"""``epochal watch``: write a watched repository into server.toml."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from epochal.commit import identity, safe_url
+from epochal.errors import UsageError
+from epochal.settings import Environment, read_server_settings, watch_repository
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command("watch")(watch)
+
+
+def watch(
+    url: Annotated[str, typer.Argument(help="The repository, as git fetches it: https, ssh, or a path.")],
+    branch: Annotated[list[str] | None, typer.Option(help="A branch to train (more than once for several).")] = None,
+) -> None:
+    """Write a watched repository into server.toml."""
+    environment = Environment.read()
+    url = str(Path(url).absolute()) if Path(url).exists() else url
+    branches = tuple(branch or ["main"])
+    for watched in read_server_settings(environment).repository:
+        if watched.url != url and identity(watched.url) == identity(url):
+            raise UsageError(
+                f"{safe_url(url)} is watched already, as {safe_url(watched.url)}: two would train each commit twice."
+            )
+    written = watch_repository(environment.home, url, branches)
+    told = "is watched from the next start of epochal serve on" if written else "is watched already"
+    typer.echo(f"{safe_url(url)} ({', '.join(branches)}) {told}: {environment.home / 'server.toml'}")
