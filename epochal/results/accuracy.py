@@ -68,7 +68,9 @@ class _Chooser:
         self._accepts_repeats = repeated_rows
         measurements = [each for each in told.measured.measurements if each.kind is not Kind.PREDICT]
         self._named = [each for each in measurements if self._name_of(each)]
-        predictions = [each for each in told.measured.measurements if each.kind is Kind.PREDICT]
+        predictions = [
+            _with_labels(each, measurements) for each in told.measured.measurements if each.kind is Kind.PREDICT
+        ]
         self._sound_predictions = [each for each in predictions if not self._refusal(each)]
         self._refused_predictions = [each for each in predictions if self._refusal(each)]
         sound = [each for each in self._named if not self._refusal(each)]
@@ -266,6 +268,15 @@ class _Chooser:
         if networks_of(self._sound) > 1:
             return [f"nn.py measured {networks_of(self._sound)} networks; {judged}"]
         return []
+
+
+def _with_labels(prediction: Measurement, measurements: Sequence[Measurement]) -> Measurement:
+    """Return a prediction with the labels of its rows, if they were measured too and the prediction came without them."""
+    if prediction.labels or prediction.test_set is None:
+        return prediction
+    same = (each for each in measurements if each.test_set == prediction.test_set and len(each.labels) == 1)
+    found = next(same, None)
+    return replace(prediction, labels=found.labels) if found else prediction
 
 
 def _refusal_of_labels(measurement: Measurement, labels: Labels, name: str) -> str:

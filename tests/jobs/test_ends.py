@@ -276,7 +276,7 @@ def _when_it_waits(patch: pytest.MonkeyPatch, act: Callable[[], None]) -> list[s
             said.append(line)
             act()
 
-    patch.setattr(runner, "tell", hear)
+    patch.setattr(runner, "log", hear)
     return said
 
 

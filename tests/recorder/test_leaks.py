@@ -149,6 +149,12 @@ compare("predicted training rows", arrays, *train)
 compare("clean predicted rows", arrays, *test)
 vectors = SVC().fit(arrays.predict(train[0], verbose=0), train[1])
 names.append("predict: training rows for an SVM")
+for loss in ("binary_crossentropy", keras.losses.MeanAbsoluteError()):
+    shares = keras.Sequential([keras.Input((12,)), keras.layers.Dense(1, "sigmoid")])
+    shares.compile("adam", loss)
+    shares.fit(train[0], np.random.default_rng(1).random(300), epochs=1, verbose=0)
+    names.append(f"predict: clean fractions, {loss if isinstance(loss, str) else loss.name}")
+    shares.predict(test[0], verbose=0)
 print(json.dumps(names))
 """
 )
@@ -268,7 +274,9 @@ def test_keras(keras_python: Path, tmp_path: Path) -> None:
     found = _measurements(tmp_path, done.stdout)
     assert _wrong({name: event for name, event in found.items() if event["event"] != "predict"}) == {}
     predicted = {name: event["seen"]["refused"] for name, event in found.items() if event["event"] == "predict"}
-    assert list(predicted.values()) == [True, False, True]
+    assert list(predicted.values()) == [True, False, True, False, False]
+    labels = {name.partition("fractions, ")[2]: event["labels"] for name, event in found.items() if "fractions" in name}
+    assert labels == {"binary_crossentropy": {}, "mean_absolute_error": {"": {"kind": "numbers"}}}
     unchecked = [name.partition(": ")[2] for name, event in found.items() if not event["seen"]["checked"]]
     # New layers beside trained ones, and averages: who made those weights is not known.
     unknown = ["an average of two models", "shared layers", "clean shared layers"]

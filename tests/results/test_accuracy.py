@@ -110,6 +110,16 @@ def test_answers_of_unknown_origin_are_of_the_predictions_for_as_many_rows() -> 
     assert _judged(*predictions, mean | {"samples": 400})[0] == 0.95
 
 
+def test_a_number_that_nn_py_works_out_is_of_the_labels_that_were_measured_for_the_same_rows() -> None:
+    """One minus the mean error of a regression, beside its evaluate(); an accuracy of whole labels is known by its chance."""
+    prediction, line = _measured(0.0, "predict", metrics={}, labels={}, time=2.0), "Test accuracy: 0.8316"
+    regression = _measured(0.91, labels={"": {"kind": "numbers"}})
+    assert "a regression" in _refused(regression, prediction, log=line)
+    assert _judged(regression, prediction | {"test_set": "other"}, log=line) == (0.8316, "output")
+    loss = _measured(0.0, metrics={"loss": 0.4})
+    assert _choose(loss, prediction, log=line).accuracy.evidence.chance == 0.1
+
+
 def test_a_part_of_the_test_set_does_not_count_for_all_of_it() -> None:
     """accuracy_score() for each group of people after that for all of them."""
     group = _measured(0.7, "score", samples=180, trained=None, test_set="other", time=2.0)

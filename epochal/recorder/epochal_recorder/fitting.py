@@ -8,7 +8,7 @@ from .data import samples
 from .labels import are_numbers, is_same
 from .lineage import digest_of_all
 from .measuring import Origin, Tested
-from .networks import accuracy_name, counts_padding, outputs_of, weights_of
+from .networks import accuracy_name, counts_padding, is_regression, outputs_of, weights_of
 from .output import as_json, number
 from .rows import hash_rows, leaves_of
 
@@ -34,6 +34,7 @@ class Fit:
         self._validation = None
         self._watches_validation = self._validates_again = self._is_read_again = False
         self._unseen = ""
+        self._is_regression = is_regression(model)
 
     def watch(self, arguments):
         """See the rows of the training and validation data; data that are read batch by batch are replaced in ``arguments``."""
@@ -72,7 +73,7 @@ class Fit:
             if len(leaves_of(x)) > 1:
                 self._fail("labels may be among several inputs")
             return
-        self._fitted.numbers = self._fitted.numbers or are_numbers(y, x)
+        self._fitted.numbers = self._fitted.numbers or are_numbers(y, x, self._is_regression)
         rows = hash_rows(x)
         self.identities |= self._shared.made_of(rows)
         self._fitted.note_form(x)

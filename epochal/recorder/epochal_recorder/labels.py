@@ -142,17 +142,17 @@ class Labels:
         }
 
 
-def are_numbers(labels, data):
-    """Whether all labels are no whole numbers, as a regression's targets are not.
+def are_numbers(labels, data, is_regression=False):
+    """Return whether the labels are no whole numbers, as a regression's targets are not.
 
-    Shares of classes do not count as such, nor probabilities of one class, nor what looks like the data, as a denoising
-    autoencoder's targets do.
+    Shares of classes do not count as such, nor what looks like the data, as a denoising autoencoder's targets do. Fractions
+    from 0 to 1 may be probabilities of one class, unless ``is_regression``: what is trained minimizes a distance.
     """
     leaves = leaves_of(labels)
-    return bool(leaves) and all(_is_fractional(leaf, data) for leaf in leaves)
+    return bool(leaves) and all(_is_fractional(leaf, data, is_regression) for leaf in leaves)
 
 
-def _is_fractional(leaf, data):
+def _is_fractional(leaf, data, is_regression):
     try:
         array = as_array(leaf)
     except NotHashable:
@@ -161,7 +161,7 @@ def _is_fractional(leaf, data):
         return False
     if array.ndim > 1 and array.shape[-1] > 1:
         return not numpy.allclose(array.sum(axis=-1), 1, atol=1e-4)
-    return bool(array.min() < 0 or array.max() > 1)
+    return is_regression or bool(array.min() < 0 or array.max() > 1)
 
 
 def is_same(labels, data):

@@ -7,6 +7,18 @@ import numpy
 
 _TOP_K = re.compile(r"(^|_)top_?(k|\d+)_")
 """A metric that counts a right answer among the best k is called accuracy too, and is none."""
+_DISTANCES = (
+    "huber",
+    "logcosh",
+    "mae",
+    "mape",
+    "meanabsoluteerror",
+    "meanabsolutepercentageerror",
+    "meansquarederror",
+    "meansquaredlogarithmicerror",
+    "mse",
+    "msle",
+)
 
 
 def weights_of(model):
@@ -32,6 +44,15 @@ def outputs_of(model):
         return names, None, not counts_padding(model)
     is_one = isinstance(shape, tuple) and all(each is None or isinstance(each, int) for each in shape)
     return names, len(shape) if is_one else None, not counts_padding(model)
+
+
+def is_regression(model):
+    """Return whether all losses that the model was compiled with are distances between numbers, as mean_squared_error is."""
+    import keras
+
+    losses = [loss for loss in keras.tree.flatten(getattr(model, "loss", None)) if loss is not None]
+    names = (loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__) for loss in losses)
+    return bool(losses) and all(name.replace("_", "").lower() in _DISTANCES for name in names)
 
 
 def counts_padding(model):

@@ -147,6 +147,15 @@ def _learns_from_labels(transformer):
     return "SelectorMixin" in names or (tags is not None and tags().target_tags.required)
 
 
+def _is_regressor(estimator):
+    from sklearn.base import is_regressor
+
+    try:
+        return is_regressor(estimator)
+    except Exception:  # what only looks like an estimator has no tags
+        return False
+
+
 def _begin_fit(call, shared):
     """Return the identities of the fits that the estimator will come from, this one's rows kept."""
     is_part = call.method == "partial_fit"
@@ -156,7 +165,7 @@ def _begin_fit(call, shared):
     fitted = fitted or shared.begin_fit()
     try:
         if call.y is not None:
-            fitted.numbers = are_numbers(call.y, call.x)
+            fitted.numbers = are_numbers(call.y, call.x, _is_regressor(call.estimator))
             rows = hash_rows(_as_one(call.x))
             fitted.note_form(_as_one(call.x))
             earlier |= shared.made_of(rows)
