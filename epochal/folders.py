@@ -67,14 +67,14 @@ class TrialFolder:
         return self.path / "train.log"
 
     @property
-    def script(self) -> Path:
-        """nn.py with the change that the trial offers; absent if it has none."""
-        return self.path / "nn.py"
+    def change(self) -> Path:
+        """The files of the code that the trial offers to change, by their paths in it; absent if none."""
+        return self.path / "change"
 
     @property
     def diff(self) -> Path:
-        """What the trial changed in nn.py, as a unified diff; absent if nothing."""
-        return self.path / "nn.py.diff"
+        """What the trial changed in the code, as a unified diff; absent if nothing."""
+        return self.path / "change.diff"
 
 
 @dataclass(frozen=True)

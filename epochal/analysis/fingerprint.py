@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
-_SCRIPT = "nn.py"
 # Settings and requirements count by what they say, which the circumstances tell.
 _LEFT_OUT = (
     "epochal.toml",
@@ -32,17 +31,19 @@ _TEXT_READERS = frozenset({"__doc__", "getdoc", "doctest", "docopt"})
 _FILE_READERS = frozenset({"open", "read_text", "read_bytes"})
 
 
-def meaning_of(code: Path, circumstances: Sequence[str], script: bytes | None = None) -> str:
+def fingerprint(code: Path, circumstances: Sequence[str], change: Mapping[str, bytes] | None = None) -> str:
     """The SHA-256 (64 hexadecimal digits) of the commit's files in ``code`` and of ``circumstances``.
 
-    ``circumstances`` is all else that a verdict depends on, in a fixed order. ``script`` takes the place of nn.py's
-    bytes. Code that reads its own source, or a text that it would leave out, counts by that, too: where the code has the
-    file's name, or a wildcard for its suffix, among its strings.
+    ``circumstances`` is all else that a verdict depends on, in a fixed order. ``change``: files, by their paths in
+    ``code``, that count with another content. Code that reads its own source, or a text that it would leave out, counts
+    by that, too: if the code has the file's name, or a wildcard for its suffix, among its strings.
     """
-    files = files_of(code)
-    sources = {name: (code / name).read_bytes() for name, status in files.items() if _is_source(name, status)}
-    if script is not None:
-        sources[_SCRIPT] = script
+    files, change = files_of(code), change or {}
+    sources = {
+        name: change[name] if name in change else (code / name).read_bytes()
+        for name, status in files.items()
+        if _is_source(name, status)
+    }
     told = _told(sources)
     text = "".join(told.values())
     digest = hashlib.sha256()
@@ -50,7 +51,8 @@ def meaning_of(code: Path, circumstances: Sequence[str], script: bytes | None = 
         _add(digest, part)
     for name, status in files.items():
         if name in told or matters(name) or _is_named(name, text):
-            for part in (name, _kind(status), told[name] if name in told else _content(code / name)):
+            content = told[name] if name in told else _content(code / name, change.get(name))
+            for part in (name, _kind(status), content):
                 _add(digest, part)
     return digest.hexdigest()
 
@@ -104,7 +106,9 @@ def _kind(status: os.stat_result) -> str:
     return "program" if status.st_mode & stat.S_IXUSR else "file"
 
 
-def _content(path: Path) -> str:
+def _content(path: Path, changed: bytes | None) -> str:
+    if changed is not None:
+        return hashlib.sha256(changed).hexdigest()
     if path.is_symlink():
         return str(path.readlink())
     with path.open("rb", buffering=0) as file:

@@ -40,11 +40,6 @@ def literals(source: bytes) -> list[Constant]:
     return [_constant(module, name, node) for name, node in module.assignments()] if module else []
 
 
-def constants(source: bytes) -> list[Constant]:
-    """The numbers among the literals."""
-    return [constant for constant in literals(source) if kind_of(constant.value) == "number"]
-
-
 def assigned_lines(source: bytes) -> dict[str, list[int]]:
     """The lines (from 1) in which the module's top level gives each name a value, a literal or any other, in order."""
     module = Module.of(source)
@@ -73,16 +68,6 @@ def find_epochs(source: bytes) -> Constant | None:
     named = [(name, node) for name, node in whole if name.lower() in _EPOCHS_NAMES]
     found = followed or named
     return _constant(module, *found[-1]) if found else None
-
-
-def change(source: bytes, constant: Constant, value: int | float) -> bytes:
-    """``source`` with the number of ``constant`` replaced, every other byte as it was.
-
-    Raises ValueError as ``change_all`` does, and where nothing would change.
-    """
-    if same(value, constant.value):
-        raise ValueError(f"{constant.name} is {value} already")
-    return change_all(source, {constant: value})
 
 
 def change_all(source: bytes, changes: Mapping[Constant, Value]) -> bytes:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from epochal.analysis.script import read_script
 from epochal.commit import identity, safe_url
 from epochal.errors import UsageError
 from epochal.git import GitError, GitFolder, run_git
@@ -184,7 +185,7 @@ def _set_remote(repository: GitFolder, remote: str | None) -> list[str]:
 
 def _write_settings(folder: Path) -> list[str]:
     path = folder / "epochal.toml"
-    proposed = propose((folder / "nn.py").read_bytes())
+    proposed = propose(read_script(folder))
     if path.exists():
         return _tell_proposal(path, proposed)
     path.write_text(template(RepositorySettings, "How Epochal trains nn.py", {"search": proposed}), encoding="utf-8")

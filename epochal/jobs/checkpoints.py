@@ -8,7 +8,9 @@ from pathlib import Path
 
 from epochal.analysis.fingerprint import files_of, matters
 from epochal.analysis.hyperparameters import differ_in_epochs
+from epochal.analysis.script import SCRIPT
 from epochal.app import App
+from epochal.jobs.active_run import ActiveRun
 from epochal.records import Run, Strategy, Trial
 
 TESTS_ON_OTHER_ROWS = "nn.py tests on other rows in each training (is its split seeded?)"
@@ -30,23 +32,23 @@ class Handover:
     why: str = ""
 
 
-def hand_over(app: App, run: Run, number: int) -> Handover:
+def hand_over(active: ActiveRun, number: int) -> Handover:
     """Give trial ``number`` the newest checkpoints that there are, if it may resume from them.
 
     Those of the run's own trials move on, so that they are on the disk once; those of an earlier run stay there too.
     """
-    run = app.store.run(run.id)
+    app, run = active.app, active.stored
     earlier_runs = [other for other in app.store.earlier_runs(run) if other.state.ended and other.image == run.image]
-    if _was_caught(run) or any(_was_caught(other) and _is_same_code(app, run, other) for other in earlier_runs):
+    if _was_caught(run) or any(_was_caught(other) and _is_same_code(active, other) for other in earlier_runs):
         return Handover(why=TESTS_ON_OTHER_ROWS)
     for earlier in range(number - 1, 0, -1):
-        handover = hand_over_from(app, run, number, earlier)
+        handover = hand_over_from(active, number, earlier)
         if handover.source or handover.why:
             return handover
-    target = app.home.run(run.id).trial(number).checkpoints
+    target = active.trial_folder(number).checkpoints
     for other in earlier_runs:
         trial, files = _last_left(app, other)
-        if trial and files and _is_same_code(app, run, other) and _script(app, run) != _script(app, other):
+        if trial and files and _is_same_code(active, other) and active.script.content != _script(app, other):
             if trial.test_set is None:
                 return Handover(why=f"the test set of run {other.id} is not known")
             for path in files:
@@ -55,12 +57,12 @@ def hand_over(app: App, run: Run, number: int) -> Handover:
     return Handover()
 
 
-def hand_over_from(app: App, run: Run, number: int, earlier: int) -> Handover:
+def hand_over_from(active: ActiveRun, number: int, earlier: int) -> Handover:
     """Give trial ``number`` the checkpoints of the ``earlier`` one, if it has any that it may resume from."""
-    source, target = (app.home.run(run.id).trial(trial).checkpoints for trial in (earlier, number))
+    source, target = (active.trial_folder(trial).checkpoints for trial in (earlier, number))
     if not _files(source):
         return Handover()
-    trials = {trial.number: trial for trial in app.store.run(run.id).trials}
+    trials = {trial.number: trial for trial in active.trials}
     trial = trials.get(earlier)
     if trial and trial.caught:
         return Handover(why=TESTS_ON_OTHER_ROWS)
@@ -73,9 +75,10 @@ def hand_over_from(app: App, run: Run, number: int, earlier: int) -> Handover:
     return Handover(f"trial {earlier}", measured[-1].test_set if measured else None)
 
 
-def clear_old(app: App, run: Run) -> None:
+def clear_old(active: ActiveRun) -> None:
     """Remove the checkpoints of the branch's older runs: they are big, and it is the newest code that goes on."""
-    trained = [other for other in app.store.earlier_runs(run) if other.trained_by == other.id]
+    app = active.app
+    trained = [other for other in app.store.earlier_runs(active.stored) if other.trained_by == other.id]
     for other in trained[_KEPT_RUNS - 1 :]:
         if other.state.ended:
             for trial in other.trials:
@@ -95,27 +98,27 @@ def _last_left(app: App, run: Run) -> tuple[Trial | None, list[Path]]:
     return None, []
 
 
-def _is_same_code(app: App, run: Run, other: Run) -> bool:
+def _is_same_code(active: ActiveRun, other: Run) -> bool:
     """Whether the code of two runs differs in nothing but the number of epochs."""
-    code, before = app.home.run(run.id).code, app.home.run(other.id).code
+    code, before = active.folder.code, active.app.home.run(other.id).code
     if not before.is_dir():
         return False
     names = _code_files(code)
     if names != _code_files(before):
         return False
-    scripts = _script(app, run), _script(app, other)
+    scripts = active.script.content, _script(active.app, other)
     is_same = scripts[0] == scripts[1] or differ_in_epochs(*scripts)
     return is_same and all(_same(code / name, before / name) for name in names)
 
 
 def _script(app: App, run: Run) -> bytes:
-    return (app.home.run(run.id).code / "nn.py").read_bytes()
+    return (app.home.run(run.id).code / SCRIPT).read_bytes()
 
 
 def _code_files(folder: Path) -> dict[str, int]:
     """The size of each file that training may depend on, links included, by its name in ``folder``."""
     found = {name: status.st_size for name, status in files_of(folder).items() if matters(name)}
-    found.pop("nn.py", None)  # its epochs may have more digits
+    found.pop(SCRIPT, None)  # its epochs may have more digits
     return found
 
 

@@ -2,17 +2,17 @@
 
 import threading
 import time
-from dataclasses import dataclass
 from typing import Any
 
-from epochal.analysis.frameworks import SCRIPT, Detection, detect_folder, read_source
+from epochal.analysis.frameworks import detect_folder, read_source
 from epochal.analysis.keras_idioms import find_keras2_idioms
+from epochal.analysis.script import SCRIPT, Script, read_script
 from epochal.app import App
 from epochal.errors import Reason, RunFailed, SettingsError
+from epochal.jobs.active_run import ActiveRun, Plan
 from epochal.jobs.log import log
 from epochal.jobs.search.space import Dimension, space_of
 from epochal.records import Run, State, Step
-from epochal.results.gate import Rule
 from epochal.runtimes.choice import choose_runtime
 from epochal.runtimes.runtime import Runtime
 from epochal.settings import RepositorySettings, RuntimeName, read_repository_settings
@@ -21,90 +21,76 @@ _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
 
 
-@dataclass(frozen=True)
-class Plan:
-    """All that a trial needs: the repository's settings, what may be searched, where to train, and in what; ``image`` may
-    be yet to be made."""
-
-    settings: RepositorySettings
-    threshold: float
-    space: tuple[Dimension, ...]
-    detection: Detection
-    runtime: Runtime
-    image: str
-
-    @property
-    def rule(self) -> Rule:
-        """What the gate asks for."""
-        return Rule(self.threshold, self.settings.confidence)
-
-
-def plan_of(app: App, run: Run) -> Plan:
-    """How ``run`` is to be trained: known at once, with nothing begun. Raises RunFailed."""
+def plan_run(app: App, run: Run) -> ActiveRun:
+    """Return ``run`` with how it is to be trained: known at once, with nothing begun. Raises RunFailed."""
     code = app.home.run(run.id).code
     settings = _repository_settings(app, run)
     detection = detect_folder(code, settings.framework)
-    space = _space(app, run, settings)
+    script = read_script(code)
+    space = _space(script, settings)
     log(f"framework: {detection.framework} ({detection.why})")
     runtime = _runtime(app)
-    threshold = run.threshold or app.environment.threshold or settings.threshold
-    return Plan(settings, threshold, space, detection, runtime, runtime.image_name(detection.framework, code))
+    plan = Plan(settings, space, detection, runtime, runtime.image_name(detection.framework, code))
+    return ActiveRun(app, run.id, script, run.notes, plan)
 
 
-def prepare(app: App, run: Run, plan: Plan, state: State) -> None:
-    """Make ready for the trials of ``run`` and put it into ``state``. Raises RunFailed."""
-    notes = _tell_idioms(app, run, plan.detection)
-    make_ready(app, run, plan)
-    app.store.mark(run.id, Step.ENVIRONMENT_READY)
-    keep_plan(app, run, plan, state=state.value, notes=list(notes))
+def prepare(active: ActiveRun, state: State) -> None:
+    """Make ready for the trials of a run and put it into ``state``. Raises RunFailed."""
+    notes = _note_idioms(active)
+    make_ready(active)
+    active.mark(Step.ENVIRONMENT_READY)
+    keep_plan(active, state=state.value, notes=notes)
 
 
-def make_ready(app: App, run: Run, plan: Plan) -> None:
-    """Make the image, and prove that what nn.py imports is in it. Raises RunFailed."""
-    image = _image(app, run, plan.runtime, plan.detection)
-    plan.runtime.prove(image, plan.detection.modules)
+def make_ready(active: ActiveRun) -> None:
+    """Make the image, and prove that what the script imports is in it. Raises RunFailed."""
+    active.plan.runtime.prove(_image(active), active.plan.detection.modules)
 
 
-def keep_plan(app: App, run: Run, plan: Plan, **columns: Any) -> None:
-    """Store how ``run`` is trained, and the other ``columns`` with it."""
+def keep_plan(active: ActiveRun, **columns: Any) -> None:
+    """Store how a run is trained, and the other ``columns`` with it."""
+    plan, app = active.plan, active.app
     app.store.change(
-        run.id,
+        active.id,
         framework=plan.detection.framework,
         framework_why=plan.detection.why,
         runtime=plan.runtime.name,
         image=plan.image,
-        threshold=plan.threshold,
-        build_url=app.build_url or run.build_url,
+        threshold=active.threshold,
+        build_url=app.build_url or active.stored.build_url,
         **columns,
     )
 
 
 def _repository_settings(app: App, run: Run) -> RepositorySettings:
+    """Return the repository's settings, with the one threshold that holds."""
+    code = app.home.run(run.id).code
     try:
-        return read_repository_settings(app.home.run(run.id).code)
+        settings = read_repository_settings(code)
     except SettingsError as error:
-        told = str(error).replace(f"{app.home.run(run.id).code}/", "")
-        raise RunFailed(Reason.BAD_SETTINGS, told) from None
+        raise RunFailed(Reason.BAD_SETTINGS, str(error).replace(f"{code}/", "")) from None
+    threshold = run.threshold or app.environment.threshold or settings.threshold
+    return settings.model_copy(update={"threshold": threshold})
 
 
-def _space(app: App, run: Run, settings: RepositorySettings) -> tuple[Dimension, ...]:
+def _space(script: Script, settings: RepositorySettings) -> tuple[Dimension, ...]:
     try:
-        return space_of((app.home.run(run.id).code / SCRIPT).read_bytes(), settings.search)
+        return space_of(script, settings.search)
     except SettingsError as error:
         raise RunFailed(Reason.BAD_SETTINGS, str(error)) from None
 
 
-def _tell_idioms(app: App, run: Run, detection: Detection) -> tuple[str, ...]:
-    if detection.framework != "keras":
-        return run.notes
-    script = read_source(app.home.run(run.id).code, SCRIPT) or ""
-    found = [
-        f"nn.py line {idiom.line}: {idiom.what} is gone from today's Keras; write {idiom.instead}"
-        for idiom in find_keras2_idioms(script)
-    ]
-    for note in found:
+def _note_idioms(active: ActiveRun) -> list[str]:
+    """Print what the script has of an older Keras; returns the run's notes with that."""
+    notes = list(active.stored.notes)
+    if active.plan.detection.framework != "keras":
+        return notes
+    for idiom in find_keras2_idioms(read_source(active.folder.code, SCRIPT) or ""):
+        note = f"{SCRIPT} line {idiom.line}: {idiom.what} is gone from today's Keras; write {idiom.instead}"
         log(f"note: {note}")
-    return run.notes + tuple(note for note in found if note not in run.notes)
+        if note not in notes:
+            notes.append(note)
+    return notes
 
 
 def reap_left_overs(app: App) -> None:
@@ -127,23 +113,23 @@ def _runtime(app: App) -> Runtime:
     return choose_runtime(served, environment.home, app.settings, environment.docker_host, log)
 
 
-def _image(app: App, run: Run, runtime: Runtime, detection: Detection) -> str:
-    """The image to train in, after what an earlier job left behind was taken away.
+def _image(active: ActiveRun) -> str:
+    """Return the image to train in, after what an earlier job left behind was taken away.
 
     Where no Docker engine answers the run waits for it, and says so once.
     """
-    code = app.home.run(run.id).code
+    app, plan = active.app, active.plan
     deadline = time.monotonic() + app.settings.limits.engine_minutes * 60
-    pause, told = _FIRST_PAUSE_SECONDS, False
+    pause, logged = _FIRST_PAUSE_SECONDS, False
     while True:
         try:
-            runtime.reap(app.store.is_training)
-            return runtime.prepare(detection.framework, code, log)
+            plan.runtime.reap(app.store.is_training)
+            return plan.runtime.prepare(plan.detection.framework, active.folder.code, log)
         except RunFailed as failure:
             if failure.reason is not Reason.NO_ENGINE or time.monotonic() + pause > deadline:
                 raise
-            if not told:
+            if not logged:
                 log(f"waiting: {failure.explanation} The run goes on when it answers.")
-                told = True
+                logged = True
         threading.Event().wait(pause)
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

@@ -2,14 +2,14 @@
 
 from epochal.app import App
 from epochal.errors import Reason
+from epochal.jobs.active_run import ActiveRun
 from epochal.jobs.finish import end_run
-from epochal.jobs.foresight import foresee
 from epochal.jobs.log import log
-from epochal.jobs.plan import Plan, plan_of, prepare
+from epochal.jobs.plan import plan_run, prepare
 from epochal.jobs.reuse import keep_offer
 from epochal.jobs.strategy import Ended, GiveUp, next_trial
 from epochal.jobs.trial import run_trial, start_trial
-from epochal.jobs.verdict import last_measured, verdict_of, wanted_of_next
+from epochal.jobs.verdict import next_target, record_forecast, record_verdict
 from epochal.records import Run, State, Verdict
 from epochal.store import NotOwner, StopRequested
 
@@ -20,18 +20,18 @@ _WORTH_A_SEARCH = frozenset(
 
 
 def retrain(app: App, run: Run) -> State:
-    """Raise the epochs and go on training, then search: REACHED or EXHAUSTED, both with a mail.
+    """Raise the epochs and resume training, then search: REACHED or EXHAUSTED, both with a mail.
 
     Raises RunFailed; StopRequested if the run was cancelled or superseded, NotOwner if another process has ended it.
     """
-    plan = plan_of(app, run)
-    prepare(app, run, plan, State.RETRAINING)
-    end = _raise_epochs(app, run, plan)
-    if isinstance(end, GiveUp) and plan.space and end.reason in _WORTH_A_SEARCH:
+    active = plan_run(app, run)
+    prepare(active, State.RETRAINING)
+    end = _raise_epochs(active)
+    if isinstance(end, GiveUp) and active.plan.space and end.reason in _WORTH_A_SEARCH:
         from epochal.jobs.search.conduct import search  # Optuna takes its time to be imported
 
         log(f"search: {end.explanation}")
-        end = search(app, run, plan, end)
+        end = search(active, end)
     if isinstance(end, GiveUp):
         end_run(app, run.id, State.EXHAUSTED, end.reason, end.explanation)
         return State.EXHAUSTED
@@ -39,25 +39,24 @@ def retrain(app: App, run: Run) -> State:
         raise NotOwner(f"Run {run.id} was ended by another process.")
     if end is not Ended.REACHED:
         raise StopRequested(run.id, State(end.value))
-    keep_offer(app, run, plan)
+    keep_offer(active)
     end_run(app, run.id, State.REACHED)
     return State.REACHED
 
 
-def _raise_epochs(app: App, run: Run, plan: Plan) -> GiveUp | Ended:
+def _raise_epochs(active: ActiveRun) -> GiveUp | Ended:
     """Train with more epochs, trial by trial, until the threshold is reached or there is no next trial."""
-    script = (app.home.run(run.id).code / "nn.py").read_bytes()
-    if run.reached:
+    if active.stored.reached:
         return Ended.REACHED
-    trial = last_measured(run)  # one that was measured just before the job was killed may still want its verdict
-    while trial is None or verdict_of(app, run, plan, trial) is not Verdict.REACHED:
-        wanted = wanted_of_next(app, run, plan)
+    trial = active.last_measured  # one that was measured just before the job was killed may still want its verdict
+    while trial is None or record_verdict(active, trial) is not Verdict.REACHED:
+        wanted = next_target(active)
         if isinstance(wanted, GiveUp):
             return wanted
         if trial and trial.forecast is None:
-            foresee(app, run, plan, trial, wanted)
-        proposal = next_trial(script, app.store.run(run.id).trials, plan.settings.retrain, wanted)
+            record_forecast(active, trial, wanted)
+        proposal = next_trial(active.script, active.stored.trials, active.plan.settings.retrain, wanted)
         if isinstance(proposal, GiveUp):
             return proposal
-        trial = run_trial(app, run, plan, proposal, start_trial(app, run, proposal))
+        trial = run_trial(active, start_trial(active, proposal))
     return Ended.REACHED

@@ -1,13 +1,14 @@
-"""An earlier run's verdict, where nothing that a verdict depends on has changed since: it is not trained twice."""
+"""An earlier run's verdict, if nothing that a verdict depends on has changed since: it is not trained twice."""
 
 from dataclasses import replace
 
 from epochal import __version__
-from epochal.analysis.fingerprint import listing_of, meaning_of
-from epochal.app import App
+from epochal.analysis.fingerprint import fingerprint, listing_of
+from epochal.analysis.script import Change
+from epochal.jobs.active_run import ActiveRun
 from epochal.jobs.finish import store_end
 from epochal.jobs.log import log
-from epochal.jobs.plan import Plan, keep_plan
+from epochal.jobs.plan import keep_plan
 from epochal.records import Run, State, Step, Trial
 from epochal.results.gate import in_words
 from epochal.runtimes.workplace import data_folder
@@ -15,16 +16,17 @@ from epochal.runtimes.workplace import data_folder
 _FORCE = "epochal run --force trains anyway"
 
 
-def take_over(app: App, run: Run, plan: Plan) -> State | None:
-    """End ``run`` with the newest verdict on what means the same, and return its state; None where it is to be trained.
+def reuse_verdict(active: ActiveRun) -> State | None:
+    """End a run with the newest verdict on what has the same fingerprint, and return its state; None to train it.
 
-    The verdicts of this repository count, whatever the branch; not where their trial's folder is gone, model and all.
+    The verdicts of this repository count, whatever the branch; not if their trial's folder is gone, model and all.
     """
-    meaning = _meaning(app, run, plan)
-    app.store.change(run.id, meaning=meaning)
-    if run.trials:  # it was interrupted, and goes on
+    app, own = active.app, _fingerprint(active, {})
+    app.store.change(active.id, meaning=own)
+    run = active.stored
+    if run.trials:  # it was interrupted, and resumes
         return None
-    for earlier in app.store.verdicts_on(run.commit.repository, meaning):
+    for earlier in app.store.verdicts_on(run.commit.repository, own):
         trial = earlier.best
         if earlier.state is State.REACHED and not earlier.reached:
             continue  # stored before the gate's word was, or by mistake
@@ -34,24 +36,26 @@ def take_over(app: App, run: Run, plan: Plan) -> State | None:
             log(f"run {earlier.id} has trained the same ({earlier.state}): training anyway, as --force asks for it")
             return None
         else:
-            return _end_as(app, earlier, run, plan, None if earlier.meaning == meaning else trial)
+            return _end_as(active, earlier, None if earlier.meaning == own else trial)
     return None
 
 
-def keep_offer(app: App, run: Run, plan: Plan) -> None:
-    """Remember what the commit that adopts the change of the run's best trial will mean: it has its verdict already."""
-    best = app.store.run(run.id).best
-    script = app.home.run(run.id).trial(best.number).script if best else None
-    if script and script.exists():
-        app.store.change(run.id, offered=_meaning(app, run, plan, script.read_bytes()))
+def keep_offer(active: ActiveRun) -> None:
+    """Remember the fingerprint of the commit that adopts the change of the run's best trial: it has its verdict already."""
+    best = active.stored.best
+    folder = active.trial_folder(best.number).change if best else None
+    if folder and folder.is_dir():
+        files = (path for path in folder.rglob("*") if path.is_file())
+        change = {str(path.relative_to(folder)): path.read_bytes() for path in files}
+        active.app.store.change(active.id, offered=_fingerprint(active, change))
 
 
-def _end_as(app: App, earlier: Run, run: Run, plan: Plan, only: Trial | None) -> State:
-    """End ``run`` as ``earlier`` ended, with all its trials or, where that is what the commit adopts, with ``only`` one."""
-    keep_plan(app, run, plan, notes=list(dict.fromkeys(run.notes + earlier.notes)))
-    app.store.mark(run.id, Step.VERDICT)
+def _end_as(active: ActiveRun, earlier: Run, only: Trial | None) -> State:
+    """End a run as ``earlier`` ended, with all its trials or, if that is what the commit adopts, with ``only`` one."""
+    keep_plan(active, notes=list(dict.fromkeys(active.notes + earlier.notes)))
+    active.mark(Step.VERDICT)
     ended = replace(
-        app.store.run(run.id),
+        active.stored,
         state=earlier.state,
         reason=earlier.reason,
         explanation=earlier.explanation,
@@ -61,29 +65,29 @@ def _end_as(app: App, earlier: Run, run: Run, plan: Plan, only: Trial | None) ->
     )
     assert ended.best is not None
     assert ended.best.accuracy is not None
-    accuracy, threshold = in_words(ended.best.accuracy, plan.threshold)
+    accuracy, threshold = in_words(ended.best.accuracy, active.threshold)
     log(f"verdict: {ended.state}, {accuracy} of {threshold}, taken over from run {earlier.id}")
     log(f"nothing that it depends on has changed, so nothing is trained; {_FORCE}")
-    store_end(app, ended)
+    store_end(active.app, ended)
     return ended.state
 
 
-def _meaning(app: App, run: Run, plan: Plan, script: bytes | None = None) -> str:
-    """The digest of all that the verdict on the run's code, with ``script`` as its nn.py, depends on.
+def _fingerprint(active: ActiveRun, change: Change) -> str:
+    """Return the digest of all that the verdict on the run's code, with a ``change`` of it, depends on.
 
     That is how Epochal judges, where and in what it trains, what the training may use, and the server's data. Not what
     comes over a network, nor the cached datasets, which their libraries check.
     """
-    settings = plan.settings.model_copy(update={"threshold": plan.threshold})
-    data = data_folder(app.settings)
+    plan, server = active.plan, active.app.settings
+    data = data_folder(server)
     circumstances = [
         __version__,
         plan.detection.framework,
         plan.runtime.name,
         plan.image,
-        settings.model_dump_json(warnings=False),
-        app.settings.limits.model_dump_json(exclude={"trials", "engine_minutes"}),
-        app.settings.sandbox.model_dump_json(),
+        plan.settings.model_dump_json(warnings=False),
+        server.limits.model_dump_json(exclude={"trials", "engine_minutes"}),
+        server.sandbox.model_dump_json(),
         f"{data} {listing_of(data)}" if data else "",
     ]
-    return meaning_of(app.home.run(run.id).code, circumstances, script)
+    return fingerprint(active.folder.code, circumstances, change)

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from epochal.analysis.hyperparameters import Constant, find_epochs
+from epochal.analysis.hyperparameters import Constant
+from epochal.analysis.script import Script
 from epochal.errors import Reason
 from epochal.records import StoppedBy, Strategy, Trial, Value
 from epochal.settings import RetrainSettings
@@ -79,14 +80,16 @@ def stopping_point(wanted: float, trials: Sequence[Trial]) -> float | None:
     return point if point <= 1 else None
 
 
-def next_trial(script: bytes, trials: tuple[Trial, ...], settings: RetrainSettings, wanted: float) -> Proposal | GiveUp:
+def next_trial(
+    script: Script, trials: tuple[Trial, ...], settings: RetrainSettings, wanted: float
+) -> Proposal | GiveUp:
     """What comes after ``trials`` of the unchanged ``script`` (nn.py as it was pushed); ``wanted``: an accuracy that the
     gate lets through.
 
     An interrupted trial counts for nothing here: the one after it trains what it would have trained. Nor do those of a
     search, which comes when there is no next one here.
     """
-    constant = find_epochs(script)
+    constant = script.epochs
     if constant is None:
         return GiveUp(
             Reason.NO_EPOCHS,

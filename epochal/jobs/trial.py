@@ -1,20 +1,18 @@
-"""One trial: a copy of the code, perhaps with another number in nn.py, trained, measured and recorded."""
+"""One trial: a copy of the code, perhaps with other numbers in it, trained, measured and recorded."""
 
 import shutil
-import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
-from epochal.analysis.hyperparameters import change_all, find_epochs, literals, unified_diff
-from epochal.app import App
+from epochal.analysis.script import Change, diff
 from epochal.errors import Reason, RunFailed
 from epochal.folders import TrialFolder
+from epochal.jobs.active_run import ActiveRun
 from epochal.jobs.checkpoints import Handover, clear_old, hand_over, hand_over_from
 from epochal.jobs.log import log
-from epochal.jobs.plan import Plan
 from epochal.jobs.progress import OnEpoch, epoch_line, following
 from epochal.jobs.strategy import Proposal
-from epochal.records import Fit, Run, Step, Strategy, Trial, TrialState, Value
+from epochal.records import Epoch, Fit, Step, Strategy, Trial, TrialState
 from epochal.results.accuracy import Choice, Told, choose_accuracy
 from epochal.results.diagnosis import diagnose, tail
 from epochal.results.gate import accuracy_in_words
@@ -28,8 +26,6 @@ from epochal.runtimes.stop import Stop
 
 _LAST_OUTPUT = 256 * 1024
 """Where a traceback is looked for: the accuracy may be followed by more output than that."""
-_LONGEST_TEXT = 200
-"""A longer text is no hyperparameter."""
 _VALIDATES_ON_TEST = (
     "nn.py validates on its test data: what stops or chooses by its validation does so by the very data that it is then "
     "judged on, which flatters; keep some data apart (validation_split=0.1)"
@@ -42,47 +38,59 @@ _MOST_EPOCHS = 2**31 - 1
 """What every database holds; the code that trains may write anything."""
 
 
-def run_trial(
-    app: App,
-    run: Run,
-    plan: Plan,
-    proposal: Proposal,
-    number: int,
-    *,
-    stop: Stop | None = None,
-    on_epoch: OnEpoch | None = None,
-) -> Trial:
-    """Train the run's code once as ``proposal`` has it, as trial ``number``, which was started, and measure it.
+def _print_epoch(epoch: Epoch) -> None:
+    log(f"  {epoch_line(epoch)}")
 
-    ``on_epoch`` hears of each epoch as soon as it has ended; ``stop`` may end the training: it is PRUNED then. One that
-    resumed onto another test set than its checkpoint's is trained again, from the beginning. Whatever comes of it is in the
-    database; raises RunFailed if no accuracy did.
+
+@dataclass(frozen=True)
+class StartedTrial:
+    """A trial that has begun: its number, and what was proposed.
+
+    ``on_epoch`` hears of each epoch as soon as it has ended; ``stop`` may end the training: it is PRUNED then.
     """
-    script = (app.home.run(run.id).code / "nn.py").read_bytes()
-    trained = change_all(script, proposal.changes)
-    folder = app.home.run(run.id).trial(number)
-    stop, listen = stop or Stop(), on_epoch or (lambda epoch: log(f"  {epoch_line(epoch)}"))
-    trial = Trial(number, TrialState.TRAINING, hyperparameters(trained), strategy=proposal.strategy)
-    _prepare_folder(app, run, folder, script, trained)
-    handover = _hand_over(app, run, number, proposal)
+
+    number: int
+    proposal: Proposal
+    stop: Stop = field(default_factory=Stop)
+    on_epoch: OnEpoch = _print_epoch
+
+
+def start_trial(active: ActiveRun, proposal: Proposal) -> StartedTrial:
+    """Begin a trial of what is proposed, with a line that says so."""
+    trained = active.script.hyperparameters(proposal.changes)
+    number = active.app.store.start_trial(active.id, trained, proposal.strategy)
+    log(f"trial {number}: training {in_words(proposal)}")
+    return StartedTrial(number, proposal)
+
+
+def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
+    """Train the run's code once as it was proposed, and measure it.
+
+    One that resumed onto another test set than its checkpoint's is trained again, from the beginning. Whatever comes of it
+    is in the database; raises RunFailed if no accuracy did.
+    """
+    proposal, number, store = started.proposal, started.number, active.app.store
+    trained = active.script.hyperparameters(proposal.changes)
+    trial = Trial(number, TrialState.TRAINING, trained, strategy=proposal.strategy)
+    _prepare_folder(active, started)
+    handover = _hand_over(active, started)
     try:
-        trial, choice = _train(app, run, plan, proposal, trial, handover, stop, listen)
-        if not stop.reason and _is_caught(trial, choice, handover):
+        trial, choice = _train(active, started, trial, handover)
+        if not started.stop.reason and _is_caught(trial, choice, handover):
             log(
                 f"trial {number}: resumed, it was tested on other rows than {handover.source}: training from the beginning"
             )
-            _prepare_folder(app, run, folder, script, trained)
+            _prepare_folder(active, started)
             again = Handover(why=f"resumed from {handover.source}, it was tested on other rows (is its split seeded?)")
-            trial = replace(trial, caught=True)
-            trial, choice = _train(app, run, plan, proposal, trial, again, stop, listen)
-        _tell_notes(app, run, trial, folder, choice)
-        if stop.reason:
-            return _pruned(app, run, trial, stop.reason)
+            trial, choice = _train(active, started, replace(trial, caught=True), again)
+        _add_notes(active, trial, choice)
+        if started.stop.reason:
+            return _pruned(active, trial, started.stop.reason)
         if isinstance(choice, RunFailed):
             raise choice
     except RunFailed as failure:
         reason, explanation = failure.reason, failure.explanation
-        app.store.end_trial(run.id, replace(trial, state=TrialState.FAILED, reason=reason, explanation=explanation))
+        store.end_trial(active.id, replace(trial, state=TrialState.FAILED, reason=reason, explanation=explanation))
         raise
     accuracy = choice.accuracy
     trial = replace(
@@ -97,9 +105,9 @@ def run_trial(
         evidence=accuracy.evidence,
     )
     if proposal.strategy is not Strategy.COMMITTED:
-        trial = _settled(trial, folder, script, proposal)
-    app.store.end_trial(run.id, trial)
-    clear_old(app, run)
+        trial = _settled(active, trial, proposal)
+    store.end_trial(active.id, trial)
+    clear_old(active)
     if trial.continuation:
         log(f"trial {number}: {trial.continuation}")
     log(f"trial {number}: accuracy {accuracy_in_words(accuracy.value, accuracy.samples)}, {accuracy.source.sentence}")
@@ -107,37 +115,30 @@ def run_trial(
 
 
 def _train(
-    app: App,
-    run: Run,
-    plan: Plan,
-    proposal: Proposal,
-    trial: Trial,
-    handover: Handover,
-    stop: Stop,
-    on_epoch: OnEpoch,
+    active: ActiveRun, started: StartedTrial, trial: Trial, handover: Handover
 ) -> tuple[Trial, Choice | RunFailed]:
     """Train a trial whose folder is ready; returns it with its fits, and its accuracy or why it has none."""
-    folder = app.home.run(run.id).trial(trial.number)
+    folder, proposal = active.trial_folder(trial.number), started.proposal
     printed = PrintedLines()
-    with following(folder.metrics, on_epoch):
-        app.store.mark(run.id, Step.TRAINING_STARTED, trial.number)
+    with following(folder.metrics, started.on_epoch):
+        active.mark(Step.TRAINING_STARTED, trial.number)
         training = Training(
-            run.id,
+            active.id,
             trial.number,
             folder,
-            plan.image,
+            active.plan.image,
             proposal.stop_at,
-            stop,
+            started.stop,
             lambda output: printed.feed(output, time.time()),
         )
-        outcome = plan.runtime.train(training)
+        outcome = active.plan.runtime.train(training)
         printed.close()
-        app.store.mark(run.id, Step.TRAINING_ENDED, trial.number)
+        active.mark(Step.TRAINING_ENDED, trial.number)
     retrain = proposal.strategy is Strategy.MORE_EPOCHS or proposal.source is not None
     trial = replace(trial, seconds=(trial.seconds or 0.0) + outcome.seconds)
     trial = _learnt(trial, folder, handover, retrain=retrain)
     try:
-        return trial, _measure(folder, outcome, printed, plan, run.notes)
+        return trial, _measure(active, folder, outcome, printed)
     except RunFailed as failure:
         return trial, failure
 
@@ -156,15 +157,6 @@ def _is_caught(trial: Trial, choice: Choice | RunFailed, handover: Handover) -> 
     return choice.accuracy.test_set != handover.test_set
 
 
-def start_trial(app: App, run: Run, proposal: Proposal) -> int:
-    """Begin a trial of what is proposed, with a line that says so; returns its number."""
-    script = (app.home.run(run.id).code / "nn.py").read_bytes()
-    trained = hyperparameters(change_all(script, proposal.changes))
-    number = app.store.start_trial(run.id, trained, proposal.strategy)
-    log(f"trial {number}: training {in_words(proposal)}")
-    return number
-
-
 def in_words(proposal: Proposal) -> str:
     """How the trial's nn.py differs: ``with epochs = 30, filters = 64``."""
     changed = {constant: value for constant, value in proposal.changes.items() if value != constant.value}
@@ -172,48 +164,40 @@ def in_words(proposal: Proposal) -> str:
     return f"with {changes}" if changes else "as pushed"
 
 
-def _hand_over(app: App, run: Run, number: int, proposal: Proposal) -> Handover:
+def _hand_over(active: ActiveRun, started: StartedTrial) -> Handover:
+    proposal = started.proposal
     if proposal.source is not None:
-        return hand_over_from(app, run, number, proposal.source)
-    return Handover() if proposal.strategy is Strategy.SEARCH else hand_over(app, run, number)
+        return hand_over_from(active, started.number, proposal.source)
+    return Handover() if proposal.strategy is Strategy.SEARCH else hand_over(active, started.number)
 
 
-def _pruned(app: App, run: Run, trial: Trial, reason: Reason) -> Trial:
+def _pruned(active: ActiveRun, trial: Trial, reason: Reason) -> Trial:
     state = TrialState.FAILED if reason is Reason.INTERRUPTED else TrialState.PRUNED
     trial = replace(trial, state=state, reason=reason, explanation=reason.sentence)
-    app.store.end_trial(run.id, trial)
+    active.app.store.end_trial(active.id, trial)
     return trial
 
 
-def hyperparameters(script: bytes) -> dict[str, Value]:
-    """What a trial trains with: nn.py's constants, and its epochs wherever they stand."""
-    found = {constant.name: constant.value for constant in literals(script) if _can_be_kept(constant.value)}
-    epochs = find_epochs(script)
-    return found | ({epochs.name: epochs.value} if epochs else {})
-
-
-def _can_be_kept(value: Value) -> bool:
-    """Whether every database and JSON can hold it: what they cannot is nothing that is tuned."""
-    if isinstance(value, str):
-        return len(value) <= _LONGEST_TEXT and value.isprintable()
-    return abs(value) <= sys.float_info.max
-
-
-def _prepare_folder(app: App, run: Run, folder: TrialFolder, script: bytes, trained: bytes) -> None:
+def _prepare_folder(active: ActiveRun, started: StartedTrial) -> None:
+    folder, change = active.trial_folder(started.number), active.script.change(started.proposal.changes)
     shutil.rmtree(folder.path, ignore_errors=True)
-    shutil.copytree(app.home.run(run.id).code, folder.code, symlinks=True)
+    shutil.copytree(active.folder.code, folder.code, symlinks=True)
     folder.out.mkdir()
     folder.checkpoints.mkdir()
-    (folder.code / "nn.py").write_bytes(trained)
-    _offer(folder, script, trained)
+    for path, content in change.items():
+        (folder.code / path).write_bytes(content)
+    _offer(active, folder, change)
 
 
-def _offer(folder: TrialFolder, script: bytes, changed: bytes) -> None:
-    for path in (folder.script, folder.diff):
-        path.unlink(missing_ok=True)
-    if changed != script:
-        folder.script.write_bytes(changed)
-        folder.diff.write_text(unified_diff(script, changed, "nn.py"), encoding="utf-8")
+def _offer(active: ActiveRun, folder: TrialFolder, change: Change) -> None:
+    """Keep what a trial changes in the code, for whoever adopts it: the files, and the difference."""
+    shutil.rmtree(folder.change, ignore_errors=True)
+    folder.diff.unlink(missing_ok=True)
+    for path, content in change.items():
+        (folder.change / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder.change / path).write_bytes(content)
+    if change:
+        folder.diff.write_text(diff(active.folder.code, change), encoding="utf-8")
 
 
 def _learnt(trial: Trial, folder: TrialFolder, handover: Handover, *, retrain: bool) -> Trial:
@@ -230,26 +214,26 @@ def _learnt(trial: Trial, folder: TrialFolder, handover: Handover, *, retrain: b
     )
 
 
-def _tell_notes(app: App, run: Run, trial: Trial, folder: TrialFolder, choice: Choice | RunFailed) -> None:
-    faults = [f"trial {trial.number}: the recorder failed: {fault}" for fault in parse_faults(_metrics(folder))]
+def _add_notes(active: ActiveRun, trial: Trial, choice: Choice | RunFailed) -> None:
+    metrics = _metrics(active.trial_folder(trial.number))
+    faults = [f"trial {trial.number}: the recorder failed: {fault}" for fault in parse_faults(metrics)]
     notes = faults + [_VALIDATES_ON_TEST] * trial.validates_on_test + [_TESTS_ON_OTHER_ROWS] * trial.caught
     if isinstance(choice, Choice):
         notes += choice.notes
-    for note in app.store.add_notes(run.id, notes) if notes else ():
+    for note in active.app.store.add_notes(active.id, notes) if notes else ():
         log(f"note: {note}")
 
 
-def _settled(trial: Trial, folder: TrialFolder, script: bytes, proposal: Proposal) -> Trial:
-    """The trial as it is to be adopted: one that stopped at the threshold needs no more epochs than it trained."""
-    constant = find_epochs(script)
+def _settled(active: ActiveRun, trial: Trial, proposal: Proposal) -> Trial:
+    """Return the trial as it is to be adopted: one that stopped at the threshold needs no more epochs than it trained."""
+    constant, folder = active.script.epochs, active.trial_folder(trial.number)
     if constant is None:
         return trial
     wanted = int(proposal.changes.get(constant, constant.value))
     epochs = settled_epochs(_fits(folder), wanted)
     if epochs == wanted:
         return trial
-    settled = change_all(script, {**proposal.changes, constant: epochs})
-    _offer(folder, script, settled)
+    _offer(active, folder, active.script.change({**proposal.changes, constant: epochs}))
     return replace(trial, hyperparameters=trial.hyperparameters | {constant.name: epochs})
 
 
@@ -261,25 +245,26 @@ def _metrics(folder: TrialFolder) -> str:
     return read_left_text(folder.metrics) or ""
 
 
-def _measure(
-    folder: TrialFolder, outcome: Outcome, printed: PrintedLines, plan: Plan, notes: tuple[str, ...]
-) -> Choice:
-    log = _log(folder)
-    failure = diagnose(outcome.exit_status, outcome.reason, log[-_LAST_OUTPUT:], has_network=plan.runtime.has_network)
+def _measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, printed: PrintedLines) -> Choice:
+    plan = active.plan
+    output = _read_log(folder)
+    failure = diagnose(
+        outcome.exit_status, outcome.reason, output[-_LAST_OUTPUT:], has_network=plan.runtime.has_network
+    )
     if failure:
         reason, explanation = failure
-        told = " ".join([explanation, *notes])
-        raise RunFailed(reason, told, tail(log))
+        told = " ".join([explanation, *active.notes])
+        raise RunFailed(reason, told, tail(output))
     metrics = _metrics(folder)
     told_by = Told(read_left_text(folder.accuracy), parse_measured(metrics), printed, parse_fits(metrics))
     try:
         return choose_accuracy(told_by, plan.settings.metric, repeated_rows=plan.settings.repeated_rows)
     except RunFailed as failure_to_measure:
-        detail = failure_to_measure.detail or tail(log)
+        detail = failure_to_measure.detail or tail(output)
         raise RunFailed(failure_to_measure.reason, failure_to_measure.explanation, detail) from None
 
 
-def _log(folder: TrialFolder) -> str:
+def _read_log(folder: TrialFolder) -> str:
     if not folder.log.exists():  # the training ended before it could be started
         return ""
     return folder.log.read_bytes().decode("utf-8", "replace")  # limits.log_mb at the most

@@ -1,44 +1,51 @@
-"""The gate's part in a job: which trial was measured last, the verdict on it, and what the next one has to reach."""
+"""The gate's part in a job: the verdict on a trial, what the next one has to reach, and whether more epochs will do."""
 
 from dataclasses import replace
 
-from epochal.app import App
+from epochal.jobs.active_run import ActiveRun
 from epochal.jobs.log import log
-from epochal.jobs.plan import Plan
 from epochal.jobs.strategy import GiveUp
-from epochal.records import Run, Step, Trial, TrialState, Verdict
+from epochal.records import Forecast, Step, Trial, Verdict
+from epochal.results.forecast import forecast_trial
 from epochal.results.gate import Hopeless, decide, evidence_in_words, verdict_in_words, wanted_accuracy
+from epochal.results.metrics import parse_fits
+from epochal.results.outputs import read_left_text
 
 
-def last_measured(run: Run) -> Trial | None:
-    """The newest of the run's trials that has an accuracy; None if there is none."""
-    measured = [trial for trial in run.trials if trial.state is TrialState.MEASURED]
-    return measured[-1] if measured else None
-
-
-def verdict_of(app: App, run: Run, plan: Plan, trial: Trial) -> Verdict:
+def record_verdict(active: ActiveRun, trial: Trial) -> Verdict:
     """Judge a measured trial: decided, stored and printed once; later the same is returned. Raises RunFailed."""
     if trial.judgement:
         return trial.judgement.verdict
     accuracy, samples, evidence = trial.accuracy, trial.samples, trial.evidence
     assert accuracy is not None
-    judgement = app.store.judge(run, trial, lambda look: decide(accuracy, samples, plan.rule, look, evidence))
-    app.store.mark(run.id, Step.VERDICT, trial.number)
+    judgement = active.app.store.judge(
+        active.stored, trial, lambda look: decide(accuracy, samples, active.rule, look, evidence)
+    )
+    active.mark(Step.VERDICT, trial.number)
     judged = replace(trial, judgement=judgement)
-    log(f"verdict: {verdict_in_words(judged, plan.threshold)}")
-    for sentence in evidence_in_words(judged, plan.threshold):
+    log(f"verdict: {verdict_in_words(judged, active.threshold)}")
+    for sentence in evidence_in_words(judged, active.threshold):
         log(f"  {sentence}")
     return judgement.verdict
 
 
-def wanted_of_next(app: App, run: Run, plan: Plan) -> float | GiveUp:
+def next_target(active: ActiveRun) -> float | GiveUp:
     """Return the accuracy (0 to 1) that the gate lets through at the run's next trial, or why none would be."""
-    now = app.store.run(run.id)
-    last = last_measured(now)
+    last = active.last_measured
     if last is None:
-        return plan.threshold
-    before = app.store.looks_before(now, last)
+        return active.threshold
+    before = active.app.store.looks_before(active.stored, last)
     # The next training compares as many networks with the test set as the last one did.
     look = None if before is None else before + 2 * last.looks
-    wanted = wanted_accuracy(last.samples, plan.rule, look, last.evidence)
+    wanted = wanted_accuracy(last.samples, active.rule, look, last.evidence)
     return GiveUp(wanted.reason, wanted.explanation) if isinstance(wanted, Hopeless) else wanted
+
+
+def record_forecast(active: ActiveRun, trial: Trial, wanted: float) -> Forecast | None:
+    """Forecast a measured trial below the accuracy that is ``wanted``, if more epochs would resume its curve."""
+    fits = parse_fits(read_left_text(active.trial_folder(trial.number).metrics) or "")
+    forecast = forecast_trial(trial, fits, active.script, wanted, active.plan.settings.retrain.max_epochs)
+    if forecast:
+        active.app.store.keep_forecast(active.id, trial.number, forecast)
+        log(f"trial {trial.number}: {forecast.sentence}")
+    return forecast

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from epochal.analysis.hyperparameters import find_epochs
+from epochal.analysis.script import Script
 from epochal.records import Fit, Forecast, StoppedBy, Trial
 
 WIDTH = 1.95
@@ -68,8 +68,8 @@ def _blocks(seen: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
     ]
 
 
-def foresee_trial(
-    trial: Trial, fits: Sequence[Fit], script: bytes, threshold: float, last_epoch: int
+def forecast_trial(
+    trial: Trial, fits: Sequence[Fit], script: Script, threshold: float, last_epoch: int
 ) -> Forecast | None:
     """The forecast of a measured trial below ``threshold``, up to ``last_epoch``; None where its fits give no ground.
 
@@ -77,8 +77,8 @@ def foresee_trial(
     where they are raised, and does not end itself. A learning rate with a schedule, which more epochs may stretch, says
     nothing of them. The validation has to be over the threshold by the gap that was measured between it and the gate.
     """
-    epochs = find_epochs(script)
-    if not fits or epochs is None or _SCHEDULE.search(script):
+    epochs = script.epochs
+    if not fits or epochs is None or _SCHEDULE.search(script.content):
         return None
     if trial.accuracy is None or trial.validation_accuracy is None:
         return None

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from epochal.analysis.fingerprint import files_of, listing_of, matters, meaning_of
+from epochal.analysis.fingerprint import files_of, fingerprint, listing_of, matters
 
 _SCRIPT = '''"""A network."""
 import helpers
@@ -44,9 +44,9 @@ def _write(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
-def _meaning(folder: Path, **changed: str) -> str:
+def _fingerprint_with(folder: Path, **changed: str) -> str:
     names = {name.replace("__", "/").replace("_", "."): content for name, content in changed.items()}
-    return meaning_of(_write(folder, _FILES | names), ["image"])
+    return fingerprint(_write(folder, _FILES | names), ["image"])
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_how_it_is_written_does_not_count(code: Path, script: str) -> None:
     """Comments, docstrings, formatting, line ends, byte order mark, texts that stand alone: all that Python passes over."""
-    assert _meaning(code) == _meaning(code, nn_py=script)
+    assert _fingerprint_with(code) == _fingerprint_with(code, nn_py=script)
 
 
 @pytest.mark.parametrize(
@@ -91,28 +91,30 @@ def test_how_it_is_written_does_not_count(code: Path, script: str) -> None:
 )
 def test_what_is_trained_counts(code: Path, changed: dict[str, str]) -> None:
     """A constant, a string, an import, a local module, data, and code that is none."""
-    assert _meaning(code) != _meaning(code, **changed)
+    assert _fingerprint_with(code) != _fingerprint_with(code, **changed)
 
 
 def test_what_cannot_be_parsed_counts_by_its_bytes(code: Path) -> None:
     """A template that only looks like Python, and a number that is too long to be shown."""
-    assert _meaning(code, helpers_py="{% x %} # one\n") != _meaning(code, helpers_py="{% x %} # two\n")
+    assert _fingerprint_with(code, helpers_py="{% x %} # one\n") != _fingerprint_with(
+        code, helpers_py="{% x %} # two\n"
+    )
     huge = "big = 0x" + "f" * 5000
-    assert _meaning(code, helpers_py=huge) != _meaning(code, helpers_py=f"{huge} # two\n")
+    assert _fingerprint_with(code, helpers_py=huge) != _fingerprint_with(code, helpers_py=f"{huge} # two\n")
 
 
 def test_names_links_modes_and_circumstances_count(code: Path) -> None:
     """A file under another name, a link's target, whether a file can be run, and all that the caller tells, each by itself."""
-    meanings = {_meaning(code), meaning_of(code, ["image", ""]), meaning_of(code, ["im", "age"])}
+    fingerprints = {_fingerprint_with(code), fingerprint(code, ["image", ""]), fingerprint(code, ["im", "age"])}
     (code / "data/a.csv").chmod(0o755)
-    meanings.add(meaning_of(code, ["image"]))
+    fingerprints.add(fingerprint(code, ["image"]))
     (code / "data/a.csv").rename(code / "data/b.csv")
-    meanings.add(meaning_of(code, ["image"]))
+    fingerprints.add(fingerprint(code, ["image"]))
     for target in ("data", "data/b.csv"):
         (code / "link").unlink(missing_ok=True)
         (code / "link").symlink_to(target)
-        meanings.add(meaning_of(code, ["image"]))
-    assert len(meanings) == 7
+        fingerprints.add(fingerprint(code, ["image"]))
+    assert len(fingerprints) == 7
     assert "link" in files_of(code)
 
 
@@ -122,16 +124,16 @@ def test_names_links_modes_and_circumstances_count(code: Path) -> None:
 def test_texts_for_people_do_not_count_unless_the_code_names_them(code: Path, name: str) -> None:
     """At the top level alone; a script that has the name or a wildcard for its suffix as a string may read the file."""
     script = _write(code, _FILES) / "nn.py"
-    before = meaning_of(code, [])
+    before = fingerprint(code, [])
     (code / name).write_text("More")
     assert (matters(name), matters(f"data/{name}")) == (False, True)
-    assert meaning_of(code, []) == before
+    assert fingerprint(code, []) == before
     for named in (name, f"*{PurePath(name).suffix or name}"):
         script.write_text(f"{_SCRIPT}files = glob.glob({named!r})\n")
         (code / name).write_text("One")
-        before = meaning_of(code, [])
+        before = fingerprint(code, [])
         (code / name).write_text("Two")
-        assert meaning_of(code, []) != before
+        assert fingerprint(code, []) != before
 
 
 @pytest.mark.parametrize(
@@ -149,18 +151,20 @@ def test_texts_for_people_do_not_count_unless_the_code_names_them(code: Path, na
 def test_code_that_reads_itself_counts_by_what_it_reads(code: Path, line: str, comment: bool, docstring: bool) -> None:
     """Docstrings where they are read, every byte of the code where a source is."""
     script = f"{_SCRIPT}{line}\n"
-    before = _meaning(code, nn_py=script)
-    assert (_meaning(code, nn_py=f"{script}# more\n") != before) is comment
-    assert (_meaning(code, nn_py=script.replace("A network", "The network")) != before) is docstring
+    before = _fingerprint_with(code, nn_py=script)
+    assert (_fingerprint_with(code, nn_py=f"{script}# more\n") != before) is comment
+    assert (_fingerprint_with(code, nn_py=script.replace("A network", "The network")) != before) is docstring
 
 
-def test_a_script_in_its_place(code: Path) -> None:
-    """What the commit would mean with another nn.py is what it means with it."""
+def test_a_change_counts_as_the_commit_that_adopts_it(code: Path) -> None:
+    """Another nn.py, or another data file."""
     changed = _SCRIPT.replace("20", "30")
     _write(code, _FILES)
-    offered = meaning_of(code, ["image"], changed.encode())
-    assert offered != meaning_of(code, ["image"])
-    assert offered == _meaning(code, nn_py=f"# Adopted.\n{changed}")
+    offered = fingerprint(code, ["image"], {"nn.py": changed.encode()})
+    assert offered != fingerprint(code, ["image"])
+    other_data = fingerprint(code, ["image"], {"data/a.csv": b"3,4\n"})
+    assert offered == _fingerprint_with(code, nn_py=f"# Adopted.\n{changed}")
+    assert other_data == _fingerprint_with(code, data__a_csv="3,4\n")
 
 
 @given(line=st.integers(0, _SCRIPT.count("\n")), text=st.text(st.characters(exclude_categories=["C", "Z"])))
@@ -168,14 +172,14 @@ def test_no_comment_changes_it(folder: Path, line: int, text: str) -> None:
     """Wherever it stands, whatever it says, with blank lines around it."""
     lines = _SCRIPT.splitlines()
     lines.insert(line, f"\n    # {text}\n")
-    assert _meaning(folder) == _meaning(folder, nn_py="\n".join(lines))
+    assert _fingerprint_with(folder) == _fingerprint_with(folder, nn_py="\n".join(lines))
 
 
 @given(value=st.one_of(st.integers(), st.floats(allow_nan=False), st.text(), st.binary(), st.booleans(), st.none()))
 def test_every_value_changes_it(folder: Path, value: object) -> None:
     """Two scripts mean the same only if their constants are equal and of one type."""
     assume(not (type(value) is int and value == 20))
-    assert _meaning(folder) != _meaning(folder, nn_py=_SCRIPT.replace("= 20", f"= {value!r}"))
+    assert _fingerprint_with(folder) != _fingerprint_with(folder, nn_py=_SCRIPT.replace("= 20", f"= {value!r}"))
 
 
 def test_a_listing_tells_changed_data_apart(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from epochal.analysis.script import read_script
 from epochal.commands.init import HOOKS, configured_branches, current_branch, initialise
 from epochal.errors import UsageError
 from epochal.jobs.search.proposal import propose
@@ -48,7 +49,7 @@ def test_a_search_space_is_proposed_and_switched_on_by_hand(folder: Path) -> Non
     written = (folder / "epochal.toml").read_text()
     assert read_repository_settings(folder).search == {}
     (folder / "epochal.toml").write_text(re.sub(r"^#(?! )", "", written, flags=re.MULTILINE))
-    assert read_repository_settings(folder) == RepositorySettings(search=propose((folder / "nn.py").read_bytes()))
+    assert read_repository_settings(folder) == RepositorySettings(search=propose(read_script(folder)))
 
 
 def test_settings_that_are_there_are_left_and_told_what_they_might_have(folder: Path) -> None:

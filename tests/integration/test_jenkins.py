@@ -269,7 +269,7 @@ def _reach_the_threshold(trial: Trial, gateway: str) -> None:
     assert train["displayName"] == "0.500 of 0.70 · 1 trial"
     _until(lambda: retrain["url"] in trial.builds("train")[0]["description"], "train is linked to its retrain")
     job = f"{trial.prefix}retrain"
-    diff = trial.server.artifact(job, 1, "epochal-run/trial-2/nn.py.diff")
+    diff = trial.server.artifact(job, 1, "epochal-run/trial-2/change.diff")
     assert diff is not None
     assert b"+epochs = 30" in diff
     assert trial.server.artifact(job, 1, "epochal-run/trial-2/train.log") == b"Test accuracy: 0.75\n"

@@ -39,7 +39,7 @@ def test_reached_at_once(home: Path, tmp_path: Path) -> None:
     assert (ended.run.state, ended.status) == (State.REACHED, 0)
     assert list(ended.printed) == ["pull", "train"]
     assert [(trial.accuracy, trial.accuracy_source) for trial in ended.run.trials] == [(0.5, AccuracySource.OUTPUT)]
-    assert not (ended.folder / "trials/1/nn.py.diff").exists()
+    assert not (ended.folder / "trials/1/change.diff").exists()
 
 
 def test_below_then_reached(home: Path, tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_below_then_reached(home: Path, tmp_path: Path) -> None:
     assert [trial.accuracy for trial in ended.run.trials] == [0.5, 0.75]
     assert (ended.folder / "code/nn.py").read_text() == _LEARNS
     assert (ended.folder / "trials/2/code/nn.py").read_text() == _LEARNS.replace("epochs = 20", "epochs = 30")
-    diff = (ended.folder / "trials/2/nn.py.diff").read_text()
+    diff = (ended.folder / "trials/2/change.diff").read_text()
     assert "-epochs = 20  # was 50" in diff
     assert "+epochs = 30  # was 50" in diff
     assert (ended.folder / "trials/2/code/model.keras").read_text() == "weights"

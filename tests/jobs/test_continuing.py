@@ -43,7 +43,7 @@ def test_retrains_go_on_and_end_where_it_is_there(home: Path, tmp_path: Path) ->
     assert [trial.stopped_by for trial in first.run.trials] == [None, None, StoppedBy.THRESHOLD]
     assert [round(trial.accuracy or 0, 2) for trial in first.run.trials] == [0.35, 0.55, 0.61]
     assert first.run.trials[2].continuation == "continued from epoch 30 of trial 2"
-    assert "+epochs = 33\n" in (first.folder / "trials" / "3" / "nn.py.diff").read_text()
+    assert "+epochs = 33\n" in (first.folder / "trials" / "3" / "change.diff").read_text()
     assert (
         "trial 3:       epochs = 33, 33 epochs, continued from epoch 30 of trial 2, "
         in epochal(home, "show", "1").stdout

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from epochal.analysis.script import parse_script
 from epochal.errors import Reason
 from epochal.jobs.strategy import GiveUp, Proposal, next_trial
 from epochal.records import Forecast, Trial, TrialState
@@ -31,7 +32,7 @@ def _trials(*accuracies: float | None, seconds: float = 60.0) -> tuple[Trial, ..
 )
 def test_each_trial_adds_the_step(trials: tuple[Trial, ...], epochs: int) -> None:
     """Epochs rise by the step from one measured trial to the next."""
-    proposal = next_trial(_SCRIPT, trials, RetrainSettings(), 0.8)
+    proposal = next_trial(parse_script(_SCRIPT), trials, RetrainSettings(), 0.8)
     assert isinstance(proposal, Proposal)
     assert {constant.name: value for constant, value in proposal.changes.items()} == {"epochs": epochs}
 
@@ -50,7 +51,7 @@ def test_it_gives_up_with_a_reason(
     script: bytes, trials: tuple[Trial, ...], settings: RetrainSettings, reason: Reason
 ) -> None:
     """Each part of the budget ends the run, and so does a script without epochs."""
-    proposal = next_trial(script, trials, settings, 0.8)
+    proposal = next_trial(parse_script(script), trials, settings, 0.8)
     assert isinstance(proposal, GiveUp)
     assert proposal.reason is reason
     assert proposal.explanation
@@ -67,16 +68,16 @@ def test_it_gives_up_with_a_reason(
 )
 def test_it_goes_on_up_to_the_last_of_the_budget(trials: tuple[Trial, ...], settings: RetrainSettings) -> None:
     """A budget that is not used up yet stops nothing."""
-    assert isinstance(next_trial(_SCRIPT, trials, settings, 0.8), Proposal)
+    assert isinstance(next_trial(parse_script(_SCRIPT), trials, settings, 0.8), Proposal)
 
 
 def test_what_levels_off_gets_no_more_epochs() -> None:
     """The forecast of the last measured trial decides, and only where it is hopeless."""
     first, second = _trials(0.5, 0.6)
     hopeless = Forecast(0.8, 200, level=0.61, margin=0.02, hopeless=True)
-    proposal = next_trial(_SCRIPT, (first, replace(second, forecast=hopeless)), RetrainSettings(), 0.8)
+    proposal = next_trial(parse_script(_SCRIPT), (first, replace(second, forecast=hopeless)), RetrainSettings(), 0.8)
     assert proposal == GiveUp(
         Reason.LEVELS_OFF, "The accuracy levels off at 0.61 ± 0.02: more epochs will not reach 0.80."
     )
     for trials in ((replace(first, forecast=hopeless), second), (first, replace(second, forecast=Forecast(0.8, 200)))):
-        assert isinstance(next_trial(_SCRIPT, trials, RetrainSettings(), 0.8), Proposal)
+        assert isinstance(next_trial(parse_script(_SCRIPT), trials, RetrainSettings(), 0.8), Proposal)

@@ -171,7 +171,7 @@ def test_the_offered_change_is_confirmed_at_once(home: Path, tmp_path: Path) -> 
     branch too, and for a person, who may have it trained by --force."""
     developer = _Developer(home, tmp_path, "threshold = 0.7\n")
     developer.push()
-    git(developer.folder, "apply", str(home / "runs/1/trials/2/nn.py.diff"))
+    git(developer.folder, "apply", str(home / "runs/1/trials/2/change.diff"))
     run, trained = developer.push({"README.md": "Adopted\n"})
     assert (run.state, run.taken_over, trained) == (State.REACHED, 1, [])
     assert [(trial.number, trial.accuracy) for trial in run.trials] == [(2, 0.75)]

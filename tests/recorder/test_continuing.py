@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from epochal.analysis.hyperparameters import change, find_epochs
+from epochal.analysis.hyperparameters import change_all, find_epochs
 from epochal.records import Fit, StoppedBy
 from epochal.results.metrics import parse_faults, parse_fits
 
@@ -133,7 +133,7 @@ def test_twenty_epochs_and_ten_are_thirty(sample: str, keras_python: Path, tmp_p
         constant = find_epochs(source)
         assert constant
         for count in epochs:
-            script = source if count == constant.value else change(source, constant, count)
+            script = source if count == constant.value else change_all(source, {constant: count})
             printed = train(keras_python, folder, script.decode(), "-c", DETERMINISTIC)
         return printed, fits_in(folder), contents(folder / "checkpoints" / "model1-fit1-epoch000030.npz")
 

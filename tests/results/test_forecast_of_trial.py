@@ -4,8 +4,9 @@ import math
 
 import pytest
 
+from epochal.analysis.script import parse_script
 from epochal.records import Epoch, Fit, StoppedBy, Trial, TrialState
-from epochal.results.forecast import foresee_trial
+from epochal.results.forecast import forecast_trial
 
 _SCRIPT = b"epochs = 20\nmodel.fit(x, y, epochs=epochs)\n"
 
@@ -26,12 +27,12 @@ def _trial(
 
 def test_the_gap_between_validation_and_gate_is_taken_off() -> None:
     """Validation at 0.82 is not enough for 0.80 where the test is five points lower: it levels off at 0.77."""
-    found = foresee_trial(_trial(0.77), [_fit()], _SCRIPT, 0.8, 200)
+    found = forecast_trial(_trial(0.77), [_fit()], parse_script(_SCRIPT), 0.8, 200)
     assert found is not None
     assert found.hopeless
     assert found.sentence.startswith("levels off at 0.77 ± 0.0")
     assert found.sentence.endswith(": more epochs will not reach 0.80")
-    found = foresee_trial(_trial(0.795), [_fit()], _SCRIPT, 0.8, 200)
+    found = forecast_trial(_trial(0.795), [_fit()], parse_script(_SCRIPT), 0.8, 200)
     assert found is not None
     assert not found.hopeless
 
@@ -50,9 +51,9 @@ def test_the_gap_between_validation_and_gate_is_taken_off() -> None:
 )
 def test_without_ground_there_is_no_forecast(trial: Trial, fits: list[Fit], script: bytes) -> None:
     """Where more epochs would not go on with a validated curve, nothing is said of them."""
-    assert foresee_trial(trial, fits, script, 0.8, 200) is None
+    assert forecast_trial(trial, fits, parse_script(script), 0.8, 200) is None
 
 
 def test_a_fit_that_stopped_at_the_threshold_is_the_one_to_raise() -> None:
     """What is to be adopted of such a trial are the epochs that it trained."""
-    assert foresee_trial(_trial(0.795, epochs=30), [_fit(30)], _SCRIPT, 0.8, 200) is not None
+    assert forecast_trial(_trial(0.795, epochs=30), [_fit(30)], parse_script(_SCRIPT), 0.8, 200) is not None

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from epochal.analysis.frameworks import detect_folder
-from epochal.analysis.hyperparameters import change, change_all, constants, find_epochs, literals
+from epochal.analysis.hyperparameters import change_all, find_epochs, literals
 from epochal.analysis.keras_idioms import find_keras2_idioms
+from epochal.analysis.script import parse_script, read_script
 from epochal.demo.stage import Stage
 from epochal.jobs.search.proposal import propose
 from epochal.jobs.search.space import space_of
@@ -60,8 +61,8 @@ def copy_of(sample: str, folder: Path, **numbers: int | float) -> Path:
     script = copy / "nn.py"
     for name, number in numbers.items():
         source = script.read_bytes()
-        constant = next(constant for constant in constants(source) if constant.name == name)
-        script.write_bytes(change(source, constant, number))
+        constant = next(constant for constant in literals(source) if constant.name == name)
+        script.write_bytes(change_all(source, {constant: number}))
     return copy
 
 
@@ -95,7 +96,7 @@ def test_epochal_understands_each_sample(sample: str, framework: str) -> None:
 
 def test_the_samples_settings_show_every_setting() -> None:
     """ml_code/epochal.toml is what epochal init writes today, search space and all, with the threshold set."""
-    proposed = propose((TOP / "ml_code" / "nn.py").read_bytes())
+    proposed = propose(read_script(TOP / "ml_code"))
     expected = template(RepositorySettings, "Epochal's settings for this repository", {"search": proposed})
 
     assert (TOP / "ml_code" / "epochal.toml").read_text() == expected.replace("#threshold", "threshold")
@@ -120,7 +121,7 @@ def test_the_demo_of_a_search_has_its_stage(tmp_path: Path) -> None:
     stage = Stage(tmp_path, search=True)
     stage.set_up("process", 1, 2)
     script = (stage.developer / "nn.py").read_bytes()
-    space = space_of(script, read_repository_settings(stage.developer).search)
+    space = space_of(parse_script(script), read_repository_settings(stage.developer).search)
     constants = [dimension.constant for dimension in space]
 
     assert {constant.name for constant in constants} == {"learning_rate", "conv_blocks", "filters", "dense_units"}

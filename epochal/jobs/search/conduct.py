@@ -2,10 +2,10 @@
 
 import threading
 
-from epochal.analysis.hyperparameters import find_epochs
 from epochal.app import App
 from epochal.errors import UsageError
-from epochal.jobs.plan import Plan, make_ready, plan_of
+from epochal.jobs.active_run import ActiveRun
+from epochal.jobs.plan import make_ready, plan_run
 from epochal.jobs.search.study import Search, storage_url
 from epochal.jobs.search.workers import Workers
 from epochal.jobs.strategy import Ended, GiveUp
@@ -13,28 +13,27 @@ from epochal.records import Run, State, Strategy, Trial
 from epochal.store.owner import BEAT_SECONDS, wait_until_gone
 
 
-def search(app: App, run: Run, plan: Plan, why: GiveUp) -> GiveUp | Ended:
+def search(active: ActiveRun, why: GiveUp) -> GiveUp | Ended:
     """Search until the threshold is reached, nothing may be tried any more, or the run is to end; returns what ended it.
 
     ``why``: what ended the raising of epochs. Raises RunFailed for what no other combination would mend.
     """
-    run = app.store.run(run.id)
-    study = _study(app, run, plan)
-    _learn(study, run)
-    workers = Workers(app, run, plan, study, _most_epochs(app, run))
+    store, study = active.app.store, _study(active)
+    _learn(study, active.stored)
+    workers = Workers(active, study, _most_epochs(active))
     while True:
         end = workers.work()
         if isinstance(end, GiveUp) or end is Ended.REACHED:
-            if others := app.store.others_training(run.id):
-                _wait_for(app, run, others[0])
+            if others := store.others_training(active.id):
+                _wait_for(active, others[0])
                 continue
-            if app.store.bury_trials(run.id):  # what died with its process is tried again
+            if store.bury_trials(active.id):  # what died with its process is tried again
                 continue
         break
     end = workers.settle(end)
     if isinstance(end, Ended):
         return end
-    tried = sum(trial.strategy is Strategy.SEARCH for trial in app.store.run(run.id).trials)
+    tried = sum(trial.strategy is Strategy.SEARCH for trial in active.trials)
     told = f"{why.explanation} {tried} other combinations ([search]) did not reach it either. {end.explanation}"
     return GiveUp(end.reason, told)
 
@@ -47,14 +46,14 @@ def join(app: App, number: int) -> None:
     run = app.store.run(number)
     if run.state is not State.RETRAINING or not _began(run):
         raise UsageError(f"Run {number} is {run.state} and searches nothing: there is no search to join.")
-    plan = plan_of(app, run)
-    make_ready(app, run, plan)
-    Workers(app, run, plan, _study(app, run, plan), _most_epochs(app, run)).work()
+    active = plan_run(app, run)
+    make_ready(active)
+    Workers(active, _study(active), _most_epochs(active)).work()
 
 
-def _study(app: App, run: Run, plan: Plan) -> Search:
-    storage = storage_url(app.settings.database, app.home.searches)
-    return Search(storage, run.id, plan.space, _most_epochs(app, run))
+def _study(active: ActiveRun) -> Search:
+    storage = storage_url(active.app.settings.database, active.app.home.searches)
+    return Search(storage, active.id, active.plan.space, _most_epochs(active))
 
 
 def _began(run: Run) -> bool:
@@ -66,11 +65,10 @@ def _before(run: Run) -> list[Trial]:
     return [trial for trial in run.trials if trial.strategy is not Strategy.SEARCH and trial.accuracy is not None]
 
 
-def _most_epochs(app: App, run: Run) -> int | None:
+def _most_epochs(active: ActiveRun) -> int | None:
     """The most epochs that the committed hyperparameters were given: a search's trials get as many; None: not known."""
-    constant = find_epochs((app.home.run(run.id).code / "nn.py").read_bytes())
-    before = _before(run)
-    name = constant.name if constant else ""
+    before = _before(active.stored)
+    name = active.script.epochs.name if active.script.epochs else ""
     known = [int(trial.hyperparameters[name]) for trial in before if name in trial.hyperparameters]
     return max(known or [trial.epochs for trial in before if trial.epochs], default=None)
 
@@ -82,7 +80,9 @@ def _learn(study: Search, run: Run) -> None:
     study.learn(last.hyperparameters, last.accuracy if last.validation_accuracy is None else last.validation_accuracy)
 
 
-def _wait_for(app: App, run: Run, other: str) -> None:
+def _wait_for(active: ActiveRun, other: str) -> None:
     wait_until_gone(other)
-    if other in app.store.others_training(run.id):  # on another machine, where its beat is all that tells of it
+    if other in active.app.store.others_training(
+        active.id
+    ):  # on another machine, where its beat is all that tells of it
         threading.Event().wait(BEAT_SECONDS)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from typing import TypeGuard
 
+from epochal.analysis.script import Script
 from epochal.jobs.search.space import searchable
 from epochal.records import Value
 from epochal.settings import Choices, Range
@@ -12,7 +13,7 @@ from epochal.settings import Choices, Range
 Rule = Callable[[Value], Range | Choices | None]
 
 
-def propose(script: bytes) -> dict[str, Range | Choices]:
+def propose(script: Script) -> dict[str, Range | Choices]:
     """A range or choices for each constant of ``script`` (nn.py) whose name tells what it is, in order.
 
     What ``space_of`` takes for the same script. Nothing for what is no hyperparameter (seeds, sizes of images, numbers of
@@ -20,7 +21,7 @@ def propose(script: bytes) -> dict[str, Range | Choices]:
     """
     able = searchable(script)
     sizes_of_images = {"width"} if any(name.lower() == "height" for name in able) else set()
-    rules = _RULES | (_SKLEARN_RULES if re.search(rb"\bsklearn\b", script) else {})
+    rules = _RULES | (_SKLEARN_RULES if re.search(rb"\bsklearn\b", script.content) else {})
     found = {name: _proposed(name, constant.value, rules) for name, constant in able.items()}
     return {name: values for name, values in found.items() if values and name.lower() not in sizes_of_images}
 

@@ -4,7 +4,8 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from epochal.analysis.hyperparameters import Constant, assigned_lines, find_epochs, literals
+from epochal.analysis.hyperparameters import Constant
+from epochal.analysis.script import Script
 from epochal.errors import SettingsError
 from epochal.records import kind_of
 from epochal.settings import Choices, Range
@@ -24,7 +25,7 @@ class Dimension:
     values: Range | Choices
 
 
-def space_of(script: bytes, search: Mapping[str, Range | Choices]) -> tuple[Dimension, ...]:
+def space_of(script: Script, search: Mapping[str, Range | Choices]) -> tuple[Dimension, ...]:
     """The space that ``search`` (epochal.toml's table) spans for ``script`` (nn.py), in its order; empty for no table.
 
     Raises SettingsError that names every constant which cannot be searched, and says why.
@@ -37,11 +38,9 @@ def space_of(script: bytes, search: Mapping[str, Range | Choices]) -> tuple[Dime
     return tuple(dimension for dimension in read if isinstance(dimension, Dimension))
 
 
-def searchable(script: bytes) -> dict[str, Constant]:
+def searchable(script: Script) -> dict[str, Constant]:
     """The constants that a search could change, by name: assigned once, as a literal of their own, and not the epochs."""
-    found = literals(script)
-    epochs = find_epochs(script)
-    lines = assigned_lines(script)
+    found, epochs, lines = script.constants, script.epochs, script.assigned_lines
     taken = [constant.start for constant in found] + ([epochs.start] if epochs else [])
     return {
         constant.name: constant
@@ -52,7 +51,7 @@ def searchable(script: bytes) -> dict[str, Constant]:
     }
 
 
-def _dimension(script: bytes, able: Mapping[str, Constant], name: str, values: Range | Choices) -> Dimension | str:
+def _dimension(script: Script, able: Mapping[str, Constant], name: str, values: Range | Choices) -> Dimension | str:
     if name not in able:
         return f"{name}: {_why_not(script, name)}{_instead(able, name)}"
     constant = able[name]
@@ -61,10 +60,9 @@ def _dimension(script: bytes, able: Mapping[str, Constant], name: str, values: R
     return Dimension(constant, _as_fractions(values) if isinstance(constant.value, float) else values)
 
 
-def _why_not(script: bytes, name: str) -> str:
-    lines = assigned_lines(script).get(name, [])
-    named = [constant for constant in literals(script) if constant.name == name]
-    epochs = find_epochs(script)
+def _why_not(script: Script, name: str) -> str:
+    lines, epochs = script.assigned_lines.get(name, []), script.epochs
+    named = [constant for constant in script.constants if constant.name == name]
     if epochs and (name == epochs.name or epochs.start in [constant.start for constant in named]):
         return "the epochs are raised by [retrain], a search does not change them: take them out of [search]."
     if len(lines) > 1:

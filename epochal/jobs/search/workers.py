@@ -4,6 +4,7 @@ Other processes may do the same for the same run. What they share is the study, 
 databases; so every question is asked there anew.
 """
 
+import os
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
@@ -12,22 +13,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from epochal.analysis.hyperparameters import change_all, find_epochs
-from epochal.app import App
 from epochal.errors import Reason, RunFailed
-from epochal.jobs.foresight import foresee
+from epochal.jobs.active_run import ActiveRun
 from epochal.jobs.log import log
-from epochal.jobs.parallel import trials_at_once
-from epochal.jobs.plan import Plan
 from epochal.jobs.search.pruning import Comparing, IsWorthGoingOn
 from epochal.jobs.search.resume import next_to_go_on, promising
 from epochal.jobs.search.study import Candidate, Search
 from epochal.jobs.strategy import Ended, GiveUp, Proposal, stopping_point, used_up
-from epochal.jobs.trial import hyperparameters, in_words, run_trial
-from epochal.jobs.verdict import verdict_of, wanted_of_next
-from epochal.records import Run, Strategy, Trial, TrialState, Verdict
+from epochal.jobs.trial import StartedTrial, in_words, run_trial
+from epochal.jobs.verdict import next_target, record_forecast, record_verdict
+from epochal.records import Strategy, Trial, TrialState, Verdict
 from epochal.results.gate import in_words as accuracy_in_words
 from epochal.runtimes.stop import Stop
+from epochal.settings import ServerSettings
 from epochal.store import NotOwner
 
 _FAULTS_OF_A_COMBINATION = frozenset(
@@ -56,14 +54,13 @@ class _Taken:
 class Workers:
     """Trains a run's search, with as many trials at a time as the server's limits allow."""
 
-    def __init__(self, app: App, run: Run, plan: Plan, study: Search, epochs: int | None) -> None:
-        """``epochs``: how many nn.py's own number of epochs becomes; None: it has none, or stays."""
-        self._app = app
-        self._run = run
-        self._plan = plan
+    def __init__(self, active: ActiveRun, study: Search, epochs: int | None) -> None:
+        """``epochs``: how many the script's own number of epochs becomes; None: it has none, or stays."""
+        self._active = active
+        self._store = active.app.store
+        self._settings = active.plan.settings.retrain
         self._study = study
-        self._script = (app.home.run(run.id).code / "nn.py").read_bytes()
-        self._constant = find_epochs(self._script)
+        self._constant = active.script.epochs
         self._epochs = epochs
         self._asking = threading.Lock()
         self._stops: list[Stop] = []
@@ -75,14 +72,14 @@ class Workers:
         Returns which of these it was. Raises RunFailed for what other hyperparameters would not mend. Left by any
         exception, it leaves nothing training.
         """
-        count = trials_at_once(self._app.settings)
+        count = trials_at_once(self._active.app.settings)
         with ThreadPoolExecutor(count, thread_name_prefix="search") as executor:
             working = [executor.submit(self._work) for _ in range(count)]
             try:
                 wait(working)
             except BaseException:
                 self._end(Reason.INTERRUPTED)
-                self._app.store.patience.end()
+                self._store.patience.end()
                 wait(working)
                 raise
         ends = [each.result() for each in working]
@@ -96,10 +93,10 @@ class Workers:
 
     def _ended(self) -> Ended | None:
         """What has ended the search, here or elsewhere; None if nothing has."""
-        run = self._app.store.run(self._run.id)
+        run = self._active.stored
         if run.state.ended:
             return Ended.INTERRUPTED
-        if asked := self._app.store.stop_requested(run.id):
+        if asked := self._store.stop_requested(run.id):
             return Ended(asked.value)
         return Ended.REACHED if run.reached else None
 
@@ -121,10 +118,10 @@ class Workers:
                     return ended
                 if self._end_reason:
                     return Ended.INTERRUPTED
-                trials = self._app.store.run(self._run.id).trials
-                if end := used_up(trials, self._plan.settings.retrain):
+                trials = self._active.trials
+                if end := used_up(trials, self._settings):
                     return end
-                wanted = wanted_of_next(self._app, self._run, self._plan)
+                wanted = next_target(self._active)
                 if isinstance(wanted, GiveUp):
                     return wanted
                 stop_at = self._stopping_point(trials, wanted)
@@ -136,7 +133,7 @@ class Workers:
 
     def _go_on(self, trials: Sequence[Trial], stop_at: float | None) -> tuple[Proposal, None] | None:
         """More epochs for a trial that is expected to reach the threshold with them."""
-        found = next_to_go_on(trials, self._constant, self._plan.settings.retrain) if self._constant else None
+        found = next_to_go_on(trials, self._constant, self._settings) if self._constant else None
         if found is None or self._constant is None:
             return None
         trial, epochs = found
@@ -153,15 +150,15 @@ class Workers:
 
     def _begin(self, proposal: Proposal, candidate: Candidate | None) -> _Taken | None:
         """A trial of what is proposed; None where another process was faster, with the same or with the budget's last."""
-        values = hyperparameters(change_all(self._script, proposal.changes))
-        most = self._plan.settings.retrain.max_trials
-        number = self._app.store.start_searching_trial(self._run.id, values, most)
+        values = self._active.script.hyperparameters(proposal.changes)
+        most = self._settings.max_trials
+        number = self._store.start_searching_trial(self._active.id, values, most)
         if number is not None:
             if candidate:
                 self._study.begun(candidate, number)
             return _Taken(proposal, candidate, number)
         if candidate:
-            has_room = used_up(self._app.store.run(self._run.id).trials, self._plan.settings.retrain) is None
+            has_room = used_up(self._active.trials, self._settings) is None
             (self._study.failed if has_room else self._study.given_back)(candidate)
         return None
 
@@ -169,9 +166,8 @@ class Workers:
         log(f"trial {taken.number}: training {in_words(taken.proposal)}")
         with self._stop() as stop:
             comparing = Comparing(taken.number, stop, self._look_elsewhere, self._worth(taken))
-            run_it = partial(run_trial, self._app, self._run, self._plan, taken.proposal, taken.number)
             try:
-                trial = run_it(stop=stop, on_epoch=comparing.hear)
+                trial = run_trial(self._active, StartedTrial(taken.number, taken.proposal, stop, comparing.hear))
             except RunFailed as failure:
                 self._failed(taken, failure)
                 return
@@ -199,10 +195,10 @@ class Workers:
         if taken.candidate:
             validation = trial.validation_accuracy
             self._study.measured(taken.candidate, trial.accuracy if validation is None else validation)
-        if verdict_of(self._app, self._run, self._plan, trial) is Verdict.REACHED:
+        if record_verdict(self._active, trial) is Verdict.REACHED:
             self._end(Reason.OVERTAKEN)
-        elif not isinstance(wanted := wanted_of_next(self._app, self._run, self._plan), GiveUp):
-            foresee(self._app, self._run, self._plan, trial, wanted)
+        elif not isinstance(wanted := next_target(self._active), GiveUp):
+            record_forecast(self._active, trial, wanted)
         self._keep_best()
 
     def _stopped(self, taken: _Taken, trial: Trial) -> None:
@@ -223,11 +219,11 @@ class Workers:
 
     def _keep_best(self) -> None:
         """Tell which trial is the best so far, and keep no checkpoints that nothing will go on from: they are big."""
-        run = self._app.store.run(self._run.id)
+        run = self._active.stored
         best = run.best
         assert best is not None
         assert best.accuracy is not None
-        told = " of ".join(accuracy_in_words(best.accuracy, self._plan.threshold))
+        told = " of ".join(accuracy_in_words(best.accuracy, self._active.threshold))
         log(f"best so far: {told}, trial {best.number}")
         kept = {best.number, *(trial.number for trial in promising(run.trials))}
         for trial in run.trials:
@@ -235,11 +231,11 @@ class Workers:
                 self._remove_checkpoints(trial)
 
     def _remove_checkpoints(self, trial: Trial) -> None:
-        folder = self._app.home.run(self._run.id).trial(trial.number).checkpoints
+        folder = self._active.trial_folder(trial.number).checkpoints
         shutil.rmtree(folder, ignore_errors=True)
 
     def _stopping_point(self, trials: Sequence[Trial], wanted: float) -> float | None:
-        return stopping_point(wanted, trials) if self._plan.settings.retrain.stop_at_threshold else None
+        return stopping_point(wanted, trials) if self._settings.stop_at_threshold else None
 
     def _look_elsewhere(self) -> None:
         """End the trials here where the search has ended elsewhere."""
@@ -248,17 +244,17 @@ class Workers:
 
     def _bury(self) -> None:
         """Put away what processes that died were training."""
-        if self._app.store.bury_trials(self._run.id):
-            self._plan.runtime.reap(self._app.store.is_training)
+        if self._store.bury_trials(self._active.id):
+            self._active.plan.runtime.reap(self._store.is_training)
         trials = self._judge_measured()
         self._study.bury(trial.number for trial in trials if trial.reason is Reason.INTERRUPTED)
 
     def _judge_measured(self) -> Sequence[Trial]:
         """Judge the trials whose process died between measurement and verdict; returns all trials of the run."""
-        trials = self._app.store.run(self._run.id).trials
+        trials = self._active.trials
         for trial in trials:
             if trial.state is TrialState.MEASURED:
-                verdict_of(self._app, self._run, self._plan, trial)
+                record_verdict(self._active, trial)
         return trials
 
     @contextmanager
@@ -278,3 +274,20 @@ class Workers:
         self._end_reason = self._end_reason or reason
         for stop in list(self._stops):
             stop.request(self._end_reason)
+
+
+def trials_at_once(settings: ServerSettings) -> int:
+    """What ``limits.trials`` says; else as many as this machine has cores and memory for, and one at least.
+
+    A training that may use all cores is alone; runs that are trained side by side share.
+    """
+    limits = settings.limits
+    if limits.trials:
+        return limits.trials
+    cores = len(os.sched_getaffinity(0)) // limits.cpus if limits.cpus else 1
+    memory = _memory_mb() // limits.memory_mb
+    return max(1, int(min(cores, memory)) // settings.parallel)
+
+
+def _memory_mb() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20

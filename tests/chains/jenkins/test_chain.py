@@ -106,7 +106,7 @@ def test_from_the_push_to_the_mail(home: Path, tmp_path: Path, standin: StandIn,
     assert retrain.console.splitlines()[-2] == "run 1: 0.750 of 0.70 · 2 trials"
     archived = retrain.folder / "archive/epochal-run"
     assert (archived / "trial-2/train.log").read_text() == "Test accuracy: 0.75\n"
-    assert "+epochs = 30" in (archived / "trial-2/nn.py.diff").read_text()
+    assert "+epochs = 30" in (archived / "trial-2/change.diff").read_text()
     if not left_out:
         assert pull.parameters["EPOCHAL_RUN"] == "1"
         assert f"git checkout --quiet -f {sha}" in pull.console

@@ -2,11 +2,12 @@
 
 import pytest
 
+from epochal.analysis.script import parse_script
 from epochal.errors import SettingsError
 from epochal.jobs.search.space import space_of
 from epochal.settings import Choices, Range
 
-_SCRIPT = b"""\
+_SCRIPT = parse_script(b"""\
 epochs = 20
 filters = 32
 rate = 0.01
@@ -17,7 +18,7 @@ blocks = 2
 blocks += 1
 steps = len(data)
 model.fit(x, y, epochs=epochs)
-"""
+""")
 
 
 def test_constants_get_values_of_their_own_kind() -> None:
@@ -90,4 +91,4 @@ def test_the_epochs_are_known_by_what_fit_says() -> None:
     for script in (b"passes = 20\nmodel.fit(x, epochs=passes)\n", b"passes = 3\nmodel.fit(x, epochs=20)\n"):
         name = "passes" if b"=passes" in script else "epochs"
         with pytest.raises(SettingsError, match="raised by"):
-            space_of(script, {name: _NUMBERS})
+            space_of(parse_script(script), {name: _NUMBERS})

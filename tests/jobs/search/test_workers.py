@@ -70,7 +70,7 @@ def test_it_finds_what_epochs_do_not(home: Path, tmp_path: Path) -> None:
     assert best is not None
     assert best.strategy is Strategy.SEARCH
     assert ended.run.changes(best) == {"filters": best.hyperparameters["filters"], "kernel": "large"}
-    diff = (ended.folder / "trials" / str(best.number) / "nn.py.diff").read_text()
+    diff = (ended.folder / "trials" / str(best.number) / "change.diff").read_text()
     assert '+kernel = "large"' in diff
     shown = epochal(home, "show", str(ended.run.id)).stdout
     assert "kernel = large" in shown

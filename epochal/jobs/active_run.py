@@ -1,0 +1,82 @@
+"""The run that a job works on: where it is, how it is trained, and what its trials have in common."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from epochal.analysis.frameworks import Detection
+from epochal.analysis.script import Script
+from epochal.app import App
+from epochal.folders import RunFolder, TrialFolder
+from epochal.jobs.search.space import Dimension
+from epochal.records import Run, Step, Trial, TrialState
+from epochal.results.gate import Rule
+from epochal.runtimes.runtime import Runtime
+from epochal.settings import RepositorySettings
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a run is trained: the repository's settings, what may be searched, where to train, and in what.
+
+    ``image``: the name of the image or environment, which may be yet to be made.
+    """
+
+    settings: RepositorySettings
+    space: tuple[Dimension, ...]
+    detection: Detection
+    runtime: Runtime
+    image: str
+
+
+@dataclass(frozen=True)
+class ActiveRun:
+    """A run that is being trained.
+
+    ``notes``: what was noted of it before this job. ``settings.threshold`` of its plan is the threshold that holds.
+    """
+
+    app: App
+    id: int
+    script: Script
+    notes: tuple[str, ...]
+    plan: Plan
+
+    @property
+    def folder(self) -> RunFolder:
+        """The run's folder."""
+        return self.app.home.run(self.id)
+
+    @property
+    def threshold(self) -> float:
+        """The accuracy to reach (0 to 1)."""
+        return self.plan.settings.threshold
+
+    @property
+    def rule(self) -> Rule:
+        """What the gate asks for."""
+        return Rule(self.threshold, self.plan.settings.confidence)
+
+    @property
+    def stored(self) -> Run:
+        """The run as the database has it now."""
+        return self.app.store.run(self.id)
+
+    @property
+    def trials(self) -> Sequence[Trial]:
+        """The run's trials as the database has them now."""
+        return self.stored.trials
+
+    @property
+    def last_measured(self) -> Trial | None:
+        """The newest of the trials that has an accuracy; None if none has."""
+        measured = [trial for trial in self.trials if trial.state is TrialState.MEASURED]
+        return measured[-1] if measured else None
+
+    def trial_folder(self, number: int) -> TrialFolder:
+        """Return the folder of trial ``number`` (from 1)."""
+        return self.folder.trial(number)
+
+    def mark(self, step: Step, trial: int | None = None, at: datetime | None = None) -> None:
+        """Keep that the run, or one of its trials, came to ``step`` now, or at the aware time ``at``."""
+        self.app.store.mark(self.id, step, trial, at)
