@@ -41,6 +41,8 @@ from epochal.demo.stage import Stage, git
 from epochal.folders import Home
 from epochal.records import State
 from epochal.settings import Environment, child_environment
+from epochal.store.deliveries import list_deliveries
+from epochal.store.runs import list_runs
 
 SECONDS = 4.0 if QUICK else 60.0
 LONGEST_WAIT = 900.0
@@ -84,8 +86,8 @@ class Chain:
 
     def _trained(self, pulled: float) -> Timeline:
         app = App.open(Environment.read().model_copy(update={"home": self._stage.home}))
-        run, delivery = app.store.history(1)[0], app.store.deliveries(1)[0]
-        app.store.close()
+        run, delivery = list_runs(app.database, 1)[0], list_deliveries(app.database, 1)[0]
+        app.database.close()
         if run.state is not State.REACHED or run.ended is None:
             raise RuntimeError(f"run {run.id} is {run.state}: {run.explanation}\n{run.detail}")
         folder = Home(self._stage.home).run(run.id).trial(1)

@@ -38,6 +38,8 @@ from epochal.folders import Home
 from epochal.records import Commit, Origin, Run, State
 from epochal.resources import resource
 from epochal.settings import Environment
+from epochal.store.deliveries import accept_commit
+from epochal.store.runs import load_run
 
 SECONDS = 5.0 if QUICK else 60.0
 EPOCHS = (FIRST_EPOCHS, 30, 40, 50)
@@ -103,12 +105,12 @@ def here(ground: Ground, repository: Path, repeats: int, seed: int) -> Rounds:
     (repository / "requirements.txt").write_bytes((resource("ml_code") / "requirements.txt").read_bytes())
     (repository / "epochal.toml").write_text(SETTINGS, encoding="utf-8")
     app = App.open(Environment.read().model_copy(update={"home": ground.home}))
-    run = app.store.run(app.store.accept(_commit(repository), Origin.PUSH, supersede="queued").run)
+    run = load_run(app.database, accept_commit(app.database, _commit(repository), Origin.PUSH, supersede="queued").run)
     scripts = JobScripts(app.environment, resource("scripts"), {"EPOCHAL_RUNTIME": ground.runtime})
     _timed(scripts, "pull", run)
     wall = [*_timed(scripts, "train", run), *_timed(scripts, "retrain", run)]
-    ended = app.store.run(run.id)
-    app.store.close()
+    ended = load_run(app.database, run.id)
+    app.database.close()
     if ended.state is not State.EXHAUSTED or [trial.epochs for trial in ended.trials] != list(EPOCHS):
         raise RuntimeError(f"{ended.state}: {ended.explanation} {ended.detail} {[t.epochs for t in ended.trials]}")
     logs = [Home(ground.home).run(run.id).trial(trial.number).log for trial in ended.trials]

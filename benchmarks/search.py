@@ -34,6 +34,9 @@ from epochal.records import Commit, Origin, Run, State, Step
 from epochal.resources import resource
 from epochal.runtimes.environments import python_in
 from epochal.settings import Environment, child_environment
+from epochal.store.deliveries import accept_commit
+from epochal.store.runs import load_run
+from epochal.store.timeline import marked_moments
 
 WANTED_RATIO = 0.5
 EPOCHS, THRESHOLD = (6, 0.85) if QUICK else (18, 0.96)
@@ -121,26 +124,28 @@ def here(ground: Ground, repository: Path, cap: float) -> Found:
     _set(repository / "epochal.toml", max_minutes=TRIALS_AT_ONCE * cap / 60)
     app = App.open(Environment.read().model_copy(update={"home": ground.home}))
     committed = time.time()
-    run = app.store.run(app.store.accept(_commit(repository), Origin.PUSH, supersede="queued").run)
+    run = load_run(app.database, accept_commit(app.database, _commit(repository), Origin.PUSH, supersede="queued").run)
     scripts = JobScripts(app.environment, resource("scripts"), {"EPOCHAL_RUNTIME": ground.runtime})
     for name in ("pull", "train"):
         scripts.run(name, run)
     began, used = time.time(), processor_seconds()
     scripts.run("retrain", run)
     used = processor_seconds() - used
-    ended = app.store.run(run.id)
+    ended = load_run(app.database, run.id)
     if ended.state not in (State.REACHED, State.EXHAUSTED) or len(ended.trials) < 2:
         raise RuntimeError(f"{ended.state}: {ended.explanation}\n{ended.detail}")
     _tell_trials(ended)
     seconds = min(_verdict(app, ended) - began, cap)
-    app.store.close()
+    app.database.close()
     return Found(seconds, used, seconds < cap, len(ended.trials) - 1, began - committed + seconds)
 
 
 def _verdict(app: App, run: Run) -> float:
     """When it was said of a trial that it reaches the threshold, in seconds since 1970; infinite: of none."""
     there = {trial.number for trial in run.trials if trial.accuracy is not None and trial.accuracy >= THRESHOLD}
-    verdicts = [mark for mark in app.store.marks(run.id) if mark.step is Step.VERDICT and mark.trial in there]
+    verdicts = [
+        mark for mark in marked_moments(app.database, run.id) if mark.step is Step.VERDICT and mark.trial in there
+    ]
     return min((mark.at.timestamp() for mark in verdicts), default=math.inf)
 
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from epochal.folders import Home
 from epochal.settings import Environment, ServerSettings, read_server_settings
-from epochal.store import Patience, Store
+from epochal.store.database import Database
+from epochal.store.patience import Patience
 
 
 @dataclass(frozen=True)
@@ -13,13 +14,13 @@ class App:
 
     environment: Environment
     settings: ServerSettings
-    store: Store
+    database: Database
 
     @classmethod
     def open(cls, environment: Environment, patience: Patience | None = None) -> "App":
         """Read the settings and open the database, waiting for it with ``patience``; raises SettingsError."""
         settings = read_server_settings(environment)
-        return cls(environment, settings, Store(settings.database or Home(environment.home).database, patience))
+        return cls(environment, settings, Database(settings.database or Home(environment.home).database, patience))
 
     @property
     def home(self) -> Home:

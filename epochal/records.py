@@ -322,34 +322,27 @@ class Forecast:
 class Trial:
     """One training of the code with one set of hyperparameters.
 
-    ``epochs_trained`` by itself, on top of the ``epochs_continued`` that its checkpoint had; ``continuation`` says in
+    ``epochs_trained`` by itself, on top of the ``epochs_resumed`` that its checkpoint had; ``resumption`` says in
     words what it went on from, or why it did not. ``validation_accuracy``: 0 to 1, of the last fit's last epoch.
     ``forecast``: of its learning curve; None where there is none, or nothing to foresee.
-    ``samples``, ``test_set``, ``test_rows``, ``looks`` and ``evidence``: as those of its ``Accuracy``. ``validates_on_test``:
-    its fit's validation data were the same. ``caught``: it resumed onto another test set than its checkpoint's, and was
-    trained again from the beginning.
+    ``validates_on_test``: its fit's validation data were the test data. ``caught``: it resumed onto another test set than
+    its checkpoint's, and was trained again from the beginning.
     """
 
     number: int
     state: TrialState
     hyperparameters: dict[str, Value]
     epochs_trained: int | None = None
-    accuracy: float | None = None
-    accuracy_source: AccuracySource | None = None
+    accuracy: Accuracy | None = None
     seconds: float | None = None
     reason: Reason | None = None
     explanation: str = ""
-    epochs_continued: int = 0
-    continuation: str = ""
+    epochs_resumed: int = 0
+    resumption: str = ""
     validation_accuracy: float | None = None
     stopped_by: StoppedBy | None = None
     strategy: Strategy = Strategy.COMMITTED
     forecast: Forecast | None = None
-    samples: int | None = None
-    test_set: str | None = None
-    test_rows: bytes | None = None
-    looks: int = 1
-    evidence: Evidence = Evidence()
     validates_on_test: bool = False
     caught: bool = False
     judgement: Judgement | None = None
@@ -362,7 +355,7 @@ class Trial:
     @property
     def epochs(self) -> int | None:
         """All the epochs behind its accuracy; None where they are not known."""
-        total = (self.epochs_trained or 0) + self.epochs_continued
+        total = (self.epochs_trained or 0) + self.epochs_resumed
         return total or None
 
 
@@ -370,9 +363,9 @@ class Trial:
 class Run:
     """One commit's way through the three jobs.
 
-    ``meaning``: the digest of what its verdict depends on; ``offered``: what that would be with the change that its mail
-    offers. ``taken_over``: the run whose verdict it took over, instead of training; ``trials`` are that run's then, or its
-    trial ``taken_trial`` alone, whose code this run's is.
+    ``fingerprint``: the digest of what its verdict depends on; ``offered_fingerprint``: what that would be with the change
+    that its mail offers. ``reused_run``: the run whose verdict it reuses, instead of training; ``trials`` are that run's
+    then, or its trial ``reused_trial`` alone, whose code this run's is.
     """
 
     id: int
@@ -393,22 +386,26 @@ class Run:
     build_url: str | None = None
     successor: int | None = None
     notes: tuple[str, ...] = ()
-    meaning: str | None = None
-    offered: str | None = None
-    taken_over: int | None = None
-    taken_trial: int | None = None
+    fingerprint: str | None = None
+    offered_fingerprint: str | None = None
+    reused_run: int | None = None
+    reused_trial: int | None = None
     trials: tuple[Trial, ...] = field(default=())
 
     @property
     def trained_by(self) -> int:
         """The run that trained its trials, in whose folder they are: itself, or the one whose verdict it took over."""
-        return self.taken_over or self.id
+        return self.reused_run or self.id
 
     @property
     def best(self) -> Trial | None:
         """The measured trial that reached the threshold, else the one with the highest accuracy; the earliest of equals."""
         measured = [trial for trial in self.trials if trial.accuracy is not None]
-        return max(measured, key=lambda trial: (trial.reached, trial.accuracy or 0.0, -trial.number), default=None)
+        return max(
+            measured,
+            key=lambda trial: (trial.reached, trial.accuracy.value if trial.accuracy else 0.0, -trial.number),
+            default=None,
+        )
 
     @property
     def reached(self) -> bool:
@@ -425,6 +422,10 @@ class Run:
         """The hyperparameters of one of its trials that differ from the first one's, which trained as committed."""
         first = self.trials[0].hyperparameters
         return {name: value for name, value in trial.hyperparameters.items() if first.get(name) != value}
+
+
+def _rank(trial: Trial) -> tuple[bool, float, int]:
+    return trial.reached, trial.accuracy.value if trial.accuracy else 0.0, -trial.number
 
 
 @dataclass(frozen=True)
@@ -494,3 +495,37 @@ class Moment:
     step: Step
     at: datetime
     trial: int | None = None
+
+
+class MessageState(StrEnum):
+    """Where a message stands. UNADDRESSED: there was nobody to send it to, and ``outcome`` says why."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    GIVEN_UP = "given_up"
+    UNADDRESSED = "unaddressed"
+
+
+@dataclass(frozen=True)
+class Message:
+    """A mail about a run's end: its bytes (RFC 5322), who gets it, what came of it, and when it was sent."""
+
+    run: int
+    message_id: str
+    sender: str
+    recipients: tuple[str, ...]
+    content: bytes
+    state: MessageState = MessageState.PENDING
+    outcome: str = ""
+    attempts: int = 0
+    id: int = 0
+    sent: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The run that a push or a person got; ``new`` if it was made now; ``stop``: owners of runs that it supersedes."""
+
+    run: int
+    new: bool
+    stop: tuple[str, ...] = ()

@@ -92,7 +92,7 @@ def test_a_split_without_a_seed_is_not_resumed_by_a_later_commit(home: Path, tmp
         view = run(home, repository, 0.8, "--force")
         not_reached(view)
         at_chance(view)
-        assert [trial["epochs_continued"] for trial in view["trials"]] == [0]
+        assert [trial["epochs_resumed"] for trial in view["trials"]] == [0]
 
 
 @pytest.mark.keras
@@ -128,5 +128,5 @@ def test_a_script_that_reads_a_file_elsewhere_is_trained_again(home: Path, tmp_p
     second = run(home, repository, 0.9)
 
     assert first["state"] == "reached"
-    assert second["taken_over"] is None
+    assert second["reused_run"] is None
     assert second["accuracy"] < 0.7

@@ -8,8 +8,9 @@ from epochal.chains.job_scripts import ChainStopped, JobScripts, first_job, next
 from epochal.errors import Reason
 from epochal.jobs.finish import give_up
 from epochal.records import Run
-from epochal.store import DatabaseUnavailable
+from epochal.store.errors import DatabaseUnavailable
 from epochal.store.owner import signal_owner, wait_until_gone
+from epochal.store.runs import list_runs, load_run, next_run, owner_of_run
 
 _log = logging.getLogger("epochal.chain")
 
@@ -28,7 +29,7 @@ class EmbeddedChain:
 
     def __init__(self, app: App, scripts: JobScripts, parallel: int) -> None:
         self._app = app
-        self._store = app.store
+        self._database = app.database
         self._scripts = scripts
         self._changed = threading.Condition()
         self._busy: set[int] = set()
@@ -38,8 +39,8 @@ class EmbeddedChain:
 
     def start(self) -> None:
         """Begin to work, with what an earlier process left undone."""
-        for run in self._store.history(most=1000):
-            owner = None if run.state.ended else self._store.owner(run.id)
+        for run in list_runs(self._database, limit=1000):
+            owner = None if run.state.ended else owner_of_run(self._database, run.id)
             if owner:  # its job outlived the chain that started it, and somebody has to go on after it
                 threading.Thread(target=self._wake_after, args=(owner,), daemon=True).start()
         for worker in self._workers:
@@ -83,7 +84,7 @@ class EmbeddedChain:
     def _take(self) -> Run | None:
         with self._changed:
             while not self._stopping:
-                run = self._store.next_run(self._busy)
+                run = next_run(self._database, self._busy)
                 if run:
                     self._busy.add(run.id)
                     return run
@@ -115,7 +116,7 @@ class EmbeddedChain:
             status = self._scripts.run(job, run)
             _log.info("run %s: %s ended with status %s", run.id, job, status)
             job = next_job(job, status)
-        if self._scripts.stopping or self._store.run(run.id).state.ended:
+        if self._scripts.stopping or load_run(self._database, run.id).state.ended:
             return
         if status == _WRONG_USAGE:
             _log.error(

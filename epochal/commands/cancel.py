@@ -6,6 +6,8 @@ from epochal.app import App
 from epochal.commands.options import RunNumber
 from epochal.records import State
 from epochal.settings import Environment
+from epochal.store.dispatches import last_dispatch
+from epochal.store.ends import request_stop
 from epochal.store.owner import signal_owner
 
 
@@ -17,7 +19,9 @@ def add_to(app: typer.Typer) -> None:
 def cancel(number: RunNumber) -> None:
     """End a run that has not ended yet: its training is stopped, nobody is mailed."""
     app = App.open(Environment.read())
-    owner = app.store.request_stop(number, State.CANCELLED)
-    if owner and app.store.dispatch(number) is None:  # the gateway stops Jenkins' builds, which then end ABORTED
+    owner = request_stop(app.database, number, State.CANCELLED)
+    if (
+        owner and last_dispatch(app.database, number) is None
+    ):  # the gateway stops Jenkins' builds, which then end ABORTED
         signal_owner(owner)
     typer.echo(f"run {number} is cancelled" + (": its job puts things away now" if owner else ""))

@@ -9,6 +9,7 @@ from epochal.app import App
 from epochal.commands.options import Json
 from epochal.pages.view import history_line, run_view
 from epochal.settings import Environment
+from epochal.store.runs import list_runs
 
 
 def add_to(app: typer.Typer) -> None:
@@ -22,7 +23,7 @@ def history(
 ) -> None:
     """The runs of this home, newest first."""
     app = App.open(Environment.read())
-    found = app.store.history(most)
+    found = list_runs(app.database, most)
     if as_json:
         typer.echo(json.dumps([run_view(run, app.home.run(run.id).path) for run in found], ensure_ascii=False))
         return

@@ -8,6 +8,7 @@ from epochal.app import App
 from epochal.errors import UsageError
 from epochal.messages.outbox import drain_outbox
 from epochal.settings import Environment
+from epochal.store.outbox import retry_messages
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,5 +25,5 @@ def mail(
         raise UsageError("epochal mail needs --flush (send what is pending) or --retry (what was given up, too).")
     app = App.open(Environment.read())
     if retry:
-        app.store.retry_notices()
+        retry_messages(app.database)
     raise typer.Exit(0 if drain_outbox(app, typer.echo) else 1)

@@ -21,6 +21,9 @@ from epochal.pages.view import run_view
 from epochal.records import EXIT_STATUS, Commit, Origin, Run, State
 from epochal.resources import resource
 from epochal.settings import Environment
+from epochal.store.deliveries import accept_commit
+from epochal.store.ends import request_stop
+from epochal.store.runs import load_run
 
 
 def add_to(app: typer.Typer) -> None:
@@ -77,7 +80,7 @@ def run_in_foreground(environment: Environment, request: Request, *, quiet: bool
         )
     commit = _local_commit(request) if _has_work_tree(request.repository) else _remote_commit(request)
     app = App.open(environment)
-    number = app.store.accept(commit, Origin.PERSON, supersede=app.settings.supersede).run
+    number = accept_commit(app.database, commit, Origin.PERSON, supersede=app.settings.supersede).run
     scripts = JobScripts(environment, resource("scripts"), _variables(app, request))
     ended = threading.Event()  # unlike a thread's join, its wait may be left by an exception and be begun again
     thread = threading.Thread(target=_drive, args=(app, scripts, number, quiet, ended))
@@ -87,18 +90,18 @@ def run_in_foreground(environment: Environment, request: Request, *, quiet: bool
             ended.wait()
     except Stopped:
         with suppress(UsageError):  # it has ended already
-            app.store.request_stop(number, State.CANCELLED)
+            request_stop(app.database, number, State.CANCELLED)
         scripts.stop()
         ended.wait()
-    run = app.store.run(number)
+    run = load_run(app.database, number)
     return run, EXIT_STATUS[run.state] if run.state.ended else 70, app.home.run(number).path
 
 
 def _drive(app: App, scripts: JobScripts, number: int, quiet: bool, ended: threading.Event) -> None:
     try:
-        name = first_job(app.store.run(number))
+        name = first_job(load_run(app.database, number))
         while name:
-            status = scripts.run(name, app.store.run(number), (sys.stderr if quiet else sys.stdout).fileno())
+            status = scripts.run(name, load_run(app.database, number), (sys.stderr if quiet else sys.stdout).fileno())
             if status < 0:
                 told = f"epochal: job {name} was killed by signal {-status}: nothing came of run {number}"
                 print(told, file=sys.stderr)  # noqa: T201

@@ -5,6 +5,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Protocol
 
@@ -25,7 +26,9 @@ from epochal.messages.outbox import drain_outbox
 from epochal.records import Commit, Origin
 from epochal.resources import resource
 from epochal.settings import Environment, WatchedRepository
-from epochal.store import Store
+from epochal.store.database import Database
+from epochal.store.deliveries import accept_commit, ignore_delivery, list_deliveries
+from epochal.store.runs import last_pushed_commit
 
 _log = logging.getLogger("epochal.serve")
 
@@ -70,18 +73,18 @@ class Chain(Protocol):
 class StoredIntake:
     """What the gateway hands a push to: the database, and the chain that is woken."""
 
-    def __init__(self, store: Store, supersede: str, chain: Chain) -> None:
-        self._store = store
+    def __init__(self, database: Database, supersede: str, chain: Chain) -> None:
+        self._database = database
         self._supersede = supersede
         self._chain = chain
 
     def accept(self, delivery: str, event: str, commit: Commit) -> GatewayAccepted:
-        """Store delivery and run in one transaction; a delivery that was processed starts no second run."""
+        """Database delivery and run in one transaction; a delivery that was processed starts no second run."""
         return self._stored(commit, (delivery, event))
 
     def ignored(self, delivery: str, event: str, result: str) -> None:
         """Remember a delivery that starts no run."""
-        self._store.ignore(delivery, event, result)
+        ignore_delivery(self._database, delivery, event, result)
 
     def found(self, watched: WatchedRepository, branch: str, sha: str) -> None:
         """A head that was asked for, not delivered: of use only if no run has it yet."""
@@ -91,7 +94,7 @@ class StoredIntake:
             _log.info("%s %s is at %s, which no delivery told of: run %s", shown, branch, sha[:7], accepted.run)
 
     def _stored(self, commit: Commit, delivery: tuple[str, str] | None) -> GatewayAccepted:
-        accepted = self._store.accept(commit, Origin.PUSH, delivery=delivery, supersede=self._supersede)
+        accepted = accept_commit(self._database, commit, Origin.PUSH, delivery=delivery, supersede=self._supersede)
         for owner in accepted.stop:
             self._chain.interrupt(owner)
         self._chain.wake()
@@ -104,7 +107,7 @@ def run_server(environment: Environment, poll: float | None, tell: Tell) -> None
         app = App.open(environment)
         secret, made = _secret(app)
         chain = _chain(app)
-        intake = StoredIntake(app.store, app.settings.supersede, chain)
+        intake = StoredIntake(app.database, app.settings.supersede, chain)
         gateway = create_app(secret, app.settings.repository, intake)
         chain.start()
         ended = threading.Event()
@@ -116,7 +119,11 @@ def run_server(environment: Environment, poll: float | None, tell: Tell) -> None
             threads.append(threading.Thread(target=reap_left_overs, args=(app,), daemon=True))
         for thread in threads:
             thread.start()
-        poller = Poller(app.settings.repository, poll, app.store.last_sha, intake.found) if poll else None
+        poller = (
+            Poller(app.settings.repository, poll, partial(last_pushed_commit, app.database), intake.found)
+            if poll
+            else None
+        )
         if poller:
             poller.start()
         try:
@@ -127,7 +134,7 @@ def run_server(environment: Environment, poll: float | None, tell: Tell) -> None
             if poller:
                 poller.stop()
             chain.stop()
-            app.store.close()
+            app.database.close()
 
 
 def _chain(app: App) -> Chain:
@@ -149,7 +156,7 @@ def _tell_address(app: App, address: str, made: bool, tell: Tell) -> None:
     configured = app.settings.gateway.secret_file
     secret_file = Path(configured) if configured else app.environment.home / "webhook-secret"
     tell(f"gateway: {address}/webhook")
-    if made or not app.store.deliveries(most=1):
+    if made or not list_deliveries(app.database, limit=1):
         tell("To enter at GitHub (Settings, Webhooks, Add webhook):")
         tell(f"  Payload URL   {address}/webhook, as seen from outside: epochal tunnel opens an address for it")
         tell("  Content type  application/json")
@@ -163,7 +170,7 @@ def _tell_address(app: App, address: str, made: bool, tell: Tell) -> None:
 
 def _catch_up(app: App, intake: StoredIntake) -> None:
     """A push during downtime was delivered to nobody: compare each remote's head with the last run."""
-    compare_heads(app.settings.repository, app.store.last_sha, intake.found)
+    compare_heads(app.settings.repository, partial(last_pushed_commit, app.database), intake.found)
 
 
 def _send_mail(app: App, ended: threading.Event) -> None:

@@ -13,6 +13,8 @@ from epochal.errors import UsageError
 from epochal.git import GitError, GitFolder
 from epochal.pages.view import history_line, summary
 from epochal.settings import Environment
+from epochal.store.deliveries import list_deliveries
+from epochal.store.runs import runs_of_commit
 
 
 def add_to(app: typer.Typer) -> None:
@@ -39,8 +41,8 @@ def status_lines(folder: Path, revision: str, environment: Environment) -> Itera
     yield f"commit:    {sha[:7]} {repository.details(sha)[0].partition(chr(10))[0]}"
     yield f"pushed:    {_pushed(repository, sha)}"
     app = App.open(environment)
-    delivered = {delivery.run: delivery for delivery in app.store.deliveries(most=200)}
-    runs = app.store.runs_of(sha)
+    delivered = {delivery.run: delivery for delivery in list_deliveries(app.database, limit=200)}
+    runs = runs_of_commit(app.database, sha)
     for run in runs:
         delivery = delivered.get(run.id)
         how = f"delivery {delivery.id} at {delivery.received.astimezone():%H:%M:%S}" if delivery else "by no webhook"

@@ -29,6 +29,8 @@ from epochal.records import Run
 from epochal.resources import resource
 from epochal.runtimes.choice import choose_runtime
 from epochal.settings import Environment, child_environment, read_server_settings
+from epochal.store.outbox import message_of_run
+from epochal.store.runs import runs_of_commit
 
 _CHANGED = object()
 _ENDED = object()
@@ -177,11 +179,11 @@ def _follow(stage: Stage, events: Events, console: Console) -> tuple[EmailMessag
 
 def _newest(app: App, stage: Stage) -> Run | None:
     sha = (stage.developer / ".git" / "refs" / "heads" / "main").read_text(encoding="ascii").strip()
-    return next(iter(app.store.runs_of(sha)), None)
+    return next(iter(runs_of_commit(app.database, sha)), None)
 
 
 def _mail_expected(app: App, run: Run) -> bool:
-    notice = app.store.notice(run.id)
+    notice = message_of_run(app.database, run.id)
     return notice is not None and notice.state in ("pending", "sent")
 
 

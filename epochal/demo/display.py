@@ -100,7 +100,7 @@ class _Table:
         epochs = parse_epochs(metrics.read_text(encoding="utf-8", errors="replace")) if metrics.exists() else []
         last = epochs[-1] if epochs else None
         total = last.epochs if last and last.epochs else None
-        accuracy = trial.accuracy if trial.accuracy is not None else (last.accuracy if last else None)
+        accuracy = trial.accuracy.value if trial.accuracy else (last.accuracy if last else None)
         done = last.number if last else 0  # a retrain goes on counting
         bar = ProgressBar(total=total or 1, completed=done, width=24)
         return str(trial.number), f"{done}/{total or '?'}", bar, _shown(accuracy), _word(trial, last)

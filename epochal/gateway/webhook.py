@@ -51,11 +51,11 @@ class Intake(Protocol):
     """Where deliveries are stored. Both methods may block, and are called from several threads."""
 
     def accept(self, delivery: str, event: str, commit: Commit) -> Accepted:
-        """Store delivery and run, or find the run that is there already for this delivery or commit."""
+        """Database delivery and run, or find the run that is there already for this delivery or commit."""
         ...
 
     def ignored(self, delivery: str, event: str, result: str) -> None:
-        """Store a delivery that starts no run, with the reason."""
+        """Database a delivery that starts no run, with the reason."""
         ...
 
 

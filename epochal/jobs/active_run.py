@@ -13,6 +13,8 @@ from epochal.records import Run, Step, Trial, TrialState
 from epochal.results.gate import Rule
 from epochal.runtimes.runtime import Runtime
 from epochal.settings import RepositorySettings
+from epochal.store.runs import load_run
+from epochal.store.timeline import mark_step
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class ActiveRun:
     @property
     def stored(self) -> Run:
         """The run as the database has it now."""
-        return self.app.store.run(self.id)
+        return load_run(self.app.database, self.id)
 
     @property
     def trials(self) -> Sequence[Trial]:
@@ -79,4 +81,4 @@ class ActiveRun:
 
     def mark(self, step: Step, trial: int | None = None, at: datetime | None = None) -> None:
         """Keep that the run, or one of its trials, came to ``step`` now, or at the aware time ``at``."""
-        self.app.store.mark(self.id, step, trial, at)
+        mark_step(self.app.database, self.id, step, trial, at)

@@ -8,7 +8,8 @@ from epochal.app import App
 from epochal.jobs.finish import saved_model
 from epochal.jobs.log import log
 from epochal.records import Run
-from epochal.store import DatabaseUnavailable
+from epochal.store.errors import DatabaseUnavailable
+from epochal.store.runs import load_run
 
 FOLDER = "epochal-run"
 """The folder in the workspace; the jobs archive all that is in it."""
@@ -24,7 +25,7 @@ def publish(app: App, number: int) -> None:
     folder = Path(app.environment.workspace) / FOLDER
     try:
         shutil.rmtree(folder, ignore_errors=True)
-        for source, name in _files(app, app.store.run(number)):
+        for source, name in _files(app, load_run(app.database, number)):
             _place(source, folder / name)
     except (OSError, DatabaseUnavailable) as error:
         log(f"note: the run's files could not be put into the workspace: {error}")

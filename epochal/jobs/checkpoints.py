@@ -12,6 +12,7 @@ from epochal.analysis.script import SCRIPT
 from epochal.app import App
 from epochal.jobs.active_run import ActiveRun
 from epochal.records import Run, Strategy, Trial
+from epochal.store.runs import earlier_runs
 
 TESTS_ON_OTHER_ROWS = "nn.py tests on other rows in each training (is its split seeded?)"
 """Why a script is not resumed whose test set changed when it was."""
@@ -38,22 +39,24 @@ def hand_over(active: ActiveRun, number: int) -> Handover:
     Those of the run's own trials move on, so that they are on the disk once; those of an earlier run stay there too.
     """
     app, run = active.app, active.stored
-    earlier_runs = [other for other in app.store.earlier_runs(run) if other.state.ended and other.image == run.image]
-    if _was_caught(run) or any(_was_caught(other) and _is_same_code(active, other) for other in earlier_runs):
+    before = earlier_runs(app.database, run)
+    trained = [other for other in before if other.state.ended and other.image == run.image]
+    if _was_caught(run) or any(_was_caught(other) and _is_same_code(active, other) for other in trained):
         return Handover(why=TESTS_ON_OTHER_ROWS)
     for earlier in range(number - 1, 0, -1):
         handover = hand_over_from(active, number, earlier)
         if handover.source or handover.why:
             return handover
     target = active.trial_folder(number).checkpoints
-    for other in earlier_runs:
+    for other in trained:
         trial, files = _last_left(app, other)
         if trial and files and _is_same_code(active, other) and active.script.content != _script(app, other):
-            if trial.test_set is None:
+            test_set = trial.accuracy.test_set if trial.accuracy else None
+            if test_set is None:
                 return Handover(why=f"the test set of run {other.id} is not known")
             for path in files:
                 _place(path, target / path.name)
-            return Handover(f"run {other.id}", trial.test_set)
+            return Handover(f"run {other.id}", test_set)
     return Handover()
 
 
@@ -66,19 +69,19 @@ def hand_over_from(active: ActiveRun, number: int, earlier: int) -> Handover:
     trial = trials.get(earlier)
     if trial and trial.caught:
         return Handover(why=TESTS_ON_OTHER_ROWS)
-    if trial and trial.accuracy is not None and trial.test_set is None:
+    if trial and trial.accuracy and trial.accuracy.test_set is None:
         return Handover(why=f"the test set of trial {earlier} is not known")
     target.rmdir()
     source.rename(target)
     # An interrupted trial had the checkpoints of the measured one before it.
-    measured = [each for each in trials.values() if each.number <= earlier and each.accuracy is not None]
+    measured = [each.accuracy for each in trials.values() if each.number <= earlier and each.accuracy is not None]
     return Handover(f"trial {earlier}", measured[-1].test_set if measured else None)
 
 
 def clear_old(active: ActiveRun) -> None:
     """Remove the checkpoints of the branch's older runs: they are big, and it is the newest code that goes on."""
     app = active.app
-    trained = [other for other in app.store.earlier_runs(active.stored) if other.trained_by == other.id]
+    trained = [other for other in earlier_runs(app.database, active.stored) if other.trained_by == other.id]
     for other in trained[_KEPT_RUNS - 1 :]:
         if other.state.ended:
             for trial in other.trials:

@@ -11,8 +11,9 @@ from epochal.errors import Reason
 from epochal.jobs.log import log
 from epochal.messages.mail.compose import Report, compose, serialise
 from epochal.messages.recipients import choose_recipients
-from epochal.records import Run, State, Trial
-from epochal.store import Notice, NoticeState
+from epochal.records import Message, MessageState, Run, State, Trial
+from epochal.store.ends import end_owned_run, end_unowned_run
+from epochal.store.runs import load_run
 
 _MAILED = frozenset({State.REACHED, State.EXHAUSTED, State.FAILED})
 _MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".pt", ".pth", ".joblib", ".pkl", ".tflite", ".onnx")
@@ -25,14 +26,14 @@ def end_run(
 
     Raises as ``Store.end_run`` does if the run may not end so.
     """
-    run = app.store.run(number)
+    run = load_run(app.database, number)
     store_end(app, replace(run, state=state, reason=reason, explanation=explanation, detail=detail))
 
 
 def store_end(app: App, run: Run) -> None:
-    """Store that the run has ended now as it is, and the mail about it. Raises as ``Store.end_run`` does."""
+    """Database that the run has ended now as it is, and the mail about it. Raises as ``Store.end_run`` does."""
     ended = replace(run, ended=datetime.now(UTC))
-    app.store.end_run(ended, _notice(app, ended))
+    end_owned_run(app.database, ended, _notice(app, ended))
 
 
 def give_up(app: App, number: int, reason: Reason, explanation: str) -> None:
@@ -40,23 +41,23 @@ def give_up(app: App, number: int, reason: Reason, explanation: str) -> None:
 
     A run that somebody owns, that has ended, or that was asked to end stays as it is.
     """
-    run = app.store.run(number)
+    run = load_run(app.database, number)
     failed = replace(run, state=State.FAILED, reason=reason, explanation=explanation, ended=datetime.now(UTC))
-    app.store.end_unowned_run(failed, _notice(app, failed))
+    end_unowned_run(app.database, failed, _notice(app, failed))
 
 
-def _notice(app: App, run: Run) -> Notice | None:
+def _notice(app: App, run: Run) -> Message | None:
     mail = app.settings.mail
     if run.state not in _MAILED or app.environment.no_mail:
         return None
     message_id = make_msgid(idstring=f"run-{run.id}", domain=mail.sender.rpartition("@")[2])
     recipients = choose_recipients(mail, run.commit)
     why = recipients.why if mail.host else "no mail server is set: [mail] host in server.toml"
-    state = NoticeState.PENDING if mail.host and recipients.addresses else NoticeState.UNADDRESSED
+    state = MessageState.PENDING if mail.host and recipients.addresses else MessageState.UNADDRESSED
     if why:
-        log(f"mail: {'not sent: ' if state is NoticeState.UNADDRESSED else ''}{why}")
+        log(f"mail: {'not sent: ' if state is MessageState.UNADDRESSED else ''}{why}")
     message = serialise(compose(_report(app, run), mail.sender, recipients.addresses, message_id))
-    return Notice(run.id, message_id, mail.sender, recipients.addresses, message, state, why)
+    return Message(run.id, message_id, mail.sender, recipients.addresses, message, state, why)
 
 
 def _report(app: App, run: Run) -> Report:

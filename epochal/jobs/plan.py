@@ -2,6 +2,7 @@
 
 import threading
 import time
+from functools import partial
 from typing import Any
 
 from epochal.analysis.frameworks import detect_folder, read_source
@@ -16,6 +17,8 @@ from epochal.records import Run, State, Step
 from epochal.runtimes.choice import choose_runtime
 from epochal.runtimes.runtime import Runtime
 from epochal.settings import RepositorySettings, RuntimeName, read_repository_settings
+from epochal.store.ends import change_run
+from epochal.store.trials import is_training
 
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -39,7 +42,7 @@ def prepare(active: ActiveRun, state: State) -> None:
     notes = _note_idioms(active)
     make_ready(active)
     active.mark(Step.ENVIRONMENT_READY)
-    keep_plan(active, state=state.value, notes=notes)
+    keep_plan(active, state=state, notes=notes)
 
 
 def make_ready(active: ActiveRun) -> None:
@@ -48,9 +51,10 @@ def make_ready(active: ActiveRun) -> None:
 
 
 def keep_plan(active: ActiveRun, **columns: Any) -> None:
-    """Store how a run is trained, and the other ``columns`` with it."""
+    """Database how a run is trained, and the other ``columns`` with it."""
     plan, app = active.plan, active.app
-    app.store.change(
+    change_run(
+        app.database,
         active.id,
         framework=plan.detection.framework,
         framework_why=plan.detection.why,
@@ -96,7 +100,7 @@ def _note_idioms(active: ActiveRun) -> list[str]:
 def reap_left_overs(app: App) -> None:
     """Stop the trainings of this home whose job died. Where no engine answers there is nothing that could be stopped."""
     try:
-        reaped = _runtime(app).reap(app.store.is_training)
+        reaped = _runtime(app).reap(partial(is_training, app.database))
     except RunFailed as failure:
         log(f"left-over trainings could not be looked for: {failure.explanation}")
         return
@@ -123,7 +127,7 @@ def _image(active: ActiveRun) -> str:
     pause, logged = _FIRST_PAUSE_SECONDS, False
     while True:
         try:
-            plan.runtime.reap(app.store.is_training)
+            plan.runtime.reap(partial(is_training, app.database))
             return plan.runtime.prepare(plan.detection.framework, active.folder.code, log)
         except RunFailed as failure:
             if failure.reason is not Reason.NO_ENGINE or time.monotonic() + pause > deadline:

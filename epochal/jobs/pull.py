@@ -13,7 +13,12 @@ from epochal.git import GitFolder, check_files, fetch_commit
 from epochal.jobs.finish import end_run
 from epochal.jobs.log import log
 from epochal.records import Commit, Origin, Run, State, Step
+from epochal.store.deliveries import accept_commit
+from epochal.store.dispatches import last_dispatch
+from epochal.store.ends import change_run
 from epochal.store.owner import signal_owner
+from epochal.store.runs import load_run
+from epochal.store.timeline import mark_step
 
 
 def find_run(app: App) -> int:
@@ -25,7 +30,7 @@ def find_run(app: App) -> int:
 
 def hand_on_again(app: App, run: int) -> None:
     """Let job train follow a pull that had nothing to do, where the run waits for it and no gateway sees to that."""
-    if app.store.run(run).state is State.PULLED and app.store.dispatch(run) is None:
+    if load_run(app.database, run).state is State.PULLED and last_dispatch(app.database, run) is None:
         _hand_on(app, run)
 
 
@@ -55,7 +60,7 @@ def _run_of_commit(app: App) -> int:
             f"{', '.join(missing)}: not set. pull needs them where EPOCHAL_RUN does not say which run it is for."
         )
     commit = Commit(environment.git_url, environment.branch, environment.git_commit)
-    accepted = app.store.accept(commit, Origin.PUSH, supersede=app.settings.supersede)
+    accepted = accept_commit(app.database, commit, Origin.PUSH, supersede=app.settings.supersede)
     for owner in accepted.stop:
         signal_owner(owner)
     return accepted.run
@@ -73,7 +78,7 @@ def pull(app: App, run: Run) -> State:
         app.credentials(commit.repository),
     )
     if committed := repository.committed(commit.sha):
-        app.store.mark(run.id, Step.COMMITTED, at=committed)
+        mark_step(app.database, run.id, Step.COMMITTED, at=committed)
     notes = _write_snapshot(repository, commit.sha, app.home.run(run.id).code)
     _show_in_dlcode(app, commit, app.home.run(run.id).code)
     message, author_name, author_email = repository.details(commit.sha)
@@ -82,14 +87,15 @@ def pull(app: App, run: Run) -> State:
         return State.CANCELLED
     for note in notes:
         log(f"note: {note}")
-    app.store.change(
+    change_run(
+        app.database,
         run.id,
         message=message,
         author_name=author_name,
         author_email=author_email,
         notes=list(notes),
         build_url=app.build_url,
-        state=State.PULLED.value,
+        state=State.PULLED,
     )
     _hand_on(app, run.id)
     return State.PULLED

@@ -11,7 +11,7 @@ from epochal.jobs.strategy import Ended, GiveUp, next_trial
 from epochal.jobs.trial import run_trial, start_trial
 from epochal.jobs.verdict import next_target, record_forecast, record_verdict
 from epochal.records import Run, State, Verdict
-from epochal.store import NotOwner, StopRequested
+from epochal.store.errors import NotOwner, StopRequested
 
 _WORTH_A_SEARCH = frozenset(
     {Reason.LEVELS_OFF, Reason.NO_EPOCHS, Reason.STOPS_ITSELF, Reason.NO_IMPROVEMENT, Reason.MAX_EPOCHS}

@@ -12,6 +12,8 @@ from epochal.jobs.plan import keep_plan
 from epochal.records import Run, State, Step, Trial
 from epochal.results.gate import in_words
 from epochal.runtimes.workplace import data_folder
+from epochal.store.ends import change_run
+from epochal.store.runs import runs_with_verdict
 
 _FORCE = "epochal run --force trains anyway"
 
@@ -22,11 +24,11 @@ def reuse_verdict(active: ActiveRun) -> State | None:
     The verdicts of this repository count, whatever the branch; not if their trial's folder is gone, model and all.
     """
     app, own = active.app, _fingerprint(active, {})
-    app.store.change(active.id, meaning=own)
+    change_run(app.database, active.id, fingerprint=own)
     run = active.stored
     if run.trials:  # it was interrupted, and resumes
         return None
-    for earlier in app.store.verdicts_on(run.commit.repository, own):
+    for earlier in runs_with_verdict(app.database, run.commit.repository, own):
         trial = earlier.best
         if earlier.state is State.REACHED and not earlier.reached:
             continue  # stored before the gate's word was, or by mistake
@@ -36,7 +38,7 @@ def reuse_verdict(active: ActiveRun) -> State | None:
             log(f"run {earlier.id} has trained the same ({earlier.state}): training anyway, as --force asks for it")
             return None
         else:
-            return _end_as(active, earlier, None if earlier.meaning == own else trial)
+            return _end_as(active, earlier, None if earlier.fingerprint == own else trial)
     return None
 
 
@@ -47,7 +49,7 @@ def keep_offer(active: ActiveRun) -> None:
     if folder and folder.is_dir():
         files = (path for path in folder.rglob("*") if path.is_file())
         change = {str(path.relative_to(folder)): path.read_bytes() for path in files}
-        active.app.store.change(active.id, offered=_fingerprint(active, change))
+        change_run(active.app.database, active.id, offered_fingerprint=_fingerprint(active, change))
 
 
 def _end_as(active: ActiveRun, earlier: Run, only: Trial | None) -> State:
@@ -59,13 +61,13 @@ def _end_as(active: ActiveRun, earlier: Run, only: Trial | None) -> State:
         state=earlier.state,
         reason=earlier.reason,
         explanation=earlier.explanation,
-        taken_over=earlier.id,
-        taken_trial=only.number if only else None,
+        reused_run=earlier.id,
+        reused_trial=only.number if only else None,
         trials=(only,) if only else earlier.trials,
     )
     assert ended.best is not None
     assert ended.best.accuracy is not None
-    accuracy, threshold = in_words(ended.best.accuracy, active.threshold)
+    accuracy, threshold = in_words(ended.best.accuracy.value, active.threshold)
     log(f"verdict: {ended.state}, {accuracy} of {threshold}, taken over from run {earlier.id}")
     log(f"nothing that it depends on has changed, so nothing is trained; {_FORCE}")
     store_end(active.app, ended)

@@ -15,7 +15,12 @@ from epochal.messages.outbox import drain_outbox
 from epochal.pages.view import summary
 from epochal.records import EXIT_STATUS, Run, State, Step
 from epochal.settings import Environment
-from epochal.store import Busy, CommitLost, DatabaseUnavailable, NotOwner, Patience, StopRequested
+from epochal.store.dispatches import last_dispatch
+from epochal.store.ends import requested_stop
+from epochal.store.errors import Busy, CommitLost, DatabaseUnavailable, NotOwner, StopRequested
+from epochal.store.patience import Patience
+from epochal.store.runs import claim_run, load_run, owner_of_run
+from epochal.store.timeline import mark_step
 
 DATABASE_SECONDS = 120.0
 """How long a job waits for a database that does not answer; its training goes on meanwhile."""
@@ -49,7 +54,7 @@ def run_job(name: str, environment: Environment) -> int:
     except Stopped as stopped:
         return 128 + stopped.signal_number
     finally:
-        app.store.close()
+        app.database.close()
 
 
 def join_search(environment: Environment) -> int:
@@ -64,17 +69,17 @@ def join_search(environment: Environment) -> int:
     try:
         with stoppable():
             number = _requested_run(environment)
-            with heartbeat(app.store, number):
+            with heartbeat(app.database, number):
                 join(app, number)
-            if not app.store.run(number).state.ended and app.store.owner(number) is None:
+            if not load_run(app.database, number).state.ended and owner_of_run(app.database, number) is None:
                 return _conduct(app, number, "retrain")
-        run = app.store.run(number)
+        run = load_run(app.database, number)
         log(f"run {run.id}: {summary(run)}" if run.state.ended else f"run {run.id}: the search is over here")
         return EXIT_STATUS[run.state] if run.state.ended else 0
     except Stopped as stopped:
         return 128 + stopped.signal_number
     finally:
-        app.store.close()
+        app.database.close()
 
 
 def _open(environment: Environment) -> App:
@@ -90,12 +95,12 @@ def _requested_run(environment: Environment) -> int:
 def _conduct(app: App, run: int, name: str) -> int:
     states = _STATES[name]
     try:
-        claimed = app.store.claim(run, states)
+        claimed = claim_run(app.database, run, states)
     except Busy as busy:
         log(str(busy))
         _wait_to_be_stopped(app, run)
         return _nothing_to_do(app, run, states)
-    with heartbeat(app.store, run):
+    with heartbeat(app.database, run):
         try:
             return _work_and_end(app, claimed, name)
         except Stopped as stopped:
@@ -105,7 +110,7 @@ def _conduct(app: App, run: int, name: str) -> int:
             _wait_to_be_stopped(app, run)
             return _nothing_to_do(app, run, states)
         except CommitLost as lost:
-            if not app.store.run(run).state.ended:
+            if not load_run(app.database, run).state.ended:
                 raise
             log(str(lost))
             return _nothing_to_do(app, run, states)
@@ -114,7 +119,7 @@ def _conduct(app: App, run: int, name: str) -> int:
 def _work_and_end(app: App, run: Run, name: str) -> int:
     """Do the work, or end the run as it was asked to; returns the exit status."""
     try:
-        if asked := app.store.stop_requested(run.id):
+        if asked := requested_stop(app.database, run.id):
             raise StopRequested(run.id, asked)
         return _work(app, run, name)
     except StopRequested as request:
@@ -129,15 +134,15 @@ def _work(app: App, run: Run, name: str) -> int:
         return _end(app, run, State.FAILED, failure)
     _send_mail(app)
     with suppress(DatabaseUnavailable):  # the run's state is stored: nothing changes it, nor the exit status, any more
-        log(f"run {run.id}: {summary(app.store.run(run.id))}")
+        log(f"run {run.id}: {summary(load_run(app.database, run.id))}")
     return EXIT_STATUS[state]
 
 
 def _end_after_signal(app: App, run: Run, stopped: Stopped) -> int:
     """Return the exit status of a run that has ended; end one that was asked to; raise ``stopped`` to leave it as it is."""
-    app.store.patience.end()  # whoever sent the signal does not wait for long
+    app.database.patience.end()  # whoever sent the signal does not wait for long
     try:
-        stored, asked = app.store.run(run.id), app.store.stop_requested(run.id)
+        stored, asked = load_run(app.database, run.id), requested_stop(app.database, run.id)
         if stored.state.ended:
             return EXIT_STATUS[stored.state]
         if asked:
@@ -150,18 +155,21 @@ def _end_after_signal(app: App, run: Run, stopped: Stopped) -> int:
 
 def _wait_to_be_stopped(app: App, run: int) -> None:
     """In Jenkins, let the gateway stop the build of a superseded or cancelled run: it ends grey then, and red by itself."""
-    stopped = app.store.stop_requested(run) or app.store.run(run).state in (State.SUPERSEDED, State.CANCELLED)
-    if stopped and app.store.dispatch(run):
+    stopped = requested_stop(app.database, run) or load_run(app.database, run).state in (
+        State.SUPERSEDED,
+        State.CANCELLED,
+    )
+    if stopped and last_dispatch(app.database, run):
         log("the gateway stops this build")
         threading.Event().wait(_STOP_SECONDS)
 
 
 def _marked(app: App, run: Run, name: str) -> State:
     """Do the work, with its start and, where another job goes on from here, its end marked."""
-    app.store.mark(run.id, Step.start_of(name))
+    mark_step(app.database, run.id, Step.start_of(name))
     state = _worked(app, run, _work_of(name))
     if not state.ended:
-        app.store.mark(run.id, Step.end_of(name))
+        mark_step(app.database, run.id, Step.end_of(name))
     return state
 
 
@@ -191,7 +199,7 @@ def _worked(app: App, run: Run, work: Work) -> State:
 
 def _nothing_to_do(app: App, run: int, states: frozenset[State]) -> int:
     """The status of a job whose run another one works on, or has ended: a pull that was done before is done."""
-    state = app.store.run(run).state
+    state = load_run(app.database, run).state
     if State.QUEUED in states:
         hand_on_again(app, run)
         return EXIT_STATUS[state] if state in (State.FAILED, State.SUPERSEDED, State.CANCELLED) else 0

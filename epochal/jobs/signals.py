@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from epochal.store import DatabaseUnavailable, Store
+from epochal.store.database import Database
+from epochal.store.errors import DatabaseUnavailable
 from epochal.store.owner import BEAT_SECONDS
+from epochal.store.runs import beat_run, release_run
 
 
 class Stopped(BaseException):
@@ -39,7 +41,7 @@ def stoppable() -> Iterator[None]:
 
 
 @contextmanager
-def heartbeat(store: Store, run: int) -> Iterator[None]:
+def heartbeat(database: Database, run: int) -> Iterator[None]:
     """Say regularly that the run's owner lives, and give the run back at the end.
 
     A database that does not answer is asked again at the next beat. If the run cannot be given back, it is free once this
@@ -50,7 +52,7 @@ def heartbeat(store: Store, run: int) -> Iterator[None]:
     def beat() -> None:
         while not ended.wait(BEAT_SECONDS):
             with suppress(DatabaseUnavailable):
-                store.beat(run)
+                beat_run(database, run)
 
     thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()
@@ -60,4 +62,4 @@ def heartbeat(store: Store, run: int) -> Iterator[None]:
         ended.set()
         thread.join()
         with suppress(DatabaseUnavailable):
-            store.release(run)
+            release_run(database, run)

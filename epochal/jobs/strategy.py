@@ -75,8 +75,8 @@ def stopping_point(wanted: float, trials: Sequence[Trial]) -> float | None:
     for trial in trials:
         if trial.accuracy is None or trial.validation_accuracy is None:
             continue
-        if trial.validation_accuracy >= point and trial.accuracy < wanted:
-            point += max(trial.validation_accuracy - trial.accuracy, _LEAST_RISE)
+        if trial.validation_accuracy >= point and trial.accuracy.value < wanted:
+            point += max(trial.validation_accuracy - trial.accuracy.value, _LEAST_RISE)
     return point if point <= 1 else None
 
 
@@ -127,5 +127,5 @@ def _no_use(measured: list[Trial], epochs: int, settings: RetrainSettings) -> Gi
 
 
 def _trials_since_best(measured: list[Trial]) -> int:
-    accuracies = [trial.accuracy or 0.0 for trial in measured]
+    accuracies = [trial.accuracy.value if trial.accuracy else 0.0 for trial in measured]
     return len(accuracies) - 1 - accuracies.index(max(accuracies))

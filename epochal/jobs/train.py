@@ -9,6 +9,7 @@ from epochal.jobs.strategy import GiveUp, Proposal
 from epochal.jobs.trial import run_trial, start_trial
 from epochal.jobs.verdict import next_target, record_forecast, record_verdict
 from epochal.records import Run, State, Verdict
+from epochal.store.ends import change_run
 
 
 def train(app: App, run: Run) -> State:
@@ -28,6 +29,6 @@ def train(app: App, run: Run) -> State:
     wanted = next_target(active)
     if not isinstance(wanted, GiveUp):
         record_forecast(active, trial, wanted)
-    app.store.change(run.id, state=State.BELOW.value)
+    change_run(app.database, run.id, state=State.BELOW)
     log("job retrain goes on from here")
     return State.BELOW

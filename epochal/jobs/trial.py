@@ -20,9 +20,11 @@ from epochal.results.measurements import parse_measured
 from epochal.results.metrics import parse_faults, parse_fits, parse_validates_on_test
 from epochal.results.outputs import read_left_text
 from epochal.results.printed import PrintedLines
-from epochal.results.resume import continuation, settled_epochs, stopped_by
+from epochal.results.resume import resumption_in_words, settled_epochs, stopped_by
 from epochal.runtimes.runtime import Outcome, Training
 from epochal.runtimes.stop import Stop
+from epochal.store.runs import add_notes
+from epochal.store.trials import add_trial, end_trial
 
 _LAST_OUTPUT = 256 * 1024
 """Where a traceback is looked for: the accuracy may be followed by more output than that."""
@@ -58,7 +60,7 @@ class StartedTrial:
 def start_trial(active: ActiveRun, proposal: Proposal) -> StartedTrial:
     """Begin a trial of what is proposed, with a line that says so."""
     trained = active.script.hyperparameters(proposal.changes)
-    number = active.app.store.start_trial(active.id, trained, proposal.strategy)
+    number = add_trial(active.app.database, active.id, trained, proposal.strategy)
     log(f"trial {number}: training {in_words(proposal)}")
     return StartedTrial(number, proposal)
 
@@ -69,7 +71,7 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
     One that resumed onto another test set than its checkpoint's is trained again, from the beginning. Whatever comes of it
     is in the database; raises RunFailed if no accuracy did.
     """
-    proposal, number, store = started.proposal, started.number, active.app.store
+    proposal, number, database = started.proposal, started.number, active.app.database
     trained = active.script.hyperparameters(proposal.changes)
     trial = Trial(number, TrialState.TRAINING, trained, strategy=proposal.strategy)
     _prepare_folder(active, started)
@@ -90,26 +92,16 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
             raise choice
     except RunFailed as failure:
         reason, explanation = failure.reason, failure.explanation
-        store.end_trial(active.id, replace(trial, state=TrialState.FAILED, reason=reason, explanation=explanation))
+        end_trial(database, active.id, replace(trial, state=TrialState.FAILED, reason=reason, explanation=explanation))
         raise
     accuracy = choice.accuracy
-    trial = replace(
-        trial,
-        state=TrialState.MEASURED,
-        accuracy=accuracy.value,
-        accuracy_source=accuracy.source,
-        samples=accuracy.samples,
-        test_set=accuracy.test_set,
-        test_rows=accuracy.test_rows,
-        looks=accuracy.looks,
-        evidence=accuracy.evidence,
-    )
+    trial = replace(trial, state=TrialState.MEASURED, accuracy=accuracy)
     if proposal.strategy is not Strategy.COMMITTED:
         trial = _settled(active, trial, proposal)
-    store.end_trial(active.id, trial)
+    end_trial(database, active.id, trial)
     clear_old(active)
-    if trial.continuation:
-        log(f"trial {number}: {trial.continuation}")
+    if trial.resumption:
+        log(f"trial {number}: {trial.resumption}")
     log(f"trial {number}: accuracy {accuracy_in_words(accuracy.value, accuracy.samples)}, {accuracy.source.sentence}")
     return trial
 
@@ -148,7 +140,7 @@ def _is_caught(trial: Trial, choice: Choice | RunFailed, handover: Handover) -> 
 
     Those of an interrupted trial have none yet: then it must be known that the test rows were not trained on.
     """
-    if not trial.epochs_continued:
+    if not trial.epochs_resumed:
         return False
     if isinstance(choice, RunFailed):
         return choice.reason is Reason.NO_ACCURACY
@@ -174,7 +166,7 @@ def _hand_over(active: ActiveRun, started: StartedTrial) -> Handover:
 def _pruned(active: ActiveRun, trial: Trial, reason: Reason) -> Trial:
     state = TrialState.FAILED if reason is Reason.INTERRUPTED else TrialState.PRUNED
     trial = replace(trial, state=state, reason=reason, explanation=reason.sentence)
-    active.app.store.end_trial(active.id, trial)
+    end_trial(active.app.database, active.id, trial)
     return trial
 
 
@@ -206,8 +198,8 @@ def _learnt(trial: Trial, folder: TrialFolder, handover: Handover, *, retrain: b
     return replace(
         trial,
         epochs_trained=sum(fit.trained for fit in fits) if fits else None,
-        epochs_continued=min(sum(fit.continued for fit in fits), _MOST_EPOCHS),
-        continuation=continuation(fits, handover.source, handover.why, retrain=retrain),
+        epochs_resumed=min(sum(fit.continued for fit in fits), _MOST_EPOCHS),
+        resumption=resumption_in_words(fits, handover.source, handover.why, retrain=retrain),
         validation_accuracy=fits[-1].validation_accuracy if fits else None,
         stopped_by=stopped_by(fits),
         validates_on_test=parse_validates_on_test(_metrics(folder)),
@@ -220,7 +212,7 @@ def _add_notes(active: ActiveRun, trial: Trial, choice: Choice | RunFailed) -> N
     notes = faults + [_VALIDATES_ON_TEST] * trial.validates_on_test + [_TESTS_ON_OTHER_ROWS] * trial.caught
     if isinstance(choice, Choice):
         notes += choice.notes
-    for note in active.app.store.add_notes(active.id, notes) if notes else ():
+    for note in add_notes(active.app.database, active.id, notes) if notes else ():
         log(f"note: {note}")
 
 

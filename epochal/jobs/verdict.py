@@ -10,16 +10,21 @@ from epochal.results.forecast import forecast_trial
 from epochal.results.gate import Hopeless, decide, evidence_in_words, verdict_in_words, wanted_accuracy
 from epochal.results.metrics import parse_fits
 from epochal.results.outputs import read_left_text
+from epochal.store.looks import judge_trial, looks_before
+from epochal.store.trials import keep_forecast
 
 
 def record_verdict(active: ActiveRun, trial: Trial) -> Verdict:
     """Judge a measured trial: decided, stored and printed once; later the same is returned. Raises RunFailed."""
     if trial.judgement:
         return trial.judgement.verdict
-    accuracy, samples, evidence = trial.accuracy, trial.samples, trial.evidence
+    accuracy = trial.accuracy
     assert accuracy is not None
-    judgement = active.app.store.judge(
-        active.stored, trial, lambda look: decide(accuracy, samples, active.rule, look, evidence)
+    judgement = judge_trial(
+        active.app.database,
+        active.stored,
+        trial,
+        lambda look: decide(accuracy.value, accuracy.samples, active.rule, look, accuracy.evidence),
     )
     active.mark(Step.VERDICT, trial.number)
     judged = replace(trial, judgement=judgement)
@@ -32,12 +37,12 @@ def record_verdict(active: ActiveRun, trial: Trial) -> Verdict:
 def next_target(active: ActiveRun) -> float | GiveUp:
     """Return the accuracy (0 to 1) that the gate lets through at the run's next trial, or why none would be."""
     last = active.last_measured
-    if last is None:
+    if last is None or last.accuracy is None:
         return active.threshold
-    before = active.app.store.looks_before(active.stored, last)
+    before = looks_before(active.app.database, active.stored, last)
     # The next training compares as many networks with the test set as the last one did.
-    look = None if before is None else before + 2 * last.looks
-    wanted = wanted_accuracy(last.samples, active.rule, look, last.evidence)
+    look = None if before is None else before + 2 * last.accuracy.looks
+    wanted = wanted_accuracy(last.accuracy.samples, active.rule, look, last.accuracy.evidence)
     return GiveUp(wanted.reason, wanted.explanation) if isinstance(wanted, Hopeless) else wanted
 
 
@@ -46,6 +51,6 @@ def record_forecast(active: ActiveRun, trial: Trial, wanted: float) -> Forecast 
     fits = parse_fits(read_left_text(active.trial_folder(trial.number).metrics) or "")
     forecast = forecast_trial(trial, fits, active.script, wanted, active.plan.settings.retrain.max_epochs)
     if forecast:
-        active.app.store.keep_forecast(active.id, trial.number, forecast)
+        keep_forecast(active.app.database, active.id, trial.number, forecast)
         log(f"trial {trial.number}: {forecast.sentence}")
     return forecast

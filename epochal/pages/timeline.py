@@ -9,6 +9,9 @@ from epochal.app import App
 from epochal.records import Delivery, Moment, Run, Step
 from epochal.results.metrics import events
 from epochal.results.outputs import read_left_text
+from epochal.store.deliveries import deliveries_of_run
+from epochal.store.outbox import message_of_run
+from epochal.store.timeline import marked_moments
 
 _Event = dict[str, int | float | str]
 
@@ -83,6 +86,6 @@ def moments_of(app: App, run: Run) -> list[Moment]:
     """The moments of a run, running or ended, oldest first."""
     folder = app.home.run(run.id)
     metrics = {trial.number: read_left_text(folder.trial(trial.number).metrics) or "" for trial in run.trials}
-    notice = app.store.notice(run.id)
-    deliveries, marks = app.store.deliveries_of(run.id), app.store.marks(run.id)
+    notice = message_of_run(app.database, run.id)
+    deliveries, marks = deliveries_of_run(app.database, run.id), marked_moments(app.database, run.id)
     return timeline(run, deliveries, marks, notice.sent if notice else None, metrics, datetime.now(UTC))

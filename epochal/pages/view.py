@@ -8,7 +8,7 @@ from typing import Any
 
 from epochal.commit import repository_name, safe_url
 from epochal.errors import Reason
-from epochal.records import AccuracySource, Evidence, Moment, Run, Trial, TrialState
+from epochal.records import Accuracy, Evidence, Message, Moment, Run, Trial, TrialState
 from epochal.results.gate import (
     accuracy_in_words,
     certainty_in_words,
@@ -17,7 +17,6 @@ from epochal.results.gate import (
     in_words,
     wilson_interval,
 )
-from epochal.store import Notice
 
 
 def run_view(run: Run, folder: Path) -> dict[str, Any]:
@@ -36,12 +35,12 @@ def run_view(run: Run, folder: Path) -> dict[str, Any]:
         "runtime": run.runtime,
         "image": run.image,
         "threshold": run.threshold,
-        "accuracy": best.accuracy if best else None,
-        "accuracy_source": best.accuracy_source if best else None,
+        "accuracy": best.accuracy.value if best and best.accuracy else None,
+        "accuracy_source": best.accuracy.source if best and best.accuracy else None,
         "trials": [_trial_view(trial) for trial in run.trials],
         "notes": list(run.notes),
         "successor": run.successor,
-        "taken_over": run.taken_over,
+        "reused_run": run.reused_run,
         "folder": str(folder),
     }
 
@@ -52,19 +51,10 @@ def _trial_view(trial: Trial) -> dict[str, Any]:
         "strategy": trial.strategy,
         "hyperparameters": trial.hyperparameters,
         "epochs_trained": trial.epochs_trained,
-        "epochs_continued": trial.epochs_continued,
-        "continuation": trial.continuation,
+        "epochs_resumed": trial.epochs_resumed,
+        "resumption": trial.resumption,
         "stopped_by": trial.stopped_by,
-        "accuracy": trial.accuracy,
-        "accuracy_source": trial.accuracy_source,
-        "interval": _interval(trial),
-        "samples": trial.samples,
-        "test_set": trial.test_set,
-        "metric": trial.evidence.metric,
-        "chance": trial.evidence.chance,
-        "answer": trial.evidence.answer,
-        "looks": trial.looks,
-        **_rows_view(trial.evidence),
+        **_accuracy_view(trial.accuracy),
         "judgement": asdict(trial.judgement) if trial.judgement else None,
         "validation_accuracy": trial.validation_accuracy,
         "validates_on_test": trial.validates_on_test,
@@ -72,6 +62,23 @@ def _trial_view(trial: Trial) -> dict[str, Any]:
         "state": trial.state.value,
         "reason": trial.reason,
         "forecast": asdict(trial.forecast) | {"sentence": trial.forecast.sentence} if trial.forecast else None,
+    }
+
+
+def _accuracy_view(accuracy: Accuracy | None) -> dict[str, Any]:
+    """Return what is known of an accuracy; the same keys if there is none."""
+    evidence = accuracy.evidence if accuracy else Evidence()
+    return {
+        "accuracy": accuracy.value if accuracy else None,
+        "accuracy_source": accuracy.source if accuracy else None,
+        "interval": _interval(accuracy),
+        "samples": accuracy.samples if accuracy else None,
+        "test_set": accuracy.test_set if accuracy else None,
+        "metric": evidence.metric,
+        "chance": evidence.chance,
+        "answer": evidence.answer,
+        "looks": accuracy.looks if accuracy else 1,
+        **_rows_view(evidence),
     }
 
 
@@ -86,10 +93,10 @@ def _rows_view(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _interval(trial: Trial) -> tuple[float, float] | None:
-    if trial.accuracy is None or trial.samples is None:
+def _interval(accuracy: Accuracy | None) -> tuple[float, float] | None:
+    if accuracy is None or accuracy.samples is None:
         return None
-    return wilson_interval(trial.accuracy, trial.samples)
+    return wilson_interval(accuracy.value, accuracy.samples)
 
 
 def history_line(run: Run) -> str:
@@ -97,7 +104,7 @@ def history_line(run: Run) -> str:
     when = run.created.astimezone().strftime("%Y-%m-%d %H:%M")
     accuracy = _best_of_threshold(run)
     why = f"  {run.reason}{_level(run)}" if run.reason else ""
-    why += f"  taken over from run {run.taken_over}" if run.taken_over else ""
+    why += f"  taken over from run {run.reused_run}" if run.reused_run else ""
     name = repository_name(run.commit.repository)
     return f"{run.id:>4}  {when}  {run.state:<10}  {accuracy:<15}  {name} {run.commit.branch} {run.commit.sha[:7]}{why}"
 
@@ -110,12 +117,12 @@ def _level(run: Run) -> str:
 def _best_of_threshold(run: Run) -> str:
     if run.best is None or run.best.accuracy is None or run.threshold is None:
         return "-"
-    shown = " of ".join(in_words(run.best.accuracy, run.threshold))
+    shown = " of ".join(in_words(run.best.accuracy.value, run.threshold))
     doubt = doubt_in_words(run.best, run.threshold).partition(" (")[0]
     return f"{shown}, {doubt}" if doubt else shown
 
 
-def run_lines(run: Run, folder: Path, notice: Notice | None) -> list[str]:
+def run_lines(run: Run, folder: Path, notice: Message | None) -> list[str]:
     """What happened in a run, line by line."""
     commit = run.commit
     subject = commit.message.partition("\n")[0]
@@ -125,9 +132,9 @@ def run_lines(run: Run, folder: Path, notice: Notice | None) -> list[str]:
         ("framework", f"{run.framework} ({run.framework_why})" if run.framework else ""),
         ("trained in", f"{run.runtime}: {run.image}" if run.image else ""),
         ("threshold", f"{run.threshold:g}" if run.threshold else ""),
-        ("taken over", f"from run {run.taken_over}, whose trials these are" if run.taken_over else ""),
+        ("taken over", f"from run {run.reused_run}, whose trials these are" if run.reused_run else ""),
         ("superseded by", f"run {run.successor}" if run.successor else ""),
-        ("mail", f"{notice.state}: {notice.told}".rstrip(": ") if notice else ""),
+        ("mail", f"{notice.state}: {notice.outcome}".rstrip(": ") if notice else ""),
         ("build", run.build_url or ""),
         ("folder", str(folder)),
     ]
@@ -139,15 +146,13 @@ def run_lines(run: Run, folder: Path, notice: Notice | None) -> list[str]:
 
 
 def _trial_line(run: Run, trial: Trial) -> str:
-    source = AccuracySource(trial.accuracy_source).sentence if trial.accuracy_source else ""
-    accuracy = (
-        f"accuracy {accuracy_in_words(trial.accuracy, trial.samples)} {source}" if trial.accuracy is not None else ""
-    )
+    found = trial.accuracy
+    accuracy = f"accuracy {accuracy_in_words(found.value, found.samples)} {found.source.sentence}" if found else ""
     certainty = certainty_in_words(trial, run.threshold) if run.threshold else ""
     parts = [
         *(f"{name} = {value}" for name, value in run.changes(trial).items()),
         f"{trial.epochs} epochs" if trial.epochs else "",
-        trial.continuation,
+        trial.resumption,
         accuracy,
         certainty,
         f"{trial.seconds:.1f} s" if trial.seconds is not None else "",
@@ -207,12 +212,12 @@ def summary(run: Run) -> str:
     trained = [trial for trial in run.trials if trial.state in (TrialState.MEASURED, TrialState.PRUNED)]
     parts = [run.state.value]
     if run.best and run.best.accuracy is not None and run.threshold is not None:
-        parts = [" of ".join(in_words(run.best.accuracy, run.threshold))]
+        parts = [" of ".join(in_words(run.best.accuracy.value, run.threshold))]
         if doubt := doubt_in_words(run.best, run.threshold):
             parts.append(doubt)
         if run.best.epochs:
             parts.append(f"epoch {run.best.epochs}")
         parts.append(f"{len(trained)} trial{'s' if len(trained) != 1 else ''}")
-    if run.taken_over:
-        parts.append(f"taken over from run {run.taken_over}")
+    if run.reused_run:
+        parts.append(f"taken over from run {run.reused_run}")
     return " · ".join(parts)

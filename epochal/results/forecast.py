@@ -84,7 +84,7 @@ def forecast_trial(
         return None
     fit = fits[-1]
     raised = trial.hyperparameters.get(epochs.name) in (fit.wanted, fit.last_epoch)
-    gap = trial.validation_accuracy - trial.accuracy
+    gap = trial.validation_accuracy - trial.accuracy.value
     if not raised or trial.stopped_by is StoppedBy.SCRIPT or threshold + gap > 1:
         return None
     found = forecast(_validation(fit), threshold + gap, last_epoch)

@@ -228,14 +228,15 @@ def interval_in_words(accuracy: float, samples: int | None) -> str:
 
 def verdict_in_words(trial: Trial, threshold: float) -> str:
     """Put the verdict on a judged trial into one line: ``0.750 reaches the threshold 0.70``, and what it rests on."""
-    assert trial.accuracy is not None
-    measured, wanted = in_words(trial.accuracy, threshold)
+    accuracy = trial.accuracy
+    assert accuracy is not None
+    measured, wanted = in_words(accuracy.value, threshold)
     if trial.reached:
         said = f"reaches the threshold {wanted}"
-    elif trial.accuracy < threshold:
+    elif accuracy.value < threshold:
         said = f"is below the threshold {wanted}"
     elif not _is_above_chance(trial):
-        said = f"is not {_clearly(trial)}above what {_always(trial.evidence)} gives ({trial.evidence.chance:.3f})"
+        said = f"is not {_clearly(trial)}above what {_always(accuracy.evidence)} gives ({accuracy.evidence.chance:.3f})"
     else:
         said = f"is not certain enough to reach the threshold {wanted}"
     certainty = certainty_in_words(trial, threshold)
@@ -245,7 +246,7 @@ def verdict_in_words(trial: Trial, threshold: float) -> str:
 def certainty_in_words(trial: Trial, threshold: float) -> str:
     """Say what a verdict rests on besides the threshold; empty if that is all it rests on."""
     said = trial.judgement
-    if said is None or trial.samples is None:
+    if said is None or trial.accuracy is None or trial.accuracy.samples is None:
         return ""
     parts = []
     if said.bound is not None:
@@ -253,7 +254,7 @@ def certainty_in_words(trial: Trial, threshold: float) -> str:
     if said.confidence or _is_raised_by_chance(trial, threshold):
         # Rounded up: the accuracy that is named must be enough.
         needed = f"{math.ceil(said.required * 1000) / 1000:.3f} is needed" if said.required else "no accuracy is enough"
-        parts.append(f"{needed} on {trial.samples} samples")
+        parts.append(f"{needed} on {trial.accuracy.samples} samples")
     if said.confidence:
         parts.append(f"look {said.look} at this test set")
     return ", ".join(parts)
@@ -261,10 +262,12 @@ def certainty_in_words(trial: Trial, threshold: float) -> str:
 
 def doubt_in_words(trial: Trial, threshold: float) -> str:
     """Say why an accuracy that is not below the threshold was not let through; empty if nothing needs saying."""
-    if trial.judgement is None or trial.reached or trial.accuracy is None or trial.accuracy < threshold:
+    accuracy = trial.accuracy
+    if trial.judgement is None or trial.reached or accuracy is None or accuracy.value < threshold:
         return ""
     if not _is_above_chance(trial):
-        return f"not {_clearly(trial)}above chance ({_always(trial.evidence)} gives {trial.evidence.chance:.3f})"
+        chance = accuracy.evidence.chance
+        return f"not {_clearly(trial)}above chance ({_always(accuracy.evidence)} gives {chance:.3f})"
     bound = trial.judgement.bound
     return "not certain enough" + (f" ({_bound_in_words(bound, threshold)})" if bound is not None else "")
 
@@ -273,7 +276,8 @@ def evidence_in_words(trial: Trial, threshold: float) -> list[str]:
     """Say, a sentence each, what is known of the data behind a trial's accuracy, and what that accuracy is worth."""
     if trial.accuracy is None:
         return []
-    return [_rows_in_words(trial.evidence), _chance_in_words(trial.evidence), *_odds_in_words(trial, threshold)]
+    evidence = trial.accuracy.evidence
+    return [_rows_in_words(evidence), _chance_in_words(evidence), *_odds_in_words(trial, threshold)]
 
 
 def _rows_in_words(evidence: Evidence) -> str:
@@ -302,33 +306,37 @@ def _chance_in_words(evidence: Evidence) -> str:
 def _odds_in_words(trial: Trial, threshold: float) -> list[str]:
     """Without confidence: how likely a network passes that is below the threshold."""
     said, under = trial.judgement, threshold - _DOUBT
-    if said is None or said.confidence or not trial.samples or under <= 0:
+    samples = trial.accuracy.samples if trial.accuracy else None
+    if said is None or said.confidence or not samples or under <= 0:
         return []
-    odds = pass_probability(under, trial.samples, said.required or threshold)
+    odds = pass_probability(under, samples, said.required or threshold)
     look = f" This was look {said.look} at this test set." if said.look and said.look > 1 else ""
     return [
-        f"A network of true accuracy {under:.4g} would pass one look at {trial.samples} test samples "
+        f"A network of true accuracy {under:.4g} would pass one look at {samples} test samples "
         f"with a probability of {_percent(odds)}.{look}"
     ]
 
 
 def _is_above_chance(trial: Trial) -> bool:
     """Whether nothing is known to the contrary: chance and samples may be unknown."""
-    chance = trial.evidence.chance
-    if chance is None or not trial.samples or trial.accuracy is None:
+    accuracy = trial.accuracy
+    if accuracy is None or accuracy.evidence.chance is None or not accuracy.samples:
         return True
-    return binomial_tail(_correct(trial.accuracy, trial.samples), trial.samples, chance) < _CHANCE_ERROR
+    correct = _correct(accuracy.value, accuracy.samples)
+    return binomial_tail(correct, accuracy.samples, accuracy.evidence.chance) < _CHANCE_ERROR
 
 
 def _is_raised_by_chance(trial: Trial, threshold: float) -> bool:
     """Whether chance asks for more than the threshold does."""
     required = trial.judgement.required if trial.judgement else None
-    return trial.evidence.chance is not None and (required is None or required > threshold)
+    chance = trial.accuracy.evidence.chance if trial.accuracy else None
+    return chance is not None and (required is None or required > threshold)
 
 
 def _clearly(trial: Trial) -> str:
-    above = trial.accuracy is not None and trial.evidence.chance is not None and trial.accuracy > trial.evidence.chance
-    return "clearly " if above else ""
+    chance = trial.accuracy.evidence.chance if trial.accuracy else None
+    is_above = trial.accuracy is not None and chance is not None and trial.accuracy.value > chance
+    return "clearly " if is_above else ""
 
 
 def _always(evidence: Evidence) -> str:

@@ -7,7 +7,7 @@ from epochal.records import Fit, StoppedBy
 FROM_THE_BEGINNING = "trained from the beginning"
 
 
-def continuation(fits: Sequence[Fit], source: str, why: str = "", *, retrain: bool) -> str:
+def resumption_in_words(fits: Sequence[Fit], source: str, why: str = "", *, retrain: bool) -> str:
     """What a trial went on from, or why it did not; empty for a first trial that had nothing to go on from.
 
     ``source``: whose checkpoints it was given (``trial 1``), empty if there were none; ``why``: a reason for that.

@@ -1,23 +1,100 @@
-"""Opening the database: SQLite as it behaves well between processes, PostgreSQL as it is, and the migrations."""
+"""The database of a home, and its transactions: SQLite as it behaves well between processes, PostgreSQL as it is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from epochal.errors import EpochalError, SettingsError
-from epochal.store.errors import CommitLost
-from epochal.store.patience import LOST
+from epochal.store.errors import CommitLost, DatabaseUnavailable
+from epochal.store.patience import LOST, Patience
 from epochal.store.schema import HEAD, VERSION_TABLE
 
 BUSY_MILLISECONDS = 30_000
 """How long SQLite itself waits for another process's transaction."""
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
-def open_engine(url: str) -> Engine:
+
+class Database:
+    """The database of one home. Safe to use from several threads and several processes.
+
+    The functions of this room's modules take it as their first argument, and each call is one transaction.
+    """
+
+    def __init__(self, url: str, patience: Patience | None = None) -> None:
+        """Open the database and bring it to the newest version.
+
+        Raises SettingsError if it cannot be opened, or does not answer within ``patience`` (None: at once).
+        """
+        self.patience = patience or Patience()
+        self.engine = _open_engine(url)
+        try:
+            self.patience.run(lambda: _migrate(self.engine))
+        except DatabaseUnavailable as error:
+            shown = self.engine.url.render_as_string(hide_password=True)
+            raise SettingsError(f"database: {shown} cannot be opened: {error}.") from None
+
+    def close(self) -> None:
+        """Give the database's connections back."""
+        self.engine.dispose()
+
+
+Function = Callable[Concatenate[Connection, _P], _T]
+Transaction = Callable[Concatenate[Database | Connection, _P], _T]
+
+
+def reads(function: Function[_P, _T]) -> Transaction[_P, _T]:
+    """Make a function that reads through a connection one transaction of a database, which is waited for.
+
+    Given a connection, it is a part of that one's transaction. Raises as ``Patience.run`` does.
+    """
+
+    @wraps(function)
+    def reading(source: Database | Connection, /, *arguments: _P.args, **named: _P.kwargs) -> _T:
+        if isinstance(source, Connection):
+            return function(source, *arguments, **named)
+
+        def transaction() -> _T:
+            with source.engine.connect() as connection:
+                return function(connection, *arguments, **named)
+
+        return source.patience.run(transaction)
+
+    return reading
+
+
+def writes(function: Function[_P, _T]) -> Transaction[_P, _T]:
+    """Make a function that writes through a connection one transaction of a database, as ``reads`` does."""
+    return _writing(function, lambda database: database.patience)
+
+
+def writes_at_once(function: Function[_P, _T]) -> Transaction[_P, _T]:
+    """Do as ``writes`` does, but raise DatabaseUnavailable at once if the database does not answer."""
+    return _writing(function, lambda _: Patience())
+
+
+def _writing(function: Function[_P, _T], patience: Callable[[Database], Patience]) -> Transaction[_P, _T]:
+    @wraps(function)
+    def writing(source: Database | Connection, /, *arguments: _P.args, **named: _P.kwargs) -> _T:
+        if isinstance(source, Connection):
+            return function(source, *arguments, **named)
+
+        def transaction() -> _T:
+            with _write_transaction(source.engine) as connection:
+                return function(connection, *arguments, **named)
+
+        return patience(source).run(transaction)
+
+    return writing
+
+
+def _open_engine(url: str) -> Engine:
     """Return an engine for ``url``; raises SettingsError for a URL that SQLAlchemy cannot use."""
     try:
         parsed = make_url(url)
@@ -49,7 +126,7 @@ def _prepare_sqlite(engine: Engine) -> None:
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def _write_transaction(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that writes; it is committed at the end, and rolled back by an exception.
 
     Raises CommitLost if the connection is lost during the commit.
@@ -62,7 +139,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
             raise CommitLost(f"the database went away during a commit: {error.orig}") from error
 
 
-def migrate(engine: Engine) -> None:
+def _migrate(engine: Engine) -> None:
     """Bring the database to the newest version; raises EpochalError for one that a newer Epochal wrote."""
     if _version(engine) == HEAD:
         return
@@ -73,7 +150,7 @@ def migrate(engine: Engine) -> None:
 
     configuration = Config()
     configuration.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with writing(engine) as connection:
+    with _write_transaction(engine) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('epochal migration'))"))
         current = _version_in(connection)

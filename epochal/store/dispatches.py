@@ -5,16 +5,20 @@ from dataclasses import asdict
 from sqlalchemy import Connection, delete, insert, select
 
 from epochal.records import Dispatch
+from epochal.store.database import reads, writes
+from epochal.store.rows import read_row
 from epochal.store.schema import dispatches
 
 
-def of_run(connection: Connection, run: int) -> Dispatch | None:
-    """The dispatch of a run."""
+@reads
+def last_dispatch(connection: Connection, run: int) -> Dispatch | None:
+    """Return what Jenkins was last asked to do for a run; None if nothing yet."""
     row = connection.execute(select(dispatches).where(dispatches.c.run == run)).first()
-    return Dispatch(row.run, row.job, row.item, row.failures, row.requested) if row else None
+    return read_row(Dispatch, row) if row else None
 
 
-def keep(connection: Connection, dispatch: Dispatch) -> None:
-    """Remember a dispatch instead of the run's one before."""
+@writes
+def keep_dispatch(connection: Connection, dispatch: Dispatch) -> None:
+    """Remember what Jenkins was asked to do for a run, instead of what it was asked before."""
     connection.execute(delete(dispatches).where(dispatches.c.run == dispatch.run))
     connection.execute(insert(dispatches).values(**asdict(dispatch)))

@@ -1,19 +1,24 @@
 """Writing to a run that is owned, and ending it: the only statements that give a run a final state."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 
-from epochal.errors import UsageError
-from epochal.records import State, Verdict
+from epochal.errors import Reason, UsageError
+from epochal.records import Judgement, Message, Run, State, Verdict
+from epochal.store.database import reads, writes
 from epochal.store.errors import NothingReached, NotOwner, StopRequested
-from epochal.store.outbox import Notice
-from epochal.store.outbox import add as add_notice
-from epochal.store.owner import this_process
-from epochal.store.rows import to_judgement
+from epochal.store.outbox import add_message
+from epochal.store.owner import is_alive, this_process
 from epochal.store.schema import runs, trials
 
-UNENDED = tuple(state.value for state in State if not state.ended)
+UNENDED = tuple(state for state in State if not state.ended)
+
+
+def no_such_run(run: int) -> UsageError:
+    """Return the error for a number that no run has."""
+    return UsageError(f"There is no run {run} in this home. epochal history lists the runs that there are.")
 
 
 def require_owned(connection: Connection, run: int) -> None:
@@ -26,45 +31,97 @@ def require_owned(connection: Connection, run: int) -> None:
 
 
 def is_open(connection: Connection, run: int) -> bool:
-    """Lock the run's row until the transaction ends; whether it has neither ended nor been asked to."""
+    """Lock the run's row until the transaction ends; returns whether it has neither ended nor been asked to."""
     wanted = runs.c.id == run, runs.c.state.in_(UNENDED), runs.c.stop_requested.is_(None)
     return connection.execute(select(runs.c.id).where(*wanted).with_for_update()).first() is not None
 
 
-def change_owned(connection: Connection, run: int, **columns: Any) -> None:
-    """Set columns of a run that the calling process owns. Raises as ``require_owned`` does."""
+@writes
+def change_run(connection: Connection, run: int, /, **columns: Any) -> None:
+    """Set columns of a run (state, framework, image, threshold, notes …) that the calling process owns.
+
+    Raises NotOwner if it does not, or the run has ended; StopRequested if the run was asked to end.
+    """
     if not connection.execute(update(runs).where(_is_owned(run)).values(**columns)).rowcount:
         raise _refusal(connection, run)
 
 
-def end_owned(connection: Connection, run: int, state: State, notice: Notice | None, **columns: Any) -> None:
-    """End a run that the calling process owns. Raises as ``end`` and ``require_owned`` do; nothing is stored then."""
-    if not end(connection, run, this_process(), state, notice, **columns):
-        raise _refusal(connection, run)
+@writes
+def end_owned_run(connection: Connection, run: Run, message: Message | None) -> None:
+    """End a run that the calling process owns as ``run`` says, and store the message, in one transaction.
+
+    Raises NothingReached if ``run`` is REACHED but none of its trials is, StopRequested if it was asked to end in another
+    state, NotOwner if the calling process does not own it or it has ended. Nothing is stored then.
+    """
+    if not end(connection, run.id, this_process(), run.state, message, **_end_columns(run)):
+        raise _refusal(connection, run.id)
+
+
+@writes
+def end_unowned_run(connection: Connection, run: Run, message: Message | None) -> bool:
+    """End a run that no living process owns as ``run`` says, and store the message; returns whether it did.
+
+    It does not if somebody owns the run, if it has ended, or if it was asked to end in another state.
+    """
+    row = connection.execute(select(runs).where(runs.c.id == run.id).with_for_update()).one()
+    if row.owner and is_alive(row.owner, row.heartbeat):
+        return False
+    return end(connection, run.id, row.owner, run.state, message, **_end_columns(run))
+
+
+@writes
+def request_stop(connection: Connection, run: int, state: State) -> str | None:
+    """Ask that a run ends as SUPERSEDED or CANCELLED; returns its living owner, whom a signal makes look.
+
+    A run that nobody works on ends at once. Raises UsageError for one that has ended already, or is not there.
+    """
+    row = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).first()
+    if row is None:
+        raise no_such_run(run)
+    if row.state.ended:
+        raise UsageError(f"Run {run} has ended already: it is {row.state}.")
+    asked = row.stop_requested or state  # the first request counts
+    connection.execute(update(runs).where(runs.c.id == run).values(stop_requested=asked))
+    if row.owner and is_alive(row.owner, row.heartbeat):
+        owner: str = row.owner
+        return owner
+    end(connection, run, row.owner, asked, reason=Reason(asked.value), ended=datetime.now(UTC))
+    return None
+
+
+@reads
+def requested_stop(connection: Connection, run: int) -> State | None:
+    """Return what the run was asked to end as; None if it was not."""
+    return connection.execute(select(runs.c.stop_requested).where(runs.c.id == run)).scalar()
 
 
 def end(
-    connection: Connection, run: int, owner: str | None, state: State, notice: Notice | None = None, **columns: Any
+    connection: Connection, run: int, owner: str | None, state: State, message: Message | None = None, **columns: Any
 ) -> bool:
-    """End a run in ``state`` with ``columns``, and store the notice of it; returns whether it did.
+    """End a run in ``state`` with ``columns``, and store the message about it; returns whether it did.
 
     It does not if the run has ended already, if its owner is not ``owner`` (None: nobody), or if it was asked to end in
     another state. Raises NothingReached for REACHED if none of the run's trials, or of those that it reuses, was judged so.
     """
     if state is State.REACHED and not _is_reached(
-        connection, columns.get("taken_over") or run, columns.get("taken_trial")
+        connection, columns.get("reused_run") or run, columns.get("reused_trial")
     ):
         raise NothingReached(f"Run {run} cannot end as reached: no trial of it was judged to reach the threshold.")
     conditions = (
         runs.c.id == run,
         runs.c.owner == owner,
         runs.c.state.in_(UNENDED),
-        or_(runs.c.stop_requested.is_(None), runs.c.stop_requested == state.value),
+        or_(runs.c.stop_requested.is_(None), runs.c.stop_requested == state),
     )
-    ended = connection.execute(update(runs).where(*conditions).values(state=state.value, **columns)).rowcount > 0
-    if ended and notice:
-        add_notice(connection, notice)
+    ended = connection.execute(update(runs).where(*conditions).values(state=state, **columns)).rowcount > 0
+    if ended and message:
+        add_message(connection, message)
     return ended
+
+
+def _end_columns(run: Run) -> dict[str, Any]:
+    names = ("reason", "explanation", "detail", "ended", "reused_run", "reused_trial")
+    return {name: getattr(run, name) for name in names}
 
 
 def _is_owned(run: int) -> ColumnElement[bool]:
@@ -76,9 +133,9 @@ def _is_owned(run: int) -> ColumnElement[bool]:
 def _refusal(connection: Connection, run: int) -> Exception:
     row = connection.execute(select(runs).where(runs.c.id == run)).first()
     if row is None:
-        return UsageError(f"There is no run {run} in this home. epochal history lists the runs that there are.")
-    if row.owner == this_process() and row.stop_requested and not State(row.state).ended:
-        return StopRequested(run, State(row.stop_requested))
+        return no_such_run(run)
+    if row.owner == this_process() and row.stop_requested and not row.state.ended:
+        return StopRequested(run, row.stop_requested)
     owner = row.owner or "nobody"
     return NotOwner(f"Run {run} is {row.state} and owned by {owner}: this process no longer works on it.")
 
@@ -88,4 +145,5 @@ def _is_reached(connection: Connection, run: int, only: int | None) -> bool:
     query = select(trials.c.judgement).where(trials.c.run == run, trials.c.judgement.is_not(None))
     if only is not None:
         query = query.where(trials.c.number == only)
-    return any(to_judgement(said).verdict is Verdict.REACHED for said in connection.execute(query).scalars())
+    judgements: list[Judgement] = list(connection.execute(query).scalars())
+    return any(judgement.verdict is Verdict.REACHED for judgement in judgements)

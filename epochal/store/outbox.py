@@ -1,104 +1,60 @@
-"""The notices' rows: at least once, each with one Message-ID for good."""
+"""The messages' rows: at least once, each with one Message-ID for good."""
 
-from dataclasses import dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import Connection, insert, or_, select, update
 
-from epochal.store.schema import notices
+from epochal.records import Message, MessageState
+from epochal.store.database import reads, writes
+from epochal.store.rows import read_row
+from epochal.store.schema import messages
 
 _LEASE = timedelta(minutes=15)
-"""A notice that was taken and not settled (its sender died) may be taken again after this long."""
+"""A message that was taken and not settled (its sender died) may be taken again after this long."""
 
 
-class NoticeState(StrEnum):
-    """Where a notice stands. UNADDRESSED: there was nobody to mail it to, and ``told`` says why."""
-
-    PENDING = "pending"
-    SENT = "sent"
-    GIVEN_UP = "given_up"
-    UNADDRESSED = "unaddressed"
-
-
-@dataclass(frozen=True)
-class Notice:
-    """A mail about a run's end: its bytes (RFC 5322), who gets it, what came of it, and when it was sent."""
-
-    run: int
-    message_id: str
-    sender: str
-    recipients: tuple[str, ...]
-    message: bytes
-    state: NoticeState = NoticeState.PENDING
-    told: str = ""
-    attempts: int = 0
-    id: int = 0
-    sent: datetime | None = None
+@writes
+def add_message(connection: Connection, message: Message) -> None:
+    """Store a message; a run has one at the most, and the first one stays."""
+    if message_of_run(connection, message.run) is None:
+        columns = {name: value for name, value in asdict(message).items() if name != "id"}
+        connection.execute(insert(messages).values(**columns, created=datetime.now(UTC)))
 
 
-def add(connection: Connection, notice: Notice) -> None:
-    """Store a notice; a run has one at the most, and the first one stays."""
-    if of_run(connection, notice.run):
-        return
-    values = {
-        "run": notice.run,
-        "message_id": notice.message_id,
-        "sender": notice.sender,
-        "recipients": list(notice.recipients),
-        "message": notice.message,
-        "state": notice.state.value,
-        "told": notice.told,
-        "created": datetime.now(UTC),
-    }
-    connection.execute(insert(notices).values(**values))
-
-
-def take(connection: Connection, after: int) -> Notice | None:
-    """Lease the oldest pending notice whose number is over ``after``."""
+@writes
+def take_message(connection: Connection, after: int = 0) -> Message | None:
+    """Lease the oldest pending message numbered over ``after``, kept from others for some minutes; None if there is none."""
     moment = datetime.now(UTC)
-    free = or_(notices.c.leased_until.is_(None), notices.c.leased_until < moment)
-    pending = notices.c.state == NoticeState.PENDING.value, notices.c.id > after
-    oldest = select(notices.c.id).where(*pending, free).order_by(notices.c.id).limit(1)
+    free = or_(messages.c.leased_until.is_(None), messages.c.leased_until < moment)
+    pending = messages.c.state == MessageState.PENDING, messages.c.id > after
+    oldest = select(messages.c.id).where(*pending, free).order_by(messages.c.id).limit(1)
     row = connection.execute(
-        update(notices)
-        .where(notices.c.id == oldest.scalar_subquery())
-        .values(leased_until=moment + _LEASE, attempts=notices.c.attempts + 1)
-        .returning(notices)
+        update(messages)
+        .where(messages.c.id == oldest.scalar_subquery())
+        .values(leased_until=moment + _LEASE, attempts=messages.c.attempts + 1)
+        .returning(messages)
     ).first()
-    return _to_notice(row) if row else None
+    return read_row(Message, row) if row else None
 
 
-def settle(connection: Connection, notice: int, state: NoticeState, told: str) -> None:
-    """End the lease."""
-    sent = datetime.now(UTC) if state is NoticeState.SENT else None
-    values = {"state": state.value, "told": told, "sent": sent, "leased_until": None}
-    connection.execute(update(notices).where(notices.c.id == notice).values(**values))
+@writes
+def settle_message(connection: Connection, message: int, state: MessageState, outcome: str) -> None:
+    """End the lease of a message: it is SENT, PENDING (try again later) or GIVEN_UP, with an ``outcome`` to show."""
+    sent = datetime.now(UTC) if state is MessageState.SENT else None
+    columns = {"state": state, "outcome": outcome, "sent": sent, "leased_until": None}
+    connection.execute(update(messages).where(messages.c.id == message).values(**columns))
 
 
-def retry(connection: Connection) -> int:
-    """Make what was given up pending again."""
-    given_up = notices.c.state == NoticeState.GIVEN_UP.value
-    return connection.execute(update(notices).where(given_up).values(state=NoticeState.PENDING.value)).rowcount
+@writes
+def retry_messages(connection: Connection) -> int:
+    """Make the given-up messages pending again; returns how many there were."""
+    given_up = messages.c.state == MessageState.GIVEN_UP
+    return connection.execute(update(messages).where(given_up).values(state=MessageState.PENDING)).rowcount
 
 
-def of_run(connection: Connection, run: int) -> Notice | None:
-    """The notice of a run."""
-    row = connection.execute(select(notices).where(notices.c.run == run)).first()
-    return _to_notice(row) if row else None
-
-
-def _to_notice(row: Row[Any]) -> Notice:
-    return Notice(
-        run=row.run,
-        message_id=row.message_id,
-        sender=row.sender,
-        recipients=tuple(row.recipients),
-        message=row.message,
-        state=NoticeState(row.state),
-        told=row.told,
-        attempts=row.attempts,
-        id=row.id,
-        sent=row.sent,
-    )
+@reads
+def message_of_run(connection: Connection, run: int) -> Message | None:
+    """Return the message about a run's end; None if it has none (yet)."""
+    row = connection.execute(select(messages).where(messages.c.run == run)).first()
+    return read_row(Message, row) if row else None

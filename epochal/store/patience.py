@@ -3,8 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from functools import partial, wraps
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 
@@ -17,7 +16,6 @@ LOST = (OperationalError, InterfaceError)
 """What SQLAlchemy raises if a connection cannot be made or is lost, or if SQLite's file is locked or unreadable."""
 
 _T = TypeVar("_T")
-_F = TypeVar("_F", bound=Callable[..., Any])
 
 
 class Patience:
@@ -50,23 +48,3 @@ class Patience:
                 logged = True
             self._ended.wait(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-
-
-def patient(method: _F) -> _F:
-    """Let a method of the store, which is one transaction, wait for the database. Raises as ``Patience.run`` does."""
-
-    @wraps(method)
-    def waiting(store: Any, *arguments: Any, **named: Any) -> Any:
-        return store.patience.run(partial(method, store, *arguments, **named))
-
-    return cast(_F, waiting)
-
-
-def impatient(method: _F) -> _F:
-    """Let a method of the store raise DatabaseUnavailable at once if the database does not answer."""
-
-    @wraps(method)
-    def at_once(*arguments: Any, **named: Any) -> Any:
-        return Patience().run(partial(method, *arguments, **named))
-
-    return cast(_F, at_once)

@@ -1,92 +1,51 @@
-"""Rows of the tables as the records that the rest of the package knows."""
+"""Rows of the tables as the records that the rest of the package knows: columns are called as the records' fields are."""
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from typing import Any, TypeVar
 
 from sqlalchemy import Row
 
-from epochal.errors import Reason
-from epochal.records import (
-    AccuracySource,
-    Commit,
-    Delivery,
-    Evidence,
-    Forecast,
-    Judgement,
-    Origin,
-    Run,
-    State,
-    StoppedBy,
-    Strategy,
-    Trial,
-    TrialState,
-    Verdict,
-)
+from epochal.records import Accuracy, Commit, Run, Trial
+
+_T = TypeVar("_T")
+_ACCURACY = "accuracy_"
+"""What the columns of a trial's accuracy begin with."""
 
 
-def to_run(row: Row[Any], trials: tuple[Trial, ...]) -> Run:
-    """A row of ``runs``, with its trials in order."""
-    return Run(
-        id=row.id,
-        commit=Commit(row.repository, row.branch, row.sha, row.message, row.author_name, row.author_email),
-        origin=Origin(row.origin),
-        state=State(row.state),
-        created=row.created,
-        started=row.started,
-        ended=row.ended,
-        reason=Reason(row.reason) if row.reason else None,
-        explanation=row.explanation,
-        detail=row.detail,
-        framework=row.framework,
-        framework_why=row.framework_why,
-        runtime=row.runtime,
-        image=row.image,
-        threshold=row.threshold,
-        build_url=row.build_url,
-        successor=row.successor,
-        notes=tuple(row.notes),
-        meaning=row.meaning,
-        offered=row.offered,
-        taken_over=row.taken_over,
-        taken_trial=row.taken_trial,
-        trials=trials,
-    )
+def read_row(record: type[_T], row: Row[Any], prefix: str = "", **others: Any) -> _T:
+    """Return a row as ``record``, a dataclass whose fields are the columns that begin with ``prefix``, or ``others``."""
+    columns = row._mapping
+    known = {
+        field.name: columns[prefix + field.name]
+        for field in fields(record)  # type: ignore[arg-type]  # a dataclass, which no type says
+        if prefix + field.name in columns and field.name not in others
+    }
+    return record(**known, **others)
 
 
-def to_trial(row: Row[Any]) -> Trial:
-    """A row of ``run_trials``."""
-    return Trial(
-        number=row.number,
-        state=TrialState(row.state),
-        hyperparameters=row.hyperparameters,
-        epochs_trained=row.epochs_trained,
-        accuracy=row.accuracy,
-        accuracy_source=AccuracySource(row.accuracy_source) if row.accuracy_source else None,
-        seconds=row.seconds,
-        reason=Reason(row.reason) if row.reason else None,
-        explanation=row.explanation,
-        epochs_continued=row.epochs_continued,
-        continuation=row.continuation,
-        validation_accuracy=row.validation_accuracy,
-        stopped_by=StoppedBy(row.stopped_by) if row.stopped_by else None,
-        strategy=Strategy(row.strategy),
-        forecast=Forecast(**row.forecast) if row.forecast else None,
-        samples=row.samples,
-        test_set=row.test_set,
-        test_rows=row.test_rows,
-        looks=row.looks,
-        evidence=Evidence(**row.evidence) if row.evidence else Evidence(),
-        caught=row.caught,
-        validates_on_test=row.validates_on_test,
-        judgement=to_judgement(row.judgement) if row.judgement else None,
-    )
+def read_run(row: Row[Any], trials: Sequence[Trial]) -> Run:
+    """Return a row of ``runs`` with its trials, in order."""
+    return read_row(Run, row, commit=read_row(Commit, row), trials=tuple(trials))
 
 
-def to_judgement(stored: dict[str, Any]) -> Judgement:
-    """Read the column ``judgement`` of ``run_trials``."""
-    known = {name: value for name, value in stored.items() if name != "looks"}  # which the first versions wrote
-    return Judgement(**known | {"verdict": Verdict(stored["verdict"])})
+def read_trial(row: Row[Any]) -> Trial:
+    """Return a row of ``run_trials``."""
+    measured = row._mapping[f"{_ACCURACY}value"] is not None
+    return read_row(Trial, row, accuracy=read_row(Accuracy, row, _ACCURACY) if measured else None)
 
 
-def to_delivery(row: Row[Any]) -> Delivery:
-    """A row of ``deliveries``."""
-    return Delivery(row.id, row.event, row.received, row.result, row.run)
+def trial_columns(trial: Trial) -> dict[str, Any]:
+    """Return what a trial's row holds of it, but for its forecast and its judgement, which are stored by themselves."""
+    columns = {field.name: getattr(trial, field.name) for field in fields(trial)}
+    for name in ("accuracy", "forecast", "judgement"):
+        del columns[name]
+    accuracy = trial.accuracy
+    return columns | {
+        f"{_ACCURACY}{field.name}": getattr(accuracy, field.name) for field in fields(Accuracy) if accuracy is not None
+    }
+
+
+def commit_columns(commit: Commit) -> dict[str, Any]:
+    """Return what a run's row holds of its commit."""
+    return asdict(commit)

@@ -1,14 +1,9 @@
 """The database's tables. Alembic's migrations bring a database here; a test holds the two together."""
 
-from datetime import UTC, datetime
-from typing import Any
-
 from sqlalchemy import (
     JSON,
     Boolean,
     Column,
-    DateTime,
-    Dialect,
     Float,
     ForeignKey,
     Index,
@@ -18,29 +13,30 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
     false,
     text,
 )
 
+from epochal.errors import Reason
+from epochal.records import (
+    AccuracySource,
+    Evidence,
+    Forecast,
+    Judgement,
+    MessageState,
+    Origin,
+    State,
+    Step,
+    StoppedBy,
+    Strategy,
+    TrialState,
+    Verdict,
+)
+from epochal.store.types import Record, Texts, UtcDateTime, Word
+
 VERSION_TABLE = "epochal_version"
-HEAD = "0009"
+HEAD = "0010"
 """The newest migration: a database at this version is opened without Alembic (whose import costs a tenth of a second)."""
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC: SQLite has no time zones, so they are taken off on the way in and put back on the way out."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 (SQLAlchemy's signature)
-        """An aware moment as a naive one in UTC."""
-        return value.astimezone(UTC).replace(tzinfo=None) if value is not None else None
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 (SQLAlchemy's signature)
-        """A naive moment in UTC as an aware one."""
-        return value.replace(tzinfo=UTC) if value is not None else None
 
 
 metadata = MetaData()
@@ -55,12 +51,12 @@ runs = Table(
     Column("message", Text, nullable=False, server_default=""),
     Column("author_name", Text, nullable=False, server_default=""),
     Column("author_email", Text, nullable=False, server_default=""),
-    Column("origin", String(16), nullable=False),
-    Column("state", String(16), nullable=False),
+    Column("origin", Word(Origin), nullable=False),
+    Column("state", Word(State), nullable=False),
     Column("created", UtcDateTime, nullable=False),
     Column("started", UtcDateTime),
     Column("ended", UtcDateTime),
-    Column("reason", String(32)),
+    Column("reason", Word(Reason, 32)),
     Column("explanation", Text, nullable=False, server_default=""),
     Column("detail", Text, nullable=False, server_default=""),
     Column("framework", String(16)),
@@ -70,20 +66,20 @@ runs = Table(
     Column("threshold", Float),
     Column("build_url", Text),
     Column("successor", Integer),
-    Column("notes", JSON, nullable=False, server_default="[]"),
+    Column("notes", Texts, nullable=False, server_default="[]"),
     Column("owner", Text),
     Column("heartbeat", UtcDateTime),
-    Column("stop_requested", String(16)),
-    Column("meaning", String(64)),
-    Column("offered", String(64)),
-    Column("taken_over", Integer),
-    Column("taken_trial", Integer),
+    Column("stop_requested", Word(State)),
+    Column("fingerprint", String(64)),
+    Column("offered_fingerprint", String(64)),
+    Column("reused_run", Integer),
+    Column("reused_trial", Integer),
     sqlite_autoincrement=True,
 )
 Index("runs_by_branch", runs.c.repository, runs.c.branch, runs.c.id)
 Index("runs_by_state", runs.c.state)
-Index("runs_by_meaning", runs.c.meaning)
-Index("runs_by_offer", runs.c.offered)
+Index("runs_by_fingerprint", runs.c.fingerprint)
+Index("runs_by_offered_fingerprint", runs.c.offered_fingerprint)
 # A repository, branch and commit that a push started is one run; a person may ask for the same commit again.
 Index(
     "one_run_a_push",
@@ -100,30 +96,30 @@ trials = Table(
     metadata,
     Column("run", ForeignKey("runs.id"), primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("state", String(16), nullable=False),
+    Column("state", Word(TrialState), nullable=False),
     Column("hyperparameters", JSON, nullable=False),
     Column("epochs_trained", Integer),
-    Column("accuracy", Float),
-    Column("accuracy_source", String(16)),
+    Column("accuracy_value", Float),
+    Column("accuracy_source", Word(AccuracySource)),
     Column("seconds", Float),
-    Column("reason", String(32)),
+    Column("reason", Word(Reason, 32)),
     Column("explanation", Text, nullable=False, server_default=""),
-    Column("epochs_continued", Integer, nullable=False, server_default="0"),
-    Column("continuation", Text, nullable=False, server_default=""),
+    Column("epochs_resumed", Integer, nullable=False, server_default="0"),
+    Column("resumption", Text, nullable=False, server_default=""),
     Column("validation_accuracy", Float),
-    Column("stopped_by", String(16)),
-    Column("strategy", String(16), nullable=False, server_default="committed"),
+    Column("stopped_by", Word(StoppedBy)),
+    Column("strategy", Word(Strategy), nullable=False, server_default="committed"),
     Column("owner", Text),
     Column("heartbeat", UtcDateTime),
-    Column("forecast", JSON(none_as_null=True)),
-    Column("samples", Integer),
-    Column("test_set", String(64)),
-    Column("test_rows", LargeBinary),
-    Column("looks", Integer, nullable=False, server_default="1"),
-    Column("evidence", JSON(none_as_null=True)),
+    Column("forecast", Record(Forecast)),
+    Column("accuracy_samples", Integer),
+    Column("accuracy_test_set", String(64)),
+    Column("accuracy_test_rows", LargeBinary),
+    Column("accuracy_looks", Integer, nullable=False, server_default="1"),
+    Column("accuracy_evidence", Record(Evidence)),
     Column("caught", Boolean, nullable=False, server_default=false()),
     Column("validates_on_test", Boolean, nullable=False, server_default=false()),
-    Column("judgement", JSON(none_as_null=True)),
+    Column("judgement", Record(Judgement, verdict=Verdict)),
 )
 
 deliveries = Table(
@@ -136,18 +132,18 @@ deliveries = Table(
     Column("run", ForeignKey("runs.id")),
 )
 
-notices = Table(
-    "notices",
+messages = Table(
+    "messages",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("run", ForeignKey("runs.id"), nullable=False, unique=True),
     Column("message_id", Text, nullable=False),
     Column("sender", Text, nullable=False),
-    Column("recipients", JSON, nullable=False),
-    Column("message", LargeBinary, nullable=False),
-    Column("state", String(16), nullable=False),
+    Column("recipients", Texts, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("state", Word(MessageState), nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("told", Text, nullable=False, server_default=""),
+    Column("outcome", Text, nullable=False, server_default=""),
     Column("created", UtcDateTime, nullable=False),
     Column("sent", UtcDateTime),
     Column("leased_until", UtcDateTime),
@@ -168,7 +164,7 @@ moments = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("run", ForeignKey("runs.id"), nullable=False),
-    Column("name", String(32), nullable=False),
+    Column("step", Word(Step, 32), nullable=False),
     Column("trial", Integer),
     Column("at", UtcDateTime, nullable=False),
 )

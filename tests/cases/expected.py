@@ -43,7 +43,7 @@ def trial(view: View, number: int) -> Mapping[str, Any]:
 
 def epochs_of(trained: Mapping[str, Any]) -> int:
     """Return the epochs behind a trial's accuracy; 0 if they are not known."""
-    return (trained["epochs_trained"] or 0) + int(trained["epochs_continued"])
+    return (trained["epochs_trained"] or 0) + int(trained["epochs_resumed"])
 
 
 def refused(view: View) -> None:
@@ -63,8 +63,8 @@ def starts_afresh(view: View) -> None:
     """Assert that noise was not reached, and that no trial resumed from an earlier one."""
     not_reached(view)
     assert len(view["trials"]) > 1
-    assert all(trial["epochs_continued"] == 0 for trial in view["trials"])
-    assert all(trial["continuation"] for trial in view["trials"][1:])
+    assert all(trial["epochs_resumed"] == 0 for trial in view["trials"])
+    assert all(trial["resumption"] for trial in view["trials"][1:])
     at_chance(view)
 
 
@@ -172,7 +172,7 @@ def _unread_line(view: View) -> None:
 
 def _cosine(view: View) -> None:
     second = trial(view, 2)
-    assert second["epochs_continued"] == 0
+    assert second["epochs_resumed"] == 0
     assert second["epochs_trained"] == 16
     assert second["accuracy"] == pytest.approx(0.84, abs=0.025)
 
@@ -189,7 +189,7 @@ def _reached_by_retraining(view: View) -> None:
 def _nan_loss(view: View) -> None:
     assert view["state"] in ("failed", "exhausted")
     assert view["reason"] != "no_improvement"
-    assert all(trial["epochs_continued"] == 0 for trial in view["trials"])
+    assert all(trial["epochs_resumed"] == 0 for trial in view["trials"])
 
 
 def _best_model(view: View) -> None:

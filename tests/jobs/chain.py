@@ -13,6 +13,8 @@ from epochal.chains.job_scripts import JobScripts, first_job, next_job
 from epochal.records import Commit, Origin, Run
 from epochal.resources import resource
 from epochal.settings import Environment
+from epochal.store.deliveries import accept_commit
+from epochal.store.runs import load_run
 from tests.repositories import git, make_repository
 
 
@@ -36,17 +38,17 @@ def store_push(home: Path, repository: Path, delivery: tuple[str, str] | None = 
     """A run for the newest commit of ``repository``, as a push makes it; ``delivery`` (id, event): by a webhook."""
     app = App.open(environment_of(home))
     commit = Commit(str(repository), "main", git(repository, "rev-parse", "HEAD"))
-    accepted = app.store.accept(commit, Origin.PUSH, delivery=delivery, supersede="queued")
-    run = app.store.run(accepted.run)
-    app.store.close()
+    accepted = accept_commit(app.database, commit, Origin.PUSH, delivery=delivery, supersede="queued")
+    run = load_run(app.database, accepted.run)
+    app.database.close()
     return run
 
 
 def stored_run(home: Path, number: int) -> Run:
     """The run as it stands in the database."""
     app = App.open(environment_of(home))
-    run = app.store.run(number)
-    app.store.close()
+    run = load_run(app.database, number)
+    app.database.close()
     return run
 
 
@@ -65,8 +67,8 @@ def drive(home: Path, run: Run, **variables: str) -> Ended:
         for name in ("pull", "train", "retrain")
         if folder.console(name).exists()
     }
-    ended = app.store.run(run.id)
-    app.store.close()
+    ended = load_run(app.database, run.id)
+    app.database.close()
     return Ended(ended, status, printed, folder.path)
 
 

@@ -14,8 +14,11 @@ from epochal.app import App
 from epochal.errors import Reason
 from epochal.records import AccuracySource, Dispatch, State
 from epochal.resources import resource
+from epochal.store.dispatches import keep_dispatch
+from epochal.store.ends import request_stop
 from tests.jobs.chain import drive, environment_of, epochal, store_push, stored_run, train_commit
 from tests.repositories import commit, git, make_repository
+from tests.trials import accuracies
 
 # Its accuracy is a fortieth of its epochs: 20 epochs are 0.5, 30 are 0.75, 40 are 1.
 _LEARNS = "epochs = 20  # was 50\nprint(f'Test accuracy: {epochs / 40}')\nopen('model.keras', 'w').write('weights')\n"
@@ -38,7 +41,9 @@ def test_reached_at_once(home: Path, tmp_path: Path) -> None:
     ended = train_commit(home, tmp_path, {"nn.py": _LEARNS, "epochal.toml": "threshold = 0.5\n"})
     assert (ended.run.state, ended.status) == (State.REACHED, 0)
     assert list(ended.printed) == ["pull", "train"]
-    assert [(trial.accuracy, trial.accuracy_source) for trial in ended.run.trials] == [(0.5, AccuracySource.OUTPUT)]
+    assert [trial.accuracy and (trial.accuracy.value, trial.accuracy.source) for trial in ended.run.trials] == [
+        (0.5, AccuracySource.OUTPUT)
+    ]
     assert not (ended.folder / "trials/1/change.diff").exists()
 
 
@@ -47,7 +52,7 @@ def test_below_then_reached(home: Path, tmp_path: Path) -> None:
     ended = train_commit(home, tmp_path, {"nn.py": _LEARNS, "epochal.toml": _TOML})
     assert (ended.run.state, ended.status) == (State.REACHED, 0)
     assert [trial.hyperparameters["epochs"] for trial in ended.run.trials] == [20, 30]
-    assert [trial.accuracy for trial in ended.run.trials] == [0.5, 0.75]
+    assert accuracies(ended.run) == [0.5, 0.75]
     assert (ended.folder / "code/nn.py").read_text() == _LEARNS
     assert (ended.folder / "trials/2/code/nn.py").read_text() == _LEARNS.replace("epochs = 20", "epochs = 30")
     diff = (ended.folder / "trials/2/change.diff").read_text()
@@ -151,7 +156,9 @@ def test_an_accuracy_that_the_log_leaves_out_is_read(home: Path, tmp_path: Path)
     log = (ended.folder / "trials/1/train.log").read_text()
     assert "Test accuracy: 0.5000" in log
     assert "Test accuracy: 0.1700" not in log
-    assert [(trial.accuracy, trial.accuracy_source) for trial in ended.run.trials] == [(0.17, AccuracySource.OUTPUT)]
+    assert [trial.accuracy and (trial.accuracy.value, trial.accuracy.source) for trial in ended.run.trials] == [
+        (0.17, AccuracySource.OUTPUT)
+    ]
 
 
 def test_without_epochs_it_is_exhausted_at_once(home: Path, tmp_path: Path) -> None:
@@ -166,7 +173,7 @@ def test_the_budget_ends_it_with_the_best(home: Path, tmp_path: Path) -> None:
     script = "epochs = 20\nprint('Test accuracy:', {20: 0.5, 30: 0.6}.get(epochs, 0.55))\n"
     ended = train_commit(home, tmp_path, {"nn.py": script, "epochal.toml": "[retrain]\npatience = 2\n"})
     assert (ended.run.state, ended.run.reason, ended.status) == (State.EXHAUSTED, Reason.NO_IMPROVEMENT, 3)
-    assert [trial.accuracy for trial in ended.run.trials] == [0.5, 0.6, 0.55, 0.55]
+    assert accuracies(ended.run) == [0.5, 0.6, 0.55, 0.55]
     assert ended.run.best is not None
     assert ended.run.best.number == 2
 
@@ -193,7 +200,7 @@ def test_the_budget_ends_it_with_the_best(home: Path, tmp_path: Path) -> None:
 def test_accuracy_is_read_as_it_is_told(home: Path, tmp_path: Path, script: str, accuracy: float) -> None:
     """Scientific notation, percent, two lines, a banner, the script's own file, and what scikit-learn measured."""
     ended = train_commit(home, tmp_path, {"nn.py": script}, EPOCHAL_THRESHOLD="0.99")
-    assert [trial.accuracy for trial in ended.run.trials] == [accuracy]
+    assert accuracies(ended.run) == [accuracy]
 
 
 @pytest.mark.parametrize(
@@ -273,7 +280,7 @@ def test_what_is_no_ordinary_file_is_passed_over(home: Path, tmp_path: Path, lea
     )
     ended = train_commit(home, tmp_path, {"nn.py": script})
     assert ended.run.state is State.REACHED
-    assert [(trial.accuracy, trial.epochs_trained) for trial in ended.run.trials] == [(0.9, None)]
+    assert (accuracies(ended.run), ended.run.trials[0].epochs_trained) == ([0.9], None)
 
 
 @pytest.mark.parametrize(
@@ -299,7 +306,7 @@ def test_what_is_odd_and_yet_right_is_trained(home: Path, tmp_path: Path, files:
     """Code that Python runs well is not refused, nor is its accuracy missed."""
     (home / "server.toml").write_text("[limits]\noutput_mb = 1.0\n", encoding="utf-8")
     ended = train_commit(home, tmp_path, files)
-    assert (ended.run.state, ended.run.trials[0].accuracy) == (State.REACHED, 0.9)
+    assert (ended.run.state, accuracies(ended.run)) == (State.REACHED, [0.9])
     json.dumps(ended.run.trials[0].hyperparameters, allow_nan=False)
 
 
@@ -308,9 +315,9 @@ def test_a_superseded_build_waits_to_be_stopped(home: Path, tmp_path: Path) -> N
     repository = make_repository(tmp_path / "digits", {"nn.py": _LEARNS})
     run = store_push(home, repository)
     app = App.open(environment_of(home))
-    app.store.keep_dispatch(Dispatch(run.id, "pull", 1, 0, datetime.now(UTC)))
-    app.store.request_stop(run.id, State.SUPERSEDED)
-    app.store.close()
+    keep_dispatch(app.database, Dispatch(run.id, "pull", 1, 0, datetime.now(UTC)))
+    request_stop(app.database, run.id, State.SUPERSEDED)
+    app.database.close()
     variables = {
         "EPOCHAL_HOME": str(home),
         "EPOCHAL_RUN": str(run.id),

@@ -13,6 +13,7 @@ from epochal.settings import child_environment
 from tests.jobs.chain import drive, epochal, store_push, stored_run
 from tests.recorder.climbing import CLIMBING, FIT, TEST
 from tests.repositories import commit, make_repository
+from tests.trials import accuracies
 
 _HOLD = """
 import os
@@ -34,15 +35,15 @@ def test_retrains_go_on_and_end_where_it_is_there(home: Path, tmp_path: Path) ->
     repository = make_repository(tmp_path / "digits", {"nn.py": script, **files})
     first = drive(home, store_push(home, repository))
     assert first.run.state is State.REACHED, first.printed
-    assert [(trial.epochs_continued, trial.epochs_trained) for trial in first.run.trials] == [
+    assert [(trial.epochs_resumed, trial.epochs_trained) for trial in first.run.trials] == [
         (0, 20),
         (20, 10),
         (30, 3),
     ]
     assert [trial.hyperparameters["epochs"] for trial in first.run.trials] == [20, 30, 33]
     assert [trial.stopped_by for trial in first.run.trials] == [None, None, StoppedBy.THRESHOLD]
-    assert [round(trial.accuracy or 0, 2) for trial in first.run.trials] == [0.35, 0.55, 0.61]
-    assert first.run.trials[2].continuation == "continued from epoch 30 of trial 2"
+    assert [round(accuracy or 0, 2) for accuracy in accuracies(first.run)] == [0.35, 0.55, 0.61]
+    assert first.run.trials[2].resumption == "continued from epoch 30 of trial 2"
     assert "+epochs = 33\n" in (first.folder / "trials" / "3" / "change.diff").read_text()
     assert (
         "trial 3:       epochs = 33, 33 epochs, continued from epoch 30 of trial 2, "
@@ -51,7 +52,7 @@ def test_retrains_go_on_and_end_where_it_is_there(home: Path, tmp_path: Path) ->
 
     commit(repository, {"nn.py": script.replace("epochs = 20", "epochs = 36"), "README.md": "Two"}, "More epochs")
     (trial,) = drive(home, store_push(home, repository)).run.trials
-    assert (trial.epochs_continued, trial.epochs_trained, trial.continuation) == (
+    assert (trial.epochs_resumed, trial.epochs_trained, trial.resumption) == (
         33,
         3,
         "continued from epoch 33 of run 1",
@@ -59,7 +60,7 @@ def test_retrains_go_on_and_end_where_it_is_there(home: Path, tmp_path: Path) ->
     other = script.replace("rate = 0.02", "rate = 0.03").replace("epochs = 20", "epochs = 40")
     commit(repository, {"nn.py": other}, "Faster")
     (trial,) = drive(home, store_push(home, repository)).run.trials
-    assert (trial.epochs_continued, trial.epochs_trained, trial.continuation) == (0, 40, "")
+    assert (trial.epochs_resumed, trial.epochs_trained, trial.resumption) == (0, 40, "")
 
 
 @pytest.mark.keras
@@ -75,9 +76,9 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint(home: Path, tmp_path
     ended = drive(home, stored_run(home, run.id))
     interrupted, trial = ended.run.trials
     assert (ended.run.state, interrupted.state) == (State.REACHED, TrialState.FAILED)
-    assert trial.epochs_continued > 0
-    assert trial.epochs_continued + (trial.epochs_trained or 0) == 20
-    assert trial.continuation == f"continued from epoch {trial.epochs_continued} of trial 1"
+    assert trial.epochs_resumed > 0
+    assert trial.epochs_resumed + (trial.epochs_trained or 0) == 20
+    assert trial.resumption == f"continued from epoch {trial.epochs_resumed} of trial 1"
     assert trial.accuracy == pytest.approx(0.75)
 
 

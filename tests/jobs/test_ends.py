@@ -26,13 +26,21 @@ from epochal.folders import Home
 from epochal.jobs import runner, signals
 from epochal.jobs.runner import run_job
 from epochal.jobs.signals import heartbeat
-from epochal.records import Dispatch, Run, State, Step, TrialState
+from epochal.records import Dispatch, Message, Run, State, Step, TrialState
 from epochal.resources import resource
 from epochal.settings import child_environment
-from epochal.store import CommitLost, DatabaseUnavailable, Notice, Store, database, patience
+from epochal.store import database, patience
+from epochal.store.database import Database
+from epochal.store.dispatches import keep_dispatch
+from epochal.store.ends import end_owned_run, end_unowned_run, request_stop
+from epochal.store.errors import CommitLost, DatabaseUnavailable
+from epochal.store.outbox import message_of_run
+from epochal.store.runs import beat_run, load_run
+from epochal.store.timeline import mark_step
 from tests import postgresql
 from tests.jobs.chain import environment_of, store_push, stored_run
 from tests.repositories import make_repository
+from tests.trials import replace_everywhere
 
 _EPOCHS = "epochs = 20\nprint('Test accuracy:', epochs / 40)\n"
 _KERNEL = "kernel = 'small'\nprint('Test accuracy:', 0.9 if kernel == 'large' else 0.1)\n"
@@ -73,38 +81,37 @@ def _drive(home: Path, run: Run) -> int:
     return status
 
 
-def _notice(home: Path, run: Run) -> Notice | None:
+def _notice(home: Path, run: Run) -> Message | None:
     app = App.open(environment_of(home))
-    notice = app.store.notice(run.id)
-    app.store.close()
+    notice = message_of_run(app.database, run.id)
+    app.database.close()
     return notice
 
 
 def _assert_reached(home: Path, run: Run) -> None:
     notice = _notice(home, run)
     assert notice is not None
-    assert b"Reached" in notice.message
+    assert b"Reached" in notice.content
     assert stored_run(home, run.id).state is State.REACHED
 
 
 def _at(patch: pytest.MonkeyPatch, kind: str, step: str, act: Callable[[int], None]) -> None:
     """Call ``act`` with the run's number once the job of ``kind`` has marked ``step``."""
     wanted = (Step.start_of(_JOB[kind]), None) if step == "start" else (step, _TRIAL[kind])
-    mark = Store.mark
 
-    def marked(store: Store, run: int, found: Step, trial: int | None = None, at: datetime | None = None) -> None:
-        mark(store, run, found, trial, at)
+    def marked(database: Database, run: int, found: Step, trial: int | None = None, at: datetime | None = None) -> None:
+        mark_step(database, run, found, trial, at)
         if (found, trial) == wanted:
             act(run)
 
-    patch.setattr(Store, "mark", marked)
+    replace_everywhere(patch, mark_step, marked)
 
 
 def _ask(home: Path, state: State) -> Callable[[int], None]:
     def ask(run: int) -> None:
         app = App.open(environment_of(home))
-        assert app.store.request_stop(run, state) is not None
-        app.store.close()
+        assert request_stop(app.database, run, state) is not None
+        app.database.close()
 
     return ask
 
@@ -134,8 +141,8 @@ def test_a_superseded_build_ends_superseded(
     monkeypatch.setattr(runner, "_STOP_SECONDS", 0.0)
     run = _made_ready(home, tmp_path, kind)
     app = App.open(environment_of(home))
-    app.store.keep_dispatch(Dispatch(run.id, _JOB[kind], 1, 0, datetime.now(UTC)))
-    app.store.close()
+    keep_dispatch(app.database, Dispatch(run.id, _JOB[kind], 1, 0, datetime.now(UTC)))
+    app.database.close()
     _at(monkeypatch, kind, step, _ask(home, State.SUPERSEDED))
     assert _run(home, run, _JOB[kind]) == 4
     assert (stored_run(home, run.id).state, _notice(home, run)) == (State.SUPERSEDED, None)
@@ -144,14 +151,15 @@ def test_a_superseded_build_ends_superseded(
 def test_a_pull_may_be_superseded(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also while it fetches."""
     run = store_push(home, make_repository(tmp_path / "digits", {"nn.py": _EPOCHS}))
-    mark = Store.mark
 
-    def marked(store: Store, number: int, step: Step, trial: int | None = None, at: datetime | None = None) -> None:
-        mark(store, number, step, trial, at)
+    def marked(
+        database: Database, number: int, step: Step, trial: int | None = None, at: datetime | None = None
+    ) -> None:
+        mark_step(database, number, step, trial, at)
         if step is Step.PULL_STARTED:
             _ask(home, State.SUPERSEDED)(number)
 
-    monkeypatch.setattr(Store, "mark", marked)
+    replace_everywhere(monkeypatch, mark_step, marked)
     assert _run(home, run, "pull") == 4
     assert stored_run(home, run.id).state is State.SUPERSEDED
 
@@ -168,8 +176,8 @@ def test_a_cancelled_search_stops_its_trial(home: Path, tmp_path: Path, monkeypa
     )
     run = _made_ready(home, tmp_path, "search", script)
     app = App.open(environment_of(home))
-    app.store.keep_dispatch(Dispatch(run.id, "retrain", 1, 0, datetime.now(UTC)))
-    app.store.close()
+    keep_dispatch(app.database, Dispatch(run.id, "retrain", 1, 0, datetime.now(UTC)))
+    app.database.close()
     _at(monkeypatch, "search", Step.TRAINING_STARTED, _ask(home, State.CANCELLED))
     assert _run(home, run, "retrain") == 5
     ended = stored_run(home, run.id)
@@ -181,24 +189,26 @@ _KILLED = """
 import os, signal, sys
 from epochal.jobs.runner import run_job
 from epochal.settings import Environment
-from epochal.store import Store
+from epochal.jobs import active_run, finish, retrain, runner, train
+from epochal.store.ends import end_owned_run
+from epochal.store.timeline import mark_step
 
 job, wanted, trial = sys.argv[1:]
-mark, end_run = Store.mark, Store.end_run
 
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
-def marked(store, run, step, number=None, at=None):
-    mark(store, run, step, number, at)
+def marked(database, run, step, number=None, at=None):
+    mark_step(database, run, step, number, at)
     if (step, str(number)) == (wanted, trial):
         die()
 
-def ended(store, run, notice):
-    end_run(store, run, notice)
+def ended(database, run, message):
+    end_owned_run(database, run, message)
     die()
 
-Store.mark, Store.end_run = marked, ended
+active_run.mark_step = runner.mark_step = marked
+finish.end_owned_run = ended
 run_job(job, Environment.read())
 """
 """A job that dies once it has marked a step, or stored the run's end."""
@@ -320,13 +330,12 @@ def test_an_end_may_be_stored_without_an_answer(
 ) -> None:
     """If the database goes away during the commit, the job asks what was stored, and says the same."""
     run = _made_ready(home, tmp_path, kind)
-    end_run = Store.end_run
 
-    def lose(store: Store, ended: Run, notice: Notice | None) -> None:
-        end_run(store, ended, notice)
+    def lose(database: Database, ended: Run, notice: Message | None) -> None:
+        end_owned_run(database, ended, notice)
         raise CommitLost
 
-    monkeypatch.setattr(Store, "end_run", lose)
+    replace_everywhere(monkeypatch, end_owned_run, lose)
     assert _run(home, run, _JOB[kind]) == 0
     _assert_reached(home, run)
 
@@ -366,24 +375,23 @@ def test_the_heartbeat_survives_an_outage(
     monkeypatch.setattr(signals, "BEAT_SECONDS", 0.005)
     app = App.open(environment_of(home))
     failed, worked = threading.Event(), threading.Event()
-    beat = Store.beat
 
-    def heard(store: Store, number: int) -> None:
+    def heard(database: Database, number: int) -> None:
         try:
-            beat(store, number)
+            beat_run(database, number)
         except DatabaseUnavailable:
             failed.set()
             raise
         if failed.is_set():
             worked.set()
 
-    monkeypatch.setattr(Store, "beat", heard)
+    replace_everywhere(monkeypatch, beat_run, heard)
     lock(run.id)
-    with heartbeat(app.store, run.id):
+    with heartbeat(app.database, run.id):
         assert failed.wait(30)
         lock(None)
         assert worked.wait(30)
-    app.store.close()
+    app.database.close()
 
 
 class _NoResult(JobScripts):
@@ -400,21 +408,20 @@ def test_who_is_given_up_is_mailed(home: Path, tmp_path: Path, monkeypatch: pyte
     environment = environment_of(home)
     app = App.open(environment)
     given_up = threading.Event()
-    end = Store.end_unowned_run
 
-    def ended(store: Store, failed: Run, notice: Notice | None) -> bool:
+    def ended(database: Database, failed: Run, notice: Message | None) -> bool:
         try:
-            return end(store, failed, notice)
+            return end_unowned_run(database, failed, notice)
         finally:
             given_up.set()
 
-    monkeypatch.setattr(Store, "end_unowned_run", ended)
+    replace_everywhere(monkeypatch, end_unowned_run, ended)
     chain = EmbeddedChain(app, _NoResult(environment, resource("scripts")), 1)
     chain.start()
     assert given_up.wait(60)
     chain.stop()
-    notice = app.store.notice(run.id)
+    notice = message_of_run(app.database, run.id)
     assert notice is not None
-    assert b"failed" in notice.message
-    assert app.store.run(run.id).state is State.FAILED
-    app.store.close()
+    assert b"failed" in notice.content
+    assert load_run(app.database, run.id).state is State.FAILED
+    app.database.close()

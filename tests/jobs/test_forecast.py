@@ -7,6 +7,7 @@ from pathlib import Path
 from epochal.app import App
 from epochal.errors import Reason
 from epochal.records import State
+from epochal.store.outbox import message_of_run
 from tests.jobs.chain import environment_of, epochal, epochal_json, train_commit
 
 # What the recorder would have written of a fit whose validation saturates at 0.80; the test is three points lower.
@@ -40,9 +41,9 @@ def test_what_levels_off_is_not_given_more_epochs(home: Path, tmp_path: Path) ->
     assert sentence in epochal(home, "show", "1").stdout
     assert f"levels_off {level}" in epochal(home, "history").stdout
     app = App.open(environment_of(home))
-    notice = app.store.notice(1)
-    app.store.close()
+    notice = message_of_run(app.database, 1)
+    app.database.close()
     assert notice is not None
-    mail = email.message_from_bytes(notice.message, policy=email.policy.default).get_body(("plain",))
+    mail = email.message_from_bytes(notice.content, policy=email.policy.default).get_body(("plain",))
     assert mail is not None
     assert f"The accuracy {sentence}." in " ".join(mail.get_content().split())

@@ -9,6 +9,7 @@ from epochal.errors import Reason
 from epochal.jobs.strategy import GiveUp, Proposal, next_trial
 from epochal.records import Forecast, Trial, TrialState
 from epochal.settings import RetrainSettings
+from tests.trials import measured
 
 _SCRIPT = b"epochs = 20\nmodel.fit(x, y, epochs=epochs)\n"
 
@@ -16,7 +17,12 @@ _SCRIPT = b"epochs = 20\nmodel.fit(x, y, epochs=epochs)\n"
 def _trials(*accuracies: float | None, seconds: float = 60.0) -> tuple[Trial, ...]:
     return tuple(
         Trial(
-            number, TrialState.MEASURED if accuracy is not None else TrialState.FAILED, {}, 20, accuracy, None, seconds
+            number,
+            TrialState.MEASURED if accuracy is not None else TrialState.FAILED,
+            {},
+            20,
+            measured(accuracy),
+            seconds=seconds,
         )
         for number, accuracy in enumerate(accuracies, start=1)
     )

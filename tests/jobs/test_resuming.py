@@ -38,7 +38,7 @@ def _run(home: Path, tmp_path: Path, script: str) -> Ended:
 
 
 def _resumed(ended: Ended) -> list[int]:
-    return [trial.epochs_continued for trial in ended.run.trials]
+    return [trial.epochs_resumed for trial in ended.run.trials]
 
 
 def test_the_same_test_set_is_resumed_onto(home: Path, tmp_path: Path) -> None:
@@ -59,30 +59,30 @@ def test_another_test_set_is_trained_for_from_the_beginning(home: Path, tmp_path
     one, caught, later = epochal_json(home, "show", "1")["trials"]
     assert (one["test_set"], caught["test_set"], later["test_set"]) == ("first", "other 0", "other 0")
     told = "resumed from trial 1, it was tested on other rows (is its split seeded?)"
-    assert caught["continuation"] == f"trained from the beginning: {told}"
+    assert caught["resumption"] == f"trained from the beginning: {told}"
     assert "trial 2: resumed, it was tested on other rows than trial 1" in first.printed["retrain"]
     assert "tests on other rows in each training" in epochal(home, "show", "1").stdout
 
     commit(repository, {"nn.py": script.replace("epochs = 20", "epochs = 50")}, "More epochs")
     (trial,) = drive(home, store_push(home, repository)).run.trials
-    assert (trial.epochs_continued, trial.epochs_trained) == (0, 50)
-    assert "tests on other rows in each training" in trial.continuation
+    assert (trial.epochs_resumed, trial.epochs_trained) == (0, 50)
+    assert "tests on other rows in each training" in trial.resumption
 
     commit(repository, {"nn.py": _script('"one"').replace("epochs = 20", "epochs = 35")}, "Seeded")
     trials = drive(home, store_push(home, repository)).run.trials
-    assert [trial.epochs_continued for trial in trials] == [0, 35]
+    assert [trial.epochs_resumed for trial in trials] == [0, 35]
 
 
 def test_a_test_on_rows_that_were_trained_on_before_is_not_resumed(home: Path, tmp_path: Path) -> None:
     """The test set is the same, but the resumed weights have seen it: nothing is refused for that, it is trained again."""
     ended = _run(home, tmp_path, _script('"one"', "done > 0"))
     assert ended.run.state is State.REACHED
-    assert [(trial.epochs_continued, trial.caught) for trial in ended.run.trials] == [(0, False), (0, True), (0, False)]
+    assert [(trial.epochs_resumed, trial.caught) for trial in ended.run.trials] == [(0, False), (0, True), (0, False)]
 
 
 def test_a_test_set_that_is_not_known_is_not_resumed_onto(home: Path, tmp_path: Path) -> None:
     """Nothing can be compared: each trial trains from the beginning, and says why."""
     ended = _run(home, tmp_path, _script("None"))
     assert _resumed(ended) == [0, 0, 0]
-    assert "the test set of trial 1 is not known" in ended.run.trials[1].continuation
+    assert "the test set of trial 1 is not known" in ended.run.trials[1].resumption
     assert not any(trial.caught for trial in ended.run.trials)

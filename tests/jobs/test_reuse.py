@@ -13,8 +13,12 @@ from epochal.app import App
 from epochal.chains.job_scripts import first_job, next_job
 from epochal.jobs.runner import run_job
 from epochal.records import Run, State
+from epochal.store.outbox import message_of_run
+from epochal.store.runs import claim_run, load_run
+from epochal.store.trials import add_trial
 from tests.jobs.chain import environment_of, epochal, epochal_json, store_push, stored_run
 from tests.repositories import commit, git, make_repository
+from tests.trials import accuracies
 
 # It leaves a line in {marker} each time that it is trained; its accuracy is a fortieth of its epochs.
 _SCRIPT = """'''A network.'''
@@ -67,7 +71,7 @@ def test_a_commit_that_changes_nothing_trains_nothing(
     assert (first.state, trained) == (State.REACHED, [20, 30])
 
     run, trained = developer.push({"README.md": "Two\n"})
-    assert (run.state, developer.status, run.taken_over, trained) == (State.REACHED, 0, 1, [])
+    assert (run.state, developer.status, run.reused_run, trained) == (State.REACHED, 0, 1, [])
     assert (run.trials, run.threshold, run.image) == (first.trials, 0.7, first.image)
     printed = capsys.readouterr().out
     assert "verdict: reached, 0.750 of 0.70, taken over from run 1" in printed
@@ -76,7 +80,7 @@ def test_a_commit_that_changes_nothing_trains_nothing(
 
     commented = developer.script.replace("'''A network.'''", "'''Other words.'''\n# A comment.").replace(" = 20", "=20")
     run, trained = developer.push({"nn.py": commented, "epochal.toml": "# A comment.\nthreshold = 0.7\n"})
-    assert (run.state, run.taken_over, trained) == (State.REACHED, 1, [])
+    assert (run.state, run.reused_run, trained) == (State.REACHED, 1, [])
 
     changes = (
         {"data.csv": "2\n"},
@@ -85,7 +89,7 @@ def test_a_commit_that_changes_nothing_trains_nothing(
     )
     assert [developer.push(change)[1] for change in changes] == [[20, 30], [25, 35], [25]]
     run, trained = developer.push({"README.md": "Three\n"}, EPOCHAL_FORCE="1")
-    assert (run.taken_over, trained) == (None, [25])
+    assert (run.reused_run, trained) == (None, [25])
     assert "training anyway, as --force asks for it" in capsys.readouterr().out
 
 
@@ -96,16 +100,16 @@ def test_everything_says_whose_verdict_it_is(home: Path, tmp_path: Path) -> None
     developer.push()
     developer.push({"README.md": "Two\n"})
     app = App.open(environment_of(home))
-    notice = app.store.notice(2)
-    app.store.close()
+    notice = message_of_run(app.database, 2)
+    app.database.close()
     assert notice
-    mail = notice.message.decode().replace("=\r\n", "")
+    mail = notice.content.decode().replace("=\r\n", "")
     assert "changes nothing that the verdict of run 1\r\ndepends on" in mail
     assert "+epochs =3D 30" in mail
     assert f"{home}/runs/1/trials/2/train.log" in mail
     assert "taken over:    from run 1, whose trials these are" in epochal(home, "show", "2").stdout
     assert "taken over from run 1" in epochal(home, "history").stdout
-    assert [run["taken_over"] for run in epochal_json(home, "history")] == [1, None]
+    assert [run["reused_run"] for run in epochal_json(home, "history")] == [1, None]
 
 
 def test_an_exhausted_run_is_taken_over_too(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,14 +119,14 @@ def test_an_exhausted_run_is_taken_over_too(home: Path, tmp_path: Path, capsys: 
     first, trained = developer.push()
     assert (first.state, trained) == (State.EXHAUSTED, [20, 30])
     run, trained = developer.push({"README.md": "Two\n"})
-    assert (run.state, developer.status, run.taken_over, trained) == (State.EXHAUSTED, 3, 1, [])
+    assert (run.state, developer.status, run.reused_run, trained) == (State.EXHAUSTED, 3, 1, [])
     assert (run.reason, run.explanation) == (first.reason, first.explanation)
     assert capsys.readouterr().out.endswith("Run 2 is exhausted: there is nothing to do here.\n")
-    assert developer.push({"README.md": "Three\n"})[0].taken_over == 1
+    assert developer.push({"README.md": "Three\n"})[0].reused_run == 1
     assert "gone" not in capsys.readouterr().out
     shutil.rmtree(home / "runs" / "1")
     run, trained = developer.push({"README.md": "Four\n"})
-    assert (run.taken_over, trained) == (None, [20, 30])
+    assert (run.reused_run, trained) == (None, [20, 30])
     assert "run 1 has trained the same, but its folder is gone" in capsys.readouterr().out
 
 
@@ -133,7 +137,7 @@ def test_a_failed_run_is_never_taken_over(home: Path, tmp_path: Path) -> None:
     run, trained = developer.push({"nn.py": failing})
     assert (run.state, run.best is None, trained) == (State.FAILED, False, [20, 30])
     run, trained = developer.push({"README.md": "Two\n"})
-    assert (run.state, run.taken_over, trained) == (State.FAILED, None, [20, 30])
+    assert (run.state, run.reused_run, trained) == (State.FAILED, None, [20, 30])
 
 
 def test_the_server_s_part_counts_too(home: Path, tmp_path: Path) -> None:
@@ -159,11 +163,11 @@ def test_an_interrupted_training_goes_on(home: Path, tmp_path: Path) -> None:
     run = store_push(home, developer.folder)
     assert run_job("pull", environment_of(home, EPOCHAL_RUN=str(run.id))) == 0
     app = App.open(environment_of(home))
-    app.store.claim(run.id, [State.PULLED])
-    app.store.start_trial(run.id, {"epochs": 20})
-    run, trained = developer.drive(app.store.run(run.id))
-    app.store.close()
-    assert (run.taken_over, [trial.number for trial in run.trials], trained) == (None, [1, 2], [20])
+    claim_run(app.database, run.id, [State.PULLED])
+    add_trial(app.database, run.id, {"epochs": 20})
+    run, trained = developer.drive(load_run(app.database, run.id))
+    app.database.close()
+    assert (run.reused_run, [trial.number for trial in run.trials], trained) == (None, [1, 2], [20])
 
 
 def test_the_offered_change_is_confirmed_at_once(home: Path, tmp_path: Path) -> None:
@@ -173,8 +177,8 @@ def test_the_offered_change_is_confirmed_at_once(home: Path, tmp_path: Path) -> 
     developer.push()
     git(developer.folder, "apply", str(home / "runs/1/trials/2/change.diff"))
     run, trained = developer.push({"README.md": "Adopted\n"})
-    assert (run.state, run.taken_over, trained) == (State.REACHED, 1, [])
-    assert [(trial.number, trial.accuracy) for trial in run.trials] == [(2, 0.75)]
+    assert (run.state, run.reused_run, trained) == (State.REACHED, 1, [])
+    assert (run.trials[0].number, accuracies(run)) == (2, [0.75])
     command = "run", str(developer.folder), "--runtime", "process", "--no-mail", "--branch", "other"
     assert "taken over from run 1" in epochal(home, *command).stdout
     assert developer.trained == [20, 30]

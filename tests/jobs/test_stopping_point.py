@@ -4,10 +4,11 @@ import pytest
 
 from epochal.jobs.strategy import stopping_point
 from epochal.records import Trial, TrialState
+from tests.trials import measured
 
 
 def _trial(validation: float | None, accuracy: float | None) -> Trial:
-    return Trial(1, TrialState.MEASURED, {}, accuracy=accuracy, validation_accuracy=validation)
+    return Trial(1, TrialState.MEASURED, {}, accuracy=measured(accuracy), validation_accuracy=validation)
 
 
 @pytest.mark.parametrize(

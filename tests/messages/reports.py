@@ -1,6 +1,6 @@
 """Runs that ended, as the tests of the mail tell them."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, settings
 
 from epochal.errors import Reason
 from epochal.messages.mail.compose import Report
-from epochal.records import AccuracySource, Commit, Origin, Run, State, Trial, TrialState
+from epochal.records import Accuracy, AccuracySource, Commit, Origin, Run, State, Trial, TrialState
+from tests.trials import measured
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """For tests on any text: a busy machine's pauses are no failures."""
@@ -23,18 +24,19 @@ DIFF = "--- a/nn.py\n+++ b/nn.py\n@@ -1,3 +1,3 @@\n import keras\n-epochs = 20\n
 def trial(number: int, accuracy: float | None, **more: Any) -> Trial:
     """A trial that goes on for ten epochs more than the one before; without an accuracy it ran out of memory."""
     continued = 10 * number if number > 1 else 0
+    of_accuracy = {field.name: more.pop(field.name) for field in fields(Accuracy) if field.name in more}
     known = Trial(
         number,
         TrialState.MEASURED,
         {"epochs": 10 + 10 * number, "filters": 16},
         10 if continued else 20,
-        accuracy,
+        measured(accuracy, AccuracySource.EVALUATE, **of_accuracy),
         seconds=41.2 * number,
-        epochs_continued=continued,
+        epochs_resumed=continued,
     )
     if accuracy is None:
         return replace(known, state=TrialState.FAILED, reason=Reason.OUT_OF_MEMORY)
-    return replace(known, accuracy_source=AccuracySource.EVALUATE, **more)
+    return replace(known, **more)
 
 
 def run(state: State, *trials: Trial) -> Run:
@@ -80,14 +82,14 @@ def exhausted() -> Report:
     return replace(reached(), run=ended)
 
 
-def taken_over() -> Report:
+def reused_run() -> Report:
     """Nothing that counts was changed since run 5, which was exhausted."""
-    return replace(exhausted(), run=replace(exhausted().run, taken_over=5))
+    return replace(exhausted(), run=replace(exhausted().run, reused_run=5))
 
 
 def adopted() -> Report:
     """The commit has the ten epochs more with which the second trial of run 5 reached the threshold."""
-    ended = replace(run(State.REACHED, trial(2, 0.8311)), taken_over=5, taken_trial=2)
+    ended = replace(run(State.REACHED, trial(2, 0.8311)), reused_run=5, reused_trial=2)
     return replace(reached(), run=ended, adopt=(), diff="")
 
 

@@ -16,6 +16,7 @@ from epochal.messages.mail.compose import Report, compose, serialise
 from epochal.records import AccuracySource, Evidence, Forecast, State, Verdict
 from epochal.results.gate import Rule, decide
 from tests.messages import reports
+from tests.trials import measured
 
 SENDER = "epochal@example.org"
 MESSAGE_ID = "<1772366400.run-7@example.org>"
@@ -102,7 +103,7 @@ class _Tags(HTMLParser):
             "The training needed more memory than the server allows: a smaller batch needs less.",
         ),
         (
-            reports.taken_over(),
+            reports.reused_run(),
             "Threshold not reached: best 0.771 of 0.80 · ada/digits main 3f2a1b9, taken over from run 5",
             "nn.py did not reach its threshold of 0.80: the best accuracy is 0.771, with epochs = 20 → 30 (trial 2 of run 5). "
             "3 trials were trained, and max_trials allows no more. "
@@ -177,7 +178,7 @@ def test_the_trials_are_a_table() -> None:
 def test_what_was_not_continued_is_told() -> None:
     """A retrain that started from the beginning says so, and why; trials with the same reason are told of once."""
     why = "trained from the beginning: the training data: x has other values"
-    trials = [reports.trial(number, 0.7, epochs_continued=0, continuation=why) for number in (2, 3)]
+    trials = [reports.trial(number, 0.7, epochs_resumed=0, resumption=why) for number in (2, 3)]
     text = _text(replace(reports.reached(), run=reports.run(State.REACHED, reports.trial(1, 0.7), *trials)))
     assert f"Note: trials 2, 3 {why}" in " ".join(text.split())
     assert "from the beginning" not in _text(reports.reached())
@@ -218,7 +219,8 @@ def test_a_model_that_was_not_saved_is_told() -> None:
 def test_lines_fit_a_terminal() -> None:
     """No line of ours is longer than a terminal is wide, and long explanations are broken between words."""
     report = reports.exhausted()
-    trials = tuple(replace(trial, accuracy_source=AccuracySource.VALIDATION) for trial in report.run.trials)
+    accuracy = measured(0.7, AccuracySource.VALIDATION)
+    trials = tuple(replace(trial, accuracy=accuracy) for trial in report.run.trials)
     text = _text(replace(report, run=replace(report.run, trials=trials, explanation="many words " * 40)))
     assert max(len(line) for line in text.splitlines()) <= 78
     assert text.count("many words") == 40

@@ -9,6 +9,7 @@ from epochal.pages.view import history_line, run_lines, run_view
 from epochal.records import Evidence, Run, State
 from epochal.results.gate import Rule, decide
 from tests.messages import reports
+from tests.trials import measured
 
 _CHECKED = Evidence("accuracy", 0.94, "no", checked=True, seen=0.03, expected=0.01)
 
@@ -65,6 +66,6 @@ def test_a_program_is_shown_the_evidence() -> None:
     assert {name: shown[name] for name in wanted} == wanted
     assert (shown["judgement"]["look"], shown["judgement"]["required"]) == (2, 0.958)
     assert "looks" not in shown["judgement"]
-    unchecked = replace(run.trials[0], evidence=Evidence(unchecked="another process trained"))
+    unchecked = replace(run.trials[0], accuracy=measured(0.95, evidence=Evidence(unchecked="another process trained")))
     (shown,) = run_view(replace(run, trials=(unchecked,)), Path("/runs/7"))["trials"]
     assert (shown["rows_unchecked"], shown["rows_seen"]) == ("another process trained", None)

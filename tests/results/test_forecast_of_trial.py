@@ -7,6 +7,7 @@ import pytest
 from epochal.analysis.script import parse_script
 from epochal.records import Epoch, Fit, StoppedBy, Trial, TrialState
 from epochal.results.forecast import forecast_trial
+from tests.trials import measured
 
 _SCRIPT = b"epochs = 20\nmodel.fit(x, y, epochs=epochs)\n"
 
@@ -21,8 +22,8 @@ def _fit(epochs: int = 60, name: str = "val_accuracy", wanted: int = 60) -> Fit:
 def _trial(
     accuracy: float, validation: float | None = 0.82, epochs: int = 60, stopped_by: StoppedBy | None = None
 ) -> Trial:
-    measured = Trial(1, TrialState.MEASURED, {"epochs": epochs}, 60, accuracy)
-    return Trial(**(measured.__dict__ | {"validation_accuracy": validation, "stopped_by": stopped_by}))
+    trial = Trial(1, TrialState.MEASURED, {"epochs": epochs}, 60, measured(accuracy))
+    return Trial(**(trial.__dict__ | {"validation_accuracy": validation, "stopped_by": stopped_by}))
 
 
 def test_the_gap_between_validation_and_gate_is_taken_off() -> None:

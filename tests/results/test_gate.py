@@ -29,6 +29,7 @@ from epochal.results.gate import (
     wilson_interval,
 )
 from tests.messages.reports import unhurried
+from tests.trials import measured
 
 
 @pytest.mark.parametrize(
@@ -247,7 +248,13 @@ def test_how_likely_a_worse_network_passes(accuracy: float, samples: int, thresh
 
 
 def _judged(accuracy: float, samples: int | None, said: Judgement, evidence: Evidence = _UNKNOWN) -> Trial:
-    return Trial(1, TrialState.MEASURED, {}, accuracy=accuracy, samples=samples, judgement=said, evidence=evidence)
+    return Trial(
+        1,
+        TrialState.MEASURED,
+        {},
+        accuracy=measured(accuracy, samples=samples, evidence=evidence),
+        judgement=said,
+    )
 
 
 def _decided(correct: int, samples: int, rule: Rule, look: int, evidence: Evidence) -> Trial:

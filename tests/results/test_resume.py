@@ -3,7 +3,7 @@
 import pytest
 
 from epochal.records import Epoch, Fit, StoppedBy
-from epochal.results.resume import continuation, settled_epochs, stopped_by
+from epochal.results.resume import resumption_in_words, settled_epochs, stopped_by
 
 
 def _fit(model: int = 1, continued: int = 0, last: int = 30, **more: object) -> Fit:
@@ -37,7 +37,7 @@ def _fit(model: int = 1, continued: int = 0, last: int = 30, **more: object) -> 
 )
 def test_a_trial_tells_what_it_went_on_from(fits: list[Fit], source: str, retrain: bool, told: str) -> None:
     """One sentence, and none for a first trial that had nothing to go on from."""
-    assert continuation(fits, source, retrain=retrain) == told
+    assert resumption_in_words(fits, source, retrain=retrain) == told
 
 
 def test_what_ended_a_trial_early() -> None:

@@ -30,6 +30,9 @@ from epochal.errors import EpochalError, Reason, UsageError
 from epochal.jobs.finish import give_up
 from epochal.messages.outbox import drain_outbox
 from epochal.records import Dispatch, Run, State
+from epochal.store.dispatches import keep_dispatch, last_dispatch
+from epochal.store.ends import request_stop, requested_stop
+from epochal.store.runs import foremost_runs, keep_build_url, load_run, owner_of_run
 
 _log = logging.getLogger("epochal.chain")
 
@@ -107,7 +110,7 @@ class JenkinsChain:
 
     def _look(self) -> float:
         """Do what there is to do; returns the seconds until the next look."""
-        runs = self._app.store.foremost()
+        runs = foremost_runs(self._app.database)
         world = self._world()
         self._told.pop("jenkins", None)
         for run in runs:
@@ -134,25 +137,25 @@ class JenkinsChain:
         item = world.item_of(run.id)
         builds = world.builds_of(run.id)
         number, job = (item.number, item.job) if item else (builds[-1].item, builds[-1].job) if builds else (None, "")
-        dispatch = self._app.store.dispatch(run.id)
+        dispatch = last_dispatch(self._app.database, run.id)
         if number is not None and is_under_way(run.id, world) and (dispatch is None or dispatch.item != number):
             failures = dispatch.failures if dispatch and dispatch.job == job else 0
-            self._app.store.keep_dispatch(Dispatch(run.id, job, number, failures, datetime.now(UTC)))
+            keep_dispatch(self._app.database, Dispatch(run.id, job, number, failures, datetime.now(UTC)))
         if builds and run.build_url is None:  # a Jenkins that does not know its own address tells a job none
-            self._app.store.keep_build_url(run.id, builds[-1].url)
+            keep_build_url(self._app.database, run.id, builds[-1].url)
 
     def _advance(self, run: Run, world: World) -> None:
-        if self._app.store.owner(run.id) or is_under_way(run.id, world):
+        if owner_of_run(self._app.database, run.id) or is_under_way(run.id, world):
             return
-        if asked := self._app.store.stop_requested(run.id):  # whoever was to end it is dead
-            self._app.store.request_stop(run.id, asked)
+        if asked := requested_stop(self._app.database, run.id):  # whoever was to end it is dead
+            request_stop(self._app.database, run.id, asked)
             return
         try:
             needed = self._job_for(run)
         except UsageError as error:
             self._tell(f"run {run.id}", str(error))
             return
-        dispatch = self._app.store.dispatch(run.id)
+        dispatch = last_dispatch(self._app.database, run.id)
         lost = lost_item(dispatch, world)
         item = self._ask_item(lost) if lost is not None else None
         decision = decide(
@@ -163,7 +166,7 @@ class JenkinsChain:
                 self._trigger(run, decision)
             case Cancelled():
                 _log.info("run %s: cancelled in Jenkins", run.id)
-                self._app.store.request_stop(run.id, State.CANCELLED)
+                request_stop(self._app.database, run.id, State.CANCELLED)
             case GiveUp():
                 self._give_up(run, decision.build)
 
@@ -202,7 +205,7 @@ class JenkinsChain:
             return
         self._later.pop(run.id, None)
         self._told.pop(f"run {run.id}", None)
-        self._app.store.keep_dispatch(Dispatch(run.id, trigger.job, item, trigger.failures, datetime.now(UTC)))
+        keep_dispatch(self._app.database, Dispatch(run.id, trigger.job, item, trigger.failures, datetime.now(UTC)))
         _log.info("run %s: %s is in Jenkins' queue as item %s", run.id, trigger.job, item)
 
     def _give_up(self, run: Run, build: Build) -> None:
@@ -234,13 +237,13 @@ class JenkinsChain:
         run = self._found(number)
         if run is None:
             return False
-        asked = self._app.store.stop_requested(number)
+        asked = requested_stop(self._app.database, number)
         return run.state in (State.SUPERSEDED, State.CANCELLED) or (asked is not None and not run.state.ended)
 
     def _found(self, number: int) -> Run | None:
         """The run; None where a build names one of another home, or of none."""
         try:
-            return self._app.store.run(number)
+            return load_run(self._app.database, number)
         except EpochalError:
             return None
 

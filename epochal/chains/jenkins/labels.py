@@ -56,7 +56,7 @@ def label_of(build: Build, job: str, run: Run, world: World) -> tuple[str, str]:
     name = whose
     if job == "train":
         first = [trial for trial in run.trials if trial.accuracy is not None][:1]
-        name = summary(replace(run, trials=tuple(first)) if first and not run.taken_over else run)
+        name = summary(replace(run, trials=tuple(first)) if first and not run.reused_run else run)
         lines += [f"retrain: {other.url}" for other in _others(build, run, world)]
     elif job == "retrain":
         name = summary(run)

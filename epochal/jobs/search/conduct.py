@@ -11,6 +11,8 @@ from epochal.jobs.search.workers import Workers
 from epochal.jobs.strategy import Ended, GiveUp
 from epochal.records import Run, State, Strategy, Trial
 from epochal.store.owner import BEAT_SECONDS, wait_until_gone
+from epochal.store.runs import load_run
+from epochal.store.trials import mark_interrupted, other_trainers
 
 
 def search(active: ActiveRun, why: GiveUp) -> GiveUp | Ended:
@@ -18,16 +20,16 @@ def search(active: ActiveRun, why: GiveUp) -> GiveUp | Ended:
 
     ``why``: what ended the raising of epochs. Raises RunFailed for what no other combination would mend.
     """
-    store, study = active.app.store, _study(active)
+    database, study = active.app.database, _study(active)
     _learn(study, active.stored)
     workers = Workers(active, study, _most_epochs(active))
     while True:
         end = workers.work()
         if isinstance(end, GiveUp) or end is Ended.REACHED:
-            if others := store.others_training(active.id):
+            if others := other_trainers(database, active.id):
                 _wait_for(active, others[0])
                 continue
-            if store.bury_trials(active.id):  # what died with its process is tried again
+            if mark_interrupted(database, active.id):  # what died with its process is tried again
                 continue
         break
     end = workers.settle(end)
@@ -43,7 +45,7 @@ def join(app: App, number: int) -> None:
 
     Raises UsageError where there is no search to join, RunFailed for what no other combination would mend.
     """
-    run = app.store.run(number)
+    run = load_run(app.database, number)
     if run.state is not State.RETRAINING or not _began(run):
         raise UsageError(f"Run {number} is {run.state} and searches nothing: there is no search to join.")
     active = plan_run(app, run)
@@ -77,12 +79,14 @@ def _learn(study: Search, run: Run) -> None:
     """Tell the study what the committed hyperparameters gave, with the most epochs that they were given."""
     last = _before(run)[-1]
     assert last.accuracy is not None
-    study.learn(last.hyperparameters, last.accuracy if last.validation_accuracy is None else last.validation_accuracy)
+    study.learn(
+        last.hyperparameters, last.accuracy.value if last.validation_accuracy is None else last.validation_accuracy
+    )
 
 
 def _wait_for(active: ActiveRun, other: str) -> None:
     wait_until_gone(other)
-    if other in active.app.store.others_training(
-        active.id
+    if other in other_trainers(
+        active.app.database, active.id
     ):  # on another machine, where its beat is all that tells of it
         threading.Event().wait(BEAT_SECONDS)

@@ -8,7 +8,7 @@ from epochal.jobs.log import log
 from epochal.jobs.progress import epoch_line
 from epochal.records import Epoch
 from epochal.runtimes.stop import Stop
-from epochal.store import DatabaseUnavailable
+from epochal.store.errors import DatabaseUnavailable
 
 _MOST_EPOCHS = 10_000
 """So many are compared: each of them is a question to two databases, and code may tell of any number."""

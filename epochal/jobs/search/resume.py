@@ -19,7 +19,7 @@ def promising(trials: Sequence[Trial]) -> list[Trial]:
         and trial.forecast
         and trial.forecast.expected is not None
     ]
-    return sorted(found, key=lambda trial: (-(trial.accuracy or 0.0), trial.number))
+    return sorted(found, key=lambda trial: (-(trial.accuracy.value if trial.accuracy else 0.0), trial.number))
 
 
 def next_to_go_on(trials: Sequence[Trial], epochs: Constant, settings: RetrainSettings) -> tuple[Trial, int] | None:

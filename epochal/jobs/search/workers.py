@@ -26,7 +26,9 @@ from epochal.records import Strategy, Trial, TrialState, Verdict
 from epochal.results.gate import in_words as accuracy_in_words
 from epochal.runtimes.stop import Stop
 from epochal.settings import ServerSettings
-from epochal.store import NotOwner
+from epochal.store.ends import requested_stop
+from epochal.store.errors import NotOwner
+from epochal.store.trials import add_search_trial, is_training, mark_interrupted
 
 _FAULTS_OF_A_COMBINATION = frozenset(
     {
@@ -57,7 +59,7 @@ class Workers:
     def __init__(self, active: ActiveRun, study: Search, epochs: int | None) -> None:
         """``epochs``: how many the script's own number of epochs becomes; None: it has none, or stays."""
         self._active = active
-        self._store = active.app.store
+        self._database = active.app.database
         self._settings = active.plan.settings.retrain
         self._study = study
         self._constant = active.script.epochs
@@ -79,7 +81,7 @@ class Workers:
                 wait(working)
             except BaseException:
                 self._end(Reason.INTERRUPTED)
-                self._store.patience.end()
+                self._database.patience.end()
                 wait(working)
                 raise
         ends = [each.result() for each in working]
@@ -96,7 +98,7 @@ class Workers:
         run = self._active.stored
         if run.state.ended:
             return Ended.INTERRUPTED
-        if asked := self._store.stop_requested(run.id):
+        if asked := requested_stop(self._database, run.id):
             return Ended(asked.value)
         return Ended.REACHED if run.reached else None
 
@@ -152,7 +154,7 @@ class Workers:
         """A trial of what is proposed; None where another process was faster, with the same or with the budget's last."""
         values = self._active.script.hyperparameters(proposal.changes)
         most = self._settings.max_trials
-        number = self._store.start_searching_trial(self._active.id, values, most)
+        number = add_search_trial(self._database, self._active.id, values, most)
         if number is not None:
             if candidate:
                 self._study.begun(candidate, number)
@@ -194,7 +196,7 @@ class Workers:
         assert trial.accuracy is not None
         if taken.candidate:
             validation = trial.validation_accuracy
-            self._study.measured(taken.candidate, trial.accuracy if validation is None else validation)
+            self._study.measured(taken.candidate, trial.accuracy.value if validation is None else validation)
         if record_verdict(self._active, trial) is Verdict.REACHED:
             self._end(Reason.OVERTAKEN)
         elif not isinstance(wanted := next_target(self._active), GiveUp):
@@ -223,7 +225,7 @@ class Workers:
         best = run.best
         assert best is not None
         assert best.accuracy is not None
-        told = " of ".join(accuracy_in_words(best.accuracy, self._active.threshold))
+        told = " of ".join(accuracy_in_words(best.accuracy.value, self._active.threshold))
         log(f"best so far: {told}, trial {best.number}")
         kept = {best.number, *(trial.number for trial in promising(run.trials))}
         for trial in run.trials:
@@ -244,8 +246,8 @@ class Workers:
 
     def _bury(self) -> None:
         """Put away what processes that died were training."""
-        if self._store.bury_trials(self._active.id):
-            self._active.plan.runtime.reap(self._store.is_training)
+        if mark_interrupted(self._database, self._active.id):
+            self._active.plan.runtime.reap(partial(is_training, self._database))
         trials = self._judge_measured()
         self._study.bury(trial.number for trial in trials if trial.reason is Reason.INTERRUPTED)
 

@@ -13,12 +13,12 @@ from epochal.messages.mail.typesetting import columns, indented, lines, one_line
 from epochal.messages.mail.wording import (
     certainty,
     change_title,
-    continuation_notes,
     decisive_sentence,
     evidence,
     headline,
     measured,
     promise,
+    resumption_notes,
     trial_table,
 )
 from epochal.records import Run
@@ -78,7 +78,7 @@ def _subject(report: Report) -> str:
     """What came of it, then of what. Long names are cut, so that the commit behind them is not."""
     commit = report.run.commit
     names = (one_line(name, _LONGEST_NAME) for name in (report.repository, commit.branch))
-    taken = f", taken over from run {report.run.taken_over}" if report.run.taken_over else ""
+    taken = f", taken over from run {report.run.reused_run}" if report.run.reused_run else ""
     return one_line(f"{headline(report.run)} · {' '.join(names)} {commit.sha[:7]}{taken}")
 
 
@@ -89,7 +89,7 @@ def _render(name: str, report: Report) -> str:
         run=run,
         headline=headline(run),
         sentence=one_line(decisive_sentence(run, report.adopt), _LONGEST_PARAGRAPH),
-        notes=[one_line(f"Note: {note}", _LONGEST_PARAGRAPH) for note in [*run.notes, *continuation_notes(run)]],
+        notes=[one_line(f"Note: {note}", _LONGEST_PARAGRAPH) for note in [*run.notes, *resumption_notes(run)]],
         facts=_facts(report),
         evidence=one_line(evidence(run), _LONGEST_PARAGRAPH),
         table=trial_table(run),

@@ -35,10 +35,10 @@ def best_of_threshold(run: Run) -> str:
 def measured(run: Run) -> str:
     """The best accuracy with its interval, the threshold, and where it was read; empty where none was measured."""
     best = run.best
-    if best is None or best.accuracy is None or best.accuracy_source is None:
+    if best is None or best.accuracy is None:
         return ""
-    interval = interval_in_words(best.accuracy, best.samples)
-    return f"{best_of_threshold(run)}{f' ({interval})' if interval else ''}, {best.accuracy_source.sentence}"
+    interval = interval_in_words(best.accuracy.value, best.accuracy.samples)
+    return f"{best_of_threshold(run)}{f' ({interval})' if interval else ''}, {best.accuracy.source.sentence}"
 
 
 def certainty(run: Run) -> str:
@@ -84,12 +84,12 @@ def trial_table(run: Run) -> list[tuple[str, ...]]:
     return [_HEADINGS, *(_row(run, trial) for trial in run.trials)]
 
 
-def continuation_notes(run: Run) -> list[str]:
+def resumption_notes(run: Run) -> list[str]:
     """What is to be told of trials that were to go on from an earlier one and did not, each reason once."""
     reasons: dict[str, list[int]] = {}
     for trial in run.trials[1:]:
-        if trial.continuation and not trial.epochs_continued:
-            reasons.setdefault(trial.continuation, []).append(trial.number)
+        if trial.resumption and not trial.epochs_resumed:
+            reasons.setdefault(trial.resumption, []).append(trial.number)
     return [
         f"trial{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))} {reason}"
         for reason, numbers in reasons.items()
@@ -105,10 +105,10 @@ def _why_failed(run: Run) -> str:
 def _row(run: Run, trial: Trial) -> tuple[str, ...]:
     accuracy, outcome = "-", (trial.reason or trial.state).value.replace("_", " ")
     if trial.accuracy is not None and run.threshold is not None:
-        accuracy = in_words(trial.accuracy, run.threshold)[0]
-        outcome = (trial.judgement.verdict if trial.judgement else judge(trial.accuracy, run.threshold)).value
+        accuracy = in_words(trial.accuracy.value, run.threshold)[0]
+        outcome = (trial.judgement.verdict if trial.judgement else judge(trial.accuracy.value, run.threshold)).value
     changes = ", ".join(f"{name} = {value}" for name, value in run.changes(trial).items())
-    continued = f"{trial.epochs_continued} + " if trial.epochs_continued else ""
+    continued = f"{trial.epochs_resumed} + " if trial.epochs_resumed else ""
     epochs = "-" if trial.epochs_trained is None else f"{continued}{trial.epochs_trained}"
     seconds = "-" if trial.seconds is None else f"{trial.seconds:.1f}"
     return str(trial.number), epochs, accuracy, seconds, outcome, changes or "as committed"
@@ -117,7 +117,7 @@ def _row(run: Run, trial: Trial) -> tuple[str, ...]:
 def _best_and_threshold(run: Run) -> tuple[str, str]:
     if run.best is None or run.best.accuracy is None or run.threshold is None:
         return "none", "none"
-    return in_words(run.best.accuracy, run.threshold)
+    return in_words(run.best.accuracy.value, run.threshold)
 
 
 def _doubt(run: Run) -> str:
@@ -126,17 +126,17 @@ def _doubt(run: Run) -> str:
 
 def _how(run: Run, adopt: Sequence[str]) -> str:
     change = f"with {', '.join(adopt)}" if adopt else "as it was committed"
-    of = f"run {run.taken_over}" if run.taken_over else len(run.trials)
+    of = f"run {run.reused_run}" if run.reused_run else len(run.trials)
     return f"{change} (trial {run.best.number} of {of})" if run.best else change
 
 
 def _taken_over(run: Run) -> str:
-    if not run.taken_over:
+    if not run.reused_run:
         return ""
     what = (
-        f"adopts the change that run {run.taken_over} offered"
-        if run.taken_trial
-        else f"changes nothing that the verdict of run {run.taken_over} depends on"
+        f"adopts the change that run {run.reused_run} offered"
+        if run.reused_trial
+        else f"changes nothing that the verdict of run {run.reused_run} depends on"
     )
     return (
         f" This commit {what}, so that verdict is taken over and nothing was trained. A verdict may be chance: "

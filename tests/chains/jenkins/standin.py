@@ -554,9 +554,9 @@ class Routes:
         elif name in things:
             self._answer("exists", name=name)
         else:
-            self._store(things, name, body, "created")
+            self._database(things, name, body, "created")
 
-    def _store(self, things: dict[str, str], name: str, body: bytes, situation: str) -> None:
+    def _database(self, things: dict[str, str], name: str, body: bytes, situation: str) -> None:
         try:
             root = parsed(body.decode())
         except ParseError:
@@ -574,7 +574,7 @@ class Routes:
         elif rest == ["config.xml"] and method == "GET":
             self._answer("config", things[name])
         elif rest == ["config.xml"]:
-            self._store(things, name, body, "reconfigured")
+            self._database(things, name, body, "reconfigured")
         elif rest == ["doDelete"]:
             del things[name]
             self._answer("deleted")

@@ -7,6 +7,7 @@ from epochal.errors import Reason
 from epochal.jobs.search.resume import next_to_go_on
 from epochal.records import Forecast, StoppedBy, Strategy, Trial, TrialState
 from epochal.settings import RetrainSettings
+from tests.trials import measured
 
 _EPOCHS = Constant("epochs", 20, 1, 0, 2)
 _SETTINGS = RetrainSettings(max_epochs=60)
@@ -17,7 +18,7 @@ def _trial(number: int, accuracy: float, expected: int | None, filters: int = 8,
         number,
         TrialState.MEASURED,
         {"filters": filters, "epochs": epochs},
-        accuracy=accuracy,
+        accuracy=measured(accuracy),
         strategy=Strategy.SEARCH,
         forecast=Forecast(0.8, 60, expected=expected),
     )

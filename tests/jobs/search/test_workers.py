@@ -14,6 +14,7 @@ from epochal.app import App
 from epochal.errors import Reason
 from epochal.records import Run, State, Strategy, TrialState
 from epochal.settings import child_environment
+from epochal.store.outbox import message_of_run
 from tests.jobs.chain import drive, environment_of, epochal, epochal_json, store_push, stored_run
 from tests.postgresql import postgresql
 from tests.repositories import make_repository
@@ -75,10 +76,10 @@ def test_it_finds_what_epochs_do_not(home: Path, tmp_path: Path) -> None:
     shown = epochal(home, "show", str(ended.run.id)).stdout
     assert "kernel = large" in shown
     app = App.open(environment_of(home))
-    notice = app.store.notice(ended.run.id)
+    notice = message_of_run(app.database, ended.run.id)
     assert notice is not None
-    assert b"kernel = small" in notice.message.replace(b"=\r\n", b"").replace(b"=3D", b"=")
-    app.store.close()
+    assert b"kernel = small" in notice.content.replace(b"=\r\n", b"").replace(b"=3D", b"=")
+    app.database.close()
 
 
 def test_the_worse_are_stopped_and_the_failing_are_counted(home: Path, tmp_path: Path) -> None:

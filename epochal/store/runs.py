@@ -1,0 +1,166 @@
+"""The runs' rows: looking at them, and working on one. The table is the queue."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
+
+from epochal.records import Origin, Run, State, Trial
+from epochal.store.database import reads, writes, writes_at_once
+from epochal.store.ends import UNENDED, no_such_run
+from epochal.store.errors import Busy
+from epochal.store.owner import is_alive, this_process
+from epochal.store.rows import read_run, read_trial
+from epochal.store.schema import runs, trials
+from epochal.store.trials import beat_trials, interrupt, is_trained, training
+
+
+@reads
+def load_run(connection: Connection, run: int) -> Run:
+    """Return the run with this number; raises UsageError if there is none."""
+    found = _load(connection, runs.c.id == run)
+    if not found:
+        raise no_such_run(run)
+    return found[0]
+
+
+@reads
+def list_runs(connection: Connection, limit: int = 20) -> list[Run]:
+    """Return the newest runs, newest first."""
+    return _load(connection, limit=limit)
+
+
+@reads
+def earlier_runs(connection: Connection, run: Run, limit: int = 20) -> list[Run]:
+    """Return the runs of the same branch before ``run``, newest first."""
+    same = runs.c.repository == run.commit.repository, runs.c.branch == run.commit.branch
+    return _load(connection, *same, runs.c.id < run.id, limit=limit)
+
+
+@reads
+def runs_with_verdict(connection: Connection, repository: str, fingerprint: str) -> list[Run]:
+    """Return the repository's runs that trained or offered this fingerprint themselves and came to a verdict, newest first."""
+    same = or_(runs.c.fingerprint == fingerprint, runs.c.offered_fingerprint == fingerprint)
+    ended = runs.c.state.in_([State.REACHED, State.EXHAUSTED]), runs.c.reused_run.is_(None)
+    return _load(connection, runs.c.repository == repository, same, *ended)
+
+
+@reads
+def runs_of_commit(connection: Connection, sha: str) -> list[Run]:
+    """Return the runs of a commit, newest first."""
+    return _load(connection, runs.c.sha == sha)
+
+
+@reads
+def last_pushed_commit(connection: Connection, repository: str, branch: str) -> str | None:
+    """Return the commit of the branch's newest run that a push started; None if there was none."""
+    pushed = runs.c.repository == repository, runs.c.branch == branch, runs.c.origin == Origin.PUSH
+    return connection.execute(select(runs.c.sha).where(*pushed).order_by(runs.c.id.desc()).limit(1)).scalar()
+
+
+@reads
+def foremost_runs(connection: Connection) -> list[Run]:
+    """Return the unended runs that pushes started, of each branch the oldest, oldest first.
+
+    Who works on these only, ends the runs of one branch in the order in which they were pushed.
+    """
+    return _load(connection, _is_foremost())[::-1]
+
+
+@reads
+def next_run(connection: Connection, busy: Iterable[int]) -> Run | None:
+    """Return the oldest of the foremost runs that nobody works on, but for ``busy`` ones; None if there is none."""
+    taken = set(busy)
+    waiting = (run for run in foremost_runs(connection) if run.id not in taken)
+    return next((run for run in waiting if owner_of_run(connection, run.id) is None), None)
+
+
+@reads
+def owner_of_run(connection: Connection, run: int) -> str | None:
+    """Return the living owner of a run; None if nobody works on it."""
+    row = connection.execute(select(runs.c.owner, runs.c.heartbeat).where(runs.c.id == run)).first()
+    return row.owner if row and row.owner and is_alive(row.owner, row.heartbeat) else None
+
+
+@writes
+def claim_run(connection: Connection, run: int, states: Iterable[State]) -> Run:
+    """Make the calling process the run's owner.
+
+    Raises Busy if another living process is, or if the run is in none of ``states``; UsageError if there is no such run.
+    """
+    row = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).first()
+    if row is None:
+        raise no_such_run(run)
+    if row.owner and row.owner != this_process() and is_alive(row.owner, row.heartbeat):
+        raise Busy(f"Run {run} is worked on by another process ({row.owner}).")
+    if row.state not in states:
+        raise Busy(f"Run {run} is {row.state}: there is nothing to do here.")
+    moment = datetime.now(UTC)
+    claimed = {"owner": this_process(), "heartbeat": moment, "started": row.started or moment}
+    connection.execute(update(runs).where(runs.c.id == run).values(**claimed))
+    for trial in training(connection, run):
+        # One of its own is from before it was interrupted: who claims a run trains nothing of it yet.
+        if trial.owner == this_process() or not is_trained(trial):
+            interrupt(connection, run, trial.number)
+    return load_run(connection, run)
+
+
+@writes_at_once
+def beat_run(connection: Connection, run: int) -> None:
+    """Say that the calling process lives, if it is the run's owner or trains some of its trials."""
+    connection.execute(update(runs).where(*_own(run)).values(heartbeat=datetime.now(UTC)))
+    beat_trials(connection, run)
+
+
+@writes_at_once
+def release_run(connection: Connection, run: int) -> None:
+    """Give a run back: the calling process works on it no more."""
+    connection.execute(update(runs).where(*_own(run)).values(owner=None, heartbeat=None))
+
+
+@writes
+def keep_build_url(connection: Connection, run: int, url: str) -> None:
+    """Set the page of the build that works on a run, if none is known."""
+    connection.execute(update(runs).where(runs.c.id == run, runs.c.build_url.is_(None)).values(build_url=url))
+
+
+@writes
+def add_notes(connection: Connection, run: int, notes: Sequence[str]) -> list[str]:
+    """Add what is not among the run's notes yet; returns what was added. Trials side by side lose none."""
+    known = connection.execute(select(runs.c.notes).where(runs.c.id == run).with_for_update()).scalar_one()
+    added = [note for note in dict.fromkeys(notes) if note not in known]
+    connection.execute(update(runs).where(runs.c.id == run).values(notes=(*known, *added)))
+    return added
+
+
+def _load(connection: Connection, *conditions: ColumnElement[bool], limit: int | None = None) -> list[Run]:
+    """Return runs, newest first, with their trials: their own, or those of the run whose verdict they reuse."""
+    rows = connection.execute(select(runs).where(*conditions).order_by(runs.c.id.desc()).limit(limit)).all()
+    wanted = trials.c.run.in_([row.reused_run or row.id for row in rows])
+    by_run: dict[int, list[Trial]] = {}
+    for row in connection.execute(select(trials).where(wanted).order_by(trials.c.number)):
+        by_run.setdefault(row.run, []).append(read_trial(row))
+    return [
+        read_run(
+            row,
+            [trial for trial in by_run.get(row.reused_run or row.id, []) if row.reused_trial in (None, trial.number)],
+        )
+        for row in rows
+    ]
+
+
+def _own(run: int) -> tuple[ColumnElement[bool], ...]:
+    return runs.c.id == run, runs.c.owner == this_process()
+
+
+def _is_foremost() -> ColumnElement[bool]:
+    """Whether a run is unended, a push started it, and no older one of its branch is unended."""
+    older = runs.alias()
+    waits = select(older.c.id).where(
+        older.c.repository == runs.c.repository,
+        older.c.branch == runs.c.branch,
+        older.c.origin == Origin.PUSH,
+        older.c.state.in_(UNENDED),
+        older.c.id < runs.c.id,
+    )
+    return and_(runs.c.state.in_(UNENDED), runs.c.origin == Origin.PUSH, ~waits.exists())
