@@ -1,9 +1,8 @@
 """Real git repositories in temporary folders, for the tests."""
 
+import os
 import subprocess
 from pathlib import Path
-
-from epochal.settings import child_environment
 
 _IDENTITY = {
     "GIT_AUTHOR_NAME": "Ada",
@@ -16,9 +15,12 @@ _IDENTITY = {
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """What a git command prints in ``folder``."""
+    """Return what a git command prints in ``folder``, whatever the ``GIT_*`` variables of this process say.
+
+    The environment is cleaned here, not by Epochal: expected values must not depend on the code under test.
+    """
     command = ["git", "-C", str(folder), *arguments]
-    environment = child_environment(_IDENTITY)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | _IDENTITY
     return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.strip()
 
 

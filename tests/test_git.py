@@ -1,5 +1,6 @@
 """Git as the pull job needs it, on real repositories."""
 
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -111,9 +112,16 @@ def test_git_says_what_is_wrong(tmp_path: Path) -> None:
         GitFolder(tmp_path).head()
 
 
-def test_a_hooks_variables_do_not_mislead_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """GIT_DIR of a hook that started us does not make git look into another repository."""
-    origin = make_repository(tmp_path / "origin")
+@pytest.mark.parametrize(("variable", "folder"), [("GIT_DIR", ".git"), ("GIT_OBJECT_DIRECTORY", ".git/objects")])
+def test_a_hooks_variables_do_not_mislead_git(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, folder: str
+) -> None:
+    """Read the repository that was named, though a hook's variables point at another one."""
+    origin = make_repository(tmp_path / "origin", {"nn.py": "origin"})
     other = make_repository(tmp_path / "other", {"nn.py": "other"})
-    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
-    assert GitFolder(origin).head() == git(origin, "rev-parse", "HEAD")
+    head = git(origin, "rev-parse", "HEAD")
+    monkeypatch.setenv(variable, str(other / folder))
+    misled = subprocess.run(["git", "-C", str(origin), "show", "HEAD:nn.py"], capture_output=True, check=False)
+    assert misled.stdout != b"origin"  # git itself follows the variable
+    assert GitFolder(origin).head() == head
+    assert (_written(GitFolder(origin), head, tmp_path / "code") / "nn.py").read_text() == "origin"

@@ -38,10 +38,14 @@ def test_the_head_of_exactly_this_branch(tmp_path: Path) -> None:
 
 
 def test_a_hooks_variables_do_not_mislead_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """GIT_DIR of whoever started us means nothing here."""
+    """Ask the remote that was named, though GIT_DIR points at a repository that redirects its address elsewhere."""
     origin = make_repository(tmp_path / "origin")
-    monkeypatch.setenv("GIT_DIR", str(tmp_path / "nowhere"))
-    assert remote_head(str(origin), "main") == RemoteHead(git(origin, "rev-parse", "HEAD"))
+    other = make_repository(tmp_path / "other", {"nn.py": "other"})
+    head = git(origin, "rev-parse", "HEAD")
+    assert head != git(other, "rev-parse", "HEAD")
+    git(other, "config", f"url.{other}.insteadOf", str(origin))
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    assert remote_head(str(origin), "main") == RemoteHead(head)
 
 
 def test_a_repository_that_cannot_be_asked(tmp_path: Path) -> None:

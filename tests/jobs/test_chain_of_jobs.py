@@ -74,6 +74,21 @@ def test_dlcode_shows_the_last_pulled_code(home: Path, tmp_path: Path) -> None:
     assert link.resolve() == (home / "runs/2/code").resolve()
 
 
+@pytest.mark.parametrize("target", ["/etc/hostname", "../outside"])
+def test_a_link_that_leaves_the_repository_fails_the_pull(home: Path, tmp_path: Path, target: str) -> None:
+    """Fail such a commit before anything of it is kept, shown in dlcode or trained."""
+    repository = make_repository(tmp_path / "digits", {"nn.py": _LEARNS})
+    (repository / "data").symlink_to(target)
+    commit(repository, {}, "Link to the data")
+    ended = drive(home, store_push(home, repository))
+    assert (ended.run.state, ended.run.reason, ended.status) == (State.FAILED, Reason.UNSAFE_SYMLINK, 1)
+    assert f"data is a symbolic link to {target}" in ended.run.explanation
+    assert list(ended.printed) == ["pull"]
+    assert [path for path in (home / "dlcode").rglob("*") if path.is_symlink()] == []
+    assert not (ended.folder / "code").exists()
+    assert list(ended.folder.glob(".code-*")) == []
+
+
 def test_the_workspace_of_jenkins_is_used(home: Path, tmp_path: Path) -> None:
     """A checkout in WORKSPACE that has the commit is enough: nothing is fetched, and the run's number is left there."""
     workspace = make_repository(tmp_path / "workspace", {"nn.py": _LEARNS})
