@@ -1,0 +1,232 @@
+"""Which small faults in Epochal's own code the tests notice.
+
+Mutants are drawn from a seed. Each is one change to one function: a comparison, a condition, a number, a return value, a
+deleted call … They are spread over the files by their lines of code, so that every room gets some, and no function gets two.
+Each is put into a copy of the tracked files, and the tests run there until one of them fails, the quickest first:
+
+1. the test files that name the mutated module or mirror it
+2. all others, as far as they need neither a framework nor a Docker engine
+3. those that do
+
+A mutant is noticed if a test fails with it, fails again, and passes without it; or if a test hangs or nothing can be
+imported. A test that fails without the mutant, too, is left out from then on, and listed. Every survivor has to be read:
+either a test is missing, or the change makes no difference.
+
+Usage: benchmarks/mutants.py [--quick] [--seed N] [--count N] [--stages 1,2,3] [--only K] [--list] [--out FILE]
+"""
+
+import argparse
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import QUICK, machine, tell, temporary_folder
+from mutation.drawing import Mutant, draw, room
+
+TOP = Path(__file__).resolve().parents[1]
+COUNT, STAGES = (2, "1") if QUICK else (60, "1,2,3")
+NOT_MUTATED = ("epochal/demo/", "epochal/store/migrations/")
+PYTEST = ("-x", "-v", "--tb=no", "-p", "no:cacheprovider")
+MARKED = "(keras or sklearn or docker or torch)"
+HANGS_AFTER = {1: 180.0, 2: 180.0, 3: 900.0}
+"""Seconds without a line of output, by stage; a line is printed whenever a test begins or ends."""
+
+
+def near(path: str, tests: Mapping[str, str]) -> list[str]:
+    """Return the test files that name the module at ``path``, or are called like it; else those of its room."""
+    dotted = path.removesuffix(".py").replace("/", ".").removesuffix(".__init__").removeprefix("epochal.recorder.")
+    package, _, name = dotted.rpartition(".")
+    named = rf"\b{re.escape(dotted)}\b|{re.escape(path)}|from {re.escape(package)} import [(\s\w,]*\b{name}\b"
+    found = [test for test, text in tests.items() if re.search(named, text) or test.endswith(f"/test_{name}.py")]
+    return found or [test for test in tests if test.startswith(f"tests/{room(path)}/")]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The first test that failed, or that never ended."""
+
+    test: str
+    hangs: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.test}{', which hangs' if self.hangs else ''}"
+
+
+class Copy:
+    """A copy of the tracked files in ``folder``, with an interpreter that imports Epochal from there."""
+
+    def __init__(self, folder: Path, tracked: Iterable[str]) -> None:
+        self._folder, self._tree, self._temporary = folder, folder / "tree", folder / "t"
+        folder.chmod(0o755)  # PostgreSQL runs as somebody else
+        for name in tracked:
+            (self._tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(TOP / name, self._tree / name, follow_symlinks=False)
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")], check=True)
+        (packages,) = (folder / "venv").glob("lib/python*/site-packages")
+        # Not by PYTHONPATH: the jobs' scripts and trainings do not pass it on.
+        paths = [str(self._tree), *(path for path in sys.path if path.endswith("site-packages"))]
+        (packages / "copy.pth").write_text("\n".join(paths) + "\n", encoding="utf-8")
+        self._written = time.time()
+        self.left_out: list[str] = []
+
+    @contextmanager
+    def holding(self, path: str, text: bytes) -> Iterator[None]:
+        """Have ``text`` in the file ``path`` for a while."""
+        kept = (self._tree / path).read_bytes()
+        self._write(path, text)
+        try:
+            yield
+        finally:
+            self._write(path, kept)
+
+    def _write(self, path: str, text: bytes) -> None:
+        (self._tree / path).write_bytes(text)
+        self._written += 2  # bytecode is taken for outdated by whole seconds only
+        os.utime(self._tree / path, (self._written, self._written))
+
+    def first_failure(self, arguments: Sequence[str], seconds: float) -> Failure | None:
+        """Run pytest with ``arguments`` until a test fails, or nothing is printed for ``seconds``."""
+        self._temporary.mkdir(exist_ok=True)
+        self._temporary.chmod(0o777)
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "PYTHON"))}
+        environment |= {"TMPDIR": str(self._temporary), "TEST_NOISE_SEED": "0"}
+        environment.setdefault("TEST_CACHE_FOLDER", str(self._folder / "cache"))
+        command = [str(self._folder / "venv/bin/python"), "-m", "pytest", *PYTEST]
+        command += [f"--deselect={test}" for test in self.left_out]
+        log = self._folder / "output"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [*command, *arguments],
+                cwd=self._tree,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            hangs = not _ends(process, log, seconds)
+        self._end_leftovers()
+        shutil.rmtree(self._temporary, ignore_errors=True)
+        printed = log.read_text(encoding="utf-8", errors="replace")
+        if hangs:
+            begun = [line for line in printed.splitlines() if line.startswith("tests/") and not line.endswith("%]")]
+            return Failure(begun[-1].strip() if begun else "the collection of tests", hangs=True)
+        if process.returncode in (0, 5):  # all passed, or none was selected
+            return None
+        found = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", printed, re.MULTILINE)
+        return Failure(found[1] if found else "the import of conftest.py")
+
+    def _end_leftovers(self) -> None:
+        """Kill what the tests started and did not end: whatever runs in the copy, or has it in its environment."""
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                known = (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
+                if str(self._folder).encode() in known + bytes((process / "cwd").readlink()):
+                    os.kill(int(process.name), signal.SIGKILL)
+
+
+def _ends(process: "subprocess.Popen[bytes]", log: Path, seconds: float) -> bool:
+    """Wait for the process; stop it once its log has not grown for ``seconds``, and return False then."""
+    size, since = 0, time.monotonic()
+    while process.poll() is None:
+        time.sleep(0.1)
+        if log.stat().st_size != size:
+            size, since = log.stat().st_size, time.monotonic()
+        elif time.monotonic() - since > seconds:
+            process.send_signal(signal.SIGINT)  # pytest takes its fixtures down
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(20)
+            process.kill()
+            process.wait()
+            return False
+    return True
+
+
+def plan(stages: Iterable[int], files: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield what pytest is given, one run after the other, where ``files`` are those of the first stage."""
+    unmarked, marked = f"not cases and not {MARKED}", f"not cases and {MARKED}"
+    others = ["tests", *(f"--ignore={file}" for file in files)]
+    runs = [(1, unmarked, list(files)), (1, marked, list(files)), (2, unmarked, others), (3, marked, others)]
+    return ((stage, ["-m", markers, *where]) for stage, markers, where in runs if stage in stages and where)
+
+
+def judge(copy: Copy, mutant: Mutant, runs: Iterable[tuple[int, list[str]]]) -> Failure | None:
+    """Return the failure that gives the mutant away; None if it survives."""
+    for stage, arguments in runs:
+        while True:
+            with copy.holding(mutant.path, mutant.text):
+                failure = copy.first_failure(arguments, HANGS_AFTER[stage])
+                if failure is None:
+                    break
+                alone = [failure.test] if failure.test.startswith("tests/") else ["--collect-only", *arguments]
+                again = failure if failure.hangs else copy.first_failure(["-m", "", *alone], HANGS_AFTER[stage])
+            if again and not copy.first_failure(["-m", "", *alone], HANGS_AFTER[stage]):
+                return failure
+            if "::" not in failure.test:
+                raise RuntimeError(f"{failure.test} fails without a mutant, too.")
+            tell(f"left out from now on: {failure.test}")
+            copy.left_out.append(failure.test)
+    return None
+
+
+def totals(results: Sequence[tuple[Mutant, Failure | None]]) -> Iterator[str]:
+    """Yield the number of noticed mutants of all that ran, by kind and by room."""
+    found: dict[str, list[bool]] = {"all": []}
+    for mutant, failure in results:
+        for name in ("all", f"kind: {mutant.kind}", f"room: {room(mutant.path)}"):
+            found.setdefault(name, []).append(failure is not None)
+    for name in sorted(found):
+        yield f"{name:28} {sum(found[name])} of {len(found[name])} noticed"
+
+
+def main() -> None:
+    """Draw, run, print."""
+    parser = argparse.ArgumentParser(description="which small faults in the code the tests notice")
+    parser.add_argument("--quick", action="store_true", help="two mutants, the first stage")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--count", type=int, default=COUNT, help="how many mutants are drawn")
+    parser.add_argument("--stages", default=STAGES, help="which tests run, as in 1,2")
+    parser.add_argument("--only", type=int, metavar="K", help="run the K-th mutant of the draw alone")
+    parser.add_argument("--list", action="store_true", help="print the draw and run nothing")
+    parser.add_argument("--out", type=Path, help="a file for the results")
+    given = parser.parse_args()
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=TOP, check=True, capture_output=True, text=True).stdout
+    tracked = [name for name in listed.split("\0") if name and (TOP / name).exists()]
+    product = [name for name in tracked if re.match(r"epochal/.*\.py$", name) and not name.startswith(NOT_MUTATED)]
+    tests = [name for name in tracked if re.match(r"tests/(?!cases/).*test_\w+\.py$", name)]
+    mutants = draw({name: (TOP / name).read_bytes() for name in product}, given.seed, given.count)
+    texts = {name: (TOP / name).read_text(encoding="utf-8") for name in tests}
+    lines: list[str] = []
+
+    def report(line: str) -> None:
+        print(line, flush=True)
+        lines.append(line)
+        if given.out:
+            given.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    report(f"{machine()}; {len(mutants)} mutants of seed {given.seed}, stages {given.stages}\n")
+    results = []
+    with temporary_folder() as folder:
+        copy = None if given.list else Copy(folder, tracked)
+        for number, mutant in enumerate(mutants, start=1):
+            if given.only in (None, number) and copy is None:
+                report(f"{number}. {mutant}")
+            elif given.only in (None, number) and copy:
+                stages = [int(stage) for stage in given.stages.split(",")]
+                failure = judge(copy, mutant, plan(stages, near(mutant.path, texts)))
+                results.append((mutant, failure))
+                report(f"{number}. {mutant}: {f'noticed by {failure}' if failure else 'SURVIVED'}")
+        for line in [*(f"left out: {test}" for test in copy.left_out), "", *totals(results)] if copy else []:
+            report(line)
+
+
+if __name__ == "__main__":
+    main()
