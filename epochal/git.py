@@ -49,10 +49,6 @@ class GitFolder:
             return False
         return True
 
-    def head(self) -> str:
-        """The full name of the commit that is checked out."""
-        return self.text("rev-parse", "HEAD^{commit}")
-
     def branch(self) -> str:
         """The branch that is checked out; empty on a detached HEAD."""
         return self.text("branch", "--show-current")

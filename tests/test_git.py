@@ -109,7 +109,7 @@ def test_lfs_pointers_and_submodules_are_told(tmp_path: Path) -> None:
 def test_git_says_what_is_wrong(tmp_path: Path) -> None:
     """A failing git command is an error with git's own words."""
     with pytest.raises(GitError, match="not a git repository"):
-        GitFolder(tmp_path).head()
+        GitFolder(tmp_path).resolve("HEAD")
 
 
 @pytest.mark.parametrize(("variable", "folder"), [("GIT_DIR", ".git"), ("GIT_OBJECT_DIRECTORY", ".git/objects")])
@@ -123,5 +123,5 @@ def test_a_hooks_variables_do_not_mislead_git(
     monkeypatch.setenv(variable, str(other / folder))
     misled = subprocess.run(["git", "-C", str(origin), "show", "HEAD:nn.py"], capture_output=True, check=False)
     assert misled.stdout != b"origin"  # git itself follows the variable
-    assert GitFolder(origin).head() == head
+    assert GitFolder(origin).resolve("HEAD") == head
     assert (_written(GitFolder(origin), head, tmp_path / "code") / "nn.py").read_text() == "origin"

@@ -18,12 +18,12 @@ def add_to(app: typer.Typer) -> None:
 
 
 def history(
-    most: Annotated[int, typer.Option(min=1, max=2**31, help="How many runs, the newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=2**31, help="How many runs, the newest first.")] = 20,
     as_json: Json = False,
 ) -> None:
     """The runs of this home, newest first."""
     app = App.open(Environment.read())
-    found = list_runs(app.database, most)
+    found = list_runs(app.database, limit)
     if as_json:
         typer.echo(json.dumps([run_view(run, app.home.run(run.id).path) for run in found], ensure_ascii=False))
         return

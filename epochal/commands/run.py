@@ -149,4 +149,4 @@ def _remote_commit(request: Request) -> Commit:
     head = remote_head(request.repository, branch)
     if head is None:
         raise UsageError(f"{request.repository} has no branch {branch}: name one with --branch.")
-    return Commit(request.repository, branch, head.sha)
+    return Commit(request.repository, branch, head)

@@ -6,7 +6,6 @@ A head is a commit's name only: its message, and so a wish to skip it, becomes k
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from epochal.commit import safe_url
 from epochal.errors import UsageError
@@ -22,15 +21,8 @@ OnHead = Callable[[WatchedRepository, str, str], None]
 """Takes a watched repository, a branch of it, and the full name of the commit that is its head."""
 
 
-@dataclass(frozen=True)
-class RemoteHead:
-    """The commit that a remote's branch is at."""
-
-    sha: str
-
-
-def remote_head(url: str, branch: str, credentials: str = "") -> RemoteHead | None:
-    """The head of ``branch`` at ``url``; None if the repository has no such branch.
+def remote_head(url: str, branch: str, credentials: str = "") -> str | None:
+    """Return the commit that ``branch`` is at, at ``url``; None if the repository has no such branch.
 
     ``credentials`` is a file in git's credential-store format, or empty. Raises UsageError where the repository cannot
     be asked, or does not answer within 30 s.
@@ -39,7 +31,7 @@ def remote_head(url: str, branch: str, credentials: str = "") -> RemoteHead | No
     for line in _list_remote(url, reference, credentials).splitlines():
         sha, _, name = line.partition("\t")
         if name == reference:  # git lists whatever ends like this
-            return RemoteHead(sha)
+            return sha
     return None
 
 
@@ -78,8 +70,8 @@ def _compare(watched: WatchedRepository, branch: str, last_run_sha: LastRunSha, 
     head = remote_head(watched.url, branch, watched.credentials)
     if head is None:
         raise UsageError(f"{safe_url(watched.url)} has no branch {branch}.")
-    if head.sha != last_run_sha(watched.url, branch):
-        on_head(watched, branch, head.sha)
+    if head != last_run_sha(watched.url, branch):
+        on_head(watched, branch, head)
 
 
 class Poller:

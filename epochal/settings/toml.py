@@ -19,8 +19,8 @@ class Table(BaseModel):
 T = TypeVar("T", bound=Table)
 
 
-def read_toml(path: Path, model: type[T], overrides: dict[str, Any] | None = None) -> T:
-    """The settings in ``path`` (defaults where there is no such file), with ``overrides`` of the same shape on top.
+def read_toml(path: Path, model: type[T]) -> T:
+    """Return the settings in ``path``; defaults if there is no such file.
 
     Raises SettingsError, naming file and key, where the file is no UTF-8 TOML or a key is unknown or out of its range.
     """
@@ -28,7 +28,7 @@ def read_toml(path: Path, model: type[T], overrides: dict[str, Any] | None = Non
         values = tomllib.loads(path.read_text(encoding="utf-8-sig")) if path.exists() else {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise SettingsError(f"{path} cannot be read as TOML: {error}") from error
-    return parse(values | (overrides or {}), model, str(path))
+    return parse(values, model, str(path))
 
 
 def parse(values: dict[str, Any], model: type[T], where: str) -> T:

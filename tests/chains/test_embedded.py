@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from epochal.app import App
 from epochal.chains import embedded
 from epochal.chains.embedded import EmbeddedChain
 from epochal.chains.job_scripts import JobScripts
 from epochal.errors import Reason
-from epochal.jobs.job import Job
 from epochal.records import Run, State
 from epochal.resources import resource
+from epochal.store.runs import load_run
 from tests.jobs.chain import environment_of, store_push
 from tests.repositories import make_repository
 
@@ -46,9 +47,9 @@ def _drive_before_another(home: Path, tmp_path: Path, faults: Sequence[int | OSE
     The worker takes the oldest run that has not ended, so it takes the second one only after the end of the first.
     """
     first, second = (store_push(home, make_repository(tmp_path / name, _REACHES)) for name in ("first", "second"))
-    job = Job.open(environment_of(home))
+    app = App.open(environment_of(home))
     scripts = _Scripts(home, faults)
-    chain = EmbeddedChain(job, scripts, 1)
+    chain = EmbeddedChain(app, scripts, 1)
     chain.start()
     try:
         started = []
@@ -58,8 +59,8 @@ def _drive_before_another(home: Path, tmp_path: Path, faults: Sequence[int | OSE
             assert len(started) < 10, "the run is driven for ever"
     finally:
         chain.stop()
-    run = job.store.run(first.id)
-    job.store.close()
+    run = load_run(app.database, first.id)
+    app.database.close()
     return started, run
 
 

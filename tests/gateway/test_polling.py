@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from epochal.errors import UsageError
 from epochal.gateway import polling
-from epochal.gateway.polling import Poller, RemoteHead, compare_heads, remote_head
+from epochal.gateway.polling import Poller, compare_heads, remote_head
 from epochal.settings import WatchedRepository
 from tests.gateway.loopback import SHA, NextLine, served
 from tests.repositories import commit, git, make_repository
@@ -32,7 +32,7 @@ def test_the_head_of_exactly_this_branch(tmp_path: Path) -> None:
     git(origin, "branch", "a/refs/heads/main")
     second = commit(origin, {"nn.py": ""}, "Second")
     assert second != first
-    assert remote_head(str(origin), "main") == RemoteHead(second)
+    assert remote_head(str(origin), "main") == second
     assert remote_head(str(origin), "heads/main") is None
     assert remote_head(str(origin), "mai*") is None
 
@@ -45,7 +45,7 @@ def test_a_hooks_variables_do_not_mislead_it(tmp_path: Path, monkeypatch: pytest
     assert head != git(other, "rev-parse", "HEAD")
     git(other, "config", f"url.{other}.insteadOf", str(origin))
     monkeypatch.setenv("GIT_DIR", str(other / ".git"))
-    assert remote_head(str(origin), "main") == RemoteHead(head)
+    assert remote_head(str(origin), "main") == head
 
 
 def test_a_repository_that_cannot_be_asked(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_private_repository(tmp_path: Path) -> None:
     """The password comes from the credentials' file, be there a blank or a quote in its name; nobody is asked for one."""
     with _private_repository() as url:
         right = _credentials(tmp_path / "ada's credentials", url, "right")
-        assert remote_head(url, "main", str(right)) == RemoteHead(SHA)
+        assert remote_head(url, "main", str(right)) == SHA
         with pytest.raises(UsageError, match=r"credentials in server\.toml"):
             remote_head(url, "main")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from epochal import extrapolation
-from epochal.extrapolation import Extrapolation, extrapolate
+from epochal.results.extrapolation import Extrapolation, extrapolate
 
 _Law = Callable[[float], float]
 
