@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from epochal import extrapolation
+from epochal.results import extrapolation
 from epochal.results.extrapolation import Extrapolation, extrapolate
 
 _Law = Callable[[float], float]
