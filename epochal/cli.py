@@ -8,6 +8,7 @@ import traceback
 import typer
 
 from epochal.errors import EpochalError
+from epochal.folders import SCRIPT
 
 COMMANDS = (
     "init",
@@ -45,7 +46,7 @@ def make_app(*commands: str) -> typer.Typer:
     """
     app = typer.Typer(
         name="epochal",
-        help="Commit nn.py, get one decisive mail.",
+        help=f"Commit {SCRIPT}, get one decisive mail.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from epochal.folders import SCRIPT
+
 
 class Reason(StrEnum):
     """Why a trial failed or a run ended without reaching its threshold: a word to filter by, and a sentence to read."""
@@ -16,10 +18,10 @@ class Reason(StrEnum):
         return member
 
     # What the code did.
-    NO_SCRIPT = "no_script", "there is no nn.py at the top of the repository"
-    SYNTAX_ERROR = "syntax_error", "nn.py, or a module that it imports, is not valid Python"
+    NO_SCRIPT = "no_script", f"there is no {SCRIPT} at the top of the repository"
+    SYNTAX_ERROR = "syntax_error", f"{SCRIPT}, or a module that it imports, is not valid Python"
     IMPORT_ERROR = "import_error", "a module that the code imports could not be imported"
-    SCRIPT_ERROR = "script_error", "nn.py ended with an error"
+    SCRIPT_ERROR = "script_error", f"{SCRIPT} ended with an error"
     OUT_OF_MEMORY = "out_of_memory", "the training needed more memory than it may use"
     KILLED = "killed", "the training was killed by a signal"
     TIMED_OUT = "timed_out", "the training took longer than it may"
@@ -46,11 +48,11 @@ class Reason(StrEnum):
     NO_ENGINE = "no_engine", "no Docker engine answered"
 
     # Why a run ended below its threshold.
-    NO_EPOCHS = "no_epochs", "nn.py has no number of epochs that could be raised"
+    NO_EPOCHS = "no_epochs", f"{SCRIPT} has no number of epochs that could be raised"
     MAX_EPOCHS = "max_epochs", "the next raise would go over max_epochs"
     MAX_MINUTES = "max_minutes", "the minutes of the budget are used up"
     MAX_TRIALS = "max_trials", "the trials of the budget are used up"
-    STOPS_ITSELF = "stops_itself", "nn.py itself ends the training before its epochs are used up"
+    STOPS_ITSELF = "stops_itself", f"{SCRIPT} itself ends the training before its epochs are used up"
     LEVELS_OFF = "levels_off", "the learning curve levels off below the threshold"
     TOO_FEW_SAMPLES = "too_few_samples", "the test samples are too few: not even all right answers would be enough"
     NO_IMPROVEMENT = "no_improvement", "the accuracy has stopped getting better"

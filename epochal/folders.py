@@ -4,6 +4,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+SCRIPT = "nn.py"
+"""The file at the top of a repository that is trained."""
+
 
 @dataclass(frozen=True)
 class RunFolder:

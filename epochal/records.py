@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 from epochal.errors import Reason
+from epochal.folders import SCRIPT
 
 Value = bool | int | float | str
 """What a hyperparameter can be."""
@@ -127,11 +128,11 @@ class AccuracySource(StrEnum):
 
 
 _SOURCE_SENTENCES = {
-    AccuracySource.SCRIPT: "from the accuracy.json that nn.py wrote",
-    AccuracySource.EVALUATE: "from nn.py's last evaluate()",
-    AccuracySource.OUTPUT: "from the line that nn.py printed",
-    AccuracySource.SCORE: "from nn.py's last score() or accuracy_score()",
-    AccuracySource.VALIDATION: "from the last epoch's val_accuracy, as nn.py told no test accuracy",
+    AccuracySource.SCRIPT: f"from the accuracy.json that {SCRIPT} wrote",
+    AccuracySource.EVALUATE: f"from {SCRIPT}'s last evaluate()",
+    AccuracySource.OUTPUT: f"from the line that {SCRIPT} printed",
+    AccuracySource.SCORE: f"from {SCRIPT}'s last score() or accuracy_score()",
+    AccuracySource.VALIDATION: f"from the last epoch's val_accuracy, as {SCRIPT} told no test accuracy",
 }
 
 

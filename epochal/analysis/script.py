@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from epochal.analysis.hyperparameters import Constant, assigned_lines, change_all, find_epochs, literals, unified_diff
+from epochal.folders import SCRIPT
 from epochal.records import Value
 
-SCRIPT = "nn.py"
 _LONGEST_TEXT = 200
 """A longer text is no hyperparameter."""
 

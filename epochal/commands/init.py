@@ -11,6 +11,7 @@ import typer
 from epochal.analysis.script import read_script
 from epochal.commit import identity, safe_url
 from epochal.errors import UsageError
+from epochal.folders import SCRIPT
 from epochal.git import GitError, GitFolder, run_git
 from epochal.jobs.search.proposal import propose
 from epochal.resources import resource
@@ -62,7 +63,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder with nn.py.")] = Path(),
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help=f"The folder with {SCRIPT}.")] = Path(),
     remote: Annotated[
         str | None, typer.Option(help="Where the commits are pushed to: GitHub's URL, or a path.")
     ] = None,
@@ -148,15 +149,15 @@ def pushed_state(folder: Path) -> PushState | None:
 
 
 def _check(folder: Path, remote: str | None) -> None:
-    if not (folder / "nn.py").is_file():
-        raise UsageError(f"{folder} has no nn.py: that is the file that is trained. Name the folder that has it.")
+    if not (folder / SCRIPT).is_file():
+        raise UsageError(f"{folder} has no {SCRIPT}: that is the file that is trained. Name the folder that has it.")
     try:
         top = GitFolder(folder).text("rev-parse", "--show-toplevel")
     except GitError:
         top = ""
     if top and Path(top).resolve() != folder.resolve():
         raise UsageError(
-            f"{folder} is inside of another repository, {top}, and nn.py has to be at a repository's top. "
+            f"{folder} is inside of another repository, {top}, and {SCRIPT} has to be at a repository's top. "
             f"To make it a repository of its own: git init {shlex.quote(str(folder))}"
         )
     known = _values(GitFolder(folder), "remote.origin.url") if top else []
@@ -188,7 +189,9 @@ def _write_settings(folder: Path) -> list[str]:
     proposed = propose(read_script(folder))
     if path.exists():
         return _tell_proposal(path, proposed)
-    path.write_text(template(RepositorySettings, "How Epochal trains nn.py", {"search": proposed}), encoding="utf-8")
+    path.write_text(
+        template(RepositorySettings, f"How Epochal trains {SCRIPT}", {"search": proposed}), encoding="utf-8"
+    )
     return ["wrote epochal.toml, with every setting commented" + (" and a search space proposed" if proposed else "")]
 
 

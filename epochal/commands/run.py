@@ -14,6 +14,7 @@ from epochal.app import App
 from epochal.chains.job_scripts import ChainStopped, JobScripts, first_job, next_job
 from epochal.commands.options import Json
 from epochal.errors import SettingsError, UsageError
+from epochal.folders import SCRIPT
 from epochal.gateway.polling import remote_head
 from epochal.git import GitError, GitFolder
 from epochal.jobs.signals import Stopped, stoppable
@@ -32,7 +33,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def run(
-    repository: Annotated[str, typer.Argument(metavar="[DIR|URL]", help="The repository of nn.py.")] = ".",
+    repository: Annotated[str, typer.Argument(metavar="[DIR|URL]", help=f"The repository of {SCRIPT}.")] = ".",
     commit: Annotated[str | None, typer.Option(help="The commit; the newest one if not given.")] = None,
     branch: Annotated[str | None, typer.Option(help="The branch; the one that is checked out, or main.")] = None,
     threshold: Annotated[float | None, typer.Option(help="Instead of epochal.toml's (0 to 1).")] = None,

@@ -16,14 +16,13 @@ from epochal.chains.embedded import EmbeddedChain
 from epochal.chains.job_scripts import JobScripts
 from epochal.commit import safe_url
 from epochal.errors import UsageError
+from epochal.gateway.listener import serve_app
 from epochal.gateway.polling import Poller, compare_heads
 from epochal.gateway.secret import webhook_secret
-from epochal.gateway.server import serve_app
-from epochal.gateway.webhook import Accepted as GatewayAccepted
 from epochal.gateway.webhook import create_app
 from epochal.jobs.plan import reap_left_overs
 from epochal.messages.outbox import drain_outbox
-from epochal.records import Commit, Origin
+from epochal.records import Accepted, Commit, Origin
 from epochal.resources import resource
 from epochal.settings import Environment, WatchedRepository
 from epochal.store.database import Database
@@ -78,7 +77,7 @@ class StoredIntake:
         self._supersede = supersede
         self._chain = chain
 
-    def accept(self, delivery: str, event: str, commit: Commit) -> GatewayAccepted:
+    def accept(self, delivery: str, event: str, commit: Commit) -> Accepted:
         """Database delivery and run in one transaction; a delivery that was processed starts no second run."""
         return self._stored(commit, (delivery, event))
 
@@ -93,12 +92,12 @@ class StoredIntake:
             shown = safe_url(watched.url)
             _log.info("%s %s is at %s, which no delivery told of: run %s", shown, branch, sha[:7], accepted.run)
 
-    def _stored(self, commit: Commit, delivery: tuple[str, str] | None) -> GatewayAccepted:
+    def _stored(self, commit: Commit, delivery: tuple[str, str] | None) -> Accepted:
         accepted = accept_commit(self._database, commit, Origin.PUSH, delivery=delivery, supersede=self._supersede)
         for owner in accepted.stop:
             self._chain.interrupt(owner)
         self._chain.wake()
-        return GatewayAccepted(accepted.run, accepted.new)
+        return accepted
 
 
 def run_server(environment: Environment, poll: float | None, tell: Tell) -> None:

@@ -10,6 +10,7 @@ from epochal.app import App
 from epochal.commands.init import pushed_state
 from epochal.commands.serve import is_served
 from epochal.errors import UsageError
+from epochal.folders import SCRIPT
 from epochal.git import GitError, GitFolder
 from epochal.pages.view import history_line, summary
 from epochal.settings import Environment
@@ -23,7 +24,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def status(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The repository of nn.py.")] = Path(),
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help=f"The repository of {SCRIPT}.")] = Path(),
     commit: Annotated[str, typer.Option(help="The commit to look for.")] = "HEAD",
 ) -> None:
     """Where is my commit? Pushed, delivered, and in which state its run is."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from epochal.analysis.hyperparameters import change_all, literals
 from epochal.commands.init import initialise
+from epochal.folders import SCRIPT
 from epochal.records import Value
 from epochal.resources import resource
 from epochal.settings import child_environment, watch_repository
@@ -75,10 +76,8 @@ class Stage:
     def says(self) -> str:
         """What is about to be seen, in one sentence."""
         if self.search:
-            return (
-                "nn.py is too small for its threshold of 0.90: no epochs will get it there, but a search may change it."
-            )
-        return "nn.py trains too few epochs for its threshold of 0.80: the retrain adds ten."
+            return f"{SCRIPT} is too small for its threshold of 0.90: no epochs will get it there, but a search may change it."
+        return f"{SCRIPT} trains too few epochs for its threshold of 0.80: the retrain adds ten."
 
     def set_up(self, runtime: str, gateway_port: int, mail_port: int) -> None:
         """Make the repositories and the settings."""
@@ -109,7 +108,7 @@ class Stage:
         return git("-C", str(self.developer), "commit", "-m", message)
 
     def _make_too_small(self) -> None:
-        script = self.developer / "nn.py"
+        script = self.developer / SCRIPT
         source = script.read_bytes()
         changes = {found: _TOO_SMALL[found.name] for found in literals(source) if found.name in _TOO_SMALL}
         script.write_bytes(change_all(source, changes))

@@ -9,7 +9,6 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from starlette.applications import Starlette
@@ -22,7 +21,7 @@ from starlette.routing import Route
 
 from epochal.commit import identity
 from epochal.forges.github import PayloadError, Push, Skipped, check_secret, read_body, read_push, verify
-from epochal.records import Commit
+from epochal.records import Accepted, Commit
 from epochal.settings import WatchedRepository
 
 _log = logging.getLogger("epochal.gateway")
@@ -37,14 +36,6 @@ _RETRY_SECONDS = 60
 
 _DELIVERY = re.compile(r"[0-9A-Za-z-]{1,64}")
 _EVENT = re.compile(r"[a-z_]{1,64}")
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """The run that a push has; ``new`` if this delivery started it."""
-
-    run: int
-    new: bool
 
 
 class Intake(Protocol):

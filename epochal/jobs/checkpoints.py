@@ -8,13 +8,13 @@ from pathlib import Path
 
 from epochal.analysis.fingerprint import files_of, matters
 from epochal.analysis.hyperparameters import differ_in_epochs
-from epochal.analysis.script import SCRIPT
 from epochal.app import App
+from epochal.folders import SCRIPT
 from epochal.jobs.active_run import ActiveRun
 from epochal.records import Run, Strategy, Trial
 from epochal.store.runs import earlier_runs
 
-TESTS_ON_OTHER_ROWS = "nn.py tests on other rows in each training (is its split seeded?)"
+TESTS_ON_OTHER_ROWS = f"{SCRIPT} tests on other rows in each training (is its split seeded?)"
 """Why a script is not resumed whose test set changed when it was."""
 _KEPT_RUNS = 3
 """Of how many runs of a branch the checkpoints are kept."""

@@ -7,9 +7,10 @@ from typing import Any
 
 from epochal.analysis.frameworks import detect_folder, read_source
 from epochal.analysis.keras_idioms import find_keras2_idioms
-from epochal.analysis.script import SCRIPT, Script, read_script
+from epochal.analysis.script import Script, read_script
 from epochal.app import App
 from epochal.errors import Reason, RunFailed, SettingsError
+from epochal.folders import SCRIPT
 from epochal.jobs.active_run import ActiveRun, Plan
 from epochal.jobs.log import log
 from epochal.jobs.search.space import Dimension, space_of

@@ -7,6 +7,7 @@ from enum import StrEnum
 from epochal.analysis.hyperparameters import Constant
 from epochal.analysis.script import Script
 from epochal.errors import Reason
+from epochal.folders import SCRIPT
 from epochal.records import StoppedBy, Strategy, Trial, Value
 from epochal.settings import RetrainSettings
 
@@ -93,14 +94,14 @@ def next_trial(
     if constant is None:
         return GiveUp(
             Reason.NO_EPOCHS,
-            "nn.py has no number of epochs that could be raised: write it as a constant (epochs = 20) or into fit(epochs=20).",
+            f"{SCRIPT} has no number of epochs that could be raised: write it as a constant (epochs = 20) or into fit(epochs=20).",
         )
     own = [trial for trial in trials if trial.strategy is not Strategy.SEARCH]
     measured = [trial for trial in own if trial.accuracy is not None]
     if measured and measured[-1].stopped_by is StoppedBy.SCRIPT:
         return GiveUp(
             Reason.STOPS_ITSELF,
-            f"nn.py's own callbacks ended the training after epoch {measured[-1].epochs}, before its epochs were used up: "
+            f"{SCRIPT}'s own callbacks ended the training after epoch {measured[-1].epochs}, before its epochs were used up: "
             "more epochs would change nothing. Give them more patience, or change the network.",
         )
     last = measured[-1].forecast if measured else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from epochal.analysis.script import Change, diff
 from epochal.errors import Reason, RunFailed
-from epochal.folders import TrialFolder
+from epochal.folders import SCRIPT, TrialFolder
 from epochal.jobs.active_run import ActiveRun
 from epochal.jobs.checkpoints import Handover, clear_old, hand_over, hand_over_from
 from epochal.jobs.log import log
@@ -29,11 +29,11 @@ from epochal.store.trials import add_trial, end_trial
 _LAST_OUTPUT = 256 * 1024
 """Where a traceback is looked for: the accuracy may be followed by more output than that."""
 _VALIDATES_ON_TEST = (
-    "nn.py validates on its test data: what stops or chooses by its validation does so by the very data that it is then "
+    f"{SCRIPT} validates on its test data: what stops or chooses by its validation does so by the very data that it is then "
     "judged on, which flatters; keep some data apart (validation_split=0.1)"
 )
 _TESTS_ON_OTHER_ROWS = (
-    "nn.py tests on other rows in each training, so it is never resumed, and each trial trains from the beginning. Seed its "
+    f"{SCRIPT} tests on other rows in each training, so it is never resumed, and each trial trains from the beginning. Seed its "
     "split: random_state=0, or shuffle(…, seed=0, reshuffle_each_iteration=False); or do not shuffle what is tested on."
 )
 _MOST_EPOCHS = 2**31 - 1

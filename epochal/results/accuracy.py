@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from epochal.errors import Reason, RunFailed
+from epochal.folders import SCRIPT
 from epochal.records import Accuracy, AccuracySource, Evidence, Fit
 from epochal.results.measurements import Kind, Labels, Measured, Measurement, last_of, networks_of
 from epochal.results.metrics import UNREADABLE, number, samples_of, test_set_of
@@ -21,7 +22,8 @@ _KEPT_APART = (
 )
 _NOTHING = (
     "The training ended well but measured no accuracy: no accuracy.json in $EPOCHAL_OUT, no evaluate() with an accuracy "
-    "metric, no line like 'Test accuracy: 0.83', no score() or accuracy_score(), no val_accuracy. Print such a line at nn.py's end."
+    "metric, no line like 'Test accuracy: 0.83', no score() or accuracy_score(), no val_accuracy. "
+    f"Print such a line at {SCRIPT}'s end."
 )
 
 
@@ -101,7 +103,7 @@ class _Chooser:
             choices = " or ".join(f'metric = "{name}"' for name in last.accuracies)
             raise RunFailed(
                 Reason.NO_ACCURACY,
-                f"evaluate() measured several accuracies ({', '.join(last.accuracies)}), and nn.py does not say which one "
+                f"evaluate() measured several accuracies ({', '.join(last.accuracies)}), and {SCRIPT} does not say which one "
                 f"counts. Choose one in epochal.toml: {choices}.",
             )
         source = AccuracySource.EVALUATE if last.kind is Kind.EVALUATE else AccuracySource.SCORE
@@ -130,7 +132,7 @@ class _Chooser:
         if unread:
             raise RunFailed(
                 Reason.NO_ACCURACY,
-                f"A line that nn.py printed seems to state its accuracy, in a form that is not understood: {unread!r}. "
+                f"A line that {SCRIPT} printed seems to state its accuracy, in a form that is not understood: {unread!r}. "
                 "Print it as 'Test accuracy: 0.83'.",
             )
         return None
@@ -179,7 +181,7 @@ class _Chooser:
         """Return an accuracy that nn.py worked out itself, with what is known of the rows that it predicted."""
         last = last_of(self._sound_predictions)
         if last is None or (accuracy.samples and accuracy.samples != last.samples):
-            return replace(accuracy, evidence=Evidence(unchecked="nn.py measured it by itself"))
+            return replace(accuracy, evidence=Evidence(unchecked=f"{SCRIPT} measured it by itself"))
         found = self._accuracy(last, accuracy.source)
         return replace(found, value=accuracy.value, test_set=accuracy.test_set or found.test_set)
 
@@ -220,10 +222,10 @@ class _Chooser:
                 "Measure a classifier, or report an accuracy that fits (accuracy.json)."
             )
         if measurement.is_dummy:
-            return "Only a DummyClassifier was measured, which learns nothing. Measure the model that nn.py trains."
+            return f"Only a DummyClassifier was measured, which learns nothing. Measure the model that {SCRIPT} trains."
         if measurement.trained is False:
             return (
-                "Only a network that nn.py loaded ready-made was measured, none that it trained in this run. "
+                f"Only a network that {SCRIPT} loaded ready-made was measured, none that it trained in this run. "
                 "Evaluate the network that fit() trained."
             )
         if measurement.kind is Kind.SCORE and measurement.trained is None:
@@ -257,16 +259,16 @@ class _Chooser:
         shown, lines = f"{accuracy.value:.4g}", self._told.printed.all_tests
         if accuracy.source is AccuracySource.VALIDATION:
             return [
-                f"nn.py measured no test accuracy, so the last epoch's val_accuracy, {shown}, is judged. "
+                f"{SCRIPT} measured no test accuracy, so the last epoch's val_accuracy, {shown}, is judged. "
                 "Call evaluate() on test data that were kept apart."
             ]
         if accuracy.source not in (AccuracySource.EVALUATE, AccuracySource.SCORE):
             return []
         judged = f"the accuracy {accuracy.source.sentence}, {shown}, is judged. {_OTHER_NUMBER}"
         if lines and not any(_agree(line.value, accuracy.value, _tolerance(line.value)) for line in lines):
-            return [f"nn.py prints {lines[-1].text!r}, but {judged}"]
+            return [f"{SCRIPT} prints {lines[-1].text!r}, but {judged}"]
         if networks_of(self._sound) > 1:
-            return [f"nn.py measured {networks_of(self._sound)} networks; {judged}"]
+            return [f"{SCRIPT} measured {networks_of(self._sound)} networks; {judged}"]
         return []
 
 
@@ -282,7 +284,7 @@ def _with_labels(prediction: Measurement, measurements: Sequence[Measurement]) -
 def _refusal_of_labels(measurement: Measurement, labels: Labels, name: str) -> str:
     if labels.kind == "numbers":
         return (
-            "The targets are not whole numbers, so nn.py trains a regression, of which an accuracy says nothing. "
+            f"The targets are not whole numbers, so {SCRIPT} trains a regression, of which an accuracy says nothing. "
             "Measure classes, or report an accuracy that fits (accuracy.json)."
         )
     if labels.kind == "inputs":
@@ -343,7 +345,7 @@ def _from_file(text: str) -> Accuracy | None:
     except UNREADABLE:
         raise RunFailed(
             Reason.NO_ACCURACY,
-            f'accuracy.json should be like {{"accuracy": 0.83}}; it is {text[:80]!r}. Correct what nn.py writes there.',
+            f'accuracy.json should be like {{"accuracy": 0.83}}; it is {text[:80]!r}. Correct what {SCRIPT} writes there.',
         ) from None
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from epochal.errors import Reason
+from epochal.folders import SCRIPT
 
 # Colours and cursor movements (ECMA-48's control sequences), a terminal's title, and other escapes.
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
@@ -219,4 +220,4 @@ def _places(tracebacks: list[_Traceback]) -> Iterator[tuple[str, str]]:
 def _without_traceback(exit_status: int, lines: list[str]) -> str:
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
     said = f' Its last line: "{last[:_LONGEST_QUOTE]}"' if last else " It printed nothing."
-    return f"nn.py ended with exit status {exit_status}; only 0 means that all is well.{said}"
+    return f"{SCRIPT} ended with exit status {exit_status}; only 0 means that all is well.{said}"

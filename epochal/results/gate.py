@@ -7,6 +7,7 @@ from itertools import count
 from statistics import NormalDist
 
 from epochal.errors import Reason, RunFailed
+from epochal.folders import SCRIPT
 from epochal.records import Evidence, Judgement, Trial, Verdict
 
 INTERVAL_CONFIDENCE = 0.95
@@ -54,7 +55,7 @@ def decide(accuracy: float, samples: int | None, rule: Rule, look: int | None, e
     if rule.confidence and (not samples or look is None):
         raise RunFailed(
             Reason.NO_SAMPLES,
-            f"confidence = {rule.confidence:g} in epochal.toml needs the number of test samples, which nn.py did not report. "
+            f"confidence = {rule.confidence:g} in epochal.toml needs the number of test samples, which {SCRIPT} did not report. "
             'Measure with Keras\' evaluate() or scikit-learn\'s score(), or write {"accuracy": 0.83, "samples": 360} to '
             "$EPOCHAL_OUT/accuracy.json.",
         )
@@ -173,7 +174,7 @@ def _why_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) -> str
     if any(bar == 1 for bar, _ in bars):
         return "No number of test samples makes it certain that every answer is right: lower the threshold."
     bar, _ = next(each for each in bars if least_correct(samples, *each) > samples)
-    wrong = f"clear that nn.py does better than {_always(evidence)} ({bar:.3f})"
+    wrong = f"clear that {SCRIPT} does better than {_always(evidence)} ({bar:.3f})"
     if rule.confidence and bar == rule.threshold:
         wrong = f"certain at look {look} that the threshold is reached"
     needed = max(math.floor(math.log(error) / math.log(bar)) + 1 for bar, error in bars)
@@ -283,7 +284,7 @@ def evidence_in_words(trial: Trial, threshold: float) -> list[str]:
 def _rows_in_words(evidence: Evidence) -> str:
     seen, expected = _percent(evidence.seen), _percent(evidence.expected)
     if not evidence.checked:
-        return f"Test rows not checked: {_shown(evidence.unchecked, _LONGEST_WHY) or 'nn.py did not report them'}."
+        return f"Test rows not checked: {_shown(evidence.unchecked, _LONGEST_WHY) or '{SCRIPT} did not report them'}."
     if evidence.accepted:
         return (
             f"Test rows checked: {seen} of them were seen in training, "

@@ -8,6 +8,7 @@ from pathlib import Path
 from subprocess import Popen
 
 from epochal.errors import Reason, UsageError
+from epochal.folders import SCRIPT
 from epochal.runtimes.environments import environment_folder, environment_for, python_in
 from epochal.runtimes.imports import SECONDS as PROOF_SECONDS
 from epochal.runtimes.imports import prove_once
@@ -91,7 +92,7 @@ class ProcessRuntime:
         command = [
             *_limited(self._settings.limits),
             python_in(Path(training.image)),
-            str(training.folder.code.absolute() / "nn.py"),
+            str(training.folder.code.absolute() / SCRIPT),
         ]
         environment = self._environment(training, place)
         began = time.monotonic()

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
+from epochal.folders import SCRIPT
 from epochal.settings.search import Values
 from epochal.settings.toml import Table, read_toml
 
@@ -25,7 +26,7 @@ class RetrainSettings(Table):
     stop_at_threshold: Annotated[
         bool,
         Field(
-            description="Whether a retrain's fit ends with the epoch that reaches the threshold on nn.py's validation data."
+            description=f"Whether a retrain's fit ends with the epoch that reaches the threshold on {SCRIPT}'s validation data."
         ),
     ] = True
     patience: Annotated[
@@ -67,13 +68,14 @@ class RepositorySettings(Table):
     ] = False
     framework: Annotated[
         Literal["", "keras", "sklearn", "torch", "python"],
-        Field(description="The framework to train with; empty: what the imports of nn.py say."),
+        Field(description=f"The framework to train with; empty: what the imports of {SCRIPT} say."),
     ] = ""
     retrain: Annotated[RetrainSettings, Field(description="Job retrain.")] = RetrainSettings()
     search: Annotated[
         dict[str, Values],
         Field(
-            description="What a search may change where more epochs alone will not do: constants of nn.py, each with its range,\n"
+            description="What a search may change where more epochs alone will not do: "
+            f"constants of {SCRIPT}, each with its range,\n"
             "{ low = 1, high = 4 }, with log = true or a step, or with choices. Take the '#' away from [search] and from\n"
             "the constants that it may change, and the search is on."
         ),

@@ -12,9 +12,8 @@ import httpx
 from starlette.applications import Starlette
 
 from epochal.forges.github import sign
-from epochal.gateway.server import serve_app
-from epochal.gateway.webhook import Accepted
-from epochal.records import Commit
+from epochal.gateway.listener import serve_app
+from epochal.records import Accepted, Commit
 
 SECRET = b"a secret of the tests' own"
 URL = "https://github.com/ada/digits.git"

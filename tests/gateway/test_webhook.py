@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from epochal.errors import SettingsError
 from epochal.forges.github import sign
 from epochal.gateway import webhook
-from epochal.gateway.webhook import MOST_BYTES, Accepted, create_app
-from epochal.records import Commit
+from epochal.gateway.webhook import MOST_BYTES, create_app
+from epochal.records import Accepted, Commit
 from epochal.settings import WatchedRepository
 from tests.gateway.loopback import (
     CLIENT,

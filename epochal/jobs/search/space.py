@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from epochal.analysis.hyperparameters import Constant
 from epochal.analysis.script import Script
 from epochal.errors import SettingsError
+from epochal.folders import SCRIPT
 from epochal.records import kind_of
 from epochal.settings import Choices, Range
 
@@ -66,12 +67,12 @@ def _why_not(script: Script, name: str) -> str:
     if epochs and (name == epochs.name or epochs.start in [constant.start for constant in named]):
         return "the epochs are raised by [retrain], a search does not change them: take them out of [search]."
     if len(lines) > 1:
-        return f"nn.py assigns it more than once, in lines {', '.join(map(str, lines))}: a search needs one place to change."
+        return f"{SCRIPT} assigns it more than once, in lines {', '.join(map(str, lines))}: a search needs one place to change."
     if named:
-        return f"line {lines[0]} of nn.py gives one literal to several names: write a line for each."
+        return f"line {lines[0]} of {SCRIPT} gives one literal to several names: write a line for each."
     if lines:
-        return f"line {lines[0]} of nn.py assigns what is no literal: a search needs a number, a text, True or False there."
-    return "nn.py assigns no literal to this name at its top level."
+        return f"line {lines[0]} of {SCRIPT} assigns what is no literal: a search needs a number, a text, True or False there."
+    return f"{SCRIPT} assigns no literal to this name at its top level."
 
 
 def _instead(able: Mapping[str, Constant], name: str) -> str:
@@ -85,7 +86,7 @@ def _misfit(constant: Constant, values: Range | Choices) -> str:
     """Why the values are none for this constant; empty if they are."""
     kind = kind_of(constant.value)
     kinds = {"number"} if isinstance(values, Range) else {kind_of(value) for value in values.choices}
-    present = f"it is {constant.value!r} in line {constant.line} of nn.py"
+    present = f"it is {constant.value!r} in line {constant.line} of {SCRIPT}"
     if kinds != {kind}:
         return f"{present}: give {_FITTING[kind]}."
     if type(constant.value) is int and not _whole(values):

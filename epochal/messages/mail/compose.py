@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jinja2
 
+from epochal.folders import SCRIPT
 from epochal.messages.mail.typesetting import columns, indented, lines, one_line, readable, wrapped
 from epochal.messages.mail.wording import (
     certainty,
@@ -116,7 +117,7 @@ def _facts(report: Report) -> dict[str, str]:
 
 
 def _places(report: Report) -> dict[str, str]:
-    no_model = "nn.py saved none" if report.run.best else ""
+    no_model = f"{SCRIPT} saved none" if report.run.best else ""
     places = {
         "model": str(report.model or no_model),
         "log": str(report.log or ""),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from epochal.errors import Reason
+from epochal.folders import SCRIPT
 from epochal.records import Run, State, Trial
 from epochal.results.gate import (
     certainty_in_words,
@@ -13,7 +14,7 @@ from epochal.results.gate import (
     judge,
 )
 
-_HEADINGS = ("trial", "epochs", "accuracy", "seconds", "outcome", "nn.py")
+_HEADINGS = ("trial", "epochs", "accuracy", "seconds", "outcome", SCRIPT)
 
 
 def headline(run: Run) -> str:
@@ -55,11 +56,13 @@ def decisive_sentence(run: Run, adopt: Sequence[str]) -> str:
     """What the reader needs if they read no further; ``adopt`` is the change in words (``epochs = 20 → 30``)."""
     accuracy, threshold = _best_and_threshold(run)
     if run.state is State.REACHED:
-        return f"nn.py reached its threshold of {threshold}: accuracy {accuracy}, {_how(run, adopt)}.{_taken_over(run)}"
+        return (
+            f"{SCRIPT} reached its threshold of {threshold}: accuracy {accuracy}, {_how(run, adopt)}.{_taken_over(run)}"
+        )
     if run.state is State.EXHAUSTED:
         doubt = _doubt(run)
         best = f"the best accuracy is {accuracy}, {f'{doubt}, ' if doubt else ''}{_how(run, adopt)}"
-        return f"nn.py did not reach its threshold of {threshold}: {best}. {run.explanation}{_taken_over(run)}"
+        return f"{SCRIPT} did not reach its threshold of {threshold}: {best}. {run.explanation}{_taken_over(run)}"
     before = f" The best accuracy before that was {best_of_threshold(run)}." if run.best else ""
     return f"{_why_failed(run)}{before}"
 

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 import pytest
 
 from epochal.errors import UsageError
-from epochal.gateway.server import serve_app
+from epochal.gateway.listener import serve_app
 from epochal.gateway.webhook import create_app
 from tests.gateway.loopback import CLIENT, SECRET, MemoryIntake, served
 
 _PROGRAM = """
 import sys
-from epochal.gateway.server import serve_app
+from epochal.gateway.listener import serve_app
 from epochal.gateway.webhook import create_app
 serve_app(create_app(b"0123456789abcdef", [], None), sys.argv[1], 0, lambda address: print(address, flush=True))
 print("put away", flush=True)
