@@ -3,16 +3,20 @@
 PYTHON ?=
 VENV := .venv/bin
 WORKERS := -n 2 --dist loadgroup
+QUICK := tests/analysis tests/forges tests/messages tests/pages tests/results tests/settings tests/store tests/test_commit.py tests/test_git.py \
+	tests/recorder/test_rows.py tests/recorder/test_seen.py tests/jobs/search/test_proposal.py tests/jobs/search/test_resume.py \
+	tests/jobs/search/test_space.py tests/jobs/test_more_epochs.py tests/jobs/test_stopping_point.py tests/chains/jenkins/test_decision.py
 BENCHMARKS := $(filter-out benchmarks/bench.py,$(sort $(wildcard benchmarks/*.py)))
 SHELL_FILES := hooks/post-commit scripts/pull.sh scripts/train.sh scripts/retrain.sh scripts/prove.sh scripts/setup scripts/engine scripts/lint-groovy scripts/secrets scripts/pins jenkins/agent .ci/run
 
-.PHONY: help setup demo demo-search test cases test-jenkins lint bench secrets pins clean
+.PHONY: help setup demo demo-search test test-quick cases test-jenkins lint bench secrets pins clean
 
 help:
 	@echo "make setup   a virtual environment, .venv, with everything that is needed"
 	@echo "make demo    commit nn.py, watch it train and retrain, get the mail"
 	@echo "make demo-search   the same with a network that is too small: a search finds one that is not"
 	@echo "make test    the tests (those that need a Docker engine say so where there is none)"
+	@echo "make test-quick   the tests that start no training, for a change of pure code: less than a minute"
 	@echo "make cases   every case of tests/cases; those that do not pass yet are expected to fail"
 	@echo "make lint    ruff, mypy, import-linter, shellcheck, a linter for the Jenkinsfile"
 	@echo "make bench   the benchmarks; BENCH_ARGS=--quick: a minute or two each"
@@ -32,6 +36,9 @@ demo-search: setup
 
 test: setup
 	$(VENV)/python -m pytest $(WORKERS) $(TESTS)
+
+test-quick: setup
+	$(VENV)/python -m pytest $(WORKERS) -m "not keras and not sklearn and not docker and not cases" $(QUICK)
 
 cases: setup
 	$(VENV)/python -m pytest $(WORKERS) -m "" tests/test_cases.py

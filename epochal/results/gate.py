@@ -284,7 +284,8 @@ def evidence_in_words(trial: Trial, threshold: float) -> list[str]:
 def _rows_in_words(evidence: Evidence) -> str:
     seen, expected = _percent(evidence.seen), _percent(evidence.expected)
     if not evidence.checked:
-        return f"Test rows not checked: {_shown(evidence.unchecked, _LONGEST_WHY) or '{SCRIPT} did not report them'}."
+        why = _shown(evidence.unchecked, _LONGEST_WHY) or f"{SCRIPT} did not report them"
+        return f"Test rows not checked: {why}."
     if evidence.accepted:
         return (
             f"Test rows checked: {seen} of them were seen in training, "
