@@ -1,5 +1,6 @@
 """What tests of several rooms need of trials: an accuracy, and what was measured of each."""
 
+import importlib
 import sys
 from collections.abc import Callable
 from typing import Any, overload
@@ -25,6 +26,8 @@ def accuracies(run: Run) -> list[float | None]:
 
 def replace_everywhere(patch: pytest.MonkeyPatch, function: Callable[..., Any], other: Callable[..., Any]) -> None:
     """Put ``other`` into the place of a function of the package, in every module that has imported it."""
+    for lazy in ("train", "retrain", "search.conduct"):  # what is imported while it is replaced would keep ``other``
+        importlib.import_module(f"epochal.jobs.{lazy}")
     for name, module in list(sys.modules.items()):
         if name.startswith("epochal.") and getattr(module, function.__name__, None) is function:
             patch.setattr(module, function.__name__, other)
