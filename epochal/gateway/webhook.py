@@ -100,13 +100,13 @@ class _Webhook:
 
     async def _answer(self, request: Request) -> _Answer:
         try:
-            return await run_in_threadpool(self._decide, request.headers, await _read(request))
+            return await run_in_threadpool(self._route, request.headers, await _read(request))
         except PayloadError as error:
             raise HTTPException(error.status, str(error)) from None
         except ClientDisconnect:
             raise HTTPException(400, "The connection was cut off.") from None  # for the log: nobody is there to read it
 
-    def _decide(self, headers: Headers, body: bytes) -> _Answer:
+    def _route(self, headers: Headers, body: bytes) -> _Answer:
         self._check_signature(body, _single(headers, "X-Hub-Signature-256"))
         event = _well_formed(headers, "X-GitHub-Event", _EVENT)
         delivery = _well_formed(headers, "X-GitHub-Delivery", _DELIVERY)

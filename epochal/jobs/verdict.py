@@ -7,10 +7,10 @@ from epochal.jobs.log import log
 from epochal.jobs.strategy import GiveUp
 from epochal.records import Forecast, Step, Trial, Verdict
 from epochal.results.forecast import forecast_trial
-from epochal.results.gate import Hopeless, decide, evidence_in_words, verdict_in_words, wanted_accuracy
+from epochal.results.gate import Hopeless, evidence_in_words, judge, verdict_in_words, wanted_accuracy
 from epochal.results.metrics import parse_fits
 from epochal.results.outputs import read_left_text
-from epochal.store.looks import judge_trial, looks_before
+from epochal.store.looks import looks_before, store_judgement
 from epochal.store.trials import keep_forecast
 
 
@@ -20,11 +20,11 @@ def record_verdict(active: ActiveRun, trial: Trial) -> Verdict:
         return trial.judgement.verdict
     accuracy = trial.accuracy
     assert accuracy is not None
-    judgement = judge_trial(
+    judgement = store_judgement(
         active.app.database,
         active.stored,
         trial,
-        lambda look: decide(accuracy.value, accuracy.samples, active.rule, look, accuracy.evidence),
+        lambda look: judge(accuracy.value, accuracy.samples, active.rule, look, accuracy.evidence),
     )
     active.mark(Step.VERDICT, trial.number)
     judged = replace(trial, judgement=judgement)

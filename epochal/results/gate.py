@@ -36,7 +36,7 @@ class Rule:
     confidence: float = 0.0
 
 
-def judge(accuracy: float, threshold: float) -> Verdict:
+def compare(accuracy: float, threshold: float) -> Verdict:
     """REACHED where ``accuracy`` is at least ``threshold``, else BELOW. Raises ValueError outside of 0 to 1."""
     for value in (accuracy, threshold):
         if not (math.isfinite(value) and 0 <= value <= 1):
@@ -44,14 +44,14 @@ def judge(accuracy: float, threshold: float) -> Verdict:
     return Verdict.REACHED if accuracy >= threshold else Verdict.BELOW
 
 
-def decide(accuracy: float, samples: int | None, rule: Rule, look: int | None, evidence: Evidence) -> Judgement:
+def judge(accuracy: float, samples: int | None, rule: Rule, look: int | None, evidence: Evidence) -> Judgement:
     """Judge an ``accuracy`` (0 to 1) that was measured on ``samples`` test samples at a ``look``, counted from 1.
 
     It is REACHED if it is at least the threshold, its lower 95 % bound is above ``evidence.chance`` if that is known,
     and, with confidence, its lower bound at this look's share of the permitted error is above the threshold. Raises
     RunFailed (NO_SAMPLES) if confidence needs a number of samples that is not known, ValueError for what is no accuracy.
     """
-    verdict = judge(accuracy, rule.threshold)
+    verdict = compare(accuracy, rule.threshold)
     if rule.confidence and (not samples or look is None):
         raise RunFailed(
             Reason.NO_SAMPLES,

@@ -24,7 +24,9 @@ def looks_before(connection: Connection, run: Run, trial: Trial) -> int | None:
 
 
 @writes
-def judge_trial(connection: Connection, run: Run, trial: Trial, decide: Callable[[int | None], Judgement]) -> Judgement:
+def store_judgement(
+    connection: Connection, run: Run, trial: Trial, decide: Callable[[int | None], Judgement]
+) -> Judgement:
     """Judge a measured trial, once and for all.
 
     ``decide`` is given the number of the trial's look at its test set, counted over all runs of the branch; None if the

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from epochal.errors import Reason
 from epochal.messages.mail.compose import Report, compose, serialise
 from epochal.records import AccuracySource, Evidence, Forecast, State, Verdict
-from epochal.results.gate import Rule, decide
+from epochal.results.gate import Rule, judge
 from tests.messages import reports
 from tests.trials import measured
 
@@ -245,7 +245,7 @@ def test_an_accuracy_below_never_looks_reached(accuracy: float, threshold: float
 
 def _judged(accuracy: float, rule: Rule, evidence: Evidence) -> Report:
     """A run of one trial on 360 test samples, judged at its first look, whose budget ended then unless it was reached."""
-    said = decide(accuracy, 360, rule, 1, evidence)
+    said = judge(accuracy, 360, rule, 1, evidence)
     trial = reports.trial(1, accuracy, samples=360, judgement=said, evidence=evidence)
     state = State.REACHED if said.verdict is Verdict.REACHED else State.EXHAUSTED
     return replace(

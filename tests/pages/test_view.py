@@ -7,7 +7,7 @@ import pytest
 
 from epochal.pages.view import history_line, run_lines, run_view
 from epochal.records import Evidence, Run, State
-from epochal.results.gate import Rule, decide
+from epochal.results.gate import Rule, judge
 from tests.messages import reports
 from tests.trials import measured
 
@@ -16,7 +16,7 @@ _CHECKED = Evidence("accuracy", 0.94, "no", checked=True, seen=0.03, expected=0.
 
 def _run(correct: int, rule: Rule, evidence: Evidence) -> Run:
     """A run of one trial, with so many of 500 test samples right."""
-    said = decide(correct / 500, 500, rule, 2, evidence)
+    said = judge(correct / 500, 500, rule, 2, evidence)
     return reports.run(
         State.EXHAUSTED, reports.trial(1, correct / 500, samples=500, looks=2, judgement=said, evidence=evidence)
     )

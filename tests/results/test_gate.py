@@ -15,7 +15,7 @@ from epochal.results.gate import (
     Rule,
     binomial_tail,
     certainty_in_words,
-    decide,
+    compare,
     doubt_in_words,
     evidence_in_words,
     in_words,
@@ -43,17 +43,17 @@ from tests.trials import measured
 )
 def test_the_threshold_itself_is_reached(accuracy: float, threshold: float, verdict: Verdict) -> None:
     """An accuracy equal to the threshold reaches it, the next smaller number does not."""
-    assert judge(accuracy, threshold) is verdict
+    assert compare(accuracy, threshold) is verdict
 
 
 @given(st.floats(), st.floats())
 def test_numbers_outside_of_the_range_are_refused(accuracy: float, threshold: float) -> None:
     """The gate never gives a verdict on what is no accuracy."""
     if 0 <= accuracy <= 1 and 0 <= threshold <= 1:
-        assert (judge(accuracy, threshold) is Verdict.REACHED) == (accuracy >= threshold)
+        assert (compare(accuracy, threshold) is Verdict.REACHED) == (accuracy >= threshold)
     else:
         with pytest.raises(ValueError, match="not between 0 and 1"):
-            judge(accuracy, threshold)
+            compare(accuracy, threshold)
 
 
 @unhurried
@@ -135,15 +135,15 @@ _UNBALANCED = Evidence(chance=0.94, answer="no")
 
 def test_with_confidence_the_lower_bound_counts() -> None:
     """What may be over the threshold by chance is below; enough over it is reached; without confidence both are."""
-    near, far = (decide(accuracy, 1000, _RULE, 1, _UNKNOWN) for accuracy in (0.82, 0.84))
+    near, far = (judge(accuracy, 1000, _RULE, 1, _UNKNOWN) for accuracy in (0.82, 0.84))
     assert (near.verdict, far.verdict) == (Verdict.BELOW, Verdict.REACHED)
     assert near.required == far.required == 0.825
-    assert decide(0.825, 1000, _RULE, 1, _UNKNOWN).verdict is Verdict.REACHED
-    assert decide(0.824, 1000, _RULE, 1, _UNKNOWN).verdict is Verdict.BELOW
+    assert judge(0.825, 1000, _RULE, 1, _UNKNOWN).verdict is Verdict.REACHED
+    assert judge(0.824, 1000, _RULE, 1, _UNKNOWN).verdict is Verdict.BELOW
     as_32_bits = 0.82499998807907104
-    assert decide(as_32_bits, 1000, _RULE, 1, _UNKNOWN).verdict is Verdict.REACHED
-    assert decide(0.82, 1000, Rule(0.8), 1, _UNKNOWN) == Judgement(Verdict.REACHED, 1, required=0.8)
-    assert decide(0.82, None, Rule(0.8), None, _UNKNOWN) == Judgement(Verdict.REACHED, required=0.8)
+    assert judge(as_32_bits, 1000, _RULE, 1, _UNKNOWN).verdict is Verdict.REACHED
+    assert judge(0.82, 1000, Rule(0.8), 1, _UNKNOWN) == Judgement(Verdict.REACHED, 1, required=0.8)
+    assert judge(0.82, None, Rule(0.8), None, _UNKNOWN) == Judgement(Verdict.REACHED, required=0.8)
 
 
 @pytest.mark.parametrize(("look", "correct"), [(1, 825), (2, 831), (4, 836), (5, 837), (20, 846), (1000, 865)])
@@ -153,8 +153,8 @@ def test_a_later_look_asks_for_more(look: int, correct: int) -> None:
 
     error = 0.05 / (look * (look + 1))
     assert binom.sf(correct - 1, 1000, 0.8) < error <= binom.sf(correct - 2, 1000, 0.8)
-    assert decide(correct / 1000, 1000, _RULE, look, _UNKNOWN).verdict is Verdict.REACHED
-    below = decide((correct - 1) / 1000, 1000, _RULE, look, _UNKNOWN)
+    assert judge(correct / 1000, 1000, _RULE, look, _UNKNOWN).verdict is Verdict.REACHED
+    below = judge((correct - 1) / 1000, 1000, _RULE, look, _UNKNOWN)
     assert (below.verdict, below.look, below.required) == (Verdict.BELOW, look, correct / 1000)
     assert below.spent == pytest.approx(error)
 
@@ -171,27 +171,27 @@ def test_an_accuracy_has_to_be_above_chance(rule: Rule) -> None:
     from scipy.stats import beta
 
     assert beta.ppf(0.05, 478, 23) < 0.94 < beta.ppf(0.05, 479, 22)
-    below, reached = (decide(correct / 500, 500, rule, 1, _UNBALANCED) for correct in (478, 479))
+    below, reached = (judge(correct / 500, 500, rule, 1, _UNBALANCED) for correct in (478, 479))
     assert (below.verdict, below.required) == (Verdict.BELOW, 0.958)
     assert (reached.verdict, reached.required) == (Verdict.REACHED, 0.958)
     assert wanted_accuracy(500, rule, 1, _UNBALANCED) == 0.958
-    assert decide(478 / 500, 500, rule, 1, _UNKNOWN).verdict is Verdict.REACHED
+    assert judge(478 / 500, 500, rule, 1, _UNKNOWN).verdict is Verdict.REACHED
 
 
 def test_chance_below_the_threshold_asks_for_nothing_more() -> None:
     """The highest of what threshold, confidence and chance ask for counts."""
     even = Evidence(chance=0.5)
-    assert decide(0.8, 500, Rule(0.8), 1, even) == Judgement(Verdict.REACHED, 1, required=0.8)
-    assert decide(0.95, 500, Rule(0.97), 1, _UNBALANCED).required == 0.97
-    assert decide(0.84, 1000, _RULE, 1, even).required == 0.825
+    assert judge(0.8, 500, Rule(0.8), 1, even) == Judgement(Verdict.REACHED, 1, required=0.8)
+    assert judge(0.95, 500, Rule(0.97), 1, _UNBALANCED).required == 0.97
+    assert judge(0.84, 1000, _RULE, 1, even).required == 0.825
 
 
 def test_what_a_retrain_stops_at_is_what_the_gate_lets_through() -> None:
     """The wanted accuracy is the smallest that is reached at that look; the bare threshold without confidence."""
     wanted = wanted_accuracy(1000, _RULE, 4, _UNKNOWN)
     assert isinstance(wanted, float)
-    assert decide(wanted, 1000, _RULE, 4, _UNKNOWN).verdict is Verdict.REACHED
-    assert decide(wanted - 0.001, 1000, _RULE, 4, _UNKNOWN).verdict is Verdict.BELOW
+    assert judge(wanted, 1000, _RULE, 4, _UNKNOWN).verdict is Verdict.REACHED
+    assert judge(wanted - 0.001, 1000, _RULE, 4, _UNKNOWN).verdict is Verdict.BELOW
     assert wanted_accuracy(1000, Rule(0.8), 4, _UNKNOWN) == 0.8
     assert wanted_accuracy(None, Rule(0.8), None, _UNKNOWN) == 0.8
 
@@ -212,7 +212,7 @@ def test_too_few_samples_are_said(samples: int, rule: Rule, look: int, evidence:
     assert isinstance(hopeless, Hopeless)
     assert hopeless.reason is Reason.TOO_FEW_SAMPLES
     assert said in hopeless.explanation
-    assert decide(1.0, samples, rule, look, evidence).verdict is Verdict.BELOW
+    assert judge(1.0, samples, rule, look, evidence).verdict is Verdict.BELOW
 
 
 @pytest.mark.parametrize(
@@ -221,13 +221,13 @@ def test_too_few_samples_are_said(samples: int, rule: Rule, look: int, evidence:
 )
 def test_so_many_samples_are_enough(samples: int, rule: Rule, look: int, evidence: Evidence) -> None:
     """All answers right on as many samples as the explanation names are let through."""
-    assert decide(1.0, samples, rule, look, evidence).verdict is Verdict.REACHED
+    assert judge(1.0, samples, rule, look, evidence).verdict is Verdict.REACHED
 
 
 def test_without_samples_no_confidence() -> None:
     """The gate does not guess how certain an accuracy is: the run fails, with what to write."""
     with pytest.raises(RunFailed, match=r"accuracy\.json") as failure:
-        decide(0.9, None, _RULE, None, _UNKNOWN)
+        judge(0.9, None, _RULE, None, _UNKNOWN)
     assert failure.value.reason is Reason.NO_SAMPLES
 
 
@@ -258,7 +258,7 @@ def _judged(accuracy: float, samples: int | None, said: Judgement, evidence: Evi
 
 
 def _decided(correct: int, samples: int, rule: Rule, look: int, evidence: Evidence) -> Trial:
-    said = decide(correct / samples, samples, rule, look, evidence)
+    said = judge(correct / samples, samples, rule, look, evidence)
     return _judged(correct / samples, samples, said, evidence)
 
 

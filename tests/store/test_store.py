@@ -43,7 +43,7 @@ from epochal.store.database import Database
 from epochal.store.deliveries import accept_commit, deliveries_of_run, ignore_delivery, list_deliveries
 from epochal.store.ends import change_run, end_owned_run, end_unowned_run, request_stop, requested_stop
 from epochal.store.errors import Busy, CommitLost, NothingReached, NotOwner, StopRequested
-from epochal.store.looks import judge_trial, looks_before
+from epochal.store.looks import looks_before, store_judgement
 from epochal.store.outbox import message_of_run, retry_messages, settle_message, take_message
 from epochal.store.patience import Patience
 from epochal.store.runs import claim_run, list_runs, load_run, next_run, owner_of_run, release_run
@@ -88,7 +88,7 @@ def _train(database: Database, run: int, verdict: Verdict) -> Trial:
     """Give the run a trial with this verdict."""
     trial = Trial(add_trial(database, run, {}), TrialState.MEASURED, {}, accuracy=measured(0.8))
     end_trial(database, run, trial)
-    judge_trial(database, load_run(database, run), trial, lambda earlier: Judgement(verdict))
+    store_judgement(database, load_run(database, run), trial, lambda earlier: Judgement(verdict))
     return trial
 
 
@@ -337,9 +337,9 @@ def _judged(
     def decide(look: int | None) -> Judgement:
         return Judgement(Verdict.BELOW, look, 0.95, 0.0025, 0.77, 0.84)
 
-    said = judge_trial(database, load_run(database, run), trial, decide)
+    said = store_judgement(database, load_run(database, run), trial, decide)
     assert (
-        judge_trial(database, load_run(database, run), trial, decide)
+        store_judgement(database, load_run(database, run), trial, decide)
         == said
         == load_run(database, run).trials[-1].judgement
     )
@@ -445,7 +445,7 @@ def test_a_look_that_fails_is_none(database: Database) -> None:
         raise RunFailed(Reason.NO_SAMPLES)
 
     with pytest.raises(RunFailed):
-        judge_trial(database, load_run(database, run), trial, refuse)
+        store_judgement(database, load_run(database, run), trial, refuse)
     assert load_run(database, run).trials[0].judgement is None
 
 

@@ -7,11 +7,11 @@ from epochal.folders import SCRIPT
 from epochal.records import Run, State, Trial
 from epochal.results.gate import (
     certainty_in_words,
+    compare,
     doubt_in_words,
     evidence_in_words,
     in_words,
     interval_in_words,
-    judge,
 )
 
 _HEADINGS = ("trial", "epochs", "accuracy", "seconds", "outcome", SCRIPT)
@@ -109,7 +109,7 @@ def _row(run: Run, trial: Trial) -> tuple[str, ...]:
     accuracy, outcome = "-", (trial.reason or trial.state).value.replace("_", " ")
     if trial.accuracy is not None and run.threshold is not None:
         accuracy = in_words(trial.accuracy.value, run.threshold)[0]
-        outcome = (trial.judgement.verdict if trial.judgement else judge(trial.accuracy.value, run.threshold)).value
+        outcome = (trial.judgement.verdict if trial.judgement else compare(trial.accuracy.value, run.threshold)).value
     changes = ", ".join(f"{name} = {value}" for name, value in run.changes(trial).items())
     continued = f"{trial.epochs_resumed} + " if trial.epochs_resumed else ""
     epochs = "-" if trial.epochs_trained is None else f"{continued}{trial.epochs_trained}"
