@@ -1,5 +1,6 @@
 """What is the same for the three jobs: claim the run, work, and turn whatever happens into a state and an exit status."""
 
+import importlib
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -47,7 +48,7 @@ def run_job(name: str, environment: Environment) -> int:
     try:
         with stoppable():
             run = find_run(app) if name == "pull" else _requested_run(environment)
-            status = _conduct(app, run, name)
+            status = _claim_and_do(app, run, name)
             if name != "pull":
                 publish(app, run)
             return status
@@ -72,7 +73,7 @@ def join_search(environment: Environment) -> int:
             with heartbeat(app.database, number):
                 join(app, number)
             if not load_run(app.database, number).state.ended and owner_of_run(app.database, number) is None:
-                return _conduct(app, number, "retrain")
+                return _claim_and_do(app, number, "retrain")
         run = load_run(app.database, number)
         log(f"run {run.id}: {summary(run)}" if run.state.ended else f"run {run.id}: the search is over here")
         return EXIT_STATUS[run.state] if run.state.ended else 0
@@ -92,46 +93,41 @@ def _requested_run(environment: Environment) -> int:
     return environment.run
 
 
-def _conduct(app: App, run: int, name: str) -> int:
+def _claim_and_do(app: App, run: int, name: str) -> int:
     states = _STATES[name]
     try:
         claimed = claim_run(app.database, run, states)
     except Busy as busy:
         log(str(busy))
         _wait_to_be_stopped(app, run)
-        return _nothing_to_do(app, run, states)
+        return _status_without_work(app, run, states)
     with heartbeat(app.database, run):
         try:
-            return _work_and_end(app, claimed, name)
+            return _do_job(app, claimed, name)
         except Stopped as stopped:
             return _end_after_signal(app, claimed, stopped)
         except NotOwner as lost:
             log(str(lost))
             _wait_to_be_stopped(app, run)
-            return _nothing_to_do(app, run, states)
+            return _status_without_work(app, run, states)
         except CommitLost as lost:
             if not load_run(app.database, run).state.ended:
                 raise
             log(str(lost))
-            return _nothing_to_do(app, run, states)
+            return _status_without_work(app, run, states)
 
 
-def _work_and_end(app: App, run: Run, name: str) -> int:
-    """Do the work, or end the run as it was asked to; returns the exit status."""
+def _do_job(app: App, run: Run, name: str) -> int:
+    """Do the work of a claimed run, or end it as it was asked to; returns the exit status."""
     try:
         if asked := requested_stop(app.database, run.id):
             raise StopRequested(run.id, asked)
-        return _work(app, run, name)
+        state = _work(app, run, name)
+    except RunFailed as failure:
+        return _end(app, run, State.FAILED, failure)
     except StopRequested as request:
         _wait_to_be_stopped(app, run.id)
         return _end(app, run, request.state, RunFailed(Reason(request.state.value)))
-
-
-def _work(app: App, run: Run, name: str) -> int:
-    try:
-        state = _marked(app, run, name)
-    except RunFailed as failure:
-        return _end(app, run, State.FAILED, failure)
     _send_mail(app)
     with suppress(DatabaseUnavailable):  # the run's state is stored: nothing changes it, nor the exit status, any more
         log(f"run {run.id}: {summary(load_run(app.database, run.id))}")
@@ -164,40 +160,24 @@ def _wait_to_be_stopped(app: App, run: int) -> None:
         threading.Event().wait(_STOP_SECONDS)
 
 
-def _marked(app: App, run: Run, name: str) -> State:
-    """Do the work, with its start and, where another job goes on from here, its end marked."""
+def _work(app: App, run: Run, name: str) -> State:
+    """Do what the job is for, with its start and, if another job follows, its end marked."""
     mark_step(app.database, run.id, Step.start_of(name))
-    state = _worked(app, run, _work_of(name))
+    # Imported here: Docker's and Optuna's clients take longer to import than job pull takes.
+    work: Work = pull if name == "pull" else getattr(importlib.import_module(f"epochal.jobs.{name}"), name)
+    try:
+        state = work(app, run)
+    except RunFailed:
+        # Jenkins stops what a job has started first, and the job a moment later: the failure may be no more than that.
+        if app.environment.build_tag:  # the one variable that every Jenkins sets
+            threading.Event().wait(_STOPPED_CHILD_SECONDS)
+        raise
     if not state.ended:
         mark_step(app.database, run.id, Step.end_of(name))
     return state
 
 
-def _work_of(name: str) -> Work:
-    """What a job does. Imported here: Docker's and Optuna's clients take longer to import than job pull takes."""
-    if name == "pull":
-        return pull
-    if name == "train":
-        from epochal.jobs.train import train
-
-        return train
-    from epochal.jobs.retrain import retrain
-
-    return retrain
-
-
-def _worked(app: App, run: Run, work: Work) -> State:
-    """Do the work. Jenkins stops what a job has started first, and the job itself a moment later: until then a failure
-    may be no more than the stop."""
-    try:
-        return work(app, run)
-    except RunFailed:
-        if app.environment.build_tag:  # the one variable that every Jenkins sets
-            threading.Event().wait(_STOPPED_CHILD_SECONDS)
-        raise
-
-
-def _nothing_to_do(app: App, run: int, states: frozenset[State]) -> int:
+def _status_without_work(app: App, run: int, states: frozenset[State]) -> int:
     """The status of a job whose run another one works on, or has ended: a pull that was done before is done."""
     state = load_run(app.database, run).state
     if State.QUEUED in states:
