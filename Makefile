@@ -9,7 +9,7 @@ QUICK := tests/analysis tests/forges tests/messages tests/pages tests/results te
 BENCHMARKS := $(filter-out benchmarks/bench.py,$(sort $(wildcard benchmarks/*.py)))
 SHELL_FILES := hooks/post-commit scripts/pull.sh scripts/train.sh scripts/retrain.sh scripts/prove.sh scripts/setup scripts/engine scripts/lint-groovy scripts/secrets scripts/pins jenkins/agent .ci/run
 
-.PHONY: help setup demo demo-search test test-quick cases test-jenkins lint bench secrets pins clean
+.PHONY: help setup demo demo-search test test-quick cases test-jenkins lint picture bench secrets pins clean
 
 help:
 	@echo "make setup   a virtual environment, .venv, with everything that is needed"
@@ -19,6 +19,7 @@ help:
 	@echo "make test-quick   the tests that start no training, for a change of pure code: less than a minute"
 	@echo "make cases   every case of tests/cases; those that do not pass yet are expected to fail"
 	@echo "make lint    ruff, mypy, import-linter, shellcheck, a linter for the Jenkinsfile"
+	@echo "make picture docs/structure.svg: the rooms of epochal/ and the imports between them"
 	@echo "make bench   the benchmarks; BENCH_ARGS=--quick: a minute or two each"
 	@echo "make secrets the files with secrets that compose.yaml reads"
 	@echo "make pins    whether every pinned image and plugin exists (needs a network)"
@@ -57,6 +58,9 @@ lint: setup
 	$(VENV)/shellcheck $(SHELL_FILES)
 	scripts/lint-groovy Jenkinsfile jenkins/access.groovy
 	$(VENV)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+
+picture: setup
+	@$(VENV)/python scripts/draw_structure.py
 
 # The environments for training are made once for all of them.
 bench: setup
