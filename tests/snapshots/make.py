@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.chains.jenkins.standin import TOKEN, USER, StandIn
-from tests.notices.servers import Inbox, mail_server
+from tests.messages.servers import Inbox, mail_server
 from tests.repositories import commit, git, make_repository
 from tests.snapshots.scripts import CONFIDENCE, CURVE, FAILS, REACHES, RISING_CURVE, SEARCH, UNCERTAIN, WAITS
 
