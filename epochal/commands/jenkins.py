@@ -6,7 +6,7 @@ import typer
 
 from epochal.chains.jenkins import provisioning
 from epochal.chains.jenkins.checks import check_all
-from epochal.chains.jenkins.server import JenkinsServer
+from epochal.chains.jenkins.client import JenkinsClient
 from epochal.settings import Environment, ServerSettings, read_server_settings
 
 _Without = Annotated[
@@ -29,23 +29,23 @@ def apply(
 ) -> None:
     """Make the jobs and the view, or bring them up to date."""
     work = provisioning.preview if dry_run else provisioning.apply
-    server, settings = _open()
-    work(server, settings, without or [], typer.echo)
+    client, settings = _open()
+    work(client, settings, without or [], typer.echo)
 
 
 def check(without: _Without = None) -> None:
     """Say, a line each, whether Jenkins is ready for the chain; exit status 1 on any no."""
-    server, settings = _open()
-    raise typer.Exit(0 if check_all(server, settings, Environment.read(), without or [], typer.echo) else 1)
+    client, settings = _open()
+    raise typer.Exit(0 if check_all(client, settings, Environment.read(), without or [], typer.echo) else 1)
 
 
 def delete() -> None:
     """Take away the jobs and the view that apply made."""
-    server, settings = _open()
-    provisioning.delete(server, settings, typer.echo)
+    client, settings = _open()
+    provisioning.delete(client, settings, typer.echo)
 
 
-def _open() -> tuple[JenkinsServer, ServerSettings]:
+def _open() -> tuple[JenkinsClient, ServerSettings]:
     environment = Environment.read()
     settings = read_server_settings(environment)
-    return JenkinsServer.open(environment, settings.jenkins), settings
+    return JenkinsClient.open(environment, settings.jenkins), settings

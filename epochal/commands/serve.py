@@ -139,9 +139,9 @@ def run_server(environment: Environment, poll: float | None, tell: Tell) -> None
 def _chain(app: App) -> Chain:
     if app.settings.chain == "jenkins":
         from epochal.chains.jenkins.chain import JenkinsChain
-        from epochal.chains.jenkins.server import JenkinsServer
+        from epochal.chains.jenkins.client import JenkinsClient
 
-        return JenkinsChain(app, JenkinsServer.open(app.environment, app.settings.jenkins))
+        return JenkinsChain(app, JenkinsClient.open(app.environment, app.settings.jenkins))
     return EmbeddedChain(app, JobScripts(app.environment, resource("scripts")), app.settings.parallel)
 
 

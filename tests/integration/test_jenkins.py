@@ -19,13 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jenkins as python_jenkins
 import pytest
 
 from epochal.chains.jenkins import provisioning
 from epochal.chains.jenkins.checks import check_all
+from epochal.chains.jenkins.client import JenkinsClient
 from epochal.chains.jenkins.definitions import OPTIONAL
 from epochal.chains.jenkins.plugins import pinned_plugins
-from epochal.chains.jenkins.server import JenkinsServer
 from epochal.demo.github import deliver, push_event
 from epochal.resources import resource
 from epochal.settings import ServerSettings, read_server_settings
@@ -70,9 +71,9 @@ class Jenkins:
     token: str
 
     @property
-    def server(self) -> JenkinsServer:
+    def client(self) -> JenkinsClient:
         """The Jenkins as its user sees it."""
-        return JenkinsServer(self.url, self.user, self.token)
+        return JenkinsClient(self.url, self.user, self.token)
 
 
 def _genuine() -> Jenkins | None:
@@ -145,11 +146,12 @@ class Trial:
     """One try of the whole way: what it made in Jenkins, and what it is looked at with."""
 
     def __init__(self, jenkins: Jenkins, folder: Path, stack: ExitStack) -> None:
-        self.server = jenkins.server
+        self.client = jenkins.client
+        self.library = python_jenkins.Jenkins(jenkins.url, jenkins.user, jenkins.token)
         self.home = folder / "home"
         self.origin = make_repository(folder / "git/digits", {"nn.py": _LEARNS, "epochal.toml": _TOML})
         self.prefix = f"epochal-test-{secrets.token_hex(3)}-"
-        plugins = self.server.plugins()
+        plugins = self.client.plugins()
         self.left_out = [plugin for plugin in OPTIONAL if plugin not in plugins]
         self.mails: Mails
         self.mails, mail = stack.enter_context(mailbox())
@@ -176,14 +178,14 @@ class Trial:
 
     def _label(self) -> str:
         """The label of a node that is there for builds: its own name is one."""
-        ready = [node for node in self.server.computers() if not node["offline"] and node["numExecutors"] > 0]
+        ready = [node for node in self.client.nodes() if not node["offline"] and node["numExecutors"] > 0]
         assert ready, "this Jenkins has no executor"
         return str(ready[0]["assignedLabels"][-1]["name"])
 
     def apply(self) -> list[str]:
         """epochal jenkins apply; what it told."""
         lines: list[str] = []
-        provisioning.apply(self.server, self.settings, self.left_out, lines.append)
+        provisioning.apply(self.client, self.settings, self.left_out, lines.append)
         return lines
 
     def push(self, gateway: str) -> float:
@@ -199,7 +201,7 @@ class Trial:
 
     def builds(self, job: str) -> list[dict[str, Any]]:
         """The builds of a job, newest first."""
-        found = self.server.job(f"{self.prefix}{job}", builds=20)
+        found = self.client.job(f"{self.prefix}{job}", builds=20)
         assert found is not None
         builds: list[dict[str, Any]] = found["builds"]
         return builds
@@ -240,14 +242,14 @@ def test_the_whole_way(jenkins: Jenkins, open_folder: Path) -> None:
     with ExitStack() as stack:
         trial = Trial(jenkins, open_folder, stack)
         left_out = ", ".join(trial.left_out) or "nothing"
-        print(f"\nJenkins {trial.server.version()} at {jenkins.url}; left out for want of plugins: {left_out}")
+        print(f"\nJenkins {trial.client.version()} at {jenkins.url}; left out for want of plugins: {left_out}")
         # What a job's first environment costs is no part of what is tried here.
         epochal(trial.home, "run", str(trial.origin), "--runtime", "process", "--no-mail", "--threshold", "0.1")
-        stack.callback(provisioning.delete, trial.server, trial.settings, print)
+        stack.callback(provisioning.delete, trial.client, trial.settings, print)
         assert trial.apply()[-1] == "4 changed"
         assert trial.apply()[-1].startswith("nothing to change")
         answers: list[str] = []
-        check_all(trial.server, trial.settings, environment_of(trial.home), trial.left_out, answers.append)
+        check_all(trial.client, trial.settings, environment_of(trial.home), trial.left_out, answers.append)
         print(*answers, sep="\n")
         assert [
             line for line in answers if line.startswith(("proof", "jobs", "agent", "plugins")) and " yes " not in line
@@ -256,7 +258,7 @@ def test_the_whole_way(jenkins: Jenkins, open_folder: Path) -> None:
             _reach_the_threshold(trial, gateway)
             _stop_and_cancel(trial, gateway)
         assert trial.apply()[-1].startswith("nothing to change")
-    assert [trial.server.job_config(f"{trial.prefix}{job}") for job in ("pull", "train", "retrain")] == [None] * 3
+    assert [trial.client.job_config(f"{trial.prefix}{job}") for job in ("pull", "train", "retrain")] == [None] * 3
 
 
 def _reach_the_threshold(trial: Trial, gateway: str) -> None:
@@ -269,11 +271,11 @@ def _reach_the_threshold(trial: Trial, gateway: str) -> None:
     assert train["displayName"] == "0.500 of 0.70 · 1 trial"
     _until(lambda: retrain["url"] in trial.builds("train")[0]["description"], "train is linked to its retrain")
     job = f"{trial.prefix}retrain"
-    diff = trial.server.artifact(job, 1, "epochal-run/trial-2/change.diff")
-    assert diff is not None
+    diff = trial.library.get_build_artifact_as_bytes(job, 1, "epochal-run/trial-2/change.diff")
     assert b"+epochs = 30" in diff
-    assert trial.server.artifact(job, 1, "epochal-run/trial-2/train.log") == b"Test accuracy: 0.75\n"
-    console = trial.server.console(job, 1)
+    log = trial.library.get_build_artifact_as_bytes(job, 1, "epochal-run/trial-2/train.log")
+    assert log == b"Test accuracy: 0.75\n"
+    console = trial.client.console(job, 1)
     assert "Traceback" not in console
     said = [line for line in console.splitlines() if "0.750 of 0.70 · 2 trials" in line]
     assert said, console
@@ -293,7 +295,7 @@ def _stop_and_cancel(trial: Trial, gateway: str) -> None:
     """A build that is stopped in Jenkins is a cancelled run; a cancelled run is a build that ends ABORTED."""
     first = int(epochal_json(trial.home, "history")[0]["run"])
     build = _start_a_long_one(trial, gateway, first + 1, 2)
-    trial.server.stop(f"{trial.prefix}train", build)
+    trial.client.stop_build(f"{trial.prefix}train", build)
     _expect_cancelled(trial, first + 1, 2)
     _start_a_long_one(trial, gateway, first + 2, 3)
     assert epochal(trial.home, "cancel", str(first + 2)).returncode == 0
@@ -309,7 +311,7 @@ def _start_a_long_one(trial: Trial, gateway: str, run: int, count: int) -> int:
     _until(lambda: len(trial.builds("train")) == count, f"build {count} of train has begun")
     number = int(trial.builds("train")[0]["number"])
     job = f"{trial.prefix}train"
-    _until(lambda: "training as pushed" in trial.server.console(job, number), f"build {number} of train trains")
+    _until(lambda: "training as pushed" in trial.client.console(job, number), f"build {number} of train trains")
     return number
 
 

@@ -10,7 +10,7 @@ import time
 from datetime import UTC, datetime
 
 from epochal.app import App
-from epochal.chains.jenkins.connection import JenkinsError
+from epochal.chains.jenkins.client import JenkinsClient, JenkinsError
 from epochal.chains.jenkins.decision import (
     MOST_FAILURES,
     Cancelled,
@@ -23,7 +23,6 @@ from epochal.chains.jenkins.decision import (
 )
 from epochal.chains.jenkins.definitions import job_names, pull_job
 from epochal.chains.jenkins.labels import Labels
-from epochal.chains.jenkins.server import JenkinsServer
 from epochal.chains.jenkins.world import Build, World, read_builds, read_items
 from epochal.chains.job_scripts import first_job
 from epochal.errors import EpochalError, Reason, UsageError
@@ -55,9 +54,9 @@ _OF_ONE_JOB = (400, 403, 404, 409, 500)
 class JenkinsChain:
     """One thread that looks at Jenkins and at the database. Whoever stores or ends a run calls ``wake``."""
 
-    def __init__(self, job: App, server: JenkinsServer) -> None:
+    def __init__(self, job: App, client: JenkinsClient) -> None:
         self._app = job
-        self._server = server
+        self._client = client
         self._changed = threading.Condition()
         self._woken = True
         self._stopping = False
@@ -65,7 +64,7 @@ class JenkinsChain:
         self._later: dict[int, tuple[float, float]] = {}
         self._stopped: dict[tuple[str, int], float] = {}
         self._told: dict[str, str] = {}
-        self._labels = Labels(server, job.settings.jenkins.prefix, self._tell)
+        self._labels = Labels(client, job.settings.jenkins.prefix, self._tell)
         self._thread = threading.Thread(target=self._work, name="jenkins", daemon=True)
 
     def start(self) -> None:
@@ -123,9 +122,9 @@ class JenkinsChain:
 
     def _world(self) -> World:
         names = job_names(self._app.settings)
-        answers = {name: self._server.job(name, _BUILDS) for name in names}
+        answers = {name: self._client.job(name, _BUILDS) for name in names}
         builds = [build for name, answer in answers.items() if answer for build in read_builds(name, answer)]
-        items = read_items(self._server.queue(), names)
+        items = read_items(self._client.queue(), names)
         for build in builds:
             if not build.building:
                 self._over.setdefault((build.job, build.number), time.monotonic())
@@ -183,7 +182,7 @@ class JenkinsChain:
         return time.monotonic() - self._over.setdefault(key, time.monotonic())
 
     def _ask_item(self, number: int) -> ItemState:
-        answer = self._server.queue_item(number)
+        answer = self._client.queue_item(number)
         if answer is None:
             return ItemState.GONE
         return ItemState.CANCELLED if answer.get("cancelled") else ItemState.STARTED
@@ -195,7 +194,7 @@ class JenkinsChain:
         if first_job(run) == "pull":
             parameters |= {"commit": run.commit.sha, "EPOCHAL_BRANCH": run.commit.branch}
         try:
-            item = self._server.trigger(trigger.job, parameters)
+            item = self._client.trigger(trigger.job, parameters)
         except JenkinsError as error:
             self._tell(f"run {run.id}", f"{trigger.job} is not started yet: {error} It is tried again.")
             if error.status not in _OF_ONE_JOB:
@@ -220,7 +219,7 @@ class JenkinsChain:
         """Superseded and cancelled runs leave the queue, and their builds end ABORTED."""
         for item in world.items:
             if item.run is not None and self._is_to_stop(item.run):
-                self._server.cancel_item(item.number)
+                self._client.cancel_item(item.number)
         for build in world.builds:
             if build.building and build.run is not None and self._is_to_stop(build.run):
                 self._stop_build(build)
@@ -231,7 +230,7 @@ class JenkinsChain:
         if time.monotonic() - self._stopped.get(key, -_STOP_AGAIN_SECONDS) >= _STOP_AGAIN_SECONDS:
             self._stopped[key] = time.monotonic()
             _log.info("run %s: stopping %s", build.run, build.url)
-            self._server.stop(build.job, build.number)
+            self._client.stop_build(build.job, build.number)
 
     def _is_to_stop(self, number: int) -> bool:
         run = self._found(number)

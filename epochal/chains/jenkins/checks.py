@@ -6,14 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import Any
 from xml.sax.saxutils import escape
 
-from epochal.chains.jenkins.connection import JenkinsError
+from epochal.chains.jenkins.client import JenkinsClient, JenkinsError
 from epochal.chains.jenkins.definitions import Definition, exports, job_names, render
 from epochal.chains.jenkins.plugins import oldest_version, version_key
 from epochal.chains.jenkins.provisioning import missing_plugins, states
-from epochal.chains.jenkins.server import JenkinsServer
 from epochal.errors import EpochalError
 from epochal.folders import Home
 from epochal.jobs.installation import describe_installation
@@ -42,19 +40,19 @@ class Unfit(EpochalError):
 
 
 def check_all(
-    server: JenkinsServer, settings: ServerSettings, environment: Environment, left_out: Collection[str], tell: Tell
+    client: JenkinsClient, settings: ServerSettings, environment: Environment, left_out: Collection[str], tell: Tell
 ) -> bool:
     """Ask all questions, telling each answer; whether every one is yes. Where Jenkins is not to be reached, that is all."""
     definitions = render(settings, left_out)
     questions: dict[str, Callable[[], str]] = {
-        "reachable": lambda: _reachable(server),
-        "login": lambda: _login(server),
-        "crumbs": lambda: _crumbs(server),
-        "rights": lambda: _rights(server, settings),
-        "plugins": lambda: _plugins(server, definitions),
-        "agent": lambda: _agent(server, settings.jenkins.label),
-        "jobs": lambda: _jobs(server, definitions),
-        "proof": lambda: _proof(server, settings, environment),
+        "reachable": lambda: _reachable(client),
+        "login": lambda: _login(client),
+        "crumbs": lambda: _crumbs(client),
+        "rights": lambda: _rights(client, settings),
+        "plugins": lambda: _plugins(client, definitions),
+        "agent": lambda: _agent(client, settings.jenkins.label),
+        "jobs": lambda: _jobs(client, definitions),
+        "proof": lambda: _proof(client, settings, environment),
     }
     good = True
     for question, ask in questions.items():
@@ -68,71 +66,67 @@ def check_all(
     return good
 
 
-def _reachable(server: JenkinsServer) -> str:
-    version = server.version()
+def _reachable(client: JenkinsClient) -> str:
+    version = client.version()
     if version_key(version) < version_key(oldest_version()):
-        raise Unfit(f"{server.url} is Jenkins {version}; Epochal wants {oldest_version()} or newer.")
-    return f"{server.url} is Jenkins {version}"
+        raise Unfit(f"{client.url} is Jenkins {version}; Epochal wants {oldest_version()} or newer.")
+    return f"{client.url} is Jenkins {version}"
 
 
-def _login(server: JenkinsServer) -> str:
-    if not server.is_signed_in():
-        raise Unfit(f"{server.url} does not know {server.user}: make an API token under the user's Security page.")
-    return f"as {server.user}"
+def _login(client: JenkinsClient) -> str:
+    if not client.is_signed_in():
+        raise Unfit(f"{client.url} does not know {client.user}: make an API token under the user's Security page.")
+    return f"as {client.user}"
 
 
-def _crumbs(server: JenkinsServer) -> str:
-    if not server.has_crumbs():
+def _crumbs(client: JenkinsClient) -> str:
+    if not client.has_crumbs():
         raise Unfit("Jenkins' protection against forged requests (CSRF) is off: turn it on under Security.")
     return "forged requests are refused"
 
 
-def _rights(server: JenkinsServer, settings: ServerSettings) -> str:
-    missing = server.missing_rights(job_names(settings)[-1])
+def _rights(client: JenkinsClient, settings: ServerSettings) -> str:
+    missing = client.missing_rights(job_names(settings)[-1])
     if missing:
-        raise Unfit(f"{server.user} lacks {', '.join(missing)}: an admin grants them under Security.")
+        raise Unfit(f"{client.user} lacks {', '.join(missing)}: an admin grants them under Security.")
     return "may make, configure and start jobs"
 
 
-def _plugins(server: JenkinsServer, definitions: list[Definition]) -> str:
-    missing = missing_plugins(server, definitions)
+def _plugins(client: JenkinsClient, definitions: list[Definition]) -> str:
+    missing = missing_plugins(client, definitions)
     if missing:
         raise Unfit("missing: " + ", ".join(f"{name}:{version}" for name, version in missing))
     used = sorted(set().union(*(definition.plugins for definition in definitions)))
     return ", ".join(used) or "none is used"
 
 
-def _agent(server: JenkinsServer, label: str) -> str:
-    computers = [computer for computer in server.computers() if not label or label in _labels(computer)]
-    ready = [computer for computer in computers if not computer["offline"] and computer["numExecutors"] > 0]
+def _agent(client: JenkinsClient, label: str) -> str:
+    nodes = [node for node in client.nodes() if not label or label in [each["name"] for each in node["assignedLabels"]]]
+    ready = [node for node in nodes if not node["offline"] and node["numExecutors"] > 0]
     if ready:
-        return ", ".join(computer["displayName"] for computer in ready)
+        return ", ".join(node["displayName"] for node in ready)
     wanted = f"the label {label}" if label else "an executor"
-    if computers:
-        raise Unfit(f"{', '.join(each['displayName'] for each in computers)}: has {wanted}, but is offline.")
+    if nodes:
+        raise Unfit(f"{', '.join(each['displayName'] for each in nodes)}: has {wanted}, but is offline.")
     raise Unfit(f"no node has {wanted}: connect an agent that has it, or set [jenkins] label in server.toml.")
 
 
-def _labels(computer: dict[str, Any]) -> list[str]:
-    return [label["name"] for label in computer["assignedLabels"]]
-
-
-def _jobs(server: JenkinsServer, definitions: list[Definition]) -> str:
+def _jobs(client: JenkinsClient, definitions: list[Definition]) -> str:
     wrong = [
-        f"{each.kind} {each.name} is {state}" for each, state in states(server, definitions) if state != "unchanged"
+        f"{each.kind} {each.name} is {state}" for each, state in states(client, definitions) if state != "unchanged"
     ]
     if wrong:
         raise Unfit(f"{'; '.join(wrong)}: epochal jenkins apply sets it right.")
     return "as epochal jenkins apply made them"
 
 
-def _proof(server: JenkinsServer, settings: ServerSettings, environment: Environment) -> str:
+def _proof(client: JenkinsClient, settings: ServerSettings, environment: Environment) -> str:
     nonce = secrets.token_hex(16)
     question = Home(environment.home).question(nonce)
     question.parent.mkdir(parents=True, exist_ok=True)
     question.write_bytes(secrets.token_bytes(16))
     try:
-        ours, theirs = describe_installation(environment, nonce), _ask_agent(server, settings, nonce)
+        ours, theirs = describe_installation(environment, nonce), _ask_agent(client, settings, nonce)
     finally:
         question.unlink()
     faults = {
@@ -149,9 +143,9 @@ def _proof(server: JenkinsServer, settings: ServerSettings, environment: Environ
     return "the agent has the gateway's scripts, database and EPOCHAL_HOME"
 
 
-def _ask_agent(server: JenkinsServer, settings: ServerSettings, nonce: str) -> dict[str, str]:
-    with _proof_job(server, settings, nonce) as job:
-        text = _console_of_one_build(server, job)
+def _ask_agent(client: JenkinsClient, settings: ServerSettings, nonce: str) -> dict[str, str]:
+    with _proof_job(client, settings, nonce) as job:
+        text = _console_of_one_build(client, job)
     for line in text.splitlines():
         if PROOF_MARK in line:
             found: dict[str, str] = json.loads(line.partition(PROOF_MARK)[2])
@@ -161,26 +155,26 @@ def _ask_agent(server: JenkinsServer, settings: ServerSettings, nonce: str) -> d
 
 
 @contextmanager
-def _proof_job(server: JenkinsServer, settings: ServerSettings, nonce: str) -> Iterator[str]:
+def _proof_job(client: JenkinsClient, settings: ServerSettings, nonce: str) -> Iterator[str]:
     job = f"{settings.jenkins.prefix}epochal-check-{nonce[:8]}"
     label = settings.jenkins.label
     node = f"<assignedNode>{escape(label)}</assignedNode><canRoam>false</canRoam>" if label else ""
     command = "\n".join([*exports(settings.jenkins), f'"$EPOCHAL_SCRIPTS/prove.sh" {nonce}'])
-    server.create_job(job, _PROOF_JOB.format(node=node, command=escape(command)))
+    client.create_job(job, _PROOF_JOB.format(node=node, command=escape(command)))
     try:
         yield job
     finally:
-        server.delete_job(job)
+        client.delete_job(job)
 
 
-def _console_of_one_build(server: JenkinsServer, job: str) -> str:
-    server.build(job)
+def _console_of_one_build(client: JenkinsClient, job: str) -> str:
+    client.build_job(job)
     deadline = time.monotonic() + _PROOF_SECONDS
     while time.monotonic() < deadline:
-        found = server.job(job, builds=1)
+        found = client.job(job, builds=1)
         builds = found["builds"] if found else []
         if builds and not builds[0]["building"]:
-            return server.console(job, builds[0]["number"])
+            return client.console(job, builds[0]["number"])
         threading.Event().wait(_LOOK_SECONDS)
-    why = next((item.get("why") for item in server.queue() if item["task"].get("name") == job), None)
+    why = next((item.get("why") for item in client.queue() if item["task"].get("name") == job), None)
     raise Unfit(f"the agent did not answer within {_PROOF_SECONDS:g} s: {why or 'its build goes on'}.")

@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from epochal.chains.jenkins.connection import JenkinsError
+from epochal.chains.jenkins.client import JenkinsClient, JenkinsError
 from epochal.chains.jenkins.decision import is_under_way
-from epochal.chains.jenkins.server import JenkinsServer
 from epochal.chains.jenkins.world import Build, World
 from epochal.commit import repository_name
 from epochal.pages.view import summary
@@ -15,8 +14,8 @@ from epochal.records import Run
 class Labels:
     """Names the builds of a world, each until its run has ended and it is called what it is to be called."""
 
-    def __init__(self, server: JenkinsServer, prefix: str, tell: Callable[[str, str], None]) -> None:
-        self._server = server
+    def __init__(self, client: JenkinsClient, prefix: str, tell: Callable[[str, str], None]) -> None:
+        self._client = client
         self._prefix = prefix
         self._tell = tell
         self._done: set[tuple[str, int]] = set()
@@ -38,7 +37,7 @@ class Labels:
         if (build.name, build.description) == (name, description):
             return True
         try:
-            self._server.label_build(build.job, build.number, name, description)
+            self._client.label_build(build.job, build.number, name, description)
         except JenkinsError as error:
             if error.status is None:
                 raise

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator
 
+from epochal.chains.jenkins.client import JenkinsClient, JenkinsError
 from epochal.chains.jenkins.comparison import (
     differences,
     digest,
@@ -10,39 +11,37 @@ from epochal.chains.jenkins.comparison import (
     sealed,
     sealed_description,
 )
-from epochal.chains.jenkins.connection import JenkinsError
 from epochal.chains.jenkins.definitions import Definition, job_names, render
 from epochal.chains.jenkins.plugins import oldest_version, pinned_plugins, version_key
-from epochal.chains.jenkins.server import JenkinsServer
 from epochal.settings import ServerSettings
 
 Tell = Callable[[str], None]
 
 
-def apply(server: JenkinsServer, settings: ServerSettings, left_out: Collection[str], tell: Tell) -> int:
+def apply(client: JenkinsClient, settings: ServerSettings, left_out: Collection[str], tell: Tell) -> int:
     """Make Jenkins as the settings want it; returns how many jobs and views were changed.
 
     Raises JenkinsError before anything is touched where Jenkins is too old or lacks plugins, and after it where it lost
     a part of what it was given.
     """
     definitions = render(settings, left_out)
-    refuse_unfit(server, definitions)
+    refuse_unfit(client, definitions)
     changed = 0
     for definition in definitions:
-        what = _apply(server, definition)
+        what = _apply(client, definition)
         changed += what != "unchanged"
         tell(f"{definition.kind} {definition.name}: {what}")
     tell(f"{changed} changed" if changed else "nothing to change: everything is as it should be")
     return changed
 
 
-def preview(server: JenkinsServer, settings: ServerSettings, left_out: Collection[str], tell: Tell) -> int:
+def preview(client: JenkinsClient, settings: ServerSettings, left_out: Collection[str], tell: Tell) -> int:
     """Tell what ``apply`` would change, as a diff; returns how many jobs and views."""
     definitions = render(settings, left_out)
-    refuse_unfit(server, definitions)
+    refuse_unfit(client, definitions)
     changed = 0
     for definition in definitions:
-        there = _config(server, definition)
+        there = _config(client, definition)
         state = _state(definition, there)
         changed += state != "unchanged"
         tell(f"{definition.kind} {definition.name}: {state}")
@@ -52,80 +51,80 @@ def preview(server: JenkinsServer, settings: ServerSettings, left_out: Collectio
     return changed
 
 
-def delete(server: JenkinsServer, settings: ServerSettings, tell: Tell) -> None:
+def delete(client: JenkinsClient, settings: ServerSettings, tell: Tell) -> None:
     """Take away the jobs and the view that ``apply`` made; what it did not make stays, whatever it is called."""
     names = [("view", f"{settings.jenkins.prefix}Epochal"), *(("job", name) for name in job_names(settings))]
     for kind, name in names:
-        config = server.view_config(name) if kind == "view" else server.job_config(name)
+        config = client.view_config(name) if kind == "view" else client.job_config(name)
         if config is None:
             tell(f"{kind} {name}: not there")
         elif seal_of(config) is None:
             tell(f"{kind} {name}: left alone, for Epochal did not make it")
         else:
-            (server.delete_view if kind == "view" else server.delete_job)(name)
+            (client.delete_view if kind == "view" else client.delete_job)(name)
             tell(f"{kind} {name}: deleted")
 
 
-def states(server: JenkinsServer, definitions: list[Definition]) -> Iterator[tuple[Definition, str]]:
+def states(client: JenkinsClient, definitions: list[Definition]) -> Iterator[tuple[Definition, str]]:
     """Each definition with ``unchanged``, ``missing``, or what is different about it."""
     for definition in definitions:
-        yield definition, _state(definition, _config(server, definition))
+        yield definition, _state(definition, _config(client, definition))
 
 
-def refuse_unfit(server: JenkinsServer, definitions: list[Definition]) -> None:
+def refuse_unfit(client: JenkinsClient, definitions: list[Definition]) -> None:
     """Raise JenkinsError where Jenkins is too old, or lacks a plugin, whose elements it would drop without a word."""
-    version = server.version()
+    version = client.version()
     if version_key(version) < version_key(oldest_version()):
-        raise JenkinsError(f"{server.url} is Jenkins {version}; Epochal wants {oldest_version()} or newer.")
-    missing = missing_plugins(server, definitions)
+        raise JenkinsError(f"{client.url} is Jenkins {version}; Epochal wants {oldest_version()} or newer.")
+    missing = missing_plugins(client, definitions)
     if missing:
         listed = "\n".join(f"  {plugin}:{version}" for plugin, version in missing)
         raise JenkinsError(
-            f"{server.url} lacks plugins that the jobs use, and would drop parts of them without a word:\n{listed}\n"
+            f"{client.url} lacks plugins that the jobs use, and would drop parts of them without a word:\n{listed}\n"
             "Install them (jenkins-plugin-cli --plugins NAME:VERSION, or Manage Jenkins, Plugins), or do without them: "
             "epochal jenkins apply --without NAME."
         )
 
 
-def missing_plugins(server: JenkinsServer, definitions: list[Definition]) -> list[tuple[str, str]]:
+def missing_plugins(client: JenkinsClient, definitions: list[Definition]) -> list[tuple[str, str]]:
     """The plugins that the definitions use and Jenkins does not have, each with the version that is wanted."""
-    there, wanted = server.plugins(), pinned_plugins()
+    there, wanted = client.plugins(), pinned_plugins()
     used = set().union(*(definition.plugins for definition in definitions))
     return [(plugin, wanted[plugin]) for plugin in sorted(used) if plugin not in there]
 
 
-def _apply(server: JenkinsServer, definition: Definition) -> str:
-    there = _config(server, definition)
+def _apply(client: JenkinsClient, definition: Definition) -> str:
+    there = _config(client, definition)
     state = _state(definition, there)
     if state == "unchanged":
         return state
     if there is not None and seal_of(there) is None:
         raise JenkinsError(
-            f"{server.url} has a {definition.kind} {definition.name} that Epochal did not make. Rename or delete it, or "
+            f"{client.url} has a {definition.kind} {definition.name} that Epochal did not make. Rename or delete it, or "
             "set [jenkins] prefix in server.toml."
         )
-    _write(server, definition, sealed(definition.xml), new=there is None)
-    kept = _config(server, definition)
+    _write(client, definition, sealed(definition.xml), new=there is None)
+    kept = _config(client, definition)
     if kept is None:
-        raise JenkinsError(f"{server.url} took the {definition.kind} {definition.name}, but does not have it.")
+        raise JenkinsError(f"{client.url} took the {definition.kind} {definition.name}, but does not have it.")
     if dropped := lost(definition.xml, kept):
         raise JenkinsError(
-            f"{server.url} lost parts of the {definition.kind} {definition.name}: {', '.join(dropped)}. "
+            f"{client.url} lost parts of the {definition.kind} {definition.name}: {', '.join(dropped)}. "
             "Are the plugins installed and enabled?"
         )
-    _seal(server, definition, digest(kept))
+    _seal(client, definition, digest(kept))
     return "made" if there is None else state
 
 
-def _seal(server: JenkinsServer, definition: Definition, kept: str) -> None:
+def _seal(client: JenkinsClient, definition: Definition, kept: str) -> None:
     if definition.kind == "job":
-        server.describe_job(definition.name, sealed_description(definition.xml, kept))
+        client.describe_job(definition.name, sealed_description(definition.xml, kept))
     else:
-        server.change_view(definition.name, sealed(definition.xml, kept))
+        client.reconfig_view(definition.name, sealed(definition.xml, kept))
     # Saving it once more may have written defaults that were not in the file before: they are Jenkins' own doing.
-    now = digest(_config(server, definition) or "<none/>")
+    now = digest(_config(client, definition) or "<none/>")
     if now != kept and definition.kind == "job":
-        server.describe_job(definition.name, sealed_description(definition.xml, now))
+        client.describe_job(definition.name, sealed_description(definition.xml, now))
 
 
 def _state(definition: Definition, there: str | None) -> str:
@@ -139,12 +138,12 @@ def _state(definition: Definition, there: str | None) -> str:
     return "unchanged" if seal.kept == digest(there) else "changed in Jenkins by somebody else, and set right"
 
 
-def _config(server: JenkinsServer, definition: Definition) -> str | None:
-    return (server.job_config if definition.kind == "job" else server.view_config)(definition.name)
+def _config(client: JenkinsClient, definition: Definition) -> str | None:
+    return (client.job_config if definition.kind == "job" else client.view_config)(definition.name)
 
 
-def _write(server: JenkinsServer, definition: Definition, xml: str, *, new: bool) -> None:
+def _write(client: JenkinsClient, definition: Definition, xml: str, *, new: bool) -> None:
     if definition.kind == "job":
-        (server.create_job if new else server.change_job)(definition.name, xml)
+        (client.create_job if new else client.reconfig_job)(definition.name, xml)
     else:
-        (server.create_view if new else server.change_view)(definition.name, xml)
+        (client.create_view if new else client.reconfig_view)(definition.name, xml)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from epochal.chains.jenkins.client import JenkinsClient
 from epochal.chains.jenkins.plugins import pinned_plugins
-from epochal.chains.jenkins.server import JenkinsServer
 from epochal.settings import ServerSettings, read_server_settings
 from tests.chains.jenkins.standin import TOKEN, USER, StandIn
 from tests.jobs.chain import environment_of
@@ -38,9 +38,9 @@ def standin(tmp_path: Path) -> Iterator[StandIn]:
 
 
 @pytest.fixture
-def server(standin: StandIn) -> JenkinsServer:
+def client(standin: StandIn) -> JenkinsClient:
     """The stand-in as its user sees it."""
-    return JenkinsServer(standin.url, USER, TOKEN)
+    return JenkinsClient(standin.url, USER, TOKEN)
 
 
 @pytest.fixture

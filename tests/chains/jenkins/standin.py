@@ -58,7 +58,7 @@ class Build:
     stopped_by: str | None = None
     name: str = ""
     description: str | None = None
-    console: str = ""
+    console: str = f"Started by user {USER}\n"
     process: "subprocess.Popen[str] | None" = None
 
 
@@ -348,6 +348,7 @@ class StandIn:
         ]
         return {
             "_class": "hudson.model.FreeStyleProject",
+            "name": name,
             "url": f"{self.url}job/{name}/",
             "downstreamProjects": [{"name": target} for target in targets if target in self.jobs],
             "builds": [self._build_json(build) for build in reversed(self.builds.get(name, []))],
@@ -509,10 +510,7 @@ class Routes:
             case "GET", ["crumbIssuer", "api", "json"]:
                 self._json({"crumb": "0", "crumbRequestField": "Jenkins-Crumb"})
             case "GET", ["pluginManager", "api", "json"]:
-                plugins = self._standin.plugins.items()
-                self._json(
-                    {"plugins": [{"shortName": name, "version": each, "active": True} for name, each in plugins]}
-                )
+                self._json({"plugins": self._plugins(int(query.get("depth", "0")))})
             case "GET", ["computer", "api", "json"]:
                 self._json({"computer": self._computers()})
             case "POST", ["createItem"]:
@@ -530,6 +528,13 @@ class Routes:
 
     def _json(self, value: Any) -> None:
         self._answer("json", json.dumps(value))
+
+    def _plugins(self, depth: int) -> list[dict[str, Any]]:
+        """Nothing is shown of a plugin at depth 0."""
+        return [
+            {"shortName": name, "longName": f"{name} plugin", "version": version, "active": True} if depth else {}
+            for name, version in self._standin.plugins.items()
+        ]
 
     def _computers(self) -> list[dict[str, Any]]:
         agent = {
@@ -571,6 +576,8 @@ class Routes:
     def _configured(self, method: str, things: dict[str, str], name: str, rest: list[str], body: bytes) -> None:
         if name not in things:
             self._answer("missing")
+        elif rest == ["api", "json"]:  # of a view: a job's own says more
+            self._json({"_class": "hudson.model.ListView", "name": name})
         elif rest == ["config.xml"] and method == "GET":
             self._answer("config", things[name])
         elif rest == ["config.xml"]:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from epochal.chains.jenkins import provisioning
+from epochal.chains.jenkins.client import JenkinsClient
 from epochal.chains.jenkins.definitions import OPTIONAL
-from epochal.chains.jenkins.server import JenkinsServer
 from epochal.errors import Reason
 from epochal.records import State
 from epochal.resources import resource
@@ -70,7 +70,7 @@ def _gateway(
     write_settings(home, origin, 1, _settings(standin, more))
     settings = read_server_settings(environment_of(home))
     if not standin.jobs:
-        provisioning.apply(JenkinsServer(standin.url, USER, TOKEN), settings, left_out, lambda line: None)
+        provisioning.apply(JenkinsClient(standin.url, USER, TOKEN), settings, left_out, lambda line: None)
     with served(home, origin, _settings(standin, more), mail) as server:
         yield server
 
@@ -155,7 +155,7 @@ def test_a_person_stops_a_build(home: Path, tmp_path: Path, standin: StandIn, pi
     with _gateway(home, origin, standin) as server:
         server.push(origin)
         pipe.read_text()
-        JenkinsServer(standin.url, USER, TOKEN).stop("train", 1)
+        JenkinsClient(standin.url, USER, TOKEN).stop_build("train", 1)
         standin.wait(lambda: "cancelled" in (standin.newest("train").description or ""))
         assert server.mails.empty()
     assert stored_run(home, 1).state is State.CANCELLED
@@ -169,7 +169,7 @@ def test_a_person_takes_it_out_of_the_queue(home: Path, tmp_path: Path, standin:
     with _gateway(home, origin, standin) as server:
         server.push(origin)
         standin.wait(lambda: standin.queue)
-        JenkinsServer(standin.url, USER, TOKEN).cancel_item(standin.queue[0].number)
+        JenkinsClient(standin.url, USER, TOKEN).cancel_item(standin.queue[0].number)
         _until_ended(home, 1)
     assert stored_run(home, 1).state is State.CANCELLED
     assert standin.builds == {}
@@ -243,7 +243,7 @@ def test_github_may_start_pull_itself(home: Path, tmp_path: Path, standin: Stand
     with mailbox() as mail:
         write_settings(home, origin, mail[1], _settings(standin))
         settings = read_server_settings(environment_of(home))
-        provisioning.apply(JenkinsServer(standin.url, USER, TOKEN), settings, (), lambda line: None)
+        provisioning.apply(JenkinsClient(standin.url, USER, TOKEN), settings, (), lambda line: None)
         standin.enqueue("pull", {})
         standin.wait(lambda: "train" in standin.builds and not standin.newest("train").building)
         assert stored_run(home, 1).state is State.REACHED

@@ -7,29 +7,29 @@ import pytest
 
 from epochal.chains.jenkins import provisioning
 from epochal.chains.jenkins.checks import check_all
-from epochal.chains.jenkins.server import JenkinsServer
+from epochal.chains.jenkins.client import JenkinsClient
 from epochal.resources import resource
 from epochal.settings import ServerSettings
 from tests.chains.jenkins.standin import StandIn
 from tests.jobs.chain import environment_of
 
 
-def _check(server: JenkinsServer, settings: ServerSettings, home: Path) -> tuple[bool, dict[str, str]]:
+def _check(client: JenkinsClient, settings: ServerSettings, home: Path) -> tuple[bool, dict[str, str]]:
     lines: list[str] = []
-    good = check_all(server, settings, environment_of(home), (), lines.append)
+    good = check_all(client, settings, environment_of(home), (), lines.append)
     parts = [line.split(":", 1) for line in lines]
     return good, {question: answer.strip() for question, answer in parts}
 
 
 @pytest.fixture
-def ready(server: JenkinsServer, settings: ServerSettings, standin: StandIn, home: Path) -> StandIn:
+def ready(client: JenkinsClient, settings: ServerSettings, standin: StandIn, home: Path) -> StandIn:
     """A Jenkins with the jobs, whose agent has Epochal."""
     standin.environment |= {
         "EPOCHAL_HOME": str(home),
         "EPOCHAL_SCRIPTS": str(resource("scripts")),
         "EPOCHAL_PYTHON": sys.executable,
     }
-    provisioning.apply(server, settings.model_copy(), (), lambda line: None)
+    provisioning.apply(client, settings.model_copy(), (), lambda line: None)
     return standin
 
 
@@ -39,10 +39,10 @@ def settings(settings: ServerSettings) -> ServerSettings:
     return settings.model_copy(update={"jenkins": settings.jenkins.model_copy(update={"variables": {}})})
 
 
-def test_all_is_well(server: JenkinsServer, settings: ServerSettings, ready: StandIn, home: Path) -> None:
+def test_all_is_well(client: JenkinsClient, settings: ServerSettings, ready: StandIn, home: Path) -> None:
     """Every question is answered with yes, and nothing is left of the asking."""
     jobs = dict(ready.jobs)
-    good, told = _check(server, settings, home)
+    good, told = _check(client, settings, home)
     assert good, told
     assert list(told) == ["reachable", "login", "crumbs", "rights", "plugins", "agent", "jobs", "proof"]
     assert told["agent"] == "yes  agent-1"
@@ -50,13 +50,13 @@ def test_all_is_well(server: JenkinsServer, settings: ServerSettings, ready: Sta
     assert list(home.glob(".question*")) == []
 
 
-def test_each_no_has_its_remedy(server: JenkinsServer, settings: ServerSettings, ready: StandIn, home: Path) -> None:
+def test_each_no_has_its_remedy(client: JenkinsClient, settings: ServerSettings, ready: StandIn, home: Path) -> None:
     """Missing rights, plugins, agents, and jobs that somebody changed are told apart; the rest is still asked."""
     ready.forbidden = {"hudson.model.Item.Build"}
     del ready.plugins["build-timeout"]
     ready.jobs["t-train"] = ready.jobs["t-train"].replace("train.sh", "other.sh")
     ready.agent_online = False
-    good, told = _check(server, settings, home)
+    good, told = _check(client, settings, home)
     assert not good
     assert told["rights"].startswith("no   epochal lacks Job/Build")
     assert told["plugins"] == "no   missing: build-timeout:1.38"
@@ -74,30 +74,30 @@ def test_each_no_has_its_remedy(server: JenkinsServer, settings: ServerSettings,
     ],
 )
 def test_an_agent_that_works_with_something_else(
-    server: JenkinsServer, settings: ServerSettings, ready: StandIn, home: Path, variable: str, value: str, told: str
+    client: JenkinsClient, settings: ServerSettings, ready: StandIn, home: Path, variable: str, value: str, told: str
 ) -> None:
     """Another home, database or script on the agent is told, and no value of either side is printed in Jenkins."""
     ready.environment[variable] = value
-    good, answers = _check(server, settings, home)
+    good, answers = _check(client, settings, home)
     assert not good
     assert told in answers["proof"]
 
 
 def test_sqlite_is_refused_for_a_remote_agent(
-    server: JenkinsServer, settings: ServerSettings, ready: StandIn, home: Path, monkeypatch: pytest.MonkeyPatch
+    client: JenkinsClient, settings: ServerSettings, ready: StandIn, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An agent on another machine (here: the gateway takes itself for one) needs a database that a network can share."""
     other = home / "boot_id"
     other.write_text("another machine")
     monkeypatch.setattr("epochal.jobs.installation._BOOT", other)
-    good, told = _check(server, settings, home)
+    good, told = _check(client, settings, home)
     assert not good
     assert "where SQLite loses writes" in told["proof"]
 
 
-def test_nobody_answers(server: JenkinsServer, settings: ServerSettings, standin: StandIn, home: Path) -> None:
+def test_nobody_answers(client: JenkinsClient, settings: ServerSettings, standin: StandIn, home: Path) -> None:
     """Where Jenkins is not to be reached there is one line, and no more."""
     standin.stop()
-    good, told = _check(server, settings, home)
+    good, told = _check(client, settings, home)
     assert not good
     assert list(told) == ["reachable"]

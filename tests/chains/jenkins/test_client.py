@@ -6,8 +6,7 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from epochal.chains.jenkins.connection import JenkinsError
-from epochal.chains.jenkins.server import JenkinsServer
+from epochal.chains.jenkins.client import JenkinsClient, JenkinsError
 from tests.chains.jenkins.answers import ANSWERS
 from tests.chains.jenkins.standin import StandIn
 
@@ -26,18 +25,18 @@ def job(standin: StandIn) -> str:
     return "job"
 
 
-def test_a_build_from_the_trigger_to_its_end(server: JenkinsServer, standin: StandIn, job: str) -> None:
+def test_a_build_from_the_trigger_to_its_end(client: JenkinsClient, standin: StandIn, job: str) -> None:
     """201 with a queue item, its build, the label that only a form sets, the stop, and who stopped it."""
-    item = server.trigger(job, {"EPOCHAL_RUN": "7"})
+    item = client.trigger(job, {"EPOCHAL_RUN": "7"})
     assert item == 1
     standin.wait(lambda: "of run 7" in standin.newest(job).console)
-    answer = server.queue_item(item)
+    answer = client.queue_item(item)
     assert answer
     assert answer["executable"]["number"] == 1
-    server.label_build(job, 1, "0.831 of 0.80 · epoch 40", "run 7 <b>")
-    server.stop(job, 1)
+    client.label_build(job, 1, "0.831 of 0.80 · epoch 40", "run 7 <b>")
+    client.stop_build(job, 1)
     standin.wait(lambda: not standin.newest(job).building)
-    found = server.job(job, builds=5)
+    found = client.job(job, builds=5)
     assert found
     (build,) = found["builds"]
     assert (build["result"], build["displayName"], build["description"]) == (
@@ -45,24 +44,24 @@ def test_a_build_from_the_trigger_to_its_end(server: JenkinsServer, standin: Sta
         "0.831 of 0.80 · epoch 40",
         "run 7 <b>",
     )
-    assert "Finished: ABORTED" in server.console(job, 1)
+    assert "Finished: ABORTED" in client.console(job, 1)
 
 
-def test_the_same_parameters_in_the_queue(server: JenkinsServer, standin: StandIn, job: str) -> None:
+def test_the_same_parameters_in_the_queue(client: JenkinsClient, standin: StandIn, job: str) -> None:
     """303 leads to the item that waits already; it can be cancelled, twice without harm."""
     standin.agent_online = False
-    item = server.trigger(job, {"EPOCHAL_RUN": "7"})
+    item = client.trigger(job, {"EPOCHAL_RUN": "7"})
     assert item is not None
-    assert server.trigger(job, {"EPOCHAL_RUN": "7"}) == item
-    assert server.trigger(job, {"EPOCHAL_RUN": "8"}) == item + 1
-    assert [waiting["id"] for waiting in server.queue()] == [item, item + 1]
-    server.cancel_item(item)
-    server.cancel_item(item)
-    server.cancel_item(999)
-    answer = server.queue_item(item)
+    assert client.trigger(job, {"EPOCHAL_RUN": "7"}) == item
+    assert client.trigger(job, {"EPOCHAL_RUN": "8"}) == item + 1
+    assert [waiting["id"] for waiting in client.queue()] == [item, item + 1]
+    client.cancel_item(item)
+    client.cancel_item(item)
+    client.cancel_item(999)
+    answer = client.queue_item(item)
     assert answer
     assert answer["cancelled"] is True
-    assert server.queue_item(999) is None
+    assert client.queue_item(999) is None
 
 
 @pytest.mark.parametrize(
@@ -79,12 +78,12 @@ def test_the_same_parameters_in_the_queue(server: JenkinsServer, standin: StandI
     ],
 )
 def test_what_is_told_of_a_refusal(
-    server: JenkinsServer, standin: StandIn, job: str, situation: str, told: str
+    client: JenkinsClient, standin: StandIn, job: str, situation: str, told: str
 ) -> None:
     """Each refusal is one sentence, with the status for those who try again."""
     standin.next_answers.append(ANSWERS[situation])
     with pytest.raises(JenkinsError) as error:
-        server.trigger(job, {"EPOCHAL_RUN": "7"})
+        client.trigger(job, {"EPOCHAL_RUN": "7"})
     assert error.value.status == ANSWERS[situation].status
     assert told in str(error.value).replace("&nbsp;", "")
     assert "\n" not in str(error.value)
@@ -116,38 +115,58 @@ def _half_json(handler: BaseHTTPRequestHandler) -> None:
 
 @pytest.mark.parametrize("answer", [_half, _cut_off, _half_json])
 def test_half_an_answer_is_none(
-    server: JenkinsServer, standin: StandIn, answer: Callable[[BaseHTTPRequestHandler], None]
+    client: JenkinsClient, standin: StandIn, answer: Callable[[BaseHTTPRequestHandler], None]
 ) -> None:
     """A body that ends too early, a connection that breaks, JSON that is cut: an error of its own, not a crash."""
     standin.next_answers.append(answer)
     with pytest.raises(JenkinsError) as error:
-        server.queue()
+        client.queue()
     assert error.value.status is None
 
 
-def test_nobody_answers(server: JenkinsServer, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_answers(client: JenkinsClient, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing listens, or nothing comes in time."""
-    monkeypatch.setattr(server._connection._jenkins, "timeout", 0.2)
+    monkeypatch.setattr(client._jenkins, "timeout", 0.2)
     standin.next_answers.append(_silence)
     with pytest.raises(JenkinsError, match=r"does not answer: .*[Tt]imed out") as error:
-        server.queue()
+        client.queue()
     standin.stop()
     with pytest.raises(JenkinsError, match=r"does not answer: .*refused") as error:
-        server.queue()
+        client.queue()
     assert error.value.status is None
 
 
-def test_what_is_no_jenkins(server: JenkinsServer, standin: StandIn) -> None:
+def test_what_is_no_jenkins(client: JenkinsClient, standin: StandIn) -> None:
     """Something else at the address is told as such."""
     standin.next_answers.append(ANSWERS["created"])
     with pytest.raises(JenkinsError, match="it is no Jenkins"):
-        server.version()
+        client.version()
 
 
-def test_rights_are_probed_without_changing_anything(server: JenkinsServer, standin: StandIn, job: str) -> None:
+def test_rights_are_probed_without_changing_anything(client: JenkinsClient, standin: StandIn, job: str) -> None:
     """400 means allowed, 403 forbidden; nothing is made and nothing is started."""
-    assert server.missing_rights(job) == []
+    assert client.missing_rights(job) == []
     standin.forbidden = {"hudson.model.Item.Create", "hudson.model.Item.Build"}
-    assert server.missing_rights(job) == ["Job/Create", "Job/Build"]
+    assert client.missing_rights(job) == ["Job/Create", "Job/Build"]
     assert list(standin.jobs) == [job]
     assert standin.left == {}
+
+
+def test_a_fault_that_python_jenkins_finds(client: JenkinsClient, standin: StandIn, job: str) -> None:
+    """The library found it without a refusal by Jenkins; no crumb was fetched for it."""
+    with pytest.raises(JenkinsError, match=r"/: job\[job\] already exists\.$"):
+        client.create_job(job, _PARAMETERISED)
+    assert standin.requests == [("GET", "/job/job/api/json?tree=name")]
+
+
+def test_an_answer_behind_a_handled_error(client: JenkinsClient, standin: StandIn) -> None:
+    """While another error is handled, the reason is the newer one."""
+    with pytest.raises(JenkinsError, match="has nothing there"):
+        client.console("missing", 1)
+    try:
+        client.stop_build("missing", 1)
+    except JenkinsError:
+        standin.next_answers.append(_half)
+        with pytest.raises(JenkinsError, match="does not answer") as error:
+            client.queue()
+    assert error.value.status is None

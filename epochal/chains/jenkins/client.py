@@ -1,0 +1,286 @@
+"""A client for one Jenkins: python-jenkins, with errors that say what to do.
+
+The methods of python-jenkins are used wherever they fit, and its request method elsewhere; a comment says why. How a
+genuine Jenkins 2.568.2 answers is recorded in tests/chains/jenkins/answers.py.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import jenkins
+import requests
+
+from epochal.errors import EpochalError, SettingsError
+from epochal.settings import Environment, JenkinsSettings
+from epochal.settings.environment import read_secret_setting
+
+_T = TypeVar("_T")
+_TIMEOUT_SECONDS = 20
+_BUILD_FIELDS = (
+    "number,url,building,result,queueId,timestamp,duration,displayName,description,"
+    "actions[_class,parameters[name,value],causes[_class,userId]]"
+)
+
+
+class JenkinsError(EpochalError):
+    """Jenkins did not do what it was asked to. ``status`` is its HTTP status, or None if it did not answer properly."""
+
+    exit_status = 1
+
+    def __init__(self, text: str, status: int | None = None) -> None:
+        self.status = status
+        super().__init__(text)
+
+
+class JenkinsClient:
+    """One Jenkins, used by one user. Every method raises JenkinsError if Jenkins refuses or does not answer."""
+
+    def __init__(self, url: str, user: str, token: str) -> None:
+        self.url = url if url.endswith("/") else f"{url}/"
+        self.user = user
+        self._jenkins = jenkins.Jenkins(self.url, user, token, timeout=_TIMEOUT_SECONDS, retries=0)
+        self._jenkins.crumb = False  # Fetch none: Jenkins wants no crumb with an API token.
+
+    @classmethod
+    def open(cls, environment: Environment, settings: JenkinsSettings) -> "JenkinsClient":
+        """Return the client for the settings. Raises SettingsError if address, user or token is missing."""
+        token = read_secret_setting(environment.jenkins_token, settings.token_file, "[jenkins] token_file")
+        missing = [name for name, value in (("url", settings.url), ("user", settings.user)) if not value]
+        if missing or not token:
+            wanted = [f"[jenkins] {name} in server.toml" for name in missing]
+            wanted += [] if token else ["EPOCHAL_JENKINS_TOKEN, or [jenkins] token_file in server.toml"]
+            raise SettingsError(f"Jenkins: set {'; '.join(wanted)}.")
+        return cls(settings.url, settings.user, token)
+
+    # Jenkins itself.
+
+    def version(self) -> str:
+        """Return the version of Jenkins, such as ``2.568.2``."""
+        # get_version does not log in, and fails if anonymous users may not read.
+        answer = self._ask("GET", "api/json?tree=nodeName")
+        if "X-Jenkins" not in answer.headers:
+            raise JenkinsError(f"{self.url} answers, but it is no Jenkins: the header X-Jenkins is missing.")
+        return answer.headers["X-Jenkins"]
+
+    def is_signed_in(self) -> bool:
+        """Return whether Jenkins knows the user by the token."""
+        # get_whoami asks for /me, which anonymous users are refused instead of being called anonymous.
+        return bool(self._json("whoAmI/api/json").get("authenticated"))
+
+    def has_crumbs(self) -> bool:
+        """Return whether Jenkins protects itself against forged requests (CSRF)."""
+        return _none_if(404, self._text, "crumbIssuer/api/json") is not None
+
+    def missing_rights(self, parameterised_job: str) -> list[str]:
+        """Return the rights that the user lacks, found by requests that change nothing.
+
+        Creating a job without a name and building one without its parameters are bad requests (400) if the user may do
+        it, and forbidden (403) otherwise. python-jenkins has no method for either.
+        """
+        probes = [
+            ("Job/Create", "POST", "createItem"),
+            ("Job/Build", "POST", f"job/{_path(parameterised_job)}/build"),
+            ("Job/Configure", "GET", f"job/{_path(parameterised_job)}/config.xml"),
+        ]
+        missing = []
+        for right, method, path in probes:
+            try:
+                self._ask(method, path)
+            except JenkinsError as error:
+                if error.status is None:
+                    raise
+                if error.status == 403:
+                    missing.append(right)
+        return missing
+
+    def plugins(self) -> dict[str, str]:
+        """Return the versions of the active plugins by name."""
+        plugins = self._call(self._jenkins.get_plugins, 1).values()  # A depth of 1 is the list without dependencies.
+        return {plugin["shortName"]: str(plugin["version"]) for plugin in plugins if plugin.get("active")}
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """Return the nodes: ``displayName``, ``offline``, ``numExecutors``, ``assignedLabels``."""
+        # get_nodes leaves out the number of executors.
+        tree = "computer[displayName,offline,numExecutors,assignedLabels[name]]"
+        nodes: list[dict[str, Any]] = self._json(f"computer/api/json?tree={tree}")["computer"]
+        return nodes
+
+    # Jobs and views.
+
+    def job_config(self, name: str) -> str | None:
+        """Return a job's config.xml, or None if there is no such job."""
+        # get_job_config guesses the charset: Jenkins writes UTF-8, but does not say so of XML.
+        return _none_if(404, self._text, f"job/{_path(name)}/config.xml")
+
+    def create_job(self, name: str, xml: str) -> None:
+        """Create a job."""
+        self._call(self._jenkins.create_job, name, xml)
+
+    def reconfig_job(self, name: str, xml: str) -> None:
+        """Replace a job's config.xml."""
+        self._call(self._jenkins.reconfig_job, name, xml)
+
+    def describe_job(self, name: str, description: str) -> None:
+        """Set a job's description and leave the rest of its configuration alone."""
+        # python-jenkins has no method for it.
+        self._ask("POST", f"job/{_path(name)}/submitDescription", data={"description": description})
+
+    def delete_job(self, name: str) -> None:
+        """Delete a job with its builds."""
+        self._call(self._jenkins.delete_job, name)
+
+    def view_config(self, name: str) -> str | None:
+        """Return a view's config.xml, or None if there is no such view."""
+        # get_view_config guesses the charset, too.
+        return _none_if(404, self._text, f"view/{_path(name)}/config.xml")
+
+    def create_view(self, name: str, xml: str) -> None:
+        """Create a view."""
+        self._call(self._jenkins.create_view, name, xml)
+
+    def reconfig_view(self, name: str, xml: str) -> None:
+        """Replace a view's config.xml."""
+        self._call(self._jenkins.reconfig_view, name, xml)
+
+    def delete_view(self, name: str) -> None:
+        """Delete a view; its jobs stay."""
+        self._call(self._jenkins.delete_view, name)
+
+    # Builds and the queue.
+
+    def job(self, name: str, builds: int) -> dict[str, Any] | None:
+        """Return ``url``, ``downstreamProjects`` and the newest ``builds`` of a job, or None if there is no such job."""
+        # get_job_info takes no tree: every build would have to be asked for.
+        tree = f"url,downstreamProjects[name],builds[{_BUILD_FIELDS}]{{0,{builds}}}"
+        return _none_if(404, self._json, f"job/{_path(name)}/api/json?tree={tree}")
+
+    def trigger(self, job: str, parameters: dict[str, str]) -> int | None:
+        """Build a job with parameters. Returns the number of the queue item, or None if Jenkins does not say it.
+
+        Jenkins answers 201 for a new item, and 303 if one with the very same parameters waits already.
+        """
+        # build_job finds no number after a 303: it looks for the item's address at the end of the redirect.
+        answer = self._ask("POST", f"job/{_path(job)}/buildWithParameters", data=parameters)
+        first = [*answer.history, answer][0]
+        if first.status_code not in (201, 303):
+            raise JenkinsError(f"Jenkins answered {first.status_code} to a build of {job}.", first.status_code)
+        item = re.search(r"/queue/item/(\d+)/?$", first.headers.get("Location", ""))
+        return int(item[1]) if item else None
+
+    def build_job(self, job: str) -> None:
+        """Build a job that has no parameters."""
+        self._call(self._jenkins.build_job, job)
+
+    def queue(self) -> list[dict[str, Any]]:
+        """Return the items that wait: ``id``, ``task.name``, ``why``, and the parameters in ``actions``."""
+        items: list[dict[str, Any]] = self._call(self._jenkins.get_queue_info)
+        return items
+
+    def queue_item(self, number: int) -> dict[str, Any] | None:
+        """Return a queue item, or None if Jenkins has forgotten it: five minutes after it has left the queue."""
+        item: dict[str, Any] | None = _none_if(404, self._call, self._jenkins.get_queue_item, number)
+        return item
+
+    def cancel_item(self, number: int) -> None:
+        """Remove an item from the queue, unless it has left already."""
+        # Jenkins answers 500 for an item that has left, and 404 for one that it has forgotten: cancel_queue ignores that.
+        _none_if(500, self._call, self._jenkins.cancel_queue, number)
+
+    def stop_build(self, job: str, build: int) -> None:
+        """Stop a running build, so that it ends ABORTED. One that has ended stays as it is."""
+        self._call(self._jenkins.stop_build, job, build)
+
+    def label_build(self, job: str, build: int, name: str, description: str) -> None:
+        """Set a build's display name and description."""
+        # Only the build's configuration form does it, both at once; python-jenkins has no method for it.
+        form = json.dumps({"displayName": name, "description": description})
+        self._ask("POST", f"job/{_path(job)}/{build}/configSubmit", data={"json": form})
+
+    def console(self, job: str, build: int) -> str:
+        """Return what a build has printed so far. Raises JenkinsError if that is nothing yet."""
+        text: str = self._call(self._jenkins.get_build_console_output, job, build)
+        return text.replace("\r\n", "\n")
+
+    # Requests and errors.
+
+    def _json(self, path: str) -> dict[str, Any]:
+        found = self._call(json.loads, self._text(path))
+        if not isinstance(found, dict):
+            raise JenkinsError(f"{self.url} answered with JSON that is no object.")
+        return found
+
+    def _text(self, path: str) -> str:
+        return str(self._ask("GET", path).content, "utf-8", "replace")
+
+    def _ask(self, method: str, path: str, **more: Any) -> requests.Response:
+        """Send a request. Returns the answer to it, or to the last redirect, with the redirects in its ``history``."""
+        request = requests.Request(method, self.url + path, **more)
+        answer: requests.Response = self._call(self._jenkins.jenkins_request, request)
+        return answer
+
+    def _call(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a method of python-jenkins, with JenkinsError in place of its errors."""
+        try:
+            return method(*arguments)
+        except (jenkins.JenkinsException, requests.RequestException, ValueError) as error:
+            causes = list(_causes(error))
+            failed = next((each for each in causes if isinstance(each, requests.RequestException)), None)
+            if failed is None and any(isinstance(each, ValueError) for each in causes):
+                text = f"{self.url} answered with half a body, or with something that is no JSON."
+            elif failed is None:
+                text = f"{self.url}: {error}."
+            elif failed.response is None:
+                text = f"{self.url} does not answer: {_first_line(error)}."
+            else:
+                first = [*failed.response.history, failed.response][0]
+                if first.request.method == "POST" and first.status_code in (302, 303):
+                    return failed.response  # It is done; only the page that Jenkins redirects to cannot be shown.
+                raise self._refusal(failed.response) from None
+            raise JenkinsError(text) from None
+
+    def _refusal(self, response: requests.Response) -> JenkinsError:
+        status = response.status_code
+        permission = response.headers.get("X-Required-Permission", "")
+        sentences = {
+            401: f"does not accept {self.user}'s token (or is still starting): make one under the user's Security page.",
+            403: f"does not allow {self.user} this: the permission {permission} is missing."
+            if permission
+            else f"does not allow {self.user} this, or is still starting; it wants an API token, no password.",
+            404: "has nothing there: epochal jenkins apply makes the jobs.",
+            405: "does not do this by that method.",
+            409: "has the job disabled: enable it.",
+            503: "is starting, or shutting down.",
+        }
+        page = re.sub(r"<(script|style|head)\b.*?</\1>|<[^>]*>", " ", response.text, flags=re.DOTALL | re.IGNORECASE)
+        answered = f"answered {status} {response.reason}: {' '.join(page.split())[:200]}"
+        return JenkinsError(f"{self.url} {sentences.get(status, answered)}", status)
+
+
+def _none_if(status: int, ask: Callable[..., _T], *arguments: Any) -> _T | None:
+    """Return what *ask* returns, or None if Jenkins answers with this status."""
+    try:
+        return ask(*arguments)
+    except JenkinsError as error:
+        if error.status != status:
+            raise
+        return None
+
+
+def _path(name: str) -> str:
+    return quote(name, safe="")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and its causes: python-jenkins keeps Jenkins' answer only there. Stop at errors handled before."""
+    while error is not None and not isinstance(error, EpochalError):
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _first_line(error: Exception) -> str:
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    text = str(reason or error).partition("\n")[0]
+    return re.sub(r"^<.*?>:\s*|^HTTP\w*\(.*?\):\s*", "", text)[:200].rstrip(".")
