@@ -14,7 +14,7 @@ from epochal.chains.jenkins.client import JenkinsClient, JenkinsError
 from epochal.chains.jenkins.decision import (
     MOST_FAILURES,
     Cancelled,
-    GiveUp,
+    FailRun,
     ItemState,
     Trigger,
     decide,
@@ -166,7 +166,7 @@ class JenkinsChain:
             case Cancelled():
                 _log.info("run %s: cancelled in Jenkins", run.id)
                 request_stop(self._app.database, run.id, State.CANCELLED)
-            case GiveUp():
+            case FailRun():
                 self._give_up(run, decision.build)
 
     def _job_for(self, run: Run) -> str:

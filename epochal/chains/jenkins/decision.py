@@ -37,13 +37,13 @@ class Cancelled:
 
 
 @dataclass(frozen=True)
-class GiveUp:
+class FailRun:
     """``build`` has failed too often without a word of why; its console may say it."""
 
     build: Build
 
 
-Decision = Wait | Trigger | Cancelled | GiveUp
+Decision = Wait | Trigger | Cancelled | FailRun
 
 
 def is_under_way(run: int, world: World) -> bool:
@@ -87,5 +87,5 @@ def _after(last: Build, needed: str, dispatch: Dispatch | None, world: World, *,
     if last.result == "ABORTED" and not last.interrupted:
         return Trigger(needed, failures)  # by Jenkins' own shutdown
     if last.job == needed:
-        return GiveUp(last) if failures + 1 >= MOST_FAILURES else Trigger(needed, failures + 1)
+        return FailRun(last) if failures + 1 >= MOST_FAILURES else Trigger(needed, failures + 1)
     return Trigger(needed) if settled or last.job not in world.chained else Wait()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from epochal.chains.jenkins.decision import Cancelled, Decision, GiveUp, ItemState, Trigger, Wait, decide, lost_item
+from epochal.chains.jenkins.decision import Cancelled, Decision, FailRun, ItemState, Trigger, Wait, decide, lost_item
 from epochal.chains.jenkins.world import Build, Item, World
 from epochal.records import Commit, Dispatch, Origin, Run, State
 
@@ -52,7 +52,7 @@ _FAILED = _build("train", result="FAILURE")
         ((_PULL,), None, None, True, Trigger("train")),
         ((_FAILED,), _dispatch(), None, True, Trigger("train", 1)),
         ((_FAILED,), _dispatch(failures=1), None, True, Trigger("train", 2)),
-        ((_FAILED,), _dispatch(failures=2), None, True, GiveUp(_FAILED)),
+        ((_FAILED,), _dispatch(failures=2), None, True, FailRun(_FAILED)),
         ((_FAILED,), _dispatch(job="pull", failures=2), None, True, Trigger("train", 1)),
         # Stopped by a person; by Jenkins' own shutdown; by its time limit, which would do it again and again.
         (
