@@ -142,7 +142,7 @@ def here(ground: Ground, repository: Path, cap: float) -> Found:
 
 def _verdict(app: App, run: Run) -> float:
     """When it was said of a trial that it reaches the threshold, in seconds since 1970; infinite: of none."""
-    there = {trial.number for trial in run.trials if trial.accuracy is not None and trial.accuracy >= THRESHOLD}
+    there = {trial.number for trial in run.trials if trial.accuracy and trial.accuracy.value >= THRESHOLD}
     verdicts = [
         mark for mark in marked_moments(app.database, run.id) if mark.step is Step.VERDICT and mark.trial in there
     ]
@@ -151,7 +151,7 @@ def _verdict(app: App, run: Run) -> float:
 
 def _tell_trials(run: Run) -> None:
     for trial in run.trials:
-        came = trial.reason or f"accuracy {trial.accuracy}"
+        came = trial.reason or f"accuracy {trial.accuracy.value if trial.accuracy else None}"
         tell(f"  trial {trial.number}: {came}, {trial.epochs or 0} epochs, {trial.seconds or 0:.1f} s")
 
 

@@ -1,1 +1,1 @@
-"""The three jobs: pull, train, retrain. The only composers of store, runtimes, strategies and notices."""
+"""The three jobs: pull, train, retrain."""

@@ -70,4 +70,4 @@ def _forget_the_last_word(home: Path) -> None:
     with sqlite3.connect(home / "epochal.db") as database:
         database.execute("UPDATE run_trials SET judgement = NULL WHERE run = 1 AND number = 3")
         database.execute("UPDATE runs SET state = 'retraining', ended = NULL WHERE id = 1")
-        database.execute("DELETE FROM notices")
+        database.execute("DELETE FROM messages")
