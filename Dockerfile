@@ -1,6 +1,6 @@
 # The training images: one target for each framework. `docker build --target keras .`
 #
-# An image trains the code that is mounted at /train. The pins of a framework stand in frameworks/<name>.txt, which the
+# An image trains the code that is mounted at /train. The pins of a framework are in requirements/<name>.txt, which the
 # process runtime reads too. What else the build context may hold:
 #   requirements.txt   what the code needs besides
 #   ca-bundle.pem      certificates to trust while building; with --build-arg PIP_CERT=/opt/epochal/ca-bundle.pem
@@ -23,28 +23,28 @@ CMD ["python3", "/train/nn.py"]
 # source code to run while requirements.txt is installed.
 FROM base AS python
 ARG PIP_CERT PIP_ONLY_BINARY=:all:
-COPY frameworks/python.txt ca-bundle.pe[m] /opt/epochal/
+COPY requirements/python.txt ca-bundle.pe[m] /opt/epochal/
 RUN pip install --no-cache-dir --only-binary :all: -r /opt/epochal/python.txt
-COPY frameworks/python.txt requirements.tx[t] /opt/epochal/
+COPY requirements/python.txt requirements.tx[t] /opt/epochal/
 RUN if [ -f /opt/epochal/requirements.txt ]; then pip install --no-cache-dir -r /opt/epochal/requirements.txt; fi
 
 FROM base AS sklearn
 ARG PIP_CERT PIP_ONLY_BINARY=:all:
-COPY frameworks/sklearn.txt ca-bundle.pe[m] /opt/epochal/
+COPY requirements/sklearn.txt ca-bundle.pe[m] /opt/epochal/
 RUN pip install --no-cache-dir --only-binary :all: -r /opt/epochal/sklearn.txt
-COPY frameworks/sklearn.txt requirements.tx[t] /opt/epochal/
+COPY requirements/sklearn.txt requirements.tx[t] /opt/epochal/
 RUN if [ -f /opt/epochal/requirements.txt ]; then pip install --no-cache-dir -r /opt/epochal/requirements.txt; fi
 
 FROM base AS keras
 ARG PIP_CERT PIP_ONLY_BINARY=:all:
-COPY frameworks/keras.txt ca-bundle.pe[m] /opt/epochal/
+COPY requirements/keras.txt ca-bundle.pe[m] /opt/epochal/
 RUN pip install --no-cache-dir --only-binary :all: -r /opt/epochal/keras.txt
-COPY frameworks/keras.txt requirements.tx[t] /opt/epochal/
+COPY requirements/keras.txt requirements.tx[t] /opt/epochal/
 RUN if [ -f /opt/epochal/requirements.txt ]; then pip install --no-cache-dir -r /opt/epochal/requirements.txt; fi
 
 FROM base AS torch
 ARG PIP_CERT PIP_ONLY_BINARY=:all:
-COPY frameworks/torch.txt ca-bundle.pe[m] /opt/epochal/
+COPY requirements/torch.txt ca-bundle.pe[m] /opt/epochal/
 RUN pip install --no-cache-dir --only-binary :all: -r /opt/epochal/torch.txt
-COPY frameworks/torch.txt requirements.tx[t] /opt/epochal/
+COPY requirements/torch.txt requirements.tx[t] /opt/epochal/
 RUN if [ -f /opt/epochal/requirements.txt ]; then pip install --no-cache-dir -r /opt/epochal/requirements.txt; fi

@@ -220,7 +220,7 @@ def show(*rows: Sequence[str]) -> None:
 def machine() -> str:
     """The machine in one line."""
     system = platform.freedesktop_os_release()["PRETTY_NAME"]
-    pins = (resource("frameworks") / "keras.txt").read_text(encoding="utf-8")
+    pins = (resource("requirements") / "keras.txt").read_text(encoding="utf-8")
     versions = re.findall(r"^(tensorflow|keras)(?:-cpu)?==([\d.]+)", pins, re.MULTILINE)
     frameworks = ", ".join(" ".join(version) for version in sorted(versions, reverse=True))
     return f"{os.cpu_count()} cores, {system}, Python {platform.python_version()}, {frameworks}"

@@ -202,7 +202,7 @@ def _others_environment(ground: Ground) -> Path:
     folder = ground.home / "cache" / "others" / "-".join(OTHERS)
     if not (folder / "complete").exists():
         tell(f"making an environment with {', '.join(OTHERS)}")
-        pins = str(resource("frameworks") / "keras.txt")
+        pins = str(resource("requirements") / "keras.txt")
         run = partial(subprocess.run, env=child_environment({"UV_COMPILE_BYTECODE": "1"}), check=True)
         install = ["pip", "install", "--quiet", "--no-config", "--only-binary", ":all:"]
         run([uv.find_uv_bin(), "venv", "--quiet", "--no-config", "--clear", "--python", sys.executable, str(folder)])

@@ -6,7 +6,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def resource(name: str) -> Path:
-    """The installed file or folder ``name`` (``scripts``, ``hooks``, ``Dockerfile``, ``frameworks``, ``ml_code``, ``jobs``,
+    """The installed file or folder ``name`` (``scripts``, ``hooks``, ``Dockerfile``, ``requirements``, ``ml_code``, ``jobs``,
     ``jenkins``).
 
     An installed package carries them inside itself; a checkout (``pip install -e``) has them at its top.

@@ -107,7 +107,7 @@ def _build_arguments(recipe: Recipe, settings: ImageSettings) -> dict[str, str]:
 
 
 def _context(recipe: Recipe, settings: ImageSettings) -> io.BytesIO:
-    files = {"Dockerfile": _dockerfile(recipe).encode(), f"frameworks/{recipe.framework}.txt": recipe.pins.encode()}
+    files = {"Dockerfile": _dockerfile(recipe).encode(), f"requirements/{recipe.framework}.txt": recipe.pins.encode()}
     if recipe.requirements:
         files["requirements.txt"] = recipe.requirements.encode()
     if settings.ca_bundle:
