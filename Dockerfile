@@ -1,4 +1,4 @@
-# The training images: one target for each framework. `docker build --target keras .`
+# The training image of one framework: `docker build --build-arg FRAMEWORK=torch .`
 #
 # An image trains the code that is mounted at /train. The pins of a framework are in requirements/<name>.txt, which the
 # process runtime reads too. What else the build context may hold:
@@ -8,7 +8,7 @@
 ARG BASE_IMAGE=python:3.12-slim-bookworm
 
 # The packages go into a virtual environment: Debian's own Python refuses to be installed into (PEP 668).
-FROM ${BASE_IMAGE} AS base
+FROM ${BASE_IMAGE}
 RUN python3 -m venv /opt/venv
 ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     LANG=C.UTF-8 \
@@ -19,32 +19,11 @@ WORKDIR /train
 ENTRYPOINT ["sh", "-c", "exec \"$@\" 2>&1", "sh"]
 CMD ["python3", "/train/nn.py"]
 
-# In each COPY the patterns stand for files that need not be there. PIP_ONLY_BINARY is emptied where the server allows
-# source code to run while requirements.txt is installed.
-FROM base AS python
+# In each COPY the pattern stands for a file that need not be there. PIP_ONLY_BINARY is emptied if the server allows source
+# code to run while requirements.txt is installed.
+ARG FRAMEWORK=keras
 ARG PIP_CERT PIP_ONLY_BINARY=:all:
-COPY requirements/python.txt ca-bundle.pe[m] /opt/epochal/
-RUN pip install --no-cache-dir --only-binary :all: -r /opt/epochal/python.txt
-COPY requirements/python.txt requirements.tx[t] /opt/epochal/
-RUN if [ -f /opt/epochal/requirements.txt ]; then pip install --no-cache-dir -r /opt/epochal/requirements.txt; fi
-
-FROM base AS sklearn
-ARG PIP_CERT PIP_ONLY_BINARY=:all:
-COPY requirements/sklearn.txt ca-bundle.pe[m] /opt/epochal/
-RUN pip install --no-cache-dir --only-binary :all: -r /opt/epochal/sklearn.txt
-COPY requirements/sklearn.txt requirements.tx[t] /opt/epochal/
-RUN if [ -f /opt/epochal/requirements.txt ]; then pip install --no-cache-dir -r /opt/epochal/requirements.txt; fi
-
-FROM base AS keras
-ARG PIP_CERT PIP_ONLY_BINARY=:all:
-COPY requirements/keras.txt ca-bundle.pe[m] /opt/epochal/
-RUN pip install --no-cache-dir --only-binary :all: -r /opt/epochal/keras.txt
-COPY requirements/keras.txt requirements.tx[t] /opt/epochal/
-RUN if [ -f /opt/epochal/requirements.txt ]; then pip install --no-cache-dir -r /opt/epochal/requirements.txt; fi
-
-FROM base AS torch
-ARG PIP_CERT PIP_ONLY_BINARY=:all:
-COPY requirements/torch.txt ca-bundle.pe[m] /opt/epochal/
-RUN pip install --no-cache-dir --only-binary :all: -r /opt/epochal/torch.txt
-COPY requirements/torch.txt requirements.tx[t] /opt/epochal/
+COPY requirements/${FRAMEWORK}.txt ca-bundle.pe[m] /opt/epochal/
+RUN pip install --no-cache-dir --only-binary :all: -r "/opt/epochal/${FRAMEWORK}.txt"
+COPY requirements/${FRAMEWORK}.txt requirements.tx[t] /opt/epochal/
 RUN if [ -f /opt/epochal/requirements.txt ]; then pip install --no-cache-dir -r /opt/epochal/requirements.txt; fi

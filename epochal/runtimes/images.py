@@ -1,4 +1,4 @@
-"""Training images: built from the Dockerfile's target for a framework, once, and known by what is in them."""
+"""Training images: built from the Dockerfile for a framework, once, and known by what is in them."""
 
 import io
 import re
@@ -21,12 +21,11 @@ from epochal.settings import ImageSettings
 
 _CA_BUNDLE = "ca-bundle.pem"
 _PROGRESS = re.compile(r"^Step \d+/\d+ : RUN .*|^ *Downloading \S+ \([\d.]+ [MG]B\)", re.MULTILINE)
-_FROM = re.compile(r"^FROM\s+(\S+)(?:\s+AS\s+(\S+))?\s*$", re.IGNORECASE)
 
 
 def tag_of(recipe: Recipe, settings: ImageSettings) -> str:
     """The tag of the image for ``recipe``, built or not."""
-    return f"epochal/{recipe.framework}:{recipe.digest(_dockerfile(recipe), settings.base)}"
+    return f"epochal/{recipe.framework}:{recipe.digest(_dockerfile(), settings.base)}"
 
 
 def image_for(client: docker.DockerClient, recipe: Recipe, settings: ImageSettings, locks: Path, tell: Tell) -> str:
@@ -42,27 +41,8 @@ def image_for(client: docker.DockerClient, recipe: Recipe, settings: ImageSettin
     return tag
 
 
-def _dockerfile(recipe: Recipe) -> str:
-    return stages_for(recipe.framework, resource("Dockerfile").read_text(encoding="utf-8"))
-
-
-def stages_for(target: str, dockerfile: str) -> str:
-    """The part of ``dockerfile`` that the stage ``target`` stands on, itself last.
-
-    The engine's own builder (the SDK knows no other) builds every stage in front of the wanted one, needed or not.
-    """
-    stages: dict[str, list[str]] = {"": []}
-    parents = {}
-    name = ""
-    for line in dockerfile.splitlines():
-        if found := _FROM.match(line):
-            name = found[2] or str(len(stages))
-            parents[name], stages[name] = found[1], []
-        stages[name].append(line)
-    wanted = [target]
-    while parents[wanted[0]] in stages:
-        wanted.insert(0, parents[wanted[0]])
-    return "\n".join(line for stage in ["", *wanted] for line in stages[stage]) + "\n"
+def _dockerfile() -> str:
+    return resource("Dockerfile").read_text(encoding="utf-8")
 
 
 def _exists(client: docker.DockerClient, tag: str) -> bool:
@@ -98,7 +78,7 @@ def _build(client: docker.DockerClient, tag: str, recipe: Recipe, settings: Imag
 
 
 def _build_arguments(recipe: Recipe, settings: ImageSettings) -> dict[str, str]:
-    arguments = {"BASE_IMAGE": settings.base}
+    arguments = {"BASE_IMAGE": settings.base, "FRAMEWORK": recipe.framework}
     if recipe.packages == "any":
         arguments["PIP_ONLY_BINARY"] = ""
     if settings.ca_bundle:
@@ -107,7 +87,7 @@ def _build_arguments(recipe: Recipe, settings: ImageSettings) -> dict[str, str]:
 
 
 def _context(recipe: Recipe, settings: ImageSettings) -> io.BytesIO:
-    files = {"Dockerfile": _dockerfile(recipe).encode(), f"requirements/{recipe.framework}.txt": recipe.pins.encode()}
+    files = {"Dockerfile": _dockerfile().encode(), f"requirements/{recipe.framework}.txt": recipe.pins.encode()}
     if recipe.requirements:
         files["requirements.txt"] = recipe.requirements.encode()
     if settings.ca_bundle:

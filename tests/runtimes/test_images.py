@@ -1,34 +1,25 @@
-"""Which part of the Dockerfile is built."""
+"""The tag of a training image."""
+
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from epochal.runtimes.images import stages_for
+from epochal.runtimes.images import tag_of
+from epochal.runtimes.recipe import Recipe
+from epochal.settings import ImageSettings
 
-DOCKERFILE = """\
-# the preamble
-ARG BASE_IMAGE=debian
-FROM ${BASE_IMAGE} AS base
-RUN zero
-FROM base AS python
-RUN one
-FROM base AS keras
-RUN two
-from keras as torch
-RUN three
-"""
+RECIPE = Recipe("python", "numpy==2.4.6\n", "", "wheels")
 
 
 @pytest.mark.parametrize(
-    ("target", "runs"),
-    [
-        ("base", ["zero"]),
-        ("python", ["zero", "one"]),
-        ("keras", ["zero", "two"]),
-        ("torch", ["zero", "two", "three"]),
-    ],
+    "change",
+    [{"framework": "keras"}, {"pins": "numpy==2.4.5\n"}, {"requirements": "pandas\n"}, {"packages": "any"}],
 )
-def test_only_the_stages_that_the_target_stands_on(target: str, runs: list[str]) -> None:
-    """The engine's builder would build every stage in front of the target."""
-    stages = stages_for(target, DOCKERFILE)
-    assert stages.startswith("# the preamble\nARG BASE_IMAGE=debian\nFROM ${BASE_IMAGE} AS base\n")
-    assert [line.removeprefix("RUN ") for line in stages.splitlines() if line.startswith("RUN")] == runs
+def test_the_tag_changes_with_the_recipe(change: dict[str, Any]) -> None:
+    """Never take an image for another one: all of them are built from one stage of the Dockerfile."""
+    settings = ImageSettings()
+    tag = tag_of(RECIPE, settings)
+    assert tag.startswith("epochal/python:")
+    assert tag_of(replace(RECIPE, **change), settings) != tag
+    assert tag_of(RECIPE, settings.model_copy(update={"base": "debian:other"})) != tag
