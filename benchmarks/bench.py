@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from epochal.analysis.frameworks import detect_folder
+from epochal.analysis.detection import detect_folder
 from epochal.resources import resource
 from epochal.runtimes.choice import choose_runtime
 from epochal.runtimes.container import Task, run_container

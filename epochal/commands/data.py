@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from epochal.analysis.datasets import fetch_script
+from epochal.analysis.frameworks import find_dataset, frameworks
 from epochal.app import App
 from epochal.runtimes.choice import choose_runtime
 from epochal.settings import Environment, RuntimeName
@@ -20,16 +20,19 @@ def add_to(app: typer.Typer) -> None:
 
 
 def fetch(
-    name: Annotated[str, typer.Argument(help="cifar10, mnist, fashion_mnist, imdb, …: a dataset of Keras'.")],
+    name: Annotated[
+        str, typer.Argument(help="cifar10, mnist, fashion_mnist, imdb, …: a dataset that the framework downloads.")
+    ],
 ) -> None:
     """Fill the dataset cache, with the network on, outside of the sandbox that pushed code trains in."""
 
-    script = fetch_script(name)
+    framework, script = find_dataset(name)
     environment = Environment.read()
     app = App.open(environment)
     chosen: RuntimeName = environment.runtime or ("process" if app.settings.runtime == "process" else "auto")
     runtime = choose_runtime(chosen, environment.home, app.settings, environment.docker_host, typer.echo)
     with tempfile.TemporaryDirectory() as empty:
-        image = runtime.prepare("keras", Path(empty), typer.echo)
+        image = runtime.prepare(framework, Path(empty), typer.echo)
     runtime.fetch_dataset(image, script, typer.echo)
-    typer.echo(f"{name} is in the dataset cache: code that asks Keras for it finds it there")
+    title = frameworks()[framework].TITLE
+    typer.echo(f"{name} is in the dataset cache: code that asks {title} for it finds it there")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from epochal.analysis.frameworks import Detection
+from epochal.analysis.detection import Detection
 from epochal.analysis.script import Script
 from epochal.app import App
 from epochal.folders import RunFolder, TrialFolder

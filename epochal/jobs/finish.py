@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from email.utils import make_msgid
 from pathlib import Path
 
+from epochal.analysis.frameworks import frameworks
 from epochal.app import App
 from epochal.commit import repository_name
 from epochal.errors import Reason
@@ -16,7 +17,6 @@ from epochal.store.ends import end_owned_run, end_unowned_run
 from epochal.store.runs import load_run
 
 _MAILED = frozenset({State.REACHED, State.EXHAUSTED, State.FAILED})
-_MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".pt", ".pth", ".joblib", ".pkl", ".tflite", ".onnx")
 
 
 def end_run(
@@ -85,7 +85,8 @@ def saved_model(app: App, run: Run, trial: Trial | None) -> Path | None:
     pushed = {path.relative_to(folder.code) for path in folder.code.rglob("*")}
     code, out = folder.trial(trial.number).code, folder.trial(trial.number).out
     saved = [path for path in code.rglob("*") if path.relative_to(code) not in pushed] + list(out.rglob("*"))
-    models = [path for path in saved if path.suffix in _MODEL_SUFFIXES and path.is_file() and not path.is_symlink()]
+    suffixes = {suffix for framework in frameworks().values() for suffix in framework.MODEL_SUFFIXES}
+    models = [path for path in saved if path.suffix in suffixes and path.is_file() and not path.is_symlink()]
     return max(models, key=lambda path: path.stat().st_mtime, default=None)
 
 

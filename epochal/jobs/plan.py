@@ -5,8 +5,8 @@ import time
 from functools import partial
 from typing import Any
 
-from epochal.analysis.frameworks import detect_folder, read_source
-from epochal.analysis.keras_idioms import find_keras2_idioms
+from epochal.analysis.detection import detect_folder, read_source
+from epochal.analysis.frameworks import check_setting, frameworks
 from epochal.analysis.script import Script, read_script
 from epochal.app import App
 from epochal.errors import Reason, RunFailed, SettingsError
@@ -72,6 +72,7 @@ def _repository_settings(app: App, run: Run) -> RepositorySettings:
     code = app.home.run(run.id).code
     try:
         settings = read_repository_settings(code)
+        check_setting(settings.framework)
     except SettingsError as error:
         raise RunFailed(Reason.BAD_SETTINGS, str(error).replace(f"{code}/", "")) from None
     threshold = run.threshold or app.environment.threshold or settings.threshold
@@ -86,12 +87,11 @@ def _space(script: Script, settings: RepositorySettings) -> tuple[Dimension, ...
 
 
 def _note_idioms(active: ActiveRun) -> list[str]:
-    """Print what the script has of an older Keras; returns the run's notes with that."""
+    """Print which idioms of older versions of its framework the script has; returns the run's notes with that."""
     notes = list(active.stored.notes)
-    if active.plan.detection.framework != "keras":
-        return notes
-    for idiom in find_keras2_idioms(read_source(active.folder.code, SCRIPT) or ""):
-        note = f"{SCRIPT} line {idiom.line}: {idiom.what} is gone from today's Keras; write {idiom.instead}"
+    framework = frameworks()[active.plan.detection.framework]
+    for idiom in framework.find_idioms(read_source(active.folder.code, SCRIPT) or ""):
+        note = f"{SCRIPT} line {idiom.line}: {idiom.what} is gone from today's {framework.TITLE}; write {idiom.instead}"
         log(f"note: {note}")
         if note not in notes:
             notes.append(note)

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
+from epochal.analysis.frameworks import frameworks
 from epochal.app import App
 from epochal.records import Delivery, Moment, Run, Step
 from epochal.results.metrics import events
@@ -55,11 +56,13 @@ def _recorded(trial: int, text: str, marks: Sequence[Moment], now: datetime) -> 
 
 def _times(told: Sequence[_Event]) -> dict[Step, float]:
     """Seconds since 1970, NaN where they are not told. Of several fits: the first one's begin, the last one's end."""
-    keras, fit = _first(told, event="keras"), _first(told, event="fit")
+    known = frameworks()  # the recorder's event of an import is called as the framework
+    imported = next((event for event in told if event.get("event") in known), {})
+    fit = _first(told, event="fit")
     epoch = _first(told, event="epoch", model=fit.get("model"), call=fit.get("call"))
     return {
-        Step.PYTHON_STARTED: _seconds(keras, "started"),
-        Step.FRAMEWORK_IMPORTED: _seconds(keras, "time"),
+        Step.PYTHON_STARTED: _seconds(imported, "started"),
+        Step.FRAMEWORK_IMPORTED: _seconds(imported, "time"),
         Step.FIT_BEGAN: _seconds(fit, "time"),
         Step.FIRST_EPOCH_ENDED: _seconds(fit, "time") + _seconds(epoch, "seconds"),
         Step.FIT_ENDED: _seconds(_first(told[::-1], event="fitted"), "time"),

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from epochal.analysis.frameworks import dataset_caches, fetchable_in_words
 from epochal.errors import Reason
 from epochal.folders import SCRIPT
 
@@ -19,7 +20,6 @@ _PLACE = re.compile(r'  File "(?P<path>[^"]+)", line (?P<line>\d+)')
 _EXCEPTION = re.compile(r"(?P<name>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?")
 _SCRIPT = re.compile(r"(?:.*/)?nn\.py")
 _NOT_OURS = re.compile(r"<|.*(?:-packages|/lib/python[\d.]*|/epochal_recorder)/")
-_KERAS_DATASET = re.compile(r"keras/(?:src/)?datasets/(?P<name>\w+)\.py")
 _MODULE = re.compile(r"No module named '(?P<module>[\w.]+)'")
 _LONGEST_QUOTE = 300
 _LAST_LINES = 5
@@ -194,14 +194,16 @@ def _import_remedy(traceback: _Traceback) -> str:
 
 
 def _network_remedy(tracebacks: list[_Traceback], *, has_network: bool) -> str:
-    dataset = next((found["name"] for path, _ in _places(tracebacks) if (found := _KERAS_DATASET.search(path))), "")
+    patterns = [cache.module for cache in dataset_caches() if cache.module]
+    searches = (re.search(pattern, path) for path, _ in _places(tracebacks) for pattern in patterns)
+    dataset = next((found["name"] for found in searches if found), "")
     files = "the files into the server's data folder, which training sees as /data"
     wanted = "The code wanted the network, which training does not have:"
     if has_network:
         wanted = "The code could not reach an address on the network. Check it, or do without:"
     if dataset:
         return f"{wanted} type epochal data fetch {dataset} on the server, which fills the dataset cache."
-    return f"{wanted} put {files}, or, for one of Keras' datasets, type epochal data fetch NAME on the server."
+    return f"{wanted} put {files}, or, for one of {fetchable_in_words()} datasets, type epochal data fetch NAME on the server."
 
 
 def _where(tracebacks: list[_Traceback]) -> str:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from itertools import count
 from statistics import NormalDist
 
+from epochal.analysis.frameworks import measured_in_words
 from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT
 from epochal.records import Evidence, Judgement, Trial, Verdict
@@ -56,7 +57,7 @@ def judge(accuracy: float, samples: int | None, rule: Rule, look: int | None, ev
         raise RunFailed(
             Reason.NO_SAMPLES,
             f"confidence = {rule.confidence:g} in epochal.toml needs the number of test samples, which {SCRIPT} did not report. "
-            'Measure with Keras\' evaluate() or scikit-learn\'s score(), or write {"accuracy": 0.83, "samples": 360} to '
+            f'Measure with {measured_in_words()}, or write {{"accuracy": 0.83, "samples": 360}} to '
             "$EPOCHAL_OUT/accuracy.json.",
         )
     if not samples or look is None:

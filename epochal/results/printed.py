@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
+from epochal.analysis.frameworks import frameworks
+
 _LONGEST_LINE = 4096
 """Bytes kept of one line: the first and the last half of a longer one."""
 _LONGEST_TEXT = 200
@@ -18,8 +20,11 @@ _FOLDED = bytes.maketrans(b"\r\b" + bytes(range(65, 91)), b"\n\n" + bytes(range(
 """To lower case, and every end of a line as a line feed: a progress bar moves back by carriage returns and backspaces."""
 
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
-# Keras' progress: "45/45 ━━━━ 0s 2ms/step - accuracy: …", "45/45 - 0s - 3ms/step - accuracy: …", "45/45 [===] - 0s".
-_PROGRESS = re.compile(r"\s*\d+/(?:\d+|unknown)\b.*(?:━|\[[=>.]|/step| - )", re.IGNORECASE)
+_PROGRESS = [
+    re.compile(framework.LOG_LINES.progress, re.IGNORECASE)
+    for framework in frameworks().values()
+    if framework.LOG_LINES.progress
+]
 
 # Taken whole or not at all: "8.5e-05" must not pass as 8.5, nor "0,83" as 0, nor "83/100" as 83.
 _VALUE = (
@@ -80,10 +85,10 @@ _OF_TRAINING = re.compile(
     re.IGNORECASE,
 )
 _PROGRESS_BAR = re.compile(r"\d+%\|[^|]*\|[^\[]*(?:\[[^\]]*\]?)?")
-# A row of scikit-learn's classification_report, a cross-validation, a warning, code: none of these states an accuracy.
-_NO_STATEMENT = re.compile(
-    r"^\s*accuracy\s{2,}\d|[a-z]Warning:|\bdeprecated\b|\b(?:print|warn)\(|^\s*(?:File \"|>>> |\[CV)"
-)
+# A warning, code, a framework's own report: none of these states an accuracy.
+_NO_STATEMENT = [re.compile(r"[a-z]Warning:|\bdeprecated\b|\b(?:print|warn)\(|^\s*(?:File \"|>>> )")] + [
+    re.compile(framework.LOG_LINES.reports) for framework in frameworks().values() if framework.LOG_LINES.reports
+]
 _NAMES = re.compile(r"['\"`]\s*[\]),}]")
 """What follows the name of a metric in a list of names: metrics=['accuracy']."""
 _FILE = re.compile(r"(?:\.{0,2}/|~|.*/.*/|.*\\|.*\.[a-z]\w*$)", re.IGNORECASE)
@@ -160,7 +165,7 @@ class PrintedLines:
 
     def _read(self, raw: bytes, at: float) -> None:
         line = _ANSI.sub("", raw.decode("utf-8", "replace"))
-        if _PROGRESS.match(line):
+        if any(pattern.match(line) for pattern in _PROGRESS):
             return
         for pattern, kept in ((_TEST, self._tests), (_BARE, self._bare)):
             if found := list(pattern.finditer(line)):
@@ -211,7 +216,7 @@ def _text(line: str, end: int) -> str:
 
 
 def _seems_a_test_accuracy(line: str) -> bool:
-    if _NO_STATEMENT.search(line):
+    if any(pattern.search(line) for pattern in _NO_STATEMENT):
         return False
     line = _PROGRESS_BAR.sub(" ", line)
     words = list(_ACCURACY.finditer(line))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from epochal.analysis.frameworks import resumed_in_words
 from epochal.records import Fit, StoppedBy
 
 FROM_THE_BEGINNING = "trained from the beginning"
@@ -15,7 +16,7 @@ def resumption_in_words(fits: Sequence[Fit], source: str, why: str = "", *, retr
     if why:
         return f"{FROM_THE_BEGINNING}: {why}"
     if not fits:
-        return f"{FROM_THE_BEGINNING}: only Keras' fit can be continued" if retrain or source else ""
+        return f"{FROM_THE_BEGINNING}: only {resumed_in_words()} can be continued" if retrain or source else ""
     if not source:
         return f"{FROM_THE_BEGINNING}: there was no checkpoint" if retrain else ""
     if len(fits) == 1:

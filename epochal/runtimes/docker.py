@@ -98,7 +98,7 @@ class DockerRuntime:
         """As ``Runtime.fetch_dataset``."""
         datasets = dataset_cache(self._home)
         _give_to_the_trainer(datasets.folder)
-        environment = {"KERAS_HOME": str(_SEEN.keras), "SCIKIT_LEARN_DATA": str(_SEEN.sklearn)}
+        environment = _SEEN.variables_to_fill_it()
         mounts = [(datasets.folder, str(_SEEN.folder), True)]
         if bundle := self._settings.images.ca_bundle:
             environment["SSL_CERT_FILE"] = "/ca-bundle.pem"
@@ -146,7 +146,7 @@ class DockerRuntime:
             "EPOCHAL_OUT": "/out",
             "EPOCHAL_CHECKPOINTS": "/checkpoints",
             "PYTHONPATH": "/recorder",
-            "SCIKIT_LEARN_DATA": str(_SEEN.sklearn),
+            **_SEEN.variables_to_read_it(),
         }
         mounts = [
             (training.folder.code, "/train", True),

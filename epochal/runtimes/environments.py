@@ -9,8 +9,8 @@ from pathlib import Path
 
 import uv
 
+from epochal.analysis.frameworks import frameworks
 from epochal.errors import Reason, RunFailed
-from epochal.resources import resource
 from epochal.runtimes.lock import one_at_a_time
 from epochal.runtimes.log import last_lines
 from epochal.runtimes.owner import Belonging
@@ -62,7 +62,7 @@ def _make(folder: Path, belonging: Belonging, recipe: Recipe, settings: ImageSet
     install = ["pip", "install", "--no-config", "--python", python_in(folder)]
     only_wheels = ["--only-binary", ":all:"]
     run("a virtual environment", "venv", "--no-config", "--allow-existing", "--python", sys.executable, str(folder))
-    run("the packages", *install, *only_wheels, "-r", str(resource("requirements") / f"{recipe.framework}.txt"))
+    run("the packages", *install, *only_wheels, "-r", str(frameworks()[recipe.framework].PINS))
     if recipe.requirements:
         requirements = folder / "requirements.txt"
         requirements.write_text(recipe.requirements, encoding="utf-8")

@@ -71,7 +71,7 @@ class ProcessRuntime:
     def fetch_dataset(self, image: str, script: str, tell: Tell) -> None:
         """As ``Runtime.fetch_dataset``."""
         datasets = dataset_cache(self._home)
-        environment = {"KERAS_HOME": str(datasets.keras), "SCIKIT_LEARN_DATA": str(datasets.sklearn)}
+        environment = datasets.variables_to_fill_it()
         if bundle := self._settings.images.ca_bundle:
             environment["SSL_CERT_FILE"] = str(Path(bundle).expanduser())
         tell(f"Fetching into {datasets.folder}.")
@@ -107,12 +107,11 @@ class ProcessRuntime:
         return outcome_of(_exit_status(process), passed, log.last())
 
     def _environment(self, training: Training, place: Workplace) -> dict[str, str]:
-        datasets = dataset_cache(self._home)
         environment = _clean_environment(training.image, place.home) | {
             "EPOCHAL_OUT": str(training.folder.out.absolute()),
             "EPOCHAL_CHECKPOINTS": str(training.folder.checkpoints.absolute()),
             "PYTHONPATH": str(place.recorder.absolute()),
-            "SCIKIT_LEARN_DATA": str(datasets.sklearn.absolute()),
+            **dataset_cache(self._home.absolute()).variables_to_read_it(),
         }
         if training.stop_at is not None:
             environment["EPOCHAL_STOP_AT"] = repr(training.stop_at)

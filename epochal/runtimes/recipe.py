@@ -4,9 +4,9 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from epochal.analysis.frameworks import frameworks
 from epochal.analysis.requirements import check_requirements, without_comments
 from epochal.errors import Reason, RunFailed
-from epochal.resources import resource
 from epochal.settings import SandboxSettings
 
 REQUIREMENTS = "requirements.txt"
@@ -14,7 +14,7 @@ REQUIREMENTS = "requirements.txt"
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is installed: the contents of requirements/<framework>.txt and of requirements.txt (empty: there is none).
+    """What is installed: the contents of the framework's pins and of requirements.txt (empty: there is none).
 
     Comments and blank lines of requirements.txt are left out: they change nothing.
     ``packages``: what may be installed, as in the sandbox's settings.
@@ -33,7 +33,7 @@ class Recipe:
 
 def read_recipe(framework: str, code: Path, sandbox: SandboxSettings) -> Recipe:
     """The recipe for ``code``; raises RunFailed(REFUSED_REQUIREMENT) for what its requirements.txt may not ask for."""
-    pins = (resource("requirements") / f"{framework}.txt").read_text(encoding="utf-8")
+    pins = frameworks()[framework].PINS.read_text(encoding="utf-8")
     requirements = _read_requirements(code / REQUIREMENTS)
     if sandbox.packages == "wheels":
         check_requirements(requirements)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from epochal.analysis.frameworks import DatasetCache, dataset_caches
 from epochal.errors import SettingsError
 from epochal.folders import TrialFolder
 from epochal.runtimes.log import MEGABYTE
@@ -17,19 +18,21 @@ _RECORDER = Path(__file__).resolve().parent.parent / "recorder"
 
 @dataclass(frozen=True)
 class Datasets:
-    """The dataset cache, ``folder`` being where it stands for the one who asks (here, or inside a container)."""
+    """The dataset cache of all frameworks; ``folder`` is its path here, or inside a container."""
 
     folder: Path
 
-    @property
-    def keras(self) -> Path:
-        """KERAS_HOME of those that fill the cache; datasets/ and models/ are in it."""
-        return self.folder / "keras"
+    def of(self, cache: DatasetCache) -> Path:
+        """Return the folder of one framework."""
+        return self.folder / cache.folder
 
-    @property
-    def sklearn(self) -> Path:
-        """SCIKIT_LEARN_DATA."""
-        return self.folder / "scikit_learn"
+    def variables_to_fill_it(self) -> dict[str, str]:
+        """Return the environment variables that make each framework download into the cache."""
+        return {cache.variable: str(self.of(cache)) for cache in dataset_caches()}
+
+    def variables_to_read_it(self) -> dict[str, str]:
+        """Return the environment variables of a training whose HOME has the links of ``workplace``."""
+        return {cache.variable: str(self.of(cache)) for cache in dataset_caches() if not cache.linked_as}
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,8 @@ class Workplace:
 def dataset_cache(home: Path) -> Datasets:
     """The dataset cache of an EPOCHAL_HOME, made if it is missing."""
     datasets = Datasets(home / "cache" / "datasets")
-    datasets.keras.mkdir(parents=True, exist_ok=True)
-    datasets.sklearn.mkdir(parents=True, exist_ok=True)
+    for cache in dataset_caches():
+        datasets.of(cache).mkdir(parents=True, exist_ok=True)
     return datasets
 
 
@@ -69,20 +72,21 @@ def workplace(folder: TrialFolder, datasets: Datasets, seen: Datasets) -> Iterat
     try:
         shutil.copytree(_RECORDER, place.recorder, ignore=shutil.ignore_patterns("__pycache__"))
         place.home.mkdir()
-        _link_keras(place.home / ".keras", datasets, seen)
+        for cache in dataset_caches():
+            if cache.linked_as:
+                _link(place.home / cache.linked_as, datasets.of(cache), seen.of(cache))
         yield place
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _link_keras(keras: Path, datasets: Datasets, seen: Datasets) -> None:
-    # Keras unpacks an archive beside it each time that it is used (keras.utils.get_file), so a read-only folder will
-    # not do: the folder is the trial's own, the cached files are links. What was unpacked in the cache is left aside.
-    for file in datasets.keras.glob("*/*"):
+def _link(folder: Path, cached: Path, seen: Path) -> None:
+    # The trial can write to the folder; the cached files in it are links. What was unpacked in the cache is left aside.
+    for file in cached.glob("*/*"):
         if file.is_file():
-            link = keras / file.relative_to(datasets.keras)
+            link = folder / file.relative_to(cached)
             link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(seen.keras / file.relative_to(datasets.keras))
+            link.symlink_to(seen / file.relative_to(cached))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """``epochal.toml``: what is pushed with the code. It tunes training; it never loosens the sandbox or redirects mail."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
@@ -67,8 +67,7 @@ class RepositorySettings(Table):
         ),
     ] = False
     framework: Annotated[
-        Literal["", "keras", "sklearn", "torch", "python"],
-        Field(description=f"The framework to train with; empty: what the imports of {SCRIPT} say."),
+        str, Field(description=f"The framework to train with; empty: what the imports of {SCRIPT} say.")
     ] = ""
     retrain: Annotated[RetrainSettings, Field(description="Job retrain.")] = RetrainSettings()
     search: Annotated[

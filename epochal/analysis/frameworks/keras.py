@@ -1,13 +1,50 @@
-"""Lines in the idioms of Keras 2 that today's Keras lacks or ignores. Values in, values out.
+"""Keras 3, TensorFlow with it.
 
-The tables were made by trying each line on Keras 3.15; a test tries them on the Keras that training uses. What still
-works (``input_shape=`` in a layer, ``ImageDataGenerator`` by way of tf.keras) is not in them.
+The tables of idioms are of Keras 2: they were made by trying each line on Keras 3.15, and a test tries them on the Keras
+that training uses. What still works (``input_shape=`` in a layer, ``ImageDataGenerator`` by way of tf.keras) is not in
+them.
 """
 
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from epochal.analysis.frameworks import DatasetCache, Idiom, LogLines, Recorder
+from epochal.resources import resource
+
+# The modules of keras.datasets (keras.io/api/datasets); those of texts have a dictionary besides.
+_DATASETS = (
+    "boston_housing",
+    "california_housing",
+    "cifar10",
+    "cifar100",
+    "fashion_mnist",
+    "imdb",
+    "mnist",
+    "reuters",
+)
+_TEXTS = ("imdb", "reuters")
+
+TITLE = "Keras"
+IMPORTS = ("keras", "tensorflow", "tf_keras")
+IS_TOOL = False
+PINS = resource("requirements") / "keras.txt"
+DATASETS = DatasetCache(
+    folder="keras",
+    variable="KERAS_HOME",
+    # Keras unpacks an archive beside it each time that it is used (keras.utils.get_file), so a read-only folder will not do.
+    linked_as=".keras",
+    scripts={
+        name: f"from keras.datasets import {name}; {name}.load_data()"
+        + (f"; {name}.get_word_index()" if name in _TEXTS else "")
+        for name in _DATASETS
+    },
+    module=r"keras/(?:src/)?datasets/(?P<name>\w+)\.py",
+)
+MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".tflite")
+# "45/45 ━━━━ 0s 2ms/step - accuracy: …", "45/45 - 0s - 3ms/step - accuracy: …", "45/45 [===] - 0s".
+LOG_LINES = LogLines(progress=r"\s*\d+/(?:\d+|unknown)\b.*(?:━|\[[=>.]|/step| - )")
+RECORDER = Recorder(measures="evaluate()", resumes="fit")
 
 _TENSORFLOW = "tensorflow."
 _FROM_LAYERS = "from keras.layers import …"
@@ -148,19 +185,10 @@ _GONE_METHOD_KEYWORDS = {
 """Keyword arguments that ``fit``, ``evaluate`` and ``predict`` of a model take no more."""
 
 
-@dataclass(frozen=True)
-class Idiom:
-    """A ``line`` (from 1) of the source with ``what`` today's Keras lacks, and what to write ``instead``."""
+def find_idioms(source: str) -> list[Idiom]:
+    """Return the idioms of Keras 2 in a module's ``source`` that today's Keras lacks, in the order of their lines.
 
-    line: int
-    what: str
-    instead: str
-
-
-def find_keras2_idioms(source: str) -> list[Idiom]:
-    """The idioms of Keras 2 in a module's ``source`` that today's Keras lacks, in the order of their lines.
-
-    Nothing is found in a source that imports no Keras, or that is no valid Python (which others tell of).
+    Nothing is found in a source that does not import Keras, or that is not valid Python (which is reported elsewhere).
     """
     try:
         tree = ast.parse(source)

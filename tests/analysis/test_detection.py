@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epochal.analysis.frameworks import Detection, detect, detect_folder
+from epochal.analysis.detection import Detection, detect, detect_folder
 from epochal.errors import Reason, RunFailed
 
 
@@ -18,6 +18,9 @@ def _failure(script: str, modules: dict[str, str]) -> RunFailed:
     with pytest.raises(RunFailed) as failure:
         _detect(script, modules)
     return failure.value
+
+
+_NO_IMPORT = "no import of keras, tensorflow, tf_keras, sklearn, torch, torchvision or lightning"
 
 
 @pytest.mark.parametrize(
@@ -33,11 +36,15 @@ def _failure(script: str, modules: dict[str, str]) -> RunFailed:
         ("import sklearn; import torch\n", "torch", "nn.py line 1 imports torch"),
         ("def main():\n    import keras\n", "keras", "nn.py line 2 imports keras"),
         ("try:\n    import keras\nexcept ImportError:\n    keras = None\n", "keras", "nn.py line 2 imports keras"),
-        ("# import keras\ntext = 'import keras'\n", "python", "no import of keras, tensorflow, sklearn or torch"),
+        (
+            "# import keras\ntext = 'import keras'\n",
+            "python",
+            _NO_IMPORT,
+        ),
         (
             "import kerastuner\nfrom . import keras\nfrom .torch import nn\n",
             "python",
-            "no import of keras, tensorflow, sklearn or torch",
+            _NO_IMPORT,
         ),
         ("if TYPE_CHECKING:\n    import torch\nimport keras\n", "keras", "nn.py line 3 imports keras"),
         ("\ufeffimport keras\r\n", "keras", "nn.py line 1 imports keras"),

@@ -1,9 +1,9 @@
-"""Which framework code trains with, told by its imports.
+"""Detect which framework code trains with, by its imports.
 
-The rules: ``keras``, ``tensorflow`` and ``tf_keras`` mean keras; ``torch``, ``torchvision``, ``lightning`` mean torch;
-``sklearn`` beside one of them is a tool (splits, metrics), alone it is what trains; keras beside torch is undecided and
-refused, unless epochal.toml says which; none of them is plain python. Imports anywhere in nn.py and the local modules
-that it imports count, those in functions too, but not those under ``if TYPE_CHECKING``, which never run.
+The modules of ``epochal.analysis.frameworks`` say which imports mean which framework. One of them that is a tool (splits,
+metrics) trains only if it is alone; two others are undecided and refused, unless epochal.toml says which; none of them is
+plain Python. Imports anywhere in nn.py and the local modules that it imports count, those in functions too, but not those
+under ``if TYPE_CHECKING``, which never run.
 """
 
 import ast
@@ -14,26 +14,16 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeGuard, cast
+from typing import TypeGuard
 
+from epochal.analysis.frameworks import WITHOUT, all_imports, frameworks
 from epochal.errors import Reason, RunFailed
-
-Framework = Literal["keras", "sklearn", "torch", "python"]
 
 ReadModule = Callable[[str], str | None]
 """Gives the text of a local module by its dotted name, or None: ``helpers`` is helpers.py or helpers/__init__.py."""
 
 SCRIPT = "nn.py"
 
-_FRAMEWORKS: dict[str, Framework] = {
-    "keras": "keras",
-    "tensorflow": "keras",
-    "tf_keras": "keras",
-    "torch": "torch",
-    "torchvision": "torch",
-    "lightning": "torch",
-    "sklearn": "sklearn",
-}
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _BLOCKS = (ast.stmt, ast.excepthandler, ast.match_case)
@@ -43,7 +33,7 @@ _BLOCKS = (ast.stmt, ast.excepthandler, ast.match_case)
 class Detection:
     """The framework, why (``nn.py line 3 imports keras``), and the modules to be proven by an import, sorted."""
 
-    framework: Framework
+    framework: str
     why: str
     modules: tuple[str, ...]
 
@@ -95,27 +85,27 @@ def detect(script: str, read_module: ReadModule, override: str = "") -> Detectio
     SEVERAL_FRAMEWORKS.
     """
     imports = _foreign_imports(script, read_module)
-    framework, why = (cast(Framework, override), "epochal.toml says so") if override else _choose(imports)
+    framework, why = (override, "epochal.toml says so") if override else _choose(imports)
     modules = {found.module for found in imports if found.certain and found.package not in sys.stdlib_module_names}
     return Detection(framework, why, tuple(sorted(modules)))
 
 
-def _choose(imports: list[_Import]) -> tuple[Framework, str]:
-    first: dict[Framework, _Import] = {}
+def _choose(imports: list[_Import]) -> tuple[str, str]:
+    known = frameworks()
+    names = {package: name for name, framework in known.items() for package in framework.IMPORTS}
+    first: dict[str, _Import] = {}
     for found in imports:
-        if found.package in _FRAMEWORKS:
-            first.setdefault(_FRAMEWORKS[found.package], found)
-    if "keras" in first and "torch" in first:
+        if found.package in names:
+            first.setdefault(names[found.package], found)
+    trainers = sorted(name for name in first if not known[name].IS_TOOL)
+    if len(trainers) > 1:
+        sentences = ", and ".join(first[name].sentence for name in trainers)
+        choices = " or ".join(f'framework = "{name}"' for name in trainers)
         raise RunFailed(
-            Reason.SEVERAL_FRAMEWORKS,
-            f"{first['keras'].sentence}, and {first['torch'].sentence}: which of them trains? "
-            'Write framework = "keras" or framework = "torch" into epochal.toml.',
+            Reason.SEVERAL_FRAMEWORKS, f"{sentences}: which of them trains? Write {choices} into epochal.toml."
         )
-    order: tuple[Framework, ...] = ("keras", "torch", "sklearn")
-    chosen = next((framework for framework in order if framework in first), None)
-    return (
-        (chosen, first[chosen].sentence) if chosen else ("python", "no import of keras, tensorflow, sklearn or torch")
-    )
+    chosen = next(iter([*trainers, *sorted(first)]), None)
+    return (chosen, first[chosen].sentence) if chosen else (WITHOUT, f"no import of {all_imports()}")
 
 
 def _foreign_imports(script: str, read_module: ReadModule) -> list[_Import]:

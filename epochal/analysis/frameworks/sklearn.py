@@ -1,0 +1,15 @@
+"""scikit-learn. Its splits and metrics are used with other frameworks, too."""
+
+from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, no_idioms
+from epochal.resources import resource
+
+TITLE = "scikit-learn"
+IMPORTS = ("sklearn",)
+IS_TOOL = True
+PINS = resource("requirements") / "sklearn.txt"
+DATASETS = DatasetCache(folder="scikit_learn", variable="SCIKIT_LEARN_DATA")
+MODEL_SUFFIXES = (".joblib", ".pkl")
+# A row of classification_report, and a fold of a cross-validation.
+LOG_LINES = LogLines(reports=r"^\s*accuracy\s{2,}\d|^\s*\[CV")
+RECORDER = Recorder(measures="score()")
+find_idioms = no_idioms

@@ -1,0 +1,14 @@
+"""PyTorch, Lightning with it."""
+
+from epochal.analysis.frameworks import LogLines, Recorder, no_idioms
+from epochal.resources import resource
+
+TITLE = "PyTorch"
+IMPORTS = ("torch", "torchvision", "lightning")
+IS_TOOL = False
+PINS = resource("requirements") / "torch.txt"
+DATASETS = None
+MODEL_SUFFIXES = (".pt", ".pth", ".onnx")
+LOG_LINES = LogLines()
+RECORDER = Recorder()
+find_idioms = no_idioms
