@@ -1,8 +1,8 @@
 """One module for each framework that code can train with: what Epochal knows of it.
 
-A module's name is the framework's, in ``epochal.toml``, in the database and in the name of its image; it has the names of
-``Framework``. Every module in this package's ``__path__`` counts, so a new framework is a new file here, and one that is
-kept elsewhere is known as soon as its folder is added to ``__path__``.
+A module's name is the framework's in ``epochal.toml``, in the database (at most 16 characters) and in the tag of its image;
+it has the names of ``Framework``. Every module in this package's ``__path__`` counts, so a new framework is a new file here,
+and one that is kept elsewhere is known as soon as its folder is added to ``__path__``.
 """
 
 import pkgutil
@@ -94,6 +94,9 @@ class Framework(Protocol):
         """Return the idioms of older versions in a module's ``source`` that today's version lacks, in the order of lines."""
 
 
+_NAMES = {*Framework.__annotations__, "find_idioms"}
+
+
 def no_idioms(_source: str) -> list[Idiom]:
     """Return nothing, as ``find_idioms`` of a framework without idioms to look for."""
     return []
@@ -105,7 +108,8 @@ def frameworks() -> dict[str, Framework]:
     for name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
         module = import_module(f"{__name__}.{name}")
         if not isinstance(module, Framework):
-            raise TypeError(f"{module.__file__} lacks names of epochal.analysis.frameworks.Framework")
+            missing = sorted(_NAMES - set(vars(module)))
+            raise TypeError(f"{module.__file__} lacks {', '.join(missing)}: see epochal.analysis.frameworks.Framework.")
         found[name] = module
     return found
 
