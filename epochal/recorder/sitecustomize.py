@@ -10,85 +10,59 @@ but the standard library here, and Python from 3.10 on.
 import os
 import sys
 import time
+from importlib import import_module
 from importlib.machinery import PathFinder
 
 _STARTED = time.time()
 
+_WAITED_FOR = frozenset(
+    {
+        "keras.src.models.model",
+        "keras.src.saving.saving_api",
+        "sklearn.base",
+        "sklearn.model_selection._validation",
+        "sklearn.metrics._classification",
+        "sklearn.metrics._regression",
+    }
+)
+"""The modules that are observed once they have executed, each by the module of epochal_recorder with its package's name.
 
-def _observe_keras(module):
-    from epochal_recorder.observing import observe
-
-    checkpoints, stop_at = _CHECKPOINTS, os.environ.get("EPOCHAL_STOP_AT")
-    observe(module.Model, _OUT, checkpoints, float(stop_at) if stop_at else None, _STARTED)
-
-
-def _observe_keras_files(module):
-    from epochal_recorder.observing import observe_files
-
-    observe_files(module, _OUT)
-
-
-def _observe_estimators(module):
-    from epochal_recorder.scoring import observe_estimators
-
-    observe_estimators(module, _OUT)
+``import keras``, ``from tensorflow import keras`` and ``tf.keras`` all import the first one, which defines keras.Model.
+"""
 
 
-def _observe_cross_validation(module):
-    from epochal_recorder.scoring import observe_cross_validation
-
-    observe_cross_validation(module, _OUT)
-
-
-def _observe_accuracy_score(module):
-    from epochal_recorder.scoring import observe
-
-    observe(module, "accuracy_score", _OUT)
-
-
-def _observe_r2_score(module):
-    from epochal_recorder.scoring import observe
-
-    observe(module, "r2_score", _OUT)
-
-
-_OBSERVERS = {
-    "keras.src.models.model": _observe_keras,
-    "keras.src.saving.saving_api": _observe_keras_files,
-    "sklearn.base": _observe_estimators,
-    "sklearn.model_selection._validation": _observe_cross_validation,
-    "sklearn.metrics._classification": _observe_accuracy_score,
-    "sklearn.metrics._regression": _observe_r2_score,
-}
-"""What is done with a module once it has executed. ``import keras``, ``from tensorflow import keras`` and ``tf.keras`` all
-come to the first one, which defines keras.Model; sklearn.metrics hands accuracy_score on from the last one."""
+def _observe(module):
+    package = module.__name__.partition(".")[0]
+    recorder = import_module(f"epochal_recorder.{package}")
+    stop_at = os.environ.get("EPOCHAL_STOP_AT")
+    recorder.observe(module, out=_OUT, checkpoints=_CHECKPOINTS, stop_at=stop_at, started=_STARTED)
 
 
 class _Finder:
     """A meta path finder (see ``importlib.abc``) that waits for modules, to have them patched once they have executed."""
 
     def __init__(self):
-        self._waited_for = dict(_OBSERVERS)
+        self._waited_for = set(_WAITED_FOR)
 
     def find_spec(self, name, *_):
         if name not in self._waited_for:
             return None
         from importlib.util import find_spec
 
-        observe = self._waited_for.pop(name)
+        self._waited_for.remove(name)
         spec = find_spec(name)
         if spec:
-            _observe_after(spec.loader, observe)
+            _observe_after(spec.loader)
         return spec
 
 
-def _observe_after(loader, observe):
+def _observe_after(loader):
     execute = loader.exec_module
 
     def exec_module(module):
         execute(module)
         try:
-            observe(module)
+            _observe(module)
         except Exception as fault:  # training is worth more than its recording
             sys.stderr.write(f"epochal: {module.__name__} is not observed: {fault!r}\n")
 

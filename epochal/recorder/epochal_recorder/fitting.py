@@ -14,16 +14,16 @@ from .rows import hash_rows, leaves_of
 
 
 class Fit:
-    """One call of fit, told epoch by epoch, continued if ``continuing`` can, and ended where the threshold is reached."""
+    """One call of fit, told epoch by epoch, continued if ``resumption`` can, and ended where the threshold is reached."""
 
-    def __init__(self, shared, names, model, arguments, continuing, why, stop_at, running):
+    def __init__(self, shared, names, model, arguments, resumption, why, stop_at, running):
         self._shared = shared
         self._output = shared.output
         self._names = names
         self.model = model
         self._epochs = int(arguments.get("epochs", 1))
         self._samples = _trained_samples(arguments)
-        self._continuing = continuing
+        self._resumption = resumption
         self._why = why
         self._stop_at = stop_at
         self._running = running
@@ -137,18 +137,18 @@ class Fit:
             self._fitted.begin_passes()
         self._shared.lineage.remember_new(weights_of(self.model))
         continued, why, history = 0, self._why, {}
-        if self._continuing:
+        if self._resumption:
             try:
-                continued = self._continuing.begin()
+                continued = self._resumption.begin()
             except Exception as fault:
-                self._continuing = None
+                self._resumption = None
                 why = f"it cannot be continued: {type(fault).__name__}: {fault}"
             else:
-                why, history = self._continuing.why, self._continuing.history
+                why, history = self._resumption.why, self._resumption.history
         origin = self._shared.origin_of(weights_of(self.model))
         self.identities |= origin.identities
-        if self._continuing:
-            self._continuing.identities = self.identities
+        if self._resumption:
+            self._resumption.identities = self.identities
         self._last_epoch = continued
         self._output.event(
             event="fit",
@@ -161,13 +161,13 @@ class Fit:
         )
         if continued:
             latest = {name: values[-1] for name, values in history.items()}
-            done = self._continuing.ended_itself or self._is_there(latest)
+            done = self._resumption.ended_itself or self._is_there(latest)
             # Keras' own BackupAndRestore says it so: fit reads it after on_train_begin.
             self.model._initial_epoch = self._epochs if done else continued
 
     def _epoch_begins(self, epoch, logs=None):
         self._began = time.monotonic()
-        if self._continuing:
+        if self._resumption:
             self.model._initial_epoch = None  # fit has read it
         self._fill_history()
 
@@ -190,9 +190,9 @@ class Fit:
         ended_itself = bool(self.model.stop_training)
         if self._is_there(logs):
             self.model.stop_training = True
-        if self._continuing:
+        if self._resumption:
             last = epoch + 1 >= self._epochs or self.model.stop_training
-            self._continuing.epoch_ended(epoch + 1, logs, last, ended_itself)
+            self._resumption.epoch_ended(epoch + 1, logs, last, ended_itself)
 
     def _remember(self):
         """Note that the weights are this fit's now; returns what tells them from others."""
@@ -203,9 +203,9 @@ class Fit:
     def _train_ends(self, logs=None):
         self._fill_history()
         self._remember()
-        if self._continuing:
+        if self._resumption:
             self.model._initial_epoch = None
-            self._continuing.end()
+            self._resumption.end()
 
     def _test_begins(self, logs=None):
         if self._watches_validation and self._validates_again:
@@ -219,10 +219,10 @@ class Fit:
     def _fill_history(self):
         """Put what was measured before into the history that the script will read, ahead of what comes."""
         history = self.model.history
-        if self._continuing and not history.epoch and not history.history:
-            measured = self._continuing.history
+        if self._resumption and not history.epoch and not history.history:
+            measured = self._resumption.history
             history.history.update({name: list(values) for name, values in measured.items()})
-            history.epoch.extend(self._continuing.epochs)
+            history.epoch.extend(self._resumption.epochs)
 
     def _validation_described(self):
         origin = Origin(self.identities, True, "", "")

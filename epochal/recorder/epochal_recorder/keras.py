@@ -1,4 +1,7 @@
-"""Keras' fit, evaluate and predict, as they are, with a callback of ours behind the script's own, and their rows seen."""
+"""Keras' fit, evaluate and predict, as they are, with a callback of ours behind the script's own, and their rows seen.
+
+``import keras`` in this package means Keras: its modules import each other with a dot.
+"""
 
 import copy
 import functools
@@ -10,12 +13,12 @@ import weakref
 
 from .batches import is_read_again, safely, splits_a_reshuffled_set, watch
 from .checkpoint import Checkpoints
-from .continuing import Ancestry, Continuing
 from .data import samples
 from .fitting import Fit
 from .lineage import digest_of
 from .measuring import LEAST_ROWS, Origin, measuring
 from .networks import weights_of
+from .resume import Ancestry, Resumption
 from .testing import Evaluate, Predict
 
 _MOST_FITS = 32
@@ -24,7 +27,18 @@ _OTHER_PROCESS = "another process of nn.py keeps the checkpoints"
 _TOO_MANY = f"no more than {_MOST_FITS} fits of a script keep checkpoints"
 
 
-def observe(model_class, out, checkpoints=None, stop_at=None, started=None):
+def observe(module, out, checkpoints, stop_at, started):
+    """Patch what one of Keras' modules has defined: keras.Model, or what saves and loads models.
+
+    ``stop_at`` is the text of a number, or None; see ``observe_models`` for the rest.
+    """
+    if module.__name__ == "keras.src.models.model":
+        observe_models(module.Model, out, checkpoints, float(stop_at) if stop_at else None, started)
+    else:
+        observe_files(module, out)
+
+
+def observe_models(model_class, out, checkpoints=None, stop_at=None, started=None):
     """Patch ``fit``, ``evaluate`` and ``predict`` of keras.Model, whose subclasses inherit them.
 
     ``out``: the folder that events go to. ``checkpoints``: the folder that fits go on from, and leave theirs in; None:
@@ -167,15 +181,15 @@ class _Recorder:
         """Return the observer of one fit, which sees the rows that it reads."""
         self._calls[model] = self._calls.get(model, 0) + 1
         names = {"model": self._number(model), "call": self._calls[model]}
-        continuing = None
+        resumption = None
         why = self._why_not()
         given = dict(arguments)
         if self._checkpoints and not why:
             checkpoints = Checkpoints(self._checkpoints, **names)
             callbacks = _given(arguments.get("callbacks"))
             others = self._out, self._checkpoints
-            continuing = Continuing(checkpoints, self._ancestry, self._shared.lineage, model, given, callbacks, others)
-        fit = Fit(self._shared, names, model, given, continuing, why, self._stop_at, self._running)
+            resumption = Resumption(checkpoints, self._ancestry, self._shared.lineage, model, given, callbacks, others)
+        fit = Fit(self._shared, names, model, given, resumption, why, self._stop_at, self._running)
         with self._output.telling_faults():
             fit.watch(arguments)
         if hasattr(given.get("x"), "element_spec"):

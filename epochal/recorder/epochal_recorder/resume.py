@@ -1,4 +1,4 @@
-"""One fit that goes on from its checkpoint, and leaves one from which a later trial goes on."""
+"""One fit that resumes from its checkpoint, and leaves one from which a later trial resumes."""
 
 import hashlib
 import math
@@ -19,7 +19,7 @@ _BYTES_A_SECOND = 200_000_000
 """How fast the first one is expected to be written."""
 
 
-class Continuing:
+class Resumption:
     """The checkpoints of one call of fit. Its methods are called in the order in which they stand here."""
 
     def __init__(self, checkpoints, ancestry, lineage, model, arguments, callbacks, others):

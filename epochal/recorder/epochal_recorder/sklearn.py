@@ -45,14 +45,19 @@ class _Call:
         self.identities = ()
 
 
+def observe(module, out, **_):
+    """Patch what one of scikit-learn's modules has defined. ``out``: the folder that events go to."""
+    _OBSERVERS[module.__name__](module, out)
+
+
 def observe_estimators(module, out):
     """Patch what ``module`` (sklearn.base) defines, so that the methods of every estimator are observed.
 
     ``out``: the folder that events go to.
     """
     shared = measuring(out)
-    observe(module.ClassifierMixin, "score", out)
-    observe(module.RegressorMixin, "score", out)
+    observe_function(module.ClassifierMixin, "score", out)
+    observe_function(module.RegressorMixin, "score", out)
     base = module.BaseEstimator
 
     def subclass_made(cls, **kwargs):
@@ -78,12 +83,29 @@ def observe_cross_validation(module, out):
     module.cross_val_predict = noting
 
 
-def observe(owner, name, out):
+def observe_function(owner, name, out):
     """Patch a function that returns an accuracy, or a regression's R²: a class's ``score``, or a function of sklearn.metrics.
 
     ``owner``: the class or module that it is an attribute of. ``out``: the folder that events go to.
     """
     setattr(owner, name, _observed(getattr(owner, name), measuring(out)))
+
+
+def _observe_accuracy_score(module, out):
+    observe_function(module, "accuracy_score", out)
+
+
+def _observe_r2_score(module, out):
+    observe_function(module, "r2_score", out)
+
+
+_OBSERVERS = {
+    "sklearn.base": observe_estimators,
+    "sklearn.model_selection._validation": observe_cross_validation,
+    "sklearn.metrics._classification": _observe_accuracy_score,
+    "sklearn.metrics._regression": _observe_r2_score,
+}
+"""sklearn.metrics hands accuracy_score and r2_score on from the last two."""
 
 
 def _marking_loaded(setstate):
