@@ -12,6 +12,8 @@ A mutant is noticed if a test fails with it, fails again, and passes without it;
 imported. A test that fails without the mutant, too, is left out from then on, and listed. Every survivor has to be read:
 either a test is missing, or the change makes no difference.
 
+The tests run in a process namespace of their own (unshare(1), so Linux), because a mutant may send its signals to anybody.
+
 Usage: benchmarks/mutants.py [--quick] [--seed N] [--count N] [--stages 1,2,3] [--only K] [--list] [--out FILE]
 """
 
@@ -19,12 +21,11 @@ import argparse
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,13 @@ COUNT, STAGES = (2, "1") if QUICK else (60, "1,2,3")
 NOT_MUTATED = ("epochal/demo/", "epochal/store/migrations/")
 PYTEST = ("-x", "-v", "--tb=no", "-p", "no:cacheprovider")
 MARKED = "(keras or sklearn or docker or torch)"
+ISOLATED = (
+    *("unshare", "--pid", "--fork", "--kill-child", "--mount-proc"),
+    *(() if os.getuid() == 0 else ("--user", "--map-root-user")),
+    *("sh", "-c", '"$@"; exit $?', "sh"),  # the first process of a namespace has to wait for orphans, as a shell does
+)
+MOST_ATTEMPTS = 20
+"""How many tests may fail for another reason than the mutant before there is no point in going on."""
 HANGS_AFTER = {1: 180.0, 2: 180.0, 3: 900.0}
 """Seconds without a line of output, by stage; a line is printed whenever a test begins or ends."""
 
@@ -45,15 +53,20 @@ def near(path: str, tests: Mapping[str, str]) -> list[str]:
     dotted = path.removesuffix(".py").replace("/", ".").removesuffix(".__init__").removeprefix("epochal.recorder.")
     package, _, name = dotted.rpartition(".")
     named = rf"\b{re.escape(dotted)}\b|{re.escape(path)}|from {re.escape(package)} import [(\s\w,]*\b{name}\b"
-    found = [test for test, text in tests.items() if re.search(named, text) or test.endswith(f"/test_{name}.py")]
-    return found or [test for test in tests if test.startswith(f"tests/{room(path)}/")]
+    of_room = [
+        test for test in tests if test.startswith("tests/test_" if room(path) == "top" else f"tests/{room(path)}/")
+    ]
+    found = [test for test in tests if re.search(named, tests[test])]
+    found += [test for test in of_room if test.endswith(f"test_{name}.py") and test not in found]
+    return found or of_room
 
 
 @dataclass(frozen=True)
 class Failure:
-    """The first test that failed, or that never ended."""
+    """The first test that failed, or that never ended; ``arguments`` make pytest run it again."""
 
     test: str
+    arguments: Sequence[str]
     hangs: bool = False
 
     def __str__(self) -> str:
@@ -99,11 +112,12 @@ class Copy:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "PYTHON"))}
         environment |= {"TMPDIR": str(self._temporary), "TEST_NOISE_SEED": "0"}
         environment.setdefault("TEST_CACHE_FOLDER", str(self._folder / "cache"))
-        command = [str(self._folder / "venv/bin/python"), "-m", "pytest", *PYTEST]
+        command = [*ISOLATED, str(self._folder / "venv/bin/python"), "-m", "pytest", *PYTEST]
         command += [f"--deselect={test}" for test in self.left_out]
         log = self._folder / "output"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
+        with (
+            log.open("wb") as output,
+            subprocess.Popen(
                 [*command, *arguments],
                 cwd=self._tree,
                 env=environment,
@@ -111,41 +125,36 @@ class Copy:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-            )
-            hangs = not _ends(process, log, seconds)
-        self._end_leftovers()
+            ) as process,
+        ):
+            try:
+                hangs = not _ends(process, log, seconds)
+            finally:
+                process.kill()  # and with it whatever the tests started
         shutil.rmtree(self._temporary, ignore_errors=True)
         printed = log.read_text(encoding="utf-8", errors="replace")
-        if hangs:
-            begun = [line for line in printed.splitlines() if line.startswith("tests/") and not line.endswith("%]")]
-            return Failure(begun[-1].strip() if begun else "the collection of tests", hangs=True)
-        if process.returncode in (0, 5):  # all passed, or none was selected
-            return None
-        found = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", printed, re.MULTILINE)
-        return Failure(found[1] if found else "the import of conftest.py")
+        return None if process.returncode in (0, 5) else _failure(printed, process.returncode, arguments, hangs)
 
-    def _end_leftovers(self) -> None:
-        """Kill what the tests started and did not end: whatever runs in the copy, or has it in its environment."""
-        for process in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                known = (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
-                if str(self._folder).encode() in known + bytes((process / "cwd").readlink()):
-                    os.kill(int(process.name), signal.SIGKILL)
+
+def _failure(printed: str, status: int, arguments: Sequence[str], hangs: bool) -> Failure:
+    begun = [line.strip() for line in printed.splitlines() if re.match(r"tests/.*::", line) and not line.endswith("%]")]
+    failed = re.findall(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", printed, re.MULTILINE)
+    test = next(iter(failed or begun[-1:]), "")
+    if "::" in test and (failed or hangs):
+        return Failure(test, ["-m", "", test], hangs)
+    if failed or hangs or 0 < status < 128:  # before the first test
+        return Failure(test or "the import of conftest.py", ["--collect-only", *arguments], hangs)
+    return Failure(f"the whole run, which ended with status {status}", arguments)
 
 
 def _ends(process: "subprocess.Popen[bytes]", log: Path, seconds: float) -> bool:
-    """Wait for the process; stop it once its log has not grown for ``seconds``, and return False then."""
+    """Wait for the process; return False once its log has not grown for ``seconds``."""
     size, since = 0, time.monotonic()
     while process.poll() is None:
         time.sleep(0.1)
         if log.stat().st_size != size:
             size, since = log.stat().st_size, time.monotonic()
         elif time.monotonic() - since > seconds:
-            process.send_signal(signal.SIGINT)  # pytest takes its fixtures down
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(20)
-            process.kill()
-            process.wait()
             return False
     return True
 
@@ -161,19 +170,18 @@ def plan(stages: Iterable[int], files: Sequence[str]) -> Iterator[tuple[int, lis
 def judge(copy: Copy, mutant: Mutant, runs: Iterable[tuple[int, list[str]]]) -> Failure | None:
     """Return the failure that gives the mutant away; None if it survives."""
     for stage, arguments in runs:
-        while True:
+        for _ in range(MOST_ATTEMPTS):
             with copy.holding(mutant.path, mutant.text):
                 failure = copy.first_failure(arguments, HANGS_AFTER[stage])
                 if failure is None:
                     break
-                alone = [failure.test] if failure.test.startswith("tests/") else ["--collect-only", *arguments]
-                again = failure if failure.hangs else copy.first_failure(["-m", "", *alone], HANGS_AFTER[stage])
-            if again and not copy.first_failure(["-m", "", *alone], HANGS_AFTER[stage]):
+                again = failure.hangs or copy.first_failure(failure.arguments, HANGS_AFTER[stage])
+            if again and not copy.first_failure(failure.arguments, HANGS_AFTER[stage]):
                 return failure
-            if "::" not in failure.test:
-                raise RuntimeError(f"{failure.test} fails without a mutant, too.")
-            tell(f"left out from now on: {failure.test}")
-            copy.left_out.append(failure.test)
+            tell(f"not because of the mutant: {failure}")
+            copy.left_out += [failure.test] if "::" in failure.test else []
+        else:
+            raise RuntimeError("The tests fail without a mutant, too: make them pass first.")
     return None
 
 

@@ -182,6 +182,10 @@ def test_what_was_not_continued_is_told() -> None:
     text = _text(replace(reports.reached(), run=reports.run(State.REACHED, reports.trial(1, 0.7), *trials)))
     assert f"Note: trials 2, 3 {why}" in " ".join(text.split())
     assert "from the beginning" not in _text(reports.reached())
+    resumed = reports.trial(2, 0.7, resumption="continued from epoch 20 of trial 1")
+    silent = reports.trial(3, 0.7, epochs_resumed=0)
+    text = _text(replace(reports.reached(), run=reports.run(State.REACHED, reports.trial(1, 0.7), resumed, silent)))
+    assert "Note:" not in text
 
 
 def test_a_failed_run_shows_the_log() -> None:

@@ -150,6 +150,18 @@ def test_a_url_that_is_none_is_named() -> None:
         Database("no-such-database://x")
 
 
+def test_a_database_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    """A folder in its place is a settings error."""
+    with pytest.raises(SettingsError, match=r"^database: sqlite:///.* cannot be opened: .*unable to open"):
+        Database(f"sqlite:///{tmp_path}")
+
+
+def test_sqlite_lets_readers_work_beside_a_writer(database: Database, url: str) -> None:
+    """Its write-ahead log does, which stays with the file (sqlite.org/wal.html)."""
+    with create_engine(url).connect() as connection:
+        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+
+
 def test_a_delivery_starts_one_run_however_often_it_comes(database: Database) -> None:
     """The same delivery, and another trigger for the same commit, lead to the run that is there."""
     first = accept_commit(database, _commit("a"), Origin.PUSH, delivery=("1", "push"), supersede="queued")
