@@ -17,7 +17,7 @@ from epochal.resources import resource
 from epochal.settings import read_server_settings
 from tests.chains.jenkins.standin import TOKEN, USER, StandIn
 from tests.integration.served import Mails, Served, mailbox, served, write_settings
-from tests.jobs.chain import environment_of, epochal, stored_run
+from tests.jobs.chain import environment_of, epochal, store_push, stored_run
 from tests.repositories import commit, make_repository
 
 _LEARNS = "epochs = 20\nprint(f'Test accuracy: {epochs / 40}')\n"
@@ -235,6 +235,16 @@ def test_a_failed_run_is_red_and_ends_the_chain(home: Path, tmp_path: Path, stan
         standin.wait(lambda: standin.newest("train").description)
     assert _results(standin) == {"pull": ["SUCCESS"], "train": ["FAILURE"]}
     assert "no data" in str(standin.newest("train").description)
+
+
+def test_a_run_that_cannot_be_driven_keeps_no_other_waiting(home: Path, tmp_path: Path, standin: StandIn) -> None:
+    """Its repository is not watched any more: it waits, and the next one is driven to its end."""
+    stray = store_push(home, make_repository(tmp_path / "stray", {"nn.py": _LEARNS}))
+    origin = make_repository(tmp_path / "digits", {"nn.py": _LEARNS, "epochal.toml": "threshold = 0.5\n"})
+    with _gateway(home, origin, standin) as server:
+        server.push(origin)
+        assert server.mail()["Subject"].startswith("Threshold Accuracy Reached!!!")
+    assert stored_run(home, stray.id).state is State.QUEUED
 
 
 def test_github_may_start_pull_itself(home: Path, tmp_path: Path, standin: StandIn) -> None:
