@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 
 from epochal.errors import Reason, UsageError
-from epochal.records import Judgement, Message, Run, State, Verdict
+from epochal.records import Judgement, Message, Run, State, TrialState, Verdict
 from epochal.store.database import reads, writes
 from epochal.store.errors import NothingReached, NotOwner, StopRequested
 from epochal.store.outbox import add_message
@@ -116,6 +116,10 @@ def end(
     ended = connection.execute(update(runs).where(*conditions).values(state=state, **columns)).rowcount > 0
     if ended and message:
         add_message(connection, message)
+    if ended and state in (State.CANCELLED, State.SUPERSEDED, State.FAILED):  # nobody waits for what is still training
+        interrupted = {"state": TrialState.FAILED, "reason": Reason.INTERRUPTED}
+        training = trials.c.run == run, trials.c.state == TrialState.TRAINING
+        connection.execute(update(trials).where(*training).values(**interrupted))
     return ended
 
 

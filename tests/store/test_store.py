@@ -641,6 +641,8 @@ def test_only_its_owner_ends_a_run_and_only_once(database: Database, url: str) -
     notice = message_of_run(database, run)
     assert notice is not None
     assert (load_run(database, run).state, notice.message_id) == (State.FAILED, "<1@example.com>")
+    (trial,) = load_run(database, run).trials
+    assert (trial.state, trial.reason) == (TrialState.FAILED, Reason.INTERRUPTED)
 
 
 def test_a_transaction_is_repeated_unless_its_commit_was_lost(url: str) -> None:
