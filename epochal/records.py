@@ -1,5 +1,6 @@
 """What the database and a run's folder hold, as plain values. Imports only the list of reasons."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -10,6 +11,9 @@ from epochal.folders import SCRIPT
 
 Value = bool | int | float | str
 """What a hyperparameter can be."""
+
+Log = Callable[[str], None]
+"""Takes one line that says what is going on, without a line end."""
 
 PROOF_MARK = "epochal proof: "
 """What the line of a job's output begins with that tells which home, database and scripts it works with."""

@@ -3,7 +3,7 @@
 import fcntl
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from epochal.gateway.secret import webhook_secret
 from epochal.gateway.webhook import create_app
 from epochal.jobs.plan import reap_left_overs
 from epochal.messages.outbox import drain_outbox
-from epochal.records import Accepted, Commit, Origin
+from epochal.records import Accepted, Commit, Log, Origin
 from epochal.resources import resource
 from epochal.settings import Environment, WatchedRepository
 from epochal.store.database import Database
@@ -32,8 +32,6 @@ from epochal.store.runs import last_pushed_commit
 _log = logging.getLogger("epochal.serve")
 
 _OUTBOX_PAUSE_SECONDS = 60.0
-
-Tell = Callable[[str], None]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -100,7 +98,7 @@ class StoredIntake:
         return accepted
 
 
-def run_server(environment: Environment, poll: float | None, tell: Tell) -> None:
+def run_server(environment: Environment, poll: float | None, log: Log) -> None:
     """Run until SIGINT or SIGTERM. Raises UsageError where the home is served already, SettingsError."""
     with _only_one(environment.home):
         app = App.open(environment)
@@ -127,7 +125,7 @@ def run_server(environment: Environment, poll: float | None, tell: Tell) -> None
             poller.start()
         try:
             host, port = app.settings.gateway.host, app.settings.gateway.port
-            serve_app(gateway, host, port, lambda address: _tell_address(app, address, made, tell))
+            serve_app(gateway, host, port, lambda address: _tell_address(app, address, made, log))
         finally:
             ended.set()
             if poller:
@@ -151,20 +149,20 @@ def _secret(app: App) -> tuple[bytes, bool]:
     return webhook_secret(app.environment.home, configured, given.get_secret_value() if given else None)
 
 
-def _tell_address(app: App, address: str, made: bool, tell: Tell) -> None:
+def _tell_address(app: App, address: str, made: bool, log: Log) -> None:
     configured = app.settings.gateway.secret_file
     secret_file = Path(configured) if configured else app.environment.home / "webhook-secret"
-    tell(f"gateway: {address}/webhook")
+    log(f"gateway: {address}/webhook")
     if made or not list_deliveries(app.database, limit=1):
-        tell("To enter at GitHub (Settings, Webhooks, Add webhook):")
-        tell(f"  Payload URL   {address}/webhook, as seen from outside: epochal tunnel opens an address for it")
-        tell("  Content type  application/json")
-        tell(f"  Secret        the content of {secret_file}")
-        tell("  Events        just the push event")
+        log("To enter at GitHub (Settings, Webhooks, Add webhook):")
+        log(f"  Payload URL   {address}/webhook, as seen from outside: epochal tunnel opens an address for it")
+        log("  Content type  application/json")
+        log(f"  Secret        the content of {secret_file}")
+        log("  Events        just the push event")
     for watched in app.settings.repository:
-        tell(f"watched: {safe_url(watched.url)} ({', '.join(watched.branches)})")
+        log(f"watched: {safe_url(watched.url)} ({', '.join(watched.branches)})")
     if not app.settings.repository:
-        tell("watched: nothing yet; epochal watch URL, then start again")
+        log("watched: nothing yet; epochal watch URL, then start again")
 
 
 def _catch_up(app: App, intake: StoredIntake) -> None:

@@ -3,14 +3,15 @@
 from pathlib import Path
 
 from epochal.errors import RunFailed
+from epochal.records import Log
 from epochal.runtimes.docker import DockerRuntime
 from epochal.runtimes.engine import connect
 from epochal.runtimes.process import ProcessRuntime
-from epochal.runtimes.runtime import Runtime, Tell
+from epochal.runtimes.runtime import Runtime
 from epochal.settings import RuntimeName, ServerSettings
 
 
-def choose_runtime(name: RuntimeName, home: Path, settings: ServerSettings, docker_host: str, tell: Tell) -> Runtime:
+def choose_runtime(name: RuntimeName, home: Path, settings: ServerSettings, docker_host: str, log: Log) -> Runtime:
     """The runtime ``name``; ``auto`` is Docker if its engine answers, else the process, telling why.
 
     For ``docker`` the engine is not asked here: ``prepare`` raises RunFailed(NO_ENGINE), which can be waited out.
@@ -21,6 +22,6 @@ def choose_runtime(name: RuntimeName, home: Path, settings: ServerSettings, dock
         try:
             connect(docker_host).close()
         except RunFailed as error:
-            tell(f"Training runs as a plain process. {error.explanation}")
+            log(f"Training runs as a plain process. {error.explanation}")
             return ProcessRuntime(home, settings)
     return DockerRuntime(home, settings, docker_host)

@@ -10,6 +10,7 @@ from pathlib import Path
 import docker
 
 from epochal.errors import Reason, UsageError
+from epochal.records import Log
 from epochal.runtimes.container import Ending, Task, left_overs, remove, run_container, user_and_group
 from epochal.runtimes.engine import connect, engine_errors
 from epochal.runtimes.images import image_for, tag_of
@@ -19,7 +20,7 @@ from epochal.runtimes.log import MEGABYTE, LogFile, last_lines
 from epochal.runtimes.outcome import outcome_of
 from epochal.runtimes.owner import Belonging, id_of
 from epochal.runtimes.recipe import read_recipe
-from epochal.runtimes.runtime import IsAlive, Outcome, Tell, Training
+from epochal.runtimes.runtime import IsAlive, Outcome, Training
 from epochal.runtimes.workplace import (
     Datasets,
     Workplace,
@@ -62,11 +63,11 @@ class DockerRuntime:
         """As ``Runtime.image_name``: the image's tag."""
         return tag_of(read_recipe(framework, code, self._settings.sandbox), self._settings.images)
 
-    def prepare(self, framework: str, code: Path, tell: Tell) -> str:
+    def prepare(self, framework: str, code: Path, log: Log) -> str:
         """As ``Runtime.prepare``; returns the image's tag. Raises RunFailed(NO_ENGINE) too."""
         recipe = read_recipe(framework, code, self._settings.sandbox)
         with engine_errors(self._docker_host):
-            return image_for(self._client, recipe, self._settings.images, self._home / "cache" / "locks", tell)
+            return image_for(self._client, recipe, self._settings.images, self._home / "cache" / "locks", log)
 
     def prove(self, image: str, modules: Sequence[str]) -> None:
         """As ``Runtime.prove``."""
@@ -94,7 +95,7 @@ class DockerRuntime:
                 log.write(f"\n{line}\n".encode("utf-8", "backslashreplace"))
             return outcome
 
-    def fetch_dataset(self, image: str, script: str, tell: Tell) -> None:
+    def fetch_dataset(self, image: str, script: str, log: Log) -> None:
         """As ``Runtime.fetch_dataset``."""
         datasets = dataset_cache(self._home)
         _give_to_the_trainer(datasets.folder)
@@ -112,7 +113,7 @@ class DockerRuntime:
             network=True,
             seconds=_FETCH_SECONDS,
         )
-        tell(f"Fetching into {datasets.folder}.")
+        log(f"Fetching into {datasets.folder}.")
         with engine_errors(self._docker_host):
             status, output = self._run_aside(task)
         if status != 0:

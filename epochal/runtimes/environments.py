@@ -11,12 +11,12 @@ import uv
 
 from epochal.analysis.frameworks import frameworks
 from epochal.errors import Reason, RunFailed
+from epochal.records import Log
 from epochal.runtimes.lock import one_at_a_time
 from epochal.runtimes.log import last_lines
 from epochal.runtimes.owner import Belonging
 from epochal.runtimes.process_tree import process_tree
 from epochal.runtimes.recipe import Recipe
-from epochal.runtimes.runtime import Tell
 from epochal.settings import ImageSettings, child_environment
 
 _BUILD_SECONDS = 3600.0
@@ -30,19 +30,19 @@ def environment_folder(cache: Path, recipe: Recipe) -> Path:
     return cache / "environments" / name
 
 
-def environment_for(cache: Path, home: str, recipe: Recipe, settings: ImageSettings, tell: Tell) -> Path:
+def environment_for(cache: Path, home: str, recipe: Recipe, settings: ImageSettings, log: Log) -> Path:
     """The folder of the virtual environment for ``recipe``, made if it is not there.
 
     Raises RunFailed(ENVIRONMENT_FAILED), uv's last lines as detail.
     """
     folder = environment_folder(cache, recipe)
-    with one_at_a_time(cache / "locks" / f"{folder.name}.lock", tell):
+    with one_at_a_time(cache / "locks" / f"{folder.name}.lock", log):
         # The marker comes last: what a killed builder left is made anew.
         if not (folder / _COMPLETE).exists():
-            tell(f"Making the environment {folder}: once, it is kept.")
+            log(f"Making the environment {folder}: once, it is kept.")
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            _make(folder, Belonging.to_no_run(home, _BUILD_SECONDS), recipe, settings, tell)
+            _make(folder, Belonging.to_no_run(home, _BUILD_SECONDS), recipe, settings, log)
             (folder / _COMPLETE).touch()
     return folder
 
@@ -52,12 +52,12 @@ def python_in(environment: Path) -> str:
     return str(environment / "bin" / "python")
 
 
-def _make(folder: Path, belonging: Belonging, recipe: Recipe, settings: ImageSettings, tell: Tell) -> None:
+def _make(folder: Path, belonging: Belonging, recipe: Recipe, settings: ImageSettings, log: Log) -> None:
     tool = uv.find_uv_bin()
     variables = _variables(settings)
 
     def run(what: str, *arguments: str) -> None:
-        _run([tool, *arguments], f"{what} for {recipe.framework}", belonging, variables, folder, tell)
+        _run([tool, *arguments], f"{what} for {recipe.framework}", belonging, variables, folder, log)
 
     install = ["pip", "install", "--no-config", "--python", python_in(folder)]
     only_wheels = ["--only-binary", ":all:"]
@@ -82,7 +82,7 @@ def _variables(settings: ImageSettings) -> dict[str, str]:
 
 
 def _run(
-    command: list[str], what: str, belonging: Belonging, variables: dict[str, str], folder: Path, tell: Tell
+    command: list[str], what: str, belonging: Belonging, variables: dict[str, str], folder: Path, log: Log
 ) -> None:
     lines: deque[str] = deque(maxlen=60)
     with process_tree(command, belonging, variables, folder) as process:
@@ -90,7 +90,7 @@ def _run(
         for line in process.stdout:
             lines.append(line.decode("utf-8", errors="replace").rstrip())
             if _PROGRESS.match(lines[-1]):
-                tell(lines[-1])
+                log(lines[-1])
         status = process.wait()
     if status != 0:
         detail = last_lines("\n".join(lines))

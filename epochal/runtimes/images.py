@@ -12,11 +12,11 @@ import docker
 from docker.errors import ImageNotFound
 
 from epochal.errors import Reason, RunFailed, SettingsError
+from epochal.records import Log
 from epochal.resources import resource
 from epochal.runtimes.lock import one_at_a_time
 from epochal.runtimes.log import last_lines
 from epochal.runtimes.recipe import Recipe
-from epochal.runtimes.runtime import Tell
 from epochal.settings import ImageSettings
 
 _CA_BUNDLE = "ca-bundle.pem"
@@ -28,16 +28,16 @@ def tag_of(recipe: Recipe, settings: ImageSettings) -> str:
     return f"epochal/{recipe.framework}:{recipe.digest(_dockerfile(), settings.base)}"
 
 
-def image_for(client: docker.DockerClient, recipe: Recipe, settings: ImageSettings, locks: Path, tell: Tell) -> str:
+def image_for(client: docker.DockerClient, recipe: Recipe, settings: ImageSettings, locks: Path, log: Log) -> str:
     """The tag of the image for ``recipe``, built if the engine has it not.
 
     Raises RunFailed(ENVIRONMENT_FAILED), the builder's last lines as detail.
     """
     tag = tag_of(recipe, settings)
-    with one_at_a_time(locks / f"{tag.replace('/', '-')}.lock", tell):
+    with one_at_a_time(locks / f"{tag.replace('/', '-')}.lock", log):
         if not _exists(client, tag):
-            tell(f"Building the image {tag}: once, it is kept.")
-            _build(client, tag, recipe, settings, tell)
+            log(f"Building the image {tag}: once, it is kept.")
+            _build(client, tag, recipe, settings, log)
     return tag
 
 
@@ -53,7 +53,7 @@ def _exists(client: docker.DockerClient, tag: str) -> bool:
     return True
 
 
-def _build(client: docker.DockerClient, tag: str, recipe: Recipe, settings: ImageSettings, tell: Tell) -> None:
+def _build(client: docker.DockerClient, tag: str, recipe: Recipe, settings: ImageSettings, log: Log) -> None:
     lines: deque[str] = deque(maxlen=60)
     # Leaving in the middle of the answer closes the connection, at which the engine stops building and, by forcerm,
     # removes the container that it built in.
@@ -70,7 +70,7 @@ def _build(client: docker.DockerClient, tag: str, recipe: Recipe, settings: Imag
         text = part.get("stream") or part.get("status") or ""
         lines.append(text.rstrip("\n"))
         for progress in _PROGRESS.findall(text):
-            tell(_short(progress.strip()))
+            log(_short(progress.strip()))
         if "error" in part:
             raise RunFailed(
                 Reason.ENVIRONMENT_FAILED, _explanation(recipe, part["error"], lines), last_lines("\n".join(lines))

@@ -5,17 +5,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from epochal.runtimes.runtime import Tell
+from epochal.records import Log
 
 
 @contextmanager
-def one_at_a_time(path: Path, tell: Tell) -> Iterator[None]:
+def one_at_a_time(path: Path, log: Log) -> Iterator[None]:
     """Hold the lock file ``path``, waiting for it; the kernel lets go of it when its holder dies (flock(2))."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            tell("Another job is making the same environment: waiting for it.")
+            log("Another job is making the same environment: waiting for it.")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -9,6 +9,7 @@ from subprocess import Popen
 
 from epochal.errors import Reason, UsageError
 from epochal.folders import SCRIPT
+from epochal.records import Log
 from epochal.runtimes.environments import environment_folder, environment_for, python_in
 from epochal.runtimes.imports import SECONDS as PROOF_SECONDS
 from epochal.runtimes.imports import prove_once
@@ -17,7 +18,7 @@ from epochal.runtimes.outcome import outcome_of
 from epochal.runtimes.owner import Belonging, id_of
 from epochal.runtimes.process_tree import ended_within, kill_left_overs, process_tree
 from epochal.runtimes.recipe import read_recipe
-from epochal.runtimes.runtime import IsAlive, Outcome, Tell, Training
+from epochal.runtimes.runtime import IsAlive, Outcome, Training
 from epochal.runtimes.workplace import Workplace, data_folder, dataset_cache, files_in, keep_within, workplace
 from epochal.settings import LimitSettings, ServerSettings
 
@@ -42,12 +43,12 @@ class ProcessRuntime:
         recipe = read_recipe(framework, code, self._settings.sandbox)
         return str(environment_folder(self._home / "cache", recipe))
 
-    def prepare(self, framework: str, code: Path, tell: Tell) -> str:
+    def prepare(self, framework: str, code: Path, log: Log) -> str:
         """As ``Runtime.prepare``; returns the environment's folder."""
-        tell("Training in a plain process: this is no sandbox, the code may do all that this user may.")
+        log("Training in a plain process: this is no sandbox, the code may do all that this user may.")
         recipe = read_recipe(framework, code, self._settings.sandbox)
         cache = self._home / "cache"
-        return str(environment_for(cache, id_of(self._home), recipe, self._settings.images, tell))
+        return str(environment_for(cache, id_of(self._home), recipe, self._settings.images, log))
 
     def prove(self, image: str, modules: Sequence[str]) -> None:
         """As ``Runtime.prove``."""
@@ -68,13 +69,13 @@ class ProcessRuntime:
                 log.write(f"\n{line}\n".encode("utf-8", "backslashreplace"))
             return outcome
 
-    def fetch_dataset(self, image: str, script: str, tell: Tell) -> None:
+    def fetch_dataset(self, image: str, script: str, log: Log) -> None:
         """As ``Runtime.fetch_dataset``."""
         datasets = dataset_cache(self._home)
         environment = datasets.variables_to_fill_it()
         if bundle := self._settings.images.ca_bundle:
             environment["SSL_CERT_FILE"] = str(Path(bundle).expanduser())
-        tell(f"Fetching into {datasets.folder}.")
+        log(f"Fetching into {datasets.folder}.")
         status, output = self._run_aside(image, ["-c", script], environment, _FETCH_SECONDS)
         if status != 0:
             raise UsageError(f"The dataset could not be fetched. The last lines:\n{last_lines(output, 5)}")

@@ -7,10 +7,9 @@ from typing import Protocol
 
 from epochal.errors import Reason
 from epochal.folders import TrialFolder
+from epochal.records import Log
 from epochal.runtimes.stop import Stop
 
-Tell = Callable[[str], None]
-"""Takes one line that says what is going on, without a line end."""
 IsAlive = Callable[[int, int], bool]
 """Tells of a run and the number of one of its trials whether somebody waits for that training."""
 
@@ -68,7 +67,7 @@ class Runtime(Protocol):
         """
         ...
 
-    def prepare(self, framework: str, code: Path, tell: Tell) -> str:
+    def prepare(self, framework: str, code: Path, log: Log) -> str:
         """Make the image or environment for ``framework`` and ``code``/requirements.txt, unless it is there already.
 
         Returns its name (an image's tag, an environment's folder). Raises RunFailed (REFUSED_REQUIREMENT, NO_ENGINE,
@@ -89,7 +88,7 @@ class Runtime(Protocol):
         """
         ...
 
-    def fetch_dataset(self, image: str, script: str, tell: Tell) -> None:
+    def fetch_dataset(self, image: str, script: str, log: Log) -> None:
         """Run ``script`` (Python) with the network on and the dataset cache writable, outside of training's sandbox.
 
         Raises UsageError with the last lines where it fails.

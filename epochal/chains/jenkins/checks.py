@@ -15,10 +15,8 @@ from epochal.chains.jenkins.provisioning import missing_plugins, states
 from epochal.errors import EpochalError
 from epochal.folders import Home
 from epochal.jobs.installation import describe_installation
-from epochal.records import PROOF_MARK
+from epochal.records import PROOF_MARK, Log
 from epochal.settings import Environment, ServerSettings
-
-Tell = Callable[[str], None]
 
 _PROOF_SECONDS = 120.0
 _LOOK_SECONDS = 0.5
@@ -40,7 +38,7 @@ class Unfit(EpochalError):
 
 
 def check_all(
-    client: JenkinsClient, settings: ServerSettings, environment: Environment, left_out: Collection[str], tell: Tell
+    client: JenkinsClient, settings: ServerSettings, environment: Environment, left_out: Collection[str], log: Log
 ) -> bool:
     """Ask all questions, telling each answer; whether every one is yes. Where Jenkins is not to be reached, that is all."""
     definitions = render(settings, left_out)
@@ -57,10 +55,10 @@ def check_all(
     good = True
     for question, ask in questions.items():
         try:
-            tell(f"{question + ':':<10} yes  {ask()}")
+            log(f"{question + ':':<10} yes  {ask()}")
         except EpochalError as error:
             good = False
-            tell(f"{question + ':':<10} no   {error}")
+            log(f"{question + ':':<10} no   {error}")
             if isinstance(error, JenkinsError) and error.status is None:
                 break
     return good

@@ -1,6 +1,6 @@
 """Making, changing and taking away the jobs and the view in any Jenkins; what is as it should be stays untouched."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 
 from epochal.chains.jenkins.client import JenkinsClient, JenkinsError
 from epochal.chains.jenkins.comparison import (
@@ -13,12 +13,11 @@ from epochal.chains.jenkins.comparison import (
 )
 from epochal.chains.jenkins.definitions import Definition, job_names, render
 from epochal.chains.jenkins.plugins import oldest_version, pinned_plugins, version_key
+from epochal.records import Log
 from epochal.settings import ServerSettings
 
-Tell = Callable[[str], None]
 
-
-def apply(client: JenkinsClient, settings: ServerSettings, left_out: Collection[str], tell: Tell) -> int:
+def apply(client: JenkinsClient, settings: ServerSettings, left_out: Collection[str], log: Log) -> int:
     """Make Jenkins as the settings want it; returns how many jobs and views were changed.
 
     Raises JenkinsError before anything is touched where Jenkins is too old or lacks plugins, and after it where it lost
@@ -30,12 +29,12 @@ def apply(client: JenkinsClient, settings: ServerSettings, left_out: Collection[
     for definition in definitions:
         what = _apply(client, definition)
         changed += what != "unchanged"
-        tell(f"{definition.kind} {definition.name}: {what}")
-    tell(f"{changed} changed" if changed else "nothing to change: everything is as it should be")
+        log(f"{definition.kind} {definition.name}: {what}")
+    log(f"{changed} changed" if changed else "nothing to change: everything is as it should be")
     return changed
 
 
-def preview(client: JenkinsClient, settings: ServerSettings, left_out: Collection[str], tell: Tell) -> int:
+def preview(client: JenkinsClient, settings: ServerSettings, left_out: Collection[str], log: Log) -> int:
     """Tell what ``apply`` would change, as a diff; returns how many jobs and views."""
     definitions = render(settings, left_out)
     refuse_unfit(client, definitions)
@@ -44,25 +43,25 @@ def preview(client: JenkinsClient, settings: ServerSettings, left_out: Collectio
         there = _config(client, definition)
         state = _state(definition, there)
         changed += state != "unchanged"
-        tell(f"{definition.kind} {definition.name}: {state}")
+        log(f"{definition.kind} {definition.name}: {state}")
         for difference in differences(definition.xml, there or "<none/>") if state != "unchanged" else ():
-            tell(str(difference))
-    tell("nothing was changed: this is what epochal jenkins apply would do")
+            log(str(difference))
+    log("nothing was changed: this is what epochal jenkins apply would do")
     return changed
 
 
-def delete(client: JenkinsClient, settings: ServerSettings, tell: Tell) -> None:
+def delete(client: JenkinsClient, settings: ServerSettings, log: Log) -> None:
     """Take away the jobs and the view that ``apply`` made; what it did not make stays, whatever it is called."""
     names = [("view", f"{settings.jenkins.prefix}Epochal"), *(("job", name) for name in job_names(settings))]
     for kind, name in names:
         config = client.view_config(name) if kind == "view" else client.job_config(name)
         if config is None:
-            tell(f"{kind} {name}: not there")
+            log(f"{kind} {name}: not there")
         elif seal_of(config) is None:
-            tell(f"{kind} {name}: left alone, for Epochal did not make it")
+            log(f"{kind} {name}: left alone, for Epochal did not make it")
         else:
             (client.delete_view if kind == "view" else client.delete_job)(name)
-            tell(f"{kind} {name}: deleted")
+            log(f"{kind} {name}: deleted")
 
 
 def states(client: JenkinsClient, definitions: list[Definition]) -> Iterator[tuple[Definition, str]]:

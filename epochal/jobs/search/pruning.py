@@ -13,7 +13,7 @@ from epochal.store.errors import DatabaseUnavailable
 _MOST_EPOCHS = 10_000
 """So many are compared: each of them is a question to two databases, and code may tell of any number."""
 
-IsWorthGoingOn = Callable[[int, float], bool]
+ShouldContinue = Callable[[int, float], bool]
 """Tells of a number of epochs and the validation accuracy (0 to 1) after them whether others did not do better."""
 
 
@@ -21,13 +21,13 @@ class Comparing:
     """Hears of a trial's epochs; asks its ``stop`` where others did better after as many."""
 
     def __init__(
-        self, number: int, stop: Stop, look_elsewhere: Callable[[], None], is_worth_going_on: IsWorthGoingOn
+        self, number: int, stop: Stop, look_elsewhere: Callable[[], None], should_continue: ShouldContinue
     ) -> None:
         """``look_elsewhere`` is called with each epoch, and sees to it that this trial ends where it is overtaken."""
         self._number = number
         self._stop = stop
         self._look_elsewhere = look_elsewhere
-        self._is_worth_going_on = is_worth_going_on
+        self._should_continue = should_continue
         self._epochs = 0
         self._failed = False
 
@@ -52,4 +52,4 @@ class Comparing:
         # What is left of one at its last epoch is its test, which says more than any comparison.
         if accuracy is None or (epoch.epochs is not None and epoch.number >= epoch.epochs):
             return True
-        return math.isfinite(accuracy) and self._is_worth_going_on(self._epochs, accuracy)
+        return math.isfinite(accuracy) and self._should_continue(self._epochs, accuracy)

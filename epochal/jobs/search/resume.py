@@ -22,7 +22,7 @@ def promising(trials: Sequence[Trial]) -> list[Trial]:
     return sorted(found, key=lambda trial: (-(trial.accuracy.value if trial.accuracy else 0.0), trial.number))
 
 
-def next_to_go_on(trials: Sequence[Trial], epochs: Constant, settings: RetrainSettings) -> tuple[Trial, int] | None:
+def next_to_resume(trials: Sequence[Trial], epochs: Constant, settings: RetrainSettings) -> tuple[Trial, int] | None:
     """The trial to go on from, and the number of epochs that it gets in all; None where none is promising.
 
     None, too, where a trial of the same combination with more epochs was begun already, or max_epochs allows no more.
@@ -32,12 +32,12 @@ def next_to_go_on(trials: Sequence[Trial], epochs: Constant, settings: RetrainSe
         assert trial.forecast.expected
         before = int(trial.hyperparameters[epochs.name])
         wanted = min(max(before + settings.epochs_step, trial.forecast.expected), settings.max_epochs)
-        if wanted > before and not any(_goes_on(other, trial, epochs) for other in trials):
+        if wanted > before and not any(_resumes(other, trial, epochs) for other in trials):
             return trial, wanted
     return None
 
 
-def _goes_on(other: Trial, trial: Trial, epochs: Constant) -> bool:
+def _resumes(other: Trial, trial: Trial, epochs: Constant) -> bool:
     if other.number <= trial.number or other.reason is Reason.INTERRUPTED:
         return False
     return _without(other, epochs) == _without(trial, epochs)

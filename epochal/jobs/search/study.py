@@ -116,11 +116,11 @@ class Search:
             self._study.tell(trial, state=TrialState.FAIL)
         return self._ask_for_what_is_left()
 
-    def begun(self, candidate: Candidate, number: int) -> None:
+    def started(self, candidate: Candidate, number: int) -> None:
         """The candidate is the run's trial ``number`` now."""
         candidate.trial.set_user_attr(_OWN_NUMBER, number)
 
-    def is_worth_going_on(self, candidate: Candidate, epoch: int, accuracy: float) -> bool:
+    def should_continue(self, candidate: Candidate, epoch: int, accuracy: float) -> bool:
         """Whether a trial whose accuracy (0 to 1) is this after ``epoch`` (from 1) is among the better ones so far."""
         candidate.trial.report(accuracy, epoch)
         return not candidate.trial.should_prune()
@@ -138,11 +138,11 @@ class Search:
         candidate.trial.set_user_attr(_FAILED, True)
         self._study.tell(candidate.trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
-    def given_back(self, candidate: Candidate) -> None:
+    def released(self, candidate: Candidate) -> None:
         """A trial was not trained, or not to its end, by no fault of its own: it may be tried again."""
         self._study.tell(candidate.trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
-    def bury(self, interrupted: Iterable[int]) -> None:
+    def mark_interrupted(self, interrupted: Iterable[int]) -> None:
         """The run's trials with these numbers died with the processes that trained them."""
         numbers = set(interrupted)
         for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):

@@ -16,8 +16,8 @@ from functools import partial
 from epochal.errors import Reason, RunFailed
 from epochal.jobs.active_run import ActiveRun
 from epochal.jobs.log import log
-from epochal.jobs.search.pruning import Comparing, IsWorthGoingOn
-from epochal.jobs.search.resume import next_to_go_on, promising
+from epochal.jobs.search.pruning import Comparing, ShouldContinue
+from epochal.jobs.search.resume import next_to_resume, promising
 from epochal.jobs.search.study import Candidate, Search
 from epochal.jobs.strategy import Ended, GiveUp, Proposal, stopping_point, used_up
 from epochal.jobs.trial import StartedTrial, in_words, run_trial
@@ -45,7 +45,7 @@ _FAULTS_OF_A_COMBINATION = frozenset(
 
 
 @dataclass(frozen=True)
-class _Taken:
+class _Started:
     """A trial that has begun: what was proposed, Optuna's part in it (None: it goes on from another trial), its number."""
 
     proposal: Proposal
@@ -104,18 +104,18 @@ class Workers:
 
     def _work(self) -> GiveUp | Ended:
         try:
-            while isinstance(taken := self._take(), _Taken):
-                self._train(taken)
-            return taken
+            while isinstance(started := self._start_next(), _Started):
+                self._train(started)
+            return started
         except BaseException:
             self._end(Reason.INTERRUPTED)
             raise
 
-    def _take(self) -> _Taken | GiveUp | Ended:
+    def _start_next(self) -> _Started | GiveUp | Ended:
         """Start the next trial; returns what ended the search if there is none."""
         with self._asking:
             while True:
-                self._bury()
+                self._mark_dead()
                 if ended := self._ended():
                     return ended
                 if self._end_reason:
@@ -127,15 +127,15 @@ class Workers:
                 if isinstance(wanted, GiveUp):
                     return wanted
                 stop_at = self._stopping_point(trials, wanted)
-                asked = self._go_on(trials, stop_at) or self._ask(stop_at)
+                asked = self._resume_promising(trials, stop_at) or self._ask(stop_at)
                 if asked is None:
                     return GiveUp(Reason.SPACE_USED_UP, "Every combination of [search] was tried.")
-                if taken := self._begin(*asked):
-                    return taken
+                if started := self._begin(*asked):
+                    return started
 
-    def _go_on(self, trials: Sequence[Trial], stop_at: float | None) -> tuple[Proposal, None] | None:
+    def _resume_promising(self, trials: Sequence[Trial], stop_at: float | None) -> tuple[Proposal, None] | None:
         """More epochs for a trial that is expected to reach the threshold with them."""
-        found = next_to_go_on(trials, self._constant, self._settings) if self._constant else None
+        found = next_to_resume(trials, self._constant, self._settings) if self._constant else None
         if found is None or self._constant is None:
             return None
         trial, epochs = found
@@ -150,74 +150,74 @@ class Workers:
         changes = candidate.changes | ({self._constant: self._epochs} if self._constant and self._epochs else {})
         return Proposal(Strategy.SEARCH, changes, stop_at), candidate
 
-    def _begin(self, proposal: Proposal, candidate: Candidate | None) -> _Taken | None:
+    def _begin(self, proposal: Proposal, candidate: Candidate | None) -> _Started | None:
         """A trial of what is proposed; None where another process was faster, with the same or with the budget's last."""
         values = self._active.script.hyperparameters(proposal.changes)
         most = self._settings.max_trials
         number = add_search_trial(self._database, self._active.id, values, most)
         if number is not None:
             if candidate:
-                self._study.begun(candidate, number)
-            return _Taken(proposal, candidate, number)
+                self._study.started(candidate, number)
+            return _Started(proposal, candidate, number)
         if candidate:
             has_room = used_up(self._active.trials, self._settings) is None
-            (self._study.failed if has_room else self._study.given_back)(candidate)
+            (self._study.failed if has_room else self._study.released)(candidate)
         return None
 
-    def _train(self, taken: _Taken) -> None:
-        log(f"trial {taken.number}: training {in_words(taken.proposal)}")
+    def _train(self, started: _Started) -> None:
+        log(f"trial {started.number}: training {in_words(started.proposal)}")
         with self._stop() as stop:
-            comparing = Comparing(taken.number, stop, self._look_elsewhere, self._worth(taken))
+            comparing = Comparing(started.number, stop, self._look_elsewhere, self._continuation_rule(started))
             try:
-                trial = run_trial(self._active, StartedTrial(taken.number, taken.proposal, stop, comparing.hear))
+                trial = run_trial(self._active, StartedTrial(started.number, started.proposal, stop, comparing.hear))
             except RunFailed as failure:
-                self._failed(taken, failure)
+                self._failed(started, failure)
                 return
             except NotOwner as lost:  # its process was silent for so long that others took it for dead
-                log(f"trial {taken.number}: {lost}")
-                if taken.candidate:
-                    self._study.given_back(taken.candidate)
+                log(f"trial {started.number}: {lost}")
+                if started.candidate:
+                    self._study.released(started.candidate)
                 return
         if trial.state is TrialState.MEASURED:
-            self._measured(taken, trial)
+            self._measured(started, trial)
         else:
-            self._stopped(taken, trial)
+            self._stopped(started, trial)
 
-    def _worth(self, taken: _Taken) -> IsWorthGoingOn:
+    def _continuation_rule(self, started: _Started) -> ShouldContinue:
         """What compares a trial's epochs with those of others; one that goes on has come further than they, and one that
         is where its fit ends is to be tested."""
-        if taken.candidate is None:
+        if started.candidate is None:
             return lambda _epoch, _accuracy: True
-        stop_at = 1.0 if taken.proposal.stop_at is None else taken.proposal.stop_at
-        compare = partial(self._study.is_worth_going_on, taken.candidate)
+        stop_at = 1.0 if started.proposal.stop_at is None else started.proposal.stop_at
+        compare = partial(self._study.should_continue, started.candidate)
         return lambda epoch, accuracy: accuracy >= stop_at or compare(epoch, accuracy)
 
-    def _measured(self, taken: _Taken, trial: Trial) -> None:
+    def _measured(self, started: _Started, trial: Trial) -> None:
         assert trial.accuracy is not None
-        if taken.candidate:
+        if started.candidate:
             validation = trial.validation_accuracy
-            self._study.measured(taken.candidate, trial.accuracy.value if validation is None else validation)
+            self._study.measured(started.candidate, trial.accuracy.value if validation is None else validation)
         if record_verdict(self._active, trial) is Verdict.REACHED:
             self._end(Reason.OVERTAKEN)
         elif not isinstance(wanted := next_target(self._active), GiveUp):
             record_forecast(self._active, trial, wanted)
         self._keep_best()
 
-    def _stopped(self, taken: _Taken, trial: Trial) -> None:
-        if taken.candidate and trial.reason is Reason.PRUNED:
-            self._study.pruned(taken.candidate)
-        elif taken.candidate:
-            self._study.given_back(taken.candidate)
+    def _stopped(self, started: _Started, trial: Trial) -> None:
+        if started.candidate and trial.reason is Reason.PRUNED:
+            self._study.pruned(started.candidate)
+        elif started.candidate:
+            self._study.released(started.candidate)
         log(f"trial {trial.number}: stopped after epoch {trial.epochs or 0}: {trial.explanation}")
         self._remove_checkpoints(trial)
 
-    def _failed(self, taken: _Taken, failure: RunFailed) -> None:
+    def _failed(self, started: _Started, failure: RunFailed) -> None:
         is_its_own = failure.reason in _FAULTS_OF_A_COMBINATION
-        if taken.candidate:
-            (self._study.failed if is_its_own else self._study.given_back)(taken.candidate)
+        if started.candidate:
+            (self._study.failed if is_its_own else self._study.released)(started.candidate)
         if not is_its_own:
             raise failure
-        log(f"trial {taken.number}: failed: {failure.reason}: {failure.explanation}")
+        log(f"trial {started.number}: failed: {failure.reason}: {failure.explanation}")
 
     def _keep_best(self) -> None:
         """Tell which trial is the best so far, and keep no checkpoints that nothing will go on from: they are big."""
@@ -244,12 +244,12 @@ class Workers:
         if self._end_reason is None and (ended := self._ended()):
             self._end(Reason.OVERTAKEN if ended is Ended.REACHED else Reason.INTERRUPTED)
 
-    def _bury(self) -> None:
+    def _mark_dead(self) -> None:
         """Put away what processes that died were training."""
         if mark_interrupted(self._database, self._active.id):
             self._active.plan.runtime.reap(partial(is_training, self._database))
         trials = self._judge_measured()
-        self._study.bury(trial.number for trial in trials if trial.reason is Reason.INTERRUPTED)
+        self._study.mark_interrupted(trial.number for trial in trials if trial.reason is Reason.INTERRUPTED)
 
     def _judge_measured(self) -> Sequence[Trial]:
         """Judge the trials whose process died between measurement and verdict; returns all trials of the run."""

@@ -4,7 +4,7 @@ import pytest
 
 from epochal.analysis.hyperparameters import Constant
 from epochal.errors import Reason
-from epochal.jobs.search.resume import next_to_go_on
+from epochal.jobs.search.resume import next_to_resume
 from epochal.records import Forecast, StoppedBy, Strategy, Trial, TrialState
 from epochal.settings import RetrainSettings
 from tests.trials import measured
@@ -39,14 +39,14 @@ def _trial(number: int, accuracy: float, expected: int | None, filters: int = 8,
 )
 def test_the_best_that_is_expected_to_get_there(trials: list[Trial], found: tuple[int, int] | None) -> None:
     """It gets the epochs that are expected to do, once."""
-    trial = next_to_go_on(trials, _EPOCHS, _SETTINGS)
+    trial = next_to_resume(trials, _EPOCHS, _SETTINGS)
     assert (trial and (trial[0].number, trial[1])) == found
 
 
 def test_who_does_not_go_on() -> None:
     """Not a trial of the raising of epochs, nor one that its own callbacks ended; an interrupted attempt is none."""
     trial = _trial(2, 0.7, 43)
-    assert next_to_go_on([Trial(**vars(trial) | {"strategy": Strategy.MORE_EPOCHS})], _EPOCHS, _SETTINGS) is None
-    assert next_to_go_on([Trial(**vars(trial) | {"stopped_by": StoppedBy.SCRIPT})], _EPOCHS, _SETTINGS) is None
+    assert next_to_resume([Trial(**vars(trial) | {"strategy": Strategy.MORE_EPOCHS})], _EPOCHS, _SETTINGS) is None
+    assert next_to_resume([Trial(**vars(trial) | {"stopped_by": StoppedBy.SCRIPT})], _EPOCHS, _SETTINGS) is None
     interrupted = Trial(3, TrialState.FAILED, {"filters": 8, "epochs": 43}, reason=Reason.INTERRUPTED)
-    assert next_to_go_on([trial, interrupted], _EPOCHS, _SETTINGS) == (trial, 43)
+    assert next_to_resume([trial, interrupted], _EPOCHS, _SETTINGS) == (trial, 43)

@@ -51,8 +51,8 @@ def test_what_failed_is_not_tried_again_and_what_was_interrupted_is(storage: str
     assert failed
     assert interrupted
     search.failed(failed)
-    search.begun(interrupted, 3)
-    search.bury([3])
+    search.started(interrupted, 3)
+    search.mark_interrupted([3])
     again = search.ask()
     assert again
     assert again.changes == interrupted.changes
@@ -65,10 +65,10 @@ def test_the_worse_of_those_that_came_as_far_are_not_worth_going_on(storage: str
     better, worse = search.ask(), search.ask()
     assert better
     assert worse
-    assert search.is_worth_going_on(better, 1, 0.6)
-    assert not search.is_worth_going_on(worse, 1, 0.5)
+    assert search.should_continue(better, 1, 0.6)
+    assert not search.should_continue(worse, 1, 0.5)
     search.pruned(worse)
-    assert search.is_worth_going_on(better, 2, 0.6)
+    assert search.should_continue(better, 2, 0.6)
 
 
 def test_a_drawn_number_is_one_that_a_person_would_write(storage: str) -> None:
