@@ -117,7 +117,8 @@ def end(
     if ended and message:
         add_message(connection, message)
     if ended and state in (State.CANCELLED, State.SUPERSEDED, State.FAILED):  # nobody waits for what is still training
-        interrupted = {"state": TrialState.FAILED, "reason": Reason.INTERRUPTED}
+        reason = Reason.INTERRUPTED
+        interrupted = {"state": TrialState.FAILED, "reason": reason, "explanation": reason.sentence}
         training = trials.c.run == run, trials.c.state == TrialState.TRAINING
         connection.execute(update(trials).where(*training).values(**interrupted))
     return ended

@@ -93,7 +93,8 @@ def is_trained(row: Row[Any]) -> bool:
 
 def interrupt(connection: Connection, run: int, number: int) -> None:
     """Mark a trial as failed by no fault of its own: nobody trains it any more."""
-    interrupted = {"state": TrialState.FAILED, "reason": Reason.INTERRUPTED}
+    reason = Reason.INTERRUPTED
+    interrupted = {"state": TrialState.FAILED, "reason": reason, "explanation": reason.sentence}
     connection.execute(update(trials).where(_is(run, number)).values(**interrupted))
 
 
