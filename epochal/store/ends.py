@@ -117,8 +117,8 @@ def end(
     if ended and message:
         add_message(connection, message)
     if ended and state in (State.CANCELLED, State.SUPERSEDED, State.FAILED):  # nobody waits for what is still training
-        reason = Reason.INTERRUPTED
-        interrupted = {"state": TrialState.FAILED, "reason": reason, "explanation": reason.sentence}
+        explanation = "its run was ended while it trained"
+        interrupted = {"state": TrialState.FAILED, "reason": Reason.INTERRUPTED, "explanation": explanation}
         training = trials.c.run == run, trials.c.state == TrialState.TRAINING
         connection.execute(update(trials).where(*training).values(**interrupted))
     return ended
