@@ -76,7 +76,7 @@ class StoredIntake:
         self._chain = chain
 
     def accept(self, delivery: str, event: str, commit: Commit) -> Accepted:
-        """Database delivery and run in one transaction; a delivery that was processed starts no second run."""
+        """Store delivery and run in one transaction; a delivery that was processed starts no second run."""
         return self._stored(commit, (delivery, event))
 
     def ignored(self, delivery: str, event: str, result: str) -> None:

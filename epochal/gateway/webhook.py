@@ -42,11 +42,11 @@ class Intake(Protocol):
     """Where deliveries are stored. Both methods may block, and are called from several threads."""
 
     def accept(self, delivery: str, event: str, commit: Commit) -> Accepted:
-        """Database delivery and run, or find the run that is there already for this delivery or commit."""
+        """Store delivery and run, or find the run that is there already for this delivery or commit."""
         ...
 
     def ignored(self, delivery: str, event: str, result: str) -> None:
-        """Database a delivery that starts no run, with the reason."""
+        """Store a delivery that starts no run, with the reason."""
         ...
 
 

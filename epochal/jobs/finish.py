@@ -24,14 +24,14 @@ def end_run(
 ) -> None:
     """End the run in ``state`` and store its mail, if there is one, in the same transaction.
 
-    Raises as ``Store.end_run`` does if the run may not end so.
+    Raises as ``end_owned_run`` does if the run may not end so.
     """
     run = load_run(app.database, number)
     store_end(app, replace(run, state=state, reason=reason, explanation=explanation, detail=detail))
 
 
 def store_end(app: App, run: Run) -> None:
-    """Database that the run has ended now as it is, and the mail about it. Raises as ``Store.end_run`` does."""
+    """Store that the run has ended now as it is, and the mail about it. Raises as ``end_owned_run`` does."""
     ended = replace(run, ended=datetime.now(UTC))
     end_owned_run(app.database, ended, _notice(app, ended))
 

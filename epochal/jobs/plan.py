@@ -52,7 +52,7 @@ def make_ready(active: ActiveRun) -> None:
 
 
 def keep_plan(active: ActiveRun, **columns: Any) -> None:
-    """Database how a run is trained, and the other ``columns`` with it."""
+    """Store how a run is trained, and the other ``columns`` with it."""
     plan, app = active.plan, active.app
     change_run(
         app.database,

@@ -201,7 +201,7 @@ def test_a_delivery_comes_before_its_run(database: Database) -> None:
 
 
 def test_two_deliveries_at_once_are_one_run(url: str) -> None:
-    """Threads that database the same push at the same moment get the same run."""
+    """Threads that store the same push at the same moment get the same run."""
     stores = [Database(url) for _ in range(4)]
     found: list[int] = []
     threads = [
