@@ -1,7 +1,7 @@
 """The database of a home, and its transactions: SQLite as it behaves well between processes, PostgreSQL as it is."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -55,43 +55,36 @@ def reads(function: Function[_P, _T]) -> Transaction[_P, _T]:
     Given a connection, it is a part of that one's transaction. Raises as ``Patience.run`` does.
     """
 
-    @wraps(function)
-    def reading(source: Database | Connection, /, *arguments: _P.args, **named: _P.kwargs) -> _T:
-        if isinstance(source, Connection):
-            return function(source, *arguments, **named)
-
-        def transaction() -> _T:
-            with source.engine.connect() as connection:
-                return function(connection, *arguments, **named)
-
-        return source.patience.run(transaction)
-
-    return reading
+    return _in_transaction(function, Engine.connect, lambda database: database.patience)
 
 
 def writes(function: Function[_P, _T]) -> Transaction[_P, _T]:
     """Make a function that writes through a connection one transaction of a database, as ``reads`` does."""
-    return _writing(function, lambda database: database.patience)
+    return _in_transaction(function, _write_transaction, lambda database: database.patience)
 
 
 def writes_at_once(function: Function[_P, _T]) -> Transaction[_P, _T]:
     """Do as ``writes`` does, but raise DatabaseUnavailable at once if the database does not answer."""
-    return _writing(function, lambda _: Patience())
+    return _in_transaction(function, _write_transaction, lambda _: Patience())
 
 
-def _writing(function: Function[_P, _T], patience: Callable[[Database], Patience]) -> Transaction[_P, _T]:
+def _in_transaction(
+    function: Function[_P, _T],
+    begin: Callable[[Engine], AbstractContextManager[Connection]],
+    patience: Callable[[Database], Patience],
+) -> Transaction[_P, _T]:
     @wraps(function)
-    def writing(source: Database | Connection, /, *arguments: _P.args, **named: _P.kwargs) -> _T:
+    def called(source: Database | Connection, /, *arguments: _P.args, **named: _P.kwargs) -> _T:
         if isinstance(source, Connection):
             return function(source, *arguments, **named)
 
         def transaction() -> _T:
-            with _write_transaction(source.engine) as connection:
+            with begin(source.engine) as connection:
                 return function(connection, *arguments, **named)
 
         return patience(source).run(transaction)
 
-    return writing
+    return called
 
 
 def _open_engine(url: str) -> Engine:
