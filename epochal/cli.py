@@ -26,7 +26,7 @@ COMMANDS = (
     "job",
     "jenkins",
 )
-"""The modules of ``epochal.commands``, each named after its command, in the order of ``epochal --help``."""
+"""The modules of ``epochal.commands``, in the order of ``epochal --help``; each has a function or a group of its name."""
 
 
 def main() -> None:
@@ -54,7 +54,11 @@ def make_app(*commands: str) -> typer.Typer:
     )
     app.callback()(lambda: None)  # with a single command Typer would leave out its name
     for name in commands or COMMANDS:
-        importlib.import_module(f"epochal.commands.{name}").add_to(app)
+        command = getattr(importlib.import_module(f"epochal.commands.{name}"), name)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
     return app
 
 

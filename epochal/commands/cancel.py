@@ -11,17 +11,11 @@ from epochal.store.ends import request_stop
 from epochal.store.owner import signal_owner
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command("cancel")(cancel)
-
-
 def cancel(number: RunNumber) -> None:
     """End a run that has not ended yet: its training is stopped, nobody is mailed."""
     app = App.open(Environment.read())
     owner = request_stop(app.database, number, State.CANCELLED)
-    if (
-        owner and last_dispatch(app.database, number) is None
-    ):  # the gateway stops Jenkins' builds, which then end ABORTED
+    # The gateway stops Jenkins' builds, which then end ABORTED.
+    if owner and last_dispatch(app.database, number) is None:
         signal_owner(owner)
     typer.echo(f"run {number} is cancelled" + (": its job puts things away now" if owner else ""))

@@ -11,21 +11,16 @@ from epochal.app import App
 from epochal.runtimes.choice import choose_runtime
 from epochal.settings import Environment, RuntimeName
 
-
-def add_to(app: typer.Typer) -> None:
-    """Add the commands to ``app``."""
-    group = typer.Typer(help="Datasets for code that trains without a network.", no_args_is_help=True)
-    group.command("fetch")(fetch)
-    app.add_typer(group, name="data")
+data = typer.Typer(help="Datasets for code that trains without a network.", no_args_is_help=True)
 
 
+@data.command()
 def fetch(
     name: Annotated[
         str, typer.Argument(help="cifar10, mnist, fashion_mnist, imdb, …: a dataset that the framework downloads.")
     ],
 ) -> None:
     """Fill the dataset cache, with the network on, outside of the sandbox that pushed code trains in."""
-
     framework, script = find_dataset(name)
     environment = Environment.read()
     app = App.open(environment)

@@ -12,11 +12,6 @@ from epochal.settings import Environment
 from epochal.store.runs import list_runs
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command("history")(history)
-
-
 def history(
     limit: Annotated[int, typer.Option(min=1, max=2**31, help="How many runs, the newest first.")] = 20,
     as_json: Json = False,

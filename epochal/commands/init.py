@@ -57,11 +57,6 @@ class PushState:
     message: str
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command("init")(init)
-
-
 def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help=f"The folder with {SCRIPT}.")] = Path(),
     remote: Annotated[
@@ -83,7 +78,6 @@ def init(
 
 
 def _ask_branches(folder: Path, remote: str | None) -> list[str]:
-
     configured = configured_branches(folder)
     if configured:
         return list(configured)

@@ -15,14 +15,10 @@ _Without = Annotated[
 ]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the commands to ``app``."""
-    group = typer.Typer(help="The chain in Jenkins: its three jobs and their view.", no_args_is_help=True)
-    for command in (apply, check, delete):
-        group.command(command.__name__)(command)
-    app.add_typer(group, name="jenkins")
+jenkins = typer.Typer(help="The chain in Jenkins: its three jobs and their view.", no_args_is_help=True)
 
 
+@jenkins.command()
 def apply(
     without: _Without = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
@@ -33,12 +29,14 @@ def apply(
     work(client, settings, without or [], typer.echo)
 
 
+@jenkins.command()
 def check(without: _Without = None) -> None:
     """Say, a line each, whether Jenkins is ready for the chain; exit status 1 on any no."""
     client, settings = _open()
     raise typer.Exit(0 if check_all(client, settings, Environment.read(), without or [], typer.echo) else 1)
 
 
+@jenkins.command()
 def delete() -> None:
     """Take away the jobs and the view that apply made."""
     client, settings = _open()

@@ -11,11 +11,6 @@ from epochal.settings import Environment
 from epochal.store.outbox import retry_messages
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command("mail")(mail)
-
-
 def mail(
     flush: Annotated[bool, typer.Option("--flush", help="Send what is pending now.")] = False,
     retry: Annotated[bool, typer.Option("--retry", help="Send what was given up, too.")] = False,

@@ -9,11 +9,6 @@ from epochal.jobs.runner import join_search, run_job
 from epochal.settings import Environment
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command("retrain")(retrain)
-
-
 def retrain(
     number: RunNumber,
     join: Annotated[

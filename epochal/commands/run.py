@@ -27,11 +27,6 @@ from epochal.store.ends import request_stop
 from epochal.store.runs import load_run
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command("run")(run)
-
-
 def run(
     repository: Annotated[str, typer.Argument(metavar="[DIR|URL]", help=f"The repository of {SCRIPT}.")] = ".",
     commit: Annotated[str | None, typer.Option(help="The commit; the newest one if not given.")] = None,

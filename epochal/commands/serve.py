@@ -34,11 +34,6 @@ _log = logging.getLogger("epochal.serve")
 _OUTBOX_PAUSE_SECONDS = 60.0
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command("serve")(serve)
-
-
 def serve(
     poll: Annotated[
         float | None,

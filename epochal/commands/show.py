@@ -15,11 +15,6 @@ from epochal.store.outbox import message_of_run
 from epochal.store.runs import load_run
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command("show")(show)
-
-
 def show(
     number: RunNumber,
     timeline: Annotated[bool, typer.Option("--timeline", help="When, and where the time went.")] = False,

@@ -18,11 +18,6 @@ from epochal.store.deliveries import list_deliveries
 from epochal.store.runs import runs_of_commit
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command("status")(status)
-
-
 def status(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help=f"The repository of {SCRIPT}.")] = Path(),
     commit: Annotated[str, typer.Option(help="The commit to look for.")] = "HEAD",

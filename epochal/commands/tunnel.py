@@ -14,11 +14,6 @@ from epochal.jobs.signals import Stopped, stoppable
 from epochal.settings import Environment
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command("tunnel")(tunnel)
-
-
 def tunnel(
     domain: Annotated[str | None, typer.Option(help="Your own domain at ngrok; a random one if not given.")] = None,
 ) -> None:

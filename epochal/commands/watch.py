@@ -10,11 +10,6 @@ from epochal.errors import UsageError
 from epochal.settings import Environment, read_server_settings, watch_repository
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command("watch")(watch)
-
-
 def watch(
     url: Annotated[str, typer.Argument(help="The repository, as git fetches it: https, ssh, or a path.")],
     branch: Annotated[list[str] | None, typer.Option(help="A branch to train (more than once for several).")] = None,
