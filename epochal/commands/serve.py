@@ -18,7 +18,7 @@ from epochal.commit import safe_url
 from epochal.errors import UsageError
 from epochal.gateway.listener import serve_app
 from epochal.gateway.polling import Poller, compare_heads
-from epochal.gateway.secret import webhook_secret
+from epochal.gateway.secret import configured_secret
 from epochal.gateway.webhook import create_app
 from epochal.jobs.plan import reap_left_overs
 from epochal.messages.outbox import drain_outbox
@@ -97,7 +97,7 @@ def run_server(environment: Environment, poll: float | None, log: Log) -> None:
     """Run until SIGINT or SIGTERM. Raises UsageError where the home is served already, SettingsError."""
     with _only_one(environment.home):
         app = App.open(environment)
-        secret, made = _secret(app)
+        secret, made = configured_secret(app.environment, app.settings)
         chain = _chain(app)
         intake = StoredIntake(app.database, app.settings.supersede, chain)
         gateway = create_app(secret, app.settings.repository, intake)
@@ -136,12 +136,6 @@ def _chain(app: App) -> Chain:
 
         return JenkinsChain(app, JenkinsClient.open(app.environment, app.settings.jenkins))
     return EmbeddedChain(app, JobScripts(app.environment, resource("scripts")), app.settings.parallel)
-
-
-def _secret(app: App) -> tuple[bytes, bool]:
-    given = app.environment.webhook_secret
-    configured = app.settings.gateway.secret_file
-    return webhook_secret(app.environment.home, configured, given.get_secret_value() if given else None)
 
 
 def _tell_address(app: App, address: str, made: bool, log: Log) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from epochal.app import App
 from epochal.forges.github_api import register_webhook
-from epochal.gateway.secret import webhook_secret
+from epochal.gateway.secret import configured_secret
 from epochal.gateway.tunnel import open_tunnel
 from epochal.jobs.signals import Stopped, stoppable
 from epochal.settings import Environment
@@ -27,10 +27,7 @@ def open_tunnel_until_stopped(environment: Environment, domain: str | None, tell
     Raises UsageError in one line where there is no authtoken or no network.
     """
     app = App.open(environment)
-    given = environment.webhook_secret
-    secret, _ = webhook_secret(
-        environment.home, app.settings.gateway.secret_file, given.get_secret_value() if given else None
-    )
+    secret, _ = configured_secret(environment, app.settings)
     gateway = app.settings.gateway
     authtoken = environment.ngrok_authtoken
     opened = open_tunnel(

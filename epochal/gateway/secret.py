@@ -8,9 +8,17 @@ from pathlib import Path
 
 from epochal.errors import SettingsError
 from epochal.forges.github import check_secret
+from epochal.settings import Environment, ServerSettings
 
 FILE_NAME = "webhook-secret"
 _RANDOM_BYTES = 32  # as many as the hash that it keys; more would add nothing (RFC 2104, section 3)
+
+
+def configured_secret(environment: Environment, settings: ServerSettings) -> tuple[bytes, bool]:
+    """The secret of the home, and whether it was made just now; raises as ``webhook_secret`` does."""
+    given = environment.webhook_secret
+    from_environment = given.get_secret_value() if given else None
+    return webhook_secret(environment.home, settings.gateway.secret_file, from_environment)
 
 
 def webhook_secret(home: Path, configured_file: str, from_environment: str | None) -> tuple[bytes, bool]:
