@@ -1,5 +1,6 @@
 """How a push becomes a run: its delivery, its row, and what it takes the place of."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -9,7 +10,7 @@ from epochal.records import Accepted, Commit, Delivery, Origin, State
 from epochal.store.database import Database, reads, writes
 from epochal.store.ends import UNENDED, end
 from epochal.store.owner import is_alive
-from epochal.store.rows import commit_columns, read_row
+from epochal.store.rows import read_row
 from epochal.store.schema import deliveries, runs
 
 
@@ -95,7 +96,7 @@ def _run_of_push(connection: Connection, commit: Commit) -> int | None:
 
 
 def _insert_run(connection: Connection, commit: Commit, origin: Origin) -> int:
-    row = commit_columns(commit) | {"origin": origin, "state": State.QUEUED, "created": datetime.now(UTC), "notes": ()}
+    row = asdict(commit) | {"origin": origin, "state": State.QUEUED, "created": datetime.now(UTC), "notes": ()}
     return int(connection.execute(insert(runs).values(**row).returning(runs.c.id)).scalar_one())
 
 

@@ -1,7 +1,7 @@
 """Rows of the tables as the records that the rest of the package knows: columns are called as the records' fields are."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any, TypeVar
 
 from sqlalchemy import Row
@@ -40,12 +40,6 @@ def trial_columns(trial: Trial) -> dict[str, Any]:
     columns = {field.name: getattr(trial, field.name) for field in fields(trial)}
     for name in ("accuracy", "forecast", "judgement"):
         del columns[name]
-    accuracy = trial.accuracy
-    return columns | {
-        f"{_ACCURACY}{field.name}": getattr(accuracy, field.name) for field in fields(Accuracy) if accuracy is not None
-    }
-
-
-def commit_columns(commit: Commit) -> dict[str, Any]:
-    """Return what a run's row holds of its commit."""
-    return asdict(commit)
+    if trial.accuracy is not None:
+        columns |= {f"{_ACCURACY}{field.name}": getattr(trial.accuracy, field.name) for field in fields(Accuracy)}
+    return columns
