@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from epochal.folders import Home
-from epochal.settings import Environment, ServerSettings, read_server_settings
+from epochal.settings import Environment, RuntimeName, ServerSettings, read_server_settings
 from epochal.store.database import Database
 from epochal.store.patience import Patience
 
@@ -32,6 +32,11 @@ class App:
         """The page of the build that runs the job; None if it has none (the embedded chain's has a folder)."""
         url = self.environment.build_url
         return url if url.startswith(("http://", "https://")) else None
+
+    @property
+    def personal_runtime(self) -> RuntimeName:
+        """Where code trains that a person asks for: as environment or server.toml say, else where it can be trained."""
+        return self.settings.runtime if "runtime" in self.settings.model_fields_set else "auto"
 
     def credentials(self, repository: str) -> str:
         """Return the file with the credentials for a watched repository; empty if none was set."""

@@ -9,7 +9,7 @@ import typer
 from epochal.analysis.frameworks import find_dataset, frameworks
 from epochal.app import App
 from epochal.runtimes.choice import choose_runtime
-from epochal.settings import Environment, RuntimeName
+from epochal.settings import Environment
 
 data = typer.Typer(help="Datasets for code that trains without a network.", no_args_is_help=True)
 
@@ -24,8 +24,7 @@ def fetch(
     framework, script = find_dataset(name)
     environment = Environment.read()
     app = App.open(environment)
-    chosen: RuntimeName = environment.runtime or ("process" if app.settings.runtime == "process" else "auto")
-    runtime = choose_runtime(chosen, environment.home, app.settings, environment.docker_host, typer.echo)
+    runtime = choose_runtime(app.personal_runtime, environment.home, app.settings, environment.docker_host, typer.echo)
     with tempfile.TemporaryDirectory() as empty:
         image = runtime.prepare(framework, Path(empty), typer.echo)
     runtime.fetch_dataset(image, script, typer.echo)

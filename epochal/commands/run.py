@@ -34,7 +34,7 @@ def run(
     threshold: Annotated[float | None, typer.Option(help="Instead of epochal.toml's (0 to 1).")] = None,
     runtime: Annotated[
         Literal["docker", "process", "auto"] | None,
-        typer.Option(help="Where to train; auto if server.toml does not say."),
+        typer.Option(help="Where to train; if neither this nor server.toml says so: auto."),
     ] = None,
     no_mail: Annotated[bool, typer.Option("--no-mail", help="Tell nobody.")] = False,
     force: Annotated[
@@ -109,8 +109,7 @@ def _drive(app: App, scripts: JobScripts, number: int, quiet: bool, ended: threa
 
 
 def _variables(app: App, request: Request) -> dict[str, str]:
-    chosen = request.runtime or app.environment.runtime
-    variables = {"EPOCHAL_RUNTIME": chosen or ("process" if app.settings.runtime == "process" else "auto")}
+    variables: dict[str, str] = {"EPOCHAL_RUNTIME": request.runtime or app.personal_runtime}
     if request.threshold is not None:
         variables["EPOCHAL_THRESHOLD"] = str(request.threshold)
     if request.no_mail:

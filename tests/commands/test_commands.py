@@ -101,6 +101,20 @@ def test_run_takes_a_commit_and_a_folder_inside(home: Path, tmp_path: Path) -> N
     assert len(epochal_json(home, "history")) == 3
 
 
+def test_run_trains_where_the_admin_says(home: Path, tmp_path: Path) -> None:
+    """Who asked for containers in server.toml gets one or an error; only who said nothing is trained without a sandbox."""
+    repository = make_repository(tmp_path / "digits", {"nn.py": _LEARNS})
+    nowhere = f"unix://{tmp_path}/no-engine"
+    run = ("run", str(repository), "--threshold", "0.5", "--no-mail")
+    home.mkdir(exist_ok=True)
+    settings = home / "server.toml"
+    settings.write_text('runtime = "docker"\n[limits]\nengine_minutes = 0.02\n', encoding="utf-8")
+    assert epochal(home, *run, DOCKER_HOST=nowhere, EPOCHAL_RUNTIME="").returncode == 1
+    assert epochal_json(home, "show", "1")["reason"] == "no_engine"
+    settings.write_text("[limits]\nengine_minutes = 0.02\n", encoding="utf-8")
+    assert epochal(home, *run, DOCKER_HOST=nowhere, EPOCHAL_RUNTIME="").returncode == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
