@@ -117,7 +117,7 @@ class StoppedBy(StrEnum):
 
 
 class AccuracySource(StrEnum):
-    """Where an accuracy was read, best first."""
+    """Where an accuracy was read."""
 
     SCRIPT = "accuracy.json"
     EVALUATE = "evaluate"
@@ -405,12 +405,12 @@ class Run:
     @property
     def best(self) -> Trial | None:
         """The measured trial that reached the threshold, else the one with the highest accuracy; the earliest of equals."""
-        measured = [trial for trial in self.trials if trial.accuracy is not None]
-        return max(
-            measured,
-            key=lambda trial: (trial.reached, trial.accuracy.value if trial.accuracy else 0.0, -trial.number),
-            default=None,
-        )
+        return max((trial for trial in self.trials if trial.accuracy is not None), key=_rank, default=None)
+
+    @property
+    def last_measured(self) -> Trial | None:
+        """The newest of its trials that has an accuracy; None if none has."""
+        return next((trial for trial in reversed(self.trials) if trial.accuracy is not None), None)
 
     @property
     def reached(self) -> bool:
@@ -420,8 +420,8 @@ class Run:
     @property
     def forecast(self) -> Forecast | None:
         """The forecast of the last measured trial; None where it has none."""
-        measured = [trial for trial in self.trials if trial.accuracy is not None]
-        return measured[-1].forecast if measured else None
+        last = self.last_measured
+        return last.forecast if last else None
 
     def changes(self, trial: Trial) -> dict[str, Value]:
         """The hyperparameters of one of its trials that differ from the first one's, which trained as committed."""

@@ -18,11 +18,10 @@ from typing import TypeGuard
 
 from epochal.analysis.frameworks import WITHOUT, all_imports, frameworks
 from epochal.errors import Reason, RunFailed
+from epochal.folders import SCRIPT
 
 ReadModule = Callable[[str], str | None]
 """Gives the text of a local module by its dotted name, or None: ``helpers`` is helpers.py or helpers/__init__.py."""
-
-SCRIPT = "nn.py"
 
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"

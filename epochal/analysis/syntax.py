@@ -6,6 +6,7 @@ import re
 import tokenize
 import warnings
 from collections.abc import Iterator
+from functools import lru_cache
 
 from epochal.records import Value, same
 
@@ -25,8 +26,9 @@ class Module:
         self._lines = [(line.start(), line.group()) for line in re.finditer(rb"[^\r\n]*(?:\r\n|\r|\n|\Z)", source)]
 
     @classmethod
+    @lru_cache(maxsize=8)
     def of(cls, source: bytes) -> "Module | None":
-        """The module of ``source``; None for what is no Python."""
+        """The module of ``source``, which is parsed once however often it is asked for; None for what is no Python."""
         try:
             with warnings.catch_warnings(action="ignore"):  # of the code, which are not ours to tell
                 return cls(ast.parse(source), source)

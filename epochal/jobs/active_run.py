@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from epochal.analysis.detection import Detection
 from epochal.analysis.script import Script
 from epochal.app import App
 from epochal.folders import RunFolder, TrialFolder
 from epochal.jobs.search.space import Dimension
-from epochal.records import Run, Step, Trial, TrialState
+from epochal.records import Run, Step, Trial
 from epochal.results.gate import Rule
 from epochal.runtimes.runtime import Runtime
 from epochal.settings import RepositorySettings
@@ -69,16 +68,10 @@ class ActiveRun:
         """The run's trials as the database has them now."""
         return self.stored.trials
 
-    @property
-    def last_measured(self) -> Trial | None:
-        """The newest of the trials that has an accuracy; None if none has."""
-        measured = [trial for trial in self.trials if trial.state is TrialState.MEASURED]
-        return measured[-1] if measured else None
-
     def trial_folder(self, number: int) -> TrialFolder:
         """Return the folder of trial ``number`` (from 1)."""
         return self.folder.trial(number)
 
-    def mark(self, step: Step, trial: int | None = None, at: datetime | None = None) -> None:
-        """Keep that the run, or one of its trials, came to ``step`` now, or at the aware time ``at``."""
-        mark_step(self.app.database, self.id, step, trial, at)
+    def mark(self, step: Step, trial: int | None = None) -> None:
+        """Keep that the run, or one of its trials, came to ``step`` now."""
+        mark_step(self.app.database, self.id, step, trial)

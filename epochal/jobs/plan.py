@@ -19,6 +19,7 @@ from epochal.runtimes.choice import choose_runtime
 from epochal.runtimes.runtime import Runtime
 from epochal.settings import RepositorySettings, RuntimeName, read_repository_settings
 from epochal.store.ends import change_run
+from epochal.store.runs import add_notes
 from epochal.store.trials import is_training
 
 _FIRST_PAUSE_SECONDS = 1.0
@@ -40,10 +41,11 @@ def plan_run(app: App, run: Run) -> ActiveRun:
 
 def prepare(active: ActiveRun, state: State) -> None:
     """Make ready for the trials of a run and put it into ``state``. Raises RunFailed."""
-    notes = _note_idioms(active)
+    notes = _idiom_notes(active)
     make_ready(active)
     active.mark(Step.ENVIRONMENT_READY)
-    keep_plan(active, state=state, notes=notes)
+    keep_plan(active, state=state)
+    add_notes(active.app.database, active.id, notes)
 
 
 def make_ready(active: ActiveRun) -> None:
@@ -86,15 +88,14 @@ def _space(script: Script, settings: RepositorySettings) -> tuple[Dimension, ...
         raise RunFailed(Reason.BAD_SETTINGS, str(error)) from None
 
 
-def _note_idioms(active: ActiveRun) -> list[str]:
-    """Print which idioms of older versions of its framework the script has; returns the run's notes with that."""
-    notes = list(active.stored.notes)
+def _idiom_notes(active: ActiveRun) -> list[str]:
+    """Print which idioms of older versions of its framework the script has; returns what was printed."""
+    notes = []
     framework = frameworks()[active.plan.detection.framework]
     for idiom in framework.find_idioms(read_source(active.folder.code, SCRIPT) or ""):
         note = f"{SCRIPT} line {idiom.line}: {idiom.what} is gone from today's {framework.TITLE}; write {idiom.instead}"
         log(f"note: {note}")
-        if note not in notes:
-            notes.append(note)
+        notes.append(note)
     return notes
 
 

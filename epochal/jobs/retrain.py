@@ -46,9 +46,10 @@ def retrain(app: App, run: Run) -> State:
 
 def _raise_epochs(active: ActiveRun) -> GiveUp | Ended:
     """Train with more epochs, trial by trial, until the threshold is reached or there is no next trial."""
-    if active.stored.reached:
+    run = active.stored
+    if run.reached:
         return Ended.REACHED
-    trial = active.last_measured  # one that was measured just before the job was killed may still want its verdict
+    trial = run.last_measured  # one that was measured just before the job was killed may still want its verdict
     while trial is None or record_verdict(active, trial) is not Verdict.REACHED:
         wanted = next_target(active)
         if isinstance(wanted, GiveUp):

@@ -13,7 +13,7 @@ from epochal.records import Run, State, Step, Trial
 from epochal.results.gate import in_words
 from epochal.runtimes.workplace import data_folder
 from epochal.store.ends import change_run
-from epochal.store.runs import runs_with_verdict
+from epochal.store.runs import add_notes, runs_with_verdict
 
 _FORCE = "epochal run --force trains anyway"
 
@@ -54,7 +54,8 @@ def keep_offer(active: ActiveRun) -> None:
 
 def _end_as(active: ActiveRun, earlier: Run, only: Trial | None) -> State:
     """End a run as ``earlier`` ended, with all its trials or, if that is what the commit adopts, with ``only`` one."""
-    keep_plan(active, notes=list(dict.fromkeys(active.notes + earlier.notes)))
+    keep_plan(active)
+    add_notes(active.app.database, active.id, earlier.notes)
     active.mark(Step.VERDICT)
     ended = replace(
         active.stored,

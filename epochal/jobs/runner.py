@@ -10,7 +10,7 @@ from epochal.errors import Reason, RunFailed, UsageError
 from epochal.jobs.artifacts import publish
 from epochal.jobs.finish import end_run
 from epochal.jobs.log import log
-from epochal.jobs.pull import find_run, hand_on_again, pull
+from epochal.jobs.pull import find_run, hand_on_again
 from epochal.jobs.signals import Stopped, heartbeat, stoppable
 from epochal.messages.outbox import drain_outbox
 from epochal.pages.view import summary
@@ -145,7 +145,7 @@ def _end_after_signal(app: App, run: Run, stopped: Stopped) -> int:
             return _end(app, run, asked, RunFailed(Reason(asked.value)))
     except (DatabaseUnavailable, NotOwner) as error:
         log(str(error))
-    log(f"run {run.id} was interrupted: it is taken up again by the next start of epochal serve")
+    log(f"run {run.id} was interrupted: epochal serve takes up again what was pushed")
     raise stopped
 
 
@@ -164,7 +164,7 @@ def _work(app: App, run: Run, name: str) -> State:
     """Do what the job is for, with its start and, if another job follows, its end marked."""
     mark_step(app.database, run.id, Step.start_of(name))
     # Imported here: Docker's and Optuna's clients take longer to import than job pull takes.
-    work: Work = pull if name == "pull" else getattr(importlib.import_module(f"epochal.jobs.{name}"), name)
+    work: Work = getattr(importlib.import_module(f"epochal.jobs.{name}"), name)
     try:
         state = work(app, run)
     except RunFailed:

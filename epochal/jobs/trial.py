@@ -58,10 +58,9 @@ class StartedTrial:
 
 
 def start_trial(active: ActiveRun, proposal: Proposal) -> StartedTrial:
-    """Begin a trial of what is proposed, with a line that says so."""
+    """Begin a trial of what is proposed."""
     trained = active.script.hyperparameters(proposal.changes)
     number = add_trial(active.app.database, active.id, trained, proposal.strategy)
-    log(f"trial {number}: training {in_words(proposal)}")
     return StartedTrial(number, proposal)
 
 
@@ -72,6 +71,7 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
     is in the database; raises RunFailed if no accuracy did.
     """
     proposal, number, database = started.proposal, started.number, active.app.database
+    log(f"trial {number}: training {_in_words(proposal)}")
     trained = active.script.hyperparameters(proposal.changes)
     trial = Trial(number, TrialState.TRAINING, trained, strategy=proposal.strategy)
     _prepare_folder(active, started)
@@ -149,7 +149,7 @@ def _is_caught(trial: Trial, choice: Choice | RunFailed, handover: Handover) -> 
     return choice.accuracy.test_set != handover.test_set
 
 
-def in_words(proposal: Proposal) -> str:
+def _in_words(proposal: Proposal) -> str:
     """How the trial's nn.py differs: ``with epochs = 30, filters = 64``."""
     changed = {constant: value for constant, value in proposal.changes.items() if value != constant.value}
     changes = ", ".join(f"{constant.name} = {value}" for constant, value in changed.items())

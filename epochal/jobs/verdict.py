@@ -5,7 +5,7 @@ from dataclasses import replace
 from epochal.jobs.active_run import ActiveRun
 from epochal.jobs.log import log
 from epochal.jobs.strategy import GiveUp
-from epochal.records import Forecast, Step, Trial, Verdict
+from epochal.records import Step, Trial, Verdict
 from epochal.results.forecast import forecast_trial
 from epochal.results.gate import Hopeless, evidence_in_words, judge, verdict_in_words, wanted_accuracy
 from epochal.results.metrics import parse_fits
@@ -36,21 +36,21 @@ def record_verdict(active: ActiveRun, trial: Trial) -> Verdict:
 
 def next_target(active: ActiveRun) -> float | GiveUp:
     """Return the accuracy (0 to 1) that the gate lets through at the run's next trial, or why none would be."""
-    last = active.last_measured
+    run = active.stored
+    last = run.last_measured
     if last is None or last.accuracy is None:
         return active.threshold
-    before = looks_before(active.app.database, active.stored, last)
+    before = looks_before(active.app.database, run, last)
     # The next training compares as many networks with the test set as the last one did.
     look = None if before is None else before + 2 * last.accuracy.looks
     wanted = wanted_accuracy(last.accuracy.samples, active.rule, look, last.accuracy.evidence)
     return GiveUp(wanted.reason, wanted.explanation) if isinstance(wanted, Hopeless) else wanted
 
 
-def record_forecast(active: ActiveRun, trial: Trial, wanted: float) -> Forecast | None:
+def record_forecast(active: ActiveRun, trial: Trial, wanted: float) -> None:
     """Forecast a measured trial below the accuracy that is ``wanted``, if more epochs would resume its curve."""
     fits = parse_fits(read_left_text(active.trial_folder(trial.number).metrics) or "")
     forecast = forecast_trial(trial, fits, active.script, wanted, active.plan.settings.retrain.max_epochs)
     if forecast:
         keep_forecast(active.app.database, active.id, trial.number, forecast)
         log(f"trial {trial.number}: {forecast.sentence}")
-    return forecast

@@ -9,7 +9,7 @@ from statistics import NormalDist
 from epochal.analysis.frameworks import measured_in_words
 from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT
-from epochal.records import Evidence, Judgement, Trial, Verdict
+from epochal.records import Accuracy, Evidence, Judgement, Trial, Verdict
 
 INTERVAL_CONFIDENCE = 0.95
 """The confidence of every interval that is reported."""
@@ -237,8 +237,10 @@ def verdict_in_words(trial: Trial, threshold: float) -> str:
         said = f"reaches the threshold {wanted}"
     elif accuracy.value < threshold:
         said = f"is below the threshold {wanted}"
-    elif not _is_above_chance(trial):
-        said = f"is not {_clearly(trial)}above what {_always(accuracy.evidence)} gives ({accuracy.evidence.chance:.3f})"
+    elif not _is_above_chance(accuracy):
+        said = (
+            f"is not {_clearly(accuracy)}above what {_always(accuracy.evidence)} gives ({accuracy.evidence.chance:.3f})"
+        )
     else:
         said = f"is not certain enough to reach the threshold {wanted}"
     certainty = certainty_in_words(trial, threshold)
@@ -253,7 +255,7 @@ def certainty_in_words(trial: Trial, threshold: float) -> str:
     parts = []
     if said.bound is not None:
         parts.append(f"{_bound_in_words(said.bound, threshold)} at {100 * said.confidence:.4g} % confidence")
-    if said.confidence or _is_raised_by_chance(trial, threshold):
+    if said.confidence or _is_raised_by_chance(said, trial.accuracy.evidence.chance, threshold):
         # Rounded up: the accuracy that is named must be enough.
         needed = f"{math.ceil(said.required * 1000) / 1000:.3f} is needed" if said.required else "no accuracy is enough"
         parts.append(f"{needed} on {trial.accuracy.samples} samples")
@@ -267,9 +269,9 @@ def doubt_in_words(trial: Trial, threshold: float) -> str:
     accuracy = trial.accuracy
     if trial.judgement is None or trial.reached or accuracy is None or accuracy.value < threshold:
         return ""
-    if not _is_above_chance(trial):
+    if not _is_above_chance(accuracy):
         chance = accuracy.evidence.chance
-        return f"not {_clearly(trial)}above chance ({_always(accuracy.evidence)} gives {chance:.3f})"
+        return f"not {_clearly(accuracy)}above chance ({_always(accuracy.evidence)} gives {chance:.3f})"
     bound = trial.judgement.bound
     return "not certain enough" + (f" ({_bound_in_words(bound, threshold)})" if bound is not None else "")
 
@@ -320,26 +322,22 @@ def _odds_in_words(trial: Trial, threshold: float) -> list[str]:
     ]
 
 
-def _is_above_chance(trial: Trial) -> bool:
+def _is_above_chance(accuracy: Accuracy) -> bool:
     """Whether nothing is known to the contrary: chance and samples may be unknown."""
-    accuracy = trial.accuracy
-    if accuracy is None or accuracy.evidence.chance is None or not accuracy.samples:
+    chance = accuracy.evidence.chance
+    if chance is None or not accuracy.samples:
         return True
-    correct = _correct(accuracy.value, accuracy.samples)
-    return binomial_tail(correct, accuracy.samples, accuracy.evidence.chance) < _CHANCE_ERROR
+    return binomial_tail(_correct(accuracy.value, accuracy.samples), accuracy.samples, chance) < _CHANCE_ERROR
 
 
-def _is_raised_by_chance(trial: Trial, threshold: float) -> bool:
+def _is_raised_by_chance(judgement: Judgement, chance: float | None, threshold: float) -> bool:
     """Whether chance asks for more than the threshold does."""
-    required = trial.judgement.required if trial.judgement else None
-    chance = trial.accuracy.evidence.chance if trial.accuracy else None
-    return chance is not None and (required is None or required > threshold)
+    return chance is not None and (judgement.required is None or judgement.required > threshold)
 
 
-def _clearly(trial: Trial) -> str:
-    chance = trial.accuracy.evidence.chance if trial.accuracy else None
-    is_above = trial.accuracy is not None and chance is not None and trial.accuracy.value > chance
-    return "clearly " if is_above else ""
+def _clearly(accuracy: Accuracy) -> str:
+    chance = accuracy.evidence.chance
+    return "clearly " if chance is not None and accuracy.value > chance else ""
 
 
 def _always(evidence: Evidence) -> str:

@@ -117,11 +117,15 @@ def end(
     if ended and message:
         add_message(connection, message)
     if ended and state in (State.CANCELLED, State.SUPERSEDED, State.FAILED):  # nobody waits for what is still training
-        explanation = "its run was ended while it trained"
-        interrupted = {"state": TrialState.FAILED, "reason": Reason.INTERRUPTED, "explanation": explanation}
-        training = trials.c.run == run, trials.c.state == TrialState.TRAINING
-        connection.execute(update(trials).where(*training).values(**interrupted))
+        interrupt_trials(connection, run, explanation="its run was ended while it trained")
     return ended
+
+
+def interrupt_trials(connection: Connection, run: int, *which: ColumnElement[bool], explanation: str) -> None:
+    """Mark the trials that are training, or those of them that are meant, as failed by no fault of their own."""
+    training = trials.c.run == run, trials.c.state == TrialState.TRAINING, *which
+    interrupted = {"state": TrialState.FAILED, "reason": Reason.INTERRUPTED, "explanation": explanation}
+    connection.execute(update(trials).where(*training).values(**interrupted))
 
 
 def _end_columns(run: Run) -> dict[str, Any]:

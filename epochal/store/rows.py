@@ -19,7 +19,7 @@ def read_row(record: type[_T], row: Row[Any], prefix: str = "", **others: Any) -
     known = {
         field.name: columns[prefix + field.name]
         for field in fields(record)  # type: ignore[arg-type]  # a dataclass, which no type says
-        if prefix + field.name in columns and field.name not in others
+        if prefix + field.name in columns
     }
     return record(**known, **others)
 

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, 
 from epochal.errors import Reason
 from epochal.records import Forecast, Strategy, Trial, TrialState, Value
 from epochal.store.database import reads, writes
-from epochal.store.ends import is_open, require_owned
+from epochal.store.ends import interrupt_trials, is_open, require_owned
 from epochal.store.errors import NotOwner
 from epochal.store.owner import is_alive, this_process
 from epochal.store.rows import trial_columns
@@ -92,10 +92,8 @@ def is_trained(row: Row[Any]) -> bool:
 
 
 def interrupt(connection: Connection, run: int, number: int) -> None:
-    """Mark a trial as failed by no fault of its own: nobody trains it any more."""
-    reason = Reason.INTERRUPTED
-    interrupted = {"state": TrialState.FAILED, "reason": reason, "explanation": reason.sentence}
-    connection.execute(update(trials).where(_is(run, number)).values(**interrupted))
+    """Mark a trial that is training as interrupted: nobody trains it any more."""
+    interrupt_trials(connection, run, trials.c.number == number, explanation=Reason.INTERRUPTED.sentence)
 
 
 def beat_trials(connection: Connection, run: int) -> None:

@@ -20,7 +20,7 @@ from epochal.jobs.search.pruning import Comparing, ShouldContinue
 from epochal.jobs.search.resume import next_to_resume, promising
 from epochal.jobs.search.study import Candidate, Search
 from epochal.jobs.strategy import Ended, GiveUp, Proposal, stopping_point, used_up
-from epochal.jobs.trial import StartedTrial, in_words, run_trial
+from epochal.jobs.trial import StartedTrial, run_trial
 from epochal.jobs.verdict import next_target, record_forecast, record_verdict
 from epochal.records import Strategy, Trial, TrialState, Verdict
 from epochal.results.gate import in_words as accuracy_in_words
@@ -165,7 +165,6 @@ class Workers:
         return None
 
     def _train(self, started: _Started) -> None:
-        log(f"trial {started.number}: training {in_words(started.proposal)}")
         with self._stop() as stop:
             comparing = Comparing(started.number, stop, self._look_elsewhere, self._continuation_rule(started))
             try:

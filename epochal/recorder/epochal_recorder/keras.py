@@ -38,7 +38,7 @@ def observe(module, out, checkpoints, stop_at, started):
         observe_files(module, out)
 
 
-def observe_models(model_class, out, checkpoints=None, stop_at=None, started=None):
+def observe_models(model_class, out, checkpoints, stop_at, started):
     """Patch ``fit``, ``evaluate`` and ``predict`` of keras.Model, whose subclasses inherit them.
 
     ``out``: the folder that events go to. ``checkpoints``: the folder that fits go on from, and leave theirs in; None:

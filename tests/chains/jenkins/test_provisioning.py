@@ -10,8 +10,6 @@ from epochal.settings import JenkinsSettings, ServerSettings
 from tests.chains.jenkins.standin import TOKEN, USER, StandIn
 from tests.jobs.chain import environment_of
 
-_CHANGES = ("config.xml", "createItem", "createView", "submitDescription", "doDelete")
-
 
 def _apply(client: JenkinsClient, settings: ServerSettings, *left_out: str) -> list[str]:
     lines: list[str] = []
