@@ -37,10 +37,10 @@ _OUTBOX_PAUSE_SECONDS = 60.0
 def serve(
     poll: Annotated[
         float | None,
-        typer.Option(min=1, metavar="SECONDS", help="Ask the remotes every so often instead of waiting for pushes."),
+        typer.Option(min=1, metavar="SECONDS", help="Ask the remotes every so often, too: no webhook is needed then."),
     ] = None,
 ) -> None:
-    """Run the gateway and the embedded chain until stopped."""
+    """Run the gateway and the chain until stopped."""
     logging.basicConfig(format="%(asctime)s %(name)s: %(message)s", level=logging.INFO, datefmt="%H:%M:%S")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     run_server(Environment.read(), poll, typer.echo)

@@ -1,1 +1,1 @@
-"""How a push gets in: webhook, secret, tunnel, its registration at GitHub; or polling instead."""
+"""How a push gets in: webhook, secret, tunnel, its registration at GitHub; and polling, which needs none of these."""
