@@ -1,14 +1,13 @@
 """The run that a job works on: where it is, how it is trained, and what its trials have in common."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from epochal.analysis.detection import Detection
 from epochal.analysis.script import Script
 from epochal.app import App
-from epochal.folders import RunFolder, TrialFolder
+from epochal.folders import RunFolder
 from epochal.jobs.search.space import Dimension
-from epochal.records import Run, Step, Trial
+from epochal.records import Run, Step
 from epochal.results.gate import Rule
 from epochal.runtimes.runtime import Runtime
 from epochal.settings import RepositorySettings
@@ -34,19 +33,19 @@ class Plan:
 class ActiveRun:
     """A run that is being trained.
 
-    ``notes``: what was noted of it before this job. ``settings.threshold`` of its plan is the threshold that holds.
+    ``run``: the run as it was when this job began, with the trials and notes of that time; ``load`` returns it as it is
+    now. ``settings.threshold`` of its plan is the threshold that holds.
     """
 
     app: App
-    id: int
+    run: Run
     script: Script
-    notes: tuple[str, ...]
     plan: Plan
 
     @property
     def folder(self) -> RunFolder:
         """The run's folder."""
-        return self.app.home.run(self.id)
+        return self.app.home.run(self.run.id)
 
     @property
     def threshold(self) -> float:
@@ -58,20 +57,10 @@ class ActiveRun:
         """What the gate asks for."""
         return Rule(self.threshold, self.plan.settings.confidence)
 
-    @property
-    def stored(self) -> Run:
-        """The run as the database has it now."""
-        return load_run(self.app.database, self.id)
-
-    @property
-    def trials(self) -> Sequence[Trial]:
-        """The run's trials as the database has them now."""
-        return self.stored.trials
-
-    def trial_folder(self, number: int) -> TrialFolder:
-        """Return the folder of trial ``number`` (from 1)."""
-        return self.folder.trial(number)
+    def load(self) -> Run:
+        """Read the run from the database, with its trials as they are now."""
+        return load_run(self.app.database, self.run.id)
 
     def mark(self, step: Step, trial: int | None = None) -> None:
-        """Keep that the run, or one of its trials, came to ``step`` now."""
-        mark_step(self.app.database, self.id, step, trial)
+        """Store that the run, or one of its trials, came to ``step`` now."""
+        mark_step(self.app.database, self.run.id, step, trial)

@@ -61,10 +61,11 @@ def _notice(app: App, run: Run) -> Message | None:
 
 
 def _report(app: App, run: Run) -> Report:
-    folder = app.home.run(run.trained_by)
-    trial = run.best or (run.trials[-1] if run.trials else None)
+    folder, best = app.home.run(run.trained_by), run.best
+    trial = best or (run.trials[-1] if run.trials else None)
     trial_folder = folder.trial(trial.number) if trial else None
     diff = trial_folder.diff if trial and trial_folder and run.changes(trial) else None
+    adopted = run.changes(best) if best else {}
     return Report(
         run=run,
         repository=repository_name(run.commit.repository),
@@ -73,7 +74,7 @@ def _report(app: App, run: Run) -> Report:
         log=trial_folder.log if trial_folder and trial_folder.log.exists() else None,
         diff=diff.read_text(encoding="utf-8") if diff and diff.exists() else "",
         minutes=((run.ended or run.created) - (run.started or run.created)).total_seconds() / 60,
-        adopt=_adopt(run),
+        adopt=tuple(f"{name} = {run.trials[0].hyperparameters[name]} → {value}" for name, value in adopted.items()),
     )
 
 
@@ -88,11 +89,3 @@ def saved_model(app: App, run: Run, trial: Trial | None) -> Path | None:
     suffixes = {suffix for framework in frameworks().values() for suffix in framework.MODEL_SUFFIXES}
     models = [path for path in saved if path.suffix in suffixes and path.is_file() and not path.is_symlink()]
     return max(models, key=lambda path: path.stat().st_mtime, default=None)
-
-
-def _adopt(run: Run) -> tuple[str, ...]:
-    """The hyperparameters of the best trial that differ from the first one's: ``epochs = 20 → 30``."""
-    if not run.best:
-        return ()
-    first = run.trials[0].hyperparameters
-    return tuple(f"{name} = {first[name]} → {value}" for name, value in run.changes(run.best).items())

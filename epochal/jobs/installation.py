@@ -13,28 +13,24 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 def describe_installation(environment: Environment, nonce: str) -> dict[str, str]:
-    """``home`` (whether the question is to be seen there), ``database``, ``scripts``, ``machine``: digests, keyed with ``nonce``.
+    """Return digests, keyed with ``nonce``, of ``home`` (the question that lies there), ``database``, ``scripts``, ``machine``.
 
-    Raises SettingsError where the settings cannot be read.
+    Raises SettingsError if the settings cannot be read.
     """
     settings = read_server_settings(environment)
     home = Home(environment.home)
     scripts = Path(environment.scripts) if environment.scripts else resource("scripts")
-    contents = b"".join(_content(scripts / name) for name in _SCRIPTS)
-    return {
-        "home": _digest(nonce, _content(home.question(nonce))),
-        "database": _digest(nonce, (settings.database or home.database).encode()),
-        "scripts": _digest(nonce, contents),
-        "machine": _digest(nonce, _content(_BOOT)),
+    contents = {
+        "home": _read(home.question(nonce)),
+        "database": (settings.database or home.database).encode(),
+        "scripts": b"".join(_read(scripts / name) for name in _SCRIPTS),
+        "machine": _read(_BOOT),
     }
+    return {name: hmac.new(nonce.encode(), content, hashlib.sha256).hexdigest() for name, content in contents.items()}
 
 
-def _content(path: Path) -> bytes:
+def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError:
         return b""
-
-
-def _digest(nonce: str, content: bytes) -> str:
-    return hmac.new(nonce.encode(), content, hashlib.sha256).hexdigest()

@@ -7,17 +7,17 @@ from typing import Any
 
 from epochal.analysis.detection import detect_folder, read_source
 from epochal.analysis.frameworks import check_setting, frameworks
-from epochal.analysis.script import Script, read_script
+from epochal.analysis.script import read_script
 from epochal.app import App
 from epochal.errors import Reason, RunFailed, SettingsError
 from epochal.folders import SCRIPT
 from epochal.jobs.active_run import ActiveRun, Plan
 from epochal.jobs.log import log
-from epochal.jobs.search.space import Dimension, space_of
+from epochal.jobs.search.space import space_of
 from epochal.records import Run, State, Step
 from epochal.runtimes.choice import choose_runtime
 from epochal.runtimes.runtime import Runtime
-from epochal.settings import RepositorySettings, RuntimeName, read_repository_settings
+from epochal.settings import RuntimeName, read_repository_settings
 from epochal.store.ends import change_run
 from epochal.store.runs import add_notes
 from epochal.store.trials import is_training
@@ -27,80 +27,82 @@ _LONGEST_PAUSE_SECONDS = 30.0
 
 
 def plan_run(app: App, run: Run) -> ActiveRun:
-    """Return ``run`` with how it is to be trained: known at once, with nothing begun. Raises RunFailed."""
+    """Return ``run`` with how it is to be trained; nothing is made for it yet. Raises RunFailed."""
     code = app.home.run(run.id).code
-    settings = _repository_settings(app, run)
-    detection = detect_folder(code, settings.framework)
-    script = read_script(code)
-    space = _space(script, settings)
+    try:
+        settings = read_repository_settings(code)
+        check_setting(settings.framework)
+        detection = detect_folder(code, settings.framework)
+        script = read_script(code)
+        space = space_of(script, settings.search)
+    except SettingsError as error:
+        raise RunFailed(Reason.BAD_SETTINGS, str(error).replace(f"{code}/", "")) from None
     log(f"framework: {detection.framework} ({detection.why})")
+    threshold = run.threshold or app.environment.threshold or settings.threshold
+    settings = settings.model_copy(update={"threshold": threshold})
     runtime = _runtime(app)
     plan = Plan(settings, space, detection, runtime, runtime.image_name(detection.framework, code))
-    return ActiveRun(app, run.id, script, run.notes, plan)
+    return ActiveRun(app, run, script, plan)
 
 
 def prepare(active: ActiveRun, state: State) -> None:
-    """Make ready for the trials of a run and put it into ``state``. Raises RunFailed."""
-    notes = _idiom_notes(active)
+    """Make ready for the trials of a run and put it into ``state``; report outdated idioms of its script. Raises RunFailed."""
+    framework = frameworks()[active.plan.detection.framework]
+    notes = [
+        f"{SCRIPT} line {idiom.line}: {idiom.what} is gone from today's {framework.TITLE}; write {idiom.instead}"
+        for idiom in framework.find_idioms(read_source(active.folder.code, SCRIPT) or "")
+    ]
+    for note in notes:
+        log(f"note: {note}")
     make_ready(active)
     active.mark(Step.ENVIRONMENT_READY)
     keep_plan(active, state=state)
-    add_notes(active.app.database, active.id, notes)
+    add_notes(active.app.database, active.run.id, notes)
 
 
 def make_ready(active: ActiveRun) -> None:
-    """Make the image, and prove that what the script imports is in it. Raises RunFailed."""
-    active.plan.runtime.prove(_image(active), active.plan.detection.modules)
+    """Stop what an earlier job left training, make the image, and prove that it has what the script imports.
+
+    Wait for a Docker engine that does not answer, and log so once. Raises RunFailed.
+    """
+    app, plan = active.app, active.plan
+    deadline = time.monotonic() + app.settings.limits.engine_minutes * 60
+    pause, logged = _FIRST_PAUSE_SECONDS, False
+    while True:
+        try:
+            plan.runtime.reap(partial(is_training, app.database))
+            image = plan.runtime.prepare(plan.detection.framework, active.folder.code, log)
+            break
+        except RunFailed as failure:
+            if failure.reason is not Reason.NO_ENGINE or time.monotonic() + pause > deadline:
+                raise
+            if not logged:
+                log(f"waiting: {failure.explanation} The run goes on when it answers.")
+                logged = True
+        threading.Event().wait(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+    plan.runtime.prove(image, plan.detection.modules)
 
 
 def keep_plan(active: ActiveRun, **columns: Any) -> None:
     """Store how a run is trained, and the other ``columns`` with it."""
     plan, app = active.plan, active.app
+    if app.build_url:  # else the one that is known stays
+        columns["build_url"] = app.build_url
     change_run(
         app.database,
-        active.id,
+        active.run.id,
         framework=plan.detection.framework,
         framework_why=plan.detection.why,
         runtime=plan.runtime.name,
         image=plan.image,
         threshold=active.threshold,
-        build_url=app.build_url or active.stored.build_url,
         **columns,
     )
 
 
-def _repository_settings(app: App, run: Run) -> RepositorySettings:
-    """Return the repository's settings, with the one threshold that holds."""
-    code = app.home.run(run.id).code
-    try:
-        settings = read_repository_settings(code)
-        check_setting(settings.framework)
-    except SettingsError as error:
-        raise RunFailed(Reason.BAD_SETTINGS, str(error).replace(f"{code}/", "")) from None
-    threshold = run.threshold or app.environment.threshold or settings.threshold
-    return settings.model_copy(update={"threshold": threshold})
-
-
-def _space(script: Script, settings: RepositorySettings) -> tuple[Dimension, ...]:
-    try:
-        return space_of(script, settings.search)
-    except SettingsError as error:
-        raise RunFailed(Reason.BAD_SETTINGS, str(error)) from None
-
-
-def _idiom_notes(active: ActiveRun) -> list[str]:
-    """Print which idioms of older versions of its framework the script has; returns what was printed."""
-    notes = []
-    framework = frameworks()[active.plan.detection.framework]
-    for idiom in framework.find_idioms(read_source(active.folder.code, SCRIPT) or ""):
-        note = f"{SCRIPT} line {idiom.line}: {idiom.what} is gone from today's {framework.TITLE}; write {idiom.instead}"
-        log(f"note: {note}")
-        notes.append(note)
-    return notes
-
-
 def reap_left_overs(app: App) -> None:
-    """Stop the trainings of this home whose job died. Where no engine answers there is nothing that could be stopped."""
+    """Stop the trainings of this home whose job died, if the engine answers."""
     try:
         reaped = _runtime(app).reap(partial(is_training, app.database))
     except RunFailed as failure:
@@ -117,25 +119,3 @@ def _runtime(app: App) -> Runtime:
         "docker" if app.settings.runtime == "auto" and not environment.runtime else app.settings.runtime
     )
     return choose_runtime(served, environment.home, app.settings, environment.docker_host, log)
-
-
-def _image(active: ActiveRun) -> str:
-    """Return the image to train in, after what an earlier job left behind was taken away.
-
-    Where no Docker engine answers the run waits for it, and says so once.
-    """
-    app, plan = active.app, active.plan
-    deadline = time.monotonic() + app.settings.limits.engine_minutes * 60
-    pause, logged = _FIRST_PAUSE_SECONDS, False
-    while True:
-        try:
-            plan.runtime.reap(partial(is_training, app.database))
-            return plan.runtime.prepare(plan.detection.framework, active.folder.code, log)
-        except RunFailed as failure:
-            if failure.reason is not Reason.NO_ENGINE or time.monotonic() + pause > deadline:
-                raise
-            if not logged:
-                log(f"waiting: {failure.explanation} The run goes on when it answers.")
-                logged = True
-        threading.Event().wait(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

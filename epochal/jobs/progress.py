@@ -50,7 +50,7 @@ class _Follower(FileSystemEventHandler):
             self.read()
 
     def read(self) -> None:
-        """Tell of the whole lines that were added since the last time."""
+        """Read the whole lines that were added since the last time, and report their epochs."""
         with self._lock:
             added = read_left(self._metrics, self._read_bytes) or b""
             whole = added[: added.rfind(b"\n") + 1]
@@ -60,14 +60,12 @@ class _Follower(FileSystemEventHandler):
 
 
 def epoch_line(epoch: Epoch) -> str:
-    """One epoch in one line: ``epoch 3/20  accuracy 0.412  loss 1.872  val_accuracy 0.405  0.4 s``."""
+    """Return an epoch in one line: ``epoch 3/20  accuracy 0.412  loss 1.872  val_accuracy 0.405  0.4 s``."""
     total = f"/{epoch.epochs}" if epoch.epochs else ""
     ordered = sorted(epoch.metrics.items(), key=lambda item: ("accuracy" not in item[0], item[0]))
-    metrics = "".join(f"  {_printable(name)} {value:.4g}" for name, value in ordered)
     which = "" if (epoch.model, epoch.call) == (1, 1) else f"model {epoch.model} fit {epoch.call}  "
-    return f"{which}epoch {epoch.number}{total}{metrics}  {epoch.seconds:.1f} s"
-
-
-def _printable(name: str) -> str:
-    """A metric's name without what would break the line: the code that trains writes it."""
-    return "".join(character if character.isprintable() else "?" for character in name[:80])
+    line = f"{which}epoch {epoch.number}{total}"
+    for name, value in ordered:  # the code that trains writes the names: nothing in them may break the line
+        printable = "".join(character if character.isprintable() else "?" for character in name[:80])
+        line += f"  {printable} {value:.4g}"
+    return f"{line}  {epoch.seconds:.1f} s"

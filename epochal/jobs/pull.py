@@ -20,35 +20,17 @@ from epochal.store.owner import signal_owner
 from epochal.store.runs import load_run
 from epochal.store.timeline import mark_step
 
+_PROPERTIES = "epochal.properties"
+"""The file in the workspace by which a run's number gets from job pull to job train in Jenkins."""
+
 
 def find_run(app: App) -> int:
-    """The run to pull: EPOCHAL_RUN, or the one run of GIT_URL, EPOCHAL_BRANCH and GIT_COMMIT, made if it is not there."""
-    if app.environment.workspace:
-        _properties(app).unlink(missing_ok=True)  # of an earlier build
-    return app.environment.run or _run_of_commit(app)
-
-
-def hand_on_again(app: App, run: int) -> None:
-    """Let job train follow a pull that had nothing to do, where the run waits for it and no gateway sees to that."""
-    if load_run(app.database, run).state is State.PULLED and last_dispatch(app.database, run) is None:
-        _hand_on(app, run)
-
-
-def _hand_on(app: App, run: int) -> None:
-    """Write the run's number to ``epochal.properties`` in the workspace, which is how it travels to job train in Jenkins.
-
-    Only this: where another build has gone on with the run already, train is not to be started again.
-    """
-    if app.environment.workspace:
-        _properties(app).write_text(f"EPOCHAL_RUN={run}\n", encoding="ascii")
-
-
-def _properties(app: App) -> Path:
-    return Path(app.environment.workspace) / "epochal.properties"
-
-
-def _run_of_commit(app: App) -> int:
+    """Return the run to pull: EPOCHAL_RUN, or that of GIT_URL, EPOCHAL_BRANCH and GIT_COMMIT, which is made if missing."""
     environment = app.environment
+    if environment.workspace:
+        Path(environment.workspace, _PROPERTIES).unlink(missing_ok=True)  # of an earlier build
+    if environment.run:
+        return environment.run
     values = {
         "GIT_URL": environment.git_url,
         "EPOCHAL_BRANCH": environment.branch,
@@ -64,6 +46,21 @@ def _run_of_commit(app: App) -> int:
     for owner in accepted.stop:
         signal_owner(owner)
     return accepted.run
+
+
+def hand_on_again(app: App, run: int) -> None:
+    """Let job train follow a pull that had nothing to do, if the run waits for it and no gateway starts it."""
+    if load_run(app.database, run).state is State.PULLED and last_dispatch(app.database, run) is None:
+        _hand_on(app, run)
+
+
+def _hand_on(app: App, run: int) -> None:
+    """Write the run's number into the workspace, which hands it to job train in Jenkins.
+
+    Not if another build works on the run already: job train must not start again.
+    """
+    if app.environment.workspace:
+        Path(app.environment.workspace, _PROPERTIES).write_text(f"EPOCHAL_RUN={run}\n", encoding="ascii")
 
 
 def pull(app: App, run: Run) -> State:
@@ -102,7 +99,7 @@ def pull(app: App, run: Run) -> State:
 
 
 def _checkout(app: App, sha: str) -> GitFolder | None:
-    """The checkout in WORKSPACE, if there is one and it has the commit (Jenkins' own git has fetched it already)."""
+    """Return the checkout in WORKSPACE, if there is one and Jenkins' git has fetched the commit into it; else None."""
     workspace = Path(app.environment.workspace) if app.environment.workspace else None
     if workspace is None or not (workspace / ".git").exists():
         return None
@@ -111,7 +108,7 @@ def _checkout(app: App, sha: str) -> GitFolder | None:
 
 
 def _write_snapshot(repository: GitFolder, sha: str, code: Path) -> tuple[str, ...]:
-    """Write to a temporary name, look at it, rename: a reader never sees half. One that is there already stays."""
+    """Write to a temporary name, check, rename: a reader never sees half. Keep one that exists. Return notes on its files."""
     code.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".code-", dir=code.parent))
     try:

@@ -46,7 +46,7 @@ def retrain(app: App, run: Run) -> State:
 
 def _raise_epochs(active: ActiveRun) -> GiveUp | Ended:
     """Train with more epochs, trial by trial, until the threshold is reached or there is no next trial."""
-    run = active.stored
+    run = active.load()  # a process that searches may have reached it meanwhile
     if run.reached:
         return Ended.REACHED
     trial = run.last_measured  # one that was measured just before the job was killed may still want its verdict
@@ -56,7 +56,7 @@ def _raise_epochs(active: ActiveRun) -> GiveUp | Ended:
             return wanted
         if trial and trial.forecast is None:
             record_forecast(active, trial, wanted)
-        proposal = next_trial(active.script, active.stored.trials, active.plan.settings.retrain, wanted)
+        proposal = next_trial(active.script, active.load().trials, active.plan.settings.retrain, wanted)
         if isinstance(proposal, GiveUp):
             return proposal
         trial = run_trial(active, start_trial(active, proposal))

@@ -15,8 +15,6 @@ from epochal.runtimes.workplace import data_folder
 from epochal.store.ends import change_run
 from epochal.store.runs import add_notes, runs_with_verdict
 
-_FORCE = "epochal run --force trains anyway"
-
 
 def reuse_verdict(active: ActiveRun) -> State | None:
     """End a run with the newest verdict on what has the same fingerprint, and return its state; None to train it.
@@ -24,11 +22,10 @@ def reuse_verdict(active: ActiveRun) -> State | None:
     The verdicts of this repository count, whatever the branch; not if their trial's folder is gone, model and all.
     """
     app, own = active.app, _fingerprint(active, {})
-    change_run(app.database, active.id, fingerprint=own)
-    run = active.stored
-    if run.trials:  # it was interrupted, and resumes
+    change_run(app.database, active.run.id, fingerprint=own)
+    if active.run.trials:  # it was interrupted, and resumes
         return None
-    for earlier in runs_with_verdict(app.database, run.commit.repository, own):
+    for earlier in runs_with_verdict(app.database, active.run.commit.repository, own):
         trial = earlier.best
         if earlier.state is State.REACHED and not earlier.reached:
             continue  # stored before the gate's word was, or by mistake
@@ -44,21 +41,21 @@ def reuse_verdict(active: ActiveRun) -> State | None:
 
 def keep_offer(active: ActiveRun) -> None:
     """Remember the fingerprint of the commit that adopts the change of the run's best trial: it has its verdict already."""
-    best = active.stored.best
-    folder = active.trial_folder(best.number).change if best else None
+    best = active.load().best
+    folder = active.folder.trial(best.number).change if best else None
     if folder and folder.is_dir():
         files = (path for path in folder.rglob("*") if path.is_file())
         change = {str(path.relative_to(folder)): path.read_bytes() for path in files}
-        change_run(active.app.database, active.id, offered_fingerprint=_fingerprint(active, change))
+        change_run(active.app.database, active.run.id, offered_fingerprint=_fingerprint(active, change))
 
 
 def _end_as(active: ActiveRun, earlier: Run, only: Trial | None) -> State:
     """End a run as ``earlier`` ended, with all its trials or, if that is what the commit adopts, with ``only`` one."""
     keep_plan(active)
-    add_notes(active.app.database, active.id, earlier.notes)
+    add_notes(active.app.database, active.run.id, earlier.notes)
     active.mark(Step.VERDICT)
     ended = replace(
-        active.stored,
+        active.load(),
         state=earlier.state,
         reason=earlier.reason,
         explanation=earlier.explanation,
@@ -70,7 +67,7 @@ def _end_as(active: ActiveRun, earlier: Run, only: Trial | None) -> State:
     assert ended.best.accuracy is not None
     accuracy, threshold = in_words(ended.best.accuracy.value, active.threshold)
     log(f"verdict: {ended.state}, {accuracy} of {threshold}, taken over from run {earlier.id}")
-    log(f"nothing that it depends on has changed, so nothing is trained; {_FORCE}")
+    log("nothing that it depends on has changed, so nothing is trained; epochal run --force trains anyway")
     store_end(active.app, ended)
     return ended.state
 

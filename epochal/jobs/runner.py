@@ -28,8 +28,6 @@ DATABASE_SECONDS = 120.0
 _STOP_SECONDS = 20.0
 _STOPPED_CHILD_SECONDS = 2.0
 
-Work = Callable[[App, Run], State]
-
 _STATES = {
     "pull": frozenset({State.QUEUED}),
     "train": frozenset({State.PULLED, State.TRAINING}),
@@ -44,7 +42,7 @@ def run_job(name: str, environment: Environment) -> int:
     Raises UsageError and SettingsError; DatabaseUnavailable, which leaves the run to be taken up again. Whatever is wrong
     with the run itself is in its row, its mail and the last line.
     """
-    app = _open(environment)
+    app = App.open(environment, Patience(DATABASE_SECONDS, log))
     try:
         with stoppable():
             run = find_run(app) if name == "pull" else _requested_run(environment)
@@ -66,7 +64,7 @@ def join_search(environment: Environment) -> int:
     """
     from epochal.jobs.search.conduct import join
 
-    app = _open(environment)
+    app = App.open(environment, Patience(DATABASE_SECONDS, log))
     try:
         with stoppable():
             number = _requested_run(environment)
@@ -81,10 +79,6 @@ def join_search(environment: Environment) -> int:
         return 128 + stopped.signal_number
     finally:
         app.database.close()
-
-
-def _open(environment: Environment) -> App:
-    return App.open(environment, Patience(DATABASE_SECONDS, log))
 
 
 def _requested_run(environment: Environment) -> int:
@@ -118,12 +112,23 @@ def _claim_and_do(app: App, run: int, name: str) -> int:
 
 
 def _do_job(app: App, run: Run, name: str) -> int:
-    """Do the work of a claimed run, or end it as it was asked to; returns the exit status."""
+    """Do the work of a claimed run, or end it as it was asked to; returns the exit status.
+
+    Mark the job's start and, if another job follows, its end.
+    """
     try:
         if asked := requested_stop(app.database, run.id):
             raise StopRequested(run.id, asked)
-        state = _work(app, run, name)
+        mark_step(app.database, run.id, Step.start_of(name))
+        # Imported here: Docker's and Optuna's clients take longer to import than job pull takes.
+        work: Callable[[App, Run], State] = getattr(importlib.import_module(f"epochal.jobs.{name}"), name)
+        state = work(app, run)
+        if not state.ended:
+            mark_step(app.database, run.id, Step.end_of(name))
     except RunFailed as failure:
+        # Jenkins stops what a job has started first, and the job a moment later: the failure may be no more than that.
+        if app.environment.build_tag:  # the one variable that every Jenkins sets
+            threading.Event().wait(_STOPPED_CHILD_SECONDS)
         return _end(app, run, State.FAILED, failure)
     except StopRequested as request:
         _wait_to_be_stopped(app, run.id)
@@ -160,25 +165,8 @@ def _wait_to_be_stopped(app: App, run: int) -> None:
         threading.Event().wait(_STOP_SECONDS)
 
 
-def _work(app: App, run: Run, name: str) -> State:
-    """Do what the job is for, with its start and, if another job follows, its end marked."""
-    mark_step(app.database, run.id, Step.start_of(name))
-    # Imported here: Docker's and Optuna's clients take longer to import than job pull takes.
-    work: Work = getattr(importlib.import_module(f"epochal.jobs.{name}"), name)
-    try:
-        state = work(app, run)
-    except RunFailed:
-        # Jenkins stops what a job has started first, and the job a moment later: the failure may be no more than that.
-        if app.environment.build_tag:  # the one variable that every Jenkins sets
-            threading.Event().wait(_STOPPED_CHILD_SECONDS)
-        raise
-    if not state.ended:
-        mark_step(app.database, run.id, Step.end_of(name))
-    return state
-
-
 def _status_without_work(app: App, run: int, states: frozenset[State]) -> int:
-    """The status of a job whose run another one works on, or has ended: a pull that was done before is done."""
+    """Return the status of a job whose run another process works on or has ended: a pull that was done before is done."""
     state = load_run(app.database, run).state
     if State.QUEUED in states:
         hand_on_again(app, run)
@@ -188,6 +176,7 @@ def _status_without_work(app: App, run: int, states: frozenset[State]) -> int:
 
 
 def _end(app: App, run: Run, state: State, failure: RunFailed) -> int:
+    """End a run for the reason of a failure, or of the request to end it; returns the exit status."""
     end_run(app, run.id, state, failure.reason, failure.explanation, failure.detail)
     for line in failure.detail.splitlines():
         log(f"  | {line}")

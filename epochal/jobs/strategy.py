@@ -111,22 +111,19 @@ def next_trial(
     stop_at = stopping_point(wanted, measured) if settings.stop_at_threshold else None
     return (
         used_up(measured, settings)
-        or _no_use(measured, epochs, settings)
+        or _find_no_use(measured, epochs, settings)
         or Proposal(Strategy.MORE_EPOCHS, {constant: epochs}, stop_at)
     )
 
 
-def _no_use(measured: list[Trial], epochs: int, settings: RetrainSettings) -> GiveUp | None:
+def _find_no_use(measured: list[Trial], epochs: int, settings: RetrainSettings) -> GiveUp | None:
+    """Return why a trial with so many ``epochs`` is not worth training after those that were measured; None if it is."""
     if epochs > settings.max_epochs:
         return GiveUp(
             Reason.MAX_EPOCHS, f"The next trial would have {epochs} epochs; max_epochs is {settings.max_epochs}."
         )
-    worse = _trials_since_best(measured)
+    accuracies = [trial.accuracy.value if trial.accuracy else 0.0 for trial in measured]
+    worse = len(accuracies) - 1 - accuracies.index(max(accuracies))
     if worse >= settings.patience:
         return GiveUp(Reason.NO_IMPROVEMENT, f"The last {worse} trials did not better the best accuracy (patience).")
     return None
-
-
-def _trials_since_best(measured: list[Trial]) -> int:
-    accuracies = [trial.accuracy.value if trial.accuracy else 0.0 for trial in measured]
-    return len(accuracies) - 1 - accuracies.index(max(accuracies))

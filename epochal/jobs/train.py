@@ -22,7 +22,7 @@ def train(app: App, run: Run) -> State:
     if ended := reuse_verdict(active):
         return ended
     prepare(active, State.TRAINING)
-    trial = active.stored.last_measured or run_trial(active, start_trial(active, Proposal()))
+    trial = run.last_measured or run_trial(active, start_trial(active, Proposal()))
     if record_verdict(active, trial) is Verdict.REACHED:
         end_run(app, run.id, State.REACHED)
         return State.REACHED

@@ -8,17 +8,17 @@ from epochal.analysis.script import Change, diff
 from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT, TrialFolder
 from epochal.jobs.active_run import ActiveRun
-from epochal.jobs.checkpoints import Handover, clear_old, hand_over, hand_over_from
+from epochal.jobs.checkpoints import Handover, clear_old, hand_over
 from epochal.jobs.log import log
 from epochal.jobs.progress import OnEpoch, epoch_line, following
 from epochal.jobs.strategy import Proposal
-from epochal.records import Epoch, Fit, Step, Strategy, Trial, TrialState
+from epochal.records import Epoch, Step, Strategy, Trial, TrialState
 from epochal.results.accuracy import Choice, Told, choose_accuracy
 from epochal.results.diagnosis import diagnose, tail
 from epochal.results.gate import accuracy_in_words
 from epochal.results.measurements import parse_measured
 from epochal.results.metrics import parse_faults, parse_fits, parse_validates_on_test
-from epochal.results.outputs import read_left_text
+from epochal.results.outputs import read_left_text, read_metrics
 from epochal.results.printed import PrintedLines
 from epochal.results.resume import resumption_in_words, settled_epochs, stopped_by
 from epochal.runtimes.runtime import Outcome, Training
@@ -60,22 +60,22 @@ class StartedTrial:
 def start_trial(active: ActiveRun, proposal: Proposal) -> StartedTrial:
     """Begin a trial of what is proposed."""
     trained = active.script.hyperparameters(proposal.changes)
-    number = add_trial(active.app.database, active.id, trained, proposal.strategy)
+    number = add_trial(active.app.database, active.run.id, trained, proposal.strategy)
     return StartedTrial(number, proposal)
 
 
 def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
-    """Train the run's code once as it was proposed, and measure it.
+    """Train the run's code once as it was proposed, measure it, and store the outcome.
 
-    One that resumed onto another test set than its checkpoint's is trained again, from the beginning. Whatever comes of it
-    is in the database; raises RunFailed if no accuracy did.
+    A trial that resumed onto another test set than its checkpoint's is trained again, from the beginning. Raises RunFailed
+    if there is no accuracy.
     """
     proposal, number, database = started.proposal, started.number, active.app.database
     log(f"trial {number}: training {_in_words(proposal)}")
     trained = active.script.hyperparameters(proposal.changes)
     trial = Trial(number, TrialState.TRAINING, trained, strategy=proposal.strategy)
     _prepare_folder(active, started)
-    handover = _hand_over(active, started)
+    handover = hand_over(active, number, proposal)
     try:
         trial, choice = _train(active, started, trial, handover)
         if not started.stop.reason and _is_caught(trial, choice, handover):
@@ -86,19 +86,22 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
             again = Handover(why=f"resumed from {handover.source}, it was tested on other rows (is its split seeded?)")
             trial, choice = _train(active, started, replace(trial, caught=True), again)
         _add_notes(active, trial, choice)
-        if started.stop.reason:
-            return _pruned(active, trial, started.stop.reason)
+        if reason := started.stop.reason:
+            state = TrialState.FAILED if reason is Reason.INTERRUPTED else TrialState.PRUNED
+            trial = replace(trial, state=state, reason=reason, explanation=reason.sentence)
+            end_trial(database, active.run.id, trial)
+            return trial
         if isinstance(choice, RunFailed):
             raise choice
     except RunFailed as failure:
-        reason, explanation = failure.reason, failure.explanation
-        end_trial(database, active.id, replace(trial, state=TrialState.FAILED, reason=reason, explanation=explanation))
+        failed = replace(trial, state=TrialState.FAILED, reason=failure.reason, explanation=failure.explanation)
+        end_trial(database, active.run.id, failed)
         raise
     accuracy = choice.accuracy
     trial = replace(trial, state=TrialState.MEASURED, accuracy=accuracy)
     if proposal.strategy is not Strategy.COMMITTED:
-        trial = _settled(active, trial, proposal)
-    end_trial(database, active.id, trial)
+        trial = _settle_epochs(active, trial, proposal)
+    end_trial(database, active.run.id, trial)
     clear_old(active)
     if trial.resumption:
         log(f"trial {number}: {trial.resumption}")
@@ -109,13 +112,13 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
 def _train(
     active: ActiveRun, started: StartedTrial, trial: Trial, handover: Handover
 ) -> tuple[Trial, Choice | RunFailed]:
-    """Train a trial whose folder is ready; returns it with its fits, and its accuracy or why it has none."""
-    folder, proposal = active.trial_folder(trial.number), started.proposal
+    """Train a trial whose folder is ready; returns it with what its fits did, and its accuracy or why it has none."""
+    folder, proposal = active.folder.trial(trial.number), started.proposal
     printed = PrintedLines()
     with following(folder.metrics, started.on_epoch):
         active.mark(Step.TRAINING_STARTED, trial.number)
         training = Training(
-            active.id,
+            active.run.id,
             trial.number,
             folder,
             active.plan.image,
@@ -127,18 +130,29 @@ def _train(
         printed.close()
         active.mark(Step.TRAINING_ENDED, trial.number)
     retrain = proposal.strategy is Strategy.MORE_EPOCHS or proposal.source is not None
-    trial = replace(trial, seconds=(trial.seconds or 0.0) + outcome.seconds)
-    trial = _learnt(trial, folder, handover, retrain=retrain)
+    metrics = read_metrics(folder.metrics)
+    fits = parse_fits(metrics)
+    trial = replace(
+        trial,
+        seconds=(trial.seconds or 0.0) + outcome.seconds,
+        epochs_trained=sum(fit.trained for fit in fits) if fits else None,
+        epochs_resumed=min(sum(fit.continued for fit in fits), _MOST_EPOCHS),
+        resumption=resumption_in_words(fits, handover.source, handover.why, retrain=retrain),
+        validation_accuracy=fits[-1].validation_accuracy if fits else None,
+        stopped_by=stopped_by(fits),
+        validates_on_test=parse_validates_on_test(metrics),
+    )
+    told = Told(read_left_text(folder.accuracy), parse_measured(metrics), printed, fits)
     try:
-        return trial, _measure(active, folder, outcome, printed)
+        return trial, _measure(active, folder, outcome, told)
     except RunFailed as failure:
         return trial, failure
 
 
 def _is_caught(trial: Trial, choice: Choice | RunFailed, handover: Handover) -> bool:
-    """Whether a trial resumed onto another test set than the one behind its checkpoints.
+    """Return whether a trial resumed onto another test set than the one behind its checkpoints.
 
-    Those of an interrupted trial have none yet: then it must be known that the test rows were not trained on.
+    An interrupted trial's checkpoints have none yet: then it must be known that the test rows were not trained on.
     """
     if not trial.epochs_resumed:
         return False
@@ -150,28 +164,14 @@ def _is_caught(trial: Trial, choice: Choice | RunFailed, handover: Handover) -> 
 
 
 def _in_words(proposal: Proposal) -> str:
-    """How the trial's nn.py differs: ``with epochs = 30, filters = 64``."""
+    """Return how the trial's nn.py differs: ``with epochs = 30, filters = 64``."""
     changed = {constant: value for constant, value in proposal.changes.items() if value != constant.value}
     changes = ", ".join(f"{constant.name} = {value}" for constant, value in changed.items())
     return f"with {changes}" if changes else "as pushed"
 
 
-def _hand_over(active: ActiveRun, started: StartedTrial) -> Handover:
-    proposal = started.proposal
-    if proposal.source is not None:
-        return hand_over_from(active, started.number, proposal.source)
-    return Handover() if proposal.strategy is Strategy.SEARCH else hand_over(active, started.number)
-
-
-def _pruned(active: ActiveRun, trial: Trial, reason: Reason) -> Trial:
-    state = TrialState.FAILED if reason is Reason.INTERRUPTED else TrialState.PRUNED
-    trial = replace(trial, state=state, reason=reason, explanation=reason.sentence)
-    end_trial(active.app.database, active.id, trial)
-    return trial
-
-
 def _prepare_folder(active: ActiveRun, started: StartedTrial) -> None:
-    folder, change = active.trial_folder(started.number), active.script.change(started.proposal.changes)
+    folder, change = active.folder.trial(started.number), active.script.change(started.proposal.changes)
     shutil.rmtree(folder.path, ignore_errors=True)
     shutil.copytree(active.folder.code, folder.code, symlinks=True)
     folder.out.mkdir()
@@ -192,71 +192,42 @@ def _offer(active: ActiveRun, folder: TrialFolder, change: Change) -> None:
         folder.diff.write_text(diff(active.folder.code, change), encoding="utf-8")
 
 
-def _learnt(trial: Trial, folder: TrialFolder, handover: Handover, *, retrain: bool) -> Trial:
-    """Return the trial with what its fits did."""
-    fits = _fits(folder)
-    return replace(
-        trial,
-        epochs_trained=sum(fit.trained for fit in fits) if fits else None,
-        epochs_resumed=min(sum(fit.continued for fit in fits), _MOST_EPOCHS),
-        resumption=resumption_in_words(fits, handover.source, handover.why, retrain=retrain),
-        validation_accuracy=fits[-1].validation_accuracy if fits else None,
-        stopped_by=stopped_by(fits),
-        validates_on_test=parse_validates_on_test(_metrics(folder)),
-    )
-
-
 def _add_notes(active: ActiveRun, trial: Trial, choice: Choice | RunFailed) -> None:
-    metrics = _metrics(active.trial_folder(trial.number))
-    faults = [f"trial {trial.number}: the recorder failed: {fault}" for fault in parse_faults(metrics)]
-    notes = faults + [_VALIDATES_ON_TEST] * trial.validates_on_test + [_TESTS_ON_OTHER_ROWS] * trial.caught
+    faults = parse_faults(read_metrics(active.folder.trial(trial.number).metrics))
+    notes = [f"trial {trial.number}: the recorder failed: {fault}" for fault in faults]
+    notes += [_VALIDATES_ON_TEST] * trial.validates_on_test + [_TESTS_ON_OTHER_ROWS] * trial.caught
     if isinstance(choice, Choice):
         notes += choice.notes
-    for note in add_notes(active.app.database, active.id, notes) if notes else ():
+    for note in add_notes(active.app.database, active.run.id, notes) if notes else ():
         log(f"note: {note}")
 
 
-def _settled(active: ActiveRun, trial: Trial, proposal: Proposal) -> Trial:
+def _settle_epochs(active: ActiveRun, trial: Trial, proposal: Proposal) -> Trial:
     """Return the trial as it is to be adopted: one that stopped at the threshold needs no more epochs than it trained."""
-    constant, folder = active.script.epochs, active.trial_folder(trial.number)
+    constant, folder = active.script.epochs, active.folder.trial(trial.number)
     if constant is None:
         return trial
     wanted = int(proposal.changes.get(constant, constant.value))
-    epochs = settled_epochs(_fits(folder), wanted)
+    epochs = settled_epochs(parse_fits(read_metrics(folder.metrics)), wanted)
     if epochs == wanted:
         return trial
     _offer(active, folder, active.script.change({**proposal.changes, constant: epochs}))
     return replace(trial, hyperparameters=trial.hyperparameters | {constant.name: epochs})
 
 
-def _fits(folder: TrialFolder) -> list[Fit]:
-    return parse_fits(_metrics(folder))
-
-
-def _metrics(folder: TrialFolder) -> str:
-    return read_left_text(folder.metrics) or ""
-
-
-def _measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, printed: PrintedLines) -> Choice:
-    plan = active.plan
-    output = _read_log(folder)
+def _measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, told: Told) -> Choice:
+    """Choose the accuracy of a training among those that were told. Raises RunFailed for one that failed or told none."""
+    plan, output = active.plan, ""
+    if folder.log.exists():  # else the training ended before it could be started
+        output = folder.log.read_bytes().decode("utf-8", "replace")  # limits.log_mb at the most
     failure = diagnose(
         outcome.exit_status, outcome.reason, output[-_LAST_OUTPUT:], has_network=plan.runtime.has_network
     )
     if failure:
         reason, explanation = failure
-        told = " ".join([explanation, *active.notes])
-        raise RunFailed(reason, told, tail(output))
-    metrics = _metrics(folder)
-    told_by = Told(read_left_text(folder.accuracy), parse_measured(metrics), printed, parse_fits(metrics))
+        raise RunFailed(reason, " ".join([explanation, *active.run.notes]), tail(output))
     try:
-        return choose_accuracy(told_by, plan.settings.metric, repeated_rows=plan.settings.repeated_rows)
+        return choose_accuracy(told, plan.settings.metric, repeated_rows=plan.settings.repeated_rows)
     except RunFailed as failure_to_measure:
         detail = failure_to_measure.detail or tail(output)
         raise RunFailed(failure_to_measure.reason, failure_to_measure.explanation, detail) from None
-
-
-def _read_log(folder: TrialFolder) -> str:
-    if not folder.log.exists():  # the training ended before it could be started
-        return ""
-    return folder.log.read_bytes().decode("utf-8", "replace")  # limits.log_mb at the most

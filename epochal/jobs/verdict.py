@@ -9,7 +9,7 @@ from epochal.records import Step, Trial, Verdict
 from epochal.results.forecast import forecast_trial
 from epochal.results.gate import Hopeless, evidence_in_words, judge, verdict_in_words, wanted_accuracy
 from epochal.results.metrics import parse_fits
-from epochal.results.outputs import read_left_text
+from epochal.results.outputs import read_metrics
 from epochal.store.looks import looks_before, store_judgement
 from epochal.store.trials import keep_forecast
 
@@ -22,7 +22,7 @@ def record_verdict(active: ActiveRun, trial: Trial) -> Verdict:
     assert accuracy is not None
     judgement = store_judgement(
         active.app.database,
-        active.stored,
+        active.run,
         trial,
         lambda look: judge(accuracy.value, accuracy.samples, active.rule, look, accuracy.evidence),
     )
@@ -36,7 +36,7 @@ def record_verdict(active: ActiveRun, trial: Trial) -> Verdict:
 
 def next_target(active: ActiveRun) -> float | GiveUp:
     """Return the accuracy (0 to 1) that the gate lets through at the run's next trial, or why none would be."""
-    run = active.stored
+    run = active.load()
     last = run.last_measured
     if last is None or last.accuracy is None:
         return active.threshold
@@ -49,8 +49,8 @@ def next_target(active: ActiveRun) -> float | GiveUp:
 
 def record_forecast(active: ActiveRun, trial: Trial, wanted: float) -> None:
     """Forecast a measured trial below the accuracy that is ``wanted``, if more epochs would resume its curve."""
-    fits = parse_fits(read_left_text(active.trial_folder(trial.number).metrics) or "")
+    fits = parse_fits(read_metrics(active.folder.trial(trial.number).metrics))
     forecast = forecast_trial(trial, fits, active.script, wanted, active.plan.settings.retrain.max_epochs)
     if forecast:
-        keep_forecast(active.app.database, active.id, trial.number, forecast)
+        keep_forecast(active.app.database, active.run.id, trial.number, forecast)
         log(f"trial {trial.number}: {forecast.sentence}")

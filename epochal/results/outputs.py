@@ -29,3 +29,8 @@ def read_left_text(path: Path) -> str | None:
     """``read_left`` as text; what is not UTF-8 is replaced."""
     content = read_left(path)
     return None if content is None else content.decode("utf-8", "replace")
+
+
+def read_metrics(path: Path) -> str:
+    """Return the text of a trial's ``metrics.jsonl``; empty if the trial left none."""
+    return read_left_text(path) or ""

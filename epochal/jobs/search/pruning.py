@@ -14,42 +14,40 @@ _MOST_EPOCHS = 10_000
 """So many are compared: each of them is a question to two databases, and code may tell of any number."""
 
 ShouldContinue = Callable[[int, float], bool]
-"""Tells of a number of epochs and the validation accuracy (0 to 1) after them whether others did not do better."""
+"""Returns for a number of epochs and the validation accuracy (0 to 1) after them whether the trial should train on."""
 
 
 class Comparing:
-    """Hears of a trial's epochs; asks its ``stop`` where others did better after as many."""
+    """Compares a trial with others after each of its epochs, and requests its ``stop`` if they did better after as many."""
 
     def __init__(
-        self, number: int, stop: Stop, look_elsewhere: Callable[[], None], should_continue: ShouldContinue
+        self, number: int, stop: Stop, stop_if_over: Callable[[], None], should_continue: ShouldContinue
     ) -> None:
-        """``look_elsewhere`` is called with each epoch, and sees to it that this trial ends where it is overtaken."""
+        """``stop_if_over`` is called after each epoch, and stops this trial if the search is over."""
         self._number = number
         self._stop = stop
-        self._look_elsewhere = look_elsewhere
+        self._stop_if_over = stop_if_over
         self._should_continue = should_continue
         self._epochs = 0
         self._failed = False
 
     def hear(self, epoch: Epoch) -> None:
-        """An epoch has ended. A fault of the comparison is told, and the trial goes on without it."""
+        """Log an epoch that has ended, and compare it. A fault of the comparison is logged, and ends only the comparing."""
         log(f"  trial {self._number}: {epoch_line(epoch)}")
         self._epochs += 1
         if self._failed or self._stop.reason or self._epochs > _MOST_EPOCHS:
             return
         try:
-            self._look_elsewhere()
-            if not self._is_to_go_on(epoch):
+            self._stop_if_over()
+            accuracy = epoch.validation_accuracy
+            # After the last epoch only the test is left, which says more than any comparison.
+            is_last = epoch.epochs is not None and epoch.number >= epoch.epochs
+            if accuracy is None or is_last:
+                return
+            if not math.isfinite(accuracy) or not self._should_continue(self._epochs, accuracy):
                 self._stop.request(Reason.PRUNED)
         except DatabaseUnavailable:
             return  # compared again at the next epoch
         except Exception as fault:
             self._failed = True
             log(f"note: trial {self._number} is not compared with others: {type(fault).__name__}: {fault}")
-
-    def _is_to_go_on(self, epoch: Epoch) -> bool:
-        accuracy = epoch.validation_accuracy
-        # What is left of one at its last epoch is its test, which says more than any comparison.
-        if accuracy is None or (epoch.epochs is not None and epoch.number >= epoch.epochs):
-            return True
-        return math.isfinite(accuracy) and self._should_continue(self._epochs, accuracy)

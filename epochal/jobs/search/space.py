@@ -32,7 +32,7 @@ def space_of(script: Script, search: Mapping[str, Range | Choices]) -> tuple[Dim
     Raises SettingsError that names every constant which cannot be searched, and says why.
     """
     able = searchable(script) if search else {}
-    read = [_dimension(script, able, name, values) for name, values in search.items()]
+    read = [_read_dimension(script, able, name, values) for name, values in search.items()]
     faults = [fault for fault in read if isinstance(fault, str)]
     if faults:
         raise SettingsError("\n".join(f"epochal.toml: search.{fault}" for fault in faults))
@@ -52,16 +52,28 @@ def searchable(script: Script) -> dict[str, Constant]:
     }
 
 
-def _dimension(script: Script, able: Mapping[str, Constant], name: str, values: Range | Choices) -> Dimension | str:
+def _read_dimension(
+    script: Script, able: Mapping[str, Constant], name: str, values: Range | Choices
+) -> Dimension | str:
+    """Return the dimension that an entry of [search] means; else what is wrong with the entry."""
     if name not in able:
-        return f"{name}: {_why_not(script, name)}{_instead(able, name)}"
+        close = difflib.get_close_matches(name, able, 1)
+        others = f" Can be searched: {', '.join(sorted(able))}." if able else ""
+        return f"{name}: {_explain_unsearchable(script, name)}" + (f" Did you mean {close[0]}?" if close else others)
     constant = able[name]
-    if fault := _misfit(constant, values):
+    if fault := _find_misfit(constant, values):
         return f"{name}: {fault}"
-    return Dimension(constant, _as_fractions(values) if isinstance(constant.value, float) else values)
+    if isinstance(constant.value, float):  # a whole number in epochal.toml is a fraction, too
+        if isinstance(values, Choices):
+            values = Choices(choices=tuple(float(value) for value in values.choices))
+        else:
+            step = None if values.step is None else float(values.step)
+            values = Range(low=float(values.low), high=float(values.high), log=values.log, step=step)
+    return Dimension(constant, values)
 
 
-def _why_not(script: Script, name: str) -> str:
+def _explain_unsearchable(script: Script, name: str) -> str:
+    """Return why a search cannot change what the script calls ``name``."""
     lines, epochs = script.assigned_lines.get(name, []), script.epochs
     named = [constant for constant in script.constants if constant.name == name]
     if epochs and (name == epochs.name or epochs.start in [constant.start for constant in named]):
@@ -75,31 +87,17 @@ def _why_not(script: Script, name: str) -> str:
     return f"{SCRIPT} assigns no literal to this name at its top level."
 
 
-def _instead(able: Mapping[str, Constant], name: str) -> str:
-    close = difflib.get_close_matches(name, able, 1)
-    if close:
-        return f" Did you mean {close[0]}?"
-    return f" Can be searched: {', '.join(sorted(able))}." if able else ""
-
-
-def _misfit(constant: Constant, values: Range | Choices) -> str:
-    """Why the values are none for this constant; empty if they are."""
+def _find_misfit(constant: Constant, values: Range | Choices) -> str:
+    """Return why this constant cannot take the values; empty if it can."""
     kind = kind_of(constant.value)
-    kinds = {"number"} if isinstance(values, Range) else {kind_of(value) for value in values.choices}
+    if isinstance(values, Range):
+        kinds, are_whole = {"number"}, values.whole
+    else:
+        kinds = {kind_of(value) for value in values.choices}
+        are_whole = all(isinstance(value, int) for value in values.choices)
     present = f"it is {constant.value!r} in line {constant.line} of {SCRIPT}"
     if kinds != {kind}:
         return f"{present}: give {_FITTING[kind]}."
-    if type(constant.value) is int and not _whole(values):
+    if type(constant.value) is int and not are_whole:
         return f"{present}, a whole number: give whole numbers, or write {constant.value}.0 there if it is none."
     return ""
-
-
-def _whole(values: Range | Choices) -> bool:
-    return values.whole if isinstance(values, Range) else all(isinstance(value, int) for value in values.choices)
-
-
-def _as_fractions(values: Range | Choices) -> Range | Choices:
-    if isinstance(values, Choices):
-        return Choices(choices=tuple(float(value) for value in values.choices))
-    step = None if values.step is None else float(values.step)
-    return Range(low=float(values.low), high=float(values.high), log=values.log, step=step)

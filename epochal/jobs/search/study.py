@@ -1,4 +1,4 @@
-"""One run's search in Optuna: what is asked, what is told, where it is kept."""
+"""One run's search in Optuna: what to try next, what came of it, and where it is stored."""
 
 import itertools
 import math
@@ -10,7 +10,7 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
@@ -23,18 +23,12 @@ _SCHEMA = "optuna"
 
 
 def storage_url(database: str, of_home: str) -> str:
-    """The URL of Optuna's storage: ``of_home``, or in the PostgreSQL ``database``, whose schema is made if it is missing.
+    """Return the URL of Optuna's storage: ``of_home``, or in the PostgreSQL ``database``, whose schema is made if it is missing.
 
     ``database``: the server's own URL; empty: SQLite in its home. Raises SQLAlchemyError where it does not answer.
     """
     if not database.startswith("postgresql"):
         return of_home
-    _make_schema(database)
-    url = make_url(database).update_query_dict({"options": f"-csearch_path={_SCHEMA}"})
-    return url.render_as_string(hide_password=False)
-
-
-def _make_schema(database: str) -> None:
     engine = create_engine(database)
     try:
         with engine.begin() as connection:
@@ -43,6 +37,8 @@ def _make_schema(database: str) -> None:
         pass  # another process made it at the same moment: PostgreSQL's IF NOT EXISTS is not atomic
     finally:
         engine.dispose()
+    url = make_url(database).update_query_dict({"options": f"-csearch_path={_SCHEMA}"})
+    return url.render_as_string(hide_password=False)
 
 
 _RANDOM_TRIALS = 5
@@ -75,27 +71,27 @@ class Search:
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._space = {dimension.constant.name: dimension for dimension in space}
-        self._distributions = {name: _distribution(dimension) for name, dimension in self._space.items()}
+        self._distributions = {name: _distribution(dimension.values) for name, dimension in self._space.items()}
+        waiting = {"connect_args": {"timeout": 60}} if storage.startswith("sqlite") else {"pool_pre_ping": True}
+        pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
+        if epochs is not None:
+            first = max(1, epochs // _REDUCTION**2)
+            pruner = optuna.pruners.SuccessiveHalvingPruner(min_resource=first, reduction_factor=_REDUCTION)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             self._study = optuna.create_study(
-                storage=_storage(storage),
+                storage=optuna.storages.RDBStorage(storage, engine_kwargs=waiting),
                 sampler=optuna.samplers.TPESampler(n_startup_trials=_RANDOM_TRIALS, multivariate=True),
-                pruner=_pruner(epochs),
+                pruner=pruner,
                 study_name=f"run-{run}",
                 direction="maximize",
                 load_if_exists=True,
             )
 
-    @property
-    def constants(self) -> list[Constant]:
-        """What is searched."""
-        return [dimension.constant for dimension in self._space.values()]
-
     def learn(self, values: dict[str, Value], accuracy: float) -> None:
-        """Tell what was measured before the search began: ``accuracy`` (0 to 1) with these hyperparameters.
+        """Add what was measured before the search began: ``accuracy`` (0 to 1) with these hyperparameters.
 
-        What lies outside of the space is of no use to it and is passed over.
+        Do nothing if they lie outside of the space, or once the search has begun.
         """
         if self._study.get_trials(deepcopy=False) or not self._space.keys() <= values.keys():
             return
@@ -107,7 +103,7 @@ class Search:
         self._study.add_trial(trial)
 
     def ask(self) -> Candidate | None:
-        """A combination that was not tried yet; None where all of them were."""
+        """Return a combination that was not tried yet; None if all were."""
         for _ in range(_FRESH_DRAWS):
             trial = self._study.ask(self._distributions)
             changes = self._changes(trial.params)
@@ -117,54 +113,75 @@ class Search:
         return self._ask_for_what_is_left()
 
     def started(self, candidate: Candidate, number: int) -> None:
-        """The candidate is the run's trial ``number`` now."""
+        """Record that the candidate is the run's trial ``number`` now."""
         candidate.trial.set_user_attr(_OWN_NUMBER, number)
 
     def should_continue(self, candidate: Candidate, epoch: int, accuracy: float) -> bool:
-        """Whether a trial whose accuracy (0 to 1) is this after ``epoch`` (from 1) is among the better ones so far."""
+        """Return whether a trial whose accuracy (0 to 1) is this after ``epoch`` (from 1) is among the better ones so far."""
         candidate.trial.report(accuracy, epoch)
         return not candidate.trial.should_prune()
 
     def measured(self, candidate: Candidate, accuracy: float) -> None:
-        """A trial has come to its end, with this accuracy (0 to 1)."""
+        """Record the accuracy (0 to 1) of a trial that was trained to its end."""
         self._study.tell(candidate.trial.number, accuracy, skip_if_finished=True)
 
     def pruned(self, candidate: Candidate) -> None:
-        """A trial was stopped, for others did better."""
+        """Record that a trial was stopped because others did better."""
         self._study.tell(candidate.trial.number, state=TrialState.PRUNED, skip_if_finished=True)
 
     def failed(self, candidate: Candidate) -> None:
-        """A trial has failed by a fault of its own: the combination is not tried again."""
+        """Record that a trial failed by these hyperparameters: the combination is not tried again."""
         candidate.trial.set_user_attr(_FAILED, True)
-        self._study.tell(candidate.trial.number, state=TrialState.FAIL, skip_if_finished=True)
+        self.released(candidate)
 
     def released(self, candidate: Candidate) -> None:
-        """A trial was not trained, or not to its end, by no fault of its own: it may be tried again."""
+        """Record that a trial was not trained to its end, whatever its hyperparameters: it may be tried again."""
         self._study.tell(candidate.trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
     def mark_interrupted(self, interrupted: Iterable[int]) -> None:
-        """The run's trials with these numbers died with the processes that trained them."""
+        """Record that the run's trials with these numbers died with the processes that trained them."""
         numbers = set(interrupted)
         for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if trial.user_attrs.get(_OWN_NUMBER) in numbers:
                 self._study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
     def _changes(self, params: dict[str, Any]) -> dict[Constant, Value]:
-        return {self._space[name].constant: _readable(value, self._space[name]) for name, value in params.items()}
+        """Return what each constant becomes. Numbers are rounded: drawn ones have more digits than a diff should show."""
+        changes = {}
+        for name, value in params.items():
+            values, changed = self._space[name].values, value
+            if isinstance(value, float) and isinstance(values, Range):
+                rounded = float(f"{value:.{_DIGITS}g}")
+                changed = min(max(rounded, float(values.low)), float(values.high))
+                if values.step is not None:
+                    changed = float(f"{value:.10g}")
+            changes[self._space[name].constant] = changed
+        return changes
 
     def _was_tried(self, changes: dict[Constant, Value], own: int | None = None) -> bool:
-        """Whether a trial other than Optuna's number ``own`` has, or had, these values."""
-        others = (trial for trial in self._study.get_trials(deepcopy=False) if trial.number != own and _counts(trial))
-        return any(self._changes(trial.params) == changes for trial in others)
+        """Return whether a trial other than Optuna's number ``own`` has, or had, these values."""
+        return any(
+            trial.number != own
+            and (trial.state in _TRIED or _FAILED in trial.user_attrs)
+            and self._changes(trial.params) == changes
+            for trial in self._study.get_trials(deepcopy=False)
+        )
 
     def _ask_for_what_is_left(self) -> Candidate | None:
-        """One of the combinations of a small space that nobody tried, drawn at random; None if there is none."""
-        choices = [_all_values(distribution) for distribution in self._distributions.values()]
-        if any(values is None for values in choices):
+        """Return one of the combinations of a small space that nobody tried, drawn at random; None if there is none."""
+        choices: list[Sequence[Any]] = []
+        for distribution in self._distributions.values():
+            if isinstance(distribution, CategoricalDistribution):
+                choices.append(distribution.choices)
+            elif (
+                isinstance(distribution, IntDistribution) and distribution.high - distribution.low < _MOST_COMBINATIONS
+            ):
+                choices.append(range(distribution.low, distribution.high + 1, distribution.step))
+            else:
+                return None
+        if math.prod(map(len, choices)) > _MOST_COMBINATIONS:
             return None
-        if math.prod(len(values) for values in choices if values) > _MOST_COMBINATIONS:
-            return None
-        combinations = list(itertools.product(*(values for values in choices if values)))
+        combinations = list(itertools.product(*choices))
         random.shuffle(combinations)
         for combination in combinations:
             params = dict(zip(self._distributions, combination, strict=True))
@@ -175,46 +192,10 @@ class Search:
         return None
 
 
-def _storage(url: str) -> optuna.storages.RDBStorage:
-    waiting = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {"pool_pre_ping": True}
-    return optuna.storages.RDBStorage(url, engine_kwargs=waiting)
-
-
-def _pruner(epochs: int | None) -> optuna.pruners.BasePruner:
-    if epochs is None:
-        return optuna.pruners.NopPruner()
-    first = max(1, epochs // _REDUCTION**2)
-    return optuna.pruners.SuccessiveHalvingPruner(min_resource=first, reduction_factor=_REDUCTION)
-
-
-def _distribution(dimension: Dimension) -> BaseDistribution:
-    values = dimension.values
+def _distribution(values: Range | Choices) -> BaseDistribution:
     if isinstance(values, Choices):
         return CategoricalDistribution(values.choices)
     if values.whole:
         return IntDistribution(int(values.low), int(values.high), log=values.log, step=int(values.step or 1))
     step = None if values.step is None else float(values.step)
     return FloatDistribution(float(values.low), float(values.high), log=values.log, step=step)
-
-
-def _all_values(distribution: BaseDistribution) -> list[Any] | None:
-    """Every value of a distribution that has few; None of one that has not."""
-    if isinstance(distribution, CategoricalDistribution):
-        return list(distribution.choices)
-    if isinstance(distribution, IntDistribution) and distribution.high - distribution.low < _MOST_COMBINATIONS:
-        return list(range(distribution.low, distribution.high + 1, distribution.step))
-    return None
-
-
-def _readable(value: Value, dimension: Dimension) -> Value:
-    """A number that is drawn has more digits than anybody tunes, and is to be read in a diff."""
-    values = dimension.values
-    if not isinstance(value, float) or not isinstance(values, Range):
-        return value
-    if values.step is not None:
-        return float(f"{value:.10g}")
-    return min(max(float(f"{value:.{_DIGITS}g}"), float(values.low)), float(values.high))
-
-
-def _counts(trial: FrozenTrial) -> bool:
-    return trial.state in _TRIED or _FAILED in trial.user_attrs

@@ -1,4 +1,4 @@
-"""The trials of a search, several at a time in one process: what is asked for is trained, compared, and told.
+"""The trials of a search, several at a time in one process: each is asked for, trained, compared, and recorded.
 
 Other processes may do the same for the same run. What they share is the study, the run's trials and its budget, both in
 databases; so every question is asked there anew.
@@ -7,23 +7,22 @@ databases; so every question is asked there anew.
 import os
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
 from epochal.errors import Reason, RunFailed
 from epochal.jobs.active_run import ActiveRun
 from epochal.jobs.log import log
-from epochal.jobs.search.pruning import Comparing, ShouldContinue
+from epochal.jobs.search.pruning import Comparing
 from epochal.jobs.search.resume import next_to_resume, promising
 from epochal.jobs.search.study import Candidate, Search
 from epochal.jobs.strategy import Ended, GiveUp, Proposal, stopping_point, used_up
 from epochal.jobs.trial import StartedTrial, run_trial
 from epochal.jobs.verdict import next_target, record_forecast, record_verdict
 from epochal.records import Strategy, Trial, TrialState, Verdict
-from epochal.results.gate import in_words as accuracy_in_words
+from epochal.results.gate import in_words
 from epochal.runtimes.stop import Stop
 from epochal.settings import ServerSettings
 from epochal.store.ends import requested_stop
@@ -62,7 +61,6 @@ class Workers:
         self._database = active.app.database
         self._settings = active.plan.settings.retrain
         self._study = study
-        self._constant = active.script.epochs
         self._epochs = epochs
         self._asking = threading.Lock()
         self._stops: list[Stop] = []
@@ -80,22 +78,22 @@ class Workers:
             try:
                 wait(working)
             except BaseException:
-                self._end(Reason.INTERRUPTED)
+                self._stop_all(Reason.INTERRUPTED)
                 self._database.patience.end()
                 wait(working)
                 raise
         ends = [each.result() for each in working]
         given_up = next((end for end in ends if isinstance(end, GiveUp)), Ended.INTERRUPTED)
-        return self._ended() or given_up
+        return self._find_end() or given_up
 
     def settle(self, end: GiveUp | Ended) -> GiveUp | Ended:
         """Return what ended the search once no process trains any more: ``end``, unless the last trial reached the threshold."""
         self._judge_measured()
-        return self._ended() or end
+        return self._find_end() or end
 
-    def _ended(self) -> Ended | None:
-        """What has ended the search, here or elsewhere; None if nothing has."""
-        run = self._active.stored
+    def _find_end(self) -> Ended | None:
+        """Return what has ended the search, here or elsewhere; None if nothing has."""
+        run = self._active.load()
         if run.state.ended:
             return Ended.INTERRUPTED
         if asked := requested_stop(self._database, run.id):
@@ -103,106 +101,136 @@ class Workers:
         return Ended.REACHED if run.reached else None
 
     def _work(self) -> GiveUp | Ended:
+        """Train one trial after the other; returns what ended the search."""
         try:
             while isinstance(started := self._start_next(), _Started):
                 self._train(started)
             return started
         except BaseException:
-            self._end(Reason.INTERRUPTED)
+            self._stop_all(Reason.INTERRUPTED)
             raise
 
     def _start_next(self) -> _Started | GiveUp | Ended:
-        """Start the next trial; returns what ended the search if there is none."""
+        """Start the next trial; returns what ended the search if none may start. Mark those of dead processes first."""
         with self._asking:
             while True:
-                self._mark_dead()
-                if ended := self._ended():
+                if mark_interrupted(self._database, self._active.run.id):
+                    self._active.plan.runtime.reap(partial(is_training, self._database))
+                trials = self._judge_measured()
+                self._study.mark_interrupted(trial.number for trial in trials if trial.reason is Reason.INTERRUPTED)
+                if ended := self._find_end():
                     return ended
                 if self._end_reason:
                     return Ended.INTERRUPTED
-                trials = self._active.trials
-                if end := used_up(trials, self._settings):
-                    return end
-                wanted = next_target(self._active)
-                if isinstance(wanted, GiveUp):
-                    return wanted
-                stop_at = self._stopping_point(trials, wanted)
-                asked = self._resume_promising(trials, stop_at) or self._ask(stop_at)
-                if asked is None:
-                    return GiveUp(Reason.SPACE_USED_UP, "Every combination of [search] was tried.")
-                if started := self._begin(*asked):
+                proposed = self._propose(trials)
+                if isinstance(proposed, GiveUp):
+                    return proposed
+                if started := self._start(*proposed):
                     return started
 
-    def _resume_promising(self, trials: Sequence[Trial], stop_at: float | None) -> tuple[Proposal, None] | None:
-        """More epochs for a trial that is expected to reach the threshold with them."""
-        found = next_to_resume(trials, self._constant, self._settings) if self._constant else None
-        if found is None or self._constant is None:
-            return None
-        trial, epochs = found
-        values = trial.hyperparameters | {self._constant.name: epochs}
-        changes = {constant: values[constant.name] for constant in [*self._study.constants, self._constant]}
-        return Proposal(Strategy.SEARCH, changes, stop_at, trial.number), None
+    def _judge_measured(self) -> Sequence[Trial]:
+        """Judge the trials whose process died between measurement and verdict; returns all trials of the run."""
+        trials = self._active.load().trials
+        for trial in trials:
+            if trial.state is TrialState.MEASURED:
+                record_verdict(self._active, trial)
+        return trials
 
-    def _ask(self, stop_at: float | None) -> tuple[Proposal, Candidate] | None:
+    def _propose(self, trials: Sequence[Trial]) -> tuple[Proposal, Candidate | None] | GiveUp:
+        """Return what to train after ``trials``: more epochs if one is promising, else a combination that was not tried."""
+        if end := used_up(trials, self._settings):
+            return end
+        wanted = next_target(self._active)
+        if isinstance(wanted, GiveUp):
+            return wanted
+        stop_at = stopping_point(wanted, trials) if self._settings.stop_at_threshold else None
+        constant = self._active.script.epochs
+        if constant and (found := next_to_resume(trials, constant, self._settings)):
+            trial, epochs = found
+            values = trial.hyperparameters | {constant.name: epochs}
+            searched = [dimension.constant for dimension in self._active.plan.space]
+            resumed = {each: values[each.name] for each in (*searched, constant)}
+            return Proposal(Strategy.SEARCH, resumed, stop_at, trial.number), None
         candidate = self._study.ask()
         if candidate is None:
-            return None
-        changes = candidate.changes | ({self._constant: self._epochs} if self._constant and self._epochs else {})
+            return GiveUp(Reason.SPACE_USED_UP, "Every combination of [search] was tried.")
+        changes = candidate.changes | ({constant: self._epochs} if constant and self._epochs else {})
         return Proposal(Strategy.SEARCH, changes, stop_at), candidate
 
-    def _begin(self, proposal: Proposal, candidate: Candidate | None) -> _Started | None:
-        """A trial of what is proposed; None where another process was faster, with the same or with the budget's last."""
+    def _start(self, proposal: Proposal, candidate: Candidate | None) -> _Started | None:
+        """Start a trial; None if another process was faster, with the same combination or with the budget's last trial."""
         values = self._active.script.hyperparameters(proposal.changes)
-        most = self._settings.max_trials
-        number = add_search_trial(self._database, self._active.id, values, most)
+        number = add_search_trial(self._database, self._active.run.id, values, self._settings.max_trials)
         if number is not None:
             if candidate:
                 self._study.started(candidate, number)
             return _Started(proposal, candidate, number)
         if candidate:
-            has_room = used_up(self._active.trials, self._settings) is None
+            has_room = used_up(self._active.load().trials, self._settings) is None
             (self._study.failed if has_room else self._study.released)(candidate)
         return None
 
     def _train(self, started: _Started) -> None:
-        with self._stop() as stop:
-            comparing = Comparing(started.number, stop, self._look_elsewhere, self._continuation_rule(started))
-            try:
-                trial = run_trial(self._active, StartedTrial(started.number, started.proposal, stop, comparing.hear))
-            except RunFailed as failure:
-                self._failed(started, failure)
-                return
-            except NotOwner as lost:  # its process was silent for so long that others took it for dead
-                log(f"trial {started.number}: {lost}")
-                if started.candidate:
-                    self._study.released(started.candidate)
-                return
+        """Train a trial, and record what came of it. Raises RunFailed for what other hyperparameters would not mend."""
+        stop = Stop()
+        self._stops.append(stop)
+        if self._end_reason:
+            stop.request(self._end_reason)
+        should_continue = partial(self._should_continue, started)
+        comparing = Comparing(started.number, stop, self._stop_if_over, should_continue)
+        try:
+            trial = run_trial(self._active, StartedTrial(started.number, started.proposal, stop, comparing.hear))
+        except RunFailed as failure:
+            is_its_own = failure.reason in _FAULTS_OF_A_COMBINATION
+            if started.candidate:
+                (self._study.failed if is_its_own else self._study.released)(started.candidate)
+            if not is_its_own:
+                raise
+            log(f"trial {started.number}: failed: {failure.reason}: {failure.explanation}")
+            return
+        except NotOwner as lost:  # its process was silent for so long that others took it for dead
+            log(f"trial {started.number}: {lost}")
+            if started.candidate:
+                self._study.released(started.candidate)
+            return
+        finally:
+            self._stops.remove(stop)
         if trial.state is TrialState.MEASURED:
-            self._measured(started, trial)
+            self._record_measured(started, trial)
         else:
-            self._stopped(started, trial)
+            self._record_stopped(started, trial)
 
-    def _continuation_rule(self, started: _Started) -> ShouldContinue:
-        """What compares a trial's epochs with those of others; one that goes on has come further than they, and one that
-        is where its fit ends is to be tested."""
-        if started.candidate is None:
-            return lambda _epoch, _accuracy: True
-        stop_at = 1.0 if started.proposal.stop_at is None else started.proposal.stop_at
-        compare = partial(self._study.should_continue, started.candidate)
-        return lambda epoch, accuracy: accuracy >= stop_at or compare(epoch, accuracy)
+    def _should_continue(self, started: _Started, epoch: int, accuracy: float) -> bool:
+        """Return whether a trial with this validation accuracy after ``epoch`` epochs is worth training on."""
+        if started.candidate is None:  # it resumed, and has come further than the others
+            return True
+        if accuracy >= (1.0 if started.proposal.stop_at is None else started.proposal.stop_at):
+            return True  # its fit ends here, and it is to be tested
+        return self._study.should_continue(started.candidate, epoch, accuracy)
 
-    def _measured(self, started: _Started, trial: Trial) -> None:
+    def _record_measured(self, started: _Started, trial: Trial) -> None:
+        """Record verdict and forecast of a measured trial, log the best one, and keep only checkpoints that may be resumed."""
         assert trial.accuracy is not None
         if started.candidate:
             validation = trial.validation_accuracy
             self._study.measured(started.candidate, trial.accuracy.value if validation is None else validation)
         if record_verdict(self._active, trial) is Verdict.REACHED:
-            self._end(Reason.OVERTAKEN)
+            self._stop_all(Reason.OVERTAKEN)
         elif not isinstance(wanted := next_target(self._active), GiveUp):
             record_forecast(self._active, trial, wanted)
-        self._keep_best()
+        run = self._active.load()
+        best = run.best
+        assert best is not None
+        assert best.accuracy is not None
+        accuracy, threshold = in_words(best.accuracy.value, self._active.threshold)
+        log(f"best so far: {accuracy} of {threshold}, trial {best.number}")
+        kept = {best.number, *(trial.number for trial in promising(run.trials))}
+        for other in run.trials:
+            if other.strategy is Strategy.SEARCH and other.state is TrialState.MEASURED and other.number not in kept:
+                self._remove_checkpoints(other)
 
-    def _stopped(self, started: _Started, trial: Trial) -> None:
+    def _record_stopped(self, started: _Started, trial: Trial) -> None:
+        """Record a trial that was stopped before its end."""
         if started.candidate and trial.reason is Reason.PRUNED:
             self._study.pruned(started.candidate)
         elif started.candidate:
@@ -210,75 +238,23 @@ class Workers:
         log(f"trial {trial.number}: stopped after epoch {trial.epochs or 0}: {trial.explanation}")
         self._remove_checkpoints(trial)
 
-    def _failed(self, started: _Started, failure: RunFailed) -> None:
-        is_its_own = failure.reason in _FAULTS_OF_A_COMBINATION
-        if started.candidate:
-            (self._study.failed if is_its_own else self._study.released)(started.candidate)
-        if not is_its_own:
-            raise failure
-        log(f"trial {started.number}: failed: {failure.reason}: {failure.explanation}")
-
-    def _keep_best(self) -> None:
-        """Tell which trial is the best so far, and keep no checkpoints that nothing will go on from: they are big."""
-        run = self._active.stored
-        best = run.best
-        assert best is not None
-        assert best.accuracy is not None
-        told = " of ".join(accuracy_in_words(best.accuracy.value, self._active.threshold))
-        log(f"best so far: {told}, trial {best.number}")
-        kept = {best.number, *(trial.number for trial in promising(run.trials))}
-        for trial in run.trials:
-            if trial.strategy is Strategy.SEARCH and trial.state is TrialState.MEASURED and trial.number not in kept:
-                self._remove_checkpoints(trial)
-
     def _remove_checkpoints(self, trial: Trial) -> None:
-        folder = self._active.trial_folder(trial.number).checkpoints
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(self._active.folder.trial(trial.number).checkpoints, ignore_errors=True)
 
-    def _stopping_point(self, trials: Sequence[Trial], wanted: float) -> float | None:
-        return stopping_point(wanted, trials) if self._settings.stop_at_threshold else None
+    def _stop_if_over(self) -> None:
+        """Stop the trials here if the search has ended elsewhere."""
+        if self._end_reason is None and (ended := self._find_end()):
+            self._stop_all(Reason.OVERTAKEN if ended is Ended.REACHED else Reason.INTERRUPTED)
 
-    def _look_elsewhere(self) -> None:
-        """End the trials here where the search has ended elsewhere."""
-        if self._end_reason is None and (ended := self._ended()):
-            self._end(Reason.OVERTAKEN if ended is Ended.REACHED else Reason.INTERRUPTED)
-
-    def _mark_dead(self) -> None:
-        """Put away what processes that died were training."""
-        if mark_interrupted(self._database, self._active.id):
-            self._active.plan.runtime.reap(partial(is_training, self._database))
-        trials = self._judge_measured()
-        self._study.mark_interrupted(trial.number for trial in trials if trial.reason is Reason.INTERRUPTED)
-
-    def _judge_measured(self) -> Sequence[Trial]:
-        """Judge the trials whose process died between measurement and verdict; returns all trials of the run."""
-        trials = self._active.trials
-        for trial in trials:
-            if trial.state is TrialState.MEASURED:
-                record_verdict(self._active, trial)
-        return trials
-
-    @contextmanager
-    def _stop(self) -> Iterator[Stop]:
-        """A training's stop, which the end of the search asks for, too."""
-        stop = Stop()
-        self._stops.append(stop)
-        if self._end_reason:
-            stop.request(self._end_reason)
-        try:
-            yield stop
-        finally:
-            self._stops.remove(stop)
-
-    def _end(self, reason: Reason) -> None:
-        """No more trials, and those that train end now."""
+    def _stop_all(self, reason: Reason) -> None:
+        """Start no more trials here, and stop those that are training."""
         self._end_reason = self._end_reason or reason
         for stop in list(self._stops):
             stop.request(self._end_reason)
 
 
 def trials_at_once(settings: ServerSettings) -> int:
-    """What ``limits.trials`` says; else as many as this machine has cores and memory for, and one at least.
+    """Return what ``limits.trials`` says; else as many as this machine has cores and memory for, and one at least.
 
     A training that may use all cores is alone; runs that are trained side by side share.
     """
@@ -286,9 +262,5 @@ def trials_at_once(settings: ServerSettings) -> int:
     if limits.trials:
         return limits.trials
     cores = len(os.sched_getaffinity(0)) // limits.cpus if limits.cpus else 1
-    memory = _memory_mb() // limits.memory_mb
-    return max(1, int(min(cores, memory)) // settings.parallel)
-
-
-def _memory_mb() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    return max(1, int(min(cores, memory_mb // limits.memory_mb)) // settings.parallel)
