@@ -21,7 +21,7 @@ from epochal.gateway.polling import Poller, compare_heads
 from epochal.gateway.secret import configured_secret
 from epochal.gateway.webhook import create_app
 from epochal.jobs.plan import reap_left_overs
-from epochal.messages.outbox import drain_outbox
+from epochal.messages.outbox import OUTBOX_PAUSE_SECONDS, drain_outbox
 from epochal.records import Accepted, Commit, Log, Origin
 from epochal.resources import resource
 from epochal.settings import Environment, WatchedRepository
@@ -30,8 +30,6 @@ from epochal.store.deliveries import accept_commit, ignore_delivery, list_delive
 from epochal.store.runs import last_pushed_commit
 
 _log = logging.getLogger("epochal.serve")
-
-_OUTBOX_PAUSE_SECONDS = 60.0
 
 
 def serve(
@@ -163,7 +161,7 @@ def _send_mail(app: App, ended: threading.Event) -> None:
     pause = 0.0
     while not ended.wait(pause):
         drain_outbox(app, _log.info)
-        pause = _OUTBOX_PAUSE_SECONDS
+        pause = OUTBOX_PAUSE_SECONDS
 
 
 @contextmanager

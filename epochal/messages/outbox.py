@@ -7,35 +7,35 @@ from epochal.records import Log, Message, MessageState
 from epochal.settings.environment import read_secret_setting
 from epochal.store.outbox import settle_message, take_message
 
+OUTBOX_PAUSE_SECONDS = 60.0
+"""Pause of ``epochal serve`` between two tries: a server that refuses a mail for now takes it minutes later."""
+
 
 def drain_outbox(app: App, log: Log) -> bool:
-    """Try each pending notice once; returns whether none is left that should be tried again."""
+    """Try each pending message once; returns whether none is left that should be tried again."""
     clear = True
     last = 0
-    while notice := take_message(app.database, last):
-        last = notice.id
-        clear = _deliver(app, notice, log) and clear
+    while message := take_message(app.database, last):
+        last = message.id
+        clear = _deliver(app, message, log) and clear
     return clear
 
 
-def _deliver(app: App, notice: Message, log: Log) -> bool:
-    to = ", ".join(notice.recipients)
+def _deliver(app: App, message: Message, log: Log) -> bool:
+    """Try to send a message, and store the outcome; returns whether it need not be tried again."""
+    to = ", ".join(message.recipients)
     mail = app.settings.mail
     try:
         password = read_secret_setting(app.environment.mail_password, mail.password_file, "[mail] password_file")
-        refused = send(notice.content, notice.sender, notice.recipients, mail, password)
-    except MailError as error:
-        return _put_off(app, notice, log, str(error), again=error.temporary)
-    except SettingsError as error:  # the password's file: it can be mended while the mail waits
-        return _put_off(app, notice, log, str(error), again=True)
-    told = f"sent to {to}" + (f", but refused for {', '.join(refused)}" if refused else "")
-    settle_message(app.database, notice.id, MessageState.SENT, told)
-    log(f"mail: run {notice.run}: {told}")
+        refused = send(message.content, message.sender, message.recipients, mail, password)
+    except (MailError, SettingsError) as error:
+        # A SettingsError is about the password's file, which can be mended while the mail waits.
+        again = isinstance(error, SettingsError) or error.temporary
+        settle_message(app.database, message.id, MessageState.PENDING if again else MessageState.GIVEN_UP, str(error))
+        what = "it is tried again" if again else "it is not tried again; epochal mail --retry does"
+        log(f"mail: run {message.run} to {to}: {error} ({what})")
+        return not again
+    outcome = f"sent to {to}" + (f", but refused for {', '.join(refused)}" if refused else "")
+    settle_message(app.database, message.id, MessageState.SENT, outcome)
+    log(f"mail: run {message.run}: {outcome}")
     return True
-
-
-def _put_off(app: App, notice: Message, log: Log, why: str, *, again: bool) -> bool:
-    settle_message(app.database, notice.id, MessageState.PENDING if again else MessageState.GIVEN_UP, why)
-    what = "it is tried again" if again else "it is not tried again; epochal mail --retry does"
-    log(f"mail: run {notice.run} to {', '.join(notice.recipients)}: {why} ({what})")
-    return not again

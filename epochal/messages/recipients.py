@@ -23,25 +23,18 @@ class Recipients:
 
 
 def choose_recipients(mail: MailSettings, commit: Commit) -> Recipients:
-    """Who gets the mail about a run of ``commit``: each of the addresses is one ASCII address and nothing else."""
-    return _listed(mail.to) if mail.to else _author(mail.allowed_domains, commit.author_email)
-
-
-def _listed(listed: tuple[str, ...]) -> Recipients:
-    refused = [ascii(address) for address in listed if not _ADDRESS.fullmatch(address)]
-    told = (
-        f"[mail] to in server.toml wants one bare address in each entry, unlike {', '.join(refused)}" if refused else ""
-    )
-    return Recipients(tuple(address for address in listed if _ADDRESS.fullmatch(address)), told)
-
-
-def _author(allowed_domains: tuple[str, ...], address: str) -> Recipients:
+    """Return who gets the mail about a run of ``commit``; each of the addresses is one ASCII address and nothing else."""
+    if mail.to:
+        refused = ", ".join(ascii(address) for address in mail.to if not _ADDRESS.fullmatch(address))
+        why = f"[mail] to in server.toml wants one bare address in each entry, unlike {refused}" if refused else ""
+        return Recipients(tuple(address for address in mail.to if _ADDRESS.fullmatch(address)), why)
+    address = commit.author_email
     found = _ADDRESS.fullmatch(address)
     if found is None:
         return Recipients((), "the commit's author has no usable address; set [mail] to in server.toml")
     if _NOREPLY.search(address):
         return Recipients((), f"{address} takes no mail; set [mail] to in server.toml")
     domain = found["domain"].lower()
-    if not {"*", domain} & {allowed.lower() for allowed in allowed_domains}:
+    if not {"*", domain} & {allowed.lower() for allowed in mail.allowed_domains}:
         return Recipients((), f"{domain} is not in [mail] allowed_domains in server.toml, so {address} is not mailed")
     return Recipients((address,))

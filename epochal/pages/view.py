@@ -1,6 +1,6 @@
 """Runs as people and programs are shown them. Values in, values out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +20,7 @@ from epochal.results.gate import (
 
 
 def run_view(run: Run, folder: Path) -> dict[str, Any]:
-    """A run as ``--json`` prints it; ``accuracy`` is the best trial's, null where none was measured."""
+    """Return a run as ``--json`` prints it; ``accuracy`` is the best trial's, null where none was measured."""
     best = run.best
     return {
         "run": run.id,
@@ -68,23 +68,18 @@ def _trial_view(trial: Trial) -> dict[str, Any]:
 def _accuracy_view(accuracy: Accuracy | None) -> dict[str, Any]:
     """Return what is known of an accuracy; the same keys if there is none."""
     evidence = accuracy.evidence if accuracy else Evidence()
+    samples = accuracy.samples if accuracy else None
+    interval = wilson_interval(accuracy.value, samples) if accuracy and samples is not None else None
     return {
         "accuracy": accuracy.value if accuracy else None,
         "accuracy_source": accuracy.source if accuracy else None,
-        "interval": _interval(accuracy),
-        "samples": accuracy.samples if accuracy else None,
+        "interval": interval,
+        "samples": samples,
         "test_set": accuracy.test_set if accuracy else None,
         "metric": evidence.metric,
         "chance": evidence.chance,
         "answer": evidence.answer,
         "looks": accuracy.looks if accuracy else 1,
-        **_rows_view(evidence),
-    }
-
-
-def _rows_view(evidence: Evidence) -> dict[str, Any]:
-    """Whether the test rows were compared with the training's, and what came of it."""
-    return {
         "rows_checked": evidence.checked,
         "rows_unchecked": evidence.unchecked,
         "rows_seen": evidence.seen if evidence.checked else None,
@@ -93,37 +88,23 @@ def _rows_view(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _interval(accuracy: Accuracy | None) -> tuple[float, float] | None:
-    if accuracy is None or accuracy.samples is None:
-        return None
-    return wilson_interval(accuracy.value, accuracy.samples)
-
-
 def history_line(run: Run) -> str:
-    """A run in one line."""
+    """Return a run in one line, as ``epochal history`` prints it."""
     when = run.created.astimezone().strftime("%Y-%m-%d %H:%M")
-    accuracy = _best_of_threshold(run)
-    why = f"  {run.reason}{_level(run)}" if run.reason else ""
+    accuracy = "-"
+    if run.best and run.best.accuracy and run.threshold is not None:
+        doubt = doubt_in_words(run.best, run.threshold).partition(" (")[0]
+        accuracy = " of ".join(in_words(run.best.accuracy.value, run.threshold)) + (f", {doubt}" if doubt else "")
+    # The level that the run ended at because its learning curve does not leave it: `` at 0.77 ± 0.01``.
+    level = f" at {run.forecast.rounded}" if run.reason is Reason.LEVELS_OFF and run.forecast else ""
+    why = f"  {run.reason}{level}" if run.reason else ""
     why += f"  taken over from run {run.reused_run}" if run.reused_run else ""
     name = repository_name(run.commit.repository)
     return f"{run.id:>4}  {when}  {run.state:<10}  {accuracy:<15}  {name} {run.commit.branch} {run.commit.sha[:7]}{why}"
 
 
-def _level(run: Run) -> str:
-    """The level that a run ended at because its learning curve does not leave it: `` at 0.77 ± 0.01``."""
-    return f" at {run.forecast.rounded}" if run.reason is Reason.LEVELS_OFF and run.forecast else ""
-
-
-def _best_of_threshold(run: Run) -> str:
-    if run.best is None or run.best.accuracy is None or run.threshold is None:
-        return "-"
-    shown = " of ".join(in_words(run.best.accuracy.value, run.threshold))
-    doubt = doubt_in_words(run.best, run.threshold).partition(" (")[0]
-    return f"{shown}, {doubt}" if doubt else shown
-
-
 def run_lines(run: Run, folder: Path, notice: Message | None) -> list[str]:
-    """What happened in a run, line by line."""
+    """Return what happened in a run, line by line."""
     commit = run.commit
     subject = commit.message.partition("\n")[0]
     facts = [
@@ -141,42 +122,34 @@ def run_lines(run: Run, folder: Path, notice: Message | None) -> list[str]:
     lines = [f"{name + ':':<14} {value}" for name, value in facts if value]
     lines += [f"{'note:':<14} {note}" for note in run.notes]
     for trial in run.trials:
-        lines += [_trial_line(run, trial), *_evidence_line(run, trial)]
+        lines.append(f"{f'trial {trial.number}:':<14} {_describe_trial(run, trial)}")
+        if run.threshold and (sentences := evidence_in_words(trial, run.threshold)):
+            lines.append(f"{'':<14} {' '.join(sentences)}")
     return lines + [f"  | {line}" for line in run.detail.splitlines()]
 
 
-def _trial_line(run: Run, trial: Trial) -> str:
+def _describe_trial(run: Run, trial: Trial) -> str:
+    """Return what a trial changed, trained and measured, and why it has no accuracy if it has none."""
     found = trial.accuracy
     accuracy = f"accuracy {accuracy_in_words(found.value, found.samples)} {found.source.sentence}" if found else ""
-    certainty = certainty_in_words(trial, run.threshold) if run.threshold else ""
+    why = f"{trial.state}: {trial.reason}: {trial.explanation}" if trial.reason else ""
+    if trial.state is TrialState.PRUNED:
+        why = f"stopped: {trial.explanation}"
     parts = [
         *(f"{name} = {value}" for name, value in run.changes(trial).items()),
         f"{trial.epochs} epochs" if trial.epochs else "",
         trial.resumption,
         accuracy,
-        certainty,
+        certainty_in_words(trial, run.threshold) if run.threshold else "",
         f"{trial.seconds:.1f} s" if trial.seconds is not None else "",
         trial.forecast.sentence if trial.forecast else "",
-        _why_without_accuracy(trial),
+        why,
     ]
-    return f"{f'trial {trial.number}:':<14} " + ", ".join(part for part in parts if part)
-
-
-def _evidence_line(run: Run, trial: Trial) -> list[str]:
-    sentences = evidence_in_words(trial, run.threshold) if run.threshold else []
-    return [f"{'':<14} {' '.join(sentences)}"] if sentences else []
-
-
-def _why_without_accuracy(trial: Trial) -> str:
-    if trial.state is TrialState.PRUNED:
-        return f"stopped: {trial.explanation}"
-    return f"{trial.state}: {trial.reason}: {trial.explanation}" if trial.reason else ""
+    return ", ".join(part for part in parts if part)
 
 
 def timeline_view(run: Run, moments: Sequence[Moment]) -> dict[str, Any]:
-    """A run's moments as ``--json`` prints them: ``at`` in ISO 8601, seconds since the first and since the one before."""
-    since_first, since_before = _seconds(moments)
-    rows = zip(moments, since_first, since_before, strict=True)
+    """Return a run's moments as ``--json`` prints them: ``at`` in ISO 8601, seconds since the first and since the one before."""
     return {
         "run": run.id,
         "timeline": [
@@ -187,28 +160,27 @@ def timeline_view(run: Run, moments: Sequence[Moment]) -> dict[str, Any]:
                 "since_first": first,
                 "since_before": before,
             }
-            for moment, first, before in rows
+            for moment, first, before in _add_seconds(moments)
         ],
     }
 
 
 def timeline_lines(moments: Sequence[Moment]) -> list[str]:
-    """A run's moments as a table."""
-    since_first, since_before = _seconds(moments)
+    """Return a run's moments as the lines of a table."""
     lines = [f"{'moment':<20}  {'trial':>5}  {'seconds':>10}  {'since before':>12}"]
-    for moment, first, before in zip(moments, since_first, since_before, strict=True):
+    for moment, first, before in _add_seconds(moments):
         lines.append(f"{moment.step:<20}  {moment.trial or '':>5}  {first:>10.2f}  {before:>12.2f}")
     return lines
 
 
-def _seconds(moments: Sequence[Moment]) -> tuple[list[float], list[float]]:
-    """For each moment the seconds since the first one and since the one before; nothing is before the first one."""
-    since_first = [(moment.at - moments[0].at).total_seconds() for moment in moments]
-    return since_first, [0.0, *((late.at - early.at).total_seconds() for early, late in pairwise(moments))]
+def _add_seconds(moments: Sequence[Moment]) -> Iterator[tuple[Moment, float, float]]:
+    """Yield each moment with the seconds since the first one and since the one before it, 0 for the first one."""
+    for before, moment in pairwise([*moments[:1], *moments]):
+        yield moment, (moment.at - moments[0].at).total_seconds(), (moment.at - before.at).total_seconds()
 
 
 def summary(run: Run) -> str:
-    """The run in one line, as job output and Jenkins' display name have it: ``0.831 of 0.80 · epoch 40 · 3 trials``."""
+    """Return the run in one line, as job output and Jenkins' display name have it: ``0.831 of 0.80 · epoch 40 · 3 trials``."""
     trained = [trial for trial in run.trials if trial.state in (TrialState.MEASURED, TrialState.PRUNED)]
     parts = [run.state.value]
     if run.best and run.best.accuracy is not None and run.threshold is not None:

@@ -6,23 +6,22 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
 from epochal.folders import SCRIPT
 from epochal.messages.mail.typesetting import columns, indented, lines, one_line, readable, wrapped
 from epochal.messages.mail.wording import (
-    certainty,
-    change_title,
     decisive_sentence,
-    evidence,
     headline,
     measured,
     promise,
     resumption_notes,
     trial_table,
 )
-from epochal.records import Run
+from epochal.records import Run, State
+from epochal.results.gate import certainty_in_words, evidence_in_words
 
 # RFC 2045, 6.7 and RFC 2047, 2: no line of quoted-printable, and none with an encoded word, is longer than that.
 _SMTP = email.policy.SMTP.clone(max_line_length=76)
@@ -52,7 +51,7 @@ class Report:
 
 
 def compose(report: Report, sender: str, recipients: Sequence[str], message_id: str) -> EmailMessage:
-    """The mail about a run that is REACHED, EXHAUSTED or FAILED: plain text, and the same as simple HTML.
+    """Compose the mail about a run that is REACHED, EXHAUSTED or FAILED: plain text, and the same as simple HTML.
 
     The same report gives the same bytes. It may hold any text: none can add a header, a recipient or markup, and none
     of other people's can pass for a line of ours.
@@ -64,71 +63,61 @@ def compose(report: Report, sender: str, recipients: Sequence[str], message_id: 
     message["Date"] = format_datetime(report.run.ended or report.run.created)
     message["Message-ID"] = one_line(message_id)
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
-    message.set_content(_render("mail.txt.j2", report), cte="quoted-printable")
-    message.add_alternative(_render("mail.html.j2", report), subtype="html", cte="quoted-printable")
+    parts = _collect_parts(report)
+    text, html = (_TEMPLATES.get_template(f"mail.{kind}.j2").render(parts) for kind in ("txt", "html"))
+    message.set_content(readable(text), cte="quoted-printable")
+    message.add_alternative(readable(html), subtype="html", cte="quoted-printable")
     message.set_boundary(_BOUNDARY)
     return message
 
 
 def serialise(message: EmailMessage) -> bytes:
-    """The message as bytes (RFC 5322), which stay the same however often they are sent."""
+    """Return the message as bytes (RFC 5322), which stay the same however often they are sent."""
     return message.as_bytes(policy=_SMTP)
 
 
 def _subject(report: Report) -> str:
-    """What came of it, then of what. Long names are cut, so that the commit behind them is not."""
+    """Return the outcome, then of what it is. Long names are cut, so that the commit behind them is not."""
     commit = report.run.commit
     names = (one_line(name, _LONGEST_NAME) for name in (report.repository, commit.branch))
-    taken = f", taken over from run {report.run.reused_run}" if report.run.reused_run else ""
-    return one_line(f"{headline(report.run)} · {' '.join(names)} {commit.sha[:7]}{taken}")
+    reused = f", taken over from run {report.run.reused_run}" if report.run.reused_run else ""
+    return one_line(f"{headline(report.run)} · {' '.join(names)} {commit.sha[:7]}{reused}")
 
 
-def _render(name: str, report: Report) -> str:
-    run = report.run
-    text = _TEMPLATES.get_template(name).render(
-        report=report,
-        run=run,
-        headline=headline(run),
-        sentence=one_line(decisive_sentence(run, report.adopt), _LONGEST_PARAGRAPH),
-        notes=[one_line(f"Note: {note}", _LONGEST_PARAGRAPH) for note in [*run.notes, *resumption_notes(run)]],
-        facts=_facts(report),
-        evidence=one_line(evidence(run), _LONGEST_PARAGRAPH),
-        table=trial_table(run),
-        change=change_title(run),
-        places=_places(report),
-    )
-    return readable(text)
-
-
-def _facts(report: Report) -> dict[str, str]:
-    run, commit = report.run, report.run.commit
+def _collect_parts(report: Report) -> dict[str, Any]:
+    """Return what the templates show. Facts, places and notes are one line each, and not there if empty."""
+    run, commit, best = report.run, report.run.commit, report.run.best
     facts = {
         "repository": report.repository,
         "branch": commit.branch,
         "commit": f"{commit.sha[:7]} · {commit.sha}",
         "author": f"{commit.author_name} <{commit.author_email}>" if commit.author_email else commit.author_name,
         "accuracy": measured(run),
-        "certainty": certainty(run),
+        "certainty": certainty_in_words(best, run.threshold) if best and run.threshold else "",
         "forecast": promise(run),
         "framework": f"{run.framework} ({run.framework_why})" if run.framework else "",
         "time": f"{report.minutes:.1f} minutes",
     }
-    return _told(facts)
-
-
-def _places(report: Report) -> dict[str, str]:
-    no_model = f"{SCRIPT} saved none" if report.run.best else ""
     places = {
-        "model": str(report.model or no_model),
+        "model": str(report.model or (f"{SCRIPT} saved none" if best else "")),
         "log": str(report.log or ""),
         "folder": str(report.folder),
-        "build": report.run.build_url or "",
+        "build": run.build_url or "",
     }
-    return _told(places)
-
-
-def _told(facts: dict[str, str]) -> dict[str, str]:
-    return {name: one_line(value, _LONGEST_FACT) for name, value in facts.items() if value}
+    evidence = " ".join(evidence_in_words(best, run.threshold)) if best and run.threshold else ""
+    tried = f"What the {'best' if best else 'last'} trial changed"
+    return {
+        "report": report,
+        "run": run,
+        "headline": headline(run),
+        "sentence": one_line(decisive_sentence(run, report.adopt), _LONGEST_PARAGRAPH),
+        "notes": [one_line(f"Note: {note}", _LONGEST_PARAGRAPH) for note in [*run.notes, *resumption_notes(run)]],
+        "facts": {name: one_line(value, _LONGEST_FACT) for name, value in facts.items() if value},
+        "evidence": one_line(evidence, _LONGEST_PARAGRAPH),
+        "table": trial_table(run),
+        "change": "The change to adopt" if run.state is State.REACHED else tried,
+        "places": {name: one_line(value, _LONGEST_FACT) for name, value in places.items() if value},
+    }
 
 
 _TEMPLATES = jinja2.Environment(

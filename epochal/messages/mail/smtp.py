@@ -29,14 +29,23 @@ def send(
 ) -> tuple[str, ...]:
     """Hand ``message`` (RFC 5322 bytes) to the mail server for ``recipients``.
 
-    Returns the recipients that it refused, each with its answer, where it took the mail for others; it is sent then.
+    Returns the recipients that it refused, each with its answer, if it took the mail for others; it is sent then.
     Certificates are checked against the system's authorities, or those in the file that SSL_CERT_FILE names.
     Each of the server's answers may take ``timeout_seconds``.
 
-    Raises MailError: temporary where the server cannot be reached or answers 4xx; for good where it answers 5xx, where
-    the login is wrong, or where the connection cannot be protected as the settings say.
+    Raises MailError: temporary if no server is set, if it cannot be reached, or answers 4xx; for good if it answers 5xx,
+    if the login is wrong, or if the connection cannot be protected as the settings say.
     """
-    _check(settings, password)
+    if not settings.host:
+        raise MailError("no mail server is set: [mail] host in server.toml", temporary=True)
+    if settings.user and not password:
+        remedy = (
+            "put it into the file that [mail] password_file in server.toml names, or set EPOCHAL_MAIL_PASSWORD_FILE"
+        )
+        raise MailError(f"there is no password for {settings.user}: {remedy}", temporary=False)
+    if settings.user and not f"{settings.user}{password}".isascii():
+        # smtplib would raise an error that carries the password
+        raise MailError("[mail] user and its password must be ASCII: Python's smtplib sends no other", temporary=False)
     try:
         with contextlib.closing(_connect(settings, timeout_seconds)) as server:
             if settings.user:
@@ -46,21 +55,8 @@ def send(
             with contextlib.suppress(OSError):
                 server.quit()
     except (OSError, ValueError) as error:  # ValueError: an address or a host's name that no command can carry
-        raise _failure(error, settings) from None
+        raise _explain_failure(error, settings) from None
     return tuple(_refusals(refused))
-
-
-def _check(settings: MailSettings, password: str | None) -> None:
-    """Raise MailError for what needs no server to be seen."""
-    if not settings.host:
-        raise MailError("no mail server is set: [mail] host in server.toml", temporary=True)
-    if not settings.user:
-        return
-    remedy = "put it into the file that [mail] password_file in server.toml names, or set EPOCHAL_MAIL_PASSWORD_FILE"
-    if not password:
-        raise MailError(f"there is no password for {settings.user}: {remedy}", temporary=False)
-    if not f"{settings.user}{password}".isascii():  # smtplib would raise an error that carries the password
-        raise MailError("[mail] user and its password must be ASCII: Python's smtplib sends no other", temporary=False)
 
 
 def _connect(settings: MailSettings, timeout_seconds: float) -> smtplib.SMTP:
@@ -77,16 +73,28 @@ def _connect(settings: MailSettings, timeout_seconds: float) -> smtplib.SMTP:
     return server
 
 
-def _failure(error: Exception, settings: MailSettings) -> MailError:
-    """What smtplib, ssl or socket raised, as one line that says what, where, and what to look at."""
+def _explain_failure(error: Exception, settings: MailSettings) -> MailError:
+    """Return what smtplib, ssl or socket raised, as one line that says what, where, and what to look at."""
     where = f"mail server {settings.host}:{settings.port}"
     if isinstance(error, smtplib.SMTPResponseException):
-        return MailError(f"{where} {_answered(error, settings)}", temporary=_is_temporary(error.smtp_code))
+        answer = _answer(error.smtp_code, error.smtp_error)
+        if isinstance(error, smtplib.SMTPAuthenticationError):
+            what = f"refused the login of {settings.user} ({error.smtp_code}): check [mail] user and its password"
+        elif isinstance(error, smtplib.SMTPSenderRefused):
+            what = f"takes no mail from {error.sender} ({answer}): check [mail] from"
+        else:
+            what = f"did not take the mail ({answer})"
+        return MailError(f"{where} {what}", temporary=_is_temporary(error.smtp_code))
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         temporary = any(_is_temporary(code) for code, _ in error.recipients.values())
         return MailError(f"{where} takes no mail for {', '.join(_refusals(error.recipients))}", temporary=temporary)
     if isinstance(error, ssl.SSLError):
-        return MailError(f"{where} {_unprotected(error)}", temporary=isinstance(error, ssl.SSLEOFError))
+        if isinstance(error, ssl.SSLCertVerificationError):
+            why = f"shows a certificate that is not trusted ({error.verify_message})"
+            what = f"{why}: check [mail] host, or name its authority's file in SSL_CERT_FILE"
+        else:
+            what = f"does not speak TLS there ({error.reason}): check [mail] security and port"
+        return MailError(f"{where} {what}", temporary=isinstance(error, ssl.SSLEOFError))
     # Every exception of smtplib is an OSError too; those that are left say what the server does not offer.
     disconnected = isinstance(error, smtplib.SMTPServerDisconnected) or not isinstance(error, smtplib.SMTPException)
     if isinstance(error, OSError) and disconnected:
@@ -94,24 +102,8 @@ def _failure(error: Exception, settings: MailSettings) -> MailError:
     return MailError(f"{where} cannot be used ({error}): check [mail] in server.toml", temporary=False)
 
 
-def _answered(error: smtplib.SMTPResponseException, settings: MailSettings) -> str:
-    answer = _answer(error.smtp_code, error.smtp_error)
-    if isinstance(error, smtplib.SMTPAuthenticationError):
-        return f"refused the login of {settings.user} ({error.smtp_code}): check [mail] user and its password"
-    if isinstance(error, smtplib.SMTPSenderRefused):
-        return f"takes no mail from {error.sender} ({answer}): check [mail] from"
-    return f"did not take the mail ({answer})"
-
-
-def _unprotected(error: ssl.SSLError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        why = f"shows a certificate that is not trusted ({error.verify_message})"
-        return f"{why}: check [mail] host, or name its authority's file in SSL_CERT_FILE"
-    return f"does not speak TLS there ({error.reason}): check [mail] security and port"
-
-
 def _is_temporary(code: int) -> bool:
-    """Whether an answer means "later" (RFC 5321, 4.2.1); what is no answer at all (smtplib's -1) may be one later."""
+    """Return whether an answer means "later" (RFC 5321, 4.2.1); what is no answer at all (smtplib's -1) may be one later."""
     return not 500 <= code < 600
 
 

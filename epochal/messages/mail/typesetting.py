@@ -15,7 +15,7 @@ _BROKEN_IN_HEADERS = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def one_line(text: str, longest: int | None = None) -> str:
-    """``text`` on one line and fit for a header: no control characters, separators of lines or lone surrogates.
+    """Put ``text`` on one line and make it fit for a header: no control characters, separators of lines or lone surrogates.
 
     Nor encoded words (RFC 2047): Python decodes those that it is given, line ends in them included. What is over
     ``longest`` characters is cut off.
@@ -26,38 +26,38 @@ def one_line(text: str, longest: int | None = None) -> str:
 
 
 def lines(text: str) -> list[str]:
-    """The lines of ``text``, so many and so long as a mail can bear; it says so where something was left out."""
+    """Return the lines of ``text``, as many and as long as a mail can bear; the last one says how many were left out."""
     found = [_cut(line, _LONGEST_LINE) for line in text.strip("\r\n").splitlines()]
     left_out = len(found) - _MOST_LINES
     return [*found[:_MOST_LINES], f"… ({left_out} more lines)"] if left_out > 0 else found
 
 
 def indented(text: str) -> str:
-    """The lines of ``text``, set apart from our own, which start at the margin."""
+    """Indent the lines of ``text``, to set them apart from our own, which start at the margin."""
     return textwrap.indent("\n".join(lines(text)), "    ")
 
 
 def wrapped(text: str, indent: int = 0) -> str:
-    """A paragraph in lines of a terminal's width, the later ones indented; a longer word (a path) stays whole."""
+    """Wrap a paragraph into lines of a terminal's width, the later ones indented; a longer word (a path) stays whole."""
     wrapper = textwrap.TextWrapper(_WIDTH, break_long_words=False, break_on_hyphens=False)
     wrapper.subsequent_indent = " " * indent
     return wrapper.fill(text)
 
 
 def columns(table: Sequence[Sequence[str]]) -> list[str]:
-    """A table in lines: the words of its last two columns to the left, the numbers before them to the right."""
+    """Return a table in lines: the words of its last two columns to the left, the numbers before them to the right."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return ["  ".join(_aligned(row, widths)).rstrip() for row in table]
-
-
-def _aligned(row: Sequence[str], widths: Sequence[int]) -> list[str]:
-    numbers = len(row) - 2
-    cells = [cell.rjust(width) for cell, width in zip(row[:numbers], widths[:numbers], strict=True)]
-    return cells + [cell.ljust(width) for cell, width in zip(row[numbers:], widths[numbers:], strict=True)]
+    aligned = []
+    for row in table:
+        numbers = len(row) - 2
+        cells = [cell.rjust(width) for cell, width in zip(row[:numbers], widths[:numbers], strict=True)]
+        cells += [cell.ljust(width) for cell, width in zip(row[numbers:], widths[numbers:], strict=True)]
+        aligned.append("  ".join(cells).rstrip())
+    return aligned
 
 
 def readable(text: str) -> str:
-    """``text`` without control characters but tab and line feed, without turns of direction and lone surrogates."""
+    """Return ``text`` without control characters but tab and line feed, without turns of direction and lone surrogates."""
     return _UNREADABLE.sub("", text.encode("utf-8", "replace").decode("utf-8"))
 
 
