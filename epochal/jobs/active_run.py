@@ -44,17 +44,17 @@ class ActiveRun:
 
     @property
     def folder(self) -> RunFolder:
-        """The run's folder."""
+        """Return the run's folder."""
         return self.app.home.run(self.run.id)
 
     @property
     def threshold(self) -> float:
-        """The accuracy to reach (0 to 1)."""
+        """Return the accuracy to reach (0 to 1)."""
         return self.plan.settings.threshold
 
     @property
     def rule(self) -> Rule:
-        """What the gate asks for."""
+        """Return what the gate asks for."""
         return Rule(self.threshold, self.plan.settings.confidence)
 
     def load(self) -> Run:

@@ -79,7 +79,7 @@ def _report(app: App, run: Run) -> Report:
 
 
 def saved_model(app: App, run: Run, trial: Trial | None) -> Path | None:
-    """What the trial saved and the commit did not bring: the newest file with a model's suffix; None if there is none."""
+    """Return the newest file with a model's suffix that the trial saved and the commit did not bring; None without one."""
     if trial is None:
         return None
     folder = app.home.run(run.trained_by)

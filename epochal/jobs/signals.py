@@ -42,10 +42,10 @@ def stoppable() -> Iterator[None]:
 
 @contextmanager
 def heartbeat(database: Database, run: int) -> Iterator[None]:
-    """Say regularly that the run's owner lives, and give the run back at the end.
+    """Store regularly that the run's owner lives, and release the run at the end.
 
-    A database that does not answer is asked again at the next beat. If the run cannot be given back, it is free once this
-    process has ended.
+    A beat that the database does not answer is repeated at the next one. If the run cannot be released, it is free once
+    this process has ended.
     """
     ended = threading.Event()
 

@@ -14,7 +14,7 @@ from epochal.settings import RetrainSettings
 
 @dataclass(frozen=True)
 class Proposal:
-    """The next trial: the constants of nn.py that change, and what they become; none: it is trained as it was pushed.
+    """The next trial: the constants of nn.py that change, and what they become; empty: it trains as pushed.
 
     ``stop_at``: the validation accuracy (0 to 1) with which its fit ends; None: it trains all its epochs. ``source``: the
     trial from whose checkpoints it goes on; None: in a search none, else the newest that there are.
@@ -47,9 +47,9 @@ class Ended(StrEnum):
 
 
 def used_up(trials: Sequence[Trial], settings: RetrainSettings) -> GiveUp | None:
-    """Why no further trial may start after ``trials``, whatever came of them; None if one may.
+    """Return why no further trial may start after ``trials``, whatever their outcome; None if one may.
 
-    An interrupted trial counts for nothing: what it would have trained is trained again.
+    Interrupted trials do not count: they run again.
     """
     counted = [trial for trial in trials if trial.reason is not Reason.INTERRUPTED]
     minutes = sum(trial.seconds or 0.0 for trial in counted) / 60
@@ -67,10 +67,10 @@ _LEAST_RISE = 0.01
 
 
 def stopping_point(wanted: float, trials: Sequence[Trial]) -> float | None:
-    """The validation accuracy (0 to 1) to stop at after ``trials``; None where there is none: all epochs are trained.
+    """Return the validation accuracy (0 to 1) to stop at after ``trials``; None if all epochs are to be trained.
 
-    The accuracy that is ``wanted`` of the gate's data; but where a trial's validation was there and the gate then
-    measured less, it is higher by the gap seen.
+    It is the accuracy that is ``wanted`` of the gate's data, plus the gap seen if a trial's validation accuracy had come
+    to it and the gate then measured less.
     """
     point = wanted
     for trial in trials:
@@ -84,11 +84,10 @@ def stopping_point(wanted: float, trials: Sequence[Trial]) -> float | None:
 def next_trial(
     script: Script, trials: tuple[Trial, ...], settings: RetrainSettings, wanted: float
 ) -> Proposal | GiveUp:
-    """What comes after ``trials`` of the unchanged ``script`` (nn.py as it was pushed); ``wanted``: an accuracy that the
-    gate lets through.
+    """Return what to train after ``trials`` of the unchanged ``script`` (nn.py as pushed), or why more epochs are of no use.
 
-    An interrupted trial counts for nothing here: the one after it trains what it would have trained. Nor do those of a
-    search, which comes when there is no next one here.
+    ``wanted``: an accuracy that the gate lets through. Interrupted trials do not count: the next one trains what they
+    would have trained. Nor do those of a search, which begins when there is no next one here.
     """
     constant = script.epochs
     if constant is None:

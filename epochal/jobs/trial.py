@@ -46,9 +46,9 @@ def _print_epoch(epoch: Epoch) -> None:
 
 @dataclass(frozen=True)
 class StartedTrial:
-    """A trial that has begun: its number, and what was proposed.
+    """A trial that was started: its number, and the proposal.
 
-    ``on_epoch`` hears of each epoch as soon as it has ended; ``stop`` may end the training: it is PRUNED then.
+    ``on_epoch`` is called with each epoch as soon as it has ended; ``stop`` may end the training: it is PRUNED then.
     """
 
     number: int
@@ -58,7 +58,7 @@ class StartedTrial:
 
 
 def start_trial(active: ActiveRun, proposal: Proposal) -> StartedTrial:
-    """Begin a trial of what is proposed."""
+    """Store a new trial of the proposal, which ``run_trial`` then trains."""
     trained = active.script.hyperparameters(proposal.changes)
     number = add_trial(active.app.database, active.run.id, trained, proposal.strategy)
     return StartedTrial(number, proposal)
@@ -182,7 +182,7 @@ def _prepare_folder(active: ActiveRun, started: StartedTrial) -> None:
 
 
 def _offer(active: ActiveRun, folder: TrialFolder, change: Change) -> None:
-    """Keep what a trial changes in the code, for whoever adopts it: the files, and the difference."""
+    """Write what a trial changes in the code into its folder, for whoever adopts it: the files, and the difference."""
     shutil.rmtree(folder.change, ignore_errors=True)
     folder.diff.unlink(missing_ok=True)
     for path, content in change.items():

@@ -27,9 +27,9 @@ class Dimension:
 
 
 def space_of(script: Script, search: Mapping[str, Range | Choices]) -> tuple[Dimension, ...]:
-    """The space that ``search`` (epochal.toml's table) spans for ``script`` (nn.py), in its order; empty for no table.
+    """Return the space that ``search`` (epochal.toml's table) spans for ``script`` (nn.py), in its order; empty for no table.
 
-    Raises SettingsError that names every constant which cannot be searched, and says why.
+    Raises SettingsError, which names every constant that cannot be searched and says why.
     """
     able = searchable(script) if search else {}
     read = [_read_dimension(script, able, name, values) for name, values in search.items()]
@@ -40,7 +40,7 @@ def space_of(script: Script, search: Mapping[str, Range | Choices]) -> tuple[Dim
 
 
 def searchable(script: Script) -> dict[str, Constant]:
-    """The constants that a search could change, by name: assigned once, as a literal of their own, and not the epochs."""
+    """Return the constants that a search could change, by name: assigned once, as a literal of their own, and not the epochs."""
     found, epochs, lines = script.constants, script.epochs, script.assigned_lines
     taken = [constant.start for constant in found] + ([epochs.start] if epochs else [])
     return {

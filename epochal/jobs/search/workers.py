@@ -45,7 +45,7 @@ _FAULTS_OF_A_COMBINATION = frozenset(
 
 @dataclass(frozen=True)
 class _Started:
-    """A trial that has begun: what was proposed, Optuna's part in it (None: it goes on from another trial), its number."""
+    """A trial that was started: the proposal, its candidate in the study (None: it resumes another trial), its number."""
 
     proposal: Proposal
     candidate: Candidate | None
