@@ -151,9 +151,9 @@ class Search:
         for name, value in params.items():
             values, changed = self._space[name].values, value
             if isinstance(value, float) and isinstance(values, Range):
-                rounded = float(f"{value:.{_DIGITS}g}")
-                changed = min(max(rounded, float(values.low)), float(values.high))
-                if values.step is not None:
+                if values.step is None:
+                    changed = min(max(float(f"{value:.{_DIGITS}g}"), float(values.low)), float(values.high))
+                else:
                     changed = float(f"{value:.10g}")
             changes[self._space[name].constant] = changed
         return changes
