@@ -10,28 +10,32 @@ import typer
 from epochal.errors import EpochalError
 from epochal.folders import SCRIPT
 
-COMMANDS = (
-    "init",
-    "status",
-    "watch",
-    "serve",
-    "tunnel",
-    "data",
-    "mail",
-    "run",
-    "history",
-    "show",
-    "retrain",
-    "cancel",
-    "job",
-    "jenkins",
-)
-"""The modules of ``epochal.commands``, in the order of ``epochal --help``; each has a function or a group of its name."""
+COMMANDS = {
+    "init": f"Turn a folder with {SCRIPT} into a repository whose commits push themselves. Run twice it changes nothing.",
+    "status": "Where is my commit? Pushed, delivered, and in which state its run is.",
+    "watch": "Write a watched repository into server.toml.",
+    "serve": "Run the gateway and the chain until stopped.",
+    "tunnel": "Open an ngrok address for the gateway, and tell GitHub of it where a token is set; until stopped.",
+    "mail": "Send the mails that could not be sent when their runs ended.",
+    "run": "Send one commit through the chain in the foreground: no server, no webhook.",
+    "history": "The runs of this home, newest first.",
+    "show": "What happened in a run.",
+    "retrain": "Do job retrain of a run here, or join its search from another agent, shell or machine of the same home.",
+    "cancel": "End a run that has not ended yet: its training is stopped, nobody is mailed.",
+    "data": "Datasets for code that trains without a network.",
+    "job": "One job of the chain; called by scripts/*.sh.",
+    "jenkins": "The chain in Jenkins: its three jobs and their view.",
+}
+"""The modules of ``epochal.commands`` and their help, in the order of ``epochal --help``.
+
+Each module has a function or a group of its name. The help is repeated here so that it can be shown without importing
+them all.
+"""
 
 
 def main() -> None:
     """Run the command that the command line asks for, and exit with its status."""
-    status = _status()
+    status = _run_command(sys.argv[1:])
     if "ngrok" in sys.modules:
         # The threads of ngrok's library (1.4.0) abort an interpreter that takes itself down in good order.
         sys.stdout.flush()
@@ -39,10 +43,10 @@ def main() -> None:
     sys.exit(status)
 
 
-def make_app(*commands: str) -> typer.Typer:
-    """Return the command line with ``commands``, or with all of them.
+def make_app(command: str | None) -> typer.Typer:
+    """Return the command line that can run *command*; of the others it knows the help.
 
-    Only the modules of these are imported: a job script should not wait for what it does not use.
+    Only the module of *command* is imported: a job script should not wait for what it does not use.
     """
     app = typer.Typer(
         name="epochal",
@@ -53,30 +57,33 @@ def make_app(*commands: str) -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(lambda: None)  # with a single command Typer would leave out its name
-    for name in commands or COMMANDS:
-        command = getattr(importlib.import_module(f"epochal.commands.{name}"), name)
-        if isinstance(command, typer.Typer):
-            app.add_typer(command, name=name)
+    for name, text in COMMANDS.items():
+        if name != command:
+            app.command(name, help=text)(lambda: None)  # only for its help
+            continue
+        found = getattr(importlib.import_module(f"epochal.commands.{name}"), name)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
         else:
-            app.command(name)(command)
+            app.command(name)(found)
     return app
 
 
-def _status() -> int:
+def _run_command(arguments: list[str]) -> int:
+    # The command is the first argument that is no option: the program itself has none that takes a value.
+    named = next((argument for argument in arguments if not argument.startswith("-")), None)
     try:
-        make_app(*(name for name in sys.argv[1:2] if name in COMMANDS))()
+        make_app(named)()
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0
     except EpochalError as error:
-        return _fail(str(error), error.exit_status)
+        text, status = str(error), error.exit_status
     except BrokenPipeError:
         return 141  # whoever read our output has gone; as a shell says it: 128 + SIGPIPE
     except Exception:
         traceback.print_exc()
-        return _fail("this is a fault of Epochal's own; the lines above say where", EpochalError.exit_status)
-    return 0
-
-
-def _fail(text: str, status: int) -> int:
+        text, status = "this is a fault of Epochal's own; the lines above say where", EpochalError.exit_status
+    else:
+        return 0
     print(f"epochal: {text}", file=sys.stderr)  # noqa: T201 (the one place)
     return status

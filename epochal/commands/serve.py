@@ -1,10 +1,7 @@
 """``epochal serve``: gateway and chain over one database, put together and taken apart again."""
 
-import fcntl
 import logging
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Protocol
@@ -15,10 +12,10 @@ from epochal.app import App
 from epochal.chains.embedded import EmbeddedChain
 from epochal.chains.job_scripts import JobScripts
 from epochal.commit import safe_url
-from epochal.errors import UsageError
 from epochal.gateway.listener import serve_app
 from epochal.gateway.polling import Poller, compare_heads
 from epochal.gateway.secret import configured_secret
+from epochal.gateway.served import serve_alone
 from epochal.gateway.webhook import create_app
 from epochal.jobs.plan import reap_left_overs
 from epochal.messages.outbox import OUTBOX_PAUSE_SECONDS, drain_outbox
@@ -93,7 +90,7 @@ class StoredIntake:
 
 def run_server(environment: Environment, poll: float | None, log: Log) -> None:
     """Run until SIGINT or SIGTERM. Raises UsageError where the home is served already, SettingsError."""
-    with _only_one(environment.home):
+    with serve_alone(environment.home):
         app = App.open(environment)
         secret, made = configured_secret(app.environment, app.settings)
         chain = _chain(app)
@@ -101,19 +98,17 @@ def run_server(environment: Environment, poll: float | None, log: Log) -> None:
         gateway = create_app(secret, app.settings.repository, intake)
         chain.start()
         ended = threading.Event()
+        watched, last_commit = app.settings.repository, partial(last_pushed_commit, app.database)
         threads = [
-            threading.Thread(target=_catch_up, args=(app, intake), daemon=True),
+            # A push during downtime was delivered to nobody: compare each remote's head with the last run.
+            threading.Thread(target=compare_heads, args=(watched, last_commit, intake.found), daemon=True),
             threading.Thread(target=_send_mail, args=(app, ended), daemon=True),
         ]
         if app.settings.chain == "embedded":  # with Jenkins, training is on its agents, and so are left-overs
             threads.append(threading.Thread(target=reap_left_overs, args=(app,), daemon=True))
         for thread in threads:
             thread.start()
-        poller = (
-            Poller(app.settings.repository, poll, partial(last_pushed_commit, app.database), intake.found)
-            if poll
-            else None
-        )
+        poller = Poller(watched, poll, last_commit, intake.found) if poll else None
         if poller:
             poller.start()
         try:
@@ -152,33 +147,8 @@ def _tell_address(app: App, address: str, made: bool, log: Log) -> None:
         log("watched: nothing yet; epochal watch URL, then start again")
 
 
-def _catch_up(app: App, intake: StoredIntake) -> None:
-    """A push during downtime was delivered to nobody: compare each remote's head with the last run."""
-    compare_heads(app.settings.repository, partial(last_pushed_commit, app.database), intake.found)
-
-
 def _send_mail(app: App, ended: threading.Event) -> None:
     pause = 0.0
     while not ended.wait(pause):
         drain_outbox(app, _log.info)
         pause = OUTBOX_PAUSE_SECONDS
-
-
-@contextmanager
-def _only_one(home: Path) -> Iterator[None]:
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "serve.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError(f"{home} is served already by another epochal serve: stop that one first.") from None
-        yield
-
-
-def is_served(home: Path) -> bool:
-    """Whether an ``epochal serve`` runs for this home."""
-    try:
-        with _only_one(home):
-            return False
-    except UsageError:
-        return True

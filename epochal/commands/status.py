@@ -8,9 +8,9 @@ import typer
 
 from epochal.app import App
 from epochal.commands.init import pushed_state
-from epochal.commands.serve import is_served
 from epochal.errors import UsageError
 from epochal.folders import SCRIPT
+from epochal.gateway.served import is_served
 from epochal.git import GitError, GitFolder
 from epochal.pages.view import history_line, summary
 from epochal.settings import Environment

@@ -1,0 +1,29 @@
+"""The lock by which one server at the most runs for a home."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from epochal.errors import UsageError
+
+
+@contextmanager
+def serve_alone(home: Path) -> Iterator[None]:
+    """Hold the lock of *home*'s server. Raises UsageError if another ``epochal serve`` runs for it."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "serve.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"{home} is served already by another epochal serve: stop that one first.") from None
+        yield
+
+
+def is_served(home: Path) -> bool:
+    """Return whether an ``epochal serve`` runs for *home*."""
+    try:
+        with serve_alone(home):
+            return False
+    except UsageError:
+        return True
