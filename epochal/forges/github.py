@@ -69,19 +69,17 @@ def read_body(content_type: str, body: bytes) -> dict[str, Any]:
         )
     try:
         text = body.decode("utf-8")
-        payload = json.loads(text if kind == "application/json" else _payload_field(text))
+        if kind == "application/x-www-form-urlencoded":
+            fields = parse_qs(text, keep_blank_values=True, errors="strict", max_num_fields=10).get("payload", [])
+            if len(fields) != 1:
+                raise PayloadError(400, "The form does not have one field called payload.")
+            text = fields[0]
+        payload = json.loads(text)
     except (ValueError, RecursionError):
         raise PayloadError(400, "The body is not JSON in UTF-8.") from None
     if not isinstance(payload, dict):
         raise PayloadError(400, "The JSON is not an object.")
     return payload
-
-
-def _payload_field(form: str) -> str:
-    fields = parse_qs(form, keep_blank_values=True, errors="strict", max_num_fields=10).get("payload", [])
-    if len(fields) != 1:
-        raise PayloadError(400, "The form does not have one field called payload.")
-    return fields[0]
 
 
 def read_push(payload: dict[str, Any]) -> Push | Skipped:
@@ -90,45 +88,32 @@ def read_push(payload: dict[str, Any]) -> Push | Skipped:
     sha = _text(payload, "after")
     if not _SHA.fullmatch(sha):
         raise PayloadError(400, "after: not the full name of a commit.")
-    reason = _no_branch(reference, sha, payload)
-    if reason:
-        return Skipped(reason)
+    shown = reference[:_LONGEST_BRANCH]
+    if payload.get("deleted") is True or set(sha) == {"0"}:
+        return Skipped(f"{shown} was deleted")
+    branch = reference.removeprefix("refs/heads/")
+    if branch == reference:
+        return Skipped(f"{shown} is {'a tag' if reference.startswith('refs/tags/') else 'no branch'}")
     head = _object(payload, "head_commit")
     message = _text(head, "message", "head_commit.")
     if word := skip_word(message):
         return Skipped(f"the commit's message says {word}")
     author = _object(head, "author", "head_commit.")
+    repository = _object(payload, "repository")
+    addresses = [repository.get(name) for name in _URL_FIELDS]
+    texts = [address for address in addresses if isinstance(address, str) and 0 < len(address) <= _LONGEST_URL]
+    if not texts:
+        raise PayloadError(400, "repository.clone_url: missing, or not a text.")
+    if not branch or len(branch) > _LONGEST_BRANCH or _BAD_BRANCH.search(branch):
+        raise PayloadError(400, "ref: not a name that git allows for a branch.")
     return Push(
-        identities=_identities(_object(payload, "repository")),
-        branch=_branch(reference),
+        identities=frozenset(identity(text) for text in texts),
+        branch=branch,
         sha=sha,
         message=message,
         author_name=_text(author, "name", "head_commit.author."),
         author_email=_text(author | {"email": author.get("email") or ""}, "email", "head_commit.author."),
     )
-
-
-def _no_branch(reference: str, sha: str, payload: dict[str, Any]) -> str | None:
-    if payload.get("deleted") is True or set(sha) == {"0"}:
-        return f"{reference[:_LONGEST_BRANCH]} was deleted"
-    if not reference.startswith("refs/heads/"):
-        return f"{reference[:_LONGEST_BRANCH]} is {'a tag' if reference.startswith('refs/tags/') else 'no branch'}"
-    return None
-
-
-def _branch(reference: str) -> str:
-    branch = reference.removeprefix("refs/heads/")
-    if not branch or len(branch) > _LONGEST_BRANCH or _BAD_BRANCH.search(branch):
-        raise PayloadError(400, "ref: not a name that git allows for a branch.")
-    return branch
-
-
-def _identities(repository: dict[str, Any]) -> frozenset[str]:
-    addresses = [repository.get(name) for name in _URL_FIELDS]
-    texts = [address for address in addresses if isinstance(address, str) and 0 < len(address) <= _LONGEST_URL]
-    if not texts:
-        raise PayloadError(400, "repository.clone_url: missing, or not a text.")
-    return frozenset(identity(text) for text in texts)
 
 
 def _object(payload: dict[str, Any], name: str, where: str = "") -> dict[str, Any]:

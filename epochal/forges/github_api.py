@@ -33,32 +33,26 @@ def register_webhook(repository_url: str, address: str, secret: bytes, token: st
     host, _, name = identity(repository_url).partition("/")
     if host != "github.com" or name.count("/") != 1:
         return f"{host}/{name} is not at github.com: enter the address there by hand"
-    with httpx.Client(base_url=api, headers=_headers(token), timeout=_TIMEOUT_SECONDS) as client:
-        hooks = f"/repos/{quote(name)}/hooks"
-        found = _ours(_ask(client, name, "GET", f"{hooks}?per_page=100"), address)
-        if found is None:
-            _ask(client, name, "POST", hooks, {"name": "web", **_hook(address, secret)})
-            return f"GitHub sends the pushes of {name} to {address} from now on"
-        _ask(client, name, "PATCH", f"{hooks}/{int(found['id'])}", _hook(address, secret))
-    before = _bare(found["config"]["url"])
-    return f"GitHub sends the pushes of {name} to {address}" + (
-        f", no more to {before}" if before != address else " already"
-    )
-
-
-def _headers(token: str) -> dict[str, str]:
-    return {
+    headers = {
         "Accept": "application/vnd.github+json",
         "X-GitHub-Api-Version": _API_VERSION,
         "User-Agent": "epochal",
         "Authorization": f"Bearer {token}",
     }
-
-
-def _hook(address: str, secret: bytes) -> dict[str, Any]:
     # GitHub does not give the old secret away and drops it if an update is without one: it is always sent.
     config = {"url": f"{address}?{_MARKER}", "content_type": "json", "insecure_ssl": "0", "secret": secret.decode()}
-    return {"active": True, "events": ["push"], "config": config}
+    hook = {"active": True, "events": ["push"], "config": config}
+    with httpx.Client(base_url=api, headers=headers, timeout=_TIMEOUT_SECONDS) as client:
+        hooks = f"/repos/{quote(name)}/hooks"
+        found = _ours(_ask(client, name, "GET", f"{hooks}?per_page=100"), address)
+        if found is None:
+            _ask(client, name, "POST", hooks, {"name": "web", **hook})
+            return f"GitHub sends the pushes of {name} to {address} from now on"
+        _ask(client, name, "PATCH", f"{hooks}/{int(found['id'])}", hook)
+    before = _bare(found["config"]["url"])
+    return f"GitHub sends the pushes of {name} to {address}" + (
+        f", no more to {before}" if before != address else " already"
+    )
 
 
 def _ours(hooks: Any, address: str) -> dict[str, Any] | None:
@@ -80,23 +74,19 @@ def _ask(client: httpx.Client, name: str, method: str, path: str, content: dict[
         host = urlsplit(str(client.base_url)).netloc
         raise UsageError(f"The webhook of {name} was not registered: {host} cannot be reached ({error}).") from None
     if not answer.is_success:
-        raise UsageError(
-            f"The webhook of {name} was not registered: GitHub answers {answer.status_code}, {_why(answer)}"
-        )
+        if answer.is_redirect:
+            why = "the repository was renamed or moved: watch it by its new address."
+        else:
+            limited = answer.headers.get("X-RateLimit-Remaining") == "0"
+            remedy = _REMEDIES.get(429 if limited else answer.status_code, "try again later.")
+            why = " ".join([remedy, *_messages(answer)])
+        raise UsageError(f"The webhook of {name} was not registered: GitHub answers {answer.status_code}, {why}")
     try:
         return answer.json()
     except ValueError:
         raise UsageError(
             f"The webhook of {name} was not registered: what answers at {client.base_url} is not GitHub."
         ) from None
-
-
-def _why(answer: httpx.Response) -> str:
-    if answer.is_redirect:
-        return "the repository was renamed or moved: watch it by its new address."
-    limited = answer.headers.get("X-RateLimit-Remaining") == "0"
-    remedy = _REMEDIES.get(429 if limited else answer.status_code, "try again later.")
-    return " ".join([remedy, *_messages(answer)])
 
 
 def _messages(answer: httpx.Response) -> list[str]:

@@ -25,7 +25,13 @@ def serve_app(
     Then it answers what has begun, and returns. ``ready`` is called with the real address (``http://127.0.0.1:8787``;
     port 0: any free one) as soon as requests are answered. Raises UsageError where nothing can listen there.
     """
-    listener = _listen(host, port)
+    try:
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise UsageError(
+            f"The gateway cannot listen on {host}:{port}: {error.strerror}. "
+            "Stop the program that does, or set [gateway] host and port in server.toml."
+        ) from None
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listener.getsockname()[1]}"
     config = uvicorn.Config(
@@ -45,16 +51,6 @@ def serve_app(
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     _Server(config, lambda: ready(address), stop or threading.Event()).run(sockets=[listener])
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise UsageError(
-            f"The gateway cannot listen on {host}:{port}: {error.strerror}. "
-            "Stop the program that does, or set [gateway] host and port in server.toml."
-        ) from None
 
 
 class _Connection(H11Protocol):

@@ -5,7 +5,7 @@ A head is a commit's name only: its message, and so a wish to skip it, becomes k
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from epochal.commit import safe_url
 from epochal.errors import UsageError
@@ -28,22 +28,19 @@ def remote_head(url: str, branch: str, credentials: str = "") -> str | None:
     be asked, or does not answer within 30 s.
     """
     reference = f"refs/heads/{branch}"
-    for line in _list_remote(url, reference, credentials).splitlines():
-        sha, _, name = line.partition("\t")
-        if name == reference:  # git lists whatever ends like this
-            return sha
-    return None
-
-
-def _list_remote(url: str, reference: str, credentials: str) -> str:
     command = [*credential_options(credentials), "ls-remote", "--", url, reference]
     try:
-        return run_git(command, seconds=_TIMEOUT_SECONDS).decode("utf-8", "replace")
+        listed = run_git(command, seconds=_TIMEOUT_SECONDS).decode("utf-8", "replace")
     except GitError as error:
         raise UsageError(
             f"{safe_url(url)} cannot be asked for its branches: {' '.join(str(error).split())[:400].rstrip('.')}. "
             "Check the address, the network and, of a private repository, its credentials in server.toml."
         ) from None
+    for line in listed.splitlines():
+        sha, _, name = line.partition("\t")
+        if name == reference:  # git lists whatever ends like this
+            return sha
+    return None
 
 
 LastRunSha = Callable[[str, str], str | None]
@@ -55,15 +52,12 @@ def compare_heads(repositories: Sequence[WatchedRepository], last_run_sha: LastR
 
     What goes wrong with one branch is logged, and keeps no other from being asked.
     """
-    for watched, branch in _branches(repositories):
-        try:
-            _compare(watched, branch, last_run_sha, on_head)
-        except Exception as error:
-            _log.warning("%s", error)
-
-
-def _branches(repositories: Sequence[WatchedRepository]) -> Iterator[tuple[WatchedRepository, str]]:
-    return ((watched, branch) for watched in repositories for branch in watched.branches)
+    for watched in repositories:
+        for branch in watched.branches:
+            try:
+                _compare(watched, branch, last_run_sha, on_head)
+            except Exception as error:
+                _log.warning("%s", error)
 
 
 def _compare(watched: WatchedRepository, branch: str, last_run_sha: LastRunSha, on_head: OnHead) -> None:
@@ -102,9 +96,10 @@ class Poller:
 
     def _poll(self) -> None:
         while not self._stopped.is_set():
-            for watched, branch in _branches(self._repositories):
-                if not self._stopped.is_set():
-                    self._look(watched, branch)
+            for watched in self._repositories:
+                for branch in watched.branches:
+                    if not self._stopped.is_set():
+                        self._look(watched, branch)
             self._stopped.wait(self._seconds)
 
     def _look(self, watched: WatchedRepository, branch: str) -> None:

@@ -44,13 +44,10 @@ def open_tunnel(address_to_forward: str, authtoken: str | None, secret: bytes, d
             **options,
         )
     except (ValueError, RuntimeError, OSError) as error:
-        raise UsageError(_sentence(error, authtoken)) from None
+        # ngrok's own message for a token that it does not know holds that token.
+        said = " ".join(": ".join(str(part) for part in error.args).replace(authtoken, "[authtoken]").split())
+        raise UsageError(
+            f"ngrok gave no address: {said}. "
+            "Check the network (connect.ngrok-agent.com:443), the authtoken and the domain."
+        ) from None
     return Tunnel(str(listener.url()).rstrip("/"), sdk)
-
-
-def _sentence(error: Exception, authtoken: str) -> str:
-    # ngrok's own message for a token that it does not know holds that token.
-    said = " ".join(": ".join(str(part) for part in error.args).replace(authtoken, "[authtoken]").split())
-    return (
-        f"ngrok gave no address: {said}. Check the network (connect.ngrok-agent.com:443), the authtoken and the domain."
-    )

@@ -7,8 +7,7 @@ before anything is parsed, and 202 is answered only after the push is stored ("B
 import asyncio
 import logging
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from starlette.applications import Starlette
@@ -20,7 +19,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from epochal.commit import identity
-from epochal.forges.github import PayloadError, Push, Skipped, check_secret, read_body, read_push, verify
+from epochal.forges.github import PayloadError, Skipped, check_secret, read_body, read_push, verify
 from epochal.records import Accepted, Commit
 from epochal.settings import WatchedRepository
 
@@ -48,9 +47,6 @@ class Intake(Protocol):
     def ignored(self, delivery: str, event: str, result: str) -> None:
         """Store a delivery that starts no run, with the reason."""
         ...
-
-
-_Answer = tuple[int, dict[str, Any]]
 
 
 def create_app(secret: bytes, repositories: Sequence[WatchedRepository], intake: Intake) -> Starlette:
@@ -88,48 +84,57 @@ class _Webhook:
         """Answer one delivery, and log it in one line."""
         delivery = _printable(request.headers.get("X-GitHub-Delivery", "without id"))
         try:
-            status, content = await self._answer(request)
+            status, content = await run_in_threadpool(self._process, request.headers, await _read(request))
         except Exception as error:
-            if not isinstance(error, HTTPException):
-                _log.exception("delivery %s: fault", delivery)
-                error = HTTPException(500, "Epochal itself failed; the server's log says how.")
-            _log.warning("delivery %s: %s %s", delivery, error.status_code, _printable(error.detail))
-            return await _http_error(request, error)
+            match error:
+                case HTTPException():
+                    refusal = error
+                case PayloadError():
+                    refusal = HTTPException(error.status, str(error))
+                case ClientDisconnect():  # for the log: nobody is there to read it
+                    refusal = HTTPException(400, "The connection was cut off.")
+                case _:
+                    _log.exception("delivery %s: fault", delivery)
+                    refusal = HTTPException(500, "Epochal itself failed; the server's log says how.")
+            _log.warning("delivery %s: %s %s", delivery, refusal.status_code, _printable(refusal.detail))
+            return await _http_error(request, refusal)
         _log.info("delivery %s: %s %s", delivery, status, _printable(str(content)))
         return JSONResponse(content, status)
 
-    async def _answer(self, request: Request) -> _Answer:
-        try:
-            return await run_in_threadpool(self._route, request.headers, await _read(request))
-        except PayloadError as error:
-            raise HTTPException(error.status, str(error)) from None
-        except ClientDisconnect:
-            raise HTTPException(400, "The connection was cut off.") from None  # for the log: nobody is there to read it
-
-    def _route(self, headers: Headers, body: bytes) -> _Answer:
-        self._check_signature(body, _single(headers, "X-Hub-Signature-256"))
-        event = _well_formed(headers, "X-GitHub-Event", _EVENT)
-        delivery = _well_formed(headers, "X-GitHub-Delivery", _DELIVERY)
-        if event == "ping":
-            return self._ignore(delivery, event, "the webhook works: the signature is right")
-        if event != "push":
-            return self._ignore(delivery, event, f"{event} events start no run: choose just the push event at GitHub")
-        push = read_push(read_body(_single(headers, "Content-Type") or "", body))
-        commit = push if isinstance(push, Skipped) else self._watched_commit(push)
-        if isinstance(commit, Skipped):
-            return self._ignore(delivery, event, commit.reason)
-        return self._accept(delivery, event, commit)
-
-    def _check_signature(self, body: bytes, signature: str | None) -> None:
+    def _process(self, headers: Headers, body: bytes) -> tuple[int, dict[str, Any]]:
+        """Check a delivery and store it; returns the status and the JSON to answer with."""
+        signature = _single(headers, "X-Hub-Signature-256")
         if signature is None:
             raise HTTPException(401, "X-Hub-Signature-256 is missing: enter the webhook's secret at GitHub.")
         if not verify(self._secret, body, signature):
             raise HTTPException(
                 401, "X-Hub-Signature-256 is not this body's: is GitHub's secret the one of this server?"
             )
+        event = _well_formed(headers, "X-GitHub-Event", _EVENT)
+        delivery = _well_formed(headers, "X-GitHub-Delivery", _DELIVERY)
+        commit = self._find_commit(event, _single(headers, "Content-Type") or "", body)
+        try:
+            if isinstance(commit, Skipped):
+                self._intake.ignored(delivery, event, commit.reason)
+                return 200, {"status": "ignored", "reason": commit.reason}
+            accepted = self._intake.accept(delivery, event, commit)
+        except Exception:
+            _log.exception("delivery %s: could not be stored", delivery)
+            again = {"Retry-After": str(_RETRY_SECONDS)}
+            raise HTTPException(503, "The delivery could not be stored: redeliver it at GitHub later.", again) from None
+        if accepted.new:
+            return 202, {"run": accepted.run, "status": "queued"}
+        return 200, {"status": "already processed", "run": accepted.run}
 
-    def _watched_commit(self, push: Push) -> Commit | Skipped:
-        """The commit to train, or why there is none."""
+    def _find_commit(self, event: str, content_type: str, body: bytes) -> Commit | Skipped:
+        """Return the commit to train, or why there is none."""
+        if event == "ping":
+            return Skipped("the webhook works: the signature is right")
+        if event != "push":
+            return Skipped(f"{event} events start no run: choose just the push event at GitHub")
+        push = read_push(read_body(content_type, body))
+        if isinstance(push, Skipped):
+            return push
         same = [watched for name, watched in self._watched if name in push.identities]
         if not same:
             return Skipped(f"{min(push.identities)} is not watched: run epochal watch URL on the server")
@@ -140,46 +145,22 @@ class _Webhook:
         branches = ", ".join(branch for watched in same for branch in watched.branches)
         return Skipped(f"the branch {push.branch} is not watched (watched: {branches})")
 
-    def _ignore(self, delivery: str, event: str, reason: str) -> _Answer:
-        with _storing(delivery):
-            self._intake.ignored(delivery, event, reason)
-        return 200, {"status": "ignored", "reason": reason}
-
-    def _accept(self, delivery: str, event: str, commit: Commit) -> _Answer:
-        with _storing(delivery):
-            accepted = self._intake.accept(delivery, event, commit)
-        if accepted.new:
-            return 202, {"run": accepted.run, "status": "queued"}
-        return 200, {"status": "already processed", "run": accepted.run}
-
-
-@contextmanager
-def _storing(delivery: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception:
-        _log.exception("delivery %s: could not be stored", delivery)
-        again = {"Retry-After": str(_RETRY_SECONDS)}
-        raise HTTPException(503, "The delivery could not be stored: redeliver it at GitHub later.", again) from None
-
 
 async def _read(request: Request) -> bytes:
-    """The body, bounded in size (413) and time (408), whether its length was told beforehand or not."""
-    _check_size(int(request.headers.get("Content-Length", "0")))  # digits: the server has seen to that
+    """Return the body, bounded in size (413) and time (408), whether its length was told beforehand or not."""
+    too_large = HTTPException(413, f"The body is larger than {MOST_BYTES // 1024**2} MiB, GitHub's own limit.")
+    if int(request.headers.get("Content-Length", "0")) > MOST_BYTES:  # digits: the server has seen to that
+        raise too_large
     body = bytearray()
     try:
         async with asyncio.timeout(READ_SECONDS):
             async for chunk in request.stream():
                 body += chunk
-                _check_size(len(body))
+                if len(body) > MOST_BYTES:
+                    raise too_large
     except TimeoutError:
         raise HTTPException(408, f"The body did not come within {READ_SECONDS:g} s.") from None
     return bytes(body)
-
-
-def _check_size(size: int) -> None:
-    if size > MOST_BYTES:
-        raise HTTPException(413, f"The body is larger than {MOST_BYTES // 1024**2} MiB, GitHub's own limit.")
 
 
 def _single(headers: Headers, name: str) -> str | None:
