@@ -40,24 +40,20 @@ Events = queue.SimpleQueue[object]
 
 def main() -> None:
     """Run the demo in the folder that the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m epochal.demo", description="From a commit to a mail.")
+    parser.add_argument("folder", type=Path, help="where the demo plays")
+    parser.add_argument("--search", action="store_true", help="with a network that needs more than epochs")
     console = Console(highlight=False)
     try:
         with stoppable():
-            sys.exit(_demo(_stage(), console))
+            options = parser.parse_args()
+            sys.exit(_demo(Stage(options.folder.absolute(), options.search), console))
     except Stopped as stopped:
         console.print("stopped; nothing is left running")
         sys.exit(128 + stopped.signal_number)
     except EpochalError as error:
         console.print(f"epochal: {error}", markup=False)
         sys.exit(error.exit_status)
-
-
-def _stage() -> Stage:
-    parser = argparse.ArgumentParser(prog="python -m epochal.demo", description="From a commit to a mail.")
-    parser.add_argument("folder", type=Path, help="where the demo plays")
-    parser.add_argument("--search", action="store_true", help="with a network that needs more than epochs")
-    options = parser.parse_args()
-    return Stage(options.folder.absolute(), options.search)
 
 
 def _demo(stage: Stage, console: Console) -> int:
@@ -78,7 +74,12 @@ def _demo(stage: Stage, console: Console) -> int:
         if mail is None or run is None:
             console.print(f"no mail came; the server's log is {stage.folder / 'serve.log'}")
             return 1
-        _show(mail, console)
+        console.rule("the mail")
+        for name in ("From", "To", "Subject"):
+            console.print(f"{name}: {mail[name]}", markup=False, soft_wrap=True)
+        body = mail.get_body(("plain",))
+        console.print(f"\n{body.get_content() if body else ''}", markup=False, soft_wrap=True)
+        console.rule()
         console.print(f"\nThe mail came {time.monotonic() - began:.0f} s after the commit.")
         console.print(f"The run's folder: {stage.home / 'runs' / str(run.id)}", soft_wrap=True)
         console.print(f"More of it: EPOCHAL_HOME={stage.home} epochal show {run.id}", soft_wrap=True)
@@ -169,31 +170,17 @@ def _follow(stage: Stage, events: Events, console: Console) -> tuple[EmailMessag
     with display(console, app.home) as shown:
         while True:
             event = events.get()
-            run = _newest(app, stage)
+            sha = (stage.developer / ".git" / "refs" / "heads" / "main").read_text(encoding="ascii").strip()
+            run = next(iter(runs_of_commit(app.database, sha)), None)
             shown.update(run)
             if isinstance(event, EmailMessage):
                 return event, run
-            if event is _ENDED or (run and run.state.ended and not _mail_expected(app, run)):
+            if event is _ENDED:
                 return None, run
-
-
-def _newest(app: App, stage: Stage) -> Run | None:
-    sha = (stage.developer / ".git" / "refs" / "heads" / "main").read_text(encoding="ascii").strip()
-    return next(iter(runs_of_commit(app.database, sha)), None)
-
-
-def _mail_expected(app: App, run: Run) -> bool:
-    notice = message_of_run(app.database, run.id)
-    return notice is not None and notice.state in ("pending", "sent")
-
-
-def _show(mail: EmailMessage, console: Console) -> None:
-    body = mail.get_body(("plain",))
-    console.rule("the mail")
-    for name in ("From", "To", "Subject"):
-        console.print(f"{name}: {mail[name]}", markup=False, soft_wrap=True)
-    console.print(f"\n{body.get_content() if body else ''}", markup=False, soft_wrap=True)
-    console.rule()
+            if run and run.state.ended:
+                notice = message_of_run(app.database, run.id)
+                if notice is None or notice.state not in ("pending", "sent"):
+                    return None, run
 
 
 if __name__ == "__main__":

@@ -12,17 +12,10 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from epochal.chains.job_scripts import first_job
 from epochal.folders import Home
-from epochal.records import Epoch, Run, State, Trial
+from epochal.records import Run, Trial
 from epochal.results.metrics import parse_epochs
-
-_JOB_OF_STATE = {
-    State.QUEUED: "pull",
-    State.PULLED: "train",
-    State.TRAINING: "train",
-    State.BELOW: "retrain",
-    State.RETRAINING: "retrain",
-}
 
 
 class Display(Protocol):
@@ -56,17 +49,15 @@ class _Lines:
         for job in ("pull", "train", "retrain") if run else ():
             assert run is not None
             path = self._home.run(run.id).console(job)
-            if path.exists():
-                self._print_added(job, path)
-
-    def _print_added(self, job: str, path: Path) -> None:
-        with path.open("rb") as file:
-            file.seek(self._read_bytes.get(path, 0))
-            added = file.read()
-        whole = added[: added.rfind(b"\n") + 1]
-        self._read_bytes[path] = self._read_bytes.get(path, 0) + len(whole)
-        for line in whole.decode("utf-8", "replace").splitlines():
-            self._console.print(f"[{job}] {line}", markup=False, highlight=False, soft_wrap=True)
+            if not path.exists():
+                continue
+            with path.open("rb") as file:
+                file.seek(self._read_bytes.get(path, 0))
+                added = file.read()
+            whole = added[: added.rfind(b"\n") + 1]
+            self._read_bytes[path] = self._read_bytes.get(path, 0) + len(whole)
+            for line in whole.decode("utf-8", "replace").splitlines():
+                self._console.print(f"[{job}] {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 class _Table:
@@ -79,21 +70,18 @@ class _Table:
 
     def update(self, run: Run | None) -> None:
         """Draw the run anew."""
-        self._live.update(self._draw(run), refresh=True)
-
-    def _draw(self, run: Run | None) -> RenderableType:
         if run is None:
             self._spinner.update(text="pushed; waiting for the webhook")
-            return self._spinner
-        table = Table(
-            "trial", "epochs", "", "accuracy", f"threshold {run.threshold or '':g}" if run.threshold else "threshold"
-        )
+            self._live.update(self._spinner, refresh=True)
+            return
+        threshold = f"threshold {run.threshold:g}" if run.threshold else "threshold"
+        table = Table("trial", "epochs", "", "accuracy", threshold)
         for trial in run.trials:
             table.add_row(*self._row(run, trial))
-        job = _JOB_OF_STATE.get(run.state)
+        job = first_job(run)
         self._spinner.update(text=f"run {run.id} · job {job} · {run.state}" if job else "")
         heading = self._spinner if job else Text(f"run {run.id} · {run.state}", style="bold")
-        return Group(heading, table)
+        self._live.update(Group(heading, table), refresh=True)
 
     def _row(self, run: Run, trial: Trial) -> tuple[RenderableType, ...]:
         metrics = self._home.run(run.id).trial(trial.number).metrics
@@ -101,18 +89,13 @@ class _Table:
         last = epochs[-1] if epochs else None
         total = last.epochs if last and last.epochs else None
         accuracy = trial.accuracy.value if trial.accuracy else (last.accuracy if last else None)
+        shown = f"{accuracy:.4g}" if accuracy is not None else ""
         done = last.number if last else 0  # a retrain goes on counting
         bar = ProgressBar(total=total or 1, completed=done, width=24)
-        return str(trial.number), f"{done}/{total or '?'}", bar, _shown(accuracy), _word(trial, last)
-
-
-def _shown(accuracy: float | None) -> str:
-    return f"{accuracy:.4g}" if accuracy is not None else ""
-
-
-def _word(trial: Trial, last: Epoch | None) -> Text:
-    if trial.judgement:
-        return Text(trial.judgement.verdict.value, style="bold green" if trial.reached else "yellow")
-    if trial.reason:
-        return Text(trial.reason.value, style="red")
-    return Text("training" if last else "starting", style="dim")
+        if trial.judgement:
+            word = Text(trial.judgement.verdict.value, style="bold green" if trial.reached else "yellow")
+        elif trial.reason:
+            word = Text(trial.reason.value, style="red")
+        else:
+            word = Text("training" if last else "starting", style="dim")
+        return str(trial.number), f"{done}/{total or '?'}", bar, shown, word

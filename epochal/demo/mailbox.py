@@ -10,21 +10,12 @@ from typing import Any
 from aiosmtpd.controller import Controller
 
 
-class Mailbox:
-    """A local SMTP sink. ``on_mail`` gets each message, from another thread."""
+class Mailbox(Controller):
+    """A local SMTP sink on ``port``. ``on_mail`` gets each message, from another thread."""
 
     def __init__(self, on_mail: Callable[[EmailMessage], None]) -> None:
+        super().__init__(self, hostname="127.0.0.1", port=free_port())
         self._on_mail = on_mail
-        self.port = free_port()
-        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
-
-    def start(self) -> None:
-        """Answer from now on."""
-        self._controller.start()
-
-    def stop(self) -> None:
-        """Answer no more."""
-        self._controller.stop()
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 (aiosmtpd's name)
         """A message came in (aiosmtpd's handler)."""

@@ -85,14 +85,22 @@ class Stage:
             shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(resource("ml_code"), self.developer, ignore=shutil.ignore_patterns("__pycache__", "*.keras"))
         if self.search:
-            self._make_too_small()
+            script = self.developer / SCRIPT
+            source = script.read_bytes()
+            changes = {found: _TOO_SMALL[found.name] for found in literals(source) if found.name in _TOO_SMALL}
+            script.write_bytes(change_all(source, changes))
+            (self.developer / "epochal.toml").write_text(_SEARCH, encoding="utf-8")
         self.github.mkdir(parents=True)
         git("init", "--quiet", "--bare", "--initial-branch=main", str(self.github))
         self.home.mkdir(parents=True, exist_ok=True)
         server = _SERVER.format(runtime=runtime, gateway_port=gateway_port, mail_port=mail_port)
         (self.home / "server.toml").write_text(server, encoding="utf-8")
         watch_repository(self.home, str(self.github), ("main",))
-        self._send_webhooks_to(f"http://127.0.0.1:{gateway_port}/webhook")
+        sender = [sys.executable, "-m", "epochal.demo.github", str(self.github)]
+        sender += [f"http://127.0.0.1:{gateway_port}/webhook", str(self.home / "webhook-secret")]
+        hook = self.github / "hooks" / "post-receive"
+        hook.write_text(f"#!/bin/sh\nexec {shlex.join(sender)}\n", encoding="utf-8")
+        hook.chmod(0o755)
         # A repository of its own, although the demo's folder is inside of a checkout of Epochal.
         git("init", "--quiet", "--initial-branch=main", str(self.developer))
         initialise(self.developer, str(self.github), ("main",))
@@ -106,20 +114,6 @@ class Stage:
             "A CNN for handwritten digits, and a tiny one" if self.search else "A small CNN for handwritten digits"
         )
         return git("-C", str(self.developer), "commit", "-m", message)
-
-    def _make_too_small(self) -> None:
-        script = self.developer / SCRIPT
-        source = script.read_bytes()
-        changes = {found: _TOO_SMALL[found.name] for found in literals(source) if found.name in _TOO_SMALL}
-        script.write_bytes(change_all(source, changes))
-        (self.developer / "epochal.toml").write_text(_SEARCH, encoding="utf-8")
-
-    def _send_webhooks_to(self, address: str) -> None:
-        arguments = [sys.executable, "-m", "epochal.demo.github", str(self.github), address]
-        arguments.append(str(self.home / "webhook-secret"))
-        hook = self.github / "hooks" / "post-receive"
-        hook.write_text(f"#!/bin/sh\nexec {shlex.join(arguments)}\n", encoding="utf-8")
-        hook.chmod(0o755)
 
 
 def git(*arguments: str) -> str:
