@@ -38,7 +38,7 @@ class EmbeddedChain:
         self._workers = [threading.Thread(target=self._work, name=f"chain-{number}") for number in range(parallel)]
 
     def start(self) -> None:
-        """Begin to work, with what an earlier process left undone."""
+        """Start the workers, which begin with what an earlier process left undone."""
         for run in list_runs(self._database, limit=1000):
             owner = None if run.state.ended else owner_of_run(self._database, run.id)
             if owner:  # its job outlived the chain that started it, and somebody has to go on after it
@@ -73,13 +73,13 @@ class EmbeddedChain:
             try:
                 run = self._take()
                 if run:
-                    self._drive_to_its_end(run)
+                    self._drive(run)
             except ChainStopped:
                 return
             except Exception:
                 # One run that cannot be driven, or a database that does not answer, must not end the worker.
                 _log.exception("the chain could not go on; it tries again")
-                self._pause(_PAUSE_SECONDS)
+                self._pause()
 
     def _take(self) -> Run | None:
         with self._changed:
@@ -91,9 +91,25 @@ class EmbeddedChain:
                 self._changed.wait()
         return None
 
-    def _drive_to_its_end(self, run: Run) -> None:
+    def _drive(self, run: Run) -> None:
+        """Run the jobs of a run until it has ended, or one has ended without a result."""
         try:
-            self._drive(run)
+            job, status, job_log = first_job(run), 0, ""
+            while job:
+                job_log = f"{job}.console.log"
+                _log.info("run %s: %s begins", run.id, job)
+                status = self._scripts.run(job, run)
+                _log.info("run %s: %s ended with status %s", run.id, job, status)
+                job = next_job(job, status)
+            if self._scripts.stopping or load_run(self._database, run.id).state.ended:
+                return
+            if status == _WRONG_USAGE:
+                _log.error(
+                    "run %s: %s says what is wrong with the settings; the run waits until it is mended", run.id, job_log
+                )
+            else:
+                self._count_attempt(run.id)
+            self._pause()
         except (ChainStopped, DatabaseUnavailable):
             raise
         except Exception:
@@ -104,27 +120,9 @@ class EmbeddedChain:
                 self._busy.discard(run.id)
                 self._changed.notify_all()
 
-    def _pause(self, seconds: float) -> None:
+    def _pause(self) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._stopping, seconds)
-
-    def _drive(self, run: Run) -> None:
-        job, status, job_log = first_job(run), 0, ""
-        while job:
-            job_log = f"{job}.console.log"
-            _log.info("run %s: %s begins", run.id, job)
-            status = self._scripts.run(job, run)
-            _log.info("run %s: %s ended with status %s", run.id, job, status)
-            job = next_job(job, status)
-        if self._scripts.stopping or load_run(self._database, run.id).state.ended:
-            return
-        if status == _WRONG_USAGE:
-            _log.error(
-                "run %s: %s says what is wrong with the settings; the run waits until it is mended", run.id, job_log
-            )
-        else:
-            self._count_attempt(run.id)
-        self._pause(_PAUSE_SECONDS)
+            self._changed.wait_for(lambda: self._stopping, _PAUSE_SECONDS)
 
     def _count_attempt(self, run: int) -> None:
         self._attempts[run] = self._attempts.get(run, 0) + 1

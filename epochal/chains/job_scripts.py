@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import IO
 
@@ -24,53 +24,36 @@ _NEXT = {("pull", 0): "train", ("train", 3): "retrain"}
 
 
 def first_job(run: Run) -> str | None:
-    """The job that a run in this state wants next; None for one that has ended."""
+    """Return the job that a run in this state needs next, or None if it has ended."""
     return _FIRST.get(run.state)
 
 
 def next_job(job: str, status: int) -> str | None:
-    """The job downstream of ``job`` after it ended with ``status``; None where the chain ends."""
+    """Return the job that follows ``job`` after it ended with ``status``, or None if the chain ends there."""
     return _NEXT.get((job, status))
 
 
 class JobScripts:
-    """Starts job scripts and waits for them; ``stop`` from another thread ends those that run, and starts no more."""
+    """Starts job scripts and waits for them; ``stop`` from another thread ends those that run, and starts no more.
+
+    ``stopping`` says whether it was called.
+    """
 
     def __init__(self, environment: Environment, scripts: Path, variables: dict[str, str] | None = None) -> None:
+        self.stopping = False
         self._home = Home(environment.home)
         self._scripts = scripts
         self._variables = variables or {}
         self._running: set[subprocess.Popen[bytes]] = set()
         self._lock = threading.Lock()
-        self._stopping = False
 
     def run(self, job: str, run: Run, output: IO[bytes] | int | None = None) -> int:
-        """Run ``job`` for ``run``, its output appended to the run's console log or given to ``output``; its exit status.
+        """Run ``job`` for ``run`` and return its exit status, which is negative if a signal ended the script.
 
-        The status is negative, as subprocess has it, where a signal ended the script.
+        Its output goes to ``output``, or is appended to the run's console log. Raises ChainStopped after ``stop``.
         """
         folder = self._home.run(run.id)
         folder.workspace.mkdir(parents=True, exist_ok=True)
-        if output is not None:
-            return self._wait(self._start(job, run, output))
-        with folder.console(job).open("ab") as console:
-            return self._wait(self._start(job, run, console))
-
-    def stop(self) -> None:
-        """Ask every running script to stop (SIGTERM to its process group)."""
-        with self._lock:
-            self._stopping = True
-            for process in self._running:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGTERM)
-
-    @property
-    def stopping(self) -> bool:
-        """Whether ``stop`` was called."""
-        return self._stopping
-
-    def _start(self, job: str, run: Run, output: IO[bytes] | int) -> subprocess.Popen[bytes]:
-        folder = self._home.run(run.id)
         variables = {
             "EPOCHAL_HOME": str(self._home.path),
             "EPOCHAL_SCRIPTS": str(self._scripts),
@@ -84,27 +67,33 @@ class JobScripts:
             "BUILD_NUMBER": str(run.id),
             "BUILD_URL": f"{folder.path.as_uri()}/",
         }
-        with self._lock:
-            if self._stopping:
-                raise ChainStopped
-            # A session of its own: Ctrl-C at a terminal is for the chain, which decides what becomes of the job.
-            process = subprocess.Popen(
-                [str(self._scripts / f"{job}.sh")],
-                cwd=folder.workspace,
-                env=child_environment(variables | self._variables),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-            self._running.add(process)
-        return process
-
-    def _wait(self, process: subprocess.Popen[bytes]) -> int:
-        status = process.wait()
+        with folder.console(job).open("ab") if output is None else nullcontext(output) as stdout:
+            with self._lock:
+                if self.stopping:
+                    raise ChainStopped
+                # A session of its own: Ctrl-C at a terminal is for the chain, which decides what becomes of the job.
+                process = subprocess.Popen(
+                    [str(self._scripts / f"{job}.sh")],
+                    cwd=folder.workspace,
+                    env=child_environment(variables | self._variables),
+                    stdin=subprocess.DEVNULL,
+                    stdout=stdout,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+                self._running.add(process)
+            status = process.wait()
         with self._lock:
             self._running.discard(process)
         return status
+
+    def stop(self) -> None:
+        """Ask every running script to stop (SIGTERM to its process group)."""
+        with self._lock:
+            self.stopping = True
+            for process in self._running:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGTERM)
 
 
 class ChainStopped(Exception):

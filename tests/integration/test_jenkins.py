@@ -258,7 +258,7 @@ def test_the_whole_way(jenkins: Jenkins, open_folder: Path) -> None:
             _reach_the_threshold(trial, gateway)
             _stop_and_cancel(trial, gateway)
         assert trial.apply()[-1].startswith("nothing to change")
-    assert [trial.client.job_config(f"{trial.prefix}{job}") for job in ("pull", "train", "retrain")] == [None] * 3
+    assert [trial.client.config("job", f"{trial.prefix}{job}") for job in ("pull", "train", "retrain")] == [None] * 3
 
 
 def _reach_the_threshold(trial: Trial, gateway: str) -> None:

@@ -23,7 +23,7 @@ from epochal.chains.jenkins.decision import (
 )
 from epochal.chains.jenkins.definitions import job_names, pull_job
 from epochal.chains.jenkins.labels import Labels
-from epochal.chains.jenkins.world import Build, World, read_builds, read_items
+from epochal.chains.jenkins.world import World, read_builds, read_items
 from epochal.chains.job_scripts import first_job
 from epochal.errors import EpochalError, Reason, UsageError
 from epochal.jobs.finish import give_up
@@ -54,8 +54,8 @@ _OF_ONE_JOB = (400, 403, 404, 409, 500)
 class JenkinsChain:
     """One thread that looks at Jenkins and at the database. Whoever stores or ends a run calls ``wake``."""
 
-    def __init__(self, job: App, client: JenkinsClient) -> None:
-        self._app = job
+    def __init__(self, app: App, client: JenkinsClient) -> None:
+        self._app = app
         self._client = client
         self._changed = threading.Condition()
         self._woken = True
@@ -64,11 +64,11 @@ class JenkinsChain:
         self._later: dict[int, tuple[float, float]] = {}
         self._stopped: dict[tuple[str, int], float] = {}
         self._told: dict[str, str] = {}
-        self._labels = Labels(client, job.settings.jenkins.prefix, self._tell)
+        self._labels = Labels(client, app.settings.jenkins.prefix, self._tell)
         self._thread = threading.Thread(target=self._work, name="jenkins", daemon=True)
 
     def start(self) -> None:
-        """Begin to look, at what an earlier process left undone, too."""
+        """Start to look at Jenkins and the database, also at what an earlier process left undone."""
         self._thread.start()
 
     def wake(self) -> None:
@@ -78,10 +78,10 @@ class JenkinsChain:
             self._changed.notify_all()
 
     def interrupt(self, owner: str) -> None:
-        """Nothing at once: the next look stops the build, so that it ends ABORTED. A signal would make it red."""
+        """Do nothing: the next look stops the build, so that it ends ABORTED. A signal would make it red."""
 
     def stop(self) -> None:
-        """Look no more. Jenkins goes on with what it does."""
+        """Stop looking. Jenkins continues with what it does."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -89,7 +89,13 @@ class JenkinsChain:
 
     def _work(self) -> None:
         pause, trouble = 0.0, _LOOK_SECONDS
-        while self._waited(pause):
+        while True:
+            with self._changed:
+                if not self._woken and not self._stopping:
+                    self._changed.wait(pause)
+                self._woken = False
+                if self._stopping:
+                    return
             try:
                 pause, trouble = self._look(), _LOOK_SECONDS
             except JenkinsError as error:
@@ -99,16 +105,8 @@ class JenkinsChain:
                 _log.exception("the chain could not look at Jenkins")
                 pause = _LONGEST_PAUSE_SECONDS
 
-    def _waited(self, seconds: float) -> bool:
-        """Wait for ``wake`` or for ``seconds``; False when the chain is to stop."""
-        with self._changed:
-            if not self._woken and not self._stopping:
-                self._changed.wait(seconds)
-            self._woken = False
-            return not self._stopping
-
     def _look(self) -> float:
-        """Do what there is to do; returns the seconds until the next look."""
+        """Do what is needed now, and return the seconds until the next look."""
         runs = foremost_runs(self._app.database)
         world = self._world()
         self._told.pop("jenkins", None)
@@ -124,7 +122,7 @@ class JenkinsChain:
         names = job_names(self._app.settings)
         answers = {name: self._client.job(name, _BUILDS) for name in names}
         builds = [build for name, answer in answers.items() if answer for build in read_builds(name, answer)]
-        items = read_items(self._client.queue(), names)
+        items = read_items(self._client.get_queue_info(), names)
         for build in builds:
             if not build.building:
                 self._over.setdefault((build.job, build.number), time.monotonic())
@@ -149,34 +147,34 @@ class JenkinsChain:
         if asked := requested_stop(self._app.database, run.id):  # whoever was to end it is dead
             request_stop(self._app.database, run.id, asked)
             return
-        try:
-            needed = self._job_for(run)
-        except UsageError as error:
-            self._tell(f"run {run.id}", str(error))
-            return
+        job = first_job(run)
+        assert job is not None
+        needed = self._app.settings.jenkins.prefix + job
+        if job == "pull":
+            try:
+                needed = pull_job(self._app.settings, run.commit.repository)
+            except UsageError as error:
+                self._tell(f"run {run.id}", str(error))
+                return
         dispatch = last_dispatch(self._app.database, run.id)
         lost = lost_item(dispatch, world)
         item = self._ask_item(lost) if lost is not None else None
-        decision = decide(
-            run, needed, dispatch, world, item, settled=self._seconds_over(run, world) >= _SETTLED_SECONDS
-        )
-        match decision:
-            case Trigger() if self._seconds_over(run, world) >= decision.failures * _FAILURE_PAUSE_SECONDS:
-                self._trigger(run, decision)
+        over = self._seconds_over(run, world)
+        match decide(run, needed, dispatch, world, item, settled=over >= _SETTLED_SECONDS):
+            case Trigger() as trigger if over >= trigger.failures * _FAILURE_PAUSE_SECONDS:
+                self._trigger(run, trigger)
             case Cancelled():
                 _log.info("run %s: cancelled in Jenkins", run.id)
                 request_stop(self._app.database, run.id, State.CANCELLED)
-            case FailRun():
-                self._give_up(run, decision.build)
-
-    def _job_for(self, run: Run) -> str:
-        job = first_job(run)
-        assert job is not None
-        prefix = self._app.settings.jenkins.prefix
-        return pull_job(self._app.settings, run.commit.repository) if job == "pull" else f"{prefix}{job}"
+            case FailRun(build):
+                told = f"Jenkins' job {build.job} failed {MOST_FAILURES} times before its script could say why"
+                told += f"; its console may: {build.url}"
+                _log.error("run %s: given up: %s", run.id, told)
+                give_up(self._app, run.id, Reason.BUILD_FAILED, told)
+                drain_outbox(self._app, _log.info)
 
     def _seconds_over(self, run: Run, world: World) -> float:
-        """For how long the run's newest build has been seen to be over; without one, the run been seen in its state."""
+        """Return for how long the run's newest build has been over, or without a build, how long the run has had its state."""
         builds = world.builds_of(run.id)
         key = (builds[-1].job, builds[-1].number) if builds else (f"run {run.state}", run.id)
         return time.monotonic() - self._over.setdefault(key, time.monotonic())
@@ -207,30 +205,22 @@ class JenkinsChain:
         keep_dispatch(self._app.database, Dispatch(run.id, trigger.job, item, trigger.failures, datetime.now(UTC)))
         _log.info("run %s: %s is in Jenkins' queue as item %s", run.id, trigger.job, item)
 
-    def _give_up(self, run: Run, build: Build) -> None:
-        told = (
-            f"Jenkins' job {build.job} failed {MOST_FAILURES} times before its script could say why; its console may: "
-        )
-        _log.error("run %s: given up: %s%s", run.id, told, build.url)
-        give_up(self._app, run.id, Reason.BUILD_FAILED, told + build.url)
-        drain_outbox(self._app, _log.info)
-
     def _stop_ended(self, world: World) -> None:
-        """Superseded and cancelled runs leave the queue, and their builds end ABORTED."""
+        """Take superseded and cancelled runs out of the queue, and stop their builds, which end ABORTED.
+
+        A build is stopped once, and again much later: in Jenkins a second stop disturbs the first one, which takes
+        processes down in order.
+        """
         for item in world.items:
             if item.run is not None and self._is_to_stop(item.run):
                 self._client.cancel_item(item.number)
         for build in world.builds:
             if build.building and build.run is not None and self._is_to_stop(build.run):
-                self._stop_build(build)
-
-    def _stop_build(self, build: Build) -> None:
-        """Once, and again much later: in Jenkins a second stop disturbs the first one, which takes processes down in order."""
-        key = build.job, build.number
-        if time.monotonic() - self._stopped.get(key, -_STOP_AGAIN_SECONDS) >= _STOP_AGAIN_SECONDS:
-            self._stopped[key] = time.monotonic()
-            _log.info("run %s: stopping %s", build.run, build.url)
-            self._client.stop_build(build.job, build.number)
+                key = build.job, build.number
+                if time.monotonic() - self._stopped.get(key, -_STOP_AGAIN_SECONDS) >= _STOP_AGAIN_SECONDS:
+                    self._stopped[key] = time.monotonic()
+                    _log.info("run %s: stopping %s", build.run, build.url)
+                    self._client.stop_build(build.job, build.number)
 
     def _is_to_stop(self, number: int) -> bool:
         run = self._found(number)
@@ -240,14 +230,14 @@ class JenkinsChain:
         return run.state in (State.SUPERSEDED, State.CANCELLED) or (asked is not None and not run.state.ended)
 
     def _found(self, number: int) -> Run | None:
-        """The run; None where a build names one of another home, or of none."""
+        """Return the run, or None if a build names one that this home does not have."""
         try:
             return load_run(self._app.database, number)
         except EpochalError:
             return None
 
     def _tell(self, about: str, text: str) -> None:
-        """Log what is new about something; the same again is not."""
+        """Log a text about something, unless it was the last one about it."""
         if self._told.get(about) != text:
             self._told[about] = text
             _log.warning("%s", text)

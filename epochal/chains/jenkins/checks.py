@@ -4,14 +4,13 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from xml.sax.saxutils import escape
 
 from epochal.chains.jenkins.client import JenkinsClient, JenkinsError
 from epochal.chains.jenkins.definitions import Definition, exports, job_names, render
-from epochal.chains.jenkins.plugins import oldest_version, version_key
-from epochal.chains.jenkins.provisioning import missing_plugins, states
+from epochal.chains.jenkins.plugins import OLDEST_VERSION, version_key
+from epochal.chains.jenkins.provisioning import missing_plugins, state_of
 from epochal.errors import EpochalError
 from epochal.folders import Home
 from epochal.jobs.installation import describe_installation
@@ -40,7 +39,7 @@ class Unfit(EpochalError):
 def check_all(
     client: JenkinsClient, settings: ServerSettings, environment: Environment, left_out: Collection[str], log: Log
 ) -> bool:
-    """Ask all questions, telling each answer; whether every one is yes. Where Jenkins is not to be reached, that is all."""
+    """Ask all questions, log each answer, and return whether all are yes. Stop if Jenkins cannot be reached."""
     definitions = render(settings, left_out)
     questions: dict[str, Callable[[], str]] = {
         "reachable": lambda: _reachable(client),
@@ -66,8 +65,8 @@ def check_all(
 
 def _reachable(client: JenkinsClient) -> str:
     version = client.version()
-    if version_key(version) < version_key(oldest_version()):
-        raise Unfit(f"{client.url} is Jenkins {version}; Epochal wants {oldest_version()} or newer.")
+    if version_key(version) < version_key(OLDEST_VERSION):
+        raise Unfit(f"{client.url} is Jenkins {version}; Epochal wants {OLDEST_VERSION} or newer.")
     return f"{client.url} is Jenkins {version}"
 
 
@@ -110,9 +109,8 @@ def _agent(client: JenkinsClient, label: str) -> str:
 
 
 def _jobs(client: JenkinsClient, definitions: list[Definition]) -> str:
-    wrong = [
-        f"{each.kind} {each.name} is {state}" for each, state in states(client, definitions) if state != "unchanged"
-    ]
+    states = {f"{each.kind} {each.name}": state_of(each, client.config(each.kind, each.name)) for each in definitions}
+    wrong = [f"{name} is {state}" for name, state in states.items() if state != "unchanged"]
     if wrong:
         raise Unfit(f"{'; '.join(wrong)}: epochal jenkins apply sets it right.")
     return "as epochal jenkins apply made them"
@@ -142,27 +140,22 @@ def _proof(client: JenkinsClient, settings: ServerSettings, environment: Environ
 
 
 def _ask_agent(client: JenkinsClient, settings: ServerSettings, nonce: str) -> dict[str, str]:
-    with _proof_job(client, settings, nonce) as job:
+    """Return what an agent works with, as a build of a job made for this question prints it."""
+    label = settings.jenkins.label
+    node = f"<assignedNode>{escape(label)}</assignedNode><canRoam>false</canRoam>" if label else ""
+    command = "\n".join([*exports(settings.jenkins), f'"$EPOCHAL_SCRIPTS/prove.sh" {nonce}'])
+    job = f"{settings.jenkins.prefix}epochal-check-{nonce[:8]}"
+    client.create_job(job, _PROOF_JOB.format(node=node, command=escape(command)))
+    try:
         text = _console_of_one_build(client, job)
+    finally:
+        client.delete_job(job)
     for line in text.splitlines():
         if PROOF_MARK in line:
             found: dict[str, str] = json.loads(line.partition(PROOF_MARK)[2])
             return found
     said = " | ".join(text.strip().splitlines()[-3:])
     raise Unfit(f"the agent could not run $EPOCHAL_SCRIPTS/prove.sh: {said}")
-
-
-@contextmanager
-def _proof_job(client: JenkinsClient, settings: ServerSettings, nonce: str) -> Iterator[str]:
-    job = f"{settings.jenkins.prefix}epochal-check-{nonce[:8]}"
-    label = settings.jenkins.label
-    node = f"<assignedNode>{escape(label)}</assignedNode><canRoam>false</canRoam>" if label else ""
-    command = "\n".join([*exports(settings.jenkins), f'"$EPOCHAL_SCRIPTS/prove.sh" {nonce}'])
-    client.create_job(job, _PROOF_JOB.format(node=node, command=escape(command)))
-    try:
-        yield job
-    finally:
-        client.delete_job(job)
 
 
 def _console_of_one_build(client: JenkinsClient, job: str) -> str:
@@ -174,5 +167,5 @@ def _console_of_one_build(client: JenkinsClient, job: str) -> str:
         if builds and not builds[0]["building"]:
             return client.console(job, builds[0]["number"])
         threading.Event().wait(_LOOK_SECONDS)
-    why = next((item.get("why") for item in client.queue() if item["task"].get("name") == job), None)
+    why = next((item.get("why") for item in client.get_queue_info() if item["task"].get("name") == job), None)
     raise Unfit(f"the agent did not answer within {_PROOF_SECONDS:g} s: {why or 'its build goes on'}.")

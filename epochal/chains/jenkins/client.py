@@ -1,13 +1,13 @@
 """A client for one Jenkins: python-jenkins, with errors that say what to do.
 
-The methods of python-jenkins are used wherever they fit, and its request method elsewhere; a comment says why. How a
-genuine Jenkins 2.568.2 answers is recorded in tests/chains/jenkins/answers.py.
+The methods of python-jenkins are used wherever they fit, most of them unchanged, and its request method elsewhere; a
+comment says why. How a genuine Jenkins 2.568.2 answers is recorded in tests/chains/jenkins/answers.py.
 """
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 import jenkins
@@ -33,6 +33,15 @@ class JenkinsError(EpochalError):
     def __init__(self, text: str, status: int | None = None) -> None:
         self.status = status
         super().__init__(text)
+
+
+def _forward(name: str) -> Callable[..., Any]:
+    """Return a method of the client that calls python-jenkins' method *name*, with JenkinsError in place of its errors."""
+
+    def call(client: "JenkinsClient", *arguments: Any) -> Any:
+        return client._call(getattr(client._jenkins, name), *arguments)
+
+    return call
 
 
 class JenkinsClient:
@@ -110,46 +119,28 @@ class JenkinsClient:
 
     # Jobs and views.
 
-    def job_config(self, name: str) -> str | None:
-        """Return a job's config.xml, or None if there is no such job."""
-        # get_job_config guesses the charset: Jenkins writes UTF-8, but does not say so of XML.
-        return _none_if(404, self._text, f"job/{_path(name)}/config.xml")
+    create_job = _forward("create_job")
+    reconfig_job = _forward("reconfig_job")
+    delete_job = _forward("delete_job")  # with its builds
+    create_view = _forward("create_view")
+    reconfig_view = _forward("reconfig_view")
+    delete_view = _forward("delete_view")  # its jobs stay
 
-    def create_job(self, name: str, xml: str) -> None:
-        """Create a job."""
-        self._call(self._jenkins.create_job, name, xml)
-
-    def reconfig_job(self, name: str, xml: str) -> None:
-        """Replace a job's config.xml."""
-        self._call(self._jenkins.reconfig_job, name, xml)
+    def config(self, kind: Literal["job", "view"], name: str) -> str | None:
+        """Return the config.xml of a job or a view, or None if there is none of this name."""
+        # get_job_config and get_view_config guess the charset: Jenkins writes UTF-8, but does not say so of XML.
+        return _none_if(404, self._text, f"{kind}/{_path(name)}/config.xml")
 
     def describe_job(self, name: str, description: str) -> None:
         """Set a job's description and leave the rest of its configuration alone."""
         # python-jenkins has no method for it.
         self._ask("POST", f"job/{_path(name)}/submitDescription", data={"description": description})
 
-    def delete_job(self, name: str) -> None:
-        """Delete a job with its builds."""
-        self._call(self._jenkins.delete_job, name)
-
-    def view_config(self, name: str) -> str | None:
-        """Return a view's config.xml, or None if there is no such view."""
-        # get_view_config guesses the charset, too.
-        return _none_if(404, self._text, f"view/{_path(name)}/config.xml")
-
-    def create_view(self, name: str, xml: str) -> None:
-        """Create a view."""
-        self._call(self._jenkins.create_view, name, xml)
-
-    def reconfig_view(self, name: str, xml: str) -> None:
-        """Replace a view's config.xml."""
-        self._call(self._jenkins.reconfig_view, name, xml)
-
-    def delete_view(self, name: str) -> None:
-        """Delete a view; its jobs stay."""
-        self._call(self._jenkins.delete_view, name)
-
     # Builds and the queue.
+
+    build_job = _forward("build_job")  # one without parameters
+    stop_build = _forward("stop_build")  # it ends ABORTED; one that has ended stays as it is
+    get_queue_info = _forward("get_queue_info")  # the items that wait
 
     def job(self, name: str, builds: int) -> dict[str, Any] | None:
         """Return ``url``, ``downstreamProjects`` and the newest ``builds`` of a job, or None if there is no such job."""
@@ -170,15 +161,6 @@ class JenkinsClient:
         item = re.search(r"/queue/item/(\d+)/?$", first.headers.get("Location", ""))
         return int(item[1]) if item else None
 
-    def build_job(self, job: str) -> None:
-        """Build a job that has no parameters."""
-        self._call(self._jenkins.build_job, job)
-
-    def queue(self) -> list[dict[str, Any]]:
-        """Return the items that wait: ``id``, ``task.name``, ``why``, and the parameters in ``actions``."""
-        items: list[dict[str, Any]] = self._call(self._jenkins.get_queue_info)
-        return items
-
     def queue_item(self, number: int) -> dict[str, Any] | None:
         """Return a queue item, or None if Jenkins has forgotten it: five minutes after it has left the queue."""
         item: dict[str, Any] | None = _none_if(404, self._call, self._jenkins.get_queue_item, number)
@@ -188,10 +170,6 @@ class JenkinsClient:
         """Remove an item from the queue, unless it has left already."""
         # Jenkins answers 500 for an item that has left, and 404 for one that it has forgotten: cancel_queue ignores that.
         _none_if(500, self._call, self._jenkins.cancel_queue, number)
-
-    def stop_build(self, job: str, build: int) -> None:
-        """Stop a running build, so that it ends ABORTED. One that has ended stays as it is."""
-        self._call(self._jenkins.stop_build, job, build)
 
     def label_build(self, job: str, build: int, name: str, description: str) -> None:
         """Set a build's display name and description."""
@@ -226,14 +204,22 @@ class JenkinsClient:
         try:
             return method(*arguments)
         except (jenkins.JenkinsException, requests.RequestException, ValueError) as error:
-            causes = list(_causes(error))
+            causes: list[BaseException] = []  # python-jenkins keeps Jenkins' answer only there
+            cause: BaseException | None = error
+            while cause is not None and not isinstance(cause, EpochalError):  # that one was handled before
+                causes.append(cause)
+                cause = cause.__cause__ or cause.__context__
             failed = next((each for each in causes if isinstance(each, requests.RequestException)), None)
             if failed is None and any(isinstance(each, ValueError) for each in causes):
                 text = f"{self.url} answered with half a body, or with something that is no JSON."
             elif failed is None:
                 text = f"{self.url}: {error}."
             elif failed.response is None:
-                text = f"{self.url} does not answer: {_first_line(error)}."
+                reason = getattr(error.args[0], "reason", None) if error.args else None
+                # Only the first line, without the names of Python objects that urllib3 begins it with.
+                line = str(reason or error).partition("\n")[0]
+                line = re.sub(r"^<.*?>:\s*|^HTTP\w*\(.*?\):\s*", "", line)[:200].rstrip(".")
+                text = f"{self.url} does not answer: {line}."
             else:
                 first = [*failed.response.history, failed.response][0]
                 if first.request.method == "POST" and first.status_code in (302, 303):
@@ -271,16 +257,3 @@ def _none_if(status: int, ask: Callable[..., _T], *arguments: Any) -> _T | None:
 
 def _path(name: str) -> str:
     return quote(name, safe="")
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and its causes: python-jenkins keeps Jenkins' answer only there. Stop at errors handled before."""
-    while error is not None and not isinstance(error, EpochalError):
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _first_line(error: Exception) -> str:
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    text = str(reason or error).partition("\n")[0]
-    return re.sub(r"^<.*?>:\s*|^HTTP\w*\(.*?\):\s*", "", text)[:200].rstrip(".")

@@ -26,20 +26,20 @@ class Seal:
 
 
 def sealed(xml: str, kept: str | None = None) -> str:
-    """What was rendered, with the seal in its description."""
+    """Return what was rendered, with the seal in its description."""
     root = parsed(xml)
     _set_description(root, sealed_description(xml, kept))
     return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode")
 
 
 def sealed_description(xml: str, kept: str | None = None) -> str:
-    """The description of what was rendered, and behind it the seal."""
+    """Return the description of what was rendered, followed by the seal."""
     text = (parsed(xml).findtext("description") or "").replace(_BUILDERS_NOTE, "").strip()
     return f"{text}\n\nMade by Epochal; digests {digest(xml)} {kept or _NOT_KEPT}.".lstrip()
 
 
 def seal_of(xml: str) -> Seal | None:
-    """The seal in a config.xml; None where Epochal did not make it."""
+    """Return the seal in a config.xml, or None if Epochal did not make it."""
     found = _SEAL.search(parsed(xml).findtext("description") or "")
     if not found:
         return None
@@ -47,7 +47,7 @@ def seal_of(xml: str) -> Seal | None:
 
 
 def digest(xml: str) -> str:
-    """16 hexadecimal digits over all that counts in an XML: not the seal, not plugins' versions, not white space."""
+    """Return 16 hexadecimal digits over an XML without its seal, the versions of plugins, and white space."""
     root = parsed(xml)
     description = (root.findtext("description") or "").replace(_BUILDERS_NOTE, "")
     _set_description(root, _SEAL.sub("", description).strip())
@@ -60,7 +60,7 @@ def digest(xml: str) -> str:
 
 
 def lost(rendered: str, kept: str) -> list[str]:
-    """The classes of elements that were rendered and are not in what Jenkins kept: it drops them without a word."""
+    """Return the classes of the rendered elements that Jenkins did not keep: it drops them silently."""
     missing = Counter(class_names(parsed(rendered))) - Counter(class_names(parsed(kept)))
     return sorted(missing)
 
@@ -74,14 +74,14 @@ class Difference:
     there: str | None
 
     def __str__(self) -> str:
-        """Two lines as in a diff; one where something is missing on one side."""
+        """Format as two lines of a diff, or one if a side has no value."""
         lines = [f"  - {self.path}: {self.there}"] if self.there is not None else []
         return "\n".join([*lines, *([f"  + {self.path}: {self.wanted}"] if self.wanted is not None else [])])
 
 
 def differences(rendered: str, kept: str) -> list[Difference]:
-    """The values that applying would change. What is left to a default, or only by Jenkins, is none."""
-    wanted, there = dict(_values(parsed(rendered))), dict(_values(parsed(kept)))
+    """Return the values that applying would change, without defaults and what only Jenkins adds."""
+    wanted, there = dict(_values(parsed(rendered), "")), dict(_values(parsed(kept), ""))
     changed = [
         Difference(path, value, there.get(path)) for path, value in wanted.items() if there.get(path, "") != value
     ]
@@ -93,20 +93,16 @@ def differences(rendered: str, kept: str) -> list[Difference]:
     return [each for each in changed if each.wanted not in ("", "false") or each.there is not None] + added
 
 
-def _values(root: Element) -> Iterator[tuple[str, str]]:
-    for element in root:
-        if element.tag != "description":
-            yield from _values_below(element, element.tag)
-
-
-def _values_below(element: Element, path: str) -> Iterator[tuple[str, str]]:
+def _values(element: Element, path: str) -> Iterator[tuple[str, str]]:
+    """Yield the path and the text of each element below *path* that has no elements in it; not the root's description."""
     if not len(element):
         yield path, (element.text or "").strip()
     seen: Counter[str] = Counter()
     for child in element:
         seen[child.tag] += 1
         number = f"[{seen[child.tag]}]" if seen[child.tag] > 1 else ""
-        yield from _values_below(child, f"{path}/{child.tag}{number}")
+        if path or child.tag != "description":
+            yield from _values(child, f"{path}/{child.tag}{number}".lstrip("/"))
 
 
 def _set_description(root: Element, text: str) -> None:

@@ -47,12 +47,12 @@ Decision = Wait | Trigger | Cancelled | FailRun
 
 
 def is_under_way(run: int, world: World) -> bool:
-    """Whether Jenkins works on the run, or is about to."""
+    """Return whether Jenkins works on the run, or is about to."""
     return world.item_of(run) is not None or any(build.building for build in world.builds_of(run))
 
 
 def lost_item(dispatch: Dispatch | None, world: World) -> int | None:
-    """The queue item to ask Jenkins about: the one that was asked for, where it is nowhere to be seen; else None."""
+    """Return the number of the dispatched queue item if it is neither in the queue nor a build, else None."""
     if dispatch is None or dispatch.item is None:
         return None
     seen = {item.number for item in world.items} | {build.item for build in world.builds}
@@ -62,7 +62,7 @@ def lost_item(dispatch: Dispatch | None, world: World) -> int | None:
 def decide(
     run: Run, needed: str, dispatch: Dispatch | None, world: World, item: ItemState | None, *, settled: bool
 ) -> Decision:
-    """What to do for an unended run that nobody works on.
+    """Decide what to do for an unended run that nobody works on.
 
     ``needed``: the job that its state asks for. ``item``: what became of ``lost_item``; None if there is none. ``settled``:
     its newest build has been over (without one: the run seen) for long enough that Jenkins would have started the next job.
@@ -77,10 +77,7 @@ def decide(
     if item is ItemState.GONE or not builds:
         # Killed with Jenkins: build and queue item are gone as if they had never been.
         return Trigger(needed, dispatch.failures if dispatch and dispatch.job == needed else 0)
-    return _after(builds[-1], needed, dispatch, world, settled=settled)
-
-
-def _after(last: Build, needed: str, dispatch: Dispatch | None, world: World, *, settled: bool) -> Decision:
+    last = builds[-1]
     failures = dispatch.failures if dispatch and dispatch.job == last.job else 0
     if last.aborted_by_person:
         return Cancelled()

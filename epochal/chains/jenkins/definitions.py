@@ -6,7 +6,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from epochal.chains.jenkins.markup import class_names, parsed
 from epochal.commit import repository_name
 from epochal.errors import EpochalError, SettingsError
 from epochal.resources import resource
-from epochal.settings import JenkinsSettings, ServerSettings, WatchedRepository, child_environment
+from epochal.settings import JenkinsSettings, ServerSettings, child_environment
 
 PLUGINS = {
     "git": "hudson.plugins.git.",
@@ -40,13 +40,13 @@ class Definition:
 
     @property
     def plugins(self) -> set[str]:
-        """The plugins that it uses."""
+        """Return the plugins that it uses."""
         names = class_names(parsed(self.xml))
         return {plugin for plugin, begin in PLUGINS.items() if any(name.startswith(begin) for name in names)}
 
 
 def pull_job(settings: ServerSettings, repository: str) -> str:
-    """The name of job pull for a watched repository: ``pull`` for the first, ``pull-ada-digits`` for each further one.
+    """Return the name of a watched repository's job pull: ``pull`` for the first, ``pull-ada-digits`` for each further one.
 
     Raises SettingsError for a repository that is not watched: no job of Jenkins' fetches it.
     """
@@ -58,14 +58,14 @@ def pull_job(settings: ServerSettings, repository: str) -> str:
 
 
 def job_names(settings: ServerSettings) -> list[str]:
-    """The names of all jobs, pull first."""
+    """Return the names of all jobs, pull first."""
     prefix = settings.jenkins.prefix
     pulls = [pull_job(settings, watched.url) for watched in settings.repository]
     return [*pulls, f"{prefix}train", f"{prefix}retrain"]
 
 
 def render(settings: ServerSettings, left_out: Collection[str] = ()) -> list[Definition]:
-    """The jobs, then the view. ``left_out``: plugins (of OPTIONAL) to do without.
+    """Render the jobs, then the view. ``left_out``: plugins (of OPTIONAL) to do without.
 
     Raises SettingsError where nothing is watched or a plugin cannot be left out, EpochalError if Job Builder fails.
     """
@@ -76,18 +76,23 @@ def render(settings: ServerSettings, left_out: Collection[str] = ()) -> list[Def
     unknown = sorted(set(left_out) - set(OPTIONAL))
     if unknown:
         raise SettingsError(f"{', '.join(unknown)} cannot be left out; what can is: {', '.join(OPTIONAL)}.")
+    view = f"{settings.jenkins.prefix}Epochal"
     with tempfile.TemporaryDirectory() as folder:
-        project = Path(folder) / "project.yaml"
+        project, made = Path(folder) / "project.yaml", Path(folder) / "made"
         # JSON is YAML, and quotes whatever an address may hold.
         project.write_text(json.dumps(_literal(_project(settings, left_out))), encoding="utf-8")
-        _build([resource("jobs"), project], Path(folder) / "made")
-        made = {name: (Path(folder) / "made" / name).read_text(encoding="utf-8") for name in _names(settings)}
-    view = f"{settings.jenkins.prefix}Epochal"
-    return [Definition("view" if name == view else "job", name, xml) for name, xml in made.items()]
+        # Job Builder's own command, as its modules are no public interface. It talks to no Jenkins here.
+        builder = [sys.executable, "-m", "jenkins_jobs", "--log_level", "error", "test"]
+        command = [*builder, f"{resource('jobs')}:{project}", "-o", str(made)]
+        done = subprocess.run(command, capture_output=True, text=True, env=child_environment({}), check=False)
+        if done.returncode != 0:
+            raise EpochalError(f"Jenkins Job Builder could not make the jobs:\n{done.stderr.strip()[-2000:]}")
+        xmls = {name: (made / name).read_text(encoding="utf-8") for name in [*job_names(settings), view]}
+    return [Definition("view" if name == view else "job", name, xml) for name, xml in xmls.items()]
 
 
 def _literal(value: Any) -> Any:
-    """``value`` with the braces of its texts doubled: Job Builder reads what stands in single ones as its own template."""
+    """Double the braces in all texts of ``value``: Job Builder reads single ones as its own template."""
     if isinstance(value, dict):
         return {key: _literal(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -95,12 +100,18 @@ def _literal(value: Any) -> Any:
     return value.replace("{", "{{").replace("}", "}}") if isinstance(value, str) else value
 
 
-def _names(settings: ServerSettings) -> list[str]:
-    return [*job_names(settings), f"{settings.jenkins.prefix}Epochal"]
-
-
 def _project(settings: ServerSettings, left_out: Collection[str]) -> list[dict[str, Any]]:
     jenkins = settings.jenkins
+    pulls = []
+    for watched in settings.repository:
+        pull = {
+            "pull": pull_job(settings, watched.url).removeprefix(jenkins.prefix),
+            "url": watched.url,
+            "quoted_url": shlex.quote(watched.url),
+            "credentials": watched.jenkins_credentials,
+            "branch": watched.branches[0],
+        }
+        pulls.append({"pull": pull})
     values: dict[str, Any] = {
         "name": "epochal",
         "prefix": jenkins.prefix,
@@ -108,32 +119,13 @@ def _project(settings: ServerSettings, left_out: Collection[str]) -> list[dict[s
         "timeout_minutes": jenkins.timeout_minutes,
         "keep_builds": jenkins.keep_builds,
         "github_push": jenkins.github_push,
-        "exports": list(exports(jenkins)),
-        "jobs": [{"pull": _pull(settings, watched)} for watched in settings.repository] + ["train", "retrain"],
+        "exports": exports(jenkins),
+        "jobs": [*pulls, "train", "retrain"],
         "views": [{"view": {"jobs": job_names(settings)}}],
     }
     return [{"project": values | {plugin.replace("-", "_"): plugin not in left_out for plugin in OPTIONAL}}]
 
 
-def _pull(settings: ServerSettings, watched: WatchedRepository) -> dict[str, str]:
-    return {
-        "pull": pull_job(settings, watched.url).removeprefix(settings.jenkins.prefix),
-        "url": watched.url,
-        "quoted_url": shlex.quote(watched.url),
-        "credentials": watched.jenkins_credentials,
-        "branch": watched.branches[0],
-    }
-
-
-def exports(jenkins: JenkinsSettings) -> Iterable[str]:
-    """The shell lines that stand before a job's script: the variables that the settings want there."""
-    return (f"export {name}={shlex.quote(value)}" for name, value in sorted(jenkins.variables.items()))
-
-
-def _build(sources: list[Path], made: Path) -> None:
-    """Run Job Builder's own command: its modules are no public interface. It talks to no Jenkins here."""
-    paths = ":".join(str(source) for source in sources)
-    command = [sys.executable, "-m", "jenkins_jobs", "--log_level", "error", "test", paths, "-o", str(made)]
-    done = subprocess.run(command, capture_output=True, text=True, env=child_environment({}), check=False)
-    if done.returncode != 0:
-        raise EpochalError(f"Jenkins Job Builder could not make the jobs:\n{done.stderr.strip()[-2000:]}")
+def exports(jenkins: JenkinsSettings) -> list[str]:
+    """Return the shell lines before a job's script, which set the variables that the settings want there."""
+    return [f"export {name}={shlex.quote(value)}" for name, value in sorted(jenkins.variables.items())]

@@ -46,43 +46,43 @@ class World:
     chained: frozenset[str]
 
     def builds_of(self, run: int) -> list[Build]:
-        """The run's builds, oldest first."""
+        """Return the run's builds, oldest first."""
         return sorted((build for build in self.builds if build.run == run), key=lambda build: build.started)
 
     def item_of(self, run: int) -> Item | None:
-        """The run's queue item, if one waits."""
+        """Return the run's queue item, if one waits."""
         return next((item for item in self.items if item.run == run), None)
 
 
 def read_builds(job: str, answer: dict[str, Any]) -> list[Build]:
-    """The builds in a job's JSON."""
-    return [_build(job, build) for build in answer.get("builds") or []]
+    """Return the builds in a job's JSON."""
+    builds = []
+    for build in answer.get("builds") or []:
+        actions = [action for action in build.get("actions") or [] if action]
+        interrupted = [action for action in actions if action.get("_class") == "jenkins.model.InterruptedBuildAction"]
+        causes = [cause.get("_class", "") for action in interrupted for cause in action.get("causes") or []]
+        found = Build(
+            job=job,
+            number=int(build["number"]),
+            url=str(build["url"]),
+            run=_run(actions),
+            building=bool(build["building"]),
+            result=build.get("result"),
+            item=int(build.get("queueId") or -1),
+            started=int(build.get("timestamp") or 0),
+            name=str(build.get("displayName") or ""),
+            description=str(build.get("description") or ""),
+            aborted_by_person=any(cause.endswith("UserInterruption") for cause in causes),
+            interrupted=bool(interrupted),
+        )
+        builds.append(found)
+    return builds
 
 
 def read_items(answer: list[dict[str, Any]], jobs: list[str]) -> list[Item]:
-    """The items of ``jobs`` in the queue's JSON."""
+    """Return the items of ``jobs`` in the queue's JSON."""
     named = [(item, (item.get("task") or {}).get("name", "")) for item in answer]
     return [Item(int(item["id"]), name, _run(item.get("actions"))) for item, name in named if name in jobs]
-
-
-def _build(job: str, build: dict[str, Any]) -> Build:
-    actions = [action for action in build.get("actions") or [] if action]
-    interrupted = [action for action in actions if action.get("_class") == "jenkins.model.InterruptedBuildAction"]
-    causes = [cause.get("_class", "") for action in interrupted for cause in action.get("causes") or []]
-    return Build(
-        job=job,
-        number=int(build["number"]),
-        url=str(build["url"]),
-        run=_run(actions),
-        building=bool(build["building"]),
-        result=build.get("result"),
-        item=int(build.get("queueId") or -1),
-        started=int(build.get("timestamp") or 0),
-        name=str(build.get("displayName") or ""),
-        description=str(build.get("description") or ""),
-        aborted_by_person=any(cause.endswith("UserInterruption") for cause in causes),
-        interrupted=bool(interrupted),
-    )
 
 
 def _run(actions: list[dict[str, Any]] | None) -> int | None:

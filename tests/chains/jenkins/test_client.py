@@ -54,7 +54,7 @@ def test_the_same_parameters_in_the_queue(client: JenkinsClient, standin: StandI
     assert item is not None
     assert client.trigger(job, {"EPOCHAL_RUN": "7"}) == item
     assert client.trigger(job, {"EPOCHAL_RUN": "8"}) == item + 1
-    assert [waiting["id"] for waiting in client.queue()] == [item, item + 1]
+    assert [waiting["id"] for waiting in client.get_queue_info()] == [item, item + 1]
     client.cancel_item(item)
     client.cancel_item(item)
     client.cancel_item(999)
@@ -120,7 +120,7 @@ def test_half_an_answer_is_none(
     """A body that ends too early, a connection that breaks, JSON that is cut: an error of its own, not a crash."""
     standin.next_answers.append(answer)
     with pytest.raises(JenkinsError) as error:
-        client.queue()
+        client.get_queue_info()
     assert error.value.status is None
 
 
@@ -129,10 +129,10 @@ def test_nobody_answers(client: JenkinsClient, standin: StandIn, monkeypatch: py
     monkeypatch.setattr(client._jenkins, "timeout", 0.2)
     standin.next_answers.append(_silence)
     with pytest.raises(JenkinsError, match=r"does not answer: .*[Tt]imed out") as error:
-        client.queue()
+        client.get_queue_info()
     standin.stop()
     with pytest.raises(JenkinsError, match=r"does not answer: .*refused") as error:
-        client.queue()
+        client.get_queue_info()
     assert error.value.status is None
 
 
@@ -168,5 +168,5 @@ def test_an_answer_behind_a_handled_error(client: JenkinsClient, standin: StandI
     except JenkinsError:
         standin.next_answers.append(_half)
         with pytest.raises(JenkinsError, match="does not answer") as error:
-            client.queue()
+            client.get_queue_info()
     assert error.value.status is None
