@@ -1,7 +1,6 @@
 """``epochal init``: a folder with nn.py becomes a repository whose commits push themselves. Run twice it changes nothing."""
 
 import shlex
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -16,9 +15,7 @@ from epochal.git import GitError, GitFolder, run_git
 from epochal.jobs.search.proposal import propose
 from epochal.resources import resource
 from epochal.settings import (
-    Choices,
     Environment,
-    Range,
     RepositorySettings,
     read_server_settings,
     table_lines,
@@ -81,42 +78,53 @@ def _ask_branches(folder: Path, remote: str | None) -> list[str]:
     configured = configured_branches(folder)
     if configured:
         return list(configured)
-    default = _watched_branches(remote) or [current_branch(folder) or "main"]
+    # The branches that the server on this machine watches, if there is one and it watches the remote.
+    watched = read_server_settings(Environment.read()).repository if remote else ()
+    default = [branch for each in watched if identity(each.url) == identity(remote or "") for branch in each.branches]
+    default = default or [current_branch(folder) or "main"]
     if not typer.get_text_stream("stdin").isatty():
         return default
     answer = typer.prompt("Which branches should push themselves (separated by spaces)", default=" ".join(default))
     return str(answer).split()
 
 
-def _watched_branches(remote: str | None) -> list[str]:
-    """The branches of ``remote`` that the server on this machine watches, if there is one and it does."""
-    watched = read_server_settings(Environment.read()).repository if remote else ()
-    return [branch for each in watched if identity(each.url) == identity(remote or "") for branch in each.branches]
-
-
 def initialise(folder: Path, remote: str | None, branches: tuple[str, ...], *, jenkinsfile: bool = False) -> list[str]:
-    """Make ``folder`` (which has nn.py) ready; returns what was done, a line each, none where nothing was.
+    """Set up ``folder``, which has nn.py, and return a line for each thing that was done.
 
     Raises UsageError, before anything is changed: no nn.py, inside of another repository, another remote already there.
     """
     folder = folder.absolute()
     _check(folder, remote)
     repository = GitFolder(folder)
+    done = []
     try:
-        return [
-            *_make_repository(folder),
-            *_set_remote(repository, remote),
-            *_write_settings(folder),
-            *(_write_jenkinsfile(folder) if jenkinsfile else []),
-            *_set_branches(repository, branches),
-            *_install_hooks(repository),
-        ]
+        if not (folder / ".git").exists():
+            run_git(["init", "--quiet", "--initial-branch=main", str(folder)])
+            done.append("made a git repository, with the branch main")
+        if remote is not None and not _values(repository, "remote.origin.url"):
+            repository.run("remote", "add", "origin", remote)
+            done.append(f"set the remote origin: {safe_url(remote)}")
+        done += _write_settings(folder)
+        if jenkinsfile:
+            done += _write_jenkinsfile(folder)
+        configured = _values(repository, "epochal.branch")
+        if set(configured) != set(branches):
+            if configured:
+                repository.run("config", "--unset-all", "epochal.branch")
+            for branch in branches:
+                repository.run("config", "--add", "epochal.branch", branch)
+            done.append(f"commits on {', '.join(branches)} push themselves")
+        hooks = folder / repository.text("rev-parse", "--git-path", "hooks")
+        hooks.mkdir(parents=True, exist_ok=True)
+        for name in HOOKS:
+            done += _install_hook(hooks / name)
     except GitError as error:
         raise UsageError(f"{folder}: {error}") from None
+    return done
 
 
 def current_branch(folder: Path) -> str | None:
-    """The branch that is checked out in ``folder``; None where there is no repository, or none is."""
+    """Return the branch that is checked out in ``folder``, or None if there is none or no repository."""
     try:
         return GitFolder(folder.absolute()).branch() or None
     except GitError:
@@ -124,14 +132,14 @@ def current_branch(folder: Path) -> str | None:
 
 
 def configured_branches(folder: Path) -> tuple[str, ...]:
-    """The branches that push themselves already."""
+    """Return the branches that push themselves already."""
     if not (folder / ".git").exists():
         return ()
     return tuple(_values(GitFolder(folder.absolute()), "epochal.branch"))
 
 
 def pushed_state(folder: Path) -> PushState | None:
-    """What the hook wrote about its last push; None where it has not pushed yet."""
+    """Return what the hook wrote about its last push, or None if it has not pushed yet."""
     repository = GitFolder(folder.absolute())
     path = folder.absolute() / repository.text("rev-parse", "--git-common-dir") / "epochal" / "last-push"
     try:
@@ -164,33 +172,16 @@ def _check(folder: Path, remote: str | None) -> None:
         )
 
 
-def _make_repository(folder: Path) -> list[str]:
-    if (folder / ".git").exists():
-        return []
-    run_git(["init", "--quiet", "--initial-branch=main", str(folder)])
-    return ["made a git repository, with the branch main"]
-
-
-def _set_remote(repository: GitFolder, remote: str | None) -> list[str]:
-    if remote is None or _values(repository, "remote.origin.url"):
-        return []
-    repository.run("remote", "add", "origin", remote)
-    return [f"set the remote origin: {safe_url(remote)}"]
-
-
 def _write_settings(folder: Path) -> list[str]:
     path = folder / "epochal.toml"
     proposed = propose(read_script(folder))
-    if path.exists():
-        return _tell_proposal(path, proposed)
-    path.write_text(
-        template(RepositorySettings, f"How Epochal trains {SCRIPT}", {"search": proposed}), encoding="utf-8"
-    )
-    return ["wrote epochal.toml, with every setting commented" + (" and a search space proposed" if proposed else "")]
-
-
-def _tell_proposal(path: Path, proposed: Mapping[str, Range | Choices]) -> list[str]:
-    """What a file that knows of no search might be given; it is the developer's, and left as it is."""
+    if not path.exists():
+        text = template(RepositorySettings, f"How Epochal trains {SCRIPT}", {"search": proposed})
+        path.write_text(text, encoding="utf-8")
+        return [
+            "wrote epochal.toml, with every setting commented" + (" and a search space proposed" if proposed else "")
+        ]
+    # A file that is there is the developer's: it is left as it is, but may hear of the search that it does not know.
     if not proposed or "[search]" in path.read_text(encoding="utf-8", errors="replace"):
         return []
     lines = table_lines("search", proposed)
@@ -204,22 +195,6 @@ def _write_jenkinsfile(folder: Path) -> list[str]:
         return ["wrote Jenkinsfile, the chain as one Pipeline"]
     same = path.read_text(encoding="utf-8", errors="replace") == text
     return [] if same else ["left the Jenkinsfile that is there as it is: it is not Epochal's, or was changed"]
-
-
-def _set_branches(repository: GitFolder, branches: tuple[str, ...]) -> list[str]:
-    if set(_values(repository, "epochal.branch")) == set(branches):
-        return []
-    if _values(repository, "epochal.branch"):
-        repository.run("config", "--unset-all", "epochal.branch")
-    for branch in branches:
-        repository.run("config", "--add", "epochal.branch", branch)
-    return [f"commits on {', '.join(branches)} push themselves"]
-
-
-def _install_hooks(repository: GitFolder) -> list[str]:
-    folder = repository.folder / repository.text("rev-parse", "--git-path", "hooks")
-    folder.mkdir(parents=True, exist_ok=True)
-    return [line for name in HOOKS for line in _install_hook(folder / name)]
 
 
 def _install_hook(path: Path) -> list[str]:
@@ -245,7 +220,7 @@ def _install_hook(path: Path) -> list[str]:
 
 
 def _values(repository: GitFolder, name: str) -> list[str]:
-    """The values of a setting of the repository's own configuration; empty where it has none."""
+    """Return the values of a setting in the repository's own configuration."""
     try:
         return repository.text("config", "--local", "--get-all", name).splitlines()
     except GitError:

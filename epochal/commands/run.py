@@ -4,7 +4,6 @@ import json
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,7 +18,7 @@ from epochal.gateway.polling import remote_head
 from epochal.git import GitError, GitFolder
 from epochal.jobs.signals import Stopped, stoppable
 from epochal.pages.view import run_view
-from epochal.records import EXIT_STATUS, Commit, Origin, Run, State
+from epochal.records import EXIT_STATUS, Commit, Origin, State
 from epochal.resources import resource
 from epochal.settings import Environment
 from epochal.store.deliveries import accept_commit
@@ -43,61 +42,49 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Send one commit through the chain in the foreground: no server, no webhook."""
-    request = Request(repository, commit, branch, threshold, runtime, no_mail, force)
-    ended, status, folder = run_in_foreground(Environment.read(), request, quiet=as_json)
-    if as_json:
-        typer.echo(json.dumps(run_view(ended, folder), ensure_ascii=False))
-    else:
-        typer.echo(f"epochal show {ended.id} tells more; everything is in {folder}")
-    raise typer.Exit(status)
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a person asks to be trained, and how; None leaves it to the settings."""
-
-    repository: str
-    commit: str | None
-    branch: str | None
-    threshold: float | None
-    runtime: str | None
-    no_mail: bool
-    force: bool
-
-
-def run_in_foreground(environment: Environment, request: Request, *, quiet: bool) -> tuple[Run, int, Path]:
-    """The run as it ended, its exit status and its folder. ``quiet``: the jobs' lines go to standard error.
-
-    Raises UsageError for a repository or a commit that is not there. Ctrl-C and SIGTERM cancel the run.
-    """
-    if request.threshold is not None and not 0 < request.threshold <= 1:
-        raise SettingsError(
-            f"--threshold {request.threshold:g}: an accuracy is over 0 and at the most 1 (80 % is 0.8)."
-        )
-    commit = _local_commit(request) if _has_work_tree(request.repository) else _remote_commit(request)
+    environment = Environment.read()
+    if threshold is not None and not 0 < threshold <= 1:
+        raise SettingsError(f"--threshold {threshold:g}: an accuracy is over 0 and at the most 1 (80 % is 0.8).")
+    folder = Path(repository)
+    bare = (folder / "HEAD").is_file() and (folder / "objects").is_dir()
+    find_commit = _local_commit if folder.is_dir() and not bare else _remote_commit
+    found = find_commit(repository, commit, branch)
     app = App.open(environment)
-    number = accept_commit(app.database, commit, Origin.PERSON, supersede=app.settings.supersede).run
-    scripts = JobScripts(environment, resource("scripts"), _variables(app, request))
+    number = accept_commit(app.database, found, Origin.PERSON, supersede=app.settings.supersede).run
+    variables: dict[str, str] = {"EPOCHAL_RUNTIME": runtime or app.personal_runtime}
+    if threshold is not None:
+        variables["EPOCHAL_THRESHOLD"] = str(threshold)
+    if no_mail:
+        variables["EPOCHAL_NO_MAIL"] = "1"
+    if force:
+        variables["EPOCHAL_FORCE"] = "1"
+    scripts = JobScripts(environment, resource("scripts"), variables)
+    output = sys.stderr if as_json else sys.stdout  # of the jobs
     ended = threading.Event()  # unlike a thread's join, its wait may be left by an exception and be begun again
-    thread = threading.Thread(target=_drive, args=(app, scripts, number, quiet, ended))
+    thread = threading.Thread(target=_drive, args=(app, scripts, number, output.fileno(), ended))
     try:
         with stoppable():
             thread.start()
             ended.wait()
-    except Stopped:
+    except Stopped:  # Ctrl-C and SIGTERM cancel the run
         with suppress(UsageError):  # it has ended already
             request_stop(app.database, number, State.CANCELLED)
         scripts.stop()
         ended.wait()
-    run = load_run(app.database, number)
-    return run, EXIT_STATUS[run.state] if run.state.ended else 70, app.home.run(number).path
+    stored = load_run(app.database, number)
+    path = app.home.run(number).path
+    if as_json:
+        typer.echo(json.dumps(run_view(stored, path), ensure_ascii=False))
+    else:
+        typer.echo(f"epochal show {number} tells more; everything is in {path}")
+    raise typer.Exit(EXIT_STATUS[stored.state] if stored.state.ended else 70)
 
 
-def _drive(app: App, scripts: JobScripts, number: int, quiet: bool, ended: threading.Event) -> None:
+def _drive(app: App, scripts: JobScripts, number: int, output: int, ended: threading.Event) -> None:
     try:
         name = first_job(load_run(app.database, number))
         while name:
-            status = scripts.run(name, load_run(app.database, number), (sys.stderr if quiet else sys.stdout).fileno())
+            status = scripts.run(name, load_run(app.database, number), output)
             if status < 0:
                 told = f"epochal: job {name} was killed by signal {-status}: nothing came of run {number}"
                 print(told, file=sys.stderr)  # noqa: T201
@@ -108,40 +95,21 @@ def _drive(app: App, scripts: JobScripts, number: int, quiet: bool, ended: threa
         ended.set()
 
 
-def _variables(app: App, request: Request) -> dict[str, str]:
-    variables: dict[str, str] = {"EPOCHAL_RUNTIME": request.runtime or app.personal_runtime}
-    if request.threshold is not None:
-        variables["EPOCHAL_THRESHOLD"] = str(request.threshold)
-    if request.no_mail:
-        variables["EPOCHAL_NO_MAIL"] = "1"
-    if request.force:
-        variables["EPOCHAL_FORCE"] = "1"
-    return variables
-
-
-def _has_work_tree(repository: str) -> bool:
-    folder = Path(repository)
-    return folder.is_dir() and not ((folder / "HEAD").is_file() and (folder / "objects").is_dir())
-
-
-def _local_commit(request: Request) -> Commit:
-    folder = GitFolder(Path(request.repository).absolute())
+def _local_commit(repository: str, commit: str | None, branch: str | None) -> Commit:
+    folder = GitFolder(Path(repository).absolute())
     try:
-        top = GitFolder(Path(folder.text("rev-parse", "--show-toplevel") or request.repository).absolute())
-        sha = top.resolve(request.commit or "HEAD")
-        if request.commit is None and top.has_changes():
+        top = GitFolder(Path(folder.text("rev-parse", "--show-toplevel") or repository).absolute())
+        sha = top.resolve(commit or "HEAD")
+        if commit is None and top.has_changes():
             print("epochal: the folder has changes that are not committed: they are not trained", file=sys.stderr)  # noqa: T201
-        branch = request.branch or top.branch() or "HEAD"
-        return Commit(str(top.folder), branch, sha)
+        return Commit(str(top.folder), branch or top.branch() or "HEAD", sha)
     except GitError as error:
-        raise UsageError(f"{request.repository}: {error}") from None
+        raise UsageError(f"{repository}: {error}") from None
 
 
-def _remote_commit(request: Request) -> Commit:
-    branch = request.branch or "main"
-    if request.commit:
-        return Commit(request.repository, branch, request.commit)
-    head = remote_head(request.repository, branch)
-    if head is None:
-        raise UsageError(f"{request.repository} has no branch {branch}: name one with --branch.")
-    return Commit(request.repository, branch, head)
+def _remote_commit(repository: str, commit: str | None, branch: str | None) -> Commit:
+    branch = branch or "main"
+    sha = commit or remote_head(repository, branch)
+    if sha is None:
+        raise UsageError(f"{repository} has no branch {branch}: name one with --branch.")
+    return Commit(repository, branch, sha)

@@ -74,7 +74,7 @@ class StoredIntake:
         ignore_delivery(self._database, delivery, event, result)
 
     def found(self, watched: WatchedRepository, branch: str, sha: str) -> None:
-        """A head that was asked for, not delivered: of use only if no run has it yet."""
+        """Store a head that was polled, not delivered, if no run has it yet."""
         accepted = self._stored(Commit(watched.url, branch, sha), None)
         if accepted.new:
             shown = safe_url(watched.url)
@@ -89,7 +89,7 @@ class StoredIntake:
 
 
 def run_server(environment: Environment, poll: float | None, log: Log) -> None:
-    """Run until SIGINT or SIGTERM. Raises UsageError where the home is served already, SettingsError."""
+    """Run until SIGINT or SIGTERM. Raises UsageError if the home is served already, and SettingsError."""
     with serve_alone(environment.home):
         app = App.open(environment)
         secret, made = configured_secret(app.environment, app.settings)

@@ -1,6 +1,5 @@
 """``epochal status``: where is my commit? Pushed, delivered, and in which state."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -23,34 +22,27 @@ def status(
     commit: Annotated[str, typer.Option(help="The commit to look for.")] = "HEAD",
 ) -> None:
     """Where is my commit? Pushed, delivered, and in which state its run is."""
-    for line in status_lines(folder, commit, Environment.read()):
-        typer.echo(line)
-
-
-def status_lines(folder: Path, revision: str, environment: Environment) -> Iterator[str]:
-    """A line each for commit, push, delivery and run. Raises UsageError where ``folder`` has no such commit."""
+    environment = Environment.read()
     repository = GitFolder(folder.absolute())
     try:
-        sha = repository.resolve(revision)
+        sha = repository.resolve(commit)
     except GitError as error:
         raise UsageError(f"{folder}: {error}") from None
-    yield f"commit:    {sha[:7]} {repository.details(sha)[0].partition(chr(10))[0]}"
-    yield f"pushed:    {_pushed(repository, sha)}"
+    typer.echo(f"commit:    {sha[:7]} {repository.details(sha)[0].partition(chr(10))[0]}")
+    pushed = "no"
+    if repository.text("branch", "--remotes", "--contains", sha):
+        pushed = "yes"
+    elif (last := pushed_state(repository.folder)) and last.commit == sha:
+        pushed = f"no: {last.state}: {last.message}"
+    typer.echo(f"pushed:    {pushed}")
     app = App.open(environment)
     delivered = {delivery.run: delivery for delivery in list_deliveries(app.database, limit=200)}
     runs = runs_of_commit(app.database, sha)
     for run in runs:
         delivery = delivered.get(run.id)
         how = f"delivery {delivery.id} at {delivery.received.astimezone():%H:%M:%S}" if delivery else "by no webhook"
-        yield f"delivered: {how}"
-        yield f"run:       {history_line(run).strip()} ({summary(run)})"
+        typer.echo(f"delivered: {how}")
+        typer.echo(f"run:       {history_line(run).strip()} ({summary(run)})")
     if not runs:
         served = is_served(environment.home)
-        yield "delivered: not to this home" + ("" if served else ", and no epochal serve runs for it")
-
-
-def _pushed(repository: GitFolder, sha: str) -> str:
-    if any(line for line in repository.text("branch", "--remotes", "--contains", sha).splitlines()):
-        return "yes"
-    state = pushed_state(repository.folder)
-    return f"no: {state.state}: {state.message}" if state and state.commit == sha else "no"
+        typer.echo("delivered: not to this home" + ("" if served else ", and no epochal serve runs for it"))
