@@ -112,7 +112,7 @@ def _prepare(stage: Stage, console: Console) -> str:
 
 @contextmanager
 def _served(stage: Stage, events: Events, console: Console) -> Iterator[None]:
-    """``epochal serve`` for the demo's home, from the moment that its gateway answers."""
+    """Run ``epochal serve`` for the demo's home; yield once its gateway answers."""
     # An earlier demo in the same folder has trained the same: its verdict is not what is to be shown.
     variables = {"EPOCHAL_HOME": str(stage.home), "EPOCHAL_FORCE": "1", "PYTHONUNBUFFERED": "1"}
     with (stage.folder / "serve.log").open("w", encoding="utf-8") as log:
@@ -145,7 +145,7 @@ def _report_end(process: "subprocess.Popen[str]", events: Events) -> None:
 
 @contextmanager
 def _watched(home: Path, events: Events) -> Iterator[None]:
-    """Every change in the home (the database's, the runs') becomes an event."""
+    """Turn every change in the home (the database's, the runs') into an event."""
 
     class Changed(FileSystemEventHandler):
         def on_any_event(self, event: FileSystemEvent) -> None:
@@ -165,7 +165,7 @@ def _watched(home: Path, events: Events) -> Iterator[None]:
 
 
 def _follow(stage: Stage, events: Events, console: Console) -> tuple[EmailMessage | None, Run | None]:
-    """Show what happens until the mail comes; no mail where the server ended, or the run did without one."""
+    """Show what happens until the mail arrives. Returns no mail if the server ended, or the run did without one."""
     app = App.open(_environment(stage))
     with display(console, app.home) as shown:
         while True:

@@ -12,23 +12,30 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from epochal.chains.job_scripts import first_job
 from epochal.folders import Home
-from epochal.records import Run, Trial
+from epochal.records import Run, State, Trial
 from epochal.results.metrics import parse_epochs
+
+_JOB_OF_STATE = {
+    State.QUEUED: "pull",
+    State.PULLED: "train",
+    State.TRAINING: "train",
+    State.BELOW: "retrain",
+    State.RETRAINING: "retrain",
+}
 
 
 class Display(Protocol):
     """Shows a run as it is now."""
 
     def update(self, run: Run | None) -> None:
-        """Something has changed."""
+        """Show a change."""
         ...
 
 
 @contextmanager
 def display(console: Console, home: Home) -> Iterator[Display]:
-    """The display that suits ``console``."""
+    """Yield the display that suits ``console``."""
     if not console.is_terminal:
         yield _Lines(console, home)
         return
@@ -78,7 +85,7 @@ class _Table:
         table = Table("trial", "epochs", "", "accuracy", threshold)
         for trial in run.trials:
             table.add_row(*self._row(run, trial))
-        job = first_job(run)
+        job = _JOB_OF_STATE.get(run.state)
         self._spinner.update(text=f"run {run.id} · job {job} · {run.state}" if job else "")
         heading = self._spinner if job else Text(f"run {run.id} · {run.state}", style="bold")
         self._live.update(Group(heading, table), refresh=True)

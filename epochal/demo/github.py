@@ -19,7 +19,7 @@ _TIMEOUT_SECONDS = 10  # GitHub waits as long for an answer
 
 
 def push_event(repository: Path, old: str, new: str, reference: str) -> dict[str, object]:
-    """The JSON of a push event for one updated reference of the bare ``repository``."""
+    """Return the JSON of a push event for one updated reference of the bare ``repository``."""
     deleted = set(new) == {"0"}
     address = str(repository)
     return {

@@ -18,7 +18,7 @@ class Mailbox(Controller):
         self._on_mail = on_mail
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 (aiosmtpd's name)
-        """A message came in (aiosmtpd's handler)."""
+        """Take a message (aiosmtpd's handler)."""
         message = message_from_bytes(envelope.content, policy=email.policy.default)
         assert isinstance(message, EmailMessage)
         self._on_mail(message)
@@ -26,7 +26,7 @@ class Mailbox(Controller):
 
 
 def free_port() -> int:
-    """A port on loopback that nobody listens on right now."""
+    """Return a port on loopback that nobody listens on right now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -59,22 +59,22 @@ class Stage:
 
     @property
     def home(self) -> Path:
-        """EPOCHAL_HOME of the demo."""
+        """Return EPOCHAL_HOME of the demo."""
         return self.folder / "home"
 
     @property
     def developer(self) -> Path:
-        """The developer's repository, made from ml_code/."""
+        """Return the developer's repository, made from ml_code/."""
         return self.folder / "ml_code"
 
     @property
     def github(self) -> Path:
-        """The bare repository that stands for GitHub."""
+        """Return the bare repository that stands in for GitHub."""
         return self.folder / "github" / "ml_code.git"
 
     @property
     def says(self) -> str:
-        """What is about to be seen, in one sentence."""
+        """Return what the demo is about to show, in one sentence."""
         if self.search:
             return f"{SCRIPT} is too small for its threshold of 0.90: no epochs will get it there, but a search may change it."
         return f"{SCRIPT} trains too few epochs for its threshold of 0.80: the retrain adds ten."
@@ -117,7 +117,7 @@ class Stage:
 
 
 def git(*arguments: str) -> str:
-    """What a git command prints."""
+    """Run git and return what it prints."""
     done = subprocess.run(
         ["git", *arguments],
         check=True,

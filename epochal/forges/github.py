@@ -58,7 +58,7 @@ class Skipped:
 
 
 def read_body(content_type: str, body: bytes) -> dict[str, Any]:
-    """The JSON object in a request's body: the body itself, or the field ``payload`` of a form.
+    """Return the JSON object in a request's body: the body itself, or the field ``payload`` of a form.
 
     Raises PayloadError: 415 for another content type, 400 for what is no JSON object in UTF-8.
     """
@@ -83,7 +83,7 @@ def read_body(content_type: str, body: bytes) -> dict[str, Any]:
 
 
 def read_push(payload: dict[str, Any]) -> Push | Skipped:
-    """What a push event asks for. Raises PayloadError(400) naming the field that is missing or not what it should be."""
+    """Read a push event. Raises PayloadError(400) that names the field that is missing or malformed."""
     reference = _text(payload, "ref")
     sha = _text(payload, "after")
     if not _SHA.fullmatch(sha):
@@ -141,12 +141,12 @@ def check_secret(secret: bytes) -> None:
 
 
 def sign(secret: bytes, body: bytes) -> str:
-    """The value of ``X-Hub-Signature-256`` for ``body``. Raises SettingsError for a short secret."""
+    """Return the value of ``X-Hub-Signature-256`` for ``body``. Raises SettingsError for a short secret."""
     check_secret(secret)
     return "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
 
 
 def verify(secret: bytes, body: bytes, header: str | None) -> bool:
-    """Whether ``header`` signs ``body``, compared in constant time. Raises SettingsError for a short secret."""
+    """Return whether ``header`` signs ``body``, compared in constant time. Raises SettingsError for a short secret."""
     expected = sign(secret, body).encode("ascii")
     return hmac.compare_digest(expected, (header or "").encode("utf-8", "surrogatepass"))

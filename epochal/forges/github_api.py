@@ -56,7 +56,7 @@ def register_webhook(repository_url: str, address: str, secret: bytes, token: st
 
 
 def _ours(hooks: Any, address: str) -> dict[str, Any] | None:
-    """The webhook with this address, else one that was registered here with another one."""
+    """Return the webhook with this address, else one that was registered here with another address."""
     known = [hook for hook in hooks if isinstance(hook.get("config", {}).get("url"), str)]
     same = [hook for hook in known if _bare(hook["config"]["url"]) == address]
     marked = [hook for hook in known if _MARKER in hook["config"]["url"].partition("?")[2].split("&")]
@@ -90,7 +90,7 @@ def _ask(client: httpx.Client, name: str, method: str, path: str, content: dict[
 
 
 def _messages(answer: httpx.Response) -> list[str]:
-    """What GitHub itself says: ``message``, and for a 422 the ``message`` of each of its ``errors``."""
+    """Return what GitHub says: ``message``, and for a 422 the ``message`` of each of its ``errors``."""
     try:
         content = answer.json()
         said = [content, *content.get("errors", [])]

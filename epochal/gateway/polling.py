@@ -86,11 +86,11 @@ class Poller:
         self._thread = threading.Thread(target=self._poll, name="poller", daemon=True)
 
     def start(self) -> None:
-        """Begin to ask."""
+        """Start to ask."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask no more. A question that is under way is waited for briefly, then left to its own time limit."""
+        """Stop asking. Wait briefly for a question that is under way, then leave it to its time limit."""
         self._stopped.set()
         self._thread.join(timeout=_STOP_SECONDS)
 

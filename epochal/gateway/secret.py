@@ -15,14 +15,14 @@ _RANDOM_BYTES = 32  # as many as the hash that it keys; more would add nothing (
 
 
 def configured_secret(environment: Environment, settings: ServerSettings) -> tuple[bytes, bool]:
-    """The secret of the home, and whether it was made just now; raises as ``webhook_secret`` does."""
+    """Return the secret of the home, and whether it was made just now. Raises as ``webhook_secret`` does."""
     given = environment.webhook_secret
     from_environment = given.get_secret_value() if given else None
     return webhook_secret(environment.home, settings.gateway.secret_file, from_environment)
 
 
 def webhook_secret(home: Path, configured_file: str, from_environment: str | None) -> tuple[bytes, bool]:
-    """The secret, and whether it was made just now, in ``home``/webhook-secret.
+    """Return the secret, and whether it was made just now, in ``home``/webhook-secret.
 
     ``from_environment`` goes before ``configured_file`` (empty: none), which goes before the file in ``home``. Raises
     SettingsError for a secret that is short or no text, and for a file that cannot be read or that everybody can.
@@ -37,7 +37,7 @@ def webhook_secret(home: Path, configured_file: str, from_environment: str | Non
 
 
 def _make(path: Path) -> bool:
-    """Make the file whole and for its owner only from the first moment; False where another process was faster."""
+    """Write the file, complete and private from the first moment. Returns False if another process was faster."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ class Tunnel:
     sdk: Any
 
     def close(self) -> None:
-        """Give the address back."""
+        """Close the tunnel and release its address."""
         self.sdk.disconnect(self.url)
 
 

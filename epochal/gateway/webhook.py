@@ -50,7 +50,7 @@ class Intake(Protocol):
 
 
 def create_app(secret: bytes, repositories: Sequence[WatchedRepository], intake: Intake) -> Starlette:
-    """The gateway's application. Raises SettingsError for an empty or short ``secret``.
+    """Return the gateway's application. Raises SettingsError for an empty or short ``secret``.
 
     Answers are JSON: 202 ``{"run", "status": "queued"}``; 200 ``{"status", "reason"}`` for what starts no run, and
     ``{"status", "run"}`` for what was processed already; else ``{"error"}``, 503 where the push could not be stored.
@@ -178,5 +178,5 @@ def _well_formed(headers: Headers, name: str, form: re.Pattern[str]) -> str:
 
 
 def _printable(text: str) -> str:
-    """``text`` fit for one line of a log."""
+    """Return the beginning of ``text``, fit for one line of a log."""
     return "".join(character if character.isprintable() else "?" for character in text[:200])
