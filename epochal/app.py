@@ -20,7 +20,7 @@ class App:
     def open(cls, environment: Environment, patience: Patience | None = None) -> "App":
         """Read the settings and open the database, waiting for it with ``patience``; raises SettingsError."""
         settings = read_server_settings(environment)
-        return cls(environment, settings, Database(settings.database or Home(environment.home).database, patience))
+        return cls(environment, settings, Database(Home(environment.home).database_url(settings.database), patience))
 
     @property
     def home(self) -> Home:

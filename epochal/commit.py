@@ -24,7 +24,9 @@ def identity(url: str) -> str:
     """
     host, path = _host_and_path(url)
     host = host.lower().strip(".") or "local"
-    path = _plain_path(path) if host == "local" else _without_git(path)
+    path = _plain_path(path)
+    while host != "local" and path.endswith(".git"):
+        path = _plain_path(path.removesuffix(".git"))
     return f"{_SAME_HOST.get(host, host)}/{path}".rstrip("/")
 
 
@@ -50,13 +52,6 @@ def _plain_path(path: str) -> str:
         elif part not in ("", "."):
             parts.append(part)
     return "/".join(parts)
-
-
-def _without_git(path: str) -> str:
-    plain = _plain_path(path)
-    while plain.endswith(".git"):
-        plain = _plain_path(plain.removesuffix(".git"))
-    return plain
 
 
 def repository_name(url: str) -> str:

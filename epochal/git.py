@@ -7,8 +7,7 @@ import shlex
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -114,13 +113,27 @@ def run_git(arguments: list[str], variables: dict[str, str] | None = None, secon
     However it is left, by its end, an exception or after ``seconds``, nothing that it started goes on. Raises GitError.
     """
     try:
-        status, output, said = _run([*_COMMAND, *arguments], _ENVIRONMENT | (variables or {}), seconds)
+        # A session of its own has no terminal to ask on, and can be killed with the programs that git starts.
+        with subprocess.Popen(
+            [*_COMMAND, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=child_environment(_ENVIRONMENT | (variables or {})),
+            start_new_session=True,
+        ) as process:
+            try:
+                output, errors = process.communicate(timeout=seconds)
+            except BaseException:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                raise
     except FileNotFoundError:
         raise GitError("git is not installed: install it with your system's packages (apt install git).") from None
     except subprocess.TimeoutExpired:
         raise GitError(f"git gave no answer within {seconds:g} s: check the network.") from None
-    if status != 0:
-        raise GitError(said.decode("utf-8", "replace").strip() or f"git ended with status {status}")
+    if process.returncode != 0:
+        raise GitError(errors.decode("utf-8", "replace").strip() or f"git ended with status {process.returncode}")
     return output
 
 
@@ -136,68 +149,38 @@ def credential_options(credentials: str) -> list[str]:
     return ["-c", "credential.helper=", "-c", f'credential.helper=!f() {{ test "$1" != get || {store}; }}; f']
 
 
-def _run(command: list[str], variables: dict[str, str], seconds: float) -> tuple[int, bytes, bytes]:
-    # A session of its own has no terminal to ask on, and can be killed with the programs that git starts.
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=child_environment(variables),
-        start_new_session=True,
-    ) as process:
-        try:
-            output, said = process.communicate(timeout=seconds)
-        except BaseException:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            raise
-        return process.returncode, output, said
-
-
 def fetch_commit(cache: Path, url: str, branch: str, sha: str, credentials: str = "") -> GitFolder:
-    """A bare repository under ``cache`` that has the commit ``sha`` of ``url``.
+    """Return a bare repository under ``cache`` that has the commit ``sha`` of ``url``.
 
     Fetches just that commit, or, from servers that give no single commits away, its branch. Raises RunFailed:
-    REPOSITORY_UNREACHABLE, or UNKNOWN_COMMIT where the repository answers but does not have it (any more).
+    REPOSITORY_UNREACHABLE, or UNKNOWN_COMMIT if the repository answers but does not have it (any more).
     """
+    shown = safe_url(url)
     folder = cache / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}.git"
+    repository = GitFolder(folder)
     cache.mkdir(parents=True, exist_ok=True)
     with folder.with_suffix(".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two shallow fetches into one repository at a time would fail
-        return _fetched(GitFolder(folder), url, branch, sha, credentials)
-
-
-def _fetched(repository: GitFolder, url: str, branch: str, sha: str, credentials: str) -> GitFolder:
-    shown = safe_url(url)
-    with _failing_as(Reason.REPOSITORY_UNREACHABLE, f"{shown} could not be fetched."):
-        if not repository.folder.exists():
-            made = repository.folder.with_suffix(".new")
-            shutil.rmtree(made, ignore_errors=True)
-            run_git(["init", "--quiet", "--bare", str(made)])
-            made.rename(repository.folder)  # whole or not at all: a folder that is there is taken for a repository
-    if repository.has(sha):
-        return repository
-    fetch = [*credential_options(credentials), "-C", str(repository.folder), "fetch", "--quiet", "--no-tags"]
-    try:
-        run_git([*fetch, "--depth=1", "--", url, sha])
-    except GitError:
-        with _failing_as(Reason.REPOSITORY_UNREACHABLE, f"{shown} could not be fetched."):
-            run_git([*fetch, "--", url, f"refs/heads/{branch}"])
-    if not repository.has(sha):
-        raise RunFailed(
-            Reason.UNKNOWN_COMMIT,
-            f"{shown} does not have the commit {sha} on {branch}: was it pushed, and not replaced by a forced push since?",
-        )
+        try:
+            if not folder.exists():
+                made = folder.with_suffix(".new")
+                shutil.rmtree(made, ignore_errors=True)
+                run_git(["init", "--quiet", "--bare", str(made)])
+                made.rename(folder)  # whole or not at all: a folder that is there is taken for a repository
+            if not repository.has(sha):
+                fetch = [*credential_options(credentials), "-C", str(folder), "fetch", "--quiet", "--no-tags"]
+                try:
+                    run_git([*fetch, "--depth=1", "--", url, sha])
+                except GitError:
+                    run_git([*fetch, "--", url, f"refs/heads/{branch}"])
+        except GitError as error:
+            raise RunFailed(Reason.REPOSITORY_UNREACHABLE, f"{shown} could not be fetched.", str(error)) from None
+        if not repository.has(sha):
+            raise RunFailed(
+                Reason.UNKNOWN_COMMIT,
+                f"{shown} does not have the commit {sha} on {branch}: was it pushed, and not replaced by a forced push since?",
+            )
     return repository
-
-
-@contextmanager
-def _failing_as(reason: Reason, explanation: str) -> Iterator[None]:
-    try:
-        yield
-    except GitError as error:
-        raise RunFailed(reason, explanation, str(error)) from None
 
 
 def check_files(folder: Path) -> tuple[str, ...]:
@@ -208,7 +191,17 @@ def check_files(folder: Path) -> tuple[str, ...]:
     pointers = []
     for path in sorted(folder.rglob("*")):
         if path.is_symlink():
-            _refuse_outside(path, folder)
+            target = path.readlink()
+            try:
+                inside = path.resolve().is_relative_to(folder.resolve())
+            except (OSError, RuntimeError):  # links that lead to each other in a circle
+                inside = False
+            if target.is_absolute() or not inside:
+                name = path.relative_to(folder)
+                raise RunFailed(
+                    Reason.UNSAFE_SYMLINK,
+                    f"{name} is a symbolic link to {target}, which is outside of the repository: remove it.",
+                )
         elif path.is_file() and path.stat().st_size < _LFS_POINTER_BYTES and path.read_bytes().startswith(_LFS_POINTER):
             pointers.append(str(path.relative_to(folder)))
     if not pointers:
@@ -222,17 +215,3 @@ def check_files(folder: Path) -> tuple[str, ...]:
 def _some(paths: list[str], most: int = 3) -> str:
     shown = ", ".join(paths[:most])
     return f"{shown} and {len(paths) - most} more" if len(paths) > most else shown
-
-
-def _refuse_outside(link: Path, folder: Path) -> None:
-    target = link.readlink()
-    try:
-        inside = link.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError):  # links that lead to each other in a circle
-        inside = False
-    if target.is_absolute() or not inside:
-        name = link.relative_to(folder)
-        raise RunFailed(
-            Reason.UNSAFE_SYMLINK,
-            f"{name} is a symbolic link to {target}, which is outside of the repository: remove it.",
-        )

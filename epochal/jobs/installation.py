@@ -22,7 +22,7 @@ def describe_installation(environment: Environment, nonce: str) -> dict[str, str
     scripts = Path(environment.scripts) if environment.scripts else resource("scripts")
     contents = {
         "home": _read(home.question(nonce)),
-        "database": (settings.database or home.database).encode(),
+        "database": home.database_url(settings.database).encode(),
         "scripts": b"".join(_read(scripts / name) for name in _SCRIPTS),
         "machine": _read(_BOOT),
     }

@@ -249,7 +249,7 @@ def test_a_run_that_is_lost_is_left_alone(
 
 
 def _connection(home: Path) -> sqlite3.Connection:
-    path = make_url(Home(home).database).database
+    path = make_url(Home(home).database_url()).database
     assert path
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 

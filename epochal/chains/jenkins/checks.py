@@ -131,7 +131,7 @@ def _proof(client: JenkinsClient, settings: ServerSettings, environment: Environ
         "database": "the database is another one there: set the same EPOCHAL_DATABASE",
     }
     wrong = [text for name, text in faults.items() if theirs.get(name) != ours[name]]
-    sqlite = (settings.database or Home(environment.home).database).startswith("sqlite")
+    sqlite = Home(environment.home).database_url(settings.database).startswith("sqlite")
     if sqlite and theirs.get("machine") != ours["machine"]:
         wrong.append("the agent is another machine, where SQLite loses writes: set database to a PostgreSQL")
     if wrong:
