@@ -62,7 +62,7 @@ class Reason(StrEnum):
     # What happened to a trial or a run from outside.
     PRUNED = "pruned", "other trials were better after as many epochs"
     OVERTAKEN = "overtaken", "another trial reached the threshold first"
-    INTERRUPTED = "interrupted", "the training was interrupted and is taken up again"
+    INTERRUPTED = "interrupted", "the training was interrupted and is taken up again if its run continues"
     SUPERSEDED = "superseded", "a newer commit of the branch took its place"
     CANCELLED = "cancelled", "a person cancelled it"
     SKIPPED = "skipped", "the commit's message says that it is not to be trained"
