@@ -53,7 +53,7 @@ class Ending:
 
 
 def user_and_group() -> tuple[int, int]:
-    """Who trains: ourselves, or nobody where we are root."""
+    """Return who trains: ourselves, or nobody if we are root."""
     return (os.getuid(), os.getgid()) if os.getuid() != 0 else (_NOBODY, _NOBODY)
 
 
@@ -65,10 +65,11 @@ def run_container(
     stop: Stop | None = None,
 ) -> Ending:
     """Run ``task`` to its end, its time limit or ``stop``, its output going to ``sinks``; then the container is gone."""
-    options = _confinement(limits, task.network) | _description(task)
+    options = _options(task, limits)
     with made(lambda: client.containers.create(task.image, **options), _remove) as container:
         # Attached before it starts, so that nothing is missed: the engine itself keeps no log, which bounds it too.
-        copying = Copying(_output(container), *sinks)
+        output = container.attach(stdout=True, stderr=True, stream=True, logs=False)
+        copying = Copying(_until_the_engine_is_gone(output), *sinks)
         began = time.monotonic()
         container.start()
         with (stop or Stop()).ends(lambda: _kill(container)):
@@ -83,7 +84,7 @@ def run_container(
 
 
 def left_overs(client: docker.DockerClient, home: str) -> Iterator[tuple[str, Belonging]]:
-    """The ids of all containers of ``home``, running or not, and what they were started for."""
+    """Yield the ids of all containers of ``home``, running or not, and what they were started for."""
     for found in client.api.containers(all=True, filters={"label": f"{_LABEL}home={home}"}):
         values = {name: found["Labels"].get(_LABEL + name, "0") for name in ("run", "trial", "until")}
         yield found["Id"], Belonging(home, **{name: int(value) for name, value in values.items()})
@@ -125,19 +126,19 @@ def _ended_within(container: Container, seconds: float) -> bool:
     return True
 
 
-def _output(container: Container) -> Iterator[bytes]:
-    chunks: Iterator[bytes] = container.attach(stdout=True, stderr=True, stream=True, logs=False)
-    return _until_the_engine_is_gone(chunks)
-
-
 def _until_the_engine_is_gone(chunks: Iterator[bytes]) -> Iterator[bytes]:
     with suppress(OSError, RequestException):  # whoever waits for the container is told
         yield from chunks
 
 
-def _description(task: Task) -> dict[str, Any]:
+def _options(task: Task, limits: LimitSettings) -> dict[str, Any]:
+    """Return what the engine is asked for: the task, confined."""
     belonging = task.belonging
     purpose = f"run-{belonging.run}-trial-{belonging.trial}" if belonging.run else "helper"
+    user, group = user_and_group()
+    size = limits.tmp_mb * MEGABYTE
+    memory = limits.memory_mb * MEGABYTE
+    file = int(limits.output_mb * MEGABYTE)
     return {
         "name": f"epochal-{purpose}-{secrets.token_hex(4)}",
         "command": list(task.command) or None,
@@ -147,19 +148,11 @@ def _description(task: Task) -> dict[str, Any]:
             Mount(inside, str(here.absolute()), type="bind", read_only=not writable)
             for here, inside, writable in task.mounts
         ],
-    }
-
-
-def _confinement(limits: LimitSettings, network: bool) -> dict[str, Any]:
-    user, group = user_and_group()
-    size = limits.tmp_mb * MEGABYTE
-    memory = limits.memory_mb * MEGABYTE
-    return {
         "user": f"{user}:{group}",
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],
-        "network_mode": "bridge" if network else "none",
-        "use_config_proxy": network,  # the client's proxies, passwords included, are nothing for code without a network
+        "network_mode": "bridge" if task.network else "none",
+        "use_config_proxy": task.network,  # the client's proxies, passwords included, are nothing for code without a network
         "ipc_mode": "private",
         "shm_size": size,
         "read_only": True,
@@ -169,11 +162,7 @@ def _confinement(limits: LimitSettings, network: bool) -> dict[str, Any]:
         "memswap_limit": memory,  # the two together: no swap
         "nano_cpus": int(limits.cpus * 1e9) or None,
         "pids_limit": limits.processes,
-        "ulimits": [_ulimit("fsize", int(limits.output_mb * MEGABYTE)), _ulimit("core", 0)],
+        "ulimits": [Ulimit(name="fsize", soft=file, hard=file), Ulimit(name="core", soft=0, hard=0)],
         "init": True,  # without it a script is process 1, which ignores SIGTERM, and orphans are nobody's
         "log_config": LogConfig(type=LogConfig.types.NONE),
     }
-
-
-def _ulimit(name: str, value: int) -> Ulimit:
-    return Ulimit(name=name, soft=value, hard=value)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import docker
 
-from epochal.errors import Reason, UsageError
+from epochal.errors import UsageError
 from epochal.records import Log
-from epochal.runtimes.container import Ending, Task, left_overs, remove, run_container, user_and_group
+from epochal.runtimes.container import Task, left_overs, remove, run_container, user_and_group
 from epochal.runtimes.engine import connect, engine_errors
 from epochal.runtimes.images import image_for, tag_of
 from epochal.runtimes.imports import SECONDS as PROOF_SECONDS
@@ -21,19 +21,11 @@ from epochal.runtimes.outcome import outcome_of
 from epochal.runtimes.owner import Belonging, id_of
 from epochal.runtimes.recipe import read_recipe
 from epochal.runtimes.runtime import IsAlive, Outcome, Training
-from epochal.runtimes.workplace import (
-    Datasets,
-    Workplace,
-    data_folder,
-    dataset_cache,
-    files_in,
-    keep_within,
-    workplace,
-)
+from epochal.runtimes.workplace import Workplace, data_folder, dataset_cache, dataset_variables, workplace
 from epochal.settings import ServerSettings
 
 _FETCH_SECONDS = 3600.0
-_SEEN = Datasets(Path("/datasets"))
+_SEEN = Path("/datasets")
 _HOME = "/home/epochal"
 
 
@@ -49,11 +41,7 @@ class DockerRuntime:
         self._home = home
         self._settings = settings
         self._docker_host = docker_host
-
-    @property
-    def has_network(self) -> bool:
-        """As ``Runtime.has_network``: the admin's decision."""
-        return self._settings.sandbox.network
+        self.has_network = settings.sandbox.network
 
     @cached_property
     def _client(self) -> docker.DockerClient:
@@ -74,7 +62,10 @@ class DockerRuntime:
         with engine_errors(self._docker_host):
             identity = self._client.images.get(image).id
             prove_once(
-                self._home / "cache" / "proven", identity, modules, lambda arguments: self._prove(image, arguments)
+                self._home / "cache" / "proven",
+                identity,
+                modules,
+                lambda arguments: self._run_aside(image, arguments, {}, PROOF_SECONDS),
             )
 
     def train(self, training: Training) -> Outcome:
@@ -83,39 +74,31 @@ class DockerRuntime:
         limits = self._settings.limits
         with (
             engine_errors(self._docker_host),
-            workplace(folder, dataset_cache(self._home), _SEEN) as place,
-            LogFile(folder.log, int(limits.log_mb * MEGABYTE)) as log,
+            workplace(folder, limits, dataset_cache(self._home), _SEEN) as place,
         ):
             _give_to_the_trainer(folder.code, folder.out, folder.checkpoints, place.home, place.recorder)
-            before = files_in(folder)
             task = self._task(training, place)
-            ending = run_container(self._client, task, limits, training.on_output, log.write, stop=training.stop)
-            outcome = _outcome(ending, log)
-            for line in keep_within(limits.output_mb, folder, before):
-                log.write(f"\n{line}\n".encode("utf-8", "backslashreplace"))
-            return outcome
+            ending = run_container(self._client, task, limits, training.on_output, place.log.write, stop=training.stop)
+            return outcome_of(
+                ending.exit_status,
+                ending.seconds,
+                place.log.last(),
+                timed_out=ending.timed_out,
+                out_of_memory=ending.out_of_memory,
+            )
 
     def fetch_dataset(self, image: str, script: str, log: Log) -> None:
         """As ``Runtime.fetch_dataset``."""
         datasets = dataset_cache(self._home)
-        _give_to_the_trainer(datasets.folder)
-        environment = _SEEN.variables_to_fill_it()
-        mounts = [(datasets.folder, str(_SEEN.folder), True)]
+        _give_to_the_trainer(datasets)
+        environment = dataset_variables(_SEEN, links=False)
+        mounts = [(datasets, str(_SEEN), True)]
         if bundle := self._settings.images.ca_bundle:
             environment["SSL_CERT_FILE"] = "/ca-bundle.pem"
             mounts.append((Path(bundle).expanduser(), "/ca-bundle.pem", False))
-        task = Task(
-            image,
-            Belonging.to_no_run(id_of(self._home), _FETCH_SECONDS),
-            environment,
-            mounts,
-            ["python3", "-c", script],
-            network=True,
-            seconds=_FETCH_SECONDS,
-        )
-        log(f"Fetching into {datasets.folder}.")
+        log(f"Fetching into {datasets}.")
         with engine_errors(self._docker_host):
-            status, output = self._run_aside(task)
+            status, output = self._run_aside(image, ["-c", script], environment, _FETCH_SECONDS, mounts, network=True)
         if status != 0:
             raise UsageError(f"The dataset could not be fetched. The last lines:\n{last_lines(output, 5)}")
 
@@ -129,12 +112,18 @@ class DockerRuntime:
                     reaped.add(belonging.run)
         return sorted(reaped - {0})
 
-    def _prove(self, image: str, arguments: list[str]) -> tuple[int, str]:
-        belonging = Belonging.to_no_run(id_of(self._home), PROOF_SECONDS)
-        return self._run_aside(Task(image, belonging, {}, command=["python3", *arguments], seconds=PROOF_SECONDS))
-
-    def _run_aside(self, task: Task) -> tuple[int, str]:
-        """Run a task that is no training; its exit status and its last output."""
+    def _run_aside(
+        self,
+        image: str,
+        arguments: list[str],
+        environment: dict[str, str],
+        seconds: float,
+        mounts: Sequence[tuple[Path, str, bool]] = (),
+        network: bool = False,
+    ) -> tuple[int, str]:
+        """Run Python on what is no training; returns its exit status and its last output."""
+        belonging = Belonging.to_no_run(id_of(self._home), seconds)
+        task = Task(image, belonging, environment, mounts, ["python3", *arguments], network, seconds)
         with tempfile.TemporaryDirectory() as folder, LogFile(Path(folder, "log"), MEGABYTE) as log:
             ending = run_container(self._client, task, self._settings.limits, log.write)
             return ending.exit_status, log.last()
@@ -147,7 +136,7 @@ class DockerRuntime:
             "EPOCHAL_OUT": "/out",
             "EPOCHAL_CHECKPOINTS": "/checkpoints",
             "PYTHONPATH": "/recorder",
-            **_SEEN.variables_to_read_it(),
+            **dataset_variables(_SEEN, links=True),
         }
         mounts = [
             (training.folder.code, "/train", True),
@@ -155,7 +144,7 @@ class DockerRuntime:
             (training.folder.checkpoints, "/checkpoints", True),
             (place.home, _HOME, True),
             (place.recorder, "/recorder", False),
-            (dataset_cache(self._home).folder, str(_SEEN.folder), False),
+            (dataset_cache(self._home), str(_SEEN), False),
         ]
         if training.stop_at is not None:
             environment["EPOCHAL_STOP_AT"] = repr(training.stop_at)
@@ -170,12 +159,6 @@ class DockerRuntime:
             network=self._settings.sandbox.network,
             seconds=seconds,
         )
-
-
-def _outcome(ending: Ending, log: LogFile) -> Outcome:
-    if ending.timed_out:
-        return Outcome(ending.exit_status, ending.seconds, Reason.TIMED_OUT)
-    return outcome_of(ending.exit_status, ending.seconds, log.last(), ending.out_of_memory)
 
 
 def _give_to_the_trainer(*folders: Path) -> None:

@@ -14,7 +14,7 @@ _DEFAULT = "unix:///var/run/docker.sock"
 
 
 def connect(docker_host: str) -> docker.DockerClient:
-    """A client of the engine at ``docker_host`` (as DOCKER_HOST; empty: the usual socket) that has answered once.
+    """Return a client of the engine at ``docker_host`` (as DOCKER_HOST; empty: the usual socket) that has answered once.
 
     Raises RunFailed(NO_ENGINE).
     """
@@ -31,19 +31,15 @@ def engine_errors(docker_host: str) -> Iterator[None]:
     except APIError as error:
         raise EpochalError(f"The Docker engine refused: {error.explanation or error}") from error
     except (DockerException, RequestException) as error:
-        cause = _cause(error)
+        # The system's own words, from the bottom of the chain of exceptions; else the outermost error's.
+        chain: list[BaseException] = [error]
+        while following := chain[-1].__cause__ or chain[-1].__context__:
+            chain.append(following)
+        words = [each.strerror for each in chain if isinstance(each, OSError) and each.strerror]
+        cause = words[-1] if words else str(error)
         remedy = "Let this user use it (group docker)" if cause == "Permission denied" else "Start it"
         raise RunFailed(
             Reason.NO_ENGINE,
             f"No Docker engine answers at {docker_host or _DEFAULT} ({cause}). "
             f'{remedy}, or let training run without a sandbox: runtime = "process" in server.toml.',
         ) from error
-
-
-def _cause(error: BaseException) -> str:
-    """The system's own words, from the bottom of the chain of exceptions; else the outermost error's."""
-    causes: list[BaseException] = [error]
-    while following := causes[-1].__cause__ or causes[-1].__context__:
-        causes.append(following)
-    words = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
-    return words[-1] if words else str(error)

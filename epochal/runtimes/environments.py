@@ -25,13 +25,13 @@ _PROGRESS = re.compile(r"^(Resolved|Prepared|Installed|Downloading) ")
 
 
 def environment_folder(cache: Path, recipe: Recipe) -> Path:
-    """Where inside ``cache`` the virtual environment for ``recipe`` is, or will be."""
+    """Return the folder inside ``cache`` that has the virtual environment for ``recipe``, or will have it."""
     name = f"{recipe.framework}-{recipe.digest(sys.version, os.path.realpath(sys.executable))}"
     return cache / "environments" / name
 
 
 def environment_for(cache: Path, home: str, recipe: Recipe, settings: ImageSettings, log: Log) -> Path:
-    """The folder of the virtual environment for ``recipe``, made if it is not there.
+    """Return the folder of the virtual environment for ``recipe``, made if it is not there.
 
     Raises RunFailed(ENVIRONMENT_FAILED), uv's last lines as detail.
     """
@@ -48,50 +48,38 @@ def environment_for(cache: Path, home: str, recipe: Recipe, settings: ImageSetti
 
 
 def python_in(environment: Path) -> str:
-    """The interpreter of an environment."""
+    """Return the interpreter of an environment."""
     return str(environment / "bin" / "python")
 
 
 def _make(folder: Path, belonging: Belonging, recipe: Recipe, settings: ImageSettings, log: Log) -> None:
-    tool = uv.find_uv_bin()
-    variables = _variables(settings)
-
-    def run(what: str, *arguments: str) -> None:
-        _run([tool, *arguments], f"{what} for {recipe.framework}", belonging, variables, folder, log)
-
     install = ["pip", "install", "--no-config", "--python", python_in(folder)]
     only_wheels = ["--only-binary", ":all:"]
-    run("a virtual environment", "venv", "--no-config", "--allow-existing", "--python", sys.executable, str(folder))
-    run("the packages", *install, *only_wheels, "-r", str(frameworks()[recipe.framework].PINS))
+    steps = {
+        "a virtual environment": ["venv", "--no-config", "--allow-existing", "--python", sys.executable, str(folder)],
+        "the packages": [*install, *only_wheels, "-r", str(frameworks()[recipe.framework].PINS)],
+    }
     if recipe.requirements:
         requirements = folder / "requirements.txt"
         requirements.write_text(recipe.requirements, encoding="utf-8")
-        run(
-            "requirements.txt", *install, *(only_wheels if recipe.packages == "wheels" else []), "-r", str(requirements)
-        )
-
-
-def _variables(settings: ImageSettings) -> dict[str, str]:
-    """Ours, with uv's own settings and the proxies, but without Epochal's, some of them secrets: packages may run."""
+        confinement = only_wheels if recipe.packages == "wheels" else []
+        steps["requirements.txt"] = [*install, *confinement, "-r", str(requirements)]
     # Compiled once here, and not in every training anew: importing TensorFlow takes 5 s instead of 15.
     changes = {"UV_COMPILE_BYTECODE": "1", "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
     variables = child_environment(changes)
     if settings.ca_bundle:
         variables["SSL_CERT_FILE"] = str(Path(settings.ca_bundle).expanduser())
-    return {name: value for name, value in variables.items() if not name.startswith("EPOCHAL_")}
-
-
-def _run(
-    command: list[str], what: str, belonging: Belonging, variables: dict[str, str], folder: Path, log: Log
-) -> None:
-    lines: deque[str] = deque(maxlen=60)
-    with process_tree(command, belonging, variables, folder) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            lines.append(line.decode("utf-8", errors="replace").rstrip())
-            if _PROGRESS.match(lines[-1]):
-                log(lines[-1])
-        status = process.wait()
-    if status != 0:
-        detail = last_lines("\n".join(lines))
-        raise RunFailed(Reason.ENVIRONMENT_FAILED, f"uv could not install {what} (its last lines say why).", detail)
+    # Packages may run: they get nothing of Epochal's, some of which is secret.
+    variables = {name: value for name, value in variables.items() if not name.startswith("EPOCHAL_")}
+    for what, arguments in steps.items():
+        lines: deque[str] = deque(maxlen=60)
+        with process_tree([uv.find_uv_bin(), *arguments], belonging, variables, folder) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                lines.append(line.decode("utf-8", errors="replace").rstrip())
+                if _PROGRESS.match(lines[-1]):
+                    log(lines[-1])
+            status = process.wait()
+        if status != 0:
+            explanation = f"uv could not install {what} for {recipe.framework} (its last lines say why)."
+            raise RunFailed(Reason.ENVIRONMENT_FAILED, explanation, last_lines("\n".join(lines)))

@@ -36,14 +36,14 @@ def prove_once(
         return
     status, output = run(["-c", SCRIPT, *modules])
     if status != 0:
-        raise RunFailed(Reason.IMPORT_ERROR, _explanation(modules, output), last_lines(output))
+        explanation = f"Importing {', '.join(modules)} did not end well in the training's environment."
+        marked = [line.removeprefix(_MARK) for line in output.splitlines() if line.startswith(_MARK)]
+        if marked:
+            name, _, error = marked[-1].partition(": ")
+            explanation = (
+                f"The code imports {name}, but the training's environment has it not ({error}). "
+                "Add it to requirements.txt."
+            )
+        raise RunFailed(Reason.IMPORT_ERROR, explanation, last_lines(output))
     folder.mkdir(parents=True, exist_ok=True)
     proven.touch()
-
-
-def _explanation(modules: Sequence[str], output: str) -> str:
-    marked = [line.removeprefix(_MARK) for line in output.splitlines() if line.startswith(_MARK)]
-    if not marked:
-        return f"Importing {', '.join(modules)} did not end well in the training's environment."
-    name, _, error = marked[-1].partition(": ")
-    return f"The code imports {name}, but the training's environment has it not ({error}). Add it to requirements.txt."

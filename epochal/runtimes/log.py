@@ -2,13 +2,13 @@
 
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 
 MEGABYTE = 1_000_000
 
 
-class LogFile:
+class LogFile(AbstractContextManager["LogFile"]):
     """A file of output that is written while it comes and never stays longer than ``limit`` bytes (and one line).
 
     Past the limit the first half of it is kept and, of what follows, the newest: at least a quarter of ``limit``.
@@ -21,12 +21,7 @@ class LogFile:
         self._left_out = 0
         self._note = b""
 
-    def __enter__(self) -> "LogFile":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
     def write(self, output: bytes) -> None:
@@ -36,27 +31,25 @@ class LogFile:
             self._shorten()
 
     def last(self, size: int = 4000) -> str:
-        """The last ``size`` bytes as text, broken at no line's start."""
+        """Return the last ``size`` bytes as text, broken at no line's start."""
         end = self._file.seek(0, 2)
         self._file.seek(max(0, end - size))
         return self._file.read().decode("utf-8", errors="replace")
 
     def _shorten(self) -> None:
         size = self._file.tell()
-        kept = self._read(size - self._limit // 4, size)
+        self._file.seek(size - self._limit // 4)
+        kept = self._file.read()
         kept = kept.partition(b"\n")[2] or kept
         if not self._note:
-            first = self._read(0, self._limit // 2)
+            self._file.seek(0)
+            first = self._file.read(self._limit // 2)
             self._beginning = first.rfind(b"\n") + 1 or len(first)
         self._left_out += size - self._beginning - len(self._note) - len(kept)
         self._note = b"\n[epochal: %d bytes left out here, see limits.log_mb]\n" % self._left_out
         self._file.seek(self._beginning)
         self._file.truncate()
         self._file.write(self._note + kept)
-
-    def _read(self, start: int, end: int) -> bytes:
-        self._file.seek(start)
-        return self._file.read(end - start)
 
 
 class Copying:
@@ -89,5 +82,5 @@ class Copying:
 
 
 def last_lines(text: str, count: int = 20) -> str:
-    """The last ``count`` lines of ``text`` that are not blank."""
+    """Return the last ``count`` lines of ``text`` that are not blank."""
     return "\n".join([line.rstrip() for line in text.splitlines() if line.strip()][-count:])

@@ -5,6 +5,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,28 +25,22 @@ class Belonging:
 
     @classmethod
     def to_no_run(cls, home: str, seconds: float) -> "Belonging":
-        """What belongs to no run, and lasts ``seconds`` at most."""
+        """Return what belongs to no run, and lasts ``seconds`` at most."""
         return cls(home, NO_RUN, 0, int(time.time() + seconds) + 60)
 
     def is_left_over(self, is_alive: Callable[[int, int], bool]) -> bool:
-        """Whether nobody waits for it any more: ``is_alive`` denies run and trial, or, of no run, its time is over."""
+        """Return whether nobody waits for it any more: ``is_alive`` denies run and trial, or, of no run, its time is over."""
         return time.time() > self.until if self.run == NO_RUN else not is_alive(self.run, self.trial)
 
 
 def id_of(home: Path) -> str:
-    """The stable id of ``home``: random, as two machines may have a home of the same path and share an engine."""
+    """Return the stable id of ``home``: random, as two machines may have a home of the same path and share an engine."""
     path = home / "id"
     if not path.exists():
         home.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=home, prefix=".id-") as file:
             file.write(uuid.uuid4().hex)
             file.flush()
-            _link(file.name, path)
+            with suppress(FileExistsError):  # another process was first: its id counts
+                os.link(file.name, path)
     return path.read_text(encoding="ascii").strip()
-
-
-def _link(source: str, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except FileExistsError:
-        return  # another process was first: its id counts

@@ -3,11 +3,10 @@
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen
 
-from epochal.errors import Reason, UsageError
+from epochal.errors import UsageError
 from epochal.folders import SCRIPT
 from epochal.records import Log
 from epochal.runtimes.environments import environment_folder, environment_for, python_in
@@ -19,7 +18,8 @@ from epochal.runtimes.owner import Belonging, id_of
 from epochal.runtimes.process_tree import ended_within, kill_left_overs, process_tree
 from epochal.runtimes.recipe import read_recipe
 from epochal.runtimes.runtime import IsAlive, Outcome, Training
-from epochal.runtimes.workplace import Workplace, data_folder, dataset_cache, files_in, keep_within, workplace
+from epochal.runtimes.stop import Stop
+from epochal.runtimes.workplace import data_folder, dataset_cache, dataset_variables, workplace
 from epochal.settings import LimitSettings, ServerSettings
 
 _FETCH_SECONDS = 3600.0
@@ -52,30 +52,46 @@ class ProcessRuntime:
 
     def prove(self, image: str, modules: Sequence[str]) -> None:
         """As ``Runtime.prove``."""
-        prove_once(self._home / "cache" / "proven", image, modules, lambda arguments: self._prove(image, arguments))
+        prove_once(
+            self._home / "cache" / "proven",
+            image,
+            modules,
+            lambda arguments: self._run_aside(image, arguments, {}, PROOF_SECONDS),
+        )
 
     def train(self, training: Training) -> Outcome:
         """As ``Runtime.train``."""
         folder = training.folder
         limits = self._settings.limits
         datasets = dataset_cache(self._home)
-        with (
-            workplace(folder, datasets, datasets) as place,
-            LogFile(folder.log, int(limits.log_mb * MEGABYTE)) as log,
-        ):
-            before = files_in(folder)
-            outcome = self._train(training, place, log)
-            for line in keep_within(limits.output_mb, folder, before):
-                log.write(f"\n{line}\n".encode("utf-8", "backslashreplace"))
-            return outcome
+        with workplace(folder, limits, datasets, datasets) as place:
+            seconds = limits.minutes * 60
+            belonging = Belonging(id_of(self._home), training.run, training.trial, int(time.time() + seconds))
+            environment = _clean_environment(training.image, place.home) | {
+                "EPOCHAL_OUT": str(folder.out.absolute()),
+                "EPOCHAL_CHECKPOINTS": str(folder.checkpoints.absolute()),
+                "PYTHONPATH": str(place.recorder.absolute()),
+                **dataset_variables(datasets.absolute(), links=True),
+            }
+            if training.stop_at is not None:
+                environment["EPOCHAL_STOP_AT"] = repr(training.stop_at)
+            if data := data_folder(self._settings):
+                environment["EPOCHAL_DATA"] = str(data)
+            command = [python_in(Path(training.image)), str(folder.code.absolute() / SCRIPT)]
+            sinks = training.on_output, place.log.write
+            began = time.monotonic()
+            status, timed_out = _run(
+                command, limits, belonging, environment, folder.code, seconds, *sinks, stop=training.stop
+            )
+            return outcome_of(status, time.monotonic() - began, place.log.last(), timed_out=timed_out)
 
     def fetch_dataset(self, image: str, script: str, log: Log) -> None:
         """As ``Runtime.fetch_dataset``."""
         datasets = dataset_cache(self._home)
-        environment = datasets.variables_to_fill_it()
+        environment = dataset_variables(datasets, links=False)
         if bundle := self._settings.images.ca_bundle:
             environment["SSL_CERT_FILE"] = str(Path(bundle).expanduser())
-        log(f"Fetching into {datasets.folder}.")
+        log(f"Fetching into {datasets}.")
         status, output = self._run_aside(image, ["-c", script], environment, _FETCH_SECONDS)
         if status != 0:
             raise UsageError(f"The dataset could not be fetched. The last lines:\n{last_lines(output, 5)}")
@@ -84,66 +100,40 @@ class ProcessRuntime:
         """As ``Runtime.reap``."""
         return sorted(kill_left_overs(id_of(self._home), is_alive) - {0})
 
-    def _prove(self, image: str, arguments: list[str]) -> tuple[int, str]:
-        return self._run_aside(image, arguments, {}, PROOF_SECONDS)
-
-    def _train(self, training: Training, place: Workplace, log: LogFile) -> Outcome:
-        seconds = self._settings.limits.minutes * 60
-        belonging = Belonging(id_of(self._home), training.run, training.trial, int(time.time() + seconds))
-        command = [
-            *_limited(self._settings.limits),
-            python_in(Path(training.image)),
-            str(training.folder.code.absolute() / SCRIPT),
-        ]
-        environment = self._environment(training, place)
-        began = time.monotonic()
-        with (
-            _followed(command, belonging, environment, training.folder.code, training.on_output, log.write) as process,
-            training.stop.ends(process.kill),
-        ):
-            timed_out = not ended_within(process, seconds)
-        passed = time.monotonic() - began
-        if timed_out:
-            return Outcome(_exit_status(process), passed, Reason.TIMED_OUT)
-        return outcome_of(_exit_status(process), passed, log.last())
-
-    def _environment(self, training: Training, place: Workplace) -> dict[str, str]:
-        environment = _clean_environment(training.image, place.home) | {
-            "EPOCHAL_OUT": str(training.folder.out.absolute()),
-            "EPOCHAL_CHECKPOINTS": str(training.folder.checkpoints.absolute()),
-            "PYTHONPATH": str(place.recorder.absolute()),
-            **dataset_cache(self._home.absolute()).variables_to_read_it(),
-        }
-        if training.stop_at is not None:
-            environment["EPOCHAL_STOP_AT"] = repr(training.stop_at)
-        if data := data_folder(self._settings):
-            environment["EPOCHAL_DATA"] = str(data)
-        return environment
-
     def _run_aside(self, image: str, arguments: list[str], changes: dict[str, str], seconds: float) -> tuple[int, str]:
-        """Run Python on what is no training; its exit status and its last output."""
+        """Run Python on what is no training; returns its exit status and its last output."""
         belonging = Belonging.to_no_run(id_of(self._home), seconds)
-        command = [*_limited(self._settings.limits), python_in(Path(image)), *arguments]
+        command = [python_in(Path(image)), *arguments]
+        limits = self._settings.limits
         with tempfile.TemporaryDirectory() as name, LogFile(Path(name, "log"), MEGABYTE) as log:
             environment = _clean_environment(image, Path(name)) | changes
-            with _followed(command, belonging, environment, Path(name), log.write) as process:
-                ended_within(process, seconds)
-            return _exit_status(process), log.last()
+            status, _ = _run(command, limits, belonging, environment, Path(name), seconds, log.write)
+            return status, log.last()
 
 
-@contextmanager
-def _followed(
+def _run(
     command: Sequence[str],
+    limits: LimitSettings,
     belonging: Belonging,
     environment: dict[str, str],
     folder: Path,
+    seconds: float,
     *sinks: Callable[[bytes], None],
-) -> Iterator[Popen[bytes]]:
-    """Start a process tree whose output goes to ``sinks``; on the way out it has ended, and they have all of it."""
-    with process_tree(command, belonging, environment, folder) as process:
+    stop: Stop | None = None,
+) -> tuple[int, bool]:
+    """Run a process tree within ``limits`` to its end, its time limit or ``stop``, its output going to ``sinks``.
+
+    Returns its exit status as a shell has it (128 + n if signal n ended it), and whether its time was over.
+    """
+    blocks, kibibytes = int(limits.output_mb * MEGABYTE / 512), int(limits.memory_mb * MEGABYTE / 1024)
+    limited = ["sh", "-c", _LIMITED, "sh", str(blocks), str(kibibytes), *command]
+    with process_tree(limited, belonging, environment, folder) as process:
         copying = Copying(_output(process), *sinks)
-        yield process
+        with (stop or Stop()).ends(process.kill):
+            timed_out = not ended_within(process, seconds)
     copying.finish()
+    status = process.returncode
+    return status if status >= 0 else 128 - status, timed_out
 
 
 def _output(process: Popen[bytes]) -> Iterator[bytes]:
@@ -153,15 +143,8 @@ def _output(process: Popen[bytes]) -> Iterator[bytes]:
             yield chunk
 
 
-def _limited(limits: LimitSettings) -> list[str]:
-    """What goes in front of a command to limit it."""
-    blocks = int(limits.output_mb * MEGABYTE / 512)
-    kibibytes = int(limits.memory_mb * MEGABYTE / 1024)
-    return ["sh", "-c", _LIMITED, "sh", str(blocks), str(kibibytes)]
-
-
 def _clean_environment(image: str, home: Path) -> dict[str, str]:
-    """Nothing of ours: a token in it would be the code's."""
+    """Return a training's environment with nothing of ours: a token in it would be the code's."""
     return {
         "PATH": f"{image}/bin:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(home.absolute()),
@@ -170,9 +153,3 @@ def _clean_environment(image: str, home: Path) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
     }
-
-
-def _exit_status(process: Popen[bytes]) -> int:
-    """As a shell has it: 128 + n where signal n ended the process."""
-    status = int(process.returncode)
-    return status if status >= 0 else 128 - status

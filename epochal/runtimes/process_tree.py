@@ -33,24 +33,25 @@ def process_tree(
     """
     word = "/".join(str(value) for value in [*astuple(belonging), os.urandom(4).hex()])
 
-    def start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment | {_VARIABLE: word},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
     def end(process: subprocess.Popen[bytes]) -> None:
         if process.returncode is None:  # else its number, and its group's, may be somebody else's by now
             os.killpg(process.pid, signal.SIGKILL)
         _kill(lambda found: found == word)
         process.wait()
 
-    with made(start, end) as process:
+    variables = environment | {_VARIABLE: word}
+    with made(
+        lambda: subprocess.Popen(
+            command,
+            cwd=folder,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ),
+        end,
+    ) as process:
         yield process
 
 
@@ -68,21 +69,17 @@ def kill_left_overs(home: str, is_alive: Callable[[int, int], bool]) -> set[int]
     runs = set()
 
     def is_left_over(word: str) -> bool:
-        belonging = _belonging(word)
-        if belonging is None or belonging.home != home or not belonging.is_left_over(is_alive):
+        parts = word.split("/")
+        if len(parts) != 5 or parts[0] != home or not all(part.isdigit() for part in parts[1:4]):
+            return False
+        belonging = Belonging(home, int(parts[1]), int(parts[2]), int(parts[3]))
+        if not belonging.is_left_over(is_alive):
             return False
         runs.add(belonging.run)
         return True
 
     _kill(is_left_over)
     return runs
-
-
-def _belonging(word: str) -> Belonging | None:
-    parts = word.split("/")
-    if len(parts) != 5 or not all(part.isdigit() for part in parts[1:4]):
-        return None
-    return Belonging(parts[0], int(parts[1]), int(parts[2]), int(parts[3]))
 
 
 def _kill(is_meant: Callable[[str], bool]) -> None:
@@ -99,6 +96,7 @@ def _kill(is_meant: Callable[[str], bool]) -> None:
 
 
 def _find(is_meant: Callable[[str], bool]) -> Iterator[int]:
+    """Yield a descriptor, to be closed, of each other process whose word, in its environment, ``is_meant``."""
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
@@ -107,22 +105,16 @@ def _find(is_meant: Callable[[str], bool]) -> Iterator[int]:
             descriptor = os.pidfd_open(int(entry.name))
         except OSError:
             continue
-        if (word := _word_of(entry)) and is_meant(word):
+        try:
+            variables = (entry / "environ").read_bytes().split(b"\0")
+        except OSError:  # a process of others, or one that is dead
+            variables = []
+        start = f"{_VARIABLE}=".encode()
+        words = [line.removeprefix(start).decode("ascii", "replace") for line in variables if line.startswith(start)]
+        if words and is_meant(words[0]):
             yield descriptor
         else:
             os.close(descriptor)
-
-
-def _word_of(process: Path) -> str:
-    """The word in a process's environment; empty for a process of others, one that has none, and one that is dead."""
-    try:
-        variables = (process / "environ").read_bytes().split(b"\0")
-    except OSError:
-        return ""
-    start = f"{_VARIABLE}=".encode()
-    return next(
-        (line.removeprefix(start).decode("ascii", "replace") for line in variables if line.startswith(start)), ""
-    )
 
 
 def _readable(descriptor: int, seconds: float) -> bool:

@@ -1,7 +1,7 @@
 """What an image or an environment is made of: a framework's pins and the repository's own requirements.txt."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from epochal.analysis.frameworks import frameworks
@@ -26,25 +26,17 @@ class Recipe:
     packages: str
 
     def digest(self, *more: str) -> str:
-        """16 hexadecimal digits that change with the recipe and with ``more``."""
-        parts = [self.framework, self.pins, self.requirements, self.packages, *more]
-        return digest(*parts)
+        """Return 16 hexadecimal digits that change with the recipe and with ``more``."""
+        return digest(*astuple(self), *more)
 
 
 def read_recipe(framework: str, code: Path, sandbox: SandboxSettings) -> Recipe:
-    """The recipe for ``code``; raises RunFailed(REFUSED_REQUIREMENT) for what its requirements.txt may not ask for."""
+    """Return the recipe for ``code``; raises RunFailed(REFUSED_REQUIREMENT) for what its requirements.txt may not ask for."""
     pins = frameworks()[framework].PINS.read_text(encoding="utf-8")
-    requirements = _read_requirements(code / REQUIREMENTS)
-    if sandbox.packages == "wheels":
-        check_requirements(requirements)
-    return Recipe(framework, pins, without_comments(requirements), sandbox.packages)
-
-
-def _read_requirements(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        requirements = (code / REQUIREMENTS).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        return ""
+        requirements = ""
     except OSError as error:
         raise RunFailed(Reason.REFUSED_REQUIREMENT, f"{REQUIREMENTS} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
@@ -52,9 +44,12 @@ def _read_requirements(path: Path) -> str:
             Reason.REFUSED_REQUIREMENT,
             f"{REQUIREMENTS} is not UTF-8 text (PowerShell's > writes UTF-16). Save it as UTF-8.",
         ) from None
+    if sandbox.packages == "wheels":
+        check_requirements(requirements)
+    return Recipe(framework, pins, without_comments(requirements), sandbox.packages)
 
 
 def digest(*parts: str) -> str:
-    """16 hexadecimal digits that stand for ``parts``, their borders included."""
+    """Return 16 hexadecimal digits that stand for ``parts``, their borders included."""
     joined = "".join(f"{len(part)}:{part}" for part in parts)
     return hashlib.sha256(joined.encode()).hexdigest()[:16]

@@ -54,11 +54,8 @@ class Runtime(Protocol):
 
     name: str
     """``docker`` or ``process``."""
-
-    @property
-    def has_network(self) -> bool:
-        """Whether training may use the network."""
-        ...
+    has_network: bool
+    """Whether training may use the network."""
 
     def image_name(self, framework: str, code: Path) -> str:
         """The name of what ``prepare`` makes: known without making it, and without an engine.

@@ -7,52 +7,43 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from epochal.analysis.frameworks import DatasetCache, dataset_caches
+from epochal.analysis.frameworks import dataset_caches
 from epochal.errors import SettingsError
 from epochal.folders import TrialFolder
-from epochal.runtimes.log import MEGABYTE
-from epochal.settings import ServerSettings
+from epochal.runtimes.log import MEGABYTE, LogFile
+from epochal.settings import LimitSettings, ServerSettings
 
 _RECORDER = Path(__file__).resolve().parent.parent / "recorder"
 
 
 @dataclass(frozen=True)
-class Datasets:
-    """The dataset cache of all frameworks; ``folder`` is its path here, or inside a container."""
-
-    folder: Path
-
-    def of(self, cache: DatasetCache) -> Path:
-        """Return the folder of one framework."""
-        return self.folder / cache.folder
-
-    def variables_to_fill_it(self) -> dict[str, str]:
-        """Return the environment variables that make each framework download into the cache."""
-        return {cache.variable: str(self.of(cache)) for cache in dataset_caches()}
-
-    def variables_to_read_it(self) -> dict[str, str]:
-        """Return the environment variables of a training whose HOME has the links of ``workplace``."""
-        return {cache.variable: str(self.of(cache)) for cache in dataset_caches() if not cache.linked_as}
-
-
-@dataclass(frozen=True)
 class Workplace:
-    """A trial's passing folders: its HOME, and its own copy of the recorder for PYTHONPATH."""
+    """A trial's passing folders: its HOME, and its own copy of the recorder for PYTHONPATH; and its log."""
 
     home: Path
     recorder: Path
+    log: LogFile
 
 
-def dataset_cache(home: Path) -> Datasets:
-    """The dataset cache of an EPOCHAL_HOME, made if it is missing."""
-    datasets = Datasets(home / "cache" / "datasets")
+def dataset_cache(home: Path) -> Path:
+    """Return the dataset cache of an EPOCHAL_HOME, made if it is missing: a folder for each framework."""
+    datasets = home / "cache" / "datasets"
     for cache in dataset_caches():
-        datasets.of(cache).mkdir(parents=True, exist_ok=True)
+        (datasets / cache.folder).mkdir(parents=True, exist_ok=True)
     return datasets
 
 
+def dataset_variables(datasets: Path, *, links: bool) -> dict[str, str]:
+    """Return the environment variables with which each framework uses the dataset cache, seen as the folder ``datasets``.
+
+    ``links``: HOME has the links of ``workplace``, so that the frameworks that these are for need no variable.
+    """
+    caches = [cache for cache in dataset_caches() if not (links and cache.linked_as)]
+    return {cache.variable: str(datasets / cache.folder) for cache in caches}
+
+
 def data_folder(settings: ServerSettings) -> Path | None:
-    """The server's data folder, None if there is none; raises SettingsError if it is no folder."""
+    """Return the server's data folder, None if there is none; raises SettingsError if it is no folder."""
     if not settings.data:
         return None
     path = Path(settings.data).expanduser().absolute()
@@ -64,18 +55,25 @@ def data_folder(settings: ServerSettings) -> Path | None:
 
 
 @contextmanager
-def workplace(folder: TrialFolder, datasets: Datasets, seen: Datasets) -> Iterator[Workplace]:
-    """A trial's workplace, gone on the way out. The training sees the cache ``datasets`` as ``seen``."""
+def workplace(folder: TrialFolder, limits: LimitSettings, datasets: Path, seen: Path) -> Iterator[Workplace]:
+    """Open a trial's workplace, gone on the way out; what the training made is then kept within ``limits``, as the log says.
+
+    The training sees the cache ``datasets`` as ``seen``. Nothing of it may run any more on the way out.
+    """
     scratch = folder.path / "scratch"
+    home, recorder = scratch / "home", scratch / "recorder"
     shutil.rmtree(scratch, ignore_errors=True)
-    place = Workplace(scratch / "home", scratch / "recorder")
     try:
-        shutil.copytree(_RECORDER, place.recorder, ignore=shutil.ignore_patterns("__pycache__"))
-        place.home.mkdir()
+        shutil.copytree(_RECORDER, recorder, ignore=shutil.ignore_patterns("__pycache__"))
+        home.mkdir()
         for cache in dataset_caches():
             if cache.linked_as:
-                _link(place.home / cache.linked_as, datasets.of(cache), seen.of(cache))
-        yield place
+                _link(home / cache.linked_as, datasets / cache.folder, seen / cache.folder)
+        before = _files_in(folder)
+        with LogFile(folder.log, int(limits.log_mb * MEGABYTE)) as log:
+            yield Workplace(home, recorder, log)
+            for line in _keep_within(limits.output_mb, folder, before):
+                log.write(f"\n{line}\n".encode("utf-8", "backslashreplace"))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -89,16 +87,8 @@ def _link(folder: Path, cached: Path, seen: Path) -> None:
             link.symlink_to(seen / file.relative_to(cached))
 
 
-@dataclass(frozen=True)
-class Made:
-    """A file that the training made or changed: where, and how many bytes."""
-
-    path: Path
-    size: int
-
-
-def files_in(folder: TrialFolder) -> dict[Path, tuple[int, int]]:
-    """Every regular file of the trial's code, output and checkpoints: its size in bytes and the time of its last change (ns)."""
+def _files_in(folder: TrialFolder) -> dict[Path, tuple[int, int]]:
+    """Return every file of the trial's code, output and checkpoints: its size in bytes and when it last changed (ns)."""
     found = {}
     for top in (folder.code, folder.out, folder.checkpoints):
         for parent, _, names in os.walk(top):
@@ -110,19 +100,19 @@ def files_in(folder: TrialFolder) -> dict[Path, tuple[int, int]]:
     return found
 
 
-def keep_within(limit_mb: float, folder: TrialFolder, before: dict[Path, tuple[int, int]]) -> list[str]:
+def _keep_within(limit_mb: float, folder: TrialFolder, before: dict[Path, tuple[int, int]]) -> list[str]:
     """Remove the biggest files that the training made, until the rest is within ``limit_mb``; returns a line for each.
 
-    ``before``: what ``files_in`` told ahead of the training. To be called when nothing of the training runs any more.
+    ``before``: what ``_files_in`` returned ahead of the training.
     """
-    made = [Made(path, found[0]) for path, found in files_in(folder).items() if before.get(path) != found]
-    total = sum(file.size for file in made)
+    made = {path: found[0] for path, found in _files_in(folder).items() if before.get(path) != found}
+    total = sum(made.values())
     lines = []
-    for file in sorted(made, key=lambda file: file.size, reverse=True):
+    for path, size in sorted(made.items(), key=lambda file: file[1], reverse=True):
         if total <= limit_mb * MEGABYTE:
             break
-        file.path.unlink()
-        total -= file.size
-        shown = file.path.relative_to(folder.path)
-        lines.append(f"[epochal: {shown} ({file.size / MEGABYTE:.1f} MB) was not kept, see limits.output_mb]")
+        path.unlink()
+        total -= size
+        shown = path.relative_to(folder.path)
+        lines.append(f"[epochal: {shown} ({size / MEGABYTE:.1f} MB) was not kept, see limits.output_mb]")
     return lines
