@@ -20,7 +20,7 @@ from epochal.runtimes.runtime import Runtime
 from epochal.settings import RuntimeName, read_repository_settings
 from epochal.store.ends import change_run
 from epochal.store.runs import add_notes
-from epochal.store.trials import is_training
+from epochal.store.trials import has_live_trainer
 
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -70,7 +70,7 @@ def make_ready(active: ActiveRun) -> None:
     pause, logged = _FIRST_PAUSE_SECONDS, False
     while True:
         try:
-            plan.runtime.reap(partial(is_training, app.database))
+            plan.runtime.reap(partial(has_live_trainer, app.database))
             image = plan.runtime.prepare(plan.detection.framework, active.folder.code, log)
             break
         except RunFailed as failure:
@@ -104,7 +104,7 @@ def keep_plan(active: ActiveRun, **columns: Any) -> None:
 def reap_left_overs(app: App) -> None:
     """Stop the trainings of this home whose job died, if the engine answers."""
     try:
-        reaped = _runtime(app).reap(partial(is_training, app.database))
+        reaped = _runtime(app).reap(partial(has_live_trainer, app.database))
     except RunFailed as failure:
         log(f"left-over trainings could not be looked for: {failure.explanation}")
         return

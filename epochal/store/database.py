@@ -54,25 +54,26 @@ def reads(function: Function[_P, _T]) -> Transaction[_P, _T]:
 
     Given a connection, it is a part of that one's transaction. Raises as ``Patience.run`` does.
     """
-
-    return _in_transaction(function, Engine.connect, lambda database: database.patience)
+    return _in_transaction(function, Engine.connect)
 
 
 def writes(function: Function[_P, _T]) -> Transaction[_P, _T]:
     """Make a function that writes through a connection one transaction of a database, as ``reads`` does."""
-    return _in_transaction(function, _write_transaction, lambda database: database.patience)
+    return _in_transaction(function, _write_transaction)
 
 
 def writes_at_once(function: Function[_P, _T]) -> Transaction[_P, _T]:
     """Do as ``writes`` does, but raise DatabaseUnavailable at once if the database does not answer."""
-    return _in_transaction(function, _write_transaction, lambda _: Patience())
+    return _in_transaction(function, _write_transaction, Patience())
 
 
 def _in_transaction(
     function: Function[_P, _T],
     begin: Callable[[Engine], AbstractContextManager[Connection]],
-    patience: Callable[[Database], Patience],
+    patience: Patience | None = None,
 ) -> Transaction[_P, _T]:
+    """Run ``function`` in a transaction that ``begin`` opens, with ``patience`` or else the database's own."""
+
     @wraps(function)
     def called(source: Database | Connection, /, *arguments: _P.args, **named: _P.kwargs) -> _T:
         if isinstance(source, Connection):
@@ -82,7 +83,7 @@ def _in_transaction(
             with begin(source.engine) as connection:
                 return function(connection, *arguments, **named)
 
-        return patience(source).run(transaction)
+        return (patience or source.patience).run(transaction)
 
     return called
 
@@ -94,14 +95,11 @@ def _open_engine(url: str) -> Engine:
         engine = create_engine(parsed, pool_pre_ping=not url.startswith("sqlite"))
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise SettingsError(f"database: this is no URL that SQLAlchemy can open: {error}.") from None
-    if parsed.get_backend_name() == "sqlite":
-        if parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        _prepare_sqlite(engine)
-    return engine
+    if parsed.get_backend_name() != "sqlite":
+        return engine
+    if parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
 
-
-def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves: pysqlite's own begins too late
@@ -116,6 +114,8 @@ def _prepare_sqlite(engine: Engine) -> None:
         # sqlite.org/lang_transaction.html): one that will write says so from the start, and waits its turn.
         writes = connection.get_execution_options().get("writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
 
 
 @contextmanager
@@ -134,8 +134,9 @@ def _write_transaction(engine: Engine) -> Iterator[Connection]:
 
 def _migrate(engine: Engine) -> None:
     """Bring the database to the newest version; raises EpochalError for one that a newer Epochal wrote."""
-    if _version(engine) == HEAD:
-        return
+    with engine.connect() as connection:
+        if _version(connection) == HEAD:
+            return
     # Imported here: a job that starts on a database of today's version should not pay for it.
     from alembic import command
     from alembic.config import Config
@@ -146,7 +147,7 @@ def _migrate(engine: Engine) -> None:
     with _write_transaction(engine) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('epochal migration'))"))
-        current = _version_in(connection)
+        current = _version(connection)
         known = {script.revision for script in ScriptDirectory.from_config(configuration).walk_revisions()}
         if current is not None and current not in known:
             raise EpochalError(
@@ -157,12 +158,7 @@ def _migrate(engine: Engine) -> None:
         command.upgrade(configuration, "head")
 
 
-def _version(engine: Engine) -> str | None:
-    with engine.connect() as connection:
-        return _version_in(connection)
-
-
-def _version_in(connection: Connection) -> str | None:
+def _version(connection: Connection) -> str | None:
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
     return connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608 (our constant)

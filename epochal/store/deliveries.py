@@ -9,7 +9,7 @@ from epochal.errors import Reason
 from epochal.records import Accepted, Commit, Delivery, Origin, State
 from epochal.store.database import Database, reads, writes
 from epochal.store.ends import UNENDED, end
-from epochal.store.owner import is_alive
+from epochal.store.owner import living
 from epochal.store.rows import read_row
 from epochal.store.schema import deliveries, runs
 
@@ -40,24 +40,45 @@ def _accept(
     supersede: str,
     received: datetime,
 ) -> Accepted:
-    if delivery and (seen := _run_of_delivery(connection, delivery[0])):
-        return Accepted(seen, new=False)
-    known = _run_of_push(connection, commit) if origin is Origin.PUSH else None
-    run = known or _insert_run(connection, commit, origin)
-    if known:
-        _add_author(connection, run, commit)
-    if known and delivery and _queue_again(connection, run):
-        known = None
     if delivery:
-        _keep_delivery(connection, delivery, received, "already known" if known else "queued", run)
-    stop = () if known or origin is Origin.PERSON else _supersede_older(connection, commit, run, supersede)
-    return Accepted(run, new=known is None, stop=stop)
+        seen = connection.execute(select(deliveries.c.run).where(deliveries.c.id == delivery[0])).scalar()
+        if seen is not None:
+            return Accepted(seen, new=False)
+    run, new = _find_run(connection, commit, again=delivery is not None) if origin is Origin.PUSH else (None, True)
+    if run is None:
+        row = asdict(commit) | {"origin": origin, "state": State.QUEUED, "created": datetime.now(UTC), "notes": ()}
+        run = int(connection.execute(insert(runs).values(**row).returning(runs.c.id)).scalar_one())
+    if delivery:
+        _keep_delivery(connection, delivery, received, "queued" if new else "already known", run)
+    stop = _supersede_older(connection, commit, run, supersede) if new and origin is Origin.PUSH else ()
+    return Accepted(run, new=new, stop=stop)
+
+
+def _find_run(connection: Connection, commit: Commit, again: bool) -> tuple[int | None, bool]:
+    """Return the one run that pushes of the commit have, None if there is none, and whether it is to be trained anew.
+
+    ``again``: the commit was pushed once more. If its run was superseded, that was a forced push back to it: the run is
+    queued again.
+    """
+    same = runs.c.repository == commit.repository, runs.c.branch == commit.branch, runs.c.sha == commit.sha
+    run = connection.execute(select(runs.c.id).where(*same, runs.c.origin == Origin.PUSH)).scalar()
+    if run is None:
+        return None, True
+    if commit.author_email:  # whoever reported the commit first (a poll knows its name only) did not know these
+        known = {"message": commit.message, "author_name": commit.author_name, "author_email": commit.author_email}
+        connection.execute(update(runs).where(runs.c.id == run, runs.c.author_email == "").values(**known))
+    if not again:
+        return run, False
+    cleared = {"reason": None, "successor": None, "ended": None, "stop_requested": None, "owner": None}
+    superseded = update(runs).where(runs.c.id == run, runs.c.state == State.SUPERSEDED)
+    return run, connection.execute(superseded.values(state=State.QUEUED, **cleared)).rowcount > 0
 
 
 @writes
 def ignore_delivery(connection: Connection, delivery: str, event: str, result: str) -> None:
     """Remember a delivery that starts no run, and why. A later one with the same id takes its place."""
-    if not _run_of_delivery(connection, delivery):
+    started = deliveries.c.id == delivery, deliveries.c.run.is_not(None)
+    if connection.execute(select(deliveries.c.id).where(*started)).first() is None:
         _keep_delivery(connection, (delivery, event), datetime.now(UTC), result, None)
 
 
@@ -75,11 +96,6 @@ def deliveries_of_run(connection: Connection, run: int) -> list[Delivery]:
     return [read_row(Delivery, row) for row in rows]
 
 
-def _run_of_delivery(connection: Connection, delivery: str) -> int | None:
-    """Return the run that a delivery started; None if it did not arrive yet, or started none."""
-    return connection.execute(select(deliveries.c.run).where(deliveries.c.id == delivery)).scalar()
-
-
 def _keep_delivery(
     connection: Connection, delivery: tuple[str, str], received: datetime, result: str, run: int | None
 ) -> None:
@@ -87,31 +103,6 @@ def _keep_delivery(
     connection.execute(delete(deliveries).where(deliveries.c.id == delivery[0]))
     row = {"id": delivery[0], "event": delivery[1], "received": received, "result": result, "run": run}
     connection.execute(insert(deliveries).values(**row))
-
-
-def _run_of_push(connection: Connection, commit: Commit) -> int | None:
-    """Return the one run that pushes of the commit have; None if there is none."""
-    same = runs.c.repository == commit.repository, runs.c.branch == commit.branch, runs.c.sha == commit.sha
-    return connection.execute(select(runs.c.id).where(*same, runs.c.origin == Origin.PUSH)).scalar()
-
-
-def _insert_run(connection: Connection, commit: Commit, origin: Origin) -> int:
-    row = asdict(commit) | {"origin": origin, "state": State.QUEUED, "created": datetime.now(UTC), "notes": ()}
-    return int(connection.execute(insert(runs).values(**row).returning(runs.c.id)).scalar_one())
-
-
-def _add_author(connection: Connection, run: int, commit: Commit) -> None:
-    """Add message and author, which whoever told of the commit first (a poll knows its name only) did not know."""
-    known = {"message": commit.message, "author_name": commit.author_name, "author_email": commit.author_email}
-    if commit.author_email:
-        connection.execute(update(runs).where(runs.c.id == run, runs.c.author_email == "").values(**known))
-
-
-def _queue_again(connection: Connection, run: int) -> bool:
-    """Queue a superseded run whose commit is pushed once more, by a forced push back to it; returns whether it was one."""
-    superseded = runs.c.id == run, runs.c.state == State.SUPERSEDED
-    cleared = {"reason": None, "successor": None, "ended": None, "stop_requested": None, "owner": None}
-    return connection.execute(update(runs).where(*superseded).values(state=State.QUEUED, **cleared)).rowcount > 0
 
 
 def _supersede_older(connection: Connection, commit: Commit, successor: int, supersede: str) -> tuple[str, ...]:
@@ -130,13 +121,13 @@ def _supersede_older(connection: Connection, commit: Commit, successor: int, sup
     ).all()
     stop = []
     for row in older:
-        owned = row.owner is not None and is_alive(row.owner, row.heartbeat)
-        if supersede == "running" and owned:
+        owner = living(row.owner, row.heartbeat)
+        if supersede == "running" and owner:
             asked = row.stop_requested or State.SUPERSEDED  # the first request counts
             changed = {"stop_requested": asked, "successor": successor}
             connection.execute(update(runs).where(runs.c.id == row.id).values(**changed))
-            stop.append(row.owner)
-        elif not owned and (row.state is State.QUEUED or supersede == "running"):
+            stop.append(owner)
+        elif not owner and (row.state is State.QUEUED or supersede == "running"):
             reason, ended = Reason.SUPERSEDED, datetime.now(UTC)
             end(connection, row.id, row.owner, State.SUPERSEDED, reason=reason, successor=successor, ended=ended)
     return tuple(stop)

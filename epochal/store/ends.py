@@ -3,17 +3,19 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, or_, select, update
 
 from epochal.errors import Reason, UsageError
-from epochal.records import Judgement, Message, Run, State, TrialState, Verdict
+from epochal.records import Message, Run, State, TrialState, Verdict
 from epochal.store.database import reads, writes
 from epochal.store.errors import NothingReached, NotOwner, StopRequested
 from epochal.store.outbox import add_message
-from epochal.store.owner import is_alive, this_process
+from epochal.store.owner import living, this_process
 from epochal.store.schema import runs, trials
 
 UNENDED = tuple(state for state in State if not state.ended)
+OPEN = runs.c.state.in_(UNENDED), runs.c.stop_requested.is_(None)
+"""The conditions under which a run may be moved on: it has neither ended nor been asked to."""
 
 
 def no_such_run(run: int) -> UsageError:
@@ -26,14 +28,9 @@ def require_owned(connection: Connection, run: int) -> None:
 
     Raises NotOwner if the calling process does not own the run or it has ended, StopRequested if it was asked to end.
     """
-    if connection.execute(select(runs.c.id).where(_is_owned(run)).with_for_update()).first() is None:
+    mine = runs.c.id == run, runs.c.owner == this_process()
+    if connection.execute(select(runs.c.id).where(*mine, *OPEN).with_for_update()).first() is None:
         raise _refusal(connection, run)
-
-
-def is_open(connection: Connection, run: int) -> bool:
-    """Lock the run's row until the transaction ends; returns whether it has neither ended nor been asked to."""
-    wanted = runs.c.id == run, runs.c.state.in_(UNENDED), runs.c.stop_requested.is_(None)
-    return connection.execute(select(runs.c.id).where(*wanted).with_for_update()).first() is not None
 
 
 @writes
@@ -42,7 +39,8 @@ def change_run(connection: Connection, run: int, /, **columns: Any) -> None:
 
     Raises NotOwner if it does not, or the run has ended; StopRequested if the run was asked to end.
     """
-    if not connection.execute(update(runs).where(_is_owned(run)).values(**columns)).rowcount:
+    mine = runs.c.id == run, runs.c.owner == this_process()
+    if not connection.execute(update(runs).where(*mine, *OPEN).values(**columns)).rowcount:
         raise _refusal(connection, run)
 
 
@@ -64,7 +62,7 @@ def end_unowned_run(connection: Connection, run: Run, message: Message | None) -
     It does not if somebody owns the run, if it has ended, or if it was asked to end in another state.
     """
     row = connection.execute(select(runs).where(runs.c.id == run.id).with_for_update()).one()
-    if row.owner and is_alive(row.owner, row.heartbeat):
+    if living(row.owner, row.heartbeat):
         return False
     return end(connection, run.id, row.owner, run.state, message, **_end_columns(run))
 
@@ -82,8 +80,7 @@ def request_stop(connection: Connection, run: int, state: State) -> str | None:
         raise UsageError(f"Run {run} has ended already: it is {row.state}.")
     asked = row.stop_requested or state  # the first request counts
     connection.execute(update(runs).where(runs.c.id == run).values(stop_requested=asked))
-    if row.owner and is_alive(row.owner, row.heartbeat):
-        owner: str = row.owner
+    if owner := living(row.owner, row.heartbeat):
         return owner
     end(connection, run, row.owner, asked, reason=Reason(asked.value), ended=datetime.now(UTC))
     return None
@@ -103,10 +100,8 @@ def end(
     It does not if the run has ended already, if its owner is not ``owner`` (None: nobody), or if it was asked to end in
     another state. Raises NothingReached for REACHED if none of the run's trials, or of those that it reuses, was judged so.
     """
-    if state is State.REACHED and not _is_reached(
-        connection, columns.get("reused_run") or run, columns.get("reused_trial")
-    ):
-        raise NothingReached(f"Run {run} cannot end as reached: no trial of it was judged to reach the threshold.")
+    if state is State.REACHED:
+        _require_reached(connection, run, columns.get("reused_run"), columns.get("reused_trial"))
     conditions = (
         runs.c.id == run,
         runs.c.owner == owner,
@@ -121,7 +116,9 @@ def end(
     return ended
 
 
-def interrupt_trials(connection: Connection, run: int, *which: ColumnElement[bool], explanation: str) -> None:
+def interrupt_trials(
+    connection: Connection, run: int, *which: ColumnElement[bool], explanation: str = Reason.INTERRUPTED.sentence
+) -> None:
     """Mark the trials that are training, or those of them that are meant, as failed by no fault of their own."""
     training = trials.c.run == run, trials.c.state == TrialState.TRAINING, *which
     interrupted = {"state": TrialState.FAILED, "reason": Reason.INTERRUPTED, "explanation": explanation}
@@ -131,12 +128,6 @@ def interrupt_trials(connection: Connection, run: int, *which: ColumnElement[boo
 def _end_columns(run: Run) -> dict[str, Any]:
     names = ("reason", "explanation", "detail", "ended", "reused_run", "reused_trial")
     return {name: getattr(run, name) for name in names}
-
-
-def _is_owned(run: int) -> ColumnElement[bool]:
-    """Whether the calling process may move the run on."""
-    mine = runs.c.owner == this_process()
-    return and_(runs.c.id == run, mine, runs.c.state.in_(UNENDED), runs.c.stop_requested.is_(None))
 
 
 def _refusal(connection: Connection, run: int) -> Exception:
@@ -149,10 +140,10 @@ def _refusal(connection: Connection, run: int) -> Exception:
     return NotOwner(f"Run {run} is {row.state} and owned by {owner}: this process no longer works on it.")
 
 
-def _is_reached(connection: Connection, run: int, only: int | None) -> bool:
-    """Whether the gate let a trial of the run through; with ``only``, that trial."""
-    query = select(trials.c.judgement).where(trials.c.run == run, trials.c.judgement.is_not(None))
-    if only is not None:
-        query = query.where(trials.c.number == only)
-    judgements: list[Judgement] = list(connection.execute(query).scalars())
-    return any(judgement.verdict is Verdict.REACHED for judgement in judgements)
+def _require_reached(connection: Connection, run: int, reused_run: int | None, reused_trial: int | None) -> None:
+    """Raise NothingReached unless the gate let through a trial of the run, or of what it reuses."""
+    query = select(trials.c.judgement).where(trials.c.run == (reused_run or run), trials.c.judgement.is_not(None))
+    if reused_trial is not None:
+        query = query.where(trials.c.number == reused_trial)
+    if not any(judgement.verdict is Verdict.REACHED for judgement in connection.execute(query).scalars()):
+        raise NothingReached(f"Run {run} cannot end as reached: no trial of it was judged to reach the threshold.")

@@ -20,7 +20,17 @@ def looks_before(connection: Connection, run: Run, trial: Trial) -> int | None:
     accuracy = trial.accuracy
     if accuracy is None or (accuracy.samples is None and accuracy.test_rows is None):
         return None
-    return _count(accuracy, _other_test_sets(connection, run, trial))
+    known = [trials.c[f"accuracy_{name}"] for name in ("samples", "test_set", "test_rows")]
+    named = [column.label(column.name.removeprefix("accuracy_")) for column in known]
+    query = select(*named, func.sum(trials.c.accuracy_looks).label("looks")).join(runs, trials.c.run == runs.c.id)
+    query = query.where(
+        runs.c.repository == run.commit.repository,
+        runs.c.branch == run.commit.branch,
+        trials.c.judgement.is_not(None),
+        or_(trials.c.run != run.id, trials.c.number != trial.number),
+    )
+    # Each test set once, with the sum of its looks.
+    return _count(accuracy, list(connection.execute(query.group_by(*known))))
 
 
 @writes
@@ -46,33 +56,20 @@ def store_judgement(
 
 
 def _count(accuracy: Accuracy, earlier: Sequence[Row[Any]]) -> int:
-    """Add up the looks at those of the ``earlier`` test sets that count for the one of ``accuracy``."""
-    known = [row for row in earlier if accuracy.test_rows is not None and row.test_rows is not None]
-    others = [row for row in earlier if accuracy.test_rows is None or row.test_rows is None]
-    looks: int = sum(row.looks for row in others if _may_be_the_same(accuracy, row))
+    """Add up the looks at those of the ``earlier`` test sets that count for the one of ``accuracy``.
+
+    Of two test sets the rows of one of which are not known, those count that are of one size and not known to differ.
+    """
+    looks: int = 0
+    known = []
+    for row in earlier:
+        if accuracy.test_rows is not None and row.test_rows is not None:
+            known.append(row)
+        elif accuracy.samples is not None and accuracy.samples == row.samples:
+            may_be_the_same = accuracy.test_set is None or row.test_set in (None, accuracy.test_set)
+            looks += row.looks if may_be_the_same else 0
     if accuracy.test_rows is None or share_seen(accuracy.test_rows, [row.test_rows for row in known]) < SAME:
         return looks
     rows = set(hashes_in(accuracy.test_rows))
     looks += sum(row.looks for row in known if not rows.isdisjoint(hashes_in(row.test_rows)))
     return looks
-
-
-def _may_be_the_same(accuracy: Accuracy, row: Row[Any]) -> bool:
-    """Return whether two test sets, the rows of one of which are not known, are of one size, and not known to differ."""
-    if accuracy.samples is None or accuracy.samples != row.samples:
-        return False
-    return accuracy.test_set is None or row.test_set is None or accuracy.test_set == row.test_set
-
-
-def _other_test_sets(connection: Connection, run: Run, trial: Trial) -> list[Row[Any]]:
-    """Return the test sets of the branch's judged trials, but for ``trial``, each once, with the sum of its looks."""
-    known = [trials.c[f"accuracy_{name}"] for name in ("samples", "test_set", "test_rows")]
-    named = [column.label(column.name.removeprefix("accuracy_")) for column in known]
-    query = select(*named, func.sum(trials.c.accuracy_looks).label("looks")).join(runs, trials.c.run == runs.c.id)
-    query = query.where(
-        runs.c.repository == run.commit.repository,
-        runs.c.branch == run.commit.branch,
-        trials.c.judgement.is_not(None),
-        or_(trials.c.run != run.id, trials.c.number != trial.number),
-    )
-    return list(connection.execute(query.group_by(*known)))

@@ -16,21 +16,28 @@ _SILENCE = timedelta(seconds=90)
 
 
 def this_process() -> str:
-    """The owner's name of the calling process: machine, process namespace, process id, and when that process started."""
+    """Return the owner's name of the calling process: machine, process namespace, process id, and when that process started."""
     pid = os.getpid()
     return f"{_place()}/{pid}/{_start_of(pid)}"
 
 
-def is_alive(owner: str, heartbeat: datetime | None) -> bool:
-    """Whether the process ``owner`` still runs: asked of the kernel here (proc(5)), judged by its last beat elsewhere."""
+def living(owner: str | None, heartbeat: datetime | None) -> str | None:
+    """Return the owner of a row if that process still runs; None if it is dead, or nobody owns the row.
+
+    The kernel is asked about a process here (proc(5)); one elsewhere is judged by its last beat.
+    """
+    if not owner:
+        return None
     place, pid, start = owner.rsplit("/", 2)
     if place == _place():
-        return _start_of(int(pid)) == start
-    return heartbeat is not None and datetime.now(UTC) - heartbeat < _SILENCE
+        alive = _start_of(int(pid)) == start
+    else:
+        alive = heartbeat is not None and datetime.now(UTC) - heartbeat < _SILENCE
+    return owner if alive else None
 
 
-def process_id(owner: str) -> int | None:
-    """The process id of an owner that runs here, to send it a signal; None for one elsewhere or gone."""
+def _process_id(owner: str) -> int | None:
+    """Return the process id of an owner that runs here, to send it a signal; None for one elsewhere or gone."""
     place, pid, start = owner.rsplit("/", 2)
     return int(pid) if place == _place() and _start_of(int(pid)) == start else None
 
@@ -41,7 +48,7 @@ def _place() -> str:
 
 
 def _start_of(pid: int) -> str:
-    """The process's start in clock ticks since boot: field 22 of /proc/<pid>/stat, empty if it is gone or a zombie."""
+    """Return the process's start in clock ticks since boot: field 22 of /proc/<pid>/stat, empty if it is gone or a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:
@@ -51,7 +58,7 @@ def _start_of(pid: int) -> str:
 
 def signal_owner(owner: str) -> None:
     """Send SIGTERM to an owner that runs here, so that it looks whether it was asked to stop."""
-    pid = process_id(owner)
+    pid = _process_id(owner)
     if pid is not None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGTERM)
@@ -59,7 +66,7 @@ def signal_owner(owner: str) -> None:
 
 def wait_until_gone(owner: str) -> None:
     """Return when an owner that runs here has ended (pidfd_open(2): the kernel tells); at once for one elsewhere."""
-    pid = process_id(owner)
+    pid = _process_id(owner)
     if pid is None:
         return
     try:
@@ -67,9 +74,8 @@ def wait_until_gone(owner: str) -> None:
     except (ProcessLookupError, PermissionError):
         return
     try:
-        if (
-            process_id(owner) is not None
-        ):  # it might have ended, and its number been given away, before we held on to it
+        # It might have ended, and its number been given away, before we held on to it.
+        if _process_id(owner) is not None:
             select.select([descriptor], [], [])
     finally:
         os.close(descriptor)

@@ -1,12 +1,11 @@
 """Rows of the tables as the records that the rest of the package knows: columns are called as the records' fields are."""
 
-from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, TypeVar
 
 from sqlalchemy import Row
 
-from epochal.records import Accuracy, Commit, Run, Trial
+from epochal.records import Accuracy, Trial
 
 _T = TypeVar("_T")
 _ACCURACY = "accuracy_"
@@ -22,11 +21,6 @@ def read_row(record: type[_T], row: Row[Any], prefix: str = "", **others: Any) -
         if prefix + field.name in columns
     }
     return record(**known, **others)
-
-
-def read_run(row: Row[Any], trials: Sequence[Trial]) -> Run:
-    """Return a row of ``runs`` with its trials, in order."""
-    return read_row(Run, row, commit=read_row(Commit, row), trials=tuple(trials))
 
 
 def read_trial(row: Row[Any]) -> Trial:

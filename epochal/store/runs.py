@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, or_, select, update
 
-from epochal.records import Origin, Run, State, Trial
+from epochal.records import Commit, Origin, Run, State, Trial
 from epochal.store.database import reads, writes, writes_at_once
-from epochal.store.ends import UNENDED, no_such_run
+from epochal.store.ends import UNENDED, interrupt_trials, no_such_run
 from epochal.store.errors import Busy
-from epochal.store.owner import is_alive, this_process
-from epochal.store.rows import read_run, read_trial
+from epochal.store.owner import living, this_process
+from epochal.store.rows import read_row, read_trial
 from epochal.store.schema import runs, trials
-from epochal.store.trials import beat_trials, interrupt, is_trained, training
+from epochal.store.trials import training
 
 
 @reads
@@ -64,7 +64,15 @@ def foremost_runs(connection: Connection) -> list[Run]:
 
     Who works on these only, ends the runs of one branch in the order in which they were pushed.
     """
-    return _load(connection, _is_foremost())[::-1]
+    older = runs.alias()
+    waits = select(older.c.id).where(
+        older.c.repository == runs.c.repository,
+        older.c.branch == runs.c.branch,
+        older.c.origin == Origin.PUSH,
+        older.c.state.in_(UNENDED),
+        older.c.id < runs.c.id,
+    )
+    return _load(connection, runs.c.state.in_(UNENDED), runs.c.origin == Origin.PUSH, ~waits.exists())[::-1]
 
 
 @reads
@@ -79,7 +87,7 @@ def next_run(connection: Connection, busy: Iterable[int]) -> Run | None:
 def owner_of_run(connection: Connection, run: int) -> str | None:
     """Return the living owner of a run; None if nobody works on it."""
     row = connection.execute(select(runs.c.owner, runs.c.heartbeat).where(runs.c.id == run)).first()
-    return row.owner if row and row.owner and is_alive(row.owner, row.heartbeat) else None
+    return living(row.owner, row.heartbeat) if row else None
 
 
 @writes
@@ -91,31 +99,33 @@ def claim_run(connection: Connection, run: int, states: Iterable[State]) -> Run:
     row = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).first()
     if row is None:
         raise no_such_run(run)
-    if row.owner and row.owner != this_process() and is_alive(row.owner, row.heartbeat):
+    if living(row.owner, row.heartbeat) not in (None, this_process()):
         raise Busy(f"Run {run} is worked on by another process ({row.owner}).")
     if row.state not in states:
         raise Busy(f"Run {run} is {row.state}: there is nothing to do here.")
     moment = datetime.now(UTC)
     claimed = {"owner": this_process(), "heartbeat": moment, "started": row.started or moment}
     connection.execute(update(runs).where(runs.c.id == run).values(**claimed))
-    for trial in training(connection, run):
-        # One of its own is from before it was interrupted: who claims a run trains nothing of it yet.
-        if trial.owner == this_process() or not is_trained(trial):
-            interrupt(connection, run, trial.number)
+    # A trial of its own is from before it was interrupted: who claims a run trains nothing of it yet.
+    alone = None, this_process()
+    left = [trial.number for trial in training(connection, run) if living(trial.owner, trial.heartbeat) in alone]
+    interrupt_trials(connection, run, trials.c.number.in_(left))
     return load_run(connection, run)
 
 
 @writes_at_once
 def beat_run(connection: Connection, run: int) -> None:
     """Say that the calling process lives, if it is the run's owner or trains some of its trials."""
-    connection.execute(update(runs).where(*_own(run)).values(heartbeat=datetime.now(UTC)))
-    beat_trials(connection, run)
+    alive = {"heartbeat": datetime.now(UTC)}
+    connection.execute(update(runs).where(runs.c.id == run, runs.c.owner == this_process()).values(**alive))
+    connection.execute(update(trials).where(trials.c.run == run, trials.c.owner == this_process()).values(**alive))
 
 
 @writes_at_once
 def release_run(connection: Connection, run: int) -> None:
     """Give a run back: the calling process works on it no more."""
-    connection.execute(update(runs).where(*_own(run)).values(owner=None, heartbeat=None))
+    own = runs.c.id == run, runs.c.owner == this_process()
+    connection.execute(update(runs).where(*own).values(owner=None, heartbeat=None))
 
 
 @writes
@@ -140,27 +150,9 @@ def _load(connection: Connection, *conditions: ColumnElement[bool], limit: int |
     by_run: dict[int, list[Trial]] = {}
     for row in connection.execute(select(trials).where(wanted).order_by(trials.c.number)):
         by_run.setdefault(row.run, []).append(read_trial(row))
-    return [
-        read_run(
-            row,
-            [trial for trial in by_run.get(row.reused_run or row.id, []) if row.reused_trial in (None, trial.number)],
-        )
-        for row in rows
-    ]
-
-
-def _own(run: int) -> tuple[ColumnElement[bool], ...]:
-    return runs.c.id == run, runs.c.owner == this_process()
-
-
-def _is_foremost() -> ColumnElement[bool]:
-    """Whether a run is unended, a push started it, and no older one of its branch is unended."""
-    older = runs.alias()
-    waits = select(older.c.id).where(
-        older.c.repository == runs.c.repository,
-        older.c.branch == runs.c.branch,
-        older.c.origin == Origin.PUSH,
-        older.c.state.in_(UNENDED),
-        older.c.id < runs.c.id,
-    )
-    return and_(runs.c.state.in_(UNENDED), runs.c.origin == Origin.PUSH, ~waits.exists())
+    found = []
+    for row in rows:
+        trained = by_run.get(row.reused_run or row.id, [])
+        shown = tuple(trial for trial in trained if row.reused_trial in (None, trial.number))
+        found.append(read_row(Run, row, commit=read_row(Commit, row), trials=shown))
+    return found

@@ -1,11 +1,11 @@
 """How values of ours are kept in columns: times in UTC, words of an enumeration, records as JSON."""
 
+import enum
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from enum import Enum
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, String, TypeDecorator
+from sqlalchemy import JSON, DateTime, Dialect, Enum, TypeDecorator
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -23,23 +23,15 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value is not None else None
 
 
-class Word(TypeDecorator[Any]):
-    """A member of an enumeration, kept as its value."""
-
-    impl = String
-    cache_ok = True
-
-    def __init__(self, words: type[Enum], length: int = 16) -> None:
-        super().__init__(length)
-        self.words = words
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 (SQLAlchemy's signature)
-        """Return a member as its value; raises ValueError for what is none."""
-        return None if value is None else self.words(value).value
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 (SQLAlchemy's signature)
-        """Return a value as its member."""
-        return None if value is None else self.words(value)
+def one_of(words: type[enum.Enum], length: int = 16) -> Enum:
+    """Return the type of a column that keeps a member of an enumeration as its value, and refuses other values."""
+    return Enum(
+        words,
+        length=length,
+        native_enum=False,
+        validate_strings=True,
+        values_callable=lambda members: [member.value for member in members],
+    )
 
 
 class Record(TypeDecorator[Any]):
@@ -51,7 +43,7 @@ class Record(TypeDecorator[Any]):
     impl = JSON
     cache_ok = True
 
-    def __init__(self, record: type[Any], **words: type[Enum]) -> None:
+    def __init__(self, record: type[Any], **words: type[enum.Enum]) -> None:
         """``words``: the fields that are members of an enumeration, and of which."""
         super().__init__(none_as_null=True)
         self.record = record

@@ -49,7 +49,14 @@ from epochal.store.patience import Patience
 from epochal.store.runs import claim_run, list_runs, load_run, next_run, owner_of_run, release_run
 from epochal.store.schema import HEAD, VERSION_TABLE, metadata
 from epochal.store.timeline import mark_step, marked_moments
-from epochal.store.trials import add_search_trial, add_trial, end_trial, is_training, mark_interrupted, other_trainers
+from epochal.store.trials import (
+    add_search_trial,
+    add_trial,
+    end_trial,
+    has_live_trainer,
+    mark_interrupted,
+    other_trainers,
+)
 from tests.trials import measured
 
 
@@ -300,7 +307,11 @@ def test_only_the_trials_of_the_dead_are_interrupted(database: Database, url: st
     states = [trial.state for trial in claim_run(database, run, [State.QUEUED]).trials]
     assert states == [TrialState.TRAINING, TrialState.FAILED]  # the second one is of this process, from before
     assert not mark_interrupted(database, run)
-    assert [len(other_trainers(database, run)), is_training(database, run, 1), is_training(database, run, 2)] == [
+    assert [
+        len(other_trainers(database, run)),
+        has_live_trainer(database, run, 1),
+        has_live_trainer(database, run, 2),
+    ] == [
         1,
         True,
         False,

@@ -27,7 +27,7 @@ from epochal.runtimes.stop import Stop
 from epochal.settings import ServerSettings
 from epochal.store.ends import requested_stop
 from epochal.store.errors import NotOwner
-from epochal.store.trials import add_search_trial, is_training, mark_interrupted
+from epochal.store.trials import add_search_trial, has_live_trainer, mark_interrupted
 
 _FAULTS_OF_A_COMBINATION = frozenset(
     {
@@ -115,7 +115,7 @@ class Workers:
         with self._asking:
             while True:
                 if mark_interrupted(self._database, self._active.run.id):
-                    self._active.plan.runtime.reap(partial(is_training, self._database))
+                    self._active.plan.runtime.reap(partial(has_live_trainer, self._database))
                 trials = self._judge_measured()
                 self._study.mark_interrupted(trial.number for trial in trials if trial.reason is Reason.INTERRUPTED)
                 if ended := self._find_end():
