@@ -107,8 +107,8 @@ def claim_run(connection: Connection, run: int, states: Iterable[State]) -> Run:
     claimed = {"owner": this_process(), "heartbeat": moment, "started": row.started or moment}
     connection.execute(update(runs).where(runs.c.id == run).values(**claimed))
     # A trial of its own is from before it was interrupted: who claims a run trains nothing of it yet.
-    alone = None, this_process()
-    left = [trial.number for trial in training(connection, run) if living(trial.owner, trial.heartbeat) in alone]
+    nobody_else = None, this_process()
+    left = [trial.number for trial in training(connection, run) if living(trial.owner, trial.heartbeat) in nobody_else]
     interrupt_trials(connection, run, trials.c.number.in_(left))
     return load_run(connection, run)
 
