@@ -11,12 +11,12 @@ import io
 import sys
 import tokenize
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeGuard
 
 from epochal.analysis.frameworks import WITHOUT, all_imports, frameworks
+from epochal.analysis.syntax import last_name
 from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT
 
@@ -55,29 +55,49 @@ class _Import:
         """The top-level package; empty for a relative import."""
         return self.module.partition(".")[0]
 
-    @property
-    def sentence(self) -> str:
-        return f"{self.file} line {self.line} imports {self.package}"
 
+def detect_folder(code: Path, override: str = "", change: Mapping[str, bytes] | None = None) -> Detection:
+    """Return the framework of ``code``/nn.py; ``override``, if not empty, decides it instead of the imports.
 
-def detect_folder(code: Path, override: str = "") -> Detection:
-    """The framework of ``code``/nn.py; ``override``, if not empty, decides it instead of the imports.
-
-    Raises RunFailed: NO_SCRIPT, SYNTAX_ERROR, SEVERAL_FRAMEWORKS.
+    ``change``: files, by their paths in ``code``, that have another content. Raises RunFailed: NO_SCRIPT, SYNTAX_ERROR,
+    SEVERAL_FRAMEWORKS.
     """
-    script = read_source(code, SCRIPT)
+    change = change or {}
+
+    def read_module(name: str) -> str | None:
+        path = name.replace(".", "/")
+        source = read_source(code, f"{path}.py", change)
+        return source if source is not None else read_source(code, f"{path}/__init__.py", change)
+
+    script = read_source(code, SCRIPT, change)
     if script is None:
         raise RunFailed(
             Reason.NO_SCRIPT, f"There is no {SCRIPT} at the top of the repository: that is the file that is trained."
         )
-    found = detect(script, lambda name: _read_module(code, name), override)
+    found = detect(script, read_module, override)
     # A script may put a folder of its own on sys.path: what has a local module's name is not asked of the environment.
     local = {path.stem for path in code.rglob("*.py")} | {path.name for path in code.rglob("*") if path.is_dir()}
     return replace(found, modules=tuple(name for name in found.modules if name.partition(".")[0] not in local))
 
 
+def read_source(code: Path, name: str, change: Mapping[str, bytes]) -> str | None:
+    """Return a file's text, decoded as Python does (byte order mark, coding cookie); None if there is no such file.
+
+    Raises RunFailed(SYNTAX_ERROR) if Python could not decode it either.
+    """
+    try:
+        source = change[name] if name in change else (code / name).read_bytes()
+    except OSError:
+        return None
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+        return source.decode(encoding)
+    except (SyntaxError, UnicodeError, LookupError) as error:  # LookupError: a codec that makes no text
+        raise RunFailed(Reason.SYNTAX_ERROR, f"{name} cannot be read as Python: {error}. Save it as UTF-8.") from None
+
+
 def detect(script: str, read_module: ReadModule, override: str = "") -> Detection:
-    """The framework of ``script``, the text of nn.py, and of the local modules that ``read_module`` knows.
+    """Return the framework of ``script``, the text of nn.py, and of the local modules that ``read_module`` knows.
 
     ``modules`` are those that run whenever the code starts: imported at the top level, not local, not of the standard
     library, and neither under a condition nor where an ImportError is caught. Raises RunFailed: SYNTAX_ERROR,
@@ -90,25 +110,27 @@ def detect(script: str, read_module: ReadModule, override: str = "") -> Detectio
 
 
 def _choose(imports: list[_Import]) -> tuple[str, str]:
+    """Return the framework that the imports mean, and the first import that says so, in words."""
     known = frameworks()
     names = {package: name for name, framework in known.items() for package in framework.IMPORTS}
-    first: dict[str, _Import] = {}
+    first: dict[str, str] = {}
     for found in imports:
         if found.package in names:
-            first.setdefault(names[found.package], found)
+            first.setdefault(names[found.package], f"{found.file} line {found.line} imports {found.package}")
     trainers = sorted(name for name in first if not known[name].IS_TOOL)
     if len(trainers) > 1:
-        sentences = ", and ".join(first[name].sentence for name in trainers)
+        sentences = ", and ".join(first[name] for name in trainers)
         choices = " or ".join(f'framework = "{name}"' for name in trainers)
         raise RunFailed(
             Reason.SEVERAL_FRAMEWORKS, f"{sentences}: which of them trains? Write {choices} into epochal.toml."
         )
-    chosen = next(iter([*trainers, *sorted(first)]), None)
-    return (chosen, first[chosen].sentence) if chosen else (WITHOUT, f"no import of {all_imports()}")
+    for name in [*trainers, *sorted(first)]:
+        return name, first[name]
+    return WITHOUT, f"no import of {all_imports()}"
 
 
 def _foreign_imports(script: str, read_module: ReadModule) -> list[_Import]:
-    """The imports of what is not local: nn.py's, then breadth first those of the local modules that are imported."""
+    """Return the imports of what is not local: nn.py's, then breadth first those of the local modules that it imports."""
     found: list[_Import] = []
     waiting = [("", SCRIPT, script, True)]
     seen = set()
@@ -121,34 +143,46 @@ def _foreign_imports(script: str, read_module: ReadModule) -> list[_Import]:
                 # A module that was met in a function counts again where its import is certain.
                 if (module, imported.certain) not in seen:
                     seen.add((module, imported.certain))
-                    waiting.append((module, _file_name(module, read_module), source, imported.certain))
+                    suffix = ".py" if read_module(f"{module}.__init__") is None else "/__init__.py"
+                    waiting.append((module, module.replace(".", "/") + suffix, source, imported.certain))
     return found
 
 
 def _local_modules(imported: _Import, read_module: ReadModule) -> list[tuple[str, str]]:
-    """The local modules, name and text, that the import runs: packages, the module, and those among its names."""
+    """Return the local modules, name and text, that the import runs: packages, the module, and those among its names."""
     parts = imported.module.strip(".").split(".")
     names = [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
     names += [".".join([*parts, name]).strip(".") for name in imported.names]
     return [(name, source) for name in names if name and (source := read_module(name)) is not None]
 
 
-def _file_name(module: str, read_module: ReadModule) -> str:
-    is_package = read_module(f"{module}.__init__") is not None
-    return module.replace(".", "/") + ("/__init__.py" if is_package else ".py")
-
-
 def _imports(text: str, file: str, module: str, certain: bool) -> Iterator[_Import]:
-    """The imports in the order of their lines. Those of one statement are certain if it and ``certain`` are."""
+    """Yield the imports of the local ``module`` (empty: nn.py) in the order of their lines.
+
+    Those of a statement are certain if both the statement and ``certain`` are.
+    """
     statements = sorted(_statements(_parse(text, file)), key=lambda found: (found[0].lineno, found[0].col_offset))
     for statement, runs in statements:
-        for name, names in _imported(statement, module):
+        names: tuple[str, ...] = ()
+        if isinstance(statement, ast.Import):
+            modules = [alias.name for alias in statement.names]
+        else:
+            names = tuple(alias.name for alias in statement.names)
+            modules = [statement.module or ""]
+            if statement.level:
+                # The dots climb out of a module, from a package's __init__ one step less. The name does not say which of
+                # the two it is, so both are looked for: where the other one leads there is no file.
+                parts = module.split(".")
+                climbs = (statement.level, statement.level - 1)
+                packages = {".".join(parts[: max(len(parts) - climb, 0)]) for climb in climbs}
+                modules = [f".{package}.{statement.module or ''}" for package in sorted(packages)]
+        for name in modules:
             yield _Import(name, names, file, statement.lineno, certain and runs)
 
 
 def _parse(text: str, file: str) -> ast.Module:
     try:
-        with warnings.catch_warnings(action="ignore"):  # of the code, which are not ours to tell
+        with warnings.catch_warnings(action="ignore"):  # of the code, which are not ours to report
             return ast.parse(text.removeprefix("\ufeff"))
     except SyntaxError as error:
         detail = (error.text or "").rstrip()
@@ -159,75 +193,28 @@ def _parse(text: str, file: str) -> ast.Module:
 
 
 def _statements(tree: ast.Module) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
-    """The import statements, each with whether it runs whenever its module does."""
+    """Yield the import statements, each with whether it runs whenever its module does."""
     waiting: list[tuple[ast.AST, bool]] = [(tree, True)]
     while waiting:
         node, certain = waiting.pop()
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield node, certain
             continue
-        children = node.orelse if _is_type_checking(node) else ast.iter_child_nodes(node)
+        children: Iterable[ast.AST] = ast.iter_child_nodes(node)
+        if isinstance(node, ast.If) and last_name(node.test) == "TYPE_CHECKING":
+            children = node.orelse
         inside = certain and _runs_its_body(node)
         waiting += [(child, inside) for child in children if isinstance(child, _BLOCKS)]
 
 
 def _runs_its_body(node: ast.AST) -> bool:
+    """Return whether a statement always runs what it contains, and what that raises is seen."""
     if isinstance(node, ast.Try):
-        return not any(_catches_import_error(handler) for handler in node.handlers)
+        caught: list[ast.expr | None] = []
+        for handler in node.handlers:
+            caught += handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+        return not any(kind is None or (isinstance(kind, ast.Name) and kind.id in _IMPORT_ERRORS) for kind in caught)
     if isinstance(node, ast.With):
-        return not any(_suppresses(item.context_expr) for item in node.items)
+        calls = [item.context_expr for item in node.items if isinstance(item.context_expr, ast.Call)]
+        return not any(last_name(call.func) == "suppress" for call in calls)  # of whichever exceptions
     return isinstance(node, ast.Module | ast.ClassDef)
-
-
-def _suppresses(expression: ast.expr) -> bool:
-    """Whether it is ``suppress(…)`` or ``contextlib.suppress(…)``, of whichever exceptions."""
-    function = expression.func if isinstance(expression, ast.Call) else None
-    return (function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")) == "suppress"
-
-
-def _catches_import_error(handler: ast.ExceptHandler) -> bool:
-    caught = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    return any(kind is None or (isinstance(kind, ast.Name) and kind.id in _IMPORT_ERRORS) for kind in caught)
-
-
-def _is_type_checking(node: ast.AST) -> TypeGuard[ast.If]:
-    if not isinstance(node, ast.If):
-        return False
-    name = node.test.attr if isinstance(node.test, ast.Attribute) else getattr(node.test, "id", "")
-    return name == "TYPE_CHECKING"
-
-
-def _imported(statement: ast.Import | ast.ImportFrom, module: str) -> list[tuple[str, tuple[str, ...]]]:
-    """The modules that a statement in the local ``module`` (empty: nn.py) names, and what it takes out of them."""
-    if isinstance(statement, ast.Import):
-        return [(alias.name, ()) for alias in statement.names]
-    names = tuple(alias.name for alias in statement.names)
-    if not statement.level:
-        return [(statement.module or "", names)]
-    # The dots climb out of a module, from a package's __init__ one step less. The name does not say which of the two it
-    # is, so both are looked for: where the other one leads there is no file.
-    parts = module.split(".")
-    packages = {".".join(parts[: max(len(parts) - climb, 0)]) for climb in (statement.level, statement.level - 1)}
-    return [(f".{package}.{statement.module or ''}", names) for package in sorted(packages)]
-
-
-def _read_module(code: Path, name: str) -> str | None:
-    path = name.replace(".", "/")
-    source = read_source(code, f"{path}.py")
-    return source if source is not None else read_source(code, f"{path}/__init__.py")
-
-
-def read_source(code: Path, name: str) -> str | None:
-    """A file's text, decoded as Python does (byte order mark, coding cookie); None if there is no such file.
-
-    Raises RunFailed(SYNTAX_ERROR) where Python could not decode it either.
-    """
-    try:
-        source = (code / name).read_bytes()
-    except OSError:
-        return None
-    try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
-        return source.decode(encoding)
-    except (SyntaxError, UnicodeError, LookupError) as error:  # LookupError: a codec that makes no text
-        raise RunFailed(Reason.SYNTAX_ERROR, f"{name} cannot be read as Python: {error}. Save it as UTF-8.") from None

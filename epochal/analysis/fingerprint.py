@@ -9,13 +9,15 @@ import hashlib
 import os
 import stat
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
-# Settings and requirements count by what they say, which the circumstances tell.
+from epochal.analysis.syntax import last_name
+
+# Settings and requirements count by what they say, which is among the circumstances of a training.
 _LEFT_OUT = (
     "epochal.toml",
     "requirements.txt",
@@ -31,34 +33,22 @@ _TEXT_READERS = frozenset({"__doc__", "getdoc", "doctest", "docopt"})
 _FILE_READERS = frozenset({"open", "read_text", "read_bytes"})
 
 
-def fingerprint(code: Path, circumstances: Sequence[str], change: Mapping[str, bytes] | None = None) -> str:
-    """The SHA-256 (64 hexadecimal digits) of the commit's files in ``code`` and of ``circumstances``.
-
-    ``circumstances`` is all else that a verdict depends on, in a fixed order. ``change``: files, by their paths in
-    ``code``, that count with another content. Code that reads its own source, or a text that it would leave out, counts
-    by that, too: if the code has the file's name, or a wildcard for its suffix, among its strings.
-    """
-    files, change = files_of(code), change or {}
-    sources = {
-        name: change[name] if name in change else (code / name).read_bytes()
-        for name, status in files.items()
-        if _is_source(name, status)
-    }
-    told = _told(sources)
-    text = "".join(told.values())
+def fingerprint(parts: Iterable[str]) -> str:
+    """Return the SHA-256 (64 hexadecimal digits) of these texts in their order."""
     digest = hashlib.sha256()
-    for part in circumstances:
-        _add(digest, part)
-    for name, status in files.items():
-        if name in told or matters(name) or _is_named(name, text):
-            content = told[name] if name in told else _content(code / name, change.get(name))
-            for part in (name, _kind(status), content):
-                _add(digest, part)
+    for part in parts:
+        encoded = part.encode("utf-8", "surrogateescape")
+        digest.update(b"%d:" % len(encoded) + encoded)
     return digest.hexdigest()
 
 
+def listing_of(folder: Path) -> str:
+    """Return a digest of the names, sizes and times of change (ns) in ``folder``: big data are not read."""
+    return fingerprint(f"{name} {status.st_size} {status.st_mtime_ns}" for name, status in files_of(folder).items())
+
+
 def files_of(folder: Path) -> dict[str, os.stat_result]:
-    """The files and symbolic links (their own status) in ``folder`` and below it, by their names relative to it, in order."""
+    """Return the files and symbolic links (with their own status) below ``folder``, by their sorted names relative to it."""
     found = {}
     for parent, folders, names in os.walk(folder):
         inside = parent[len(str(folder)) :].lstrip("/")
@@ -71,48 +61,45 @@ def files_of(folder: Path) -> dict[str, os.stat_result]:
 
 
 def matters(name: str) -> bool:
-    """Whether training may depend on a file of the commit, as ``files_of`` names it, by its bytes.
+    """Return whether training may depend on the bytes of a file of the commit, as ``files_of`` names it.
 
     Not on the top level's texts for people and files for git and Jenkins; settings and requirements count by what they say.
     """
     return "/" in name or not any(fnmatchcase(name, pattern) for pattern in _LEFT_OUT)
 
 
-def listing_of(folder: Path) -> str:
-    """A digest of the names, sizes and times of change (ns) in ``folder``: what can be told of big data quickly."""
-    digest = hashlib.sha256()
-    for name, status in files_of(folder).items():
-        _add(digest, f"{name} {status.st_size} {status.st_mtime_ns}")
-    return digest.hexdigest()
+def read_parts(folder: Path, change: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Return the parts of the fingerprint that are the commit's files in ``folder``: name, kind and content of each.
 
-
-def _add(digest: "hashlib._Hash", part: str) -> None:
-    encoded = part.encode("utf-8", "surrogateescape")
-    digest.update(b"%d:" % len(encoded) + encoded)
-
-
-def _is_source(name: str, status: os.stat_result) -> bool:
-    return name.endswith(".py") and stat.S_ISREG(status.st_mode)
-
-
-def _is_named(name: str, text: str) -> bool:
-    suffix = PurePath(name).suffix
-    return name in text or (suffix != "" and f"*{suffix}" in text)
-
-
-def _kind(status: os.stat_result) -> str:
-    if stat.S_ISLNK(status.st_mode):
-        return "link"
-    return "program" if status.st_mode & stat.S_IXUSR else "file"
-
-
-def _content(path: Path, changed: bytes | None) -> str:
-    if changed is not None:
-        return hashlib.sha256(changed).hexdigest()
-    if path.is_symlink():
-        return str(path.readlink())
-    with path.open("rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    ``change``: files, by their paths in ``folder``, that count with another content. Code that reads its own source, or a
+    text that ``matters`` would leave out, counts by that, too: if it has the file's name, or a wildcard for its suffix,
+    among its strings.
+    """
+    files = files_of(folder)
+    sources = {
+        name: change[name] if name in change else (folder / name).read_bytes()
+        for name, status in files.items()
+        if name.endswith(".py") and stat.S_ISREG(status.st_mode)
+    }
+    code = _read_sources(sources)
+    text = "".join(code.values())
+    parts: list[str] = []
+    for name, status in files.items():
+        path, suffix, is_link = folder / name, PurePath(name).suffix, stat.S_ISLNK(status.st_mode)
+        if name in code:
+            content = code[name]
+        elif not (matters(name) or name in text or (suffix and f"*{suffix}" in text)):
+            continue
+        elif name in change:
+            content = hashlib.sha256(change[name]).hexdigest()
+        elif is_link:
+            content = str(path.readlink())
+        else:
+            with path.open("rb", buffering=0) as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+        kind = "link" if is_link else "program" if status.st_mode & stat.S_IXUSR else "file"
+        parts += [name, kind, content]
+    return tuple(parts)
 
 
 @dataclass(frozen=True)
@@ -124,26 +111,23 @@ class _Module:
     reads_its_file: bool
 
 
-def _told(sources: Mapping[str, bytes]) -> dict[str, str]:
-    """What counts of each source: its tree, or its bytes where Python cannot read it or where it is read as a text."""
-    modules = {name: _module(source, texts=False) for name, source in sources.items()}
+def _read_sources(sources: Mapping[str, bytes]) -> dict[str, str]:
+    """Return what counts of each source: its tree, or its bytes if Python cannot read it or it is read as a text."""
+    modules = {name: _read_module(source, texts=False) for name, source in sources.items()}
+    as_bytes = {name: source.decode("latin-1") for name, source in sources.items()}
     known = [module for module in modules.values() if module]
     words = frozenset[str]().union(*(module.words for module in known))
     if words & _SOURCE_READERS or any(module.reads_its_file for module in known):
-        return {name: _bytes(source) for name, source in sources.items()}
+        return as_bytes
     if words & _TEXT_READERS:
-        modules = {name: _module(source, texts=True) for name, source in sources.items()}
-    return {name: module.tree if module else _bytes(sources[name]) for name, module in modules.items()}
+        modules = {name: _read_module(source, texts=True) for name, source in sources.items()}
+    return {name: module.tree if module else as_bytes[name] for name, module in modules.items()}
 
 
-def _bytes(source: bytes) -> str:
-    return source.decode("latin-1")
-
-
-def _module(source: bytes, *, texts: bool) -> _Module | None:
-    """The module with or without the ``texts`` that stand alone; None for what cannot be read as Python."""
+def _read_module(source: bytes, *, texts: bool) -> _Module | None:
+    """Return the module with or without the ``texts`` that stand alone; None if it is not valid Python."""
     try:
-        with warnings.catch_warnings(action="ignore"):  # of the code, which are not ours to tell
+        with warnings.catch_warnings(action="ignore"):  # of the code, which are not ours to report
             tree = ast.parse(source)
         if not texts:
             tree = _WithoutTexts().visit(tree)
@@ -154,7 +138,7 @@ def _module(source: bytes, *, texts: bool) -> _Module | None:
 
 class _WithoutTexts(ast.NodeTransformer):
     def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
-        """No docstring, and no string that stands where a comment might."""
+        """Remove docstrings, and strings that stand where a comment might."""
         is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
         return None if is_text else node
 
@@ -174,17 +158,13 @@ def _words(tree: ast.AST) -> Iterator[str]:
 
 
 def _reads_a_source(node: ast.AST) -> bool:
-    """Whether it is ``"train.py"``, ``open(__file__)``, ``Path(__file__).read_text()`` or the like."""
+    """Return whether it is ``"train.py"``, ``open(__file__)``, ``Path(__file__).read_text()`` or the like."""
     if isinstance(node, ast.Constant):
         return isinstance(node.value, str) and node.value.endswith(".py")
     if isinstance(node, ast.Call):
-        return _called(node) in _FILE_READERS and _is_given_file(node)
-    return isinstance(node, ast.Attribute) and node.attr in _FILE_READERS and _is_given_file(node.value)
-
-
-def _called(call: ast.Call) -> str:
-    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-
-
-def _is_given_file(node: ast.expr) -> bool:
-    return isinstance(node, ast.Call) and any(getattr(given, "id", "") == "__file__" for given in node.args)
+        reader, call = last_name(node.func), node
+    elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Call):
+        reader, call = node.attr, node.value
+    else:
+        return False
+    return reader in _FILE_READERS and any(getattr(given, "id", "") == "__file__" for given in call.args)

@@ -77,6 +77,11 @@ def encoding_of(source: bytes) -> str:
     return tokenize.detect_encoding(io.BytesIO(source).readline)[0]
 
 
+def last_name(node: ast.expr) -> str:
+    """Return the last word of a name or an attribute, as ``suppress`` of ``contextlib.suppress``; empty for anything else."""
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
 def literal(node: ast.expr) -> Value | None:
     """The value of a literal number (with a sign or without), text, True or False; None for anything else."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str | bool):

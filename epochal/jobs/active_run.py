@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from epochal.analysis.detection import Detection
+from epochal.analysis.code import Code
 from epochal.analysis.script import Script
 from epochal.app import App
 from epochal.folders import RunFolder
@@ -17,14 +17,14 @@ from epochal.store.timeline import mark_step
 
 @dataclass(frozen=True)
 class Plan:
-    """How a run is trained: the repository's settings, what may be searched, where to train, and in what.
+    """How a run is trained: the repository's settings, what its code says, what may be searched, where to train, in what.
 
     ``image``: the name of the image or environment, which may be yet to be made.
     """
 
     settings: RepositorySettings
+    code: Code
     space: tuple[Dimension, ...]
-    detection: Detection
     runtime: Runtime
     image: str
 

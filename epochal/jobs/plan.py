@@ -5,9 +5,8 @@ import time
 from functools import partial
 from typing import Any
 
-from epochal.analysis.detection import detect_folder, read_source
+from epochal.analysis.code import read_code
 from epochal.analysis.frameworks import check_setting, frameworks
-from epochal.analysis.script import read_script
 from epochal.app import App
 from epochal.errors import Reason, RunFailed, SettingsError
 from epochal.folders import SCRIPT
@@ -28,29 +27,28 @@ _LONGEST_PAUSE_SECONDS = 30.0
 
 def plan_run(app: App, run: Run) -> ActiveRun:
     """Return ``run`` with how it is to be trained; nothing is made for it yet. Raises RunFailed."""
-    code = app.home.run(run.id).code
+    folder = app.home.run(run.id).code
     try:
-        settings = read_repository_settings(code)
+        settings = read_repository_settings(folder)
         check_setting(settings.framework)
-        detection = detect_folder(code, settings.framework)
-        script = read_script(code)
-        space = space_of(script, settings.search)
+        code = read_code(folder, settings.framework)
+        space = space_of(code.script, settings.search)
     except SettingsError as error:
-        raise RunFailed(Reason.BAD_SETTINGS, str(error).replace(f"{code}/", "")) from None
-    log(f"framework: {detection.framework} ({detection.why})")
+        raise RunFailed(Reason.BAD_SETTINGS, str(error).replace(f"{folder}/", "")) from None
+    log(f"framework: {code.detection.framework} ({code.detection.why})")
     threshold = run.threshold or app.environment.threshold or settings.threshold
     settings = settings.model_copy(update={"threshold": threshold})
     runtime = _runtime(app)
-    plan = Plan(settings, space, detection, runtime, runtime.image_name(detection.framework, code))
-    return ActiveRun(app, run, script, plan)
+    plan = Plan(settings, code, space, runtime, runtime.image_name(code.detection.framework, folder))
+    return ActiveRun(app, run, code.script, plan)
 
 
 def prepare(active: ActiveRun, state: State) -> None:
     """Make ready for the trials of a run and put it into ``state``; report outdated idioms of its script. Raises RunFailed."""
-    framework = frameworks()[active.plan.detection.framework]
+    framework = frameworks()[active.plan.code.detection.framework].TITLE
     notes = [
-        f"{SCRIPT} line {idiom.line}: {idiom.what} is gone from today's {framework.TITLE}; write {idiom.instead}"
-        for idiom in framework.find_idioms(read_source(active.folder.code, SCRIPT) or "")
+        f"{SCRIPT} line {idiom.line}: {idiom.what} is gone from today's {framework}; write {idiom.instead}"
+        for idiom in active.plan.code.idioms
     ]
     for note in notes:
         log(f"note: {note}")
@@ -71,7 +69,7 @@ def make_ready(active: ActiveRun) -> None:
     while True:
         try:
             plan.runtime.reap(partial(has_live_trainer, app.database))
-            image = plan.runtime.prepare(plan.detection.framework, active.folder.code, log)
+            image = plan.runtime.prepare(plan.code.detection.framework, active.folder.code, log)
             break
         except RunFailed as failure:
             if failure.reason is not Reason.NO_ENGINE or time.monotonic() + pause > deadline:
@@ -81,7 +79,7 @@ def make_ready(active: ActiveRun) -> None:
                 logged = True
         threading.Event().wait(pause)
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-    plan.runtime.prove(image, plan.detection.modules)
+    plan.runtime.prove(image, plan.code.detection.modules)
 
 
 def keep_plan(active: ActiveRun, **columns: Any) -> None:
@@ -92,8 +90,8 @@ def keep_plan(active: ActiveRun, **columns: Any) -> None:
     change_run(
         app.database,
         active.run.id,
-        framework=plan.detection.framework,
-        framework_why=plan.detection.why,
+        framework=plan.code.detection.framework,
+        framework_why=plan.code.detection.why,
         runtime=plan.runtime.name,
         image=plan.image,
         threshold=active.threshold,

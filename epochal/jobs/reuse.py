@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from epochal import __version__
+from epochal.analysis.code import Code, read_code
 from epochal.analysis.fingerprint import fingerprint, listing_of
-from epochal.analysis.script import Change
 from epochal.jobs.active_run import ActiveRun
 from epochal.jobs.finish import store_end
 from epochal.jobs.log import log
@@ -21,7 +21,7 @@ def reuse_verdict(active: ActiveRun) -> State | None:
 
     The verdicts of this repository count, whatever the branch; not if their trial's folder is gone, model and all.
     """
-    app, own = active.app, _fingerprint(active, {})
+    app, own = active.app, _fingerprint(active, active.plan.code)
     change_run(app.database, active.run.id, fingerprint=own)
     if active.run.trials:  # it was interrupted, and resumes
         return None
@@ -46,7 +46,8 @@ def keep_offer(active: ActiveRun) -> None:
     if folder and folder.is_dir():
         files = (path for path in folder.rglob("*") if path.is_file())
         change = {str(path.relative_to(folder)): path.read_bytes() for path in files}
-        change_run(active.app.database, active.run.id, offered_fingerprint=_fingerprint(active, change))
+        code = read_code(active.folder.code, active.plan.settings.framework, change)
+        change_run(active.app.database, active.run.id, offered_fingerprint=_fingerprint(active, code))
 
 
 def _end_as(active: ActiveRun, earlier: Run, only: Trial | None) -> State:
@@ -72,8 +73,8 @@ def _end_as(active: ActiveRun, earlier: Run, only: Trial | None) -> State:
     return ended.state
 
 
-def _fingerprint(active: ActiveRun, change: Change) -> str:
-    """Return the digest of all that the verdict on the run's code, with a ``change`` of it, depends on.
+def _fingerprint(active: ActiveRun, code: Code) -> str:
+    """Return the digest of all that the verdict on ``code``, the run's or a change of it, depends on.
 
     That is how Epochal judges, where and in what it trains, what the training may use, and the server's data. Not what
     comes over a network, nor the cached datasets, which their libraries check.
@@ -82,7 +83,7 @@ def _fingerprint(active: ActiveRun, change: Change) -> str:
     data = data_folder(server)
     circumstances = [
         __version__,
-        plan.detection.framework,
+        plan.code.detection.framework,
         plan.runtime.name,
         plan.image,
         plan.settings.model_dump_json(warnings=False),
@@ -90,4 +91,4 @@ def _fingerprint(active: ActiveRun, change: Change) -> str:
         server.sandbox.model_dump_json(),
         f"{data} {listing_of(data)}" if data else "",
     ]
-    return fingerprint(active.folder.code, circumstances, change)
+    return fingerprint([*circumstances, *code.parts])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from epochal.analysis.fingerprint import files_of, fingerprint, listing_of, matters
+from epochal.analysis.fingerprint import files_of, fingerprint, listing_of, matters, read_parts
 
 _SCRIPT = '''"""A network."""
 import helpers
@@ -44,9 +44,13 @@ def _write(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
+def _fingerprint(folder: Path, circumstances: list[str], change: dict[str, bytes] | None = None) -> str:
+    return fingerprint([*circumstances, *read_parts(folder, change or {})])
+
+
 def _fingerprint_with(folder: Path, **changed: str) -> str:
     names = {name.replace("__", "/").replace("_", "."): content for name, content in changed.items()}
-    return fingerprint(_write(folder, _FILES | names), ["image"])
+    return _fingerprint(_write(folder, _FILES | names), ["image"])
 
 
 @pytest.fixture
@@ -105,15 +109,15 @@ def test_what_cannot_be_parsed_counts_by_its_bytes(code: Path) -> None:
 
 def test_names_links_modes_and_circumstances_count(code: Path) -> None:
     """A file under another name, a link's target, whether a file can be run, and all that the caller tells, each by itself."""
-    fingerprints = {_fingerprint_with(code), fingerprint(code, ["image", ""]), fingerprint(code, ["im", "age"])}
+    fingerprints = {_fingerprint_with(code), _fingerprint(code, ["image", ""]), _fingerprint(code, ["im", "age"])}
     (code / "data/a.csv").chmod(0o755)
-    fingerprints.add(fingerprint(code, ["image"]))
+    fingerprints.add(_fingerprint(code, ["image"]))
     (code / "data/a.csv").rename(code / "data/b.csv")
-    fingerprints.add(fingerprint(code, ["image"]))
+    fingerprints.add(_fingerprint(code, ["image"]))
     for target in ("data", "data/b.csv"):
         (code / "link").unlink(missing_ok=True)
         (code / "link").symlink_to(target)
-        fingerprints.add(fingerprint(code, ["image"]))
+        fingerprints.add(_fingerprint(code, ["image"]))
     assert len(fingerprints) == 7
     assert "link" in files_of(code)
 
@@ -124,16 +128,16 @@ def test_names_links_modes_and_circumstances_count(code: Path) -> None:
 def test_texts_for_people_do_not_count_unless_the_code_names_them(code: Path, name: str) -> None:
     """At the top level alone; a script that has the name or a wildcard for its suffix as a string may read the file."""
     script = _write(code, _FILES) / "nn.py"
-    before = fingerprint(code, [])
+    before = _fingerprint(code, [])
     (code / name).write_text("More")
     assert (matters(name), matters(f"data/{name}")) == (False, True)
-    assert fingerprint(code, []) == before
+    assert _fingerprint(code, []) == before
     for named in (name, f"*{PurePath(name).suffix or name}"):
         script.write_text(f"{_SCRIPT}files = glob.glob({named!r})\n")
         (code / name).write_text("One")
-        before = fingerprint(code, [])
+        before = _fingerprint(code, [])
         (code / name).write_text("Two")
-        assert fingerprint(code, []) != before
+        assert _fingerprint(code, []) != before
 
 
 @pytest.mark.parametrize(
@@ -160,9 +164,9 @@ def test_a_change_counts_as_the_commit_that_adopts_it(code: Path) -> None:
     """Another nn.py, or another data file."""
     changed = _SCRIPT.replace("20", "30")
     _write(code, _FILES)
-    offered = fingerprint(code, ["image"], {"nn.py": changed.encode()})
-    assert offered != fingerprint(code, ["image"])
-    other_data = fingerprint(code, ["image"], {"data/a.csv": b"3,4\n"})
+    offered = _fingerprint(code, ["image"], {"nn.py": changed.encode()})
+    assert offered != _fingerprint(code, ["image"])
+    other_data = _fingerprint(code, ["image"], {"data/a.csv": b"3,4\n"})
     assert offered == _fingerprint_with(code, nn_py=f"# Adopted.\n{changed}")
     assert other_data == _fingerprint_with(code, data__a_csv="3,4\n")
 

@@ -1,0 +1,34 @@
+"""The pushed code, read once: all that is known of it before it is trained."""
+
+from pathlib import Path
+
+from epochal.analysis.code import read_code
+from epochal.analysis.detection import Detection
+
+_SCRIPT = "import helpers\nfrom keras.optimizers import Adam\n\nepochs = 20\nAdam(lr=0.1)\n"
+
+
+def test_all_that_the_code_says(tmp_path: Path) -> None:
+    """The script with its literals, the framework, what that lacks today, and each file for the fingerprint."""
+    (tmp_path / "nn.py").write_text(_SCRIPT)
+    (tmp_path / "helpers.py").write_text("import numpy\n")
+    code = read_code(tmp_path)
+    assert code.detection == Detection("keras", "nn.py line 2 imports keras", ("keras.optimizers", "numpy"))
+    assert code.script.content == _SCRIPT.encode()
+    assert code.script.epochs
+    assert code.script.epochs.value == 20
+    assert [(idiom.line, idiom.what) for idiom in code.idioms] == [(5, "Adam(lr=…)")]
+    assert code.parts[0::3] == ("helpers.py", "nn.py")
+    assert code.parts[1::3] == ("file", "file")
+
+
+def test_a_change_is_read_as_the_commit_that_adopts_it(tmp_path: Path) -> None:
+    """Other content counts for the script, its framework and the fingerprint; the folder stays as it is."""
+    (tmp_path / "nn.py").write_text(_SCRIPT)
+    (tmp_path / "helpers.py").write_text("import numpy\n")
+    change = {"nn.py": b"import helpers\nepochs = 30\n", "helpers.py": b"import torch\n"}
+    changed = read_code(tmp_path, change=change)
+    assert changed.detection.why == "helpers.py line 1 imports torch"
+    (tmp_path / "nn.py").write_bytes(change["nn.py"])
+    (tmp_path / "helpers.py").write_bytes(change["helpers.py"])
+    assert changed == read_code(tmp_path)
