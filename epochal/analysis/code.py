@@ -6,7 +6,7 @@ from pathlib import Path
 
 from epochal.analysis.detection import Detection, detect_folder, read_source
 from epochal.analysis.fingerprint import read_parts
-from epochal.analysis.frameworks import Idiom, frameworks
+from epochal.analysis.frameworks import RemovedApi, frameworks
 from epochal.analysis.script import Script, parse_script
 from epochal.folders import SCRIPT
 
@@ -15,13 +15,13 @@ from epochal.folders import SCRIPT
 class Code:
     """What the code says, as plain data.
 
-    ``detection``: its framework, why, and the modules that it imports; ``idioms``: what the script has that today's version
-    of that framework lacks; ``parts``: what its files are to the fingerprint.
+    ``detection``: its framework, why, and the modules that it imports; ``removed_apis``: what the script uses that
+    today's version of that framework lacks; ``parts``: what its files are to the fingerprint.
     """
 
     script: Script
     detection: Detection
-    idioms: tuple[Idiom, ...]
+    removed_apis: tuple[RemovedApi, ...]
     parts: tuple[str, ...]
 
 
@@ -33,6 +33,6 @@ def read_code(folder: Path, framework: str = "", change: Mapping[str, bytes] | N
     """
     change = change or {}
     detection = detect_folder(folder, framework, change)
-    idioms = frameworks()[detection.framework].find_idioms(read_source(folder, SCRIPT, change) or "")
+    removed_apis = frameworks()[detection.framework].find_removed_apis(read_source(folder, SCRIPT, change) or "")
     content = change[SCRIPT] if SCRIPT in change else (folder / SCRIPT).read_bytes()
-    return Code(parse_script(content), detection, tuple(idioms), read_parts(folder, change))
+    return Code(parse_script(content), detection, tuple(removed_apis), read_parts(folder, change))

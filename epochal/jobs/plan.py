@@ -47,8 +47,8 @@ def prepare(active: ActiveRun, state: State) -> None:
     """Make ready for the trials of a run and put it into ``state``; report outdated idioms of its script. Raises RunFailed."""
     framework = frameworks()[active.plan.code.detection.framework].TITLE
     notes = [
-        f"{SCRIPT} line {idiom.line}: {idiom.what} is gone from today's {framework}; write {idiom.instead}"
-        for idiom in active.plan.code.idioms
+        f"{SCRIPT} line {removed.line}: {removed.what} is gone from today's {framework}; write {removed.instead}"
+        for removed in active.plan.code.removed_apis
     ]
     for note in notes:
         log(f"note: {note}")

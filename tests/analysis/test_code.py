@@ -17,7 +17,7 @@ def test_all_that_the_code_says(tmp_path: Path) -> None:
     assert code.script.content == _SCRIPT.encode()
     assert code.script.epochs
     assert code.script.epochs.value == 20
-    assert [(idiom.line, idiom.what) for idiom in code.idioms] == [(5, "Adam(lr=…)")]
+    assert [(removed.line, removed.what) for removed in code.removed_apis] == [(5, "Adam(lr=…)")]
     assert code.parts[0::3] == ("helpers.py", "nn.py")
     assert code.parts[1::3] == ("file", "file")
 

@@ -10,7 +10,7 @@ from tests.jobs.chain import Ended, train_commit
 _MODULE = """
 from pathlib import Path
 
-from epochal.analysis.frameworks import Idiom, LogLines, Recorder
+from epochal.analysis.frameworks import LogLines, Recorder, RemovedApi
 
 TITLE = "JAX"
 IMPORTS = ("jax",)
@@ -22,8 +22,8 @@ LOG_LINES = LogLines(progress="fitted")
 RECORDER = Recorder()
 
 
-def find_idioms(source):
-    return [Idiom(1, "jax.ops", "jax.numpy")] if "jax.ops" in source else []
+def find_removed_apis(source):
+    return [RemovedApi(1, "jax.ops", "jax.numpy")] if "jax.ops" in source else []
 """
 _NN = """import jax  # not jax.ops
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from epochal.analysis.detection import detect_folder
-from epochal.analysis.frameworks.keras import find_idioms
+from epochal.analysis.frameworks.keras import find_removed_apis
 from epochal.analysis.hyperparameters import change_all, find_epochs, literals
 from epochal.analysis.script import parse_script, read_script
 from epochal.demo.stage import Stage
@@ -91,7 +91,7 @@ def test_epochal_understands_each_sample(sample: str, framework: str) -> None:
     assert detect_folder(TOP / sample, "").framework == framework
     assert epochs is not None
     assert (epochs.name, epochs.value) == ("epochs", 20)
-    assert find_idioms(source.decode()) == []
+    assert find_removed_apis(source.decode()) == []
 
 
 def test_the_samples_settings_show_every_setting() -> None:

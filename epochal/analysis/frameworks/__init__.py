@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast
 
 from epochal.errors import SettingsError, UsageError
 
@@ -61,15 +61,14 @@ class Recorder:
 
 
 @dataclass(frozen=True)
-class Idiom:
-    """A ``line`` (from 1) of the source with ``what`` today's framework lacks, and what to write ``instead``."""
+class RemovedApi:
+    """A ``line`` (from 1) of the source that uses ``what`` today's framework lacks, and what to write ``instead``."""
 
     line: int
     what: str
     instead: str
 
 
-@runtime_checkable
 class Framework(Protocol):
     """What a module of this package has."""
 
@@ -90,15 +89,15 @@ class Framework(Protocol):
     RECORDER: Recorder
     """What the recorder can do for it."""
 
-    def find_idioms(self, source: str) -> list[Idiom]:
-        """Return the idioms of older versions in a module's ``source`` that today's version lacks, in the order of lines."""
+    def find_removed_apis(self, source: str) -> list[RemovedApi]:
+        """Return what a module's ``source`` uses that today's version has no more, in the order of lines."""
 
 
-_NAMES = {*Framework.__annotations__, "find_idioms"}
+_NAMES = {*Framework.__annotations__, "find_removed_apis"}
 
 
-def no_idioms(_source: str) -> list[Idiom]:
-    """Return nothing, as ``find_idioms`` of a framework without idioms to look for."""
+def find_nothing(_source: str) -> list[RemovedApi]:
+    """Return nothing, as ``find_removed_apis`` of a framework without removed APIs to look for."""
     return []
 
 
@@ -107,10 +106,10 @@ def frameworks() -> dict[str, Framework]:
     found: dict[str, Framework] = {}
     for name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
         module = import_module(f"{__name__}.{name}")
-        if not isinstance(module, Framework):
-            missing = sorted(_NAMES - set(vars(module)))
+        missing = sorted(_NAMES - set(vars(module)))
+        if missing:
             raise TypeError(f"{module.__file__} lacks {', '.join(missing)}: see epochal.analysis.frameworks.Framework.")
-        found[name] = module
+        found[name] = cast(Framework, module)
     return found
 
 
@@ -123,7 +122,7 @@ def check_setting(name: str) -> None:
     """Raise SettingsError unless ``name``, the framework in epochal.toml, is that of a module, or empty."""
     known = list(frameworks())
     if name and name not in known:
-        names = _listed([repr(each) for each in ["", *known]])
+        names = _join([repr(each) for each in ["", *known]])
         raise SettingsError(f"epochal.toml: framework: Input should be {names} (it is {name!r}).")
 
 
@@ -145,33 +144,33 @@ def find_dataset(name: str) -> tuple[str, str]:
 
 def all_imports() -> str:
     """Return the packages whose import means a framework, as a list in words."""
-    return _listed([package for framework in frameworks().values() for package in framework.IMPORTS])
+    return _join([package for framework in frameworks().values() for package in framework.IMPORTS])
 
 
 def fetchable_in_words() -> str:
     """Return whose datasets can be fetched, in words: ``Keras'``."""
-    return _listed(
-        [_possessive(each.TITLE) for each in frameworks().values() if each.DATASETS and each.DATASETS.scripts]
+    return _owned_in_words(
+        {each.TITLE: "" for each in frameworks().values() if each.DATASETS and each.DATASETS.scripts}
     )
 
 
 def measured_in_words() -> str:
     """Return the methods whose measurements are recorded, in words: ``Keras' evaluate() or scikit-learn's score()``."""
-    return _methods({each.TITLE: each.RECORDER.measures for each in frameworks().values()})
+    methods = {each.TITLE: each.RECORDER.measures for each in frameworks().values() if each.RECORDER.measures}
+    return _owned_in_words(methods)
 
 
 def resumed_in_words() -> str:
     """Return the methods that are resumed from a checkpoint, in words: ``Keras' fit``."""
-    return _methods({each.TITLE: each.RECORDER.resumes for each in frameworks().values()})
+    methods = {each.TITLE: each.RECORDER.resumes for each in frameworks().values() if each.RECORDER.resumes}
+    return _owned_in_words(methods)
 
 
-def _methods(by_title: Mapping[str, str]) -> str:
-    return _listed([f"{_possessive(title)} {method}" for title, method in by_title.items() if method])
+def _owned_in_words(by_title: Mapping[str, str]) -> str:
+    """Join what belongs to frameworks, by their titles; an empty text leaves the title alone."""
+    ends = {title: "'" if title.endswith("s") else "'s" for title in by_title}
+    return _join([f"{title}{ends[title]} {owned}".rstrip() for title, owned in by_title.items()])
 
 
-def _possessive(title: str) -> str:
-    return f"{title}'" if title.endswith("s") else f"{title}'s"
-
-
-def _listed(words: list[str]) -> str:
+def _join(words: list[str]) -> str:
     return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

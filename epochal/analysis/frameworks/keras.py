@@ -1,7 +1,7 @@
 """Keras 3, TensorFlow with it.
 
-The tables of idioms are of Keras 2: they were made by trying each line on Keras 3.15, and a test tries them on the Keras
-that training uses. What still works (``input_shape=`` in a layer, ``ImageDataGenerator`` by way of tf.keras) is not in
+The tables of removed APIs are of Keras 2: they were made by trying each line on Keras 3.15, and a test tries them on the
+Keras that training uses. What still works (``input_shape=`` in a layer, ``ImageDataGenerator`` by way of tf.keras) is not in
 them.
 """
 
@@ -9,7 +9,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from epochal.analysis.frameworks import DatasetCache, Idiom, LogLines, Recorder
+from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, RemovedApi
 from epochal.resources import resource
 
 # The modules of keras.datasets (keras.io/api/datasets); those of texts have a dictionary besides.
@@ -185,8 +185,8 @@ _GONE_METHOD_KEYWORDS = {
 """Keyword arguments that ``fit``, ``evaluate`` and ``predict`` of a model take no more."""
 
 
-def find_idioms(source: str) -> list[Idiom]:
-    """Return the idioms of Keras 2 in a module's ``source`` that today's Keras lacks, in the order of their lines.
+def find_removed_apis(source: str) -> list[RemovedApi]:
+    """Return what a module's ``source`` uses of Keras 2 that today's Keras lacks, in the order of lines.
 
     Nothing is found in a source that does not import Keras, or that is not valid Python (which is reported elsewhere).
     """
@@ -195,10 +195,10 @@ def find_idioms(source: str) -> list[Idiom]:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     names = _imported(tree)
-    if not any(_is_keras(path) for path in names.values()):
+    if not any(path.split(".")[0] in ("keras", "tensorflow") for path in names.values()):
         return []
-    found = {idiom for node in ast.walk(tree) for idiom in _idioms(node, names)}
-    return sorted(found, key=lambda idiom: (idiom.line, idiom.what))
+    found = {removed for node in ast.walk(tree) for removed in _removed_apis(node, names)}
+    return sorted(found, key=lambda removed: (removed.line, removed.what))
 
 
 def _imported(tree: ast.Module) -> dict[str, str]:
@@ -223,7 +223,7 @@ def _path(node: ast.expr, names: dict[str, str]) -> str:
     return ""
 
 
-def _idioms(node: ast.AST, names: dict[str, str]) -> Iterator[Idiom]:
+def _removed_apis(node: ast.AST, names: dict[str, str]) -> Iterator[RemovedApi]:
     if isinstance(node, ast.Import):
         for alias in node.names:
             yield from _gone_name(node.lineno, alias.name)
@@ -237,33 +237,33 @@ def _idioms(node: ast.AST, names: dict[str, str]) -> Iterator[Idiom]:
         yield from _refused_file(node)
 
 
-def _gone_name(line: int, path: str) -> Iterator[Idiom]:
+def _gone_name(line: int, path: str) -> Iterator[RemovedApi]:
     gone = _GONE if path.startswith(_TENSORFLOW) else _GONE | _GONE_BUT_FOR_TENSORFLOW
     for prefix in _prefixes(path):
         if prefix in gone:
-            yield Idiom(line, prefix, gone[prefix])
+            yield RemovedApi(line, prefix, gone[prefix])
 
 
-def _gone_attribute(node: ast.Attribute, names: dict[str, str]) -> Iterator[Idiom]:
+def _gone_attribute(node: ast.Attribute, names: dict[str, str]) -> Iterator[RemovedApi]:
     line = node.end_lineno or node.lineno  # where the attribute's own name stands
     yield from _gone_name(line, _path(node, names))
     if node.attr in _GONE_METHODS:
-        yield Idiom(line, f"{node.attr}(…)", _GONE_METHODS[node.attr])
+        yield RemovedApi(line, f"{node.attr}(…)", _GONE_METHODS[node.attr])
     if node.attr == "lr" and isinstance(node.value, ast.Attribute) and node.value.attr == "optimizer":
-        yield Idiom(line, "optimizer.lr", "optimizer.learning_rate")
+        yield RemovedApi(line, "optimizer.lr", "optimizer.learning_rate")
 
 
-def _gone_keywords(call: ast.Call, names: dict[str, str]) -> Iterator[Idiom]:
+def _gone_keywords(call: ast.Call, names: dict[str, str]) -> Iterator[RemovedApi]:
     known = (_GONE_KEYWORDS[prefix] for prefix in _prefixes(_path(call.func, names)) if prefix in _GONE_KEYWORDS)
     gone = next(known, {})
     if isinstance(call.func, ast.Attribute) and call.func.attr in ("fit", "evaluate", "predict"):
         gone = _GONE_METHOD_KEYWORDS
     for keyword in call.keywords:
         if keyword.arg in gone:
-            yield Idiom(keyword.value.lineno, f"{_name(call)}({keyword.arg}=…)", gone[keyword.arg])
+            yield RemovedApi(keyword.value.lineno, f"{_name(call)}({keyword.arg}=…)", gone[keyword.arg])
 
 
-def _refused_file(call: ast.Call) -> Iterator[Idiom]:
+def _refused_file(call: ast.Call) -> Iterator[RemovedApi]:
     """A literal file name whose ending Keras refuses."""
     options = {keyword.arg: keyword.value for keyword in call.keywords}
     file = call.args[0] if call.args else options.get("filepath")
@@ -272,7 +272,7 @@ def _refused_file(call: ast.Call) -> Iterator[Idiom]:
     only_weights = _name(call) == "save_weights" or "save_weights_only" in options
     ends = (".weights.h5",) if only_weights else (".keras", ".h5")
     if not str(file.value).endswith(ends):
-        yield Idiom(file.lineno, f"{_name(call)}({file.value!r})", f"a file name that ends in {ends[0]}")
+        yield RemovedApi(file.lineno, f"{_name(call)}({file.value!r})", f"a file name that ends in {ends[0]}")
 
 
 def _name(call: ast.Call) -> str:
@@ -284,7 +284,3 @@ def _prefixes(path: str) -> list[str]:
     """``keras.layers.core.Dense``, ``keras.layers.core``, ``keras.layers`` and ``keras``, of tf.keras as of keras."""
     parts = path.removeprefix("tensorflow.").split(".")
     return [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
-
-
-def _is_keras(path: str) -> bool:
-    return path.split(".")[0] in ("keras", "tensorflow")

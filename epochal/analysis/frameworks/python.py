@@ -1,6 +1,6 @@
 """Python without a framework: what trains if no import means another module of this package."""
 
-from epochal.analysis.frameworks import LogLines, Recorder, no_idioms
+from epochal.analysis.frameworks import LogLines, Recorder, find_nothing
 from epochal.resources import resource
 
 TITLE = "Python"
@@ -11,4 +11,4 @@ DATASETS = None
 MODEL_SUFFIXES = ()
 LOG_LINES = LogLines()
 RECORDER = Recorder()
-find_idioms = no_idioms
+find_removed_apis = find_nothing

@@ -1,6 +1,6 @@
 """scikit-learn. Its splits and metrics are used with other frameworks, too."""
 
-from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, no_idioms
+from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, find_nothing
 from epochal.resources import resource
 
 TITLE = "scikit-learn"
@@ -12,4 +12,4 @@ MODEL_SUFFIXES = (".joblib", ".pkl")
 # A row of classification_report, and a fold of a cross-validation.
 LOG_LINES = LogLines(reports=r"^\s*accuracy\s{2,}\d|^\s*\[CV")
 RECORDER = Recorder(measures="score()")
-find_idioms = no_idioms
+find_removed_apis = find_nothing

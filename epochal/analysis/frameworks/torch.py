@@ -1,6 +1,6 @@
 """PyTorch, Lightning with it."""
 
-from epochal.analysis.frameworks import LogLines, Recorder, no_idioms
+from epochal.analysis.frameworks import LogLines, Recorder, find_nothing
 from epochal.resources import resource
 
 TITLE = "PyTorch"
@@ -11,4 +11,4 @@ DATASETS = None
 MODEL_SUFFIXES = (".pt", ".pth", ".onnx")
 LOG_LINES = LogLines()
 RECORDER = Recorder()
-find_idioms = no_idioms
+find_removed_apis = find_nothing

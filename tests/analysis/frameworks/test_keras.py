@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epochal.analysis.frameworks import Idiom
-from epochal.analysis.frameworks.keras import find_idioms
+from epochal.analysis.frameworks import RemovedApi
+from epochal.analysis.frameworks.keras import find_removed_apis
 
 KERAS_2 = '''\
 """Train a simple deep CNN on the CIFAR10 small images dataset."""
@@ -215,9 +215,9 @@ json.dump([[fate(old), fate(new)] for old, new in examples], open("fates.json", 
 
 def test_each_idiom_is_told_with_its_line() -> None:
     """A classic Keras 2 script: each line that fails today is told, with what to write; the lines that work are not."""
-    found = find_idioms(KERAS_2)
+    found = find_removed_apis(KERAS_2)
 
-    assert [(idiom.line, idiom.what) for idiom in found] == [
+    assert [(removed.line, removed.what) for removed in found] == [
         (5, "keras.preprocessing.image.ImageDataGenerator"),
         (7, "keras.layers.core"),
         (10, "keras.layers.CuDNNLSTM"),
@@ -234,23 +234,23 @@ def test_each_idiom_is_told_with_its_line() -> None:
         (28, "predict_classes(…)"),
         (29, "save_weights('weights.hdf5')"),
     ]
-    assert Idiom(21, "Dense(init=…)", "kernel_initializer=…") in found
+    assert RemovedApi(21, "Dense(init=…)", "kernel_initializer=…") in found
 
 
 def test_todays_keras_is_left_alone() -> None:
     """A script in today's Keras has none, nor has what other packages call by the same names."""
-    assert find_idioms(KERAS_3) == []
+    assert find_removed_apis(KERAS_3) == []
 
 
 def test_a_script_without_keras_has_none() -> None:
     """Without an import of Keras nothing is an idiom of Keras."""
-    assert find_idioms("model.fit_generator(x)\nmodel.fit(x, workers=2)\n") == []
+    assert find_removed_apis("model.fit_generator(x)\nmodel.fit(x, workers=2)\n") == []
 
 
 @given(st.text() | st.text(alphabet="import keras.\n()=lr#'\x00", max_size=60))
 def test_no_source_makes_it_fail(source: str) -> None:
     """Whatever a file holds, it is read without an error."""
-    find_idioms("import keras\n" + source)
+    find_removed_apis("import keras\n" + source)
 
 
 @pytest.mark.keras
@@ -264,5 +264,5 @@ def test_the_real_keras_agrees(keras_python: Path, tmp_path: Path) -> None:
     imports = "import keras, tensorflow as tf\n"
     assert [old for (old, _), (fate, _) in zip(EXAMPLES, fates, strict=True) if fate is None] == []
     assert [(new, fate) for (_, new), (_, fate) in zip(EXAMPLES, fates, strict=True) if fate is not None] == []
-    assert [old for old, _ in EXAMPLES if not find_idioms(imports + old)] == []
-    assert [new for _, new in EXAMPLES if find_idioms(imports + new)] == []
+    assert [old for old, _ in EXAMPLES if not find_removed_apis(imports + old)] == []
+    assert [new for _, new in EXAMPLES if find_removed_apis(imports + new)] == []
