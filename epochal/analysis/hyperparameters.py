@@ -30,7 +30,7 @@ class Constant:
 
 
 def literals(source: bytes) -> list[Constant]:
-    """The literals that are assigned to a name at the module's top level, in order. Empty for what is no Python.
+    """Return the literals that are assigned to a name at the module's top level, in order. Empty for what is no Python.
 
     Literals are numbers (a sign is part of them), texts, True and False. The blocks of if, try, with and loops belong to
     the top level, functions and classes do not. None is found in a tuple's targets, a walrus, what is computed, and
@@ -41,13 +41,17 @@ def literals(source: bytes) -> list[Constant]:
 
 
 def assigned_lines(source: bytes) -> dict[str, list[int]]:
-    """The lines (from 1) in which the module's top level gives each name a value, a literal or any other, in order."""
+    """Return the lines (from 1) in which the module's top level gives each name a value, a literal or any other, in order."""
     module = Module.of(source)
-    return module.assigned_lines() if module else {}
+    found: dict[str, list[int]] = {}
+    for node in module.own_nodes() if module else ():
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.setdefault(node.id, []).append(node.lineno)
+    return {name: sorted(lines) for name, lines in found.items()}
 
 
 def find_epochs(source: bytes) -> Constant | None:
-    """The number of epochs to raise, or None.
+    """Return the number of epochs to raise, or None.
 
     The last call of ``.fit`` (or ``.fit_generator``) with ``epochs=`` says where it is: the whole number that stands
     there, or the last one assigned at the module's top level to the name that stands there, whatever it is called.
@@ -71,17 +75,15 @@ def find_epochs(source: bytes) -> Constant | None:
 
 
 def change_all(source: bytes, changes: Mapping[Constant, Value]) -> bytes:
-    """``source`` with each constant, found in it, replaced by a value of its kind, every other byte as it was.
+    """Return ``source`` with each constant, found in it, replaced by a value of its kind, every other byte as it was.
 
     A value that stands there already is left as it is written. Raises ValueError where a constant is not of this source,
     where two stand in the same place, where a value is of another kind, or where the result does not say it.
     """
     before = Module.of(source)
-    for constant, value in changes.items():
+    for constant in changes:
         if before is None or not before.has_at(constant.start, constant.end, constant.value):
             raise ValueError(f"{constant.name} = {constant.value!r} does not stand in line {constant.line}")
-        if kind_of(value) != kind_of(constant.value):
-            raise _cannot_become(constant, value)
     changed, end, places = b"", 0, []
     for constant, value in sorted(changes.items(), key=lambda change: change[0].start):
         changed += source[end : constant.start]
@@ -91,13 +93,14 @@ def change_all(source: bytes, changes: Mapping[Constant, Value]) -> bytes:
     changed += source[end:]
     after = Module.of(changed)
     for start, stop, constant, value in places:
-        if after is None or not after.has_at(start, stop, value):
-            raise _cannot_become(constant, value)
+        is_changed = after is not None and after.has_at(start, stop, value)
+        if not is_changed or kind_of(value) != kind_of(constant.value):
+            raise ValueError(f"{constant.name} cannot be changed to {value!r} in line {constant.line}")
     return changed
 
 
 def _written(source: bytes, constant: Constant, value: Value) -> bytes:
-    """The bytes that say ``value`` in any encoding; a text in the quotes that the source has there."""
+    """Return the bytes that say ``value`` in any encoding; a text in the quotes that the source has there."""
     present = source[constant.start : constant.end]
     if same(value, constant.value):
         return present
@@ -107,31 +110,22 @@ def _written(source: bytes, constant: Constant, value: Value) -> bytes:
     return text.encode("ascii")
 
 
-def _cannot_become(constant: Constant, value: Value) -> ValueError:
-    return ValueError(f"{constant.name} cannot be changed to {value!r} in line {constant.line}")
-
-
 def differ_in_epochs(one: bytes, other: bytes) -> bool:
-    """Whether two sources are the same but for the number of epochs, and differ in that."""
-    found = find_epochs(one), find_epochs(other)
-    if found[0] is None or found[1] is None or found[0].value == found[1].value:
+    """Return whether two sources are the same but for the number of epochs, and differ in that."""
+    own, others = find_epochs(one), find_epochs(other)
+    if own is None or others is None or own.value == others.value:
         return False
-    return _around(one, found[0]) == _around(other, found[1])
-
-
-def _around(source: bytes, constant: Constant) -> tuple[bytes, bytes]:
-    return source[: constant.start], source[constant.end :]
+    return one[: own.start] == other[: others.start] and one[own.end :] == other[others.end :]
 
 
 def unified_diff(before: bytes, after: bytes, name: str) -> str:
-    """The change of the file ``name`` as ``git diff`` shows it; ``git apply`` takes it where the source is UTF-8."""
-    lines = difflib.unified_diff(_text_lines(before), _text_lines(after), f"a/{name}", f"b/{name}")
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
-
-
-def _text_lines(source: bytes) -> list[str]:
+    """Return the change of the file ``name`` as ``git diff`` shows it; ``git apply`` takes it if the source is UTF-8."""
     # Lines as git has them: str.splitlines would part them at form feeds too.
-    return re.findall(r"[^\n]*\n|[^\n]+", source.decode(encoding_of(source), "replace"))
+    old, new = (
+        re.findall(r"[^\n]*\n|[^\n]+", source.decode(encoding_of(source), "replace")) for source in (before, after)
+    )
+    lines = difflib.unified_diff(old, new, f"a/{name}", f"b/{name}")
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
 def _constant(module: Module, name: str, node: ast.expr) -> Constant:
@@ -145,18 +139,16 @@ def _is_whole(node: ast.expr) -> bool:
 
 
 def _epochs_of_last_fit(tree: ast.Module) -> ast.expr | None:
-    """What the last call of ``fit`` that says it gives for epochs."""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _calls_fit(node)]
-    given = [keyword.value for call in calls for keyword in call.keywords if keyword.arg == "epochs"]
+    """Return what the last call of ``fit`` with ``epochs=`` gives for it."""
+    given = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _FIT_METHODS:
+            given += [keyword.value for keyword in node.keywords if keyword.arg == "epochs"]
     return max(given, key=lambda value: (value.lineno, value.col_offset), default=None)
 
 
-def _calls_fit(call: ast.Call) -> bool:
-    return isinstance(call.func, ast.Attribute) and call.func.attr in _FIT_METHODS
-
-
 def _is_local(tree: ast.Module, name: ast.Name) -> bool:
-    """Whether the function around ``name`` assigns it, so that it is not the module's. (A parameter is: it is handed in.)"""
+    """Return whether the function around ``name`` assigns it: it is not the module's then. (A parameter is: it is handed in.)"""
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     around = [function for function in functions if any(node is name for node in ast.walk(function))]
     return any(

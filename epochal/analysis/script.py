@@ -39,9 +39,18 @@ class Script:
 
         Left out is what neither every database nor JSON can hold, which nobody tunes.
         """
-        known = {constant: values.get(constant, constant.value) for constant in self.constants}
-        found = {constant.name: value for constant, value in known.items() if _can_be_kept(value)}
-        return found | ({self.epochs.name: values.get(self.epochs, self.epochs.value)} if self.epochs else {})
+        found = {}
+        for constant in self.constants:
+            value = values.get(constant, constant.value)
+            if isinstance(value, str):
+                can_be_kept = len(value) <= _LONGEST_TEXT and value.isprintable()
+            else:
+                can_be_kept = abs(value) <= sys.float_info.max
+            if can_be_kept:
+                found[constant.name] = value
+        if self.epochs:
+            found[self.epochs.name] = values.get(self.epochs, self.epochs.value)
+        return found
 
 
 def read_script(code: Path) -> Script:
@@ -58,9 +67,3 @@ def diff(code: Path, change: Change) -> str:
     """Return the difference that ``change`` makes to the files in the folder ``code``, as ``git diff`` shows it."""
     parts = (unified_diff((code / path).read_bytes(), content, path) for path, content in sorted(change.items()))
     return "".join(parts)
-
-
-def _can_be_kept(value: Value) -> bool:
-    if isinstance(value, str):
-        return len(value) <= _LONGEST_TEXT and value.isprintable()
-    return abs(value) <= sys.float_info.max

@@ -12,8 +12,7 @@ from epochal.records import Value, same
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_SCOPES = (*_FUNCTIONS, ast.ClassDef)
-_BLOCKS = (ast.stmt, ast.excepthandler, ast.match_case)
+_SCOPES = (*_FUNCTIONS, *_COMPREHENSIONS, ast.ClassDef)
 
 
 class Module:
@@ -28,30 +27,33 @@ class Module:
     @classmethod
     @lru_cache(maxsize=8)
     def of(cls, source: bytes) -> "Module | None":
-        """The module of ``source``, which is parsed once however often it is asked for; None for what is no Python."""
+        """Return the module of ``source``, which is parsed once however often it is asked for; None if it is no Python."""
         try:
-            with warnings.catch_warnings(action="ignore"):  # of the code, which are not ours to tell
+            with warnings.catch_warnings(action="ignore"):  # of the code, which are not ours to report
                 return cls(ast.parse(source), source)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
 
-    def assignments(self) -> Iterator[tuple[str, ast.expr]]:
-        """Name and literal of the top level's plain assignments, in order."""
-        for statement in _top_level(self.tree):
-            for target, value in _assigned(statement):
-                if isinstance(target, ast.Name) and value is not None and literal(value) is not None:
-                    yield target.id, value
+    def own_nodes(self) -> Iterator[ast.AST]:
+        """Yield every node of the module's own scope, in order: those inside of blocks too, those of functions not."""
+        waiting: list[ast.AST] = [self.tree]
+        while waiting:
+            node = waiting.pop()
+            yield node
+            if not isinstance(node, _SCOPES):
+                waiting += [*ast.iter_child_nodes(node)][::-1]
 
-    def assigned_lines(self) -> dict[str, list[int]]:
-        """The lines (from 1) in which the top level gives a name a value of any kind, in order."""
-        found: dict[str, list[int]] = {}
-        for node in _own_nodes(self.tree):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                found.setdefault(node.id, []).append(node.lineno)
-        return {name: sorted(lines) for name, lines in found.items()}
+    def assignments(self) -> Iterator[tuple[str, ast.expr]]:
+        """Yield name and literal of the top level's plain assignments, in order."""
+        for node in self.own_nodes():
+            if not isinstance(node, ast.Assign | ast.AnnAssign):
+                continue
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                if isinstance(target, ast.Name) and node.value is not None and literal(node.value) is not None:
+                    yield target.id, node.value
 
     def has_at(self, start: int, end: int, value: Value) -> bool:
-        """Whether exactly the bytes ``start`` to ``end`` are the literal ``value``."""
+        """Return whether exactly the bytes ``start`` to ``end`` are the literal ``value``."""
         return any(
             same(said, value) and self.span(node) == (start, end)
             for node in ast.walk(self.tree)
@@ -59,13 +61,13 @@ class Module:
         )
 
     def span(self, node: ast.expr) -> tuple[int, int]:
-        """The bytes that are ``node``: where they start, and where they end."""
+        """Return where the bytes of ``node`` start, and where they end."""
         assert node.end_lineno is not None
         assert node.end_col_offset is not None
         return self._offset(node.lineno, node.col_offset), self._offset(node.end_lineno, node.end_col_offset)
 
     def _offset(self, line: int, column: int) -> int:
-        """The byte of a position of ast's, whose columns count bytes of the line in UTF-8, whatever the file is in."""
+        """Return the byte of a position of ast's, whose columns count bytes of the line in UTF-8, whatever the file is in."""
         start, content = self._lines[line - 1]
         mark = b"\xef\xbb\xbf" if line == 1 and content.startswith(b"\xef\xbb\xbf") else b""
         utf8 = content.removeprefix(mark).decode(self._encoding).encode("utf-8")
@@ -73,7 +75,7 @@ class Module:
 
 
 def encoding_of(source: bytes) -> str:
-    """The encoding by byte order mark or coding cookie (PEP 263). Raises SyntaxError for an unknown one."""
+    """Return the encoding by byte order mark or coding cookie (PEP 263). Raises SyntaxError for an unknown one."""
     return tokenize.detect_encoding(io.BytesIO(source).readline)[0]
 
 
@@ -83,44 +85,10 @@ def last_name(node: ast.expr) -> str:
 
 
 def literal(node: ast.expr) -> Value | None:
-    """The value of a literal number (with a sign or without), text, True or False; None for anything else."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str | bool):
+    """Return the value of a literal number (with a sign or without), text, True or False; None for anything else."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str | bool | int | float):
         return node.value
-    return number(node)
-
-
-def number(node: ast.expr) -> int | float | None:
-    """The value of a literal number, with a sign or without; None for anything else (True is no number)."""
-    if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
-        inner = number(node.operand)
-        return -inner if inner is not None and isinstance(node.op, ast.USub) else None
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        assert isinstance(node.value, int | float)
-        return node.value
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
+        number = node.operand.value
+        return -number if isinstance(number, int | float) and not isinstance(number, bool) else None
     return None
-
-
-def _top_level(tree: ast.Module) -> Iterator[ast.AST]:
-    """The statements that run when the module runs, in order: those inside of blocks too, those of functions not."""
-    waiting: list[ast.AST] = [tree]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        if not isinstance(node, _SCOPES):
-            waiting += [child for child in ast.iter_child_nodes(node) if isinstance(child, _BLOCKS)][::-1]
-
-
-def _own_nodes(tree: ast.Module) -> Iterator[ast.AST]:
-    """Every node that belongs to the module's own scope."""
-    waiting: list[ast.AST] = [tree]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        if not isinstance(node, _SCOPES + _COMPREHENSIONS):
-            waiting += ast.iter_child_nodes(node)
-
-
-def _assigned(statement: ast.AST) -> list[tuple[ast.expr, ast.expr | None]]:
-    if isinstance(statement, ast.Assign):
-        return [(target, statement.value) for target in statement.targets]
-    return [(statement.target, statement.value)] if isinstance(statement, ast.AnnAssign) else []
