@@ -59,7 +59,7 @@ class _Family:
     priors: tuple[tuple[float | None, float], ...] = ()
 
     def accuracy(self, parameters: Vector, epochs: Vector) -> Vector:
-        """The accuracy after ``epochs``; ``parameters`` are level, drop, and the logarithms of the shape's."""
+        """Return the accuracy after ``epochs``; ``parameters`` are level, drop, and the logarithms of the shape's."""
         level, drop = parameters[:2]
         return np.asarray(level - drop * self.shape(epochs, *np.exp(parameters[2:])))
 
@@ -93,19 +93,19 @@ class _Fit:
         return float(np.sum(self.residuals[: -len(self.parameters)] ** 2))
 
     def precision(self, trust: float) -> Vector:
-        """The inverse of the parameters' covariance; ``trust``: what a squared residual to the curve counts."""
+        """Return the inverse of the parameters' covariance; ``trust``: what a squared residual to the curve counts."""
         known = len(self.parameters)
         seen, before = self.slopes[:-known], self.slopes[-known:]
         return np.asarray(trust * seen.T @ seen + before.T @ before)
 
     def evidence(self, trust: float) -> float:
-        """The logarithm of the curve's probability under the family, but for a constant that all families share."""
+        """Return the logarithm of the curve's probability under the family, but for a constant that all families share."""
         before = float(np.sum(self.residuals[-len(self.parameters) :] ** 2))
         volume = np.linalg.slogdet(self.precision(trust))[1] / 2 + np.sum(np.log(self.deviations))
         return float(-(trust * self.error + before) / 2 - volume)
 
     def variance(self, trust: float, epochs: Vector) -> Vector:
-        """How uncertain the accuracies after ``epochs`` are, because the parameters are."""
+        """Return how uncertain the accuracies after ``epochs`` are, because the parameters are."""
         step = 1e-5
         steps = step * np.eye(len(self.parameters))
         moved = [self.family.accuracy(self.parameters + each, epochs) for each in steps]
@@ -114,37 +114,34 @@ class _Fit:
 
 
 def extrapolate(curve: Sequence[tuple[float, float]], ahead: Sequence[int]) -> Extrapolation:
-    """What the accuracy will be after the epochs ``ahead``, all of them later than those of the curve.
+    """Return what the accuracy will be after the epochs ``ahead``, all of them later than those of the curve.
 
     ``curve``: at least five epochs, rising from 1 or later, each with the accuracy (0 to 1) after it.
     """
     epochs, accuracies = np.array(curve).T
     later = np.array(ahead, dtype=float)
     weights = np.sqrt(epochs / epochs[-1])  # what is to come resembles the end of the curve more than its beginning
-    noise = _noise(accuracies)
+    # The deviation from epoch to epoch, by second differences: a smooth rise has next to none.
+    noise = max(_LEAST_NOISE, float(1.4826 * np.median(np.abs(np.diff(accuracies, 2))) / np.sqrt(6)))
     fits = [_fit(family, epochs, accuracies, weights, noise) for family in _FAMILIES]
     deviation, correlation = _left_over(min(fits, key=lambda fit: fit.error), weights, noise)
     # Neighbours that err alike tell less than as many that do not.
     trust = (noise / deviation) ** 2 * (1 - correlation) / (1 + correlation)
-    shares = _shares(fits, trust)
+    # How probable each family is after the curve was seen, all being alike before.
+    evidence = np.array([fit.evidence(trust) for fit in fits])
+    shares = np.exp(evidence - evidence.max())
+    shares /= shares.sum()
     mean, variance = _mixture(fits, shares, trust, later)
     (begin, middle, end), _ = _mixture(fits, shares, trust, np.array([epochs[0], epochs[-1] / 2, epochs[-1]]))
-    learnt = _learnt(begin, end)
+    learnt = min(max((end - begin) / max(1 - begin, 1e-9), 0.0), 1.0)  # the part of the first errors that is gone
     turning, beginning = _TURN * (end - middle), _BEGINNING * (1 - end) * (1 - learnt) ** _FADING
     leaving = max(turning, beginning) * np.log2(later / epochs[-1])
     deviations = np.sqrt(variance + deviation**2 + leaving**2)
     return Extrapolation(np.clip(mean, 0, 1).tolist(), deviations.tolist(), begun=bool(learnt >= _BEGUN))
 
 
-def _shares(fits: Sequence[_Fit], trust: float) -> Vector:
-    """How probable each family is after the curve was seen, all being alike before."""
-    evidence = np.array([fit.evidence(trust) for fit in fits])
-    probable = np.exp(evidence - evidence.max())
-    return np.asarray(probable / probable.sum())
-
-
 def _mixture(fits: Sequence[_Fit], shares: Vector, trust: float, epochs: Vector) -> tuple[Vector, Vector]:
-    """The mean of all families after ``epochs``, and its variance: within them and between them."""
+    """Return the mean of all families after ``epochs``, and its variance: within them and between them."""
     each = np.array([fit.family.accuracy(fit.parameters, epochs) for fit in fits])
     mean = shares @ each
     within = np.array([fit.variance(trust, epochs) for fit in fits])
@@ -167,21 +164,10 @@ def _fit(family: _Family, epochs: Vector, accuracies: Vector, weights: Vector, n
     return _Fit(family, found.x, deviations, found.fun, found.jac)
 
 
-def _noise(accuracies: Vector) -> float:
-    """The deviation from epoch to epoch, by second differences: a smooth rise has next to none."""
-    bends = np.abs(np.diff(accuracies, 2))
-    return max(_LEAST_NOISE, float(1.4826 * np.median(bends) / np.sqrt(6)))
-
-
 def _left_over(fit: _Fit, weights: Vector, noise: float) -> tuple[float, float]:
-    """The standard deviation of what even the best family leaves, and how much neighbours have of it in common."""
+    """Return the standard deviation of what even the best family leaves, and how much neighbours have of it in common."""
     freedom = max(1.0, float(np.sum(weights**2)) - 3)
     deviation = max(_LEAST_NOISE, noise * math.sqrt(fit.error / freedom))
     left = fit.residuals[: len(weights)] / weights
     alike = float(np.sum(left[1:] * left[:-1]) / max(np.sum(left**2), 1e-12))
     return deviation, min(max(alike, 0.0), _MOST_CORRELATION)
-
-
-def _learnt(begin: float, end: float) -> float:
-    """The part of the first errors that is gone, 0 to 1."""
-    return min(max((end - begin) / max(1 - begin, 1e-9), 0.0), 1.0)

@@ -20,7 +20,7 @@ _SCHEDULE = re.compile(rb"\b[A-Z]\w*(?:Decay|Schedule)")
 
 
 def forecast(curve: Sequence[float], threshold: float, last_epoch: int) -> Forecast:
-    """When ``curve`` will reach ``threshold``, looking no further than ``last_epoch``.
+    """Return when ``curve`` will reach ``threshold``, looking no further than ``last_epoch``.
 
     ``curve``: the accuracy (0 to 1) after each epoch from the first one on; what is no such number, like NaN, is not
     known. Hopeless is what has begun to learn, has never been at the threshold, and will not be by more than the interval.
@@ -33,7 +33,9 @@ def forecast(curve: Sequence[float], threshold: float, last_epoch: int) -> Forec
         extrapolate,  # here: SciPy's import takes half a second, and most forecast nothing
     )
 
-    ahead = _steps(len(curve) + 1, last_epoch)
+    first = len(curve) + 1
+    steps = min(last_epoch - first, _MOST_POINTS)
+    ahead = [first + (last_epoch - first) * step // steps for step in range(steps + 1)] if steps else [first]
     coming = extrapolate(_blocks(seen), ahead)
     bounds = list(zip(coming.accuracies, coming.deviations, strict=True))
     best = max(*(accuracy + _CAUTION * deviation for accuracy, deviation in bounds), *(value for _, value in seen))
@@ -53,14 +55,8 @@ def _first(epochs: Sequence[int], accuracies: Iterable[float], threshold: float)
     return next((epoch for epoch, value in zip(epochs, accuracies, strict=True) if value >= threshold), None)
 
 
-def _steps(first: int, last: int) -> list[int]:
-    """The epochs from ``first`` to ``last``, both included, but no more than _MOST_POINTS of them."""
-    steps = min(last - first, _MOST_POINTS)
-    return [first + (last - first) * step // steps for step in range(steps + 1)] if steps else [first]
-
-
 def _blocks(seen: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
-    """The means of successive points, no more than _MOST_POINTS of them."""
+    """Return the means of successive points, no more than _MOST_POINTS of them."""
     size = math.ceil(len(seen) / _MOST_POINTS)
     blocks = [seen[start : start + size] for start in range(0, len(seen), size)]
     return [
@@ -71,7 +67,7 @@ def _blocks(seen: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
 def forecast_trial(
     trial: Trial, fits: Sequence[Fit], script: Script, threshold: float, last_epoch: int
 ) -> Forecast | None:
-    """The forecast of a measured trial below ``threshold``, up to ``last_epoch``; None where its fits give no ground.
+    """Return the forecast of a measured trial below ``threshold``, up to ``last_epoch``; None where its fits give no ground.
 
     They do where the last one validates to its end, trains the epochs that ``script`` (nn.py) says, so that it would go on
     where they are raised, and does not end itself. A learning rate with a schedule, which more epochs may stretch, says
@@ -87,12 +83,8 @@ def forecast_trial(
     gap = trial.validation_accuracy - trial.accuracy.value
     if not raised or trial.stopped_by is StoppedBy.SCRIPT or threshold + gap > 1:
         return None
-    found = forecast(_validation(fit), threshold + gap, last_epoch)
-    return replace(found, threshold=threshold, level=min(max(found.level - gap, 0.0), 1.0))
-
-
-def _validation(fit: Fit) -> list[float]:
-    """The validation accuracy after each epoch from the first one on; NaN where it was not measured."""
     measured = {epoch.number: epoch.validation_accuracy for epoch in fit.epochs}
     known = (measured.get(number) for number in range(1, fit.last_epoch + 1))
-    return [math.nan if accuracy is None else accuracy for accuracy in known]
+    curve = [math.nan if accuracy is None else accuracy for accuracy in known]
+    found = forecast(curve, threshold + gap, last_epoch)
+    return replace(found, threshold=threshold, level=min(max(found.level - gap, 0.0), 1.0))

@@ -10,6 +10,7 @@ from epochal.analysis.frameworks import measured_in_words
 from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT
 from epochal.records import Accuracy, Evidence, Judgement, Trial, Verdict
+from epochal.results.metrics import one_line
 
 INTERVAL_CONFIDENCE = 0.95
 """The confidence of every interval that is reported."""
@@ -38,7 +39,7 @@ class Rule:
 
 
 def compare(accuracy: float, threshold: float) -> Verdict:
-    """REACHED where ``accuracy`` is at least ``threshold``, else BELOW. Raises ValueError outside of 0 to 1."""
+    """Return REACHED if ``accuracy`` is at least ``threshold``, else BELOW. Raises ValueError outside of 0 to 1."""
     for value in (accuracy, threshold):
         if not (math.isfinite(value) and 0 <= value <= 1):
             raise ValueError(f"{value} is not between 0 and 1")
@@ -62,10 +63,9 @@ def judge(accuracy: float, samples: int | None, rule: Rule, look: int | None, ev
         )
     if not samples or look is None:
         return Judgement(verdict, look, required=rule.threshold)
-    least = _least_correct(samples, rule, look, evidence)
+    least, required = _ask_for(samples, rule, look, evidence)
     correct = _correct(accuracy, samples)
     verdict = verdict if correct >= least else Verdict.BELOW
-    required = _required(samples, rule, least)
     if not rule.confidence:
         return Judgement(verdict, look, required=required)
     spent = permitted_error(rule, look)
@@ -129,19 +129,19 @@ def least_correct(samples: int, bar: float, error: float) -> int:
     return low
 
 
-def _least_correct(samples: int, rule: Rule, look: int, evidence: Evidence) -> int:
-    """The fewest right answers that confidence and chance ask for; the threshold by itself counts as an accuracy."""
-    return max((least_correct(samples, bar, error) for bar, error in _bars(rule, look, evidence)), default=0)
+def _ask_for(samples: int, rule: Rule, look: int, evidence: Evidence) -> tuple[int, float | None]:
+    """Return the fewest right answers that confidence and chance ask for, and the smallest accuracy that is let through.
+
+    The threshold by itself counts as an accuracy. None: no accuracy is let through.
+    """
+    least = max((least_correct(samples, bar, error) for bar, error in _bars(rule, look, evidence)), default=0)
+    return least, max(rule.threshold, least / samples) if least <= samples else None
 
 
 def _bars(rule: Rule, look: int, evidence: Evidence) -> list[tuple[float, float]]:
-    """What the lower bound has to be above, each with the error that the bound is taken at."""
+    """Return the accuracies that the lower bound has to be above, each with the error that the bound is taken at."""
     bars = [(rule.threshold, permitted_error(rule, look))] if rule.confidence else []
     return bars if evidence.chance is None else [*bars, (evidence.chance, _CHANCE_ERROR)]
-
-
-def _required(samples: int, rule: Rule, least: int) -> float | None:
-    return max(rule.threshold, least / samples) if least <= samples else None
 
 
 def _correct(accuracy: float, samples: int) -> int:
@@ -160,13 +160,13 @@ def wanted_accuracy(samples: int | None, rule: Rule, look: int | None, evidence:
     """Return the smallest accuracy (0 to 1) on ``samples`` that is let through at ``look``, or why none would be."""
     if not samples or look is None:
         return rule.threshold
-    required = _required(samples, rule, _least_correct(samples, rule, look, evidence))
-    return (
-        Hopeless(Reason.TOO_FEW_SAMPLES, _why_too_few(samples, rule, look, evidence)) if required is None else required
-    )
+    _, required = _ask_for(samples, rule, look, evidence)
+    if required is not None:
+        return required
+    return Hopeless(Reason.TOO_FEW_SAMPLES, _explain_too_few(samples, rule, look, evidence))
 
 
-def _why_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) -> str:
+def _explain_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) -> str:
     bars = _bars(rule, look, evidence)
     if evidence.chance == 1:
         return (
@@ -191,7 +191,7 @@ def pass_probability(accuracy: float, samples: int, wanted: float) -> float:
 
 
 def wilson_interval(accuracy: float, samples: int, confidence: float = INTERVAL_CONFIDENCE) -> tuple[float, float]:
-    """The interval (both 0 to 1) in which the accuracy on all data lies with ``confidence``, by the one on ``samples``.
+    """Return the interval (both 0 to 1) in which the accuracy on all data lies with ``confidence``, by the one on ``samples``.
 
     Wilson 1927, "Probable inference, the law of succession, and statistical inference", JASA 22; recommended by Brown,
     Cai and DasGupta 2001, "Interval estimation for a binomial proportion", Statistical Science 16.
@@ -204,7 +204,7 @@ def wilson_interval(accuracy: float, samples: int, confidence: float = INTERVAL_
 
 
 def in_words(accuracy: float, threshold: float) -> tuple[str, str]:
-    """Both numbers (0 to 1) as text: the accuracy with three decimals, or more if rounding would change the comparison.
+    """Return both numbers (0 to 1) as text: the accuracy with three decimals, or more if rounding would change the comparison.
 
     0.7996 of 0.80 stays 0.7996: as 0.800 it would seem to have reached the threshold.
     """
@@ -215,13 +215,13 @@ def in_words(accuracy: float, threshold: float) -> tuple[str, str]:
 
 
 def accuracy_in_words(accuracy: float, samples: int | None) -> str:
-    """The accuracy with its interval if the number of samples is known: ``0.831 (0.789 to 0.866, 360 test samples)``."""
+    """Return the accuracy, and its interval if the number of samples is known: ``0.831 (0.789 to 0.866, 360 test samples)``."""
     interval = interval_in_words(accuracy, samples)
     return f"{accuracy:.4g} ({interval})" if interval else f"{accuracy:.4g}"
 
 
 def interval_in_words(accuracy: float, samples: int | None) -> str:
-    """The interval by itself; empty if the number of samples is not known."""
+    """Return the interval by itself; empty if the number of samples is not known."""
     if not samples:
         return ""
     low, high = wilson_interval(accuracy, samples)
@@ -237,10 +237,8 @@ def verdict_in_words(trial: Trial, threshold: float) -> str:
         said = f"reaches the threshold {wanted}"
     elif accuracy.value < threshold:
         said = f"is below the threshold {wanted}"
-    elif not _is_above_chance(accuracy):
-        said = (
-            f"is not {_clearly(accuracy)}above what {_always(accuracy.evidence)} gives ({accuracy.evidence.chance:.3f})"
-        )
+    elif missed := _missed_of_chance(accuracy):
+        said = f"is not {missed} what {_always(accuracy.evidence)} gives ({accuracy.evidence.chance:.3f})"
     else:
         said = f"is not certain enough to reach the threshold {wanted}"
     certainty = certainty_in_words(trial, threshold)
@@ -254,8 +252,10 @@ def certainty_in_words(trial: Trial, threshold: float) -> str:
         return ""
     parts = []
     if said.bound is not None:
-        parts.append(f"{_bound_in_words(said.bound, threshold)} at {100 * said.confidence:.4g} % confidence")
-    if said.confidence or _is_raised_by_chance(said, trial.accuracy.evidence.chance, threshold):
+        bound, _ = in_words(said.bound, threshold)
+        parts.append(f"lower bound {bound} at {100 * said.confidence:.4g} % confidence")
+    is_raised = said.required is None or said.required > threshold
+    if said.confidence or (is_raised and trial.accuracy.evidence.chance is not None):
         # Rounded up: the accuracy that is named must be enough.
         needed = f"{math.ceil(said.required * 1000) / 1000:.3f} is needed" if said.required else "no accuracy is enough"
         parts.append(f"{needed} on {trial.accuracy.samples} samples")
@@ -269,25 +269,37 @@ def doubt_in_words(trial: Trial, threshold: float) -> str:
     accuracy = trial.accuracy
     if trial.judgement is None or trial.reached or accuracy is None or accuracy.value < threshold:
         return ""
-    if not _is_above_chance(accuracy):
-        chance = accuracy.evidence.chance
-        return f"not {_clearly(accuracy)}above chance ({_always(accuracy.evidence)} gives {chance:.3f})"
+    if missed := _missed_of_chance(accuracy):
+        return f"not {missed} chance ({_always(accuracy.evidence)} gives {accuracy.evidence.chance:.3f})"
     bound = trial.judgement.bound
-    return "not certain enough" + (f" ({_bound_in_words(bound, threshold)})" if bound is not None else "")
+    return "not certain enough" + ("" if bound is None else f" (lower bound {in_words(bound, threshold)[0]})")
 
 
 def evidence_in_words(trial: Trial, threshold: float) -> list[str]:
     """Say, a sentence each, what is known of the data behind a trial's accuracy, and what that accuracy is worth."""
     if trial.accuracy is None:
         return []
-    evidence = trial.accuracy.evidence
-    return [_rows_in_words(evidence), _chance_in_words(evidence), *_odds_in_words(trial, threshold)]
+    evidence, samples, said = trial.accuracy.evidence, trial.accuracy.samples, trial.judgement
+    always = _always(evidence)
+    chance = "Chance is not known: the test labels were not seen."
+    if evidence.chance is not None:
+        chance = f"{always[0].upper()}{always[1:]} gives {evidence.chance:.3f}."
+    sentences = [_rows_in_words(evidence), chance]
+    under = threshold - _DOUBT
+    if said and not said.confidence and samples and under > 0:
+        odds = pass_probability(under, samples, said.required or threshold)
+        look = f" This was look {said.look} at this test set." if said.look and said.look > 1 else ""
+        sentences.append(
+            f"A network of true accuracy {under:.4g} would pass one look at {samples} test samples "
+            f"with a probability of {_percent(odds)}.{look}"
+        )
+    return sentences
 
 
 def _rows_in_words(evidence: Evidence) -> str:
     seen, expected = _percent(evidence.seen), _percent(evidence.expected)
     if not evidence.checked:
-        why = _shown(evidence.unchecked, _LONGEST_WHY) or f"{SCRIPT} did not report them"
+        why = one_line(evidence.unchecked)[:_LONGEST_WHY] or f"{SCRIPT} did not report them"
         return f"Test rows not checked: {why}."
     if evidence.accepted:
         return (
@@ -301,58 +313,20 @@ def _rows_in_words(evidence: Evidence) -> str:
     return "Test rows checked: not used in training."
 
 
-def _chance_in_words(evidence: Evidence) -> str:
-    if evidence.chance is None:
-        return "Chance is not known: the test labels were not seen."
-    always = _always(evidence)
-    return f"{always[0].upper()}{always[1:]} gives {evidence.chance:.3f}."
-
-
-def _odds_in_words(trial: Trial, threshold: float) -> list[str]:
-    """Without confidence: how likely a network passes that is below the threshold."""
-    said, under = trial.judgement, threshold - _DOUBT
-    samples = trial.accuracy.samples if trial.accuracy else None
-    if said is None or said.confidence or not samples or under <= 0:
-        return []
-    odds = pass_probability(under, samples, said.required or threshold)
-    look = f" This was look {said.look} at this test set." if said.look and said.look > 1 else ""
-    return [
-        f"A network of true accuracy {under:.4g} would pass one look at {samples} test samples "
-        f"with a probability of {_percent(odds)}.{look}"
-    ]
-
-
-def _is_above_chance(accuracy: Accuracy) -> bool:
-    """Whether nothing is known to the contrary: chance and samples may be unknown."""
-    chance = accuracy.evidence.chance
-    if chance is None or not accuracy.samples:
-        return True
-    return binomial_tail(_correct(accuracy.value, accuracy.samples), accuracy.samples, chance) < _CHANCE_ERROR
-
-
-def _is_raised_by_chance(judgement: Judgement, chance: float | None, threshold: float) -> bool:
-    """Whether chance asks for more than the threshold does."""
-    return chance is not None and (judgement.required is None or judgement.required > threshold)
-
-
-def _clearly(accuracy: Accuracy) -> str:
-    chance = accuracy.evidence.chance
-    return "clearly " if chance is not None and accuracy.value > chance else ""
+def _missed_of_chance(accuracy: Accuracy) -> str:
+    """Return what an accuracy is not to chance: "above" or "clearly above"; empty if nothing is known against it."""
+    chance, samples = accuracy.evidence.chance, accuracy.samples
+    if chance is None or not samples:
+        return ""
+    if binomial_tail(_correct(accuracy.value, samples), samples, chance) < _CHANCE_ERROR:
+        return ""
+    return "clearly above" if accuracy.value > chance else "above"
 
 
 def _always(evidence: Evidence) -> str:
-    answer = _shown(evidence.answer, _LONGEST_ANSWER)
+    answer = one_line(evidence.answer)[:_LONGEST_ANSWER]
     return f"always answering '{answer}'" if answer else "always giving the most frequent answer"
-
-
-def _shown(text: str, longest: int) -> str:
-    """What the training wrote, without anything that a terminal would obey."""
-    return "".join(filter(str.isprintable, text))[:longest]
 
 
 def _percent(share: float) -> str:
     return "under 0.1 %" if 0 < share < 0.001 else f"{100 * share:.3g} %"
-
-
-def _bound_in_words(bound: float, threshold: float) -> str:
-    return f"lower bound {in_words(bound, threshold)[0]}"

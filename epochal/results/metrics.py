@@ -18,19 +18,19 @@ _LONGEST_TEST_SET = 64
 
 
 def parse_epochs(metrics_jsonl: str) -> list[Epoch]:
-    """The epochs in ``metrics.jsonl``; other events, and lines that are not whole, are passed over."""
+    """Return the epochs in ``metrics.jsonl``; other events, and lines that are not whole, are passed over."""
     return [epoch for event in events(metrics_jsonl) if (epoch := _epoch(event))]
 
 
 def parse_fits(metrics_jsonl: str) -> list[Fit]:
-    """The fits in ``metrics.jsonl``, in the order in which they began."""
+    """Return the fits in ``metrics.jsonl``, in the order in which they began."""
     fits: dict[tuple[int, int], Fit] = {}
     epochs: dict[tuple[int, int], list[Epoch]] = {}
     for event in events(metrics_jsonl):
         try:
             key = count_of(event["model"]), count_of(event["call"])
             if event["event"] == "fit":
-                fits[key], epochs[key] = _begun(event), _history(event)
+                fits[key], epochs[key] = _started(event)
             elif event["event"] == "stopped":
                 fits[key] = replace(fits[key], stopped=True)
             elif event["event"] == "fitted":
@@ -44,38 +44,38 @@ def parse_fits(metrics_jsonl: str) -> list[Fit]:
 
 
 def number(value: Any) -> float:
-    """A JSON number, or the recorder's word for one that is not finite; raises ValueError for anything else."""
+    """Return a JSON number, or the recorder's word for one that is not finite; raises ValueError for anything else."""
     if type(value) in (int, float) or value in ("NaN", "Infinity", "-Infinity"):
         return float(value)
     raise ValueError(value)
 
 
 def parse_validates_on_test(metrics_jsonl: str) -> bool:
-    """Whether what the last ``evaluate()`` measured on was a fit's validation data too."""
+    """Return whether what the last ``evaluate()`` measured on was a fit's validation data too."""
     evaluates = [event for event in events(metrics_jsonl) if event.get("event") == "evaluate"]
     return bool(evaluates) and evaluates[-1].get("validated") is True
 
 
 def samples_of(content: dict[str, Any]) -> int | None:
-    """The number of samples that was written; None if none was, or one that no test set has."""
+    """Return the number of samples that was written; None if none was, or one that no test set has."""
     samples = content.get("samples")
     return samples if type(samples) is int and 0 < samples <= _MOST_SAMPLES else None
 
 
 def test_set_of(content: dict[str, Any]) -> str | None:
-    """What tells the test set from others; None where that was not written."""
+    """Return what tells the test set from others; None if that was not written."""
     test_set = content.get("test_set")
     return one_line(test_set)[:_LONGEST_TEST_SET] or None if isinstance(test_set, str) else None
 
 
 def parse_faults(metrics_jsonl: str) -> list[str]:
-    """What the recorder says that went wrong with itself, the first few in one line each."""
+    """Return what the recorder says that went wrong with itself, the first few in one line each."""
     faults = [event for event in events(metrics_jsonl) if event.get("event") == "fault"]
     return [one_line(event.get("message")) for event in faults[:_MOST_FAULTS]]
 
 
 def events(metrics_jsonl: str) -> Iterator[dict[str, Any]]:
-    """Every line that is a JSON object, whatever is in it."""
+    """Yield every line that is a JSON object, whatever is in it."""
     for line in metrics_jsonl.split("\n"):
         try:
             event = json.loads(line)
@@ -98,9 +98,17 @@ def _epoch(event: dict[str, Any]) -> Epoch | None:
         return None
 
 
-def _begun(event: dict[str, Any]) -> Fit:
+def _started(event: dict[str, Any]) -> tuple[Fit, list[Epoch]]:
+    """Return a fit, and the epochs that it had behind it when it began; how long they took is not known any more."""
     model, call, wanted, continued = (count_of(event[name]) for name in ("model", "call", "epochs", "continued"))
-    return Fit(model, call, wanted, continued, one_line(event["why"]))
+    history = {name: [float(value) for value in values] for name, values in event["history"].items()}
+    first = continued - max(map(len, history.values()), default=0) + 1
+    epochs = []
+    for number in range(first, continued + 1):
+        at = number - first
+        metrics = {name: values[at] for name, values in history.items() if at < len(values)}
+        epochs.append(Epoch(model, call, number, wanted, metrics, 0.0))
+    return Fit(model, call, wanted, continued, one_line(event["why"])), epochs
 
 
 def count_of(value: Any) -> int:
@@ -114,18 +122,3 @@ def count_of(value: Any) -> int:
 def one_line(text: Any) -> str:
     """Return ``text`` without what is not printable, at most 300 characters of it."""
     return "".join(filter(str.isprintable, str(text)))[:_LONGEST_WHY]
-
-
-def _history(event: dict[str, Any]) -> list[Epoch]:
-    """The epochs that a fit had behind it when it began; how long they took is not known any more."""
-    fit = _begun(event)
-    history = {name: [float(value) for value in values] for name, values in event["history"].items()}
-    first = fit.continued - max(map(len, history.values()), default=0)
-    return [
-        Epoch(fit.model, fit.call, number, fit.wanted, _at(history, number - first - 1), 0.0)
-        for number in range(first + 1, fit.continued + 1)
-    ]
-
-
-def _at(history: dict[str, list[float]], index: int) -> dict[str, float]:
-    return {name: values[index] for name, values in history.items() if index < len(values)}
