@@ -12,7 +12,7 @@ from epochal.folders import SCRIPT
 from epochal.records import Accuracy, AccuracySource, Evidence, Fit
 from epochal.results.measurements import Kind, Labels, Measured, Measurement, last_of, networks_of
 from epochal.results.metrics import UNREADABLE, number, samples_of, test_set_of
-from epochal.results.printed import PrintedAccuracy, PrintedLines
+from epochal.results.printed import PrintedLines
 
 _AGREES = 0.0005
 """Accuracies that are the same to three decimals, as scripts print them."""
@@ -83,10 +83,7 @@ class _Chooser:
 
     def choose(self) -> Choice:
         """Return the accuracy that counts, and notes."""
-        found = self._written() or self._measured() or self._printed()
-        if found is None:
-            found = self._validated()
-        accuracy = _checked(found)
+        accuracy = _checked(self._written() or self._measured() or self._printed() or self._validated())
         return Choice(accuracy, tuple(self._notes(accuracy)))
 
     def _written(self) -> Accuracy | None:
@@ -123,7 +120,8 @@ class _Chooser:
     def _printed(self) -> Accuracy | None:
         for line in reversed(self._told.printed.all_tests):
             try:
-                return self._stated(_from_line(line), _tolerance(line.value))
+                stated = Accuracy(line.value, AccuracySource.OUTPUT, line.samples)
+                return self._stated(stated, _tolerance(line.value))
             except RunFailed:
                 continue  # what is left is judged
         unread = self._told.printed.unread
@@ -138,11 +136,15 @@ class _Chooser:
         return None
 
     def _validated(self) -> Accuracy:
+        """Return the accuracy of the last fit on its validation data."""
         fit = self._told.fits[-1] if self._told.fits else None
-        name, value = _validation_of(fit, self._metric)
-        validation = self._told.measured.validations.get((fit.model, fit.call)) if fit else None
+        if fit is None or not fit.epochs:
+            raise self._nothing_left()
+        last, name = fit.epochs[-1], f"val_{self._metric or 'accuracy'}"
+        value = last.metrics.get(name) if self._metric else last.validation_accuracy
         if value is None:
             raise self._nothing_left()
+        validation = self._told.measured.validations.get((fit.model, fit.call))
         if validation is None or not validation.seen.checked:
             self._refuse_if_agreeing(value, _AGREES)
         if validation is None:
@@ -234,10 +236,8 @@ class _Chooser:
             if same and not any(each.samples == measurement.samples for each in self._sound_predictions):
                 return self._refusal(same[-1])
         labels = measurement.labels_of(self._name_of(measurement))
-        return (
-            _refusal_of_labels(measurement, labels, self._name_of(measurement))
-            or _refusal_of_redrawn(measurement)
-            or _refusal_of_seen(measurement, self._accepts_repeats)
+        return _refusal_of_labels(measurement, labels, self._name_of(measurement)) or _refusal_of_rows(
+            measurement, self._accepts_repeats
         )
 
     def _nothing_left(self) -> RunFailed:
@@ -316,17 +316,13 @@ def _refusal_of_labels(measurement: Measurement, labels: Labels, name: str) -> s
     return ""
 
 
-def _refusal_of_redrawn(measurement: Measurement) -> str:
-    if not measurement.seen.redrawn:
-        return ""
-    return (
-        "The test set is drawn anew at each reading, from rows that are also trained on: its tf.data pipeline takes or "
-        "skips after shuffle(). Write shuffle(…, reshuffle_each_iteration=False), or split the arrays first."
-    )
-
-
-def _refusal_of_seen(measurement: Measurement, accepts_repeats: bool) -> str:
+def _refusal_of_rows(measurement: Measurement, accepts_repeats: bool) -> str:
     seen = measurement.seen
+    if seen.redrawn:
+        return (
+            "The test set is drawn anew at each reading, from rows that are also trained on: its tf.data pipeline takes or "
+            "skips after shuffle(). Write shuffle(…, reshuffle_each_iteration=False), or split the arrays first."
+        )
     if not seen.refused or accepts_repeats:
         return ""
     what = "validation" if measurement.kind is Kind.VALIDATION else "test"
@@ -349,22 +345,8 @@ def _from_file(text: str) -> Accuracy | None:
         ) from None
 
 
-def _from_line(line: PrintedAccuracy) -> Accuracy:
-    return Accuracy(line.value, AccuracySource.OUTPUT, line.samples)
-
-
-def _validation_of(fit: Fit | None, metric: str) -> tuple[str, float | None]:
-    """Return the name and value of a fit's accuracy on its validation data; None if it has none."""
-    last = fit.epochs[-1] if fit and fit.epochs else None
-    if last is None:
-        return "", None
-    if metric:
-        return f"val_{metric}", last.metrics.get(f"val_{metric}")
-    return "val_accuracy", last.validation_accuracy
-
-
 def _agree(stated: float, measured: float, tolerance: float) -> bool:
-    """Whether a stated number, which may be in per cent, is a measured one."""
+    """Return whether a stated number, which may be in per cent, is a measured one."""
     return any(abs(value - measured) <= tolerance * scale for value, scale in ((stated, 1.0), (stated / 100, 0.01)))
 
 
@@ -394,15 +376,12 @@ def _checked(accuracy: Accuracy) -> Accuracy:
             "or there was nothing to measure it on.",
         )
     if not 0 <= accuracy.value <= 1:
+        remedy = "Write it as 0.832 or as 83.2%."
+        if 1 < accuracy.value <= 100:
+            share = float(Decimal(str(accuracy.value)) / 100)
+            remedy = f"If it is in percent, write {share:g} or {accuracy.value:g}%."
         raise RunFailed(
             Reason.ACCURACY_OUT_OF_RANGE,
-            f"The accuracy {accuracy.source.sentence} is {accuracy.value:g}, not between 0 and 1. "
-            + _remedy(accuracy.value),
+            f"The accuracy {accuracy.source.sentence} is {accuracy.value:g}, not between 0 and 1. {remedy}",
         )
     return replace(accuracy, value=_as_measured(accuracy.value))
-
-
-def _remedy(value: float) -> str:
-    if 1 < value <= 100:
-        return f"If it is in percent, write {float(Decimal(str(value)) / 100):g} or {value:g}%."
-    return "Write it as 0.832 or as 83.2%."

@@ -2,7 +2,6 @@
 
 import re
 import signal
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from epochal.analysis.frameworks import dataset_caches, fetchable_in_words
@@ -61,15 +60,11 @@ class _Traceback:
     def exception(self) -> str:
         return f"{self.name}: {self.message}" if self.message else self.name
 
-    @property
-    def quote(self) -> str:
-        return self.exception[:_LONGEST_QUOTE].rstrip(".: ") + "."
-
 
 def diagnose(
     exit_status: int, reason: Reason | None, log_tail: str, *, has_network: bool = False
 ) -> tuple[Reason, str] | None:
-    """The reason of a training that ended badly, and a sentence with its remedy; None for one that ended well.
+    """Return why a training ended badly, and a sentence with its remedy; None for one that ended well.
 
     ``exit_status`` is negative where a signal ended it, or 128 and the signal's number as a shell has it. ``reason`` is
     what the runtime knows better than any log (TIMED_OUT, OUT_OF_MEMORY, KILLED). Else the last traceback tells.
@@ -77,35 +72,39 @@ def diagnose(
     """
     if exit_status == 0 and reason is None:
         return None
+    number = -exit_status if exit_status < 0 else exit_status - 128
+    number = number if 0 < number <= _LAST_SIGNAL else 0
     if reason is Reason.KILLED:
-        return _killed(_signal(exit_status))
+        return reason, _explain_signal(number)
     if reason is not None:
         return reason, _EXPLANATIONS.get(reason, f"{reason.sentence.capitalize()}.")
-    lines = _lines(log_tail)
+    lines = _render_lines(log_tail)
+    said = [line for line in lines if line.strip()]
     tracebacks = _last_tracebacks(lines)
-    if _wanted_memory(lines, tracebacks):
+    # C++ ends without a traceback, after saying so ("terminate called after throwing … 'std::bad_alloc'").
+    last_words = [line for line in lines if line][-_LAST_LINES:] + [traceback.exception for traceback in tracebacks[:1]]
+    if any(_MEMORY.search(words) for words in last_words):
         return Reason.OUT_OF_MEMORY, _EXPLANATIONS[Reason.OUT_OF_MEMORY]
-    if _signal(exit_status):
-        return _killed(_signal(exit_status))
-    return _told_by(tracebacks, has_network=has_network) or (
-        Reason.SCRIPT_ERROR,
-        _without_traceback(exit_status, lines),
-    )
+    if number:
+        return Reason.KILLED, _explain_signal(number)
+    if tracebacks:
+        return _explain_tracebacks(tracebacks, has_network=has_network)
+    quote = f' Its last line: "{said[-1].strip()[:_LONGEST_QUOTE]}"' if said else " It printed nothing."
+    return Reason.SCRIPT_ERROR, f"{SCRIPT} ended with exit status {exit_status}; only 0 means that all is well.{quote}"
 
 
 def tail(log: str, lines: int = 20) -> str:
-    """The log's last ``lines`` that are not blank, as a terminal would have shown them in the end."""
-    return "\n".join([line for line in _lines(log) if line.strip()][-lines:])
+    """Return the log's last ``lines`` that are not blank, as a terminal would have shown them in the end."""
+    return "\n".join([line for line in _render_lines(log) if line.strip()][-lines:])
 
 
-def _lines(log: str) -> list[str]:
-    return [_shown(line) for line in _ANSI.sub("", log).split("\n")]
-
-
-def _shown(line: str) -> str:
-    """A line's last state: a carriage return starts it anew, a backspace takes the last character away."""
-    states = [_CONTROL.sub("", _without_backspaces(state)).rstrip() for state in line.split("\r")]
-    return next((state for state in reversed(states) if state), "")
+def _render_lines(log: str) -> list[str]:
+    """Return each line of a log in its last state: a carriage return starts it anew, a backspace takes the last character away."""
+    shown = []
+    for line in _ANSI.sub("", log).split("\n"):
+        states = [_CONTROL.sub("", _without_backspaces(state)).rstrip() for state in line.split("\r")]
+        shown.append(next((state for state in reversed(states) if state), ""))
+    return shown
 
 
 def _without_backspaces(state: str) -> str:
@@ -120,26 +119,20 @@ def _without_backspaces(state: str) -> str:
     return "".join(shown)
 
 
-def _signal(exit_status: int) -> int:
-    """The number of the signal that ended the training; 0 if none did."""
-    number = -exit_status if exit_status < 0 else exit_status - 128
-    return number if 0 < number <= _LAST_SIGNAL else 0
-
-
-def _killed(number: int) -> tuple[Reason, str]:
+def _explain_signal(number: int) -> str:
     names = {known.value: known.name for known in signal.Signals}
     name = names.get(number, f"signal {number}" if number else "a signal")
-    return Reason.KILLED, f"The training was killed by {name}{_SIGNALS.get(number, '.')}"
+    return f"The training was killed by {name}{_SIGNALS.get(number, '.')}"
 
 
 def _last_tracebacks(lines: list[str]) -> list[_Traceback]:
-    """The last traceback of the log, and before it those of the exceptions that led to it, the last one first.
+    """Return the last traceback of the log, then those of the exceptions that led to it, the last one first.
 
     What Python ignored (in a __del__, while it ended) led to nothing.
     """
     first, *blocks = "\n".join(lines).split(_TRACEBACK)
-    before = [first, *blocks]
-    blocks = [block for previous, block in zip(before, blocks, strict=False) if not _ends_ignored(previous)]
+    last_lines = [before.rstrip("\n").rpartition("\n")[2] for before in (first, *blocks)]
+    blocks = [block for last, block in zip(last_lines, blocks, strict=False) if not last.startswith(_IGNORED)]
     # A SyntaxError of nn.py itself has no line that says Traceback, only a place.
     blocks = blocks or [first[first.rfind("\n  File ") + 1 :]]
     chain = [blocks[-1]]
@@ -150,12 +143,11 @@ def _last_tracebacks(lines: list[str]) -> list[_Traceback]:
     return [found for block in chain if (found := _traceback(block))]
 
 
-def _ends_ignored(text: str) -> bool:
-    return text.rstrip("\n").rpartition("\n")[2].startswith(_IGNORED)
-
-
 def _traceback(block: str) -> _Traceback | None:
-    """The places are indented; the exception is the first line that is not. (Its message may hold more places.)"""
+    """Return the traceback in ``block``: its places are indented, the exception is the first line that is not.
+
+    (The exception's message may hold more places.)
+    """
     lines = block.strip("\n").split("\n")
     end = next((number for number, line in enumerate(lines) if line and not line.startswith(" ")), 0)
     places = tuple((place["path"], place["line"]) for line in lines[:end] if (place := _PLACE.match(line)))
@@ -165,61 +157,38 @@ def _traceback(block: str) -> _Traceback | None:
     return _Traceback(places, exception["name"].rpartition(".")[2], exception["message"] or "")
 
 
-def _wanted_memory(lines: list[str], tracebacks: list[_Traceback]) -> bool:
-    # C++ ends without a traceback, after saying so ("terminate called after throwing … 'std::bad_alloc'").
-    last_words = [line for line in lines if line][-_LAST_LINES:] + [traceback.exception for traceback in tracebacks[:1]]
-    return any(_MEMORY.search(words) for words in last_words)
-
-
-def _told_by(tracebacks: list[_Traceback], *, has_network: bool) -> tuple[Reason, str] | None:
-    if not tracebacks:
-        return None
+def _explain_tracebacks(tracebacks: list[_Traceback], *, has_network: bool) -> tuple[Reason, str]:
+    """Return the reason that an exception was, and where nn.py (or the code's own files) raised it."""
     last = tracebacks[0]
+    quote = last.exception[:_LONGEST_QUOTE].rstrip(".: ") + "."
+    places = [place for traceback in reversed(tracebacks) for place in traceback.places]
     if any(_NETWORK.search(traceback.exception) for traceback in tracebacks):
-        return Reason.NO_NETWORK, f"{_network_remedy(tracebacks, has_network=has_network)} It said: {last.quote}"
+        return Reason.NO_NETWORK, f"{_network_remedy(places, has_network=has_network)} It said: {quote}"
     if last.name in _SYNTAX:
         path, line = last.places[-1]
-        return Reason.SYNTAX_ERROR, f"{path.rpartition('/')[2]} line {line}: {last.quote}"
-    where = _where(tracebacks)
-    if last.name in _IMPORT:
-        return Reason.IMPORT_ERROR, f"{where}{last.quote} {_import_remedy(last)}"
-    return Reason.SCRIPT_ERROR, f"{where}{last.quote}"
+        return Reason.SYNTAX_ERROR, f"{path.rpartition('/')[2]} line {line}: {quote}"
+    own = [place for place in places if not _NOT_OURS.match(place[0])]  # a library may have an nn.py too
+    found = [place for place in own if _SCRIPT.fullmatch(place[0])] or own
+    where = f"{found[-1][0].rpartition('/')[2]} line {found[-1][1]}: " if found else ""
+    if last.name not in _IMPORT:
+        return Reason.SCRIPT_ERROR, f"{where}{quote}"
+    module = _MODULE.search(last.message)
+    remedy = "Pin a version of the package that has it in requirements.txt."
+    if module and "." not in module["module"]:  # else the package is there, but without it
+        remedy = f"Add the package that has {module['module']} to requirements.txt."
+    return Reason.IMPORT_ERROR, f"{where}{quote} {remedy}"
 
 
-def _import_remedy(traceback: _Traceback) -> str:
-    module = _MODULE.search(traceback.message)
-    if module is None or "." in module["module"]:  # the package is there, but without it
-        return "Pin a version of the package that has it in requirements.txt."
-    return f"Add the package that has {module['module']} to requirements.txt."
-
-
-def _network_remedy(tracebacks: list[_Traceback], *, has_network: bool) -> str:
+def _network_remedy(places: list[tuple[str, str]], *, has_network: bool) -> str:
     patterns = [cache.module for cache in dataset_caches() if cache.module]
-    searches = (re.search(pattern, path) for path, _ in _places(tracebacks) for pattern in patterns)
+    searches = (re.search(pattern, path) for path, _ in places for pattern in patterns)
     dataset = next((found["name"] for found in searches if found), "")
-    files = "the files into the server's data folder, which training sees as /data"
     wanted = "The code wanted the network, which training does not have:"
     if has_network:
         wanted = "The code could not reach an address on the network. Check it, or do without:"
     if dataset:
         return f"{wanted} type epochal data fetch {dataset} on the server, which fills the dataset cache."
-    return f"{wanted} put {files}, or, for one of {fetchable_in_words()} datasets, type epochal data fetch NAME on the server."
-
-
-def _where(tracebacks: list[_Traceback]) -> str:
-    """``nn.py line 7: ``: the last place in nn.py, else in the code's own files (a library may have an nn.py too)."""
-    own = [place for place in _places(tracebacks) if not _NOT_OURS.match(place[0])]
-    script = [place for place in own if _SCRIPT.fullmatch(place[0])]
-    found = script or own
-    return f"{found[-1][0].rpartition('/')[2]} line {found[-1][1]}: " if found else ""
-
-
-def _places(tracebacks: list[_Traceback]) -> Iterator[tuple[str, str]]:
-    for traceback in reversed(tracebacks):
-        yield from traceback.places
-
-
-def _without_traceback(exit_status: int, lines: list[str]) -> str:
-    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    said = f' Its last line: "{last[:_LONGEST_QUOTE]}"' if last else " It printed nothing."
-    return f"{SCRIPT} ended with exit status {exit_status}; only 0 means that all is well.{said}"
+    return (
+        f"{wanted} put the files into the server's data folder, which training sees as /data, or, for one of "
+        f"{fetchable_in_words()} datasets, type epochal data fetch NAME on the server."
+    )

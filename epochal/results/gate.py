@@ -12,7 +12,7 @@ from epochal.folders import SCRIPT
 from epochal.records import Accuracy, Evidence, Judgement, Trial, Verdict
 from epochal.results.metrics import one_line
 
-INTERVAL_CONFIDENCE = 0.95
+_INTERVAL_CONFIDENCE = 0.95
 """The confidence of every interval that is reported."""
 _CHANCE_ERROR = 0.05
 """How likely a network that is no better than chance may pass for one that is, per look."""
@@ -190,13 +190,13 @@ def pass_probability(accuracy: float, samples: int, wanted: float) -> float:
     return binomial_tail(math.ceil(Decimal(repr(wanted)) * samples), samples, accuracy)
 
 
-def wilson_interval(accuracy: float, samples: int, confidence: float = INTERVAL_CONFIDENCE) -> tuple[float, float]:
-    """Return the interval (both 0 to 1) in which the accuracy on all data lies with ``confidence``, by the one on ``samples``.
+def wilson_interval(accuracy: float, samples: int) -> tuple[float, float]:
+    """Return the 95 % interval (both 0 to 1) of the accuracy on all data, by the one on ``samples``.
 
     Wilson 1927, "Probable inference, the law of succession, and statistical inference", JASA 22; recommended by Brown,
     Cai and DasGupta 2001, "Interval estimation for a binomial proportion", Statistical Science 16.
     """
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    z = NormalDist().inv_cdf((1 + _INTERVAL_CONFIDENCE) / 2)
     weight = z * z / samples
     centre = (accuracy + weight / 2) / (1 + weight)
     half = math.sqrt(accuracy * (1 - accuracy) * weight + weight * weight / 4) / (1 + weight)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from epochal.results.metrics import UNREADABLE, count_of, events, number, one_line, samples_of, test_set_of
+from epochal.results.metrics import UNREADABLE, count_of, events, fit_of, number, one_line, samples_of, test_set_of
 from epochal.results.test_sets import SAME, share_seen
 
 _TOP_K = re.compile(r"(^|_)top_?(k|\d+)_")
@@ -136,11 +136,11 @@ def parse_measured(metrics_jsonl: str) -> Measured:
             if kind == "test_set":
                 test_sets[str(event["id"])[:64]] = _sketch(event["sketch"])
             elif kind == "epoch":
-                epochs.setdefault(_fit(event), []).append(one_line(event["weights"]))
+                epochs.setdefault(fit_of(event), []).append(one_line(event["weights"]))
             elif kind == "called":
                 called = float(event["time"])
             elif kind == Kind.VALIDATION:
-                validations[_fit(event)] = _measurement(event)
+                validations[fit_of(event)] = _measurement(event)
             elif kind in tuple(Kind):
                 measurements.append(_measurement(event))
         except (*UNREADABLE, binascii.Error):
@@ -149,20 +149,18 @@ def parse_measured(metrics_jsonl: str) -> Measured:
     return Measured(tuple(measurements), validations, test_sets, weights, called)
 
 
-def _fit(event: Mapping[str, Any]) -> tuple[int, int]:
-    return count_of(event["model"]), count_of(event["call"])
-
-
 def _measurement(event: dict[str, Any]) -> Measurement:
     seen = event.get("seen") or {}
-    model, estimator = event.get("model"), event.get("estimator")
-    numbered = (
-        f"model {count_of(model)}" if model is not None else f"estimator {count_of(estimator)}" if estimator else ""
-    )
+    model, estimator, trained = event.get("model"), event.get("estimator"), event.get("trained")
     weights = one_line(event.get("weights") or "")
+    network = weights
+    if model is not None:
+        network = f"model {count_of(model)}"
+    elif estimator:
+        network = f"estimator {count_of(estimator)}"
     return Measurement(
         kind=Kind(event["event"]),
-        network=numbered or weights,
+        network=network,
         of=one_line(event.get("of") or ""),
         metrics={one_line(name): number(value) for name, value in (event.get("metrics") or {}).items()},
         classes={one_line(name): one_line(value) for name, value in (event.get("kinds") or {}).items()},
@@ -170,7 +168,7 @@ def _measurement(event: dict[str, Any]) -> Measurement:
         test_set=test_set_of(event),
         labels={one_line(name): _labels(value) for name, value in (event.get("labels") or {}).items()},
         weights=weights,
-        trained=_truth(event.get("trained")),
+        trained=trained if isinstance(trained, bool) else None,
         is_dummy=event.get("dummy") is True,
         is_r2=event.get("measures") == "r2",
         seen=Seen(
@@ -201,10 +199,6 @@ def _share(value: Any) -> float:
     if not 0 <= share <= 1:
         raise ValueError(value)
     return share
-
-
-def _truth(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
 
 
 def _sketch(text: str) -> bytes:

@@ -28,7 +28,7 @@ def parse_fits(metrics_jsonl: str) -> list[Fit]:
     epochs: dict[tuple[int, int], list[Epoch]] = {}
     for event in events(metrics_jsonl):
         try:
-            key = count_of(event["model"]), count_of(event["call"])
+            key = fit_of(event)
             if event["event"] == "fit":
                 fits[key], epochs[key] = _started(event)
             elif event["event"] == "stopped":
@@ -117,6 +117,11 @@ def count_of(value: Any) -> int:
     if not 0 <= count <= _MOST:
         raise ValueError(value)
     return count
+
+
+def fit_of(event: dict[str, Any]) -> tuple[int, int]:
+    """Return the model and the fit that an event is about, each by its number."""
+    return count_of(event["model"]), count_of(event["call"])
 
 
 def one_line(text: Any) -> str:

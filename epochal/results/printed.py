@@ -116,7 +116,11 @@ class PrintedLines:
         self._at = 0.0
         self._tests: dict[str, PrintedAccuracy] = {}
         self._bare: dict[str, PrintedAccuracy] = {}
-        self._unread: str | None = None
+        self.unread: str | None = None
+        """The last line that seems to state a test accuracy in a form that is not understood.
+
+        ``None`` if a line that is understood came after it.
+        """
 
     @property
     def test(self) -> PrintedAccuracy | None:
@@ -127,14 +131,6 @@ class PrintedLines:
     def all_tests(self) -> list[PrintedAccuracy]:
         """The distinct lines of the kind of ``test``, by their last appearance: the first and the last five."""
         return list((self._tests or self._bare).values())
-
-    @property
-    def unread(self) -> str | None:
-        """The last line that seems to state a test accuracy in a form that is not understood.
-
-        ``None`` if a line that is understood came after it.
-        """
-        return self._unread
 
     def feed(self, chunk: bytes, at: float) -> None:
         """Read the next piece of output, which arrived at the time ``at``; it may begin and end anywhere."""
@@ -169,11 +165,15 @@ class PrintedLines:
             return
         for pattern, kept in ((_TEST, self._tests), (_BARE, self._bare)):
             if found := list(pattern.finditer(line)):
-                _add(_accuracy(found[-1], at), kept)
-                self._unread = None
+                accuracy = _accuracy(found[-1], at)
+                kept.pop(accuracy.text, None)  # its last appearance counts
+                kept[accuracy.text] = accuracy
+                if len(kept) > _MOST_LINES:
+                    del kept[list(kept)[_MOST_LINES // 2]]
+                self.unread = None
                 return
         if _seems_a_test_accuracy(line):
-            self._unread = _text(line, len(line))
+            self.unread = _text(line, len(line))
 
 
 def _shortened(line: bytes) -> bytes:
@@ -181,13 +181,6 @@ def _shortened(line: bytes) -> bytes:
     if len(line) <= _LONGEST_LINE:
         return line
     return line[: _LONGEST_LINE // 2] + b"_" + line[-_LONGEST_LINE // 2 :]
-
-
-def _add(accuracy: PrintedAccuracy, kept: dict[str, PrintedAccuracy]) -> None:
-    kept.pop(accuracy.text, None)
-    kept[accuracy.text] = accuracy
-    if len(kept) > _MOST_LINES:
-        del kept[list(kept)[_MOST_LINES // 2]]
 
 
 def _accuracy(found: re.Match[str], at: float) -> PrintedAccuracy:
@@ -199,7 +192,7 @@ def _accuracy(found: re.Match[str], at: float) -> PrintedAccuracy:
 
 
 def _samples(text: str, accuracy: float) -> int | None:
-    """The number of test samples that ``text`` begins with; None if there is none, or it belongs to something else."""
+    """Return the number of test samples that ``text`` begins with; None if there is none, or it belongs to something else."""
     found = _COUNTED.match(text)
     if found is None:
         return None
@@ -210,7 +203,7 @@ def _samples(text: str, accuracy: float) -> int | None:
 
 
 def _text(line: str, end: int) -> str:
-    """At most 200 characters of ``line``, with those just before ``end`` among them."""
+    """Return at most 200 characters of ``line``, with those just before ``end`` among them."""
     printable = "".join(character if character.isprintable() else " " for character in line)
     return printable[max(0, end - _LONGEST_TEXT) :].strip()[:_LONGEST_TEXT].strip()
 
@@ -225,10 +218,11 @@ def _seems_a_test_accuracy(line: str) -> bool:
 
 
 def _is_of_a_test(line: str, word: re.Match[str], end: int) -> bool:
-    """Whether ``word``, which is followed by no other accuracy before ``end``, has a number and is not of other data."""
+    """Return whether ``word``, which is followed by no other accuracy before ``end``, has a number and is not of other data."""
     before, behind = line[: word.start()], _NAMES.split(line[word.end() : end])[0]
     number = _NUMBER_BEHIND.search(behind)
-    if not (number or _NUMBER_BEFORE.search(before)) or _FILE.match(_token(line, word)):
+    around = before.split(" ")[-1] + word[0] + line[word.end() :].split(" ")[0]  # up to the next blanks
+    if not (number or _NUMBER_BEFORE.search(before)) or _FILE.match(around.strip("\"'`()[]{},;:")):
         return False
     between = behind[: number.start()] if number else ""
     if _AIM_BEFORE.search(before) or _AIM_BEHIND.search(between):
@@ -236,9 +230,3 @@ def _is_of_a_test(line: str, word: re.Match[str], end: int) -> bool:
     named = [*_DATA.finditer(before), *_DATA.finditer(word[0]), *_DATA.finditer(between)][-1:]
     named = named or list(_DATA.finditer(behind))
     return bool(named[0]["test"]) if named else not _OF_TRAINING.search(line)
-
-
-def _token(line: str, word: re.Match[str]) -> str:
-    """What stands around ``word`` without a blank."""
-    before, behind = line[: word.start()].split(" "), line[word.end() :].split(" ")
-    return (before[-1] + word[0] + behind[0]).strip("\"'`()[]{},;:")

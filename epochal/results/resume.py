@@ -5,28 +5,31 @@ from collections.abc import Sequence
 from epochal.analysis.frameworks import resumed_in_words
 from epochal.records import Fit, StoppedBy
 
-FROM_THE_BEGINNING = "trained from the beginning"
+_FROM_THE_BEGINNING = "trained from the beginning"
 
 
 def resumption_in_words(fits: Sequence[Fit], source: str, why: str = "", *, retrain: bool) -> str:
-    """What a trial went on from, or why it did not; empty for a first trial that had nothing to go on from.
+    """Return what a trial resumed from, or why it did not; empty for a first trial that had nothing to resume from.
 
     ``source``: whose checkpoints it was given (``trial 1``), empty if there were none; ``why``: a reason for that.
     """
     if why:
-        return f"{FROM_THE_BEGINNING}: {why}"
+        return f"{_FROM_THE_BEGINNING}: {why}"
     if not fits:
-        return f"{FROM_THE_BEGINNING}: only {resumed_in_words()} can be continued" if retrain or source else ""
+        return f"{_FROM_THE_BEGINNING}: only {resumed_in_words()} can be continued" if retrain or source else ""
     if not source:
-        return f"{FROM_THE_BEGINNING}: there was no checkpoint" if retrain else ""
-    if len(fits) == 1:
-        return _of_one(fits[0], f" of {source}")
-    told = [f"fit {fit.call} of model {fit.model} {_of_one(fit, f' of {source}')}" for fit in fits]
-    return "; ".join(told)
+        return f"{_FROM_THE_BEGINNING}: there was no checkpoint" if retrain else ""
+    parts = []
+    for fit in fits:
+        said = f"{_FROM_THE_BEGINNING}: {fit.why or 'there was no checkpoint of it'}"
+        if fit.continued:
+            said = f"continued from epoch {fit.continued} of {source}" + (f" ({fit.why})" if fit.why else "")
+        parts.append(said if len(fits) == 1 else f"fit {fit.call} of model {fit.model} {said}")
+    return "; ".join(parts)
 
 
 def stopped_by(fits: Sequence[Fit]) -> StoppedBy | None:
-    """What ended a trial early: the threshold if it ended any fit, the script if it ended all of them itself."""
+    """Return what ended a trial early: the threshold if it ended any fit, the script if it ended all of them itself."""
     ends = [fit.stopped_by for fit in fits]
     if StoppedBy.THRESHOLD in ends:
         return StoppedBy.THRESHOLD
@@ -34,14 +37,8 @@ def stopped_by(fits: Sequence[Fit]) -> StoppedBy | None:
 
 
 def settled_epochs(fits: Sequence[Fit], wanted: int) -> int:
-    """The number of epochs that gives what a trial with ``wanted`` epochs became: fewer, where its fit was stopped."""
+    """Return the number of epochs that gives what a trial with ``wanted`` epochs became: fewer if its fit was stopped."""
     meant = [fit for fit in fits if fit.wanted == wanted]
     if len(meant) == 1 and meant[0].stopped_by is StoppedBy.THRESHOLD:
         return meant[0].last_epoch
     return wanted
-
-
-def _of_one(fit: Fit, whose: str) -> str:
-    if fit.continued:
-        return f"continued from epoch {fit.continued}{whose}" + (f" ({fit.why})" if fit.why else "")
-    return f"{FROM_THE_BEGINNING}: {fit.why or 'there was no checkpoint of it'}"

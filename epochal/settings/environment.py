@@ -13,8 +13,6 @@ from epochal.errors import SettingsError
 RuntimeName = Literal["docker", "process", "auto"]
 """Where training runs; ``auto`` is Docker if its engine answers, else a process."""
 
-_PREFIX = "EPOCHAL_"
-
 
 class Environment(BaseModel):
     """What is read from the environment, once, at the start of a command.
@@ -50,7 +48,7 @@ class Environment(BaseModel):
 
     @classmethod
     def read(cls, variables: Mapping[str, str] | None = None) -> "Environment":
-        """The process's environment, or ``variables``; raises SettingsError for misspelt, unusable or unreadable ones."""
+        """Return the process's environment, or ``variables``; raises SettingsError for misspelt, unusable or unreadable ones."""
         variables = os.environ if variables is None else variables
         names = {field.alias: field for field in cls.model_fields.values() if field.alias}
         secrets = {name for name, field in names.items() if "SecretStr" in str(field.annotation)}
@@ -59,7 +57,8 @@ class Environment(BaseModel):
         for name in secrets:
             if path := variables.get(f"{name}_FILE"):
                 values[name] = read_secret(Path(path), f"{name}_FILE")
-        values.setdefault("EPOCHAL_HOME", _default_home(variables))
+        state = variables.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()
+        values.setdefault("EPOCHAL_HOME", str(Path(state) / "epochal"))
         try:
             environment = cls.model_validate(values)
         except ValidationError as error:
@@ -69,7 +68,7 @@ class Environment(BaseModel):
 
 
 def read_secret(path: Path, said_by: str) -> str:
-    """The secret in the file ``path``, without the line's end; raises SettingsError naming ``said_by`` where it has none."""
+    """Return the secret in the file ``path`` without the line's end; raises SettingsError naming ``said_by`` if it has none."""
     try:
         secret = path.expanduser().read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -80,7 +79,7 @@ def read_secret(path: Path, said_by: str) -> str:
 
 
 def read_secret_setting(given: SecretStr | None, path: str, said_by: str) -> str | None:
-    """A secret from the environment, else from the file ``path`` that a setting (``said_by``) names; None without either.
+    """Return a secret from the environment, else from the file ``path`` that a setting (``said_by``) names; None without either.
 
     Raises SettingsError where the file cannot be read or is empty.
     """
@@ -90,25 +89,20 @@ def read_secret_setting(given: SecretStr | None, path: str, said_by: str) -> str
 
 
 def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
-    """The environment for a program that we start: ours without ``GIT_*`` (a hook's would point git at the wrong
-    repository; see githooks(5)), with ``changes`` on top."""
-    return {name: value for name, value in os.environ.items() if not _belongs_to_git(name)} | dict(changes)
+    """Return the environment for a program that we start: ours without ``GIT_*``, with ``changes`` on top.
 
-
-def _belongs_to_git(name: str) -> bool:
-    # GIT_SSL_* and GIT_SSH* say how to reach a server, not which repository is meant.
-    return name.startswith("GIT_") and not name.startswith(("GIT_SSL_", "GIT_SSH", "GIT_CONFIG_"))
-
-
-def _default_home(variables: Mapping[str, str]) -> str:
-    state = variables.get("XDG_STATE_HOME") or str(Path("~/.local/state").expanduser())
-    return str(Path(state) / "epochal")
+    A hook's ``GIT_*`` would point git at the wrong repository; see githooks(5).
+    """
+    # These say how to reach a server, not which repository is meant.
+    kept = ("GIT_SSL_", "GIT_SSH", "GIT_CONFIG_")
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name.startswith(kept)}
+    return own | dict(changes)
 
 
 def _refuse_misspelt(variables: Mapping[str, str], known: set[str]) -> None:
     faults = []
     for name in sorted(variables):
-        if name.startswith(_PREFIX) and name not in known:
+        if name.startswith("EPOCHAL_") and name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             faults.append(f"{name} is not a variable of Epochal's." + (f" Did you mean {near[0]}?" if near else ""))
     if faults:

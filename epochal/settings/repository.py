@@ -89,5 +89,5 @@ class RepositorySettings(Table):
 
 
 def read_repository_settings(code: Path) -> RepositorySettings:
-    """The settings in ``code``/epochal.toml, or the defaults; raises SettingsError where the file is not usable."""
+    """Return the settings in ``code``/epochal.toml, or the defaults; raises SettingsError if the file is not usable."""
     return read_toml(code / FILE_NAME, RepositorySettings)

@@ -1,7 +1,6 @@
 """``[search]`` of epochal.toml: which constants of nn.py a search may change, and within what."""
 
 import math
-from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import Discriminator, PlainValidator, Tag, model_validator
@@ -32,15 +31,12 @@ def _choices(values: Any) -> tuple[Value, ...]:
         raise ValueError("Input should be a list of numbers, of texts, or of true and false")
     if len({kind_of(value) for value in values}) > 1:
         raise ValueError("the choices should all be numbers, all be texts, or all be true and false")
-    if twice := _said_twice(values):
-        raise ValueError(f"the choice {twice[0]!r} stands there twice")
+    for place, value in enumerate(values):
+        if any(same(value, other) for other in values[:place]):
+            raise ValueError(f"the choice {value!r} stands there twice")
     if len(values) < 2:
         raise ValueError("there should be at least two choices")
     return tuple(_bounded(value) if kind_of(value) == "number" else value for value in values)
-
-
-def _said_twice(values: Sequence[Value]) -> list[Value]:
-    return [value for place, value in enumerate(values) if any(same(value, other) for other in values[:place])]
 
 
 Number = Annotated[int | float, PlainValidator(_number)]
@@ -71,15 +67,11 @@ class Range(Table):
             raise ValueError("the range is too wide")
         if self.log and self.low <= 0:
             raise ValueError("a log scale does not go through zero: low should be greater than 0")
-        if self.step is not None:
-            self._check_step(self.step)
-        return self
-
-    def _check_step(self, step: int | float) -> None:
-        if self.log:
+        if self.step is not None and self.log:
             raise ValueError("a log scale has no step: take one of the two away")
-        if not 0 < step <= self.high - self.low:
+        if self.step is not None and not 0 < self.step <= self.high - self.low:
             raise ValueError("step should be greater than 0, and not greater than the range")
+        return self
 
 
 class Choices(Table):

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from epochal.errors import SettingsError
 from epochal.settings.environment import Environment, RuntimeName
 from epochal.settings.toml import Table, read_toml, template
 
@@ -216,18 +217,15 @@ class ServerSettings(Table):
 
 
 def read_server_settings(environment: Environment) -> ServerSettings:
-    """The settings of ``environment.home``/server.toml with the environment's own on top; raises SettingsError."""
+    """Return the settings of ``environment.home``/server.toml with the environment's own on top; raises SettingsError."""
     settings = read_toml(environment.home / FILE_NAME, ServerSettings)
     changed: dict[str, Any] = {}
     if environment.runtime:
         changed["runtime"] = environment.runtime
     if environment.database:
         changed["database"] = environment.database.get_secret_value()
-    images = {
-        key: value for key, value in (("base", environment.base_image), ("ca_bundle", environment.ca_bundle)) if value
-    }
-    if images:
-        changed["images"] = settings.images.model_copy(update=images)
+    images = {"base": environment.base_image, "ca_bundle": environment.ca_bundle}
+    changed["images"] = settings.images.model_copy(update={key: value for key, value in images.items() if value})
     return settings.model_copy(update=changed)
 
 
@@ -237,8 +235,6 @@ def watch_repository(home: Path, url: str, branches: tuple[str, ...]) -> bool:
     What stands in the file already is kept byte for byte. Returns False, and writes nothing, if the URL is watched with
     these branches already. Raises SettingsError if it is watched with other branches: those are the admin's to edit.
     """
-    from epochal.errors import SettingsError
-
     path = home / FILE_NAME
     for watched in read_toml(path, ServerSettings).repository:
         if watched.url == url and set(branches) <= set(watched.branches):

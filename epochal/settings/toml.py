@@ -32,7 +32,7 @@ def read_toml(path: Path, model: type[T]) -> T:
 
 
 def parse(values: dict[str, Any], model: type[T], where: str) -> T:
-    """``values`` as a model; raises SettingsError that says ``where`` they stand and what each of them should be."""
+    """Return ``values`` as a model; raises SettingsError that says ``where`` they stand and what each of them should be."""
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -40,32 +40,25 @@ def parse(values: dict[str, Any], model: type[T], where: str) -> T:
 
 
 def tag_of(table: type[Table]) -> str:
-    """What tells ``table`` apart where a key may hold one of several tables; in no file can it be a constant's name."""
+    """Return what tells ``table`` apart where a key may hold one of several tables; in no file can it be a constant's name."""
     return f"<{table.__name__}>"
 
 
 def _sentence(where: str, fault: Any, model: type[BaseModel]) -> str:
-    key = ".".join(str(part) for part in fault["loc"] if not _is_tag(part))
+    key = ".".join(str(part) for part in fault["loc"] if not str(part).startswith("<"))  # without tags
     if fault["type"] == "extra_forbidden":
         known = ", ".join(_known_keys(model, fault["loc"][:-1]))
         return f"{where}: {key} is not a setting. Known here: {known}."
-    return f"{where}: {key}: {fault['msg'].removeprefix('Value error, ')} (it is {_shown(fault['input'])})."
-
-
-def _is_tag(part: int | str) -> bool:
-    return isinstance(part, str) and part.startswith("<")
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    value = repr(fault["input"])
+    value = value if len(value) <= 60 else value[:57] + "..."
+    return f"{where}: {key}: {fault['msg'].removeprefix('Value error, ')} (it is {value})."
 
 
 def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """The keys of the table at ``path``, which holds an index for a list's item and a tag for one of several tables."""
+    """Return the keys of the table at ``path``, which holds an index for a list's item and a tag for one of several tables."""
     tables = [model]
     for part in path:
-        if _is_tag(part):
+        if str(part).startswith("<"):
             tables = [table for table in tables if issubclass(table, Table) and tag_of(table) == part]
         elif len(tables) == 1 and part in tables[0].model_fields:
             tables = _tables_of(tables[0].model_fields[str(part)].annotation)
@@ -73,14 +66,14 @@ def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str
 
 
 def _tables_of(annotation: Any) -> list[type[BaseModel]]:
-    """The tables that ``annotation`` speaks of, however deep in it."""
+    """Return the tables that ``annotation`` speaks of, however deep in it."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [table for part in get_args(annotation) for table in _tables_of(part)]
 
 
 def template(model: type[Table], title: str, proposed: Mapping[str, Mapping[str, Table]] | None = None) -> str:
-    """A commented TOML file with every setting of ``model``, its meaning and its default; uncommented it is the defaults.
+    """Return a commented TOML file with every setting of ``model``, its meaning and its default; uncommented it is the defaults.
 
     ``proposed``: for a key that holds tables by name, those that stand there commented.
     """
@@ -93,7 +86,7 @@ def template(model: type[Table], title: str, proposed: Mapping[str, Mapping[str,
 
 
 def table_lines(key: str, tables: Mapping[str, Table]) -> list[str]:
-    """TOML that sets ``key`` to ``tables``, a line each."""
+    """Return TOML that sets ``key`` to ``tables``, a line each."""
     return [f"[{key}]", *(f"{name} = {_toml(table)}" for name, table in tables.items())]
 
 
@@ -129,11 +122,8 @@ def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Table):
-        return (
-            "{ "
-            + ", ".join(f"{key} = {_toml(item)}" for key, item in value.model_dump(exclude_defaults=True).items())
-            + " }"
-        )
+        items = value.model_dump(exclude_defaults=True).items()
+        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in items) + " }"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_toml(key)} = {_toml(item)}" for key, item in value.items()) + "}"
     if isinstance(value, tuple | list):
