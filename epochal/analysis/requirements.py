@@ -40,7 +40,7 @@ def check_requirements(text: str) -> None:
 
 
 def without_comments(text: str) -> str:
-    """The same requirements without comments and blank lines.
+    """Return the same requirements without comments and blank lines.
 
     Unchanged where a backslash or a control character makes it doubtful where a line ends.
     """
@@ -51,7 +51,7 @@ def without_comments(text: str) -> str:
 
 
 def _logical_lines(text: str) -> list[tuple[int, str]]:
-    """Number (from 1) of its first line and text of each requirement, those that end with a backslash joined.
+    """Return number (from 1) of its first line and text of each requirement, those that end with a backslash joined.
 
     A comment ends with its line even where a backslash ends it: pip would go on with the comment, uv would not, so what
     follows is looked at as well.

@@ -97,7 +97,7 @@ _NAMES = {*Framework.__annotations__, "find_removed_apis"}
 
 
 def find_nothing(_source: str) -> list[RemovedApi]:
-    """Return nothing, as ``find_removed_apis`` of a framework without removed APIs to look for."""
+    """Return an empty list, as ``find_removed_apis`` of a framework without removed APIs to look for."""
     return []
 
 
@@ -131,13 +131,14 @@ def find_dataset(name: str) -> tuple[str, str]:
 
     Raises UsageError for a dataset that no framework can fetch.
     """
-    caches = {framework: module.DATASETS for framework, module in frameworks().items() if module.DATASETS}
-    for framework, cache in caches.items():
-        if name in cache.scripts:
-            return framework, cache.scripts[name]
-    known = ", ".join(dataset for cache in caches.values() for dataset in cache.scripts)
+    fetchable: dict[str, tuple[str, str]] = {}
+    for framework, module in frameworks().items():
+        if module.DATASETS:
+            fetchable |= {dataset: (framework, script) for dataset, script in module.DATASETS.scripts.items()}
+    if name in fetchable:
+        return fetchable[name]
     raise UsageError(
-        f"{name} is none of the datasets that can be fetched: {known}. "
+        f"{name} is none of the datasets that can be fetched: {', '.join(fetchable)}. "
         "Put files of your own into the folder that server.toml calls data: training sees it as /data."
     )
 

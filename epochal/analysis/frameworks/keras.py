@@ -6,10 +6,10 @@ them.
 """
 
 import ast
-import re
 from collections.abc import Iterator
 
 from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, RemovedApi
+from epochal.analysis.syntax import last_name
 from epochal.resources import resource
 
 # The modules of keras.datasets (keras.io/api/datasets); those of texts have a dictionary besides.
@@ -46,7 +46,6 @@ MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".tflite")
 LOG_LINES = LogLines(progress=r"\s*\d+/(?:\d+|unknown)\b.*(?:━|\[[=>.]|/step| - )")
 RECORDER = Recorder(measures="evaluate()", resumes="fit")
 
-_TENSORFLOW = "tensorflow."
 _FROM_LAYERS = "from keras.layers import …"
 _FROM_UTILS = "from keras.utils import …"
 _WITH_NAME = 'the loss by its name, as in loss="mean_squared_error"'
@@ -202,7 +201,7 @@ def find_removed_apis(source: str) -> list[RemovedApi]:
 
 
 def _imported(tree: ast.Module) -> dict[str, str]:
-    """What the module's own names stand for: ``{"K": "keras.backend"}``."""
+    """Return what the module's own names mean: ``{"K": "keras.backend"}``."""
     names = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -215,7 +214,7 @@ def _imported(tree: ast.Module) -> dict[str, str]:
 
 
 def _path(node: ast.expr, names: dict[str, str]) -> str:
-    """The full name of what ``node`` refers to, as in ``keras.optimizers.Adam``; empty if that was not imported."""
+    """Return the full name of what ``node`` refers to, as in ``keras.optimizers.Adam``; empty if that was not imported."""
     if isinstance(node, ast.Name):
         return names.get(node.id, "")
     if isinstance(node, ast.Attribute) and (owner := _path(node.value, names)):
@@ -238,7 +237,7 @@ def _removed_apis(node: ast.AST, names: dict[str, str]) -> Iterator[RemovedApi]:
 
 
 def _gone_name(line: int, path: str) -> Iterator[RemovedApi]:
-    gone = _GONE if path.startswith(_TENSORFLOW) else _GONE | _GONE_BUT_FOR_TENSORFLOW
+    gone = _GONE if path.startswith("tensorflow.") else _GONE | _GONE_BUT_FOR_TENSORFLOW
     for prefix in _prefixes(path):
         if prefix in gone:
             yield RemovedApi(line, prefix, gone[prefix])
@@ -260,27 +259,22 @@ def _gone_keywords(call: ast.Call, names: dict[str, str]) -> Iterator[RemovedApi
         gone = _GONE_METHOD_KEYWORDS
     for keyword in call.keywords:
         if keyword.arg in gone:
-            yield RemovedApi(keyword.value.lineno, f"{_name(call)}({keyword.arg}=…)", gone[keyword.arg])
+            yield RemovedApi(keyword.value.lineno, f"{last_name(call.func)}({keyword.arg}=…)", gone[keyword.arg])
 
 
 def _refused_file(call: ast.Call) -> Iterator[RemovedApi]:
-    """A literal file name whose ending Keras refuses."""
+    """Yield a literal file name whose ending Keras refuses."""
     options = {keyword.arg: keyword.value for keyword in call.keywords}
-    file = call.args[0] if call.args else options.get("filepath")
-    if _name(call) not in ("ModelCheckpoint", "save_weights") or not isinstance(file, ast.Constant):
+    file, name = call.args[0] if call.args else options.get("filepath"), last_name(call.func)
+    if name not in ("ModelCheckpoint", "save_weights") or not isinstance(file, ast.Constant):
         return
-    only_weights = _name(call) == "save_weights" or "save_weights_only" in options
+    only_weights = name == "save_weights" or "save_weights_only" in options
     ends = (".weights.h5",) if only_weights else (".keras", ".h5")
     if not str(file.value).endswith(ends):
-        yield RemovedApi(file.lineno, f"{_name(call)}({file.value!r})", f"a file name that ends in {ends[0]}")
-
-
-def _name(call: ast.Call) -> str:
-    """The name by which something is called, without what it belongs to."""
-    return re.split(r"\W", ast.unparse(call.func))[-1]
+        yield RemovedApi(file.lineno, f"{name}({file.value!r})", f"a file name that ends in {ends[0]}")
 
 
 def _prefixes(path: str) -> list[str]:
-    """``keras.layers.core.Dense``, ``keras.layers.core``, ``keras.layers`` and ``keras``, of tf.keras as of keras."""
+    """Return ``keras.layers.core.Dense``, ``keras.layers.core``, ``keras.layers`` and ``keras``, of tf.keras as of keras."""
     parts = path.removeprefix("tensorflow.").split(".")
     return [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
