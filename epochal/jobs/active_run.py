@@ -39,13 +39,17 @@ class ActiveRun:
 
     app: App
     run: Run
-    script: Script
     plan: Plan
 
     @property
     def folder(self) -> RunFolder:
         """Return the run's folder."""
         return self.app.home.run(self.run.id)
+
+    @property
+    def script(self) -> Script:
+        """Return the script, as it was committed."""
+        return self.plan.code.script
 
     @property
     def threshold(self) -> float:

@@ -40,7 +40,7 @@ def plan_run(app: App, run: Run) -> ActiveRun:
     settings = settings.model_copy(update={"threshold": threshold})
     runtime = _runtime(app)
     plan = Plan(settings, code, space, runtime, runtime.image_name(code.detection.framework, folder))
-    return ActiveRun(app, run, code.script, plan)
+    return ActiveRun(app, run, plan)
 
 
 def prepare(active: ActiveRun, state: State) -> None:
