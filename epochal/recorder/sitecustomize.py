@@ -15,58 +15,44 @@ from importlib.machinery import PathFinder
 
 _STARTED = time.time()
 
-_WAITED_FOR = frozenset(
-    {
-        "keras.src.models.model",
-        "keras.src.saving.saving_api",
-        "sklearn.base",
-        "sklearn.model_selection._validation",
-        "sklearn.metrics._classification",
-        "sklearn.metrics._regression",
-    }
-)
-"""The modules that are observed once they have executed, each by the module of epochal_recorder with its package's name.
+_waited_for = {
+    "keras.src.models.model",
+    "keras.src.saving.saving_api",
+    "sklearn.base",
+    "sklearn.model_selection._validation",
+    "sklearn.metrics._classification",
+    "sklearn.metrics._regression",
+}
+"""The modules to observe once they have executed, each by the module of epochal_recorder with its package's name.
 
 ``import keras``, ``from tensorflow import keras`` and ``tf.keras`` all import the first one, which defines keras.Model.
 """
 
 
-def _observe(module):
-    package = module.__name__.partition(".")[0]
-    recorder = import_module(f"epochal_recorder.{package}")
-    stop_at = os.environ.get("EPOCHAL_STOP_AT")
-    recorder.observe(module, out=_OUT, checkpoints=_CHECKPOINTS, stop_at=stop_at, started=_STARTED)
-
-
 class _Finder:
     """A meta path finder (see ``importlib.abc``) that waits for modules, to have them patched once they have executed."""
 
-    def __init__(self):
-        self._waited_for = set(_WAITED_FOR)
-
     def find_spec(self, name, *_):
-        if name not in self._waited_for:
+        if name not in _waited_for:
             return None
         from importlib.util import find_spec
 
-        self._waited_for.remove(name)
+        _waited_for.remove(name)
         spec = find_spec(name)
         if spec:
-            _observe_after(spec.loader)
+            execute = spec.loader.exec_module
+
+            def exec_module(module):
+                execute(module)
+                try:
+                    recorder = import_module(f"epochal_recorder.{name.partition('.')[0]}")
+                    stop_at = os.environ.get("EPOCHAL_STOP_AT")
+                    recorder.observe(module, out=_OUT, checkpoints=_CHECKPOINTS, stop_at=stop_at, started=_STARTED)
+                except Exception as fault:  # training is worth more than its recording
+                    sys.stderr.write(f"epochal: {name} is not observed: {fault!r}\n")
+
+            spec.loader.exec_module = exec_module
         return spec
-
-
-def _observe_after(loader):
-    execute = loader.exec_module
-
-    def exec_module(module):
-        execute(module)
-        try:
-            _observe(module)
-        except Exception as fault:  # training is worth more than its recording
-            sys.stderr.write(f"epochal: {module.__name__} is not observed: {fault!r}\n")
-
-    loader.exec_module = exec_module
 
 
 def _run_shadowed():

@@ -6,7 +6,6 @@ from .rows import NotHashable
 
 _CUTS = ("Take", "Skip", "Shard", "Filter", "Window")
 """What the classes of data sets are called that leave rows out."""
-MULTIPROCESSING = "other processes read the data"
 
 
 def watch(x, y, see, end_pass=None, restart=None, steps=None):
@@ -20,19 +19,18 @@ def watch(x, y, see, end_pass=None, restart=None, steps=None):
     import keras
 
     end_pass, restart = end_pass or (lambda: None), restart or (lambda: None)
-
     if x is None:
         return x, "there are no data"
     if hasattr(x, "element_spec"):
         return _watch_dataset(x, see)
     if isinstance(x, keras.utils.PyDataset):
         if x.use_multiprocessing:
-            return x, MULTIPROCESSING
+            return x, "other processes read the data"
         return _observed_dataset(x, see, end_pass, restart), ""
     if hasattr(x, "__next__"):
         return _observed_batches(x, see, end_pass, steps), ""
     leaves = keras.tree.flatten(x)
-    if not leaves or not all(hasattr(leaf, "shape") or _is_number(leaf) for leaf in leaves):
+    if not leaves or not all(hasattr(leaf, "shape") or isinstance(leaf, (bool, int, float)) for leaf in leaves):
         return x, f"{type(x).__name__} is not read"
     see(x, y)
     end_pass()
@@ -46,22 +44,10 @@ def parts_of(batch):
     return batch, None
 
 
-def is_read_in_batches(x):
-    """Whether Keras reads ``x`` batch by batch, so that its rows are seen only then."""
-    return (
-        hasattr(x, "element_spec") or hasattr(x, "__next__") or (not hasattr(x, "shape") and hasattr(x, "num_batches"))
-    )
-
-
-def is_read_again(x):
-    """Whether Keras reads the first batch of ``x`` twice, to find out its shape: that of a tf.data.Dataset."""
-    return hasattr(x, "element_spec")
-
-
 def splits_a_reshuffled_set(dataset, others):
-    """Whether a tf.data pipeline takes or skips after a shuffle that draws anew at each reading, and shares it with ``others``.
+    """Return whether a tf.data pipeline takes or skips after a shuffle that it shares with ``others``, data sets that were fitted.
 
-    Such a test set is drawn anew from rows that may have been trained on. ``others``: data sets that were fitted.
+    If that shuffle draws anew at each reading, so is such a test set, from rows that may have been trained on.
     """
     shuffles = {identity for identity, is_cut, is_shuffled in _nodes(dataset) if is_cut and is_shuffled}
     return any(identity in shuffles for other in others if shuffles for identity, *_ in _nodes(other))
@@ -116,10 +102,10 @@ def _watch_dataset(dataset, see):
 def _observed_dataset(dataset, see, end_pass, restart):
     import keras
 
-    seen = _Seen(see, end_pass, restart)
+    seen = set()
 
     class Observed(keras.utils.PyDataset):
-        """A PyDataset whose batches are seen."""
+        """A PyDataset whose batches are seen, each once in a pass: Keras reads the first ones again, to find out their shape."""
 
         def __init__(self):
             super().__init__(dataset.workers, False, dataset.max_queue_size)
@@ -133,42 +119,24 @@ def _observed_dataset(dataset, see, end_pass, restart):
 
         def __getitem__(self, index):
             batch = dataset[index]
-            seen.add(index, batch, self.num_batches)
+            if index not in seen:
+                seen.add(index)
+                see(*parts_of(batch))
+            if len(seen) == self.num_batches:  # None if a pass has no end
+                seen.clear()
+                end_pass()
             return batch
 
         def on_epoch_begin(self):
             dataset.on_epoch_begin()
 
         def on_epoch_end(self):
-            seen.restart()
+            if seen:  # a pass that has not ended is read again, perhaps in another order
+                seen.clear()
+                restart()
             dataset.on_epoch_end()
 
     return Observed()
-
-
-class _Seen:
-    """Which batches of a pass were seen; Keras reads the first ones once more, to find out their shape."""
-
-    def __init__(self, see, end_pass, restart):
-        self._see = see
-        self._end_pass = end_pass
-        self._restart = restart
-        self._indices = set()
-
-    def add(self, index, batch, count):
-        """See a batch, unless it was seen in this pass of ``count`` batches (None: it has no end)."""
-        if index not in self._indices:
-            self._indices.add(index)
-            self._see(*parts_of(batch))
-        if len(self._indices) == count:
-            self._indices.clear()
-            self._end_pass()
-
-    def restart(self):
-        """Begin again: what was read of a pass that has not ended is read again, perhaps in another order."""
-        if self._indices:
-            self._indices.clear()
-            self._restart()
 
 
 def _observed_batches(batches, see, end_pass, steps):
@@ -178,10 +146,6 @@ def _observed_batches(batches, see, end_pass, steps):
             end_pass()
         yield batch
     end_pass()
-
-
-def _is_number(leaf):
-    return isinstance(leaf, (bool, int, float))
 
 
 def safely(see, output, fail):

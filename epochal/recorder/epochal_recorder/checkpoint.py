@@ -17,6 +17,8 @@ _KEPT = 2
 _NAME = re.compile(r"model(\d+)-fit(\d+)-epoch(\d+)\.npz")
 _ARRAY, _TUPLE, _FUNCTION = "__array__", "__tuple__", "__function__"
 _DEEPEST = 32
+_DAMAGES = OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, ImportError, zipfile.BadZipFile
+"""What reading a damaged file raises."""
 
 
 class Damaged(Exception):
@@ -31,9 +33,10 @@ class Checkpoints:
         self._prefix = f"model{model}-fit{call}-epoch"
 
     def newest_first(self):
-        """The files that are there, that of the last epoch first."""
+        """Return the files that are there, that of the last epoch first."""
         found = [path for path in self._folder.iterdir() if path.name.startswith(self._prefix)]
-        return sorted((path for path in found if _NAME.fullmatch(path.name)), key=_epoch_of, reverse=True)
+        numbered = [(int(name[3]), path) for path in found if (name := _NAME.fullmatch(path.name))]
+        return [path for _, path in sorted(numbered, reverse=True)]
 
     def write(self, epoch, content, seen, past):
         """Keep ``content`` (plain data and arrays) as the state after ``epoch``, and the one before it.
@@ -42,8 +45,16 @@ class Checkpoints:
         this fit came from, oldest first; others are removed, once this one is there. Returns the name of the file.
         """
         path = self._folder / f"{self._prefix}{epoch:06d}.npz"
-        _write(_rows_of(path), seen)
-        _write(path, content)
+        for file, value in ((_rows_of(path), seen), (path, content)):
+            temporary = file.with_suffix(".tmp")
+            arrays = []
+            packed = json.dumps(pack(value, arrays)).encode()
+            try:
+                with temporary.open("wb") as opened:
+                    numpy.savez(opened, numpy.frombuffer(packed, numpy.uint8), *arrays)
+                temporary.replace(file)
+            finally:
+                temporary.unlink(missing_ok=True)  # a full disk should not stay full
         kept = [path.name, *[name for name in past[::-1] if name != path.name]][:_KEPT]
         for other in self.newest_first():
             if other.name not in kept:
@@ -52,48 +63,24 @@ class Checkpoints:
         return path.name
 
 
-def read_rows(path):
-    """Return the rows that stand beside a checkpoint; raises Damaged."""
-    return read(_rows_of(path))
-
-
 def _rows_of(path):
     return path.with_suffix(".rows.npz")
 
 
-def _write(path, content):
-    temporary = path.with_suffix(".tmp")
-    arrays = []
-    packed = json.dumps(pack(content, arrays)).encode()
-    try:
-        with temporary.open("wb") as file:
-            numpy.savez(file, numpy.frombuffer(packed, numpy.uint8), *arrays)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)  # a full disk should not stay full
-
-
 def read(path):
-    """Return the content of a checkpoint; raises Damaged."""
-    try:
-        with numpy.load(path, allow_pickle=False) as archive:
-            packed = json.loads(archive["arr_0"].tobytes())
-            return unpack(packed, lambda number: archive[f"arr_{number + 1}"])
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        EOFError,
-        TypeError,
-        AttributeError,
-        ImportError,
-        zipfile.BadZipFile,
-    ) as fault:
-        raise Damaged(f"{path.name} is damaged: {fault}") from None
+    """Return the content of a checkpoint, and the rows that stand beside it; raises Damaged."""
+    contents = []
+    for file in (path, _rows_of(path)):
+        try:
+            with numpy.load(file, allow_pickle=False) as archive:
+                contents.append(unpack(json.loads(archive["arr_0"].tobytes()), archive))
+        except _DAMAGES as fault:
+            raise Damaged(f"{file.name} is damaged: {fault}") from None
+    return contents
 
 
 def pack(value, arrays, depth=0):
-    """``value`` as JSON holds it, its arrays appended to ``arrays``.
+    """Return ``value`` as JSON holds it, its arrays appended to ``arrays``.
 
     Raises TypeError for what is no plain data; a function of Keras' own is, by its name.
     """
@@ -118,29 +105,25 @@ def pack(value, arrays, depth=0):
     raise TypeError(type(value).__name__)
 
 
-def unpack(value, array):
-    """What ``pack`` was given; ``array(number)`` gives an array."""
+def unpack(value, archive):
+    """Return what ``pack`` was given; ``archive`` is the file with its arrays."""
     if isinstance(value, list):
-        return [unpack(inner, array) for inner in value]
+        return [unpack(inner, archive) for inner in value]
     if not isinstance(value, dict):
         return value
     if _ARRAY in value:
-        found = array(value[_ARRAY])
+        found = archive[f"arr_{value[_ARRAY] + 1}"]
         # NumPy's format knows the types of others (bfloat16) only as bytes.
         return found.view(numpy.dtype(value["type"])) if found.dtype.kind == "V" else found
     if _TUPLE in value:
-        return tuple(unpack(value[_TUPLE], array))
+        return tuple(unpack(value[_TUPLE], archive))
     if _FUNCTION in value:
         module, name = value[_FUNCTION]
         if not _is_kerass(module):
             raise ValueError(f"{module} is none of Keras' modules")
         return getattr(importlib.import_module(module), name)
-    return {key: unpack(inner, array) for key, inner in value.items()}
+    return {key: unpack(inner, archive) for key, inner in value.items()}
 
 
 def _is_kerass(module):
     return str(module).partition(".")[0] == "keras"
-
-
-def _epoch_of(path):
-    return int(_NAME.fullmatch(path.name)[3])

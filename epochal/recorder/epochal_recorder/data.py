@@ -11,7 +11,7 @@ _MOST_BYTES = 8_000_000
 
 
 def described(data):
-    """``data`` as JSON: of each array its shape, its type and a digest of 64 rows from all over it.
+    """Return ``data`` as JSON: of each array its shape, its type and a digest of 64 rows from all over it.
 
     Of a tf.data.Dataset what its elements are, how many, and the arrays that it was made of; of a PyDataset the arrays that
     it holds; of what can only be read in order nothing but its kind.
@@ -22,7 +22,7 @@ def described(data):
 
 
 def samples(x):
-    """How many samples ``x`` has: an array, or a list or dictionary of them, one for each input; None of a dataset."""
+    """Return how many samples ``x`` has: an array, or a list or dictionary of them, one for each input; None of a dataset."""
     arrays = list(x.values()) if isinstance(x, dict) else x
     first = arrays[0] if isinstance(arrays, (list, tuple)) and arrays else arrays
     shape = getattr(first, "shape", None)
@@ -30,12 +30,10 @@ def samples(x):
 
 
 def placeholders(x):
-    """Keras' symbolic tensors of what a model is given; raises ValueError where that cannot be known without reading."""
+    """Return Keras' symbolic tensors of what a model is given; raises ValueError if that cannot be known without reading."""
     import keras
 
-    if hasattr(x, "element_spec"):
-        return keras.tree.map_structure(_placeholder, x.element_spec[0])
-    return keras.tree.map_structure(_placeholder, x)
+    return keras.tree.map_structure(_placeholder, x.element_spec[0] if hasattr(x, "element_spec") else x)
 
 
 def _placeholder(leaf):
@@ -58,15 +56,12 @@ def _leaf(leaf):
     shape = getattr(leaf, "shape", None)
     if shape:
         shape = [int(size) for size in shape]
-        return {"shape": shape, "type": str(getattr(leaf, "dtype", "")), "sample": _digest(leaf, shape)}
+        return {"shape": shape, "type": str(getattr(leaf, "dtype", "")), "sample": _digest(leaf) if all(shape) else ""}
     length = len(leaf) if hasattr(leaf, "__len__") else None
+    attributes = getattr(leaf, "__dict__", {})
     # Those of one dimension may be an order that is drawn anew.
-    held = [each for _, each in sorted(_attributes(leaf).items()) if isinstance(each, numpy.ndarray) and each.ndim > 1]
+    held = [each for _, each in sorted(attributes.items()) if isinstance(each, numpy.ndarray) and each.ndim > 1]
     return {"kind": type(leaf).__name__, "length": length, "arrays": [_leaf(array) for array in held]}
-
-
-def _attributes(data):
-    return vars(data) if hasattr(data, "__dict__") else {}
 
 
 def _sources(dataset):
@@ -76,20 +71,13 @@ def _sources(dataset):
         yield from _sources(each)
 
 
-def _digest(array, shape):
-    """16 hexadecimal digits that change with the rows that are looked at."""
-    if not all(shape):
-        return ""
-    first = _row(array, 0)
-    count = max(4, min(_ROWS, _MOST_BYTES // max(1, first.nbytes)))
+def _digest(array):
+    """Return 16 hexadecimal digits that change with the rows that are looked at."""
+    rows = array.iloc if hasattr(array, "iloc") else array
+    count = max(4, min(_ROWS, _MOST_BYTES // max(1, numpy.asarray(rows[0]).nbytes)))
     digest = hashlib.sha256()
-    for index in sorted({int(place) for place in numpy.linspace(0, shape[0] - 1, count)}):
-        row = _row(array, index)
-        digest.update(
-            repr(row.tolist()).encode() if row.dtype.kind in "OUS" else numpy.ascontiguousarray(row).tobytes()
-        )
+    for index in sorted({int(place) for place in numpy.linspace(0, int(array.shape[0]) - 1, count)}):
+        row = numpy.asarray(rows[index])
+        is_text = row.dtype.kind in "OUS"
+        digest.update(repr(row.tolist()).encode() if is_text else numpy.ascontiguousarray(row).tobytes())
     return digest.hexdigest()[:16]
-
-
-def _row(array, index):
-    return numpy.asarray(array.iloc[index] if hasattr(array, "iloc") else array[index])

@@ -8,13 +8,14 @@ _LONGEST_VALUE = 40
 
 
 def fingerprint(model, arguments):
-    """The parts of what a fit trains, as JSON; ``model`` is built, ``arguments`` are those of the call.
+    """Return the parts of what a fit trains, as JSON; ``model`` is built, ``arguments`` are those of the call.
 
     Numbers that Keras appends to names (dense_3) depend on what else the script made, and do not count.
     """
     compiled = _config(model.get_compile_config)
+    variables = [[list(map(int, each.shape)), str(each.dtype), bool(each.trainable)] for each in model.variables]
     return {
-        "the model": {"config": _without_numbers(_config(model.get_config)), "variables": _variables(model)},
+        "the model": {"config": _without_numbers(_config(model.get_config)), "variables": variables},
         "the optimizer": _without_numbers(compiled.get("optimizer", type(model.optimizer).__name__)),
         "the loss": {name: _plain(compiled.get(name)) for name in ("loss", "loss_weights")},
         "the metrics": {name: _plain(compiled.get(name)) for name in ("metrics", "weighted_metrics")},
@@ -37,11 +38,16 @@ _BATCHES = (
 
 
 def difference(before, now):
-    """What is different in words, the first two places of it; empty if nothing is.
+    """Return what is different in words, the first two places of it; empty if nothing is.
 
     ``before`` comes from a file, ``now`` from a call of ``fingerprint``.
     """
-    found = [_readable(place) for part in now for place in _places(part, before.get(part), now[part])]
+    found = []
+    for part in now:
+        for place in _places(part, before.get(part), now[part]):
+            # Without the levels that only Keras' serialisation, or ours, has.
+            place = re.sub(r": layers: (\d+)", r": layer \1", re.sub(r": config(?=:)", "", place))
+            found.append(re.sub(r"(: 1)?: arrays: \d+", "", place))
     return "; ".join(list(dict.fromkeys(found))[:2])
 
 
@@ -60,12 +66,6 @@ def _places(path, before, now):
         yield f"{path} {_short(before)} → {_short(now)}"
 
 
-def _readable(path):
-    """Return a place without the levels that only Keras' serialisation, or ours, has."""
-    path = re.sub(r": layers: (\d+)", r": layer \1", re.sub(r": config(?=:)", "", path))
-    return re.sub(r"(: 1)?: arrays: \d+", "", path)
-
-
 def _short(value):
     if isinstance(value, (dict, list)):
         return "of another kind" if isinstance(value, dict) else f"of {len(value)}"
@@ -74,7 +74,7 @@ def _short(value):
 
 
 def _config(get):
-    """A configuration as JSON; empty where the model cannot tell it (a subclass of Model need not)."""
+    """Return a configuration as JSON; empty if the model cannot tell it (a subclass of Model need not)."""
     try:
         return _plain(get()) or {}
     except Exception:  # Keras' own, or the script's own get_config: the variables still tell models apart
@@ -82,7 +82,7 @@ def _config(get):
 
 
 def _plain(value):
-    """``value`` as JSON gives it back; of what JSON has not, no more than its type and name."""
+    """Return ``value`` as JSON gives it back; of what JSON has not, no more than its type and name."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, dict):
@@ -94,28 +94,21 @@ def _plain(value):
     return f"{type(value).__name__} {getattr(value, '__name__', '')}".strip()
 
 
-def _variables(model):
-    return [
-        [list(map(int, variable.shape)), str(variable.dtype), bool(variable.trainable)] for variable in model.variables
-    ]
-
-
 def _without_numbers(config):
-    """A serialised configuration with its automatic names numbered anew, in the order in which they stand there."""
-    names = {}
-    _collect_names(config, names, {})
+    """Return a serialised configuration with its automatic names numbered anew, in the order in which they stand there."""
+    names, counts, waiting = {}, {}, [config]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            name = part.get("name")
+            if isinstance(name, str) and name not in names:
+                base = re.sub(r"_\d+$", "", name)
+                counts[base] = counts.get(base, 0) + 1
+                names[name] = f"{base}#{counts[base]}"
+            waiting.extend(reversed(part.values()))
+        elif isinstance(part, list):
+            waiting.extend(reversed(part))
     return _renamed(config, names)
-
-
-def _collect_names(config, names, counts):
-    if isinstance(config, dict):
-        name = config.get("name")
-        if isinstance(name, str) and name not in names:
-            base = re.sub(r"_\d+$", "", name)
-            counts[base] = counts.get(base, 0) + 1
-            names[name] = f"{base}#{counts[base]}"
-    for inner in config.values() if isinstance(config, dict) else config if isinstance(config, list) else ():
-        _collect_names(inner, names, counts)
 
 
 def _renamed(config, names):

@@ -2,8 +2,9 @@
 
 import math
 import time
+import uuid
 
-from .batches import is_read_again, is_read_in_batches, parts_of, safely, splits_a_reshuffled_set, watch
+from .batches import parts_of, safely, splits_a_reshuffled_set, watch
 from .data import samples
 from .labels import are_numbers, is_same
 from .lineage import digest_of_all
@@ -14,25 +15,30 @@ from .rows import hash_rows, leaves_of
 
 
 class Fit:
-    """One call of fit, told epoch by epoch, continued if ``resumption`` can, and ended where the threshold is reached."""
+    """One call of fit, recorded epoch by epoch, resumed if ``resumption`` can, and ended if the threshold is reached."""
 
-    def __init__(self, shared, names, model, arguments, resumption, why, stop_at, running):
+    def __init__(self, shared, names, model, arguments, resumption, why, stop_at):
         self._shared = shared
         self._output = shared.output
         self._names = names
         self.model = model
         self._epochs = int(arguments.get("epochs", 1))
-        self._samples = _trained_samples(arguments)
+        self._samples = None if arguments.get("steps_per_epoch") else samples(arguments.get("x"))
+        """How many an epoch has; None if that cannot be known without reading the data."""
+        split = arguments.get("validation_split")
+        if self._samples is not None and split and arguments.get("validation_data") is None:
+            self._samples = math.floor(self._samples * (1 - split))  # as Keras' train_validation_split rounds
         self._resumption = resumption
         self._why = why
         self._stop_at = stop_at
-        self._running = running
         self._began = time.monotonic()
         self._last_epoch = 0
-        self._fitted = shared.begin_fit()
+        self._fitted = shared.lineage.begin(uuid.uuid4().hex)
         self.identities = frozenset({self._fitted.identity})
         self._validation = None
-        self._watches_validation = self._validates_again = self._is_read_again = False
+        self._watches_validation = False
+        self._is_read_again = self._validates_again = False
+        """Whether Keras reads the first batch of the data twice, to find out its shape: that of a tf.data.Dataset."""
         self._unseen = ""
         self._is_regression = is_regression(model)
 
@@ -45,11 +51,13 @@ class Fit:
             (x, y), validation = _split(x, y, split)
         self._fitted.unseen = "the recorder failed"  # until it has not
         see = safely(self._see, self._output, self._fail)
-        watched, why = watch(x, y, see, self._end_pass, self._restart, arguments.get("steps_per_epoch"))
+        safe = self._output.telling_faults()
+        end_pass, restart = safe(self._fitted.end_pass), safe(self._fitted.begin_passes)
+        watched, why = watch(x, y, see, end_pass, restart, arguments.get("steps_per_epoch"))
         self._fitted.unseen = why or self._unseen
         if watched is not x:
             arguments["x"] = watched
-        self._is_read_again = is_read_again(x)
+        self._is_read_again = hasattr(x, "element_spec")
         if validation is None:
             return
         # A data set is no tuple; what unpacks like one is (x, y) or (x, y, weights).
@@ -59,12 +67,13 @@ class Fit:
         see = safely(self._see_validation, self._output, self._validation.fail)
         watched, unseen = watch(data, labels, see, restart=self._validation.begin)
         self._validation.fail(unseen)
-        self._watches_validation = is_read_in_batches(data)
-        self._validates_again = is_read_again(data)
+        self._validates_again = hasattr(data, "element_spec")
+        is_generator = hasattr(data, "__next__") or (not hasattr(data, "shape") and hasattr(data, "num_batches"))
+        self._watches_validation = self._validates_again or is_generator  # else all of it has been seen
         if watched is not data:
             arguments["validation_data"] = watched
         elif not self._validation.unseen:
-            self._keep_validation()
+            self._shared.validated.append(self._validation.hashes)
 
     def _see(self, x, y):
         if self._fitted.is_done or is_same(y, x):
@@ -79,40 +88,29 @@ class Fit:
         self._fitted.note_form(x)
         self._fitted.add(rows, y, x)
 
-    def _end_pass(self):
-        with self._output.telling_faults():
-            self._fitted.end_pass()
-
     def _fail(self, why):
         self._unseen = self._fitted.unseen = why
-
-    def _restart(self):
-        with self._output.telling_faults():
-            self._fitted.begin_passes()
 
     def _see_validation(self, x, y):
         if self._watches_validation:
             self._validation.add(x, y)
 
-    def _keep_validation(self):
-        self._shared.validated.append(self._validation.hashes)
-
     def callback(self):
         """Return what Keras is given. It is made when the call begins: at the time of the patch keras is half imported."""
         import keras
 
+        safe = self._output.telling_faults()
         return keras.callbacks.LambdaCallback(
-            on_train_begin=self._telling(self._train_begins),
-            on_epoch_begin=self._telling(self._epoch_begins),
-            on_epoch_end=self._telling(self._epoch_ends),
-            on_train_end=self._telling(self._train_ends),
-            on_test_begin=self._telling(self._test_begins),
-            on_test_end=self._telling(self._test_ends),
+            on_train_begin=safe(self._train_begins),
+            on_epoch_begin=safe(self._epoch_begins),
+            on_epoch_end=safe(self._epoch_ends),
+            on_train_end=safe(self._train_ends),
+            on_test_begin=safe(self._test_begins),
+            on_test_end=safe(self._test_ends),
         )
 
     def ended(self, _history):
-        """Tell that the call has returned, and what its last validation rests on."""
-        self._running.remove(self)
+        """Record that the call has returned, and what its last validation rests on."""
         self._fitted.end_pass()
         self._shared.lineage.share(self._fitted)
         self._shared.own[self.model] = self.identities
@@ -120,17 +118,6 @@ class Fit:
         if self._validation is not None:
             self._output.event(event="validation", **self._names, **self._validation_described())
         self._output.event(event="fitted", **self._names, epoch=self._last_epoch, time=time.time())
-
-    def failed(self):
-        """Forget the call, which has ended with an error."""
-        self._running.remove(self)
-
-    def _telling(self, method):
-        def telling(*arguments):
-            with self._output.telling_faults():
-                method(*arguments)
-
-        return telling
 
     def _train_begins(self, logs=None):
         if self._is_read_again:
@@ -150,17 +137,19 @@ class Fit:
         if self._resumption:
             self._resumption.identities = self.identities
         self._last_epoch = continued
+        latest = {name: values[-1] for name, values in history.items()}
+        # Metrics that are no single number are left out.
+        numbers = {name: [number(float(value)) for value in history[name]] for name in as_json(latest)}
         self._output.event(
             event="fit",
             **self._names,
             epochs=self._epochs,
             continued=continued,
             why=why,
-            history=_history_as_json(history),
+            history=numbers,
             time=time.time(),
         )
         if continued:
-            latest = {name: values[-1] for name, values in history.items()}
             done = self._resumption.ended_itself or self._is_there(latest)
             # Keras' own BackupAndRestore says it so: fit reads it after on_train_begin.
             self.model._initial_epoch = self._epochs if done else continued
@@ -214,7 +203,7 @@ class Fit:
     def _test_ends(self, logs=None):
         if self._watches_validation and self._validation.rows:
             self._watches_validation = False
-            self._keep_validation()
+            self._shared.validated.append(self._validation.hashes)
 
     def _fill_history(self):
         """Put what was measured before into the history that the script will read, ahead of what comes."""
@@ -222,14 +211,14 @@ class Fit:
         if self._resumption and not history.epoch and not history.history:
             measured = self._resumption.history
             history.history.update({name: list(values) for name, values in measured.items()})
-            history.epoch.extend(self._resumption.epochs)
+            history.epoch.extend(range(self._resumption.first, self._resumption.epoch))
 
     def _validation_described(self):
         origin = Origin(self.identities, True, "", "")
         return self._shared.described(self._validation, origin, counts_padding(self.model))
 
     def _is_there(self, logs):
-        """Whether the validation accuracy is what the fit is to end with; if it is, that is told.
+        """Return whether the validation accuracy is what the fit is to end with; if it is, that is recorded.
 
         Not so if it was measured on rows that were trained on.
         """
@@ -265,19 +254,3 @@ def _part(data, rows):
     if data is None:
         return None
     return keras.tree.map_structure(lambda leaf: leaf.iloc[rows] if hasattr(leaf, "iloc") else leaf[rows], data)
-
-
-def _trained_samples(arguments):
-    """How many samples an epoch of a fit has; None where it cannot be known without reading the data."""
-    count = samples(arguments.get("x"))
-    split = arguments.get("validation_split")
-    if arguments.get("steps_per_epoch") or count is None:
-        return None
-    # As Keras' train_validation_split rounds.
-    return count if not split or arguments.get("validation_data") is not None else math.floor(count * (1 - split))
-
-
-def _history_as_json(history):
-    """The history's metrics that are single numbers."""
-    names = as_json({name: values[-1] for name, values in history.items()})
-    return {name: [number(float(value)) for value in history[name]] for name in names}

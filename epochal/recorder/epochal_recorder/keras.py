@@ -11,62 +11,52 @@ import os
 import time
 import weakref
 
-from .batches import is_read_again, safely, splits_a_reshuffled_set, watch
+from .batches import safely, splits_a_reshuffled_set, watch
 from .checkpoint import Checkpoints
 from .data import samples
 from .fitting import Fit
 from .lineage import digest_of
 from .measuring import LEAST_ROWS, Origin, measuring
 from .networks import weights_of
-from .resume import Ancestry, Resumption
+from .resume import Resumption
 from .testing import Evaluate, Predict
 
 _MOST_FITS = 32
 """Of a script that fits more often (a training loop of its own around fit) no more than these keep checkpoints."""
-_OTHER_PROCESS = "another process of nn.py keeps the checkpoints"
-_TOO_MANY = f"no more than {_MOST_FITS} fits of a script keep checkpoints"
 
 
 def observe(module, out, checkpoints, stop_at, started):
     """Patch what one of Keras' modules has defined: keras.Model, or what saves and loads models.
 
-    ``stop_at`` is the text of a number, or None; see ``observe_models`` for the rest.
+    ``out``: the folder that events go to. ``checkpoints``: the folder that fits resume from, and leave theirs in; None:
+    every fit starts afresh. ``stop_at``: the validation accuracy (0 to 1) with which a fit ends, as a text; None: it does
+    not. ``started``: when Python was started, in seconds since 1970.
     """
+    shared = measuring(out)
     if module.__name__ == "keras.src.models.model":
-        observe_models(module.Model, out, checkpoints, float(stop_at) if stop_at else None, started)
-    else:
-        observe_files(module, out)
+        recorder = _Recorder(out, shared, checkpoints, float(stop_at) if stop_at else None)
+        call = module.Model.__call__
 
+        @functools.wraps(call)
+        def calling(self, *args, **kwargs):
+            if not recorder.busy:  # the script itself calls the model
+                shape = getattr(args[0], "shape", None) if args else None
+                if shape and shape[0] is not None and shape[0] >= LEAST_ROWS:  # on as many rows as a test has
+                    with shared.output.telling_faults():
+                        shared.called()
+            return call(self, *args, **kwargs)
 
-def observe_models(model_class, out, checkpoints, stop_at, started):
-    """Patch ``fit``, ``evaluate`` and ``predict`` of keras.Model, whose subclasses inherit them.
-
-    ``out``: the folder that events go to. ``checkpoints``: the folder that fits go on from, and leave theirs in; None:
-    every fit starts afresh. ``stop_at``: the validation accuracy (0 to 1) with which a fit ends; None: it goes on.
-    ``started``: when Python was started, in seconds since 1970.
-    """
-    shared = measuring(out)
-    recorder = _Recorder(out, shared, checkpoints, stop_at)
-    for name in ("fit", "evaluate", "predict"):
-        method = getattr(model_class, name)
-        setattr(model_class, name, _observed(method, recorder, getattr(recorder, name), shared.output))
-    model_class.__call__ = _noting_calls(model_class.__call__, recorder, shared)
-    with shared.output.telling_faults():
-        shared.output.event(event="keras", started=started, time=time.time())
-
-
-def observe_files(module, out):
-    """Patch what saves and loads models in Keras' module for that: what is loaded and was not saved here was not trained here."""
-    shared = measuring(out)
-    lineage = shared.lineage
-    for name, note in (
-        ("save_model", lineage.remember_saved),
-        ("save_weights", lineage.remember_saved),
-        ("load_model", lineage.remember_new),
-        ("load_weights", lineage.remember_new),
-    ):
-        if hasattr(module, name):
-            setattr(module, name, _noting(getattr(module, name), note, shared.output))
+        module.Model.__call__ = calling
+        for name in ("fit", "evaluate", "predict"):  # subclasses inherit them
+            method = getattr(module.Model, name)
+            setattr(module.Model, name, _observed(method, recorder, getattr(recorder, name), shared.output))
+        with shared.output.telling_faults():
+            shared.output.event(event="keras", started=started, time=time.time())
+    else:  # what is loaded and was not saved here was not trained here
+        for verb, note in (("save", shared.lineage.remember_saved), ("load", shared.lineage.remember_new)):
+            for name in (f"{verb}_model", f"{verb}_weights"):
+                if hasattr(module, name):
+                    setattr(module, name, _noting(getattr(module, name), note, shared.output))
 
 
 def _noting(function, note, output):
@@ -106,12 +96,10 @@ def _observed(method, recorder, observer_of, output):
                     args, kwargs = call.args, call.kwargs
         try:
             returned = method(*args, **kwargs)
-        except BaseException:
-            if observer is not None:
-                observer.failed()
-            raise
         finally:
             recorder.busy -= is_counted
+            if observer in recorder.running:
+                recorder.running.remove(observer)
         if observer is not None:
             with output.telling_faults():
                 observer.ended(returned)
@@ -120,23 +108,8 @@ def _observed(method, recorder, observer_of, output):
     return observed
 
 
-def _noting_calls(call, recorder, shared):
-    """Return a model's ``__call__`` that notes if the script itself calls it on as many rows as a test has."""
-
-    @functools.wraps(call)
-    def calling(self, *args, **kwargs):
-        if not recorder.busy:
-            shape = getattr(args[0], "shape", None) if args else None
-            if shape and shape[0] is not None and shape[0] >= LEAST_ROWS:
-                with shared.output.telling_faults():
-                    shared.called()
-        return call(self, *args, **kwargs)
-
-    return calling
-
-
 def _joined(callbacks, ours):
-    """The caller's callbacks, then ours, in each form that Keras takes; what the caller gave stays as it is."""
+    """Return the caller's callbacks, then ours, in each form that Keras takes; what the caller gave stays as it is."""
     import keras
 
     if isinstance(callbacks, keras.callbacks.CallbackList):
@@ -148,22 +121,12 @@ def _joined(callbacks, ours):
     return [*callbacks, ours] if isinstance(callbacks, (list, tuple)) else [callbacks, ours]
 
 
-def _given(callbacks):
-    """The caller's callbacks as a list."""
-    import keras
-
-    if isinstance(callbacks, keras.callbacks.CallbackList):
-        return [each for each in callbacks.callbacks if not isinstance(each, keras.callbacks.History)]
-    return keras.tree.flatten(callbacks) if callbacks else []
-
-
 class _Recorder:
     """Makes the observer of each call, and numbers models and fits."""
 
     def __init__(self, out, shared, checkpoints, stop_at):
         self._out = out
         self._shared = shared
-        self._output = shared.output
         self._process = None
         self._checkpoints = checkpoints
         self._stop_at = stop_at
@@ -171,14 +134,17 @@ class _Recorder:
         self._fits = itertools.count(1)
         self._numbers = weakref.WeakKeyDictionary()
         self._calls = weakref.WeakKeyDictionary()
-        self._ancestry = Ancestry()
-        self._running = []
+        self._ancestry = {}
+        self.running = []
+        """The observers of the fits that are under way."""
         self.busy = 0
         """How many calls are under way in which Keras calls models itself."""
         self._fitted_sets = []
 
     def fit(self, model, arguments):
         """Return the observer of one fit, which sees the rows that it reads."""
+        import keras
+
         self._calls[model] = self._calls.get(model, 0) + 1
         names = {"model": self._number(model), "call": self._calls[model]}
         resumption = None
@@ -186,15 +152,19 @@ class _Recorder:
         given = dict(arguments)
         if self._checkpoints and not why:
             checkpoints = Checkpoints(self._checkpoints, **names)
-            callbacks = _given(arguments.get("callbacks"))
+            callbacks = given.get("callbacks") or []
+            if isinstance(callbacks, keras.callbacks.CallbackList):
+                callbacks = [each for each in callbacks.callbacks if not isinstance(each, keras.callbacks.History)]
+            else:
+                callbacks = keras.tree.flatten(callbacks)
             others = self._out, self._checkpoints
             resumption = Resumption(checkpoints, self._ancestry, self._shared.lineage, model, given, callbacks, others)
-        fit = Fit(self._shared, names, model, given, resumption, why, self._stop_at, self._running)
-        with self._output.telling_faults():
+        fit = Fit(self._shared, names, model, given, resumption, why, self._stop_at)
+        with self._shared.output.telling_faults():
             fit.watch(arguments)
         if hasattr(given.get("x"), "element_spec"):
             self._fitted_sets.append(given["x"])
-        self._running.append(fit)
+        self.running.append(fit)
         return fit
 
     def evaluate(self, model, arguments):
@@ -208,26 +178,25 @@ class _Recorder:
         count = samples(arguments.get("x"))
         if (count is not None and count < LEAST_ROWS) or not self._shared.has_room:
             return None
-        prediction = Predict(self._shared, self._number(model), model, self._origin(model))
+        prediction = Predict(self._shared, self._number(model), model, dict(arguments), self._origin(model))
         self._watch(prediction, arguments, None)
         return prediction
 
     def _watch(self, test, arguments, y):
-        with self._output.telling_faults():
-            x = arguments.get("x")
-            test.tested.is_redrawn = splits_a_reshuffled_set(x, self._fitted_sets)
-            arguments["x"], unseen = watch(
-                x, y, safely(test.tested.add, self._output, test.tested.fail), restart=test.tested.begin
-            )
-            test.tested.fail(unseen)
-            test.is_read_again = is_read_again(x)
+        with self._shared.output.telling_faults():
+            x, tested = arguments.get("x"), test.tested
+            tested.is_redrawn = splits_a_reshuffled_set(x, self._fitted_sets)
+            see = safely(tested.add, self._shared.output, tested.fail)
+            arguments["x"], unseen = watch(x, y, see, restart=tested.begin)
+            tested.fail(unseen)
+            test.is_read_again = hasattr(x, "element_spec")
 
     def _origin(self, model):
         """Return where the model's weights come from; those of a fit that is under way come from it, too."""
         arrays = weights_of(model)
         origin = self._shared.origin_of(arrays)
         variables = {id(variable) for variable in model.weights}
-        running = [fit for fit in self._running if variables & {id(variable) for variable in fit.model.weights}]
+        running = [fit for fit in self.running if variables & {id(variable) for variable in fit.model.weights}]
         if not running and not any(map(digest_of, arrays)) and model in self._shared.own:
             return Origin(self._shared.own[model], True, "", origin.weights)
         if not running:
@@ -236,7 +205,7 @@ class _Recorder:
         return Origin(identities, True, "", origin.weights)
 
     def _why_not(self):
-        """Why a fit is to keep no checkpoints; empty if it may.
+        """Return why a fit is to keep no checkpoints; empty if it may.
 
         Fits are numbered within a process, so of all that a trial starts only the first one that fits keeps them.
         """
@@ -247,8 +216,8 @@ class _Recorder:
             except FileExistsError:
                 self._process = 0
         if self._process != os.getpid():
-            return _OTHER_PROCESS
-        return _TOO_MANY if next(self._fits) > _MOST_FITS else ""
+            return "another process of nn.py keeps the checkpoints"
+        return f"no more than {_MOST_FITS} fits of a script keep checkpoints" if next(self._fits) > _MOST_FITS else ""
 
     def _number(self, model):
         if model not in self._numbers:

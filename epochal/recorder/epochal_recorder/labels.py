@@ -47,12 +47,22 @@ class Labels:
             array = array[..., 0]
         if array.ndim == 1:
             self._count(array)
-        elif array.dtype.kind not in "biuf":
+            return
+        if array.dtype.kind not in "biuf":
             self._unknown = True
-        elif array.ndim == 2 and not _is_by_element(array, tokens, rank):
-            self._count_columns(array)
+            return
+        # One label for each token of a sequence, say, and not one-hot or several labels a row.
+        if array.ndim > 2:
+            is_by_element = True
+        elif rank is not None:
+            is_by_element = rank > 2
         else:
+            is_of_tokens = tokens is not None and tokens.shape == array.shape
+            is_by_element = is_of_tokens or (array.dtype.kind in "iu" and array.max(initial=0) > 1)
+        if is_by_element:
             self._count_elements(array, tokens)
+        else:
+            self._count_columns(array)
 
     def _count(self, array):
         if array.dtype.kind == "f":
@@ -61,7 +71,9 @@ class Labels:
                 self._fractions += len(array)
                 return
         self._elements += array.size
-        answers, counts = numpy.unique(_comparable(array), return_counts=True)
+        if array.dtype.kind not in "biufUS":
+            array = numpy.array([str(value) for value in array.ravel()])
+        answers, counts = numpy.unique(array, return_counts=True)
         if len(self._counts) <= _MOST_ANSWERS:
             for answer, count in zip(answers.tolist(), counts.tolist(), strict=True):
                 self._counts[answer] = self._counts.get(answer, 0) + count
@@ -88,7 +100,13 @@ class Labels:
             array = array.argmax(axis=-1)
         if array.ndim == 2:
             has_tokens = tokens is not None and tokens.shape == array.shape
-            padding = tokens == 0 if has_tokens and self._is_masked else _padding(tokens if has_tokens else array)
+            is_token = (tokens if has_tokens else array) != 0
+            padding = ~is_token
+            if (
+                not has_tokens or not self._is_masked
+            ):  # only the zeros before the first or behind the last other element
+                behind = numpy.flip(numpy.cumsum(numpy.flip(is_token, axis=1), axis=1), axis=1) == 0
+                padding = behind | (numpy.cumsum(is_token, axis=1) == 0)
             self._padding += int(padding.sum())
             self._count(array[~padding])
         else:
@@ -110,7 +128,7 @@ class Labels:
 
     @property
     def kind(self):
-        """What the labels are."""
+        """What the labels are, so far."""
         if self._unknown or not self._rows:
             return "unknown"
         if self._fractions:
@@ -133,10 +151,13 @@ class Labels:
             right = max(right, int(numpy.max(list(self._places.values()), axis=0).sum()))
         if counts_padding:
             right, of = right + self._padding, of + self._padding
+        if isinstance(answer, float) and answer.is_integer():
+            answer = int(answer)
+        text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else str(answer)
         return {
             "kind": self.kind,
             "answers": len(self._counts),
-            "answer": _readable(answer),
+            "answer": "".join(filter(str.isprintable, text))[:_LONGEST_ANSWER],
             "chance": right / of,
             "by_element": self._by_element,
         }
@@ -149,23 +170,24 @@ def are_numbers(labels, data, is_regression=False):
     from 0 to 1 may be probabilities of one class, unless ``is_regression``: what is trained minimizes a distance.
     """
     leaves = leaves_of(labels)
-    return bool(leaves) and all(_is_fractional(leaf, data, is_regression) for leaf in leaves)
-
-
-def _is_fractional(leaf, data, is_regression):
-    try:
-        array = as_array(leaf)
-    except NotHashable:
-        return False
-    if array.dtype.kind != "f" or (array == numpy.round(array)).all() or getattr(data, "shape", None) == array.shape:
-        return False
-    if array.ndim > 1 and array.shape[-1] > 1:
-        return not numpy.allclose(array.sum(axis=-1), 1, atol=1e-4)
-    return is_regression or bool(array.min() < 0 or array.max() > 1)
+    for leaf in leaves:
+        try:
+            array = as_array(leaf)
+        except NotHashable:
+            return False
+        is_whole = array.dtype.kind != "f" or (array == numpy.round(array)).all()
+        if is_whole or getattr(data, "shape", None) == array.shape:
+            return False
+        if array.ndim > 1 and array.shape[-1] > 1:
+            if numpy.allclose(array.sum(axis=-1), 1, atol=1e-4):
+                return False
+        elif not is_regression and not (array.min() < 0 or array.max() > 1):
+            return False
+    return bool(leaves)
 
 
 def is_same(labels, data):
-    """Whether the labels are the data themselves, as those of an autoencoder are."""
+    """Return whether the labels are the data themselves, as those of an autoencoder are."""
     if labels is data:
         return True
     ours, theirs = leaves_of(labels), leaves_of(data)
@@ -175,32 +197,3 @@ def is_same(labels, data):
         return bool(numpy.array_equal(as_array(ours[0]), as_array(theirs[0])))
     except NotHashable:
         return False
-
-
-def _is_by_element(array, tokens, rank):
-    """Whether labels of several columns are one for each token of a sequence, and not one-hot or several labels a row."""
-    if rank is not None:
-        return rank > 2
-    return (tokens is not None and tokens.shape == array.shape) or (
-        array.dtype.kind in "iu" and array.max(initial=0) > 1
-    )
-
-
-def _padding(tokens):
-    """Return which elements (rows × length) are zeros before the first or behind the last other element of their row."""
-    is_token = tokens != 0
-    behind = numpy.flip(numpy.cumsum(numpy.flip(is_token, axis=1), axis=1), axis=1) == 0
-    return behind | (numpy.cumsum(is_token, axis=1) == 0)
-
-
-def _comparable(array):
-    if array.dtype.kind in "biufUS":
-        return array
-    return numpy.array([str(value) for value in array.ravel()])
-
-
-def _readable(answer):
-    if isinstance(answer, float) and answer.is_integer():
-        answer = int(answer)
-    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else str(answer)
-    return "".join(filter(str.isprintable, text))[:_LONGEST_ANSWER]

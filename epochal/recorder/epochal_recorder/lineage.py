@@ -33,7 +33,13 @@ class Lineage:
 
     def begin(self, identity):
         """Start the rows of one more fit; returns them. Of very many rows those of the oldest fits are forgotten."""
-        self._forget_oldest()
+        kept = {id(fitted.hashes): len(fitted.hashes) for fitted in self.fits.values()}
+        for fitted in list(self.fits.values()):
+            if sum(kept.values()) <= _MOST_ROWS_OF_ALL:
+                break
+            kept.pop(id(fitted.hashes), None)
+            self._same.pop(fitted.digest(), None)
+            fitted.forget()
         self.fits[identity] = Fitted(identity)
         return self.fits[identity]
 
@@ -42,15 +48,6 @@ class Lineage:
         known = self._same.setdefault(fitted.digest(), fitted)
         if known is not fitted:
             fitted.hashes, fitted.counts = known.hashes, known.counts
-
-    def _forget_oldest(self):
-        kept = {id(fitted.hashes): len(fitted.hashes) for fitted in self.fits.values()}
-        for fitted in list(self.fits.values()):
-            if sum(kept.values()) <= _MOST_ROWS_OF_ALL:
-                return
-            kept.pop(id(fitted.hashes), None)
-            self._same.pop(fitted.digest(), None)
-            fitted.forget()
 
     def remember(self, arrays, identities):
         """Note that weights with these values come from the fits ``identities``; ``arrays``: one for each variable.
@@ -65,15 +62,13 @@ class Lineage:
                 continue
             self._known[digest] = identities
             changed.append(array)
-            self._keep_sample(_direction(array), numpy.shape(array), identities)
-        self._keep_sample(_direction_of_all(changed), _shapes(changed), identities)
-
-    def _keep_sample(self, sample, shape, identities):
-        if sample is not None:
-            samples = self._samples.setdefault(shape, [])
-            # The newest of the same fits stands for all of its epochs.
-            samples[:] = [each for each in samples if each[1] != identities][-_MOST_SAMPLES:]
-            samples.append((sample, identities))
+        samples = [(_direction(array), numpy.shape(array)) for array in changed]
+        samples.append((_direction_of_all(changed), tuple(map(numpy.shape, changed))))
+        for sample, shape in samples:
+            if sample is not None:
+                # The newest of the same fits stands for all of its epochs.
+                others = [each for each in self._samples.get(shape, ()) if each[1] != identities]
+                self._samples[shape] = [*others[-_MOST_SAMPLES:], (sample, identities)]
 
     def remember_new(self, arrays):
         """Note weights that no fit has made yet: as they are where a fit begins, or a file has them that was there before."""
@@ -100,7 +95,7 @@ class Lineage:
                 unknown.append(array)
                 found |= self._alike(_direction(array), numpy.shape(array))
         if unknown and not found:  # of small layers all together
-            found |= self._alike(_direction_of_all(unknown), _shapes(unknown))
+            found |= self._alike(_direction_of_all(unknown), tuple(map(numpy.shape, unknown)))
         return frozenset(found), bool(digests) and not unknown
 
     def rows_of(self, identities):
@@ -168,10 +163,6 @@ def _direction_of_all(arrays):
     if sum(map(len, flat)) < _SAMPLE // 2:
         return None
     return _normalised(numpy.concatenate([part / (numpy.abs(part).max() or 1) for part in flat]))
-
-
-def _shapes(arrays):
-    return tuple(map(numpy.shape, arrays))
 
 
 def _normalised(values):

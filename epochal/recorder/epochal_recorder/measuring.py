@@ -8,6 +8,8 @@ import threading
 import time
 import uuid
 import weakref
+from contextlib import suppress
+from dataclasses import dataclass
 
 import numpy
 
@@ -37,6 +39,7 @@ _SAME = 0.05
 """Test sets that share so much of their rows are the same."""
 
 
+@dataclass
 class Origin:
     """Where a network's weights come from.
 
@@ -44,11 +47,10 @@ class Origin:
     why not all rows that they were fitted on are known; empty if they are. ``weights``: tells them from others.
     """
 
-    def __init__(self, identities, trained, unchecked, weights):
-        self.identities = identities
-        self.trained = trained
-        self.unchecked = unchecked
-        self.weights = weights
+    identities: frozenset
+    trained: bool | None
+    unchecked: str
+    weights: str
 
 
 class Tested:
@@ -96,37 +98,37 @@ class Tested:
                 self._y.append(y_hashes)
                 self.count_labels(y, x)
             if self.rows > 2 * MOST_ROWS:
-                self._shorten()
+                rows = numpy.concatenate(self._x)
+                smallest = rows.argsort(kind="stable")[:MOST_ROWS]
+                self._x = [rows[smallest]]
+                if self._labelled:
+                    self._xy = [numpy.concatenate(self._xy)[smallest]]
+                    self._y = [numpy.concatenate(self._y)[smallest]]
 
     def count_labels(self, y, x=None):
         """Count the labels of a batch, whose data are ``x`` if they are known."""
-        for name, labels in labels_by_output(y, self._outputs).items():
-            self.labels.setdefault(name, Labels(self._is_masked)).add(labels, tokens_of(x), self._rank)
-
-    def _shorten(self):
-        rows = numpy.concatenate(self._x)
-        smallest = rows.argsort(kind="stable")[:MOST_ROWS]
-        self._x = [rows[smallest]]
-        if self._labelled:
-            self._xy = [numpy.concatenate(self._xy)[smallest]]
-            self._y = [numpy.concatenate(self._y)[smallest]]
+        if isinstance(y, dict):
+            by_output = y if len(y) > 1 else {"": next(iter(y.values()), None)}
+        elif isinstance(y, (tuple, list)) and len(y) > 1 and len(y) == len(self._outputs):
+            by_output = dict(zip(self._outputs, y, strict=True))
+        else:
+            by_output = {"": y[0] if isinstance(y, (tuple, list)) and len(y) == 1 else y}
+        tokens = getattr(x, "numpy", lambda: x)() if not isinstance(x, numpy.ndarray) else x
+        kind = getattr(getattr(tokens, "dtype", None), "kind", None)
+        if kind not in ("i", "u") or tokens.ndim != 2:  # no sequences of whole numbers (rows × length)
+            tokens = None
+        for name, labels in by_output.items():
+            self.labels.setdefault(name, Labels(self._is_masked)).add(labels, tokens, self._rank)
 
     @functools.cached_property
     def hashes(self):
         """The hashes of all rows without their labels, sorted, each once."""
-        return numpy.unique(numpy.concatenate([numpy.empty(0, numpy.uint64), *self._x]))
+        return numpy.unique(self.read)
 
     @property
     def read(self):
         """The hashes of all rows without their labels, in the order in which they were read."""
         return numpy.concatenate([numpy.empty(0, numpy.uint64), *self._x])
-
-    @property
-    def identity(self):
-        """16 hexadecimal digits that tell the set of rows from others, in whatever order they were read; None if unknown."""
-        if self.unseen or not self.rows:
-            return None
-        return hashlib.blake2b(self.hashes.tobytes(), digest_size=8).hexdigest()
 
     def labelled_with(self, y):
         """Return the same rows with their labels, for a comparison that came after the prediction."""
@@ -136,24 +138,22 @@ class Tested:
         try:
             if not self.unseen:
                 labels = hash_labels(y)
-                other._xy, other._y = [with_labels(numpy.concatenate(self._x), labels)], [labels]
+                other._xy, other._y = [with_labels(self.read, labels)], [labels]
         except NotHashable:
             other._labelled = False
         other.count_labels(y)
         return other
 
-    def _has_labels_of(self, fits):
-        """Whether the labels are called what they were when the network was fitted: "yes" may have been 1."""
-        labels = numpy.concatenate([fit.labels for fit in fits])
-        return not len(labels) or bool(is_in(numpy.unique(numpy.concatenate(self._y)), numpy.unique(labels)).all())
-
     def seen(self, fits):
-        """Return what its rows say against those of ``fits``: see ``seen.compare``; None if that cannot be told."""
+        """Return what its rows say against those of ``fits``: see ``seen.compare``; None if that cannot be known."""
         if self.unseen or not self.rows or not fits:
             return None
-        if self._labelled and self._xy and self._has_labels_of(fits):
-            return compare(numpy.concatenate(self._xy), numpy.concatenate(self._y), fits)
-        return compare_unlabelled(numpy.concatenate(self._x), fits)
+        if self._labelled and self._xy:
+            labels, fitted = numpy.concatenate(self._y), numpy.concatenate([fit.labels for fit in fits])
+            # They may have had other names when the network was fitted: "yes" may have been 1.
+            if not len(fitted) or is_in(numpy.unique(labels), numpy.unique(fitted)).all():
+                return compare(numpy.concatenate(self._xy), labels, fits)
+        return compare_unlabelled(self.read, fits)
 
 
 class Measuring:
@@ -168,20 +168,17 @@ class Measuring:
         self.validated = []
         """The hashes of the rows of each validation set so far."""
         self._transformed = []
-        self._test_sets = {}
+        self._test_sets = set()
         self._predicted = 0
-        self._others = collections.deque(maxlen=_MOST_PREDICTIONS)
+        self.others = collections.deque(maxlen=_MOST_PREDICTIONS)
+        """References to answers that are no network's of the script's, such as those of a cross-validation."""
         self._is_called = False
         self._lock = threading.Lock()
 
     @property
     def has_room(self):
-        """Whether more predictions are to be told."""
+        """Whether more predictions are to be recorded."""
         return self._predicted < _MOST_EVENTS
-
-    def begin_fit(self):
-        """Return the rows (``Fitted``) of a fit that begins, yet to be filled."""
-        return self.lineage.begin(uuid.uuid4().hex)
 
     def transformed(self, rows, results, fits):
         """Note that a transformation that was fitted with labels, in ``fits``, made ``results`` of ``rows`` (hashes of both).
@@ -192,7 +189,7 @@ class Measuring:
         if found is None or not found[0].any():
             return
         is_found, labels = found
-        fitted = self.begin_fit()
+        fitted = self.lineage.begin(uuid.uuid4().hex)
         fitted.add_hashed(results[is_found], labels[is_found])
         fitted.end_pass()
         self._transformed.append((numpy.unique(results[is_found]), fitted.identity))
@@ -208,22 +205,14 @@ class Measuring:
         why = "" if known else "the weights were changed outside of fit()"
         return Origin(identities, True if identities else False if known else None, why, digest_of_all(arrays))
 
-    def note_other(self, answers):
-        """Note answers that are no network's of the script's, such as those of a cross-validation."""
-        self._others.append(_reference(answers))
-
-    def is_other(self, answers):
-        """Whether they are such answers."""
-        return any(other is not None and other() is answers for other in self._others)
-
     def called(self):
-        """Tell that the script called a network directly: what it answered is not known."""
+        """Record that the script called a network directly: what it answered is not known."""
         if not self._is_called:
             self._is_called = True
             self.output.event(event="called", time=time.time())
 
     def predicted(self, tested, origin, answers, names, returned=None, results=None):
-        """Tell of a prediction, and keep its answers for a comparison with labels that may follow.
+        """Record a prediction, and keep its answers for a comparison with labels that may follow.
 
         ``results``: hashes of its rows, if they may become the features of another network.
         """
@@ -247,26 +236,24 @@ class Measuring:
         # A measurement without what is known of its rows is still one.
         with self.output.telling_faults(), self._lock:
             told["test_set"] = self._keep(tested)
+        fits = self.lineage.rows_of(origin.identities)
         with self.output.telling_faults():
-            told["labels"] = self._labels(tested, origin, counts_padding)
+            if tested.is_autoencoder:
+                told["labels"] = {"": {"kind": "inputs"}}
+            elif not tested.labels and fits and all(fit.numbers for fit in fits):
+                told["labels"] = {"": {"kind": "numbers"}}
+            else:
+                told["labels"] = {name: labels.as_json(counts_padding) for name, labels in tested.labels.items()}
         with self.output.telling_faults():
-            told["validated"] = self._is_validated(tested)
+            if tested.rows and not tested.unseen:
+                told["validated"] = any(is_in(tested.hashes, other).mean() >= _SAME for other in self.validated)
         with self.output.telling_faults():
-            told["seen"] = self._seen(tested, origin)
+            told["seen"] = self._seen(tested, origin, fits)
         if tested.is_redrawn:
             told["seen"] |= {"refused": True, "redrawn": True}
         return told | {"weights": origin.weights, "trained": origin.trained, "time": time.time()}
 
-    def _labels(self, tested, origin, counts_padding):
-        if tested.is_autoencoder:
-            return {"": {"kind": "inputs"}}
-        fits = self.lineage.rows_of(origin.identities)
-        if not tested.labels and fits and all(fit.numbers for fit in fits):
-            return {"": {"kind": "numbers"}}
-        return {name: labels.as_json(counts_padding) for name, labels in tested.labels.items()}
-
-    def _seen(self, tested, origin):
-        fits = self.lineage.rows_of(origin.identities)
+    def _seen(self, tested, origin, fits):
         why = tested.unseen or origin.unchecked
         why = why or next((f"of the training data: {fit.unseen}" for fit in fits if fit.unseen), "")
         if not why and any(fit.changing for fit in fits):
@@ -280,20 +267,16 @@ class Measuring:
             found = {}
         return _UNSEEN | found | {"checked": not why, "why": why}
 
-    def _is_validated(self, tested):
-        if tested.unseen or not tested.rows:
-            return False
-        return any(is_in(tested.hashes, other).mean() >= _SAME for other in self.validated)
-
     def _keep(self, tested):
-        """Tell of a test set that is new; returns its identity."""
-        identity = tested.identity
-        if identity is None or identity in self._test_sets or len(self._test_sets) >= _MOST_TEST_SETS:
+        """Record a test set that is new. Returns 16 hexadecimal digits that tell its set of rows from others; None if unknown."""
+        if tested.unseen or not tested.rows:
+            return None
+        identity = hashlib.blake2b(tested.hashes.tobytes(), digest_size=8).hexdigest()
+        if identity in self._test_sets or len(self._test_sets) >= _MOST_TEST_SETS:
             return identity
-        self._test_sets[identity] = True
+        self._test_sets.add(identity)
         sketch = tested.hashes[:SKETCH].astype("<u8").tobytes()
-        rows = {"id": identity, "rows": tested.rows, "sketch": base64.b64encode(sketch).decode()}
-        self.output.event(event="test_set", **rows)
+        self.output.event(event="test_set", id=identity, rows=tested.rows, sketch=base64.b64encode(sketch).decode())
         return identity
 
 
@@ -301,7 +284,9 @@ class Prediction:
     """What a network has answered, by which a comparison with labels finds out whose answers it compares."""
 
     def __init__(self, tested, origin, answers, names, returned=None):
-        self._returned = _reference(returned)
+        self._returned = None
+        with suppress(TypeError):  # a list cannot be referred to so
+            self._returned = weakref.ref(returned)
         self.tested = tested
         self.origin = origin
         self.names = names
@@ -309,28 +294,12 @@ class Prediction:
         self._answers = {grouping(each) for each in answers if each is not None}
 
     def returned(self, answers):
-        """Whether ``answers`` are the very array that it returned."""
+        """Return whether ``answers`` are the very array that it returned."""
         return self._returned is not None and self._returned() is answers
 
     def is_of(self, answers):
-        """Whether ``answers`` are its own, perhaps under other names."""
+        """Return whether ``answers`` are its own, perhaps under other names."""
         return len(answers) == self.tested.rows and grouping(answers) in self._answers
-
-
-def _reference(data):
-    try:
-        return weakref.ref(data)
-    except TypeError:
-        return None
-
-
-def labels_by_output(y, outputs):
-    """Return the labels of each output by its name; of the only one by an empty name."""
-    if isinstance(y, dict):
-        return y if len(y) > 1 else {"": next(iter(y.values()), None)}
-    if isinstance(y, (tuple, list)) and len(y) > 1 and len(y) == len(outputs):
-        return dict(zip(outputs, y, strict=True))
-    return {"": y[0] if isinstance(y, (tuple, list)) and len(y) == 1 else y}
 
 
 def grouping(answers):
@@ -346,13 +315,6 @@ def grouping(answers):
     in_order = numpy.empty(len(first), int)
     in_order[first.argsort()] = numpy.arange(len(first))
     return hashlib.blake2b(in_order[codes].astype(numpy.int32).tobytes(), digest_size=8).digest()
-
-
-def tokens_of(x):
-    """Return x if it is sequences of whole numbers (rows × length), else None."""
-    array = getattr(x, "numpy", lambda: x)() if not isinstance(x, numpy.ndarray) else x
-    kind = getattr(getattr(array, "dtype", None), "kind", "")
-    return array if kind and kind in "iu" and array.ndim == 2 else None
 
 
 @functools.cache

@@ -23,15 +23,17 @@ _DISTANCES = (
 
 def weights_of(model):
     """Return the model's weights as arrays, which may be the memory that it trains in: to be read at once, and not kept."""
-    return [_array_of(weight) for weight in model.weights]
-
-
-def _array_of(weight):
-    read = getattr(getattr(weight, "value", None), "read_value", None)  # a variable of TensorFlow's
-    if read is not None:
-        with contextlib.suppress(Exception):  # one that is on a GPU, or of a type that Python does not have, is copied
-            return numpy.asarray(memoryview(read()))
-    return numpy.asarray(weight)
+    arrays = []
+    for weight in model.weights:
+        array = None
+        read = getattr(getattr(weight, "value", None), "read_value", None)  # a variable of TensorFlow's
+        if read is not None:
+            with contextlib.suppress(
+                Exception
+            ):  # one that is on a GPU, or of a type that Python does not have, is copied
+                array = numpy.asarray(memoryview(read()))
+        arrays.append(numpy.asarray(weight) if array is None else array)
+    return arrays
 
 
 def outputs_of(model):
@@ -56,23 +58,14 @@ def is_regression(model):
 
 
 def counts_padding(model):
-    """Whether an accuracy of sequences counts the tokens that pad them: no layer masks them."""
+    """Return whether an accuracy of sequences counts the tokens that pad them: no layer masks them."""
     return not any(
         getattr(layer, "mask_zero", False) or type(layer).__name__ == "Masking" for layer in model._flatten_layers()
     )
 
 
-def metric_kinds(model):
-    """Return the class of each metric that the script compiled the model with, by its name."""
-    kinds = {}
-    compiled = getattr(model, "_compile_metrics", None)
-    for metric in getattr(compiled, "metrics", None) or ():
-        kinds[metric.name] = type(metric).__name__
-    return kinds
-
-
 def measured_samples(model):
-    """How many samples Keras has counted for its loss in an evaluate; None where it did not (a test_step of the model's own)."""
+    """Return how many samples Keras has counted for its loss in an evaluate; None if it did not (its test_step is the script's)."""
     tracker = getattr(model, "_loss_tracker", None)
     # One that is none of the model's metrics is not reset either, and has counted what was trained on.
     if tracker is None or not any(metric is tracker for metric in model.metrics):
@@ -81,6 +74,6 @@ def measured_samples(model):
 
 
 def accuracy_name(metrics):
-    """Which of the metrics is the accuracy, None if none is."""
+    """Return the name of the metric that is the accuracy, None if none is."""
     others = (name for name in metrics if name.endswith("_accuracy") and not _TOP_K.search(name))
     return next((name for name in ("accuracy", "acc", *others) if name in metrics), None)

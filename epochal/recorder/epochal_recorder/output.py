@@ -27,22 +27,27 @@ class Output:
 
     def accuracy(self, **values):
         """Write accuracy.json as a whole, unless the script did."""
-        if os.path.lexists(self._accuracy) and not _is_ours(self._accuracy):
-            return
+        if os.path.lexists(self._accuracy):
+            try:
+                before = json.loads(self._accuracy.read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                return
+            if not isinstance(before, dict) or before.get("source") != "evaluate":
+                return
         temporary = self._accuracy.with_suffix(".tmp")
         temporary.write_text(json.dumps(values, allow_nan=False), encoding="utf-8")
         temporary.replace(self._accuracy)
 
     @contextmanager
     def telling_faults(self):
-        """Catch what goes wrong with recording and tell it once: training is worth more."""
+        """Catch what goes wrong with recording and record that once: training is worth more."""
         try:
             yield
         except Exception as fault:
             self.fault(f"{type(fault).__name__}: {fault}")
 
     def fault(self, message):
-        """Tell of what went wrong, each message once."""
+        """Record what went wrong, each message once."""
         if message in self._told:
             return
         self._told.add(message)
@@ -54,7 +59,7 @@ class Output:
 
 
 def as_json(logs):
-    """Keras' logs as JSON holds them; what is no single number (a value for each class, say) is left out."""
+    """Return Keras' logs as JSON holds them; what is no single number (a value for each class, say) is left out."""
     metrics = {}
     for name, value in (logs or {}).items():
         with suppress(TypeError, ValueError):
@@ -63,13 +68,5 @@ def as_json(logs):
 
 
 def number(value):
-    """A float as JSON holds it."""
+    """Return a float as JSON holds it."""
     return value if math.isfinite(value) else json.dumps(value)
-
-
-def _is_ours(path):
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(values, dict) and values.get("source") == "evaluate"

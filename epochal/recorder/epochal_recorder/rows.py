@@ -33,7 +33,14 @@ def hash_rows(data):
         raise NotHashable("there are no rows")
     hashes = None
     for place, leaf in enumerate(leaves):
-        of_leaf = _hash_leaf(leaf)
+        if hasattr(leaf, "tocsr"):
+            of_leaf = _hash_sparse(leaf.tocsr())
+        elif hasattr(leaf, "columns") and hasattr(leaf, "iloc"):  # a data frame: its columns may be of different types
+            columns = [_numbers(as_array(leaf.iloc[:, column])) for column in range(leaf.shape[1])]
+            of_leaf = _hash_matrix(numpy.column_stack(columns))
+        else:
+            array = as_array(leaf)
+            of_leaf = _hash_matrix(_numbers(array)) if len(array) else numpy.empty(0, numpy.uint64)
         if hashes is None:
             hashes = of_leaf
         elif len(hashes) != len(of_leaf):
@@ -51,23 +58,20 @@ def hash_labels(labels):
 
 def form_of(data):
     """Return what rows must have in common to be compared, as a text: the inputs, and whether they are texts or numbers."""
-    leaves = leaves_of(data)
+    leaves, forms = leaves_of(data), []
+    for leaf in leaves:
+        if hasattr(leaf, "tocsr"):
+            forms.append(f"sparse {leaf.shape[1]}")
+        elif hasattr(leaf, "columns") and hasattr(leaf, "iloc"):
+            is_numbers = all(getattr(kind, "kind", "O") in "biuf" for kind in leaf.dtypes)
+            forms.append(f"numbers {leaf.shape[1]}" if is_numbers else "texts")
+        else:
+            array = as_array(leaf)
+            # Whole numbers may be tokens of sequences that are padded to any length.
+            columns = f" {array.shape[1]}" if array.ndim == 2 and array.dtype.kind == "f" else ""
+            forms.append(f"numbers{columns}" if array.dtype.kind in "biuf" else "texts")
     names = "" if len(leaves) < 2 else ",".join(sorted(map(str, data))) if isinstance(data, dict) else str(len(leaves))
-    return f"{names}: {', '.join(map(_form_of_leaf, leaves))}"
-
-
-def _form_of_leaf(leaf):
-    if hasattr(leaf, "tocsr"):
-        return f"sparse {leaf.shape[1]}"
-    if hasattr(leaf, "columns") and hasattr(leaf, "iloc"):
-        return (
-            f"numbers {leaf.shape[1]}" if all(getattr(kind, "kind", "O") in "biuf" for kind in leaf.dtypes) else "texts"
-        )
-    array = as_array(leaf)
-    if array.dtype.kind not in "biuf":
-        return "texts"
-    # Whole numbers may be tokens of sequences that are padded to any length.
-    return f"numbers {array.shape[1]}" if array.ndim == 2 and array.dtype.kind == "f" else "numbers"
+    return f"{names}: {', '.join(forms)}"
 
 
 def sample_rows(data, places, columns):
@@ -147,16 +151,6 @@ def as_array(data):
     return array
 
 
-def _hash_leaf(leaf):
-    if hasattr(leaf, "tocsr"):
-        return _hash_sparse(leaf.tocsr())
-    if hasattr(leaf, "columns") and hasattr(leaf, "iloc"):  # a data frame: its columns may be of different types
-        columns = [_numbers(as_array(leaf.iloc[:, place])) for place in range(leaf.shape[1])]
-        return _hash_matrix(numpy.column_stack(columns))
-    array = as_array(leaf)
-    return _hash_matrix(_numbers(array)) if len(array) else numpy.empty(0, numpy.uint64)
-
-
 def _numbers(array):
     """Return an array of any type as a matrix of numbers; a text becomes two of them, of 24 bits that a float holds exactly."""
     array = array.reshape(len(array), -1)
@@ -164,19 +158,15 @@ def _numbers(array):
         return array
     if array.dtype.kind in "mM":
         return array.astype(numpy.int64)
-    pairs = [_pair(value) for value in array.ravel()]
+    pairs = []
+    for value in array.ravel():
+        if isinstance(value, (bool, int, float, numpy.bool_, numpy.number)):
+            pairs.append((float(value), 0.0))
+        else:
+            text = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+            digest = hashlib.blake2b(text, digest_size=6).digest()
+            pairs.append((int.from_bytes(digest[:3], "little") + 1, int.from_bytes(digest[3:], "little")))
     return numpy.array(pairs, numpy.float64).reshape(len(array), -1)
-
-
-def _pair(value):
-    if isinstance(value, (bool, int, float, numpy.bool_, numpy.number)):
-        return float(value), 0.0
-    return _digest_of_text(value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass"))
-
-
-def _digest_of_text(text):
-    digest = hashlib.blake2b(text, digest_size=6).digest()
-    return float(int.from_bytes(digest[:3], "little") + 1), float(int.from_bytes(digest[3:], "little"))
 
 
 def _hash_matrix(matrix):

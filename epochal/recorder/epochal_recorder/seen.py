@@ -87,13 +87,9 @@ class Fitted:
         self._parts = []
         self._sample = []
         self._passes = 0
-        self._done = False
-        self._lock = threading.Lock()
-
-    @property
-    def is_done(self):
+        self.is_done = False
         """Whether more passes would show nothing new."""
-        return self._done
+        self._lock = threading.Lock()
 
     def add(self, rows, labels, data=None):
         """Add rows of the pass that is under way: their hashes, and their labels and the rows themselves as they are."""
@@ -102,20 +98,19 @@ class Fitted:
         is_small = len(arrays) == 1 and arrays[0].size <= _SMALL_LABELS * len(rows)
         part = rows, arrays[0].copy() if is_small else None, None if is_small else hash_labels(labels)
         with self._lock:
-            if not self._done:
-                self._parts.append(part)
-                if data is not None and not self._passes:
-                    self._take_sample(rows, labels, data)
-
-    def _take_sample(self, rows, labels, data):
-        room = _SAMPLE_ROWS - sum(len(each[0]) for each in self._sample)
-        if room <= 0:
-            return
-        is_all = len(rows) > _SAMPLE_ROWS
-        count = min(room, len(rows), _SAMPLE_ROWS if is_all else _SAMPLE_OF_BATCH)
-        places = numpy.unique(numpy.linspace(0, len(rows) - 1, count).astype(int))
-        with contextlib.suppress(Exception):  # data that cannot be sampled are known by their hashes alone
-            self._sample.append((rows[places], hash_labels(labels)[places], sample_rows(data, places, _SAMPLE_COLUMNS)))
+            if self.is_done:
+                return
+            self._parts.append(part)
+            if data is None or self._passes:
+                return
+            room = _SAMPLE_ROWS - sum(len(each[0]) for each in self._sample)
+            if room <= 0:
+                return
+            count = min(room, len(rows), _SAMPLE_ROWS if len(rows) > _SAMPLE_ROWS else _SAMPLE_OF_BATCH)
+            places = numpy.unique(numpy.linspace(0, len(rows) - 1, count).astype(int))
+            with contextlib.suppress(Exception):  # data that cannot be sampled are known by their hashes alone
+                sampled = sample_rows(data, places, _SAMPLE_COLUMNS)
+                self._sample.append((rows[places], hash_labels(labels)[places], sampled))
 
     def _explained(self, label, numbers):
         """Return which share of a class's rows would repeat by itself if its columns were independent; None if unknown."""
@@ -209,27 +204,27 @@ class Fitted:
     def end_pass(self):
         """Count the rows of the pass that has ended; a pass that brings no new row is the last one to be looked at."""
         with self._lock:
-            if self._parts and not self._done:
-                self._end_pass()
-
-    def _end_pass(self):
-        rows, data, labels = self._take_parts()
-        unique, counts = numpy.unique(rows, return_counts=True)
-        is_new = ~is_in(unique, self.hashes)
-        if not self._passes:
-            self.classes, self.repeats = _repeats_by_class(rows, labels)
-            of_class = zip(self.classes, self.repeats, strict=True)
-            self.explained = [self._explained(*each) if _repeated(each[1]) >= _REPEATED else 1.0 for each in of_class]
-            self._sample = []
-            self.repeats_of_data = _repeats_by_class(data, numpy.zeros(len(data), numpy.uint64))[1][0]
-        self._merge(unique, counts if not self._passes else numpy.zeros(len(counts), int))
-        if len(self.labels) <= _MOST_CLASSES:
-            self.labels = numpy.union1d(self.labels, labels)
-        if len(self.labels) > _MOST_TRIED:
-            self.data = numpy.union1d(self.data, data)[:MOST_ROWS]
-        self._passes += 1
-        self.changing = self._passes > 1 and bool(is_new.mean() > _NEW)
-        self._done = not is_new.any() or (self.changing and self._passes >= _PASSES_OF_NEW_ROWS)
+            if not self._parts or self.is_done:
+                return
+            rows, data, labels = self._take_parts()
+            unique, counts = numpy.unique(rows, return_counts=True)
+            is_new = ~is_in(unique, self.hashes)
+            if not self._passes:
+                self.classes, self.repeats = _repeats_by_class(rows, labels)
+                self.explained = [
+                    self._explained(label, numbers) if _repeated(numbers) >= _REPEATED else 1.0
+                    for label, numbers in zip(self.classes, self.repeats, strict=True)
+                ]
+                self._sample = []
+                self.repeats_of_data = _repeats_by_class(data, numpy.zeros(len(data), numpy.uint64))[1][0]
+            self._merge(unique, counts if not self._passes else numpy.zeros(len(counts), int))
+            if len(self.labels) <= _MOST_CLASSES:
+                self.labels = numpy.union1d(self.labels, labels)
+            if len(self.labels) > _MOST_TRIED:
+                self.data = numpy.union1d(self.data, data)[:MOST_ROWS]
+            self._passes += 1
+            self.changing = self._passes > 1 and bool(is_new.mean() > _NEW)
+            self.is_done = not is_new.any() or (self.changing and self._passes >= _PASSES_OF_NEW_ROWS)
 
     def _merge(self, hashes, counts):
         known = is_in(hashes, self.hashes)
@@ -281,32 +276,52 @@ class Fitted:
             return numpy.union1d(self.hashes, rows)
 
 
-def compare(rows, labels, fits):
+def compare(rows, labels, fits, by_class=True, fitted=None):
     """Return what test rows say against those of ``fits``, as JSON.
 
-    ``rows``: the hashes of the rows with their labels; ``labels``: those of the labels. In the result ``rows``: how many were
-    compared; ``share``: of them, that were fitted; ``expected``: the share that a clean split would show; ``refused``: whether
-    the test says nothing for that. Shares are from 0 to 1.
+    ``rows``: the hashes of the rows with their labels; ``labels``: those of the labels. ``by_class``: whether rows repeat
+    differently in each class. ``fitted``: the hashes of each fit's rows, sorted; None: with their labels. In the result
+    ``rows``: how many were compared; ``share``: of them, that were fitted; ``expected``: the share that a clean split would
+    show; ``refused``: whether the test says nothing for that. Shares are from 0 to 1.
     """
-    return _compare(rows, labels, fits, _classes_of)
+    fitted = [fit.snapshot() for fit in fits] if fitted is None else fitted
+    ceiling = min([fit.ceiling for fit in fits], default=numpy.iinfo(numpy.uint64).max)
+    if ceiling < numpy.iinfo(numpy.uint64).max:
+        labels, rows = labels[rows <= ceiling], rows[rows <= ceiling]
+        fitted = [hashes[hashes <= ceiling] for hashes in fitted]
+    fitted = _union(fitted)
+    unique, counts = numpy.unique(rows, return_counts=True)
+    if not len(unique) or not len(fitted):
+        return {"rows": len(rows), "share": 0.0, "expected": 0.0, "refused": False}
+    share = float(counts[is_in(unique, fitted)].sum() / len(rows))
+    classes, repeats = _repeats_by_class(rows, labels)
+    tested = dict(zip(classes.tolist(), repeats, strict=True))
+    known_of_fits = [_repeats_of(fit, by_class) for fit in fits]
+    expected, passed = 0.0, 0
+    for fit, known in zip(fits, known_of_fits, strict=True):
+        distinct = sum(_distinct(numbers) for numbers, _ in known.values())
+        passed += distinct
+        if not _is_copied_alike(fit, unique, counts):
+            expected = max(expected, _grown(_expected(tested, known), distinct, len(fitted)))
+    if len(fits) > 1 and not any(_copied_classes(known) for known in known_of_fits):
+        expected = max(expected, _covered(fits))
+    pooled = (share + expected) / 2
+    error = math.sqrt(pooled * (1 - pooled) / len(unique) + expected * (1 - expected) / max(1, passed))
+    excess = share - expected
+    refused = excess > _SMALL and excess > _SIGNIFICANT * error
+    return {"rows": len(rows), "share": round(share, 4), "expected": round(expected, 4), "refused": bool(refused)}
 
 
 def compare_unlabelled(rows, fits):
     """Return what ``compare`` does for hashes of rows without labels: those fitted with any label count."""
     found = labels_in(rows, fits)
+    alike = numpy.zeros(len(rows), numpy.uint64)
     if found is None:
-        return _compare_data(rows, fits)
+        return compare(rows, alike, fits, by_class=False, fitted=[fit.data for fit in fits])
     is_found, labels = found
     rows = numpy.where(is_found, with_labels(rows, labels), rows)
-    if any(_copied_classes(_classes_of(fit)) for fit in fits):
-        return _compare(rows, labels, fits, _classes_of)
-    return _compare(rows, numpy.zeros(len(rows), numpy.uint64), fits, _data_of)
-
-
-def _compare_data(rows, fits):
-    """Return what ``compare`` does for rows without labels if there are too many labels to try."""
-    alike = numpy.zeros(len(rows), numpy.uint64)
-    return _compare(rows, alike, fits, _data_of, lambda fit: fit.data)
+    by_class = any(_copied_classes(_repeats_of(fit, by_class=True)) for fit in fits)
+    return compare(rows, labels if by_class else alike, fits, by_class)
 
 
 def labels_in(rows, fits):
@@ -323,32 +338,6 @@ def labels_in(rows, fits):
     return is_found, labels
 
 
-def _compare(rows, labels, fits, repeats_of, hashes_of=lambda fit: fit.snapshot()):
-    ceiling = min([fit.ceiling for fit in fits], default=numpy.iinfo(numpy.uint64).max)
-    labels, rows = labels[rows <= ceiling], rows[rows <= ceiling]
-    fitted = _union([with_ceiling(hashes_of(fit), ceiling) for fit in fits])
-    unique, counts = numpy.unique(rows, return_counts=True)
-    if not len(unique) or not len(fitted):
-        return {"rows": len(rows), "share": 0.0, "expected": 0.0, "refused": False}
-    share = float(counts[is_in(unique, fitted)].sum() / len(rows))
-    classes, repeats = _repeats_by_class(rows, labels)
-    tested = dict(zip(classes.tolist(), repeats, strict=True))
-    expected, passed = 0.0, 0
-    for fit in fits:
-        known = repeats_of(fit)
-        distinct = sum(_distinct(numbers) for numbers, _ in known.values())
-        passed += distinct
-        if not _is_copied_alike(fit, unique, counts):
-            expected = max(expected, _grown(_expected(tested, known), distinct, len(fitted)))
-    if len(fits) > 1 and not any(_copied_classes(repeats_of(fit)) for fit in fits):
-        expected = max(expected, _covered(fits))
-    pooled = (share + expected) / 2
-    error = math.sqrt(pooled * (1 - pooled) / len(unique) + expected * (1 - expected) / max(1, passed))
-    excess = share - expected
-    refused = excess > _SMALL and excess > _SIGNIFICANT * error
-    return {"rows": len(rows), "share": round(share, 4), "expected": round(expected, 4), "refused": bool(refused)}
-
-
 def is_in(hashes, others):
     """Return which of ``hashes`` are among ``others``, which are sorted."""
     if not len(others):
@@ -358,24 +347,15 @@ def is_in(hashes, others):
     return others[places] == hashes
 
 
-def with_ceiling(hashes, ceiling):
-    """Return those of ``hashes`` that are not over ``ceiling``."""
-    return hashes if ceiling == numpy.iinfo(numpy.uint64).max else hashes[hashes <= ceiling]
-
-
 def _union(arrays):
     return arrays[0] if len(arrays) == 1 else numpy.unique(numpy.concatenate([numpy.empty(0, numpy.uint64), *arrays]))
 
 
-def _data_of(fit):
+def _repeats_of(fit, by_class):
+    """Return of each class of a fit, or of all together, the pairs of how rows repeat and the share that is explained."""
+    if by_class and not fit.in_parts:
+        return dict(zip(fit.classes.tolist(), zip(fit.repeats, fit.explained, strict=True), strict=True))
     return {_ALL: (fit.repeats_of_parts() if fit.in_parts else fit.repeats_of_data, 1.0)}
-
-
-def _classes_of(fit):
-    if fit.in_parts:
-        return _data_of(fit)
-    of_class = zip(fit.repeats, fit.explained, strict=True)
-    return dict(zip(fit.classes.tolist(), of_class, strict=True))
 
 
 def _expected(tested, known):
@@ -387,29 +367,24 @@ def _expected(tested, known):
     """
     copied = _copied_classes(known)
     rows = sum(map(_rows, tested.values()))
-    return sum(
-        _rows(numbers)
-        / rows
-        * min(_expected_of_class(numbers, known.get(label, known.get(_ALL, ([], 1.0)))[0]), copied.get(label, 1.0))
-        for label, numbers in tested.items()
-    )
-
-
-def _expected_of_class(tested, known):
-    share, alone = _repeated(known), _repeated(tested)
-    count, rows = _rows(tested), _rows(known)
-    # A part of the training rows as big as the test set repeats as much as the test set does, unless training rows were
-    # copied after the split: then the test set itself says how often rows repeat.
-    likely = _repeated(known, min(1.0, (count - 1) / max(1, rows - 1)))
-    error = math.sqrt(max(likely * (1 - likely), 1 / count) / count)
-    if likely - alone > max(_SMALL, _SIGNIFICANT * error):
-        # A small test set says it roughly: two standard errors more are allowed.
-        upper = min(1.0, alone + 2 * math.sqrt(alone * (1 - alone) / _distinct(tested)))
-        share = min(share, _grown(upper, _distinct(tested), _distinct(known)))
-    # Training rows without any copy had their copies taken out; rows that were made up for training repeat less than others.
-    if share <= _UNREPEATED and alone > _SMALL:
-        return _grown(alone, _distinct(tested), _distinct(known))
-    return max(share, alone)
+    expected = 0.0
+    for label, numbers in tested.items():
+        fitted = known.get(label, known.get(_ALL, ([], 1.0)))[0]
+        share, alone = _repeated(fitted), _repeated(numbers)
+        count, distinct = _rows(numbers), _distinct(numbers)
+        # A part of the training rows as big as the test set repeats as much as the test set does, unless training rows were
+        # copied after the split: then the test set itself says how often rows repeat.
+        likely = _repeated(fitted, min(1.0, (count - 1) / max(1, _rows(fitted) - 1)))
+        error = math.sqrt(max(likely * (1 - likely), 1 / count) / count)
+        if likely - alone > max(_SMALL, _SIGNIFICANT * error):
+            # A small test set says it roughly: two standard errors more are allowed.
+            upper = min(1.0, alone + 2 * math.sqrt(alone * (1 - alone) / distinct))
+            share = min(share, _grown(upper, distinct, _distinct(fitted)))
+        # Training rows without any copy had their copies taken out; rows that were made up for training repeat less.
+        is_deduplicated = share <= _UNREPEATED and alone > _SMALL
+        share = _grown(alone, distinct, _distinct(fitted)) if is_deduplicated else max(share, alone)
+        expected += count / rows * min(share, copied.get(label, 1.0))
+    return expected
 
 
 def _rows(numbers):
@@ -462,7 +437,7 @@ def _copied_classes(known):
 
 
 def _is_copied_alike(fit, unique, counts):
-    """Whether nearly all rows stand equally often, more than once, in training pass and test set together."""
+    """Return whether nearly all rows stand equally often, more than once, in training pass and test set together."""
     if not len(fit.hashes) or not fit.counts.all():
         return False
     together = fit.counts.astype(int)

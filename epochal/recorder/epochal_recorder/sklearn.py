@@ -10,6 +10,8 @@ import types
 import uuid
 import weakref
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
 
 import numpy
 
@@ -34,106 +36,78 @@ _numbers = weakref.WeakKeyDictionary()
 """The estimators that were measured, numbered from 1."""
 
 
+@dataclass(eq=False)
 class _Call:
     """A call of an estimator's method that the script made, and that others may be made in."""
 
-    def __init__(self, method, estimator, x, y):
-        self.method = method
-        self.estimator = estimator
-        self.x = x
-        self.y = y
-        self.identities = ()
+    method: str
+    estimator: Any
+    x: Any
+    y: Any
+    identities: Any = ()
 
 
 def observe(module, out, **_):
     """Patch what one of scikit-learn's modules has defined. ``out``: the folder that events go to."""
-    _OBSERVERS[module.__name__](module, out)
-
-
-def observe_estimators(module, out):
-    """Patch what ``module`` (sklearn.base) defines, so that the methods of every estimator are observed.
-
-    ``out``: the folder that events go to.
-    """
     shared = measuring(out)
-    observe_function(module.ClassifierMixin, "score", out)
-    observe_function(module.RegressorMixin, "score", out)
+    if module.__name__ == "sklearn.base":
+        _observe_estimators(module, shared)
+    elif module.__name__ == "sklearn.model_selection._validation":
+        module.cross_val_predict = _noting_answers(module.cross_val_predict, shared)
+    else:  # sklearn.metrics hands them on from these modules
+        name = "accuracy_score" if module.__name__ == "sklearn.metrics._classification" else "r2_score"
+        setattr(module, name, _observed(getattr(module, name), shared))
+
+
+def _observe_estimators(module, shared):
+    """Patch what ``module`` (sklearn.base) defines, so that the methods of every estimator are observed."""
+    for mixin in (module.ClassifierMixin, module.RegressorMixin):
+        mixin.score = _observed(mixin.score, shared)
     base = module.BaseEstimator
+    setstate = base.__setstate__
 
     def subclass_made(cls, **kwargs):
         super(base, cls).__init_subclass__(**kwargs)
         with shared.output.telling_faults():
-            _observe_methods(cls, shared)
+            for method in (*_FITS, *_PREDICTS, "transform", "score"):
+                found = inspect.getattr_static(cls, method, None)
+                if isinstance(found, types.FunctionType) and not hasattr(found, "observed"):
+                    setattr(cls, method, _called(found, method, shared))
+                # What available_if of scikit-learn makes of a method: one that is there only if an inner estimator has it.
+                elif type(found).__name__ == "_AvailableIfDescriptor" and not hasattr(found.fn, "observed"):
+                    fn = _called(found.fn, method, shared)
+                    setattr(cls, method, type(found)(fn, found.check, found.attribute_name))
 
-    base.__init_subclass__ = classmethod(subclass_made)
-    base.__setstate__ = _marking_loaded(base.__setstate__)
-
-
-def observe_cross_validation(module, out):
-    """Patch ``cross_val_predict`` of scikit-learn's ``module``: its answers are of many estimators, none of which saw the row."""
-    shared = measuring(out)
-    function = module.cross_val_predict
-
-    @functools.wraps(function)
-    def noting(*args, **kwargs):
-        returned = function(*args, **kwargs)
-        shared.note_other(returned)
-        return returned
-
-    module.cross_val_predict = noting
-
-
-def observe_function(owner, name, out):
-    """Patch a function that returns an accuracy, or a regression's R²: a class's ``score``, or a function of sklearn.metrics.
-
-    ``owner``: the class or module that it is an attribute of. ``out``: the folder that events go to.
-    """
-    setattr(owner, name, _observed(getattr(owner, name), measuring(out)))
-
-
-def _observe_accuracy_score(module, out):
-    observe_function(module, "accuracy_score", out)
-
-
-def _observe_r2_score(module, out):
-    observe_function(module, "r2_score", out)
-
-
-_OBSERVERS = {
-    "sklearn.base": observe_estimators,
-    "sklearn.model_selection._validation": observe_cross_validation,
-    "sklearn.metrics._classification": _observe_accuracy_score,
-    "sklearn.metrics._regression": _observe_r2_score,
-}
-"""sklearn.metrics hands accuracy_score and r2_score on from the last two."""
-
-
-def _marking_loaded(setstate):
     @functools.wraps(setstate)
     def marking(self, state):
         setstate(self, state)
         # It was not marked where it was saved, so it was fitted elsewhere, or not yet.
         self.__dict__.setdefault(_MARK, ("", (), ""))
 
-    return marking
+    base.__init_subclass__ = classmethod(subclass_made)
+    base.__setstate__ = marking
 
 
-def _observe_methods(cls, shared):
-    for method in (*_FITS, *_PREDICTS, "transform", "score"):
-        found = inspect.getattr_static(cls, method, None)
-        if isinstance(found, types.FunctionType) and not hasattr(found, "observed"):
-            setattr(cls, method, _called(found, method, shared))
-        # What available_if of scikit-learn makes of a method: one that is there only if an inner estimator has it.
-        elif type(found).__name__ == "_AvailableIfDescriptor" and not hasattr(found.fn, "observed"):
-            fn = _called(found.fn, method, shared)
-            setattr(cls, method, type(found)(fn, found.check, found.attribute_name))
+def _noting_answers(function, shared):
+    """Return ``cross_val_predict`` so that its answers are noted: they are of many estimators, none of which saw the row."""
+
+    @functools.wraps(function)
+    def noting(*args, **kwargs):
+        returned = function(*args, **kwargs)
+        with suppress(TypeError):  # a list cannot be referred to so
+            shared.others.append(weakref.ref(returned))
+        return returned
+
+    return noting
 
 
 def _called(function, method, shared):
     @functools.wraps(function)
     def called(self, *args, **kwargs):
         stack = _calls.__dict__.setdefault("stack", [])
-        call = _Call(method, self, _argument(args, kwargs, 0, "X"), _argument(args, kwargs, 1, "y"))
+        x = args[0] if args else kwargs.get("X")
+        y = args[1] if len(args) > 1 else kwargs.get("y")
+        call = _Call(method, self, x, y)
         if not stack and method in _FITS:
             with shared.output.telling_faults():
                 call.identities = _begin_fit(call, shared)
@@ -144,7 +118,10 @@ def _called(function, method, shared):
             stack.pop()
         with shared.output.telling_faults():
             if method in _FITS:
-                _mark(self, stack[0] if stack else call)
+                outermost = stack[0] if stack else call
+                if outermost.method in _FITS:
+                    mark = _TRAINING, tuple(sorted(outermost.identities)), uuid.uuid4().hex[:16]
+                    self.__dict__[_MARK] = mark
             elif method in _PREDICTS and not stack and shared.has_room and _is_for_the_script(sys._getframe()):
                 _predicted(call, returned, shared)
             elif method == "transform" and not stack and _learns_from_labels(self):
@@ -156,12 +133,8 @@ def _called(function, method, shared):
     return called
 
 
-def _argument(args, kwargs, place, name):
-    return args[place] if len(args) > place else kwargs.get(name)
-
-
 def _learns_from_labels(transformer):
-    """Whether what a transformer makes of rows depends on the labels that it was fitted with, as a selection of features does."""
+    """Return whether what a transformer makes of rows depends on the labels that it was fitted with, as selected features do."""
     names = {kind.__name__ for kind in type(transformer).__mro__}
     if "VarianceThreshold" in names:
         return False
@@ -169,25 +142,21 @@ def _learns_from_labels(transformer):
     return "SelectorMixin" in names or (tags is not None and tags().target_tags.required)
 
 
-def _is_regressor(estimator):
-    from sklearn.base import is_regressor
-
-    try:
-        return is_regressor(estimator)
-    except Exception:  # what only looks like an estimator has no tags
-        return False
-
-
 def _begin_fit(call, shared):
     """Return the identities of the fits that the estimator will come from, this one's rows kept."""
+    from sklearn.base import is_regressor
+
     is_part = call.method == "partial_fit"
     goes_on = is_part or getattr(call.estimator, "warm_start", False)
     earlier = _marks(call.estimator)[1] if goes_on else _marks_of_parts(call.estimator)
     fitted = next((each for each in shared.lineage.rows_of(earlier) if is_part and each.in_parts), None)
-    fitted = fitted or shared.begin_fit()
+    fitted = fitted or shared.lineage.begin(uuid.uuid4().hex)
     try:
         if call.y is not None:
-            fitted.numbers = are_numbers(call.y, call.x, _is_regressor(call.estimator))
+            is_regression = False
+            with suppress(Exception):  # what only looks like an estimator has no tags
+                is_regression = is_regressor(call.estimator)
+            fitted.numbers = are_numbers(call.y, call.x, is_regression)
             rows = hash_rows(_as_one(call.x))
             fitted.note_form(_as_one(call.x))
             earlier |= shared.made_of(rows)
@@ -204,49 +173,38 @@ def _begin_fit(call, shared):
     return {fitted.identity, *earlier} - {each.identity for each in other}
 
 
-def _mark(estimator, call):
-    if call.method in _FITS:
-        estimator.__dict__[_MARK] = (_TRAINING, tuple(sorted(call.identities)), uuid.uuid4().hex[:16])
-
-
 def _marks(estimator):
-    """Return the training and the fits that an estimator comes from; None for the former if it was never fitted or loaded."""
-    mark = getattr(estimator, "__dict__", {}).get(_MARK)
-    if mark is None and hasattr(estimator, "steps"):  # a pipeline of parts that were fitted one by one
-        marks = [_marks(part) for _, part in estimator.steps if hasattr(part, "predict")]
-        return marks[-1] if marks else (None, set())
-    return (mark[0], set(mark[1])) if mark else (None, set())
+    """Return the training and the fits that an estimator comes from, and what tells what it has learned from other knowledge.
 
-
-def _weights(estimator):
-    """Return what tells what an estimator has learned from what it had learned before."""
+    The training is None if the estimator was never fitted or loaded.
+    """
     mark = getattr(estimator, "__dict__", {}).get(_MARK)
-    if mark is None and hasattr(estimator, "steps"):
-        return "".join(_weights(part) for _, part in estimator.steps)[:64]
-    return mark[2] if mark else ""
+    if mark:
+        return mark[0], set(mark[1]), mark[2]
+    training, identities, weights = None, set(), ""
+    for _, part in getattr(estimator, "steps", ()):  # a pipeline of parts that were fitted one by one
+        training_of_part, identities_of_part, weights_of_part = _marks(part)
+        weights += weights_of_part
+        if hasattr(part, "predict"):
+            training, identities = training_of_part, identities_of_part
+    return training, identities, weights[:64]
 
 
 def _marks_of_parts(estimator):
     """Return the fits of the parts that an estimator uses as they are: frozen ones, and those that cv="prefit" names."""
+    parts = [estimator] if type(estimator).__name__ == "FrozenEstimator" else []
+    parts += [getattr(estimator, name) for name in ("estimator", "base_estimator") if hasattr(estimator, name)]
+    named = [*(getattr(estimator, "estimators", None) or ()), *(getattr(estimator, "steps", None) or ())]
     found = set()
-    for part in _parts(estimator):
+    for part in [*parts, *(part for _, part in named)]:
         is_frozen = type(part).__name__ == "FrozenEstimator"
         if is_frozen or getattr(estimator, "cv", None) == "prefit" or getattr(estimator, "prefit", False) is True:
             found |= _marks(part.estimator if is_frozen else part)[1]
     return found
 
 
-def _parts(estimator):
-    """Return the estimators that an estimator was made of."""
-    parts = [estimator] if type(estimator).__name__ == "FrozenEstimator" else []
-    parts += [getattr(estimator, name) for name in ("estimator", "base_estimator") if hasattr(estimator, name)]
-    named = [*(getattr(estimator, "estimators", None) or ()), *(getattr(estimator, "steps", None) or ())]
-    return [*parts, *(part for _, part in named)]
-
-
 def _origin(estimator, shared):
-    training, identities = _marks(estimator)
-    weights = _weights(estimator)
+    training, identities, weights = _marks(estimator)
     if training == _TRAINING or identities:
         known = all(identity in shared.lineage.fits for identity in identities)
         why = "" if known else "another process trained it"
@@ -269,7 +227,7 @@ def _tested(x, y):
 
 
 def _predicted(call, returned, shared):
-    """Tell of a prediction of the script's, and keep its answers for a comparison that follows."""
+    """Record a prediction of the script's, and keep its answers for a comparison that follows."""
     tested = _tested(call.x, None)
     if tested.rows < LEAST_ROWS:
         return
@@ -313,7 +271,7 @@ def _observed(function, shared):
 
 
 def _measured(function, call, measures, returned, shared):
-    """Tell what the script had measured, on which rows, by an estimator of which origin."""
+    """Record what the script had measured, on which rows, by an estimator of which origin."""
     stack = _calls.__dict__.get("stack", [])
     asked = next((each for each in stack if each.method == "score"), None)
     estimator = call.get("self", asked.estimator if asked else None)
@@ -329,9 +287,11 @@ def _measured(function, call, measures, returned, shared):
             tested.count_labels(_as_one(labels))
     told = shared.described(tested, origin)
     told["samples"] = told["samples"] or _length(labels)
-    told["test_set"] = told["test_set"] or _digest(labels)
-    of = type(call["self"]).__name__ if "self" in call else function.__name__
-    names = names | {"of": of}
+    if not told["test_set"] and (hasattr(labels, "__array__") or isinstance(labels, (list, tuple))):
+        array = numpy.asarray(labels)
+        sample = array.shape, array.ravel()[:: max(1, array.size // 4096)].tolist()
+        told["test_set"] = hashlib.sha256(repr(sample).encode()).hexdigest()[:16]
+    names = names | {"of": type(call["self"]).__name__ if "self" in call else function.__name__}
     shared.output.event(event="score", measures=measures, metrics=as_json({"accuracy": returned}), **names, **told)
 
 
@@ -340,7 +300,8 @@ def _of_prediction(labels, answers, shared):
     orders = (answers, labels), (labels, answers)
     found = [(each, order) for each in reversed(shared.predictions) for order in orders if each.returned(order[0])]
     with suppress(TypeError, ValueError):
-        if not found and not shared.is_other(answers) and not shared.is_other(labels):
+        others = [other() for other in shared.others]
+        if not found and not any(other is each for other in others for each in (answers, labels)):
             known = [each for each in reversed(shared.predictions) if each.tested.rows == _length(labels)]
             found = [(each, order) for each in known for order in orders if each.is_of(order[0])]
     if found:
@@ -356,7 +317,7 @@ def _of_prediction(labels, answers, shared):
 
 
 def _is_for_the_script(frame):
-    """Whether the script asked for what ``frame`` measures, straight or through what hands a score on.
+    """Return whether the script asked for what ``frame`` measures, straight or through what hands a score on.
 
     Not so within another score, which is told itself; nor in a fit or a cross-validation, whoever wrote the scorer that
     it calls; nor in a job of joblib: such jobs end in any order, and none is the last.
@@ -374,16 +335,6 @@ def _is_for_the_script(frame):
 def _as_one(data):
     """Return a list as the array that scikit-learn makes of it: its elements are rows, not inputs."""
     return as_array(data) if isinstance(data, (list, tuple)) else data
-
-
-def _digest(labels):
-    """Return 16 hexadecimal digits that tell the labels from others; None of what is no array."""
-    if not hasattr(labels, "__array__") and not isinstance(labels, (list, tuple)):
-        return None
-    array = numpy.asarray(labels)
-    return hashlib.sha256(
-        repr((array.shape, array.ravel()[:: max(1, array.size // 4096)].tolist())).encode()
-    ).hexdigest()[:16]
 
 
 def _length(labels):

@@ -10,38 +10,45 @@ from .checkpoint import pack
 
 
 def capture(model):
-    """All variables of the model (its layers' random state is among them) and of its optimizer, and the random state."""
+    """Return all variables of the model (its layers' random state is among them) and of its optimizer, and the random state."""
+    from keras.src.backend.common import global_state
+
+    generator = global_state.get_global_attribute("global_seed_generator")  # None if nothing has used it yet
+    # A copy: what NumPy shows of a variable on a CPU may be its own memory.
+    variables, optimizer, seed = ([numpy.array(each) for each in group] for group in _variables_of(model, generator))
     return {
-        "variables": _values(model.variables),
-        "optimizer": _values(_optimizer_variables(model)),
-        "random": {
-            "python": random.getstate(),
-            "numpy": numpy.random.get_state(),
-            "keras": _values(_global_seed()),
-        },
+        "variables": variables,
+        "optimizer": optimizer,
+        "random": {"python": random.getstate(), "numpy": numpy.random.get_state(), "keras": seed},
     }
 
 
 def restore(model, state):
-    """Put back what ``capture`` returned, all of it or nothing; raises ValueError where it is not this model's."""
+    """Put back what ``capture`` returned, all of it or nothing; raises ValueError if it is not this model's."""
+    from keras.src.random.seed_generator import global_seed_generator
+
     wanted = state["variables"], state["optimizer"], state["random"]["keras"]
-    found = model.variables, _optimizer_variables(model), _global_seed(create=True) if wanted[2] else []
+    found = _variables_of(model, global_seed_generator() if wanted[2] else None)
     variables = [variable for group in found for variable in group]
     values = [value for group in wanted for value in group]
-    if [len(group) for group in found] != [len(group) for group in wanted] or not all(map(_fits, variables, values)):
+    if [len(group) for group in found] != [len(group) for group in wanted] or any(
+        tuple(variable.shape) != value.shape for variable, value in zip(variables, values, strict=True)
+    ):
         raise ValueError("the variables of the checkpoint are not those of the model")
-    before = _values(variables)
+    before = [numpy.array(variable) for variable in variables]
     try:
-        _assign(variables, values)
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
     except Exception:
-        _assign(variables, before)
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(value)
         raise
     random.setstate(state["random"]["python"])
     numpy.random.set_state(state["random"]["numpy"])
 
 
 def foreign(model):
-    """The names of the attributes that hold state of which the model's variables know nothing.
+    """Return the names of the attributes that hold state of which the model's variables know nothing.
 
     These are optimizers besides the one that the model was compiled with, and variables of TensorFlow's own.
     """
@@ -70,7 +77,7 @@ class CallbackStates:
         self._begun = [_digests(callback) for callback in callbacks]
 
     def capture(self):
-        """The changed attributes of each callback: not copies."""
+        """Return the changed attributes of each callback: not copies."""
         return [
             {name: getattr(callback, name) for name, digest in _digests(callback).items() if digest != begun.get(name)}
             for callback, begun in zip(self._callbacks, self._begun, strict=True)
@@ -81,44 +88,18 @@ class CallbackStates:
         for callback, attributes in zip(self._callbacks, states, strict=True):
             vars(callback).update(attributes)
 
-    def kinds(self):
-        """The callbacks' classes, by name."""
-        return [type(callback).__name__ for callback in self._callbacks]
 
-
-def _values(variables):
-    # A copy: what NumPy shows of a variable on a CPU may be its own memory.
-    return [numpy.array(variable) for variable in variables]
-
-
-def _assign(variables, values):
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
-
-
-def _fits(variable, value):
-    return tuple(variable.shape) == value.shape
-
-
-def _optimizer_variables(model):
-    if model.optimizer is None:
-        return []
-    if not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
-    return list(model.optimizer.variables)
-
-
-def _global_seed(create=False):
-    """The state of Keras' own seed generator; if nothing has used it yet, none or a new one."""
-    from keras.src.backend.common import global_state
-    from keras.src.random.seed_generator import global_seed_generator
-
-    generator = global_seed_generator() if create else global_state.get_global_attribute("global_seed_generator")
-    return [] if generator is None else [generator.state]
+def _variables_of(model, generator):
+    """Return the variables of the model, of its optimizer, and of Keras' own seed generator (or None), as three lists."""
+    optimizer = model.optimizer
+    if optimizer is not None and not optimizer.built:
+        optimizer.build(model.trainable_variables)
+    variables_of_optimizer = [] if optimizer is None else list(optimizer.variables)
+    return model.variables, variables_of_optimizer, [] if generator is None else [generator.state]
 
 
 def _digests(callback):
-    """What tells the values of a callback's attributes from others, of those that are plain data."""
+    """Return a digest of each of a callback's attributes, by its name, of those that are plain data."""
     digests = {}
     for name, value in vars(callback).items():
         if name in ("params", "model", "_model"):

@@ -5,13 +5,13 @@ import numpy
 from .data import samples
 from .labels import is_same
 from .measuring import LEAST_ROWS, Tested
-from .networks import accuracy_name, counts_padding, measured_samples, metric_kinds, outputs_of
+from .networks import accuracy_name, counts_padding, measured_samples, outputs_of
 from .output import as_json
 from .rows import hash_rows
 
 
-class Evaluate:
-    """One call of evaluate: what it measured is an event, and the script's accuracy if there is one in it."""
+class _Call:
+    """One call, whose observer Keras tells of its begin by a callback."""
 
     def __init__(self, shared, number, model, arguments, origin):
         self._shared = shared
@@ -21,53 +21,46 @@ class Evaluate:
         self._origin = origin
         self.tested = Tested(*outputs_of(model))
         self.is_read_again = False
+        """Whether Keras reads the first batch twice, to find out its shape."""
+
+    def _begins(self, logs=None):
+        if self.is_read_again:
+            self.tested.begin()
+
+
+class Evaluate(_Call):
+    """One call of evaluate: what it measured is an event, and the script's accuracy if there is one in it."""
 
     def callback(self):
         """Return what Keras is given."""
         import keras
 
-        return keras.callbacks.LambdaCallback(on_test_begin=self._test_begins, on_test_end=self._test_ends)
+        return keras.callbacks.LambdaCallback(on_test_begin=self._begins, on_test_end=self._ends)
 
     def ended(self, _returned):
-        """Do nothing: all was told when the test ended."""
+        """Do nothing: all was recorded when the test ended."""
 
-    def failed(self):
-        """Do nothing: an evaluate that fails measures nothing."""
-
-    def _test_begins(self, logs=None):
-        if self.is_read_again:
-            self.tested.begin()
-
-    def _test_ends(self, logs=None):
+    def _ends(self, logs=None):
         with self._shared.output.telling_faults():
             metrics = as_json(logs)
             if is_same(self._arguments.get("y"), self._arguments.get("x")):
                 self.tested.is_autoencoder = True
             told = self._shared.described(self.tested, self._origin, counts_padding(self._model))
-            if self._arguments.get("steps") or not told["samples"]:  # what Keras read ahead is not measured
-                told["samples"] = self._samples() or told["samples"]
+            if self._arguments.get("steps"):  # what Keras read ahead is not measured
+                told["samples"] = measured_samples(self._model) or told["samples"]
+            elif not told["samples"]:
+                told["samples"] = samples(self._arguments.get("x")) or measured_samples(self._model)
             on = {"samples": told["samples"], "test_set": told["test_set"]}
-            kinds = metric_kinds(self._model)
+            compiled = getattr(self._model, "_compile_metrics", None)
+            kinds = {metric.name: type(metric).__name__ for metric in getattr(compiled, "metrics", None) or ()}
             self._shared.output.event(event="evaluate", model=self._number, metrics=metrics, kinds=kinds, **told)
             name = accuracy_name(metrics)
             if name:
                 self._shared.output.accuracy(accuracy=metrics[name], source="evaluate", **on, metrics=metrics)
 
-    def _samples(self):
-        count = None if self._arguments.get("steps") else samples(self._arguments.get("x"))
-        return count or measured_samples(self._model)
 
-
-class Predict:
+class Predict(_Call):
     """One call of predict: its answers may be compared with labels by whoever called it."""
-
-    def __init__(self, shared, number, model, origin):
-        self._shared = shared
-        self._number = number
-        self._origin = origin
-        self._model = model
-        self.tested = Tested(*outputs_of(model))
-        self.is_read_again = False
 
     def callback(self):
         """Return what Keras is given."""
@@ -75,22 +68,14 @@ class Predict:
 
         return keras.callbacks.LambdaCallback(on_predict_begin=self._begins)
 
-    def failed(self):
-        """Do nothing: there are no answers."""
-
     def ended(self, returned):
-        """Tell of the prediction, and keep its answers."""
+        """Record the prediction, and keep its answers."""
         if self.tested.rows < LEAST_ROWS:
             return
         answers = answers_of(returned) if hasattr(returned, "shape") else ()
         is_features = getattr(returned, "ndim", 0) == 2 and returned.shape[1] > 1
         results = hash_rows(returned) if is_features else None
-        names = {"model": self._number}
-        self._shared.predicted(self.tested, self._origin, answers, names, results=results)
-
-    def _begins(self, logs=None):
-        if self.is_read_again:
-            self.tested.begin()
+        self._shared.predicted(self.tested, self._origin, answers, {"model": self._number}, results=results)
 
 
 def answers_of(outputs):
