@@ -15,6 +15,8 @@ import numpy
 
 _KEPT = 2
 _NAME = re.compile(r"model(\d+)-fit(\d+)-epoch(\d+)\.npz")
+_ROWS = ".rows.npz"
+"""The suffix of the file beside a checkpoint that holds the rows its fit was trained on."""
 _ARRAY, _TUPLE, _FUNCTION = "__array__", "__tuple__", "__function__"
 _DEEPEST = 32
 _DAMAGES = OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, ImportError, zipfile.BadZipFile
@@ -45,7 +47,7 @@ class Checkpoints:
         this fit came from, oldest first; others are removed, once this one is there. Returns the name of the file.
         """
         path = self._folder / f"{self._prefix}{epoch:06d}.npz"
-        for file, value in ((_rows_of(path), seen), (path, content)):
+        for file, value in ((path.with_suffix(_ROWS), seen), (path, content)):
             temporary = file.with_suffix(".tmp")
             arrays = []
             packed = json.dumps(pack(value, arrays)).encode()
@@ -59,18 +61,14 @@ class Checkpoints:
         for other in self.newest_first():
             if other.name not in kept:
                 other.unlink()
-                _rows_of(other).unlink(missing_ok=True)
+                other.with_suffix(_ROWS).unlink(missing_ok=True)
         return path.name
-
-
-def _rows_of(path):
-    return path.with_suffix(".rows.npz")
 
 
 def read(path):
     """Return the content of a checkpoint, and the rows that stand beside it; raises Damaged."""
     contents = []
-    for file in (path, _rows_of(path)):
+    for file in (path, path.with_suffix(_ROWS)):
         try:
             with numpy.load(file, allow_pickle=False) as archive:
                 contents.append(unpack(json.loads(archive["arr_0"].tobytes()), archive))

@@ -68,8 +68,8 @@ class Fit:
         watched, unseen = watch(data, labels, see, restart=self._validation.begin)
         self._validation.fail(unseen)
         self._validates_again = hasattr(data, "element_spec")
-        is_generator = hasattr(data, "__next__") or (not hasattr(data, "shape") and hasattr(data, "num_batches"))
-        self._watches_validation = self._validates_again or is_generator  # else all of it has been seen
+        gives_batches = hasattr(data, "__next__") or (not hasattr(data, "shape") and hasattr(data, "num_batches"))
+        self._watches_validation = self._validates_again or gives_batches  # else all of it has been seen
         if watched is not data:
             arguments["validation_data"] = watched
         elif not self._validation.unseen:

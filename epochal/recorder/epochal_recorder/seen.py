@@ -284,8 +284,8 @@ def compare(rows, labels, fits, by_class=True, fitted=None):
     ``rows``: how many were compared; ``share``: of them, that were fitted; ``expected``: the share that a clean split would
     show; ``refused``: whether the test says nothing for that. Shares are from 0 to 1.
     """
-    fitted = [fit.snapshot() for fit in fits] if fitted is None else fitted
     ceiling = min([fit.ceiling for fit in fits], default=numpy.iinfo(numpy.uint64).max)
+    fitted = [fit.snapshot() for fit in fits] if fitted is None else fitted
     if ceiling < numpy.iinfo(numpy.uint64).max:
         labels, rows = labels[rows <= ceiling], rows[rows <= ceiling]
         fitted = [hashes[hashes <= ceiling] for hashes in fitted]
