@@ -44,7 +44,7 @@ def plan_run(app: App, run: Run) -> ActiveRun:
 
 
 def prepare(active: ActiveRun, state: State) -> None:
-    """Make ready for the trials of a run and put it into ``state``; report outdated idioms of its script. Raises RunFailed."""
+    """Make ready for the trials of a run and put it into ``state``; report removed names that nn.py uses. Raises RunFailed."""
     framework = frameworks()[active.plan.code.detection.framework].TITLE
     notes = [
         f"{SCRIPT} line {removed.line}: {removed.what} is gone from today's {framework}; write {removed.instead}"

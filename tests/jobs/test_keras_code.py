@@ -35,7 +35,7 @@ print("accuracy is what this banner is about")
 
 
 def test_yesterdays_keras_is_told_before_training(home: Path, tmp_path: Path) -> None:
-    """A script in Keras 2 idioms is told line by line what today's Keras lacks, before it fails."""
+    """A script for Keras 2 is told line by line, before it fails, which of its names newer versions lack."""
     ended = train_commit(home, tmp_path, {"nn.py": "\ufeff" + _KERAS_2})
     assert (ended.run.state, ended.status) == (State.FAILED, 1)
     assert any(note.startswith("nn.py line 1: ") and "ImageDataGenerator" in note for note in ended.run.notes)

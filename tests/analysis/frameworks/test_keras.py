@@ -1,4 +1,4 @@
-"""The check for the idioms of Keras 2: what it finds, and that the real Keras agrees."""
+"""The check for names that newer versions of Keras lack: what it finds, and that the real Keras agrees."""
 
 import json
 import subprocess
@@ -213,7 +213,7 @@ json.dump([[fate(old), fate(new)] for old, new in examples], open("fates.json", 
 """
 
 
-def test_each_idiom_is_told_with_its_line() -> None:
+def test_each_removed_name_is_reported_with_its_line() -> None:
     """A classic Keras 2 script: each line that fails today is told, with what to write; the lines that work are not."""
     found = find_removed_apis(KERAS_2)
 
@@ -243,7 +243,7 @@ def test_todays_keras_is_left_alone() -> None:
 
 
 def test_a_script_without_keras_has_none() -> None:
-    """Without an import of Keras nothing is an idiom of Keras."""
+    """Without an import of Keras nothing is a name of Keras."""
     assert find_removed_apis("model.fit_generator(x)\nmodel.fit(x, workers=2)\n") == []
 
 
