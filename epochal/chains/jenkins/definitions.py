@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -77,18 +78,27 @@ def render(settings: ServerSettings, left_out: Collection[str] = ()) -> list[Def
     if unknown:
         raise SettingsError(f"{', '.join(unknown)} cannot be left out; what can is: {', '.join(OPTIONAL)}.")
     view = f"{settings.jenkins.prefix}Epochal"
+    # JSON is YAML, and quotes whatever an address may hold.
+    xmls = _run_job_builder(json.dumps(_literal(_project(settings, left_out))))
+    return [Definition("view" if name == view else "job", name, xmls[name]) for name in [*job_names(settings), view]]
+
+
+@lru_cache(maxsize=8)
+def _run_job_builder(project: str) -> dict[str, str]:
+    """Return the XML that Job Builder makes of jobs/*.yaml and ``project`` (YAML), by the names of jobs and views.
+
+    Raises EpochalError if it fails.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        project, made = Path(folder) / "project.yaml", Path(folder) / "made"
-        # JSON is YAML, and quotes whatever an address may hold.
-        project.write_text(json.dumps(_literal(_project(settings, left_out))), encoding="utf-8")
-        # Job Builder's own command, as its modules are no public interface. It talks to no Jenkins here.
+        source, made = Path(folder) / "project.yaml", Path(folder) / "made"
+        source.write_text(project, encoding="utf-8")
+        # Its own command, as its modules are no public interface: it takes a second to start, and talks to no Jenkins here.
         builder = [sys.executable, "-m", "jenkins_jobs", "--log_level", "error", "test"]
-        command = [*builder, f"{resource('jobs')}:{project}", "-o", str(made)]
+        command = [*builder, f"{resource('jobs')}:{source}", "-o", str(made)]
         done = subprocess.run(command, capture_output=True, text=True, env=child_environment({}), check=False)
         if done.returncode != 0:
             raise EpochalError(f"Jenkins Job Builder could not make the jobs:\n{done.stderr.strip()[-2000:]}")
-        xmls = {name: (made / name).read_text(encoding="utf-8") for name in [*job_names(settings), view]}
-    return [Definition("view" if name == view else "job", name, xml) for name, xml in xmls.items()]
+        return {path.name: path.read_text(encoding="utf-8") for path in made.iterdir()}
 
 
 def _literal(value: Any) -> Any:
