@@ -4,7 +4,7 @@ PYTHON ?=
 VENV := .venv/bin
 WORKERS := -n 2 --dist loadgroup
 QUICK := tests/analysis tests/forges tests/messages tests/pages tests/results tests/settings tests/store tests/test_commit.py tests/test_git.py \
-	tests/recorder/test_rows.py tests/recorder/test_seen.py tests/jobs/search/test_proposal.py tests/jobs/search/test_resume.py \
+	tests/recorder/test_rows.py tests/recorder/test_seen.py tests/jobs/search/test_suggested_space.py tests/jobs/search/test_promising.py \
 	tests/jobs/search/test_space.py tests/jobs/test_more_epochs.py tests/jobs/test_stopping_point.py tests/chains/jenkins/test_decision.py
 BENCHMARKS := $(filter-out benchmarks/bench.py benchmarks/mutants.py,$(sort $(wildcard benchmarks/*.py)))
 SHELL_FILES := hooks/post-commit scripts/pull.sh scripts/train.sh scripts/retrain.sh scripts/prove.sh scripts/setup scripts/engine scripts/lint-groovy scripts/secrets scripts/pins jenkins/agent .ci/run

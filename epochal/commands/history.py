@@ -7,7 +7,11 @@ import typer
 
 from epochal.app import App
 from epochal.commands.options import Json
-from epochal.pages.view import history_line, run_view
+from epochal.commit import repository_name
+from epochal.errors import Reason
+from epochal.pages.view import run_view
+from epochal.records import Run
+from epochal.results.wording import doubt_in_words, in_words
 from epochal.settings import Environment
 from epochal.store.runs import list_runs
 
@@ -26,3 +30,18 @@ def history(
         typer.echo(history_line(run))
     if not found:
         typer.echo("no runs yet: epochal run trains a commit, epochal serve waits for pushes")
+
+
+def history_line(run: Run) -> str:
+    """Return a run in one line, as ``epochal history`` prints it."""
+    when = run.created.astimezone().strftime("%Y-%m-%d %H:%M")
+    accuracy = "-"
+    if run.best and run.best.accuracy and run.threshold is not None:
+        doubt = doubt_in_words(run.best, run.threshold).partition(" (")[0]
+        accuracy = " of ".join(in_words(run.best.accuracy.value, run.threshold)) + (f", {doubt}" if doubt else "")
+    # The level that the run ended at because its learning curve does not leave it: `` at 0.77 ± 0.01``.
+    level = f" at {run.forecast.rounded}" if run.reason is Reason.LEVELS_OFF and run.forecast else ""
+    why = f"  {run.reason}{level}" if run.reason else ""
+    why += f"  taken over from run {run.reused_run}" if run.reused_run else ""
+    name = repository_name(run.commit.repository)
+    return f"{run.id:>4}  {when}  {run.state:<10}  {accuracy:<15}  {name} {run.commit.branch} {run.commit.sha[:7]}{why}"

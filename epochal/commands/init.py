@@ -12,7 +12,7 @@ from epochal.commit import identity, safe_url
 from epochal.errors import UsageError
 from epochal.folders import SCRIPT
 from epochal.git import GitError, GitFolder, run_git
-from epochal.jobs.search.proposal import propose
+from epochal.jobs.search.suggested_space import suggest
 from epochal.resources import resource
 from epochal.settings import (
     Environment,
@@ -174,7 +174,7 @@ def _check(folder: Path, remote: str | None) -> None:
 
 def _write_settings(folder: Path) -> list[str]:
     path = folder / "epochal.toml"
-    proposed = propose(read_script(folder))
+    proposed = suggest(read_script(folder))
     if not path.exists():
         text = template(RepositorySettings, f"How Epochal trains {SCRIPT}", {"search": proposed})
         path.write_text(text, encoding="utf-8")

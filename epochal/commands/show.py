@@ -8,8 +8,11 @@ import typer
 
 from epochal.app import App
 from epochal.commands.options import Json, RunNumber
-from epochal.pages.timeline import moments_of
-from epochal.pages.view import run_lines, run_view, timeline_lines, timeline_view
+from epochal.commit import repository_name
+from epochal.pages.timeline import moments_of, timeline_lines, timeline_view
+from epochal.pages.view import run_view
+from epochal.records import Message, Run, Trial, TrialState
+from epochal.results.wording import accuracy_in_words, certainty_in_words, evidence_in_words
 from epochal.settings import Environment
 from epochal.store.outbox import message_of_run
 from epochal.store.runs import load_run
@@ -34,3 +37,48 @@ def show(
         return
     for line in lines:
         typer.echo(line)
+
+
+def run_lines(run: Run, folder: Path, notice: Message | None) -> list[str]:
+    """Return what happened in a run, line by line."""
+    commit = run.commit
+    subject = commit.message.partition("\n")[0]
+    facts = [
+        ("run", f"{run.id}: {run.state}" + (f" ({run.reason}: {run.explanation})" if run.reason else "")),
+        ("commit", f"{commit.sha[:7]} of {repository_name(commit.repository)} {commit.branch}: {subject}"),
+        ("framework", f"{run.framework} ({run.framework_why})" if run.framework else ""),
+        ("trained in", f"{run.runtime}: {run.image}" if run.image else ""),
+        ("threshold", f"{run.threshold:g}" if run.threshold else ""),
+        ("taken over", f"from run {run.reused_run}, whose trials these are" if run.reused_run else ""),
+        ("superseded by", f"run {run.successor}" if run.successor else ""),
+        ("mail", f"{notice.state}: {notice.outcome}".rstrip(": ") if notice else ""),
+        ("build", run.build_url or ""),
+        ("folder", str(folder)),
+    ]
+    lines = [f"{name + ':':<14} {value}" for name, value in facts if value]
+    lines += [f"{'note:':<14} {note}" for note in run.notes]
+    for trial in run.trials:
+        lines.append(f"{f'trial {trial.number}:':<14} {_describe_trial(run, trial)}")
+        if run.threshold and (sentences := evidence_in_words(trial, run.threshold)):
+            lines.append(f"{'':<14} {' '.join(sentences)}")
+    return lines + [f"  | {line}" for line in run.detail.splitlines()]
+
+
+def _describe_trial(run: Run, trial: Trial) -> str:
+    """Return what a trial changed, trained and measured, and why it has no accuracy if it has none."""
+    found = trial.accuracy
+    accuracy = f"accuracy {accuracy_in_words(found.value, found.samples)} {found.source.sentence}" if found else ""
+    why = f"{trial.state}: {trial.reason}: {trial.explanation}" if trial.reason else ""
+    if trial.state is TrialState.PRUNED:
+        why = f"stopped: {trial.explanation}"
+    parts = [
+        *(f"{name} = {value}" for name, value in run.changes(trial).items()),
+        f"{trial.epochs} epochs" if trial.epochs else "",
+        trial.resumption,
+        accuracy,
+        certainty_in_words(trial, run.threshold) if run.threshold else "",
+        f"{trial.seconds:.1f} s" if trial.seconds is not None else "",
+        trial.forecast.sentence if trial.forecast else "",
+        why,
+    ]
+    return ", ".join(part for part in parts if part)

@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 
 from epochal.app import App
+from epochal.commands.history import history_line
 from epochal.commands.init import pushed_state
 from epochal.errors import UsageError
 from epochal.folders import SCRIPT
 from epochal.gateway.served import is_served
 from epochal.git import GitError, GitFolder
-from epochal.pages.view import history_line, summary
+from epochal.pages.view import summary
 from epochal.settings import Environment
 from epochal.store.deliveries import list_deliveries
 from epochal.store.runs import runs_of_commit

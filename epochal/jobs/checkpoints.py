@@ -18,7 +18,7 @@ from epochal.store.runs import earlier_runs
 
 TESTS_ON_OTHER_ROWS = f"{SCRIPT} tests on other rows in each training (is its split seeded?)"
 """Why a script is not resumed whose test set changed when it was."""
-_KEPT_RUNS = 3
+_RUNS_WITH_CHECKPOINTS = 3
 """Of how many runs of a branch the checkpoints are kept."""
 
 
@@ -72,7 +72,7 @@ def clear_old(active: ActiveRun) -> None:
     """Remove the checkpoints of the branch's older runs: they are big, and only the newest code is trained again."""
     app = active.app
     trained = [run for run in earlier_runs(app.database, active.run) if run.trained_by == run.id]
-    for run in trained[_KEPT_RUNS - 1 :]:
+    for run in trained[_RUNS_WITH_CHECKPOINTS - 1 :]:
         if run.state.ended:
             for trial in run.trials:
                 shutil.rmtree(app.home.run(run.id).trial(trial.number).checkpoints, ignore_errors=True)

@@ -10,7 +10,7 @@ from epochal.jobs.finish import store_end
 from epochal.jobs.log import log
 from epochal.jobs.plan import keep_plan
 from epochal.records import Run, State, Step, Trial
-from epochal.results.gate import in_words
+from epochal.results.wording import in_words
 from epochal.runtimes.workplace import data_folder
 from epochal.store.ends import change_run
 from epochal.store.runs import add_notes, runs_with_verdict

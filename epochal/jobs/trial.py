@@ -15,12 +15,12 @@ from epochal.jobs.strategy import Proposal
 from epochal.records import Epoch, Step, Strategy, Trial, TrialState
 from epochal.results.accuracy import Choice, Told, choose_accuracy
 from epochal.results.diagnosis import diagnose, tail
-from epochal.results.gate import accuracy_in_words
 from epochal.results.measurements import parse_measured
 from epochal.results.metrics import parse_faults, parse_fits, parse_validates_on_test
 from epochal.results.outputs import read_left_text, read_metrics
 from epochal.results.printed import PrintedLines
-from epochal.results.resume import resumption_in_words, settled_epochs, stopped_by
+from epochal.results.resumption import resumption_in_words, settled_epochs, stopped_by
+from epochal.results.wording import accuracy_in_words
 from epochal.runtimes.runtime import Outcome, Training
 from epochal.runtimes.stop import Stop
 from epochal.store.runs import add_notes

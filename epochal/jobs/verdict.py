@@ -7,9 +7,10 @@ from epochal.jobs.log import log
 from epochal.jobs.strategy import GiveUp
 from epochal.records import Step, Trial, Verdict
 from epochal.results.forecast import forecast_trial
-from epochal.results.gate import Hopeless, evidence_in_words, judge, verdict_in_words, wanted_accuracy
+from epochal.results.gate import Hopeless, judge, wanted_accuracy
 from epochal.results.metrics import parse_fits
 from epochal.results.outputs import read_metrics
+from epochal.results.wording import evidence_in_words, verdict_in_words
 from epochal.store.looks import looks_before, store_judgement
 from epochal.store.trials import keep_forecast
 

@@ -2,8 +2,10 @@
 
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
 
 from epochal.analysis.frameworks import frameworks
 from epochal.app import App
@@ -91,3 +93,34 @@ def moments_of(app: App, run: Run) -> list[Moment]:
     notice = message_of_run(app.database, run.id)
     deliveries, marks = deliveries_of_run(app.database, run.id), marked_moments(app.database, run.id)
     return timeline(run, deliveries, marks, notice.sent if notice else None, metrics, datetime.now(UTC))
+
+
+def timeline_view(run: Run, moments: Sequence[Moment]) -> dict[str, Any]:
+    """Return a run's moments as ``--json`` prints them: ``at`` in ISO 8601, seconds since the first and since the one before."""
+    return {
+        "run": run.id,
+        "timeline": [
+            {
+                "moment": moment.step,
+                "trial": moment.trial,
+                "at": moment.at.isoformat(),
+                "since_first": first,
+                "since_before": before,
+            }
+            for moment, first, before in _add_seconds(moments)
+        ],
+    }
+
+
+def timeline_lines(moments: Sequence[Moment]) -> list[str]:
+    """Return a run's moments as the lines of a table."""
+    lines = [f"{'moment':<20}  {'trial':>5}  {'seconds':>10}  {'since before':>12}"]
+    for moment, first, before in _add_seconds(moments):
+        lines.append(f"{moment.step:<20}  {moment.trial or '':>5}  {first:>10.2f}  {before:>12.2f}")
+    return lines
+
+
+def _add_seconds(moments: Sequence[Moment]) -> Iterator[tuple[Moment, float, float]]:
+    """Yield each moment with the seconds since the first one and since the one before it, 0 for the first one."""
+    for before, moment in pairwise([*moments[:1], *moments]):
+        yield moment, (moment.at - moments[0].at).total_seconds(), (moment.at - before.at).total_seconds()

@@ -1,22 +1,13 @@
-"""Runs as people and programs are shown them. Values in, values out."""
+"""A run as JSON, and its summary in one line. Values in, values out."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from epochal.commit import repository_name, safe_url
-from epochal.errors import Reason
-from epochal.records import Accuracy, Evidence, Message, Moment, Run, Trial, TrialState
-from epochal.results.gate import (
-    accuracy_in_words,
-    certainty_in_words,
-    doubt_in_words,
-    evidence_in_words,
-    in_words,
-    wilson_interval,
-)
+from epochal.commit import safe_url
+from epochal.records import Accuracy, Evidence, Run, Trial, TrialState
+from epochal.results.interval import wilson_interval
+from epochal.results.wording import doubt_in_words, in_words
 
 
 def run_view(run: Run, folder: Path) -> dict[str, Any]:
@@ -86,97 +77,6 @@ def _accuracy_view(accuracy: Accuracy | None) -> dict[str, Any]:
         "rows_expected": evidence.expected if evidence.checked else None,
         "rows_accepted": evidence.accepted,
     }
-
-
-def history_line(run: Run) -> str:
-    """Return a run in one line, as ``epochal history`` prints it."""
-    when = run.created.astimezone().strftime("%Y-%m-%d %H:%M")
-    accuracy = "-"
-    if run.best and run.best.accuracy and run.threshold is not None:
-        doubt = doubt_in_words(run.best, run.threshold).partition(" (")[0]
-        accuracy = " of ".join(in_words(run.best.accuracy.value, run.threshold)) + (f", {doubt}" if doubt else "")
-    # The level that the run ended at because its learning curve does not leave it: `` at 0.77 ± 0.01``.
-    level = f" at {run.forecast.rounded}" if run.reason is Reason.LEVELS_OFF and run.forecast else ""
-    why = f"  {run.reason}{level}" if run.reason else ""
-    why += f"  taken over from run {run.reused_run}" if run.reused_run else ""
-    name = repository_name(run.commit.repository)
-    return f"{run.id:>4}  {when}  {run.state:<10}  {accuracy:<15}  {name} {run.commit.branch} {run.commit.sha[:7]}{why}"
-
-
-def run_lines(run: Run, folder: Path, notice: Message | None) -> list[str]:
-    """Return what happened in a run, line by line."""
-    commit = run.commit
-    subject = commit.message.partition("\n")[0]
-    facts = [
-        ("run", f"{run.id}: {run.state}" + (f" ({run.reason}: {run.explanation})" if run.reason else "")),
-        ("commit", f"{commit.sha[:7]} of {repository_name(commit.repository)} {commit.branch}: {subject}"),
-        ("framework", f"{run.framework} ({run.framework_why})" if run.framework else ""),
-        ("trained in", f"{run.runtime}: {run.image}" if run.image else ""),
-        ("threshold", f"{run.threshold:g}" if run.threshold else ""),
-        ("taken over", f"from run {run.reused_run}, whose trials these are" if run.reused_run else ""),
-        ("superseded by", f"run {run.successor}" if run.successor else ""),
-        ("mail", f"{notice.state}: {notice.outcome}".rstrip(": ") if notice else ""),
-        ("build", run.build_url or ""),
-        ("folder", str(folder)),
-    ]
-    lines = [f"{name + ':':<14} {value}" for name, value in facts if value]
-    lines += [f"{'note:':<14} {note}" for note in run.notes]
-    for trial in run.trials:
-        lines.append(f"{f'trial {trial.number}:':<14} {_describe_trial(run, trial)}")
-        if run.threshold and (sentences := evidence_in_words(trial, run.threshold)):
-            lines.append(f"{'':<14} {' '.join(sentences)}")
-    return lines + [f"  | {line}" for line in run.detail.splitlines()]
-
-
-def _describe_trial(run: Run, trial: Trial) -> str:
-    """Return what a trial changed, trained and measured, and why it has no accuracy if it has none."""
-    found = trial.accuracy
-    accuracy = f"accuracy {accuracy_in_words(found.value, found.samples)} {found.source.sentence}" if found else ""
-    why = f"{trial.state}: {trial.reason}: {trial.explanation}" if trial.reason else ""
-    if trial.state is TrialState.PRUNED:
-        why = f"stopped: {trial.explanation}"
-    parts = [
-        *(f"{name} = {value}" for name, value in run.changes(trial).items()),
-        f"{trial.epochs} epochs" if trial.epochs else "",
-        trial.resumption,
-        accuracy,
-        certainty_in_words(trial, run.threshold) if run.threshold else "",
-        f"{trial.seconds:.1f} s" if trial.seconds is not None else "",
-        trial.forecast.sentence if trial.forecast else "",
-        why,
-    ]
-    return ", ".join(part for part in parts if part)
-
-
-def timeline_view(run: Run, moments: Sequence[Moment]) -> dict[str, Any]:
-    """Return a run's moments as ``--json`` prints them: ``at`` in ISO 8601, seconds since the first and since the one before."""
-    return {
-        "run": run.id,
-        "timeline": [
-            {
-                "moment": moment.step,
-                "trial": moment.trial,
-                "at": moment.at.isoformat(),
-                "since_first": first,
-                "since_before": before,
-            }
-            for moment, first, before in _add_seconds(moments)
-        ],
-    }
-
-
-def timeline_lines(moments: Sequence[Moment]) -> list[str]:
-    """Return a run's moments as the lines of a table."""
-    lines = [f"{'moment':<20}  {'trial':>5}  {'seconds':>10}  {'since before':>12}"]
-    for moment, first, before in _add_seconds(moments):
-        lines.append(f"{moment.step:<20}  {moment.trial or '':>5}  {first:>10.2f}  {before:>12.2f}")
-    return lines
-
-
-def _add_seconds(moments: Sequence[Moment]) -> Iterator[tuple[Moment, float, float]]:
-    """Yield each moment with the seconds since the first one and since the one before it, 0 for the first one."""
-    for before, moment in pairwise([*moments[:1], *moments]):
-        yield moment, (moment.at - moments[0].at).total_seconds(), (moment.at - before.at).total_seconds()
 
 
 def summary(run: Run) -> str:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from epochal.results.known_rows import SAME, share_seen
 from epochal.results.metrics import UNREADABLE, count_of, events, fit_of, number, one_line, samples_of, test_set_of
-from epochal.results.test_sets import SAME, share_seen
 
 _TOP_K = re.compile(r"(^|_)top_?(k|\d+)_")
 """A metric that counts a right answer among the best k is called accuracy too, and is none."""

@@ -16,7 +16,7 @@ from docker.types import LogConfig, Mount, Ulimit
 from requests.exceptions import ConnectionError as EngineGone
 from requests.exceptions import ReadTimeout, RequestException
 
-from epochal.runtimes.build import made
+from epochal.runtimes.cleanup import made
 from epochal.runtimes.log import MEGABYTE, Copying
 from epochal.runtimes.owner import Belonging
 from epochal.runtimes.stop import Stop

@@ -14,13 +14,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import astuple
 from pathlib import Path
 
-from epochal.runtimes.build import made
+from epochal.runtimes.cleanup import made
 from epochal.runtimes.owner import Belonging
 
 _VARIABLE = "EPOCHAL_TRAINING"
 _LONGEST_SECONDS = 2_000_000.0
 """What poll(2) can wait for; 23 days."""
-_PATIENCE_SECONDS = 10.0
+_KILL_WAIT_SECONDS = 10.0
 
 
 @contextmanager
@@ -88,7 +88,7 @@ def _kill(is_meant: Callable[[str], bool]) -> None:
         for descriptor in descriptors:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-        ended = [_readable(descriptor, _PATIENCE_SECONDS) for descriptor in descriptors]
+        ended = [_readable(descriptor, _KILL_WAIT_SECONDS) for descriptor in descriptors]
         for descriptor in descriptors:
             os.close(descriptor)
         if not all(ended):

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, or_, select, update
 
 from epochal.records import Accuracy, Judgement, Run, Trial
-from epochal.results.test_sets import SAME, hashes_in, share_seen
+from epochal.results.known_rows import SAME, hashes_in, share_seen
 from epochal.store.database import reads, writes
 from epochal.store.schema import runs, trials
 

@@ -9,7 +9,7 @@ import pytest
 from epochal.analysis.script import read_script
 from epochal.commands.init import HOOKS, configured_branches, current_branch, initialise
 from epochal.errors import UsageError
-from epochal.jobs.search.proposal import propose
+from epochal.jobs.search.suggested_space import suggest
 from epochal.settings import RepositorySettings, read_repository_settings
 from tests.repositories import commit, git, make_repository
 
@@ -49,7 +49,7 @@ def test_a_search_space_is_proposed_and_switched_on_by_hand(folder: Path) -> Non
     written = (folder / "epochal.toml").read_text()
     assert read_repository_settings(folder).search == {}
     (folder / "epochal.toml").write_text(re.sub(r"^#(?! )", "", written, flags=re.MULTILINE))
-    assert read_repository_settings(folder) == RepositorySettings(search=propose(read_script(folder)))
+    assert read_repository_settings(folder) == RepositorySettings(search=suggest(read_script(folder)))
 
 
 def test_settings_that_are_there_are_left_and_told_what_they_might_have(folder: Path) -> None:

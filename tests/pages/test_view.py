@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from epochal.pages.view import history_line, run_lines, run_view
+from epochal.commands.history import history_line
+from epochal.commands.show import run_lines
+from epochal.pages.view import run_view
 from epochal.records import Evidence, Run, State
 from epochal.results.gate import Rule, judge
 from tests.messages import reports

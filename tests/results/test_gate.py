@@ -14,20 +14,16 @@ from epochal.results.gate import (
     Hopeless,
     Rule,
     binomial_tail,
-    certainty_in_words,
     compare,
-    doubt_in_words,
-    evidence_in_words,
-    in_words,
     judge,
     least_correct,
     lower_bound,
     pass_probability,
     permitted_error,
-    verdict_in_words,
     wanted_accuracy,
-    wilson_interval,
 )
+from epochal.results.interval import wilson_interval
+from epochal.results.wording import certainty_in_words, doubt_in_words, evidence_in_words, in_words, verdict_in_words
 from tests.messages.reports import unhurried
 from tests.trials import measured
 

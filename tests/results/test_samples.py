@@ -13,8 +13,8 @@ from epochal.analysis.frameworks.keras import find_removed_apis
 from epochal.analysis.hyperparameters import change_all, find_epochs, literals
 from epochal.analysis.script import parse_script, read_script
 from epochal.demo.stage import Stage
-from epochal.jobs.search.proposal import propose
 from epochal.jobs.search.space import space_of
+from epochal.jobs.search.suggested_space import suggest
 from epochal.records import AccuracySource
 from epochal.results.accuracy import Told, choose_accuracy
 from epochal.results.measurements import Measured
@@ -96,7 +96,7 @@ def test_epochal_understands_each_sample(sample: str, framework: str) -> None:
 
 def test_the_samples_settings_show_every_setting() -> None:
     """ml_code/epochal.toml is what epochal init writes today, search space and all, with the threshold set."""
-    proposed = propose(read_script(TOP / "ml_code"))
+    proposed = suggest(read_script(TOP / "ml_code"))
     expected = template(RepositorySettings, "Epochal's settings for this repository", {"search": proposed})
 
     assert (TOP / "ml_code" / "epochal.toml").read_text() == expected.replace("#threshold", "threshold")

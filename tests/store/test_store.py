@@ -38,7 +38,7 @@ from epochal.records import (
     TrialState,
     Verdict,
 )
-from epochal.results.test_sets import share_seen
+from epochal.results.known_rows import share_seen
 from epochal.store.database import Database
 from epochal.store.deliveries import accept_commit, deliveries_of_run, ignore_delivery, list_deliveries
 from epochal.store.ends import change_run, end_owned_run, end_unowned_run, request_stop, requested_stop

@@ -10,6 +10,7 @@ import time
 from datetime import UTC, datetime
 
 from epochal.app import App
+from epochal.chains.jenkins.build_names import BuildNames
 from epochal.chains.jenkins.client import JenkinsClient, JenkinsError
 from epochal.chains.jenkins.decision import (
     MOST_FAILURES,
@@ -22,7 +23,6 @@ from epochal.chains.jenkins.decision import (
     lost_item,
 )
 from epochal.chains.jenkins.definitions import job_names, pull_job
-from epochal.chains.jenkins.labels import Labels
 from epochal.chains.jenkins.world import World, read_builds, read_items
 from epochal.chains.job_scripts import first_job
 from epochal.errors import EpochalError, Reason, UsageError
@@ -64,7 +64,7 @@ class JenkinsChain:
         self._later: dict[int, tuple[float, float]] = {}
         self._stopped: dict[tuple[str, int], float] = {}
         self._told: dict[str, str] = {}
-        self._labels = Labels(client, app.settings.jenkins.prefix, self._tell)
+        self._build_names = BuildNames(client, app.settings.jenkins.prefix, self._tell)
         self._thread = threading.Thread(target=self._work, name="jenkins", daemon=True)
 
     def start(self) -> None:
@@ -114,7 +114,7 @@ class JenkinsChain:
             self._note_sighting(run, world)
             self._advance(run, world)
         self._stop_ended(world)
-        self._labels.label(world, self._found)
+        self._build_names.update(world, self._found)
         busy = runs or world.items or any(build.building for build in world.builds)
         return _LOOK_SECONDS if busy else _IDLE_SECONDS
 

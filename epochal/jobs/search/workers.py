@@ -15,14 +15,14 @@ from functools import partial
 from epochal.errors import Reason, RunFailed
 from epochal.jobs.active_run import ActiveRun
 from epochal.jobs.log import log
+from epochal.jobs.search.promising import next_to_resume, promising
 from epochal.jobs.search.pruning import Comparing
-from epochal.jobs.search.resume import next_to_resume, promising
 from epochal.jobs.search.study import Candidate, Search
 from epochal.jobs.strategy import Ended, GiveUp, Proposal, stopping_point, used_up
 from epochal.jobs.trial import StartedTrial, run_trial
 from epochal.jobs.verdict import next_target, record_forecast, record_verdict
 from epochal.records import Strategy, Trial, TrialState, Verdict
-from epochal.results.gate import in_words
+from epochal.results.wording import in_words
 from epochal.runtimes.stop import Stop
 from epochal.settings import ServerSettings
 from epochal.store.ends import requested_stop

@@ -19,7 +19,7 @@ from epochal.messages.mail.wording import (
     trial_table,
 )
 from epochal.records import Run, State
-from epochal.results.gate import certainty_in_words, evidence_in_words
+from epochal.results.wording import certainty_in_words, evidence_in_words
 
 # RFC 2045, 6.7 and RFC 2047, 2: no line of quoted-printable, and none with an encoded word, is longer than that.
 _SMTP = email.policy.SMTP.clone(max_line_length=76)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from epochal.errors import Reason
 from epochal.folders import SCRIPT
 from epochal.records import Run, State
-from epochal.results.gate import compare, doubt_in_words, in_words, interval_in_words
+from epochal.results.gate import compare
+from epochal.results.wording import doubt_in_words, in_words, interval_in_words
 
 _HEADINGS = ("trial", "epochs", "accuracy", "seconds", "outcome", SCRIPT)
 

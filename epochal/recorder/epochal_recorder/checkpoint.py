@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy
 
-_KEPT = 2
+_CHECKPOINTS_PER_FIT = 2
 _NAME = re.compile(r"model(\d+)-fit(\d+)-epoch(\d+)\.npz")
 _ROWS = ".rows.npz"
 """The suffix of the file beside a checkpoint that holds the rows its fit was trained on."""
@@ -57,7 +57,7 @@ class Checkpoints:
                 temporary.replace(file)
             finally:
                 temporary.unlink(missing_ok=True)  # a full disk should not stay full
-        kept = [path.name, *[name for name in past[::-1] if name != path.name]][:_KEPT]
+        kept = [path.name, *[name for name in past[::-1] if name != path.name]][:_CHECKPOINTS_PER_FIT]
         for other in self.newest_first():
             if other.name not in kept:
                 other.unlink()

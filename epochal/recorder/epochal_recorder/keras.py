@@ -14,12 +14,12 @@ import weakref
 from .batches import safely, splits_a_reshuffled_set, watch
 from .checkpoint import Checkpoints
 from .data import samples
+from .evaluating import Evaluate, Predict
 from .fitting import Fit
 from .lineage import digest_of
 from .measuring import LEAST_ROWS, Origin, measuring
 from .networks import weights_of
 from .resume import Resumption
-from .testing import Evaluate, Predict
 
 _MOST_FITS = 32
 """Of a script that fits more often (a training loop of its own around fit) no more than these keep checkpoints."""

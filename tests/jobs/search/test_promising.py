@@ -4,7 +4,7 @@ import pytest
 
 from epochal.analysis.hyperparameters import Constant
 from epochal.errors import Reason
-from epochal.jobs.search.resume import next_to_resume
+from epochal.jobs.search.promising import next_to_resume
 from epochal.records import Forecast, StoppedBy, Strategy, Trial, TrialState
 from epochal.settings import RetrainSettings
 from tests.trials import measured

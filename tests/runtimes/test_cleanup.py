@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from epochal.runtimes.build import made
+from epochal.runtimes.cleanup import made
 
 
 class Interrupted(Exception):

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epochal.analysis.script import parse_script
-from epochal.jobs.search.proposal import propose
 from epochal.jobs.search.space import space_of
+from epochal.jobs.search.suggested_space import suggest
 from epochal.settings import Choices, Range
 
 
@@ -34,7 +34,7 @@ from epochal.settings import Choices, Range
 )
 def test_known_names_get_what_suits_their_value(line: str, values: Range | Choices) -> None:
     """Names in any writing; rates by magnitude, sizes by powers of two, layers by one, fractions as they are usual."""
-    assert list(propose(parse_script(line.encode())).values()) == [values]
+    assert list(suggest(parse_script(line.encode())).values()) == [values]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_known_names_get_what_suits_their_value(line: str, values: Range | Choic
 )
 def test_nothing_is_proposed_for_what_is_none(line: str) -> None:
     """No hyperparameter, no name that is known, no value that suits it, no place to change it."""
-    assert propose(parse_script(line.encode())) == {}
+    assert suggest(parse_script(line.encode())) == {}
 
 
 _NAMES = st.sampled_from(
@@ -87,5 +87,5 @@ def test_what_is_proposed_can_be_searched(constants: dict[str, int | float]) -> 
     """Whatever the values are, the proposal is a space of the same script."""
     lines = [f"{name} = {value!r}\n".replace("inf", "1e999") for name, value in constants.items()]
     script = "".join(["import sklearn\n", *lines]).encode()
-    proposed = propose(parse_script(script))
+    proposed = suggest(parse_script(script))
     assert [dimension.constant.name for dimension in space_of(parse_script(script), proposed)] == list(proposed)

@@ -1,4 +1,4 @@
-"""What ``epochal init`` proposes as a search space, by the names and the values of nn.py's constants. Values in, values out."""
+"""What ``epochal init`` suggests as a search space, by the names and the values of nn.py's constants. Values in, values out."""
 
 import math
 import re
@@ -28,8 +28,8 @@ _SKLEARN_KINDS = {
 }
 
 
-def propose(script: Script) -> dict[str, Range | Choices]:
-    """Propose a range or choices for each constant of ``script`` (nn.py) whose name says what it is, in order.
+def suggest(script: Script) -> dict[str, Range | Choices]:
+    """Suggest a range or choices for each constant of ``script`` (nn.py) whose name says what it is, in order.
 
     ``space_of`` accepts them for the same script. There is nothing for what is no hyperparameter (seeds, sizes of images,
     numbers of classes) or is not known by its name.
@@ -41,20 +41,20 @@ def propose(script: Script) -> dict[str, Range | Choices]:
     for name, constant in able.items():
         plain = name.replace("_", "").lower()
         kind = next((kind for pattern, kind in kinds.items() if re.fullmatch(pattern, plain)), "")
-        values = _propose_values(kind, constant.value)
+        values = _suggest_values(kind, constant.value)
         if values and not (has_height and name.lower() == "width"):  # else it is the size of an image
             found[name] = values
     return found
 
 
-def _propose_values(kind: str, value: Value) -> Range | Choices | None:
+def _suggest_values(kind: str, value: Value) -> Range | Choices | None:
     """Return what to search around a value, in round numbers; None if the kind is not known, or has no such values."""
     if type(value) is int and 1 <= value <= 2**40:
-        return _propose_for_count(kind, value)
-    return _propose_for_fraction(kind, value) if isinstance(value, float) else None
+        return _suggest_for_count(kind, value)
+    return _suggest_for_fraction(kind, value) if isinstance(value, float) else None
 
 
-def _propose_for_count(kind: str, value: int) -> Range | Choices | None:
+def _suggest_for_count(kind: str, value: int) -> Range | Choices | None:
     """Return what to search around a whole number; powers of two for sizes of batches and layers."""
     match kind:
         case "batch" | "width":
@@ -68,7 +68,7 @@ def _propose_for_count(kind: str, value: int) -> Range | Choices | None:
     return None
 
 
-def _propose_for_fraction(kind: str, value: float) -> Range | None:
+def _suggest_for_fraction(kind: str, value: float) -> Range | None:
     """Return what to search around a fraction: by default from about a tenth of it to about ten times, in round numbers."""
     if kind == "dropout":
         return Range(low=0.0, high=0.5)

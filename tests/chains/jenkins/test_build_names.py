@@ -2,7 +2,7 @@
 
 import pytest
 
-from epochal.chains.jenkins.labels import label_of
+from epochal.chains.jenkins.build_names import name_build
 from epochal.chains.jenkins.world import Build, World
 from epochal.records import Run
 from tests.messages import reports
@@ -18,4 +18,4 @@ from tests.messages import reports
 def test_train_is_called_after_its_own_trial_or_the_verdict_that_it_took_over(run: Run, name: str) -> None:
     """Retrain goes on after the first trial, but nothing follows a verdict that was taken over."""
     build = Build("train", 1, "", 7, False, "UNSTABLE", 1, 1, "", "", False, False)
-    assert label_of(build, "train", run, World((build,), (), frozenset()))[0] == name
+    assert name_build(build, "train", run, World((build,), (), frozenset()))[0] == name

@@ -13,7 +13,7 @@ from epochal.records import Run
 _PLAIN = str.maketrans("<>&", "‹›+")
 
 
-class Labels:
+class BuildNames:
     """Keep build names up to date until their run has ended."""
 
     def __init__(self, client: JenkinsClient, prefix: str, tell: Callable[[str, str], None]) -> None:
@@ -22,15 +22,15 @@ class Labels:
         self._tell = tell
         self._done: set[tuple[str, int]] = set()
 
-    def label(self, world: World, found: Callable[[int], Run | None]) -> None:
-        """Label ended builds; ``found`` returns a run by its number. Raises JenkinsError if Jenkins does not answer."""
+    def update(self, world: World, found: Callable[[int], Run | None]) -> None:
+        """Name ended builds; ``found`` returns a run by its number. Raises JenkinsError if Jenkins does not answer."""
         for build in world.builds:
             key = build.job, build.number
             run = None if build.building or build.run is None or key in self._done else found(build.run)
             if run is None:
                 continue
             job = build.job.removeprefix(self._prefix)
-            name, description = label_of(build, job if job in ("train", "retrain") else "pull", run, world)
+            name, description = name_build(build, job if job in ("train", "retrain") else "pull", run, world)
             if (build.name, build.description) != (name, description):
                 try:
                     self._client.label_build(build.job, build.number, name, description)
@@ -44,8 +44,8 @@ class Labels:
                 self._done.add(key)
 
 
-def label_of(build: Build, job: str, run: Run, world: World) -> tuple[str, str]:
-    """Return display name and description of a ``job``'s build of ``run``: plain text, for any markup formatter."""
+def name_build(build: Build, job: str, run: Run, world: World) -> tuple[str, str]:
+    """Return the display name and the description of a ``job``'s build of ``run``: plain text, for any markup formatter."""
     commit = run.commit
     name = f"{repository_name(commit.repository)} {commit.branch} {commit.sha[:7]}"
     lines = [f"run {run.id} · {name}", f"{run.state}: {run.explanation}" if run.explanation else run.state.value]

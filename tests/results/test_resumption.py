@@ -3,7 +3,7 @@
 import pytest
 
 from epochal.records import Epoch, Fit, StoppedBy
-from epochal.results.resume import resumption_in_words, settled_epochs, stopped_by
+from epochal.results.resumption import resumption_in_words, settled_epochs, stopped_by
 
 
 def _fit(model: int = 1, continued: int = 0, last: int = 30, **more: object) -> Fit:

@@ -1,0 +1,20 @@
+"""The interval that is reported with an accuracy. The gate has bounds of its own."""
+
+import math
+from statistics import NormalDist
+
+_INTERVAL_CONFIDENCE = 0.95
+"""The confidence of every interval that is reported."""
+
+
+def wilson_interval(accuracy: float, samples: int) -> tuple[float, float]:
+    """Return the 95 % interval (both 0 to 1) of the accuracy on all data, by the one on ``samples``.
+
+    Wilson 1927, "Probable inference, the law of succession, and statistical inference", JASA 22; recommended by Brown,
+    Cai and DasGupta 2001, "Interval estimation for a binomial proportion", Statistical Science 16.
+    """
+    z = NormalDist().inv_cdf((1 + _INTERVAL_CONFIDENCE) / 2)
+    weight = z * z / samples
+    centre = (accuracy + weight / 2) / (1 + weight)
+    half = math.sqrt(accuracy * (1 - accuracy) * weight + weight * weight / 4) / (1 + weight)
+    return max(0.0, min(accuracy, centre - half)), min(1.0, max(accuracy, centre + half))
