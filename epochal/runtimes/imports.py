@@ -1,4 +1,4 @@
-"""Proving that an environment has what the code imports, once for each environment and set of modules."""
+"""Proving that an environment has what the code imports, once for each environment and module."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,12 +27,13 @@ for name in sys.argv[1:]:
 def prove_once(
     folder: Path, environment: str, modules: Sequence[str], run: Callable[[list[str]], tuple[int, str]]
 ) -> None:
-    """Have ``run`` import ``modules``, unless ``folder`` remembers that ``environment`` passed with them.
+    """Have ``run`` import those of ``modules`` that ``environment`` was not seen to have, and remember them in ``folder``.
 
     ``run`` takes Python's arguments and returns exit status and output. Raises RunFailed(IMPORT_ERROR).
     """
-    proven = folder / digest(environment, *sorted(set(modules)))
-    if not modules or proven.exists():
+    proven = {module: folder / digest(environment, module) for module in modules}
+    modules = [module for module in proven if not proven[module].exists()]
+    if not modules:
         return
     status, output = run(["-c", SCRIPT, *modules])
     if status != 0:
@@ -46,4 +47,5 @@ def prove_once(
             )
         raise RunFailed(Reason.IMPORT_ERROR, explanation, last_lines(output))
     folder.mkdir(parents=True, exist_ok=True)
-    proven.touch()
+    for module in modules:
+        proven[module].touch()

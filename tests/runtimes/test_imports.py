@@ -8,8 +8,8 @@ from epochal.errors import RunFailed
 from epochal.runtimes.imports import prove_once
 
 
-def test_a_proof_is_remembered_for_its_environment_and_modules(tmp_path: Path) -> None:
-    """The same modules in any order are known; another environment, another module, or a failure are not."""
+def test_a_proof_is_remembered_for_its_environment_and_module(tmp_path: Path) -> None:
+    """A module that was proven is known, beside whatever others; another environment, another module, or a failure are not."""
     runs: list[list[str]] = []
 
     def run(arguments: list[str]) -> tuple[int, str]:
@@ -17,10 +17,10 @@ def test_a_proof_is_remembered_for_its_environment_and_modules(tmp_path: Path) -
         return int("broken" in arguments), ""
 
     prove_once(tmp_path, "one", ["keras", "pandas"], run)
-    prove_once(tmp_path, "one", ["pandas", "keras"], run)
+    prove_once(tmp_path, "one", ["pandas", "scipy", "keras"], run)
     prove_once(tmp_path, "two", ["keras", "pandas"], run)
     for _ in range(2):
         with pytest.raises(RunFailed):
             prove_once(tmp_path, "one", ["broken"], run)
     prove_once(tmp_path, "one", [], run)
-    assert runs == [["keras", "pandas"], ["keras", "pandas"], ["broken"], ["broken"]]
+    assert runs == [["keras", "pandas"], ["scipy"], ["keras", "pandas"], ["broken"], ["broken"]]
