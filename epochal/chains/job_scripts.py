@@ -53,6 +53,30 @@ class JobScripts:
         Its output goes to ``output``, or is appended to the run's console log. Raises ChainStopped after ``stop``.
         """
         folder = self._home.run(run.id)
+        variables = self.variables(job, run)
+        with folder.console(job).open("ab") if output is None else nullcontext(output) as stdout:
+            with self._lock:
+                if self.stopping:
+                    raise ChainStopped
+                # A session of its own: Ctrl-C at a terminal is for the chain, which decides what becomes of the job.
+                process = subprocess.Popen(
+                    [str(self._scripts / f"{job}.sh")],
+                    cwd=folder.workspace,
+                    env=variables,
+                    stdin=subprocess.DEVNULL,
+                    stdout=stdout,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+                self._running.add(process)
+            status = process.wait()
+        with self._lock:
+            self._running.discard(process)
+        return status
+
+    def variables(self, job: str, run: Run) -> dict[str, str]:
+        """Return the environment of ``job`` for ``run``, and make its WORKSPACE."""
+        folder = self._home.run(run.id)
         folder.workspace.mkdir(parents=True, exist_ok=True)
         variables = {
             "EPOCHAL_HOME": str(self._home.path),
@@ -67,25 +91,7 @@ class JobScripts:
             "BUILD_NUMBER": str(run.id),
             "BUILD_URL": f"{folder.path.as_uri()}/",
         }
-        with folder.console(job).open("ab") if output is None else nullcontext(output) as stdout:
-            with self._lock:
-                if self.stopping:
-                    raise ChainStopped
-                # A session of its own: Ctrl-C at a terminal is for the chain, which decides what becomes of the job.
-                process = subprocess.Popen(
-                    [str(self._scripts / f"{job}.sh")],
-                    cwd=folder.workspace,
-                    env=child_environment(variables | self._variables),
-                    stdin=subprocess.DEVNULL,
-                    stdout=stdout,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-                self._running.add(process)
-            status = process.wait()
-        with self._lock:
-            self._running.discard(process)
-        return status
+        return child_environment(variables | self._variables)
 
     def stop(self) -> None:
         """Ask every running script to stop (SIGTERM to its process group)."""

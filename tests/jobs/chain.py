@@ -1,9 +1,9 @@
-"""Sending a commit through the three job scripts, as the tests of the jobs do."""
+"""Sending a commit through the three jobs, as the tests of the jobs do."""
 
 import json
 import os
 import subprocess
-import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from epochal.settings import Environment
 from epochal.store.deliveries import accept_commit
 from epochal.store.runs import load_run
 from tests.repositories import git, make_repository
+from tests.warm import run_epochal
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,14 @@ def stored_run(home: Path, number: int) -> Run:
 
 
 def drive(home: Path, run: Run, **variables: str) -> Ended:
-    """The run through the job scripts, one after the other, as a chain calls them."""
+    """The run through the jobs, one after the other, as a chain calls them: with the environment of the job scripts."""
     environment = environment_of(home)
     scripts = JobScripts(environment, resource("scripts"), {"EPOCHAL_RUNTIME": "process"} | variables)
     app = App.open(environment)
     name, status = first_job(run), 0
     while name:
-        status = scripts.run(name, run)
+        folder = app.home.run(run.id)
+        status = run_epochal(["job", name], scripts.variables(name, run), folder.console(name), folder=folder.workspace)
         name = next_job(name, status)
     folder = app.home.run(run.id)
     printed = {
@@ -81,10 +83,11 @@ def train_commit(home: Path, tmp_path: Path, files: dict[str, str | bytes], **va
 def epochal(home: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     """The command ``epochal`` for ``home``."""
     environment = os.environ | {"EPOCHAL_HOME": str(home), "COLUMNS": "200"} | variables
-    command = [sys.executable, "-m", "epochal", *arguments]
-    return subprocess.run(
-        command, capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL, check=False
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        output, errors = Path(folder) / "output", Path(folder) / "errors"
+        status = run_epochal(arguments, environment, output, errors)
+        texts = (path.read_text(encoding="utf-8") for path in (output, errors))
+        return subprocess.CompletedProcess(["epochal", *arguments], status, *texts)
 
 
 def epochal_json(home: Path, *arguments: str, **variables: str) -> Any:
