@@ -2,7 +2,8 @@
 
 PYTHON ?=
 VENV := .venv/bin
-WORKERS := -n 2 --dist loadgroup
+# Three on two cores: many tests wait for a mail, an engine or a pause.
+WORKERS := -n 3 --dist loadgroup
 QUICK := tests/analysis tests/forges tests/messages tests/pages tests/results tests/settings tests/store tests/test_commit.py tests/test_git.py \
 	tests/recorder/test_rows.py tests/recorder/test_seen.py tests/jobs/search/test_suggested_space.py tests/jobs/search/test_promising.py \
 	tests/jobs/search/test_space.py tests/jobs/test_more_epochs.py tests/jobs/test_stopping_point.py tests/chains/jenkins/test_decision.py

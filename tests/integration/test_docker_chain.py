@@ -22,8 +22,9 @@ _LEARNS = "epochs = 20\nprint(f'Test accuracy: {epochs / 40}')\nopen('model.kera
 def _containers(host: str, run: int, folder: Path) -> list[str]:
     """The containers that mount something of this run's folder, running or not."""
     client = docker.DockerClient(base_url=host) if host else docker.from_env()
-    found = client.containers.list(all=True, filters={"label": f"epochal.run={run}"})
-    return [each.id for each in found if any(str(folder) in mount["Source"] for mount in each.attrs["Mounts"])]
+    # In one answer: another test's container may be gone by the time of a second question.
+    found = client.api.containers(all=True, filters={"label": f"epochal.run={run}"})
+    return [each["Id"] for each in found if any(str(folder) in mount["Source"] for mount in each["Mounts"])]
 
 
 def test_below_then_reached_in_containers(home: Path, tmp_path: Path, docker_host: str) -> None:

@@ -54,16 +54,22 @@ def stored_run(home: Path, number: int) -> Run:
 
 
 def drive(home: Path, run: Run, **variables: str) -> Ended:
-    """The run through the jobs, one after the other, as a chain calls them: with the environment of the job scripts."""
+    """The run through the jobs, one after the other, as a chain calls them: with the environment of the job scripts.
+
+    With a PYTHONPATH, which only an interpreter that starts reads, they are the scripts themselves.
+    """
     environment = environment_of(home)
     scripts = JobScripts(environment, resource("scripts"), {"EPOCHAL_RUNTIME": "process"} | variables)
     app = App.open(environment)
+    folder = app.home.run(run.id)
     name, status = first_job(run), 0
     while name:
-        folder = app.home.run(run.id)
-        status = run_epochal(["job", name], scripts.variables(name, run), folder.console(name), folder=folder.workspace)
+        if "PYTHONPATH" in variables:
+            status = scripts.run(name, run)
+        else:
+            environ = scripts.variables(name, run)
+            status = run_epochal(["job", name], environ, folder.console(name), folder=folder.workspace)
         name = next_job(name, status)
-    folder = app.home.run(run.id)
     printed = {
         name: folder.console(name).read_text(encoding="utf-8")
         for name in ("pull", "train", "retrain")
