@@ -11,7 +11,7 @@ import io
 import sys
 import tokenize
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -56,20 +56,18 @@ class _Import:
         return self.module.partition(".")[0]
 
 
-def detect_folder(code: Path, override: str = "", change: Mapping[str, bytes] | None = None) -> Detection:
+def detect_folder(code: Path, override: str = "") -> Detection:
     """Return the framework of ``code``/nn.py; ``override``, if not empty, decides it instead of the imports.
 
-    ``change``: files, by their paths in ``code``, that have another content. Raises RunFailed: NO_SCRIPT, SYNTAX_ERROR,
-    SEVERAL_FRAMEWORKS.
+    Raises RunFailed: NO_SCRIPT, SYNTAX_ERROR, SEVERAL_FRAMEWORKS.
     """
-    change = change or {}
 
     def read_module(name: str) -> str | None:
         path = name.replace(".", "/")
-        source = read_source(code, f"{path}.py", change)
-        return source if source is not None else read_source(code, f"{path}/__init__.py", change)
+        source = read_source(code, f"{path}.py")
+        return source if source is not None else read_source(code, f"{path}/__init__.py")
 
-    script = read_source(code, SCRIPT, change)
+    script = read_source(code, SCRIPT)
     if script is None:
         raise RunFailed(
             Reason.NO_SCRIPT, f"There is no {SCRIPT} at the top of the repository: that is the file that is trained."
@@ -80,13 +78,13 @@ def detect_folder(code: Path, override: str = "", change: Mapping[str, bytes] | 
     return replace(found, modules=tuple(name for name in found.modules if name.partition(".")[0] not in local))
 
 
-def read_source(code: Path, name: str, change: Mapping[str, bytes]) -> str | None:
+def read_source(code: Path, name: str) -> str | None:
     """Return a file's text, decoded as Python does (byte order mark, coding cookie); None if there is no such file.
 
     Raises RunFailed(SYNTAX_ERROR) if Python could not decode it either.
     """
     try:
-        source = change[name] if name in change else (code / name).read_bytes()
+        source = (code / name).read_bytes()
     except OSError:
         return None
     try:

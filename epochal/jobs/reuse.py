@@ -1,10 +1,10 @@
 """An earlier run's verdict, if nothing that a verdict depends on has changed since: it is not trained twice."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from epochal import __version__
-from epochal.analysis.code import Code, read_code
-from epochal.analysis.fingerprint import fingerprint, listing_of
+from epochal.analysis.fingerprint import fingerprint, listing_of, read_parts
 from epochal.jobs.active_run import ActiveRun
 from epochal.jobs.finish import store_end
 from epochal.jobs.log import log
@@ -21,7 +21,7 @@ def reuse_verdict(active: ActiveRun) -> State | None:
 
     The verdicts of this repository count, whatever the branch; not if their trial's folder is gone, model and all.
     """
-    app, own = active.app, _fingerprint(active, active.plan.code)
+    app, own = active.app, _fingerprint(active, {})
     change_run(app.database, active.run.id, fingerprint=own)
     if active.run.trials:  # it was interrupted, and resumes
         return None
@@ -46,8 +46,7 @@ def keep_offer(active: ActiveRun) -> None:
     if folder and folder.is_dir():
         files = (path for path in folder.rglob("*") if path.is_file())
         change = {str(path.relative_to(folder)): path.read_bytes() for path in files}
-        code = read_code(active.folder.code, active.plan.settings.framework, change)
-        change_run(active.app.database, active.run.id, offered_fingerprint=_fingerprint(active, code))
+        change_run(active.app.database, active.run.id, offered_fingerprint=_fingerprint(active, change))
 
 
 def _end_as(active: ActiveRun, earlier: Run, only: Trial | None) -> State:
@@ -73,11 +72,11 @@ def _end_as(active: ActiveRun, earlier: Run, only: Trial | None) -> State:
     return ended.state
 
 
-def _fingerprint(active: ActiveRun, code: Code) -> str:
-    """Return the digest of all that the verdict on ``code``, the run's or a change of it, depends on.
+def _fingerprint(active: ActiveRun, change: Mapping[str, bytes]) -> str:
+    """Return the digest of all that the verdict depends on, if the files in ``change`` have that content.
 
-    That is how Epochal judges, where and in what it trains, what the training may use, and the server's data. Not what
-    comes over a network, nor the cached datasets, which their libraries check.
+    That is the code, how Epochal judges, where and in what it trains, what the training may use, and the server's data. Not
+    what comes over a network, nor the cached datasets, which their libraries check.
     """
     plan, server = active.plan, active.app.settings
     data = data_folder(server)
@@ -91,4 +90,4 @@ def _fingerprint(active: ActiveRun, code: Code) -> str:
         server.sandbox.model_dump_json(),
         f"{data} {listing_of(data)}" if data else "",
     ]
-    return fingerprint([*circumstances, *code.parts])
+    return fingerprint([*circumstances, *read_parts(active.folder.code, change)])

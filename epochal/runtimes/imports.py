@@ -27,13 +27,13 @@ for name in sys.argv[1:]:
 def prove_once(
     folder: Path, environment: str, modules: Sequence[str], run: Callable[[list[str]], tuple[int, str]]
 ) -> None:
-    """Have ``run`` import those of ``modules`` that ``environment`` was not seen to have, and remember them in ``folder``.
+    """Have ``run`` import ``modules``, unless ``folder`` remembers that ``environment`` has each of them.
 
-    ``run`` takes Python's arguments and returns exit status and output. Raises RunFailed(IMPORT_ERROR).
+    All of them, in order, if one is not known: it may need what the others do when they are imported. ``run`` takes Python's
+    arguments and returns exit status and output. Raises RunFailed(IMPORT_ERROR).
     """
-    proven = {module: folder / digest(environment, module) for module in modules}
-    modules = [module for module in proven if not proven[module].exists()]
-    if not modules:
+    proven = [folder / digest(environment, module) for module in modules]
+    if all(path.exists() for path in proven):
         return
     status, output = run(["-c", SCRIPT, *modules])
     if status != 0:
@@ -47,5 +47,5 @@ def prove_once(
             )
         raise RunFailed(Reason.IMPORT_ERROR, explanation, last_lines(output))
     folder.mkdir(parents=True, exist_ok=True)
-    for module in modules:
-        proven[module].touch()
+    for path in proven:
+        path.touch()

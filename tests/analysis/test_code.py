@@ -9,7 +9,7 @@ _SCRIPT = "import helpers\nfrom keras.optimizers import Adam\n\nepochs = 20\nAda
 
 
 def test_all_that_the_code_says(tmp_path: Path) -> None:
-    """The script with its literals, the framework, what that lacks today, and each file for the fingerprint."""
+    """The script with its literals, the framework, and what that lacks today."""
     (tmp_path / "nn.py").write_text(_SCRIPT)
     (tmp_path / "helpers.py").write_text("import numpy\n")
     code = read_code(tmp_path)
@@ -18,17 +18,3 @@ def test_all_that_the_code_says(tmp_path: Path) -> None:
     assert code.script.epochs
     assert code.script.epochs.value == 20
     assert [(removed.line, removed.what) for removed in code.removed_apis] == [(5, "Adam(lr=…)")]
-    assert code.parts[0::3] == ("helpers.py", "nn.py")
-    assert code.parts[1::3] == ("file", "file")
-
-
-def test_a_change_is_read_as_the_commit_that_adopts_it(tmp_path: Path) -> None:
-    """Other content counts for the script, its framework and the fingerprint; the folder stays as it is."""
-    (tmp_path / "nn.py").write_text(_SCRIPT)
-    (tmp_path / "helpers.py").write_text("import numpy\n")
-    change = {"nn.py": b"import helpers\nepochs = 30\n", "helpers.py": b"import torch\n"}
-    changed = read_code(tmp_path, change=change)
-    assert changed.detection.why == "helpers.py line 1 imports torch"
-    (tmp_path / "nn.py").write_bytes(change["nn.py"])
-    (tmp_path / "helpers.py").write_bytes(change["helpers.py"])
-    assert changed == read_code(tmp_path)

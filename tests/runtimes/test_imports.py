@@ -9,7 +9,7 @@ from epochal.runtimes.imports import prove_once
 
 
 def test_a_proof_is_remembered_for_its_environment_and_module(tmp_path: Path) -> None:
-    """A module that was proven is known, beside whatever others; another environment, another module, or a failure are not."""
+    """Modules that were proven are known by themselves, too; with one that was not, or in another environment, they are not."""
     runs: list[list[str]] = []
 
     def run(arguments: list[str]) -> tuple[int, str]:
@@ -17,10 +17,12 @@ def test_a_proof_is_remembered_for_its_environment_and_module(tmp_path: Path) ->
         return int("broken" in arguments), ""
 
     prove_once(tmp_path, "one", ["keras", "pandas"], run)
-    prove_once(tmp_path, "one", ["pandas", "scipy", "keras"], run)
+    prove_once(tmp_path, "one", ["pandas"], run)
+    prove_once(tmp_path, "one", ["pandas", "scipy"], run)
+    prove_once(tmp_path, "one", ["scipy", "keras"], run)
     prove_once(tmp_path, "two", ["keras", "pandas"], run)
     for _ in range(2):
         with pytest.raises(RunFailed):
             prove_once(tmp_path, "one", ["broken"], run)
     prove_once(tmp_path, "one", [], run)
-    assert runs == [["keras", "pandas"], ["scipy"], ["keras", "pandas"], ["broken"], ["broken"]]
+    assert runs == [["keras", "pandas"], ["pandas", "scipy"], ["keras", "pandas"], ["broken"], ["broken"]]

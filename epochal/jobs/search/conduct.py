@@ -52,7 +52,7 @@ def join(app: App, number: int) -> None:
         raise UsageError(f"Run {number} is {run.state} and searches nothing: there is no search to join.")
     active = plan_run(app, run)
     make_ready(active)
-    _open_workers(active, run).work()
+    _open_workers(active, active.load()).work()  # making ready may have taken long
 
 
 def _open_workers(active: ActiveRun, run: Run) -> Workers:

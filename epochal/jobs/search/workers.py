@@ -116,13 +116,13 @@ class Workers:
             while True:
                 if mark_interrupted(self._database, self._active.run.id):
                     self._active.plan.runtime.reap(partial(has_live_trainer, self._database))
-                trials = self._judge_measured()
-                self._study.mark_interrupted(trial.number for trial in trials if trial.reason is Reason.INTERRUPTED)
+                judged = self._judge_measured()
+                self._study.mark_interrupted(trial.number for trial in judged if trial.reason is Reason.INTERRUPTED)
                 if ended := self._find_end():
                     return ended
                 if self._end_reason:
                     return Ended.INTERRUPTED
-                proposed = self._propose(trials)
+                proposed = self._propose(self._active.load().trials)
                 if isinstance(proposed, GiveUp):
                     return proposed
                 if started := self._start(*proposed):
