@@ -112,7 +112,7 @@ class _Webhook:
             )
         event = _well_formed(headers, "X-GitHub-Event", _EVENT)
         delivery = _well_formed(headers, "X-GitHub-Delivery", _DELIVERY)
-        commit = self._find_commit(event, _single(headers, "Content-Type") or "", body)
+        commit = self._find_commit(event, headers, body)
         try:
             if isinstance(commit, Skipped):
                 self._intake.ignored(delivery, event, commit.reason)
@@ -126,13 +126,13 @@ class _Webhook:
             return 202, {"run": accepted.run, "status": "queued"}
         return 200, {"status": "already processed", "run": accepted.run}
 
-    def _find_commit(self, event: str, content_type: str, body: bytes) -> Commit | Skipped:
+    def _find_commit(self, event: str, headers: Headers, body: bytes) -> Commit | Skipped:
         """Return the commit to train, or why there is none."""
         if event == "ping":
             return Skipped("the webhook works: the signature is right")
         if event != "push":
             return Skipped(f"{event} events start no run: choose just the push event at GitHub")
-        push = read_push(read_body(content_type, body))
+        push = read_push(read_body(_single(headers, "Content-Type") or "", body))
         if isinstance(push, Skipped):
             return push
         same = [watched for name, watched in self._watched if name in push.identities]
