@@ -23,7 +23,7 @@ class Resumption:
     """The checkpoints of one call of fit. Its methods are called in the order in which they stand here."""
 
     def __init__(self, checkpoints, ancestry, lineage, model, arguments, callbacks, others):
-        """``ancestry``: the fit that made a variable of these values (``digest_of``), shared by all fits of the process.
+        """``ancestry``: the fit that made a variable of these values (``_digest``), shared by all fits of the process.
 
         Variables are known by what is in them, so it does not matter how they came from one model into another.
         """
@@ -68,9 +68,7 @@ class Resumption:
         self._states = CallbackStates(self._callbacks)
         kinds = [type(callback).__name__ for callback in self._callbacks]
         self._fingerprint = fingerprint(self._model, self._arguments) | {"the callbacks": kinds}
-        known = (
-            (self._ancestry.get(digest_of(variable)) for variable in self._model.variables) if self._ancestry else ()
-        )
+        known = (self._ancestry.get(_digest(variable)) for variable in self._model.variables) if self._ancestry else ()
         self._parents = sorted({identity for identity in known if identity})
         self._written = time.monotonic()
         for path in self._checkpoints.newest_first():
@@ -112,7 +110,7 @@ class Resumption:
     def end(self):
         """Remember what the model has become, for the fits after this one."""
         for variable in self._model.trainable_variables:
-            if digest := digest_of(variable):
+            if digest := _digest(variable):
                 self._ancestry[digest] = self._identity
 
     def _why_not(self, found):
@@ -142,3 +140,8 @@ class Resumption:
         self._past = [*self._past[-1:], self._checkpoints.write(self.epoch, content, seen, self._past)]
         self._written = time.monotonic()
         self._seconds = self._written - began
+
+
+def _digest(variable):
+    """Return 64 bits of a variable's values, whatever their shape: they may be copied into a layer of another one."""
+    return digest_of(numpy.ravel(variable))
