@@ -144,6 +144,31 @@ def test_a_script_that_only_asks_for_its_score_has_an_accuracy(sklearn_python: P
     assert len(accuracy.test_set or "") == 16
 
 
+@pytest.mark.sklearn
+def test_an_estimator_of_the_scripts_own_may_have_steps(sklearn_python: Path, tmp_path: Path) -> None:
+    """What only a pipeline's steps are is not expected of a hyperparameter of that name."""
+    own = """
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+class Boosted(ClassifierMixin, BaseEstimator):
+    def __init__(self, steps=5):
+        self.steps = steps
+
+    def fit(self, x, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, x):
+        return np.zeros(len(x), int)
+
+print(Boosted().fit(x[::2], y[::2]).score(x[1::2], y[1::2]))
+"""
+    done = run(sklearn_python, BEGINNING + own, tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert [event["event"] for event in events(tmp_path)] == ["score"]
+
+
 def test_a_script_without_scikit_learn_loads_nothing(tmp_path: Path) -> None:
     """What observes is imported with what is observed."""
     script = "import sys\nprint([name for name in sys.modules if name.startswith('epochal_recorder')])\n"

@@ -182,7 +182,7 @@ def _marks(estimator):
     if mark:
         return mark[0], set(mark[1]), mark[2]
     training, identities, weights = None, set(), ""
-    for _, part in getattr(estimator, "steps", ()):  # a pipeline of parts that were fitted one by one
+    for part in _parts(estimator, "steps"):  # a pipeline of parts that were fitted one by one
         training_of_part, identities_of_part, weights_of_part = _marks(part)
         weights += weights_of_part
         if hasattr(part, "predict"):
@@ -194,13 +194,19 @@ def _marks_of_parts(estimator):
     """Return the fits of the parts that an estimator uses as they are: frozen ones, and those that cv="prefit" names."""
     parts = [estimator] if type(estimator).__name__ == "FrozenEstimator" else []
     parts += [getattr(estimator, name) for name in ("estimator", "base_estimator") if hasattr(estimator, name)]
-    named = [*(getattr(estimator, "estimators", None) or ()), *(getattr(estimator, "steps", None) or ())]
     found = set()
-    for part in [*parts, *(part for _, part in named)]:
+    for part in [*parts, *_parts(estimator, "estimators"), *_parts(estimator, "steps")]:
         is_frozen = type(part).__name__ == "FrozenEstimator"
         if is_frozen or getattr(estimator, "cv", None) == "prefit" or getattr(estimator, "prefit", False) is True:
             found |= _marks(part.estimator if is_frozen else part)[1]
     return found
+
+
+def _parts(estimator, attribute):
+    """Return the estimators that an attribute names in pairs; none if it is a script's own, which may mean anything."""
+    pairs = getattr(estimator, attribute, None)
+    pairs = pairs if isinstance(pairs, (list, tuple)) else []
+    return [pair[1] for pair in pairs if isinstance(pair, tuple) and len(pair) == 2]
 
 
 def _origin(estimator, shared):
