@@ -142,6 +142,7 @@ def test_what_starts_no_run(changes: dict[str, Any], told: str) -> None:
         "skip-checks: true",
         "Why skip-checks: true\n\nis no trailer",
         "A\n\nskip-checks: true\nB",
+        "A subject\nskip-checks: true",  # without an empty line it is no trailer
         "Epochal-Run: 7 was it",
     ],
 )

@@ -310,6 +310,7 @@ def test_doubt_is_said_only_of_what_is_not_below() -> None:
     [
         ({}, "Test rows not checked: nn.py did not report them."),
         ({"unchecked": "the data are augmented\n\x1b[2J"}, "Test rows not checked: the data are augmented[2J."),
+        ({"unchecked": "x" * 200}, f"Test rows not checked: {'x' * 120}."),
         ({"checked": True}, "Test rows checked: not used in training."),
         (
             {"checked": True, "seen": 0.52, "accepted": True},
