@@ -102,7 +102,7 @@ def test_a_row_with_another_label_is_another_row() -> None:
     assert not set(one) & set(other)
 
 
-@pytest.mark.parametrize("data", [None, 3, "text", object()])
+@pytest.mark.parametrize("data", [None, 3, "text", object(), [[1, 2], [3]]])
 def test_what_has_no_rows_is_refused(data: Any) -> None:
     """With an error that the recorder expects."""
     with pytest.raises(NotHashable):
