@@ -42,6 +42,20 @@ def test_a_folder_becomes_a_repository_and_a_second_time_changes_nothing(folder:
     assert _everything(folder) == before
 
 
+def test_a_jenkinsfile_is_written_once_and_then_the_developers(folder: Path) -> None:
+    """Only if it is asked for; one that was changed stays, and a line says so."""
+    remote = "https://example.com/ada/digits.git"
+    initialise(folder, remote, ("main",))
+    assert not (folder / "Jenkinsfile").exists()
+    assert initialise(folder, remote, ("main",), jenkinsfile=True) == ["wrote Jenkinsfile, the chain as one Pipeline"]
+    assert "epochal" in (folder / "Jenkinsfile").read_text().lower()
+    assert initialise(folder, remote, ("main",), jenkinsfile=True) == []
+    (folder / "Jenkinsfile").write_text("pipeline {}\n")
+    (said,) = initialise(folder, remote, ("main",), jenkinsfile=True)
+    assert said.startswith("left the Jenkinsfile")
+    assert (folder / "Jenkinsfile").read_text() == "pipeline {}\n"
+
+
 def test_a_search_space_is_proposed_and_switched_on_by_hand(folder: Path) -> None:
     """It stands commented in the epochal.toml that is written, and is read once its lines are uncommented."""
     (folder / "nn.py").write_text("epochs = 20\nlearning_rate = 0.01\nfilters = 8\n")

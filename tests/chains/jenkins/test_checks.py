@@ -45,6 +45,7 @@ def test_all_is_well(client: JenkinsClient, settings: ServerSettings, ready: Sta
     good, told = _check(client, settings, home)
     assert good, told
     assert list(told) == ["reachable", "login", "crumbs", "rights", "plugins", "agent", "jobs", "proof"]
+    assert told["rights"] == "yes  may make, configure and start jobs"
     assert told["agent"] == "yes  agent-1"
     assert ready.jobs == jobs
     assert list(home.glob(".question*")) == []
