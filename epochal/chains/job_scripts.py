@@ -53,7 +53,7 @@ class JobScripts:
         Its output goes to ``output``, or is appended to the run's console log. Raises ChainStopped after ``stop``.
         """
         folder = self._home.run(run.id)
-        variables = self.variables(job, run)
+        folder.workspace.mkdir(parents=True, exist_ok=True)
         with folder.console(job).open("ab") if output is None else nullcontext(output) as stdout:
             with self._lock:
                 if self.stopping:
@@ -62,7 +62,7 @@ class JobScripts:
                 process = subprocess.Popen(
                     [str(self._scripts / f"{job}.sh")],
                     cwd=folder.workspace,
-                    env=variables,
+                    env=self.variables(job, run),
                     stdin=subprocess.DEVNULL,
                     stdout=stdout,
                     stderr=subprocess.STDOUT,
@@ -75,9 +75,8 @@ class JobScripts:
         return status
 
     def variables(self, job: str, run: Run) -> dict[str, str]:
-        """Return the environment of ``job`` for ``run``, and make its WORKSPACE."""
+        """Return the environment of ``job`` for ``run``."""
         folder = self._home.run(run.id)
-        folder.workspace.mkdir(parents=True, exist_ok=True)
         variables = {
             "EPOCHAL_HOME": str(self._home.path),
             "EPOCHAL_SCRIPTS": str(self._scripts),

@@ -62,6 +62,7 @@ def drive(home: Path, run: Run, **variables: str) -> Ended:
     scripts = JobScripts(environment, resource("scripts"), {"EPOCHAL_RUNTIME": "process"} | variables)
     app = App.open(environment)
     folder = app.home.run(run.id)
+    folder.workspace.mkdir(parents=True, exist_ok=True)
     name, status = first_job(run), 0
     while name:
         if "PYTHONPATH" in variables:
