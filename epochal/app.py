@@ -35,7 +35,7 @@ class App:
 
     @property
     def personal_runtime(self) -> RuntimeName:
-        """Where code trains that a person asks for: as environment or server.toml say, else where it can be trained."""
+        """Return the runtime for what a person trains: the one that the environment or server.toml names, else ``auto``."""
         return self.settings.runtime if "runtime" in self.settings.model_fields_set else "auto"
 
     def credentials(self, repository: str) -> str:

@@ -16,10 +16,10 @@ _PLAIN = str.maketrans("<>&", "‹›+")
 class BuildNames:
     """Keep build names up to date until their run has ended."""
 
-    def __init__(self, client: JenkinsClient, prefix: str, tell: Callable[[str, str], None]) -> None:
+    def __init__(self, client: JenkinsClient, prefix: str, log_once: Callable[[str, str], None]) -> None:
         self._client = client
         self._prefix = prefix
-        self._tell = tell
+        self._log_once = log_once
         self._done: set[tuple[str, int]] = set()
 
     def update(self, world: World, found: Callable[[int], Run | None]) -> None:
@@ -38,7 +38,9 @@ class BuildNames:
                     if error.status is None:
                         raise
                     # Jenkins forbids it, or the build is gone: log it once.
-                    self._tell(f"label {build.job} {build.number}", f"{build.url} is not named after its run: {error}")
+                    self._log_once(
+                        f"label {build.job} {build.number}", f"{build.url} is not named after its run: {error}"
+                    )
                     self._done.add(key)
             if run.state.ended and not is_under_way(run.id, world):
                 self._done.add(key)

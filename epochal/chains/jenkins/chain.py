@@ -64,7 +64,7 @@ class JenkinsChain:
         self._later: dict[int, tuple[float, float]] = {}
         self._stopped: dict[tuple[str, int], float] = {}
         self._told: dict[str, str] = {}
-        self._build_names = BuildNames(client, app.settings.jenkins.prefix, self._tell)
+        self._build_names = BuildNames(client, app.settings.jenkins.prefix, self._log_once)
         self._thread = threading.Thread(target=self._work, name="jenkins", daemon=True)
 
     def start(self) -> None:
@@ -99,7 +99,7 @@ class JenkinsChain:
             try:
                 pause, trouble = self._look(), _LOOK_SECONDS
             except JenkinsError as error:
-                self._tell("jenkins", f"{error} It is asked again.")
+                self._log_once("jenkins", f"{error} It is asked again.")
                 pause, trouble = trouble, min(2 * trouble, _LONGEST_PAUSE_SECONDS)
             except Exception:
                 _log.exception("the chain could not look at Jenkins")
@@ -154,7 +154,7 @@ class JenkinsChain:
             try:
                 needed = pull_job(self._app.settings, run.commit.repository)
             except UsageError as error:
-                self._tell(f"run {run.id}", str(error))
+                self._log_once(f"run {run.id}", str(error))
                 return
         dispatch = last_dispatch(self._app.database, run.id)
         lost = lost_item(dispatch, world)
@@ -194,7 +194,7 @@ class JenkinsChain:
         try:
             item = self._client.trigger(trigger.job, parameters)
         except JenkinsError as error:
-            self._tell(f"run {run.id}", f"{trigger.job} is not started yet: {error} It is tried again.")
+            self._log_once(f"run {run.id}", f"{trigger.job} is not started yet: {error} It is tried again.")
             if error.status not in _OF_ONE_JOB:
                 raise
             pause = min(2 * self._later.get(run.id, (0.0, 0.5))[1], _LONGEST_PAUSE_SECONDS)
@@ -236,7 +236,7 @@ class JenkinsChain:
         except EpochalError:
             return None
 
-    def _tell(self, about: str, text: str) -> None:
+    def _log_once(self, about: str, text: str) -> None:
         """Log a text about something, unless it was the last one about it."""
         if self._told.get(about) != text:
             self._told[about] = text
