@@ -11,6 +11,7 @@ from epochal.errors import RunFailed
 from epochal.runtimes.engine import connect
 from epochal.runtimes.process import ProcessRuntime
 from epochal.settings import Environment, read_server_settings
+from tests.warm import warm_training
 
 pytest.register_assert_rewrite("tests.cases.expected")
 collect_ignore_glob = ["cases/*/*"]
@@ -90,6 +91,19 @@ def _ca_bundle() -> dict[str, str]:
 def keras_python(shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Python that has Keras."""
     return _python("keras", shared_cache, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def warm_keras_python(keras_python: Path) -> Path:
+    """The same, for a script: it has imported TensorFlow already."""
+    return warm_training(keras_python.parent.parent.resolve())
+
+
+@pytest.fixture(autouse=True)
+def _warm(request: pytest.FixtureRequest) -> None:
+    """What a test of Keras trains through the jobs is trained by the warm Python."""
+    if request.node.get_closest_marker("keras"):
+        request.getfixturevalue("warm_keras_python")
 
 
 @pytest.fixture(scope="session")

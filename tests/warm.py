@@ -1,62 +1,121 @@
-"""The command ``epochal`` in processes that are forked from one which has imported it: a second less for each.
+"""Pythons that have imported much already: a process of theirs is forked, seconds sooner than it would be there.
 
-They are processes like any other, with arguments, environment, folder and session of their own; only their command line
-in /proc is another. What a script or the interpreter does before ``epochal`` starts is not in them.
+A warm Python is an executable that stands in for the real one. What it starts are processes like any other, with
+arguments, environment, folder, limits, session and output of their own; a signal to it reaches them. Only their command
+line in /proc is another. What it was not made for (``-c``, say) it hands to the real one.
 """
 
 import os
+import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from multiprocessing import get_context
+import tempfile
+from functools import cache
 from pathlib import Path
 
-_CONTEXT = get_context("forkserver")
-_CONTEXT.set_forkserver_preload(
-    [
-        "epochal.cli",
-        "epochal.commands.job",
-        "epochal.commands.history",
-        "epochal.commands.show",
-        "epochal.jobs.pull",
-        "epochal.jobs.train",
-        "epochal.jobs.retrain",
-        "epochal.messages.mail.compose",
-        "epochal.runtimes.process",
-    ]
-)
+_EPOCHAL = """
+from pathlib import Path
+
+import epochal.cli
+import epochal.commands.history
+import epochal.commands.job
+import epochal.commands.show
+import epochal.jobs.pull
+import epochal.jobs.retrain
+import epochal.jobs.train
+import epochal.messages.mail.compose
+from epochal.chains.job_scripts import JobScripts
+from epochal.runtimes import process
+
+variables, python_in = JobScripts.variables, process.python_in
+JobScripts.variables = lambda *given: variables(*given) | {{"EPOCHAL_PYTHON": "{python}"}}
+
+def warm_in(environment):
+    python = Path("{folder}", environment.name)
+    return str(python) if python.exists() else python_in(environment)
+
+process.python_in = warm_in
+"""
+"""The job scripts that it starts get the same Python, a training that of its environment, if it is warm."""
+
+_TRAINING = """
+import sys
+
+import numpy
+import pandas
+import scipy.linalg
+import scipy.optimize
+import scipy.sparse.linalg
+import scipy.stats
+
+sys.modules["keras"] = None
+import tensorflow
+
+del sys.modules["keras"]
+"""
+"""TensorFlow without Keras, and without scikit-learn: the recorder observes the import of these, by the script."""
+
+_CLIENT = """#!{own} -IS
+import json, os, resource, signal, socket, sys
+if not ({condition}):
+    os.execv("{python}", ["{python}", *sys.argv[1:]])
+server = socket.socket(socket.AF_UNIX)
+server.connect("{address}")
+limits = {{name: resource.getrlimit(getattr(resource, name)) for name in dir(resource) if name.startswith("RLIMIT_")}}
+request = json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ), limits])
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+    if signal.getsignal(number) != signal.SIG_IGN:
+        signal.signal(number, lambda number, _: server.send(bytes([number])))
+socket.send_fds(server, [request.encode() + b"\\n"], [0, 1, 2])
+status = int(server.recv(16))
+if status < 0:
+    signal.signal(-status, signal.SIG_DFL)
+    os.kill(os.getpid(), -status)
+os._exit(status)
+"""
 
 
-def run_epochal(
-    arguments: Sequence[str],
-    environment: Mapping[str, str],
-    output: Path,
-    errors: Path | None = None,
-    folder: Path = Path(),
-) -> int:
-    """Run ``epochal`` to its end in ``folder``; append what it prints to ``output``, or errors to ``errors`` if given.
+@cache
+def _folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="warm-"))
 
-    Returns the exit status, which is negative if a signal ended it.
-    """
-    files = [str(path.absolute()) for path in (output, errors or output)]
-    process = _CONTEXT.Process(
-        target=_epochal, args=(list(arguments), dict(environment), files, str(folder.absolute()))
+
+@cache
+def warm_epochal() -> Path:
+    """A Python for ``-m epochal`` that has imported it; where there is a PYTHONPATH it is the real one."""
+    path = _folder() / "python"
+    preparation = _EPOCHAL.format(python=path, folder=_folder())
+    return _start(
+        Path(sys.executable), path, preparation, 'sys.argv[1:3] == ["-m", "epochal"] and "PYTHONPATH" not in os.environ'
     )
-    process.start()
-    process.join()
-    assert process.exitcode is not None
-    return process.exitcode
 
 
-def _epochal(arguments: list[str], environment: dict[str, str], files: list[str], folder: str) -> None:
-    from epochal.cli import main
+@cache
+def warm_training(environment: Path) -> Path:
+    """A Python for scripts that has imported TensorFlow, which ``environment`` has."""
+    python = environment / "bin" / "python"
+    return _start(python, _folder() / environment.name, _TRAINING, 'not sys.argv[1].startswith("-")')
 
-    os.setsid()
-    os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(environment)
-    for descriptor, name in enumerate([os.devnull, *files]):
-        opened = os.open(name, os.O_RDWR | os.O_CREAT | os.O_APPEND)
-        os.dup2(opened, descriptor)
-        os.close(opened)
-    sys.argv = ["epochal", *arguments]
-    main()
+
+def _start(python: Path, path: Path, preparation: str, condition: str) -> Path:
+    address = Path(tempfile.mkdtemp(prefix="warm-"), "socket")
+    server = subprocess.Popen(
+        [python, Path(__file__).with_name("warm_server.py"), address, preparation],
+        env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd=Path(__file__).parents[1],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    assert server.stdout
+    assert server.stdout.readline() == b"ready\n"
+    _SERVERS.append(server)
+    path.write_text(
+        _CLIENT.format(own=sys.executable, condition=condition, python=python, address=address), encoding="utf-8"
+    )
+    path.chmod(0o700)
+    return path
+
+
+_SERVERS: list["subprocess.Popen[bytes]"] = []
+"""Kept, as the end of their standard input is theirs."""

@@ -54,7 +54,7 @@ class ProcessRuntime:
         """As ``Runtime.prove``."""
         prove_once(
             self._home / "cache" / "proven",
-            image,
+            Path(image).name,  # tells its recipe; the whole path would only tell one home from another
             modules,
             lambda arguments: self._run_aside(image, arguments, {}, PROOF_SECONDS),
         )

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from epochal.settings import Environment
 from epochal.store.deliveries import accept_commit
 from epochal.store.runs import load_run
 from tests.repositories import git, make_repository
-from tests.warm import run_epochal
+from tests.warm import warm_epochal
 
 
 @dataclass(frozen=True)
@@ -54,23 +53,16 @@ def stored_run(home: Path, number: int) -> Run:
 
 
 def drive(home: Path, run: Run, **variables: str) -> Ended:
-    """The run through the jobs, one after the other, as a chain calls them: with the environment of the job scripts.
-
-    With a PYTHONPATH, which only an interpreter that starts reads, they are the scripts themselves.
-    """
+    """The run through the job scripts, one after the other, as a chain calls them."""
     environment = environment_of(home)
-    scripts = JobScripts(environment, resource("scripts"), {"EPOCHAL_RUNTIME": "process"} | variables)
+    given = {"EPOCHAL_RUNTIME": "process", "EPOCHAL_PYTHON": str(warm_epochal())} | variables
+    scripts = JobScripts(environment, resource("scripts"), given)
     app = App.open(environment)
-    folder = app.home.run(run.id)
-    folder.workspace.mkdir(parents=True, exist_ok=True)
     name, status = first_job(run), 0
     while name:
-        if "PYTHONPATH" in variables:
-            status = scripts.run(name, run)
-        else:
-            environ = scripts.variables(name, run)
-            status = run_epochal(["job", name], environ, folder.console(name), folder=folder.workspace)
+        status = scripts.run(name, run)
         name = next_job(name, status)
+    folder = app.home.run(run.id)
     printed = {
         name: folder.console(name).read_text(encoding="utf-8")
         for name in ("pull", "train", "retrain")
@@ -90,11 +82,10 @@ def train_commit(home: Path, tmp_path: Path, files: dict[str, str | bytes], **va
 def epochal(home: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     """The command ``epochal`` for ``home``."""
     environment = os.environ | {"EPOCHAL_HOME": str(home), "COLUMNS": "200"} | variables
-    with tempfile.TemporaryDirectory() as folder:
-        output, errors = Path(folder) / "output", Path(folder) / "errors"
-        status = run_epochal(arguments, environment, output, errors)
-        texts = (path.read_text(encoding="utf-8") for path in (output, errors))
-        return subprocess.CompletedProcess(["epochal", *arguments], status, *texts)
+    command = [str(warm_epochal()), "-m", "epochal", *arguments]
+    return subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
 
 
 def epochal_json(home: Path, *arguments: str, **variables: str) -> Any:

@@ -267,9 +267,9 @@ def _wrong(found: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.keras
-def test_keras(keras_python: Path, tmp_path: Path) -> None:
+def test_keras(warm_keras_python: Path, tmp_path: Path) -> None:
     """Arrays, data sets and generators; through files, copies, averages and shared layers; in the order of time."""
-    done = run(keras_python, KERAS, tmp_path)
+    done = run(warm_keras_python, KERAS, tmp_path)
     assert done.returncode == 0, done.stderr
     found = _measurements(tmp_path, done.stdout)
     assert _wrong({name: event for name, event in found.items() if event["event"] != "predict"}) == {}

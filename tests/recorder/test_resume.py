@@ -82,12 +82,13 @@ print(model.evaluate(x, y, verbose=0))
 """Prints all that a script can see of a fit whose state is in the optimizer, in layers, callbacks and random generators."""
 
 
-def train(python: Path, folder: Path, script: str, *arguments: str, **environment: str) -> str:
-    """Run a script as a runtime does, its checkpoints in ``folder``/checkpoints; what it printed."""
+def train(python: Path, folder: Path, script: str, *, runner: str = "", **environment: str) -> str:
+    """Run a script, or the ``runner`` of it, as a runtime does, its checkpoints in ``folder``/checkpoints; what it printed."""
     shutil.rmtree(folder / "out", ignore_errors=True)
     for name in ("out", "checkpoints"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "nn.py").write_text(script)
+    (folder / "run.py").write_text(runner)
     variables = {
         "PYTHONPATH": str(RECORDER),
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -95,7 +96,7 @@ def train(python: Path, folder: Path, script: str, *arguments: str, **environmen
         "EPOCHAL_CHECKPOINTS": "checkpoints",
     }
     done = subprocess.run(
-        [python, *(arguments or ["nn.py"])],
+        [python, "run.py" if runner else "nn.py"],
         cwd=folder,
         env=os.environ | variables | environment,
         capture_output=True,
@@ -121,8 +122,10 @@ def contents(checkpoint: Path) -> dict[str, str]:
         }
 
 
-@pytest.mark.parametrize("sample", ["ml_code", "examples/cifar10"])
-def test_twenty_epochs_and_ten_are_thirty(sample: str, keras_python: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("sample", "first", "all_epochs"), [("ml_code", 20, 30), ("examples/cifar10", 3, 5)])
+def test_twenty_epochs_and_ten_are_thirty(
+    sample: str, first: int, all_epochs: int, warm_keras_python: Path, tmp_path: Path
+) -> None:
     """The unmodified samples, continued, are equal to the uninterrupted to the last bit: weights, optimizer, random
     state, measurements; with Dropout and augmentation in the network of CIFAR-10."""
 
@@ -134,12 +137,12 @@ def test_twenty_epochs_and_ten_are_thirty(sample: str, keras_python: Path, tmp_p
         assert constant
         for count in epochs:
             script = source if count == constant.value else change_all(source, {constant: count})
-            printed = train(keras_python, folder, script.decode(), "-c", DETERMINISTIC)
-        return printed, fits_in(folder), contents(folder / "checkpoints" / "model1-fit1-epoch000030.npz")
+            printed = train(warm_keras_python, folder, script.decode(), runner=DETERMINISTIC)
+        return printed, fits_in(folder), contents(folder / "checkpoints" / f"model1-fit1-epoch{all_epochs:06}.npz")
 
-    printed, (continued,), state = trained("continued", 20, 30)
-    expected, (uninterrupted,), wanted = trained("uninterrupted", 30)
-    assert (continued.continued, continued.trained, uninterrupted.trained) == (20, 10, 30)
+    printed, (continued,), state = trained("continued", first, all_epochs)
+    expected, (uninterrupted,), wanted = trained("uninterrupted", all_epochs)
+    assert (continued.continued, continued.trained, uninterrupted.trained) == (first, all_epochs - first, all_epochs)
     assert [epoch.metrics for epoch in continued.epochs] == [epoch.metrics for epoch in uninterrupted.epochs]
     assert state == wanted
     assert [line for line in printed.splitlines() if line.startswith("Test ")] == [
@@ -147,13 +150,17 @@ def test_twenty_epochs_and_ten_are_thirty(sample: str, keras_python: Path, tmp_p
     ]
 
 
-def test_all_that_carries_state_carries_on(keras_python: Path, tmp_path: Path) -> None:
+def test_all_that_carries_state_carries_on(warm_keras_python: Path, tmp_path: Path) -> None:
     """Optimizer, schedule, layers, callbacks, random generators and history: a script sees no difference, however often
     it was continued, and neither where nothing is left to train."""
-    runner = "-c", DETERMINISTIC
-    uninterrupted = train(keras_python, tmp_path / "uninterrupted", STATEFUL, *runner, EPOCHS="7")
+
+
+    def trained(name: str, epochs: str) -> str:
+        return train(warm_keras_python, tmp_path / name, STATEFUL, runner=DETERMINISTIC, EPOCHS=epochs)
+
+    uninterrupted = trained("uninterrupted", "7")
     for epochs in ("3", "5", "7", "7"):
-        continued = train(keras_python, tmp_path / "continued", STATEFUL, *runner, EPOCHS=epochs)
+        continued = trained("continued", epochs)
     assert continued == uninterrupted
     (fit,) = fits_in(tmp_path / "continued")
     assert (fit.continued, fit.trained, len(fit.epochs), fit.ended) == (7, 0, 7, True)
@@ -242,11 +249,11 @@ CHANGES = {
 }
 
 
-def test_what_matters_starts_afresh_and_what_does_not_goes_on(keras_python: Path, tmp_path: Path) -> None:
+def test_what_matters_starts_afresh_and_what_does_not_goes_on(warm_keras_python: Path, tmp_path: Path) -> None:
     """Each trap that Keras' own BackupAndRestore falls into: a fit goes on only from a whole state of the very same
     training, and says why it does not; a history always holds all of its epochs."""
     for epochs in ("2", "3"):
-        train(keras_python, tmp_path, TRAPS, EPOCHS=epochs)
+        train(warm_keras_python, tmp_path, TRAPS, EPOCHS=epochs)
     checkpoints = tmp_path / "checkpoints"
     truncated = checkpoints / "model13-fit1-epoch000003.npz"
     truncated.write_bytes(truncated.read_bytes()[:-100])
@@ -258,7 +265,7 @@ def test_what_matters_starts_afresh_and_what_does_not_goes_on(keras_python: Path
     content = bytearray(flipped.read_bytes())
     content[len(content) // 2] ^= 1
     flipped.write_bytes(content)
-    train(keras_python, tmp_path, TRAPS, EPOCHS="5")
+    train(warm_keras_python, tmp_path, TRAPS, EPOCHS="5")
 
     fits = {(fit.model, fit.call): fit for fit in fits_in(tmp_path)}
     for model, why in CHANGES.items():
@@ -281,23 +288,23 @@ def test_what_matters_starts_afresh_and_what_does_not_goes_on(keras_python: Path
     }
 
 
-def test_a_fit_ends_with_the_epoch_that_is_there(keras_python: Path, tmp_path: Path) -> None:
+def test_a_fit_ends_with_the_epoch_that_is_there(warm_keras_python: Path, tmp_path: Path) -> None:
     """No epoch is trained past the one whose validation accuracy is what the fit is to stop at, neither then nor when it
     goes on from there; the script runs on to its evaluate. Without validation data it trains all its epochs."""
     script = CLIMBING + FIT + TEST
-    train(keras_python, tmp_path, script, EPOCHAL_STOP_AT="0.3")
+    train(warm_keras_python, tmp_path, script, EPOCHAL_STOP_AT="0.3")
     (fit,) = fits_in(tmp_path)
     assert (fit.trained, fit.wanted, fit.stopped_by) == (15, 20, StoppedBy.THRESHOLD)
     assert fit.validation_accuracy == pytest.approx(0.3)
     assert json.loads((tmp_path / "out" / "accuracy.json").read_text())["accuracy"] == pytest.approx(0.25)
-    train(keras_python, tmp_path, script.replace("epochs = 20", "epochs = 30"), EPOCHAL_STOP_AT="0.3")
+    train(warm_keras_python, tmp_path, script.replace("epochs = 20", "epochs = 30"), EPOCHAL_STOP_AT="0.3")
     (fit,) = fits_in(tmp_path)
     assert (fit.continued, fit.trained, fit.stopped_by) == (15, 0, StoppedBy.THRESHOLD)
-    train(keras_python, tmp_path, script.replace(", validation_data=validation", ""), EPOCHAL_STOP_AT="0.3")
+    train(warm_keras_python, tmp_path, script.replace(", validation_data=validation", ""), EPOCHAL_STOP_AT="0.3")
     assert [(fit.trained, fit.stopped_by) for fit in fits_in(tmp_path)] == [(20, None)]
 
 
-def test_a_fit_that_ended_itself_has_ended(keras_python: Path, tmp_path: Path) -> None:
+def test_a_fit_that_ended_itself_has_ended(warm_keras_python: Path, tmp_path: Path) -> None:
     """What the script's own callbacks ended, more epochs do not take up again; its best weights are restored as before.
     Fits past the most that keep checkpoints are trained, and say why they cannot go on."""
     script = (
@@ -315,8 +322,8 @@ for count in range(32):
     again.fit(x, yes, verbose=0)
 """
     )
-    first = train(keras_python, tmp_path, script, EPOCHS="6")
-    assert first == train(keras_python, tmp_path, script, EPOCHS="9") == "[0, 1, 2, 3] [0.02]\n"
+    first = train(warm_keras_python, tmp_path, script, EPOCHS="6")
+    assert first == train(warm_keras_python, tmp_path, script, EPOCHS="9") == "[0, 1, 2, 3] [0.02]\n"
     fits = fits_in(tmp_path)
     assert (fits[0].continued, fits[0].trained, fits[0].stopped_by) == (4, 0, StoppedBy.SCRIPT)
     assert [(fit.continued, fit.why) for fit in fits[-2:]] == [
@@ -325,7 +332,7 @@ for count in range(32):
     ]
 
 
-def test_what_cannot_be_continued_is_trained_as_it_is(keras_python: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_continued_is_trained_as_it_is(warm_keras_python: Path, tmp_path: Path) -> None:
     """Generators, a model that only its first batch builds, a train_step and a loop of the script's own, a backup of the
     script's own: each trains as without the recorder, from the beginning."""
     script = (
@@ -355,14 +362,14 @@ print(np.asarray(made.level).round(3))
 """
     )
     for _ in range(2):
-        assert train(keras_python, tmp_path, script, TF_CPP_MIN_LOG_LEVEL="3") == "[0.06]\n"
+        assert train(warm_keras_python, tmp_path, script, TF_CPP_MIN_LOG_LEVEL="3") == "[0.06]\n"
     generated, restored = fits_in(tmp_path)
     assert (generated.continued, generated.trained) == (0, 2)
     assert "begin it with keras.Input" in generated.why
     assert "nn.py itself goes on from a backup" in restored.why
 
 
-def test_what_the_script_wrote_while_it_was_fitted_is_there_again(keras_python: Path, tmp_path: Path) -> None:
+def test_what_the_script_wrote_while_it_was_fitted_is_there_again(warm_keras_python: Path, tmp_path: Path) -> None:
     """A best model that was saved before the checkpoint can be loaded after it, as if there had been no interruption."""
     script = (
         CLIMBING
@@ -384,11 +391,11 @@ print(np.load("saved/best.npy"), open("notes.txt").read())
     )
     for epochs in ("2", "3", "3"):
         shutil.rmtree(tmp_path / "saved", ignore_errors=True)
-        assert train(keras_python, tmp_path, script, EPOCHS=epochs) == "[0.02] this time's\n"
+        assert train(warm_keras_python, tmp_path, script, EPOCHS=epochs) == "[0.02] this time's\n"
     assert fits_in(tmp_path)[0].continued == 3
 
 
-def test_state_that_cannot_be_seen_is_not_continued(keras_python: Path, tmp_path: Path) -> None:
+def test_state_that_cannot_be_seen_is_not_continued(warm_keras_python: Path, tmp_path: Path) -> None:
     """Another optimizer of the model's, a variable of TensorFlow's, and a second process whose fits have the same
     numbers: each trains from the beginning, and says why."""
     script = (
@@ -411,7 +418,7 @@ else:
 """
     )
     for _ in range(2):
-        train(keras_python, tmp_path, script, TF_CPP_MIN_LOG_LEVEL="3")
+        train(warm_keras_python, tmp_path, script, TF_CPP_MIN_LOG_LEVEL="3")
     assert list((tmp_path / "checkpoints").iterdir()) == []
     lines = (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()
     told = [event for event in map(json.loads, lines) if event["event"] == "fit"]

@@ -1,0 +1,113 @@
+"""The process that a warm Python forks from (see ``warm``): argv[1] is its socket, argv[2] what it executes first.
+
+It ends, with its folder, when its standard input does: when whoever started it has ended, however that was.
+"""
+
+import gc
+import json
+import os
+import resource
+import runpy
+import select
+import shutil
+import signal
+import socket
+import sys
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+
+def serve(address: str, preparation: str) -> list[Any]:
+    """Execute ``preparation``, then fork for each request; returns one in the process that is to do what it says."""
+    exec(preparation, {})
+    gc.freeze()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(address)
+    listening.listen()
+    os.write(sys.stdout.fileno(), b"ready\n")
+    while True:
+        ready, _, _ = select.select([listening, sys.stdin], [], [])
+        if sys.stdin in ready:
+            shutil.rmtree(Path(address).parent, ignore_errors=True)
+            os._exit(0)
+        connection, _ = listening.accept()
+        if os.fork() == 0:
+            listening.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            return fork_again(connection)
+        connection.close()
+
+
+def fork_again(connection: socket.socket) -> list[Any]:
+    """Return the request in a process of its own, and wait for that here: the client gets its status, it the client's signals.
+
+    If the client is killed, so is its process group.
+    """
+    text, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 3)
+    while not text.endswith(b"\n"):
+        text += connection.recv(1 << 20)
+    process = os.fork()
+    if process == 0:
+        os.setsid()
+        connection.close()
+        for number, descriptor in enumerate(descriptors):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+        request: list[Any] = json.loads(text)
+        return request
+    for number in (0, 1, 2, *descriptors):
+        os.close(number)
+    ended = os.pidfd_open(process)
+    while ended not in select.select([ended, connection.fileno()], [], [])[0]:
+        signals = connection.recv(16)
+        for number in signals:
+            os.kill(process, number)
+        if not signals:
+            os.kill(process, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(process, signal.SIGKILL)
+            os._exit(0)
+    _, status = os.waitpid(process, 0)
+    connection.send(b"%d" % os.waitstatus_to_exitcode(status))
+    os._exit(0)
+
+
+def become(arguments: list[str], folder: str, environment: dict[str, str], limits: dict[str, tuple[int, int]]) -> None:
+    """Do what Python does when it starts."""
+    for name, values in limits.items():
+        resource.setrlimit(getattr(resource, name), values)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed()  # as an import does; Python's own generator does so after a fork
+    sys.argv = arguments
+    sys.path[:1] = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
+    sys.modules.pop("sitecustomize", None)
+    with suppress(ImportError):
+        import_module("sitecustomize")
+
+
+def run(script: str) -> None:
+    """Run ``script`` as the main module; a traceback begins with a line of its own."""
+    sys.path.insert(0, str(Path(script).absolute().parent))
+    sys.modules["__main__"] = main = ModuleType("__main__")
+    main.__file__ = script
+    try:
+        exec(compile(Path(script).read_bytes(), script, "exec"), main.__dict__)
+    except Exception as error:
+        sys.excepthook(type(error), error, error.__traceback__ and error.__traceback__.tb_next)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    become(*serve(*sys.argv[1:]))
+    if sys.argv[0] == "-m":
+        del sys.argv[0]
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    else:
+        run(sys.argv[0])
