@@ -23,6 +23,7 @@ import epochal.jobs.pull
 import epochal.jobs.retrain
 import epochal.jobs.train
 import epochal.messages.mail.compose
+import epochal.results.extrapolation
 from epochal.chains.job_scripts import JobScripts
 from epochal.runtimes import process
 
@@ -47,10 +48,11 @@ import scipy.optimize
 import scipy.sparse.linalg
 import scipy.stats
 
-sys.modules["keras"] = None
+sys.modules["keras.src"] = None  # TensorFlow ends by importing Keras, and takes it as it comes if that fails
 import tensorflow
 
-del sys.modules["keras"]
+for name in [name for name in sys.modules if name.partition(".")[0] == "keras"]:
+    del sys.modules[name]
 """
 """TensorFlow without Keras, and without scikit-learn: the recorder observes the import of these, by the script."""
 
@@ -68,7 +70,8 @@ for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
 socket.send_fds(server, [request.encode() + b"\\n"], [0, 1, 2])
 status = int(server.recv(16))
 if status < 0:
-    signal.signal(-status, signal.SIG_DFL)
+    if -status in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(-status, signal.SIG_DFL)
     os.kill(os.getpid(), -status)
 os._exit(status)
 """

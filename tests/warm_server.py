@@ -100,7 +100,8 @@ def run(script: str) -> None:
     try:
         exec(compile(Path(script).read_bytes(), script, "exec"), main.__dict__)
     except Exception as error:
-        sys.excepthook(type(error), error, error.__traceback__ and error.__traceback__.tb_next)
+        error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+        sys.excepthook(type(error), error, error.__traceback__)
         sys.exit(1)
 
 
