@@ -15,12 +15,19 @@ from pathlib import Path
 _EPOCHAL = """
 from pathlib import Path
 
+import alembic.command
+import jinja2
+import optuna
+
 import epochal.cli
 import epochal.commands.history
 import epochal.commands.job
+import epochal.commands.run
+import epochal.commands.serve
 import epochal.commands.show
 import epochal.jobs.pull
 import epochal.jobs.retrain
+import epochal.jobs.search.workers
 import epochal.jobs.train
 import epochal.messages.mail.compose
 import epochal.results.extrapolation

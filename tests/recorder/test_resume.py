@@ -154,7 +154,6 @@ def test_all_that_carries_state_carries_on(warm_keras_python: Path, tmp_path: Pa
     """Optimizer, schedule, layers, callbacks, random generators and history: a script sees no difference, however often
     it was continued, and neither where nothing is left to train."""
 
-
     def trained(name: str, epochs: str) -> str:
         return train(warm_keras_python, tmp_path / name, STATEFUL, runner=DETERMINISTIC, EPOCHS=epochs)
 

@@ -25,6 +25,7 @@ from tests.chains.jenkins.standin import TOKEN, USER, StandIn
 from tests.messages.servers import Inbox, mail_server
 from tests.repositories import commit, git, make_repository
 from tests.snapshots.scripts import CONFIDENCE, CURVE, FAILS, REACHES, RISING_CURVE, SEARCH, UNCERTAIN, WAITS
+from tests.warm import warm_epochal
 
 STORED = Path(__file__).with_name("stored")
 """Folder of the committed snapshot."""
@@ -125,14 +126,14 @@ class _Recorder:
 
     def record(self, name: str, *arguments: str) -> None:
         """Record the output of an ``epochal`` command as *name*. It runs in the background."""
-        self._printing[name] = self._start([sys.executable, "-m", "epochal", *arguments], self._folder, {})
+        self._printing[name] = self._start([str(warm_epochal()), "-m", "epochal", *arguments], self._folder, {})
 
     def make_environment(self, cache: Path) -> None:
         """Train once in another home, because the job that makes the training environment prints its progress."""
         home = self._folder / "other"
         code = make_repository(home / "code")
         (home / "cache").symlink_to(cache)
-        command = [sys.executable, "-m", "epochal", "run", str(code), "--no-mail"]
+        command = [str(warm_epochal()), "-m", "epochal", "run", str(code), "--no-mail"]
         self._start(command, self._folder, {"EPOCHAL_HOME": str(home)}).communicate()
 
     def finish(self) -> dict[str, str]:
@@ -154,7 +155,7 @@ class _Recorder:
         fixed = {
             "EPOCHAL_HOME": str(self._folder / "home"),
             "EPOCHAL_RUNTIME": "process",
-            "EPOCHAL_PYTHON": sys.executable,
+            "EPOCHAL_PYTHON": str(warm_epochal()),
             "EPOCHAL_JENKINS_TOKEN": TOKEN,
             "COLUMNS": "200",
         }

@@ -1,7 +1,6 @@
 """A real gateway and real job scripts, with the stand-in for Jenkins between them: nothing is lost, nothing runs twice."""
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from tests.chains.jenkins.standin import TOKEN, USER, StandIn
 from tests.integration.served import Mails, Served, mailbox, served, write_settings
 from tests.jobs.chain import environment_of, epochal, store_push, stored_run
 from tests.repositories import commit, make_repository
+from tests.warm import warm_epochal
 
 _LEARNS = "epochs = 20\nprint(f'Test accuracy: {epochs / 40}')\n"
 _TOML = "threshold = 0.7\n"
@@ -53,7 +53,7 @@ def _jenkins_has_epochal(standin: StandIn, home: Path, monkeypatch: pytest.Monke
     standin.environment |= {
         "EPOCHAL_HOME": str(home),
         "EPOCHAL_SCRIPTS": str(resource("scripts")),
-        "EPOCHAL_PYTHON": sys.executable,
+        "EPOCHAL_PYTHON": str(warm_epochal()),
         **{name: value for name, value in os.environ.items() if name == "EPOCHAL_CA_BUNDLE"},
     }
 

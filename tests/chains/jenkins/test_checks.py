@@ -1,6 +1,5 @@
 """epochal jenkins check: one line a question, and the agent's own word for what it works with."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from epochal.resources import resource
 from epochal.settings import ServerSettings
 from tests.chains.jenkins.standin import StandIn
 from tests.jobs.chain import environment_of
+from tests.warm import warm_epochal
 
 
 def _check(client: JenkinsClient, settings: ServerSettings, home: Path) -> tuple[bool, dict[str, str]]:
@@ -27,7 +27,7 @@ def ready(client: JenkinsClient, settings: ServerSettings, standin: StandIn, hom
     standin.environment |= {
         "EPOCHAL_HOME": str(home),
         "EPOCHAL_SCRIPTS": str(resource("scripts")),
-        "EPOCHAL_PYTHON": sys.executable,
+        "EPOCHAL_PYTHON": str(warm_epochal()),
     }
     provisioning.apply(client, settings.model_copy(), (), lambda line: None)
     return standin
