@@ -207,6 +207,7 @@ changed = dict(
     data=lambda: fit(make(), x=x + (0.5 if again else 0)),
     shape=lambda: fit(make(), x=x[:32] if again else x, y=y[:32] if again else y),
     fewer=lambda: fit(make(), epochs=1 if again else wanted),
+    weights=lambda: fit(make(), class_weight={0: 1.0, 1: np.float32(3 if again else 2)}),
     # these are the same as before
     plain=lambda: fit(make()),
     unbuilt=lambda: fit(make(built=False)),
@@ -233,7 +234,7 @@ copy = make()
 copy.set_weights(tuned.get_weights())
 fit(copy, epochs=4)
 """
-"""A model for each case, in this order; in the last training something of the first nine is another."""
+"""A model for each case, in this order; in the last training something of the first ten is another."""
 
 CHANGES = {
     1: "it is not the same training: the model: layer 2: activation 'relu' → 'tanh'",
@@ -245,6 +246,7 @@ CHANGES = {
     7: "it is not the same training: the training data: x: 1 has other values",
     8: "it is not the same training: the training data: x: 1",
     9: "the checkpoint is from epoch 3, and 1 are wanted",
+    10: "it is not the same training: the batches: class_weight: 1 2.0 → 3.0",
 }
 
 
@@ -254,13 +256,13 @@ def test_what_matters_starts_afresh_and_what_does_not_goes_on(warm_keras_python:
     for epochs in ("2", "3"):
         train(warm_keras_python, tmp_path, TRAPS, EPOCHS=epochs)
     checkpoints = tmp_path / "checkpoints"
-    truncated = checkpoints / "model13-fit1-epoch000003.npz"
+    truncated = checkpoints / "model14-fit1-epoch000003.npz"
     truncated.write_bytes(truncated.read_bytes()[:-100])
-    for emptied in checkpoints.glob("model14-*"):
+    for emptied in checkpoints.glob("model15-*"):
         emptied.write_bytes(b"")
-    for gone in checkpoints.glob("model15-*"):
+    for gone in checkpoints.glob("model16-*"):
         gone.rename(gone.with_suffix(".tmp"))
-    flipped = checkpoints / "model16-fit1-epoch000003.npz"
+    flipped = checkpoints / "model17-fit1-epoch000003.npz"
     content = bytearray(flipped.read_bytes())
     content[len(content) // 2] ^= 1
     flipped.write_bytes(content)
@@ -272,18 +274,18 @@ def test_what_matters_starts_afresh_and_what_does_not_goes_on(warm_keras_python:
         assert (fit.continued, fit.trained) == (0, fit.wanted), model
         assert fit.why.startswith(why), (model, fit.why)
     assert {key: (fit.continued, fit.why) for key, fit in fits.items() if key[0] > len(CHANGES)} == {
-        (10, 1): (3, ""),
         (11, 1): (3, ""),
         (12, 1): (3, ""),
-        (13, 1): (2, "model13-fit1-epoch000003.npz is damaged: File is not a zip file"),
-        (14, 1): (0, "model14-fit1-epoch000003.npz is damaged: No data left in file"),
-        (15, 1): (0, ""),
-        (16, 1): (2, "model16-fit1-epoch000003.npz is damaged: Bad CRC-32 for file 'arr_0.npy'"),
-        (17, 1): (3, ""),
+        (13, 1): (3, ""),
+        (14, 1): (2, "model14-fit1-epoch000003.npz is damaged: File is not a zip file"),
+        (15, 1): (0, "model15-fit1-epoch000003.npz is damaged: No data left in file"),
+        (16, 1): (0, ""),
+        (17, 1): (2, "model17-fit1-epoch000003.npz is damaged: Bad CRC-32 for file 'arr_0.npy'"),
         (18, 1): (3, ""),
         (19, 1): (3, ""),
-        (19, 2): (0, "an earlier fit of the same model has gone on since"),
-        (20, 1): (0, "an earlier fit of the same model has gone on since"),
+        (20, 1): (3, ""),
+        (20, 2): (0, "an earlier fit of the same model has gone on since"),
+        (21, 1): (0, "an earlier fit of the same model has gone on since"),
     }
 
 
