@@ -10,7 +10,7 @@ QUICK := tests/analysis tests/forges tests/messages tests/pages tests/results te
 BENCHMARKS := $(filter-out benchmarks/bench.py benchmarks/mutants.py,$(sort $(wildcard benchmarks/*.py)))
 SHELL_FILES := hooks/post-commit scripts/pull.sh scripts/train.sh scripts/retrain.sh scripts/prove.sh scripts/setup scripts/engine scripts/lint-groovy scripts/secrets scripts/pins jenkins/agent .ci/run
 
-.PHONY: help setup demo demo-search test test-quick cases test-jenkins lint picture bench secrets pins clean
+.PHONY: help setup demo demo-search test test-quick verdicts cases test-jenkins lint picture bench secrets pins clean
 
 help:
 	@echo "make setup   a virtual environment, .venv, with everything that is needed"
@@ -18,6 +18,7 @@ help:
 	@echo "make demo-search   the same with a network that is too small: a search finds one that is not"
 	@echo "make test    the tests (those that need a Docker engine say so where there is none)"
 	@echo "make test-quick   the tests that start no training, for a change of pure code: less than a minute"
+	@echo "make verdicts   scripts that learned nothing and are never reached, sound ones that are: section A of tests/cases, and a draw"
 	@echo "make cases   every case of tests/cases; those that do not pass yet are expected to fail"
 	@echo "make lint    ruff, mypy, import-linter, shellcheck, a linter for the Jenkinsfile"
 	@echo "make picture docs/structure.svg: the rooms of epochal/ and the imports between them"
@@ -41,6 +42,9 @@ test: setup
 
 test-quick: setup
 	$(VENV)/python -m pytest $(WORKERS) -m "not keras and not sklearn and not docker and not cases" $(QUICK)
+
+verdicts: setup
+	$(VENV)/python -m pytest $(WORKERS) -m verdicts tests/test_cases.py tests/test_noise.py
 
 cases: setup
 	$(VENV)/python -m pytest $(WORKERS) -m "" tests/test_cases.py

@@ -32,13 +32,12 @@ def pytest_report_header() -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests that need Docker on one worker: its images are made once, and nobody waits for them.
 
-    These and the longest tests come first, so that no worker waits at the end for another one's.
+    They come first, so that the other workers do not wait for that one at the end.
     """
     for item in items:
         if item.get_closest_marker("docker"):
             item.add_marker(pytest.mark.xdist_group("docker"))
-    longest = ("test_noise.py", "test_cases.py")
-    items.sort(key=lambda item: 0 if item.get_closest_marker("docker") else 1 if item.path.name in longest else 2)
+    items.sort(key=lambda item: item.get_closest_marker("docker") is None)
 
 
 @pytest.fixture(scope="session", autouse=True)

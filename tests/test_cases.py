@@ -76,6 +76,7 @@ def judge(case: Case, folder: Path, home: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.keras
+@pytest.mark.verdicts
 @pytest.mark.parametrize(("name", "case"), parameters(SECTION_A, SECTION_A))
 def test_the_verdict_is_right(name: str, case: Case, home: Path, tmp_path: Path) -> None:
     """Noise is never reached, and the number judged is the right one."""
@@ -83,6 +84,7 @@ def test_the_verdict_is_right(name: str, case: Case, home: Path, tmp_path: Path)
 
 
 @pytest.mark.keras
+@pytest.mark.verdicts
 def test_a_split_without_a_seed_is_not_resumed_by_a_later_commit(home: Path, tmp_path: Path) -> None:
     """Three commits raise the epochs by hand: each has another test set, and none resumes an earlier one's checkpoint."""
     repository = make_repository(tmp_path / "repository", files_of(CASES / "unseeded_split_across_runs"))

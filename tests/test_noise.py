@@ -17,6 +17,7 @@ noise = import_module("noise")
 
 
 @pytest.mark.keras
+@pytest.mark.verdicts
 @pytest.mark.parametrize("number", range(4))
 @pytest.mark.parametrize("half", ["noise", "sound"])
 def test_noise_is_never_reached_and_learning_is_not_refused(

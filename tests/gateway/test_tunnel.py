@@ -1,14 +1,21 @@
 """The tunnel: what is told where it cannot be opened, and what ngrok is asked for."""
 
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from epochal.commands import tunnel as command
 from epochal.errors import UsageError
 from epochal.gateway.tunnel import open_tunnel
+from epochal.jobs.signals import Stopped
+from epochal.settings.server import watch_repository
 from tests.gateway.loopback import SECRET
 
 _TOKEN = "2abcAuthtokenOfNobody"
@@ -78,3 +85,38 @@ def test_the_sdk_is_loaded_only_when_needed() -> None:
     """It is a large library that no other command waits for."""
     program = "import sys, epochal.gateway.tunnel; sys.exit('ngrok' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("token", ["", "github_pat_1"])
+def test_github_is_told_where_there_is_a_token(
+    token: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command has each watched repository's webhook lead to the address, or asks for it to be entered."""
+    entered = []
+
+    def register(*given: object) -> str:
+        entered.append(given)
+        return "webhook made"
+
+    monkeypatch.setitem(sys.modules, "ngrok", _Sdk())
+    monkeypatch.setattr(command, "register_webhook", register)
+    monkeypatch.setattr(command, "stoppable", _stopped)
+    for name, value in {"HOME": str(tmp_path), "NGROK_AUTHTOKEN": _TOKEN, "GITHUB_TOKEN": token}.items():
+        monkeypatch.setenv(f"EPOCHAL_{name}", value)
+    watch_repository(tmp_path, "https://github.com/ada/digits.git", ("main",))
+
+    command.tunnel(None)
+
+    told = capsys.readouterr().out
+    assert ("EPOCHAL_GITHUB_TOKEN is not set" in told) is not bool(token)
+    assert [given[:2] for given in entered] == (
+        [("https://github.com/ada/digits.git", "https://1a2b.ngrok.app/webhook")] if token else []
+    )
+    assert [given[3] for given in entered] == ([token] if token else [])
+
+
+@contextmanager
+def _stopped() -> Iterator[None]:
+    """As ``stoppable``, after a SIGTERM."""
+    raise Stopped(signal.SIGTERM)
+    yield

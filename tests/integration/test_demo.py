@@ -37,7 +37,7 @@ def _folder(tmp_path: Path, shared_cache: Path) -> Path:
 def test_the_first_training_stays_below_and_the_retrain_reaches_it(
     tmp_path: Path, shared_cache: Path, runtime: str, request: pytest.FixtureRequest
 ) -> None:
-    """The demo ends with the mail, after one training below the threshold and one that reaches it."""
+    """The demo ends with the mail, after one training clearly below the threshold and one that clearly reaches it."""
     if runtime == "docker":
         request.getfixturevalue("docker_host")
     folder = _folder(tmp_path, shared_cache)
@@ -54,8 +54,8 @@ def test_the_first_training_stays_below_and_the_retrain_reaches_it(
     assert [trial["epochs_trained"] for trial in shown["trials"]] == [20, 10]
     assert [trial["accuracy_source"] for trial in shown["trials"]] == ["evaluate", "evaluate"]
     below, reached = (trial["accuracy"] for trial in shown["trials"])
-    assert below < shown["threshold"] <= reached
-    assert (Path(shown["folder"]) / "trials/2/code/model.keras").exists()
+    assert below + 0.03 < shown["threshold"] < reached - 0.03
+    assert (Path(shown["folder"]) / "trials/2/code/model.keras").stat().st_size > 10_000
 
 
 @pytest.mark.keras

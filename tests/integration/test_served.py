@@ -8,7 +8,7 @@ import pytest
 
 from epochal.errors import Reason
 from epochal.records import State
-from tests.integration.served import mailbox, served, write_settings
+from tests.integration.served import mailbox, served, start_server, write_settings
 from tests.jobs.chain import drive, epochal, epochal_json, store_push, stored_run
 from tests.repositories import commit, make_repository
 
@@ -61,6 +61,26 @@ def test_from_the_webhook_to_the_mail(home: Path, tmp_path: Path) -> None:
     status = epochal(home, "status", str(origin)).stdout
     assert "delivered: delivery" in status
     assert "reached" in status
+
+
+def test_what_github_needs_is_told_until_it_has_delivered(home: Path, tmp_path: Path) -> None:
+    """The address and where the secret is stand below each start of the server, until there was a delivery."""
+    origin = make_repository(tmp_path / "digits", {"nn.py": _LEARNS, "epochal.toml": "threshold = 0.4\n"})
+    write_settings(home, origin, 1)
+    for _ in range(2):
+        with start_server(home) as process:
+            assert process.stdout
+            assert process.stdout.readline().startswith("gateway: ")
+            assert process.stdout.readline().startswith("To enter at GitHub ")
+            process.terminate()
+    with served(home, origin) as server:
+        server.push(origin)
+        server.mail()
+    with start_server(home) as process:
+        assert process.stdout
+        assert process.stdout.readline().startswith("gateway: ")
+        process.terminate()
+        assert "To enter" not in process.stdout.read()
 
 
 def test_three_commits_while_the_first_trains(home: Path, tmp_path: Path) -> None:

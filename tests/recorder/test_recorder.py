@@ -109,9 +109,9 @@ def events(folder: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.keras
-def test_fits_and_evaluates_are_recorded_and_left_as_they_are(keras_python: Path, tmp_path: Path) -> None:
+def test_fits_and_evaluates_are_recorded_and_left_as_they_are(warm_keras_python: Path, tmp_path: Path) -> None:
     """Models, fits, epochs and evaluates are told apart; the script sees nothing of it (it checks that itself)."""
-    done = run(keras_python, EVERYTHING, tmp_path)
+    done = run(warm_keras_python, EVERYTHING, tmp_path)
 
     assert done.returncode == 0, done.stderr
     told = events(tmp_path)
@@ -154,7 +154,7 @@ model.evaluate(data, verbose=0)
 
 
 @pytest.mark.keras
-def test_validating_on_the_test_data_is_told(keras_python: Path, tmp_path: Path) -> None:
+def test_validating_on_the_test_data_is_told(warm_keras_python: Path, tmp_path: Path) -> None:
     """Rows that were validated on are known, whether they are arrays, a data set or a split of the training data."""
     script = f"""import keras, tensorflow as tf
 {BEGINNING}
@@ -173,7 +173,7 @@ model.fit(x, y, validation_data=first, verbose=0)
 model.evaluate(first, verbose=0)
 model.evaluate(second, verbose=0)
 """
-    done = run(keras_python, script, tmp_path)
+    done = run(warm_keras_python, script, tmp_path)
 
     assert done.returncode == 0, done.stderr
     evaluates = [event for event in events(tmp_path) if event["event"] == "evaluate"]
@@ -184,7 +184,7 @@ model.evaluate(second, verbose=0)
 
 
 @pytest.mark.keras
-def test_a_fault_of_the_recorder_is_told_once_and_training_goes_on(keras_python: Path, tmp_path: Path) -> None:
+def test_a_fault_of_the_recorder_is_told_once_and_training_goes_on(warm_keras_python: Path, tmp_path: Path) -> None:
     """What cannot be written is told in one line, on standard error at worst; the training ends as it would have."""
     script = f"""import keras
 {BEGINNING}
@@ -201,7 +201,7 @@ shutil.move("out", "told")
 train()
 shutil.move("told", "out")
 """
-    done = run(keras_python, script, tmp_path)
+    done = run(warm_keras_python, script, tmp_path)
 
     assert done.returncode == 0, done.stderr
     assert [event["event"] for event in events(tmp_path) if event["event"] != "epoch"] == [
