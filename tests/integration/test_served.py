@@ -67,20 +67,20 @@ def test_what_github_needs_is_told_until_it_has_delivered(home: Path, tmp_path: 
     """The address and where the secret is stand below each start of the server, until there was a delivery."""
     origin = make_repository(tmp_path / "digits", {"nn.py": _LEARNS, "epochal.toml": "threshold = 0.4\n"})
     write_settings(home, origin, 1)
-    for _ in range(2):
-        with start_server(home) as process:
-            assert process.stdout
-            assert process.stdout.readline().startswith("gateway: ")
-            assert process.stdout.readline().startswith("To enter at GitHub ")
-            process.terminate()
+    assert all("To enter at GitHub " in _told(home) for _ in range(2))
     with served(home, origin) as server:
         server.push(origin)
         server.mail()
+    assert "To enter" not in _told(home)
+
+
+def _told(home: Path) -> str:
+    """What the server prints from its start to its end, which comes when it has told its address."""
     with start_server(home) as process:
         assert process.stdout
         assert process.stdout.readline().startswith("gateway: ")
         process.terminate()
-        assert "To enter" not in process.stdout.read()
+        return process.stdout.read()
 
 
 def test_three_commits_while_the_first_trains(home: Path, tmp_path: Path) -> None:
