@@ -42,15 +42,18 @@ threshold = {threshold}
 [retrain]
 max_trials = {trials}
 max_epochs = 9
+{retrain}
 [search]
 {space}
 """
 
 
-def _repository(tmp_path: Path, training: str, space: str, threshold: float = 0.8, trials: int = 30) -> Path:
+def _repository(
+    tmp_path: Path, training: str, space: str, threshold: float = 0.8, trials: int = 30, retrain: str = ""
+) -> Path:
     files: dict[str, str | bytes] = {
         "nn.py": _SCRIPT.format(training=training),
-        "epochal.toml": _SETTINGS.format(threshold=threshold, trials=trials, space=space),
+        "epochal.toml": _SETTINGS.format(threshold=threshold, trials=trials, space=space, retrain=retrain),
     }
     return make_repository(tmp_path / "digits", files)
 
@@ -82,7 +85,8 @@ def test_it_finds_what_epochs_do_not(home: Path, tmp_path: Path) -> None:
     app.database.close()
 
 
-def test_the_worse_are_stopped_and_the_failing_are_counted(home: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("retrain", ["", "stop_at_threshold = false"])
+def test_the_worse_are_stopped_and_the_failing_are_counted(retrain: str, home: Path, tmp_path: Path) -> None:
     """A trial that others have bettered is stopped in its tracks, one that fails is one failed trial, and when every
     combination was tried the run ends with the best."""
     training = f"""
@@ -99,7 +103,7 @@ print(accuracy, file=open(passed, "a"))
     # Four that are measured: of six that came as far the second best would go on, too.
     os.mkfifo(tmp_path / "never")
     _limit(home, 1)
-    repository = _repository(tmp_path, training, "filters = { low = 2, high = 6 }")
+    repository = _repository(tmp_path, training, "filters = { low = 2, high = 6 }", retrain=retrain)
     ended = drive(home, store_push(home, repository))
     assert (ended.run.state, ended.run.reason) == (State.EXHAUSTED, Reason.SPACE_USED_UP), ended.printed
     searched = [trial for trial in ended.run.trials if trial.strategy is Strategy.SEARCH]
