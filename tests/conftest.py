@@ -32,7 +32,8 @@ def pytest_report_header() -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests that need Docker on one worker: its images are made once, and nobody waits for them.
 
-    They come first, so that the other workers do not wait for that one at the end.
+    They come first, so that the other workers do not wait for that one at the end. (pytest-xdist 3.8 loses the group with
+    pytest 9.2: it writes to ``_nodeid``, which is no longer read.)
     """
     for item in items:
         if item.get_closest_marker("docker"):
