@@ -18,7 +18,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -80,26 +80,32 @@ def generate(half: str, seed: int) -> dict[str, Script]:
     return {name: template(Draw(f"{seed} {name}")) for name, template in names}
 
 
-def judge(named: tuple[str, Script], ground: Ground, folder: Path) -> Judged:
-    """Commit a script, and run each commit."""
+def sample(scripts: Mapping[str, Script], seed: int, count: int) -> dict[str, Script]:
+    """Return ``count`` of the scripts, or all if they are fewer, as the seed decides."""
+    names = random.Random(seed).sample(list(scripts), min(count, len(scripts)))
+    return {name: scripts[name] for name in names}
+
+
+def judge(
+    named: tuple[str, Script], folder: Path, python: Path | str, run: Callable[[Path, float], Mapping[str, Any]]
+) -> Judged:
+    """Commit a script in a repository of its own below ``folder``, and run each commit.
+
+    ``python``: the Python that trains. ``run``: trains the newest commit of a repository for a threshold, and returns what
+    ``epochal run --json`` prints.
+    """
     name, script = named
-    place = folder / "".join(letter if letter.isalnum() else "-" for letter in name)
-    home = place / "home"
-    home.mkdir(parents=True)
-    (home / "cache").symlink_to((ground.home / "cache").resolve())
-    repository = write(script, place / "repository")
+    repository = write(script, folder / "".join(letter if letter.isalnum() else "-" for letter in name) / "repository")
     if script.prepare:
-        _run([python_in(Path(ground.image)), "-c", script.prepare], repository)
+        _run([str(python), "-c", script.prepare], repository)
     _run(["git", "init", "--quiet", "--initial-branch=main"], repository)
     views = []
     for text in script.commits:
         (repository / "nn.py").write_text(text, encoding="utf-8")
         _run(["git", "add", "--all"], repository)
         _run(["git", "commit", "--quiet", "-m", "Train"], repository)
-        views.append(_epochal(home, repository, script.threshold))
-    judged = Judged(name, script, views)
-    tell(judged.line)
-    return judged
+        views.append(run(repository, script.threshold))
+    return Judged(name, script, views)
 
 
 def write(script: Script, folder: Path) -> Path:
@@ -116,7 +122,12 @@ def _run(command: list[str], folder: Path) -> None:
         raise RuntimeError(f"{command[:2]} in {folder}: {done.stderr}")
 
 
-def _epochal(home: Path, repository: Path, threshold: float) -> dict[str, Any]:
+def _epochal(repository: Path, threshold: float, cache: Path) -> dict[str, Any]:
+    """Run the command in a home beside the repository, which its commits share."""
+    home = repository.parent / "home"
+    if not home.exists():
+        home.mkdir()
+        (home / "cache").symlink_to(cache)
     command = [sys.executable, "-m", "epochal", "run", str(repository), "--threshold", str(threshold)]
     command += ["--runtime", "process", "--no-mail", "--json", "--force"]
     environment = os.environ | _GIT | {"EPOCHAL_HOME": str(home)}
@@ -149,7 +160,7 @@ def main() -> int:
     """Generate, run, print."""
     given, began = _options(), time.perf_counter()
     halves = [given.half] if given.half else ["noise", "sound"]
-    chosen = {half: dict(_chosen(generate(half, given.seed), given)) for half in halves}
+    chosen = {half: _chosen(generate(half, given.seed), given) for half in halves}
     if given.write:
         for name, script in (each for scripts in chosen.values() for each in scripts.items()):
             write(script, given.write / name.replace("/", "-"))
@@ -159,17 +170,21 @@ def main() -> int:
     with temporary_folder() as folder, ThreadPoolExecutor(given.workers) as pool:
         ground = Ground.make(folder / "ground")
         for half, scripts in chosen.items():
-            judged = list(pool.map(partial(judge, ground=ground, folder=folder), scripts.items()))
-            wrong += table(half, judged)
+            wrong += table(half, list(pool.map(partial(_judge, ground=ground, folder=folder), scripts.items())))
     print(f"{time.perf_counter() - began:.0f} s")
     return 1 if wrong else 0
 
 
-def _chosen(scripts: Mapping[str, Script], given: argparse.Namespace) -> Iterator[tuple[str, Script]]:
-    names = [name for name in scripts if any(word in name for word in given.kinds)]
-    if given.draw:
-        names = random.Random(given.seed).sample(names, min(given.draw, len(names)))
-    return ((name, scripts[name]) for name in names)
+def _judge(named: tuple[str, Script], ground: Ground, folder: Path) -> Judged:
+    run = partial(_epochal, cache=(ground.home / "cache").resolve())
+    judged = judge(named, folder, python_in(Path(ground.image)), run)
+    tell(judged.line)
+    return judged
+
+
+def _chosen(scripts: Mapping[str, Script], given: argparse.Namespace) -> dict[str, Script]:
+    named = {name: script for name, script in scripts.items() if any(word in name for word in given.kinds)}
+    return sample(named, given.seed, given.draw) if given.draw else named
 
 
 def _options() -> argparse.Namespace:

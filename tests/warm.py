@@ -3,6 +3,8 @@
 A warm Python is an executable that stands in for the real one. What it starts are processes like any other, with
 arguments, environment, folder, limits, session and output of their own; a signal to it reaches them. Only their command
 line in /proc is another. What it was not made for (``-c``, say) it hands to the real one.
+
+If it is killed (SIGKILL), they are a moment later: a test that kills what it started, and goes on, starts the real one.
 """
 
 import os
@@ -71,13 +73,14 @@ server = socket.socket(socket.AF_UNIX)
 server.connect("{address}")
 limits = {{name: resource.getrlimit(getattr(resource, name)) for name in dir(resource) if name.startswith("RLIMIT_")}}
 request = json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ), limits])
-for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+forwarded = signal.SIGHUP, signal.SIGINT, signal.SIGTERM
+for number in forwarded:
     if signal.getsignal(number) != signal.SIG_IGN:
         signal.signal(number, lambda number, _: server.send(bytes([number])))
 socket.send_fds(server, [request.encode() + b"\\n"], [0, 1, 2])
 status = int(server.recv(16))
 if status < 0:
-    if -status in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+    if -status in forwarded:
         signal.signal(-status, signal.SIG_DFL)
     os.kill(os.getpid(), -status)
 os._exit(status)
@@ -86,12 +89,13 @@ os._exit(status)
 
 @cache
 def _folder() -> Path:
+    """Where all of them are; the servers remove it when they end."""
     return Path(tempfile.mkdtemp(prefix="warm-"))
 
 
 @cache
 def warm_epochal() -> Path:
-    """A Python for ``-m epochal`` that has imported it; where there is a PYTHONPATH it is the real one."""
+    """A Python that has imported Epochal, for ``-m epochal``; if PYTHONPATH is set, the real one starts instead."""
     path = _folder() / "python"
     preparation = _EPOCHAL.format(python=path, folder=_folder())
     return _start(
@@ -107,7 +111,7 @@ def warm_training(environment: Path) -> Path:
 
 
 def _start(python: Path, path: Path, preparation: str, condition: str) -> Path:
-    address = Path(tempfile.mkdtemp(prefix="warm-"), "socket")
+    address = path.with_suffix(".socket")
     server = subprocess.Popen(
         [python, Path(__file__).with_name("warm_server.py"), address, preparation],
         env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
@@ -128,4 +132,4 @@ def _start(python: Path, path: Path, preparation: str, condition: str) -> Path:
 
 
 _SERVERS: list["subprocess.Popen[bytes]"] = []
-"""Kept, as the end of their standard input is theirs."""
+"""Kept open: a server ends when its standard input does."""

@@ -54,7 +54,7 @@ class ProcessRuntime:
         """As ``Runtime.prove``."""
         prove_once(
             self._home / "cache" / "proven",
-            Path(image).name,  # tells its recipe; the whole path would only tell one home from another
+            Path(image).name,  # it has the recipe's digest; the path differs between homes
             modules,
             lambda arguments: self._run_aside(image, arguments, {}, PROOF_SECONDS),
         )

@@ -88,7 +88,7 @@ def test_the_sdk_is_loaded_only_when_needed() -> None:
 
 
 @pytest.mark.parametrize("token", ["", "github_pat_1"])
-def test_github_is_told_where_there_is_a_token(
+def test_the_webhook_is_registered_if_there_is_a_token(
     token: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The command has each watched repository's webhook lead to the address, or asks for it to be entered."""
@@ -107,8 +107,8 @@ def test_github_is_told_where_there_is_a_token(
 
     command.tunnel(None)
 
-    told = capsys.readouterr().out
-    assert ("EPOCHAL_GITHUB_TOKEN is not set" in told) is not bool(token)
+    output = capsys.readouterr().out
+    assert ("EPOCHAL_GITHUB_TOKEN is not set" in output) is not bool(token)
     assert [given[:2] for given in entered] == (
         [("https://github.com/ada/digits.git", "https://1a2b.ngrok.app/webhook")] if token else []
     )

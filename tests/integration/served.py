@@ -5,6 +5,7 @@ import os
 import queue
 import signal
 import subprocess
+import sys
 import threading
 import uuid
 from collections.abc import Iterator
@@ -20,7 +21,6 @@ from epochal.demo.github import deliver, push_event
 from epochal.demo.mailbox import Mailbox
 from epochal.settings import watch_repository
 from tests.repositories import git
-from tests.warm import warm_epochal
 
 Mails = queue.SimpleQueue[EmailMessage]
 
@@ -107,7 +107,7 @@ def start_server(home: Path) -> "subprocess.Popen[str]":
     """The process; its first line of output is its address."""
     with (home / "serve.log").open("a", encoding="utf-8") as log:
         return subprocess.Popen(
-            [warm_epochal(), "-m", "epochal", "serve"],
+            [sys.executable, "-m", "epochal", "serve"],
             env=os.environ | {"EPOCHAL_HOME": str(home), "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,6 @@ from tests.jobs.chain import drive, epochal, store_push, stored_run
 from tests.recorder.climbing import CLIMBING, FIT, TEST
 from tests.repositories import commit, make_repository
 from tests.trials import accuracies
-from tests.warm import warm_epochal
 
 _HOLD = """
 import os
@@ -128,7 +128,7 @@ def _kill_when_it_trains(home: Path, run: Run, began: Path) -> None:
         "EPOCHAL_HOME": str(home),
         "EPOCHAL_RUNTIME": "process",
         "EPOCHAL_RUN": str(run.id),
-        "EPOCHAL_PYTHON": str(warm_epochal()),
+        "EPOCHAL_PYTHON": sys.executable,
     }
     environment = child_environment(variables)
     scripts = resource("scripts")

@@ -122,8 +122,8 @@ def contents(checkpoint: Path) -> dict[str, str]:
         }
 
 
-@pytest.mark.parametrize(("sample", "first", "all_epochs"), [("ml_code", 3, 5), ("examples/cifar10", 2, 3)])
-def test_three_epochs_and_two_are_five(
+@pytest.mark.parametrize(("sample", "first", "all_epochs"), [("ml_code", 20, 30), ("examples/cifar10", 2, 3)])
+def test_epochs_and_more_are_as_many_at_once(
     sample: str, first: int, all_epochs: int, warm_keras_python: Path, tmp_path: Path
 ) -> None:
     """The unmodified samples, continued, are equal to the uninterrupted to the last bit: weights, optimizer, random

@@ -102,6 +102,20 @@ def test_the_samples_settings_show_every_setting() -> None:
     assert (TOP / "ml_code" / "epochal.toml").read_text() == expected.replace("#threshold", "threshold")
 
 
+@pytest.mark.keras
+def test_the_sample_stays_below_its_threshold_and_reaches_it_with_more_epochs(
+    warm_keras_python: Path, tmp_path: Path
+) -> None:
+    """What the demo lives from: clearly below with the 20 epochs that stand there, clearly above with 30."""
+    threshold = read_repository_settings(TOP / "ml_code").threshold
+    (tmp_path / "more").mkdir()
+
+    assert train(warm_keras_python, copy_of("ml_code", tmp_path)) < threshold - 0.03
+    more = copy_of("ml_code", tmp_path / "more", epochs=30)
+    assert train(warm_keras_python, more) > threshold + 0.03
+    assert (more / "model.keras").stat().st_size > 10_000
+
+
 def test_the_demo_of_a_search_has_its_stage(tmp_path: Path) -> None:
     """The sample, made too small, with a space that fits it; what differs is what is searched, and no other byte."""
     stage = Stage(tmp_path, search=True)

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -17,7 +18,6 @@ from epochal.store.outbox import message_of_run
 from tests.jobs.chain import drive, environment_of, epochal, epochal_json, store_push, stored_run
 from tests.postgresql import postgresql
 from tests.repositories import make_repository
-from tests.warm import warm_epochal
 
 _SCRIPT = """
 import json, os, sys
@@ -235,7 +235,7 @@ if filters > 1 and os.path.exists(folder + "/held"):
 def _start(home: Path, run: Run, *arguments: str) -> "subprocess.Popen[bytes]":
     variables = {"EPOCHAL_HOME": str(home), "EPOCHAL_RUNTIME": "process", "EPOCHAL_RUN": str(run.id)}
     return subprocess.Popen(
-        [warm_epochal(), "-m", "epochal", *arguments],
+        [sys.executable, "-m", "epochal", *arguments],
         env=child_environment(variables),
         stdout=subprocess.PIPE if arguments == ("job", "retrain") else subprocess.DEVNULL,
         start_new_session=True,
