@@ -18,7 +18,7 @@ help:
 	@echo "make demo-search   the same with a network that is too small: a search finds one that is not"
 	@echo "make test    the tests (those that need a Docker engine say so where there is none)"
 	@echo "make test-quick   the tests that start no training, for a change of pure code: less than a minute"
-	@echo "make verdicts   scripts that learned nothing and are never reached, sound ones that are: section A of tests/cases, and a draw"
+	@echo "make verdicts   the verdicts on scripts that learned nothing, and on sound ones: section A of tests/cases, and eight drawn scripts"
 	@echo "make cases   every case of tests/cases; those that do not pass yet are expected to fail"
 	@echo "make lint    ruff, mypy, import-linter, shellcheck, a linter for the Jenkinsfile"
 	@echo "make picture docs/structure.svg: the rooms of epochal/ and the imports between them"

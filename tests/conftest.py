@@ -30,10 +30,10 @@ def pytest_report_header() -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that need Docker on one worker: its images are made once, and nobody waits for them.
+    """Ask for one worker for all tests that need Docker, so that nobody waits for an image that another one builds.
 
-    They come first, so that the other workers do not wait for that one at the end. (pytest-xdist 3.8 loses the group with
-    pytest 9.2: it writes to ``_nodeid``, which is no longer read.)
+    They come first, so that the other workers do not wait for that one at the end. pytest-xdist 3.8 ignores the group with
+    pytest 9.2: it writes to ``_nodeid``, which is no longer read.
     """
     for item in items:
         if item.get_closest_marker("docker"):
@@ -95,13 +95,13 @@ def keras_python(shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="session")
 def warm_keras_python(keras_python: Path) -> Path:
-    """The same, for a script: it has imported TensorFlow already."""
+    """A Python that has Keras, and TensorFlow imported, for a script (see ``warm``)."""
     return warm_training(keras_python.parent.parent.resolve())
 
 
 @pytest.fixture(autouse=True)
 def _warm(request: pytest.FixtureRequest) -> None:
-    """What a test of Keras trains through the jobs is trained by the warm Python."""
+    """Have the jobs train with the warm Python in each test that is marked ``keras``."""
     if request.node.get_closest_marker("keras"):
         request.getfixturevalue("warm_keras_python")
 

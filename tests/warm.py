@@ -1,10 +1,11 @@
-"""Pythons that have imported much already: a process of theirs is forked, seconds sooner than it would be there.
+"""Stand-ins for Python that fork from a process which has imported much already, and so save seconds at each start.
 
-A warm Python is an executable that stands in for the real one. What it starts are processes like any other, with
-arguments, environment, folder, limits, session and output of their own; a signal to it reaches them. Only their command
-line in /proc is another. What it was not made for (``-c``, say) it hands to the real one.
+A warm Python is an executable. The process that it starts has the arguments, environment, folder, limits and output that
+the executable was given, and gets its SIGHUP, SIGINT and SIGTERM. Command line and environment in /proc, umask and hash
+seed are the server's. What a warm Python was not made for (``-c``, say) it hands to the real one.
 
-If it is killed (SIGKILL), they are a moment later: a test that kills what it started, and goes on, starts the real one.
+A process dies a moment after the stand-in that was killed with SIGKILL. Use the real Python in a test that does so and
+goes on at once.
 """
 
 import os
@@ -45,7 +46,7 @@ def warm_in(environment):
 
 process.python_in = warm_in
 """
-"""The job scripts that it starts get the same Python, a training that of its environment, if it is warm."""
+"""Its job scripts use the same warm Python, and its trainings the warm one of their environment, if there is one."""
 
 _TRAINING = """
 import sys
@@ -73,14 +74,18 @@ server = socket.socket(socket.AF_UNIX)
 server.connect("{address}")
 limits = {{name: resource.getrlimit(getattr(resource, name)) for name in dir(resource) if name.startswith("RLIMIT_")}}
 request = json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ), limits])
-forwarded = signal.SIGHUP, signal.SIGINT, signal.SIGTERM
-for number in forwarded:
-    if signal.getsignal(number) != signal.SIG_IGN:
-        signal.signal(number, lambda number, _: server.send(bytes([number])))
+def forward(number, _):
+    try:
+        server.send(bytes([number]))
+    except ConnectionError:
+        pass  # the process has ended, and its status is on the way
 socket.send_fds(server, [request.encode() + b"\\n"], [0, 1, 2])
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+    if signal.getsignal(number) != signal.SIG_IGN:
+        signal.signal(number, forward)
 status = int(server.recv(16))
 if status < 0:
-    if -status in forwarded:
+    if -status != signal.SIGKILL:
         signal.signal(-status, signal.SIG_DFL)
     os.kill(os.getpid(), -status)
 os._exit(status)

@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import sys
+import tempfile
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import Any
 
 
 def serve(address: str, preparation: str) -> list[Any]:
-    """Execute ``preparation``, then fork for each request; returns one in the process that is to do what it says."""
+    """Execute ``preparation``, then fork for each request. Return the request, in the process that is to run it."""
     exec(preparation, {})
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -43,13 +44,17 @@ def serve(address: str, preparation: str) -> list[Any]:
 
 
 def fork_again(connection: socket.socket) -> list[Any]:
-    """Return the request in a process of its own, and wait for that here: the client gets its status, it the client's signals.
+    """Fork the process that is to run the request, and return the request in that process.
 
-    If the client is killed, so is its process group.
+    The parent stays until that process ends: it passes the client's signals on, and the exit status back. If the client is
+    killed, it kills the process and its group.
     """
     text, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 3)
     while not text.endswith(b"\n"):
-        text += connection.recv(1 << 20)
+        more = connection.recv(1 << 20)
+        if not more:
+            os._exit(1)  # the client was killed before it had asked
+        text += more
     process = os.fork()
     if process == 0:
         os.setsid()
@@ -83,6 +88,7 @@ def become(arguments: list[str], folder: str, environment: dict[str, str], limit
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    tempfile.tempdir = None  # it was looked up in the server's environment
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()  # as an import does; Python's own generator does so after a fork
     sys.argv = arguments
@@ -93,7 +99,7 @@ def become(arguments: list[str], folder: str, environment: dict[str, str], limit
 
 
 def run(script: str) -> None:
-    """Run ``script`` as the main module; a traceback begins with a line of its own."""
+    """Run ``script`` as the main module. Tracebacks leave out this function."""
     sys.path.insert(0, str(Path(script).absolute().parent))
     sys.modules["__main__"] = main = ModuleType("__main__")
     main.__file__ = script

@@ -9,6 +9,7 @@ import os
 import secrets
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -33,7 +34,6 @@ from tests.chains.jenkins.standin import TOKEN, USER, StandIn
 from tests.integration.served import Mails, mailbox, start_server
 from tests.jobs.chain import environment_of, epochal, epochal_json
 from tests.repositories import commit, git, make_repository
-from tests.warm import warm_epochal
 
 _PATIENCE_SECONDS = 240.0
 _LEARNS = "epochs = 20\nprint(f'Test accuracy: {epochs / 40}')\n"
@@ -164,7 +164,7 @@ class Trial:
             label=self._label(),
             home=self.home,
             scripts=resource("scripts"),
-            python=warm_epochal(),
+            python=sys.executable,
             mail=mail,
             bundle=f', EPOCHAL_CA_BUNDLE = "{bundle}"' if (bundle := os.environ.get("EPOCHAL_CA_BUNDLE")) else "",
             repository=self.url,

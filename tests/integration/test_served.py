@@ -64,7 +64,7 @@ def test_from_the_webhook_to_the_mail(home: Path, tmp_path: Path) -> None:
 
 
 def test_each_start_prints_what_github_needs_until_it_has_delivered(home: Path, tmp_path: Path) -> None:
-    """The address and where the secret is stand below each start of the server, until there was a delivery."""
+    """The address and the path of the secret are printed at each start of the server, until there was a delivery."""
     origin = make_repository(tmp_path / "digits", {"nn.py": _LEARNS, "epochal.toml": "threshold = 0.4\n"})
     write_settings(home, origin, 1)
     assert all("To enter at GitHub " in _output_of_a_start(home) for _ in range(2))
@@ -78,8 +78,9 @@ def _output_of_a_start(home: Path) -> str:
     """Start the server, stop it once it has printed its address, and return what came after that."""
     with start_server(home) as process:
         assert process.stdout
-        assert process.stdout.readline().startswith("gateway: ")
+        first = process.stdout.readline()
         process.terminate()
+        assert first.startswith("gateway: ")
         return process.stdout.read()
 
 
