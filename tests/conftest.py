@@ -30,10 +30,9 @@ def pytest_report_header() -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Ask for one worker for all tests that need Docker, so that nobody waits for an image that another one builds.
+    """Keep the tests that need Docker on one worker, so that nobody waits for an image that another one builds.
 
-    They come first, so that the other workers do not wait for that one at the end. pytest-xdist 3.8 ignores the group with
-    pytest 9.2: it writes to ``_nodeid``, which is no longer read.
+    They come first, so that the other workers do not wait for that one at the end.
     """
     for item in items:
         if item.get_closest_marker("docker"):
