@@ -1,4 +1,4 @@
-"""``python -m epochal``: the same as the command ``epochal``."""
+"""Run Epochal's command line: ``python -m epochal`` is the same as ``epochal``."""
 
 from epochal.cli import main
 

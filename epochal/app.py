@@ -1,4 +1,4 @@
-"""What a command or a job has at hand."""
+"""``App``, which gives a command or a job its environment, settings and database."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from epochal.store.patience import Patience
 
 @dataclass(frozen=True)
 class App:
-    """The environment that the process was started in, its home's settings, and the database."""
+    """The environment of the process, the server's settings, and the database."""
 
     environment: Environment
     settings: ServerSettings
@@ -18,26 +18,30 @@ class App:
 
     @classmethod
     def open(cls, environment: Environment, patience: Patience | None = None) -> "App":
-        """Read the settings and open the database, waiting for it with ``patience``; raises SettingsError."""
+        """Read the settings in ``environment.home`` and open the database.
+
+        ``patience``: how long to wait for a database that does not answer; None: not at all. Raises SettingsError if
+        the settings are invalid, or if the database cannot be opened or does not answer.
+        """
         settings = read_server_settings(environment)
         return cls(environment, settings, Database(Home(environment.home).database_url(settings.database), patience))
 
     @property
     def home(self) -> Home:
-        """The folder that everything is kept in."""
+        """``$EPOCHAL_HOME``, the folder in which Epochal keeps everything."""
         return Home(self.environment.home)
 
     @property
     def build_url(self) -> str | None:
-        """The page of the build that runs the job; None if it has none (the embedded chain's has a folder)."""
+        """The page of the Jenkins build that runs the job; None without one (the embedded chain sets a file:// URL)."""
         url = self.environment.build_url
         return url if url.startswith(("http://", "https://")) else None
 
     @property
     def personal_runtime(self) -> RuntimeName:
-        """Return the runtime for what a person trains: the one that the environment or server.toml names, else ``auto``."""
+        """The runtime for training by hand: the one in the environment or server.toml, otherwise ``auto``."""
         return self.settings.runtime if "runtime" in self.settings.model_fields_set else "auto"
 
     def credentials(self, repository: str) -> str:
-        """Return the file with the credentials for a watched repository; empty if none was set."""
+        """Return the path of the credentials file for the watched repository with this URL; empty if none is set."""
         return next((watched.credentials for watched in self.settings.repository if watched.url == repository), "")

@@ -1,4 +1,4 @@
-"""The command line: one place that registers the commands, prints an error and picks an exit status."""
+"""The command line: registers the commands, prints their errors, and picks the exit status."""
 
 import importlib
 import os
@@ -26,27 +26,27 @@ COMMANDS = {
     "job": "One job of the chain; called by scripts/*.sh.",
     "jenkins": "The chain in Jenkins: its three jobs and their view.",
 }
-"""The modules of ``epochal.commands`` and their help, in the order of ``epochal --help``.
+"""The modules of ``epochal.commands`` and their help texts, in the order of ``epochal --help``.
 
-Each module has a function or a group of its name. The help is repeated here so that it can be shown without importing
-them all.
+Each module has a function or a Typer group with the same name. The help texts are here so that ``--help`` imports none
+of the modules.
 """
 
 
 def main() -> None:
-    """Run the command that the command line asks for, and exit with its status."""
+    """Run the command in ``sys.argv`` and exit with its status."""
     status = _run_command(sys.argv[1:])
     if "ngrok" in sys.modules:
-        # The threads of ngrok's library (1.4.0) abort an interpreter that takes itself down in good order.
+        # The threads of ngrok's library (1.4.0) abort an interpreter that shuts down normally.
         sys.stdout.flush()
         os._exit(status)
     sys.exit(status)
 
 
 def make_app(command: str | None) -> typer.Typer:
-    """Return the command line that can run *command*; of the others it knows the help.
+    """Return a command line that can run *command* and shows the help texts of all commands.
 
-    Only the module of *command* is imported: a job script should not wait for what it does not use.
+    Only the module of *command* is imported, so that a job script does not wait for imports that it does not use.
     """
     app = typer.Typer(
         name="epochal",
@@ -56,10 +56,10 @@ def make_app(command: str | None) -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    app.callback()(lambda: None)  # with a single command Typer would leave out its name
+    app.callback()(lambda: None)  # otherwise Typer would omit the name of a single command
     for name, text in COMMANDS.items():
         if name != command:
-            app.command(name, help=text)(lambda: None)  # only for its help
+            app.command(name, help=text)(lambda: None)  # only listed in the help
             continue
         found = getattr(importlib.import_module(f"epochal.commands.{name}"), name)
         if isinstance(found, typer.Typer):
@@ -70,7 +70,7 @@ def make_app(command: str | None) -> typer.Typer:
 
 
 def _run_command(arguments: list[str]) -> int:
-    # The command is the first argument that is no option: the program itself has none that takes a value.
+    # The command is the first argument that is not an option, since no option in front of it takes a value.
     named = next((argument for argument in arguments if not argument.startswith("-")), None)
     try:
         make_app(named)()
@@ -79,11 +79,11 @@ def _run_command(arguments: list[str]) -> int:
     except EpochalError as error:
         text, status = str(error), error.exit_status
     except BrokenPipeError:
-        return 141  # whoever read our output has gone; as a shell says it: 128 + SIGPIPE
+        return 141  # nobody reads our output any more: 128 + SIGPIPE, as in a shell
     except Exception:
         traceback.print_exc()
         text, status = "this is a fault of Epochal's own; the lines above say where", EpochalError.exit_status
     else:
         return 0
-    print(f"epochal: {text}", file=sys.stderr)  # noqa: T201 (the one place)
+    print(f"epochal: {text}", file=sys.stderr)  # noqa: T201 (the only place that prints errors)
     return status

@@ -1,4 +1,4 @@
-"""A commit and its repository, as people and git name them: one name per repository, and what a message may ask for."""
+"""Names of a commit's repository, and instructions in a commit's message not to train it."""
 
 import re
 from pathlib import Path
@@ -6,21 +6,22 @@ from urllib.parse import unquote
 
 _SKIP_WORDS = ("[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]")
 _SKIP_TRAILER = re.compile(r"skip-checks:\s*true", re.IGNORECASE)
-# What a commit that Epochal makes by itself ends with: training it would start another one of its kind.
+# The last line of a commit that Epochal itself made. Training that commit would lead to another one of its kind.
 _OWN_TRAILER = re.compile(r"Epochal-Run: \d+")
 _HOST = r"(?P<host>\[[^\]/@]*\]|[^/:\[]*)"
 _URL = re.compile(rf"[a-z][a-z0-9+.-]*://(?:[^/]*@)?{_HOST}(?::[^/]*)?(?P<path>(?:/.*)?)", re.IGNORECASE | re.DOTALL)
-# git-clone(1): "user@host:path" is ssh's where no slash comes before the colon.
+# git-clone(1): "user@host:path" is an ssh address if there is no slash before the colon.
 _SCP_LIKE = re.compile(rf"(?:[^/@]*@)?{_HOST}:(?P<path>.*)", re.DOTALL)
 _SAME_HOST = {"ssh.github.com": "github.com", "www.github.com": "github.com"}
 
 
 def identity(url: str) -> str:
-    """One name for a repository, whichever of its addresses is given: ``github.com/ada/digits``, ``local/srv/digits.git``.
+    """Return a name for a repository that is the same for all its addresses: ``github.com/ada/digits``.
 
-    Of an address: the host in lower case and the path, without user, password, port, ``.git`` and slashes at the end. Of a
-    path (it begins with a slash or a dot) or file:// URL: ``local`` and the absolute path. An identity is its own identity.
-    It never climbs: no part of it is ``..``.
+    For an address it is the host in lower case and the path, without user, password, port, ``.git`` and slashes at the
+    end. For a file:// URL or a path that begins with a slash or a dot it is ``local`` and the absolute path:
+    ``local/srv/digits.git``. The identity of an identity is itself. No part of it is ``..``, so it can be used as a
+    path.
     """
     host, path = _host_and_path(url)
     host = host.lower().strip(".") or "local"
@@ -55,7 +56,7 @@ def _plain_path(path: str) -> str:
 
 
 def repository_name(url: str) -> str:
-    """The repository's name for people: ``ada/digits``; of a local one its folder's name."""
+    """Return the name of a repository to show to people: ``ada/digits``, or the folder's name of a local repository."""
     host, _, path = identity(url).partition("/")
     if host != "local":
         return path or host
@@ -63,14 +64,16 @@ def repository_name(url: str) -> str:
 
 
 def safe_url(url: str) -> str:
-    """The URL without user and password, to be shown."""
+    """Return ``url`` without user and password, so that it can be shown."""
     return re.sub(r"://[^/]*@", "://", url)
 
 
 def skip_word(message: str) -> str | None:
-    """The instruction to skip, by GitHub's rules ("Skipping workflow runs"), or the mark of a commit that Epochal made.
+    """Return what in a commit's message says that the commit must not be trained, in words; None if nothing does.
 
-    The trailer ends the message, behind an empty line: GitHub asks for two, of which git by default keeps one.
+    That is one of GitHub's instructions ("Skipping workflow runs"), or the last line of a commit that Epochal itself
+    made. The trailer ``skip-checks: true`` has to be the last line and come after an empty one; GitHub asks for two
+    empty lines, but git by default keeps only one.
     """
     found = next((word for word in _SKIP_WORDS if word in message.lower()), None)
     if found:

@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as one tree of exceptions and one closed list of reasons. Imports nothing of ours."""
+"""Epochal's exceptions, and the closed list of reasons why a run or a trial ends without success."""
 
 from enum import StrEnum
 
@@ -6,18 +6,21 @@ from epochal.folders import SCRIPT
 
 
 class Reason(StrEnum):
-    """Why a trial failed or a run ended without reaching its threshold: a word to filter by, and a sentence to read."""
+    """Why a trial failed, or a run ended without reaching its threshold.
+
+    The value is a word to filter by. ``sentence`` explains it to people, without a capital letter and a full stop.
+    """
 
     sentence: str
 
     def __new__(cls, word: str, sentence: str = "") -> "Reason":
-        """A reason's word, which is its value, and its sentence."""
+        """Create a member with ``word`` as its value."""
         member = str.__new__(cls, word)
         member._value_ = word
         member.sentence = sentence
         return member
 
-    # What the code did.
+    # The code or its training failed.
     NO_SCRIPT = "no_script", f"there is no {SCRIPT} at the top of the repository"
     SYNTAX_ERROR = "syntax_error", f"{SCRIPT}, or a module that it imports, is not valid Python"
     IMPORT_ERROR = "import_error", "a module that the code imports could not be imported"
@@ -35,19 +38,19 @@ class Reason(StrEnum):
     )
     SEVERAL_FRAMEWORKS = "several_frameworks", "the code imports several frameworks that each could be the one to train"
 
-    # What the repository holds.
+    # Something in the repository cannot be used.
     BAD_SETTINGS = "bad_settings", "epochal.toml cannot be used as it is"
     REFUSED_REQUIREMENT = "refused_requirement", "requirements.txt asks for what this server does not allow"
     UNSAFE_SYMLINK = "unsafe_symlink", "the commit holds a symbolic link that points outside of the repository"
     UNKNOWN_COMMIT = "unknown_commit", "the repository does not have the commit any more"
 
-    # What is around it.
+    # The server, the network or Jenkins failed.
     REPOSITORY_UNREACHABLE = "repository_unreachable", "the repository could not be fetched"
     ENVIRONMENT_FAILED = "environment_failed", "the training's environment could not be made"
     BUILD_FAILED = "build_failed", "Jenkins' build failed before the job's script could say why"
     NO_ENGINE = "no_engine", "no Docker engine answered"
 
-    # Why a run ended below its threshold.
+    # A run ended below its threshold.
     NO_EPOCHS = "no_epochs", f"{SCRIPT} has no number of epochs that could be raised"
     MAX_EPOCHS = "max_epochs", "the next raise would go over max_epochs"
     MAX_MINUTES = "max_minutes", "the minutes of the budget are used up"
@@ -59,7 +62,7 @@ class Reason(StrEnum):
 
     SPACE_USED_UP = "space_used_up", "every combination of the search space was tried"
 
-    # What happened to a trial or a run from outside.
+    # A trial or a run was ended from outside.
     PRUNED = "pruned", "other trials were better after as many epochs"
     OVERTAKEN = "overtaken", "another trial reached the threshold first"
     INTERRUPTED = "interrupted", "the training was interrupted and is taken up again if its run continues"
@@ -70,26 +73,26 @@ class Reason(StrEnum):
 
 
 class EpochalError(Exception):
-    """An error that a person can read: what went wrong, where, and how to mend it. Its text is one or more lines."""
+    """An error that is shown to people. Its text (one or more lines) says what went wrong, where, and how to fix it."""
 
-    exit_status = 70  # EX_SOFTWARE of sysexits.h: our own fault, unless a subclass knows better
+    exit_status = 70  # EX_SOFTWARE of sysexits.h: an internal error, unless a subclass overrides it
 
 
 class UsageError(EpochalError):
-    """What was asked for cannot be done as asked: an unknown run, a folder without nn.py, a missing tool."""
+    """A request cannot be carried out: the run is unknown, the folder has no nn.py, a tool is missing, or the like."""
 
     exit_status = 2
 
 
 class SettingsError(UsageError):
-    """A settings file or an environment variable is unreadable, misspelt or out of its range."""
+    """A settings file or an environment variable is unreadable, misspelt or out of range."""
 
 
 class RunFailed(EpochalError):
-    """A run cannot reach a verdict, for a reason that its developer (or the admin) can mend.
+    """A run cannot reach a verdict, for a reason that its developer or the admin can fix.
 
-    ``reason`` is the word; ``explanation`` says it of this very case (one sentence, how to mend it included); ``detail`` is
-    what a program printed about it (several lines, may be empty).
+    ``reason``: the kind of failure. ``explanation``: what happened in this case and how to fix it, by default the
+    reason's sentence. ``detail``: what a program printed about it, several lines or empty.
     """
 
     exit_status = 1

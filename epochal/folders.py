@@ -1,47 +1,47 @@
-"""The names inside of ``$EPOCHAL_HOME``, of a run's folder, and of a trial's. Imports nothing of ours."""
+"""The paths inside ``$EPOCHAL_HOME``, a run's folder and a trial's folder. Imports nothing else of this package."""
 
 import re
 from pathlib import Path
 
 SCRIPT = "nn.py"
-"""The file at the top of a repository that is trained."""
+"""The script that is trained, at the top of a repository."""
 
 
 class TrialFolder:
-    """The names inside ``runs/<run>/trials/<number>``."""
+    """The paths inside a trial's folder, ``runs/<run>/trials/<number>``."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.code = path / "code"
-        """The trial's own, writable copy of the code: /train in a container. What the script saves stays here."""
+        """The trial's writable copy of the code, which is /train in a container and keeps what the script saves."""
         self.out = path / "out"
-        """The output folder: $EPOCHAL_OUT in a container."""
+        """The output folder, which training finds as $EPOCHAL_OUT."""
         self.metrics = self.out / "metrics.jsonl"
-        """A line of JSON for each epoch."""
+        """What the recorder observed: a line of JSON for each event, such as an epoch."""
         self.accuracy = self.out / "accuracy.json"
         """The accuracy, as the script or the recorder wrote it."""
         self.checkpoints = path / "checkpoints"
-        """What a later trial goes on from: $EPOCHAL_CHECKPOINTS. They move on with the newest trial of the run."""
+        """The checkpoints ($EPOCHAL_CHECKPOINTS), which are moved to a later trial of the run that may use them."""
         self.log = path / "train.log"
-        """Standard output and error of the training, in order."""
+        """Standard output and standard error of the training, interleaved."""
         self.change = path / "change"
-        """The files of the code that the trial offers to change, by their paths in it; absent if none."""
+        """The files that the trial changed, to be adopted by the developer, at their paths in the code; or absent."""
         self.diff = path / "change.diff"
-        """What the trial changed in the code, as a unified diff; absent if nothing."""
+        """The changes of the trial to the code as a unified diff; absent if it changed nothing."""
 
 
 class RunFolder:
-    """The names inside ``$EPOCHAL_HOME/runs/<run>``."""
+    """The paths inside a run's folder, ``$EPOCHAL_HOME/runs/<run>``."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.code = path / "code"
         """The immutable snapshot of the commit."""
         self.workspace = path / "workspace"
-        """The WORKSPACE that the embedded chain gives to its jobs."""
+        """The folder that the embedded chain sets as WORKSPACE for its jobs."""
 
     def console(self, job: str) -> Path:
-        """Return the file with what a job printed, if the embedded chain ran it."""
+        """Return the file for the output of ``job`` (``pull``, ``train`` or ``retrain``) in the embedded chain."""
         return self.path / f"{job}.console.log"
 
     def trial(self, number: int) -> TrialFolder:
@@ -50,25 +50,29 @@ class RunFolder:
 
 
 class Home:
-    """The names inside ``$EPOCHAL_HOME``."""
+    """The paths inside ``$EPOCHAL_HOME``."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.searches = f"sqlite:///{path / 'optuna.db'}"
-        """The URL of Optuna's storage, unless the server's settings name a database that holds it too."""
+        """The URL of Optuna's storage, unless the server's database is PostgreSQL, which then holds it."""
         self.dlcode = path / "dlcode"
-        """The last pulled code of each repository and branch."""
+        """Links to the last pulled code of each repository and branch."""
         self.cache = path / "cache"
-        """What can be made again: fetched repositories, environments, datasets."""
+        """Fetched repositories, environments and datasets, all of which can be fetched or built again."""
 
     def database_url(self, configured: str = "") -> str:
-        """Return the URL of the database: the one in the server's settings, or a SQLite file here if that is empty."""
+        """Return the URL of the database: the ``configured`` one or, if that is empty, a SQLite file here."""
         return configured or f"sqlite:///{self.path / 'epochal.db'}"
 
     def question(self, nonce: str) -> Path:
-        """Return a file that the gateway writes for a moment, for an agent to show that it sees this very folder."""
+        """Return the path of a temporary file by which a Jenkins agent proves that it has the gateway's home.
+
+        The gateway writes random bytes into it, which the agent has to read. ``nonce``: hexadecimal digits for the
+        name.
+        """
         return self.path / f".question-{re.sub('[^0-9a-f]', '', nonce)}"
 
     def run(self, number: int) -> RunFolder:
-        """Return the folder of a run."""
+        """Return the folder of run ``number``."""
         return RunFolder(self.path / "runs" / str(number))

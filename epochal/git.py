@@ -1,4 +1,4 @@
-"""Git as the pull job needs it: fetch one commit, read what it is, and write its files somewhere."""
+"""Run git: fetch a commit, describe it, and write out its files."""
 
 import fcntl
 import hashlib
@@ -19,19 +19,19 @@ _TIMEOUT_SECONDS = 600.0
 _COMMAND = ["git", "-c", "filter.lfs.smudge=", "-c", "filter.lfs.required=false"]
 _ENVIRONMENT = {
     "LC_ALL": "C",
-    # A URL may name a command to run (ext::sh …): only real transports are allowed (git(1)).
+    # A URL could name a command to run (ext::sh …), so only real transports are allowed (git(1)).
     "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",
-    # Nobody is there to be asked: not by git, not by a window, not by ssh.
+    # Nobody can answer a prompt of git, of a graphical askpass program, or of ssh.
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_ASKPASS": "",
     "SSH_ASKPASS_REQUIRE": "never",
 }
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
-_LFS_POINTER_BYTES = 1024  # a pointer file is smaller than this (git-lfs' specification)
+_LFS_POINTER_BYTES = 1024  # pointer files are smaller than this (git-lfs' specification)
 
 
 class GitError(Exception):
-    """A git command that failed; its text is what git said."""
+    """A git command failed; the text is git's error output."""
 
 
 class GitFolder:
@@ -41,7 +41,7 @@ class GitFolder:
         self.folder = folder
 
     def has(self, sha: str) -> bool:
-        """Whether the commit ``sha`` is here."""
+        """Return whether the repository has the commit ``sha``."""
         try:
             self.run("cat-file", "-e", f"{sha}^{{commit}}")
         except GitError:
@@ -49,31 +49,31 @@ class GitFolder:
         return True
 
     def branch(self) -> str:
-        """The branch that is checked out; empty on a detached HEAD."""
+        """Return the name of the branch that is checked out; empty on a detached HEAD."""
         return self.text("branch", "--show-current")
 
     def resolve(self, revision: str) -> str:
-        """The full name of the commit that ``revision`` means; raises GitError if there is none."""
+        """Return the full SHA of the commit that ``revision`` names; raises GitError if there is none."""
         return self.text("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
 
     def has_changes(self) -> bool:
-        """Whether tracked files differ from the commit that is checked out."""
+        """Return whether tracked files differ from the commit that is checked out."""
         return bool(self.text("status", "--porcelain", "--untracked-files=no"))
 
     def details(self, sha: str) -> tuple[str, str, str]:
-        """Message, author's name and author's address of a commit."""
+        """Return the message, the author's name and the author's mail address of the commit ``sha``."""
         name, email, message = self.text("show", "--no-patch", "--format=%an%x00%ae%x00%B", sha).split("\0", 2)
         return message.strip(), name, email
 
     def committed(self, sha: str) -> datetime | None:
-        """When the committer's clock said that the commit was made, in whole seconds; None where it names no time."""
+        """Return the commit time by the committer's clock, in UTC and whole seconds; None if it is not a valid time."""
         try:
             return datetime.fromtimestamp(int(self.text("show", "--no-patch", "--format=%ct", sha)), UTC)
-        except (ValueError, OverflowError, OSError):  # anybody can write anything there
+        except (ValueError, OverflowError, OSError):  # a commit may contain any text as its time
             return None
 
     def submodules(self, sha: str) -> tuple[str, ...]:
-        """What is told of the commit's submodules (a line, or nothing): their files are not fetched."""
+        """Return a note (one line) that the commit's submodules are not fetched; empty if it has none."""
         lines = self.run("ls-tree", "-r", "-z", sha).split(b"\0")
         paths = [line.partition(b"\t")[2].decode("utf-8", "replace") for line in lines if line.startswith(b"160000 ")]
         if not paths:
@@ -81,10 +81,10 @@ class GitFolder:
         return (f"{_some(paths)}: a submodule, which is not fetched. Training sees an empty folder there.",)
 
     def write_files(self, sha: str, folder: Path) -> None:
-        """Write the commit's files into the existing ``folder``, as a checkout of it would.
+        """Write the files of the commit ``sha`` into the existing ``folder``, as a checkout would.
 
-        Not by ``git archive``: that leaves out what .gitattributes marks as export-ignore. Nothing of this repository's
-        own index or work tree is touched.
+        ``git archive`` would omit what .gitattributes marks as export-ignore. The repository's index and work tree are
+        not touched.
         """
         index = folder.parent / f".{folder.name}.index"
         try:
@@ -99,21 +99,22 @@ class GitFolder:
             index.unlink(missing_ok=True)
 
     def text(self, *arguments: str) -> str:
-        """What a git command prints, without the last line's end."""
+        """Return the output of a git command as text, without the final newline; raises GitError if it fails."""
         return self.run(*arguments).decode("utf-8", "replace").removesuffix("\n")
 
     def run(self, *arguments: str) -> bytes:
-        """What a git command prints; raises GitError with what it said where it fails."""
+        """Return the output of a git command in this repository; raises GitError if it fails."""
         return run_git(["-C", str(self.folder), *arguments])
 
 
 def run_git(arguments: list[str], variables: dict[str, str] | None = None, seconds: float = _TIMEOUT_SECONDS) -> bytes:
-    """Run git without a chance to ask for a password and without filters that fetch (git-lfs); returns what it prints.
+    """Run git, without password prompts and without filters that fetch (git-lfs), and return its output.
 
-    However it is left, by its end, an exception or after ``seconds``, nothing that it started goes on. Raises GitError.
+    ``variables``: environment variables to set. After ``seconds``, or on any exception, git and the programs that it
+    started are killed. Raises GitError if git is missing, fails or takes too long.
     """
     try:
-        # A session of its own has no terminal to ask on, and can be killed with the programs that git starts.
+        # In a new session git has no terminal to prompt on, and can be killed together with its child processes.
         with subprocess.Popen(
             [*_COMMAND, *arguments],
             stdin=subprocess.DEVNULL,
@@ -138,10 +139,10 @@ def run_git(arguments: list[str], variables: dict[str, str] | None = None, secon
 
 
 def credential_options(credentials: str) -> list[str]:
-    """The options that make git take passwords from the file ``credentials`` (git-credential-store(1)) alone; or none.
+    """Return the options that make git read passwords from the file ``credentials`` only; none if it is empty.
 
-    Only "get" reaches the store: it would otherwise delete a password from the admin's file as soon as a server refuses it
-    once.
+    The file has the format of git-credential-store(1). Only "get" is passed on to the store, which would otherwise
+    delete a password from the admin's file as soon as a server refuses it once.
     """
     if not credentials:
         return []
@@ -150,23 +151,24 @@ def credential_options(credentials: str) -> list[str]:
 
 
 def fetch_commit(cache: Path, url: str, branch: str, sha: str, credentials: str = "") -> GitFolder:
-    """Return a bare repository under ``cache`` that has the commit ``sha`` of ``url``.
+    """Fetch the commit ``sha`` of ``url`` into a bare repository under ``cache``, and return that repository.
 
-    Fetches just that commit, or, from servers that give no single commits away, its branch. Raises RunFailed:
-    REPOSITORY_UNREACHABLE, or UNKNOWN_COMMIT if the repository answers but does not have it (any more).
+    Only that commit is fetched or, if the server does not serve single commits, its branch. ``credentials``: as in
+    ``credential_options``. Raises RunFailed: REPOSITORY_UNREACHABLE, or UNKNOWN_COMMIT if the repository does not have
+    the commit (any more).
     """
     shown = safe_url(url)
     folder = cache / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}.git"
     repository = GitFolder(folder)
     cache.mkdir(parents=True, exist_ok=True)
     with folder.with_suffix(".lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two shallow fetches into one repository at a time would fail
+        fcntl.flock(lock, fcntl.LOCK_EX)  # simultaneous shallow fetches into one repository would fail
         try:
             if not folder.exists():
                 made = folder.with_suffix(".new")
                 shutil.rmtree(made, ignore_errors=True)
                 run_git(["init", "--quiet", "--bare", str(made)])
-                made.rename(folder)  # whole or not at all: a folder that is there is taken for a repository
+                made.rename(folder)  # atomic: an existing folder is taken for a complete repository
             if not repository.has(sha):
                 fetch = [*credential_options(credentials), "-C", str(folder), "fetch", "--quiet", "--no-tags"]
                 try:
@@ -184,9 +186,10 @@ def fetch_commit(cache: Path, url: str, branch: str, sha: str, credentials: str 
 
 
 def check_files(folder: Path) -> tuple[str, ...]:
-    """Look at a commit's files as they were written; returns what its developer should be told, a line each.
+    """Check the files of a commit in ``folder``, and return notes on them for its developer (one line each).
 
-    Raises RunFailed(UNSAFE_SYMLINK) for a symbolic link that leaves ``folder``, be it by way of other links.
+    A note says which files are git-lfs pointers. Raises RunFailed(UNSAFE_SYMLINK) for a symbolic link that is absolute
+    or leads out of ``folder``, also through other links.
     """
     pointers = []
     for path in sorted(folder.rglob("*")):
@@ -194,7 +197,7 @@ def check_files(folder: Path) -> tuple[str, ...]:
             target = path.readlink()
             try:
                 inside = path.resolve().is_relative_to(folder.resolve())
-            except (OSError, RuntimeError):  # links that lead to each other in a circle
+            except (OSError, RuntimeError):  # links that form a cycle
                 inside = False
             if target.is_absolute() or not inside:
                 name = path.relative_to(folder)

@@ -1,4 +1,4 @@
-"""What the database and a run's folder hold, as plain values. Imports only the list of reasons."""
+"""The contents of the database and of a run's folder, as plain values."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,29 +10,29 @@ from epochal.errors import Reason
 from epochal.folders import SCRIPT
 
 Value = bool | int | float | str
-"""What a hyperparameter can be."""
+"""The types of a hyperparameter's value."""
 
 Log = Callable[[str], None]
-"""Takes one line that says what is going on, without a line end."""
+"""A function that logs one line of text, given without a line end."""
 
 PROOF_MARK = "epochal proof: "
-"""What the line of a job's output begins with that tells which home, database and scripts it works with."""
+"""The beginning of the line in a job's output that proves which home, database and scripts it uses."""
 
 
 def kind_of(value: Value) -> Literal["number", "text", "truth"]:
-    """What a hyperparameter's value is; True and False are no numbers."""
+    """Return the kind of a hyperparameter's value; True and False are not numbers."""
     if isinstance(value, bool):
         return "truth"
     return "text" if isinstance(value, str) else "number"
 
 
 def same(one: Value, other: Value) -> bool:
-    """Whether two values of a hyperparameter are equal: 20 and 20.0 are, 1 and True are not."""
+    """Return whether two values of a hyperparameter are equal: 20 and 20.0 are, 1 and True are not."""
     return kind_of(one) == kind_of(other) and one == other
 
 
 class State(StrEnum):
-    """Where a run stands; the state in the database is the queue."""
+    """The state of a run. It is stored in the database and decides which job comes next, so there is no other queue."""
 
     QUEUED = "queued"
     PULLED = "pulled"
@@ -52,12 +52,12 @@ class State(StrEnum):
 
     @property
     def verdict(self) -> "Verdict | None":
-        """The verdict that this state stands for; None while there is none."""
+        """The verdict on a run in this state; None if it has none."""
         return _VERDICTS.get(self)
 
 
 class Origin(StrEnum):
-    """What started a run. A push's commit is one run, however many triggers tell of it; a person may ask again."""
+    """What started a run: a push, which starts one run per commit however often it is reported, or a person."""
 
     PUSH = "push"
     PERSON = "person"
@@ -89,11 +89,11 @@ EXIT_STATUS = {
     State.SUPERSEDED: 4,
     State.CANCELLED: 5,
 }
-"""The exit status of a job script whose run is in this state when it ends: the contract with Jenkins and with people."""
+"""The exit status of a job script, by the state of its run when it ends. Jenkins and users rely on it."""
 
 
 class TrialState(StrEnum):
-    """Where a trial stands: it trains, was measured, was stopped as others did better, or failed."""
+    """The state of a trial; PRUNED means that it was stopped because other trials did better."""
 
     TRAINING = "training"
     MEASURED = "measured"
@@ -102,7 +102,7 @@ class TrialState(StrEnum):
 
 
 class Strategy(StrEnum):
-    """What a trial is: the code as committed, the same with more epochs, or a search's with other hyperparameters."""
+    """What a trial trains: the code as committed, the same with more epochs, or with hyperparameters from a search."""
 
     COMMITTED = "committed"
     MORE_EPOCHS = "more_epochs"
@@ -110,14 +110,14 @@ class Strategy(StrEnum):
 
 
 class StoppedBy(StrEnum):
-    """What ended a training before its epochs were used up."""
+    """What ended a training before its last epoch: reaching the threshold, or the script itself."""
 
     THRESHOLD = "threshold"
     SCRIPT = "script"
 
 
 class AccuracySource(StrEnum):
-    """Where an accuracy was read."""
+    """The source that an accuracy was read from."""
 
     SCRIPT = "accuracy.json"
     EVALUATE = "evaluate"
@@ -127,7 +127,7 @@ class AccuracySource(StrEnum):
 
     @property
     def sentence(self) -> str:
-        """The source in words, as mail and history tell it."""
+        """The source in words, for mail and history."""
         return _SOURCE_SENTENCES[self]
 
 
@@ -142,13 +142,16 @@ _SOURCE_SENTENCES = {
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of the data behind an accuracy.
+    """What is known about the data behind an accuracy.
 
-    ``metric``: the name that it was measured under. ``chance``: what always giving ``answer``, the most frequent one among
-    the test labels, would score (0 to 1); None if the labels are not known. ``checked``: whether the test rows were compared
-    with the rows that the network was fitted on; if not, ``unchecked`` says why. ``seen``: the share of test rows that it
-    was fitted on; ``expected``: the share that a clean split of data with repeated rows would show. ``accepted``: more were
-    seen than expected, and ``repeated_rows`` in epochal.toml accepts that.
+    metric: the name of the metric.
+    chance: the accuracy (0 to 1) of always giving ``answer``, the most frequent test label; None if the labels are
+        unknown.
+    checked: whether the test rows were compared with the rows that the network was fitted on.
+    unchecked: why they were not compared.
+    seen: the share of test rows (0 to 1) that the network was fitted on.
+    expected: the share that a clean split would show, as data may contain equal rows.
+    accepted: whether ``seen`` is so high that the accuracy only counts because of ``repeated_rows`` in epochal.toml.
     """
 
     metric: str = ""
@@ -163,11 +166,15 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """A measured accuracy: ``value`` from 0 to 1, where it was read, and the number of test samples if known.
+    """A measured accuracy.
 
-    ``test_set`` is a digest (or the script's own name) of those samples, ``test_rows`` the smallest hashes of them (sorted
-    64-bit little-endian numbers, 1,024 at most); None if it is not known which they were. ``looks``: how many different
-    networks the training compared with that test set, this one included.
+    value: the accuracy, from 0 to 1.
+    source: where it was read.
+    samples: the number of test samples; None if unknown.
+    test_set: a digest of the test samples, or the name that the script gives to them; None if unknown.
+    test_rows: their smallest hashes (at most 1,024 sorted 64-bit little-endian numbers); None if unknown.
+    looks: the number of different networks that the training compared with that test set, including this one.
+    evidence: what is known about the data.
     """
 
     value: float
@@ -181,12 +188,13 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The gate's verdict on a trial, and what it rests on.
+    """The gate's verdict on a trial, and the numbers behind it.
 
-    ``look``: number of this comparison against the same test set on this branch, starting at 1; None if the test set is
-    not known. ``confidence``: what was asked for, 0 for none; with it, ``spent`` is the probability of a false positive
-    that this look was allowed, and ``bound`` the lower confidence bound of the accuracy. ``required``: the smallest
-    accuracy on as many samples that would have been let through; None if not even 1.0 would.
+    look: the number of this comparison with the same test set on this branch, from 1; None if the test set is unknown.
+    confidence: the confidence that the settings require, 0 for none.
+    spent: with confidence, the probability of a false positive that was allowed for this look.
+    bound: with confidence, the lower confidence bound of the accuracy.
+    required: the smallest accuracy on as many samples that would have passed; None if not even 1.0 would.
     """
 
     verdict: Verdict
@@ -199,7 +207,15 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of metrics.jsonl that an epoch wrote. ``number`` counts from 1; ``metrics`` are keras' logs of the epoch."""
+    """One epoch of a fit, as recorded in metrics.jsonl.
+
+    model: the number of the Keras model in the script, from 1.
+    call: the number of the fit of that model, from 1.
+    number: the number of the epoch, from 1.
+    epochs: the epoch that the fit was to end with; None if unknown.
+    metrics: Keras' logs of the epoch, which may be NaN or infinite.
+    seconds: how long the epoch took; 0 if it was trained before a checkpoint.
+    """
 
     model: int
     call: int
@@ -210,17 +226,17 @@ class Epoch:
 
     @property
     def accuracy(self) -> float | None:
-        """The accuracy to show for the epoch (0 to 1): the validation's if there is one, else the training's."""
+        """The accuracy to show for the epoch (0 to 1): on the validation data or, without one, on the training data."""
         validation = self.validation_accuracy
         return self._first("") if validation is None else validation
 
     @property
     def validation_accuracy(self) -> float | None:
-        """The accuracy (0 to 1) on the validation data; None where the fit had none."""
+        """The accuracy (0 to 1) on the validation data; None if it was not measured."""
         return self._first("val_")
 
     def _first(self, prefix: str) -> float | None:
-        # Keras names the metric as it was given to compile(): "accuracy", "acc", or by its class.
+        # Keras' name of the metric depends on the argument of compile(): "accuracy", "acc", or the name of its class.
         for wanted in ("accuracy", "acc"):
             if prefix + wanted in self.metrics:
                 return self.metrics[prefix + wanted]
@@ -232,11 +248,15 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Fit:
-    """One call of Keras' fit, as metrics.jsonl tells it.
+    """One call of Keras' fit, as recorded in metrics.jsonl.
 
-    ``wanted``: the epoch that the call was to end with. ``continued``: the epoch that it went on from, 0 if none; if
-    there was a checkpoint that it did not go on from, ``why`` says why. ``epochs``: all of them, those before its
-    checkpoint too. ``stopped``: the validation accuracy reached what it was to stop at. ``ended``: it came to its end.
+    model, call: as in Epoch.
+    wanted: the epoch that the call was to end with.
+    continued: the epoch of the checkpoint that it resumed from; 0 if it did not resume.
+    why: why it did not resume from an existing checkpoint.
+    epochs: all its epochs, including those before the checkpoint.
+    stopped: whether it was stopped because its validation accuracy reached the target.
+    ended: whether fit returned without an error.
     """
 
     model: int
@@ -250,23 +270,23 @@ class Fit:
 
     @property
     def last_epoch(self) -> int:
-        """The epoch that the model has been trained to."""
+        """The number of the last epoch that the model was trained for."""
         return self.epochs[-1].number if self.epochs else self.continued
 
     @property
     def trained(self) -> int:
-        """How many epochs it trained itself."""
+        """The number of epochs that this call trained, without those before the checkpoint."""
         return sum(epoch.number > self.continued for epoch in self.epochs)
 
     @property
     def validation_accuracy(self) -> float | None:
-        """The accuracy (0 to 1) on the validation data after its last epoch; None where it was not measured then."""
+        """The accuracy (0 to 1) on the validation data after the last epoch; None if it was not measured."""
         accuracy = self.epochs[-1].validation_accuracy if self.epochs else None
         return accuracy if accuracy is not None and 0 <= accuracy <= 1 else None
 
     @property
     def stopped_by(self) -> StoppedBy | None:
-        """What ended it before the wanted epoch; None if nothing did."""
+        """What ended the call before the wanted epoch; None if nothing did."""
         if not self.ended or self.last_epoch >= self.wanted:
             return None
         return StoppedBy.THRESHOLD if self.stopped else StoppedBy.SCRIPT
@@ -274,7 +294,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class Commit:
-    """What a push or a person asks to be trained. ``repository`` is the URL or path that git fetches from."""
+    """A commit that a push or a person asks to train; ``repository`` is the URL or path that git fetches from."""
 
     repository: str
     branch: str
@@ -286,11 +306,15 @@ class Commit:
 
 @dataclass(frozen=True)
 class Forecast:
-    """Whether a learning curve will reach ``threshold``, looking no further than ``last_epoch``.
+    """A forecast of whether a learning curve will reach ``threshold`` up to ``last_epoch``.
 
-    ``level``: the accuracy expected after that epoch, 0 to 1; ``margin``: half of its 90 % interval. The epoch at which the
-    threshold is ``expected``, and its 90 % interval from ``earliest`` to ``latest``: each None where it is not before the
-    last epoch. ``hopeless``: the whole interval stays below. What is neither hopeless nor expected cannot be told yet.
+    level: the accuracy (0 to 1) expected after ``last_epoch``.
+    margin: half the width of the 90 % interval of ``level``.
+    expected: the epoch at which the curve is expected to reach the threshold; None if that is after ``last_epoch``.
+    earliest, latest: the 90 % interval of ``expected``; each None if it is after ``last_epoch``.
+    hopeless: whether the model has begun to learn, but the upper end of a wider interval stays below the threshold.
+
+    If the curve is not hopeless and no epoch is expected, the outcome is uncertain.
     """
 
     threshold: float
@@ -315,7 +339,10 @@ class Forecast:
 
     @property
     def rounded(self) -> str:
-        """Level and margin, with as many decimals as it takes to show that there is a margin, and what it stays below."""
+        """The text ``level ± margin``, with at least two decimals, and enough of them that the margin is not 0.
+
+        If the curve is hopeless, there are also enough for the sum of both to be below the threshold.
+        """
         for digits in range(2, 17):
             level, margin = round(self.level, digits), round(self.margin, digits)
             if margin and (not self.hopeless or level + margin < self.threshold):
@@ -327,11 +354,14 @@ class Forecast:
 class Trial:
     """One training of the code with one set of hyperparameters.
 
-    ``epochs_trained`` by itself, on top of the ``epochs_resumed`` that its checkpoint had; ``resumption`` says in
-    words what it went on from, or why it did not. ``validation_accuracy``: 0 to 1, of the last fit's last epoch.
-    ``forecast``: of its learning curve; None where there is none, or nothing to foresee.
-    ``validates_on_test``: its fit's validation data were the test data. ``caught``: it resumed onto another test set than
-    its checkpoint's, and was trained again from the beginning.
+    epochs_trained: the epochs that it trained itself; None if unknown.
+    epochs_resumed: the epochs that were trained before its checkpoint, 0 if it did not resume.
+    resumption: which checkpoint it resumed from or why it did not resume, in words.
+    validation_accuracy: the accuracy (0 to 1) on the validation data after the last epoch of its last fit.
+    forecast: the forecast of its learning curve; None if nothing can be forecast from it.
+    validates_on_test: whether a fit used some of the test rows as validation data.
+    caught: whether it was trained again from the beginning, because it had resumed and then tested on other rows than
+        the training that its checkpoint came from.
     """
 
     number: int
@@ -354,12 +384,12 @@ class Trial:
 
     @property
     def reached(self) -> bool:
-        """Whether the gate let it through."""
+        """Whether the gate's verdict is that it reached the threshold."""
         return self.judgement is not None and self.judgement.verdict is Verdict.REACHED
 
     @property
     def epochs(self) -> int | None:
-        """All the epochs behind its accuracy; None where they are not known."""
+        """The number of epochs behind its accuracy, including those before its checkpoint; None if unknown."""
         total = (self.epochs_trained or 0) + self.epochs_resumed
         return total or None
 
@@ -368,9 +398,12 @@ class Trial:
 class Run:
     """One commit's way through the three jobs.
 
-    ``fingerprint``: the digest of what its verdict depends on; ``offered_fingerprint``: what that would be with the change
-    that its mail offers. ``reused_run``: the run whose verdict it reuses, instead of training; ``trials`` are that run's
-    then, or its trial ``reused_trial`` alone, whose code this run's is.
+    fingerprint: the digest of what its verdict depends on.
+    offered_fingerprint: the fingerprint of its commit with the change that its mail offers to the developer.
+    reused_run: the run whose verdict it reuses instead of training; None if it trains.
+    reused_trial: the only trial of that run that is reused, because this commit adopts the change offered by that
+        trial.
+    trials: its trials; if it reuses a run, those of that run or only ``reused_trial``.
     """
 
     id: int
@@ -399,32 +432,35 @@ class Run:
 
     @property
     def trained_by(self) -> int:
-        """The run that trained its trials, in whose folder they are: itself, or the one whose verdict it took over."""
+        """The id of the run that trained its trials and has their folders: its own, or that of the reused run."""
         return self.reused_run or self.id
 
     @property
     def best(self) -> Trial | None:
-        """The measured trial that reached the threshold, else the one with the highest accuracy; the earliest of equals."""
+        """The measured trial with the highest accuracy, or None; one that reached the threshold takes precedence.
+
+        Of equal trials it is the earliest.
+        """
         return max((trial for trial in self.trials if trial.accuracy is not None), key=_rank, default=None)
 
     @property
     def last_measured(self) -> Trial | None:
-        """The newest of its trials that has an accuracy; None if none has."""
+        """The newest trial that has an accuracy; None if there is none."""
         return next((trial for trial in reversed(self.trials) if trial.accuracy is not None), None)
 
     @property
     def reached(self) -> bool:
-        """Whether the gate let one of its trials through."""
+        """Whether one of its trials reached the threshold."""
         return any(trial.reached for trial in self.trials)
 
     @property
     def forecast(self) -> Forecast | None:
-        """The forecast of the last measured trial; None where it has none."""
+        """The forecast of the last measured trial; None if there is none."""
         last = self.last_measured
         return last.forecast if last else None
 
     def changes(self, trial: Trial) -> dict[str, Value]:
-        """The hyperparameters of one of its trials that differ from the first one's, which trained as committed."""
+        """Return the hyperparameters of ``trial`` that differ from those of the first trial, which are as committed."""
         first = self.trials[0].hyperparameters
         return {name: value for name, value in trial.hyperparameters.items() if first.get(name) != value}
 
@@ -435,7 +471,7 @@ def _rank(trial: Trial) -> tuple[bool, float, int]:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One webhook request: GitHub's id for it, and what came of it."""
+    """One webhook request: GitHub's id for it, its outcome, and the run that it led to, if any."""
 
     id: str
     event: str
@@ -446,10 +482,10 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Dispatch:
-    """What Jenkins was last asked to do for a run, or was last seen to do.
+    """The latest job in Jenkins for a run, which Epochal has requested or seen there.
 
-    ``item`` is the number of the queue item (None if Jenkins did not tell it), ``failures`` how many builds of the same
-    job ended without a result before.
+    ``item``: the number of the queue item; None if Jenkins did not report it. ``failures``: how many earlier builds of
+    the same job ended without a result.
     """
 
     run: int
@@ -460,7 +496,7 @@ class Dispatch:
 
 
 class Step(StrEnum):
-    """What a run comes to, in the order of its way. The words are what the database keeps and what people are shown."""
+    """The steps of a run in chronological order; their values are stored in the database and shown to people."""
 
     COMMITTED = "commit"
     DELIVERED = "webhook received"
@@ -484,18 +520,18 @@ class Step(StrEnum):
 
     @staticmethod
     def start_of(job: str) -> "Step":
-        """The start of the job ``pull``, ``train`` or ``retrain``."""
+        """Return the step at which ``job`` (``pull``, ``train`` or ``retrain``) starts."""
         return Step(f"job {job} started")
 
     @staticmethod
     def end_of(job: str) -> "Step":
-        """The end of the job ``pull`` or ``train`` where another one follows it."""
+        """Return the step at which ``job`` (``pull`` or ``train``) ends; it is only recorded if another job follows."""
         return Step(f"job {job} ended")
 
 
 @dataclass(frozen=True)
 class Moment:
-    """When (an aware time) a run came to ``step``, and which of its trials did, if it is a trial's."""
+    """The time ``at`` (with a time zone) at which a run, or its trial number ``trial``, reached ``step``."""
 
     step: Step
     at: datetime
@@ -503,7 +539,7 @@ class Moment:
 
 
 class MessageState(StrEnum):
-    """Where a message stands. UNADDRESSED: there was nobody to send it to, and ``outcome`` says why."""
+    """The state of a message. UNADDRESSED: there was no recipient or no mail server, and ``outcome`` says why."""
 
     PENDING = "pending"
     SENT = "sent"
@@ -513,7 +549,7 @@ class MessageState(StrEnum):
 
 @dataclass(frozen=True)
 class Message:
-    """A mail about a run's end: its bytes (RFC 5322), who gets it, what came of it, and when it was sent."""
+    """A mail about the end of a run: its content (RFC 5322), its recipients, and the outcome of sending it."""
 
     run: int
     message_id: str
@@ -529,7 +565,11 @@ class Message:
 
 @dataclass(frozen=True)
 class Accepted:
-    """The run that a push or a person got; ``new`` if it was made now; ``stop``: owners of runs that it supersedes."""
+    """The run that was stored or found for a commit.
+
+    ``new``: whether the run was queued now; False if the commit was known already. ``stop``: the owners of older runs
+    that are superseded and have to stop.
+    """
 
     run: int
     new: bool

@@ -1,4 +1,4 @@
-"""Where the files are that travel with the package but are no Python: job scripts, hooks, Dockerfile, pins, the sample."""
+"""Find the files that are installed with the package but are not Python modules, such as job scripts and hooks."""
 
 from pathlib import Path
 
@@ -6,10 +6,10 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def resource(name: str) -> Path:
-    """The installed file or folder ``name`` (``scripts``, ``hooks``, ``Dockerfile``, ``requirements``, ``ml_code``, ``jobs``,
-    ``jenkins``).
+    """Return the path of a file or folder that is installed with the package.
 
-    An installed package carries them inside itself; a checkout (``pip install -e``) has them at its top.
+    ``name``: ``scripts``, ``hooks``, ``Dockerfile``, ``requirements``, ``Jenkinsfile``, ``ml_code``, ``jobs`` or
+    ``jenkins``. It is inside an installed package, or at the top of a checkout (``pip install -e``).
     """
     installed = _PACKAGE / "installed" / name
     return installed if installed.exists() else _PACKAGE.parent / name

@@ -1,1 +1,1 @@
-"""What can be read from the pushed code without running it."""
+"""Analysis of the pushed code without running it."""

@@ -1,4 +1,4 @@
-"""The pushed code, read in one place and never run: all that Epochal needs to know of it before it is trained."""
+"""Everything that Epochal needs to know about the pushed code before training, read without running it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +11,10 @@ from epochal.folders import SCRIPT
 
 @dataclass(frozen=True)
 class Code:
-    """What the code says, as plain data.
+    """What analysing the pushed code has found, as plain data.
 
-    ``detection``: its framework, why, and the modules that it imports; ``removed_apis``: what the script uses that
-    today's version of that framework lacks.
+    ``detection``: its framework and the modules that it imports. ``removed_apis``: what the script uses that today's
+    version of that framework lacks.
     """
 
     script: Script
@@ -23,9 +23,10 @@ class Code:
 
 
 def read_code(folder: Path, framework: str = "") -> Code:
-    """Return what the code in ``folder`` says. ``framework``, if not empty, decides instead of its imports.
+    """Analyse the code in ``folder``: its script, its framework, and the removed APIs that the script uses.
 
-    Raises RunFailed: NO_SCRIPT, SYNTAX_ERROR, SEVERAL_FRAMEWORKS.
+    ``framework``: the name of the framework to use instead of the one that the imports identify; empty for none. Raises
+    RunFailed: NO_SCRIPT, SYNTAX_ERROR, SEVERAL_FRAMEWORKS.
     """
     detection = detect_folder(folder, framework)
     removed_apis = frameworks()[detection.framework].find_removed_apis(read_source(folder, SCRIPT) or "")

@@ -1,9 +1,10 @@
 """Detect which framework code trains with, by its imports.
 
-The modules of ``epochal.analysis.frameworks`` say which imports mean which framework. One of them that is a tool (splits,
-metrics) trains only if it is alone; two others are undecided and refused, unless epochal.toml says which; none of them is
-plain Python. Imports anywhere in nn.py and the local modules that it imports count, those in functions too, but not those
-under ``if TYPE_CHECKING``, which never run.
+The modules of ``epochal.analysis.frameworks`` say which imports identify which framework. A framework that also serves
+as a tool beside others (scikit-learn, for splits and metrics) is chosen only if no other one is imported. Code that
+imports several others is refused unless epochal.toml names one. Code without any framework is plain Python. All imports
+in nn.py and in the local modules that it imports count, including those in functions, but not those under
+``if TYPE_CHECKING``, which never run.
 """
 
 import ast
@@ -21,7 +22,10 @@ from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT
 
 ReadModule = Callable[[str], str | None]
-"""Gives the text of a local module by its dotted name, or None: ``helpers`` is helpers.py or helpers/__init__.py."""
+"""A function that returns the text of a local module by its dotted name, or None if there is no such module.
+
+``helpers`` is helpers.py or helpers/__init__.py.
+"""
 
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -30,7 +34,12 @@ _BLOCKS = (ast.stmt, ast.excepthandler, ast.match_case)
 
 @dataclass(frozen=True)
 class Detection:
-    """The framework, why (``nn.py line 3 imports keras``), and the modules to be proven by an import, sorted."""
+    """The framework that some code trains with, and the modules that it needs.
+
+    ``framework``: its name in ``epochal.analysis.frameworks``. ``why``: the reason in words, ``nn.py line 3 imports
+    keras``. ``modules``: the modules that are imported whenever the code starts, sorted; importing them is tried before
+    training.
+    """
 
     framework: str
     why: str
@@ -39,9 +48,10 @@ class Detection:
 
 @dataclass(frozen=True)
 class _Import:
-    """One imported module, with a leading dot where the import is relative.
+    """One imported module, with a leading dot if the import is relative.
 
-    ``names``: what ``from`` takes out of it, perhaps modules too. ``certain``: it runs whenever the code starts.
+    ``names``: the names after ``from … import``, which may be modules. ``certain``: the import runs whenever the code
+    starts.
     """
 
     module: str
@@ -57,9 +67,10 @@ class _Import:
 
 
 def detect_folder(code: Path, override: str = "") -> Detection:
-    """Return the framework of ``code``/nn.py; ``override``, if not empty, decides it instead of the imports.
+    """Return the framework of the code in the folder ``code``, whose script is nn.py, and the modules that it needs.
 
-    Raises RunFailed: NO_SCRIPT, SYNTAX_ERROR, SEVERAL_FRAMEWORKS.
+    ``override``: the name of the framework to use instead of the one that the imports identify; empty for none. Raises
+    RunFailed: NO_SCRIPT, SYNTAX_ERROR, SEVERAL_FRAMEWORKS.
     """
 
     def read_module(name: str) -> str | None:
@@ -73,15 +84,16 @@ def detect_folder(code: Path, override: str = "") -> Detection:
             Reason.NO_SCRIPT, f"There is no {SCRIPT} at the top of the repository: that is the file that is trained."
         )
     found = detect(script, read_module, override)
-    # A script may put a folder of its own on sys.path: what has a local module's name is not asked of the environment.
+    # A script may add any folder of the repository to sys.path, so a module that has the name of a local file or folder
+    # is not expected in the training environment.
     local = {path.stem for path in code.rglob("*.py")} | {path.name for path in code.rglob("*") if path.is_dir()}
     return replace(found, modules=tuple(name for name in found.modules if name.partition(".")[0] not in local))
 
 
 def read_source(code: Path, name: str) -> str | None:
-    """Return a file's text, decoded as Python does (byte order mark, coding cookie); None if there is no such file.
+    """Return the text of the file ``name`` in the folder ``code``; None if it cannot be opened.
 
-    Raises RunFailed(SYNTAX_ERROR) if Python could not decode it either.
+    It is decoded as Python does it, by byte order mark or coding cookie. Raises RunFailed(SYNTAX_ERROR) if that fails.
     """
     try:
         source = (code / name).read_bytes()
@@ -90,16 +102,16 @@ def read_source(code: Path, name: str) -> str | None:
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
         return source.decode(encoding)
-    except (SyntaxError, UnicodeError, LookupError) as error:  # LookupError: a codec that makes no text
+    except (SyntaxError, UnicodeError, LookupError) as error:  # LookupError: a codec that does not decode to text
         raise RunFailed(Reason.SYNTAX_ERROR, f"{name} cannot be read as Python: {error}. Save it as UTF-8.") from None
 
 
 def detect(script: str, read_module: ReadModule, override: str = "") -> Detection:
-    """Return the framework of ``script``, the text of nn.py, and of the local modules that ``read_module`` knows.
+    """Return the framework of ``script`` (the text of nn.py) and its local modules, and the modules that they need.
 
-    ``modules`` are those that run whenever the code starts: imported at the top level, not local, not of the standard
-    library, and neither under a condition nor where an ImportError is caught. Raises RunFailed: SYNTAX_ERROR,
-    SEVERAL_FRAMEWORKS.
+    The modules of the result are imported at the top level, neither under a condition nor in a block that catches
+    ImportError; they are not local and not in the standard library. ``override``: as in ``detect_folder``. Raises
+    RunFailed: SYNTAX_ERROR, SEVERAL_FRAMEWORKS.
     """
     imports = _foreign_imports(script, read_module)
     framework, why = (override, "epochal.toml says so") if override else _choose(imports)
@@ -108,7 +120,7 @@ def detect(script: str, read_module: ReadModule, override: str = "") -> Detectio
 
 
 def _choose(imports: list[_Import]) -> tuple[str, str]:
-    """Return the framework that the imports mean, and the first import that says so, in words."""
+    """Return the framework that the imports identify, and the first import that identifies it, in words."""
     known = frameworks()
     names = {package: name for name, framework in known.items() for package in framework.IMPORTS}
     first: dict[str, str] = {}
@@ -128,7 +140,7 @@ def _choose(imports: list[_Import]) -> tuple[str, str]:
 
 
 def _foreign_imports(script: str, read_module: ReadModule) -> list[_Import]:
-    """Return the imports of what is not local: nn.py's, then breadth first those of the local modules that it imports."""
+    """Return the imports of modules that are not local, by nn.py and then, breadth first, by its local modules."""
     found: list[_Import] = []
     waiting = [("", SCRIPT, script, True)]
     seen = set()
@@ -138,7 +150,7 @@ def _foreign_imports(script: str, read_module: ReadModule) -> list[_Import]:
             if not local and imported.package:
                 found.append(imported)
             for module, source in local:
-                # A module that was met in a function counts again where its import is certain.
+                # A module whose import was not certain before is read again if this one is.
                 if (module, imported.certain) not in seen:
                     seen.add((module, imported.certain))
                     suffix = ".py" if read_module(f"{module}.__init__") is None else "/__init__.py"
@@ -147,7 +159,7 @@ def _foreign_imports(script: str, read_module: ReadModule) -> list[_Import]:
 
 
 def _local_modules(imported: _Import, read_module: ReadModule) -> list[tuple[str, str]]:
-    """Return the local modules, name and text, that the import runs: packages, the module, and those among its names."""
+    """Return name and text of the local modules that an import runs: packages, the module, and any of ``names``."""
     parts = imported.module.strip(".").split(".")
     names = [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
     names += [".".join([*parts, name]).strip(".") for name in imported.names]
@@ -155,9 +167,9 @@ def _local_modules(imported: _Import, read_module: ReadModule) -> list[tuple[str
 
 
 def _imports(text: str, file: str, module: str, certain: bool) -> Iterator[_Import]:
-    """Yield the imports of the local ``module`` (empty: nn.py) in the order of their lines.
+    """Yield the imports of a local module in source order; none of them is certain unless ``certain`` is true.
 
-    Those of a statement are certain if both the statement and ``certain`` are.
+    ``module``: its dotted name, empty for nn.py. ``file``: its path, for messages.
     """
     statements = sorted(_statements(_parse(text, file)), key=lambda found: (found[0].lineno, found[0].col_offset))
     for statement, runs in statements:
@@ -168,8 +180,8 @@ def _imports(text: str, file: str, module: str, certain: bool) -> Iterator[_Impo
             names = tuple(alias.name for alias in statement.names)
             modules = [statement.module or ""]
             if statement.level:
-                # The dots climb out of a module, from a package's __init__ one step less. The name does not say which of
-                # the two it is, so both are looked for: where the other one leads there is no file.
+                # In a package's __init__ the dots climb one level less than in a module. The name does not say which of
+                # the two this is, so both targets are tried; the wrong one has no file.
                 parts = module.split(".")
                 climbs = (statement.level, statement.level - 1)
                 packages = {".".join(parts[: max(len(parts) - climb, 0)]) for climb in climbs}
@@ -180,7 +192,7 @@ def _imports(text: str, file: str, module: str, certain: bool) -> Iterator[_Impo
 
 def _parse(text: str, file: str) -> ast.Module:
     try:
-        with warnings.catch_warnings(action="ignore"):  # of the code, which are not ours to report
+        with warnings.catch_warnings(action="ignore"):  # warnings about the pushed code are not reported
             return ast.parse(text.removeprefix("\ufeff"))
     except SyntaxError as error:
         detail = (error.text or "").rstrip()
@@ -191,7 +203,7 @@ def _parse(text: str, file: str) -> ast.Module:
 
 
 def _statements(tree: ast.Module) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
-    """Yield the import statements, each with whether it runs whenever its module does."""
+    """Yield the import statements of a module, each with whether it runs whenever the module is run."""
     waiting: list[tuple[ast.AST, bool]] = [(tree, True)]
     while waiting:
         node, certain = waiting.pop()
@@ -206,7 +218,7 @@ def _statements(tree: ast.Module) -> Iterator[tuple[ast.Import | ast.ImportFrom,
 
 
 def _runs_its_body(node: ast.AST) -> bool:
-    """Return whether a statement always runs what it contains, and what that raises is seen."""
+    """Return whether a statement always runs the statements in it, and does not catch their ImportErrors."""
     if isinstance(node, ast.Try):
         caught: list[ast.expr | None] = []
         for handler in node.handlers:
@@ -214,5 +226,5 @@ def _runs_its_body(node: ast.AST) -> bool:
         return not any(kind is None or (isinstance(kind, ast.Name) and kind.id in _IMPORT_ERRORS) for kind in caught)
     if isinstance(node, ast.With):
         calls = [item.context_expr for item in node.items if isinstance(item.context_expr, ast.Call)]
-        return not any(last_name(call.func) == "suppress" for call in calls)  # of whichever exceptions
+        return not any(last_name(call.func) == "suppress" for call in calls)  # no matter which exceptions it suppresses
     return isinstance(node, ast.Module | ast.ClassDef)

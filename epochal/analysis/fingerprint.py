@@ -1,7 +1,7 @@
-"""What a verdict depends on, as one digest: what means the same need not be trained twice.
+"""The fingerprint: a digest of everything that a verdict depends on, so that equivalent code is not trained twice.
 
-Python code counts by its syntax tree (``ast``), so comments, formatting, docstrings and other texts that stand alone do not;
-every other file of the commit counts by its bytes, except for those that ``matters`` leaves out.
+A Python file is compared by its syntax tree (``ast``), without comments, formatting, docstrings and other string
+statements. Every other file of the commit is compared by its bytes, unless ``matters`` excludes it.
 """
 
 import ast
@@ -17,7 +17,7 @@ from pathlib import Path, PurePath
 
 from epochal.analysis.syntax import last_name
 
-# Settings and requirements count by what they say, which is among the circumstances of a training.
+# epochal.toml and requirements.txt are in the fingerprint in another form: as parsed settings, and in the image's name.
 _LEFT_OUT = (
     "epochal.toml",
     "requirements.txt",
@@ -34,7 +34,7 @@ _FILE_READERS = frozenset({"open", "read_text", "read_bytes"})
 
 
 def fingerprint(parts: Iterable[str]) -> str:
-    """Return the SHA-256 (64 hexadecimal digits) of these texts in their order."""
+    """Return the SHA-256 digest (64 hexadecimal digits) of ``parts``, whose order and boundaries count."""
     digest = hashlib.sha256()
     for part in parts:
         encoded = part.encode("utf-8", "surrogateescape")
@@ -43,17 +43,23 @@ def fingerprint(parts: Iterable[str]) -> str:
 
 
 def listing_of(folder: Path) -> str:
-    """Return a digest of the names, sizes and times of change (ns) in ``folder``: big data are not read."""
+    """Return a digest of the names, sizes and modification times (ns) of the files in ``folder``.
+
+    The files are not read, as they may be large.
+    """
     return fingerprint(f"{name} {status.st_size} {status.st_mtime_ns}" for name, status in files_of(folder).items())
 
 
 def files_of(folder: Path) -> dict[str, os.stat_result]:
-    """Return the files and symbolic links (with their own status) below ``folder``, by their sorted names relative to it."""
+    """Return the ``lstat`` result of each file and symbolic link below ``folder``, by its relative path, sorted.
+
+    Links are not followed; folders themselves are not included.
+    """
     found = {}
     for parent, folders, names in os.walk(folder):
         inside = parent[len(str(folder)) :].lstrip("/")
         for name in [*names, *folders]:
-            with suppress(FileNotFoundError):  # somebody may be at work in a data folder
+            with suppress(FileNotFoundError):  # the file may have been deleted meanwhile
                 status = os.lstat(f"{parent}/{name}")
                 if not stat.S_ISDIR(status.st_mode):
                     found[f"{inside}/{name}".lstrip("/")] = status
@@ -61,19 +67,20 @@ def files_of(folder: Path) -> dict[str, os.stat_result]:
 
 
 def matters(name: str) -> bool:
-    """Return whether training may depend on the bytes of a file of the commit, as ``files_of`` names it.
+    """Return whether training may depend on the bytes of the commit's file ``name``, a path as in ``files_of``.
 
-    Not on the top level's texts for people and files for git and Jenkins; settings and requirements count by what they say.
+    At the top level of the repository it does not depend on documentation, on files for git and Jenkins, or on the
+    bytes of epochal.toml and requirements.txt, whose meaning is in the fingerprint in another form.
     """
     return "/" in name or not any(fnmatchcase(name, pattern) for pattern in _LEFT_OUT)
 
 
 def read_parts(folder: Path, change: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Return the parts of the fingerprint that are the commit's files in ``folder``: name, kind and content of each.
+    """Return the commit's files in ``folder`` as parts of the fingerprint: the name, kind and content of each.
 
-    ``change``: files, by their paths in ``folder``, that count with another content. Code that reads its own source, or a
-    text that ``matters`` would leave out, counts by that, too: if it has the file's name, or a wildcard for its suffix,
-    among its strings.
+    ``change``: contents to use instead of those in ``folder``, by path. If the code seems to read Python sources, all
+    of them count by their bytes. A file that ``matters`` excludes is included if its name, or ``*`` and its suffix,
+    occurs in the code, for the code may read it.
     """
     files = files_of(folder)
     sources = {
@@ -104,7 +111,7 @@ def read_parts(folder: Path, change: Mapping[str, bytes]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Module:
-    """A module's syntax tree in text, and the words in it: names, attributes, imports, strings."""
+    """A module's syntax tree as text, its names, attributes, imports and strings, and whether it reads a source."""
 
     tree: str
     words: frozenset[str]
@@ -112,7 +119,7 @@ class _Module:
 
 
 def _read_sources(sources: Mapping[str, bytes]) -> dict[str, str]:
-    """Return what counts of each source: its tree, or its bytes if Python cannot read it or it is read as a text."""
+    """Return the text of each source to compare: its tree, or its bytes if it is invalid or the code reads sources."""
     modules = {name: _read_module(source, texts=False) for name, source in sources.items()}
     as_bytes = {name: source.decode("latin-1") for name, source in sources.items()}
     known = [module for module in modules.values() if module]
@@ -125,20 +132,20 @@ def _read_sources(sources: Mapping[str, bytes]) -> dict[str, str]:
 
 
 def _read_module(source: bytes, *, texts: bool) -> _Module | None:
-    """Return the module with or without the ``texts`` that stand alone; None if it is not valid Python."""
+    """Parse a module, with its string statements if ``texts`` is true; return None if it is not valid Python."""
     try:
-        with warnings.catch_warnings(action="ignore"):  # of the code, which are not ours to report
+        with warnings.catch_warnings(action="ignore"):  # warnings about the pushed code are not reported
             tree = ast.parse(source)
         if not texts:
             tree = _WithoutTexts().visit(tree)
         return _Module(ast.dump(tree), frozenset(_words(tree)), any(map(_reads_a_source, ast.walk(tree))))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):  # ValueError: NUL, and numbers too long to be shown
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # ValueError: NUL, or a number too long to print
         return None
 
 
 class _WithoutTexts(ast.NodeTransformer):
     def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
-        """Remove docstrings, and strings that stand where a comment might."""
+        """Remove docstrings and all other statements that are only a string."""
         is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
         return None if is_text else node
 
@@ -158,7 +165,7 @@ def _words(tree: ast.AST) -> Iterator[str]:
 
 
 def _reads_a_source(node: ast.AST) -> bool:
-    """Return whether it is ``"train.py"``, ``open(__file__)``, ``Path(__file__).read_text()`` or the like."""
+    """Return whether ``node`` is ``"train.py"``, ``open(__file__)``, ``Path(__file__).read_text()`` or the like."""
     if isinstance(node, ast.Constant):
         return isinstance(node.value, str) and node.value.endswith(".py")
     if isinstance(node, ast.Call):

@@ -1,6 +1,6 @@
-"""Hyperparameters: the literals in nn.py that may change, found and changed by their place in the source.
+"""Find and change hyperparameters, the literals in nn.py that a trial may change.
 
-The standard library's ``ast`` says where a literal stands; a change touches that literal's bytes and no other.
+The standard library's ``ast`` locates a literal. A change replaces the bytes of that literal and no others.
 """
 
 import ast
@@ -20,7 +20,11 @@ _FIT_METHODS = frozenset({"fit", "fit_generator"})
 
 @dataclass(frozen=True)
 class Constant:
-    """A literal in the source: what it is called, its value, its line (from 1), and its bytes ``start`` to ``end``."""
+    """A literal in the source.
+
+    ``name``: the variable that it is assigned to, or ``epochs`` for an argument of fit. ``line``: its line, from 1.
+    ``start``, ``end``: its bytes are ``source[start:end]``.
+    """
 
     name: str
     value: Value
@@ -30,18 +34,18 @@ class Constant:
 
 
 def literals(source: bytes) -> list[Constant]:
-    """Return the literals that are assigned to a name at the module's top level, in order. Empty for what is no Python.
+    """Return the literals that a module's top level assigns to names, in order; none if it is not valid Python.
 
-    Literals are numbers (a sign is part of them), texts, True and False. The blocks of if, try, with and loops belong to
-    the top level, functions and classes do not. None is found in a tuple's targets, a walrus, what is computed, and
-    ``epochs += 5``.
+    A literal is a number (a minus sign belongs to it), a text, True or False. The blocks of if, try, with and loops
+    belong to the top level, but functions and classes do not. Assignments to a tuple, by a walrus, of a computed value,
+    or as in ``epochs += 5`` are not found.
     """
     module = Module.of(source)
     return [_constant(module, name, node) for name, node in module.assignments()] if module else []
 
 
 def assigned_lines(source: bytes) -> dict[str, list[int]]:
-    """Return the lines (from 1) in which the module's top level gives each name a value, a literal or any other, in order."""
+    """Return, for each name, the lines (from 1) of the module's top level that assign any value to it, in order."""
     module = Module.of(source)
     found: dict[str, list[int]] = {}
     for node in module.own_nodes() if module else ():
@@ -51,13 +55,13 @@ def assigned_lines(source: bytes) -> dict[str, list[int]]:
 
 
 def find_epochs(source: bytes) -> Constant | None:
-    """Return the number of epochs to raise, or None.
+    """Return the constant that holds the number of epochs and can be raised; None if there is none.
 
-    The last call of ``.fit`` (or ``.fit_generator``) with ``epochs=`` says where it is: the whole number that stands
-    there, or the last one assigned at the module's top level to the name that stands there, whatever it is called.
-    Where that gives none: the last top-level constant that is called, in upper or lower case, epochs, num_epochs,
-    n_epochs, nb_epoch, nb_epochs, number_of_epochs, max_epochs or (scikit-learn's word) max_iter. A function's own
-    variables do not count: where one is what that call says, there is none to raise.
+    The argument ``epochs=`` of the last call of ``.fit`` (or ``.fit_generator``) decides. If it is a whole number, that
+    is the constant. If it is a name, the constant is the last whole number assigned to that name at the module's top
+    level; if it is a local variable of the function that calls fit, there is none. Otherwise, the constant is the last
+    top-level whole number whose name is, in upper or lower case, epochs, num_epochs, n_epochs, nb_epoch, nb_epochs,
+    number_of_epochs, max_epochs or (as in scikit-learn) max_iter.
     """
     module = Module.of(source)
     if module is None:
@@ -75,10 +79,11 @@ def find_epochs(source: bytes) -> Constant | None:
 
 
 def change_all(source: bytes, changes: Mapping[Constant, Value]) -> bytes:
-    """Return ``source`` with each constant, found in it, replaced by a value of its kind, every other byte as it was.
+    """Return ``source`` with each constant in ``changes`` replaced by its new value, and every other byte unchanged.
 
-    A value that stands there already is left as it is written. Raises ValueError where a constant is not of this source,
-    where two stand in the same place, where a value is of another kind, or where the result does not say it.
+    A constant that has its value already keeps its spelling. Raises ValueError if a constant is not in this source, if
+    two are in the same place, if a value is of another kind than the constant's (number, text or truth), or if parsing
+    the result does not give the new values.
     """
     before = Module.of(source)
     for constant in changes:
@@ -100,7 +105,7 @@ def change_all(source: bytes, changes: Mapping[Constant, Value]) -> bytes:
 
 
 def _written(source: bytes, constant: Constant, value: Value) -> bytes:
-    """Return the bytes that say ``value`` in any encoding; a text in the quotes that the source has there."""
+    """Return ``value`` as an ASCII literal, which is valid in any encoding; a text keeps its quotes if possible."""
     present = source[constant.start : constant.end]
     if same(value, constant.value):
         return present
@@ -111,7 +116,7 @@ def _written(source: bytes, constant: Constant, value: Value) -> bytes:
 
 
 def differ_in_epochs(one: bytes, other: bytes) -> bool:
-    """Return whether two sources are the same but for the number of epochs, and differ in that."""
+    """Return whether two sources differ in the number of epochs and in nothing else."""
     own, others = find_epochs(one), find_epochs(other)
     if own is None or others is None or own.value == others.value:
         return False
@@ -119,8 +124,8 @@ def differ_in_epochs(one: bytes, other: bytes) -> bool:
 
 
 def unified_diff(before: bytes, after: bytes, name: str) -> str:
-    """Return the change of the file ``name`` as ``git diff`` shows it; ``git apply`` takes it if the source is UTF-8."""
-    # Lines as git has them: str.splitlines would part them at form feeds too.
+    """Return a unified diff of the file ``name`` like ``git diff``; ``git apply`` accepts it if the source is UTF-8."""
+    # Split only at line feeds, as git does; str.splitlines would split at form feeds, too.
     old, new = (
         re.findall(r"[^\n]*\n|[^\n]+", source.decode(encoding_of(source), "replace")) for source in (before, after)
     )
@@ -139,7 +144,7 @@ def _is_whole(node: ast.expr) -> bool:
 
 
 def _epochs_of_last_fit(tree: ast.Module) -> ast.expr | None:
-    """Return what the last call of ``fit`` with ``epochs=`` gives for it."""
+    """Return the argument ``epochs`` of the last call of ``fit`` that has it; None if none has."""
     given = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _FIT_METHODS:
@@ -148,7 +153,7 @@ def _epochs_of_last_fit(tree: ast.Module) -> ast.expr | None:
 
 
 def _is_local(tree: ast.Module, name: ast.Name) -> bool:
-    """Return whether the function around ``name`` assigns it: it is not the module's then. (A parameter is: it is handed in.)"""
+    """Return whether a function around ``name`` assigns it; a parameter does not count, as its value is passed in."""
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     around = [function for function in functions if any(node is name for node in ast.walk(function))]
     return any(

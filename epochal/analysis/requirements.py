@@ -1,4 +1,4 @@
-"""What a pushed requirements.txt may ask for: packages by name from the index, nothing else."""
+"""Check that a pushed requirements.txt asks for nothing but packages by name from the index."""
 
 import re
 
@@ -10,11 +10,12 @@ _COMMENT = re.compile(r"(?:^|\s)#.*")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _HASH = re.compile(r"\s--hash[=\s]\s*\w+:[0-9a-fA-F]+(?=\s|$)")
 _OPTION = re.compile(r"(?:^|\s)-")
-# pip reads the file in the encoding that a comment of its first two lines names: in UTF-7 a comment can hide a line.
+# pip decodes the file by a coding comment in its first two lines. Decoded as UTF-7, a comment could contain a
+# requirement.
 _COOKIE = re.compile(r"coding[:=]\s*(?!utf-?8\b|us-ascii\b|ascii\b)[-\w.]+", re.IGNORECASE)
-# Where pip and uv do not agree on what ends a line, and NUL.
+# Control characters: NUL, and those of which pip and uv disagree whether they end a line.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029]")
-# What pip takes for a file beside requirements.txt, though it is a good name (pip's ARCHIVE_EXTENSIONS).
+# Suffixes that make pip take a valid package name for a local file (pip's ARCHIVE_EXTENSIONS).
 _ARCHIVES = (".whl", ".zip", ".tar", ".tgz", ".tbz", ".txz", ".tlz", ".gz", ".bz2", ".xz", ".lz", ".lzma")
 _FROM_A_FILE = "packages come from the index, not from a file or folder"
 _FROM_AN_ADDRESS = "packages come from the index, not from an address"
@@ -22,11 +23,11 @@ _PASSWORD = re.compile(r"://[^/\s]*@")
 
 
 def check_requirements(text: str) -> None:
-    """Raise RunFailed(REFUSED_REQUIREMENT), naming the line and why, for anything but names with versions, extras, markers.
+    """Raise RunFailed(REFUSED_REQUIREMENT) if ``text`` holds more than package names, versions, extras, markers.
 
-    Refused: options (another index would take the place of ours), addresses, git, paths and files (their code runs while
-    it is installed), variables of the environment, and what pip and uv would not read alike. ``--hash`` is allowed.
-    See PEP 508 and pip's "Requirements File Format".
+    The error names the line and the reason. Refused are options (which could replace the index), URLs, git, paths and
+    files (whose code runs while it is installed), environment variables, and anything that pip and uv read differently.
+    ``--hash`` is allowed. See PEP 508 and pip's "Requirements File Format".
     """
     for number, line in _logical_lines(text):
         why = _fault(line, number)
@@ -40,9 +41,9 @@ def check_requirements(text: str) -> None:
 
 
 def without_comments(text: str) -> str:
-    """Return the same requirements without comments and blank lines.
+    """Return the requirements in ``text`` without comments and blank lines.
 
-    Unchanged where a backslash or a control character makes it doubtful where a line ends.
+    The text is returned unchanged if a backslash or a control character makes it unclear where a line ends.
     """
     if "\\" in text or _CONTROL.search(text.replace("\r", "")):
         return text
@@ -51,10 +52,10 @@ def without_comments(text: str) -> str:
 
 
 def _logical_lines(text: str) -> list[tuple[int, str]]:
-    """Return number (from 1) of its first line and text of each requirement, those that end with a backslash joined.
+    """Return each requirement with the number (from 1) of its first line, joining lines that end with a backslash.
 
-    A comment ends with its line even where a backslash ends it: pip would go on with the comment, uv would not, so what
-    follows is looked at as well.
+    A comment ends with its line even if that line ends with a backslash. Then pip continues the comment on the next
+    line and uv does not, so the next line is checked, too.
     """
     found: list[tuple[int, str]] = []
     pending, first = "", 0

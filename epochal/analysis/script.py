@@ -1,4 +1,4 @@
-"""The script that is trained: what it is called, what stands in it, and what it becomes with other hyperparameters."""
+"""The script that is trained: its content, its constants, and its content with other hyperparameters."""
 
 import sys
 from collections.abc import Mapping
@@ -10,18 +10,18 @@ from epochal.folders import SCRIPT
 from epochal.records import Value
 
 _LONGEST_TEXT = 200
-"""A longer text is no hyperparameter."""
+"""In characters: a longer text is not recorded as a hyperparameter."""
 
 Change = Mapping[str, bytes]
-"""The files of the code that a trial trains with another content, by their paths in the code; empty: as pushed."""
+"""New contents of the files that a trial changes, by their paths in the code; empty if it trains the code as pushed."""
 
 
 @dataclass(frozen=True)
 class Script:
     """A script, read and parsed once.
 
-    ``constants``: the literals that its top level gives to names, in order; ``epochs``: the number of epochs that can be
-    raised, if there is one; ``assigned_lines``: by name the lines (from 1) that assign to it.
+    ``constants``: the literals that its top level assigns to names, in order. ``epochs``: the number of epochs that can
+    be raised, if there is one. ``assigned_lines``: for each name, the lines (from 1) that assign to it.
     """
 
     content: bytes
@@ -30,14 +30,15 @@ class Script:
     assigned_lines: Mapping[str, list[int]]
 
     def change(self, values: Mapping[Constant, Value]) -> Change:
-        """Return what changes in the code if constants take other ``values``. Raises ValueError as ``change_all`` does."""
+        """Return the files that change if constants take other ``values``. Raises ValueError as ``change_all`` does."""
         changed = change_all(self.content, values)
         return {} if changed == self.content else {SCRIPT: changed}
 
     def hyperparameters(self, values: Mapping[Constant, Value]) -> dict[str, Value]:
-        """Return what a trial trains with: all constants, some with other ``values``, and the epochs wherever they stand.
+        """Return the hyperparameters of a trial by name: all constants, some with other ``values``, and the epochs.
 
-        Left out is what neither every database nor JSON can hold, which nobody tunes.
+        Values that JSON or some databases cannot hold (long or unprintable texts, numbers beyond a float) are left out:
+        nobody tunes these.
         """
         found = {}
         for constant in self.constants:
@@ -54,16 +55,16 @@ class Script:
 
 
 def read_script(code: Path) -> Script:
-    """Return the script of the code in this folder."""
+    """Read and parse nn.py in the folder ``code``."""
     return parse_script((code / SCRIPT).read_bytes())
 
 
 def parse_script(content: bytes) -> Script:
-    """Return the script with these bytes; without constants if they are not valid Python."""
+    """Parse a script with this ``content``; it has no constants if it is not valid Python."""
     return Script(content, tuple(literals(content)), find_epochs(content), assigned_lines(content))
 
 
 def diff(code: Path, change: Change) -> str:
-    """Return the difference that ``change`` makes to the files in the folder ``code``, as ``git diff`` shows it."""
+    """Return the unified diff, like that of ``git diff``, between the files in the folder ``code`` and ``change``."""
     parts = (unified_diff((code / path).read_bytes(), content, path) for path, content in sorted(change.items()))
     return "".join(parts)

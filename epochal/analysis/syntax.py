@@ -1,4 +1,4 @@
-"""A Python module's syntax: which literals its top level gives to names, and where they stand in its own bytes."""
+"""Parse a Python module, and locate the literals that its top level assigns in the bytes of its source."""
 
 import ast
 import io
@@ -15,26 +15,26 @@ _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, *_CO
 
 
 class Module:
-    """A module's tree, and where its lines begin."""
+    """A module's syntax tree, whose nodes can be located in the bytes of the source."""
 
     def __init__(self, tree: ast.Module, source: bytes) -> None:
         self.tree = tree
         self._encoding = encoding_of(source).removesuffix("-sig")
-        # Python's lines end with LF, CRLF or CR alone, and with nothing else.
+        # In Python, lines end with LF, CRLF or CR, and with nothing else.
         self._lines = [(line.start(), line.group()) for line in re.finditer(rb"[^\r\n]*(?:\r\n|\r|\n|\Z)", source)]
 
     @classmethod
     @lru_cache(maxsize=8)
     def of(cls, source: bytes) -> "Module | None":
-        """Return the module of ``source``, which is parsed once however often it is asked for; None if it is no Python."""
+        """Return the parsed module, cached for the eight latest sources; None if ``source`` is not valid Python."""
         try:
-            with warnings.catch_warnings(action="ignore"):  # of the code, which are not ours to report
+            with warnings.catch_warnings(action="ignore"):  # warnings about the pushed code are not reported
                 return cls(ast.parse(source), source)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
 
     def own_nodes(self) -> Iterator[ast.AST]:
-        """Yield every node of the module's own scope, in order: those inside of blocks too, those of functions not."""
+        """Yield the nodes of the module's own scope in source order, without what is inside functions and classes."""
         waiting: list[ast.AST] = [self.tree]
         while waiting:
             node = waiting.pop()
@@ -43,7 +43,7 @@ class Module:
                 waiting += [*ast.iter_child_nodes(node)][::-1]
 
     def assignments(self) -> Iterator[tuple[str, ast.expr]]:
-        """Yield name and literal of the top level's plain assignments, in order."""
+        """Yield the name and the literal of each top-level assignment of a literal to a name, in source order."""
         for node in self.own_nodes():
             if not isinstance(node, ast.Assign | ast.AnnAssign):
                 continue
@@ -52,7 +52,7 @@ class Module:
                     yield target.id, node.value
 
     def has_at(self, start: int, end: int, value: Value) -> bool:
-        """Return whether exactly the bytes ``start`` to ``end`` are the literal ``value``."""
+        """Return whether the bytes ``start:end`` of the source are exactly a literal with this ``value``."""
         return any(
             same(said, value) and self.span(node) == (start, end)
             for node in ast.walk(self.tree)
@@ -60,13 +60,13 @@ class Module:
         )
 
     def span(self, node: ast.expr) -> tuple[int, int]:
-        """Return where the bytes of ``node`` start, and where they end."""
+        """Return the start and the end of ``node`` in the bytes of the source."""
         assert node.end_lineno is not None
         assert node.end_col_offset is not None
         return self._offset(node.lineno, node.col_offset), self._offset(node.end_lineno, node.end_col_offset)
 
     def _offset(self, line: int, column: int) -> int:
-        """Return the byte of a position of ast's, whose columns count bytes of the line in UTF-8, whatever the file is in."""
+        """Return the byte offset of a position from ``ast``, which counts columns in bytes of UTF-8."""
         start, content = self._lines[line - 1]
         mark = b"\xef\xbb\xbf" if line == 1 and content.startswith(b"\xef\xbb\xbf") else b""
         utf8 = content.removeprefix(mark).decode(self._encoding).encode("utf-8")
@@ -74,17 +74,20 @@ class Module:
 
 
 def encoding_of(source: bytes) -> str:
-    """Return the encoding by byte order mark or coding cookie (PEP 263). Raises SyntaxError for an unknown one."""
+    """Return the encoding of a Python source by its byte order mark or coding cookie (PEP 263).
+
+    Raises SyntaxError if the encoding is unknown or contradictory.
+    """
     return tokenize.detect_encoding(io.BytesIO(source).readline)[0]
 
 
 def last_name(node: ast.expr) -> str:
-    """Return the last word of a name or an attribute, as ``suppress`` of ``contextlib.suppress``; empty for anything else."""
+    """Return the last part of a name or attribute (``suppress`` of ``contextlib.suppress``); empty for other nodes."""
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def literal(node: ast.expr) -> Value | None:
-    """Return the value of a literal number (with a sign or without), text, True or False; None for anything else."""
+    """Return the value of a literal number (also with a minus sign), text, True or False; None for other nodes."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str | bool | int | float):
         return node.value
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):

@@ -1,1 +1,1 @@
-"""Where a repository is hosted: one module per forge."""
+"""Forges, the services that host repositories; so far only GitHub."""

@@ -1,4 +1,4 @@
-"""A delivery as GitHub sends it: its signature, and the push event in it ("Webhook events and payloads")."""
+"""Verify a GitHub webhook delivery and read the push event in it (GitHub's "Webhook events and payloads")."""
 
 import hashlib
 import hmac
@@ -12,8 +12,8 @@ from epochal.commit import identity, skip_word
 from epochal.errors import EpochalError, SettingsError
 
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-# What git-check-ref-format(1) forbids anywhere in a name; a leading dash, which a command would take for an option; and
-# what would break a line, or turn it around, where the name is shown.
+# What git-check-ref-format(1) forbids in a name; a leading dash, which a command would take for an option; and
+# characters that would break a line or reverse its direction when the name is displayed.
 _BAD_BRANCH = re.compile(
     r"[\x00-\x20\x7f-\x9f~^:?*\[\\\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
     r"|\.\.|@\{|//|/\.|^[-/.]|[/.]\Z|\.lock(?:/|\Z)|^@\Z"
@@ -22,11 +22,11 @@ _LONGEST_BRANCH = 255
 _LONGEST_URL = 2048
 _URL_FIELDS = ("clone_url", "ssh_url", "html_url", "git_url", "url")
 SHORTEST_SECRET = 16
-"""A shorter secret, in bytes, could be guessed; an empty one would accept anybody."""
+"""In bytes: a shorter secret could be guessed, and an empty one would accept anybody's deliveries."""
 
 
 class PayloadError(EpochalError):
-    """A request's body that cannot be used; ``status`` is the HTTP status to answer with: 400 or 415."""
+    """The body of a request cannot be used; ``status`` is the HTTP status to answer with, 400 or 415."""
 
     exit_status = 2
 
@@ -37,9 +37,11 @@ class PayloadError(EpochalError):
 
 @dataclass(frozen=True)
 class Push:
-    """What a push tells: the repository by each of its addresses, the branch, and its new head.
+    """A push to a branch, with the branch's new head.
 
-    ``author_email`` is empty where GitHub does not tell it.
+    ``identities``: the names of the repository by each URL in the payload, as ``epochal.commit.identity`` returns them.
+    ``sha``, ``message``, ``author_name`` and ``author_email`` are those of the new head; ``author_email`` is empty if
+    GitHub does not send it.
     """
 
     identities: frozenset[str]
@@ -52,15 +54,15 @@ class Push:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A push that starts no run, and why."""
+    """A push that starts no run, and the reason."""
 
     reason: str
 
 
 def read_body(content_type: str, body: bytes) -> dict[str, Any]:
-    """Return the JSON object in a request's body: the body itself, or the field ``payload`` of a form.
+    """Return the JSON object in a request's body, which is JSON or a form with the field ``payload``.
 
-    Raises PayloadError: 415 for another content type, 400 for what is no JSON object in UTF-8.
+    Raises PayloadError: 415 for another content type, 400 if there is no JSON object in UTF-8.
     """
     kind = content_type.partition(";")[0].strip().lower()
     if kind not in ("application/json", "application/x-www-form-urlencoded"):
@@ -83,7 +85,10 @@ def read_body(content_type: str, body: bytes) -> dict[str, Any]:
 
 
 def read_push(payload: dict[str, Any]) -> Push | Skipped:
-    """Read a push event. Raises PayloadError(400) that names the field that is missing or malformed."""
+    """Return the push in the payload of a push event, or Skipped if the push starts no run.
+
+    Raises PayloadError(400), which names the missing or malformed field.
+    """
     reference = _text(payload, "ref")
     sha = _text(payload, "after")
     if not _SHA.fullmatch(sha):
@@ -127,12 +132,12 @@ def _text(payload: dict[str, Any], name: str, where: str = "") -> str:
     value = payload.get(name)
     if not isinstance(value, str):
         raise PayloadError(400, f"{where}{name}: missing, or not a text.")
-    # Half a surrogate pair and NUL are legal in JSON, but in no database and no mail.
+    # JSON allows NUL and half of a surrogate pair, but databases and mail do not.
     return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "?")
 
 
 def check_secret(secret: bytes) -> None:
-    """Raise SettingsError for a secret that protects nothing."""
+    """Raise SettingsError if the webhook's secret is too short to protect anything."""
     if len(secret) < SHORTEST_SECRET:
         raise SettingsError(
             f"The webhook's secret has {len(secret)} bytes; it needs {SHORTEST_SECRET} or more. "
@@ -147,6 +152,9 @@ def sign(secret: bytes, body: bytes) -> str:
 
 
 def verify(secret: bytes, body: bytes, header: str | None) -> bool:
-    """Return whether ``header`` signs ``body``, compared in constant time. Raises SettingsError for a short secret."""
+    """Return whether ``header`` (``X-Hub-Signature-256``) is the signature of ``body``, comparing in constant time.
+
+    Raises SettingsError for a short secret.
+    """
     expected = sign(secret, body).encode("ascii")
     return hmac.compare_digest(expected, (header or "").encode("utf-8", "surrogatepass"))

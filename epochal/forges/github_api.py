@@ -1,4 +1,4 @@
-"""A repository's webhook, registered through GitHub's REST API ("REST API endpoints for repository webhooks")."""
+"""Register a repository's webhook with GitHub's REST API ("REST API endpoints for repository webhooks")."""
 
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -11,7 +11,8 @@ from epochal.errors import UsageError
 API = "https://api.github.com"
 _API_VERSION = "2022-11-28"
 _TIMEOUT_SECONDS = 15.0
-# It tells our webhook from others of the repository when a tunnel's address has changed; the gateway looks at no query.
+# Identifies a webhook that Epochal registered, even after a tunnel's address has changed; the gateway ignores the
+# query.
 _MARKER = "registered-by=epochal"
 
 _REMEDIES = {
@@ -24,11 +25,11 @@ _REMEDIES = {
 
 
 def register_webhook(repository_url: str, address: str, secret: bytes, token: str, api: str = API) -> str:
-    """Make GitHub send a repository's pushes to ``address`` (https://…/webhook); returns a sentence on what was done.
+    """Make GitHub send a repository's pushes to ``address`` (https://…/webhook); return a sentence on what was done.
 
-    A webhook that has this address, or that was registered here with another one, is updated instead of doubled. A
-    repository that is not at github.com is told, not an error. Raises UsageError where GitHub cannot be reached or
-    refuses.
+    A webhook that has this address already, or that Epochal registered with another address, is updated, not
+    duplicated. For a repository that is not on github.com, nothing is registered, and the sentence says so. Raises
+    UsageError if GitHub cannot be reached or refuses.
     """
     host, _, name = identity(repository_url).partition("/")
     if host != "github.com" or name.count("/") != 1:
@@ -39,7 +40,7 @@ def register_webhook(repository_url: str, address: str, secret: bytes, token: st
         "User-Agent": "epochal",
         "Authorization": f"Bearer {token}",
     }
-    # GitHub does not give the old secret away and drops it if an update is without one: it is always sent.
+    # Always send the secret: GitHub does not reveal the old one, and removes it if an update has none.
     config = {"url": f"{address}?{_MARKER}", "content_type": "json", "insecure_ssl": "0", "secret": secret.decode()}
     hook = {"active": True, "events": ["push"], "config": config}
     with httpx.Client(base_url=api, headers=headers, timeout=_TIMEOUT_SECONDS) as client:
@@ -56,7 +57,7 @@ def register_webhook(repository_url: str, address: str, secret: bytes, token: st
 
 
 def _ours(hooks: Any, address: str) -> dict[str, Any] | None:
-    """Return the webhook with this address, else one that was registered here with another address."""
+    """Return the webhook with this address, or else one that Epochal registered with another address, or else None."""
     known = [hook for hook in hooks if isinstance(hook.get("config", {}).get("url"), str)]
     same = [hook for hook in known if _bare(hook["config"]["url"]) == address]
     marked = [hook for hook in known if _MARKER in hook["config"]["url"].partition("?")[2].split("&")]
@@ -90,7 +91,7 @@ def _ask(client: httpx.Client, name: str, method: str, path: str, content: dict[
 
 
 def _messages(answer: httpx.Response) -> list[str]:
-    """Return what GitHub says: ``message``, and for a 422 the ``message`` of each of its ``errors``."""
+    """Return the error messages in GitHub's answer: its ``message`` and, in a 422, those of its ``errors``."""
     try:
         content = answer.json()
         said = [content, *content.get("errors", [])]

@@ -1,4 +1,4 @@
-"""Settings: files and environment in, frozen models out. Nothing else in the package reads ``os.environ``."""
+"""Settings, read from files and the environment into frozen models. Nothing else reads ``os.environ``."""
 
 from epochal.settings.environment import Environment, RuntimeName, child_environment
 from epochal.settings.repository import RepositorySettings, RetrainSettings, read_repository_settings

@@ -1,4 +1,4 @@
-"""The environment's variables: Epochal's own, and those that Jenkins (or the embedded chain) gives to a job."""
+"""Environment variables: Epochal's own, and those that Jenkins or the embedded chain sets for a job."""
 
 import difflib
 import os
@@ -11,13 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from epochal.errors import SettingsError
 
 RuntimeName = Literal["docker", "process", "auto"]
-"""Where training runs; ``auto`` is Docker if its engine answers, else a process."""
+"""Where training runs; ``auto`` means Docker if its engine answers, otherwise a process."""
 
 
 class Environment(BaseModel):
-    """What is read from the environment, once, at the start of a command.
+    """The environment variables that a command uses, read once when it starts.
 
-    A secret comes as ``NAME`` or, better, as ``NAME_FILE``: a file that holds it.
+    A secret is set as ``NAME`` or, better, as ``NAME_FILE``, the path of a file that contains it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -48,7 +48,11 @@ class Environment(BaseModel):
 
     @classmethod
     def read(cls, variables: Mapping[str, str] | None = None) -> "Environment":
-        """Return the process's environment, or ``variables``; raises SettingsError for misspelt, unusable or unreadable ones."""
+        """Read ``variables``, by default the environment of this process.
+
+        EPOCHAL_HOME defaults to the folder ``epochal`` in $XDG_STATE_HOME (~/.local/state). Raises SettingsError for an
+        unknown name that begins with EPOCHAL_, an invalid value, or a secret's file that cannot be read or is empty.
+        """
         variables = os.environ if variables is None else variables
         names = {field.alias: field for field in cls.model_fields.values() if field.alias}
         secrets = {name for name, field in names.items() if "SecretStr" in str(field.annotation)}
@@ -68,7 +72,10 @@ class Environment(BaseModel):
 
 
 def read_secret(path: Path, said_by: str) -> str:
-    """Return the secret in the file ``path`` without the line's end; raises SettingsError naming ``said_by`` if it has none."""
+    """Return the secret in the file ``path`` without surrounding whitespace.
+
+    Raises SettingsError, which names the variable or setting ``said_by``, if the file cannot be read or is empty.
+    """
     try:
         secret = path.expanduser().read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -79,9 +86,10 @@ def read_secret(path: Path, said_by: str) -> str:
 
 
 def read_secret_setting(given: SecretStr | None, path: str, said_by: str) -> str | None:
-    """Return a secret from the environment, else from the file ``path`` that a setting (``said_by``) names; None without either.
+    """Return a secret ``given`` in the environment, otherwise the one in the file ``path``; None without either.
 
-    Raises SettingsError where the file cannot be read or is empty.
+    ``path``: the value of the setting ``said_by``, empty if it is not set. Raises SettingsError if the file cannot be
+    read or is empty.
     """
     if given:
         return given.get_secret_value()
@@ -89,11 +97,12 @@ def read_secret_setting(given: SecretStr | None, path: str, said_by: str) -> str
 
 
 def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for a program that we start: ours without ``GIT_*``, with ``changes`` on top.
+    """Return the environment for a child process: that of this process without ``GIT_*``, overridden by ``changes``.
 
-    A hook's ``GIT_*`` would point git at the wrong repository; see githooks(5).
+    In a git hook, ``GIT_*`` would point git at the wrong repository; see githooks(5). Variables that configure git
+    itself or its connections are kept.
     """
-    # These say how to reach a server, not which repository is meant.
+    # These say how to reach a server, not which repository to use.
     kept = ("GIT_SSL_", "GIT_SSH", "GIT_CONFIG_")
     own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name.startswith(kept)}
     return own | dict(changes)

@@ -1,4 +1,7 @@
-"""``epochal.toml``: what is pushed with the code. It tunes training; it never loosens the sandbox or redirects mail."""
+"""``epochal.toml``: the settings pushed with the code.
+
+They tune training, but never loosen the sandbox or redirect mail.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +16,7 @@ FILE_NAME = "epochal.toml"
 
 
 class RetrainSettings(Table):
-    """How job retrain goes on, and when it gives up."""
+    """How job retrain raises the epochs, and when it gives up."""
 
     epochs_step: Annotated[int, Field(ge=1, le=10_000, description="How many epochs each retrain adds.")] = 10
     max_epochs: Annotated[int, Field(ge=1, le=1_000_000, description="No trial is given more epochs than this.")] = 200
@@ -38,7 +41,7 @@ class RetrainSettings(Table):
 
 
 class RepositorySettings(Table):
-    """The settings of one developer's repository."""
+    """The settings of one repository, which its developer writes into epochal.toml."""
 
     threshold: Annotated[
         float, Field(gt=0, le=1, description="The accuracy (0 to 1) on unseen data that has to be reached.")
@@ -89,5 +92,5 @@ class RepositorySettings(Table):
 
 
 def read_repository_settings(code: Path) -> RepositorySettings:
-    """Return the settings in ``code``/epochal.toml, or the defaults; raises SettingsError if the file is not usable."""
+    """Return the settings in ``code``/epochal.toml, or the defaults without one; raises SettingsError if invalid."""
     return read_toml(code / FILE_NAME, RepositorySettings)

@@ -1,4 +1,4 @@
-"""``[search]`` of epochal.toml: which constants of nn.py a search may change, and within what."""
+"""``[search]`` of epochal.toml: which constants of nn.py a search may change, and the values that they may take."""
 
 import math
 from typing import Annotated, Any, Self
@@ -9,7 +9,7 @@ from epochal.records import Value, kind_of, same
 from epochal.settings.toml import Table, tag_of
 
 _LARGEST_WHOLE = 2**53
-"""Up to it every whole number is exact as a float, as which a search's storage keeps it."""
+"""Up to this value, whole numbers are exact as floats, which is how a search's storage keeps them."""
 
 
 def _number(value: Any) -> int | float:
@@ -43,10 +43,11 @@ Number = Annotated[int | float, PlainValidator(_number)]
 
 
 class Range(Table):
-    """From ``low`` to ``high``, both included: whole numbers where all of it is written so, else fractions.
+    """The numbers from ``low`` to ``high``, both included, of which a search proposes some.
 
-    ``log``: proposed by magnitude. ``step``: proposed are ``low``, ``low + step`` and so on; None: whole numbers go by 1,
-    fractions are not stepped.
+    They are whole numbers if ``low``, ``high`` and ``step`` are all written as whole numbers, otherwise fractions.
+    ``log``: propose on a logarithmic scale. ``step``: propose only ``low``, ``low + step`` and so on; None: every whole
+    number, or fractions without steps.
     """
 
     low: Number
@@ -56,7 +57,7 @@ class Range(Table):
 
     @property
     def whole(self) -> bool:
-        """Whether whole numbers are proposed."""
+        """Whether only whole numbers are proposed."""
         return all(isinstance(value, int) for value in (self.low, self.high, self.step or 0))
 
     @model_validator(mode="after")
@@ -75,7 +76,7 @@ class Range(Table):
 
 
 class Choices(Table):
-    """One of several values: all numbers, all texts, or true and false."""
+    """A list of values that a search may choose from: all of them numbers, all texts, or true and false."""
 
     choices: Annotated[tuple[Value, ...], PlainValidator(_choices)]
 
@@ -96,4 +97,4 @@ Values = Annotated[
         custom_error_message="Input should be a range, as in { low = 1, high = 4 }, or choices, as in { choices = [8, 16] }",
     ),
 ]
-"""What a constant may become; errors name what is wrong in the one that is meant."""
+"""The values that a constant may take. An input with ``choices`` is checked as Choices, any other table as a Range."""

@@ -1,4 +1,4 @@
-"""``$EPOCHAL_HOME/server.toml``: what only the admin decides: who is watched, how training is confined, who is told."""
+"""``$EPOCHAL_HOME/server.toml``: what only the admin decides, such as watched repositories, limits and mail."""
 
 import json
 import re
@@ -36,7 +36,7 @@ class WatchedRepository(Table):
 
 
 class LimitSettings(Table):
-    """What one trial may use."""
+    """The resources that training may use, and how long a run waits for Docker."""
 
     memory_mb: Annotated[int, Field(ge=64, description="Memory of one training, in MB.")] = 6144
     cpus: Annotated[float, Field(ge=0, description="Processor cores of one training; 0: all of them.")] = 0.0
@@ -67,7 +67,7 @@ class LimitSettings(Table):
 
 
 class SandboxSettings(Table):
-    """What pushed code may reach. What is allowed here is allowed to every watched repository."""
+    """What pushed code may access. Permissions apply to every watched repository."""
 
     network: Annotated[bool, Field(description="Whether code may use the network while it trains.")] = False
     packages: Annotated[
@@ -80,7 +80,7 @@ class SandboxSettings(Table):
 
 
 class ImageSettings(Table):
-    """How training images and environments are made."""
+    """How training images and environments are built."""
 
     base: Annotated[
         str, Field(min_length=1, description="BASE_IMAGE of the Dockerfile: Debian's or compatible, with Python.")
@@ -91,7 +91,7 @@ class ImageSettings(Table):
 
 
 class GatewaySettings(Table):
-    """Where the webhook is answered."""
+    """The address that the gateway listens on, and the webhook's secret."""
 
     host: Annotated[str, Field(description="The address to listen on; ngrok needs no other than loopback.")] = (
         "127.0.0.1"
@@ -103,7 +103,7 @@ class GatewaySettings(Table):
 
 
 class MailSettings(Table):
-    """Which mail server is used, and who is told."""
+    """The mail server, and who receives mail."""
 
     host: Annotated[str, Field(description="The SMTP server; empty: no mail is sent.")] = ""
     port: Annotated[int, Field(ge=1, le=65535, description="Its port: 587 for starttls, 465 for tls, 25 for none.")] = (
@@ -130,7 +130,7 @@ class MailSettings(Table):
 
 
 class JenkinsSettings(Table):
-    """Where Jenkins is, and how its jobs are made. The API token comes by EPOCHAL_JENKINS_TOKEN or token_file."""
+    """The address of Jenkins and options of its jobs. The API token is in EPOCHAL_JENKINS_TOKEN or ``token_file``."""
 
     url: Annotated[
         str,
@@ -217,7 +217,10 @@ class ServerSettings(Table):
 
 
 def read_server_settings(environment: Environment) -> ServerSettings:
-    """Return the settings of ``environment.home``/server.toml with the environment's own on top; raises SettingsError."""
+    """Return the settings in ``environment.home``/server.toml, overridden by those in the environment.
+
+    Without the file they are the defaults. Raises SettingsError if it is invalid.
+    """
     settings = read_toml(environment.home / FILE_NAME, ServerSettings)
     changed: dict[str, Any] = {}
     if environment.runtime:
@@ -230,10 +233,10 @@ def read_server_settings(environment: Environment) -> ServerSettings:
 
 
 def watch_repository(home: Path, url: str, branches: tuple[str, ...]) -> bool:
-    """Write a watched repository into ``home``/server.toml (made from the commented template if it is not there).
+    """Add a watched repository to ``home``/server.toml, which is created from the commented template if it is missing.
 
-    What stands in the file already is kept byte for byte. Returns False, and writes nothing, if the URL is watched with
-    these branches already. Raises SettingsError if it is watched with other branches: those are the admin's to edit.
+    The text of the file is kept. Returns False, and writes nothing, if the URL is already watched with these branches.
+    Raises SettingsError if it is watched without one of them, which the admin has to add, or if the file is invalid.
     """
     path = home / FILE_NAME
     for watched in read_toml(path, ServerSettings).repository:

@@ -1,4 +1,4 @@
-"""Reading a TOML file into a model with errors that a person can act on, and writing a model's commented template."""
+"""Read a TOML file into a model, with errors that help to correct the file, and write a model's commented template."""
 
 import tomllib
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from epochal.errors import SettingsError
 
 
 class Table(BaseModel):
-    """A table of a settings file: frozen, and it refuses keys that it does not know."""
+    """A table of a settings file; it is frozen and refuses unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -20,9 +20,10 @@ T = TypeVar("T", bound=Table)
 
 
 def read_toml(path: Path, model: type[T]) -> T:
-    """Return the settings in ``path``; defaults if there is no such file.
+    """Return the settings in the file ``path``, or the defaults if it does not exist.
 
-    Raises SettingsError, naming file and key, where the file is no UTF-8 TOML or a key is unknown or out of its range.
+    Raises SettingsError, which names the file and the key, if the file is not TOML in UTF-8, or if a key is unknown or
+    its value out of range.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8-sig")) if path.exists() else {}
@@ -32,7 +33,10 @@ def read_toml(path: Path, model: type[T]) -> T:
 
 
 def parse(values: dict[str, Any], model: type[T], where: str) -> T:
-    """Return ``values`` as a model; raises SettingsError that says ``where`` they stand and what each of them should be."""
+    """Return ``values``, read from the file ``where``, as a model.
+
+    Raises SettingsError with one line for each unknown key or invalid value, which says what it should be.
+    """
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -40,12 +44,15 @@ def parse(values: dict[str, Any], model: type[T], where: str) -> T:
 
 
 def tag_of(table: type[Table]) -> str:
-    """Return what tells ``table`` apart where a key may hold one of several tables; in no file can it be a constant's name."""
+    """Return the tag that identifies ``table`` if a key may hold one of several tables.
+
+    It becomes part of the location of a validation error, where its ``<`` distinguishes it from a key.
+    """
     return f"<{table.__name__}>"
 
 
 def _sentence(where: str, fault: Any, model: type[BaseModel]) -> str:
-    key = ".".join(str(part) for part in fault["loc"] if not str(part).startswith("<"))  # without tags
+    key = ".".join(str(part) for part in fault["loc"] if not str(part).startswith("<"))  # without the tags of tag_of
     if fault["type"] == "extra_forbidden":
         known = ", ".join(_known_keys(model, fault["loc"][:-1]))
         return f"{where}: {key} is not a setting. Known here: {known}."
@@ -55,7 +62,7 @@ def _sentence(where: str, fault: Any, model: type[BaseModel]) -> str:
 
 
 def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """Return the keys of the table at ``path``, which holds an index for a list's item and a tag for one of several tables."""
+    """Return the valid keys of the table at ``path``, which is the location of a validation error."""
     tables = [model]
     for part in path:
         if str(part).startswith("<"):
@@ -66,16 +73,16 @@ def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str
 
 
 def _tables_of(annotation: Any) -> list[type[BaseModel]]:
-    """Return the tables that ``annotation`` speaks of, however deep in it."""
+    """Return the tables in a type annotation, however deeply nested."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [table for part in get_args(annotation) for table in _tables_of(part)]
 
 
 def template(model: type[Table], title: str, proposed: Mapping[str, Mapping[str, Table]] | None = None) -> str:
-    """Return a commented TOML file with every setting of ``model``, its meaning and its default; uncommented it is the defaults.
+    """Return the text of a TOML file with every setting of ``model``, commented out, its description and its default.
 
-    ``proposed``: for a key that holds tables by name, those that stand there commented.
+    ``title``: its first line. ``proposed``: for a key that holds tables by name, the tables to suggest, commented out.
     """
     lines = [
         f"# {title}",
@@ -86,7 +93,7 @@ def template(model: type[Table], title: str, proposed: Mapping[str, Mapping[str,
 
 
 def table_lines(key: str, tables: Mapping[str, Table]) -> list[str]:
-    """Return TOML that sets ``key`` to ``tables``, a line each."""
+    """Return the TOML lines that set ``key`` to ``tables``: a header, then one line for each table."""
     return [f"[{key}]", *(f"{name} = {_toml(table)}" for name, table in tables.items())]
 
 

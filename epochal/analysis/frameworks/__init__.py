@@ -1,8 +1,8 @@
-"""One module for each framework that code can train with: what Epochal knows of it.
+"""One module for each framework that code can train with, holding everything that Epochal knows about it.
 
-A module's name is the framework's in ``epochal.toml``, in the database (at most 16 characters) and in the tag of its image;
-it has the names of ``Framework``. Every module in this package's ``__path__`` counts, so a new framework is a new file here,
-and one that is kept elsewhere is known as soon as its folder is added to ``__path__``.
+A module's name is the framework's name in ``epochal.toml``, in the database (at most 16 characters) and in the tag of
+its image. The module defines the attributes of ``Framework``. Every module on this package's ``__path__`` is used, so a
+new framework is a new file here, or a file elsewhere whose folder is added to ``__path__``.
 """
 
 import pkgutil
@@ -15,18 +15,20 @@ from typing import Protocol, cast
 from epochal.errors import SettingsError, UsageError
 
 WITHOUT = "python"
-"""The framework of code that imports none."""
+"""The name of the framework module for code that imports no framework."""
 
 
 @dataclass(frozen=True)
 class DatasetCache:
     """Where a framework caches the datasets that it downloads.
 
-    ``folder``: its folder's name in Epochal's dataset cache. ``variable``: the environment variable that tells it the folder.
-    ``linked_as``: the folder in a training's HOME that gets a link to each cached file, for a framework that writes beside
-    them; empty if the variable is set for the training instead. ``scripts``: by the name of each dataset that can be
-    fetched, the Python that has it cached. ``module``: a pattern of the path of the framework's own modules that download
-    datasets, as a traceback shows it, with the dataset as the group ``name``; empty if there are none.
+    folder: the name of its folder in Epochal's dataset cache.
+    variable: the environment variable that sets the folder the framework uses.
+    linked_as: for a framework that writes beside its cached files, the folder in the training's HOME that gets a link
+        to each of them; empty if ``variable`` is set for the training instead.
+    scripts: for each dataset that can be downloaded, Python code that downloads it into the cache.
+    module: a regular expression for the path, as in a traceback, of the framework's modules that download datasets,
+        with the dataset's name as the group ``name``; empty if there are none.
     """
 
     folder: str
@@ -38,10 +40,10 @@ class DatasetCache:
 
 @dataclass(frozen=True)
 class LogLines:
-    """Patterns of the lines that a framework prints by itself; empty if it prints none.
+    """Regular expressions for the lines that a framework prints by itself; empty if it prints none.
 
-    ``progress``: matches, whatever the case, the beginning of a line that shows progress. ``reports``: is found in a line
-    that contains an accuracy but does not state it as the code's result.
+    ``progress``: matches the beginning of a line that shows progress; its case is ignored. ``reports``: is found in a
+    line that contains an accuracy but does not state it as the code's result.
     """
 
     progress: str = ""
@@ -50,10 +52,10 @@ class LogLines:
 
 @dataclass(frozen=True)
 class Recorder:
-    """What the module of ``epochal_recorder`` with the framework's name can do; nothing if there is no such module.
+    """What the recorder's module for a framework can do; both are empty if ``epochal_recorder`` has no such module.
 
-    ``measures``: the method of the framework whose accuracy and test samples it records. ``resumes``: the method that it
-    resumes from a checkpoint.
+    ``measures``: the framework's method whose accuracy and test samples it records. ``resumes``: the framework's method
+    that it resumes from a checkpoint.
     """
 
     measures: str = ""
@@ -62,7 +64,7 @@ class Recorder:
 
 @dataclass(frozen=True)
 class RemovedApi:
-    """A ``line`` (from 1) of the source that uses ``what`` today's framework lacks, and what to write ``instead``."""
+    """A ``line`` (from 1) that uses an API (``what``) that today's framework lacks, and what to write ``instead``."""
 
     line: int
     what: str
@@ -70,39 +72,42 @@ class RemovedApi:
 
 
 class Framework(Protocol):
-    """What a module of this package has."""
+    """The attributes that each module of this package defines."""
 
     TITLE: str
     """The framework's name as its makers write it: ``scikit-learn``."""
     IMPORTS: tuple[str, ...]
-    """The top-level packages whose import means the framework."""
+    """The top-level packages whose import identifies the framework."""
     IS_TOOL: bool
-    """Whether code that imports it beside another framework trains with the other one."""
+    """Whether code that imports both this and another framework trains with the other one."""
     PINS: Path
-    """The requirements file of its training environment."""
+    """The requirements file of its training environment, with pinned versions."""
     DATASETS: DatasetCache | None
     """Its cache of downloaded datasets, if it has one."""
     MODEL_SUFFIXES: tuple[str, ...]
-    """The suffixes of the files that it saves models in."""
+    """The suffixes of its model files."""
     LOG_LINES: LogLines
-    """What it prints by itself."""
+    """The lines that it prints by itself."""
     RECORDER: Recorder
     """What the recorder can do for it."""
 
     def find_removed_apis(self, source: str) -> list[RemovedApi]:
-        """Return what a module's ``source`` uses that today's version has no more, in the order of lines."""
+        """Return the uses in a module's ``source`` of APIs that today's version has removed, in the order of lines."""
 
 
 _NAMES = {*Framework.__annotations__, "find_removed_apis"}
 
 
 def find_nothing(_source: str) -> list[RemovedApi]:
-    """Return an empty list, as ``find_removed_apis`` of a framework without removed APIs to look for."""
+    """Return an empty list: this is ``find_removed_apis`` for a framework without known removed APIs."""
     return []
 
 
 def frameworks() -> dict[str, Framework]:
-    """Return the module of every framework by its name, in the order of their names. Raises TypeError for any other module."""
+    """Return the module of every framework by name, sorted.
+
+    Raises TypeError if a module of this package lacks an attribute of ``Framework``.
+    """
     found: dict[str, Framework] = {}
     for name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
         module = import_module(f"{__name__}.{name}")
@@ -119,7 +124,7 @@ def dataset_caches() -> list[DatasetCache]:
 
 
 def check_setting(name: str) -> None:
-    """Raise SettingsError unless ``name``, the framework in epochal.toml, is that of a module, or empty."""
+    """Raise SettingsError unless ``name``, the framework in epochal.toml, is the name of a framework or empty."""
     known = list(frameworks())
     if name and name not in known:
         names = _join([repr(each) for each in ["", *known]])
@@ -127,9 +132,9 @@ def check_setting(name: str) -> None:
 
 
 def find_dataset(name: str) -> tuple[str, str]:
-    """Return the name of the framework that the dataset ``name`` belongs to, and the Python that has it cached.
+    """Return the framework of the dataset ``name``, and the Python code that downloads it into the framework's cache.
 
-    Raises UsageError for a dataset that no framework can fetch.
+    Raises UsageError if no framework can download it.
     """
     fetchable: dict[str, tuple[str, str]] = {}
     for framework, module in frameworks().items():
@@ -144,12 +149,12 @@ def find_dataset(name: str) -> tuple[str, str]:
 
 
 def all_imports() -> str:
-    """Return the packages whose import means a framework, as a list in words."""
+    """Return the packages whose import identifies a framework, as a list in words."""
     return _join([package for framework in frameworks().values() for package in framework.IMPORTS])
 
 
 def fetchable_in_words() -> str:
-    """Return whose datasets can be fetched, in words: ``Keras'``."""
+    """Return the frameworks whose datasets can be downloaded, in words, as possessives: ``Keras'``."""
     return _owned_in_words(
         {each.TITLE: "" for each in frameworks().values() if each.DATASETS and each.DATASETS.scripts}
     )
@@ -168,7 +173,7 @@ def resumed_in_words() -> str:
 
 
 def _owned_in_words(by_title: Mapping[str, str]) -> str:
-    """Join what belongs to frameworks, by their titles; an empty text leaves the title alone."""
+    """Join frameworks' titles as possessives, each followed by its text (``Keras' fit``), which may be empty."""
     ends = {title: "'" if title.endswith("s") else "'s" for title in by_title}
     return _join([f"{title}{ends[title]} {owned}".rstrip() for title, owned in by_title.items()])
 

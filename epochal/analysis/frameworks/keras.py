@@ -1,8 +1,8 @@
-"""Keras 3, TensorFlow with it.
+"""Keras 3, also as part of TensorFlow.
 
-The tables of removed APIs are of Keras 2: they were made by trying each line on Keras 3.15, and a test tries them on the
-Keras that training uses. What still works (``input_shape=`` in a layer, ``ImageDataGenerator`` by way of tf.keras) is not in
-them.
+The tables list APIs of Keras 2 that Keras 3 has removed. Each line was tried with Keras 3.15, and a test tries them
+with the Keras that training uses. What still works (``input_shape=`` in a layer, ``ImageDataGenerator`` in tf.keras) is
+not listed.
 """
 
 import ast
@@ -12,7 +12,7 @@ from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, Remove
 from epochal.analysis.syntax import last_name
 from epochal.resources import resource
 
-# The modules of keras.datasets (keras.io/api/datasets); those of texts have a dictionary besides.
+# The modules of keras.datasets (keras.io/api/datasets). Those of texts have a word index, too.
 _DATASETS = (
     "boston_housing",
     "california_housing",
@@ -32,7 +32,7 @@ PINS = resource("requirements") / "keras.txt"
 DATASETS = DatasetCache(
     folder="keras",
     variable="KERAS_HOME",
-    # Keras unpacks an archive beside it each time that it is used (keras.utils.get_file), so a read-only folder will not do.
+    # Keras unpacks an archive beside it on every use (keras.utils.get_file), so the folder must not be read-only.
     linked_as=".keras",
     scripts={
         name: f"from keras.datasets import {name}; {name}.load_data()"
@@ -98,7 +98,7 @@ _GONE = {
     "keras.utils.vis_utils": _FROM_UTILS,
     "keras.wrappers.scikit_learn": "keras.wrappers.SKLearnClassifier",
 }
-"""Names and modules that neither keras nor tf.keras has any more, with what takes their place."""
+"""Names and modules that both keras and tf.keras have removed, with their replacements."""
 
 _OPERATIONS = ("abs", "cast", "clip", "concatenate", "dot", "exp", "log", "max", "mean", "min", "sqrt", "square", "sum")
 
@@ -121,7 +121,7 @@ _GONE_BUT_FOR_TENSORFLOW = {
     "keras.preprocessing.sequence.TimeseriesGenerator": "keras.utils.timeseries_dataset_from_array",
     "keras.preprocessing.text": "keras.layers.TextVectorization",
 }
-"""Names and modules that keras has no more, but tf.keras still has."""
+"""Names and modules that keras has removed but tf.keras still has, with their replacements."""
 
 _OPTIMIZER = {
     "lr": "learning_rate=…",
@@ -163,7 +163,7 @@ _GONE_KEYWORDS = {
     "keras.models.Model": _MODEL,
     "keras.optimizers": _OPTIMIZER,
 }
-"""Keyword arguments that are gone, of a callable or of all that a module has; the longest name that fits holds."""
+"""Removed keyword arguments of a callable, or of everything in a module; the longest matching name applies."""
 
 _GONE_METHODS = {
     "evaluate_generator": "evaluate(…)",
@@ -181,13 +181,13 @@ _GONE_METHOD_KEYWORDS = {
     "use_multiprocessing": _WORKERS,
     "workers": _WORKERS,
 }
-"""Keyword arguments that ``fit``, ``evaluate`` and ``predict`` of a model take no more."""
+"""Removed keyword arguments of a model's ``fit``, ``evaluate`` and ``predict``, with their replacements."""
 
 
 def find_removed_apis(source: str) -> list[RemovedApi]:
-    """Return what a module's ``source`` uses of Keras 2 that today's Keras lacks, in the order of lines.
+    """Return the uses in a module's ``source`` of Keras 2 APIs that today's Keras lacks, in the order of lines.
 
-    Nothing is found in a source that does not import Keras, or that is not valid Python (which is reported elsewhere).
+    The list is empty if the source imports neither Keras nor TensorFlow, or is not valid Python (reported elsewhere).
     """
     try:
         tree = ast.parse(source)
@@ -201,7 +201,7 @@ def find_removed_apis(source: str) -> list[RemovedApi]:
 
 
 def _imported(tree: ast.Module) -> dict[str, str]:
-    """Return what the module's own names mean: ``{"K": "keras.backend"}``."""
+    """Return the full name behind each name that the module imports: ``{"K": "keras.backend"}``."""
     names = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -214,7 +214,7 @@ def _imported(tree: ast.Module) -> dict[str, str]:
 
 
 def _path(node: ast.expr, names: dict[str, str]) -> str:
-    """Return the full name of what ``node`` refers to, as in ``keras.optimizers.Adam``; empty if that was not imported."""
+    """Return the full name of what ``node`` refers to (``keras.optimizers.Adam``); empty if it was not imported."""
     if isinstance(node, ast.Name):
         return names.get(node.id, "")
     if isinstance(node, ast.Attribute) and (owner := _path(node.value, names)):
@@ -244,7 +244,7 @@ def _gone_name(line: int, path: str) -> Iterator[RemovedApi]:
 
 
 def _gone_attribute(node: ast.Attribute, names: dict[str, str]) -> Iterator[RemovedApi]:
-    line = node.end_lineno or node.lineno  # where the attribute's own name stands
+    line = node.end_lineno or node.lineno  # the line of the attribute's name
     yield from _gone_name(line, _path(node, names))
     if node.attr in _GONE_METHODS:
         yield RemovedApi(line, f"{node.attr}(…)", _GONE_METHODS[node.attr])
@@ -263,7 +263,7 @@ def _gone_keywords(call: ast.Call, names: dict[str, str]) -> Iterator[RemovedApi
 
 
 def _refused_file(call: ast.Call) -> Iterator[RemovedApi]:
-    """Yield a literal file name whose ending Keras refuses."""
+    """Yield the literal file name of a call that saves a model, if Keras refuses its suffix."""
     options = {keyword.arg: keyword.value for keyword in call.keywords}
     file, name = call.args[0] if call.args else options.get("filepath"), last_name(call.func)
     if name not in ("ModelCheckpoint", "save_weights") or not isinstance(file, ast.Constant):
@@ -275,6 +275,6 @@ def _refused_file(call: ast.Call) -> Iterator[RemovedApi]:
 
 
 def _prefixes(path: str) -> list[str]:
-    """Return ``keras.layers.core.Dense``, ``keras.layers.core``, ``keras.layers`` and ``keras``, of tf.keras as of keras."""
+    """Return a dotted name and its prefixes, longest first, without ``tensorflow.`` in front."""
     parts = path.removeprefix("tensorflow.").split(".")
     return [".".join(parts[:length]) for length in range(len(parts), 0, -1)]

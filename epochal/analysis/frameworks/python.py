@@ -1,4 +1,4 @@
-"""Python without a framework: what trains if no import means another module of this package."""
+"""Plain Python: code that imports none of the frameworks in this package."""
 
 from epochal.analysis.frameworks import LogLines, Recorder, find_nothing
 from epochal.resources import resource

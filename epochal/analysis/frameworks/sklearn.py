@@ -1,4 +1,4 @@
-"""scikit-learn. Its splits and metrics are used with other frameworks, too."""
+"""scikit-learn, whose splits and metrics are also used beside other frameworks."""
 
 from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, find_nothing
 from epochal.resources import resource
@@ -9,7 +9,7 @@ IS_TOOL = True
 PINS = resource("requirements") / "sklearn.txt"
 DATASETS = DatasetCache(folder="scikit_learn", variable="SCIKIT_LEARN_DATA")
 MODEL_SUFFIXES = (".joblib", ".pkl")
-# A row of classification_report, and a fold of a cross-validation.
+# A row of classification_report, or the line about one fold of a cross-validation.
 LOG_LINES = LogLines(reports=r"^\s*accuracy\s{2,}\d|^\s*\[CV")
 RECORDER = Recorder(measures="score()")
 find_removed_apis = find_nothing

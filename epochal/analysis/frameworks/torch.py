@@ -1,4 +1,4 @@
-"""PyTorch, Lightning with it."""
+"""PyTorch, also as used by Lightning."""
 
 from epochal.analysis.frameworks import LogLines, Recorder, find_nothing
 from epochal.resources import resource
