@@ -1,1 +1,1 @@
-"""What runs the three jobs one after the other."""
+"""The two chains, embedded and Jenkins: each runs the jobs pull, train and retrain of a run in order."""

@@ -1,4 +1,4 @@
-"""The chain without Jenkins: takes the runs from the database in their order and runs the three job scripts for each."""
+"""The chain without Jenkins: takes runs from the database, oldest first, and runs the job scripts for each."""
 
 import logging
 import threading
@@ -15,17 +15,20 @@ from epochal.store.runs import list_runs, load_run, next_run, owner_of_run
 _log = logging.getLogger("epochal.chain")
 
 _MOST_ATTEMPTS = 3
-"""A run whose job ended this often without a result is given up, so that it does not block its branch for ever."""
-
+"""A run is given up after this many attempts without a result, so that it does not block its branch for ever."""
 
 _PAUSE_SECONDS = 5.0
-"""Before a run whose job ended without a result is tried again."""
+"""How long a worker pauses after an attempt without a result or an error."""
 
 _WRONG_USAGE = 2
 
 
 class EmbeddedChain:
-    """Worker threads that wait for runs. Whoever stores a run calls ``wake``; nothing is asked for in a loop."""
+    """Worker threads, each of which runs the jobs of one run at a time.
+
+    Call ``wake`` after storing a run: idle workers wait for that and do not poll the database. ``parallel`` is the
+    number of workers.
+    """
 
     def __init__(self, app: App, scripts: JobScripts, parallel: int) -> None:
         self._app = app
@@ -38,25 +41,25 @@ class EmbeddedChain:
         self._workers = [threading.Thread(target=self._work, name=f"chain-{number}") for number in range(parallel)]
 
     def start(self) -> None:
-        """Start the workers, which begin with what an earlier process left undone."""
+        """Start the workers. They also take up the runs that an earlier process left unfinished."""
         for run in list_runs(self._database, limit=1000):
             owner = None if run.state.ended else owner_of_run(self._database, run.id)
-            if owner:  # its job outlived the chain that started it, and somebody has to go on after it
+            if owner:  # A job outlived the chain that started it, so its run needs its next job once that one ends.
                 threading.Thread(target=self._wake_after, args=(owner,), daemon=True).start()
         for worker in self._workers:
             worker.start()
 
     def wake(self) -> None:
-        """Look at the database: there may be something to do."""
+        """Make idle workers look for a run in the database."""
         with self._changed:
             self._changed.notify_all()
 
     def interrupt(self, owner: str) -> None:
-        """Make the job that works on a run look whether it was asked to stop."""
+        """Send SIGTERM to a run's owner, so that it checks whether the run was asked to stop."""
         signal_owner(owner)
 
     def stop(self) -> None:
-        """Stop the running jobs, which put their runs where the next start finds them, and wait for the workers."""
+        """Stop the running jobs and wait for the workers. Unfinished runs stay in the database for the next start."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -77,7 +80,7 @@ class EmbeddedChain:
             except ChainStopped:
                 return
             except Exception:
-                # One run that cannot be driven, or a database that does not answer, must not end the worker.
+                # An error in one run, or a database that does not answer, must not end the worker.
                 _log.exception("the chain could not go on; it tries again")
                 self._pause()
 
@@ -92,7 +95,7 @@ class EmbeddedChain:
         return None
 
     def _drive(self, run: Run) -> None:
-        """Run the jobs of a run until it has ended, or one has ended without a result."""
+        """Run the jobs of a run until the run has ended or a job has ended without a result."""
         try:
             job, status, job_log = first_job(run), 0, ""
             while job:
@@ -113,7 +116,7 @@ class EmbeddedChain:
         except (ChainStopped, DatabaseUnavailable):
             raise
         except Exception:
-            self._count_attempt(run.id)  # one that can never be driven is given up, too
+            self._count_attempt(run.id)  # A run that always fails like this must be given up as well.
             raise
         finally:
             with self._changed:

@@ -1,4 +1,4 @@
-"""Running the job scripts as Jenkins would: the same files, the same variables, one after the other by exit status."""
+"""Run the job scripts as Jenkins does: the same files and variables, and the next job depends on the exit status."""
 
 import os
 import signal
@@ -24,19 +24,20 @@ _NEXT = {("pull", 0): "train", ("train", 3): "retrain"}
 
 
 def first_job(run: Run) -> str | None:
-    """Return the job that a run in this state needs next, or None if it has ended."""
+    """Return the job that ``run`` needs next according to its state, or None if it has ended."""
     return _FIRST.get(run.state)
 
 
 def next_job(job: str, status: int) -> str | None:
-    """Return the job that follows ``job`` after it ended with ``status``, or None if the chain ends there."""
+    """Return the job that follows when ``job`` exits with ``status``, or None if no job follows."""
     return _NEXT.get((job, status))
 
 
 class JobScripts:
-    """Starts job scripts and waits for them; ``stop`` from another thread ends those that run, and starts no more.
+    """Runs job scripts and waits for them, from any number of threads.
 
-    ``stopping`` says whether it was called.
+    ``scripts`` is the folder of the job scripts. ``variables`` are set in the environment of every script, in place of
+    variables of the same name. ``stopping`` is True once ``stop`` was called.
     """
 
     def __init__(self, environment: Environment, scripts: Path, variables: dict[str, str] | None = None) -> None:
@@ -48,9 +49,10 @@ class JobScripts:
         self._lock = threading.Lock()
 
     def run(self, job: str, run: Run, output: IO[bytes] | int | None = None) -> int:
-        """Run ``job`` for ``run`` and return its exit status, which is negative if a signal ended the script.
+        """Run ``job`` for ``run`` and return its exit status: minus the signal's number if a signal ended the script.
 
-        Its output goes to ``output``, or is appended to the run's console log. Raises ChainStopped after ``stop``.
+        The job's output goes to ``output``; by default it is appended to the job's console log in the run's folder.
+        Raises ChainStopped if ``stop`` was called before the script started.
         """
         folder = self._home.run(run.id)
         folder.workspace.mkdir(parents=True, exist_ok=True)
@@ -58,7 +60,7 @@ class JobScripts:
             with self._lock:
                 if self.stopping:
                     raise ChainStopped
-                # A session of its own: Ctrl-C at a terminal is for the chain, which decides what becomes of the job.
+                # In a new session, Ctrl-C at a terminal reaches only the chain, which decides what happens to the job.
                 process = subprocess.Popen(
                     [str(self._scripts / f"{job}.sh")],
                     cwd=folder.workspace,
@@ -75,7 +77,7 @@ class JobScripts:
         return status
 
     def variables(self, job: str, run: Run) -> dict[str, str]:
-        """Return the environment of ``job`` for ``run``."""
+        """Return the environment variables that the script of ``job`` gets for ``run``."""
         folder = self._home.run(run.id)
         variables = {
             "EPOCHAL_HOME": str(self._home.path),
@@ -93,7 +95,7 @@ class JobScripts:
         return child_environment(variables | self._variables)
 
     def stop(self) -> None:
-        """Ask every running script to stop (SIGTERM to its process group)."""
+        """Send SIGTERM to the process group of every running script, and let ``run`` start no more."""
         with self._lock:
             self.stopping = True
             for process in self._running:
@@ -102,4 +104,4 @@ class JobScripts:
 
 
 class ChainStopped(Exception):
-    """No more jobs are started: the chain is being stopped."""
+    """Raised instead of starting a job because the chain is being stopped."""

@@ -1,1 +1,1 @@
-"""The commands: one module a verb, with its options and what it does."""
+"""The commands of ``epochal``: one module per command, with its options and its code."""

@@ -1,4 +1,4 @@
-"""``epochal cancel``: end a run that has not ended."""
+"""``epochal cancel``: cancel a run that has not ended."""
 
 import typer
 
@@ -15,7 +15,7 @@ def cancel(number: RunNumber) -> None:
     """End a run that has not ended yet: its training is stopped, nobody is mailed."""
     app = App.open(Environment.read())
     owner = request_stop(app.database, number, State.CANCELLED)
-    # The gateway stops Jenkins' builds, which then end ABORTED.
+    # A run in Jenkins gets no signal, which would make its build red: the gateway stops the build, which ends ABORTED.
     if owner and last_dispatch(app.database, number) is None:
         signal_owner(owner)
     typer.echo(f"run {number} is cancelled" + (": its job puts things away now" if owner else ""))

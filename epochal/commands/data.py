@@ -1,4 +1,4 @@
-"""``epochal data``: datasets for code that trains without a network."""
+"""``epochal data``: download datasets for code that trains without a network."""
 
 import tempfile
 from pathlib import Path

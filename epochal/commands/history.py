@@ -1,4 +1,4 @@
-"""``epochal history``: the runs of this home."""
+"""``epochal history``: list the runs in EPOCHAL_HOME."""
 
 import json
 from typing import Annotated
@@ -33,13 +33,13 @@ def history(
 
 
 def history_line(run: Run) -> str:
-    """Return a run in one line, as ``epochal history`` prints it."""
+    """Return the line that ``epochal history`` prints for a run."""
     when = run.created.astimezone().strftime("%Y-%m-%d %H:%M")
     accuracy = "-"
     if run.best and run.best.accuracy and run.threshold is not None:
         doubt = doubt_in_words(run.best, run.threshold).partition(" (")[0]
         accuracy = " of ".join(in_words(run.best.accuracy.value, run.threshold)) + (f", {doubt}" if doubt else "")
-    # The level that the run ended at because its learning curve does not leave it: `` at 0.77 ± 0.01``.
+    # The level at which the learning curve flattens, if that ended the run: `` at 0.77 ± 0.01``.
     level = f" at {run.forecast.rounded}" if run.reason is Reason.LEVELS_OFF and run.forecast else ""
     why = f"  {run.reason}{level}" if run.reason else ""
     why += f"  taken over from run {run.reused_run}" if run.reused_run else ""

@@ -1,4 +1,4 @@
-"""``epochal init``: a folder with nn.py becomes a repository whose commits push themselves. Run twice it changes nothing."""
+"""``epochal init``: turn a folder with nn.py into a repository whose hooks push its commits. It is idempotent."""
 
 import shlex
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from epochal.settings import (
 )
 
 HOOKS = ("post-commit", "post-merge", "post-rewrite")
-"""A clean merge runs post-merge only, the end of a rebase post-rewrite only (githooks(5))."""
+"""The hooks to install: a clean merge runs only post-merge, the end of a rebase only post-rewrite (githooks(5))."""
 
 _KEPT = ".before-epochal"
 
@@ -45,7 +45,13 @@ exit 0
 
 @dataclass(frozen=True)
 class PushState:
-    """How the hook's last push ended: ``ok``, ``failed``, ``diverged``, or ``pushing`` where it has not."""
+    """How the hook's last push ended, as the hook wrote it. A field that is missing there is empty.
+
+    state: ``ok``, ``failed``, ``diverged`` (the remote has other commits), or ``pushing`` if the push has not ended.
+    commit: the full id of the pushed commit.
+    time: when this was written, in UTC (ISO 8601).
+    message: a sentence for the developer.
+    """
 
     state: str
     branch: str
@@ -78,7 +84,7 @@ def _ask_branches(folder: Path, remote: str | None) -> list[str]:
     configured = configured_branches(folder)
     if configured:
         return list(configured)
-    # The branches that the server on this machine watches, if there is one and it watches the remote.
+    # Suggest the branches of this remote that server.toml on this machine watches, if any.
     watched = read_server_settings(Environment.read()).repository if remote else ()
     default = [branch for each in watched if identity(each.url) == identity(remote or "") for branch in each.branches]
     default = default or [current_branch(folder) or "main"]
@@ -89,9 +95,13 @@ def _ask_branches(folder: Path, remote: str | None) -> list[str]:
 
 
 def initialise(folder: Path, remote: str | None, branches: tuple[str, ...], *, jenkinsfile: bool = False) -> list[str]:
-    """Set up ``folder``, which has nn.py, and return a line for each thing that was done.
+    """Set up ``folder``, which has nn.py, and return lines about what was done and what was left alone.
 
-    Raises UsageError, before anything is changed: no nn.py, inside of another repository, another remote already there.
+    ``remote`` is the URL or path of the remote origin, or None if the repository has one. The hooks will push
+    ``branches``.
+
+    Raises UsageError, before any change, if ``folder`` has no nn.py or is inside another repository, or if there is no
+    remote or a different one; and, after some changes, if git fails or an existing hook cannot be kept.
     """
     folder = folder.absolute()
     _check(folder, remote)
@@ -124,7 +134,7 @@ def initialise(folder: Path, remote: str | None, branches: tuple[str, ...], *, j
 
 
 def current_branch(folder: Path) -> str | None:
-    """Return the branch that is checked out in ``folder``, or None if there is none or no repository."""
+    """Return the branch that is checked out in ``folder``; None on a detached HEAD or outside a repository."""
     try:
         return GitFolder(folder.absolute()).branch() or None
     except GitError:
@@ -132,14 +142,14 @@ def current_branch(folder: Path) -> str | None:
 
 
 def configured_branches(folder: Path) -> tuple[str, ...]:
-    """Return the branches that push themselves already."""
+    """Return the branches that the hooks of the repository in ``folder`` push; empty before ``epochal init``."""
     if not (folder / ".git").exists():
         return ()
     return tuple(_values(GitFolder(folder.absolute()), "epochal.branch"))
 
 
 def pushed_state(folder: Path) -> PushState | None:
-    """Return what the hook wrote about its last push, or None if it has not pushed yet."""
+    """Return how the hook's last push in the repository of ``folder`` ended, or None if there was none."""
     repository = GitFolder(folder.absolute())
     path = folder.absolute() / repository.text("rev-parse", "--git-common-dir") / "epochal" / "last-push"
     try:
@@ -181,7 +191,7 @@ def _write_settings(folder: Path) -> list[str]:
         return [
             "wrote epochal.toml, with every setting commented" + (" and a search space proposed" if proposed else "")
         ]
-    # A file that is there is the developer's: it is left as it is, but may hear of the search that it does not know.
+    # An existing file belongs to the developer and stays as it is. Only suggest a search if it has none.
     if not proposed or "[search]" in path.read_text(encoding="utf-8", errors="replace"):
         return []
     lines = table_lines("search", proposed)
@@ -204,7 +214,7 @@ def _install_hook(path: Path) -> list[str]:
         present = path.read_text(encoding="utf-8", errors="replace") if path.exists() else "a link to nowhere"
         if present == stub:
             return []
-        if "Installed by epochal init." not in present:  # ours may be of another version; anything else is kept
+        if "Installed by epochal init." not in present:  # Keep it; one of ours, of any version, is replaced.
             kept = path.with_name(path.name + _KEPT)
             if kept.exists():
                 raise UsageError(
@@ -220,7 +230,7 @@ def _install_hook(path: Path) -> list[str]:
 
 
 def _values(repository: GitFolder, name: str) -> list[str]:
-    """Return the values of a setting in the repository's own configuration."""
+    """Return the values of a setting in the configuration of ``repository`` alone, without global settings."""
     try:
         return repository.text("config", "--local", "--get-all", name).splitlines()
     except GitError:

@@ -1,4 +1,4 @@
-"""``epochal jenkins …``: the jobs in Jenkins made, looked at, and taken away."""
+"""``epochal jenkins …``: create, check and delete the jobs in Jenkins."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""``epochal job …``: what the three job scripts call."""
+"""``epochal job …``: the commands that the job scripts run."""
 
 import json
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""``epochal mail``: send the mails that could not be sent when their runs ended."""
+"""``epochal mail``: send mails that could not be sent when their runs ended."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""``epochal retrain``: do job retrain of a run here, or join its search."""
+"""``epochal retrain``: run job retrain for a run in this process, or join the run's search."""
 
 from typing import Annotated
 

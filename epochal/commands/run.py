@@ -1,4 +1,4 @@
-"""``epochal run``: one commit through the chain in the foreground, by the same job scripts."""
+"""``epochal run``: send one commit through the chain in the foreground, with the same job scripts."""
 
 import json
 import sys
@@ -59,15 +59,15 @@ def run(
     if force:
         variables["EPOCHAL_FORCE"] = "1"
     scripts = JobScripts(environment, resource("scripts"), variables)
-    output = sys.stderr if as_json else sys.stdout  # of the jobs
-    ended = threading.Event()  # unlike a thread's join, its wait may be left by an exception and be begun again
+    output = sys.stderr if as_json else sys.stdout  # What the jobs print goes here.
+    ended = threading.Event()  # Unlike Thread.join, its wait can be left by an exception and called again.
     thread = threading.Thread(target=_drive, args=(app, scripts, number, output.fileno(), ended))
     try:
         with stoppable():
             thread.start()
             ended.wait()
-    except Stopped:  # Ctrl-C and SIGTERM cancel the run
-        with suppress(UsageError):  # it has ended already
+    except Stopped:  # Ctrl-C and SIGTERM cancel the run.
+        with suppress(UsageError):  # The run has ended already.
             request_stop(app.database, number, State.CANCELLED)
         scripts.stop()
         ended.wait()

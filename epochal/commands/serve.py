@@ -1,4 +1,4 @@
-"""``epochal serve``: gateway and chain over one database, put together and taken apart again."""
+"""``epochal serve``: run the gateway and the chain on one database."""
 
 import logging
 import threading
@@ -42,23 +42,26 @@ def serve(
 
 
 class Chain(Protocol):
-    """What runs the jobs: the embedded chain, or Jenkins."""
+    """Runs the jobs of stored runs: the embedded chain or the Jenkins chain."""
 
     def start(self) -> None:
-        """Begin, with what an earlier process left undone."""
+        """Start, also with the runs that an earlier process left unfinished."""
 
     def wake(self) -> None:
-        """Look at the database: there may be something to do."""
+        """Look into the database for runs to work on."""
 
     def interrupt(self, owner: str) -> None:
-        """Make the process that works on a run look whether it was asked to stop."""
+        """Make a run's owner check whether the run was asked to stop."""
 
     def stop(self) -> None:
-        """End; what is not done stays in the database."""
+        """Stop. Unfinished runs stay in the database."""
 
 
 class StoredIntake:
-    """What the gateway hands a push to: the database, and the chain that is woken."""
+    """Stores pushes as runs in the database, and wakes the chain.
+
+    ``supersede`` is the setting of that name in server.toml: which older runs of a branch a push supersedes.
+    """
 
     def __init__(self, database: Database, supersede: str, chain: Chain) -> None:
         self._database = database
@@ -66,15 +69,15 @@ class StoredIntake:
         self._chain = chain
 
     def accept(self, delivery: str, event: str, commit: Commit) -> Accepted:
-        """Store delivery and run in one transaction; a delivery that was processed starts no second run."""
+        """Store a delivery and its run in one transaction. A delivery that arrives again starts no second run."""
         return self._stored(commit, (delivery, event))
 
     def ignored(self, delivery: str, event: str, result: str) -> None:
-        """Remember a delivery that starts no run."""
+        """Store a delivery that starts no run, with the reason as ``result``."""
         ignore_delivery(self._database, delivery, event, result)
 
     def found(self, watched: WatchedRepository, branch: str, sha: str) -> None:
-        """Store a head that was polled, not delivered, if no run has it yet."""
+        """Store a run for a branch's head that was found by polling, if that commit has no run yet."""
         accepted = self._stored(Commit(watched.url, branch, sha), None)
         if accepted.new:
             shown = safe_url(watched.url)
@@ -89,7 +92,12 @@ class StoredIntake:
 
 
 def run_server(environment: Environment, poll: float | None, log: Log) -> None:
-    """Run until SIGINT or SIGTERM. Raises UsageError if the home is served already, and SettingsError."""
+    """Run gateway and chain until SIGINT or SIGTERM.
+
+    ``poll`` is the number of seconds between two polls of the watched repositories, or None for no polling. ``log``
+    takes the lines for the admin. Raises UsageError if another server runs for EPOCHAL_HOME or if the gateway cannot
+    listen, and SettingsError if the settings are wrong.
+    """
     with serve_alone(environment.home):
         app = App.open(environment)
         secret, made = configured_secret(app.environment, app.settings)
@@ -100,11 +108,11 @@ def run_server(environment: Environment, poll: float | None, log: Log) -> None:
         ended = threading.Event()
         watched, last_commit = app.settings.repository, partial(last_pushed_commit, app.database)
         threads = [
-            # A push during downtime was delivered to nobody: compare each remote's head with the last run.
+            # The webhook of a push during downtime was lost, so compare each branch's head with its last run.
             threading.Thread(target=compare_heads, args=(watched, last_commit, intake.found), daemon=True),
             threading.Thread(target=_send_mail, args=(app, ended), daemon=True),
         ]
-        if app.settings.chain == "embedded":  # with Jenkins, training is on its agents, and so are left-overs
+        if app.settings.chain == "embedded":  # With Jenkins, training and its left-overs are on the agents.
             threads.append(threading.Thread(target=reap_left_overs, args=(app,), daemon=True))
         for thread in threads:
             thread.start()

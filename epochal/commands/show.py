@@ -1,4 +1,4 @@
-"""``epochal show``: what happened in a run."""
+"""``epochal show``: print what happened in a run, or its timeline."""
 
 import json
 from pathlib import Path
@@ -40,7 +40,10 @@ def show(
 
 
 def run_lines(run: Run, folder: Path, notice: Message | None) -> list[str]:
-    """Return what happened in a run, line by line."""
+    """Return the lines that ``epochal show`` prints for a run: its facts, notes, trials and failure details.
+
+    ``folder`` is the run's folder, ``notice`` the mail about the run, or None if there is none.
+    """
     commit = run.commit
     subject = commit.message.partition("\n")[0]
     facts = [
@@ -65,7 +68,7 @@ def run_lines(run: Run, folder: Path, notice: Message | None) -> list[str]:
 
 
 def _describe_trial(run: Run, trial: Trial) -> str:
-    """Return what a trial changed, trained and measured, and why it has no accuracy if it has none."""
+    """Return one line about a trial: its changes, epochs, accuracy and duration, and why it failed or was stopped."""
     found = trial.accuracy
     accuracy = f"accuracy {accuracy_in_words(found.value, found.samples)} {found.source.sentence}" if found else ""
     why = f"{trial.state}: {trial.reason}: {trial.explanation}" if trial.reason else ""

@@ -1,4 +1,4 @@
-"""``epochal status``: where is my commit? Pushed, delivered, and in which state."""
+"""``epochal status``: show whether a commit was pushed and delivered, and the state of its runs."""
 
 from pathlib import Path
 from typing import Annotated

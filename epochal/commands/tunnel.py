@@ -1,4 +1,4 @@
-"""``epochal tunnel``: an ngrok address for the gateway, told to GitHub."""
+"""``epochal tunnel``: open an ngrok address for the gateway and register it at GitHub."""
 
 import threading
 from typing import Annotated

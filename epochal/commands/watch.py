@@ -1,4 +1,4 @@
-"""``epochal watch``: write a watched repository into server.toml."""
+"""``epochal watch``: add a watched repository to server.toml."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,1 +1,1 @@
-"""The demo: the whole way from a commit to a mail on this machine, with stand-ins for GitHub and for the mail server only."""
+"""The demo: a commit's whole way to the mail, on this machine. Only GitHub and the mail server are stand-ins."""

@@ -1,6 +1,6 @@
-"""``python -m epochal.demo FOLDER [--search]``: commit nn.py and watch until the mail comes.
+"""``python -m epochal.demo FOLDER [--search]``: commit nn.py and show what happens until the mail arrives.
 
-Exit status 0 only if it came.
+The exit status is 0 only if the mail arrived.
 """
 
 import argparse
@@ -39,7 +39,7 @@ Events = queue.SimpleQueue[object]
 
 
 def main() -> None:
-    """Run the demo in the folder that the command line names."""
+    """Run the demo in the folder given on the command line, and exit with its status."""
     parser = argparse.ArgumentParser(prog="python -m epochal.demo", description="From a commit to a mail.")
     parser.add_argument("folder", type=Path, help="where the demo plays")
     parser.add_argument("--search", action="store_true", help="with a network that needs more than epochs")
@@ -91,7 +91,7 @@ def _environment(stage: Stage) -> Environment:
 
 
 def _prepare(stage: Stage, console: Console) -> str:
-    """Build the image or environment before the clock runs, with its progress shown; returns the runtime's name."""
+    """Build the image or environment before the timed part of the demo, and return the runtime's name."""
     environment = _environment(stage)
     settings = read_server_settings(environment)
 
@@ -112,8 +112,8 @@ def _prepare(stage: Stage, console: Console) -> str:
 
 @contextmanager
 def _served(stage: Stage, events: Events, console: Console) -> Iterator[None]:
-    """Run ``epochal serve`` for the demo's home; yield once its gateway answers."""
-    # An earlier demo in the same folder has trained the same: its verdict is not what is to be shown.
+    """Run ``epochal serve`` for the demo's home. Yields once its gateway answers requests, and stops it at the end."""
+    # Without EPOCHAL_FORCE, a second demo in the same folder would reuse the first one's verdict and train nothing.
     variables = {"EPOCHAL_HOME": str(stage.home), "EPOCHAL_FORCE": "1", "PYTHONUNBUFFERED": "1"}
     with (stage.folder / "serve.log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
@@ -145,7 +145,7 @@ def _report_end(process: "subprocess.Popen[str]", events: Events) -> None:
 
 @contextmanager
 def _watched(home: Path, events: Events) -> Iterator[None]:
-    """Turn every change in the home (the database's, the runs') into an event."""
+    """Put an event into ``events`` whenever a file changes directly in the home (the database) or below its runs."""
 
     class Changed(FileSystemEventHandler):
         def on_any_event(self, event: FileSystemEvent) -> None:
@@ -165,7 +165,7 @@ def _watched(home: Path, events: Events) -> Iterator[None]:
 
 
 def _follow(stage: Stage, events: Events, console: Console) -> tuple[EmailMessage | None, Run | None]:
-    """Show what happens until the mail arrives. Returns no mail if the server ended, or the run did without one."""
+    """Show the run until its mail arrives, and return mail and run. The mail is None if none will arrive."""
     app = App.open(_environment(stage))
     with display(console, app.home) as shown:
         while True:

@@ -1,4 +1,4 @@
-"""What the demo shows while it waits: a live table on a terminal, plain lines elsewhere. Told of changes, it never asks."""
+"""Show the demo's run: a live table on a terminal, plain lines elsewhere. Updated on changes, without polling."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,16 +26,16 @@ _JOB_OF_STATE = {
 
 
 class Display(Protocol):
-    """Shows a run as it is now."""
+    """Shows the progress of a run."""
 
     def update(self, run: Run | None) -> None:
-        """Show a change."""
+        """Show the state of ``run`` now; None means that there is no run yet."""
         ...
 
 
 @contextmanager
 def display(console: Console, home: Home) -> Iterator[Display]:
-    """Yield the display that suits ``console``."""
+    """Yield a live table if ``console`` is a terminal, and a display of plain lines otherwise."""
     if not console.is_terminal:
         yield _Lines(console, home)
         return
@@ -44,7 +44,7 @@ def display(console: Console, home: Home) -> Iterator[Display]:
 
 
 class _Lines:
-    """Prints what the jobs print: a line for each epoch and each decision."""
+    """Prints the lines of the jobs' console logs."""
 
     def __init__(self, console: Console, home: Home) -> None:
         self._console = console
@@ -52,7 +52,7 @@ class _Lines:
         self._read_bytes: dict[Path, int] = {}
 
     def update(self, run: Run | None) -> None:
-        """Print the jobs' new lines."""
+        """Print the lines that the jobs have written since the last update."""
         for job in ("pull", "train", "retrain") if run else ():
             assert run is not None
             path = self._home.run(run.id).console(job)
@@ -68,7 +68,7 @@ class _Lines:
 
 
 class _Table:
-    """Job, trial, epoch, and accuracy against the threshold."""
+    """A live table of the run's trials: epochs, and accuracy compared with the threshold."""
 
     def __init__(self, live: Live, home: Home) -> None:
         self._live = live
@@ -76,7 +76,7 @@ class _Table:
         self._spinner = Spinner("dots")
 
     def update(self, run: Run | None) -> None:
-        """Draw the run anew."""
+        """Redraw the table."""
         if run is None:
             self._spinner.update(text="pushed; waiting for the webhook")
             self._live.update(self._spinner, refresh=True)
@@ -97,7 +97,7 @@ class _Table:
         total = last.epochs if last and last.epochs else None
         accuracy = trial.accuracy.value if trial.accuracy else (last.accuracy if last else None)
         shown = f"{accuracy:.4g}" if accuracy is not None else ""
-        done = last.number if last else 0  # a retrain goes on counting
+        done = last.number if last else 0  # A resumed trial continues the count of its checkpoint.
         bar = ProgressBar(total=total or 1, completed=done, width=24)
         if trial.judgement:
             word = Text(trial.judgement.verdict.value, style="bold green" if trial.reached else "yellow")

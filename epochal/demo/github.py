@@ -1,7 +1,7 @@
-"""Stands in for GitHub: the bare repository's post-receive hook sends the webhook that GitHub would.
+"""A stand-in for GitHub: the post-receive hook of a bare repository, which sends the webhook that GitHub would send.
 
-Same headers, same JSON (the part of a push event that matters here), signed the same way; see GitHub's "Webhook events and
-payloads" and "Validating webhook deliveries". Run by git with lines ``<old> <new> <ref>`` on standard input.
+Headers, signature and JSON (the part of a push event that matters here) are like GitHub's; see its "Webhook events and
+payloads" and "Validating webhook deliveries". Git writes a line ``<old> <new> <ref>`` per reference to standard input.
 """
 
 import json
@@ -15,11 +15,14 @@ import httpx
 from epochal.forges.github import sign
 from epochal.settings import child_environment
 
-_TIMEOUT_SECONDS = 10  # GitHub waits as long for an answer
+_TIMEOUT_SECONDS = 10  # GitHub waits this long for an answer, too.
 
 
 def push_event(repository: Path, old: str, new: str, reference: str) -> dict[str, object]:
-    """Return the JSON of a push event for one updated reference of the bare ``repository``."""
+    """Return GitHub's JSON for the push of one reference to the bare ``repository``.
+
+    ``old`` and ``new`` are commit ids, all zeros for a reference that did not exist before or was deleted.
+    """
     deleted = set(new) == {"0"}
     address = str(repository)
     return {
@@ -60,7 +63,7 @@ def _head_commit(repository: Path, sha: str) -> dict[str, object]:
 
 
 def deliver(address: str, secret: bytes, event: dict[str, object]) -> str:
-    """POST the event as GitHub does; returns the answer in one line."""
+    """POST the signed event and return the answer in one line. Raises httpx.HTTPError if there is no answer."""
     body = json.dumps(event).encode()
     headers = {
         "User-Agent": "GitHub-Hookshot/044aadd",
@@ -77,7 +80,7 @@ def deliver(address: str, secret: bytes, event: dict[str, object]) -> str:
 
 
 def main() -> None:
-    """``python -m epochal.demo.github REPOSITORY ADDRESS SECRET_FILE``."""
+    """Deliver every updated reference: ``python -m epochal.demo.github REPOSITORY ADDRESS SECRET_FILE``."""
     repository, address, secret_file = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
     secret = secret_file.read_text(encoding="ascii").strip().encode()
     for line in sys.stdin:

@@ -1,4 +1,4 @@
-"""Stands in for a mail server: takes mail by SMTP on loopback and shows it instead of delivering it."""
+"""A stand-in for a mail server: accepts mail by SMTP on loopback and hands it to a callback, not to a recipient."""
 
 import email.policy
 import socket
@@ -11,14 +11,14 @@ from aiosmtpd.controller import Controller
 
 
 class Mailbox(Controller):
-    """A local SMTP sink on ``port``. ``on_mail`` gets each message, from another thread."""
+    """An SMTP server on a free loopback ``port``. It calls ``on_mail`` with each message, from another thread."""
 
     def __init__(self, on_mail: Callable[[EmailMessage], None]) -> None:
         super().__init__(self, hostname="127.0.0.1", port=free_port())
         self._on_mail = on_mail
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 (aiosmtpd's name)
-        """Take a message (aiosmtpd's handler)."""
+        """Accept a message. aiosmtpd calls this method."""
         message = message_from_bytes(envelope.content, policy=email.policy.default)
         assert isinstance(message, EmailMessage)
         self._on_mail(message)
@@ -26,7 +26,7 @@ class Mailbox(Controller):
 
 
 def free_port() -> int:
-    """Return a port on loopback that nobody listens on right now."""
+    """Return a loopback port that nothing listens on right now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

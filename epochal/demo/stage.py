@@ -1,4 +1,4 @@
-"""What the demo needs before the commit: the developer's repository, the bare one that stands for GitHub, server.toml."""
+"""Prepare the demo: the developer's repository, the bare one that stands in for GitHub, and server.toml."""
 
 import shlex
 import shutil
@@ -30,7 +30,7 @@ allowed_domains = ["example.com"]
 """
 
 _TOO_SMALL: dict[str, Value] = {"learning_rate": 0.1, "conv_blocks": 1, "filters": 2, "dense_units": 2}
-"""With two units before the ten classes the sample levels off near 0.6, whatever the epochs."""
+"""Hyperparameters that are too small: with two units before the ten classes, the accuracy levels off near 0.6."""
 
 _SEARCH = """\
 # Written by the demo.
@@ -49,9 +49,9 @@ dense_units = { choices = [2, 4, 8, 16, 32, 64] }
 
 @dataclass(frozen=True)
 class Stage:
-    """Where the demo plays: everything is under ``folder``; the home's cache outlives a demo, the rest is made anew.
+    """The folders of the demo, all below ``folder``. A new demo recreates the repositories and keeps the home.
 
-    ``search``: the sample is made too small to reach its threshold by epochs, and given a space to search.
+    search: make the sample network too small to reach its threshold with more epochs, and give it a search space.
     """
 
     folder: Path
@@ -59,7 +59,7 @@ class Stage:
 
     @property
     def home(self) -> Path:
-        """Return EPOCHAL_HOME of the demo."""
+        """Return the demo's EPOCHAL_HOME."""
         return self.folder / "home"
 
     @property
@@ -74,13 +74,13 @@ class Stage:
 
     @property
     def says(self) -> str:
-        """Return what the demo is about to show, in one sentence."""
+        """Return a sentence for the user about what the demo will show."""
         if self.search:
             return f"{SCRIPT} is too small for its threshold of 0.90: no epochs will get it there, but a search may change it."
         return f"{SCRIPT} trains too few epochs for its threshold of 0.80: the retrain adds ten."
 
     def set_up(self, runtime: str, gateway_port: int, mail_port: int) -> None:
-        """Make the repositories and the settings."""
+        """Create the repositories and write server.toml. ``runtime`` is ``docker`` or ``process``."""
         for folder in (self.developer, self.github.parent):
             shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(resource("ml_code"), self.developer, ignore=shutil.ignore_patterns("__pycache__", "*.keras"))
@@ -101,14 +101,14 @@ class Stage:
         hook = self.github / "hooks" / "post-receive"
         hook.write_text(f"#!/bin/sh\nexec {shlex.join(sender)}\n", encoding="utf-8")
         hook.chmod(0o755)
-        # A repository of its own, although the demo's folder is inside of a checkout of Epochal.
+        # Without this, initialise would refuse a folder inside another repository, such as a checkout of Epochal.
         git("init", "--quiet", "--initial-branch=main", str(self.developer))
         initialise(self.developer, str(self.github), ("main",))
         git("-C", str(self.developer), "config", "user.name", "Ada")
         git("-C", str(self.developer), "config", "user.email", "ada@example.com")
 
     def commit(self) -> str:
-        """Commit nn.py as a developer does; the hook pushes it. Returns what git printed."""
+        """Commit nn.py as a developer does and return what git prints. The post-commit hook pushes the commit."""
         git("-C", str(self.developer), "add", "--all")
         message = (
             "A CNN for handwritten digits, and a tiny one" if self.search else "A small CNN for handwritten digits"
@@ -117,7 +117,7 @@ class Stage:
 
 
 def git(*arguments: str) -> str:
-    """Run git and return what it prints."""
+    """Run git and return its standard output. Raises subprocess.CalledProcessError if git fails."""
     done = subprocess.run(
         ["git", *arguments],
         check=True,

@@ -1,1 +1,1 @@
-"""How a push gets in: webhook, secret, tunnel, its registration at GitHub; and polling, which needs none of these."""
+"""How Epochal learns of pushes: the webhook with its secret and tunnel, or polling, which needs none of these."""

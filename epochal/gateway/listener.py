@@ -1,4 +1,4 @@
-"""Serving the gateway: where it listens, how long it waits, and how it stops."""
+"""Run the gateway's HTTP server, with limits on time and connections and an orderly stop."""
 
 import asyncio
 import socket
@@ -13,17 +13,18 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from epochal.errors import UsageError
 from epochal.gateway.webhook import READ_SECONDS
 
-_MOST_CONNECTIONS = 32  # each may hold a body in memory before anybody knows who sent it
+_MOST_CONNECTIONS = 32  # Each may hold a body in memory before its signature is checked.
 _SHUTDOWN_SECONDS = 5
 
 
 def serve_app(
     app: Starlette, host: str, port: int, ready: Callable[[str], None], stop: threading.Event | None = None
 ) -> None:
-    """Serve ``app`` until ``stop`` is set or, in the main thread, SIGINT or SIGTERM comes.
+    """Serve ``app`` until ``stop`` is set or, in the main thread, SIGINT or SIGTERM arrives.
 
-    Then it answers what has begun, and returns. ``ready`` is called with the real address (``http://127.0.0.1:8787``;
-    port 0: any free one) as soon as requests are answered. Raises UsageError where nothing can listen there.
+    Requests that have started are still answered, for up to 5 s. Once requests are accepted, ``ready`` is called with
+    the address, for example ``http://127.0.0.1:8787``. Port 0 means any free port. Raises UsageError if the server
+    cannot listen on ``host`` and ``port``.
     """
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -45,7 +46,7 @@ def serve_app(
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        # One request a connection: GitHub makes no use of more, and nobody can hold one open between two.
+        # One request per connection: GitHub needs no more, and so nobody can keep an idle connection open.
         headers=[("Connection", "close")],
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
@@ -54,7 +55,7 @@ def serve_app(
 
 
 class _Connection(H11Protocol):
-    """uvicorn's own, but it does not wait for ever for a request's head."""
+    """uvicorn's HTTP/1.1 connection with a time limit for the head of the request."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -66,7 +67,7 @@ class _Connection(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's own, but it says when it is ready, and leaves what comes after a signal to the caller."""
+    """uvicorn's server that reports when it is ready, can be stopped by an event, and does not raise a signal again."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None], stop: threading.Event) -> None:
         super().__init__(config)
@@ -81,5 +82,5 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter) or self._stop.is_set()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 (the signature is uvicorn's)
-        # uvicorn would raise the signal again at the end: SIGTERM would kill us before the caller has put things away.
+        # uvicorn would raise the signal again when it stops, and SIGTERM would kill the process before its clean-up.
         self.should_exit = True

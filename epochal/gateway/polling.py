@@ -1,6 +1,7 @@
-"""Asking the remotes for their heads: at every start, for what was pushed in between, or instead of a webhook.
+"""Ask the watched repositories for the heads of their branches, at each start of the server and, on request, regularly.
 
-A head is a commit's name only: its message, and so a wish to skip it, becomes known when it is pulled.
+The check at the start finds pushes that were made while the server was down; regular polling needs no webhook. A head
+is only a commit id. The commit's message, which may ask to skip the commit, is not known before job pull.
 """
 
 import logging
@@ -18,14 +19,14 @@ _TIMEOUT_SECONDS = 30.0
 _STOP_SECONDS = 2.0
 
 OnHead = Callable[[WatchedRepository, str, str], None]
-"""Takes a watched repository, a branch of it, and the full name of the commit that is its head."""
+"""Takes a watched repository, one of its branches, and the full id of the commit at the branch's head."""
 
 
 def remote_head(url: str, branch: str, credentials: str = "") -> str | None:
-    """Return the commit that ``branch`` is at, at ``url``; None if the repository has no such branch.
+    """Return the full id of the commit at the head of ``branch``, or None if the repository has no such branch.
 
-    ``credentials`` is a file in git's credential-store format, or empty. Raises UsageError where the repository cannot
-    be asked, or does not answer within 30 s.
+    ``credentials`` is the path of a file in git's credential-store format, or empty. Raises UsageError if the
+    repository cannot be reached or does not answer within 30 s.
     """
     reference = f"refs/heads/{branch}"
     command = [*credential_options(credentials), "ls-remote", "--", url, reference]
@@ -38,19 +39,19 @@ def remote_head(url: str, branch: str, credentials: str = "") -> str | None:
         ) from None
     for line in listed.splitlines():
         sha, _, name = line.partition("\t")
-        if name == reference:  # git lists whatever ends like this
+        if name == reference:  # git also lists longer names that end with this one.
             return sha
     return None
 
 
 LastRunSha = Callable[[str, str], str | None]
-"""Takes a URL and a branch, gives the commit of its last run; None if there was none."""
+"""Takes a repository's URL and a branch, and returns the commit id of the branch's last run, or None without a run."""
 
 
 def compare_heads(repositories: Sequence[WatchedRepository], last_run_sha: LastRunSha, on_head: OnHead) -> None:
     """Call ``on_head`` for each watched branch whose head is not the commit of its last run.
 
-    What goes wrong with one branch is logged, and keeps no other from being asked.
+    An error with one branch is logged and does not affect the others.
     """
     for watched in repositories:
         for branch in watched.branches:
@@ -69,9 +70,10 @@ def _compare(watched: WatchedRepository, branch: str, last_run_sha: LastRunSha, 
 
 
 class Poller:
-    """Compares the remotes' heads with the last runs every ``seconds``, in a thread of its own; at once at its start.
+    """Compares heads like ``compare_heads``, at its start and then every ``seconds`` seconds, in its own thread.
 
-    If ``on_head`` raises, it is called again the next time. Troubles are logged when they begin and when they end.
+    If ``on_head`` raises, it is called again at the next poll. Errors with a branch are logged when they begin and when
+    they end.
     """
 
     def __init__(
@@ -86,11 +88,11 @@ class Poller:
         self._thread = threading.Thread(target=self._poll, name="poller", daemon=True)
 
     def start(self) -> None:
-        """Start to ask."""
+        """Start polling."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop asking. Wait briefly for a question that is under way, then leave it to its time limit."""
+        """Stop polling. Waits up to 2 s for a request that is under way; after that, its own time limit ends it."""
         self._stopped.set()
         self._thread.join(timeout=_STOP_SECONDS)
 

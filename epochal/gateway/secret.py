@@ -1,4 +1,4 @@
-"""The webhook's secret: from the environment, from a configured file, or made at the first start."""
+"""The webhook's secret: from the environment, from a configured file, or generated at the first start."""
 
 import os
 import secrets
@@ -11,21 +11,24 @@ from epochal.forges.github import check_secret
 from epochal.settings import Environment, ServerSettings
 
 FILE_NAME = "webhook-secret"
-_RANDOM_BYTES = 32  # as many as the hash that it keys; more would add nothing (RFC 2104, section 3)
+_RANDOM_BYTES = 32  # The output length of SHA-256; a longer key adds little strength (RFC 2104, section 3).
 
 
 def configured_secret(environment: Environment, settings: ServerSettings) -> tuple[bytes, bool]:
-    """Return the secret of the home, and whether it was made just now. Raises as ``webhook_secret`` does."""
+    """Return the webhook's secret, and whether it was just generated. Raises SettingsError like ``webhook_secret``."""
     given = environment.webhook_secret
     from_environment = given.get_secret_value() if given else None
     return webhook_secret(environment.home, settings.gateway.secret_file, from_environment)
 
 
 def webhook_secret(home: Path, configured_file: str, from_environment: str | None) -> tuple[bytes, bool]:
-    """Return the secret, and whether it was made just now, in ``home``/webhook-secret.
+    """Return the webhook's secret, and whether it was just generated.
 
-    ``from_environment`` goes before ``configured_file`` (empty: none), which goes before the file in ``home``. Raises
-    SettingsError for a secret that is short or no text, and for a file that cannot be read or that everybody can.
+    The secret is ``from_environment``, else the content of ``configured_file`` (empty: not configured), else that of
+    ``home``/webhook-secret, which is generated if it does not exist. White space around it is removed.
+
+    Raises SettingsError if the secret is too short or not UTF-8, if its file cannot be read or written, or if everybody
+    may read or write the file.
     """
     if from_environment is not None:
         return _checked(from_environment.strip().encode(), "EPOCHAL_WEBHOOK_SECRET"), False
@@ -37,13 +40,13 @@ def webhook_secret(home: Path, configured_file: str, from_environment: str | Non
 
 
 def _make(path: Path) -> bool:
-    """Write the file, complete and private from the first moment. Returns False if another process was faster."""
+    """Write a new secret to ``path`` atomically, with mode 600. Returns False if another process was faster."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_hex(_RANDOM_BYTES) + "\n")
-        path.hardlink_to(temporary)  # unlike a rename, this never takes the place of a secret that is there
+        path.hardlink_to(temporary)  # Unlike a rename, this never replaces an existing secret.
     except FileExistsError:
         return False
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The lock by which one server at the most runs for a home."""
+"""A lock that allows only one server per EPOCHAL_HOME."""
 
 import fcntl
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from epochal.errors import UsageError
 
 @contextmanager
 def serve_alone(home: Path) -> Iterator[None]:
-    """Hold the lock of *home*'s server. Raises UsageError if another ``epochal serve`` runs for it."""
+    """Hold the lock for the server of *home*. Raises UsageError if another ``epochal serve`` holds it."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / "serve.lock").open("a") as lock:
         try:
@@ -21,7 +21,7 @@ def serve_alone(home: Path) -> Iterator[None]:
 
 
 def is_served(home: Path) -> bool:
-    """Return whether an ``epochal serve`` runs for *home*."""
+    """Return whether an ``epochal serve`` is running for *home*."""
     try:
         with serve_alone(home):
             return False

@@ -1,7 +1,7 @@
-"""An address at ngrok that leads to the gateway.
+"""A tunnel from a public ngrok address to the gateway.
 
-ngrok checks GitHub's signature at its edge already, and so has to know the webhook's secret: the SDK sends it there.
-The gateway checks again, because that is the check that we can see.
+ngrok checks GitHub's signature, too, so its SDK sends it the webhook's secret. The gateway does not rely on that check
+and repeats it.
 """
 
 import importlib
@@ -13,7 +13,7 @@ from epochal.errors import UsageError
 
 @dataclass(frozen=True)
 class Tunnel:
-    """An open tunnel; ``url`` is its https address, without a slash at the end."""
+    """An open tunnel. ``url`` is its https address without a trailing slash, ``sdk`` the module ``ngrok``."""
 
     url: str
     sdk: Any
@@ -24,16 +24,16 @@ class Tunnel:
 
 
 def open_tunnel(address_to_forward: str, authtoken: str | None, secret: bytes, domain: str | None) -> Tunnel:
-    """Open an https address that leads to ``address_to_forward`` (host:port): ``domain``, or one that ngrok gives.
+    """Open a tunnel to ``address_to_forward`` (host:port) with the address ``domain``, or one that ngrok chooses.
 
-    Raises UsageError in one line without an authtoken, without a network, and where ngrok refuses.
+    Raises UsageError if there is no authtoken or no network, or if ngrok refuses.
     """
     if not authtoken:
         raise UsageError(
             "A tunnel needs ngrok's authtoken: take it from https://dashboard.ngrok.com/get-started/your-authtoken "
             "and set EPOCHAL_NGROK_AUTHTOKEN or EPOCHAL_NGROK_AUTHTOKEN_FILE."
         )
-    sdk: Any = importlib.import_module("ngrok")  # a native library of 10 MB, which only this command needs
+    sdk: Any = importlib.import_module("ngrok")  # A native library of 10 MB that only this command needs.
     options = {"domain": domain} if domain else {}
     try:
         listener = sdk.forward(
@@ -44,7 +44,7 @@ def open_tunnel(address_to_forward: str, authtoken: str | None, secret: bytes, d
             **options,
         )
     except (ValueError, RuntimeError, OSError) as error:
-        # ngrok's own message for a token that it does not know holds that token.
+        # ngrok's message about an unknown authtoken contains that token, which must not be shown.
         said = " ".join(": ".join(str(part) for part in error.args).replace(authtoken, "[authtoken]").split())
         raise UsageError(
             f"ngrok gave no address: {said}. "

@@ -1,7 +1,8 @@
-"""``POST /webhook`` as GitHub sends it, and ``GET /healthz``; nothing else is on this port.
+"""The gateway's web application: ``POST /webhook``, which GitHub calls, and ``GET /healthz``.
 
-The order is the protection: the body's size is bounded while it is read, its signature is checked over the raw bytes
-before anything is parsed, and 202 is answered only after the push is stored ("Best practices for using webhooks").
+The order of the steps protects it: the body's size is limited while it is read, the signature is checked over the raw
+bytes before anything is parsed, and 202 is answered only after the push is stored (GitHub, "Best practices for using
+webhooks").
 """
 
 import asyncio
@@ -26,10 +27,10 @@ from epochal.settings import WatchedRepository
 _log = logging.getLogger("epochal.gateway")
 
 MOST_BYTES = 25 * 1024 * 1024
-"""GitHub sends no larger payload ("Webhook events and payloads")."""
+"""The largest body that is accepted: GitHub sends no larger payload ("Webhook events and payloads")."""
 
 READ_SECONDS = 10.0
-"""How long a request's head, and then its body, may take to come; GitHub itself gives up after as long."""
+"""How long a request's head, and then its body, may take to arrive. GitHub gives up after the same time."""
 
 _RETRY_SECONDS = 60
 
@@ -38,22 +39,23 @@ _EVENT = re.compile(r"[a-z_]{1,64}")
 
 
 class Intake(Protocol):
-    """Where deliveries are stored. Both methods may block, and are called from several threads."""
+    """Stores deliveries. Both methods may block and are called from several threads."""
 
     def accept(self, delivery: str, event: str, commit: Commit) -> Accepted:
-        """Store delivery and run, or find the run that is there already for this delivery or commit."""
+        """Store a delivery and its run, or return the run that this delivery or commit already has."""
         ...
 
     def ignored(self, delivery: str, event: str, result: str) -> None:
-        """Store a delivery that starts no run, with the reason."""
+        """Store a delivery that starts no run, with the reason as ``result``."""
         ...
 
 
 def create_app(secret: bytes, repositories: Sequence[WatchedRepository], intake: Intake) -> Starlette:
-    """Return the gateway's application. Raises SettingsError for an empty or short ``secret``.
+    """Return the gateway's application. Raises SettingsError if ``secret`` is shorter than 16 bytes.
 
-    Answers are JSON: 202 ``{"run", "status": "queued"}``; 200 ``{"status", "reason"}`` for what starts no run, and
-    ``{"status", "run"}`` for what was processed already; else ``{"error"}``, 503 where the push could not be stored.
+    The answers to ``POST /webhook`` are JSON: 202 ``{"run", "status": "queued"}`` for a new run; 200 ``{"status",
+    "reason"}`` for a delivery that starts no run; 200 ``{"status", "run"}`` for one that was already processed;
+    otherwise ``{"error"}``, with 503 if the push could not be stored.
     """
     check_secret(secret)
     webhook = _Webhook(secret, repositories, intake)
@@ -81,7 +83,7 @@ class _Webhook:
         self._intake = intake
 
     async def answer(self, request: Request) -> JSONResponse:
-        """Answer one delivery, and log it in one line."""
+        """Process one delivery, log the outcome in one line, and answer."""
         delivery = _printable(request.headers.get("X-GitHub-Delivery", "without id"))
         try:
             status, content = await run_in_threadpool(self._process, request.headers, await _read(request))
@@ -91,7 +93,7 @@ class _Webhook:
                     refusal = error
                 case PayloadError():
                     refusal = HTTPException(error.status, str(error))
-                case ClientDisconnect():  # for the log: nobody is there to read it
+                case ClientDisconnect():  # Only for the log: the client is gone.
                     refusal = HTTPException(400, "The connection was cut off.")
                 case _:
                     _log.exception("delivery %s: fault", delivery)
@@ -102,7 +104,7 @@ class _Webhook:
         return JSONResponse(content, status)
 
     def _process(self, headers: Headers, body: bytes) -> tuple[int, dict[str, Any]]:
-        """Check a delivery and store it; returns the status and the JSON to answer with."""
+        """Check and store a delivery, and return the status and the JSON to answer with."""
         signature = _single(headers, "X-Hub-Signature-256")
         if signature is None:
             raise HTTPException(401, "X-Hub-Signature-256 is missing: enter the webhook's secret at GitHub.")
@@ -127,7 +129,7 @@ class _Webhook:
         return 200, {"status": "already processed", "run": accepted.run}
 
     def _find_commit(self, event: str, headers: Headers, body: bytes) -> Commit | Skipped:
-        """Return the commit to train, or why there is none."""
+        """Return the commit to train, or the reason why the delivery starts no run."""
         if event == "ping":
             return Skipped("the webhook works: the signature is right")
         if event != "push":
@@ -140,16 +142,16 @@ class _Webhook:
             return Skipped(f"{min(push.identities)} is not watched: run epochal watch URL on the server")
         for watched in same:
             if push.branch in watched.branches:
-                # The URL is the admin's: what a payload says is never fetched from.
+                # Fetch from the URL that the admin configured, never from one in a payload.
                 return Commit(watched.url, push.branch, push.sha, push.message, push.author_name, push.author_email)
         branches = ", ".join(branch for watched in same for branch in watched.branches)
         return Skipped(f"the branch {push.branch} is not watched (watched: {branches})")
 
 
 async def _read(request: Request) -> bytes:
-    """Return the body, bounded in size (413) and time (408), whether its length was told beforehand or not."""
+    """Return the request's body. Raises HTTPException 413 if it is too large, 408 if it takes too long to arrive."""
     too_large = HTTPException(413, f"The body is larger than {MOST_BYTES // 1024**2} MiB, GitHub's own limit.")
-    if int(request.headers.get("Content-Length", "0")) > MOST_BYTES:  # digits: the server has seen to that
+    if int(request.headers.get("Content-Length", "0")) > MOST_BYTES:  # h11 accepts only digits.
         raise too_large
     body = bytearray()
     try:
@@ -178,5 +180,5 @@ def _well_formed(headers: Headers, name: str, form: re.Pattern[str]) -> str:
 
 
 def _printable(text: str) -> str:
-    """Return the beginning of ``text``, fit for one line of a log."""
+    """Return the first 200 characters of ``text``, with ``?`` for unprintable ones, for one line of the log."""
     return "".join(character if character.isprintable() else "?" for character in text[:200])

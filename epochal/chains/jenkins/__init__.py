@@ -1,1 +1,1 @@
-"""The chain with Jenkins: its jobs are made, checked and followed from here."""
+"""The chain with Jenkins: create and check its jobs, start their builds and follow them."""

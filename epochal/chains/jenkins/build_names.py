@@ -1,4 +1,4 @@
-"""What a build is called in Jenkins' pages: the run's outcome as its name, whose run it is as its description."""
+"""Name the builds in Jenkins after the outcome of their run, and describe the run in the build's description."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +14,11 @@ _PLAIN = str.maketrans("<>&", "‹›+")
 
 
 class BuildNames:
-    """Keep build names up to date until their run has ended."""
+    """Keeps the names and descriptions of builds up to date until their run has ended.
+
+    ``prefix`` is what the names of Epochal's jobs begin with. ``log_once`` takes a subject and a text, and logs the
+    text unless it was the last one on that subject.
+    """
 
     def __init__(self, client: JenkinsClient, prefix: str, log_once: Callable[[str, str], None]) -> None:
         self._client = client
@@ -23,7 +27,11 @@ class BuildNames:
         self._done: set[tuple[str, int]] = set()
 
     def update(self, world: World, found: Callable[[int], Run | None]) -> None:
-        """Name ended builds; ``found`` returns a run by its number. Raises JenkinsError if Jenkins does not answer."""
+        """Update the name and description of every ended build in ``world``.
+
+        ``found`` takes a run's number and returns the run, or None if there is none. Raises JenkinsError if Jenkins
+        does not answer.
+        """
         for build in world.builds:
             key = build.job, build.number
             run = None if build.building or build.run is None or key in self._done else found(build.run)
@@ -37,7 +45,7 @@ class BuildNames:
                 except JenkinsError as error:
                     if error.status is None:
                         raise
-                    # Jenkins forbids it, or the build is gone: log it once.
+                    # Jenkins forbids it or the build is gone: log that once and leave the build alone.
                     self._log_once(
                         f"label {build.job} {build.number}", f"{build.url} is not named after its run: {error}"
                     )
@@ -47,7 +55,11 @@ class BuildNames:
 
 
 def name_build(build: Build, job: str, run: Run, world: World) -> tuple[str, str]:
-    """Return the display name and the description of a ``job``'s build of ``run``: plain text, for any markup formatter."""
+    """Return the display name and the description for a build of ``run``.
+
+    ``job`` is "pull", "train" or "retrain". Both texts are without ``<``, ``>`` and ``&``, so that they look the same
+    with every markup formatter that Jenkins may use.
+    """
     commit = run.commit
     name = f"{repository_name(commit.repository)} {commit.branch} {commit.sha[:7]}"
     lines = [f"run {run.id} · {name}", f"{run.state}: {run.explanation}" if run.explanation else run.state.value]
@@ -55,7 +67,7 @@ def name_build(build: Build, job: str, run: Run, world: World) -> tuple[str, str
         first = [trial for trial in run.trials if trial.accuracy is not None][:1]
         of_train = job == "train" and first and not run.reused_run
         name = summary(replace(run, trials=tuple(first)) if of_train else run)
-        # The newest build of the run's other training job: there is one link to follow, not a list of tries.
+        # Link only the newest build of the other training job, not every attempt.
         other = "retrain" if job == "train" else "train"
         job_of_other = build.job.removesuffix(job) + other
         builds = [each for each in world.builds_of(run.id) if each.job == job_of_other]

@@ -1,7 +1,7 @@
-"""The chain with Jenkins: a run's jobs are asked for until Jenkins has taken them, and followed until the run has ended.
+"""The chain with Jenkins: requests the jobs of each run until Jenkins accepts them, and follows their builds.
 
-Nothing that matters is kept in memory: what is to be done follows from the runs in the database and from what is to be
-seen in Jenkins, so that either may be killed at any moment.
+No state that matters is kept in memory. The next action follows from the runs in the database and from the builds and
+queue items in Jenkins, so Epochal and Jenkins may be killed at any moment.
 """
 
 import logging
@@ -36,10 +36,10 @@ from epochal.store.runs import foremost_runs, keep_build_url, load_run, owner_of
 _log = logging.getLogger("epochal.chain")
 
 _LOOK_SECONDS = 1.0
-"""How often Jenkins is asked while it works on something: it has no way to tell by itself."""
+"""Seconds between two polls while something is under way. Jenkins is polled because it sends no notifications."""
 
 _IDLE_SECONDS = 60.0
-"""How often it is asked while nothing is under way: builds may be started without the gateway."""
+"""Seconds between two polls while nothing is under way. Somebody may still start a build in Jenkins itself."""
 
 _LONGEST_PAUSE_SECONDS = 60.0
 _SETTLED_SECONDS = 10.0
@@ -48,11 +48,14 @@ _STOP_AGAIN_SECONDS = 60.0
 _BUILDS = 100
 
 _OF_ONE_JOB = (400, 403, 404, 409, 500)
-"""Refusals that are about one job: the others go on. (What is about all of Jenkins: no answer, 401, 503.)"""
+"""HTTP statuses of refusals that concern only one job, so that the chain continues with the other runs.
+
+Anything else, such as no answer, 401 or 503, concerns all of Jenkins.
+"""
 
 
 class JenkinsChain:
-    """One thread that looks at Jenkins and at the database. Whoever stores or ends a run calls ``wake``."""
+    """A thread that polls Jenkins and the database. Call ``wake`` after storing or ending a run."""
 
     def __init__(self, app: App, client: JenkinsClient) -> None:
         self._app = app
@@ -68,20 +71,20 @@ class JenkinsChain:
         self._thread = threading.Thread(target=self._work, name="jenkins", daemon=True)
 
     def start(self) -> None:
-        """Start to look at Jenkins and the database, also at what an earlier process left undone."""
+        """Start polling. Runs that an earlier process left unfinished are taken up as well."""
         self._thread.start()
 
     def wake(self) -> None:
-        """Look at once: there may be something to do."""
+        """Poll now instead of at the end of the pause."""
         with self._changed:
             self._woken = True
             self._changed.notify_all()
 
     def interrupt(self, owner: str) -> None:
-        """Do nothing: the next look stops the build, so that it ends ABORTED. A signal would make it red."""
+        """Do nothing: the next poll stops the build in Jenkins, so that it ends ABORTED. A signal would make it red."""
 
     def stop(self) -> None:
-        """Stop looking. Jenkins continues with what it does."""
+        """Stop polling, and wait up to 30 s for the thread to end. Builds in Jenkins keep running."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -106,7 +109,7 @@ class JenkinsChain:
                 pause = _LONGEST_PAUSE_SECONDS
 
     def _look(self) -> float:
-        """Do what is needed now, and return the seconds until the next look."""
+        """Poll once, do what is needed, and return the seconds until the next poll."""
         runs = foremost_runs(self._app.database)
         world = self._world()
         self._told.pop("jenkins", None)
@@ -130,7 +133,7 @@ class JenkinsChain:
         return World(tuple(builds), tuple(items), frozenset(chained))
 
     def _note_sighting(self, run: Run, world: World) -> None:
-        """Remember the newest item or build of a run that Jenkins' own chain started: it may be lost, too."""
+        """Store an item or build that Jenkins itself started as the run's dispatch, to notice if it gets lost."""
         item = world.item_of(run.id)
         builds = world.builds_of(run.id)
         number, job = (item.number, item.job) if item else (builds[-1].item, builds[-1].job) if builds else (None, "")
@@ -138,13 +141,13 @@ class JenkinsChain:
         if number is not None and is_under_way(run.id, world) and (dispatch is None or dispatch.item != number):
             failures = dispatch.failures if dispatch and dispatch.job == job else 0
             keep_dispatch(self._app.database, Dispatch(run.id, job, number, failures, datetime.now(UTC)))
-        if builds and run.build_url is None:  # a Jenkins that does not know its own address tells a job none
+        if builds and run.build_url is None:  # Jenkins passes no BUILD_URL to a job if its own URL is not configured.
             keep_build_url(self._app.database, run.id, builds[-1].url)
 
     def _advance(self, run: Run, world: World) -> None:
         if owner_of_run(self._app.database, run.id) or is_under_way(run.id, world):
             return
-        if asked := requested_stop(self._app.database, run.id):  # whoever was to end it is dead
+        if asked := requested_stop(self._app.database, run.id):  # The owner died before it could end the run.
             request_stop(self._app.database, run.id, asked)
             return
         job = first_job(run)
@@ -174,7 +177,10 @@ class JenkinsChain:
                 drain_outbox(self._app, _log.info)
 
     def _seconds_over(self, run: Run, world: World) -> float:
-        """Return for how long the run's newest build has been over, or without a build, how long the run has had its state."""
+        """Return the seconds since the run's newest build was first seen to have ended.
+
+        Without builds, return the seconds since the run was first seen in its state.
+        """
         builds = world.builds_of(run.id)
         key = (builds[-1].job, builds[-1].number) if builds else (f"run {run.state}", run.id)
         return time.monotonic() - self._over.setdefault(key, time.monotonic())
@@ -206,10 +212,10 @@ class JenkinsChain:
         _log.info("run %s: %s is in Jenkins' queue as item %s", run.id, trigger.job, item)
 
     def _stop_ended(self, world: World) -> None:
-        """Take superseded and cancelled runs out of the queue, and stop their builds, which end ABORTED.
+        """Remove superseded and cancelled runs from Jenkins' queue, and stop their builds, which then end ABORTED.
 
-        A build is stopped once, and again much later: in Jenkins a second stop disturbs the first one, which takes
-        processes down in order.
+        A stop is repeated only after a minute, because a second one disturbs the first, which ends the build's
+        processes in order.
         """
         for item in world.items:
             if item.run is not None and self._is_to_stop(item.run):
@@ -230,14 +236,14 @@ class JenkinsChain:
         return run.state in (State.SUPERSEDED, State.CANCELLED) or (asked is not None and not run.state.ended)
 
     def _found(self, number: int) -> Run | None:
-        """Return the run, or None if a build names one that this home does not have."""
+        """Return the run, or None if it cannot be loaded: a build may name a run that this home does not have."""
         try:
             return load_run(self._app.database, number)
         except EpochalError:
             return None
 
     def _log_once(self, about: str, text: str) -> None:
-        """Log a text about something, unless it was the last one about it."""
+        """Log ``text`` unless it was the last text logged on the subject ``about``."""
         if self._told.get(about) != text:
             self._told[about] = text
             _log.warning("%s", text)

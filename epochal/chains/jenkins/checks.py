@@ -1,4 +1,4 @@
-"""Is Jenkins ready for the chain? One line for each question; the agent is asked by a build of its own."""
+"""Check whether Jenkins is ready for the chain. A temporary job checks the agent."""
 
 import json
 import secrets
@@ -31,7 +31,7 @@ _PROOF_JOB = """\
 
 
 class Unfit(EpochalError):
-    """A question that is answered with no; the text says what to do."""
+    """Raised by a check that fails. The text says what to do."""
 
     exit_status = 1
 
@@ -39,7 +39,10 @@ class Unfit(EpochalError):
 def check_all(
     client: JenkinsClient, settings: ServerSettings, environment: Environment, left_out: Collection[str], log: Log
 ) -> bool:
-    """Ask all questions, log each answer, and return whether all are yes. Stop if Jenkins cannot be reached."""
+    """Run all checks, log one line for each, and return whether all passed.
+
+    ``left_out`` names the plugins to do without. If Jenkins gives no proper answer, the checks that remain are skipped.
+    """
     definitions = render(settings, left_out)
     questions: dict[str, Callable[[], str]] = {
         "reachable": lambda: _reachable(client),
@@ -140,7 +143,7 @@ def _proof(client: JenkinsClient, settings: ServerSettings, environment: Environ
 
 
 def _ask_agent(client: JenkinsClient, settings: ServerSettings, nonce: str) -> dict[str, str]:
-    """Return what an agent works with, as a build of a job made for this question prints it."""
+    """Run ``prove.sh`` on an agent, in a temporary job, and return the digests that it prints."""
     label = settings.jenkins.label
     node = f"<assignedNode>{escape(label)}</assignedNode><canRoam>false</canRoam>" if label else ""
     command = "\n".join([*exports(settings.jenkins), f'"$EPOCHAL_SCRIPTS/prove.sh" {nonce}'])

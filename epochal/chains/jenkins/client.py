@@ -1,7 +1,7 @@
 """A client for one Jenkins: python-jenkins, with errors that say what to do.
 
-The methods of python-jenkins are used wherever they fit, most of them unchanged, and its request method elsewhere; a
-comment says why. How a genuine Jenkins 2.568.2 answers is recorded in tests/chains/jenkins/answers.py.
+Methods of python-jenkins are used wherever they fit. Otherwise a comment says why not, and the request is sent with its
+request method. tests/chains/jenkins/answers.py records how a genuine Jenkins 2.568.2 answers.
 """
 
 import json
@@ -26,7 +26,7 @@ _BUILD_FIELDS = (
 
 
 class JenkinsError(EpochalError):
-    """Jenkins did not do what it was asked to. ``status`` is its HTTP status, or None if it did not answer properly."""
+    """A request to Jenkins failed, or Jenkins cannot be used. ``status`` is the HTTP status of its answer, or None."""
 
     exit_status = 1
 
@@ -36,7 +36,7 @@ class JenkinsError(EpochalError):
 
 
 def _forward(name: str) -> Callable[..., Any]:
-    """Return a method of the client that calls python-jenkins' method *name*, with JenkinsError in place of its errors."""
+    """Return a client method that calls the method *name* of python-jenkins and raises JenkinsError for its errors."""
 
     def call(client: "JenkinsClient", *arguments: Any) -> Any:
         return client._call(getattr(client._jenkins, name), *arguments)
@@ -45,17 +45,17 @@ def _forward(name: str) -> Callable[..., Any]:
 
 
 class JenkinsClient:
-    """One Jenkins, used by one user. Every method raises JenkinsError if Jenkins refuses or does not answer."""
+    """A client for one Jenkins and one user. Every method raises JenkinsError if Jenkins refuses or does not answer."""
 
     def __init__(self, url: str, user: str, token: str) -> None:
         self.url = url if url.endswith("/") else f"{url}/"
         self.user = user
         self._jenkins = jenkins.Jenkins(self.url, user, token, timeout=_TIMEOUT_SECONDS, retries=0)
-        self._jenkins.crumb = False  # Fetch none: Jenkins wants no crumb with an API token.
+        self._jenkins.crumb = False  # Do not fetch a crumb: Jenkins needs none with an API token.
 
     @classmethod
     def open(cls, environment: Environment, settings: JenkinsSettings) -> "JenkinsClient":
-        """Return the client for the settings. Raises SettingsError if address, user or token is missing."""
+        """Return a client with the configured address, user and token. Raises SettingsError if one is missing."""
         token = read_secret_setting(environment.jenkins_token, settings.token_file, "[jenkins] token_file")
         missing = [name for name, value in (("url", settings.url), ("user", settings.user)) if not value]
         if missing or not token:
@@ -68,15 +68,15 @@ class JenkinsClient:
 
     def version(self) -> str:
         """Return the version of Jenkins, such as ``2.568.2``."""
-        # get_version does not log in, and fails if anonymous users may not read.
+        # get_version does not log in, so it fails if anonymous users may not read.
         answer = self._ask("GET", "api/json?tree=nodeName")
         if "X-Jenkins" not in answer.headers:
             raise JenkinsError(f"{self.url} answers, but it is no Jenkins: the header X-Jenkins is missing.")
         return answer.headers["X-Jenkins"]
 
     def is_signed_in(self) -> bool:
-        """Return whether Jenkins knows the user by the token."""
-        # get_whoami asks for /me, which anonymous users are refused instead of being called anonymous.
+        """Return whether Jenkins accepts the user's token."""
+        # get_whoami requests /me, which is refused to anonymous users instead of calling them anonymous.
         return bool(self._json("whoAmI/api/json").get("authenticated"))
 
     def has_crumbs(self) -> bool:
@@ -84,10 +84,10 @@ class JenkinsClient:
         return _none_if(404, self._text, "crumbIssuer/api/json") is not None
 
     def missing_rights(self, parameterised_job: str) -> list[str]:
-        """Return the rights that the user lacks, found by requests that change nothing.
+        """Return the names of the rights that the user lacks, found by requests that change nothing.
 
-        Creating a job without a name and building one without its parameters are bad requests (400) if the user may do
-        it, and forbidden (403) otherwise. python-jenkins has no method for either.
+        Creating a job without a name and building ``parameterised_job`` without its parameters are bad requests (400)
+        for a user who has the right, and forbidden (403) otherwise. python-jenkins has no method for either.
         """
         probes = [
             ("Job/Create", "POST", "createItem"),
@@ -106,12 +106,12 @@ class JenkinsClient:
         return missing
 
     def plugins(self) -> dict[str, str]:
-        """Return the versions of the active plugins by name."""
-        plugins = self._call(self._jenkins.get_plugins, 1).values()  # A depth of 1 is the list without dependencies.
+        """Return the active plugins: name to version."""
+        plugins = self._call(self._jenkins.get_plugins, 1).values()  # A depth of 1 leaves out the dependencies.
         return {plugin["shortName"]: str(plugin["version"]) for plugin in plugins if plugin.get("active")}
 
     def nodes(self) -> list[dict[str, Any]]:
-        """Return the nodes: ``displayName``, ``offline``, ``numExecutors``, ``assignedLabels``."""
+        """Return the nodes, with ``displayName``, ``offline``, ``numExecutors`` and ``assignedLabels`` of each."""
         # get_nodes leaves out the number of executors.
         tree = "computer[displayName,offline,numExecutors,assignedLabels[name]]"
         nodes: list[dict[str, Any]] = self._json(f"computer/api/json?tree={tree}")["computer"]
@@ -121,39 +121,42 @@ class JenkinsClient:
 
     create_job = _forward("create_job")
     reconfig_job = _forward("reconfig_job")
-    delete_job = _forward("delete_job")  # with its builds
+    delete_job = _forward("delete_job")  # Deletes its builds, too.
     create_view = _forward("create_view")
     reconfig_view = _forward("reconfig_view")
-    delete_view = _forward("delete_view")  # its jobs stay
+    delete_view = _forward("delete_view")  # Its jobs are kept.
 
     def config(self, kind: Literal["job", "view"], name: str) -> str | None:
-        """Return the config.xml of a job or a view, or None if there is none of this name."""
-        # get_job_config and get_view_config guess the charset: Jenkins writes UTF-8, but does not say so of XML.
+        """Return the config.xml of a job or a view, or None if there is no job or view of this name."""
+        # get_job_config and get_view_config guess the charset, because Jenkins does not declare that its XML is UTF-8.
         return _none_if(404, self._text, f"{kind}/{_path(name)}/config.xml")
 
     def describe_job(self, name: str, description: str) -> None:
-        """Set a job's description and leave the rest of its configuration alone."""
-        # python-jenkins has no method for it.
+        """Set the description of a job and leave the rest of its configuration alone."""
+        # python-jenkins has no method for this.
         self._ask("POST", f"job/{_path(name)}/submitDescription", data={"description": description})
 
     # Builds and the queue.
 
-    build_job = _forward("build_job")  # one without parameters
-    stop_build = _forward("stop_build")  # it ends ABORTED; one that has ended stays as it is
-    get_queue_info = _forward("get_queue_info")  # the items that wait
+    build_job = _forward("build_job")  # For a job without parameters.
+    stop_build = _forward("stop_build")  # A running build ends ABORTED; an ended one keeps its result.
+    get_queue_info = _forward("get_queue_info")  # Returns the waiting items.
 
     def job(self, name: str, builds: int) -> dict[str, Any] | None:
-        """Return ``url``, ``downstreamProjects`` and the newest ``builds`` of a job, or None if there is no such job."""
-        # get_job_info takes no tree: every build would have to be asked for.
+        """Return ``url``, ``downstreamProjects`` and ``builds`` of a job, or None if there is no such job.
+
+        ``builds`` is the number of builds to return; they are the newest ones.
+        """
+        # get_job_info cannot select fields, so every build would need another request.
         tree = f"url,downstreamProjects[name],builds[{_BUILD_FIELDS}]{{0,{builds}}}"
         return _none_if(404, self._json, f"job/{_path(name)}/api/json?tree={tree}")
 
     def trigger(self, job: str, parameters: dict[str, str]) -> int | None:
-        """Build a job with parameters. Returns the number of the queue item, or None if Jenkins does not say it.
+        """Request a build with parameters. Returns the number of its queue item, or None if Jenkins does not send one.
 
-        Jenkins answers 201 for a new item, and 303 if one with the very same parameters waits already.
+        Jenkins answers 201 for a new item, and 303 if an item with exactly the same parameters waits already.
         """
-        # build_job finds no number after a 303: it looks for the item's address at the end of the redirect.
+        # After a 303, build_job finds no number, because it reads Location from the last answer, not from the redirect.
         answer = self._ask("POST", f"job/{_path(job)}/buildWithParameters", data=parameters)
         first = [*answer.history, answer][0]
         if first.status_code not in (201, 303):
@@ -162,23 +165,23 @@ class JenkinsClient:
         return int(item[1]) if item else None
 
     def queue_item(self, number: int) -> dict[str, Any] | None:
-        """Return a queue item, or None if Jenkins has forgotten it: five minutes after it has left the queue."""
+        """Return a queue item, or None if Jenkins does not know it, as from 5 minutes after it left the queue."""
         item: dict[str, Any] | None = _none_if(404, self._call, self._jenkins.get_queue_item, number)
         return item
 
     def cancel_item(self, number: int) -> None:
-        """Remove an item from the queue, unless it has left already."""
-        # Jenkins answers 500 for an item that has left, and 404 for one that it has forgotten: cancel_queue ignores that.
+        """Remove an item from the queue, unless it has left the queue already."""
+        # Jenkins answers 500 if the item has left the queue, and 404, which cancel_queue ignores, if it is forgotten.
         _none_if(500, self._call, self._jenkins.cancel_queue, number)
 
     def label_build(self, job: str, build: int, name: str, description: str) -> None:
         """Set a build's display name and description."""
-        # Only the build's configuration form does it, both at once; python-jenkins has no method for it.
+        # Only the build's configuration form can set them; python-jenkins has no method for it.
         form = json.dumps({"displayName": name, "description": description})
         self._ask("POST", f"job/{_path(job)}/{build}/configSubmit", data={"json": form})
 
     def console(self, job: str, build: int) -> str:
-        """Return what a build has printed so far. Raises JenkinsError if that is nothing yet."""
+        """Return what a build has printed so far. Raises JenkinsError if it has printed nothing yet."""
         text: str = self._call(self._jenkins.get_build_console_output, job, build)
         return text.replace("\r\n", "\n")
 
@@ -194,19 +197,19 @@ class JenkinsClient:
         return str(self._ask("GET", path).content, "utf-8", "replace")
 
     def _ask(self, method: str, path: str, **more: Any) -> requests.Response:
-        """Send a request. Returns the answer to it, or to the last redirect, with the redirects in its ``history``."""
+        """Send a request and return the answer: after redirects the last one, with the others in its ``history``."""
         request = requests.Request(method, self.url + path, **more)
         answer: requests.Response = self._call(self._jenkins.jenkins_request, request)
         return answer
 
     def _call(self, method: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a method of python-jenkins, with JenkinsError in place of its errors."""
+        """Call ``method`` and raise JenkinsError in place of its errors."""
         try:
             return method(*arguments)
         except (jenkins.JenkinsException, requests.RequestException, ValueError) as error:
-            causes: list[BaseException] = []  # python-jenkins keeps Jenkins' answer only there
+            causes: list[BaseException] = []  # python-jenkins keeps Jenkins' answer only in the causes of its error.
             cause: BaseException | None = error
-            while cause is not None and not isinstance(cause, EpochalError):  # that one was handled before
+            while cause is not None and not isinstance(cause, EpochalError):  # An EpochalError was handled already.
                 causes.append(cause)
                 cause = cause.__cause__ or cause.__context__
             failed = next((each for each in causes if isinstance(each, requests.RequestException)), None)
@@ -216,14 +219,14 @@ class JenkinsClient:
                 text = f"{self.url}: {error}."
             elif failed.response is None:
                 reason = getattr(error.args[0], "reason", None) if error.args else None
-                # Only the first line, without the names of Python objects that urllib3 begins it with.
+                # Keep the first line only, without the Python objects that urllib3 puts in front of it.
                 line = str(reason or error).partition("\n")[0]
                 line = re.sub(r"^<.*?>:\s*|^HTTP\w*\(.*?\):\s*", "", line)[:200].rstrip(".")
                 text = f"{self.url} does not answer: {line}."
             else:
                 first = [*failed.response.history, failed.response][0]
                 if first.request.method == "POST" and first.status_code in (302, 303):
-                    return failed.response  # It is done; only the page that Jenkins redirects to cannot be shown.
+                    return failed.response  # The POST succeeded; only the page that Jenkins redirects to failed.
                 raise self._refusal(failed.response) from None
             raise JenkinsError(text) from None
 
@@ -246,7 +249,7 @@ class JenkinsClient:
 
 
 def _none_if(status: int, ask: Callable[..., _T], *arguments: Any) -> _T | None:
-    """Return what *ask* returns, or None if Jenkins answers with this status."""
+    """Return what *ask* returns, or None if Jenkins answers with the HTTP status *status*."""
     try:
         return ask(*arguments)
     except JenkinsError as error:

@@ -1,6 +1,7 @@
-"""What Jenkins made of a definition: is it still the same, what was lost, what differs. Values in, values out.
+"""Compare the rendered XML of a job or view with the XML that Jenkins stores for it. Pure functions.
 
-Text cannot be compared: Jenkins orders elements anew, adds defaults, notes plugins' versions and writes XML 1.1.
+The texts themselves cannot be compared: Jenkins reorders elements, adds defaults and plugin versions, and writes XML
+1.1. Instead, Epochal writes a seal into the description: the digest of the rendered XML, and that of the stored XML.
 """
 
 import hashlib
@@ -19,27 +20,31 @@ _NOT_KEPT = "-"
 
 @dataclass(frozen=True)
 class Seal:
-    """The two digests in a description: of what was rendered, and of what Jenkins made of it (None: not known yet)."""
+    """The two digests in the description of a job or view that Epochal made.
+
+    rendered: the digest of the rendered XML.
+    kept: the digest of the XML that Jenkins stored for it, or None if it is not known yet.
+    """
 
     rendered: str
     kept: str | None
 
 
 def sealed(xml: str, kept: str | None = None) -> str:
-    """Return what was rendered, with the seal in its description."""
+    """Return the rendered XML with the seal added to its description. ``kept`` is the digest of what Jenkins stored."""
     root = parsed(xml)
     _set_description(root, sealed_description(xml, kept))
     return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode")
 
 
 def sealed_description(xml: str, kept: str | None = None) -> str:
-    """Return the description of what was rendered, followed by the seal."""
+    """Return the description in the rendered XML and the seal. ``kept`` is the digest of what Jenkins stored."""
     text = (parsed(xml).findtext("description") or "").replace(_BUILDERS_NOTE, "").strip()
     return f"{text}\n\nMade by Epochal; digests {digest(xml)} {kept or _NOT_KEPT}.".lstrip()
 
 
 def seal_of(xml: str) -> Seal | None:
-    """Return the seal in a config.xml, or None if Epochal did not make it."""
+    """Return the seal in a config.xml, or None if it has none because Epochal did not make the job or view."""
     found = _SEAL.search(parsed(xml).findtext("description") or "")
     if not found:
         return None
@@ -47,7 +52,10 @@ def seal_of(xml: str) -> Seal | None:
 
 
 def digest(xml: str) -> str:
-    """Return 16 hexadecimal digits over an XML without its seal, the versions of plugins, and white space."""
+    """Return a digest of an XML text: the first 16 hexadecimal digits of a SHA-256.
+
+    It ignores the seal, plugin versions, Job Builder's note in the description, and white space between elements.
+    """
     root = parsed(xml)
     description = (root.findtext("description") or "").replace(_BUILDERS_NOTE, "")
     _set_description(root, _SEAL.sub("", description).strip())
@@ -60,27 +68,36 @@ def digest(xml: str) -> str:
 
 
 def lost(rendered: str, kept: str) -> list[str]:
-    """Return the classes of the rendered elements that Jenkins did not keep: it drops them silently."""
+    """Return the Java classes of rendered elements that are missing in *kept*, sorted. Jenkins drops them silently."""
     missing = Counter(class_names(parsed(rendered))) - Counter(class_names(parsed(kept)))
     return sorted(missing)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A value that differs: the path of its element, what is wanted, and what is there (None: no such element)."""
+    """A value that differs between the rendered XML and what Jenkins has.
+
+    path: the path of the element that holds the value.
+    wanted: the rendered value, or None if only Jenkins has the element.
+    there: the value in Jenkins, or None if Jenkins does not have the element.
+    """
 
     path: str
     wanted: str | None
     there: str | None
 
     def __str__(self) -> str:
-        """Format as two lines of a diff, or one if a side has no value."""
+        """Return two lines of a diff, Jenkins' value and the rendered one, or one line if one of them is None."""
         lines = [f"  - {self.path}: {self.there}"] if self.there is not None else []
         return "\n".join([*lines, *([f"  + {self.path}: {self.wanted}"] if self.wanted is not None else [])])
 
 
 def differences(rendered: str, kept: str) -> list[Difference]:
-    """Return the values that applying would change, without defaults and what only Jenkins adds."""
+    """Return the values that would change if *rendered* were stored in Jenkins in place of *kept*.
+
+    Defaults are left out: values that are rendered empty or "false" and that Jenkins does not have, and values that
+    only Jenkins has, unless a Java class (a dotted tag) is in their path and they are not empty, "true" or "false".
+    """
     wanted, there = dict(_values(parsed(rendered), "")), dict(_values(parsed(kept), ""))
     changed = [
         Difference(path, value, there.get(path)) for path, value in wanted.items() if there.get(path, "") != value
@@ -94,7 +111,7 @@ def differences(rendered: str, kept: str) -> list[Difference]:
 
 
 def _values(element: Element, path: str) -> Iterator[tuple[str, str]]:
-    """Yield the path and the text of each element below *path* that has no elements in it; not the root's description."""
+    """Yield the path and text of *element*'s leaves. An empty *path* means the root, whose description is left out."""
     if not len(element):
         yield path, (element.text or "").strip()
     seen: Counter[str] = Counter()

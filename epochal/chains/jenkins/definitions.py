@@ -1,4 +1,4 @@
-"""The jobs and the view as Jenkins takes them: ``jobs/*.yaml`` and the settings in, XML out, by Jenkins Job Builder."""
+"""Render the Jenkins jobs and their view as XML, from ``jobs/*.yaml`` and the settings, with Jenkins Job Builder."""
 
 import json
 import re
@@ -25,15 +25,18 @@ PLUGINS = {
     "build-timeout": "hudson.plugins.build__timeout.",
     "github": "com.cloudbees.jenkins.",
 }
-"""The plugins that the jobs may use, and what their elements begin with in a job's XML."""
+"""The plugins that the jobs may use, each with the prefix of its class names in a job's XML."""
 
 OPTIONAL = ("git", "parameterized-trigger", "timestamper", "build-timeout")
-"""The plugins that can be left out: pull fetches by itself then, and the gateway starts the next job."""
+"""The plugins that can be left out.
+
+Without git, job pull fetches the commit by itself; without parameterized-trigger, the gateway starts the next job.
+"""
 
 
 @dataclass(frozen=True)
 class Definition:
-    """A job or a view: its name, and the XML that Job Builder made of it."""
+    """A job or a view in Jenkins. ``xml`` is its configuration as Jenkins Job Builder rendered it."""
 
     kind: Literal["job", "view"]
     name: str
@@ -41,15 +44,16 @@ class Definition:
 
     @property
     def plugins(self) -> set[str]:
-        """Return the plugins that it uses."""
+        """Return the plugins (keys of ``PLUGINS``) that the definition uses."""
         names = class_names(parsed(self.xml))
         return {plugin for plugin, begin in PLUGINS.items() if any(name.startswith(begin) for name in names)}
 
 
 def pull_job(settings: ServerSettings, repository: str) -> str:
-    """Return the name of a watched repository's job pull: ``pull`` for the first, ``pull-ada-digits`` for each further one.
+    """Return the name of the Jenkins job that pulls a watched repository, given by its URL.
 
-    Raises SettingsError for a repository that is not watched: no job of Jenkins' fetches it.
+    The name is ``pull`` for the first watched repository and, for example, ``pull-ada-digits`` for a further one, after
+    the configured prefix. Raises SettingsError if the repository is not watched.
     """
     for number, watched in enumerate(settings.repository):
         if watched.url == repository:
@@ -59,16 +63,17 @@ def pull_job(settings: ServerSettings, repository: str) -> str:
 
 
 def job_names(settings: ServerSettings) -> list[str]:
-    """Return the names of all jobs, pull first."""
+    """Return the names of all jobs: one pull per watched repository, then train and retrain."""
     prefix = settings.jenkins.prefix
     pulls = [pull_job(settings, watched.url) for watched in settings.repository]
     return [*pulls, f"{prefix}train", f"{prefix}retrain"]
 
 
 def render(settings: ServerSettings, left_out: Collection[str] = ()) -> list[Definition]:
-    """Render the jobs, then the view. ``left_out``: plugins (of OPTIONAL) to do without.
+    """Return the definitions of all jobs and, last, of the view. ``left_out`` names plugins of OPTIONAL to do without.
 
-    Raises SettingsError where nothing is watched or a plugin cannot be left out, EpochalError if Job Builder fails.
+    Raises SettingsError if no repository is watched, two jobs would have the same name, or a plugin cannot be left out.
+    Raises EpochalError if Job Builder fails.
     """
     if not settings.repository:
         raise SettingsError("No repository is watched, so there is no job to make: epochal watch URL.")
@@ -78,21 +83,21 @@ def render(settings: ServerSettings, left_out: Collection[str] = ()) -> list[Def
     if unknown:
         raise SettingsError(f"{', '.join(unknown)} cannot be left out; what can is: {', '.join(OPTIONAL)}.")
     view = f"{settings.jenkins.prefix}Epochal"
-    # JSON is YAML, and quotes whatever an address may hold.
+    # JSON is valid YAML, and it quotes any character that a URL may contain.
     xmls = _run_job_builder(json.dumps(_literal(_project(settings, left_out))))
     return [Definition("view" if name == view else "job", name, xmls[name]) for name in [*job_names(settings), view]]
 
 
 @lru_cache(maxsize=8)
 def _run_job_builder(project: str) -> dict[str, str]:
-    """Return the XML that Job Builder makes of jobs/*.yaml and ``project`` (YAML), by the names of jobs and views.
+    """Return the XML that Job Builder renders from jobs/*.yaml and ``project`` (YAML), by job or view name.
 
-    Raises EpochalError if it fails.
+    Raises EpochalError if Job Builder fails.
     """
     with tempfile.TemporaryDirectory() as folder:
         source, made = Path(folder) / "project.yaml", Path(folder) / "made"
         source.write_text(project, encoding="utf-8")
-        # Its own command, as its modules are no public interface: it takes a second to start, and talks to no Jenkins here.
+        # Run Job Builder as a command, because its modules are not a public interface. `test` contacts no Jenkins.
         builder = [sys.executable, "-m", "jenkins_jobs", "--log_level", "error", "test"]
         command = [*builder, f"{resource('jobs')}:{source}", "-o", str(made)]
         done = subprocess.run(command, capture_output=True, text=True, env=child_environment({}), check=False)
@@ -102,7 +107,7 @@ def _run_job_builder(project: str) -> dict[str, str]:
 
 
 def _literal(value: Any) -> Any:
-    """Double the braces in all texts of ``value``: Job Builder reads single ones as its own template."""
+    """Double the braces in all strings of ``value``, because Job Builder expands single ones as its templates."""
     if isinstance(value, dict):
         return {key: _literal(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -137,5 +142,5 @@ def _project(settings: ServerSettings, left_out: Collection[str]) -> list[dict[s
 
 
 def exports(jenkins: JenkinsSettings) -> list[str]:
-    """Return the shell lines before a job's script, which set the variables that the settings want there."""
+    """Return the shell lines that export the variables from [jenkins] variables in server.toml to a job's script."""
     return [f"export {name}={shlex.quote(value)}" for name, value in sorted(jenkins.variables.items())]

@@ -1,4 +1,4 @@
-"""Making, changing and taking away the jobs and the view in any Jenkins; what is as it should be stays untouched."""
+"""Create, update and delete Epochal's jobs and view in a Jenkins. What is up to date stays untouched."""
 
 from collections.abc import Collection
 from typing import Literal
@@ -12,10 +12,11 @@ from epochal.settings import ServerSettings
 
 
 def apply(client: JenkinsClient, settings: ServerSettings, left_out: Collection[str], log: Log) -> int:
-    """Make the jobs and the view as the settings want them, and return how many were changed.
+    """Create or update the jobs and the view, and return how many of them changed.
 
-    Raises JenkinsError before anything is touched where Jenkins is too old or lacks plugins, and after it where it lost
-    a part of what it was given.
+    ``left_out`` names plugins to do without. Raises JenkinsError before any change if Jenkins is too old or lacks
+    plugins. Raises it, with earlier changes kept, if Jenkins has a job or view of the same name that Epochal did not
+    make, or if Jenkins loses a part of a definition.
     """
     definitions = render(settings, left_out)
     refuse_unfit(client, definitions)
@@ -29,7 +30,10 @@ def apply(client: JenkinsClient, settings: ServerSettings, left_out: Collection[
 
 
 def preview(client: JenkinsClient, settings: ServerSettings, left_out: Collection[str], log: Log) -> int:
-    """Log what ``apply`` would change, as a diff, and return how many jobs and views."""
+    """Log what ``apply`` would change, as a diff, and return how many jobs and views would change.
+
+    Raises JenkinsError if Jenkins is too old or lacks plugins.
+    """
     definitions = render(settings, left_out)
     refuse_unfit(client, definitions)
     changed = 0
@@ -45,7 +49,7 @@ def preview(client: JenkinsClient, settings: ServerSettings, left_out: Collectio
 
 
 def delete(client: JenkinsClient, settings: ServerSettings, log: Log) -> None:
-    """Delete the jobs and the view that ``apply`` made, but none of the same name that it did not make."""
+    """Delete the jobs and the view that ``apply`` made. One of the same name that it did not make is left alone."""
     view = f"{settings.jenkins.prefix}Epochal"
     for name in [view, *job_names(settings)]:
         kind: Literal["job", "view"] = "view" if name == view else "job"
@@ -60,7 +64,10 @@ def delete(client: JenkinsClient, settings: ServerSettings, log: Log) -> None:
 
 
 def state_of(definition: Definition, there: str | None) -> str:
-    """Return ``unchanged``, ``missing``, or what is different about a definition that Jenkins has as *there*."""
+    """Return how a definition differs from what Jenkins has, as words for the user: ``unchanged``, ``missing``, ….
+
+    *there* is the config.xml in Jenkins, or None if Jenkins has no job or view of that name.
+    """
     if there is None:
         return "missing"
     seal = seal_of(there)
@@ -72,7 +79,10 @@ def state_of(definition: Definition, there: str | None) -> str:
 
 
 def refuse_unfit(client: JenkinsClient, definitions: list[Definition]) -> None:
-    """Raise JenkinsError if Jenkins is too old, or lacks a plugin whose elements it would drop silently."""
+    """Raise JenkinsError if Jenkins is too old or lacks a plugin that the definitions use.
+
+    Jenkins would silently drop the elements of a plugin that it lacks.
+    """
     version = client.version()
     if version_key(version) < version_key(OLDEST_VERSION):
         raise JenkinsError(f"{client.url} is Jenkins {version}; Epochal wants {OLDEST_VERSION} or newer.")
@@ -126,7 +136,7 @@ def _seal(client: JenkinsClient, definition: Definition, kept: str) -> None:
         client.reconfig_view(definition.name, sealed(definition.xml, kept))
         return
     client.describe_job(definition.name, sealed_description(definition.xml, kept))
-    # Saving it once more may have written defaults that were not in the file before: they are Jenkins' own doing.
+    # Jenkins may have added defaults when it saved the description. Seal again, or they would count as a change.
     now = digest(client.config("job", definition.name) or "<none/>")
     if now != kept:
         client.describe_job(definition.name, sealed_description(definition.xml, now))

@@ -1,4 +1,4 @@
-"""What is to be seen in Jenkins: builds and queue items, and which run each is of. JSON in, values out."""
+"""Parse Jenkins' JSON into builds and queue items, each with the run that it belongs to."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,10 +8,15 @@ RUN_PARAMETER = "EPOCHAL_RUN"
 
 @dataclass(frozen=True)
 class Build:
-    """A build of one of the three jobs. ``run`` is None where it was not told by parameter.
+    """A build of a job pull, train or retrain.
 
-    ``aborted_by_person``: somebody pressed stop (or our own request did). ``interrupted``: that, or something else in
-    Jenkins, its time limit say, did; Jenkins' own shutdown leaves no trace of either.
+    run: the run's number, or None if the build has no parameter ``EPOCHAL_RUN``.
+    result: Jenkins' word for the outcome, for example ``SUCCESS``; None while the build runs.
+    item: the number of the queue item that became this build, or -1 if Jenkins does not say.
+    started: Jenkins' timestamp of the build, in milliseconds of Unix time.
+    aborted_by_person: a user stopped the build, or Epochal did, which looks the same in Jenkins.
+    interrupted: a user or Jenkins stopped the build, for example at its time limit. Like ``aborted_by_person``, it is
+    False for a build that a shutdown of Jenkins ended.
     """
 
     job: str
@@ -30,7 +35,7 @@ class Build:
 
 @dataclass(frozen=True)
 class Item:
-    """Something that waits in Jenkins' queue."""
+    """An item that waits in Jenkins' queue. ``run`` is None if it has no parameter ``EPOCHAL_RUN``."""
 
     number: int
     job: str
@@ -39,23 +44,26 @@ class Item:
 
 @dataclass(frozen=True)
 class World:
-    """All builds and items of the three jobs that matter now; ``chained``: the jobs that start the next one themselves."""
+    """A snapshot of Jenkins: the recent builds and the waiting queue items of Epochal's jobs.
+
+    ``chained`` holds the names of the jobs that start their next job themselves (those with a downstream project).
+    """
 
     builds: tuple[Build, ...]
     items: tuple[Item, ...]
     chained: frozenset[str]
 
     def builds_of(self, run: int) -> list[Build]:
-        """Return the run's builds, oldest first."""
+        """Return the builds of ``run``, oldest first."""
         return sorted((build for build in self.builds if build.run == run), key=lambda build: build.started)
 
     def item_of(self, run: int) -> Item | None:
-        """Return the run's queue item, if one waits."""
+        """Return the queue item of ``run``, or None if none waits."""
         return next((item for item in self.items if item.run == run), None)
 
 
 def read_builds(job: str, answer: dict[str, Any]) -> list[Build]:
-    """Return the builds in a job's JSON."""
+    """Return the builds of ``job`` from its JSON."""
     builds = []
     for build in answer.get("builds") or []:
         actions = [action for action in build.get("actions") or [] if action]
@@ -80,7 +88,7 @@ def read_builds(job: str, answer: dict[str, Any]) -> list[Build]:
 
 
 def read_items(answer: list[dict[str, Any]], jobs: list[str]) -> list[Item]:
-    """Return the items of ``jobs`` in the queue's JSON."""
+    """Return the items of ``jobs`` from the queue's JSON."""
     named = [(item, (item.get("task") or {}).get("name", "")) for item in answer]
     return [Item(int(item["id"]), name, _run(item.get("actions"))) for item, name in named if name in jobs]
 
