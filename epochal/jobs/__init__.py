@@ -1,1 +1,1 @@
-"""The three jobs: pull, train, retrain."""
+"""The three jobs of a run: pull, train and retrain."""

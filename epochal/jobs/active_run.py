@@ -1,4 +1,4 @@
-"""The run that a job works on: where it is, how it is trained, and what its trials have in common."""
+"""The run that a job works on, with the plan of how to train it."""
 
 from dataclasses import dataclass
 
@@ -17,9 +17,11 @@ from epochal.store.timeline import mark_step
 
 @dataclass(frozen=True)
 class Plan:
-    """How a run is trained: the repository's settings, what its code says, what may be searched, where to train, in what.
+    """How a run is trained.
 
-    ``image``: the name of the image or environment, which may be yet to be made.
+    ``settings``: the repository's settings, with the threshold that applies to this run. ``code``: what was read from
+    the pushed code. ``space``: the search space, empty if there is none. ``runtime``: where training runs. ``image``:
+    the name of the image or environment to train in, which may not be built yet.
     """
 
     settings: RepositorySettings
@@ -33,8 +35,7 @@ class Plan:
 class ActiveRun:
     """A run that is being trained.
 
-    ``run``: the run as it was when this job began, with the trials and notes of that time; ``load`` returns it as it is
-    now. ``settings.threshold`` of its plan is the threshold that holds.
+    ``run``: the run as it was when this job started, including its trials and notes; ``load`` reads its current state.
     """
 
     app: App
@@ -48,7 +49,7 @@ class ActiveRun:
 
     @property
     def script(self) -> Script:
-        """Return the script, as it was committed."""
+        """Return the script as it was pushed."""
         return self.plan.code.script
 
     @property
@@ -58,13 +59,13 @@ class ActiveRun:
 
     @property
     def rule(self) -> Rule:
-        """Return what the gate asks for."""
+        """Return the rule by which the gate judges: threshold and confidence."""
         return Rule(self.threshold, self.plan.settings.confidence)
 
     def load(self) -> Run:
-        """Read the run from the database, with its trials as they are now."""
+        """Return the current state of the run and its trials from the database."""
         return load_run(self.app.database, self.run.id)
 
     def mark(self, step: Step, trial: int | None = None) -> None:
-        """Store that the run, or one of its trials, came to ``step`` now."""
+        """Record ``step`` with the current time, for the run or for its trial number ``trial``."""
         mark_step(self.app.database, self.run.id, step, trial)

@@ -1,4 +1,4 @@
-"""What of a run's folder is shown by Jenkins: copied into the workspace, for a build can archive nothing from elsewhere."""
+"""Put a run's files into the workspace, because a Jenkins build can archive nothing from elsewhere."""
 
 import os
 import shutil
@@ -11,13 +11,14 @@ from epochal.store.errors import DatabaseUnavailable
 from epochal.store.runs import load_run
 
 FOLDER = "epochal-run"
-"""The folder in the workspace; the jobs archive all that is in it."""
+"""The folder in the workspace that the Jenkins jobs archive."""
 
 
 def publish(app: App, number: int) -> None:
     """Put each trial's log, metrics, accuracy and diff, and the best trial's model, into the workspace.
 
-    Remove what an earlier build left there. A failure is logged, and changes nothing about the run.
+    Do nothing if WORKSPACE is not set. Files of an earlier build are removed first. A failure is logged and does not
+    affect the run.
     """
     if not app.environment.workspace:
         return
@@ -32,7 +33,7 @@ def publish(app: App, number: int) -> None:
             if model and trial is run.best:
                 files.append(model)
             for source in files:
-                # A script may leave a link anywhere: what it points to is not the run's.
+                # A link that the script left may point to a file that does not belong to the run.
                 if source.is_file() and not source.is_symlink():
                     target = workspace / f"trial-{trial.number}" / source.name
                     target.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +43,7 @@ def publish(app: App, number: int) -> None:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Make ``target`` the file ``source``: the same one, or a copy if it is on another file system."""
+    """Hard-link ``source`` to ``target``, or copy it if linking fails, for example across file systems."""
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError:

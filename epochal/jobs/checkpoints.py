@@ -1,4 +1,4 @@
-"""What a trial resumes from: the checkpoints of the trial before it, or of an earlier run of the same code."""
+"""Choose the checkpoints that a trial resumes from: those of an earlier trial, or of an earlier run."""
 
 import filecmp
 import shutil
@@ -17,17 +17,18 @@ from epochal.records import Run, Strategy, Trial
 from epochal.store.runs import earlier_runs
 
 TESTS_ON_OTHER_ROWS = f"{SCRIPT} tests on other rows in each training (is its split seeded?)"
-"""Why a script is not resumed whose test set changed when it was."""
+"""The reason given for not resuming a script whose test set changed when it was resumed."""
 _RUNS_WITH_CHECKPOINTS = 3
-"""Of how many runs of a branch the checkpoints are kept."""
+"""How many runs of a branch keep their checkpoints."""
 
 
 @dataclass(frozen=True)
 class Handover:
-    """The checkpoints that a trial was given.
+    """The checkpoints that a trial was given, or why it was given none.
 
-    ``source``: whose they are (``trial 1``), empty if it was given none, perhaps for a reason, ``why``. ``test_set``: what
-    the accuracy behind them was measured on; None if that trial was interrupted before it was measured.
+    ``source``: the trial or run that left them, such as ``trial 1``; empty if there are none. ``test_set``: the test
+    set that their network was measured on, by its digest or the script's name for it; None if it was not measured,
+    because that trial was interrupted. ``why``: why there are none, if there is a reason to report.
     """
 
     source: str = ""
@@ -36,9 +37,10 @@ class Handover:
 
 
 def hand_over(active: ActiveRun, number: int, proposal: Proposal) -> Handover:
-    """Give trial ``number`` the newest checkpoints that it may resume from; in a search only those of its ``source``.
+    """Give trial ``number`` the newest checkpoints that it may resume from; in a search, only those of its ``source``.
 
-    Those of the run's own trials move on, so that they are on the disk once; those of an earlier run stay there too.
+    Checkpoints of the run's own trials are moved, so that they take up disk space only once. Those of an earlier run
+    stay there too, as they are linked or copied; its code must differ in the number of epochs and in nothing else.
     """
     if proposal.strategy is Strategy.SEARCH and proposal.source is None:
         return Handover()
@@ -62,14 +64,14 @@ def hand_over(active: ActiveRun, number: int, proposal: Proposal) -> Handover:
             if test_set is None:
                 return Handover(why=f"the test set of run {run.id} is not known")
             for path in files:
-                # A link will do: a checkpoint is never written to again, a new one takes its name.
+                # A link is safe, because checkpoints are replaced by renaming and never written to in place.
                 link_or_copy(path, active.folder.trial(number).checkpoints / path.name)
             return Handover(f"run {run.id}", test_set)
     return Handover()
 
 
 def clear_old(active: ActiveRun) -> None:
-    """Remove the checkpoints of the branch's older runs: they are big, and only the newest code is trained again."""
+    """Remove the checkpoints of all but the branch's newest runs, to save disk space."""
     app = active.app
     trained = [run for run in earlier_runs(app.database, active.run) if run.trained_by == run.id]
     for run in trained[_RUNS_WITH_CHECKPOINTS - 1 :]:
@@ -79,7 +81,7 @@ def clear_old(active: ActiveRun) -> None:
 
 
 def _move_checkpoints(active: ActiveRun, number: int, earlier: int, trials: Sequence[Trial]) -> Handover:
-    """Give trial ``number`` the checkpoints of the ``earlier`` one of the run's ``trials``, if it may resume from any."""
+    """Move the checkpoints of the trial ``earlier`` of the same run to trial ``number``, if it may resume from them."""
     source, target = (active.folder.trial(trial).checkpoints for trial in (earlier, number))
     if not _find_checkpoints(source):
         return Handover()
@@ -90,14 +92,14 @@ def _move_checkpoints(active: ActiveRun, number: int, earlier: int, trials: Sequ
         return Handover(why=f"the test set of trial {earlier} is not known")
     target.rmdir()
     source.rename(target)
-    # An interrupted trial had the checkpoints of the measured one before it.
+    # If the trial was interrupted, its checkpoints build on those of the last measured trial before it.
     measured = [each.accuracy for each in trials if each.number <= earlier and each.accuracy is not None]
     return Handover(f"trial {earlier}", measured[-1].test_set if measured else None)
 
 
 def _find_last_checkpoints(app: App, run: Run) -> tuple[Trial | None, list[Path]]:
-    """Return the last trial of a run that left checkpoints, and these; None and nothing if none did."""
-    # A search's trials have other hyperparameters than the code that was committed.
+    """Return the last trial of a run that left checkpoints, and these checkpoints; ``(None, [])`` if none did."""
+    # Trials of a search have other hyperparameters than the pushed code.
     for trial in reversed([each for each in run.trials if each.strategy is not Strategy.SEARCH]):
         if files := _find_checkpoints(app.home.run(run.id).trial(trial.number).checkpoints):
             return trial, files
@@ -105,18 +107,18 @@ def _find_last_checkpoints(app: App, run: Run) -> tuple[Trial | None, list[Path]
 
 
 def _find_checkpoints(folder: Path) -> list[Path]:
-    """Return the checkpoints in ``folder``; the code that trains may have replaced it by anything."""
+    """Return the checkpoints in ``folder``, without following links that the training code may have put there."""
     if folder.is_symlink() or not folder.is_dir():
         return []
     return [path for path in folder.glob("*.npz") if path.is_file() and not path.is_symlink()]
 
 
 def _is_same_code(active: ActiveRun, other: Run) -> bool:
-    """Return whether the code of two runs differs in nothing but the number of epochs."""
+    """Return whether the code of two runs is the same, apart from the number of epochs."""
     code, before = active.folder.code, active.app.home.run(other.id).code
     if not before.is_dir():
         return False
-    # What training may depend on, links included. nn.py is compared below: its epochs may have more digits.
+    # Compare the sizes first, links included. nn.py is left out, because its epochs may have another number of digits.
     sizes, other_sizes = (
         {name: status.st_size for name, status in files_of(folder).items() if matters(name) and name != SCRIPT}
         for folder in (code, before)

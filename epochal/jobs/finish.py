@@ -1,4 +1,4 @@
-"""The end of a run: its row and the mail about it, stored together."""
+"""End a run, and store its final state and the mail about it in one transaction."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,24 +22,24 @@ _MAILED = frozenset({State.REACHED, State.EXHAUSTED, State.FAILED})
 def end_run(
     app: App, number: int, state: State, reason: Reason | None = None, explanation: str = "", detail: str = ""
 ) -> None:
-    """End the run in ``state`` and store its mail, if there is one, in the same transaction.
+    """End the run in ``state`` and store its mail, if one is due, in the same transaction.
 
-    Raises as ``end_owned_run`` does if the run may not end so.
+    ``explanation`` and ``detail`` are shown with ``reason``. Raises the same errors as ``end_owned_run``.
     """
     run = load_run(app.database, number)
     store_end(app, replace(run, state=state, reason=reason, explanation=explanation, detail=detail))
 
 
 def store_end(app: App, run: Run) -> None:
-    """Store that the run has ended now as it is, and the mail about it. Raises as ``end_owned_run`` does."""
+    """Store ``run`` as ended now, with the mail about it. Raises the same errors as ``end_owned_run``."""
     ended = replace(run, ended=datetime.now(UTC))
     end_owned_run(app.database, ended, _notice(app, ended))
 
 
 def give_up(app: App, number: int, reason: Reason, explanation: str) -> None:
-    """End a run as failed, with a mail, because its jobs ended too often without a result.
+    """End a run as FAILED, with a mail, because its jobs ended too often without a result.
 
-    A run that somebody owns, that has ended, or that was asked to end stays as it is.
+    Do nothing if a living process owns the run, if it has ended, or if it was asked to end.
     """
     run = load_run(app.database, number)
     failed = replace(run, state=State.FAILED, reason=reason, explanation=explanation, ended=datetime.now(UTC))
@@ -79,7 +79,10 @@ def _report(app: App, run: Run) -> Report:
 
 
 def saved_model(app: App, run: Run, trial: Trial | None) -> Path | None:
-    """Return the newest file with a model's suffix that the trial saved and the commit did not bring; None without one."""
+    """Return the newest model file that the trial saved, or None.
+
+    A model file has one of the frameworks' model suffixes and is not part of the commit.
+    """
     if trial is None:
         return None
     folder = app.home.run(run.trained_by)

@@ -1,4 +1,4 @@
-"""What a job on this machine works with, told without giving a secret away: equal answers mean the same things."""
+"""Describe the home, database and job scripts that a machine uses, by digests that reveal no secret."""
 
 import hashlib
 import hmac
@@ -13,9 +13,12 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 def describe_installation(environment: Environment, nonce: str) -> dict[str, str]:
-    """Return digests, keyed with ``nonce``, of ``home`` (the question that lies there), ``database``, ``scripts``, ``machine``.
+    """Return digests that show whether two machines use the same home, database and job scripts.
 
-    Raises SettingsError if the settings cannot be read.
+    They are hexadecimal HMAC-SHA256 digests with ``nonce`` as the key: ``home`` of a file that the caller wrote
+    into $EPOCHAL_HOME for this purpose, ``database`` of the database's URL, ``scripts`` of the job scripts, and
+    ``machine`` of the kernel's boot id. A file that cannot be read counts as empty. Raises SettingsError if the
+    settings cannot be read.
     """
     settings = read_server_settings(environment)
     home = Home(environment.home)

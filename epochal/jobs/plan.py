@@ -1,4 +1,4 @@
-"""What train and retrain do before their first trial: settings, framework, runtime, environment, and its proof."""
+"""Prepare a run for training: read its settings and code, choose the runtime, build the environment and check it."""
 
 import threading
 import time
@@ -26,7 +26,7 @@ _LONGEST_PAUSE_SECONDS = 30.0
 
 
 def plan_run(app: App, run: Run) -> ActiveRun:
-    """Return ``run`` with how it is to be trained; nothing is made for it yet. Raises RunFailed."""
+    """Return ``run`` with a plan of how to train it, without building anything yet. Raises RunFailed."""
     folder = app.home.run(run.id).code
     try:
         settings = read_repository_settings(folder)
@@ -44,7 +44,10 @@ def plan_run(app: App, run: Run) -> ActiveRun:
 
 
 def prepare(active: ActiveRun, state: State) -> None:
-    """Make ready for the trials of a run and put it into ``state``; report removed names that nn.py uses. Raises RunFailed."""
+    """Build what the run's trials need and put the run into ``state``. Raises RunFailed.
+
+    Also log and store a note for each name in nn.py that the framework has removed.
+    """
     framework = frameworks()[active.plan.code.detection.framework].TITLE
     notes = [
         f"{SCRIPT} line {removed.line}: {removed.what} is gone from today's {framework}; write {removed.instead}"
@@ -59,9 +62,9 @@ def prepare(active: ActiveRun, state: State) -> None:
 
 
 def make_ready(active: ActiveRun) -> None:
-    """Stop what an earlier job left training, make the image, and prove that it has what the script imports.
+    """Stop trainings whose job has died, build the image, and check that it has the modules that the script imports.
 
-    Wait for a Docker engine that does not answer, and log so once. Raises RunFailed.
+    If the Docker engine does not answer, wait up to ``limits.engine_minutes`` and log that once. Raises RunFailed.
     """
     app, plan = active.app, active.plan
     deadline = time.monotonic() + app.settings.limits.engine_minutes * 60
@@ -83,9 +86,9 @@ def make_ready(active: ActiveRun) -> None:
 
 
 def keep_plan(active: ActiveRun, **columns: Any) -> None:
-    """Store how a run is trained, and the other ``columns`` with it."""
+    """Store the plan of a run, together with other ``columns`` of its row."""
     plan, app = active.plan, active.app
-    if app.build_url:  # else the one that is known stays
+    if app.build_url:  # otherwise keep the URL that is stored
         columns["build_url"] = app.build_url
     change_run(
         app.database,
@@ -100,7 +103,7 @@ def keep_plan(active: ActiveRun, **columns: Any) -> None:
 
 
 def reap_left_overs(app: App) -> None:
-    """Stop the trainings of this home whose job died, if the engine answers."""
+    """Stop the trainings of this home whose job has died. Only log it if the Docker engine does not answer."""
     try:
         reaped = _runtime(app).reap(partial(has_live_trainer, app.database))
     except RunFailed as failure:
@@ -112,7 +115,8 @@ def reap_left_overs(app: App) -> None:
 
 def _runtime(app: App) -> Runtime:
     environment = app.environment
-    # A file's "auto" is meant for what a person runs; pushed code must not lose its sandbox to an engine's restart.
+    # "auto" in server.toml applies only to runs that a person starts: pushed code must not lose its sandbox because the
+    # Docker engine happens to restart.
     served: RuntimeName = (
         "docker" if app.settings.runtime == "auto" and not environment.runtime else app.settings.runtime
     )

@@ -1,4 +1,4 @@
-"""Following a training while it runs: the lines that the recorder adds to metrics.jsonl, as they come."""
+"""Follow a training while it runs, by the lines that the recorder appends to ``metrics.jsonl``."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -18,16 +18,17 @@ OnEpoch = Callable[[Epoch], None]
 
 @contextmanager
 def following(metrics: Path, on_epoch: OnEpoch) -> Iterator[None]:
-    """Call ``on_epoch`` for each epoch in the file ``metrics``, as soon as its line is whole, and for the rest at the end.
+    """Call ``on_epoch`` for each epoch in the file ``metrics`` as soon as its line is complete.
 
-    Nothing is asked in a loop: the kernel tells of each write (inotify(7)).
+    The kernel reports each write (inotify(7)), so nothing is polled. Epochs not yet reported when the block ends are
+    reported then.
     """
     follower = _Follower(metrics, on_epoch)
     observer = Observer()
     observer.schedule(follower, str(metrics.parent))
     try:
         observer.start()
-    except OSError as error:  # the machine's inotify instances are used up (inotify(7)): the epochs are told at the end
+    except OSError as error:  # the machine has no inotify instances left, so the epochs are reported at the end
         log(f"note: the epochs are shown when the training has ended: {error.strerror}")
     try:
         yield
@@ -50,7 +51,7 @@ class _Follower(FileSystemEventHandler):
             self.read()
 
     def read(self) -> None:
-        """Read the whole lines that were added since the last time, and report their epochs."""
+        """Read the complete lines added since the last call, and report their epochs."""
         with self._lock:
             added = read_left(self._metrics, self._read_bytes) or b""
             whole = added[: added.rfind(b"\n") + 1]
@@ -60,12 +61,12 @@ class _Follower(FileSystemEventHandler):
 
 
 def epoch_line(epoch: Epoch) -> str:
-    """Return an epoch in one line: ``epoch 3/20  accuracy 0.412  loss 1.872  val_accuracy 0.405  0.4 s``."""
+    """Format an epoch as one log line, as in ``epoch 3/20  accuracy 0.412  val_accuracy 0.405  loss 1.872  0.4 s``."""
     total = f"/{epoch.epochs}" if epoch.epochs else ""
     ordered = sorted(epoch.metrics.items(), key=lambda item: ("accuracy" not in item[0], item[0]))
     which = "" if (epoch.model, epoch.call) == (1, 1) else f"model {epoch.model} fit {epoch.call}  "
     line = f"{which}epoch {epoch.number}{total}"
-    for name, value in ordered:  # the code that trains writes the names: nothing in them may break the line
+    for name, value in ordered:  # names come from the training code and must not break the line
         printable = "".join(character if character.isprintable() else "?" for character in name[:80])
         line += f"  {printable} {value:.4g}"
     return f"{line}  {epoch.seconds:.1f} s"

@@ -1,4 +1,4 @@
-"""Job pull: exactly the pushed commit, written once into the run's snapshot, and shown by ``dlcode``."""
+"""Job pull: write the pushed commit into the run's snapshot and point ``dlcode`` at it."""
 
 import os
 import shutil
@@ -21,14 +21,19 @@ from epochal.store.runs import load_run
 from epochal.store.timeline import mark_step
 
 _PROPERTIES = "epochal.properties"
-"""The file in the workspace by which a run's number gets from job pull to job train in Jenkins."""
+"""The file in the workspace that passes a run's number from job pull to job train in Jenkins."""
 
 
 def find_run(app: App) -> int:
-    """Return the run to pull: EPOCHAL_RUN, or that of GIT_URL, EPOCHAL_BRANCH and GIT_COMMIT, which is made if missing."""
+    """Return the number of the run to pull, and remove the properties file of an earlier build from the workspace.
+
+    It is EPOCHAL_RUN if that is set, otherwise the run of the commit that GIT_URL, EPOCHAL_BRANCH and GIT_COMMIT name,
+    which is created if it does not exist. Creating it stops the runs that it supersedes. Raises UsageError if one of
+    these three is missing.
+    """
     environment = app.environment
     if environment.workspace:
-        Path(environment.workspace, _PROPERTIES).unlink(missing_ok=True)  # of an earlier build
+        Path(environment.workspace, _PROPERTIES).unlink(missing_ok=True)  # left by an earlier build
     if environment.run:
         return environment.run
     values = {
@@ -49,22 +54,25 @@ def find_run(app: App) -> int:
 
 
 def hand_on_again(app: App, run: int) -> None:
-    """Let job train follow a pull that had nothing to do, if the run waits for it and no gateway starts it."""
+    """Pass the run on to job train after a pull that had nothing to do, if the run still waits for it.
+
+    Do nothing if the run has moved on or the gateway starts its builds, so that job train does not start twice.
+    """
     if load_run(app.database, run).state is State.PULLED and last_dispatch(app.database, run) is None:
         _hand_on(app, run)
 
 
 def _hand_on(app: App, run: int) -> None:
-    """Write the run's number into the workspace, which hands it to job train in Jenkins.
-
-    Not if another build works on the run already: job train must not start again.
-    """
+    """Write the run's number into the workspace, from which Jenkins passes it to job train."""
     if app.environment.workspace:
         Path(app.environment.workspace, _PROPERTIES).write_text(f"EPOCHAL_RUN={run}\n", encoding="ascii")
 
 
 def pull(app: App, run: Run) -> State:
-    """Write the commit into the run's folder and point ``dlcode`` at it. Raises RunFailed."""
+    """Write the commit into the run's folder and point ``dlcode`` at it; return PULLED.
+
+    A pushed commit whose message asks to skip it ends the run, and CANCELLED is returned. Raises RunFailed.
+    """
     commit = run.commit
     log(f"run {run.id}: pulling {commit.sha[:7]} of {repository_name(commit.repository)} {commit.branch}")
     repository = _checkout(app, commit.sha) or fetch_commit(
@@ -99,7 +107,7 @@ def pull(app: App, run: Run) -> State:
 
 
 def _checkout(app: App, sha: str) -> GitFolder | None:
-    """Return the checkout in WORKSPACE, if there is one and Jenkins' git has fetched the commit into it; else None."""
+    """Return the git checkout in WORKSPACE if Jenkins has fetched the commit into it; otherwise None."""
     workspace = Path(app.environment.workspace) if app.environment.workspace else None
     if workspace is None or not (workspace / ".git").exists():
         return None
@@ -108,7 +116,10 @@ def _checkout(app: App, sha: str) -> GitFolder | None:
 
 
 def _write_snapshot(repository: GitFolder, sha: str, code: Path) -> tuple[str, ...]:
-    """Write to a temporary name, check, rename: a reader never sees half. Keep one that exists. Return notes on its files."""
+    """Write the commit's files to ``code`` and return notes on them; a snapshot that exists is kept.
+
+    The files are checked in a temporary folder, which is then renamed, so that no reader sees a part of them.
+    """
     code.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".code-", dir=code.parent))
     try:

@@ -1,4 +1,4 @@
-"""Job retrain: more trials, until the threshold is reached, nothing is left to try, or the budget is used up."""
+"""Job retrain: train more trials until one reaches the threshold, nothing is left to try, or the budget is used up."""
 
 from epochal.app import App
 from epochal.errors import Reason
@@ -16,19 +16,20 @@ from epochal.store.errors import NotOwner, StopRequested
 _WORTH_A_SEARCH = frozenset(
     {Reason.LEVELS_OFF, Reason.NO_EPOCHS, Reason.STOPS_ITSELF, Reason.NO_IMPROVEMENT, Reason.MAX_EPOCHS}
 )
-"""Why epochs alone will not do; where the budget is used up nothing else will."""
+"""Reasons to stop raising the epochs after which a search may still help. A used-up budget is not among them."""
 
 
 def retrain(app: App, run: Run) -> State:
-    """Raise the epochs and resume training, then search: REACHED or EXHAUSTED, both with a mail.
+    """Train with more epochs, then search hyperparameters, and end the run as REACHED or EXHAUSTED, with a mail.
 
-    Raises RunFailed; StopRequested if the run was cancelled or superseded, NotOwner if another process has ended it.
+    Raises RunFailed if the run cannot be trained or measured, StopRequested if it was cancelled or superseded, and
+    NotOwner if another process ended it.
     """
     active = plan_run(app, run)
     prepare(active, State.RETRAINING)
     end = _raise_epochs(active)
     if isinstance(end, GiveUp) and active.plan.space and end.reason in _WORTH_A_SEARCH:
-        from epochal.jobs.search.conduct import search  # Optuna takes its time to be imported
+        from epochal.jobs.search.conduct import search  # imported here, because importing Optuna is slow
 
         log(f"search: {end.explanation}")
         end = search(active, end)
@@ -45,11 +46,11 @@ def retrain(app: App, run: Run) -> State:
 
 
 def _raise_epochs(active: ActiveRun) -> GiveUp | Ended:
-    """Train with more epochs, trial by trial, until the threshold is reached or there is no next trial."""
-    run = active.load()  # a process that searches may have reached it meanwhile
+    """Train trials with more and more epochs until one reaches the threshold or more epochs would not help."""
+    run = active.load()  # a process that joined the search may have reached the threshold
     if run.reached:
         return Ended.REACHED
-    trial = run.last_measured  # one that was measured just before the job was killed may still want its verdict
+    trial = run.last_measured  # may lack a verdict, if an earlier job was killed right after it was measured
     while trial is None or record_verdict(active, trial) is not Verdict.REACHED:
         wanted = next_target(active)
         if isinstance(wanted, GiveUp):

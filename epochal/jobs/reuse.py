@@ -1,4 +1,4 @@
-"""An earlier run's verdict, if nothing that a verdict depends on has changed since: it is not trained twice."""
+"""Reuse the verdict of an earlier run with the same fingerprint, instead of training the same again."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,18 +17,19 @@ from epochal.store.runs import add_notes, runs_with_verdict
 
 
 def reuse_verdict(active: ActiveRun) -> State | None:
-    """End a run with the newest verdict on what has the same fingerprint, and return its state; None to train it.
+    """End a run with the newest verdict on the same fingerprint, and return its state; None if the run must be trained.
 
-    The verdicts of this repository count, whatever the branch; not if their trial's folder is gone, model and all.
+    Runs of any branch of the repository count, unless the folder of their best trial, with its model, is gone. With
+    --force, every run is trained. The run's fingerprint is stored.
     """
     app, own = active.app, _fingerprint(active, {})
     change_run(app.database, active.run.id, fingerprint=own)
-    if active.run.trials:  # it was interrupted, and resumes
+    if active.run.trials:  # it was interrupted and is now resumed
         return None
     for earlier in runs_with_verdict(app.database, active.run.commit.repository, own):
         trial = earlier.best
         if earlier.state is State.REACHED and not earlier.reached:
-            continue  # stored before the gate's word was, or by mistake
+            continue  # marked as reached without a verdict, by an older version or by mistake
         if trial is None or not app.home.run(earlier.id).trial(trial.number).path.is_dir():
             log(f"run {earlier.id} has trained the same, but its folder is gone: training anew")
         elif app.environment.force:
@@ -40,7 +41,7 @@ def reuse_verdict(active: ActiveRun) -> State | None:
 
 
 def keep_offer(active: ActiveRun) -> None:
-    """Remember the fingerprint of the commit that adopts the change of the run's best trial: it has its verdict already."""
+    """Store the fingerprint that the code has with the best trial's change, so that adopting it reuses the verdict."""
     best = active.load().best
     folder = active.folder.trial(best.number).change if best else None
     if folder and folder.is_dir():
@@ -50,7 +51,7 @@ def keep_offer(active: ActiveRun) -> None:
 
 
 def _end_as(active: ActiveRun, earlier: Run, only: Trial | None) -> State:
-    """End a run as ``earlier`` ended, with all its trials or, if that is what the commit adopts, with ``only`` one."""
+    """End a run like ``earlier``, with all its trials, or with ``only`` the one whose change the commit adopts."""
     keep_plan(active)
     add_notes(active.app.database, active.run.id, earlier.notes)
     active.mark(Step.VERDICT)
@@ -73,10 +74,11 @@ def _end_as(active: ActiveRun, earlier: Run, only: Trial | None) -> State:
 
 
 def _fingerprint(active: ActiveRun, change: Mapping[str, bytes]) -> str:
-    """Return the digest of all that the verdict depends on, if the files in ``change`` have that content.
+    """Return the digest of all that the verdict depends on, with the files in ``change`` instead of the pushed ones.
 
-    That is the code, how Epochal judges, where and in what it trains, what the training may use, and the server's data. Not
-    what comes over a network, nor the cached datasets, which their libraries check.
+    It covers the code, Epochal's version, the framework, the runtime and image, the settings of the repository, the
+    limits, the sandbox and the server's data folder. It does not cover what is downloaded, nor cached datasets, which
+    their libraries check.
     """
     plan, server = active.plan, active.app.settings
     data = data_folder(server)

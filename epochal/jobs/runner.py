@@ -1,4 +1,4 @@
-"""What is the same for the three jobs: claim the run, work, and turn whatever happens into a state and an exit status."""
+"""Run one of the three jobs: claim the run, do the work, and turn the outcome into a state and an exit status."""
 
 import importlib
 import threading
@@ -24,7 +24,7 @@ from epochal.store.runs import claim_run, load_run, owner_of_run
 from epochal.store.timeline import mark_step
 
 DATABASE_SECONDS = 120.0
-"""How long a job waits for a database that does not answer; its training goes on meanwhile."""
+"""How long a job waits for a database that does not answer. Its training continues meanwhile."""
 _STOP_SECONDS = 20.0
 _STOPPED_CHILD_SECONDS = 2.0
 
@@ -33,14 +33,15 @@ _STATES = {
     "train": frozenset({State.PULLED, State.TRAINING}),
     "retrain": frozenset({State.BELOW, State.RETRAINING}),
 }
-"""Of each job the states of a run that it works on."""
+"""The states in which each job may claim a run."""
 
 
 def run_job(name: str, environment: Environment) -> int:
-    """Do the job ``pull``, ``train`` or ``retrain`` for the run that the environment tells; returns its exit status.
+    """Do the job ``pull``, ``train`` or ``retrain`` for the run that the environment names, and return its exit status.
 
-    Raises UsageError and SettingsError; DatabaseUnavailable, which leaves the run to be taken up again. Whatever is wrong
-    with the run itself is in its row, its mail and the last line.
+    It is 128 plus the signal's number if a signal stopped the job. A failure of the run itself is not raised, but
+    stored with the run, mailed and logged. Raises UsageError, SettingsError, and DatabaseUnavailable, after which the
+    run can be claimed again.
     """
     app = App.open(environment, Patience(DATABASE_SECONDS, log))
     try:
@@ -57,10 +58,11 @@ def run_job(name: str, environment: Environment) -> int:
 
 
 def join_search(environment: Environment) -> int:
-    """Take part in the search of the run that the environment tells; returns the exit status that fits the run's state.
+    """Take part in the search of the run that the environment names, and return the exit status for the run's state.
 
-    Where the process that conducted the search died meanwhile, this one ends the run in its place. Raises UsageError
-    where there is nothing to join, RunFailed for what keeps it from training here: the run goes on without it.
+    The status is 0 if the run has not ended. If the job that started the search died meanwhile, this process claims
+    the run and finishes job retrain. Raises UsageError if there is no search to join, and RunFailed if training is not
+    possible here, which does not end the run.
     """
     from epochal.jobs.search.conduct import join
 
@@ -112,36 +114,37 @@ def _claim_and_do(app: App, run: int, name: str) -> int:
 
 
 def _do_job(app: App, run: Run, name: str) -> int:
-    """Do the work of a claimed run, or end it as it was asked to; returns the exit status.
+    """Do the work of a claimed run, or end the run if that was requested, and return the exit status.
 
-    Mark the job's start and, if another job follows, its end.
+    Also store the times when the job started and, if another job follows, ended.
     """
     try:
         if asked := requested_stop(app.database, run.id):
             raise StopRequested(run.id, asked)
         mark_step(app.database, run.id, Step.start_of(name))
-        # Imported here: Docker's and Optuna's clients take longer to import than job pull takes.
+        # Imported here, because importing the Docker SDK and Optuna takes longer than the whole of job pull.
         work: Callable[[App, Run], State] = getattr(importlib.import_module(f"epochal.jobs.{name}"), name)
         state = work(app, run)
         if not state.ended:
             mark_step(app.database, run.id, Step.end_of(name))
     except RunFailed as failure:
-        # Jenkins stops what a job has started first, and the job a moment later: the failure may be no more than that.
-        if app.environment.build_tag:  # the one variable that every Jenkins sets
+        # When Jenkins aborts a build, it kills the job's child processes a moment before the job itself. Wait for that
+        # signal, so that such a failure does not count as the run's own.
+        if app.environment.build_tag:  # every Jenkins sets this variable
             threading.Event().wait(_STOPPED_CHILD_SECONDS)
         return _end(app, run, State.FAILED, failure)
     except StopRequested as request:
         _wait_to_be_stopped(app, run.id)
         return _end(app, run, request.state, RunFailed(Reason(request.state.value)))
     _send_mail(app)
-    with suppress(DatabaseUnavailable):  # the run's state is stored: nothing changes it, nor the exit status, any more
+    with suppress(DatabaseUnavailable):  # the outcome is stored, so printing it may fail
         log(f"run {run.id}: {summary(load_run(app.database, run.id))}")
     return EXIT_STATUS[state]
 
 
 def _end_after_signal(app: App, run: Run, stopped: Stopped) -> int:
-    """Return the exit status of a run that has ended; end one that was asked to; raise ``stopped`` to leave it as it is."""
-    app.database.patience.end()  # whoever sent the signal does not wait for long
+    """Return the exit status if the run has ended or was asked to end; otherwise raise ``stopped``."""
+    app.database.patience.end()  # the sender of the signal will not wait long
     try:
         stored, asked = load_run(app.database, run.id), requested_stop(app.database, run.id)
         if stored.state.ended:
@@ -155,7 +158,7 @@ def _end_after_signal(app: App, run: Run, stopped: Stopped) -> int:
 
 
 def _wait_to_be_stopped(app: App, run: int) -> None:
-    """In Jenkins, let the gateway stop the build of a superseded or cancelled run: it ends grey then, and red by itself."""
+    """Give the gateway time to abort the Jenkins build of a superseded or cancelled run, so that it is not red."""
     stopped = requested_stop(app.database, run) or load_run(app.database, run).state in (
         State.SUPERSEDED,
         State.CANCELLED,
@@ -166,17 +169,17 @@ def _wait_to_be_stopped(app: App, run: int) -> None:
 
 
 def _status_without_work(app: App, run: int, states: frozenset[State]) -> int:
-    """Return the status of a job whose run another process works on or has ended: a pull that was done before is done."""
+    """Return the exit status of a job that has nothing to do, because its run has moved on or has another owner."""
     state = load_run(app.database, run).state
     if State.QUEUED in states:
         hand_on_again(app, run)
         return EXIT_STATUS[state] if state in (State.FAILED, State.SUPERSEDED, State.CANCELLED) else 0
-    # A run that goes on elsewhere is nothing to mark a build for: yellow would start job retrain twice.
+    # If the run is not over, the status is 0: a yellow build would start job retrain a second time.
     return EXIT_STATUS[state] if state.ended else 0
 
 
 def _end(app: App, run: Run, state: State, failure: RunFailed) -> int:
-    """End a run for the reason of a failure, or of the request to end it; returns the exit status."""
+    """End a run in ``state`` for the reason in ``failure``, send its mail, and return the exit status."""
     end_run(app, run.id, state, failure.reason, failure.explanation, failure.detail)
     for line in failure.detail.splitlines():
         log(f"  | {line}")

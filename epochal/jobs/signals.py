@@ -1,4 +1,4 @@
-"""How a job is stopped from outside: SIGTERM and SIGINT become an exception, so that everything is put away on its way out."""
+"""Stop a job by a signal, which is raised as an exception so that all clean-up runs, and keep its heartbeat."""
 
 import signal
 import threading
@@ -13,7 +13,7 @@ from epochal.store.runs import beat_run, release_run
 
 
 class Stopped(BaseException):
-    """The job was asked to stop by a signal. A BaseException, so that no handler of ordinary errors swallows it."""
+    """Raised when a signal asks the job to stop. It is a BaseException, so that no ``except Exception`` swallows it."""
 
     def __init__(self, signal_number: int) -> None:
         self.signal_number = signal_number
@@ -22,14 +22,14 @@ class Stopped(BaseException):
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Raise Stopped in the main thread at the first SIGTERM, SIGINT or SIGHUP; later ones do not disturb the clean-up."""
+    """Raise Stopped in the main thread at the first SIGTERM, SIGINT or SIGHUP, and ignore later ones."""
 
     def stop(number: int, _frame: FrameType | None) -> None:
         for other in signals:
             signal.signal(other, signal.SIG_IGN)
         raise Stopped(number)
 
-    # What is ignored stays so: nohup(1) asks for it.
+    # A signal that is already ignored stays ignored, as nohup(1) expects.
     wanted = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     signals = [number for number in wanted if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, stop) for number in signals}
@@ -42,10 +42,10 @@ def stoppable() -> Iterator[None]:
 
 @contextmanager
 def heartbeat(database: Database, run: int) -> Iterator[None]:
-    """Store regularly that the run's owner lives, and release the run at the end.
+    """Store a heartbeat of the run's owner every BEAT_SECONDS, and release the run at the end.
 
-    A beat that the database does not answer is repeated at the next one. If the run cannot be released, it is free once
-    this process has ended.
+    A beat is skipped while the database does not answer. If the run cannot be released, it becomes free once this
+    process has ended.
     """
     ended = threading.Event()
 

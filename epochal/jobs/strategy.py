@@ -1,4 +1,4 @@
-"""What to try next: more epochs, where to stop, and when the budget is used up."""
+"""Decide what the next trial trains: how many epochs, where it may stop early, and when the budget is used up."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,10 +14,11 @@ from epochal.settings import RetrainSettings
 
 @dataclass(frozen=True)
 class Proposal:
-    """The next trial: the constants of nn.py that change, and what they become; empty: it trains as pushed.
+    """What the next trial trains.
 
-    ``stop_at``: the validation accuracy (0 to 1) with which its fit ends; None: it trains all its epochs. ``source``: the
-    trial from whose checkpoints it goes on; None: in a search none, else the newest that there are.
+    ``changes``: new values for constants of nn.py; empty if it trains as pushed. ``stop_at``: the validation accuracy
+    (0 to 1) at which its fit ends; None if it trains all its epochs. ``source``: the trial from whose checkpoints it
+    resumes; None: a trial of a search starts from the beginning, any other uses the newest checkpoints that it may.
     """
 
     strategy: Strategy = Strategy.COMMITTED
@@ -28,16 +29,16 @@ class Proposal:
 
 @dataclass(frozen=True)
 class GiveUp:
-    """There is no next trial, and why."""
+    """The decision to start no further trial, and the reason for it."""
 
     reason: Reason
     explanation: str
 
 
 class Ended(StrEnum):
-    """What ended a run's trials, if not that nothing is left to try (GiveUp).
+    """What ended a run's trials, other than having nothing left to try (GiveUp).
 
-    INTERRUPTED: another process has ended the run.
+    INTERRUPTED: another process ended the run, or the trials of this process were stopped.
     """
 
     REACHED = "reached"
@@ -47,9 +48,9 @@ class Ended(StrEnum):
 
 
 def used_up(trials: Sequence[Trial], settings: RetrainSettings) -> GiveUp | None:
-    """Return why no further trial may start after ``trials``, whatever their outcome; None if one may.
+    """Return why the budget allows no further trial after ``trials``; None if it allows one.
 
-    Interrupted trials do not count: they run again.
+    Trials count whatever their outcome, except interrupted ones, which run again.
     """
     counted = [trial for trial in trials if trial.reason is not Reason.INTERRUPTED]
     minutes = sum(trial.seconds or 0.0 for trial in counted) / 60
@@ -63,14 +64,15 @@ def used_up(trials: Sequence[Trial], settings: RetrainSettings) -> GiveUp | None
 
 
 _LEAST_RISE = 0.01
-"""A gap that is next to nothing must not make the trials crawl, an epoch each."""
+"""The least amount by which the stopping point rises. After a tiny rise, a trial might train only one more epoch."""
 
 
 def stopping_point(wanted: float, trials: Sequence[Trial]) -> float | None:
-    """Return the validation accuracy (0 to 1) to stop at after ``trials``; None if all epochs are to be trained.
+    """Return the validation accuracy (0 to 1) at which the next trial may stop; None if it should train all its epochs.
 
-    It is the accuracy that is ``wanted`` of the gate's data, plus the gap seen if a trial's validation accuracy had come
-    to it and the gate then measured less.
+    It starts at ``wanted``, the accuracy (0 to 1) that the gate needs on the test data. Each of ``trials`` whose
+    validation accuracy was high enough, but whose measured accuracy was below ``wanted``, raises it by the difference
+    of the two, and by 0.01 at least.
     """
     point = wanted
     for trial in trials:
@@ -84,10 +86,10 @@ def stopping_point(wanted: float, trials: Sequence[Trial]) -> float | None:
 def next_trial(
     script: Script, trials: tuple[Trial, ...], settings: RetrainSettings, wanted: float
 ) -> Proposal | GiveUp:
-    """Return what to train after ``trials`` of the unchanged ``script`` (nn.py as pushed), or why more epochs are of no use.
+    """Return the next trial, which trains ``script`` (nn.py as pushed) with more epochs, or why that would not help.
 
-    ``wanted``: an accuracy that the gate lets through. Interrupted trials do not count: the next one trains what they
-    would have trained. Nor do those of a search, which begins when there is no next one here.
+    ``trials``: the run's trials so far. Trials without an accuracy, such as interrupted ones, do not count and run
+    again; trials of a search do not count either. ``wanted``: an accuracy (0 to 1) that the gate lets through.
     """
     constant = script.epochs
     if constant is None:
@@ -116,7 +118,7 @@ def next_trial(
 
 
 def _find_no_use(measured: list[Trial], epochs: int, settings: RetrainSettings) -> GiveUp | None:
-    """Return why a trial with so many ``epochs`` is not worth training after those that were measured; None if it is."""
+    """Return why a trial with ``epochs`` epochs is not worth training after the ``measured`` trials; None if it is."""
     if epochs > settings.max_epochs:
         return GiveUp(
             Reason.MAX_EPOCHS, f"The next trial would have {epochs} epochs; max_epochs is {settings.max_epochs}."

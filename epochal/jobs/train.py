@@ -1,4 +1,4 @@
-"""Job train: the first trial, exactly as the developer wrote it, and the gate's verdict on it."""
+"""Job train: train the code exactly as it was pushed, and record the verdict."""
 
 from epochal.app import App
 from epochal.jobs.finish import end_run
@@ -13,10 +13,11 @@ from epochal.store.ends import change_run
 
 
 def train(app: App, run: Run) -> State:
-    """Train as pushed: REACHED ends the run with a mail, BELOW leaves it to job retrain. Raises RunFailed.
+    """Train a run's code as pushed and return the run's new state. Raises RunFailed.
 
-    If an earlier run's verdict is reused, nothing is trained: the run ends as that one did. A job that was killed after
-    the measurement left a trial that only waits for its verdict.
+    REACHED ends the run with a mail; BELOW leaves it to job retrain. If the verdict of an earlier run is reused,
+    nothing is trained, and the run ends in the state of that run. If an earlier job was killed right after its trial
+    was measured, that trial gets its verdict and is not trained again.
     """
     active = plan_run(app, run)
     if ended := reuse_verdict(active):

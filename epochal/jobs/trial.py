@@ -1,4 +1,4 @@
-"""One trial: a copy of the code, perhaps with other numbers in it, trained, measured and recorded."""
+"""Run one trial: copy the code, change its hyperparameters, train it, measure it, and store the outcome."""
 
 import shutil
 import time
@@ -27,7 +27,7 @@ from epochal.store.runs import add_notes
 from epochal.store.trials import add_trial, end_trial
 
 _LAST_OUTPUT = 256 * 1024
-"""Where a traceback is looked for: the accuracy may be followed by more output than that."""
+"""How many characters at the end of the log are searched for a traceback."""
 _VALIDATES_ON_TEST = (
     f"{SCRIPT} validates on its test data: what stops or chooses by its validation does so by the very data that it is then "
     "judged on, which flatters; keep some data apart (validation_split=0.1)"
@@ -37,7 +37,7 @@ _TESTS_ON_OTHER_ROWS = (
     "split: random_state=0, or shuffle(…, seed=0, reshuffle_each_iteration=False); or do not shuffle what is tested on."
 )
 _MOST_EPOCHS = 2**31 - 1
-"""What every database holds; the code that trains may write anything."""
+"""The largest integer that every database can store. The training code may report any number."""
 
 
 def _print_epoch(epoch: Epoch) -> None:
@@ -46,9 +46,10 @@ def _print_epoch(epoch: Epoch) -> None:
 
 @dataclass(frozen=True)
 class StartedTrial:
-    """A trial that was started: its number, and the proposal.
+    """A trial that was started.
 
-    ``on_epoch`` is called with each epoch as soon as it has ended; ``stop`` may end the training: it is PRUNED then.
+    ``number``: from 1 within the run. ``proposal``: what to train. ``stop``: lets another thread end the training
+    early. ``on_epoch``: called with each epoch as soon as it has ended.
     """
 
     number: int
@@ -58,17 +59,18 @@ class StartedTrial:
 
 
 def start_trial(active: ActiveRun, proposal: Proposal) -> StartedTrial:
-    """Store a new trial of the proposal, which ``run_trial`` then trains."""
+    """Store a new trial that trains ``proposal``, for ``run_trial`` to run."""
     trained = active.script.hyperparameters(proposal.changes)
     number = add_trial(active.app.database, active.run.id, trained, proposal.strategy)
     return StartedTrial(number, proposal)
 
 
 def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
-    """Train the run's code once as it was proposed, measure it, and store the outcome.
+    """Train a started trial, measure it, and return it after storing the outcome.
 
-    A trial that resumed onto another test set than its checkpoint's is trained again, from the beginning. Raises RunFailed
-    if there is no accuracy.
+    If it resumed and was then tested on another test set than the one behind its checkpoint, it is trained again from
+    the beginning. A trial that ``started.stop`` ended is PRUNED, or FAILED if it was interrupted. Raises RunFailed if
+    the training failed or has no accuracy, and NotOwner if the trial was marked as interrupted meanwhile.
     """
     proposal, number, database = started.proposal, started.number, active.app.database
     log(f"trial {number}: training {_in_words(proposal)}")
@@ -112,7 +114,7 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
 def _train(
     active: ActiveRun, started: StartedTrial, trial: Trial, handover: Handover
 ) -> tuple[Trial, Choice | RunFailed]:
-    """Train a trial whose folder is ready; returns it with what its fits did, and its accuracy or why it has none."""
+    """Train a trial whose folder is ready; return it, and its accuracy or the error that says why it has none."""
     folder, proposal = active.folder.trial(trial.number), started.proposal
     printed = PrintedLines()
     with following(folder.metrics, started.on_epoch):
@@ -150,9 +152,10 @@ def _train(
 
 
 def _is_caught(trial: Trial, choice: Choice | RunFailed, handover: Handover) -> bool:
-    """Return whether a trial resumed onto another test set than the one behind its checkpoints.
+    """Return whether a trial resumed and was tested on another test set than the one behind its checkpoints.
 
-    An interrupted trial's checkpoints have none yet: then it must be known that the test rows were not trained on.
+    Checkpoints of an interrupted trial have no test set yet. Then the test rows must have been compared with the
+    training rows; if they were not, the trial counts as caught.
     """
     if not trial.epochs_resumed:
         return False
@@ -164,7 +167,7 @@ def _is_caught(trial: Trial, choice: Choice | RunFailed, handover: Handover) -> 
 
 
 def _in_words(proposal: Proposal) -> str:
-    """Return how the trial's nn.py differs: ``with epochs = 30, filters = 64``."""
+    """Return how the trial's nn.py differs from the pushed one, as in ``with epochs = 30, filters = 64``."""
     changed = {constant: value for constant, value in proposal.changes.items() if value != constant.value}
     changes = ", ".join(f"{constant.name} = {value}" for constant, value in changed.items())
     return f"with {changes}" if changes else "as pushed"
@@ -182,7 +185,7 @@ def _prepare_folder(active: ActiveRun, started: StartedTrial) -> None:
 
 
 def _offer(active: ActiveRun, folder: TrialFolder, change: Change) -> None:
-    """Write what a trial changes in the code into its folder, for whoever adopts it: the files, and the difference."""
+    """Write the changed files and their diff into the trial's folder, so that a developer can adopt the change."""
     shutil.rmtree(folder.change, ignore_errors=True)
     folder.diff.unlink(missing_ok=True)
     for path, content in change.items():
@@ -203,7 +206,7 @@ def _add_notes(active: ActiveRun, trial: Trial, choice: Choice | RunFailed) -> N
 
 
 def _settle_epochs(active: ActiveRun, trial: Trial, proposal: Proposal) -> Trial:
-    """Return the trial as it is to be adopted: one that stopped at the threshold needs no more epochs than it trained."""
+    """Return the trial, with the number of epochs that was trained if its fit stopped early at the threshold."""
     constant, folder = active.script.epochs, active.folder.trial(trial.number)
     if constant is None:
         return trial
@@ -216,10 +219,10 @@ def _settle_epochs(active: ActiveRun, trial: Trial, proposal: Proposal) -> Trial
 
 
 def _measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, told: Told) -> Choice:
-    """Choose the accuracy of a training among those that were told. Raises RunFailed for one that failed or told none."""
+    """Return the accuracy that counts among those in ``told``. Raises RunFailed if the training failed or has none."""
     plan, output = active.plan, ""
-    if folder.log.exists():  # else the training ended before it could be started
-        output = folder.log.read_bytes().decode("utf-8", "replace")  # limits.log_mb at the most
+    if folder.log.exists():  # there is no log if the training was stopped before it started
+        output = folder.log.read_bytes().decode("utf-8", "replace")  # at most limits.log_mb
     failure = diagnose(
         outcome.exit_status, outcome.reason, output[-_LAST_OUTPUT:], has_network=plan.runtime.has_network
     )

@@ -1,4 +1,4 @@
-"""The gate's part in a job: the verdict on a trial, what the next one has to reach, and whether more epochs will do."""
+"""Judge the trials of a run: record verdicts and forecasts, and return the accuracy that the next trial needs."""
 
 from dataclasses import replace
 
@@ -16,7 +16,10 @@ from epochal.store.trials import keep_forecast
 
 
 def record_verdict(active: ActiveRun, trial: Trial) -> Verdict:
-    """Judge a measured trial: decided, stored and printed once; later the same is returned. Raises RunFailed."""
+    """Judge a measured trial, store and log the verdict, and return it.
+
+    A verdict that is stored already is returned as it is. Raises RunFailed if the gate cannot judge the accuracy.
+    """
     if trial.judgement:
         return trial.judgement.verdict
     accuracy = trial.accuracy
@@ -36,20 +39,23 @@ def record_verdict(active: ActiveRun, trial: Trial) -> Verdict:
 
 
 def next_target(active: ActiveRun) -> float | GiveUp:
-    """Return the accuracy (0 to 1) that the gate lets through at the run's next trial, or why none would be."""
+    """Return the smallest accuracy (0 to 1) that the gate lets through at the next trial, or why there is none."""
     run = active.load()
     last = run.last_measured
     if last is None or last.accuracy is None:
         return active.threshold
     before = looks_before(active.app.database, run, last)
-    # The next training compares as many networks with the test set as the last one did.
+    # Assume that the next training will compare as many networks with the test set as the last one did.
     look = None if before is None else before + 2 * last.accuracy.looks
     wanted = wanted_accuracy(last.accuracy.samples, active.rule, look, last.accuracy.evidence)
     return GiveUp(wanted.reason, wanted.explanation) if isinstance(wanted, Hopeless) else wanted
 
 
 def record_forecast(active: ActiveRun, trial: Trial, wanted: float) -> None:
-    """Forecast a measured trial below the accuracy that is ``wanted``, if more epochs would resume its curve."""
+    """Forecast whether more epochs would bring a trial to the accuracy ``wanted`` (0 to 1), and store and log it.
+
+    Nothing is stored if the trial's fits do not allow a forecast.
+    """
     fits = parse_fits(read_metrics(active.folder.trial(trial.number).metrics))
     forecast = forecast_trial(trial, fits, active.script, wanted, active.plan.settings.retrain.max_epochs)
     if forecast:

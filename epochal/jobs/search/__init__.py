@@ -1,1 +1,1 @@
-"""Searching hyperparameters: what may change, what is tried next, and who trains it."""
+"""Hyperparameter search: its space, its study in Optuna, and the workers that train its trials."""

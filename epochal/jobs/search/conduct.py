@@ -1,4 +1,4 @@
-"""The search of job retrain, from what was learnt before it to its end; and how another process joins it."""
+"""Run the hyperparameter search of job retrain, or join a search that another process runs."""
 
 import threading
 
@@ -16,9 +16,11 @@ from epochal.store.trials import mark_interrupted, other_trainers
 
 
 def search(active: ActiveRun, why: GiveUp) -> GiveUp | Ended:
-    """Search until the threshold is reached, nothing may be tried any more, or the run is to end; returns what ended it.
+    """Search for hyperparameters that reach the threshold, and return what ended the search.
 
-    ``why``: what ended the raising of epochs. Raises RunFailed for what no other combination would mend.
+    It is Ended if a trial reached the threshold or the run was stopped, and GiveUp if nothing may be tried any more.
+    ``why``: the reason why more epochs would not help, with which the explanation of that GiveUp begins. Raises
+    RunFailed for a failure that other hyperparameters cannot fix.
     """
     database = active.app.database
     workers = _open_workers(active, active.load())
@@ -30,9 +32,9 @@ def search(active: ActiveRun, why: GiveUp) -> GiveUp | Ended:
             wait_until_gone(others[0])
             if others[0] in other_trainers(
                 database, active.run.id
-            ):  # on another machine: only its beat says if it lives
+            ):  # on another machine: only its heartbeat shows whether it lives
                 threading.Event().wait(BEAT_SECONDS)
-        elif not mark_interrupted(database, active.run.id):  # else what died with its process is tried again
+        elif not mark_interrupted(database, active.run.id):  # else run trials of dead processes again
             break
     end = workers.settle(end)
     if isinstance(end, Ended):
@@ -43,22 +45,23 @@ def search(active: ActiveRun, why: GiveUp) -> GiveUp | Ended:
 
 
 def join(app: App, number: int) -> None:
-    """Take part in the search of run ``number``, which another process conducts, until it is over.
+    """Train trials in the search of run ``number``, which another process started, until the search is over.
 
-    Raises UsageError where there is no search to join, RunFailed for what no other combination would mend.
+    Raises UsageError if there is no search to join, and RunFailed for a failure that other hyperparameters
+    cannot fix.
     """
     run = load_run(app.database, number)
     if run.state is not State.RETRAINING or not any(trial.strategy is Strategy.SEARCH for trial in run.trials):
         raise UsageError(f"Run {number} is {run.state} and searches nothing: there is no search to join.")
     active = plan_run(app, run)
     make_ready(active)
-    _open_workers(active, active.load()).work()  # making ready may have taken long
+    _open_workers(active, active.load()).work()  # load the run again, because make_ready may take long
 
 
 def _open_workers(active: ActiveRun, run: Run) -> Workers:
-    """Open the study of a run, which first learns what the committed hyperparameters gave, for workers to search in."""
+    """Open the study of a run, add the result of the pushed hyperparameters, and return workers for it."""
     before = [trial for trial in run.trials if trial.strategy is not Strategy.SEARCH and trial.accuracy is not None]
-    # The search's trials get the most epochs that the committed hyperparameters were given; None if that is not known.
+    # A trial of the search gets as many epochs as the longest trial before the search; None if that is not known.
     name = active.script.epochs.name if active.script.epochs else ""
     known = [int(trial.hyperparameters[name]) for trial in before if name in trial.hyperparameters]
     epochs = max(known or [trial.epochs for trial in before if trial.epochs], default=None)

@@ -1,4 +1,4 @@
-"""A search's trial whose learning curve has not ended: more epochs for it are cheaper than another combination."""
+"""Choose trials of a search to resume with more epochs, which costs less than trying another combination."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,10 @@ from epochal.settings import RetrainSettings
 
 
 def promising(trials: Sequence[Trial]) -> list[Trial]:
-    """Return the search's measured trials that are expected to reach the threshold with more epochs, the best first."""
+    """Return the measured trials of a search that are expected to reach the threshold with more epochs, best first.
+
+    Trials that the script's own callbacks ended are left out.
+    """
     found = [
         trial
         for trial in trials
@@ -23,9 +26,10 @@ def promising(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def next_to_resume(trials: Sequence[Trial], epochs: Constant, settings: RetrainSettings) -> tuple[Trial, int] | None:
-    """Return the trial to resume, and the number of epochs that it gets in all; None if none is promising.
+    """Return the best promising trial that can be resumed, with its new total number of epochs, or None.
 
-    A trial is passed over if one of the same combination was started after it, or if max_epochs allows no more.
+    ``epochs``: the constant of nn.py that holds the number of epochs. A trial is skipped if one with the same
+    combination of hyperparameters was started after it, or if ``max_epochs`` allows no more epochs.
     """
     for trial in promising(trials):
         assert trial.forecast

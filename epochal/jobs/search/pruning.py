@@ -1,4 +1,4 @@
-"""A trial of a search, compared with the others after each epoch, and stopped where it is not worth its end."""
+"""Compare a trial of a search with the others after each epoch, and stop it if they did better."""
 
 import math
 from collections.abc import Callable
@@ -11,19 +11,19 @@ from epochal.runtimes.stop import Stop
 from epochal.store.errors import DatabaseUnavailable
 
 _MOST_EPOCHS = 10_000
-"""So many are compared: each of them is a question to two databases, and code may tell of any number."""
+"""Later epochs are not compared, because each comparison queries two databases and a script may report any number."""
 
 ShouldContinue = Callable[[int, float], bool]
-"""Returns for a number of epochs and the validation accuracy (0 to 1) after them whether the trial should train on."""
+"""Takes a trial's number of epochs so far and its validation accuracy (0 to 1); returns whether it should train on."""
 
 
 class Comparing:
-    """Compares a trial with others after each of its epochs, and requests its ``stop`` if they did better after as many."""
+    """Compares one trial with the others after each epoch, and stops it if they were better after as many epochs."""
 
     def __init__(
         self, number: int, stop: Stop, stop_if_over: Callable[[], None], should_continue: ShouldContinue
     ) -> None:
-        """``stop_if_over`` is called after each epoch, and stops this trial if the search is over."""
+        """``stop`` ends this trial. ``stop_if_over`` is called after each epoch and does so if the search is over."""
         self._number = number
         self._stop = stop
         self._stop_if_over = stop_if_over
@@ -32,7 +32,10 @@ class Comparing:
         self._failed = False
 
     def hear(self, epoch: Epoch) -> None:
-        """Log an epoch that has ended, and compare it. A fault of the comparison is logged, and ends only the comparing."""
+        """Log an epoch that has ended and compare the trial, requesting its stop if it is not worth training on.
+
+        An exception in the comparison is logged and ends the comparisons, but not the trial.
+        """
         log(f"  trial {self._number}: {epoch_line(epoch)}")
         self._epochs += 1
         if self._failed or self._stop.reason or self._epochs > _MOST_EPOCHS:
@@ -40,14 +43,14 @@ class Comparing:
         try:
             self._stop_if_over()
             accuracy = epoch.validation_accuracy
-            # After the last epoch only the test is left, which says more than any comparison.
+            # After the last epoch only the test is left, which is worth more than a comparison.
             is_last = epoch.epochs is not None and epoch.number >= epoch.epochs
             if accuracy is None or is_last:
                 return
             if not math.isfinite(accuracy) or not self._should_continue(self._epochs, accuracy):
                 self._stop.request(Reason.PRUNED)
         except DatabaseUnavailable:
-            return  # compared again at the next epoch
+            return  # compare again after the next epoch
         except Exception as fault:
             self._failed = True
             log(f"note: trial {self._number} is not compared with others: {type(fault).__name__}: {fault}")

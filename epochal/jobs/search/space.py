@@ -1,4 +1,4 @@
-"""The search space: which constants of nn.py a search changes, and within what. Values in, values out."""
+"""The search space: which constants of nn.py a search may change, and to which values. Performs no I/O."""
 
 import difflib
 from collections.abc import Mapping
@@ -20,16 +20,17 @@ _FITTING = {
 
 @dataclass(frozen=True)
 class Dimension:
-    """A constant of nn.py, and what it may become: whole numbers for a whole number, fractions for a fraction."""
+    """A constant of nn.py and the values that it may take: ints for an int, floats for a float."""
 
     constant: Constant
     values: Range | Choices
 
 
 def space_of(script: Script, search: Mapping[str, Range | Choices]) -> tuple[Dimension, ...]:
-    """Return the space that ``search`` (epochal.toml's table) spans for ``script`` (nn.py), in its order; empty for no table.
+    """Return one dimension for each entry of ``search``, the table [search] of epochal.toml, in its order.
 
-    Raises SettingsError, which names every constant that cannot be searched and says why.
+    ``script`` is nn.py. The space is empty if the table is. Raises SettingsError, which names every constant that
+    cannot be searched and says why.
     """
     able = searchable(script) if search else {}
     read = [_read_dimension(script, able, name, values) for name, values in search.items()]
@@ -40,7 +41,11 @@ def space_of(script: Script, search: Mapping[str, Range | Choices]) -> tuple[Dim
 
 
 def searchable(script: Script) -> dict[str, Constant]:
-    """Return the constants that a search could change, by name: assigned once, as a literal of their own, and not the epochs."""
+    """Return the constants that a search may change, by name.
+
+    They are assigned once at the top level, from a literal that no other name shares, and are not the number of
+    epochs.
+    """
     found, epochs, lines = script.constants, script.epochs, script.assigned_lines
     taken = [constant.start for constant in found] + ([epochs.start] if epochs else [])
     return {
@@ -55,7 +60,7 @@ def searchable(script: Script) -> dict[str, Constant]:
 def _read_dimension(
     script: Script, able: Mapping[str, Constant], name: str, values: Range | Choices
 ) -> Dimension | str:
-    """Return the dimension that an entry of [search] means; else what is wrong with the entry."""
+    """Return the dimension for an entry of [search], or a message that says what is wrong with the entry."""
     if name not in able:
         close = difflib.get_close_matches(name, able, 1)
         others = f" Can be searched: {', '.join(sorted(able))}." if able else ""
@@ -63,7 +68,7 @@ def _read_dimension(
     constant = able[name]
     if fault := _find_misfit(constant, values):
         return f"{name}: {fault}"
-    if isinstance(constant.value, float):  # a whole number in epochal.toml is a fraction, too
+    if isinstance(constant.value, float):  # epochal.toml may give whole numbers for a float
         if isinstance(values, Choices):
             values = Choices(choices=tuple(float(value) for value in values.choices))
         else:
@@ -73,7 +78,7 @@ def _read_dimension(
 
 
 def _explain_unsearchable(script: Script, name: str) -> str:
-    """Return why a search cannot change what the script calls ``name``."""
+    """Return why a search cannot change the name ``name`` in the script."""
     lines, epochs = script.assigned_lines.get(name, []), script.epochs
     named = [constant for constant in script.constants if constant.name == name]
     if epochs and (name == epochs.name or epochs.start in [constant.start for constant in named]):
@@ -88,7 +93,7 @@ def _explain_unsearchable(script: Script, name: str) -> str:
 
 
 def _find_misfit(constant: Constant, values: Range | Choices) -> str:
-    """Return why this constant cannot take the values; empty if it can."""
+    """Return why the constant cannot take these values, or an empty string if it can."""
     kind = kind_of(constant.value)
     if isinstance(values, Range):
         kinds, are_whole = {"number"}, values.whole

@@ -1,4 +1,4 @@
-"""One run's search in Optuna: what to try next, what came of it, and where it is stored."""
+"""The search of one run as an Optuna study: ask for combinations to try, and record their results."""
 
 import itertools
 import math
@@ -23,9 +23,10 @@ _SCHEMA = "optuna"
 
 
 def storage_url(database: str, of_home: str) -> str:
-    """Return the URL of Optuna's storage: ``of_home``, or in the PostgreSQL ``database``, whose schema is made if it is missing.
+    """Return the URL of Optuna's storage: the PostgreSQL ``database`` if it is one, otherwise ``of_home``.
 
-    ``database``: the server's own URL; empty: SQLite in its home. Raises SQLAlchemyError where it does not answer.
+    ``database``: the URL in the server's settings, which may be empty. In PostgreSQL, Optuna gets a schema named
+    ``optuna``, which is created if it is missing. Raises SQLAlchemyError if PostgreSQL does not answer.
     """
     if not database.startswith("postgresql"):
         return of_home
@@ -34,7 +35,7 @@ def storage_url(database: str, of_home: str) -> str:
         with engine.begin() as connection:
             connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}"))
     except (IntegrityError, ProgrammingError):
-        pass  # another process made it at the same moment: PostgreSQL's IF NOT EXISTS is not atomic
+        pass  # another process created it at the same moment: IF NOT EXISTS is not atomic in PostgreSQL
     finally:
         engine.dispose()
     url = make_url(database).update_query_dict({"options": f"-csearch_path={_SCHEMA}"})
@@ -42,9 +43,9 @@ def storage_url(database: str, of_home: str) -> str:
 
 
 _RANDOM_TRIALS = 5
-"""So many combinations are drawn at random before the estimators have a say."""
+"""Combinations are drawn at random until the study has this many results, including that of the pushed code."""
 _REDUCTION = 3
-"""Of so many trials that have come as far one goes on."""
+"""Pruning lets the best one in this many trials train on, at about 1/9 and 1/3 of the epochs."""
 _TRIED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 _FRESH_DRAWS = 20
 _MOST_COMBINATIONS = 10_000
@@ -55,19 +56,22 @@ _FAILED = "failed"
 
 @dataclass(frozen=True)
 class Candidate:
-    """A combination to be tried: Optuna's trial, and what each constant becomes."""
+    """A combination of hyperparameters to try.
+
+    ``trial``: Optuna's trial. ``changes``: the new value of each constant of nn.py.
+    """
 
     trial: optuna.Trial
     changes: dict[Constant, Value]
 
 
 class Search:
-    """The search of one run over ``space``. Safe to use from several threads and several processes."""
+    """The Optuna study of one run. Safe to use from several threads and several processes."""
 
     def __init__(self, storage: str, run: int, space: Sequence[Dimension], epochs: int | None) -> None:
-        """Open the run's study in ``storage`` (an SQLAlchemy URL), or make it.
+        """Open the run's study over ``space`` in ``storage`` (an SQLAlchemy URL), or create it.
 
-        ``epochs``: how many a trial trains at the most; None where it is not known, and nothing is pruned then.
+        ``epochs``: the most epochs that a trial trains; None if that is not known, in which case no trial is pruned.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._space = {dimension.constant.name: dimension for dimension in space}
@@ -89,9 +93,9 @@ class Search:
             )
 
     def learn(self, values: dict[str, Value], accuracy: float) -> None:
-        """Add what was measured before the search began: ``accuracy`` (0 to 1) with these hyperparameters.
+        """Add the ``accuracy`` (0 to 1) of a trial before the search, with ``values`` as its hyperparameters by name.
 
-        Do nothing if they lie outside of the space, or once the search has begun.
+        Do nothing if they lie outside the search space or the study already has a trial.
         """
         if self._study.get_trials(deepcopy=False) or not self._space.keys() <= values.keys():
             return
@@ -103,7 +107,11 @@ class Search:
         self._study.add_trial(trial)
 
     def ask(self) -> Candidate | None:
-        """Return a combination that was not tried yet; None if all were."""
+        """Return a combination that has not been tried; None if none is left.
+
+        None is also returned if _FRESH_DRAWS draws in a row were tried before and the space cannot be listed, because
+        it is too large or has a range of floats.
+        """
         for _ in range(_FRESH_DRAWS):
             trial = self._study.ask(self._distributions)
             changes = self._changes(trial.params)
@@ -113,40 +121,40 @@ class Search:
         return self._ask_for_what_is_left()
 
     def started(self, candidate: Candidate, number: int) -> None:
-        """Record that the candidate is the run's trial ``number`` now."""
+        """Record that the run's trial ``number`` trains the candidate."""
         candidate.trial.set_user_attr(_OWN_NUMBER, number)
 
     def should_continue(self, candidate: Candidate, epoch: int, accuracy: float) -> bool:
-        """Return whether a trial whose accuracy (0 to 1) is this after ``epoch`` (from 1) is among the better ones so far."""
+        """Record a trial's ``accuracy`` (0 to 1) after ``epoch`` epochs, and return whether it should train on."""
         candidate.trial.report(accuracy, epoch)
         return not candidate.trial.should_prune()
 
     def measured(self, candidate: Candidate, accuracy: float) -> None:
-        """Record the accuracy (0 to 1) of a trial that was trained to its end."""
+        """Record the accuracy (0 to 1) of a trial that has finished."""
         self._study.tell(candidate.trial.number, accuracy, skip_if_finished=True)
 
     def pruned(self, candidate: Candidate) -> None:
-        """Record that a trial was stopped because others did better."""
+        """Record that a trial was stopped because others were better."""
         self._study.tell(candidate.trial.number, state=TrialState.PRUNED, skip_if_finished=True)
 
     def failed(self, candidate: Candidate) -> None:
-        """Record that a trial failed by these hyperparameters: the combination is not tried again."""
+        """Record that a trial failed because of its hyperparameters, so that the combination is not tried again."""
         candidate.trial.set_user_attr(_FAILED, True)
         self.released(candidate)
 
     def released(self, candidate: Candidate) -> None:
-        """Record that a trial was not trained to its end, whatever its hyperparameters: it may be tried again."""
+        """Record that a trial ended for another reason without a result, so that the combination may be tried again."""
         self._study.tell(candidate.trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
     def mark_interrupted(self, interrupted: Iterable[int]) -> None:
-        """Record that the run's trials with these numbers died with the processes that trained them."""
+        """Record that the run's trials with these numbers were interrupted, so that they may be tried again."""
         numbers = set(interrupted)
         for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if trial.user_attrs.get(_OWN_NUMBER) in numbers:
                 self._study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
     def _changes(self, params: dict[str, Any]) -> dict[Constant, Value]:
-        """Return what each constant becomes. Numbers are rounded: drawn ones have more digits than a diff should show."""
+        """Return the new value of each constant. Floats are rounded to keep the diff readable."""
         changes = {}
         for name, value in params.items():
             values, changed = self._space[name].values, value
@@ -159,7 +167,7 @@ class Search:
         return changes
 
     def _was_tried(self, changes: dict[Constant, Value], own: int | None = None) -> bool:
-        """Return whether a trial other than Optuna's number ``own`` has, or had, these values."""
+        """Return whether a trial other than Optuna's number ``own`` tried these values or is trying them."""
         return any(
             trial.number != own
             and (trial.state in _TRIED or _FAILED in trial.user_attrs)
@@ -168,7 +176,7 @@ class Search:
         )
 
     def _ask_for_what_is_left(self) -> Candidate | None:
-        """Return one of the combinations of a small space that nobody tried, drawn at random; None if there is none."""
+        """Return an untried combination at random; None if there is none, or if the space cannot be listed."""
         choices: list[Sequence[Any]] = []
         for distribution in self._distributions.values():
             if isinstance(distribution, CategoricalDistribution):

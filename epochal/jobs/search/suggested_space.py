@@ -1,4 +1,4 @@
-"""What ``epochal init`` suggests as a search space, by the names and the values of nn.py's constants. Values in, values out."""
+"""Suggest a search space for ``epochal init``, by the names and values of the constants of nn.py. Performs no I/O."""
 
 import math
 import re
@@ -9,7 +9,7 @@ from epochal.records import Value
 from epochal.settings import Choices, Range
 
 _PART = r"(?:(?:n|num|conv|dense|hidden|base|first|last|lstm|gru|rnn|fc|mlp)\d*)*"
-"""What a name of a network's part may begin with: num_filters, conv1_filters, dense_units."""
+"""Matches how the name of a layer's size may begin, as in num_filters, conv1_filters, dense_units."""
 
 _KINDS = {
     r"(?:base|init|initial|start|adam|sgd)?(?:lr|learningrate)(?:init)?": "magnitude",
@@ -20,7 +20,7 @@ _KINDS = {
     r"(?:sgd)?momentum": "momentum",
     r"weightdecay|wd|(?:kernel)?l2(?:reg|regularization|lambda|penalty|strength)?": "decay",
 }
-"""Kind of hyperparameter by a pattern of its whole name, in lower case and without underscores; the first one counts."""
+"""Kind of hyperparameter by a pattern for the whole name in lower case without underscores. The first match counts."""
 _SKLEARN_KINDS = {
     r"nestimators": "estimators",
     r"maxdepth": "layers",
@@ -29,10 +29,10 @@ _SKLEARN_KINDS = {
 
 
 def suggest(script: Script) -> dict[str, Range | Choices]:
-    """Suggest a range or choices for each constant of ``script`` (nn.py) whose name says what it is, in order.
+    """Suggest a range or choices for each constant of ``script`` (nn.py) whose name is that of a known hyperparameter.
 
-    ``space_of`` accepts them for the same script. There is nothing for what is no hyperparameter (seeds, sizes of images,
-    numbers of classes) or is not known by its name.
+    The result is in the order of the script, and ``space_of`` accepts it for the same script. Constants that are not
+    hyperparameters (seeds, sizes of images, numbers of classes) or have another name are left out.
     """
     able = searchable(script)
     has_height = any(name.lower() == "height" for name in able)
@@ -42,20 +42,20 @@ def suggest(script: Script) -> dict[str, Range | Choices]:
         plain = name.replace("_", "").lower()
         kind = next((kind for pattern, kind in kinds.items() if re.fullmatch(pattern, plain)), "")
         values = _suggest_values(kind, constant.value)
-        if values and not (has_height and name.lower() == "width"):  # else it is the size of an image
+        if values and not (has_height and name.lower() == "width"):  # with a height, it is the width of an image
             found[name] = values
     return found
 
 
 def _suggest_values(kind: str, value: Value) -> Range | Choices | None:
-    """Return what to search around a value, in round numbers; None if the kind is not known, or has no such values."""
+    """Return a range or choices around a value, in round numbers; None if the kind is unknown or does not fit."""
     if type(value) is int and 1 <= value <= 2**40:
         return _suggest_for_count(kind, value)
     return _suggest_for_fraction(kind, value) if isinstance(value, float) else None
 
 
 def _suggest_for_count(kind: str, value: int) -> Range | Choices | None:
-    """Return what to search around a whole number; powers of two for sizes of batches and layers."""
+    """Return a range or choices around a whole number: powers of two for the sizes of batches and layers."""
     match kind:
         case "batch" | "width":
             nearest = round(math.log2(value))
@@ -69,7 +69,7 @@ def _suggest_for_count(kind: str, value: int) -> Range | Choices | None:
 
 
 def _suggest_for_fraction(kind: str, value: float) -> Range | None:
-    """Return what to search around a fraction: by default from about a tenth of it to about ten times, in round numbers."""
+    """Return a range around a float: usually from about a tenth of it to ten times as much, in round numbers."""
     if kind == "dropout":
         return Range(low=0.0, high=0.5)
     if kind == "momentum":

@@ -1,7 +1,7 @@
-"""The trials of a search, several at a time in one process: each is asked for, trained, compared, and recorded.
+"""Train the trials of a search, several at a time in one process.
 
-Other processes may do the same for the same run. What they share is the study, the run's trials and its budget, both in
-databases; so every question is asked there anew.
+Other processes may train trials of the same search at the same time. They share the study, the run's trials and its
+budget, so each decision reads these again from the databases.
 """
 
 import os
@@ -40,12 +40,15 @@ _FAULTS_OF_A_COMBINATION = frozenset(
         Reason.ACCURACY_OUT_OF_RANGE,
     }
 )
-"""What may be so with these hyperparameters only: the search goes on with others."""
+"""Failures that may be due to the hyperparameters of one trial, so that the search continues with others."""
 
 
 @dataclass(frozen=True)
 class _Started:
-    """A trial that was started: the proposal, its candidate in the study (None: it resumes another trial), its number."""
+    """A trial that was started.
+
+    ``candidate``: its combination in the study; None if it resumes another trial. ``number``: from 1 within the run.
+    """
 
     proposal: Proposal
     candidate: Candidate | None
@@ -53,10 +56,10 @@ class _Started:
 
 
 class Workers:
-    """Trains a run's search, with as many trials at a time as the server's limits allow."""
+    """The threads of this process that train the trials of a run's search, as many as the server's limits allow."""
 
     def __init__(self, active: ActiveRun, study: Search, epochs: int | None) -> None:
-        """``epochs``: how many the script's own number of epochs becomes; None: it has none, or stays."""
+        """``epochs``: what the script's number of epochs becomes in each new trial; None leaves it as it is."""
         self._active = active
         self._database = active.app.database
         self._settings = active.plan.settings.retrain
@@ -67,10 +70,11 @@ class Workers:
         self._end_reason: Reason | None = None
 
     def work(self) -> GiveUp | Ended:
-        """Train until a trial reaches the threshold, here or elsewhere, nothing may be tried any more, or the run is to end.
+        """Train trials until the search ends, here or in another process, and return what ended it.
 
-        Returns which of these it was. Raises RunFailed for what other hyperparameters would not mend. Left by any
-        exception, it leaves nothing training.
+        Ended.REACHED is returned if a trial reached the threshold, another Ended if the run was stopped, and GiveUp if
+        nothing may be tried any more. Raises RunFailed for a failure that other hyperparameters cannot fix. After any
+        exception, no training of this process is left running.
         """
         count = trials_at_once(self._active.app.settings)
         with ThreadPoolExecutor(count, thread_name_prefix="search") as executor:
@@ -87,12 +91,16 @@ class Workers:
         return self._find_end() or given_up
 
     def settle(self, end: GiveUp | Ended) -> GiveUp | Ended:
-        """Return what ended the search once no process trains any more: ``end``, unless the last trial reached the threshold."""
+        """Judge the measured trials that have no verdict yet, and return what ended the search.
+
+        Call it once no process trains any more. ``end`` is returned unless the run was stopped or a trial reached the
+        threshold.
+        """
         self._judge_measured()
         return self._find_end() or end
 
     def _find_end(self) -> Ended | None:
-        """Return what has ended the search, here or elsewhere; None if nothing has."""
+        """Return what ended the search, here or in another process; None if it has not ended."""
         run = self._active.load()
         if run.state.ended:
             return Ended.INTERRUPTED
@@ -101,7 +109,7 @@ class Workers:
         return Ended.REACHED if run.reached else None
 
     def _work(self) -> GiveUp | Ended:
-        """Train one trial after the other; returns what ended the search."""
+        """Train one trial after another, and return what ended the search."""
         try:
             while isinstance(started := self._start_next(), _Started):
                 self._train(started)
@@ -111,7 +119,7 @@ class Workers:
             raise
 
     def _start_next(self) -> _Started | GiveUp | Ended:
-        """Start the next trial; returns what ended the search if none may start. Mark those of dead processes first."""
+        """Start the next trial, or return what ended the search. First mark trials of dead processes as interrupted."""
         with self._asking:
             while True:
                 if mark_interrupted(self._database, self._active.run.id):
@@ -129,7 +137,7 @@ class Workers:
                     return started
 
     def _judge_measured(self) -> Sequence[Trial]:
-        """Judge the trials whose process died between measurement and verdict; returns all trials of the run."""
+        """Judge trials whose process died between measurement and verdict; return all trials as they were before."""
         trials = self._active.load().trials
         for trial in trials:
             if trial.state is TrialState.MEASURED:
@@ -137,7 +145,7 @@ class Workers:
         return trials
 
     def _propose(self, trials: Sequence[Trial]) -> tuple[Proposal, Candidate | None] | GiveUp:
-        """Return what to train after ``trials``: more epochs if one is promising, else a combination that was not tried."""
+        """Return what to train after ``trials``: more epochs of a promising trial, or an untried combination."""
         if end := used_up(trials, self._settings):
             return end
         wanted = next_target(self._active)
@@ -158,7 +166,11 @@ class Workers:
         return Proposal(Strategy.SEARCH, changes, stop_at), candidate
 
     def _start(self, proposal: Proposal, candidate: Candidate | None) -> _Started | None:
-        """Start a trial; None if another process was faster, with the same combination or with the budget's last trial."""
+        """Start a trial; return None if it may not start.
+
+        That is so if another process took the same combination or the last trial of the budget, or if the run
+        has ended or was asked to.
+        """
         values = self._active.script.hyperparameters(proposal.changes)
         number = add_search_trial(self._database, self._active.run.id, values, self._settings.max_trials)
         if number is not None:
@@ -171,7 +183,7 @@ class Workers:
         return None
 
     def _train(self, started: _Started) -> None:
-        """Train a trial, and record what came of it. Raises RunFailed for what other hyperparameters would not mend."""
+        """Train a trial and record its outcome. Raises RunFailed for failures that other hyperparameters cannot fix."""
         stop = Stop()
         self._stops.append(stop)
         if self._end_reason:
@@ -188,7 +200,7 @@ class Workers:
                 raise
             log(f"trial {started.number}: failed: {failure.reason}: {failure.explanation}")
             return
-        except NotOwner as lost:  # its process was silent for so long that others took it for dead
+        except NotOwner as lost:  # this process sent no heartbeat for so long that others took it for dead
             log(f"trial {started.number}: {lost}")
             if started.candidate:
                 self._study.released(started.candidate)
@@ -201,15 +213,15 @@ class Workers:
             self._record_stopped(started, trial)
 
     def _should_continue(self, started: _Started, epoch: int, accuracy: float) -> bool:
-        """Return whether a trial with this validation accuracy after ``epoch`` epochs is worth training on."""
-        if started.candidate is None:  # it resumed, and has come further than the others
+        """Return whether a trial with this validation accuracy (0 to 1) after ``epoch`` epochs should train on."""
+        if started.candidate is None:  # it was resumed, so it has trained longer than the others
             return True
         if accuracy >= (1.0 if started.proposal.stop_at is None else started.proposal.stop_at):
-            return True  # its fit ends here, and it is to be tested
+            return True  # its fit stops here, and the test follows
         return self._study.should_continue(started.candidate, epoch, accuracy)
 
     def _record_measured(self, started: _Started, trial: Trial) -> None:
-        """Record verdict and forecast of a measured trial, log the best one, and keep only checkpoints that may be resumed."""
+        """Record a measured trial, log the best trial so far, and remove checkpoints that will not be resumed from."""
         assert trial.accuracy is not None
         if started.candidate:
             validation = trial.validation_accuracy
@@ -230,7 +242,7 @@ class Workers:
                 self._remove_checkpoints(other)
 
     def _record_stopped(self, started: _Started, trial: Trial) -> None:
-        """Record a trial that was stopped before its end."""
+        """Record and log a trial that was stopped early, and remove its checkpoints."""
         if started.candidate and trial.reason is Reason.PRUNED:
             self._study.pruned(started.candidate)
         elif started.candidate:
@@ -242,21 +254,22 @@ class Workers:
         shutil.rmtree(self._active.folder.trial(trial.number).checkpoints, ignore_errors=True)
 
     def _stop_if_over(self) -> None:
-        """Stop the trials here if the search has ended elsewhere."""
+        """Stop the trials of this process if the search has ended in another one."""
         if self._end_reason is None and (ended := self._find_end()):
             self._stop_all(Reason.OVERTAKEN if ended is Ended.REACHED else Reason.INTERRUPTED)
 
     def _stop_all(self, reason: Reason) -> None:
-        """Start no more trials here, and stop those that are training."""
+        """Stop the trials of this process and start no more."""
         self._end_reason = self._end_reason or reason
         for stop in list(self._stops):
             stop.request(self._end_reason)
 
 
 def trials_at_once(settings: ServerSettings) -> int:
-    """Return what ``limits.trials`` says; else as many as this machine has cores and memory for, and one at least.
+    """Return how many trials of a search train at a time on this machine: ``limits.trials``, if it is set.
 
-    A training that may use all cores is alone; runs that are trained side by side share.
+    Otherwise it is the number for which the machine has cores (``limits.cpus``) and memory (``limits.memory_mb``),
+    divided by the number of runs that train in parallel, and at least 1. If a training may use all cores, it is 1.
     """
     limits = settings.limits
     if limits.trials:
