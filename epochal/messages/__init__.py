@@ -1,1 +1,1 @@
-"""What is sent when a run ends, to whom, and when it is tried again."""
+"""The mail that is sent when a run ends: its recipients, its content, and the outbox that retries it."""

@@ -1,4 +1,4 @@
-"""Sending what is in the outbox: at least once, each with the Message-ID that it was stored with."""
+"""Send the mails in the outbox. Each is sent at least once, always with the Message-ID that was stored with it."""
 
 from epochal.app import App
 from epochal.errors import SettingsError
@@ -8,11 +8,11 @@ from epochal.settings.environment import read_secret_setting
 from epochal.store.outbox import settle_message, take_message
 
 OUTBOX_PAUSE_SECONDS = 60.0
-"""Pause of ``epochal serve`` between two tries: a server that refuses a mail for now takes it minutes later."""
+"""Pause between attempts of ``epochal serve``. A server that refuses a mail temporarily may accept it minutes later."""
 
 
 def drain_outbox(app: App, log: Log) -> bool:
-    """Try each pending message once; returns whether none is left that should be tried again."""
+    """Try to send each pending message once. Return True unless one of them has to be retried."""
     clear = True
     last = 0
     while message := take_message(app.database, last):
@@ -22,14 +22,14 @@ def drain_outbox(app: App, log: Log) -> bool:
 
 
 def _deliver(app: App, message: Message, log: Log) -> bool:
-    """Try to send a message, and store the outcome; returns whether it need not be tried again."""
+    """Try to send a message and store the outcome. Return False if it has to be retried."""
     to = ", ".join(message.recipients)
     mail = app.settings.mail
     try:
         password = read_secret_setting(app.environment.mail_password, mail.password_file, "[mail] password_file")
         refused = send(message.content, message.sender, message.recipients, mail, password)
     except (MailError, SettingsError) as error:
-        # A SettingsError is about the password's file, which can be mended while the mail waits.
+        # A SettingsError means that the password file is unusable; the admin can fix it while the mail is pending.
         again = isinstance(error, SettingsError) or error.temporary
         settle_message(app.database, message.id, MessageState.PENDING if again else MessageState.GIVEN_UP, str(error))
         what = "it is tried again" if again else "it is not tried again; epochal mail --retry does"

@@ -1,4 +1,4 @@
-"""Who is told: the addresses of the server's settings, else the commit's author where the admin allows the domain."""
+"""Choose who gets the mail: the addresses in server.toml, or the commit's author if the admin allows the domain."""
 
 import re
 from dataclasses import dataclass
@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from epochal.records import Commit
 from epochal.settings import MailSettings
 
-# One bare address of RFC 5321, 4.1.2, without its oddities: quotes and comments, "%" and "!" that some servers still
-# take for a way to another host, "=?" that starts an encoded word. Whatever is odder than that is told, not mailed.
+# A bare address (RFC 5321, 4.1.2) without the forms that are legal but risky: quoted strings and comments, "%" and "!"
+# (some servers still read them as a route to another host), and "=?" (it starts an encoded word). Other addresses get
+# no mail and are reported.
 _ATOM = r"[A-Za-z0-9_+=~&'#*/^{|}$`-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"(?=[^@]{{1,64}}@.{{1,253}}\Z){_ATOM}(?:\.{_ATOM})*@(?P<domain>{_LABEL}(?:\.{_LABEL})*)")
@@ -16,14 +17,22 @@ _NOREPLY = re.compile(r"^(?:no[-_.]?reply|do[-_.]?not[-_.]?reply)[+@]|@users\.no
 
 @dataclass(frozen=True)
 class Recipients:
-    """The addresses, perhaps none; ``why`` says who is not mailed, and which setting mends it (empty: nobody)."""
+    """The addresses to send a mail to, possibly none.
+
+    ``why``: who gets no mail, and which setting to change; empty if nobody was left out.
+    """
 
     addresses: tuple[str, ...]
     why: str = ""
 
 
 def choose_recipients(mail: MailSettings, commit: Commit) -> Recipients:
-    """Return who gets the mail about a run of ``commit``; each of the addresses is one ASCII address and nothing else."""
+    """Return who gets the mail about a run of ``commit``.
+
+    The recipients are ``mail.to`` or, if that is empty, the author of the commit, unless that address is malformed, is
+    a noreply address, or has a domain that is not in ``mail.allowed_domains``. Each address is bare ASCII, without a
+    display name.
+    """
     if mail.to:
         refused = ", ".join(ascii(address) for address in mail.to if not _ADDRESS.fullmatch(address))
         why = f"[mail] to in server.toml wants one bare address in each entry, unlike {refused}" if refused else ""

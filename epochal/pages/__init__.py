@@ -1,1 +1,1 @@
-"""What people and programs look at: a run, its history, and where its time went."""
+"""Views of a run that several commands share: its JSON, its one-line summary, and its timeline."""

@@ -1,4 +1,4 @@
-"""A run as JSON, and its summary in one line. Values in, values out."""
+"""A run as JSON, and its summary in one line. No I/O."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +11,10 @@ from epochal.results.wording import doubt_in_words, in_words
 
 
 def run_view(run: Run, folder: Path) -> dict[str, Any]:
-    """Return a run as ``--json`` prints it; ``accuracy`` is the best trial's, null where none was measured."""
+    """Return a run as ``--json`` prints it. ``folder``: the run's folder.
+
+    ``accuracy`` is that of the best trial, None if none was measured.
+    """
     best = run.best
     return {
         "run": run.id,
@@ -57,7 +60,7 @@ def _trial_view(trial: Trial) -> dict[str, Any]:
 
 
 def _accuracy_view(accuracy: Accuracy | None) -> dict[str, Any]:
-    """Return what is known of an accuracy; the same keys if there is none."""
+    """Return the fields of an accuracy; without one, the same fields with default values."""
     evidence = accuracy.evidence if accuracy else Evidence()
     samples = accuracy.samples if accuracy else None
     interval = wilson_interval(accuracy.value, samples) if accuracy and samples is not None else None
@@ -80,7 +83,7 @@ def _accuracy_view(accuracy: Accuracy | None) -> dict[str, Any]:
 
 
 def summary(run: Run) -> str:
-    """Return the run in one line, as job output and Jenkins' display name have it: ``0.831 of 0.80 · epoch 40 · 3 trials``."""
+    """Return the run in one line, for job output and Jenkins build names: ``0.831 of 0.80 · epoch 40 · 3 trials``."""
     trained = [trial for trial in run.trials if trial.state in (TrialState.MEASURED, TrialState.PRUNED)]
     parts = [run.state.value]
     if run.best and run.best.accuracy is not None and run.threshold is not None:

@@ -1,1 +1,1 @@
-"""What a training produced: its accuracy, what it rests on, and whether it is enough."""
+"""The results of a training: accuracy, the gate's verdict, forecast of the learning curve, cause of a failure."""

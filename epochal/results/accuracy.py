@@ -1,4 +1,4 @@
-"""Which number is the accuracy of a training: the last in time that a network of this run had on rows it had not seen."""
+"""Choose the accuracy of a training among the numbers that were measured, written or printed."""
 
 import json
 import math
@@ -15,7 +15,7 @@ from epochal.results.metrics import UNREADABLE, number, samples_of, test_set_of
 from epochal.results.printed import PrintedLines
 
 _AGREES = 0.0005
-"""Accuracies that are the same to three decimals, as scripts print them."""
+"""Accuracies that differ by at most this count as the same number, because scripts print three decimals."""
 _OTHER_NUMBER = 'To have another number judged, write it to $EPOCHAL_OUT/accuracy.json: {"accuracy": 0.83}.'
 _KEPT_APART = (
     "Keep the test rows out of the training data, or set repeated_rows = true in epochal.toml if the data repeat rows."
@@ -29,8 +29,11 @@ _NOTHING = (
 
 @dataclass(frozen=True)
 class Told:
-    """What a training left about its accuracy: the text of an accuracy.json (None: there is none), what the recorder
-    measured, the lines that were printed, and the fits."""
+    """What a training left behind about its accuracy.
+
+    ``accuracy_json``: the text of accuracy.json, None if there is no such file. ``measured``: what the recorder saw.
+    ``printed``: the printed lines about accuracy. ``fits``: the calls of Keras' fit, in order.
+    """
 
     accuracy_json: str | None
     measured: Measured
@@ -40,7 +43,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Choice:
-    """The accuracy that is judged, and notes on what else was measured or printed."""
+    """The accuracy to judge, and notes about other numbers that were measured or printed."""
 
     accuracy: Accuracy
     notes: tuple[str, ...] = ()
@@ -49,20 +52,27 @@ class Choice:
 def choose_accuracy(told: Told, metric: str = "", *, repeated_rows: bool = False) -> Choice:
     """Return the accuracy (0 to 1) of a training that ended well.
 
-    The first that there is: what nn.py wrote to accuracy.json itself; the last measurement in time, of evaluate(), score()
-    or accuracy_score(); the last line that states a test accuracy; the last epoch's val_accuracy. Each counts only if it
-    is a classifier's that this run trained, on rows that it had not been trained on, and a number that was written or
-    printed only if it is not that of a measurement which does not count.
+    It is taken from the first of these sources that has one:
 
-    ``metric``: the name that evaluate() measures it under, if it measures several. ``repeated_rows``: test rows may have
-    been trained on. Raises RunFailed: NO_ACCURACY, with what does not count, why, and what helps; ACCURACY_NOT_FINITE;
-    ACCURACY_OUT_OF_RANGE.
+    1. accuracy.json, if nn.py wrote it itself;
+    2. the last measurement in time by evaluate(), score() or accuracy_score();
+    3. the last printed line that states a test accuracy;
+    4. the last epoch's val_accuracy.
+
+    A measurement does not count if it is known not to be an accuracy of classes (R², an autoencoder, several labels per
+    row), to be of a DummyClassifier or of a model that this run did not train, or to be on rows that the model was
+    trained on. A written or printed number does not count if it equals that of a measurement that does not count. An
+    accuracy.json that does not count fails the run; such measurements and lines are skipped.
+
+    ``metric``: the name of the metric to judge, if evaluate() measures several. ``repeated_rows``: accept test rows
+    that were also trained on. Raises RunFailed with the reason NO_ACCURACY (the explanation says what does not count,
+    why, and what to do), ACCURACY_NOT_FINITE or ACCURACY_OUT_OF_RANGE.
     """
     return _Chooser(told, metric, repeated_rows).choose()
 
 
 class _Chooser:
-    """The measurements of one training, those that count apart from those that do not."""
+    """The measurements of one training, divided into those that count (sound) and those that do not (refused)."""
 
     def __init__(self, told: Told, metric: str, repeated_rows: bool) -> None:
         self._told = told
@@ -76,13 +86,13 @@ class _Chooser:
         self._sound_predictions = [each for each in predictions if not self._refusal(each)]
         self._refused_predictions = [each for each in predictions if self._refusal(each)]
         sound = [each for each in self._named if not self._refusal(each)]
-        # A network of unknown origin may have been loaded, so it does not count beside those that this run trained.
+        # A network of unknown origin may have been loaded ready-made, so it does not count if this run trained others.
         is_any_known = any(each.trained for each in sound)
         self._sound = [each for each in sound if each.trained or each.kind is not Kind.EVALUATE or not is_any_known]
         self._refused = [each for each in self._named if self._refusal(each)]
 
     def choose(self) -> Choice:
-        """Return the accuracy that counts, and notes."""
+        """Return the accuracy to judge, and notes."""
         accuracy = _checked(self._written() or self._measured() or self._printed() or self._validated())
         return Choice(accuracy, tuple(self._notes(accuracy)))
 
@@ -107,7 +117,11 @@ class _Chooser:
         return self._accuracy(last, source)
 
     def _last_measured(self) -> Measurement | None:
-        """Return the last measurement; not one of whoever's answers, if nn.py prints that of a network as its accuracy."""
+        """Return the last sound measurement, or None.
+
+        If that is a score of unknown origin, but nn.py printed the measurement of a trained network as its accuracy,
+        return the latter.
+        """
         last = last_of(self._sound)
         if last is None or last.trained or last.kind is not Kind.SCORE:
             return last
@@ -123,7 +137,7 @@ class _Chooser:
                 stated = Accuracy(line.value, AccuracySource.OUTPUT, line.samples)
                 return self._stated(stated, _tolerance(line.value))
             except RunFailed:
-                continue  # what is left is judged
+                continue  # an earlier line may still count
         unread = self._told.printed.unread
         if unread and (self._refused or self._refused_predictions):
             raise self._nothing_left()
@@ -136,7 +150,7 @@ class _Chooser:
         return None
 
     def _validated(self) -> Accuracy:
-        """Return the accuracy of the last fit on its validation data."""
+        """Return the accuracy of the last fit on its validation data, after its last epoch."""
         fit = self._told.fits[-1] if self._told.fits else None
         if fit is None or not fit.epochs:
             raise self._nothing_left()
@@ -155,16 +169,16 @@ class _Chooser:
         return replace(self._accuracy(validation, AccuracySource.VALIDATION), value=value)
 
     def _stated(self, accuracy: Accuracy, tolerance: float) -> Accuracy:
-        """Return an accuracy that nn.py stated itself, with the evidence of the measurement that it is of.
+        """Return an accuracy that nn.py wrote or printed, with the evidence of the measurement that it equals.
 
-        Raises RunFailed if it is that of a measurement which does not count.
+        Raises RunFailed if it equals only a refused measurement, or can only be computed from refused predictions.
         """
         for each in reversed(self._sound):
             if _agree(accuracy.value, each.metrics[self._name_of(each)], tolerance):
                 found = self._accuracy(each, accuracy.source)
                 own = accuracy if accuracy.samples and accuracy.samples != found.samples else found
                 return replace(own, value=accuracy.value, source=accuracy.source)
-        # A number with few decimals may be that of the answers which came after the refused measurement.
+        # A number with few decimals may equal a refused measurement by chance, but be computed from later predictions.
         answered = max((each.at for each in self._sound_predictions), default=self._told.measured.called)
         self._refuse_if_agreeing(accuracy.value, tolerance, answered if tolerance > 2 * _AGREES else math.inf)
         refused = self._refused_predictions[-1] if self._refused_predictions else None
@@ -173,14 +187,14 @@ class _Chooser:
         return self._of_prediction(accuracy)
 
     def _refuse_if_agreeing(self, value: float, tolerance: float, answered: float = math.inf) -> None:
-        """Raise RunFailed if a number is that of a measurement which does not count, and was not before ``answered``."""
+        """Raise RunFailed if ``value`` equals a refused measurement; those before a finite ``answered`` are ignored."""
         for each in reversed(self._refused):
             is_before = answered != math.inf and each.at < answered
             if not is_before and _agree(value, each.metrics[self._name_of(each)], tolerance):
                 raise RunFailed(Reason.NO_ACCURACY, self._refusal(each))
 
     def _of_prediction(self, accuracy: Accuracy) -> Accuracy:
-        """Return an accuracy that nn.py worked out itself, with what is known of the rows that it predicted."""
+        """Return an accuracy that nn.py computed itself, with what is known of the rows that it predicted."""
         last = last_of(self._sound_predictions)
         if last is None or (accuracy.samples and accuracy.samples != last.samples):
             return replace(accuracy, evidence=Evidence(unchecked=f"{SCRIPT} measured it by itself"))
@@ -211,13 +225,13 @@ class _Chooser:
         )
 
     def _name_of(self, measurement: Measurement) -> str:
-        """Return the name of the metric that counts; empty if it has none that does."""
+        """Return the name of the metric to judge; empty if the measurement does not have it."""
         if self._metric and measurement.kind is Kind.EVALUATE:
             return self._metric if self._metric in measurement.metrics else ""
         return (measurement.accuracies or [""])[0]
 
     def _refusal(self, measurement: Measurement) -> str:
-        """Return why a measurement is no accuracy of a network that this run trained, and what helps; empty if it is one."""
+        """Return why a measurement does not count and what to do about it; empty if it counts."""
         if measurement.is_r2:
             return (
                 "The number is what a regressor's score() or r2_score() returned: R², which is no accuracy. "
@@ -231,7 +245,7 @@ class _Chooser:
                 "Evaluate the network that fit() trained."
             )
         if measurement.kind is Kind.SCORE and measurement.trained is None:
-            # Whoever's answers they are, they were made of predictions for as many rows.
+            # The origin of the answers is unknown. If all predictions for as many rows are refused, so is this score.
             same = [each for each in self._refused_predictions if each.samples == measurement.samples]
             if same and not any(each.samples == measurement.samples for each in self._sound_predictions):
                 return self._refusal(same[-1])
@@ -241,7 +255,7 @@ class _Chooser:
         )
 
     def _nothing_left(self) -> RunFailed:
-        """Return the failure of a training that has no accuracy left, with the best reason."""
+        """Return the error for a training without an accuracy that counts, with the most specific explanation."""
         for refused in (self._refused, self._refused_predictions):
             if refused:
                 return RunFailed(Reason.NO_ACCURACY, self._refusal(refused[-1]))
@@ -255,7 +269,7 @@ class _Chooser:
         return RunFailed(Reason.NO_ACCURACY, _NOTHING)
 
     def _notes(self, accuracy: Accuracy) -> list[str]:
-        """Return what else was measured or printed, and how to have it judged."""
+        """Return notes about other numbers that were measured or printed, and how to have those judged."""
         shown, lines = f"{accuracy.value:.4g}", self._told.printed.all_tests
         if accuracy.source is AccuracySource.VALIDATION:
             return [
@@ -273,7 +287,7 @@ class _Chooser:
 
 
 def _with_labels(prediction: Measurement, measurements: Sequence[Measurement]) -> Measurement:
-    """Return a prediction with the labels of its rows, if they were measured too and the prediction came without them."""
+    """Return a prediction with the labels of another measurement of the same test set, if it has no labels itself."""
     if prediction.labels or prediction.test_set is None:
         return prediction
     same = (each for each in measurements if each.test_set == prediction.test_set and len(each.labels) == 1)
@@ -332,7 +346,7 @@ def _refusal_of_rows(measurement: Measurement, accepts_repeats: bool) -> str:
 
 
 def _from_file(text: str) -> Accuracy | None:
-    """Return the accuracy that nn.py wrote itself; None of what the recorder wrote."""
+    """Return the accuracy that nn.py wrote to accuracy.json; None if the recorder wrote the file."""
     try:
         content = json.loads(text)
         if content.get("source") == "evaluate":
@@ -346,21 +360,22 @@ def _from_file(text: str) -> Accuracy | None:
 
 
 def _agree(stated: float, measured: float, tolerance: float) -> bool:
-    """Return whether a stated number, which may be in per cent, is a measured one."""
+    """Return whether ``stated``, perhaps in percent, is ``measured``; ``tolerance`` is in the unit of ``stated``."""
     return any(abs(value - measured) <= tolerance * scale for value, scale in ((stated, 1.0), (stated / 100, 0.01)))
 
 
 def _tolerance(value: float) -> float:
-    """Return by how much a number may differ that was printed with as many decimals as ``value`` has."""
+    """Return the rounding error of a number that was printed with as many decimals as ``value`` has."""
     exponent = Decimal(repr(value)).as_tuple().exponent if math.isfinite(value) else 0
     decimals = max(2, -exponent) if isinstance(exponent, int) else 2
     return max(_AGREES, 0.501 * 10.0**-decimals)
 
 
 def _as_measured(value: float) -> float:
-    """Return the shortest decimal that means a 32-bit float, which Keras measures in.
+    """Return the shortest decimal that has the same 32-bit float as ``value``, because Keras measures in 32-bit floats.
 
-    324 of 360 right is 0.9, but as a 32-bit float 0.8999999761581421, which is below a threshold of 0.9.
+    324 of 360 is 0.9. As a 32-bit float it is 0.8999999761581421, which would be below a threshold of 0.9. A number
+    that is not a 32-bit float is returned unchanged.
     """
     if not math.isfinite(value) or abs(value) > 1 or struct.unpack("f", struct.pack("f", value))[0] != value:
         return value

@@ -1,4 +1,4 @@
-"""Why a training ended badly: from its exit status, from what its runtime knows, and from the end of its log."""
+"""Explain why a training failed, from its exit status, its runtime, and the end of its log."""
 
 import re
 import signal
@@ -8,7 +8,7 @@ from epochal.analysis.frameworks import dataset_caches, fetchable_in_words
 from epochal.errors import Reason
 from epochal.folders import SCRIPT
 
-# Colours and cursor movements (ECMA-48's control sequences), a terminal's title, and other escapes.
+# ECMA-48 control sequences (colours, cursor movements), sequences that set a terminal's title, and other escapes.
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -50,7 +50,7 @@ _LAST_SIGNAL = 64
 
 @dataclass(frozen=True)
 class _Traceback:
-    """One traceback of the log: its places (path and line), and the exception, which is the line behind them."""
+    """A traceback in the log: its places (path and line), and the exception, which is the line after them."""
 
     places: tuple[tuple[str, str], ...]
     name: str
@@ -64,11 +64,11 @@ class _Traceback:
 def diagnose(
     exit_status: int, reason: Reason | None, log_tail: str, *, has_network: bool = False
 ) -> tuple[Reason, str] | None:
-    """Return why a training ended badly, and a sentence with its remedy; None for one that ended well.
+    """Return the reason why a training failed, and an explanation with a remedy; None if it succeeded.
 
-    ``exit_status`` is negative where a signal ended it, or 128 and the signal's number as a shell has it. ``reason`` is
-    what the runtime knows better than any log (TIMED_OUT, OUT_OF_MEMORY, KILLED). Else the last traceback tells.
-    ``has_network``: whether training may use the network where it runs.
+    ``exit_status``: if a signal ended the training, the negative number of the signal, or 128 plus that number as in a
+    shell. ``reason``: TIMED_OUT, OUT_OF_MEMORY or KILLED if the runtime knows that; otherwise None, and the exit status
+    and the last traceback in ``log_tail`` decide. ``has_network``: whether the training was allowed to use the network.
     """
     if exit_status == 0 and reason is None:
         return None
@@ -81,7 +81,7 @@ def diagnose(
     lines = _render_lines(log_tail)
     said = [line for line in lines if line.strip()]
     tracebacks = _last_tracebacks(lines)
-    # C++ ends without a traceback, after saying so ("terminate called after throwing … 'std::bad_alloc'").
+    # C++ prints no traceback, only a message ("terminate called after throwing … 'std::bad_alloc'").
     last_words = [line for line in lines if line][-_LAST_LINES:] + [traceback.exception for traceback in tracebacks[:1]]
     if any(_MEMORY.search(words) for words in last_words):
         return Reason.OUT_OF_MEMORY, _EXPLANATIONS[Reason.OUT_OF_MEMORY]
@@ -94,12 +94,12 @@ def diagnose(
 
 
 def tail(log: str, lines: int = 20) -> str:
-    """Return the log's last ``lines`` that are not blank, as a terminal would have shown them in the end."""
+    """Return the last ``lines`` lines of a log that are not blank, as a terminal would show them."""
     return "\n".join([line for line in _render_lines(log) if line.strip()][-lines:])
 
 
 def _render_lines(log: str) -> list[str]:
-    """Return each line of a log in its last state: a carriage return starts it anew, a backspace takes the last character away."""
+    """Return the lines of a log as a terminal would show them, with carriage returns and backspaces applied."""
     shown = []
     for line in _ANSI.sub("", log).split("\n"):
         states = [_CONTROL.sub("", _without_backspaces(state)).rstrip() for state in line.split("\r")]
@@ -126,14 +126,14 @@ def _explain_signal(number: int) -> str:
 
 
 def _last_tracebacks(lines: list[str]) -> list[_Traceback]:
-    """Return the last traceback of the log, then those of the exceptions that led to it, the last one first.
+    """Return the last traceback of the log, then those of the exceptions that it was raised from, latest first.
 
-    What Python ignored (in a __del__, while it ended) led to nothing.
+    Exceptions that Python ignored (in a ``__del__``, or at shutdown) are left out.
     """
     first, *blocks = "\n".join(lines).split(_TRACEBACK)
     last_lines = [before.rstrip("\n").rpartition("\n")[2] for before in (first, *blocks)]
     blocks = [block for last, block in zip(last_lines, blocks, strict=False) if not last.startswith(_IGNORED)]
-    # A SyntaxError of nn.py itself has no line that says Traceback, only a place.
+    # For a SyntaxError in nn.py itself, Python prints only the place, without the line "Traceback".
     blocks = blocks or [first[first.rfind("\n  File ") + 1 :]]
     chain = [blocks[-1]]
     for block in reversed(blocks[:-1]):
@@ -144,9 +144,9 @@ def _last_tracebacks(lines: list[str]) -> list[_Traceback]:
 
 
 def _traceback(block: str) -> _Traceback | None:
-    """Return the traceback in ``block``: its places are indented, the exception is the first line that is not.
+    """Parse the traceback in ``block``: its places are indented, and the first line that is not is the exception.
 
-    (The exception's message may hold more places.)
+    Places after that line belong to the exception's message.
     """
     lines = block.strip("\n").split("\n")
     end = next((number for number, line in enumerate(lines) if line and not line.startswith(" ")), 0)
@@ -158,7 +158,7 @@ def _traceback(block: str) -> _Traceback | None:
 
 
 def _explain_tracebacks(tracebacks: list[_Traceback], *, has_network: bool) -> tuple[Reason, str]:
-    """Return the reason that an exception was, and where nn.py (or the code's own files) raised it."""
+    """Return the reason for an exception, and an explanation with the line of the pushed code that raised it."""
     last = tracebacks[0]
     quote = last.exception[:_LONGEST_QUOTE].rstrip(".: ") + "."
     places = [place for traceback in reversed(tracebacks) for place in traceback.places]
@@ -167,14 +167,14 @@ def _explain_tracebacks(tracebacks: list[_Traceback], *, has_network: bool) -> t
     if last.name in _SYNTAX:
         path, line = last.places[-1]
         return Reason.SYNTAX_ERROR, f"{path.rpartition('/')[2]} line {line}: {quote}"
-    own = [place for place in places if not _NOT_OURS.match(place[0])]  # a library may have an nn.py too
+    own = [place for place in places if not _NOT_OURS.match(place[0])]  # a library may have an nn.py, too
     found = [place for place in own if _SCRIPT.fullmatch(place[0])] or own
     where = f"{found[-1][0].rpartition('/')[2]} line {found[-1][1]}: " if found else ""
     if last.name not in _IMPORT:
         return Reason.SCRIPT_ERROR, f"{where}{quote}"
     module = _MODULE.search(last.message)
     remedy = "Pin a version of the package that has it in requirements.txt."
-    if module and "." not in module["module"]:  # else the package is there, but without it
+    if module and "." not in module["module"]:  # with a dot, the package is installed but lacks the submodule
         remedy = f"Add the package that has {module['module']} to requirements.txt."
     return Reason.IMPORT_ERROR, f"{where}{quote} {remedy}"
 

@@ -1,11 +1,12 @@
-"""Learning curves continued: saturating families, fitted to what was seen and weighted by how well they explain it.
+"""Extrapolate learning curves with families of saturating functions, weighted by how well they fit the known epochs.
 
-Of the families in Domhan, Springenberg and Hutter, "Speeding up automatic hyperparameter optimization of deep neural
-networks by extrapolation of learning curves" (IJCAI 2015), those that rise and level off; Viering and Loog, "The shape of
-learning curves: a review" (2021), compare them. Weights and uncertainties are Laplace's approximation (MacKay,
-"Information theory, inference, and learning algorithms", chapters 27 and 28) where Domhan et al. sample a Markov chain.
+The families are those in Domhan, Springenberg and Hutter, "Speeding up automatic hyperparameter optimization of deep
+neural networks by extrapolation of learning curves" (IJCAI 2015), that rise and level off. Viering and Loog, "The shape
+of learning curves: a review" (2021), compare them. Weights and uncertainties are computed by Laplace's approximation
+(MacKay, "Information theory, inference, and learning algorithms", chapters 27 and 28), whereas Domhan et al. sample a
+Markov chain.
 
-Importing this module imports SciPy. Who does not forecast need not import it.
+This module imports SciPy, which is slow: import it only to forecast a curve.
 """
 
 import math
@@ -22,24 +23,24 @@ _LEAST_NOISE = 0.004
 _MOST_CORRELATION = 0.8
 _MOST_STEPS = 60
 _PRIOR_LEVEL_AND_DROP = 0.5
-"""The standard deviations of what is known of them beforehand: next to nothing."""
+"""Standard deviation of the priors of level and drop, which are nearly uninformative."""
 
-# How far a curve may leave what the families say, for each doubling of the epochs. Chosen by benchmarks/forecast.py.
+# How far a curve may depart from the families' mean per doubling of the epochs. Chosen with benchmarks/forecast.py.
 _TURN = 0.3
-"""In parts of what the last doubling brought."""
+"""As a fraction of the accuracy gained in the last doubling of the epochs."""
 _BEGINNING = 0.15
-"""In parts of the errors that are left, where nothing has been learnt yet: it may begin at any time."""
+"""As a fraction of the remaining error if nothing has been learnt yet, because learning may begin at any time."""
 _FADING = 2
-"""How fast that loses its meaning as the curve learns."""
+"""Exponent that makes ``_BEGINNING`` count less, the more has been learnt."""
 _BEGUN = 0.1
-"""A curve has begun to learn when it has rid itself of this part of its first errors."""
+"""A curve has begun to learn once this fraction of its initial error is gone."""
 
 
 @dataclass(frozen=True)
 class Extrapolation:
     """The accuracies (0 to 1) expected after some epochs, and the standard deviations of what will be measured then.
 
-    ``begun``: the curve has learnt something already; else nobody can know when it will.
+    ``begun``: whether the curve has begun to learn. If not, nothing can be said about when it will.
     """
 
     accuracies: list[float]
@@ -49,17 +50,20 @@ class Extrapolation:
 
 @dataclass(frozen=True)
 class _Family:
-    """Curves ``level - drop * shape(epochs, ...)``; the shape falls towards 0, its own parameters are positive.
+    """Curves of the form ``level - drop * shape(epochs, ...)``. The shape falls towards 0; its parameters are positive.
 
-    ``priors``: mean and standard deviation of the logarithm of each of these, as far as they are known beforehand. A rate
-    has no mean: it is as long as the curve that was seen, by a few times more or less.
+    ``priors``: for each parameter of the shape, the prior mean and standard deviation of its logarithm. The
+    mean of a rate is None, because it depends on the curve: it is ``log(4 / last known epoch)``.
     """
 
     shape: Callable[..., Vector]
     priors: tuple[tuple[float | None, float], ...] = ()
 
     def accuracy(self, parameters: Vector, epochs: Vector) -> Vector:
-        """Return the accuracy after ``epochs``; ``parameters`` are level, drop, and the logarithms of the shape's."""
+        """Return the accuracy after ``epochs``.
+
+        ``parameters``: level, drop, and the logarithms of the shape's parameters.
+        """
         level, drop = parameters[:2]
         return np.asarray(level - drop * self.shape(epochs, *np.exp(parameters[2:])))
 
@@ -76,9 +80,11 @@ _FAMILIES = (
 
 @dataclass(frozen=True)
 class _Fit:
-    """A family's best parameters. ``residuals`` in deviations of the noise, ``slopes`` of each to each parameter.
+    """A family with its best parameters for a curve.
 
-    The last residuals, as many as there are parameters, are those to what is known beforehand.
+    ``deviations``: the standard deviations of the parameters' priors. ``residuals``: those of the curve, in standard
+    deviations of the noise, then one per parameter, in standard deviations of its prior. ``slopes``: the Jacobian of
+    the residuals with respect to the parameters.
     """
 
     family: _Family
@@ -89,23 +95,32 @@ class _Fit:
 
     @property
     def error(self) -> float:
-        """The sum of the squared residuals to the curve alone."""
+        """The sum of the squared residuals of the curve, without those of the priors."""
         return float(np.sum(self.residuals[: -len(self.parameters)] ** 2))
 
     def precision(self, trust: float) -> Vector:
-        """Return the inverse of the parameters' covariance; ``trust``: what a squared residual to the curve counts."""
+        """Return the inverse covariance matrix of the parameters.
+
+        ``trust``: the weight of a squared residual of the curve.
+        """
         known = len(self.parameters)
         seen, before = self.slopes[:-known], self.slopes[-known:]
         return np.asarray(trust * seen.T @ seen + before.T @ before)
 
     def evidence(self, trust: float) -> float:
-        """Return the logarithm of the curve's probability under the family, but for a constant that all families share."""
+        """Return the logarithm of the curve's probability under the family, up to a constant that all families share.
+
+        ``trust``: see ``precision``.
+        """
         before = float(np.sum(self.residuals[-len(self.parameters) :] ** 2))
         volume = np.linalg.slogdet(self.precision(trust))[1] / 2 + np.sum(np.log(self.deviations))
         return float(-(trust * self.error + before) / 2 - volume)
 
     def variance(self, trust: float, epochs: Vector) -> Vector:
-        """Return how uncertain the accuracies after ``epochs`` are, because the parameters are."""
+        """Return the variance of the accuracies after ``epochs`` that is due to the uncertainty of the parameters.
+
+        ``trust``: see ``precision``.
+        """
         step = 1e-5
         steps = step * np.eye(len(self.parameters))
         moved = [self.family.accuracy(self.parameters + each, epochs) for each in steps]
@@ -114,26 +129,27 @@ class _Fit:
 
 
 def extrapolate(curve: Sequence[tuple[float, float]], ahead: Sequence[int]) -> Extrapolation:
-    """Return what the accuracy will be after the epochs ``ahead``, all of them later than those of the curve.
+    """Return the accuracies expected after the epochs ``ahead``, which must be later than those of the curve.
 
-    ``curve``: at least five epochs, rising from 1 or later, each with the accuracy (0 to 1) after it.
+    ``curve``: pairs of an epoch and the accuracy (0 to 1) after it; at least five, in ascending order from epoch 1 or
+    later.
     """
     epochs, accuracies = np.array(curve).T
     later = np.array(ahead, dtype=float)
-    weights = np.sqrt(epochs / epochs[-1])  # what is to come resembles the end of the curve more than its beginning
-    # The deviation from epoch to epoch, by second differences: a smooth rise has next to none.
+    weights = np.sqrt(epochs / epochs[-1])  # the end of a curve predicts better than its beginning
+    # The noise from epoch to epoch, estimated by second differences, which are close to 0 for a smooth rise.
     noise = max(_LEAST_NOISE, float(1.4826 * np.median(np.abs(np.diff(accuracies, 2))) / np.sqrt(6)))
     fits = [_fit(family, epochs, accuracies, weights, noise) for family in _FAMILIES]
     deviation, correlation = _left_over(min(fits, key=lambda fit: fit.error), weights, noise)
-    # Neighbours that err alike tell less than as many that do not.
+    # Correlated residuals carry less information than as many independent ones.
     trust = (noise / deviation) ** 2 * (1 - correlation) / (1 + correlation)
-    # How probable each family is after the curve was seen, all being alike before.
+    # The posterior probability of each family, from equal prior probabilities.
     evidence = np.array([fit.evidence(trust) for fit in fits])
     shares = np.exp(evidence - evidence.max())
     shares /= shares.sum()
     mean, variance = _mixture(fits, shares, trust, later)
     (begin, middle, end), _ = _mixture(fits, shares, trust, np.array([epochs[0], epochs[-1] / 2, epochs[-1]]))
-    learnt = min(max((end - begin) / max(1 - begin, 1e-9), 0.0), 1.0)  # the part of the first errors that is gone
+    learnt = min(max((end - begin) / max(1 - begin, 1e-9), 0.0), 1.0)  # the fraction of the initial error that is gone
     turning, beginning = _TURN * (end - middle), _BEGINNING * (1 - end) * (1 - learnt) ** _FADING
     leaving = max(turning, beginning) * np.log2(later / epochs[-1])
     deviations = np.sqrt(variance + deviation**2 + leaving**2)
@@ -141,7 +157,7 @@ def extrapolate(curve: Sequence[tuple[float, float]], ahead: Sequence[int]) -> E
 
 
 def _mixture(fits: Sequence[_Fit], shares: Vector, trust: float, epochs: Vector) -> tuple[Vector, Vector]:
-    """Return the mean of all families after ``epochs``, and its variance: within them and between them."""
+    """Return the weighted mean of all families after ``epochs``, and its variance within and between families."""
     each = np.array([fit.family.accuracy(fit.parameters, epochs) for fit in fits])
     mean = shares @ each
     within = np.array([fit.variance(trust, epochs) for fit in fits])
@@ -165,7 +181,7 @@ def _fit(family: _Family, epochs: Vector, accuracies: Vector, weights: Vector, n
 
 
 def _left_over(fit: _Fit, weights: Vector, noise: float) -> tuple[float, float]:
-    """Return the standard deviation of what even the best family leaves, and how much neighbours have of it in common."""
+    """Return the standard deviation of the residuals that a fit leaves, and the correlation of neighbouring ones."""
     freedom = max(1.0, float(np.sum(weights**2)) - 3)
     deviation = max(_LEAST_NOISE, noise * math.sqrt(fit.error / freedom))
     left = fit.residuals[: len(weights)] / weights

@@ -1,4 +1,4 @@
-"""Whether a learning curve will reach the threshold: the forecast of a trial."""
+"""Forecast whether the learning curve of a trial will reach the threshold."""
 
 import math
 import re
@@ -9,28 +9,29 @@ from epochal.analysis.script import Script
 from epochal.records import Fit, Forecast, StoppedBy, Trial
 
 WIDTH = 1.95
-"""Half of a 90 % interval, in the extrapolation's standard deviations. benchmarks/forecast.py calibrates it."""
+"""Half-width of a 90 % interval, in standard deviations of the extrapolation. Calibrated by benchmarks/forecast.py."""
 _CAUTION = 2.4
-"""The same for what is called hopeless: to give up one run in twenty too early would be too many."""
+"""The same for calling a curve hopeless. It is larger, because WIDTH would give up one run in twenty too early."""
 _FEWEST_EPOCHS = 8
 _MOST_POINTS = 200
-"""Longer curves are averaged in blocks, and a longer way ahead is looked at in steps: more would only cost time."""
+"""To save time, longer curves are averaged in blocks, and if more epochs lie ahead, only some are computed."""
 _SCHEDULE = re.compile(rb"\b[A-Z]\w*(?:Decay|Schedule)")
-"""Keras' CosineDecay, ExponentialDecay, LearningRateScheduler and the like."""
+"""Matches Keras' CosineDecay, ExponentialDecay, LearningRateScheduler and the like."""
 
 
 def forecast(curve: Sequence[float], threshold: float, last_epoch: int) -> Forecast:
-    """Return when ``curve`` will reach ``threshold``, looking no further than ``last_epoch``.
+    """Forecast when ``curve`` will reach ``threshold``, looking no further than ``last_epoch``.
 
-    ``curve``: the accuracy (0 to 1) after each epoch from the first one on; what is no such number, like NaN, is not
-    known. Hopeless is what has begun to learn, has never been at the threshold, and will not be by more than the interval.
-    The same curve gives the same forecast, and any list of numbers gives one.
+    ``curve``: the accuracy (0 to 1) after each epoch, starting with the first; any other number, such as NaN, counts as
+    missing. A curve is hopeless if it has begun to learn, has never reached the threshold, and stays below it by more
+    than the interval. With fewer than eight known epochs, or none ahead, the forecast is undecided. Equal curves give
+    equal forecasts.
     """
     seen = [(epoch, value) for epoch, value in enumerate(curve, start=1) if math.isfinite(value) and 0 <= value <= 1]
     if len(seen) < _FEWEST_EPOCHS or last_epoch <= len(curve):
         return Forecast(threshold, last_epoch)
     from epochal.results.extrapolation import (
-        extrapolate,  # here: SciPy's import takes half a second, and most forecast nothing
+        extrapolate,  # imported here because SciPy takes half a second and is rarely needed
     )
 
     first = len(curve) + 1
@@ -56,7 +57,7 @@ def _first(epochs: Sequence[int], accuracies: Iterable[float], threshold: float)
 
 
 def _blocks(seen: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
-    """Return the means of successive points, no more than _MOST_POINTS of them."""
+    """Average successive points, so that at most _MOST_POINTS remain."""
     size = math.ceil(len(seen) / _MOST_POINTS)
     blocks = [seen[start : start + size] for start in range(0, len(seen), size)]
     return [
@@ -67,11 +68,13 @@ def _blocks(seen: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
 def forecast_trial(
     trial: Trial, fits: Sequence[Fit], script: Script, threshold: float, last_epoch: int
 ) -> Forecast | None:
-    """Return the forecast of a measured trial below ``threshold``, up to ``last_epoch``; None where its fits give no ground.
+    """Return the forecast of a measured trial below ``threshold``, up to ``last_epoch``; None if its fits allow none.
 
-    They do where the last one validates to its end, trains the epochs that ``script`` (nn.py) says, so that it would go on
-    where they are raised, and does not end itself. A learning rate with a schedule, which more epochs may stretch, says
-    nothing of them. The validation has to be over the threshold by the gap that was measured between it and the gate.
+    They allow one if the last fit validated up to its last epoch, trained the trial's number of epochs (so that raising
+    the epochs in ``script``, nn.py as pushed, would train it longer), and was not ended by the script itself. A
+    learning rate schedule, which more epochs may stretch, rules out a forecast. The validation accuracy has to reach
+    ``threshold`` plus the gap between the trial's validation accuracy and its accuracy. If that is over 1, there is no
+    forecast.
     """
     epochs = script.epochs
     if not fits or epochs is None or _SCHEDULE.search(script.content):

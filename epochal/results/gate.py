@@ -1,4 +1,4 @@
-"""The gate: what an accuracy is worth, and whether it reaches the threshold. Values in, values out."""
+"""The gate: decide whether an accuracy reaches the threshold, and which accuracy would. No I/O."""
 
 import math
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from epochal.records import Accuracy, Evidence, Judgement, Verdict
 from epochal.results.metrics import one_line
 
 _CHANCE_ERROR = 0.05
-"""How likely a network that is no better than chance may pass for one that is, per look."""
+"""The permitted probability, at each look, that a network that is no better than chance passes for a better one."""
 _TOLERANCE = 0.01
-"""In samples: an accuracy in 32-bit floats, or with six decimals, may be that much less than the count that it means."""
+"""In samples: how far an accuracy as a 32-bit float, or with six decimals, may be below the exact count."""
 _NEGLIGIBLE = 1e-16
 _BISECTIONS = 50
 _LONGEST_ANSWER = 40
@@ -21,10 +21,10 @@ _LONGEST_ANSWER = 40
 
 @dataclass(frozen=True)
 class Rule:
-    """What the gate asks for: the accuracy ``threshold`` (0 to 1), by itself or with ``confidence``.
+    """What the gate requires: an accuracy of at least ``threshold`` (0 to 1), alone or with ``confidence``.
 
-    ``confidence``: over 0.5 and under 1, that no network below the threshold is let through, however many looks there
-    are at a test set; 0: whatever was measured counts as it is.
+    ``confidence``: the least probability (over 0.5 and under 1) that no network below the threshold passes, over any
+    number of looks at a test set. 0 means that the measured accuracy alone is compared with the threshold.
     """
 
     threshold: float
@@ -32,7 +32,10 @@ class Rule:
 
 
 def compare(accuracy: float, threshold: float) -> Verdict:
-    """Return REACHED if ``accuracy`` is at least ``threshold``, else BELOW. Raises ValueError outside of 0 to 1."""
+    """Return REACHED if ``accuracy`` is at least ``threshold``, else BELOW.
+
+    Raises ValueError if either is not in 0 to 1.
+    """
     for value in (accuracy, threshold):
         if not (math.isfinite(value) and 0 <= value <= 1):
             raise ValueError(f"{value} is not between 0 and 1")
@@ -42,9 +45,11 @@ def compare(accuracy: float, threshold: float) -> Verdict:
 def judge(accuracy: float, samples: int | None, rule: Rule, look: int | None, evidence: Evidence) -> Judgement:
     """Judge an ``accuracy`` (0 to 1) that was measured on ``samples`` test samples at a ``look``, counted from 1.
 
-    It is REACHED if it is at least the threshold, its lower 95 % bound is above ``evidence.chance`` if that is known,
-    and, with confidence, its lower bound at this look's share of the permitted error is above the threshold. Raises
-    RunFailed (NO_SAMPLES) if confidence needs a number of samples that is not known, ValueError for what is no accuracy.
+    The verdict is REACHED if the accuracy is at least the threshold, if its lower 95 % bound is above
+    ``evidence.chance`` (if that is known), and, with confidence, if its lower bound at this look's share of the
+    permitted error is above the threshold. Without confidence, only the threshold counts if ``samples`` or ``look`` is
+    not known; with confidence, that raises RunFailed (NO_SAMPLES). Raises ValueError if the accuracy or the threshold
+    is not in 0 to 1.
     """
     verdict = compare(accuracy, rule.threshold)
     if rule.confidence and (not samples or look is None):
@@ -66,21 +71,25 @@ def judge(accuracy: float, samples: int | None, rule: Rule, look: int | None, ev
 
 
 def permitted_error(rule: Rule, look: int) -> float:
-    """Return the probability of a false positive that ``look`` (from 1) may have: α/(k(k+1)) at look k, α = 1 - confidence.
+    """Return the permitted probability of a false positive at ``look``, counted from 1.
 
-    The sum over any number of looks stays below α, so by Bonferroni's inequality all of them together err at most that
-    often, however alike the networks are (alpha spending; Lan and DeMets 1983, Biometrika 70).
+    It is α/(k(k+1)) at look k, with α = 1 - confidence. The sum over any number of looks stays below α. So, by
+    Bonferroni's inequality, the probability of any false positive is below α, however correlated the networks are
+    (alpha spending; Lan and DeMets 1983, Biometrika 70).
     """
     return (1 - rule.confidence) / (look * (look + 1))
 
 
 def binomial_tail(correct: int, samples: int, accuracy: float) -> float:
-    """Return how likely a network of that true ``accuracy`` (0 to 1) gets at least ``correct`` of ``samples`` right."""
+    """Return the probability that a network of true ``accuracy`` gets at least ``correct`` of ``samples`` right.
+
+    ``accuracy`` is 0 to 1.
+    """
     if correct <= 0:
         return 1.0
     if not 0 < accuracy < 1:
         return float(accuracy >= 1)
-    if correct <= samples * accuracy:  # the other side has fewer terms that matter
+    if correct <= samples * accuracy:  # the other tail has fewer terms that matter
         return 1 - binomial_tail(samples - correct + 1, samples, 1 - accuracy)
     ways = math.lgamma(samples + 1) - math.lgamma(correct + 1) - math.lgamma(samples - correct + 1)
     term = math.exp(ways + correct * math.log(accuracy) + (samples - correct) * math.log1p(-accuracy))
@@ -94,11 +103,11 @@ def binomial_tail(correct: int, samples: int, accuracy: float) -> float:
 
 
 def lower_bound(correct: int, samples: int, error: float) -> float:
-    """Return the one-sided lower confidence bound (0 to 1) of the accuracy behind ``correct`` of ``samples`` right answers.
+    """Return the one-sided lower confidence bound (0 to 1) of the accuracy, if ``correct`` of ``samples`` are right.
 
-    Exact (Clopper and Pearson 1934, Biometrika 26): whatever the accuracy is, the bound is above it with a probability of
-    at most ``error``, which is under 0.5. Wilson's bound is a little higher, but is above it up to 1.3 times as often as
-    asked for (100 samples, accuracies over 0.5).
+    The bound is exact (Clopper and Pearson 1934, Biometrika 26): it is above the true accuracy with a probability of at
+    most ``error`` (under 0.5), whatever that accuracy is. Wilson's bound is slightly higher, but is above the true
+    accuracy up to 1.3 times as often as ``error`` permits (100 samples, accuracies over 0.5).
     """
     low, high = 0.0, correct / samples
     for _ in range(_BISECTIONS):
@@ -111,7 +120,10 @@ def lower_bound(correct: int, samples: int, error: float) -> float:
 
 
 def least_correct(samples: int, bar: float, error: float) -> int:
-    """Return the fewest right answers whose lower bound is above ``bar``; ``samples`` + 1 if not even all of them are enough."""
+    """Return the least number of right answers whose lower bound is above ``bar`` (0 to 1), an accuracy.
+
+    ``error``: see ``lower_bound``. Returns ``samples`` + 1 if not even all right answers are enough.
+    """
     low, high = 0, samples + 1
     while low < high:
         middle = (low + high) // 2
@@ -123,22 +135,22 @@ def least_correct(samples: int, bar: float, error: float) -> int:
 
 
 def _ask_for(samples: int, rule: Rule, look: int, evidence: Evidence) -> tuple[int, float | None]:
-    """Return the fewest right answers that confidence and chance ask for, and the smallest accuracy that is let through.
+    """Return the number of right answers that confidence and chance require, and the smallest accuracy that passes.
 
-    The threshold by itself counts as an accuracy. None: no accuracy is let through.
+    That accuracy is also at least the threshold; it is None if no accuracy passes.
     """
     least = max((least_correct(samples, bar, error) for bar, error in _bars(rule, look, evidence)), default=0)
     return least, max(rule.threshold, least / samples) if least <= samples else None
 
 
 def _bars(rule: Rule, look: int, evidence: Evidence) -> list[tuple[float, float]]:
-    """Return the accuracies that the lower bound has to be above, each with the error that the bound is taken at."""
+    """Return the accuracies that the lower bound must be above, each with the error probability of that bound."""
     bars = [(rule.threshold, permitted_error(rule, look))] if rule.confidence else []
     return bars if evidence.chance is None else [*bars, (evidence.chance, _CHANCE_ERROR)]
 
 
 def is_above_chance(accuracy: Accuracy) -> bool:
-    """Return whether chance does not explain an accuracy; True if nothing is known to the contrary."""
+    """Return whether an accuracy is significantly above chance; True if chance or number of samples is not known."""
     chance, samples = accuracy.evidence.chance, accuracy.samples
     if chance is None or not samples:
         return True
@@ -151,14 +163,17 @@ def _correct(accuracy: float, samples: int) -> int:
 
 @dataclass(frozen=True)
 class Hopeless:
-    """No accuracy at all would be let through at the next look, and why."""
+    """Returned by ``wanted_accuracy`` if not even an accuracy of 1 would pass; ``explanation`` says what to do."""
 
     reason: Reason
     explanation: str
 
 
 def wanted_accuracy(samples: int | None, rule: Rule, look: int | None, evidence: Evidence) -> float | Hopeless:
-    """Return the smallest accuracy (0 to 1) on ``samples`` that is let through at ``look``, or why none would be."""
+    """Return the smallest accuracy (0 to 1) on ``samples`` test samples that passes at ``look``, or why none would.
+
+    If ``samples`` or ``look`` is not known, that is the threshold.
+    """
     if not samples or look is None:
         return rule.threshold
     _, required = _ask_for(samples, rule, look, evidence)
@@ -187,11 +202,14 @@ def _explain_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) ->
 
 
 def pass_probability(accuracy: float, samples: int, wanted: float) -> float:
-    """Return how likely a network of that true ``accuracy`` (0 to 1) is measured at ``wanted`` or more on ``samples``."""
+    """Return the probability that a network of true ``accuracy`` is measured at ``wanted`` or more on ``samples``.
+
+    Both accuracies are 0 to 1.
+    """
     return binomial_tail(math.ceil(Decimal(repr(wanted)) * samples), samples, accuracy)
 
 
 def baseline_in_words(evidence: Evidence) -> str:
-    """Return what chance is the accuracy of: ``always answering '3'``."""
+    """Return the strategy whose accuracy is the chance level, in words: ``always answering '3'``."""
     answer = one_line(evidence.answer)[:_LONGEST_ANSWER]
     return f"always answering '{answer}'" if answer else "always giving the most frequent answer"

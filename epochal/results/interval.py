@@ -1,14 +1,14 @@
-"""The interval that is reported with an accuracy. The gate has bounds of its own."""
+"""The confidence interval that is reported with an accuracy. The gate does not use it: see ``gate.lower_bound``."""
 
 import math
 from statistics import NormalDist
 
 _INTERVAL_CONFIDENCE = 0.95
-"""The confidence of every interval that is reported."""
+"""The confidence level of every reported interval."""
 
 
 def wilson_interval(accuracy: float, samples: int) -> tuple[float, float]:
-    """Return the 95 % interval (both 0 to 1) of the accuracy on all data, by the one on ``samples``.
+    """Return the 95 % interval (both ends 0 to 1) of the true accuracy, given ``accuracy`` on ``samples`` test samples.
 
     Wilson 1927, "Probable inference, the law of succession, and statistical inference", JASA 22; recommended by Brown,
     Cai and DasGupta 2001, "Interval estimation for a binomial proportion", Statistical Science 16.

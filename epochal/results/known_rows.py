@@ -1,22 +1,25 @@
-"""How much of a test set was in earlier ones, each known by the smallest hashes of its rows. Values in, values out."""
+"""Estimate how much of a test set was in earlier ones, by sketches: the smallest hashes of their rows. No I/O."""
 
 import struct
 from collections.abc import Iterable
 
 SAME = 0.05
-"""A test set of which a smaller share was in an earlier one is a new one."""
+"""A test set counts as new if a smaller share of its rows was in earlier ones."""
 _FULL = 1024
-"""A sketch of so many hashes is of the smallest ones alone; with fewer it has all of the test set's."""
+"""The most hashes that a sketch has. One with fewer has the hashes of all rows of its test set."""
 _LARGEST = 2**64 - 1
 
 
 def share_seen(rows: bytes, earlier: Iterable[bytes]) -> float:
     """Estimate the share (0 to 1) of a test set's rows that are in at least one of ``earlier`` test sets.
 
-    Each is known by its smallest hashes, as ``Trial.test_rows`` has them. Up to the largest hash of a full sketch it is
-    known of every hash whether it is in that test set, so the rows with smaller hashes are a random sample of all rows
-    (bottom-k sketches; Cohen and Kaplan 2007, "Summarizing data using bottom-k sketches"). A large set's sketch does not
-    reach far: of the unions of the sketches that reach at least so far, the one with the highest share counts.
+    ``rows`` and ``earlier`` are sketches, in the format of ``Accuracy.test_rows``. A full sketch says of every hash up
+    to its largest one whether it is in the test set, so the rows with smaller hashes are a random sample of all rows
+    (bottom-k sketches; Cohen and Kaplan 2007, "Summarizing data using bottom-k sketches").
+
+    The largest hash in the sketch of a large test set is small. Therefore the share is computed up to the largest hash
+    of each earlier sketch, against the union of all sketches that reach at least as far, and the highest share is
+    returned.
     """
     own = hashes_in(rows)
     share, union = 0.0, set[int]()
@@ -30,9 +33,10 @@ def share_seen(rows: bytes, earlier: Iterable[bytes]) -> float:
 
 
 def _reach(hashes: tuple[int, ...]) -> int:
+    """Return the hash up to which a sketch has all hashes of its test set."""
     return hashes[-1] if len(hashes) >= _FULL else _LARGEST
 
 
 def hashes_in(rows: bytes) -> tuple[int, ...]:
-    """Return the hashes of a sketch, sorted."""
+    """Return the hashes in a sketch, in ascending order."""
     return struct.unpack(f"<{len(rows) // 8}Q", rows)

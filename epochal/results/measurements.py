@@ -1,4 +1,4 @@
-"""Measurements that the recorder saw: on which rows, and by a network that was fitted on which. Values in, values out."""
+"""Parse the recorder's measurements: of which network, on which rows, and whether it was fitted on these. No I/O."""
 
 import base64
 import binascii
@@ -12,13 +12,13 @@ from epochal.results.known_rows import SAME, share_seen
 from epochal.results.metrics import UNREADABLE, count_of, events, fit_of, number, one_line, samples_of, test_set_of
 
 _TOP_K = re.compile(r"(^|_)top_?(k|\d+)_")
-"""A metric that counts a right answer among the best k is called accuracy too, and is none."""
+"""Matches top-k metrics. They are called accuracy, too, but count an answer as right if it is among the best k."""
 _MOST_NAMES = 20
 _SKETCH_BYTES = 8 * 1024
 
 
 class Kind(StrEnum):
-    """What made a measurement."""
+    """The kind of a measurement: the method that made it, or the validation of a fit."""
 
     EVALUATE = "evaluate"
     SCORE = "score"
@@ -28,10 +28,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Labels:
-    """The test labels of one output: "classes", "one-hot", "several" (labels a row), "numbers", "inputs" or "unknown".
+    """The test labels of one output of a network.
 
-    ``chance``: what always giving ``answer`` would score (0 to 1); None if that is not known. ``answers``: how many
-    different ones there are.
+    ``kind``: "classes", "one-hot", "several" (labels per row), "numbers" (a regression's), "inputs" (an autoencoder's)
+    or "unknown". ``answers``: the number of different labels. ``answer``: the most frequent label. ``chance``: the
+    accuracy (0 to 1) of always giving ``answer``; None if that is not known.
     """
 
     kind: str = "unknown"
@@ -42,11 +43,12 @@ class Labels:
 
 @dataclass(frozen=True)
 class Seen:
-    """What the test rows say against the rows that the network was fitted on.
+    """Whether the test rows were among the rows that the network was fitted on.
 
-    ``share``: of the test rows, that were fitted; ``expected``: the share that a clean split would show (both 0 to 1).
-    ``refused``: the test says nothing for that, or because it is ``redrawn``, from rows that may have been fitted, at each
-    reading. ``checked``: whether all rows are known; if not, ``why`` not.
+    ``share``: the share of test rows that were; ``expected``: the share that a clean split would show (both 0 to 1).
+    ``redrawn``: the test set is drawn anew at each reading, from rows that may have been fitted. ``refused``: the test
+    says nothing, because ``share`` is too high or the test set is redrawn. ``checked``: whether all rows are known; if
+    not, ``why`` says why.
     """
 
     share: float = 0.0
@@ -59,11 +61,14 @@ class Seen:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One evaluate(), score() or accuracy_score(), prediction, or the validation of a fit.
+    """One evaluate(), score() or accuracy_score(), one prediction, or the validation of a fit.
 
-    ``network`` tells the networks of a training apart, ``weights`` what they had learned at the time; ``of``: the name of
-    its class, or of the function that measured. ``metrics``: what was measured; ``classes``: the class of each metric.
-    ``trained``: whether this run did; None if that is not known. ``is_r2``: it is a regression's.
+    ``network``: identifies the network within its training; ``weights``: identifies its weights at the time. ``of``:
+    for scikit-learn, the name of the estimator's class, or of the function that measured. ``metrics``: the measured
+    values by name; ``classes``: the class of each metric. ``samples``: the number of test samples; ``test_set``: the
+    digest of their rows; None if not known. ``labels``: by the name of the output. ``trained``: whether this run
+    trained the network; None if that is not known. ``is_dummy``: a DummyClassifier was measured. ``is_r2``: the value
+    is the R² of a regression. ``at``: the time, in seconds since 1970.
     """
 
     kind: Kind
@@ -83,13 +88,13 @@ class Measurement:
 
     @property
     def accuracies(self) -> list[str]:
-        """The names of its metrics that are accuracies: the one called accuracy or acc alone, if there is one."""
+        """The names of the metrics that are accuracies; only the one called accuracy or acc, if there is one."""
         plain = [name for name in ("accuracy", "acc") if name in self.metrics]
         others = [name for name in self.metrics if name.endswith("_accuracy") and not _TOP_K.search(name)]
         return plain[:1] or others[:_MOST_NAMES]
 
     def labels_of(self, metric: str) -> Labels:
-        """Return the labels that the metric of this name compares with."""
+        """Return the labels that the metric of this name was computed from; unknown ones if no single output fits."""
         if len(self.labels) == 1:
             return next(iter(self.labels.values()))
         named = [labels for output, labels in self.labels.items() if output and metric.startswith(f"{output}_")]
@@ -98,11 +103,12 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Measured:
-    """All that the recorder saw of a training's measurements, in order of time.
+    """All measurements that the recorder saw in a training, in chronological order.
 
-    ``validations``: by model and fit. ``test_sets``: the smallest hashes of the rows of each (see Accuracy.test_rows).
-    ``epochs``: by model and fit, what tells the weights after each epoch from others. ``called``: when nn.py called a network
-    directly, which answered nobody knows what; 0 if it did not.
+    ``validations``: those of fits, by the numbers of model and fit. ``test_sets``: the sketch of each test set by its
+    digest, in the format of ``Accuracy.test_rows``. ``epochs``: digests of the weights after each epoch, by model and
+    fit. ``called``: when nn.py last called a network directly, in seconds since 1970; 0 if it did not. The recorder
+    does not see the answers of such a call.
     """
 
     measurements: tuple[Measurement, ...] = ()
@@ -112,7 +118,11 @@ class Measured:
     called: float = 0.0
 
     def looks_at(self, test_set: str | None) -> int:
-        """Return how many different networks were compared with a test set, or one that shares rows with it; at least 1."""
+        """Return how many different networks were compared with a test set, at least 1.
+
+        Test sets that share at least 5 % of their rows count as one. Each state of the weights counts as a network, so
+        each epoch that was validated on the test set counts.
+        """
         rows = self.test_sets.get(test_set or "")
         shared = (other for other, theirs in self.test_sets.items() if rows and share_seen(rows, [theirs]) >= SAME)
         same = {test_set, *shared} - {None}
@@ -124,7 +134,7 @@ class Measured:
 
 
 def parse_measured(metrics_jsonl: str) -> Measured:
-    """Return the measurements in ``metrics.jsonl``; lines that are not whole, or not the recorder's, are passed over."""
+    """Return the measurements in ``metrics.jsonl``. Lines that are incomplete or not the recorder's are skipped."""
     measurements: list[Measurement] = []
     validations: dict[tuple[int, int], Measurement] = {}
     test_sets: dict[str, bytes] = {}
@@ -214,10 +224,10 @@ def networks_of(measurements: Iterable[Measurement]) -> int:
 
 
 def last_of(measurements: Sequence[Measurement]) -> Measurement | None:
-    """Return the last in time of measurements; None if there are none.
+    """Return the latest measurement of those on enough samples; None if there are no measurements.
 
-    Those on less than a tenth of the most samples do not count, nor a comparison of whoever's answers on fewer samples than
-    a network of this training was tested on: it is of a part of them.
+    A measurement on less than a tenth of the largest number of samples is left out. So is the score of answers of
+    unknown origin on fewer samples than a trained network was tested on, because it covers only a part of the test set.
     """
     most = max((each.samples or 0 for each in measurements), default=0)
     tested = max((each.samples or 0 for each in measurements if each.trained), default=0)

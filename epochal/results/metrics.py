@@ -1,4 +1,4 @@
-"""What the recorder wrote of a training: its epochs and its fits. Values in, values out."""
+"""Parse what the recorder wrote about a training: its epochs and fits. No I/O."""
 
 import json
 from collections.abc import Iterator
@@ -8,17 +8,17 @@ from typing import Any
 from epochal.records import Epoch, Fit
 
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
-"""What taking JSON apart can raise: whatever trains may write to a file."""
+"""What parsing the recorder's files can raise. Training code can write to them, too, so they may contain anything."""
 _LONGEST_WHY = 300
 _MOST_FAULTS = 3
 _MOST = 1_000_000
 _MOST_SAMPLES = 2**31 - 1
-"""What every database holds."""
+"""The largest integer that a column can store in every supported database."""
 _LONGEST_TEST_SET = 64
 
 
 def parse_epochs(metrics_jsonl: str) -> list[Epoch]:
-    """Return the epochs in ``metrics.jsonl``; other events, and lines that are not whole, are passed over."""
+    """Return the epochs in ``metrics.jsonl``. Other events and incomplete lines are skipped."""
     return [epoch for event in events(metrics_jsonl) if (epoch := _epoch(event))]
 
 
@@ -44,38 +44,41 @@ def parse_fits(metrics_jsonl: str) -> list[Fit]:
 
 
 def number(value: Any) -> float:
-    """Return a JSON number, or the recorder's word for one that is not finite; raises ValueError for anything else."""
+    """Return a JSON number, or one of the recorder's strings "NaN", "Infinity" and "-Infinity", as a float.
+
+    Raises ValueError for any other value.
+    """
     if type(value) in (int, float) or value in ("NaN", "Infinity", "-Infinity"):
         return float(value)
     raise ValueError(value)
 
 
 def parse_validates_on_test(metrics_jsonl: str) -> bool:
-    """Return whether what the last ``evaluate()`` measured on was a fit's validation data too."""
+    """Return whether the last ``evaluate()`` measured on rows that were also validation data of a fit."""
     evaluates = [event for event in events(metrics_jsonl) if event.get("event") == "evaluate"]
     return bool(evaluates) and evaluates[-1].get("validated") is True
 
 
 def samples_of(content: dict[str, Any]) -> int | None:
-    """Return the number of samples that was written; None if none was, or one that no test set has."""
+    """Return the number of samples in an event or accuracy.json; None if it is missing or out of range."""
     samples = content.get("samples")
     return samples if type(samples) is int and 0 < samples <= _MOST_SAMPLES else None
 
 
 def test_set_of(content: dict[str, Any]) -> str | None:
-    """Return what tells the test set from others; None if that was not written."""
+    """Return the identifier of the test set in an event or accuracy.json; None if it is missing."""
     test_set = content.get("test_set")
     return one_line(test_set)[:_LONGEST_TEST_SET] or None if isinstance(test_set, str) else None
 
 
 def parse_faults(metrics_jsonl: str) -> list[str]:
-    """Return what the recorder says that went wrong with itself, the first few in one line each."""
+    """Return the messages of the first three errors inside the recorder, one line each."""
     faults = [event for event in events(metrics_jsonl) if event.get("event") == "fault"]
     return [one_line(event.get("message")) for event in faults[:_MOST_FAULTS]]
 
 
 def events(metrics_jsonl: str) -> Iterator[dict[str, Any]]:
-    """Yield every line that is a JSON object, whatever is in it."""
+    """Yield every line that is a JSON object, whatever it contains."""
     for line in metrics_jsonl.split("\n"):
         try:
             event = json.loads(line)
@@ -89,7 +92,7 @@ def _epoch(event: dict[str, Any]) -> Epoch | None:
     try:
         if event["event"] != "epoch":
             return None
-        # float() reads the recorder's strings "NaN" and "Infinity" too: JSON has no numbers for them.
+        # float() also reads the recorder's strings "NaN" and "Infinity", for which JSON has no numbers.
         metrics = {name: float(value) for name, value in event["metrics"].items() if value is not None}
         total = count_of(event["epochs"]) if event.get("epochs") else None
         model, call, number = (count_of(event[name]) for name in ("model", "call", "epoch"))
@@ -99,7 +102,7 @@ def _epoch(event: dict[str, Any]) -> Epoch | None:
 
 
 def _started(event: dict[str, Any]) -> tuple[Fit, list[Epoch]]:
-    """Return a fit, and the epochs that it had behind it when it began; how long they took is not known any more."""
+    """Return a fit, and the epochs before its checkpoint, whose duration is not recorded and given as 0 seconds."""
     model, call, wanted, continued = (count_of(event[name]) for name in ("model", "call", "epochs", "continued"))
     history = {name: [float(value) for value in values] for name, values in event["history"].items()}
     first = continued - max(map(len, history.values()), default=0) + 1
@@ -112,7 +115,7 @@ def _started(event: dict[str, Any]) -> tuple[Fit, list[Epoch]]:
 
 
 def count_of(value: Any) -> int:
-    """Return a number of epochs, fits, models or answers; raises ValueError for one that no training has."""
+    """Return ``value`` as a count of epochs, fits, models or answers. Raises ValueError outside of 0 to 1,000,000."""
     count = int(value)
     if not 0 <= count <= _MOST:
         raise ValueError(value)
@@ -120,10 +123,10 @@ def count_of(value: Any) -> int:
 
 
 def fit_of(event: dict[str, Any]) -> tuple[int, int]:
-    """Return the model and the fit that an event is about, each by its number."""
+    """Return the numbers of the model and of the fit that an event belongs to."""
     return count_of(event["model"]), count_of(event["call"])
 
 
 def one_line(text: Any) -> str:
-    """Return ``text`` without what is not printable, at most 300 characters of it."""
+    """Return the printable characters of ``text``, at most 300 of them."""
     return "".join(filter(str.isprintable, str(text)))[:_LONGEST_WHY]

@@ -1,17 +1,17 @@
-"""Reading what training code left behind: it may leave anything there, a pipe that never ends or a link to elsewhere."""
+"""Read the files that training code left behind, which may be anything: an endless pipe, or a link to another file."""
 
 import os
 import stat
 from pathlib import Path
 
 MOST_BYTES = 16 * 1024 * 1024
-"""How much of one file is read at a time: more than any training's metrics, less than what a server would miss."""
+"""Most bytes read of a file at a time: more than the metrics of any training, and little for a server's memory."""
 
 
 def read_left(path: Path, start: int = 0) -> bytes | None:
-    """The content of ``path`` from byte ``start``, MOST_BYTES at most; None if it is no ordinary file.
+    """Return at most MOST_BYTES of ``path`` from byte ``start``; None if it is not a regular file or cannot be opened.
 
-    Neither a symbolic link is followed nor a pipe waited for (open(2): O_NOFOLLOW, O_NONBLOCK).
+    Does not follow a symbolic link at ``path``, and does not block on a pipe (open(2): O_NOFOLLOW, O_NONBLOCK).
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -26,11 +26,11 @@ def read_left(path: Path, start: int = 0) -> bytes | None:
 
 
 def read_left_text(path: Path) -> str | None:
-    """``read_left`` as text; what is not UTF-8 is replaced."""
+    """Return the same as ``read_left`` from byte 0, as text. Bytes that are not UTF-8 are replaced."""
     content = read_left(path)
     return None if content is None else content.decode("utf-8", "replace")
 
 
 def read_metrics(path: Path) -> str:
-    """Return the text of a trial's ``metrics.jsonl``; empty if the trial left none."""
+    """Return the text of a trial's ``metrics.jsonl``; empty if there is none."""
     return read_left_text(path) or ""

@@ -1,8 +1,8 @@
-"""Read the accuracies that a training prints, while its output arrives. Values in, values out.
+"""Find the accuracies that a training prints, while its output arrives. No I/O.
 
-A line counts if it states a test accuracy: ``Test accuracy: 0.83``, or a bare ``accuracy: 0.83`` if no line names a test.
-Lines that look like one but cannot be read are kept apart (``PrintedLines.unread``), so that nothing else is judged in
-their place without a word.
+A line counts if it states a test accuracy: ``Test accuracy: 0.83``, or a bare ``accuracy: 0.83`` if no line names a
+test. ``PrintedLines.unread`` keeps a line that seems to state one in another form, so that it can be quoted and no
+other number is silently judged instead.
 """
 
 import re
@@ -12,12 +12,12 @@ from decimal import Decimal
 from epochal.analysis.frameworks import frameworks
 
 _LONGEST_LINE = 4096
-"""Bytes kept of one line: the first and the last half of a longer one."""
+"""Most bytes kept of a line. A longer one is cut in the middle."""
 _LONGEST_TEXT = 200
 _MOST_LINES = 10
-"""Distinct lines kept of one kind: the first and the last half of more."""
+"""Most distinct lines kept of each kind. If there are more, the first five and the last five are kept."""
 _FOLDED = bytes.maketrans(b"\r\b" + bytes(range(65, 91)), b"\n\n" + bytes(range(97, 123)))
-"""To lower case, and every end of a line as a line feed: a progress bar moves back by carriage returns and backspaces."""
+"""Translates to lower case, and carriage returns and backspaces, by which progress bars move back, to line feeds."""
 
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _PROGRESS = [
@@ -26,80 +26,82 @@ _PROGRESS = [
     if framework.LOG_LINES.progress
 ]
 
-# Taken whole or not at all: "8.5e-05" must not pass as 8.5, nor "0,83" as 0, nor "83/100" as 83.
+# Matches a whole number or nothing: "8.5e-05" must not be read as 8.5, "0,83" not as 0, and "83/100" not as 83.
 _VALUE = (
     r"\s*[\"']?\s*[:=]\s*(?:tensor\()?"
     r"(?P<number>[-+]?(?:(?:\d++(?:\.\d*+)?|\.\d++)(?:e[-+]?\d++)?+|nan|inf(?:inity)?+))"
     r"(?![\w/]|[.,]\d)(?:\s*+(?P<percent>%))?"
 )
-# "Test accuracy: 0.83" where a line begins, behind what logging puts there, or behind a separator ("loss: 0.5, test
-# accuracy: 0.83"). Never behind a word, a bracket or a quotation mark: "Goal (test accuracy = 0.80)" measures nothing.
+# "Test accuracy: 0.83" at the start of a line, after the prefix of a logger, or after a separator ("loss: 0.5, test
+# accuracy: 0.83"). Not after a word, a bracket or a quotation mark: "Goal (test accuracy = 0.80)" is no measurement.
 _LOGGED = r"(?:[\d.,:/TZ+\s-]*\[?\b(?:DEBUG|INFO|WARNING|ERROR)\b\]?[\s:-]+(?:[\w.]+:\s*)?)?"
 _OPENING = rf"(?:^[^\w(]*{_LOGGED}|[^\w\s()\[:=#\"'`-]\s*[\"']?|\s-+\s+)"
 _TEST = re.compile(_OPENING + r"(?:final\s+)?test[ _-]?acc(?:uracy)?" + _VALUE, re.IGNORECASE)
-# "accuracy=0.83" where a line begins. What goes on as "accuracy: 0.91 - loss: …" is a piece of Keras' progress; beside
-# a val_accuracy, or with "(train)" or "on the validation data" behind it, it is not of a test.
+# "accuracy=0.83" at the start of a line. A line that continues like "accuracy: 0.91 - loss: …" is a part of Keras'
+# progress. With a val_accuracy beside it, or "(train)" or "on the validation data" after it, it is no test accuracy.
 _BARE = re.compile(
     rf"^\s*(?:(?:final|overall|model)\s+)?accuracy(?:\s+score)?{_VALUE}"
     r"(?!.*(?:\s-\s\w+:|\bval_)|\s*\(?\s*(?:(?:on|of|for)\s+)?(?:the\s+)?(?:train|valid))",
     re.IGNORECASE,
 )
-# Behind the accuracy: "(299/360)", or "on 360 test samples".
+# The number of samples after an accuracy: "(299/360)", or "on 360 test samples".
 _COUNTED = re.compile(
     r"\s*(?:\(\s*(?P<right>\d{1,9})\s*/\s*(?P<all>\d{1,9})\s*\)"
     r"|\(?\s*on\s+(?P<on>\d{1,9})\s+(?:test\s+)?(?:samples|images|examples)\b)",
     re.IGNORECASE,
 )
 _SAME_SHARE = 0.005
-"""A count further away than this from the accuracy before it counts something else."""
+"""If a count such as 299/360 differs by more than this from the accuracy before it, it counts something else."""
 
-# The rest is about lines that cannot be read. "acc" and "accuracy" as words, or in a metric's name: test_acc, testAcc, acc@1.
+# The patterns from here on detect lines that seem to state an accuracy in a form that is not understood.
+# "acc" and "accuracy" as words, or in the name of a metric: test_acc, testAcc, acc@1.
 _ACCURACY = re.compile(
     r"(?:(?<![A-Za-z])(?i:(?:test)?acc(?:urac(?:y|ies))?)|(?<=[a-z])Acc(?:uracy)?)"
     r"(?:_(?:score|test|train|val|mean|avg))?(?!_?[A-Za-z])"
 )
-# What may be an accuracy: 0.54, 0,54, 54 %, 54/100, and a whole number behind a colon. Not "10000 images", nor "0.5s".
+# What may be an accuracy: 0.54, 0,54, 54 %, 54/100, or a whole number after a colon. Not "10000 images" or "0.5s".
 _NUMBER = (
     r"(?:\d*+[.,]\d++(?!\s*(?:[mnuµ]?s|sec\w*|min\w*|h|hours?|[KMG]i?B)\b)|\d++\s*(?:%|per\s?cent\b|/\s*\d)"
     r"|(?:[:=：]|\bis\b)[\s\"'(\[]*(?:\d++|nan\b|inf\b))"
 )
 _NUMBER_BEHIND = re.compile(_NUMBER, re.IGNORECASE)
 _NUMBER_BEFORE = re.compile(_NUMBER + r"\s*(?:%|per\s?cent)?\s*(?:test(?:ing)?\s+)?$", re.IGNORECASE)
-# Which data an accuracy is of. "After training: 54 %" and "training complete" say nothing about it.
+# Words for the data that an accuracy was measured on. "After training: 54 %" and "training complete" do not name any.
 _DATA = re.compile(
     r"(?<![A-Za-z])(?i:(?P<test>test(?:ing|s)?|unseen|hold-?out|held-?out)"
     r"|(?<!after )(?<!end of )train(?:ing)?(?!\s+(?:complete|finish|done|end|took|time))|val(?:id(?:ation)?)?|dev|cv)(?![a-z])"
 )
-# An accuracy that is only wanted, or somebody else's.
+# Words for an accuracy that is a target, or that of a baseline.
 _AIM = (
     r"(?<![a-z])(?:target|goal|threshold|require(?:d|s|ment)?|min(?:imum)?|wanted|desired|baseline|chance|guess\w*"
     r"|majority|dummy)"
 )
 _AIM_BEFORE = re.compile(_AIM + r"\W*(?:\w+\W*)?$", re.IGNORECASE)
 _AIM_BEHIND = re.compile(_AIM + r"(?![a-z])|\bso far\b", re.IGNORECASE)
-# An accuracy of no named data is one of training in a line that begins with an epoch, beside a val_accuracy, in a list
-# per epoch, and in a piece of Keras' progress ("- loss: 0.3 - acc: 0.9").
+# If no data are named, it is a training accuracy in a line that gives the number of an epoch or step, beside a
+# val_accuracy, in a list with a value per epoch, and in Keras' progress ("- loss: 0.3 - acc: 0.9").
 _OF_TRAINING = re.compile(
     r"\b(?:epoch|step|batch|iter(?:ation)?)\b[\s:=#(\[]*\d(?=.*acc)|'epoch':|^\s*\[\s*\d+\s*[,/]\s*\d+\s*\]"
     r"|(?<![a-z])val(?:id(?:ation)?)?(?![a-z])|acc(?:uracy)?['\"]\s*:\s*\[|\s-\s\w+:\s*[\d.]",
     re.IGNORECASE,
 )
 _PROGRESS_BAR = re.compile(r"\d+%\|[^|]*\|[^\[]*(?:\[[^\]]*\]?)?")
-# A warning, code, a framework's own report: none of these states an accuracy.
+# Lines that do not state an accuracy: warnings, source code, and a framework's own reports.
 _NO_STATEMENT = [re.compile(r"[a-z]Warning:|\bdeprecated\b|\b(?:print|warn)\(|^\s*(?:File \"|>>> )")] + [
     re.compile(framework.LOG_LINES.reports) for framework in frameworks().values() if framework.LOG_LINES.reports
 ]
 _NAMES = re.compile(r"['\"`]\s*[\]),}]")
-"""What follows the name of a metric in a list of names: metrics=['accuracy']."""
+"""Matches what follows the last name in a list of metrics: metrics=['accuracy']."""
 _FILE = re.compile(r"(?:\.{0,2}/|~|.*/.*/|.*\\|.*\.[a-z]\w*$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class PrintedAccuracy:
-    """An accuracy as a line stated it: 0 to 1 if the line is right, but not checked, and perhaps no finite number.
+    """An accuracy that a line states.
 
-    ``samples``: the number of test samples if the line says so. ``at``: when the line arrived, on the clock of ``feed``.
-    ``text``: the line, printable, at most 200 characters of it.
+    ``value``: should be 0 to 1, but is not checked, and may be infinite or NaN. ``samples``: the number of test
+    samples; None if the line does not state it. ``at``: when the line arrived, in the unit of ``PrintedLines.feed``.
+    ``text``: at most 200 printable characters of the line.
     """
 
     value: float
@@ -109,7 +111,7 @@ class PrintedAccuracy:
 
 
 class PrintedLines:
-    """The lines about accuracy in a training's output. Memory stays bounded, whatever is printed."""
+    """The lines about accuracy in a training's output. Uses a bounded amount of memory, whatever is printed."""
 
     def __init__(self) -> None:
         self._line = b""
@@ -119,21 +121,28 @@ class PrintedLines:
         self.unread: str | None = None
         """The last line that seems to state a test accuracy in a form that is not understood.
 
-        ``None`` if a line that is understood came after it.
+        ``None`` if there is none, or if a later line was understood.
         """
 
     @property
     def test(self) -> PrintedAccuracy | None:
-        """The last stated test accuracy."""
+        """The last test accuracy that was stated, or None."""
         return self.all_tests[-1] if self.all_tests else None
 
     @property
     def all_tests(self) -> list[PrintedAccuracy]:
-        """The distinct lines of the kind of ``test``, by their last appearance: the first and the last five."""
+        """All test accuracies that were stated, or all bare accuracies if no line names a test.
+
+        Equal lines are listed once, ordered by their last appearance. Of more than ten, the first and last five are
+        kept.
+        """
         return list((self._tests or self._bare).values())
 
     def feed(self, chunk: bytes, at: float) -> None:
-        """Read the next piece of output, which arrived at the time ``at``; it may begin and end anywhere."""
+        """Read the next chunk of output, which may start and end in the middle of a line.
+
+        ``at``: when it arrived, in seconds since 1970.
+        """
         folded = chunk.translate(_FOLDED)
         first, last = folded.find(b"\n"), folded.rfind(b"\n")
         if first < 0:
@@ -149,7 +158,7 @@ class PrintedLines:
         self._keep(chunk[last + 1 :], at)
 
     def close(self) -> None:
-        """Read a last line that has no end."""
+        """Read the last line if it does not end with a line feed. To be called at the end of the output."""
         line, self._line = self._line, b""
         if b"acc" in line.lower():
             self._read(line, self._at)
@@ -166,7 +175,7 @@ class PrintedLines:
         for pattern, kept in ((_TEST, self._tests), (_BARE, self._bare)):
             if found := list(pattern.finditer(line)):
                 accuracy = _accuracy(found[-1], at)
-                kept.pop(accuracy.text, None)  # its last appearance counts
+                kept.pop(accuracy.text, None)  # lines are ordered by their last appearance
                 kept[accuracy.text] = accuracy
                 if len(kept) > _MOST_LINES:
                     del kept[list(kept)[_MOST_LINES // 2]]
@@ -177,7 +186,7 @@ class PrintedLines:
 
 
 def _shortened(line: bytes) -> bytes:
-    """Cut the middle out of a long line. The joint is a letter for the patterns: no number reads across it."""
+    """Cut the middle out of a long line. An underscore joins the halves, so that no number is read across the cut."""
     if len(line) <= _LONGEST_LINE:
         return line
     return line[: _LONGEST_LINE // 2] + b"_" + line[-_LONGEST_LINE // 2 :]
@@ -185,14 +194,14 @@ def _shortened(line: bytes) -> bytes:
 
 def _accuracy(found: re.Match[str], at: float) -> PrintedAccuracy:
     value = float(found["number"])
-    # In decimal: 83.2% is the very number 0.832, which a threshold of 0.832 is compared with.
+    # Divided in decimal, so that 83.2% gives exactly the float 0.832 and reaches a threshold of 0.832.
     value = float(Decimal(str(value)) / 100) if found["percent"] else value
     line, end = found.string, found.end()
     return PrintedAccuracy(value, _samples(line[end:], value), at, _text(line, end))
 
 
 def _samples(text: str, accuracy: float) -> int | None:
-    """Return the number of test samples that ``text`` begins with; None if there is none, or it belongs to something else."""
+    """Return the number of test samples at the start of ``text``; None if there is none or it counts something else."""
     found = _COUNTED.match(text)
     if found is None:
         return None
@@ -203,7 +212,7 @@ def _samples(text: str, accuracy: float) -> int | None:
 
 
 def _text(line: str, end: int) -> str:
-    """Return at most 200 characters of ``line``, with those just before ``end`` among them."""
+    """Return at most 200 printable characters of ``line``, including those just before ``end``."""
     printable = "".join(character if character.isprintable() else " " for character in line)
     return printable[max(0, end - _LONGEST_TEXT) :].strip()[:_LONGEST_TEXT].strip()
 
@@ -218,10 +227,10 @@ def _seems_a_test_accuracy(line: str) -> bool:
 
 
 def _is_of_a_test(line: str, word: re.Match[str], end: int) -> bool:
-    """Return whether ``word``, which is followed by no other accuracy before ``end``, has a number and is not of other data."""
+    """Return whether a number beside ``word`` (and before ``end``) may be a test accuracy."""
     before, behind = line[: word.start()], _NAMES.split(line[word.end() : end])[0]
     number = _NUMBER_BEHIND.search(behind)
-    around = before.split(" ")[-1] + word[0] + line[word.end() :].split(" ")[0]  # up to the next blanks
+    around = before.split(" ")[-1] + word[0] + line[word.end() :].split(" ")[0]  # extended to the next spaces
     if not (number or _NUMBER_BEFORE.search(before)) or _FILE.match(around.strip("\"'`()[]{},;:")):
         return False
     between = behind[: number.start()] if number else ""

@@ -1,4 +1,4 @@
-"""What a trial's fits say about it: what it went on from, and what ended it. Values in, words and values out."""
+"""What the fits of a trial say about it: which epochs it resumed from, and what ended it early. No I/O."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,8 @@ _FROM_THE_BEGINNING = "trained from the beginning"
 def resumption_in_words(fits: Sequence[Fit], source: str, why: str = "", *, retrain: bool) -> str:
     """Return what a trial resumed from, or why it did not; empty for a first trial that had nothing to resume from.
 
-    ``source``: whose checkpoints it was given (``trial 1``), empty if there were none; ``why``: a reason for that.
+    ``source``: the trial or run whose checkpoints it was given (``trial 1``); empty if it was given none. ``why``: why
+    it was given none, if that is to be reported. ``retrain``: whether the trial was expected to resume.
     """
     if why:
         return f"{_FROM_THE_BEGINNING}: {why}"
@@ -29,7 +30,7 @@ def resumption_in_words(fits: Sequence[Fit], source: str, why: str = "", *, retr
 
 
 def stopped_by(fits: Sequence[Fit]) -> StoppedBy | None:
-    """Return what ended a trial early: the threshold if it ended any fit, the script if it ended all of them itself."""
+    """Return what ended a trial early: THRESHOLD if that ended any fit, SCRIPT if the script ended all, or None."""
     ends = [fit.stopped_by for fit in fits]
     if StoppedBy.THRESHOLD in ends:
         return StoppedBy.THRESHOLD
@@ -37,7 +38,10 @@ def stopped_by(fits: Sequence[Fit]) -> StoppedBy | None:
 
 
 def settled_epochs(fits: Sequence[Fit], wanted: int) -> int:
-    """Return the number of epochs that gives what a trial with ``wanted`` epochs became: fewer if its fit was stopped."""
+    """Return the number of epochs that reproduces a trial with ``wanted`` epochs.
+
+    It is smaller if the only fit with that many epochs was stopped at the threshold.
+    """
     meant = [fit for fit in fits if fit.wanted == wanted]
     if len(meant) == 1 and meant[0].stopped_by is StoppedBy.THRESHOLD:
         return meant[0].last_epoch

@@ -1,4 +1,4 @@
-"""Accuracies, verdicts and the evidence for them in words: what job output, ``show``, ``history`` and the mail say of them."""
+"""Accuracies, verdicts and the evidence for them in words, for job output, ``show``, ``history`` and the mail."""
 
 import math
 from decimal import Decimal
@@ -11,14 +11,16 @@ from epochal.results.interval import wilson_interval
 from epochal.results.metrics import one_line
 
 _DOUBT = 0.05
-"""Without confidence the report says how likely a network passes that is this much below the threshold."""
+"""Without confidence, the report says how likely it is that a network this much below the threshold passes."""
 _LONGEST_WHY = 120
 
 
 def in_words(accuracy: float, threshold: float) -> tuple[str, str]:
-    """Return both numbers (0 to 1) as text: the accuracy with three decimals, or more if rounding would change the comparison.
+    """Return both numbers (0 to 1) as text.
 
-    0.7996 of 0.80 stays 0.7996: as 0.800 it would seem to have reached the threshold.
+    The accuracy has three decimals, or more if rounding would change the comparison: 0.7996 of 0.80 stays 0.7996,
+    because
+    0.800 would seem to have reached the threshold. The threshold has two decimals, or more if it needs them.
     """
     exact, wanted = Decimal(repr(accuracy)), Decimal(repr(threshold))
     rounded = (f"{exact:.{digits}f}" for digits in count(3))
@@ -27,13 +29,16 @@ def in_words(accuracy: float, threshold: float) -> tuple[str, str]:
 
 
 def accuracy_in_words(accuracy: float, samples: int | None) -> str:
-    """Return the accuracy, and its interval if the number of samples is known: ``0.831 (0.789 to 0.866, 360 test samples)``."""
+    """Return the accuracy with its 95 % interval: ``0.831 (0.789 to 0.866, 360 test samples)``.
+
+    The interval is left out if the number of samples is not known.
+    """
     interval = interval_in_words(accuracy, samples)
     return f"{accuracy:.4g} ({interval})" if interval else f"{accuracy:.4g}"
 
 
 def interval_in_words(accuracy: float, samples: int | None) -> str:
-    """Return the interval by itself; empty if the number of samples is not known."""
+    """Return the 95 % interval of an accuracy (0 to 1) in words; empty if the number of samples is not known."""
     if not samples:
         return ""
     low, high = wilson_interval(accuracy, samples)
@@ -41,7 +46,7 @@ def interval_in_words(accuracy: float, samples: int | None) -> str:
 
 
 def verdict_in_words(trial: Trial, threshold: float) -> str:
-    """Put the verdict on a judged trial into one line: ``0.750 reaches the threshold 0.70``, and what it rests on."""
+    """Return the verdict on a judged trial in one line: ``0.750 reaches the threshold 0.70``, then what it rests on."""
     accuracy = trial.accuracy
     assert accuracy is not None
     measured, wanted = in_words(accuracy.value, threshold)
@@ -58,7 +63,7 @@ def verdict_in_words(trial: Trial, threshold: float) -> str:
 
 
 def certainty_in_words(trial: Trial, threshold: float) -> str:
-    """Say what a verdict rests on besides the threshold; empty if that is all it rests on."""
+    """Return what a verdict rests on besides the threshold; empty if it rests on the threshold alone."""
     said = trial.judgement
     if said is None or trial.accuracy is None or trial.accuracy.samples is None:
         return ""
@@ -68,7 +73,7 @@ def certainty_in_words(trial: Trial, threshold: float) -> str:
         parts.append(f"lower bound {bound} at {100 * said.confidence:.4g} % confidence")
     is_raised = said.required is None or said.required > threshold
     if said.confidence or (is_raised and trial.accuracy.evidence.chance is not None):
-        # Rounded up: the accuracy that is named must be enough.
+        # Rounded up, so that the accuracy shown is enough.
         needed = f"{math.ceil(said.required * 1000) / 1000:.3f} is needed" if said.required else "no accuracy is enough"
         parts.append(f"{needed} on {trial.accuracy.samples} samples")
     if said.confidence:
@@ -77,7 +82,7 @@ def certainty_in_words(trial: Trial, threshold: float) -> str:
 
 
 def doubt_in_words(trial: Trial, threshold: float) -> str:
-    """Say why an accuracy that is not below the threshold was not let through; empty if nothing needs saying."""
+    """Return why an accuracy that is not below the threshold did not pass the gate; empty in all other cases."""
     accuracy = trial.accuracy
     if trial.judgement is None or trial.reached or accuracy is None or accuracy.value < threshold:
         return ""
@@ -88,7 +93,7 @@ def doubt_in_words(trial: Trial, threshold: float) -> str:
 
 
 def evidence_in_words(trial: Trial, threshold: float) -> list[str]:
-    """Say, a sentence each, what is known of the data behind a trial's accuracy, and what that accuracy is worth."""
+    """Return sentences about the data behind a trial's accuracy, and about how much that accuracy is worth."""
     if trial.accuracy is None:
         return []
     evidence, samples, said = trial.accuracy.evidence, trial.accuracy.samples, trial.judgement
@@ -126,7 +131,7 @@ def _rows_in_words(evidence: Evidence) -> str:
 
 
 def _missed_of_chance(accuracy: Accuracy) -> str:
-    """Return what an accuracy is not to chance: "above" or "clearly above"; empty if nothing is known against it."""
+    """Return "above" if an accuracy is not above chance, "clearly above" if not significantly so, otherwise nothing."""
     chance = accuracy.evidence.chance
     if chance is None or is_above_chance(accuracy):
         return ""

@@ -1,1 +1,1 @@
-"""The mail about the end of a run: composed, typeset, and handed to a mail server."""
+"""The mail about a run that has ended: its wording, its layout, and sending it over SMTP."""

@@ -1,4 +1,7 @@
-"""The mail about a run's end: one decisive sentence first, then everything that it rests on. Values in, bytes out."""
+"""Compose the mail about a run that has ended: the result in a sentence, then the facts behind it.
+
+Everything except the templates is passed in.
+"""
 
 import email.policy
 from collections.abc import Sequence
@@ -21,9 +24,9 @@ from epochal.messages.mail.wording import (
 from epochal.records import Run, State
 from epochal.results.wording import certainty_in_words, evidence_in_words
 
-# RFC 2045, 6.7 and RFC 2047, 2: no line of quoted-printable, and none with an encoded word, is longer than that.
+# The limit for lines of quoted-printable (RFC 2045, 6.7) and for header lines with an encoded word (RFC 2047, 2).
 _SMTP = email.policy.SMTP.clone(max_line_length=76)
-# Quoted-printable never has an underscore behind an equals sign (RFC 2045, 6.7): no text can hold this boundary.
+# Quoted-printable never has an underscore after an equals sign (RFC 2045, 6.7), so no text can contain this boundary.
 _BOUNDARY = "=_epochal"
 _LONGEST_NAME = 60
 _LONGEST_FACT = 300
@@ -32,10 +35,12 @@ _LONGEST_PARAGRAPH = 3000
 
 @dataclass(frozen=True)
 class Report:
-    """What the mail tells: the ended run, and what its folder says.
+    """What the mail reports: a run that has ended, and what was found in its folder.
 
-    ``repository`` is its name for people; ``model`` and ``log`` are the best trial's; ``diff`` is the change of nn.py
-    to adopt (unified, empty if none), ``adopt`` the same in words (``epochs = 20 → 30``); ``minutes`` of the whole run.
+    ``repository``: the short name to show. ``model``, ``log``, ``diff``: the saved model, the log and the change to
+    nn.py (a unified diff, empty if nothing changed) of the best trial, or of the last one if none was measured.
+    ``adopt``: each change of the best trial in words (``epochs = 20 → 30``). ``minutes``: the duration of the whole
+    run.
     """
 
     run: Run
@@ -49,10 +54,10 @@ class Report:
 
 
 def compose(report: Report, sender: str, recipients: Sequence[str], message_id: str) -> EmailMessage:
-    """Compose the mail about a run that is REACHED, EXHAUSTED or FAILED: plain text, and the same as simple HTML.
+    """Compose the mail about a run that is REACHED, EXHAUSTED or FAILED, as plain text and as simple HTML.
 
-    The same report gives the same bytes. It may hold any text: none can add a header, a recipient or markup, and none
-    of other people's can pass for a line of ours.
+    The same arguments give the same bytes. Text from a commit, a script or a log cannot add a header, a recipient or
+    markup, and cannot be mistaken for a line that Epochal wrote.
     """
     message = EmailMessage(policy=_SMTP)
     message["From"] = one_line(sender)
@@ -60,7 +65,7 @@ def compose(report: Report, sender: str, recipients: Sequence[str], message_id: 
     message["Subject"] = _subject(report)
     message["Date"] = format_datetime(report.run.ended or report.run.created)
     message["Message-ID"] = one_line(message_id)
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
+    message["Auto-Submitted"] = "auto-generated"  # suppresses out-of-office replies (RFC 3834)
     text, html = _render(_collect_parts(report))
     message.set_content(readable(text), cte="quoted-printable")
     message.add_alternative(readable(html), subtype="html", cte="quoted-printable")
@@ -69,12 +74,12 @@ def compose(report: Report, sender: str, recipients: Sequence[str], message_id: 
 
 
 def serialise(message: EmailMessage) -> bytes:
-    """Return the message as bytes (RFC 5322), which stay the same however often they are sent."""
+    """Return the message as bytes (RFC 5322), the same at each call."""
     return message.as_bytes(policy=_SMTP)
 
 
 def _subject(report: Report) -> str:
-    """Return the outcome, then of what it is. Long names are cut, so that the commit behind them is not."""
+    """Return the outcome, repository, branch and commit. Long names are cut, so that the commit remains visible."""
     commit = report.run.commit
     names = (one_line(name, _LONGEST_NAME) for name in (report.repository, commit.branch))
     reused = f", taken over from run {report.run.reused_run}" if report.run.reused_run else ""
@@ -82,7 +87,7 @@ def _subject(report: Report) -> str:
 
 
 def _collect_parts(report: Report) -> dict[str, Any]:
-    """Return what the templates show. Facts, places and notes are one line each, and not there if empty."""
+    """Return the variables of the templates. Facts, places and notes are one line each; empty ones are left out."""
     run, commit, best = report.run, report.run.commit, report.run.best
     facts = {
         "repository": report.repository,
@@ -118,8 +123,8 @@ def _collect_parts(report: Report) -> dict[str, Any]:
 
 
 def _render(parts: dict[str, Any]) -> tuple[str, str]:
-    """Return the mail's text and its HTML."""
-    # Imported here: a job that ends no run starts sooner without it.
+    """Return the body of the mail as plain text and as HTML."""
+    # Imported here so that a job that sends no mail starts faster.
     import jinja2
 
     templates = jinja2.Environment(

@@ -1,4 +1,4 @@
-"""Sending a mail: one conversation with the mail server (RFC 5321), protected as the settings say."""
+"""Send a mail in one SMTP session (RFC 5321), with the TLS mode and login from server.toml."""
 
 import contextlib
 import smtplib
@@ -10,7 +10,7 @@ from epochal.settings import MailSettings
 
 
 class MailError(EpochalError):
-    """The mail could not be sent; ``temporary`` says whether it is worth trying again."""
+    """Raised if a mail could not be sent. ``temporary`` says whether a retry may succeed."""
 
     exit_status = 1
 
@@ -27,14 +27,15 @@ def send(
     password: str | None,
     timeout_seconds: float = 30.0,
 ) -> tuple[str, ...]:
-    """Hand ``message`` (RFC 5322 bytes) to the mail server for ``recipients``.
+    """Send ``message`` (RFC 5322 bytes) to ``recipients`` through the mail server in ``settings``.
 
-    Returns the recipients that it refused, each with its answer, if it took the mail for others; it is sent then.
-    Certificates are checked against the system's authorities, or those in the file that SSL_CERT_FILE names.
-    Each of the server's answers may take ``timeout_seconds``.
+    Returns the recipients that the server refused, each with its reply, if it accepted the mail for at least one other.
+    Certificates are verified with the system's certificate authorities, or those in the file that SSL_CERT_FILE names.
+    Each reply of the server may take ``timeout_seconds``.
 
-    Raises MailError: temporary if no server is set, if it cannot be reached, or answers 4xx; for good if it answers 5xx,
-    if the login is wrong, or if the connection cannot be protected as the settings say.
+    Raises MailError. It is temporary if no server is set, if the server cannot be reached, or if it replies 4xx. It is
+    permanent if the server replies 5xx (to a wrong login, for example), if the password is missing, if user or password
+    is not ASCII, or if the connection cannot be secured as ``settings`` require.
     """
     if not settings.host:
         raise MailError("no mail server is set: [mail] host in server.toml", temporary=True)
@@ -44,17 +45,17 @@ def send(
         )
         raise MailError(f"there is no password for {settings.user}: {remedy}", temporary=False)
     if settings.user and not f"{settings.user}{password}".isascii():
-        # smtplib would raise an error that carries the password
+        # smtplib would raise an error whose text contains the password.
         raise MailError("[mail] user and its password must be ASCII: Python's smtplib sends no other", temporary=False)
     try:
         with contextlib.closing(_connect(settings, timeout_seconds)) as server:
             if settings.user:
                 server.login(settings.user, password or "")
             refused = server.sendmail(sender, list(recipients), message)
-            # The server has the mail from here on: whatever QUIT comes to, sending it again would double it.
+            # The server has accepted the mail, so an error in QUIT must not cause a retry, which would send it twice.
             with contextlib.suppress(OSError):
                 server.quit()
-    except (OSError, ValueError) as error:  # ValueError: an address or a host's name that no command can carry
+    except (OSError, ValueError) as error:  # ValueError: an address or host name that SMTP cannot send
         raise _explain_failure(error, settings) from None
     return tuple(_refusals(refused))
 
@@ -74,7 +75,7 @@ def _connect(settings: MailSettings, timeout_seconds: float) -> smtplib.SMTP:
 
 
 def _explain_failure(error: Exception, settings: MailSettings) -> MailError:
-    """Return what smtplib, ssl or socket raised, as one line that says what, where, and what to look at."""
+    """Return a MailError of one line for an error of smtplib, ssl or socket: what failed, where, and what to check."""
     where = f"mail server {settings.host}:{settings.port}"
     if isinstance(error, smtplib.SMTPResponseException):
         answer = _answer(error.smtp_code, error.smtp_error)
@@ -95,7 +96,8 @@ def _explain_failure(error: Exception, settings: MailSettings) -> MailError:
         else:
             what = f"does not speak TLS there ({error.reason}): check [mail] security and port"
         return MailError(f"{where} {what}", temporary=isinstance(error, ssl.SSLEOFError))
-    # Every exception of smtplib is an OSError too; those that are left say what the server does not offer.
+    # smtplib's exceptions are OSErrors, too. Apart from a disconnection, those left here mean that the server lacks a
+    # feature, such as STARTTLS or a login method that smtplib supports.
     disconnected = isinstance(error, smtplib.SMTPServerDisconnected) or not isinstance(error, smtplib.SMTPException)
     if isinstance(error, OSError) and disconnected:
         return MailError(f"{where} cannot be reached ({error}): check [mail] host, port and security", temporary=True)
@@ -103,7 +105,7 @@ def _explain_failure(error: Exception, settings: MailSettings) -> MailError:
 
 
 def _is_temporary(code: int) -> bool:
-    """Return whether an answer means "later" (RFC 5321, 4.2.1); what is no answer at all (smtplib's -1) may be one later."""
+    """Return True unless the reply code is 5xx (RFC 5321, 4.2.1), also for a malformed reply, -1 in smtplib."""
     return not 500 <= code < 600
 
 

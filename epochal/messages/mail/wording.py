@@ -1,4 +1,4 @@
-"""What a mail says of a run: numbers that cannot mislead, one decisive sentence, a table. Values in, words out."""
+"""The wording of the mail about a run: its headline, the sentence with the result, and the table of trials. No I/O."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ _HEADINGS = ("trial", "epochs", "accuracy", "seconds", "outcome", SCRIPT)
 
 
 def headline(run: Run) -> str:
-    """Return the outcome of the run: ``Threshold Accuracy Reached!!! 0.831 of 0.80``."""
+    """Return the outcome of the run in one line, such as ``Threshold Accuracy Reached!!! 0.831 of 0.80``."""
     accuracy, threshold = _best_and_threshold(run)
     if run.state is State.REACHED:
         return f"Threshold Accuracy Reached!!! {accuracy} of {threshold}"
@@ -23,7 +23,7 @@ def headline(run: Run) -> str:
 
 
 def measured(run: Run) -> str:
-    """Return the best accuracy with its interval, the threshold, and where it was read; empty if none was measured."""
+    """Return the best accuracy with its threshold, interval and source in words; empty if none was measured."""
     best = run.best
     if best is None or best.accuracy is None:
         return ""
@@ -33,7 +33,10 @@ def measured(run: Run) -> str:
 
 
 def decisive_sentence(run: Run, adopt: Sequence[str]) -> str:
-    """Return what the reader needs if they read no further; ``adopt`` is the change in words (``epochs = 20 → 30``)."""
+    """Return the result of the run, for readers who read nothing else of the mail.
+
+    ``adopt``: each change of the best trial in words (``epochs = 20 → 30``).
+    """
     accuracy, threshold = _best_and_threshold(run)
     if run.state not in (State.REACHED, State.EXHAUSTED):
         why = f"{headline(run)}. {run.explanation}"
@@ -61,13 +64,13 @@ def decisive_sentence(run: Run, adopt: Sequence[str]) -> str:
 
 
 def promise(run: Run) -> str:
-    """Return what more epochs promise a run that ended below its threshold; empty if the decisive sentence says it."""
+    """Return the forecast of a run that ended below its threshold; empty if the explanation already includes it."""
     is_open = run.state is State.EXHAUSTED and run.reason is not Reason.LEVELS_OFF
     return run.forecast.sentence if run.forecast and is_open else ""
 
 
 def trial_table(run: Run) -> list[tuple[str, ...]]:
-    """Return a row for each trial, below the headings; the last column says how its nn.py differs. Empty without trials."""
+    """Return the headings and a row per trial; the last column says how its nn.py differs. Empty without trials."""
     rows: list[tuple[str, ...]] = []
     for trial in run.trials:
         accuracy, outcome = "-", (trial.reason or trial.state).value.replace("_", " ")
@@ -96,7 +99,7 @@ def resumption_notes(run: Run) -> list[str]:
 
 
 def _best_and_threshold(run: Run) -> tuple[str, str]:
-    """Return the best accuracy and the threshold, with as many digits as it takes to compare them."""
+    """Return the best accuracy and the threshold as text, with enough digits to compare them."""
     if run.best is None or run.best.accuracy is None or run.threshold is None:
         return "none", "none"
     return in_words(run.best.accuracy.value, run.threshold)
