@@ -1,1 +1,1 @@
-"""Where training runs: in a container of a Docker engine, or in a plain process."""
+"""Runtimes: run a training in a Docker container or in a plain process."""

@@ -1,4 +1,4 @@
-"""Which runtime is meant."""
+"""Create the runtime that the settings ask for."""
 
 from pathlib import Path
 
@@ -10,13 +10,15 @@ from epochal.settings import RuntimeName, ServerSettings
 
 
 def choose_runtime(name: RuntimeName, home: Path, settings: ServerSettings, docker_host: str, log: Log) -> Runtime:
-    """Return the runtime ``name``; ``auto`` is Docker if its engine answers, else the process, and logs why.
+    """Return the runtime called ``name``: Docker, a plain process, or with ``auto`` the one that is available.
 
-    For ``docker`` the engine is not asked here: ``prepare`` raises RunFailed(NO_ENGINE), which can be waited out.
+    ``auto`` means Docker if its engine answers, otherwise a plain process, and then logs why. ``docker`` does not
+    contact the engine here: if the engine does not answer, ``prepare`` raises RunFailed(NO_ENGINE), and the job can
+    wait for it.
     """
     if name == "process":
         return ProcessRuntime(home, settings)
-    # Imported here: Docker's client takes a fifth of the time that job train needs to start.
+    # Imported only if needed: importing Docker's client takes a fifth of the start-up time of job train.
     from epochal.runtimes.docker import DockerRuntime
     from epochal.runtimes.engine import connect
 

@@ -1,4 +1,4 @@
-"""Making what has to be unmade, whenever the interruption comes."""
+"""Create a resource that is cleaned up even if a signal handler interrupts its creation."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
@@ -11,17 +11,18 @@ T = TypeVar("T")
 
 @contextmanager
 def made(make: Callable[[], T], unmake: Callable[[T], None]) -> Iterator[T]:
-    """What ``make`` returns; ``unmake`` gets it on the way out.
+    """Yield what ``make`` returns, and pass it to ``unmake`` on exit.
 
-    An exception that a signal handler raises can come in the middle of ``make``, when the thing exists but nobody has
-    hold of it yet. Handlers run in the main thread, so ``make`` runs in another one, and is waited for before leaving.
+    A signal handler may raise an exception in the middle of ``make``, when the resource exists but has not been
+    returned yet. Signal handlers run in the main thread, so ``make`` runs in another one, which is waited for before
+    cleaning up.
     """
     making: Future[T] = Future()
     try:
         Thread(target=_make, args=(make, making), daemon=True).start()
         yield making.result()
     finally:
-        # Cancelling succeeds only where the interruption came before the thread had begun.
+        # Cancelling succeeds only if the interruption came before the thread called ``make``.
         if not making.cancel():
             wait([making])
             if making.exception() is None:

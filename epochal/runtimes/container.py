@@ -1,4 +1,4 @@
-"""One container: confined, followed to its end, and never left behind."""
+"""Run a command in a hardened container, and always remove the container afterwards."""
 
 import os
 import secrets
@@ -26,12 +26,17 @@ _LABEL = "epochal."
 _GRACE_SECONDS = 5
 _NOBODY = 65534
 _LONGEST_SECONDS = 10_000_000.0
-"""What a socket's time limit can hold; four months."""
+"""The longest timeout for waiting for the engine's answer: about four months."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is to run in a container. ``mounts`` are (here, inside, writable); an empty ``command``: the image's own."""
+    """A command to run in a container, and what it may use.
+
+    ``environment``: its environment variables. ``mounts``: triples of a path on the host, the path in the container,
+    and whether it is writable. ``command``: empty for the image's own. ``network``: whether it may use the network.
+    ``seconds``: its time limit.
+    """
 
     image: str
     belonging: Belonging
@@ -44,7 +49,11 @@ class Task:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a container ended: the exit status (128 + n for signal n), whether memory ran out in it, whether time did."""
+    """How a container ended.
+
+    ``exit_status``: 128 + n if signal n ended it. ``seconds``: how long it ran. ``out_of_memory``: whether the kernel
+    killed a process in it for lack of memory. ``timed_out``: whether it was stopped at its time limit.
+    """
 
     exit_status: int
     seconds: float
@@ -53,7 +62,7 @@ class Ending:
 
 
 def user_and_group() -> tuple[int, int]:
-    """Return who trains: ourselves, or nobody if we are root."""
+    """Return the user id and group id that training runs with: those of this process, or nobody's if it is root."""
     return (os.getuid(), os.getgid()) if os.getuid() != 0 else (_NOBODY, _NOBODY)
 
 
@@ -64,10 +73,15 @@ def run_container(
     *sinks: Callable[[bytes], None],
     stop: Stop | None = None,
 ) -> Ending:
-    """Run ``task`` to its end, its time limit or ``stop``, its output going to ``sinks``; then the container is gone."""
+    """Run ``task`` in a container until it ends, reaches its time limit or is stopped by ``stop``; return how it ended.
+
+    Each chunk of its output is passed to all ``sinks``, in another thread; raises the first exception of a sink. The
+    container is removed in any case.
+    """
     options = _options(task, limits)
     with made(lambda: client.containers.create(task.image, **options), _remove) as container:
-        # Attached before it starts, so that nothing is missed: the engine itself keeps no log, which bounds it too.
+        # Attach before the start, so that no output is missed: the engine keeps no log, because nothing would limit its
+        # size.
         output = container.attach(stdout=True, stderr=True, stream=True, logs=False)
         copying = Copying(_until_the_engine_is_gone(output), *sinks)
         began = time.monotonic()
@@ -84,14 +98,14 @@ def run_container(
 
 
 def left_overs(client: docker.DockerClient, home: str) -> Iterator[tuple[str, Belonging]]:
-    """Yield the ids of all containers of ``home``, running or not, and what they were started for."""
+    """Yield the id and the ``Belonging`` of each container of ``home`` (an id, see ``id_of``), running or not."""
     for found in client.api.containers(all=True, filters={"label": f"{_LABEL}home={home}"}):
         values = {name: found["Labels"].get(_LABEL + name, "0") for name in ("run", "trial", "until")}
         yield found["Id"], Belonging(home, **{name: int(value) for name, value in values.items()})
 
 
 def remove(client: docker.DockerClient, container_id: str) -> None:
-    """Kill and remove a container; one that is gone, or just going, is fine."""
+    """Kill and remove a container. Do nothing if it is gone or already being removed."""
     with suppress(NotFound):
         try:
             client.api.remove_container(container_id, v=True, force=True)
@@ -101,7 +115,7 @@ def remove(client: docker.DockerClient, container_id: str) -> None:
 
 
 def _remove(container: Container) -> None:
-    # An engine that is gone cannot be asked; the container is reaped when it is back.
+    # If the engine does not answer, a later ``reap`` removes the container.
     with suppress(RequestException):
         remove(container.client, container.id)
 
@@ -110,7 +124,7 @@ def _kill(container: Container) -> None:
     try:
         container.kill()
     except APIError as error:
-        if error.status_code != 409:  # it has ended by itself just now
+        if error.status_code != 409:  # the container has just ended by itself
             raise
 
 
@@ -119,7 +133,7 @@ def _ended_within(container: Container, seconds: float) -> bool:
     deadline = time.monotonic() + limit
     try:
         container.wait(timeout=limit)
-    except (EngineGone, ReadTimeout):  # the SDK raises the first one for both
+    except (EngineGone, ReadTimeout):  # the SDK raises ConnectionError for timeouts, too
         if time.monotonic() < deadline:
             raise
         return False
@@ -127,12 +141,12 @@ def _ended_within(container: Container, seconds: float) -> bool:
 
 
 def _until_the_engine_is_gone(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    with suppress(OSError, RequestException):  # whoever waits for the container is told
+    with suppress(OSError, RequestException):  # waiting for the container raises the error
         yield from chunks
 
 
 def _options(task: Task, limits: LimitSettings) -> dict[str, Any]:
-    """Return what the engine is asked for: the task, confined."""
+    """Return the arguments that create the container for ``task`` with its sandbox and ``limits``."""
     belonging = task.belonging
     purpose = f"run-{belonging.run}-trial-{belonging.trial}" if belonging.run else "helper"
     user, group = user_and_group()
@@ -143,7 +157,7 @@ def _options(task: Task, limits: LimitSettings) -> dict[str, Any]:
         "name": f"epochal-{purpose}-{secrets.token_hex(4)}",
         "command": list(task.command) or None,
         "labels": {_LABEL + name: str(value) for name, value in asdict(belonging).items()},
-        "environment": {"HOME": "/tmp", "USER": "epochal"} | task.environment,  # noqa: S108 (the container's own)
+        "environment": {"HOME": "/tmp", "USER": "epochal"} | task.environment,  # noqa: S108 (inside the container)
         "mounts": [
             Mount(inside, str(here.absolute()), type="bind", read_only=not writable)
             for here, inside, writable in task.mounts
@@ -152,17 +166,18 @@ def _options(task: Task, limits: LimitSettings) -> dict[str, Any]:
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],
         "network_mode": "bridge" if task.network else "none",
-        "use_config_proxy": task.network,  # the client's proxies, passwords included, are nothing for code without a network
+        "use_config_proxy": task.network,  # code without a network must not see proxies and their passwords
         "ipc_mode": "private",
         "shm_size": size,
         "read_only": True,
-        # exec: what compiles while it trains (PyTorch, numba) loads from here; the code's own folder allows it anyway.
-        "tmpfs": {"/tmp": f"rw,exec,nosuid,nodev,mode=1777,size={size}"},  # noqa: S108 (the container's own)
+        # exec, because PyTorch and numba compile during training and load the result from here. The folder of the code
+        # allows it anyway.
+        "tmpfs": {"/tmp": f"rw,exec,nosuid,nodev,mode=1777,size={size}"},  # noqa: S108 (inside the container)
         "mem_limit": memory,
-        "memswap_limit": memory,  # the two together: no swap
+        "memswap_limit": memory,  # memory and swap together, so there is no swap
         "nano_cpus": int(limits.cpus * 1e9) or None,
         "pids_limit": limits.processes,
         "ulimits": [Ulimit(name="fsize", soft=file, hard=file), Ulimit(name="core", soft=0, hard=0)],
-        "init": True,  # without it a script is process 1, which ignores SIGTERM, and orphans are nobody's
+        "init": True,  # without it the script is process 1, which ignores SIGTERM and does not reap orphans
         "log_config": LogConfig(type=LogConfig.types.NONE),
     }

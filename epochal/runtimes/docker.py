@@ -1,4 +1,4 @@
-"""The Docker runtime: every training in a hardened container of its own."""
+"""The Docker runtime: run every training in its own hardened container."""
 
 import os
 import tempfile
@@ -30,9 +30,10 @@ _HOME = "/home/epochal"
 
 
 class DockerRuntime:
-    """Trains in containers of the engine at ``docker_host`` (as DOCKER_HOST; empty: the usual socket).
+    """A runtime that trains in containers of the Docker engine at ``docker_host``.
 
-    Nothing is asked of the engine before it is needed.
+    ``docker_host`` is written like the variable DOCKER_HOST; empty means the default socket. The engine is contacted
+    only when it is needed.
     """
 
     name = "docker"
@@ -48,17 +49,17 @@ class DockerRuntime:
         return connect(self._docker_host)
 
     def image_name(self, framework: str, code: Path) -> str:
-        """As ``Runtime.image_name``: the image's tag."""
+        """Return the tag that ``prepare`` returns, without contacting the engine. See ``Runtime.image_name``."""
         return tag_of(read_recipe(framework, code, self._settings.sandbox), self._settings.images)
 
     def prepare(self, framework: str, code: Path, log: Log) -> str:
-        """As ``Runtime.prepare``; returns the image's tag. Raises RunFailed(NO_ENGINE) too."""
+        """Build the image for ``framework`` and ``code`` if it is missing; return its tag. See ``Runtime.prepare``."""
         recipe = read_recipe(framework, code, self._settings.sandbox)
         with engine_errors(self._docker_host):
             return image_for(self._client, recipe, self._settings.images, self._home / "cache" / "locks", log)
 
     def prove(self, image: str, modules: Sequence[str]) -> None:
-        """As ``Runtime.prove``."""
+        """Import ``modules`` once in a container of ``image``. See ``Runtime.prove``."""
         with engine_errors(self._docker_host):
             identity = self._client.images.get(image).id
             prove_once(
@@ -69,7 +70,7 @@ class DockerRuntime:
             )
 
     def train(self, training: Training) -> Outcome:
-        """As ``Runtime.train``."""
+        """Run nn.py in a container until it ends, and return how it ended. See ``Runtime.train``."""
         folder = training.folder
         limits = self._settings.limits
         with (
@@ -88,7 +89,7 @@ class DockerRuntime:
             )
 
     def fetch_dataset(self, image: str, script: str, log: Log) -> None:
-        """As ``Runtime.fetch_dataset``."""
+        """Run ``script`` in a container that may download into the dataset cache. See ``Runtime.fetch_dataset``."""
         datasets = dataset_cache(self._home)
         _give_to_the_trainer(datasets)
         environment = dataset_variables(_SEEN, links=False)
@@ -103,7 +104,7 @@ class DockerRuntime:
             raise UsageError(f"The dataset could not be fetched. The last lines:\n{last_lines(output, 5)}")
 
     def reap(self, is_alive: IsAlive) -> list[int]:
-        """As ``Runtime.reap``. Raises RunFailed(NO_ENGINE)."""
+        """Remove the containers of this home that nobody waits for; return their runs. See ``Runtime.reap``."""
         reaped = set()
         with engine_errors(self._docker_host):
             for container, belonging in left_overs(self._client, id_of(self._home)):
@@ -121,7 +122,7 @@ class DockerRuntime:
         mounts: Sequence[tuple[Path, str, bool]] = (),
         network: bool = False,
     ) -> tuple[int, str]:
-        """Run Python on what is no training; returns its exit status and its last output."""
+        """Run Python in a container that belongs to no run; return its exit status and the end of its output."""
         belonging = Belonging.to_no_run(id_of(self._home), seconds)
         task = Task(image, belonging, environment, mounts, ["python3", *arguments], network, seconds)
         with tempfile.TemporaryDirectory() as folder, LogFile(Path(folder, "log"), MEGABYTE) as log:
@@ -162,7 +163,7 @@ class DockerRuntime:
 
 
 def _give_to_the_trainer(*folders: Path) -> None:
-    """Make the trainer the owner of ``folders`` and all in them, where that is not who we are."""
+    """Give ``folders`` and everything in them to the user that trains, if this process is root."""
     if os.getuid() != 0:
         return
     user, group = user_and_group()

@@ -1,4 +1,4 @@
-"""Reaching the Docker engine, and saying plainly when it is not there."""
+"""Connect to the Docker engine, and translate its errors to Epochal's exceptions."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +14,10 @@ _DEFAULT = "unix:///var/run/docker.sock"
 
 
 def connect(docker_host: str) -> docker.DockerClient:
-    """Return a client of the engine at ``docker_host`` (as DOCKER_HOST; empty: the usual socket) that has answered once.
+    """Return a client of the Docker engine at ``docker_host``, after a first request that was answered.
 
-    Raises RunFailed(NO_ENGINE).
+    ``docker_host`` is written like the variable DOCKER_HOST; empty means the default socket. Raises
+    RunFailed(NO_ENGINE) if the engine does not answer.
     """
     variables = child_environment({"DOCKER_HOST": docker_host or _DEFAULT})
     with engine_errors(docker_host):
@@ -25,13 +26,16 @@ def connect(docker_host: str) -> docker.DockerClient:
 
 @contextmanager
 def engine_errors(docker_host: str) -> Iterator[None]:
-    """Turn the SDK's errors into ours: RunFailed(NO_ENGINE) if nobody answers, EpochalError if the engine refuses."""
+    """Translate the Docker SDK's exceptions that the block raises.
+
+    Raises RunFailed(NO_ENGINE) if the engine does not answer, EpochalError if it refuses the request.
+    """
     try:
         yield
     except APIError as error:
         raise EpochalError(f"The Docker engine refused: {error.explanation or error}") from error
     except (DockerException, RequestException) as error:
-        # The system's own words, from the bottom of the chain of exceptions; else the outermost error's.
+        # The operating system's message is the clearest; it is in the innermost exception of the chain.
         chain: list[BaseException] = [error]
         while following := chain[-1].__cause__ or chain[-1].__context__:
             chain.append(following)

@@ -1,4 +1,4 @@
-"""Environments for training without Docker: made by uv, once, and known by what is in them."""
+"""Virtual environments for training without Docker: built once by uv, named by a digest of what is in them."""
 
 import os
 import re
@@ -25,19 +25,22 @@ _PROGRESS = re.compile(r"^(Resolved|Prepared|Installed|Downloading) ")
 
 
 def environment_folder(cache: Path, recipe: Recipe) -> Path:
-    """Return the folder inside ``cache`` that has the virtual environment for ``recipe``, or will have it."""
+    """Return the folder inside ``cache`` for the virtual environment of ``recipe``, whether it has been built or not.
+
+    Its name is a digest of the recipe and of the Python interpreter that runs Epochal.
+    """
     name = f"{recipe.framework}-{recipe.digest(sys.version, os.path.realpath(sys.executable))}"
     return cache / "environments" / name
 
 
 def environment_for(cache: Path, home: str, recipe: Recipe, settings: ImageSettings, log: Log) -> Path:
-    """Return the folder of the virtual environment for ``recipe``, made if it is not there.
+    """Return the folder of the virtual environment for ``recipe``, and build it if it is missing.
 
-    Raises RunFailed(ENVIRONMENT_FAILED), uv's last lines as detail.
+    ``home`` is the home's id (see ``id_of``). Raises RunFailed(ENVIRONMENT_FAILED) with uv's last lines as its detail.
     """
     folder = environment_folder(cache, recipe)
     with one_at_a_time(cache / "locks" / f"{folder.name}.lock", log):
-        # The marker comes last: what a killed builder left is made anew.
+        # The marker is written last, so that an environment is built again if its builder was killed.
         if not (folder / _COMPLETE).exists():
             log(f"Making the environment {folder}: once, it is kept.")
             shutil.rmtree(folder, ignore_errors=True)
@@ -48,7 +51,7 @@ def environment_for(cache: Path, home: str, recipe: Recipe, settings: ImageSetti
 
 
 def python_in(environment: Path) -> str:
-    """Return the interpreter of an environment."""
+    """Return the path to the Python interpreter of a virtual environment."""
     return str(environment / "bin" / "python")
 
 
@@ -64,12 +67,12 @@ def _make(folder: Path, belonging: Belonging, recipe: Recipe, settings: ImageSet
         requirements.write_text(recipe.requirements, encoding="utf-8")
         confinement = only_wheels if recipe.packages == "wheels" else []
         steps["requirements.txt"] = [*install, *confinement, "-r", str(requirements)]
-    # Compiled once here, and not in every training anew: importing TensorFlow takes 5 s instead of 15.
+    # Compile bytecode here, once, instead of in every training: importing TensorFlow then takes 5 s instead of 15.
     changes = {"UV_COMPILE_BYTECODE": "1", "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
     variables = child_environment(changes)
     if settings.ca_bundle:
         variables["SSL_CERT_FILE"] = str(Path(settings.ca_bundle).expanduser())
-    # Packages may run: they get nothing of Epochal's, some of which is secret.
+    # Packages may run code while they are installed, and some of Epochal's variables are secret.
     variables = {name: value for name, value in variables.items() if not name.startswith("EPOCHAL_")}
     for what, arguments in steps.items():
         lines: deque[str] = deque(maxlen=60)

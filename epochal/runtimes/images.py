@@ -1,4 +1,4 @@
-"""Training images: built from the Dockerfile for a framework, once, and known by what is in them."""
+"""Training images: built once from the Dockerfile for a framework, tagged with a digest of what is in them."""
 
 import io
 import re
@@ -23,14 +23,15 @@ _PROGRESS = re.compile(r"^Step \d+/\d+ : RUN .*|^ *Downloading \S+ \([\d.]+ [MG]
 
 
 def tag_of(recipe: Recipe, settings: ImageSettings) -> str:
-    """Return the tag of the image for ``recipe``, built or not."""
+    """Return the tag of the image for ``recipe``, whether it has been built or not."""
     return f"epochal/{recipe.framework}:{recipe.digest(_DOCKERFILE.read_text(encoding='utf-8'), settings.base)}"
 
 
 def image_for(client: docker.DockerClient, recipe: Recipe, settings: ImageSettings, locks: Path, log: Log) -> str:
-    """Return the tag of the image for ``recipe``, built if the engine does not have it.
+    """Return the tag of the image for ``recipe``, and build the image if the engine does not have it.
 
-    Raises RunFailed(ENVIRONMENT_FAILED), the builder's last lines as detail.
+    ``locks`` is the folder for lock files. Raises RunFailed(ENVIRONMENT_FAILED) with the last lines of the build as its
+    detail, SettingsError if the CA bundle cannot be read.
     """
     tag = tag_of(recipe, settings)
     with one_at_a_time(locks / f"{tag.replace('/', '-')}.lock", log):
@@ -49,8 +50,8 @@ def _build(client: docker.DockerClient, tag: str, recipe: Recipe, settings: Imag
     if settings.ca_bundle:
         arguments["PIP_CERT"] = f"/opt/epochal/{_CA_BUNDLE}"
     context = _context(recipe, settings)
-    # Leaving in the middle of the answer closes the connection, at which the engine stops building and, by forcerm,
-    # removes the container that it built in.
+    # If an exception ends the loop below, the connection is closed. The engine then stops the build and, because of
+    # forcerm, removes the container that it was building in.
     answer = client.api.build(
         fileobj=context, custom_context=True, tag=tag, buildargs=arguments, rm=True, forcerm=True, decode=True
     )
@@ -70,7 +71,7 @@ def _build(client: docker.DockerClient, tag: str, recipe: Recipe, settings: Imag
 
 
 def _context(recipe: Recipe, settings: ImageSettings) -> io.BytesIO:
-    """Return what the engine builds from, as a tar file. Raises SettingsError if the CA bundle cannot be read."""
+    """Return the build context as a tar file. Raises SettingsError if the CA bundle cannot be read."""
     files = {"Dockerfile": _DOCKERFILE.read_bytes(), f"requirements/{recipe.framework}.txt": recipe.pins.encode()}
     if recipe.requirements:
         files["requirements.txt"] = recipe.requirements.encode()

@@ -1,4 +1,4 @@
-"""Proving that an environment has what the code imports, once for each environment and module."""
+"""Check that the modules that nn.py imports can be imported, once for each environment and module."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from epochal.runtimes.log import last_lines
 from epochal.runtimes.recipe import digest
 
 SECONDS = 300.0
-"""How long the imports may take: TensorFlow's needs 8 s on a cold disk."""
+"""Time limit for the imports. Importing TensorFlow from a cold disk takes 8 s."""
 
 _MARK = "epochal cannot import "
 
@@ -21,16 +21,17 @@ for name in sys.argv[1:]:
         print(f"{_MARK}{{name}}: {{type(error).__name__}}: {{error}}")
         raise
 """
-"""Imports the modules that are its arguments."""
+"""A script that imports the modules given as its arguments, and prints a marked line if one cannot be imported."""
 
 
 def prove_once(
     folder: Path, environment: str, modules: Sequence[str], run: Callable[[list[str]], tuple[int, str]]
 ) -> None:
-    """Have ``run`` import ``modules``, unless ``folder`` remembers that ``environment`` has each of them.
+    """Check that ``modules`` can be imported, unless ``folder`` records that ``environment`` has each of them.
 
-    All of them, in order, if one is not known: it may need what the others do when they are imported. ``run`` takes Python's
-    arguments and returns exit status and output. Raises RunFailed(IMPORT_ERROR).
+    If one of them has not been checked yet, all are imported, in order: it may depend on what importing the others
+    does. ``run`` starts Python with the given arguments and returns its exit status and output. Raises
+    RunFailed(IMPORT_ERROR) if an import fails.
     """
     proven = [folder / digest(environment, module) for module in modules]
     if all(path.exists() for path in proven):

@@ -1,4 +1,4 @@
-"""One builder at a time, also between processes."""
+"""A file lock, so that only one thread or process builds an environment at a time."""
 
 import fcntl
 from collections.abc import Iterator
@@ -10,7 +10,10 @@ from epochal.records import Log
 
 @contextmanager
 def one_at_a_time(path: Path, log: Log) -> Iterator[None]:
-    """Hold the lock file ``path``, waiting for it; the kernel lets go of it when its holder dies (flock(2))."""
+    """Hold an exclusive lock on the file ``path`` during the block; log a line if it has to wait.
+
+    The kernel releases the lock if its holder dies (flock(2)).
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         try:

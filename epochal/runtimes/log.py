@@ -1,4 +1,4 @@
-"""train.log: what a training printed, with its beginning and its end kept where it is too much."""
+"""Copy the output of a training to its log, which keeps only the beginning and the end of a long output."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -9,9 +9,10 @@ MEGABYTE = 1_000_000
 
 
 class LogFile(AbstractContextManager["LogFile"]):
-    """A file of output that is written while it comes and never stays longer than ``limit`` bytes (and one line).
+    """A log file that is written as output arrives, and shortened whenever it gets longer than ``limit`` bytes.
 
-    Past the limit the first half of it is kept and, of what follows, the newest: at least a quarter of ``limit``.
+    A log that was shortened has the beginning of the output (up to half of ``limit``), a line that says how many bytes
+    were left out, and the newest output (about a quarter of ``limit`` or more).
     """
 
     def __init__(self, path: Path, limit: int) -> None:
@@ -25,13 +26,13 @@ class LogFile(AbstractContextManager["LogFile"]):
         self._file.close()
 
     def write(self, output: bytes) -> None:
-        """Add ``output``."""
+        """Append ``output``, and shorten the file if it is too long then."""
         self._file.write(output)
         if self._file.tell() > self._limit + len(self._note):
             self._shorten()
 
     def last(self, size: int = 4000) -> str:
-        """Return the last ``size`` bytes as text, broken at no line's start."""
+        """Return the last ``size`` bytes as text, which may start in the middle of a line."""
         end = self._file.seek(0, 2)
         self._file.seek(max(0, end - size))
         return self._file.read().decode("utf-8", errors="replace")
@@ -53,9 +54,10 @@ class LogFile(AbstractContextManager["LogFile"]):
 
 
 class Copying:
-    """A thread that hands each of the ``chunks`` of output to each of ``sinks`` until they end.
+    """A thread that passes each of ``chunks``, the output of a training, to all ``sinks`` until the output ends.
 
-    A sink that fails (a full disk) gets no more; the thread keeps reading, as a training must not hang on a full pipe.
+    A sink that raises an exception (because of a full disk) gets no more chunks. The thread keeps reading, because a
+    training would hang on a full pipe.
     """
 
     def __init__(self, chunks: Iterable[bytes], *sinks: Callable[[bytes], None]) -> None:
@@ -66,7 +68,7 @@ class Copying:
         self._thread.start()
 
     def finish(self, seconds: float = 10.0) -> None:
-        """Wait for the end of the output, ``seconds`` at most; raises the first failure of a sink."""
+        """Wait up to ``seconds`` for the end of the output. Raises the first exception of a sink."""
         self._thread.join(seconds)
         if self._error is not None:
             raise self._error
@@ -82,5 +84,5 @@ class Copying:
 
 
 def last_lines(text: str, count: int = 20) -> str:
-    """Return the last ``count`` lines of ``text`` that are not blank."""
+    """Return the last ``count`` non-blank lines of ``text``."""
     return "\n".join([line.rstrip() for line in text.splitlines() if line.strip()][-count:])

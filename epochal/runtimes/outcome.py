@@ -1,11 +1,11 @@
-"""What a training's end means, as far as a runtime can know it."""
+"""Find out why a training ended, from its exit status and the end of its output."""
 
 from epochal.errors import Reason
 from epochal.runtimes.log import last_lines
 from epochal.runtimes.runtime import Outcome
 
 _SIGNS_OF_NO_MEMORY = ("MemoryError", "std::bad_alloc", "ResourceExhaustedError", "Cannot allocate memory")
-"""What Python, C++, TensorFlow and fork(2) say, in a failed training's last lines, when memory is refused to them."""
+"""What Python, C++, TensorFlow and fork(2) print in the last lines of a training that could not allocate memory."""
 
 
 def outcome_of(
@@ -13,9 +13,10 @@ def outcome_of(
 ) -> Outcome:
     """Return the outcome of a training that has ended.
 
-    ``exit_status`` is the shell's: 128 + n if signal n ended it. ``timed_out``: it was ended because its time was over.
-    ``out_of_memory``: the kernel killed something in it for want of memory; that is the reason only if the training failed
-    (it may survive a child's death). ``output``: its last output.
+    ``exit_status``: as in a shell, 128 + n if signal n ended it. ``output``: the end of its output. ``timed_out``:
+    whether it was stopped at its time limit. ``out_of_memory``: whether the kernel killed one of its processes for lack
+    of memory; this counts as the reason only if the training failed, because it may survive the death of a child
+    process.
     """
     reason = None
     if timed_out:

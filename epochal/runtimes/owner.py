@@ -1,4 +1,4 @@
-"""Whose a training is, written where a later job finds it: what is left over of a dead one is known by that."""
+"""Labels of containers and processes that say which run they belong to, so that left-over ones can be found."""
 
 import os
 import tempfile
@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 NO_RUN = 0
-"""Stands for the run of what belongs to none: a proof, a dataset's fetching."""
+"""The run number of work that belongs to no run: checking imports, fetching a dataset, building an environment."""
 
 
 @dataclass(frozen=True)
 class Belonging:
-    """What a container or a process was started for: ``home`` by its id, run and trial, and when it has ended at the
-    latest (seconds since the epoch)."""
+    """What a container or process was started for.
+
+    ``home``: the id of the home (see ``id_of``). ``run`` and ``trial``: their numbers; ``NO_RUN`` and 0 for other work.
+    ``until``: the time by which it should have ended, in seconds since the Unix epoch.
+    """
 
     home: str
     run: int
@@ -25,22 +28,28 @@ class Belonging:
 
     @classmethod
     def to_no_run(cls, home: str, seconds: float) -> "Belonging":
-        """Return what belongs to no run, and lasts ``seconds`` at most."""
+        """Return the ``Belonging`` of work outside of any run that takes up to ``seconds`` (and a minute to spare)."""
         return cls(home, NO_RUN, 0, int(time.time() + seconds) + 60)
 
     def is_left_over(self, is_alive: Callable[[int, int], bool]) -> bool:
-        """Return whether nobody waits for it any more: ``is_alive`` denies run and trial, or, of no run, its time is over."""
+        """Return whether no living process waits for it any more.
+
+        ``is_alive`` answers that for a run and a trial. Work that belongs to no run is left over once its time is over.
+        """
         return time.time() > self.until if self.run == NO_RUN else not is_alive(self.run, self.trial)
 
 
 def id_of(home: Path) -> str:
-    """Return the stable id of ``home``: random, as two machines may have a home of the same path and share an engine."""
+    """Return the id of the folder ``home`` (an EPOCHAL_HOME), and store a random one in it on the first call.
+
+    The path would not do: two machines may have homes at the same path and share a Docker engine.
+    """
     path = home / "id"
     if not path.exists():
         home.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=home, prefix=".id-") as file:
             file.write(uuid.uuid4().hex)
             file.flush()
-            with suppress(FileExistsError):  # another process was first: its id counts
+            with suppress(FileExistsError):  # another process has just stored one, which is used
                 os.link(file.name, path)
     return path.read_text(encoding="ascii").strip()

@@ -1,4 +1,4 @@
-"""The process runtime: every training in a plain process. No sandbox: the code may do what its user may."""
+"""The process runtime: run every training in a plain process, without a sandbox."""
 
 import tempfile
 import time
@@ -25,42 +25,52 @@ from epochal.settings import LimitSettings, ServerSettings
 _FETCH_SECONDS = 3600.0
 
 _LIMITED = 'ulimit -c 0; ulimit -f "$1" 2>/dev/null; ulimit -d "$2" 2>/dev/null; shift 2; exec "$@"'
-"""For sh: file sizes in blocks of 512 bytes, the data segment in KiB. What is limited lower already stays so."""
+"""A script for sh that runs a command (its arguments from the third on) with limits.
+
+The first argument limits the size of files, in blocks of 512 bytes, the second the data segment, in KiB. Neither can
+exceed a hard limit that is in force already.
+"""
 
 
 class ProcessRuntime:
-    """Trains in processes of this machine; limits of time, memory and file size hold, everything else is open."""
+    """A runtime that trains in plain processes on this machine.
+
+    There is no sandbox: time, memory and file sizes are limited, but code may do anything that its user may do.
+    """
 
     name = "process"
-    has_network = True  # nothing keeps a plain process from it
+    has_network = True  # a plain process cannot be kept off the network
 
     def __init__(self, home: Path, settings: ServerSettings) -> None:
         self._home = home
         self._settings = settings
 
     def image_name(self, framework: str, code: Path) -> str:
-        """As ``Runtime.image_name``: the environment's folder."""
+        """Return the folder that ``prepare`` returns, without building anything. See ``Runtime.image_name``."""
         recipe = read_recipe(framework, code, self._settings.sandbox)
         return str(environment_folder(self._home / "cache", recipe))
 
     def prepare(self, framework: str, code: Path, log: Log) -> str:
-        """As ``Runtime.prepare``; returns the environment's folder."""
+        """Build the environment for ``framework`` and ``code`` if it is missing; return its folder.
+
+        See ``Runtime.prepare``.
+        """
         log("Training in a plain process: this is no sandbox, the code may do all that this user may.")
         recipe = read_recipe(framework, code, self._settings.sandbox)
         cache = self._home / "cache"
         return str(environment_for(cache, id_of(self._home), recipe, self._settings.images, log))
 
     def prove(self, image: str, modules: Sequence[str]) -> None:
-        """As ``Runtime.prove``."""
+        """Import ``modules`` once with the Python of the environment ``image``. See ``Runtime.prove``."""
         prove_once(
             self._home / "cache" / "proven",
-            Path(image).name,  # it has the recipe's digest; the path differs between homes
+            Path(image).name,  # the name has the recipe's digest; the path differs between homes
             modules,
             lambda arguments: self._run_aside(image, arguments, {}, PROOF_SECONDS),
         )
 
     def train(self, training: Training) -> Outcome:
-        """As ``Runtime.train``."""
+        """Run nn.py in a process until it ends, and return how it ended. See ``Runtime.train``."""
         folder = training.folder
         limits = self._settings.limits
         datasets = dataset_cache(self._home)
@@ -86,7 +96,7 @@ class ProcessRuntime:
             return outcome_of(status, time.monotonic() - began, place.log.last(), timed_out=timed_out)
 
     def fetch_dataset(self, image: str, script: str, log: Log) -> None:
-        """As ``Runtime.fetch_dataset``."""
+        """Run ``script`` in a process that downloads into the dataset cache. See ``Runtime.fetch_dataset``."""
         datasets = dataset_cache(self._home)
         environment = dataset_variables(datasets, links=False)
         if bundle := self._settings.images.ca_bundle:
@@ -97,11 +107,11 @@ class ProcessRuntime:
             raise UsageError(f"The dataset could not be fetched. The last lines:\n{last_lines(output, 5)}")
 
     def reap(self, is_alive: IsAlive) -> list[int]:
-        """As ``Runtime.reap``."""
+        """Kill the processes of this home that nobody waits for; return their runs. See ``Runtime.reap``."""
         return sorted(kill_left_overs(id_of(self._home), is_alive) - {0})
 
     def _run_aside(self, image: str, arguments: list[str], changes: dict[str, str], seconds: float) -> tuple[int, str]:
-        """Run Python on what is no training; returns its exit status and its last output."""
+        """Run Python in a process that belongs to no run; return its exit status and the end of its output."""
         belonging = Belonging.to_no_run(id_of(self._home), seconds)
         command = [python_in(Path(image)), *arguments]
         limits = self._settings.limits
@@ -121,9 +131,10 @@ def _run(
     *sinks: Callable[[bytes], None],
     stop: Stop | None = None,
 ) -> tuple[int, bool]:
-    """Run a process tree within ``limits`` to its end, its time limit or ``stop``, its output going to ``sinks``.
+    """Run ``command`` in ``folder`` until it ends, ``seconds`` have passed or ``stop`` ends it; then kill its children.
 
-    Returns its exit status as a shell has it (128 + n if signal n ended it), and whether its time was over.
+    Each chunk of its output is passed to all ``sinks``. Returns its exit status as a shell reports it (128 + n if
+    signal n ended it), and whether it reached its time limit.
     """
     blocks, kibibytes = int(limits.output_mb * MEGABYTE / 512), int(limits.memory_mb * MEGABYTE / 1024)
     limited = ["sh", "-c", _LIMITED, "sh", str(blocks), str(kibibytes), *command]
@@ -144,7 +155,7 @@ def _output(process: Popen[bytes]) -> Iterator[bytes]:
 
 
 def _clean_environment(image: str, home: Path) -> dict[str, str]:
-    """Return a training's environment with nothing of ours: a token in it would be the code's."""
+    """Return environment variables for code that may be untrusted: none of Epochal's own, which may hold a token."""
     return {
         "PATH": f"{image}/bin:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(home.absolute()),

@@ -1,8 +1,8 @@
-"""A process with all that it starts, found again by a word in its environment, and ended whole.
+"""Start a process and kill it with all its descendants, which are found by a marker in their environment.
 
-Process groups alone do not do: what a script starts in a session of its own leaves the group, and after a kill -9 of
-the job a group's number may belong to somebody else. The environment is inherited and is shown by proc(5); a program
-that empties it on purpose gets away, if it left the group too: this is no sandbox.
+Process groups alone are not enough: a child that starts its own session leaves the group, and after a kill -9 of the
+job the number of the group may be reused. Children inherit the environment, and proc(5) shows it. A program that leaves
+the group and also empties its environment escapes: this is no sandbox.
 """
 
 import os
@@ -19,7 +19,7 @@ from epochal.runtimes.owner import Belonging
 
 _VARIABLE = "EPOCHAL_TRAINING"
 _LONGEST_SECONDS = 2_000_000.0
-"""What poll(2) can wait for; 23 days."""
+"""The longest timeout that is passed to poll(2), which takes milliseconds in a C int: 23 days."""
 _KILL_WAIT_SECONDS = 10.0
 
 
@@ -27,14 +27,15 @@ _KILL_WAIT_SECONDS = 10.0
 def process_tree(
     command: Sequence[str], belonging: Belonging, environment: dict[str, str], folder: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """``command`` started in ``folder`` with ``environment`` and nothing else, its output on one pipe.
+    """Yield a process that runs ``command`` in ``folder``; on exit, kill it and everything that it started.
 
-    It and everything that it started are killed on the way out.
+    Its environment is ``environment`` and the marker; it inherits nothing else. Its standard output and standard error
+    are one pipe.
     """
     word = "/".join(str(value) for value in [*astuple(belonging), os.urandom(4).hex()])
 
     def end(process: subprocess.Popen[bytes]) -> None:
-        if process.returncode is None:  # else its number, and its group's, may be somebody else's by now
+        if process.returncode is None:  # otherwise its process id and group id may have been reused
             os.killpg(process.pid, signal.SIGKILL)
         _kill(lambda found: found == word)
         process.wait()
@@ -56,7 +57,7 @@ def process_tree(
 
 
 def ended_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
-    """Wait until ``process`` has ended, ``seconds`` at most, without looking again and again (pidfd_open(2))."""
+    """Wait up to ``seconds`` until ``process`` has ended, without polling (pidfd_open(2)); return whether it has."""
     descriptor = os.pidfd_open(process.pid)
     try:
         return _readable(descriptor, seconds)
@@ -65,7 +66,10 @@ def ended_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
 
 
 def kill_left_overs(home: str, is_alive: Callable[[int, int], bool]) -> set[int]:
-    """Kill all processes of ``home`` whose run and trial ``is_alive`` denies; returns those runs (0: of no run)."""
+    """Kill the processes of ``home`` that no living process waits for; return their runs (0 for work of no run).
+
+    ``home`` is an id (see ``id_of``). ``is_alive`` returns whether a living process trains a run's trial.
+    """
     runs = set()
 
     def is_left_over(word: str) -> bool:
@@ -83,7 +87,7 @@ def kill_left_overs(home: str, is_alive: Callable[[int, int], bool]) -> set[int]
 
 
 def _kill(is_meant: Callable[[str], bool]) -> None:
-    """Kill the processes whose word ``is_meant``, and what they forked meanwhile, until none is there."""
+    """Kill the processes whose marker ``is_meant`` accepts, and those that they fork meanwhile, until none is left."""
     while descriptors := list(_find(is_meant)):
         for descriptor in descriptors:
             with suppress(ProcessLookupError):
@@ -92,22 +96,22 @@ def _kill(is_meant: Callable[[str], bool]) -> None:
         for descriptor in descriptors:
             os.close(descriptor)
         if not all(ended):
-            return  # it hangs in the kernel (a dead network disk); it dies when that lets go of it
+            return  # one hangs in the kernel (a dead network disk) and will die when its system call returns
 
 
 def _find(is_meant: Callable[[str], bool]) -> Iterator[int]:
-    """Yield a descriptor, to be closed, of each other process whose word, in its environment, ``is_meant``."""
+    """Yield a pidfd, which the caller must close, of each other process whose marker ``is_meant`` accepts."""
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
-        # The descriptor first: it stays this process's, even if its number is given to another one in between.
+        # Open the pidfd before reading: it keeps referring to this process even if the process id is reused.
         try:
             descriptor = os.pidfd_open(int(entry.name))
         except OSError:
             continue
         try:
             variables = (entry / "environ").read_bytes().split(b"\0")
-        except OSError:  # a process of others, or one that is dead
+        except OSError:  # another user's process, or one that has ended
             variables = []
         start = f"{_VARIABLE}=".encode()
         words = [line.removeprefix(start).decode("ascii", "replace") for line in variables if line.startswith(start)]

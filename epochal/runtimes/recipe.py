@@ -1,4 +1,4 @@
-"""What an image or an environment is made of: a framework's pins and the repository's own requirements.txt."""
+"""What is installed in an image or environment: the framework's pins and the repository's requirements.txt."""
 
 import hashlib
 from dataclasses import astuple, dataclass
@@ -14,10 +14,11 @@ REQUIREMENTS = "requirements.txt"
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is installed: the contents of the framework's pins and of requirements.txt (empty: there is none).
+    """What to install in an image or environment.
 
-    Comments and blank lines of requirements.txt are left out: they change nothing.
-    ``packages``: what may be installed, as in the sandbox's settings.
+    ``framework``: its name. ``pins``: the text of its requirements file. ``requirements``: the text of the repository's
+    requirements.txt without comments and blank lines, which change nothing; empty if there is none. ``packages``: what
+    may be installed, ``wheels`` or ``any``, as in the server's ``[sandbox]`` settings.
     """
 
     framework: str
@@ -26,12 +27,16 @@ class Recipe:
     packages: str
 
     def digest(self, *more: str) -> str:
-        """Return 16 hexadecimal digits that change with the recipe and with ``more``."""
+        """Return a digest of the recipe and of the strings ``more``, as 16 hexadecimal digits."""
         return digest(*astuple(self), *more)
 
 
 def read_recipe(framework: str, code: Path, sandbox: SandboxSettings) -> Recipe:
-    """Return the recipe for ``code``; raises RunFailed(REFUSED_REQUIREMENT) for what its requirements.txt may not ask for."""
+    """Return the recipe for ``framework`` and the repository's files in the folder ``code``.
+
+    Raises RunFailed(REFUSED_REQUIREMENT) if requirements.txt cannot be read, is not UTF-8 text, or asks for something
+    that ``sandbox`` does not allow.
+    """
     pins = frameworks()[framework].PINS.read_text(encoding="utf-8")
     try:
         requirements = (code / REQUIREMENTS).read_text(encoding="utf-8-sig")
@@ -50,6 +55,6 @@ def read_recipe(framework: str, code: Path, sandbox: SandboxSettings) -> Recipe:
 
 
 def digest(*parts: str) -> str:
-    """Return 16 hexadecimal digits that stand for ``parts``, their borders included."""
+    """Return a digest of ``parts``, and of where each of them ends, as 16 hexadecimal digits."""
     joined = "".join(f"{len(part)}:{part}" for part in parts)
     return hashlib.sha256(joined.encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Where training runs: in a container of a Docker engine, or in a plain process. One interface for both."""
+"""The interface of the runtimes, which train in a Docker container or in a plain process."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,17 +11,18 @@ from epochal.records import Log
 from epochal.runtimes.stop import Stop
 
 IsAlive = Callable[[int, int], bool]
-"""Tells of a run and the number of one of its trials whether somebody waits for that training."""
+"""Takes the numbers of a run and of one of its trials, and returns whether a living process is training that trial."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """One trial as a runtime needs it.
+    """What a runtime needs to know to train one trial.
 
-    ``folder.code`` (nn.py in it), ``folder.out`` and ``folder.checkpoints`` exist; ``image`` comes from ``prepare``.
-    ``stop_at``: the validation accuracy (0 to 1) with whose epoch a fit ends; None: it trains all its epochs. ``stop``:
-    where another thread asks that the training ends at once. ``on_output`` is called with each piece of the training's
-    output as it arrives, in another thread; if it fails, the log is still written, and ``train`` raises the failure.
+    ``run`` and ``trial``: their numbers. ``folder``: the trial's folder, in which ``code`` (with nn.py), ``out`` and
+    ``checkpoints`` exist. ``image``: what ``prepare`` returned. ``stop_at``: a fit ends after the epoch that reaches
+    this validation accuracy (0 to 1); None for all epochs. ``stop``: lets another thread end the training at once.
+    ``on_output``: called in another thread with each chunk of output as it arrives; if it raises an exception, the log
+    is still written, and ``train`` raises that exception.
     """
 
     run: int
@@ -35,9 +36,10 @@ class Training:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a training ended: the script's own ``exit_status``, unless ``reason`` says that the runtime knows better.
+    """How a training ended.
 
-    ``reason`` is TIMED_OUT, OUT_OF_MEMORY, KILLED, or None where the script came to its own end, good or bad.
+    ``exit_status``: as in a shell, 128 + n if signal n ended it. ``seconds``: how long it ran. ``reason``: TIMED_OUT,
+    OUT_OF_MEMORY or KILLED; None if the script ended by itself, with or without an error.
     """
 
     exit_status: int
@@ -46,10 +48,10 @@ class Outcome:
 
 
 class Runtime(Protocol):
-    """What a job needs of a place to train in.
+    """A place to train in, as the jobs use it.
 
-    Every method that waits may be left by any exception, KeyboardInterrupt or one raised by a signal handler included,
-    and leaves no training behind then.
+    Any exception may interrupt a method that waits, including KeyboardInterrupt and those that signal handlers raise.
+    The method then leaves no training running.
     """
 
     name: str
@@ -58,43 +60,46 @@ class Runtime(Protocol):
     """Whether training may use the network."""
 
     def image_name(self, framework: str, code: Path) -> str:
-        """The name of what ``prepare`` makes: known without making it, and without an engine.
+        """Return the name that ``prepare`` would return, without building anything or contacting a Docker engine.
 
         Raises RunFailed(REFUSED_REQUIREMENT).
         """
         ...
 
     def prepare(self, framework: str, code: Path, log: Log) -> str:
-        """Make the image or environment for ``framework`` and ``code``/requirements.txt, unless it is there already.
+        """Build the image or environment for ``framework`` and ``code``/requirements.txt, unless it exists already.
 
-        Returns its name (an image's tag, an environment's folder). Raises RunFailed (REFUSED_REQUIREMENT, NO_ENGINE,
-        ENVIRONMENT_FAILED with the installer's last lines as detail).
+        Returns its name (the tag of an image, the folder of an environment). Raises RunFailed (REFUSED_REQUIREMENT,
+        NO_ENGINE, or ENVIRONMENT_FAILED with the installer's last lines as its detail).
         """
         ...
 
     def prove(self, image: str, modules: Sequence[str]) -> None:
-        """Import ``modules`` in ``image`` once; what was proven is remembered. Raises RunFailed(IMPORT_ERROR)."""
+        """Check that ``modules`` can be imported in ``image``, unless an earlier call has shown it.
+
+        Raises RunFailed (IMPORT_ERROR, NO_ENGINE).
+        """
         ...
 
     def train(self, training: Training) -> Outcome:
-        """Run nn.py to its end, its output going to ``folder.log`` while it comes; blocks.
+        """Run nn.py until it ends, write its output to ``training.folder.log`` as it arrives, and return how it ended.
 
-        One that ``training.stop`` asks to end is killed, and returns an outcome of a killed script.
-        Of the files that it makes, the biggest are removed if all are more than ``limits.output_mb``; the log says so.
-        Raises RunFailed(NO_ENGINE) where the engine is gone, SettingsError where the server's ``data`` is no folder.
+        If ``training.stop`` ends it, the outcome is that of a killed script. If the files that the training made are
+        larger than ``limits.output_mb`` together, the biggest ones are removed, and the log says so. Raises
+        RunFailed(NO_ENGINE) if the engine does not answer, SettingsError if the server's ``data`` is not a folder.
         """
         ...
 
     def fetch_dataset(self, image: str, script: str, log: Log) -> None:
-        """Run ``script`` (Python) with the network on and the dataset cache writable, outside of training's sandbox.
+        """Run ``script`` (Python) with network access and a writable dataset cache, whatever training is allowed.
 
-        Raises UsageError with the last lines where it fails.
+        Raises UsageError with the last lines of its output if it fails, RunFailed(NO_ENGINE).
         """
         ...
 
     def reap(self, is_alive: IsAlive) -> list[int]:
-        """Stop and remove every training of this home that ``is_alive`` denies; returns their runs, sorted.
+        """Stop and remove every training of this home for which ``is_alive`` returns False; return their runs, sorted.
 
-        Raises RunFailed(NO_ENGINE).
+        Work that belongs to no run is stopped and removed if its time is over. Raises RunFailed(NO_ENGINE).
         """
         ...

@@ -1,4 +1,4 @@
-"""Ending one training from another thread: it is no use any more, as others do better or one has reached the threshold."""
+"""End a training from another thread, because other trials do better or one of them has reached the threshold."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,16 +8,19 @@ from epochal.errors import Reason
 
 
 class Stop:
-    """A request that a training ends now. It is made once, from any thread, before the training begins or while it runs."""
+    """A request to end one training at once. Any thread may make it, before the training starts or while it runs."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._end: Callable[[], None] | None = None
         self.reason: Reason | None = None
-        """Why it was asked for; None: it was not."""
+        """The reason of the request; None if there was none."""
 
     def request(self, reason: Reason) -> None:
-        """Ask for it; the first reason counts. Returns when what trains was told to end, if anything trains."""
+        """Request the end of the training; only the first request counts.
+
+        If the training is running, the ``end`` function of ``ends`` is called before this method returns.
+        """
         with self._lock:
             if self.reason is None:
                 self.reason = reason
@@ -26,7 +29,7 @@ class Stop:
 
     @contextmanager
     def ends(self, end: Callable[[], None]) -> Iterator[None]:
-        """While this lasts ``end`` is called when it is asked for, at once if it was asked for already."""
+        """Call ``end`` when the end of the training is requested during the block, or at once if it was before."""
         with self._lock:
             self._end = end
             if self.reason:

@@ -1,4 +1,4 @@
-"""What a trial finds around its code, the same in both runtimes, and what is kept of what it makes."""
+"""The temporary folders that a training gets besides its code, in either runtime, and the limit on what it leaves."""
 
 import os
 import shutil
@@ -18,7 +18,10 @@ _RECORDER = Path(__file__).resolve().parent.parent / "recorder"
 
 @dataclass(frozen=True)
 class Workplace:
-    """A trial's passing folders: its HOME, and its own copy of the recorder for PYTHONPATH; and its log."""
+    """The temporary folders of a trial while it trains: its HOME, and a copy of the recorder for PYTHONPATH.
+
+    ``log`` is its train.log, which stays.
+    """
 
     home: Path
     recorder: Path
@@ -26,7 +29,10 @@ class Workplace:
 
 
 def dataset_cache(home: Path) -> Path:
-    """Return the dataset cache of an EPOCHAL_HOME, made if it is missing: a folder for each framework."""
+    """Return the dataset cache in ``home`` (an EPOCHAL_HOME), and create it if it is missing.
+
+    It has a folder for each framework that caches datasets.
+    """
     datasets = home / "cache" / "datasets"
     for cache in dataset_caches():
         (datasets / cache.folder).mkdir(parents=True, exist_ok=True)
@@ -34,16 +40,16 @@ def dataset_cache(home: Path) -> Path:
 
 
 def dataset_variables(datasets: Path, *, links: bool) -> dict[str, str]:
-    """Return the environment variables with which each framework uses the dataset cache, seen as the folder ``datasets``.
+    """Return the environment variables that make each framework use the dataset cache at the path ``datasets``.
 
-    ``links``: HOME has the links of ``workplace``, so that the frameworks that these are for need no variable.
+    ``links``: whether HOME has the links that ``workplace`` makes; the frameworks that use these get no variable then.
     """
     caches = [cache for cache in dataset_caches() if not (links and cache.linked_as)]
     return {cache.variable: str(datasets / cache.folder) for cache in caches}
 
 
 def data_folder(settings: ServerSettings) -> Path | None:
-    """Return the server's data folder, None if there is none; raises SettingsError if it is no folder."""
+    """Return the server's ``data`` folder, or None if none is set. Raises SettingsError if it is not a folder."""
     if not settings.data:
         return None
     path = Path(settings.data).expanduser().absolute()
@@ -56,9 +62,11 @@ def data_folder(settings: ServerSettings) -> Path | None:
 
 @contextmanager
 def workplace(folder: TrialFolder, limits: LimitSettings, datasets: Path, seen: Path) -> Iterator[Workplace]:
-    """Open a trial's workplace, gone on the way out; what the training made is then kept within ``limits``, as the log says.
+    """Yield the workplace of the trial in ``folder``, and remove its temporary folders on exit.
 
-    The training sees the cache ``datasets`` as ``seen``. Nothing of it may run any more on the way out.
+    ``datasets`` is the dataset cache, ``seen`` the path at which the training sees it. If the files that the training
+    made are larger than ``limits.output_mb`` together, the biggest ones are removed on exit, and the log lists them;
+    after an exception all are kept. No process of the training may be running on exit.
     """
     scratch = folder.path / "scratch"
     home, recorder = scratch / "home", scratch / "recorder"
@@ -79,7 +87,7 @@ def workplace(folder: TrialFolder, limits: LimitSettings, datasets: Path, seen: 
 
 
 def _link(folder: Path, cached: Path, seen: Path) -> None:
-    # The trial can write to the folder; the cached files in it are links. What was unpacked in the cache is left aside.
+    # Link each file, so that the training can write beside the links. Archives unpacked in the cache are skipped.
     for file in cached.glob("*/*"):
         if file.is_file():
             link = folder / file.relative_to(cached)
@@ -88,7 +96,7 @@ def _link(folder: Path, cached: Path, seen: Path) -> None:
 
 
 def _files_in(folder: TrialFolder) -> dict[Path, tuple[int, int]]:
-    """Return every file of the trial's code, output and checkpoints: its size in bytes and when it last changed (ns)."""
+    """Return the files in the trial's code, output and checkpoints with their sizes in bytes and change times in ns."""
     found = {}
     for top in (folder.code, folder.out, folder.checkpoints):
         for parent, _, names in os.walk(top):
@@ -101,9 +109,9 @@ def _files_in(folder: TrialFolder) -> dict[Path, tuple[int, int]]:
 
 
 def _keep_within(limit_mb: float, folder: TrialFolder, before: dict[Path, tuple[int, int]]) -> list[str]:
-    """Remove the biggest files that the training made, until the rest is within ``limit_mb``; returns a line for each.
+    """Remove the biggest files that the training made until the rest fits ``limit_mb``; return a log line for each.
 
-    ``before``: what ``_files_in`` returned ahead of the training.
+    ``before`` is what ``_files_in`` returned before the training.
     """
     made = {path: found[0] for path, found in _files_in(folder).items() if before.get(path) != found}
     total = sum(made.values())

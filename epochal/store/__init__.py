@@ -1,1 +1,1 @@
-"""The database: the only reader and writer of it. The runs' own table is the queue."""
+"""Read and write the database, which no other package does. Its table of runs is the queue."""

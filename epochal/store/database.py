@@ -1,4 +1,4 @@
-"""The database of a home, and its transactions: SQLite as it behaves well between processes, PostgreSQL as it is."""
+"""Open the database of a home (SQLite or PostgreSQL) and run functions as transactions on it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -15,7 +15,7 @@ from epochal.store.patience import LOST, Patience
 from epochal.store.schema import HEAD, VERSION_TABLE
 
 BUSY_MILLISECONDS = 30_000
-"""How long SQLite itself waits for another process's transaction."""
+"""How long SQLite itself waits for the transaction of another process."""
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -24,13 +24,14 @@ _T = TypeVar("_T")
 class Database:
     """The database of one home. Safe to use from several threads and several processes.
 
-    The functions of this room's modules take it as their first argument, and each call is one transaction.
+    The functions in the modules of ``epochal.store`` take it as their first argument; each call is one transaction.
     """
 
     def __init__(self, url: str, patience: Patience | None = None) -> None:
         """Open the database and bring it to the newest version.
 
-        Raises SettingsError if it cannot be opened, or does not answer within ``patience`` (None: at once).
+        ``patience`` says how long to wait for a database that does not answer; None: not at all. Raises SettingsError
+        if it cannot be opened or does not answer in time, EpochalError if a newer Epochal wrote it.
         """
         self.patience = patience or Patience()
         self.engine = _open_engine(url)
@@ -41,7 +42,7 @@ class Database:
             raise SettingsError(f"database: {shown} cannot be opened: {error}.") from None
 
     def close(self) -> None:
-        """Give the database's connections back."""
+        """Close the connections to the database."""
         self.engine.dispose()
 
 
@@ -50,20 +51,21 @@ Transaction = Callable[Concatenate[Database | Connection, _P], _T]
 
 
 def reads(function: Function[_P, _T]) -> Transaction[_P, _T]:
-    """Make a function that reads through a connection one transaction of a database, which is waited for.
+    """Decorate a function that reads through a connection so that it takes a ``Database`` and is one transaction.
 
-    Given a connection, it is a part of that one's transaction. Raises as ``Patience.run`` does.
+    If the database does not answer, the transaction is repeated, and may raise, as ``Patience.run`` says. If the
+    function is called with a connection instead, it becomes part of that connection's transaction.
     """
     return _in_transaction(function, Engine.connect)
 
 
 def writes(function: Function[_P, _T]) -> Transaction[_P, _T]:
-    """Make a function that writes through a connection one transaction of a database, as ``reads`` does."""
+    """Decorate a function that writes through a connection, as ``reads`` does for one that reads."""
     return _in_transaction(function, _write_transaction)
 
 
 def writes_at_once(function: Function[_P, _T]) -> Transaction[_P, _T]:
-    """Do as ``writes`` does, but raise DatabaseUnavailable at once if the database does not answer."""
+    """Decorate like ``writes``, but raise DatabaseUnavailable at once if the database does not answer."""
     return _in_transaction(function, _write_transaction, Patience())
 
 
@@ -72,7 +74,7 @@ def _in_transaction(
     begin: Callable[[Engine], AbstractContextManager[Connection]],
     patience: Patience | None = None,
 ) -> Transaction[_P, _T]:
-    """Run ``function`` in a transaction that ``begin`` opens, with ``patience`` or else the database's own."""
+    """Wrap ``function`` in a transaction that ``begin`` opens; ``patience`` defaults to that of the database."""
 
     @wraps(function)
     def called(source: Database | Connection, /, *arguments: _P.args, **named: _P.kwargs) -> _T:
@@ -89,7 +91,7 @@ def _in_transaction(
 
 
 def _open_engine(url: str) -> Engine:
-    """Return an engine for ``url``; raises SettingsError for a URL that SQLAlchemy cannot use."""
+    """Return an engine for ``url``. Raises SettingsError if SQLAlchemy cannot use it."""
     try:
         parsed = make_url(url)
         engine = create_engine(parsed, pool_pre_ping=not url.startswith("sqlite"))
@@ -102,7 +104,7 @@ def _open_engine(url: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves: pysqlite's own begins too late
+        connection.isolation_level = None  # no implicit BEGIN, which pysqlite sends too late: _begin sends it
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
@@ -110,8 +112,8 @@ def _open_engine(url: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        # A transaction that reads first and writes then fails at once if another one wrote in between (SQLITE_BUSY, see
-        # sqlite.org/lang_transaction.html): one that will write says so from the start, and waits its turn.
+        # A transaction that first reads and then writes fails at once if another one wrote in between (SQLITE_BUSY, see
+        # sqlite.org/lang_transaction.html). One that will write therefore waits for the lock at its start.
         writes = connection.get_execution_options().get("writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
@@ -120,7 +122,7 @@ def _open_engine(url: str) -> Engine:
 
 @contextmanager
 def _write_transaction(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that writes; it is committed at the end, and rolled back by an exception.
+    """Open a transaction that writes; commit it at the end of the block, or roll it back after an exception.
 
     Raises CommitLost if the connection is lost during the commit.
     """
@@ -133,11 +135,11 @@ def _write_transaction(engine: Engine) -> Iterator[Connection]:
 
 
 def _migrate(engine: Engine) -> None:
-    """Bring the database to the newest version; raises EpochalError for one that a newer Epochal wrote."""
+    """Bring the database to the newest version. Raises EpochalError if a newer Epochal wrote it."""
     with engine.connect() as connection:
         if _version(connection) == HEAD:
             return
-    # Imported here: a job that starts on a database of today's version should not pay for it.
+    # Imported only if needed: importing Alembic would slow down every command and job.
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory

@@ -1,4 +1,4 @@
-"""How a push becomes a run: its delivery, its row, and what it takes the place of."""
+"""Store deliveries and the runs that they start, and supersede older runs."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -22,12 +22,16 @@ def accept_commit(
     delivery: tuple[str, str] | None = None,
     supersede: str,
 ) -> Accepted:
-    """Store a delivery (its id and event, if a webhook brought it) and its run, or find the run that is there already.
+    """Store a run for ``commit`` and the delivery that reported it; return the run and the owners of runs to stop.
 
-    Older queued runs of the branch that nobody works on become superseded; with ``supersede = "running"`` those that are
-    worked on are asked to stop, and their owners are returned.
+    ``delivery``: the id and event of the webhook request; None if polling, Jenkins or a person reported the commit.
+    A person gets a new run. A push gets the run that an earlier push of the same commit to the same branch started, if
+    there is one; if that was superseded and there is a delivery, it is queued again, which counts as new.
+
+    A new run of a push supersedes the older ones of its branch. Queued runs that nobody works on end at once. With
+    ``supersede = "running"`` so do those in later states, and those that a living process works on are asked to stop.
     """
-    received = datetime.now(UTC)  # now: the transaction may have to wait for another one
+    received = datetime.now(UTC)  # before the transaction, which may have to wait for another one
     return _accept(source, commit, origin, delivery, supersede, received)
 
 
@@ -55,16 +59,16 @@ def _accept(
 
 
 def _find_run(connection: Connection, commit: Commit, again: bool) -> tuple[int | None, bool]:
-    """Return the one run that pushes of the commit have, None if there is none, and whether it is to be trained anew.
+    """Return the run of the commit that a push started (None if there is none), and whether it has to be trained now.
 
-    ``again``: the commit was pushed once more. If its run was superseded, that was a forced push back to it: the run is
-    queued again.
+    ``again``: whether a delivery reports the commit. If its run was superseded, a forced push went back to the commit,
+    so the run is queued again.
     """
     same = runs.c.repository == commit.repository, runs.c.branch == commit.branch, runs.c.sha == commit.sha
     run = connection.execute(select(runs.c.id).where(*same, runs.c.origin == Origin.PUSH)).scalar()
     if run is None:
         return None, True
-    if commit.author_email:  # whoever reported the commit first (a poll knows its name only) did not know these
+    if commit.author_email:  # polling knows only the hash, so the run may lack these
         known = {"message": commit.message, "author_name": commit.author_name, "author_email": commit.author_email}
         connection.execute(update(runs).where(runs.c.id == run, runs.c.author_email == "").values(**known))
     if not again:
@@ -76,7 +80,10 @@ def _find_run(connection: Connection, commit: Commit, again: bool) -> tuple[int 
 
 @writes
 def ignore_delivery(connection: Connection, delivery: str, event: str, result: str) -> None:
-    """Remember a delivery that starts no run, and why. A later one with the same id takes its place."""
+    """Store a delivery that starts no run, and why (``result``).
+
+    It replaces an earlier delivery with the same id, unless that one has started a run.
+    """
     started = deliveries.c.id == delivery, deliveries.c.run.is_not(None)
     if connection.execute(select(deliveries.c.id).where(*started)).first() is None:
         _keep_delivery(connection, (delivery, event), datetime.now(UTC), result, None)
@@ -99,16 +106,17 @@ def deliveries_of_run(connection: Connection, run: int) -> list[Delivery]:
 def _keep_delivery(
     connection: Connection, delivery: tuple[str, str], received: datetime, result: str, run: int | None
 ) -> None:
-    """Remember a delivery (its id and event) and what came of it, instead of what came of it before."""
+    """Store a delivery (its id and event) and its result, in place of an earlier one with the same id."""
     connection.execute(delete(deliveries).where(deliveries.c.id == delivery[0]))
     row = {"id": delivery[0], "event": delivery[1], "received": received, "result": result, "run": run}
     connection.execute(insert(deliveries).values(**row))
 
 
 def _supersede_older(connection: Connection, commit: Commit, successor: int, supersede: str) -> tuple[str, ...]:
-    """Put ``successor`` into the place of the branch's older pushed runs; returns the owners of those to be stopped.
+    """Supersede the older pushed runs of the branch by the run ``successor``; return the owners of those to be stopped.
 
-    Queued ones that nobody works on end here. With ``supersede = "running"`` the others are asked to end.
+    Queued runs that nobody works on end here. With ``supersede = "running"`` so do those in later states, and those
+    that a living process works on are asked to stop.
     """
     older = connection.execute(
         select(runs.c.id, runs.c.state, runs.c.owner, runs.c.heartbeat, runs.c.stop_requested).where(

@@ -1,4 +1,4 @@
-"""The dispatches' rows: what Jenkins was last asked to do for a run."""
+"""Read and write the table of dispatches: for each run, the last job that Jenkins was asked to start."""
 
 from dataclasses import asdict
 
@@ -12,13 +12,13 @@ from epochal.store.schema import dispatches
 
 @reads
 def last_dispatch(connection: Connection, run: int) -> Dispatch | None:
-    """Return what Jenkins was last asked to do for a run; None if nothing yet."""
+    """Return the job that Jenkins was last asked to start, or seen to run, for a run; None if there is none."""
     row = connection.execute(select(dispatches).where(dispatches.c.run == run)).first()
     return read_row(Dispatch, row) if row else None
 
 
 @writes
 def keep_dispatch(connection: Connection, dispatch: Dispatch) -> None:
-    """Remember what Jenkins was asked to do for a run, instead of what it was asked before."""
+    """Store the job that Jenkins was asked to start, or seen to run, for a run, in place of the earlier one."""
     connection.execute(delete(dispatches).where(dispatches.c.run == dispatch.run))
     connection.execute(insert(dispatches).values(**asdict(dispatch)))

@@ -1,4 +1,4 @@
-"""Writing to a run that is owned, and ending it: the only statements that give a run a final state."""
+"""Change and end runs, with a check of their owner. No other module gives a run a final state."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -15,11 +15,11 @@ from epochal.store.schema import runs, trials
 
 UNENDED = tuple(state for state in State if not state.ended)
 OPEN = runs.c.state.in_(UNENDED), runs.c.stop_requested.is_(None)
-"""The conditions under which a run may be moved on: it has neither ended nor been asked to."""
+"""The conditions for changing a run: it has neither ended nor been asked to end."""
 
 
 def no_such_run(run: int) -> UsageError:
-    """Return the error for a number that no run has."""
+    """Return the error to raise if no run has the number ``run``."""
     return UsageError(f"There is no run {run} in this home. epochal history lists the runs that there are.")
 
 
@@ -35,9 +35,9 @@ def require_owned(connection: Connection, run: int) -> None:
 
 @writes
 def change_run(connection: Connection, run: int, /, **columns: Any) -> None:
-    """Set columns of a run (state, framework, image, threshold, notes …) that the calling process owns.
+    """Set columns (state, framework, image, threshold, notes …) of a run that the calling process owns.
 
-    Raises NotOwner if it does not, or the run has ended; StopRequested if the run was asked to end.
+    Raises NotOwner if the calling process does not own the run or it has ended, StopRequested if it was asked to end.
     """
     mine = runs.c.id == run, runs.c.owner == this_process()
     if not connection.execute(update(runs).where(*mine, *OPEN).values(**columns)).rowcount:
@@ -46,10 +46,11 @@ def change_run(connection: Connection, run: int, /, **columns: Any) -> None:
 
 @writes
 def end_owned_run(connection: Connection, run: Run, message: Message | None) -> None:
-    """End a run that the calling process owns as ``run`` says, and store the message, in one transaction.
+    """End a run that the calling process owns, and store the message about it, in one transaction.
 
-    Raises NothingReached if ``run`` is REACHED but none of its trials is, StopRequested if it was asked to end in another
-    state, NotOwner if the calling process does not own it or it has ended. Nothing is stored then.
+    ``run`` has its final state, reason, explanation and time of end. Raises NothingReached if that state is REACHED but
+    no trial reached the threshold, StopRequested if the run was asked to end in another state, NotOwner if the calling
+    process does not own it or it has ended. Nothing is stored then.
     """
     if not end(connection, run.id, this_process(), run.state, message, **_end_columns(run)):
         raise _refusal(connection, run.id)
@@ -57,9 +58,10 @@ def end_owned_run(connection: Connection, run: Run, message: Message | None) -> 
 
 @writes
 def end_unowned_run(connection: Connection, run: Run, message: Message | None) -> bool:
-    """End a run that no living process owns as ``run`` says, and store the message; returns whether it did.
+    """End a run that no living process owns, and store the message about it; return whether that was done.
 
-    It does not if somebody owns the run, if it has ended, or if it was asked to end in another state.
+    ``run`` is as in ``end_owned_run``. Nothing is done if a living process owns the run, if it has ended, or if it was
+    asked to end in another state. Raises NothingReached as ``end_owned_run`` does.
     """
     row = connection.execute(select(runs).where(runs.c.id == run.id).with_for_update()).one()
     if living(row.owner, row.heartbeat):
@@ -69,9 +71,10 @@ def end_unowned_run(connection: Connection, run: Run, message: Message | None) -
 
 @writes
 def request_stop(connection: Connection, run: int, state: State) -> str | None:
-    """Ask that a run ends as SUPERSEDED or CANCELLED; returns its living owner, whom a signal makes look.
+    """Request that a run ends as ``state``, SUPERSEDED or CANCELLED; return its owner if that process lives.
 
-    A run that nobody works on ends at once. Raises UsageError for one that has ended already, or is not there.
+    The owner sees the request when it next writes to the run; a signal makes it look at once. A run that nobody works
+    on ends here, and None is returned. Raises UsageError if the run does not exist or has ended already.
     """
     row = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).first()
     if row is None:
@@ -88,17 +91,19 @@ def request_stop(connection: Connection, run: int, state: State) -> str | None:
 
 @reads
 def requested_stop(connection: Connection, run: int) -> State | None:
-    """Return what the run was asked to end as; None if it was not."""
+    """Return the state that the run was asked to end in; None if it was not asked to end."""
     return connection.execute(select(runs.c.stop_requested).where(runs.c.id == run)).scalar()
 
 
 def end(
     connection: Connection, run: int, owner: str | None, state: State, message: Message | None = None, **columns: Any
 ) -> bool:
-    """End a run in ``state`` with ``columns``, and store the message about it; returns whether it did.
+    """End a run in ``state``, set its ``columns``, and store the message about it; return whether that was done.
 
-    It does not if the run has ended already, if its owner is not ``owner`` (None: nobody), or if it was asked to end in
-    another state. Raises NothingReached for REACHED if none of the run's trials, or of those that it reuses, was judged so.
+    Nothing is done if the run has ended already, if its owner is not ``owner`` (None: nobody), or if it was asked to
+    end in another state. Trials that are still training are marked as interrupted if the run is CANCELLED, SUPERSEDED
+    or FAILED. Raises NothingReached if ``state`` is REACHED but the gate let through none of the run's trials, or of
+    those that it reuses.
     """
     if state is State.REACHED:
         _require_reached(connection, run, columns.get("reused_run"), columns.get("reused_trial"))
@@ -111,7 +116,7 @@ def end(
     ended = connection.execute(update(runs).where(*conditions).values(state=state, **columns)).rowcount > 0
     if ended and message:
         add_message(connection, message)
-    if ended and state in (State.CANCELLED, State.SUPERSEDED, State.FAILED):  # nobody waits for what is still training
+    if ended and state in (State.CANCELLED, State.SUPERSEDED, State.FAILED):  # nobody waits for its trainings any more
         interrupt_trials(connection, run, explanation="its run was ended while it trained")
     return ended
 
@@ -119,7 +124,7 @@ def end(
 def interrupt_trials(
     connection: Connection, run: int, *which: ColumnElement[bool], explanation: str = Reason.INTERRUPTED.sentence
 ) -> None:
-    """Mark the trials that are training, or those of them that are meant, as failed by no fault of their own."""
+    """Mark the trials of a run that are training, and that meet the conditions ``which``, as interrupted."""
     training = trials.c.run == run, trials.c.state == TrialState.TRAINING, *which
     interrupted = {"state": TrialState.FAILED, "reason": Reason.INTERRUPTED, "explanation": explanation}
     connection.execute(update(trials).where(*training).values(**interrupted))
@@ -141,7 +146,7 @@ def _refusal(connection: Connection, run: int) -> Exception:
 
 
 def _require_reached(connection: Connection, run: int, reused_run: int | None, reused_trial: int | None) -> None:
-    """Raise NothingReached unless the gate let through a trial of the run, or of what it reuses."""
+    """Raise NothingReached unless the gate let a trial through: one of the run, or one that the run reuses."""
     query = select(trials.c.judgement).where(trials.c.run == (reused_run or run), trials.c.judgement.is_not(None))
     if reused_trial is not None:
         query = query.where(trials.c.number == reused_trial)

@@ -1,15 +1,21 @@
-"""Why the store refuses a request or cannot answer it."""
+"""The exceptions that the functions of ``epochal.store`` raise."""
 
 from epochal.errors import EpochalError
 from epochal.records import State
 
 
 class Busy(EpochalError):
-    """A run cannot be claimed: another process works on it, or it has moved on. Nothing is wrong; there is nothing to do."""
+    """A run cannot be claimed, because another process works on it or it is in another state.
+
+    This is not a fault. There is nothing to do for the process that wanted to claim it.
+    """
 
 
 class NotOwner(EpochalError):
-    """The calling process may not write to a run or trial: it has ended, or another process owns it. Stop working on it."""
+    """The calling process may not write to a run or trial, because that has ended or another process owns it.
+
+    The calling process has to stop working on it.
+    """
 
 
 class StopRequested(EpochalError):
@@ -25,8 +31,8 @@ class NothingReached(EpochalError):
 
 
 class DatabaseUnavailable(EpochalError):
-    """The database does not answer. Nothing was changed, and the same request may be made again."""
+    """The database does not answer. Nothing was changed, so the same call may be repeated."""
 
 
 class CommitLost(DatabaseUnavailable):
-    """The database went away during a commit: whether the change was stored is not known."""
+    """The connection was lost during a commit, so it is unknown whether the change was stored."""

@@ -1,4 +1,4 @@
-"""How often the networks of a branch were compared with a test set, counted by the trials that are stored."""
+"""Count how often the networks of a branch were compared with the same test set, and store verdicts."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,9 +13,9 @@ from epochal.store.schema import runs, trials
 
 @reads
 def looks_before(connection: Connection, run: Run, trial: Trial) -> int | None:
-    """Return how many looks the other judged trials of the branch had at the test set of ``trial``, a trial of ``run``.
+    """Return how many looks the other judged trials of the branch have taken at the test set of ``trial``.
 
-    None if nothing is known of that test set, neither its rows nor their number.
+    ``trial`` is a trial of ``run``. Returns None if its test set is not known: neither the rows nor their number.
     """
     accuracy = trial.accuracy
     if accuracy is None or (accuracy.samples is None and accuracy.test_rows is None):
@@ -29,7 +29,7 @@ def looks_before(connection: Connection, run: Run, trial: Trial) -> int | None:
         trials.c.judgement.is_not(None),
         or_(trials.c.run != run.id, trials.c.number != trial.number),
     )
-    # Each test set once, with the sum of its looks.
+    # One row for each test set, with the sum of its looks.
     return _count(accuracy, list(connection.execute(query.group_by(*known))))
 
 
@@ -37,13 +37,13 @@ def looks_before(connection: Connection, run: Run, trial: Trial) -> int | None:
 def store_judgement(
     connection: Connection, run: Run, trial: Trial, decide: Callable[[int | None], Judgement]
 ) -> Judgement:
-    """Judge a measured trial, once and for all.
+    """Judge a measured trial with ``decide``, and store the judgement; return the stored one if there is one already.
 
-    ``decide`` is given the number of the trial's look at its test set, counted over all runs of the branch; None if the
-    test set is not known. What it returns is stored, and returned from then on. What it raises stores nothing.
+    ``decide`` gets the number of the trial's look at its test set, counted from 1 over all runs of the branch; None if
+    the test set is not known. If it raises an exception, nothing is stored.
     """
     branch = runs.c.repository == run.commit.repository, runs.c.branch == run.commit.branch
-    # Who looks at the same time waits: each look has its number.
+    # Lock the branch, so that trials that are judged at the same time get different numbers.
     connection.execute(select(runs.c.id).where(*branch).order_by(runs.c.id).with_for_update()).all()
     same = trials.c.run == run.id, trials.c.number == trial.number
     stored: Judgement | None = connection.execute(select(trials.c.judgement).where(*same)).scalar()
@@ -56,9 +56,11 @@ def store_judgement(
 
 
 def _count(accuracy: Accuracy, earlier: Sequence[Row[Any]]) -> int:
-    """Add up the looks at those of the ``earlier`` test sets that count for the one of ``accuracy``.
+    """Return the sum of the looks at those ``earlier`` test sets that count as the test set of ``accuracy``.
 
-    Of two test sets the rows of one of which are not known, those count that are of one size and not known to differ.
+    If the rows of both are known, they must have a row in common, and a share of at least ``SAME`` of this test set
+    must be in the earlier ones together. Otherwise they must have the same known size, and their digests, if known,
+    must be equal.
     """
     looks: int = 0
     known = []

@@ -1,4 +1,4 @@
-"""The messages' rows: at least once, each with one Message-ID for good."""
+"""Read and write the outbox, the table of messages. Each is sent at least once, always with the same Message-ID."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -11,12 +11,12 @@ from epochal.store.rows import read_row
 from epochal.store.schema import messages
 
 _LEASE = timedelta(minutes=15)
-"""A message that was taken and not settled (its sender died) may be taken again after this long."""
+"""After this time a message that was taken but not settled, because its sender died, may be taken again."""
 
 
 @writes
 def add_message(connection: Connection, message: Message) -> None:
-    """Store a message; a run has one at the most, and the first one stays."""
+    """Store a message, unless its run has one already."""
     if message_of_run(connection, message.run) is None:
         columns = {name: value for name, value in asdict(message).items() if name != "id"}
         connection.execute(insert(messages).values(**columns, created=datetime.now(UTC)))
@@ -24,7 +24,10 @@ def add_message(connection: Connection, message: Message) -> None:
 
 @writes
 def take_message(connection: Connection, after: int = 0) -> Message | None:
-    """Lease the oldest pending message numbered over ``after``, kept from others for some minutes; None if there is none."""
+    """Lease the oldest pending message with an id above ``after`` and return it; None if there is none.
+
+    This counts as an attempt to send it. It cannot be taken again until it is settled or the lease has run out.
+    """
     moment = datetime.now(UTC)
     free = or_(messages.c.leased_until.is_(None), messages.c.leased_until < moment)
     pending = messages.c.state == MessageState.PENDING, messages.c.id > after
@@ -40,7 +43,10 @@ def take_message(connection: Connection, after: int = 0) -> Message | None:
 
 @writes
 def settle_message(connection: Connection, message: int, state: MessageState, outcome: str) -> None:
-    """End the lease of a message: it is SENT, PENDING (try again later) or GIVEN_UP, with an ``outcome`` to show."""
+    """End the lease of a message, and store its state and its ``outcome`` in words.
+
+    ``state`` is SENT, PENDING (it is tried again later) or GIVEN_UP.
+    """
     sent = datetime.now(UTC) if state is MessageState.SENT else None
     columns = {"state": state, "outcome": outcome, "sent": sent, "leased_until": None}
     connection.execute(update(messages).where(messages.c.id == message).values(**columns))
@@ -48,13 +54,13 @@ def settle_message(connection: Connection, message: int, state: MessageState, ou
 
 @writes
 def retry_messages(connection: Connection) -> int:
-    """Make the given-up messages pending again; returns how many there were."""
+    """Make the messages that were given up pending again; return how many there were."""
     given_up = messages.c.state == MessageState.GIVEN_UP
     return connection.execute(update(messages).where(given_up).values(state=MessageState.PENDING)).rowcount
 
 
 @reads
 def message_of_run(connection: Connection, run: int) -> Message | None:
-    """Return the message about a run's end; None if it has none (yet)."""
+    """Return the message about the end of a run; None if there is none (yet)."""
     row = connection.execute(select(messages).where(messages.c.run == run)).first()
     return read_row(Message, row) if row else None

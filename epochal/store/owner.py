@@ -1,4 +1,4 @@
-"""Who works on a run: a process, named so that others can tell whether it still lives."""
+"""Names of the processes that own runs and trials, from which other processes can find out whether they live."""
 
 import contextlib
 import os
@@ -9,22 +9,23 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 BEAT_SECONDS = 20.0
-"""How often an owner says that it lives."""
+"""Interval between the heartbeats of an owner."""
 
 _SILENCE = timedelta(seconds=90)
-"""After so long without a beat an owner on another machine is taken for dead."""
+"""After this time without a heartbeat, an owner on another machine counts as dead."""
 
 
 def this_process() -> str:
-    """Return the owner's name of the calling process: machine, process namespace, process id, and when that process started."""
+    """Return the name of the calling process as an owner: machine, process namespace, process id and start time."""
     pid = os.getpid()
     return f"{_place()}/{pid}/{_start_of(pid)}"
 
 
 def living(owner: str | None, heartbeat: datetime | None) -> str | None:
-    """Return the owner of a row if that process still runs; None if it is dead, or nobody owns the row.
+    """Return ``owner`` if that process still runs; None if it is dead or ``owner`` is None.
 
-    The kernel is asked about a process here (proc(5)); one elsewhere is judged by its last beat.
+    Whether a process on this machine runs is read from proc(5). One on another machine counts as alive if its last
+    ``heartbeat`` is at most 90 seconds ago.
     """
     if not owner:
         return None
@@ -37,7 +38,7 @@ def living(owner: str | None, heartbeat: datetime | None) -> str | None:
 
 
 def _process_id(owner: str) -> int | None:
-    """Return the process id of an owner that runs here, to send it a signal; None for one elsewhere or gone."""
+    """Return the process id of an owner that runs on this machine; None if it runs elsewhere or has ended."""
     place, pid, start = owner.rsplit("/", 2)
     return int(pid) if place == _place() and _start_of(int(pid)) == start else None
 
@@ -48,7 +49,10 @@ def _place() -> str:
 
 
 def _start_of(pid: int) -> str:
-    """Return the process's start in clock ticks since boot: field 22 of /proc/<pid>/stat, empty if it is gone or a zombie."""
+    """Return when a process started, in clock ticks since boot (field 22 of /proc/<pid>/stat).
+
+    Returns an empty string if it has ended or is a zombie.
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:
@@ -57,7 +61,7 @@ def _start_of(pid: int) -> str:
 
 
 def signal_owner(owner: str) -> None:
-    """Send SIGTERM to an owner that runs here, so that it looks whether it was asked to stop."""
+    """Send SIGTERM to an owner on this machine, so that it checks whether it was asked to stop."""
     pid = _process_id(owner)
     if pid is not None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -65,7 +69,7 @@ def signal_owner(owner: str) -> None:
 
 
 def wait_until_gone(owner: str) -> None:
-    """Return when an owner that runs here has ended (pidfd_open(2): the kernel tells); at once for one elsewhere."""
+    """Wait until an owner on this machine has ended (pidfd_open(2)); return at once if it runs elsewhere."""
     pid = _process_id(owner)
     if pid is None:
         return
@@ -74,7 +78,7 @@ def wait_until_gone(owner: str) -> None:
     except (ProcessLookupError, PermissionError):
         return
     try:
-        # It might have ended, and its number been given away, before we held on to it.
+        # Check again: the process may have ended and its id been reused before the pidfd was opened.
         if _process_id(owner) is not None:
             select.select([descriptor], [], [])
     finally:

@@ -1,4 +1,4 @@
-"""Waiting for a database that does not answer."""
+"""Wait for a database that does not answer."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ _T = TypeVar("_T")
 
 
 class Patience:
-    """How long to wait for the database: ``seconds``, announced once per wait by ``log``."""
+    """How long to wait for a database that does not answer: ``seconds``. Each wait is logged once with ``log``."""
 
     def __init__(self, seconds: float = 0.0, log: Callable[[str], None] | None = None) -> None:
         self._seconds = seconds
@@ -27,13 +27,14 @@ class Patience:
         self._ended = threading.Event()
 
     def end(self) -> None:
-        """Do not wait any more, in no thread."""
+        """End the waiting in all threads, and do not wait in future."""
         self._ended.set()
 
     def run(self, transaction: Callable[[], _T]) -> _T:
-        """Return what ``transaction`` returns; repeat it while the connection is lost before its commit.
+        """Return what ``transaction`` returns, and repeat it if the database does not answer before its commit.
 
-        Raises DatabaseUnavailable once the time is over, CommitLost (without repeating) if the commit itself was lost.
+        Raises DatabaseUnavailable once the time is over, CommitLost (without repeating) if the connection is lost
+        during the commit.
         """
         deadline, pause, logged = time.monotonic() + self._seconds, FIRST_PAUSE_SECONDS, False
         while True:

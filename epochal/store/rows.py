@@ -1,4 +1,4 @@
-"""Rows of the tables as the records that the rest of the package knows: columns are called as the records' fields are."""
+"""Convert rows of the tables to the dataclasses in ``epochal.records``, whose fields have the columns' names."""
 
 from dataclasses import fields
 from typing import Any, TypeVar
@@ -9,28 +9,31 @@ from epochal.records import Accuracy, Trial
 
 _T = TypeVar("_T")
 _ACCURACY = "accuracy_"
-"""What the columns of a trial's accuracy begin with."""
+"""The prefix of the columns that hold a trial's accuracy."""
 
 
 def read_row(record: type[_T], row: Row[Any], prefix: str = "", **others: Any) -> _T:
-    """Return a row as ``record``, a dataclass whose fields are the columns that begin with ``prefix``, or ``others``."""
+    """Return an instance of the dataclass ``record`` from a row, with ``others`` as further fields.
+
+    The column of a field has the field's name after ``prefix``. Fields without a column get their defaults.
+    """
     columns = row._mapping
     known = {
         field.name: columns[prefix + field.name]
-        for field in fields(record)  # type: ignore[arg-type]  # a dataclass, which no type says
+        for field in fields(record)  # type: ignore[arg-type]  # no type says that it is a dataclass
         if prefix + field.name in columns
     }
     return record(**known, **others)
 
 
 def read_trial(row: Row[Any]) -> Trial:
-    """Return a row of ``run_trials``."""
+    """Return a row of the table ``run_trials`` as a Trial."""
     measured = row._mapping[f"{_ACCURACY}value"] is not None
     return read_row(Trial, row, accuracy=read_row(Accuracy, row, _ACCURACY) if measured else None)
 
 
 def trial_columns(trial: Trial) -> dict[str, Any]:
-    """Return what a trial's row holds of it, but for its forecast and its judgement, which are stored by themselves."""
+    """Return the columns to store for a trial, without its forecast and judgement, which are stored separately."""
     columns = {field.name: getattr(trial, field.name) for field in fields(trial)}
     for name in ("accuracy", "forecast", "judgement"):
         del columns[name]

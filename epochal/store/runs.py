@@ -1,4 +1,4 @@
-"""The runs' rows: looking at them, and working on one. The table is the queue."""
+"""Read the table of runs, which is the queue, and claim or release a run to work on."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from epochal.store.trials import training
 
 @reads
 def load_run(connection: Connection, run: int) -> Run:
-    """Return the run with this number; raises UsageError if there is none."""
+    """Return the run with the number ``run``. Raises UsageError if there is none."""
     found = _load(connection, runs.c.id == run)
     if not found:
         raise no_such_run(run)
@@ -26,20 +26,24 @@ def load_run(connection: Connection, run: int) -> Run:
 
 @reads
 def list_runs(connection: Connection, limit: int = 20) -> list[Run]:
-    """Return the newest runs, newest first."""
+    """Return the newest ``limit`` runs, newest first."""
     return _load(connection, limit=limit)
 
 
 @reads
 def earlier_runs(connection: Connection, run: Run, limit: int = 20) -> list[Run]:
-    """Return the runs of the same branch before ``run``, newest first."""
+    """Return the newest ``limit`` runs of the same branch before ``run``, newest first."""
     same = runs.c.repository == run.commit.repository, runs.c.branch == run.commit.branch
     return _load(connection, *same, runs.c.id < run.id, limit=limit)
 
 
 @reads
 def runs_with_verdict(connection: Connection, repository: str, fingerprint: str) -> list[Run]:
-    """Return the repository's runs that trained or offered this fingerprint themselves and came to a verdict, newest first."""
+    """Return the repository's runs whose verdict a run with this fingerprint can reuse, newest first.
+
+    These are the reached and exhausted runs that trained themselves and have this fingerprint, or offered a change with
+    it.
+    """
     same = or_(runs.c.fingerprint == fingerprint, runs.c.offered_fingerprint == fingerprint)
     ended = runs.c.state.in_([State.REACHED, State.EXHAUSTED]), runs.c.reused_run.is_(None)
     return _load(connection, runs.c.repository == repository, same, *ended)
@@ -53,16 +57,16 @@ def runs_of_commit(connection: Connection, sha: str) -> list[Run]:
 
 @reads
 def last_pushed_commit(connection: Connection, repository: str, branch: str) -> str | None:
-    """Return the commit of the branch's newest run that a push started; None if there was none."""
+    """Return the commit hash of the branch's newest run that a push started; None if there is none."""
     pushed = runs.c.repository == repository, runs.c.branch == branch, runs.c.origin == Origin.PUSH
     return connection.execute(select(runs.c.sha).where(*pushed).order_by(runs.c.id.desc()).limit(1)).scalar()
 
 
 @reads
 def foremost_runs(connection: Connection) -> list[Run]:
-    """Return the unended runs that pushes started, of each branch the oldest, oldest first.
+    """Return the oldest unended run of each branch, of those that pushes started, oldest first.
 
-    Who works on these only, ends the runs of one branch in the order in which they were pushed.
+    Starting only these runs makes the runs of a branch end in the order of their pushes.
     """
     older = runs.alias()
     waits = select(older.c.id).where(
@@ -77,7 +81,7 @@ def foremost_runs(connection: Connection) -> list[Run]:
 
 @reads
 def next_run(connection: Connection, busy: Iterable[int]) -> Run | None:
-    """Return the oldest of the foremost runs that nobody works on, but for ``busy`` ones; None if there is none."""
+    """Return the oldest of ``foremost_runs`` that has no living owner and is not in ``busy``; None if there is none."""
     taken = set(busy)
     waiting = (run for run in foremost_runs(connection) if run.id not in taken)
     return next((run for run in waiting if owner_of_run(connection, run.id) is None), None)
@@ -92,9 +96,10 @@ def owner_of_run(connection: Connection, run: int) -> str | None:
 
 @writes
 def claim_run(connection: Connection, run: int, states: Iterable[State]) -> Run:
-    """Make the calling process the run's owner.
+    """Make the calling process the owner of a run, and return the run.
 
-    Raises Busy if another living process is, or if the run is in none of ``states``; UsageError if there is no such run.
+    Trials that were training in this process or in one that died are marked as interrupted. Raises Busy if another
+    living process owns the run or the run is in none of ``states``, UsageError if there is no such run.
     """
     row = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).first()
     if row is None:
@@ -106,7 +111,7 @@ def claim_run(connection: Connection, run: int, states: Iterable[State]) -> Run:
     moment = datetime.now(UTC)
     claimed = {"owner": this_process(), "heartbeat": moment, "started": row.started or moment}
     connection.execute(update(runs).where(runs.c.id == run).values(**claimed))
-    # A trial of its own is from before it was interrupted: who claims a run trains nothing of it yet.
+    # A process that claims a run trains none of its trials yet: one that it owns was interrupted earlier.
     nobody_else = None, this_process()
     left = [trial.number for trial in training(connection, run) if living(trial.owner, trial.heartbeat) in nobody_else]
     interrupt_trials(connection, run, trials.c.number.in_(left))
@@ -115,7 +120,7 @@ def claim_run(connection: Connection, run: int, states: Iterable[State]) -> Run:
 
 @writes_at_once
 def beat_run(connection: Connection, run: int) -> None:
-    """Say that the calling process lives, if it is the run's owner or trains some of its trials."""
+    """Store a heartbeat of the calling process in the run, if it owns it, and in the run's trials that it owns."""
     alive = {"heartbeat": datetime.now(UTC)}
     connection.execute(update(runs).where(runs.c.id == run, runs.c.owner == this_process()).values(**alive))
     connection.execute(update(trials).where(trials.c.run == run, trials.c.owner == this_process()).values(**alive))
@@ -123,20 +128,23 @@ def beat_run(connection: Connection, run: int) -> None:
 
 @writes_at_once
 def release_run(connection: Connection, run: int) -> None:
-    """Give a run back: the calling process works on it no more."""
+    """Remove the calling process as the owner of a run; do nothing if another process owns it."""
     own = runs.c.id == run, runs.c.owner == this_process()
     connection.execute(update(runs).where(*own).values(owner=None, heartbeat=None))
 
 
 @writes
 def keep_build_url(connection: Connection, run: int, url: str) -> None:
-    """Set the page of the build that works on a run, if none is known."""
+    """Store the URL of the Jenkins build that works on a run, unless the run has one already."""
     connection.execute(update(runs).where(runs.c.id == run, runs.c.build_url.is_(None)).values(build_url=url))
 
 
 @writes
 def add_notes(connection: Connection, run: int, notes: Sequence[str]) -> list[str]:
-    """Add what is not among the run's notes yet; returns what was added. Trials side by side lose none."""
+    """Add the notes that the run does not have yet; return those.
+
+    The run's row is locked, so none is lost if trials add notes at the same time.
+    """
     known = connection.execute(select(runs.c.notes).where(runs.c.id == run).with_for_update()).scalar_one()
     added = [note for note in dict.fromkeys(notes) if note not in known]
     connection.execute(update(runs).where(runs.c.id == run).values(notes=(*known, *added)))
@@ -144,7 +152,7 @@ def add_notes(connection: Connection, run: int, notes: Sequence[str]) -> list[st
 
 
 def _load(connection: Connection, *conditions: ColumnElement[bool], limit: int | None = None) -> list[Run]:
-    """Return runs, newest first, with their trials: their own, or those of the run whose verdict they reuse."""
+    """Return runs, newest first, with their trials: their own ones, or those of the run whose verdict they reuse."""
     rows = connection.execute(select(runs).where(*conditions).order_by(runs.c.id.desc()).limit(limit)).all()
     wanted = trials.c.run.in_([row.reused_run or row.id for row in rows])
     by_run: dict[int, list[Trial]] = {}

@@ -1,4 +1,4 @@
-"""The database's tables. Alembic's migrations bring a database here; a test holds the two together."""
+"""The tables of the database. The Alembic migrations must lead to the same tables, which a test checks."""
 
 from sqlalchemy import (
     JSON,
@@ -36,7 +36,7 @@ from epochal.store.types import Record, Texts, UtcDateTime, one_of
 
 VERSION_TABLE = "epochal_version"
 HEAD = "0010"
-"""The newest migration: a database at this version is opened without Alembic (whose import costs a tenth of a second)."""
+"""The newest migration. A database at this version is opened without importing Alembic, which takes 0.1 s."""
 
 
 metadata = MetaData()
@@ -80,7 +80,7 @@ Index("runs_by_branch", runs.c.repository, runs.c.branch, runs.c.id)
 Index("runs_by_state", runs.c.state)
 Index("runs_by_fingerprint", runs.c.fingerprint)
 Index("runs_by_offered_fingerprint", runs.c.offered_fingerprint)
-# A repository, branch and commit that a push started is one run; a person may ask for the same commit again.
+# Pushes of one commit to one branch of a repository are one run. A person may ask for further runs of the commit.
 Index(
     "one_run_a_push",
     runs.c.repository,
@@ -92,7 +92,7 @@ Index(
 )
 
 trials = Table(
-    "run_trials",  # Optuna has a table `trials` and fails beside another one of that name
+    "run_trials",  # not "trials": Optuna has a table of that name and fails if there is another one
     metadata,
     Column("run", ForeignKey("runs.id"), primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),

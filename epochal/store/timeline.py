@@ -1,4 +1,4 @@
-"""The moments' rows: what the jobs marked on a run's way."""
+"""Read and write the table of moments: the steps of a run, with the times at which the jobs recorded them."""
 
 from datetime import UTC, datetime
 
@@ -14,13 +14,16 @@ from epochal.store.schema import moments
 def mark_step(
     connection: Connection, run: int, step: Step, trial: int | None = None, at: datetime | None = None
 ) -> None:
-    """Keep that a run (one of its trials) came to ``step`` now, or at the aware time ``at``; earlier marks stay."""
+    """Store that a run, or its trial ``trial``, reached ``step``; earlier records of the same step are kept.
+
+    ``at`` is the time, which must have a time zone; None for now.
+    """
     row = {"run": run, "step": step, "trial": trial, "at": at or datetime.now(UTC)}
     connection.execute(insert(moments).values(**row))
 
 
 @reads
 def marked_moments(connection: Connection, run: int) -> list[Moment]:
-    """Return what was marked of a run, in that order."""
+    """Return the recorded steps of a run, in the order in which they were recorded."""
     rows = connection.execute(select(moments).where(moments.c.run == run).order_by(moments.c.id))
     return [read_row(Moment, row) for row in rows]

@@ -1,4 +1,4 @@
-"""The trials' rows: who trains what, and what came of it."""
+"""Read and write the table of trials: their hyperparameters, owners and results."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -15,26 +15,29 @@ from epochal.store.rows import trial_columns
 from epochal.store.schema import runs, trials
 
 _COUNTS = or_(trials.c.reason.is_(None), trials.c.reason != Reason.INTERRUPTED)
-"""An interrupted trial counts for nothing: what it was to train is trained again."""
+"""Interrupted trials do not count, because their hyperparameters are trained again."""
 
 
 @writes
 def add_trial(
     connection: Connection, run: int, hyperparameters: dict[str, Value], strategy: Strategy = Strategy.COMMITTED
 ) -> int:
-    """Start a trial of a run that the calling process owns; returns its number, from 1. Raises as ``change_run`` does."""
+    """Add a trial in state TRAINING to a run that the calling process owns; return its number, from 1.
+
+    Raises NotOwner or StopRequested as ``change_run`` does.
+    """
     require_owned(connection, run)
     return _insert(connection, run, hyperparameters, strategy)
 
 
 @writes
 def add_search_trial(connection: Connection, run: int, hyperparameters: dict[str, Value], most: int) -> int | None:
-    """Start a trial of a search, in whichever process; returns its number.
+    """Add a search's trial in state TRAINING to a run, which any process may own; return its number.
 
-    None if the run has ``most`` trials already or one with these hyperparameters, has ended, or was asked to end. However
-    many processes ask at once, there are never more trials, nor two of the same.
+    Returns None if the run has ``most`` trials or one with these hyperparameters already, has ended, or was asked to
+    end. Interrupted trials do not count. This also holds if several processes call it at once.
     """
-    # Locks the run's row until the transaction ends, so that processes which ask at once wait for each other.
+    # This locks the run's row until the transaction ends, so that processes that call this at once wait for each other.
     if connection.execute(select(runs.c.id).where(runs.c.id == run, *OPEN).with_for_update()).first() is None:
         return None
     rows = connection.execute(select(trials.c.hyperparameters).where(trials.c.run == run, _COUNTS)).all()
@@ -45,7 +48,7 @@ def add_search_trial(connection: Connection, run: int, hyperparameters: dict[str
 
 @writes
 def end_trial(connection: Connection, run: int, trial: Trial) -> None:
-    """Store what came of a trial that the calling process trained. Raises NotOwner if it was marked as interrupted."""
+    """Store the result of a trial that the calling process trained. Raises NotOwner if it was marked as interrupted."""
     mine = trials.c.run == run, trials.c.number == trial.number, trials.c.owner == this_process(), _COUNTS
     if not connection.execute(update(trials).where(*mine).values(**trial_columns(trial))).rowcount:
         raise NotOwner(
@@ -55,20 +58,20 @@ def end_trial(connection: Connection, run: int, trial: Trial) -> None:
 
 @writes
 def keep_forecast(connection: Connection, run: int, number: int, forecast: Forecast) -> None:
-    """Store what the learning curve of a measured trial promises."""
+    """Store the forecast from the learning curve of a measured trial."""
     same = trials.c.run == run, trials.c.number == number
     connection.execute(update(trials).where(*same).values(forecast=forecast))
 
 
 @reads
 def has_live_trainer(connection: Connection, run: int, number: int) -> bool:
-    """Return whether a trial is training, in a process that lives."""
+    """Return whether a living process is training the trial ``number`` of a run."""
     return any(row.number == number and living(row.owner, row.heartbeat) for row in training(connection, run))
 
 
 @writes
 def mark_interrupted(connection: Connection, run: int) -> bool:
-    """Mark the trials as interrupted whose process died; returns whether there were any."""
+    """Mark the trials whose process died during training as interrupted; return whether there were any."""
     dead = [row.number for row in training(connection, run) if not living(row.owner, row.heartbeat)]
     interrupt_trials(connection, run, trials.c.number.in_(dead))
     return bool(dead)
@@ -76,13 +79,13 @@ def mark_interrupted(connection: Connection, run: int) -> bool:
 
 @reads
 def other_trainers(connection: Connection, run: int) -> list[str]:
-    """Return the living processes that train trials of the run, but for the calling one."""
+    """Return the owners of the run's trials that are training in other living processes, sorted."""
     trainers = {living(row.owner, row.heartbeat) for row in training(connection, run)}
     return sorted(trainer for trainer in trainers if trainer not in (None, this_process()))
 
 
 def training(connection: Connection, run: int) -> list[Row[Any]]:
-    """Return the rows of the trials that are training, or were when their process died."""
+    """Return the rows of the trials that are training, including those whose process has died."""
     wanted = trials.c.run == run, trials.c.state == TrialState.TRAINING
     return list(connection.execute(select(trials).where(*wanted).order_by(trials.c.number)))
 

@@ -1,4 +1,4 @@
-"""How values of ours are kept in columns: times in UTC, words of an enumeration, records as JSON."""
+"""Column types for times in UTC, members of enumerations, dataclasses and tuples of strings."""
 
 import enum
 from dataclasses import asdict, fields
@@ -9,22 +9,25 @@ from sqlalchemy import JSON, DateTime, Dialect, Enum, TypeDecorator
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC: SQLite has no time zones, so they are taken off on the way in and put back on the way out."""
+    """A time in UTC, stored without its time zone, because SQLite has none; it is aware again when it is read."""
 
     impl = DateTime
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 (SQLAlchemy's signature)
-        """Return an aware moment as a naive one in UTC."""
+        """Return an aware time as a naive one in UTC, to be stored."""
         return value.astimezone(UTC).replace(tzinfo=None) if value is not None else None
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 (SQLAlchemy's signature)
-        """Return a naive moment in UTC as an aware one."""
+        """Return a stored naive time as an aware one in UTC."""
         return value.replace(tzinfo=UTC) if value is not None else None
 
 
 def one_of(words: type[enum.Enum], length: int = 16) -> Enum:
-    """Return the type of a column that keeps a member of an enumeration as its value, and refuses other values."""
+    """Return a column type that stores members of the enumeration ``words`` by value and refuses other values.
+
+    ``length`` is the length of the column in characters.
+    """
     return Enum(
         words,
         length=length,
@@ -35,26 +38,26 @@ def one_of(words: type[enum.Enum], length: int = 16) -> Enum:
 
 
 class Record(TypeDecorator[Any]):
-    """A record (a dataclass) of plain values and words, kept as a JSON object.
+    """A dataclass of plain values and members of enumerations, stored as a JSON object.
 
-    Fields that it does not have any more are passed over when it is read.
+    Stored fields that the dataclass no longer has are ignored when it is read.
     """
 
     impl = JSON
     cache_ok = True
 
     def __init__(self, record: type[Any], **words: type[enum.Enum]) -> None:
-        """``words``: the fields that are members of an enumeration, and of which."""
+        """Create a column type for the dataclass ``record``; ``words`` maps fields to the enumerations they are of."""
         super().__init__(none_as_null=True)
         self.record = record
         self.words = tuple(sorted(words.items()))
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 (SQLAlchemy's signature)
-        """Return a record as a dictionary."""
+        """Return a dataclass instance as a dictionary, to be stored."""
         return None if value is None else asdict(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 (SQLAlchemy's signature)
-        """Return a dictionary as a record."""
+        """Return a stored dictionary as an instance of the dataclass."""
         if value is None:
             return None
         known = {field.name: value[field.name] for field in fields(self.record) if field.name in value}
@@ -62,15 +65,15 @@ class Record(TypeDecorator[Any]):
 
 
 class Texts(TypeDecorator[tuple[str, ...]]):
-    """A tuple of texts, kept as a JSON array."""
+    """A tuple of strings, stored as a JSON array."""
 
     impl = JSON
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 (SQLAlchemy's signature)
-        """Return a sequence as a list."""
+        """Return a sequence as a list, to be stored."""
         return None if value is None else list(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 (SQLAlchemy's signature)
-        """Return a list as a tuple."""
+        """Return a stored list as a tuple."""
         return None if value is None else tuple(value)

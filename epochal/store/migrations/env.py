@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that the store opened. Not meant for the command line."""
+"""Run the Alembic migrations on the connection that the store opened; this is not for Alembic's command line."""
 
 from alembic import context
 

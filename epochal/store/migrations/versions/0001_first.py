@@ -1,6 +1,6 @@
-"""The first tables: runs, their trials, deliveries, notices.
+"""Create the first tables: runs, their trials, deliveries and notices.
 
-Written out on purpose: a migration stays what it was when the schema moves on.
+Migrations import nothing from the schema, because they must not change when the schema does.
 """
 
 import sqlalchemy as sa

@@ -1,6 +1,6 @@
-"""What Jenkins was last asked to do for a run.
+"""Add a table with the last job that Jenkins was asked to start for each run.
 
-Written out on purpose: a migration stays what it was when the schema moves on.
+Migrations import nothing from the schema, because they must not change when the schema does.
 """
 
 import sqlalchemy as sa

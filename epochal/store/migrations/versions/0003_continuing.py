@@ -1,6 +1,6 @@
-"""What a trial went on from, how far its validation got, and what ended it early.
+"""Add to trials what they resumed from, their validation accuracy, and what ended them early.
 
-Written out on purpose: a migration stays what it was when the schema moves on.
+Migrations import nothing from the schema, because they must not change when the schema does.
 """
 
 import sqlalchemy as sa

@@ -1,6 +1,6 @@
-"""When a run came to what its jobs mark.
+"""Add a table with the times at which the steps of a run were reached.
 
-Written out on purpose: a migration stays what it was when the schema moves on.
+Migrations import nothing from the schema, because they must not change when the schema does.
 """
 
 import sqlalchemy as sa

@@ -1,6 +1,6 @@
-"""What a trial is, and who trains it: in a search several processes do at a time.
+"""Add to trials their strategy and their owner, because several processes can train the trials of a search.
 
-Written out on purpose: a migration stays what it was when the schema moves on.
+Migrations import nothing from the schema, because they must not change when the schema does.
 """
 
 import sqlalchemy as sa

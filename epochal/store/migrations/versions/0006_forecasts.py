@@ -1,6 +1,6 @@
-"""What a trial's learning curve promises.
+"""Add to trials the forecast from their learning curve.
 
-Written out on purpose: a migration stays what it was when the schema moves on.
+Migrations import nothing from the schema, because they must not change when the schema does.
 """
 
 import sqlalchemy as sa

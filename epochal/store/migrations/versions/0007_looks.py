@@ -1,6 +1,6 @@
-"""What a trial's accuracy was measured on, and the gate's word on it.
+"""Add to trials the test set that their accuracy was measured on, and the judgement of the gate.
 
-Written out on purpose: a migration stays what it was when the schema moves on.
+Migrations import nothing from the schema, because they must not change when the schema does.
 """
 
 import sqlalchemy as sa

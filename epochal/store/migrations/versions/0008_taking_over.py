@@ -1,6 +1,6 @@
-"""What a run means, what the change that it offers would mean, and whose verdict it took over.
+"""Add to runs their fingerprint, the fingerprint of the change that they offer, and the run whose verdict they reuse.
 
-Written out on purpose: a migration stays what it was when the schema moves on.
+Migrations import nothing from the schema, because they must not change when the schema does.
 """
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ down_revision = "0007"
 
 
 def upgrade() -> None:
-    """Add the columns; earlier runs have no meaning, so that nothing is taken over from them."""
+    """Add the columns and indexes. Earlier runs get no fingerprint, so their verdicts are not reused."""
     op.add_column("runs", sa.Column("meaning", sa.String(64)))
     op.add_column("runs", sa.Column("offered", sa.String(64)))
     op.add_column("runs", sa.Column("taken_over", sa.Integer))

@@ -1,6 +1,6 @@
-"""What is known of the data behind an accuracy, and how often it was compared with its test set.
+"""Add to trials what is known of the data behind their accuracy, and how many looks they took at the test set.
 
-Written out on purpose: a migration stays what it was when the schema moves on.
+Migrations import nothing from the schema, because they must not change when the schema does.
 """
 
 import sqlalchemy as sa
@@ -11,9 +11,9 @@ down_revision = "0008"
 
 
 def upgrade() -> None:
-    """Add the columns; nothing is known of earlier trials, each of which was one look.
+    """Add the columns. Nothing is known of the data of earlier trials, and each counts as one look.
 
-    The reason no_looks is gone: such a run keeps its explanation.
+    The reason ``no_looks`` no longer exists: runs that have it get ``too_few_samples``, and keep their explanation.
     """
     op.add_column("run_trials", sa.Column("test_rows", sa.LargeBinary))
     op.add_column("run_trials", sa.Column("looks", sa.Integer, nullable=False, server_default="1"))

@@ -1,6 +1,6 @@
-"""The columns under the words that the code has for them.
+"""Rename columns, indexes and a table after the names that the code uses.
 
-Written out on purpose: a migration stays what it was when the schema moves on.
+Migrations import nothing from the schema, because they must not change when the schema does.
 """
 
 from alembic import op
@@ -31,7 +31,10 @@ _RENAMED = {
 
 
 def upgrade() -> None:
-    """Rename columns, indexes and a table. An accuracy always has a source, and what it rests on, if only that is unknown."""
+    """Rename the columns, indexes and the table.
+
+    An accuracy must have a source and evidence now. Those without get the source ``output`` and empty evidence.
+    """
     for table, names in _RENAMED.items():
         for old, new in names.items():
             op.execute(f"ALTER TABLE {table} RENAME COLUMN {old} TO {new}")
