@@ -1,12 +1,14 @@
-"""Python runs this at its start where the folder is on PYTHONPATH (see the module ``site``): Keras and scikit-learn are observed.
+"""Startup hook of the training process, which has the recorder observe Keras and scikit-learn.
 
-It reads EPOCHAL_OUT, the folder that the recorder writes to; without it nothing is observed. EPOCHAL_CHECKPOINTS, if it
-is there, is the folder that a fit goes on from, and EPOCHAL_STOP_AT the validation accuracy that it ends with. A script
-that imports neither pays for one comparison at each import. Runs beside nn.py in the training's environment: nothing
-but the standard library here, and Python from 3.10 on.
+Python imports ``sitecustomize`` at startup if its folder is on PYTHONPATH (see the module ``site``). EPOCHAL_OUT is the
+folder that the recorder writes to; if it is not set, nothing is observed. EPOCHAL_CHECKPOINTS, if set, is the folder
+whose checkpoints Keras' fits resume from, and EPOCHAL_STOP_AT the validation accuracy at which a fit is stopped. A
+script that imports neither framework pays for one set lookup per import. This module runs beside nn.py in the training
+environment, so it imports only the standard library and supports Python 3.10 and later.
 """
 
-# Every Python that starts runs this: what costs milliseconds to import (pathlib, importlib.util) is not imported here.
+# Every Python process runs this at startup, so modules that take milliseconds to import (pathlib, importlib.util) are
+# imported only when they are needed.
 import os
 import sys
 import time
@@ -23,14 +25,15 @@ _waited_for = {
     "sklearn.metrics._classification",
     "sklearn.metrics._regression",
 }
-"""The modules to observe once they have executed, each by the module of epochal_recorder with its package's name.
+"""Modules to patch once they have executed; ``epochal_recorder.keras`` or ``epochal_recorder.sklearn`` patches them.
 
-``import keras``, ``from tensorflow import keras`` and ``tf.keras`` all import the first one, which defines keras.Model.
+``import keras``, ``from tensorflow import keras`` and ``tf.keras`` all import ``keras.src.models.model``, which defines
+keras.Model.
 """
 
 
 class _Finder:
-    """A meta path finder (see ``importlib.abc``) that waits for modules, to have them patched once they have executed."""
+    """A meta path finder (see ``importlib.abc``) that has awaited modules patched once they have executed."""
 
     def find_spec(self, name, *_):
         if name not in _waited_for:
@@ -48,7 +51,7 @@ class _Finder:
                     recorder = import_module(f"epochal_recorder.{name.partition('.')[0]}")
                     stop_at = os.environ.get("EPOCHAL_STOP_AT")
                     recorder.observe(module, out=_OUT, checkpoints=_CHECKPOINTS, stop_at=stop_at, started=_STARTED)
-                except Exception as fault:  # training is worth more than its recording
+                except Exception as fault:  # a failing recorder must not stop the training
                     sys.stderr.write(f"epochal: {name} is not observed: {fault!r}\n")
 
             spec.loader.exec_module = exec_module
@@ -56,7 +59,7 @@ class _Finder:
 
 
 def _run_shadowed():
-    """Run the sitecustomize that this one stands before (Debian has one), in its own right."""
+    """Run the ``sitecustomize`` that this one shadows, if there is one (Debian ships one)."""
     here = os.path.dirname(os.path.abspath(__file__))
     spec = PathFinder.find_spec("sitecustomize", [entry for entry in sys.path if os.path.abspath(entry) != here])
     if spec:
@@ -66,7 +69,7 @@ def _run_shadowed():
         spec.loader.exec_module(module)
 
 
-# Where the script goes to later does not matter: relative folders are those of the start.
+# Relative folders are resolved now, because the script may change the working directory later.
 _OUT, _CHECKPOINTS = (
     os.path.abspath(os.environ[name]) if os.environ.get(name) else None
     for name in ("EPOCHAL_OUT", "EPOCHAL_CHECKPOINTS")

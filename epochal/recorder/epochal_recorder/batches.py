@@ -1,20 +1,22 @@
-"""Seeing the rows of whatever Keras reads: arrays at once, everything else batch by batch while Keras reads it."""
+"""Functions that see the rows that Keras reads: arrays at once, other data batch by batch while Keras reads them."""
 
 import numpy
 
 from .rows import NotHashable
 
 _CUTS = ("Take", "Skip", "Shard", "Filter", "Window")
-"""What the classes of data sets are called that leave rows out."""
+"""Parts of the names of tf.data's classes that leave rows out."""
 
 
 def watch(x, y, see, end_pass=None, restart=None, steps=None):
-    """Have ``see(x, y)`` called with the rows of data that Keras is about to read; y is None if there are no labels.
+    """Have ``see(x, y)`` called with the rows that Keras is about to read; return the data to pass to Keras instead.
 
-    ``end_pass()`` is called when all of it was read once, but for a tf.data.Dataset: an epoch is a pass of that. Keras reads
-    others ahead; of a generator ``steps`` batches are a pass. ``restart()`` is called if what was read so far was only to find
-    out its shape, and is read again. Returns ``x`` as Keras is to be given it, and why its rows
-    cannot be seen (empty if they can).
+    ``see`` gets None as ``y`` if there are no labels. ``end_pass()`` is called when all data have been read once;
+    ``steps`` batches of a generator count as that. It is not called for a tf.data.Dataset, where each epoch is a pass.
+    With other data the end of an epoch does not mark the end of a pass, because Keras reads ahead. ``restart()`` is
+    called if the batches so far do not count, because a PyDataset is read again from its beginning.
+
+    Returns ``x``, or what replaces it, and the reason if its rows cannot be seen (else empty).
     """
     import keras
 
@@ -38,24 +40,24 @@ def watch(x, y, see, end_pass=None, restart=None, steps=None):
 
 
 def parts_of(batch):
-    """Return the x and y of what a generator or data set gives; y is None if there is none."""
+    """Return the x and y of a batch from a generator or data set; y is None if the batch has none."""
     if isinstance(batch, (tuple, list)) and batch:
         return batch[0], batch[1] if len(batch) > 1 else None
     return batch, None
 
 
 def splits_a_reshuffled_set(dataset, others):
-    """Return whether a tf.data pipeline takes or skips after a shuffle that it shares with ``others``, data sets that were fitted.
+    """Return whether a tf.data pipeline is one part of a reshuffled data set, and one of ``others`` comes from it, too.
 
-    If that shuffle draws anew at each reading, so is such a test set, from rows that may have been trained on.
+    ``others`` are data sets that were fitted. If a shuffle draws anew at each reading, what is taken or skipped after
+    it has other rows each time, and these may have been trained on.
     """
     shuffles = {identity for identity, is_cut, is_shuffled in _nodes(dataset) if is_cut and is_shuffled}
     return any(identity in shuffles for other in others if shuffles for identity, *_ in _nodes(other))
 
 
 def _nodes(dataset):
-    """Yield for each data set that a pipeline is made of its identity, whether a take or skip follows it, and whether it is a
-    shuffle that draws anew."""
+    """Yield the ``id`` of each data set in a pipeline, whether a take or skip follows it, and whether it reshuffles."""
     waiting, seen = [(dataset, False)], set()
     while waiting:
         node, is_cut = waiting.pop()
@@ -64,14 +66,14 @@ def _nodes(dataset):
         seen.add((id(node), is_cut))
         name = type(node).__name__
         yield id(node), is_cut, "Shuffle" in name and bool(getattr(node, "_reshuffle_each_iteration", True))
-        if "Cache" in name:  # what it has kept is not drawn anew; the rows decide
+        if "Cache" in name:  # cached rows are not shuffled anew, so the comparison of rows suffices
             continue
         is_cut = is_cut or any(word in name for word in _CUTS)
         waiting += [(each, is_cut) for each in inputs_of(node)]
 
 
 def inputs_of(node):
-    """Return the data sets that a tf.data.Dataset was made of."""
+    """Return the data sets that a tf.data.Dataset was made from; none if ``node`` is something else."""
     inputs = getattr(node, "_inputs", None)
     return list(inputs()) if callable(inputs) else []
 
@@ -105,7 +107,7 @@ def _observed_dataset(dataset, see, end_pass, restart):
     seen = set()
 
     class Observed(keras.utils.PyDataset):
-        """A PyDataset whose batches are seen, each once in a pass: Keras reads the first ones again, to find out their shape."""
+        """A PyDataset whose batches are seen once per pass; Keras reads the first ones twice, for their shape."""
 
         def __init__(self):
             super().__init__(dataset.workers, False, dataset.max_queue_size)
@@ -122,7 +124,7 @@ def _observed_dataset(dataset, see, end_pass, restart):
             if index not in seen:
                 seen.add(index)
                 see(*parts_of(batch))
-            if len(seen) == self.num_batches:  # None if a pass has no end
+            if len(seen) == self.num_batches:  # num_batches is None if a pass has no end
                 seen.clear()
                 end_pass()
             return batch
@@ -131,7 +133,7 @@ def _observed_dataset(dataset, see, end_pass, restart):
             dataset.on_epoch_begin()
 
         def on_epoch_end(self):
-            if seen:  # a pass that has not ended is read again, perhaps in another order
+            if seen:  # the pass is incomplete and will be read again, perhaps in another order
                 seen.clear()
                 restart()
             dataset.on_epoch_end()
@@ -149,9 +151,9 @@ def _observed_batches(batches, see, end_pass, steps):
 
 
 def safely(see, output, fail):
-    """Return ``see`` so that what goes wrong in it does not end the training; then ``fail(why)`` is called.
+    """Return ``see`` wrapped so that an exception in it calls ``fail(why)`` and does not end the training.
 
-    Data of a kind that has no rows are no fault.
+    It is also recorded as a fault in ``output``, unless the data are of a kind whose rows cannot be hashed.
     """
 
     def seeing(x, y):

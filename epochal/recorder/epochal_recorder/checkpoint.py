@@ -1,7 +1,8 @@
-"""Checkpoints: files that hold a fit's whole state after an epoch, and are whole themselves or not there.
+"""Checkpoint files, which hold the whole state of a Keras fit after an epoch.
 
-A file is a ZIP archive of NumPy arrays (numpy.savez), whose members carry checksums (APPNOTE.TXT, 4.4.7), written to a
-temporary name and renamed. One member is JSON: everything else, with a number in the place of each array.
+A file is a ZIP archive of NumPy arrays (numpy.savez), whose members carry checksums (APPNOTE.TXT, 4.4.7). It is written
+under a temporary name and renamed, so it is never incomplete. One member is JSON: everything that is not an array, with
+a number in place of each array.
 """
 
 import importlib
@@ -16,35 +17,36 @@ import numpy
 _CHECKPOINTS_PER_FIT = 2
 _NAME = re.compile(r"model(\d+)-fit(\d+)-epoch(\d+)\.npz")
 _ROWS = ".rows.npz"
-"""The suffix of the file beside a checkpoint that holds the rows its fit was trained on."""
+"""Suffix of the file beside a checkpoint that holds the rows that its fit was trained on."""
 _ARRAY, _TUPLE, _FUNCTION = "__array__", "__tuple__", "__function__"
 _DEEPEST = 32
 _DAMAGES = OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, ImportError, zipfile.BadZipFile
-"""What reading a damaged file raises."""
+"""Exceptions that reading a damaged file may raise."""
 
 
 class Damaged(Exception):
-    """A checkpoint cannot be read as a whole."""
+    """A checkpoint, or the file of rows beside it, cannot be read completely."""
 
 
 class Checkpoints:
-    """The checkpoints in ``folder`` of one fit, known by its model's number and its own."""
+    """The checkpoints of one fit in ``folder``; ``model`` is the number of its model, ``call`` that of the fit."""
 
     def __init__(self, folder, model, call):
         self._folder = Path(folder)
         self._prefix = f"model{model}-fit{call}-epoch"
 
     def newest_first(self):
-        """Return the files that are there, that of the last epoch first."""
+        """Return the paths of the fit's checkpoints, the one of the last epoch first."""
         found = [path for path in self._folder.iterdir() if path.name.startswith(self._prefix)]
         numbered = [(int(name[3]), path) for path in found if (name := _NAME.fullmatch(path.name))]
         return [path for _, path in sorted(numbered, reverse=True)]
 
     def write(self, epoch, content, seen, past):
-        """Keep ``content`` (plain data and arrays) as the state after ``epoch``, and the one before it.
+        """Write a checkpoint of the state after ``epoch``, and return the name of its file.
 
-        ``seen``: the rows that it was trained on, which stand in a file beside it. ``past``: the names of the files that
-        this fit came from, oldest first; others are removed, once this one is there. Returns the name of the file.
+        ``content``: the state, plain data and arrays. ``seen``: the rows that it was trained on, for the file beside
+        it. ``past``: the names of the checkpoints that this fit came from, oldest first. The last of these is kept; the
+        fit's other checkpoints are removed once the new one is written.
         """
         path = self._folder / f"{self._prefix}{epoch:06d}.npz"
         for file, value in ((path.with_suffix(_ROWS), seen), (path, content)):
@@ -56,7 +58,7 @@ class Checkpoints:
                     numpy.savez(opened, numpy.frombuffer(packed, numpy.uint8), *arrays)
                 temporary.replace(file)
             finally:
-                temporary.unlink(missing_ok=True)  # a full disk should not stay full
+                temporary.unlink(missing_ok=True)  # left over only after an error, such as a full disk
         kept = [path.name, *[name for name in past[::-1] if name != path.name]][:_CHECKPOINTS_PER_FIT]
         for other in self.newest_first():
             if other.name not in kept:
@@ -66,7 +68,7 @@ class Checkpoints:
 
 
 def read(path):
-    """Return the content of a checkpoint, and the rows that stand beside it; raises Damaged."""
+    """Return the content of a checkpoint and that of the file of rows beside it, as a list; raises Damaged."""
     contents = []
     for file in (path, path.with_suffix(_ROWS)):
         try:
@@ -78,9 +80,9 @@ def read(path):
 
 
 def pack(value, arrays, depth=0):
-    """Return ``value`` as JSON holds it, its arrays appended to ``arrays``.
+    """Return ``value`` in a form that JSON can hold, and append its arrays to ``arrays``.
 
-    Raises TypeError for what is no plain data; a function of Keras' own is, by its name.
+    Raises TypeError if it is not plain data. A function that Keras defines counts as plain data and is stored by name.
     """
     if depth > _DEEPEST:
         raise TypeError("nested too deeply")
@@ -97,21 +99,24 @@ def pack(value, arrays, depth=0):
         packed = [pack(inner, arrays, depth + 1) for inner in value]
         return packed if type(value) is list else {_TUPLE: packed}
     module, name = getattr(value, "__module__", None), getattr(value, "__name__", None)
-    # Callbacks hold the comparison that they once decided for.
+    # A callback may hold one of Keras' functions, such as the comparison that EarlyStopping chose.
     if name and _is_kerass(module) and getattr(sys.modules.get(module), name, None) is value:
         return {_FUNCTION: [module, name]}
     raise TypeError(type(value).__name__)
 
 
 def unpack(value, archive):
-    """Return what ``pack`` was given; ``archive`` is the file with its arrays."""
+    """Return the value that was passed to ``pack``; ``archive`` is the file with its arrays.
+
+    Raises ValueError for a function that is not one of Keras'.
+    """
     if isinstance(value, list):
         return [unpack(inner, archive) for inner in value]
     if not isinstance(value, dict):
         return value
     if _ARRAY in value:
         found = archive[f"arr_{value[_ARRAY] + 1}"]
-        # NumPy's format knows the types of others (bfloat16) only as bytes.
+        # NumPy's file format stores types that NumPy does not define (bfloat16) as plain bytes.
         return found.view(numpy.dtype(value["type"])) if found.dtype.kind == "V" else found
     if _TUPLE in value:
         return tuple(unpack(value[_TUPLE], archive))

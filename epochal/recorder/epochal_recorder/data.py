@@ -1,4 +1,4 @@
-"""What can be said of a fit's data without reading all of it."""
+"""Descriptions of a fit's data that do not require reading all of it."""
 
 import hashlib
 
@@ -11,10 +11,11 @@ _MOST_BYTES = 8_000_000
 
 
 def described(data):
-    """Return ``data`` as JSON: of each array its shape, its type and a digest of 64 rows from all over it.
+    """Return a description of ``data`` as JSON: the shape, type and a digest of up to 64 rows of each array in it.
 
-    Of a tf.data.Dataset what its elements are, how many, and the arrays that it was made of; of a PyDataset the arrays that
-    it holds; of what can only be read in order nothing but its kind.
+    A tf.data.Dataset is described by the specification and number of its elements and the arrays that it was made from;
+    a PyDataset by its class, its length and the arrays that it holds; data that can only be read in order by their
+    class alone.
     """
     import keras
 
@@ -22,7 +23,10 @@ def described(data):
 
 
 def samples(x):
-    """Return how many samples ``x`` has: an array, or a list or dictionary of them, one for each input; None of a dataset."""
+    """Return the number of samples in ``x``, or None if the data would have to be read for it.
+
+    ``x`` may be an array, or a list or dictionary of arrays, one per input. For data sets and generators it is None.
+    """
     arrays = list(x.values()) if isinstance(x, dict) else x
     first = arrays[0] if isinstance(arrays, (list, tuple)) and arrays else arrays
     shape = getattr(first, "shape", None)
@@ -30,7 +34,10 @@ def samples(x):
 
 
 def placeholders(x):
-    """Return Keras' symbolic tensors of what a model is given; raises ValueError if that cannot be known without reading."""
+    """Return symbolic Keras tensors with the shapes and types of ``x``, the input of a model.
+
+    Raises ValueError if they cannot be known without reading the data.
+    """
     import keras
 
     return keras.tree.map_structure(_placeholder, x.element_spec[0] if hasattr(x, "element_spec") else x)
@@ -43,7 +50,7 @@ def _placeholder(leaf):
     if not shape:
         raise ValueError("the model is not built before its first batch: begin it with keras.Input")
     kind = keras.backend.standardize_dtype(leaf.dtype)
-    # What is not a tensor yet becomes one of Keras' own precision.
+    # Keras converts floating-point data to its default precision.
     return keras.KerasTensor((None, *shape[1:]), keras.config.floatx() if kind.startswith("float") else kind)
 
 
@@ -59,20 +66,20 @@ def _leaf(leaf):
         return {"shape": shape, "type": str(getattr(leaf, "dtype", "")), "sample": _digest(leaf) if all(shape) else ""}
     length = len(leaf) if hasattr(leaf, "__len__") else None
     attributes = getattr(leaf, "__dict__", {})
-    # Those of one dimension may be an order that is drawn anew.
+    # Arrays of one dimension are left out, because they may be an order that is shuffled anew each time.
     held = [each for _, each in sorted(attributes.items()) if isinstance(each, numpy.ndarray) and each.ndim > 1]
     return {"kind": type(leaf).__name__, "length": length, "arrays": [_leaf(array) for array in held]}
 
 
 def _sources(dataset):
-    """Yield the tensors that a tf.data pipeline was made of (from_tensor_slices), as far as they can be found."""
+    """Yield the tensors that a tf.data pipeline was made from (``from_tensor_slices``), as far as they can be found."""
     yield from (tensor for tensor in getattr(dataset, "_tensors", ()) if getattr(tensor, "shape", None))
     for each in inputs_of(dataset):
         yield from _sources(each)
 
 
 def _digest(array):
-    """Return 16 hexadecimal digits that change with the rows that are looked at."""
+    """Return 16 hexadecimal digits, a digest of 4 to 64 rows that are spread evenly over the array."""
     rows = array.iloc if hasattr(array, "iloc") else array
     count = max(4, min(_ROWS, _MOST_BYTES // max(1, numpy.asarray(rows[0]).nbytes)))
     digest = hashlib.sha256()

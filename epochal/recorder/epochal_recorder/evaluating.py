@@ -1,4 +1,4 @@
-"""One call of Keras' evaluate or predict: what it measured, or answered, on which rows."""
+"""Observers of calls of Keras' evaluate and predict: which rows they read, and what they measured or answered."""
 
 import numpy
 
@@ -11,7 +11,7 @@ from .rows import hash_rows
 
 
 class _Call:
-    """One call, whose observer Keras tells of its begin by a callback."""
+    """Observer of one call, which Keras notifies through a callback when the call begins."""
 
     def __init__(self, shared, number, model, arguments, origin):
         self._shared = shared
@@ -21,7 +21,7 @@ class _Call:
         self._origin = origin
         self.tested = Tested(*outputs_of(model))
         self.is_read_again = False
-        """Whether Keras reads the first batch twice, to find out its shape."""
+        """Whether Keras reads the first batch twice, the first time only to find out its shape."""
 
     def _begins(self, logs=None):
         if self.is_read_again:
@@ -29,16 +29,16 @@ class _Call:
 
 
 class Evaluate(_Call):
-    """One call of evaluate: what it measured is an event, and the script's accuracy if there is one in it."""
+    """Observer of one call of evaluate: records its metrics, and the accuracy if it is among them."""
 
     def callback(self):
-        """Return what Keras is given."""
+        """Return the callback to pass to Keras."""
         import keras
 
         return keras.callbacks.LambdaCallback(on_test_begin=self._begins, on_test_end=self._ends)
 
     def ended(self, _returned):
-        """Do nothing: all was recorded when the test ended."""
+        """Do nothing, because everything was recorded when the test ended."""
 
     def _ends(self, logs=None):
         with self._shared.output.telling_faults():
@@ -46,7 +46,7 @@ class Evaluate(_Call):
             if is_same(self._arguments.get("y"), self._arguments.get("x")):
                 self.tested.is_autoencoder = True
             told = self._shared.described(self.tested, self._origin, counts_padding(self._model))
-            if self._arguments.get("steps"):  # what Keras read ahead is not measured
+            if self._arguments.get("steps"):  # Keras reads more rows ahead than it measures
                 told["samples"] = measured_samples(self._model) or told["samples"]
             elif not told["samples"]:
                 told["samples"] = samples(self._arguments.get("x")) or measured_samples(self._model)
@@ -60,16 +60,16 @@ class Evaluate(_Call):
 
 
 class Predict(_Call):
-    """One call of predict: its answers may be compared with labels by whoever called it."""
+    """Observer of one call of predict, whose answers the script may compare with labels later."""
 
     def callback(self):
-        """Return what Keras is given."""
+        """Return the callback to pass to Keras."""
         import keras
 
         return keras.callbacks.LambdaCallback(on_predict_begin=self._begins)
 
     def ended(self, returned):
-        """Record the prediction, and keep its answers."""
+        """Record the prediction and keep its answers, unless its rows are too few for a test."""
         if self.tested.rows < LEAST_ROWS:
             return
         answers = answers_of(returned) if hasattr(returned, "shape") else ()
@@ -79,7 +79,10 @@ class Predict(_Call):
 
 
 def answers_of(outputs):
-    """Return the classes that a network's outputs (rows × classes, or rows × 1) may be read as."""
+    """Return the arrays of classes that a network's outputs may be read as.
+
+    ``outputs`` has one value per row, or classes in the last dimension (rows × classes, rows × length × classes).
+    """
     outputs = numpy.asarray(outputs)
     if outputs.ndim == 2 and outputs.shape[1] > 1:
         return [outputs.argmax(axis=1), outputs > 0.5]

@@ -1,4 +1,4 @@
-"""Files that the script writes while it is fitted, such as a best model that it reads back at its end."""
+"""Files that the script writes during a fit, such as the best model so far, which it loads again after training."""
 
 import os
 
@@ -7,11 +7,14 @@ import numpy
 _MOST_BYTES = 256_000_000
 _MOST_FILES = 2_000
 _SECONDS_OF_A_CLOCK = 0.05
-"""A file's time may be a little earlier than the clock's (the kernel's tick)."""
+"""A file's modification time may be this much earlier than the clock, because it is that of the kernel's last tick."""
 
 
 class WrittenFiles:
-    """The files below the working directory that change from now on, but for those in the folders ``others``."""
+    """The files below the working directory that change after ``began``, except those in the folders ``others``.
+
+    ``began`` is in seconds since 1970.
+    """
 
     def __init__(self, began, others):
         self._began = began - _SECONDS_OF_A_CLOCK
@@ -19,12 +22,15 @@ class WrittenFiles:
         self._others = {os.path.realpath(folder) for folder in others}
 
     def capture(self):
-        """Return the content of each by its name, the newest first if they are too many or too big to be kept."""
+        """Return the content of each file (an array of bytes) by its path relative to the working directory.
+
+        At most 2,000 files and 256 MB are kept, the newest ones. The search ends when it has met more than 2,000 files.
+        """
         found, count = [], 0
         for parent, folders, names in os.walk(self._folder):
             folders[:] = [name for name in folders if os.path.realpath(os.path.join(parent, name)) not in self._others]
             count += len(names)
-            if count > _MOST_FILES:  # a dataset was unpacked there
+            if count > _MOST_FILES:  # probably an unpacked data set
                 break
             for name in names:
                 path = os.path.join(parent, name)
@@ -39,7 +45,7 @@ class WrittenFiles:
         return contents
 
     def restore(self, contents):
-        """Write those that do not exist; what the script has written this time stays as it is."""
+        """Write the files that do not exist; a file that the script has already written this time is kept."""
         for name, content in contents.items():
             path = os.path.join(self._folder, name)
             if not os.path.lexists(path):

@@ -1,4 +1,4 @@
-"""What has to be the same for a fit to go on from a checkpoint: the model, how it is compiled, its batches and its data."""
+"""The resume key of a Keras fit: what must be equal for it to resume from a checkpoint."""
 
 import re
 
@@ -8,9 +8,11 @@ _LONGEST_VALUE = 40
 
 
 def fingerprint(model, arguments):
-    """Return the parts of what a fit trains, as JSON; ``model`` is built, ``arguments`` are those of the call.
+    """Return the resume key of a fit as JSON: descriptions of its model, compilation, batches and data.
 
-    Numbers that Keras appends to names (dense_3) depend on what else the script made, and do not count.
+    ``model`` must be built; ``arguments`` are those of the call of fit, by name. The keys of the result are words for
+    users (``difference``). The numbers that Keras appends to names (dense_3) are left out, because they depend on what
+    else the script has created.
     """
     compiled = _config(model.get_compile_config)
     variables = [[list(map(int, each.shape)), str(each.dtype), bool(each.trainable)] for each in model.variables]
@@ -38,14 +40,14 @@ _BATCHES = (
 
 
 def difference(before, now):
-    """Return what is different in words, the first two places of it; empty if nothing is.
+    """Return the first two differences between two resume keys, as text for users; empty if the keys are equal.
 
-    ``before`` comes from a file, ``now`` from a call of ``fingerprint``.
+    ``before`` is the key in a checkpoint, ``now`` the one that ``fingerprint`` has returned for this fit.
     """
     found = []
     for part in now:
         for place in _places(part, before.get(part), now[part]):
-            # Without the levels that only Keras' serialisation, or ours, has.
+            # Leave out the levels that exist only in Keras' serialisation or in our description of the data.
             place = re.sub(r": layers: (\d+)", r": layer \1", re.sub(r": config(?=:)", "", place))
             found.append(re.sub(r"(: 1)?: arrays: \d+", "", place))
     return "; ".join(list(dict.fromkeys(found))[:2])
@@ -74,15 +76,15 @@ def _short(value):
 
 
 def _config(get):
-    """Return a configuration as JSON; empty if the model cannot tell it (a subclass of Model need not)."""
+    """Return the configuration that ``get`` returns as JSON, or {} if it fails, as it may for a subclass of Model."""
     try:
         return _plain(get()) or {}
-    except Exception:  # Keras' own, or the script's own get_config: the variables still tell models apart
+    except Exception:  # get_config may be Keras' or the script's; the variables still tell models apart
         return {}
 
 
 def _plain(value):
-    """Return ``value`` as JSON gives it back; of what JSON has not, no more than its type and name."""
+    """Return ``value`` as JSON would give it back; objects that JSON does not have become their type and name."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, dict):
@@ -95,7 +97,7 @@ def _plain(value):
 
 
 def _without_numbers(config):
-    """Return a serialised configuration with its automatic names numbered anew, in the order in which they stand there."""
+    """Return a serialised configuration with its numbered names (dense_3) renumbered in order of appearance."""
     names, counts, waiting = {}, {}, [config]
     while waiting:
         part = waiting.pop()

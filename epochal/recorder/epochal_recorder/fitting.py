@@ -1,4 +1,4 @@
-"""One call of Keras' fit: its epochs are recorded, its rows are seen, it is resumed and ended early."""
+"""The observer of a call of Keras' fit, which records its epochs, sees its rows, resumes it and stops it early."""
 
 import math
 import time
@@ -15,7 +15,12 @@ from .rows import hash_rows, leaves_of
 
 
 class Fit:
-    """One call of fit, recorded epoch by epoch, resumed if ``resumption`` can, and ended if the threshold is reached."""
+    """Observer of one call of fit.
+
+    It records each epoch, resumes the fit with ``resumption`` (may be None), and stops it once the validation accuracy
+    has reached ``stop_at`` (may be None). ``names``: the numbers of model and fit for the events. ``arguments``: those
+    of the call. ``why``: the reason if the fit may keep no checkpoints, else empty.
+    """
 
     def __init__(self, shared, names, model, arguments, resumption, why, stop_at):
         self._shared = shared
@@ -24,7 +29,7 @@ class Fit:
         self.model = model
         self._epochs = int(arguments.get("epochs", 1))
         self._samples = None if arguments.get("steps_per_epoch") else samples(arguments.get("x"))
-        """How many an epoch has; None if that cannot be known without reading the data."""
+        """Number of samples in an epoch; None if it cannot be known without reading the data."""
         split = arguments.get("validation_split")
         if self._samples is not None and split and arguments.get("validation_data") is None:
             self._samples = math.floor(self._samples * (1 - split))  # as Keras' train_validation_split rounds
@@ -38,18 +43,21 @@ class Fit:
         self._validation = None
         self._watches_validation = False
         self._is_read_again = self._validates_again = False
-        """Whether Keras reads the first batch of the data twice, to find out its shape: that of a tf.data.Dataset."""
+        """Whether the training and the validation data are a tf.data.Dataset, whose first batch Keras reads twice."""
         self._unseen = ""
         self._is_regression = is_regression(model)
 
     def watch(self, arguments):
-        """See the rows of the training and validation data; data that are read batch by batch are replaced in ``arguments``."""
+        """See the rows of the training and validation data.
+
+        Data that are read batch by batch are replaced in ``arguments`` by ones that show each batch to this observer.
+        """
         x, y, validation = (arguments.get(name) for name in ("x", "y", "validation_data"))
         given, split = x, arguments.get("validation_split")
         self._validation = Tested(*outputs_of(self.model)) if validation is not None or split else None
         if split and validation is None:
             (x, y), validation = _split(x, y, split)
-        self._fitted.unseen = "the recorder failed"  # until it has not
+        self._fitted.unseen = "the recorder failed"  # the reason to keep if the next lines fail
         see = safely(self._see, self._output, self._fail)
         safe = self._output.telling_faults()
         end_pass, restart = safe(self._fitted.end_pass), safe(self._fitted.begin_passes)
@@ -60,7 +68,7 @@ class Fit:
         self._is_read_again = hasattr(x, "element_spec")
         if validation is None:
             return
-        # A data set is no tuple; what unpacks like one is (x, y) or (x, y, weights).
+        # Validation data are either a tuple or list, (x, y) or (x, y, weights), or a data set.
         data, labels = parts_of(validation) if isinstance(validation, (tuple, list)) else (validation, None)
         self._validation.is_redrawn = splits_a_reshuffled_set(data, [given])
         self._watches_validation = True
@@ -69,7 +77,7 @@ class Fit:
         self._validation.fail(unseen)
         self._validates_again = hasattr(data, "element_spec")
         gives_batches = hasattr(data, "__next__") or (not hasattr(data, "shape") and hasattr(data, "num_batches"))
-        self._watches_validation = self._validates_again or gives_batches  # else all of it has been seen
+        self._watches_validation = self._validates_again or gives_batches  # arrays have been seen already
         if watched is not data:
             arguments["validation_data"] = watched
         elif not self._validation.unseen:
@@ -78,7 +86,7 @@ class Fit:
     def _see(self, x, y):
         if self._fitted.is_done or is_same(y, x):
             return
-        if y is None:  # rows without labels, as an autoencoder is fitted on, give nothing away
+        if y is None:  # rows without labels (of an autoencoder, for example) do not give away a test's labels
             if len(leaves_of(x)) > 1:
                 self._fail("labels may be among several inputs")
             return
@@ -96,7 +104,10 @@ class Fit:
             self._validation.add(x, y)
 
     def callback(self):
-        """Return what Keras is given. It is made when the call begins: at the time of the patch keras is half imported."""
+        """Return the callback to pass to Keras.
+
+        It is created when the call begins, because Keras is only partly imported when it is patched.
+        """
         import keras
 
         safe = self._output.telling_faults()
@@ -110,7 +121,7 @@ class Fit:
         )
 
     def ended(self, _history):
-        """Record that the call has returned, and what its last validation rests on."""
+        """Record that fit has returned, and what is known of the rows that its validation was measured on."""
         self._fitted.end_pass()
         self._shared.lineage.share(self._fitted)
         self._shared.own[self.model] = self.identities
@@ -138,7 +149,7 @@ class Fit:
             self._resumption.identities = self.identities
         self._last_epoch = continued
         latest = {name: values[-1] for name, values in history.items()}
-        # Metrics that are no single number are left out.
+        # Metrics that are not a single number are left out.
         numbers = {name: [number(float(value)) for value in history[name]] for name in as_json(latest)}
         self._output.event(
             event="fit",
@@ -151,7 +162,7 @@ class Fit:
         )
         if continued:
             done = self._resumption.ended_itself or self._is_there(latest)
-            # Keras' own BackupAndRestore says it so: fit reads it after on_train_begin.
+            # Keras' BackupAndRestore sets the first epoch in this way, too: fit reads it after on_train_begin.
             self.model._initial_epoch = self._epochs if done else continued
 
     def _epoch_begins(self, epoch, logs=None):
@@ -184,7 +195,7 @@ class Fit:
             self._resumption.epoch_ended(epoch + 1, logs, last, ended_itself)
 
     def _remember(self):
-        """Note that the weights are this fit's now; returns what tells them from others."""
+        """Note that the model's weights come from this fit, and return a digest of them."""
         arrays = weights_of(self.model)
         self._shared.lineage.remember(arrays, self.identities)
         return digest_of_all(arrays)
@@ -206,7 +217,7 @@ class Fit:
             self._shared.validated.append(self._validation.hashes)
 
     def _fill_history(self):
-        """Put what was measured before into the history that the script will read, ahead of what comes."""
+        """Put the metrics of the epochs up to the checkpoint into the history that fit returns to the script."""
         history = self.model.history
         if self._resumption and not history.epoch and not history.history:
             measured = self._resumption.history
@@ -218,13 +229,13 @@ class Fit:
         return self._shared.described(self._validation, origin, counts_padding(self.model))
 
     def _is_there(self, logs):
-        """Return whether the validation accuracy is what the fit is to end with; if it is, that is recorded.
+        """Return whether the validation accuracy has reached ``stop_at``, and record it if so.
 
-        Not so if it was measured on rows that were trained on.
+        A validation accuracy that was measured on fitted rows does not count.
         """
         metrics = as_json({name[4:]: value for name, value in logs.items() if name.startswith("val_")})
         name = accuracy_name(metrics)
-        # In the digits that a 32-bit float holds: 0.9 of it is a little less than 0.9.
+        # The value is rounded to the digits that a 32-bit float holds, because its 0.9 is a little less than 0.9.
         if self._stop_at is None or not name or float(f"{float(metrics[name]):.7g}") < self._stop_at:
             return False
         if self._validation is not None and self._validation_described()["seen"]["refused"]:
@@ -241,7 +252,7 @@ class Fit:
 
 
 def _split(x, y, split):
-    """Return the training part of arrays, and the validation part, as Keras splits them: the last rows validate."""
+    """Return the training and the validation part of arrays as Keras splits them: the last rows are for validation."""
     count = samples(x)
     at = math.floor(count * (1 - split)) if count else 0
     first, last = ([_part(each, part) for each in (x, y)] for part in (slice(None, at), slice(at, None)))

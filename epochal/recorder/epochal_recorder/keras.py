@@ -1,6 +1,6 @@
-"""Keras' fit, evaluate and predict, as they are, with a callback of ours behind the script's own, and their rows seen.
+"""Patches Keras to observe fit, evaluate and predict, through a callback after the script's own and the data they read.
 
-``import keras`` in this package means Keras: its modules import each other with a dot.
+``import keras`` in this package imports Keras, not this module: modules of this package import each other relatively.
 """
 
 import copy
@@ -22,15 +22,15 @@ from .networks import weights_of
 from .resume import Resumption
 
 _MOST_FITS = 32
-"""Of a script that fits more often (a training loop of its own around fit) no more than these keep checkpoints."""
+"""At most this many fits of a script keep checkpoints; a script may call fit in a loop."""
 
 
 def observe(module, out, checkpoints, stop_at, started):
-    """Patch what one of Keras' modules has defined: keras.Model, or what saves and loads models.
+    """Patch keras.Model, or the functions that save and load models, whichever ``module`` of Keras defines.
 
-    ``out``: the folder that events go to. ``checkpoints``: the folder that fits resume from, and leave theirs in; None:
-    every fit starts afresh. ``stop_at``: the validation accuracy (0 to 1) with which a fit ends, as a text; None: it does
-    not. ``started``: when Python was started, in seconds since 1970.
+    ``out``: the folder for events. ``checkpoints``: the folder of the checkpoints that fits resume from and write; None
+    if they do neither. ``stop_at``: the validation accuracy (0 to 1, as text) at which a fit is stopped; None if no fit
+    is. ``started``: when Python was started, in seconds since 1970.
     """
     shared = measuring(out)
     if module.__name__ == "keras.src.models.model":
@@ -41,7 +41,7 @@ def observe(module, out, checkpoints, stop_at, started):
         def calling(self, *args, **kwargs):
             if not recorder.busy:  # the script itself calls the model
                 shape = getattr(args[0], "shape", None) if args else None
-                if shape and shape[0] is not None and shape[0] >= LEAST_ROWS:  # on as many rows as a test has
+                if shape and shape[0] is not None and shape[0] >= LEAST_ROWS:  # fewer rows are not a test
                     with shared.output.telling_faults():
                         shared.called()
             return call(self, *args, **kwargs)
@@ -52,7 +52,7 @@ def observe(module, out, checkpoints, stop_at, started):
             setattr(module.Model, name, _observed(method, recorder, getattr(recorder, name), shared.output))
         with shared.output.telling_faults():
             shared.output.event(event="keras", started=started, time=time.time())
-    else:  # what is loaded and was not saved here was not trained here
+    else:  # weights that are loaded were not trained in this trial, unless it has saved them
         for verb, note in (("save", shared.lineage.remember_saved), ("load", shared.lineage.remember_new)):
             for name in (f"{verb}_model", f"{verb}_weights"):
                 if hasattr(module, name):
@@ -60,7 +60,7 @@ def observe(module, out, checkpoints, stop_at, started):
 
 
 def _noting(function, note, output):
-    """Return ``function``, after which ``note`` is given the weights of the model that it returns, or else was given."""
+    """Return ``function`` wrapped so that ``note`` gets the weights of the model that it has returned or was passed."""
 
     @functools.wraps(function)
     def noting(*args, **kwargs):
@@ -75,16 +75,17 @@ def _noting(function, note, output):
 
 
 def _observed(method, recorder, observer_of, output):
-    """Return ``method`` with one more callback; ``observer_of(model, arguments of the call)`` makes the callback's owner.
+    """Return ``method`` wrapped so that each call is observed through one more callback.
 
-    It may replace arguments; ``None`` leaves the call unobserved.
+    ``observer_of(model, arguments)`` returns the observer that provides the callback, or None to leave the call
+    unobserved. It may replace arguments of the call.
     """
     signature = inspect.signature(method)
 
     @functools.wraps(method)
     def observed(*args, **kwargs):
         observer, is_counted = None, False
-        # What carries this mark is fit's own evaluate, of its validation data.
+        # Keras sets this argument when fit evaluates its validation data.
         if not kwargs.get("_use_cached_eval_dataset"):
             with output.telling_faults():
                 call = signature.bind(*args, **kwargs)
@@ -109,7 +110,7 @@ def _observed(method, recorder, observer_of, output):
 
 
 def _joined(callbacks, ours):
-    """Return the caller's callbacks, then ours, in each form that Keras takes; what the caller gave stays as it is."""
+    """Return the caller's callbacks, in any form that Keras takes, followed by ours; the originals stay unchanged."""
     import keras
 
     if isinstance(callbacks, keras.callbacks.CallbackList):
@@ -122,7 +123,7 @@ def _joined(callbacks, ours):
 
 
 class _Recorder:
-    """Makes the observer of each call, and numbers models and fits."""
+    """Creates the observer of each call, and numbers models and fits."""
 
     def __init__(self, out, shared, checkpoints, stop_at):
         self._out = out
@@ -136,13 +137,13 @@ class _Recorder:
         self._calls = weakref.WeakKeyDictionary()
         self._ancestry = {}
         self.running = []
-        """The observers of the fits that are under way."""
+        """The observers of the fits in progress."""
         self.busy = 0
-        """How many calls are under way in which Keras calls models itself."""
+        """Number of calls in progress in which Keras itself calls models."""
         self._fitted_sets = []
 
     def fit(self, model, arguments):
-        """Return the observer of one fit, which sees the rows that it reads."""
+        """Return the observer of a call of fit, and change ``arguments`` so that it sees the rows that Keras reads."""
         import keras
 
         self._calls[model] = self._calls.get(model, 0) + 1
@@ -168,13 +169,16 @@ class _Recorder:
         return fit
 
     def evaluate(self, model, arguments):
-        """Return the observer of one evaluate, which sees the rows that it reads."""
+        """Return the observer of a call of evaluate, and change ``arguments`` so that it sees the rows."""
         test = Evaluate(self._shared, self._number(model), model, dict(arguments), self._origin(model))
         self._watch(test, arguments, arguments.get("y"))
         return test
 
     def predict(self, model, arguments):
-        """Return the observer of one predict; None within another call, or of a few rows, which are no test."""
+        """Return the observer of a call of predict, and change ``arguments`` so that it sees the rows.
+
+        Returns None if the rows are too few for a test, or if too many predictions have been recorded already.
+        """
         count = samples(arguments.get("x"))
         if (count is not None and count < LEAST_ROWS) or not self._shared.has_room:
             return None
@@ -192,7 +196,7 @@ class _Recorder:
             test.is_read_again = hasattr(x, "element_spec")
 
     def _origin(self, model):
-        """Return where the model's weights come from; those of a fit that is under way come from it, too."""
+        """Return where the model's weights come from, including the fits in progress that train them."""
         arrays = weights_of(model)
         origin = self._shared.origin_of(arrays)
         variables = {id(variable) for variable in model.weights}
@@ -205,9 +209,9 @@ class _Recorder:
         return Origin(identities, True, "", origin.weights)
 
     def _why_not(self):
-        """Return why a fit is to keep no checkpoints; empty if it may.
+        """Return why a fit may keep no checkpoints; empty if it may.
 
-        Fits are numbered within a process, so of all that a trial starts only the first one that fits keeps them.
+        Fits are numbered within a process, so only the first process of a trial that calls fit keeps checkpoints.
         """
         if self._process is None:
             self._process = os.getpid()

@@ -1,4 +1,4 @@
-"""The labels of a test: what they are, and what always giving the most frequent one would score."""
+"""The labels of a test set: their kind, and the accuracy of always giving the most frequent one."""
 
 import numpy
 
@@ -10,14 +10,14 @@ _MOST_ANSWERS_AT_PLACES, _MOST_PLACES = 64, 1_000_000
 
 
 class Labels:
-    """The labels of one output, as they come, batch by batch.
+    """The labels of one output, counted batch by batch.
 
-    ``kind``: "classes", "one-hot" (of more than two classes), "several" (several labels a row), "numbers" (a regression), or
-    "unknown". ``columns``: of one-hot rows, how many classes there are.
+    ``kind``: "classes", "one-hot" (of more than two classes), "several" (several labels per row), "numbers" (a
+    regression), or "unknown". ``columns``: number of classes of one-hot rows.
     """
 
     def __init__(self, is_masked=False):
-        """``is_masked``: the network leaves tokens out that are 0."""
+        """``is_masked``: whether the network ignores tokens that are 0."""
         self._is_masked = is_masked
         self._counts = {}
         self._padding = 0
@@ -32,10 +32,10 @@ class Labels:
         self.columns = 0
 
     def add(self, labels, tokens=None, rank=None):
-        """Add a batch.
+        """Add a batch of labels.
 
-        ``tokens``: the sequences (rows × length) that the labels are of, which zeros at a row's end pad, if they are such.
-        ``rank``: how many dimensions the network's output has, its rows included; None if that is not known.
+        ``tokens``: the rows, if they may be sequences of tokens (rows × length) padded with zeros, else None. ``rank``:
+        the number of dimensions of the network's output, including the rows; None if it is not known.
         """
         try:
             array = as_array(labels)
@@ -51,7 +51,7 @@ class Labels:
         if array.dtype.kind not in "biuf":
             self._unknown = True
             return
-        # One label for each token of a sequence, say, and not one-hot or several labels a row.
+        # Several columns are one label per element (per token of a sequence, for example), one-hot, or several labels.
         if array.ndim > 2:
             is_by_element = True
         elif rank is not None:
@@ -102,9 +102,8 @@ class Labels:
             has_tokens = tokens is not None and tokens.shape == array.shape
             is_token = (tokens if has_tokens else array) != 0
             padding = ~is_token
-            if (
-                not has_tokens or not self._is_masked
-            ):  # only the zeros before the first or behind the last other element
+            if not has_tokens or not self._is_masked:
+                # Only zeros before the first or behind the last nonzero element are padding.
                 behind = numpy.flip(numpy.cumsum(numpy.flip(is_token, axis=1), axis=1), axis=1) == 0
                 padding = behind | (numpy.cumsum(is_token, axis=1) == 0)
             self._padding += int(padding.sum())
@@ -114,7 +113,7 @@ class Labels:
             self._count_places(array)
 
     def _count_places(self, array):
-        """Count the answers at each place of masks of one size: the same mask is always a good guess if all are alike."""
+        """Count the answers at each place of masks of equal size: if masks are alike, one of them is a good guess."""
         answers = numpy.unique(array)
         if len(answers) > _MOST_ANSWERS_AT_PLACES or array[0].size > _MOST_PLACES:
             self._places = None
@@ -128,7 +127,7 @@ class Labels:
 
     @property
     def kind(self):
-        """What the labels are, so far."""
+        """The kind of the labels that have been added so far, as listed for the class."""
         if self._unknown or not self._rows:
             return "unknown"
         if self._fractions:
@@ -138,16 +137,20 @@ class Labels:
         return "one-hot" if self._one_hot and self.columns > 2 else "classes"
 
     def as_json(self, counts_padding=False):
-        """Return kind, number of different answers, the most frequent one, and the share that always giving it is right for.
+        """Return the kind of the labels, their most frequent answer, and the accuracy of always giving it.
 
-        ``counts_padding``: padding counts as right answers in what was measured; a network that learned nothing but where
-        it stands gets it right.
+        In the result ``answers`` is the number of different answers, ``answer`` the most frequent one, ``chance`` its
+        accuracy (0 to 1), and ``by_element`` whether each element of a row has a label. For numbers, unknown labels and
+        too many different answers it has only the ``kind``.
+
+        ``counts_padding``: whether the measured accuracy counts padding. Then ``chance`` counts it as answered right,
+        because a network does that as soon as it has learned where padding is.
         """
         if self.kind in ("unknown", "numbers") or not self._counts or len(self._counts) > _MOST_ANSWERS:
             return {"kind": self.kind}
         answer = max(self._counts, key=self._counts.get)
         right, of = self._counts[answer], self._elements
-        if self._places:  # of masks that are alike, the most frequent answer at each place
+        if self._places:  # if masks are alike, the most frequent answer at each place scores more
             right = max(right, int(numpy.max(list(self._places.values()), axis=0).sum()))
         if counts_padding:
             right, of = right + self._padding, of + self._padding
@@ -164,10 +167,11 @@ class Labels:
 
 
 def are_numbers(labels, data, is_regression=False):
-    """Return whether the labels are no whole numbers, as a regression's targets are not.
+    """Return whether the labels are the targets of a regression, that is, numbers that are not all whole.
 
-    Shares of classes do not count as such, nor what looks like the data, as a denoising autoencoder's targets do. Fractions
-    from 0 to 1 may be probabilities of one class, unless ``is_regression``: what is trained minimizes a distance.
+    Shares of classes that add up to 1 do not count, nor do labels of the same shape as ``data``, as those of a
+    denoising autoencoder. Fractions from 0 to 1 may be probabilities of one class, so they count only if
+    ``is_regression``: the fit minimizes a distance between numbers.
     """
     leaves = leaves_of(labels)
     for leaf in leaves:
@@ -187,7 +191,7 @@ def are_numbers(labels, data, is_regression=False):
 
 
 def is_same(labels, data):
-    """Return whether the labels are the data themselves, as those of an autoencoder are."""
+    """Return whether the labels equal the data, as those of an autoencoder do."""
     if labels is data:
         return True
     ours, theirs = leaves_of(labels), leaves_of(data)

@@ -1,8 +1,8 @@
 """Which fits a model's weights come from, and so which rows they were fitted on.
 
-Weights are known by what is in them, so it does not matter how they came from one model into another: by shared layers,
-set_weights, a saved file, a copy. Weights that are nowhere known, but point the same way as known ones (an average of
-several epochs, say), come from these.
+Weights are identified by their values, so it does not matter how they got from one model into another: through shared
+layers, set_weights, a saved file or a copy. Unknown weights that point in nearly the same direction as known ones (an
+average over several epochs, for example) are taken to come from the same fits.
 """
 
 import hashlib
@@ -13,26 +13,29 @@ from .seen import Fitted
 
 _SAMPLE = 512
 _ALIKE = 0.25
-"""The cosine of two samples of 512 values over which one comes from the other: independent ones stay below 0.18 (4 of 1/√512)."""
+"""Samples of 512 values with a greater cosine are related; that of independent ones stays below 0.18 (4/√512)."""
 _MOST_KNOWN = 200_000
 _MOST_SAMPLES = 2_000
 _MOST_ROWS_OF_ALL = 32_000_000
-"""So many hashes of rows are kept of all fits together (288 MB)."""
+"""About this many hashes of rows (288 MB) are kept for all fits together."""
 
 
 class Lineage:
-    """The fits of this process, and of those before it whose checkpoints were resumed, with the weights that they made."""
+    """The fits of this process, and of the earlier trials that it resumed from, with the weights that they produced."""
 
     def __init__(self):
         self.fits = {}
-        """Each fit's rows (``Fitted``), by its identity."""
+        """The rows of each fit (``Fitted``), by the fit's identity."""
         self._known = {}
         self._samples = {}
         self._saved = set()
         self._same = {}
 
     def begin(self, identity):
-        """Start the rows of one more fit; returns them. Of very many rows those of the oldest fits are forgotten."""
+        """Register a fit and return its rows (``Fitted``), still empty.
+
+        If too many rows are kept for all fits together, those of the oldest fits are dropped.
+        """
         kept = {id(fitted.hashes): len(fitted.hashes) for fitted in self.fits.values()}
         for fitted in list(self.fits.values()):
             if sum(kept.values()) <= _MOST_ROWS_OF_ALL:
@@ -44,15 +47,15 @@ class Lineage:
         return self.fits[identity]
 
     def share(self, fitted):
-        """Keep the rows of a fit once if another one, which has ended too, had the very same."""
+        """Keep the rows of a finished fit only once if an earlier finished fit had exactly the same."""
         known = self._same.setdefault(fitted.digest(), fitted)
         if known is not fitted:
             fitted.hashes, fitted.counts = known.hashes, known.counts
 
     def remember(self, arrays, identities):
-        """Note that weights with these values come from the fits ``identities``; ``arrays``: one for each variable.
+        """Note that weights with these values come from the fits ``identities``; ``arrays`` has one array per variable.
 
-        Those that were known before were not changed by the last of these fits, as frozen layers are not.
+        Values that are already known keep their fits, because the newest fit has not changed them (frozen layers).
         """
         identities = frozenset(identities)
         changed = []
@@ -66,25 +69,29 @@ class Lineage:
         samples.append((_direction_of_all(changed), tuple(map(numpy.shape, changed))))
         for sample, shape in samples:
             if sample is not None:
-                # The newest of the same fits stands for all of its epochs.
+                # One sample is enough for all epochs of the same fits, and the newest one is kept.
                 others = [each for each in self._samples.get(shape, ()) if each[1] != identities]
                 self._samples[shape] = [*others[-_MOST_SAMPLES:], (sample, identities)]
 
     def remember_new(self, arrays):
-        """Note weights that no fit has made yet: as they are where a fit begins, or a file has them that was there before."""
+        """Note weights that no fit has produced: those at the start of a fit, and those loaded from an older file.
+
+        Weights that are known already, and those that this trial has saved (``remember_saved``), are left out.
+        """
         for array in arrays:
             digest = digest_of(array)
             if digest is not None and digest not in self._saved and len(self._known) < _MOST_KNOWN:
                 self._known.setdefault(digest, frozenset())
 
     def remember_saved(self, arrays):
-        """Note weights that this training writes to a file: they may be of a training loop that cannot be seen."""
+        """Note weights that this trial saves to a file: they may come from a training loop that cannot be observed."""
         self._saved.update(map(digest_of, arrays))
 
     def origin(self, arrays):
-        """Return the identities of all fits that any of the weights come from, and whether all weights are known exactly.
+        """Return the identities of the fits that any of the weights come from, and whether all weights are known.
 
-        Weights that have nothing to be known by, as a single number has not, are not known.
+        Arrays whose values are all equal identify nothing and are left out. If there are no others, the weights count
+        as not known.
         """
         digests = [(digest, array) for array in arrays if (digest := digest_of(array)) is not None]
         found, unknown = set(), []
@@ -94,16 +101,16 @@ class Lineage:
             else:
                 unknown.append(array)
                 found |= self._alike(_direction(array), numpy.shape(array))
-        if unknown and not found:  # of small layers all together
+        if unknown and not found:  # small layers can only be compared all together
             found |= self._alike(_direction_of_all(unknown), tuple(map(numpy.shape, unknown)))
         return frozenset(found), bool(digests) and not unknown
 
     def rows_of(self, identities):
-        """Return the rows (``Fitted``) of these fits, of those that are known."""
+        """Return the rows (``Fitted``) of these fits; unknown fits are left out."""
         return [self.fits[identity] for identity in identities if identity in self.fits]
 
     def state(self, identities):
-        """Return what is known of these fits and of all weights, as plain data and arrays, for a checkpoint."""
+        """Return these fits, and which of them each known weight comes from, as plain data for a checkpoint."""
         known = [(digest, sorted(of & set(identities))) for digest, of in self._known.items()]
         groups = sorted({tuple(of) for _, of in known})
         places = {group: place for place, group in enumerate(groups)}
@@ -115,7 +122,7 @@ class Lineage:
         }
 
     def restore(self, state):
-        """Add what ``state`` returned in an earlier process."""
+        """Add what ``state`` has returned in an earlier process."""
         for fit in state["fits"]:
             self.fits.setdefault(fit["identity"], Fitted.from_state(fit))
         groups = [frozenset(group) for group in state["groups"]]
@@ -130,7 +137,10 @@ class Lineage:
 
 
 def digest_of(array):
-    """Return 64 bits that tell an array's values from others; None if they are all the same, as new biases are."""
+    """Return a 64-bit digest of an array's shape and a sample of its values.
+
+    Returns None if all values are equal, as those of new biases are.
+    """
     flat = numpy.asarray(array).ravel()
     if not flat.size or ((flat[:64] == flat[0]).all() and (flat == flat[0]).all()):
         return None
@@ -140,7 +150,7 @@ def digest_of(array):
 
 
 def digest_of_all(arrays):
-    """Return 16 hexadecimal digits that tell a model's weights from others."""
+    """Return 16 hexadecimal digits, a digest of all weights of a model; ``arrays`` has one array per variable."""
     found = hashlib.blake2b(digest_size=8)
     for array in arrays:
         found.update(repr(digest_of(array)).encode())
@@ -148,7 +158,7 @@ def digest_of_all(arrays):
 
 
 def _direction(array):
-    """Return a sample of an array's values as a vector of length 1; None if it is too small to tell."""
+    """Return a sample of values as a vector of length 1; None for small or one-dimensional arrays and for integers."""
     array = numpy.asarray(array)
     if array.ndim < 2 or array.size < _SAMPLE or array.dtype.kind != "f":
         return None
@@ -157,7 +167,7 @@ def _direction(array):
 
 
 def _direction_of_all(arrays):
-    """Return the same of the values of several arrays together, for networks of small layers."""
+    """Return such a vector for several arrays together (networks of small layers); None if they are too small."""
     arrays = [numpy.asarray(array) for array in arrays]
     flat = [array.ravel()[:_SAMPLE] for array in arrays if array.ndim > 1 and array.dtype.kind == "f"]
     if sum(map(len, flat)) < _SAMPLE // 2:

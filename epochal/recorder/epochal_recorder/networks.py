@@ -1,4 +1,4 @@
-"""Asking a Keras model for its weights, its outputs and its metrics."""
+"""Functions that read the weights, outputs and metrics of a Keras model."""
 
 import contextlib
 import re
@@ -6,7 +6,7 @@ import re
 import numpy
 
 _TOP_K = re.compile(r"(^|_)top_?(k|\d+)_")
-"""A metric that counts a right answer among the best k is called accuracy too, and is none."""
+"""Matches the names of top-k accuracies, which count an answer as right if it is among the best k."""
 _DISTANCES = (
     "huber",
     "logcosh",
@@ -22,34 +22,38 @@ _DISTANCES = (
 
 
 def weights_of(model):
-    """Return the model's weights as arrays, which may be the memory that it trains in: to be read at once, and not kept."""
+    """Return the model's weights as arrays, one per variable.
+
+    The arrays may be the memory that the model trains in, so the caller must read them at once and not keep them.
+    """
     arrays = []
     for weight in model.weights:
         array = None
-        read = getattr(getattr(weight, "value", None), "read_value", None)  # a variable of TensorFlow's
+        read = getattr(getattr(weight, "value", None), "read_value", None)  # a TensorFlow variable has it
         if read is not None:
-            with contextlib.suppress(
-                Exception
-            ):  # one that is on a GPU, or of a type that Python does not have, is copied
+            # A variable on a GPU, or of a type that Python does not have, is copied below.
+            with contextlib.suppress(Exception):
                 array = numpy.asarray(memoryview(read()))
         arrays.append(numpy.asarray(weight) if array is None else array)
     return arrays
 
 
 def outputs_of(model):
-    """Return the names of the model's outputs, how many dimensions its only one has, the rows included (or None), and whether
-    tokens are masked."""
+    """Return the names of the model's outputs, the number of dimensions of its output, and whether it masks tokens.
+
+    The dimensions include the rows; their number is None if there are several outputs or the shape is not known.
+    """
     names = getattr(model, "output_names", None) or ()
     try:
         shape = model.output_shape
-    except Exception:  # a subclass of Model knows it only while it is called
+    except Exception:  # a subclass of Model may not know its shape before it is called
         return names, None, not counts_padding(model)
     is_one = isinstance(shape, tuple) and all(each is None or isinstance(each, int) for each in shape)
     return names, len(shape) if is_one else None, not counts_padding(model)
 
 
 def is_regression(model):
-    """Return whether all losses that the model was compiled with are distances between numbers, as mean_squared_error is."""
+    """Return whether all losses that the model was compiled with are distances between numbers (mean_squared_error)."""
     import keras
 
     losses = [loss for loss in keras.tree.flatten(getattr(model, "loss", None)) if loss is not None]
@@ -58,22 +62,25 @@ def is_regression(model):
 
 
 def counts_padding(model):
-    """Return whether an accuracy of sequences counts the tokens that pad them: no layer masks them."""
+    """Return whether an accuracy of sequences counts the tokens that pad them, because no layer masks these tokens."""
     return not any(
         getattr(layer, "mask_zero", False) or type(layer).__name__ == "Masking" for layer in model._flatten_layers()
     )
 
 
 def measured_samples(model):
-    """Return how many samples Keras has counted for its loss in an evaluate; None if it did not (its test_step is the script's)."""
+    """Return the number of samples that Keras counted for the loss of an evaluate.
+
+    Returns None if Keras did not count them, because the script defines its own test_step or metrics.
+    """
     tracker = getattr(model, "_loss_tracker", None)
-    # One that is none of the model's metrics is not reset either, and has counted what was trained on.
+    # A tracker that is not among the model's metrics is not reset, so it has counted the training samples, too.
     if tracker is None or not any(metric is tracker for metric in model.metrics):
         return None
     return round(float(tracker.count)) or None
 
 
 def accuracy_name(metrics):
-    """Return the name of the metric that is the accuracy, None if none is."""
+    """Return the name of the accuracy among ``metrics``; None if there is none."""
     others = (name for name in metrics if name.endswith("_accuracy") and not _TOP_K.search(name))
     return next((name for name in ("accuracy", "acc", *others) if name in metrics), None)

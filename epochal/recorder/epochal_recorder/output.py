@@ -1,4 +1,4 @@
-"""The files in the output folder."""
+"""The files that the recorder writes to the output folder."""
 
 import json
 import math
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class Output:
-    """metrics.jsonl and accuracy.json in ``folder``, and the faults of the recorder."""
+    """Writes metrics.jsonl and accuracy.json in ``folder``, and records faults of the recorder."""
 
     def __init__(self, folder):
         self._metrics = Path(folder, "metrics.jsonl")
@@ -17,7 +17,7 @@ class Output:
         self._told = set()
 
     def event(self, **values):
-        """Add a line to metrics.jsonl."""
+        """Append one event to metrics.jsonl, as one line of JSON."""
         line = json.dumps(values, allow_nan=False) + "\n"
         file = os.open(self._metrics, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         try:
@@ -26,7 +26,7 @@ class Output:
             os.close(file)
 
     def accuracy(self, **values):
-        """Write accuracy.json as a whole, unless the script did."""
+        """Write accuracy.json in one step, unless the script itself has written that file."""
         if os.path.lexists(self._accuracy):
             try:
                 before = json.loads(self._accuracy.read_text(encoding="utf-8"))
@@ -40,14 +40,14 @@ class Output:
 
     @contextmanager
     def telling_faults(self):
-        """Catch what goes wrong with recording and record that once: training is worth more."""
+        """Catch any exception of the recorder and record it as a fault, so that the training continues."""
         try:
             yield
         except Exception as fault:
             self.fault(f"{type(fault).__name__}: {fault}")
 
     def fault(self, message):
-        """Record what went wrong, each message once."""
+        """Record a fault of the recorder, each message once."""
         if message in self._told:
             return
         self._told.add(message)
@@ -59,7 +59,7 @@ class Output:
 
 
 def as_json(logs):
-    """Return Keras' logs as JSON holds them; what is no single number (a value for each class, say) is left out."""
+    """Return Keras' logs as JSON values, without metrics that are not a single number (one per class, for example)."""
     metrics = {}
     for name, value in (logs or {}).items():
         with suppress(TypeError, ValueError):
@@ -68,5 +68,5 @@ def as_json(logs):
 
 
 def number(value):
-    """Return a float as JSON holds it."""
+    """Return a float as a JSON value: a string if it is not finite."""
     return value if math.isfinite(value) else json.dumps(value)

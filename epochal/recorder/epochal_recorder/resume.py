@@ -1,4 +1,4 @@
-"""One fit that resumes from its checkpoint, and leaves one from which a later trial resumes."""
+"""Resuming a fit from its newest usable checkpoint, and writing checkpoints for later trials."""
 
 import math
 import time
@@ -14,18 +14,20 @@ from .lineage import digest_of
 from .state import CallbackStates, capture, foreign, restore
 
 _SHARE = 0.01
-"""The share of the training's time that checkpoints may take, but for the last."""
+"""The share of the training time that writing checkpoints may take, not counting the last one of a fit."""
 _BYTES_A_SECOND = 200_000_000
-"""How fast the first one is expected to be written."""
+"""The speed at which the first checkpoint is expected to be written."""
 
 
 class Resumption:
-    """The checkpoints of one call of fit. Its methods are called in the order in which they stand here."""
+    """The checkpoints of one call of fit; its public methods must be called in the order of their definition."""
 
     def __init__(self, checkpoints, ancestry, lineage, model, arguments, callbacks, others):
-        """``ancestry``: the fit that made a variable of these values (``_digest``), shared by all fits of the process.
+        """``arguments`` and ``callbacks`` are those of the script's call of fit.
 
-        Variables are known by what is in them, so it does not matter how they came from one model into another.
+        ``ancestry`` maps a variable's digest to the fit that produced it, and is shared by all fits of the process.
+        Variables are identified by their values, so it does not matter how they got from one model into another.
+        ``others``: folders whose files are not kept in checkpoints.
         """
         self._checkpoints = checkpoints
         self._ancestry = ancestry
@@ -36,27 +38,27 @@ class Resumption:
         self._others = others
         self._epochs = int(arguments.get("epochs", 1))
         self.first = int(arguments.get("initial_epoch") or 0)
-        """The epoch that the fit begins with, numbered as Keras does, from 0."""
+        """The epoch that the script has the fit begin with, counted from 0 as in Keras."""
         self._past = []
         self._identity = uuid.uuid4().hex
         self._seconds = None
         self.history = {}
-        """What was measured so far: a list for each metric."""
+        """For each metric, its values in the epochs so far."""
         self.epoch = self.first
-        """How many epochs the model has been trained."""
+        """Number of epochs that the model has been trained."""
         self.why = ""
-        """Why it does not go on from the newest checkpoint that is there; empty if it does, or if there is none."""
+        """The reason if the fit does not resume from the newest checkpoint; empty if it does, or if there is none."""
         self.identities = frozenset()
-        """The fits that the model's weights come from, this one included."""
+        """The identities of the fits that the model's weights come from, including this one."""
         self.ended_itself = False
-        """Whether the script's own callbacks ended the fit before: more epochs change nothing then."""
+        """Whether the script's own callbacks ended the fit, so that more epochs would change nothing."""
 
     def begin(self):
-        """Resume from the newest checkpoint that fits; returns its epoch, 0 if the fit starts afresh.
+        """Resume from the newest usable checkpoint, one with the same resume key; return its epoch, or 0 if none is.
 
-        Raises AttributeError if this Keras cannot be told where to begin, ValueError if the script has told it (its
-        own BackupAndRestore) or its model has a state that cannot be seen, and what Keras raises if the model cannot be
-        built without a batch of its data.
+        Raises AttributeError if this version of Keras cannot begin at a later epoch; ValueError if nn.py itself resumes
+        (BackupAndRestore), if the model has state that cannot be seen, or if it cannot be built without a batch of
+        data; and whatever Keras raises if building the model fails.
         """
         if self._model._initial_epoch is not None:
             raise ValueError("nn.py itself goes on from a backup")
@@ -91,9 +93,10 @@ class Resumption:
         return 0
 
     def epoch_ended(self, epoch, logs, last, ended_itself):
-        """Keep what was measured in the epoch (as it is counted from 1).
+        """Note the metrics of an epoch (counted from 1), and write a checkpoint if it is due.
 
-        The state after it is kept, too, if it is the last one or checkpoints stay within their share of the time.
+        It is due after the last epoch, and otherwise if checkpoints then stay within their share of the training time.
+        ``ended_itself``: whether the script's own callbacks end the fit after this epoch.
         """
         self.epoch = epoch
         self.ended_itself = ended_itself
@@ -108,7 +111,7 @@ class Resumption:
             self._write()
 
     def end(self):
-        """Remember what the model has become, for the fits after this one."""
+        """Note that this fit produced the model's variables, for the fits after it."""
         for variable in self._model.trainable_variables:
             if digest := _digest(variable):
                 self._ancestry[digest] = self._identity
@@ -143,5 +146,5 @@ class Resumption:
 
 
 def _digest(variable):
-    """Return 64 bits of a variable's values, whatever their shape: they may be copied into a layer of another one."""
+    """Return a 64-bit digest of a variable's values without its shape, because a copy may have another shape."""
     return digest_of(numpy.ravel(variable))

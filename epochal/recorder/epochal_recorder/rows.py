@@ -1,7 +1,8 @@
-"""A 64-bit hash of each row of data, the same wherever the row stands and however it was handed over.
+"""Hashes of rows: 64 bits that are the same for equal rows, whatever their position and the type that holds them.
 
-A row is what one sample has along the first axis. Numbers count as 32-bit floats, one-hot labels as the index of their class,
-dictionaries in the order of their keys; zeros at a row's end, which pad it to the length of others, do not count.
+A row is what belongs to one sample: one index of the first axis. Numbers count as 32-bit floats, one-hot labels as the
+index of their class, and dictionaries in the order of their keys. Zeros at the end of a row, which pad it to the length
+of others, do not count.
 """
 
 import contextlib
@@ -11,22 +12,22 @@ import hashlib
 import numpy
 
 _VALUES_AT_A_TIME = 1 << 14
-"""So many values are hashed at a time (64 KB): they stay in the cache, and malloc does not fetch their memory anew each time."""
+"""Number of values that are hashed at a time: 64 KB stay in the cache, and malloc reuses their memory."""
 _MIX = numpy.uint64(0x9E3779B97F4A7C15)  # 2**64 divided by the golden ratio: Knuth's multiplicative hashing
-_MIX_2 = numpy.uint64(0xBF58476D1CE4E5B9)  # with the next one: the finalizer of splitmix64 (Steele, Lea, Flood 2014)
+_MIX_2 = numpy.uint64(0xBF58476D1CE4E5B9)  # this and the next: the finalizer of splitmix64 (Steele, Lea, Flood 2014)
 _MIX_3 = numpy.uint64(0x94D049BB133111EB)
 _LABELLED = numpy.uint64(0xD6E8FEB86659FD93)
 
 
 class NotHashable(Exception):
-    """The data are of a kind that has no rows to hash, such as a sparse tensor."""
+    """The data are of a kind whose rows cannot be hashed, such as a sparse tensor."""
 
 
 def hash_rows(data):
     """Return a hash (uint64) for each row of ``data``: an array, or a structure of arrays of the same length.
 
-    Takes what Keras and scikit-learn take: arrays, tensors, data frames, sparse matrices, lists of numbers or texts, and
-    dictionaries, lists and tuples of these. Raises NotHashable for anything else.
+    It takes what Keras and scikit-learn take: arrays, tensors, data frames, sparse matrices, lists of numbers or
+    strings, and dictionaries, lists and tuples of these. Raises NotHashable for anything else.
     """
     leaves = leaves_of(data)
     if not leaves:
@@ -51,13 +52,17 @@ def hash_rows(data):
 
 
 def hash_labels(labels):
-    """Return a hash (uint64) for each row of labels; a row with a single 1 among zeros is the index of its class."""
+    """Return a hash (uint64) for each row of labels; a one-hot row has the same hash as the index of its class."""
     leaves = [class_indices(leaf) for leaf in leaves_of(labels)]
     return hash_rows(leaves[0] if len(leaves) == 1 else leaves)
 
 
 def form_of(data):
-    """Return what rows must have in common to be compared, as a text: the inputs, and whether they are texts or numbers."""
+    """Return the form of the rows of ``data`` as text; only rows of equal form can be compared.
+
+    The form consists of the names or number of the inputs, and for each whether it is numbers, text or sparse, and its
+    number of columns if that is fixed.
+    """
     leaves, forms = leaves_of(data), []
     for leaf in leaves:
         if hasattr(leaf, "tocsr"):
@@ -67,7 +72,7 @@ def form_of(data):
             forms.append(f"numbers {leaf.shape[1]}" if is_numbers else "texts")
         else:
             array = as_array(leaf)
-            # Whole numbers may be tokens of sequences that are padded to any length.
+            # The columns of whole numbers do not count: they may be tokens of sequences, padded to any length.
             columns = f" {array.shape[1]}" if array.ndim == 2 and array.dtype.kind == "f" else ""
             forms.append(f"numbers{columns}" if array.dtype.kind in "biuf" else "texts")
     names = "" if len(leaves) < 2 else ",".join(sorted(map(str, data))) if isinstance(data, dict) else str(len(leaves))
@@ -75,7 +80,7 @@ def form_of(data):
 
 
 def sample_rows(data, places, columns):
-    """Return the rows of ``data`` at ``places`` as numbers (rows × columns), ``columns`` of their columns at the most."""
+    """Return the rows of ``data`` at the indices ``places`` as a matrix of numbers with at most ``columns`` columns."""
     parts = []
     for leaf in leaves_of(data):
         if hasattr(leaf, "tocsr"):
@@ -94,27 +99,27 @@ def sample_rows(data, places, columns):
 
 
 def with_labels(rows, labels):
-    """Return the hashes of ``rows`` with their labels, from the hashes of both."""
+    """Return the hashes of rows with their labels; ``rows`` and ``labels`` are the hashes of both."""
     return _finalized(rows * _LABELLED + _finalized(labels + _LABELLED))
 
 
 def leaves_of(data):
-    """Return the arrays of a structure in a fixed order: by the keys of dictionaries, else as they stand there."""
+    """Return the arrays of a structure in a fixed order: dictionaries by their keys, lists and tuples as they are."""
     if data is None:
         return []
     if isinstance(data, dict):
         return [leaf for key in sorted(data, key=str) for leaf in leaves_of(data[key])]
     if isinstance(data, tuple) or (isinstance(data, list) and any(hasattr(each, "shape") for each in data)):
-        # A list of rows that are arrays is one array; a list of inputs has arrays of several dimensions or of one length.
+        # A list of arrays is taken as one array per input.
         return [leaf for each in data for leaf in leaves_of(each)]
     return [data]
 
 
 def class_indices(labels):
-    """Return labels as an array; if its rows are one-hot, those rows are replaced by the index of their class.
+    """Return labels as an array in which one-hot rows are replaced by the index of their class.
 
-    Labels of which only some rows are one-hot (several labels a row) are returned as they are, but for these rows: the
-    index stands in their first column, and zeros in the others.
+    If all rows are one-hot, the result has one dimension. If only some are (several labels per row), it keeps its
+    columns: these rows have the index in the first column and zeros in the others.
     """
     array = as_array(labels)
     if array.ndim != 2 or array.shape[1] < 2 or array.dtype.kind not in "biuf":
@@ -131,16 +136,16 @@ def class_indices(labels):
 
 
 def as_array(data):
-    """Return one array, tensor, data frame or list as a NumPy array; raises NotHashable for a kind that is none."""
+    """Return an array, tensor, data frame or list as a NumPy array; raises NotHashable for anything else."""
     if hasattr(data, "to_numpy"):
         return data.to_numpy()
     if hasattr(data, "to_tensor") and hasattr(data, "row_splits"):  # tf.RaggedTensor: padding does not count
         data = data.to_tensor()
-    if hasattr(data, "detach"):  # a tensor of PyTorch
+    if hasattr(data, "detach"):  # a PyTorch tensor
         data = data.detach().cpu()
     if not hasattr(data, "__array__") and not isinstance(data, (list, tuple)):
         raise NotHashable(type(data).__name__)
-    # Texts of one long and many short ones would all be as long as the longest.
+    # In an array of strings, each would take as much memory as the longest.
     kind = object if isinstance(data, (list, tuple)) and data and isinstance(data[0], (str, bytes)) else None
     try:
         array = numpy.asarray(data, kind)
@@ -152,7 +157,10 @@ def as_array(data):
 
 
 def _numbers(array):
-    """Return an array of any type as a matrix of numbers; a text becomes two of them, of 24 bits that a float holds exactly."""
+    """Return an array of any type as a matrix of numbers with the same number of rows.
+
+    A string becomes two numbers of 24 bits from its digest, which a 32-bit float holds exactly.
+    """
     array = array.reshape(len(array), -1)
     if array.dtype.kind in "biuf":
         return array
@@ -170,9 +178,10 @@ def _numbers(array):
 
 
 def _hash_matrix(matrix):
-    """Return a hash for each row of numbers: a sum of mixed words, each times a multiplier of its place.
+    """Return a hash for each row of numbers: the sum of its mixed words, each times the multiplier of its position.
 
-    The multipliers are 64-bit random numbers (multiply-shift hashing: Dietzfelbinger et al. 1997); a word holds two values.
+    A word holds two values. The multipliers are pseudorandom 64-bit numbers (multiply-shift hashing, Dietzfelbinger et
+    al. 1997).
     """
     rows, columns = matrix.shape
     words = (columns + 1) // 2
@@ -182,16 +191,17 @@ def _hash_matrix(matrix):
     values = numpy.zeros((min(step, rows), 2 * words), numpy.float32)
     mixed = values.view(numpy.uint64)
     shifted = numpy.empty_like(mixed)
-    # A number of 64 bits may be too big for 32.
+    # A 64-bit number may be too big for 32 bits.
     with contextlib.nullcontext() if matrix.dtype == numpy.float32 else numpy.errstate(all="ignore"):
         for start in range(0, rows, step):
             count = min(step, rows - start)
-            numpy.add(matrix[start : start + count], 0, out=values[:count, :columns], casting="unsafe")  # -0.0 is 0.0
+            numpy.add(matrix[start : start + count], 0, out=values[:count, :columns], casting="unsafe")  # -0.0 to 0.0
             if 2 * words > columns:
                 values[:, columns:] = 0
             block = mixed[:count]
-            if numpy.isnan(values[:count].max(initial=0)):  # not a dot product: BLAS would wake threads for it
-                values[:count][numpy.isnan(values[:count])] = numpy.nan  # one of many
+            # The maximum is NaN if any value is. So is a dot product, but BLAS would start threads for it.
+            if numpy.isnan(values[:count].max(initial=0)):
+                values[:count][numpy.isnan(values[:count])] = numpy.nan  # NaN has many bit patterns
             block *= _MIX
             block ^= numpy.right_shift(block, numpy.uint64(32), out=shifted[:count])
             numpy.einsum("ij,j->i", block, multipliers, out=hashes[start : start + count])
@@ -199,7 +209,7 @@ def _hash_matrix(matrix):
 
 
 def _hash_sparse(matrix):
-    """Return a hash for each row of a sparse matrix (CSR): of its values other than zero and their columns."""
+    """Return a hash for each row of a sparse matrix (CSR), from its nonzero values and their columns."""
     values = numpy.asarray(matrix.data, numpy.float32) + numpy.float32(0)
     words = values.view(numpy.uint32).astype(numpy.uint64) * _MIX
     words ^= words >> numpy.uint64(32)
@@ -215,7 +225,7 @@ def _multipliers(count):
 
 
 def _finalized(hashes):
-    """Return 64-bit numbers each bit of which depends on all bits of ``hashes`` (splitmix64)."""
+    """Return 64-bit numbers in which each bit depends on all bits of the number in ``hashes`` (splitmix64)."""
     mixed = (hashes ^ (hashes >> numpy.uint64(30))) * _MIX_2
     mixed = (mixed ^ (mixed >> numpy.uint64(27))) * _MIX_3
     return mixed ^ (mixed >> numpy.uint64(31))

@@ -1,8 +1,9 @@
-"""Whether a network is tested on rows that it was fitted on: the fitted rows, and the rule that refuses a test.
+"""The rows that a fit trains on, and the rule that refuses a test on rows that the network was fitted on.
 
-A test of rows that were fitted says nothing, but data may repeat rows by themselves. So the share of test rows that were
-fitted, s, is compared with the share e that a clean split of the same data would show: that of the training rows that have
-a twin in the same pass (the estimate of Good and Turing: what one row more of the same source would find there).
+A test on fitted rows says nothing, but data may contain equal rows even if they were split correctly. So s, the share
+of test rows that were fitted, is compared with e, the share that a clean split of the same data would show. It is
+estimated by the share of training rows that have a twin in the same pass: Good and Turing's estimate of the probability
+that one more row from the same source is already among them.
 """
 
 import contextlib
@@ -16,21 +17,24 @@ import numpy
 from .rows import as_array, form_of, hash_labels, leaves_of, sample_rows, with_labels
 
 MOST_ROWS = 4_000_000
-"""So many hashes of rows are kept (32 MB); of more rows those with the smallest hashes, whichever rows those are."""
+"""At most this many hashes of rows are kept for a fit (32 MB): the smallest ones, which are a random sample."""
 _SIGNIFICANT = 4.0
-"""In standard errors: of 800 clean splits of data with many repeated rows none is refused then (benchmarks/seen_rows.py)."""
+"""Number of standard errors by which s must exceed e for a test to be refused.
+
+With four, none of 800 clean splits of data with many repeated rows is refused (benchmarks/seen_rows.py).
+"""
 _SMALL = 0.05
-"""An excess that is not more is not refused: noise in two balanced classes gains at most half of it."""
+"""Excess of s over e that is not refused: with noise in two balanced classes, the accuracy gains at most half of it."""
 _MOST_CLASSES = 1000
 _MOST_TRIED = 100
-"""So many labels are tried for a row whose label is not known; if there are more, rows are kept without them, too."""
+"""At most this many labels are tried for a row without a label; with more, fits keep their rows without labels, too."""
 _UNREPEATED, _REPEATED, _FEW = 0.01, 0.10, 50
 _COPIED_ALIKE = 0.95
 _SMALL_LABELS = 16
 _SAMPLE_ROWS, _SAMPLE_OF_BATCH, _SAMPLE_COLUMNS, _FEWEST = 512, 32, 256, 16
 _COPIED = 0.8
 _ALL = None
-"""The key of all classes together."""
+"""Key for all classes together."""
 _STATE = (
     "hashes",
     "counts",
@@ -45,43 +49,49 @@ _STATE = (
     "forms",
     "numbers",
 )
-"""What a checkpoint keeps of a fit, besides its identity and ceiling."""
+"""Attributes of a fit that a checkpoint keeps, besides its identity and ceiling."""
 _NEW = 0.9
 _PASSES_OF_NEW_ROWS = 3
 
 
 class Fitted:
-    """The rows that one fit trains on, with their labels; filled while it trains. Safe for several threads."""
+    """The rows that one fit trains on, with their labels; filled while the fit trains. It is thread-safe."""
 
     def __init__(self, identity):
         self.identity = identity
         self.hashes = numpy.empty(0, numpy.uint64)
-        """The rows' hashes, sorted, each once; if there were too many, all those up to ``ceiling``."""
+        """Hashes of the rows with their labels, sorted and unique; if there are too many, those up to ``ceiling``."""
         self.counts = numpy.empty(0, numpy.uint8)
-        """How often each of them stood in the first whole pass, at most 255 times; 0: it came later."""
+        """How often each of them occurred in the first whole pass, at most 255; 0 if it occurred only outside of it."""
         self.ceiling = numpy.iinfo(numpy.uint64).max
         self.labels = numpy.empty(0, numpy.uint64)
-        """The hashes of the labels, each once."""
+        """Hashes of the labels, sorted and unique."""
         self.data = numpy.empty(0, numpy.uint64)
-        """The hashes of the rows without labels, sorted, if there are too many labels to try them all."""
+        """Hashes of the rows without their labels, sorted, if there are too many labels to try them all; else empty."""
         self.repeats = []
-        """Of each class in the first pass: pairs of how often rows stood there, and how many different ones; empty if unknown."""
+        """For each class, how its rows repeat in the first pass; empty if unknown.
+
+        That is a list of pairs: a number of occurrences, and how many different rows occur that often.
+        """
         self.classes = numpy.empty(0, numpy.uint64)
-        """The hashes of their labels."""
+        """Hashes of the labels of the classes in ``repeats``."""
         self.explained = []
-        """Of each class the share of rows that would repeat if its columns were independent; None if that is not known."""
+        """For each class, the share of rows that would repeat if its columns were independent, from 0 to 1.
+
+        It is None if unknown, and 1 for classes whose rows hardly repeat, for which it is not estimated.
+        """
         self.repeats_of_data = []
-        """The same of all rows without their labels."""
+        """The same pairs as in ``repeats`` for all rows without their labels."""
         self.changing = False
-        """Whether each pass brings other rows: they are augmented, or made anew."""
+        """Whether each pass has other rows, because they are augmented or generated."""
         self.unseen = ""
-        """Why not all rows could be seen; empty if they could."""
+        """The reason if not all rows could be seen; empty if all could."""
         self.numbers = False
-        """Whether it is a regression: its targets are no whole numbers."""
+        """Whether the fit is a regression, with targets that are not whole numbers."""
         self.forms = []
-        """The forms of its rows (``rows.form_of``)."""
+        """The different forms of its rows (``rows.form_of``)."""
         self.in_parts = False
-        """Whether its rows were given part by part."""
+        """Whether its rows were added part by part (``add_part``)."""
         self._recent = {}
         self._is_again = False
         self._parts = []
@@ -92,9 +102,13 @@ class Fitted:
         self._lock = threading.Lock()
 
     def add(self, rows, labels, data=None):
-        """Add rows of the pass that is under way: their hashes, and their labels and the rows themselves as they are."""
+        """Add rows of the current pass.
+
+        ``rows``: their hashes without labels. ``labels``: the labels, not hashed. ``data``: the rows themselves, from
+        which a sample is kept; may be None.
+        """
         arrays = [as_array(leaf) for leaf in leaves_of(labels)]
-        # Labels are small, and are quicker hashed all at once; those of each pixel are not kept so long.
+        # Small labels are kept and hashed all at once, which is faster; big ones (one per pixel) are hashed now.
         is_small = len(arrays) == 1 and arrays[0].size <= _SMALL_LABELS * len(rows)
         part = rows, arrays[0].copy() if is_small else None, None if is_small else hash_labels(labels)
         with self._lock:
@@ -108,12 +122,12 @@ class Fitted:
                 return
             count = min(room, len(rows), _SAMPLE_ROWS if len(rows) > _SAMPLE_ROWS else _SAMPLE_OF_BATCH)
             places = numpy.unique(numpy.linspace(0, len(rows) - 1, count).astype(int))
-            with contextlib.suppress(Exception):  # data that cannot be sampled are known by their hashes alone
+            with contextlib.suppress(Exception):  # the sample is not necessary
                 sampled = sample_rows(data, places, _SAMPLE_COLUMNS)
                 self._sample.append((rows[places], hash_labels(labels)[places], sampled))
 
     def _explained(self, label, numbers):
-        """Return which share of a class's rows would repeat by itself if its columns were independent; None if unknown."""
+        """Return the share of a class's rows that would repeat if its columns were independent; None if unknown."""
         rows, data = [], []
         for hashes, labels, sampled in self._sample:
             rows.append(hashes[labels == label])
@@ -134,15 +148,16 @@ class Fitted:
         return float(1 - math.exp(-(count - 1) * alike))
 
     def note_form(self, data):
-        """Note the form of some of its rows."""
+        """Note the form (``rows.form_of``) of some rows of the fit."""
         form = form_of(data)
         if form not in self.forms and len(self.forms) < _FEWEST:
             self.forms.append(form)
 
     def add_part(self, rows, labels):
-        """Add rows of a training that is given its data part by part, in one pass or in many: no pass is told from the next.
+        """Add rows of a fit that gets its data part by part (``partial_fit``), so that passes cannot be distinguished.
 
-        Rows count as repeated until a part comes that was there before: then they are given again.
+        Rows that recur count as repeated until a part consists almost only of known rows. That part begins a new pass,
+        and from then on recurring rows are not counted.
         """
         labels = hash_labels(labels)
         rows = with_labels(rows, labels)
@@ -170,19 +185,19 @@ class Fitted:
             self._merge(rows, counts)
 
     def repeats_of_parts(self):
-        """Return the pairs of ``repeats``, of all classes together, if its rows came part by part."""
+        """Return the pairs of ``repeats`` for all classes together, for a fit whose rows were added part by part."""
         with self._lock:
             self._merge_recent()
             times, numbers = numpy.unique(self.counts[self.counts > 0], return_counts=True)
             return [list(pair) for pair in zip(times.tolist(), numbers.tolist(), strict=True)]
 
     def add_hashed(self, rows, labels):
-        """Add rows of the pass that is under way: their hashes, and those of their labels."""
+        """Add rows of the current pass; ``rows`` are hashes without labels, and ``labels`` those of the labels."""
         with self._lock:
             self._parts.append((rows, None, labels))
 
     def _take_parts(self):
-        """Return the hashes of the rows with their labels, without them, and of the labels, of what was added; and forget it."""
+        """Remove what was added, and return three arrays of hashes: rows with labels, rows without them, and labels."""
         parts, self._parts = self._parts, []
         rows = numpy.concatenate([part[0] for part in parts])
         kept = [part[1] for part in parts]
@@ -195,14 +210,14 @@ class Fitted:
         return found[is_kept], rows[is_kept], labels[is_kept]
 
     def begin_passes(self):
-        """Count passes from here on: rows that were read before, to find out their shape, are no pass."""
+        """Start to count passes: rows that were read before, only to find out their shape, do not count as a pass."""
         with self._lock:
             if self._parts and not self._passes:
                 unique = numpy.unique(self._take_parts()[0])
                 self._merge(unique, numpy.zeros(len(unique), int))
 
     def end_pass(self):
-        """Count the rows of the pass that has ended; a pass that brings no new row is the last one to be looked at."""
+        """Count the rows of the pass that has ended; after a pass without new rows, further ones are ignored."""
         with self._lock:
             if not self._parts or self.is_done:
                 return
@@ -238,26 +253,26 @@ class Fitted:
         self.hashes, self.counts = merged[order], times[order]
 
     def digest(self):
-        """Return what tells its rows from those of other fits."""
+        """Return a digest of the rows and how often each occurs."""
         found = hashlib.blake2b(self.hashes.tobytes(), digest_size=16)
         found.update(self.counts.tobytes())
         return found.digest()
 
     def forget(self):
-        """Forget the rows, to save memory: what they would say is not known any more."""
+        """Drop the rows to save memory, and note that they are no longer known."""
         with self._lock:
             self.hashes, self.counts = self.hashes[:0].copy(), self.counts[:0].copy()
             self.unseen = "there were too many fits to remember all rows"
 
     def state(self):
-        """Return all of it as plain data and arrays, for a checkpoint."""
+        """Return the fit's rows as plain data and arrays, for a checkpoint."""
         with self._lock:
             kept = {name: getattr(self, name) for name in _STATE}
             return kept | {"identity": self.identity, "ceiling": int(self.ceiling)}
 
     @classmethod
     def from_state(cls, state):
-        """Return the fit that ``state`` was taken of."""
+        """Return the fit that ``state`` describes, which is what the method of that name returned."""
         fitted = cls(state["identity"])
         for name in _STATE:
             setattr(fitted, name, state[name])
@@ -265,7 +280,7 @@ class Fitted:
         return fitted
 
     def snapshot(self):
-        """Return the hashes so far, those of a pass under way included."""
+        """Return the hashes of all rows so far, including those of the current pass."""
         with self._lock:
             self._merge_recent()
             if not self._parts:
@@ -277,12 +292,15 @@ class Fitted:
 
 
 def compare(rows, labels, fits, by_class=True, fitted=None):
-    """Return what test rows say against those of ``fits``, as JSON.
+    """Compare test rows with the rows of ``fits``, and return as JSON whether the test is refused.
 
-    ``rows``: the hashes of the rows with their labels; ``labels``: those of the labels. ``by_class``: whether rows repeat
-    differently in each class. ``fitted``: the hashes of each fit's rows, sorted; None: with their labels. In the result
-    ``rows``: how many were compared; ``share``: of them, that were fitted; ``expected``: the share that a clean split would
-    show; ``refused``: whether the test says nothing for that. Shares are from 0 to 1.
+    ``rows``: hashes of the test rows with their labels; ``labels``: hashes of the labels. ``by_class``: whether to
+    compare how rows repeat class by class. ``fitted``: the sorted row hashes of each fit to compare with; by default
+    those with labels.
+
+    In the result, ``rows`` is the number of rows compared, ``share`` the share of them that were fitted, ``expected``
+    the share that a clean split would show, and ``refused`` whether the test says nothing because of these rows. Shares
+    are from 0 to 1.
     """
     ceiling = min([fit.ceiling for fit in fits], default=numpy.iinfo(numpy.uint64).max)
     fitted = [fit.snapshot() for fit in fits] if fitted is None else fitted
@@ -313,7 +331,7 @@ def compare(rows, labels, fits, by_class=True, fitted=None):
 
 
 def compare_unlabelled(rows, fits):
-    """Return what ``compare`` does for hashes of rows without labels: those fitted with any label count."""
+    """Compare test rows as ``compare`` does, but without labels: a row that was fitted with any label counts."""
     found = labels_in(rows, fits)
     alike = numpy.zeros(len(rows), numpy.uint64)
     if found is None:
@@ -325,7 +343,11 @@ def compare_unlabelled(rows, fits):
 
 
 def labels_in(rows, fits):
-    """Return which hashes of rows were fitted with any label, and the hashes of these labels; None if there are too many."""
+    """Return which rows were fitted with any label, and the hashes of these labels; None if there are too many labels.
+
+    ``rows``: hashes of rows without labels. Both results have one element per row; a label is 0 if its row was not
+    fitted. More than 100 labels are too many to try.
+    """
     candidates = _union([fit.labels for fit in fits])
     if len(candidates) > _MOST_TRIED:
         return None
@@ -339,7 +361,7 @@ def labels_in(rows, fits):
 
 
 def is_in(hashes, others):
-    """Return which of ``hashes`` are among ``others``, which are sorted."""
+    """Return a mask of those ``hashes`` that are among ``others``, which must be sorted."""
     if not len(others):
         return numpy.zeros(len(hashes), bool)
     places = numpy.searchsorted(others, hashes)
@@ -352,18 +374,18 @@ def _union(arrays):
 
 
 def _repeats_of(fit, by_class):
-    """Return of each class of a fit, or of all together, the pairs of how rows repeat and the share that is explained."""
+    """Return, by class or for all classes together, what ``Fitted.repeats`` and ``Fitted.explained`` say."""
     if by_class and not fit.in_parts:
         return dict(zip(fit.classes.tolist(), zip(fit.repeats, fit.explained, strict=True), strict=True))
     return {_ALL: (fit.repeats_of_parts() if fit.in_parts else fit.repeats_of_data, 1.0)}
 
 
 def _expected(tested, known):
-    """Return the share of test rows that a clean split would find among the training rows.
+    """Return the share of test rows that would be among the training rows after a clean split.
 
-    ``tested`` and ``known``: of each class of the test rows and of the training rows pairs of how often rows stand there, and
-    how many different ones; of ``known`` also which share its columns explain. Each class counts by its share of the test
-    rows: training rows may be balanced.
+    ``tested``: by class, how the test rows repeat, as in ``Fitted.repeats``. ``known``: by class, the same of the
+    training rows, and the share that their columns explain. Each class is weighted by its share of the test rows,
+    because the training rows may have been balanced.
     """
     copied = _copied_classes(known)
     rows = sum(map(_rows, tested.values()))
@@ -372,15 +394,16 @@ def _expected(tested, known):
         fitted = known.get(label, known.get(_ALL, ([], 1.0)))[0]
         share, alone = _repeated(fitted), _repeated(numbers)
         count, distinct = _rows(numbers), _distinct(numbers)
-        # A part of the training rows as big as the test set repeats as much as the test set does, unless training rows were
-        # copied after the split: then the test set itself says how often rows repeat.
+        # A part of the training rows as big as the test set repeats as much as the test set does. If it repeats more,
+        # training rows were copied after the split, and only the test set shows how often rows repeat.
         likely = _repeated(fitted, min(1.0, (count - 1) / max(1, _rows(fitted) - 1)))
         error = math.sqrt(max(likely * (1 - likely), 1 / count) / count)
         if likely - alone > max(_SMALL, _SIGNIFICANT * error):
-            # A small test set says it roughly: two standard errors more are allowed.
+            # A small test set gives only a rough estimate, so two standard errors are added.
             upper = min(1.0, alone + 2 * math.sqrt(alone * (1 - alone) / distinct))
             share = min(share, _grown(upper, distinct, _distinct(fitted)))
-        # Training rows without any copy had their copies taken out; rows that were made up for training repeat less.
+        # Training rows that do not repeat at all were deduplicated, so only the test set shows how often rows repeat.
+        # Rows that were generated for training repeat less than the test rows, so the greater share counts.
         is_deduplicated = share <= _UNREPEATED and alone > _SMALL
         share = _grown(alone, distinct, _distinct(fitted)) if is_deduplicated else max(share, alone)
         expected += count / rows * min(share, copied.get(label, 1.0))
@@ -388,7 +411,7 @@ def _expected(tested, known):
 
 
 def _rows(numbers):
-    """Return how many rows there are of pairs of how often rows stand there, and how many different ones."""
+    """Return the number of rows that pairs as in ``Fitted.repeats`` describe."""
     return sum(times * number for times, number in numbers)
 
 
@@ -397,9 +420,10 @@ def _distinct(numbers):
 
 
 def _covered(fits):
-    """Return the share of rows that have a twin in the first passes of several fits, which may be of different rows.
+    """Return the share of rows that have a twin in the first passes of several fits together.
 
-    Rows that a fit has from an earlier one, beyond what repeats by itself, are the same rows fitted again, and no twins.
+    If a fit has more rows in common with the earlier ones than repeated rows explain, these are the same rows fitted
+    again, not twins.
     """
     hashes, counts = fits[0].hashes, fits[0].counts.astype(int)
     for fit in fits[1:]:
@@ -418,10 +442,10 @@ def _covered(fits):
 
 
 def _copied_classes(known):
-    """Return the classes that were copied before the split, with the share to expect of them.
+    """Return the classes whose rows were copied before the split, and for each the share to expect without copies.
 
-    A copied class repeats though its columns do not explain it, and either nearly wholly, or it is of fewer different rows than
-    another one, which does not repeat.
+    A copied class has repeats that its columns do not explain, and either nearly all of its rows repeat, or it has
+    fewer different rows than another class, which does not repeat.
     """
     shares = {label: _repeated(numbers) for label, (numbers, _) in known.items()}
     big = {label: _distinct(numbers) for label, (numbers, _) in known.items() if _rows(numbers) >= _FEW}
@@ -437,7 +461,7 @@ def _copied_classes(known):
 
 
 def _is_copied_alike(fit, unique, counts):
-    """Return whether nearly all rows stand equally often, more than once, in training pass and test set together."""
+    """Return whether nearly all rows of training pass and test set together occur equally often, at least twice."""
     if not len(fit.hashes) or not fit.counts.all():
         return False
     together = fit.counts.astype(int)
@@ -452,21 +476,21 @@ def _is_copied_alike(fit, unique, counts):
 
 
 def _repeated(numbers, part=1.0):
-    """Return the share of rows that have a twin, or in a random ``part`` (0 to 1) of the rows."""
+    """Return the share of rows that have a twin among all rows, or among a random ``part`` (0 to 1) of them."""
     rows = _rows(numbers)
     single = sum(times * number * (1 - part) ** (times - 1) for times, number in numbers)
     return 1 - single / rows if rows else 0.0
 
 
 def _grown(share, rows, more):
-    """Return the share of repeated rows among ``more`` different rows where among ``rows`` it is ``share``."""
+    """Return the share of repeated rows among ``more`` different rows, if it is ``share`` among ``rows`` of them."""
     if more <= rows or not rows or share >= 1:
         return share
     return 1 - (1 - share) ** (more / rows)
 
 
 def _repeats_by_class(rows, labels):
-    """Return the hashes of the labels, each once and sorted, and of each pairs of how often rows stand there, and how many."""
+    """Return the hashes of the labels, sorted and unique, and how the rows of each repeat, as in ``Fitted.repeats``."""
     classes, codes = numpy.unique(labels, return_inverse=True)
     if len(classes) > _MOST_CLASSES:
         classes, codes = numpy.zeros(1, numpy.uint64), numpy.zeros(len(rows), int)

@@ -1,4 +1,4 @@
-"""scikit-learn's estimators and metrics, as they are: what they are fitted on, and what they measure for the script."""
+"""Patches scikit-learn to record which rows its estimators are fitted on, and what it measures for the script."""
 
 import functools
 import hashlib
@@ -21,24 +21,26 @@ from .output import as_json
 from .rows import NotHashable, as_array, hash_rows
 
 _SCORING = frozenset({"score", "_score", "__call__", "_passthrough_scorer", "inner_f"})
-"""What scikit-learn's functions are called that only hand a score on: Pipeline.score, scorers (those of releases before
-1.4, too), a decorator of both."""
+"""Names of scikit-learn's functions that only pass a score on.
+
+These are Pipeline.score, the scorers (also those of releases before 1.4), and a decorator of both.
+"""
 _FITS = frozenset({"fit", "partial_fit", "fit_predict"})
 _PREDICTS = frozenset({"predict", "predict_proba", "decision_function"})
 _MARK = "_epochal_fits"
-"""The attribute in which a fitted estimator carries the fits that it comes from: so they follow it through copies and files."""
+"""Attribute of an estimator that names the fits it comes from, so that they follow it through copies and files."""
 _TRAINING = os.environ.setdefault("EPOCHAL_TRAINING", uuid.uuid4().hex)
-"""The same in all processes of one training."""
+"""Identifies this training; the same in all of its processes."""
 _UNKNOWN = "it is not known which rows were measured"
 
 _calls = threading.local()
 _numbers = weakref.WeakKeyDictionary()
-"""The estimators that were measured, numbered from 1."""
+"""The number of each estimator that was measured, from 1."""
 
 
 @dataclass(eq=False)
 class _Call:
-    """A call of an estimator's method that the script made, and that others may be made in."""
+    """A call in progress of an estimator's method, in which further calls may be made."""
 
     method: str
     estimator: Any
@@ -48,13 +50,13 @@ class _Call:
 
 
 def observe(module, out, **_):
-    """Patch what one of scikit-learn's modules has defined. ``out``: the folder that events go to."""
+    """Patch the classes or functions that ``module`` of scikit-learn defines. ``out``: the folder for events."""
     shared = measuring(out)
     if module.__name__ == "sklearn.base":
         _observe_estimators(module, shared)
     elif module.__name__ == "sklearn.model_selection._validation":
         module.cross_val_predict = _noting_answers(module.cross_val_predict, shared)
-    else:  # sklearn.metrics hands them on from these modules
+    else:  # sklearn.metrics imports its functions from these modules
         name = "accuracy_score" if module.__name__ == "sklearn.metrics._classification" else "r2_score"
         setattr(module, name, _observed(getattr(module, name), shared))
 
@@ -73,7 +75,7 @@ def _observe_estimators(module, shared):
                 found = inspect.getattr_static(cls, method, None)
                 if isinstance(found, types.FunctionType) and not hasattr(found, "observed"):
                     setattr(cls, method, _called(found, method, shared))
-                # What available_if of scikit-learn makes of a method: one that is there only if an inner estimator has it.
+                # scikit-learn's available_if replaces a method by this if it exists only if an inner estimator has it.
                 elif type(found).__name__ == "_AvailableIfDescriptor" and not hasattr(found.fn, "observed"):
                     fn = _called(found.fn, method, shared)
                     setattr(cls, method, type(found)(fn, found.check, found.attribute_name))
@@ -81,7 +83,7 @@ def _observe_estimators(module, shared):
     @functools.wraps(setstate)
     def marking(self, state):
         setstate(self, state)
-        # It was not marked where it was saved, so it was fitted elsewhere, or not yet.
+        # An estimator that was saved without this mark was fitted without the recorder, or not at all.
         self.__dict__.setdefault(_MARK, ("", (), ""))
 
     base.__init_subclass__ = classmethod(subclass_made)
@@ -89,12 +91,12 @@ def _observe_estimators(module, shared):
 
 
 def _noting_answers(function, shared):
-    """Return ``cross_val_predict`` so that its answers are noted: they are of many estimators, none of which saw the row."""
+    """Return ``cross_val_predict`` wrapped so that its answers are not taken for those of a single estimator."""
 
     @functools.wraps(function)
     def noting(*args, **kwargs):
         returned = function(*args, **kwargs)
-        with suppress(TypeError):  # a list cannot be referred to so
+        with suppress(TypeError):  # a list has no weak references
             shared.others.append(weakref.ref(returned))
         return returned
 
@@ -134,7 +136,7 @@ def _called(function, method, shared):
 
 
 def _learns_from_labels(transformer):
-    """Return whether what a transformer makes of rows depends on the labels that it was fitted with, as selected features do."""
+    """Return whether a transformer's results depend on the labels it was fitted with, as feature selection's do."""
     names = {kind.__name__ for kind in type(transformer).__mro__}
     if "VarianceThreshold" in names:
         return False
@@ -143,7 +145,7 @@ def _learns_from_labels(transformer):
 
 
 def _begin_fit(call, shared):
-    """Return the identities of the fits that the estimator will come from, this one's rows kept."""
+    """Note the rows of a fit, and return the identities of all fits that the estimator will come from."""
     from sklearn.base import is_regressor
 
     is_part = call.method == "partial_fit"
@@ -154,7 +156,7 @@ def _begin_fit(call, shared):
     try:
         if call.y is not None:
             is_regression = False
-            with suppress(Exception):  # what only looks like an estimator has no tags
+            with suppress(Exception):  # an object that only looks like an estimator has no tags
                 is_regression = is_regressor(call.estimator)
             fitted.numbers = are_numbers(call.y, call.x, is_regression)
             rows = hash_rows(_as_one(call.x))
@@ -168,15 +170,15 @@ def _begin_fit(call, shared):
                 shared.lineage.share(fitted)
     except NotHashable as kind:
         fitted.unseen = f"they are of a kind that is not read ({kind})"
-    # The same rows once more say nothing new.
+    # Other fits of exactly the same rows would add nothing.
     other = [each for each in shared.lineage.rows_of(earlier) if each is not fitted and each.hashes is fitted.hashes]
     return {fitted.identity, *earlier} - {each.identity for each in other}
 
 
 def _marks(estimator):
-    """Return the training and the fits that an estimator comes from, and what tells what it has learned from other knowledge.
+    """Return the training and the fits that an estimator comes from, and an identifier of what it has learned.
 
-    The training is None if the estimator was never fitted or loaded.
+    The training is None if the estimator was never fitted or loaded, and empty if it was loaded without a mark.
     """
     mark = getattr(estimator, "__dict__", {}).get(_MARK)
     if mark:
@@ -191,7 +193,7 @@ def _marks(estimator):
 
 
 def _marks_of_parts(estimator):
-    """Return the fits of the parts that an estimator uses as they are: frozen ones, and those that cv="prefit" names."""
+    """Return the fits of the parts that an estimator uses without fitting them, because they are frozen or prefit."""
     parts = [estimator] if type(estimator).__name__ == "FrozenEstimator" else []
     parts += [getattr(estimator, name) for name in ("estimator", "base_estimator") if hasattr(estimator, name)]
     found = set()
@@ -203,7 +205,7 @@ def _marks_of_parts(estimator):
 
 
 def _parts(estimator, attribute):
-    """Return the estimators that an attribute names in pairs; none if it is a script's own, which may mean anything."""
+    """Return the estimators of an attribute of (name, estimator) pairs; none if its value has another form."""
     pairs = getattr(estimator, attribute, None)
     pairs = pairs if isinstance(pairs, (list, tuple)) else []
     return [pair[1] for pair in pairs if isinstance(pair, tuple) and len(pair) == 2]
@@ -233,7 +235,7 @@ def _tested(x, y):
 
 
 def _predicted(call, returned, shared):
-    """Record a prediction of the script's, and keep its answers for a comparison that follows."""
+    """Record a prediction that the script asked for, and keep its answers for a later comparison with labels."""
     tested = _tested(call.x, None)
     if tested.rows < LEAST_ROWS:
         return
@@ -254,7 +256,7 @@ def _names(estimator):
     kinds = [kind.__name__ for kind in type(estimator).__mro__]
     final = getattr(estimator, "_final_estimator", estimator)
     is_dummy = "DummyClassifier" in kinds or type(final).__name__ == "DummyClassifier"
-    with suppress(TypeError):  # one that cannot be hashed is known by what it learned alone
+    with suppress(TypeError):  # an estimator that cannot be hashed gets no number
         _numbers.setdefault(estimator, len(_numbers) + 1)
     return {"of": type(estimator).__name__, "dummy": is_dummy, "estimator": _numbers.get(estimator)}
 
@@ -277,7 +279,7 @@ def _observed(function, shared):
 
 
 def _measured(function, call, measures, returned, shared):
-    """Record what the script had measured, on which rows, by an estimator of which origin."""
+    """Record a measurement that the script asked for, with its rows and the origin of its estimator."""
     stack = _calls.__dict__.get("stack", [])
     asked = next((each for each in stack if each.method == "score"), None)
     estimator = call.get("self", asked.estimator if asked else None)
@@ -302,7 +304,7 @@ def _measured(function, call, measures, returned, shared):
 
 
 def _of_prediction(labels, answers, shared):
-    """Return what is known of a comparison of ``answers`` with ``labels``, whichever of both the script gave first."""
+    """Return the rows, origin, names and labels of a comparison, even if the script has swapped labels and answers."""
     orders = (answers, labels), (labels, answers)
     found = [(each, order) for each in reversed(shared.predictions) for order in orders if each.returned(order[0])]
     with suppress(TypeError, ValueError):
@@ -323,10 +325,11 @@ def _of_prediction(labels, answers, shared):
 
 
 def _is_for_the_script(frame):
-    """Return whether the script asked for what ``frame`` measures, straight or through what hands a score on.
+    """Return whether the script itself asked for what ``frame`` measures, directly or through a scorer, for example.
 
-    Not so within another score, which is told itself; nor in a fit or a cross-validation, whoever wrote the scorer that
-    it calls; nor in a job of joblib: such jobs end in any order, and none is the last.
+    It did not if the measurement is part of another score, which is recorded instead; of a fit or a cross-validation,
+    even with the script's own scorer; or of a joblib job, because such jobs end in any order and none is the last
+    measurement.
     """
     above = frame.f_back
     while above:
@@ -339,12 +342,12 @@ def _is_for_the_script(frame):
 
 
 def _as_one(data):
-    """Return a list as the array that scikit-learn makes of it: its elements are rows, not inputs."""
+    """Return a list or tuple as one array, because its elements are rows to scikit-learn, and other data unchanged."""
     return as_array(data) if isinstance(data, (list, tuple)) else data
 
 
 def _length(labels):
-    """Return how many there are, in an array, a sparse matrix or a sequence; None of what does not say it."""
+    """Return the number of rows of an array, sparse matrix or sequence; None if it has neither shape nor length."""
     shape = getattr(labels, "shape", None)
     if shape:
         return int(shape[0])

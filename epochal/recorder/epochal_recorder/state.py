@@ -1,4 +1,4 @@
-"""The state of a fit: what the epochs after it depend on, taken out of Keras and put back."""
+"""Capturing and restoring the state of a fit, on which its next epochs depend."""
 
 import hashlib
 import random
@@ -10,11 +10,14 @@ from .checkpoint import pack
 
 
 def capture(model):
-    """Return all variables of the model (its layers' random state is among them) and of its optimizer, and the random state."""
+    """Return the state of a fit: the variables of the model and its optimizer, and the random state of the process.
+
+    The random state is Python's, NumPy's and Keras'; that of the model's layers is among the model's variables.
+    """
     from keras.src.backend.common import global_state
 
     generator = global_state.get_global_attribute("global_seed_generator")  # None if nothing has used it yet
-    # A copy: what NumPy shows of a variable on a CPU may be its own memory.
+    # Copy the values, because on a CPU NumPy may show the memory of the variable itself.
     variables, optimizer, seed = ([numpy.array(each) for each in group] for group in _variables_of(model, generator))
     return {
         "variables": variables,
@@ -24,7 +27,10 @@ def capture(model):
 
 
 def restore(model, state):
-    """Put back what ``capture`` returned, all of it or nothing; raises ValueError if it is not this model's."""
+    """Restore what ``capture`` returned, either all variables or none.
+
+    Raises ValueError if the number or shapes of the variables are not those of this model and its optimizer.
+    """
     from keras.src.random.seed_generator import global_seed_generator
 
     wanted = state["variables"], state["optimizer"], state["random"]["keras"]
@@ -48,9 +54,9 @@ def restore(model, state):
 
 
 def foreign(model):
-    """Return the names of the attributes that hold state of which the model's variables know nothing.
+    """Return the names of attributes of the model and its layers that hold state outside of the model's variables.
 
-    These are optimizers besides the one that the model was compiled with, and variables of TensorFlow's own.
+    These are optimizers other than the one that the model was compiled with, and TensorFlow's variables (tf.Variable).
     """
     import keras
 
@@ -66,10 +72,10 @@ def foreign(model):
 
 
 class CallbackStates:
-    """What training changed in the script's own callbacks (EarlyStopping's patience, ReduceLROnPlateau's best …).
+    """What a fit changes in the script's own callbacks, such as EarlyStopping's best value so far.
 
-    Made when training begins. Of a callback's attributes those count that hold plain data and are not what they were
-    then: what the script gave it this time stays as it is.
+    It must be created when training begins: an attribute belongs to the state if it holds plain data and has changed
+    since then. So what the script itself has set this time is not overwritten.
     """
 
     def __init__(self, callbacks):
@@ -77,20 +83,20 @@ class CallbackStates:
         self._begun = [_digests(callback) for callback in callbacks]
 
     def capture(self):
-        """Return the changed attributes of each callback: not copies."""
+        """Return the changed attributes of each callback by name; their values are not copied."""
         return [
             {name: getattr(callback, name) for name, digest in _digests(callback).items() if digest != begun.get(name)}
             for callback, begun in zip(self._callbacks, self._begun, strict=True)
         ]
 
     def restore(self, states):
-        """Put back what ``capture`` returned of callbacks of the same kinds."""
+        """Set the attributes that ``capture`` returned for callbacks of the same classes in the same order."""
         for callback, attributes in zip(self._callbacks, states, strict=True):
             vars(callback).update(attributes)
 
 
 def _variables_of(model, generator):
-    """Return the variables of the model, of its optimizer, and of Keras' own seed generator (or None), as three lists."""
+    """Return three lists: the variables of the model, of its optimizer, and of Keras' seed generator (if not None)."""
     optimizer = model.optimizer
     if optimizer is not None and not optimizer.built:
         optimizer.build(model.trainable_variables)
@@ -99,7 +105,7 @@ def _variables_of(model, generator):
 
 
 def _digests(callback):
-    """Return a digest of each of a callback's attributes, by its name, of those that are plain data."""
+    """Return by name a digest of each attribute of a callback that holds plain data."""
     digests = {}
     for name, value in vars(callback).items():
         if name in ("params", "model", "_model"):
