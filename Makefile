@@ -10,7 +10,7 @@ QUICK := tests/analysis tests/forges tests/messages tests/pages tests/results te
 BENCHMARKS := $(filter-out benchmarks/bench.py benchmarks/mutants.py,$(sort $(wildcard benchmarks/*.py)))
 SHELL_FILES := hooks/post-commit scripts/pull.sh scripts/train.sh scripts/retrain.sh scripts/prove.sh scripts/setup scripts/engine scripts/lint-groovy scripts/secrets scripts/pins jenkins/agent .ci/run
 
-.PHONY: help setup demo demo-search test test-quick verdicts cases test-jenkins lint picture bench secrets pins clean
+.PHONY: help setup demo demo-search test test-quick verdicts cases test-jenkins lint picture bench secrets pins lock clean
 
 help:
 	@echo "make setup   a virtual environment, .venv, with everything that is needed"
@@ -24,6 +24,7 @@ help:
 	@echo "make picture docs/structure.svg: the rooms of epochal/ and the imports between them"
 	@echo "make bench   the benchmarks; BENCH_ARGS=--quick: a minute or two each"
 	@echo "make secrets the files with secrets that compose.yaml reads"
+	@echo "make lock    requirements.txt and requirements-dev.txt from pyproject.toml (needs a network)"
 	@echo "make pins    whether every pinned image and plugin exists (needs a network)"
 	@echo "make test-jenkins JENKINS_URL=… JENKINS_USER=… JENKINS_TOKEN_FILE=…   the chain in a genuine Jenkins"
 	@echo "make clean   remove what the verbs above made"
@@ -63,6 +64,8 @@ lint: setup
 	$(VENV)/shellcheck $(SHELL_FILES)
 	scripts/lint-groovy Jenkinsfile jenkins/access.groovy
 	$(VENV)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+	$(VENV)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(VENV)/check-jsonschema --builtin-schema vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 
 picture: setup
 	@$(VENV)/python scripts/draw_structure.py
@@ -79,6 +82,12 @@ secrets:
 
 pins:
 	@scripts/pins
+
+# Versions that are locked stay if they fit; `make lock UPGRADE=--upgrade` takes the newest.
+LOCK = $(VENV)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --quiet $(UPGRADE)
+lock: setup
+	$(LOCK) --output-file requirements.txt
+	$(LOCK) --group dev --constraints requirements.txt --output-file requirements-dev.txt
 
 clean:
 	@if [ -e .cache/engine ]; then scripts/engine stop; fi

@@ -4,10 +4,12 @@ import importlib
 import os
 import sys
 import traceback
+from typing import Annotated
 
 import typer
 
-from epochal.errors import EpochalError
+from epochal import __version__
+from epochal.errors import EpochalError, UsageError
 from epochal.folders import SCRIPT
 
 COMMANDS = {
@@ -32,6 +34,28 @@ Each module has a function or a Typer group with the same name. The help texts a
 of the modules.
 """
 
+EXTRAS = {
+    "jenkins": "jenkins",
+    "jenkins_jobs": "jenkins",
+    "optuna": "search",
+    "psycopg": "postgresql",
+    "alembic": "server",
+    "docker": "server",
+    "httpx": "server",
+    "jinja2": "server",
+    "ngrok": "server",
+    "numpy": "server",
+    "requests": "server",
+    "rich": "server",
+    "scipy": "server",
+    "sqlalchemy": "server",
+    "starlette": "server",
+    "uv": "server",
+    "uvicorn": "server",
+    "watchdog": "server",
+}
+"""The extra in pyproject.toml that installs each top-level module. ``epochal init`` and the hook need none of them."""
+
 
 def main() -> None:
     """Run the command in ``sys.argv`` and exit with its status."""
@@ -41,6 +65,12 @@ def main() -> None:
         sys.stdout.flush()
         os._exit(status)
     sys.exit(status)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"epochal {__version__}")
+        raise typer.Exit
 
 
 def make_app(command: str | None) -> typer.Typer:
@@ -55,8 +85,9 @@ def make_app(command: str | None) -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(lambda: None)  # otherwise Typer would omit the name of a single command
+    app.callback()(_options)
     for name, text in COMMANDS.items():
         if name != command:
             app.command(name, help=text)(lambda: None)  # only listed in the help
@@ -67,6 +98,20 @@ def make_app(command: str | None) -> typer.Typer:
         else:
             app.command(name)(found)
     return app
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Accept the options in front of a command. Without a callback, Typer would omit the name of a single command."""
+
+
+def _missing_extra(error: Exception) -> str:
+    """Return the extra that installs the module that could not be imported; empty if *error* is another one."""
+    module = error.name if isinstance(error, ModuleNotFoundError) and error.name else ""
+    return EXTRAS.get(module.partition(".")[0], "")
 
 
 def _run_command(arguments: list[str]) -> int:
@@ -80,9 +125,14 @@ def _run_command(arguments: list[str]) -> int:
         text, status = str(error), error.exit_status
     except BrokenPipeError:
         return 141  # nobody reads our output any more: 128 + SIGPIPE, as in a shell
-    except Exception:
-        traceback.print_exc()
-        text, status = "this is a fault of Epochal's own; the lines above say where", EpochalError.exit_status
+    except Exception as error:
+        extra = _missing_extra(error)
+        if extra:
+            text = f"{error}. Install Epochal with the extra that brings it:\n    uv tool install 'epochal[{extra}]'"
+            status = UsageError.exit_status
+        else:
+            traceback.print_exc()
+            text, status = "this is a fault of Epochal's own; the lines above say where", EpochalError.exit_status
     else:
         return 0
     print(f"epochal: {text}", file=sys.stderr)  # noqa: T201 (the only place that prints errors)
