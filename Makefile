@@ -1,11 +1,11 @@
-# The verbs. Each sets up what it needs; `make` alone lists them.
+# Each target sets up what it needs. `make` without a target lists them.
 
 PYTHON ?=
 VENV := .venv/bin
-# Three on two cores: many tests wait for a mail, an engine or a pause.
+# Three workers suit two cores, because many tests wait for a mail, an engine or a pause.
 WORKERS := -n 3 --dist loadgroup
 QUICK := tests/analysis tests/forges tests/messages tests/pages tests/results tests/settings tests/store tests/test_commit.py tests/test_git.py \
-	tests/recorder/test_rows.py tests/recorder/test_seen.py tests/jobs/search/test_suggested_space.py tests/jobs/search/test_promising.py \
+	tests/recorder/test_rows.py tests/recorder/test_fitted_rows.py tests/jobs/search/test_suggested_space.py tests/jobs/search/test_promising.py \
 	tests/jobs/search/test_space.py tests/jobs/test_more_epochs.py tests/jobs/test_stopping_point.py tests/chains/jenkins/test_decision.py
 BENCHMARKS := $(filter-out benchmarks/bench.py benchmarks/mutants.py,$(sort $(wildcard benchmarks/*.py)))
 SHELL_FILES := hooks/post-commit scripts/pull.sh scripts/train.sh scripts/retrain.sh scripts/prove.sh scripts/setup scripts/engine scripts/lint-groovy scripts/secrets scripts/pins jenkins/agent .ci/run
@@ -70,7 +70,7 @@ lint: setup
 picture: setup
 	@$(VENV)/python scripts/draw_structure.py
 
-# The environments for training are made once for all of them.
+# The training environments are made once for all benchmarks.
 bench: setup
 	@for benchmark in $(BENCHMARKS); do \
 		echo "== $$benchmark"; \

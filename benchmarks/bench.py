@@ -1,9 +1,9 @@
-"""What the benchmarks share: where training runs, a script that trains as long as is wanted, alternation, tables.
+"""What the benchmarks share: where training runs, a script of any duration, alternation, and tables.
 
-Usage: imported by the other files here; by itself it measures nothing.
+Usage: imported by the other files here; it measures nothing by itself.
 
 Reads from the environment:
-  BENCH_CACHE_FOLDER   where environments for training are made and kept (default: made anew by each benchmark)
+  BENCH_CACHE_FOLDER   where training environments are made and kept (default: each benchmark makes its own)
 """
 
 import os
@@ -27,8 +27,8 @@ from epochal.runtimes.choice import choose_runtime
 from epochal.runtimes.container import Task, run_container
 from epochal.runtimes.engine import connect
 from epochal.runtimes.environments import python_in
+from epochal.runtimes.label import Label, home_id
 from epochal.runtimes.log import MEGABYTE, LogFile
-from epochal.runtimes.owner import Belonging, id_of
 from epochal.runtimes.runtime import Runtime
 from epochal.settings import Environment, RuntimeName, read_server_settings
 
@@ -85,53 +85,53 @@ print("@ saved", time.time(), flush=True)
 
 
 @dataclass(frozen=True)
-class Ran:
-    """A script that ended well: when it was started (seconds since 1970), how many seconds it took, what it printed."""
+class ScriptRun:
+    """A successful run of a script: its start (seconds since 1970), its duration in seconds, and its output."""
 
     began: float
     seconds: float
     output: str
 
-    def moments(self, name: str) -> list[float]:
-        """When the script said ``@ NAME``, in seconds since 1970."""
-        return moments(self.output, name)
+    def find_times(self, name: str) -> list[float]:
+        """Return the times at which the script printed ``@ NAME``, in seconds since 1970."""
+        return find_times(self.output, name)
 
 
 @dataclass(frozen=True)
-class Ground:
-    """Where training runs: a home, its runtime, and the image (or environment) for Keras that is ready there."""
+class Trainer:
+    """Where training runs: a home, its runtime, and an image (or environment) for Keras."""
 
     home: Path
     runtime: str
     image: str
 
     @classmethod
-    def make(cls, home: Path, runtime: RuntimeName = "process") -> "Ground":
-        """A home whose cache is BENCH_CACHE_FOLDER, and an environment for Keras, made if it is not there."""
+    def make(cls, home: Path, runtime: RuntimeName = "process") -> "Trainer":
+        """Return a home whose cache is BENCH_CACHE_FOLDER, with an environment for Keras. Makes what is missing."""
         home.mkdir(parents=True)
         if cache := os.environ.get("BENCH_CACHE_FOLDER"):
             Path(cache).mkdir(parents=True, exist_ok=True)
             (home / "cache").symlink_to(Path(cache).absolute())
         chosen = _runtime(home, runtime)
-        return cls(home, chosen.name, chosen.prepare("keras", resource("ml_code"), tell))
+        return cls(home, chosen.name, chosen.prepare("keras", resource("ml_code"), log_progress))
 
-    def prove(self, code: Path) -> None:
-        """Have proven what nn.py imports, which happens once for an image and would otherwise be in the first run."""
+    def check_imports(self, code: Path) -> None:
+        """Check nn.py's imports now: this happens once for an image and would otherwise be timed with the first run."""
         runtime: RuntimeName = "docker" if self.runtime == "docker" else "process"
-        _runtime(self.home, runtime).prove(self.image, detect_folder(code, "").modules)
+        _runtime(self.home, runtime).check_imports(self.image, detect_folder(code, "").modules)
 
-    def run(self, code: Path, variables: Mapping[str, str] | None = None) -> Ran:
-        """``python nn.py`` in the folder ``code`` and nothing else: no recorder, no chain."""
+    def run(self, code: Path, variables: Mapping[str, str] | None = None) -> ScriptRun:
+        """Run ``python nn.py`` in the folder ``code``, without recorder and chain. Raises RuntimeError if it fails."""
         began, clock = time.time(), time.perf_counter()
         run = self._in_container if self.runtime == "docker" else self._in_process
         status, output = run(code, dict(variables or {}))
         if status != 0:
             raise RuntimeError(f"nn.py failed with status {status}:\n{output}")
-        return Ran(began, time.perf_counter() - clock, output)
+        return ScriptRun(began, time.perf_counter() - clock, output)
 
     def _in_process(self, code: Path, variables: dict[str, str]) -> tuple[int, str]:
-        # The variables of the process runtime, so that nothing differs but what is measured.
-        given = {
+        # These are the variables of the process runtime, so that only what is measured differs.
+        fixed = {
             "PATH": f"{self.image}/bin:/usr/local/bin:/usr/bin:/bin",
             "HOME": str(self.home),
             "LANG": "C.UTF-8",
@@ -142,7 +142,7 @@ class Ground:
         done = subprocess.run(
             command,
             cwd=code,
-            env=given | variables,
+            env=fixed | variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -153,25 +153,25 @@ class Ground:
     def _in_container(self, code: Path, variables: dict[str, str]) -> tuple[int, str]:
         environment = Environment.read().model_copy(update={"home": self.home})
         limits = read_server_settings(environment).limits
-        code.chmod(0o777)  # who trains in a container is nobody where we are root
-        task = Task(self.image, Belonging.to_no_run(id_of(self.home), 3600), variables, [(code, "/train", True)])
+        code.chmod(0o777)  # if we are root, training in a container runs as nobody
+        task = Task(self.image, Label.outside_runs(home_id(self.home), 3600), variables, [(code, "/train", True)])
         with tempfile.TemporaryDirectory() as folder, LogFile(Path(folder, "log"), MEGABYTE) as log:
-            ending = run_container(connect(environment.docker_host), task, limits, log)
-            return ending.exit_status, log.last()
+            result = run_container(connect(environment.docker_host), task, limits, log)
+            return result.exit_status, log.tail()
 
 
 def _runtime(home: Path, name: RuntimeName) -> Runtime:
     environment = Environment.read().model_copy(update={"home": home})
-    return choose_runtime(name, home, read_server_settings(environment), environment.docker_host, tell)
+    return choose_runtime(name, home, read_server_settings(environment), environment.docker_host, log_progress)
 
 
-def moments(output: str, name: str) -> list[float]:
-    """When a script said ``@ NAME``, in seconds since 1970."""
+def find_times(output: str, name: str) -> list[float]:
+    """Return the times at which a script printed ``@ NAME``, in seconds since 1970."""
     return [float(found) for found in re.findall(rf"^@ {name} ([\d.]+)$", output, re.MULTILINE)]
 
 
-def keras_script(*, repeats: int, seed: int, epochs: int = FIRST_EPOCHS, rate: float = 0.005) -> str:
-    """nn.py: a small network; ``repeats`` says how long an epoch takes, ``rate`` how fast it learns."""
+def make_keras_script(*, repeats: int, seed: int, epochs: int = FIRST_EPOCHS, rate: float = 0.005) -> str:
+    """Return nn.py with a small network. ``repeats`` sets the duration of an epoch, ``rate`` the learning rate."""
     script = _SCRIPT
     for name, value in (("REPEATS", repeats), ("SEED", seed), ("EPOCHS", epochs), ("RATE", rate)):
         script = re.sub(rf"\b{name}\b", repr(value), script)
@@ -179,34 +179,37 @@ def keras_script(*, repeats: int, seed: int, epochs: int = FIRST_EPOCHS, rate: f
 
 
 def write_code(folder: Path, script: str) -> Path:
-    """A folder with nn.py and the data that it reads."""
+    """Write nn.py and the data that it reads into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "nn.py").write_text(script, encoding="utf-8")
     shutil.copy(resource("ml_code") / "digits.csv.gz", folder)
     return folder
 
 
-def repeats_for(ground: Ground, folder: Path, seconds: float) -> int:
-    """How many repeats make ``FIRST_EPOCHS`` epochs of ``keras_script`` take about ``seconds`` on this machine."""
+def find_repeats(trainer: Trainer, folder: Path, seconds: float) -> int:
+    """Return the repeats with which ``FIRST_EPOCHS`` epochs take about ``seconds`` on this machine."""
     tried = 8
-    ran = ground.run(write_code(folder, keras_script(repeats=tried, seed=0, epochs=4)))
-    begins, ends = ran.moments("epoch begins"), ran.moments("epoch ends")
+    script_run = trainer.run(write_code(folder, make_keras_script(repeats=tried, seed=0, epochs=4)))
+    begins, ends = script_run.find_times("epoch begins"), script_run.find_times("epoch ends")
     epoch = statistics.median([end - begin for begin, end in zip(begins, ends, strict=True)][1:])
     return max(1, round(tried * seconds / FIRST_EPOCHS / epoch))
 
 
 def alternate(rounds: int, measures: Mapping[str, Callable[[int], Measured]]) -> dict[str, list[Measured]]:
-    """What each measure returns in each round (from 1); every other round is in the opposite order."""
+    """Call each measure once a round, in the opposite order every other round, with the round's number (from 1).
+
+    Returns the results of each measure.
+    """
     found: dict[str, list[Measured]] = {name: [] for name in measures}
     for number in range(1, rounds + 1):
         for name in list(measures)[:: 1 if number % 2 else -1]:
-            tell(f"round {number} of {rounds}: {name}")
+            log_progress(f"round {number} of {rounds}: {name}")
             found[name].append(measures[name](number))
     return found
 
 
-def show(*rows: Sequence[str]) -> None:
-    """Print a table as Markdown has it, its first row being the heading."""
+def print_table(*rows: Sequence[str]) -> None:
+    """Print a Markdown table. The first row is its heading."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for number, row in enumerate(rows):
         first, *others = zip(row, widths, strict=True)
@@ -217,8 +220,8 @@ def show(*rows: Sequence[str]) -> None:
     print(flush=True)
 
 
-def machine() -> str:
-    """The machine in one line."""
+def describe_machine() -> str:
+    """Describe the machine in one line."""
     system = platform.freedesktop_os_release()["PRETTY_NAME"]
     pins = (resource("requirements") / "keras.txt").read_text(encoding="utf-8")
     versions = re.findall(r"^(tensorflow|keras)(?:-cpu)?==([\d.]+)", pins, re.MULTILINE)
@@ -228,11 +231,11 @@ def machine() -> str:
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A folder that goes with the benchmark."""
+    """Yield a folder that is deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="epochal-bench-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 
 
-def tell(line: str) -> None:
-    """Print what is being done, apart from the tables."""
+def log_progress(line: str) -> None:
+    """Print what is being done to standard error, apart from the tables."""
     print(line, file=sys.stderr, flush=True)

@@ -1,7 +1,7 @@
-"""What the chain adds to training: commit → verdict and commit → first step, against the bare script in the same place.
+"""What the chain adds to a training: commit → verdict and commit → first step, compared with the bare script.
 
-The same nn.py is committed (hook, push, webhook, gateway, pull, train, mail are all real, on one machine) and run bare,
-alternating. Each commit has another seed: of the same code a training would go on from the one before.
+The same nn.py is committed and run bare, alternating, on one machine. Hook, push, webhook, gateway, pull, train and mail are
+the real ones. Each commit has another seed, because a training of the same code would resume from the one before.
 
 Usage: benchmarks/chain.py [--quick] [--runtime docker|process|auto] [--rounds N] [--seconds N]
 """
@@ -23,14 +23,14 @@ from typing import IO, NamedTuple
 
 from bench import (
     QUICK,
-    Ground,
+    Trainer,
     alternate,
-    keras_script,
-    machine,
-    moments,
-    repeats_for,
-    show,
-    tell,
+    describe_machine,
+    find_repeats,
+    find_times,
+    log_progress,
+    make_keras_script,
+    print_table,
     temporary_folder,
     write_code,
 )
@@ -46,18 +46,18 @@ from epochal.store.runs import list_runs
 
 SECONDS = 4.0 if QUICK else 60.0
 LONGEST_WAIT = 900.0
-WANTED_RATIO = 1.05
+TARGET_RATIO = 1.05
 FIRST_STEP = "data and model"
-"""The step that ends with the first training step's beginning."""
+"""The step that ends when the first training step begins."""
 VERDICT = "exit; in the chain: verdict"
-"""The step that the bare script ends with."""
+"""The last step of the bare script."""
 
 Timeline = dict[str, float]
-"""What happened, and when it ended, in seconds since 1970, in the order in which it happened."""
+"""The end of each step in seconds since 1970, in order."""
 
 
 class Line(NamedTuple):
-    """A line of the server's log, and when it came."""
+    """A line of the server's log, and the time at which it was read."""
 
     moment: float
     text: str
@@ -72,7 +72,7 @@ class Chain:
         self._mails = mails
 
     def commit(self, script: str) -> Timeline:
-        """Commit ``script`` as nn.py and follow it until the mail is there and the job has ended."""
+        """Commit ``script`` as nn.py, wait for the mail and the end of the job, and return the timeline."""
         (self._stage.developer / "nn.py").write_text(script, encoding="utf-8")
         began = time.time()
         self._stage.commit()
@@ -82,9 +82,9 @@ class Chain:
         self._wait_for("train ended")
         pushed = float((self._stage.github / "pushed").read_text(encoding="ascii"))
         before = {"": began, "commit, with its hook": committed, "push": pushed}
-        return before | self._trained(pulled) | {"mail": mailed}
+        return before | self._read_training(pulled) | {"mail": mailed}
 
-    def _trained(self, pulled: float) -> Timeline:
+    def _read_training(self, pulled: float) -> Timeline:
         app = App.open(Environment.read().model_copy(update={"home": self._stage.home}))
         run, delivery = list_runs(app.database, 1)[0], list_deliveries(app.database, 1)[0]
         app.database.close()
@@ -97,7 +97,7 @@ class Chain:
             "webhook": delivery.received.timestamp(),
             "job pull": pulled,
             "job train, until Python starts": started,
-            **script_moments(output),
+            **read_script_times(output),
             VERDICT: run.ended.timestamp(),
         }
 
@@ -109,30 +109,32 @@ class Chain:
 
 
 def main() -> None:
-    """Print what is added, and the timeline of where it goes."""
+    """Print what the chain adds, and a timeline of it."""
     options = _options()
     with temporary_folder() as folder:
         stage = Stage(folder / "stage")
-        ground = Ground.make(stage.home, options.runtime)
-        repeats = repeats_for(ground, folder / "tried", options.seconds)
-        with served(stage, ground) as chain:
-            tell("the first commit fills the caches and is not counted")
-            chain.commit(keras_script(repeats=1, seed=0))
+        trainer = Trainer.make(stage.home, options.runtime)
+        repeats = find_repeats(trainer, folder / "tried", options.seconds)
+        with serve(stage, trainer) as chain:
+            log_progress("the first commit fills the caches and is not counted")
+            chain.commit(make_keras_script(repeats=1, seed=0))
             found = alternate(
                 options.rounds,
                 {
-                    "bare": lambda seed: _told(bare(ground, folder / "bare", keras_script(repeats=repeats, seed=seed))),
-                    "chain": lambda seed: _told(chain.commit(keras_script(repeats=repeats, seed=seed))),
+                    "bare": lambda seed: _log_result(
+                        run_bare(trainer, folder / "bare", make_keras_script(repeats=repeats, seed=seed))
+                    ),
+                    "chain": lambda seed: _log_result(chain.commit(make_keras_script(repeats=repeats, seed=seed))),
                 },
             )
-    print(f"{machine()}; runtime {ground.runtime}; medians of {options.rounds} alternating runs\n")
-    _show_ratio(found)
-    _show_timeline(found)
+    print(f"{describe_machine()}; runtime {trainer.runtime}; medians of {options.rounds} alternating runs\n")
+    _print_ratio(found)
+    _print_timeline(found)
 
 
-def _told(timeline: Timeline) -> Timeline:
+def _log_result(timeline: Timeline) -> Timeline:
     epochs = timeline["epochs"] - timeline[FIRST_STEP]
-    tell(f"  {_until(timeline, VERDICT):.2f} s, of which the epochs {epochs:.2f} s")
+    log_progress(f"  {_measure_until(timeline, VERDICT):.2f} s, of which the epochs {epochs:.2f} s")
     return timeline
 
 
@@ -145,20 +147,22 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def bare(ground: Ground, folder: Path, script: str) -> Timeline:
-    """The script by itself."""
-    ran = ground.run(write_code(folder, script))
-    return {"": ran.began} | script_moments(ran.output) | {VERDICT: ran.began + ran.seconds}
+def run_bare(trainer: Trainer, folder: Path, script: str) -> Timeline:
+    """Run the script by itself."""
+    script_run = trainer.run(write_code(folder, script))
+    return (
+        {"": script_run.began} | read_script_times(script_run.output) | {VERDICT: script_run.began + script_run.seconds}
+    )
 
 
-def script_moments(output: str) -> Timeline:
-    """What nn.py says of itself, the same bare and in the chain."""
+def read_script_times(output: str) -> Timeline:
+    """Return the times that nn.py prints, both bare and in the chain."""
     return {
-        "import of Keras": moments(output, "imported")[0],
-        FIRST_STEP: moments(output, "epoch begins")[0],
-        "epochs": moments(output, "epoch ends")[-1],
-        "end of fit": moments(output, "fitted")[0],
-        "evaluate, save": moments(output, "saved")[0],
+        "import of Keras": find_times(output, "imported")[0],
+        FIRST_STEP: find_times(output, "epoch begins")[0],
+        "epochs": find_times(output, "epoch ends")[-1],
+        "end of fit": find_times(output, "fitted")[0],
+        "evaluate, save": find_times(output, "saved")[0],
     }
 
 
@@ -168,13 +172,13 @@ def _python_started(metrics: Path) -> float:
 
 
 @contextmanager
-def served(stage: Stage, ground: Ground) -> Iterator[Chain]:
-    """The stage with its hook, the mail server and ``epochal serve``, from the moment that its gateway answers."""
+def serve(stage: Stage, trainer: Trainer) -> Iterator[Chain]:
+    """Run the stage with its hook, the mail server and ``epochal serve``; yields once the gateway answers."""
     lines: queue.SimpleQueue[Line] = queue.SimpleQueue()
     mails: queue.SimpleQueue[float] = queue.SimpleQueue()
     mailbox = Mailbox(lambda _: mails.put(time.time()))
-    stage.set_up(ground.runtime, free_port(), mailbox.port)
-    _note_pushes(stage.github)
+    stage.set_up(trainer.runtime, free_port(), mailbox.port)
+    _record_pushes(stage.github)
     (stage.developer / "epochal.toml").write_text("threshold = 0.5\n", encoding="utf-8")
     git("-C", str(stage.developer), "config", "commit.gpgsign", "false")
     mailbox.start()
@@ -192,8 +196,8 @@ def served(stage: Stage, ground: Ground) -> Iterator[Chain]:
         mailbox.stop()
 
 
-def _note_pushes(origin: Path) -> None:
-    """Have the bare repository note when a push arrived, before it sends the webhook."""
+def _record_pushes(origin: Path) -> None:
+    """Make the bare repository record the time of each push, before it sends the webhook."""
     hook = origin / "hooks" / "post-receive"
     noting = f"date +%s.%N >'{origin / 'pushed'}'\nexec "
     hook.write_text(hook.read_text(encoding="utf-8").replace("exec ", noting, 1), encoding="utf-8")
@@ -216,36 +220,36 @@ def _read(log: IO[str], lines: "queue.SimpleQueue[Line]") -> None:
         lines.put(Line(time.time(), line))
 
 
-def _show_ratio(found: dict[str, list[Timeline]]) -> None:
-    alone = median(_until(line, VERDICT) for line in found["bare"])
-    verdict, mail = (median(_until(line, end) for line in found["chain"]) for end in (VERDICT, "mail"))
-    steps = {name: median(_until(line, FIRST_STEP) for line in lines) for name, lines in found.items()}
-    show(
+def _print_ratio(found: dict[str, list[Timeline]]) -> None:
+    alone = median(_measure_until(line, VERDICT) for line in found["bare"])
+    verdict, mail = (median(_measure_until(line, end) for line in found["chain"]) for end in (VERDICT, "mail"))
+    steps = {name: median(_measure_until(line, FIRST_STEP) for line in lines) for name, lines in found.items()}
+    print_table(
         ("", "seconds", "against the bare script"),
         ("bare script: start → end", f"{alone:.2f}", ""),
-        ("commit → verdict", f"{verdict:.2f}", f"× {verdict / alone:.3f} (wanted: ≤ {WANTED_RATIO})"),
+        ("commit → verdict", f"{verdict:.2f}", f"× {verdict / alone:.3f} (wanted: ≤ {TARGET_RATIO})"),
         ("commit → mail", f"{mail:.2f}", f"× {mail / alone:.3f}"),
         ("bare script: start → first step", f"{steps['bare']:.2f}", ""),
         ("commit → first step", f"{steps['chain']:.2f}", f"+ {steps['chain'] - steps['bare']:.2f} s"),
     )
 
 
-def _show_timeline(found: dict[str, list[Timeline]]) -> None:
-    """Each step's median, and the moment of its end after the commit by these."""
-    alone, chained = (_steps(found[name]) for name in ("bare", "chain"))
+def _print_timeline(found: dict[str, list[Timeline]]) -> None:
+    """Print the median of each step, and their sum up to it."""
+    alone, chained = (_measure_steps(found[name]) for name in ("bare", "chain"))
     rows, passed = [], 0.0
     for name, seconds in chained.items():
         passed += seconds
         rows.append((name, f"{seconds:.2f}", f"{passed:.2f}", f"{alone[name]:.2f}" if name in alone else ""))
-    show(("what takes how long", "chain: seconds", "since the commit", "bare: seconds"), *rows)
+    print_table(("what takes how long", "chain: seconds", "since the commit", "bare: seconds"), *rows)
 
 
-def _steps(timelines: list[Timeline]) -> dict[str, float]:
+def _measure_steps(timelines: list[Timeline]) -> dict[str, float]:
     names = list(timelines[0])
     return {name: median(line[name] - line[before] for line in timelines) for before, name in pairwise(names)}
 
 
-def _until(timeline: Timeline, name: str) -> float:
+def _measure_until(timeline: Timeline, name: str) -> float:
     return timeline[name] - timeline[""]
 
 

@@ -1,9 +1,9 @@
-"""20 epochs, then 10 continued from their checkpoint, against 30 uninterrupted: to the last bit, and in distribution.
+"""20 epochs and 10 resumed from their checkpoint, compared with 30 uninterrupted: to the last bit, and in distribution.
 
-ml_code/nn.py as it is trains with arrays: with a seed Keras shuffles them into the same order in every epoch, so the
-continued epochs are the uninterrupted ones, to the last bit. A tf.data pipeline with
-shuffle(…, reshuffle_each_iteration=True) keeps the state of its shuffling inside of TensorFlow, where no checkpoint of
-Keras reaches: equal in distribution, which is shown over seeds.
+ml_code/nn.py trains with arrays. With a seed, Keras shuffles them into the same order in every epoch, so the resumed epochs
+equal the uninterrupted ones to the last bit. A tf.data pipeline with shuffle(…, reshuffle_each_iteration=True) keeps the
+state of its shuffling inside TensorFlow, where no checkpoint of Keras reaches it. Its epochs are equal in distribution,
+which is measured over several seeds.
 
 Usage: benchmarks/continuing.py [--quick] [--seeds N]
 """
@@ -15,13 +15,23 @@ import shutil
 from pathlib import Path
 from statistics import mean, stdev
 
-from bench import QUICK, RECORDER, Ground, alternate, machine, show, tell, temporary_folder, write_code
+from bench import (
+    QUICK,
+    RECORDER,
+    Trainer,
+    alternate,
+    describe_machine,
+    log_progress,
+    print_table,
+    temporary_folder,
+    write_code,
+)
 
 from epochal.resources import resource
 
-BEGUN, WHOLE = 20, 30
+FIRST_EPOCHS, ALL_EPOCHS = 20, 30
 
-# Behind the script: what became of the weights, all of their bits.
+# Appended to the script: prints a digest of all bits of the weights.
 DIGEST = """
 import hashlib
 print("weights", hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest())
@@ -49,21 +59,21 @@ print(f"Test accuracy: {model.evaluate(x[-360:], y[-360:], verbose=0)[1]:.6f}")
 """
 
 
-class Place:
-    """A folder for scripts, with a copy of the recorder as a trial has one."""
+class Workspace:
+    """A folder for scripts, with a copy of the recorder as a trial has it."""
 
-    def __init__(self, ground: Ground, folder: Path) -> None:
-        self._ground = ground
+    def __init__(self, trainer: Trainer, folder: Path) -> None:
+        self._trainer = trainer
         self._folder = folder
         self._recorder = folder / "recorder"
         shutil.copytree(RECORDER, self._recorder, ignore=shutil.ignore_patterns("__pycache__"))
 
-    def uninterrupted(self, script: str) -> str:
-        """What the script prints after 30 epochs in one piece, without the recorder."""
-        return self._ground.run(self._code(script, WHOLE)).output
+    def train_uninterrupted(self, script: str) -> str:
+        """Return what the script prints after 30 epochs without interruption and without the recorder."""
+        return self._trainer.run(self._write_code(script, ALL_EPOCHS)).output
 
-    def continued(self, script: str) -> str:
-        """What the script prints after 10 epochs that go on from the checkpoint of its first 20, in another process."""
+    def train_resumed(self, script: str) -> str:
+        """Return what the script prints after 10 epochs that resume from the checkpoint of its first 20, in a new process."""
         out, checkpoints = (self._folder / name for name in ("out", "checkpoints"))
         for folder in (out, checkpoints):
             shutil.rmtree(folder, ignore_errors=True)
@@ -73,34 +83,36 @@ class Place:
             "EPOCHAL_OUT": str(out),
             "EPOCHAL_CHECKPOINTS": str(checkpoints),
         }
-        self._ground.run(self._code(script, BEGUN), variables)
-        output = self._ground.run(self._code(script, WHOLE), variables).output
-        told = (out / "metrics.jsonl").read_text(encoding="utf-8")
-        if f'"continued": {BEGUN}' not in told:
-            raise RuntimeError(f"the training did not go on from its checkpoint:\n{told}")
+        self._trainer.run(self._write_code(script, FIRST_EPOCHS), variables)
+        output = self._trainer.run(self._write_code(script, ALL_EPOCHS), variables).output
+        metrics = (out / "metrics.jsonl").read_text(encoding="utf-8")
+        if f'"continued": {FIRST_EPOCHS}' not in metrics:
+            raise RuntimeError(f"the training did not go on from its checkpoint:\n{metrics}")
         return output
 
-    def _code(self, script: str, epochs: int) -> Path:
+    def _write_code(self, script: str, epochs: int) -> Path:
         raised = re.sub(r"^epochs = \d+$", f"epochs = {epochs}", script + DIGEST, flags=re.MULTILINE)
         return write_code(self._folder / "code", raised)
 
 
 def main() -> None:
-    """Print whether arrays end in the same bits, and how the accuracies of the shuffled pipeline compare."""
+    """Print whether arrays give the same bits, and how the accuracies of the shuffled pipeline compare."""
     options = _options()
     with temporary_folder() as folder:
-        place = Place(Ground.make(folder / "home"), folder)
-        tell("arrays: ml_code/nn.py")
+        workspace = Workspace(Trainer.make(folder / "home"), folder)
+        log_progress("arrays: ml_code/nn.py")
         ordinary = (resource("ml_code") / "nn.py").read_text(encoding="utf-8")
-        equal = _weights(place.uninterrupted(ordinary)) == _weights(place.continued(ordinary))
+        equal = _read_weights(workspace.train_uninterrupted(ordinary)) == _read_weights(
+            workspace.train_resumed(ordinary)
+        )
         measures = {
-            "uninterrupted": lambda seed: place.uninterrupted(SHUFFLED.replace("SEED", str(seed))),
-            "continued": lambda seed: place.continued(SHUFFLED.replace("SEED", str(seed))),
+            "uninterrupted": lambda seed: workspace.train_uninterrupted(SHUFFLED.replace("SEED", str(seed))),
+            "continued": lambda seed: workspace.train_resumed(SHUFFLED.replace("SEED", str(seed))),
         }
         printed = alternate(options.seeds, measures)
-    print(f"{machine()}; {options.seeds} seeds\n")
+    print(f"{describe_machine()}; {options.seeds} seeds\n")
     print(f"arrays, ml_code/nn.py: the weights are {'equal to the last bit' if equal else 'NOT equal'}\n")
-    _show(printed["uninterrupted"], printed["continued"])
+    _print_results(printed["uninterrupted"], printed["continued"])
 
 
 def _options() -> argparse.Namespace:
@@ -110,33 +122,33 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _show(whole: list[str], continued: list[str]) -> None:
-    one, other = (list(map(_accuracy, outputs)) for outputs in (whole, continued))
+def _print_results(whole: list[str], resumed: list[str]) -> None:
+    one, other = (list(map(_read_accuracy, outputs)) for outputs in (whole, resumed))
     differences = [second - first for first, second in zip(one, other, strict=True)]
-    same_bits = sum(_weights(first) == _weights(second) for first, second in zip(whole, continued, strict=True))
-    show(
+    same_bits = sum(_read_weights(first) == _read_weights(second) for first, second in zip(whole, resumed, strict=True))
+    print_table(
         ("tf.data, shuffled anew each epoch", "test accuracy: mean", "standard deviation"),
-        (f"{WHOLE} epochs uninterrupted", f"{mean(one):.4f}", f"{stdev(one):.4f}"),
-        (f"{BEGUN} + {WHOLE - BEGUN} epochs continued", f"{mean(other):.4f}", f"{stdev(other):.4f}"),
+        (f"{ALL_EPOCHS} epochs uninterrupted", f"{mean(one):.4f}", f"{stdev(one):.4f}"),
+        (f"{FIRST_EPOCHS} + {ALL_EPOCHS - FIRST_EPOCHS} epochs continued", f"{mean(other):.4f}", f"{stdev(other):.4f}"),
         ("difference, seed by seed", f"{mean(differences):+.4f}", f"{stdev(differences):.4f}"),
     )
     print(f"equal to the last bit: {same_bits} of {len(differences)} seeds")
-    print(f"two-sided permutation test of the paired differences: p = {permutation_p(differences):.3f}")
+    print(f"two-sided permutation test of the paired differences: p = {compute_permutation_p(differences):.3f}")
 
 
-def permutation_p(differences: list[float]) -> float:
-    """How often a mean as far from 0 comes of it if each difference's sign is left to chance: all signs are tried."""
-    wanted = abs(sum(differences)) - 1e-12  # sums in another order differ in the last bits
+def compute_permutation_p(differences: list[float]) -> float:
+    """Return the share of all combinations of signs for which the mean of the differences is at least as far from 0."""
+    observed = abs(sum(differences)) - 1e-12  # sums in another order differ in the last bits
     signs = itertools.product((1, -1), repeat=len(differences))
     sums = [abs(sum(sign * value for sign, value in zip(each, differences, strict=True))) for each in signs]
-    return sum(total >= wanted for total in sums) / len(sums)
+    return sum(total >= observed for total in sums) / len(sums)
 
 
-def _accuracy(output: str) -> float:
+def _read_accuracy(output: str) -> float:
     return float(re.findall(r"^Test accuracy: ([\d.]+)$", output, re.MULTILINE)[-1])
 
 
-def _weights(output: str) -> str:
+def _read_weights(output: str) -> str:
     return str(re.findall(r"^weights (\w+)$", output, re.MULTILINE)[-1])
 
 

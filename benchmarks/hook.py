@@ -1,4 +1,4 @@
-"""What the hook adds to ``git commit``: the same commits with it and without it, alternating, in one repository.
+"""What the hook adds to ``git commit``: the same commits with and without it, alternating, in one repository.
 
 Usage: benchmarks/hook.py [--quick]
 """
@@ -18,24 +18,24 @@ ROUNDS = 10 if "--quick" in sys.argv else 60
 
 
 def main() -> None:
-    """Print the medians and what lies between them."""
+    """Print the medians and their difference."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         origin, developer = Path(folder, "origin.git"), Path(folder, "digits")
         developer.mkdir()
         (developer / "nn.py").write_text("epochs = 20\n")
-        _git(Path(folder), "init", "--quiet", "--bare", "--initial-branch=main", str(origin))
-        arrived = _tell_of_pushes(origin)
+        _run_git(Path(folder), "init", "--quiet", "--bare", "--initial-branch=main", str(origin))
+        pipe = _signal_pushes(origin)
         initialise(developer, str(origin), ("main",))
         _commit(developer)
-        _let_push_end(developer, arrived)
+        _wait_for_push(developer, pipe)
         seconds: dict[str, list[float]] = {"without": [], "with": []}
         for _ in range(ROUNDS):
             for hooks, times in seconds.items():
                 hooks_path = "/dev/null" if hooks == "without" else str(developer / ".git" / "hooks")
-                _git(developer, "config", "core.hooksPath", hooks_path)
+                _run_git(developer, "config", "core.hooksPath", hooks_path)
                 times.append(_commit(developer))
                 if hooks == "with":
-                    _let_push_end(developer, arrived)
+                    _wait_for_push(developer, pipe)
     without, with_hook = (statistics.median(times) * 1000 for times in seconds.values())
     print("git commit            median of", ROUNDS)
     print(f"without the hook      {without:6.1f} ms")
@@ -47,29 +47,29 @@ def main() -> None:
 def _commit(developer: Path) -> float:
     with (developer / "notes.txt").open("a") as notes:
         notes.write("one more line\n")
-    _git(developer, "add", "--all")
+    _run_git(developer, "add", "--all")
     began = time.perf_counter()
-    _git(developer, "-c", "user.name=Ada", "-c", "user.email=ada@example.com", "commit", "--quiet", "-m", "More")
+    _run_git(developer, "-c", "user.name=Ada", "-c", "user.email=ada@example.com", "commit", "--quiet", "-m", "More")
     return time.perf_counter() - began
 
 
-def _tell_of_pushes(origin: Path) -> Path:
-    """Have ``origin`` write to a pipe when a push has arrived; the pipe's path."""
-    arrived = origin / "arrived"
-    os.mkfifo(arrived)
+def _signal_pushes(origin: Path) -> Path:
+    """Make ``origin`` write to a pipe when a push has arrived, and return the path of the pipe."""
+    pipe = origin / "arrived"
+    os.mkfifo(pipe)
     hook = origin / "hooks" / "post-receive"
-    hook.write_text(f"#!/bin/sh\necho >'{arrived}'\n")
+    hook.write_text(f"#!/bin/sh\necho >'{pipe}'\n")
     hook.chmod(0o755)
-    return arrived
+    return pipe
 
 
-def _let_push_end(developer: Path, arrived: Path) -> None:
-    """Wait until the push has arrived and the pusher, which then holds the lock, has ended."""
-    arrived.read_text()
+def _wait_for_push(developer: Path, pipe: Path) -> None:
+    """Wait until the push has arrived and the process that pushed, which then holds the lock, has ended."""
+    pipe.read_text()
     subprocess.run(["flock", str(developer / ".git" / "epochal" / "lock"), "true"], check=True)
 
 
-def _git(folder: Path, *arguments: str) -> None:
+def _run_git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", "-C", str(folder), *arguments], check=True, env=child_environment({}))
 
 

@@ -2,17 +2,17 @@
 
 Mutants are drawn from a seed. Each is one change to one function: a comparison, a condition, a number, a return value, a
 deleted call … They are spread over the files by their lines of code, so that every room gets some, and no function gets two.
-Each is put into a copy of the tracked files, and the tests run there until one of them fails, the quickest first:
+Each is put into a copy of the tracked files, where the tests run until one of them fails, the quickest first:
 
 1. the test files that name the mutated module or mirror it
-2. all others, as far as they need neither a framework nor a Docker engine
+2. all others that need neither a framework nor a Docker engine
 3. those that do
 
 A mutant is noticed if a test fails with it, fails again, and passes without it; or if a test hangs or nothing can be
-imported. A test that fails without the mutant, too, is left out from then on, and listed. Every survivor has to be read:
-either a test is missing, or the change makes no difference.
+imported. A test that also fails without the mutant is left out from then on, and listed. Read every survivor: either a test
+is missing, or the change makes no difference.
 
-The tests run in a process namespace of their own (unshare(1), so Linux), because a mutant may send its signals to anybody.
+The tests run in their own process namespace (unshare(1), so only on Linux), because a mutant may signal any process.
 
 Usage: benchmarks/mutants.py [--quick] [--seed N] [--count N] [--stages 1,2,3] [--only K] [--list] [--out FILE]
 """
@@ -29,7 +29,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import QUICK, machine, tell, temporary_folder
+from bench import QUICK, describe_machine, log_progress, temporary_folder
 from mutation.drawing import Mutant, draw, room
 
 TOP = Path(__file__).resolve().parents[1]
@@ -43,13 +43,13 @@ ISOLATED = (
     *("sh", "-c", '"$@"; exit $?', "sh"),  # the first process of a namespace has to wait for orphans, as a shell does
 )
 MOST_ATTEMPTS = 20
-"""How many tests may fail for another reason than the mutant before there is no point in going on."""
+"""How many tests may fail for a reason other than the mutant before the benchmark gives up."""
 HANGS_AFTER = {1: 180.0, 2: 180.0, 3: 900.0}
 """Seconds without a line of output, by stage; a line is printed whenever a test begins or ends."""
 
 
-def near(path: str, tests: Mapping[str, str]) -> list[str]:
-    """Return the test files that name the module at ``path``, or are called like it; else those of its room."""
+def find_near_tests(path: str, tests: Mapping[str, str]) -> list[str]:
+    """Return the test files that name the module at ``path`` or are named after it, or else those of its room."""
     dotted = path.removesuffix(".py").replace("/", ".").removesuffix(".__init__").removeprefix("epochal.recorder.")
     package, _, name = dotted.rpartition(".")
     named = rf"\b{re.escape(dotted)}\b|{re.escape(path)}|from {re.escape(package)} import [(\s\w,]*\b{name}\b"
@@ -63,7 +63,7 @@ def near(path: str, tests: Mapping[str, str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Failure:
-    """The first test that failed, or that never ended; ``arguments`` make pytest run it again."""
+    """The first test that failed or never ended; pytest runs it again with ``arguments``."""
 
     test: str
     arguments: Sequence[str]
@@ -78,21 +78,21 @@ class Copy:
 
     def __init__(self, folder: Path, tracked: Iterable[str]) -> None:
         self._folder, self._tree, self._temporary = folder, folder / "tree", folder / "t"
-        folder.chmod(0o755)  # PostgreSQL runs as somebody else
+        folder.chmod(0o755)  # PostgreSQL runs as another user
         for name in tracked:
             (self._tree / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(TOP / name, self._tree / name, follow_symlinks=False)
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")], check=True)
         (packages,) = (folder / "venv").glob("lib/python*/site-packages")
-        # Not by PYTHONPATH: the jobs' scripts and trainings do not pass it on.
+        # PYTHONPATH would not do, because job scripts and trainings do not pass it on.
         paths = [str(self._tree), *(path for path in sys.path if path.endswith("site-packages"))]
         (packages / "copy.pth").write_text("\n".join(paths) + "\n", encoding="utf-8")
         self._written = time.time()
         self.left_out: list[str] = []
 
     @contextmanager
-    def holding(self, path: str, text: bytes) -> Iterator[None]:
-        """Have ``text`` in the file ``path`` for a while."""
+    def replacing(self, path: str, text: bytes) -> Iterator[None]:
+        """Replace the content of the file ``path`` by ``text`` inside the context."""
         kept = (self._tree / path).read_bytes()
         self._write(path, text)
         try:
@@ -102,10 +102,10 @@ class Copy:
 
     def _write(self, path: str, text: bytes) -> None:
         (self._tree / path).write_bytes(text)
-        self._written += 2  # bytecode is taken for outdated by whole seconds only
+        self._written += 2  # bytecode is outdated only if the time differs by a second
         os.utime(self._tree / path, (self._written, self._written))
 
-    def first_failure(self, arguments: Sequence[str], seconds: float) -> Failure | None:
+    def find_failure(self, arguments: Sequence[str], seconds: float) -> Failure | None:
         """Run pytest with ``arguments`` until a test fails, or nothing is printed for ``seconds``."""
         self._temporary.mkdir(exist_ok=True)
         self._temporary.chmod(0o777)
@@ -128,26 +128,28 @@ class Copy:
             ) as process,
         ):
             try:
-                hangs = not _ends(process, log, seconds)
+                hangs = not _wait_for_end(process, log, seconds)
             finally:
-                process.kill()  # and with it whatever the tests started
+                process.kill()  # ends whatever the tests started, too
         shutil.rmtree(self._temporary, ignore_errors=True)
         printed = log.read_text(encoding="utf-8", errors="replace")
-        return None if process.returncode in (0, 5) else _failure(printed, process.returncode, arguments, hangs)
+        return None if process.returncode in (0, 5) else _read_failure(printed, process.returncode, arguments, hangs)
 
 
-def _failure(printed: str, status: int, arguments: Sequence[str], hangs: bool) -> Failure:
-    begun = [line.strip() for line in printed.splitlines() if re.match(r"tests/.*::", line) and not line.endswith("%]")]
+def _read_failure(printed: str, status: int, arguments: Sequence[str], hangs: bool) -> Failure:
+    started = [
+        line.strip() for line in printed.splitlines() if re.match(r"tests/.*::", line) and not line.endswith("%]")
+    ]
     failed = re.findall(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", printed, re.MULTILINE)
-    test = next(iter(failed or begun[-1:]), "")
+    test = next(iter(failed or started[-1:]), "")
     if "::" in test and (failed or hangs):
         return Failure(test, ["-m", "", test], hangs)
-    if failed or hangs or 0 < status < 128:  # before the first test
+    if failed or hangs or 0 < status < 128:  # it failed before the first test
         return Failure(test or "the import of conftest.py", ["--collect-only", *arguments], hangs)
     return Failure(f"the whole run, which ended with status {status}", arguments)
 
 
-def _ends(process: "subprocess.Popen[bytes]", log: Path, seconds: float) -> bool:
+def _wait_for_end(process: "subprocess.Popen[bytes]", log: Path, seconds: float) -> bool:
     """Wait for the process; return False once its log has not grown for ``seconds``."""
     size, since = 0, time.monotonic()
     while process.poll() is None:
@@ -159,8 +161,8 @@ def _ends(process: "subprocess.Popen[bytes]", log: Path, seconds: float) -> bool
     return True
 
 
-def plan(stages: Iterable[int], files: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """Yield what pytest is given, one run after the other, where ``files`` are those of the first stage."""
+def plan_runs(stages: Iterable[int], files: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the stage and the arguments of pytest for each run; ``files`` are those of the first stage."""
     unmarked, marked = f"not cases and not {MARKED}", f"not cases and {MARKED}"
     others = ["tests", *(f"--ignore={file}" for file in files)]
     runs = [(1, unmarked, list(files)), (1, marked, list(files)), (2, unmarked, others), (3, marked, others)]
@@ -168,25 +170,25 @@ def plan(stages: Iterable[int], files: Sequence[str]) -> Iterator[tuple[int, lis
 
 
 def judge(copy: Copy, mutant: Mutant, runs: Iterable[tuple[int, list[str]]]) -> Failure | None:
-    """Return the failure that gives the mutant away; None if it survives."""
+    """Return the failure by which the mutant is noticed, or None if it survives."""
     for stage, arguments in runs:
         for _ in range(MOST_ATTEMPTS):
-            with copy.holding(mutant.path, mutant.text):
-                failure = copy.first_failure(arguments, HANGS_AFTER[stage])
+            with copy.replacing(mutant.path, mutant.text):
+                failure = copy.find_failure(arguments, HANGS_AFTER[stage])
                 if failure is None:
                     break
-                again = failure.hangs or copy.first_failure(failure.arguments, HANGS_AFTER[stage])
-            if again and not copy.first_failure(failure.arguments, HANGS_AFTER[stage]):
+                again = failure.hangs or copy.find_failure(failure.arguments, HANGS_AFTER[stage])
+            if again and not copy.find_failure(failure.arguments, HANGS_AFTER[stage]):
                 return failure
-            tell(f"not because of the mutant: {failure}")
+            log_progress(f"not because of the mutant: {failure}")
             copy.left_out += [failure.test] if "::" in failure.test else []
         else:
             raise RuntimeError("The tests fail without a mutant, too: make them pass first.")
     return None
 
 
-def totals(results: Sequence[tuple[Mutant, Failure | None]]) -> Iterator[str]:
-    """Yield the number of noticed mutants of all that ran, by kind and by room."""
+def count_noticed(results: Sequence[tuple[Mutant, Failure | None]]) -> Iterator[str]:
+    """Yield how many of the mutants that ran were noticed: of all, by kind and by room."""
     found: dict[str, list[bool]] = {"all": []}
     for mutant, failure in results:
         for name in ("all", f"kind: {mutant.kind}", f"room: {room(mutant.path)}"):
@@ -196,7 +198,7 @@ def totals(results: Sequence[tuple[Mutant, Failure | None]]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Draw, run, print."""
+    """Draw the mutants, run the tests and print the results."""
     parser = argparse.ArgumentParser(description="which small faults in the code the tests notice")
     parser.add_argument("--quick", action="store_true", help="two mutants, the first stage")
     parser.add_argument("--seed", type=int, default=0)
@@ -205,34 +207,34 @@ def main() -> None:
     parser.add_argument("--only", type=int, metavar="K", help="run the K-th mutant of the draw alone")
     parser.add_argument("--list", action="store_true", help="print the draw and run nothing")
     parser.add_argument("--out", type=Path, help="a file for the results")
-    given = parser.parse_args()
+    options = parser.parse_args()
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=TOP, check=True, capture_output=True, text=True).stdout
     tracked = [name for name in listed.split("\0") if name and (TOP / name).exists()]
     product = [name for name in tracked if re.match(r"epochal/.*\.py$", name) and not name.startswith(NOT_MUTATED)]
     tests = [name for name in tracked if re.match(r"tests/(?!cases/).*test_\w+\.py$", name)]
-    mutants = draw({name: (TOP / name).read_bytes() for name in product}, given.seed, given.count)
+    mutants = draw({name: (TOP / name).read_bytes() for name in product}, options.seed, options.count)
     texts = {name: (TOP / name).read_text(encoding="utf-8") for name in tests}
     lines: list[str] = []
 
     def report(line: str) -> None:
         print(line, flush=True)
         lines.append(line)
-        if given.out:
-            given.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        if options.out:
+            options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
-    report(f"{machine()}; {len(mutants)} mutants of seed {given.seed}, stages {given.stages}\n")
+    report(f"{describe_machine()}; {len(mutants)} mutants of seed {options.seed}, stages {options.stages}\n")
     results = []
     with temporary_folder() as folder:
-        copy = None if given.list else Copy(folder, tracked)
+        copy = None if options.list else Copy(folder, tracked)
         for number, mutant in enumerate(mutants, start=1):
-            if given.only in (None, number) and copy is None:
+            if options.only in (None, number) and copy is None:
                 report(f"{number}. {mutant}")
-            elif given.only in (None, number) and copy:
-                stages = [int(stage) for stage in given.stages.split(",")]
-                failure = judge(copy, mutant, plan(stages, near(mutant.path, texts)))
+            elif options.only in (None, number) and copy:
+                stages = [int(stage) for stage in options.stages.split(",")]
+                failure = judge(copy, mutant, plan_runs(stages, find_near_tests(mutant.path, texts)))
                 results.append((mutant, failure))
                 report(f"{number}. {mutant}: {f'noticed by {failure}' if failure else 'SURVIVED'}")
-        for line in [*(f"left out: {test}" for test in copy.left_out), "", *totals(results)] if copy else []:
+        for line in [*(f"left out: {test}" for test in copy.left_out), "", *count_noticed(results)] if copy else []:
             report(line)
 
 

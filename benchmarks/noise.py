@@ -1,14 +1,14 @@
-"""How many scripts that learned nothing are reached, and how many sound ones are refused. Wanted: none of both.
+"""How many scripts that learned nothing reach their threshold, and how many sound ones do not. Both should be 0.
 
-Scripts are generated from a seed, as public code has them (benchmarks/templates). In one half the labels are noise, and
-each script has a common mistake that makes its accuracy look high, or is resumed in a way that does. In the other half
-the test is sound, the network learns, and its threshold is one that it clears. Each script is committed and goes through
+Scripts are generated from a seed, in the style of public code (benchmarks/templates). In one half the labels are noise, and
+each script has a common mistake that makes its accuracy look high, or is resumed in a way that does. In the other half the
+test is sound, the network learns, and its threshold is one that it reaches. Each script is committed and goes through
 `epochal run` in the process runtime.
 
 Usage: benchmarks/noise.py [--quick] [--seed N] [--draw N] [--half noise|sound] [--kinds WORD ...] [--workers N]
        benchmarks/noise.py --write FOLDER [...]    writes the scripts and runs none
 
-The exit status is 1 if a script of noise was reached, a sound one was not, or one did not run.
+The exit status is 1 if a script of noise reached its threshold, a sound one did not, or one did not run.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import QUICK, Ground, machine, show, tell, temporary_folder
+from bench import QUICK, Trainer, describe_machine, log_progress, print_table, temporary_folder
 from templates import noise, sound
 from templates.drawing import Draw, Script
 
@@ -54,12 +54,12 @@ class Judged:
 
     @property
     def reached(self) -> bool:
-        """Whether one of the runs was reached."""
+        """Whether one of the runs reached its threshold."""
         return any(view["state"] == "reached" for view in self.views)
 
     @property
     def broken(self) -> bool:
-        """Whether one of the runs failed for another reason than that there was no accuracy."""
+        """Whether one of the runs failed, other than because it had no accuracy."""
         return any(view["state"] == "failed" and view["reason"] != "no_accuracy" for view in self.views)
 
     @property
@@ -74,14 +74,14 @@ class Judged:
 
 
 def generate(half: str, seed: int) -> dict[str, Script]:
-    """Return the scripts of a half, ``noise`` or ``sound``, by their names."""
+    """Return the scripts of a half, ``noise`` or ``sound``, by name."""
     templates = noise.TEMPLATES if half == "noise" else sound.TEMPLATES
     names = [(f"{half}: {kind} {number}", template) for number in range(1, ROUNDS + 1) for kind, template in templates]
     return {name: template(Draw(f"{seed} {name}")) for name, template in names}
 
 
 def sample(scripts: Mapping[str, Script], seed: int, count: int) -> dict[str, Script]:
-    """Return ``count`` of the scripts, or all if they are fewer, as the seed decides."""
+    """Return ``count`` scripts drawn with the seed, or all if there are fewer."""
     names = random.Random(seed).sample(list(scripts), min(count, len(scripts)))
     return {name: scripts[name] for name in names}
 
@@ -89,21 +89,21 @@ def sample(scripts: Mapping[str, Script], seed: int, count: int) -> dict[str, Sc
 def judge(
     named: tuple[str, Script], folder: Path, python: Path | str, run: Callable[[Path, float], Mapping[str, Any]]
 ) -> Judged:
-    """Commit a script in a repository of its own below ``folder``, and run each commit.
+    """Commit a script in a new repository below ``folder`` and run each commit.
 
-    ``python``: the Python that trains. ``run``: trains the newest commit of a repository for a threshold, and returns what
+    ``python`` is the Python that trains. ``run`` trains the newest commit of a repository for a threshold, and returns what
     ``epochal run --json`` prints.
     """
     name, script = named
     repository = write(script, folder / "".join(letter if letter.isalnum() else "-" for letter in name) / "repository")
     if script.prepare:
-        _run([str(python), "-c", script.prepare], repository)
-    _run(["git", "init", "--quiet", "--initial-branch=main"], repository)
+        _run_command([str(python), "-c", script.prepare], repository)
+    _run_command(["git", "init", "--quiet", "--initial-branch=main"], repository)
     views = []
     for text in script.commits:
         (repository / "nn.py").write_text(text, encoding="utf-8")
-        _run(["git", "add", "--all"], repository)
-        _run(["git", "commit", "--quiet", "-m", "Train"], repository)
+        _run_command(["git", "add", "--all"], repository)
+        _run_command(["git", "commit", "--quiet", "-m", "Train"], repository)
         views.append(run(repository, script.threshold))
     return Judged(name, script, views)
 
@@ -116,13 +116,13 @@ def write(script: Script, folder: Path) -> Path:
     return folder
 
 
-def _run(command: list[str], folder: Path) -> None:
+def _run_command(command: list[str], folder: Path) -> None:
     done = subprocess.run(command, cwd=folder, env=os.environ | _GIT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{command[:2]} in {folder}: {done.stderr}")
 
 
-def _epochal(repository: Path, threshold: float, cache: Path) -> dict[str, Any]:
+def _run_epochal(repository: Path, threshold: float, cache: Path) -> dict[str, Any]:
     """Run the command in a home beside the repository, which its commits share."""
     home = repository.parent / "home"
     if not home.exists():
@@ -140,51 +140,51 @@ def _epochal(repository: Path, threshold: float, cache: Path) -> dict[str, Any]:
     return view
 
 
-def table(half: str, all_judged: Sequence[Judged]) -> int:
-    """Print a half by kinds; return how many of its verdicts are wrong."""
+def print_half(half: str, all_judged: Sequence[Judged]) -> int:
+    """Print a half by kinds, and return how many of its verdicts are wrong."""
     wrong = "reached" if half == "noise" else "refused"
     rows, total = [], 0
     for kind in dict.fromkeys(judged.script.kind for judged in all_judged):
-        those = [judged for judged in all_judged if judged.script.kind == kind]
-        count = sum(judged.reached is (half == "noise") for judged in those)
-        broken = sum(judged.broken for judged in those)
-        styles = ", ".join(dict.fromkeys(judged.script.style for judged in those))
-        rows.append((kind, styles, str(len(those)), str(count), str(broken)))
+        group = [judged for judged in all_judged if judged.script.kind == kind]
+        count = sum(judged.reached is (half == "noise") for judged in group)
+        broken = sum(judged.broken for judged in group)
+        styles = ", ".join(dict.fromkeys(judged.script.style for judged in group))
+        rows.append((kind, styles, str(len(group)), str(count), str(broken)))
         total += count + broken
     sums = [str(sum(int(row[column]) for row in rows)) for column in (2, 3, 4)]
-    show((f"{half}: kind", "written with", "scripts", wrong, "did not run"), *rows, ("all", "", *sums))
+    print_table((f"{half}: kind", "written with", "scripts", wrong, "did not run"), *rows, ("all", "", *sums))
     return total
 
 
 def main() -> int:
-    """Generate, run, print."""
-    given, began = _options(), time.perf_counter()
-    halves = [given.half] if given.half else ["noise", "sound"]
-    chosen = {half: _chosen(generate(half, given.seed), given) for half in halves}
-    if given.write:
+    """Generate the scripts, run them and print the tables."""
+    options, began = _options(), time.perf_counter()
+    halves = [options.half] if options.half else ["noise", "sound"]
+    chosen = {half: _choose(generate(half, options.seed), options) for half in halves}
+    if options.write:
         for name, script in (each for scripts in chosen.values() for each in scripts.items()):
-            write(script, given.write / name.replace("/", "-"))
+            write(script, options.write / name.replace("/", "-"))
         return 0
-    print(f"{machine()}; seed {given.seed}\n", flush=True)
+    print(f"{describe_machine()}; seed {options.seed}\n", flush=True)
     wrong = 0
-    with temporary_folder() as folder, ThreadPoolExecutor(given.workers) as pool:
-        ground = Ground.make(folder / "ground")
+    with temporary_folder() as folder, ThreadPoolExecutor(options.workers) as pool:
+        trainer = Trainer.make(folder / "ground")
         for half, scripts in chosen.items():
-            wrong += table(half, list(pool.map(partial(_judge, ground=ground, folder=folder), scripts.items())))
+            wrong += print_half(half, list(pool.map(partial(_judge, trainer=trainer, folder=folder), scripts.items())))
     print(f"{time.perf_counter() - began:.0f} s")
     return 1 if wrong else 0
 
 
-def _judge(named: tuple[str, Script], ground: Ground, folder: Path) -> Judged:
-    run = partial(_epochal, cache=(ground.home / "cache").resolve())
-    judged = judge(named, folder, python_in(Path(ground.image)), run)
-    tell(judged.line)
+def _judge(named: tuple[str, Script], trainer: Trainer, folder: Path) -> Judged:
+    run = partial(_run_epochal, cache=(trainer.home / "cache").resolve())
+    judged = judge(named, folder, python_in(Path(trainer.image)), run)
+    log_progress(judged.line)
     return judged
 
 
-def _chosen(scripts: Mapping[str, Script], given: argparse.Namespace) -> dict[str, Script]:
-    named = {name: script for name, script in scripts.items() if any(word in name for word in given.kinds)}
-    return sample(named, given.seed, given.draw) if given.draw else named
+def _choose(scripts: Mapping[str, Script], options: argparse.Namespace) -> dict[str, Script]:
+    named = {name: script for name, script in scripts.items() if any(word in name for word in options.kinds)}
+    return sample(named, options.seed, options.draw) if options.draw else named
 
 
 def _options() -> argparse.Namespace:

@@ -1,9 +1,9 @@
-"""What the recorder costs: seconds per epoch with it and without it for three sizes of network, at Python's start, and the
-processor time of hashing the rows of 60,000 images.
+"""What the recorder costs: seconds per epoch with and without it for three sizes of network, the same for the start of
+Python, and the processor time for hashing the rows of 60,000 images.
 
-Each measurement is a fresh process, with and without alternating. The script's own clock tells the epochs (from the
-second one's beginning to the last one's end, checkpoints in between included) from what comes before and after them: in
-the first one TensorFlow still builds its graph, and the checkpoint after the last one is always written.
+Each measurement is a new process, alternating with and without the recorder. The script's own clock separates the epochs
+(from the start of the second to the end of the last, with the checkpoints between them) from what comes before and after:
+in the first epoch TensorFlow still builds its graph, and the checkpoint after the last one is always written.
 
 Usage: benchmarks/recorder.py [--quick] [--rounds N]
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
 
-from bench import QUICK, RECORDER, Ground, alternate, machine, show, tell, temporary_folder
+from bench import QUICK, RECORDER, Trainer, alternate, describe_machine, log_progress, print_table, temporary_folder
 
 ROUNDS = 1 if QUICK else 5
 STARTS = 10 if QUICK else 50
@@ -64,7 +64,7 @@ inside = [0.0]
 if "epochal_recorder.fitting" in sys.modules:
     from epochal_recorder.fitting import Fit
 
-    Fit._epoch_begins, Fit._epoch_ends = timed(Fit._epoch_begins), timed(Fit._epoch_ends)
+    Fit._on_epoch_begin, Fit._on_epoch_end = timed(Fit._on_epoch_begin), timed(Fit._on_epoch_end)
 dense = keras.layers.Dense
 layers = [keras.Input((784,)), dense(WIDTH, "relu"), dense(WIDTH, "relu"), dense(10, "softmax")]
 model = keras.Sequential(layers)
@@ -73,8 +73,8 @@ began = time.perf_counter()
 model.fit(x, y, batch_size={BATCH}, epochs={EPOCHS}, verbose=0, callbacks=[Clock()])
 ended = time.perf_counter()
 second = moments[2]
-told = {{"epochs": moments[-1] - second, "before": second - began, "after": ended - moments[-1], "inside": inside[0]}}
-print("told", json.dumps(told))
+times = {{"epochs": moments[-1] - second, "before": second - began, "after": ended - moments[-1], "inside": inside[0]}}
+print("times:", json.dumps(times))
 """
 
 IMAGES = f"""\
@@ -111,9 +111,9 @@ class Batches(keras.utils.PyDataset):
 
 if "epochal_recorder.fitting" in sys.modules:
     from epochal_recorder.fitting import Fit
-    from epochal_recorder.seen import Fitted
+    from epochal_recorder.fitted_rows import FittedRows
 
-    Fit._see, Fitted.end_pass = timed(Fit._see), timed(Fitted.end_pass)
+    Fit._see, FittedRows.end_pass = timed(Fit._see), timed(FittedRows.end_pass)
 dense = keras.layers.Dense
 model = keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), dense(128, "relu"), dense(10, "softmax")])
 model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -127,8 +127,8 @@ else:
     data = {{"x": Batches()}}
 wall, processor = time.perf_counter(), time.process_time()
 model.fit(**data, epochs={IMAGE_EPOCHS}, verbose=0)
-told = {{"seconds": time.perf_counter() - wall, "processor": time.process_time() - processor, "hashing": spent[0]}}
-print("told", json.dumps(told))
+times = {{"seconds": time.perf_counter() - wall, "processor": time.process_time() - processor, "hashing": spent[0]}}
+print("times:", json.dumps(times))
 """
 KINDS = ("arrays", "tf.data", "PyDataset")
 
@@ -146,13 +146,13 @@ for number in range(3_000_000):
 print(f"Test accuracy: {total % 100 / 100}")
 """,
 }
-NOTHING, EMPTY, RECORDER_THERE = "without", "empty sitecustomize", "with"
-"""What a process without a framework finds. A module that does nothing shows what is Python's and not the recorder's."""
+NOTHING, EMPTY, WITH_RECORDER = "without", "empty sitecustomize", "with"
+"""What a process without a framework imports at its start. An empty module shows the share of Python itself."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network of dense layers, Adam, and how much data makes an epoch of a second or more."""
+    """A network of dense layers with Adam, and enough samples for an epoch of a second or more."""
 
     name: str
     width: int
@@ -160,7 +160,7 @@ class Network:
 
     @property
     def script(self) -> str:
-        """nn.py for it."""
+        """Return nn.py for this network."""
         return NETWORK.replace("WIDTH", str(self.width)).replace("SAMPLES", str(self.samples))
 
 
@@ -173,8 +173,9 @@ NETWORKS = (
 
 @dataclass(frozen=True)
 class Fit:
-    """The seconds of an epoch, and of it in the recorder; of all of fit before the second one and after the last one; the
-    bytes kept."""
+    """Seconds of an epoch, and of these in the recorder; seconds of ``fit`` before the second epoch and after the last one;
+    size of the checkpoints in bytes.
+    """
 
     epoch: float
     inside: float
@@ -183,11 +184,11 @@ class Fit:
     checkpoint: int
 
 
-class Place:
-    """A folder for scripts, with a copy of the recorder as a trial has one."""
+class Workspace:
+    """A folder for scripts, with a copy of the recorder as a trial has it."""
 
-    def __init__(self, ground: Ground, folder: Path) -> None:
-        self._ground = ground
+    def __init__(self, trainer: Trainer, folder: Path) -> None:
+        self._trainer = trainer
         self._folder = folder
         self._recorder = folder / "recorder"
         shutil.copytree(RECORDER, self._recorder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -196,28 +197,34 @@ class Place:
         (self._empty / "sitecustomize.py").write_text("pass\n", encoding="ascii")
 
     def fit(self, network: Network, *, recorded: bool) -> Fit:
-        """Train ``network`` in a process of its own."""
-        output = self._ground.run(*self._prepared(network.script, recorded=recorded)).output
-        told = json.loads(output.split("told ")[1].splitlines()[0])
+        """Train ``network`` in a new process."""
+        output = self._trainer.run(*self._prepare(network.script, recorded=recorded)).output
+        times = json.loads(output.split("times: ")[1].splitlines()[0])
         kept = sum(path.stat().st_size for path in (self._folder / "checkpoints").iterdir())
         if recorded != bool(kept):
             raise RuntimeError(f"recorded: {recorded}, and the checkpoints are {kept} bytes\n{output}")
-        return Fit(told["epochs"] / (EPOCHS - 1), told["inside"] / (EPOCHS - 1), told["before"], told["after"], kept)
+        return Fit(
+            times["epochs"] / (EPOCHS - 1),
+            times["inside"] / (EPOCHS - 1),
+            times["before"],
+            times["after"],
+            kept,
+        )
 
     def images(self, kind: str, *, recorded: bool) -> dict[str, float]:
-        """Train on 60,000 images that are handed over as ``kind``: seconds, those of the processor, and of hashing."""
-        output = self._ground.run(*self._prepared(IMAGES.replace("KIND", kind), recorded=recorded)).output
-        told: dict[str, float] = json.loads(output.split("told ")[1].splitlines()[0])
-        return told
+        """Train on 60,000 images passed as ``kind``; return the seconds, those of the processor, and those of hashing."""
+        output = self._trainer.run(*self._prepare(IMAGES.replace("KIND", kind), recorded=recorded)).output
+        times: dict[str, float] = json.loads(output.split("times: ")[1].splitlines()[0])
+        return times
 
-    def start(self, script: str, there: str) -> float:
-        """The seconds of a whole process that imports no framework."""
-        code, variables = self._prepared(script, recorded=there == RECORDER_THERE)
-        if there == EMPTY:
+    def start(self, script: str, setup: str) -> float:
+        """Return the seconds of a whole process that imports no framework."""
+        code, variables = self._prepare(script, recorded=setup == WITH_RECORDER)
+        if setup == EMPTY:
             variables = {"PYTHONPATH": str(self._empty)}
-        return self._ground.run(code, variables).seconds
+        return self._trainer.run(code, variables).seconds
 
-    def _prepared(self, script: str, *, recorded: bool) -> tuple[Path, dict[str, str]]:
+    def _prepare(self, script: str, *, recorded: bool) -> tuple[Path, dict[str, str]]:
         code, out, checkpoints = (self._folder / name for name in ("code", "out", "checkpoints"))
         for folder in (code, out, checkpoints):
             shutil.rmtree(folder, ignore_errors=True)
@@ -232,16 +239,16 @@ class Place:
 
 
 def main() -> None:
-    """Print the table of the epochs, and that of the processes without a framework."""
+    """Print the tables of the epochs, of the images, and of the processes without a framework."""
     options = _options()
     with temporary_folder() as folder:
-        place = Place(Ground.make(folder / "home"), folder)
-        fits = {network.name: _fits(place, network, options.rounds) for network in NETWORKS}
-        images = {kind: _images(place, kind, options.rounds) for kind in KINDS}
-        tell("no framework")
-        starts = {name: _starts(place, script) for name, script in NO_FRAMEWORK.items()}
-    print(f"{machine()}; medians of {options.rounds} alternating processes of {EPOCHS} epochs\n")
-    show(
+        workspace = Workspace(Trainer.make(folder / "home"), folder)
+        fits = {network.name: _measure_fits(workspace, network, options.rounds) for network in NETWORKS}
+        images = {kind: _measure_images(workspace, kind, options.rounds) for kind in KINDS}
+        log_progress("no framework")
+        starts = {name: _measure_starts(workspace, script) for name, script in NO_FRAMEWORK.items()}
+    print(f"{describe_machine()}; medians of {options.rounds} alternating processes of {EPOCHS} epochs\n")
+    print_table(
         (
             "seconds per epoch",
             "without",
@@ -251,13 +258,13 @@ def main() -> None:
             "spread with",
             "in the recorder",
         ),
-        *(_epochs_row(name, found["without"], found["with"]) for name, found in fits.items()),
+        *(_make_epochs_row(name, found["without"], found["with"]) for name, found in fits.items()),
     )
-    show(
+    print_table(
         ("once in a fit", "to epoch 2: without", "with", "after the last: without", "with", "checkpoints"),
-        *(_once_row(name, found["without"], found["with"]) for name, found in fits.items()),
+        *(_make_once_row(name, found["without"], found["with"]) for name, found in fits.items()),
     )
-    show(
+    print_table(
         (
             f"60,000 images, {IMAGE_EPOCHS} epochs",
             "fit without",
@@ -267,19 +274,19 @@ def main() -> None:
             "hashing",
             "of it (wanted: ≤ 2 %)",
         ),
-        *(_images_row(kind, found["without"], found["with"]) for kind, found in images.items()),
+        *(_make_images_row(kind, found["without"], found["with"]) for kind, found in images.items()),
     )
-    show(
+    print_table(
         (
             f"no framework, median of {STARTS}",
             NOTHING,
             EMPTY,
-            RECORDER_THERE,
+            WITH_RECORDER,
             "ratio (wanted: ≤ 1.01)",
             "to empty",
             "spread",
         ),
-        *(_start_row(name, found) for name, found in starts.items()),
+        *(_make_start_row(name, found) for name, found in starts.items()),
     )
 
 
@@ -290,55 +297,66 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _fits(place: Place, network: Network, rounds: int) -> dict[str, list[Fit]]:
-    tell(network.name)
+def _measure_fits(workspace: Workspace, network: Network, rounds: int) -> dict[str, list[Fit]]:
+    log_progress(network.name)
 
     def fit(*, recorded: bool) -> Fit:
-        done = place.fit(network, recorded=recorded)
-        tell(f"  {done.epoch:.3f} s an epoch")
+        done = workspace.fit(network, recorded=recorded)
+        log_progress(f"  {done.epoch:.3f} s an epoch")
         return done
 
     return alternate(rounds, {"without": lambda _: fit(recorded=False), "with": lambda _: fit(recorded=True)})
 
 
-def _images(place: Place, kind: str, rounds: int) -> dict[str, list[dict[str, float]]]:
-    tell(kind)
+def _measure_images(workspace: Workspace, kind: str, rounds: int) -> dict[str, list[dict[str, float]]]:
+    log_progress(kind)
     kinds = {"without": False, "with": True}
     return alternate(
         rounds,
-        {name: lambda _, recorded=recorded: place.images(kind, recorded=recorded) for name, recorded in kinds.items()},
+        {
+            name: lambda _, recorded=recorded: workspace.images(kind, recorded=recorded)
+            for name, recorded in kinds.items()
+        },
     )
 
 
-def _images_row(kind: str, without: list[dict[str, float]], recorded: list[dict[str, float]]) -> tuple[str, ...]:
+def _make_images_row(kind: str, without: list[dict[str, float]], recorded: list[dict[str, float]]) -> tuple[str, ...]:
     off, on = (median(fit["seconds"] for fit in fits) for fits in (without, recorded))
     processor, hashing = (median(fit[name] for fit in recorded) for name in ("processor", "hashing"))
     seconds = (f"{value:.2f} s" for value in (off, on))
     return kind, *seconds, f"{on / off:.3f}", f"{processor:.1f} s", f"{hashing:.2f} s", f"{hashing / processor:.1%}"
 
 
-def _starts(place: Place, script: str) -> dict[str, list[float]]:
-    found: dict[str, list[float]] = {NOTHING: [], EMPTY: [], RECORDER_THERE: []}
+def _measure_starts(workspace: Workspace, script: str) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {NOTHING: [], EMPTY: [], WITH_RECORDER: []}
     for _ in range(STARTS):
-        for there, seconds in found.items():
-            seconds.append(place.start(script, there))
+        for setup, seconds in found.items():
+            seconds.append(workspace.start(script, setup))
     return found
 
 
-def _start_row(name: str, found: dict[str, list[float]]) -> tuple[str, ...]:
+def _make_start_row(name: str, found: dict[str, list[float]]) -> tuple[str, ...]:
     nothing, empty, recorded = (median(seconds) for seconds in found.values())
     milliseconds = (f"{seconds * 1000:.1f} ms" for seconds in (nothing, empty, recorded))
-    return name, *milliseconds, f"{recorded / nothing:.3f}", f"{recorded / empty:.3f}", _spread(found[NOTHING])
+    return name, *milliseconds, f"{recorded / nothing:.3f}", f"{recorded / empty:.3f}", _format_spread(found[NOTHING])
 
 
-def _epochs_row(name: str, without: list[Fit], recorded: list[Fit]) -> tuple[str, ...]:
+def _make_epochs_row(name: str, without: list[Fit], recorded: list[Fit]) -> tuple[str, ...]:
     off, on = ([fit.epoch for fit in fits] for fits in (without, recorded))
     ratio = median(on) / median(off)
     inside = f"{median(fit.inside / fit.epoch for fit in recorded):.2%}"
-    return name, f"{median(off):.3f}", f"{median(on):.3f}", f"{ratio:.3f}", _spread(off), _spread(on), inside
+    return (
+        name,
+        f"{median(off):.3f}",
+        f"{median(on):.3f}",
+        f"{ratio:.3f}",
+        _format_spread(off),
+        _format_spread(on),
+        inside,
+    )
 
 
-def _once_row(name: str, without: list[Fit], recorded: list[Fit]) -> tuple[str, ...]:
+def _make_once_row(name: str, without: list[Fit], recorded: list[Fit]) -> tuple[str, ...]:
     seconds = [
         f"{median(values):.2f} s"
         for values in (
@@ -351,8 +369,8 @@ def _once_row(name: str, without: list[Fit], recorded: list[Fit]) -> tuple[str, 
     return name, *seconds, f"{recorded[0].checkpoint / 1e6:.1f} MB"
 
 
-def _spread(values: list[float]) -> str:
-    """How far the middle half of the values lies apart, in parts of their median: what a ratio cannot tell from noise."""
+def _format_spread(values: list[float]) -> str:
+    """Return the interquartile range as a share of the median. Smaller differences cannot be distinguished from noise."""
     if len(values) < 3:
         return ""
     low, _, high = quantiles(values, n=4)

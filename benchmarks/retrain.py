@@ -1,8 +1,8 @@
-"""Three retrain rounds (20 → 30 → 40 → 50 epochs) of the job scripts against the classic chain, which trains from zero.
+"""Three retrain rounds (20 → 30 → 40 → 50 epochs) of the job scripts, compared with the classic chain, which trains from zero.
 
-Classic is the same nn.py with 30, 40 and 50 epochs in a fresh process (or container) each, without recorder, gate and
-database: the least that a chain of containers could cost. It learns so slowly that no round reaches the threshold, and
-each repetition has a seed of its own: of the same code a training would go on from the one before.
+Classic is the same nn.py with 30, 40 and 50 epochs, each in a new process (or container) without recorder, gate and database:
+the least that a chain of containers could cost. The network learns so slowly that no round reaches the threshold. Each
+repetition has another seed, because a training of the same code would resume from the one before.
 
 Usage: benchmarks/retrain.py [--quick] [--runtime docker|process|auto] [--repetitions N]
 """
@@ -20,13 +20,13 @@ from statistics import median
 from bench import (
     FIRST_EPOCHS,
     QUICK,
-    Ground,
+    Trainer,
     alternate,
-    keras_script,
-    machine,
-    moments,
-    repeats_for,
-    show,
+    describe_machine,
+    find_repeats,
+    find_times,
+    make_keras_script,
+    print_table,
     temporary_folder,
     write_code,
 )
@@ -44,7 +44,7 @@ from epochal.store.runs import load_run
 SECONDS = 5.0 if QUICK else 60.0
 EPOCHS = (FIRST_EPOCHS, 30, 40, 50)
 ROUNDS = len(EPOCHS) - 1
-WANTED_RATIO = 3.0
+TARGET_RATIO = 3.0
 RATE = 0.000001
 
 SETTINGS = f"""\
@@ -60,28 +60,30 @@ stop_at_threshold = false
 
 @dataclass(frozen=True)
 class Rounds:
-    """The first training, then the rounds: the seconds that each took in fit, and from its beginning to its accuracy."""
+    """The first training, then the rounds: the seconds of each in ``fit``, and from its start to its accuracy."""
 
     fit: list[float]
     wall: list[float]
 
 
 def main() -> None:
-    """Print what the rounds take here and classically, and the ratio after each of them."""
+    """Print what the rounds take here and in the classic chain, and their ratio after each of them."""
     options = _options()
     with temporary_folder() as folder:
-        ground = Ground.make(folder / "home", options.runtime)
-        repeats = repeats_for(ground, folder / "tried", SECONDS)
-        ground.prove(folder / "tried")
+        trainer = Trainer.make(folder / "home", options.runtime)
+        repeats = find_repeats(trainer, folder / "tried", SECONDS)
+        trainer.check_imports(folder / "tried")
         found = alternate(
             options.repetitions,
             {
-                "here": lambda seed: here(ground, folder / f"digits-{seed}", repeats, seed),
-                "classic": lambda seed: classic(ground, folder / "classic", repeats, seed),
+                "here": lambda seed: run_here(trainer, folder / f"digits-{seed}", repeats, seed),
+                "classic": lambda seed: run_classic(trainer, folder / "classic", repeats, seed),
             },
         )
-    print(f"{machine()}; runtime {ground.runtime}; medians of {options.repetitions} alternating repetitions\n")
-    _show(_medians(found["here"]), _medians(found["classic"]))
+    print(
+        f"{describe_machine()}; runtime {trainer.runtime}; medians of {options.repetitions} alternating repetitions\n"
+    )
+    _print_results(_compute_medians(found["here"]), _compute_medians(found["classic"]))
 
 
 def _options() -> argparse.Namespace:
@@ -92,29 +94,29 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def classic(ground: Ground, folder: Path, repeats: int, seed: int) -> Rounds:
-    """Each training from zero, by itself."""
-    scripts = [keras_script(repeats=repeats, seed=seed, epochs=epochs, rate=RATE) for epochs in EPOCHS]
-    ran = [ground.run(write_code(folder, script)) for script in scripts]
-    return Rounds([_fit_seconds(each.output) for each in ran], [each.seconds for each in ran])
+def run_classic(trainer: Trainer, folder: Path, repeats: int, seed: int) -> Rounds:
+    """Train from zero for each number of epochs."""
+    scripts = [make_keras_script(repeats=repeats, seed=seed, epochs=epochs, rate=RATE) for epochs in EPOCHS]
+    script_run = [trainer.run(write_code(folder, script)) for script in scripts]
+    return Rounds([_read_fit_seconds(each.output) for each in script_run], [each.seconds for each in script_run])
 
 
-def here(ground: Ground, repository: Path, repeats: int, seed: int) -> Rounds:
-    """The run through the three job scripts, as a chain calls them."""
-    write_code(repository, keras_script(repeats=repeats, seed=seed, rate=RATE))
+def run_here(trainer: Trainer, repository: Path, repeats: int, seed: int) -> Rounds:
+    """Train and retrain with the three job scripts, as a chain calls them."""
+    write_code(repository, make_keras_script(repeats=repeats, seed=seed, rate=RATE))
     (repository / "requirements.txt").write_bytes((resource("ml_code") / "requirements.txt").read_bytes())
     (repository / "epochal.toml").write_text(SETTINGS, encoding="utf-8")
-    app = App.open(Environment.read().model_copy(update={"home": ground.home}))
+    app = App.open(Environment.read().model_copy(update={"home": trainer.home}))
     run = load_run(app.database, accept_commit(app.database, _commit(repository), Origin.PUSH, supersede="queued").run)
-    scripts = JobScripts(app.environment, resource("scripts"), {"EPOCHAL_RUNTIME": ground.runtime})
-    _timed(scripts, "pull", run)
-    wall = [*_timed(scripts, "train", run), *_timed(scripts, "retrain", run)]
+    scripts = JobScripts(app.environment, resource("scripts"), {"EPOCHAL_RUNTIME": trainer.runtime})
+    _time_job(scripts, "pull", run)
+    wall = [*_time_job(scripts, "train", run), *_time_job(scripts, "retrain", run)]
     ended = load_run(app.database, run.id)
     app.database.close()
     if ended.state is not State.EXHAUSTED or [trial.epochs for trial in ended.trials] != list(EPOCHS):
         raise RuntimeError(f"{ended.state}: {ended.explanation} {ended.detail} {[t.epochs for t in ended.trials]}")
-    logs = [Home(ground.home).run(run.id).trial(trial.number).log for trial in ended.trials]
-    return Rounds([_fit_seconds(log.read_text(encoding="utf-8")) for log in logs], wall)
+    logs = [Home(trainer.home).run(run.id).trial(trial.number).log for trial in ended.trials]
+    return Rounds([_read_fit_seconds(log.read_text(encoding="utf-8")) for log in logs], wall)
 
 
 def _commit(repository: Path) -> Commit:
@@ -125,50 +127,50 @@ def _commit(repository: Path) -> Commit:
     return Commit(str(repository), "main", git("-C", str(repository), "rev-parse", "HEAD").strip())
 
 
-def _timed(scripts: JobScripts, name: str, run: Run) -> list[float]:
-    """Run a job script; for each of its trials the seconds up to its accuracy, since the one before or the start."""
-    moments_of_trials = [time.perf_counter()]
+def _time_job(scripts: JobScripts, name: str, run: Run) -> list[float]:
+    """Run a job script; return for each of its trials the seconds to its accuracy, since the one before or the start."""
+    times = [time.perf_counter()]
     reading, writing = os.pipe()
-    reader = threading.Thread(target=_note_trials, args=(reading, moments_of_trials))
+    reader = threading.Thread(target=_record_trials, args=(reading, times))
     reader.start()
     try:
         scripts.run(name, run, writing)
     finally:
         os.close(writing)
         reader.join()
-    return [end - begin for begin, end in pairwise(moments_of_trials)]
+    return [end - begin for begin, end in pairwise(times)]
 
 
-def _note_trials(output: int, moments_of_trials: list[float]) -> None:
+def _record_trials(output: int, times: list[float]) -> None:
     with os.fdopen(output, encoding="utf-8") as lines:
         for line in lines:
             if re.match(r"trial \d+: accuracy ", line):
-                moments_of_trials.append(time.perf_counter())
+                times.append(time.perf_counter())
 
 
-def _fit_seconds(output: str) -> float:
-    return moments(output, "fitted")[0] - moments(output, "epoch begins")[0]
+def _read_fit_seconds(output: str) -> float:
+    return find_times(output, "fitted")[0] - find_times(output, "epoch begins")[0]
 
 
-def _medians(repetitions: list[Rounds]) -> Rounds:
+def _compute_medians(repetitions: list[Rounds]) -> Rounds:
     return Rounds(
         [median(values) for values in zip(*(each.fit for each in repetitions), strict=True)],
         [median(values) for values in zip(*(each.wall for each in repetitions), strict=True)],
     )
 
 
-def _show(ours: Rounds, theirs: Rounds) -> None:
-    show(
+def _print_results(ours: Rounds, theirs: Rounds) -> None:
+    print_table(
         ("training", "here: fit", "here: wall", "classic: fit", "classic: wall"),
         *(
-            (f"{'first' if number == 0 else f'round {number}'}, to epoch {epochs}", *map(_seconds, values))
+            (f"{'first' if number == 0 else f'round {number}'}, to epoch {epochs}", *map(_format_seconds, values))
             for number, (epochs, *values) in enumerate(
                 zip(EPOCHS, ours.fit, ours.wall, theirs.fit, theirs.wall, strict=True)
             )
         ),
     )
-    ratios = [_ratios(classic, mine) for mine, classic in ((ours.fit, theirs.fit), (ours.wall, theirs.wall))]
-    show(
+    ratios = [_compute_ratios(classic, mine) for mine, classic in ((ours.fit, theirs.fit), (ours.wall, theirs.wall))]
+    print_table(
         ("classic ÷ here", "fit", "wall", "with the first training: fit", "wall"),
         *(
             (
@@ -178,26 +180,28 @@ def _show(ours: Rounds, theirs: Rounds) -> None:
             for count in range(1, ROUNDS + 1)
         ),
     )
-    print(f"wanted: ≥ {WANTED_RATIO:g} for three retrain rounds, growing with the rounds")
-    print(f"by epochs alone: {', '.join(_by_epochs())}\n")
+    print(f"wanted: ≥ {TARGET_RATIO:g} for three retrain rounds, growing with the rounds")
+    print(f"by epochs alone: {', '.join(_compute_ratios_of_epochs())}\n")
     besides = median(wall - fit for wall, fit in zip(ours.wall[1:], ours.fit[1:], strict=True))
     alone = median(wall - fit for wall, fit in zip(theirs.wall, theirs.fit, strict=True))
     print(f"besides fit each round takes {besides:.1f} s here, {alone:.1f} s classically (most of it Keras' import)")
 
 
-def _ratios(theirs: list[float], ours: list[float]) -> tuple[list[float], list[float]]:
-    """After each round: of the rounds alone, and of the first training with them."""
+def _compute_ratios(theirs: list[float], ours: list[float]) -> tuple[list[float], list[float]]:
+    """Return the ratio after each round: for the rounds alone, and with the first training."""
     alone = [mine[0] / mine[1] for mine in zip(accumulate(theirs[1:]), accumulate(ours[1:]), strict=True)]
     whole = [mine[0] / mine[1] for mine in zip(accumulate(theirs), accumulate(ours), strict=True)]
     return alone, whole[1:]
 
 
-def _by_epochs() -> list[str]:
+def _compute_ratios_of_epochs() -> list[str]:
     added = [later - earlier for earlier, later in pairwise(EPOCHS)]
-    return [f"{ratio:.2f}" for ratio in _ratios(list(map(float, EPOCHS)), [float(EPOCHS[0]), *map(float, added)])[0]]
+    return [
+        f"{ratio:.2f}" for ratio in _compute_ratios(list(map(float, EPOCHS)), [float(EPOCHS[0]), *map(float, added)])[0]
+    ]
 
 
-def _seconds(value: float) -> str:
+def _format_seconds(value: float) -> str:
     return f"{value:.1f} s"
 
 

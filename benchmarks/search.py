@@ -1,10 +1,10 @@
-"""Time to the threshold on one search space: job retrain's search, Keras Tuner's Hyperband, and plain Optuna.
+"""Time to the threshold in one search space: the search of job retrain, Keras Tuner's Hyperband, and plain Optuna.
 
-All of them train the network of searching/code with the space of its epochal.toml, each by itself, alternating. Here the
-commit's own hyperparameters are trained first and do not reach the threshold; then the search trains two trials at a time,
-a process each. The others run as their documentation shows them: in one process that imports Keras once, a training at a
-time with TensorFlow's own threads; they end with the first training that reaches the threshold on the test data. Who has
-not reached it by the cap is given the cap as its time.
+All of them train the network of searching/code with the space of its epochal.toml, one at a time, alternating. Here the
+hyperparameters of the commit are trained first and do not reach the threshold; then the search trains two trials at a time,
+each in a process. The others run as their documentation shows: in one process that imports Keras once, one training at a
+time with TensorFlow's own threads. They end with the first training that reaches the threshold on the test data. A search
+that has not reached it by the cap counts as if it had taken that long.
 
 Usage: benchmarks/search.py [--quick] [--seeds N] [--cap SECONDS] [--more] [--only NAME …]
 """
@@ -25,7 +25,7 @@ from pathlib import Path
 from statistics import median
 
 import uv
-from bench import QUICK, Ground, alternate, machine, moments, show, tell, temporary_folder
+from bench import QUICK, Trainer, alternate, describe_machine, find_times, log_progress, print_table, temporary_folder
 
 from epochal.app import App
 from epochal.chains.job_scripts import JobScripts
@@ -36,9 +36,9 @@ from epochal.runtimes.environments import python_in
 from epochal.settings import Environment, child_environment
 from epochal.store.deliveries import accept_commit
 from epochal.store.runs import load_run
-from epochal.store.timeline import marked_moments
+from epochal.store.timeline import list_moments
 
-WANTED_RATIO = 0.5
+TARGET_RATIO = 0.5
 EPOCHS, THRESHOLD = (6, 0.85) if QUICK else (18, 0.96)
 TRIALS_AT_ONCE = 2
 OTHERS = ("keras-tuner==1.4.8", "tensorboard==2.21.0", "optuna==5.0.0")
@@ -47,9 +47,10 @@ HERE = "here"
 
 
 @dataclass(frozen=True)
-class Found:
-    """Seconds to the threshold, the cap where it was not reached; processor seconds of all that ran; how many trainings;
-    and the seconds from the commit on, where there is one."""
+class SearchResult:
+    """Seconds to the threshold, or the cap if it was not reached; processor seconds of everything that ran; number of trainings;
+    seconds from the commit on, if there is one.
+    """
 
     seconds: float
     processor: float
@@ -59,17 +60,17 @@ class Found:
 
 
 def main() -> None:
-    """Print how long each takes to the threshold, and the ratio of the medians."""
+    """Print how long each search takes to the threshold, and the ratio of the medians."""
     options = _options()
     with temporary_folder() as folder:
-        ground = Ground.make(folder / "home")
-        (ground.home / "server.toml").write_text(f"[limits]\ntrials = {TRIALS_AT_ONCE}\n", encoding="utf-8")
-        python = _others_environment(ground)
-        ground.prove(SEARCHING / "code")
-        systems = _systems(ground, python, folder, options)
+        trainer = Trainer.make(folder / "home")
+        (trainer.home / "server.toml").write_text(f"[limits]\ntrials = {TRIALS_AT_ONCE}\n", encoding="utf-8")
+        python = _make_others_environment(trainer)
+        trainer.check_imports(SEARCHING / "code")
+        systems = _list_systems(trainer, python, folder, options)
         found = alternate(options.seeds, {name: systems[name] for name in options.only or systems})
-    print(f"{machine()}, {', '.join(OTHERS)}; {options.seeds} seeds; cap {options.cap:.0f} s\n")
-    _show(found)
+    print(f"{describe_machine()}, {', '.join(OTHERS)}; {options.seeds} seeds; cap {options.cap:.0f} s\n")
+    _print_results(found)
 
 
 def _options() -> argparse.Namespace:
@@ -82,12 +83,12 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _systems(
-    ground: Ground, python: Path, folder: Path, options: argparse.Namespace
-) -> dict[str, Callable[[int], Found]]:
-    def other(*command: str, processes: int = 1) -> Callable[[int], Found]:
-        return lambda seed: _told(
-            others(python, command, write(folder / "others", seed), seed, processes=processes, cap=options.cap)
+def _list_systems(
+    trainer: Trainer, python: Path, folder: Path, options: argparse.Namespace
+) -> dict[str, Callable[[int], SearchResult]]:
+    def other(*command: str, processes: int = 1) -> Callable[[int], SearchResult]:
+        return lambda seed: _log_result(
+            run_others(python, command, write(folder / "others", seed), seed, processes=processes, cap=options.cap)
         )
 
     more = {
@@ -95,64 +96,64 @@ def _systems(
         "Optuna, MedianPruner, two processes": other("plain_optuna.py", "prune", "study.log", processes=2),
     }
     return {
-        HERE: lambda seed: _told(here(ground, write(folder / f"digits-{seed}", seed), options.cap)),
+        HERE: lambda seed: _log_result(run_here(trainer, write(folder / f"digits-{seed}", seed), options.cap)),
         "Keras Tuner, Hyperband": other("hyperband.py"),
         "Optuna": other("plain_optuna.py"),
     } | (more if options.more or options.only else {})
 
 
 def write(folder: Path, seed: int) -> Path:
-    """A new folder with the code, the data and the settings."""
+    """Write a new folder with the code, the data and the settings."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(SEARCHING / "code", folder, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("digits.csv.gz", "requirements.txt"):
         shutil.copy(resource("ml_code") / name, folder)
-    _set(folder / "nn.py", epochs=EPOCHS, seed=seed)
-    _set(folder / "epochal.toml", threshold=THRESHOLD, max_epochs=EPOCHS)
+    _set_values(folder / "nn.py", epochs=EPOCHS, seed=seed)
+    _set_values(folder / "epochal.toml", threshold=THRESHOLD, max_epochs=EPOCHS)
     return folder
 
 
-def _set(path: Path, **values: float) -> None:
+def _set_values(path: Path, **values: float) -> None:
     text = path.read_text(encoding="utf-8")
     for name, value in values.items():
         text = re.sub(rf"^{name} = [\d.]+", f"{name} = {value}", text, flags=re.MULTILINE)
     path.write_text(text, encoding="utf-8")
 
 
-def here(ground: Ground, repository: Path, cap: float) -> Found:
-    """The run through the three job scripts; its search begins with job retrain."""
-    _set(repository / "epochal.toml", max_minutes=TRIALS_AT_ONCE * cap / 60)
-    app = App.open(Environment.read().model_copy(update={"home": ground.home}))
+def run_here(trainer: Trainer, repository: Path, cap: float) -> SearchResult:
+    """Run the three job scripts; the search begins with job retrain."""
+    _set_values(repository / "epochal.toml", max_minutes=TRIALS_AT_ONCE * cap / 60)
+    app = App.open(Environment.read().model_copy(update={"home": trainer.home}))
     committed = time.time()
     run = load_run(app.database, accept_commit(app.database, _commit(repository), Origin.PUSH, supersede="queued").run)
-    scripts = JobScripts(app.environment, resource("scripts"), {"EPOCHAL_RUNTIME": ground.runtime})
+    scripts = JobScripts(app.environment, resource("scripts"), {"EPOCHAL_RUNTIME": trainer.runtime})
     for name in ("pull", "train"):
         scripts.run(name, run)
-    began, used = time.time(), processor_seconds()
+    began, used = time.time(), measure_processor_seconds()
     scripts.run("retrain", run)
-    used = processor_seconds() - used
+    used = measure_processor_seconds() - used
     ended = load_run(app.database, run.id)
     if ended.state not in (State.REACHED, State.EXHAUSTED) or len(ended.trials) < 2:
         raise RuntimeError(f"{ended.state}: {ended.explanation}\n{ended.detail}")
-    _tell_trials(ended)
-    seconds = min(_verdict(app, ended) - began, cap)
+    _log_trials(ended)
+    seconds = min(_find_verdict(app, ended) - began, cap)
     app.database.close()
-    return Found(seconds, used, seconds < cap, len(ended.trials) - 1, began - committed + seconds)
+    return SearchResult(seconds, used, seconds < cap, len(ended.trials) - 1, began - committed + seconds)
 
 
-def _verdict(app: App, run: Run) -> float:
-    """When it was said of a trial that it reaches the threshold, in seconds since 1970; infinite: of none."""
-    there = {trial.number for trial in run.trials if trial.accuracy and trial.accuracy.value >= THRESHOLD}
+def _find_verdict(app: App, run: Run) -> float:
+    """Return when the first trial was judged to reach the threshold, in seconds since 1970; infinite if none was."""
+    reaching = {trial.number for trial in run.trials if trial.accuracy and trial.accuracy.value >= THRESHOLD}
     verdicts = [
-        mark for mark in marked_moments(app.database, run.id) if mark.step is Step.VERDICT and mark.trial in there
+        mark for mark in list_moments(app.database, run.id) if mark.step is Step.VERDICT and mark.trial in reaching
     ]
     return min((mark.at.timestamp() for mark in verdicts), default=math.inf)
 
 
-def _tell_trials(run: Run) -> None:
+def _log_trials(run: Run) -> None:
     for trial in run.trials:
-        came = trial.reason or f"accuracy {trial.accuracy.value if trial.accuracy else None}"
-        tell(f"  trial {trial.number}: {came}, {trial.epochs or 0} epochs, {trial.seconds or 0:.1f} s")
+        outcome = trial.reason or f"accuracy {trial.accuracy.value if trial.accuracy else None}"
+        log_progress(f"  trial {trial.number}: {outcome}, {trial.epochs or 0} epochs, {trial.seconds or 0:.1f} s")
 
 
 def _commit(repository: Path) -> Commit:
@@ -163,13 +164,15 @@ def _commit(repository: Path) -> Commit:
     return Commit(str(repository), "main", git("-C", str(repository), "rev-parse", "HEAD").strip())
 
 
-def others(python: Path, command: tuple[str, ...], code: Path, seed: int, *, processes: int, cap: float) -> Found:
-    """A search of somebody else's in ``code``, until the first of its processes has ended."""
+def run_others(
+    python: Path, command: tuple[str, ...], code: Path, seed: int, *, processes: int, cap: float
+) -> SearchResult:
+    """Run another search in ``code`` until the first of its processes has ended."""
     name, *arguments = command
     whole = [str(python), str(SEARCHING / name), *arguments]
     variables = child_environment({"EPOCHS": str(EPOCHS), "SEED": str(seed), "PYTHONPATH": str(code)})
     variables |= {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONDONTWRITEBYTECODE": "1"}
-    began, used = time.time(), processor_seconds()
+    began, used = time.time(), measure_processor_seconds()
     outputs = [code / f"output-{number}" for number in range(processes)]
     started = [_start(whole, code, variables, output) for output in outputs]
     with ThreadPoolExecutor(processes) as executor:
@@ -179,15 +182,15 @@ def others(python: Path, command: tuple[str, ...], code: Path, seed: int, *, pro
             for process in started:
                 process.kill()
     printed = [output.read_text(encoding="utf-8") for output in outputs]
-    trained = sum(len(moments(output, "trained")) for output in printed)
-    reached = [moment - began for output in printed for moment in moments(output, "reached")]
+    trained = sum(len(find_times(output, "trained")) for output in printed)
+    reached = [moment - began for output in printed for moment in find_times(output, "reached")]
     if not reached and time.time() - began < cap:
         raise RuntimeError(f"{name} ended without reaching the threshold:\n{printed[0][-2000:]}")
-    return Found(min(reached, default=cap), processor_seconds() - used, bool(reached), trained)
+    return SearchResult(min(reached, default=cap), measure_processor_seconds() - used, bool(reached), trained)
 
 
-def processor_seconds() -> float:
-    """What the processes used that were started here and have ended, with those that they started."""
+def measure_processor_seconds() -> float:
+    """Return the processor seconds of all processes that were started here and have ended, and of their children."""
     used = resource_usage.getrusage(resource_usage.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -197,11 +200,11 @@ def _start(command: list[str], folder: Path, variables: dict[str, str], output: 
         return subprocess.Popen(command, cwd=folder, env=variables, stdout=file, stderr=subprocess.STDOUT)
 
 
-def _others_environment(ground: Ground) -> Path:
-    """The interpreter of an environment with the same frameworks and what is compared with, made if it is not there."""
-    folder = ground.home / "cache" / "others" / "-".join(OTHERS)
+def _make_others_environment(trainer: Trainer) -> Path:
+    """Return the interpreter of an environment with the same frameworks and the other searches. Makes it if it is missing."""
+    folder = trainer.home / "cache" / "others" / "-".join(OTHERS)
     if not (folder / "complete").exists():
-        tell(f"making an environment with {', '.join(OTHERS)}")
+        log_progress(f"making an environment with {', '.join(OTHERS)}")
         pins = str(resource("requirements") / "keras.txt")
         run = partial(subprocess.run, env=child_environment({"UV_COMPILE_BYTECODE": "1"}), check=True)
         install = ["pip", "install", "--quiet", "--no-config", "--only-binary", ":all:"]
@@ -211,40 +214,42 @@ def _others_environment(ground: Ground) -> Path:
     return Path(python_in(folder))
 
 
-def _told(found: Found) -> Found:
+def _log_result(found: SearchResult) -> SearchResult:
     word = "reached" if found.reached else "NOT reached"
-    tell(f"  {word} after {found.seconds:.1f} s ({found.processor:.1f} s of processor), {found.trainings} trainings")
+    log_progress(
+        f"  {word} after {found.seconds:.1f} s ({found.processor:.1f} s of processor), {found.trainings} trainings"
+    )
     return found
 
 
-def _show(found: dict[str, list[Found]]) -> None:
-    rows = [_row(name, results, found.get(HERE, [])) for name, results in found.items()]
+def _print_results(found: dict[str, list[SearchResult]]) -> None:
+    rows = [_make_row(name, results, found.get(HERE, [])) for name, results in found.items()]
     heading = ("to the threshold", "median", "least – most", "here ÷ this", "processor", "here ÷ this")
-    show((*heading, "reached", "trainings"), *rows)
+    print_table((*heading, "reached", "trainings"), *rows)
     if HERE in found:
         whole = median(each.from_commit for each in found[HERE] if each.from_commit is not None)
         print(f"here from the commit on, its own training included: median {whole:.0f} s")
-    print(f"wanted: ≤ {WANTED_RATIO:g} of the others' median\n")
+    print(f"wanted: ≤ {TARGET_RATIO:g} of the others' median\n")
     for name, results in found.items():
         print(f"seed by seed, {name}: {', '.join(f'{each.seconds:.0f}' for each in results)} s")
 
 
-def _row(name: str, results: list[Found], ours: list[Found]) -> tuple[str, ...]:
+def _make_row(name: str, results: list[SearchResult], ours: list[SearchResult]) -> tuple[str, ...]:
     seconds = [each.seconds for each in results]
     processor = [each.processor for each in results]
     return (
         name,
         f"{median(seconds):.0f} s",
         f"{min(seconds):.0f} – {max(seconds):.0f} s",
-        _ratio([each.seconds for each in ours], seconds),
+        _format_ratio([each.seconds for each in ours], seconds),
         f"{median(processor):.0f} s",
-        _ratio([each.processor for each in ours], processor),
+        _format_ratio([each.processor for each in ours], processor),
         f"{sum(each.reached for each in results)} of {len(results)}",
         f"{median(each.trainings for each in results):g}",
     )
 
 
-def _ratio(ours: list[float], theirs: list[float]) -> str:
+def _format_ratio(ours: list[float], theirs: list[float]) -> str:
     return f"{median(ours) / median(theirs):.2f}" if ours and ours != theirs else ""
 
 

@@ -1,8 +1,8 @@
 """How often the rule for test rows that were trained on is wrong, on simulated splits.
 
-Clean splits of data whose rows repeat by themselves (few discrete columns, labels with and without noise, with the training
-part oversampled after the split, too) must not be refused; splits in which a share of the test rows was trained on must be,
-from 6 % on if the test set is big enough for four standard errors.
+Clean splits of data whose rows repeat by themselves must not be refused. Such data has few discrete columns, labels with and
+without noise, and a training part that is also oversampled after the split. Splits in which a share of the test rows was
+trained on must be refused, from 6 % on, if the test set is big enough for four standard errors.
 
 Usage: benchmarks/seen_rows.py [--quick] [--splits N] [--seed N]
 """
@@ -12,12 +12,12 @@ import sys
 from typing import Any
 
 import numpy as np
-from bench import QUICK, RECORDER, machine, show
+from bench import QUICK, RECORDER, describe_machine, print_table
 
 sys.path.insert(0, str(RECORDER))  # a training's Python finds it there
 
+from epochal_recorder.fitted_rows import FittedRows, compare
 from epochal_recorder.rows import hash_labels, hash_rows, with_labels
-from epochal_recorder.seen import Fitted, compare
 
 SPLITS = 40 if QUICK else 400
 LEAKS = (0.06, 0.1, 0.3, 1.0)
@@ -27,15 +27,15 @@ Rows = tuple[Any, Any]
 
 
 def is_refused(train: Rows, test: Rows) -> bool:
-    """Whether a test on ``test`` of a network that was fitted on ``train`` is refused."""
-    fitted = Fitted("")
+    """Return whether a test on ``test`` is refused for a network that was fitted on ``train``."""
+    fitted = FittedRows("")
     fitted.add(hash_rows(train[0]), train[1], train[0])
     fitted.end_pass()
     labels = hash_labels(test[1])
     return bool(compare(with_labels(hash_rows(test[0]), labels), labels, [fitted])["refused"])
 
 
-def discrete(random: np.random.Generator) -> Rows:
+def draw_discrete_rows(random: np.random.Generator) -> Rows:
     """Draw rows of 2 to 8 columns with 2 to 7 values each, whose labels follow from them with more or less noise."""
     count, columns, levels = (
         random.choice([300, 600, 1_000, 2_000, 5_000, 20_000]),
@@ -56,7 +56,7 @@ def split(random: np.random.Generator, rows: Rows) -> tuple[Rows, Rows]:
     return (rows[0][first], rows[1][first]), (rows[0][last], rows[1][last])
 
 
-def oversampled(random: np.random.Generator, rows: Rows) -> Rows:
+def oversample(random: np.random.Generator, rows: Rows) -> Rows:
     """Return the rows with copies of the rarer class, as many as balance the classes."""
     rare = np.flatnonzero(rows[1] == np.bincount(rows[1], minlength=2).argmin())
     if not len(rare):
@@ -65,7 +65,7 @@ def oversampled(random: np.random.Generator, rows: Rows) -> Rows:
     return np.concatenate([rows[0], rows[0][copies]]), np.concatenate([rows[1], rows[1][copies]])
 
 
-def leaked(random: np.random.Generator, count: int, share: float) -> tuple[Rows, Rows]:
+def draw_leaking_split(random: np.random.Generator, count: int, share: float) -> tuple[Rows, Rows]:
     """Draw a split of noise in which a share of the test rows are training rows; some rows repeat by themselves."""
     x, y = random.normal(size=(4 * count, 10)), random.integers(0, 2, 4 * count)
     repeated, source = random.random(4 * count) < random.choice([0, 0.05]), random.integers(0, 4 * count, 4 * count)
@@ -75,30 +75,30 @@ def leaked(random: np.random.Generator, count: int, share: float) -> tuple[Rows,
 
 
 def main() -> None:
-    """Simulate, print."""
+    """Simulate the splits and print the tables."""
     parser = argparse.ArgumentParser(description="how often the rule for test rows that were trained on is wrong")
     parser.add_argument("--quick", action="store_true", help="a tenth of the splits")
     parser.add_argument("--splits", type=int, default=SPLITS, help="how many splits of each kind")
     parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    random = np.random.default_rng(given.seed)
-    print(f"{machine()}; seed {given.seed}\n", flush=True)
-    clean = [split(random, discrete(random)) for _ in range(given.splits)]
+    options = parser.parse_args()
+    random = np.random.default_rng(options.seed)
+    print(f"{describe_machine()}; seed {options.seed}\n", flush=True)
+    clean = [split(random, draw_discrete_rows(random)) for _ in range(options.splits)]
     alarms = sum(is_refused(train, test) for train, test in clean)
-    after = sum(is_refused(oversampled(random, train), test) for train, test in clean)
-    show(
+    alarms_after_oversampling = sum(is_refused(oversample(random, train), test) for train, test in clean)
+    print_table(
         ("clean splits of data that repeat", "splits", "refused"),
-        ("as they are", str(given.splits), str(alarms)),
-        ("the training part oversampled", str(given.splits), str(after)),
+        ("as they are", str(options.splits), str(alarms)),
+        ("the training part oversampled", str(options.splits), str(alarms_after_oversampling)),
     )
     rows = []
     for share in LEAKS:
         found = []
         for count in TEST_ROWS:
-            refused = sum(is_refused(*leaked(random, count, share)) for _ in range(given.splits // 4))
-            found.append(f"{refused} of {given.splits // 4}")
+            refused = sum(is_refused(*draw_leaking_split(random, count, share)) for _ in range(options.splits // 4))
+            found.append(f"{refused} of {options.splits // 4}")
         rows.append((f"{share:.0%}", *found))
-    show(("test rows that were trained on: refused", *(f"{count} test rows" for count in TEST_ROWS)), *rows)
+    print_table(("test rows that were trained on: refused", *(f"{count} test rows" for count in TEST_ROWS)), *rows)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from epochal.folders import Home
 from epochal.settings import Environment, RuntimeName, ServerSettings, read_server_settings
 from epochal.store.database import Database
-from epochal.store.patience import Patience
+from epochal.store.retry import RetryPolicy
 
 
 @dataclass(frozen=True)
@@ -17,14 +17,16 @@ class App:
     database: Database
 
     @classmethod
-    def open(cls, environment: Environment, patience: Patience | None = None) -> "App":
+    def open(cls, environment: Environment, retry_policy: RetryPolicy | None = None) -> "App":
         """Read the settings in ``environment.home`` and open the database.
 
-        ``patience``: how long to wait for a database that does not answer; None: not at all. Raises SettingsError if
-        the settings are invalid, or if the database cannot be opened or does not answer.
+        ``retry_policy``: how long to wait for a database that does not answer; None: not at all. Raises SettingsError
+        if the settings are invalid, or if the database cannot be opened or does not answer.
         """
         settings = read_server_settings(environment)
-        return cls(environment, settings, Database(Home(environment.home).database_url(settings.database), patience))
+        return cls(
+            environment, settings, Database(Home(environment.home).database_url(settings.database), retry_policy)
+        )
 
     @property
     def home(self) -> Home:
@@ -38,7 +40,7 @@ class App:
         return url if url.startswith(("http://", "https://")) else None
 
     @property
-    def personal_runtime(self) -> RuntimeName:
+    def interactive_runtime(self) -> RuntimeName:
         """The runtime for training by hand: the one in the environment or server.toml, otherwise ``auto``."""
         return self.settings.runtime if "runtime" in self.settings.model_fields_set else "auto"
 

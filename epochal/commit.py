@@ -7,12 +7,12 @@ from urllib.parse import unquote
 _SKIP_WORDS = ("[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]")
 _SKIP_TRAILER = re.compile(r"skip-checks:\s*true", re.IGNORECASE)
 # The last line of a commit that Epochal itself made. Training that commit would lead to another one of its kind.
-_OWN_TRAILER = re.compile(r"Epochal-Run: \d+")
+_EPOCHAL_TRAILER = re.compile(r"Epochal-Run: \d+")
 _HOST = r"(?P<host>\[[^\]/@]*\]|[^/:\[]*)"
 _URL = re.compile(rf"[a-z][a-z0-9+.-]*://(?:[^/]*@)?{_HOST}(?::[^/]*)?(?P<path>(?:/.*)?)", re.IGNORECASE | re.DOTALL)
 # git-clone(1): "user@host:path" is an ssh address if there is no slash before the colon.
 _SCP_LIKE = re.compile(rf"(?:[^/@]*@)?{_HOST}:(?P<path>.*)", re.DOTALL)
-_SAME_HOST = {"ssh.github.com": "github.com", "www.github.com": "github.com"}
+_HOST_ALIASES = {"ssh.github.com": "github.com", "www.github.com": "github.com"}
 
 
 def identity(url: str) -> str:
@@ -23,15 +23,15 @@ def identity(url: str) -> str:
     ``local/srv/digits.git``. The identity of an identity is itself. No part of it is ``..``, so it can be used as a
     path.
     """
-    host, path = _host_and_path(url)
+    host, path = _split_host_and_path(url)
     host = host.lower().strip(".") or "local"
-    path = _plain_path(path)
+    path = _normalise_path(path)
     while host != "local" and path.endswith(".git"):
-        path = _plain_path(path.removesuffix(".git"))
-    return f"{_SAME_HOST.get(host, host)}/{path}".rstrip("/")
+        path = _normalise_path(path.removesuffix(".git"))
+    return f"{_HOST_ALIASES.get(host, host)}/{path}".rstrip("/")
 
 
-def _host_and_path(url: str) -> tuple[str, str]:
+def _split_host_and_path(url: str) -> tuple[str, str]:
     if url.startswith(("/", ".")):
         return "local", Path(url).absolute().as_posix()
     address = _URL.fullmatch(url)
@@ -45,7 +45,7 @@ def _host_and_path(url: str) -> tuple[str, str]:
     return host, path
 
 
-def _plain_path(path: str) -> str:
+def _normalise_path(path: str) -> str:
     parts: list[str] = []
     for part in path.split("/"):
         if part == "..":
@@ -68,7 +68,7 @@ def safe_url(url: str) -> str:
     return re.sub(r"://[^/]*@", "://", url)
 
 
-def skip_word(message: str) -> str | None:
+def find_skip_instruction(message: str) -> str | None:
     """Return what in a commit's message says that the commit must not be trained, in words; None if nothing does.
 
     That is one of GitHub's instructions ("Skipping workflow runs"), or the last line of a commit that Epochal itself
@@ -79,7 +79,7 @@ def skip_word(message: str) -> str | None:
     if found:
         return found
     *before, last = message.strip().splitlines() or [""]
-    if _OWN_TRAILER.fullmatch(last.strip()):
+    if _EPOCHAL_TRAILER.fullmatch(last.strip()):
         return f"{last.strip()}, so Epochal made it"
     is_trailer = _SKIP_TRAILER.fullmatch(last.strip()) and any(not line.strip() for line in before)
     return "skip-checks: true" if is_trailer else None

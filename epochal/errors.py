@@ -8,16 +8,16 @@ from epochal.folders import SCRIPT
 class Reason(StrEnum):
     """Why a trial failed, or a run ended without reaching its threshold.
 
-    The value is a word to filter by. ``sentence`` explains it to people, without a capital letter and a full stop.
+    The value is a word to filter by. ``description`` explains it to people, without a capital letter and a full stop.
     """
 
-    sentence: str
+    description: str
 
-    def __new__(cls, word: str, sentence: str = "") -> "Reason":
+    def __new__(cls, word: str, description: str = "") -> "Reason":
         """Create a member with ``word`` as its value."""
         member = str.__new__(cls, word)
         member._value_ = word
-        member.sentence = sentence
+        member.description = description
         return member
 
     # The code or its training failed.
@@ -92,13 +92,13 @@ class RunFailed(EpochalError):
     """A run cannot reach a verdict, for a reason that its developer or the admin can fix.
 
     ``reason``: the kind of failure. ``explanation``: what happened in this case and how to fix it, by default the
-    reason's sentence. ``detail``: what a program printed about it, several lines or empty.
+    reason's description. ``detail``: what a program printed about it, several lines or empty.
     """
 
     exit_status = 1
 
     def __init__(self, reason: Reason, explanation: str = "", detail: str = "") -> None:
         self.reason = reason
-        self.explanation = explanation or reason.sentence
+        self.explanation = explanation or reason.description
         self.detail = detail
         super().__init__(self.explanation)

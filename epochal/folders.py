@@ -24,7 +24,7 @@ class TrialFolder:
         """The checkpoints ($EPOCHAL_CHECKPOINTS), which are moved to a later trial of the run that may use them."""
         self.log = path / "train.log"
         """Standard output and standard error of the training, interleaved."""
-        self.change = path / "change"
+        self.changed_files = path / "change"
         """The files that the trial changed, to be adopted by the developer, at their paths in the code; or absent."""
         self.diff = path / "change.diff"
         """The changes of the trial to the code as a unified diff; absent if it changed nothing."""
@@ -54,7 +54,7 @@ class Home:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.searches = f"sqlite:///{path / 'optuna.db'}"
+        self.optuna_url = f"sqlite:///{path / 'optuna.db'}"
         """The URL of Optuna's storage, unless the server's database is PostgreSQL, which then holds it."""
         self.dlcode = path / "dlcode"
         """Links to the last pulled code of each repository and branch."""
@@ -65,7 +65,7 @@ class Home:
         """Return the URL of the database: the ``configured`` one or, if that is empty, a SQLite file here."""
         return configured or f"sqlite:///{self.path / 'epochal.db'}"
 
-    def question(self, nonce: str) -> Path:
+    def challenge_file(self, nonce: str) -> Path:
         """Return the path of a temporary file by which a Jenkins agent proves that it has the gateway's home.
 
         The gateway writes random bytes into it, which the agent has to read. ``nonce``: hexadecimal digits for the

@@ -50,35 +50,35 @@ class GitFolder:
 
     def branch(self) -> str:
         """Return the name of the branch that is checked out; empty on a detached HEAD."""
-        return self.text("branch", "--show-current")
+        return self.run_text("branch", "--show-current")
 
     def resolve(self, revision: str) -> str:
         """Return the full SHA of the commit that ``revision`` names; raises GitError if there is none."""
-        return self.text("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+        return self.run_text("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
 
     def has_changes(self) -> bool:
         """Return whether tracked files differ from the commit that is checked out."""
-        return bool(self.text("status", "--porcelain", "--untracked-files=no"))
+        return bool(self.run_text("status", "--porcelain", "--untracked-files=no"))
 
     def details(self, sha: str) -> tuple[str, str, str]:
         """Return the message, the author's name and the author's mail address of the commit ``sha``."""
-        name, email, message = self.text("show", "--no-patch", "--format=%an%x00%ae%x00%B", sha).split("\0", 2)
+        name, email, message = self.run_text("show", "--no-patch", "--format=%an%x00%ae%x00%B", sha).split("\0", 2)
         return message.strip(), name, email
 
-    def committed(self, sha: str) -> datetime | None:
+    def commit_time(self, sha: str) -> datetime | None:
         """Return the commit time by the committer's clock, in UTC and whole seconds; None if it is not a valid time."""
         try:
-            return datetime.fromtimestamp(int(self.text("show", "--no-patch", "--format=%ct", sha)), UTC)
+            return datetime.fromtimestamp(int(self.run_text("show", "--no-patch", "--format=%ct", sha)), UTC)
         except (ValueError, OverflowError, OSError):  # a commit may contain any text as its time
             return None
 
-    def submodules(self, sha: str) -> tuple[str, ...]:
+    def submodule_notes(self, sha: str) -> tuple[str, ...]:
         """Return a note (one line) that the commit's submodules are not fetched; empty if it has none."""
         lines = self.run("ls-tree", "-r", "-z", sha).split(b"\0")
         paths = [line.partition(b"\t")[2].decode("utf-8", "replace") for line in lines if line.startswith(b"160000 ")]
         if not paths:
             return ()
-        return (f"{_some(paths)}: a submodule, which is not fetched. Training sees an empty folder there.",)
+        return (f"{_shorten_list(paths)}: a submodule, which is not fetched. Training sees an empty folder there.",)
 
     def write_files(self, sha: str, folder: Path) -> None:
         """Write the files of the commit ``sha`` into the existing ``folder``, as a checkout would.
@@ -89,7 +89,7 @@ class GitFolder:
         index = folder.parent / f".{folder.name}.index"
         try:
             variables = {
-                "GIT_DIR": self.text("rev-parse", "--absolute-git-dir"),
+                "GIT_DIR": self.run_text("rev-parse", "--absolute-git-dir"),
                 "GIT_WORK_TREE": str(folder),
                 "GIT_INDEX_FILE": str(index),
             }
@@ -98,7 +98,7 @@ class GitFolder:
         finally:
             index.unlink(missing_ok=True)
 
-    def text(self, *arguments: str) -> str:
+    def run_text(self, *arguments: str) -> str:
         """Return the output of a git command as text, without the final newline; raises GitError if it fails."""
         return self.run(*arguments).decode("utf-8", "replace").removesuffix("\n")
 
@@ -165,10 +165,10 @@ def fetch_commit(cache: Path, url: str, branch: str, sha: str, credentials: str 
         fcntl.flock(lock, fcntl.LOCK_EX)  # simultaneous shallow fetches into one repository would fail
         try:
             if not folder.exists():
-                made = folder.with_suffix(".new")
-                shutil.rmtree(made, ignore_errors=True)
-                run_git(["init", "--quiet", "--bare", str(made)])
-                made.rename(folder)  # atomic: an existing folder is taken for a complete repository
+                new_folder = folder.with_suffix(".new")
+                shutil.rmtree(new_folder, ignore_errors=True)
+                run_git(["init", "--quiet", "--bare", str(new_folder)])
+                new_folder.rename(folder)  # atomic: an existing folder is taken for a complete repository
             if not repository.has(sha):
                 fetch = [*credential_options(credentials), "-C", str(folder), "fetch", "--quiet", "--no-tags"]
                 try:
@@ -210,11 +210,11 @@ def check_files(folder: Path) -> tuple[str, ...]:
     if not pointers:
         return ()
     return (
-        f"{_some(pointers)}: a git-lfs pointer of some 130 bytes, not the file itself. Training sees the pointer; put "
-        "such data into the server's data folder (/data) instead.",
+        f"{_shorten_list(pointers)}: a git-lfs pointer of some 130 bytes, not the file itself. Training sees the "
+        "pointer; put such data into the server's data folder (/data) instead.",
     )
 
 
-def _some(paths: list[str], most: int = 3) -> str:
-    shown = ", ".join(paths[:most])
-    return f"{shown} and {len(paths) - most} more" if len(paths) > most else shown
+def _shorten_list(paths: list[str], limit: int = 3) -> str:
+    shown = ", ".join(paths[:limit])
+    return f"{shown} and {len(paths) - limit} more" if len(paths) > limit else shown

@@ -15,20 +15,20 @@ Value = bool | int | float | str
 Log = Callable[[str], None]
 """A function that logs one line of text, given without a line end."""
 
-PROOF_MARK = "epochal proof: "
+PROOF_PREFIX = "epochal proof: "
 """The beginning of the line in a job's output that proves which home, database and scripts it uses."""
 
 
-def kind_of(value: Value) -> Literal["number", "text", "truth"]:
+def value_kind(value: Value) -> Literal["number", "text", "boolean"]:
     """Return the kind of a hyperparameter's value; True and False are not numbers."""
     if isinstance(value, bool):
-        return "truth"
+        return "boolean"
     return "text" if isinstance(value, str) else "number"
 
 
-def same(one: Value, other: Value) -> bool:
+def is_same_value(one: Value, other: Value) -> bool:
     """Return whether two values of a hyperparameter are equal: 20 and 20.0 are, 1 and True are not."""
-    return kind_of(one) == kind_of(other) and one == other
+    return value_kind(one) == value_kind(other) and one == other
 
 
 class State(StrEnum):
@@ -126,12 +126,12 @@ class AccuracySource(StrEnum):
     VALIDATION = "val_accuracy"
 
     @property
-    def sentence(self) -> str:
+    def description(self) -> str:
         """The source in words, for mail and history."""
-        return _SOURCE_SENTENCES[self]
+        return _SOURCE_DESCRIPTIONS[self]
 
 
-_SOURCE_SENTENCES = {
+_SOURCE_DESCRIPTIONS = {
     AccuracySource.SCRIPT: f"from the accuracy.json that {SCRIPT} wrote",
     AccuracySource.EVALUATE: f"from {SCRIPT}'s last evaluate()",
     AccuracySource.OUTPUT: f"from the line that {SCRIPT} printed",
@@ -237,9 +237,9 @@ class Epoch:
 
     def _first(self, prefix: str) -> float | None:
         # Keras' name of the metric depends on the argument of compile(): "accuracy", "acc", or the name of its class.
-        for wanted in ("accuracy", "acc"):
-            if prefix + wanted in self.metrics:
-                return self.metrics[prefix + wanted]
+        for name in ("accuracy", "acc"):
+            if prefix + name in self.metrics:
+                return self.metrics[prefix + name]
         named = [
             value for name, value in self.metrics.items() if name.startswith(prefix) and name.endswith("_accuracy")
         ]
@@ -251,7 +251,7 @@ class Fit:
     """One call of Keras' fit, as recorded in metrics.jsonl.
 
     model, call: as in Epoch.
-    wanted: the epoch that the call was to end with.
+    target_epoch: the epoch that the call was to end with.
     continued: the epoch of the checkpoint that it resumed from; 0 if it did not resume.
     why: why it did not resume from an existing checkpoint.
     epochs: all its epochs, including those before the checkpoint.
@@ -261,7 +261,7 @@ class Fit:
 
     model: int
     call: int
-    wanted: int
+    target_epoch: int
     continued: int = 0
     why: str = ""
     epochs: tuple[Epoch, ...] = ()
@@ -286,8 +286,8 @@ class Fit:
 
     @property
     def stopped_by(self) -> StoppedBy | None:
-        """What ended the call before the wanted epoch; None if nothing did."""
-        if not self.ended or self.last_epoch >= self.wanted:
+        """What ended the call before the target epoch; None if nothing did."""
+        if not self.ended or self.last_epoch >= self.target_epoch:
             return None
         return StoppedBy.THRESHOLD if self.stopped else StoppedBy.SCRIPT
 
@@ -327,15 +327,15 @@ class Forecast:
     hopeless: bool = False
 
     @property
-    def sentence(self) -> str:
+    def description(self) -> str:
         """The forecast in words: ``levels off at 0.77 ± 0.01: more epochs will not reach 0.80``."""
-        wanted = f"{self.threshold:.2f}" if self.threshold == round(self.threshold, 2) else f"{self.threshold:.10g}"
+        threshold = f"{self.threshold:.2f}" if self.threshold == round(self.threshold, 2) else f"{self.threshold:.10g}"
         if self.hopeless:
-            return f"levels off at {self.rounded}: more epochs will not reach {wanted}"
+            return f"levels off at {self.rounded}: more epochs will not reach {threshold}"
         if self.expected is None:
-            return f"whether more epochs will reach {wanted} cannot be told yet"
+            return f"whether more epochs will reach {threshold} cannot be told yet"
         interval = f"{self.earliest} to {self.latest}" if self.latest else f"{self.earliest} at the earliest"
-        return f"{wanted} is expected at epoch {self.expected} ({interval})"
+        return f"{threshold} is expected at epoch {self.expected} ({interval})"
 
     @property
     def rounded(self) -> str:
@@ -564,13 +564,13 @@ class Message:
 
 
 @dataclass(frozen=True)
-class Accepted:
+class AcceptedCommit:
     """The run that was stored or found for a commit.
 
-    ``new``: whether the run was queued now; False if the commit was known already. ``stop``: the owners of older runs
-    that are superseded and have to stop.
+    ``new``: whether the run was queued now; False if the commit was known already. ``superseded_owners``: the owners of
+    older runs that are superseded and have to stop.
     """
 
     run: int
     new: bool
-    stop: tuple[str, ...] = ()
+    superseded_owners: tuple[str, ...] = ()

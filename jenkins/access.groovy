@@ -1,10 +1,10 @@
 /* groovylint-disable JavaIoPackageAccess */
-// What configuration as code cannot say: the gateway's API token, and the agent's secret, which only Jenkins knows.
+// Sets what configuration as code cannot: the gateway's API token, and a file with the agent's secret, which Jenkins generates.
 import hudson.model.User
 import jenkins.model.Jenkins
 import jenkins.security.ApiTokenProperty
 
-// The token is made by make secrets and the same at every start: 11 and 32 hexadecimal digits.
+// make secrets generates the token, "11" and 32 hexadecimal digits. It is the same at every start.
 User user = User.getById('epochal', true)
 ApiTokenProperty property = user.getProperty(ApiTokenProperty) ?: new ApiTokenProperty()
 def old = property.tokenStore.tokenListSortedByName.findAll { it.name == 'gateway' }

@@ -3,9 +3,9 @@
 
 Usage: scripts/count_code.py [REVISION ...]
 
-Without a revision the files of the working tree are counted. A line holds code if it is neither blank nor nothing but a
-comment or a docstring; a text that stands alone below an assignment is a docstring too. A function's length is the number
-of such lines from its ``def`` to its end.
+Without a revision, the files of the working tree are counted. A line holds code unless it is blank or holds only a comment
+or a docstring. A string statement below an assignment is a docstring too. The length of a function is the number of lines
+that hold code from its ``def`` to its end.
 """
 
 import ast
@@ -62,7 +62,7 @@ def code_lines(source: str) -> set[int]:
     statement: list[tokenize.TokenInfo] = []
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type in (tokenize.NEWLINE, tokenize.ENDMARKER):
-            if any(part.type != tokenize.STRING for part in statement):  # else it is a docstring
+            if any(part.type != tokenize.STRING for part in statement):  # otherwise it is a docstring
                 lines.update(line for part in statement for line in range(part.start[0], part.end[0] + 1))
             statement = []
         elif token.type not in LAYOUT:
@@ -84,7 +84,7 @@ def read_product(revision: str | None = None) -> list[str]:
 
 
 def main() -> None:
-    """Print a line for each revision of the command line, or one for the working tree."""
+    """Print a line for each revision given on the command line, or for the working tree."""
     arguments = sys.argv[1:]
     if any(argument.startswith("-") for argument in arguments):
         sys.exit(__doc__)

@@ -3,7 +3,7 @@
 
 Usage: scripts/draw_structure.py [--count]
 
-With --count the numbers are printed, and nothing is drawn.
+With --count, the numbers are printed and nothing is drawn.
 
 A room is a folder of epochal/ or a module at its top; a folder inside a room is a room too. The layers, from top to bottom,
 are those of import-linter's contract in pyproject.toml. A room that is in no layer is drawn apart.
@@ -29,8 +29,8 @@ PICTURE = ROOT / "docs" / "structure.svg"
 
 MARGIN, BOX_WIDTH, BOX_HEIGHT, STEP_X, STEP_Y, LAYER_GAP = 12, 176, 24, 28, 30, 6
 ENTRY = 14
-"""Distance of the line that enters a box from the box's right edge; less than STEP_X, so that it passes the box above."""
-# Each of these can be seen on a light and on a dark page.
+"""Distance of the line that enters a box from its right edge. Less than STEP_X, so that the line passes the box above."""
+# These colours are visible on a light and on a dark page.
 LINE, DOT, GREY = "#8296ab", "#2f81f7", "#6e7b88"
 FILL, STROKE, TEXT, SMALL = "#e6eef7", "#54708c", "#16202b", "#4a5a6a"
 
@@ -56,7 +56,7 @@ class Structure:
 
     @property
     def drawn(self) -> list[tuple[str, str]]:
-        """The imports that have a line of their own: those between rooms that are not in the same frame."""
+        """The imports that have a line: those between rooms in different frames."""
         return sorted(pair for pair in self.imports if frame(pair[0]) != frame(pair[1]))
 
     @property
@@ -191,7 +191,7 @@ def _box(room: str, lines: int, x: int, y: int) -> list[str]:
 
 
 def _legend(structure: Structure, height: int) -> list[str]:
-    """Say in the empty corner at the bottom left how to read the picture, and draw the rooms apart."""
+    """Explain the picture in the empty corner at the bottom left, and draw the rooms that are in no layer."""
     sentences = [
         "A room's line leaves it to the right. Each dot on it",
         "is an import: from the dot, follow the line down to",
@@ -219,7 +219,7 @@ def _legend(structure: Structure, height: int) -> list[str]:
 
 
 def _rounded(lines: int) -> str:
-    """Round a number of lines to two digits, so that not every change of a module changes the picture."""
+    """Round a number of lines to tens below 100 and else to hundreds, so that few changes of the code change the picture."""
     step = 10 if lines < 100 else 100
     return f"{max(step, round(lines / step) * step):,}"
 
@@ -235,7 +235,7 @@ def _contract(root: Path) -> tuple[list[list[str]], set[str]]:
 
 
 def _room(package: Path, path: Path) -> str:
-    """Return the room of a module or folder: at most two folders deep; empty for the package itself."""
+    """Return the room of a module or folder, at most two folders deep, or an empty string for the package itself."""
     relative = path.relative_to(package)
     if path.suffix == ".py" and len(relative.parts) == 1:
         return "" if path.stem == "__init__" else path.stem
@@ -243,7 +243,7 @@ def _room(package: Path, path: Path) -> str:
 
 
 def _path_of_module(package: Path, module: str) -> Path:
-    """Return the file or folder of the module that a dotted name begins with; the package if it is outside of it."""
+    """Return the file or folder of the module that a dotted name starts with, or the package if the name is outside of it."""
     path = package
     first, *names = module.split(".")
     for name in names if first == PACKAGE else []:
@@ -256,7 +256,7 @@ def _path_of_module(package: Path, module: str) -> Path:
 
 
 def _imported(tree: ast.Module, package: list[str]) -> Iterator[str]:
-    """Yield the dotted name behind each import of a module, those by ``importlib.import_module`` included."""
+    """Yield the dotted name of each import of a module, including calls of ``importlib.import_module``."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -272,7 +272,7 @@ def _imported(tree: ast.Module, package: list[str]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Draw the picture, or with --count only print the numbers."""
+    """Draw the picture and print the numbers, or with --count only print them."""
     if sys.argv[1:] not in ([], ["--count"]):
         sys.exit(__doc__)
     structure = read_structure()

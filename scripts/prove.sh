@@ -1,10 +1,10 @@
 #!/bin/sh
-# Says which home, database and scripts a job on this machine works with: what epochal jenkins check asks an agent.
+# Prints which home, database and scripts a job on this machine uses; `epochal jenkins check` runs it on an agent.
 #
 # Usage: scripts/prove.sh NONCE
 #
 # Reads from the environment, as a job's script does: EPOCHAL_HOME, EPOCHAL_SCRIPTS, EPOCHAL_PYTHON, EPOCHAL_DATABASE.
-# Exit status: 0 told, 2 wrong usage.
+# Exit status: 0 printed, 2 wrong usage.
 set -eu
 
 if [ -n "${EPOCHAL_PYTHON:-}" ]; then

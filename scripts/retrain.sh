@@ -1,5 +1,5 @@
 #!/bin/sh
-# Job 3: raises the epochs and goes on training, until the threshold is reached or the budget is used up.
+# Job 3: raises the epochs and resumes training, then searches, until the threshold is reached or the budget is used up.
 #
 # Usage: [EPOCHAL_RUN=7] scripts/retrain.sh
 #
@@ -8,7 +8,7 @@
 #   EPOCHAL_RUN                  the run, which train.sh left below its threshold
 #   BUILD_URL                    the build's page, for the mail; optional
 #   EPOCHAL_PYTHON               the Python that Epochal is installed for (default: the epochal on PATH)
-# Exit status: 0 reached, 3 exhausted, 1 failed, 4 superseded, 5 cancelled, 2 wrong usage, 70 our own fault.
+# Exit status: 0 reached, 3 exhausted, 1 failed, 4 superseded, 5 cancelled, 2 wrong usage, 70 internal error.
 set -eu
 
 if [ -n "${EPOCHAL_PYTHON:-}" ]; then

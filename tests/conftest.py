@@ -1,4 +1,4 @@
-"""What the tests share: a home whose environments are made once, and Pythons with each framework."""
+"""Shared fixtures: a home whose training environments are made once per session, and a Python per framework."""
 
 import os
 import random
@@ -15,24 +15,24 @@ from tests.warm import warm_training
 
 pytest.register_assert_rewrite("tests.cases.expected")
 collect_ignore_glob = ["cases/*/*"]
-"""Scripts that are data here, whatever they are called."""
+"""The folders of tests/cases hold scripts that are data here, even if they are named like tests."""
 
 
 def pytest_configure() -> None:
-    """Draw the seed of test_noise.py, before there are workers, which inherit it."""
+    """Draw the seed of test_noise.py before pytest-xdist's workers start, so that they all inherit it."""
     os.environ.setdefault("TEST_NOISE_SEED", str(random.SystemRandom().randrange(10_000)))
 
 
 def pytest_report_header() -> str:
-    """Print the seed, so that its scripts can be drawn again."""
+    """Print the seed, so that the same scripts can be drawn again."""
     return f"TEST_NOISE_SEED={os.environ['TEST_NOISE_SEED']}"
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that need Docker on one worker, so that nobody waits for an image that another one builds.
+    """Run all tests that need Docker on one worker, so that none waits for an image that another worker builds.
 
-    They come first, so that the other workers do not wait for that one at the end.
+    They run first, so that the other workers do not wait for that worker at the end.
     """
     for item in items:
         if item.get_closest_marker("docker"):
@@ -41,8 +41,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_git_configuration() -> Iterator[None]:
-    """No test sees the git configuration, or an Epochal, of whoever runs it."""
+def _hide_user_configuration() -> Iterator[None]:
+    """Hide the git configuration and the Epochal of the user who runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
@@ -53,76 +53,79 @@ def _own_git_configuration() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The cache folder of all homes of this session: TEST_CACHE_FOLDER, or one that goes with the session.
+    """Return the cache folder of all homes of this session: TEST_CACHE_FOLDER, or a temporary folder.
 
-    All of pytest-xdist's workers have the same one: what is made in it is made under Epochal's own locks.
+    All of pytest-xdist's workers use the same one; Epochal's own locks guard what is created in it.
     """
-    given = os.environ.get("TEST_CACHE_FOLDER")
+    configured = os.environ.get("TEST_CACHE_FOLDER")
     folder = tmp_path_factory.getbasetemp()
     session = folder.parent if os.environ.get("PYTEST_XDIST_WORKER") else folder
-    cache = Path(given) if given else session / "cache"
+    cache = Path(configured) if configured else session / "cache"
     cache.mkdir(parents=True, exist_ok=True)
     return cache.absolute()
 
 
 @pytest.fixture
 def home(tmp_path: Path, shared_cache: Path) -> Path:
-    """An EPOCHAL_HOME of the test's own, but for its cache."""
+    """Return an EPOCHAL_HOME that only this test uses, except for its cache."""
     home = tmp_path / "home"
     home.mkdir()
     (home / "cache").symlink_to(shared_cache)
     return home
 
 
-def _python(framework: str, shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def _prepare_python(framework: str, shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
     (home / "cache").symlink_to(shared_cache)
-    settings = read_server_settings(Environment.read({"EPOCHAL_HOME": str(home), **_ca_bundle()}))
+    settings = read_server_settings(Environment.read({"EPOCHAL_HOME": str(home), **_read_ca_bundle()}))
     environment = ProcessRuntime(home, settings).prepare(framework, tmp_path_factory.mktemp("code"), print)
     return Path(environment) / "bin" / "python"
 
 
-def _ca_bundle() -> dict[str, str]:
+def _read_ca_bundle() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name == "EPOCHAL_CA_BUNDLE"}
 
 
 @pytest.fixture(scope="session")
 def keras_python(shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Python that has Keras."""
-    return _python("keras", shared_cache, tmp_path_factory)
+    """Return a Python that has Keras."""
+    return _prepare_python("keras", shared_cache, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def warm_keras_python(keras_python: Path) -> Path:
-    """A Python that has Keras, and TensorFlow imported, for a script (see ``warm``)."""
+    """Return a Python that has Keras and has already imported TensorFlow, to run scripts (see ``warm``)."""
     return warm_training(keras_python.parent.parent.resolve())
 
 
 @pytest.fixture(autouse=True)
-def _warm(request: pytest.FixtureRequest) -> None:
-    """Have the jobs train with the warm Python in each test that is marked ``keras``."""
+def _train_with_warm_python(request: pytest.FixtureRequest) -> None:
+    """Make jobs train with the warm Python in each test that is marked ``keras``."""
     if request.node.get_closest_marker("keras"):
         request.getfixturevalue("warm_keras_python")
 
 
 @pytest.fixture(scope="session")
 def sklearn_python(shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Python that has scikit-learn."""
-    return _python("sklearn", shared_cache, tmp_path_factory)
+    """Return a Python that has scikit-learn."""
+    return _prepare_python("sklearn", shared_cache, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def torch_python() -> Path:
-    """A Python that has PyTorch, named by TEST_TORCH_PYTHON: its wheels are gigabytes, so CI does not install it."""
-    given = os.environ.get("TEST_TORCH_PYTHON")
-    if not given:
+    """Return a Python that has PyTorch, named by TEST_TORCH_PYTHON.
+
+    CI does not install PyTorch, because its wheels are gigabytes.
+    """
+    configured = os.environ.get("TEST_TORCH_PYTHON")
+    if not configured:
         pytest.skip("set TEST_TORCH_PYTHON to a python that has torch: its wheels are gigabytes and not installed here")
-    return Path(given)
+    return Path(configured)
 
 
 @pytest.fixture(scope="session")
 def docker_host() -> str:
-    """The address of a Docker engine that answers; without one the test is skipped, and fails in CI."""
+    """Return the address of a Docker engine that answers; without one, skip the test, or fail it in CI."""
     host = os.environ.get("DOCKER_HOST", "")
     try:
         connect(host).close()

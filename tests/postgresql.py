@@ -1,4 +1,7 @@
-"""A PostgreSQL server of a test's own, from Debian's packages; skipped where there is none, except in CI."""
+"""A PostgreSQL server for a single test, from Debian's packages.
+
+Without these packages the test is skipped, except in CI, where it fails.
+"""
 
 import os
 import pwd
@@ -12,13 +15,11 @@ from pathlib import Path
 import pytest
 
 _USER = "nobody"
-"""PostgreSQL does not run as root; whoever else runs the tests runs it."""
-
-
+"""The user that runs PostgreSQL if root runs the tests, because it refuses to run as root."""
 _URL = "postgresql+psycopg://epochal@/postgres?host="
 
 
-def _binary(name: str) -> str:
+def _find_binary(name: str) -> str:
     found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
     path = shutil.which(name) or (str(found[-1]) if found else "")
     if not path:
@@ -29,12 +30,13 @@ def _binary(name: str) -> str:
 
 @contextmanager
 def postgresql() -> Iterator[str]:
-    """The URL of an empty database, whose server listens on a socket in a folder of its own and on nothing else."""
-    with tempfile.TemporaryDirectory() as folder:  # not pytest's: a socket's path may have 107 bytes (unix(7))
+    """Start a server with an empty database, and yield its URL. It listens only on a socket in a temporary folder."""
+    # The path of a socket may have 107 bytes (unix(7)), which pytest's folders may exceed.
+    with tempfile.TemporaryDirectory() as folder:
         if os.getuid() == 0:
             os.chown(folder, pwd.getpwnam(_USER).pw_uid, -1)
         data = f"{folder}/data"
-        _run([_binary("initdb"), "--auth=trust", "--username=epochal", "--no-sync", "-D", data])
+        _run([_find_binary("initdb"), "--auth=trust", "--username=epochal", "--no-sync", "-D", data])
         url = f"{_URL}{folder}"
         start(url)
         try:
@@ -47,12 +49,12 @@ def start(url: str) -> None:
     """Start the server of a database that ``stop`` has stopped."""
     folder = url.removeprefix(_URL)
     options = f"-k {folder} -c listen_addresses= -c fsync=off"
-    _run([_binary("pg_ctl"), "--wait", "-D", f"{folder}/data", "-o", options, "-l", f"{folder}/log", "start"])
+    _run([_find_binary("pg_ctl"), "--wait", "-D", f"{folder}/data", "-o", options, "-l", f"{folder}/log", "start"])
 
 
 def stop(url: str) -> None:
-    """Stop the server of a database at once: connections break, new ones are refused."""
-    _run([_binary("pg_ctl"), "--wait", "-D", f"{url.removeprefix(_URL)}/data", "-m", "immediate", "stop"])
+    """Stop the server of a database at once: connections break, and new ones are refused."""
+    _run([_find_binary("pg_ctl"), "--wait", "-D", f"{url.removeprefix(_URL)}/data", "-m", "immediate", "stop"])
 
 
 def _run(command: Sequence[str]) -> None:

@@ -1,10 +1,10 @@
-"""What the tests of accuracies share: output that is printed at once."""
+"""Printed output for the tests of accuracies."""
 
 from epochal.results.printed import PrintedLines
 
 
 def printed(output: str) -> PrintedLines:
-    """The lines of ``output``, which arrived in one piece."""
+    """Return the lines of ``output``, which was printed all at once."""
     lines = PrintedLines()
     lines.feed(output.encode(), at=0.0)
     lines.close()

@@ -1,4 +1,4 @@
-"""Real git repositories in temporary folders, for the tests."""
+"""Real git repositories in temporary folders."""
 
 import os
 import subprocess
@@ -15,9 +15,9 @@ _IDENTITY = {
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """Return what a git command prints in ``folder``, whatever the ``GIT_*`` variables of this process say.
+    """Run a git command in ``folder``, without the ``GIT_*`` variables of this process, and return its output.
 
-    The environment is cleaned here, not by Epochal: expected values must not depend on the code under test.
+    The environment is cleaned here and not by Epochal, because expected values must not depend on the code under test.
     """
     command = ["git", "-C", str(folder), *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | _IDENTITY
@@ -25,7 +25,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def make_repository(folder: Path, files: dict[str, str | bytes] | None = None) -> Path:
-    """A repository with a first commit of ``files`` on main."""
+    """Create a repository whose first commit on main has ``files``, and return its folder."""
     folder.mkdir(parents=True)
     git(folder, "init", "--quiet", "--initial-branch=main")
     commit(folder, files or {"nn.py": "print('Test accuracy: 0.9')\n"}, "First")
@@ -33,7 +33,7 @@ def make_repository(folder: Path, files: dict[str, str | bytes] | None = None) -
 
 
 def commit(folder: Path, files: dict[str, str | bytes], message: str) -> str:
-    """Write ``files``, commit everything, return the commit's full name."""
+    """Write ``files``, commit everything, and return the full hash of the commit."""
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The identity of a repository, its name for people, and its address without a password."""
+"""The identity of a repository, the name that people read, and its address without a password."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from epochal.commit import identity, repository_name, safe_url
     ],
 )
 def test_all_addresses_of_a_repository_have_one_identity(url: str) -> None:
-    """However a repository is addressed, it is the same, and people read the same name."""
+    """They also have the same name for people."""
     assert identity(url) == "github.com/ada/digits"
     assert repository_name(url) == "ada/digits"
 
@@ -46,14 +46,14 @@ def test_all_addresses_of_a_repository_have_one_identity(url: str) -> None:
         ("https://github.com/a/...git", "github.com", "github.com"),
     ],
 )
-def test_other_identities(url: str, name: str, known_as: str) -> None:
-    """Paths, other hosts, and addresses that would climb out of the folder that an identity names."""
+def test_identity_of_paths_and_other_hosts(url: str, name: str, known_as: str) -> None:
+    """An identity names a folder, so an address cannot climb out of it."""
     assert identity(url) == name
     assert repository_name(url) == known_as
 
 
-def test_a_relative_path_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A repository beside the working directory is the same as by its full path."""
+def test_relative_path_has_the_identity_of_the_absolute_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise it would be another repository in every working directory."""
     monkeypatch.chdir(tmp_path)
     assert identity("../digits") == identity(str(tmp_path.parent / "digits"))
 
@@ -85,8 +85,8 @@ _URLS = st.lists(
 
 
 @given(_URLS)
-def test_an_identity_is_its_own_identity(url: str) -> None:
-    """Naming twice changes nothing, and no identity climbs or is absolute: it names a folder."""
+def test_identity_is_idempotent_and_names_a_folder(url: str) -> None:
+    """Whatever the address, its identity is relative and contains no ".."."""
     name = identity(url)
     assert identity(name) == name
     assert not name.startswith("/")
@@ -105,5 +105,5 @@ def test_an_identity_is_its_own_identity(url: str) -> None:
     ],
 )
 def test_no_password_is_shown(url: str, shown: str) -> None:
-    """User and password are dropped, everything else stays."""
+    """User and password are removed, everything else stays."""
     assert safe_url(url) == shown

@@ -1,4 +1,4 @@
-"""compose.yaml, jenkins/ and the Jenkinsfile: what their schemas do not see."""
+"""compose.yaml, jenkins/ and the Jenkinsfile: what their schemas cannot check."""
 
 import os
 import re
@@ -22,13 +22,13 @@ _DOCKERFILE = (_TOP / "jenkins/Dockerfile").read_text(encoding="utf-8")
 _CASC: dict[str, Any] = yaml.safe_load((_TOP / "jenkins/casc.yaml").read_text(encoding="utf-8"))
 
 
-def _plugins() -> set[str]:
+def _read_plugins() -> set[str]:
     lines = (_TOP / "jenkins/plugins.txt").read_text(encoding="utf-8").splitlines()
     return {line.partition(":")[0] for line in lines if not line.startswith("#")}
 
 
-def test_what_services_name_is_there() -> None:
-    """Services, volumes, secrets, configs and build targets that are named are defined, and none is defined in vain."""
+def test_names_in_compose_are_defined_and_used() -> None:
+    """This holds for services, volumes, secrets, configs and build targets."""
     for name, service in _SERVICES.items():
         assert set(service.get("depends_on", {})) <= set(_SERVICES), name
         conditions = {other: each["condition"] for other, each in service.get("depends_on", {}).items()}
@@ -45,19 +45,19 @@ def test_what_services_name_is_there() -> None:
 
 
 def test_secrets_are_made(tmp_path: Path) -> None:
-    """scripts/secrets makes each file that compose.yaml reads, once, in a folder of its owner's alone."""
+    """scripts/secrets makes each file that compose.yaml reads, in a folder that only its owner may enter, and can run again."""
     shutil.copytree(_TOP / "scripts", tmp_path / "scripts")
     for _ in range(2):
         subprocess.run([str(tmp_path / "scripts/secrets")], check=True, stdout=subprocess.DEVNULL)
-        made = {path.name: path.read_text() for path in (tmp_path / ".secrets").iterdir()}
-        assert {f".secrets/{name}" for name in made} == {each["file"] for each in _COMPOSE["secrets"].values()}
+        contents = {path.name: path.read_text() for path in (tmp_path / ".secrets").iterdir()}
+        assert {f".secrets/{name}" for name in contents} == {each["file"] for each in _COMPOSE["secrets"].values()}
     assert (tmp_path / ".secrets").stat().st_mode & 0o777 == 0o700
-    assert re.fullmatch(r"11[0-9a-f]{32}\n", made["jenkins_token"])  # as Jenkins' own look
-    assert len(made["webhook_secret"]) > 32
+    assert re.fullmatch(r"11[0-9a-f]{32}\n", contents["jenkins_token"])  # like the tokens that Jenkins makes
+    assert len(contents["webhook_secret"]) > 32
 
 
-def test_nothing_of_the_host_is_given_away() -> None:
-    """No socket of the host's engine, no port but on loopback, and only training's own engine is privileged."""
+def test_host_is_not_exposed() -> None:
+    """The host's engine is not mounted, ports are bound to loopback, and only the engine for training is privileged."""
     text = "".join(path.read_text(encoding="utf-8") for path in [_TOP / "compose.yaml", *(_TOP / "jenkins").iterdir()])
     assert "docker.sock" not in text
     for name, service in _SERVICES.items():
@@ -67,7 +67,7 @@ def test_nothing_of_the_host_is_given_away() -> None:
 
 
 def test_everything_is_pinned() -> None:
-    """Every image has a tag that says a version, every plugin a version."""
+    """Every image has a tag with a version, and every plugin has a version."""
     images = [service["image"] for service in _SERVICES.values() if "image" in service]
     images += re.findall(
         r"^ARG \w*IMAGE=(\S+)$", _DOCKERFILE + (_TOP / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE
@@ -80,16 +80,16 @@ def test_everything_is_pinned() -> None:
     assert all(re.fullmatch(r"[a-z0-9-]+:\d[\w.-]*", line) for line in lines)
 
 
-def test_variables_and_settings_are_known() -> None:
-    """Each EPOCHAL_ variable is one, with its file where compose puts it; the config is a server.toml that is taken."""
+def test_variables_and_settings_are_valid() -> None:
+    """Each EPOCHAL_ variable exists, each _FILE is a secret of its service, and the server.toml can be read."""
     for service in _SERVICES.values():
-        given = {
+        variables = {
             name: str(value) for name, value in service.get("environment", {}).items() if name.startswith("EPOCHAL_")
         }
         secrets = service.get("secrets", [])
-        for name, value in given.items():
+        for name, value in variables.items():
             assert not name.endswith("_FILE") or value.removeprefix("/run/secrets/") in secrets
-        Environment.read({name: value for name, value in given.items() if not name.endswith("_FILE")})
+        Environment.read({name: value for name, value in variables.items() if not name.endswith("_FILE")})
     import tomllib
 
     text = re.sub(r"\$\{(\w+)[^}]*\}", r"https://example.com/\1", _COMPOSE["configs"]["server"]["content"])
@@ -101,8 +101,8 @@ def test_variables_and_settings_are_known() -> None:
     assert settings.jenkins.label == _CASC["jenkins"]["nodes"][0]["permanent"]["labelString"]
 
 
-def test_the_controller_is_closed() -> None:
-    """No builds on it, nobody anonymous, crumbs, WebSocket only, and the secrets that it names are given to it."""
+def test_controller_is_closed() -> None:
+    """It runs no builds, refuses anonymous users, uses crumbs and WebSocket, and gets the secrets that casc.yaml names."""
     jenkins = _CASC["jenkins"]
     assert (jenkins["numExecutors"], jenkins["slaveAgentPort"], jenkins["markupFormatter"]) == (0, -1, "plainText")
     assert "crumbIssuer" in jenkins
@@ -112,11 +112,11 @@ def test_the_controller_is_closed() -> None:
     text = (_TOP / "jenkins/casc.yaml").read_text(encoding="utf-8")
     named = set(re.findall(r"\$\{(\w+)\}", text))
     assert named <= set(_SERVICES["controller"]["secrets"])
-    assert {"configuration-as-code", "matrix-auth", "workflow-aggregator"} <= _plugins()
+    assert {"configuration-as-code", "matrix-auth", "workflow-aggregator"} <= _read_plugins()
 
 
-def test_the_jenkinsfile_is_the_chain() -> None:
-    """Its stages call the job scripts, its mapping is the table of exit statuses, and it brings no rule of its own."""
+def test_jenkinsfile_is_the_chain() -> None:
+    """Its stages run the job scripts, and it maps each exit status that is not an error to a result."""
     text = (_TOP / "Jenkinsfile").read_text(encoding="utf-8")
     scripts = re.findall(r"\$EPOCHAL_SCRIPTS/(\w+)\.sh", text)
     assert scripts == ["pull", "train", "retrain"]
@@ -126,14 +126,14 @@ def test_the_jenkinsfile_is_the_chain() -> None:
     assert {EXIT_STATUS[state] for state in (State.REACHED, State.EXHAUSTED, State.SUPERSEDED, State.CANCELLED)} == set(
         mapping
     )
-    assert EXIT_STATUS[State.FAILED] not in mapping  # FAILURE, as whatever else may be
+    assert EXIT_STATUS[State.FAILED] not in mapping  # this and every other status is FAILURE
     assert "disableConcurrentBuilds" not in text
-    assert "timestamper" in _plugins()
+    assert "timestamper" in _read_plugins()
 
 
 @pytest.mark.docker
-def test_the_gateway_can_be_built(docker_host: str, tmp_path: Path) -> None:
-    """The gateway's image, on the base image that there is: Epochal is installed in it, and works as its user."""
+def test_gateway_image_can_be_built(docker_host: str, tmp_path: Path) -> None:
+    """Epochal is installed in it and works as the image's user."""
     base, bundle = os.environ["EPOCHAL_BASE_IMAGE"], os.environ.get("EPOCHAL_CA_BUNDLE", "")
     context = tmp_path / "context"
     ignored = shutil.ignore_patterns(
@@ -155,7 +155,7 @@ def test_the_gateway_can_be_built(docker_host: str, tmp_path: Path) -> None:
 
 
 def _run(command: list[str]) -> str:
-    # The classic builder: Debian's engine comes without buildx.
+    # Use the classic builder, because Debian's engine has no buildx.
     environment = os.environ | {"DOCKER_BUILDKIT": "0"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

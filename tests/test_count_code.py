@@ -1,4 +1,4 @@
-"""scripts/count_code.py: which lines hold code, how long functions are, and the same for a git revision."""
+"""scripts/count_code.py: which lines hold code, the length of functions, and counting a git revision."""
 
 import subprocess
 import sys
@@ -36,21 +36,21 @@ SOURCE = dedent(
 )
 
 
-def test_lines_that_hold_code() -> None:
-    """Blank lines, comments and docstrings hold none; each line of a statement and of another text does."""
+def test_lines_with_code_are_found() -> None:
+    """Blank lines, comments and docstrings do not count. Each line of a statement or of another string does."""
     assert sorted(code_lines(SOURCE)) == [3, 7, 8, 9, 15, 16, 17, 18, 20, 23]
 
 
-def test_functions_are_counted_with_their_length() -> None:
-    """A function's length is in lines that hold code, those of the functions inside it included."""
+def test_functions_and_their_lengths_are_counted() -> None:
+    """The length is the number of lines with code, including those of nested functions."""
     assert count([SOURCE, "x = 1\n"]).lengths == (8, 4)
     assert str(count([SOURCE, "x = 1\n"])) == (
         "2 files, 11 lines that hold code, 2 functions, 18.2 functions per 100 lines, median function 6 lines"
     )
 
 
-def test_a_revision_and_the_working_tree_are_counted() -> None:
-    """The command counts the files on disk, or those of a revision, of which git prints why it is not there."""
+def test_working_tree_and_revision_are_counted() -> None:
+    """If git does not know the revision, it prints the error and the script adds no traceback."""
     script = str(ROOT / "scripts" / "count_code.py")
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("working tree: ")

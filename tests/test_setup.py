@@ -1,4 +1,4 @@
-"""``make setup`` on machines that lack something. Programs that stand in for other Pythons say what those would say."""
+"""``make setup`` on machines that lack something. Shell scripts stand in for their Pythons."""
 
 import os
 import subprocess
@@ -7,8 +7,8 @@ from pathlib import Path
 from epochal.resources import resource
 
 
-def _setup(tmp_path: Path, python: str) -> "subprocess.CompletedProcess[str]":
-    """scripts/setup in an empty checkout, where the only Python is the shell script ``python``."""
+def _run_setup(tmp_path: Path, python: str) -> "subprocess.CompletedProcess[str]":
+    """Run scripts/setup in an empty checkout where the only Python is the shell script ``python``."""
     checkout, programs = tmp_path / "checkout", tmp_path / "programs"
     (checkout / "scripts").mkdir(parents=True)
     programs.mkdir()
@@ -23,16 +23,16 @@ def _setup(tmp_path: Path, python: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_another_python_is_told_by_name(tmp_path: Path) -> None:
-    """A Python that is too old, or too new, is named, with those that fit and how to get one."""
-    done = _setup(tmp_path, 'case "$1" in --version) echo Python 3.10.2;; *) exit 1;; esac')
+def test_unsupported_python_is_named(tmp_path: Path) -> None:
+    """The message also gives the versions that fit and how to choose one."""
+    done = _run_setup(tmp_path, 'case "$1" in --version) echo Python 3.10.2;; *) exit 1;; esac')
     assert done.returncode == 2
     assert "3.11, 3.12 or 3.13; here is Python 3.10.2" in done.stderr
     assert "make PYTHON=" in done.stderr
 
 
-def test_a_missing_venv_module_is_told_with_its_package(tmp_path: Path) -> None:
-    """Debian's Python without python3-venv is told which package to install."""
-    done = _setup(tmp_path, 'case "$2" in *ensurepip*) exit 1;; *print*) echo 3.12;; esac')
+def test_missing_venv_module_is_reported_with_its_package(tmp_path: Path) -> None:
+    """On Debian the module is not part of python3."""
+    done = _run_setup(tmp_path, 'case "$2" in *ensurepip*) exit 1;; *print*) echo 3.12;; esac')
     assert done.returncode == 2
     assert "apt install python3.12-venv" in done.stderr

@@ -10,11 +10,11 @@ from scripts.draw_structure import PICTURE, Structure, draw, read_structure
 
 @pytest.fixture(scope="module")
 def structure() -> Structure:
-    """Read the structure of the code once."""
+    """The structure of the code, read once."""
     return read_structure()
 
 
-def test_the_picture_shows_the_code(structure: Structure) -> None:
+def test_picture_is_up_to_date(structure: Structure) -> None:
     """The committed picture is the one that the script draws now."""
     assert structure.imports["cli", "commands"], "an import by importlib counts"
     assert not any("recorder" in pair for pair in structure.imports), "the recorder is by itself"
@@ -22,15 +22,15 @@ def test_the_picture_shows_the_code(structure: Structure) -> None:
         pytest.fail("docs/structure.svg is out of date. Run make picture, and commit what it changed.", pytrace=False)
 
 
-def test_the_page_says_what_is_in_each_room(structure: Structure) -> None:
-    """docs/architecture.md has a line for each room, and none for others."""
+def test_every_room_is_described(structure: Structure) -> None:
+    """docs/architecture.md has one line for each room, and no other lines."""
     page = (PICTURE.parent / "architecture.md").read_text("utf-8")
     described = re.findall(r"^\| `([\w/]+)(?:/|\.py)` \|", page, re.MULTILINE)
     assert sorted(described) == sorted(structure.rooms), "mend the table of rooms in docs/architecture.md"
 
 
 def test_rooms_imports_and_lines_are_read(tmp_path: Path) -> None:
-    """Layers come from pyproject.toml; rooms, and folders inside them, from the folders; imports of all kinds count."""
+    """Layers come from pyproject.toml, rooms from files and folders, and imports of every kind count."""
     (tmp_path / "pyproject.toml").write_text(
         '[[tool.importlinter.contracts]]\ntype = "layers"\ncontainers = ["epochal"]\n'
         'exhaustive_ignores = ["__main__"]\nlayers = ["top", "left | right", "bottom"]\n'
@@ -68,8 +68,8 @@ def test_rooms_imports_and_lines_are_read(tmp_path: Path) -> None:
     )
 
 
-def test_an_import_that_points_upward_is_not_drawn() -> None:
-    """The picture has only lines that lead down; what import-linter would refuse is named instead."""
+def test_upward_import_is_an_error() -> None:
+    """The picture cannot show it, and import-linter refuses it."""
     structure = Structure([["top"], ["left", "right"]], [])
     structure.imports["left", "right"] += 1
     with pytest.raises(ValueError, match="left imports right"):

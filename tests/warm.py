@@ -1,11 +1,11 @@
-"""Stand-ins for Python that fork from a process which has imported much already, and so save seconds at each start.
+"""Executables that behave like Python but fork from a process with the slow imports done, to save seconds per start.
 
-A warm Python is an executable. The process that it starts has the arguments, environment, folder, limits and output that
-the executable was given, and gets its SIGHUP, SIGINT and SIGTERM. Command line and environment in /proc, umask and hash
-seed are the server's. What a warm Python was not made for (``-c``, say) it hands to the real one.
+A warm Python is an executable. The process that it starts gets the executable's arguments, environment, working folder,
+resource limits and output, and its SIGHUP, SIGINT and SIGTERM. Command line and environment in /proc, umask and hash
+seed are the server's. A call that it was not made for (``-c``, for example) runs the real Python instead.
 
-A process dies a moment after the stand-in that was killed with SIGKILL. Use the real Python in a test that does so and
-goes on at once.
+If the executable is killed with SIGKILL, its process dies a moment later. Use the real Python in a test that does so
+and continues at once.
 """
 
 import os
@@ -38,15 +38,15 @@ from epochal.chains.job_scripts import JobScripts
 from epochal.runtimes import process
 
 variables, python_in = JobScripts.variables, process.python_in
-JobScripts.variables = lambda *given: variables(*given) | {{"EPOCHAL_PYTHON": "{python}"}}
+JobScripts.variables = lambda *arguments: variables(*arguments) | {{"EPOCHAL_PYTHON": "{python}"}}
 
-def warm_in(environment):
+def find_warm_python(environment):
     python = Path("{folder}", environment.name)
     return str(python) if python.exists() else python_in(environment)
 
-process.python_in = warm_in
+process.python_in = find_warm_python
 """
-"""Its job scripts use the same warm Python, and its trainings the warm one of their environment, if there is one."""
+"""Job scripts use this warm Python too; trainings use the one of their environment, if there is one."""
 
 _TRAINING = """
 import sys
@@ -58,15 +58,15 @@ import scipy.optimize
 import scipy.sparse.linalg
 import scipy.stats
 
-sys.modules["keras.src"] = None  # TensorFlow ends by importing Keras, and takes it as it comes if that fails
+sys.modules["keras.src"] = None  # TensorFlow imports Keras last, and tolerates that it fails
 import tensorflow
 
 for name in [name for name in sys.modules if name.partition(".")[0] == "keras"]:
     del sys.modules[name]
 """
-"""TensorFlow without Keras, and without scikit-learn: the recorder observes the import of these, by the script."""
+"""Imports neither Keras nor scikit-learn, because the recorder observes how the script imports them."""
 
-_CLIENT = """#!{own} -IS
+_CLIENT = """#!{interpreter} -IS
 import json, os, resource, signal, socket, sys
 if not ({condition}):
     os.execv("{python}", ["{python}", *sys.argv[1:]])
@@ -78,7 +78,7 @@ def forward(number, _):
     try:
         server.send(bytes([number]))
     except ConnectionError:
-        pass  # the process has ended, and its status is on the way
+        pass  # the process has ended, and its status will arrive
 socket.send_fds(server, [request.encode() + b"\\n"], [0, 1, 2])
 for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
     if signal.getsignal(number) != signal.SIG_IGN:
@@ -93,29 +93,32 @@ os._exit(status)
 
 
 @cache
-def _folder() -> Path:
-    """Where all of them are; the servers remove it when they end."""
+def _make_folder() -> Path:
+    """Create the folder of all warm Pythons; their servers remove it when they end."""
     return Path(tempfile.mkdtemp(prefix="warm-"))
 
 
 @cache
 def warm_epochal() -> Path:
-    """A Python that has imported Epochal, for ``-m epochal``; if PYTHONPATH is set, the real one starts instead."""
-    path = _folder() / "python"
-    preparation = _EPOCHAL.format(python=path, folder=_folder())
-    return _start(
+    """Return a Python that has imported Epochal, for ``-m epochal``.
+
+    If PYTHONPATH is set, it runs the real Python instead.
+    """
+    path = _make_folder() / "python"
+    preparation = _EPOCHAL.format(python=path, folder=_make_folder())
+    return _start_server(
         Path(sys.executable), path, preparation, 'sys.argv[1:3] == ["-m", "epochal"] and "PYTHONPATH" not in os.environ'
     )
 
 
 @cache
 def warm_training(environment: Path) -> Path:
-    """A Python for scripts that has imported TensorFlow, which ``environment`` has."""
+    """Return a Python for scripts that has imported TensorFlow, which ``environment`` has."""
     python = environment / "bin" / "python"
-    return _start(python, _folder() / environment.name, _TRAINING, 'not sys.argv[1].startswith("-")')
+    return _start_server(python, _make_folder() / environment.name, _TRAINING, 'not sys.argv[1].startswith("-")')
 
 
-def _start(python: Path, path: Path, preparation: str, condition: str) -> Path:
+def _start_server(python: Path, path: Path, preparation: str, condition: str) -> Path:
     address = path.with_suffix(".socket")
     server = subprocess.Popen(
         [python, Path(__file__).with_name("warm_server.py"), address, preparation],
@@ -130,11 +133,12 @@ def _start(python: Path, path: Path, preparation: str, condition: str) -> Path:
     assert server.stdout.readline() == b"ready\n"
     _SERVERS.append(server)
     path.write_text(
-        _CLIENT.format(own=sys.executable, condition=condition, python=python, address=address), encoding="utf-8"
+        _CLIENT.format(interpreter=sys.executable, condition=condition, python=python, address=address),
+        encoding="utf-8",
     )
     path.chmod(0o700)
     return path
 
 
 _SERVERS: list["subprocess.Popen[bytes]"] = []
-"""Kept open: a server ends when its standard input does."""
+"""Keeps their standard input open, because a server ends when it is closed."""

@@ -1,6 +1,6 @@
-"""The process that a warm Python forks from (see ``warm``): argv[1] is its socket, argv[2] what it executes first.
+"""The process that a warm Python forks from (see ``warm``): argv[1] is its socket, argv[2] the code to execute first.
 
-It ends, with its folder, when its standard input does: when whoever started it has ended, however that was.
+It ends, and removes its folder, when its standard input is closed, which happens when the process that started it ends.
 """
 
 import gc
@@ -22,7 +22,7 @@ from typing import Any
 
 
 def serve(address: str, preparation: str) -> list[Any]:
-    """Execute ``preparation``, then fork for each request. Return the request, in the process that is to run it."""
+    """Execute ``preparation``, then fork for each request. Return the request in the process that will run it."""
     exec(preparation, {})
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -44,17 +44,17 @@ def serve(address: str, preparation: str) -> list[Any]:
 
 
 def fork_again(connection: socket.socket) -> list[Any]:
-    """Fork the process that is to run the request, and return the request in that process.
+    """Fork the process that will run the request, and return the request in that process.
 
-    The parent stays until that process ends: it passes the client's signals on, and the exit status back. If the client is
-    killed, it kills the process and its group.
+    The parent waits for it, forwards the client's signals to it, and returns its exit status to the client. If the
+    client is killed, it kills the process and its group.
     """
-    text, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 3)
-    while not text.endswith(b"\n"):
+    received, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 3)
+    while not received.endswith(b"\n"):
         more = connection.recv(1 << 20)
         if not more:
-            os._exit(1)  # the client was killed before it had asked
-        text += more
+            os._exit(1)  # the client was killed before it had sent the whole request
+        received += more
     process = os.fork()
     if process == 0:
         os.setsid()
@@ -62,12 +62,12 @@ def fork_again(connection: socket.socket) -> list[Any]:
         for number, descriptor in enumerate(descriptors):
             os.dup2(descriptor, number)
             os.close(descriptor)
-        request: list[Any] = json.loads(text)
+        request: list[Any] = json.loads(received)
         return request
     for number in (0, 1, 2, *descriptors):
         os.close(number)
-    ended = os.pidfd_open(process)
-    while ended not in select.select([ended, connection.fileno()], [], [])[0]:
+    pidfd = os.pidfd_open(process)
+    while pidfd not in select.select([pidfd, connection.fileno()], [], [])[0]:
         signals = connection.recv(16)
         for number in signals:
             os.kill(process, number)
@@ -82,15 +82,15 @@ def fork_again(connection: socket.socket) -> list[Any]:
 
 
 def become(arguments: list[str], folder: str, environment: dict[str, str], limits: dict[str, tuple[int, int]]) -> None:
-    """Do what Python does when it starts."""
+    """Apply arguments, folder, environment and limits, as Python does when it starts."""
     for name, values in limits.items():
         resource.setrlimit(getattr(resource, name), values)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    tempfile.tempdir = None  # it was looked up in the server's environment
+    tempfile.tempdir = None  # the server's environment may name another one
     if "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed()  # as an import does; Python's own generator does so after a fork
+        sys.modules["numpy"].random.seed()  # as importing it does; Python seeds its own generator after a fork
     sys.argv = arguments
     sys.path[:1] = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
     sys.modules.pop("sitecustomize", None)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from epochal.analysis.frameworks import WITHOUT, all_imports, frameworks
+from epochal.analysis.frameworks import NO_FRAMEWORK, all_imports, frameworks
 from epochal.analysis.syntax import last_name
 from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT
@@ -113,13 +113,13 @@ def detect(script: str, read_module: ReadModule, override: str = "") -> Detectio
     ImportError; they are not local and not in the standard library. ``override``: as in ``detect_folder``. Raises
     RunFailed: SYNTAX_ERROR, SEVERAL_FRAMEWORKS.
     """
-    imports = _foreign_imports(script, read_module)
-    framework, why = (override, "epochal.toml says so") if override else _choose(imports)
+    imports = _external_imports(script, read_module)
+    framework, why = (override, "epochal.toml says so") if override else _choose_framework(imports)
     modules = {found.module for found in imports if found.certain and found.package not in sys.stdlib_module_names}
     return Detection(framework, why, tuple(sorted(modules)))
 
 
-def _choose(imports: list[_Import]) -> tuple[str, str]:
+def _choose_framework(imports: list[_Import]) -> tuple[str, str]:
     """Return the framework that the imports identify, and the first import that identifies it, in words."""
     known = frameworks()
     names = {package: name for name, framework in known.items() for package in framework.IMPORTS}
@@ -136,16 +136,16 @@ def _choose(imports: list[_Import]) -> tuple[str, str]:
         )
     for name in [*trainers, *sorted(first)]:
         return name, first[name]
-    return WITHOUT, f"no import of {all_imports()}"
+    return NO_FRAMEWORK, f"no import of {all_imports()}"
 
 
-def _foreign_imports(script: str, read_module: ReadModule) -> list[_Import]:
+def _external_imports(script: str, read_module: ReadModule) -> list[_Import]:
     """Return the imports of modules that are not local, by nn.py and then, breadth first, by its local modules."""
     found: list[_Import] = []
-    waiting = [("", SCRIPT, script, True)]
+    queue = [("", SCRIPT, script, True)]
     seen = set()
-    for name, file, text, certain in waiting:
-        for imported in _imports(text, file, name, certain):
+    for name, file, text, certain in queue:
+        for imported in _read_imports(text, file, name, certain):
             local = _local_modules(imported, read_module)
             if not local and imported.package:
                 found.append(imported)
@@ -154,7 +154,7 @@ def _foreign_imports(script: str, read_module: ReadModule) -> list[_Import]:
                 if (module, imported.certain) not in seen:
                     seen.add((module, imported.certain))
                     suffix = ".py" if read_module(f"{module}.__init__") is None else "/__init__.py"
-                    waiting.append((module, module.replace(".", "/") + suffix, source, imported.certain))
+                    queue.append((module, module.replace(".", "/") + suffix, source, imported.certain))
     return found
 
 
@@ -166,12 +166,14 @@ def _local_modules(imported: _Import, read_module: ReadModule) -> list[tuple[str
     return [(name, source) for name in names if name and (source := read_module(name)) is not None]
 
 
-def _imports(text: str, file: str, module: str, certain: bool) -> Iterator[_Import]:
+def _read_imports(text: str, file: str, module: str, certain: bool) -> Iterator[_Import]:
     """Yield the imports of a local module in source order; none of them is certain unless ``certain`` is true.
 
     ``module``: its dotted name, empty for nn.py. ``file``: its path, for messages.
     """
-    statements = sorted(_statements(_parse(text, file)), key=lambda found: (found[0].lineno, found[0].col_offset))
+    statements = sorted(
+        _import_statements(_parse(text, file)), key=lambda found: (found[0].lineno, found[0].col_offset)
+    )
     for statement, runs in statements:
         names: tuple[str, ...] = ()
         if isinstance(statement, ast.Import):
@@ -202,22 +204,22 @@ def _parse(text: str, file: str) -> ast.Module:
         raise RunFailed(Reason.SYNTAX_ERROR, f"{file} cannot be read as Python: {error}.") from None
 
 
-def _statements(tree: ast.Module) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
+def _import_statements(tree: ast.Module) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
     """Yield the import statements of a module, each with whether it runs whenever the module is run."""
-    waiting: list[tuple[ast.AST, bool]] = [(tree, True)]
-    while waiting:
-        node, certain = waiting.pop()
+    stack: list[tuple[ast.AST, bool]] = [(tree, True)]
+    while stack:
+        node, certain = stack.pop()
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield node, certain
             continue
         children: Iterable[ast.AST] = ast.iter_child_nodes(node)
         if isinstance(node, ast.If) and last_name(node.test) == "TYPE_CHECKING":
             children = node.orelse
-        inside = certain and _runs_its_body(node)
-        waiting += [(child, inside) for child in children if isinstance(child, _BLOCKS)]
+        inside = certain and _always_runs_body(node)
+        stack += [(child, inside) for child in children if isinstance(child, _BLOCKS)]
 
 
-def _runs_its_body(node: ast.AST) -> bool:
+def _always_runs_body(node: ast.AST) -> bool:
     """Return whether a statement always runs the statements in it, and does not catch their ImportErrors."""
     if isinstance(node, ast.Try):
         caught: list[ast.expr | None] = []

@@ -1,7 +1,7 @@
 """The fingerprint: a digest of everything that a verdict depends on, so that equivalent code is not trained twice.
 
 A Python file is compared by its syntax tree (``ast``), without comments, formatting, docstrings and other string
-statements. Every other file of the commit is compared by its bytes, unless ``matters`` excludes it.
+statements. Every other file of the commit is compared by its bytes, unless ``affects_training`` excludes it.
 """
 
 import ast
@@ -18,7 +18,7 @@ from pathlib import Path, PurePath
 from epochal.analysis.syntax import last_name
 
 # epochal.toml and requirements.txt are in the fingerprint in another form: as parsed settings, and in the image's name.
-_LEFT_OUT = (
+_EXCLUDED = (
     "epochal.toml",
     "requirements.txt",
     ".gitignore",
@@ -42,15 +42,15 @@ def fingerprint(parts: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def listing_of(folder: Path) -> str:
+def digest_listing(folder: Path) -> str:
     """Return a digest of the names, sizes and modification times (ns) of the files in ``folder``.
 
     The files are not read, as they may be large.
     """
-    return fingerprint(f"{name} {status.st_size} {status.st_mtime_ns}" for name, status in files_of(folder).items())
+    return fingerprint(f"{name} {status.st_size} {status.st_mtime_ns}" for name, status in list_files(folder).items())
 
 
-def files_of(folder: Path) -> dict[str, os.stat_result]:
+def list_files(folder: Path) -> dict[str, os.stat_result]:
     """Return the ``lstat`` result of each file and symbolic link below ``folder``, by its relative path, sorted.
 
     Links are not followed; folders themselves are not included.
@@ -66,25 +66,25 @@ def files_of(folder: Path) -> dict[str, os.stat_result]:
     return dict(sorted(found.items()))
 
 
-def matters(name: str) -> bool:
-    """Return whether training may depend on the bytes of the commit's file ``name``, a path as in ``files_of``.
+def affects_training(name: str) -> bool:
+    """Return whether training may depend on the bytes of the commit's file ``name``, a path as in ``list_files``.
 
     At the top level of the repository it does not depend on documentation, on files for git and Jenkins, or on the
     bytes of epochal.toml and requirements.txt, whose meaning is in the fingerprint in another form.
     """
-    return "/" in name or not any(fnmatchcase(name, pattern) for pattern in _LEFT_OUT)
+    return "/" in name or not any(fnmatchcase(name, pattern) for pattern in _EXCLUDED)
 
 
-def read_parts(folder: Path, change: Mapping[str, bytes]) -> tuple[str, ...]:
+def fingerprint_parts(folder: Path, changed_files: Mapping[str, bytes]) -> tuple[str, ...]:
     """Return the commit's files in ``folder`` as parts of the fingerprint: the name, kind and content of each.
 
-    ``change``: contents to use instead of those in ``folder``, by path. If the code seems to read Python sources, all
-    of them count by their bytes. A file that ``matters`` excludes is included if its name, or ``*`` and its suffix,
-    occurs in the code, for the code may read it.
+    ``changed_files``: contents to use instead of those in ``folder``, by path. If the code seems to read Python
+    sources, all of them count by their bytes. A file that ``affects_training`` excludes is included if its name, or
+    ``*`` and its suffix, occurs in the code, for the code may read it.
     """
-    files = files_of(folder)
+    files = list_files(folder)
     sources = {
-        name: change[name] if name in change else (folder / name).read_bytes()
+        name: changed_files[name] if name in changed_files else (folder / name).read_bytes()
         for name, status in files.items()
         if name.endswith(".py") and stat.S_ISREG(status.st_mode)
     }
@@ -95,10 +95,10 @@ def read_parts(folder: Path, change: Mapping[str, bytes]) -> tuple[str, ...]:
         path, suffix, is_link = folder / name, PurePath(name).suffix, stat.S_ISLNK(status.st_mode)
         if name in code:
             content = code[name]
-        elif not (matters(name) or name in text or (suffix and f"*{suffix}" in text)):
+        elif not (affects_training(name) or name in text or (suffix and f"*{suffix}" in text)):
             continue
-        elif name in change:
-            content = hashlib.sha256(change[name]).hexdigest()
+        elif name in changed_files:
+            content = hashlib.sha256(changed_files[name]).hexdigest()
         elif is_link:
             content = str(path.readlink())
         else:
@@ -115,39 +115,39 @@ class _Module:
 
     tree: str
     words: frozenset[str]
-    reads_its_file: bool
+    reads_source: bool
 
 
 def _read_sources(sources: Mapping[str, bytes]) -> dict[str, str]:
     """Return the text of each source to compare: its tree, or its bytes if it is invalid or the code reads sources."""
-    modules = {name: _read_module(source, texts=False) for name, source in sources.items()}
+    modules = {name: _read_module(source, keep_strings=False) for name, source in sources.items()}
     as_bytes = {name: source.decode("latin-1") for name, source in sources.items()}
     known = [module for module in modules.values() if module]
     words = frozenset[str]().union(*(module.words for module in known))
-    if words & _SOURCE_READERS or any(module.reads_its_file for module in known):
+    if words & _SOURCE_READERS or any(module.reads_source for module in known):
         return as_bytes
     if words & _TEXT_READERS:
-        modules = {name: _read_module(source, texts=True) for name, source in sources.items()}
+        modules = {name: _read_module(source, keep_strings=True) for name, source in sources.items()}
     return {name: module.tree if module else as_bytes[name] for name, module in modules.items()}
 
 
-def _read_module(source: bytes, *, texts: bool) -> _Module | None:
-    """Parse a module, with its string statements if ``texts`` is true; return None if it is not valid Python."""
+def _read_module(source: bytes, *, keep_strings: bool) -> _Module | None:
+    """Parse a module, with its string statements if ``keep_strings`` is true; return None if it is not valid Python."""
     try:
         with warnings.catch_warnings(action="ignore"):  # warnings about the pushed code are not reported
             tree = ast.parse(source)
-        if not texts:
-            tree = _WithoutTexts().visit(tree)
-        return _Module(ast.dump(tree), frozenset(_words(tree)), any(map(_reads_a_source, ast.walk(tree))))
+        if not keep_strings:
+            tree = _RemoveStringStatements().visit(tree)
+        return _Module(ast.dump(tree), frozenset(_words(tree)), any(map(_reads_source, ast.walk(tree))))
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # ValueError: NUL, or a number too long to print
         return None
 
 
-class _WithoutTexts(ast.NodeTransformer):
+class _RemoveStringStatements(ast.NodeTransformer):
     def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
         """Remove docstrings and all other statements that are only a string."""
-        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        return None if is_text else node
+        is_string = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if is_string else node
 
 
 def _words(tree: ast.AST) -> Iterator[str]:
@@ -164,7 +164,7 @@ def _words(tree: ast.AST) -> Iterator[str]:
             yield node.value
 
 
-def _reads_a_source(node: ast.AST) -> bool:
+def _reads_source(node: ast.AST) -> bool:
     """Return whether ``node`` is ``"train.py"``, ``open(__file__)``, ``Path(__file__).read_text()`` or the like."""
     if isinstance(node, ast.Constant):
         return isinstance(node.value, str) and node.value.endswith(".py")
@@ -174,4 +174,4 @@ def _reads_a_source(node: ast.AST) -> bool:
         reader, call = node.attr, node.value
     else:
         return False
-    return reader in _FILE_READERS and any(getattr(given, "id", "") == "__file__" for given in call.args)
+    return reader in _FILE_READERS and any(getattr(argument, "id", "") == "__file__" for argument in call.args)

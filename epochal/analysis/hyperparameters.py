@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from epochal.analysis.syntax import Module, encoding_of, literal
-from epochal.records import Value, kind_of, same
+from epochal.records import Value, is_same_value, value_kind
 
 _EPOCHS_NAMES = frozenset(
     {"epochs", "num_epochs", "n_epochs", "nb_epoch", "nb_epochs", "number_of_epochs", "max_epochs", "max_iter"}
@@ -33,22 +33,22 @@ class Constant:
     end: int
 
 
-def literals(source: bytes) -> list[Constant]:
+def find_constants(source: bytes) -> list[Constant]:
     """Return the literals that a module's top level assigns to names, in order; none if it is not valid Python.
 
     A literal is a number (a minus sign belongs to it), a text, True or False. The blocks of if, try, with and loops
     belong to the top level, but functions and classes do not. Assignments to a tuple, by a walrus, of a computed value,
     or as in ``epochs += 5`` are not found.
     """
-    module = Module.of(source)
-    return [_constant(module, name, node) for name, node in module.assignments()] if module else []
+    module = Module.parse(source)
+    return [_to_constant(module, name, node) for name, node in module.assignments()] if module else []
 
 
 def assigned_lines(source: bytes) -> dict[str, list[int]]:
     """Return, for each name, the lines (from 1) of the module's top level that assign any value to it, in order."""
-    module = Module.of(source)
+    module = Module.parse(source)
     found: dict[str, list[int]] = {}
-    for node in module.own_nodes() if module else ():
+    for node in module.scope_nodes() if module else ():
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             found.setdefault(node.id, []).append(node.lineno)
     return {name: sorted(lines) for name, lines in found.items()}
@@ -63,51 +63,53 @@ def find_epochs(source: bytes) -> Constant | None:
     top-level whole number whose name is, in upper or lower case, epochs, num_epochs, n_epochs, nb_epoch, nb_epochs,
     number_of_epochs, max_epochs or (as in scikit-learn) max_iter.
     """
-    module = Module.of(source)
+    module = Module.parse(source)
     if module is None:
         return None
-    given = _epochs_of_last_fit(module.tree)
-    if given is not None and _is_whole(given):
-        return _constant(module, "epochs", given)
-    if isinstance(given, ast.Name) and _is_local(module.tree, given):
+    argument = _find_epochs_argument(module.tree)
+    if argument is not None and _is_integer(argument):
+        return _to_constant(module, "epochs", argument)
+    if isinstance(argument, ast.Name) and _is_local(module.tree, argument):
         return None
-    whole = [(name, node) for name, node in module.assignments() if _is_whole(node)]
-    followed = [(name, node) for name, node in whole if isinstance(given, ast.Name) and name == given.id]
-    named = [(name, node) for name, node in whole if name.lower() in _EPOCHS_NAMES]
-    found = followed or named
-    return _constant(module, *found[-1]) if found else None
+    integers = [(name, node) for name, node in module.assignments() if _is_integer(node)]
+    by_argument_name = [
+        (name, node) for name, node in integers if isinstance(argument, ast.Name) and name == argument.id
+    ]
+    by_known_name = [(name, node) for name, node in integers if name.lower() in _EPOCHS_NAMES]
+    found = by_argument_name or by_known_name
+    return _to_constant(module, *found[-1]) if found else None
 
 
 def change_all(source: bytes, changes: Mapping[Constant, Value]) -> bytes:
     """Return ``source`` with each constant in ``changes`` replaced by its new value, and every other byte unchanged.
 
     A constant that has its value already keeps its spelling. Raises ValueError if a constant is not in this source, if
-    two are in the same place, if a value is of another kind than the constant's (number, text or truth), or if parsing
+    two are in the same place, if a value is of another kind than the constant's (number, text or boolean), or if parsing
     the result does not give the new values.
     """
-    before = Module.of(source)
+    before = Module.parse(source)
     for constant in changes:
-        if before is None or not before.has_at(constant.start, constant.end, constant.value):
+        if before is None or not before.has_literal_at(constant.start, constant.end, constant.value):
             raise ValueError(f"{constant.name} = {constant.value!r} does not stand in line {constant.line}")
     changed, end, places = b"", 0, []
     for constant, value in sorted(changes.items(), key=lambda change: change[0].start):
         changed += source[end : constant.start]
         start, end = len(changed), constant.end
-        changed += _written(source, constant, value)
+        changed += _format_literal(source, constant, value)
         places.append((start, len(changed), constant, value))
     changed += source[end:]
-    after = Module.of(changed)
+    after = Module.parse(changed)
     for start, stop, constant, value in places:
-        is_changed = after is not None and after.has_at(start, stop, value)
-        if not is_changed or kind_of(value) != kind_of(constant.value):
+        is_changed = after is not None and after.has_literal_at(start, stop, value)
+        if not is_changed or value_kind(value) != value_kind(constant.value):
             raise ValueError(f"{constant.name} cannot be changed to {value!r} in line {constant.line}")
     return changed
 
 
-def _written(source: bytes, constant: Constant, value: Value) -> bytes:
+def _format_literal(source: bytes, constant: Constant, value: Value) -> bytes:
     """Return ``value`` as an ASCII literal, which is valid in any encoding; a text keeps its quotes if possible."""
     present = source[constant.start : constant.end]
-    if same(value, constant.value):
+    if is_same_value(value, constant.value):
         return present
     text = ascii(value)
     if isinstance(value, str) and present.endswith(b'"') and '"' not in text:
@@ -115,12 +117,12 @@ def _written(source: bytes, constant: Constant, value: Value) -> bytes:
     return text.encode("ascii")
 
 
-def differ_in_epochs(one: bytes, other: bytes) -> bool:
+def differ_only_in_epochs(one: bytes, other: bytes) -> bool:
     """Return whether two sources differ in the number of epochs and in nothing else."""
-    own, others = find_epochs(one), find_epochs(other)
-    if own is None or others is None or own.value == others.value:
+    one_epochs, other_epochs = find_epochs(one), find_epochs(other)
+    if one_epochs is None or other_epochs is None or one_epochs.value == other_epochs.value:
         return False
-    return one[: own.start] == other[: others.start] and one[own.end :] == other[others.end :]
+    return one[: one_epochs.start] == other[: other_epochs.start] and one[one_epochs.end :] == other[other_epochs.end :]
 
 
 def unified_diff(before: bytes, after: bytes, name: str) -> str:
@@ -133,31 +135,31 @@ def unified_diff(before: bytes, after: bytes, name: str) -> str:
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
-def _constant(module: Module, name: str, node: ast.expr) -> Constant:
+def _to_constant(module: Module, name: str, node: ast.expr) -> Constant:
     value = literal(node)
     assert value is not None
     return Constant(name, value, node.lineno, *module.span(node))
 
 
-def _is_whole(node: ast.expr) -> bool:
+def _is_integer(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and type(node.value) is int
 
 
-def _epochs_of_last_fit(tree: ast.Module) -> ast.expr | None:
+def _find_epochs_argument(tree: ast.Module) -> ast.expr | None:
     """Return the argument ``epochs`` of the last call of ``fit`` that has it; None if none has."""
-    given = []
+    arguments = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _FIT_METHODS:
-            given += [keyword.value for keyword in node.keywords if keyword.arg == "epochs"]
-    return max(given, key=lambda value: (value.lineno, value.col_offset), default=None)
+            arguments += [keyword.value for keyword in node.keywords if keyword.arg == "epochs"]
+    return max(arguments, key=lambda value: (value.lineno, value.col_offset), default=None)
 
 
 def _is_local(tree: ast.Module, name: ast.Name) -> bool:
     """Return whether a function around ``name`` assigns it; a parameter does not count, as its value is passed in."""
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    around = [function for function in functions if any(node is name for node in ast.walk(function))]
+    enclosing = [function for function in functions if any(node is name for node in ast.walk(function))]
     return any(
         isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == name.id
-        for function in around
+        for function in enclosing
         for node in ast.walk(function)
     )

@@ -30,7 +30,7 @@ def check_requirements(text: str) -> None:
     ``--hash`` is allowed. See PEP 508 and pip's "Requirements File Format".
     """
     for number, line in _logical_lines(text):
-        why = _fault(line, number)
+        why = _check_line(line, number)
         if why:
             shown = _PASSWORD.sub("://", _CONTROL.sub("?", line.strip()))[:80]
             raise RunFailed(
@@ -40,15 +40,15 @@ def check_requirements(text: str) -> None:
             )
 
 
-def without_comments(text: str) -> str:
+def strip_comments(text: str) -> str:
     """Return the requirements in ``text`` without comments and blank lines.
 
     The text is returned unchanged if a backslash or a control character makes it unclear where a line ends.
     """
     if "\\" in text or _CONTROL.search(text.replace("\r", "")):
         return text
-    kept = [stripped for line in _LINE_END.split(text) if (stripped := _COMMENT.sub("", line).strip())]
-    return "".join(f"{line}\n" for line in kept)
+    lines = [stripped for line in _LINE_END.split(text) if (stripped := _COMMENT.sub("", line).strip())]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _logical_lines(text: str) -> list[tuple[int, str]]:
@@ -68,7 +68,7 @@ def _logical_lines(text: str) -> list[tuple[int, str]]:
     return [*found, (first, pending)] if first else found
 
 
-def _fault(line: str, number: int) -> str | None:
+def _check_line(line: str, number: int) -> str | None:
     if _CONTROL.search(line):
         return "it holds a control character"
     if number <= 2 and "#" in line and _COOKIE.search(line):
@@ -84,10 +84,10 @@ def _fault(line: str, number: int) -> str | None:
         return _FROM_AN_ADDRESS
     if requirement.startswith((".", "/", "~")):
         return _FROM_A_FILE
-    return _fault_of_name(requirement)
+    return _check_name(requirement)
 
 
-def _fault_of_name(requirement: str) -> str | None:
+def _check_name(requirement: str) -> str | None:
     try:
         parsed = Requirement(requirement)
     except InvalidRequirement:

@@ -5,11 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from epochal.analysis.hyperparameters import Constant, assigned_lines, change_all, find_epochs, literals, unified_diff
+from epochal.analysis.hyperparameters import (
+    Constant,
+    assigned_lines,
+    change_all,
+    find_constants,
+    find_epochs,
+    unified_diff,
+)
 from epochal.folders import SCRIPT
 from epochal.records import Value
 
-_LONGEST_TEXT = 200
+_MAX_TEXT_LENGTH = 200
 """In characters: a longer text is not recorded as a hyperparameter."""
 
 Change = Mapping[str, bytes]
@@ -29,7 +36,7 @@ class Script:
     epochs: Constant | None
     assigned_lines: Mapping[str, list[int]]
 
-    def change(self, values: Mapping[Constant, Value]) -> Change:
+    def apply(self, values: Mapping[Constant, Value]) -> Change:
         """Return the files that change if constants take other ``values``. Raises ValueError as ``change_all`` does."""
         changed = change_all(self.content, values)
         return {} if changed == self.content else {SCRIPT: changed}
@@ -44,10 +51,10 @@ class Script:
         for constant in self.constants:
             value = values.get(constant, constant.value)
             if isinstance(value, str):
-                can_be_kept = len(value) <= _LONGEST_TEXT and value.isprintable()
+                storable = len(value) <= _MAX_TEXT_LENGTH and value.isprintable()
             else:
-                can_be_kept = abs(value) <= sys.float_info.max
-            if can_be_kept:
+                storable = abs(value) <= sys.float_info.max
+            if storable:
                 found[constant.name] = value
         if self.epochs:
             found[self.epochs.name] = values.get(self.epochs, self.epochs.value)
@@ -61,7 +68,7 @@ def read_script(code: Path) -> Script:
 
 def parse_script(content: bytes) -> Script:
     """Parse a script with this ``content``; it has no constants if it is not valid Python."""
-    return Script(content, tuple(literals(content)), find_epochs(content), assigned_lines(content))
+    return Script(content, tuple(find_constants(content)), find_epochs(content), assigned_lines(content))
 
 
 def diff(code: Path, change: Change) -> str:

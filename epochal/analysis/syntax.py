@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from functools import lru_cache
 
-from epochal.records import Value, same
+from epochal.records import Value, is_same_value
 
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, *_COMPREHENSIONS)
@@ -25,7 +25,7 @@ class Module:
 
     @classmethod
     @lru_cache(maxsize=8)
-    def of(cls, source: bytes) -> "Module | None":
+    def parse(cls, source: bytes) -> "Module | None":
         """Return the parsed module, cached for the eight latest sources; None if ``source`` is not valid Python."""
         try:
             with warnings.catch_warnings(action="ignore"):  # warnings about the pushed code are not reported
@@ -33,30 +33,30 @@ class Module:
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
 
-    def own_nodes(self) -> Iterator[ast.AST]:
+    def scope_nodes(self) -> Iterator[ast.AST]:
         """Yield the nodes of the module's own scope in source order, without what is inside functions and classes."""
-        waiting: list[ast.AST] = [self.tree]
-        while waiting:
-            node = waiting.pop()
+        stack: list[ast.AST] = [self.tree]
+        while stack:
+            node = stack.pop()
             yield node
             if not isinstance(node, _SCOPES):
-                waiting += [*ast.iter_child_nodes(node)][::-1]
+                stack += [*ast.iter_child_nodes(node)][::-1]
 
     def assignments(self) -> Iterator[tuple[str, ast.expr]]:
         """Yield the name and the literal of each top-level assignment of a literal to a name, in source order."""
-        for node in self.own_nodes():
+        for node in self.scope_nodes():
             if not isinstance(node, ast.Assign | ast.AnnAssign):
                 continue
             for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
                 if isinstance(target, ast.Name) and node.value is not None and literal(node.value) is not None:
                     yield target.id, node.value
 
-    def has_at(self, start: int, end: int, value: Value) -> bool:
+    def has_literal_at(self, start: int, end: int, value: Value) -> bool:
         """Return whether the bytes ``start:end`` of the source are exactly a literal with this ``value``."""
         return any(
-            same(said, value) and self.span(node) == (start, end)
+            is_same_value(value_of_node, value) and self.span(node) == (start, end)
             for node in ast.walk(self.tree)
-            if isinstance(node, ast.expr) and (said := literal(node)) is not None
+            if isinstance(node, ast.expr) and (value_of_node := literal(node)) is not None
         )
 
     def span(self, node: ast.expr) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import threading
 from epochal.app import App
 from epochal.chains.job_scripts import ChainStopped, JobScripts, first_job, next_job
 from epochal.errors import Reason
-from epochal.jobs.finish import give_up
+from epochal.jobs.finish import fail_stuck_run
 from epochal.records import Run
 from epochal.store.errors import DatabaseUnavailable
 from epochal.store.owner import signal_owner, wait_until_gone
@@ -14,13 +14,13 @@ from epochal.store.runs import list_runs, load_run, next_run, owner_of_run
 
 _log = logging.getLogger("epochal.chain")
 
-_MOST_ATTEMPTS = 3
+_MAX_ATTEMPTS = 3
 """A run is given up after this many attempts without a result, so that it does not block its branch for ever."""
 
 _PAUSE_SECONDS = 5.0
 """How long a worker pauses after an attempt without a result or an error."""
 
-_WRONG_USAGE = 2
+_USAGE_STATUS = 2
 
 
 class EmbeddedChain:
@@ -74,9 +74,9 @@ class EmbeddedChain:
     def _work(self) -> None:
         while not self._stopping:
             try:
-                run = self._take()
+                run = self._wait_for_next_run()
                 if run:
-                    self._drive(run)
+                    self._run_jobs(run)
             except ChainStopped:
                 return
             except Exception:
@@ -84,7 +84,7 @@ class EmbeddedChain:
                 _log.exception("the chain could not go on; it tries again")
                 self._pause()
 
-    def _take(self) -> Run | None:
+    def _wait_for_next_run(self) -> Run | None:
         with self._changed:
             while not self._stopping:
                 run = next_run(self._database, self._busy)
@@ -94,7 +94,7 @@ class EmbeddedChain:
                 self._changed.wait()
         return None
 
-    def _drive(self, run: Run) -> None:
+    def _run_jobs(self, run: Run) -> None:
         """Run the jobs of a run until the run has ended or a job has ended without a result."""
         try:
             job, status, job_log = first_job(run), 0, ""
@@ -106,7 +106,7 @@ class EmbeddedChain:
                 job = next_job(job, status)
             if self._scripts.stopping or load_run(self._database, run.id).state.ended:
                 return
-            if status == _WRONG_USAGE:
+            if status == _USAGE_STATUS:
                 _log.error(
                     "run %s: %s says what is wrong with the settings; the run waits until it is mended", run.id, job_log
                 )
@@ -129,7 +129,7 @@ class EmbeddedChain:
 
     def _count_attempt(self, run: int) -> None:
         self._attempts[run] = self._attempts.get(run, 0) + 1
-        if self._attempts[run] < _MOST_ATTEMPTS:
+        if self._attempts[run] < _MAX_ATTEMPTS:
             return
-        _log.error("run %s: given up after %s attempts; the jobs' console logs say why", run, _MOST_ATTEMPTS)
-        give_up(self._app, run, Reason.INTERNAL_ERROR, Reason.INTERNAL_ERROR.sentence)
+        _log.error("run %s: given up after %s attempts; the jobs' console logs say why", run, _MAX_ATTEMPTS)
+        fail_stuck_run(self._app, run, Reason.INTERNAL_ERROR, Reason.INTERNAL_ERROR.description)

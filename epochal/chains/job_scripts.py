@@ -13,24 +13,24 @@ from epochal.folders import Home
 from epochal.records import Run, State
 from epochal.settings import Environment, child_environment
 
-_FIRST = {
+_FIRST_JOBS = {
     State.QUEUED: "pull",
     State.PULLED: "train",
     State.TRAINING: "train",
     State.BELOW: "retrain",
     State.RETRAINING: "retrain",
 }
-_NEXT = {("pull", 0): "train", ("train", 3): "retrain"}
+_NEXT_JOBS = {("pull", 0): "train", ("train", 3): "retrain"}
 
 
 def first_job(run: Run) -> str | None:
     """Return the job that ``run`` needs next according to its state, or None if it has ended."""
-    return _FIRST.get(run.state)
+    return _FIRST_JOBS.get(run.state)
 
 
 def next_job(job: str, status: int) -> str | None:
     """Return the job that follows when ``job`` exits with ``status``, or None if no job follows."""
-    return _NEXT.get((job, status))
+    return _NEXT_JOBS.get((job, status))
 
 
 class JobScripts:

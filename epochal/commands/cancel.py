@@ -7,8 +7,8 @@ from epochal.commands.options import RunNumber
 from epochal.records import State
 from epochal.settings import Environment
 from epochal.store.dispatches import last_dispatch
-from epochal.store.ends import request_stop
 from epochal.store.owner import signal_owner
+from epochal.store.transitions import request_stop
 
 
 def cancel(number: RunNumber) -> None:

@@ -24,7 +24,9 @@ def fetch(
     framework, script = find_dataset(name)
     environment = Environment.read()
     app = App.open(environment)
-    runtime = choose_runtime(app.personal_runtime, environment.home, app.settings, environment.docker_host, typer.echo)
+    runtime = choose_runtime(
+        app.interactive_runtime, environment.home, app.settings, environment.docker_host, typer.echo
+    )
     with tempfile.TemporaryDirectory() as empty:
         image = runtime.prepare(framework, Path(empty), typer.echo)
     runtime.fetch_dataset(image, script, typer.echo)

@@ -11,7 +11,7 @@ from epochal.commit import repository_name
 from epochal.errors import Reason
 from epochal.pages.view import run_view
 from epochal.records import Run
-from epochal.results.wording import doubt_in_words, in_words
+from epochal.results.wording import describe_doubt, format_with_threshold
 from epochal.settings import Environment
 from epochal.store.runs import list_runs
 
@@ -37,8 +37,10 @@ def history_line(run: Run) -> str:
     when = run.created.astimezone().strftime("%Y-%m-%d %H:%M")
     accuracy = "-"
     if run.best and run.best.accuracy and run.threshold is not None:
-        doubt = doubt_in_words(run.best, run.threshold).partition(" (")[0]
-        accuracy = " of ".join(in_words(run.best.accuracy.value, run.threshold)) + (f", {doubt}" if doubt else "")
+        doubt = describe_doubt(run.best, run.threshold).partition(" (")[0]
+        accuracy = " of ".join(format_with_threshold(run.best.accuracy.value, run.threshold)) + (
+            f", {doubt}" if doubt else ""
+        )
     # The level at which the learning curve flattens, if that ended the run: `` at 0.77 ± 0.01``.
     level = f" at {run.forecast.rounded}" if run.reason is Reason.LEVELS_OFF and run.forecast else ""
     why = f"  {run.reason}{level}" if run.reason else ""

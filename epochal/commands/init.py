@@ -25,7 +25,7 @@ from epochal.settings import (
 HOOKS = ("post-commit", "post-merge", "post-rewrite")
 """The hooks to install: a clean merge runs only post-merge, the end of a rebase only post-rewrite (githooks(5))."""
 
-_KEPT = ".before-epochal"
+_KEPT_SUFFIX = ".before-epochal"
 
 _STUB = """\
 #!/bin/sh
@@ -44,7 +44,7 @@ exit 0
 
 
 @dataclass(frozen=True)
-class PushState:
+class LastPush:
     """How the hook's last push ended, as the hook wrote it. A field that is missing there is empty.
 
     state: ``ok``, ``failed``, ``diverged`` (the remote has other commits), or ``pushing`` if the push has not ended.
@@ -104,27 +104,27 @@ def initialise(folder: Path, remote: str | None, branches: tuple[str, ...], *, j
     remote or a different one; and, after some changes, if git fails or an existing hook cannot be kept.
     """
     folder = folder.absolute()
-    _check(folder, remote)
+    _check_folder(folder, remote)
     repository = GitFolder(folder)
     done = []
     try:
         if not (folder / ".git").exists():
             run_git(["init", "--quiet", "--initial-branch=main", str(folder)])
             done.append("made a git repository, with the branch main")
-        if remote is not None and not _values(repository, "remote.origin.url"):
+        if remote is not None and not _read_config(repository, "remote.origin.url"):
             repository.run("remote", "add", "origin", remote)
             done.append(f"set the remote origin: {safe_url(remote)}")
         done += _write_settings(folder)
         if jenkinsfile:
             done += _write_jenkinsfile(folder)
-        configured = _values(repository, "epochal.branch")
+        configured = _read_config(repository, "epochal.branch")
         if set(configured) != set(branches):
             if configured:
                 repository.run("config", "--unset-all", "epochal.branch")
             for branch in branches:
                 repository.run("config", "--add", "epochal.branch", branch)
             done.append(f"commits on {', '.join(branches)} push themselves")
-        hooks = folder / repository.text("rev-parse", "--git-path", "hooks")
+        hooks = folder / repository.run_text("rev-parse", "--git-path", "hooks")
         hooks.mkdir(parents=True, exist_ok=True)
         for name in HOOKS:
             done += _install_hook(hooks / name)
@@ -145,26 +145,26 @@ def configured_branches(folder: Path) -> tuple[str, ...]:
     """Return the branches that the hooks of the repository in ``folder`` push; empty before ``epochal init``."""
     if not (folder / ".git").exists():
         return ()
-    return tuple(_values(GitFolder(folder.absolute()), "epochal.branch"))
+    return tuple(_read_config(GitFolder(folder.absolute()), "epochal.branch"))
 
 
-def pushed_state(folder: Path) -> PushState | None:
+def read_last_push(folder: Path) -> LastPush | None:
     """Return how the hook's last push in the repository of ``folder`` ended, or None if there was none."""
     repository = GitFolder(folder.absolute())
-    path = folder.absolute() / repository.text("rev-parse", "--git-common-dir") / "epochal" / "last-push"
+    path = folder.absolute() / repository.run_text("rev-parse", "--git-common-dir") / "epochal" / "last-push"
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return None
     values = dict(line.partition("=")[::2] for line in lines)
-    return PushState(*(values.get(name, "") for name in ("state", "branch", "commit", "time", "message")))
+    return LastPush(*(values.get(name, "") for name in ("state", "branch", "commit", "time", "message")))
 
 
-def _check(folder: Path, remote: str | None) -> None:
+def _check_folder(folder: Path, remote: str | None) -> None:
     if not (folder / SCRIPT).is_file():
         raise UsageError(f"{folder} has no {SCRIPT}: that is the file that is trained. Name the folder that has it.")
     try:
-        top = GitFolder(folder).text("rev-parse", "--show-toplevel")
+        top = GitFolder(folder).run_text("rev-parse", "--show-toplevel")
     except GitError:
         top = ""
     if top and Path(top).resolve() != folder.resolve():
@@ -172,7 +172,7 @@ def _check(folder: Path, remote: str | None) -> None:
             f"{folder} is inside of another repository, {top}, and {SCRIPT} has to be at a repository's top. "
             f"To make it a repository of its own: git init {shlex.quote(str(folder))}"
         )
-    known = _values(GitFolder(folder), "remote.origin.url") if top else []
+    known = _read_config(GitFolder(folder), "remote.origin.url") if top else []
     if remote is None and not known:
         raise UsageError("Where should the commits be pushed to? Name it: --remote https://github.com/you/digits.git")
     if remote is not None and known and known != [remote]:
@@ -208,30 +208,30 @@ def _write_jenkinsfile(folder: Path) -> list[str]:
 
 
 def _install_hook(path: Path) -> list[str]:
-    stub = _STUB.format(kept=_KEPT, hook=shlex.quote(str(resource("hooks") / "post-commit")), name=path.name)
-    told = [f"installed the hook {path.name}"]
+    stub = _STUB.format(kept=_KEPT_SUFFIX, hook=shlex.quote(str(resource("hooks") / "post-commit")), name=path.name)
+    done = [f"installed the hook {path.name}"]
     if path.exists() or path.is_symlink():
         present = path.read_text(encoding="utf-8", errors="replace") if path.exists() else "a link to nowhere"
         if present == stub:
             return []
         if "Installed by epochal init." not in present:  # Keep it; one of ours, of any version, is replaced.
-            kept = path.with_name(path.name + _KEPT)
+            kept = path.with_name(path.name + _KEPT_SUFFIX)
             if kept.exists():
                 raise UsageError(
                     f"{kept} is there already, and {path} is not Epochal's: put them into one, then try again."
                 )
             path.rename(kept)
-            told = [f"kept the hook {path.name} as {kept.name}; it runs first", *told]
+            done = [f"kept the hook {path.name} as {kept.name}; it runs first", *done]
     temporary = path.with_name(f".{path.name}.new")
     temporary.write_text(stub, encoding="utf-8")
     temporary.chmod(0o755)
     temporary.replace(path)
-    return told
+    return done
 
 
-def _values(repository: GitFolder, name: str) -> list[str]:
+def _read_config(repository: GitFolder, name: str) -> list[str]:
     """Return the values of a setting in the configuration of ``repository`` alone, without global settings."""
     try:
-        return repository.text("config", "--local", "--get-all", name).splitlines()
+        return repository.run_text("config", "--local", "--get-all", name).splitlines()
     except GitError:
         return []

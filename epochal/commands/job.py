@@ -7,7 +7,7 @@ import typer
 
 from epochal.jobs.installation import describe_installation
 from epochal.jobs.runner import run_job
-from epochal.records import PROOF_MARK
+from epochal.records import PROOF_PREFIX
 from epochal.settings import Environment
 
 job = typer.Typer(help="One job of the chain; called by scripts/*.sh.", no_args_is_help=True)
@@ -36,4 +36,4 @@ def prove(
     nonce: Annotated[str, typer.Argument(help="Names the gateway's question.")],
 ) -> None:
     """Say which home, database and scripts a job here works with; epochal jenkins check compares them."""
-    typer.echo(PROOF_MARK + json.dumps(describe_installation(Environment.read(), nonce)))
+    typer.echo(PROOF_PREFIX + json.dumps(describe_installation(Environment.read(), nonce)))

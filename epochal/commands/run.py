@@ -16,14 +16,14 @@ from epochal.errors import SettingsError, UsageError
 from epochal.folders import SCRIPT
 from epochal.gateway.polling import remote_head
 from epochal.git import GitError, GitFolder
-from epochal.jobs.signals import Stopped, stoppable
+from epochal.jobs.signals import Stopped, raise_on_signal
 from epochal.pages.view import run_view
 from epochal.records import EXIT_STATUS, Commit, Origin, State
 from epochal.resources import resource
 from epochal.settings import Environment
 from epochal.store.deliveries import accept_commit
-from epochal.store.ends import request_stop
 from epochal.store.runs import load_run
+from epochal.store.transitions import request_stop
 
 
 def run(
@@ -51,7 +51,7 @@ def run(
     found = find_commit(repository, commit, branch)
     app = App.open(environment)
     number = accept_commit(app.database, found, Origin.PERSON, supersede=app.settings.supersede).run
-    variables: dict[str, str] = {"EPOCHAL_RUNTIME": runtime or app.personal_runtime}
+    variables: dict[str, str] = {"EPOCHAL_RUNTIME": runtime or app.interactive_runtime}
     if threshold is not None:
         variables["EPOCHAL_THRESHOLD"] = str(threshold)
     if no_mail:
@@ -61,9 +61,9 @@ def run(
     scripts = JobScripts(environment, resource("scripts"), variables)
     output = sys.stderr if as_json else sys.stdout  # What the jobs print goes here.
     ended = threading.Event()  # Unlike Thread.join, its wait can be left by an exception and called again.
-    thread = threading.Thread(target=_drive, args=(app, scripts, number, output.fileno(), ended))
+    thread = threading.Thread(target=_run_jobs, args=(app, scripts, number, output.fileno(), ended))
     try:
-        with stoppable():
+        with raise_on_signal():
             thread.start()
             ended.wait()
     except Stopped:  # Ctrl-C and SIGTERM cancel the run.
@@ -80,14 +80,14 @@ def run(
     raise typer.Exit(EXIT_STATUS[stored.state] if stored.state.ended else 70)
 
 
-def _drive(app: App, scripts: JobScripts, number: int, output: int, ended: threading.Event) -> None:
+def _run_jobs(app: App, scripts: JobScripts, number: int, output: int, ended: threading.Event) -> None:
     try:
         name = first_job(load_run(app.database, number))
         while name:
             status = scripts.run(name, load_run(app.database, number), output)
             if status < 0:
-                told = f"epochal: job {name} was killed by signal {-status}: nothing came of run {number}"
-                print(told, file=sys.stderr)  # noqa: T201
+                text = f"epochal: job {name} was killed by signal {-status}: nothing came of run {number}"
+                print(text, file=sys.stderr)  # noqa: T201
             name = next_job(name, status)
     except ChainStopped:
         pass
@@ -98,7 +98,7 @@ def _drive(app: App, scripts: JobScripts, number: int, output: int, ended: threa
 def _local_commit(repository: str, commit: str | None, branch: str | None) -> Commit:
     folder = GitFolder(Path(repository).absolute())
     try:
-        top = GitFolder(Path(folder.text("rev-parse", "--show-toplevel") or repository).absolute())
+        top = GitFolder(Path(folder.run_text("rev-parse", "--show-toplevel") or repository).absolute())
         sha = top.resolve(commit or "HEAD")
         if commit is None and top.has_changes():
             print("epochal: the folder has changes that are not committed: they are not trained", file=sys.stderr)  # noqa: T201

@@ -13,13 +13,13 @@ from epochal.chains.embedded import EmbeddedChain
 from epochal.chains.job_scripts import JobScripts
 from epochal.commit import safe_url
 from epochal.gateway.listener import serve_app
+from epochal.gateway.lock import server_lock
 from epochal.gateway.polling import Poller, compare_heads
 from epochal.gateway.secret import configured_secret
-from epochal.gateway.served import serve_alone
 from epochal.gateway.webhook import create_app
-from epochal.jobs.plan import reap_left_overs
+from epochal.jobs.plan import stop_orphaned_trainings
 from epochal.messages.outbox import OUTBOX_PAUSE_SECONDS, drain_outbox
-from epochal.records import Accepted, Commit, Log, Origin
+from epochal.records import AcceptedCommit, Commit, Log, Origin
 from epochal.resources import resource
 from epochal.settings import Environment, WatchedRepository
 from epochal.store.database import Database
@@ -68,24 +68,24 @@ class StoredIntake:
         self._supersede = supersede
         self._chain = chain
 
-    def accept(self, delivery: str, event: str, commit: Commit) -> Accepted:
+    def accept(self, delivery: str, event: str, commit: Commit) -> AcceptedCommit:
         """Store a delivery and its run in one transaction. A delivery that arrives again starts no second run."""
-        return self._stored(commit, (delivery, event))
+        return self._store(commit, (delivery, event))
 
-    def ignored(self, delivery: str, event: str, result: str) -> None:
+    def store_ignored(self, delivery: str, event: str, result: str) -> None:
         """Store a delivery that starts no run, with the reason as ``result``."""
         ignore_delivery(self._database, delivery, event, result)
 
-    def found(self, watched: WatchedRepository, branch: str, sha: str) -> None:
+    def accept_head(self, watched: WatchedRepository, branch: str, sha: str) -> None:
         """Store a run for a branch's head that was found by polling, if that commit has no run yet."""
-        accepted = self._stored(Commit(watched.url, branch, sha), None)
+        accepted = self._store(Commit(watched.url, branch, sha), None)
         if accepted.new:
             shown = safe_url(watched.url)
             _log.info("%s %s is at %s, which no delivery told of: run %s", shown, branch, sha[:7], accepted.run)
 
-    def _stored(self, commit: Commit, delivery: tuple[str, str] | None) -> Accepted:
+    def _store(self, commit: Commit, delivery: tuple[str, str] | None) -> AcceptedCommit:
         accepted = accept_commit(self._database, commit, Origin.PUSH, delivery=delivery, supersede=self._supersede)
-        for owner in accepted.stop:
+        for owner in accepted.superseded_owners:
             self._chain.interrupt(owner)
         self._chain.wake()
         return accepted
@@ -98,10 +98,10 @@ def run_server(environment: Environment, poll: float | None, log: Log) -> None:
     takes the lines for the admin. Raises UsageError if another server runs for EPOCHAL_HOME or if the gateway cannot
     listen, and SettingsError if the settings are wrong.
     """
-    with serve_alone(environment.home):
+    with server_lock(environment.home):
         app = App.open(environment)
-        secret, made = configured_secret(app.environment, app.settings)
-        chain = _chain(app)
+        secret, generated = configured_secret(app.environment, app.settings)
+        chain = _create_chain(app)
         intake = StoredIntake(app.database, app.settings.supersede, chain)
         gateway = create_app(secret, app.settings.repository, intake)
         chain.start()
@@ -109,19 +109,19 @@ def run_server(environment: Environment, poll: float | None, log: Log) -> None:
         watched, last_commit = app.settings.repository, partial(last_pushed_commit, app.database)
         threads = [
             # The webhook of a push during downtime was lost, so compare each branch's head with its last run.
-            threading.Thread(target=compare_heads, args=(watched, last_commit, intake.found), daemon=True),
+            threading.Thread(target=compare_heads, args=(watched, last_commit, intake.accept_head), daemon=True),
             threading.Thread(target=_send_mail, args=(app, ended), daemon=True),
         ]
         if app.settings.chain == "embedded":  # With Jenkins, training and its left-overs are on the agents.
-            threads.append(threading.Thread(target=reap_left_overs, args=(app,), daemon=True))
+            threads.append(threading.Thread(target=stop_orphaned_trainings, args=(app,), daemon=True))
         for thread in threads:
             thread.start()
-        poller = Poller(watched, poll, last_commit, intake.found) if poll else None
+        poller = Poller(watched, poll, last_commit, intake.accept_head) if poll else None
         if poller:
             poller.start()
         try:
             host, port = app.settings.gateway.host, app.settings.gateway.port
-            serve_app(gateway, host, port, lambda address: _tell_address(app, address, made, log))
+            serve_app(gateway, host, port, lambda address: _log_address(app, address, generated, log))
         finally:
             ended.set()
             if poller:
@@ -130,7 +130,7 @@ def run_server(environment: Environment, poll: float | None, log: Log) -> None:
             app.database.close()
 
 
-def _chain(app: App) -> Chain:
+def _create_chain(app: App) -> Chain:
     if app.settings.chain == "jenkins":
         from epochal.chains.jenkins.chain import JenkinsChain
         from epochal.chains.jenkins.client import JenkinsClient
@@ -139,11 +139,11 @@ def _chain(app: App) -> Chain:
     return EmbeddedChain(app, JobScripts(app.environment, resource("scripts")), app.settings.parallel)
 
 
-def _tell_address(app: App, address: str, made: bool, log: Log) -> None:
+def _log_address(app: App, address: str, generated: bool, log: Log) -> None:
     configured = app.settings.gateway.secret_file
     secret_file = Path(configured) if configured else app.environment.home / "webhook-secret"
     log(f"gateway: {address}/webhook")
-    if made or not list_deliveries(app.database, limit=1):
+    if generated or not list_deliveries(app.database, limit=1):
         log("To enter at GitHub (Settings, Webhooks, Add webhook):")
         log(f"  Payload URL   {address}/webhook, as seen from outside: epochal tunnel opens an address for it")
         log("  Content type  application/json")

@@ -9,10 +9,10 @@ import typer
 from epochal.app import App
 from epochal.commands.options import Json, RunNumber
 from epochal.commit import repository_name
-from epochal.pages.timeline import moments_of, timeline_lines, timeline_view
+from epochal.pages.timeline import load_timeline, timeline_lines, timeline_view
 from epochal.pages.view import run_view
 from epochal.records import Message, Run, Trial, TrialState
-from epochal.results.wording import accuracy_in_words, certainty_in_words, evidence_in_words
+from epochal.results.wording import describe_accuracy, describe_certainty, describe_evidence
 from epochal.settings import Environment
 from epochal.store.outbox import message_of_run
 from epochal.store.runs import load_run
@@ -28,7 +28,7 @@ def show(
     found = load_run(app.database, number)
     folder: Path = app.home.run(number).path
     if timeline:
-        moments = moments_of(app, found)
+        moments = load_timeline(app, found)
         view, lines = timeline_view(found, moments), timeline_lines(moments)
     else:
         view, lines = run_view(found, folder), run_lines(found, folder, message_of_run(app.database, number))
@@ -39,10 +39,10 @@ def show(
         typer.echo(line)
 
 
-def run_lines(run: Run, folder: Path, notice: Message | None) -> list[str]:
+def run_lines(run: Run, folder: Path, message: Message | None) -> list[str]:
     """Return the lines that ``epochal show`` prints for a run: its facts, notes, trials and failure details.
 
-    ``folder`` is the run's folder, ``notice`` the mail about the run, or None if there is none.
+    ``folder`` is the run's folder, ``message`` the mail about the run, or None if there is none.
     """
     commit = run.commit
     subject = commit.message.partition("\n")[0]
@@ -54,7 +54,7 @@ def run_lines(run: Run, folder: Path, notice: Message | None) -> list[str]:
         ("threshold", f"{run.threshold:g}" if run.threshold else ""),
         ("taken over", f"from run {run.reused_run}, whose trials these are" if run.reused_run else ""),
         ("superseded by", f"run {run.successor}" if run.successor else ""),
-        ("mail", f"{notice.state}: {notice.outcome}".rstrip(": ") if notice else ""),
+        ("mail", f"{message.state}: {message.outcome}".rstrip(": ") if message else ""),
         ("build", run.build_url or ""),
         ("folder", str(folder)),
     ]
@@ -62,7 +62,7 @@ def run_lines(run: Run, folder: Path, notice: Message | None) -> list[str]:
     lines += [f"{'note:':<14} {note}" for note in run.notes]
     for trial in run.trials:
         lines.append(f"{f'trial {trial.number}:':<14} {_describe_trial(run, trial)}")
-        if run.threshold and (sentences := evidence_in_words(trial, run.threshold)):
+        if run.threshold and (sentences := describe_evidence(trial, run.threshold)):
             lines.append(f"{'':<14} {' '.join(sentences)}")
     return lines + [f"  | {line}" for line in run.detail.splitlines()]
 
@@ -70,7 +70,7 @@ def run_lines(run: Run, folder: Path, notice: Message | None) -> list[str]:
 def _describe_trial(run: Run, trial: Trial) -> str:
     """Return one line about a trial: its changes, epochs, accuracy and duration, and why it failed or was stopped."""
     found = trial.accuracy
-    accuracy = f"accuracy {accuracy_in_words(found.value, found.samples)} {found.source.sentence}" if found else ""
+    accuracy = f"accuracy {describe_accuracy(found.value, found.samples)} {found.source.description}" if found else ""
     why = f"{trial.state}: {trial.reason}: {trial.explanation}" if trial.reason else ""
     if trial.state is TrialState.PRUNED:
         why = f"stopped: {trial.explanation}"
@@ -79,9 +79,9 @@ def _describe_trial(run: Run, trial: Trial) -> str:
         f"{trial.epochs} epochs" if trial.epochs else "",
         trial.resumption,
         accuracy,
-        certainty_in_words(trial, run.threshold) if run.threshold else "",
+        describe_certainty(trial, run.threshold) if run.threshold else "",
         f"{trial.seconds:.1f} s" if trial.seconds is not None else "",
-        trial.forecast.sentence if trial.forecast else "",
+        trial.forecast.description if trial.forecast else "",
         why,
     ]
     return ", ".join(part for part in parts if part)

@@ -7,10 +7,10 @@ import typer
 
 from epochal.app import App
 from epochal.commands.history import history_line
-from epochal.commands.init import pushed_state
+from epochal.commands.init import read_last_push
 from epochal.errors import UsageError
 from epochal.folders import SCRIPT
-from epochal.gateway.served import is_served
+from epochal.gateway.lock import is_server_running
 from epochal.git import GitError, GitFolder
 from epochal.pages.view import summary
 from epochal.settings import Environment
@@ -31,9 +31,9 @@ def status(
         raise UsageError(f"{folder}: {error}") from None
     typer.echo(f"commit:    {sha[:7]} {repository.details(sha)[0].partition(chr(10))[0]}")
     pushed = "no"
-    if repository.text("branch", "--remotes", "--contains", sha):
+    if repository.run_text("branch", "--remotes", "--contains", sha):
         pushed = "yes"
-    elif (last := pushed_state(repository.folder)) and last.commit == sha:
+    elif (last := read_last_push(repository.folder)) and last.commit == sha:
         pushed = f"no: {last.state}: {last.message}"
     typer.echo(f"pushed:    {pushed}")
     app = App.open(environment)
@@ -45,5 +45,5 @@ def status(
         typer.echo(f"delivered: {how}")
         typer.echo(f"run:       {history_line(run).strip()} ({summary(run)})")
     if not runs:
-        served = is_served(environment.home)
-        typer.echo("delivered: not to this home" + ("" if served else ", and no epochal serve runs for it"))
+        server_running = is_server_running(environment.home)
+        typer.echo("delivered: not to this home" + ("" if server_running else ", and no epochal serve runs for it"))

@@ -9,7 +9,7 @@ from epochal.app import App
 from epochal.forges.github_api import register_webhook
 from epochal.gateway.secret import configured_secret
 from epochal.gateway.tunnel import open_tunnel
-from epochal.jobs.signals import Stopped, stoppable
+from epochal.jobs.signals import Stopped, raise_on_signal
 from epochal.settings import Environment
 
 
@@ -30,7 +30,7 @@ def tunnel(
                 typer.echo(register_webhook(watched.url, f"{opened.url}/webhook", secret, token.get_secret_value()))
         else:
             typer.echo("EPOCHAL_GITHUB_TOKEN is not set: enter the address at GitHub (Settings, Webhooks) by hand")
-        with stoppable():
+        with raise_on_signal():
             threading.Event().wait()
     except Stopped:
         pass

@@ -24,5 +24,5 @@ def watch(
                 f"{safe_url(url)} is watched already, as {safe_url(watched.url)}: two would train each commit twice."
             )
     written = watch_repository(environment.home, url, branches)
-    told = "is watched from the next start of epochal serve on" if written else "is watched already"
-    typer.echo(f"{safe_url(url)} ({', '.join(branches)}) {told}: {environment.home / 'server.toml'}")
+    outcome = "is watched from the next start of epochal serve on" if written else "is watched already"
+    typer.echo(f"{safe_url(url)} ({', '.join(branches)}) {outcome}: {environment.home / 'server.toml'}")

@@ -24,7 +24,7 @@ from epochal.demo.display import display
 from epochal.demo.mailbox import Mailbox, free_port
 from epochal.demo.stage import Stage
 from epochal.errors import EpochalError
-from epochal.jobs.signals import Stopped, stoppable
+from epochal.jobs.signals import Stopped, raise_on_signal
 from epochal.records import Run
 from epochal.resources import resource
 from epochal.runtimes.choice import choose_runtime
@@ -45,9 +45,9 @@ def main() -> None:
     parser.add_argument("--search", action="store_true", help="with a network that needs more than epochs")
     console = Console(highlight=False)
     try:
-        with stoppable():
+        with raise_on_signal():
             options = parser.parse_args()
-            sys.exit(_demo(Stage(options.folder.absolute(), options.search), console))
+            sys.exit(_run_demo(Stage(options.folder.absolute(), options.search), console))
     except Stopped as stopped:
         console.print("stopped; nothing is left running")
         sys.exit(128 + stopped.signal_number)
@@ -56,7 +56,7 @@ def main() -> None:
         sys.exit(error.exit_status)
 
 
-def _demo(stage: Stage, console: Console) -> int:
+def _run_demo(stage: Stage, console: Console) -> int:
     events: Events = queue.SimpleQueue()
     runtime = _prepare(stage, console)
     mailbox = Mailbox(events.put)
@@ -65,10 +65,10 @@ def _demo(stage: Stage, console: Console) -> int:
     with ExitStack() as stack:
         mailbox.start()
         stack.callback(mailbox.stop)
-        stack.enter_context(_served(stage, events, console))
-        stack.enter_context(_watched(stage.home, events))
-        console.print(stage.says, markup=False, soft_wrap=True)
-        began = time.monotonic()
+        stack.enter_context(_running_server(stage, events, console))
+        stack.enter_context(_watch_home(stage.home, events))
+        console.print(stage.intro, markup=False, soft_wrap=True)
+        start = time.monotonic()
         console.print(stage.commit().rstrip(), markup=False, style="dim")
         mail, run = _follow(stage, events, console)
         if mail is None or run is None:
@@ -80,7 +80,7 @@ def _demo(stage: Stage, console: Console) -> int:
         body = mail.get_body(("plain",))
         console.print(f"\n{body.get_content() if body else ''}", markup=False, soft_wrap=True)
         console.rule()
-        console.print(f"\nThe mail came {time.monotonic() - began:.0f} s after the commit.")
+        console.print(f"\nThe mail came {time.monotonic() - start:.0f} s after the commit.")
         console.print(f"The run's folder: {stage.home / 'runs' / str(run.id)}", soft_wrap=True)
         console.print(f"More of it: EPOCHAL_HOME={stage.home} epochal show {run.id}", soft_wrap=True)
     return 0
@@ -95,23 +95,23 @@ def _prepare(stage: Stage, console: Console) -> str:
     environment = _environment(stage)
     settings = read_server_settings(environment)
 
-    def tell(line: str) -> None:
+    def log(line: str) -> None:
         console.print(line, markup=False, soft_wrap=True)
 
-    runtime = choose_runtime(environment.runtime or "auto", stage.home, settings, environment.docker_host, tell)
+    runtime = choose_runtime(environment.runtime or "auto", stage.home, settings, environment.docker_host, log)
     try:
-        runtime.prepare("keras", resource("ml_code"), tell)
+        runtime.prepare("keras", resource("ml_code"), log)
     except EpochalError as error:
         if runtime.name == "process" or environment.runtime:
             raise
-        tell(f"{error}\nThe image could not be built, so the demo trains in a plain process.")
-        runtime = choose_runtime("process", stage.home, settings, "", tell)
-        runtime.prepare("keras", resource("ml_code"), tell)
+        log(f"{error}\nThe image could not be built, so the demo trains in a plain process.")
+        runtime = choose_runtime("process", stage.home, settings, "", log)
+        runtime.prepare("keras", resource("ml_code"), log)
     return runtime.name
 
 
 @contextmanager
-def _served(stage: Stage, events: Events, console: Console) -> Iterator[None]:
+def _running_server(stage: Stage, events: Events, console: Console) -> Iterator[None]:
     """Run ``epochal serve`` for the demo's home. Yields once its gateway answers requests, and stops it at the end."""
     # Without EPOCHAL_FORCE, a second demo in the same folder would reuse the first one's verdict and train nothing.
     variables = {"EPOCHAL_HOME": str(stage.home), "EPOCHAL_FORCE": "1", "PYTHONUNBUFFERED": "1"}
@@ -144,7 +144,7 @@ def _report_end(process: "subprocess.Popen[str]", events: Events) -> None:
 
 
 @contextmanager
-def _watched(home: Path, events: Events) -> Iterator[None]:
+def _watch_home(home: Path, events: Events) -> Iterator[None]:
     """Put an event into ``events`` whenever a file changes directly in the home (the database) or below its runs."""
 
     class Changed(FileSystemEventHandler):
@@ -178,8 +178,8 @@ def _follow(stage: Stage, events: Events, console: Console) -> tuple[EmailMessag
             if event is _ENDED:
                 return None, run
             if run and run.state.ended:
-                notice = message_of_run(app.database, run.id)
-                if notice is None or notice.state not in ("pending", "sent"):
+                message = message_of_run(app.database, run.id)
+                if message is None or message.state not in ("pending", "sent"):
                     return None, run
 
 

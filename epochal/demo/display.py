@@ -61,9 +61,9 @@ class _Lines:
             with path.open("rb") as file:
                 file.seek(self._read_bytes.get(path, 0))
                 added = file.read()
-            whole = added[: added.rfind(b"\n") + 1]
-            self._read_bytes[path] = self._read_bytes.get(path, 0) + len(whole)
-            for line in whole.decode("utf-8", "replace").splitlines():
+            complete = added[: added.rfind(b"\n") + 1]
+            self._read_bytes[path] = self._read_bytes.get(path, 0) + len(complete)
+            for line in complete.decode("utf-8", "replace").splitlines():
                 self._console.print(f"[{job}] {line}", markup=False, highlight=False, soft_wrap=True)
 
 

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from epochal.analysis.hyperparameters import change_all, literals
+from epochal.analysis.hyperparameters import change_all, find_constants
 from epochal.commands.init import initialise
 from epochal.folders import SCRIPT
 from epochal.records import Value
@@ -73,7 +73,7 @@ class Stage:
         return self.folder / "github" / "ml_code.git"
 
     @property
-    def says(self) -> str:
+    def intro(self) -> str:
         """Return a sentence for the user about what the demo will show."""
         if self.search:
             return f"{SCRIPT} is too small for its threshold of 0.90: no epochs will get it there, but a search may change it."
@@ -87,7 +87,7 @@ class Stage:
         if self.search:
             script = self.developer / SCRIPT
             source = script.read_bytes()
-            changes = {found: _TOO_SMALL[found.name] for found in literals(source) if found.name in _TOO_SMALL}
+            changes = {found: _TOO_SMALL[found.name] for found in find_constants(source) if found.name in _TOO_SMALL}
             script.write_bytes(change_all(source, changes))
             (self.developer / "epochal.toml").write_text(_SEARCH, encoding="utf-8")
         self.github.mkdir(parents=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
-from epochal.commit import identity, skip_word
+from epochal.commit import find_skip_instruction, identity
 from epochal.errors import EpochalError, SettingsError
 
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -18,10 +18,10 @@ _BAD_BRANCH = re.compile(
     r"[\x00-\x20\x7f-\x9f~^:?*\[\\\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
     r"|\.\.|@\{|//|/\.|^[-/.]|[/.]\Z|\.lock(?:/|\Z)|^@\Z"
 )
-_LONGEST_BRANCH = 255
-_LONGEST_URL = 2048
+_MAX_BRANCH_LENGTH = 255
+_MAX_URL_LENGTH = 2048
 _URL_FIELDS = ("clone_url", "ssh_url", "html_url", "git_url", "url")
-SHORTEST_SECRET = 16
+MIN_SECRET_BYTES = 16
 """In bytes: a shorter secret could be guessed, and an empty one would accept anybody's deliveries."""
 
 
@@ -89,46 +89,46 @@ def read_push(payload: dict[str, Any]) -> Push | Skipped:
 
     Raises PayloadError(400), which names the missing or malformed field.
     """
-    reference = _text(payload, "ref")
-    sha = _text(payload, "after")
+    reference = _get_text(payload, "ref")
+    sha = _get_text(payload, "after")
     if not _SHA.fullmatch(sha):
         raise PayloadError(400, "after: not the full name of a commit.")
-    shown = reference[:_LONGEST_BRANCH]
+    shown = reference[:_MAX_BRANCH_LENGTH]
     if payload.get("deleted") is True or set(sha) == {"0"}:
         return Skipped(f"{shown} was deleted")
     branch = reference.removeprefix("refs/heads/")
     if branch == reference:
         return Skipped(f"{shown} is {'a tag' if reference.startswith('refs/tags/') else 'no branch'}")
-    head = _object(payload, "head_commit")
-    message = _text(head, "message", "head_commit.")
-    if word := skip_word(message):
+    head = _get_object(payload, "head_commit")
+    message = _get_text(head, "message", "head_commit.")
+    if word := find_skip_instruction(message):
         return Skipped(f"the commit's message says {word}")
-    author = _object(head, "author", "head_commit.")
-    repository = _object(payload, "repository")
+    author = _get_object(head, "author", "head_commit.")
+    repository = _get_object(payload, "repository")
     addresses = [repository.get(name) for name in _URL_FIELDS]
-    texts = [address for address in addresses if isinstance(address, str) and 0 < len(address) <= _LONGEST_URL]
+    texts = [address for address in addresses if isinstance(address, str) and 0 < len(address) <= _MAX_URL_LENGTH]
     if not texts:
         raise PayloadError(400, "repository.clone_url: missing, or not a text.")
-    if not branch or len(branch) > _LONGEST_BRANCH or _BAD_BRANCH.search(branch):
+    if not branch or len(branch) > _MAX_BRANCH_LENGTH or _BAD_BRANCH.search(branch):
         raise PayloadError(400, "ref: not a name that git allows for a branch.")
     return Push(
         identities=frozenset(identity(text) for text in texts),
         branch=branch,
         sha=sha,
         message=message,
-        author_name=_text(author, "name", "head_commit.author."),
-        author_email=_text(author | {"email": author.get("email") or ""}, "email", "head_commit.author."),
+        author_name=_get_text(author, "name", "head_commit.author."),
+        author_email=_get_text(author | {"email": author.get("email") or ""}, "email", "head_commit.author."),
     )
 
 
-def _object(payload: dict[str, Any], name: str, where: str = "") -> dict[str, Any]:
+def _get_object(payload: dict[str, Any], name: str, where: str = "") -> dict[str, Any]:
     value = payload.get(name)
     if not isinstance(value, dict):
         raise PayloadError(400, f"{where}{name}: missing, or not an object.")
     return value
 
 
-def _text(payload: dict[str, Any], name: str, where: str = "") -> str:
+def _get_text(payload: dict[str, Any], name: str, where: str = "") -> str:
     value = payload.get(name)
     if not isinstance(value, str):
         raise PayloadError(400, f"{where}{name}: missing, or not a text.")
@@ -138,9 +138,9 @@ def _text(payload: dict[str, Any], name: str, where: str = "") -> str:
 
 def check_secret(secret: bytes) -> None:
     """Raise SettingsError if the webhook's secret is too short to protect anything."""
-    if len(secret) < SHORTEST_SECRET:
+    if len(secret) < MIN_SECRET_BYTES:
         raise SettingsError(
-            f"The webhook's secret has {len(secret)} bytes; it needs {SHORTEST_SECRET} or more. "
+            f"The webhook's secret has {len(secret)} bytes; it needs {MIN_SECRET_BYTES} or more. "
             "Make one: openssl rand -hex 32"
         )
 

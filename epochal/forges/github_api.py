@@ -45,56 +45,56 @@ def register_webhook(repository_url: str, address: str, secret: bytes, token: st
     hook = {"active": True, "events": ["push"], "config": config}
     with httpx.Client(base_url=api, headers=headers, timeout=_TIMEOUT_SECONDS) as client:
         hooks = f"/repos/{quote(name)}/hooks"
-        found = _ours(_ask(client, name, "GET", f"{hooks}?per_page=100"), address)
+        found = _find_webhook(_request(client, name, "GET", f"{hooks}?per_page=100"), address)
         if found is None:
-            _ask(client, name, "POST", hooks, {"name": "web", **hook})
+            _request(client, name, "POST", hooks, {"name": "web", **hook})
             return f"GitHub sends the pushes of {name} to {address} from now on"
-        _ask(client, name, "PATCH", f"{hooks}/{int(found['id'])}", hook)
-    before = _bare(found["config"]["url"])
+        _request(client, name, "PATCH", f"{hooks}/{int(found['id'])}", hook)
+    before = _without_query(found["config"]["url"])
     return f"GitHub sends the pushes of {name} to {address}" + (
         f", no more to {before}" if before != address else " already"
     )
 
 
-def _ours(hooks: Any, address: str) -> dict[str, Any] | None:
+def _find_webhook(hooks: Any, address: str) -> dict[str, Any] | None:
     """Return the webhook with this address, or else one that Epochal registered with another address, or else None."""
     known = [hook for hook in hooks if isinstance(hook.get("config", {}).get("url"), str)]
-    same = [hook for hook in known if _bare(hook["config"]["url"]) == address]
+    same = [hook for hook in known if _without_query(hook["config"]["url"]) == address]
     marked = [hook for hook in known if _MARKER in hook["config"]["url"].partition("?")[2].split("&")]
     return next(iter(same + marked), None)
 
 
-def _bare(url: str) -> str:
+def _without_query(url: str) -> str:
     return url.partition("?")[0]
 
 
-def _ask(client: httpx.Client, name: str, method: str, path: str, content: dict[str, Any] | None = None) -> Any:
+def _request(client: httpx.Client, name: str, method: str, path: str, content: dict[str, Any] | None = None) -> Any:
     try:
-        answer = client.request(method, path, json=content)
+        response = client.request(method, path, json=content)
     except httpx.HTTPError as error:
         host = urlsplit(str(client.base_url)).netloc
         raise UsageError(f"The webhook of {name} was not registered: {host} cannot be reached ({error}).") from None
-    if not answer.is_success:
-        if answer.is_redirect:
+    if not response.is_success:
+        if response.is_redirect:
             why = "the repository was renamed or moved: watch it by its new address."
         else:
-            limited = answer.headers.get("X-RateLimit-Remaining") == "0"
-            remedy = _REMEDIES.get(429 if limited else answer.status_code, "try again later.")
-            why = " ".join([remedy, *_messages(answer)])
-        raise UsageError(f"The webhook of {name} was not registered: GitHub answers {answer.status_code}, {why}")
+            limited = response.headers.get("X-RateLimit-Remaining") == "0"
+            remedy = _REMEDIES.get(429 if limited else response.status_code, "try again later.")
+            why = " ".join([remedy, *_error_messages(response)])
+        raise UsageError(f"The webhook of {name} was not registered: GitHub answers {response.status_code}, {why}")
     try:
-        return answer.json()
+        return response.json()
     except ValueError:
         raise UsageError(
             f"The webhook of {name} was not registered: what answers at {client.base_url} is not GitHub."
         ) from None
 
 
-def _messages(answer: httpx.Response) -> list[str]:
+def _error_messages(response: httpx.Response) -> list[str]:
     """Return the error messages in GitHub's answer: its ``message`` and, in a 422, those of its ``errors``."""
     try:
-        content = answer.json()
-        said = [content, *content.get("errors", [])]
-        return [f"GitHub says: {item['message']}." for item in said if isinstance(item, dict) and "message" in item]
+        content = response.json()
+        parts = [content, *content.get("errors", [])]
+        return [f"GitHub says: {item['message']}." for item in parts if isinstance(item, dict) and "message" in item]
     except (ValueError, AttributeError, TypeError):
         return []

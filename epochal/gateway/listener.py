@@ -13,7 +13,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from epochal.errors import UsageError
 from epochal.gateway.webhook import READ_SECONDS
 
-_MOST_CONNECTIONS = 32  # Each may hold a body in memory before its signature is checked.
+_MAX_CONNECTIONS = 32  # Each may hold a body in memory before its signature is checked.
 _SHUTDOWN_SECONDS = 5
 
 
@@ -48,7 +48,7 @@ def serve_app(
         proxy_headers=False,
         # One request per connection: GitHub needs no more, and so nobody can keep an idle connection open.
         headers=[("Connection", "close")],
-        limit_concurrency=_MOST_CONNECTIONS,
+        limit_concurrency=_MAX_CONNECTIONS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     _Server(config, lambda: ready(address), stop or threading.Event()).run(sockets=[listener])

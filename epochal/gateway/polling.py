@@ -31,13 +31,13 @@ def remote_head(url: str, branch: str, credentials: str = "") -> str | None:
     reference = f"refs/heads/{branch}"
     command = [*credential_options(credentials), "ls-remote", "--", url, reference]
     try:
-        listed = run_git(command, seconds=_TIMEOUT_SECONDS).decode("utf-8", "replace")
+        output = run_git(command, seconds=_TIMEOUT_SECONDS).decode("utf-8", "replace")
     except GitError as error:
         raise UsageError(
             f"{safe_url(url)} cannot be asked for its branches: {' '.join(str(error).split())[:400].rstrip('.')}. "
             "Check the address, the network and, of a private repository, its credentials in server.toml."
         ) from None
-    for line in listed.splitlines():
+    for line in output.splitlines():
         sha, _, name = line.partition("\t")
         if name == reference:  # git also lists longer names that end with this one.
             return sha
@@ -56,12 +56,12 @@ def compare_heads(repositories: Sequence[WatchedRepository], last_run_sha: LastR
     for watched in repositories:
         for branch in watched.branches:
             try:
-                _compare(watched, branch, last_run_sha, on_head)
+                _compare_head(watched, branch, last_run_sha, on_head)
             except Exception as error:
                 _log.warning("%s", error)
 
 
-def _compare(watched: WatchedRepository, branch: str, last_run_sha: LastRunSha, on_head: OnHead) -> None:
+def _compare_head(watched: WatchedRepository, branch: str, last_run_sha: LastRunSha, on_head: OnHead) -> None:
     head = remote_head(watched.url, branch, watched.credentials)
     if head is None:
         raise UsageError(f"{safe_url(watched.url)} has no branch {branch}.")
@@ -83,7 +83,7 @@ class Poller:
         self._seconds = seconds
         self._last_run_sha = last_run_sha
         self._on_head = on_head
-        self._troubled: set[tuple[str, str]] = set()
+        self._failing: set[tuple[str, str]] = set()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="poller", daemon=True)
 
@@ -101,18 +101,18 @@ class Poller:
             for watched in self._repositories:
                 for branch in watched.branches:
                     if not self._stopped.is_set():
-                        self._look(watched, branch)
+                        self._check_branch(watched, branch)
             self._stopped.wait(self._seconds)
 
-    def _look(self, watched: WatchedRepository, branch: str) -> None:
+    def _check_branch(self, watched: WatchedRepository, branch: str) -> None:
         key = (watched.url, branch)
         try:
-            _compare(watched, branch, self._last_run_sha, self._on_head)
+            _compare_head(watched, branch, self._last_run_sha, self._on_head)
         except Exception as error:
-            if key not in self._troubled:
+            if key not in self._failing:
                 _log.warning("%s It is tried again every %g s.", error, self._seconds)
-            self._troubled.add(key)
+            self._failing.add(key)
         else:
-            if key in self._troubled:
+            if key in self._failing:
                 _log.info("%s %s: asked again without trouble", safe_url(watched.url), branch)
-            self._troubled.discard(key)
+            self._failing.discard(key)

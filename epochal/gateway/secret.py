@@ -16,8 +16,8 @@ _RANDOM_BYTES = 32  # The output length of SHA-256; a longer key adds little str
 
 def configured_secret(environment: Environment, settings: ServerSettings) -> tuple[bytes, bool]:
     """Return the webhook's secret, and whether it was just generated. Raises SettingsError like ``webhook_secret``."""
-    given = environment.webhook_secret
-    from_environment = given.get_secret_value() if given else None
+    secret = environment.webhook_secret
+    from_environment = secret.get_secret_value() if secret else None
     return webhook_secret(environment.home, settings.gateway.secret_file, from_environment)
 
 
@@ -31,15 +31,15 @@ def webhook_secret(home: Path, configured_file: str, from_environment: str | Non
     may read or write the file.
     """
     if from_environment is not None:
-        return _checked(from_environment.strip().encode(), "EPOCHAL_WEBHOOK_SECRET"), False
+        return _validate(from_environment.strip().encode(), "EPOCHAL_WEBHOOK_SECRET"), False
     if configured_file:
         return _read(Path(configured_file).expanduser()), False
     path = home / FILE_NAME
-    made = not path.exists() and _make(path)
-    return _read(path), made
+    generated = not path.exists() and _generate(path)
+    return _read(path), generated
 
 
-def _make(path: Path) -> bool:
+def _generate(path: Path) -> bool:
     """Write a new secret to ``path`` atomically, with mode 600. Returns False if another process was faster."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
@@ -71,10 +71,10 @@ def _read(path: Path) -> bytes:
         raise SettingsError(
             f"{path}: everybody on this machine may read or write the webhook's secret. Mend it: chmod 600 {path}"
         )
-    return _checked(secret, str(path))
+    return _validate(secret, str(path))
 
 
-def _checked(secret: bytes, where: str) -> bytes:
+def _validate(secret: bytes, where: str) -> bytes:
     try:
         secret.decode("utf-8")
         check_secret(secret)

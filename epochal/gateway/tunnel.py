@@ -45,9 +45,9 @@ def open_tunnel(address_to_forward: str, authtoken: str | None, secret: bytes, d
         )
     except (ValueError, RuntimeError, OSError) as error:
         # ngrok's message about an unknown authtoken contains that token, which must not be shown.
-        said = " ".join(": ".join(str(part) for part in error.args).replace(authtoken, "[authtoken]").split())
+        reason = " ".join(": ".join(str(part) for part in error.args).replace(authtoken, "[authtoken]").split())
         raise UsageError(
-            f"ngrok gave no address: {said}. "
+            f"ngrok gave no address: {reason}. "
             "Check the network (connect.ngrok-agent.com:443), the authtoken and the domain."
         ) from None
     return Tunnel(str(listener.url()).rstrip("/"), sdk)

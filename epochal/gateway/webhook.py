@@ -21,12 +21,12 @@ from starlette.routing import Route
 
 from epochal.commit import identity
 from epochal.forges.github import PayloadError, Skipped, check_secret, read_body, read_push, verify
-from epochal.records import Accepted, Commit
+from epochal.records import AcceptedCommit, Commit
 from epochal.settings import WatchedRepository
 
 _log = logging.getLogger("epochal.gateway")
 
-MOST_BYTES = 25 * 1024 * 1024
+MAX_BODY_BYTES = 25 * 1024 * 1024
 """The largest body that is accepted: GitHub sends no larger payload ("Webhook events and payloads")."""
 
 READ_SECONDS = 10.0
@@ -41,11 +41,11 @@ _EVENT = re.compile(r"[a-z_]{1,64}")
 class Intake(Protocol):
     """Stores deliveries. Both methods may block and are called from several threads."""
 
-    def accept(self, delivery: str, event: str, commit: Commit) -> Accepted:
+    def accept(self, delivery: str, event: str, commit: Commit) -> AcceptedCommit:
         """Store a delivery and its run, or return the run that this delivery or commit already has."""
         ...
 
-    def ignored(self, delivery: str, event: str, result: str) -> None:
+    def store_ignored(self, delivery: str, event: str, result: str) -> None:
         """Store a delivery that starts no run, with the reason as ``result``."""
         ...
 
@@ -86,7 +86,7 @@ class _Webhook:
         """Process one delivery, log the outcome in one line, and answer."""
         delivery = _printable(request.headers.get("X-GitHub-Delivery", "without id"))
         try:
-            status, content = await run_in_threadpool(self._process, request.headers, await _read(request))
+            status, content = await run_in_threadpool(self._process, request.headers, await _receive_body(request))
         except Exception as error:
             match error:
                 case HTTPException():
@@ -105,25 +105,27 @@ class _Webhook:
 
     def _process(self, headers: Headers, body: bytes) -> tuple[int, dict[str, Any]]:
         """Check and store a delivery, and return the status and the JSON to answer with."""
-        signature = _single(headers, "X-Hub-Signature-256")
+        signature = _single_header(headers, "X-Hub-Signature-256")
         if signature is None:
             raise HTTPException(401, "X-Hub-Signature-256 is missing: enter the webhook's secret at GitHub.")
         if not verify(self._secret, body, signature):
             raise HTTPException(
                 401, "X-Hub-Signature-256 is not this body's: is GitHub's secret the one of this server?"
             )
-        event = _well_formed(headers, "X-GitHub-Event", _EVENT)
-        delivery = _well_formed(headers, "X-GitHub-Delivery", _DELIVERY)
+        event = _require_header(headers, "X-GitHub-Event", _EVENT)
+        delivery = _require_header(headers, "X-GitHub-Delivery", _DELIVERY)
         commit = self._find_commit(event, headers, body)
         try:
             if isinstance(commit, Skipped):
-                self._intake.ignored(delivery, event, commit.reason)
+                self._intake.store_ignored(delivery, event, commit.reason)
                 return 200, {"status": "ignored", "reason": commit.reason}
             accepted = self._intake.accept(delivery, event, commit)
         except Exception:
             _log.exception("delivery %s: could not be stored", delivery)
-            again = {"Retry-After": str(_RETRY_SECONDS)}
-            raise HTTPException(503, "The delivery could not be stored: redeliver it at GitHub later.", again) from None
+            retry_after = {"Retry-After": str(_RETRY_SECONDS)}
+            raise HTTPException(
+                503, "The delivery could not be stored: redeliver it at GitHub later.", retry_after
+            ) from None
         if accepted.new:
             return 202, {"run": accepted.run, "status": "queued"}
         return 200, {"status": "already processed", "run": accepted.run}
@@ -134,47 +136,47 @@ class _Webhook:
             return Skipped("the webhook works: the signature is right")
         if event != "push":
             return Skipped(f"{event} events start no run: choose just the push event at GitHub")
-        push = read_push(read_body(_single(headers, "Content-Type") or "", body))
+        push = read_push(read_body(_single_header(headers, "Content-Type") or "", body))
         if isinstance(push, Skipped):
             return push
-        same = [watched for name, watched in self._watched if name in push.identities]
-        if not same:
+        repositories = [watched for name, watched in self._watched if name in push.identities]
+        if not repositories:
             return Skipped(f"{min(push.identities)} is not watched: run epochal watch URL on the server")
-        for watched in same:
+        for watched in repositories:
             if push.branch in watched.branches:
                 # Fetch from the URL that the admin configured, never from one in a payload.
                 return Commit(watched.url, push.branch, push.sha, push.message, push.author_name, push.author_email)
-        branches = ", ".join(branch for watched in same for branch in watched.branches)
+        branches = ", ".join(branch for watched in repositories for branch in watched.branches)
         return Skipped(f"the branch {push.branch} is not watched (watched: {branches})")
 
 
-async def _read(request: Request) -> bytes:
+async def _receive_body(request: Request) -> bytes:
     """Return the request's body. Raises HTTPException 413 if it is too large, 408 if it takes too long to arrive."""
-    too_large = HTTPException(413, f"The body is larger than {MOST_BYTES // 1024**2} MiB, GitHub's own limit.")
-    if int(request.headers.get("Content-Length", "0")) > MOST_BYTES:  # h11 accepts only digits.
+    too_large = HTTPException(413, f"The body is larger than {MAX_BODY_BYTES // 1024**2} MiB, GitHub's own limit.")
+    if int(request.headers.get("Content-Length", "0")) > MAX_BODY_BYTES:  # h11 accepts only digits.
         raise too_large
     body = bytearray()
     try:
         async with asyncio.timeout(READ_SECONDS):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > MOST_BYTES:
+                if len(body) > MAX_BODY_BYTES:
                     raise too_large
     except TimeoutError:
         raise HTTPException(408, f"The body did not come within {READ_SECONDS:g} s.") from None
     return bytes(body)
 
 
-def _single(headers: Headers, name: str) -> str | None:
+def _single_header(headers: Headers, name: str) -> str | None:
     values = headers.getlist(name)
     if len(values) > 1:
         raise HTTPException(400, f"{name} was sent more than once.")
     return values[0] if values else None
 
 
-def _well_formed(headers: Headers, name: str, form: re.Pattern[str]) -> str:
-    value = _single(headers, name) or ""
-    if not form.fullmatch(value):
+def _require_header(headers: Headers, name: str, pattern: re.Pattern[str]) -> str:
+    value = _single_header(headers, name) or ""
+    if not pattern.fullmatch(value):
         raise HTTPException(400, f"{name} is missing or not as GitHub sends it.")
     return value
 

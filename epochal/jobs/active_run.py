@@ -12,7 +12,7 @@ from epochal.results.gate import Rule
 from epochal.runtimes.runtime import Runtime
 from epochal.settings import RepositorySettings
 from epochal.store.runs import load_run
-from epochal.store.timeline import mark_step
+from epochal.store.timeline import record_step
 
 
 @dataclass(frozen=True)
@@ -68,4 +68,4 @@ class ActiveRun:
 
     def mark(self, step: Step, trial: int | None = None) -> None:
         """Record ``step`` with the current time, for the run or for its trial number ``trial``."""
-        mark_step(self.app.database, self.run.id, step, trial)
+        record_step(self.app.database, self.run.id, step, trial)

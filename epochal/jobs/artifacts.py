@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from epochal.app import App
-from epochal.jobs.finish import saved_model
+from epochal.jobs.finish import find_saved_model
 from epochal.jobs.log import log
 from epochal.store.errors import DatabaseUnavailable
 from epochal.store.runs import load_run
@@ -26,7 +26,7 @@ def publish(app: App, number: int) -> None:
     try:
         shutil.rmtree(workspace, ignore_errors=True)
         run = load_run(app.database, number)
-        model = saved_model(app, run, run.best)
+        model = find_saved_model(app, run, run.best)
         for trial in run.trials:
             folder = app.home.run(run.trained_by).trial(trial.number)
             files = [folder.log, folder.metrics, folder.accuracy, folder.diff]

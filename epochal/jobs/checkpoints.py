@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from epochal.analysis.fingerprint import files_of, matters
-from epochal.analysis.hyperparameters import differ_in_epochs
+from epochal.analysis.fingerprint import affects_training, list_files
+from epochal.analysis.hyperparameters import differ_only_in_epochs
 from epochal.app import App
 from epochal.folders import SCRIPT
 from epochal.jobs.active_run import ActiveRun
@@ -16,14 +16,14 @@ from epochal.jobs.strategy import Proposal
 from epochal.records import Run, Strategy, Trial
 from epochal.store.runs import earlier_runs
 
-TESTS_ON_OTHER_ROWS = f"{SCRIPT} tests on other rows in each training (is its split seeded?)"
+_TEST_SET_CHANGES = f"{SCRIPT} tests on other rows in each training (is its split seeded?)"
 """The reason given for not resuming a script whose test set changed when it was resumed."""
 _RUNS_WITH_CHECKPOINTS = 3
 """How many runs of a branch keep their checkpoints."""
 
 
 @dataclass(frozen=True)
-class Handover:
+class ProvidedCheckpoints:
     """The checkpoints that a trial was given, or why it was given none.
 
     ``source``: the trial or run that left them, such as ``trial 1``; empty if there are none. ``test_set``: the test
@@ -36,41 +36,41 @@ class Handover:
     why: str = ""
 
 
-def hand_over(active: ActiveRun, number: int, proposal: Proposal) -> Handover:
+def provide_checkpoints(active: ActiveRun, number: int, proposal: Proposal) -> ProvidedCheckpoints:
     """Give trial ``number`` the newest checkpoints that it may resume from; in a search, only those of its ``source``.
 
     Checkpoints of the run's own trials are moved, so that they take up disk space only once. Those of an earlier run
     stay there too, as they are linked or copied; its code must differ in the number of epochs and in nothing else.
     """
     if proposal.strategy is Strategy.SEARCH and proposal.source is None:
-        return Handover()
+        return ProvidedCheckpoints()
     app, trials = active.app, active.load().trials
     if proposal.source is not None:
         return _move_checkpoints(active, number, proposal.source, trials)
-    before = earlier_runs(app.database, active.run)
-    trained = [run for run in before if run.state.ended and run.image == active.plan.image]
-    caught = [run for run in trained if any(trial.caught for trial in run.trials)]
-    if any(trial.caught for trial in trials) or any(_is_same_code(active, run) for run in caught):
-        return Handover(why=TESTS_ON_OTHER_ROWS)
+    previous_runs = earlier_runs(app.database, active.run)
+    trained = [run for run in previous_runs if run.state.ended and run.image == active.plan.image]
+    runs_with_changing_tests = [run for run in trained if any(trial.caught for trial in run.trials)]
+    if any(trial.caught for trial in trials) or any(_is_same_code(active, run) for run in runs_with_changing_tests):
+        return ProvidedCheckpoints(why=_TEST_SET_CHANGES)
     for earlier in range(number - 1, 0, -1):
-        handover = _move_checkpoints(active, number, earlier, trials)
-        if handover.source or handover.why:
-            return handover
+        provided = _move_checkpoints(active, number, earlier, trials)
+        if provided.source or provided.why:
+            return provided
     for run in trained:
         last, files = _find_last_checkpoints(app, run)
         code = app.home.run(run.id).code
         if last and _is_same_code(active, run) and active.script.content != (code / SCRIPT).read_bytes():
             test_set = last.accuracy.test_set if last.accuracy else None
             if test_set is None:
-                return Handover(why=f"the test set of run {run.id} is not known")
+                return ProvidedCheckpoints(why=f"the test set of run {run.id} is not known")
             for path in files:
                 # A link is safe, because checkpoints are replaced by renaming and never written to in place.
                 link_or_copy(path, active.folder.trial(number).checkpoints / path.name)
-            return Handover(f"run {run.id}", test_set)
-    return Handover()
+            return ProvidedCheckpoints(f"run {run.id}", test_set)
+    return ProvidedCheckpoints()
 
 
-def clear_old(active: ActiveRun) -> None:
+def remove_old_checkpoints(active: ActiveRun) -> None:
     """Remove the checkpoints of all but the branch's newest runs, to save disk space."""
     app = active.app
     trained = [run for run in earlier_runs(app.database, active.run) if run.trained_by == run.id]
@@ -80,21 +80,21 @@ def clear_old(active: ActiveRun) -> None:
                 shutil.rmtree(app.home.run(run.id).trial(trial.number).checkpoints, ignore_errors=True)
 
 
-def _move_checkpoints(active: ActiveRun, number: int, earlier: int, trials: Sequence[Trial]) -> Handover:
+def _move_checkpoints(active: ActiveRun, number: int, earlier: int, trials: Sequence[Trial]) -> ProvidedCheckpoints:
     """Move the checkpoints of the trial ``earlier`` of the same run to trial ``number``, if it may resume from them."""
     source, target = (active.folder.trial(trial).checkpoints for trial in (earlier, number))
     if not _find_checkpoints(source):
-        return Handover()
+        return ProvidedCheckpoints()
     trial = next((trial for trial in trials if trial.number == earlier), None)
     if trial and trial.caught:
-        return Handover(why=TESTS_ON_OTHER_ROWS)
+        return ProvidedCheckpoints(why=_TEST_SET_CHANGES)
     if trial and trial.accuracy and trial.accuracy.test_set is None:
-        return Handover(why=f"the test set of trial {earlier} is not known")
+        return ProvidedCheckpoints(why=f"the test set of trial {earlier} is not known")
     target.rmdir()
     source.rename(target)
     # If the trial was interrupted, its checkpoints build on those of the last measured trial before it.
     measured = [each.accuracy for each in trials if each.number <= earlier and each.accuracy is not None]
-    return Handover(f"trial {earlier}", measured[-1].test_set if measured else None)
+    return ProvidedCheckpoints(f"trial {earlier}", measured[-1].test_set if measured else None)
 
 
 def _find_last_checkpoints(app: App, run: Run) -> tuple[Trial | None, list[Path]]:
@@ -115,25 +115,29 @@ def _find_checkpoints(folder: Path) -> list[Path]:
 
 def _is_same_code(active: ActiveRun, other: Run) -> bool:
     """Return whether the code of two runs is the same, apart from the number of epochs."""
-    code, before = active.folder.code, active.app.home.run(other.id).code
-    if not before.is_dir():
+    code, other_code = active.folder.code, active.app.home.run(other.id).code
+    if not other_code.is_dir():
         return False
     # Compare the sizes first, links included. nn.py is left out, because its epochs may have another number of digits.
     sizes, other_sizes = (
-        {name: status.st_size for name, status in files_of(folder).items() if matters(name) and name != SCRIPT}
-        for folder in (code, before)
+        {
+            name: status.st_size
+            for name, status in list_files(folder).items()
+            if affects_training(name) and name != SCRIPT
+        }
+        for folder in (code, other_code)
     )
     if sizes != other_sizes:
         return False
-    scripts = active.script.content, (before / SCRIPT).read_bytes()
-    if scripts[0] != scripts[1] and not differ_in_epochs(*scripts):
+    scripts = active.script.content, (other_code / SCRIPT).read_bytes()
+    if scripts[0] != scripts[1] and not differ_only_in_epochs(*scripts):
         return False
     for name in sizes:
-        one, two = code / name, before / name
-        if one.is_symlink() or two.is_symlink():
-            is_same = one.is_symlink() and two.is_symlink() and one.readlink() == two.readlink()
+        file, other_file = code / name, other_code / name
+        if file.is_symlink() or other_file.is_symlink():
+            is_same = file.is_symlink() and other_file.is_symlink() and file.readlink() == other_file.readlink()
         else:
-            is_same = filecmp.cmp(one, two, shallow=False)
+            is_same = filecmp.cmp(file, other_file, shallow=False)
         if not is_same:
             return False
     return True

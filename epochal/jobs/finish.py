@@ -13,8 +13,8 @@ from epochal.jobs.log import log
 from epochal.messages.mail.compose import Report, compose, serialise
 from epochal.messages.recipients import choose_recipients
 from epochal.records import Message, MessageState, Run, State, Trial
-from epochal.store.ends import end_owned_run, end_unowned_run
 from epochal.store.runs import load_run
+from epochal.store.transitions import end_owned_run, end_unowned_run
 
 _MAILED = frozenset({State.REACHED, State.EXHAUSTED, State.FAILED})
 
@@ -33,34 +33,34 @@ def end_run(
 def store_end(app: App, run: Run) -> None:
     """Store ``run`` as ended now, with the mail about it. Raises the same errors as ``end_owned_run``."""
     ended = replace(run, ended=datetime.now(UTC))
-    end_owned_run(app.database, ended, _notice(app, ended))
+    end_owned_run(app.database, ended, _compose_mail(app, ended))
 
 
-def give_up(app: App, number: int, reason: Reason, explanation: str) -> None:
+def fail_stuck_run(app: App, number: int, reason: Reason, explanation: str) -> None:
     """End a run as FAILED, with a mail, because its jobs ended too often without a result.
 
     Do nothing if a living process owns the run, if it has ended, or if it was asked to end.
     """
     run = load_run(app.database, number)
     failed = replace(run, state=State.FAILED, reason=reason, explanation=explanation, ended=datetime.now(UTC))
-    end_unowned_run(app.database, failed, _notice(app, failed))
+    end_unowned_run(app.database, failed, _compose_mail(app, failed))
 
 
-def _notice(app: App, run: Run) -> Message | None:
+def _compose_mail(app: App, run: Run) -> Message | None:
     mail = app.settings.mail
     if run.state not in _MAILED or app.environment.no_mail:
         return None
     message_id = make_msgid(idstring=f"run-{run.id}", domain=mail.sender.rpartition("@")[2])
     recipients = choose_recipients(mail, run.commit)
-    why = recipients.why if mail.host else "no mail server is set: [mail] host in server.toml"
+    problem = recipients.problem if mail.host else "no mail server is set: [mail] host in server.toml"
     state = MessageState.PENDING if mail.host and recipients.addresses else MessageState.UNADDRESSED
-    if why:
-        log(f"mail: {'not sent: ' if state is MessageState.UNADDRESSED else ''}{why}")
-    message = serialise(compose(_report(app, run), mail.sender, recipients.addresses, message_id))
-    return Message(run.id, message_id, mail.sender, recipients.addresses, message, state, why)
+    if problem:
+        log(f"mail: {'not sent: ' if state is MessageState.UNADDRESSED else ''}{problem}")
+    message = serialise(compose(_build_report(app, run), mail.sender, recipients.addresses, message_id))
+    return Message(run.id, message_id, mail.sender, recipients.addresses, message, state, problem)
 
 
-def _report(app: App, run: Run) -> Report:
+def _build_report(app: App, run: Run) -> Report:
     folder, best = app.home.run(run.trained_by), run.best
     trial = best or (run.trials[-1] if run.trials else None)
     trial_folder = folder.trial(trial.number) if trial else None
@@ -70,15 +70,15 @@ def _report(app: App, run: Run) -> Report:
         run=run,
         repository=repository_name(run.commit.repository),
         folder=folder.path,
-        model=saved_model(app, run, trial),
+        model=find_saved_model(app, run, trial),
         log=trial_folder.log if trial_folder and trial_folder.log.exists() else None,
         diff=diff.read_text(encoding="utf-8") if diff and diff.exists() else "",
         minutes=((run.ended or run.created) - (run.started or run.created)).total_seconds() / 60,
-        adopt=tuple(f"{name} = {run.trials[0].hyperparameters[name]} → {value}" for name, value in adopted.items()),
+        changes=tuple(f"{name} = {run.trials[0].hyperparameters[name]} → {value}" for name, value in adopted.items()),
     )
 
 
-def saved_model(app: App, run: Run, trial: Trial | None) -> Path | None:
+def find_saved_model(app: App, run: Run, trial: Trial | None) -> Path | None:
     """Return the newest model file that the trial saved, or None.
 
     A model file has one of the frameworks' model suffixes and is not part of the commit.

@@ -9,7 +9,7 @@ from epochal.resources import resource
 from epochal.settings import Environment, read_server_settings
 
 _SCRIPTS = ("pull.sh", "train.sh", "retrain.sh")
-_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def describe_installation(environment: Environment, nonce: str) -> dict[str, str]:
@@ -24,10 +24,10 @@ def describe_installation(environment: Environment, nonce: str) -> dict[str, str
     home = Home(environment.home)
     scripts = Path(environment.scripts) if environment.scripts else resource("scripts")
     contents = {
-        "home": _read(home.question(nonce)),
+        "home": _read(home.challenge_file(nonce)),
         "database": home.database_url(settings.database).encode(),
         "scripts": b"".join(_read(scripts / name) for name in _SCRIPTS),
-        "machine": _read(_BOOT),
+        "machine": _read(_BOOT_ID),
     }
     return {name: hmac.new(nonce.encode(), content, hashlib.sha256).hexdigest() for name, content in contents.items()}
 

@@ -6,23 +6,23 @@ from functools import partial
 from typing import Any
 
 from epochal.analysis.code import read_code
-from epochal.analysis.frameworks import check_setting, frameworks
+from epochal.analysis.frameworks import check_framework, frameworks
 from epochal.app import App
 from epochal.errors import Reason, RunFailed, SettingsError
 from epochal.folders import SCRIPT
 from epochal.jobs.active_run import ActiveRun, Plan
 from epochal.jobs.log import log
-from epochal.jobs.search.space import space_of
+from epochal.jobs.search.space import read_space
 from epochal.records import Run, State, Step
 from epochal.runtimes.choice import choose_runtime
 from epochal.runtimes.runtime import Runtime
 from epochal.settings import RuntimeName, read_repository_settings
-from epochal.store.ends import change_run
 from epochal.store.runs import add_notes
-from epochal.store.trials import has_live_trainer
+from epochal.store.transitions import change_run
+from epochal.store.trials import is_training
 
 _FIRST_PAUSE_SECONDS = 1.0
-_LONGEST_PAUSE_SECONDS = 30.0
+_MAX_PAUSE_SECONDS = 30.0
 
 
 def plan_run(app: App, run: Run) -> ActiveRun:
@@ -30,38 +30,38 @@ def plan_run(app: App, run: Run) -> ActiveRun:
     folder = app.home.run(run.id).code
     try:
         settings = read_repository_settings(folder)
-        check_setting(settings.framework)
+        check_framework(settings.framework)
         code = read_code(folder, settings.framework)
-        space = space_of(code.script, settings.search)
+        space = read_space(code.script, settings.search)
     except SettingsError as error:
         raise RunFailed(Reason.BAD_SETTINGS, str(error).replace(f"{folder}/", "")) from None
     log(f"framework: {code.detection.framework} ({code.detection.why})")
     threshold = run.threshold or app.environment.threshold or settings.threshold
     settings = settings.model_copy(update={"threshold": threshold})
-    runtime = _runtime(app)
+    runtime = _choose_runtime(app)
     plan = Plan(settings, code, space, runtime, runtime.image_name(code.detection.framework, folder))
     return ActiveRun(app, run, plan)
 
 
-def prepare(active: ActiveRun, state: State) -> None:
+def prepare_run(active: ActiveRun, state: State) -> None:
     """Build what the run's trials need and put the run into ``state``. Raises RunFailed.
 
     Also log and store a note for each name in nn.py that the framework has removed.
     """
     framework = frameworks()[active.plan.code.detection.framework].TITLE
     notes = [
-        f"{SCRIPT} line {removed.line}: {removed.what} is gone from today's {framework}; write {removed.instead}"
-        for removed in active.plan.code.removed_apis
+        f"{SCRIPT} line {api.line}: {api.what} is gone from today's {framework}; write {api.instead}"
+        for api in active.plan.code.removed_apis
     ]
     for note in notes:
         log(f"note: {note}")
-    make_ready(active)
+    prepare_environment(active)
     active.mark(Step.ENVIRONMENT_READY)
-    keep_plan(active, state=state)
+    store_plan(active, state=state)
     add_notes(active.app.database, active.run.id, notes)
 
 
-def make_ready(active: ActiveRun) -> None:
+def prepare_environment(active: ActiveRun) -> None:
     """Stop trainings whose job has died, build the image, and check that it has the modules that the script imports.
 
     If the Docker engine does not answer, wait up to ``limits.engine_minutes`` and log that once. Raises RunFailed.
@@ -71,7 +71,7 @@ def make_ready(active: ActiveRun) -> None:
     pause, logged = _FIRST_PAUSE_SECONDS, False
     while True:
         try:
-            plan.runtime.reap(partial(has_live_trainer, app.database))
+            plan.runtime.reap(partial(is_training, app.database))
             image = plan.runtime.prepare(plan.code.detection.framework, active.folder.code, log)
             break
         except RunFailed as failure:
@@ -81,11 +81,11 @@ def make_ready(active: ActiveRun) -> None:
                 log(f"waiting: {failure.explanation} The run goes on when it answers.")
                 logged = True
         threading.Event().wait(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-    plan.runtime.prove(image, plan.code.detection.modules)
+        pause = min(2 * pause, _MAX_PAUSE_SECONDS)
+    plan.runtime.check_imports(image, plan.code.detection.modules)
 
 
-def keep_plan(active: ActiveRun, **columns: Any) -> None:
+def store_plan(active: ActiveRun, **columns: Any) -> None:
     """Store the plan of a run, together with other ``columns`` of its row."""
     plan, app = active.plan, active.app
     if app.build_url:  # otherwise keep the URL that is stored
@@ -102,22 +102,22 @@ def keep_plan(active: ActiveRun, **columns: Any) -> None:
     )
 
 
-def reap_left_overs(app: App) -> None:
+def stop_orphaned_trainings(app: App) -> None:
     """Stop the trainings of this home whose job has died. Only log it if the Docker engine does not answer."""
     try:
-        reaped = _runtime(app).reap(partial(has_live_trainer, app.database))
+        stopped_runs = _choose_runtime(app).reap(partial(is_training, app.database))
     except RunFailed as failure:
         log(f"left-over trainings could not be looked for: {failure.explanation}")
         return
-    for run in reaped:
+    for run in stopped_runs:
         log(f"stopped a training that run {run} had left behind")
 
 
-def _runtime(app: App) -> Runtime:
+def _choose_runtime(app: App) -> Runtime:
     environment = app.environment
     # "auto" in server.toml applies only to runs that a person starts: pushed code must not lose its sandbox because the
     # Docker engine happens to restart.
-    served: RuntimeName = (
+    runtime_name: RuntimeName = (
         "docker" if app.settings.runtime == "auto" and not environment.runtime else app.settings.runtime
     )
-    return choose_runtime(served, environment.home, app.settings, environment.docker_host, log)
+    return choose_runtime(runtime_name, environment.home, app.settings, environment.docker_host, log)

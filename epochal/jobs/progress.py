@@ -11,13 +11,13 @@ from watchdog.observers import Observer
 from epochal.jobs.log import log
 from epochal.records import Epoch
 from epochal.results.metrics import parse_epochs
-from epochal.results.outputs import read_left
+from epochal.results.outputs import read_untrusted
 
 OnEpoch = Callable[[Epoch], None]
 
 
 @contextmanager
-def following(metrics: Path, on_epoch: OnEpoch) -> Iterator[None]:
+def follow_epochs(metrics: Path, on_epoch: OnEpoch) -> Iterator[None]:
     """Call ``on_epoch`` for each epoch in the file ``metrics`` as soon as its line is complete.
 
     The kernel reports each write (inotify(7)), so nothing is polled. Epochs not yet reported when the block ends are
@@ -53,19 +53,19 @@ class _Follower(FileSystemEventHandler):
     def read(self) -> None:
         """Read the complete lines added since the last call, and report their epochs."""
         with self._lock:
-            added = read_left(self._metrics, self._read_bytes) or b""
-            whole = added[: added.rfind(b"\n") + 1]
-            self._read_bytes += len(whole)
-            for epoch in parse_epochs(whole.decode("utf-8", "replace")):
+            added = read_untrusted(self._metrics, self._read_bytes) or b""
+            complete_lines = added[: added.rfind(b"\n") + 1]
+            self._read_bytes += len(complete_lines)
+            for epoch in parse_epochs(complete_lines.decode("utf-8", "replace")):
                 self._on_epoch(epoch)
 
 
-def epoch_line(epoch: Epoch) -> str:
+def format_epoch(epoch: Epoch) -> str:
     """Format an epoch as one log line, as in ``epoch 3/20  accuracy 0.412  val_accuracy 0.405  loss 1.872  0.4 s``."""
     total = f"/{epoch.epochs}" if epoch.epochs else ""
     ordered = sorted(epoch.metrics.items(), key=lambda item: ("accuracy" not in item[0], item[0]))
-    which = "" if (epoch.model, epoch.call) == (1, 1) else f"model {epoch.model} fit {epoch.call}  "
-    line = f"{which}epoch {epoch.number}{total}"
+    prefix = "" if (epoch.model, epoch.call) == (1, 1) else f"model {epoch.model} fit {epoch.call}  "
+    line = f"{prefix}epoch {epoch.number}{total}"
     for name, value in ordered:  # names come from the training code and must not break the line
         printable = "".join(character if character.isprintable() else "?" for character in name[:80])
         line += f"  {printable} {value:.4g}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from epochal.app import App
-from epochal.commit import identity, repository_name, safe_url, skip_word
+from epochal.commit import find_skip_instruction, identity, repository_name, safe_url
 from epochal.errors import Reason, UsageError
 from epochal.git import GitFolder, check_files, fetch_commit
 from epochal.jobs.finish import end_run
@@ -15,10 +15,10 @@ from epochal.jobs.log import log
 from epochal.records import Commit, Origin, Run, State, Step
 from epochal.store.deliveries import accept_commit
 from epochal.store.dispatches import last_dispatch
-from epochal.store.ends import change_run
 from epochal.store.owner import signal_owner
 from epochal.store.runs import load_run
-from epochal.store.timeline import mark_step
+from epochal.store.timeline import record_step
+from epochal.store.transitions import change_run
 
 _PROPERTIES = "epochal.properties"
 """The file in the workspace that passes a run's number from job pull to job train in Jenkins."""
@@ -48,21 +48,21 @@ def find_run(app: App) -> int:
         )
     commit = Commit(environment.git_url, environment.branch, environment.git_commit)
     accepted = accept_commit(app.database, commit, Origin.PUSH, supersede=app.settings.supersede)
-    for owner in accepted.stop:
+    for owner in accepted.superseded_owners:
         signal_owner(owner)
     return accepted.run
 
 
-def hand_on_again(app: App, run: int) -> None:
+def pass_on_pulled_run(app: App, run: int) -> None:
     """Pass the run on to job train after a pull that had nothing to do, if the run still waits for it.
 
     Do nothing if the run has moved on or the gateway starts its builds, so that job train does not start twice.
     """
     if load_run(app.database, run).state is State.PULLED and last_dispatch(app.database, run) is None:
-        _hand_on(app, run)
+        _write_properties(app, run)
 
 
-def _hand_on(app: App, run: int) -> None:
+def _write_properties(app: App, run: int) -> None:
     """Write the run's number into the workspace, from which Jenkins passes it to job train."""
     if app.environment.workspace:
         Path(app.environment.workspace, _PROPERTIES).write_text(f"EPOCHAL_RUN={run}\n", encoding="ascii")
@@ -75,20 +75,20 @@ def pull(app: App, run: Run) -> State:
     """
     commit = run.commit
     log(f"run {run.id}: pulling {commit.sha[:7]} of {repository_name(commit.repository)} {commit.branch}")
-    repository = _checkout(app, commit.sha) or fetch_commit(
+    repository = _find_checkout(app, commit.sha) or fetch_commit(
         app.home.cache / "repositories",
         commit.repository,
         commit.branch,
         commit.sha,
         app.credentials(commit.repository),
     )
-    if committed := repository.committed(commit.sha):
-        mark_step(app.database, run.id, Step.COMMITTED, at=committed)
+    if commit_time := repository.commit_time(commit.sha):
+        record_step(app.database, run.id, Step.COMMITTED, at=commit_time)
     notes = _write_snapshot(repository, commit.sha, app.home.run(run.id).code)
-    _show_in_dlcode(app, commit, app.home.run(run.id).code)
+    _link_in_dlcode(app, commit, app.home.run(run.id).code)
     message, author_name, author_email = repository.details(commit.sha)
-    if run.origin is Origin.PUSH and (word := skip_word(message)):
-        end_run(app, run.id, State.CANCELLED, Reason.SKIPPED, f"The commit's message says {word}.")
+    if run.origin is Origin.PUSH and (instruction := find_skip_instruction(message)):
+        end_run(app, run.id, State.CANCELLED, Reason.SKIPPED, f"The commit's message says {instruction}.")
         return State.CANCELLED
     for note in notes:
         log(f"note: {note}")
@@ -102,11 +102,11 @@ def pull(app: App, run: Run) -> State:
         build_url=app.build_url,
         state=State.PULLED,
     )
-    _hand_on(app, run.id)
+    _write_properties(app, run.id)
     return State.PULLED
 
 
-def _checkout(app: App, sha: str) -> GitFolder | None:
+def _find_checkout(app: App, sha: str) -> GitFolder | None:
     """Return the git checkout in WORKSPACE if Jenkins has fetched the commit into it; otherwise None."""
     workspace = Path(app.environment.workspace) if app.environment.workspace else None
     if workspace is None or not (workspace / ".git").exists():
@@ -124,7 +124,7 @@ def _write_snapshot(repository: GitFolder, sha: str, code: Path) -> tuple[str, .
     temporary = Path(tempfile.mkdtemp(prefix=".code-", dir=code.parent))
     try:
         repository.write_files(sha, temporary)
-        notes = check_files(temporary) + repository.submodules(sha)
+        notes = check_files(temporary) + repository.submodule_notes(sha)
         temporary.chmod(0o755)
         if not code.exists():
             temporary.rename(code)
@@ -133,7 +133,7 @@ def _write_snapshot(repository: GitFolder, sha: str, code: Path) -> tuple[str, .
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _show_in_dlcode(app: App, commit: Commit, code: Path) -> None:
+def _link_in_dlcode(app: App, commit: Commit, code: Path) -> None:
     link = app.home.dlcode / identity(commit.repository) / quote(commit.branch, safe="")
     link.parent.mkdir(parents=True, exist_ok=True)
     temporary = link.with_name(f".{link.name}.{os.getpid()}")

@@ -5,15 +5,15 @@ from epochal.errors import Reason
 from epochal.jobs.active_run import ActiveRun
 from epochal.jobs.finish import end_run
 from epochal.jobs.log import log
-from epochal.jobs.plan import plan_run, prepare
-from epochal.jobs.reuse import keep_offer
-from epochal.jobs.strategy import Ended, GiveUp, next_trial
+from epochal.jobs.plan import plan_run, prepare_run
+from epochal.jobs.reuse import store_offered_fingerprint
+from epochal.jobs.strategy import EndCause, GiveUp, next_trial
 from epochal.jobs.trial import run_trial, start_trial
 from epochal.jobs.verdict import next_target, record_forecast, record_verdict
 from epochal.records import Run, State, Verdict
 from epochal.store.errors import NotOwner, StopRequested
 
-_WORTH_A_SEARCH = frozenset(
+_SEARCH_REASONS = frozenset(
     {Reason.LEVELS_OFF, Reason.NO_EPOCHS, Reason.STOPS_ITSELF, Reason.NO_IMPROVEMENT, Reason.MAX_EPOCHS}
 )
 """Reasons to stop raising the epochs after which a search may still help. A used-up budget is not among them."""
@@ -26,39 +26,39 @@ def retrain(app: App, run: Run) -> State:
     NotOwner if another process ended it.
     """
     active = plan_run(app, run)
-    prepare(active, State.RETRAINING)
+    prepare_run(active, State.RETRAINING)
     end = _raise_epochs(active)
-    if isinstance(end, GiveUp) and active.plan.space and end.reason in _WORTH_A_SEARCH:
-        from epochal.jobs.search.conduct import search  # imported here, because importing Optuna is slow
+    if isinstance(end, GiveUp) and active.plan.space and end.reason in _SEARCH_REASONS:
+        from epochal.jobs.search.run import run_search  # imported here, because importing Optuna is slow
 
         log(f"search: {end.explanation}")
-        end = search(active, end)
+        end = run_search(active, end)
     if isinstance(end, GiveUp):
         end_run(app, run.id, State.EXHAUSTED, end.reason, end.explanation)
         return State.EXHAUSTED
-    if end is Ended.INTERRUPTED:
+    if end is EndCause.INTERRUPTED:
         raise NotOwner(f"Run {run.id} was ended by another process.")
-    if end is not Ended.REACHED:
+    if end is not EndCause.REACHED:
         raise StopRequested(run.id, State(end.value))
-    keep_offer(active)
+    store_offered_fingerprint(active)
     end_run(app, run.id, State.REACHED)
     return State.REACHED
 
 
-def _raise_epochs(active: ActiveRun) -> GiveUp | Ended:
+def _raise_epochs(active: ActiveRun) -> GiveUp | EndCause:
     """Train trials with more and more epochs until one reaches the threshold or more epochs would not help."""
     run = active.load()  # a process that joined the search may have reached the threshold
     if run.reached:
-        return Ended.REACHED
+        return EndCause.REACHED
     trial = run.last_measured  # may lack a verdict, if an earlier job was killed right after it was measured
     while trial is None or record_verdict(active, trial) is not Verdict.REACHED:
-        wanted = next_target(active)
-        if isinstance(wanted, GiveUp):
-            return wanted
+        target = next_target(active)
+        if isinstance(target, GiveUp):
+            return target
         if trial and trial.forecast is None:
-            record_forecast(active, trial, wanted)
-        proposal = next_trial(active.script, active.load().trials, active.plan.settings.retrain, wanted)
+            record_forecast(active, trial, target)
+        proposal = next_trial(active.script, active.load().trials, active.plan.settings.retrain, target)
         if isinstance(proposal, GiveUp):
             return proposal
         trial = run_trial(active, start_trial(active, proposal))
-    return Ended.REACHED
+    return EndCause.REACHED

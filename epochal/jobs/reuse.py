@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from epochal import __version__
-from epochal.analysis.fingerprint import fingerprint, listing_of, read_parts
+from epochal.analysis.fingerprint import digest_listing, fingerprint, fingerprint_parts
 from epochal.jobs.active_run import ActiveRun
 from epochal.jobs.finish import store_end
 from epochal.jobs.log import log
-from epochal.jobs.plan import keep_plan
+from epochal.jobs.plan import store_plan
 from epochal.records import Run, State, Step, Trial
-from epochal.results.wording import in_words
-from epochal.runtimes.workplace import data_folder
-from epochal.store.ends import change_run
+from epochal.results.wording import format_with_threshold
+from epochal.runtimes.scratch import data_folder
 from epochal.store.runs import add_notes, runs_with_verdict
+from epochal.store.transitions import change_run
 
 
 def reuse_verdict(active: ActiveRun) -> State | None:
@@ -36,23 +36,23 @@ def reuse_verdict(active: ActiveRun) -> State | None:
             log(f"run {earlier.id} has trained the same ({earlier.state}): training anyway, as --force asks for it")
             return None
         else:
-            return _end_as(active, earlier, None if earlier.fingerprint == own else trial)
+            return _end_like(active, earlier, None if earlier.fingerprint == own else trial)
     return None
 
 
-def keep_offer(active: ActiveRun) -> None:
+def store_offered_fingerprint(active: ActiveRun) -> None:
     """Store the fingerprint that the code has with the best trial's change, so that adopting it reuses the verdict."""
     best = active.load().best
-    folder = active.folder.trial(best.number).change if best else None
+    folder = active.folder.trial(best.number).changed_files if best else None
     if folder and folder.is_dir():
         files = (path for path in folder.rglob("*") if path.is_file())
-        change = {str(path.relative_to(folder)): path.read_bytes() for path in files}
-        change_run(active.app.database, active.run.id, offered_fingerprint=_fingerprint(active, change))
+        changed_files = {str(path.relative_to(folder)): path.read_bytes() for path in files}
+        change_run(active.app.database, active.run.id, offered_fingerprint=_fingerprint(active, changed_files))
 
 
-def _end_as(active: ActiveRun, earlier: Run, only: Trial | None) -> State:
-    """End a run like ``earlier``, with all its trials, or with ``only`` the one whose change the commit adopts."""
-    keep_plan(active)
+def _end_like(active: ActiveRun, earlier: Run, adopted: Trial | None) -> State:
+    """End a run like ``earlier``, with all its trials, or with ``adopted``, the one whose change the commit adopts."""
+    store_plan(active)
     add_notes(active.app.database, active.run.id, earlier.notes)
     active.mark(Step.VERDICT)
     ended = replace(
@@ -61,20 +61,20 @@ def _end_as(active: ActiveRun, earlier: Run, only: Trial | None) -> State:
         reason=earlier.reason,
         explanation=earlier.explanation,
         reused_run=earlier.id,
-        reused_trial=only.number if only else None,
-        trials=(only,) if only else earlier.trials,
+        reused_trial=adopted.number if adopted else None,
+        trials=(adopted,) if adopted else earlier.trials,
     )
     assert ended.best is not None
     assert ended.best.accuracy is not None
-    accuracy, threshold = in_words(ended.best.accuracy.value, active.threshold)
+    accuracy, threshold = format_with_threshold(ended.best.accuracy.value, active.threshold)
     log(f"verdict: {ended.state}, {accuracy} of {threshold}, taken over from run {earlier.id}")
     log("nothing that it depends on has changed, so nothing is trained; epochal run --force trains anyway")
     store_end(active.app, ended)
     return ended.state
 
 
-def _fingerprint(active: ActiveRun, change: Mapping[str, bytes]) -> str:
-    """Return the digest of all that the verdict depends on, with the files in ``change`` instead of the pushed ones.
+def _fingerprint(active: ActiveRun, changed_files: Mapping[str, bytes]) -> str:
+    """Return the digest of all that the verdict depends on, with ``changed_files`` in place of the pushed ones.
 
     It covers the code, Epochal's version, the framework, the runtime and image, the settings of the repository, the
     limits, the sandbox and the server's data folder. It does not cover what is downloaded, nor cached datasets, which
@@ -90,6 +90,6 @@ def _fingerprint(active: ActiveRun, change: Mapping[str, bytes]) -> str:
         plan.settings.model_dump_json(warnings=False),
         server.limits.model_dump_json(exclude={"trials", "engine_minutes"}),
         server.sandbox.model_dump_json(),
-        f"{data} {listing_of(data)}" if data else "",
+        f"{data} {digest_listing(data)}" if data else "",
     ]
-    return fingerprint([*circumstances, *read_parts(active.folder.code, change)])
+    return fingerprint([*circumstances, *fingerprint_parts(active.folder.code, changed_files)])

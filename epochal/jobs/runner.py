@@ -10,18 +10,18 @@ from epochal.errors import Reason, RunFailed, UsageError
 from epochal.jobs.artifacts import publish
 from epochal.jobs.finish import end_run
 from epochal.jobs.log import log
-from epochal.jobs.pull import find_run, hand_on_again
-from epochal.jobs.signals import Stopped, heartbeat, stoppable
+from epochal.jobs.pull import find_run, pass_on_pulled_run
+from epochal.jobs.signals import Stopped, heartbeat, raise_on_signal
 from epochal.messages.outbox import drain_outbox
 from epochal.pages.view import summary
 from epochal.records import EXIT_STATUS, Run, State, Step
 from epochal.settings import Environment
 from epochal.store.dispatches import last_dispatch
-from epochal.store.ends import requested_stop
 from epochal.store.errors import Busy, CommitLost, DatabaseUnavailable, NotOwner, StopRequested
-from epochal.store.patience import Patience
+from epochal.store.retry import RetryPolicy
 from epochal.store.runs import claim_run, load_run, owner_of_run
-from epochal.store.timeline import mark_step
+from epochal.store.timeline import record_step
+from epochal.store.transitions import load_stop_request
 
 DATABASE_SECONDS = 120.0
 """How long a job waits for a database that does not answer. Its training continues meanwhile."""
@@ -43,9 +43,9 @@ def run_job(name: str, environment: Environment) -> int:
     stored with the run, mailed and logged. Raises UsageError, SettingsError, and DatabaseUnavailable, after which the
     run can be claimed again.
     """
-    app = App.open(environment, Patience(DATABASE_SECONDS, log))
+    app = App.open(environment, RetryPolicy(DATABASE_SECONDS, log))
     try:
-        with stoppable():
+        with raise_on_signal():
             run = find_run(app) if name == "pull" else _requested_run(environment)
             status = _claim_and_do(app, run, name)
             if name != "pull":
@@ -64,11 +64,11 @@ def join_search(environment: Environment) -> int:
     the run and finishes job retrain. Raises UsageError if there is no search to join, and RunFailed if training is not
     possible here, which does not end the run.
     """
-    from epochal.jobs.search.conduct import join
+    from epochal.jobs.search.run import join
 
-    app = App.open(environment, Patience(DATABASE_SECONDS, log))
+    app = App.open(environment, RetryPolicy(DATABASE_SECONDS, log))
     try:
-        with stoppable():
+        with raise_on_signal():
             number = _requested_run(environment)
             with heartbeat(app.database, number):
                 join(app, number)
@@ -119,14 +119,14 @@ def _do_job(app: App, run: Run, name: str) -> int:
     Also store the times when the job started and, if another job follows, ended.
     """
     try:
-        if asked := requested_stop(app.database, run.id):
-            raise StopRequested(run.id, asked)
-        mark_step(app.database, run.id, Step.start_of(name))
+        if requested := load_stop_request(app.database, run.id):
+            raise StopRequested(run.id, requested)
+        record_step(app.database, run.id, Step.start_of(name))
         # Imported here, because importing the Docker SDK and Optuna takes longer than the whole of job pull.
         work: Callable[[App, Run], State] = getattr(importlib.import_module(f"epochal.jobs.{name}"), name)
         state = work(app, run)
         if not state.ended:
-            mark_step(app.database, run.id, Step.end_of(name))
+            record_step(app.database, run.id, Step.end_of(name))
     except RunFailed as failure:
         # When Jenkins aborts a build, it kills the job's child processes a moment before the job itself. Wait for that
         # signal, so that such a failure does not count as the run's own.
@@ -144,13 +144,13 @@ def _do_job(app: App, run: Run, name: str) -> int:
 
 def _end_after_signal(app: App, run: Run, stopped: Stopped) -> int:
     """Return the exit status if the run has ended or was asked to end; otherwise raise ``stopped``."""
-    app.database.patience.end()  # the sender of the signal will not wait long
+    app.database.retry_policy.stop_waiting()  # the sender of the signal will not wait long
     try:
-        stored, asked = load_run(app.database, run.id), requested_stop(app.database, run.id)
+        stored, requested = load_run(app.database, run.id), load_stop_request(app.database, run.id)
         if stored.state.ended:
             return EXIT_STATUS[stored.state]
-        if asked:
-            return _end(app, run, asked, RunFailed(Reason(asked.value)))
+        if requested:
+            return _end(app, run, requested, RunFailed(Reason(requested.value)))
     except (DatabaseUnavailable, NotOwner) as error:
         log(str(error))
     log(f"run {run.id} was interrupted: epochal serve takes up again what was pushed")
@@ -159,7 +159,7 @@ def _end_after_signal(app: App, run: Run, stopped: Stopped) -> int:
 
 def _wait_to_be_stopped(app: App, run: int) -> None:
     """Give the gateway time to abort the Jenkins build of a superseded or cancelled run, so that it is not red."""
-    stopped = requested_stop(app.database, run) or load_run(app.database, run).state in (
+    stopped = load_stop_request(app.database, run) or load_run(app.database, run).state in (
         State.SUPERSEDED,
         State.CANCELLED,
     )
@@ -172,7 +172,7 @@ def _status_without_work(app: App, run: int, states: frozenset[State]) -> int:
     """Return the exit status of a job that has nothing to do, because its run has moved on or has another owner."""
     state = load_run(app.database, run).state
     if State.QUEUED in states:
-        hand_on_again(app, run)
+        pass_on_pulled_run(app, run)
         return EXIT_STATUS[state] if state in (State.FAILED, State.SUPERSEDED, State.CANCELLED) else 0
     # If the run is not over, the status is 0: a yellow build would start job retrain a second time.
     return EXIT_STATUS[state] if state.ended else 0

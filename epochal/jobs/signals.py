@@ -8,8 +8,8 @@ from types import FrameType
 
 from epochal.store.database import Database
 from epochal.store.errors import DatabaseUnavailable
-from epochal.store.owner import BEAT_SECONDS
-from epochal.store.runs import beat_run, release_run
+from epochal.store.owner import HEARTBEAT_SECONDS
+from epochal.store.runs import record_heartbeat, release_run
 
 
 class Stopped(BaseException):
@@ -21,18 +21,18 @@ class Stopped(BaseException):
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
+def raise_on_signal() -> Iterator[None]:
     """Raise Stopped in the main thread at the first SIGTERM, SIGINT or SIGHUP, and ignore later ones."""
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        for other in signals:
+        for other in handled_signals:
             signal.signal(other, signal.SIG_IGN)
         raise Stopped(number)
 
     # A signal that is already ignored stays ignored, as nohup(1) expects.
-    wanted = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    signals = [number for number in wanted if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, stop) for number in signals}
+    stop_signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    handled_signals = [number for number in stop_signals if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in handled_signals}
     try:
         yield
     finally:
@@ -42,7 +42,7 @@ def stoppable() -> Iterator[None]:
 
 @contextmanager
 def heartbeat(database: Database, run: int) -> Iterator[None]:
-    """Store a heartbeat of the run's owner every BEAT_SECONDS, and release the run at the end.
+    """Store a heartbeat of the run's owner every HEARTBEAT_SECONDS, and release the run at the end.
 
     A beat is skipped while the database does not answer. If the run cannot be released, it becomes free once this
     process has ended.
@@ -50,9 +50,9 @@ def heartbeat(database: Database, run: int) -> Iterator[None]:
     ended = threading.Event()
 
     def beat() -> None:
-        while not ended.wait(BEAT_SECONDS):
+        while not ended.wait(HEARTBEAT_SECONDS):
             with suppress(DatabaseUnavailable):
-                beat_run(database, run)
+                record_heartbeat(database, run)
 
     thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()

@@ -35,7 +35,7 @@ class GiveUp:
     explanation: str
 
 
-class Ended(StrEnum):
+class EndCause(StrEnum):
     """What ended a run's trials, other than having nothing left to try (GiveUp).
 
     INTERRUPTED: another process ended the run, or the trials of this process were stopped.
@@ -47,7 +47,7 @@ class Ended(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-def used_up(trials: Sequence[Trial], settings: RetrainSettings) -> GiveUp | None:
+def check_budget(trials: Sequence[Trial], settings: RetrainSettings) -> GiveUp | None:
     """Return why the budget allows no further trial after ``trials``; None if it allows one.
 
     Trials count whatever their outcome, except interrupted ones, which run again.
@@ -63,33 +63,33 @@ def used_up(trials: Sequence[Trial], settings: RetrainSettings) -> GiveUp | None
     return None
 
 
-_LEAST_RISE = 0.01
-"""The least amount by which the stopping point rises. After a tiny rise, a trial might train only one more epoch."""
+_MIN_RISE = 0.01
+"""The least amount by which the accuracy to stop at rises, as a tiny rise might train only one more epoch."""
 
 
-def stopping_point(wanted: float, trials: Sequence[Trial]) -> float | None:
+def choose_stop_accuracy(target: float, trials: Sequence[Trial]) -> float | None:
     """Return the validation accuracy (0 to 1) at which the next trial may stop; None if it should train all its epochs.
 
-    It starts at ``wanted``, the accuracy (0 to 1) that the gate needs on the test data. Each of ``trials`` whose
-    validation accuracy was high enough, but whose measured accuracy was below ``wanted``, raises it by the difference
+    It starts at ``target``, the accuracy (0 to 1) that the gate needs on the test data. Each of ``trials`` whose
+    validation accuracy was high enough, but whose measured accuracy was below ``target``, raises it by the difference
     of the two, and by 0.01 at least.
     """
-    point = wanted
+    stop_at = target
     for trial in trials:
         if trial.accuracy is None or trial.validation_accuracy is None:
             continue
-        if trial.validation_accuracy >= point and trial.accuracy.value < wanted:
-            point += max(trial.validation_accuracy - trial.accuracy.value, _LEAST_RISE)
-    return point if point <= 1 else None
+        if trial.validation_accuracy >= stop_at and trial.accuracy.value < target:
+            stop_at += max(trial.validation_accuracy - trial.accuracy.value, _MIN_RISE)
+    return stop_at if stop_at <= 1 else None
 
 
 def next_trial(
-    script: Script, trials: tuple[Trial, ...], settings: RetrainSettings, wanted: float
+    script: Script, trials: tuple[Trial, ...], settings: RetrainSettings, target: float
 ) -> Proposal | GiveUp:
     """Return the next trial, which trains ``script`` (nn.py as pushed) with more epochs, or why that would not help.
 
     ``trials``: the run's trials so far. Trials without an accuracy, such as interrupted ones, do not count and run
-    again; trials of a search do not count either. ``wanted``: an accuracy (0 to 1) that the gate lets through.
+    again; trials of a search do not count either. ``target``: an accuracy (0 to 1) that the gate lets through.
     """
     constant = script.epochs
     if constant is None:
@@ -97,8 +97,8 @@ def next_trial(
             Reason.NO_EPOCHS,
             f"{SCRIPT} has no number of epochs that could be raised: write it as a constant (epochs = 20) or into fit(epochs=20).",
         )
-    own = [trial for trial in trials if trial.strategy is not Strategy.SEARCH]
-    measured = [trial for trial in own if trial.accuracy is not None]
+    epoch_trials = [trial for trial in trials if trial.strategy is not Strategy.SEARCH]
+    measured = [trial for trial in epoch_trials if trial.accuracy is not None]
     if measured and measured[-1].stopped_by is StoppedBy.SCRIPT:
         return GiveUp(
             Reason.STOPS_ITSELF,
@@ -107,24 +107,26 @@ def next_trial(
         )
     last = measured[-1].forecast if measured else None
     if last and last.hopeless:
-        return GiveUp(Reason.LEVELS_OFF, f"The accuracy {last.sentence}.")
+        return GiveUp(Reason.LEVELS_OFF, f"The accuracy {last.description}.")
     epochs = int(constant.value) + settings.epochs_step * len(measured)
-    stop_at = stopping_point(wanted, measured) if settings.stop_at_threshold else None
+    stop_at = choose_stop_accuracy(target, measured) if settings.stop_at_threshold else None
     return (
-        used_up(measured, settings)
-        or _find_no_use(measured, epochs, settings)
+        check_budget(measured, settings)
+        or _check_limits(measured, epochs, settings)
         or Proposal(Strategy.MORE_EPOCHS, {constant: epochs}, stop_at)
     )
 
 
-def _find_no_use(measured: list[Trial], epochs: int, settings: RetrainSettings) -> GiveUp | None:
+def _check_limits(measured: list[Trial], epochs: int, settings: RetrainSettings) -> GiveUp | None:
     """Return why a trial with ``epochs`` epochs is not worth training after the ``measured`` trials; None if it is."""
     if epochs > settings.max_epochs:
         return GiveUp(
             Reason.MAX_EPOCHS, f"The next trial would have {epochs} epochs; max_epochs is {settings.max_epochs}."
         )
     accuracies = [trial.accuracy.value if trial.accuracy else 0.0 for trial in measured]
-    worse = len(accuracies) - 1 - accuracies.index(max(accuracies))
-    if worse >= settings.patience:
-        return GiveUp(Reason.NO_IMPROVEMENT, f"The last {worse} trials did not better the best accuracy (patience).")
+    trials_since_best = len(accuracies) - 1 - accuracies.index(max(accuracies))
+    if trials_since_best >= settings.patience:
+        return GiveUp(
+            Reason.NO_IMPROVEMENT, f"The last {trials_since_best} trials did not better the best accuracy (patience)."
+        )
     return None

@@ -3,13 +3,13 @@
 from epochal.app import App
 from epochal.jobs.finish import end_run
 from epochal.jobs.log import log
-from epochal.jobs.plan import plan_run, prepare
+from epochal.jobs.plan import plan_run, prepare_run
 from epochal.jobs.reuse import reuse_verdict
 from epochal.jobs.strategy import GiveUp, Proposal
 from epochal.jobs.trial import run_trial, start_trial
 from epochal.jobs.verdict import next_target, record_forecast, record_verdict
 from epochal.records import Run, State, Verdict
-from epochal.store.ends import change_run
+from epochal.store.transitions import change_run
 
 
 def train(app: App, run: Run) -> State:
@@ -22,14 +22,14 @@ def train(app: App, run: Run) -> State:
     active = plan_run(app, run)
     if ended := reuse_verdict(active):
         return ended
-    prepare(active, State.TRAINING)
+    prepare_run(active, State.TRAINING)
     trial = run.last_measured or run_trial(active, start_trial(active, Proposal()))
     if record_verdict(active, trial) is Verdict.REACHED:
         end_run(app, run.id, State.REACHED)
         return State.REACHED
-    wanted = next_target(active)
-    if not isinstance(wanted, GiveUp):
-        record_forecast(active, trial, wanted)
+    target = next_target(active)
+    if not isinstance(target, GiveUp):
+        record_forecast(active, trial, target)
     change_run(app.database, run.id, state=State.BELOW)
     log("job retrain goes on from here")
     return State.BELOW

@@ -8,19 +8,19 @@ from epochal.analysis.script import Change, diff
 from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT, TrialFolder
 from epochal.jobs.active_run import ActiveRun
-from epochal.jobs.checkpoints import Handover, clear_old, hand_over
+from epochal.jobs.checkpoints import ProvidedCheckpoints, provide_checkpoints, remove_old_checkpoints
 from epochal.jobs.log import log
-from epochal.jobs.progress import OnEpoch, epoch_line, following
+from epochal.jobs.progress import OnEpoch, follow_epochs, format_epoch
 from epochal.jobs.strategy import Proposal
 from epochal.records import Epoch, Step, Strategy, Trial, TrialState
-from epochal.results.accuracy import Choice, Told, choose_accuracy
+from epochal.results.accuracy import Choice, Findings, choose_accuracy
 from epochal.results.diagnosis import diagnose, tail
-from epochal.results.measurements import parse_measured
+from epochal.results.measurements import parse_measurements
 from epochal.results.metrics import parse_faults, parse_fits, parse_validates_on_test
-from epochal.results.outputs import read_left_text, read_metrics
+from epochal.results.outputs import read_metrics, read_untrusted_text
 from epochal.results.printed import PrintedLines
-from epochal.results.resumption import resumption_in_words, settled_epochs, stopped_by
-from epochal.results.wording import accuracy_in_words
+from epochal.results.resumption import describe_resumption, effective_epochs, find_stop_cause
+from epochal.results.wording import describe_accuracy
 from epochal.runtimes.runtime import Outcome, Training
 from epochal.runtimes.stop import Stop
 from epochal.store.runs import add_notes
@@ -32,16 +32,16 @@ _VALIDATES_ON_TEST = (
     f"{SCRIPT} validates on its test data: what stops or chooses by its validation does so by the very data that it is then "
     "judged on, which flatters; keep some data apart (validation_split=0.1)"
 )
-_TESTS_ON_OTHER_ROWS = (
+_TEST_SET_CHANGES = (
     f"{SCRIPT} tests on other rows in each training, so it is never resumed, and each trial trains from the beginning. Seed its "
     "split: random_state=0, or shuffle(…, seed=0, reshuffle_each_iteration=False); or do not shuffle what is tested on."
 )
-_MOST_EPOCHS = 2**31 - 1
+_MAX_EPOCHS = 2**31 - 1
 """The largest integer that every database can store. The training code may report any number."""
 
 
 def _print_epoch(epoch: Epoch) -> None:
-    log(f"  {epoch_line(epoch)}")
+    log(f"  {format_epoch(epoch)}")
 
 
 @dataclass(frozen=True)
@@ -73,24 +73,27 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
     the training failed or has no accuracy, and NotOwner if the trial was marked as interrupted meanwhile.
     """
     proposal, number, database = started.proposal, started.number, active.app.database
-    log(f"trial {number}: training {_in_words(proposal)}")
+    log(f"trial {number}: training {_describe_changes(proposal)}")
     trained = active.script.hyperparameters(proposal.changes)
     trial = Trial(number, TrialState.TRAINING, trained, strategy=proposal.strategy)
     _prepare_folder(active, started)
-    handover = hand_over(active, number, proposal)
+    provided = provide_checkpoints(active, number, proposal)
     try:
-        trial, choice = _train(active, started, trial, handover)
-        if not started.stop.reason and _is_caught(trial, choice, handover):
+        trial, choice = _train(active, started, trial, provided)
+        if not started.stop.reason and _has_other_test_set(trial, choice, provided):
             log(
-                f"trial {number}: resumed, it was tested on other rows than {handover.source}: training from the beginning"
+                f"trial {number}: resumed, it was tested on other rows than {provided.source}: "
+                "training from the beginning"
             )
             _prepare_folder(active, started)
-            again = Handover(why=f"resumed from {handover.source}, it was tested on other rows (is its split seeded?)")
-            trial, choice = _train(active, started, replace(trial, caught=True), again)
+            not_resumed = ProvidedCheckpoints(
+                why=f"resumed from {provided.source}, it was tested on other rows (is its split seeded?)"
+            )
+            trial, choice = _train(active, started, replace(trial, caught=True), not_resumed)
         _add_notes(active, trial, choice)
         if reason := started.stop.reason:
             state = TrialState.FAILED if reason is Reason.INTERRUPTED else TrialState.PRUNED
-            trial = replace(trial, state=state, reason=reason, explanation=reason.sentence)
+            trial = replace(trial, state=state, reason=reason, explanation=reason.description)
             end_trial(database, active.run.id, trial)
             return trial
         if isinstance(choice, RunFailed):
@@ -102,22 +105,24 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
     accuracy = choice.accuracy
     trial = replace(trial, state=TrialState.MEASURED, accuracy=accuracy)
     if proposal.strategy is not Strategy.COMMITTED:
-        trial = _settle_epochs(active, trial, proposal)
+        trial = _set_trained_epochs(active, trial, proposal)
     end_trial(database, active.run.id, trial)
-    clear_old(active)
+    remove_old_checkpoints(active)
     if trial.resumption:
         log(f"trial {number}: {trial.resumption}")
-    log(f"trial {number}: accuracy {accuracy_in_words(accuracy.value, accuracy.samples)}, {accuracy.source.sentence}")
+    log(
+        f"trial {number}: accuracy {describe_accuracy(accuracy.value, accuracy.samples)}, {accuracy.source.description}"
+    )
     return trial
 
 
 def _train(
-    active: ActiveRun, started: StartedTrial, trial: Trial, handover: Handover
+    active: ActiveRun, started: StartedTrial, trial: Trial, provided: ProvidedCheckpoints
 ) -> tuple[Trial, Choice | RunFailed]:
     """Train a trial whose folder is ready; return it, and its accuracy or the error that says why it has none."""
     folder, proposal = active.folder.trial(trial.number), started.proposal
     printed = PrintedLines()
-    with following(folder.metrics, started.on_epoch):
+    with follow_epochs(folder.metrics, started.on_epoch):
         active.mark(Step.TRAINING_STARTED, trial.number)
         training = Training(
             active.run.id,
@@ -138,20 +143,20 @@ def _train(
         trial,
         seconds=(trial.seconds or 0.0) + outcome.seconds,
         epochs_trained=sum(fit.trained for fit in fits) if fits else None,
-        epochs_resumed=min(sum(fit.continued for fit in fits), _MOST_EPOCHS),
-        resumption=resumption_in_words(fits, handover.source, handover.why, retrain=retrain),
+        epochs_resumed=min(sum(fit.continued for fit in fits), _MAX_EPOCHS),
+        resumption=describe_resumption(fits, provided.source, provided.why, retrain=retrain),
         validation_accuracy=fits[-1].validation_accuracy if fits else None,
-        stopped_by=stopped_by(fits),
+        stopped_by=find_stop_cause(fits),
         validates_on_test=parse_validates_on_test(metrics),
     )
-    told = Told(read_left_text(folder.accuracy), parse_measured(metrics), printed, fits)
+    findings = Findings(read_untrusted_text(folder.accuracy), parse_measurements(metrics), printed, fits)
     try:
-        return trial, _measure(active, folder, outcome, told)
+        return trial, _measure(active, folder, outcome, findings)
     except RunFailed as failure:
         return trial, failure
 
 
-def _is_caught(trial: Trial, choice: Choice | RunFailed, handover: Handover) -> bool:
+def _has_other_test_set(trial: Trial, choice: Choice | RunFailed, provided: ProvidedCheckpoints) -> bool:
     """Return whether a trial resumed and was tested on another test set than the one behind its checkpoints.
 
     Checkpoints of an interrupted trial have no test set yet. Then the test rows must have been compared with the
@@ -161,12 +166,12 @@ def _is_caught(trial: Trial, choice: Choice | RunFailed, handover: Handover) -> 
         return False
     if isinstance(choice, RunFailed):
         return choice.reason is Reason.NO_ACCURACY
-    if handover.test_set is None:
+    if provided.test_set is None:
         return not choice.accuracy.evidence.checked
-    return choice.accuracy.test_set != handover.test_set
+    return choice.accuracy.test_set != provided.test_set
 
 
-def _in_words(proposal: Proposal) -> str:
+def _describe_changes(proposal: Proposal) -> str:
     """Return how the trial's nn.py differs from the pushed one, as in ``with epochs = 30, filters = 64``."""
     changed = {constant: value for constant, value in proposal.changes.items() if value != constant.value}
     changes = ", ".join(f"{constant.name} = {value}" for constant, value in changed.items())
@@ -174,23 +179,23 @@ def _in_words(proposal: Proposal) -> str:
 
 
 def _prepare_folder(active: ActiveRun, started: StartedTrial) -> None:
-    folder, change = active.folder.trial(started.number), active.script.change(started.proposal.changes)
+    folder, change = active.folder.trial(started.number), active.script.apply(started.proposal.changes)
     shutil.rmtree(folder.path, ignore_errors=True)
     shutil.copytree(active.folder.code, folder.code, symlinks=True)
     folder.out.mkdir()
     folder.checkpoints.mkdir()
     for path, content in change.items():
         (folder.code / path).write_bytes(content)
-    _offer(active, folder, change)
+    _write_change(active, folder, change)
 
 
-def _offer(active: ActiveRun, folder: TrialFolder, change: Change) -> None:
+def _write_change(active: ActiveRun, folder: TrialFolder, change: Change) -> None:
     """Write the changed files and their diff into the trial's folder, so that a developer can adopt the change."""
-    shutil.rmtree(folder.change, ignore_errors=True)
+    shutil.rmtree(folder.changed_files, ignore_errors=True)
     folder.diff.unlink(missing_ok=True)
     for path, content in change.items():
-        (folder.change / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder.change / path).write_bytes(content)
+        (folder.changed_files / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder.changed_files / path).write_bytes(content)
     if change:
         folder.diff.write_text(diff(active.folder.code, change), encoding="utf-8")
 
@@ -198,28 +203,28 @@ def _offer(active: ActiveRun, folder: TrialFolder, change: Change) -> None:
 def _add_notes(active: ActiveRun, trial: Trial, choice: Choice | RunFailed) -> None:
     faults = parse_faults(read_metrics(active.folder.trial(trial.number).metrics))
     notes = [f"trial {trial.number}: the recorder failed: {fault}" for fault in faults]
-    notes += [_VALIDATES_ON_TEST] * trial.validates_on_test + [_TESTS_ON_OTHER_ROWS] * trial.caught
+    notes += [_VALIDATES_ON_TEST] * trial.validates_on_test + [_TEST_SET_CHANGES] * trial.caught
     if isinstance(choice, Choice):
         notes += choice.notes
     for note in add_notes(active.app.database, active.run.id, notes) if notes else ():
         log(f"note: {note}")
 
 
-def _settle_epochs(active: ActiveRun, trial: Trial, proposal: Proposal) -> Trial:
+def _set_trained_epochs(active: ActiveRun, trial: Trial, proposal: Proposal) -> Trial:
     """Return the trial, with the number of epochs that was trained if its fit stopped early at the threshold."""
     constant, folder = active.script.epochs, active.folder.trial(trial.number)
     if constant is None:
         return trial
-    wanted = int(proposal.changes.get(constant, constant.value))
-    epochs = settled_epochs(parse_fits(read_metrics(folder.metrics)), wanted)
-    if epochs == wanted:
+    target_epochs = int(proposal.changes.get(constant, constant.value))
+    epochs = effective_epochs(parse_fits(read_metrics(folder.metrics)), target_epochs)
+    if epochs == target_epochs:
         return trial
-    _offer(active, folder, active.script.change({**proposal.changes, constant: epochs}))
+    _write_change(active, folder, active.script.apply({**proposal.changes, constant: epochs}))
     return replace(trial, hyperparameters=trial.hyperparameters | {constant.name: epochs})
 
 
-def _measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, told: Told) -> Choice:
-    """Return the accuracy that counts among those in ``told``. Raises RunFailed if the training failed or has none."""
+def _measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, findings: Findings) -> Choice:
+    """Return the accuracy that counts in ``findings``. Raises RunFailed if the training failed or has none."""
     plan, output = active.plan, ""
     if folder.log.exists():  # there is no log if the training was stopped before it started
         output = folder.log.read_bytes().decode("utf-8", "replace")  # at most limits.log_mb
@@ -230,7 +235,7 @@ def _measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, told: Tol
         reason, explanation = failure
         raise RunFailed(reason, " ".join([explanation, *active.run.notes]), tail(output))
     try:
-        return choose_accuracy(told, plan.settings.metric, repeated_rows=plan.settings.repeated_rows)
+        return choose_accuracy(findings, plan.settings.metric, repeated_rows=plan.settings.repeated_rows)
     except RunFailed as failure_to_measure:
         detail = failure_to_measure.detail or tail(output)
         raise RunFailed(failure_to_measure.reason, failure_to_measure.explanation, detail) from None

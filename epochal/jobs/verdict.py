@@ -7,12 +7,12 @@ from epochal.jobs.log import log
 from epochal.jobs.strategy import GiveUp
 from epochal.records import Step, Trial, Verdict
 from epochal.results.forecast import forecast_trial
-from epochal.results.gate import Hopeless, judge, wanted_accuracy
+from epochal.results.gate import Unreachable, judge, required_accuracy
 from epochal.results.metrics import parse_fits
 from epochal.results.outputs import read_metrics
-from epochal.results.wording import evidence_in_words, verdict_in_words
+from epochal.results.wording import describe_evidence, describe_verdict
 from epochal.store.looks import looks_before, store_judgement
-from epochal.store.trials import keep_forecast
+from epochal.store.trials import store_forecast
 
 
 def record_verdict(active: ActiveRun, trial: Trial) -> Verdict:
@@ -32,8 +32,8 @@ def record_verdict(active: ActiveRun, trial: Trial) -> Verdict:
     )
     active.mark(Step.VERDICT, trial.number)
     judged = replace(trial, judgement=judgement)
-    log(f"verdict: {verdict_in_words(judged, active.threshold)}")
-    for sentence in evidence_in_words(judged, active.threshold):
+    log(f"verdict: {describe_verdict(judged, active.threshold)}")
+    for sentence in describe_evidence(judged, active.threshold):
         log(f"  {sentence}")
     return judgement.verdict
 
@@ -44,20 +44,20 @@ def next_target(active: ActiveRun) -> float | GiveUp:
     last = run.last_measured
     if last is None or last.accuracy is None:
         return active.threshold
-    before = looks_before(active.app.database, run, last)
+    earlier_looks = looks_before(active.app.database, run, last)
     # Assume that the next training will compare as many networks with the test set as the last one did.
-    look = None if before is None else before + 2 * last.accuracy.looks
-    wanted = wanted_accuracy(last.accuracy.samples, active.rule, look, last.accuracy.evidence)
-    return GiveUp(wanted.reason, wanted.explanation) if isinstance(wanted, Hopeless) else wanted
+    look = None if earlier_looks is None else earlier_looks + 2 * last.accuracy.looks
+    target = required_accuracy(last.accuracy.samples, active.rule, look, last.accuracy.evidence)
+    return GiveUp(target.reason, target.explanation) if isinstance(target, Unreachable) else target
 
 
-def record_forecast(active: ActiveRun, trial: Trial, wanted: float) -> None:
-    """Forecast whether more epochs would bring a trial to the accuracy ``wanted`` (0 to 1), and store and log it.
+def record_forecast(active: ActiveRun, trial: Trial, target: float) -> None:
+    """Forecast whether more epochs would bring a trial to the accuracy ``target`` (0 to 1), and store and log it.
 
     Nothing is stored if the trial's fits do not allow a forecast.
     """
     fits = parse_fits(read_metrics(active.folder.trial(trial.number).metrics))
-    forecast = forecast_trial(trial, fits, active.script, wanted, active.plan.settings.retrain.max_epochs)
+    forecast = forecast_trial(trial, fits, active.script, target, active.plan.settings.retrain.max_epochs)
     if forecast:
-        keep_forecast(active.app.database, active.run.id, trial.number, forecast)
-        log(f"trial {trial.number}: {forecast.sentence}")
+        store_forecast(active.app.database, active.run.id, trial.number, forecast)
+        log(f"trial {trial.number}: {forecast.description}")

@@ -5,7 +5,7 @@ from epochal.errors import SettingsError
 from epochal.messages.mail.smtp import MailError, send
 from epochal.records import Log, Message, MessageState
 from epochal.settings.environment import read_secret_setting
-from epochal.store.outbox import settle_message, take_message
+from epochal.store.outbox import release_message, take_message
 
 OUTBOX_PAUSE_SECONDS = 60.0
 """Pause between attempts of ``epochal serve``. A server that refuses a mail temporarily may accept it minutes later."""
@@ -13,29 +13,29 @@ OUTBOX_PAUSE_SECONDS = 60.0
 
 def drain_outbox(app: App, log: Log) -> bool:
     """Try to send each pending message once. Return True unless one of them has to be retried."""
-    clear = True
+    all_done = True
     last = 0
     while message := take_message(app.database, last):
         last = message.id
-        clear = _deliver(app, message, log) and clear
-    return clear
+        all_done = _deliver(app, message, log) and all_done
+    return all_done
 
 
 def _deliver(app: App, message: Message, log: Log) -> bool:
     """Try to send a message and store the outcome. Return False if it has to be retried."""
-    to = ", ".join(message.recipients)
+    recipients = ", ".join(message.recipients)
     mail = app.settings.mail
     try:
         password = read_secret_setting(app.environment.mail_password, mail.password_file, "[mail] password_file")
         refused = send(message.content, message.sender, message.recipients, mail, password)
     except (MailError, SettingsError) as error:
         # A SettingsError means that the password file is unusable; the admin can fix it while the mail is pending.
-        again = isinstance(error, SettingsError) or error.temporary
-        settle_message(app.database, message.id, MessageState.PENDING if again else MessageState.GIVEN_UP, str(error))
-        what = "it is tried again" if again else "it is not tried again; epochal mail --retry does"
-        log(f"mail: run {message.run} to {to}: {error} ({what})")
-        return not again
-    outcome = f"sent to {to}" + (f", but refused for {', '.join(refused)}" if refused else "")
-    settle_message(app.database, message.id, MessageState.SENT, outcome)
+        retry = isinstance(error, SettingsError) or error.temporary
+        release_message(app.database, message.id, MessageState.PENDING if retry else MessageState.GIVEN_UP, str(error))
+        what = "it is tried again" if retry else "it is not tried again; epochal mail --retry does"
+        log(f"mail: run {message.run} to {recipients}: {error} ({what})")
+        return not retry
+    outcome = f"sent to {recipients}" + (f", but refused for {', '.join(refused)}" if refused else "")
+    release_message(app.database, message.id, MessageState.SENT, outcome)
     log(f"mail: run {message.run}: {outcome}")
     return True

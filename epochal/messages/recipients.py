@@ -19,11 +19,11 @@ _NOREPLY = re.compile(r"^(?:no[-_.]?reply|do[-_.]?not[-_.]?reply)[+@]|@users\.no
 class Recipients:
     """The addresses to send a mail to, possibly none.
 
-    ``why``: who gets no mail, and which setting to change; empty if nobody was left out.
+    ``problem``: who gets no mail, and which setting to change; empty if nobody was left out.
     """
 
     addresses: tuple[str, ...]
-    why: str = ""
+    problem: str = ""
 
 
 def choose_recipients(mail: MailSettings, commit: Commit) -> Recipients:
@@ -35,8 +35,8 @@ def choose_recipients(mail: MailSettings, commit: Commit) -> Recipients:
     """
     if mail.to:
         refused = ", ".join(ascii(address) for address in mail.to if not _ADDRESS.fullmatch(address))
-        why = f"[mail] to in server.toml wants one bare address in each entry, unlike {refused}" if refused else ""
-        return Recipients(tuple(address for address in mail.to if _ADDRESS.fullmatch(address)), why)
+        problem = f"[mail] to in server.toml wants one bare address in each entry, unlike {refused}" if refused else ""
+        return Recipients(tuple(address for address in mail.to if _ADDRESS.fullmatch(address)), problem)
     address = commit.author_email
     found = _ADDRESS.fullmatch(address)
     if found is None:

@@ -7,7 +7,7 @@ from typing import Any
 from epochal.commit import safe_url
 from epochal.records import Accuracy, Evidence, Run, Trial, TrialState
 from epochal.results.interval import wilson_interval
-from epochal.results.wording import doubt_in_words, in_words
+from epochal.results.wording import describe_doubt, format_with_threshold
 
 
 def run_view(run: Run, folder: Path) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def _trial_view(trial: Trial) -> dict[str, Any]:
         "seconds": trial.seconds,
         "state": trial.state.value,
         "reason": trial.reason,
-        "forecast": asdict(trial.forecast) | {"sentence": trial.forecast.sentence} if trial.forecast else None,
+        "forecast": asdict(trial.forecast) | {"sentence": trial.forecast.description} if trial.forecast else None,
     }
 
 
@@ -87,8 +87,8 @@ def summary(run: Run) -> str:
     trained = [trial for trial in run.trials if trial.state in (TrialState.MEASURED, TrialState.PRUNED)]
     parts = [run.state.value]
     if run.best and run.best.accuracy is not None and run.threshold is not None:
-        parts = [" of ".join(in_words(run.best.accuracy.value, run.threshold))]
-        if doubt := doubt_in_words(run.best, run.threshold):
+        parts = [" of ".join(format_with_threshold(run.best.accuracy.value, run.threshold))]
+        if doubt := describe_doubt(run.best, run.threshold):
             parts.append(doubt)
         if run.best.epochs:
             parts.append(f"epoch {run.best.epochs}")

@@ -17,7 +17,7 @@ from importlib.machinery import PathFinder
 
 _STARTED = time.time()
 
-_waited_for = {
+_modules_to_patch = {
     "keras.src.models.model",
     "keras.src.saving.saving_api",
     "sklearn.base",
@@ -36,11 +36,11 @@ class _Finder:
     """A meta path finder (see ``importlib.abc``) that has awaited modules patched once they have executed."""
 
     def find_spec(self, name, *_):
-        if name not in _waited_for:
+        if name not in _modules_to_patch:
             return None
         from importlib.util import find_spec
 
-        _waited_for.remove(name)
+        _modules_to_patch.remove(name)
         spec = find_spec(name)
         if spec:
             execute = spec.loader.exec_module

@@ -4,7 +4,7 @@ import re
 import signal
 from dataclasses import dataclass
 
-from epochal.analysis.frameworks import dataset_caches, fetchable_in_words
+from epochal.analysis.frameworks import dataset_caches, describe_dataset_frameworks
 from epochal.errors import Reason
 from epochal.folders import SCRIPT
 
@@ -15,12 +15,12 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _TRACEBACK = "Traceback (most recent call last):"
 _IGNORED = "Exception ignored"
 _CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
-_PLACE = re.compile(r'  File "(?P<path>[^"]+)", line (?P<line>\d+)')
+_FRAME = re.compile(r'  File "(?P<path>[^"]+)", line (?P<line>\d+)')
 _EXCEPTION = re.compile(r"(?P<name>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?")
 _SCRIPT = re.compile(rf"(?:.*/)?{re.escape(SCRIPT)}")
-_NOT_OURS = re.compile(r"<|.*(?:-packages|/lib/python[\d.]*|/epochal_recorder)/")
+_LIBRARY_PATH = re.compile(r"<|.*(?:-packages|/lib/python[\d.]*|/epochal_recorder)/")
 _MODULE = re.compile(r"No module named '(?P<module>[\w.]+)'")
-_LONGEST_QUOTE = 300
+_MAX_QUOTE_LENGTH = 300
 _LAST_LINES = 5
 
 _SYNTAX = frozenset({"SyntaxError", "IndentationError", "TabError"})
@@ -50,9 +50,9 @@ _LAST_SIGNAL = 64
 
 @dataclass(frozen=True)
 class _Traceback:
-    """A traceback in the log: its places (path and line), and the exception, which is the line after them."""
+    """A traceback in the log: its frames (path and line), and the exception, which is the line after them."""
 
-    places: tuple[tuple[str, str], ...]
+    frames: tuple[tuple[str, str], ...]
     name: str
     message: str
 
@@ -77,19 +77,25 @@ def diagnose(
     if reason is Reason.KILLED:
         return reason, _explain_signal(number)
     if reason is not None:
-        return reason, _EXPLANATIONS.get(reason, f"{reason.sentence.capitalize()}.")
+        return reason, _EXPLANATIONS.get(reason, f"{reason.description.capitalize()}.")
     lines = _render_lines(log_tail)
-    said = [line for line in lines if line.strip()]
-    tracebacks = _last_tracebacks(lines)
+    printed_lines = [line for line in lines if line.strip()]
+    tracebacks = _find_last_tracebacks(lines)
     # C++ prints no traceback, only a message ("terminate called after throwing … 'std::bad_alloc'").
-    last_words = [line for line in lines if line][-_LAST_LINES:] + [traceback.exception for traceback in tracebacks[:1]]
-    if any(_MEMORY.search(words) for words in last_words):
+    last_messages = [line for line in lines if line][-_LAST_LINES:] + [
+        traceback.exception for traceback in tracebacks[:1]
+    ]
+    if any(_MEMORY.search(message) for message in last_messages):
         return Reason.OUT_OF_MEMORY, _EXPLANATIONS[Reason.OUT_OF_MEMORY]
     if number:
         return Reason.KILLED, _explain_signal(number)
     if tracebacks:
         return _explain_tracebacks(tracebacks, has_network=has_network)
-    quote = f' Its last line: "{said[-1].strip()[:_LONGEST_QUOTE]}"' if said else " It printed nothing."
+    quote = (
+        f' Its last line: "{printed_lines[-1].strip()[:_MAX_QUOTE_LENGTH]}"'
+        if printed_lines
+        else " It printed nothing."
+    )
     return Reason.SCRIPT_ERROR, f"{SCRIPT} ended with exit status {exit_status}; only 0 means that all is well.{quote}"
 
 
@@ -100,23 +106,23 @@ def tail(log: str, lines: int = 20) -> str:
 
 def _render_lines(log: str) -> list[str]:
     """Return the lines of a log as a terminal would show them, with carriage returns and backspaces applied."""
-    shown = []
+    rendered = []
     for line in _ANSI.sub("", log).split("\n"):
-        states = [_CONTROL.sub("", _without_backspaces(state)).rstrip() for state in line.split("\r")]
-        shown.append(next((state for state in reversed(states) if state), ""))
-    return shown
+        states = [_CONTROL.sub("", _apply_backspaces(state)).rstrip() for state in line.split("\r")]
+        rendered.append(next((state for state in reversed(states) if state), ""))
+    return rendered
 
 
-def _without_backspaces(state: str) -> str:
+def _apply_backspaces(state: str) -> str:
     if "\b" not in state:
         return state
-    shown: list[str] = []
+    rendered: list[str] = []
     for character in state:
         if character != "\b":
-            shown.append(character)
-        elif shown:
-            shown.pop()
-    return "".join(shown)
+            rendered.append(character)
+        elif rendered:
+            rendered.pop()
+    return "".join(rendered)
 
 
 def _explain_signal(number: int) -> str:
@@ -125,7 +131,7 @@ def _explain_signal(number: int) -> str:
     return f"The training was killed by {name}{_SIGNALS.get(number, '.')}"
 
 
-def _last_tracebacks(lines: list[str]) -> list[_Traceback]:
+def _find_last_tracebacks(lines: list[str]) -> list[_Traceback]:
     """Return the last traceback of the log, then those of the exceptions that it was raised from, latest first.
 
     Exceptions that Python ignored (in a ``__del__``, or at shutdown) are left out.
@@ -133,42 +139,42 @@ def _last_tracebacks(lines: list[str]) -> list[_Traceback]:
     first, *blocks = "\n".join(lines).split(_TRACEBACK)
     last_lines = [before.rstrip("\n").rpartition("\n")[2] for before in (first, *blocks)]
     blocks = [block for last, block in zip(last_lines, blocks, strict=False) if not last.startswith(_IGNORED)]
-    # For a SyntaxError in nn.py itself, Python prints only the place, without the line "Traceback".
+    # For a SyntaxError in nn.py itself, Python prints only the frame, without the line "Traceback".
     blocks = blocks or [first[first.rfind("\n  File ") + 1 :]]
     chain = [blocks[-1]]
     for block in reversed(blocks[:-1]):
-        if not any(words in block for words in _CHAINED):
+        if not any(message in block for message in _CHAINED):
             break
         chain.append(block)
-    return [found for block in chain if (found := _traceback(block))]
+    return [found for block in chain if (found := _parse_traceback(block))]
 
 
-def _traceback(block: str) -> _Traceback | None:
-    """Parse the traceback in ``block``: its places are indented, and the first line that is not is the exception.
+def _parse_traceback(block: str) -> _Traceback | None:
+    """Parse the traceback in ``block``: its frames are indented, and the first line that is not is the exception.
 
-    Places after that line belong to the exception's message.
+    Frames after that line belong to the exception's message.
     """
     lines = block.strip("\n").split("\n")
     end = next((number for number, line in enumerate(lines) if line and not line.startswith(" ")), 0)
-    places = tuple((place["path"], place["line"]) for line in lines[:end] if (place := _PLACE.match(line)))
+    frames = tuple((frame["path"], frame["line"]) for line in lines[:end] if (frame := _FRAME.match(line)))
     exception = _EXCEPTION.fullmatch(lines[end])
-    if exception is None or not places:
+    if exception is None or not frames:
         return None
-    return _Traceback(places, exception["name"].rpartition(".")[2], exception["message"] or "")
+    return _Traceback(frames, exception["name"].rpartition(".")[2], exception["message"] or "")
 
 
 def _explain_tracebacks(tracebacks: list[_Traceback], *, has_network: bool) -> tuple[Reason, str]:
     """Return the reason for an exception, and an explanation with the line of the pushed code that raised it."""
     last = tracebacks[0]
-    quote = last.exception[:_LONGEST_QUOTE].rstrip(".: ") + "."
-    places = [place for traceback in reversed(tracebacks) for place in traceback.places]
+    quote = last.exception[:_MAX_QUOTE_LENGTH].rstrip(".: ") + "."
+    frames = [frame for traceback in reversed(tracebacks) for frame in traceback.frames]
     if any(_NETWORK.search(traceback.exception) for traceback in tracebacks):
-        return Reason.NO_NETWORK, f"{_network_remedy(places, has_network=has_network)} It said: {quote}"
+        return Reason.NO_NETWORK, f"{_explain_network_remedy(frames, has_network=has_network)} It said: {quote}"
     if last.name in _SYNTAX:
-        path, line = last.places[-1]
+        path, line = last.frames[-1]
         return Reason.SYNTAX_ERROR, f"{path.rpartition('/')[2]} line {line}: {quote}"
-    own = [place for place in places if not _NOT_OURS.match(place[0])]  # a library may have an nn.py, too
-    found = [place for place in own if _SCRIPT.fullmatch(place[0])] or own
+    own_frames = [frame for frame in frames if not _LIBRARY_PATH.match(frame[0])]  # a library may have an nn.py, too
+    found = [frame for frame in own_frames if _SCRIPT.fullmatch(frame[0])] or own_frames
     where = f"{found[-1][0].rpartition('/')[2]} line {found[-1][1]}: " if found else ""
     if last.name not in _IMPORT:
         return Reason.SCRIPT_ERROR, f"{where}{quote}"
@@ -179,16 +185,16 @@ def _explain_tracebacks(tracebacks: list[_Traceback], *, has_network: bool) -> t
     return Reason.IMPORT_ERROR, f"{where}{quote} {remedy}"
 
 
-def _network_remedy(places: list[tuple[str, str]], *, has_network: bool) -> str:
+def _explain_network_remedy(frames: list[tuple[str, str]], *, has_network: bool) -> str:
     patterns = [cache.module for cache in dataset_caches() if cache.module]
-    searches = (re.search(pattern, path) for path, _ in places for pattern in patterns)
+    searches = (re.search(pattern, path) for path, _ in frames for pattern in patterns)
     dataset = next((found["name"] for found in searches if found), "")
-    wanted = "The code wanted the network, which training does not have:"
+    problem = "The code wanted the network, which training does not have:"
     if has_network:
-        wanted = "The code could not reach an address on the network. Check it, or do without:"
+        problem = "The code could not reach an address on the network. Check it, or do without:"
     if dataset:
-        return f"{wanted} type epochal data fetch {dataset} on the server, which fills the dataset cache."
+        return f"{problem} type epochal data fetch {dataset} on the server, which fills the dataset cache."
     return (
-        f"{wanted} put the files into the server's data folder, which training sees as /data, or, for one of "
-        f"{fetchable_in_words()} datasets, type epochal data fetch NAME on the server."
+        f"{problem} put the files into the server's data folder, which training sees as /data, or, for one of "
+        f"{describe_dataset_frameworks()} datasets, type epochal data fetch NAME on the server."
     )

@@ -19,20 +19,20 @@ from scipy.optimize import least_squares
 
 Vector = NDArray[np.float64]
 
-_LEAST_NOISE = 0.004
-_MOST_CORRELATION = 0.8
-_MOST_STEPS = 60
+_MIN_NOISE = 0.004
+_MAX_CORRELATION = 0.8
+_MAX_STEPS = 60
 _PRIOR_LEVEL_AND_DROP = 0.5
 """Standard deviation of the priors of level and drop, which are nearly uninformative."""
 
 # How far a curve may depart from the families' mean per doubling of the epochs. Chosen with benchmarks/forecast.py.
-_TURN = 0.3
+_DRIFT = 0.3
 """As a fraction of the accuracy gained in the last doubling of the epochs."""
-_BEGINNING = 0.15
+_LATE_START = 0.15
 """As a fraction of the remaining error if nothing has been learnt yet, because learning may begin at any time."""
-_FADING = 2
-"""Exponent that makes ``_BEGINNING`` count less, the more has been learnt."""
-_BEGUN = 0.1
+_LATE_START_DECAY = 2
+"""Exponent that makes ``_LATE_START`` count less, the more has been learnt."""
+_MIN_LEARNT = 0.1
 """A curve has begun to learn once this fraction of its initial error is gone."""
 
 
@@ -40,12 +40,12 @@ _BEGUN = 0.1
 class Extrapolation:
     """The accuracies (0 to 1) expected after some epochs, and the standard deviations of what will be measured then.
 
-    ``begun``: whether the curve has begun to learn. If not, nothing can be said about when it will.
+    ``is_learning``: whether the curve has begun to learn. If not, nothing can be said about when it will.
     """
 
     accuracies: list[float]
     deviations: list[float]
-    begun: bool
+    is_learning: bool
 
 
 @dataclass(frozen=True)
@@ -103,18 +103,18 @@ class _Fit:
 
         ``trust``: the weight of a squared residual of the curve.
         """
-        known = len(self.parameters)
-        seen, before = self.slopes[:-known], self.slopes[-known:]
-        return np.asarray(trust * seen.T @ seen + before.T @ before)
+        count = len(self.parameters)
+        curve_slopes, prior_slopes = self.slopes[:-count], self.slopes[-count:]
+        return np.asarray(trust * curve_slopes.T @ curve_slopes + prior_slopes.T @ prior_slopes)
 
     def evidence(self, trust: float) -> float:
         """Return the logarithm of the curve's probability under the family, up to a constant that all families share.
 
         ``trust``: see ``precision``.
         """
-        before = float(np.sum(self.residuals[-len(self.parameters) :] ** 2))
+        prior_error = float(np.sum(self.residuals[-len(self.parameters) :] ** 2))
         volume = np.linalg.slogdet(self.precision(trust))[1] / 2 + np.sum(np.log(self.deviations))
-        return float(-(trust * self.error + before) / 2 - volume)
+        return float(-(trust * self.error + prior_error) / 2 - volume)
 
     def variance(self, trust: float, epochs: Vector) -> Vector:
         """Return the variance of the accuracies after ``epochs`` that is due to the uncertainty of the parameters.
@@ -128,35 +128,35 @@ class _Fit:
         return np.asarray(np.sum(slopes * np.linalg.solve(self.precision(trust), slopes), axis=0))
 
 
-def extrapolate(curve: Sequence[tuple[float, float]], ahead: Sequence[int]) -> Extrapolation:
-    """Return the accuracies expected after the epochs ``ahead``, which must be later than those of the curve.
+def extrapolate(curve: Sequence[tuple[float, float]], later_epochs: Sequence[int]) -> Extrapolation:
+    """Return the accuracies expected after the epochs ``later_epochs``, which must be later than those of the curve.
 
     ``curve``: pairs of an epoch and the accuracy (0 to 1) after it; at least five, in ascending order from epoch 1 or
     later.
     """
     epochs, accuracies = np.array(curve).T
-    later = np.array(ahead, dtype=float)
+    later = np.array(later_epochs, dtype=float)
     weights = np.sqrt(epochs / epochs[-1])  # the end of a curve predicts better than its beginning
     # The noise from epoch to epoch, estimated by second differences, which are close to 0 for a smooth rise.
-    noise = max(_LEAST_NOISE, float(1.4826 * np.median(np.abs(np.diff(accuracies, 2))) / np.sqrt(6)))
-    fits = [_fit(family, epochs, accuracies, weights, noise) for family in _FAMILIES]
-    deviation, correlation = _left_over(min(fits, key=lambda fit: fit.error), weights, noise)
+    noise = max(_MIN_NOISE, float(1.4826 * np.median(np.abs(np.diff(accuracies, 2))) / np.sqrt(6)))
+    fits = [_fit_family(family, epochs, accuracies, weights, noise) for family in _FAMILIES]
+    deviation, correlation = _residual_noise(min(fits, key=lambda fit: fit.error), weights, noise)
     # Correlated residuals carry less information than as many independent ones.
     trust = (noise / deviation) ** 2 * (1 - correlation) / (1 + correlation)
     # The posterior probability of each family, from equal prior probabilities.
     evidence = np.array([fit.evidence(trust) for fit in fits])
     shares = np.exp(evidence - evidence.max())
     shares /= shares.sum()
-    mean, variance = _mixture(fits, shares, trust, later)
-    (begin, middle, end), _ = _mixture(fits, shares, trust, np.array([epochs[0], epochs[-1] / 2, epochs[-1]]))
+    mean, variance = _mix_families(fits, shares, trust, later)
+    (begin, middle, end), _ = _mix_families(fits, shares, trust, np.array([epochs[0], epochs[-1] / 2, epochs[-1]]))
     learnt = min(max((end - begin) / max(1 - begin, 1e-9), 0.0), 1.0)  # the fraction of the initial error that is gone
-    turning, beginning = _TURN * (end - middle), _BEGINNING * (1 - end) * (1 - learnt) ** _FADING
-    leaving = max(turning, beginning) * np.log2(later / epochs[-1])
-    deviations = np.sqrt(variance + deviation**2 + leaving**2)
-    return Extrapolation(np.clip(mean, 0, 1).tolist(), deviations.tolist(), begun=bool(learnt >= _BEGUN))
+    gain_drift, late_start = _DRIFT * (end - middle), _LATE_START * (1 - end) * (1 - learnt) ** _LATE_START_DECAY
+    drift = max(gain_drift, late_start) * np.log2(later / epochs[-1])
+    deviations = np.sqrt(variance + deviation**2 + drift**2)
+    return Extrapolation(np.clip(mean, 0, 1).tolist(), deviations.tolist(), is_learning=bool(learnt >= _MIN_LEARNT))
 
 
-def _mixture(fits: Sequence[_Fit], shares: Vector, trust: float, epochs: Vector) -> tuple[Vector, Vector]:
+def _mix_families(fits: Sequence[_Fit], shares: Vector, trust: float, epochs: Vector) -> tuple[Vector, Vector]:
     """Return the weighted mean of all families after ``epochs``, and its variance within and between families."""
     each = np.array([fit.family.accuracy(fit.parameters, epochs) for fit in fits])
     mean = shares @ each
@@ -164,26 +164,26 @@ def _mixture(fits: Sequence[_Fit], shares: Vector, trust: float, epochs: Vector)
     return mean, shares @ (within + (each - mean) ** 2)
 
 
-def _fit(family: _Family, epochs: Vector, accuracies: Vector, weights: Vector, noise: float) -> _Fit:
+def _fit_family(family: _Family, epochs: Vector, accuracies: Vector, weights: Vector, noise: float) -> _Fit:
     level, drop, rate = min(1.0, accuracies[-5:].mean() + 0.03), 0.5, np.log(4 / epochs[-1])
-    known = np.array([level, drop, *(rate if mean is None else mean for mean, _ in family.priors)])
+    prior_means = np.array([level, drop, *(rate if mean is None else mean for mean, _ in family.priors)])
     deviations = np.array([_PRIOR_LEVEL_AND_DROP] * 2 + [deviation for _, deviation in family.priors])
-    lowest, highest = known - 4 * deviations, known + 4 * deviations
+    lowest, highest = prior_means - 4 * deviations, prior_means + 4 * deviations
     lowest[:2], highest[:2] = 0, (1, 2)
 
     def residuals(parameters: Vector) -> Vector:
-        seen = (family.accuracy(parameters, epochs) - accuracies) * weights / noise
-        return np.concatenate([seen, (parameters - known) / deviations])
+        curve_residuals = (family.accuracy(parameters, epochs) - accuracies) * weights / noise
+        return np.concatenate([curve_residuals, (parameters - prior_means) / deviations])
 
-    start = np.clip(known, lowest + 1e-6, highest - 1e-6)
-    found = least_squares(residuals, start, bounds=(lowest, highest), max_nfev=_MOST_STEPS)
+    start = np.clip(prior_means, lowest + 1e-6, highest - 1e-6)
+    found = least_squares(residuals, start, bounds=(lowest, highest), max_nfev=_MAX_STEPS)
     return _Fit(family, found.x, deviations, found.fun, found.jac)
 
 
-def _left_over(fit: _Fit, weights: Vector, noise: float) -> tuple[float, float]:
+def _residual_noise(fit: _Fit, weights: Vector, noise: float) -> tuple[float, float]:
     """Return the standard deviation of the residuals that a fit leaves, and the correlation of neighbouring ones."""
     freedom = max(1.0, float(np.sum(weights**2)) - 3)
-    deviation = max(_LEAST_NOISE, noise * math.sqrt(fit.error / freedom))
-    left = fit.residuals[: len(weights)] / weights
-    alike = float(np.sum(left[1:] * left[:-1]) / max(np.sum(left**2), 1e-12))
-    return deviation, min(max(alike, 0.0), _MOST_CORRELATION)
+    deviation = max(_MIN_NOISE, noise * math.sqrt(fit.error / freedom))
+    residuals = fit.residuals[: len(weights)] / weights
+    correlation = float(np.sum(residuals[1:] * residuals[:-1]) / max(np.sum(residuals**2), 1e-12))
+    return deviation, min(max(correlation, 0.0), _MAX_CORRELATION)

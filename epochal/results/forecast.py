@@ -10,10 +10,10 @@ from epochal.records import Fit, Forecast, StoppedBy, Trial
 
 WIDTH = 1.95
 """Half-width of a 90 % interval, in standard deviations of the extrapolation. Calibrated by benchmarks/forecast.py."""
-_CAUTION = 2.4
+_HOPELESS_WIDTH = 2.4
 """The same for calling a curve hopeless. It is larger, because WIDTH would give up one run in twenty too early."""
-_FEWEST_EPOCHS = 8
-_MOST_POINTS = 200
+_MIN_EPOCHS = 8
+_MAX_POINTS = 200
 """To save time, longer curves are averaged in blocks, and if more epochs lie ahead, only some are computed."""
 _SCHEDULE = re.compile(rb"\b[A-Z]\w*(?:Decay|Schedule)")
 """Matches Keras' CosineDecay, ExponentialDecay, LearningRateScheduler and the like."""
@@ -27,39 +27,45 @@ def forecast(curve: Sequence[float], threshold: float, last_epoch: int) -> Forec
     than the interval. With fewer than eight known epochs, or none ahead, the forecast is undecided. Equal curves give
     equal forecasts.
     """
-    seen = [(epoch, value) for epoch, value in enumerate(curve, start=1) if math.isfinite(value) and 0 <= value <= 1]
-    if len(seen) < _FEWEST_EPOCHS or last_epoch <= len(curve):
+    points = [(epoch, value) for epoch, value in enumerate(curve, start=1) if math.isfinite(value) and 0 <= value <= 1]
+    if len(points) < _MIN_EPOCHS or last_epoch <= len(curve):
         return Forecast(threshold, last_epoch)
     from epochal.results.extrapolation import (
         extrapolate,  # imported here because SciPy takes half a second and is rarely needed
     )
 
     first = len(curve) + 1
-    steps = min(last_epoch - first, _MOST_POINTS)
+    steps = min(last_epoch - first, _MAX_POINTS)
     ahead = [first + (last_epoch - first) * step // steps for step in range(steps + 1)] if steps else [first]
-    coming = extrapolate(_blocks(seen), ahead)
-    bounds = list(zip(coming.accuracies, coming.deviations, strict=True))
-    best = max(*(accuracy + _CAUTION * deviation for accuracy, deviation in bounds), *(value for _, value in seen))
+    extrapolation = extrapolate(_average_blocks(points), ahead)
+    bounds = list(zip(extrapolation.accuracies, extrapolation.deviations, strict=True))
+    best = max(
+        *(accuracy + _HOPELESS_WIDTH * deviation for accuracy, deviation in bounds), *(value for _, value in points)
+    )
     return Forecast(
         threshold,
         last_epoch,
-        level=coming.accuracies[-1],
-        margin=min(WIDTH * coming.deviations[-1], 1.0),
-        expected=_first(ahead, coming.accuracies, threshold),
-        earliest=_first(ahead, (accuracy + WIDTH * deviation for accuracy, deviation in bounds), threshold),
-        latest=_first(ahead, (accuracy - WIDTH * deviation for accuracy, deviation in bounds), threshold),
-        hopeless=coming.begun and best < threshold,
+        level=extrapolation.accuracies[-1],
+        margin=min(WIDTH * extrapolation.deviations[-1], 1.0),
+        expected=_first_epoch_at_least(ahead, extrapolation.accuracies, threshold),
+        earliest=_first_epoch_at_least(
+            ahead, (accuracy + WIDTH * deviation for accuracy, deviation in bounds), threshold
+        ),
+        latest=_first_epoch_at_least(
+            ahead, (accuracy - WIDTH * deviation for accuracy, deviation in bounds), threshold
+        ),
+        hopeless=extrapolation.is_learning and best < threshold,
     )
 
 
-def _first(epochs: Sequence[int], accuracies: Iterable[float], threshold: float) -> int | None:
+def _first_epoch_at_least(epochs: Sequence[int], accuracies: Iterable[float], threshold: float) -> int | None:
     return next((epoch for epoch, value in zip(epochs, accuracies, strict=True) if value >= threshold), None)
 
 
-def _blocks(seen: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
-    """Average successive points, so that at most _MOST_POINTS remain."""
-    size = math.ceil(len(seen) / _MOST_POINTS)
-    blocks = [seen[start : start + size] for start in range(0, len(seen), size)]
+def _average_blocks(points: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
+    """Average successive points, so that at most _MAX_POINTS remain."""
+    size = math.ceil(len(points) / _MAX_POINTS)
+    blocks = [points[start : start + size] for start in range(0, len(points), size)]
     return [
         (math.fsum(x for x, _ in block) / len(block), math.fsum(y for _, y in block) / len(block)) for block in blocks
     ]
@@ -82,9 +88,9 @@ def forecast_trial(
     if trial.accuracy is None or trial.validation_accuracy is None:
         return None
     fit = fits[-1]
-    raised = trial.hyperparameters.get(epochs.name) in (fit.wanted, fit.last_epoch)
+    is_extendable = trial.hyperparameters.get(epochs.name) in (fit.target_epoch, fit.last_epoch)
     gap = trial.validation_accuracy - trial.accuracy.value
-    if not raised or trial.stopped_by is StoppedBy.SCRIPT or threshold + gap > 1:
+    if not is_extendable or trial.stopped_by is StoppedBy.SCRIPT or threshold + gap > 1:
         return None
     measured = {epoch.number: epoch.validation_accuracy for epoch in fit.epochs}
     known = (measured.get(number) for number in range(1, fit.last_epoch + 1))

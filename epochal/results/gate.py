@@ -4,11 +4,11 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 
-from epochal.analysis.frameworks import measured_in_words
+from epochal.analysis.frameworks import describe_measured_methods
 from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT
 from epochal.records import Accuracy, Evidence, Judgement, Verdict
-from epochal.results.metrics import one_line
+from epochal.results.metrics import keep_printable
 
 _CHANCE_ERROR = 0.05
 """The permitted probability, at each look, that a network that is no better than chance passes for a better one."""
@@ -16,7 +16,7 @@ _TOLERANCE = 0.01
 """In samples: how far an accuracy as a 32-bit float, or with six decimals, may be below the exact count."""
 _NEGLIGIBLE = 1e-16
 _BISECTIONS = 50
-_LONGEST_ANSWER = 40
+_MAX_ANSWER_LENGTH = 40
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,13 @@ def judge(accuracy: float, samples: int | None, rule: Rule, look: int | None, ev
         raise RunFailed(
             Reason.NO_SAMPLES,
             f"confidence = {rule.confidence:g} in epochal.toml needs the number of test samples, which {SCRIPT} did not report. "
-            f'Measure with {measured_in_words()}, or write {{"accuracy": 0.83, "samples": 360}} to '
+            f'Measure with {describe_measured_methods()}, or write {{"accuracy": 0.83, "samples": 360}} to '
             "$EPOCHAL_OUT/accuracy.json.",
         )
     if not samples or look is None:
         return Judgement(verdict, look, required=rule.threshold)
-    least, required = _ask_for(samples, rule, look, evidence)
-    correct = _correct(accuracy, samples)
+    least, required = _find_requirements(samples, rule, look, evidence)
+    correct = _count_correct(accuracy, samples)
     verdict = verdict if correct >= least else Verdict.BELOW
     if not rule.confidence:
         return Judgement(verdict, look, required=required)
@@ -134,7 +134,7 @@ def least_correct(samples: int, bar: float, error: float) -> int:
     return low
 
 
-def _ask_for(samples: int, rule: Rule, look: int, evidence: Evidence) -> tuple[int, float | None]:
+def _find_requirements(samples: int, rule: Rule, look: int, evidence: Evidence) -> tuple[int, float | None]:
     """Return the number of right answers that confidence and chance require, and the smallest accuracy that passes.
 
     That accuracy is also at least the threshold; it is None if no accuracy passes.
@@ -154,32 +154,32 @@ def is_above_chance(accuracy: Accuracy) -> bool:
     chance, samples = accuracy.evidence.chance, accuracy.samples
     if chance is None or not samples:
         return True
-    return binomial_tail(_correct(accuracy.value, samples), samples, chance) < _CHANCE_ERROR
+    return binomial_tail(_count_correct(accuracy.value, samples), samples, chance) < _CHANCE_ERROR
 
 
-def _correct(accuracy: float, samples: int) -> int:
+def _count_correct(accuracy: float, samples: int) -> int:
     return math.floor(accuracy * samples + _TOLERANCE)
 
 
 @dataclass(frozen=True)
-class Hopeless:
-    """Returned by ``wanted_accuracy`` if not even an accuracy of 1 would pass; ``explanation`` says what to do."""
+class Unreachable:
+    """Returned by ``required_accuracy`` if not even an accuracy of 1 would pass; ``explanation`` says what to do."""
 
     reason: Reason
     explanation: str
 
 
-def wanted_accuracy(samples: int | None, rule: Rule, look: int | None, evidence: Evidence) -> float | Hopeless:
+def required_accuracy(samples: int | None, rule: Rule, look: int | None, evidence: Evidence) -> float | Unreachable:
     """Return the smallest accuracy (0 to 1) on ``samples`` test samples that passes at ``look``, or why none would.
 
     If ``samples`` or ``look`` is not known, that is the threshold.
     """
     if not samples or look is None:
         return rule.threshold
-    _, required = _ask_for(samples, rule, look, evidence)
+    _, required = _find_requirements(samples, rule, look, evidence)
     if required is not None:
         return required
-    return Hopeless(Reason.TOO_FEW_SAMPLES, _explain_too_few(samples, rule, look, evidence))
+    return Unreachable(Reason.TOO_FEW_SAMPLES, _explain_too_few(samples, rule, look, evidence))
 
 
 def _explain_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) -> str:
@@ -191,7 +191,7 @@ def _explain_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) ->
     if any(bar == 1 for bar, _ in bars):
         return "No number of test samples makes it certain that every answer is right: lower the threshold."
     bar, _ = next(each for each in bars if least_correct(samples, *each) > samples)
-    wrong = f"clear that {SCRIPT} does better than {baseline_in_words(evidence)} ({bar:.3f})"
+    wrong = f"clear that {SCRIPT} does better than {describe_baseline(evidence)} ({bar:.3f})"
     if rule.confidence and bar == rule.threshold:
         wrong = f"certain at look {look} that the threshold is reached"
     needed = max(math.floor(math.log(error) / math.log(bar)) + 1 for bar, error in bars)
@@ -201,15 +201,15 @@ def _explain_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) ->
     )
 
 
-def pass_probability(accuracy: float, samples: int, wanted: float) -> float:
-    """Return the probability that a network of true ``accuracy`` is measured at ``wanted`` or more on ``samples``.
+def pass_probability(accuracy: float, samples: int, required: float) -> float:
+    """Return the probability that a network of true ``accuracy`` is measured at ``required`` or more on ``samples``.
 
     Both accuracies are 0 to 1.
     """
-    return binomial_tail(math.ceil(Decimal(repr(wanted)) * samples), samples, accuracy)
+    return binomial_tail(math.ceil(Decimal(repr(required)) * samples), samples, accuracy)
 
 
-def baseline_in_words(evidence: Evidence) -> str:
+def describe_baseline(evidence: Evidence) -> str:
     """Return the strategy whose accuracy is the chance level, in words: ``always answering '3'``."""
-    answer = one_line(evidence.answer)[:_LONGEST_ANSWER]
+    answer = keep_printable(evidence.answer)[:_MAX_ANSWER_LENGTH]
     return f"always answering '{answer}'" if answer else "always giving the most frequent answer"

@@ -8,12 +8,21 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from epochal.results.known_rows import SAME, share_seen
-from epochal.results.metrics import UNREADABLE, count_of, events, fit_of, number, one_line, samples_of, test_set_of
+from epochal.results.metrics import (
+    PARSE_ERRORS,
+    keep_printable,
+    parse_events,
+    read_count,
+    read_fit_key,
+    read_number,
+    read_samples,
+    read_test_set,
+)
+from epochal.results.sketches import MIN_SHARED, estimate_shared_rows
 
 _TOP_K = re.compile(r"(^|_)top_?(k|\d+)_")
 """Matches top-k metrics. They are called accuracy, too, but count an answer as right if it is among the best k."""
-_MOST_NAMES = 20
+_MAX_NAMES = 20
 _SKETCH_BYTES = 8 * 1024
 
 
@@ -42,13 +51,13 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Overlap:
     """Whether the test rows were among the rows that the network was fitted on.
 
     ``share``: the share of test rows that were; ``expected``: the share that a clean split would show (both 0 to 1).
     ``redrawn``: the test set is drawn anew at each reading, from rows that may have been fitted. ``refused``: the test
     says nothing, because ``share`` is too high or the test set is redrawn. ``checked``: whether all rows are known; if
-    not, ``why`` says why.
+    not, ``unchecked_reason`` says why.
     """
 
     share: float = 0.0
@@ -56,24 +65,24 @@ class Seen:
     refused: bool = False
     redrawn: bool = False
     checked: bool = False
-    why: str = ""
+    unchecked_reason: str = ""
 
 
 @dataclass(frozen=True)
 class Measurement:
     """One evaluate(), score() or accuracy_score(), one prediction, or the validation of a fit.
 
-    ``network``: identifies the network within its training; ``weights``: identifies its weights at the time. ``of``:
-    for scikit-learn, the name of the estimator's class, or of the function that measured. ``metrics``: the measured
-    values by name; ``classes``: the class of each metric. ``samples``: the number of test samples; ``test_set``: the
-    digest of their rows; None if not known. ``labels``: by the name of the output. ``trained``: whether this run
-    trained the network; None if that is not known. ``is_dummy``: a DummyClassifier was measured. ``is_r2``: the value
-    is the R² of a regression. ``at``: the time, in seconds since 1970.
+    ``network``: identifies the network within its training; ``weights``: identifies its weights at the time.
+    ``measured_by``: for scikit-learn, the name of the estimator's class, or of the function that measured.
+    ``metrics``: the measured values by name; ``classes``: the class of each metric. ``samples``: the number of test
+    samples; ``test_set``: the digest of their rows; None if not known. ``labels``: by the name of the output.
+    ``trained``: whether this run trained the network; None if that is not known. ``is_dummy``: a DummyClassifier was
+    measured. ``is_r2``: the value is the R² of a regression. ``at``: the time, in seconds since 1970.
     """
 
     kind: Kind
     network: str
-    of: str = ""
+    measured_by: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     classes: Mapping[str, str] = field(default_factory=dict)
     samples: int | None = None
@@ -83,7 +92,7 @@ class Measurement:
     trained: bool | None = None
     is_dummy: bool = False
     is_r2: bool = False
-    seen: Seen = Seen()
+    overlap: Overlap = Overlap()
     at: float = 0.0
 
     @property
@@ -91,7 +100,7 @@ class Measurement:
         """The names of the metrics that are accuracies; only the one called accuracy or acc, if there is one."""
         plain = [name for name in ("accuracy", "acc") if name in self.metrics]
         others = [name for name in self.metrics if name.endswith("_accuracy") and not _TOP_K.search(name)]
-        return plain[:1] or others[:_MOST_NAMES]
+        return plain[:1] or others[:_MAX_NAMES]
 
     def labels_of(self, metric: str) -> Labels:
         """Return the labels that the metric of this name was computed from; unknown ones if no single output fits."""
@@ -102,139 +111,146 @@ class Measurement:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurements:
     """All measurements that the recorder saw in a training, in chronological order.
 
     ``validations``: those of fits, by the numbers of model and fit. ``test_sets``: the sketch of each test set by its
     digest, in the format of ``Accuracy.test_rows``. ``epochs``: digests of the weights after each epoch, by model and
-    fit. ``called``: when nn.py last called a network directly, in seconds since 1970; 0 if it did not. The recorder
-    does not see the answers of such a call.
+    fit. ``last_direct_call``: when nn.py last called a network directly, in seconds since 1970; 0 if it did not. The
+    recorder does not see the answers of such a call.
     """
 
     measurements: tuple[Measurement, ...] = ()
     validations: Mapping[tuple[int, int], Measurement] = field(default_factory=dict)
     test_sets: Mapping[str, bytes] = field(default_factory=dict)
     epochs: Mapping[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
-    called: float = 0.0
+    last_direct_call: float = 0.0
 
-    def looks_at(self, test_set: str | None) -> int:
+    def count_looks(self, test_set: str | None) -> int:
         """Return how many different networks were compared with a test set, at least 1.
 
         Test sets that share at least 5 % of their rows count as one. Each state of the weights counts as a network, so
         each epoch that was validated on the test set counts.
         """
         rows = self.test_sets.get(test_set or "")
-        shared = (other for other, theirs in self.test_sets.items() if rows and share_seen(rows, [theirs]) >= SAME)
-        same = {test_set, *shared} - {None}
-        looks = {each.weights for each in self.measurements if each.test_set in same and not each.is_dummy}
+        shared = (
+            other
+            for other, other_rows in self.test_sets.items()
+            if rows and estimate_shared_rows(rows, [other_rows]) >= MIN_SHARED
+        )
+        same_test_sets = {test_set, *shared} - {None}
+        looks = {each.weights for each in self.measurements if each.test_set in same_test_sets and not each.is_dummy}
         for fit, validation in self.validations.items():
-            if validation.test_set in same:
+            if validation.test_set in same_test_sets:
                 looks |= set(self.epochs.get(fit, ()))
         return max(1, len(looks))
 
 
-def parse_measured(metrics_jsonl: str) -> Measured:
+def parse_measurements(metrics_jsonl: str) -> Measurements:
     """Return the measurements in ``metrics.jsonl``. Lines that are incomplete or not the recorder's are skipped."""
     measurements: list[Measurement] = []
     validations: dict[tuple[int, int], Measurement] = {}
     test_sets: dict[str, bytes] = {}
     epochs: dict[tuple[int, int], list[str]] = {}
-    called = 0.0
-    for event in events(metrics_jsonl):
+    last_direct_call = 0.0
+    for event in parse_events(metrics_jsonl):
         try:
             kind = event["event"]
             if kind == "test_set":
-                test_sets[str(event["id"])[:64]] = _sketch(event["sketch"])
+                test_sets[str(event["id"])[:64]] = _decode_sketch(event["sketch"])
             elif kind == "epoch":
-                epochs.setdefault(fit_of(event), []).append(one_line(event["weights"]))
+                epochs.setdefault(read_fit_key(event), []).append(keep_printable(event["weights"]))
             elif kind == "called":
-                called = float(event["time"])
+                last_direct_call = float(event["time"])
             elif kind == Kind.VALIDATION:
-                validations[fit_of(event)] = _measurement(event)
+                validations[read_fit_key(event)] = _parse_measurement(event)
             elif kind in tuple(Kind):
-                measurements.append(_measurement(event))
-        except (*UNREADABLE, binascii.Error):
+                measurements.append(_parse_measurement(event))
+        except (*PARSE_ERRORS, binascii.Error):
             continue
     weights = {fit: tuple(dict.fromkeys(each)) for fit, each in epochs.items()}
-    return Measured(tuple(measurements), validations, test_sets, weights, called)
+    return Measurements(tuple(measurements), validations, test_sets, weights, last_direct_call)
 
 
-def _measurement(event: dict[str, Any]) -> Measurement:
-    seen = event.get("seen") or {}
+def _parse_measurement(event: dict[str, Any]) -> Measurement:
+    overlap = event.get("seen") or {}
     model, estimator, trained = event.get("model"), event.get("estimator"), event.get("trained")
-    weights = one_line(event.get("weights") or "")
+    weights = keep_printable(event.get("weights") or "")
     network = weights
     if model is not None:
-        network = f"model {count_of(model)}"
+        network = f"model {read_count(model)}"
     elif estimator:
-        network = f"estimator {count_of(estimator)}"
+        network = f"estimator {read_count(estimator)}"
     return Measurement(
         kind=Kind(event["event"]),
         network=network,
-        of=one_line(event.get("of") or ""),
-        metrics={one_line(name): number(value) for name, value in (event.get("metrics") or {}).items()},
-        classes={one_line(name): one_line(value) for name, value in (event.get("kinds") or {}).items()},
-        samples=samples_of(event),
-        test_set=test_set_of(event),
-        labels={one_line(name): _labels(value) for name, value in (event.get("labels") or {}).items()},
+        measured_by=keep_printable(event.get("of") or ""),
+        metrics={keep_printable(name): read_number(value) for name, value in (event.get("metrics") or {}).items()},
+        classes={keep_printable(name): keep_printable(value) for name, value in (event.get("kinds") or {}).items()},
+        samples=read_samples(event),
+        test_set=read_test_set(event),
+        labels={keep_printable(name): _parse_labels(value) for name, value in (event.get("labels") or {}).items()},
         weights=weights,
         trained=trained if isinstance(trained, bool) else None,
         is_dummy=event.get("dummy") is True,
         is_r2=event.get("measures") == "r2",
-        seen=Seen(
-            _share(seen.get("share", 0.0)),
-            _share(seen.get("expected", 0.0)),
-            seen.get("refused") is True,
-            seen.get("redrawn") is True,
-            seen.get("checked") is True,
-            one_line(seen.get("why") or ""),
+        overlap=Overlap(
+            _read_share(overlap.get("share", 0.0)),
+            _read_share(overlap.get("expected", 0.0)),
+            overlap.get("refused") is True,
+            overlap.get("redrawn") is True,
+            overlap.get("checked") is True,
+            keep_printable(overlap.get("why") or ""),
         ),
         at=float(event.get("time") or 0.0),
     )
 
 
-def _labels(value: Mapping[str, Any]) -> Labels:
+def _parse_labels(value: Mapping[str, Any]) -> Labels:
     chance = value.get("chance")
     answers = value.get("answers")
     return Labels(
-        one_line(value.get("kind") or "unknown"),
-        count_of(answers) if answers is not None else None,
-        one_line(value.get("answer", "")),
-        None if chance is None else _share(chance),
+        keep_printable(value.get("kind") or "unknown"),
+        read_count(answers) if answers is not None else None,
+        keep_printable(value.get("answer", "")),
+        None if chance is None else _read_share(chance),
     )
 
 
-def _share(value: Any) -> float:
-    share = number(value)
+def _read_share(value: Any) -> float:
+    share = read_number(value)
     if not 0 <= share <= 1:
         raise ValueError(value)
     return share
 
 
-def _sketch(text: str) -> bytes:
+def _decode_sketch(text: str) -> bytes:
     sketch = base64.b64decode(text, validate=True)
     if len(sketch) > _SKETCH_BYTES or len(sketch) % 8:
         raise ValueError("no sketch")
     return sketch
 
 
-def networks_of(measurements: Iterable[Measurement]) -> int:
+def count_networks(measurements: Iterable[Measurement]) -> int:
     """Return how many different networks were measured."""
     return len({each.network for each in measurements})
 
 
-def last_of(measurements: Sequence[Measurement]) -> Measurement | None:
+def find_latest(measurements: Sequence[Measurement]) -> Measurement | None:
     """Return the latest measurement of those on enough samples; None if there are no measurements.
 
     A measurement on less than a tenth of the largest number of samples is left out. So is the score of answers of
     unknown origin on fewer samples than a trained network was tested on, because it covers only a part of the test set.
     """
-    most = max((each.samples or 0 for each in measurements), default=0)
-    tested = max((each.samples or 0 for each in measurements if each.trained), default=0)
-    big = [
+    max_samples = max((each.samples or 0 for each in measurements), default=0)
+    max_trained_samples = max((each.samples or 0 for each in measurements if each.trained), default=0)
+    large = [
         each
         for each in measurements
         if not each.samples
-        or (each.samples * 10 >= most and (each.trained or each.kind is not Kind.SCORE or each.samples >= tested))
+        or (
+            each.samples * 10 >= max_samples
+            and (each.trained or each.kind is not Kind.SCORE or each.samples >= max_trained_samples)
+        )
     ]
-    return max(enumerate(big), key=lambda pair: (pair[1].at, pair[0]))[1] if big else None
+    return max(enumerate(large), key=lambda pair: (pair[1].at, pair[0]))[1] if large else None

@@ -4,12 +4,12 @@ import os
 import stat
 from pathlib import Path
 
-MOST_BYTES = 16 * 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024
 """Most bytes read of a file at a time: more than the metrics of any training, and little for a server's memory."""
 
 
-def read_left(path: Path, start: int = 0) -> bytes | None:
-    """Return at most MOST_BYTES of ``path`` from byte ``start``; None if it is not a regular file or cannot be opened.
+def read_untrusted(path: Path, start: int = 0) -> bytes | None:
+    """Return at most MAX_BYTES of ``path`` from byte ``start``; None if it is not a regular file or cannot be opened.
 
     Does not follow a symbolic link at ``path``, and does not block on a pipe (open(2): O_NOFOLLOW, O_NONBLOCK).
     """
@@ -20,17 +20,17 @@ def read_left(path: Path, start: int = 0) -> bytes | None:
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return None
-        return os.pread(descriptor, MOST_BYTES, start)
+        return os.pread(descriptor, MAX_BYTES, start)
     finally:
         os.close(descriptor)
 
 
-def read_left_text(path: Path) -> str | None:
-    """Return the same as ``read_left`` from byte 0, as text. Bytes that are not UTF-8 are replaced."""
-    content = read_left(path)
+def read_untrusted_text(path: Path) -> str | None:
+    """Return the same as ``read_untrusted`` from byte 0, as text. Bytes that are not UTF-8 are replaced."""
+    content = read_untrusted(path)
     return None if content is None else content.decode("utf-8", "replace")
 
 
 def read_metrics(path: Path) -> str:
     """Return the text of a trial's ``metrics.jsonl``; empty if there is none."""
-    return read_left_text(path) or ""
+    return read_untrusted_text(path) or ""

@@ -1,7 +1,7 @@
 """Find the accuracies that a training prints, while its output arrives. No I/O.
 
 A line counts if it states a test accuracy: ``Test accuracy: 0.83``, or a bare ``accuracy: 0.83`` if no line names a
-test. ``PrintedLines.unread`` keeps a line that seems to state one in another form, so that it can be quoted and no
+test. ``PrintedLines.unparsed`` keeps a line that seems to state one in another form, so that it can be quoted and no
 other number is silently judged instead.
 """
 
@@ -11,12 +11,12 @@ from decimal import Decimal
 
 from epochal.analysis.frameworks import frameworks
 
-_LONGEST_LINE = 4096
+_MAX_LINE_BYTES = 4096
 """Most bytes kept of a line. A longer one is cut in the middle."""
-_LONGEST_TEXT = 200
-_MOST_LINES = 10
+_MAX_TEXT_LENGTH = 200
+_MAX_LINES = 10
 """Most distinct lines kept of each kind. If there are more, the first five and the last five are kept."""
-_FOLDED = bytes.maketrans(b"\r\b" + bytes(range(65, 91)), b"\n\n" + bytes(range(97, 123)))
+_FOLD_TABLE = bytes.maketrans(b"\r\b" + bytes(range(65, 91)), b"\n\n" + bytes(range(97, 123)))
 """Translates to lower case, and carriage returns and backspaces, by which progress bars move back, to line feeds."""
 
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
@@ -34,23 +34,23 @@ _VALUE = (
 )
 # "Test accuracy: 0.83" at the start of a line, after the prefix of a logger, or after a separator ("loss: 0.5, test
 # accuracy: 0.83"). Not after a word, a bracket or a quotation mark: "Goal (test accuracy = 0.80)" is no measurement.
-_LOGGED = r"(?:[\d.,:/TZ+\s-]*\[?\b(?:DEBUG|INFO|WARNING|ERROR)\b\]?[\s:-]+(?:[\w.]+:\s*)?)?"
-_OPENING = rf"(?:^[^\w(]*{_LOGGED}|[^\w\s()\[:=#\"'`-]\s*[\"']?|\s-+\s+)"
-_TEST = re.compile(_OPENING + r"(?:final\s+)?test[ _-]?acc(?:uracy)?" + _VALUE, re.IGNORECASE)
+_LOGGER_PREFIX = r"(?:[\d.,:/TZ+\s-]*\[?\b(?:DEBUG|INFO|WARNING|ERROR)\b\]?[\s:-]+(?:[\w.]+:\s*)?)?"
+_STATEMENT_START = rf"(?:^[^\w(]*{_LOGGER_PREFIX}|[^\w\s()\[:=#\"'`-]\s*[\"']?|\s-+\s+)"
+_TEST_ACCURACY = re.compile(_STATEMENT_START + r"(?:final\s+)?test[ _-]?acc(?:uracy)?" + _VALUE, re.IGNORECASE)
 # "accuracy=0.83" at the start of a line. A line that continues like "accuracy: 0.91 - loss: …" is a part of Keras'
 # progress. With a val_accuracy beside it, or "(train)" or "on the validation data" after it, it is no test accuracy.
-_BARE = re.compile(
+_BARE_ACCURACY = re.compile(
     rf"^\s*(?:(?:final|overall|model)\s+)?accuracy(?:\s+score)?{_VALUE}"
     r"(?!.*(?:\s-\s\w+:|\bval_)|\s*\(?\s*(?:(?:on|of|for)\s+)?(?:the\s+)?(?:train|valid))",
     re.IGNORECASE,
 )
 # The number of samples after an accuracy: "(299/360)", or "on 360 test samples".
-_COUNTED = re.compile(
+_SAMPLE_COUNT = re.compile(
     r"\s*(?:\(\s*(?P<right>\d{1,9})\s*/\s*(?P<all>\d{1,9})\s*\)"
     r"|\(?\s*on\s+(?P<on>\d{1,9})\s+(?:test\s+)?(?:samples|images|examples)\b)",
     re.IGNORECASE,
 )
-_SAME_SHARE = 0.005
+_MAX_COUNT_DIFFERENCE = 0.005
 """If a count such as 299/360 differs by more than this from the accuracy before it, it counts something else."""
 
 # The patterns from here on detect lines that seem to state an accuracy in a form that is not understood.
@@ -64,7 +64,7 @@ _NUMBER = (
     r"(?:\d*+[.,]\d++(?!\s*(?:[mnuµ]?s|sec\w*|min\w*|h|hours?|[KMG]i?B)\b)|\d++\s*(?:%|per\s?cent\b|/\s*\d)"
     r"|(?:[:=：]|\bis\b)[\s\"'(\[]*(?:\d++|nan\b|inf\b))"
 )
-_NUMBER_BEHIND = re.compile(_NUMBER, re.IGNORECASE)
+_NUMBER_AFTER = re.compile(_NUMBER, re.IGNORECASE)
 _NUMBER_BEFORE = re.compile(_NUMBER + r"\s*(?:%|per\s?cent)?\s*(?:test(?:ing)?\s+)?$", re.IGNORECASE)
 # Words for the data that an accuracy was measured on. "After training: 54 %" and "training complete" do not name any.
 _DATA = re.compile(
@@ -72,27 +72,27 @@ _DATA = re.compile(
     r"|(?<!after )(?<!end of )train(?:ing)?(?!\s+(?:complete|finish|done|end|took|time))|val(?:id(?:ation)?)?|dev|cv)(?![a-z])"
 )
 # Words for an accuracy that is a target, or that of a baseline.
-_AIM = (
+_TARGET = (
     r"(?<![a-z])(?:target|goal|threshold|require(?:d|s|ment)?|min(?:imum)?|wanted|desired|baseline|chance|guess\w*"
     r"|majority|dummy)"
 )
-_AIM_BEFORE = re.compile(_AIM + r"\W*(?:\w+\W*)?$", re.IGNORECASE)
-_AIM_BEHIND = re.compile(_AIM + r"(?![a-z])|\bso far\b", re.IGNORECASE)
+_TARGET_BEFORE = re.compile(_TARGET + r"\W*(?:\w+\W*)?$", re.IGNORECASE)
+_TARGET_AFTER = re.compile(_TARGET + r"(?![a-z])|\bso far\b", re.IGNORECASE)
 # If no data are named, it is a training accuracy in a line that gives the number of an epoch or step, beside a
 # val_accuracy, in a list with a value per epoch, and in Keras' progress ("- loss: 0.3 - acc: 0.9").
-_OF_TRAINING = re.compile(
+_TRAINING_LINE = re.compile(
     r"\b(?:epoch|step|batch|iter(?:ation)?)\b[\s:=#(\[]*\d(?=.*acc)|'epoch':|^\s*\[\s*\d+\s*[,/]\s*\d+\s*\]"
     r"|(?<![a-z])val(?:id(?:ation)?)?(?![a-z])|acc(?:uracy)?['\"]\s*:\s*\[|\s-\s\w+:\s*[\d.]",
     re.IGNORECASE,
 )
 _PROGRESS_BAR = re.compile(r"\d+%\|[^|]*\|[^\[]*(?:\[[^\]]*\]?)?")
 # Lines that do not state an accuracy: warnings, source code, and a framework's own reports.
-_NO_STATEMENT = [re.compile(r"[a-z]Warning:|\bdeprecated\b|\b(?:print|warn)\(|^\s*(?:File \"|>>> )")] + [
+_IGNORED_LINES = [re.compile(r"[a-z]Warning:|\bdeprecated\b|\b(?:print|warn)\(|^\s*(?:File \"|>>> )")] + [
     re.compile(framework.LOG_LINES.reports) for framework in frameworks().values() if framework.LOG_LINES.reports
 ]
-_NAMES = re.compile(r"['\"`]\s*[\]),}]")
+_METRIC_LIST_END = re.compile(r"['\"`]\s*[\]),}]")
 """Matches what follows the last name in a list of metrics: metrics=['accuracy']."""
-_FILE = re.compile(r"(?:\.{0,2}/|~|.*/.*/|.*\\|.*\.[a-z]\w*$)", re.IGNORECASE)
+_FILE_PATH = re.compile(r"(?:\.{0,2}/|~|.*/.*/|.*\\|.*\.[a-z]\w*$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class PrintedLines:
         self._at = 0.0
         self._tests: dict[str, PrintedAccuracy] = {}
         self._bare: dict[str, PrintedAccuracy] = {}
-        self.unread: str | None = None
+        self.unparsed: str | None = None
         """The last line that seems to state a test accuracy in a form that is not understood.
 
         ``None`` if there is none, or if a later line was understood.
@@ -143,19 +143,19 @@ class PrintedLines:
 
         ``at``: when it arrived, in seconds since 1970.
         """
-        folded = chunk.translate(_FOLDED)
+        folded = chunk.translate(_FOLD_TABLE)
         first, last = folded.find(b"\n"), folded.rfind(b"\n")
         if first < 0:
-            self._keep(chunk, at)
+            self._buffer(chunk, at)
             return
-        self._keep(chunk[:first], at)
+        self._buffer(chunk[:first], at)
         self.close()
         found = folded.find(b"acc", first, last)
         while found >= 0:
             start, end = folded.rfind(b"\n", first, found) + 1, folded.find(b"\n", found)
-            self._read(_shortened(chunk[start:end]), at)
+            self._read(_shorten(chunk[start:end]), at)
             found = folded.find(b"acc", end, last)
-        self._keep(chunk[last + 1 :], at)
+        self._buffer(chunk[last + 1 :], at)
 
     def close(self) -> None:
         """Read the last line if it does not end with a line feed. To be called at the end of the output."""
@@ -163,79 +163,79 @@ class PrintedLines:
         if b"acc" in line.lower():
             self._read(line, self._at)
 
-    def _keep(self, piece: bytes, at: float) -> None:
+    def _buffer(self, piece: bytes, at: float) -> None:
         if piece:
-            self._line = _shortened(self._line + piece)
+            self._line = _shorten(self._line + piece)
             self._at = at
 
     def _read(self, raw: bytes, at: float) -> None:
         line = _ANSI.sub("", raw.decode("utf-8", "replace"))
         if any(pattern.match(line) for pattern in _PROGRESS):
             return
-        for pattern, kept in ((_TEST, self._tests), (_BARE, self._bare)):
+        for pattern, lines in ((_TEST_ACCURACY, self._tests), (_BARE_ACCURACY, self._bare)):
             if found := list(pattern.finditer(line)):
-                accuracy = _accuracy(found[-1], at)
-                kept.pop(accuracy.text, None)  # lines are ordered by their last appearance
-                kept[accuracy.text] = accuracy
-                if len(kept) > _MOST_LINES:
-                    del kept[list(kept)[_MOST_LINES // 2]]
-                self.unread = None
+                accuracy = _parse_accuracy(found[-1], at)
+                lines.pop(accuracy.text, None)  # lines are ordered by their last appearance
+                lines[accuracy.text] = accuracy
+                if len(lines) > _MAX_LINES:
+                    del lines[list(lines)[_MAX_LINES // 2]]
+                self.unparsed = None
                 return
-        if _seems_a_test_accuracy(line):
-            self.unread = _text(line, len(line))
+        if _seems_test_accuracy(line):
+            self.unparsed = _extract_text(line, len(line))
 
 
-def _shortened(line: bytes) -> bytes:
+def _shorten(line: bytes) -> bytes:
     """Cut the middle out of a long line. An underscore joins the halves, so that no number is read across the cut."""
-    if len(line) <= _LONGEST_LINE:
+    if len(line) <= _MAX_LINE_BYTES:
         return line
-    return line[: _LONGEST_LINE // 2] + b"_" + line[-_LONGEST_LINE // 2 :]
+    return line[: _MAX_LINE_BYTES // 2] + b"_" + line[-_MAX_LINE_BYTES // 2 :]
 
 
-def _accuracy(found: re.Match[str], at: float) -> PrintedAccuracy:
+def _parse_accuracy(found: re.Match[str], at: float) -> PrintedAccuracy:
     value = float(found["number"])
     # Divided in decimal, so that 83.2% gives exactly the float 0.832 and reaches a threshold of 0.832.
     value = float(Decimal(str(value)) / 100) if found["percent"] else value
     line, end = found.string, found.end()
-    return PrintedAccuracy(value, _samples(line[end:], value), at, _text(line, end))
+    return PrintedAccuracy(value, _parse_samples(line[end:], value), at, _extract_text(line, end))
 
 
-def _samples(text: str, accuracy: float) -> int | None:
+def _parse_samples(text: str, accuracy: float) -> int | None:
     """Return the number of test samples at the start of ``text``; None if there is none or it counts something else."""
-    found = _COUNTED.match(text)
+    found = _SAMPLE_COUNT.match(text)
     if found is None:
         return None
     samples = int(found["on"] or found["all"])
-    if samples and found["right"] and abs(int(found["right"]) / samples - accuracy) > _SAME_SHARE:
+    if samples and found["right"] and abs(int(found["right"]) / samples - accuracy) > _MAX_COUNT_DIFFERENCE:
         return None
     return samples or None
 
 
-def _text(line: str, end: int) -> str:
+def _extract_text(line: str, end: int) -> str:
     """Return at most 200 printable characters of ``line``, including those just before ``end``."""
     printable = "".join(character if character.isprintable() else " " for character in line)
-    return printable[max(0, end - _LONGEST_TEXT) :].strip()[:_LONGEST_TEXT].strip()
+    return printable[max(0, end - _MAX_TEXT_LENGTH) :].strip()[:_MAX_TEXT_LENGTH].strip()
 
 
-def _seems_a_test_accuracy(line: str) -> bool:
-    if any(pattern.search(line) for pattern in _NO_STATEMENT):
+def _seems_test_accuracy(line: str) -> bool:
+    if any(pattern.search(line) for pattern in _IGNORED_LINES):
         return False
     line = _PROGRESS_BAR.sub(" ", line)
     words = list(_ACCURACY.finditer(line))
     starts = [*(word.start() for word in words), len(line)]
-    return any(_is_of_a_test(line, word, end) for word, end in zip(words, starts[1:], strict=True))
+    return any(_may_be_test_accuracy(line, word, end) for word, end in zip(words, starts[1:], strict=True))
 
 
-def _is_of_a_test(line: str, word: re.Match[str], end: int) -> bool:
+def _may_be_test_accuracy(line: str, word: re.Match[str], end: int) -> bool:
     """Return whether a number beside ``word`` (and before ``end``) may be a test accuracy."""
-    before, behind = line[: word.start()], _NAMES.split(line[word.end() : end])[0]
-    number = _NUMBER_BEHIND.search(behind)
-    around = before.split(" ")[-1] + word[0] + line[word.end() :].split(" ")[0]  # extended to the next spaces
-    if not (number or _NUMBER_BEFORE.search(before)) or _FILE.match(around.strip("\"'`()[]{},;:")):
+    before, after = line[: word.start()], _METRIC_LIST_END.split(line[word.end() : end])[0]
+    number = _NUMBER_AFTER.search(after)
+    surrounding = before.split(" ")[-1] + word[0] + line[word.end() :].split(" ")[0]  # extended to the next spaces
+    if not (number or _NUMBER_BEFORE.search(before)) or _FILE_PATH.match(surrounding.strip("\"'`()[]{},;:")):
         return False
-    between = behind[: number.start()] if number else ""
-    if _AIM_BEFORE.search(before) or _AIM_BEHIND.search(between):
+    between = after[: number.start()] if number else ""
+    if _TARGET_BEFORE.search(before) or _TARGET_AFTER.search(between):
         return False
-    named = [*_DATA.finditer(before), *_DATA.finditer(word[0]), *_DATA.finditer(between)][-1:]
-    named = named or list(_DATA.finditer(behind))
-    return bool(named[0]["test"]) if named else not _OF_TRAINING.search(line)
+    data_words = [*_DATA.finditer(before), *_DATA.finditer(word[0]), *_DATA.finditer(between)][-1:]
+    data_words = data_words or list(_DATA.finditer(after))
+    return bool(data_words[0]["test"]) if data_words else not _TRAINING_LINE.search(line)

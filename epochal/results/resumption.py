@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from epochal.analysis.frameworks import resumed_in_words
+from epochal.analysis.frameworks import describe_resumed_methods
 from epochal.records import Fit, StoppedBy
 
 _FROM_THE_BEGINNING = "trained from the beginning"
 
 
-def resumption_in_words(fits: Sequence[Fit], source: str, why: str = "", *, retrain: bool) -> str:
+def describe_resumption(fits: Sequence[Fit], source: str, why: str = "", *, retrain: bool) -> str:
     """Return what a trial resumed from, or why it did not; empty for a first trial that had nothing to resume from.
 
     ``source``: the trial or run whose checkpoints it was given (``trial 1``); empty if it was given none. ``why``: why
@@ -17,19 +17,19 @@ def resumption_in_words(fits: Sequence[Fit], source: str, why: str = "", *, retr
     if why:
         return f"{_FROM_THE_BEGINNING}: {why}"
     if not fits:
-        return f"{_FROM_THE_BEGINNING}: only {resumed_in_words()} can be continued" if retrain or source else ""
+        return f"{_FROM_THE_BEGINNING}: only {describe_resumed_methods()} can be continued" if retrain or source else ""
     if not source:
         return f"{_FROM_THE_BEGINNING}: there was no checkpoint" if retrain else ""
     parts = []
     for fit in fits:
-        said = f"{_FROM_THE_BEGINNING}: {fit.why or 'there was no checkpoint of it'}"
+        description = f"{_FROM_THE_BEGINNING}: {fit.why or 'there was no checkpoint of it'}"
         if fit.continued:
-            said = f"continued from epoch {fit.continued} of {source}" + (f" ({fit.why})" if fit.why else "")
-        parts.append(said if len(fits) == 1 else f"fit {fit.call} of model {fit.model} {said}")
+            description = f"continued from epoch {fit.continued} of {source}" + (f" ({fit.why})" if fit.why else "")
+        parts.append(description if len(fits) == 1 else f"fit {fit.call} of model {fit.model} {description}")
     return "; ".join(parts)
 
 
-def stopped_by(fits: Sequence[Fit]) -> StoppedBy | None:
+def find_stop_cause(fits: Sequence[Fit]) -> StoppedBy | None:
     """Return what ended a trial early: THRESHOLD if that ended any fit, SCRIPT if the script ended all, or None."""
     ends = [fit.stopped_by for fit in fits]
     if StoppedBy.THRESHOLD in ends:
@@ -37,12 +37,12 @@ def stopped_by(fits: Sequence[Fit]) -> StoppedBy | None:
     return StoppedBy.SCRIPT if ends and all(end is StoppedBy.SCRIPT for end in ends) else None
 
 
-def settled_epochs(fits: Sequence[Fit], wanted: int) -> int:
-    """Return the number of epochs that reproduces a trial with ``wanted`` epochs.
+def effective_epochs(fits: Sequence[Fit], target_epochs: int) -> int:
+    """Return the number of epochs that reproduces a trial with ``target_epochs`` epochs.
 
     It is smaller if the only fit with that many epochs was stopped at the threshold.
     """
-    meant = [fit for fit in fits if fit.wanted == wanted]
-    if len(meant) == 1 and meant[0].stopped_by is StoppedBy.THRESHOLD:
-        return meant[0].last_epoch
-    return wanted
+    matching = [fit for fit in fits if fit.target_epoch == target_epochs]
+    if len(matching) == 1 and matching[0].stopped_by is StoppedBy.THRESHOLD:
+        return matching[0].last_epoch
+    return target_epochs

@@ -6,38 +6,37 @@ from itertools import count
 
 from epochal.folders import SCRIPT
 from epochal.records import Accuracy, Evidence, Trial
-from epochal.results.gate import baseline_in_words, is_above_chance, pass_probability
+from epochal.results.gate import describe_baseline, is_above_chance, pass_probability
 from epochal.results.interval import wilson_interval
-from epochal.results.metrics import one_line
+from epochal.results.metrics import keep_printable
 
-_DOUBT = 0.05
+_DOUBT_MARGIN = 0.05
 """Without confidence, the report says how likely it is that a network this much below the threshold passes."""
-_LONGEST_WHY = 120
+_MAX_REASON_LENGTH = 120
 
 
-def in_words(accuracy: float, threshold: float) -> tuple[str, str]:
+def format_with_threshold(accuracy: float, threshold: float) -> tuple[str, str]:
     """Return both numbers (0 to 1) as text.
 
     The accuracy has three decimals, or more if rounding would change the comparison: 0.7996 of 0.80 stays 0.7996,
-    because
-    0.800 would seem to have reached the threshold. The threshold has two decimals, or more if it needs them.
+    because 0.800 would seem to have reached the threshold. The threshold has two decimals, or more if it needs them.
     """
-    exact, wanted = Decimal(repr(accuracy)), Decimal(repr(threshold))
+    exact, exact_threshold = Decimal(repr(accuracy)), Decimal(repr(threshold))
     rounded = (f"{exact:.{digits}f}" for digits in count(3))
-    shown = next(text for text in rounded if (Decimal(text) >= wanted) == (exact >= wanted))
-    return shown, f"{wanted:.2f}" if wanted == round(wanted, 2) else f"{wanted:f}"
+    shown = next(text for text in rounded if (Decimal(text) >= exact_threshold) == (exact >= exact_threshold))
+    return shown, f"{exact_threshold:.2f}" if exact_threshold == round(exact_threshold, 2) else f"{exact_threshold:f}"
 
 
-def accuracy_in_words(accuracy: float, samples: int | None) -> str:
+def describe_accuracy(accuracy: float, samples: int | None) -> str:
     """Return the accuracy with its 95 % interval: ``0.831 (0.789 to 0.866, 360 test samples)``.
 
     The interval is left out if the number of samples is not known.
     """
-    interval = interval_in_words(accuracy, samples)
+    interval = describe_interval(accuracy, samples)
     return f"{accuracy:.4g} ({interval})" if interval else f"{accuracy:.4g}"
 
 
-def interval_in_words(accuracy: float, samples: int | None) -> str:
+def describe_interval(accuracy: float, samples: int | None) -> str:
     """Return the 95 % interval of an accuracy (0 to 1) in words; empty if the number of samples is not known."""
     if not samples:
         return ""
@@ -45,79 +44,87 @@ def interval_in_words(accuracy: float, samples: int | None) -> str:
     return f"{low:.3f} to {high:.3f}, {samples} test samples"
 
 
-def verdict_in_words(trial: Trial, threshold: float) -> str:
+def describe_verdict(trial: Trial, threshold: float) -> str:
     """Return the verdict on a judged trial in one line: ``0.750 reaches the threshold 0.70``, then what it rests on."""
     accuracy = trial.accuracy
     assert accuracy is not None
-    measured, wanted = in_words(accuracy.value, threshold)
+    measured, shown_threshold = format_with_threshold(accuracy.value, threshold)
     if trial.reached:
-        said = f"reaches the threshold {wanted}"
+        outcome = f"reaches the threshold {shown_threshold}"
     elif accuracy.value < threshold:
-        said = f"is below the threshold {wanted}"
-    elif missed := _missed_of_chance(accuracy):
-        said = f"is not {missed} what {baseline_in_words(accuracy.evidence)} gives ({accuracy.evidence.chance:.3f})"
+        outcome = f"is below the threshold {shown_threshold}"
+    elif shortfall := _describe_chance_shortfall(accuracy):
+        outcome = (
+            f"is not {shortfall} what {describe_baseline(accuracy.evidence)} gives ({accuracy.evidence.chance:.3f})"
+        )
     else:
-        said = f"is not certain enough to reach the threshold {wanted}"
-    certainty = certainty_in_words(trial, threshold)
-    return f"{measured} {said}" + (f": {certainty}" if certainty else "")
+        outcome = f"is not certain enough to reach the threshold {shown_threshold}"
+    certainty = describe_certainty(trial, threshold)
+    return f"{measured} {outcome}" + (f": {certainty}" if certainty else "")
 
 
-def certainty_in_words(trial: Trial, threshold: float) -> str:
+def describe_certainty(trial: Trial, threshold: float) -> str:
     """Return what a verdict rests on besides the threshold; empty if it rests on the threshold alone."""
-    said = trial.judgement
-    if said is None or trial.accuracy is None or trial.accuracy.samples is None:
+    judgement = trial.judgement
+    if judgement is None or trial.accuracy is None or trial.accuracy.samples is None:
         return ""
     parts = []
-    if said.bound is not None:
-        bound, _ = in_words(said.bound, threshold)
-        parts.append(f"lower bound {bound} at {100 * said.confidence:.4g} % confidence")
-    is_raised = said.required is None or said.required > threshold
-    if said.confidence or (is_raised and trial.accuracy.evidence.chance is not None):
+    if judgement.bound is not None:
+        bound, _ = format_with_threshold(judgement.bound, threshold)
+        parts.append(f"lower bound {bound} at {100 * judgement.confidence:.4g} % confidence")
+    is_raised = judgement.required is None or judgement.required > threshold
+    if judgement.confidence or (is_raised and trial.accuracy.evidence.chance is not None):
         # Rounded up, so that the accuracy shown is enough.
-        needed = f"{math.ceil(said.required * 1000) / 1000:.3f} is needed" if said.required else "no accuracy is enough"
+        needed = (
+            f"{math.ceil(judgement.required * 1000) / 1000:.3f} is needed"
+            if judgement.required
+            else "no accuracy is enough"
+        )
         parts.append(f"{needed} on {trial.accuracy.samples} samples")
-    if said.confidence:
-        parts.append(f"look {said.look} at this test set")
+    if judgement.confidence:
+        parts.append(f"look {judgement.look} at this test set")
     return ", ".join(parts)
 
 
-def doubt_in_words(trial: Trial, threshold: float) -> str:
+def describe_doubt(trial: Trial, threshold: float) -> str:
     """Return why an accuracy that is not below the threshold did not pass the gate; empty in all other cases."""
     accuracy = trial.accuracy
     if trial.judgement is None or trial.reached or accuracy is None or accuracy.value < threshold:
         return ""
-    if missed := _missed_of_chance(accuracy):
-        return f"not {missed} chance ({baseline_in_words(accuracy.evidence)} gives {accuracy.evidence.chance:.3f})"
+    if shortfall := _describe_chance_shortfall(accuracy):
+        return f"not {shortfall} chance ({describe_baseline(accuracy.evidence)} gives {accuracy.evidence.chance:.3f})"
     bound = trial.judgement.bound
-    return "not certain enough" + ("" if bound is None else f" (lower bound {in_words(bound, threshold)[0]})")
+    return "not certain enough" + (
+        "" if bound is None else f" (lower bound {format_with_threshold(bound, threshold)[0]})"
+    )
 
 
-def evidence_in_words(trial: Trial, threshold: float) -> list[str]:
+def describe_evidence(trial: Trial, threshold: float) -> list[str]:
     """Return sentences about the data behind a trial's accuracy, and about how much that accuracy is worth."""
     if trial.accuracy is None:
         return []
-    evidence, samples, said = trial.accuracy.evidence, trial.accuracy.samples, trial.judgement
-    always = baseline_in_words(evidence)
+    evidence, samples, judgement = trial.accuracy.evidence, trial.accuracy.samples, trial.judgement
+    baseline = describe_baseline(evidence)
     chance = "Chance is not known: the test labels were not seen."
     if evidence.chance is not None:
-        chance = f"{always[0].upper()}{always[1:]} gives {evidence.chance:.3f}."
-    sentences = [_rows_in_words(evidence), chance]
-    under = threshold - _DOUBT
-    if said and not said.confidence and samples and under > 0:
-        odds = pass_probability(under, samples, said.required or threshold)
-        look = f" This was look {said.look} at this test set." if said.look and said.look > 1 else ""
+        chance = f"{baseline[0].upper()}{baseline[1:]} gives {evidence.chance:.3f}."
+    sentences = [_describe_rows(evidence), chance]
+    lower_accuracy = threshold - _DOUBT_MARGIN
+    if judgement and not judgement.confidence and samples and lower_accuracy > 0:
+        odds = pass_probability(lower_accuracy, samples, judgement.required or threshold)
+        look = f" This was look {judgement.look} at this test set." if judgement.look and judgement.look > 1 else ""
         sentences.append(
-            f"A network of true accuracy {under:.4g} would pass one look at {samples} test samples "
+            f"A network of true accuracy {lower_accuracy:.4g} would pass one look at {samples} test samples "
             f"with a probability of {_percent(odds)}.{look}"
         )
     return sentences
 
 
-def _rows_in_words(evidence: Evidence) -> str:
+def _describe_rows(evidence: Evidence) -> str:
     seen, expected = _percent(evidence.seen), _percent(evidence.expected)
     if not evidence.checked:
-        why = one_line(evidence.unchecked)[:_LONGEST_WHY] or f"{SCRIPT} did not report them"
-        return f"Test rows not checked: {why}."
+        reason = keep_printable(evidence.unchecked)[:_MAX_REASON_LENGTH] or f"{SCRIPT} did not report them"
+        return f"Test rows not checked: {reason}."
     if evidence.accepted:
         return (
             f"Test rows checked: {seen} of them were seen in training, "
@@ -130,7 +137,7 @@ def _rows_in_words(evidence: Evidence) -> str:
     return "Test rows checked: not used in training."
 
 
-def _missed_of_chance(accuracy: Accuracy) -> str:
+def _describe_chance_shortfall(accuracy: Accuracy) -> str:
     """Return "above" if an accuracy is not above chance, "clearly above" if not significantly so, otherwise nothing."""
     chance = accuracy.evidence.chance
     if chance is None or is_above_chance(accuracy):

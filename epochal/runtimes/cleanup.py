@@ -10,28 +10,28 @@ T = TypeVar("T")
 
 
 @contextmanager
-def made(make: Callable[[], T], unmake: Callable[[T], None]) -> Iterator[T]:
-    """Yield what ``make`` returns, and pass it to ``unmake`` on exit.
+def managed_resource(create: Callable[[], T], remove: Callable[[T], None]) -> Iterator[T]:
+    """Yield what ``create`` returns, and pass it to ``remove`` on exit.
 
-    A signal handler may raise an exception in the middle of ``make``, when the resource exists but has not been
-    returned yet. Signal handlers run in the main thread, so ``make`` runs in another one, which is waited for before
+    A signal handler may raise an exception in the middle of ``create``, when the resource exists but has not been
+    returned yet. Signal handlers run in the main thread, so ``create`` runs in another one, which is waited for before
     cleaning up.
     """
-    making: Future[T] = Future()
+    creation: Future[T] = Future()
     try:
-        Thread(target=_make, args=(make, making), daemon=True).start()
-        yield making.result()
+        Thread(target=_create, args=(create, creation), daemon=True).start()
+        yield creation.result()
     finally:
-        # Cancelling succeeds only if the interruption came before the thread called ``make``.
-        if not making.cancel():
-            wait([making])
-            if making.exception() is None:
-                unmake(making.result())
+        # Cancelling succeeds only if the interruption came before the thread called ``create``.
+        if not creation.cancel():
+            wait([creation])
+            if creation.exception() is None:
+                remove(creation.result())
 
 
-def _make(make: Callable[[], T], making: Future[T]) -> None:
-    if making.set_running_or_notify_cancel():
+def _create(create: Callable[[], T], creation: Future[T]) -> None:
+    if creation.set_running_or_notify_cancel():
         try:
-            making.set_result(make())
+            creation.set_result(create())
         except BaseException as error:
-            making.set_exception(error)
+            creation.set_exception(error)

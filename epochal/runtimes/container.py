@@ -16,16 +16,16 @@ from docker.types import LogConfig, Mount, Ulimit
 from requests.exceptions import ConnectionError as EngineGone
 from requests.exceptions import ReadTimeout, RequestException
 
-from epochal.runtimes.cleanup import made
-from epochal.runtimes.log import MEGABYTE, Copying
-from epochal.runtimes.owner import Belonging
+from epochal.runtimes.cleanup import managed_resource
+from epochal.runtimes.label import Label
+from epochal.runtimes.log import MEGABYTE, OutputCopier
 from epochal.runtimes.stop import Stop
 from epochal.settings import LimitSettings
 
-_LABEL = "epochal."
+_LABEL_PREFIX = "epochal."
 _GRACE_SECONDS = 5
 _NOBODY = 65534
-_LONGEST_SECONDS = 10_000_000.0
+_MAX_SECONDS = 10_000_000.0
 """The longest timeout for waiting for the engine's answer: about four months."""
 
 
@@ -39,16 +39,16 @@ class Task:
     """
 
     image: str
-    belonging: Belonging
+    label: Label
     environment: dict[str, str]
     mounts: Sequence[tuple[Path, str, bool]] = ()
     command: Sequence[str] = ()
     network: bool = False
-    seconds: float = field(default=_LONGEST_SECONDS)
+    seconds: float = field(default=_MAX_SECONDS)
 
 
 @dataclass(frozen=True)
-class Ending:
+class ContainerResult:
     """How a container ended.
 
     ``exit_status``: 128 + n if signal n ended it. ``seconds``: how long it ran. ``out_of_memory``: whether the kernel
@@ -72,36 +72,36 @@ def run_container(
     limits: LimitSettings,
     *sinks: Callable[[bytes], None],
     stop: Stop | None = None,
-) -> Ending:
+) -> ContainerResult:
     """Run ``task`` in a container until it ends, reaches its time limit or is stopped by ``stop``; return how it ended.
 
     Each chunk of its output is passed to all ``sinks``, in another thread; raises the first exception of a sink. The
     container is removed in any case.
     """
-    options = _options(task, limits)
-    with made(lambda: client.containers.create(task.image, **options), _remove) as container:
+    options = _container_options(task, limits)
+    with managed_resource(lambda: client.containers.create(task.image, **options), _remove) as container:
         # Attach before the start, so that no output is missed: the engine keeps no log, because nothing would limit its
         # size.
         output = container.attach(stdout=True, stderr=True, stream=True, logs=False)
-        copying = Copying(_until_the_engine_is_gone(output), *sinks)
-        began = time.monotonic()
+        copier = OutputCopier(_read_chunks(output), *sinks)
+        started = time.monotonic()
         container.start()
-        with (stop or Stop()).ends(lambda: _kill(container)):
-            timed_out = not _ended_within(container, task.seconds)
+        with (stop or Stop()).on_request(lambda: _kill(container)):
+            timed_out = not _wait_for_exit(container, task.seconds)
         if timed_out:
             container.stop(timeout=_GRACE_SECONDS)
         exit_status = container.wait()["StatusCode"]
-        seconds = time.monotonic() - began
-        copying.finish()
+        seconds = time.monotonic() - started
+        copier.finish()
         container.reload()
-        return Ending(exit_status, seconds, container.attrs["State"]["OOMKilled"], timed_out)
+        return ContainerResult(exit_status, seconds, container.attrs["State"]["OOMKilled"], timed_out)
 
 
-def left_overs(client: docker.DockerClient, home: str) -> Iterator[tuple[str, Belonging]]:
-    """Yield the id and the ``Belonging`` of each container of ``home`` (an id, see ``id_of``), running or not."""
-    for found in client.api.containers(all=True, filters={"label": f"{_LABEL}home={home}"}):
-        values = {name: found["Labels"].get(_LABEL + name, "0") for name in ("run", "trial", "until")}
-        yield found["Id"], Belonging(home, **{name: int(value) for name, value in values.items()})
+def find_containers(client: docker.DockerClient, home: str) -> Iterator[tuple[str, Label]]:
+    """Yield the id and the ``Label`` of each container of ``home`` (an id, see ``home_id``), running or not."""
+    for found in client.api.containers(all=True, filters={"label": f"{_LABEL_PREFIX}home={home}"}):
+        values = {name: found["Labels"].get(_LABEL_PREFIX + name, "0") for name in ("run", "trial", "until")}
+        yield found["Id"], Label(home, **{name: int(value) for name, value in values.items()})
 
 
 def remove(client: docker.DockerClient, container_id: str) -> None:
@@ -128,8 +128,8 @@ def _kill(container: Container) -> None:
             raise
 
 
-def _ended_within(container: Container, seconds: float) -> bool:
-    limit = min(seconds, _LONGEST_SECONDS)
+def _wait_for_exit(container: Container, seconds: float) -> bool:
+    limit = min(seconds, _MAX_SECONDS)
     deadline = time.monotonic() + limit
     try:
         container.wait(timeout=limit)
@@ -140,15 +140,15 @@ def _ended_within(container: Container, seconds: float) -> bool:
     return True
 
 
-def _until_the_engine_is_gone(chunks: Iterator[bytes]) -> Iterator[bytes]:
+def _read_chunks(output: Iterator[bytes]) -> Iterator[bytes]:
     with suppress(OSError, RequestException):  # waiting for the container raises the error
-        yield from chunks
+        yield from output
 
 
-def _options(task: Task, limits: LimitSettings) -> dict[str, Any]:
+def _container_options(task: Task, limits: LimitSettings) -> dict[str, Any]:
     """Return the arguments that create the container for ``task`` with its sandbox and ``limits``."""
-    belonging = task.belonging
-    purpose = f"run-{belonging.run}-trial-{belonging.trial}" if belonging.run else "helper"
+    label = task.label
+    purpose = f"run-{label.run}-trial-{label.trial}" if label.run else "helper"
     user, group = user_and_group()
     size = limits.tmp_mb * MEGABYTE
     memory = limits.memory_mb * MEGABYTE
@@ -156,7 +156,7 @@ def _options(task: Task, limits: LimitSettings) -> dict[str, Any]:
     return {
         "name": f"epochal-{purpose}-{secrets.token_hex(4)}",
         "command": list(task.command) or None,
-        "labels": {_LABEL + name: str(value) for name, value in asdict(belonging).items()},
+        "labels": {_LABEL_PREFIX + name: str(value) for name, value in asdict(label).items()},
         "environment": {"HOME": "/tmp", "USER": "epochal"} | task.environment,  # noqa: S108 (inside the container)
         "mounts": [
             Mount(inside, str(here.absolute()), type="bind", read_only=not writable)

@@ -11,21 +11,20 @@ import docker
 
 from epochal.errors import UsageError
 from epochal.records import Log
-from epochal.runtimes.container import Task, left_overs, remove, run_container, user_and_group
+from epochal.runtimes.container import Task, find_containers, remove, run_container, user_and_group
 from epochal.runtimes.engine import connect, engine_errors
-from epochal.runtimes.images import image_for, tag_of
-from epochal.runtimes.imports import SECONDS as PROOF_SECONDS
-from epochal.runtimes.imports import prove_once
+from epochal.runtimes.images import ensure_image, image_tag
+from epochal.runtimes.imports import IMPORT_TIMEOUT_SECONDS, check_imports_once
+from epochal.runtimes.label import Label, home_id
 from epochal.runtimes.log import MEGABYTE, LogFile, last_lines
-from epochal.runtimes.outcome import outcome_of
-from epochal.runtimes.owner import Belonging, id_of
+from epochal.runtimes.outcome import determine_outcome
 from epochal.runtimes.recipe import read_recipe
-from epochal.runtimes.runtime import IsAlive, Outcome, Training
-from epochal.runtimes.workplace import Workplace, data_folder, dataset_cache, dataset_variables, workplace
+from epochal.runtimes.runtime import IsTraining, Outcome, Training
+from epochal.runtimes.scratch import Scratch, data_folder, dataset_cache, dataset_variables, scratch_folders
 from epochal.settings import ServerSettings
 
 _FETCH_SECONDS = 3600.0
-_SEEN = Path("/datasets")
+_DATASETS = Path("/datasets")
 _HOME = "/home/epochal"
 
 
@@ -50,23 +49,23 @@ class DockerRuntime:
 
     def image_name(self, framework: str, code: Path) -> str:
         """Return the tag that ``prepare`` returns, without contacting the engine. See ``Runtime.image_name``."""
-        return tag_of(read_recipe(framework, code, self._settings.sandbox), self._settings.images)
+        return image_tag(read_recipe(framework, code, self._settings.sandbox), self._settings.images)
 
     def prepare(self, framework: str, code: Path, log: Log) -> str:
         """Build the image for ``framework`` and ``code`` if it is missing; return its tag. See ``Runtime.prepare``."""
         recipe = read_recipe(framework, code, self._settings.sandbox)
         with engine_errors(self._docker_host):
-            return image_for(self._client, recipe, self._settings.images, self._home / "cache" / "locks", log)
+            return ensure_image(self._client, recipe, self._settings.images, self._home / "cache" / "locks", log)
 
-    def prove(self, image: str, modules: Sequence[str]) -> None:
-        """Import ``modules`` once in a container of ``image``. See ``Runtime.prove``."""
+    def check_imports(self, image: str, modules: Sequence[str]) -> None:
+        """Import ``modules`` once in a container of ``image``. See ``Runtime.check_imports``."""
         with engine_errors(self._docker_host):
             identity = self._client.images.get(image).id
-            prove_once(
+            check_imports_once(
                 self._home / "cache" / "proven",
                 identity,
                 modules,
-                lambda arguments: self._run_aside(image, arguments, {}, PROOF_SECONDS),
+                lambda arguments: self._run_helper(image, arguments, {}, IMPORT_TIMEOUT_SECONDS),
             )
 
     def train(self, training: Training) -> Outcome:
@@ -75,45 +74,47 @@ class DockerRuntime:
         limits = self._settings.limits
         with (
             engine_errors(self._docker_host),
-            workplace(folder, limits, dataset_cache(self._home), _SEEN) as place,
+            scratch_folders(folder, limits, dataset_cache(self._home), _DATASETS) as scratch,
         ):
-            _give_to_the_trainer(folder.code, folder.out, folder.checkpoints, place.home, place.recorder)
-            task = self._task(training, place)
-            ending = run_container(self._client, task, limits, training.on_output, place.log.write, stop=training.stop)
-            return outcome_of(
-                ending.exit_status,
-                ending.seconds,
-                place.log.last(),
-                timed_out=ending.timed_out,
-                out_of_memory=ending.out_of_memory,
+            _chown_to_trainer(folder.code, folder.out, folder.checkpoints, scratch.home, scratch.recorder)
+            task = self._training_task(training, scratch)
+            result = run_container(
+                self._client, task, limits, training.on_output, scratch.log.write, stop=training.stop
+            )
+            return determine_outcome(
+                result.exit_status,
+                result.seconds,
+                scratch.log.tail(),
+                timed_out=result.timed_out,
+                out_of_memory=result.out_of_memory,
             )
 
     def fetch_dataset(self, image: str, script: str, log: Log) -> None:
         """Run ``script`` in a container that may download into the dataset cache. See ``Runtime.fetch_dataset``."""
         datasets = dataset_cache(self._home)
-        _give_to_the_trainer(datasets)
-        environment = dataset_variables(_SEEN, links=False)
-        mounts = [(datasets, str(_SEEN), True)]
+        _chown_to_trainer(datasets)
+        environment = dataset_variables(_DATASETS, links=False)
+        mounts = [(datasets, str(_DATASETS), True)]
         if bundle := self._settings.images.ca_bundle:
             environment["SSL_CERT_FILE"] = "/ca-bundle.pem"
             mounts.append((Path(bundle).expanduser(), "/ca-bundle.pem", False))
         log(f"Fetching into {datasets}.")
         with engine_errors(self._docker_host):
-            status, output = self._run_aside(image, ["-c", script], environment, _FETCH_SECONDS, mounts, network=True)
+            status, output = self._run_helper(image, ["-c", script], environment, _FETCH_SECONDS, mounts, network=True)
         if status != 0:
             raise UsageError(f"The dataset could not be fetched. The last lines:\n{last_lines(output, 5)}")
 
-    def reap(self, is_alive: IsAlive) -> list[int]:
+    def reap(self, is_training: IsTraining) -> list[int]:
         """Remove the containers of this home that nobody waits for; return their runs. See ``Runtime.reap``."""
         reaped = set()
         with engine_errors(self._docker_host):
-            for container, belonging in left_overs(self._client, id_of(self._home)):
-                if belonging.is_left_over(is_alive):
+            for container, label in find_containers(self._client, home_id(self._home)):
+                if label.is_orphaned(is_training):
                     remove(self._client, container)
-                    reaped.add(belonging.run)
+                    reaped.add(label.run)
         return sorted(reaped - {0})
 
-    def _run_aside(
+    def _run_helper(
         self,
         image: str,
         arguments: list[str],
@@ -123,13 +124,13 @@ class DockerRuntime:
         network: bool = False,
     ) -> tuple[int, str]:
         """Run Python in a container that belongs to no run; return its exit status and the end of its output."""
-        belonging = Belonging.to_no_run(id_of(self._home), seconds)
-        task = Task(image, belonging, environment, mounts, ["python3", *arguments], network, seconds)
+        label = Label.outside_runs(home_id(self._home), seconds)
+        task = Task(image, label, environment, mounts, ["python3", *arguments], network, seconds)
         with tempfile.TemporaryDirectory() as folder, LogFile(Path(folder, "log"), MEGABYTE) as log:
-            ending = run_container(self._client, task, self._settings.limits, log.write)
-            return ending.exit_status, log.last()
+            result = run_container(self._client, task, self._settings.limits, log.write)
+            return result.exit_status, log.tail()
 
-    def _task(self, training: Training, place: Workplace) -> Task:
+    def _training_task(self, training: Training, scratch: Scratch) -> Task:
         seconds = self._settings.limits.minutes * 60
         until = int(time.time() + seconds)
         environment = {
@@ -137,15 +138,15 @@ class DockerRuntime:
             "EPOCHAL_OUT": "/out",
             "EPOCHAL_CHECKPOINTS": "/checkpoints",
             "PYTHONPATH": "/recorder",
-            **dataset_variables(_SEEN, links=True),
+            **dataset_variables(_DATASETS, links=True),
         }
         mounts = [
             (training.folder.code, "/train", True),
             (training.folder.out, "/out", True),
             (training.folder.checkpoints, "/checkpoints", True),
-            (place.home, _HOME, True),
-            (place.recorder, "/recorder", False),
-            (dataset_cache(self._home), str(_SEEN), False),
+            (scratch.home, _HOME, True),
+            (scratch.recorder, "/recorder", False),
+            (dataset_cache(self._home), str(_DATASETS), False),
         ]
         if training.stop_at is not None:
             environment["EPOCHAL_STOP_AT"] = repr(training.stop_at)
@@ -154,7 +155,7 @@ class DockerRuntime:
             mounts.append((data, "/data", False))
         return Task(
             training.image,
-            Belonging(id_of(self._home), training.run, training.trial, until),
+            Label(home_id(self._home), training.run, training.trial, until),
             environment,
             mounts,
             network=self._settings.sandbox.network,
@@ -162,7 +163,7 @@ class DockerRuntime:
         )
 
 
-def _give_to_the_trainer(*folders: Path) -> None:
+def _chown_to_trainer(*folders: Path) -> None:
     """Give ``folders`` and everything in them to the user that trains, if this process is root."""
     if os.getuid() != 0:
         return

@@ -10,7 +10,7 @@ from requests.exceptions import RequestException
 from epochal.errors import EpochalError, Reason, RunFailed
 from epochal.settings import child_environment
 
-_DEFAULT = "unix:///var/run/docker.sock"
+_DEFAULT_HOST = "unix:///var/run/docker.sock"
 
 
 def connect(docker_host: str) -> docker.DockerClient:
@@ -19,7 +19,7 @@ def connect(docker_host: str) -> docker.DockerClient:
     ``docker_host`` is written like the variable DOCKER_HOST; empty means the default socket. Raises
     RunFailed(NO_ENGINE) if the engine does not answer.
     """
-    variables = child_environment({"DOCKER_HOST": docker_host or _DEFAULT})
+    variables = child_environment({"DOCKER_HOST": docker_host or _DEFAULT_HOST})
     with engine_errors(docker_host):
         return docker.from_env(environment=variables)
 
@@ -37,13 +37,13 @@ def engine_errors(docker_host: str) -> Iterator[None]:
     except (DockerException, RequestException) as error:
         # The operating system's message is the clearest; it is in the innermost exception of the chain.
         chain: list[BaseException] = [error]
-        while following := chain[-1].__cause__ or chain[-1].__context__:
-            chain.append(following)
-        words = [each.strerror for each in chain if isinstance(each, OSError) and each.strerror]
-        cause = words[-1] if words else str(error)
+        while inner := chain[-1].__cause__ or chain[-1].__context__:
+            chain.append(inner)
+        messages = [each.strerror for each in chain if isinstance(each, OSError) and each.strerror]
+        cause = messages[-1] if messages else str(error)
         remedy = "Let this user use it (group docker)" if cause == "Permission denied" else "Start it"
         raise RunFailed(
             Reason.NO_ENGINE,
-            f"No Docker engine answers at {docker_host or _DEFAULT} ({cause}). "
+            f"No Docker engine answers at {docker_host or _DEFAULT_HOST} ({cause}). "
             f'{remedy}, or let training run without a sandbox: runtime = "process" in server.toml.',
         ) from error

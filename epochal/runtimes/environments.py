@@ -12,9 +12,9 @@ import uv
 from epochal.analysis.frameworks import frameworks
 from epochal.errors import Reason, RunFailed
 from epochal.records import Log
-from epochal.runtimes.lock import one_at_a_time
+from epochal.runtimes.label import Label
+from epochal.runtimes.lock import file_lock
 from epochal.runtimes.log import last_lines
-from epochal.runtimes.owner import Belonging
 from epochal.runtimes.process_tree import process_tree
 from epochal.runtimes.recipe import Recipe
 from epochal.settings import ImageSettings, child_environment
@@ -33,19 +33,20 @@ def environment_folder(cache: Path, recipe: Recipe) -> Path:
     return cache / "environments" / name
 
 
-def environment_for(cache: Path, home: str, recipe: Recipe, settings: ImageSettings, log: Log) -> Path:
+def ensure_environment(cache: Path, home: str, recipe: Recipe, settings: ImageSettings, log: Log) -> Path:
     """Return the folder of the virtual environment for ``recipe``, and build it if it is missing.
 
-    ``home`` is the home's id (see ``id_of``). Raises RunFailed(ENVIRONMENT_FAILED) with uv's last lines as its detail.
+    ``home`` is the home's id (see ``home_id``). Raises RunFailed(ENVIRONMENT_FAILED) with uv's last lines as its
+    detail.
     """
     folder = environment_folder(cache, recipe)
-    with one_at_a_time(cache / "locks" / f"{folder.name}.lock", log):
+    with file_lock(cache / "locks" / f"{folder.name}.lock", log):
         # The marker is written last, so that an environment is built again if its builder was killed.
         if not (folder / _COMPLETE).exists():
             log(f"Making the environment {folder}: once, it is kept.")
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            _make(folder, Belonging.to_no_run(home, _BUILD_SECONDS), recipe, settings, log)
+            _build(folder, Label.outside_runs(home, _BUILD_SECONDS), recipe, settings, log)
             (folder / _COMPLETE).touch()
     return folder
 
@@ -55,7 +56,7 @@ def python_in(environment: Path) -> str:
     return str(environment / "bin" / "python")
 
 
-def _make(folder: Path, belonging: Belonging, recipe: Recipe, settings: ImageSettings, log: Log) -> None:
+def _build(folder: Path, label: Label, recipe: Recipe, settings: ImageSettings, log: Log) -> None:
     install = ["pip", "install", "--no-config", "--python", python_in(folder)]
     only_wheels = ["--only-binary", ":all:"]
     steps = {
@@ -76,7 +77,7 @@ def _make(folder: Path, belonging: Belonging, recipe: Recipe, settings: ImageSet
     variables = {name: value for name, value in variables.items() if not name.startswith("EPOCHAL_")}
     for what, arguments in steps.items():
         lines: deque[str] = deque(maxlen=60)
-        with process_tree([uv.find_uv_bin(), *arguments], belonging, variables, folder) as process:
+        with process_tree([uv.find_uv_bin(), *arguments], label, variables, folder) as process:
             assert process.stdout is not None
             for line in process.stdout:
                 lines.append(line.decode("utf-8", errors="replace").rstrip())

@@ -12,7 +12,7 @@ from docker.errors import ImageNotFound
 from epochal.errors import Reason, RunFailed, SettingsError
 from epochal.records import Log
 from epochal.resources import resource
-from epochal.runtimes.lock import one_at_a_time
+from epochal.runtimes.lock import file_lock
 from epochal.runtimes.log import last_lines
 from epochal.runtimes.recipe import Recipe
 from epochal.settings import ImageSettings
@@ -22,19 +22,19 @@ _CA_BUNDLE = "ca-bundle.pem"
 _PROGRESS = re.compile(r"^Step \d+/\d+ : RUN .*|^ *Downloading \S+ \([\d.]+ [MG]B\)", re.MULTILINE)
 
 
-def tag_of(recipe: Recipe, settings: ImageSettings) -> str:
+def image_tag(recipe: Recipe, settings: ImageSettings) -> str:
     """Return the tag of the image for ``recipe``, whether it has been built or not."""
     return f"epochal/{recipe.framework}:{recipe.digest(_DOCKERFILE.read_text(encoding='utf-8'), settings.base)}"
 
 
-def image_for(client: docker.DockerClient, recipe: Recipe, settings: ImageSettings, locks: Path, log: Log) -> str:
+def ensure_image(client: docker.DockerClient, recipe: Recipe, settings: ImageSettings, locks: Path, log: Log) -> str:
     """Return the tag of the image for ``recipe``, and build the image if the engine does not have it.
 
     ``locks`` is the folder for lock files. Raises RunFailed(ENVIRONMENT_FAILED) with the last lines of the build as its
     detail, SettingsError if the CA bundle cannot be read.
     """
-    tag = tag_of(recipe, settings)
-    with one_at_a_time(locks / f"{tag.replace('/', '-')}.lock", log):
+    tag = image_tag(recipe, settings)
+    with file_lock(locks / f"{tag.replace('/', '-')}.lock", log):
         try:
             client.images.get(tag)
         except ImageNotFound:
@@ -52,21 +52,21 @@ def _build(client: docker.DockerClient, tag: str, recipe: Recipe, settings: Imag
     context = _context(recipe, settings)
     # If an exception ends the loop below, the connection is closed. The engine then stops the build and, because of
     # forcerm, removes the container that it was building in.
-    answer = client.api.build(
+    events = client.api.build(
         fileobj=context, custom_context=True, tag=tag, buildargs=arguments, rm=True, forcerm=True, decode=True
     )
     output: deque[str] = deque(maxlen=60)
-    for part in answer:
-        text = part.get("stream") or part.get("status") or ""
+    for event in events:
+        text = event.get("stream") or event.get("status") or ""
         output.append(text.rstrip("\n"))
         for progress in _PROGRESS.findall(text):
             line = progress.strip()
             log(line if len(line) <= 100 else line[:99] + "…")
-        if "error" in part:
+        if "error" in event:
             printed = "\n".join(output)
             errors = [line.strip() for line in printed.splitlines() if line.startswith("ERROR: ")]
-            why = errors[-1].removeprefix("ERROR: ") if errors else part["error"]
-            explanation = f"The image for {recipe.framework} could not be built: {why}"
+            cause = errors[-1].removeprefix("ERROR: ") if errors else event["error"]
+            explanation = f"The image for {recipe.framework} could not be built: {cause}"
             raise RunFailed(Reason.ENVIRONMENT_FAILED, explanation, last_lines(printed))
 
 

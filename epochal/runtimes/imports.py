@@ -7,10 +7,10 @@ from epochal.errors import Reason, RunFailed
 from epochal.runtimes.log import last_lines
 from epochal.runtimes.recipe import digest
 
-SECONDS = 300.0
+IMPORT_TIMEOUT_SECONDS = 300.0
 """Time limit for the imports. Importing TensorFlow from a cold disk takes 8 s."""
 
-_MARK = "epochal cannot import "
+_ERROR_PREFIX = "epochal cannot import "
 
 SCRIPT = f"""
 import importlib, sys
@@ -18,13 +18,13 @@ for name in sys.argv[1:]:
     try:
         importlib.import_module(name)
     except BaseException as error:
-        print(f"{_MARK}{{name}}: {{type(error).__name__}}: {{error}}")
+        print(f"{_ERROR_PREFIX}{{name}}: {{type(error).__name__}}: {{error}}")
         raise
 """
 """A script that imports the modules given as its arguments, and prints a marked line if one cannot be imported."""
 
 
-def prove_once(
+def check_imports_once(
     folder: Path, environment: str, modules: Sequence[str], run: Callable[[list[str]], tuple[int, str]]
 ) -> None:
     """Check that ``modules`` can be imported, unless ``folder`` records that ``environment`` has each of them.
@@ -33,20 +33,20 @@ def prove_once(
     does. ``run`` starts Python with the given arguments and returns its exit status and output. Raises
     RunFailed(IMPORT_ERROR) if an import fails.
     """
-    proven = [folder / digest(environment, module) for module in modules]
-    if all(path.exists() for path in proven):
+    markers = [folder / digest(environment, module) for module in modules]
+    if all(path.exists() for path in markers):
         return
     status, output = run(["-c", SCRIPT, *modules])
     if status != 0:
         explanation = f"Importing {', '.join(modules)} did not end well in the training's environment."
-        marked = [line.removeprefix(_MARK) for line in output.splitlines() if line.startswith(_MARK)]
-        if marked:
-            name, _, error = marked[-1].partition(": ")
+        errors = [line.removeprefix(_ERROR_PREFIX) for line in output.splitlines() if line.startswith(_ERROR_PREFIX)]
+        if errors:
+            name, _, error = errors[-1].partition(": ")
             explanation = (
                 f"The code imports {name}, but the training's environment has it not ({error}). "
                 "Add it to requirements.txt."
             )
         raise RunFailed(Reason.IMPORT_ERROR, explanation, last_lines(output))
     folder.mkdir(parents=True, exist_ok=True)
-    for path in proven:
+    for path in markers:
         path.touch()

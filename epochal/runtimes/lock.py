@@ -9,7 +9,7 @@ from epochal.records import Log
 
 
 @contextmanager
-def one_at_a_time(path: Path, log: Log) -> Iterator[None]:
+def file_lock(path: Path, log: Log) -> Iterator[None]:
     """Hold an exclusive lock on the file ``path`` during the block; log a line if it has to wait.
 
     The kernel releases the lock if its holder dies (flock(2)).

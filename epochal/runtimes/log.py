@@ -19,7 +19,7 @@ class LogFile(AbstractContextManager["LogFile"]):
         self._file = path.open("w+b", buffering=0)
         self._limit = limit
         self._beginning = 0
-        self._left_out = 0
+        self._omitted = 0
         self._note = b""
 
     def __exit__(self, *_: object) -> None:
@@ -31,7 +31,7 @@ class LogFile(AbstractContextManager["LogFile"]):
         if self._file.tell() > self._limit + len(self._note):
             self._shorten()
 
-    def last(self, size: int = 4000) -> str:
+    def tail(self, size: int = 4000) -> str:
         """Return the last ``size`` bytes as text, which may start in the middle of a line."""
         end = self._file.seek(0, 2)
         self._file.seek(max(0, end - size))
@@ -46,14 +46,14 @@ class LogFile(AbstractContextManager["LogFile"]):
             self._file.seek(0)
             first = self._file.read(self._limit // 2)
             self._beginning = first.rfind(b"\n") + 1 or len(first)
-        self._left_out += size - self._beginning - len(self._note) - len(kept)
-        self._note = b"\n[epochal: %d bytes left out here, see limits.log_mb]\n" % self._left_out
+        self._omitted += size - self._beginning - len(self._note) - len(kept)
+        self._note = b"\n[epochal: %d bytes left out here, see limits.log_mb]\n" % self._omitted
         self._file.seek(self._beginning)
         self._file.truncate()
         self._file.write(self._note + kept)
 
 
-class Copying:
+class OutputCopier:
     """A thread that passes each of ``chunks``, the output of a training, to all ``sinks`` until the output ends.
 
     A sink that raises an exception (because of a full disk) gets no more chunks. The thread keeps reading, because a

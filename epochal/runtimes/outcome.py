@@ -4,11 +4,11 @@ from epochal.errors import Reason
 from epochal.runtimes.log import last_lines
 from epochal.runtimes.runtime import Outcome
 
-_SIGNS_OF_NO_MEMORY = ("MemoryError", "std::bad_alloc", "ResourceExhaustedError", "Cannot allocate memory")
+_OUT_OF_MEMORY_MESSAGES = ("MemoryError", "std::bad_alloc", "ResourceExhaustedError", "Cannot allocate memory")
 """What Python, C++, TensorFlow and fork(2) print in the last lines of a training that could not allocate memory."""
 
 
-def outcome_of(
+def determine_outcome(
     exit_status: int, seconds: float, output: str, *, timed_out: bool, out_of_memory: bool = False
 ) -> Outcome:
     """Return the outcome of a training that has ended.
@@ -21,7 +21,9 @@ def outcome_of(
     reason = None
     if timed_out:
         reason = Reason.TIMED_OUT
-    elif exit_status != 0 and (out_of_memory or any(sign in last_lines(output, 5) for sign in _SIGNS_OF_NO_MEMORY)):
+    elif exit_status != 0 and (
+        out_of_memory or any(message in last_lines(output, 5) for message in _OUT_OF_MEMORY_MESSAGES)
+    ):
         reason = Reason.OUT_OF_MEMORY
     elif 128 < exit_status <= 128 + 64:
         reason = Reason.KILLED

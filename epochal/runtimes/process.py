@@ -9,17 +9,16 @@ from subprocess import Popen
 from epochal.errors import UsageError
 from epochal.folders import SCRIPT
 from epochal.records import Log
-from epochal.runtimes.environments import environment_folder, environment_for, python_in
-from epochal.runtimes.imports import SECONDS as PROOF_SECONDS
-from epochal.runtimes.imports import prove_once
-from epochal.runtimes.log import MEGABYTE, Copying, LogFile, last_lines
-from epochal.runtimes.outcome import outcome_of
-from epochal.runtimes.owner import Belonging, id_of
-from epochal.runtimes.process_tree import ended_within, kill_left_overs, process_tree
+from epochal.runtimes.environments import ensure_environment, environment_folder, python_in
+from epochal.runtimes.imports import IMPORT_TIMEOUT_SECONDS, check_imports_once
+from epochal.runtimes.label import Label, home_id
+from epochal.runtimes.log import MEGABYTE, LogFile, OutputCopier, last_lines
+from epochal.runtimes.outcome import determine_outcome
+from epochal.runtimes.process_tree import kill_orphans, process_tree, wait_for_exit
 from epochal.runtimes.recipe import read_recipe
-from epochal.runtimes.runtime import IsAlive, Outcome, Training
+from epochal.runtimes.runtime import IsTraining, Outcome, Training
+from epochal.runtimes.scratch import data_folder, dataset_cache, dataset_variables, scratch_folders
 from epochal.runtimes.stop import Stop
-from epochal.runtimes.workplace import data_folder, dataset_cache, dataset_variables, workplace
 from epochal.settings import LimitSettings, ServerSettings
 
 _FETCH_SECONDS = 3600.0
@@ -58,15 +57,15 @@ class ProcessRuntime:
         log("Training in a plain process: this is no sandbox, the code may do all that this user may.")
         recipe = read_recipe(framework, code, self._settings.sandbox)
         cache = self._home / "cache"
-        return str(environment_for(cache, id_of(self._home), recipe, self._settings.images, log))
+        return str(ensure_environment(cache, home_id(self._home), recipe, self._settings.images, log))
 
-    def prove(self, image: str, modules: Sequence[str]) -> None:
-        """Import ``modules`` once with the Python of the environment ``image``. See ``Runtime.prove``."""
-        prove_once(
+    def check_imports(self, image: str, modules: Sequence[str]) -> None:
+        """Import ``modules`` once with the Python of the environment ``image``. See ``Runtime.check_imports``."""
+        check_imports_once(
             self._home / "cache" / "proven",
             Path(image).name,  # the name has the recipe's digest; the path differs between homes
             modules,
-            lambda arguments: self._run_aside(image, arguments, {}, PROOF_SECONDS),
+            lambda arguments: self._run_helper(image, arguments, {}, IMPORT_TIMEOUT_SECONDS),
         )
 
     def train(self, training: Training) -> Outcome:
@@ -74,13 +73,13 @@ class ProcessRuntime:
         folder = training.folder
         limits = self._settings.limits
         datasets = dataset_cache(self._home)
-        with workplace(folder, limits, datasets, datasets) as place:
+        with scratch_folders(folder, limits, datasets, datasets) as scratch:
             seconds = limits.minutes * 60
-            belonging = Belonging(id_of(self._home), training.run, training.trial, int(time.time() + seconds))
-            environment = _clean_environment(training.image, place.home) | {
+            label = Label(home_id(self._home), training.run, training.trial, int(time.time() + seconds))
+            environment = _clean_environment(training.image, scratch.home) | {
                 "EPOCHAL_OUT": str(folder.out.absolute()),
                 "EPOCHAL_CHECKPOINTS": str(folder.checkpoints.absolute()),
-                "PYTHONPATH": str(place.recorder.absolute()),
+                "PYTHONPATH": str(scratch.recorder.absolute()),
                 **dataset_variables(datasets.absolute(), links=True),
             }
             if training.stop_at is not None:
@@ -88,12 +87,12 @@ class ProcessRuntime:
             if data := data_folder(self._settings):
                 environment["EPOCHAL_DATA"] = str(data)
             command = [python_in(Path(training.image)), str(folder.code.absolute() / SCRIPT)]
-            sinks = training.on_output, place.log.write
-            began = time.monotonic()
+            sinks = training.on_output, scratch.log.write
+            started = time.monotonic()
             status, timed_out = _run(
-                command, limits, belonging, environment, folder.code, seconds, *sinks, stop=training.stop
+                command, limits, label, environment, folder.code, seconds, *sinks, stop=training.stop
             )
-            return outcome_of(status, time.monotonic() - began, place.log.last(), timed_out=timed_out)
+            return determine_outcome(status, time.monotonic() - started, scratch.log.tail(), timed_out=timed_out)
 
     def fetch_dataset(self, image: str, script: str, log: Log) -> None:
         """Run ``script`` in a process that downloads into the dataset cache. See ``Runtime.fetch_dataset``."""
@@ -102,29 +101,29 @@ class ProcessRuntime:
         if bundle := self._settings.images.ca_bundle:
             environment["SSL_CERT_FILE"] = str(Path(bundle).expanduser())
         log(f"Fetching into {datasets}.")
-        status, output = self._run_aside(image, ["-c", script], environment, _FETCH_SECONDS)
+        status, output = self._run_helper(image, ["-c", script], environment, _FETCH_SECONDS)
         if status != 0:
             raise UsageError(f"The dataset could not be fetched. The last lines:\n{last_lines(output, 5)}")
 
-    def reap(self, is_alive: IsAlive) -> list[int]:
+    def reap(self, is_training: IsTraining) -> list[int]:
         """Kill the processes of this home that nobody waits for; return their runs. See ``Runtime.reap``."""
-        return sorted(kill_left_overs(id_of(self._home), is_alive) - {0})
+        return sorted(kill_orphans(home_id(self._home), is_training) - {0})
 
-    def _run_aside(self, image: str, arguments: list[str], changes: dict[str, str], seconds: float) -> tuple[int, str]:
+    def _run_helper(self, image: str, arguments: list[str], changes: dict[str, str], seconds: float) -> tuple[int, str]:
         """Run Python in a process that belongs to no run; return its exit status and the end of its output."""
-        belonging = Belonging.to_no_run(id_of(self._home), seconds)
+        label = Label.outside_runs(home_id(self._home), seconds)
         command = [python_in(Path(image)), *arguments]
         limits = self._settings.limits
         with tempfile.TemporaryDirectory() as name, LogFile(Path(name, "log"), MEGABYTE) as log:
             environment = _clean_environment(image, Path(name)) | changes
-            status, _ = _run(command, limits, belonging, environment, Path(name), seconds, log.write)
-            return status, log.last()
+            status, _ = _run(command, limits, label, environment, Path(name), seconds, log.write)
+            return status, log.tail()
 
 
 def _run(
     command: Sequence[str],
     limits: LimitSettings,
-    belonging: Belonging,
+    label: Label,
     environment: dict[str, str],
     folder: Path,
     seconds: float,
@@ -138,16 +137,16 @@ def _run(
     """
     blocks, kibibytes = int(limits.output_mb * MEGABYTE / 512), int(limits.memory_mb * MEGABYTE / 1024)
     limited = ["sh", "-c", _LIMITED, "sh", str(blocks), str(kibibytes), *command]
-    with process_tree(limited, belonging, environment, folder) as process:
-        copying = Copying(_output(process), *sinks)
-        with (stop or Stop()).ends(process.kill):
-            timed_out = not ended_within(process, seconds)
-    copying.finish()
+    with process_tree(limited, label, environment, folder) as process:
+        copier = OutputCopier(_read_chunks(process), *sinks)
+        with (stop or Stop()).on_request(process.kill):
+            timed_out = not wait_for_exit(process, seconds)
+    copier.finish()
     status = process.returncode
     return status if status >= 0 else 128 - status, timed_out
 
 
-def _output(process: Popen[bytes]) -> Iterator[bytes]:
+def _read_chunks(process: Popen[bytes]) -> Iterator[bytes]:
     assert process.stdout is not None
     with process.stdout as pipe:
         while chunk := pipe.read1(65536):  # type: ignore[attr-defined]  # typeshed says IO, it is a BufferedReader

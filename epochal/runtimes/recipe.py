@@ -5,7 +5,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from epochal.analysis.frameworks import frameworks
-from epochal.analysis.requirements import check_requirements, without_comments
+from epochal.analysis.requirements import check_requirements, strip_comments
 from epochal.errors import Reason, RunFailed
 from epochal.settings import SandboxSettings
 
@@ -51,7 +51,7 @@ def read_recipe(framework: str, code: Path, sandbox: SandboxSettings) -> Recipe:
         ) from None
     if sandbox.packages == "wheels":
         check_requirements(requirements)
-    return Recipe(framework, pins, without_comments(requirements), sandbox.packages)
+    return Recipe(framework, pins, strip_comments(requirements), sandbox.packages)
 
 
 def digest(*parts: str) -> str:

@@ -10,7 +10,7 @@ from epochal.folders import TrialFolder
 from epochal.records import Log
 from epochal.runtimes.stop import Stop
 
-IsAlive = Callable[[int, int], bool]
+IsTraining = Callable[[int, int], bool]
 """Takes the numbers of a run and of one of its trials, and returns whether a living process is training that trial."""
 
 
@@ -74,7 +74,7 @@ class Runtime(Protocol):
         """
         ...
 
-    def prove(self, image: str, modules: Sequence[str]) -> None:
+    def check_imports(self, image: str, modules: Sequence[str]) -> None:
         """Check that ``modules`` can be imported in ``image``, unless an earlier call has shown it.
 
         Raises RunFailed (IMPORT_ERROR, NO_ENGINE).
@@ -97,9 +97,10 @@ class Runtime(Protocol):
         """
         ...
 
-    def reap(self, is_alive: IsAlive) -> list[int]:
-        """Stop and remove every training of this home for which ``is_alive`` returns False; return their runs, sorted.
+    def reap(self, is_training: IsTraining) -> list[int]:
+        """Stop and remove every training of this home for which ``is_training`` returns False.
 
-        Work that belongs to no run is stopped and removed if its time is over. Raises RunFailed(NO_ENGINE).
+        Returns their runs, sorted. Work that belongs to no run is stopped and removed if its time is over. Raises
+        RunFailed(NO_ENGINE).
         """
         ...

@@ -12,30 +12,30 @@ class Stop:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._end: Callable[[], None] | None = None
+        self._callback: Callable[[], None] | None = None
         self.reason: Reason | None = None
         """The reason of the request; None if there was none."""
 
     def request(self, reason: Reason) -> None:
         """Request the end of the training; only the first request counts.
 
-        If the training is running, the ``end`` function of ``ends`` is called before this method returns.
+        If the training is running, the ``callback`` of ``on_request`` is called before this method returns.
         """
         with self._lock:
             if self.reason is None:
                 self.reason = reason
-                if self._end:
-                    self._end()
+                if self._callback:
+                    self._callback()
 
     @contextmanager
-    def ends(self, end: Callable[[], None]) -> Iterator[None]:
-        """Call ``end`` when the end of the training is requested during the block, or at once if it was before."""
+    def on_request(self, callback: Callable[[], None]) -> Iterator[None]:
+        """Call ``callback`` when the end of the training is requested during the block, or at once if it was before."""
         with self._lock:
-            self._end = end
+            self._callback = callback
             if self.reason:
-                end()
+                callback()
         try:
             yield
         finally:
             with self._lock:
-                self._end = None
+                self._callback = None

@@ -56,7 +56,7 @@ class Environment(BaseModel):
         variables = os.environ if variables is None else variables
         names = {field.alias: field for field in cls.model_fields.values() if field.alias}
         secrets = {name for name, field in names.items() if "SecretStr" in str(field.annotation)}
-        _refuse_misspelt(variables, {*names, *(f"{name}_FILE" for name in secrets)})
+        _check_names(variables, {*names, *(f"{name}_FILE" for name in secrets)})
         values: dict[str, Any] = {name: variables[name] for name in names if variables.get(name)}
         for name in secrets:
             if path := variables.get(f"{name}_FILE"):
@@ -66,34 +66,34 @@ class Environment(BaseModel):
         try:
             environment = cls.model_validate(values)
         except ValidationError as error:
-            faults = [f"{fault['loc'][0]}: {fault['msg']}." for fault in error.errors()]
-            raise SettingsError("\n".join(faults)) from None
+            errors = [f"{fault['loc'][0]}: {fault['msg']}." for fault in error.errors()]
+            raise SettingsError("\n".join(errors)) from None
         return environment.model_copy(update={"home": environment.home.expanduser().absolute()})
 
 
-def read_secret(path: Path, said_by: str) -> str:
+def read_secret(path: Path, setting_name: str) -> str:
     """Return the secret in the file ``path`` without surrounding whitespace.
 
-    Raises SettingsError, which names the variable or setting ``said_by``, if the file cannot be read or is empty.
+    Raises SettingsError, which names the variable or setting ``setting_name``, if the file cannot be read or is empty.
     """
     try:
         secret = path.expanduser().read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{said_by}: {path} cannot be read: {error}.") from None
+        raise SettingsError(f"{setting_name}: {path} cannot be read: {error}.") from None
     if not secret:
-        raise SettingsError(f"{said_by}: {path} is empty; it should hold the secret.")
+        raise SettingsError(f"{setting_name}: {path} is empty; it should hold the secret.")
     return secret
 
 
-def read_secret_setting(given: SecretStr | None, path: str, said_by: str) -> str | None:
-    """Return a secret ``given`` in the environment, otherwise the one in the file ``path``; None without either.
+def read_secret_setting(from_environment: SecretStr | None, path: str, setting_name: str) -> str | None:
+    """Return the secret ``from_environment`` if it is set, otherwise the one in the file ``path``; None without either.
 
-    ``path``: the value of the setting ``said_by``, empty if it is not set. Raises SettingsError if the file cannot be
-    read or is empty.
+    ``path``: the value of the setting ``setting_name``, empty if it is not set. Raises SettingsError if the file cannot
+    be read or is empty.
     """
-    if given:
-        return given.get_secret_value()
-    return read_secret(Path(path), said_by) if path else None
+    if from_environment:
+        return from_environment.get_secret_value()
+    return read_secret(Path(path), setting_name) if path else None
 
 
 def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
@@ -108,11 +108,13 @@ def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
     return own | dict(changes)
 
 
-def _refuse_misspelt(variables: Mapping[str, str], known: set[str]) -> None:
-    faults = []
+def _check_names(variables: Mapping[str, str], known: set[str]) -> None:
+    errors = []
     for name in sorted(variables):
         if name.startswith("EPOCHAL_") and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            faults.append(f"{name} is not a variable of Epochal's." + (f" Did you mean {near[0]}?" if near else ""))
-    if faults:
-        raise SettingsError("\n".join(faults))
+            matches = difflib.get_close_matches(name, known, n=1)
+            errors.append(
+                f"{name} is not a variable of Epochal's." + (f" Did you mean {matches[0]}?" if matches else "")
+            )
+    if errors:
+        raise SettingsError("\n".join(errors))

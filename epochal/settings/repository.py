@@ -85,7 +85,7 @@ class RepositorySettings(Table):
 
     @field_validator("confidence")
     @classmethod
-    def _is_confidence(cls, value: float) -> float:
+    def _check_confidence(cls, value: float) -> float:
         if 0 < value <= 0.5:
             raise ValueError("should be 0 (none), or over 0.5 and under 1, as 0.95 is")
         return value

@@ -5,41 +5,41 @@ from typing import Annotated, Any, Self
 
 from pydantic import Discriminator, PlainValidator, Tag, model_validator
 
-from epochal.records import Value, kind_of, same
-from epochal.settings.toml import Table, tag_of
+from epochal.records import Value, is_same_value, value_kind
+from epochal.settings.toml import Table, table_tag
 
-_LARGEST_WHOLE = 2**53
+_MAX_INTEGER = 2**53
 """Up to this value, whole numbers are exact as floats, which is how a search's storage keeps them."""
 
 
-def _number(value: Any) -> int | float:
+def _check_number(value: Any) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("Input should be a number")
-    return _bounded(value)
+    return _check_bounds(value)
 
 
-def _bounded(value: int | float) -> int | float:
-    if isinstance(value, int) and abs(value) > _LARGEST_WHOLE:
+def _check_bounds(value: int | float) -> int | float:
+    if isinstance(value, int) and abs(value) > _MAX_INTEGER:
         raise ValueError("Input should be a whole number up to 2^53")
     if not math.isfinite(value):
         raise ValueError("Input should be a finite number")
     return value
 
 
-def _choices(values: Any) -> tuple[Value, ...]:
+def _check_choices(values: Any) -> tuple[Value, ...]:
     if not isinstance(values, list | tuple) or not all(isinstance(value, bool | int | float | str) for value in values):
         raise ValueError("Input should be a list of numbers, of texts, or of true and false")
-    if len({kind_of(value) for value in values}) > 1:
+    if len({value_kind(value) for value in values}) > 1:
         raise ValueError("the choices should all be numbers, all be texts, or all be true and false")
-    for place, value in enumerate(values):
-        if any(same(value, other) for other in values[:place]):
+    for index, value in enumerate(values):
+        if any(is_same_value(value, other) for other in values[:index]):
             raise ValueError(f"the choice {value!r} stands there twice")
     if len(values) < 2:
         raise ValueError("there should be at least two choices")
-    return tuple(_bounded(value) if kind_of(value) == "number" else value for value in values)
+    return tuple(_check_bounds(value) if value_kind(value) == "number" else value for value in values)
 
 
-Number = Annotated[int | float, PlainValidator(_number)]
+Number = Annotated[int | float, PlainValidator(_check_number)]
 
 
 class Range(Table):
@@ -56,7 +56,7 @@ class Range(Table):
     step: Number | None = None
 
     @property
-    def whole(self) -> bool:
+    def is_integer(self) -> bool:
         """Whether only whole numbers are proposed."""
         return all(isinstance(value, int) for value in (self.low, self.high, self.step or 0))
 
@@ -78,21 +78,21 @@ class Range(Table):
 class Choices(Table):
     """A list of values that a search may choose from: all of them numbers, all texts, or true and false."""
 
-    choices: Annotated[tuple[Value, ...], PlainValidator(_choices)]
+    choices: Annotated[tuple[Value, ...], PlainValidator(_check_choices)]
 
 
-def _tag(values: Any) -> str | None:
+def _choose_tag(values: Any) -> str | None:
     if isinstance(values, Range | Choices):
-        return tag_of(type(values))
+        return table_tag(type(values))
     if not isinstance(values, dict) or not values:
         return None
-    return tag_of(Choices if "choices" in values else Range)
+    return table_tag(Choices if "choices" in values else Range)
 
 
 Values = Annotated[
-    Annotated[Range, Tag(tag_of(Range))] | Annotated[Choices, Tag(tag_of(Choices))],
+    Annotated[Range, Tag(table_tag(Range))] | Annotated[Choices, Tag(table_tag(Choices))],
     Discriminator(
-        _tag,
+        _choose_tag,
         custom_error_type="values",
         custom_error_message="Input should be a range, as in { low = 1, high = 4 }, or choices, as in { choices = [8, 16] }",
     ),

@@ -169,7 +169,7 @@ class JenkinsSettings(Table):
 
     @field_validator("variables")
     @classmethod
-    def _no_secrets(cls, variables: dict[str, str]) -> dict[str, str]:
+    def _refuse_secrets(cls, variables: dict[str, str]) -> dict[str, str]:
         for name in variables:
             if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
                 raise ValueError(f"{name!r} is no name of a variable")

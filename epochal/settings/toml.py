@@ -40,10 +40,10 @@ def parse(values: dict[str, Any], model: type[T], where: str) -> T:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise SettingsError("\n".join(_sentence(where, fault, model) for fault in error.errors())) from None
+        raise SettingsError("\n".join(_format_error(where, fault, model) for fault in error.errors())) from None
 
 
-def tag_of(table: type[Table]) -> str:
+def table_tag(table: type[Table]) -> str:
     """Return the tag that identifies ``table`` if a key may hold one of several tables.
 
     It becomes part of the location of a validation error, where its ``<`` distinguishes it from a key.
@@ -51,8 +51,8 @@ def tag_of(table: type[Table]) -> str:
     return f"<{table.__name__}>"
 
 
-def _sentence(where: str, fault: Any, model: type[BaseModel]) -> str:
-    key = ".".join(str(part) for part in fault["loc"] if not str(part).startswith("<"))  # without the tags of tag_of
+def _format_error(where: str, fault: Any, model: type[BaseModel]) -> str:
+    key = ".".join(str(part) for part in fault["loc"] if not str(part).startswith("<"))  # without the tags of table_tag
     if fault["type"] == "extra_forbidden":
         known = ", ".join(_known_keys(model, fault["loc"][:-1]))
         return f"{where}: {key} is not a setting. Known here: {known}."
@@ -66,7 +66,7 @@ def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str
     tables = [model]
     for part in path:
         if str(part).startswith("<"):
-            tables = [table for table in tables if issubclass(table, Table) and tag_of(table) == part]
+            tables = [table for table in tables if issubclass(table, Table) and table_tag(table) == part]
         elif len(tables) == 1 and part in tables[0].model_fields:
             tables = _tables_of(tables[0].model_fields[str(part)].annotation)
     return [field.alias or name for name, field in tables[0].model_fields.items()]
@@ -94,7 +94,7 @@ def template(model: type[Table], title: str, proposed: Mapping[str, Mapping[str,
 
 def table_lines(key: str, tables: Mapping[str, Table]) -> list[str]:
     """Return the TOML lines that set ``key`` to ``tables``: a header, then one line for each table."""
-    return [f"[{key}]", *(f"{name} = {_toml(table)}" for name, table in tables.items())]
+    return [f"[{key}]", *(f"{name} = {_format_value(table)}" for name, table in tables.items())]
 
 
 def _template_lines(model: type[BaseModel], prefix: str, proposed: Mapping[str, Mapping[str, Table]]) -> list[str]:
@@ -106,7 +106,7 @@ def _template_lines(model: type[BaseModel], prefix: str, proposed: Mapping[str, 
         default = field.get_default(call_default_factory=True)
         key = field.alias or name
         if not found:
-            plain += [*description, f"#{key} = {_toml(default)}", ""]
+            plain += [*description, f"#{key} = {_format_value(default)}", ""]
         elif isinstance(default, dict):
             tables += [*description, *(f"#{line}" for line in table_lines(prefix + key, proposed.get(key, {}))), ""]
         elif isinstance(default, tuple):
@@ -121,20 +121,20 @@ def _example_lines(table: type[BaseModel]) -> list[str]:
     for name, field in table.model_fields.items():
         example = field.examples[0] if field.examples else field.get_default(call_default_factory=True)
         lines += [f"# {line}" for line in (field.description or "").splitlines()]
-        lines.append(f"#{field.alias or name} = {_toml(example)}")
+        lines.append(f"#{field.alias or name} = {_format_value(example)}")
     return [*lines, ""]
 
 
-def _toml(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Table):
         items = value.model_dump(exclude_defaults=True).items()
-        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in items) + " }"
+        return "{ " + ", ".join(f"{key} = {_format_value(item)}" for key, item in items) + " }"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_toml(key)} = {_toml(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{_format_value(key)} = {_format_value(item)}" for key, item in value.items()) + "}"
     if isinstance(value, tuple | list):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
+        return "[" + ", ".join(_format_value(item) for item in value) + "]"
     if isinstance(value, int | float):
         return repr(value)
     return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'

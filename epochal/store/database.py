@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from epochal.errors import EpochalError, SettingsError
 from epochal.store.errors import CommitLost, DatabaseUnavailable
-from epochal.store.patience import LOST, Patience
+from epochal.store.retry import CONNECTION_ERRORS, RetryPolicy
 from epochal.store.schema import HEAD, VERSION_TABLE
 
 BUSY_MILLISECONDS = 30_000
@@ -27,16 +27,16 @@ class Database:
     The functions in the modules of ``epochal.store`` take it as their first argument; each call is one transaction.
     """
 
-    def __init__(self, url: str, patience: Patience | None = None) -> None:
+    def __init__(self, url: str, retry_policy: RetryPolicy | None = None) -> None:
         """Open the database and bring it to the newest version.
 
-        ``patience`` says how long to wait for a database that does not answer; None: not at all. Raises SettingsError
-        if it cannot be opened or does not answer in time, EpochalError if a newer Epochal wrote it.
+        ``retry_policy`` says how long to wait for a database that does not answer; None: not at all. Raises
+        SettingsError if it cannot be opened or does not answer in time, EpochalError if a newer Epochal wrote it.
         """
-        self.patience = patience or Patience()
+        self.retry_policy = retry_policy or RetryPolicy()
         self.engine = _open_engine(url)
         try:
-            self.patience.run(lambda: _migrate(self.engine))
+            self.retry_policy.run(lambda: _migrate(self.engine))
         except DatabaseUnavailable as error:
             shown = self.engine.url.render_as_string(hide_password=True)
             raise SettingsError(f"database: {shown} cannot be opened: {error}.") from None
@@ -53,7 +53,7 @@ Transaction = Callable[Concatenate[Database | Connection, _P], _T]
 def reads(function: Function[_P, _T]) -> Transaction[_P, _T]:
     """Decorate a function that reads through a connection so that it takes a ``Database`` and is one transaction.
 
-    If the database does not answer, the transaction is repeated, and may raise, as ``Patience.run`` says. If the
+    If the database does not answer, the transaction is repeated, and may raise, as ``RetryPolicy.run`` says. If the
     function is called with a connection instead, it becomes part of that connection's transaction.
     """
     return _in_transaction(function, Engine.connect)
@@ -66,18 +66,18 @@ def writes(function: Function[_P, _T]) -> Transaction[_P, _T]:
 
 def writes_at_once(function: Function[_P, _T]) -> Transaction[_P, _T]:
     """Decorate like ``writes``, but raise DatabaseUnavailable at once if the database does not answer."""
-    return _in_transaction(function, _write_transaction, Patience())
+    return _in_transaction(function, _write_transaction, RetryPolicy())
 
 
 def _in_transaction(
     function: Function[_P, _T],
     begin: Callable[[Engine], AbstractContextManager[Connection]],
-    patience: Patience | None = None,
+    retry_policy: RetryPolicy | None = None,
 ) -> Transaction[_P, _T]:
-    """Wrap ``function`` in a transaction that ``begin`` opens; ``patience`` defaults to that of the database."""
+    """Wrap ``function`` in a transaction that ``begin`` opens; ``retry_policy`` defaults to that of the database."""
 
     @wraps(function)
-    def called(source: Database | Connection, /, *arguments: _P.args, **named: _P.kwargs) -> _T:
+    def wrapper(source: Database | Connection, /, *arguments: _P.args, **named: _P.kwargs) -> _T:
         if isinstance(source, Connection):
             return function(source, *arguments, **named)
 
@@ -85,9 +85,9 @@ def _in_transaction(
             with begin(source.engine) as connection:
                 return function(connection, *arguments, **named)
 
-        return (patience or source.patience).run(transaction)
+        return (retry_policy or source.retry_policy).run(transaction)
 
-    return called
+    return wrapper
 
 
 def _open_engine(url: str) -> Engine:
@@ -130,7 +130,7 @@ def _write_transaction(engine: Engine) -> Iterator[Connection]:
         yield connection
         try:
             transaction.commit()
-        except LOST as error:
+        except CONNECTION_ERRORS as error:
             raise CommitLost(f"the database went away during a commit: {error.orig}") from error
 
 

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, delete, insert, select, update
 
 from epochal.errors import Reason
-from epochal.records import Accepted, Commit, Delivery, Origin, State
+from epochal.records import AcceptedCommit, Commit, Delivery, Origin, State
 from epochal.store.database import Database, reads, writes
-from epochal.store.ends import UNENDED, end
-from epochal.store.owner import living
+from epochal.store.owner import living_owner
 from epochal.store.rows import read_row
 from epochal.store.schema import deliveries, runs
+from epochal.store.transitions import UNFINISHED_STATES, end_run
 
 
 def accept_commit(
@@ -21,7 +21,7 @@ def accept_commit(
     *,
     delivery: tuple[str, str] | None = None,
     supersede: str,
-) -> Accepted:
+) -> AcceptedCommit:
     """Store a run for ``commit`` and the delivery that reported it; return the run and the owners of runs to stop.
 
     ``delivery``: the id and event of the webhook request; None if polling, Jenkins or a person reported the commit.
@@ -43,26 +43,26 @@ def _accept(
     delivery: tuple[str, str] | None,
     supersede: str,
     received: datetime,
-) -> Accepted:
+) -> AcceptedCommit:
     if delivery:
-        seen = connection.execute(select(deliveries.c.run).where(deliveries.c.id == delivery[0])).scalar()
-        if seen is not None:
-            return Accepted(seen, new=False)
-    run, new = _find_run(connection, commit, again=delivery is not None) if origin is Origin.PUSH else (None, True)
+        earlier_run = connection.execute(select(deliveries.c.run).where(deliveries.c.id == delivery[0])).scalar()
+        if earlier_run is not None:
+            return AcceptedCommit(earlier_run, new=False)
+    run, new = _find_run(connection, commit, delivered=delivery is not None) if origin is Origin.PUSH else (None, True)
     if run is None:
         row = asdict(commit) | {"origin": origin, "state": State.QUEUED, "created": datetime.now(UTC), "notes": ()}
         run = int(connection.execute(insert(runs).values(**row).returning(runs.c.id)).scalar_one())
     if delivery:
-        _keep_delivery(connection, delivery, received, "queued" if new else "already known", run)
-    stop = _supersede_older(connection, commit, run, supersede) if new and origin is Origin.PUSH else ()
-    return Accepted(run, new=new, stop=stop)
+        _store_delivery(connection, delivery, received, "queued" if new else "already known", run)
+    owners = _supersede_older(connection, commit, run, supersede) if new and origin is Origin.PUSH else ()
+    return AcceptedCommit(run, new=new, superseded_owners=owners)
 
 
-def _find_run(connection: Connection, commit: Commit, again: bool) -> tuple[int | None, bool]:
+def _find_run(connection: Connection, commit: Commit, delivered: bool) -> tuple[int | None, bool]:
     """Return the run of the commit that a push started (None if there is none), and whether it has to be trained now.
 
-    ``again``: whether a delivery reports the commit. If its run was superseded, a forced push went back to the commit,
-    so the run is queued again.
+    ``delivered``: whether a delivery reports the commit. If its run was superseded, a forced push went back to the
+    commit, so the run is queued again.
     """
     same = runs.c.repository == commit.repository, runs.c.branch == commit.branch, runs.c.sha == commit.sha
     run = connection.execute(select(runs.c.id).where(*same, runs.c.origin == Origin.PUSH)).scalar()
@@ -71,7 +71,7 @@ def _find_run(connection: Connection, commit: Commit, again: bool) -> tuple[int 
     if commit.author_email:  # polling knows only the hash, so the run may lack these
         known = {"message": commit.message, "author_name": commit.author_name, "author_email": commit.author_email}
         connection.execute(update(runs).where(runs.c.id == run, runs.c.author_email == "").values(**known))
-    if not again:
+    if not delivered:
         return run, False
     cleared = {"reason": None, "successor": None, "ended": None, "stop_requested": None, "owner": None}
     superseded = update(runs).where(runs.c.id == run, runs.c.state == State.SUPERSEDED)
@@ -86,7 +86,7 @@ def ignore_delivery(connection: Connection, delivery: str, event: str, result: s
     """
     started = deliveries.c.id == delivery, deliveries.c.run.is_not(None)
     if connection.execute(select(deliveries.c.id).where(*started)).first() is None:
-        _keep_delivery(connection, (delivery, event), datetime.now(UTC), result, None)
+        _store_delivery(connection, (delivery, event), datetime.now(UTC), result, None)
 
 
 @reads
@@ -103,7 +103,7 @@ def deliveries_of_run(connection: Connection, run: int) -> list[Delivery]:
     return [read_row(Delivery, row) for row in rows]
 
 
-def _keep_delivery(
+def _store_delivery(
     connection: Connection, delivery: tuple[str, str], received: datetime, result: str, run: int | None
 ) -> None:
     """Store a delivery (its id and event) and its result, in place of an earlier one with the same id."""
@@ -124,18 +124,18 @@ def _supersede_older(connection: Connection, commit: Commit, successor: int, sup
             runs.c.branch == commit.branch,
             runs.c.origin == Origin.PUSH,
             runs.c.id < successor,
-            runs.c.state.in_(UNENDED),
+            runs.c.state.in_(UNFINISHED_STATES),
         )
     ).all()
     stop = []
     for row in older:
-        owner = living(row.owner, row.heartbeat)
+        owner = living_owner(row.owner, row.heartbeat)
         if supersede == "running" and owner:
-            asked = row.stop_requested or State.SUPERSEDED  # the first request counts
-            changed = {"stop_requested": asked, "successor": successor}
+            requested = row.stop_requested or State.SUPERSEDED  # the first request counts
+            changed = {"stop_requested": requested, "successor": successor}
             connection.execute(update(runs).where(runs.c.id == row.id).values(**changed))
             stop.append(owner)
         elif not owner and (row.state is State.QUEUED or supersede == "running"):
             reason, ended = Reason.SUPERSEDED, datetime.now(UTC)
-            end(connection, row.id, row.owner, State.SUPERSEDED, reason=reason, successor=successor, ended=ended)
+            end_run(connection, row.id, row.owner, State.SUPERSEDED, reason=reason, successor=successor, ended=ended)
     return tuple(stop)

@@ -18,7 +18,7 @@ def last_dispatch(connection: Connection, run: int) -> Dispatch | None:
 
 
 @writes
-def keep_dispatch(connection: Connection, dispatch: Dispatch) -> None:
+def store_dispatch(connection: Connection, dispatch: Dispatch) -> None:
     """Store the job that Jenkins was asked to start, or seen to run, for a run, in place of the earlier one."""
     connection.execute(delete(dispatches).where(dispatches.c.run == dispatch.run))
     connection.execute(insert(dispatches).values(**asdict(dispatch)))

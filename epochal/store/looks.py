@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, or_, select, update
 
 from epochal.records import Accuracy, Judgement, Run, Trial
-from epochal.results.known_rows import SAME, hashes_in, share_seen
+from epochal.results.sketches import MIN_SHARED, estimate_shared_rows, read_hashes
 from epochal.store.database import reads, writes
 from epochal.store.schema import runs, trials
 
@@ -21,8 +21,8 @@ def looks_before(connection: Connection, run: Run, trial: Trial) -> int | None:
     if accuracy is None or (accuracy.samples is None and accuracy.test_rows is None):
         return None
     known = [trials.c[f"accuracy_{name}"] for name in ("samples", "test_set", "test_rows")]
-    named = [column.label(column.name.removeprefix("accuracy_")) for column in known]
-    query = select(*named, func.sum(trials.c.accuracy_looks).label("looks")).join(runs, trials.c.run == runs.c.id)
+    labelled = [column.label(column.name.removeprefix("accuracy_")) for column in known]
+    query = select(*labelled, func.sum(trials.c.accuracy_looks).label("looks")).join(runs, trials.c.run == runs.c.id)
     query = query.where(
         runs.c.repository == run.commit.repository,
         runs.c.branch == run.commit.branch,
@@ -30,7 +30,7 @@ def looks_before(connection: Connection, run: Run, trial: Trial) -> int | None:
         or_(trials.c.run != run.id, trials.c.number != trial.number),
     )
     # One row for each test set, with the sum of its looks.
-    return _count(accuracy, list(connection.execute(query.group_by(*known))))
+    return _count_looks(accuracy, list(connection.execute(query.group_by(*known))))
 
 
 @writes
@@ -55,11 +55,11 @@ def store_judgement(
     return judgement
 
 
-def _count(accuracy: Accuracy, earlier: Sequence[Row[Any]]) -> int:
+def _count_looks(accuracy: Accuracy, earlier: Sequence[Row[Any]]) -> int:
     """Return the sum of the looks at those ``earlier`` test sets that count as the test set of ``accuracy``.
 
-    If the rows of both are known, they must have a row in common, and a share of at least ``SAME`` of this test set
-    must be in the earlier ones together. Otherwise they must have the same known size, and their digests, if known,
+    If the rows of both are known, they must have a row in common, and a share of at least ``MIN_SHARED`` of this test
+    set must be in the earlier ones together. Otherwise they must have the same known size, and their digests, if known,
     must be equal.
     """
     looks: int = 0
@@ -70,8 +70,11 @@ def _count(accuracy: Accuracy, earlier: Sequence[Row[Any]]) -> int:
         elif accuracy.samples is not None and accuracy.samples == row.samples:
             may_be_the_same = accuracy.test_set is None or row.test_set in (None, accuracy.test_set)
             looks += row.looks if may_be_the_same else 0
-    if accuracy.test_rows is None or share_seen(accuracy.test_rows, [row.test_rows for row in known]) < SAME:
+    if (
+        accuracy.test_rows is None
+        or estimate_shared_rows(accuracy.test_rows, [row.test_rows for row in known]) < MIN_SHARED
+    ):
         return looks
-    rows = set(hashes_in(accuracy.test_rows))
-    looks += sum(row.looks for row in known if not rows.isdisjoint(hashes_in(row.test_rows)))
+    rows = set(read_hashes(accuracy.test_rows))
+    looks += sum(row.looks for row in known if not rows.isdisjoint(read_hashes(row.test_rows)))
     return looks

@@ -28,21 +28,21 @@ def take_message(connection: Connection, after: int = 0) -> Message | None:
 
     This counts as an attempt to send it. It cannot be taken again until it is settled or the lease has run out.
     """
-    moment = datetime.now(UTC)
-    free = or_(messages.c.leased_until.is_(None), messages.c.leased_until < moment)
+    now = datetime.now(UTC)
+    free = or_(messages.c.leased_until.is_(None), messages.c.leased_until < now)
     pending = messages.c.state == MessageState.PENDING, messages.c.id > after
     oldest = select(messages.c.id).where(*pending, free).order_by(messages.c.id).limit(1)
     row = connection.execute(
         update(messages)
         .where(messages.c.id == oldest.scalar_subquery())
-        .values(leased_until=moment + _LEASE, attempts=messages.c.attempts + 1)
+        .values(leased_until=now + _LEASE, attempts=messages.c.attempts + 1)
         .returning(messages)
     ).first()
     return read_row(Message, row) if row else None
 
 
 @writes
-def settle_message(connection: Connection, message: int, state: MessageState, outcome: str) -> None:
+def release_message(connection: Connection, message: int, state: MessageState, outcome: str) -> None:
     """End the lease of a message, and store its state and its ``outcome`` in words.
 
     ``state`` is SENT, PENDING (it is tried again later) or GIVEN_UP.

@@ -8,20 +8,20 @@ import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-BEAT_SECONDS = 20.0
+HEARTBEAT_SECONDS = 20.0
 """Interval between the heartbeats of an owner."""
 
-_SILENCE = timedelta(seconds=90)
+_HEARTBEAT_TIMEOUT = timedelta(seconds=90)
 """After this time without a heartbeat, an owner on another machine counts as dead."""
 
 
 def this_process() -> str:
     """Return the name of the calling process as an owner: machine, process namespace, process id and start time."""
     pid = os.getpid()
-    return f"{_place()}/{pid}/{_start_of(pid)}"
+    return f"{_machine()}/{pid}/{_start_time(pid)}"
 
 
-def living(owner: str | None, heartbeat: datetime | None) -> str | None:
+def living_owner(owner: str | None, heartbeat: datetime | None) -> str | None:
     """Return ``owner`` if that process still runs; None if it is dead or ``owner`` is None.
 
     Whether a process on this machine runs is read from proc(5). One on another machine counts as alive if its last
@@ -29,26 +29,26 @@ def living(owner: str | None, heartbeat: datetime | None) -> str | None:
     """
     if not owner:
         return None
-    place, pid, start = owner.rsplit("/", 2)
-    if place == _place():
-        alive = _start_of(int(pid)) == start
+    machine, pid, start = owner.rsplit("/", 2)
+    if machine == _machine():
+        alive = _start_time(int(pid)) == start
     else:
-        alive = heartbeat is not None and datetime.now(UTC) - heartbeat < _SILENCE
+        alive = heartbeat is not None and datetime.now(UTC) - heartbeat < _HEARTBEAT_TIMEOUT
     return owner if alive else None
 
 
 def _process_id(owner: str) -> int | None:
     """Return the process id of an owner that runs on this machine; None if it runs elsewhere or has ended."""
-    place, pid, start = owner.rsplit("/", 2)
-    return int(pid) if place == _place() and _start_of(int(pid)) == start else None
+    machine, pid, start = owner.rsplit("/", 2)
+    return int(pid) if machine == _machine() and _start_time(int(pid)) == start else None
 
 
-def _place() -> str:
+def _machine() -> str:
     namespace = str(Path("/proc/self/ns/pid").readlink()).strip("pid:[]")
     return f"{socket.gethostname().replace('/', '_')}:{namespace}"
 
 
-def _start_of(pid: int) -> str:
+def _start_time(pid: int) -> str:
     """Return when a process started, in clock ticks since boot (field 22 of /proc/<pid>/stat).
 
     Returns an empty string if it has ended or is a zombie.

@@ -7,12 +7,12 @@ from sqlalchemy import ColumnElement, Connection, or_, select, update
 
 from epochal.records import Commit, Origin, Run, State, Trial
 from epochal.store.database import reads, writes, writes_at_once
-from epochal.store.ends import UNENDED, interrupt_trials, no_such_run
 from epochal.store.errors import Busy
-from epochal.store.owner import living, this_process
+from epochal.store.owner import living_owner, this_process
 from epochal.store.rows import read_row, read_trial
 from epochal.store.schema import runs, trials
-from epochal.store.trials import training
+from epochal.store.transitions import UNFINISHED_STATES, interrupt_trials, no_such_run
+from epochal.store.trials import training_rows
 
 
 @reads
@@ -63,8 +63,8 @@ def last_pushed_commit(connection: Connection, repository: str, branch: str) -> 
 
 
 @reads
-def foremost_runs(connection: Connection) -> list[Run]:
-    """Return the oldest unended run of each branch, of those that pushes started, oldest first.
+def next_runs(connection: Connection) -> list[Run]:
+    """Return the oldest unfinished run of each branch, of those that pushes started, oldest first.
 
     Starting only these runs makes the runs of a branch end in the order of their pushes.
     """
@@ -73,17 +73,17 @@ def foremost_runs(connection: Connection) -> list[Run]:
         older.c.repository == runs.c.repository,
         older.c.branch == runs.c.branch,
         older.c.origin == Origin.PUSH,
-        older.c.state.in_(UNENDED),
+        older.c.state.in_(UNFINISHED_STATES),
         older.c.id < runs.c.id,
     )
-    return _load(connection, runs.c.state.in_(UNENDED), runs.c.origin == Origin.PUSH, ~waits.exists())[::-1]
+    return _load(connection, runs.c.state.in_(UNFINISHED_STATES), runs.c.origin == Origin.PUSH, ~waits.exists())[::-1]
 
 
 @reads
 def next_run(connection: Connection, busy: Iterable[int]) -> Run | None:
-    """Return the oldest of ``foremost_runs`` that has no living owner and is not in ``busy``; None if there is none."""
+    """Return the oldest of ``next_runs`` that has no living owner and is not in ``busy``; None if there is none."""
     taken = set(busy)
-    waiting = (run for run in foremost_runs(connection) if run.id not in taken)
+    waiting = (run for run in next_runs(connection) if run.id not in taken)
     return next((run for run in waiting if owner_of_run(connection, run.id) is None), None)
 
 
@@ -91,7 +91,7 @@ def next_run(connection: Connection, busy: Iterable[int]) -> Run | None:
 def owner_of_run(connection: Connection, run: int) -> str | None:
     """Return the living owner of a run; None if nobody works on it."""
     row = connection.execute(select(runs.c.owner, runs.c.heartbeat).where(runs.c.id == run)).first()
-    return living(row.owner, row.heartbeat) if row else None
+    return living_owner(row.owner, row.heartbeat) if row else None
 
 
 @writes
@@ -104,22 +104,26 @@ def claim_run(connection: Connection, run: int, states: Iterable[State]) -> Run:
     row = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).first()
     if row is None:
         raise no_such_run(run)
-    if living(row.owner, row.heartbeat) not in (None, this_process()):
+    if living_owner(row.owner, row.heartbeat) not in (None, this_process()):
         raise Busy(f"Run {run} is worked on by another process ({row.owner}).")
     if row.state not in states:
         raise Busy(f"Run {run} is {row.state}: there is nothing to do here.")
-    moment = datetime.now(UTC)
-    claimed = {"owner": this_process(), "heartbeat": moment, "started": row.started or moment}
+    now = datetime.now(UTC)
+    claimed = {"owner": this_process(), "heartbeat": now, "started": row.started or now}
     connection.execute(update(runs).where(runs.c.id == run).values(**claimed))
     # A process that claims a run trains none of its trials yet: one that it owns was interrupted earlier.
     nobody_else = None, this_process()
-    left = [trial.number for trial in training(connection, run) if living(trial.owner, trial.heartbeat) in nobody_else]
-    interrupt_trials(connection, run, trials.c.number.in_(left))
+    interrupted = [
+        trial.number
+        for trial in training_rows(connection, run)
+        if living_owner(trial.owner, trial.heartbeat) in nobody_else
+    ]
+    interrupt_trials(connection, run, trials.c.number.in_(interrupted))
     return load_run(connection, run)
 
 
 @writes_at_once
-def beat_run(connection: Connection, run: int) -> None:
+def record_heartbeat(connection: Connection, run: int) -> None:
     """Store a heartbeat of the calling process in the run, if it owns it, and in the run's trials that it owns."""
     alive = {"heartbeat": datetime.now(UTC)}
     connection.execute(update(runs).where(runs.c.id == run, runs.c.owner == this_process()).values(**alive))
@@ -134,7 +138,7 @@ def release_run(connection: Connection, run: int) -> None:
 
 
 @writes
-def keep_build_url(connection: Connection, run: int, url: str) -> None:
+def store_build_url(connection: Connection, run: int, url: str) -> None:
     """Store the URL of the Jenkins build that works on a run, unless the run has one already."""
     connection.execute(update(runs).where(runs.c.id == run, runs.c.build_url.is_(None)).values(build_url=url))
 
@@ -154,9 +158,9 @@ def add_notes(connection: Connection, run: int, notes: Sequence[str]) -> list[st
 def _load(connection: Connection, *conditions: ColumnElement[bool], limit: int | None = None) -> list[Run]:
     """Return runs, newest first, with their trials: their own ones, or those of the run whose verdict they reuse."""
     rows = connection.execute(select(runs).where(*conditions).order_by(runs.c.id.desc()).limit(limit)).all()
-    wanted = trials.c.run.in_([row.reused_run or row.id for row in rows])
+    condition = trials.c.run.in_([row.reused_run or row.id for row in rows])
     by_run: dict[int, list[Trial]] = {}
-    for row in connection.execute(select(trials).where(wanted).order_by(trials.c.number)):
+    for row in connection.execute(select(trials).where(condition).order_by(trials.c.number)):
         by_run.setdefault(row.run, []).append(read_trial(row))
     found = []
     for row in rows:

@@ -11,7 +11,7 @@ from epochal.store.schema import moments
 
 
 @writes
-def mark_step(
+def record_step(
     connection: Connection, run: int, step: Step, trial: int | None = None, at: datetime | None = None
 ) -> None:
     """Store that a run, or its trial ``trial``, reached ``step``; earlier records of the same step are kept.
@@ -23,7 +23,7 @@ def mark_step(
 
 
 @reads
-def marked_moments(connection: Connection, run: int) -> list[Moment]:
+def list_moments(connection: Connection, run: int) -> list[Moment]:
     """Return the recorded steps of a run, in the order in which they were recorded."""
     rows = connection.execute(select(moments).where(moments.c.run == run).order_by(moments.c.id))
     return [read_row(Moment, row) for row in rows]

@@ -8,11 +8,11 @@ from sqlalchemy import Connection, Row, func, insert, or_, select, update
 from epochal.errors import Reason
 from epochal.records import Forecast, Strategy, Trial, TrialState, Value
 from epochal.store.database import reads, writes
-from epochal.store.ends import OPEN, interrupt_trials, require_owned
 from epochal.store.errors import NotOwner
-from epochal.store.owner import living, this_process
+from epochal.store.owner import living_owner, this_process
 from epochal.store.rows import trial_columns
 from epochal.store.schema import runs, trials
+from epochal.store.transitions import CHANGEABLE, interrupt_trials, require_owned
 
 _COUNTS = or_(trials.c.reason.is_(None), trials.c.reason != Reason.INTERRUPTED)
 """Interrupted trials do not count, because their hyperparameters are trained again."""
@@ -31,17 +31,17 @@ def add_trial(
 
 
 @writes
-def add_search_trial(connection: Connection, run: int, hyperparameters: dict[str, Value], most: int) -> int | None:
+def add_search_trial(connection: Connection, run: int, hyperparameters: dict[str, Value], limit: int) -> int | None:
     """Add a search's trial in state TRAINING to a run, which any process may own; return its number.
 
-    Returns None if the run has ``most`` trials or one with these hyperparameters already, has ended, or was asked to
+    Returns None if the run has ``limit`` trials or one with these hyperparameters already, has ended, or was asked to
     end. Interrupted trials do not count. This also holds if several processes call it at once.
     """
     # This locks the run's row until the transaction ends, so that processes that call this at once wait for each other.
-    if connection.execute(select(runs.c.id).where(runs.c.id == run, *OPEN).with_for_update()).first() is None:
+    if connection.execute(select(runs.c.id).where(runs.c.id == run, *CHANGEABLE).with_for_update()).first() is None:
         return None
     rows = connection.execute(select(trials.c.hyperparameters).where(trials.c.run == run, _COUNTS)).all()
-    if len(rows) >= most or any(row.hyperparameters == hyperparameters for row in rows):
+    if len(rows) >= limit or any(row.hyperparameters == hyperparameters for row in rows):
         return None
     return _insert(connection, run, hyperparameters, Strategy.SEARCH)
 
@@ -57,22 +57,24 @@ def end_trial(connection: Connection, run: int, trial: Trial) -> None:
 
 
 @writes
-def keep_forecast(connection: Connection, run: int, number: int, forecast: Forecast) -> None:
+def store_forecast(connection: Connection, run: int, number: int, forecast: Forecast) -> None:
     """Store the forecast from the learning curve of a measured trial."""
     same = trials.c.run == run, trials.c.number == number
     connection.execute(update(trials).where(*same).values(forecast=forecast))
 
 
 @reads
-def has_live_trainer(connection: Connection, run: int, number: int) -> bool:
+def is_training(connection: Connection, run: int, number: int) -> bool:
     """Return whether a living process is training the trial ``number`` of a run."""
-    return any(row.number == number and living(row.owner, row.heartbeat) for row in training(connection, run))
+    return any(
+        row.number == number and living_owner(row.owner, row.heartbeat) for row in training_rows(connection, run)
+    )
 
 
 @writes
 def mark_interrupted(connection: Connection, run: int) -> bool:
     """Mark the trials whose process died during training as interrupted; return whether there were any."""
-    dead = [row.number for row in training(connection, run) if not living(row.owner, row.heartbeat)]
+    dead = [row.number for row in training_rows(connection, run) if not living_owner(row.owner, row.heartbeat)]
     interrupt_trials(connection, run, trials.c.number.in_(dead))
     return bool(dead)
 
@@ -80,14 +82,14 @@ def mark_interrupted(connection: Connection, run: int) -> bool:
 @reads
 def other_trainers(connection: Connection, run: int) -> list[str]:
     """Return the owners of the run's trials that are training in other living processes, sorted."""
-    trainers = {living(row.owner, row.heartbeat) for row in training(connection, run)}
+    trainers = {living_owner(row.owner, row.heartbeat) for row in training_rows(connection, run)}
     return sorted(trainer for trainer in trainers if trainer not in (None, this_process()))
 
 
-def training(connection: Connection, run: int) -> list[Row[Any]]:
+def training_rows(connection: Connection, run: int) -> list[Row[Any]]:
     """Return the rows of the trials that are training, including those whose process has died."""
-    wanted = trials.c.run == run, trials.c.state == TrialState.TRAINING
-    return list(connection.execute(select(trials).where(*wanted).order_by(trials.c.number)))
+    conditions = trials.c.run == run, trials.c.state == TrialState.TRAINING
+    return list(connection.execute(select(trials).where(*conditions).order_by(trials.c.number)))
 
 
 def _insert(connection: Connection, run: int, hyperparameters: dict[str, Value], strategy: Strategy) -> int:

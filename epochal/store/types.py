@@ -23,13 +23,13 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value is not None else None
 
 
-def one_of(words: type[enum.Enum], length: int = 16) -> Enum:
-    """Return a column type that stores members of the enumeration ``words`` by value and refuses other values.
+def enum_type(enumeration: type[enum.Enum], length: int = 16) -> Enum:
+    """Return a column type that stores members of ``enumeration`` by value and refuses other values.
 
     ``length`` is the length of the column in characters.
     """
     return Enum(
-        words,
+        enumeration,
         length=length,
         native_enum=False,
         validate_strings=True,
@@ -37,7 +37,7 @@ def one_of(words: type[enum.Enum], length: int = 16) -> Enum:
     )
 
 
-class Record(TypeDecorator[Any]):
+class DataclassJson(TypeDecorator[Any]):
     """A dataclass of plain values and members of enumerations, stored as a JSON object.
 
     Stored fields that the dataclass no longer has are ignored when it is read.
@@ -46,11 +46,11 @@ class Record(TypeDecorator[Any]):
     impl = JSON
     cache_ok = True
 
-    def __init__(self, record: type[Any], **words: type[enum.Enum]) -> None:
-        """Create a column type for the dataclass ``record``; ``words`` maps fields to the enumerations they are of."""
+    def __init__(self, record: type[Any], **enumerations: type[enum.Enum]) -> None:
+        """Create a column type for the dataclass ``record``; ``enumerations`` maps its fields to their enumerations."""
         super().__init__(none_as_null=True)
         self.record = record
-        self.words = tuple(sorted(words.items()))
+        self.enumerations = tuple(sorted(enumerations.items()))
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 (SQLAlchemy's signature)
         """Return a dataclass instance as a dictionary, to be stored."""
@@ -61,10 +61,10 @@ class Record(TypeDecorator[Any]):
         if value is None:
             return None
         known = {field.name: value[field.name] for field in fields(self.record) if field.name in value}
-        return self.record(**known | {name: words(known[name]) for name, words in self.words})
+        return self.record(**known | {name: enumeration(known[name]) for name, enumeration in self.enumerations})
 
 
-class Texts(TypeDecorator[tuple[str, ...]]):
+class StringTuple(TypeDecorator[tuple[str, ...]]):
     """A tuple of strings, stored as a JSON array."""
 
     impl = JSON

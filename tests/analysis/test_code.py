@@ -1,4 +1,4 @@
-"""The pushed code, read once: all that is known of it before it is trained."""
+"""Reading the pushed code: script, framework and removed APIs."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ from epochal.analysis.detection import Detection
 _SCRIPT = "import helpers\nfrom keras.optimizers import Adam\n\nepochs = 20\nAdam(lr=0.1)\n"
 
 
-def test_all_that_the_code_says(tmp_path: Path) -> None:
-    """The script with its literals, the framework, and what that lacks today."""
+def test_code_is_read_as_a_whole(tmp_path: Path) -> None:
+    """It has the script with its literals, the modules that must import, and the calls that newer Keras lacks."""
     (tmp_path / "nn.py").write_text(_SCRIPT)
     (tmp_path / "helpers.py").write_text("import numpy\n")
     code = read_code(tmp_path)

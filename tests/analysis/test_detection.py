@@ -1,4 +1,4 @@
-"""Which framework trains, and which modules have to be there, told by the imports."""
+"""Detection of the framework, and of the modules that must be importable, from the imports."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def _detect(script: str, modules: dict[str, str] | None = None, override: str = 
     return detect(script, lambda name: (modules or {}).get(name), override)
 
 
-def _failure(script: str, modules: dict[str, str]) -> RunFailed:
+def _catch_failure(script: str, modules: dict[str, str]) -> RunFailed:
     with pytest.raises(RunFailed) as failure:
         _detect(script, modules)
     return failure.value
@@ -50,8 +50,8 @@ _NO_IMPORT = "no import of keras, tensorflow, tf_keras, sklearn, torch, torchvis
         ("\ufeffimport keras\r\n", "keras", "nn.py line 1 imports keras"),
     ],
 )
-def test_the_framework_of_a_script(script: str, framework: str, why: str) -> None:
-    """What trains is told with the line that says so."""
+def test_framework_is_detected_from_imports(script: str, framework: str, why: str) -> None:
+    """The reason names the line. Comments, strings, relative imports and imports for type checkers do not count."""
     detection = _detect(script)
     assert (detection.framework, detection.why) == (framework, why)
 
@@ -84,28 +84,28 @@ def test_the_framework_of_a_script(script: str, framework: str, why: str) -> Non
         ),
     ],
 )
-def test_local_modules_are_followed(script: str, modules: dict[str, str], why: str) -> None:
-    """An import in a local module counts, relative, in packages and in circles."""
+def test_imports_of_local_modules_count(script: str, modules: dict[str, str], why: str) -> None:
+    """They count in packages and in modules that import each other, and if they are relative."""
     assert _detect(script, modules).why == why
 
 
-def test_a_local_module_hides_a_framework_of_its_name() -> None:
-    """Python takes a torch.py beside nn.py before the installed package, and so does the detection."""
+def test_local_module_shadows_a_framework() -> None:
+    """Python imports a torch.py beside nn.py instead of the installed package."""
     assert _detect("import torch\nimport keras\n", {"torch": "x = 1\n"}).framework == "keras"
 
 
-def test_two_frameworks_are_not_guessed_between() -> None:
-    """Keras beside torch fails, with both lines and what to write; with the override it is decided."""
-    failure = _failure("import keras\nimport model\n", {"model": "import torch\n"})
+def test_several_frameworks_need_the_setting() -> None:
+    """The failure names both imports and the setting to add. With the setting, the framework is known."""
+    failure = _catch_failure("import keras\nimport model\n", {"model": "import torch\n"})
     assert failure.reason is Reason.SEVERAL_FRAMEWORKS
-    for told in ("nn.py line 1 imports keras", "model.py line 1 imports torch", 'framework = "torch"', "epochal.toml"):
-        assert told in failure.explanation
+    for part in ("nn.py line 1 imports keras", "model.py line 1 imports torch", 'framework = "torch"', "epochal.toml"):
+        assert part in failure.explanation
     detection = _detect("import keras\nimport torch\n", override="torch")
     assert detection == Detection("torch", "epochal.toml says so", ("keras", "torch"))
 
 
-def test_the_modules_to_be_proven() -> None:
-    """What runs whenever the code starts, local modules included; not what may be missing, nor what is Python's."""
+def test_unconditional_imports_are_listed() -> None:
+    """They run at every start, so they must be installed. Optional, conditional and standard library imports are left out."""
     script = """
 from __future__ import annotations
 import os, numpy as np, pandas
@@ -150,7 +150,7 @@ import twice
 
 
 @pytest.mark.parametrize(
-    ("script", "modules", "told"),
+    ("script", "modules", "expected"),
     [
         ("x = 1\nif x\n", {}, "nn.py line 2: "),
         ("import model\n", {"model": "\n\nx = = 1\n"}, "model.py line 3: "),
@@ -158,15 +158,15 @@ import twice
         ("x = " + "-" * 100_000 + "1\n", {}, "nn.py "),
     ],
 )
-def test_what_is_no_python(script: str, modules: dict[str, str], told: str) -> None:
-    """A syntax error is told with its file and line before any training is started."""
-    failure = _failure(script, modules)
+def test_invalid_python_is_a_syntax_error(script: str, modules: dict[str, str], expected: str) -> None:
+    """The message starts with the file, so that the run fails before anything is trained."""
+    failure = _catch_failure(script, modules)
     assert failure.reason is Reason.SYNTAX_ERROR
-    assert failure.explanation.startswith(told)
+    assert failure.explanation.startswith(expected)
 
 
-def test_a_folder_is_read_as_python_reads_it(tmp_path: Path) -> None:
-    """Byte order marks, coding cookies, packages and names too long for a file are all met in real folders."""
+def test_folder_is_read_as_python_reads_it(tmp_path: Path) -> None:
+    """Real folders have byte order marks, encoding declarations, packages, and names too long for a file."""
     (tmp_path / "nn.py").write_bytes(b"\xef\xbb\xbfimport pack.model\r\nimport data\r\nimport " + b"a" * 300 + b"\r\n")
     (tmp_path / "data").mkdir()
     (tmp_path / "pack").mkdir()
@@ -175,19 +175,19 @@ def test_a_folder_is_read_as_python_reads_it(tmp_path: Path) -> None:
     (tmp_path / "pack/tools.py").write_text("import keras\n")
     assert detect_folder(tmp_path).why == "pack/tools.py line 1 imports keras"
     assert detect_folder(tmp_path, "sklearn").framework == "sklearn"
-    assert detect_folder(tmp_path).modules == ("a" * 300, "keras", "sklearn")  # data is a folder here
+    assert detect_folder(tmp_path).modules == ("a" * 300, "keras", "sklearn")  # data is a local folder here
 
 
-def test_a_folder_without_a_script(tmp_path: Path) -> None:
-    """No nn.py at the top is a reason of its own, whatever epochal.toml says."""
+def test_missing_script_has_its_own_reason(tmp_path: Path) -> None:
+    """The setting ``framework`` does not hide that nn.py is missing."""
     for override in ("", "keras"):
         with pytest.raises(RunFailed) as failure:
             detect_folder(tmp_path, override)
         assert failure.value.reason is Reason.NO_SCRIPT
 
 
-def test_a_file_in_no_known_encoding(tmp_path: Path) -> None:
-    """Bytes that are not in the file's encoding are a syntax error, to Python and to us."""
+def test_undecodable_file_is_a_syntax_error(tmp_path: Path) -> None:
+    """Python rejects bytes that do not fit the encoding of a file, and so does the detection."""
     (tmp_path / "nn.py").write_bytes(b"# \xe9\nimport keras\n")
     with pytest.raises(RunFailed) as failure:
         detect_folder(tmp_path)
@@ -214,8 +214,8 @@ _LINES = st.sampled_from(
     st.lists(_LINES).map("\n".join) | st.text(),
     st.dictionaries(st.sampled_from(["a", "b", "a.b"]), st.lists(_LINES).map("\n".join)),
 )
-def test_any_text_is_detected_or_told(script: str, modules: dict[str, str]) -> None:
-    """Whatever is pushed, the answer is a framework or a RunFailed."""
+def test_any_text_gives_a_framework_or_a_syntax_error(script: str, modules: dict[str, str]) -> None:
+    """Nothing that is pushed makes the detection raise another exception."""
     try:
         assert _detect(script, modules).framework in ("keras", "python")
     except RunFailed as failure:

@@ -1,4 +1,4 @@
-"""The digest of what a verdict depends on: it changes with that, and with nothing else."""
+"""The fingerprint of what a verdict depends on: what changes it, and what does not."""
 
 import os
 from pathlib import Path, PurePath
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from epochal.analysis.fingerprint import files_of, fingerprint, listing_of, matters, read_parts
+from epochal.analysis.fingerprint import affects_training, digest_listing, fingerprint, fingerprint_parts, list_files
 
 _SCRIPT = '''"""A network."""
 import helpers
@@ -44,24 +44,25 @@ def _write(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
-def _fingerprint(folder: Path, circumstances: list[str], change: dict[str, bytes] | None = None) -> str:
-    return fingerprint([*circumstances, *read_parts(folder, change or {})])
+def _fingerprint(folder: Path, context: list[str], change: dict[str, bytes] | None = None) -> str:
+    return fingerprint([*context, *fingerprint_parts(folder, change or {})])
 
 
 def _fingerprint_with(folder: Path, **changed: str) -> str:
+    """Return the fingerprint after writing other content to some files: ``data__a_csv`` is data/a.csv."""
     names = {name.replace("__", "/").replace("_", "."): content for name, content in changed.items()}
     return _fingerprint(_write(folder, _FILES | names), ["image"])
 
 
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
-    """A folder for a commit's files."""
+    """A folder for the files of a commit."""
     return tmp_path / "code"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that the examples of a test share."""
+    """A folder that all examples of a test use."""
     return tmp_path_factory.mktemp("shared")
 
 
@@ -76,8 +77,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         _SCRIPT + "\n'''epochs = 30\n'''\n",
     ],
 )
-def test_how_it_is_written_does_not_count(code: Path, script: str) -> None:
-    """Comments, docstrings, formatting, line ends, byte order mark, texts that stand alone: all that Python passes over."""
+def test_formatting_does_not_count(code: Path, script: str) -> None:
+    """Comments, docstrings, whitespace, line ends, a byte order mark and string statements do not affect training."""
     assert _fingerprint_with(code) == _fingerprint_with(code, nn_py=script)
 
 
@@ -93,13 +94,13 @@ def test_how_it_is_written_does_not_count(code: Path, script: str) -> None:
         {"nn_py": "def x(:\n"},
     ],
 )
-def test_what_is_trained_counts(code: Path, changed: dict[str, str]) -> None:
-    """A constant, a string, an import, a local module, data, and code that is none."""
+def test_code_and_data_count(code: Path, changed: dict[str, str]) -> None:
+    """Constants, strings, imports, local modules and data files affect training, and so may code that does not parse."""
     assert _fingerprint_with(code) != _fingerprint_with(code, **changed)
 
 
-def test_what_cannot_be_parsed_counts_by_its_bytes(code: Path) -> None:
-    """A template that only looks like Python, and a number that is too long to be shown."""
+def test_unparsable_code_counts_by_its_bytes(code: Path) -> None:
+    """Examples are a template that only looks like Python, and an integer with too many digits to be converted."""
     assert _fingerprint_with(code, helpers_py="{% x %} # one\n") != _fingerprint_with(
         code, helpers_py="{% x %} # two\n"
     )
@@ -107,8 +108,8 @@ def test_what_cannot_be_parsed_counts_by_its_bytes(code: Path) -> None:
     assert _fingerprint_with(code, helpers_py=huge) != _fingerprint_with(code, helpers_py=f"{huge} # two\n")
 
 
-def test_names_links_modes_and_circumstances_count(code: Path) -> None:
-    """A file under another name, a link's target, whether a file can be run, and all that the caller tells, each by itself."""
+def test_names_links_modes_and_context_count(code: Path) -> None:
+    """File names, link targets and the executable bit count, and so does each string of the context, separately."""
     fingerprints = {_fingerprint_with(code), _fingerprint(code, ["image", ""]), _fingerprint(code, ["im", "age"])}
     (code / "data/a.csv").chmod(0o755)
     fingerprints.add(_fingerprint(code, ["image"]))
@@ -119,18 +120,18 @@ def test_names_links_modes_and_circumstances_count(code: Path) -> None:
         (code / "link").symlink_to(target)
         fingerprints.add(_fingerprint(code, ["image"]))
     assert len(fingerprints) == 7
-    assert "link" in files_of(code)
+    assert "link" in list_files(code)
 
 
 @pytest.mark.parametrize(
     "name", ["README.md", "CHANGES.md", "LICENSE", "epochal.toml", "requirements.txt", ".gitignore"]
 )
-def test_texts_for_people_do_not_count_unless_the_code_names_them(code: Path, name: str) -> None:
-    """At the top level alone; a script that has the name or a wildcard for its suffix as a string may read the file."""
+def test_texts_and_settings_count_only_if_the_code_names_them(code: Path, name: str) -> None:
+    """Code may read a file at the top level if one of its strings is the file's name or a wildcard with its suffix."""
     script = _write(code, _FILES) / "nn.py"
     before = _fingerprint(code, [])
     (code / name).write_text("More")
-    assert (matters(name), matters(f"data/{name}")) == (False, True)
+    assert (affects_training(name), affects_training(f"data/{name}")) == (False, True)
     assert _fingerprint(code, []) == before
     for named in (name, f"*{PurePath(name).suffix or name}"):
         script.write_text(f"{_SCRIPT}files = glob.glob({named!r})\n")
@@ -153,15 +154,15 @@ def test_texts_for_people_do_not_count_unless_the_code_names_them(code: Path, na
     ],
 )
 def test_code_that_reads_itself_counts_by_what_it_reads(code: Path, line: str, comment: bool, docstring: bool) -> None:
-    """Docstrings where they are read, every byte of the code where a source is."""
+    """If code reads docstrings, they count; if it reads its source, every byte counts."""
     script = f"{_SCRIPT}{line}\n"
     before = _fingerprint_with(code, nn_py=script)
     assert (_fingerprint_with(code, nn_py=f"{script}# more\n") != before) is comment
     assert (_fingerprint_with(code, nn_py=script.replace("A network", "The network")) != before) is docstring
 
 
-def test_a_change_counts_as_the_commit_that_adopts_it(code: Path) -> None:
-    """Another nn.py, or another data file."""
+def test_change_has_the_fingerprint_of_the_commit_that_adopts_it(code: Path) -> None:
+    """This is how the verdict on an offered change is reused once the change is committed."""
     changed = _SCRIPT.replace("20", "30")
     _write(code, _FILES)
     offered = _fingerprint(code, ["image"], {"nn.py": changed.encode()})
@@ -172,27 +173,27 @@ def test_a_change_counts_as_the_commit_that_adopts_it(code: Path) -> None:
 
 
 @given(line=st.integers(0, _SCRIPT.count("\n")), text=st.text(st.characters(exclude_categories=["C", "Z"])))
-def test_no_comment_changes_it(folder: Path, line: int, text: str) -> None:
-    """Wherever it stands, whatever it says, with blank lines around it."""
+def test_comments_never_count(folder: Path, line: int, text: str) -> None:
+    """A comment with any text may stand at any line, with blank lines around it."""
     lines = _SCRIPT.splitlines()
     lines.insert(line, f"\n    # {text}\n")
     assert _fingerprint_with(folder) == _fingerprint_with(folder, nn_py="\n".join(lines))
 
 
 @given(value=st.one_of(st.integers(), st.floats(allow_nan=False), st.text(), st.binary(), st.booleans(), st.none()))
-def test_every_value_changes_it(folder: Path, value: object) -> None:
-    """Two scripts mean the same only if their constants are equal and of one type."""
+def test_every_other_constant_counts(folder: Path, value: object) -> None:
+    """A constant of equal value but another type counts too: 20.0 is not 20."""
     assume(not (type(value) is int and value == 20))
     assert _fingerprint_with(folder) != _fingerprint_with(folder, nn_py=_SCRIPT.replace("= 20", f"= {value!r}"))
 
 
-def test_a_listing_tells_changed_data_apart(tmp_path: Path) -> None:
-    """By names, sizes and times; what is inside of a file of the same size and time is not read."""
+def test_listing_of_data_changes_with_names_and_times(tmp_path: Path) -> None:
+    """The contents need not be read, because a change to a file also changes its modification time."""
     data = _write(tmp_path, {"a/one.npz": "1", "two.npz": "2"})
     os.utime(data / "two.npz", ns=(1, 1))
-    first = listing_of(data)
-    assert listing_of(data) == first
+    first = digest_listing(data)
+    assert digest_listing(data) == first
     os.utime(data / "two.npz", ns=(1, 2))
-    second = listing_of(data)
+    second = digest_listing(data)
     (data / "two.npz").rename(data / "a/two.npz")
-    assert len({first, second, listing_of(data)}) == 3
+    assert len({first, second, digest_listing(data)}) == 3

@@ -1,4 +1,4 @@
-"""The literals in nn.py: which are found, and that a change touches their bytes alone."""
+"""The literals in nn.py: which are found, and that changing one leaves all other bytes as they are."""
 
 import subprocess
 from pathlib import Path
@@ -11,26 +11,26 @@ from epochal.analysis.hyperparameters import (
     Constant,
     assigned_lines,
     change_all,
+    find_constants,
     find_epochs,
-    literals,
     unified_diff,
 )
-from epochal.records import Value, same
+from epochal.records import Value, is_same_value
 
 
-def _found(source: str | bytes) -> tuple[str, Value, int] | None:
+def _find_epochs_fields(source: str | bytes) -> tuple[str, Value, int] | None:
     constant = find_epochs(source.encode() if isinstance(source, str) else source)
     return (constant.name, constant.value, constant.line) if constant else None
 
 
-def _epochs(source: bytes) -> Constant:
+def _find_constant(source: bytes) -> Constant:
     constant = find_epochs(source)
     assert constant
     return constant
 
 
 @pytest.mark.parametrize(
-    ("source", "found"),
+    ("source", "expected"),
     [
         ("epochs = 20  # was 50\n", ("epochs", 20, 1)),
         ("epochs=20\n", ("epochs", 20, 1)),
@@ -52,9 +52,9 @@ def _epochs(source: bytes) -> Constant:
         ("epochs = 20\nepochs += 5\n", ("epochs", 20, 1)),
     ],
 )
-def test_the_number_of_epochs_is_found(source: str, found: tuple[str, int, int]) -> None:
-    """A literal in the last fit, the constant whose name stands there, or a constant that is called epochs."""
-    assert _found(source) == found
+def test_number_of_epochs_is_found(source: str, expected: tuple[str, int, int]) -> None:
+    """It is the literal in the last ``fit`` that has one, the constant passed there, or a constant called epochs."""
+    assert _find_epochs_fields(source) == expected
 
 
 @pytest.mark.parametrize(
@@ -82,15 +82,15 @@ def test_the_number_of_epochs_is_found(source: str, found: tuple[str, int, int])
         "# coding: nonsense\nepochs = 20\n",
     ],
 )
-def test_what_is_no_number_of_epochs(source: str) -> None:
-    """What is computed, local, commented, of another kind or no Python at all is not found."""
+def test_other_values_are_not_epochs(source: str) -> None:
+    """Computed, local, commented and non-integer values are not found, nor is anything in invalid Python."""
     assert find_epochs(source.encode()) is None
 
 
-def test_all_constants() -> None:
-    """Whole and fractional numbers with their sign, texts and truths, in order."""
+def test_constants_are_found_in_order() -> None:
+    """Each has its name, value and line, and the position of its literal, including the sign."""
     source = b"rate = 1e-3\nif True:\n    shift = - 5\nname = 'a'\nflag = False\nz = 2j\nf = lambda: 3\nrate = .5\n"
-    found = literals(source)
+    found = find_constants(source)
     assert [(constant.name, constant.value, constant.line) for constant in found] == [
         ("rate", 0.001, 1),
         ("shift", -5, 3),
@@ -101,10 +101,10 @@ def test_all_constants() -> None:
     assert [source[constant.start : constant.end] for constant in found] == [b"1e-3", b"- 5", b"'a'", b"False", b".5"]
 
 
-def test_all_literals() -> None:
-    """Texts, however they are written, and truths are literals too; what is put together while it runs is none."""
+def test_only_plain_literals_are_found() -> None:
+    """Strings count in any notation. Formatted strings, bytes, None and expressions do not."""
     source = b"n = 1\na = 'x' \"y\"\nb = ('z\\n')\nc = True\nd = f'{n}'\ne = b'x'\nf = None\ng = 'x' + 'y'\n"
-    found = literals(source)
+    found = find_constants(source)
     assert [(constant.name, constant.value, constant.line) for constant in found] == [
         ("n", 1, 1),
         ("a", "xy", 2),
@@ -114,8 +114,8 @@ def test_all_literals() -> None:
     assert [source[constant.start : constant.end] for constant in found[1:]] == [b"'x' \"y\"", b"'z\\n'", b"True"]
 
 
-def test_every_assignment_of_the_top_level_counts() -> None:
-    """Of whatever kind, in blocks too; what is assigned in functions, classes and comprehensions is theirs."""
+def test_top_level_assignments_are_found() -> None:
+    """Every kind of assignment counts, also inside blocks; those in functions, classes and comprehensions do not."""
     source = (
         b"a = 1\na += 2\nfor a in b: c = d = 1\nif (a := 3): pass\n"
         b"def f():\n    a = 4\nclass A:\n    a = 5\n[a for a in b]\ne, c = 5, 6\n"
@@ -147,9 +147,9 @@ def test_every_assignment_of_the_top_level_counts() -> None:
         (b"epochs = 0x14\n", b"epochs = 30\n"),
     ],
 )
-def test_a_change_touches_the_number_alone(before: bytes, after: bytes) -> None:
-    """Comments, line ends, byte order mark and encoding stay as they are, to the byte."""
-    assert change_all(before, {_epochs(before): 30}) == after
+def test_change_touches_only_the_number(before: bytes, after: bytes) -> None:
+    """Comments, line ends, byte order mark and encoding stay the same to the byte."""
+    assert change_all(before, {_find_constant(before): 30}) == after
 
 
 _NUMBERS = st.integers(-(10**9), 10**9) | st.floats(allow_nan=False, allow_infinity=False)
@@ -177,7 +177,7 @@ def test_every_other_byte_stays(
     old: int | float,
     new: int | float,
 ) -> None:
-    """In any source, encoding and mixture of line ends, only the number's bytes differ, and it reads back as wanted."""
+    """The result is the source as it would have been written with the new number, in any encoding and mix of line ends."""
     assume(old != new)
 
     def source(number: int | float) -> bytes:
@@ -185,15 +185,15 @@ def test_every_other_byte_stays(
         text = "".join(line + end for line, end in [*before, (middle, "\n"), *after])
         return ("" if encoding.startswith("utf") else f"# coding: {encoding}\n").encode() + text.encode(encoding)
 
-    constant = next(constant for constant in literals(source(old)) if constant.name == "number")
+    constant = next(constant for constant in find_constants(source(old)) if constant.name == "number")
     assert constant.value == old
     assert change_all(source(old), {constant: new}) == source(new)
 
 
 @given(st.binary() | st.text().map(str.encode), st.integers(0, 20), st.integers(0, 20), st.integers())
-def test_any_bytes_are_changed_rightly_or_not_at_all(source: bytes, start: int, length: int, value: int) -> None:
-    """A constant that is not of the source is refused with a ValueError; looking for numbers never fails."""
-    literals(source)
+def test_arbitrary_bytes_are_changed_correctly_or_refused(source: bytes, start: int, length: int, value: int) -> None:
+    """A constant that is not in the source raises ValueError, and arbitrary bytes can always be searched."""
+    find_constants(source)
     find_epochs(source)
     try:
         changed = change_all(source, {Constant("epochs", 20, 1, start, start + length): value})
@@ -202,14 +202,14 @@ def test_any_bytes_are_changed_rightly_or_not_at_all(source: bytes, start: int, 
     assert changed == source[:start] + str(value).encode() + source[start + length :]
 
 
-def _named(source: bytes) -> dict[str, Constant]:
-    return {constant.name: constant for constant in literals(source)}
+def _find_by_name(source: bytes) -> dict[str, Constant]:
+    return {constant.name: constant for constant in find_constants(source)}
 
 
-def test_several_are_changed_at_once() -> None:
-    """Each where it stood, in its own quotes, in any order; one that has the value already stays as it is written."""
+def test_several_literals_are_changed_at_once() -> None:
+    """Each keeps its position and quotes. A literal that already has the value keeps its notation."""
     source = b'n = 0x10; rate = 1e-3\r\noptimizer = \'sgd\'  # or "adam"\nloss = "mse"\naugment = False\n'
-    found = _named(source)
+    found = _find_by_name(source)
     values: dict[str, Value] = {"augment": True, "loss": "mae", "optimizer": "adam", "rate": 0.01, "n": 16}
     assert (
         change_all(source, {found[name]: value for name, value in values.items()})
@@ -224,39 +224,39 @@ _PAIRS = st.tuples(_NUMBERS, _NUMBERS) | st.tuples(st.text(), st.text()) | st.tu
 
 
 @given(encoding=st.sampled_from(["utf-8", "latin-1", "gbk"]), pairs=st.lists(_PAIRS))
-def test_any_values_become_any_others_of_their_kind(encoding: str, pairs: list[tuple[Value, Value]]) -> None:
-    """What was changed reads back as wanted, whatever the texts hold; the bytes between are as they were."""
+def test_any_value_can_replace_another_of_its_kind(encoding: str, pairs: list[tuple[Value, Value]]) -> None:
+    """The new values are found in the result, whatever the strings contain, and the bytes between them stay."""
     between = "; # é\n".encode(encoding)
     lines = [f"v{place} = {old!a}".encode() + between for place, (old, _) in enumerate(pairs)]
     source = f"# coding: {encoding}\n".encode() + b"".join(lines)
-    wanted = [new for _, new in pairs]
-    changed = change_all(source, dict(zip(literals(source), wanted, strict=True)))
-    assert all(map(same, (constant.value for constant in literals(changed)), wanted))
-    assert changed.count(between) == len(wanted)
+    new_values = [new for _, new in pairs]
+    changed = change_all(source, dict(zip(find_constants(source), new_values, strict=True)))
+    assert all(map(is_same_value, (constant.value for constant in find_constants(changed)), new_values))
+    assert changed.count(between) == len(new_values)
 
 
 @pytest.mark.parametrize(
     "changes", [{"n": "many"}, {"n": True}, {"flag": 1}, {"name": 5}, {"a": 2, "b": 3}, {"n": float("nan")}]
 )
-def test_what_cannot_be_said_in_a_constants_place_is_refused(changes: dict[str, Value]) -> None:
-    """Another kind of value, two values in one place, or a number that no literal can say."""
+def test_impossible_changes_are_refused(changes: dict[str, Value]) -> None:
+    """These are a value of another kind, two values for one literal, and a number that has no literal."""
     source = b"n = 1\nflag = True\nname = 'x'\na = b = 1\n"
     with pytest.raises(ValueError, match="line"):
-        change_all(source, {_named(source)[name]: value for name, value in changes.items()})
+        change_all(source, {_find_by_name(source)[name]: value for name, value in changes.items()})
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), True])
-def test_a_value_that_no_literal_can_say_is_an_error(value: int | float) -> None:
-    """It is told instead of written."""
+def test_value_without_a_literal_is_refused(value: int | float) -> None:
+    """Writing it would change what the script computes. The error names the constant."""
     source = b"epochs = 20\n"
     with pytest.raises(ValueError, match="epochs"):
-        change_all(source, {_epochs(source): value})
+        change_all(source, {_find_constant(source): value})
 
 
-def test_a_constant_of_another_source_is_refused() -> None:
-    """A number's place is only good for the source in which it was found."""
+def test_constant_of_another_source_is_refused() -> None:
+    """The position of a constant is valid only in the source in which it was found."""
     with pytest.raises(ValueError, match="does not stand in line 1"):
-        change_all(b"batch_size = 32\n", {_epochs(b"epochs = 20\n"): 30})
+        change_all(b"batch_size = 32\n", {_find_constant(b"epochs = 20\n"): 30})
 
 
 @pytest.mark.parametrize(
@@ -270,15 +270,15 @@ def test_a_constant_of_another_source_is_refused() -> None:
     ],
 )
 def test_git_applies_the_diff(tmp_path: Path, source: bytes) -> None:
-    """The diff is one that git itself takes, whatever the line ends."""
-    changed = change_all(source, {_epochs(source): 30})
+    """The diff is one that git accepts, whatever the line ends."""
+    changed = change_all(source, {_find_constant(source): 30})
     (tmp_path / "nn.py").write_bytes(source)
     diff = unified_diff(source, changed, "nn.py")
     subprocess.run(["git", "apply", "-"], cwd=tmp_path, input=diff.encode(), check=True)
     assert (tmp_path / "nn.py").read_bytes() == changed
 
 
-def test_the_diff_is_readable_in_any_encoding() -> None:
-    """The diff shows the source's characters, not its bytes."""
+def test_diff_is_readable_in_any_encoding() -> None:
+    """It shows the characters of the source rather than its bytes."""
     source = b"# coding: latin-1\nepochs = 20  # \xe9\n"
-    assert "+epochs = 30  # é\n" in unified_diff(source, change_all(source, {_epochs(source): 30}), "nn.py")
+    assert "+epochs = 30  # é\n" in unified_diff(source, change_all(source, {_find_constant(source): 30}), "nn.py")

@@ -1,4 +1,4 @@
-"""What requirements.txt may ask for, and everything that would let code or another index in."""
+"""What requirements.txt may contain. Whatever could run code or use another package index is refused."""
 
 import re
 
@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epochal.analysis.requirements import check_requirements, without_comments
+from epochal.analysis.requirements import check_requirements, strip_comments
 from epochal.errors import Reason, RunFailed
 
 
-def _refused(text: str) -> str:
+def _catch_refusal(text: str) -> str:
     with pytest.raises(RunFailed) as failure:
         check_requirements(text)
     assert failure.value.reason is Reason.REFUSED_REQUIREMENT
@@ -32,7 +32,7 @@ def _refused(text: str) -> str:
     ],
 )
 def test_names_with_versions_are_allowed(text: str) -> None:
-    """Names, versions, extras, markers, hashes and comments are what requirements are made of."""
+    """So are extras, markers, hashes and comments."""
     check_requirements(text)
 
 
@@ -79,10 +79,10 @@ def test_names_with_versions_are_allowed(text: str) -> None:
     ],
 )
 def test_everything_else_is_refused(line: str, why: str) -> None:
-    """Options, addresses, files, variables and nonsense are told with their line and the reason."""
-    told = _refused(f"numpy\n\n{line}\npandas\n")
-    assert told.startswith("requirements.txt line 3, ")
-    assert why in told
+    """The message names the line and the reason."""
+    message = _catch_refusal(f"numpy\n\n{line}\npandas\n")
+    assert message.startswith("requirements.txt line 3, ")
+    assert why in message
 
 
 @pytest.mark.parametrize(
@@ -98,15 +98,15 @@ def test_everything_else_is_refused(line: str, why: str) -> None:
     ],
 )
 def test_no_option_hides_behind_a_line_end(text: str, line: int) -> None:
-    """Continued lines, comments and encodings that pip and uv read differently do not let an option through."""
-    assert _refused(text).startswith(f"requirements.txt line {line}, ")
+    """pip and uv read continued lines, comments and encodings differently, so an option for either of them is refused."""
+    assert _catch_refusal(text).startswith(f"requirements.txt line {line}, ")
 
 
-def test_no_password_is_told() -> None:
-    """An address in the message has lost its user and password."""
-    told = _refused("--index-url https://ada:s3cret@index.example/simple")
-    assert "s3cret" not in told
-    assert "https://index.example/simple" in told
+def test_message_hides_the_password() -> None:
+    """An address in the message comes without user and password."""
+    message = _catch_refusal("--index-url https://ada:s3cret@index.example/simple")
+    assert "s3cret" not in message
+    assert "https://index.example/simple" in message
 
 
 _PIECES = st.lists(
@@ -134,7 +134,7 @@ _PIECES = st.lists(
 
 @given(_PIECES.map("".join))
 def test_any_text_is_allowed_or_refused(text: str) -> None:
-    """Whatever is pushed is allowed or refused with a reason, and what is allowed holds no option in any line."""
+    """Nothing that is pushed raises another exception, and text that is allowed has no option on any line."""
     try:
         check_requirements(text)
     except RunFailed as failure:
@@ -144,7 +144,7 @@ def test_any_text_is_allowed_or_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "left"),
+    ("text", "remaining"),
     [
         ("# Ours\nnumpy>=2  # not 1\r\n\n   \npandas", "numpy>=2\npandas\n"),
         ("numpy>=2\n", "numpy>=2\n"),
@@ -154,6 +154,6 @@ def test_any_text_is_allowed_or_refused(text: str) -> None:
         ("# one\x0bnumpy\n", "# one\x0bnumpy\n"),
     ],
 )
-def test_comments_and_blank_lines_are_left_out(text: str, left: str) -> None:
-    """What is installed stays, and all of it where it is doubtful which line a comment ends."""
-    assert without_comments(text) == left
+def test_comments_and_blank_lines_are_removed(text: str, remaining: str) -> None:
+    """A text stays as it is if pip and uv might disagree on which line a comment ends."""
+    assert strip_comments(text) == remaining

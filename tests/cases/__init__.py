@@ -1,1 +1,1 @@
-"""Small repositories, each with a kind of script whose verdict must be right; README.md lists them."""
+"""Small repositories, one for each kind of script whose verdict must be right; README.md lists them."""

@@ -1,4 +1,4 @@
-"""The chain without Jenkins: when it gives up a run whose jobs end without a result, and when it tries again."""
+"""The embedded chain: when it gives up a run whose jobs end without a result, and when it retries."""
 
 import queue
 from collections.abc import Sequence
@@ -18,12 +18,15 @@ from epochal.store.runs import load_run
 from tests.jobs.chain import environment_of, store_push
 from tests.repositories import make_repository
 
-_REACHES: dict[str, str | bytes] = {"nn.py": "print('Test accuracy: 0.9')\n", "epochal.toml": "threshold = 0.5\n"}
+_REACHING_FILES: dict[str, str | bytes] = {
+    "nn.py": "print('Test accuracy: 0.9')\n",
+    "epochal.toml": "threshold = 0.5\n",
+}
 _WRONG_USAGE, _INTERNAL_ERROR = 2, 70
 
 
-class _Scripts(JobScripts):
-    """The real job scripts, but the first ones end as ``faults`` says: with a status, or not started at all."""
+class _FaultyScripts(JobScripts):
+    """The real job scripts, except that the first calls end with ``faults``: an exit status, or an error at the start."""
 
     def __init__(self, home: Path, faults: Sequence[int | OSError]) -> None:
         super().__init__(environment_of(home), resource("scripts"), {"EPOCHAL_RUNTIME": "process"})
@@ -31,7 +34,7 @@ class _Scripts(JobScripts):
         self._faults = list(faults)
 
     def run(self, job: str, run: Run, output: Any = None) -> int:
-        """Run ``job``, or fail in its place."""
+        """Return or raise the next fault, or run ``job`` if none is left."""
         self.started.put((job, run.id))
         if not self._faults:
             return super().run(job, run, output)
@@ -41,47 +44,49 @@ class _Scripts(JobScripts):
         return fault
 
 
-def _drive_before_another(home: Path, tmp_path: Path, faults: Sequence[int | OSError]) -> tuple[list[str], Run]:
-    """Let a chain with one worker drive a run until it takes the next one; returns the jobs it started, and the run.
+def _process_until_next_run(home: Path, tmp_path: Path, faults: Sequence[int | OSError]) -> tuple[list[str], Run]:
+    """Let a chain with one worker process two runs until it starts the second; return the first run and its jobs.
 
-    The worker takes the oldest run that has not ended, so it takes the second one only after the end of the first.
+    The worker takes the oldest run that has not ended, so it starts the second run only after the first has ended.
     """
-    first, second = (store_push(home, make_repository(tmp_path / name, _REACHES)) for name in ("first", "second"))
+    first, second = (
+        store_push(home, make_repository(tmp_path / name, _REACHING_FILES)) for name in ("first", "second")
+    )
     app = App.open(environment_of(home))
-    scripts = _Scripts(home, faults)
+    scripts = _FaultyScripts(home, faults)
     chain = EmbeddedChain(app, scripts, 1)
     chain.start()
     try:
-        started = []
-        while (begun := scripts.started.get(timeout=60)) != ("pull", second.id):
-            assert begun[1] == first.id
-            started.append(begun[0])
-            assert len(started) < 10, "the run is driven for ever"
+        jobs = []
+        while (start := scripts.started.get(timeout=60)) != ("pull", second.id):
+            assert start[1] == first.id
+            jobs.append(start[0])
+            assert len(jobs) < 10, "the run is driven for ever"
     finally:
         chain.stop()
     run = load_run(app.database, first.id)
     app.database.close()
-    return started, run
+    return jobs, run
 
 
 @pytest.mark.parametrize("fault", [_INTERNAL_ERROR, 1, -9, FileNotFoundError("pull.sh")], ids=repr)
-def test_a_run_without_a_result_is_given_up_after_three_attempts(
+def test_run_is_given_up_after_three_attempts_without_a_result(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: int | OSError
 ) -> None:
-    """Fail a run whose job ends three times, by whatever fault, and does not end the run; then take the next one."""
+    """Such a run fails, whatever the fault is, and the worker takes the next run."""
     monkeypatch.setattr(embedded, "_PAUSE_SECONDS", 0.0)
-    started, run = _drive_before_another(home, tmp_path, [fault] * 3)
-    assert started == ["pull"] * 3
+    jobs, run = _process_until_next_run(home, tmp_path, [fault] * 3)
+    assert jobs == ["pull"] * 3
     assert (run.state, run.reason) == (State.FAILED, Reason.INTERNAL_ERROR)
     assert run.ended is not None
 
 
 @pytest.mark.parametrize("faults", [[_INTERNAL_ERROR] * 2, [_WRONG_USAGE] * 3 + [_INTERNAL_ERROR] * 2])
-def test_a_run_is_tried_again_until_then(
+def test_run_is_retried_before_it_is_given_up(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faults: list[int]
 ) -> None:
-    """Let the third attempt succeed. Settings that somebody has to correct are not the run's fault and count for nothing."""
+    """The third attempt may still succeed. Usage errors do not count: somebody has to correct the settings."""
     monkeypatch.setattr(embedded, "_PAUSE_SECONDS", 0.0)
-    started, run = _drive_before_another(home, tmp_path, faults)
-    assert started == ["pull"] * len(faults) + ["pull", "train"]
+    jobs, run = _process_until_next_run(home, tmp_path, faults)
+    assert jobs == ["pull"] * len(faults) + ["pull", "train"]
     assert run.state is State.REACHED

@@ -1,4 +1,4 @@
-"""The list of commands, which is shown without importing them."""
+"""The list of commands, which ``epochal --help`` shows without importing them."""
 
 import importlib
 import inspect
@@ -13,16 +13,16 @@ from epochal.cli import COMMANDS, make_app
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_list_has_each_commands_own_help(name: str) -> None:
-    """What ``epochal --help`` says of a command is the first paragraph of its own help."""
-    found = getattr(importlib.import_module(f"epochal.commands.{name}"), name)
-    text = found.info.help if isinstance(found, typer.Typer) else inspect.getdoc(found)
+def test_list_has_the_help_of_each_command(name: str) -> None:
+    """The list has a copy of the first paragraph of each command's help, so that it needs no import."""
+    command = getattr(importlib.import_module(f"epochal.commands.{name}"), name)
+    text = command.info.help if isinstance(command, typer.Typer) else inspect.getdoc(command)
     assert text
     assert COMMANDS[name] == text.partition("\n\n")[0].replace("\n", " ")
 
 
-def test_each_module_is_listed() -> None:
-    """No command is left out: every module of the commands is one, but for the options that they share."""
+def test_each_command_module_is_listed() -> None:
+    """The module ``options`` is no command: it has the options that commands share."""
     folder = importlib.import_module("epochal.commands").__path__[0]
     modules = {name for _, name, _ in pkgutil.iter_modules([folder])}
     assert modules == {*COMMANDS, "options"}
@@ -30,17 +30,17 @@ def test_each_module_is_listed() -> None:
 
 @pytest.mark.parametrize("command", [None, "history"])
 def test_only_the_named_command_is_imported(command: str | None) -> None:
-    """A list of the commands imports none of them, and a command imports no other one."""
+    """The list imports no command, and a command imports no other one, so that each start is fast."""
     program = (
         f"import sys, epochal.cli; epochal.cli.make_app({command!r}); "
         "print(*(name for name in sys.modules if name.startswith('epochal.commands.')))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    others = {"epochal.commands.options", f"epochal.commands.{command}"}
-    assert set(done.stdout.split()) <= others
+    allowed = {"epochal.commands.options", f"epochal.commands.{command}"}
+    assert set(done.stdout.split()) <= allowed
 
 
-def test_help_lists_all_commands_whichever_is_named() -> None:
-    """The list does not depend on which command's module was imported."""
+def test_help_lists_all_commands() -> None:
+    """The list does not depend on which command was imported."""
     group = typer.main.get_command(make_app("cancel"))
     assert list(group.commands) == list(COMMANDS)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""The commands, as a person types them."""
+"""The commands, run as a user types them."""
 
 import os
 import signal
@@ -12,14 +12,14 @@ from epochal.records import State
 from tests.jobs.chain import epochal, epochal_json, stored_run
 from tests.repositories import commit, git, make_repository
 
-_LEARNS = "epochs = 20\nprint(f'Test accuracy: {epochs / 40}')\n"
+_IMPROVING_SCRIPT = "epochs = 20\nprint(f'Test accuracy: {epochs / 40}')\n"
 
 
-def test_run_prints_one_json_object_and_nothing_else(home: Path, tmp_path: Path) -> None:
-    """What --json prints is the run, with every field that a program may rely on."""
-    repository = make_repository(tmp_path / "digits", {"nn.py": _LEARNS})
+def test_run_prints_one_json_object(home: Path, tmp_path: Path) -> None:
+    """Nothing else is on standard output, and show and history print the same object."""
+    repository = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT})
     shown = epochal_json(home, "run", str(repository), "--threshold", "0.7", "--runtime", "process", "--no-mail")
-    wanted = {
+    expected = {
         "run": 1,
         "commit": git(repository, "rev-parse", "HEAD"),
         "branch": "main",
@@ -32,7 +32,7 @@ def test_run_prints_one_json_object_and_nothing_else(home: Path, tmp_path: Path)
         "accuracy_source": "output",
         "folder": str(home / "runs/1"),
     }
-    assert {name: shown[name] for name in wanted} == wanted
+    assert {name: shown[name] for name in expected} == expected
     assert isinstance(shown["image"], str)
     first, second = shown["trials"]
     assert {name: second[name] for name in second if name != "seconds"} == {
@@ -84,9 +84,9 @@ def test_run_prints_one_json_object_and_nothing_else(home: Path, tmp_path: Path)
     assert epochal_json(home, "history") == [shown]
 
 
-def test_run_takes_a_commit_and_a_folder_inside(home: Path, tmp_path: Path) -> None:
-    """An older commit is trained as it was; what is not committed is not trained, and said so."""
-    repository = make_repository(tmp_path / "digits", {"nn.py": _LEARNS})
+def test_run_takes_a_commit_or_an_address(home: Path, tmp_path: Path) -> None:
+    """An older commit is trained as it was. Changes that are not committed are reported and not trained."""
+    repository = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT})
     old = git(repository, "rev-parse", "HEAD")
     commit(repository, {"nn.py": "raise SystemExit(1)\n"}, "Broken")
     (repository / "nn.py").write_text("not committed")
@@ -101,9 +101,9 @@ def test_run_takes_a_commit_and_a_folder_inside(home: Path, tmp_path: Path) -> N
     assert len(epochal_json(home, "history")) == 3
 
 
-def test_run_trains_where_the_admin_says(home: Path, tmp_path: Path) -> None:
-    """Who asked for containers in server.toml gets one or an error; only who said nothing is trained without a sandbox."""
-    repository = make_repository(tmp_path / "digits", {"nn.py": _LEARNS})
+def test_run_uses_the_runtime_of_the_settings(home: Path, tmp_path: Path) -> None:
+    """With runtime = "docker" and no engine the run fails; without the setting it is trained in a process."""
+    repository = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT})
     nowhere = f"unix://{tmp_path}/no-engine"
     run = ("run", str(repository), "--threshold", "0.5", "--no-mail")
     home.mkdir(exist_ok=True)
@@ -116,7 +116,7 @@ def test_run_trains_where_the_admin_says(home: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("show", "9"), "There is no run 9"),
         (("run", "{folder}", "--threshold", "80"), "80 % is 0.8"),
@@ -132,35 +132,37 @@ def test_run_trains_where_the_admin_says(home: Path, tmp_path: Path) -> None:
         (("job", "pull"), "GIT_URL"),
     ],
 )
-def test_wrong_usage_is_told_in_a_line(home: Path, tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
-    """A mistake has exit status 2, says what is wrong, and shows no traceback."""
+def test_wrong_usage_is_reported_without_a_traceback(
+    home: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    """The exit status is 2, and the message names the mistake."""
     (tmp_path / "empty").mkdir()
     done = epochal(home, *(argument.format(folder=tmp_path / "empty") for argument in arguments))
     assert done.returncode == 2, done.stdout + done.stderr
-    assert told in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_tunnel_that_cannot_be_opened_is_told_in_a_line(home: Path) -> None:
-    """With an authtoken that ngrok does not know, or without a network, one line says so, and not the token."""
+def test_failed_tunnel_is_reported_in_one_line(home: Path) -> None:
+    """ngrok does not know the authtoken, or there is no network. The line does not show the authtoken."""
     done = epochal(home, "tunnel", EPOCHAL_NGROK_AUTHTOKEN="0123456789-not-a-token")
     assert done.returncode == 2, done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert "0123456789-not-a-token" not in done.stderr
 
 
-def test_a_misspelt_variable_is_told(home: Path) -> None:
-    """A misspelt EPOCHAL_ variable is refused with the one that was meant."""
+def test_misspelt_variable_is_refused(home: Path) -> None:
+    """The message suggests the variable that was meant."""
     done = epochal(home, "history", EPOCHAL_RUNTIMES="docker")
     assert done.returncode == 2
     assert "Did you mean EPOCHAL_RUNTIME?" in done.stderr
 
 
-def test_init_watch_status(home: Path, tmp_path: Path) -> None:
-    """A new repository is made ready, watched, and asked for a commit that nobody delivered yet."""
+def test_init_watch_and_status(home: Path, tmp_path: Path) -> None:
+    """Running init and watch a second time changes nothing. The status says that no server runs."""
     folder = tmp_path / "digits"
     folder.mkdir()
-    (folder / "nn.py").write_text(_LEARNS)
+    (folder / "nn.py").write_text(_IMPROVING_SCRIPT)
     git(tmp_path, "init", "--quiet", "--bare", "origin.git")
     init = ("init", str(folder), "--remote", str(tmp_path / "origin.git"))
     assert epochal(home, *init).returncode == 0
@@ -175,7 +177,7 @@ def test_init_watch_status(home: Path, tmp_path: Path) -> None:
 
 
 def test_ctrl_c_cancels_the_run_and_leaves_nothing_running(home: Path, tmp_path: Path) -> None:
-    """SIGINT in the middle of a training ends it: exit status 5, the run cancelled, the training gone."""
+    """SIGINT during a training leads to exit status 5 and ends the training process."""
     started = tmp_path / "started"
     os.mkfifo(started)
     script = f"import os, time\nopen({str(started)!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
@@ -189,13 +191,13 @@ def test_ctrl_c_cancels_the_run_and_leaves_nothing_running(home: Path, tmp_path:
     assert not Path(f"/proc/{training}").exists()
 
 
-def test_watch_keeps_secrets_and_one_spelling(home: Path) -> None:
-    """server.toml stays its owner's, a token in an address is not shown, and another spelling of a repository is refused."""
+def test_watch_hides_tokens_and_refuses_a_second_spelling(home: Path) -> None:
+    """server.toml keeps its mode, and another address of a watched repository is refused."""
     (home / "server.toml").write_text("", encoding="utf-8")
     (home / "server.toml").chmod(0o600)
-    told = epochal(home, "watch", "https://ada:s3cret@github.com/ada/digits.git")
-    assert told.returncode == 0
-    assert "s3cret" not in told.stdout + told.stderr
+    first = epochal(home, "watch", "https://ada:s3cret@github.com/ada/digits.git")
+    assert first.returncode == 0
+    assert "s3cret" not in first.stdout + first.stderr
     assert (home / "server.toml").stat().st_mode & 0o777 == 0o600
-    again = epochal(home, "watch", "git@github.com:ada/digits.git")
-    assert (again.returncode, "watched already" in again.stderr, "s3cret" in again.stderr) == (2, True, False)
+    second = epochal(home, "watch", "git@github.com:ada/digits.git")
+    assert (second.returncode, "watched already" in second.stderr, "s3cret" in second.stderr) == (2, True, False)

@@ -1,4 +1,4 @@
-"""``epochal init`` on real folders."""
+"""``epochal init`` in real folders."""
 
 import os
 import re
@@ -16,34 +16,34 @@ from tests.repositories import commit, git, make_repository
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with nn.py, no repository yet."""
+    """Return a folder that has nn.py and is no repository yet."""
     folder = tmp_path / "digits"
     folder.mkdir()
     (folder / "nn.py").write_text("epochs = 20\n")
     return folder
 
 
-def _everything(folder: Path) -> dict[str, tuple[bytes, int]]:
+def _read_files(folder: Path) -> dict[str, tuple[bytes, int]]:
     files = [path for path in folder.rglob("*") if path.is_file()]
     return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
 
 
-def test_a_folder_becomes_a_repository_and_a_second_time_changes_nothing(folder: Path) -> None:
-    """Repository, remote, hooks, branches and settings are made; run again, not a byte is written."""
+def test_init_creates_a_repository_and_is_idempotent(folder: Path) -> None:
+    """The first call creates repository, remote, hooks, branches and settings; further calls write no file."""
     assert initialise(folder, "https://example.com/ada/digits.git", ("main", "develop"))
     assert current_branch(folder) == "main"
     assert configured_branches(folder) == ("main", "develop")
     assert git(folder, "remote", "get-url", "origin") == "https://example.com/ada/digits.git"
     assert read_repository_settings(folder) == RepositorySettings()
     assert all(os.access(folder / ".git/hooks" / name, os.X_OK) for name in HOOKS)
-    before = _everything(folder)
+    before = _read_files(folder)
     assert initialise(folder, "https://example.com/ada/digits.git", ("main", "develop")) == []
     assert initialise(folder, None, ("main", "develop")) == []
-    assert _everything(folder) == before
+    assert _read_files(folder) == before
 
 
-def test_a_jenkinsfile_is_written_once_and_then_the_developers(folder: Path) -> None:
-    """Only if it is asked for; one that was changed stays, and a line says so."""
+def test_jenkinsfile_is_written_on_request_and_never_overwritten(folder: Path) -> None:
+    """A Jenkinsfile that the developer has changed stays, and a line says so."""
     remote = "https://example.com/ada/digits.git"
     initialise(folder, remote, ("main",))
     assert not (folder / "Jenkinsfile").exists()
@@ -51,13 +51,13 @@ def test_a_jenkinsfile_is_written_once_and_then_the_developers(folder: Path) -> 
     assert "epochal" in (folder / "Jenkinsfile").read_text().lower()
     assert initialise(folder, remote, ("main",), jenkinsfile=True) == []
     (folder / "Jenkinsfile").write_text("pipeline {}\n")
-    (said,) = initialise(folder, remote, ("main",), jenkinsfile=True)
-    assert said.startswith("left the Jenkinsfile")
+    (line,) = initialise(folder, remote, ("main",), jenkinsfile=True)
+    assert line.startswith("left the Jenkinsfile")
     assert (folder / "Jenkinsfile").read_text() == "pipeline {}\n"
 
 
-def test_a_search_space_is_proposed_and_switched_on_by_hand(folder: Path) -> None:
-    """It stands commented in the epochal.toml that is written, and is read once its lines are uncommented."""
+def test_search_space_is_suggested_in_comments(folder: Path) -> None:
+    """The suggestion is commented out in the new epochal.toml, and takes effect once it is uncommented."""
     (folder / "nn.py").write_text("epochs = 20\nlearning_rate = 0.01\nfilters = 8\n")
     assert any("a search space proposed" in line for line in initialise(folder, "x", ("main",)))
     written = (folder / "epochal.toml").read_text()
@@ -66,28 +66,28 @@ def test_a_search_space_is_proposed_and_switched_on_by_hand(folder: Path) -> Non
     assert read_repository_settings(folder) == RepositorySettings(search=suggest(read_script(folder)))
 
 
-def test_settings_that_are_there_are_left_and_told_what_they_might_have(folder: Path) -> None:
-    """The proposal is shown until the file speaks of a search, or nn.py has nothing to search."""
+def test_search_space_is_suggested_for_existing_settings(folder: Path) -> None:
+    """Nothing is suggested if nn.py has nothing to search or the file has a table [search]."""
     (folder / "epochal.toml").write_text("threshold = 0.9\n")
     assert not any("search" in line for line in initialise(folder, "x", ("main",)))
     (folder / "nn.py").write_text("filters = 8\n")
-    told = initialise(folder, None, ("main",))
-    assert [line.strip() for line in told[1:]] == ["[search]", "filters = { choices = [4, 8, 16, 32] }"]
+    lines = initialise(folder, None, ("main",))
+    assert [line.strip() for line in lines[1:]] == ["[search]", "filters = { choices = [4, 8, 16, 32] }"]
     assert (folder / "epochal.toml").read_text() == "threshold = 0.9\n"
     (folder / "epochal.toml").write_text("[search]\n")
     assert initialise(folder, None, ("main",)) == []
 
 
-def test_a_hook_that_is_there_is_kept_and_runs(folder: Path, tmp_path: Path) -> None:
-    """An existing hook is moved aside, not changed, and still gets its turn, its arguments and its input."""
+def test_existing_hook_is_kept_and_runs(folder: Path, tmp_path: Path) -> None:
+    """The hook is moved aside unchanged, and still gets its arguments and its input."""
     git(folder, "init", "--quiet", "--initial-branch=main")
-    theirs = f'#!/bin/sh\necho "$@" >{tmp_path}/arguments\ncat >{tmp_path}/input\nexit 3\n'
+    existing = f'#!/bin/sh\necho "$@" >{tmp_path}/arguments\ncat >{tmp_path}/input\nexit 3\n'
     for name in ("post-commit", "post-rewrite"):
-        (folder / ".git/hooks" / name).write_text(theirs)
+        (folder / ".git/hooks" / name).write_text(existing)
         (folder / ".git/hooks" / name).chmod(0o755)
     initialise(folder, str(tmp_path / "origin.git"), ("main",))
     git(folder, "config", "epochal.push", "off")
-    assert (folder / ".git/hooks/post-commit.before-epochal").read_text() == theirs
+    assert (folder / ".git/hooks/post-commit.before-epochal").read_text() == existing
     commit(folder, {}, "First")
     git(folder, "commit", "--amend", "-m", "Amended")
     assert (tmp_path / "arguments").read_text() == "amend\n"
@@ -95,16 +95,18 @@ def test_a_hook_that_is_there_is_kept_and_runs(folder: Path, tmp_path: Path) -> 
     assert initialise(folder, None, ("main",)) == []
 
 
-def test_a_configured_hooks_folder_is_used(folder: Path, tmp_path: Path) -> None:
-    """core.hooksPath says where the hooks are."""
+def test_configured_hooks_folder_is_used(folder: Path, tmp_path: Path) -> None:
+    """The hooks are installed in the folder that git's core.hooksPath names."""
     git(folder, "init", "--quiet", "--initial-branch=main")
     git(folder, "config", "core.hooksPath", str(tmp_path / "hooks"))
     initialise(folder, str(tmp_path / "origin.git"), ("main",))
     assert (tmp_path / "hooks/post-commit").exists()
 
 
-def test_a_hook_whose_package_is_gone_says_so(folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Where Epochal was uninstalled the commit is made, and a line says why nothing is pushed."""
+def test_hook_of_an_uninstalled_epochal_does_not_block_commits(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """If Epochal was uninstalled, the commit succeeds, and a line says why nothing is pushed."""
     initialise(folder, str(tmp_path / "origin.git"), ("main",))
     stub = folder / ".git/hooks/post-commit"
     lines = stub.read_text().splitlines()
@@ -114,16 +116,16 @@ def test_a_hook_whose_package_is_gone_says_so(folder: Path, tmp_path: Path, capf
     assert "/no/such/hook is gone" in capfd.readouterr().err
 
 
-def test_what_cannot_be_made_ready_is_left_alone(folder: Path, tmp_path: Path) -> None:
-    """No nn.py, no remote, another remote, a folder inside of another repository: refused before anything changes."""
+def test_unsuitable_folder_is_refused(folder: Path, tmp_path: Path) -> None:
+    """The folder has no nn.py, no remote or another remote, or is inside of another repository."""
     with pytest.raises(UsageError, match=r"no nn\.py"):
         initialise(tmp_path, "x", ("main",))
     with pytest.raises(UsageError, match="--remote"):
         initialise(folder, None, ("main",))
     initialise(folder, "https://ada:secret@example.com/digits.git", ("main",))
-    with pytest.raises(UsageError, match="remote origin already") as other:
+    with pytest.raises(UsageError, match="remote origin already") as error:
         initialise(folder, "https://example.com/else.git", ("main",))
-    assert "secret" not in str(other.value)
+    assert "secret" not in str(error.value)
     outer = make_repository(tmp_path / "outer", {"inner/nn.py": ""})
     with pytest.raises(UsageError, match="inside of another repository"):
         initialise(outer / "inner", "x", ("main",))

@@ -1,4 +1,4 @@
-"""epochal jenkins, as it is typed."""
+"""``epochal jenkins``, run as a user types it."""
 
 from pathlib import Path
 
@@ -7,11 +7,11 @@ from tests.chains.jenkins.standin import TOKEN, USER, StandIn
 from tests.jobs.chain import epochal
 
 
-def test_apply_preview_and_delete(home: Path, tmp_path: Path) -> None:
-    """What is missing is said with status 1, what is not set with 2; applied twice, previewed, deleted with 0."""
-    told = epochal(home, "jenkins", "apply")
-    assert (told.returncode, told.stdout) == (2, "")
-    assert told.stderr.startswith("epochal: Jenkins: set [jenkins] url in server.toml")
+def test_exit_status_of_apply_delete_and_check(home: Path, tmp_path: Path) -> None:
+    """The status is 2 for missing settings, 1 for a missing plugin or an unreachable Jenkins, and 0 otherwise."""
+    refused = epochal(home, "jenkins", "apply")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("epochal: Jenkins: set [jenkins] url in server.toml")
     plugins = pinned_plugins()
     standin = StandIn(tmp_path / "jenkins", {name: plugins[name] for name in plugins if name != "git"}, {}).start()
     lines = [
@@ -23,20 +23,20 @@ def test_apply_preview_and_delete(home: Path, tmp_path: Path) -> None:
     ]
     (home / "server.toml").write_text("\n".join(lines), encoding="utf-8")
 
-    def typed(*arguments: str) -> tuple[int, str]:
+    def run_jenkins_command(*arguments: str) -> tuple[int, str]:
         done = epochal(home, "jenkins", *arguments, EPOCHAL_JENKINS_TOKEN=TOKEN)
         assert "Traceback" not in done.stderr
         return done.returncode, done.stdout + done.stderr
 
-    status, text = typed("apply")
+    status, text = run_jenkins_command("apply")
     assert (status, "git:5.7.0" in text, standin.jobs) == (1, True, {})
-    assert typed("apply", "--without", "git")[0] == 0
-    assert "nothing to change" in typed("apply", "--without", "git")[1]
-    status, text = typed("apply", "--dry-run", "--without", "git", "--without", "timestamper")
+    assert run_jenkins_command("apply", "--without", "git")[0] == 0
+    assert "nothing to change" in run_jenkins_command("apply", "--without", "git")[1]
+    status, text = run_jenkins_command("apply", "--dry-run", "--without", "git", "--without", "timestamper")
     assert (status, "job pull: changed" in text) == (0, True)
     assert "Timestamper" in standin.jobs["pull"]
-    assert typed("delete")[0] == 0
+    assert run_jenkins_command("delete")[0] == 0
     assert standin.jobs == {}
     standin.stop()
-    status, text = typed("check")
+    status, text = run_jenkins_command("check")
     assert (status, text.splitlines()[0].startswith("reachable: no")) == (1, True)

@@ -1,4 +1,4 @@
-"""GitHub's push event as it comes, and what is wrong with others."""
+"""Reading GitHub's push event, and refusing malformed ones."""
 
 import json
 import re
@@ -16,7 +16,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 def _payload(**changes: Any) -> dict[str, Any]:
-    """A push event, cut down to what is read; ``changes`` replace fields, dots written as two underscores."""
+    """Return a push event with the fields that are read. ``changes`` replace fields: ``pusher__name`` is pusher.name."""
     payload: dict[str, Any] = {
         "ref": "refs/heads/main",
         "after": _SHA,
@@ -39,13 +39,13 @@ def _payload(**changes: Any) -> dict[str, Any]:
     return payload
 
 
-def _push(**changes: Any) -> Push:
+def _read_changed_push(**changes: Any) -> Push:
     push = read_push(_payload(**changes))
     assert isinstance(push, Push)
     return push
 
 
-def _status(content_type: str, body: bytes) -> int:
+def _catch_status(content_type: str, body: bytes) -> int:
     with pytest.raises(PayloadError) as error:
         read_body(content_type, body)
     return error.value.status
@@ -61,14 +61,14 @@ def _status(content_type: str, body: bytes) -> int:
     ],
 )
 def test_both_content_types_are_read(content_type: str, body: bytes) -> None:
-    """JSON, and the form that GitHub's settings offer first; always UTF-8."""
+    """GitHub sends JSON, or a form with JSON in it, and both are always in UTF-8."""
     assert read_body(content_type, body) == {"a": "é"}
 
 
 @pytest.mark.parametrize("content_type", ["", "text/plain", "multipart/form-data", "application/jsonp"])
 def test_other_content_types_are_415(content_type: str) -> None:
-    """What GitHub does not send is not guessed at."""
-    assert _status(content_type, b"{}") == 415
+    """GitHub does not send them."""
+    assert _catch_status(content_type, b"{}") == 415
 
 
 @pytest.mark.parametrize(
@@ -91,26 +91,26 @@ def test_other_content_types_are_415(content_type: str) -> None:
         (_FORM, b"payload=%7B%7D" + b"&a" * 20),
     ],
 )
-def test_what_is_no_json_object_is_400(content_type: str, body: bytes) -> None:
-    """Broken, deep, doubled and foreign bodies are told, never a traceback."""
-    assert _status(content_type, body) == 400
+def test_body_without_a_json_object_is_400(content_type: str, body: bytes) -> None:
+    """Broken, deeply nested, repeated and wrongly encoded payloads raise no other exception."""
+    assert _catch_status(content_type, body) == 400
 
 
-def test_a_push() -> None:
-    """Everything that a run needs is taken from the event."""
+def test_push_is_read() -> None:
+    """The event has everything that a run needs."""
     assert read_push(_payload()) == Push(
         frozenset({"github.com/ada/digits"}), "main", _SHA, "Digits", "Ada", "ada@example.com"
     )
 
 
-def test_a_push_of_a_sha256_repository_without_an_address() -> None:
-    """Longer names of commits are known, and an author may hide the address."""
-    push = _push(after="ab" * 32, head_commit__author__email=None, ref="refs/heads/feature/größe-1.2")
+def test_push_of_a_sha256_repository_without_an_address() -> None:
+    """Commits may have longer hashes, authors may hide their address, and branches may have slashes and umlauts."""
+    push = _read_changed_push(after="ab" * 32, head_commit__author__email=None, ref="refs/heads/feature/größe-1.2")
     assert (push.sha, push.author_email, push.branch) == ("ab" * 32, "", "feature/größe-1.2")
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "reason"),
     [
         ({"ref": "refs/tags/v1"}, "refs/tags/v1 is a tag"),
         ({"ref": "refs/notes/commits"}, "no branch"),
@@ -127,11 +127,11 @@ def test_a_push_of_a_sha256_repository_without_an_address() -> None:
         ({"head_commit__message": "epochs = 20 → 30\n\nEpochal-Run: 7\n"}, "Epochal made it"),
     ],
 )
-def test_what_starts_no_run(changes: dict[str, Any], told: str) -> None:
-    """Tags, deletions and GitHub's own words for skipping are answered with the reason."""
+def test_skipped_push_gives_the_reason(changes: dict[str, Any], reason: str) -> None:
+    """Tags, deletions, commits by Epochal and commits with GitHub's skip instructions start no run."""
     skipped = read_push(_payload(**changes))
     assert isinstance(skipped, Skipped)
-    assert told in skipped.reason
+    assert reason in skipped.reason
 
 
 @pytest.mark.parametrize(
@@ -142,19 +142,19 @@ def test_what_starts_no_run(changes: dict[str, Any], told: str) -> None:
         "skip-checks: true",
         "Why skip-checks: true\n\nis no trailer",
         "A\n\nskip-checks: true\nB",
-        "A subject\nskip-checks: true",  # without an empty line it is no trailer
+        "A subject\nskip-checks: true",  # a trailer follows an empty line
         "Epochal-Run: 7 was it",
     ],
 )
-def test_what_is_no_instruction_to_skip(message: str) -> None:
-    """Words that only look like an instruction do not keep a commit from being trained."""
-    assert _push(head_commit__message=message).message == message
+def test_text_that_resembles_a_skip_instruction_is_ignored(message: str) -> None:
+    """Such a commit has to be trained."""
+    assert _read_changed_push(head_commit__message=message).message == message
 
 
 @pytest.mark.parametrize("pusher", [None, "ada", {}, {"login": "ada", "username": "ada"}])
-def test_a_push_need_not_say_who_pushed(pusher: object) -> None:
-    """Nothing depends on the pusher; Gitea's has no name."""
-    assert _push(pusher=pusher).branch == "main"
+def test_pusher_is_optional(pusher: object) -> None:
+    """Nothing depends on the pusher, and in Gitea's event it has no name."""
+    assert _read_changed_push(pusher=pusher).branch == "main"
 
 
 @pytest.mark.parametrize(
@@ -175,15 +175,15 @@ def test_a_push_need_not_say_who_pushed(pusher: object) -> None:
         ("repository", None),
     ],
 )
-def test_a_field_that_is_not_right_is_named(field: str, value: object) -> None:
-    """A missing or mistyped field is 400, with its name."""
+def test_invalid_field_is_named(field: str, value: object) -> None:
+    """A missing or mistyped field is 400, and the message starts with its path."""
     with pytest.raises(PayloadError, match=re.escape(f"{field}: ")) as error:
         read_push(_payload(**{field.replace(".", "__"): value}))
     assert error.value.status == 400
 
 
-def test_a_repository_without_an_address_is_refused() -> None:
-    """A push that does not say of what is 400."""
+def test_repository_without_a_url_is_refused() -> None:
+    """Nothing could be fetched."""
     with pytest.raises(PayloadError, match=r"^repository\.clone_url: "):
         read_push(_payload(repository={"clone_url": 1, "url": "x" * 9999}))
 
@@ -195,15 +195,15 @@ def test_a_repository_without_an_address_is_refused() -> None:
         "a/", "a//b", "a.", "a.lock", "a.lock/b", "a\u2028b", "a\u202eb", "a\ud800", "a" * 256,
     ],
 )  # fmt: skip
-def test_an_unsafe_branch_is_refused(branch: str) -> None:
-    """What git does not allow for a branch, or a command would take for an option, is 400."""
+def test_unsafe_branch_is_refused(branch: str) -> None:
+    """A name that git forbids, or that a command would take for an option, is 400."""
     with pytest.raises(PayloadError, match=r"^ref: "):
         read_push(_payload(ref=f"refs/heads/{branch}"))
 
 
-def test_text_that_no_database_holds_is_made_harmless() -> None:
-    """NUL and half surrogate pairs, legal in JSON, do not get further."""
-    assert _push(head_commit__message="a\0b\ud800c").message == "a?b?c"
+def test_characters_that_no_database_stores_are_replaced() -> None:
+    """NUL and unpaired surrogates are legal in JSON."""
+    assert _read_changed_push(head_commit__message="a\0b\ud800c").message == "a?b?c"
 
 
 _JSON = st.recursive(
@@ -225,7 +225,7 @@ _FIELDS += ["repository__clone_url", "head_commit__author__email"]
 
 @given(st.sampled_from(["application/json", _FORM]) | st.text(), st.binary() | _JSON.map(json.dumps).map(str.encode))
 def test_any_body_is_read_or_refused(content_type: str, body: bytes) -> None:
-    """Whatever is sent, the answer is an object or a PayloadError."""
+    """No body raises an exception other than PayloadError."""
     try:
         assert isinstance(read_body(content_type, body), dict)
     except PayloadError as error:
@@ -234,7 +234,7 @@ def test_any_body_is_read_or_refused(content_type: str, body: bytes) -> None:
 
 @given(st.dictionaries(st.sampled_from(_FIELDS), _JSON, max_size=3), st.sampled_from(_FIELDS), _JSON)
 def test_any_object_is_a_push_or_refused(payload: dict[str, Any], field: str, value: object) -> None:
-    """Whatever the JSON says, the answer is a push that can be stored, a reason to skip it, or a PayloadError."""
+    """Any JSON gives a push that can be stored, a reason to skip it, or a PayloadError."""
     for candidate in (payload, _payload(**{field: value})):
         try:
             push = read_push(candidate)

@@ -1,4 +1,4 @@
-"""Registering the webhook, against a stand-in for GitHub's REST API on loopback."""
+"""Registering the webhook, through a stand-in for GitHub's REST API on loopback."""
 
 import json
 import socket
@@ -20,10 +20,10 @@ _TOKEN = "github_pat_right"
 
 
 class GitHub:
-    """Stands in for api.github.com: the webhooks of one repository, ada/digits.
+    """Stand-in for api.github.com, with the webhooks of one repository, ada/digits.
 
-    Follows "REST API endpoints for repository webhooks" (list, create, update) and "Troubleshooting the REST API": what
-    is required, what the answers hold, and which status is for what. It never shows a secret.
+    Follows GitHub's "REST API endpoints for repository webhooks" (list, create, update) and "Troubleshooting the REST API" in
+    what it requires, what it answers and which status it answers with. It never shows a secret.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class GitHub:
         self.requests: list[str] = []
 
     def app(self) -> Starlette:
-        """The API as an application."""
+        """Return the API as an application."""
         path = "/repos/{owner}/{name}/hooks"
         routes = [
             Route(path, self._list, methods=["GET"]),
@@ -41,7 +41,7 @@ class GitHub:
         return Starlette(routes=routes)
 
     async def _list(self, request: Request) -> Response:
-        return self._refusal(request) or JSONResponse([_shown(hook) for hook in self.hooks])
+        return self._refusal(request) or JSONResponse([_hide_secret(hook) for hook in self.hooks])
 
     async def _create(self, request: Request) -> Response:
         content = await request.json()
@@ -51,13 +51,13 @@ class GitHub:
             errors = [{"resource": "Hook", "code": "custom", "message": "Hook already exists on this repository"}]
             return JSONResponse({"message": "Validation Failed", "errors": errors}, 422)
         self.hooks.append({"type": "Repository", "id": len(self.hooks) + 12345678, **content})
-        return JSONResponse(_shown(self.hooks[-1]), 201)
+        return JSONResponse(_hide_secret(self.hooks[-1]), 201)
 
     async def _update(self, request: Request) -> Response:
         content = await request.json()
         hook = next(hook for hook in self.hooks if hook["id"] == request.path_params["hook"])
         hook |= content
-        return self._refusal(request) or JSONResponse(_shown(hook))
+        return self._refusal(request) or JSONResponse(_hide_secret(hook))
 
     def _refusal(self, request: Request) -> Response | None:
         self.requests.append(request.method)
@@ -82,54 +82,54 @@ class GitHub:
         return None
 
 
-def _shown(hook: dict[str, Any]) -> dict[str, Any]:
+def _hide_secret(hook: dict[str, Any]) -> dict[str, Any]:
     return hook | {"config": hook["config"] | ({"secret": "********"} if "secret" in hook["config"] else {})}
 
 
 @pytest.fixture
 def github() -> Iterator[tuple[GitHub, str]]:
-    """The stand-in, and its address."""
-    standing_in = GitHub()
-    with served(standing_in.app()) as api:
-        yield standing_in, api
+    """The stand-in and its address."""
+    stand_in = GitHub()
+    with served(stand_in.app()) as api:
+        yield stand_in, api
 
 
 @pytest.mark.parametrize("url", [URL, "git@github.com:ada/digits.git", "https://ada:password@github.com/ada/digits"])
-def test_a_webhook_is_made(github: tuple[GitHub, str], url: str) -> None:
-    """It sends signed JSON, pushes only, over checked TLS, to /webhook; the sentence says so."""
-    standing_in, api = github
+def test_webhook_is_registered(github: tuple[GitHub, str], url: str) -> None:
+    """GitHub sends signed JSON, for pushes only, and checks the certificate; the result says so in a sentence."""
+    stand_in, api = github
     assert register_webhook(url, _ADDRESS, SECRET, _TOKEN, api) == (
         f"GitHub sends the pushes of ada/digits to {_ADDRESS} from now on"
     )
-    (hook,) = standing_in.hooks
+    (hook,) = stand_in.hooks
     assert hook["config"].pop("url").partition("?")[0] == _ADDRESS
     assert hook["config"] == {"content_type": "json", "insecure_ssl": "0", "secret": SECRET.decode()}
     assert (hook["events"], hook["active"]) == (["push"], True)
 
 
-def test_a_new_address_updates_it(github: tuple[GitHub, str]) -> None:
-    """ngrok's address changes, the webhook stays one, gets the secret of now, and the old address is told."""
-    standing_in, api = github
+def test_new_address_updates_the_webhook(github: tuple[GitHub, str]) -> None:
+    """ngrok's address may change. The webhook gets the new one and the current secret, and the old one is reported."""
+    stand_in, api = github
     register_webhook(URL, "https://old.ngrok.app/webhook", b"the secret before this one", _TOKEN, api)
     assert "no more to https://old.ngrok.app/webhook" in register_webhook(URL, _ADDRESS, SECRET, _TOKEN, api)
     assert register_webhook(URL, _ADDRESS, SECRET, _TOKEN, api).endswith("already")
-    (hook,) = standing_in.hooks
+    (hook,) = stand_in.hooks
     assert hook["config"]["url"].startswith(_ADDRESS)
     assert hook["config"]["secret"] == SECRET.decode()
-    assert standing_in.requests == ["GET", "POST", "GET", "PATCH", "GET", "PATCH"]
+    assert stand_in.requests == ["GET", "POST", "GET", "PATCH", "GET", "PATCH"]
 
 
-def test_others_webhooks_are_left_alone(github: tuple[GitHub, str]) -> None:
-    """Even one at ngrok with the same path; but the one that a person entered for this very address is taken over."""
-    standing_in, api = github
+def test_webhooks_of_others_are_left_alone(github: tuple[GitHub, str]) -> None:
+    """That includes one at ngrok with the same path. A webhook that a person entered for this address is updated."""
+    stand_in, api = github
     other = {"id": 1, "name": "web", "events": ["push"], "config": {"url": "https://other.ngrok.app/webhook"}}
     own = {"id": 2, "name": "web", "events": ["*"], "config": {"url": _ADDRESS, "content_type": "form"}}
-    standing_in.hooks = [json.loads(json.dumps(other)), {"id": 3, "name": "email", "config": {}}, own]
+    stand_in.hooks = [json.loads(json.dumps(other)), {"id": 3, "name": "email", "config": {}}, own]
     register_webhook(URL, _ADDRESS, SECRET, _TOKEN, api)
-    assert len(standing_in.hooks) == 3
-    assert standing_in.hooks[0] == other
-    assert standing_in.hooks[2]["events"] == ["push"]
-    assert standing_in.hooks[2]["config"]["content_type"] == "json"
+    assert len(stand_in.hooks) == 3
+    assert stand_in.hooks[0] == other
+    assert stand_in.hooks[2]["events"] == ["push"]
+    assert stand_in.hooks[2]["config"]["content_type"] == "json"
 
 
 @pytest.mark.parametrize(
@@ -143,22 +143,22 @@ def test_others_webhooks_are_left_alone(github: tuple[GitHub, str]) -> None:
         ("github_pat_renamed", "301, .*watch it by its new address"),
     ],
 )
-def test_a_refusal_is_told_with_its_remedy(github: tuple[GitHub, str], token: str, complaint: str) -> None:
-    """One line: which repository, what GitHub says, what to do; never the token."""
+def test_refusal_is_reported_with_its_remedy(github: tuple[GitHub, str], token: str, complaint: str) -> None:
+    """One line gives the repository, GitHub's message and what to do, and never the token."""
     with pytest.raises(UsageError, match=f"^The webhook of ada/digits was not registered: .*{complaint}") as error:
         register_webhook(URL, _ADDRESS, SECRET, token, github[1])
     assert token not in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_a_repository_that_is_not_there(github: tuple[GitHub, str]) -> None:
-    """GitHub says 404 for what a token may not see, too: both are told."""
+def test_missing_repository_is_reported(github: tuple[GitHub, str]) -> None:
+    """GitHub also answers 404 if the token may not see the repository, so the message gives both causes."""
     with pytest.raises(UsageError, match="404, there is no such repository, or EPOCHAL_GITHUB_TOKEN is not"):
         register_webhook("https://github.com/eve/digits", _ADDRESS, SECRET, _TOKEN, github[1])
 
 
-def test_no_network() -> None:
-    """Nobody answers: one line with the host, without the token."""
+def test_unreachable_host_is_reported() -> None:
+    """The message names the host, and does not contain the token."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         host = f"127.0.0.1:{closed.getsockname()[1]}"
     with pytest.raises(UsageError, match=f"{host} cannot be reached") as error:
@@ -167,7 +167,7 @@ def test_no_network() -> None:
 
 
 @pytest.mark.parametrize("url", ["https://gitlab.com/ada/digits", "/srv/git/digits.git", "https://github.com/ada"])
-def test_a_repository_elsewhere_is_told(github: tuple[GitHub, str], url: str) -> None:
-    """No token is sent anywhere for it."""
+def test_repository_elsewhere_is_not_registered(github: tuple[GitHub, str], url: str) -> None:
+    """The token is not sent anywhere."""
     assert "not at github.com" in register_webhook(url, _ADDRESS, SECRET, _TOKEN, github[1])
     assert github[0].requests == []

@@ -1,4 +1,4 @@
-"""GitHub's signature: its documented example, what is refused, and that no header makes it fall over."""
+"""GitHub's signature: its documented example, what is refused, and that no header raises an exception."""
 
 import pytest
 from hypothesis import given
@@ -13,8 +13,8 @@ _BODY = b"Hello, World!"
 _SIGNATURE = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
 
 
-def test_the_documented_example() -> None:
-    """What GitHub's documentation computes is what is computed here, and it is accepted."""
+def test_documented_example() -> None:
+    """The signature is the one in GitHub's documentation, and it is accepted."""
     assert sign(_SECRET, _BODY) == _SIGNATURE
     assert verify(_SECRET, _BODY, _SIGNATURE)
 
@@ -36,14 +36,14 @@ def test_the_documented_example() -> None:
         sign(_SECRET, _BODY + b"\n"),
     ],
 )
-def test_what_is_not_the_signature_is_refused(header: str | None) -> None:
-    """A missing, shortened, lengthened or foreign signature does not open the door."""
+def test_wrong_signature_is_refused(header: str | None) -> None:
+    """It may be missing, shortened, lengthened, or made for another secret or body."""
     assert not verify(_SECRET, _BODY, header)
 
 
 @pytest.mark.parametrize("secret", [b"", b" ", b"fifteen bytes!!"])
-def test_a_short_secret_is_never_used(secret: bytes) -> None:
-    """Neither to check with, nor to sign with, nor to start with; and the message does not show it."""
+def test_short_secret_is_refused(secret: bytes) -> None:
+    """It is good neither for checking nor for signing nor for starting, and the message does not show it."""
     for use in (lambda: check_secret(secret), lambda: sign(secret, _BODY), lambda: verify(secret, _BODY, _SIGNATURE)):
         with pytest.raises(SettingsError) as error:
             use()
@@ -52,7 +52,7 @@ def test_a_short_secret_is_never_used(secret: bytes) -> None:
 
 
 @given(st.binary(min_size=16), st.binary(), st.text())
-def test_any_header_is_answered(secret: bytes, body: bytes, header: str) -> None:
-    """Whatever text comes as the header is accepted or refused, never an error; the true signature is accepted."""
+def test_any_header_is_accepted_or_refused(secret: bytes, body: bytes, header: str) -> None:
+    """No header raises an exception, and the true signature is always accepted."""
     assert verify(secret, body, header) == (header == sign(secret, body))
     assert verify(secret, body, sign(secret, body))

@@ -1,4 +1,4 @@
-"""What the gateway logs, to be waited for."""
+"""The fixture that waits for the gateway's log."""
 
 import logging
 import logging.handlers
@@ -12,7 +12,7 @@ from tests.gateway.loopback import NextLine
 
 @pytest.fixture
 def log() -> Iterator[NextLine]:
-    """Waits for the next line of the gateway's log."""
+    """Return a function that waits for the next line of the gateway's log."""
     records: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
     handler = logging.handlers.QueueHandler(records)
     logger = logging.getLogger("epochal.gateway")

@@ -1,4 +1,4 @@
-"""An application on a loopback port, a store in memory, and GitHub's push event, for the tests of the gateway."""
+"""An application on a loopback port, an intake in memory, and GitHub's push event, for the tests of the gateway."""
 
 import json
 import queue
@@ -13,13 +13,13 @@ from starlette.applications import Starlette
 
 from epochal.forges.github import sign
 from epochal.gateway.listener import serve_app
-from epochal.records import Accepted, Commit
+from epochal.records import AcceptedCommit, Commit
 
 SECRET = b"a secret of the tests' own"
 URL = "https://github.com/ada/digits.git"
 SHA = "6113728f27ae82c7b1a177c8d03f9e96e0adf246"
 
-CLIENT = httpx.Client(timeout=30)  # one for all: each reads the certificates anew
+CLIENT = httpx.Client(timeout=30)  # Shared, because each new client reads the certificates again.
 
 NextLine = Callable[[], str]
 """Waits for the next line of a log."""
@@ -27,7 +27,7 @@ NextLine = Callable[[], str]
 
 @contextmanager
 def served(app: Starlette) -> Iterator[str]:
-    """The address of ``app``, which is served by the gateway's own server in a thread."""
+    """Serve ``app`` with the gateway's server, in a thread, and yield its address."""
     addresses: queue.SimpleQueue[str] = queue.SimpleQueue()
     stop = threading.Event()
     thread = threading.Thread(target=serve_app, args=(app, "127.0.0.1", 0, addresses.put, stop), daemon=True)
@@ -41,7 +41,7 @@ def served(app: Starlette) -> Iterator[str]:
 
 
 class MemoryIntake:
-    """Keeps what the database would; ``failures`` says how often it fails first."""
+    """Stores in memory what the gateway would store in the database. The first ``failures`` calls raise OSError."""
 
     def __init__(self, failures: int = 0) -> None:
         self.failures = failures
@@ -49,28 +49,28 @@ class MemoryIntake:
         self.deliveries: dict[str, int] = {}
         self.results: list[tuple[str, str, str]] = []
 
-    def accept(self, delivery: str, event: str, commit: Commit) -> Accepted:
-        """A run for a delivery that is new."""
-        self._fail_first()
+    def accept(self, delivery: str, event: str, commit: Commit) -> AcceptedCommit:
+        """Store a new run, or return the run of a delivery that is known already."""
+        self._raise_while_failing()
         if delivery in self.deliveries:
-            return Accepted(self.deliveries[delivery], new=False)
+            return AcceptedCommit(self.deliveries[delivery], new=False)
         self.runs.append(commit)
         self.deliveries[delivery] = len(self.runs)
-        return Accepted(len(self.runs), new=True)
+        return AcceptedCommit(len(self.runs), new=True)
 
-    def ignored(self, delivery: str, event: str, result: str) -> None:
-        """Kept for the test to look at."""
-        self._fail_first()
+    def store_ignored(self, delivery: str, event: str, result: str) -> None:
+        """Store the delivery in ``results``."""
+        self._raise_while_failing()
         self.results.append((delivery, event, result))
 
-    def _fail_first(self) -> None:
+    def _raise_while_failing(self) -> None:
         if self.failures:
             self.failures -= 1
             raise OSError("no space left on device: /secret/place/epochal.db")
 
 
 def push_event(**changes: Any) -> dict[str, Any]:
-    """A push event in the shape of GitHub's "Webhook events and payloads", with ``changes`` at its top."""
+    """Return a push event like those in GitHub's "Webhook events and payloads". ``changes`` replace its top-level keys."""
     author = {"name": "Ada", "email": "ada@example.com", "username": "ada"}
     head = {
         "id": SHA,
@@ -116,7 +116,7 @@ def push_event(**changes: Any) -> dict[str, Any]:
 
 
 def request_headers(body: bytes, **changes: str | None) -> dict[str, str]:
-    """What GitHub sends with ``body``, signed; ``changes`` (``X_GitHub_Event="ping"``; None: without it) on top."""
+    """Return the headers that GitHub sends with ``body``. ``changes`` replace them (``X_GitHub_Event="ping"``; None: omit)."""
     headers: dict[str, str | None] = {
         "User-Agent": "GitHub-Hookshot/044aadd",
         "Content-Type": "application/json",
@@ -129,6 +129,6 @@ def request_headers(body: bytes, **changes: str | None) -> dict[str, str]:
 
 
 def deliver(address: str, event: dict[str, Any] | bytes, **changes: str | None) -> httpx.Response:
-    """POST ``event`` to the gateway at ``address`` as GitHub does; ``changes`` are headers that differ."""
+    """POST ``event`` to the gateway at ``address`` as GitHub does. ``changes`` replace headers."""
     body = event if isinstance(event, bytes) else json.dumps(event).encode()
     return CLIENT.post(f"{address}/webhook", content=body, headers=request_headers(body, **changes))

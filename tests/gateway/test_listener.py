@@ -1,4 +1,4 @@
-"""How the gateway's server starts and stops."""
+"""How the gateway's HTTP server starts and stops."""
 
 import signal
 import socket
@@ -24,8 +24,8 @@ print("put away", flush=True)
 
 
 @contextmanager
-def _program(host: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """A process that serves, and the address that it told."""
+def _start_program(host: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """Start a process that runs the server. Yields it and the address that it printed."""
     command = [sys.executable, "-c", _PROGRAM, host]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -35,29 +35,29 @@ def _program(host: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
             process.kill()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_and_lets_the_caller_put_away(number: signal.Signals) -> None:
-    """The signal does not kill the process: what comes after serve_app is reached, and nothing is complained of."""
-    with _program("127.0.0.1") as (process, address):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_signal_stops_the_server_but_not_the_process(number: signal.Signals) -> None:
+    """serve_app returns instead of ending the process, so that the caller can clean up, and no error is printed."""
+    with _start_program("127.0.0.1") as (process, address):
         assert CLIENT.get(f"{address}/healthz").status_code == 200
         process.send_signal(number)
-        output, complaints = process.communicate(timeout=20)
-    assert (process.returncode, output, complaints) == (0, "put away\n", "")
+        output, errors = process.communicate(timeout=20)
+    assert (process.returncode, output, errors) == (0, "put away\n", "")
 
 
-def test_an_ipv6_address_is_told_in_brackets() -> None:
-    """The address that is told can be asked as it is."""
+def test_ipv6_address_is_printed_in_brackets() -> None:
+    """Otherwise the printed address would be no valid URL."""
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
         pytest.skip("this machine has no IPv6")
-    with _program("::1") as (_, address):
+    with _start_program("::1") as (_, address):
         assert address.startswith("http://[::1]:")
         assert CLIENT.get(f"{address}/healthz").status_code == 200
 
 
-def test_a_port_that_is_taken() -> None:
-    """It is told in a sentence that names address and setting."""
+def test_port_in_use_is_reported() -> None:
+    """The message names the address and the file with the setting."""
     app = create_app(SECRET, [], MemoryIntake())
     with served(app) as address:
         port = int(address.rpartition(":")[2])

@@ -1,4 +1,4 @@
-"""Asking remotes for their heads: real repositories, a real HTTP server that wants a password, one that never answers."""
+"""Asking remotes for their heads: real repositories, an HTTP server with a password, and one that never answers."""
 
 import base64
 import os
@@ -22,11 +22,11 @@ from epochal.settings import WatchedRepository
 from tests.gateway.loopback import SHA, NextLine, served
 from tests.repositories import commit, git, make_repository
 
-Found = tuple[str, str, str]
+Head = tuple[str, str, str]
 
 
-def test_the_head_of_exactly_this_branch(tmp_path: Path) -> None:
-    """Not of one that merely ends alike; a branch that is not there has none."""
+def test_head_is_of_exactly_the_named_branch(tmp_path: Path) -> None:
+    """git ls-remote also lists branches whose names only end with the given one."""
     origin = make_repository(tmp_path / "origin")
     first = git(origin, "rev-parse", "HEAD")
     git(origin, "branch", "a/refs/heads/main")
@@ -37,8 +37,8 @@ def test_the_head_of_exactly_this_branch(tmp_path: Path) -> None:
     assert remote_head(str(origin), "mai*") is None
 
 
-def test_a_hooks_variables_do_not_mislead_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask the remote that was named, though GIT_DIR points at a repository that redirects its address elsewhere."""
+def test_variables_of_a_git_hook_are_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inside a hook GIT_DIR names another repository, here one whose configuration redirects the address."""
     origin = make_repository(tmp_path / "origin")
     other = make_repository(tmp_path / "other", {"nn.py": "other"})
     head = git(origin, "rev-parse", "HEAD")
@@ -48,8 +48,8 @@ def test_a_hooks_variables_do_not_mislead_it(tmp_path: Path, monkeypatch: pytest
     assert remote_head(str(origin), "main") == head
 
 
-def test_a_repository_that_cannot_be_asked(tmp_path: Path) -> None:
-    """It is told by its address, with git's own words and what to look at."""
+def test_missing_repository_is_reported(tmp_path: Path) -> None:
+    """The message has the address, git's own message and the file to check."""
     with pytest.raises(
         UsageError, match=r"nowhere cannot be asked .*does not appear to be a git repository.*server\.toml"
     ):
@@ -57,16 +57,16 @@ def test_a_repository_that_cannot_be_asked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["ext::touch {}", "--upload-pack=touch {}", "fd::17", "-c alias.ls-remote='!touch {}'"])
-def test_an_address_runs_no_command(tmp_path: Path, url: str) -> None:
-    """Neither a transport that is one, nor what looks like an option."""
+def test_address_runs_no_command(tmp_path: Path, url: str) -> None:
+    """git would run a command for some transports, and for an address that looks like an option."""
     harm = tmp_path / "harm"
     with pytest.raises(UsageError):
         remote_head(url.format(harm), "main")
     assert not harm.exists()
 
 
-def test_a_transport_that_git_does_not_bring_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever git-remote-… programs a machine has, an address does not start them."""
+def test_transport_of_another_program_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By default git would start any program git-remote-… on PATH for an address."""
     harm = tmp_path / "harm"
     helper = tmp_path / "git-remote-other"
     helper.write_text(f"#!/bin/sh\ntouch '{harm}'\n")
@@ -79,7 +79,7 @@ def test_a_transport_that_git_does_not_bring_is_refused(tmp_path: Path, monkeypa
 
 @contextmanager
 def _private_repository() -> Iterator[str]:
-    """Stands in for a private repository at GitHub: git's plain HTTP protocol ("Git Internals", 10.6) behind a password."""
+    """Serve a private repository as GitHub does: git's plain HTTP protocol ("Git Internals", 10.6) behind a password."""
     right = "Basic " + base64.b64encode(b"ada:right").decode()
 
     def answer(request: Request) -> Response:
@@ -94,24 +94,24 @@ def _private_repository() -> Iterator[str]:
         yield f"{address}/digits.git"
 
 
-def _credentials(path: Path, url: str, password: str) -> Path:
+def _write_credentials(path: Path, url: str, password: str) -> Path:
     path.write_text(url.replace("://", f"://ada:{password}@").removesuffix("/digits.git") + "\n")
     return path
 
 
-def test_a_private_repository(tmp_path: Path) -> None:
-    """The password comes from the credentials' file, be there a blank or a quote in its name; nobody is asked for one."""
+def test_private_repository_is_read_with_the_credentials_file(tmp_path: Path) -> None:
+    """The file's name may have blanks and quotes. Without a file git fails instead of asking for the password."""
     with _private_repository() as url:
-        right = _credentials(tmp_path / "ada's credentials", url, "right")
+        right = _write_credentials(tmp_path / "ada's credentials", url, "right")
         assert remote_head(url, "main", str(right)) == SHA
         with pytest.raises(UsageError, match=r"credentials in server\.toml"):
             remote_head(url, "main")
 
 
-def test_a_refused_password_stays_in_its_file(tmp_path: Path) -> None:
-    """One refusal, which may be the server's mistake, does not take the admin's password away; no message shows it."""
+def test_refused_password_stays_in_its_file(tmp_path: Path) -> None:
+    """git would erase it, although the refusal may be the server's mistake. No message shows the password."""
     with _private_repository() as url:
-        wrong = _credentials(tmp_path / "credentials", url, "hunter2")
+        wrong = _write_credentials(tmp_path / "credentials", url, "hunter2")
         before = wrong.read_text()
         with pytest.raises(UsageError) as from_file:
             remote_head(url, "main", str(wrong))
@@ -121,8 +121,8 @@ def test_a_refused_password_stays_in_its_file(tmp_path: Path) -> None:
     assert "hunter2" not in f"{from_file.value} {from_url.value}"
 
 
-def test_a_remote_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is given up, and the program that git started for it is gone too: its connection is closed."""
+def test_silent_remote_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program that git started for the request ends as well, so its connection is closed."""
     monkeypatch.setattr(polling, "_TIMEOUT_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         with pytest.raises(UsageError, match="no answer within"):
@@ -134,18 +134,18 @@ def test_a_remote_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
                 pass
 
 
-def _watched(*origins: Path) -> list[WatchedRepository]:
+def _watch_main(*origins: Path) -> list[WatchedRepository]:
     return [WatchedRepository(url=str(origin), branches=("main",)) for origin in origins]
 
 
-def test_a_push_during_downtime_is_found(tmp_path: Path, log: NextLine) -> None:
-    """Told are heads that are not their last run's commit; a repository that is gone keeps no other from being asked."""
+def test_push_during_downtime_is_found(tmp_path: Path, log: NextLine) -> None:
+    """A push is found if the head is not the commit of the last run. A missing repository does not affect the others."""
     known, moved, new = (make_repository(tmp_path / name) for name in ("known", "moved", "new"))
     last = {str(origin): git(origin, "rev-parse", "HEAD") for origin in (known, moved)}
     commit(moved, {"nn.py": ""}, "Second")
-    found: list[Found] = []
+    found: list[Head] = []
     compare_heads(
-        _watched(tmp_path / "gone", known, moved, new),
+        _watch_main(tmp_path / "gone", known, moved, new),
         lambda url, branch: last.get(url),
         lambda watched, branch, sha: found.append((watched.url, branch, sha)),
     )
@@ -153,11 +153,11 @@ def test_a_push_during_downtime_is_found(tmp_path: Path, log: NextLine) -> None:
     assert "gone cannot be asked" in log()
 
 
-class _Runs:
-    """Remembers the last run of each repository, as the database does, and passes on what is new."""
+class _MemoryRuns:
+    """Stores the last run of each repository in memory. The first ``failures`` calls of ``on_head`` raise OSError."""
 
     def __init__(self, failures: int = 0) -> None:
-        self.found: queue.SimpleQueue[Found] = queue.SimpleQueue()
+        self.found: queue.SimpleQueue[Head] = queue.SimpleQueue()
         self._last: dict[str, str] = {}
         self._failures = failures
 
@@ -173,8 +173,8 @@ class _Runs:
 
 
 @contextmanager
-def _polling(origin: Path, seconds: float, runs: _Runs) -> Iterator[Callable[[], Found]]:
-    poller = Poller(_watched(origin), seconds, runs.last_sha, runs.on_head)
+def _running_poller(origin: Path, seconds: float, runs: _MemoryRuns) -> Iterator[Callable[[], Head]]:
+    poller = Poller(_watch_main(origin), seconds, runs.last_sha, runs.on_head)
     poller.start()
     try:
         yield lambda: runs.found.get(timeout=20)
@@ -183,11 +183,11 @@ def _polling(origin: Path, seconds: float, runs: _Runs) -> Iterator[Callable[[],
         assert "poller" not in [thread.name for thread in threading.enumerate()]
 
 
-def test_polling_tells_each_head_once(tmp_path: Path) -> None:
-    """The first at once, the next when it is pushed, none twice."""
+def test_polling_reports_each_head_once(tmp_path: Path) -> None:
+    """The first head and each one that is pushed later are reported, none of them twice."""
     origin = make_repository(tmp_path / "origin")
-    runs = _Runs()
-    with _polling(origin, 0.05, runs) as next_head:
+    runs = _MemoryRuns()
+    with _running_poller(origin, 0.05, runs) as next_head:
         assert next_head() == (str(origin), "main", git(origin, "rev-parse", "HEAD"))
         second = commit(origin, {"nn.py": ""}, "Second")
         assert next_head() == (str(origin), "main", second)
@@ -197,15 +197,15 @@ def test_polling_tells_each_head_once(tmp_path: Path) -> None:
 
 
 def test_polling_stops_at_once(tmp_path: Path) -> None:
-    """However long it would wait, it does not wait for its own end."""
-    with _polling(make_repository(tmp_path / "origin"), 3600, _Runs()) as next_head:
+    """Stopping does not wait for the next poll, which is an hour away."""
+    with _running_poller(make_repository(tmp_path / "origin"), 3600, _MemoryRuns()) as next_head:
         next_head()
 
 
-def test_polling_tells_troubles_when_they_begin_and_end(tmp_path: Path, log: NextLine) -> None:
-    """A remote that is away is one line, and one when it is back, each time; its head is found then."""
+def test_polling_logs_when_an_error_begins_and_ends(tmp_path: Path, log: NextLine) -> None:
+    """Nothing is logged in between, however often the remote is polled."""
     origin = tmp_path / "origin"
-    with _polling(origin, 0.05, _Runs()) as next_head:
+    with _running_poller(origin, 0.05, _MemoryRuns()) as next_head:
         assert "origin cannot be asked" in log()
         make_repository(tmp_path / "made").rename(origin)
         assert next_head()[0] == str(origin)
@@ -214,10 +214,10 @@ def test_polling_tells_troubles_when_they_begin_and_end(tmp_path: Path, log: Nex
         assert "origin cannot be asked" in log()
 
 
-def test_a_head_that_could_not_be_stored_is_told_again(tmp_path: Path, log: NextLine) -> None:
-    """The database's failure loses no push, and however often it fails that is one line."""
+def test_head_that_could_not_be_stored_is_reported_again(tmp_path: Path, log: NextLine) -> None:
+    """An error of the database loses no push, and is logged once however often it occurs."""
     origin = make_repository(tmp_path / "origin")
-    with _polling(origin, 0.05, _Runs(failures=3)) as next_head:
+    with _running_poller(origin, 0.05, _MemoryRuns(failures=3)) as next_head:
         assert next_head()[2] == git(origin, "rev-parse", "HEAD")
         assert log() == "the database is locked. It is tried again every 0.05 s."
         assert log() == f"{origin} main: asked again without trouble"

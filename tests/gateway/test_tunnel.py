@@ -1,4 +1,4 @@
-"""The tunnel: what is told where it cannot be opened, and what ngrok is asked for."""
+"""The ngrok tunnel: its options, the errors if it cannot be opened, and the registration of the webhook."""
 
 import signal
 import subprocess
@@ -22,15 +22,15 @@ _TOKEN = "2abcAuthtokenOfNobody"
 
 
 @pytest.mark.parametrize("authtoken", [None, ""])
-def test_no_authtoken(authtoken: str | None) -> None:
-    """One line that says where to get one and where to put it."""
+def test_missing_authtoken_is_reported(authtoken: str | None) -> None:
+    """One line says where to get one and which variable to set."""
     with pytest.raises(UsageError, match=r"dashboard\.ngrok\.com.*EPOCHAL_NGROK_AUTHTOKEN_FILE") as error:
         open_tunnel("127.0.0.1:8787", authtoken, SECRET, None)
     assert "\n" not in str(error.value)
 
 
-def test_no_network_or_an_authtoken_that_is_none() -> None:
-    """What the real SDK raises becomes one line, without authtoken and secret."""
+def test_failed_connection_is_reported_without_secrets() -> None:
+    """The error of the real SDK, for a missing network or an unknown authtoken, becomes one line."""
     with pytest.raises(
         UsageError, match=r"^ngrok gave no address: failed to connect session: .+Check the network"
     ) as error:
@@ -40,14 +40,16 @@ def test_no_network_or_an_authtoken_that_is_none() -> None:
     assert SECRET.decode() not in str(error.value)
 
 
-class _Sdk(SimpleNamespace):
-    """Stands in for the ngrok SDK where there is an account, which no test has: forward() and disconnect() of its 1.4.0."""
+class _FakeSdk(SimpleNamespace):
+    """Imitates forward() and disconnect() of the ngrok SDK 1.4.0, since the tests have no account at ngrok."""
 
     def forward(self, addr: str, **options: object) -> Any:
-        self.asked = {"addr": addr, **options}
+        self.request = {"addr": addr, **options}
         if options["authtoken"] != _TOKEN:
-            said = f"authentication failed: it is invalid.\nYour authtoken: {options['authtoken']}\r\n\r\nERR_NGROK_107"
-            raise ValueError("failed to connect session", said, "ERR_NGROK_107")
+            message = (
+                f"authentication failed: it is invalid.\nYour authtoken: {options['authtoken']}\r\n\r\nERR_NGROK_107"
+            )
+            raise ValueError("failed to connect session", message, "ERR_NGROK_107")
         return SimpleNamespace(url=lambda: "https://1a2b.ngrok.app")
 
     def disconnect(self, url: str) -> None:
@@ -55,13 +57,13 @@ class _Sdk(SimpleNamespace):
 
 
 @pytest.mark.parametrize("domain", [None, "epochal.ngrok.app"])
-def test_what_ngrok_is_asked_for(monkeypatch: pytest.MonkeyPatch, domain: str | None) -> None:
-    """The gateway's address, with GitHub's verification on and the webhook's secret; close gives the address back."""
-    sdk = _Sdk()
+def test_tunnel_is_opened_with_github_verification(monkeypatch: pytest.MonkeyPatch, domain: str | None) -> None:
+    """ngrok verifies GitHub's signatures with the webhook's secret. Closing the tunnel releases its address."""
+    sdk = _FakeSdk()
     monkeypatch.setitem(sys.modules, "ngrok", sdk)
     tunnel = open_tunnel("127.0.0.1:8787", _TOKEN, SECRET, domain)
-    assert sdk.asked.pop("domain", None) == domain
-    assert sdk.asked == {
+    assert sdk.request.pop("domain", None) == domain
+    assert sdk.request == {
         "addr": "127.0.0.1:8787",
         "authtoken": _TOKEN,
         "verify_webhook_provider": "github",
@@ -72,35 +74,35 @@ def test_what_ngrok_is_asked_for(monkeypatch: pytest.MonkeyPatch, domain: str | 
     assert sdk.disconnected == tunnel.url
 
 
-def test_a_refused_authtoken_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """ngrok's own message shows it; ours does not."""
-    monkeypatch.setitem(sys.modules, "ngrok", _Sdk())
+def test_refused_authtoken_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ngrok's own message contains the authtoken."""
+    monkeypatch.setitem(sys.modules, "ngrok", _FakeSdk())
     with pytest.raises(UsageError, match="ERR_NGROK_107") as error:
         open_tunnel("127.0.0.1:8787", "2abcWrong", SECRET, None)
     assert "2abcWrong" not in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_the_sdk_is_loaded_only_when_needed() -> None:
-    """It is a large library that no other command waits for."""
+def test_sdk_is_imported_only_when_needed() -> None:
+    """ngrok's SDK is large and would slow down the start of other commands."""
     program = "import sys, epochal.gateway.tunnel; sys.exit('ngrok' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("token", ["", "github_pat_1"])
-def test_the_webhook_is_registered_if_there_is_a_token(
+def test_webhook_is_registered_if_a_token_is_set(
     token: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The command has each watched repository's webhook lead to the address, or asks for it to be entered."""
-    entered = []
+    """Without a token, the command says that it is not set."""
+    registrations = []
 
-    def register(*given: object) -> str:
-        entered.append(given)
+    def register(*arguments: object) -> str:
+        registrations.append(arguments)
         return "webhook made"
 
-    monkeypatch.setitem(sys.modules, "ngrok", _Sdk())
+    monkeypatch.setitem(sys.modules, "ngrok", _FakeSdk())
     monkeypatch.setattr(command, "register_webhook", register)
-    monkeypatch.setattr(command, "stoppable", _stopped)
+    monkeypatch.setattr(command, "raise_on_signal", _raise_stopped)
     for name, value in {"HOME": str(tmp_path), "NGROK_AUTHTOKEN": _TOKEN, "GITHUB_TOKEN": token}.items():
         monkeypatch.setenv(f"EPOCHAL_{name}", value)
     watch_repository(tmp_path, "https://github.com/ada/digits.git", ("main",))
@@ -109,14 +111,14 @@ def test_the_webhook_is_registered_if_there_is_a_token(
 
     output = capsys.readouterr().out
     assert ("EPOCHAL_GITHUB_TOKEN is not set" in output) is not bool(token)
-    assert [given[:2] for given in entered] == (
+    assert [arguments[:2] for arguments in registrations] == (
         [("https://github.com/ada/digits.git", "https://1a2b.ngrok.app/webhook")] if token else []
     )
-    assert [given[3] for given in entered] == ([token] if token else [])
+    assert [arguments[3] for arguments in registrations] == ([token] if token else [])
 
 
 @contextmanager
-def _stopped() -> Iterator[None]:
-    """As ``stoppable``, after a SIGTERM."""
+def _raise_stopped() -> Iterator[None]:
+    """Raise Stopped at once, like ``raise_on_signal`` after SIGTERM."""
     raise Stopped(signal.SIGTERM)
     yield

@@ -1,4 +1,4 @@
-"""The webhook's answers, over real HTTP: what starts a run, what does not and why, and what is refused."""
+"""The webhook over real HTTP: which requests start a run, which are ignored and why, and which are refused."""
 
 import json
 import socket
@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from epochal.errors import SettingsError
 from epochal.forges.github import sign
 from epochal.gateway import webhook
-from epochal.gateway.webhook import MOST_BYTES, create_app
-from epochal.records import Accepted, Commit
+from epochal.gateway.webhook import MAX_BODY_BYTES, create_app
+from epochal.records import AcceptedCommit, Commit
 from epochal.settings import WatchedRepository
 from tests.gateway.loopback import (
     CLIENT,
@@ -34,29 +34,29 @@ WATCHED = (WatchedRepository(url=URL, branches=("main", "release/1.0")),)
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """A gateway that watches ada/digits; for tests that do not look at what is stored."""
+    """Run a gateway that watches ada/digits, for tests that do not check what is stored."""
     with served(create_app(SECRET, WATCHED, MemoryIntake())) as address:
         yield address
 
 
-def _raw(address: str, data: bytes) -> socket.socket:
+def _send_raw(address: str, data: bytes) -> socket.socket:
     parts = urlsplit(address)
     connection = socket.create_connection((parts.hostname or "", parts.port or 0), timeout=20)
     connection.sendall(data)
     return connection
 
 
-def _answer(connection: socket.socket) -> bytes:
+def _read_answer(connection: socket.socket) -> bytes:
     with connection:
         return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
-def _head(*lines: str) -> bytes:
+def _make_head(*lines: str) -> bytes:
     return "\r\n".join(["POST /webhook HTTP/1.1", "Host: gateway", *lines, "", ""]).encode("latin-1")
 
 
-def test_a_push_is_stored_then_accepted() -> None:
-    """The run's repository is the watched address, whatever else the payload says; its commit is the push's."""
+def test_push_is_stored_and_accepted() -> None:
+    """The repository is the watched address, whatever clone address the payload has."""
     intake = MemoryIntake()
     with served(create_app(SECRET, WATCHED, intake)) as address:
         repository = push_event()["repository"] | {"clone_url": "https://evil.example/digits.git"}
@@ -65,7 +65,7 @@ def test_a_push_is_stored_then_accepted() -> None:
     assert intake.runs == [Commit(URL, "main", SHA, "More filters", "Ada", "ada@example.com")]
 
 
-def _head_commit(message: str) -> dict[str, Any]:
+def _set_message(message: str) -> dict[str, Any]:
     return {"head_commit": push_event()["head_commit"] | {"message": message}}
 
 
@@ -76,15 +76,15 @@ def _head_commit(message: str) -> dict[str, Any]:
         ({"ref": "refs/heads/release"}, "release is not watched"),
         ({"ref": "refs/tags/v1"}, "refs/tags/v1"),
         ({"deleted": True, "after": "0" * 40, "head_commit": None}, "deleted"),
-        (_head_commit("Typo [skip ci]"), "[skip ci]"),
-        (_head_commit("[ci skip] typo"), "[ci skip]"),
-        (_head_commit("Typo\n\n[no ci]"), "[no ci]"),
-        (_head_commit("Typo\n\n\nskip-checks: true"), "skip-checks: true"),
+        (_set_message("Typo [skip ci]"), "[skip ci]"),
+        (_set_message("[ci skip] typo"), "[ci skip]"),
+        (_set_message("Typo\n\n[no ci]"), "[no ci]"),
+        (_set_message("Typo\n\n\nskip-checks: true"), "skip-checks: true"),
         ({"repository": {"clone_url": "https://github.com/eve/digits.git"}}, "run epochal watch URL"),
     ],
 )
-def test_a_push_that_starts_no_run(changes: dict[str, Any], reason: str) -> None:
-    """It is answered with 200 and the reason, which is kept for epochal status."""
+def test_ignored_push_is_answered_with_the_reason(changes: dict[str, Any], reason: str) -> None:
+    """The reason is also stored, for ``epochal status``."""
     intake = MemoryIntake()
     with served(create_app(SECRET, WATCHED, intake)) as address:
         answer = deliver(address, push_event(**changes), X_GitHub_Delivery="a-1")
@@ -97,15 +97,15 @@ def test_a_push_that_starts_no_run(changes: dict[str, Any], reason: str) -> None
 @pytest.mark.parametrize(
     ("event", "reason"), [("ping", "the signature is right"), ("pull_request", "just the push event")]
 )
-def test_other_events_start_no_run(address: str, event: str, reason: str) -> None:
-    """A ping is answered, so that GitHub shows a green tick; other events are told off gently."""
+def test_other_events_are_ignored(address: str, event: str, reason: str) -> None:
+    """Events other than a push are answered with 200, so that GitHub shows a green tick."""
     answer = deliver(address, {"zen": "Keep it logically awesome.", "hook_id": 1}, X_GitHub_Event=event)
     assert (answer.status_code, answer.json()["status"]) == (200, "ignored")
     assert reason in answer.json()["reason"]
 
 
-def test_another_watched_branch_and_a_form() -> None:
-    """A branch with a slash, sent as the form that GitHub offers first, its signature over the form's raw bytes."""
+def test_push_sent_as_a_form_is_accepted() -> None:
+    """A form is GitHub's default content type, and its raw bytes are signed. The branch has a slash in its name."""
     intake = MemoryIntake()
     body = b"payload=" + quote_plus(json.dumps(push_event(ref="refs/heads/release/1.0"))).encode()
     with served(create_app(SECRET, WATCHED, intake)) as address:
@@ -114,8 +114,8 @@ def test_another_watched_branch_and_a_form() -> None:
     assert [commit.branch for commit in intake.runs] == ["release/1.0"]
 
 
-def test_one_repository_watched_by_two_addresses() -> None:
-    """Each address may have branches of its own."""
+def test_repository_may_be_watched_under_two_addresses() -> None:
+    """Each address has its own branches, and the run gets the address of its branch."""
     intake = MemoryIntake()
     ssh = WatchedRepository(url="git@github.com:ada/digits.git", branches=("beta",))
     with served(create_app(SECRET, (*WATCHED, ssh), intake)) as address:
@@ -135,8 +135,8 @@ def test_one_repository_watched_by_two_addresses() -> None:
         sign(SECRET, json.dumps(push_event()).encode()).replace("sha256", "sha1"),
     ],
 )
-def test_what_is_not_signed_with_the_secret_is_refused(signature: str | None) -> None:
-    """Nothing of it is stored, and the answer does not give the right signature away."""
+def test_wrong_signature_is_refused(signature: str | None) -> None:
+    """Nothing is stored, and the answer does not reveal the right signature."""
     intake = MemoryIntake()
     with served(create_app(SECRET, WATCHED, intake)) as address:
         answer = deliver(address, push_event(), X_Hub_Signature_256=signature)
@@ -147,15 +147,15 @@ def test_what_is_not_signed_with_the_secret_is_refused(signature: str | None) ->
     assert not intake.results
 
 
-def test_nothing_is_parsed_before_the_signature(address: str) -> None:
-    """A body that is no JSON, of an unknown type, without an event's name: what is wrong first is the signature."""
+def test_signature_is_checked_first(address: str) -> None:
+    """A request with several errors is refused because of its signature, before anything in it is parsed."""
     answer = deliver(address, b"{", X_Hub_Signature_256="sha256=0", Content_Type="x/y", X_GitHub_Event=None)
     assert answer.status_code == 401
 
 
 @pytest.mark.parametrize("secret", [b"", b"fifteen bytes!!"])
-def test_a_short_secret_is_refused(secret: bytes) -> None:
-    """A gateway that anybody could talk to does not start."""
+def test_short_secret_is_refused(secret: bytes) -> None:
+    """Anybody could guess it and start runs, so the gateway does not start."""
     with pytest.raises(SettingsError, match="16"):
         create_app(secret, WATCHED, MemoryIntake())
 
@@ -172,24 +172,26 @@ def test_a_short_secret_is_refused(secret: bytes) -> None:
         (415, {"Content_Type": None}),
     ],
 )
-def test_headers_that_github_does_not_send(address: str, status: int, changes: dict[str, str | None]) -> None:
-    """They are refused with a sentence."""
+def test_headers_that_github_does_not_send_are_refused(
+    address: str, status: int, changes: dict[str, str | None]
+) -> None:
+    """The answer has a message."""
     answer = deliver(address, push_event(), **changes)
     assert answer.status_code == status
     assert answer.json()["error"]
 
 
 @pytest.mark.parametrize("name", ["X-Hub-Signature-256", "X-GitHub-Delivery", "X-GitHub-Event", "Content-Type"])
-def test_a_header_that_comes_twice_is_refused(address: str, name: str) -> None:
-    """Which of the two would count is nobody's guess."""
+def test_repeated_header_is_refused(address: str, name: str) -> None:
+    """If a header comes twice, it is unclear which one counts."""
     body = json.dumps(push_event()).encode()
     headers = [*request_headers(body).items(), (name, "application/json")]
     answer = CLIENT.post(f"{address}/webhook", content=body, headers=headers)
     assert (answer.status_code, answer.json()) == (400, {"error": f"{name} was sent more than once."})
 
 
-def test_a_repeated_delivery_starts_no_second_run() -> None:
-    """GitHub's redelivery has the same id; the answer names the run that is there."""
+def test_repeated_delivery_starts_no_second_run() -> None:
+    """GitHub redelivers with the same id. The answer names the existing run."""
     intake = MemoryIntake()
     with served(create_app(SECRET, WATCHED, intake)) as address:
         answers = [deliver(address, push_event(), X_GitHub_Delivery="a-1") for _ in range(2)]
@@ -199,8 +201,8 @@ def test_a_repeated_delivery_starts_no_second_run() -> None:
 
 
 @pytest.mark.parametrize("changes", [{}, {"ref": "refs/tags/v1"}])
-def test_a_delivery_that_could_not_be_stored_may_come_again(changes: dict[str, Any], log: NextLine) -> None:
-    """The database's failure is a 503 without its details; the same delivery later is processed."""
+def test_delivery_that_could_not_be_stored_is_accepted_later(changes: dict[str, Any], log: NextLine) -> None:
+    """An error of the database is answered with 503 and without details, which are in the log."""
     with served(create_app(SECRET, WATCHED, MemoryIntake(failures=1))) as address:
         answers = [deliver(address, push_event(**changes), X_GitHub_Delivery="a-1") for _ in range(2)]
     assert [answer.status_code for answer in answers] == [503, 200 if changes else 202]
@@ -209,11 +211,11 @@ def test_a_delivery_that_could_not_be_stored_may_come_again(changes: dict[str, A
     assert "no space left" in log(), "the log says why"
 
 
-def test_a_fault_of_our_own_tells_nothing(log: NextLine) -> None:
-    """It is a 500 in JSON; the traceback is in the log, with the delivery's id."""
+def test_internal_error_reveals_no_details(log: NextLine) -> None:
+    """The answer is 500 in JSON. The traceback is in the log, with the delivery's id."""
 
     class Broken(MemoryIntake):
-        def accept(self, delivery: str, event: str, commit: Commit) -> Accepted:
+        def accept(self, delivery: str, event: str, commit: Commit) -> AcceptedCommit:
             return None  # type: ignore[return-value]
 
     with served(create_app(SECRET, WATCHED, Broken())) as address:
@@ -226,8 +228,8 @@ def test_a_fault_of_our_own_tells_nothing(log: NextLine) -> None:
     assert "AttributeError" in logged
 
 
-def test_only_two_paths_are_on_this_port(address: str) -> None:
-    """The rest is not found, in JSON; a wrong method is told the right one."""
+def test_only_two_paths_are_served(address: str) -> None:
+    """Other paths get 404 in JSON. A wrong method gets 405, with the right one in a header."""
     assert CLIENT.get(f"{address}/healthz").json() == {"status": "ok"}
     for path in ("/", "/webhook/", "/healthz/x", "/docs", "/metrics", "/webhook%2f"):
         answer = CLIENT.post(f"{address}{path}")
@@ -238,50 +240,50 @@ def test_only_two_paths_are_on_this_port(address: str) -> None:
     assert "server" not in answer.headers
 
 
-def test_a_length_over_the_limit_is_refused_at_once(address: str) -> None:
-    """Not one byte of the body has to come."""
-    answer = _answer(_raw(address, _head(f"Content-Length: {MOST_BYTES + 1}")))
+def test_declared_length_over_the_limit_is_refused_at_once(address: str) -> None:
+    """The answer is sent before any of the body has arrived."""
+    answer = _read_answer(_send_raw(address, _make_head(f"Content-Length: {MAX_BODY_BYTES + 1}")))
     assert answer.startswith(b"HTTP/1.1 413")
     assert b'{"error":' in answer
 
 
-@pytest.mark.parametrize(("more", "status"), [(0, b"200"), (1, b"413")])
-def test_a_body_without_length_is_counted(address: str, more: int, status: bytes) -> None:
-    """25 MiB in chunks are taken and their signature is right; one byte more is refused."""
-    body = b" " * (MOST_BYTES + more)
+@pytest.mark.parametrize(("excess", "status"), [(0, b"200"), (1, b"413")])
+def test_chunked_body_over_the_limit_is_refused(address: str, excess: int, status: bytes) -> None:
+    """A body of 25 MiB in chunks is accepted; with one byte more it is refused."""
+    body = b" " * (MAX_BODY_BYTES + excess)
     headers = request_headers(body, X_GitHub_Event="ping")
     lines = [f"{name}: {value}" for name, value in headers.items()]
-    connection = _raw(address, _head(*lines, "Transfer-Encoding: chunked"))
-    connection.sendall(f"{len(body):x}\r\n".encode() + body + (b"\r\n0\r\n\r\n" if not more else b""))
-    assert _answer(connection).split(b" ")[1] == status
+    connection = _send_raw(address, _make_head(*lines, "Transfer-Encoding: chunked"))
+    connection.sendall(f"{len(body):x}\r\n".encode() + body + (b"\r\n0\r\n\r\n" if not excess else b""))
+    assert _read_answer(connection).split(b" ")[1] == status
 
 
-def test_a_body_that_is_cut_off(address: str, log: NextLine) -> None:
-    """It is logged with its delivery and forgotten; others are answered."""
-    _raw(address, _head("X-GitHub-Delivery: a-1", "Content-Length: 100") + b"{").close()
+def test_truncated_body_is_logged(address: str, log: NextLine) -> None:
+    """The line has the delivery's id, and the next request is answered."""
+    _send_raw(address, _make_head("X-GitHub-Delivery: a-1", "Content-Length: 100") + b"{").close()
     assert log() == "delivery a-1: 400 The connection was cut off."
     assert deliver(address, push_event(), X_GitHub_Event="ping").status_code == 200
 
 
-def test_a_body_that_does_not_come(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever sends slower than GitHub ever would is not waited for."""
+def test_slow_body_times_out(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sender slower than GitHub must not hold a connection."""
     monkeypatch.setattr(webhook, "READ_SECONDS", 0.2)
-    answer = _answer(_raw(address, _head("Content-Length: 100") + b"{"))
+    answer = _read_answer(_send_raw(address, _make_head("Content-Length: 100") + b"{"))
     assert answer.startswith(b"HTTP/1.1 408")
     assert b'{"error":' in answer
 
 
-def test_a_head_that_does_not_come(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection on which no request comes is closed."""
+def test_slow_head_times_out(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An incomplete request gets no answer."""
     monkeypatch.setattr(webhook, "READ_SECONDS", 0.2)
-    assert _answer(_raw(address, b"POST /webhook HTT")) == b""
+    assert _read_answer(_send_raw(address, b"POST /webhook HTT")) == b""
 
 
-def test_the_log_is_fit_to_read(address: str, log: NextLine) -> None:
-    """Each delivery is one printable line with its id; nothing of the secret or of a signature is in it."""
+def test_each_delivery_is_one_printable_line_in_the_log(address: str, log: NextLine) -> None:
+    """Control characters in the id are replaced, and neither the secret nor a signature is logged."""
     answer = deliver(address, push_event(), X_GitHub_Delivery="a-1")
     right = sign(SECRET, json.dumps(push_event()).encode())
-    _answer(_raw(address, _head("X-GitHub-Delivery: a\x85\x9b31mroot", "Content-Length: 0")))
+    _read_answer(_send_raw(address, _make_head("X-GitHub-Delivery: a\x85\x9b31mroot", "Content-Length: 0")))
     lines = [log() for _ in range(2)]
     assert lines[0] == f"delivery a-1: {answer.status_code} {answer.json()}"
     assert lines[1].startswith("delivery a??31mroot: 401")
@@ -303,7 +305,7 @@ _TYPES = st.sampled_from(["application/json", "application/x-www-form-urlencoded
 @settings(max_examples=150, deadline=None)
 @given(body=st.binary() | _EVENTS | _EVENTS.map(lambda event: b"payload=" + event), content_type=_TYPES)
 def test_any_signed_body_is_answered_in_json(address: str, body: bytes, content_type: str) -> None:
-    """Whatever a signed body holds, it is understood, ignored or refused: never a fault."""
+    """Whatever its content is, the body is accepted, ignored or refused, and never causes an internal error."""
     answer = deliver(address, body, Content_Type=content_type)
     assert answer.status_code in (200, 202, 400, 415)
     assert isinstance(answer.json(), dict)

@@ -1,4 +1,4 @@
-"""A real ``epochal serve`` for the tests, and GitHub's part of the conversation."""
+"""Run a real ``epochal serve``, deliver pushes to it as GitHub does, and receive its mail."""
 
 import json
 import os
@@ -40,8 +40,8 @@ allowed_domains = ["example.com"]
 
 
 @dataclass(frozen=True)
-class Served:
-    """A running server: its home, its address, what was mailed, and the process."""
+class Server:
+    """A running ``epochal serve``, with the mails that it has sent."""
 
     home: Path
     address: str
@@ -50,52 +50,57 @@ class Served:
 
     @property
     def secret(self) -> bytes:
-        """The webhook's secret, as GitHub knows it."""
+        """The webhook's secret."""
         return (self.home / "webhook-secret").read_text(encoding="ascii").strip().encode()
 
     def push(self, origin: Path) -> dict[str, Any]:
-        """What GitHub sends when main was pushed to; returns the gateway's answer."""
+        """Deliver the webhook for a push to main, as GitHub does, and return the gateway's answer."""
         sha = git(origin, "rev-parse", "refs/heads/main")
         answer = deliver(f"{self.address}/webhook", self.secret, push_event(origin, "0" * 40, sha, "refs/heads/main"))
-        found: dict[str, Any] = json.loads(answer.partition("{")[1] + answer.partition("{")[2])
-        return found
+        decoded: dict[str, Any] = json.loads(answer.partition("{")[1] + answer.partition("{")[2])
+        return decoded
 
-    def mail(self) -> EmailMessage:
-        """The next mail, waited for."""
+    def wait_for_mail(self) -> EmailMessage:
+        """Wait for the next mail and return it."""
         return self.mails.get(timeout=120)
 
 
-def write_settings(home: Path, origin: Path, mail_port: int, more: str = "") -> None:
-    """server.toml for a server that watches ``origin``; ``more`` goes to its top."""
-    (home / "server.toml").write_text(more + _SERVER.format(port=mail_port), encoding="utf-8")
+def write_settings(home: Path, origin: Path, mail_port: int, extra: str = "") -> None:
+    """Write the server.toml of a server that watches ``origin``, with ``extra`` settings at the top."""
+    (home / "server.toml").write_text(extra + _SERVER.format(port=mail_port), encoding="utf-8")
     watch_repository(home, str(origin), ("main",))
 
 
 @contextmanager
 def mailbox() -> Iterator[tuple[Mails, int]]:
-    """A local SMTP sink: what it got, and its port."""
+    """Run a local SMTP server. Yields the queue of the mails that it receives, and its port."""
     mails: Mails = queue.SimpleQueue()
-    sink = Mailbox(mails.put)
-    sink.start()
+    smtp_server = Mailbox(mails.put)
+    smtp_server.start()
     try:
-        yield mails, sink.port
+        yield mails, smtp_server.port
     finally:
-        sink.stop()
+        smtp_server.stop()
 
 
 @contextmanager
-def served(home: Path, origin: Path, more: str = "", mail: tuple[Mails, int] | None = None) -> Iterator[Served]:
-    """``epochal serve`` for ``home`` from the moment that it answers; stopped at the end. ``mail``: an SMTP sink there is."""
+def running_server(
+    home: Path, origin: Path, extra: str = "", mail: tuple[Mails, int] | None = None
+) -> Iterator[Server]:
+    """Run ``epochal serve`` for ``home``, and yield once it answers.
+
+    ``mail`` is a mailbox that runs already, as ``mailbox`` yields it; by default the server gets one.
+    """
     with ExitStack() as stack:
         mails, port = mail or stack.enter_context(mailbox())
-        write_settings(home, origin, port, more)
+        write_settings(home, origin, port, extra)
         process = start_server(home)
         stack.callback(_stop, process)
         assert process.stdout
         address = process.stdout.readline().removeprefix("gateway: ").strip().removesuffix("/webhook")
         assert address.startswith("http://"), process.stderr.read() if process.stderr else ""
         threading.Thread(target=process.stdout.read, daemon=True).start()
-        yield Served(home, address, mails, process)
+        yield Server(home, address, mails, process)
 
 
 def _stop(process: "subprocess.Popen[str]") -> None:
@@ -104,7 +109,7 @@ def _stop(process: "subprocess.Popen[str]") -> None:
 
 
 def start_server(home: Path) -> "subprocess.Popen[str]":
-    """The process; its first line of output is its address."""
+    """Start ``epochal serve``. The first line of its output has its address."""
     with (home / "serve.log").open("a", encoding="utf-8") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "epochal", "serve"],
@@ -116,8 +121,8 @@ def start_server(home: Path) -> "subprocess.Popen[str]":
         )
 
 
-def post(server: Served, event: str, body: bytes, signature: str) -> httpx.Response:
-    """Any request to the webhook."""
+def post(server: Server, event: str, body: bytes, signature: str) -> httpx.Response:
+    """Send a request to the webhook."""
     headers = {
         "X-GitHub-Event": event,
         "X-GitHub-Delivery": str(uuid.uuid4()),

@@ -1,4 +1,4 @@
-"""``make demo``, whole: the commit, the webhook, Keras in each runtime, the mail."""
+"""The whole ``make demo``: the commit, the webhook, Keras in each runtime, the mail."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from tests.jobs.chain import epochal_json
 from tests.repositories import git
 
 
-def _demo(folder: Path, runtime: str) -> "subprocess.Popen[str]":
+def _start_demo(folder: Path, runtime: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "epochal.demo", str(folder)],
         env=os.environ | {"EPOCHAL_RUNTIME": runtime, "COLUMNS": "160"},
@@ -23,8 +23,8 @@ def _demo(folder: Path, runtime: str) -> "subprocess.Popen[str]":
     )
 
 
-def _folder(tmp_path: Path, shared_cache: Path) -> Path:
-    """The demo's folder, as ``make demo`` has it: inside of a checkout."""
+def _make_folder(tmp_path: Path, shared_cache: Path) -> Path:
+    """Create the demo's folder inside of a checkout, where ``make demo`` has it."""
     git(tmp_path, "init", "--quiet")
     folder = tmp_path / ".demo"
     (folder / "home").mkdir(parents=True)
@@ -34,14 +34,14 @@ def _folder(tmp_path: Path, shared_cache: Path) -> Path:
 
 @pytest.mark.keras
 @pytest.mark.parametrize("runtime", ["process", pytest.param("docker", marks=pytest.mark.docker)])
-def test_the_first_training_stays_below_and_the_retrain_reaches_it(
+def test_training_misses_the_threshold_and_retrain_reaches_it(
     tmp_path: Path, shared_cache: Path, runtime: str, request: pytest.FixtureRequest
 ) -> None:
-    """The demo ends with the mail, after one training clearly below the threshold and one that clearly reaches it."""
+    """Both accuracies are clearly off the threshold, so that the demo always ends in the same way."""
     if runtime == "docker":
         request.getfixturevalue("docker_host")
-    folder = _folder(tmp_path, shared_cache)
-    process = _demo(folder, runtime)
+    folder = _make_folder(tmp_path, shared_cache)
+    process = _start_demo(folder, runtime)
     output, _ = process.communicate(timeout=900)
     assert process.returncode == 0, output
     assert "Subject: Threshold Accuracy Reached!!! " in output
@@ -60,9 +60,9 @@ def test_the_first_training_stays_below_and_the_retrain_reaches_it(
 
 @pytest.mark.keras
 def test_ctrl_c_leaves_nothing_running(tmp_path: Path, shared_cache: Path) -> None:
-    """SIGINT in the middle of the training ends the demo, its server and the training."""
-    folder = _folder(tmp_path, shared_cache)
-    process = _demo(folder, "process")
+    """SIGINT during the training ends the demo, its server and the training."""
+    folder = _make_folder(tmp_path, shared_cache)
+    process = _start_demo(folder, "process")
     assert process.stdout
     for line in process.stdout:
         if "epoch 1/20" in line:
@@ -70,8 +70,8 @@ def test_ctrl_c_leaves_nothing_running(tmp_path: Path, shared_cache: Path) -> No
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGINT
-    left = [path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if _mentions(path, str(folder))]
-    assert left == []
+    remaining = [path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if _mentions(path, str(folder))]
+    assert remaining == []
 
 
 def _mentions(path: Path, text: str) -> bool:

@@ -1,4 +1,4 @@
-"""The job scripts with a real Docker engine, on code that needs no framework."""
+"""The job scripts with a real Docker engine, on scripts that need no framework."""
 
 import os
 import signal
@@ -16,36 +16,36 @@ from tests.repositories import make_repository
 
 pytestmark = pytest.mark.docker
 
-_LEARNS = "epochs = 20\nprint(f'Test accuracy: {epochs / 40}')\nopen('model.keras', 'w').write('weights')\n"
+_IMPROVING_SCRIPT = "epochs = 20\nprint(f'Test accuracy: {epochs / 40}')\nopen('model.keras', 'w').write('weights')\n"
 
 
-def _containers(host: str, run: int, folder: Path) -> list[str]:
-    """The containers that mount something of this run's folder, running or not."""
+def _list_containers(host: str, run: int, folder: Path) -> list[str]:
+    """Return the ids of the run's containers, running or not, that mount something from ``folder``."""
     client = docker.DockerClient(base_url=host) if host else docker.from_env()
-    # In one answer: another test's container may be gone by the time of a second question.
-    found = client.api.containers(all=True, filters={"label": f"epochal.run={run}"})
-    return [each["Id"] for each in found if any(str(folder) in mount["Source"] for mount in each["Mounts"])]
+    # One request gets everything, because another test's container may be gone at the next request.
+    containers = client.api.containers(all=True, filters={"label": f"epochal.run={run}"})
+    return [each["Id"] for each in containers if any(str(folder) in mount["Source"] for mount in each["Mounts"])]
 
 
-def test_below_then_reached_in_containers(home: Path, tmp_path: Path, docker_host: str) -> None:
-    """Both trainings run in containers of the same image, none is left, and what they saved is kept."""
-    files: dict[str, str | bytes] = {"nn.py": _LEARNS, "epochal.toml": "threshold = 0.7\n"}
+def test_train_and_retrain_run_in_containers(home: Path, tmp_path: Path, docker_host: str) -> None:
+    """No container is left afterwards, and the model that the script saved is kept."""
+    files: dict[str, str | bytes] = {"nn.py": _IMPROVING_SCRIPT, "epochal.toml": "threshold = 0.7\n"}
     ended = train_commit(home, tmp_path, files, EPOCHAL_RUNTIME="docker")
     assert (ended.run.state, ended.status) == (State.REACHED, 0), ended.printed
     assert ended.run.runtime == "docker"
     assert ended.run.image is not None
     assert ended.run.image.startswith("epochal/python:")
     assert (ended.folder / "trials/2/code/model.keras").read_text() == "weights"
-    assert _containers(docker_host, ended.run.id, home) == []
+    assert _list_containers(docker_host, ended.run.id, home) == []
 
 
-def test_a_killed_job_leaves_no_container(home: Path, tmp_path: Path, docker_host: str) -> None:
-    """After kill -9 of a job its container lives on; the next start takes it away and trains again."""
-    waits = "import os, time\nif not os.path.exists('/data/again'):\n    time.sleep(600)\n"
+def test_container_of_a_killed_job_is_removed(home: Path, tmp_path: Path, docker_host: str) -> None:
+    """The container outlives a job that gets SIGKILL; the next start of the job removes it and trains again."""
+    waiting = "import os, time\nif not os.path.exists('/data/again'):\n    time.sleep(600)\n"
     data = tmp_path / "data"
     data.mkdir()
     (home / "server.toml").write_text(f'data = "{data}"\n', encoding="utf-8")
-    files: dict[str, str | bytes] = {"nn.py": waits + _LEARNS, "epochal.toml": "threshold = 0.5\n"}
+    files: dict[str, str | bytes] = {"nn.py": waiting + _IMPROVING_SCRIPT, "epochal.toml": "threshold = 0.5\n"}
     run = store_push(home, make_repository(tmp_path / "digits", files))
     variables = {"EPOCHAL_HOME": str(home), "EPOCHAL_RUN": str(run.id), "EPOCHAL_RUNTIME": "docker"}
     command = [sys.executable, "-m", "epochal", "job"]
@@ -55,22 +55,27 @@ def test_a_killed_job_leaves_no_container(home: Path, tmp_path: Path, docker_hos
     assert any("trial 1: training as pushed" in line for line in process.stdout)
     client = docker.DockerClient(base_url=docker_host) if docker_host else docker.from_env()
     started = client.events(decode=True, since=0, filters={"type": "container", "event": "start"})
-    assert any(_containers(docker_host, run.id, home) for _ in started)  # waits for the event of this run's container
+    # The events are read until one finds the container of this run.
+    assert any(_list_containers(docker_host, run.id, home) for _ in started)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert len(_containers(docker_host, run.id, home)) == 1
+    assert len(_list_containers(docker_host, run.id, home)) == 1
     (data / "again").touch()
     ended = drive(home, stored_run(home, run.id), EPOCHAL_RUNTIME="docker")
     assert ended.run.state is State.REACHED, ended.printed
     assert [trial.reason for trial in ended.run.trials] == [Reason.INTERRUPTED, None]
-    assert _containers(docker_host, run.id, home) == []
+    assert _list_containers(docker_host, run.id, home) == []
 
 
-def test_a_run_waits_for_the_engine(home: Path, tmp_path: Path) -> None:
-    """Where no engine answers a served run says so once, waits, and fails with that reason when it has waited long enough."""
+def test_run_waits_for_the_engine(home: Path, tmp_path: Path) -> None:
+    """If no engine answers within ``engine_minutes``, the run fails. The wait is logged once."""
     (home / "server.toml").write_text("[limits]\nengine_minutes = 0.02\n", encoding="utf-8")
     ended = train_commit(
-        home, tmp_path, {"nn.py": _LEARNS}, EPOCHAL_RUNTIME="docker", DOCKER_HOST=f"unix://{tmp_path}/no-engine"
+        home,
+        tmp_path,
+        {"nn.py": _IMPROVING_SCRIPT},
+        EPOCHAL_RUNTIME="docker",
+        DOCKER_HOST=f"unix://{tmp_path}/no-engine",
     )
     assert (ended.run.state, ended.run.reason, ended.status) == (State.FAILED, Reason.NO_ENGINE, 1)
     assert ended.printed["train"].count("waiting: ") == 1

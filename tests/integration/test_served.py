@@ -1,4 +1,4 @@
-"""The whole way with a real server, from the webhook to the mail, on code that needs no framework."""
+"""A real ``epochal serve`` from the webhook to the mail, on scripts that need no framework."""
 
 import os
 import signal
@@ -8,34 +8,34 @@ import pytest
 
 from epochal.errors import Reason
 from epochal.records import State
-from tests.integration.served import mailbox, served, start_server, write_settings
+from tests.integration.served import mailbox, running_server, start_server, write_settings
 from tests.jobs.chain import drive, epochal, epochal_json, store_push, stored_run
 from tests.repositories import commit, make_repository
 
-_LEARNS = "epochs = 20\nprint(f'Test accuracy: {epochs / 40}')\n"
+_IMPROVING_SCRIPT = "epochs = 20\nprint(f'Test accuracy: {epochs / 40}')\n"
 
 
-def _waits(pipe: Path, text: str) -> str:
-    """Code that trains until somebody has read the pipe and then written to the one beside it."""
-    return f"open({str(pipe)!r}, 'w').write('x')\nopen({f'{pipe}.go'!r}).read()\n{text}"
+def _waiting_script(pipe: Path, rest: str) -> str:
+    """Return a script that waits until the test has read ``pipe`` and then called ``_release``; then it runs ``rest``."""
+    return f"open({str(pipe)!r}, 'w').write('x')\nopen({f'{pipe}.go'!r}).read()\n{rest}"
 
 
-def _pipes(folder: Path, name: str) -> Path:
+def _make_pipes(folder: Path, name: str) -> Path:
     os.mkfifo(folder / name)
     os.mkfifo(folder / f"{name}.go")
     return folder / name
 
 
-def _let_go(pipe: Path) -> None:
+def _release(pipe: Path) -> None:
     Path(f"{pipe}.go").write_text("go")
 
 
-def test_from_the_webhook_to_the_mail(home: Path, tmp_path: Path) -> None:
-    """A push is stored, trained, retrained and mailed; the same delivery's commit again is no second run."""
-    origin = make_repository(tmp_path / "digits", {"nn.py": _LEARNS, "epochal.toml": "threshold = 0.7\n"})
-    with served(home, origin) as server:
+def test_push_is_trained_retrained_and_mailed_once(home: Path, tmp_path: Path) -> None:
+    """A second delivery of the same commit starts no second run."""
+    origin = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT, "epochal.toml": "threshold = 0.7\n"})
+    with running_server(home, origin) as server:
         assert server.push(origin)["run"] == 1
-        mail = server.mail()
+        mail = server.wait_for_mail()
         assert mail["Subject"].startswith("Threshold Accuracy Reached!!! 0.750 of 0.70 · digits main ")
         assert mail["To"] == "ada@example.com"
         body = mail.get_body(("plain",))
@@ -63,19 +63,19 @@ def test_from_the_webhook_to_the_mail(home: Path, tmp_path: Path) -> None:
     assert "reached" in status
 
 
-def test_each_start_prints_what_github_needs_until_it_has_delivered(home: Path, tmp_path: Path) -> None:
-    """The address and the path of the secret are printed at each start of the server, until there was a delivery."""
-    origin = make_repository(tmp_path / "digits", {"nn.py": _LEARNS, "epochal.toml": "threshold = 0.4\n"})
+def test_github_instructions_are_printed_until_the_first_delivery(home: Path, tmp_path: Path) -> None:
+    """What to enter at GitHub is printed at each start before the first delivery, but not afterwards."""
+    origin = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT, "epochal.toml": "threshold = 0.4\n"})
     write_settings(home, origin, 1)
-    assert all("To enter at GitHub " in _output_of_a_start(home) for _ in range(2))
-    with served(home, origin) as server:
+    assert all("To enter at GitHub " in _start_and_stop(home) for _ in range(2))
+    with running_server(home, origin) as server:
         server.push(origin)
-        server.mail()
-    assert "To enter" not in _output_of_a_start(home)
+        server.wait_for_mail()
+    assert "To enter" not in _start_and_stop(home)
 
 
-def _output_of_a_start(home: Path) -> str:
-    """Start the server, stop it once it has printed its address, and return what came after that."""
+def _start_and_stop(home: Path) -> str:
+    """Start the server, stop it once it has printed its address, and return the rest of its output."""
     with start_server(home) as process:
         assert process.stdout
         first = process.stdout.readline()
@@ -84,19 +84,21 @@ def _output_of_a_start(home: Path) -> str:
         return process.stdout.read()
 
 
-def test_three_commits_while_the_first_trains(home: Path, tmp_path: Path) -> None:
-    """The first goes on, the second is superseded by the third, and both that train end in order."""
-    pipe = _pipes(tmp_path, "first")
+def test_waiting_commit_is_superseded_by_a_newer_one(home: Path, tmp_path: Path) -> None:
+    """The running training is not stopped, and the newest commit is trained after it."""
+    pipe = _make_pipes(tmp_path, "first")
     toml = "threshold = 0.5\n"
-    origin = make_repository(tmp_path / "digits", {"nn.py": _waits(pipe, _LEARNS), "epochal.toml": toml})
-    with served(home, origin) as server:
+    origin = make_repository(
+        tmp_path / "digits", {"nn.py": _waiting_script(pipe, _IMPROVING_SCRIPT), "epochal.toml": toml}
+    )
+    with running_server(home, origin) as server:
         server.push(origin)
-        pipe.read_text()  # the first trains
+        pipe.read_text()  # Wait until the first training runs.
         for name in ("second", "third"):
-            commit(origin, {"nn.py": f"# {name}\n{_LEARNS}"}, name)
+            commit(origin, {"nn.py": f"# {name}\n{_IMPROVING_SCRIPT}"}, name)
             server.push(origin)
-        _let_go(pipe)
-        subjects = [str(server.mail()["Subject"]) for _ in range(2)]
+        _release(pipe)
+        subjects = [str(server.wait_for_mail()["Subject"]) for _ in range(2)]
     runs = [stored_run(home, number) for number in (1, 2, 3)]
     assert [run.state for run in runs] == [State.REACHED, State.SUPERSEDED, State.REACHED]
     assert runs[1].successor == 3
@@ -109,80 +111,85 @@ def test_three_commits_while_the_first_trains(home: Path, tmp_path: Path) -> Non
     ]
 
 
-def test_a_running_one_is_superseded_where_the_admin_says_so(home: Path, tmp_path: Path) -> None:
-    """With supersede = "running" a newer commit stops the older one's training."""
-    pipe = _pipes(tmp_path, "first")
-    origin = make_repository(tmp_path / "digits", {"nn.py": _waits(pipe, _LEARNS), "epochal.toml": "threshold = 0.5\n"})
-    with served(home, origin, 'supersede = "running"\n') as server:
+def test_training_is_superseded_if_the_admin_allows_it(home: Path, tmp_path: Path) -> None:
+    """With supersede = "running" a newer commit stops the training of an older one."""
+    pipe = _make_pipes(tmp_path, "first")
+    origin = make_repository(
+        tmp_path / "digits", {"nn.py": _waiting_script(pipe, _IMPROVING_SCRIPT), "epochal.toml": "threshold = 0.5\n"}
+    )
+    with running_server(home, origin, 'supersede = "running"\n') as server:
         server.push(origin)
         pipe.read_text()
-        commit(origin, {"nn.py": _LEARNS}, "Second")
+        commit(origin, {"nn.py": _IMPROVING_SCRIPT}, "Second")
         server.push(origin)
-        assert "main" in server.mail()["Subject"]
+        assert "main" in server.wait_for_mail()["Subject"]
     assert [stored_run(home, number).state for number in (1, 2)] == [State.SUPERSEDED, State.REACHED]
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_a_stopped_server_goes_on_where_it_was(home: Path, tmp_path: Path, how: signal.Signals) -> None:
-    """Stopped or killed in the middle of a training, the next start ends the run: one mail, nothing lost."""
-    pipe = _pipes(tmp_path, "first")
-    files: dict[str, str | bytes] = {"nn.py": _waits(pipe, _LEARNS), "epochal.toml": "threshold = 0.5\n"}
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
+def test_restarted_server_finishes_an_interrupted_run(home: Path, tmp_path: Path, number: signal.Signals) -> None:
+    """The server is stopped or killed during a training; after the next start the run ends, with one mail."""
+    pipe = _make_pipes(tmp_path, "first")
+    files: dict[str, str | bytes] = {
+        "nn.py": _waiting_script(pipe, _IMPROVING_SCRIPT),
+        "epochal.toml": "threshold = 0.5\n",
+    }
     origin = make_repository(tmp_path / "digits", files)
     with mailbox() as (mails, port):
-        with served(home, origin, mail=(mails, port)) as server:
+        with running_server(home, origin, mail=(mails, port)) as server:
             server.push(origin)
             pipe.read_text()
-            server.process.send_signal(how)
+            server.process.send_signal(number)
             server.process.wait()
-        if how is signal.SIGTERM:
+        if number is signal.SIGTERM:
             assert stored_run(home, 1).state is State.TRAINING
-        with served(home, origin, mail=(mails, port)) as server:
-            if how is signal.SIGTERM:
-                pipe.read_text()  # it trains again; after the kill it is the first training that still runs
-            _let_go(pipe)
-            assert server.mail()["Subject"].startswith("Threshold Accuracy Reached!!!")
+        with running_server(home, origin, mail=(mails, port)) as server:
+            if number is signal.SIGTERM:
+                pipe.read_text()  # The run is trained again. After SIGKILL the first training still runs.
+            _release(pipe)
+            assert server.wait_for_mail()["Subject"].startswith("Threshold Accuracy Reached!!!")
             assert server.mails.empty()
     assert stored_run(home, 1).state is State.REACHED
 
 
-def test_a_push_during_downtime_is_not_missed(home: Path, tmp_path: Path) -> None:
-    """At its start the server compares the remote's head with the last run, and trains what it has not seen."""
-    origin = make_repository(tmp_path / "digits", {"nn.py": _LEARNS, "epochal.toml": "threshold = 0.5\n"})
-    with served(home, origin) as server:
-        assert server.mail()["Subject"].startswith("Threshold Accuracy Reached!!!")
-    commit(origin, {"nn.py": f"# second\n{_LEARNS}"}, "Second")
-    with served(home, origin) as server:
-        server.mail()
+def test_push_during_downtime_is_trained_at_the_next_start(home: Path, tmp_path: Path) -> None:
+    """At its start the server compares the head of the remote with the last run."""
+    origin = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT, "epochal.toml": "threshold = 0.5\n"})
+    with running_server(home, origin) as server:
+        assert server.wait_for_mail()["Subject"].startswith("Threshold Accuracy Reached!!!")
+    commit(origin, {"nn.py": f"# second\n{_IMPROVING_SCRIPT}"}, "Second")
+    with running_server(home, origin) as server:
+        server.wait_for_mail()
     assert len(epochal_json(home, "history")) == 2
 
 
-def test_a_commit_that_asks_not_to_be_trained_is_not(home: Path, tmp_path: Path) -> None:
-    """A head that no webhook told of, whose message says [skip ci], starts no training once that is known."""
-    origin = make_repository(tmp_path / "digits", {"nn.py": _LEARNS, "epochal.toml": "threshold = 0.5\n"})
+def test_skipped_commit_found_without_a_webhook_is_not_trained(home: Path, tmp_path: Path) -> None:
+    """If no webhook reported the commit, its message is read only in job pull, which then cancels the run."""
+    origin = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT, "epochal.toml": "threshold = 0.5\n"})
     commit(origin, {}, "Only a note [skip ci]")
     ended = drive(home, store_push(home, origin))
     assert (ended.run.state, ended.run.reason, ended.status) == (State.CANCELLED, Reason.SKIPPED, 5)
     assert ended.run.trials == ()
 
 
-def test_a_home_is_served_once(home: Path, tmp_path: Path) -> None:
-    """A second server of the same home is refused, in one line."""
-    origin = make_repository(tmp_path / "digits", {"nn.py": _LEARNS, "epochal.toml": "threshold = 0.5\n"})
-    with served(home, origin):
+def test_second_server_of_a_home_is_refused(home: Path, tmp_path: Path) -> None:
+    """Two servers of one home would compete for its runs."""
+    origin = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT, "epochal.toml": "threshold = 0.5\n"})
+    with running_server(home, origin):
         second = epochal(home, "serve")
     assert second.returncode == 2
     assert "is served already" in second.stderr
 
 
-def test_mail_waits_for_the_mail_server(home: Path, tmp_path: Path) -> None:
-    """While the mail server is away the mail stays in the outbox; epochal mail --flush, or the next server, sends it."""
-    origin = make_repository(tmp_path / "digits", {"nn.py": _LEARNS, "epochal.toml": "threshold = 0.5\n"})
-    write_settings(home, origin, mail_port=9)  # nobody answers there
+def test_mail_is_kept_until_the_mail_server_answers(home: Path, tmp_path: Path) -> None:
+    """While the mail server is down, the mail stays in the outbox; the next ``epochal serve`` sends it."""
+    origin = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT, "epochal.toml": "threshold = 0.5\n"})
+    write_settings(home, origin, mail_port=9)  # Nothing listens on this port.
     ended = epochal(home, "run", str(origin), "--runtime", "process")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "it is tried again" in ended.stdout
     assert epochal(home, "mail", "--flush").returncode == 1
-    with served(home, origin) as server:
-        first, second = sorted(str(server.mail()["Subject"]) for _ in range(2))
-    # The person's run, and the push found at the start, which means the same.
+    with running_server(home, origin) as server:
+        first, second = sorted(str(server.wait_for_mail()["Subject"]) for _ in range(2))
+    # One mail is for the run by hand, the other for the same commit, which the server found at its start.
     assert second == f"{first}, taken over from run 1"

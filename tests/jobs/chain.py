@@ -1,4 +1,4 @@
-"""Sending a commit through the three jobs, as the tests of the jobs do."""
+"""Send commits through the three jobs."""
 
 import json
 import os
@@ -19,8 +19,12 @@ from tests.warm import warm_epochal
 
 
 @dataclass(frozen=True)
-class Ended:
-    """A run after the chain: its row, the last job's exit status, what each job printed, and where it is."""
+class ChainResult:
+    """The outcome of a chain.
+
+    ``run``: the run as stored. ``status``: the exit status of the last job. ``printed``: the output of each job, by
+    name. ``folder``: the run's folder.
+    """
 
     run: Run
     status: int
@@ -29,13 +33,16 @@ class Ended:
 
 
 def environment_of(home: Path, **variables: str) -> Environment:
-    """The environment of a command for ``home``, training in plain processes."""
-    given = {name: value for name, value in os.environ.items() if name in ("EPOCHAL_CA_BUNDLE", "DOCKER_HOST")}
-    return Environment.read({"EPOCHAL_HOME": str(home), "EPOCHAL_RUNTIME": "process"} | given | variables)
+    """Return the environment of a command for ``home`` that trains in plain processes."""
+    inherited = {name: value for name, value in os.environ.items() if name in ("EPOCHAL_CA_BUNDLE", "DOCKER_HOST")}
+    return Environment.read({"EPOCHAL_HOME": str(home), "EPOCHAL_RUNTIME": "process"} | inherited | variables)
 
 
 def store_push(home: Path, repository: Path, delivery: tuple[str, str] | None = None) -> Run:
-    """A run for the newest commit of ``repository``, as a push makes it; ``delivery`` (id, event): by a webhook."""
+    """Store a run for the newest commit of ``repository``, as a push does, and return it.
+
+    ``delivery``: the id and event of the webhook request that reported the push; None if there was none.
+    """
     app = App.open(environment_of(home))
     commit = Commit(str(repository), "main", git(repository, "rev-parse", "HEAD"))
     accepted = accept_commit(app.database, commit, Origin.PUSH, delivery=delivery, supersede="queued")
@@ -45,18 +52,18 @@ def store_push(home: Path, repository: Path, delivery: tuple[str, str] | None = 
 
 
 def stored_run(home: Path, number: int) -> Run:
-    """The run as it stands in the database."""
+    """Return the run from the database of ``home``."""
     app = App.open(environment_of(home))
     run = load_run(app.database, number)
     app.database.close()
     return run
 
 
-def drive(home: Path, run: Run, **variables: str) -> Ended:
-    """The run through the job scripts, one after the other, as a chain calls them."""
+def drive(home: Path, run: Run, **variables: str) -> ChainResult:
+    """Run the job scripts for ``run`` one after the other, as a chain does."""
     environment = environment_of(home)
-    given = {"EPOCHAL_RUNTIME": "process", "EPOCHAL_PYTHON": str(warm_epochal())} | variables
-    scripts = JobScripts(environment, resource("scripts"), given)
+    script_variables = {"EPOCHAL_RUNTIME": "process", "EPOCHAL_PYTHON": str(warm_epochal())} | variables
+    scripts = JobScripts(environment, resource("scripts"), script_variables)
     app = App.open(environment)
     name, status = first_job(run), 0
     while name:
@@ -68,19 +75,19 @@ def drive(home: Path, run: Run, **variables: str) -> Ended:
         for name in ("pull", "train", "retrain")
         if folder.console(name).exists()
     }
-    ended = load_run(app.database, run.id)
+    stored = load_run(app.database, run.id)
     app.database.close()
-    return Ended(ended, status, printed, folder.path)
+    return ChainResult(stored, status, printed, folder.path)
 
 
-def train_commit(home: Path, tmp_path: Path, files: dict[str, str | bytes], **variables: str) -> Ended:
-    """A repository with ``files``, its commit, and the chain."""
+def train_commit(home: Path, tmp_path: Path, files: dict[str, str | bytes], **variables: str) -> ChainResult:
+    """Create a repository with ``files``, and run its first commit through the chain."""
     repository = make_repository(tmp_path / "digits", files)
     return drive(home, store_push(home, repository), **variables)
 
 
 def epochal(home: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """The command ``epochal`` for ``home``."""
+    """Run the command ``epochal`` for ``home``."""
     environment = os.environ | {"EPOCHAL_HOME": str(home), "COLUMNS": "200"} | variables
     command = [str(warm_epochal()), "-m", "epochal", *arguments]
     return subprocess.run(
@@ -89,7 +96,7 @@ def epochal(home: Path, *arguments: str, **variables: str) -> "subprocess.Comple
 
 
 def epochal_json(home: Path, *arguments: str, **variables: str) -> Any:
-    """What the command prints with ``--json``: nothing else may be on standard output."""
-    done = epochal(home, *arguments, "--json", **variables)
-    assert done.stdout, done.stderr
-    return json.loads(done.stdout)
+    """Run the command with ``--json``, and return what it prints. Only JSON may be on standard output."""
+    completed = epochal(home, *arguments, "--json", **variables)
+    assert completed.stdout, completed.stderr
+    return json.loads(completed.stdout)

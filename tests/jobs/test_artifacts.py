@@ -1,4 +1,4 @@
-"""A run's files somewhere else."""
+"""Putting a run's files into another folder."""
 
 import tempfile
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 from epochal.jobs.artifacts import link_or_copy
 
 
-def test_a_file_for_another_file_system_is_copied(tmp_path: Path) -> None:
-    """Where no link can be made; a link that a script left stays a link."""
+def test_file_is_copied_to_another_file_system(tmp_path: Path) -> None:
+    """Hard links cannot cross file systems. A symbolic link that the script left stays a link."""
     source, link = tmp_path / "model.keras", tmp_path / "link"
     source.write_text("weights")
     link.symlink_to("/etc/hostname")

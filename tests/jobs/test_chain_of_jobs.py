@@ -1,4 +1,4 @@
-"""The three job scripts, one after the other, on code that needs no framework: its accuracy follows from its epochs."""
+"""The three job scripts in a row, with code that needs no framework and computes its accuracy from its epochs."""
 
 import json
 import os
@@ -14,16 +14,16 @@ from epochal.app import App
 from epochal.errors import Reason
 from epochal.records import AccuracySource, Dispatch, State
 from epochal.resources import resource
-from epochal.store.dispatches import keep_dispatch
-from epochal.store.ends import request_stop
+from epochal.store.dispatches import store_dispatch
+from epochal.store.transitions import request_stop
 from tests.jobs.chain import drive, environment_of, epochal, store_push, stored_run, train_commit
 from tests.repositories import commit, git, make_repository
 from tests.trials import accuracies
 
-# Its accuracy is a fortieth of its epochs: 20 epochs are 0.5, 30 are 0.75, 40 are 1.
+# The accuracy is epochs / 40: 20 epochs give 0.5, 30 give 0.75, 40 give 1.
 _LEARNS = "epochs = 20  # was 50\nprint(f'Test accuracy: {epochs / 40}')\nopen('model.keras', 'w').write('weights')\n"
 _TOML = "threshold = 0.7\n"
-# Best after 15 of its 40 epochs, with far more output than a short log holds, behind the last accuracy too.
+# Most accurate at epoch 15 of 40. It prints far more than a short log holds, also after the last accuracy.
 _OVERFITS = """
 epochs = 40
 for epoch in range(epochs):
@@ -36,35 +36,35 @@ for _ in range(2000):
 """
 
 
-def test_reached_at_once(home: Path, tmp_path: Path) -> None:
-    """Code that reaches its threshold as pushed: status 0, no retrain, no change of nn.py."""
-    ended = train_commit(home, tmp_path, {"nn.py": _LEARNS, "epochal.toml": "threshold = 0.5\n"})
-    assert (ended.run.state, ended.status) == (State.REACHED, 0)
-    assert list(ended.printed) == ["pull", "train"]
-    assert [trial.accuracy and (trial.accuracy.value, trial.accuracy.source) for trial in ended.run.trials] == [
+def test_code_that_reaches_its_threshold_is_not_retrained(home: Path, tmp_path: Path) -> None:
+    """The exit status is 0, job retrain does not run, and nn.py is not changed."""
+    result = train_commit(home, tmp_path, {"nn.py": _LEARNS, "epochal.toml": "threshold = 0.5\n"})
+    assert (result.run.state, result.status) == (State.REACHED, 0)
+    assert list(result.printed) == ["pull", "train"]
+    assert [trial.accuracy and (trial.accuracy.value, trial.accuracy.source) for trial in result.run.trials] == [
         (0.5, AccuracySource.OUTPUT)
     ]
-    assert not (ended.folder / "trials/1/change.diff").exists()
+    assert not (result.folder / "trials/1/change.diff").exists()
 
 
-def test_below_then_reached(home: Path, tmp_path: Path) -> None:
-    """Below the threshold the epochs rise by ten in the trial's copy alone, and the diff of it is kept."""
-    ended = train_commit(home, tmp_path, {"nn.py": _LEARNS, "epochal.toml": _TOML})
-    assert (ended.run.state, ended.status) == (State.REACHED, 0)
-    assert [trial.hyperparameters["epochs"] for trial in ended.run.trials] == [20, 30]
-    assert accuracies(ended.run) == [0.5, 0.75]
-    assert (ended.folder / "code/nn.py").read_text() == _LEARNS
-    assert (ended.folder / "trials/2/code/nn.py").read_text() == _LEARNS.replace("epochs = 20", "epochs = 30")
-    diff = (ended.folder / "trials/2/change.diff").read_text()
+def test_retrain_reaches_the_threshold_with_more_epochs(home: Path, tmp_path: Path) -> None:
+    """Only the second trial's copy of nn.py gets ten more epochs, and the diff is kept."""
+    result = train_commit(home, tmp_path, {"nn.py": _LEARNS, "epochal.toml": _TOML})
+    assert (result.run.state, result.status) == (State.REACHED, 0)
+    assert [trial.hyperparameters["epochs"] for trial in result.run.trials] == [20, 30]
+    assert accuracies(result.run) == [0.5, 0.75]
+    assert (result.folder / "code/nn.py").read_text() == _LEARNS
+    assert (result.folder / "trials/2/code/nn.py").read_text() == _LEARNS.replace("epochs = 20", "epochs = 30")
+    diff = (result.folder / "trials/2/change.diff").read_text()
     assert "-epochs = 20  # was 50" in diff
     assert "+epochs = 30  # was 50" in diff
-    assert (ended.folder / "trials/2/code/model.keras").read_text() == "weights"
-    assert "verdict: 0.500 is below the threshold 0.70" in ended.printed["train"]
-    assert "verdict: 0.750 reaches the threshold 0.70" in ended.printed["retrain"]
+    assert (result.folder / "trials/2/code/model.keras").read_text() == "weights"
+    assert "verdict: 0.500 is below the threshold 0.70" in result.printed["train"]
+    assert "verdict: 0.750 reaches the threshold 0.70" in result.printed["retrain"]
 
 
-def test_dlcode_shows_the_last_pulled_code(home: Path, tmp_path: Path) -> None:
-    """dlcode is made if missing and points at the newest commit's snapshot."""
+def test_dlcode_points_at_the_newest_code(home: Path, tmp_path: Path) -> None:
+    """The folder is created if it is missing. Its link for the branch leads to the newest run's snapshot."""
     repository = make_repository(tmp_path / "digits", {"nn.py": _LEARNS})
     drive(home, store_push(home, repository), EPOCHAL_THRESHOLD="0.5")
     commit(repository, {"nn.py": _LEARNS + "# second\n"}, "Second")
@@ -75,22 +75,22 @@ def test_dlcode_shows_the_last_pulled_code(home: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("target", ["/etc/hostname", "../outside"])
-def test_a_link_that_leaves_the_repository_fails_the_pull(home: Path, tmp_path: Path, target: str) -> None:
-    """Fail such a commit before anything of it is kept, shown in dlcode or trained."""
+def test_link_that_leaves_the_repository_fails_the_pull(home: Path, tmp_path: Path, target: str) -> None:
+    """The run fails before any of the commit is kept, shown in dlcode or trained."""
     repository = make_repository(tmp_path / "digits", {"nn.py": _LEARNS})
     (repository / "data").symlink_to(target)
     commit(repository, {}, "Link to the data")
-    ended = drive(home, store_push(home, repository))
-    assert (ended.run.state, ended.run.reason, ended.status) == (State.FAILED, Reason.UNSAFE_SYMLINK, 1)
-    assert f"data is a symbolic link to {target}" in ended.run.explanation
-    assert list(ended.printed) == ["pull"]
+    result = drive(home, store_push(home, repository))
+    assert (result.run.state, result.run.reason, result.status) == (State.FAILED, Reason.UNSAFE_SYMLINK, 1)
+    assert f"data is a symbolic link to {target}" in result.run.explanation
+    assert list(result.printed) == ["pull"]
     assert [path for path in (home / "dlcode").rglob("*") if path.is_symlink()] == []
-    assert not (ended.folder / "code").exists()
-    assert list(ended.folder.glob(".code-*")) == []
+    assert not (result.folder / "code").exists()
+    assert list(result.folder.glob(".code-*")) == []
 
 
-def test_the_workspace_of_jenkins_is_used(home: Path, tmp_path: Path) -> None:
-    """A checkout in WORKSPACE that has the commit is enough: nothing is fetched, and the run's number is left there."""
+def test_checkout_in_the_workspace_is_used(home: Path, tmp_path: Path) -> None:
+    """If WORKSPACE has the commit, nothing is fetched. The run's number is written there for the next job."""
     workspace = make_repository(tmp_path / "workspace", {"nn.py": _LEARNS})
     variables = {
         "GIT_URL": str(tmp_path / "not-there"),
@@ -100,7 +100,7 @@ def test_the_workspace_of_jenkins_is_used(home: Path, tmp_path: Path) -> None:
         "EPOCHAL_HOME": str(home),
         "EPOCHAL_PYTHON": sys.executable,
     }
-    for _ in range(2):  # the second time finds the same run
+    for _ in range(2):  # the second time, the run exists already
         command = [str(resource("scripts") / "pull.sh")]
         status = subprocess.run(command, env=variables | {"PATH": "/usr/bin:/bin"}, check=False).returncode
         assert status == 0
@@ -108,89 +108,89 @@ def test_the_workspace_of_jenkins_is_used(home: Path, tmp_path: Path) -> None:
     assert (home / "runs/1/code/nn.py").read_text() == _LEARNS
 
 
-def _script(text: str, **more: str | bytes) -> dict[str, str | bytes]:
+def _make_files(text: str, **more: str | bytes) -> dict[str, str | bytes]:
     return {"nn.py": text} | more
 
 
 @pytest.mark.parametrize(
-    ("files", "reason", "told"),
+    ("files", "reason", "message"),
     [
         ({"readme.txt": "no script"}, Reason.NO_SCRIPT, "nn.py"),
-        (_script("def x(:\n"), Reason.SYNTAX_ERROR, "line 1"),
-        (_script("import nosuchmodule_at_all\n"), Reason.IMPORT_ERROR, "nosuchmodule_at_all"),
-        (_script("print('Test accuracy: 0.99')\nraise SystemExit(4)\n"), Reason.SCRIPT_ERROR, "4"),
-        (_script("print('Test accuracy: 0.99')\n1/0\n"), Reason.SCRIPT_ERROR, "ZeroDivisionError"),
-        (_script("print('trained')\n"), Reason.NO_ACCURACY, "accuracy"),
-        (_script("print('=== accuracy of 3 models ===')\n"), Reason.NO_ACCURACY, "accuracy"),
-        (_script("print('Test accuracy: nan')\n"), Reason.ACCURACY_NOT_FINITE, "finite"),
-        (_script("print('Test accuracy: 83.2')\n"), Reason.ACCURACY_OUT_OF_RANGE, "83.2"),
-        (_script("import os\nos.kill(os.getpid(), 9)\n"), Reason.KILLED, "SIGKILL"),
-        (_script("raise MemoryError\n"), Reason.OUT_OF_MEMORY, "memory"),
-        (_script("# coding: rot13\n"), Reason.SYNTAX_ERROR, "rot13"),
-        (_script(_LEARNS, **{"requirements.txt/numpy": "a folder"}), Reason.REFUSED_REQUIREMENT, "directory"),
-        (_script(_LEARNS, **{"epochal.toml": "treshold = 1"}), Reason.BAD_SETTINGS, "treshold"),
-        (_script(_LEARNS, **{"epochal.toml": "confidence = 0.95"}), Reason.NO_SAMPLES, "with Keras' evaluate()"),
+        (_make_files("def x(:\n"), Reason.SYNTAX_ERROR, "line 1"),
+        (_make_files("import nosuchmodule_at_all\n"), Reason.IMPORT_ERROR, "nosuchmodule_at_all"),
+        (_make_files("print('Test accuracy: 0.99')\nraise SystemExit(4)\n"), Reason.SCRIPT_ERROR, "4"),
+        (_make_files("print('Test accuracy: 0.99')\n1/0\n"), Reason.SCRIPT_ERROR, "ZeroDivisionError"),
+        (_make_files("print('trained')\n"), Reason.NO_ACCURACY, "accuracy"),
+        (_make_files("print('=== accuracy of 3 models ===')\n"), Reason.NO_ACCURACY, "accuracy"),
+        (_make_files("print('Test accuracy: nan')\n"), Reason.ACCURACY_NOT_FINITE, "finite"),
+        (_make_files("print('Test accuracy: 83.2')\n"), Reason.ACCURACY_OUT_OF_RANGE, "83.2"),
+        (_make_files("import os\nos.kill(os.getpid(), 9)\n"), Reason.KILLED, "SIGKILL"),
+        (_make_files("raise MemoryError\n"), Reason.OUT_OF_MEMORY, "memory"),
+        (_make_files("# coding: rot13\n"), Reason.SYNTAX_ERROR, "rot13"),
+        (_make_files(_LEARNS, **{"requirements.txt/numpy": "a folder"}), Reason.REFUSED_REQUIREMENT, "directory"),
+        (_make_files(_LEARNS, **{"epochal.toml": "treshold = 1"}), Reason.BAD_SETTINGS, "treshold"),
+        (_make_files(_LEARNS, **{"epochal.toml": "confidence = 0.95"}), Reason.NO_SAMPLES, "with Keras' evaluate()"),
         (
-            _script(_LEARNS, **{"epochal.toml": "[search]\nepoch = { low = 1, high = 3 }"}),
+            _make_files(_LEARNS, **{"epochal.toml": "[search]\nepoch = { low = 1, high = 3 }"}),
             Reason.BAD_SETTINGS,
             "epochal.toml: search.epoch: nn.py assigns no literal to this name",
         ),
-        (_script(_LEARNS, **{"requirements.txt": "-e ."}), Reason.REFUSED_REQUIREMENT, "line 1"),
+        (_make_files(_LEARNS, **{"requirements.txt": "-e ."}), Reason.REFUSED_REQUIREMENT, "line 1"),
         (
-            _script("import urllib.request\nurllib.request.urlopen('http://no.such.host.invalid/')\n"),
+            _make_files("import urllib.request\nurllib.request.urlopen('http://no.such.host.invalid/')\n"),
             Reason.NO_NETWORK,
             "data",
         ),
     ],
 )
-def test_what_cannot_be_trained_fails_with_its_reason(
-    home: Path, tmp_path: Path, files: dict[str, str | bytes], reason: Reason, told: str
+def test_untrainable_commit_fails_with_a_reason(
+    home: Path, tmp_path: Path, files: dict[str, str | bytes], reason: Reason, message: str
 ) -> None:
-    """Each bad input ends the run as failed, status 1, with a reason of its own in the row and in the last line."""
-    ended = train_commit(home, tmp_path, files)
-    assert (ended.run.state, ended.run.reason, ended.status) == (State.FAILED, reason, 1)
-    last = ended.printed["train"].splitlines()[-2:]
+    """The exit status is 1, and the reason is stored with the run and in the last lines of the output."""
+    result = train_commit(home, tmp_path, files)
+    assert (result.run.state, result.run.reason, result.status) == (State.FAILED, reason, 1)
+    last = result.printed["train"].splitlines()[-2:]
     assert any(f"failed: {reason}: " in line for line in last), last
-    assert told in ended.run.explanation + ended.run.detail
-    assert "Traceback" not in ended.printed["train"] or "|" in ended.printed["train"]
+    assert message in result.run.explanation + result.run.detail
+    assert "Traceback" not in result.printed["train"] or "|" in result.printed["train"]
     if reason in (Reason.IMPORT_ERROR, Reason.BAD_SETTINGS):
-        assert ended.run.trials == ()  # proven before any training starts
+        assert result.run.trials == ()  # found before any training starts
 
 
-def test_a_script_that_takes_too_long_is_timed_out(home: Path, tmp_path: Path) -> None:
-    """The server's time limit stops the training."""
+def test_training_is_stopped_at_the_time_limit(home: Path, tmp_path: Path) -> None:
+    """The limit is ``limits.minutes`` in server.toml."""
     (home / "server.toml").write_text("[limits]\nminutes = 0.02\n", encoding="utf-8")
-    ended = train_commit(home, tmp_path, {"nn.py": "import time\ntime.sleep(600)\n"})
-    assert (ended.run.reason, ended.status) == (Reason.TIMED_OUT, 1)
+    result = train_commit(home, tmp_path, {"nn.py": "import time\ntime.sleep(600)\n"})
+    assert (result.run.reason, result.status) == (Reason.TIMED_OUT, 1)
 
 
-def test_an_accuracy_that_the_log_leaves_out_is_read(home: Path, tmp_path: Path) -> None:
-    """The last line that states a test accuracy counts, also where train.log is cut for its length."""
+def test_accuracy_cut_from_the_log_is_read(home: Path, tmp_path: Path) -> None:
+    """The last printed test accuracy counts, even if ``limits.log_mb`` cut it from train.log."""
     (home / "server.toml").write_text("[limits]\nlog_mb = 0.1\n", encoding="utf-8")
-    ended = train_commit(home, tmp_path, {"nn.py": _OVERFITS, "epochal.toml": "threshold = 0.1\n"})
-    log = (ended.folder / "trials/1/train.log").read_text()
+    result = train_commit(home, tmp_path, {"nn.py": _OVERFITS, "epochal.toml": "threshold = 0.1\n"})
+    log = (result.folder / "trials/1/train.log").read_text()
     assert "Test accuracy: 0.5000" in log
     assert "Test accuracy: 0.1700" not in log
-    assert [trial.accuracy and (trial.accuracy.value, trial.accuracy.source) for trial in ended.run.trials] == [
+    assert [trial.accuracy and (trial.accuracy.value, trial.accuracy.source) for trial in result.run.trials] == [
         (0.17, AccuracySource.OUTPUT)
     ]
 
 
-def test_without_epochs_it_is_exhausted_at_once(home: Path, tmp_path: Path) -> None:
-    """Code whose epochs cannot be found is trained once and not looped over."""
-    ended = train_commit(home, tmp_path, {"nn.py": "print('Test accuracy: 0.5')\n"})
-    assert (ended.run.state, ended.run.reason, ended.status) == (State.EXHAUSTED, Reason.NO_EPOCHS, 3)
-    assert len(ended.run.trials) == 1
+def test_script_without_epochs_is_trained_once(home: Path, tmp_path: Path) -> None:
+    """The run is exhausted after its first trial, because no epochs can be raised."""
+    result = train_commit(home, tmp_path, {"nn.py": "print('Test accuracy: 0.5')\n"})
+    assert (result.run.state, result.run.reason, result.status) == (State.EXHAUSTED, Reason.NO_EPOCHS, 3)
+    assert len(result.run.trials) == 1
 
 
-def test_the_budget_ends_it_with_the_best(home: Path, tmp_path: Path) -> None:
-    """When the accuracy gets no better the run is exhausted, and the best trial is told."""
+def test_run_without_improvement_is_exhausted(home: Path, tmp_path: Path) -> None:
+    """After ``patience`` trials without a better accuracy no more are trained. The best trial is not the last one."""
     script = "epochs = 20\nprint('Test accuracy:', {20: 0.5, 30: 0.6}.get(epochs, 0.55))\n"
-    ended = train_commit(home, tmp_path, {"nn.py": script, "epochal.toml": "[retrain]\npatience = 2\n"})
-    assert (ended.run.state, ended.run.reason, ended.status) == (State.EXHAUSTED, Reason.NO_IMPROVEMENT, 3)
-    assert accuracies(ended.run) == [0.5, 0.6, 0.55, 0.55]
-    assert ended.run.best is not None
-    assert ended.run.best.number == 2
+    result = train_commit(home, tmp_path, {"nn.py": script, "epochal.toml": "[retrain]\npatience = 2\n"})
+    assert (result.run.state, result.run.reason, result.status) == (State.EXHAUSTED, Reason.NO_IMPROVEMENT, 3)
+    assert accuracies(result.run) == [0.5, 0.6, 0.55, 0.55]
+    assert result.run.best is not None
+    assert result.run.best.number == 2
 
 
 @pytest.mark.parametrize(
@@ -212,10 +212,13 @@ def test_the_budget_ends_it_with_the_best(home: Path, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_accuracy_is_read_as_it_is_told(home: Path, tmp_path: Path, script: str, accuracy: float) -> None:
-    """Scientific notation, percent, two lines, a banner, the script's own file, and what scikit-learn measured."""
-    ended = train_commit(home, tmp_path, {"nn.py": script}, EPOCHAL_THRESHOLD="0.99")
-    assert accuracies(ended.run) == [accuracy]
+def test_accuracy_is_read_however_it_is_reported(home: Path, tmp_path: Path, script: str, accuracy: float) -> None:
+    """In scientific notation, in percent, in the last of two lines, and below a banner.
+
+    Also in the script's own accuracy.json, and as the recorder measured it with scikit-learn.
+    """
+    result = train_commit(home, tmp_path, {"nn.py": script}, EPOCHAL_THRESHOLD="0.99")
+    assert accuracies(result.run) == [accuracy]
 
 
 @pytest.mark.parametrize(
@@ -227,45 +230,45 @@ def test_accuracy_is_read_as_it_is_told(home: Path, tmp_path: Path, script: str,
     ],
 )
 def test_epochs_are_raised_however_they_are_written(home: Path, tmp_path: Path, script: bytes) -> None:
-    """CRLF, a byte order mark, no spaces, a literal in fit(): only the number's characters change."""
-    ended = train_commit(home, tmp_path, {"nn.py": script, "epochal.toml": _TOML})
-    assert ended.run.state is State.REACHED
-    assert (ended.folder / "trials/2/code/nn.py").read_bytes() == script.replace(b"20", b"30")
+    """With CRLF, a byte order mark, no spaces, or a literal in fit(), only the digits change."""
+    result = train_commit(home, tmp_path, {"nn.py": script, "epochal.toml": _TOML})
+    assert result.run.state is State.REACHED
+    assert (result.folder / "trials/2/code/nn.py").read_bytes() == script.replace(b"20", b"30")
 
 
-def test_a_stopped_job_leaves_its_run_to_be_taken_up_again(home: Path, tmp_path: Path) -> None:
-    """SIGTERM in the middle of a training ends it, and the same script later trains and ends the run."""
+def test_run_of_a_stopped_job_is_resumed(home: Path, tmp_path: Path) -> None:
+    """SIGTERM ends the job and its training. The job scripts later train again and end the run."""
     started, again = tmp_path / "started", tmp_path / "again"
     os.mkfifo(started)
-    waits = f"import os, time\nif not os.path.exists({str(again)!r}):\n"
-    waits += f"    open({str(started)!r}, 'w').write(str(os.getpid()))\n    time.sleep(600)\n"
-    repository = make_repository(tmp_path / "digits", {"nn.py": waits + _LEARNS, "epochal.toml": "threshold = 0.5\n"})
+    waiting = f"import os, time\nif not os.path.exists({str(again)!r}):\n"
+    waiting += f"    open({str(started)!r}, 'w').write(str(os.getpid()))\n    time.sleep(600)\n"
+    repository = make_repository(tmp_path / "digits", {"nn.py": waiting + _LEARNS, "epochal.toml": "threshold = 0.5\n"})
     run = store_push(home, repository)
     environment = os.environ | {"EPOCHAL_HOME": str(home), "EPOCHAL_RUN": str(run.id), "EPOCHAL_RUNTIME": "process"}
     command = [sys.executable, "-m", "epochal", "job"]
     assert subprocess.run([*command, "pull"], env=environment, check=False).returncode == 0
     process = subprocess.Popen([*command, "train"], env=environment)
-    training = started.read_text()  # blocks until the training runs and has written to the pipe
+    training = started.read_text()  # blocks until the training has written to the pipe
     process.send_signal(signal.SIGTERM)
     assert process.wait() == 128 + signal.SIGTERM
     assert not Path(f"/proc/{training}").exists()
     again.touch()
-    ended = drive(home, stored_run(home, run.id))
-    assert ended.run.state is State.REACHED
-    assert [trial.reason for trial in ended.run.trials] == [Reason.INTERRUPTED, None]
+    result = drive(home, stored_run(home, run.id))
+    assert result.run.state is State.REACHED
+    assert [trial.reason for trial in result.run.trials] == [Reason.INTERRUPTED, None]
 
 
-def test_a_cancelled_run_ends_with_status_five(home: Path, tmp_path: Path) -> None:
-    """A job that finds its run cancelled does nothing and says so by its exit status."""
+def test_job_of_a_cancelled_run_exits_with_status_5(home: Path, tmp_path: Path) -> None:
+    """``epochal cancel`` has ended the run before its first job starts."""
     repository = make_repository(tmp_path / "digits", {"nn.py": _LEARNS})
     run = store_push(home, repository)
     assert epochal(home, "cancel", str(run.id)).returncode == 0
-    ended = drive(home, run)
-    assert (ended.run.state, ended.status) == (State.CANCELLED, 5)
+    result = drive(home, run)
+    assert (result.run.state, result.status) == (State.CANCELLED, 5)
 
 
-def test_metrics_lines_are_printed_as_they_come(home: Path, tmp_path: Path) -> None:
-    """An epoch that metrics.jsonl tells of is a line of the job's output, without colours or carriage returns."""
+def test_epochs_in_metrics_are_printed(home: Path, tmp_path: Path) -> None:
+    """Each epoch in metrics.jsonl is a line of the job's output, without control characters from the training code."""
     line = {
         "event": "epoch",
         "model": 1,
@@ -279,58 +282,58 @@ def test_metrics_lines_are_printed_as_they_come(home: Path, tmp_path: Path) -> N
         "import os\nwith open(os.environ['EPOCHAL_OUT'] + '/metrics.jsonl', 'w') as file:\n"
         f"    file.write({json.dumps(line) + chr(10)!r})\nprint('Test accuracy: 0.9')\n"
     )
-    ended = train_commit(home, tmp_path, {"nn.py": script})
-    assert "  epoch 1/2  accuracy 0.5  x???[31mverdict 1  0.1 s\n" in ended.printed["train"]
-    assert "\r" not in ended.printed["train"]
-    assert "\x1b" not in ended.printed["train"]
-    assert ended.run.trials[0].epochs_trained == 1
+    result = train_commit(home, tmp_path, {"nn.py": script})
+    assert "  epoch 1/2  accuracy 0.5  x???[31mverdict 1  0.1 s\n" in result.printed["train"]
+    assert "\r" not in result.printed["train"]
+    assert "\x1b" not in result.printed["train"]
+    assert result.run.trials[0].epochs_trained == 1
 
 
-@pytest.mark.parametrize("leave", ["os.mkfifo(name)", "os.symlink('/dev/zero', name)", "os.mkdir(name)"])
-def test_what_is_no_ordinary_file_is_passed_over(home: Path, tmp_path: Path, leave: str) -> None:
-    """A pipe, a link or a folder in the place of the recorder's files neither hangs the job nor is read."""
+@pytest.mark.parametrize("create", ["os.mkfifo(name)", "os.symlink('/dev/zero', name)", "os.mkdir(name)"])
+def test_special_files_are_ignored(home: Path, tmp_path: Path, create: str) -> None:
+    """A pipe, link or folder in place of one of the recorder's files neither blocks the job nor is read."""
     script = (
         "import os\nfor file in ('metrics.jsonl', 'accuracy.json'):\n"
-        f"    name = os.path.join(os.environ['EPOCHAL_OUT'], file)\n    {leave}\nprint('Test accuracy: 0.9')\n"
+        f"    name = os.path.join(os.environ['EPOCHAL_OUT'], file)\n    {create}\nprint('Test accuracy: 0.9')\n"
     )
-    ended = train_commit(home, tmp_path, {"nn.py": script})
-    assert ended.run.state is State.REACHED
-    assert (accuracies(ended.run), ended.run.trials[0].epochs_trained) == ([0.9], None)
+    result = train_commit(home, tmp_path, {"nn.py": script})
+    assert result.run.state is State.REACHED
+    assert (accuracies(result.run), result.run.trials[0].epochs_trained) == ([0.9], None)
 
 
 @pytest.mark.parametrize(
     "files",
     [
-        _script("print('Test accuracy: 0.9')\nprint('one more line of output\\n' * 20_000)\n"),
-        _script("big = 0x" + "f" * 5000 + "\nhuge = 1e999\nprint('Test accuracy: 0.9')\n"),
-        _script(
+        _make_files("print('Test accuracy: 0.9')\nprint('one more line of output\\n' * 20_000)\n"),
+        _make_files("big = 0x" + "f" * 5000 + "\nhuge = 1e999\nprint('Test accuracy: 0.9')\n"),
+        _make_files(
             "import sys\nsys.path.insert(0, 'src')\nfrom model import f\nprint('Test accuracy:', f())\n",
             **{"src/model.py": "def f():\n    return 0.9\n"},
         ),
-        _script(
+        _make_files(
             "from contextlib import suppress\nwith suppress(ImportError):\n    import no_such\nprint('Test accuracy: 0.9')\n"
         ),
-        _script(
+        _make_files(
             "for name in (b'one\\xe9', b'two\\xe9', b'three\\xe9'):\n    open(name, 'wb').write(bytes(500_000))\n"
             "print('Test accuracy: 0.9')\n"
         ),
     ],
     ids=["much output", "big constants", "sys.path", "suppress", "file name"],
 )
-def test_what_is_odd_and_yet_right_is_trained(home: Path, tmp_path: Path, files: dict[str, str | bytes]) -> None:
-    """Code that Python runs well is not refused, nor is its accuracy missed."""
+def test_unusual_but_valid_code_is_trained(home: Path, tmp_path: Path, files: dict[str, str | bytes]) -> None:
+    """Code that Python can run is not refused, and its accuracy is found."""
     (home / "server.toml").write_text("[limits]\noutput_mb = 1.0\n", encoding="utf-8")
-    ended = train_commit(home, tmp_path, files)
-    assert (ended.run.state, accuracies(ended.run)) == (State.REACHED, [0.9])
-    json.dumps(ended.run.trials[0].hyperparameters, allow_nan=False)
+    result = train_commit(home, tmp_path, files)
+    assert (result.run.state, accuracies(result.run)) == (State.REACHED, [0.9])
+    json.dumps(result.run.trials[0].hyperparameters, allow_nan=False)
 
 
-def test_a_superseded_build_waits_to_be_stopped(home: Path, tmp_path: Path) -> None:
-    """In Jenkins the gateway stops the build of a superseded run, which then ends ABORTED: the script does not end it red."""
+def test_superseded_build_waits_to_be_stopped(home: Path, tmp_path: Path) -> None:
+    """The gateway aborts the Jenkins build of a superseded run. If the job ended first, the build would be red."""
     repository = make_repository(tmp_path / "digits", {"nn.py": _LEARNS})
     run = store_push(home, repository)
     app = App.open(environment_of(home))
-    keep_dispatch(app.database, Dispatch(run.id, "pull", 1, 0, datetime.now(UTC)))
+    store_dispatch(app.database, Dispatch(run.id, "pull", 1, 0, datetime.now(UTC)))
     request_stop(app.database, run.id, State.SUPERSEDED)
     app.database.close()
     variables = {

@@ -1,4 +1,4 @@
-"""Continuing through the jobs: from trial to trial, past a kill, and from one run of a branch to the next."""
+"""Resuming from checkpoints: from trial to trial, after a kill, and from one run of a branch to the next."""
 
 import os
 import subprocess
@@ -27,9 +27,11 @@ hold = [Hold()]
 
 
 @pytest.mark.keras
-def test_retrains_go_on_and_end_where_it_is_there(home: Path, tmp_path: Path) -> None:
-    """Validation that is five points above the test costs one trial more, not one for each epoch; what is to be adopted
-    is what was trained. A commit that changes nothing but the epochs goes on from there, another one does not."""
+def test_retrains_resume_and_stop_at_the_threshold(home: Path, tmp_path: Path) -> None:
+    """The validation accuracy is 0.05 above the test accuracy, which costs one more trial, not one per epoch.
+
+    The change to adopt has the epochs that were trained. A later commit resumes if it changes the epochs of nn.py only.
+    """
     script = CLIMBING + FIT + TEST
     files = {"epochal.toml": "threshold = 0.6\n", "README.md": "One"}
     repository = make_repository(tmp_path / "digits", {"nn.py": script, **files})
@@ -57,25 +59,25 @@ def test_retrains_go_on_and_end_where_it_is_there(home: Path, tmp_path: Path) ->
         3,
         "continued from epoch 33 of run 1",
     )
-    other = script.replace("rate = 0.02", "rate = 0.03").replace("epochs = 20", "epochs = 40")
-    commit(repository, {"nn.py": other}, "Faster")
+    faster = script.replace("rate = 0.02", "rate = 0.03").replace("epochs = 20", "epochs = 40")
+    commit(repository, {"nn.py": faster}, "Faster")
     (trial,) = drive(home, store_push(home, repository)).run.trials
     assert (trial.epochs_resumed, trial.epochs_trained, trial.resumption) == (0, 40, "")
 
 
 @pytest.mark.keras
-def test_a_killed_training_goes_on_from_its_last_checkpoint(home: Path, tmp_path: Path) -> None:
-    """Killed with -9 in the middle of an epoch, a run that is taken up again trains what was left of it."""
+def test_killed_training_resumes_from_its_last_checkpoint(home: Path, tmp_path: Path) -> None:
+    """After SIGKILL in the middle of an epoch, only the remaining epochs are trained."""
     for name in ("began", "never"):
         os.mkfifo(tmp_path / name)
-    held = FIT.replace("verbose=0", "verbose=0, callbacks=hold")
-    script = CLIMBING.replace("rate = 0.02", "rate = 0.04") + _HOLD.format(folder=tmp_path) + held + TEST
+    fit = FIT.replace("verbose=0", "verbose=0, callbacks=hold")
+    script = CLIMBING.replace("rate = 0.02", "rate = 0.04") + _HOLD.format(folder=tmp_path) + fit + TEST
     repository = make_repository(tmp_path / "digits", {"nn.py": script, "epochal.toml": "threshold = 0.7\n"})
     run = store_push(home, repository)
-    _kill_when_it_trains(home, run, tmp_path / "began")
-    ended = drive(home, stored_run(home, run.id))
-    interrupted, trial = ended.run.trials
-    assert (ended.run.state, interrupted.state) == (State.REACHED, TrialState.FAILED)
+    _kill_during_training(home, run, tmp_path / "began")
+    result = drive(home, stored_run(home, run.id))
+    interrupted, trial = result.run.trials
+    assert (result.run.state, interrupted.state) == (State.REACHED, TrialState.FAILED)
     assert trial.epochs_resumed > 0
     assert trial.epochs_resumed + (trial.epochs_trained or 0) == 20
     assert trial.resumption == f"continued from epoch {trial.epochs_resumed} of trial 1"
@@ -84,24 +86,26 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint(home: Path, tmp_path
 
 
 @pytest.mark.keras
-def test_a_script_that_stops_itself_is_not_given_more_epochs(home: Path, tmp_path: Path) -> None:
-    """Where nn.py's own callback ends the fit, the run ends with that reason after its first trial; where the setting
-    says so, a retrain trains all of its epochs."""
+def test_script_that_stops_itself_gets_no_more_epochs(home: Path, tmp_path: Path) -> None:
+    """If a callback of nn.py ends the fit, the run ends after its first trial, and the reason says so.
+
+    With ``stop_at_threshold = false``, each retrain trains all of its epochs.
+    """
     stopping = 'keras.callbacks.EarlyStopping("val_accuracy", mode="min", patience=2)'
     script = CLIMBING + FIT.replace("verbose=0", f"verbose=0, callbacks=[{stopping}]") + TEST
     repository = make_repository(tmp_path / "digits", {"nn.py": script})
-    ended = drive(home, store_push(home, repository))
-    assert (ended.run.state, ended.run.reason, len(ended.run.trials)) == (State.EXHAUSTED, "stops_itself", 1)
-    assert "ended the training after epoch 3" in ended.run.explanation
+    result = drive(home, store_push(home, repository))
+    assert (result.run.state, result.run.reason, len(result.run.trials)) == (State.EXHAUSTED, "stops_itself", 1)
+    assert "ended the training after epoch 3" in result.run.explanation
     settings = "threshold = 0.7\n[retrain]\nstop_at_threshold = false\n"
     commit(repository, {"nn.py": CLIMBING + FIT + TEST, "epochal.toml": settings}, "Trains all")
-    ended = drive(home, store_push(home, repository))
-    assert [trial.epochs for trial in ended.run.trials] == [20, 30, 40]
-    assert {trial.stopped_by for trial in ended.run.trials} == {None}
+    result = drive(home, store_push(home, repository))
+    assert [trial.epochs for trial in result.run.trials] == [20, 30, 40]
+    assert {trial.stopped_by for trial in result.run.trials} == {None}
 
 
 def test_checkpoints_of_old_runs_are_removed(home: Path, tmp_path: Path) -> None:
-    """They are big: those of a branch's three newest runs are kept, and no link is followed where they should be."""
+    """They are large, so only the three newest runs of a branch keep theirs. Links among them are not followed."""
     script = """
 import os
 folder = os.environ["EPOCHAL_CHECKPOINTS"]
@@ -113,17 +117,18 @@ with open(os.path.join(os.environ["EPOCHAL_OUT"], "accuracy.json"), "w") as file
     file.write('{"accuracy": 0.9, "samples": 360, "test_set": "the same"}')
 """
     repository = make_repository(tmp_path / "digits", {"nn.py": script})
-    runs = [drive(home, store_push(home, repository))]
+    results = [drive(home, store_push(home, repository))]
     for epochs in (2, 3, 4):
         commit(repository, {"nn.py": script.replace("epochs = 1\n", f"epochs = {epochs}\n")}, f"{epochs} epochs")
-        runs.append(drive(home, store_push(home, repository)))
-    logs = [(ended.folder / "trials" / "1" / "train.log").read_text() for ended in runs]
+        results.append(drive(home, store_push(home, repository)))
+    logs = [(result.folder / "trials" / "1" / "train.log").read_text() for result in results]
     assert [log.splitlines()[0] for log in logs] == ["[]", *["['model1-fit1-epoch000001.npz']"] * 3]
-    assert [(ended.folder / "trials" / "1" / "checkpoints").exists() for ended in runs] == [False, True, True, True]
+    folders = [result.folder / "trials" / "1" / "checkpoints" for result in results]
+    assert [folder.exists() for folder in folders] == [False, True, True, True]
 
 
-def _kill_when_it_trains(home: Path, run: Run, began: Path) -> None:
-    """Do the jobs up to the middle of the training, and kill the job with -9 there."""
+def _kill_during_training(home: Path, run: Run, began: Path) -> None:
+    """Run job pull and start job train, and kill it with SIGKILL in the middle of the training."""
     variables = {
         "EPOCHAL_HOME": str(home),
         "EPOCHAL_RUNTIME": "process",

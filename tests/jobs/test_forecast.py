@@ -1,4 +1,4 @@
-"""The forecast in the chain: what a learning curve promises ends a run, and everybody hears of it."""
+"""The forecast in the jobs: a learning curve that levels off too low ends the run, and every report says so."""
 
 import email
 import email.policy
@@ -10,7 +10,7 @@ from epochal.records import State
 from epochal.store.outbox import message_of_run
 from tests.jobs.chain import environment_of, epochal, epochal_json, train_commit
 
-# What the recorder would have written of a fit whose validation saturates at 0.80; the test is three points lower.
+# Writes what the recorder would write about a fit that saturates at 0.80 in validation, 0.03 above the test accuracy.
 _LEVELS_OFF = """
 import json, math, os
 epochs = 60
@@ -26,10 +26,10 @@ print("Test accuracy:", accuracy - 0.03)
 """
 
 
-def test_what_levels_off_is_not_given_more_epochs(home: Path, tmp_path: Path) -> None:
-    """The run ends after its first trial; jobs, show, history, --json and the mail say where it levels off."""
-    ended = train_commit(home, tmp_path, {"nn.py": _LEVELS_OFF, "epochal.toml": "threshold = 0.8\n"})
-    assert (ended.run.state, ended.run.reason, len(ended.run.trials)) == (State.EXHAUSTED, Reason.LEVELS_OFF, 1)
+def test_run_that_levels_off_gets_no_more_epochs(home: Path, tmp_path: Path) -> None:
+    """It ends after its first trial. The job's output, show, history, --json and the mail say where it levels off."""
+    result = train_commit(home, tmp_path, {"nn.py": _LEVELS_OFF, "epochal.toml": "threshold = 0.8\n"})
+    assert (result.run.state, result.run.reason, len(result.run.trials)) == (State.EXHAUSTED, Reason.LEVELS_OFF, 1)
     (shown,) = epochal_json(home, "show", "1")["trials"]
     forecast = shown["forecast"]
     assert forecast["hopeless"]
@@ -37,13 +37,13 @@ def test_what_levels_off_is_not_given_more_epochs(home: Path, tmp_path: Path) ->
     level = f"at 0.77 ± {forecast['margin']:.2f}"
     sentence = f"levels off {level}: more epochs will not reach 0.80"
     assert forecast["sentence"] == sentence
-    assert f"trial 1: {sentence}\n" in ended.printed["train"]
+    assert f"trial 1: {sentence}\n" in result.printed["train"]
     assert sentence in epochal(home, "show", "1").stdout
     assert f"levels_off {level}" in epochal(home, "history").stdout
     app = App.open(environment_of(home))
-    notice = message_of_run(app.database, 1)
+    message = message_of_run(app.database, 1)
     app.database.close()
-    assert notice is not None
-    mail = email.message_from_bytes(notice.content, policy=email.policy.default).get_body(("plain",))
+    assert message is not None
+    mail = email.message_from_bytes(message.content, policy=email.policy.default).get_body(("plain",))
     assert mail is not None
     assert f"The accuracy {sentence}." in " ".join(mail.get_content().split())

@@ -1,11 +1,11 @@
-"""A framework that the package does not know, brought by one module from outside of it: nothing else is touched."""
+"""A framework that the package does not know, added by one module from outside without any other change."""
 
 import zipfile
 from pathlib import Path
 
 from epochal.errors import Reason
 from epochal.records import State
-from tests.jobs.chain import Ended, train_commit
+from tests.jobs.chain import ChainResult, train_commit
 
 _MODULE = """
 from pathlib import Path
@@ -34,38 +34,38 @@ open("model.jax", "w").write("weights")
 """
 
 
-def test_a_framework_of_ones_own(tmp_path: Path) -> None:
-    """Train a commit that imports it, in an environment made of its pins, to the threshold."""
-    ended = _train(tmp_path, {"nn.py": _NN, "epochal.toml": "threshold = 0.7\n"})
-    assert (ended.run.state, ended.status) == (State.REACHED, 0)
-    assert (ended.run.framework, ended.run.framework_why) == ("jax", "nn.py line 1 imports jax")
-    assert [trial.accuracy and trial.accuracy.value for trial in ended.run.trials] == [0.5, 0.75]
-    assert ended.run.notes == ("nn.py line 1: jax.ops is gone from today's JAX; write jax.numpy",)
-    assert "/environments/jax-" in (ended.run.image or "")
+def test_script_is_trained_with_an_added_framework(tmp_path: Path) -> None:
+    """The training environment has its pins, its log lines are skipped, and its removed names are noted."""
+    result = _train(tmp_path, {"nn.py": _NN, "epochal.toml": "threshold = 0.7\n"})
+    assert (result.run.state, result.status) == (State.REACHED, 0)
+    assert (result.run.framework, result.run.framework_why) == ("jax", "nn.py line 1 imports jax")
+    assert [trial.accuracy and trial.accuracy.value for trial in result.run.trials] == [0.5, 0.75]
+    assert result.run.notes == ("nn.py line 1: jax.ops is gone from today's JAX; write jax.numpy",)
+    assert "/environments/jax-" in (result.run.image or "")
 
 
-def test_the_setting_takes_it(tmp_path: Path) -> None:
-    """Train with it, although nn.py imports nothing, because epochal.toml says so."""
-    ended = _train(tmp_path, {"nn.py": "print('Test accuracy: 0.9')\n", "epochal.toml": 'framework = "jax"\n'})
-    assert (ended.run.state, ended.status) == (State.REACHED, 0)
-    assert (ended.run.framework, ended.run.framework_why) == ("jax", "epochal.toml says so")
+def test_setting_accepts_an_added_framework(tmp_path: Path) -> None:
+    """nn.py imports nothing, so only epochal.toml can choose it."""
+    result = _train(tmp_path, {"nn.py": "print('Test accuracy: 0.9')\n", "epochal.toml": 'framework = "jax"\n'})
+    assert (result.run.state, result.status) == (State.REACHED, 0)
+    assert (result.run.framework, result.run.framework_why) == ("jax", "epochal.toml says so")
 
 
-def test_the_setting_takes_no_other(tmp_path: Path) -> None:
-    """Refuse a name that is no module's, and list those that are."""
-    ended = _train(tmp_path, {"nn.py": _NN, "epochal.toml": 'framework = "fortran"\n'})
-    assert (ended.run.state, ended.run.reason) == (State.FAILED, Reason.BAD_SETTINGS)
+def test_setting_refuses_an_unknown_framework(tmp_path: Path) -> None:
+    """The message lists the frameworks that exist."""
+    result = _train(tmp_path, {"nn.py": _NN, "epochal.toml": 'framework = "fortran"\n'})
+    assert (result.run.state, result.run.reason) == (State.FAILED, Reason.BAD_SETTINGS)
     names = "'', 'jax', 'keras', 'python', 'sklearn' or 'torch'"
-    assert ended.run.explanation == f"epochal.toml: framework: Input should be {names} (it is 'fortran')."
+    assert result.run.explanation == f"epochal.toml: framework: Input should be {names} (it is 'fortran')."
 
 
-def _train(tmp_path: Path, files: dict[str, str | bytes]) -> Ended:
-    """Train a commit in processes to which the module is known, in a home with a cache of its own."""
+def _train(tmp_path: Path, files: dict[str, str | bytes]) -> ChainResult:
+    """Train a commit in processes that know the added module, in a home with an empty cache."""
     frameworks, start = tmp_path / "frameworks", tmp_path / "start"
     frameworks.mkdir()
     start.mkdir()
     (frameworks / "jax.py").write_text(_MODULE)
-    (frameworks / "jax.txt").write_text(f"jax @ {_wheel(tmp_path).as_uri()}\n")
+    (frameworks / "jax.txt").write_text(f"jax @ {_build_wheel(tmp_path).as_uri()}\n")
     (start / "sitecustomize.py").write_text(
         f"import epochal.analysis.frameworks\nepochal.analysis.frameworks.__path__.append({str(frameworks)!r})\n"
     )
@@ -74,8 +74,8 @@ def _train(tmp_path: Path, files: dict[str, str | bytes]) -> Ended:
     return train_commit(home, tmp_path, files, PYTHONPATH=str(start))
 
 
-def _wheel(folder: Path) -> Path:
-    """Return a package that is installed without an index, as a stand-in for the real JAX."""
+def _build_wheel(folder: Path) -> Path:
+    """Build a stand-in for the real JAX, which can be installed without a package index."""
     path = folder / "jax-1.0-py3-none-any.whl"
     info = "jax-1.0.dist-info"
     files = {

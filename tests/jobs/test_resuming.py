@@ -1,12 +1,15 @@
-"""A trial is resumed only onto the test set behind its checkpoint; the scripts write what the recorder would have written."""
+"""A trial may resume only if its test set is that of the checkpoint.
+
+The scripts write what the recorder would write.
+"""
 
 from pathlib import Path
 
 from epochal.records import State
-from tests.jobs.chain import Ended, drive, epochal, epochal_json, store_push, train_commit
+from tests.jobs.chain import ChainResult, drive, epochal, epochal_json, store_push, train_commit
 from tests.repositories import commit, make_repository
 
-# Each training draws TEST_SET for itself; one that resumes has every accuracy that its epochs can give, 0.02 each.
+# Each training chooses TEST_SET anew. The accuracy is 0.02 times the epochs, whether they were resumed or trained.
 _SCRIPT = """
 import json, os, sys
 epochs = 20
@@ -29,37 +32,40 @@ open(os.path.join(checkpoints, f"model1-fit1-epoch{epochs:06d}.npz"), "w").close
 _TOML = "threshold = 0.75\n[retrain]\nmax_trials = 3\n"
 
 
-def _script(test_set: str, refused: str = "False") -> str:
+def _make_script(test_set: str, refused: str = "False") -> str:
     return _SCRIPT.replace("TEST_SET", test_set).replace("REFUSED", refused)
 
 
-def _run(home: Path, tmp_path: Path, script: str) -> Ended:
+def _train(home: Path, tmp_path: Path, script: str) -> ChainResult:
     return train_commit(home, tmp_path, {"nn.py": script, "epochal.toml": _TOML})
 
 
-def _resumed(ended: Ended) -> list[int]:
-    return [trial.epochs_resumed for trial in ended.run.trials]
+def _list_epochs_resumed(result: ChainResult) -> list[int]:
+    return [trial.epochs_resumed for trial in result.run.trials]
 
 
-def test_the_same_test_set_is_resumed_onto(home: Path, tmp_path: Path) -> None:
-    """Each trial trains only what it has more."""
-    ended = _run(home, tmp_path, _script('"one"'))
-    assert (ended.run.state, _resumed(ended)) == (State.REACHED, [0, 20, 30])
-    assert not any(trial.caught for trial in ended.run.trials)
+def test_trial_with_the_same_test_set_resumes(home: Path, tmp_path: Path) -> None:
+    """Each trial starts from the epochs of the one before."""
+    result = _train(home, tmp_path, _make_script('"one"'))
+    assert (result.run.state, _list_epochs_resumed(result)) == (State.REACHED, [0, 20, 30])
+    assert not any(trial.caught for trial in result.run.trials)
 
 
-def test_another_test_set_is_trained_for_from_the_beginning(home: Path, tmp_path: Path) -> None:
-    """What was resumed is discarded, in the same trial; the script is not resumed again, in a later commit neither."""
-    script = _script('"first" if epochs == 20 else f"other {done}"')
+def test_trial_with_another_test_set_is_trained_from_the_beginning(home: Path, tmp_path: Path) -> None:
+    """The resumed result is discarded.
+
+    Later trials and commits do not resume the script either, until its split is seeded.
+    """
+    script = _make_script('"first" if epochs == 20 else f"other {done}"')
     repository = make_repository(tmp_path / "digits", {"nn.py": script, "epochal.toml": _TOML})
     first = drive(home, store_push(home, repository))
-    assert _resumed(first) == [0, 0, 0]
+    assert _list_epochs_resumed(first) == [0, 0, 0]
     assert [trial.epochs_trained for trial in first.run.trials] == [20, 30, 40]
     assert [trial.caught for trial in first.run.trials] == [False, True, False]
     one, caught, later = epochal_json(home, "show", "1")["trials"]
     assert (one["test_set"], caught["test_set"], later["test_set"]) == ("first", "other 0", "other 0")
-    told = "resumed from trial 1, it was tested on other rows (is its split seeded?)"
-    assert caught["resumption"] == f"trained from the beginning: {told}"
+    reason = "resumed from trial 1, it was tested on other rows (is its split seeded?)"
+    assert caught["resumption"] == f"trained from the beginning: {reason}"
     assert "trial 2: resumed, it was tested on other rows than trial 1" in first.printed["retrain"]
     assert "tests on other rows in each training" in epochal(home, "show", "1").stdout
 
@@ -68,21 +74,21 @@ def test_another_test_set_is_trained_for_from_the_beginning(home: Path, tmp_path
     assert (trial.epochs_resumed, trial.epochs_trained) == (0, 50)
     assert "tests on other rows in each training" in trial.resumption
 
-    commit(repository, {"nn.py": _script('"one"').replace("epochs = 20", "epochs = 35")}, "Seeded")
+    commit(repository, {"nn.py": _make_script('"one"').replace("epochs = 20", "epochs = 35")}, "Seeded")
     trials = drive(home, store_push(home, repository)).run.trials
     assert [trial.epochs_resumed for trial in trials] == [0, 35]
 
 
-def test_a_test_on_rows_that_were_trained_on_before_is_not_resumed(home: Path, tmp_path: Path) -> None:
-    """The test set is the same, but the resumed weights have seen it: nothing is refused for that, it is trained again."""
-    ended = _run(home, tmp_path, _script('"one"', "done > 0"))
-    assert ended.run.state is State.REACHED
-    assert [(trial.epochs_resumed, trial.caught) for trial in ended.run.trials] == [(0, False), (0, True), (0, False)]
+def test_trial_tested_on_earlier_training_rows_is_trained_from_the_beginning(home: Path, tmp_path: Path) -> None:
+    """The test set is the same, but the resumed weights have seen its rows. The run does not fail for that."""
+    result = _train(home, tmp_path, _make_script('"one"', "done > 0"))
+    assert result.run.state is State.REACHED
+    assert [(trial.epochs_resumed, trial.caught) for trial in result.run.trials] == [(0, False), (0, True), (0, False)]
 
 
-def test_a_test_set_that_is_not_known_is_not_resumed_onto(home: Path, tmp_path: Path) -> None:
-    """Nothing can be compared: each trial trains from the beginning, and says why."""
-    ended = _run(home, tmp_path, _script("None"))
-    assert _resumed(ended) == [0, 0, 0]
-    assert "the test set of trial 1 is not known" in ended.run.trials[1].resumption
-    assert not any(trial.caught for trial in ended.run.trials)
+def test_trial_with_an_unknown_test_set_does_not_resume(home: Path, tmp_path: Path) -> None:
+    """Without test sets to compare, each trial trains from the beginning and says why."""
+    result = _train(home, tmp_path, _make_script("None"))
+    assert _list_epochs_resumed(result) == [0, 0, 0]
+    assert "the test set of trial 1 is not known" in result.run.trials[1].resumption
+    assert not any(trial.caught for trial in result.run.trials)

@@ -1,6 +1,6 @@
-"""Nothing twice: a commit that means what an earlier run has trained ends with that run's verdict.
+"""A commit with the fingerprint of an earlier run gets that run's verdict without a training.
 
-The jobs run in this process, not by their scripts: it is what they do that counts here, and there are many of them.
+The jobs run in this process instead of by their scripts, because there are many of them.
 """
 
 import shutil
@@ -20,7 +20,7 @@ from tests.jobs.chain import environment_of, epochal, epochal_json, store_push, 
 from tests.repositories import commit, git, make_repository
 from tests.trials import accuracies
 
-# It leaves a line in {marker} each time that it is trained; its accuracy is a fortieth of its epochs.
+# Each training appends a line to {marker}. The accuracy is epochs / 40.
 _SCRIPT = """'''A network.'''
 epochs = 20
 with open("{marker}", "a") as file:
@@ -30,7 +30,7 @@ print("Test accuracy:", epochs / 40 + 0 * len(open("data.csv").read()))
 
 
 class _Developer:
-    """A repository whose trainings are counted outside of it."""
+    """Pushes commits to a repository, and counts their trainings in a file outside of it."""
 
     def __init__(self, home: Path, folder: Path, settings: str) -> None:
         self._home = home
@@ -40,13 +40,13 @@ class _Developer:
         self.folder = make_repository(folder / "digits", dict(files))
 
     def push(self, files: Mapping[str, str] | None = None, **variables: str) -> tuple[Run, list[int]]:
-        """Commit ``files``, push; the run as it ended, and the epochs of each training that this took."""
+        """Commit ``files``, push, and run the jobs; return the ended run and the epochs of each training it took."""
         if files:
             commit(self.folder, dict(files), "More")
         return self.drive(store_push(self._home, self.folder), **variables)
 
     def drive(self, run: Run, **variables: str) -> tuple[Run, list[int]]:
-        """Run the jobs that ``run`` still needs; as it ended, and the epochs of each training that this took."""
+        """Run the jobs that ``run`` still needs; return the ended run and the epochs of each training it took."""
         before = self.trained
         name = first_job(run)
         while name:
@@ -57,15 +57,17 @@ class _Developer:
 
     @property
     def trained(self) -> list[int]:
-        """The epochs of each training so far."""
+        """Return the epochs of each training so far."""
         return [int(line) for line in self._marker.read_text().split()] if self._marker.exists() else []
 
 
-def test_a_commit_that_changes_nothing_trains_nothing(
+def test_commit_without_relevant_change_reuses_the_verdict(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """README, comments, docstrings, formatting, a comment of epochal.toml: the verdict comes without a training; a constant,
-    data, settings and --force make it train."""
+    """README, comments, docstrings and formatting are not relevant, nor are comments in epochal.toml.
+
+    A changed constant, data or settings lead to a training, and so does --force.
+    """
     developer = _Developer(home, tmp_path, "threshold = 0.7\n")
     first, trained = developer.push()
     assert (first.state, trained) == (State.REACHED, [20, 30])
@@ -93,17 +95,17 @@ def test_a_commit_that_changes_nothing_trains_nothing(
     assert "training anyway, as --force asks for it" in capsys.readouterr().out
 
 
-def test_everything_says_whose_verdict_it_is(home: Path, tmp_path: Path) -> None:
-    """The mail with the diff, model and log of the run that trained; show, history and what --json prints."""
+def test_reports_name_the_run_that_was_reused(home: Path, tmp_path: Path) -> None:
+    """The mail has the diff and the log of the run that trained. show, history and --json name that run."""
     (home / "server.toml").write_text('[mail]\nhost = "127.0.0.1"\nport = 1\nto = ["ada@example.com"]\n')
     developer = _Developer(home, tmp_path, "threshold = 0.7\n")
     developer.push()
     developer.push({"README.md": "Two\n"})
     app = App.open(environment_of(home))
-    notice = message_of_run(app.database, 2)
+    message = message_of_run(app.database, 2)
     app.database.close()
-    assert notice
-    mail = notice.content.decode().replace("=\r\n", "")
+    assert message
+    mail = message.content.decode().replace("=\r\n", "")
     assert "changes nothing that the verdict of run 1\r\ndepends on" in mail
     assert "+epochs =3D 30" in mail
     assert f"{home}/runs/1/trials/2/train.log" in mail
@@ -112,9 +114,11 @@ def test_everything_says_whose_verdict_it_is(home: Path, tmp_path: Path) -> None
     assert [run["reused_run"] for run in epochal_json(home, "history")] == [1, None]
 
 
-def test_an_exhausted_run_is_taken_over_too(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It ends with status 3 and its reason; job retrain, which that status starts, leaves it as it is. Where its folder is
-    gone the code is trained anew; and it is always the run that trained whose verdict is handed on."""
+def test_exhausted_run_is_reused(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit status is 3, and job retrain, which that status starts, leaves the run as it is.
+
+    The run that trained is reused, not one that reused it. If its folder is gone, the code is trained again.
+    """
     developer = _Developer(home, tmp_path, "threshold = 0.9\n[retrain]\nmax_trials = 2\n")
     first, trained = developer.push()
     assert (first.state, trained) == (State.EXHAUSTED, [20, 30])
@@ -130,8 +134,8 @@ def test_an_exhausted_run_is_taken_over_too(home: Path, tmp_path: Path, capsys: 
     assert "run 1 has trained the same, but its folder is gone" in capsys.readouterr().out
 
 
-def test_a_failed_run_is_never_taken_over(home: Path, tmp_path: Path) -> None:
-    """What failed may have failed by chance: the same code is trained again, though a trial of it was measured."""
+def test_failed_run_is_never_reused(home: Path, tmp_path: Path) -> None:
+    """It may have failed by chance, so the same code is trained again, even if one of its trials was measured."""
     developer = _Developer(home, tmp_path, "threshold = 0.7\n")
     failing = f"{developer.script}if epochs > 20:\n    raise SystemExit(1)\n"
     run, trained = developer.push({"nn.py": failing})
@@ -140,8 +144,8 @@ def test_a_failed_run_is_never_taken_over(home: Path, tmp_path: Path) -> None:
     assert (run.state, run.reused_run, trained) == (State.FAILED, None, [20, 30])
 
 
-def test_the_server_s_part_counts_too(home: Path, tmp_path: Path) -> None:
-    """Its data, its limits, and a threshold that is not the repository's."""
+def test_verdict_depends_on_the_server_settings(home: Path, tmp_path: Path) -> None:
+    """Other data on the server, other limits, or a threshold from the environment lead to a training."""
     settings, data = home / "server.toml", tmp_path / "data"
     data.mkdir()
     settings.write_text(f'data = "{data}"\n')
@@ -155,8 +159,8 @@ def test_the_server_s_part_counts_too(home: Path, tmp_path: Path) -> None:
     assert developer.push({"README.md": "Five\n"}, EPOCHAL_THRESHOLD="0.4")[1] == [20]
 
 
-def test_an_interrupted_training_goes_on(home: Path, tmp_path: Path) -> None:
-    """A run that has begun to train comes to a verdict of its own."""
+def test_interrupted_run_gets_a_verdict_of_its_own(home: Path, tmp_path: Path) -> None:
+    """A run that has started to train does not reuse a verdict when it is resumed."""
     developer = _Developer(home, tmp_path, "threshold = 0.5\n")
     developer.push()
     commit(developer.folder, {"README.md": "Two\n"}, "More")
@@ -170,9 +174,11 @@ def test_an_interrupted_training_goes_on(home: Path, tmp_path: Path) -> None:
     assert (run.reused_run, [trial.number for trial in run.trials], trained) == (None, [1, 2], [20])
 
 
-def test_the_offered_change_is_confirmed_at_once(home: Path, tmp_path: Path) -> None:
-    """A commit that adopts what the mail offered has its verdict from the trial that earned it, as committed; on another
-    branch too, and for a person, who may have it trained by --force."""
+def test_adopting_the_offered_change_reuses_its_trial(home: Path, tmp_path: Path) -> None:
+    """The commit gets the verdict of the trial that was trained with the change, and only that trial.
+
+    This also holds for ``epochal run`` on another branch, which trains only with --force.
+    """
     developer = _Developer(home, tmp_path, "threshold = 0.7\n")
     developer.push()
     git(developer.folder, "apply", str(home / "runs/1/trials/2/change.diff"))

@@ -1,4 +1,4 @@
-"""Where the time went, as a person asks for it: marked by the jobs, told by ``epochal show``."""
+"""The timeline of a run, which the jobs record and ``epochal show --timeline`` prints."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from tests.jobs.chain import drive, epochal, epochal_json, store_push, stored_ru
 from tests.messages.servers import Inbox, mail_server
 from tests.repositories import git, make_repository
 
-# Reaches 0.7 with 30 epochs, and leaves what the recorder would, with a time that is long past.
+# Reaches 0.7 with 30 epochs, and writes what the recorder would, but with an impossible start of Python, in 1970.
 _SCRIPT = """\
 import json, os, time
 epochs = 20
@@ -47,20 +47,20 @@ _TRIAL = [
 ]
 
 
-def _timeline(home: Path) -> list[dict[str, Any]]:
+def _read_timeline(home: Path) -> list[dict[str, Any]]:
     shown = epochal_json(home, "show", "1", "--timeline")
     assert shown["run"] == 1
     moments: list[dict[str, Any]] = shown["timeline"]
     return moments
 
 
-def test_a_run_is_told_from_commit_to_mail(home: Path, tmp_path: Path) -> None:
-    """Delivered, pulled, trained, retrained and mailed: each moment once, in order, as JSON and as a table."""
+def test_timeline_covers_a_run_from_commit_to_mail(home: Path, tmp_path: Path) -> None:
+    """It has the moments in order, as JSON and as a table, from the commit through two trainings to the mail."""
     repository = make_repository(tmp_path / "digits", {"nn.py": _SCRIPT, "epochal.toml": "threshold = 0.7\n"})
     with mail_server(Inbox()) as port:
         (home / "server.toml").write_text(_SETTINGS.format(port=port), encoding="utf-8")
         assert drive(home, store_push(home, repository, ("1", "push"))).status == 0
-    moments = _timeline(home)
+    moments = _read_timeline(home)
     assert [(moment["moment"], moment["trial"]) for moment in moments] == [
         *((name, None) for name in ("commit", "webhook received", "run stored", "job pull started", "job pull ended")),
         *((name, None) for name in ("job train started", "environment ready")),
@@ -82,27 +82,27 @@ def test_a_run_is_told_from_commit_to_mail(home: Path, tmp_path: Path) -> None:
         assert row.split() == [*moment["moment"].split(), *trial, *seconds]
 
 
-def test_a_run_is_told_while_it_trains_and_after_it_was_taken_up_again(home: Path, tmp_path: Path) -> None:
-    """In the middle of a training the last moment is its start; taken up again, the job has two starts."""
+def test_timeline_during_a_training_and_after_resuming(home: Path, tmp_path: Path) -> None:
+    """During a training the last moment is its start. After the run was resumed, job train has started twice."""
     started, again = tmp_path / "started", tmp_path / "again"
     os.mkfifo(started)
-    waits = f"import os, time\nif not os.path.exists({str(again)!r}):\n"
-    waits += f"    open({str(started)!r}, 'w').close()\n    time.sleep(600)\n"
-    repository = make_repository(tmp_path / "digits", {"nn.py": waits + "print('Test accuracy: 0.9')\n"})
+    waiting = f"import os, time\nif not os.path.exists({str(again)!r}):\n"
+    waiting += f"    open({str(started)!r}, 'w').close()\n    time.sleep(600)\n"
+    repository = make_repository(tmp_path / "digits", {"nn.py": waiting + "print('Test accuracy: 0.9')\n"})
     run = store_push(home, repository)
     variables = {"EPOCHAL_HOME": str(home), "EPOCHAL_RUN": str(run.id), "EPOCHAL_RUNTIME": "process"}
     command = [sys.executable, "-m", "epochal", "job"]
     subprocess.run([*command, "pull"], env=os.environ | variables, check=True)
     process = subprocess.Popen([*command, "train"], env=os.environ | variables)
-    started.read_text()  # blocks until the training runs and has opened the pipe
-    last = _timeline(home)[-1]
+    started.read_text()  # blocks until the training has opened the pipe
+    last = _read_timeline(home)[-1]
     assert (last["moment"], last["trial"]) == ("training started", 1)
     process.send_signal(signal.SIGTERM)
     assert process.wait() == 128 + signal.SIGTERM
     again.touch()
     drive(home, stored_run(home, run.id))
-    told = [(moment["moment"], moment["trial"]) for moment in _timeline(home)]
-    assert told[told.index(("job pull ended", None)) + 1 :] == [
+    moments = [(moment["moment"], moment["trial"]) for moment in _read_timeline(home)]
+    assert moments[moments.index(("job pull ended", None)) + 1 :] == [
         ("job train started", None),
         ("environment ready", None),
         ("training started", 1),

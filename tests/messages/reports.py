@@ -1,4 +1,4 @@
-"""Runs that ended, as the tests of the mail tell them."""
+"""Finished runs, as the tests of the mail use them."""
 
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from epochal.records import Accuracy, AccuracySource, Commit, Origin, Run, State
 from tests.trials import measured
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""For tests on any text: a busy machine's pauses are no failures."""
+"""Hypothesis' settings for tests that must not fail because a busy machine is slow."""
 
 SHA = "3f2a1b9c0d5e4f60718293a4b5c6d7e8f9012345"
 STARTED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -21,26 +21,26 @@ FOLDER = Path("/srv/epochal/runs/7")
 DIFF = "--- a/nn.py\n+++ b/nn.py\n@@ -1,3 +1,3 @@\n import keras\n-epochs = 20\n+epochs = 30\n filters = 16\n"
 
 
-def trial(number: int, accuracy: float | None, **more: Any) -> Trial:
-    """A trial that goes on for ten epochs more than the one before; without an accuracy it ran out of memory."""
-    continued = 10 * number if number > 1 else 0
-    of_accuracy = {field.name: more.pop(field.name) for field in fields(Accuracy) if field.name in more}
-    known = Trial(
+def trial(number: int, accuracy: float | None, **changes: Any) -> Trial:
+    """Return a trial with ten more epochs than the one before, or one that ran out of memory if ``accuracy`` is None."""
+    resumed_from = 10 * number if number > 1 else 0
+    accuracy_fields = {field.name: changes.pop(field.name) for field in fields(Accuracy) if field.name in changes}
+    trained = Trial(
         number,
         TrialState.MEASURED,
         {"epochs": 10 + 10 * number, "filters": 16},
-        10 if continued else 20,
-        measured(accuracy, AccuracySource.EVALUATE, **of_accuracy),
+        10 if resumed_from else 20,
+        measured(accuracy, AccuracySource.EVALUATE, **accuracy_fields),
         seconds=41.2 * number,
-        epochs_resumed=continued,
+        epochs_resumed=resumed_from,
     )
     if accuracy is None:
-        return replace(known, state=TrialState.FAILED, reason=Reason.OUT_OF_MEMORY)
-    return replace(known, **more)
+        return replace(trained, state=TrialState.FAILED, reason=Reason.OUT_OF_MEMORY)
+    return replace(trained, **changes)
 
 
 def run(state: State, *trials: Trial) -> Run:
-    """A run of Ada's commit that ended in ``state``, of a threshold of 0.80."""
+    """Return a run of Ada's commit that ended in ``state``, with a threshold of 0.80."""
     commit = Commit(
         "https://github.com/ada/digits.git",
         "main",
@@ -54,7 +54,7 @@ def run(state: State, *trials: Trial) -> Run:
 
 
 def reached() -> Report:
-    """The second trial reached the threshold, with ten epochs more."""
+    """Return the report of a run whose second trial reached the threshold with ten more epochs."""
     return Report(
         run=replace(
             run(State.REACHED, trial(1, 0.771), trial(2, 0.8311)),
@@ -68,12 +68,12 @@ def reached() -> Report:
         log=FOLDER / "trials/2/train.log",
         diff=DIFF,
         minutes=1.87,
-        adopt=("epochs = 20 → 30",),
+        changes=("epochs = 20 → 30",),
     )
 
 
 def exhausted() -> Report:
-    """Three trials, the second one the best, none of them enough."""
+    """Return the report of a run of three trials, all below the threshold; the second is the best."""
     ended = replace(
         run(State.EXHAUSTED, trial(1, 0.7), trial(2, 0.771), trial(3, 0.75)),
         reason=Reason.MAX_TRIALS,
@@ -83,18 +83,18 @@ def exhausted() -> Report:
 
 
 def reused_run() -> Report:
-    """Nothing that counts was changed since run 5, which was exhausted."""
+    """Return the report of a run that reuses the verdict of run 5, which was exhausted."""
     return replace(exhausted(), run=replace(exhausted().run, reused_run=5))
 
 
 def adopted() -> Report:
-    """The commit has the ten epochs more with which the second trial of run 5 reached the threshold."""
+    """Return the report of a commit that adopts the ten more epochs with which trial 2 of run 5 reached the threshold."""
     ended = replace(run(State.REACHED, trial(2, 0.8311)), reused_run=5, reused_trial=2)
-    return replace(reached(), run=ended, adopt=(), diff="")
+    return replace(reached(), run=ended, changes=(), diff="")
 
 
 def failed() -> Report:
-    """The first trial ran out of memory."""
+    """Return the report of a run whose first trial ran out of memory."""
     ended = replace(
         run(State.FAILED, trial(1, None)),
         reason=Reason.OUT_OF_MEMORY,

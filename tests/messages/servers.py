@@ -1,4 +1,4 @@
-"""A real mail server (aiosmtpd) on loopback that answers as a test wants it to."""
+"""A real mail server (aiosmtpd) on loopback that answers as a test needs it."""
 
 import asyncio
 import ssl
@@ -14,26 +14,26 @@ from aiosmtpd.smtp import SMTP, AuthResult
 
 @dataclass
 class Inbox:
-    """What a server got, and what it answers: ``answers`` are by command (``MAIL``), for RCPT by address."""
+    """What a server received, and what it answers: ``answers`` are by command (``MAIL``), or for RCPT by address."""
 
     answers: dict[str, str] = field(default_factory=dict)
     envelopes: list[Any] = field(default_factory=list)
     sessions: list[Any] = field(default_factory=list)
 
     async def handle_MAIL(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:
-        """Take the sender."""
+        """Accept the sender."""
         envelope.mail_from = address
         return self.answers.get("MAIL", "250 OK")
 
     async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:
-        """Take a recipient, or not."""
+        """Accept or refuse a recipient."""
         if address in self.answers:
             return self.answers[address]
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, _server: Any, session: Any, envelope: Any) -> str:
-        """Take the mail, or not."""
+        """Accept or refuse the mail."""
         if "DATA" in self.answers:
             return self.answers["DATA"]
         self.envelopes.append(envelope)
@@ -41,12 +41,12 @@ class Inbox:
         return "250 OK"
 
     async def handle_QUIT(self, _server: Any, _session: Any, _envelope: Any) -> str:
-        """Say goodbye."""
+        """End the session."""
         return self.answers.get("QUIT", "221 Bye")
 
 
-def knows(user: str, password: str) -> Any:
-    """An authenticator that lets in only this user with this password."""
+def make_authenticator(user: str, password: str) -> Any:
+    """Return an authenticator that accepts only this user with this password."""
 
     def authenticate(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
         right = (data.login, data.password) == (user.encode(), password.encode())
@@ -57,7 +57,7 @@ def knows(user: str, password: str) -> Any:
 
 @contextmanager
 def mail_server(inbox: Inbox, implicit_tls: ssl.SSLContext | None = None, **options: Any) -> Iterator[int]:
-    """A server in a thread of its own; gives its port. ``options`` are those of aiosmtpd's SMTP."""
+    """Run a server in a thread and yield its port. ``options`` are those of aiosmtpd's SMTP."""
     started: Future[tuple[int, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def serve() -> None:

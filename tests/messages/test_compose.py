@@ -1,4 +1,4 @@
-"""The mail: what its reader finds in it, and what no commit can do to it."""
+"""The mail: what its reader finds in it, and that no text in it can break it."""
 
 import email
 import email.policy
@@ -22,7 +22,7 @@ SENDER = "epochal@example.org"
 MESSAGE_ID = "<1772366400.run-7@example.org>"
 HEADERS = ["Auto-Submitted", "Content-Type", "Date", "From", "MIME-Version", "Message-ID", "Subject", "To"]
 ENCODED_LINE_END = "=?utf-8?q?a=0D=0ABcc:_eve@example.net?="
-SPITEFUL = [
+INJECTIONS = [
     "\r\nBcc: eve@example.net",
     "\n\n--=_epochal\nContent-Type: text/html\n\n",
     ENCODED_LINE_END,
@@ -40,20 +40,20 @@ SPITEFUL = [
     "ü" * 300,
     "word " * 300,
 ]
-other_peoples_text = st.one_of(
-    st.text(st.characters()), st.lists(st.sampled_from([*SPITEFUL, " ", "main"]), max_size=6).map("".join)
+untrusted_text = st.one_of(
+    st.text(st.characters()), st.lists(st.sampled_from([*INJECTIONS, " ", "main"]), max_size=6).map("".join)
 )
 
 
-def _mail(report: Report) -> EmailMessage:
-    """The mail as its reader gets it: made, turned into bytes, and parsed again."""
+def _compose_mail(report: Report) -> EmailMessage:
+    """Return the mail as its reader gets it: composed, serialised and parsed again."""
     data = serialise(compose(report, SENDER, ["ada@example.com"], MESSAGE_ID))
     parsed = email.message_from_bytes(data, policy=email.policy.default)
     assert isinstance(parsed, EmailMessage)
     return parsed
 
 
-def _body(mail: EmailMessage, kind: str) -> str:
+def _read_body(mail: EmailMessage, kind: str) -> str:
     part = mail.get_body((kind,))
     assert isinstance(part, EmailMessage)
     content = part.get_content()
@@ -61,12 +61,12 @@ def _body(mail: EmailMessage, kind: str) -> str:
     return content.replace("\r\n", "\n")
 
 
-def _text(report: Report) -> str:
-    return _body(_mail(report), "plain")
+def _compose_text(report: Report) -> str:
+    return _read_body(_compose_mail(report), "plain")
 
 
 class _Tags(HTMLParser):
-    """The elements and attributes of a page."""
+    """The elements and attributes of a page, in ``found``."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class _Tags(HTMLParser):
             "nn.py reached its threshold of 0.80: accuracy 0.831, with epochs = 20 → 30 (trial 2 of 2).",
         ),
         (
-            replace(reports.reached(), run=reports.run(State.REACHED, reports.trial(1, 0.9)), adopt=(), diff=""),
+            replace(reports.reached(), run=reports.run(State.REACHED, reports.trial(1, 0.9)), changes=(), diff=""),
             "Threshold Accuracy Reached!!! 0.900 of 0.80 · ada/digits main 3f2a1b9",
             "nn.py reached its threshold of 0.80: accuracy 0.900, as it was committed (trial 1 of 1).",
         ),
@@ -118,31 +118,31 @@ class _Tags(HTMLParser):
             "trained. A verdict may be chance: epochal run --force trains anew.",
         ),
     ],
-    ids=["reached", "reached as committed", "exhausted", "failed", "taken over", "adopted"],
+    ids=["reached", "reached as committed", "exhausted", "failed", "reused", "adopted"],
 )
-def test_the_decisive_sentence_comes_first(report: Report, subject: str, first: str) -> None:
-    """The subject says what came of which commit; the first sentence says it to who reads no further, in both forms."""
-    mail = _mail(report)
+def test_subject_and_first_sentence_give_the_verdict(report: Report, subject: str, first: str) -> None:
+    """The subject also gives the commit. Both parts start with the sentence, so that nobody has to read on."""
+    mail = _compose_mail(report)
     assert mail["Subject"] == subject
-    assert _body(mail, "plain").split("\n\n")[0].split() == first.split()
-    assert first in _body(mail, "html")
+    assert _read_body(mail, "plain").split("\n\n")[0].split() == first.split()
+    assert first in _read_body(mail, "html")
 
 
-def test_a_run_that_ends_below_tells_what_more_epochs_promise() -> None:
-    """One sentence says it, where the decisive one does not say it already."""
+def test_exhausted_run_gives_the_forecast() -> None:
+    """The line is missing if there is no forecast, or if the explanation gives it."""
     report = reports.exhausted()
-    promising = Forecast(0.8, 200, 0.84, 0.02, expected=47, earliest=41, latest=58)
+    forecast = Forecast(0.8, 200, 0.84, 0.02, expected=47, earliest=41, latest=58)
     *others, last = report.run.trials
-    run = replace(report.run, trials=(*others, replace(last, forecast=promising)))
-    assert "forecast    0.80 is expected at epoch 47 (41 to 58)\n" in _text(replace(report, run=run))
-    assert "forecast" not in _text(replace(report, run=replace(run, reason=Reason.LEVELS_OFF)))
-    assert "forecast" not in _text(report)
+    run = replace(report.run, trials=(*others, replace(last, forecast=forecast)))
+    assert "forecast    0.80 is expected at epoch 47 (41 to 58)\n" in _compose_text(replace(report, run=run))
+    assert "forecast" not in _compose_text(replace(report, run=replace(run, reason=Reason.LEVELS_OFF)))
+    assert "forecast" not in _compose_text(report)
 
 
 @pytest.mark.parametrize("kind", ["plain", "html"])
-def test_everything_that_a_reader_needs(kind: str) -> None:
-    """Both forms tell of repository, commit, accuracy, trials, change, notes, minutes, and where to find the rest."""
-    body = _body(_mail(reports.reached()), kind)
+def test_both_parts_have_all_facts(kind: str) -> None:
+    """These are the repository, commit, accuracy, change, notes, minutes, and where to find the rest."""
+    body = _read_body(_compose_mail(reports.reached()), kind)
     for fact in (
         "ada/digits",
         "main",
@@ -165,67 +165,68 @@ def test_everything_that_a_reader_needs(kind: str) -> None:
         assert fact in body
 
 
-def test_the_trials_are_a_table() -> None:
-    """Each trial has a row: number, epochs (those of its checkpoint apart), accuracy, seconds, what came of it, and how
-    its nn.py differs."""
+def test_trials_are_a_table() -> None:
+    """Each row has a trial's number, epochs (without resumed ones + resumed ones), accuracy, seconds, outcome and changes."""
     failing = reports.run(State.FAILED, reports.trial(1, 0.771), reports.trial(2, None))
-    text = _text(replace(reports.failed(), run=failing))
+    text = _compose_text(replace(reports.failed(), run=failing))
     rows = [re.split(r"\s{2,}", line.strip()) for line in text.splitlines()]
     assert ["1", "20", "0.771", "41.2", "below", "as committed"] in rows
     assert ["2", "20 + 10", "-", "82.4", "out of memory", "epochs = 30"] in rows
 
 
-def test_what_was_not_continued_is_told() -> None:
-    """A retrain that started from the beginning says so, and why; trials with the same reason are told of once."""
+def test_note_says_why_trials_did_not_resume() -> None:
+    """Trials with the same reason share a note. Trials that resumed, and those without a reason, have none."""
     why = "trained from the beginning: the training data: x has other values"
     trials = [reports.trial(number, 0.7, epochs_resumed=0, resumption=why) for number in (2, 3)]
-    text = _text(replace(reports.reached(), run=reports.run(State.REACHED, reports.trial(1, 0.7), *trials)))
+    text = _compose_text(replace(reports.reached(), run=reports.run(State.REACHED, reports.trial(1, 0.7), *trials)))
     assert f"Note: trials 2, 3 {why}" in " ".join(text.split())
-    assert "from the beginning" not in _text(reports.reached())
+    assert "from the beginning" not in _compose_text(reports.reached())
     resumed = reports.trial(2, 0.7, resumption="continued from epoch 20 of trial 1")
     silent = reports.trial(3, 0.7, epochs_resumed=0)
-    text = _text(replace(reports.reached(), run=reports.run(State.REACHED, reports.trial(1, 0.7), resumed, silent)))
+    text = _compose_text(
+        replace(reports.reached(), run=reports.run(State.REACHED, reports.trial(1, 0.7), resumed, silent))
+    )
     assert "Note:" not in text
 
 
-def test_a_failed_run_shows_the_log() -> None:
-    """Where the training failed, the log's last lines are there, set apart; no change is there to be adopted."""
-    text = _text(reports.failed())
+def test_failed_run_shows_the_end_of_the_log() -> None:
+    """The lines are indented, and no change is offered for adoption."""
+    text = _compose_text(reports.failed())
     assert "The log's last lines:\n\n    Epoch 1/20\n    MemoryError: Unable to allocate 38.1 GiB\n" in text
     assert "adopt" not in text
 
 
-def test_a_run_that_failed_later_tells_its_best() -> None:
-    """What was measured before the failure is not lost, and a change that reached nothing is not offered for adoption."""
+def test_run_that_failed_after_trials_gives_its_best_accuracy() -> None:
+    """The best trial's change did not reach the threshold, so it is shown but not offered for adoption."""
     failing = replace(
         reports.run(State.FAILED, reports.trial(1, 0.7), reports.trial(2, 0.771), reports.trial(3, None)),
         reason=Reason.OUT_OF_MEMORY,
     )
-    text = _text(replace(reports.reached(), run=failing))
+    text = _compose_text(replace(reports.reached(), run=failing))
     assert "The best accuracy before that was 0.771 of 0.80." in " ".join(text.split())
     assert "What the best trial changed: epochs = 20 → 30" in text
     assert "adopt" not in text
 
 
-def test_a_run_without_trials() -> None:
-    """A run that failed before it trained has no table; its reason's own sentence stands in for an explanation."""
+def test_run_without_trials() -> None:
+    """A run that failed before training has no table, and the sentence for its reason if it has no explanation."""
     failing = replace(reports.run(State.FAILED), reason=Reason.NO_SCRIPT, threshold=None)
-    text = _text(replace(reports.failed(), run=failing, log=None))
+    text = _compose_text(replace(reports.failed(), run=failing, log=None))
     assert text.startswith("Training failed: there is no nn.py at the top of the repository.")
     assert "trial" not in text
 
 
-def test_a_model_that_was_not_saved_is_told() -> None:
-    """Who looks for the model finds that there is none."""
-    assert "model       nn.py saved none\n" in _text(replace(reports.reached(), model=None))
+def test_missing_model_is_reported() -> None:
+    """Otherwise the reader would look for a file that nn.py never saved."""
+    assert "model       nn.py saved none\n" in _compose_text(replace(reports.reached(), model=None))
 
 
 def test_lines_fit_a_terminal() -> None:
-    """No line of ours is longer than a terminal is wide, and long explanations are broken between words."""
+    """Lines have at most 78 characters, and long explanations break between words."""
     report = reports.exhausted()
     accuracy = measured(0.7, AccuracySource.VALIDATION)
     trials = tuple(replace(trial, accuracy=accuracy) for trial in report.run.trials)
-    text = _text(replace(report, run=replace(report.run, trials=trials, explanation="many words " * 40)))
+    text = _compose_text(replace(report, run=replace(report.run, trials=trials, explanation="many words " * 40)))
     assert max(len(line) for line in text.splitlines()) <= 78
     assert text.count("many words") == 40
 
@@ -239,153 +240,161 @@ def test_lines_fit_a_terminal() -> None:
         (0.8124, 0.8125, "best 0.812 of 0.8125"),
     ],
 )
-def test_an_accuracy_below_never_looks_reached(accuracy: float, threshold: float, shown: str) -> None:
-    """The numbers are rounded only as far as they still show the verdict, in the subject and in the table."""
+def test_accuracy_below_the_threshold_never_looks_reached(accuracy: float, threshold: float, shown: str) -> None:
+    """Subject and table show more digits if rounding would change the comparison."""
     run = replace(reports.run(State.EXHAUSTED, reports.trial(1, accuracy)), threshold=threshold)
     report = replace(reports.exhausted(), run=run)
-    assert shown in str(_mail(report)["Subject"])
-    assert f" {shown.split()[1]} " in _text(report).partition("trial  epochs")[2]
+    assert shown in str(_compose_mail(report)["Subject"])
+    assert f" {shown.split()[1]} " in _compose_text(report).partition("trial  epochs")[2]
 
 
-def _judged(accuracy: float, rule: Rule, evidence: Evidence) -> Report:
-    """A run of one trial on 360 test samples, judged at its first look, whose budget ended then unless it was reached."""
-    said = judge(accuracy, 360, rule, 1, evidence)
-    trial = reports.trial(1, accuracy, samples=360, judgement=said, evidence=evidence)
-    state = State.REACHED if said.verdict is Verdict.REACHED else State.EXHAUSTED
+def _make_judged_report(accuracy: float, rule: Rule, evidence: Evidence) -> Report:
+    """Return a run of one trial on 360 test samples, judged at its first look, that ended with it if it was not reached."""
+    judgement = judge(accuracy, 360, rule, 1, evidence)
+    trial = reports.trial(1, accuracy, samples=360, judgement=judgement, evidence=evidence)
+    state = State.REACHED if judgement.verdict is Verdict.REACHED else State.EXHAUSTED
     return replace(
-        reports.exhausted(), run=replace(reports.run(state, trial), explanation="No more."), adopt=(), diff=""
+        reports.exhausted(), run=replace(reports.run(state, trial), explanation="No more."), changes=(), diff=""
     )
 
 
-def test_an_accuracy_that_may_be_chance_is_not_told_as_reached() -> None:
-    """Over the threshold and not certain: subject, sentence and table say so, with the bound, the look, and what it takes."""
-    mail = _mail(_judged(299 / 360, Rule(0.8, 0.95), Evidence()))
+def test_uncertain_accuracy_is_not_reported_as_reached() -> None:
+    """It is over the threshold; the mail gives its lower bound, the look, and the accuracy that is needed."""
+    mail = _compose_mail(_make_judged_report(299 / 360, Rule(0.8, 0.95), Evidence()))
     doubt = "0.831 of 0.80, not certain enough (lower bound 0.788)"
     assert str(mail["Subject"]).startswith(f"Threshold not reached: best {doubt} · ")
-    said = " ".join(_body(mail, "plain").split())
-    assert "the best accuracy is 0.831, not certain enough (lower bound 0.788), as it was committed" in said
-    assert "accuracy 0.831 of 0.80 (0.788 to 0.866, 360 test samples), from nn.py" in said
+    text = " ".join(_read_body(mail, "plain").split())
+    assert "the best accuracy is 0.831, not certain enough (lower bound 0.788), as it was committed" in text
+    assert "accuracy 0.831 of 0.80 (0.788 to 0.866, 360 test samples), from nn.py" in text
     assert (
         "certainty lower bound 0.788 at 95 % confidence, 0.845 is needed on 360 samples, look 1 at this test set"
-        in said
+        in text
     )
-    assert " 41.2 below as committed" in said
+    assert " 41.2 below as committed" in text
 
 
-def test_a_certain_accuracy_is_reached() -> None:
-    """With enough over the threshold the mail is that of a reached one, and says on what it rests."""
-    mail = _mail(_judged(0.875, Rule(0.8, 0.95), Evidence()))
+def test_certain_accuracy_is_reported_as_reached() -> None:
+    """The mail gives the lower bound too, on which the verdict rests."""
+    mail = _compose_mail(_make_judged_report(0.875, Rule(0.8, 0.95), Evidence()))
     assert str(mail["Subject"]).startswith("Threshold Accuracy Reached!!! 0.875 of 0.80 · ")
-    assert "lower bound 0.836 at 95 % confidence" in " ".join(_body(mail, "plain").split())
+    assert "lower bound 0.836 at 95 % confidence" in " ".join(_read_body(mail, "plain").split())
 
 
-def test_an_accuracy_that_is_not_above_chance_is_not_reached() -> None:
-    """Subject and first sentence say what chance gives; the accuracy that is needed is behind them."""
-    mail = _mail(_judged(0.95, Rule(0.8), Evidence(chance=0.94, answer="no")))
+def test_accuracy_near_chance_is_not_reported_as_reached() -> None:
+    """Subject and first sentence give the accuracy of chance, and the facts the accuracy that is needed."""
+    mail = _compose_mail(_make_judged_report(0.95, Rule(0.8), Evidence(chance=0.94, answer="no")))
     doubt = "not clearly above chance (always answering 'no' gives 0.940)"
     assert str(mail["Subject"]).startswith(f"Threshold not reached: best 0.950 of 0.80, {doubt} · ")
-    said = " ".join(_body(mail, "plain").split())
-    assert f"the best accuracy is 0.950, {doubt}, as it was committed" in said
-    assert "certainty 0.964 is needed on 360 samples" in said
+    text = " ".join(_read_body(mail, "plain").split())
+    assert f"the best accuracy is 0.950, {doubt}, as it was committed" in text
+    assert "certainty 0.964 is needed on 360 samples" in text
 
 
 @pytest.mark.parametrize("kind", ["plain", "html"])
-def test_a_paragraph_says_what_is_known_of_the_data(kind: str) -> None:
-    """Rows, chance and the odds of a worse network are one paragraph behind the facts, of the best trial alone."""
+def test_paragraph_describes_the_evidence(kind: str) -> None:
+    """It stands between the facts and the commit message: rows checked, chance, and how often a worse network would pass."""
     evidence = Evidence(chance=0.25, answer="7", checked=True, seen=0.03, expected=0.01)
-    body = " ".join(_body(_mail(_judged(0.85, Rule(0.8), evidence)), kind).replace("&#39;", "'").split())
+    body = " ".join(
+        _read_body(_compose_mail(_make_judged_report(0.85, Rule(0.8), evidence)), kind).replace("&#39;", "'").split()
+    )
     paragraph = (
         "Test rows checked: 3 % of them were also in the training data; 1 % expected. Always answering '7' gives 0.250. "
         "A network of true accuracy 0.75 would pass one look at 360 test samples with a probability of 1.5 %."
     )
     assert body.index("1.9 minutes") < body.index(paragraph) < body.index("Fewer filters")
-    assert "Test rows" not in _text(reports.failed())
+    assert "Test rows" not in _compose_text(reports.failed())
 
 
-@pytest.mark.parametrize("text", SPITEFUL)
-def test_what_the_training_calls_its_labels_is_only_text(text: str) -> None:
+@pytest.mark.parametrize("text", INJECTIONS)
+def test_labels_inject_nothing(text: str) -> None:
     """A label, or a reason why rows were not checked, adds no header, line or markup to the mail."""
-    report = _judged(0.95, Rule(0.8), Evidence(chance=0.94, answer=text, unchecked=text))
-    mail = _mail(report)
+    report = _make_judged_report(0.95, Rule(0.8), Evidence(chance=0.94, answer=text, unchecked=text))
+    mail = _compose_mail(report)
     assert sorted(mail.keys()) == HEADERS
     assert not any(part.defects for part in mail.walk())
-    assert set(_Tags(_body(mail, "html")).found) <= set(_Tags(_body(_mail(reports.reached()), "html")).found)
-    names = [line.split("  ")[0] for line in _body(mail, "plain").splitlines() if "  " in line]
+    assert set(_Tags(_read_body(mail, "html")).found) <= set(
+        _Tags(_read_body(_compose_mail(reports.reached()), "html")).found
+    )
+    names = [line.split("  ")[0] for line in _read_body(mail, "plain").splitlines() if "  " in line]
     assert [names.count(name) for name in ("repository", "branch", "commit")] == [1, 1, 1]
 
 
 def test_headers() -> None:
-    """The mail is from and to whom it should be, dated by the run's end, and says that a machine wrote it (RFC 3834)."""
-    mail = _mail(reports.reached())
+    """The date is the end of the run, and Auto-Submitted says that a machine wrote the mail (RFC 3834)."""
+    mail = _compose_mail(reports.reached())
     assert (mail["From"], mail["To"], mail["Message-ID"]) == (SENDER, "ada@example.com", MESSAGE_ID)
     assert mail["Date"].datetime == reports.reached().run.ended
     assert mail["Auto-Submitted"] == "auto-generated"
 
 
-def test_the_same_report_gives_the_same_bytes() -> None:
-    """Nothing in the mail is left to chance."""
+def test_same_report_gives_the_same_bytes() -> None:
+    """Nothing in the mail is random or depends on the time of composing."""
     first, second = (serialise(compose(reports.reached(), SENDER, ["ada@example.com"], MESSAGE_ID)) for _ in range(2))
     assert first == second
 
 
-def test_nothing_is_fetched_to_show_it() -> None:
-    """The page brings everything with it: its one address is the build's link."""
-    page = _body(_mail(reports.reached()), "html")
+def test_html_loads_nothing() -> None:
+    """The link to the build is its only address."""
+    page = _read_body(_compose_mail(reports.reached()), "html")
     assert page.count("://") == 2  # the link and its text
     assert not {"img", "link", "script", "iframe"} & set(_Tags(page).found)
 
 
-def test_long_names_do_not_push_the_commit_out() -> None:
-    """A branch's name may be as long as it likes: the subject ends with the commit."""
+def test_long_branch_does_not_hide_the_commit() -> None:
+    """The subject cuts the branch and ends with the commit."""
     run = reports.reached().run
     subject = str(
-        _mail(replace(reports.reached(), run=replace(run, commit=replace(run.commit, branch="x" * 900))))["Subject"]
+        _compose_mail(replace(reports.reached(), run=replace(run, commit=replace(run.commit, branch="x" * 900))))[
+            "Subject"
+        ]
     )
     assert subject.endswith("… 3f2a1b9")
     assert len(subject) < 200
 
 
-def test_long_texts_are_cut() -> None:
-    """A commit message of megabytes makes no mail of megabytes, and the mail says that there is more."""
+def test_long_commit_message_is_cut() -> None:
+    """The mail stays small, and says how many lines are missing."""
     run = reports.reached().run
     message = "\n".join(["x" * 10_000] * 1_000)
     report = replace(reports.reached(), run=replace(run, commit=replace(run.commit, message=message)))
     assert len(serialise(compose(report, SENDER, [], MESSAGE_ID))) < 100_000
-    assert "… (940 more lines)" in _text(report)
+    assert "… (940 more lines)" in _compose_text(report)
 
 
 @reports.unhurried
-@given(other_peoples_text, other_peoples_text, other_peoples_text, other_peoples_text, other_peoples_text)
+@given(untrusted_text, untrusted_text, untrusted_text, untrusted_text, untrusted_text)
 @example(ENCODED_LINE_END, ENCODED_LINE_END, ENCODED_LINE_END, ENCODED_LINE_END, ENCODED_LINE_END)
-@example(*SPITEFUL[:5])
-@example(*SPITEFUL[5:10])
-@example(*SPITEFUL[10:15])
-def test_no_text_gets_out_of_its_place(repository: str, branch: str, message: str, author: str, printed: str) -> None:
-    """Whatever names, messages and logs hold, the mail has its headers, one recipient, two parts and its own markup."""
-    plain = reports.failed()
-    commit = replace(plain.run.commit, branch=branch, message=message, author_name=author, author_email=author)
+@example(*INJECTIONS[:5])
+@example(*INJECTIONS[5:10])
+@example(*INJECTIONS[10:15])
+def test_untrusted_text_injects_nothing(repository: str, branch: str, message: str, author: str, printed: str) -> None:
+    """Whatever names, messages and logs contain, headers, recipient, parts and markup are those of an ordinary mail."""
+    ordinary = reports.failed()
+    commit = replace(ordinary.run.commit, branch=branch, message=message, author_name=author, author_email=author)
     run = replace(
-        plain.run, commit=commit, explanation=printed, detail=printed, notes=(printed,), framework_why=printed
+        ordinary.run, commit=commit, explanation=printed, detail=printed, notes=(printed,), framework_why=printed
     )
-    report = replace(plain, run=run, repository=repository, diff=printed)
-    mail = _mail(report)
+    report = replace(ordinary, run=run, repository=repository, diff=printed)
+    mail = _compose_mail(report)
     assert sorted(mail.keys()) == HEADERS
     assert [address.addr_spec for address in mail["To"].addresses] == ["ada@example.com"]
     assert [address.addr_spec for address in mail["From"].addresses] == [SENDER]
     assert str(mail["Subject"]).startswith("Training failed: out of memory · ")
     assert [part.get_content_type() for part in mail.walk()] == ["multipart/alternative", "text/plain", "text/html"]
     assert not any(part.defects for part in mail.walk())
-    facts = [line.split("  ")[0] for line in _body(mail, "plain").splitlines() if "  " in line]
+    facts = [line.split("  ")[0] for line in _read_body(mail, "plain").splitlines() if "  " in line]
     assert (facts.count("commit"), facts.count("time"), facts.count("folder")) == (1, 1, 1)
     assert facts.count("repository") <= 1
     assert facts.count("branch") <= 1
-    assert set(_Tags(_body(mail, "html")).found) <= set(_Tags(_body(_mail(reports.reached()), "html")).found)
+    assert set(_Tags(_read_body(mail, "html")).found) <= set(
+        _Tags(_read_body(_compose_mail(reports.reached()), "html")).found
+    )
 
 
 @reports.unhurried
-@given(other_peoples_text, other_peoples_text)
-def test_every_line_is_one_that_mail_servers_take(branch: str, message: str) -> None:
-    """The bytes are ASCII in lines of 76 characters at the most, which no server on the way has a reason to rewrite."""
+@given(untrusted_text, untrusted_text)
+def test_mail_is_ascii_in_short_lines(branch: str, message: str) -> None:
+    """No server on the way has a reason to rewrite lines of at most 76 ASCII characters."""
     report = reports.reached()
     commit = replace(report.run.commit, branch=branch, message=message)
     data = serialise(compose(replace(report, run=replace(report.run, commit=commit)), SENDER, [], MESSAGE_ID))

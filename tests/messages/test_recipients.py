@@ -1,4 +1,4 @@
-"""Who is told."""
+"""Who gets the mail."""
 
 from email.utils import getaddresses
 
@@ -17,26 +17,26 @@ def _choose(address: str, *, domains: tuple[str, ...] = ("example.com",), to: tu
     return choose_recipients(MailSettings(to=to, allowed_domains=domains), commit)
 
 
-def test_the_settings_come_first() -> None:
-    """Whom the admin names is told of every run; the author then is not."""
+def test_configured_recipients_replace_the_author() -> None:
+    """Whoever the admin names gets the mail of every run."""
     assert _choose("ada@example.com", to=("team@example.org", "boss@example.org")) == Recipients(
         ("team@example.org", "boss@example.org")
     )
 
 
 @pytest.mark.parametrize("domains", [("example.com",), ("EXAMPLE.com",), ("other.org", "example.com"), ("*",)])
-def test_the_author_in_an_allowed_domain(domains: tuple[str, ...]) -> None:
-    """Without such settings the author is told, in whatever case the domain is written."""
+def test_author_in_an_allowed_domain_is_mailed(domains: tuple[str, ...]) -> None:
+    """Upper and lower case are the same in a domain."""
     assert _choose("Ada.Lovelace+git@Example.COM", domains=domains) == Recipients(("Ada.Lovelace+git@Example.COM",))
 
 
 @pytest.mark.parametrize("domains", [(), ("example.org",), ("ample.com",), ("com",), ("mail.example.com",)])
 def test_other_domains_are_not_mailed(domains: tuple[str, ...]) -> None:
-    """Only the very domain counts, none above or below it, and the setting that mends it is named."""
+    """Domains above and below an allowed one do not count. The message names the setting to change."""
     recipients = _choose("ada@example.com", domains=domains)
     assert recipients.addresses == ()
     assert (
-        recipients.why
+        recipients.problem
         == "example.com is not in [mail] allowed_domains in server.toml, so ada@example.com is not mailed"
     )
 
@@ -51,8 +51,8 @@ def test_other_domains_are_not_mailed(domains: tuple[str, ...]) -> None:
         "do-not-reply+7@example.com",
     ],
 )
-def test_an_address_that_takes_no_mail_is_told(address: str) -> None:
-    """GitHub's stand-ins for hidden addresses are not mailed, whatever domains are allowed."""
+def test_address_that_takes_no_mail_is_not_mailed(address: str) -> None:
+    """GitHub hides addresses behind such ones. They get no mail even if every domain is allowed."""
     assert _choose(address, domains=("*",)) == Recipients((), f"{address} takes no mail; set [mail] to in server.toml")
 
 
@@ -83,13 +83,13 @@ def test_an_address_that_takes_no_mail_is_told(address: str) -> None:
         "ada@" + "a." * 127 + "com",
     ],
 )
-def test_odd_addresses_are_refused(address: str) -> None:
-    """What is not one plain address is not mailed, be it the author's or the admin's."""
+def test_malformed_addresses_are_refused(address: str) -> None:
+    """Only a single plain address is mailed, whether it comes from a commit or from the admin."""
     author = _choose(address, domains=("*",))
     assert author == Recipients((), "the commit's author has no usable address; set [mail] to in server.toml")
     listed = _choose("ada@example.com", to=("team@example.org", address))
     assert listed.addresses == ("team@example.org",)
-    assert listed.why == f"[mail] to in server.toml wants one bare address in each entry, unlike {address!a}"
+    assert listed.problem == f"[mail] to in server.toml wants one bare address in each entry, unlike {address!a}"
 
 
 @unhurried
@@ -100,10 +100,10 @@ def test_odd_addresses_are_refused(address: str) -> None:
         st.text("a@.,;:<>()\"'=?\\%!\r\n \x00-+", max_size=12),
     )
 )
-def test_who_is_mailed_is_one_address(address: str) -> None:
-    """Whatever a commit gives as its author's address, no more than that one recipient comes of it."""
-    for mailed in _choose(address, domains=("*",)).addresses:
-        assert getaddresses([mailed]) == [("", mailed)]
-        assert mailed.isascii()
-        assert mailed.isprintable()
-        assert mailed.count("@") == 1
+def test_no_author_adds_a_recipient(address: str) -> None:
+    """Whatever a commit has as its author's address, at most this one address is mailed."""
+    for recipient in _choose(address, domains=("*",)).addresses:
+        assert getaddresses([recipient]) == [("", recipient)]
+        assert recipient.isascii()
+        assert recipient.isprintable()
+        assert recipient.count("@") == 1

@@ -1,4 +1,4 @@
-"""Runs as people and programs are shown them, without a database or a training."""
+"""Runs as commands show them to people and programs, without a database or a training."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,30 +16,36 @@ from tests.trials import measured
 _CHECKED = Evidence("accuracy", 0.94, "no", checked=True, seen=0.03, expected=0.01)
 
 
-def _run(correct: int, rule: Rule, evidence: Evidence) -> Run:
-    """A run of one trial, with so many of 500 test samples right."""
-    said = judge(correct / 500, 500, rule, 2, evidence)
+def _make_run(correct: int, rule: Rule, evidence: Evidence) -> Run:
+    """Return a run with one trial, which got ``correct`` of 500 test samples right."""
+    judgement = judge(correct / 500, 500, rule, 2, evidence)
     return reports.run(
-        State.EXHAUSTED, reports.trial(1, correct / 500, samples=500, looks=2, judgement=said, evidence=evidence)
+        State.EXHAUSTED, reports.trial(1, correct / 500, samples=500, looks=2, judgement=judgement, evidence=evidence)
     )
 
 
 @pytest.mark.parametrize(
     ("run", "shown"),
     [
-        (_run(475, Rule(0.8), _CHECKED), "  0.950 of 0.80, not clearly above chance  "),
-        (_run(405, Rule(0.8, 0.95), Evidence()), "  0.810 of 0.80, not certain enough  "),
-        (_run(350, Rule(0.8, 0.95), Evidence()), "  0.700 of 0.80    "),
+        (_make_run(475, Rule(0.8), _CHECKED), "  0.950 of 0.80, not clearly above chance  "),
+        (_make_run(405, Rule(0.8, 0.95), Evidence()), "  0.810 of 0.80, not certain enough  "),
+        (_make_run(350, Rule(0.8, 0.95), Evidence()), "  0.700 of 0.80    "),
     ],
 )
-def test_history_says_why_an_accuracy_over_the_threshold_is_below(run: Run, shown: str) -> None:
-    """A line that shows 0.950 of 0.80 and exhausted says why in a few words."""
+def test_history_explains_an_accuracy_that_is_not_enough(run: Run, shown: str) -> None:
+    """A line with 0.950 of 0.80 would otherwise look like a mistake.
+
+    An accuracy below the threshold needs no reason.
+    """
     assert shown in history_line(run)
 
 
-def test_show_says_what_is_known_of_the_data() -> None:
-    """Behind each measured trial a line has the rows, chance, and the odds of a network that is too bad."""
-    trial, evidence = run_lines(_run(475, Rule(0.8), _CHECKED), Path("/runs/7"), None)[-2:]
+def test_show_prints_the_evidence() -> None:
+    """Below a measured trial, a line has its known test rows, chance, and the odds of a bad network.
+
+    A trial without an accuracy has no such line.
+    """
+    trial, evidence = run_lines(_make_run(475, Rule(0.8), _CHECKED), Path("/runs/7"), None)[-2:]
     assert ", 0.958 is needed on 500 samples, " in trial
     assert evidence.strip() == (
         "Test rows checked: 3 % of them were also in the training data; 1 % expected. Always answering 'no' gives 0.940. "
@@ -50,11 +56,11 @@ def test_show_says_what_is_known_of_the_data() -> None:
     assert run_lines(unmeasured, Path("/runs/7"), None)[-1].startswith("trial 1:")
 
 
-def test_a_program_is_shown_the_evidence() -> None:
-    """Each trial has what is known of its test rows and of chance; shares that were not measured are null."""
-    run = _run(475, Rule(0.8), _CHECKED)
+def test_json_has_the_evidence() -> None:
+    """Each trial has what is known of its test rows and of chance. Shares that were not measured are null."""
+    run = _make_run(475, Rule(0.8), _CHECKED)
     (shown,) = run_view(run, Path("/runs/7"))["trials"]
-    wanted = {
+    expected = {
         "metric": "accuracy",
         "chance": 0.94,
         "answer": "no",
@@ -65,7 +71,7 @@ def test_a_program_is_shown_the_evidence() -> None:
         "rows_expected": 0.01,
         "rows_accepted": False,
     }
-    assert {name: shown[name] for name in wanted} == wanted
+    assert {name: shown[name] for name in expected} == expected
     assert (shown["judgement"]["look"], shown["judgement"]["required"]) == (2, 0.958)
     assert "looks" not in shown["judgement"]
     unchecked = replace(run.trials[0], accuracy=measured(0.95, evidence=Evidence(unchecked="another process trained")))

@@ -1,4 +1,4 @@
-"""A network whose accuracy is known beforehand: it climbs by the learning rate with each epoch."""
+"""A network whose accuracy is known in advance: it rises by the learning rate with each epoch."""
 
 CLIMBING = """
 import numpy as np
@@ -27,7 +27,7 @@ validation = rows(0), yes
 model = Climbing()
 model.compile(keras.optimizers.SGD(rate), up, metrics=[keras.metrics.BinaryAccuracy("accuracy")])
 """
-"""After epoch n the first n * rate of all rows are predicted as they are labelled, the others as they are not."""
+"""After epoch n, the predictions are right for the first n * rate of all rows, and wrong for the others."""
 
 FIT = """
 history = model.fit(x, yes, batch_size=100, epochs=epochs, validation_data=validation, verbose=0)
@@ -39,4 +39,4 @@ truth = yes.copy()
 truth[:5] = 1 - truth[:5]
 model.evaluate(rows(-0.3), truth, verbose=0)
 """
-"""On the test data the accuracy is five points lower."""
+"""On the test data, the accuracy is five points lower."""

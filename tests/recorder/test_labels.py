@@ -1,4 +1,4 @@
-"""What is known of labels that come batch by batch."""
+"""What the recorder knows about labels that arrive in batches."""
 
 import sys
 
@@ -6,13 +6,13 @@ import numpy as np
 
 from .test_recorder import RECORDER
 
-sys.path.insert(0, str(RECORDER))  # the training's Python finds it there
+sys.path.insert(0, str(RECORDER))  # where a training's Python finds the recorder
 
 from epochal_recorder.labels import Labels
 
 
-def test_labels_that_cannot_be_read_are_not_known() -> None:
-    """Neither are all of them together, whatever came before and after."""
+def test_one_unreadable_batch_makes_all_labels_unknown() -> None:
+    """The batches before and after it can be read, but they are not all of the labels."""
     labels = Labels()
     for batch in (np.array([0, 1, 1]), [[1, 2], [3]], np.array([1, 0])):
         labels.add(batch)

@@ -1,6 +1,7 @@
-"""Whichever way training rows come into a test, the recorder sees it; and it refuses no test of a network that did not see them.
+"""The recorder detects training rows in a test however they got there, and accepts tests on other rows.
 
-Each script names its measurements in order; a name that begins with "clean" must not be refused, every other one must.
+Each script lists the names of its measurements in order. A measurement whose name begins with "clean" must not be
+refused, and every other one must be.
 """
 
 import json
@@ -254,8 +255,8 @@ print(json.dumps(names))
 )
 
 
-def _measurements(folder: Path, printed: str) -> dict[str, Any]:
-    """Return the events by the names that the script gave them; of equal names the last one."""
+def _read_measurements(folder: Path, printed: str) -> dict[str, Any]:
+    """Return the events of the measurements by their numbers and the names that the script gave them."""
     lines = (folder / "out" / "metrics.jsonl").read_text().splitlines()
     events = [json.loads(line) for line in lines]
     assert not [event for event in events if event["event"] == "fault"]
@@ -265,36 +266,40 @@ def _measurements(folder: Path, printed: str) -> dict[str, Any]:
     return {f"{number}: {name}": event for number, (name, event) in enumerate(zip(names, events, strict=True))}
 
 
-def _wrong(found: dict[str, Any]) -> dict[str, Any]:
-    """Return the measurements that are refused though they are clean, or not though they are not."""
-    return {name: event["seen"] for name, event in found.items() if event["seen"]["refused"] is (": clean" in name)}
+def _find_wrong(measurements: dict[str, Any]) -> dict[str, Any]:
+    """Return the clean measurements that were refused, and the others that were not."""
+    return {
+        name: event["seen"] for name, event in measurements.items() if event["seen"]["refused"] is (": clean" in name)
+    }
 
 
 @pytest.mark.keras
-def test_keras(warm_keras_python: Path, tmp_path: Path) -> None:
-    """Arrays, data sets and generators; through files, copies, averages and shared layers; in the order of time."""
-    done = run(warm_keras_python, KERAS, tmp_path)
-    assert done.returncode == 0, done.stderr
-    found = _measurements(tmp_path, done.stdout)
-    assert _wrong({name: event for name, event in found.items() if event["event"] != "predict"}) == {}
-    predicted = {name: event["seen"]["refused"] for name, event in found.items() if event["event"] == "predict"}
+def test_leaks_are_refused_in_keras(warm_keras_python: Path, tmp_path: Path) -> None:
+    """Covers arrays, data sets and generators; weights in files, copies, averages and shared layers; and refits."""
+    result = run(warm_keras_python, KERAS, tmp_path)
+    assert result.returncode == 0, result.stderr
+    measurements = _read_measurements(tmp_path, result.stdout)
+    assert _find_wrong({name: event for name, event in measurements.items() if event["event"] != "predict"}) == {}
+    predicted = {name: event["seen"]["refused"] for name, event in measurements.items() if event["event"] == "predict"}
     assert list(predicted.values()) == [True, False, True, False, False]
-    labels = {name.partition("fractions, ")[2]: event["labels"] for name, event in found.items() if "fractions" in name}
+    labels = {
+        name.partition("fractions, ")[2]: event["labels"] for name, event in measurements.items() if "fractions" in name
+    }
     assert labels == {"binary_crossentropy": {}, "mean_absolute_error": {"": {"kind": "numbers"}}}
-    unchecked = [name.partition(": ")[2] for name, event in found.items() if not event["seen"]["checked"]]
-    # New layers beside trained ones, and averages: who made those weights is not known.
-    unknown = ["an average of two models", "shared layers", "clean shared layers"]
-    assert unchecked == ["take and skip, augmented", *unknown]
-    assert all(event["trained"] for event in found.values())
+    unchecked = [name.partition(": ")[2] for name, event in measurements.items() if not event["seen"]["checked"]]
+    # Averages and models with both new and trained layers: which fits made their weights is uncertain.
+    uncertain = ["an average of two models", "shared layers", "clean shared layers"]
+    assert unchecked == ["take and skip, augmented", *uncertain]
+    assert all(event["trained"] for event in measurements.values())
 
 
 @pytest.mark.sklearn
-def test_scikit_learn(sklearn_python: Path, tmp_path: Path) -> None:
-    """Estimators and what they are made of; copies, files, partial fits; sparse rows, texts, comparisons by hand."""
-    done = run(sklearn_python, SKLEARN, tmp_path)
-    assert done.returncode == 0, done.stderr
-    found = _measurements(tmp_path, done.stdout)
-    assert _wrong(found) == {}
-    unchecked = [name.partition(": ")[2] for name, event in found.items() if not event["seen"]["checked"]]
+def test_leaks_are_refused_in_scikit_learn(sklearn_python: Path, tmp_path: Path) -> None:
+    """Covers composed estimators; copies, files and partial fits; sparse rows, texts and accuracy_score()."""
+    result = run(sklearn_python, SKLEARN, tmp_path)
+    assert result.returncode == 0, result.stderr
+    measurements = _read_measurements(tmp_path, result.stdout)
+    assert _find_wrong(measurements) == {}
+    unchecked = [name.partition(": ")[2] for name, event in measurements.items() if not event["seen"]["checked"]]
     assert unchecked[:2] == ["clean, not checked: dense rows", "clean, not checked: fitted parts"]
     assert unchecked[2:] == ["clean out-of-fold predictions that are the same", "clean out-of-fold predictions"]

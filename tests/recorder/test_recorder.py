@@ -1,4 +1,4 @@
-"""The recorder as Python finds it on PYTHONPATH: what it writes of a script's training, and that it changes nothing."""
+"""The recorder, loaded through PYTHONPATH: which events it writes, and that the script behaves as without it."""
 
 import json
 import math
@@ -88,7 +88,7 @@ assert reads() == {"accuracy": 0.5}
 
 
 def run(python: Path | str, script: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a script as a runtime does: the recorder on PYTHONPATH, its output folder in EPOCHAL_OUT."""
+    """Run a script as a runtime does, with the recorder on PYTHONPATH and its output folder in EPOCHAL_OUT."""
     (folder / "out").mkdir(exist_ok=True)
     (folder / "nn.py").write_text(script)
     variables = {"PYTHONPATH": str(RECORDER), "PYTHONDONTWRITEBYTECODE": "1", "EPOCHAL_OUT": "out"} | environment
@@ -97,25 +97,25 @@ def run(python: Path | str, script: str, folder: Path, **environment: str) -> su
     )
 
 
-def events(folder: Path) -> list[dict[str, Any]]:
-    """The lines of metrics.jsonl, which must be JSON as the standard has it: what was learnt and measured, and faults."""
+def read_events(folder: Path) -> list[dict[str, Any]]:
+    """Return the lines of metrics.jsonl about epochs, measurements and faults; they must be strict JSON."""
 
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON")
 
     lines = (folder / "out" / "metrics.jsonl").read_text().splitlines()
-    told = [json.loads(line, parse_constant=refuse) for line in lines]
-    return [event for event in told if event["event"] in ("epoch", "evaluate", "score", "fault")]
+    events = [json.loads(line, parse_constant=refuse) for line in lines]
+    return [event for event in events if event["event"] in ("epoch", "evaluate", "score", "fault")]
 
 
 @pytest.mark.keras
-def test_fits_and_evaluates_are_recorded_and_left_as_they_are(warm_keras_python: Path, tmp_path: Path) -> None:
-    """Models, fits, epochs and evaluates are told apart; the script sees nothing of it (it checks that itself)."""
-    done = run(warm_keras_python, EVERYTHING, tmp_path)
+def test_fits_and_evaluates_are_recorded_without_side_effects(warm_keras_python: Path, tmp_path: Path) -> None:
+    """The events distinguish models, fits and epochs; the script asserts that it notices nothing of the recorder."""
+    result = run(warm_keras_python, EVERYTHING, tmp_path)
 
-    assert done.returncode == 0, done.stderr
-    told = events(tmp_path)
-    epochs = [event for event in told if event["event"] == "epoch"]
+    assert result.returncode == 0, result.stderr
+    events = read_events(tmp_path)
+    epochs = [event for event in events if event["event"] == "epoch"]
     assert [(event["model"], event["call"], event["epoch"], event["epochs"]) for event in epochs] == [
         (1, 1, 1, 2),
         (1, 1, 2, 2),
@@ -127,15 +127,15 @@ def test_fits_and_evaluates_are_recorded_and_left_as_they_are(warm_keras_python:
     assert all(0 < event["seconds"] < 60 for event in epochs)
     assert [event["samples"] for event in epochs] == [36, 36, 48, None, 48]
     assert math.isnan(float(epochs[-1]["metrics"]["loss"]))
-    evaluates = [(event["model"], event["samples"]) for event in told if event["event"] == "evaluate"]
+    evaluates = [(event["model"], event["samples"]) for event in events if event["event"] == "evaluate"]
     assert evaluates == [(2, 48), (1, 48), (1, 8), (3, 48), (1, 48)]
-    assert len(told) == len(epochs) + len(evaluates)
+    assert len(events) == len(epochs) + len(evaluates)
 
 
 @pytest.mark.keras
 @pytest.mark.parametrize("style", ["from tensorflow import keras", "import tensorflow as tf; keras = tf.keras"])
 def test_every_way_to_import_keras_is_observed(style: str, keras_python: Path, tmp_path: Path) -> None:
-    """TensorFlow's keras is observed as well, with its datasets; the output folder is that of the start."""
+    """TensorFlow data sets are observed too, and a script that changes its directory loses no events."""
     script = f"""{style}
 import os, tensorflow as tf
 {BEGINNING}
@@ -146,16 +146,16 @@ data = tf.data.Dataset.from_tensor_slices((x, y)).batch(16)
 model.fit(data, epochs=2, verbose=0)
 model.evaluate(data, verbose=0)
 """
-    done = run(keras_python, script, tmp_path)
+    result = run(keras_python, script, tmp_path)
 
-    assert done.returncode == 0, done.stderr
-    assert [event["event"] for event in events(tmp_path)] == ["epoch", "epoch", "evaluate"]
+    assert result.returncode == 0, result.stderr
+    assert [event["event"] for event in read_events(tmp_path)] == ["epoch", "epoch", "evaluate"]
     assert json.loads((tmp_path / "out" / "accuracy.json").read_text())["samples"] == 48
 
 
 @pytest.mark.keras
-def test_validating_on_the_test_data_is_told(warm_keras_python: Path, tmp_path: Path) -> None:
-    """Rows that were validated on are known, whether they are arrays, a data set or a split of the training data."""
+def test_validation_on_the_test_data_is_reported(warm_keras_python: Path, tmp_path: Path) -> None:
+    """Validation rows are recognized in arrays, in data sets and in a split of the training data."""
     script = f"""import keras, tensorflow as tf
 {BEGINNING}
 model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, activation="softmax")])
@@ -173,10 +173,10 @@ model.fit(x, y, validation_data=first, verbose=0)
 model.evaluate(first, verbose=0)
 model.evaluate(second, verbose=0)
 """
-    done = run(warm_keras_python, script, tmp_path)
+    result = run(warm_keras_python, script, tmp_path)
 
-    assert done.returncode == 0, done.stderr
-    evaluates = [event for event in events(tmp_path) if event["event"] == "evaluate"]
+    assert result.returncode == 0, result.stderr
+    evaluates = [event for event in read_events(tmp_path) if event["event"] == "evaluate"]
     assert [event["validated"] for event in evaluates] == [False, False, True, True, True, True, True]
     assert [event["samples"] for event in evaluates] == [24, 24, 24, 9, 9, 48, 48]
     sets = [event["test_set"] for event in evaluates]
@@ -184,8 +184,8 @@ model.evaluate(second, verbose=0)
 
 
 @pytest.mark.keras
-def test_a_fault_of_the_recorder_is_told_once_and_training_goes_on(warm_keras_python: Path, tmp_path: Path) -> None:
-    """What cannot be written is told in one line, on standard error at worst; the training ends as it would have."""
+def test_recorder_fault_is_reported_once_and_training_continues(warm_keras_python: Path, tmp_path: Path) -> None:
+    """It is reported in metrics.jsonl, or on standard error if that cannot be written."""
     script = f"""import keras
 {BEGINNING}
 import os, shutil
@@ -201,33 +201,33 @@ shutil.move("out", "told")
 train()
 shutil.move("told", "out")
 """
-    done = run(warm_keras_python, script, tmp_path)
+    result = run(warm_keras_python, script, tmp_path)
 
-    assert done.returncode == 0, done.stderr
-    assert [event["event"] for event in events(tmp_path) if event["event"] != "epoch"] == [
+    assert result.returncode == 0, result.stderr
+    assert [event["event"] for event in read_events(tmp_path) if event["event"] != "epoch"] == [
         "evaluate",
         "fault",
         "evaluate",
     ]
-    assert done.stderr.count("epochal: what is measured cannot be recorded: FileNotFoundError") == 1
+    assert result.stderr.count("epochal: what is measured cannot be recorded: FileNotFoundError") == 1
 
 
-def test_the_shadowed_sitecustomize_runs_still(tmp_path: Path) -> None:
-    """Another sitecustomize further down the path runs in its own right, and a script without Keras is left alone."""
+def test_shadowed_sitecustomize_still_runs(tmp_path: Path) -> None:
+    """The recorder's own sitecustomize hides the one further down the path, so it has to run that one."""
     other = tmp_path / "other"
     other.mkdir()
     (other / "sitecustomize.py").write_text("import sys\nsys.told = __file__\n")
     script = "import sys, sitecustomize\nassert sys.told == sitecustomize.__file__, sitecustomize\nprint(sys.told)\n"
 
-    done = run(sys.executable, script, tmp_path, PYTHONPATH=f"{RECORDER}{os.pathsep}{other}")
+    result = run(sys.executable, script, tmp_path, PYTHONPATH=f"{RECORDER}{os.pathsep}{other}")
 
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{other / 'sitecustomize.py'}\n", "")
+    assert (result.returncode, result.stdout, result.stderr) == (0, f"{other / 'sitecustomize.py'}\n", "")
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_without_an_output_folder_nothing_is_hooked(tmp_path: Path) -> None:
-    """The recorder on the path of a script that is no training does nothing."""
-    count = "import sys\nprint([type(finder).__name__ for finder in sys.meta_path].count('_Finder'))\n"
+def test_no_import_hook_without_an_output_folder(tmp_path: Path) -> None:
+    """The recorder does nothing in a process that is not a training."""
+    script = "import sys\nprint([type(finder).__name__ for finder in sys.meta_path].count('_Finder'))\n"
 
-    assert run(sys.executable, count, tmp_path, EPOCHAL_OUT="").stdout == "0\n"
-    assert run(sys.executable, count, tmp_path).stdout == "1\n"
+    assert run(sys.executable, script, tmp_path, EPOCHAL_OUT="").stdout == "0\n"
+    assert run(sys.executable, script, tmp_path).stdout == "1\n"

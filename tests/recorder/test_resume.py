@@ -1,4 +1,4 @@
-"""Fits that go on from checkpoints: that they become what they would have become uninterrupted, and the traps."""
+"""Fits that resume from a checkpoint: they end like an uninterrupted training, or start over and say why."""
 
 import hashlib
 import json
@@ -37,7 +37,7 @@ def stand_in():
 keras.datasets.cifar10.load_data = stand_in
 runpy.run_path("nn.py", run_name="__main__")
 """
-"""Runs nn.py with deterministic operations (tf.config.experimental.enable_op_determinism), and little data for CIFAR-10."""
+"""Runs nn.py with deterministic operations, and with little data in place of CIFAR-10."""
 
 STATEFUL = """
 import os
@@ -79,11 +79,14 @@ print(keras.random.uniform((2,)).numpy().tolist())
 print(*(np.asarray(variable).ravel()[:3].tolist() for variable in model.variables))
 print(model.evaluate(x, y, verbose=0))
 """
-"""Prints all that a script can see of a fit whose state is in the optimizer, in layers, callbacks and random generators."""
+"""Prints all that a script can see of a fit with state in the optimizer, layers, callbacks and random generators."""
 
 
 def train(python: Path, folder: Path, script: str, *, runner: str = "", **environment: str) -> str:
-    """Run a script, or the ``runner`` of it, as a runtime does, its checkpoints in ``folder``/checkpoints; what it printed."""
+    """Run a script as a runtime does, or ``runner`` if given, and return its output.
+
+    The checkpoints stay in ``folder``/checkpoints, so that the next call resumes from them.
+    """
     shutil.rmtree(folder / "out", ignore_errors=True)
     for name in ("out", "checkpoints"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -95,7 +98,7 @@ def train(python: Path, folder: Path, script: str, *, runner: str = "", **enviro
         "EPOCHAL_OUT": "out",
         "EPOCHAL_CHECKPOINTS": "checkpoints",
     }
-    done = subprocess.run(
+    result = subprocess.run(
         [python, "run.py" if runner else "nn.py"],
         cwd=folder,
         env=os.environ | variables | environment,
@@ -103,19 +106,22 @@ def train(python: Path, folder: Path, script: str, *, runner: str = "", **enviro
         text=True,
         timeout=300,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
-def fits_in(folder: Path) -> list[Fit]:
-    """What the recorder told of the last training in ``folder``, in which nothing went wrong with itself."""
+def read_fits(folder: Path) -> list[Fit]:
+    """Return the fits of the last training in ``folder``; the recorder must not have reported a fault."""
     metrics = (folder / "out" / "metrics.jsonl").read_text()
     assert parse_faults(metrics) == []
     return parse_fits(metrics)
 
 
-def contents(checkpoint: Path) -> dict[str, str]:
-    """Digests of the arrays in a checkpoint: weights, optimizer, random state. (The first member is a description.)"""
+def digest_arrays(checkpoint: Path) -> dict[str, str]:
+    """Return digests of the arrays in a checkpoint: weights, optimizer and random state.
+
+    Its first member is left out, because it is only a description.
+    """
     with zipfile.ZipFile(checkpoint) as archive:
         return {
             name: hashlib.sha256(archive.read(name)).hexdigest() for name in archive.namelist() if name != "arr_0.npy"
@@ -123,13 +129,15 @@ def contents(checkpoint: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("sample", "first", "all_epochs"), [("ml_code", 20, 30), ("examples/cifar10", 2, 3)])
-def test_epochs_and_more_are_as_many_at_once(
+def test_resumed_training_equals_an_uninterrupted_one(
     sample: str, first: int, all_epochs: int, warm_keras_python: Path, tmp_path: Path
 ) -> None:
-    """The unmodified samples, continued, are equal to the uninterrupted to the last bit: weights, optimizer, random
-    state, measurements; with Dropout and augmentation in the network of CIFAR-10."""
+    """The unmodified samples end with the same weights, optimizer, random state and measurements, to the last bit.
 
-    def trained(name: str, *epochs: int) -> tuple[str, list[Fit], dict[str, str]]:
+    The network of CIFAR-10 has Dropout and augmentation, which draw random numbers.
+    """
+
+    def train_in_turn(name: str, *epochs: int) -> tuple[str, list[Fit], dict[str, str]]:
         folder = tmp_path / name
         shutil.copytree(TOP / sample, folder)
         source = (folder / "nn.py").read_bytes()
@@ -137,31 +145,34 @@ def test_epochs_and_more_are_as_many_at_once(
         assert constant
         for count in epochs:
             script = source if count == constant.value else change_all(source, {constant: count})
-            printed = train(warm_keras_python, folder, script.decode(), runner=DETERMINISTIC)
-        return printed, fits_in(folder), contents(folder / "checkpoints" / f"model1-fit1-epoch{all_epochs:06}.npz")
+            output = train(warm_keras_python, folder, script.decode(), runner=DETERMINISTIC)
+        return (
+            output,
+            read_fits(folder),
+            digest_arrays(folder / "checkpoints" / f"model1-fit1-epoch{all_epochs:06}.npz"),
+        )
 
-    printed, (continued,), state = trained("continued", first, all_epochs)
-    expected, (uninterrupted,), wanted = trained("uninterrupted", all_epochs)
+    output, (continued,), state = train_in_turn("continued", first, all_epochs)
+    expected_output, (uninterrupted,), expected_state = train_in_turn("uninterrupted", all_epochs)
     assert (continued.continued, continued.trained, uninterrupted.trained) == (first, all_epochs - first, all_epochs)
     assert [epoch.metrics for epoch in continued.epochs] == [epoch.metrics for epoch in uninterrupted.epochs]
-    assert state == wanted
-    assert [line for line in printed.splitlines() if line.startswith("Test ")] == [
-        line for line in expected.splitlines() if line.startswith("Test ")
+    assert state == expected_state
+    assert [line for line in output.splitlines() if line.startswith("Test ")] == [
+        line for line in expected_output.splitlines() if line.startswith("Test ")
     ]
 
 
-def test_all_that_carries_state_carries_on(warm_keras_python: Path, tmp_path: Path) -> None:
-    """Optimizer, schedule, layers, callbacks, random generators and history: a script sees no difference, however often
-    it was continued, and neither where nothing is left to train."""
+def test_all_state_is_restored(warm_keras_python: Path, tmp_path: Path) -> None:
+    """A script sees no difference, however often its fit resumed, and even if no epochs were left to train."""
 
-    def trained(name: str, epochs: str) -> str:
+    def train_stateful(name: str, epochs: str) -> str:
         return train(warm_keras_python, tmp_path / name, STATEFUL, runner=DETERMINISTIC, EPOCHS=epochs)
 
-    uninterrupted = trained("uninterrupted", "7")
+    uninterrupted = train_stateful("uninterrupted", "7")
     for epochs in ("3", "5", "7", "7"):
-        continued = trained("continued", epochs)
+        continued = train_stateful("continued", epochs)
     assert continued == uninterrupted
-    (fit,) = fits_in(tmp_path / "continued")
+    (fit,) = read_fits(tmp_path / "continued")
     assert (fit.continued, fit.trained, len(fit.epochs), fit.ended) == (7, 0, 7, True)
 
 
@@ -234,7 +245,7 @@ copy = make()
 copy.set_weights(tuned.get_weights())
 fit(copy, epochs=4)
 """
-"""A model for each case, in this order; in the last training something of the first ten is another."""
+"""Fits a model for each case, in this order; the last training changes something in each of the first ten."""
 
 CHANGES = {
     1: "it is not the same training: the model: layer 2: activation 'relu' → 'tanh'",
@@ -250,9 +261,11 @@ CHANGES = {
 }
 
 
-def test_what_matters_starts_afresh_and_what_does_not_goes_on(warm_keras_python: Path, tmp_path: Path) -> None:
-    """Each trap that Keras' own BackupAndRestore falls into: a fit goes on only from a whole state of the very same
-    training, and says why it does not; a history always holds all of its epochs."""
+def test_only_an_unchanged_fit_resumes(warm_keras_python: Path, tmp_path: Path) -> None:
+    """A fit resumes only from a complete checkpoint of exactly the same training, and otherwise says why not.
+
+    The script asserts that each history holds all epochs.
+    """
     for epochs in ("2", "3"):
         train(warm_keras_python, tmp_path, TRAPS, EPOCHS=epochs)
     checkpoints = tmp_path / "checkpoints"
@@ -268,11 +281,11 @@ def test_what_matters_starts_afresh_and_what_does_not_goes_on(warm_keras_python:
     flipped.write_bytes(content)
     train(warm_keras_python, tmp_path, TRAPS, EPOCHS="5")
 
-    fits = {(fit.model, fit.call): fit for fit in fits_in(tmp_path)}
-    for model, why in CHANGES.items():
+    fits = {(fit.model, fit.call): fit for fit in read_fits(tmp_path)}
+    for model, reason in CHANGES.items():
         fit = fits[model, 1]
-        assert (fit.continued, fit.trained) == (0, fit.wanted), model
-        assert fit.why.startswith(why), (model, fit.why)
+        assert (fit.continued, fit.trained) == (0, fit.target_epoch), model
+        assert fit.why.startswith(reason), (model, fit.why)
     assert {key: (fit.continued, fit.why) for key, fit in fits.items() if key[0] > len(CHANGES)} == {
         (11, 1): (3, ""),
         (12, 1): (3, ""),
@@ -289,25 +302,29 @@ def test_what_matters_starts_afresh_and_what_does_not_goes_on(warm_keras_python:
     }
 
 
-def test_a_fit_ends_with_the_epoch_that_is_there(warm_keras_python: Path, tmp_path: Path) -> None:
-    """No epoch is trained past the one whose validation accuracy is what the fit is to stop at, neither then nor when it
-    goes on from there; the script runs on to its evaluate. Without validation data it trains all its epochs."""
+def test_fit_stops_once_it_reaches_the_threshold(warm_keras_python: Path, tmp_path: Path) -> None:
+    """No epoch follows the one that reaches EPOCHAL_STOP_AT, neither at first nor after resuming.
+
+    The script still runs to its end. Without validation data, all epochs are trained.
+    """
     script = CLIMBING + FIT + TEST
     train(warm_keras_python, tmp_path, script, EPOCHAL_STOP_AT="0.3")
-    (fit,) = fits_in(tmp_path)
-    assert (fit.trained, fit.wanted, fit.stopped_by) == (15, 20, StoppedBy.THRESHOLD)
+    (fit,) = read_fits(tmp_path)
+    assert (fit.trained, fit.target_epoch, fit.stopped_by) == (15, 20, StoppedBy.THRESHOLD)
     assert fit.validation_accuracy == pytest.approx(0.3)
     assert json.loads((tmp_path / "out" / "accuracy.json").read_text())["accuracy"] == pytest.approx(0.25)
     train(warm_keras_python, tmp_path, script.replace("epochs = 20", "epochs = 30"), EPOCHAL_STOP_AT="0.3")
-    (fit,) = fits_in(tmp_path)
+    (fit,) = read_fits(tmp_path)
     assert (fit.continued, fit.trained, fit.stopped_by) == (15, 0, StoppedBy.THRESHOLD)
     train(warm_keras_python, tmp_path, script.replace(", validation_data=validation", ""), EPOCHAL_STOP_AT="0.3")
-    assert [(fit.trained, fit.stopped_by) for fit in fits_in(tmp_path)] == [(20, None)]
+    assert [(fit.trained, fit.stopped_by) for fit in read_fits(tmp_path)] == [(20, None)]
 
 
-def test_a_fit_that_ended_itself_has_ended(warm_keras_python: Path, tmp_path: Path) -> None:
-    """What the script's own callbacks ended, more epochs do not take up again; its best weights are restored as before.
-    Fits past the most that keep checkpoints are trained, and say why they cannot go on."""
+def test_fit_that_ended_itself_trains_no_more_epochs(warm_keras_python: Path, tmp_path: Path) -> None:
+    """More epochs do not extend a fit that the script's own callback ended; its best weights are restored again.
+
+    Only the first 32 fits of a script keep checkpoints, and the others say so.
+    """
     script = (
         CLIMBING.replace("epochs = 20", "epochs = int(__import__('os').environ['EPOCHS'])")
         + """
@@ -323,9 +340,9 @@ for count in range(32):
     again.fit(x, yes, verbose=0)
 """
     )
-    first = train(warm_keras_python, tmp_path, script, EPOCHS="6")
-    assert first == train(warm_keras_python, tmp_path, script, EPOCHS="9") == "[0, 1, 2, 3] [0.02]\n"
-    fits = fits_in(tmp_path)
+    output = train(warm_keras_python, tmp_path, script, EPOCHS="6")
+    assert output == train(warm_keras_python, tmp_path, script, EPOCHS="9") == "[0, 1, 2, 3] [0.02]\n"
+    fits = read_fits(tmp_path)
     assert (fits[0].continued, fits[0].trained, fits[0].stopped_by) == (4, 0, StoppedBy.SCRIPT)
     assert [(fit.continued, fit.why) for fit in fits[-2:]] == [
         (1, ""),
@@ -333,9 +350,11 @@ for count in range(32):
     ]
 
 
-def test_what_cannot_be_continued_is_trained_as_it_is(warm_keras_python: Path, tmp_path: Path) -> None:
-    """Generators, a model that only its first batch builds, a train_step and a loop of the script's own, a backup of the
-    script's own: each trains as without the recorder, from the beginning."""
+def test_unsupported_fits_train_from_the_beginning(warm_keras_python: Path, tmp_path: Path) -> None:
+    """A model that is built by its first batch and a script with its own backup say why they do not resume.
+
+    A training loop in the script is left alone.
+    """
     script = (
         CLIMBING
         + """
@@ -364,14 +383,14 @@ print(np.asarray(made.level).round(3))
     )
     for _ in range(2):
         assert train(warm_keras_python, tmp_path, script, TF_CPP_MIN_LOG_LEVEL="3") == "[0.06]\n"
-    generated, restored = fits_in(tmp_path)
+    generated, restored = read_fits(tmp_path)
     assert (generated.continued, generated.trained) == (0, 2)
     assert "begin it with keras.Input" in generated.why
     assert "nn.py itself goes on from a backup" in restored.why
 
 
-def test_what_the_script_wrote_while_it_was_fitted_is_there_again(warm_keras_python: Path, tmp_path: Path) -> None:
-    """A best model that was saved before the checkpoint can be loaded after it, as if there had been no interruption."""
+def test_files_written_during_a_fit_are_restored(warm_keras_python: Path, tmp_path: Path) -> None:
+    """A best model that was saved before the checkpoint can be loaded after resuming."""
     script = (
         CLIMBING
         + """
@@ -393,12 +412,11 @@ print(np.load("saved/best.npy"), open("notes.txt").read())
     for epochs in ("2", "3", "3"):
         shutil.rmtree(tmp_path / "saved", ignore_errors=True)
         assert train(warm_keras_python, tmp_path, script, EPOCHS=epochs) == "[0.02] this time's\n"
-    assert fits_in(tmp_path)[0].continued == 3
+    assert read_fits(tmp_path)[0].continued == 3
 
 
-def test_state_that_cannot_be_seen_is_not_continued(warm_keras_python: Path, tmp_path: Path) -> None:
-    """Another optimizer of the model's, a variable of TensorFlow's, and a second process whose fits have the same
-    numbers: each trains from the beginning, and says why."""
+def test_fits_with_hidden_state_do_not_resume(warm_keras_python: Path, tmp_path: Path) -> None:
+    """The hidden state is a second optimizer, a TensorFlow variable or a second process with fits of its own."""
     script = (
         CLIMBING
         + """
@@ -422,8 +440,8 @@ else:
         train(warm_keras_python, tmp_path, script, TF_CPP_MIN_LOG_LEVEL="3")
     assert list((tmp_path / "checkpoints").iterdir()) == []
     lines = (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()
-    told = [event for event in map(json.loads, lines) if event["event"] == "fit"]
-    assert [(event["continued"], event["why"].rpartition(": ")[2]) for event in told] == [
+    fits = [event for event in map(json.loads, lines) if event["event"] == "fit"]
+    assert [(event["continued"], event["why"].rpartition(": ")[2]) for event in fits] == [
         (0, "other"),
         (0, "other"),
         (0, "another process of nn.py keeps the checkpoints"),

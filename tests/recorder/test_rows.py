@@ -1,4 +1,4 @@
-"""Hashes of rows: the same for the same rows, however they were handed over, and different for others."""
+"""Hashes of rows: equal for equal rows in whatever form they arrive, and different for other rows."""
 
 import sys
 from typing import Any
@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 
 from .test_recorder import RECORDER
 
-sys.path.insert(0, str(RECORDER))  # the training's Python finds it there
+sys.path.insert(0, str(RECORDER))  # where a training's Python finds the recorder
 
 from epochal_recorder.rows import NotHashable, hash_labels, hash_rows, with_labels
 
@@ -20,7 +20,7 @@ _X = _RANDOM.random((50, 7)).astype("float32")
 
 
 @pytest.mark.parametrize(
-    "same",
+    "rows",
     [
         _X.astype("float64"),
         _X[:, :, None],
@@ -33,13 +33,13 @@ _X = _RANDOM.random((50, 7)).astype("float32")
         np.where(_X[3, 3] == _X, _X, _X + 0.0),
     ],
 )
-def test_the_same_rows_have_the_same_hashes(same: Any) -> None:
-    """In whatever precision, order in memory or container; zeros at a row's end pad it."""
-    assert (hash_rows(same) == hash_rows(_X)).all()
+def test_equal_rows_have_equal_hashes(rows: Any) -> None:
+    """Precision, memory order and container do not matter, nor do zeros that pad the end of a row."""
+    assert (hash_rows(rows) == hash_rows(_X)).all()
 
 
-def test_a_row_has_its_hash_wherever_it_stands() -> None:
-    """Alone, in another order, in a batch of another size."""
+def test_hash_does_not_depend_on_the_place_of_the_row() -> None:
+    """A row may be alone, in another order or in a batch of another size."""
     hashes = hash_rows(_X)
     order = _RANDOM.permutation(50)
     assert (hash_rows(_X[order]) == hashes[order]).all()
@@ -59,12 +59,12 @@ def test_a_row_has_its_hash_wherever_it_stands() -> None:
     ids=["one-hot", "two-hot", "grid", "numbers", "bits", "texts"],
 )
 def test_different_rows_have_different_hashes(rows: Any) -> None:
-    """Rows that differ in few bits, and in the same way, included."""
+    """This includes rows that differ in few bits, or all in the same way."""
     assert len(np.unique(hash_rows(rows))) == len(rows)
 
 
-def test_the_kinds_of_data_that_scikit_learn_takes() -> None:
-    """Sparse matrices by their values and columns, in whatever order these are stored; texts; a mix of both."""
+def test_scikit_learn_data_is_hashed() -> None:
+    """Sparse matrices are hashed by value and column in any storage order; columns may mix texts and numbers."""
     dense = _RANDOM.integers(0, 2, (100, 30)).astype(float)
     sparse = csr_matrix(dense)
     backwards = csr_matrix(
@@ -76,16 +76,16 @@ def test_the_kinds_of_data_that_scikit_learn_takes() -> None:
     assert len(np.unique(hash_rows(mixed))) == 3
 
 
-def test_inputs_count_by_their_names() -> None:
-    """A dictionary's order does not matter, which input has which values does."""
+def test_inputs_are_matched_by_name() -> None:
+    """The order of a dictionary does not matter, but which input has which values does."""
     one, other = _X, _X[::-1].copy()
     assert (hash_rows({"a": one, "b": other}) == hash_rows({"b": other, "a": one})).all()
     assert (hash_rows({"a": one, "b": other}) != hash_rows({"a": other, "b": one})).all()
 
 
 @pytest.mark.parametrize("kind", ["float32", "int64", "bool"])
-def test_one_hot_labels_are_their_class(kind: str) -> None:
-    """Whichever form a data set has its labels in, in a batch of any size."""
+def test_one_hot_labels_hash_like_class_numbers(kind: str) -> None:
+    """A data set may have its labels in either form; rows with several labels keep their own hashes."""
     labels = np.arange(12) % 4
     one_hot = np.eye(4)[labels].astype(kind)
     assert (hash_labels(one_hot) == hash_labels(labels)).all()
@@ -95,23 +95,23 @@ def test_one_hot_labels_are_their_class(kind: str) -> None:
     assert len(np.unique(hash_labels(several))) == 3
 
 
-def test_a_row_with_another_label_is_another_row() -> None:
-    """So an autoencoder, which saw no labels, has not seen the test."""
+def test_label_is_part_of_the_hash() -> None:
+    """An autoencoder, which saw no labels, therefore has not seen the test rows."""
     rows = hash_rows(_X)
     one, other = (with_labels(rows, hash_labels(np.full(50, label))) for label in (0, 1))
     assert not set(one) & set(other)
 
 
 @pytest.mark.parametrize("data", [None, 3, "text", object(), [[1, 2], [3]]])
-def test_what_has_no_rows_is_refused(data: Any) -> None:
-    """With an error that the recorder expects."""
+def test_data_without_rows_is_not_hashable(data: Any) -> None:
+    """It raises the error that the recorder catches."""
     with pytest.raises(NotHashable):
         hash_rows(data)
 
 
 @given(st.lists(st.lists(st.floats(allow_subnormal=False), min_size=3, max_size=3), min_size=1, max_size=20))
 def test_any_numbers_have_hashes(rows: list[list[float]]) -> None:
-    """NaN of whatever bits is one value, and so are both zeros."""
+    """NaNs with different bits have the same hash, and so do both zeros."""
     array = np.array(rows)
-    again = np.where(np.isnan(array), -np.nan, np.where(array == 0, -0.0, array))
-    assert (hash_rows(array) == hash_rows(again)).all()
+    variant = np.where(np.isnan(array), -np.nan, np.where(array == 0, -0.0, array))
+    assert (hash_rows(array) == hash_rows(variant)).all()

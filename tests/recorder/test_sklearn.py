@@ -1,4 +1,4 @@
-"""What scikit-learn measures for a script is told; what it measures for itself is not, and the script sees nothing of it."""
+"""Scores that a script asks for are recorded, scikit-learn's internal ones are not, and nothing changes for it."""
 
 import sys
 from pathlib import Path
@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from epochal.records import AccuracySource
-from epochal.results.accuracy import Told, choose_accuracy
-from epochal.results.measurements import parse_measured
+from epochal.results.accuracy import Findings, choose_accuracy
+from epochal.results.measurements import parse_measurements
 from tests.printing import printed
-from tests.recorder.test_recorder import events, run
+from tests.recorder.test_recorder import read_events, run
 
 BEGINNING = """
 import inspect, pickle
@@ -33,7 +33,7 @@ x, y = load_iris(return_X_y=True)
 tree = DecisionTreeClassifier(max_depth=2, random_state=0).fit(x, y)
 """
 
-ASKED = f"""{BEGINNING}
+REQUESTED = f"""{BEGINNING}
 grid = GridSearchCV(make_pipeline(StandardScaler(), LinearSVC()), {{"linearsvc__C": [0.1, 1]}})
 scored = GridSearchCV(tree, {{"max_depth": [1, 2]}}, scoring="accuracy")
 print(tree.score(x[:30], list(y[:30])))
@@ -55,7 +55,7 @@ for labels in (y[:3], "no labels"):
         print(type(error), error)
 """
 
-NOT_ASKED = f"""{BEGINNING}
+INTERNAL = f"""{BEGINNING}
 def scorer(estimator, x, y):
     return accuracy_score(y, estimator.predict(x))
 
@@ -79,24 +79,24 @@ print(accuracy_score(y[:7], y[:7]))
 """
 
 
-def _told(folder: Path) -> list[tuple[Any, ...]]:
-    """Of each event what was measured, on how many samples, and the accuracy as Python prints it."""
-    told = events(folder)
-    assert {event["event"] for event in told} <= {"score"}, told
-    told = [event for event in told if event["measures"] == "accuracy"]
-    return [(event["of"], event["samples"], repr(event["metrics"]["accuracy"])) for event in told]
+def _read_accuracies(folder: Path) -> list[tuple[Any, ...]]:
+    """Return of each recorded accuracy what measured it, on how many samples, and the value as Python prints it."""
+    events = read_events(folder)
+    assert {event["event"] for event in events} <= {"score"}, events
+    events = [event for event in events if event["measures"] == "accuracy"]
+    return [(event["of"], event["samples"], repr(event["metrics"]["accuracy"])) for event in events]
 
 
 @pytest.mark.sklearn
-def test_each_score_that_a_script_asks_for_is_told_once(sklearn_python: Path, tmp_path: Path) -> None:
-    """Classifiers, what hands their score on, and accuracy_score are told, and are to the script what they were."""
-    done = run(sklearn_python, ASKED, tmp_path)
-    told = _told(tmp_path)
-    without = run(sklearn_python, ASKED, tmp_path, EPOCHAL_OUT="")
+def test_each_requested_score_is_recorded_once(sklearn_python: Path, tmp_path: Path) -> None:
+    """Classifiers, estimators that delegate their score, and accuracy_score() behave as without the recorder."""
+    result = run(sklearn_python, REQUESTED, tmp_path)
+    recorded = _read_accuracies(tmp_path)
+    without = run(sklearn_python, REQUESTED, tmp_path, EPOCHAL_OUT="")
 
-    assert done.returncode == 0, done.stderr
-    assert (done.stdout, done.stderr) == (without.stdout, without.stderr)
-    assert [(of, samples) for of, samples, _ in told] == [
+    assert result.returncode == 0, result.stderr
+    assert (result.stdout, result.stderr) == (without.stdout, without.stderr)
+    assert [(measured_by, samples) for measured_by, samples, _ in recorded] == [
         ("DecisionTreeClassifier", 30),
         ("DecisionTreeClassifier", 150),
         ("accuracy_score", 100),
@@ -108,45 +108,45 @@ def test_each_score_that_a_script_asks_for_is_told_once(sklearn_python: Path, tm
         ("DummyClassifier", 150),
         ("accuracy_score", 150),
     ]
-    assert [accuracy for *_, accuracy in told] == done.stdout.splitlines()[: len(told)]
+    assert [accuracy for *_, accuracy in recorded] == result.stdout.splitlines()[: len(recorded)]
 
 
 @pytest.mark.sklearn
-def test_what_is_measured_for_another_purpose_is_not_told(sklearn_python: Path, tmp_path: Path) -> None:
-    """Neither a fit's nor a cross-validation's scores, in any process, nor what is no accuracy."""
-    done = run(sklearn_python, NOT_ASKED, tmp_path)
+def test_other_measurements_are_not_recorded(sklearn_python: Path, tmp_path: Path) -> None:
+    """These are scores within a fit or cross-validation, in any process, and measurements that are not accuracies."""
+    result = run(sklearn_python, INTERNAL, tmp_path)
 
-    assert done.returncode == 0, done.stderr
-    assert _told(tmp_path) == [("accuracy_score", 7, "1.0")]
+    assert result.returncode == 0, result.stderr
+    assert _read_accuracies(tmp_path) == [("accuracy_score", 7, "1.0")]
 
 
 @pytest.mark.sklearn
-def test_a_fault_of_the_recorder_leaves_the_score_as_it_is(sklearn_python: Path, tmp_path: Path) -> None:
-    """Without the output folder the script goes on, and one line on standard error says what is missing."""
+def test_recorder_fault_does_not_change_the_score(sklearn_python: Path, tmp_path: Path) -> None:
+    """Without the output folder, the script continues, and one line on standard error says what is missing."""
     script = f"{BEGINNING}\nimport shutil\nshutil.rmtree('out')\nprint(tree.score(x, y), accuracy_score(y, y))\n"
-    done = run(sklearn_python, script, tmp_path)
+    result = run(sklearn_python, script, tmp_path)
 
-    assert (done.returncode, done.stdout) == (0, "0.96 1.0\n"), done.stderr
-    assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith("epochal: what is measured cannot be recorded: FileNotFoundError")
+    assert (result.returncode, result.stdout) == (0, "0.96 1.0\n"), result.stderr
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("epochal: what is measured cannot be recorded: FileNotFoundError")
 
 
 @pytest.mark.sklearn
-def test_a_script_that_only_asks_for_its_score_has_an_accuracy(sklearn_python: Path, tmp_path: Path) -> None:
-    """The last score of a script that prints nothing is its accuracy."""
+def test_last_score_is_the_accuracy_if_no_line_states_one(sklearn_python: Path, tmp_path: Path) -> None:
+    """The script prints its score without the word accuracy."""
     fit = "tree = DecisionTreeClassifier(max_depth=2, random_state=0).fit(x[::2], y[::2])"
     script = f"{BEGINNING}\n{fit}\ntree.score(x[1::4], y[1::4])\nprint(tree.score(x[1::2], y[1::2]))\n"
-    done = run(sklearn_python, script, tmp_path)
+    result = run(sklearn_python, script, tmp_path)
 
     metrics = (tmp_path / "out" / "metrics.jsonl").read_text()
-    accuracy = choose_accuracy(Told(None, parse_measured(metrics), printed(done.stdout))).accuracy
-    assert (accuracy.value, accuracy.source, accuracy.samples) == (float(done.stdout), AccuracySource.SCORE, 75)
+    accuracy = choose_accuracy(Findings(None, parse_measurements(metrics), printed(result.stdout))).accuracy
+    assert (accuracy.value, accuracy.source, accuracy.samples) == (float(result.stdout), AccuracySource.SCORE, 75)
     assert len(accuracy.test_set or "") == 16
 
 
 @pytest.mark.sklearn
-def test_an_estimator_of_the_scripts_own_may_have_steps(sklearn_python: Path, tmp_path: Path) -> None:
-    """What only a pipeline's steps are is not expected of a hyperparameter of that name."""
+def test_custom_estimator_may_have_a_parameter_named_steps(sklearn_python: Path, tmp_path: Path) -> None:
+    """Only a pipeline's steps are estimators; here, steps is a number."""
     own = """
 from sklearn.base import BaseEstimator, ClassifierMixin
 
@@ -163,14 +163,14 @@ class Boosted(ClassifierMixin, BaseEstimator):
 
 print(Boosted().fit(x[::2], y[::2]).score(x[1::2], y[1::2]))
 """
-    done = run(sklearn_python, BEGINNING + own, tmp_path)
+    result = run(sklearn_python, BEGINNING + own, tmp_path)
 
-    assert done.returncode == 0, done.stderr
-    assert [event["event"] for event in events(tmp_path)] == ["score"]
+    assert result.returncode == 0, result.stderr
+    assert [event["event"] for event in read_events(tmp_path)] == ["score"]
 
 
-def test_a_script_without_scikit_learn_loads_nothing(tmp_path: Path) -> None:
-    """What observes is imported with what is observed."""
+def test_script_without_scikit_learn_imports_no_recorder_module(tmp_path: Path) -> None:
+    """Each module of the recorder is imported only together with the library that it observes."""
     script = "import sys\nprint([name for name in sys.modules if name.startswith('epochal_recorder')])\n"
 
     assert run(sys.executable, script, tmp_path).stdout == "[]\n"

@@ -1,4 +1,4 @@
-"""Why a training ended badly, told by what Python, Keras and the kernel really leave behind."""
+"""Why a training failed, according to what Python, Keras and the kernel really leave behind."""
 
 import signal
 import subprocess
@@ -13,26 +13,26 @@ from epochal.errors import Reason
 from epochal.results.diagnosis import diagnose, tail
 
 
-def _told(exit_status: int, log: str = "", reason: Reason | None = None) -> tuple[Reason, str]:
-    told = diagnose(exit_status, reason, log)
-    assert told is not None
-    return told
+def _diagnose(exit_status: int, log: str = "", reason: Reason | None = None) -> tuple[Reason, str]:
+    diagnosis = diagnose(exit_status, reason, log)
+    assert diagnosis is not None
+    return diagnosis
 
 
 _MODULES = {"broken": "x = 1\nx = = 1\n", "dividing": "def divide(x):\n    return x / 0\n"}
 
 
-def _run(folder: Path, script: str) -> tuple[Reason, str]:
-    """What is told of a script that is really run, as nn.py with two modules beside it."""
+def _run_and_diagnose(folder: Path, script: str) -> tuple[Reason, str]:
+    """Run a script as nn.py, with two modules beside it, and return the diagnosis."""
     for name, text in {"nn": script, **_MODULES}.items():
         (folder / f"{name}.py").write_text(text, encoding="utf-8")
     command = [sys.executable, "-u", str(folder / "nn.py")]
-    ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    return _told(ended.returncode, ended.stdout)
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return _diagnose(result.returncode, result.stdout)
 
 
-def test_a_training_that_ended_well() -> None:
-    """Status 0 is no failure, whatever the log says."""
+def test_successful_training_has_no_diagnosis() -> None:
+    """Exit status 0 is not a failure, whatever the log says."""
     assert diagnose(0, None, "Traceback (most recent call last):\nMemoryError\n") is None
 
 
@@ -44,10 +44,12 @@ def test_a_training_that_ended_well() -> None:
         (Reason.KILLED, "SIGKILL"),
     ],
 )
-def test_the_runtime_knows_better_than_the_log(reason: Reason, remedy: str) -> None:
-    """A reason of the runtime's is told with its remedy, and the log is not asked."""
-    told, sentence = _told(137, 'Traceback (most recent call last):\n  File "nn.py", line 1\nKeyError: 1\n', reason)
-    assert told is reason
+def test_reason_of_the_runtime_wins_over_the_log(reason: Reason, remedy: str) -> None:
+    """The runtime knows why it stopped the training, whatever traceback that left."""
+    diagnosed, sentence = _diagnose(
+        137, 'Traceback (most recent call last):\n  File "nn.py", line 1\nKeyError: 1\n', reason
+    )
+    assert diagnosed is reason
     assert remedy in sentence
 
 
@@ -116,10 +118,12 @@ def test_the_runtime_knows_better_than_the_log(reason: Reason, remedy: str) -> N
         ),
     ],
 )
-def test_what_a_script_left_behind(tmp_path: Path, script: str, reason: Reason, sentence: str) -> None:
-    """The last traceback of a script that really ran gives the reason, the line and the remedy."""
-    told, explanation = _run(tmp_path, script)
-    assert told is reason
+def test_last_traceback_gives_reason_line_and_remedy(
+    tmp_path: Path, script: str, reason: Reason, sentence: str
+) -> None:
+    """Each script really runs, so the tracebacks are Python's own."""
+    diagnosed, explanation = _run_and_diagnose(tmp_path, script)
+    assert diagnosed is reason
     assert explanation.startswith(sentence)
 
 
@@ -132,14 +136,14 @@ def test_what_a_script_left_behind(tmp_path: Path, script: str, reason: Reason, 
         (128 + 33, "signal 33"),
     ],
 )
-def test_a_signal_is_told_by_name(exit_status: int, name: str) -> None:
-    """Killed by a signal, as Python says it and as a shell says it."""
-    reason, sentence = _told(exit_status, "Epoch 1/20\n")
+def test_signal_is_named(exit_status: int, name: str) -> None:
+    """Python reports a signal as a negative exit status, a shell as 128 plus its number."""
+    reason, sentence = _diagnose(exit_status, "Epoch 1/20\n")
     assert reason is Reason.KILLED
     assert name in sentence
 
 
-# What Keras 3.15 leaves where keras.datasets has to download; the middle of the traceback is left out.
+# The output of Keras 3.15 if keras.datasets cannot download; the middle of the traceback is left out.
 _NO_DOWNLOAD = """\
 Downloading data from https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz
 Traceback (most recent call last):
@@ -162,19 +166,19 @@ failure in name resolution
 """
 
 
-def test_a_dataset_that_cannot_be_downloaded() -> None:
-    """The remedy names the dataset, so that it can be typed as it stands."""
-    reason, sentence = _told(1, _NO_DOWNLOAD)
+def test_failed_download_names_the_dataset() -> None:
+    """The command in the remedy can be typed as it is."""
+    reason, sentence = _diagnose(1, _NO_DOWNLOAD)
     assert reason is Reason.NO_NETWORK
     assert "epochal data fetch cifar10 " in sentence
     assert "URL fetch failure" in sentence
-    told = diagnose(1, None, _NO_DOWNLOAD, has_network=True)
-    assert told and told[1].startswith(
+    diagnosis = diagnose(1, None, _NO_DOWNLOAD, has_network=True)
+    assert diagnosis and diagnosis[1].startswith(
         "The code could not reach an address on the network. Check it, or do without: type"
     )
 
 
-# What TensorFlow leaves of an error in a graph: a message that holds places of its own, in a library's nn.py too.
+# TensorFlow's output for an error in a graph: a library's file is called nn.py, and the message names places, too.
 _IN_A_GRAPH = """\
 Traceback (most recent call last):
   File "/train/nn.py", line 4, in <module>
@@ -190,10 +194,10 @@ Detected at node embedding/GatherV2 defined at (most recent call last):
 """
 
 
-def test_an_error_in_a_graph() -> None:
-    """The exception is the line behind the traceback, not the end of its message, and the place is nn.py's."""
+def test_error_in_a_graph_is_located_in_nn_py() -> None:
+    """The exception is in the line after the traceback, not at the end of its message."""
     log = _IN_A_GRAPH.format(name="InvalidArgumentError", message="indices[0,0] = 50 is not in [0, 10)")
-    assert _told(1, log) == (Reason.SCRIPT_ERROR, "nn.py line 4: InvalidArgumentError: Graph execution error.")
+    assert _diagnose(1, log) == (Reason.SCRIPT_ERROR, "nn.py line 4: InvalidArgumentError: Graph execution error.")
 
 
 @pytest.mark.parametrize(
@@ -203,13 +207,13 @@ def test_an_error_in_a_graph() -> None:
         "terminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc\n",
     ],
 )
-def test_memory_that_was_refused(log: str) -> None:
-    """TensorFlow's and C++'s words for want of memory are understood, even where a signal ended the training."""
-    assert _told(134, log)[0] is Reason.OUT_OF_MEMORY
+def test_refused_memory_is_recognized(log: str) -> None:
+    """The messages of TensorFlow and C++ count even if a signal ended the training."""
+    assert _diagnose(134, log)[0] is Reason.OUT_OF_MEMORY
 
 
 @pytest.mark.parametrize(
-    ("log", "shown"),
+    ("log", "expected"),
     [
         ("", ""),
         ("one\n\n  two  \n\n", "one\n  two"),
@@ -220,13 +224,13 @@ def test_memory_that_was_refused(log: str) -> None:
         ("\x1b]0;title\x07a\x00b\x1b[2K\tc", "ab\tc"),
     ],
 )
-def test_the_tail_is_as_a_terminal_shows_it(log: str, shown: str) -> None:
-    """Colours, backspaces and what a carriage return wrote over are gone."""
-    assert tail(log) == shown
+def test_tail_looks_as_on_a_terminal(log: str, expected: str) -> None:
+    """Colours, backspaces and text that a carriage return overwrote are removed."""
+    assert tail(log) == expected
 
 
-def test_the_tail_has_so_many_lines() -> None:
-    """The last lines are kept, the last one last."""
+def test_tail_keeps_the_last_lines() -> None:
+    """They stay in their order."""
     assert tail("\n".join(map(str, range(100))), lines=2) == "98\n99"
 
 
@@ -248,9 +252,9 @@ _LOGS = st.lists(
 
 
 @given(st.integers(-70, 300), st.sampled_from([None, *Reason]), _LOGS)
-def test_any_end_is_told_in_words(exit_status: int, reason: Reason | None, log: str) -> None:
-    """Whatever a training leaves behind, there is a reason and a sentence, and the tail can be printed."""
-    told = diagnose(exit_status, reason, log)
-    assert (told is None) == (exit_status == 0 and reason is None)
-    assert told is None or told[1]
+def test_every_failure_has_an_explanation(exit_status: int, reason: Reason | None, log: str) -> None:
+    """Any exit status, reason and log give an explanation, and a tail without control characters."""
+    diagnosis = diagnose(exit_status, reason, log)
+    assert (diagnosis is None) == (exit_status == 0 and reason is None)
+    assert diagnosis is None or diagnosis[1]
     assert not {"\r", "\b", "\x1b"} & set(tail(log))

@@ -1,4 +1,4 @@
-"""Learning curves continued: what is expected of curves whose future is known in closed form."""
+"""Extrapolated learning curves, compared with curves whose future is known in closed form."""
 
 import math
 import random
@@ -21,149 +21,152 @@ _LAWS: dict[str, _Law] = {
 }
 _FLAT: _Law = lambda epoch: 0.1  # noqa: E731
 _WIDTH = 1.645
-"""Half of a 90 % interval, in standard deviations of a normal distribution."""
+"""Half-width of a 90 % interval, in standard deviations of a normal distribution."""
 
 
-def _curve(law: _Law, epochs: int, noise: float = 0.0, seed: int = 1) -> list[tuple[float, float]]:
+def _make_curve(law: _Law, epochs: int, noise: float = 0.0, seed: int = 1) -> list[tuple[float, float]]:
     draw = random.Random(seed)
     return [(epoch, law(epoch) + noise * draw.gauss(0, 1)) for epoch in range(1, epochs + 1)]
 
 
 @pytest.mark.parametrize("law", _LAWS.values(), ids=_LAWS)
 @pytest.mark.parametrize("noise", [0.0, 0.01])
-def test_known_laws_are_continued(law: _Law, noise: float) -> None:
-    """Continue each family's own curve close to the truth, which lies within the interval."""
+def test_known_laws_are_extrapolated(law: _Law, noise: float) -> None:
+    """The curve of each family continues close to the truth, which lies within the interval."""
     ahead = [41, 60, 80, 160]
-    found = extrapolate(_curve(law, 40, noise), ahead)
-    for epoch, accuracy, deviation in zip(ahead, found.accuracies, found.deviations, strict=True):
+    prediction = extrapolate(_make_curve(law, 40, noise), ahead)
+    for epoch, accuracy, deviation in zip(ahead, prediction.accuracies, prediction.deviations, strict=True):
         assert accuracy == pytest.approx(law(epoch), abs=0.01 + 0.02 * math.log2(epoch / 40))
         assert abs(accuracy - law(epoch)) < _WIDTH * deviation
         assert deviation < 0.1
-    assert found.begun
+    assert prediction.is_learning
 
 
-def test_the_level_is_where_the_curve_saturates() -> None:
-    """Expect a saturated curve to stay where it is, and say so with a narrow interval."""
-    found = extrapolate(_curve(_LAWS["exponential"], 120), [121, 1200])
-    assert found.accuracies == pytest.approx([0.8, 0.8], abs=0.001)
-    assert max(found.deviations) < 0.01
+def test_saturated_curve_stays_level() -> None:
+    """The interval is narrow, too."""
+    prediction = extrapolate(_make_curve(_LAWS["exponential"], 120), [121, 1200])
+    assert prediction.accuracies == pytest.approx([0.8, 0.8], abs=0.001)
+    assert max(prediction.deviations) < 0.01
 
 
-def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
-    """Cover what is measured at twice the epochs, noise included, in at least nine of ten draws of the noise."""
+def test_interval_covers_the_truth_as_often_as_it_claims() -> None:
+    """It contains the noisy accuracy at twice the epochs in at least nine of ten draws of the noise."""
     law, noise, draws = _LAWS["Weibull"], 0.02, 40
     covered = 0
     for seed in range(draws):
-        found = extrapolate(_curve(law, 30, noise, seed), [60])
+        prediction = extrapolate(_make_curve(law, 30, noise, seed), [60])
         measured = law(60) + random.Random(-1 - seed).gauss(0, noise)
-        covered += abs(found.accuracies[0] - measured) < _WIDTH * found.deviations[0]
+        covered += abs(prediction.accuracies[0] - measured) < _WIDTH * prediction.deviations[0]
     assert covered >= 0.9 * draws
 
 
 @pytest.mark.parametrize("law", [_LAWS["pow4"], _LAWS["MMF"], _FLAT])
 def test_the_order_of_the_families_does_not_matter(monkeypatch: pytest.MonkeyPatch, law: _Law) -> None:
-    """Weigh the families by their evidence alone."""
-    curve, ahead = _curve(law, 30, 0.01), [31, 60, 200]
-    found = extrapolate(curve, ahead)
+    """The families are weighted by their evidence alone."""
+    curve, ahead = _make_curve(law, 30, 0.01), [31, 60, 200]
+    prediction = extrapolate(curve, ahead)
     monkeypatch.setattr(extrapolation, "_FAMILIES", extrapolation._FAMILIES[::-1])
-    turned = extrapolate(curve, ahead)
-    assert turned.accuracies == pytest.approx(found.accuracies, abs=1e-9)
-    assert turned.deviations == pytest.approx(found.deviations, abs=1e-9)
-    assert turned.begun == found.begun
+    reordered = extrapolate(curve, ahead)
+    assert reordered.accuracies == pytest.approx(prediction.accuracies, abs=1e-9)
+    assert reordered.deviations == pytest.approx(prediction.deviations, abs=1e-9)
+    assert reordered.is_learning == prediction.is_learning
 
 
 @pytest.mark.parametrize("law", _LAWS.values(), ids=_LAWS)
-def test_farther_ahead_is_less_certain(law: _Law) -> None:
-    """Widen the interval with every doubling of the epochs, and raise the expectation of a curve that still rises."""
-    found = extrapolate(_curve(law, 20), [21, 40, 80, 160])
-    assert found.deviations == sorted(set(found.deviations))
-    assert found.accuracies == sorted(set(found.accuracies))
+def test_interval_widens_with_the_distance(law: _Law) -> None:
+    """It does so with every doubling of the epochs, and the expectation of a rising curve keeps rising."""
+    prediction = extrapolate(_make_curve(law, 20), [21, 40, 80, 160])
+    assert prediction.deviations == sorted(set(prediction.deviations))
+    assert prediction.accuracies == sorted(set(prediction.accuracies))
 
 
-def test_more_epochs_make_it_more_certain() -> None:
-    """Narrow the interval for the same epoch as the curve comes closer to it."""
+def test_interval_narrows_with_more_epochs() -> None:
+    """The predicted epoch is the same, and the curve comes closer to it."""
     law = _LAWS["MMF"]
-    deviations = [extrapolate(_curve(law, epochs, 0.01), [100]).deviations[0] for epochs in (10, 20, 40, 80)]
+    deviations = [extrapolate(_make_curve(law, epochs, 0.01), [100]).deviations[0] for epochs in (10, 20, 40, 80)]
     assert deviations == sorted(set(deviations), reverse=True)
 
 
 @pytest.mark.parametrize("noise", [0.01, 0.03])
-def test_noise_is_measured(noise: float) -> None:
-    """Right behind a long, level curve nothing but the noise of a single epoch is uncertain."""
-    found = extrapolate(_curve(lambda epoch: 0.7 - 0.5 * math.exp(-epoch / 3), 200, noise), [201])
-    assert found.deviations[0] == pytest.approx(noise, rel=0.15)
+def test_noise_of_a_level_curve_is_estimated(noise: float) -> None:
+    """Right after a long, level curve, only the noise of a single epoch is uncertain."""
+    prediction = extrapolate(_make_curve(lambda epoch: 0.7 - 0.5 * math.exp(-epoch / 3), 200, noise), [201])
+    assert prediction.deviations[0] == pytest.approx(noise, rel=0.15)
 
 
-def test_a_short_curve_leaves_its_law_uncertain() -> None:
-    """Add what is uncertain about the parameters to the noise, even right behind the curve."""
-    curves = [_curve(_LAWS["exponential"], 10, 0.01, seed) for seed in range(5)]
+def test_short_curve_leaves_its_parameters_uncertain() -> None:
+    """Their uncertainty adds to the noise even right after the curve."""
+    curves = [_make_curve(_LAWS["exponential"], 10, 0.01, seed) for seed in range(5)]
     deviations = [extrapolate(curve, [11]).deviations[0] for curve in curves]
     assert sum(deviations) / len(deviations) > 1.25 * 0.01
 
 
-def test_errors_that_last_make_it_less_certain() -> None:
-    """Count neighbours that err alike for less than the same errors in random order."""
+def test_correlated_errors_widen_the_interval() -> None:
+    """Neighbours that err alike say less than the same errors in random order."""
     law = _LAWS["exponential"]
     wave = [0.03 * math.sin(2 * math.pi * epoch / 10) for epoch in range(1, 61)]
     shuffled = random.Random(1).sample(wave, len(wave))
-    lasting, single = (
+    correlated, independent = (
         extrapolate([(epoch, law(epoch) + error) for epoch, error in enumerate(errors, start=1)], [480]).deviations[0]
         for errors in (wave, shuffled)
     )
-    assert lasting > 1.4 * single
+    assert correlated > 1.4 * independent
 
 
-def test_a_curve_that_has_not_begun_may_begin_at_any_time() -> None:
-    """Allow it 15 % of its errors for each doubling of the epochs, so that it is not taken for saturated."""
-    found = extrapolate(_curve(_FLAT, 30), [60, 120, 240])
-    assert found.accuracies == pytest.approx([0.1] * 3, abs=0.01)
-    assert found.deviations == pytest.approx([0.135, 0.27, 0.405], rel=0.02)
-    assert not found.begun
+def test_flat_curve_may_start_to_learn_at_any_time() -> None:
+    """The interval grows by 15 % of its errors with each doubling of the epochs; it is not taken for saturated."""
+    prediction = extrapolate(_make_curve(_FLAT, 30), [60, 120, 240])
+    assert prediction.accuracies == pytest.approx([0.1] * 3, abs=0.01)
+    assert prediction.deviations == pytest.approx([0.135, 0.27, 0.405], rel=0.02)
+    assert not prediction.is_learning
 
 
-def test_a_curve_may_go_on_as_it_did_last() -> None:
-    """Allow it, for each doubling of the epochs, 30 % of what the last doubling brought."""
+def test_rising_curve_may_keep_rising() -> None:
+    """The interval allows for 30 % of the gain of the last doubling with each doubling of the epochs."""
 
-    def law(epoch: float) -> float:  # 0.05 for each doubling
+    def law(epoch: float) -> float:  # rises by 0.05 with each doubling
         return 0.3 + 0.05 * math.log2(epoch)
 
-    found = extrapolate(_curve(law, 64), [128, 4096])
-    near, far = found.deviations
+    prediction = extrapolate(_make_curve(law, 64), [128, 4096])
+    near, far = prediction.deviations
     assert near > 0.3 * 0.05
     assert far > 6 * 0.3 * 0.05
-    assert abs(found.accuracies[0] - law(128)) < _WIDTH * near
+    assert abs(prediction.accuracies[0] - law(128)) < _WIDTH * near
 
 
-@pytest.mark.parametrize(("rise", "begun"), [(0.07, False), (0.13, True)])
-def test_a_tenth_of_the_errors_is_a_beginning(rise: float, begun: bool) -> None:
-    """Whether a curve has begun to learn depends on which part of its first errors is gone, not on its level."""
+@pytest.mark.parametrize(("rise", "is_learning"), [(0.07, False), (0.13, True)])
+def test_curve_is_learning_once_a_tenth_of_its_errors_is_gone(rise: float, is_learning: bool) -> None:
+    """The share of its first errors decides, not its level."""
     for first in (0.1, 0.5):
-        curve = _curve(lambda epoch, first=first: first + rise * (1 - first) * (1 - math.exp(-(epoch - 1) / 5)), 60)  # type: ignore[misc]
-        assert extrapolate(curve, [100]).begun is begun
+
+        def law(epoch: float, first: float = first) -> float:
+            return first + rise * (1 - first) * (1 - math.exp(-(epoch - 1) / 5))
+
+        assert extrapolate(_make_curve(law, 60), [100]).is_learning is is_learning
 
 
-def test_accuracies_end_at_one() -> None:
-    """Expect a steep, straight rise to end near 1 and not above."""
-    found = extrapolate(_curve(lambda epoch: 0.5 + 0.024 * epoch, 20), [21, 40, 1000])
-    assert all(0.95 < accuracy <= 1 for accuracy in found.accuracies)
+def test_extrapolation_does_not_exceed_one() -> None:
+    """A steep, straight rise ends near 1."""
+    prediction = extrapolate(_make_curve(lambda epoch: 0.5 + 0.024 * epoch, 20), [21, 40, 1000])
+    assert all(0.95 < accuracy <= 1 for accuracy in prediction.accuracies)
 
 
-def test_the_end_of_a_curve_counts_more_than_its_beginning() -> None:
-    """Come closer to the truth with a disturbed beginning than with an end that is disturbed as much."""
+def test_late_epochs_count_more_than_early_ones() -> None:
+    """Disturbed early epochs cause less than half the error of late ones that are disturbed as much."""
     law = _LAWS["exponential"]
-    curve = _curve(law, 60)
-    begin = [(epoch, value - 0.05 * (epoch <= 10)) for epoch, value in curve]
-    end = [(epoch, value - 0.05 * (epoch > 50)) for epoch, value in curve]
+    curve = _make_curve(law, 60)
+    disturbed_early = [(epoch, value - 0.05 * (epoch <= 10)) for epoch, value in curve]
+    disturbed_late = [(epoch, value - 0.05 * (epoch > 50)) for epoch, value in curve]
 
-    def error(found: Extrapolation) -> float:
-        return abs(found.accuracies[0] - law(120))
+    def measure_error(prediction: Extrapolation) -> float:
+        return abs(prediction.accuracies[0] - law(120))
 
-    assert error(extrapolate(begin, [120])) < 0.5 * error(extrapolate(end, [120]))
+    assert measure_error(extrapolate(disturbed_early, [120])) < 0.5 * measure_error(extrapolate(disturbed_late, [120]))
 
 
-def test_epochs_need_not_be_whole_nor_begin_at_one() -> None:
-    """Continue the means of blocks of epochs as the epochs themselves."""
+def test_epochs_need_not_be_whole_or_start_at_one() -> None:
+    """Long curves are averaged in blocks, whose means lie between whole epochs."""
     law = _LAWS["MMF"]
     blocks = [(epoch + 0.5, (law(epoch) + law(epoch + 1)) / 2) for epoch in range(11, 80, 2)]
-    found = extrapolate(blocks, [160])
-    assert found.accuracies[0] == pytest.approx(law(160), abs=0.01)
+    prediction = extrapolate(blocks, [160])
+    assert prediction.accuracies[0] == pytest.approx(law(160), abs=0.01)

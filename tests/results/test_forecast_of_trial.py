@@ -1,4 +1,4 @@
-"""The forecast of a trial, in the accuracy that its gate judges."""
+"""The forecast for a trial, expressed in the accuracy that the gate judges."""
 
 import math
 
@@ -12,49 +12,49 @@ from tests.trials import measured
 _SCRIPT = b"epochs = 20\nmodel.fit(x, y, epochs=epochs)\n"
 
 
-def _fit(epochs: int = 60, name: str = "val_accuracy", wanted: int = 60) -> Fit:
-    """A fit whose accuracy saturates at 0.82."""
+def _make_fit(epochs: int = 60, name: str = "val_accuracy", target_epoch: int = 60) -> Fit:
+    """Return a fit whose accuracy saturates at 0.82."""
     levels = {number: 0.82 - 0.6 * math.exp(-number / 5) + 0.003 * (-1) ** number for number in range(1, epochs + 1)}
-    told = tuple(Epoch(1, 1, number, wanted, {name: level}, 0.1) for number, level in levels.items())
-    return Fit(1, 1, wanted, epochs=told, ended=True)
+    recorded = tuple(Epoch(1, 1, number, target_epoch, {name: level}, 0.1) for number, level in levels.items())
+    return Fit(1, 1, target_epoch, epochs=recorded, ended=True)
 
 
-def _trial(
+def _make_trial(
     accuracy: float, validation: float | None = 0.82, epochs: int = 60, stopped_by: StoppedBy | None = None
 ) -> Trial:
     trial = Trial(1, TrialState.MEASURED, {"epochs": epochs}, 60, measured(accuracy))
     return Trial(**(trial.__dict__ | {"validation_accuracy": validation, "stopped_by": stopped_by}))
 
 
-def test_the_gap_between_validation_and_gate_is_taken_off() -> None:
-    """Validation at 0.82 is not enough for 0.80 where the test is five points lower: it levels off at 0.77."""
-    found = forecast_trial(_trial(0.77), [_fit()], parse_script(_SCRIPT), 0.8, 200)
-    assert found is not None
-    assert found.hopeless
-    assert found.sentence.startswith("levels off at 0.77 ± 0.0")
-    assert found.sentence.endswith(": more epochs will not reach 0.80")
-    found = forecast_trial(_trial(0.795), [_fit()], parse_script(_SCRIPT), 0.8, 200)
-    assert found is not None
-    assert not found.hopeless
+def test_gap_between_validation_and_gate_is_subtracted() -> None:
+    """Validation at 0.82 is not enough for 0.80 if the test is five points lower: it levels off at 0.77."""
+    result = forecast_trial(_make_trial(0.77), [_make_fit()], parse_script(_SCRIPT), 0.8, 200)
+    assert result is not None
+    assert result.hopeless
+    assert result.description.startswith("levels off at 0.77 ± 0.0")
+    assert result.description.endswith(": more epochs will not reach 0.80")
+    result = forecast_trial(_make_trial(0.795), [_make_fit()], parse_script(_SCRIPT), 0.8, 200)
+    assert result is not None
+    assert not result.hopeless
 
 
 @pytest.mark.parametrize(
     ("trial", "fits", "script"),
     [
-        (_trial(0.77), [], _SCRIPT),  # no fit of Keras
-        (_trial(0.77, None), [_fit(name="accuracy")], _SCRIPT),  # it only knows its training data
-        (_trial(0.77, epochs=20), [_fit()], _SCRIPT),  # raising the epochs would not train this fit longer
-        (_trial(0.77, stopped_by=StoppedBy.SCRIPT), [_fit()], _SCRIPT),
-        (_trial(0.6), [_fit()], _SCRIPT),  # validation would have to be over 1
-        (_trial(0.77), [_fit()], b"model.fit(x, y, epochs=count())\n"),
-        (_trial(0.77), [_fit()], b"rate = keras.optimizers.schedules.CosineDecay(0.1, 20)\n" + _SCRIPT),
+        (_make_trial(0.77), [], _SCRIPT),  # no Keras fit
+        (_make_trial(0.77, None), [_make_fit(name="accuracy")], _SCRIPT),  # no validation
+        (_make_trial(0.77, epochs=20), [_make_fit()], _SCRIPT),  # raising the epochs would not train this fit longer
+        (_make_trial(0.77, stopped_by=StoppedBy.SCRIPT), [_make_fit()], _SCRIPT),
+        (_make_trial(0.6), [_make_fit()], _SCRIPT),  # the validation accuracy would have to be over 1
+        (_make_trial(0.77), [_make_fit()], b"model.fit(x, y, epochs=count())\n"),
+        (_make_trial(0.77), [_make_fit()], b"rate = keras.optimizers.schedules.CosineDecay(0.1, 20)\n" + _SCRIPT),
     ],
 )
-def test_without_ground_there_is_no_forecast(trial: Trial, fits: list[Fit], script: bytes) -> None:
-    """Where more epochs would not go on with a validated curve, nothing is said of them."""
+def test_no_forecast_unless_more_epochs_extend_a_validated_curve(trial: Trial, fits: list[Fit], script: bytes) -> None:
+    """Nothing is known about more epochs in these cases."""
     assert forecast_trial(trial, fits, parse_script(script), 0.8, 200) is None
 
 
-def test_a_fit_that_stopped_at_the_threshold_is_the_one_to_raise() -> None:
-    """What is to be adopted of such a trial are the epochs that it trained."""
-    assert forecast_trial(_trial(0.795, epochs=30), [_fit(30)], parse_script(_SCRIPT), 0.8, 200) is not None
+def test_fit_that_stopped_early_has_a_forecast() -> None:
+    """The trial's number of epochs is the one that the fit trained, not the one that it was started with."""
+    assert forecast_trial(_make_trial(0.795, epochs=30), [_make_fit(30)], parse_script(_SCRIPT), 0.8, 200) is not None

@@ -1,4 +1,4 @@
-"""The gate's comparison."""
+"""The gate: which accuracies reach the threshold, and how verdicts are worded."""
 
 import math
 from decimal import Decimal
@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from epochal.errors import Reason, RunFailed
 from epochal.records import Evidence, Judgement, Trial, TrialState, Verdict
 from epochal.results.gate import (
-    Hopeless,
     Rule,
+    Unreachable,
     binomial_tail,
     compare,
     judge,
@@ -20,10 +20,16 @@ from epochal.results.gate import (
     lower_bound,
     pass_probability,
     permitted_error,
-    wanted_accuracy,
+    required_accuracy,
 )
 from epochal.results.interval import wilson_interval
-from epochal.results.wording import certainty_in_words, doubt_in_words, evidence_in_words, in_words, verdict_in_words
+from epochal.results.wording import (
+    describe_certainty,
+    describe_doubt,
+    describe_evidence,
+    describe_verdict,
+    format_with_threshold,
+)
 from tests.messages.reports import unhurried
 from tests.trials import measured
 
@@ -37,14 +43,14 @@ from tests.trials import measured
         (0.0, 0.0, Verdict.REACHED),
     ],
 )
-def test_the_threshold_itself_is_reached(accuracy: float, threshold: float, verdict: Verdict) -> None:
-    """An accuracy equal to the threshold reaches it, the next smaller number does not."""
+def test_accuracy_equal_to_the_threshold_reaches_it(accuracy: float, threshold: float, verdict: Verdict) -> None:
+    """The next smaller number does not."""
     assert compare(accuracy, threshold) is verdict
 
 
 @given(st.floats(), st.floats())
-def test_numbers_outside_of_the_range_are_refused(accuracy: float, threshold: float) -> None:
-    """The gate never gives a verdict on what is no accuracy."""
+def test_numbers_outside_of_0_to_1_are_rejected(accuracy: float, threshold: float) -> None:
+    """There is no verdict on a number that is not an accuracy."""
     if 0 <= accuracy <= 1 and 0 <= threshold <= 1:
         assert (compare(accuracy, threshold) is Verdict.REACHED) == (accuracy >= threshold)
     else:
@@ -57,11 +63,11 @@ def test_numbers_outside_of_the_range_are_refused(accuracy: float, threshold: fl
 @example(0.7999999999999999, 0.8)
 @example(0.1 + 0.2, 0.3)
 @example(5e-324, 1e-05)
-def test_what_is_shown_compares_as_the_gate_did(accuracy: float, threshold: float) -> None:
-    """Whoever compares the two numbers as they are printed comes to the verdict."""
-    shown, wanted = in_words(accuracy, threshold)
-    assert (Decimal(shown) >= Decimal(wanted)) == (accuracy >= threshold)
-    assert "E" not in f"{shown}{wanted}".upper()
+def test_printed_numbers_compare_like_exact_ones(accuracy: float, threshold: float) -> None:
+    """A reader who compares the two printed numbers comes to the gate's verdict."""
+    shown, shown_threshold = format_with_threshold(accuracy, threshold)
+    assert (Decimal(shown) >= Decimal(shown_threshold)) == (accuracy >= threshold)
+    assert "E" not in f"{shown}{shown_threshold}".upper()
 
 
 @pytest.mark.parametrize(
@@ -73,16 +79,16 @@ def test_what_is_shown_compares_as_the_gate_did(accuracy: float, threshold: floa
         (1, 29, 0.0061, 0.1718),
     ],
 )
-def test_intervals_are_those_of_the_literature(correct: int, samples: int, low: float, high: float) -> None:
-    """Wilson's intervals as Newcombe's article gives them, to four decimals."""
+def test_wilson_intervals_match_the_literature(correct: int, samples: int, low: float, high: float) -> None:
+    """Newcombe's article gives four decimals."""
     assert wilson_interval(correct / samples, samples) == pytest.approx((low, high), abs=5e-5)
 
 
 @unhurried
 @given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n - 1), st.just(n))), st.floats(1e-6, 0.4))
-def test_bounds_are_ordered(counted: tuple[int, int], error: float) -> None:
-    """An interval lies around its accuracy and within 0 to 1; more right answers and more error raise the bound."""
-    correct, samples = counted
+def test_bounds_are_ordered(counts: tuple[int, int], error: float) -> None:
+    """An interval contains its accuracy and is within 0 to 1; more right answers and more error raise the bound."""
+    correct, samples = counts
     low, high = wilson_interval(correct / samples, samples)
     assert 0 <= low <= correct / samples <= high <= 1
     bound = lower_bound(correct, samples, error)
@@ -93,9 +99,11 @@ def test_bounds_are_ordered(counted: tuple[int, int], error: float) -> None:
 
 @unhurried
 @given(st.integers(1, 300), st.floats(0.3, 0.99), st.floats(1e-4, 0.3))
-def test_the_error_is_never_more_than_permitted(samples: int, bar: float, error: float) -> None:
-    """A network exactly at the bar gets the fewest right answers with at most that probability, and with more than that
-    if one right answer less were enough: added up from the binomial distribution."""
+def test_error_is_never_more_than_permitted(samples: int, bar: float, error: float) -> None:
+    """A network exactly at the bar passes with at most the permitted probability.
+
+    It would be exceeded if one right answer fewer were enough. Both are sums over the binomial distribution.
+    """
     least = least_correct(samples, bar, error)
     chance = [math.comb(samples, right) * bar**right * (1 - bar) ** (samples - right) for right in range(samples + 1)]
     assert math.fsum(chance[least:]) <= error * (1 + 1e-9)
@@ -106,21 +114,21 @@ def test_the_error_is_never_more_than_permitted(samples: int, bar: float, error:
 @given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.floats(0, 1))
 @example((3, 3), 1.0)
 @example((0, 3), 0.0)
-def test_the_binomial_distribution_is_scipys(counted: tuple[int, int], accuracy: float) -> None:
-    """The tail is that of SciPy's binomial distribution, up to seven digits for a million samples."""
+def test_binomial_tail_matches_scipy(counts: tuple[int, int], accuracy: float) -> None:
+    """They agree to seven digits for up to a million samples."""
     from scipy.stats import binom
 
-    wanted = float(binom.sf(counted[0] - 1, counted[1], accuracy))
-    assert binomial_tail(*counted, accuracy) == pytest.approx(wanted, rel=1e-7, abs=1e-200)
+    expected = float(binom.sf(counts[0] - 1, counts[1], accuracy))
+    assert binomial_tail(*counts, accuracy) == pytest.approx(expected, rel=1e-7, abs=1e-200)
 
 
 @unhurried
 @given(st.integers(1, 10**4).flatmap(lambda n: st.tuples(st.integers(1, n), st.just(n))), st.floats(1e-6, 0.4))
-def test_the_lower_bound_is_scipys(counted: tuple[int, int], error: float) -> None:
-    """The bound is the quantile of the beta distribution that Clopper and Pearson's is."""
+def test_lower_bound_matches_scipy(counts: tuple[int, int], error: float) -> None:
+    """Clopper and Pearson's bound is a quantile of the beta distribution."""
     from scipy.stats import beta
 
-    correct, samples = counted
+    correct, samples = counts
     assert lower_bound(correct, samples, error) == pytest.approx(float(beta.ppf(error, correct, samples - correct + 1)))
 
 
@@ -130,7 +138,7 @@ _UNBALANCED = Evidence(chance=0.94, answer="no")
 
 
 def test_with_confidence_the_lower_bound_counts() -> None:
-    """What may be over the threshold by chance is below; enough over it is reached; without confidence both are."""
+    """An accuracy that may be over the threshold by chance is below; without confidence, it reaches the threshold."""
     near, far = (judge(accuracy, 1000, _RULE, 1, _UNKNOWN) for accuracy in (0.82, 0.84))
     assert (near.verdict, far.verdict) == (Verdict.BELOW, Verdict.REACHED)
     assert near.required == far.required == 0.825
@@ -143,8 +151,8 @@ def test_with_confidence_the_lower_bound_counts() -> None:
 
 
 @pytest.mark.parametrize(("look", "correct"), [(1, 825), (2, 831), (4, 836), (5, 837), (20, 846), (1000, 865)])
-def test_a_later_look_asks_for_more(look: int, correct: int) -> None:
-    """At look k the error is 0.05/(k(k+1)): the right answers of 1,000 that it takes, by the binomial distribution."""
+def test_later_look_requires_more(look: int, correct: int) -> None:
+    """At look k the error is 0.05/(k(k+1)); SciPy says how many of 1,000 answers have to be right."""
     from scipy.stats import binom
 
     error = 0.05 / (look * (look + 1))
@@ -156,44 +164,44 @@ def test_a_later_look_asks_for_more(look: int, correct: int) -> None:
 
 
 def test_all_looks_together_stay_within_the_error() -> None:
-    """Of any number of looks, no more is spent than 1 - confidence."""
+    """Any number of looks spends no more than 1 - confidence."""
     spent = math.fsum(permitted_error(_RULE, look) for look in range(1, 100_000))
     assert 0.0499 < spent < 0.05
 
 
 @pytest.mark.parametrize("rule", [Rule(0.8), Rule(0.8, 0.95)])
-def test_an_accuracy_has_to_be_above_chance(rule: Rule) -> None:
-    """Of 500 rows of which 94 % are one answer 479 have to be right: 478 have a lower 95 % bound under 0.94."""
+def test_accuracy_has_to_be_above_chance(rule: Rule) -> None:
+    """If 94 % of 500 rows have one label, 479 have to be right: 478 have a lower 95 % bound under 0.94."""
     from scipy.stats import beta
 
     assert beta.ppf(0.05, 478, 23) < 0.94 < beta.ppf(0.05, 479, 22)
     below, reached = (judge(correct / 500, 500, rule, 1, _UNBALANCED) for correct in (478, 479))
     assert (below.verdict, below.required) == (Verdict.BELOW, 0.958)
     assert (reached.verdict, reached.required) == (Verdict.REACHED, 0.958)
-    assert wanted_accuracy(500, rule, 1, _UNBALANCED) == 0.958
+    assert required_accuracy(500, rule, 1, _UNBALANCED) == 0.958
     assert judge(478 / 500, 500, rule, 1, _UNKNOWN).verdict is Verdict.REACHED
 
 
-def test_chance_below_the_threshold_asks_for_nothing_more() -> None:
-    """The highest of what threshold, confidence and chance ask for counts."""
+def test_highest_requirement_counts() -> None:
+    """Threshold, confidence and chance each require an accuracy."""
     even = Evidence(chance=0.5)
     assert judge(0.8, 500, Rule(0.8), 1, even) == Judgement(Verdict.REACHED, 1, required=0.8)
     assert judge(0.95, 500, Rule(0.97), 1, _UNBALANCED).required == 0.97
     assert judge(0.84, 1000, _RULE, 1, even).required == 0.825
 
 
-def test_what_a_retrain_stops_at_is_what_the_gate_lets_through() -> None:
-    """The wanted accuracy is the smallest that is reached at that look; the bare threshold without confidence."""
-    wanted = wanted_accuracy(1000, _RULE, 4, _UNKNOWN)
-    assert isinstance(wanted, float)
-    assert judge(wanted, 1000, _RULE, 4, _UNKNOWN).verdict is Verdict.REACHED
-    assert judge(wanted - 0.001, 1000, _RULE, 4, _UNKNOWN).verdict is Verdict.BELOW
-    assert wanted_accuracy(1000, Rule(0.8), 4, _UNKNOWN) == 0.8
-    assert wanted_accuracy(None, Rule(0.8), None, _UNKNOWN) == 0.8
+def test_required_accuracy_is_the_smallest_that_passes() -> None:
+    """A retrain stops at it. Without confidence, it is the threshold."""
+    required = required_accuracy(1000, _RULE, 4, _UNKNOWN)
+    assert isinstance(required, float)
+    assert judge(required, 1000, _RULE, 4, _UNKNOWN).verdict is Verdict.REACHED
+    assert judge(required - 0.001, 1000, _RULE, 4, _UNKNOWN).verdict is Verdict.BELOW
+    assert required_accuracy(1000, Rule(0.8), 4, _UNKNOWN) == 0.8
+    assert required_accuracy(None, Rule(0.8), None, _UNKNOWN) == 0.8
 
 
 @pytest.mark.parametrize(
-    ("samples", "rule", "look", "evidence", "said"),
+    ("samples", "rule", "look", "evidence", "advice"),
     [
         (10, Rule(0.8, 0.95), 1, _UNKNOWN, "certain at look 1 that the threshold is reached. Measure on at least 17;"),
         (20, Rule(0.8, 0.95), 4, _UNKNOWN, "certain at look 4 that the threshold is reached. Measure on at least 27;"),
@@ -202,12 +210,12 @@ def test_what_a_retrain_stops_at_is_what_the_gate_lets_through() -> None:
         (900, Rule(0.8), 1, Evidence(chance=1.0), "measure on test data with other labels, too."),
     ],
 )
-def test_too_few_samples_are_said(samples: int, rule: Rule, look: int, evidence: Evidence, said: str) -> None:
-    """If not even all right answers would be enough, the explanation says how many samples it takes."""
-    hopeless = wanted_accuracy(samples, rule, look, evidence)
-    assert isinstance(hopeless, Hopeless)
-    assert hopeless.reason is Reason.TOO_FEW_SAMPLES
-    assert said in hopeless.explanation
+def test_too_few_samples_are_explained(samples: int, rule: Rule, look: int, evidence: Evidence, advice: str) -> None:
+    """If not even all right answers would pass, the explanation says what to change."""
+    unreachable = required_accuracy(samples, rule, look, evidence)
+    assert isinstance(unreachable, Unreachable)
+    assert unreachable.reason is Reason.TOO_FEW_SAMPLES
+    assert advice in unreachable.explanation
     assert judge(1.0, samples, rule, look, evidence).verdict is Verdict.BELOW
 
 
@@ -215,13 +223,13 @@ def test_too_few_samples_are_said(samples: int, rule: Rule, look: int, evidence:
     ("samples", "rule", "look", "evidence"),
     [(17, _RULE, 1, _UNKNOWN), (27, _RULE, 4, _UNKNOWN), (49, Rule(0.8), 1, _UNBALANCED)],
 )
-def test_so_many_samples_are_enough(samples: int, rule: Rule, look: int, evidence: Evidence) -> None:
-    """All answers right on as many samples as the explanation names are let through."""
+def test_suggested_number_of_samples_is_enough(samples: int, rule: Rule, look: int, evidence: Evidence) -> None:
+    """It is enough if all answers are right."""
     assert judge(1.0, samples, rule, look, evidence).verdict is Verdict.REACHED
 
 
-def test_without_samples_no_confidence() -> None:
-    """The gate does not guess how certain an accuracy is: the run fails, with what to write."""
+def test_confidence_needs_the_number_of_samples() -> None:
+    """Without it, the run fails, and the explanation says what to write."""
     with pytest.raises(RunFailed, match=r"accuracy\.json") as failure:
         judge(0.9, None, _RULE, None, _UNKNOWN)
     assert failure.value.reason is Reason.NO_SAMPLES
@@ -230,83 +238,83 @@ def test_without_samples_no_confidence() -> None:
 @pytest.mark.parametrize(
     ("accuracy", "samples", "threshold", "odds"),
     [
-        # All four have to be right, or three; SciPy's binom.sf(287, 360, 0.75) and binom.sf(6, 100, 0.02): seven of a
-        # hundred reach 0.07, though 0.07 * 100 is over 7 in floats.
+        # Of four samples, four have to be right for 0.8, and three for 0.75. The other probabilities are SciPy's
+        # binom.sf(287, 360, 0.75) and binom.sf(6, 100, 0.02): 7 of 100 reach 0.07, although 0.07 * 100 > 7 in floats.
         (0.75, 4, 0.8, 0.75**4),
         (0.75, 4, 0.75, 0.75**4 + 4 * 0.75**3 * 0.25),
         (0.75, 360, 0.8, 0.01498864597),
         (0.02, 100, 0.07, 0.00406205408),
     ],
 )
-def test_how_likely_a_worse_network_passes(accuracy: float, samples: int, threshold: float, odds: float) -> None:
-    """The odds are those of the binomial distribution at the smallest number of right answers that is enough."""
+def test_pass_probability_of_a_worse_network(accuracy: float, samples: int, threshold: float, odds: float) -> None:
+    """It is the binomial probability of the smallest number of right answers that is enough."""
     assert pass_probability(accuracy, samples, threshold) == pytest.approx(odds)
 
 
-def _judged(accuracy: float, samples: int | None, said: Judgement, evidence: Evidence = _UNKNOWN) -> Trial:
+def _make_trial(accuracy: float, samples: int | None, judgement: Judgement, evidence: Evidence = _UNKNOWN) -> Trial:
     return Trial(
         1,
         TrialState.MEASURED,
         {},
         accuracy=measured(accuracy, samples=samples, evidence=evidence),
-        judgement=said,
+        judgement=judgement,
     )
 
 
-def _decided(correct: int, samples: int, rule: Rule, look: int, evidence: Evidence) -> Trial:
-    said = judge(correct / samples, samples, rule, look, evidence)
-    return _judged(correct / samples, samples, said, evidence)
+def _judge_trial(correct: int, samples: int, rule: Rule, look: int, evidence: Evidence) -> Trial:
+    judgement = judge(correct / samples, samples, rule, look, evidence)
+    return _make_trial(correct / samples, samples, judgement, evidence)
 
 
 @pytest.mark.parametrize(
-    ("trial", "said"),
+    ("trial", "ending"),
     [
         (
-            _decided(812, 1000, _RULE, 3, _UNKNOWN),
+            _judge_trial(812, 1000, _RULE, 3, _UNKNOWN),
             "0.812 is not certain enough to reach the threshold 0.80: "
             "lower bound 0.777 at 95 % confidence, 0.834 is needed on 1000 samples, look 3 at this test set",
         ),
-        (_decided(700, 1000, Rule(0.8), 3, _UNKNOWN), "0.700 is below the threshold 0.80"),
-        (_decided(850, 1000, Rule(0.8), 3, Evidence(chance=0.5)), "0.850 reaches the threshold 0.80"),
+        (_judge_trial(700, 1000, Rule(0.8), 3, _UNKNOWN), "0.700 is below the threshold 0.80"),
+        (_judge_trial(850, 1000, Rule(0.8), 3, Evidence(chance=0.5)), "0.850 reaches the threshold 0.80"),
         (
-            _decided(475, 500, Rule(0.8), 1, _UNBALANCED),
+            _judge_trial(475, 500, Rule(0.8), 1, _UNBALANCED),
             "0.950 is not clearly above what always answering 'no' gives (0.940): 0.958 is needed on 500 samples",
         ),
         (
-            _decided(450, 500, Rule(0.8), 1, Evidence(chance=0.94)),
+            _judge_trial(450, 500, Rule(0.8), 1, Evidence(chance=0.94)),
             "0.900 is not above what always giving the most frequent answer gives (0.940): 0.958 is needed on 500 samples",
         ),
         (
-            _decided(350, 500, Rule(0.8), 1, _UNBALANCED),
+            _judge_trial(350, 500, Rule(0.8), 1, _UNBALANCED),
             "0.700 is below the threshold 0.80: 0.958 is needed on 500 samples",
         ),
-        (_decided(20, 20, _RULE, 9, _UNKNOWN), "no accuracy is enough on 20 samples, look 9 at this test set"),
+        (_judge_trial(20, 20, _RULE, 9, _UNKNOWN), "no accuracy is enough on 20 samples, look 9 at this test set"),
     ],
 )
-def test_a_verdict_says_what_it_rests_on(trial: Trial, said: str) -> None:
-    """The line names the bound, what is needed, and which look it was; without more it is the comparison alone."""
-    assert verdict_in_words(trial, 0.8).endswith(said)
+def test_verdict_gives_its_grounds(trial: Trial, ending: str) -> None:
+    """The line gives bound, required accuracy and look if they decided, and otherwise only the comparison."""
+    assert describe_verdict(trial, 0.8).endswith(ending)
 
 
-def test_a_bound_below_never_looks_over() -> None:
-    """A bound just under the threshold is not rounded up to it."""
-    said = Judgement(Verdict.BELOW, 1, 0.95, 0.025, 0.79996, 0.825)
-    assert certainty_in_words(_judged(0.82, 1000, said), 0.8).startswith("lower bound 0.79996 ")
+def test_bound_is_not_rounded_up_to_the_threshold() -> None:
+    """It is below the threshold, and has to look so."""
+    judgement = Judgement(Verdict.BELOW, 1, 0.95, 0.025, 0.79996, 0.825)
+    assert describe_certainty(_make_trial(0.82, 1000, judgement), 0.8).startswith("lower bound 0.79996 ")
 
 
-def test_doubt_is_said_only_of_what_is_not_below() -> None:
-    """Over the threshold and not let through, a trial has its reason; below it, or let through, it needs none."""
-    assert doubt_in_words(_decided(812, 1000, _RULE, 1, _UNKNOWN), 0.8) == "not certain enough (lower bound 0.786)"
+def test_doubt_is_given_only_over_the_threshold() -> None:
+    """A trial that is below the threshold or has passed needs no reason for doubt."""
+    assert describe_doubt(_judge_trial(812, 1000, _RULE, 1, _UNKNOWN), 0.8) == "not certain enough (lower bound 0.786)"
     assert (
-        doubt_in_words(_decided(475, 500, _RULE, 1, _UNBALANCED), 0.8)
+        describe_doubt(_judge_trial(475, 500, _RULE, 1, _UNBALANCED), 0.8)
         == "not clearly above chance (always answering 'no' gives 0.940)"
     )
-    assert doubt_in_words(_decided(350, 500, _RULE, 1, _UNBALANCED), 0.8) == ""
-    assert doubt_in_words(_decided(490, 500, _RULE, 1, _UNBALANCED), 0.8) == ""
+    assert describe_doubt(_judge_trial(350, 500, _RULE, 1, _UNBALANCED), 0.8) == ""
+    assert describe_doubt(_judge_trial(490, 500, _RULE, 1, _UNBALANCED), 0.8) == ""
 
 
 @pytest.mark.parametrize(
-    ("known", "said"),
+    ("known", "sentence"),
     [
         ({}, "Test rows not checked: nn.py did not report them."),
         ({"unchecked": "the data are augmented\n\x1b[2J"}, "Test rows not checked: the data are augmented[2J."),
@@ -326,20 +334,20 @@ def test_doubt_is_said_only_of_what_is_not_below() -> None:
         ),
     ],
 )
-def test_each_verdict_says_whether_its_rows_were_checked(known: dict[str, Any], said: str) -> None:
-    """One sentence says it; what the training wrote cannot reach the terminal's controls."""
-    assert evidence_in_words(_decided(850, 1000, _RULE, 1, Evidence(**known)), 0.8)[0] == said
+def test_evidence_says_whether_test_rows_were_checked(known: dict[str, Any], sentence: str) -> None:
+    """What the training wrote must not send control characters to the terminal."""
+    assert describe_evidence(_judge_trial(850, 1000, _RULE, 1, Evidence(**known)), 0.8)[0] == sentence
 
 
-def test_each_verdict_says_what_it_is_worth() -> None:
-    """Chance is named, or that it is not known; without confidence also the odds of a network five points too bad."""
-    assert evidence_in_words(_decided(850, 1000, _RULE, 1, _UNKNOWN), 0.8)[1:] == [
+def test_evidence_gives_chance_and_odds() -> None:
+    """The odds of a network that is five points too bad are given without confidence."""
+    assert describe_evidence(_judge_trial(850, 1000, _RULE, 1, _UNKNOWN), 0.8)[1:] == [
         "Chance is not known: the test labels were not seen."
     ]
-    assert evidence_in_words(_decided(288, 360, Rule(0.8), 3, Evidence(chance=0.25, answer="7")), 0.8)[1:] == [
+    assert describe_evidence(_judge_trial(288, 360, Rule(0.8), 3, Evidence(chance=0.25, answer="7")), 0.8)[1:] == [
         "Always answering '7' gives 0.250.",
         "A network of true accuracy 0.75 would pass one look at 360 test samples with a probability of 1.5 %. "
         "This was look 3 at this test set.",
     ]
-    nothing = Trial(1, TrialState.FAILED, {})
-    assert evidence_in_words(nothing, 0.8) == []
+    failed = Trial(1, TrialState.FAILED, {})
+    assert describe_evidence(failed, 0.8) == []

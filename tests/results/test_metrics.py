@@ -1,4 +1,4 @@
-"""What the recorder wrote, read back: fits, their epochs, and faults, whatever else is in the file."""
+"""Reading back what the recorder wrote: fits, their epochs and faults, whatever else is in the file."""
 
 import json
 
@@ -9,7 +9,7 @@ from epochal.records import StoppedBy
 from epochal.results.metrics import parse_faults, parse_fits
 
 
-def _epoch(number: int, **more: object) -> dict[str, object]:
+def _make_epoch(number: int, **changes: object) -> dict[str, object]:
     metrics = {"val_accuracy": number / 100}
     return {
         "event": "epoch",
@@ -19,10 +19,10 @@ def _epoch(number: int, **more: object) -> dict[str, object]:
         "epochs": 30,
         "metrics": metrics,
         "seconds": 0.5,
-    } | more
+    } | changes
 
 
-def _lines(*events: object) -> str:
+def _join_lines(*events: object) -> str:
     return "".join(f"{json.dumps(event)}\n" for event in events)
 
 
@@ -37,42 +37,44 @@ _FIT = {
 }
 
 
-def test_a_fit_has_all_of_its_epochs() -> None:
-    """Those before its checkpoint are there with those that it trained, in order, and what ended it."""
+def test_fit_has_all_of_its_epochs() -> None:
+    """It has those before its checkpoint and those that it trained, in order, and knows what ended it."""
     stopped = {"event": "stopped", "model": 1, "call": 1}
     ended = {"event": "fitted", "model": 1, "call": 1, "epoch": 22}
-    (fit,) = parse_fits(_lines(_FIT, _epoch(21), _epoch(22), stopped, ended))
+    (fit,) = parse_fits(_join_lines(_FIT, _make_epoch(21), _make_epoch(22), stopped, ended))
     assert [epoch.number for epoch in fit.epochs] == list(range(1, 23))
     assert (fit.continued, fit.trained, fit.last_epoch, fit.validation_accuracy) == (20, 2, 22, 0.22)
     assert fit.stopped_by is StoppedBy.THRESHOLD
-    (fit,) = parse_fits(_lines(_FIT, _epoch(21), ended))
+    (fit,) = parse_fits(_join_lines(_FIT, _make_epoch(21), ended))
     assert fit.stopped_by is StoppedBy.SCRIPT
-    (killed,) = parse_fits(_lines(_FIT, _epoch(21)))
+    (killed,) = parse_fits(_join_lines(_FIT, _make_epoch(21)))
     assert killed.stopped_by is None
-    assert [(fit.model, fit.call, fit.trained) for fit in parse_fits(_lines(_epoch(1), _epoch(1, model=2)))] == [
+    assert [
+        (fit.model, fit.call, fit.trained) for fit in parse_fits(_join_lines(_make_epoch(1), _make_epoch(1, model=2)))
+    ] == [
         (1, 1, 1),
         (2, 1, 1),
     ]
 
 
-def test_what_is_malformed_is_passed_over() -> None:
-    """Lines that are not whole, not of the right kind or absurd take nothing else with them."""
+def test_malformed_events_are_skipped() -> None:
+    """Truncated lines, wrong types and absurd numbers affect no other event."""
     broken: list[object] = [
         _FIT | {"history": 3},
         _FIT | {"continued": "many"},
-        _epoch(1, metrics=None),
+        _make_epoch(1, metrics=None),
         [],
         None,
         {"event": "fitted"},
     ]
     text = (
-        _lines(*broken)
+        _join_lines(*broken)
         + '{"event": "fit", "mod\n'
-        + _lines(_FIT | {"continued": 10**12, "call": 2}, _FIT, _epoch(-1), _epoch(21))
+        + _join_lines(_FIT | {"continued": 10**12, "call": 2}, _FIT, _make_epoch(-1), _make_epoch(21))
     )
     fits = {fit.call: fit for fit in parse_fits(text)}
     assert fits[1].trained == 1
-    assert parse_faults(_lines({"event": "fault", "message": "a\nb"}, {"event": "fault"}, *[_FIT] * 3)) == [
+    assert parse_faults(_join_lines({"event": "fault", "message": "a\nb"}, {"event": "fault"}, *[_FIT] * 3)) == [
         "ab",
         "None",
     ]
@@ -92,7 +94,7 @@ def test_what_is_malformed_is_passed_over() -> None:
         )
     )
 )
-def test_nothing_that_is_written_there_can_raise(events: list[object]) -> None:
-    """The file is the script's as well: any JSON in it is read without an error."""
-    parse_fits(_lines(*events))
-    parse_faults(_lines(*events))
+def test_parsing_never_raises(events: list[object]) -> None:
+    """The script can write to the file, too."""
+    parse_fits(_join_lines(*events))
+    parse_faults(_join_lines(*events))

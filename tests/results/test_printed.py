@@ -1,4 +1,4 @@
-"""Which accuracies are read from what a training prints, which lines are not understood, and which are no concern."""
+"""Which printed lines state an accuracy, which of them cannot be read, and which do not matter."""
 
 import tracemalloc
 from itertools import pairwise
@@ -57,8 +57,8 @@ _TERMINAL = (
         (f"Test accuracy: 0.83\n{_TERMINAL}45/45 - 0s - 3ms/step - accuracy: 0.91 - loss: 0.3\n", 0.83),
     ],
 )
-def test_the_accuracy_that_a_script_prints(log: str, value: float) -> None:
-    """The number is read whole, as people write it, and the last line wins."""
+def test_printed_accuracy_is_read(log: str, value: float) -> None:
+    """The number is read whole, in the forms that people use, and the last line counts."""
     test = printed(log).test
     assert test is not None
     assert (test.value, test.samples) == (value, None)
@@ -70,13 +70,13 @@ def test_the_accuracy_that_a_script_prints(log: str, value: float) -> None:
         ("Accuracy: 0.83 on 360 images", 360),
         ("Test accuracy: 0.8306 (299/360)", 360),
         ("Test accuracy: 83.1% (on 360 test samples)", 360),
-        ("Test accuracy: 0.83 (25/360)", None),  # this counts something else
+        ("Test accuracy: 0.83 (25/360)", None),  # 25 of 360 is not 0.83, so this counts something else
         ("Test accuracy: 0.83 (0/0)", None),
         ("Test accuracy: 0.83 on 2 GPUs", None),
     ],
 )
-def test_the_samples_that_a_script_prints(log: str, samples: int | None) -> None:
-    """A count behind the accuracy is read where it cannot be anything else."""
+def test_printed_number_of_samples_is_read(log: str, samples: int | None) -> None:
+    """A count after the accuracy is read if it cannot be anything else."""
     test = printed(log).test
     assert test is not None
     assert test.samples == samples
@@ -106,8 +106,8 @@ def test_the_samples_that_a_script_prints(log: str, samples: int | None) -> None
         "Test accuracy of 3 networks",
     ],
 )
-def test_what_is_no_accuracy(log: str) -> None:
-    """Keras' progress, other accuracies, banners and what is not wholly a number are no test accuracy."""
+def test_other_output_is_no_test_accuracy(log: str) -> None:
+    """This includes Keras's progress, other accuracies, banners and malformed numbers."""
     assert printed(log).test is None
 
 
@@ -146,11 +146,11 @@ def test_what_is_no_accuracy(log: str) -> None:
         "2024-01-01 10:00:00 INFO Accuracy on the test set is 54",
     ],
 )
-def test_a_test_accuracy_in_a_form_that_is_not_understood(line: str) -> None:
-    """It is kept as it was printed, and nothing is guessed."""
+def test_unreadable_accuracy_line_is_kept(line: str) -> None:
+    """It is kept as printed, and no number is guessed."""
     lines = printed(f"Loading\n{line}\nSaved\n")
     assert lines.test is None
-    assert lines.unread == line.strip()
+    assert lines.unparsed == line.strip()
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_a_test_accuracy_in_a_form_that_is_not_understood(line: str) -> None:
         "60000/60000 [==============================] - 5s 80us/sample - loss: 0.2 - acc: 0.94",
         "│ acc_head (Dense)                │ (None, 10)             │         1,290 │",
         "{'accuracy': [0.5, 0.6], 'loss': [0.9, 0.8]}",
-        # others
+        # other libraries
         "    accuracy                           0.97       360",
         "[CV] END ............................. accuracy: (test=0.967) total time=   1.6s",
         "[CV 1/5] END C=1;, accuracy: (train=0.990, test=0.967) total time=   0.0s",
@@ -194,12 +194,12 @@ def test_a_test_accuracy_in_a_form_that_is_not_understood(line: str) -> None:
         " 40%|████      | 40/100 [00:01<00:02, 30.1it/s, acc=0.91]",
         "{'eval_loss': 0.5, 'eval_accuracy': 0.83, 'epoch': 3.0}",
         "/opt/venv/lib/python3.11/site-packages/acc/0.5/x.py:12: FutureWarning: `accuracy` is deprecated since 0.22",
-        # no number that could be one
+        # no number that could be an accuracy
         "Test accuracy of 3 networks",
         "==== accuracy experiment 3 ====",
         "Accuracy was computed in 0.53 s",
         "Test accuracy:",
-        # other words, wishes, files, code
+        # other words, targets, file names, code
         "access 0.5, according to 0.3, package 0.22, accelerator: 0.1, accumulate 4.5",
         "target test accuracy: 0.9",
         "threshold accuracy: 0.9",
@@ -213,40 +213,40 @@ def test_a_test_accuracy_in_a_form_that_is_not_understood(line: str) -> None:
         '    warnings.warn("accuracy is 0.5")',
     ],
 )
-def test_lines_that_state_no_test_accuracy(line: str) -> None:
-    """What frameworks print by themselves, and accuracies of other data, are neither read nor missed."""
+def test_lines_without_a_test_accuracy_are_ignored(line: str) -> None:
+    """What frameworks print by themselves and accuracies of other data are not kept as unreadable, either."""
     lines = printed(f"{line}\n")
-    assert (lines.test, lines.unread) == (None, None)
+    assert (lines.test, lines.unparsed) == (None, None)
 
 
 @pytest.mark.parametrize(
-    ("output", "unread"),
+    ("output", "unparsed"),
     [
         ("Test accuracy: 54 %.\nTest accuracy: 0,55\nTest accuracy: 0.83\n", None),
         ("Test accuracy: 0,55\naccuracy: 0.83\n", None),
         ("Test accuracy: 0.83\nTest accuracy: 0,54\nTest accuracy: 0,55\n", "Test accuracy: 0,55"),
     ],
 )
-def test_only_a_line_after_those_that_are_understood_is_missed(output: str, unread: str | None) -> None:
-    """What was stated again in a form that is understood is not missed."""
-    assert printed(output).unread == unread
+def test_unreadable_line_is_kept_only_after_the_readable_ones(output: str, unparsed: str | None) -> None:
+    """An accuracy that is printed again in a readable form is not missing."""
+    assert printed(output).unparsed == unparsed
 
 
-def test_the_text_of_a_line() -> None:
-    """It can be shown anywhere, is never long, and has the number in it."""
+def test_text_of_a_line_is_printable_and_short() -> None:
+    """It still contains the number."""
     bar = "|" * 300
     lines = printed(f"\x1b[1mTest accuracy:\t0.5\x00\n  {bar} Test accuracy: 0.8 {bar}\n{bar} accuracy on test: 54 %\n")
     plain, long = (each.text for each in lines.all_tests)
     assert plain == "Test accuracy: 0.5"
     assert len(long) == 200
     assert long.endswith("| Test accuracy: 0.8")
-    assert lines.unread is not None
-    assert len(lines.unread) == 200
-    assert lines.unread.endswith("| accuracy on test: 54 %")
+    assert lines.unparsed is not None
+    assert len(lines.unparsed) == 200
+    assert lines.unparsed.endswith("| accuracy on test: 54 %")
 
 
-def test_the_time_of_a_line_is_that_of_its_last_piece() -> None:
-    """A line end that comes later, with the next line, makes it no newer."""
+def test_time_of_a_line_is_that_of_its_last_piece() -> None:
+    """A line break that arrives later, with the next line, does not change it."""
     lines = PrintedLines()
     for at, chunk in enumerate([b"Test accu", b"racy: 0.8", b"", b"\nTest accuracy: 0.9"]):
         lines.feed(chunk, float(at))
@@ -257,8 +257,8 @@ def test_the_time_of_a_line_is_that_of_its_last_piece() -> None:
     ]
 
 
-def test_the_first_and_the_last_distinct_lines_are_kept() -> None:
-    """A line that is repeated counts where it came last; lines that name a test displace bare ones."""
+def test_first_and_last_distinct_lines_are_kept() -> None:
+    """A repeated line counts where it came last, and lines that name a test displace those that do not."""
     assert [each.value for each in printed("accuracy: 0.1\naccuracy: 0.2\naccuracy: 0.1\n").all_tests] == [0.2, 0.1]
     output = "accuracy: 0.1\n" + "".join(f"Test accuracy: 0.{number}\n" for number in range(10, 99)) + "Accuracy: 0.2\n"
     lines = printed(output)
@@ -281,8 +281,8 @@ _OUTPUT = (
 
 
 @given(_OUTPUT, st.data())
-def test_the_pieces_in_which_output_arrives_do_not_matter(output: bytes, data: st.DataObject) -> None:
-    """Cut anywhere, even within a character, an escape sequence or a line that is too long, it means the same."""
+def test_output_may_arrive_in_any_pieces(output: bytes, data: st.DataObject) -> None:
+    """It may be cut within a character, an escape sequence or a line that is too long."""
     cuts = data.draw(st.lists(st.integers(0, len(output))).map(sorted))
     whole, pieces = PrintedLines(), PrintedLines()
     whole.feed(output, 1.0)
@@ -290,7 +290,7 @@ def test_the_pieces_in_which_output_arrives_do_not_matter(output: bytes, data: s
         pieces.feed(output[start:end], 1.0)
     for lines in (whole, pieces):
         lines.close()
-    assert (pieces.all_tests, pieces.unread) == (whole.all_tests, whole.unread)
+    assert (pieces.all_tests, pieces.unparsed) == (whole.all_tests, whole.unparsed)
 
 
 @pytest.mark.parametrize(
@@ -302,14 +302,14 @@ def test_the_pieces_in_which_output_arrives_do_not_matter(output: bytes, data: s
         (f"pre-{'x' * 9999}Test accuracy: 0.5", None),
     ],
 )
-def test_of_a_long_line_both_ends_are_read(line: str, value: float | None) -> None:
-    """No number and no word is put together of the two ends."""
+def test_both_ends_of_a_long_line_are_read(line: str, value: float | None) -> None:
+    """The two ends do not form a number or word together."""
     test = printed(line).test
     assert (test and test.value) == value
 
 
-def test_an_endless_line_takes_no_memory() -> None:
-    """Megabytes without a line end leave a few kilobytes."""
+def test_endless_line_takes_little_memory() -> None:
+    """Of 12 MB without a line break, only a small part is kept."""
     lines = PrintedLines()
     chunk = b"accuracy " * 7000
     tracemalloc.start()
@@ -323,8 +323,8 @@ def test_an_endless_line_takes_no_memory() -> None:
 @pytest.mark.parametrize(
     "piece", ["1", " ", "-", ".", "\b", "a_", "target ", "Test accuracy: 1", "accuracy = 1 - ", "acc '] "]
 )
-def test_a_long_line_is_read_in_no_time(piece: str) -> None:
-    """A log of one endless line of digits, spaces or signs does not keep the job busy."""
+def test_long_line_is_read_quickly(piece: str) -> None:
+    """A pattern that backtracks would keep the job, and this test, busy for hours."""
     endless = piece * (200_000 // len(piece))
     for output in (f"Test accuracy: {endless}x", f"{endless}accuracy: x", f"{endless} 5 accuracy {endless}"):
         printed(output)

@@ -1,4 +1,4 @@
-"""The sample and the examples: each runs on its framework and tells an accuracy that Epochal reads."""
+"""The sample and the examples: each runs with its framework and prints an accuracy that Epochal reads."""
 
 import os
 import re
@@ -10,14 +10,14 @@ import pytest
 
 from epochal.analysis.detection import detect_folder
 from epochal.analysis.frameworks.keras import find_removed_apis
-from epochal.analysis.hyperparameters import change_all, find_epochs, literals
+from epochal.analysis.hyperparameters import change_all, find_constants, find_epochs
 from epochal.analysis.script import parse_script, read_script
 from epochal.demo.stage import Stage
-from epochal.jobs.search.space import space_of
+from epochal.jobs.search.space import read_space
 from epochal.jobs.search.suggested_space import suggest
 from epochal.records import AccuracySource
-from epochal.results.accuracy import Told, choose_accuracy
-from epochal.results.measurements import Measured
+from epochal.results.accuracy import Findings, choose_accuracy
+from epochal.results.measurements import Measurements
 from epochal.settings import RepositorySettings, read_repository_settings, template
 from tests.printing import printed
 
@@ -41,9 +41,9 @@ with tarfile.open(folder / "cifar-10-batches-py-target_archive", "w:gz", compres
         member.size = len(content)
         archive.addfile(member, io.BytesIO(content))
 """
-"""Makes a stand-in for CIFAR-10 in the layout of Keras' cache: a class is a stripe in the upper part of the picture.
+"""Makes a stand-in for CIFAR-10 in the layout of Keras's cache: each class has its own stripe in the upper part.
 
-Keras makes room for 5 times 10,000 images to train with, so there must be as many.
+Keras allocates 5 times 10,000 training images, so there have to be as many.
 """
 
 RUN_WITHOUT_HASH = """
@@ -54,21 +54,21 @@ runpy.run_path("nn.py", run_name="__main__")
 """
 
 
-def copy_of(sample: str, folder: Path, **numbers: int | float) -> Path:
-    """A copy of a sample, with other numbers for some of its constants."""
+def copy_sample(sample: str, folder: Path, **numbers: int | float) -> Path:
+    """Copy a sample, with other numbers for some of its constants."""
     copy = folder / "code"
     shutil.copytree(TOP / sample, copy, ignore=shutil.ignore_patterns("__pycache__"))
     script = copy / "nn.py"
     for name, number in numbers.items():
         source = script.read_bytes()
-        constant = next(constant for constant in literals(source) if constant.name == name)
+        constant = next(constant for constant in find_constants(source) if constant.name == name)
         script.write_bytes(change_all(source, {constant: number}))
     return copy
 
 
 def train(python: Path, folder: Path, script: str = "nn.py", **environment: str) -> float:
-    """Run a script to its good end; the accuracy that is read from what it printed."""
-    done = subprocess.run(
+    """Run a script, which must succeed, and return the accuracy that it printed."""
+    result = subprocess.run(
         [python, script],
         cwd=folder,
         env=os.environ | environment,
@@ -76,15 +76,15 @@ def train(python: Path, folder: Path, script: str = "nn.py", **environment: str)
         text=True,
         timeout=300,
     )
-    assert done.returncode == 0, done.stderr
-    accuracy = choose_accuracy(Told(None, Measured(), printed(done.stdout))).accuracy
+    assert result.returncode == 0, result.stderr
+    accuracy = choose_accuracy(Findings(None, Measurements(), printed(result.stdout))).accuracy
     assert accuracy.source is AccuracySource.OUTPUT
     return accuracy.value
 
 
 @pytest.mark.parametrize(("sample", "framework"), FRAMEWORKS.items())
 def test_epochal_understands_each_sample(sample: str, framework: str) -> None:
-    """The framework is found, the epochs are found as the constant 20, and no line is of yesterday's Keras."""
+    """It finds the framework, the constant that holds the epochs, and no call that Keras has removed."""
     source = (TOP / sample / "nn.py").read_bytes()
     epochs = find_epochs(source)
 
@@ -94,8 +94,8 @@ def test_epochal_understands_each_sample(sample: str, framework: str) -> None:
     assert find_removed_apis(source.decode()) == []
 
 
-def test_the_samples_settings_show_every_setting() -> None:
-    """ml_code/epochal.toml is what epochal init writes today, search space and all, with the threshold set."""
+def test_settings_of_the_sample_are_those_of_init() -> None:
+    """ml_code/epochal.toml is what ``epochal init`` writes, with its search space and with the threshold set."""
     proposed = suggest(read_script(TOP / "ml_code"))
     expected = template(RepositorySettings, "Epochal's settings for this repository", {"search": proposed})
 
@@ -103,46 +103,46 @@ def test_the_samples_settings_show_every_setting() -> None:
 
 
 @pytest.mark.keras
-def test_the_sample_stays_below_its_threshold_and_reaches_it_with_more_epochs(
-    warm_keras_python: Path, tmp_path: Path
-) -> None:
-    """What the demo lives from: clearly below with the 20 epochs that stand there, clearly above with 30."""
+def test_sample_reaches_its_threshold_only_with_more_epochs(warm_keras_python: Path, tmp_path: Path) -> None:
+    """The demo needs it clearly below with the 20 epochs of the sample, and clearly above with 30."""
     threshold = read_repository_settings(TOP / "ml_code").threshold
     (tmp_path / "more").mkdir()
 
-    assert train(warm_keras_python, copy_of("ml_code", tmp_path)) < threshold - 0.03
-    more = copy_of("ml_code", tmp_path / "more", epochs=30)
+    assert train(warm_keras_python, copy_sample("ml_code", tmp_path)) < threshold - 0.03
+    more = copy_sample("ml_code", tmp_path / "more", epochs=30)
     assert train(warm_keras_python, more) > threshold + 0.03
     assert (more / "model.keras").stat().st_size > 10_000
 
 
-def test_the_demo_of_a_search_has_its_stage(tmp_path: Path) -> None:
-    """The sample, made too small, with a space that fits it; what differs is what is searched, and no other byte."""
+def test_demo_of_a_search_changes_only_what_it_searches(tmp_path: Path) -> None:
+    """The demo makes the sample's network too small, and its search space fits the script."""
     stage = Stage(tmp_path, search=True)
     stage.set_up("process", 1, 2)
     script = (stage.developer / "nn.py").read_bytes()
-    space = space_of(parse_script(script), read_repository_settings(stage.developer).search)
+    space = read_space(parse_script(script), read_repository_settings(stage.developer).search)
     constants = [dimension.constant for dimension in space]
 
     assert {constant.name for constant in constants} == {"learning_rate", "conv_blocks", "filters", "dense_units"}
     sample = (TOP / "ml_code" / "nn.py").read_bytes()
-    as_it_was = {constant.name: constant.value for constant in literals(sample)}
-    assert change_all(script, {constant: as_it_was[constant.name] for constant in constants}) == sample
+    original = {constant.name: constant.value for constant in find_constants(sample)}
+    assert change_all(script, {constant: original[constant.name] for constant in constants}) == sample
 
 
 @pytest.mark.keras
-def test_the_cifar10_example_trains_from_kerass_cache(
+def test_cifar10_example_trains_from_the_cache_of_keras(
     keras_python: Path, warm_keras_python: Path, tmp_path: Path
 ) -> None:
-    """The classic script runs in today's Keras and learns, from a cache that saves it the download."""
+    """The script runs in the current Keras and learns, and the cache saves the download."""
     cache = tmp_path / "home" / ".keras" / "datasets"
     subprocess.run([keras_python, "-c", MAKE_CIFAR10, cache], check=True, timeout=120)
-    code = copy_of("examples/cifar10", tmp_path, epochs=4, learning_rate=0.002)
+    code = copy_sample("examples/cifar10", tmp_path, epochs=4, learning_rate=0.002)
     script = (code / "nn.py").read_text()
-    loaded = "keras.datasets.cifar10.load_data()\n"
-    few, count = re.subn(re.escape(loaded), loaded + "x_train, y_train = x_train[:640], y_train[:640]\n", script)
+    load_call = "keras.datasets.cifar10.load_data()\n"
+    shortened, count = re.subn(
+        re.escape(load_call), load_call + "x_train, y_train = x_train[:640], y_train[:640]\n", script
+    )
     assert count == 1
-    (code / "nn.py").write_text(few)
+    (code / "nn.py").write_text(shortened)
 
     (code / "run.py").write_text(RUN_WITHOUT_HASH)
 
@@ -152,17 +152,17 @@ def test_the_cifar10_example_trains_from_kerass_cache(
 
 
 @pytest.mark.sklearn
-def test_the_sklearn_example_trains(sklearn_python: Path, tmp_path: Path) -> None:
-    """The scikit-learn script runs as it stands; more epochs make it better."""
+def test_sklearn_example_trains(sklearn_python: Path, tmp_path: Path) -> None:
+    """The script is unmodified, and fewer epochs make it worse."""
     (tmp_path / "less").mkdir()
 
-    accuracy = train(sklearn_python, copy_of("examples/sklearn", tmp_path))
+    accuracy = train(sklearn_python, copy_sample("examples/sklearn", tmp_path))
 
     assert 0.8 < accuracy <= 1
-    assert train(sklearn_python, copy_of("examples/sklearn", tmp_path / "less", epochs=2)) < accuracy
+    assert train(sklearn_python, copy_sample("examples/sklearn", tmp_path / "less", epochs=2)) < accuracy
 
 
 @pytest.mark.torch
-def test_the_torch_example_trains(torch_python: Path, tmp_path: Path) -> None:
-    """The PyTorch script runs as it stands, where PyTorch is installed."""
-    assert 0.5 < train(torch_python, copy_of("examples/torch", tmp_path)) <= 1
+def test_torch_example_trains(torch_python: Path, tmp_path: Path) -> None:
+    """It is skipped unless PyTorch is installed."""
+    assert 0.5 < train(torch_python, copy_sample("examples/torch", tmp_path)) <= 1

@@ -1,7 +1,7 @@
-"""Both runtimes, with images and environments that are made once a session, and a bench to train little scripts on.
+"""Both runtimes with images and environments that are made once a session, and a bench on which small scripts train.
 
-Read from the environment: EPOCHAL_BASE_IMAGE, EPOCHAL_CA_BUNDLE (else SSL_CERT_FILE or PIP_CERT), DOCKER_HOST, and CI:
-there a Docker engine that does not answer is a failure.
+Reads EPOCHAL_BASE_IMAGE, EPOCHAL_CA_BUNDLE (or else SSL_CERT_FILE or PIP_CERT), DOCKER_HOST and CI from the environment.
+With CI it is a failure if no Docker engine answers.
 """
 
 import os
@@ -21,21 +21,21 @@ from epochal.runtimes.choice import choose_runtime
 from epochal.runtimes.runtime import Outcome, Runtime, Training
 from epochal.settings import RuntimeName, ServerSettings
 
-PATIENCE_SECONDS = 60.0
+TIMEOUT_SECONDS = 60.0
 
 
-def ca_bundle() -> str:
-    """The CA bundle that builds need on this machine, if any."""
+def find_ca_bundle() -> str:
+    """Return the path of the CA bundle that builds need on this machine, or an empty string."""
     names = ("EPOCHAL_CA_BUNDLE", "SSL_CERT_FILE", "PIP_CERT")
     return next((os.environ[name] for name in names if os.environ.get(name)), "")
 
 
-def server_settings(changes: dict[str, dict[str, Any]] | None = None) -> ServerSettings:
-    """Settings for little scripts, with ``changes`` to their tables."""
+def make_settings(changes: dict[str, dict[str, Any]] | None = None) -> ServerSettings:
+    """Return settings for small scripts, with ``changes`` to their tables."""
     base = os.environ.get("EPOCHAL_BASE_IMAGE", "epochal-base:bookworm")
     tables: dict[str, Any] = {
         "limits": {"memory_mb": 512, "minutes": 2.0, "tmp_mb": 64},
-        "images": {"base": base, "ca_bundle": ca_bundle()},
+        "images": {"base": base, "ca_bundle": find_ca_bundle()},
     }
     for name, table in (changes or {}).items():
         tables[name] = tables.get(name, {}) | table if isinstance(table, dict) else table
@@ -43,21 +43,21 @@ def server_settings(changes: dict[str, dict[str, Any]] | None = None) -> ServerS
 
 
 @dataclass(frozen=True)
-class Watched:
-    """A training in a thread of its own, and the FIFO on which it tells that it lives."""
+class RunningTraining:
+    """A training in a thread. Its outcome is added to ``outcomes`` when it ends."""
 
     thread: threading.Thread
     outcomes: list[Outcome]
 
-    def outcome(self) -> Outcome:
-        """How it ended; waits for that."""
-        self.thread.join(PATIENCE_SECONDS)
+    def wait(self) -> Outcome:
+        """Wait until the training has ended and return its outcome."""
+        self.thread.join(TIMEOUT_SECONDS)
         assert self.outcomes, "the training did not end"
         return self.outcomes[0]
 
 
 class Signal:
-    """A FIFO in a trial's output folder: tells when a line comes, and when nobody is left who could write one."""
+    """A FIFO in a trial's output folder that shows when a line is written, and when nobody is left to write one."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,14 +65,14 @@ class Signal:
         self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
 
     def wait(self) -> bytes:
-        """What was written; empty when every writer is gone."""
+        """Wait for a line and return it, or return nothing if every writer has closed the FIFO."""
         poll = select.poll()
         poll.register(self._descriptor, select.POLLIN)
-        assert poll.poll(PATIENCE_SECONDS * 1000), "nothing came"
+        assert poll.poll(TIMEOUT_SECONDS * 1000), "nothing came"
         return os.read(self._descriptor, 1000)
 
     def is_held(self) -> bool:
-        """Whether a writer is there (having written nothing more)."""
+        """Return whether a writer has the FIFO open and has written nothing more."""
         poll = select.poll()
         poll.register(self._descriptor, select.POLLIN)
         return not poll.poll(0)
@@ -80,19 +80,19 @@ class Signal:
 
 @dataclass(frozen=True)
 class Bench:
-    """One runtime in a home of its own. ``image``: its plain Python environment."""
+    """One runtime in a home of its own. ``image`` is the runtime's plain Python environment."""
 
     name: RuntimeName
     home: Path
     docker_host: str
     image: str
 
-    def runtime(self, **changes: Any) -> Runtime:
-        """The runtime with ``changes`` to the tables of the settings."""
-        return choose_runtime(self.name, self.home, server_settings(changes), self.docker_host, print)
+    def make_runtime(self, **changes: Any) -> Runtime:
+        """Return the runtime, with ``changes`` to the tables of the settings."""
+        return choose_runtime(self.name, self.home, make_settings(changes), self.docker_host, print)
 
-    def training(self, script: str, run: int = 1, trial: int = 1, image: str = "") -> Training:
-        """A trial of ``script``."""
+    def make_training(self, script: str, run: int = 1, trial: int = 1, image: str = "") -> Training:
+        """Return a trial that runs ``script``."""
         folder = TrialFolder(self.home / "runs" / str(run) / "trials" / str(trial))
         folder.code.mkdir(parents=True)
         folder.out.mkdir(exist_ok=True)
@@ -100,24 +100,24 @@ class Bench:
         (folder.code / "nn.py").write_text(textwrap.dedent(script), encoding="utf-8")
         return Training(run, trial, folder, image or self.image)
 
-    def signal(self, name: str = "alive", run: int = 1, trial: int = 1) -> Signal:
-        """A FIFO that the trial finds in $EPOCHAL_OUT."""
+    def make_signal(self, name: str = "alive", run: int = 1, trial: int = 1) -> Signal:
+        """Return a FIFO that the trial finds in $EPOCHAL_OUT."""
         return Signal(TrialFolder(self.home / "runs" / str(run) / "trials" / str(trial)).out / name)
 
-    def start(self, training: Training, runtime: Runtime) -> Watched:
-        """``training`` in a thread."""
+    def start(self, training: Training, runtime: Runtime) -> RunningTraining:
+        """Start ``training`` in a thread."""
         outcomes: list[Outcome] = []
         thread = threading.Thread(target=lambda: outcomes.append(runtime.train(training)), daemon=True)
         thread.start()
-        return Watched(thread, outcomes)
+        return RunningTraining(thread, outcomes)
 
 
 MakeHome = Callable[[Path], Path]
 
 
 @pytest.fixture(scope="session")
-def home_in(shared_cache: Path) -> MakeHome:
-    """Makes a home that shares environments, locks and proofs with the session's others, and has its own datasets."""
+def make_home(shared_cache: Path) -> MakeHome:
+    """Makes homes that share the environments, locks and import checks of this session, but not the datasets."""
 
     def make(folder: Path) -> Path:
         (folder / "cache").mkdir(parents=True)
@@ -131,16 +131,16 @@ def home_in(shared_cache: Path) -> MakeHome:
 
 @pytest.fixture(scope="session")
 def prepare(
-    home_in: MakeHome, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    make_home: MakeHome, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Callable[[RuntimeName, str], str]:
-    """Makes a framework's environment in a runtime, once a session."""
-    home = home_in(tmp_path_factory.mktemp("session") / "home")
+    """Makes the environment of a framework in a runtime, once a session."""
+    home = make_home(tmp_path_factory.mktemp("session") / "home")
     images: dict[tuple[str, str], str] = {}
 
     def prepare_once(name: RuntimeName, framework: str) -> str:
         if (name, framework) not in images:
             host = request.getfixturevalue("docker_host") if name == "docker" else ""
-            runtime = choose_runtime(name, home, server_settings(), host, print)
+            runtime = choose_runtime(name, home, make_settings(), host, print)
             images[name, framework] = runtime.prepare(framework, home, print)
         return images[name, framework]
 
@@ -149,28 +149,28 @@ def prepare(
 
 @pytest.fixture
 def docker_bench(
-    tmp_path: Path, home_in: MakeHome, docker_host: str, prepare: Callable[[RuntimeName, str], str]
+    tmp_path: Path, make_home: MakeHome, docker_host: str, prepare: Callable[[RuntimeName, str], str]
 ) -> Bench:
     """The Docker runtime in a new home."""
-    return Bench("docker", home_in(tmp_path / "home"), docker_host, prepare("docker", "python"))
+    return Bench("docker", make_home(tmp_path / "home"), docker_host, prepare("docker", "python"))
 
 
 @pytest.fixture
-def process_bench(tmp_path: Path, home_in: MakeHome, prepare: Callable[[RuntimeName, str], str]) -> Bench:
+def process_bench(tmp_path: Path, make_home: MakeHome, prepare: Callable[[RuntimeName, str], str]) -> Bench:
     """The process runtime in a new home."""
-    return Bench("process", home_in(tmp_path / "home"), "", prepare("process", "python"))
+    return Bench("process", make_home(tmp_path / "home"), "", prepare("process", "python"))
 
 
 @pytest.fixture(params=["process", pytest.param("docker", marks=pytest.mark.docker)])
 def bench(request: pytest.FixtureRequest) -> Bench:
-    """Each runtime in a new home."""
-    found: Bench = request.getfixturevalue(f"{request.param}_bench")
-    return found
+    """Each runtime in turn, in a new home."""
+    chosen: Bench = request.getfixturevalue(f"{request.param}_bench")
+    return chosen
 
 
 @pytest.fixture
-def followed() -> Iterator[Callable[[Path], Iterator[str]]]:
-    """Follows a file that may not be there yet: its lines, each as soon as it is written, by tail(1)."""
+def follow_file() -> Iterator[Callable[[Path], Iterator[str]]]:
+    """Follows a file that need not exist yet, with tail(1): yields each line as soon as it is written."""
     tails = []
 
     def follow(path: Path) -> Iterator[str]:

@@ -1,45 +1,45 @@
-"""Making what has to be unmade."""
+"""Cleaning up what was created."""
 
 import os
 import signal
 
 import pytest
 
-from epochal.runtimes.cleanup import made
+from epochal.runtimes.cleanup import managed_resource
 
 
 class Interrupted(Exception):
     """Raised by a signal handler."""
 
 
-def test_an_interruption_in_the_middle_of_making_loses_nothing() -> None:
-    """What comes into being while a signal's exception is on its way is unmade all the same."""
+def test_interrupted_creation_is_cleaned_up() -> None:
+    """The resource may exist before its creation has returned, when a signal handler raises an exception."""
 
     def interrupt(number: int, frame: object) -> None:
         raise Interrupted
 
-    def make() -> str:
+    def create() -> str:
         os.kill(os.getpid(), signal.SIGUSR1)
         return "thing"
 
-    unmade: list[str] = []
+    removed: list[str] = []
     before = signal.signal(signal.SIGUSR1, interrupt)
     try:
-        with pytest.raises(Interrupted), made(make, unmade.append):
+        with pytest.raises(Interrupted), managed_resource(create, removed.append):
             signal.pause()
     finally:
         signal.signal(signal.SIGUSR1, before)
-    assert unmade == ["thing"]
+    assert removed == ["thing"]
 
 
-def test_what_could_not_be_made_is_not_unmade() -> None:
-    """The maker's own error is what is told."""
+def test_failed_creation_is_not_cleaned_up() -> None:
+    """The error of the creation is raised."""
 
-    def make() -> str:
+    def create() -> str:
         raise ValueError("no room")
 
     with (
         pytest.raises(ValueError, match="no room"),
-        made(make, lambda thing: pytest.fail("there is nothing to unmake")),
+        managed_resource(create, lambda thing: pytest.fail("there is nothing to unmake")),
     ):
         pytest.fail("nothing was made")

@@ -1,4 +1,4 @@
-"""What only the Docker runtime promises: the code cannot get out."""
+"""The sandbox of the Docker runtime: what the code may not do."""
 
 import json
 import secrets
@@ -15,18 +15,18 @@ from .conftest import Bench
 pytestmark = pytest.mark.docker
 
 
-def seen_inside(bench: Bench, script: str, **changes: Any) -> Any:
-    """What ``script`` finds out: the JSON that it prints last."""
-    training = bench.training(script)
-    outcome = bench.runtime(**changes).train(training)
+def run_inside(bench: Bench, script: str, **changes: Any) -> Any:
+    """Train ``script`` and return the JSON that it prints last."""
+    training = bench.make_training(script)
+    outcome = bench.make_runtime(**changes).train(training)
     log = training.folder.log.read_text()
     assert outcome.exit_status == 0, log
     return json.loads(log.splitlines()[-1])
 
 
-def test_who_the_code_is(docker_bench: Bench) -> None:
-    """Not root, without capabilities, and nothing that it executes can gain any."""
-    found = seen_inside(
+def test_code_has_no_privileges(docker_bench: Bench) -> None:
+    """It is not root, has no capabilities, and no program that it starts can gain any."""
+    found = run_inside(
         docker_bench,
         """
         import json, os
@@ -39,10 +39,10 @@ def test_who_the_code_is(docker_bench: Bench) -> None:
     assert found == {"effective": "0" * 16, "bounding": "0" * 16, "no new privileges": "1"}
 
 
-def test_where_the_code_can_write(docker_bench: Bench, tmp_path: Path) -> None:
-    """Into its own copy, its output folder, its home and /tmp, and nowhere else."""
+def test_code_writes_only_to_its_folders(docker_bench: Bench, tmp_path: Path) -> None:
+    """These are its copy of the code, its output folder, its home and /tmp."""
     (tmp_path / "data").mkdir(mode=0o777)
-    found = seen_inside(
+    found = run_inside(
         docker_bench,
         """
         import json, os
@@ -68,19 +68,19 @@ NETWORK = """
 """
 
 
-def test_the_network_is_off(docker_bench: Bench) -> None:
-    """There is no interface but the loopback."""
-    assert seen_inside(docker_bench, NETWORK) == ["lo"]
+def test_network_is_off(docker_bench: Bench) -> None:
+    """There is only the loopback interface."""
+    assert run_inside(docker_bench, NETWORK) == ["lo"]
 
 
-def test_the_network_can_be_allowed(docker_bench: Bench) -> None:
-    """The server's setting gives the container a network."""
-    assert seen_inside(docker_bench, NETWORK, sandbox={"network": True}) == ["eth0", "lo"]
+def test_network_can_be_allowed(docker_bench: Bench) -> None:
+    """A setting of the server gives the container a network."""
+    assert run_inside(docker_bench, NETWORK, sandbox={"network": True}) == ["eth0", "lo"]
 
 
-def test_the_number_of_processes_is_limited(docker_bench: Bench) -> None:
-    """A fork bomb ends with an error of its own."""
-    found = seen_inside(
+def test_number_of_processes_is_limited(docker_bench: Bench) -> None:
+    """A fork bomb gets an error and cannot use up the host. Threads count as processes."""
+    found = run_inside(
         docker_bench,
         """
         import json, threading
@@ -101,8 +101,8 @@ def test_the_number_of_processes_is_limited(docker_bench: Bench) -> None:
 
 
 @pytest.fixture
-def foreign(docker_bench: Bench) -> Iterator[str]:
-    """A container of somebody else, whose name is like ours."""
+def foreign_container(docker_bench: Bench) -> Iterator[str]:
+    """The id of somebody else's container with a name like ours."""
     client = connect(docker_bench.docker_host)
     container = client.containers.run(
         docker_bench.image,
@@ -116,9 +116,9 @@ def foreign(docker_bench: Bench) -> Iterator[str]:
     client.close()
 
 
-def test_a_foreign_container_is_left_alone(docker_bench: Bench, foreign: str) -> None:
-    """Training works beside it, and reaping does not touch it."""
-    runtime = docker_bench.runtime()
-    assert runtime.train(docker_bench.training("")).exit_status == 0
+def test_foreign_container_is_left_alone(docker_bench: Bench, foreign_container: str) -> None:
+    """A training with the same numbers runs beside it, and reaping does not stop it."""
+    runtime = docker_bench.make_runtime()
+    assert runtime.train(docker_bench.make_training("")).exit_status == 0
     assert runtime.reap(lambda run, trial: False) == []
-    assert connect(docker_bench.docker_host).containers.get(foreign).status == "running"
+    assert connect(docker_bench.docker_host).containers.get(foreign_container).status == "running"

@@ -1,28 +1,28 @@
-"""What was proven once is not proven again."""
+"""Remembering which imports have been checked."""
 
 from pathlib import Path
 
 import pytest
 
 from epochal.errors import RunFailed
-from epochal.runtimes.imports import prove_once
+from epochal.runtimes.imports import check_imports_once
 
 
-def test_a_proof_is_remembered_for_its_environment_and_module(tmp_path: Path) -> None:
-    """Modules that were proven are known by themselves, too; with one that was not, or in another environment, they are not."""
+def test_checked_imports_are_remembered(tmp_path: Path) -> None:
+    """Modules that passed in an environment are not checked again, unless with one that did not pass there."""
     runs: list[list[str]] = []
 
     def run(arguments: list[str]) -> tuple[int, str]:
         runs.append(arguments[2:])
         return int("broken" in arguments), ""
 
-    prove_once(tmp_path, "one", ["keras", "pandas"], run)
-    prove_once(tmp_path, "one", ["pandas"], run)
-    prove_once(tmp_path, "one", ["pandas", "scipy"], run)
-    prove_once(tmp_path, "one", ["scipy", "keras"], run)
-    prove_once(tmp_path, "two", ["keras", "pandas"], run)
+    check_imports_once(tmp_path, "one", ["keras", "pandas"], run)
+    check_imports_once(tmp_path, "one", ["pandas"], run)
+    check_imports_once(tmp_path, "one", ["pandas", "scipy"], run)
+    check_imports_once(tmp_path, "one", ["scipy", "keras"], run)
+    check_imports_once(tmp_path, "two", ["keras", "pandas"], run)
     for _ in range(2):
         with pytest.raises(RunFailed):
-            prove_once(tmp_path, "one", ["broken"], run)
-    prove_once(tmp_path, "one", [], run)
+            check_imports_once(tmp_path, "one", ["broken"], run)
+    check_imports_once(tmp_path, "one", [], run)
     assert runs == [["keras", "pandas"], ["pandas", "scipy"], ["keras", "pandas"], ["broken"], ["broken"]]

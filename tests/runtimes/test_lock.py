@@ -1,13 +1,13 @@
-"""One builder at a time."""
+"""The lock of a build."""
 
 import threading
 from pathlib import Path
 
-from epochal.runtimes.lock import one_at_a_time
+from epochal.runtimes.lock import file_lock
 
 
-def test_a_second_builder_waits_for_the_first(tmp_path: Path) -> None:
-    """It says that it waits, and begins once the first one has ended."""
+def test_second_build_waits_for_the_first(tmp_path: Path) -> None:
+    """It logs that it waits, and starts once the first one has ended."""
     order: list[str] = []
     waits = threading.Event()
 
@@ -16,11 +16,11 @@ def test_a_second_builder_waits_for_the_first(tmp_path: Path) -> None:
         waits.set()
 
     def build() -> None:
-        with one_at_a_time(tmp_path / "locks" / "keras", log):
+        with file_lock(tmp_path / "locks" / "keras", log):
             order.append("second")
 
     second = threading.Thread(target=build)
-    with one_at_a_time(tmp_path / "locks" / "keras", log):
+    with file_lock(tmp_path / "locks" / "keras", log):
         second.start()
         assert waits.wait(30)
         order.append("first")

@@ -1,4 +1,4 @@
-"""Settings: what is in the files and the environment, and what is said of what cannot be used."""
+"""Settings from files and the environment, and the errors for values that cannot be used."""
 
 import tomllib
 from pathlib import Path
@@ -20,13 +20,13 @@ from epochal.settings import (
 from epochal.settings.toml import Table
 
 
-def _environment(tmp_path: Path, **variables: str) -> Environment:
+def _read_environment(tmp_path: Path, **variables: str) -> Environment:
     return Environment.read({"EPOCHAL_HOME": str(tmp_path)} | variables)
 
 
 @pytest.mark.parametrize("model", [RepositorySettings, ServerSettings])
-def test_the_template_uncommented_is_the_defaults(model: type[Table]) -> None:
-    """The commented template names every setting, with the default that holds while it is commented."""
+def test_uncommented_template_has_the_defaults(model: type[Table]) -> None:
+    """It lists every setting."""
     text = template(model, "a title")
     assert model.model_validate(tomllib.loads(text)) == model()
     settings = [line.removeprefix("#") for line in text.split("#[[")[0].splitlines() if not line.startswith("# ")]
@@ -36,7 +36,7 @@ def test_the_template_uncommented_is_the_defaults(model: type[Table]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("thresold = 0.9", "thresold is not a setting. Known here: threshold"),
         ("threshold = 80", "threshold: Input should be less than or equal to 1 (it is 80)"),
@@ -79,17 +79,17 @@ def test_the_template_uncommented_is_the_defaults(model: type[Table]) -> None:
         ("[sandbox]\nnetwork = true", "sandbox is not a setting"),
     ],
 )
-def test_what_is_pushed_is_refused_where_it_is_wrong(tmp_path: Path, text: str, told: str) -> None:
-    """A misspelt key, a value out of its range, or what only the server may set, is named with its file."""
+def test_invalid_setting_in_the_repository_is_named(tmp_path: Path, text: str, expected: str) -> None:
+    """Misspelt keys, values out of range and settings of the server are refused, with the name of the file."""
     (tmp_path / "epochal.toml").write_text(text, encoding="utf-8")
     with pytest.raises(SettingsError) as error:
         read_repository_settings(tmp_path)
-    assert told in str(error.value)
+    assert expected in str(error.value)
     assert "epochal.toml" in str(error.value)
 
 
-def test_a_search_space_is_read_as_it_is_written(tmp_path: Path) -> None:
-    """Ranges and choices keep their kinds: 1 is whole and 1.0 is not, and true is no number."""
+def test_search_space_keeps_its_types(tmp_path: Path) -> None:
+    """1 is a whole number and 1.0 is not, and true is no number."""
     (tmp_path / "epochal.toml").write_text(
         "[search]\nrate = { low = 1e-4, high = 1, log = true }\nblocks = { low = 1, high = 3, step = 2 }\n"
         'filters = { choices = [8, 16] }\noptimizer = { choices = ["sgd", "adam"] }\naugment = { choices = [true, false] }\n'
@@ -102,26 +102,26 @@ def test_a_search_space_is_read_as_it_is_written(tmp_path: Path) -> None:
         "optimizer": Choices(choices=("sgd", "adam")),
         "augment": Choices(choices=(True, False)),
     }
-    assert [values.whole for values in search.values() if isinstance(values, Range)] == [False, True]
+    assert [values.is_integer for values in search.values() if isinstance(values, Range)] == [False, True]
     kinds = [type(value) for values in search.values() if isinstance(values, Choices) for value in values.choices]
     assert kinds == [int, int, str, str, bool, bool]
 
 
-def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
-    """An epochal.toml that was saved on Windows is read as well."""
+def test_byte_order_mark_is_accepted(tmp_path: Path) -> None:
+    """Windows editors write it."""
     (tmp_path / "epochal.toml").write_bytes(b"\xef\xbb\xbfthreshold = 0.9\r\n")
     assert read_repository_settings(tmp_path).threshold == 0.9
 
 
-def test_watching_writes_once_and_keeps_what_is_there(tmp_path: Path) -> None:
-    """A watched repository is added to server.toml; its other lines stay; a second time changes nothing."""
+def test_repository_is_added_to_the_watched_ones_once(tmp_path: Path) -> None:
+    """The other lines of server.toml stay. Other branches for the same repository are an error."""
     (tmp_path / "server.toml").write_text("# mine\nparallel = 2\n", encoding="utf-8")
     assert watch_repository(tmp_path, "https://example.com/ada/digits.git", ("main",))
     before = (tmp_path / "server.toml").read_bytes()
     assert not watch_repository(tmp_path, "https://example.com/ada/digits.git", ("main",))
     assert (tmp_path / "server.toml").read_bytes() == before
     assert before.startswith(b"# mine\nparallel = 2\n")
-    settings = read_server_settings(_environment(tmp_path))
+    settings = read_server_settings(_read_environment(tmp_path))
     assert [(watched.url, watched.branches) for watched in settings.repository] == [
         ("https://example.com/ada/digits.git", ("main",))
     ]
@@ -129,17 +129,17 @@ def test_watching_writes_once_and_keeps_what_is_there(tmp_path: Path) -> None:
         watch_repository(tmp_path, "https://example.com/ada/digits.git", ("develop",))
 
 
-def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
-    """A variable takes the place of the same setting in server.toml."""
+def test_environment_overrides_the_file(tmp_path: Path) -> None:
+    """A variable replaces the setting in server.toml."""
     (tmp_path / "server.toml").write_text(
         'runtime = "docker"\n[images]\nbase = "a"\nca_bundle = "/c.pem"', encoding="utf-8"
     )
-    settings = read_server_settings(_environment(tmp_path, EPOCHAL_RUNTIME="process", EPOCHAL_BASE_IMAGE="b"))
+    settings = read_server_settings(_read_environment(tmp_path, EPOCHAL_RUNTIME="process", EPOCHAL_BASE_IMAGE="b"))
     assert (settings.runtime, settings.images.base, settings.images.ca_bundle) == ("process", "b", "/c.pem")
 
 
 @pytest.mark.parametrize(
-    ("variables", "told"),
+    ("variables", "expected"),
     [
         ({"EPOCHAL_THRESHHOLD": "0.9"}, "Did you mean EPOCHAL_THRESHOLD?"),
         ({"EPOCHAL_THRESHOLD": "nine"}, "EPOCHAL_THRESHOLD"),
@@ -148,22 +148,22 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ({"EPOCHAL_MAIL_PASSWORD_FILE": "/no/such/file"}, "EPOCHAL_MAIL_PASSWORD_FILE: /no/such/file cannot be read"),
     ],
 )
-def test_a_wrong_variable_is_named(tmp_path: Path, variables: dict[str, str], told: str) -> None:
-    """A misspelt or unusable variable is refused by name, not ignored."""
+def test_invalid_variable_is_named(tmp_path: Path, variables: dict[str, str], expected: str) -> None:
+    """A misspelt or unusable variable is not ignored."""
     with pytest.raises(SettingsError) as error:
-        _environment(tmp_path, **variables)
-    assert told in str(error.value)
+        _read_environment(tmp_path, **variables)
+    assert expected in str(error.value)
 
 
-def test_a_secret_may_be_in_a_file_and_is_not_shown(tmp_path: Path) -> None:
-    """NAME_FILE is read without the line's end, and the value is not in what is printed of the environment."""
+def test_secret_is_read_from_a_file_and_not_shown(tmp_path: Path) -> None:
+    """The end of the line does not belong to it."""
     (tmp_path / "password").write_text("correct horse\n", encoding="utf-8")
-    environment = _environment(tmp_path, EPOCHAL_MAIL_PASSWORD_FILE=str(tmp_path / "password"))
+    environment = _read_environment(tmp_path, EPOCHAL_MAIL_PASSWORD_FILE=str(tmp_path / "password"))
     assert environment.mail_password is not None
     assert environment.mail_password.get_secret_value() == "correct horse"
     assert "correct horse" not in repr(environment)
 
 
-def test_without_a_home_it_is_the_xdg_state_folder() -> None:
-    """EPOCHAL_HOME defaults to epochal in the state folder of the XDG base directory specification."""
+def test_home_defaults_to_the_xdg_state_folder() -> None:
+    """The XDG base directory specification defines that folder."""
     assert Environment.read({"XDG_STATE_HOME": "/state"}).home == Path("/state/epochal")

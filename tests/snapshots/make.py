@@ -30,7 +30,7 @@ from tests.warm import warm_epochal
 STORED = Path(__file__).with_name("stored")
 """Folder of the committed snapshot."""
 _ROOT = Path(__file__).parents[2]
-_OTHERS = re.compile(r"EPOCHAL_(?!CA_BUNDLE)|BUILD_")
+_FOREIGN_VARIABLES = re.compile(r"EPOCHAL_(?!CA_BUNDLE)|BUILD_")
 """Environment variables that would change the runs if Epochal or Jenkins set them for this process."""
 _NEXT_JOB_IF = {"pull": 0, "train": 3}
 """Exit status of each job after which the next job runs."""
@@ -121,7 +121,7 @@ class _Recorder:
         self.record(f"{name}/show.txt", "show", number)
         self.record(f"{name}/show.json", "show", number, "--json")
         for envelope in self._inbox.envelopes:
-            self.texts[f"{name}/mail.txt"] = _readable(envelope)
+            self.texts[f"{name}/mail.txt"] = _format_mail(envelope)
         self._inbox.envelopes.clear()
 
     def record(self, name: str, *arguments: str) -> None:
@@ -140,7 +140,7 @@ class _Recorder:
         """Return the recorded texts by file name, with placeholders for values that differ each time."""
         for name, process in self._printing.items():
             printed = process.communicate()[0]
-            self.texts[name] = _pretty(printed) if name.endswith(".json") else printed
+            self.texts[name] = _format_json(printed) if name.endswith(".json") else printed
         return {name: self._mask(text) for name, text in self.texts.items()}
 
     def _mask(self, text: str) -> str:
@@ -151,7 +151,7 @@ class _Recorder:
         return text
 
     def _start(self, command: Sequence[str], folder: Path, variables: dict[str, str]) -> "subprocess.Popen[str]":
-        inherited = {name: value for name, value in os.environ.items() if not _OTHERS.match(name)}
+        inherited = {name: value for name, value in os.environ.items() if not _FOREIGN_VARIABLES.match(name)}
         fixed = {
             "EPOCHAL_HOME": str(self._folder / "home"),
             "EPOCHAL_RUNTIME": "process",
@@ -173,10 +173,10 @@ class _Recorder:
 def make(cache: Path) -> dict[str, str]:
     """Return the output of all runs by file name. Training environments are kept in *cache*."""
     inbox = Inbox()
-    with tempfile.TemporaryDirectory() as name, mail_server(inbox) as port, _jenkins(Path(name)) as jenkins:
+    with tempfile.TemporaryDirectory() as name, mail_server(inbox) as port, _serve_jenkins(Path(name)) as jenkins:
         folder = Path(name).resolve()
         (folder / "home" / "cache").mkdir(parents=True)
-        # Shares the environments but not their locks, because a job that has to wait for a lock prints so.
+        # Shares the environments but not their locks, because a job prints a line if it has to wait for a lock.
         (folder / "home" / "cache" / "environments").symlink_to(cache / "environments")
         (folder / "home" / "server.toml").write_text(_SERVER.format(port=port, jenkins=jenkins.url, user=USER))
         recorder = _Recorder(folder, inbox)
@@ -205,7 +205,7 @@ def _record_runs(recorder: _Recorder) -> None:
 
 
 @contextmanager
-def _jenkins(folder: Path) -> Iterator[StandIn]:
+def _serve_jenkins(folder: Path) -> Iterator[StandIn]:
     lines = (_ROOT / "jenkins" / "plugins.txt").read_text().splitlines()
     plugins = dict(line.split(":") for line in lines if not line.startswith("#"))
     standin = StandIn(folder / "jenkins", plugins, {}).start()
@@ -215,7 +215,7 @@ def _jenkins(folder: Path) -> Iterator[StandIn]:
         standin.kill()
 
 
-def _pretty(printed: str) -> str:
+def _format_json(printed: str) -> str:
     """Format JSON with sorted keys and six significant digits; further digits of a forecast depend on the machine."""
     try:
         value = json.loads(printed, parse_float=lambda text: float(f"{float(text):.6g}"))
@@ -224,7 +224,7 @@ def _pretty(printed: str) -> str:
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _readable(envelope: Any) -> str:
+def _format_mail(envelope: Any) -> str:
     """Format a mail: the recipients, then the headers and decoded content of each part."""
     message = email.message_from_bytes(envelope.content, policy=email.policy.default)
     lines = [f"{envelope.mail_from} to {', '.join(envelope.rcpt_tos)}"]
@@ -247,5 +247,5 @@ def store(texts: dict[str, str], folder: Path) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as temporary:
-        made = make(Path(os.environ.get("TEST_CACHE_FOLDER", temporary)).absolute())
-    store(made, Path(sys.argv[1]) if sys.argv[1:] else STORED)
+        recorded = make(Path(os.environ.get("TEST_CACHE_FOLDER", temporary)).absolute())
+    store(recorded, Path(sys.argv[1]) if sys.argv[1:] else STORED)

@@ -10,11 +10,11 @@ from tests.snapshots.make import STORED, make
 
 def test_output_matches_the_snapshot(shared_cache: Path) -> None:
     """Record one run per outcome again and compare the output file by file."""
-    made = make(shared_cache)
+    recorded = make(shared_cache)
     stored = {str(path.relative_to(STORED)): path.read_text("utf-8") for path in STORED.rglob("*.*")}
     differences: list[str] = []
-    for name in sorted(made.keys() | stored.keys()):
-        before, after = stored.get(name, "").splitlines(), made.get(name, "").splitlines()
+    for name in sorted(recorded.keys() | stored.keys()):
+        before, after = stored.get(name, "").splitlines(), recorded.get(name, "").splitlines()
         differences += difflib.unified_diff(before, after, f"stored/{name}", f"made/{name}", n=1, lineterm="")
     if differences:
         advice = "If every change is intended, store the snapshot again:\n    python -m tests.snapshots.make"

@@ -14,7 +14,7 @@ from typing import Protocol, cast
 
 from epochal.errors import SettingsError, UsageError
 
-WITHOUT = "python"
+NO_FRAMEWORK = "python"
 """The name of the framework module for code that imports no framework."""
 
 
@@ -24,7 +24,7 @@ class DatasetCache:
 
     folder: the name of its folder in Epochal's dataset cache.
     variable: the environment variable that sets the folder the framework uses.
-    linked_as: for a framework that writes beside its cached files, the folder in the training's HOME that gets a link
+    link_folder: for a framework that writes beside its cached files, the folder in the training's HOME that gets a link
         to each of them; empty if ``variable`` is set for the training instead.
     scripts: for each dataset that can be downloaded, Python code that downloads it into the cache.
     module: a regular expression for the path, as in a traceback, of the framework's modules that download datasets,
@@ -33,7 +33,7 @@ class DatasetCache:
 
     folder: str
     variable: str
-    linked_as: str = ""
+    link_folder: str = ""
     scripts: Mapping[str, str] = field(default_factory=dict)
     module: str = ""
 
@@ -98,7 +98,7 @@ class Framework(Protocol):
 _NAMES = {*Framework.__annotations__, "find_removed_apis"}
 
 
-def find_nothing(_source: str) -> list[RemovedApi]:
+def no_removed_apis(_source: str) -> list[RemovedApi]:
     """Return an empty list: this is ``find_removed_apis`` for a framework without known removed APIs."""
     return []
 
@@ -123,7 +123,7 @@ def dataset_caches() -> list[DatasetCache]:
     return [framework.DATASETS for framework in frameworks().values() if framework.DATASETS]
 
 
-def check_setting(name: str) -> None:
+def check_framework(name: str) -> None:
     """Raise SettingsError unless ``name``, the framework in epochal.toml, is the name of a framework or empty."""
     known = list(frameworks())
     if name and name not in known:
@@ -153,29 +153,29 @@ def all_imports() -> str:
     return _join([package for framework in frameworks().values() for package in framework.IMPORTS])
 
 
-def fetchable_in_words() -> str:
+def describe_dataset_frameworks() -> str:
     """Return the frameworks whose datasets can be downloaded, in words, as possessives: ``Keras'``."""
-    return _owned_in_words(
+    return _join_possessives(
         {each.TITLE: "" for each in frameworks().values() if each.DATASETS and each.DATASETS.scripts}
     )
 
 
-def measured_in_words() -> str:
+def describe_measured_methods() -> str:
     """Return the methods whose measurements are recorded, in words: ``Keras' evaluate() or scikit-learn's score()``."""
     methods = {each.TITLE: each.RECORDER.measures for each in frameworks().values() if each.RECORDER.measures}
-    return _owned_in_words(methods)
+    return _join_possessives(methods)
 
 
-def resumed_in_words() -> str:
+def describe_resumed_methods() -> str:
     """Return the methods that are resumed from a checkpoint, in words: ``Keras' fit``."""
     methods = {each.TITLE: each.RECORDER.resumes for each in frameworks().values() if each.RECORDER.resumes}
-    return _owned_in_words(methods)
+    return _join_possessives(methods)
 
 
-def _owned_in_words(by_title: Mapping[str, str]) -> str:
+def _join_possessives(by_title: Mapping[str, str]) -> str:
     """Join frameworks' titles as possessives, each followed by its text (``Keras' fit``), which may be empty."""
     ends = {title: "'" if title.endswith("s") else "'s" for title in by_title}
-    return _join([f"{title}{ends[title]} {owned}".rstrip() for title, owned in by_title.items()])
+    return _join([f"{title}{ends[title]} {text}".rstrip() for title, text in by_title.items()])
 
 
 def _join(words: list[str]) -> str:

@@ -33,7 +33,7 @@ DATASETS = DatasetCache(
     folder="keras",
     variable="KERAS_HOME",
     # Keras unpacks an archive beside it on every use (keras.utils.get_file), so the folder must not be read-only.
-    linked_as=".keras",
+    link_folder=".keras",
     scripts={
         name: f"from keras.datasets import {name}; {name}.load_data()"
         + (f"; {name}.get_word_index()" if name in _TEXTS else "")
@@ -50,7 +50,7 @@ _FROM_LAYERS = "from keras.layers import …"
 _FROM_UTILS = "from keras.utils import …"
 _WITH_NAME = 'the loss by its name, as in loss="mean_squared_error"'
 
-_GONE = {
+_REMOVED = {
     "keras.backend.function": "keras.Model(inputs, outputs)",
     "keras.backend.get_session": "nothing: there are no sessions",
     "keras.backend.image_dim_ordering": "keras.backend.image_data_format",
@@ -102,7 +102,7 @@ _GONE = {
 
 _OPERATIONS = ("abs", "cast", "clip", "concatenate", "dot", "exp", "log", "max", "mean", "min", "sqrt", "square", "sum")
 
-_GONE_BUT_FOR_TENSORFLOW = {
+_REMOVED_FROM_KERAS_ONLY = {
     **{f"keras.backend.{name}": f"keras.ops.{name}" for name in _OPERATIONS},
     "keras.backend.flatten": "keras.ops.ravel",
     "keras.backend.get_value": "keras.ops.convert_to_numpy",
@@ -148,7 +148,7 @@ _LAYER = {
 _MODEL = {"input": "inputs=…", "output": "outputs=…"}
 _UNITS = {"output_dim": "units=…"}
 
-_GONE_KEYWORDS = {
+_REMOVED_KEYWORDS = {
     "keras.Input": {"batch_input_shape": "batch_shape=…"},
     "keras.Model": _MODEL,
     "keras.callbacks.ModelCheckpoint": {"period": "save_freq=…"},
@@ -165,7 +165,7 @@ _GONE_KEYWORDS = {
 }
 """Removed keyword arguments of a callable, or of everything in a module; the longest matching name applies."""
 
-_GONE_METHODS = {
+_REMOVED_METHODS = {
     "evaluate_generator": "evaluate(…)",
     "fit_generator": "fit(…)",
     "predict_classes": "predict(…).argmax(axis=-1)",
@@ -173,7 +173,7 @@ _GONE_METHODS = {
 }
 
 _WORKERS = "it as an argument of a keras.utils.PyDataset"
-_GONE_METHOD_KEYWORDS = {
+_REMOVED_METHOD_KEYWORDS = {
     "max_queue_size": _WORKERS,
     "nb_epoch": "epochs=…",
     "samples_per_epoch": "steps_per_epoch=…",
@@ -193,14 +193,14 @@ def find_removed_apis(source: str) -> list[RemovedApi]:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
-    names = _imported(tree)
+    names = _resolve_imports(tree)
     if not any(path.split(".")[0] in ("keras", "tensorflow") for path in names.values()):
         return []
-    found = {removed for node in ast.walk(tree) for removed in _removed_apis(node, names)}
+    found = {removed for node in ast.walk(tree) for removed in _check_node(node, names)}
     return sorted(found, key=lambda removed: (removed.line, removed.what))
 
 
-def _imported(tree: ast.Module) -> dict[str, str]:
+def _resolve_imports(tree: ast.Module) -> dict[str, str]:
     """Return the full name behind each name that the module imports: ``{"K": "keras.backend"}``."""
     names = {}
     for node in ast.walk(tree):
@@ -213,56 +213,58 @@ def _imported(tree: ast.Module) -> dict[str, str]:
     return names
 
 
-def _path(node: ast.expr, names: dict[str, str]) -> str:
+def _full_name(node: ast.expr, names: dict[str, str]) -> str:
     """Return the full name of what ``node`` refers to (``keras.optimizers.Adam``); empty if it was not imported."""
     if isinstance(node, ast.Name):
         return names.get(node.id, "")
-    if isinstance(node, ast.Attribute) and (owner := _path(node.value, names)):
+    if isinstance(node, ast.Attribute) and (owner := _full_name(node.value, names)):
         return f"{owner}.{node.attr}"
     return ""
 
 
-def _removed_apis(node: ast.AST, names: dict[str, str]) -> Iterator[RemovedApi]:
+def _check_node(node: ast.AST, names: dict[str, str]) -> Iterator[RemovedApi]:
     if isinstance(node, ast.Import):
         for alias in node.names:
-            yield from _gone_name(node.lineno, alias.name)
+            yield from _check_name(node.lineno, alias.name)
     elif isinstance(node, ast.ImportFrom) and not node.level:
         for alias in node.names:
-            yield from _gone_name(alias.lineno, f"{node.module}.{alias.name}")
+            yield from _check_name(alias.lineno, f"{node.module}.{alias.name}")
     elif isinstance(node, ast.Attribute):
-        yield from _gone_attribute(node, names)
+        yield from _check_attribute(node, names)
     elif isinstance(node, ast.Call):
-        yield from _gone_keywords(node, names)
-        yield from _refused_file(node)
+        yield from _check_keywords(node, names)
+        yield from _check_suffix(node)
 
 
-def _gone_name(line: int, path: str) -> Iterator[RemovedApi]:
-    gone = _GONE if path.startswith("tensorflow.") else _GONE | _GONE_BUT_FOR_TENSORFLOW
+def _check_name(line: int, path: str) -> Iterator[RemovedApi]:
+    removed = _REMOVED if path.startswith("tensorflow.") else _REMOVED | _REMOVED_FROM_KERAS_ONLY
     for prefix in _prefixes(path):
-        if prefix in gone:
-            yield RemovedApi(line, prefix, gone[prefix])
+        if prefix in removed:
+            yield RemovedApi(line, prefix, removed[prefix])
 
 
-def _gone_attribute(node: ast.Attribute, names: dict[str, str]) -> Iterator[RemovedApi]:
+def _check_attribute(node: ast.Attribute, names: dict[str, str]) -> Iterator[RemovedApi]:
     line = node.end_lineno or node.lineno  # the line of the attribute's name
-    yield from _gone_name(line, _path(node, names))
-    if node.attr in _GONE_METHODS:
-        yield RemovedApi(line, f"{node.attr}(…)", _GONE_METHODS[node.attr])
+    yield from _check_name(line, _full_name(node, names))
+    if node.attr in _REMOVED_METHODS:
+        yield RemovedApi(line, f"{node.attr}(…)", _REMOVED_METHODS[node.attr])
     if node.attr == "lr" and isinstance(node.value, ast.Attribute) and node.value.attr == "optimizer":
         yield RemovedApi(line, "optimizer.lr", "optimizer.learning_rate")
 
 
-def _gone_keywords(call: ast.Call, names: dict[str, str]) -> Iterator[RemovedApi]:
-    known = (_GONE_KEYWORDS[prefix] for prefix in _prefixes(_path(call.func, names)) if prefix in _GONE_KEYWORDS)
-    gone = next(known, {})
+def _check_keywords(call: ast.Call, names: dict[str, str]) -> Iterator[RemovedApi]:
+    known = (
+        _REMOVED_KEYWORDS[prefix] for prefix in _prefixes(_full_name(call.func, names)) if prefix in _REMOVED_KEYWORDS
+    )
+    removed = next(known, {})
     if isinstance(call.func, ast.Attribute) and call.func.attr in ("fit", "evaluate", "predict"):
-        gone = _GONE_METHOD_KEYWORDS
+        removed = _REMOVED_METHOD_KEYWORDS
     for keyword in call.keywords:
-        if keyword.arg in gone:
-            yield RemovedApi(keyword.value.lineno, f"{last_name(call.func)}({keyword.arg}=…)", gone[keyword.arg])
+        if keyword.arg in removed:
+            yield RemovedApi(keyword.value.lineno, f"{last_name(call.func)}({keyword.arg}=…)", removed[keyword.arg])
 
 
-def _refused_file(call: ast.Call) -> Iterator[RemovedApi]:
+def _check_suffix(call: ast.Call) -> Iterator[RemovedApi]:
     """Yield the literal file name of a call that saves a model, if Keras refuses its suffix."""
     options = {keyword.arg: keyword.value for keyword in call.keywords}
     file, name = call.args[0] if call.args else options.get("filepath"), last_name(call.func)

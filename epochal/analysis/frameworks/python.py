@@ -1,6 +1,6 @@
 """Plain Python: code that imports none of the frameworks in this package."""
 
-from epochal.analysis.frameworks import LogLines, Recorder, find_nothing
+from epochal.analysis.frameworks import LogLines, Recorder, no_removed_apis
 from epochal.resources import resource
 
 TITLE = "Python"
@@ -11,4 +11,4 @@ DATASETS = None
 MODEL_SUFFIXES = ()
 LOG_LINES = LogLines()
 RECORDER = Recorder()
-find_removed_apis = find_nothing
+find_removed_apis = no_removed_apis

@@ -1,6 +1,6 @@
 """scikit-learn, whose splits and metrics are also used beside other frameworks."""
 
-from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, find_nothing
+from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, no_removed_apis
 from epochal.resources import resource
 
 TITLE = "scikit-learn"
@@ -12,4 +12,4 @@ MODEL_SUFFIXES = (".joblib", ".pkl")
 # A row of classification_report, or the line about one fold of a cross-validation.
 LOG_LINES = LogLines(reports=r"^\s*accuracy\s{2,}\d|^\s*\[CV")
 RECORDER = Recorder(measures="score()")
-find_removed_apis = find_nothing
+find_removed_apis = no_removed_apis

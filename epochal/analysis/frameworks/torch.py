@@ -1,6 +1,6 @@
 """PyTorch, also as used by Lightning."""
 
-from epochal.analysis.frameworks import LogLines, Recorder, find_nothing
+from epochal.analysis.frameworks import LogLines, Recorder, no_removed_apis
 from epochal.resources import resource
 
 TITLE = "PyTorch"
@@ -11,4 +11,4 @@ DATASETS = None
 MODEL_SUFFIXES = (".pt", ".pth", ".onnx")
 LOG_LINES = LogLines()
 RECORDER = Recorder()
-find_removed_apis = find_nothing
+find_removed_apis = no_removed_apis

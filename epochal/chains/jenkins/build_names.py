@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from epochal.chains.jenkins.client import JenkinsClient, JenkinsError
 from epochal.chains.jenkins.decision import is_under_way
-from epochal.chains.jenkins.world import Build, World
+from epochal.chains.jenkins.snapshot import Build, JenkinsSnapshot
 from epochal.commit import repository_name
 from epochal.pages.view import summary
 from epochal.records import Run
@@ -26,19 +26,19 @@ class BuildNames:
         self._log_once = log_once
         self._done: set[tuple[str, int]] = set()
 
-    def update(self, world: World, found: Callable[[int], Run | None]) -> None:
-        """Update the name and description of every ended build in ``world``.
+    def update(self, snapshot: JenkinsSnapshot, find_run: Callable[[int], Run | None]) -> None:
+        """Update the name and description of every ended build in ``snapshot``.
 
-        ``found`` takes a run's number and returns the run, or None if there is none. Raises JenkinsError if Jenkins
+        ``find_run`` takes a run's number and returns the run, or None if there is none. Raises JenkinsError if Jenkins
         does not answer.
         """
-        for build in world.builds:
+        for build in snapshot.builds:
             key = build.job, build.number
-            run = None if build.building or build.run is None or key in self._done else found(build.run)
+            run = None if build.building or build.run is None or key in self._done else find_run(build.run)
             if run is None:
                 continue
             job = build.job.removeprefix(self._prefix)
-            name, description = name_build(build, job if job in ("train", "retrain") else "pull", run, world)
+            name, description = name_build(build, job if job in ("train", "retrain") else "pull", run, snapshot)
             if (build.name, build.description) != (name, description):
                 try:
                     self._client.label_build(build.job, build.number, name, description)
@@ -50,11 +50,11 @@ class BuildNames:
                         f"label {build.job} {build.number}", f"{build.url} is not named after its run: {error}"
                     )
                     self._done.add(key)
-            if run.state.ended and not is_under_way(run.id, world):
+            if run.state.ended and not is_under_way(run.id, snapshot):
                 self._done.add(key)
 
 
-def name_build(build: Build, job: str, run: Run, world: World) -> tuple[str, str]:
+def name_build(build: Build, job: str, run: Run, snapshot: JenkinsSnapshot) -> tuple[str, str]:
     """Return the display name and the description for a build of ``run``.
 
     ``job`` is "pull", "train" or "retrain". Both texts are without ``<``, ``>`` and ``&``, so that they look the same
@@ -65,11 +65,11 @@ def name_build(build: Build, job: str, run: Run, world: World) -> tuple[str, str
     lines = [f"run {run.id} · {name}", f"{run.state}: {run.explanation}" if run.explanation else run.state.value]
     if job != "pull":
         first = [trial for trial in run.trials if trial.accuracy is not None][:1]
-        of_train = job == "train" and first and not run.reused_run
-        name = summary(replace(run, trials=tuple(first)) if of_train else run)
+        shows_first_trial = job == "train" and first and not run.reused_run
+        name = summary(replace(run, trials=tuple(first)) if shows_first_trial else run)
         # Link only the newest build of the other training job, not every attempt.
         other = "retrain" if job == "train" else "train"
         job_of_other = build.job.removesuffix(job) + other
-        builds = [each for each in world.builds_of(run.id) if each.job == job_of_other]
+        builds = [each for each in snapshot.builds_of(run.id) if each.job == job_of_other]
         lines += [f"{other}: {each.url}" for each in builds[-1:]]
     return name.translate(_PLAIN), "\n".join(lines).translate(_PLAIN)

@@ -13,41 +13,41 @@ from epochal.app import App
 from epochal.chains.jenkins.build_names import BuildNames
 from epochal.chains.jenkins.client import JenkinsClient, JenkinsError
 from epochal.chains.jenkins.decision import (
-    MOST_FAILURES,
-    Cancelled,
+    MAX_FAILURES,
+    CancelRun,
     FailRun,
     ItemState,
     Trigger,
     decide,
+    find_lost_item,
     is_under_way,
-    lost_item,
 )
-from epochal.chains.jenkins.definitions import job_names, pull_job
-from epochal.chains.jenkins.world import World, read_builds, read_items
+from epochal.chains.jenkins.definitions import job_names, pull_job_name
+from epochal.chains.jenkins.snapshot import JenkinsSnapshot, read_builds, read_items
 from epochal.chains.job_scripts import first_job
 from epochal.errors import EpochalError, Reason, UsageError
-from epochal.jobs.finish import give_up
+from epochal.jobs.finish import fail_stuck_run
 from epochal.messages.outbox import drain_outbox
 from epochal.records import Dispatch, Run, State
-from epochal.store.dispatches import keep_dispatch, last_dispatch
-from epochal.store.ends import request_stop, requested_stop
-from epochal.store.runs import foremost_runs, keep_build_url, load_run, owner_of_run
+from epochal.store.dispatches import last_dispatch, store_dispatch
+from epochal.store.runs import load_run, next_runs, owner_of_run, store_build_url
+from epochal.store.transitions import load_stop_request, request_stop
 
 _log = logging.getLogger("epochal.chain")
 
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 """Seconds between two polls while something is under way. Jenkins is polled because it sends no notifications."""
 
 _IDLE_SECONDS = 60.0
 """Seconds between two polls while nothing is under way. Somebody may still start a build in Jenkins itself."""
 
-_LONGEST_PAUSE_SECONDS = 60.0
-_SETTLED_SECONDS = 10.0
+_MAX_PAUSE_SECONDS = 60.0
+_GRACE_SECONDS = 10.0
 _FAILURE_PAUSE_SECONDS = 10.0
-_STOP_AGAIN_SECONDS = 60.0
-_BUILDS = 100
+_STOP_REPEAT_SECONDS = 60.0
+_BUILDS_PER_JOB = 100
 
-_OF_ONE_JOB = (400, 403, 404, 409, 500)
+_JOB_ERROR_STATUSES = (400, 403, 404, 409, 500)
 """HTTP statuses of refusals that concern only one job, so that the chain continues with the other runs.
 
 Anything else, such as no answer, 401 or 503, concerns all of Jenkins.
@@ -63,10 +63,10 @@ class JenkinsChain:
         self._changed = threading.Condition()
         self._woken = True
         self._stopping = False
-        self._over: dict[tuple[str, int], float] = {}
-        self._later: dict[int, tuple[float, float]] = {}
-        self._stopped: dict[tuple[str, int], float] = {}
-        self._told: dict[str, str] = {}
+        self._ended_since: dict[tuple[str, int], float] = {}
+        self._retries: dict[int, tuple[float, float]] = {}
+        self._stop_sent_at: dict[tuple[str, int], float] = {}
+        self._last_logged: dict[str, str] = {}
         self._build_names = BuildNames(client, app.settings.jenkins.prefix, self._log_once)
         self._thread = threading.Thread(target=self._work, name="jenkins", daemon=True)
 
@@ -91,7 +91,7 @@ class JenkinsChain:
         self._thread.join(timeout=30)
 
     def _work(self) -> None:
-        pause, trouble = 0.0, _LOOK_SECONDS
+        pause, retry_pause = 0.0, _POLL_SECONDS
         while True:
             with self._changed:
                 if not self._woken and not self._stopping:
@@ -100,99 +100,99 @@ class JenkinsChain:
                 if self._stopping:
                     return
             try:
-                pause, trouble = self._look(), _LOOK_SECONDS
+                pause, retry_pause = self._poll(), _POLL_SECONDS
             except JenkinsError as error:
                 self._log_once("jenkins", f"{error} It is asked again.")
-                pause, trouble = trouble, min(2 * trouble, _LONGEST_PAUSE_SECONDS)
+                pause, retry_pause = retry_pause, min(2 * retry_pause, _MAX_PAUSE_SECONDS)
             except Exception:
                 _log.exception("the chain could not look at Jenkins")
-                pause = _LONGEST_PAUSE_SECONDS
+                pause = _MAX_PAUSE_SECONDS
 
-    def _look(self) -> float:
+    def _poll(self) -> float:
         """Poll once, do what is needed, and return the seconds until the next poll."""
-        runs = foremost_runs(self._app.database)
-        world = self._world()
-        self._told.pop("jenkins", None)
+        runs = next_runs(self._app.database)
+        snapshot = self._take_snapshot()
+        self._last_logged.pop("jenkins", None)
         for run in runs:
-            self._note_sighting(run, world)
-            self._advance(run, world)
-        self._stop_ended(world)
-        self._build_names.update(world, self._found)
-        busy = runs or world.items or any(build.building for build in world.builds)
-        return _LOOK_SECONDS if busy else _IDLE_SECONDS
+            self._record_jenkins_dispatch(run, snapshot)
+            self._advance(run, snapshot)
+        self._stop_ended(snapshot)
+        self._build_names.update(snapshot, self._find_run)
+        busy = runs or snapshot.items or any(build.building for build in snapshot.builds)
+        return _POLL_SECONDS if busy else _IDLE_SECONDS
 
-    def _world(self) -> World:
+    def _take_snapshot(self) -> JenkinsSnapshot:
         names = job_names(self._app.settings)
-        answers = {name: self._client.job(name, _BUILDS) for name in names}
+        answers = {name: self._client.job(name, _BUILDS_PER_JOB) for name in names}
         builds = [build for name, answer in answers.items() if answer for build in read_builds(name, answer)]
         items = read_items(self._client.get_queue_info(), names)
         for build in builds:
             if not build.building:
-                self._over.setdefault((build.job, build.number), time.monotonic())
-        chained = [name for name, answer in answers.items() if answer and answer.get("downstreamProjects")]
-        return World(tuple(builds), tuple(items), frozenset(chained))
+                self._ended_since.setdefault((build.job, build.number), time.monotonic())
+        upstream_jobs = [name for name, answer in answers.items() if answer and answer.get("downstreamProjects")]
+        return JenkinsSnapshot(tuple(builds), tuple(items), frozenset(upstream_jobs))
 
-    def _note_sighting(self, run: Run, world: World) -> None:
+    def _record_jenkins_dispatch(self, run: Run, snapshot: JenkinsSnapshot) -> None:
         """Store an item or build that Jenkins itself started as the run's dispatch, to notice if it gets lost."""
-        item = world.item_of(run.id)
-        builds = world.builds_of(run.id)
+        item = snapshot.item_of(run.id)
+        builds = snapshot.builds_of(run.id)
         number, job = (item.number, item.job) if item else (builds[-1].item, builds[-1].job) if builds else (None, "")
         dispatch = last_dispatch(self._app.database, run.id)
-        if number is not None and is_under_way(run.id, world) and (dispatch is None or dispatch.item != number):
+        if number is not None and is_under_way(run.id, snapshot) and (dispatch is None or dispatch.item != number):
             failures = dispatch.failures if dispatch and dispatch.job == job else 0
-            keep_dispatch(self._app.database, Dispatch(run.id, job, number, failures, datetime.now(UTC)))
+            store_dispatch(self._app.database, Dispatch(run.id, job, number, failures, datetime.now(UTC)))
         if builds and run.build_url is None:  # Jenkins passes no BUILD_URL to a job if its own URL is not configured.
-            keep_build_url(self._app.database, run.id, builds[-1].url)
+            store_build_url(self._app.database, run.id, builds[-1].url)
 
-    def _advance(self, run: Run, world: World) -> None:
-        if owner_of_run(self._app.database, run.id) or is_under_way(run.id, world):
+    def _advance(self, run: Run, snapshot: JenkinsSnapshot) -> None:
+        if owner_of_run(self._app.database, run.id) or is_under_way(run.id, snapshot):
             return
-        if asked := requested_stop(self._app.database, run.id):  # The owner died before it could end the run.
-            request_stop(self._app.database, run.id, asked)
+        if requested := load_stop_request(self._app.database, run.id):  # The owner died before it could end the run.
+            request_stop(self._app.database, run.id, requested)
             return
         job = first_job(run)
         assert job is not None
-        needed = self._app.settings.jenkins.prefix + job
+        needed_job = self._app.settings.jenkins.prefix + job
         if job == "pull":
             try:
-                needed = pull_job(self._app.settings, run.commit.repository)
+                needed_job = pull_job_name(self._app.settings, run.commit.repository)
             except UsageError as error:
                 self._log_once(f"run {run.id}", str(error))
                 return
         dispatch = last_dispatch(self._app.database, run.id)
-        lost = lost_item(dispatch, world)
-        item = self._ask_item(lost) if lost is not None else None
-        over = self._seconds_over(run, world)
-        match decide(run, needed, dispatch, world, item, settled=over >= _SETTLED_SECONDS):
-            case Trigger() as trigger if over >= trigger.failures * _FAILURE_PAUSE_SECONDS:
+        lost = find_lost_item(dispatch, snapshot)
+        item = self._query_item_state(lost) if lost is not None else None
+        seconds_since_end = self._seconds_since_end(run, snapshot)
+        match decide(run, needed_job, dispatch, snapshot, item, grace_over=seconds_since_end >= _GRACE_SECONDS):
+            case Trigger() as trigger if seconds_since_end >= trigger.failures * _FAILURE_PAUSE_SECONDS:
                 self._trigger(run, trigger)
-            case Cancelled():
+            case CancelRun():
                 _log.info("run %s: cancelled in Jenkins", run.id)
                 request_stop(self._app.database, run.id, State.CANCELLED)
             case FailRun(build):
-                told = f"Jenkins' job {build.job} failed {MOST_FAILURES} times before its script could say why"
-                told += f"; its console may: {build.url}"
-                _log.error("run %s: given up: %s", run.id, told)
-                give_up(self._app, run.id, Reason.BUILD_FAILED, told)
+                explanation = f"Jenkins' job {build.job} failed {MAX_FAILURES} times before its script could say why"
+                explanation += f"; its console may: {build.url}"
+                _log.error("run %s: given up: %s", run.id, explanation)
+                fail_stuck_run(self._app, run.id, Reason.BUILD_FAILED, explanation)
                 drain_outbox(self._app, _log.info)
 
-    def _seconds_over(self, run: Run, world: World) -> float:
+    def _seconds_since_end(self, run: Run, snapshot: JenkinsSnapshot) -> float:
         """Return the seconds since the run's newest build was first seen to have ended.
 
         Without builds, return the seconds since the run was first seen in its state.
         """
-        builds = world.builds_of(run.id)
+        builds = snapshot.builds_of(run.id)
         key = (builds[-1].job, builds[-1].number) if builds else (f"run {run.state}", run.id)
-        return time.monotonic() - self._over.setdefault(key, time.monotonic())
+        return time.monotonic() - self._ended_since.setdefault(key, time.monotonic())
 
-    def _ask_item(self, number: int) -> ItemState:
+    def _query_item_state(self, number: int) -> ItemState:
         answer = self._client.queue_item(number)
         if answer is None:
-            return ItemState.GONE
+            return ItemState.UNKNOWN
         return ItemState.CANCELLED if answer.get("cancelled") else ItemState.STARTED
 
     def _trigger(self, run: Run, trigger: Trigger) -> None:
-        if time.monotonic() < self._later.get(run.id, (0.0, 0.0))[0]:
+        if time.monotonic() < self._retries.get(run.id, (0.0, 0.0))[0]:
             return
         parameters = {"EPOCHAL_RUN": str(run.id)}
         if first_job(run) == "pull":
@@ -201,49 +201,49 @@ class JenkinsChain:
             item = self._client.trigger(trigger.job, parameters)
         except JenkinsError as error:
             self._log_once(f"run {run.id}", f"{trigger.job} is not started yet: {error} It is tried again.")
-            if error.status not in _OF_ONE_JOB:
+            if error.status not in _JOB_ERROR_STATUSES:
                 raise
-            pause = min(2 * self._later.get(run.id, (0.0, 0.5))[1], _LONGEST_PAUSE_SECONDS)
-            self._later[run.id] = time.monotonic() + pause, pause
+            pause = min(2 * self._retries.get(run.id, (0.0, 0.5))[1], _MAX_PAUSE_SECONDS)
+            self._retries[run.id] = time.monotonic() + pause, pause
             return
-        self._later.pop(run.id, None)
-        self._told.pop(f"run {run.id}", None)
-        keep_dispatch(self._app.database, Dispatch(run.id, trigger.job, item, trigger.failures, datetime.now(UTC)))
+        self._retries.pop(run.id, None)
+        self._last_logged.pop(f"run {run.id}", None)
+        store_dispatch(self._app.database, Dispatch(run.id, trigger.job, item, trigger.failures, datetime.now(UTC)))
         _log.info("run %s: %s is in Jenkins' queue as item %s", run.id, trigger.job, item)
 
-    def _stop_ended(self, world: World) -> None:
+    def _stop_ended(self, snapshot: JenkinsSnapshot) -> None:
         """Remove superseded and cancelled runs from Jenkins' queue, and stop their builds, which then end ABORTED.
 
         A stop is repeated only after a minute, because a second one disturbs the first, which ends the build's
         processes in order.
         """
-        for item in world.items:
-            if item.run is not None and self._is_to_stop(item.run):
+        for item in snapshot.items:
+            if item.run is not None and self._should_stop(item.run):
                 self._client.cancel_item(item.number)
-        for build in world.builds:
-            if build.building and build.run is not None and self._is_to_stop(build.run):
+        for build in snapshot.builds:
+            if build.building and build.run is not None and self._should_stop(build.run):
                 key = build.job, build.number
-                if time.monotonic() - self._stopped.get(key, -_STOP_AGAIN_SECONDS) >= _STOP_AGAIN_SECONDS:
-                    self._stopped[key] = time.monotonic()
+                if time.monotonic() - self._stop_sent_at.get(key, -_STOP_REPEAT_SECONDS) >= _STOP_REPEAT_SECONDS:
+                    self._stop_sent_at[key] = time.monotonic()
                     _log.info("run %s: stopping %s", build.run, build.url)
                     self._client.stop_build(build.job, build.number)
 
-    def _is_to_stop(self, number: int) -> bool:
-        run = self._found(number)
+    def _should_stop(self, number: int) -> bool:
+        run = self._find_run(number)
         if run is None:
             return False
-        asked = requested_stop(self._app.database, number)
-        return run.state in (State.SUPERSEDED, State.CANCELLED) or (asked is not None and not run.state.ended)
+        requested = load_stop_request(self._app.database, number)
+        return run.state in (State.SUPERSEDED, State.CANCELLED) or (requested is not None and not run.state.ended)
 
-    def _found(self, number: int) -> Run | None:
+    def _find_run(self, number: int) -> Run | None:
         """Return the run, or None if it cannot be loaded: a build may name a run that this home does not have."""
         try:
             return load_run(self._app.database, number)
         except EpochalError:
             return None
 
-    def _log_once(self, about: str, text: str) -> None:
-        """Log ``text`` unless it was the last text logged on the subject ``about``."""
-        if self._told.get(about) != text:
-            self._told[about] = text
+    def _log_once(self, subject: str, text: str) -> None:
+        """Log ``text`` unless it was the last text logged on ``subject``."""
+        if self._last_logged.get(subject) != text:
+            self._last_logged[subject] = text
             _log.warning("%s", text)

@@ -59,9 +59,9 @@ class JenkinsClient:
         token = read_secret_setting(environment.jenkins_token, settings.token_file, "[jenkins] token_file")
         missing = [name for name, value in (("url", settings.url), ("user", settings.user)) if not value]
         if missing or not token:
-            wanted = [f"[jenkins] {name} in server.toml" for name in missing]
-            wanted += [] if token else ["EPOCHAL_JENKINS_TOKEN, or [jenkins] token_file in server.toml"]
-            raise SettingsError(f"Jenkins: set {'; '.join(wanted)}.")
+            missing_settings = [f"[jenkins] {name} in server.toml" for name in missing]
+            missing_settings += [] if token else ["EPOCHAL_JENKINS_TOKEN, or [jenkins] token_file in server.toml"]
+            raise SettingsError(f"Jenkins: set {'; '.join(missing_settings)}.")
         return cls(settings.url, settings.user, token)
 
     # Jenkins itself.
@@ -69,21 +69,21 @@ class JenkinsClient:
     def version(self) -> str:
         """Return the version of Jenkins, such as ``2.568.2``."""
         # get_version does not log in, so it fails if anonymous users may not read.
-        answer = self._ask("GET", "api/json?tree=nodeName")
-        if "X-Jenkins" not in answer.headers:
+        response = self._request("GET", "api/json?tree=nodeName")
+        if "X-Jenkins" not in response.headers:
             raise JenkinsError(f"{self.url} answers, but it is no Jenkins: the header X-Jenkins is missing.")
-        return answer.headers["X-Jenkins"]
+        return response.headers["X-Jenkins"]
 
     def is_signed_in(self) -> bool:
         """Return whether Jenkins accepts the user's token."""
         # get_whoami requests /me, which is refused to anonymous users instead of calling them anonymous.
-        return bool(self._json("whoAmI/api/json").get("authenticated"))
+        return bool(self._get_json("whoAmI/api/json").get("authenticated"))
 
     def has_crumbs(self) -> bool:
         """Return whether Jenkins protects itself against forged requests (CSRF)."""
-        return _none_if(404, self._text, "crumbIssuer/api/json") is not None
+        return _none_on_status(404, self._get_text, "crumbIssuer/api/json") is not None
 
-    def missing_rights(self, parameterised_job: str) -> list[str]:
+    def missing_permissions(self, parameterised_job: str) -> list[str]:
         """Return the names of the rights that the user lacks, found by requests that change nothing.
 
         Creating a job without a name and building ``parameterised_job`` without its parameters are bad requests (400)
@@ -97,7 +97,7 @@ class JenkinsClient:
         missing = []
         for right, method, path in probes:
             try:
-                self._ask(method, path)
+                self._request(method, path)
             except JenkinsError as error:
                 if error.status is None:
                     raise
@@ -114,7 +114,7 @@ class JenkinsClient:
         """Return the nodes, with ``displayName``, ``offline``, ``numExecutors`` and ``assignedLabels`` of each."""
         # get_nodes leaves out the number of executors.
         tree = "computer[displayName,offline,numExecutors,assignedLabels[name]]"
-        nodes: list[dict[str, Any]] = self._json(f"computer/api/json?tree={tree}")["computer"]
+        nodes: list[dict[str, Any]] = self._get_json(f"computer/api/json?tree={tree}")["computer"]
         return nodes
 
     # Jobs and views.
@@ -129,12 +129,12 @@ class JenkinsClient:
     def config(self, kind: Literal["job", "view"], name: str) -> str | None:
         """Return the config.xml of a job or a view, or None if there is no job or view of this name."""
         # get_job_config and get_view_config guess the charset, because Jenkins does not declare that its XML is UTF-8.
-        return _none_if(404, self._text, f"{kind}/{_path(name)}/config.xml")
+        return _none_on_status(404, self._get_text, f"{kind}/{_path(name)}/config.xml")
 
     def describe_job(self, name: str, description: str) -> None:
         """Set the description of a job and leave the rest of its configuration alone."""
         # python-jenkins has no method for this.
-        self._ask("POST", f"job/{_path(name)}/submitDescription", data={"description": description})
+        self._request("POST", f"job/{_path(name)}/submitDescription", data={"description": description})
 
     # Builds and the queue.
 
@@ -149,7 +149,7 @@ class JenkinsClient:
         """
         # get_job_info cannot select fields, so every build would need another request.
         tree = f"url,downstreamProjects[name],builds[{_BUILD_FIELDS}]{{0,{builds}}}"
-        return _none_if(404, self._json, f"job/{_path(name)}/api/json?tree={tree}")
+        return _none_on_status(404, self._get_json, f"job/{_path(name)}/api/json?tree={tree}")
 
     def trigger(self, job: str, parameters: dict[str, str]) -> int | None:
         """Request a build with parameters. Returns the number of its queue item, or None if Jenkins does not send one.
@@ -157,8 +157,8 @@ class JenkinsClient:
         Jenkins answers 201 for a new item, and 303 if an item with exactly the same parameters waits already.
         """
         # After a 303, build_job finds no number, because it reads Location from the last answer, not from the redirect.
-        answer = self._ask("POST", f"job/{_path(job)}/buildWithParameters", data=parameters)
-        first = [*answer.history, answer][0]
+        response = self._request("POST", f"job/{_path(job)}/buildWithParameters", data=parameters)
+        first = [*response.history, response][0]
         if first.status_code not in (201, 303):
             raise JenkinsError(f"Jenkins answered {first.status_code} to a build of {job}.", first.status_code)
         item = re.search(r"/queue/item/(\d+)/?$", first.headers.get("Location", ""))
@@ -166,19 +166,19 @@ class JenkinsClient:
 
     def queue_item(self, number: int) -> dict[str, Any] | None:
         """Return a queue item, or None if Jenkins does not know it, as from 5 minutes after it left the queue."""
-        item: dict[str, Any] | None = _none_if(404, self._call, self._jenkins.get_queue_item, number)
+        item: dict[str, Any] | None = _none_on_status(404, self._call, self._jenkins.get_queue_item, number)
         return item
 
     def cancel_item(self, number: int) -> None:
         """Remove an item from the queue, unless it has left the queue already."""
         # Jenkins answers 500 if the item has left the queue, and 404, which cancel_queue ignores, if it is forgotten.
-        _none_if(500, self._call, self._jenkins.cancel_queue, number)
+        _none_on_status(500, self._call, self._jenkins.cancel_queue, number)
 
     def label_build(self, job: str, build: int, name: str, description: str) -> None:
         """Set a build's display name and description."""
         # Only the build's configuration form can set them; python-jenkins has no method for it.
         form = json.dumps({"displayName": name, "description": description})
-        self._ask("POST", f"job/{_path(job)}/{build}/configSubmit", data={"json": form})
+        self._request("POST", f"job/{_path(job)}/{build}/configSubmit", data={"json": form})
 
     def console(self, job: str, build: int) -> str:
         """Return what a build has printed so far. Raises JenkinsError if it has printed nothing yet."""
@@ -187,20 +187,20 @@ class JenkinsClient:
 
     # Requests and errors.
 
-    def _json(self, path: str) -> dict[str, Any]:
-        found = self._call(json.loads, self._text(path))
+    def _get_json(self, path: str) -> dict[str, Any]:
+        found = self._call(json.loads, self._get_text(path))
         if not isinstance(found, dict):
             raise JenkinsError(f"{self.url} answered with JSON that is no object.")
         return found
 
-    def _text(self, path: str) -> str:
-        return str(self._ask("GET", path).content, "utf-8", "replace")
+    def _get_text(self, path: str) -> str:
+        return str(self._request("GET", path).content, "utf-8", "replace")
 
-    def _ask(self, method: str, path: str, **more: Any) -> requests.Response:
+    def _request(self, method: str, path: str, **options: Any) -> requests.Response:
         """Send a request and return the answer: after redirects the last one, with the others in its ``history``."""
-        request = requests.Request(method, self.url + path, **more)
-        answer: requests.Response = self._call(self._jenkins.jenkins_request, request)
-        return answer
+        request = requests.Request(method, self.url + path, **options)
+        response: requests.Response = self._call(self._jenkins.jenkins_request, request)
+        return response
 
     def _call(self, method: Callable[..., Any], *arguments: Any) -> Any:
         """Call ``method`` and raise JenkinsError in place of its errors."""
@@ -212,25 +212,25 @@ class JenkinsClient:
             while cause is not None and not isinstance(cause, EpochalError):  # An EpochalError was handled already.
                 causes.append(cause)
                 cause = cause.__cause__ or cause.__context__
-            failed = next((each for each in causes if isinstance(each, requests.RequestException)), None)
-            if failed is None and any(isinstance(each, ValueError) for each in causes):
+            request_error = next((each for each in causes if isinstance(each, requests.RequestException)), None)
+            if request_error is None and any(isinstance(each, ValueError) for each in causes):
                 text = f"{self.url} answered with half a body, or with something that is no JSON."
-            elif failed is None:
+            elif request_error is None:
                 text = f"{self.url}: {error}."
-            elif failed.response is None:
+            elif request_error.response is None:
                 reason = getattr(error.args[0], "reason", None) if error.args else None
                 # Keep the first line only, without the Python objects that urllib3 puts in front of it.
                 line = str(reason or error).partition("\n")[0]
                 line = re.sub(r"^<.*?>:\s*|^HTTP\w*\(.*?\):\s*", "", line)[:200].rstrip(".")
                 text = f"{self.url} does not answer: {line}."
             else:
-                first = [*failed.response.history, failed.response][0]
+                first = [*request_error.response.history, request_error.response][0]
                 if first.request.method == "POST" and first.status_code in (302, 303):
-                    return failed.response  # The POST succeeded; only the page that Jenkins redirects to failed.
-                raise self._refusal(failed.response) from None
+                    return request_error.response  # The POST succeeded; only the page that Jenkins redirects to failed.
+                raise self._refusal_error(request_error.response) from None
             raise JenkinsError(text) from None
 
-    def _refusal(self, response: requests.Response) -> JenkinsError:
+    def _refusal_error(self, response: requests.Response) -> JenkinsError:
         status = response.status_code
         permission = response.headers.get("X-Required-Permission", "")
         sentences = {
@@ -248,10 +248,10 @@ class JenkinsClient:
         return JenkinsError(f"{self.url} {sentences.get(status, answered)}", status)
 
 
-def _none_if(status: int, ask: Callable[..., _T], *arguments: Any) -> _T | None:
-    """Return what *ask* returns, or None if Jenkins answers with the HTTP status *status*."""
+def _none_on_status(status: int, send: Callable[..., _T], *arguments: Any) -> _T | None:
+    """Return what *send* returns, or None if Jenkins answers with the HTTP status *status*."""
     try:
-        return ask(*arguments)
+        return send(*arguments)
     except JenkinsError as error:
         if error.status != status:
             raise

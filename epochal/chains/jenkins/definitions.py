@@ -12,13 +12,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from epochal.chains.jenkins.markup import class_names, parsed
+from epochal.chains.jenkins.config_xml import class_names, parse_config
 from epochal.commit import repository_name
 from epochal.errors import EpochalError, SettingsError
 from epochal.resources import resource
 from epochal.settings import JenkinsSettings, ServerSettings, child_environment
 
-PLUGINS = {
+PLUGIN_PREFIXES = {
     "git": "hudson.plugins.git.",
     "parameterized-trigger": "hudson.plugins.parameterizedtrigger.",
     "timestamper": "hudson.plugins.timestamper.",
@@ -27,7 +27,7 @@ PLUGINS = {
 }
 """The plugins that the jobs may use, each with the prefix of its class names in a job's XML."""
 
-OPTIONAL = ("git", "parameterized-trigger", "timestamper", "build-timeout")
+OPTIONAL_PLUGINS = ("git", "parameterized-trigger", "timestamper", "build-timeout")
 """The plugins that can be left out.
 
 Without git, job pull fetches the commit by itself; without parameterized-trigger, the gateway starts the next job.
@@ -44,12 +44,12 @@ class Definition:
 
     @property
     def plugins(self) -> set[str]:
-        """Return the plugins (keys of ``PLUGINS``) that the definition uses."""
-        names = class_names(parsed(self.xml))
-        return {plugin for plugin, begin in PLUGINS.items() if any(name.startswith(begin) for name in names)}
+        """Return the plugins (keys of ``PLUGIN_PREFIXES``) that the definition uses."""
+        names = class_names(parse_config(self.xml))
+        return {plugin for plugin, prefix in PLUGIN_PREFIXES.items() if any(name.startswith(prefix) for name in names)}
 
 
-def pull_job(settings: ServerSettings, repository: str) -> str:
+def pull_job_name(settings: ServerSettings, repository: str) -> str:
     """Return the name of the Jenkins job that pulls a watched repository, given by its URL.
 
     The name is ``pull`` for the first watched repository and, for example, ``pull-ada-digits`` for a further one, after
@@ -65,26 +65,26 @@ def pull_job(settings: ServerSettings, repository: str) -> str:
 def job_names(settings: ServerSettings) -> list[str]:
     """Return the names of all jobs: one pull per watched repository, then train and retrain."""
     prefix = settings.jenkins.prefix
-    pulls = [pull_job(settings, watched.url) for watched in settings.repository]
+    pulls = [pull_job_name(settings, watched.url) for watched in settings.repository]
     return [*pulls, f"{prefix}train", f"{prefix}retrain"]
 
 
-def render(settings: ServerSettings, left_out: Collection[str] = ()) -> list[Definition]:
-    """Return the definitions of all jobs and, last, of the view. ``left_out`` names plugins of OPTIONAL to do without.
+def render(settings: ServerSettings, without: Collection[str] = ()) -> list[Definition]:
+    """Return the definitions of all jobs and, last, of the view.
 
-    Raises SettingsError if no repository is watched, two jobs would have the same name, or a plugin cannot be left out.
-    Raises EpochalError if Job Builder fails.
+    ``without`` names plugins of OPTIONAL_PLUGINS to do without. Raises SettingsError if no repository is watched, two
+    jobs would have the same name, or a plugin cannot be left out. Raises EpochalError if Job Builder fails.
     """
     if not settings.repository:
         raise SettingsError("No repository is watched, so there is no job to make: epochal watch URL.")
     if len(set(job_names(settings))) != len(job_names(settings)):
         raise SettingsError("Two watched repositories have the same name, so their jobs would, too: watch one of them.")
-    unknown = sorted(set(left_out) - set(OPTIONAL))
+    unknown = sorted(set(without) - set(OPTIONAL_PLUGINS))
     if unknown:
-        raise SettingsError(f"{', '.join(unknown)} cannot be left out; what can is: {', '.join(OPTIONAL)}.")
+        raise SettingsError(f"{', '.join(unknown)} cannot be left out; what can is: {', '.join(OPTIONAL_PLUGINS)}.")
     view = f"{settings.jenkins.prefix}Epochal"
     # JSON is valid YAML, and it quotes any character that a URL may contain.
-    xmls = _run_job_builder(json.dumps(_literal(_project(settings, left_out))))
+    xmls = _run_job_builder(json.dumps(_escape_braces(_project(settings, without))))
     return [Definition("view" if name == view else "job", name, xmls[name]) for name in [*job_names(settings), view]]
 
 
@@ -95,32 +95,32 @@ def _run_job_builder(project: str) -> dict[str, str]:
     Raises EpochalError if Job Builder fails.
     """
     with tempfile.TemporaryDirectory() as folder:
-        source, made = Path(folder) / "project.yaml", Path(folder) / "made"
+        source, output = Path(folder) / "project.yaml", Path(folder) / "made"
         source.write_text(project, encoding="utf-8")
         # Run Job Builder as a command, because its modules are not a public interface. `test` contacts no Jenkins.
         builder = [sys.executable, "-m", "jenkins_jobs", "--log_level", "error", "test"]
-        command = [*builder, f"{resource('jobs')}:{source}", "-o", str(made)]
-        done = subprocess.run(command, capture_output=True, text=True, env=child_environment({}), check=False)
-        if done.returncode != 0:
-            raise EpochalError(f"Jenkins Job Builder could not make the jobs:\n{done.stderr.strip()[-2000:]}")
-        return {path.name: path.read_text(encoding="utf-8") for path in made.iterdir()}
+        command = [*builder, f"{resource('jobs')}:{source}", "-o", str(output)]
+        result = subprocess.run(command, capture_output=True, text=True, env=child_environment({}), check=False)
+        if result.returncode != 0:
+            raise EpochalError(f"Jenkins Job Builder could not make the jobs:\n{result.stderr.strip()[-2000:]}")
+        return {path.name: path.read_text(encoding="utf-8") for path in output.iterdir()}
 
 
-def _literal(value: Any) -> Any:
+def _escape_braces(value: Any) -> Any:
     """Double the braces in all strings of ``value``, because Job Builder expands single ones as its templates."""
     if isinstance(value, dict):
-        return {key: _literal(item) for key, item in value.items()}
+        return {key: _escape_braces(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_literal(item) for item in value]
+        return [_escape_braces(item) for item in value]
     return value.replace("{", "{{").replace("}", "}}") if isinstance(value, str) else value
 
 
-def _project(settings: ServerSettings, left_out: Collection[str]) -> list[dict[str, Any]]:
+def _project(settings: ServerSettings, without: Collection[str]) -> list[dict[str, Any]]:
     jenkins = settings.jenkins
     pulls = []
     for watched in settings.repository:
         pull = {
-            "pull": pull_job(settings, watched.url).removeprefix(jenkins.prefix),
+            "pull": pull_job_name(settings, watched.url).removeprefix(jenkins.prefix),
             "url": watched.url,
             "quoted_url": shlex.quote(watched.url),
             "credentials": watched.jenkins_credentials,
@@ -134,13 +134,13 @@ def _project(settings: ServerSettings, left_out: Collection[str]) -> list[dict[s
         "timeout_minutes": jenkins.timeout_minutes,
         "keep_builds": jenkins.keep_builds,
         "github_push": jenkins.github_push,
-        "exports": exports(jenkins),
+        "exports": export_lines(jenkins),
         "jobs": [*pulls, "train", "retrain"],
         "views": [{"view": {"jobs": job_names(settings)}}],
     }
-    return [{"project": values | {plugin.replace("-", "_"): plugin not in left_out for plugin in OPTIONAL}}]
+    return [{"project": values | {plugin.replace("-", "_"): plugin not in without for plugin in OPTIONAL_PLUGINS}}]
 
 
-def exports(jenkins: JenkinsSettings) -> list[str]:
+def export_lines(jenkins: JenkinsSettings) -> list[str]:
     """Return the shell lines that export the variables from [jenkins] variables in server.toml to a job's script."""
     return [f"export {name}={shlex.quote(value)}" for name, value in sorted(jenkins.variables.items())]

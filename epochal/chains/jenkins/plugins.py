@@ -4,7 +4,7 @@ import re
 
 from epochal.resources import resource
 
-OLDEST_VERSION = "2.504"
+MIN_VERSION = "2.504"
 """The oldest Jenkins that the jobs were written for: an LTS line that runs on Java 17 or 21."""
 
 

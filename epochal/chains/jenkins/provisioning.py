@@ -4,45 +4,52 @@ from collections.abc import Collection
 from typing import Literal
 
 from epochal.chains.jenkins.client import JenkinsClient, JenkinsError
-from epochal.chains.jenkins.comparison import differences, digest, lost, seal_of, sealed, sealed_description
+from epochal.chains.jenkins.comparison import (
+    add_seal,
+    description_with_seal,
+    differences,
+    digest,
+    missing_classes,
+    read_seal,
+)
 from epochal.chains.jenkins.definitions import Definition, job_names, render
-from epochal.chains.jenkins.plugins import OLDEST_VERSION, pinned_plugins, version_key
+from epochal.chains.jenkins.plugins import MIN_VERSION, pinned_plugins, version_key
 from epochal.records import Log
 from epochal.settings import ServerSettings
 
 
-def apply(client: JenkinsClient, settings: ServerSettings, left_out: Collection[str], log: Log) -> int:
+def apply(client: JenkinsClient, settings: ServerSettings, without: Collection[str], log: Log) -> int:
     """Create or update the jobs and the view, and return how many of them changed.
 
-    ``left_out`` names plugins to do without. Raises JenkinsError before any change if Jenkins is too old or lacks
+    ``without`` names plugins to do without. Raises JenkinsError before any change if Jenkins is too old or lacks
     plugins. Raises it, with earlier changes kept, if Jenkins has a job or view of the same name that Epochal did not
     make, or if Jenkins loses a part of a definition.
     """
-    definitions = render(settings, left_out)
-    refuse_unfit(client, definitions)
+    definitions = render(settings, without)
+    require_usable_jenkins(client, definitions)
     changed = 0
     for definition in definitions:
-        what = _apply(client, definition)
-        changed += what != "unchanged"
-        log(f"{definition.kind} {definition.name}: {what}")
+        outcome = _apply_definition(client, definition)
+        changed += outcome != "unchanged"
+        log(f"{definition.kind} {definition.name}: {outcome}")
     log(f"{changed} changed" if changed else "nothing to change: everything is as it should be")
     return changed
 
 
-def preview(client: JenkinsClient, settings: ServerSettings, left_out: Collection[str], log: Log) -> int:
+def preview(client: JenkinsClient, settings: ServerSettings, without: Collection[str], log: Log) -> int:
     """Log what ``apply`` would change, as a diff, and return how many jobs and views would change.
 
     Raises JenkinsError if Jenkins is too old or lacks plugins.
     """
-    definitions = render(settings, left_out)
-    refuse_unfit(client, definitions)
+    definitions = render(settings, without)
+    require_usable_jenkins(client, definitions)
     changed = 0
     for definition in definitions:
-        there = client.config(definition.kind, definition.name)
-        state = state_of(definition, there)
+        current = client.config(definition.kind, definition.name)
+        state = compare_definition(definition, current)
         changed += state != "unchanged"
         log(f"{definition.kind} {definition.name}: {state}")
-        for difference in differences(definition.xml, there or "<none/>") if state != "unchanged" else ():
+        for difference in differences(definition.xml, current or "<none/>") if state != "unchanged" else ():
             log(str(difference))
     log("nothing was changed: this is what epochal jenkins apply would do")
     return changed
@@ -56,36 +63,36 @@ def delete(client: JenkinsClient, settings: ServerSettings, log: Log) -> None:
         config = client.config(kind, name)
         if config is None:
             log(f"{kind} {name}: not there")
-        elif seal_of(config) is None:
+        elif read_seal(config) is None:
             log(f"{kind} {name}: left alone, for Epochal did not make it")
         else:
             (client.delete_view if kind == "view" else client.delete_job)(name)
             log(f"{kind} {name}: deleted")
 
 
-def state_of(definition: Definition, there: str | None) -> str:
+def compare_definition(definition: Definition, current: str | None) -> str:
     """Return how a definition differs from what Jenkins has, as words for the user: ``unchanged``, ``missing``, ….
 
-    *there* is the config.xml in Jenkins, or None if Jenkins has no job or view of that name.
+    *current* is the config.xml in Jenkins, or None if Jenkins has no job or view of that name.
     """
-    if there is None:
+    if current is None:
         return "missing"
-    seal = seal_of(there)
+    seal = read_seal(current)
     if seal is None:
         return "not made by Epochal"
     if seal.rendered != digest(definition.xml):
         return "changed"
-    return "unchanged" if seal.kept == digest(there) else "changed in Jenkins by somebody else, and set right"
+    return "unchanged" if seal.stored == digest(current) else "changed in Jenkins by somebody else, and set right"
 
 
-def refuse_unfit(client: JenkinsClient, definitions: list[Definition]) -> None:
+def require_usable_jenkins(client: JenkinsClient, definitions: list[Definition]) -> None:
     """Raise JenkinsError if Jenkins is too old or lacks a plugin that the definitions use.
 
     Jenkins would silently drop the elements of a plugin that it lacks.
     """
     version = client.version()
-    if version_key(version) < version_key(OLDEST_VERSION):
-        raise JenkinsError(f"{client.url} is Jenkins {version}; Epochal wants {OLDEST_VERSION} or newer.")
+    if version_key(version) < version_key(MIN_VERSION):
+        raise JenkinsError(f"{client.url} is Jenkins {version}; Epochal wants {MIN_VERSION} or newer.")
     missing = missing_plugins(client, definitions)
     if missing:
         listed = "\n".join(f"  {plugin}:{version}" for plugin, version in missing)
@@ -98,45 +105,45 @@ def refuse_unfit(client: JenkinsClient, definitions: list[Definition]) -> None:
 
 def missing_plugins(client: JenkinsClient, definitions: list[Definition]) -> list[tuple[str, str]]:
     """Return the plugins that the definitions use and Jenkins lacks, each with the version to install."""
-    there, wanted = client.plugins(), pinned_plugins()
+    installed, pinned = client.plugins(), pinned_plugins()
     used = set().union(*(definition.plugins for definition in definitions))
-    return [(plugin, wanted[plugin]) for plugin in sorted(used) if plugin not in there]
+    return [(plugin, pinned[plugin]) for plugin in sorted(used) if plugin not in installed]
 
 
-def _apply(client: JenkinsClient, definition: Definition) -> str:
+def _apply_definition(client: JenkinsClient, definition: Definition) -> str:
     kind, name = definition.kind, definition.name
-    there = client.config(kind, name)
-    state = state_of(definition, there)
+    current = client.config(kind, name)
+    state = compare_definition(definition, current)
     if state == "unchanged":
         return state
-    if there is not None and seal_of(there) is None:
+    if current is not None and read_seal(current) is None:
         raise JenkinsError(
             f"{client.url} has a {kind} {name} that Epochal did not make. Rename or delete it, or "
             "set [jenkins] prefix in server.toml."
         )
     if kind == "job":
-        write = client.create_job if there is None else client.reconfig_job
+        write = client.create_job if current is None else client.reconfig_job
     else:
-        write = client.create_view if there is None else client.reconfig_view
-    write(name, sealed(definition.xml))
-    kept = client.config(kind, name)
-    if kept is None:
+        write = client.create_view if current is None else client.reconfig_view
+    write(name, add_seal(definition.xml))
+    stored = client.config(kind, name)
+    if stored is None:
         raise JenkinsError(f"{client.url} took the {kind} {name}, but does not have it.")
-    if dropped := lost(definition.xml, kept):
+    if dropped := missing_classes(definition.xml, stored):
         raise JenkinsError(
             f"{client.url} lost parts of the {kind} {name}: {', '.join(dropped)}. "
             "Are the plugins installed and enabled?"
         )
-    _seal(client, definition, digest(kept))
-    return "made" if there is None else state
+    _store_seal(client, definition, digest(stored))
+    return "made" if current is None else state
 
 
-def _seal(client: JenkinsClient, definition: Definition, kept: str) -> None:
+def _store_seal(client: JenkinsClient, definition: Definition, stored: str) -> None:
     if definition.kind == "view":
-        client.reconfig_view(definition.name, sealed(definition.xml, kept))
+        client.reconfig_view(definition.name, add_seal(definition.xml, stored))
         return
-    client.describe_job(definition.name, sealed_description(definition.xml, kept))
+    client.describe_job(definition.name, description_with_seal(definition.xml, stored))
     # Jenkins may have added defaults when it saved the description. Seal again, or they would count as a change.
     now = digest(client.config("job", definition.name) or "<none/>")
-    if now != kept:
-        client.describe_job(definition.name, sealed_description(definition.xml, now))
+    if now != stored:
+        client.describe_job(definition.name, description_with_seal(definition.xml, now))

@@ -8,7 +8,7 @@ from epochal.records import StoppedBy, Strategy, Trial, TrialState
 from epochal.settings import RetrainSettings
 
 
-def promising(trials: Sequence[Trial]) -> list[Trial]:
+def find_promising(trials: Sequence[Trial]) -> list[Trial]:
     """Return the measured trials of a search that are expected to reach the threshold with more epochs, best first.
 
     Trials that the script's own callbacks ended are left out.
@@ -25,23 +25,26 @@ def promising(trials: Sequence[Trial]) -> list[Trial]:
     return sorted(found, key=lambda trial: (-(trial.accuracy.value if trial.accuracy else 0.0), trial.number))
 
 
-def next_to_resume(trials: Sequence[Trial], epochs: Constant, settings: RetrainSettings) -> tuple[Trial, int] | None:
+def choose_trial_to_resume(
+    trials: Sequence[Trial], epochs: Constant, settings: RetrainSettings
+) -> tuple[Trial, int] | None:
     """Return the best promising trial that can be resumed, with its new total number of epochs, or None.
 
     ``epochs``: the constant of nn.py that holds the number of epochs. A trial is skipped if one with the same
     combination of hyperparameters was started after it, or if ``max_epochs`` allows no more epochs.
     """
-    for trial in promising(trials):
+    for trial in find_promising(trials):
         assert trial.forecast
         assert trial.forecast.expected
-        before = int(trial.hyperparameters[epochs.name])
-        wanted = min(max(before + settings.epochs_step, trial.forecast.expected), settings.max_epochs)
+        epochs_before = int(trial.hyperparameters[epochs.name])
+        epochs_target = min(max(epochs_before + settings.epochs_step, trial.forecast.expected), settings.max_epochs)
         was_resumed = any(
             other.number > trial.number
             and other.reason is not Reason.INTERRUPTED
-            and other.hyperparameters | {epochs.name: before} == trial.hyperparameters | {epochs.name: before}
+            and other.hyperparameters | {epochs.name: epochs_before}
+            == trial.hyperparameters | {epochs.name: epochs_before}
             for other in trials
         )
-        if wanted > before and not was_resumed:
-            return trial, wanted
+        if epochs_target > epochs_before and not was_resumed:
+            return trial, epochs_target
     return None

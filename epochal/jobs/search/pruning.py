@@ -5,19 +5,19 @@ from collections.abc import Callable
 
 from epochal.errors import Reason
 from epochal.jobs.log import log
-from epochal.jobs.progress import epoch_line
+from epochal.jobs.progress import format_epoch
 from epochal.records import Epoch
 from epochal.runtimes.stop import Stop
 from epochal.store.errors import DatabaseUnavailable
 
-_MOST_EPOCHS = 10_000
+_MAX_EPOCHS = 10_000
 """Later epochs are not compared, because each comparison queries two databases and a script may report any number."""
 
 ShouldContinue = Callable[[int, float], bool]
 """Takes a trial's number of epochs so far and its validation accuracy (0 to 1); returns whether it should train on."""
 
 
-class Comparing:
+class Pruner:
     """Compares one trial with the others after each epoch, and stops it if they were better after as many epochs."""
 
     def __init__(
@@ -31,14 +31,14 @@ class Comparing:
         self._epochs = 0
         self._failed = False
 
-    def hear(self, epoch: Epoch) -> None:
+    def on_epoch(self, epoch: Epoch) -> None:
         """Log an epoch that has ended and compare the trial, requesting its stop if it is not worth training on.
 
         An exception in the comparison is logged and ends the comparisons, but not the trial.
         """
-        log(f"  trial {self._number}: {epoch_line(epoch)}")
+        log(f"  trial {self._number}: {format_epoch(epoch)}")
         self._epochs += 1
-        if self._failed or self._stop.reason or self._epochs > _MOST_EPOCHS:
+        if self._failed or self._stop.reason or self._epochs > _MAX_EPOCHS:
             return
         try:
             self._stop_if_over()

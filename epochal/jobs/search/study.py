@@ -22,14 +22,14 @@ from epochal.settings import Choices, Range
 _SCHEMA = "optuna"
 
 
-def storage_url(database: str, of_home: str) -> str:
-    """Return the URL of Optuna's storage: the PostgreSQL ``database`` if it is one, otherwise ``of_home``.
+def storage_url(database: str, default: str) -> str:
+    """Return the URL of Optuna's storage: the PostgreSQL ``database`` if it is one, otherwise ``default``.
 
     ``database``: the URL in the server's settings, which may be empty. In PostgreSQL, Optuna gets a schema named
     ``optuna``, which is created if it is missing. Raises SQLAlchemyError if PostgreSQL does not answer.
     """
     if not database.startswith("postgresql"):
-        return of_home
+        return default
     engine = create_engine(database)
     try:
         with engine.begin() as connection:
@@ -47,10 +47,10 @@ _RANDOM_TRIALS = 5
 _REDUCTION = 3
 """Pruning lets the best one in this many trials train on, at about 1/9 and 1/3 of the epochs."""
 _TRIED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
-_FRESH_DRAWS = 20
-_MOST_COMBINATIONS = 10_000
+_MAX_DRAWS = 20
+_MAX_COMBINATIONS = 10_000
 _DIGITS = 3
-_OWN_NUMBER = "trial"
+_TRIAL_NUMBER = "trial"
 _FAILED = "failed"
 
 
@@ -65,7 +65,7 @@ class Candidate:
     changes: dict[Constant, Value]
 
 
-class Search:
+class Study:
     """The Optuna study of one run. Safe to use from several threads and several processes."""
 
     def __init__(self, storage: str, run: int, space: Sequence[Dimension], epochs: int | None) -> None:
@@ -76,7 +76,7 @@ class Search:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._space = {dimension.constant.name: dimension for dimension in space}
         self._distributions = {name: _distribution(dimension.values) for name, dimension in self._space.items()}
-        waiting = {"connect_args": {"timeout": 60}} if storage.startswith("sqlite") else {"pool_pre_ping": True}
+        engine_options = {"connect_args": {"timeout": 60}} if storage.startswith("sqlite") else {"pool_pre_ping": True}
         pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
         if epochs is not None:
             first = max(1, epochs // _REDUCTION**2)
@@ -84,7 +84,7 @@ class Search:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             self._study = optuna.create_study(
-                storage=optuna.storages.RDBStorage(storage, engine_kwargs=waiting),
+                storage=optuna.storages.RDBStorage(storage, engine_kwargs=engine_options),
                 sampler=optuna.samplers.TPESampler(n_startup_trials=_RANDOM_TRIALS, multivariate=True),
                 pruner=pruner,
                 study_name=f"run-{run}",
@@ -92,16 +92,16 @@ class Search:
                 load_if_exists=True,
             )
 
-    def learn(self, values: dict[str, Value], accuracy: float) -> None:
+    def add_result(self, values: dict[str, Value], accuracy: float) -> None:
         """Add the ``accuracy`` (0 to 1) of a trial before the search, with ``values`` as its hyperparameters by name.
 
         Do nothing if they lie outside the search space or the study already has a trial.
         """
         if self._study.get_trials(deepcopy=False) or not self._space.keys() <= values.keys():
             return
-        known = {name: values[name] for name in self._space}
+        params = {name: values[name] for name in self._space}
         try:
-            trial = optuna.trial.create_trial(params=known, distributions=self._distributions, value=accuracy)
+            trial = optuna.trial.create_trial(params=params, distributions=self._distributions, value=accuracy)
         except ValueError:
             return
         self._study.add_trial(trial)
@@ -109,40 +109,40 @@ class Search:
     def ask(self) -> Candidate | None:
         """Return a combination that has not been tried; None if none is left.
 
-        None is also returned if _FRESH_DRAWS draws in a row were tried before and the space cannot be listed, because
+        None is also returned if _MAX_DRAWS draws in a row were tried before and the space cannot be listed, because
         it is too large or has a range of floats.
         """
-        for _ in range(_FRESH_DRAWS):
+        for _ in range(_MAX_DRAWS):
             trial = self._study.ask(self._distributions)
             changes = self._changes(trial.params)
             if not self._was_tried(changes, trial.number):
                 return Candidate(trial, changes)
             self._study.tell(trial, state=TrialState.FAIL)
-        return self._ask_for_what_is_left()
+        return self._ask_untried()
 
-    def started(self, candidate: Candidate, number: int) -> None:
+    def record_started(self, candidate: Candidate, number: int) -> None:
         """Record that the run's trial ``number`` trains the candidate."""
-        candidate.trial.set_user_attr(_OWN_NUMBER, number)
+        candidate.trial.set_user_attr(_TRIAL_NUMBER, number)
 
     def should_continue(self, candidate: Candidate, epoch: int, accuracy: float) -> bool:
         """Record a trial's ``accuracy`` (0 to 1) after ``epoch`` epochs, and return whether it should train on."""
         candidate.trial.report(accuracy, epoch)
         return not candidate.trial.should_prune()
 
-    def measured(self, candidate: Candidate, accuracy: float) -> None:
+    def record_measured(self, candidate: Candidate, accuracy: float) -> None:
         """Record the accuracy (0 to 1) of a trial that has finished."""
         self._study.tell(candidate.trial.number, accuracy, skip_if_finished=True)
 
-    def pruned(self, candidate: Candidate) -> None:
+    def record_pruned(self, candidate: Candidate) -> None:
         """Record that a trial was stopped because others were better."""
         self._study.tell(candidate.trial.number, state=TrialState.PRUNED, skip_if_finished=True)
 
-    def failed(self, candidate: Candidate) -> None:
+    def record_failed(self, candidate: Candidate) -> None:
         """Record that a trial failed because of its hyperparameters, so that the combination is not tried again."""
         candidate.trial.set_user_attr(_FAILED, True)
-        self.released(candidate)
+        self.release(candidate)
 
-    def released(self, candidate: Candidate) -> None:
+    def release(self, candidate: Candidate) -> None:
         """Record that a trial ended for another reason without a result, so that the combination may be tried again."""
         self._study.tell(candidate.trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
@@ -150,7 +150,7 @@ class Search:
         """Record that the run's trials with these numbers were interrupted, so that they may be tried again."""
         numbers = set(interrupted)
         for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            if trial.user_attrs.get(_OWN_NUMBER) in numbers:
+            if trial.user_attrs.get(_TRIAL_NUMBER) in numbers:
                 self._study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
     def _changes(self, params: dict[str, Any]) -> dict[Constant, Value]:
@@ -166,28 +166,26 @@ class Search:
             changes[self._space[name].constant] = changed
         return changes
 
-    def _was_tried(self, changes: dict[Constant, Value], own: int | None = None) -> bool:
-        """Return whether a trial other than Optuna's number ``own`` tried these values or is trying them."""
+    def _was_tried(self, changes: dict[Constant, Value], except_number: int | None = None) -> bool:
+        """Return whether a trial other than Optuna's number ``except_number`` tried these values or is trying them."""
         return any(
-            trial.number != own
+            trial.number != except_number
             and (trial.state in _TRIED or _FAILED in trial.user_attrs)
             and self._changes(trial.params) == changes
             for trial in self._study.get_trials(deepcopy=False)
         )
 
-    def _ask_for_what_is_left(self) -> Candidate | None:
+    def _ask_untried(self) -> Candidate | None:
         """Return an untried combination at random; None if there is none, or if the space cannot be listed."""
         choices: list[Sequence[Any]] = []
         for distribution in self._distributions.values():
             if isinstance(distribution, CategoricalDistribution):
                 choices.append(distribution.choices)
-            elif (
-                isinstance(distribution, IntDistribution) and distribution.high - distribution.low < _MOST_COMBINATIONS
-            ):
+            elif isinstance(distribution, IntDistribution) and distribution.high - distribution.low < _MAX_COMBINATIONS:
                 choices.append(range(distribution.low, distribution.high + 1, distribution.step))
             else:
                 return None
-        if math.prod(map(len, choices)) > _MOST_COMBINATIONS:
+        if math.prod(map(len, choices)) > _MAX_COMBINATIONS:
             return None
         combinations = list(itertools.product(*choices))
         random.shuffle(combinations)
@@ -203,7 +201,7 @@ class Search:
 def _distribution(values: Range | Choices) -> BaseDistribution:
     if isinstance(values, Choices):
         return CategoricalDistribution(values.choices)
-    if values.whole:
+    if values.is_integer:
         return IntDistribution(int(values.low), int(values.high), log=values.log, step=int(values.step or 1))
     step = None if values.step is None else float(values.step)
     return FloatDistribution(float(values.low), float(values.high), log=values.log, step=step)

@@ -4,7 +4,7 @@ import math
 import re
 
 from epochal.analysis.script import Script
-from epochal.jobs.search.space import searchable
+from epochal.jobs.search.space import find_searchable
 from epochal.records import Value
 from epochal.settings import Choices, Range
 
@@ -31,14 +31,14 @@ _SKLEARN_KINDS = {
 def suggest(script: Script) -> dict[str, Range | Choices]:
     """Suggest a range or choices for each constant of ``script`` (nn.py) whose name is that of a known hyperparameter.
 
-    The result is in the order of the script, and ``space_of`` accepts it for the same script. Constants that are not
+    The result is in the order of the script, and ``read_space`` accepts it for the same script. Constants that are not
     hyperparameters (seeds, sizes of images, numbers of classes) or have another name are left out.
     """
-    able = searchable(script)
-    has_height = any(name.lower() == "height" for name in able)
+    searchable = find_searchable(script)
+    has_height = any(name.lower() == "height" for name in searchable)
     kinds = _KINDS | (_SKLEARN_KINDS if re.search(rb"\bsklearn\b", script.content) else {})
     found: dict[str, Range | Choices] = {}
-    for name, constant in able.items():
+    for name, constant in searchable.items():
         plain = name.replace("_", "").lower()
         kind = next((kind for pattern, kind in kinds.items() if re.fullmatch(pattern, plain)), "")
         values = _suggest_values(kind, constant.value)

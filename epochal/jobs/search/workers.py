@@ -15,21 +15,21 @@ from functools import partial
 from epochal.errors import Reason, RunFailed
 from epochal.jobs.active_run import ActiveRun
 from epochal.jobs.log import log
-from epochal.jobs.search.promising import next_to_resume, promising
-from epochal.jobs.search.pruning import Comparing
-from epochal.jobs.search.study import Candidate, Search
-from epochal.jobs.strategy import Ended, GiveUp, Proposal, stopping_point, used_up
+from epochal.jobs.search.promising import choose_trial_to_resume, find_promising
+from epochal.jobs.search.pruning import Pruner
+from epochal.jobs.search.study import Candidate, Study
+from epochal.jobs.strategy import EndCause, GiveUp, Proposal, check_budget, choose_stop_accuracy
 from epochal.jobs.trial import StartedTrial, run_trial
 from epochal.jobs.verdict import next_target, record_forecast, record_verdict
 from epochal.records import Strategy, Trial, TrialState, Verdict
-from epochal.results.wording import in_words
+from epochal.results.wording import format_with_threshold
 from epochal.runtimes.stop import Stop
 from epochal.settings import ServerSettings
-from epochal.store.ends import requested_stop
 from epochal.store.errors import NotOwner
-from epochal.store.trials import add_search_trial, has_live_trainer, mark_interrupted
+from epochal.store.transitions import load_stop_request
+from epochal.store.trials import add_search_trial, is_training, mark_interrupted
 
-_FAULTS_OF_A_COMBINATION = frozenset(
+_COMBINATION_FAILURES = frozenset(
     {
         Reason.SCRIPT_ERROR,
         Reason.OUT_OF_MEMORY,
@@ -44,7 +44,7 @@ _FAULTS_OF_A_COMBINATION = frozenset(
 
 
 @dataclass(frozen=True)
-class _Started:
+class _SearchTrial:
     """A trial that was started.
 
     ``candidate``: its combination in the study; None if it resumes another trial. ``number``: from 1 within the run.
@@ -58,39 +58,39 @@ class _Started:
 class Workers:
     """The threads of this process that train the trials of a run's search, as many as the server's limits allow."""
 
-    def __init__(self, active: ActiveRun, study: Search, epochs: int | None) -> None:
+    def __init__(self, active: ActiveRun, study: Study, epochs: int | None) -> None:
         """``epochs``: what the script's number of epochs becomes in each new trial; None leaves it as it is."""
         self._active = active
         self._database = active.app.database
         self._settings = active.plan.settings.retrain
         self._study = study
         self._epochs = epochs
-        self._asking = threading.Lock()
+        self._start_lock = threading.Lock()
         self._stops: list[Stop] = []
         self._end_reason: Reason | None = None
 
-    def work(self) -> GiveUp | Ended:
+    def work(self) -> GiveUp | EndCause:
         """Train trials until the search ends, here or in another process, and return what ended it.
 
-        Ended.REACHED is returned if a trial reached the threshold, another Ended if the run was stopped, and GiveUp if
-        nothing may be tried any more. Raises RunFailed for a failure that other hyperparameters cannot fix. After any
-        exception, no training of this process is left running.
+        EndCause.REACHED is returned if a trial reached the threshold, another EndCause if the run was stopped, and
+        GiveUp if nothing may be tried any more. Raises RunFailed for a failure that other hyperparameters cannot fix.
+        After any exception, no training of this process is left running.
         """
-        count = trials_at_once(self._active.app.settings)
+        count = count_parallel_trials(self._active.app.settings)
         with ThreadPoolExecutor(count, thread_name_prefix="search") as executor:
-            working = [executor.submit(self._work) for _ in range(count)]
+            futures = [executor.submit(self._work) for _ in range(count)]
             try:
-                wait(working)
+                wait(futures)
             except BaseException:
                 self._stop_all(Reason.INTERRUPTED)
-                self._database.patience.end()
-                wait(working)
+                self._database.retry_policy.stop_waiting()
+                wait(futures)
                 raise
-        ends = [each.result() for each in working]
-        given_up = next((end for end in ends if isinstance(end, GiveUp)), Ended.INTERRUPTED)
-        return self._find_end() or given_up
+        ends = [each.result() for each in futures]
+        give_up = next((end for end in ends if isinstance(end, GiveUp)), EndCause.INTERRUPTED)
+        return self._find_end() or give_up
 
-    def settle(self, end: GiveUp | Ended) -> GiveUp | Ended:
+    def finish(self, end: GiveUp | EndCause) -> GiveUp | EndCause:
         """Judge the measured trials that have no verdict yet, and return what ended the search.
 
         Call it once no process trains any more. ``end`` is returned unless the run was stopped or a trial reached the
@@ -99,37 +99,37 @@ class Workers:
         self._judge_measured()
         return self._find_end() or end
 
-    def _find_end(self) -> Ended | None:
+    def _find_end(self) -> EndCause | None:
         """Return what ended the search, here or in another process; None if it has not ended."""
         run = self._active.load()
         if run.state.ended:
-            return Ended.INTERRUPTED
-        if asked := requested_stop(self._database, run.id):
-            return Ended(asked.value)
-        return Ended.REACHED if run.reached else None
+            return EndCause.INTERRUPTED
+        if requested := load_stop_request(self._database, run.id):
+            return EndCause(requested.value)
+        return EndCause.REACHED if run.reached else None
 
-    def _work(self) -> GiveUp | Ended:
+    def _work(self) -> GiveUp | EndCause:
         """Train one trial after another, and return what ended the search."""
         try:
-            while isinstance(started := self._start_next(), _Started):
+            while isinstance(started := self._start_next(), _SearchTrial):
                 self._train(started)
             return started
         except BaseException:
             self._stop_all(Reason.INTERRUPTED)
             raise
 
-    def _start_next(self) -> _Started | GiveUp | Ended:
+    def _start_next(self) -> _SearchTrial | GiveUp | EndCause:
         """Start the next trial, or return what ended the search. First mark trials of dead processes as interrupted."""
-        with self._asking:
+        with self._start_lock:
             while True:
                 if mark_interrupted(self._database, self._active.run.id):
-                    self._active.plan.runtime.reap(partial(has_live_trainer, self._database))
+                    self._active.plan.runtime.reap(partial(is_training, self._database))
                 judged = self._judge_measured()
                 self._study.mark_interrupted(trial.number for trial in judged if trial.reason is Reason.INTERRUPTED)
                 if ended := self._find_end():
                     return ended
                 if self._end_reason:
-                    return Ended.INTERRUPTED
+                    return EndCause.INTERRUPTED
                 proposed = self._propose(self._active.load().trials)
                 if isinstance(proposed, GiveUp):
                     return proposed
@@ -146,26 +146,26 @@ class Workers:
 
     def _propose(self, trials: Sequence[Trial]) -> tuple[Proposal, Candidate | None] | GiveUp:
         """Return what to train after ``trials``: more epochs of a promising trial, or an untried combination."""
-        if end := used_up(trials, self._settings):
+        if end := check_budget(trials, self._settings):
             return end
-        wanted = next_target(self._active)
-        if isinstance(wanted, GiveUp):
-            return wanted
-        stop_at = stopping_point(wanted, trials) if self._settings.stop_at_threshold else None
+        target = next_target(self._active)
+        if isinstance(target, GiveUp):
+            return target
+        stop_at = choose_stop_accuracy(target, trials) if self._settings.stop_at_threshold else None
         constant = self._active.script.epochs
-        if constant and (found := next_to_resume(trials, constant, self._settings)):
+        if constant and (found := choose_trial_to_resume(trials, constant, self._settings)):
             trial, epochs = found
             values = trial.hyperparameters | {constant.name: epochs}
-            searched = [dimension.constant for dimension in self._active.plan.space]
-            resumed = {each: values[each.name] for each in (*searched, constant)}
-            return Proposal(Strategy.SEARCH, resumed, stop_at, trial.number), None
+            searched_constants = [dimension.constant for dimension in self._active.plan.space]
+            resumed_changes = {each: values[each.name] for each in (*searched_constants, constant)}
+            return Proposal(Strategy.SEARCH, resumed_changes, stop_at, trial.number), None
         candidate = self._study.ask()
         if candidate is None:
             return GiveUp(Reason.SPACE_USED_UP, "Every combination of [search] was tried.")
         changes = candidate.changes | ({constant: self._epochs} if constant and self._epochs else {})
         return Proposal(Strategy.SEARCH, changes, stop_at), candidate
 
-    def _start(self, proposal: Proposal, candidate: Candidate | None) -> _Started | None:
+    def _start(self, proposal: Proposal, candidate: Candidate | None) -> _SearchTrial | None:
         """Start a trial; return None if it may not start.
 
         That is so if another process took the same combination or the last trial of the budget, or if the run
@@ -175,35 +175,35 @@ class Workers:
         number = add_search_trial(self._database, self._active.run.id, values, self._settings.max_trials)
         if number is not None:
             if candidate:
-                self._study.started(candidate, number)
-            return _Started(proposal, candidate, number)
+                self._study.record_started(candidate, number)
+            return _SearchTrial(proposal, candidate, number)
         if candidate:
-            has_room = used_up(self._active.load().trials, self._settings) is None
-            (self._study.failed if has_room else self._study.released)(candidate)
+            has_room = check_budget(self._active.load().trials, self._settings) is None
+            (self._study.record_failed if has_room else self._study.release)(candidate)
         return None
 
-    def _train(self, started: _Started) -> None:
+    def _train(self, started: _SearchTrial) -> None:
         """Train a trial and record its outcome. Raises RunFailed for failures that other hyperparameters cannot fix."""
         stop = Stop()
         self._stops.append(stop)
         if self._end_reason:
             stop.request(self._end_reason)
         should_continue = partial(self._should_continue, started)
-        comparing = Comparing(started.number, stop, self._stop_if_over, should_continue)
+        pruner = Pruner(started.number, stop, self._stop_if_over, should_continue)
         try:
-            trial = run_trial(self._active, StartedTrial(started.number, started.proposal, stop, comparing.hear))
+            trial = run_trial(self._active, StartedTrial(started.number, started.proposal, stop, pruner.on_epoch))
         except RunFailed as failure:
-            is_its_own = failure.reason in _FAULTS_OF_A_COMBINATION
+            is_combination_failure = failure.reason in _COMBINATION_FAILURES
             if started.candidate:
-                (self._study.failed if is_its_own else self._study.released)(started.candidate)
-            if not is_its_own:
+                (self._study.record_failed if is_combination_failure else self._study.release)(started.candidate)
+            if not is_combination_failure:
                 raise
             log(f"trial {started.number}: failed: {failure.reason}: {failure.explanation}")
             return
         except NotOwner as lost:  # this process sent no heartbeat for so long that others took it for dead
             log(f"trial {started.number}: {lost}")
             if started.candidate:
-                self._study.released(started.candidate)
+                self._study.release(started.candidate)
             return
         finally:
             self._stops.remove(stop)
@@ -212,7 +212,7 @@ class Workers:
         else:
             self._record_stopped(started, trial)
 
-    def _should_continue(self, started: _Started, epoch: int, accuracy: float) -> bool:
+    def _should_continue(self, started: _SearchTrial, epoch: int, accuracy: float) -> bool:
         """Return whether a trial with this validation accuracy (0 to 1) after ``epoch`` epochs should train on."""
         if started.candidate is None:  # it was resumed, so it has trained longer than the others
             return True
@@ -220,33 +220,37 @@ class Workers:
             return True  # its fit stops here, and the test follows
         return self._study.should_continue(started.candidate, epoch, accuracy)
 
-    def _record_measured(self, started: _Started, trial: Trial) -> None:
+    def _record_measured(self, started: _SearchTrial, trial: Trial) -> None:
         """Record a measured trial, log the best trial so far, and remove checkpoints that will not be resumed from."""
         assert trial.accuracy is not None
         if started.candidate:
             validation = trial.validation_accuracy
-            self._study.measured(started.candidate, trial.accuracy.value if validation is None else validation)
+            self._study.record_measured(started.candidate, trial.accuracy.value if validation is None else validation)
         if record_verdict(self._active, trial) is Verdict.REACHED:
             self._stop_all(Reason.OVERTAKEN)
-        elif not isinstance(wanted := next_target(self._active), GiveUp):
-            record_forecast(self._active, trial, wanted)
+        elif not isinstance(target := next_target(self._active), GiveUp):
+            record_forecast(self._active, trial, target)
         run = self._active.load()
         best = run.best
         assert best is not None
         assert best.accuracy is not None
-        accuracy, threshold = in_words(best.accuracy.value, self._active.threshold)
+        accuracy, threshold = format_with_threshold(best.accuracy.value, self._active.threshold)
         log(f"best so far: {accuracy} of {threshold}, trial {best.number}")
-        kept = {best.number, *(trial.number for trial in promising(run.trials))}
+        kept_numbers = {best.number, *(trial.number for trial in find_promising(run.trials))}
         for other in run.trials:
-            if other.strategy is Strategy.SEARCH and other.state is TrialState.MEASURED and other.number not in kept:
+            if (
+                other.strategy is Strategy.SEARCH
+                and other.state is TrialState.MEASURED
+                and other.number not in kept_numbers
+            ):
                 self._remove_checkpoints(other)
 
-    def _record_stopped(self, started: _Started, trial: Trial) -> None:
+    def _record_stopped(self, started: _SearchTrial, trial: Trial) -> None:
         """Record and log a trial that was stopped early, and remove its checkpoints."""
         if started.candidate and trial.reason is Reason.PRUNED:
-            self._study.pruned(started.candidate)
+            self._study.record_pruned(started.candidate)
         elif started.candidate:
-            self._study.released(started.candidate)
+            self._study.release(started.candidate)
         log(f"trial {trial.number}: stopped after epoch {trial.epochs or 0}: {trial.explanation}")
         self._remove_checkpoints(trial)
 
@@ -256,7 +260,7 @@ class Workers:
     def _stop_if_over(self) -> None:
         """Stop the trials of this process if the search has ended in another one."""
         if self._end_reason is None and (ended := self._find_end()):
-            self._stop_all(Reason.OVERTAKEN if ended is Ended.REACHED else Reason.INTERRUPTED)
+            self._stop_all(Reason.OVERTAKEN if ended is EndCause.REACHED else Reason.INTERRUPTED)
 
     def _stop_all(self, reason: Reason) -> None:
         """Stop the trials of this process and start no more."""
@@ -265,7 +269,7 @@ class Workers:
             stop.request(self._end_reason)
 
 
-def trials_at_once(settings: ServerSettings) -> int:
+def count_parallel_trials(settings: ServerSettings) -> int:
     """Return how many trials of a search train at a time on this machine: ``limits.trials``, if it is set.
 
     Otherwise it is the number for which the machine has cores (``limits.cpus``) and memory (``limits.memory_mb``),

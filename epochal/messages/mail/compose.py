@@ -12,25 +12,32 @@ from pathlib import Path
 from typing import Any
 
 from epochal.folders import SCRIPT
-from epochal.messages.mail.typesetting import columns, indented, lines, one_line, readable, wrapped
+from epochal.messages.mail.typesetting import (
+    align_columns,
+    indent_lines,
+    split_lines,
+    strip_control_characters,
+    to_one_line,
+    wrap_paragraph,
+)
 from epochal.messages.mail.wording import (
-    decisive_sentence,
+    describe_best_accuracy,
+    describe_forecast,
     headline,
-    measured,
-    promise,
+    result_sentence,
     resumption_notes,
     trial_table,
 )
 from epochal.records import Run, State
-from epochal.results.wording import certainty_in_words, evidence_in_words
+from epochal.results.wording import describe_certainty, describe_evidence
 
 # The limit for lines of quoted-printable (RFC 2045, 6.7) and for header lines with an encoded word (RFC 2047, 2).
 _SMTP = email.policy.SMTP.clone(max_line_length=76)
 # Quoted-printable never has an underscore after an equals sign (RFC 2045, 6.7), so no text can contain this boundary.
 _BOUNDARY = "=_epochal"
-_LONGEST_NAME = 60
-_LONGEST_FACT = 300
-_LONGEST_PARAGRAPH = 3000
+_MAX_NAME_LENGTH = 60
+_MAX_FACT_LENGTH = 300
+_MAX_PARAGRAPH_LENGTH = 3000
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ class Report:
 
     ``repository``: the short name to show. ``model``, ``log``, ``diff``: the saved model, the log and the change to
     nn.py (a unified diff, empty if nothing changed) of the best trial, or of the last one if none was measured.
-    ``adopt``: each change of the best trial in words (``epochs = 20 → 30``). ``minutes``: the duration of the whole
+    ``changes``: each change of the best trial in words (``epochs = 20 → 30``). ``minutes``: the duration of the whole
     run.
     """
 
@@ -50,7 +57,7 @@ class Report:
     log: Path | None
     diff: str
     minutes: float
-    adopt: tuple[str, ...]
+    changes: tuple[str, ...]
 
 
 def compose(report: Report, sender: str, recipients: Sequence[str], message_id: str) -> EmailMessage:
@@ -60,15 +67,15 @@ def compose(report: Report, sender: str, recipients: Sequence[str], message_id: 
     markup, and cannot be mistaken for a line that Epochal wrote.
     """
     message = EmailMessage(policy=_SMTP)
-    message["From"] = one_line(sender)
-    message["To"] = one_line(", ".join(recipients)) or "undisclosed-recipients:;"
+    message["From"] = to_one_line(sender)
+    message["To"] = to_one_line(", ".join(recipients)) or "undisclosed-recipients:;"
     message["Subject"] = _subject(report)
     message["Date"] = format_datetime(report.run.ended or report.run.created)
-    message["Message-ID"] = one_line(message_id)
+    message["Message-ID"] = to_one_line(message_id)
     message["Auto-Submitted"] = "auto-generated"  # suppresses out-of-office replies (RFC 3834)
     text, html = _render(_collect_parts(report))
-    message.set_content(readable(text), cte="quoted-printable")
-    message.add_alternative(readable(html), subtype="html", cte="quoted-printable")
+    message.set_content(strip_control_characters(text), cte="quoted-printable")
+    message.add_alternative(strip_control_characters(html), subtype="html", cte="quoted-printable")
     message.set_boundary(_BOUNDARY)
     return message
 
@@ -81,9 +88,9 @@ def serialise(message: EmailMessage) -> bytes:
 def _subject(report: Report) -> str:
     """Return the outcome, repository, branch and commit. Long names are cut, so that the commit remains visible."""
     commit = report.run.commit
-    names = (one_line(name, _LONGEST_NAME) for name in (report.repository, commit.branch))
+    names = (to_one_line(name, _MAX_NAME_LENGTH) for name in (report.repository, commit.branch))
     reused = f", taken over from run {report.run.reused_run}" if report.run.reused_run else ""
-    return one_line(f"{headline(report.run)} · {' '.join(names)} {commit.sha[:7]}{reused}")
+    return to_one_line(f"{headline(report.run)} · {' '.join(names)} {commit.sha[:7]}{reused}")
 
 
 def _collect_parts(report: Report) -> dict[str, Any]:
@@ -94,9 +101,9 @@ def _collect_parts(report: Report) -> dict[str, Any]:
         "branch": commit.branch,
         "commit": f"{commit.sha[:7]} · {commit.sha}",
         "author": f"{commit.author_name} <{commit.author_email}>" if commit.author_email else commit.author_name,
-        "accuracy": measured(run),
-        "certainty": certainty_in_words(best, run.threshold) if best and run.threshold else "",
-        "forecast": promise(run),
+        "accuracy": describe_best_accuracy(run),
+        "certainty": describe_certainty(best, run.threshold) if best and run.threshold else "",
+        "forecast": describe_forecast(run),
         "framework": f"{run.framework} ({run.framework_why})" if run.framework else "",
         "time": f"{report.minutes:.1f} minutes",
     }
@@ -106,19 +113,19 @@ def _collect_parts(report: Report) -> dict[str, Any]:
         "folder": str(report.folder),
         "build": run.build_url or "",
     }
-    evidence = " ".join(evidence_in_words(best, run.threshold)) if best and run.threshold else ""
-    tried = f"What the {'best' if best else 'last'} trial changed"
+    evidence = " ".join(describe_evidence(best, run.threshold)) if best and run.threshold else ""
+    change_heading = f"What the {'best' if best else 'last'} trial changed"
     return {
         "report": report,
         "run": run,
         "headline": headline(run),
-        "sentence": one_line(decisive_sentence(run, report.adopt), _LONGEST_PARAGRAPH),
-        "notes": [one_line(f"Note: {note}", _LONGEST_PARAGRAPH) for note in [*run.notes, *resumption_notes(run)]],
-        "facts": {name: one_line(value, _LONGEST_FACT) for name, value in facts.items() if value},
-        "evidence": one_line(evidence, _LONGEST_PARAGRAPH),
+        "sentence": to_one_line(result_sentence(run, report.changes), _MAX_PARAGRAPH_LENGTH),
+        "notes": [to_one_line(f"Note: {note}", _MAX_PARAGRAPH_LENGTH) for note in [*run.notes, *resumption_notes(run)]],
+        "facts": {name: to_one_line(value, _MAX_FACT_LENGTH) for name, value in facts.items() if value},
+        "evidence": to_one_line(evidence, _MAX_PARAGRAPH_LENGTH),
         "table": trial_table(run),
-        "change": "The change to adopt" if run.state is State.REACHED else tried,
-        "places": {name: one_line(value, _LONGEST_FACT) for name, value in places.items() if value},
+        "change": "The change to adopt" if run.state is State.REACHED else change_heading,
+        "places": {name: to_one_line(value, _MAX_FACT_LENGTH) for name, value in places.items() if value},
     }
 
 
@@ -134,6 +141,7 @@ def _render(parts: dict[str, Any]) -> tuple[str, str]:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    templates.filters |= {"lines": lines, "indented": indented, "wrapped": wrapped, "columns": columns}
+    filters = (split_lines, indent_lines, wrap_paragraph, align_columns)
+    templates.filters |= {function.__name__: function for function in filters}
     text, html = (templates.get_template(f"mail.{kind}.j2").render(parts) for kind in ("txt", "html"))
     return text, html

@@ -57,7 +57,7 @@ def send(
                 server.quit()
     except (OSError, ValueError) as error:  # ValueError: an address or host name that SMTP cannot send
         raise _explain_failure(error, settings) from None
-    return tuple(_refusals(refused))
+    return tuple(_format_refusals(refused))
 
 
 def _connect(settings: MailSettings, timeout_seconds: float) -> smtplib.SMTP:
@@ -78,17 +78,19 @@ def _explain_failure(error: Exception, settings: MailSettings) -> MailError:
     """Return a MailError of one line for an error of smtplib, ssl or socket: what failed, where, and what to check."""
     where = f"mail server {settings.host}:{settings.port}"
     if isinstance(error, smtplib.SMTPResponseException):
-        answer = _answer(error.smtp_code, error.smtp_error)
+        reply = _format_reply(error.smtp_code, error.smtp_error)
         if isinstance(error, smtplib.SMTPAuthenticationError):
             what = f"refused the login of {settings.user} ({error.smtp_code}): check [mail] user and its password"
         elif isinstance(error, smtplib.SMTPSenderRefused):
-            what = f"takes no mail from {error.sender} ({answer}): check [mail] from"
+            what = f"takes no mail from {error.sender} ({reply}): check [mail] from"
         else:
-            what = f"did not take the mail ({answer})"
+            what = f"did not take the mail ({reply})"
         return MailError(f"{where} {what}", temporary=_is_temporary(error.smtp_code))
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         temporary = any(_is_temporary(code) for code, _ in error.recipients.values())
-        return MailError(f"{where} takes no mail for {', '.join(_refusals(error.recipients))}", temporary=temporary)
+        return MailError(
+            f"{where} takes no mail for {', '.join(_format_refusals(error.recipients))}", temporary=temporary
+        )
     if isinstance(error, ssl.SSLError):
         if isinstance(error, ssl.SSLCertVerificationError):
             why = f"shows a certificate that is not trusted ({error.verify_message})"
@@ -109,10 +111,10 @@ def _is_temporary(code: int) -> bool:
     return not 500 <= code < 600
 
 
-def _refusals(refused: dict[str, tuple[int, bytes]]) -> list[str]:
-    return [f"{address} ({_answer(code, text)})" for address, (code, text) in refused.items()]
+def _format_refusals(refused: dict[str, tuple[int, bytes]]) -> list[str]:
+    return [f"{address} ({_format_reply(code, text)})" for address, (code, text) in refused.items()]
 
 
-def _answer(code: int, text: bytes | str) -> str:
-    said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return f"{code} {' '.join(said.split())}"
+def _format_reply(code: int, text: bytes | str) -> str:
+    reply = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    return f"{code} {' '.join(reply.split())}"

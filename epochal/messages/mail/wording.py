@@ -6,44 +6,44 @@ from epochal.errors import Reason
 from epochal.folders import SCRIPT
 from epochal.records import Run, State
 from epochal.results.gate import compare
-from epochal.results.wording import doubt_in_words, in_words, interval_in_words
+from epochal.results.wording import describe_doubt, describe_interval, format_with_threshold
 
 _HEADINGS = ("trial", "epochs", "accuracy", "seconds", "outcome", SCRIPT)
 
 
 def headline(run: Run) -> str:
     """Return the outcome of the run in one line, such as ``Threshold Accuracy Reached!!! 0.831 of 0.80``."""
-    accuracy, threshold = _best_and_threshold(run)
+    accuracy, threshold = _format_best_and_threshold(run)
     if run.state is State.REACHED:
         return f"Threshold Accuracy Reached!!! {accuracy} of {threshold}"
     if run.state is State.EXHAUSTED:
-        doubt = _doubt(run)
+        doubt = _describe_best_doubt(run)
         return f"Threshold not reached: best {accuracy} of {threshold}" + (f", {doubt}" if doubt else "")
     return f"Training failed: {run.reason.value.replace('_', ' ') if run.reason else 'no reason is known'}"
 
 
-def measured(run: Run) -> str:
+def describe_best_accuracy(run: Run) -> str:
     """Return the best accuracy with its threshold, interval and source in words; empty if none was measured."""
     best = run.best
     if best is None or best.accuracy is None:
         return ""
-    interval = interval_in_words(best.accuracy.value, best.accuracy.samples)
-    shown = " of ".join(_best_and_threshold(run))
-    return f"{shown}{f' ({interval})' if interval else ''}, {best.accuracy.source.sentence}"
+    interval = describe_interval(best.accuracy.value, best.accuracy.samples)
+    shown = " of ".join(_format_best_and_threshold(run))
+    return f"{shown}{f' ({interval})' if interval else ''}, {best.accuracy.source.description}"
 
 
-def decisive_sentence(run: Run, adopt: Sequence[str]) -> str:
+def result_sentence(run: Run, changes: Sequence[str]) -> str:
     """Return the result of the run, for readers who read nothing else of the mail.
 
-    ``adopt``: each change of the best trial in words (``epochs = 20 → 30``).
+    ``changes``: each change of the best trial in words (``epochs = 20 → 30``).
     """
-    accuracy, threshold = _best_and_threshold(run)
+    accuracy, threshold = _format_best_and_threshold(run)
     if run.state not in (State.REACHED, State.EXHAUSTED):
         why = f"{headline(run)}. {run.explanation}"
-        if run.reason and run.explanation in ("", run.reason.sentence):
-            why = f"Training failed: {run.reason.sentence}."
+        if run.reason and run.explanation in ("", run.reason.description):
+            why = f"Training failed: {run.reason.description}."
         return why + (f" The best accuracy before that was {accuracy} of {threshold}." if run.best else "")
-    how = f"with {', '.join(adopt)}" if adopt else "as it was committed"
+    how = f"with {', '.join(changes)}" if changes else "as it was committed"
     of = f"run {run.reused_run}" if run.reused_run else len(run.trials)
     if run.best:
         how += f" (trial {run.best.number} of {of})"
@@ -58,15 +58,15 @@ def decisive_sentence(run: Run, adopt: Sequence[str]) -> str:
         )
     if run.state is State.REACHED:
         return f"{SCRIPT} reached its threshold of {threshold}: accuracy {accuracy}, {how}.{reused}"
-    doubt = _doubt(run)
+    doubt = _describe_best_doubt(run)
     best = f"the best accuracy is {accuracy}, {f'{doubt}, ' if doubt else ''}{how}"
     return f"{SCRIPT} did not reach its threshold of {threshold}: {best}. {run.explanation}{reused}"
 
 
-def promise(run: Run) -> str:
+def describe_forecast(run: Run) -> str:
     """Return the forecast of a run that ended below its threshold; empty if the explanation already includes it."""
     is_open = run.state is State.EXHAUSTED and run.reason is not Reason.LEVELS_OFF
-    return run.forecast.sentence if run.forecast and is_open else ""
+    return run.forecast.description if run.forecast and is_open else ""
 
 
 def trial_table(run: Run) -> list[tuple[str, ...]]:
@@ -76,7 +76,7 @@ def trial_table(run: Run) -> list[tuple[str, ...]]:
         accuracy, outcome = "-", (trial.reason or trial.state).value.replace("_", " ")
         if trial.accuracy is not None and run.threshold is not None:
             value = trial.accuracy.value
-            accuracy = in_words(value, run.threshold)[0]
+            accuracy = format_with_threshold(value, run.threshold)[0]
             outcome = (trial.judgement.verdict if trial.judgement else compare(value, run.threshold)).value
         changes = ", ".join(f"{name} = {value}" for name, value in run.changes(trial).items())
         resumed = f"{trial.epochs_resumed} + " if trial.epochs_resumed else ""
@@ -98,12 +98,12 @@ def resumption_notes(run: Run) -> list[str]:
     ]
 
 
-def _best_and_threshold(run: Run) -> tuple[str, str]:
+def _format_best_and_threshold(run: Run) -> tuple[str, str]:
     """Return the best accuracy and the threshold as text, with enough digits to compare them."""
     if run.best is None or run.best.accuracy is None or run.threshold is None:
         return "none", "none"
-    return in_words(run.best.accuracy.value, run.threshold)
+    return format_with_threshold(run.best.accuracy.value, run.threshold)
 
 
-def _doubt(run: Run) -> str:
-    return doubt_in_words(run.best, run.threshold) if run.best and run.threshold else ""
+def _describe_best_doubt(run: Run) -> str:
+    return describe_doubt(run.best, run.threshold) if run.best and run.threshold else ""

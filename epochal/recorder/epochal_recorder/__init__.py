@@ -50,10 +50,10 @@ cannot be seen, it is a digest of the labels. ``samples`` is null if it cannot b
 further. ``trained`` says whether the network was fitted in this trial or in one that it resumed from; null if that
 cannot be known. ``labels`` has for each output (the name is empty if there is only one) the kind of the labels
 (``labels.Labels``), and as ``chance`` the accuracy of always giving the most frequent answer. ``seen`` says whether the
-test rows were among the rows that the network was fitted on (``seen.compare``); ``checked`` is false if that could not
-be checked completely, and ``why`` gives the reason; ``"redrawn": true`` is added if the test set is drawn anew at each
-reading, from rows that the network may have been fitted on. ``validated`` is true if a fit validated on at least 5 % of
-these rows.
+test rows were among the rows that the network was fitted on (``fitted_rows.compare``); ``checked`` is false if that
+could not be checked completely, and ``why`` gives the reason; ``"redrawn": true`` is added if the test set is drawn
+anew at each reading, from rows that the network may have been fitted on. ``validated`` is true if a fit validated on at
+least 5 % of these rows.
 
 accuracy.json holds the last evaluate that measured an accuracy, unless the script has written that file itself:
 

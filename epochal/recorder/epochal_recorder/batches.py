@@ -24,13 +24,13 @@ def watch(x, y, see, end_pass=None, restart=None, steps=None):
     if x is None:
         return x, "there are no data"
     if hasattr(x, "element_spec"):
-        return _watch_dataset(x, see)
+        return _observe_tf_dataset(x, see)
     if isinstance(x, keras.utils.PyDataset):
         if x.use_multiprocessing:
             return x, "other processes read the data"
-        return _observed_dataset(x, see, end_pass, restart), ""
+        return _observe_pydataset(x, see, end_pass, restart), ""
     if hasattr(x, "__next__"):
-        return _observed_batches(x, see, end_pass, steps), ""
+        return _observe_generator(x, see, end_pass, steps), ""
     leaves = keras.tree.flatten(x)
     if not leaves or not all(hasattr(leaf, "shape") or isinstance(leaf, (bool, int, float)) for leaf in leaves):
         return x, f"{type(x).__name__} is not read"
@@ -39,28 +39,28 @@ def watch(x, y, see, end_pass=None, restart=None, steps=None):
     return x, ""
 
 
-def parts_of(batch):
+def unpack_batch(batch):
     """Return the x and y of a batch from a generator or data set; y is None if the batch has none."""
     if isinstance(batch, (tuple, list)) and batch:
         return batch[0], batch[1] if len(batch) > 1 else None
     return batch, None
 
 
-def splits_a_reshuffled_set(dataset, others):
+def shares_reshuffled_source(dataset, others):
     """Return whether a tf.data pipeline is one part of a reshuffled data set, and one of ``others`` comes from it, too.
 
     ``others`` are data sets that were fitted. If a shuffle draws anew at each reading, what is taken or skipped after
     it has other rows each time, and these may have been trained on.
     """
-    shuffles = {identity for identity, is_cut, is_shuffled in _nodes(dataset) if is_cut and is_shuffled}
-    return any(identity in shuffles for other in others if shuffles for identity, *_ in _nodes(other))
+    shuffles = {identity for identity, is_cut, is_shuffled in _walk(dataset) if is_cut and is_shuffled}
+    return any(identity in shuffles for other in others if shuffles for identity, *_ in _walk(other))
 
 
-def _nodes(dataset):
+def _walk(dataset):
     """Yield the ``id`` of each data set in a pipeline, whether a take or skip follows it, and whether it reshuffles."""
-    waiting, seen = [(dataset, False)], set()
-    while waiting:
-        node, is_cut = waiting.pop()
+    pending, seen = [(dataset, False)], set()
+    while pending:
+        node, is_cut = pending.pop()
         if (id(node), is_cut) in seen:
             continue
         seen.add((id(node), is_cut))
@@ -69,7 +69,7 @@ def _nodes(dataset):
         if "Cache" in name:  # cached rows are not shuffled anew, so the comparison of rows suffices
             continue
         is_cut = is_cut or any(word in name for word in _CUTS)
-        waiting += [(each, is_cut) for each in inputs_of(node)]
+        pending += [(each, is_cut) for each in inputs_of(node)]
 
 
 def inputs_of(node):
@@ -78,7 +78,7 @@ def inputs_of(node):
     return list(inputs()) if callable(inputs) else []
 
 
-def _watch_dataset(dataset, see):
+def _observe_tf_dataset(dataset, see):
     import tensorflow
 
     if not isinstance(dataset, tensorflow.data.Dataset) or tensorflow.distribute.has_strategy():
@@ -88,20 +88,20 @@ def _watch_dataset(dataset, see):
         return dataset, "the data set has tensors that are not dense"
     structure = dataset.element_spec
 
-    def tell(*tensors):
-        see(*parts_of(tensorflow.nest.pack_sequence_as(structure, list(tensors))))
+    def see_batch(*tensors):
+        see(*unpack_batch(tensorflow.nest.pack_sequence_as(structure, list(tensors))))
         return numpy.True_
 
-    def observed(*batch):
+    def observe(*batch):
         batch = batch if isinstance(structure, tuple) else batch[0]
-        told = tensorflow.numpy_function(tell, tensorflow.nest.flatten(batch), tensorflow.bool)
-        with tensorflow.control_dependencies([told]):
+        is_seen = tensorflow.numpy_function(see_batch, tensorflow.nest.flatten(batch), tensorflow.bool)
+        with tensorflow.control_dependencies([is_seen]):
             return tensorflow.nest.map_structure(tensorflow.identity, batch)
 
-    return dataset.map(observed), ""
+    return dataset.map(observe), ""
 
 
-def _observed_dataset(dataset, see, end_pass, restart):
+def _observe_pydataset(dataset, see, end_pass, restart):
     import keras
 
     seen = set()
@@ -123,7 +123,7 @@ def _observed_dataset(dataset, see, end_pass, restart):
             batch = dataset[index]
             if index not in seen:
                 seen.add(index)
-                see(*parts_of(batch))
+                see(*unpack_batch(batch))
             if len(seen) == self.num_batches:  # num_batches is None if a pass has no end
                 seen.clear()
                 end_pass()
@@ -141,28 +141,28 @@ def _observed_dataset(dataset, see, end_pass, restart):
     return Observed()
 
 
-def _observed_batches(batches, see, end_pass, steps):
+def _observe_generator(batches, see, end_pass, steps):
     for count, batch in enumerate(batches, 1):
-        see(*parts_of(batch))
+        see(*unpack_batch(batch))
         if steps and count % steps == 0:
             end_pass()
         yield batch
     end_pass()
 
 
-def safely(see, output, fail):
+def make_safe(see, output, fail):
     """Return ``see`` wrapped so that an exception in it calls ``fail(why)`` and does not end the training.
 
     It is also recorded as a fault in ``output``, unless the data are of a kind whose rows cannot be hashed.
     """
 
-    def seeing(x, y):
+    def wrapper(x, y):
         try:
             see(x, y)
         except NotHashable as kind:
             fail(f"the data are of a kind that is not read ({kind})")
         except Exception as fault:
             fail("the recorder failed")
-            output.fault(f"{type(fault).__name__}: {fault}")
+            output.record_fault(f"{type(fault).__name__}: {fault}")
 
-    return seeing
+    return wrapper

@@ -19,12 +19,12 @@ _NAME = re.compile(r"model(\d+)-fit(\d+)-epoch(\d+)\.npz")
 _ROWS = ".rows.npz"
 """Suffix of the file beside a checkpoint that holds the rows that its fit was trained on."""
 _ARRAY, _TUPLE, _FUNCTION = "__array__", "__tuple__", "__function__"
-_DEEPEST = 32
-_DAMAGES = OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, ImportError, zipfile.BadZipFile
+_MAX_DEPTH = 32
+_READ_ERRORS = OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, ImportError, zipfile.BadZipFile
 """Exceptions that reading a damaged file may raise."""
 
 
-class Damaged(Exception):
+class DamagedCheckpoint(Exception):
     """A checkpoint, or the file of rows beside it, cannot be read completely."""
 
 
@@ -41,15 +41,15 @@ class Checkpoints:
         numbered = [(int(name[3]), path) for path in found if (name := _NAME.fullmatch(path.name))]
         return [path for _, path in sorted(numbered, reverse=True)]
 
-    def write(self, epoch, content, seen, past):
+    def write(self, epoch, content, rows, past):
         """Write a checkpoint of the state after ``epoch``, and return the name of its file.
 
-        ``content``: the state, plain data and arrays. ``seen``: the rows that it was trained on, for the file beside
+        ``content``: the state, plain data and arrays. ``rows``: the rows that it was trained on, for the file beside
         it. ``past``: the names of the checkpoints that this fit came from, oldest first. The last of these is kept; the
         fit's other checkpoints are removed once the new one is written.
         """
         path = self._folder / f"{self._prefix}{epoch:06d}.npz"
-        for file, value in ((path.with_suffix(_ROWS), seen), (path, content)):
+        for file, value in ((path.with_suffix(_ROWS), rows), (path, content)):
             temporary = file.with_suffix(".tmp")
             arrays = []
             packed = json.dumps(pack(value, arrays)).encode()
@@ -68,14 +68,17 @@ class Checkpoints:
 
 
 def read(path):
-    """Return the content of a checkpoint and that of the file of rows beside it, as a list; raises Damaged."""
+    """Return the content of a checkpoint and that of the file of rows beside it, as a list.
+
+    Raises DamagedCheckpoint if either cannot be read completely.
+    """
     contents = []
     for file in (path, path.with_suffix(_ROWS)):
         try:
             with numpy.load(file, allow_pickle=False) as archive:
                 contents.append(unpack(json.loads(archive["arr_0"].tobytes()), archive))
-        except _DAMAGES as fault:
-            raise Damaged(f"{file.name} is damaged: {fault}") from None
+        except _READ_ERRORS as fault:
+            raise DamagedCheckpoint(f"{file.name} is damaged: {fault}") from None
     return contents
 
 
@@ -84,7 +87,7 @@ def pack(value, arrays, depth=0):
 
     Raises TypeError if it is not plain data. A function that Keras defines counts as plain data and is stored by name.
     """
-    if depth > _DEEPEST:
+    if depth > _MAX_DEPTH:
         raise TypeError("nested too deeply")
     if value is None or type(value) in (bool, int, float, str):
         return value
@@ -100,7 +103,7 @@ def pack(value, arrays, depth=0):
         return packed if type(value) is list else {_TUPLE: packed}
     module, name = getattr(value, "__module__", None), getattr(value, "__name__", None)
     # A callback may hold one of Keras' functions, such as the comparison that EarlyStopping chose.
-    if name and _is_kerass(module) and getattr(sys.modules.get(module), name, None) is value:
+    if name and _is_from_keras(module) and getattr(sys.modules.get(module), name, None) is value:
         return {_FUNCTION: [module, name]}
     raise TypeError(type(value).__name__)
 
@@ -122,11 +125,11 @@ def unpack(value, archive):
         return tuple(unpack(value[_TUPLE], archive))
     if _FUNCTION in value:
         module, name = value[_FUNCTION]
-        if not _is_kerass(module):
+        if not _is_from_keras(module):
             raise ValueError(f"{module} is none of Keras' modules")
         return getattr(importlib.import_module(module), name)
     return {key: unpack(inner, archive) for key, inner in value.items()}
 
 
-def _is_kerass(module):
+def _is_from_keras(module):
     return str(module).partition(".")[0] == "keras"

@@ -6,11 +6,11 @@ import numpy
 
 from .batches import inputs_of
 
-_ROWS = 64
-_MOST_BYTES = 8_000_000
+_MAX_ROWS = 64
+_MAX_BYTES = 8_000_000
 
 
-def described(data):
+def describe(data):
     """Return a description of ``data`` as JSON: the shape, type and a digest of up to 64 rows of each array in it.
 
     A tf.data.Dataset is described by the specification and number of its elements and the arrays that it was made from;
@@ -19,10 +19,10 @@ def described(data):
     """
     import keras
 
-    return [_leaf(leaf) for leaf in keras.tree.flatten(data)] if data is not None else None
+    return [_describe_leaf(leaf) for leaf in keras.tree.flatten(data)] if data is not None else None
 
 
-def samples(x):
+def count_samples(x):
     """Return the number of samples in ``x``, or None if the data would have to be read for it.
 
     ``x`` may be an array, or a list or dictionary of arrays, one per input. For data sets and generators it is None.
@@ -54,11 +54,11 @@ def _placeholder(leaf):
     return keras.KerasTensor((None, *shape[1:]), keras.config.floatx() if kind.startswith("float") else kind)
 
 
-def _leaf(leaf):
+def _describe_leaf(leaf):
     if leaf is None or isinstance(leaf, (bool, int, float, str)):
         return repr(leaf)
     if hasattr(leaf, "element_spec"):
-        arrays = [_leaf(numpy.asarray(tensor)) for tensor in _sources(leaf)]
+        arrays = [_describe_leaf(numpy.asarray(tensor)) for tensor in _sources(leaf)]
         return {"dataset": repr(leaf.element_spec), "elements": int(leaf.cardinality()), "arrays": arrays}
     shape = getattr(leaf, "shape", None)
     if shape:
@@ -67,8 +67,8 @@ def _leaf(leaf):
     length = len(leaf) if hasattr(leaf, "__len__") else None
     attributes = getattr(leaf, "__dict__", {})
     # Arrays of one dimension are left out, because they may be an order that is shuffled anew each time.
-    held = [each for _, each in sorted(attributes.items()) if isinstance(each, numpy.ndarray) and each.ndim > 1]
-    return {"kind": type(leaf).__name__, "length": length, "arrays": [_leaf(array) for array in held]}
+    matrices = [each for _, each in sorted(attributes.items()) if isinstance(each, numpy.ndarray) and each.ndim > 1]
+    return {"kind": type(leaf).__name__, "length": length, "arrays": [_describe_leaf(array) for array in matrices]}
 
 
 def _sources(dataset):
@@ -81,7 +81,7 @@ def _sources(dataset):
 def _digest(array):
     """Return 16 hexadecimal digits, a digest of 4 to 64 rows that are spread evenly over the array."""
     rows = array.iloc if hasattr(array, "iloc") else array
-    count = max(4, min(_ROWS, _MOST_BYTES // max(1, numpy.asarray(rows[0]).nbytes)))
+    count = max(4, min(_MAX_ROWS, _MAX_BYTES // max(1, numpy.asarray(rows[0]).nbytes)))
     digest = hashlib.sha256()
     for index in sorted({int(place) for place in numpy.linspace(0, int(array.shape[0]) - 1, count)}):
         row = numpy.asarray(rows[index])

@@ -2,10 +2,10 @@
 
 import numpy
 
-from .data import samples
+from .data import count_samples
 from .labels import is_same
-from .measuring import LEAST_ROWS, Tested
-from .networks import accuracy_name, counts_padding, measured_samples, outputs_of
+from .measuring import MIN_TEST_ROWS, TestRows
+from .networks import accuracy_name, count_measured_samples, counts_padding, outputs_of
 from .output import as_json
 from .rows import hash_rows
 
@@ -19,13 +19,13 @@ class _Call:
         self._model = model
         self._arguments = arguments
         self._origin = origin
-        self.tested = Tested(*outputs_of(model))
-        self.is_read_again = False
-        """Whether Keras reads the first batch twice, the first time only to find out its shape."""
+        self.test_rows = TestRows(*outputs_of(model))
+        self.is_tf_dataset = False
+        """Whether the data are a tf.data.Dataset, whose first batch Keras reads twice: first only for its shape."""
 
-    def _begins(self, logs=None):
-        if self.is_read_again:
-            self.tested.begin()
+    def _on_begin(self, logs=None):
+        if self.is_tf_dataset:
+            self.test_rows.restart()
 
 
 class Evaluate(_Call):
@@ -35,28 +35,32 @@ class Evaluate(_Call):
         """Return the callback to pass to Keras."""
         import keras
 
-        return keras.callbacks.LambdaCallback(on_test_begin=self._begins, on_test_end=self._ends)
+        return keras.callbacks.LambdaCallback(on_test_begin=self._on_begin, on_test_end=self._on_test_end)
 
-    def ended(self, _returned):
+    def finish(self, _returned):
         """Do nothing, because everything was recorded when the test ended."""
 
-    def _ends(self, logs=None):
-        with self._shared.output.telling_faults():
+    def _on_test_end(self, logs=None):
+        with self._shared.output.recording_faults():
             metrics = as_json(logs)
             if is_same(self._arguments.get("y"), self._arguments.get("x")):
-                self.tested.is_autoencoder = True
-            told = self._shared.described(self.tested, self._origin, counts_padding(self._model))
+                self.test_rows.is_autoencoder = True
+            fields = self._shared.describe(self.test_rows, self._origin, counts_padding(self._model))
             if self._arguments.get("steps"):  # Keras reads more rows ahead than it measures
-                told["samples"] = measured_samples(self._model) or told["samples"]
-            elif not told["samples"]:
-                told["samples"] = samples(self._arguments.get("x")) or measured_samples(self._model)
-            on = {"samples": told["samples"], "test_set": told["test_set"]}
+                fields["samples"] = count_measured_samples(self._model) or fields["samples"]
+            elif not fields["samples"]:
+                fields["samples"] = count_samples(self._arguments.get("x")) or count_measured_samples(self._model)
+            row_fields = {"samples": fields["samples"], "test_set": fields["test_set"]}
             compiled = getattr(self._model, "_compile_metrics", None)
             kinds = {metric.name: type(metric).__name__ for metric in getattr(compiled, "metrics", None) or ()}
-            self._shared.output.event(event="evaluate", model=self._number, metrics=metrics, kinds=kinds, **told)
+            self._shared.output.write_event(
+                event="evaluate", model=self._number, metrics=metrics, kinds=kinds, **fields
+            )
             name = accuracy_name(metrics)
             if name:
-                self._shared.output.accuracy(accuracy=metrics[name], source="evaluate", **on, metrics=metrics)
+                self._shared.output.write_accuracy(
+                    accuracy=metrics[name], source="evaluate", **row_fields, metrics=metrics
+                )
 
 
 class Predict(_Call):
@@ -66,16 +70,16 @@ class Predict(_Call):
         """Return the callback to pass to Keras."""
         import keras
 
-        return keras.callbacks.LambdaCallback(on_predict_begin=self._begins)
+        return keras.callbacks.LambdaCallback(on_predict_begin=self._on_begin)
 
-    def ended(self, returned):
+    def finish(self, returned):
         """Record the prediction and keep its answers, unless its rows are too few for a test."""
-        if self.tested.rows < LEAST_ROWS:
+        if self.test_rows.count < MIN_TEST_ROWS:
             return
         answers = answers_of(returned) if hasattr(returned, "shape") else ()
         is_features = getattr(returned, "ndim", 0) == 2 and returned.shape[1] > 1
         results = hash_rows(returned) if is_features else None
-        self._shared.predicted(self.tested, self._origin, answers, {"model": self._number}, results=results)
+        self._shared.record_prediction(self.test_rows, self._origin, answers, {"model": self._number}, results=results)
 
 
 def answers_of(outputs):

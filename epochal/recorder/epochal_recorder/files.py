@@ -4,22 +4,22 @@ import os
 
 import numpy
 
-_MOST_BYTES = 256_000_000
-_MOST_FILES = 2_000
+_MAX_BYTES = 256_000_000
+_MAX_FILES = 2_000
 _SECONDS_OF_A_CLOCK = 0.05
 """A file's modification time may be this much earlier than the clock, because it is that of the kernel's last tick."""
 
 
 class WrittenFiles:
-    """The files below the working directory that change after ``began``, except those in the folders ``others``.
+    """The files below the working directory that change after ``start``, except those in the folders ``excluded``.
 
-    ``began`` is in seconds since 1970.
+    ``start`` is in seconds since 1970.
     """
 
-    def __init__(self, began, others):
-        self._began = began - _SECONDS_OF_A_CLOCK
+    def __init__(self, start, excluded):
+        self._start = start - _SECONDS_OF_A_CLOCK
         self._folder = os.getcwd()
-        self._others = {os.path.realpath(folder) for folder in others}
+        self._excluded = {os.path.realpath(folder) for folder in excluded}
 
     def capture(self):
         """Return the content of each file (an array of bytes) by its path relative to the working directory.
@@ -28,17 +28,19 @@ class WrittenFiles:
         """
         found, count = [], 0
         for parent, folders, names in os.walk(self._folder):
-            folders[:] = [name for name in folders if os.path.realpath(os.path.join(parent, name)) not in self._others]
+            folders[:] = [
+                name for name in folders if os.path.realpath(os.path.join(parent, name)) not in self._excluded
+            ]
             count += len(names)
-            if count > _MOST_FILES:  # probably an unpacked data set
+            if count > _MAX_FILES:  # probably an unpacked data set
                 break
             for name in names:
                 path = os.path.join(parent, name)
                 status = os.lstat(path)
-                if status.st_mtime >= self._began and os.path.isfile(path) and not os.path.islink(path):
+                if status.st_mtime >= self._start and os.path.isfile(path) and not os.path.islink(path):
                     found.append((status.st_mtime, status.st_size, os.path.relpath(path, self._folder)))
-        contents, room = {}, _MOST_BYTES
-        for _, size, name in sorted(found, reverse=True)[:_MOST_FILES]:
+        contents, room = {}, _MAX_BYTES
+        for _, size, name in sorted(found, reverse=True)[:_MAX_FILES]:
             room -= size
             if room >= 0:
                 contents[name] = numpy.fromfile(os.path.join(self._folder, name), numpy.uint8)

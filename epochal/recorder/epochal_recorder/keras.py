@@ -11,17 +11,17 @@ import os
 import time
 import weakref
 
-from .batches import safely, splits_a_reshuffled_set, watch
+from .batches import make_safe, shares_reshuffled_source, watch
 from .checkpoint import Checkpoints
-from .data import samples
+from .data import count_samples
 from .evaluating import Evaluate, Predict
 from .fitting import Fit
 from .lineage import digest_of
-from .measuring import LEAST_ROWS, Origin, measuring
+from .measuring import MIN_TEST_ROWS, Origin, shared_state
 from .networks import weights_of
 from .resume import Resumption
 
-_MOST_FITS = 32
+_MAX_FITS = 32
 """At most this many fits of a script keep checkpoints; a script may call fit in a loop."""
 
 
@@ -32,84 +32,84 @@ def observe(module, out, checkpoints, stop_at, started):
     if they do neither. ``stop_at``: the validation accuracy (0 to 1, as text) at which a fit is stopped; None if no fit
     is. ``started``: when Python was started, in seconds since 1970.
     """
-    shared = measuring(out)
+    shared = shared_state(out)
     if module.__name__ == "keras.src.models.model":
         recorder = _Recorder(out, shared, checkpoints, float(stop_at) if stop_at else None)
         call = module.Model.__call__
 
         @functools.wraps(call)
-        def calling(self, *args, **kwargs):
-            if not recorder.busy:  # the script itself calls the model
+        def wrapped_call(self, *args, **kwargs):
+            if not recorder.calls_in_progress:  # the script itself calls the model
                 shape = getattr(args[0], "shape", None) if args else None
-                if shape and shape[0] is not None and shape[0] >= LEAST_ROWS:  # fewer rows are not a test
-                    with shared.output.telling_faults():
-                        shared.called()
+                if shape and shape[0] is not None and shape[0] >= MIN_TEST_ROWS:  # fewer rows are not a test
+                    with shared.output.recording_faults():
+                        shared.record_call()
             return call(self, *args, **kwargs)
 
-        module.Model.__call__ = calling
+        module.Model.__call__ = wrapped_call
         for name in ("fit", "evaluate", "predict"):  # subclasses inherit them
             method = getattr(module.Model, name)
-            setattr(module.Model, name, _observed(method, recorder, getattr(recorder, name), shared.output))
-        with shared.output.telling_faults():
-            shared.output.event(event="keras", started=started, time=time.time())
+            setattr(module.Model, name, _wrap_to_observe(method, recorder, getattr(recorder, name), shared.output))
+        with shared.output.recording_faults():
+            shared.output.write_event(event="keras", started=started, time=time.time())
     else:  # weights that are loaded were not trained in this trial, unless it has saved them
-        for verb, note in (("save", shared.lineage.remember_saved), ("load", shared.lineage.remember_new)):
+        for verb, note in (("save", shared.lineage.remember_saved), ("load", shared.lineage.remember_untrained)):
             for name in (f"{verb}_model", f"{verb}_weights"):
                 if hasattr(module, name):
-                    setattr(module, name, _noting(getattr(module, name), note, shared.output))
+                    setattr(module, name, _wrap_to_note_weights(getattr(module, name), note, shared.output))
 
 
-def _noting(function, note, output):
+def _wrap_to_note_weights(function, note, output):
     """Return ``function`` wrapped so that ``note`` gets the weights of the model that it has returned or was passed."""
 
     @functools.wraps(function)
-    def noting(*args, **kwargs):
+    def wrapper(*args, **kwargs):
         returned = function(*args, **kwargs)
-        with output.telling_faults():
+        with output.recording_faults():
             model = returned if returned is not None else args[0] if args else kwargs.get("model")
             if hasattr(model, "weights"):
                 note(weights_of(model))
         return returned
 
-    return noting
+    return wrapper
 
 
-def _observed(method, recorder, observer_of, output):
+def _wrap_to_observe(method, recorder, make_observer, output):
     """Return ``method`` wrapped so that each call is observed through one more callback.
 
-    ``observer_of(model, arguments)`` returns the observer that provides the callback, or None to leave the call
+    ``make_observer(model, arguments)`` returns the observer that provides the callback, or None to leave the call
     unobserved. It may replace arguments of the call.
     """
     signature = inspect.signature(method)
 
     @functools.wraps(method)
-    def observed(*args, **kwargs):
+    def wrapper(*args, **kwargs):
         observer, is_counted = None, False
         # Keras sets this argument when fit evaluates its validation data.
         if not kwargs.get("_use_cached_eval_dataset"):
-            with output.telling_faults():
+            with output.recording_faults():
                 call = signature.bind(*args, **kwargs)
-                observer = observer_of(args[0], call.arguments)
-                recorder.busy += 1
+                observer = make_observer(args[0], call.arguments)
+                recorder.calls_in_progress += 1
                 is_counted = True
                 if observer is not None:
-                    call.arguments["callbacks"] = _joined(call.arguments.get("callbacks"), observer.callback())
+                    call.arguments["callbacks"] = _join_callbacks(call.arguments.get("callbacks"), observer.callback())
                     args, kwargs = call.args, call.kwargs
         try:
             returned = method(*args, **kwargs)
         finally:
-            recorder.busy -= is_counted
+            recorder.calls_in_progress -= is_counted
             if observer in recorder.running:
                 recorder.running.remove(observer)
         if observer is not None:
-            with output.telling_faults():
-                observer.ended(returned)
+            with output.recording_faults():
+                observer.finish(returned)
         return returned
 
-    return observed
+    return wrapper
 
 
-def _joined(callbacks, ours):
+def _join_callbacks(callbacks, ours):
     """Return the caller's callbacks, in any form that Keras takes, followed by ours; the originals stay unchanged."""
     import keras
 
@@ -138,39 +138,41 @@ class _Recorder:
         self._ancestry = {}
         self.running = []
         """The observers of the fits in progress."""
-        self.busy = 0
+        self.calls_in_progress = 0
         """Number of calls in progress in which Keras itself calls models."""
-        self._fitted_sets = []
+        self._fitted_datasets = []
 
     def fit(self, model, arguments):
         """Return the observer of a call of fit, and change ``arguments`` so that it sees the rows that Keras reads."""
         import keras
 
         self._calls[model] = self._calls.get(model, 0) + 1
-        names = {"model": self._number(model), "call": self._calls[model]}
+        names = {"model": self._number_of(model), "call": self._calls[model]}
         resumption = None
-        why = self._why_not()
-        given = dict(arguments)
+        why = self._why_no_checkpoints()
+        original = dict(arguments)
         if self._checkpoints and not why:
             checkpoints = Checkpoints(self._checkpoints, **names)
-            callbacks = given.get("callbacks") or []
+            callbacks = original.get("callbacks") or []
             if isinstance(callbacks, keras.callbacks.CallbackList):
                 callbacks = [each for each in callbacks.callbacks if not isinstance(each, keras.callbacks.History)]
             else:
                 callbacks = keras.tree.flatten(callbacks)
-            others = self._out, self._checkpoints
-            resumption = Resumption(checkpoints, self._ancestry, self._shared.lineage, model, given, callbacks, others)
-        fit = Fit(self._shared, names, model, given, resumption, why, self._stop_at)
-        with self._shared.output.telling_faults():
+            excluded = self._out, self._checkpoints
+            resumption = Resumption(
+                checkpoints, self._ancestry, self._shared.lineage, model, original, callbacks, excluded
+            )
+        fit = Fit(self._shared, names, model, original, resumption, why, self._stop_at)
+        with self._shared.output.recording_faults():
             fit.watch(arguments)
-        if hasattr(given.get("x"), "element_spec"):
-            self._fitted_sets.append(given["x"])
+        if hasattr(original.get("x"), "element_spec"):
+            self._fitted_datasets.append(original["x"])
         self.running.append(fit)
         return fit
 
     def evaluate(self, model, arguments):
         """Return the observer of a call of evaluate, and change ``arguments`` so that it sees the rows."""
-        test = Evaluate(self._shared, self._number(model), model, dict(arguments), self._origin(model))
+        test = Evaluate(self._shared, self._number_of(model), model, dict(arguments), self._find_origin(model))
         self._watch(test, arguments, arguments.get("y"))
         return test
 
@@ -179,36 +181,36 @@ class _Recorder:
 
         Returns None if the rows are too few for a test, or if too many predictions have been recorded already.
         """
-        count = samples(arguments.get("x"))
-        if (count is not None and count < LEAST_ROWS) or not self._shared.has_room:
+        count = count_samples(arguments.get("x"))
+        if (count is not None and count < MIN_TEST_ROWS) or not self._shared.has_room:
             return None
-        prediction = Predict(self._shared, self._number(model), model, dict(arguments), self._origin(model))
+        prediction = Predict(self._shared, self._number_of(model), model, dict(arguments), self._find_origin(model))
         self._watch(prediction, arguments, None)
         return prediction
 
     def _watch(self, test, arguments, y):
-        with self._shared.output.telling_faults():
-            x, tested = arguments.get("x"), test.tested
-            tested.is_redrawn = splits_a_reshuffled_set(x, self._fitted_sets)
-            see = safely(tested.add, self._shared.output, tested.fail)
-            arguments["x"], unseen = watch(x, y, see, restart=tested.begin)
-            tested.fail(unseen)
-            test.is_read_again = hasattr(x, "element_spec")
+        with self._shared.output.recording_faults():
+            x, test_rows = arguments.get("x"), test.test_rows
+            test_rows.is_redrawn = shares_reshuffled_source(x, self._fitted_datasets)
+            see = make_safe(test_rows.add, self._shared.output, test_rows.fail)
+            arguments["x"], why = watch(x, y, see, restart=test_rows.restart)
+            test_rows.fail(why)
+            test.is_tf_dataset = hasattr(x, "element_spec")
 
-    def _origin(self, model):
+    def _find_origin(self, model):
         """Return where the model's weights come from, including the fits in progress that train them."""
         arrays = weights_of(model)
-        origin = self._shared.origin_of(arrays)
+        origin = self._shared.find_origin(arrays)
         variables = {id(variable) for variable in model.weights}
         running = [fit for fit in self.running if variables & {id(variable) for variable in fit.model.weights}]
-        if not running and not any(map(digest_of, arrays)) and model in self._shared.own:
-            return Origin(self._shared.own[model], True, "", origin.weights)
+        if not running and not any(map(digest_of, arrays)) and model in self._shared.fits_by_model:
+            return Origin(self._shared.fits_by_model[model], True, "", origin.weights)
         if not running:
             return origin
         identities = origin.identities.union(*(fit.identities for fit in running))
         return Origin(identities, True, "", origin.weights)
 
-    def _why_not(self):
+    def _why_no_checkpoints(self):
         """Return why a fit may keep no checkpoints; empty if it may.
 
         Fits are numbered within a process, so only the first process of a trial that calls fit keeps checkpoints.
@@ -221,9 +223,9 @@ class _Recorder:
                 self._process = 0
         if self._process != os.getpid():
             return "another process of nn.py keeps the checkpoints"
-        return f"no more than {_MOST_FITS} fits of a script keep checkpoints" if next(self._fits) > _MOST_FITS else ""
+        return f"no more than {_MAX_FITS} fits of a script keep checkpoints" if next(self._fits) > _MAX_FITS else ""
 
-    def _number(self, model):
+    def _number_of(self, model):
         if model not in self._numbers:
             self._numbers[model] = next(self._count)
         return self._numbers[model]

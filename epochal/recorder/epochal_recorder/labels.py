@@ -4,9 +4,9 @@ import numpy
 
 from .rows import NotHashable, as_array, leaves_of
 
-_MOST_ANSWERS = 100_000
-_LONGEST_ANSWER = 40
-_MOST_ANSWERS_AT_PLACES, _MOST_PLACES = 64, 1_000_000
+_MAX_ANSWERS = 100_000
+_MAX_ANSWER_LENGTH = 40
+_MAX_ANSWERS_AT_PLACES, _MAX_PLACES = 64, 1_000_000
 
 
 class Labels:
@@ -74,7 +74,7 @@ class Labels:
         if array.dtype.kind not in "biufUS":
             array = numpy.array([str(value) for value in array.ravel()])
         answers, counts = numpy.unique(array, return_counts=True)
-        if len(self._counts) <= _MOST_ANSWERS:
+        if len(self._counts) <= _MAX_ANSWERS:
             for answer, count in zip(answers.tolist(), counts.tolist(), strict=True):
                 self._counts[answer] = self._counts.get(answer, 0) + count
 
@@ -115,7 +115,7 @@ class Labels:
     def _count_places(self, array):
         """Count the answers at each place of masks of equal size: if masks are alike, one of them is a good guess."""
         answers = numpy.unique(array)
-        if len(answers) > _MOST_ANSWERS_AT_PLACES or array[0].size > _MOST_PLACES:
+        if len(answers) > _MAX_ANSWERS_AT_PLACES or array[0].size > _MAX_PLACES:
             self._places = None
             return
         for answer in answers.tolist():
@@ -146,7 +146,7 @@ class Labels:
         ``counts_padding``: whether the measured accuracy counts padding. Then ``chance`` counts it as answered right,
         because a network does that as soon as it has learned where padding is.
         """
-        if self.kind in ("unknown", "numbers") or not self._counts or len(self._counts) > _MOST_ANSWERS:
+        if self.kind in ("unknown", "numbers") or not self._counts or len(self._counts) > _MAX_ANSWERS:
             return {"kind": self.kind}
         answer = max(self._counts, key=self._counts.get)
         right, of = self._counts[answer], self._elements
@@ -160,13 +160,13 @@ class Labels:
         return {
             "kind": self.kind,
             "answers": len(self._counts),
-            "answer": "".join(filter(str.isprintable, text))[:_LONGEST_ANSWER],
+            "answer": "".join(filter(str.isprintable, text))[:_MAX_ANSWER_LENGTH],
             "chance": right / of,
             "by_element": self._by_element,
         }
 
 
-def are_numbers(labels, data, is_regression=False):
+def are_regression_targets(labels, data, is_regression=False):
     """Return whether the labels are the targets of a regression, that is, numbers that are not all whole.
 
     Shares of classes that add up to 1 do not count, nor do labels of the same shape as ``data``, as those of a

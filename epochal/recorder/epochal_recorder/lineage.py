@@ -9,14 +9,14 @@ import hashlib
 
 import numpy
 
-from .seen import Fitted
+from .fitted_rows import FittedRows
 
 _SAMPLE = 512
-_ALIKE = 0.25
+_MIN_COSINE = 0.25
 """Samples of 512 values with a greater cosine are related; that of independent ones stays below 0.18 (4/√512)."""
-_MOST_KNOWN = 200_000
-_MOST_SAMPLES = 2_000
-_MOST_ROWS_OF_ALL = 32_000_000
+_MAX_DIGESTS = 200_000
+_MAX_SAMPLES = 2_000
+_MAX_ROWS_OF_ALL = 32_000_000
 """About this many hashes of rows (288 MB) are kept for all fits together."""
 
 
@@ -25,30 +25,30 @@ class Lineage:
 
     def __init__(self):
         self.fits = {}
-        """The rows of each fit (``Fitted``), by the fit's identity."""
-        self._known = {}
+        """The rows of each fit (``FittedRows``), by the fit's identity."""
+        self._identities_by_digest = {}
         self._samples = {}
-        self._saved = set()
-        self._same = {}
+        self._saved_digests = set()
+        self._fits_by_digest = {}
 
-    def begin(self, identity):
-        """Register a fit and return its rows (``Fitted``), still empty.
+    def register(self, identity):
+        """Register a fit and return its rows (``FittedRows``), still empty.
 
         If too many rows are kept for all fits together, those of the oldest fits are dropped.
         """
         kept = {id(fitted.hashes): len(fitted.hashes) for fitted in self.fits.values()}
         for fitted in list(self.fits.values()):
-            if sum(kept.values()) <= _MOST_ROWS_OF_ALL:
+            if sum(kept.values()) <= _MAX_ROWS_OF_ALL:
                 break
             kept.pop(id(fitted.hashes), None)
-            self._same.pop(fitted.digest(), None)
+            self._fits_by_digest.pop(fitted.digest(), None)
             fitted.forget()
-        self.fits[identity] = Fitted(identity)
+        self.fits[identity] = FittedRows(identity)
         return self.fits[identity]
 
-    def share(self, fitted):
+    def share_rows(self, fitted):
         """Keep the rows of a finished fit only once if an earlier finished fit had exactly the same."""
-        known = self._same.setdefault(fitted.digest(), fitted)
+        known = self._fits_by_digest.setdefault(fitted.digest(), fitted)
         if known is not fitted:
             fitted.hashes, fitted.counts = known.hashes, known.counts
 
@@ -61,9 +61,13 @@ class Lineage:
         changed = []
         for array in arrays:
             digest = digest_of(array)
-            if digest is None or digest in self._known or len(self._known) >= _MOST_KNOWN:
+            if (
+                digest is None
+                or digest in self._identities_by_digest
+                or len(self._identities_by_digest) >= _MAX_DIGESTS
+            ):
                 continue
-            self._known[digest] = identities
+            self._identities_by_digest[digest] = identities
             changed.append(array)
         samples = [(_direction(array), numpy.shape(array)) for array in changed]
         samples.append((_direction_of_all(changed), tuple(map(numpy.shape, changed))))
@@ -71,23 +75,27 @@ class Lineage:
             if sample is not None:
                 # One sample is enough for all epochs of the same fits, and the newest one is kept.
                 others = [each for each in self._samples.get(shape, ()) if each[1] != identities]
-                self._samples[shape] = [*others[-_MOST_SAMPLES:], (sample, identities)]
+                self._samples[shape] = [*others[-_MAX_SAMPLES:], (sample, identities)]
 
-    def remember_new(self, arrays):
+    def remember_untrained(self, arrays):
         """Note weights that no fit has produced: those at the start of a fit, and those loaded from an older file.
 
         Weights that are known already, and those that this trial has saved (``remember_saved``), are left out.
         """
         for array in arrays:
             digest = digest_of(array)
-            if digest is not None and digest not in self._saved and len(self._known) < _MOST_KNOWN:
-                self._known.setdefault(digest, frozenset())
+            if (
+                digest is not None
+                and digest not in self._saved_digests
+                and len(self._identities_by_digest) < _MAX_DIGESTS
+            ):
+                self._identities_by_digest.setdefault(digest, frozenset())
 
     def remember_saved(self, arrays):
         """Note weights that this trial saves to a file: they may come from a training loop that cannot be observed."""
-        self._saved.update(map(digest_of, arrays))
+        self._saved_digests.update(map(digest_of, arrays))
 
-    def origin(self, arrays):
+    def find_origin(self, arrays):
         """Return the identities of the fits that any of the weights come from, and whether all weights are known.
 
         Arrays whose values are all equal identify nothing and are left out. If there are no others, the weights count
@@ -96,22 +104,22 @@ class Lineage:
         digests = [(digest, array) for array in arrays if (digest := digest_of(array)) is not None]
         found, unknown = set(), []
         for digest, array in digests:
-            if digest in self._known:
-                found |= self._known[digest]
+            if digest in self._identities_by_digest:
+                found |= self._identities_by_digest[digest]
             else:
                 unknown.append(array)
-                found |= self._alike(_direction(array), numpy.shape(array))
+                found |= self._find_similar_fits(_direction(array), numpy.shape(array))
         if unknown and not found:  # small layers can only be compared all together
-            found |= self._alike(_direction_of_all(unknown), tuple(map(numpy.shape, unknown)))
+            found |= self._find_similar_fits(_direction_of_all(unknown), tuple(map(numpy.shape, unknown)))
         return frozenset(found), bool(digests) and not unknown
 
     def rows_of(self, identities):
-        """Return the rows (``Fitted``) of these fits; unknown fits are left out."""
+        """Return the rows (``FittedRows``) of these fits; unknown fits are left out."""
         return [self.fits[identity] for identity in identities if identity in self.fits]
 
     def state(self, identities):
         """Return these fits, and which of them each known weight comes from, as plain data for a checkpoint."""
-        known = [(digest, sorted(of & set(identities))) for digest, of in self._known.items()]
+        known = [(digest, sorted(of & set(identities))) for digest, of in self._identities_by_digest.items()]
         groups = sorted({tuple(of) for _, of in known})
         places = {group: place for place, group in enumerate(groups)}
         return {
@@ -124,16 +132,16 @@ class Lineage:
     def restore(self, state):
         """Add what ``state`` has returned in an earlier process."""
         for fit in state["fits"]:
-            self.fits.setdefault(fit["identity"], Fitted.from_state(fit))
+            self.fits.setdefault(fit["identity"], FittedRows.from_state(fit))
         groups = [frozenset(group) for group in state["groups"]]
         for digest, place in zip(state["digests"].tolist(), state["group"].tolist(), strict=True):
-            self._known[digest] = self._known.get(digest, frozenset()) | groups[place]
+            self._identities_by_digest[digest] = self._identities_by_digest.get(digest, frozenset()) | groups[place]
 
-    def _alike(self, sample, shape):
+    def _find_similar_fits(self, sample, shape):
         if sample is None:
             return frozenset()
         known = self._samples.get(shape, ())
-        return frozenset().union(*(of for other, of in known if float(sample @ other) > _ALIKE))
+        return frozenset().union(*(of for other, of in known if float(sample @ other) > _MIN_COSINE))
 
 
 def digest_of(array):
@@ -163,7 +171,7 @@ def _direction(array):
     if array.ndim < 2 or array.size < _SAMPLE or array.dtype.kind != "f":
         return None
     flat = array.ravel()
-    return _normalised(flat[:: len(flat) // _SAMPLE][:_SAMPLE])
+    return _normalise(flat[:: len(flat) // _SAMPLE][:_SAMPLE])
 
 
 def _direction_of_all(arrays):
@@ -172,10 +180,10 @@ def _direction_of_all(arrays):
     flat = [array.ravel()[:_SAMPLE] for array in arrays if array.ndim > 1 and array.dtype.kind == "f"]
     if sum(map(len, flat)) < _SAMPLE // 2:
         return None
-    return _normalised(numpy.concatenate([part / (numpy.abs(part).max() or 1) for part in flat]))
+    return _normalise(numpy.concatenate([part / (numpy.abs(part).max() or 1) for part in flat]))
 
 
-def _normalised(values):
+def _normalise(values):
     values = values.astype(numpy.float32)
     values = values - values.mean()
     length = float(numpy.sqrt(values @ values))

@@ -68,7 +68,7 @@ def counts_padding(model):
     )
 
 
-def measured_samples(model):
+def count_measured_samples(model):
     """Return the number of samples that Keras counted for the loss of an evaluate.
 
     Returns None if Keras did not count them, because the script defines its own test_step or metrics.

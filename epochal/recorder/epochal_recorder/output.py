@@ -14,9 +14,9 @@ class Output:
     def __init__(self, folder):
         self._metrics = Path(folder, "metrics.jsonl")
         self._accuracy = Path(folder, "accuracy.json")
-        self._told = set()
+        self._recorded = set()
 
-    def event(self, **values):
+    def write_event(self, **values):
         """Append one event to metrics.jsonl, as one line of JSON."""
         line = json.dumps(values, allow_nan=False) + "\n"
         file = os.open(self._metrics, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
@@ -25,7 +25,7 @@ class Output:
         finally:
             os.close(file)
 
-    def accuracy(self, **values):
+    def write_accuracy(self, **values):
         """Write accuracy.json in one step, unless the script itself has written that file."""
         if os.path.lexists(self._accuracy):
             try:
@@ -39,20 +39,20 @@ class Output:
         temporary.replace(self._accuracy)
 
     @contextmanager
-    def telling_faults(self):
+    def recording_faults(self):
         """Catch any exception of the recorder and record it as a fault, so that the training continues."""
         try:
             yield
         except Exception as fault:
-            self.fault(f"{type(fault).__name__}: {fault}")
+            self.record_fault(f"{type(fault).__name__}: {fault}")
 
-    def fault(self, message):
+    def record_fault(self, message):
         """Record a fault of the recorder, each message once."""
-        if message in self._told:
+        if message in self._recorded:
             return
-        self._told.add(message)
+        self._recorded.add(message)
         try:
-            self.event(event="fault", message=message)
+            self.write_event(event="fault", message=message)
         except OSError:
             with suppress(Exception):
                 sys.stderr.write(f"epochal: what is measured cannot be recorded: {message}\n")
@@ -63,10 +63,10 @@ def as_json(logs):
     metrics = {}
     for name, value in (logs or {}).items():
         with suppress(TypeError, ValueError):
-            metrics[name] = number(float(value))
+            metrics[name] = number_as_json(float(value))
     return metrics
 
 
-def number(value):
+def number_as_json(value):
     """Return a float as a JSON value: a string if it is not finite."""
     return value if math.isfinite(value) else json.dumps(value)

@@ -6,14 +6,14 @@ import uuid
 
 import numpy
 
-from .checkpoint import Damaged, read
+from .checkpoint import DamagedCheckpoint, read
 from .data import placeholders
 from .files import WrittenFiles
-from .fingerprint import difference, fingerprint
 from .lineage import digest_of
-from .state import CallbackStates, capture, foreign, restore
+from .resume_key import describe_difference, resume_key
+from .state import CallbackStates, capture, find_untracked_state, restore
 
-_SHARE = 0.01
+_MAX_SHARE = 0.01
 """The share of the training time that writing checkpoints may take, not counting the last one of a fit."""
 _BYTES_A_SECOND = 200_000_000
 """The speed at which the first checkpoint is expected to be written."""
@@ -22,12 +22,12 @@ _BYTES_A_SECOND = 200_000_000
 class Resumption:
     """The checkpoints of one call of fit; its public methods must be called in the order of their definition."""
 
-    def __init__(self, checkpoints, ancestry, lineage, model, arguments, callbacks, others):
+    def __init__(self, checkpoints, ancestry, lineage, model, arguments, callbacks, excluded):
         """``arguments`` and ``callbacks`` are those of the script's call of fit.
 
         ``ancestry`` maps a variable's digest to the fit that produced it, and is shared by all fits of the process.
         Variables are identified by their values, so it does not matter how they got from one model into another.
-        ``others``: folders whose files are not kept in checkpoints.
+        ``excluded``: folders whose files are not kept in checkpoints.
         """
         self._checkpoints = checkpoints
         self._ancestry = ancestry
@@ -35,13 +35,13 @@ class Resumption:
         self._model = model
         self._arguments = arguments
         self._callbacks = callbacks
-        self._others = others
+        self._excluded = excluded
         self._epochs = int(arguments.get("epochs", 1))
         self.first = int(arguments.get("initial_epoch") or 0)
         """The epoch that the script has the fit begin with, counted from 0 as in Keras."""
         self._past = []
         self._identity = uuid.uuid4().hex
-        self._seconds = None
+        self._write_seconds = None
         self.history = {}
         """For each metric, its values in the epochs so far."""
         self.epoch = self.first
@@ -50,7 +50,7 @@ class Resumption:
         """The reason if the fit does not resume from the newest checkpoint; empty if it does, or if there is none."""
         self.identities = frozenset()
         """The identities of the fits that the model's weights come from, including this one."""
-        self.ended_itself = False
+        self.stopped_by_script = False
         """Whether the script's own callbacks ended the fit, so that more epochs would change nothing."""
 
     def begin(self):
@@ -64,50 +64,56 @@ class Resumption:
             raise ValueError("nn.py itself goes on from a backup")
         if not self._model.built:
             self._model(placeholders(self._arguments.get("x")))
-        if unseen := foreign(self._model):
-            raise ValueError(f"the model has state that is not its variables': {', '.join(unseen)}")
-        self._files = WrittenFiles(time.time(), self._others)
+        if untracked := find_untracked_state(self._model):
+            raise ValueError(f"the model has state that is not its variables': {', '.join(untracked)}")
+        self._files = WrittenFiles(time.time(), self._excluded)
         self._states = CallbackStates(self._callbacks)
         kinds = [type(callback).__name__ for callback in self._callbacks]
-        self._fingerprint = fingerprint(self._model, self._arguments) | {"the callbacks": kinds}
-        known = (self._ancestry.get(_digest(variable)) for variable in self._model.variables) if self._ancestry else ()
-        self._parents = sorted({identity for identity in known if identity})
-        self._written = time.monotonic()
+        self._resume_key = resume_key(self._model, self._arguments) | {"the callbacks": kinds}
+        ancestors = (
+            (self._ancestry.get(_digest(variable)) for variable in self._model.variables) if self._ancestry else ()
+        )
+        self._parents = sorted({identity for identity in ancestors if identity})
+        self._last_write = time.monotonic()
         for path in self._checkpoints.newest_first():
             try:
-                found, seen = read(path)
-            except Damaged as damage:
+                content, rows = read(path)
+            except DamagedCheckpoint as damage:
                 self.why = self.why or str(damage)
                 continue
-            why = self._why_not(found)
+            why = self._why_unusable(content)
             if why:
                 self.why = self.why or why
                 continue
-            restore(self._model, found["state"])
-            self._lineage.restore(seen)
-            self._states.restore(found["callbacks"])
-            self._files.restore(found["files"])
-            self.history, self.epoch, self.ended_itself = found["history"], found["epoch"], found["ended_itself"]
-            self._identity, self._past = found["identity"], [path.name]
+            restore(self._model, content["state"])
+            self._lineage.restore(rows)
+            self._states.restore(content["callbacks"])
+            self._files.restore(content["files"])
+            self.history, self.epoch, self.stopped_by_script = (
+                content["history"],
+                content["epoch"],
+                content["ended_itself"],
+            )
+            self._identity, self._past = content["identity"], [path.name]
             return self.epoch
         return 0
 
-    def epoch_ended(self, epoch, logs, last, ended_itself):
+    def end_epoch(self, epoch, logs, last, stopped_by_script):
         """Note the metrics of an epoch (counted from 1), and write a checkpoint if it is due.
 
         It is due after the last epoch, and otherwise if checkpoints then stay within their share of the training time.
-        ``ended_itself``: whether the script's own callbacks end the fit after this epoch.
+        ``stopped_by_script``: whether the script's own callbacks end the fit after this epoch.
         """
         self.epoch = epoch
-        self.ended_itself = ended_itself
+        self.stopped_by_script = stopped_by_script
         for name, value in logs.items():
             array = numpy.asarray(value)
             self.history.setdefault(name, []).append(float(array) if array.ndim == 0 else array)
-        if self._seconds is None:
+        if self._write_seconds is None:
             optimizer = self._model.optimizer
             variables = [*self._model.variables, *(optimizer.variables if optimizer else ())]
-            self._seconds = 4 * sum(math.prod(variable.shape) for variable in variables) / _BYTES_A_SECOND
-        if last or self._seconds <= _SHARE * (time.monotonic() - self._written):
+            self._write_seconds = 4 * sum(math.prod(variable.shape) for variable in variables) / _BYTES_A_SECOND
+        if last or self._write_seconds <= _MAX_SHARE * (time.monotonic() - self._last_write):
             self._write()
 
     def end(self):
@@ -116,33 +122,33 @@ class Resumption:
             if digest := _digest(variable):
                 self._ancestry[digest] = self._identity
 
-    def _why_not(self, found):
-        if different := difference(found["fingerprint"], self._fingerprint):
-            return f"it is not the same training: {different}"
-        if found["parents"] != self._parents:
+    def _why_unusable(self, content):
+        if difference := describe_difference(content["fingerprint"], self._resume_key):
+            return f"it is not the same training: {difference}"
+        if content["parents"] != self._parents:
             return "an earlier fit of the same model has gone on since"
-        if found["epoch"] > self._epochs:
-            return f"the checkpoint is from epoch {found['epoch']}, and {self._epochs} are wanted"
+        if content["epoch"] > self._epochs:
+            return f"the checkpoint is from epoch {content['epoch']}, and {self._epochs} are wanted"
         return ""
 
     def _write(self):
-        began = time.monotonic()
+        start = time.monotonic()
         self._identity = uuid.uuid4().hex
         content = {
             "identity": self._identity,
             "parents": self._parents,
             "epoch": self.epoch,
-            "ended_itself": self.ended_itself,
-            "fingerprint": self._fingerprint,
+            "ended_itself": self.stopped_by_script,
+            "fingerprint": self._resume_key,
             "history": self.history,
             "callbacks": self._states.capture(),
             "files": self._files.capture(),
             "state": capture(self._model),
         }
-        seen = self._lineage.state(self.identities)
-        self._past = [*self._past[-1:], self._checkpoints.write(self.epoch, content, seen, self._past)]
-        self._written = time.monotonic()
-        self._seconds = self._written - began
+        rows = self._lineage.state(self.identities)
+        self._past = [*self._past[-1:], self._checkpoints.write(self.epoch, content, rows, self._past)]
+        self._last_write = time.monotonic()
+        self._write_seconds = self._last_write - start
 
 
 def _digest(variable):

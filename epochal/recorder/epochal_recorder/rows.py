@@ -35,19 +35,19 @@ def hash_rows(data):
     hashes = None
     for place, leaf in enumerate(leaves):
         if hasattr(leaf, "tocsr"):
-            of_leaf = _hash_sparse(leaf.tocsr())
+            leaf_hashes = _hash_sparse(leaf.tocsr())
         elif hasattr(leaf, "columns") and hasattr(leaf, "iloc"):  # a data frame: its columns may be of different types
-            columns = [_numbers(as_array(leaf.iloc[:, column])) for column in range(leaf.shape[1])]
-            of_leaf = _hash_matrix(numpy.column_stack(columns))
+            columns = [_as_numbers(as_array(leaf.iloc[:, column])) for column in range(leaf.shape[1])]
+            leaf_hashes = _hash_matrix(numpy.column_stack(columns))
         else:
             array = as_array(leaf)
-            of_leaf = _hash_matrix(_numbers(array)) if len(array) else numpy.empty(0, numpy.uint64)
+            leaf_hashes = _hash_matrix(_as_numbers(array)) if len(array) else numpy.empty(0, numpy.uint64)
         if hashes is None:
-            hashes = of_leaf
-        elif len(hashes) != len(of_leaf):
+            hashes = leaf_hashes
+        elif len(hashes) != len(leaf_hashes):
             raise NotHashable("the parts have different numbers of rows")
         else:
-            hashes = _finalized(hashes + of_leaf * _multipliers(place + 1)[place])
+            hashes = _finalize(hashes + leaf_hashes * _multipliers(place + 1)[place])
     return hashes
 
 
@@ -89,10 +89,10 @@ def sample_rows(data, places, columns):
             chosen = leaf.iloc[places]
             names = range(chosen.shape[1]) if hasattr(chosen, "columns") else ()
             part = numpy.column_stack(
-                [_numbers(as_array(chosen.iloc[:, name])) for name in names] or [as_array(chosen)]
+                [_as_numbers(as_array(chosen.iloc[:, name])) for name in names] or [as_array(chosen)]
             )
         else:
-            part = _numbers(as_array(leaf)[places])
+            part = _as_numbers(as_array(leaf)[places])
         parts.append(part.reshape(len(places), -1))
     joined = numpy.concatenate(parts, axis=1)
     return joined[:, numpy.unique(numpy.linspace(0, joined.shape[1] - 1, columns).astype(int))]
@@ -100,7 +100,7 @@ def sample_rows(data, places, columns):
 
 def with_labels(rows, labels):
     """Return the hashes of rows with their labels; ``rows`` and ``labels`` are the hashes of both."""
-    return _finalized(rows * _LABELLED + _finalized(labels + _LABELLED))
+    return _finalize(rows * _LABELLED + _finalize(labels + _LABELLED))
 
 
 def leaves_of(data):
@@ -156,7 +156,7 @@ def as_array(data):
     return array
 
 
-def _numbers(array):
+def _as_numbers(array):
     """Return an array of any type as a matrix of numbers with the same number of rows.
 
     A string becomes two numbers of 24 bits from its digest, which a 32-bit float holds exactly.
@@ -205,7 +205,7 @@ def _hash_matrix(matrix):
             block *= _MIX
             block ^= numpy.right_shift(block, numpy.uint64(32), out=shifted[:count])
             numpy.einsum("ij,j->i", block, multipliers, out=hashes[start : start + count])
-    return _finalized(hashes)
+    return _finalize(hashes)
 
 
 def _hash_sparse(matrix):
@@ -215,16 +215,16 @@ def _hash_sparse(matrix):
     words ^= words >> numpy.uint64(32)
     words *= _multipliers(matrix.shape[1])[matrix.indices]
     sums = numpy.concatenate([numpy.zeros(1, numpy.uint64), numpy.cumsum(words, dtype=numpy.uint64)])
-    return _finalized(sums[matrix.indptr[1:]] - sums[matrix.indptr[:-1]])
+    return _finalize(sums[matrix.indptr[1:]] - sums[matrix.indptr[:-1]])
 
 
 @functools.lru_cache(maxsize=64)
 def _multipliers(count):
     places = numpy.arange(1, count + 1, dtype=numpy.uint64)
-    return _finalized(places * _MIX) | numpy.uint64(1)
+    return _finalize(places * _MIX) | numpy.uint64(1)
 
 
-def _finalized(hashes):
+def _finalize(hashes):
     """Return 64-bit numbers in which each bit depends on all bits of the number in ``hashes`` (splitmix64)."""
     mixed = (hashes ^ (hashes >> numpy.uint64(30))) * _MIX_2
     mixed = (mixed ^ (mixed >> numpy.uint64(27))) * _MIX_3

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy
 
-from .labels import are_numbers
-from .measuring import LEAST_ROWS, Origin, Tested, grouping, measuring
+from .labels import are_regression_targets
+from .measuring import MIN_TEST_ROWS, Origin, TestRows, digest_answers, shared_state
 from .output import as_json
 from .rows import NotHashable, as_array, hash_rows
 
@@ -51,88 +51,88 @@ class _Call:
 
 def observe(module, out, **_):
     """Patch the classes or functions that ``module`` of scikit-learn defines. ``out``: the folder for events."""
-    shared = measuring(out)
+    shared = shared_state(out)
     if module.__name__ == "sklearn.base":
         _observe_estimators(module, shared)
     elif module.__name__ == "sklearn.model_selection._validation":
-        module.cross_val_predict = _noting_answers(module.cross_val_predict, shared)
+        module.cross_val_predict = _wrap_cross_val_predict(module.cross_val_predict, shared)
     else:  # sklearn.metrics imports its functions from these modules
         name = "accuracy_score" if module.__name__ == "sklearn.metrics._classification" else "r2_score"
-        setattr(module, name, _observed(getattr(module, name), shared))
+        setattr(module, name, _wrap_metric(getattr(module, name), shared))
 
 
 def _observe_estimators(module, shared):
     """Patch what ``module`` (sklearn.base) defines, so that the methods of every estimator are observed."""
     for mixin in (module.ClassifierMixin, module.RegressorMixin):
-        mixin.score = _observed(mixin.score, shared)
+        mixin.score = _wrap_metric(mixin.score, shared)
     base = module.BaseEstimator
     setstate = base.__setstate__
 
-    def subclass_made(cls, **kwargs):
+    def init_subclass(cls, **kwargs):
         super(base, cls).__init_subclass__(**kwargs)
-        with shared.output.telling_faults():
+        with shared.output.recording_faults():
             for method in (*_FITS, *_PREDICTS, "transform", "score"):
                 found = inspect.getattr_static(cls, method, None)
                 if isinstance(found, types.FunctionType) and not hasattr(found, "observed"):
-                    setattr(cls, method, _called(found, method, shared))
+                    setattr(cls, method, _wrap_method(found, method, shared))
                 # scikit-learn's available_if replaces a method by this if it exists only if an inner estimator has it.
                 elif type(found).__name__ == "_AvailableIfDescriptor" and not hasattr(found.fn, "observed"):
-                    fn = _called(found.fn, method, shared)
+                    fn = _wrap_method(found.fn, method, shared)
                     setattr(cls, method, type(found)(fn, found.check, found.attribute_name))
 
     @functools.wraps(setstate)
-    def marking(self, state):
+    def setstate_and_mark(self, state):
         setstate(self, state)
         # An estimator that was saved without this mark was fitted without the recorder, or not at all.
         self.__dict__.setdefault(_MARK, ("", (), ""))
 
-    base.__init_subclass__ = classmethod(subclass_made)
-    base.__setstate__ = marking
+    base.__init_subclass__ = classmethod(init_subclass)
+    base.__setstate__ = setstate_and_mark
 
 
-def _noting_answers(function, shared):
+def _wrap_cross_val_predict(function, shared):
     """Return ``cross_val_predict`` wrapped so that its answers are not taken for those of a single estimator."""
 
     @functools.wraps(function)
-    def noting(*args, **kwargs):
+    def wrapper(*args, **kwargs):
         returned = function(*args, **kwargs)
         with suppress(TypeError):  # a list has no weak references
-            shared.others.append(weakref.ref(returned))
+            shared.cross_validated_answers.append(weakref.ref(returned))
         return returned
 
-    return noting
+    return wrapper
 
 
-def _called(function, method, shared):
+def _wrap_method(function, method, shared):
     @functools.wraps(function)
-    def called(self, *args, **kwargs):
+    def wrapper(self, *args, **kwargs):
         stack = _calls.__dict__.setdefault("stack", [])
         x = args[0] if args else kwargs.get("X")
         y = args[1] if len(args) > 1 else kwargs.get("y")
         call = _Call(method, self, x, y)
         if not stack and method in _FITS:
-            with shared.output.telling_faults():
+            with shared.output.recording_faults():
                 call.identities = _begin_fit(call, shared)
         stack.append(call)
         try:
             returned = function(self, *args, **kwargs)
         finally:
             stack.pop()
-        with shared.output.telling_faults():
+        with shared.output.recording_faults():
             if method in _FITS:
                 outermost = stack[0] if stack else call
                 if outermost.method in _FITS:
                     mark = _TRAINING, tuple(sorted(outermost.identities)), uuid.uuid4().hex[:16]
                     self.__dict__[_MARK] = mark
-            elif method in _PREDICTS and not stack and shared.has_room and _is_for_the_script(sys._getframe()):
-                _predicted(call, returned, shared)
+            elif method in _PREDICTS and not stack and shared.has_room and _is_for_script(sys._getframe()):
+                _record_prediction(call, returned, shared)
             elif method == "transform" and not stack and _learns_from_labels(self):
-                fits = shared.lineage.rows_of(_marks(self)[1])
-                shared.transformed(hash_rows(_as_one(call.x)), hash_rows(_as_one(returned)), fits)
+                fits = shared.lineage.rows_of(_read_mark(self)[1])
+                shared.note_transformation(hash_rows(_as_one_array(call.x)), hash_rows(_as_one_array(returned)), fits)
         return returned
 
-    called.observed = True
-    return called
+    wrapper.observed = True
+    return wrapper
 
 
 def _learns_from_labels(transformer):
@@ -149,33 +149,33 @@ def _begin_fit(call, shared):
     from sklearn.base import is_regressor
 
     is_part = call.method == "partial_fit"
-    goes_on = is_part or getattr(call.estimator, "warm_start", False)
-    earlier = _marks(call.estimator)[1] if goes_on else _marks_of_parts(call.estimator)
+    is_incremental = is_part or getattr(call.estimator, "warm_start", False)
+    earlier = _read_mark(call.estimator)[1] if is_incremental else _fits_of_parts(call.estimator)
     fitted = next((each for each in shared.lineage.rows_of(earlier) if is_part and each.in_parts), None)
-    fitted = fitted or shared.lineage.begin(uuid.uuid4().hex)
+    fitted = fitted or shared.lineage.register(uuid.uuid4().hex)
     try:
         if call.y is not None:
             is_regression = False
             with suppress(Exception):  # an object that only looks like an estimator has no tags
                 is_regression = is_regressor(call.estimator)
-            fitted.numbers = are_numbers(call.y, call.x, is_regression)
-            rows = hash_rows(_as_one(call.x))
-            fitted.note_form(_as_one(call.x))
-            earlier |= shared.made_of(rows)
+            fitted.is_regression = are_regression_targets(call.y, call.x, is_regression)
+            rows = hash_rows(_as_one_array(call.x))
+            fitted.note_form(_as_one_array(call.x))
+            earlier |= shared.transformations_of(rows)
             if is_part:
-                fitted.add_part(rows, _as_one(call.y))
+                fitted.add_part(rows, _as_one_array(call.y))
             else:
-                fitted.add(rows, _as_one(call.y), _as_one(call.x))
+                fitted.add(rows, _as_one_array(call.y), _as_one_array(call.x))
                 fitted.end_pass()
-                shared.lineage.share(fitted)
+                shared.lineage.share_rows(fitted)
     except NotHashable as kind:
-        fitted.unseen = f"they are of a kind that is not read ({kind})"
+        fitted.why_unseen = f"they are of a kind that is not read ({kind})"
     # Other fits of exactly the same rows would add nothing.
     other = [each for each in shared.lineage.rows_of(earlier) if each is not fitted and each.hashes is fitted.hashes]
     return {fitted.identity, *earlier} - {each.identity for each in other}
 
 
-def _marks(estimator):
+def _read_mark(estimator):
     """Return the training and the fits that an estimator comes from, and an identifier of what it has learned.
 
     The training is None if the estimator was never fitted or loaded, and empty if it was loaded without a mark.
@@ -185,14 +185,14 @@ def _marks(estimator):
         return mark[0], set(mark[1]), mark[2]
     training, identities, weights = None, set(), ""
     for part in _parts(estimator, "steps"):  # a pipeline of parts that were fitted one by one
-        training_of_part, identities_of_part, weights_of_part = _marks(part)
+        training_of_part, identities_of_part, weights_of_part = _read_mark(part)
         weights += weights_of_part
         if hasattr(part, "predict"):
             training, identities = training_of_part, identities_of_part
     return training, identities, weights[:64]
 
 
-def _marks_of_parts(estimator):
+def _fits_of_parts(estimator):
     """Return the fits of the parts that an estimator uses without fitting them, because they are frozen or prefit."""
     parts = [estimator] if type(estimator).__name__ == "FrozenEstimator" else []
     parts += [getattr(estimator, name) for name in ("estimator", "base_estimator") if hasattr(estimator, name)]
@@ -200,7 +200,7 @@ def _marks_of_parts(estimator):
     for part in [*parts, *_parts(estimator, "estimators"), *_parts(estimator, "steps")]:
         is_frozen = type(part).__name__ == "FrozenEstimator"
         if is_frozen or getattr(estimator, "cv", None) == "prefit" or getattr(estimator, "prefit", False) is True:
-            found |= _marks(part.estimator if is_frozen else part)[1]
+            found |= _read_mark(part.estimator if is_frozen else part)[1]
     return found
 
 
@@ -211,8 +211,8 @@ def _parts(estimator, attribute):
     return [pair[1] for pair in pairs if isinstance(pair, tuple) and len(pair) == 2]
 
 
-def _origin(estimator, shared):
-    training, identities, weights = _marks(estimator)
+def _find_origin(estimator, shared):
+    training, identities, weights = _read_mark(estimator)
     if training == _TRAINING or identities:
         known = all(identity in shared.lineage.fits for identity in identities)
         why = "" if known else "another process trained it"
@@ -222,22 +222,22 @@ def _origin(estimator, shared):
     return Origin(frozenset(), None if training is None else False, "it is not known how it was trained", weights)
 
 
-def _tested(x, y):
-    tested = Tested()
+def _read_test_rows(x, y):
+    test_rows = TestRows()
     if x is None:
-        tested.unseen = _UNKNOWN
+        test_rows.why_unseen = _UNKNOWN
     else:
         try:
-            tested.add(_as_one(x), None if y is None else _as_one(y))
+            test_rows.add(_as_one_array(x), None if y is None else _as_one_array(y))
         except NotHashable as kind:
-            tested.fail(f"the test data are of a kind that is not read ({kind})")
-    return tested
+            test_rows.fail(f"the test data are of a kind that is not read ({kind})")
+    return test_rows
 
 
-def _predicted(call, returned, shared):
+def _record_prediction(call, returned, shared):
     """Record a prediction that the script asked for, and keep its answers for a later comparison with labels."""
-    tested = _tested(call.x, None)
-    if tested.rows < LEAST_ROWS:
+    test_rows = _read_test_rows(call.x, None)
+    if test_rows.count < MIN_TEST_ROWS:
         return
     answers = numpy.asarray(returned)
     if call.method == "predict_proba":
@@ -247,12 +247,12 @@ def _predicted(call, returned, shared):
         candidates = [answers > 0] if answers.ndim == 1 else [answers.argmax(axis=1)]
     else:
         candidates = [answers]
-    origin, names = _origin(call.estimator, shared), _names(call.estimator)
+    origin, names = _find_origin(call.estimator, shared), _identify(call.estimator)
     results = hash_rows(answers) if answers.ndim == 2 and answers.shape[1] > 1 else None
-    shared.predicted(tested, origin, candidates, names, returned=returned, results=results)
+    shared.record_prediction(test_rows, origin, candidates, names, returned=returned, results=results)
 
 
-def _names(estimator):
+def _identify(estimator):
     kinds = [kind.__name__ for kind in type(estimator).__mro__]
     final = getattr(estimator, "_final_estimator", estimator)
     is_dummy = "DummyClassifier" in kinds or type(final).__name__ == "DummyClassifier"
@@ -261,70 +261,74 @@ def _names(estimator):
     return {"of": type(estimator).__name__, "dummy": is_dummy, "estimator": _numbers.get(estimator)}
 
 
-def _observed(function, shared):
+def _wrap_metric(function, shared):
     signature = inspect.signature(function)
     measures = "r2" if function.__name__ == "r2_score" or "RegressorMixin" in function.__qualname__ else "accuracy"
 
     @functools.wraps(function)
-    def observed(*args, **kwargs):
+    def wrapper(*args, **kwargs):
         returned = function(*args, **kwargs)
-        with shared.output.telling_faults():
-            if _is_for_the_script(sys._getframe()):
+        with shared.output.recording_faults():
+            if _is_for_script(sys._getframe()):
                 call = signature.bind(*args, **kwargs).arguments
                 if call.get("normalize", True):  # else it is a count
-                    _measured(function, call, measures, returned, shared)
+                    _record_score(function, call, measures, returned, shared)
         return returned
 
-    return observed
+    return wrapper
 
 
-def _measured(function, call, measures, returned, shared):
+def _record_score(function, call, measures, returned, shared):
     """Record a measurement that the script asked for, with its rows and the origin of its estimator."""
     stack = _calls.__dict__.get("stack", [])
-    asked = next((each for each in stack if each.method == "score"), None)
-    estimator = call.get("self", asked.estimator if asked else None)
-    labels = asked.y if asked and asked.y is not None else call["y"] if "self" in call else call["y_true"]
+    score_call = next((each for each in stack if each.method == "score"), None)
+    estimator = call.get("self", score_call.estimator if score_call else None)
+    labels = (
+        score_call.y if score_call and score_call.y is not None else call["y"] if "self" in call else call["y_true"]
+    )
     if estimator is not None:
-        tested = _tested(asked.x, labels) if asked else _tested(call["X"], labels)
-        origin = _origin(asked.estimator if asked else estimator, shared)
-        names = _names(asked.estimator if asked else estimator)
+        test_rows = _read_test_rows(score_call.x, labels) if score_call else _read_test_rows(call["X"], labels)
+        origin = _find_origin(score_call.estimator if score_call else estimator, shared)
+        names = _identify(score_call.estimator if score_call else estimator)
     else:
-        tested, origin, names, labels = _of_prediction(call["y_true"], call["y_pred"], shared)
-    if tested.unseen:
+        test_rows, origin, names, labels = _find_prediction(call["y_true"], call["y_pred"], shared)
+    if test_rows.why_unseen:
         with suppress(NotHashable):
-            tested.count_labels(_as_one(labels))
-    told = shared.described(tested, origin)
-    told["samples"] = told["samples"] or _length(labels)
-    if not told["test_set"] and (hasattr(labels, "__array__") or isinstance(labels, (list, tuple))):
+            test_rows.count_labels(_as_one_array(labels))
+    fields = shared.describe(test_rows, origin)
+    fields["samples"] = fields["samples"] or _length(labels)
+    if not fields["test_set"] and (hasattr(labels, "__array__") or isinstance(labels, (list, tuple))):
         array = numpy.asarray(labels)
         sample = array.shape, array.ravel()[:: max(1, array.size // 4096)].tolist()
-        told["test_set"] = hashlib.sha256(repr(sample).encode()).hexdigest()[:16]
+        fields["test_set"] = hashlib.sha256(repr(sample).encode()).hexdigest()[:16]
     names = names | {"of": type(call["self"]).__name__ if "self" in call else function.__name__}
-    shared.output.event(event="score", measures=measures, metrics=as_json({"accuracy": returned}), **names, **told)
+    shared.output.write_event(
+        event="score", measures=measures, metrics=as_json({"accuracy": returned}), **names, **fields
+    )
 
 
-def _of_prediction(labels, answers, shared):
+def _find_prediction(labels, answers, shared):
     """Return the rows, origin, names and labels of a comparison, even if the script has swapped labels and answers."""
     orders = (answers, labels), (labels, answers)
-    found = [(each, order) for each in reversed(shared.predictions) for order in orders if each.returned(order[0])]
+    found = [(each, order) for each in reversed(shared.predictions) for order in orders if each.has_returned(order[0])]
     with suppress(TypeError, ValueError):
-        others = [other() for other in shared.others]
+        others = [other() for other in shared.cross_validated_answers]
         if not found and not any(other is each for other in others for each in (answers, labels)):
-            known = [each for each in reversed(shared.predictions) if each.tested.rows == _length(labels)]
-            found = [(each, order) for each in known for order in orders if each.is_of(order[0])]
+            known = [each for each in reversed(shared.predictions) if each.test_rows.count == _length(labels)]
+            found = [(each, order) for each in known for order in orders if each.has_answers(order[0])]
     if found:
         prediction, (_, labels) = found[0]
-        return prediction.tested.labelled_with(_as_one(labels)), prediction.origin, prediction.names, labels
-    tested = Tested()
-    tested.unseen = _UNKNOWN
+        return prediction.test_rows.copy_with_labels(_as_one_array(labels)), prediction.origin, prediction.names, labels
+    test_rows = TestRows()
+    test_rows.why_unseen = _UNKNOWN
     try:
-        weights = grouping(answers).hex()
+        weights = digest_answers(answers).hex()
     except (TypeError, ValueError):
         weights = ""
-    return tested, Origin(frozenset(), None, _UNKNOWN, weights), {}, labels
+    return test_rows, Origin(frozenset(), None, _UNKNOWN, weights), {}, labels
 
 
-def _is_for_the_script(frame):
+def _is_for_script(frame):
     """Return whether the script itself asked for what ``frame`` measures, directly or through a scorer, for example.
 
     It did not if the measurement is part of another score, which is recorded instead; of a fit or a cross-validation,
@@ -334,14 +338,14 @@ def _is_for_the_script(frame):
     above = frame.f_back
     while above:
         package = str(above.f_globals.get("__name__")).partition(".")[0]
-        works = package == "sklearn" and above.f_code.co_name not in _SCORING
-        if works or package == "joblib" or above.f_code is frame.f_code:
+        is_internal = package == "sklearn" and above.f_code.co_name not in _SCORING
+        if is_internal or package == "joblib" or above.f_code is frame.f_code:
             return False
         above = above.f_back
     return True
 
 
-def _as_one(data):
+def _as_one_array(data):
     """Return a list or tuple as one array, because its elements are rows to scikit-learn, and other data unchanged."""
     return as_array(data) if isinstance(data, (list, tuple)) else data
 

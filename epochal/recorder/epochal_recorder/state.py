@@ -33,11 +33,11 @@ def restore(model, state):
     """
     from keras.src.random.seed_generator import global_seed_generator
 
-    wanted = state["variables"], state["optimizer"], state["random"]["keras"]
-    found = _variables_of(model, global_seed_generator() if wanted[2] else None)
-    variables = [variable for group in found for variable in group]
-    values = [value for group in wanted for value in group]
-    if [len(group) for group in found] != [len(group) for group in wanted] or any(
+    saved = state["variables"], state["optimizer"], state["random"]["keras"]
+    current = _variables_of(model, global_seed_generator() if saved[2] else None)
+    variables = [variable for group in current for variable in group]
+    values = [value for group in saved for value in group]
+    if [len(group) for group in current] != [len(group) for group in saved] or any(
         tuple(variable.shape) != value.shape for variable, value in zip(variables, values, strict=True)
     ):
         raise ValueError("the variables of the checkpoint are not those of the model")
@@ -53,18 +53,18 @@ def restore(model, state):
     numpy.random.set_state(state["random"]["numpy"])
 
 
-def foreign(model):
+def find_untracked_state(model):
     """Return the names of attributes of the model and its layers that hold state outside of the model's variables.
 
     These are optimizers other than the one that the model was compiled with, and TensorFlow's variables (tf.Variable).
     """
     import keras
 
-    held = [(name, value) for layer in model._flatten_layers() for name, value in vars(layer).items()]
+    attributes = [(name, value) for layer in model._flatten_layers() for name, value in vars(layer).items()]
     return sorted(
         {
             name
-            for name, value in held
+            for name, value in attributes
             if (isinstance(value, keras.optimizers.Optimizer) and value is not model.optimizer)
             or (type(value).__module__.startswith("tensorflow") and hasattr(value, "assign"))
         }
@@ -80,13 +80,17 @@ class CallbackStates:
 
     def __init__(self, callbacks):
         self._callbacks = callbacks
-        self._begun = [_digests(callback) for callback in callbacks]
+        self._initial_digests = [_digests(callback) for callback in callbacks]
 
     def capture(self):
         """Return the changed attributes of each callback by name; their values are not copied."""
         return [
-            {name: getattr(callback, name) for name, digest in _digests(callback).items() if digest != begun.get(name)}
-            for callback, begun in zip(self._callbacks, self._begun, strict=True)
+            {
+                name: getattr(callback, name)
+                for name, digest in _digests(callback).items()
+                if digest != initial.get(name)
+            }
+            for callback, initial in zip(self._callbacks, self._initial_digests, strict=True)
         ]
 
     def restore(self, states):

@@ -1,4 +1,4 @@
-"""The modules of the frameworks, as the rest of Epochal finds them."""
+"""The framework modules, and the functions that look something up in them."""
 
 import re
 from pathlib import Path
@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from epochal.analysis import frameworks as package
-from epochal.analysis.frameworks import check_setting, find_dataset, frameworks
+from epochal.analysis.frameworks import check_framework, find_dataset, frameworks
 from epochal.errors import SettingsError, UsageError
 from epochal.store.schema import metadata
 
 
-def test_every_module_says_all_that_is_asked() -> None:
-    """The four of the package, with pins that are there, patterns that are ones, and names that the database can hold."""
+def test_framework_modules_are_complete() -> None:
+    """The pins exist, the log patterns compile, and the name fits the column of the database."""
     assert list(frameworks()) == ["keras", "python", "sklearn", "torch"]
     for name, framework in frameworks().items():
         assert framework.PINS.name == f"{name}.txt"
@@ -22,30 +22,30 @@ def test_every_module_says_all_that_is_asked() -> None:
         assert len(name) <= metadata.tables["runs"].c.framework.type.length  # type: ignore[attr-defined]
 
 
-def test_no_import_means_two_frameworks() -> None:
-    """Each package belongs to one module."""
+def test_no_import_belongs_to_two_frameworks() -> None:
+    """Otherwise the framework of a script would depend on the order of the modules."""
     packages = [package for framework in frameworks().values() for package in framework.IMPORTS]
     assert len(packages) == len(set(packages))
 
 
-def test_a_module_that_lacks_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Say which file it is, instead of failing where the name is first used."""
+def test_incomplete_module_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the file and what it lacks, instead of failing at the first use."""
     (tmp_path / "unfinished_one.py").write_text('TITLE = "Unfinished"\n')
     monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
     with pytest.raises(TypeError, match=re.escape(f"{tmp_path}/unfinished_one.py lacks DATASETS, ")):
         frameworks()
 
 
-def test_the_setting_is_a_module_or_empty() -> None:
-    """Any framework's name, or none; for another one all are listed."""
+def test_framework_setting_is_a_known_name_or_empty() -> None:
+    """For any other name the error lists the known ones."""
     for name in ("", *frameworks()):
-        check_setting(name)
+        check_framework(name)
     with pytest.raises(SettingsError, match="'', 'keras', 'python', 'sklearn' or 'torch'"):
-        check_setting("Keras")
+        check_framework("Keras")
 
 
-def test_the_datasets_that_can_be_fetched() -> None:
-    """Keras' eight, two of them with their dictionary."""
+def test_datasets_are_found_by_name() -> None:
+    """IMDB comes with its word index. An unknown name gives an error that lists the known ones."""
     assert find_dataset("mnist") == ("keras", "from keras.datasets import mnist; mnist.load_data()")
     assert find_dataset("imdb")[1].endswith("imdb.load_data(); imdb.get_word_index()")
     with pytest.raises(UsageError, match="imagenet is none of the datasets that can be fetched: boston_housing, "):

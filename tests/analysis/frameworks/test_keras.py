@@ -1,4 +1,4 @@
-"""The check for names that newer versions of Keras lack: what it finds, and that the real Keras agrees."""
+"""The check for APIs that newer versions of Keras lack, and that the real Keras agrees with it."""
 
 import json
 import subprocess
@@ -190,31 +190,31 @@ EXAMPLES = [
     ("model.optimizer.lr", "model.optimizer.learning_rate"),
     ("model.save_weights('a.h5')", "model.save_weights('a.weights.h5')"),
 ]
-"""A line of Keras 2 that is gone, and what it becomes."""
+"""Lines of Keras 2 that no longer work, each with its replacement."""
 
 TRY_ALL = """
 import json, sys, warnings
 import keras, numpy as np, tensorflow as tf
 
-def fate(line):
+def try_line(line):
     x, y = np.ones((4, 3), "float32"), np.ones((4, 2), "float32")
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     model.compile("sgd", "mse")
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             exec(line, globals() | locals())
         except Exception as error:
             return f"{type(error).__name__}: {error}"
-    return next((str(warning.message) for warning in told if "will be ignored" in str(warning.message)), None)
+    return next((str(warning.message) for warning in caught if "will be ignored" in str(warning.message)), None)
 
 examples = json.load(sys.stdin)
-json.dump([[fate(old), fate(new)] for old, new in examples], open("fates.json", "w"))
+json.dump([[try_line(old), try_line(new)] for old, new in examples], open("errors.json", "w"))
 """
 
 
-def test_each_removed_name_is_reported_with_its_line() -> None:
-    """A classic Keras 2 script: each line that fails today is told, with what to write; the lines that work are not."""
+def test_each_removed_api_is_reported_with_its_line() -> None:
+    """In a typical Keras 2 script, each line that fails in Keras 3 is reported with its replacement, and no other line."""
     found = find_removed_apis(KERAS_2)
 
     assert [(removed.line, removed.what) for removed in found] == [
@@ -237,32 +237,32 @@ def test_each_removed_name_is_reported_with_its_line() -> None:
     assert RemovedApi(21, "Dense(init=…)", "kernel_initializer=…") in found
 
 
-def test_todays_keras_is_left_alone() -> None:
-    """A script in today's Keras has none, nor has what other packages call by the same names."""
+def test_current_keras_is_not_reported() -> None:
+    """Other packages may use the same names, which are not reported either."""
     assert find_removed_apis(KERAS_3) == []
 
 
-def test_a_script_without_keras_has_none() -> None:
-    """Without an import of Keras nothing is a name of Keras."""
+def test_script_without_keras_is_not_reported() -> None:
+    """The names belong to Keras only if the script imports it."""
     assert find_removed_apis("model.fit_generator(x)\nmodel.fit(x, workers=2)\n") == []
 
 
 @given(st.text() | st.text(alphabet="import keras.\n()=lr#'\x00", max_size=60))
-def test_no_source_makes_it_fail(source: str) -> None:
-    """Whatever a file holds, it is read without an error."""
+def test_any_source_can_be_checked(source: str) -> None:
+    """No content of a file raises an exception."""
     find_removed_apis("import keras\n" + source)
 
 
 @pytest.mark.keras
-def test_the_real_keras_agrees(keras_python: Path, tmp_path: Path) -> None:
-    """Each old line fails (or is ignored) in the Keras that trains and is found; each new line works and is not."""
+def test_real_keras_agrees(keras_python: Path, tmp_path: Path) -> None:
+    """In the installed Keras each old line fails or is ignored and each new line works; only the old ones are reported."""
     subprocess.run(
         [keras_python, "-c", TRY_ALL], input=json.dumps(EXAMPLES), text=True, cwd=tmp_path, check=True, timeout=300
     )
-    fates = json.loads((tmp_path / "fates.json").read_text())
+    errors = json.loads((tmp_path / "errors.json").read_text())
 
     imports = "import keras, tensorflow as tf\n"
-    assert [old for (old, _), (fate, _) in zip(EXAMPLES, fates, strict=True) if fate is None] == []
-    assert [(new, fate) for (_, new), (_, fate) in zip(EXAMPLES, fates, strict=True) if fate is not None] == []
+    assert [old for (old, _), (error, _) in zip(EXAMPLES, errors, strict=True) if error is None] == []
+    assert [(new, error) for (_, new), (_, error) in zip(EXAMPLES, errors, strict=True) if error is not None] == []
     assert [old for old, _ in EXAMPLES if not find_removed_apis(imports + old)] == []
     assert [new for _, new in EXAMPLES if find_removed_apis(imports + new)] == []

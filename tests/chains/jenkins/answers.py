@@ -1,6 +1,6 @@
-"""How a genuine Jenkins 2.568.2 answered, as it was recorded on loopback: what the stand-in answers, and nothing else.
+"""Answers of a genuine Jenkins 2.568.2, recorded on loopback. The stand-in gives these answers and no others.
 
-Each entry: the status, the headers that matter, and a body's beginning; ``{…}`` is filled in by the stand-in.
+Each has the status, the headers that matter and the beginning of the body. The stand-in fills in ``{…}``.
 """
 
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ VERSION = "2.568.2"
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer of Jenkins'."""
+    """A recorded answer of Jenkins."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -26,11 +26,11 @@ _NOT_FOUND = (
 )
 
 ANSWERS = {
-    # Who asks.
+    # Authentication and permissions.
     "anonymous": Answer(403, _HTML | {"X-Required-Permission": "hudson.model.Hudson.Read"}, "Authentication required"),
     "wrong token": Answer(401, _JETTY, "<title>Error 401 Unauthorized</title><h2>HTTP ERROR 401 Unauthorized</h2>"),
     "no permission": Answer(403, _HTML | {"X-Required-Permission": "{permission}"}, "<h1>Access Denied</h1>"),
-    # While it starts: a valid token is not known yet, then no page is.
+    # While Jenkins starts, it does not know valid tokens at first, and then serves no page.
     "starting GET": Answer(401, _JETTY, "<h2>HTTP ERROR 401 Unauthorized</h2>"),
     "starting POST": Answer(403, _JETTY, "<h2>HTTP ERROR 403 No valid crumb was included in the request</h2>"),
     "starting": Answer(503, {"Content-Type": "text/html;charset=utf-8"}, "<p>Jenkins is getting ready to work</p>"),
@@ -62,4 +62,4 @@ ANSWERS = {
     "json": Answer(200, _JSON),
     "page": Answer(200, _HTML, "<html></html>"),
 }
-"""By situation. Recorded situations that Epochal never gets into are not here."""
+"""The answers by situation, without those situations that Epochal never gets into."""

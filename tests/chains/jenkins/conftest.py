@@ -1,4 +1,4 @@
-"""A stand-in Jenkins and a home whose settings lead to it."""
+"""A stand-in for Jenkins, a client for it, and the settings of a server that uses it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +31,7 @@ jenkins_credentials = "deploy-key"
 
 @pytest.fixture
 def standin(tmp_path: Path) -> Iterator[StandIn]:
-    """A Jenkins with all plugins that are wanted; stopped at the end."""
+    """Run a Jenkins that has all pinned plugins."""
     jenkins = StandIn(tmp_path / "jenkins", dict(pinned_plugins()), {}).start()
     yield jenkins
     jenkins.kill()
@@ -39,12 +39,12 @@ def standin(tmp_path: Path) -> Iterator[StandIn]:
 
 @pytest.fixture
 def client(standin: StandIn) -> JenkinsClient:
-    """The stand-in as its user sees it."""
+    """Return a client that is signed in to the stand-in."""
     return JenkinsClient(standin.url, USER, TOKEN)
 
 
 @pytest.fixture
 def settings(home: Path, standin: StandIn) -> ServerSettings:
-    """A server's settings, with one watched repository."""
+    """Return the settings of a server that watches one repository."""
     (home / "server.toml").write_text(_SERVER.format(url=standin.url, user=USER), encoding="utf-8")
     return read_server_settings(environment_of(home))

@@ -1,9 +1,9 @@
-"""A stand-in for Jenkins, where none can be had: it answers as the recorded one did, and really runs the jobs' shell steps.
+"""A stand-in for Jenkins that gives recorded answers and really runs the jobs' shell steps.
 
-It stands in for: the REST interface (tests/chains/jenkins/answers.py), what Jenkins keeps of a job's XML (it drops elements
-of plugins that it does not have), the queue, executors, freestyle builds with parameters, git SCM, shell steps with
-unstableReturn, archiving, and the parameterized-trigger plugin. What it cannot show is that a genuine Jenkins takes the
-jobs: make test-jenkins does that.
+It imitates the REST interface (tests/chains/jenkins/answers.py), how Jenkins stores a job's XML (without the elements of
+plugins that it does not have), the queue, executors, freestyle builds with parameters, git SCM, shell steps with
+unstableReturn, archiving, and the parameterized-trigger plugin. It cannot show that a genuine Jenkins accepts the jobs;
+``make test-jenkins`` does that.
 """
 
 import base64
@@ -25,26 +25,26 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.etree.ElementTree import Element, ParseError, tostring
 
-from epochal.chains.jenkins.markup import parsed
+from epochal.chains.jenkins.config_xml import parse_config
 from tests.chains.jenkins.answers import ANSWERS, Answer
 
 USER, TOKEN = "epochal", "11a0c0ffee"
 
-_PLUGIN_OF = {
+_PLUGINS_BY_PREFIX = {
     "hudson.plugins.git.": "git",
     "hudson.plugins.parameterizedtrigger.": "parameterized-trigger",
     "hudson.plugins.timestamper.": "timestamper",
     "hudson.plugins.build__timeout.": "build-timeout",
     "com.cloudbees.jenkins.": "github",
 }
-_UPSTREAM = (
+_TRIGGER_CONFIG = (
     "hudson.plugins.parameterizedtrigger.BuildTrigger/configs/hudson.plugins.parameterizedtrigger.BuildTriggerConfig"
 )
 
 
 @dataclass
 class Build:
-    """A build, and what Jenkins keeps of it."""
+    """A build, as Jenkins stores it."""
 
     job: str
     number: int
@@ -64,7 +64,7 @@ class Build:
 
 @dataclass
 class Item:
-    """A queue item; ``build`` once it has left the queue for an executor."""
+    """A queue item. ``build`` is set once it has left the queue for an executor."""
 
     number: int
     job: str
@@ -74,7 +74,11 @@ class Item:
 
 
 class StandIn:
-    """One Jenkins. ``plugins``: what is installed. ``environment``: what its agent's processes see."""
+    """One Jenkins.
+
+    ``plugins`` maps the installed plugins to their versions. ``environment`` has variables that its agent adds to those
+    of each build.
+    """
 
     def __init__(self, folder: Path, plugins: dict[str, str], environment: dict[str, str], executors: int = 2) -> None:
         self.folder = folder
@@ -85,12 +89,12 @@ class StandIn:
         self.builds: dict[str, list[Build]] = {}
         self.next_numbers: dict[str, int] = {}
         self.queue: list[Item] = []
-        self.left: dict[int, Item] = {}
-        self.numbers = itertools.count(1)
+        self.known_items: dict[int, Item] = {}
+        self.item_numbers = itertools.count(1)
         self.executors = executors
         self.forbidden: set[str] = set()
         self.agent_online = True
-        self.knows_its_address = True
+        self.knows_its_url = True
         self.next_answers: list[Callable[[BaseHTTPRequestHandler], None] | Answer] = []
         self.requests: list[tuple[str, str]] = []
         self.changed = threading.Condition()
@@ -99,26 +103,26 @@ class StandIn:
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """The address of this Jenkins."""
         return f"http://127.0.0.1:{self.port}/"
 
     def start(self) -> "StandIn":
-        """Answer requests, at the same port as before."""
-        self.server = ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self))
+        """Start to answer requests, at the same port as before."""
+        self.server = ThreadingHTTPServer(("127.0.0.1", self.port), _make_handler(self))
         self.server.daemon_threads = True
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         return self
 
     def stop(self) -> None:
-        """Be gone, without a word to the builds."""
+        """Stop answering requests. Builds keep running."""
         if self.server:
             self.server.shutdown()
             self.server.server_close()
             self.server = None
 
     def kill(self) -> None:
-        """As SIGKILL was seen to: builds that run and what waits are gone, and their numbers are skipped."""
+        """Stop like a genuine Jenkins after SIGKILL: running builds and waiting items are lost, and their numbers skipped."""
         self.stop()
         with self.changed:
             for job, builds in self.builds.items():
@@ -127,10 +131,10 @@ class StandIn:
                         _end_process(build, signal.SIGKILL)
                 self.builds[job] = [build for build in builds if not build.building]
             self.queue.clear()
-            self.left.clear()
+            self.known_items.clear()
 
     def shut_down(self) -> None:
-        """As SIGTERM was seen to: builds that run end ABORTED, with nobody's name on it; the queue survives."""
+        """Stop like a genuine Jenkins after SIGTERM: running builds end ABORTED without a user as the cause; the queue is kept."""
         self.stop()
         for builds in self.builds.values():
             for build in builds:
@@ -140,32 +144,32 @@ class StandIn:
         self.wait(lambda: not any(build.building for builds in self.builds.values() for build in builds))
 
     def wait(self, condition: Callable[[], Any], seconds: float = 120) -> None:
-        """Wait until something in here is so."""
+        """Wait until ``condition`` is true. It is checked at each change of this Jenkins."""
         with self.changed:
             assert self.changed.wait_for(condition, seconds), "the stand-in waited in vain"
 
     def newest(self, job: str) -> Build:
-        """A job's newest build."""
+        """Return the newest build of a job."""
         return self.builds[job][-1]
 
     def notify(self) -> None:
-        """Something has changed."""
+        """Report a change to those who wait."""
         with self.changed:
             self.changed.notify_all()
 
     # Jobs.
 
-    def keep(self, xml: str) -> str:
-        """What is kept of a posted XML: elements of absent plugins are dropped, XML becomes 1.1, plugins are noted."""
-        root = parsed(xml)
-        self._drop(root)
+    def to_stored_xml(self, xml: str) -> str:
+        """Return the XML that Jenkins stores for a posted one: XML 1.1, with plugin versions, without absent plugins."""
+        root = parse_config(xml)
+        self._drop_absent_plugins(root)
         return "<?xml version='1.1' encoding='UTF-8'?>\n" + tostring(root, encoding="unicode")
 
-    def _drop(self, parent: Element) -> None:
+    def _drop_absent_plugins(self, parent: Element) -> None:
         for child in list(parent):
-            plugin = _plugin(child)
+            plugin = _find_plugin(child)
             if plugin and plugin not in self.plugins:
-                if "class" in child.attrib:  # a single choice, as the SCM, is put back to none
+                if "class" in child.attrib:  # The element holds one choice, here the SCM, and gets its default.
                     child.attrib["class"] = "hudson.scm.NullSCM"
                     child[:] = []
                 else:
@@ -173,65 +177,65 @@ class StandIn:
                 continue
             if plugin:
                 child.attrib["plugin"] = f"{plugin}@{self.plugins[plugin]}"
-            self._drop(child)
+            self._drop_absent_plugins(child)
 
     # The queue and builds.
 
     def enqueue(self, job: str, parameters: dict[str, str]) -> tuple[str, Item]:
-        """A new item, or the one that waits with the very same parameters."""
+        """Add an item to the queue and return its situation; or return the item that waits with the same parameters."""
         defaults = {
             each.findtext("name", ""): each.findtext("defaultValue") or ""
-            for each in parsed(self.jobs[job]).iter("hudson.model.StringParameterDefinition")
+            for each in parse_config(self.jobs[job]).iter("hudson.model.StringParameterDefinition")
         }
         known = {name: value for name, value in parameters.items() if name in defaults}
         with self.changed:
             for item in self.queue:
                 if item.job == job and item.parameters == defaults | known:
                     return "twin", item
-            item = Item(next(self.numbers), job, defaults | known)
+            item = Item(next(self.item_numbers), job, defaults | known)
             self.queue.append(item)
-            self.left[item.number] = item
+            self.known_items[item.number] = item
         self.schedule()
         return "triggered", item
 
     def schedule(self) -> None:
-        """Give waiting items to free executors."""
+        """Start a build for each waiting item while executors are free."""
         with self.changed:
-            while self.queue and self.agent_online and self._busy() < self.executors:
+            while self.queue and self.agent_online and self._count_running_builds() < self.executors:
                 item = self.queue.pop(0)
                 number = self.next_numbers.get(item.job, 1)
                 self.next_numbers[item.job] = number + 1
                 folder = self.folder / "builds" / item.job / str(number)
                 item.build = Build(item.job, number, item.number, item.parameters, folder, name=f"#{number}")
                 self.builds.setdefault(item.job, []).append(item.build)
-                threading.Thread(target=self._run, args=(item.build,), daemon=True).start()
+                threading.Thread(target=self._run_build, args=(item.build,), daemon=True).start()
             self.changed.notify_all()
 
-    def _busy(self) -> int:
+    def _count_running_builds(self) -> int:
         return sum(build.building for builds in self.builds.values() for build in builds)
 
-    def _run(self, build: Build) -> None:
+    def _run_build(self, build: Build) -> None:
         build.folder.mkdir(parents=True)
-        root = parsed(self.jobs[build.job])
-        workspace = self._workspace(build)
+        root = parse_config(self.jobs[build.job])
+        workspace = self._choose_workspace(build)
         try:
-            result = self._steps(build, root, workspace)
+            result = self._run_steps(build, root, workspace)
         except Exception as error:
             build.console += f"FATAL: {error}\n"
             result = "FAILURE"
         if build not in self.builds.get(build.job, []):
-            return  # killed with Jenkins: nobody is there to write its end
+            return  # The build was killed with Jenkins, which stores nothing of it.
         build.result = "ABORTED" if build.stopped_by else build.result or result
         self._archive(build, root, workspace)
         build.console += f"Finished: {build.result}\n"
-        self._downstream(build, root, workspace)
+        self._trigger_downstream(build, root, workspace)
         with self.changed:
             build.ended = time.time()
             build.building = False
         self.schedule()
 
-    def _workspace(self, build: Build) -> Path:
-        """Concurrent builds of a job have workspaces of their own, with an @ in the name."""
+    def _choose_workspace(self, build: Build) -> Path:
+        """Return a workspace that no other build uses. Concurrent builds get one with an @ in its name."""
         with self.changed:
             for number in itertools.count(1):
                 folder = self.folder / "workspace" / (build.job if number == 1 else f"{build.job}@{number}")
@@ -242,29 +246,29 @@ class StandIn:
                     return folder
         raise AssertionError
 
-    def _steps(self, build: Build, root: Element, workspace: Path) -> str:
-        environment = self._environment(build, workspace)
+    def _run_steps(self, build: Build, root: Element, workspace: Path) -> str:
+        environment = self._build_environment(build, workspace)
         scm = root.find("scm")
         if scm is not None and scm.get("class") == "hudson.plugins.git.GitSCM":
             environment |= self._check_out(build, scm, workspace)
         result = "SUCCESS"
         for step in root.iter("hudson.tasks.Shell"):
-            status = self._shell(build, step.findtext("command", ""), workspace, environment)
+            status = self._run_shell(build, step.findtext("command", ""), workspace, environment)
             if status == int(step.findtext("unstableReturn") or -1):
                 result = "UNSTABLE"
             elif status != 0:
                 return "FAILURE"
         return result
 
-    def _environment(self, build: Build, workspace: Path) -> dict[str, str]:
-        ours = {name: value for name, value in os.environ.items() if not name.startswith(("EPOCHAL_", "GIT_"))}
-        return ours | {
+    def _build_environment(self, build: Build, workspace: Path) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("EPOCHAL_", "GIT_"))}
+        return inherited | {
             "CI": "true",
             "JOB_NAME": build.job,
             "BUILD_NUMBER": str(build.number),
             "BUILD_ID": str(build.number),
             "BUILD_TAG": f"jenkins-{build.job}-{build.number}",
-            **({"BUILD_URL": f"{self.url}job/{build.job}/{build.number}/"} if self.knows_its_address else {}),
+            **({"BUILD_URL": f"{self.url}job/{build.job}/{build.number}/"} if self.knows_its_url else {}),
             "WORKSPACE": str(workspace),
             **self.environment,
             **build.parameters,
@@ -280,19 +284,21 @@ class StandIn:
         if not (workspace / ".git").exists():
             self._git(build, workspace, "init", "--quiet")
         self._git(build, workspace, "fetch", "--force", "--quiet", "--", url, "+refs/heads/*:refs/remotes/origin/*")
-        wanted = name.replace("refs/heads/", "origin/")
-        sha = self._git(build, workspace, "rev-parse", f"{wanted}^{{commit}}").strip()
+        revision = name.replace("refs/heads/", "origin/")
+        sha = self._git(build, workspace, "rev-parse", f"{revision}^{{commit}}").strip()
         self._git(build, workspace, "checkout", "--quiet", "-f", sha)
-        return {"GIT_COMMIT": sha, "GIT_URL": url, "GIT_BRANCH": "detached" if sha == name else wanted}
+        return {"GIT_COMMIT": sha, "GIT_URL": url, "GIT_BRANCH": "detached" if sha == name else revision}
 
     def _git(self, build: Build, workspace: Path, *arguments: str) -> str:
         build.console += f" > git {' '.join(arguments)}\n"
-        done = subprocess.run(["git", "-C", str(workspace), *arguments], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(done.stderr)
-        return done.stdout
+        completed = subprocess.run(
+            ["git", "-C", str(workspace), *arguments], capture_output=True, text=True, check=False
+        )
+        if completed.returncode:
+            raise RuntimeError(completed.stderr)
+        return completed.stdout
 
-    def _shell(self, build: Build, command: str, workspace: Path, environment: dict[str, str]) -> int:
+    def _run_shell(self, build: Build, command: str, workspace: Path, environment: dict[str, str]) -> int:
         script = build.folder / "step.sh"
         script.write_text(command, encoding="utf-8")
         process = subprocess.Popen(
@@ -322,13 +328,13 @@ class StandIn:
             if (workspace / pattern).is_dir():
                 shutil.copytree(workspace / pattern, build.folder / "archive" / pattern)
 
-    def _downstream(self, build: Build, root: Element, workspace: Path) -> None:
-        for config in root.findall(f"publishers/{_UPSTREAM}"):
+    def _trigger_downstream(self, build: Build, root: Element, workspace: Path) -> None:
+        for config in root.findall(f"publishers/{_TRIGGER_CONFIG}"):
             if config.findtext("condition") != build.result:
                 continue
             files = [workspace / (name.text or "") for name in config.iter("propertiesFile")]
             if not all(path.is_file() for path in files) and config.find(".//failTriggerOnMissing") is not None:
-                continue  # as the plugin's help has it: not triggered, and nothing is said of the build
+                continue  # According to the plugin's help, nothing is triggered and the build's result stays.
             parameters: dict[str, str] = {}
             for lines in config.iter("properties"):
                 text = re.sub(r"\$(\w+)", lambda found: build.parameters.get(found[1], ""), lines.text or "")
@@ -342,9 +348,10 @@ class StandIn:
     # Answers.
 
     def job_json(self, name: str) -> dict[str, Any]:
-        """A job as ``api/json`` shows it."""
+        """Return a job as ``api/json`` shows it."""
         targets = [
-            config.findtext("projects") or "" for config in parsed(self.jobs[name]).findall(f"publishers/{_UPSTREAM}")
+            config.findtext("projects") or ""
+            for config in parse_config(self.jobs[name]).findall(f"publishers/{_TRIGGER_CONFIG}")
         ]
         return {
             "_class": "hudson.model.FreeStyleProject",
@@ -375,7 +382,7 @@ class StandIn:
         }
 
     def item_json(self, item: Item) -> dict[str, Any]:
-        """A queue item."""
+        """Return a queue item as ``api/json`` shows it."""
         executable = item.build and {
             "number": item.build.number,
             "url": f"{self.url}job/{item.job}/{item.build.number}/",
@@ -395,13 +402,15 @@ def _parameters_action(parameters: dict[str, str]) -> dict[str, Any]:
     return {"_class": "hudson.model.ParametersAction", "parameters": listed}
 
 
-def _plugin(element: Element) -> str | None:
+def _find_plugin(element: Element) -> str | None:
     names = (element.tag, element.attrib.get("class", ""))
-    return next((plugin for begin, plugin in _PLUGIN_OF.items() if any(name.startswith(begin) for name in names)), None)
+    return next(
+        (plugin for begin, plugin in _PLUGINS_BY_PREFIX.items() if any(name.startswith(begin) for name in names)), None
+    )
 
 
 def _end_process(build: Build, number: signal.Signals) -> None:
-    """As Jenkins does it: what a process has started before the process itself, each waited for, some seconds at the most."""
+    """End a build's processes like Jenkins: children before their parent, waiting a few seconds for each."""
     if build.process and build.process.poll() is None:
         pid = build.process.pid
         if number == signal.SIGKILL:
@@ -411,17 +420,17 @@ def _end_process(build: Build, number: signal.Signals) -> None:
 
 
 def _end_tree(pid: int) -> None:
-    for child in _children(pid):
+    for child in _list_children(pid):
         _end_tree(child)
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
     for pause in (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.0, 1.0, 1.0):
-        if not _lives(pid):
+        if not _is_alive(pid):
             return
         threading.Event().wait(pause)
 
 
-def _children(pid: int) -> list[int]:
+def _list_children(pid: int) -> list[int]:
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
@@ -431,19 +440,19 @@ def _children(pid: int) -> list[int]:
     return found
 
 
-def _lives(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
 
 
-def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:  # noqa: C901 (a class in a closure)
+def _make_handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:  # noqa: C901 (a class in a closure)
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def log_message(self, format: str, *arguments: Any) -> None:
-            """Nothing: the tests look at ``requests``."""
+            """Log nothing: tests look at ``requests``."""
 
         def do_GET(self) -> None:
             self._respond("GET")
@@ -456,16 +465,16 @@ def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:  # noqa: C901 (a
             body = self.rfile.read(length)
             standin.requests.append((method, self.path))
             if standin.next_answers:
-                special = standin.next_answers.pop(0)
-                if not isinstance(special, Answer):
-                    special(self)
+                prepared = standin.next_answers.pop(0)
+                if not isinstance(prepared, Answer):
+                    prepared(self)
                     return
-                self._send(special, special.body.encode())
+                self._send(prepared, prepared.body.encode())
                 return
             login = base64.b64encode(f"{USER}:{TOKEN}".encode()).decode()
-            given = self.headers.get("Authorization")
-            if given != f"Basic {login}":
-                self._answer("wrong token" if given else "anonymous")
+            authorization = self.headers.get("Authorization")
+            if authorization != f"Basic {login}":
+                self._answer("wrong token" if authorization else "anonymous")
                 return
             Routes(standin, self._answer).route(method, self.path, body)
 
@@ -489,13 +498,13 @@ def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:  # noqa: C901 (a
 
 
 class Routes:
-    """One request, answered."""
+    """Answers one request."""
 
     def __init__(self, standin: StandIn, answer: Callable[..., None]) -> None:
         self._standin = standin
         self._answer = answer
 
-    def route(self, method: str, path: str, body: bytes) -> None:  # noqa: C901 (one line a page)
+    def route(self, method: str, path: str, body: bytes) -> None:  # noqa: C901 (one branch per page)
         """Answer the request."""
         split = urlsplit(path)
         query = {name: values[0] for name, values in parse_qs(split.query, keep_blank_values=True).items()}
@@ -504,39 +513,39 @@ class Routes:
             case "GET", []:
                 self._answer("page")
             case "GET", ["api", "json"]:
-                self._json({"_class": "hudson.model.Hudson", "nodeName": ""})
+                self._answer_json({"_class": "hudson.model.Hudson", "nodeName": ""})
             case "GET", ["whoAmI", "api", "json"]:
-                self._json({"authenticated": True, "anonymous": False, "name": USER})
+                self._answer_json({"authenticated": True, "anonymous": False, "name": USER})
             case "GET", ["crumbIssuer", "api", "json"]:
-                self._json({"crumb": "0", "crumbRequestField": "Jenkins-Crumb"})
+                self._answer_json({"crumb": "0", "crumbRequestField": "Jenkins-Crumb"})
             case "GET", ["pluginManager", "api", "json"]:
-                self._json({"plugins": self._plugins(int(query.get("depth", "0")))})
+                self._answer_json({"plugins": self._list_plugins(int(query.get("depth", "0")))})
             case "GET", ["computer", "api", "json"]:
-                self._json({"computer": self._computers()})
+                self._answer_json({"computer": self._list_computers()})
             case "POST", ["createItem"]:
                 self._create(self._standin.jobs, query.get("name"), body, "hudson.model.Item.Create")
             case "POST", ["createView"]:
                 self._create(self._standin.views, query.get("name"), body, "hudson.model.View.Create")
             case _, ["view", name, *rest]:
-                self._configured(method, self._standin.views, name, rest, body)
+                self._route_config(method, self._standin.views, name, rest, body)
             case _, ["queue", *rest]:
-                self._queue(method, rest, query)
+                self._route_queue(method, rest, query)
             case _, ["job", name, *rest] if name in self._standin.jobs:
-                self._job(method, name, rest, query, body)
+                self._route_job(method, name, rest, query, body)
             case _:
                 self._answer("missing")
 
-    def _json(self, value: Any) -> None:
+    def _answer_json(self, value: Any) -> None:
         self._answer("json", json.dumps(value))
 
-    def _plugins(self, depth: int) -> list[dict[str, Any]]:
-        """Nothing is shown of a plugin at depth 0."""
+    def _list_plugins(self, depth: int) -> list[dict[str, Any]]:
+        """Return the plugins. At depth 0 Jenkins shows nothing of them."""
         return [
             {"shortName": name, "longName": f"{name} plugin", "version": version, "active": True} if depth else {}
             for name, version in self._standin.plugins.items()
         ]
 
-    def _computers(self) -> list[dict[str, Any]]:
+    def _list_computers(self) -> list[dict[str, Any]]:
         agent = {
             "displayName": "agent-1",
             "offline": not self._standin.agent_online,
@@ -559,44 +568,44 @@ class Routes:
         elif name in things:
             self._answer("exists", name=name)
         else:
-            self._database(things, name, body, "created")
+            self._store_xml(things, name, body, "created")
 
-    def _database(self, things: dict[str, str], name: str, body: bytes, situation: str) -> None:
+    def _store_xml(self, things: dict[str, str], name: str, body: bytes, situation: str) -> None:
         try:
-            root = parsed(body.decode())
+            root = parse_config(body.decode())
         except ParseError:
             self._answer("bad xml")
             return
         if root.tag not in ("project", "hudson.model.ListView"):
             self._answer("unknown root")
             return
-        things[name] = self._standin.keep(body.decode())
+        things[name] = self._standin.to_stored_xml(body.decode())
         self._answer(situation)
 
-    def _configured(self, method: str, things: dict[str, str], name: str, rest: list[str], body: bytes) -> None:
+    def _route_config(self, method: str, things: dict[str, str], name: str, rest: list[str], body: bytes) -> None:
         if name not in things:
             self._answer("missing")
-        elif rest == ["api", "json"]:  # of a view: a job's own says more
-            self._json({"_class": "hudson.model.ListView", "name": name})
+        elif rest == ["api", "json"]:  # Only views get here: a job has its own answer.
+            self._answer_json({"_class": "hudson.model.ListView", "name": name})
         elif rest == ["config.xml"] and method == "GET":
             self._answer("config", things[name])
         elif rest == ["config.xml"]:
-            self._database(things, name, body, "reconfigured")
+            self._store_xml(things, name, body, "reconfigured")
         elif rest == ["doDelete"]:
             del things[name]
             self._answer("deleted")
         else:
             self._answer("page")
 
-    def _queue(self, method: str, rest: list[str], query: dict[str, str]) -> None:
+    def _route_queue(self, method: str, rest: list[str], query: dict[str, str]) -> None:
         standin = self._standin
         match rest:
             case ["api", "json"]:
-                self._json({"items": [standin.item_json(item) for item in standin.queue]})
-            case ["item", number, "api", "json"] if int(number) in standin.left:
-                self._json(standin.item_json(standin.left[int(number)]))
-            case ["cancelItem"] if int(query["id"]) in standin.left:
-                item = standin.left[int(query["id"])]
+                self._answer_json({"items": [standin.item_json(item) for item in standin.queue]})
+            case ["item", number, "api", "json"] if int(number) in standin.known_items:
+                self._answer_json(standin.item_json(standin.known_items[int(number)]))
+            case ["cancelItem"] if int(query["id"]) in standin.known_items:
+                item = standin.known_items[int(query["id"])]
                 if item not in standin.queue:
                     self._answer("not in the queue")
                     return
@@ -606,14 +615,14 @@ class Routes:
             case _:
                 self._answer("missing")
 
-    def _job(self, method: str, name: str, rest: list[str], query: dict[str, str], body: bytes) -> None:
+    def _route_job(self, method: str, name: str, rest: list[str], query: dict[str, str], body: bytes) -> None:
         standin = self._standin
         form = {key: values[0] for key, values in parse_qs(body.decode("latin-1"), keep_blank_values=True).items()}
         form = {key: value.encode("latin-1").decode() for key, value in form.items()}
         parameterised = "hudson.model.ParametersDefinitionProperty" in standin.jobs[name]
         match rest:
             case ["api", "json"]:
-                self._json(standin.job_json(name))
+                self._answer_json(standin.job_json(name))
             case ["build" | "buildWithParameters"] if "hudson.model.Item.Build" in standin.forbidden:
                 self._answer("no permission", permission="hudson.model.Item.Build")
             case ["build" | "buildWithParameters"] if "<disabled>true" in standin.jobs[name]:
@@ -624,21 +633,21 @@ class Routes:
                 situation, item = standin.enqueue(name, query | form)
                 self._answer(situation, item=item.number)
             case ["submitDescription"] if method == "POST":
-                root = parsed(standin.jobs[name])
+                root = parse_config(standin.jobs[name])
                 description = root.find("description")
                 assert description is not None
                 description.text = form["description"]
-                standin.jobs[name] = standin.keep(tostring(root, encoding="unicode"))
+                standin.jobs[name] = standin.to_stored_xml(tostring(root, encoding="unicode"))
                 self._answer("described")
             case [number, *below] if number.isdecimal():
                 builds = [build for build in standin.builds.get(name, []) if build.number == int(number)]
-                self._build(builds[0], below, form) if builds else self._answer("missing")
+                self._route_build(builds[0], below, form) if builds else self._answer("missing")
             case _:
                 if rest == ["doDelete"]:
                     standin.builds.pop(name, None)
-                self._configured(method, standin.jobs, name, rest, body)
+                self._route_config(method, standin.jobs, name, rest, body)
 
-    def _build(self, build: Build, rest: list[str], form: dict[str, str]) -> None:
+    def _route_build(self, build: Build, rest: list[str], form: dict[str, str]) -> None:
         match rest:
             case ["stop"]:
                 if build.building:
@@ -646,7 +655,7 @@ class Routes:
                     _end_process(build, signal.SIGTERM)
                 self._answer("stopped")
             case ["configSubmit"]:
-                self._label(build, form)
+                self._label_build(build, form)
             case ["consoleText"]:
                 self._answer("console", build.console)
             case ["artifact", *path] if (build.folder / "archive" / "/".join(path)).is_file():
@@ -656,15 +665,15 @@ class Routes:
             case _:
                 self._answer("missing")
 
-    def _label(self, build: Build, form: dict[str, str]) -> None:
+    def _label_build(self, build: Build, form: dict[str, str]) -> None:
         if "json" not in form:
             self._answer("label without json")
             return
-        given = json.loads(form["json"])
-        build.name = given["displayName"] or f"#{build.number}"
-        if "description" not in given:
+        labels = json.loads(form["json"])
+        build.name = labels["displayName"] or f"#{build.number}"
+        if "description" not in labels:
             self._answer("label without description")
             return
-        build.description = given["description"]
+        build.description = labels["description"]
         self._standin.notify()
         self._answer("labelled")

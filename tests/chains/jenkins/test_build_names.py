@@ -1,9 +1,9 @@
-"""What a build is called: the run's outcome."""
+"""The display names of builds in Jenkins."""
 
 import pytest
 
 from epochal.chains.jenkins.build_names import name_build
-from epochal.chains.jenkins.world import Build, World
+from epochal.chains.jenkins.snapshot import Build, JenkinsSnapshot
 from epochal.records import Run
 from tests.messages import reports
 
@@ -15,7 +15,7 @@ from tests.messages import reports
         (reports.reused_run().run, "0.771 of 0.80 · epoch 30 · 3 trials · taken over from run 5"),
     ],
 )
-def test_train_is_called_after_its_own_trial_or_the_verdict_that_it_took_over(run: Run, name: str) -> None:
-    """Retrain goes on after the first trial, but nothing follows a verdict that was taken over."""
+def test_train_build_is_named_after_its_trial_or_the_reused_verdict(run: Run, name: str) -> None:
+    """Later trials appear in the name of the retrain build. A run that reuses a verdict has no retrain build."""
     build = Build("train", 1, "", 7, False, "UNSTABLE", 1, 1, "", "", False, False)
-    assert name_build(build, "train", run, World((build,), (), frozenset()))[0] == name
+    assert name_build(build, "train", run, JenkinsSnapshot((build,), (), frozenset()))[0] == name

@@ -1,4 +1,4 @@
-"""Each kind of answer, as it was recorded: what is made of it, and what is told."""
+"""What the client makes of Jenkins' answers: those that were recorded, and broken ones."""
 
 import socket
 from collections.abc import Callable
@@ -20,13 +20,13 @@ _PARAMETERISED = """\
 
 @pytest.fixture
 def job(standin: StandIn) -> str:
-    """A job with a parameter whose build lasts."""
+    """Return the name of a job that has a parameter and whose builds run until they are stopped."""
     standin.jobs["job"] = _PARAMETERISED
     return "job"
 
 
-def test_a_build_from_the_trigger_to_its_end(client: JenkinsClient, standin: StandIn, job: str) -> None:
-    """201 with a queue item, its build, the label that only a form sets, the stop, and who stopped it."""
+def test_build_is_triggered_labelled_and_stopped(client: JenkinsClient, standin: StandIn, job: str) -> None:
+    """Follow one build from its queue item to its console."""
     item = client.trigger(job, {"EPOCHAL_RUN": "7"})
     assert item == 1
     standin.wait(lambda: "of run 7" in standin.newest(job).console)
@@ -47,8 +47,8 @@ def test_a_build_from_the_trigger_to_its_end(client: JenkinsClient, standin: Sta
     assert "Finished: ABORTED" in client.console(job, 1)
 
 
-def test_the_same_parameters_in_the_queue(client: JenkinsClient, standin: StandIn, job: str) -> None:
-    """303 leads to the item that waits already; it can be cancelled, twice without harm."""
+def test_same_parameters_share_a_queue_item(client: JenkinsClient, standin: StandIn, job: str) -> None:
+    """Jenkins answers 303 with the waiting item. Cancelling an item twice, or an unknown one, is no error."""
     standin.agent_online = False
     item = client.trigger(job, {"EPOCHAL_RUN": "7"})
     assert item is not None
@@ -65,7 +65,7 @@ def test_the_same_parameters_in_the_queue(client: JenkinsClient, standin: StandI
 
 
 @pytest.mark.parametrize(
-    ("situation", "told"),
+    ("situation", "message"),
     [
         ("starting", "is starting, or shutting down"),
         ("starting GET", "does not accept epochal's token (or is still starting)"),
@@ -77,19 +77,19 @@ def test_the_same_parameters_in_the_queue(client: JenkinsClient, standin: StandI
         ("nothing submitted", "answered 400 Bad Request: HTTP ERROR 400 Nothing is submitted"),
     ],
 )
-def test_what_is_told_of_a_refusal(
-    client: JenkinsClient, standin: StandIn, job: str, situation: str, told: str
+def test_refusal_is_reported_in_one_line(
+    client: JenkinsClient, standin: StandIn, job: str, situation: str, message: str
 ) -> None:
-    """Each refusal is one sentence, with the status for those who try again."""
+    """The error also has Jenkins' status, which decides whether the request is retried."""
     standin.next_answers.append(ANSWERS[situation])
     with pytest.raises(JenkinsError) as error:
         client.trigger(job, {"EPOCHAL_RUN": "7"})
     assert error.value.status == ANSWERS[situation].status
-    assert told in str(error.value).replace("&nbsp;", "")
+    assert message in str(error.value).replace("&nbsp;", "")
     assert "\n" not in str(error.value)
 
 
-def _half(handler: BaseHTTPRequestHandler) -> None:
+def _send_half_a_body(handler: BaseHTTPRequestHandler) -> None:
     handler.send_response(200)
     handler.send_header("Content-Length", "1000")
     handler.end_headers()
@@ -97,37 +97,37 @@ def _half(handler: BaseHTTPRequestHandler) -> None:
     handler.close_connection = True
 
 
-def _cut_off(handler: BaseHTTPRequestHandler) -> None:
+def _close_connection(handler: BaseHTTPRequestHandler) -> None:
     handler.connection.shutdown(socket.SHUT_RDWR)
     handler.close_connection = True
 
 
-def _silence(handler: BaseHTTPRequestHandler) -> None:
-    handler.rfile.read(1)  # until the client has gone
+def _never_answer(handler: BaseHTTPRequestHandler) -> None:
+    handler.rfile.read(1)  # Returns once the client has closed the connection.
 
 
-def _half_json(handler: BaseHTTPRequestHandler) -> None:
+def _send_half_of_the_json(handler: BaseHTTPRequestHandler) -> None:
     handler.send_response(200)
     handler.send_header("Content-Length", "11")
     handler.end_headers()
     handler.wfile.write(b'{"items": [')
 
 
-@pytest.mark.parametrize("answer", [_half, _cut_off, _half_json])
-def test_half_an_answer_is_none(
+@pytest.mark.parametrize("answer", [_send_half_a_body, _close_connection, _send_half_of_the_json])
+def test_incomplete_answer_is_an_error(
     client: JenkinsClient, standin: StandIn, answer: Callable[[BaseHTTPRequestHandler], None]
 ) -> None:
-    """A body that ends too early, a connection that breaks, JSON that is cut: an error of its own, not a crash."""
+    """A truncated body, a closed connection and truncated JSON lead to an error without a status."""
     standin.next_answers.append(answer)
     with pytest.raises(JenkinsError) as error:
         client.get_queue_info()
     assert error.value.status is None
 
 
-def test_nobody_answers(client: JenkinsClient, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing listens, or nothing comes in time."""
+def test_missing_answer_is_an_error(client: JenkinsClient, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jenkins does not answer in time, or nothing listens at its address. The message says which."""
     monkeypatch.setattr(client._jenkins, "timeout", 0.2)
-    standin.next_answers.append(_silence)
+    standin.next_answers.append(_never_answer)
     with pytest.raises(JenkinsError, match=r"does not answer: .*[Tt]imed out") as error:
         client.get_queue_info()
     standin.stop()
@@ -136,37 +136,39 @@ def test_nobody_answers(client: JenkinsClient, standin: StandIn, monkeypatch: py
     assert error.value.status is None
 
 
-def test_what_is_no_jenkins(client: JenkinsClient, standin: StandIn) -> None:
-    """Something else at the address is told as such."""
+def test_another_server_is_not_taken_for_jenkins(client: JenkinsClient, standin: StandIn) -> None:
+    """An answer without Jenkins' headers comes from another server."""
     standin.next_answers.append(ANSWERS["created"])
     with pytest.raises(JenkinsError, match="it is no Jenkins"):
         client.version()
 
 
-def test_rights_are_probed_without_changing_anything(client: JenkinsClient, standin: StandIn, job: str) -> None:
-    """400 means allowed, 403 forbidden; nothing is made and nothing is started."""
-    assert client.missing_rights(job) == []
+def test_missing_permissions_are_found_without_changing_anything(
+    client: JenkinsClient, standin: StandIn, job: str
+) -> None:
+    """The probes are bad requests on purpose: Jenkins answers 400 if the user has the right, else 403."""
+    assert client.missing_permissions(job) == []
     standin.forbidden = {"hudson.model.Item.Create", "hudson.model.Item.Build"}
-    assert client.missing_rights(job) == ["Job/Create", "Job/Build"]
+    assert client.missing_permissions(job) == ["Job/Create", "Job/Build"]
     assert list(standin.jobs) == [job]
-    assert standin.left == {}
+    assert standin.known_items == {}
 
 
-def test_a_fault_that_python_jenkins_finds(client: JenkinsClient, standin: StandIn, job: str) -> None:
-    """The library found it without a refusal by Jenkins; no crumb was fetched for it."""
+def test_errors_of_python_jenkins_become_jenkins_errors(client: JenkinsClient, standin: StandIn, job: str) -> None:
+    """python-jenkins itself finds that the job exists, with one request and without fetching a crumb."""
     with pytest.raises(JenkinsError, match=r"/: job\[job\] already exists\.$"):
         client.create_job(job, _PARAMETERISED)
     assert standin.requests == [("GET", "/job/job/api/json?tree=name")]
 
 
-def test_an_answer_behind_a_handled_error(client: JenkinsClient, standin: StandIn) -> None:
-    """While another error is handled, the reason is the newer one."""
+def test_second_error_does_not_get_the_status_of_the_first(client: JenkinsClient, standin: StandIn) -> None:
+    """Python chains the earlier error, here a 404, to the new one, whose own cause is the broken answer."""
     with pytest.raises(JenkinsError, match="has nothing there"):
         client.console("missing", 1)
     try:
         client.stop_build("missing", 1)
     except JenkinsError:
-        standin.next_answers.append(_half)
+        standin.next_answers.append(_send_half_a_body)
         with pytest.raises(JenkinsError, match="does not answer") as error:
             client.get_queue_info()
     assert error.value.status is None

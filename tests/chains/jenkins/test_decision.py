@@ -1,19 +1,28 @@
-"""What is done for a run, for each thing that may be seen of it in Jenkins."""
+"""What the Jenkins chain does next for a run, for each state of its builds and queue items."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from epochal.chains.jenkins.decision import Cancelled, Decision, FailRun, ItemState, Trigger, Wait, decide, lost_item
-from epochal.chains.jenkins.world import Build, Item, World
+from epochal.chains.jenkins.decision import (
+    CancelRun,
+    Decision,
+    FailRun,
+    ItemState,
+    Trigger,
+    Wait,
+    decide,
+    find_lost_item,
+)
+from epochal.chains.jenkins.snapshot import Build, Item, JenkinsSnapshot
 from epochal.records import Commit, Dispatch, Origin, Run, State
 
-_MOMENT = datetime(2026, 11, 23, tzinfo=UTC)
-_RUN = Run(7, Commit("https://github.com/ada/digits.git", "main", "a" * 40), Origin.PUSH, State.PULLED, _MOMENT)
+_TIME = datetime(2026, 11, 23, tzinfo=UTC)
+_RUN = Run(7, Commit("https://github.com/ada/digits.git", "main", "a" * 40), Origin.PUSH, State.PULLED, _TIME)
 
 
-def _build(job: str, number: int = 1, **more: object) -> Build:
+def _make_build(job: str, number: int = 1, **changes: object) -> Build:
     values: dict[str, object] = {
         "job": job,
         "number": number,
@@ -22,79 +31,89 @@ def _build(job: str, number: int = 1, **more: object) -> Build:
         "building": False,
         "result": "SUCCESS",
         "item": number,
-        "started": number,
+        "timestamp": number,
         "name": "",
         "description": "",
         "aborted_by_person": False,
         "interrupted": False,
     }
-    return Build(**(values | more))  # type: ignore[arg-type]
+    return Build(**(values | changes))  # type: ignore[arg-type]
 
 
-def _dispatch(job: str = "train", item: int | None = 1, failures: int = 0) -> Dispatch:
-    return Dispatch(7, job, item, failures, _MOMENT)
+def _make_dispatch(job: str = "train", item: int | None = 1, failures: int = 0) -> Dispatch:
+    return Dispatch(7, job, item, failures, _TIME)
 
 
-_PULL = _build("pull", started=0)
-_FAILED = _build("train", result="FAILURE")
+_PULL = _make_build("pull", timestamp=0)
+_FAILED = _make_build("train", result="FAILURE")
 
 
 @pytest.mark.parametrize(
-    ("builds", "dispatch", "item", "settled", "decision"),
+    ("builds", "dispatch", "item", "grace_over", "decision"),
     [
-        ((), None, None, False, Wait()),  # pulled by a build that the gateway did not start: Jenkins goes on
+        ((), None, None, False, Wait()),  # A build that the gateway did not start has pulled the run.
         ((), None, None, True, Trigger("train")),
-        ((), _dispatch(), ItemState.GONE, False, Trigger("train")),
-        ((), _dispatch(), ItemState.STARTED, False, Wait()),
-        ((), _dispatch(), ItemState.CANCELLED, False, Cancelled()),
-        ((_build("train", building=True, result=None),), None, None, False, Wait()),
-        ((_PULL,), None, None, False, Wait()),  # Jenkins' own chain is about to start train
+        ((), _make_dispatch(), ItemState.UNKNOWN, False, Trigger("train")),
+        ((), _make_dispatch(), ItemState.STARTED, False, Wait()),
+        ((), _make_dispatch(), ItemState.CANCELLED, False, CancelRun()),
+        ((_make_build("train", building=True, result=None),), None, None, False, Wait()),
+        ((_PULL,), None, None, False, Wait()),  # Jenkins is about to start train itself.
         ((_PULL,), None, None, True, Trigger("train")),
-        ((_FAILED,), _dispatch(), None, True, Trigger("train", 1)),
-        ((_FAILED,), _dispatch(failures=1), None, True, Trigger("train", 2)),
-        ((_FAILED,), _dispatch(failures=2), None, True, FailRun(_FAILED)),
-        ((_FAILED,), _dispatch(job="pull", failures=2), None, True, Trigger("train", 1)),
-        # Stopped by a person; by Jenkins' own shutdown; by its time limit, which would do it again and again.
+        ((_FAILED,), _make_dispatch(), None, True, Trigger("train", 1)),
+        ((_FAILED,), _make_dispatch(failures=1), None, True, Trigger("train", 2)),
+        ((_FAILED,), _make_dispatch(failures=2), None, True, FailRun(_FAILED)),
+        ((_FAILED,), _make_dispatch(job="pull", failures=2), None, True, Trigger("train", 1)),
+        # A person stopped the build.
         (
-            (_build("train", result="ABORTED", aborted_by_person=True, interrupted=True),),
+            (_make_build("train", result="ABORTED", aborted_by_person=True, interrupted=True),),
             None,
             None,
             False,
-            Cancelled(),
+            CancelRun(),
         ),
-        ((_build("train", result="ABORTED"),), _dispatch(failures=2), None, False, Trigger("train", 2)),
-        ((_build("train", result="ABORTED", interrupted=True),), _dispatch(), None, False, Trigger("train", 1)),
-        ((_PULL, _build("train", 2, result="ABORTED")), _dispatch(), None, False, Trigger("train")),
-        # Killed after it was seen: the newest that is left is another job's.
-        ((_PULL,), _dispatch(item=9), ItemState.GONE, True, Trigger("train")),
+        # Jenkins' shutdown ended the build, which does not count as a failure.
+        ((_make_build("train", result="ABORTED"),), _make_dispatch(failures=2), None, False, Trigger("train", 2)),
+        # The time limit of the job ended the build. That counts, because it would happen again.
+        (
+            (_make_build("train", result="ABORTED", interrupted=True),),
+            _make_dispatch(),
+            None,
+            False,
+            Trigger("train", 1),
+        ),
+        # The newest build decides.
+        ((_PULL, _make_build("train", 2, result="ABORTED")), _make_dispatch(), None, False, Trigger("train")),
+        # Jenkins was killed after the build of train had been seen, so the newest build is one of pull.
+        ((_PULL,), _make_dispatch(item=9), ItemState.UNKNOWN, True, Trigger("train")),
     ],
 )
-def test_each_sight_has_its_decision(
-    builds: tuple[Build, ...], dispatch: Dispatch | None, item: ItemState | None, settled: bool, decision: Decision
+def test_decision_for_each_state_in_jenkins(
+    builds: tuple[Build, ...], dispatch: Dispatch | None, item: ItemState | None, grace_over: bool, decision: Decision
 ) -> None:
-    """Nothing is triggered while something is under way, nothing for ever, and a person's word is the last."""
-    world = World(builds, (), frozenset({"pull", "train"}))
-    assert decide(_RUN, "train", dispatch, world, item, settled=settled) == decision
+    """While a build runs nothing is triggered, failures are limited, and a person's stop is final."""
+    snapshot = JenkinsSnapshot(builds, (), frozenset({"pull", "train"}))
+    assert decide(_RUN, "train", dispatch, snapshot, item, grace_over=grace_over) == decision
 
 
-def test_without_a_chain_in_jenkins_there_is_nothing_to_wait_for() -> None:
-    """Where Jenkins starts no next job by itself, the gateway does at once; never beside one that waits in the queue."""
-    world = World((_PULL,), (), frozenset())
-    assert decide(_RUN, "train", None, world, None, settled=False) == Trigger("train")
-    waiting = World((_PULL,), (Item(3, "train", 7),), frozenset())
-    assert decide(_RUN, "train", None, waiting, None, settled=True) == Wait()
+def test_next_job_is_triggered_at_once_if_jenkins_does_not_start_it() -> None:
+    """A build that waits in the queue is still not triggered a second time."""
+    snapshot = JenkinsSnapshot((_PULL,), (), frozenset())
+    assert decide(_RUN, "train", None, snapshot, None, grace_over=False) == Trigger("train")
+    waiting = JenkinsSnapshot((_PULL,), (Item(3, "train", 7),), frozenset())
+    assert decide(_RUN, "train", None, waiting, None, grace_over=True) == Wait()
 
 
-def test_what_was_just_pushed_is_triggered_at_once() -> None:
-    """A queued run that Jenkins knows nothing of waits for nothing."""
+def test_queued_run_is_triggered_at_once() -> None:
+    """Only a run that has been pulled waits for Jenkins to start the next job."""
     queued = replace(_RUN, state=State.QUEUED)
-    assert decide(queued, "pull", None, World((), (), frozenset()), None, settled=False) == Trigger("pull")
+    assert decide(queued, "pull", None, JenkinsSnapshot((), (), frozenset()), None, grace_over=False) == Trigger("pull")
 
 
-def test_the_item_to_ask_about() -> None:
-    """Only one that was asked for or seen, and is neither in the queue nor a build."""
-    world = World((_build("train", item=4),), (Item(5, "pull", 8),), frozenset())
+def test_lost_item_is_neither_queued_nor_built() -> None:
+    """A dispatch without an item has none to lose."""
+    snapshot = JenkinsSnapshot((_make_build("train", item=4),), (Item(5, "pull", 8),), frozenset())
     assert [
-        lost_item(dispatch, world) for dispatch in (None, _dispatch(item=None), _dispatch(item=4), _dispatch(item=5))
+        find_lost_item(dispatch, snapshot)
+        for dispatch in (None, _make_dispatch(item=None), _make_dispatch(item=4), _make_dispatch(item=5))
     ] == [None] * 4
-    assert lost_item(_dispatch(item=6), world) == 6
+    assert find_lost_item(_make_dispatch(item=6), snapshot) == 6

@@ -1,6 +1,6 @@
-"""The jobs and the view that Job Builder makes of jobs/*.yaml: golden files, and what has to agree with what.
+"""The jobs and the view that Job Builder renders from jobs/*.yaml: golden files, and what must match other files.
 
-To write the golden files anew, after a change that is meant: UPDATE_GOLDEN=1 pytest tests/chains/jenkins/test_definitions.py
+UPDATE_GOLDEN=1 pytest tests/chains/jenkins/test_definitions.py writes the golden files anew; read the diff.
 """
 
 import os
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from epochal.chains.jenkins.definitions import OPTIONAL, PLUGINS, job_names, pull_job, render
-from epochal.chains.jenkins.markup import parsed
+from epochal.chains.jenkins.config_xml import parse_config
+from epochal.chains.jenkins.definitions import OPTIONAL_PLUGINS, PLUGIN_PREFIXES, job_names, pull_job_name, render
 from epochal.chains.jenkins.plugins import pinned_plugins
 from epochal.chains.job_scripts import JobScripts
 from epochal.errors import SettingsError
@@ -24,11 +24,11 @@ _DIGITS = WatchedRepository(
 _SETTINGS = ServerSettings(repository=(_DIGITS,), jenkins=JenkinsSettings(github_push=True))
 
 
-@pytest.mark.parametrize(("folder", "left_out"), [("plugins", ()), ("core", OPTIONAL)])
-def test_the_jobs_are_as_they_were_agreed_on(folder: str, left_out: tuple[str, ...]) -> None:
-    """With all plugins and with none that can be left out: each job's XML, and the view's, is the golden one."""
-    settings = _SETTINGS if not left_out else _SETTINGS.model_copy(update={"jenkins": JenkinsSettings(prefix="t-")})
-    for definition in render(settings, left_out):
+@pytest.mark.parametrize(("folder", "without"), [("plugins", ()), ("core", OPTIONAL_PLUGINS)])
+def test_rendered_jobs_match_the_golden_files(folder: str, without: tuple[str, ...]) -> None:
+    """The jobs use all plugins, or do without all optional ones."""
+    settings = _SETTINGS if not without else _SETTINGS.model_copy(update={"jenkins": JenkinsSettings(prefix="t-")})
+    for definition in render(settings, without):
         golden = _GOLDEN / folder / f"{definition.name}.xml"
         if os.environ.get("UPDATE_GOLDEN"):
             golden.parent.mkdir(parents=True, exist_ok=True)
@@ -36,55 +36,55 @@ def test_the_jobs_are_as_they_were_agreed_on(folder: str, left_out: tuple[str, .
         assert definition.xml == golden.read_text(encoding="utf-8"), definition.name
 
 
-def test_names_and_what_they_start() -> None:
-    """pull starts train, train starts retrain where it is UNSTABLE, and retrain starts nothing: no circle."""
-    found = {definition.name: parsed(definition.xml) for definition in render(_SETTINGS)}
+def test_each_job_starts_the_next_one() -> None:
+    """train starts retrain only if it is UNSTABLE, and retrain starts nothing, so the jobs form no cycle."""
+    roots = {definition.name: parse_config(definition.xml) for definition in render(_SETTINGS)}
     config = "publishers/hudson.plugins.parameterizedtrigger.BuildTrigger/configs/*"
     started = {
         name: [(each.findtext("projects"), each.findtext("condition")) for each in root.findall(config)]
-        for name, root in found.items()
+        for name, root in roots.items()
     }
     assert started == {"pull": [("train", "SUCCESS")], "train": [("retrain", "UNSTABLE")], "retrain": [], "Epochal": []}
     for name in ("pull", "train", "retrain"):
-        assert found[name].findtext("quietPeriod") == "0"
-        assert found[name].findtext("concurrentBuild") == "true"
-        assert found[name].findtext("assignedNode") == "docker"
-    assert [each.text for each in found["Epochal"].findall("jobNames/string")] == ["pull", "retrain", "train"]
+        assert roots[name].findtext("quietPeriod") == "0"
+        assert roots[name].findtext("concurrentBuild") == "true"
+        assert roots[name].findtext("assignedNode") == "docker"
+    assert [each.text for each in roots["Epochal"].findall("jobNames/string")] == ["pull", "retrain", "train"]
 
 
-def test_each_repository_has_its_pull() -> None:
-    """A further repository's job is named after it; prefix and odd characters are no trouble, the same name twice is."""
+def test_each_repository_has_a_pull_job() -> None:
+    """The second repository's name is in the job's name; two repositories of the same name are refused."""
     strange = WatchedRepository(url="/srv/git/{odd} $name's\"", branches=("release/2",))
     settings = ServerSettings(repository=(_DIGITS, strange), jenkins=JenkinsSettings(prefix="ml-", label=""))
     assert job_names(settings) == ["ml-pull", "ml-pull-odd-name-s", "ml-train", "ml-retrain"]
     second = next(each for each in render(settings) if each.name == "ml-pull-odd-name-s")
-    assert next(parsed(second.xml).iter("url")).text == strange.url
+    assert next(parse_config(second.xml).iter("url")).text == strange.url
     assert "refs/heads/release/2" in second.xml
-    assert parsed(second.xml).findtext("canRoam") == "true"
-    core = next(each for each in render(settings, OPTIONAL) if each.name == "ml-pull-odd-name-s")
-    command = next(parsed(core.xml).iter("command")).text or ""
+    assert parse_config(second.xml).findtext("canRoam") == "true"
+    core = next(each for each in render(settings, OPTIONAL_PLUGINS) if each.name == "ml-pull-odd-name-s")
+    command = next(parse_config(core.xml).iter("command")).text or ""
     assert "GIT_URL='/srv/git/{odd} $name'\"'\"'s\"'" in command
     with pytest.raises(SettingsError, match="not watched"):
-        pull_job(settings, "https://github.com/ada/other.git")
+        pull_job_name(settings, "https://github.com/ada/other.git")
     twice = ServerSettings(repository=(_DIGITS, strange, strange.model_copy(update={"url": "/srv/x/{odd} $name's\""})))
     with pytest.raises(SettingsError, match="same name"):
         render(twice)
 
 
-def test_what_cannot_be_rendered() -> None:
-    """Nothing watched, and a plugin that is none of those that can be left out."""
+def test_unusable_settings_are_refused() -> None:
+    """No repository is watched, or a plugin is to be left out that is not optional."""
     with pytest.raises(SettingsError, match="epochal watch"):
         render(ServerSettings())
     with pytest.raises(SettingsError, match="github cannot be left out"):
         render(_SETTINGS, ("github",))
 
 
-def test_what_is_exported_is_no_secret() -> None:
-    """Variables are quoted for the shell; what may hold a secret is refused, for everybody could read it in Jenkins."""
+def test_variables_that_may_hold_a_secret_are_refused() -> None:
+    """Everybody could read a secret in the job's configuration. Other variables are quoted for the shell."""
     variables = {"EPOCHAL_HOME": "/srv/it's $HOME", "EPOCHAL_DATABASE_FILE": "/run/secrets/database"}
     settings = _SETTINGS.model_copy(update={"jenkins": JenkinsSettings(variables=variables)})
     train = next(each for each in render(settings) if each.name == "train")
-    lines = (next(parsed(train.xml).iter("command")).text or "").splitlines()
+    lines = (next(parse_config(train.xml).iter("command")).text or "").splitlines()
     assert lines == [
         "export EPOCHAL_DATABASE_FILE=/run/secrets/database",
         "export EPOCHAL_HOME='/srv/it'\"'\"'s $HOME'",
@@ -95,17 +95,18 @@ def test_what_is_exported_is_no_secret() -> None:
             JenkinsSettings(variables={name: "x"})
 
 
-def test_nothing_drifts_apart() -> None:
-    """Scripts that the jobs name exist and read what the jobs give; both chains give the same; plugins are pinned."""
+def test_jobs_scripts_and_plugins_match() -> None:
+    """The scripts exist and read the jobs' parameters, the embedded chain passes the same, and all plugins are pinned."""
     definitions = render(_SETTINGS)
-    given = {
+    parameters = {
         each.name: {
-            parameter.text for parameter in parsed(each.xml).iterfind(".//hudson.model.StringParameterDefinition/name")
+            parameter.text
+            for parameter in parse_config(each.xml).iterfind(".//hudson.model.StringParameterDefinition/name")
         }
         for each in definitions
         if each.kind == "job"
     }
-    assert given == {
+    assert parameters == {
         "pull": {"commit", "EPOCHAL_BRANCH", "EPOCHAL_RUN"},
         "train": {"EPOCHAL_RUN"},
         "retrain": {"EPOCHAL_RUN"},
@@ -115,9 +116,9 @@ def test_nothing_drifts_apart() -> None:
         for script in re.findall(r"\$EPOCHAL_SCRIPTS/([\w.]+)", each.xml):
             path = resource("scripts") / script
             assert os.access(path, os.X_OK), script
-            names = {name for name in given[each.name] if name and name.startswith("EPOCHAL_")}
+            names = {name for name in parameters[each.name] if name and name.startswith("EPOCHAL_")}
             assert all(name in path.read_text(encoding="utf-8") for name in names), script
             assert all(f'"{name}"' in embedded for name in names)
     used = set().union(*(each.plugins for each in definitions))
-    assert used == set(PLUGINS)
+    assert used == set(PLUGIN_PREFIXES)
     assert used <= set(pinned_plugins())

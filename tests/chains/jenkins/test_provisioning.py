@@ -1,24 +1,24 @@
-"""Making, keeping and taking away the jobs, against a stand-in that keeps and drops what a genuine Jenkins was seen to."""
+"""Creating, updating and deleting the jobs in a stand-in that stores and drops what a genuine Jenkins does."""
 
 import pytest
 
 from epochal.chains.jenkins import provisioning
 from epochal.chains.jenkins.client import JenkinsClient, JenkinsError
-from epochal.chains.jenkins.definitions import OPTIONAL
+from epochal.chains.jenkins.definitions import OPTIONAL_PLUGINS
 from epochal.errors import SettingsError
 from epochal.settings import JenkinsSettings, ServerSettings
 from tests.chains.jenkins.standin import TOKEN, USER, StandIn
 from tests.jobs.chain import environment_of
 
 
-def _apply(client: JenkinsClient, settings: ServerSettings, *left_out: str) -> list[str]:
+def _apply(client: JenkinsClient, settings: ServerSettings, *without: str) -> list[str]:
     lines: list[str] = []
-    provisioning.apply(client, settings, left_out, lines.append)
+    provisioning.apply(client, settings, without, lines.append)
     return lines
 
 
-def test_made_once_and_then_left_alone(client: JenkinsClient, settings: ServerSettings, standin: StandIn) -> None:
-    """The first apply makes jobs and view, the second one changes nothing, says so, and sends nothing that would."""
+def test_second_apply_changes_nothing(client: JenkinsClient, settings: ServerSettings, standin: StandIn) -> None:
+    """The second apply says so and sends no POST request."""
     assert _apply(client, settings)[:4] == [
         "job t-pull: made",
         "job t-train: made",
@@ -30,10 +30,10 @@ def test_made_once_and_then_left_alone(client: JenkinsClient, settings: ServerSe
     assert [request for request in standin.requests if request[0] == "POST"] == []
 
 
-def test_what_is_changed_is_seen_from_both_sides(
+def test_changes_in_settings_and_in_jenkins_are_found(
     client: JenkinsClient, settings: ServerSettings, standin: StandIn
 ) -> None:
-    """A new setting is applied; what somebody changed in Jenkins is set right; a dry run shows either, and changes nothing."""
+    """A change that somebody made in Jenkins is undone. A dry run shows a new setting without applying it."""
     _apply(client, settings)
     other = settings.model_copy(update={"jenkins": settings.jenkins.model_copy(update={"label": "gpu"})})
     lines: list[str] = []
@@ -48,31 +48,33 @@ def test_what_is_changed_is_seen_from_both_sides(
     assert _apply(client, other)[-1].startswith("nothing to change")
 
 
-def test_missing_plugins_are_named_before_anything_is_touched(
+def test_missing_plugins_are_reported_before_any_change(
     client: JenkinsClient, settings: ServerSettings, standin: StandIn
 ) -> None:
-    """Jenkins would drop their elements and answer 200: so it is not asked to."""
+    """Otherwise Jenkins would answer 200 and silently drop the elements of these plugins."""
     del standin.plugins["parameterized-trigger"], standin.plugins["git"]
-    with pytest.raises(JenkinsError, match=r"(?s)git:5\.7\.0.*parameterized-trigger:\d+") as told:
+    with pytest.raises(JenkinsError, match=r"(?s)git:5\.7\.0.*parameterized-trigger:\d+") as error:
         _apply(client, settings)
-    assert "timestamper" not in str(told.value)
+    assert "timestamper" not in str(error.value)
     assert standin.jobs == {}
     assert _apply(client, settings, "git", "parameterized-trigger")[0] == "job t-pull: made"
     assert "GIT_COMMIT" in standin.jobs["t-pull"]
 
 
-def test_what_was_lost_is_an_error(client: JenkinsClient, settings: ServerSettings, standin: StandIn) -> None:
-    """A plugin that is listed but disabled at the last moment: the read-back finds what is missing."""
+def test_dropped_elements_are_an_error(client: JenkinsClient, settings: ServerSettings, standin: StandIn) -> None:
+    """A plugin is disabled after the plugins were checked; the job is read back and found incomplete."""
     plugins = dict(standin.plugins)
-    keep = standin.keep
-    standin.keep = lambda xml: (standin.plugins.pop("timestamper", None), keep(xml))[1]  # type: ignore[method-assign]
+    to_stored_xml = standin.to_stored_xml
+    standin.to_stored_xml = lambda xml: (standin.plugins.pop("timestamper", None), to_stored_xml(xml))[1]  # type: ignore[method-assign]
     with pytest.raises(JenkinsError, match=r"lost parts of the job t-pull: hudson\.plugins\.timestamper"):
         _apply(client, settings)
     assert plugins["timestamper"]
 
 
-def test_only_its_own_is_changed_and_deleted(client: JenkinsClient, settings: ServerSettings, standin: StandIn) -> None:
-    """A job of the same name that somebody else made is neither changed nor deleted."""
+def test_jobs_that_epochal_did_not_make_are_left_alone(
+    client: JenkinsClient, settings: ServerSettings, standin: StandIn
+) -> None:
+    """This is so even if a job has the name of one of Epochal's jobs."""
     standin.jobs["t-train"] = "<project><description>mine</description></project>"
     with pytest.raises(JenkinsError, match="t-train that Epochal did not make"):
         _apply(client, settings)
@@ -90,33 +92,33 @@ def test_only_its_own_is_changed_and_deleted(client: JenkinsClient, settings: Se
 def test_an_old_jenkins_is_refused(
     client: JenkinsClient, settings: ServerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The version is asked for with the login, and compared as a version."""
+    """The message names the version found and the version required."""
     monkeypatch.setattr(client, "version", lambda: "2.479.3")
     with pytest.raises(JenkinsError, match=r"is Jenkins 2\.479\.3; Epochal wants 2\.504 or newer"):
         _apply(client, settings)
 
 
-def test_nothing_is_needed_of_plugins(client: JenkinsClient, settings: ServerSettings, standin: StandIn) -> None:
-    """Without any plugin the jobs can be made all the same."""
+def test_jobs_need_no_plugin(client: JenkinsClient, settings: ServerSettings, standin: StandIn) -> None:
+    """Jenkins has no plugin, and the jobs do without all optional ones."""
     standin.plugins.clear()
-    assert _apply(client, settings, *OPTIONAL)[-1] == "4 changed"
+    assert _apply(client, settings, *OPTIONAL_PLUGINS)[-1] == "4 changed"
 
 
-def test_the_login_comes_from_settings_and_environment(settings: ServerSettings, standin: StandIn) -> None:
-    """What is missing of address, user and token is said by name."""
+def test_login_comes_from_settings_and_environment(settings: ServerSettings, standin: StandIn) -> None:
+    """What is missing of address, user and token is named, and a refused token is not shown."""
     environment = environment_of(standin.folder, EPOCHAL_JENKINS_TOKEN=TOKEN)
     assert JenkinsClient.open(environment, settings.jenkins).is_signed_in()
     with pytest.raises(SettingsError, match=r"\[jenkins\] url .*; \[jenkins\] user .*; EPOCHAL_JENKINS_TOKEN"):
         JenkinsClient.open(environment_of(standin.folder), JenkinsSettings())
     wrong = JenkinsClient(standin.url, USER, "wrong")
-    with pytest.raises(JenkinsError, match="does not accept epochal's token") as told:
+    with pytest.raises(JenkinsError, match="does not accept epochal's token") as error:
         wrong.version()
-    assert told.value.status == 401
-    assert "wrong" not in str(told.value)
+    assert error.value.status == 401
+    assert "wrong" not in str(error.value)
 
 
-def test_names_beyond_ascii_are_no_change(client: JenkinsClient, settings: ServerSettings) -> None:
-    """Jenkins sends XML without saying that it is UTF-8; a branch called größe is the same at the second apply."""
+def test_non_ascii_branch_is_no_change(client: JenkinsClient, settings: ServerSettings) -> None:
+    """Jenkins does not declare that its XML is UTF-8; read wrongly, the branch would differ at the second apply."""
     watched = settings.repository[0].model_copy(update={"branches": ("größe/中文",)})
     settings = settings.model_copy(update={"repository": (watched,)})
     assert _apply(client, settings)[-1] == "4 changed"

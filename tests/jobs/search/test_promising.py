@@ -1,10 +1,10 @@
-"""Which of a search's trials gets more epochs."""
+"""Which trial of a search is resumed with more epochs."""
 
 import pytest
 
 from epochal.analysis.hyperparameters import Constant
 from epochal.errors import Reason
-from epochal.jobs.search.promising import next_to_resume
+from epochal.jobs.search.promising import choose_trial_to_resume
 from epochal.records import Forecast, StoppedBy, Strategy, Trial, TrialState
 from epochal.settings import RetrainSettings
 from tests.trials import measured
@@ -13,7 +13,7 @@ _EPOCHS = Constant("epochs", 20, 1, 0, 2)
 _SETTINGS = RetrainSettings(max_epochs=60)
 
 
-def _trial(number: int, accuracy: float, expected: int | None, filters: int = 8, epochs: int = 20) -> Trial:
+def _make_trial(number: int, accuracy: float, expected: int | None, filters: int = 8, epochs: int = 20) -> Trial:
     return Trial(
         number,
         TrialState.MEASURED,
@@ -25,28 +25,35 @@ def _trial(number: int, accuracy: float, expected: int | None, filters: int = 8,
 
 
 @pytest.mark.parametrize(
-    ("trials", "found"),
+    ("trials", "expected"),
     [
         ([], None),
-        ([_trial(2, 0.7, None)], None),
-        ([_trial(2, 0.7, 43)], (2, 43)),
-        ([_trial(2, 0.7, 22)], (2, 30)),  # a step at least: an epoch more would not be worth starting for
-        ([_trial(2, 0.7, 60, epochs=55)], (2, 60)),
-        ([_trial(2, 0.7, 61, epochs=60)], None),  # max_epochs
-        ([_trial(2, 0.7, 43), _trial(3, 0.75, 50, filters=16)], (3, 50)),  # the best first
-        ([_trial(2, 0.7, 43), _trial(3, 0.72, None, epochs=43)], None),  # it has gone on, and it was of no use
+        ([_make_trial(2, 0.7, None)], None),
+        ([_make_trial(2, 0.7, 43)], (2, 43)),
+        ([_make_trial(2, 0.7, 22)], (2, 30)),  # at least one step: a single epoch is not worth a start
+        ([_make_trial(2, 0.7, 60, epochs=55)], (2, 60)),
+        ([_make_trial(2, 0.7, 61, epochs=60)], None),  # it has max_epochs already
+        ([_make_trial(2, 0.7, 43), _make_trial(3, 0.75, 50, filters=16)], (3, 50)),  # the most accurate one first
+        ([_make_trial(2, 0.7, 43), _make_trial(3, 0.72, None, epochs=43)], None),  # trial 3 has resumed trial 2 already
     ],
 )
-def test_the_best_that_is_expected_to_get_there(trials: list[Trial], found: tuple[int, int] | None) -> None:
-    """It gets the epochs that are expected to do, once."""
-    trial = next_to_resume(trials, _EPOCHS, _SETTINGS)
-    assert (trial and (trial[0].number, trial[1])) == found
+def test_best_trial_expected_to_reach_the_threshold_is_resumed(
+    trials: list[Trial], expected: tuple[int, int] | None
+) -> None:
+    """It gets the epochs that its forecast expects, but at least one step more and at most ``max_epochs``."""
+    trial = choose_trial_to_resume(trials, _EPOCHS, _SETTINGS)
+    assert (trial and (trial[0].number, trial[1])) == expected
 
 
-def test_who_does_not_go_on() -> None:
-    """Not a trial of the raising of epochs, nor one that its own callbacks ended; an interrupted attempt is none."""
-    trial = _trial(2, 0.7, 43)
-    assert next_to_resume([Trial(**vars(trial) | {"strategy": Strategy.MORE_EPOCHS})], _EPOCHS, _SETTINGS) is None
-    assert next_to_resume([Trial(**vars(trial) | {"stopped_by": StoppedBy.SCRIPT})], _EPOCHS, _SETTINGS) is None
+def test_trials_of_other_kinds_are_not_resumed() -> None:
+    """These are trials outside the search, and trials that their own callbacks ended.
+
+    A trial whose resumption was interrupted is resumed again.
+    """
+    trial = _make_trial(2, 0.7, 43)
+    assert (
+        choose_trial_to_resume([Trial(**vars(trial) | {"strategy": Strategy.MORE_EPOCHS})], _EPOCHS, _SETTINGS) is None
+    )
+    assert choose_trial_to_resume([Trial(**vars(trial) | {"stopped_by": StoppedBy.SCRIPT})], _EPOCHS, _SETTINGS) is None
     interrupted = Trial(3, TrialState.FAILED, {"filters": 8, "epochs": 43}, reason=Reason.INTERRUPTED)
-    assert next_to_resume([trial, interrupted], _EPOCHS, _SETTINGS) == (trial, 43)
+    assert choose_trial_to_resume([trial, interrupted], _EPOCHS, _SETTINGS) == (trial, 43)

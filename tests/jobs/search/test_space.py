@@ -1,10 +1,10 @@
-"""The search space: which constants it may hold, and what is said of those that it may not."""
+"""The search space: which constants it accepts, and the error messages about the others."""
 
 import pytest
 
 from epochal.analysis.script import parse_script
 from epochal.errors import SettingsError
-from epochal.jobs.search.space import space_of
+from epochal.jobs.search.space import read_space
 from epochal.settings import Choices, Range
 
 _SCRIPT = parse_script(b"""\
@@ -21,9 +21,9 @@ model.fit(x, y, epochs=epochs)
 """)
 
 
-def test_constants_get_values_of_their_own_kind() -> None:
-    """In the table's order; for a fraction, whole numbers are read as fractions."""
-    space = space_of(
+def test_values_get_the_type_of_their_constant() -> None:
+    """A constant that is a float gets floats, even from whole numbers. The space is in the order of [search]."""
+    space = read_space(
         _SCRIPT,
         {
             "rate": Range(low=1, high=3, step=1),
@@ -41,11 +41,11 @@ def test_constants_get_values_of_their_own_kind() -> None:
     rate, filters = (dimension.values for dimension in space[:2])
     assert rate == Range(low=1.0, high=3.0, step=1.0)
     assert isinstance(rate, Range)
-    assert not rate.whole
+    assert not rate.is_integer
     assert filters == Range(low=1, high=3)
-    (choices,) = space_of(_SCRIPT, {"rate": Choices(choices=(1, 2.5))})
+    (choices,) = read_space(_SCRIPT, {"rate": Choices(choices=(1, 2.5))})
     assert repr(choices.values) == "Choices(choices=(1.0, 2.5))"
-    assert space_of(_SCRIPT, {}) == ()
+    assert read_space(_SCRIPT, {}) == ()
 
 
 _NUMBERS = Range(low=1, high=4)
@@ -53,7 +53,7 @@ _TEXTS = Choices(choices=("a", "b"))
 
 
 @pytest.mark.parametrize(
-    ("name", "values", "told"),
+    ("name", "values", "message"),
     [
         ("filtres", _NUMBERS, "nn.py assigns no literal to this name at its top level. Did you mean filters?"),
         ("x", _NUMBERS, "at its top level. Can be searched: augment, filters, optimizer, rate."),
@@ -70,25 +70,25 @@ _TEXTS = Choices(choices=("a", "b"))
         ("augment", _NUMBERS, "it is False in line 5 of nn.py: give { choices = [true, false] }"),
     ],
 )
-def test_what_cannot_be_searched_is_refused(name: str, values: Range | Choices, told: str) -> None:
-    """The file, the name, what is wrong with it in nn.py's line, and how to mend it."""
+def test_unsearchable_constants_are_refused(name: str, values: Range | Choices, message: str) -> None:
+    """The message is one line with the file, the setting, the cause in nn.py, and usually the remedy."""
     with pytest.raises(SettingsError) as error:
-        space_of(_SCRIPT, {"rate": Range(low=0.1, high=1), name: values})
+        read_space(_SCRIPT, {"rate": Range(low=0.1, high=1), name: values})
     assert str(error.value).startswith(f"epochal.toml: search.{name}: ")
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_all_faults_are_told_at_once() -> None:
-    """A line for each name, as settings tell theirs."""
+def test_all_faults_are_reported_together() -> None:
+    """The message has one line for each name, like that of other settings."""
     with pytest.raises(SettingsError) as error:
-        space_of(_SCRIPT, {"x": _NUMBERS, "optimizer": _NUMBERS})
+        read_space(_SCRIPT, {"x": _NUMBERS, "optimizer": _NUMBERS})
     assert [line.split(": ")[1] for line in str(error.value).splitlines()] == ["search.x", "search.optimizer"]
 
 
-def test_the_epochs_are_known_by_what_fit_says() -> None:
-    """Whatever the constant is called, and where the number stands in fit itself."""
+def test_epochs_are_recognised_by_their_use_in_fit() -> None:
+    """They may be a constant of any name, or a number in the call itself, which is then called epochs."""
     for script in (b"passes = 20\nmodel.fit(x, epochs=passes)\n", b"passes = 3\nmodel.fit(x, epochs=20)\n"):
         name = "passes" if b"=passes" in script else "epochs"
         with pytest.raises(SettingsError, match="raised by"):
-            space_of(parse_script(script), {name: _NUMBERS})
+            read_space(parse_script(script), {name: _NUMBERS})

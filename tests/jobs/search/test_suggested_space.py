@@ -1,11 +1,11 @@
-"""What ``epochal init`` proposes to search."""
+"""The search space that ``epochal init`` suggests."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from epochal.analysis.script import parse_script
-from epochal.jobs.search.space import space_of
+from epochal.jobs.search.space import read_space
 from epochal.jobs.search.suggested_space import suggest
 from epochal.settings import Choices, Range
 
@@ -32,8 +32,11 @@ from epochal.settings import Choices, Range
         ("import sklearn; max_depth = 4", Range(low=1, high=6)),
     ],
 )
-def test_known_names_get_what_suits_their_value(line: str, values: Range | Choices) -> None:
-    """Names in any writing; rates by magnitude, sizes by powers of two, layers by one, fractions as they are usual."""
+def test_suggestion_depends_on_name_and_value(line: str, values: Range | Choices) -> None:
+    """Rates vary by magnitude, sizes by powers of two, layers by one, fractions within their usual bounds.
+
+    Names are recognised in any spelling.
+    """
     assert list(suggest(parse_script(line.encode())).values()) == [values]
 
 
@@ -47,7 +50,7 @@ def test_known_names_get_what_suits_their_value(line: str, values: Range | Choic
         "height = 28; width = 28",
         "test_size = 0.2",
         "threshold = 0.5",
-        "C = 3.0",  # without scikit-learn it may be the channels
+        "C = 3.0",  # without scikit-learn it may be a number of channels
         "learning_rate = 1",
         "learning_rate = 0.0",
         "dropout = 0",
@@ -58,8 +61,8 @@ def test_known_names_get_what_suits_their_value(line: str, values: Range | Choic
         "this is no Python",
     ],
 )
-def test_nothing_is_proposed_for_what_is_none(line: str) -> None:
-    """No hyperparameter, no name that is known, no value that suits it, no place to change it."""
+def test_other_constants_get_no_suggestion(line: str) -> None:
+    """Their name is not that of a known hyperparameter, their value is unusual, or they cannot be searched."""
     assert suggest(parse_script(line.encode())) == {}
 
 
@@ -83,9 +86,9 @@ _NUMBERS = st.integers() | st.floats(allow_nan=False)
 
 
 @given(st.dictionaries(_NAMES, _NUMBERS))
-def test_what_is_proposed_can_be_searched(constants: dict[str, int | float]) -> None:
-    """Whatever the values are, the proposal is a space of the same script."""
+def test_suggestion_is_a_valid_search_space(constants: dict[str, int | float]) -> None:
+    """Whatever values the constants have, the suggestion is accepted for the same script."""
     lines = [f"{name} = {value!r}\n".replace("inf", "1e999") for name, value in constants.items()]
     script = "".join(["import sklearn\n", *lines]).encode()
-    proposed = suggest(parse_script(script))
-    assert [dimension.constant.name for dimension in space_of(parse_script(script), proposed)] == list(proposed)
+    suggested = suggest(parse_script(script))
+    assert [dimension.constant.name for dimension in read_space(parse_script(script), suggested)] == list(suggested)

@@ -1,4 +1,4 @@
-"""The search of job retrain: other hyperparameters, several trials at a time, several processes at a time."""
+"""The search of job retrain, with several trials and several processes at a time."""
 
 import os
 import signal
@@ -48,7 +48,7 @@ max_epochs = 9
 """
 
 
-def _repository(
+def _make_search_repository(
     tmp_path: Path, training: str, space: str, threshold: float = 0.8, trials: int = 30, retrain: str = ""
 ) -> Path:
     files: dict[str, str | bytes] = {
@@ -58,37 +58,44 @@ def _repository(
     return make_repository(tmp_path / "digits", files)
 
 
-def _limit(home: Path, trials: int) -> None:
+def _limit_trials_at_once(home: Path, trials: int) -> None:
     home.mkdir(exist_ok=True)
     (home / "server.toml").write_text(f"[limits]\nminutes = 1\ntrials = {trials}\n")
 
 
-def test_it_finds_what_epochs_do_not(home: Path, tmp_path: Path) -> None:
-    """With its constants searched, several at a time, the run reaches its threshold; the mail offers what did it."""
-    _limit(home, 2)
-    repository = _repository(tmp_path, "", 'filters = { low = 1, high = 9 }\nkernel = { choices = ["small", "large"] }')
-    ended = drive(home, store_push(home, repository))
-    assert ended.run.state is State.REACHED, ended.printed
-    assert "best so far: " in ended.printed["retrain"]
-    best = ended.run.best
+def test_search_reaches_the_threshold(home: Path, tmp_path: Path) -> None:
+    """Two trials train at a time.
+
+    The diff, ``epochal show`` and the mail have the change that reached the threshold.
+    """
+    _limit_trials_at_once(home, 2)
+    repository = _make_search_repository(
+        tmp_path, "", 'filters = { low = 1, high = 9 }\nkernel = { choices = ["small", "large"] }'
+    )
+    result = drive(home, store_push(home, repository))
+    assert result.run.state is State.REACHED, result.printed
+    assert "best so far: " in result.printed["retrain"]
+    best = result.run.best
     assert best is not None
     assert best.strategy is Strategy.SEARCH
-    assert ended.run.changes(best) == {"filters": best.hyperparameters["filters"], "kernel": "large"}
-    diff = (ended.folder / "trials" / str(best.number) / "change.diff").read_text()
+    assert result.run.changes(best) == {"filters": best.hyperparameters["filters"], "kernel": "large"}
+    diff = (result.folder / "trials" / str(best.number) / "change.diff").read_text()
     assert '+kernel = "large"' in diff
-    shown = epochal(home, "show", str(ended.run.id)).stdout
+    shown = epochal(home, "show", str(result.run.id)).stdout
     assert "kernel = large" in shown
     app = App.open(environment_of(home))
-    notice = message_of_run(app.database, ended.run.id)
-    assert notice is not None
-    assert b"kernel = small" in notice.content.replace(b"=\r\n", b"").replace(b"=3D", b"=")
+    message = message_of_run(app.database, result.run.id)
+    assert message is not None
+    assert b"kernel = small" in message.content.replace(b"=\r\n", b"").replace(b"=3D", b"=")
     app.database.close()
 
 
 @pytest.mark.parametrize("retrain", ["", "stop_at_threshold = false"])
-def test_the_worse_are_stopped_and_the_failing_are_counted(retrain: str, home: Path, tmp_path: Path) -> None:
-    """A trial that others have bettered is stopped in its tracks, one that fails is one failed trial, and when every
-    combination was tried the run ends with the best."""
+def test_worse_trials_are_pruned_and_failing_ones_counted(retrain: str, home: Path, tmp_path: Path) -> None:
+    """A trial worse than an earlier one is stopped, and one that fails is a failed trial.
+
+    Once every combination was tried, the run ends with the best one.
+    """
     training = f"""
 if filters == 4:
     raise SystemExit("four do not fit")
@@ -100,13 +107,13 @@ if accuracy < best:
     open({str(tmp_path / "never")!r}).read()  # only an end from outside ends this
 print(accuracy, file=open(passed, "a"))
 """
-    # Four that are measured: of six that came as far the second best would go on, too.
+    # Only four trials report epochs: of six, the pruner would also let the second best continue.
     os.mkfifo(tmp_path / "never")
-    _limit(home, 1)
-    repository = _repository(tmp_path, training, "filters = { low = 2, high = 6 }", retrain=retrain)
-    ended = drive(home, store_push(home, repository))
-    assert (ended.run.state, ended.run.reason) == (State.EXHAUSTED, Reason.SPACE_USED_UP), ended.printed
-    searched = [trial for trial in ended.run.trials if trial.strategy is Strategy.SEARCH]
+    _limit_trials_at_once(home, 1)
+    repository = _make_search_repository(tmp_path, training, "filters = { low = 2, high = 6 }", retrain=retrain)
+    result = drive(home, store_push(home, repository))
+    assert (result.run.state, result.run.reason) == (State.EXHAUSTED, Reason.SPACE_USED_UP), result.printed
+    searched = [trial for trial in result.run.trials if trial.strategy is Strategy.SEARCH]
     by_filters = {trial.hyperparameters["filters"]: trial for trial in searched}
     assert sorted(map(int, by_filters)) == [2, 3, 4, 5, 6]
     assert (by_filters[4].state, by_filters[4].reason) == (TrialState.FAILED, Reason.SCRIPT_ERROR)
@@ -117,33 +124,33 @@ print(accuracy, file=open(passed, "a"))
             continue
         assert trial.state is (TrialState.MEASURED if quality > best else TrialState.PRUNED)
         best = max(best, quality)
-    assert ended.run.best == by_filters[6]
-    assert (ended.folder / "trials" / str(by_filters[6].number) / "code" / "model.keras").read_text() == "6"
+    assert result.run.best == by_filters[6]
+    assert (result.folder / "trials" / str(by_filters[6].number) / "code" / "model.keras").read_text() == "6"
 
 
-def test_one_budget_is_for_both(home: Path, tmp_path: Path) -> None:
-    """The trials of the search and those before it are counted together."""
-    _limit(home, 2)
-    repository = _repository(tmp_path, "", "filters = { low = 2, high = 9 }", trials=4)
-    ended = drive(home, store_push(home, repository))
-    assert (ended.run.state, ended.run.reason, len(ended.run.trials)) == (State.EXHAUSTED, Reason.MAX_TRIALS, 4)
-    view = epochal_json(home, "show", str(ended.run.id))
+def test_search_and_earlier_trials_share_one_budget(home: Path, tmp_path: Path) -> None:
+    """The committed trial counts towards ``max_trials``, so the search gets one trial less."""
+    _limit_trials_at_once(home, 2)
+    repository = _make_search_repository(tmp_path, "", "filters = { low = 2, high = 9 }", trials=4)
+    result = drive(home, store_push(home, repository))
+    assert (result.run.state, result.run.reason, len(result.run.trials)) == (State.EXHAUSTED, Reason.MAX_TRIALS, 4)
+    view = epochal_json(home, "show", str(result.run.id))
     assert [trial["strategy"] for trial in view["trials"]] == ["committed", "search", "search", "search"]
 
 
-def test_the_last_of_the_budget_may_reach_it(home: Path, tmp_path: Path) -> None:
-    """When nothing more may be tried, what trains already still counts."""
+def test_last_trial_of_the_budget_may_reach_the_threshold(home: Path, tmp_path: Path) -> None:
+    """When no further trial may start, one that is still training counts."""
     os.mkfifo(tmp_path / "go")
-    _limit(home, 2)
+    _limit_trials_at_once(home, 2)
     training = f"""
 if kernel == "large":
     open({str(tmp_path / "go")!r}).read()
 """
     space = 'kernel = { choices = ["small", "medium", "large"] }'
-    run = store_push(home, _repository(tmp_path, training, space, threshold=0.4, trials=3))
-    for app in ("pull", "train"):
-        _start(home, run, "job", app).wait()
-    retraining = _start(home, run, "job", "retrain")
+    run = store_push(home, _make_search_repository(tmp_path, training, space, threshold=0.4, trials=3))
+    for job in ("pull", "train"):
+        _start_epochal(home, run, "job", job).wait()
+    retraining = _start_epochal(home, run, "job", "retrain")
     assert retraining.stdout
     assert any(b"best so far" in line for line in retraining.stdout)
     (tmp_path / "go").write_bytes(b"")
@@ -153,7 +160,7 @@ if kernel == "large":
 
 @pytest.fixture
 def database(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of a server's database; empty: SQLite in its home."""
+    """Yield the URL of a PostgreSQL database, or an empty string for SQLite in the home."""
     with postgresql() if request.param == "PostgreSQL" else nullcontext("") as url:
         yield url
 
@@ -164,21 +171,25 @@ def database(request: pytest.FixtureRequest) -> Iterator[str]:
     indirect=["database"],
 )
 def test_processes_join_one_search(home: Path, tmp_path: Path, database: str, killed: str) -> None:
-    """Two processes train trials of one search; one is killed with -9 in the middle of a trial, and nothing is lost:
-    the other one trains that combination too, and the run ends once."""
+    """Two processes train trials of one search, and one is killed during a trial.
+
+    The other one trains that combination again and ends the run.
+    """
     for name in ("begun", "go"):
         os.mkfifo(tmp_path / name)
     (tmp_path / "held").touch()
-    _limit(home, 1)
+    _limit_trials_at_once(home, 1)
     if database:
         (home / "server.toml").write_text(f'database = "{database}"\n[limits]\ntrials = 1\n')
-    repository = _repository(tmp_path, _HELD.format(folder=str(tmp_path)), "filters = { low = 2, high = 4 }")
+    repository = _make_search_repository(
+        tmp_path, _WAITING.format(folder=str(tmp_path)), "filters = { low = 2, high = 4 }"
+    )
     run = store_push(home, repository)
-    for app in ("pull", "train"):
-        _start(home, run, "job", app).wait()
+    for job in ("pull", "train"):
+        _start_epochal(home, run, "job", job).wait()
     processes = {}
     for name, arguments in (("conductor", ["job", "retrain"]), ("joined", ["retrain", str(run.id), "--join"])):
-        processes[name] = _start(home, run, *arguments)
+        processes[name] = _start_epochal(home, run, *arguments)
         (tmp_path / "begun").read_bytes()
     victim = processes.pop(killed)
     os.killpg(victim.pid, signal.SIGKILL)
@@ -195,44 +206,47 @@ def test_processes_join_one_search(home: Path, tmp_path: Path, database: str, ki
     assert sorted(int(trial.hyperparameters["filters"]) for trial in measured) == [1, 2, 3, 4]
 
 
-def test_a_stopped_search_leaves_nothing_training(home: Path, tmp_path: Path) -> None:
-    """SIGTERM ends all its trainings; the run waits to be taken up again, and what was interrupted is tried again."""
+def test_stopped_search_leaves_nothing_training(home: Path, tmp_path: Path) -> None:
+    """SIGTERM ends all trainings of the search.
+
+    When the job runs again, it tries the interrupted combinations again.
+    """
     for name in ("begun", "go"):
         os.mkfifo(tmp_path / name)
     (tmp_path / "held").touch()
-    _limit(home, 2)
-    held = _HELD.format(folder=str(tmp_path))
-    run = store_push(home, _repository(tmp_path, held, "filters = { low = 2, high = 4 }"))
-    for app in ("pull", "train"):
-        _start(home, run, "job", app).wait()
-    retraining = _start(home, run, "job", "retrain")
-    begun = os.open(tmp_path / "begun", os.O_RDWR)  # held open, so that neither of the two is missed
-    assert [os.read(begun, 1), os.read(begun, 1)] == [b"!", b"!"]
-    os.close(begun)
+    _limit_trials_at_once(home, 2)
+    training = _WAITING.format(folder=str(tmp_path))
+    run = store_push(home, _make_search_repository(tmp_path, training, "filters = { low = 2, high = 4 }"))
+    for job in ("pull", "train"):
+        _start_epochal(home, run, "job", job).wait()
+    retraining = _start_epochal(home, run, "job", "retrain")
+    pipe = os.open(tmp_path / "begun", os.O_RDWR)  # opened once, so that neither of the two bytes is lost
+    assert [os.read(pipe, 1), os.read(pipe, 1)] == [b"!", b"!"]
+    os.close(pipe)
     retraining.terminate()
     assert retraining.wait() == 128 + signal.SIGTERM
-    with pytest.raises(OSError, match="No such device"):  # fifo(7): nobody has it open for reading
+    with pytest.raises(OSError, match="No such device"):  # no process has the pipe open for reading (fifo(7))
         os.open(tmp_path / "go", os.O_WRONLY | os.O_NONBLOCK)
     stopped = stored_run(home, run.id)
     assert stopped.state is State.RETRAINING
     assert [trial.reason for trial in stopped.trials[1:]] == [Reason.INTERRUPTED] * 2
     (tmp_path / "held").unlink()
-    ended = drive(home, stopped)
-    measured = [trial for trial in ended.run.trials if trial.state is TrialState.MEASURED]
+    result = drive(home, stopped)
+    measured = [trial for trial in result.run.trials if trial.state is TrialState.MEASURED]
     assert sorted(int(trial.hyperparameters["filters"]) for trial in measured) == [1, 2, 3, 4]
 
 
-_HELD = """
+_WAITING = """
 folder = {folder!r}
 if filters > 1 and os.path.exists(folder + "/held"):
     with open(folder + "/begun", "w") as begun:
         begun.write("!")
     open(folder + "/go").read()
 """
-"""Each trial of the search says that it has begun, and waits."""
+"""Makes each trial of the search report its start and wait, while the file ``held`` exists."""
 
 
-def _start(home: Path, run: Run, *arguments: str) -> "subprocess.Popen[bytes]":
+def _start_epochal(home: Path, run: Run, *arguments: str) -> "subprocess.Popen[bytes]":
     variables = {"EPOCHAL_HOME": str(home), "EPOCHAL_RUNTIME": "process", "EPOCHAL_RUN": str(run.id)}
     return subprocess.Popen(
         [sys.executable, "-m", "epochal", *arguments],
@@ -242,16 +256,18 @@ def _start(home: Path, run: Run, *arguments: str) -> "subprocess.Popen[bytes]":
     )
 
 
-def test_there_may_be_no_search_to_join(home: Path, tmp_path: Path) -> None:
-    """A run that searches nothing is said to."""
+def test_joining_is_refused_without_a_search(home: Path, tmp_path: Path) -> None:
+    """``retrain --join`` exits with status 2 if the run has no search."""
     run = store_push(home, make_repository(tmp_path / "digits", {"nn.py": "print('Test accuracy: 0.9')"}))
-    done = epochal(home, "retrain", str(run.id), "--join")
-    assert (done.returncode, "there is no search to join" in done.stderr) == (2, True)
+    completed = epochal(home, "retrain", str(run.id), "--join")
+    assert (completed.returncode, "there is no search to join" in completed.stderr) == (2, True)
 
 
-def test_a_promising_trial_goes_on(home: Path, tmp_path: Path) -> None:
-    """Where a trial's curve is expected to reach the threshold, the next one is the same with more epochs, and has its
-    checkpoint."""
+def test_promising_trial_is_resumed(home: Path, tmp_path: Path) -> None:
+    """A trial expected to reach the threshold is followed by one with the same values and more epochs.
+
+    That one gets its checkpoint.
+    """
     script = """
 import json, math, os
 epochs = 18
@@ -270,9 +286,9 @@ with open(os.path.join(os.environ["EPOCHAL_OUT"], "accuracy.json"), "w") as file
 """
     settings = "[retrain]\nmax_epochs = 60\n[search]\nfilters = { choices = [1, 2] }\n"
     repository = make_repository(tmp_path / "digits", {"nn.py": script, "epochal.toml": settings})
-    ended = drive(home, store_push(home, repository))
-    assert ended.run.state is State.REACHED, ended.printed
-    first, second = [trial for trial in ended.run.trials if trial.strategy is Strategy.SEARCH]
+    result = drive(home, store_push(home, repository))
+    assert result.run.state is State.REACHED, result.printed
+    first, second = [trial for trial in result.run.trials if trial.strategy is Strategy.SEARCH]
     assert first.forecast
     assert second.hyperparameters == {"filters": 2, "epochs": first.forecast.expected}
-    assert (ended.folder / "trials" / str(second.number) / "train.log").read_text().startswith("['model1-fit1")
+    assert (result.folder / "trials" / str(second.number) / "train.log").read_text().startswith("['model1-fit1")

@@ -7,7 +7,7 @@ import re
 from xml.etree.ElementTree import Element, fromstring
 
 
-def parsed(xml: str) -> Element:
+def parse_config(xml: str) -> Element:
     """Parse a config.xml, without its XML declaration.
 
     Jenkins declares XML 1.1, which it does not need and which Python's parser does not support.

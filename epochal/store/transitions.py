@@ -10,11 +10,11 @@ from epochal.records import Message, Run, State, TrialState, Verdict
 from epochal.store.database import reads, writes
 from epochal.store.errors import NothingReached, NotOwner, StopRequested
 from epochal.store.outbox import add_message
-from epochal.store.owner import living, this_process
+from epochal.store.owner import living_owner, this_process
 from epochal.store.schema import runs, trials
 
-UNENDED = tuple(state for state in State if not state.ended)
-OPEN = runs.c.state.in_(UNENDED), runs.c.stop_requested.is_(None)
+UNFINISHED_STATES = tuple(state for state in State if not state.ended)
+CHANGEABLE = runs.c.state.in_(UNFINISHED_STATES), runs.c.stop_requested.is_(None)
 """The conditions for changing a run: it has neither ended nor been asked to end."""
 
 
@@ -29,8 +29,8 @@ def require_owned(connection: Connection, run: int) -> None:
     Raises NotOwner if the calling process does not own the run or it has ended, StopRequested if it was asked to end.
     """
     mine = runs.c.id == run, runs.c.owner == this_process()
-    if connection.execute(select(runs.c.id).where(*mine, *OPEN).with_for_update()).first() is None:
-        raise _refusal(connection, run)
+    if connection.execute(select(runs.c.id).where(*mine, *CHANGEABLE).with_for_update()).first() is None:
+        raise _ownership_error(connection, run)
 
 
 @writes
@@ -40,8 +40,8 @@ def change_run(connection: Connection, run: int, /, **columns: Any) -> None:
     Raises NotOwner if the calling process does not own the run or it has ended, StopRequested if it was asked to end.
     """
     mine = runs.c.id == run, runs.c.owner == this_process()
-    if not connection.execute(update(runs).where(*mine, *OPEN).values(**columns)).rowcount:
-        raise _refusal(connection, run)
+    if not connection.execute(update(runs).where(*mine, *CHANGEABLE).values(**columns)).rowcount:
+        raise _ownership_error(connection, run)
 
 
 @writes
@@ -52,8 +52,8 @@ def end_owned_run(connection: Connection, run: Run, message: Message | None) -> 
     no trial reached the threshold, StopRequested if the run was asked to end in another state, NotOwner if the calling
     process does not own it or it has ended. Nothing is stored then.
     """
-    if not end(connection, run.id, this_process(), run.state, message, **_end_columns(run)):
-        raise _refusal(connection, run.id)
+    if not end_run(connection, run.id, this_process(), run.state, message, **_end_columns(run)):
+        raise _ownership_error(connection, run.id)
 
 
 @writes
@@ -64,9 +64,9 @@ def end_unowned_run(connection: Connection, run: Run, message: Message | None) -
     asked to end in another state. Raises NothingReached as ``end_owned_run`` does.
     """
     row = connection.execute(select(runs).where(runs.c.id == run.id).with_for_update()).one()
-    if living(row.owner, row.heartbeat):
+    if living_owner(row.owner, row.heartbeat):
         return False
-    return end(connection, run.id, row.owner, run.state, message, **_end_columns(run))
+    return end_run(connection, run.id, row.owner, run.state, message, **_end_columns(run))
 
 
 @writes
@@ -81,21 +81,21 @@ def request_stop(connection: Connection, run: int, state: State) -> str | None:
         raise no_such_run(run)
     if row.state.ended:
         raise UsageError(f"Run {run} has ended already: it is {row.state}.")
-    asked = row.stop_requested or state  # the first request counts
-    connection.execute(update(runs).where(runs.c.id == run).values(stop_requested=asked))
-    if owner := living(row.owner, row.heartbeat):
+    requested = row.stop_requested or state  # the first request counts
+    connection.execute(update(runs).where(runs.c.id == run).values(stop_requested=requested))
+    if owner := living_owner(row.owner, row.heartbeat):
         return owner
-    end(connection, run, row.owner, asked, reason=Reason(asked.value), ended=datetime.now(UTC))
+    end_run(connection, run, row.owner, requested, reason=Reason(requested.value), ended=datetime.now(UTC))
     return None
 
 
 @reads
-def requested_stop(connection: Connection, run: int) -> State | None:
+def load_stop_request(connection: Connection, run: int) -> State | None:
     """Return the state that the run was asked to end in; None if it was not asked to end."""
     return connection.execute(select(runs.c.stop_requested).where(runs.c.id == run)).scalar()
 
 
-def end(
+def end_run(
     connection: Connection, run: int, owner: str | None, state: State, message: Message | None = None, **columns: Any
 ) -> bool:
     """End a run in ``state``, set its ``columns``, and store the message about it; return whether that was done.
@@ -110,7 +110,7 @@ def end(
     conditions = (
         runs.c.id == run,
         runs.c.owner == owner,
-        runs.c.state.in_(UNENDED),
+        runs.c.state.in_(UNFINISHED_STATES),
         or_(runs.c.stop_requested.is_(None), runs.c.stop_requested == state),
     )
     ended = connection.execute(update(runs).where(*conditions).values(state=state, **columns)).rowcount > 0
@@ -122,7 +122,7 @@ def end(
 
 
 def interrupt_trials(
-    connection: Connection, run: int, *which: ColumnElement[bool], explanation: str = Reason.INTERRUPTED.sentence
+    connection: Connection, run: int, *which: ColumnElement[bool], explanation: str = Reason.INTERRUPTED.description
 ) -> None:
     """Mark the trials of a run that are training, and that meet the conditions ``which``, as interrupted."""
     training = trials.c.run == run, trials.c.state == TrialState.TRAINING, *which
@@ -135,7 +135,7 @@ def _end_columns(run: Run) -> dict[str, Any]:
     return {name: getattr(run, name) for name in names}
 
 
-def _refusal(connection: Connection, run: int) -> Exception:
+def _ownership_error(connection: Connection, run: int) -> Exception:
     row = connection.execute(select(runs).where(runs.c.id == run)).first()
     if row is None:
         return no_such_run(run)

@@ -10,25 +10,25 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from epochal.store.errors import DatabaseUnavailable
 
 FIRST_PAUSE_SECONDS = 0.5
-_LONGEST_PAUSE_SECONDS = 10.0
+_MAX_PAUSE_SECONDS = 10.0
 
-LOST = (OperationalError, InterfaceError)
+CONNECTION_ERRORS = (OperationalError, InterfaceError)
 """What SQLAlchemy raises if a connection cannot be made or is lost, or if SQLite's file is locked or unreadable."""
 
 _T = TypeVar("_T")
 
 
-class Patience:
+class RetryPolicy:
     """How long to wait for a database that does not answer: ``seconds``. Each wait is logged once with ``log``."""
 
     def __init__(self, seconds: float = 0.0, log: Callable[[str], None] | None = None) -> None:
         self._seconds = seconds
         self._log = log
-        self._ended = threading.Event()
+        self._stopped = threading.Event()
 
-    def end(self) -> None:
+    def stop_waiting(self) -> None:
         """End the waiting in all threads, and do not wait in future."""
-        self._ended.set()
+        self._stopped.set()
 
     def run(self, transaction: Callable[[], _T]) -> _T:
         """Return what ``transaction`` returns, and repeat it if the database does not answer before its commit.
@@ -40,12 +40,12 @@ class Patience:
         while True:
             try:
                 return transaction()
-            except LOST as error:
+            except CONNECTION_ERRORS as error:
                 why = f"the database does not answer: {error.orig}"
-                if self._ended.is_set() or time.monotonic() + pause > deadline:
+                if self._stopped.is_set() or time.monotonic() + pause > deadline:
                     raise DatabaseUnavailable(why) from error
             if self._log and not logged:
                 self._log(f"waiting up to {self._seconds:.0f} s: {why}")
                 logged = True
-            self._ended.wait(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            self._stopped.wait(pause)
+            pause = min(2 * pause, _MAX_PAUSE_SECONDS)

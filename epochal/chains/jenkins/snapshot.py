@@ -13,7 +13,7 @@ class Build:
     run: the run's number, or None if the build has no parameter ``EPOCHAL_RUN``.
     result: Jenkins' word for the outcome, for example ``SUCCESS``; None while the build runs.
     item: the number of the queue item that became this build, or -1 if Jenkins does not say.
-    started: Jenkins' timestamp of the build, in milliseconds of Unix time.
+    timestamp: Jenkins' timestamp of the build, in milliseconds of Unix time.
     aborted_by_person: a user stopped the build, or Epochal did, which looks the same in Jenkins.
     interrupted: a user or Jenkins stopped the build, for example at its time limit. Like ``aborted_by_person``, it is
     False for a build that a shutdown of Jenkins ended.
@@ -26,7 +26,7 @@ class Build:
     building: bool
     result: str | None
     item: int
-    started: int
+    timestamp: int
     name: str
     description: str
     aborted_by_person: bool
@@ -43,19 +43,19 @@ class Item:
 
 
 @dataclass(frozen=True)
-class World:
+class JenkinsSnapshot:
     """A snapshot of Jenkins: the recent builds and the waiting queue items of Epochal's jobs.
 
-    ``chained`` holds the names of the jobs that start their next job themselves (those with a downstream project).
+    ``upstream_jobs`` holds the names of the jobs that start their next job themselves: they have a downstream project.
     """
 
     builds: tuple[Build, ...]
     items: tuple[Item, ...]
-    chained: frozenset[str]
+    upstream_jobs: frozenset[str]
 
     def builds_of(self, run: int) -> list[Build]:
         """Return the builds of ``run``, oldest first."""
-        return sorted((build for build in self.builds if build.run == run), key=lambda build: build.started)
+        return sorted((build for build in self.builds if build.run == run), key=lambda build: build.timestamp)
 
     def item_of(self, run: int) -> Item | None:
         """Return the queue item of ``run``, or None if none waits."""
@@ -73,11 +73,11 @@ def read_builds(job: str, answer: dict[str, Any]) -> list[Build]:
             job=job,
             number=int(build["number"]),
             url=str(build["url"]),
-            run=_run(actions),
+            run=_run_number(actions),
             building=bool(build["building"]),
             result=build.get("result"),
             item=int(build.get("queueId") or -1),
-            started=int(build.get("timestamp") or 0),
+            timestamp=int(build.get("timestamp") or 0),
             name=str(build.get("displayName") or ""),
             description=str(build.get("description") or ""),
             aborted_by_person=any(cause.endswith("UserInterruption") for cause in causes),
@@ -89,11 +89,13 @@ def read_builds(job: str, answer: dict[str, Any]) -> list[Build]:
 
 def read_items(answer: list[dict[str, Any]], jobs: list[str]) -> list[Item]:
     """Return the items of ``jobs`` from the queue's JSON."""
-    named = [(item, (item.get("task") or {}).get("name", "")) for item in answer]
-    return [Item(int(item["id"]), name, _run(item.get("actions"))) for item, name in named if name in jobs]
+    queue_entries = [(item, (item.get("task") or {}).get("name", "")) for item in answer]
+    return [
+        Item(int(item["id"]), name, _run_number(item.get("actions"))) for item, name in queue_entries if name in jobs
+    ]
 
 
-def _run(actions: list[dict[str, Any]] | None) -> int | None:
+def _run_number(actions: list[dict[str, Any]] | None) -> int | None:
     parameters = [parameter for action in actions or [] if action for parameter in action.get("parameters") or []]
     values = [str(parameter.get("value") or "") for parameter in parameters if parameter.get("name") == RUN_PARAMETER]
     return int(values[0]) if values and values[0].isdecimal() else None

@@ -3,14 +3,14 @@
 import struct
 from collections.abc import Iterable
 
-SAME = 0.05
+MIN_SHARED = 0.05
 """A test set counts as new if a smaller share of its rows was in earlier ones."""
-_FULL = 1024
+_SKETCH_SIZE = 1024
 """The most hashes that a sketch has. One with fewer has the hashes of all rows of its test set."""
-_LARGEST = 2**64 - 1
+_MAX_HASH = 2**64 - 1
 
 
-def share_seen(rows: bytes, earlier: Iterable[bytes]) -> float:
+def estimate_shared_rows(rows: bytes, earlier: Iterable[bytes]) -> float:
     """Estimate the share (0 to 1) of a test set's rows that are in at least one of ``earlier`` test sets.
 
     ``rows`` and ``earlier`` are sketches, in the format of ``Accuracy.test_rows``. A full sketch says of every hash up
@@ -21,22 +21,22 @@ def share_seen(rows: bytes, earlier: Iterable[bytes]) -> float:
     of each earlier sketch, against the union of all sketches that reach at least as far, and the highest share is
     returned.
     """
-    own = hashes_in(rows)
+    own = read_hashes(rows)
     share, union = 0.0, set[int]()
-    for sketch in sorted(map(hashes_in, earlier), key=_reach, reverse=True):
+    for sketch in sorted(map(read_hashes, earlier), key=_upper_limit, reverse=True):
         union.update(sketch)
-        limit = min(_reach(own), _reach(sketch))
+        limit = min(_upper_limit(own), _upper_limit(sketch))
         compared = [each for each in own if each <= limit]
         if compared:
             share = max(share, sum(each in union for each in compared) / len(compared))
     return share
 
 
-def _reach(hashes: tuple[int, ...]) -> int:
+def _upper_limit(hashes: tuple[int, ...]) -> int:
     """Return the hash up to which a sketch has all hashes of its test set."""
-    return hashes[-1] if len(hashes) >= _FULL else _LARGEST
+    return hashes[-1] if len(hashes) >= _SKETCH_SIZE else _MAX_HASH
 
 
-def hashes_in(rows: bytes) -> tuple[int, ...]:
+def read_hashes(rows: bytes) -> tuple[int, ...]:
     """Return the hashes in a sketch, in ascending order."""
     return struct.unpack(f"<{len(rows) // 8}Q", rows)

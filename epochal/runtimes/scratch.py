@@ -17,7 +17,7 @@ _RECORDER = Path(__file__).resolve().parent.parent / "recorder"
 
 
 @dataclass(frozen=True)
-class Workplace:
+class Scratch:
     """The temporary folders of a trial while it trains: its HOME, and a copy of the recorder for PYTHONPATH.
 
     ``log`` is its train.log, which stays.
@@ -42,9 +42,10 @@ def dataset_cache(home: Path) -> Path:
 def dataset_variables(datasets: Path, *, links: bool) -> dict[str, str]:
     """Return the environment variables that make each framework use the dataset cache at the path ``datasets``.
 
-    ``links``: whether HOME has the links that ``workplace`` makes; the frameworks that use these get no variable then.
+    ``links``: whether HOME has the links that ``scratch_folders`` creates; the frameworks that use these get no
+    variable then.
     """
-    caches = [cache for cache in dataset_caches() if not (links and cache.linked_as)]
+    caches = [cache for cache in dataset_caches() if not (links and cache.link_folder)]
     return {cache.variable: str(datasets / cache.folder) for cache in caches}
 
 
@@ -61,12 +62,12 @@ def data_folder(settings: ServerSettings) -> Path | None:
 
 
 @contextmanager
-def workplace(folder: TrialFolder, limits: LimitSettings, datasets: Path, seen: Path) -> Iterator[Workplace]:
-    """Yield the workplace of the trial in ``folder``, and remove its temporary folders on exit.
+def scratch_folders(folder: TrialFolder, limits: LimitSettings, datasets: Path, visible_at: Path) -> Iterator[Scratch]:
+    """Yield the scratch folders of the trial in ``folder``, and remove them on exit.
 
-    ``datasets`` is the dataset cache, ``seen`` the path at which the training sees it. If the files that the training
-    made are larger than ``limits.output_mb`` together, the biggest ones are removed on exit, and the log lists them;
-    after an exception all are kept. No process of the training may be running on exit.
+    ``datasets`` is the dataset cache, ``visible_at`` the path at which the training sees it. If the files that the
+    training made are larger than ``limits.output_mb`` together, the biggest ones are removed on exit, and the log lists
+    them; after an exception all are kept. No process of the training may be running on exit.
     """
     scratch = folder.path / "scratch"
     home, recorder = scratch / "home", scratch / "recorder"
@@ -75,48 +76,48 @@ def workplace(folder: TrialFolder, limits: LimitSettings, datasets: Path, seen: 
         shutil.copytree(_RECORDER, recorder, ignore=shutil.ignore_patterns("__pycache__"))
         home.mkdir()
         for cache in dataset_caches():
-            if cache.linked_as:
-                _link(home / cache.linked_as, datasets / cache.folder, seen / cache.folder)
-        before = _files_in(folder)
+            if cache.link_folder:
+                _link(home / cache.link_folder, datasets / cache.folder, visible_at / cache.folder)
+        before = _list_files(folder)
         with LogFile(folder.log, int(limits.log_mb * MEGABYTE)) as log:
-            yield Workplace(home, recorder, log)
-            for line in _keep_within(limits.output_mb, folder, before):
+            yield Scratch(home, recorder, log)
+            for line in _limit_output(limits.output_mb, folder, before):
                 log.write(f"\n{line}\n".encode("utf-8", "backslashreplace"))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _link(folder: Path, cached: Path, seen: Path) -> None:
+def _link(folder: Path, cached: Path, visible_at: Path) -> None:
     # Link each file, so that the training can write beside the links. Archives unpacked in the cache are skipped.
     for file in cached.glob("*/*"):
         if file.is_file():
             link = folder / file.relative_to(cached)
             link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(seen / file.relative_to(cached))
+            link.symlink_to(visible_at / file.relative_to(cached))
 
 
-def _files_in(folder: TrialFolder) -> dict[Path, tuple[int, int]]:
+def _list_files(folder: TrialFolder) -> dict[Path, tuple[int, int]]:
     """Return the files in the trial's code, output and checkpoints with their sizes in bytes and change times in ns."""
-    found = {}
+    files = {}
     for top in (folder.code, folder.out, folder.checkpoints):
         for parent, _, names in os.walk(top):
             for name in names:
                 path = Path(parent, name)
                 if path.is_file() and not path.is_symlink():
                     status = path.stat()
-                    found[path] = (status.st_size, status.st_mtime_ns)
-    return found
+                    files[path] = (status.st_size, status.st_mtime_ns)
+    return files
 
 
-def _keep_within(limit_mb: float, folder: TrialFolder, before: dict[Path, tuple[int, int]]) -> list[str]:
+def _limit_output(limit_mb: float, folder: TrialFolder, before: dict[Path, tuple[int, int]]) -> list[str]:
     """Remove the biggest files that the training made until the rest fits ``limit_mb``; return a log line for each.
 
-    ``before`` is what ``_files_in`` returned before the training.
+    ``before`` is what ``_list_files`` returned before the training.
     """
-    made = {path: found[0] for path, found in _files_in(folder).items() if before.get(path) != found}
-    total = sum(made.values())
+    written = {path: state[0] for path, state in _list_files(folder).items() if before.get(path) != state}
+    total = sum(written.values())
     lines = []
-    for path, size in sorted(made.items(), key=lambda file: file[1], reverse=True):
+    for path, size in sorted(written.items(), key=lambda file: file[1], reverse=True):
         if total <= limit_mb * MEGABYTE:
             break
         path.unlink()

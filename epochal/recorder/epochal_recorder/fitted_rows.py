@@ -16,7 +16,7 @@ import numpy
 
 from .rows import as_array, form_of, hash_labels, leaves_of, sample_rows, with_labels
 
-MOST_ROWS = 4_000_000
+MAX_ROWS = 4_000_000
 """At most this many hashes of rows are kept for a fit (32 MB): the smallest ones, which are a random sample."""
 _SIGNIFICANT = 4.0
 """Number of standard errors by which s must exceed e for a test to be refused.
@@ -25,15 +25,16 @@ With four, none of 800 clean splits of data with many repeated rows is refused (
 """
 _SMALL = 0.05
 """Excess of s over e that is not refused: with noise in two balanced classes, the accuracy gains at most half of it."""
-_MOST_CLASSES = 1000
-_MOST_TRIED = 100
+_MAX_CLASSES = 1000
+_MAX_TRIED_LABELS = 100
 """At most this many labels are tried for a row without a label; with more, fits keep their rows without labels, too."""
-_UNREPEATED, _REPEATED, _FEW = 0.01, 0.10, 50
-_COPIED_ALIKE = 0.95
+_UNREPEATED, _REPEATED, _MIN_ROWS = 0.01, 0.10, 50
+_COPIED_EVENLY = 0.95
 _SMALL_LABELS = 16
-_SAMPLE_ROWS, _SAMPLE_OF_BATCH, _SAMPLE_COLUMNS, _FEWEST = 512, 32, 256, 16
+_SAMPLE_ROWS, _SAMPLE_OF_BATCH, _SAMPLE_COLUMNS, _MIN_SAMPLE = 512, 32, 256, 16
+_MAX_FORMS = 16
 _COPIED = 0.8
-_ALL = None
+_ALL_CLASSES = None
 """Key for all classes together."""
 _STATE = (
     "hashes",
@@ -44,17 +45,19 @@ _STATE = (
     "classes",
     "explained",
     "repeats_of_data",
-    "changing",
-    "unseen",
+    "has_changing_rows",
+    "why_unseen",
     "forms",
-    "numbers",
+    "is_regression",
 )
 """Attributes of a fit that a checkpoint keeps, besides its identity and ceiling."""
-_NEW = 0.9
+_KEYS = {"has_changing_rows": "changing", "why_unseen": "unseen", "is_regression": "numbers"}
+"""Keys of these attributes in a checkpoint, if they are not the attributes' names."""
+_NEARLY_ALL = 0.9
 _PASSES_OF_NEW_ROWS = 3
 
 
-class Fitted:
+class FittedRows:
     """The rows that one fit trains on, with their labels; filled while the fit trains. It is thread-safe."""
 
     def __init__(self, identity):
@@ -82,22 +85,22 @@ class Fitted:
         """
         self.repeats_of_data = []
         """The same pairs as in ``repeats`` for all rows without their labels."""
-        self.changing = False
+        self.has_changing_rows = False
         """Whether each pass has other rows, because they are augmented or generated."""
-        self.unseen = ""
+        self.why_unseen = ""
         """The reason if not all rows could be seen; empty if all could."""
-        self.numbers = False
+        self.is_regression = False
         """Whether the fit is a regression, with targets that are not whole numbers."""
         self.forms = []
         """The different forms of its rows (``rows.form_of``)."""
         self.in_parts = False
         """Whether its rows were added part by part (``add_part``)."""
         self._recent = {}
-        self._is_again = False
+        self._is_past_first_pass = False
         self._parts = []
         self._sample = []
         self._passes = 0
-        self.is_done = False
+        self.is_complete = False
         """Whether more passes would show nothing new."""
         self._lock = threading.Lock()
 
@@ -112,7 +115,7 @@ class Fitted:
         is_small = len(arrays) == 1 and arrays[0].size <= _SMALL_LABELS * len(rows)
         part = rows, arrays[0].copy() if is_small else None, None if is_small else hash_labels(labels)
         with self._lock:
-            if self.is_done:
+            if self.is_complete:
                 return
             self._parts.append(part)
             if data is None or self._passes:
@@ -126,7 +129,7 @@ class Fitted:
                 sampled = sample_rows(data, places, _SAMPLE_COLUMNS)
                 self._sample.append((rows[places], hash_labels(labels)[places], sampled))
 
-    def _explained(self, label, numbers):
+    def _estimate_explained(self, label, pairs):
         """Return the share of a class's rows that would repeat if its columns were independent; None if unknown."""
         rows, data = [], []
         for hashes, labels, sampled in self._sample:
@@ -136,10 +139,10 @@ class Fitted:
             return None
         rows, first = numpy.unique(numpy.concatenate(rows), return_index=True)
         values = numpy.sort(numpy.concatenate(data)[first], axis=0)
-        count = _rows(numbers)
-        if _distinct(numbers) == 1:
+        count = _count_rows(pairs)
+        if _count_distinct(pairs) == 1:
             return 1.0
-        if len(rows) < min(_FEWEST, _distinct(numbers)):
+        if len(rows) < min(_MIN_SAMPLE, _count_distinct(pairs)):
             return None
         alike = 1.0
         for column in values.T:
@@ -150,7 +153,7 @@ class Fitted:
     def note_form(self, data):
         """Note the form (``rows.form_of``) of some rows of the fit."""
         form = form_of(data)
-        if form not in self.forms and len(self.forms) < _FEWEST:
+        if form not in self.forms and len(self.forms) < _MAX_FORMS:
             self.forms.append(form)
 
     def add_part(self, rows, labels):
@@ -163,17 +166,19 @@ class Fitted:
         rows = with_labels(rows, labels)
         with self._lock:
             self.in_parts = True
-            self.labels = numpy.union1d(self.labels, labels) if len(self.labels) <= _MOST_CLASSES else self.labels
+            self.labels = numpy.union1d(self.labels, labels) if len(self.labels) <= _MAX_CLASSES else self.labels
             unique, counts = numpy.unique(rows, return_counts=True)
             known = is_in(unique, self.hashes)
             recent = [self._recent.get(row) for row in unique[~known].tolist()] if self._recent else []
             share = (known.sum() + sum(count is not None for count in recent)) / max(1, len(unique))
-            self._is_again |= share > _NEW
-            if not self._is_again and known.any():
+            self._is_past_first_pass |= share > _NEARLY_ALL
+            if not self._is_past_first_pass and known.any():
                 places = numpy.searchsorted(self.hashes, unique[known])
                 self.counts[places] = numpy.minimum(self.counts[places] + counts[known].astype(int), 255)
             for row, count in zip(unique[~known].tolist(), counts[~known].tolist(), strict=True):
-                self._recent[row] = self._recent.get(row, 0) + (0 if self._is_again and row in self._recent else count)
+                self._recent[row] = self._recent.get(row, 0) + (
+                    0 if self._is_past_first_pass and row in self._recent else count
+                )
             if len(self._recent) > max(_SAMPLE_ROWS, len(self.hashes) // 8):
                 self._merge_recent()
 
@@ -188,8 +193,8 @@ class Fitted:
         """Return the pairs of ``repeats`` for all classes together, for a fit whose rows were added part by part."""
         with self._lock:
             self._merge_recent()
-            times, numbers = numpy.unique(self.counts[self.counts > 0], return_counts=True)
-            return [list(pair) for pair in zip(times.tolist(), numbers.tolist(), strict=True)]
+            times, counts = numpy.unique(self.counts[self.counts > 0], return_counts=True)
+            return [list(pair) for pair in zip(times.tolist(), counts.tolist(), strict=True)]
 
     def add_hashed(self, rows, labels):
         """Add rows of the current pass; ``rows`` are hashes without labels, and ``labels`` those of the labels."""
@@ -219,7 +224,7 @@ class Fitted:
     def end_pass(self):
         """Count the rows of the pass that has ended; after a pass without new rows, further ones are ignored."""
         with self._lock:
-            if not self._parts or self.is_done:
+            if not self._parts or self.is_complete:
                 return
             rows, data, labels = self._take_parts()
             unique, counts = numpy.unique(rows, return_counts=True)
@@ -227,19 +232,19 @@ class Fitted:
             if not self._passes:
                 self.classes, self.repeats = _repeats_by_class(rows, labels)
                 self.explained = [
-                    self._explained(label, numbers) if _repeated(numbers) >= _REPEATED else 1.0
-                    for label, numbers in zip(self.classes, self.repeats, strict=True)
+                    self._estimate_explained(label, pairs) if _repeated_share(pairs) >= _REPEATED else 1.0
+                    for label, pairs in zip(self.classes, self.repeats, strict=True)
                 ]
                 self._sample = []
                 self.repeats_of_data = _repeats_by_class(data, numpy.zeros(len(data), numpy.uint64))[1][0]
             self._merge(unique, counts if not self._passes else numpy.zeros(len(counts), int))
-            if len(self.labels) <= _MOST_CLASSES:
+            if len(self.labels) <= _MAX_CLASSES:
                 self.labels = numpy.union1d(self.labels, labels)
-            if len(self.labels) > _MOST_TRIED:
-                self.data = numpy.union1d(self.data, data)[:MOST_ROWS]
+            if len(self.labels) > _MAX_TRIED_LABELS:
+                self.data = numpy.union1d(self.data, data)[:MAX_ROWS]
             self._passes += 1
-            self.changing = self._passes > 1 and bool(is_new.mean() > _NEW)
-            self.is_done = not is_new.any() or (self.changing and self._passes >= _PASSES_OF_NEW_ROWS)
+            self.has_changing_rows = self._passes > 1 and bool(is_new.mean() > _NEARLY_ALL)
+            self.is_complete = not is_new.any() or (self.has_changing_rows and self._passes >= _PASSES_OF_NEW_ROWS)
 
     def _merge(self, hashes, counts):
         known = is_in(hashes, self.hashes)
@@ -247,8 +252,8 @@ class Fitted:
         self.counts[places] = numpy.maximum(self.counts[places], numpy.minimum(counts[known], 255).astype(numpy.uint8))
         merged = numpy.concatenate([self.hashes, hashes[~known]])
         times = numpy.concatenate([self.counts, numpy.minimum(counts[~known], 255).astype(numpy.uint8)])
-        order = merged.argsort(kind="stable")[:MOST_ROWS]
-        if len(merged) > MOST_ROWS:
+        order = merged.argsort(kind="stable")[:MAX_ROWS]
+        if len(merged) > MAX_ROWS:
             self.ceiling = merged[order[-1]]
         self.hashes, self.counts = merged[order], times[order]
 
@@ -262,12 +267,12 @@ class Fitted:
         """Drop the rows to save memory, and note that they are no longer known."""
         with self._lock:
             self.hashes, self.counts = self.hashes[:0].copy(), self.counts[:0].copy()
-            self.unseen = "there were too many fits to remember all rows"
+            self.why_unseen = "there were too many fits to remember all rows"
 
     def state(self):
         """Return the fit's rows as plain data and arrays, for a checkpoint."""
         with self._lock:
-            kept = {name: getattr(self, name) for name in _STATE}
+            kept = {_KEYS.get(name, name): getattr(self, name) for name in _STATE}
             return kept | {"identity": self.identity, "ceiling": int(self.ceiling)}
 
     @classmethod
@@ -275,7 +280,7 @@ class Fitted:
         """Return the fit that ``state`` describes, which is what the method of that name returned."""
         fitted = cls(state["identity"])
         for name in _STATE:
-            setattr(fitted, name, state[name])
+            setattr(fitted, name, state[_KEYS.get(name, name)])
         fitted.ceiling = numpy.uint64(state["ceiling"])
         return fitted
 
@@ -313,18 +318,20 @@ def compare(rows, labels, fits, by_class=True, fitted=None):
         return {"rows": len(rows), "share": 0.0, "expected": 0.0, "refused": False}
     share = float(counts[is_in(unique, fitted)].sum() / len(rows))
     classes, repeats = _repeats_by_class(rows, labels)
-    tested = dict(zip(classes.tolist(), repeats, strict=True))
-    known_of_fits = [_repeats_of(fit, by_class) for fit in fits]
-    expected, passed = 0.0, 0
-    for fit, known in zip(fits, known_of_fits, strict=True):
-        distinct = sum(_distinct(numbers) for numbers, _ in known.values())
-        passed += distinct
-        if not _is_copied_alike(fit, unique, counts):
-            expected = max(expected, _grown(_expected(tested, known), distinct, len(fitted)))
-    if len(fits) > 1 and not any(_copied_classes(known) for known in known_of_fits):
-        expected = max(expected, _covered(fits))
+    test_repeats = dict(zip(classes.tolist(), repeats, strict=True))
+    repeats_of_fits = [_repeats_of(fit, by_class) for fit in fits]
+    expected, all_distinct = 0.0, 0
+    for fit, train_repeats in zip(fits, repeats_of_fits, strict=True):
+        distinct = sum(_count_distinct(pairs) for pairs, _ in train_repeats.values())
+        all_distinct += distinct
+        if not _is_copied_evenly(fit, unique, counts):
+            expected = max(
+                expected, _share_at_size(_expected_share(test_repeats, train_repeats), distinct, len(fitted))
+            )
+    if len(fits) > 1 and not any(_find_copied_classes(train_repeats) for train_repeats in repeats_of_fits):
+        expected = max(expected, _twin_share(fits))
     pooled = (share + expected) / 2
-    error = math.sqrt(pooled * (1 - pooled) / len(unique) + expected * (1 - expected) / max(1, passed))
+    error = math.sqrt(pooled * (1 - pooled) / len(unique) + expected * (1 - expected) / max(1, all_distinct))
     excess = share - expected
     refused = excess > _SMALL and excess > _SIGNIFICANT * error
     return {"rows": len(rows), "share": round(share, 4), "expected": round(expected, 4), "refused": bool(refused)}
@@ -332,24 +339,24 @@ def compare(rows, labels, fits, by_class=True, fitted=None):
 
 def compare_unlabelled(rows, fits):
     """Compare test rows as ``compare`` does, but without labels: a row that was fitted with any label counts."""
-    found = labels_in(rows, fits)
-    alike = numpy.zeros(len(rows), numpy.uint64)
+    found = find_labels(rows, fits)
+    same_label = numpy.zeros(len(rows), numpy.uint64)
     if found is None:
-        return compare(rows, alike, fits, by_class=False, fitted=[fit.data for fit in fits])
+        return compare(rows, same_label, fits, by_class=False, fitted=[fit.data for fit in fits])
     is_found, labels = found
     rows = numpy.where(is_found, with_labels(rows, labels), rows)
-    by_class = any(_copied_classes(_repeats_of(fit, by_class=True)) for fit in fits)
-    return compare(rows, labels if by_class else alike, fits, by_class)
+    by_class = any(_find_copied_classes(_repeats_of(fit, by_class=True)) for fit in fits)
+    return compare(rows, labels if by_class else same_label, fits, by_class)
 
 
-def labels_in(rows, fits):
+def find_labels(rows, fits):
     """Return which rows were fitted with any label, and the hashes of these labels; None if there are too many labels.
 
     ``rows``: hashes of rows without labels. Both results have one element per row; a label is 0 if its row was not
     fitted. More than 100 labels are too many to try.
     """
     candidates = _union([fit.labels for fit in fits])
-    if len(candidates) > _MOST_TRIED:
+    if len(candidates) > _MAX_TRIED_LABELS:
         return None
     fitted = _union([fit.snapshot() for fit in fits])
     labels, is_found = numpy.zeros(len(rows), numpy.uint64), numpy.zeros(len(rows), bool)
@@ -374,52 +381,52 @@ def _union(arrays):
 
 
 def _repeats_of(fit, by_class):
-    """Return, by class or for all classes together, what ``Fitted.repeats`` and ``Fitted.explained`` say."""
+    """Return, by class or for all classes together, what ``FittedRows.repeats`` and ``FittedRows.explained`` say."""
     if by_class and not fit.in_parts:
         return dict(zip(fit.classes.tolist(), zip(fit.repeats, fit.explained, strict=True), strict=True))
-    return {_ALL: (fit.repeats_of_parts() if fit.in_parts else fit.repeats_of_data, 1.0)}
+    return {_ALL_CLASSES: (fit.repeats_of_parts() if fit.in_parts else fit.repeats_of_data, 1.0)}
 
 
-def _expected(tested, known):
+def _expected_share(test_repeats, train_repeats):
     """Return the share of test rows that would be among the training rows after a clean split.
 
-    ``tested``: by class, how the test rows repeat, as in ``Fitted.repeats``. ``known``: by class, the same of the
-    training rows, and the share that their columns explain. Each class is weighted by its share of the test rows,
-    because the training rows may have been balanced.
+    ``test_repeats``: by class, how the test rows repeat, as in ``FittedRows.repeats``. ``train_repeats``: by class, the
+    same of the training rows, and the share that their columns explain. Each class is weighted by its share of the test
+    rows, because the training rows may have been balanced.
     """
-    copied = _copied_classes(known)
-    rows = sum(map(_rows, tested.values()))
+    copied = _find_copied_classes(train_repeats)
+    rows = sum(map(_count_rows, test_repeats.values()))
     expected = 0.0
-    for label, numbers in tested.items():
-        fitted = known.get(label, known.get(_ALL, ([], 1.0)))[0]
-        share, alone = _repeated(fitted), _repeated(numbers)
-        count, distinct = _rows(numbers), _distinct(numbers)
+    for label, pairs in test_repeats.items():
+        fitted = train_repeats.get(label, train_repeats.get(_ALL_CLASSES, ([], 1.0)))[0]
+        share, alone = _repeated_share(fitted), _repeated_share(pairs)
+        count, distinct = _count_rows(pairs), _count_distinct(pairs)
         # A part of the training rows as big as the test set repeats as much as the test set does. If it repeats more,
         # training rows were copied after the split, and only the test set shows how often rows repeat.
-        likely = _repeated(fitted, min(1.0, (count - 1) / max(1, _rows(fitted) - 1)))
+        likely = _repeated_share(fitted, min(1.0, (count - 1) / max(1, _count_rows(fitted) - 1)))
         error = math.sqrt(max(likely * (1 - likely), 1 / count) / count)
         if likely - alone > max(_SMALL, _SIGNIFICANT * error):
             # A small test set gives only a rough estimate, so two standard errors are added.
             upper = min(1.0, alone + 2 * math.sqrt(alone * (1 - alone) / distinct))
-            share = min(share, _grown(upper, distinct, _distinct(fitted)))
+            share = min(share, _share_at_size(upper, distinct, _count_distinct(fitted)))
         # Training rows that do not repeat at all were deduplicated, so only the test set shows how often rows repeat.
         # Rows that were generated for training repeat less than the test rows, so the greater share counts.
         is_deduplicated = share <= _UNREPEATED and alone > _SMALL
-        share = _grown(alone, distinct, _distinct(fitted)) if is_deduplicated else max(share, alone)
+        share = _share_at_size(alone, distinct, _count_distinct(fitted)) if is_deduplicated else max(share, alone)
         expected += count / rows * min(share, copied.get(label, 1.0))
     return expected
 
 
-def _rows(numbers):
-    """Return the number of rows that pairs as in ``Fitted.repeats`` describe."""
-    return sum(times * number for times, number in numbers)
+def _count_rows(pairs):
+    """Return the number of rows that pairs as in ``FittedRows.repeats`` describe."""
+    return sum(times * number for times, number in pairs)
 
 
-def _distinct(numbers):
-    return sum(number for _, number in numbers)
+def _count_distinct(pairs):
+    return sum(number for _, number in pairs)
 
 
-def _covered(fits):
+def _twin_share(fits):
     """Return the share of rows that have a twin in the first passes of several fits together.
 
     If a fit has more rows in common with the earlier ones than repeated rows explain, these are the same rows fitted
@@ -441,26 +448,28 @@ def _covered(fits):
     return 1 - (counts == 1).sum() / counts.sum() if counts.sum() else 0.0
 
 
-def _copied_classes(known):
+def _find_copied_classes(train_repeats):
     """Return the classes whose rows were copied before the split, and for each the share to expect without copies.
 
     A copied class has repeats that its columns do not explain, and either nearly all of its rows repeat, or it has
     fewer different rows than another class, which does not repeat.
     """
-    shares = {label: _repeated(numbers) for label, (numbers, _) in known.items()}
-    big = {label: _distinct(numbers) for label, (numbers, _) in known.items() if _rows(numbers) >= _FEW}
-    found = {}
+    shares = {label: _repeated_share(pairs) for label, (pairs, _) in train_repeats.items()}
+    big = {
+        label: _count_distinct(pairs) for label, (pairs, _) in train_repeats.items() if _count_rows(pairs) >= _MIN_ROWS
+    }
+    copied = {}
     for label, distinct in big.items():
-        share, explained = shares[label], known[label][1]
+        share, explained = shares[label], train_repeats[label][1]
         bigger = [shares[other] for other, more in big.items() if shares[other] <= _UNREPEATED and more > distinct]
         if share < _REPEATED or (explained is not None and explained > share / 2):
             continue
         if bigger or (share >= _COPIED and explained is not None):
-            found[label] = min(bigger, default=0.0)
-    return found
+            copied[label] = min(bigger, default=0.0)
+    return copied
 
 
-def _is_copied_alike(fit, unique, counts):
+def _is_copied_evenly(fit, unique, counts):
     """Return whether nearly all rows of training pass and test set together occur equally often, at least twice."""
     if not len(fit.hashes) or not fit.counts.all():
         return False
@@ -472,17 +481,17 @@ def _is_copied_alike(fit, unique, counts):
     together = numpy.concatenate([together, counts[~known]])
     times = numpy.bincount(together)
     most = int(times.argmax())
-    return most > 1 and len(together) >= _FEW and times[most] >= _COPIED_ALIKE * len(together)
+    return most > 1 and len(together) >= _MIN_ROWS and times[most] >= _COPIED_EVENLY * len(together)
 
 
-def _repeated(numbers, part=1.0):
+def _repeated_share(pairs, part=1.0):
     """Return the share of rows that have a twin among all rows, or among a random ``part`` (0 to 1) of them."""
-    rows = _rows(numbers)
-    single = sum(times * number * (1 - part) ** (times - 1) for times, number in numbers)
+    rows = _count_rows(pairs)
+    single = sum(times * number * (1 - part) ** (times - 1) for times, number in pairs)
     return 1 - single / rows if rows else 0.0
 
 
-def _grown(share, rows, more):
+def _share_at_size(share, rows, more):
     """Return the share of repeated rows among ``more`` different rows, if it is ``share`` among ``rows`` of them."""
     if more <= rows or not rows or share >= 1:
         return share
@@ -490,9 +499,9 @@ def _grown(share, rows, more):
 
 
 def _repeats_by_class(rows, labels):
-    """Return the hashes of the labels, sorted and unique, and how the rows of each repeat, as in ``Fitted.repeats``."""
+    """Return the hashes of the labels, sorted and unique, and how the rows of each repeat (``FittedRows.repeats``)."""
     classes, codes = numpy.unique(labels, return_inverse=True)
-    if len(classes) > _MOST_CLASSES:
+    if len(classes) > _MAX_CLASSES:
         classes, codes = numpy.zeros(1, numpy.uint64), numpy.zeros(len(rows), int)
     order = numpy.lexsort((rows, codes))
     rows, codes = rows[order], codes[order]
@@ -500,7 +509,7 @@ def _repeats_by_class(rows, labels):
     times = numpy.diff(numpy.append(starts, len(rows)))
     bounds = numpy.searchsorted(codes[starts], numpy.arange(len(classes) + 1))
     repeats = []
-    for one, two in itertools.pairwise(bounds):
-        found, numbers = numpy.unique(times[one:two], return_counts=True)
-        repeats.append([list(pair) for pair in zip(found.tolist(), numbers.tolist(), strict=True)])
+    for start, end in itertools.pairwise(bounds):
+        values, counts = numpy.unique(times[start:end], return_counts=True)
+        repeats.append([list(pair) for pair in zip(values.tolist(), counts.tolist(), strict=True)])
     return classes, repeats

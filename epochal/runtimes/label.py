@@ -1,4 +1,4 @@
-"""Labels of containers and processes that say which run they belong to, so that left-over ones can be found."""
+"""Labels of containers and processes that say which run they belong to, so that orphaned ones can be found."""
 
 import os
 import tempfile
@@ -14,11 +14,11 @@ NO_RUN = 0
 
 
 @dataclass(frozen=True)
-class Belonging:
-    """What a container or process was started for.
+class Label:
+    """A label that says what a container or process was started for.
 
-    ``home``: the id of the home (see ``id_of``). ``run`` and ``trial``: their numbers; ``NO_RUN`` and 0 for other work.
-    ``until``: the time by which it should have ended, in seconds since the Unix epoch.
+    ``home``: the id of the home (see ``home_id``). ``run`` and ``trial``: their numbers; ``NO_RUN`` and 0 for other
+    work. ``until``: the time by which it should have ended, in seconds since the Unix epoch.
     """
 
     home: str
@@ -27,19 +27,20 @@ class Belonging:
     until: int
 
     @classmethod
-    def to_no_run(cls, home: str, seconds: float) -> "Belonging":
-        """Return the ``Belonging`` of work outside of any run that takes up to ``seconds`` (and a minute to spare)."""
+    def outside_runs(cls, home: str, seconds: float) -> "Label":
+        """Return the ``Label`` of work outside of any run that takes up to ``seconds`` (and a minute to spare)."""
         return cls(home, NO_RUN, 0, int(time.time() + seconds) + 60)
 
-    def is_left_over(self, is_alive: Callable[[int, int], bool]) -> bool:
+    def is_orphaned(self, is_training: Callable[[int, int], bool]) -> bool:
         """Return whether no living process waits for it any more.
 
-        ``is_alive`` answers that for a run and a trial. Work that belongs to no run is left over once its time is over.
+        ``is_training`` answers that for a run and a trial. Work that belongs to no run is orphaned once its time is
+        over.
         """
-        return time.time() > self.until if self.run == NO_RUN else not is_alive(self.run, self.trial)
+        return time.time() > self.until if self.run == NO_RUN else not is_training(self.run, self.trial)
 
 
-def id_of(home: Path) -> str:
+def home_id(home: Path) -> str:
     """Return the id of the folder ``home`` (an EPOCHAL_HOME), and store a random one in it on the first call.
 
     The path would not do: two machines may have homes at the same path and share a Docker engine.

@@ -9,7 +9,7 @@ from epochal.errors import UsageError
 
 
 @contextmanager
-def serve_alone(home: Path) -> Iterator[None]:
+def server_lock(home: Path) -> Iterator[None]:
     """Hold the lock for the server of *home*. Raises UsageError if another ``epochal serve`` holds it."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / "serve.lock").open("a") as lock:
@@ -20,10 +20,10 @@ def serve_alone(home: Path) -> Iterator[None]:
         yield
 
 
-def is_served(home: Path) -> bool:
+def is_server_running(home: Path) -> bool:
     """Return whether an ``epochal serve`` is running for *home*."""
     try:
-        with serve_alone(home):
+        with server_lock(home):
             return False
     except UsageError:
         return True
