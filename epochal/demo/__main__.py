@@ -5,26 +5,27 @@ The exit status is 0 only if the mail arrived.
 
 import argparse
 import queue
+import shlex
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from email.message import EmailMessage
 from pathlib import Path
 
 from rich.console import Console
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
-from watchdog.observers import Observer
 
 from epochal.app import App
-from epochal.demo.display import display
+from epochal.demo.display import building, display
 from epochal.demo.mailbox import Mailbox, free_port
 from epochal.demo.stage import Stage
 from epochal.errors import EpochalError
+from epochal.folders import Home
 from epochal.jobs.signals import Stopped, raise_on_signal
+from epochal.pages.curve import draw_curves, load_curves
 from epochal.records import Run
 from epochal.resources import resource
 from epochal.runtimes.choice import choose_runtime
@@ -32,10 +33,11 @@ from epochal.settings import Environment, child_environment, read_server_setting
 from epochal.store.outbox import message_of_run
 from epochal.store.runs import runs_of_commit
 
-_CHANGED = object()
 _ENDED = object()
+_REFRESH_SECONDS = 0.5
 
 Events = queue.SimpleQueue[object]
+"""Receives the mail, and _ENDED when the server has ended."""
 
 
 def main() -> None:
@@ -58,6 +60,7 @@ def main() -> None:
 
 def _run_demo(stage: Stage, console: Console) -> int:
     events: Events = queue.SimpleQueue()
+    console.print(stage.intro, markup=False)
     runtime = _prepare(stage, console)
     mailbox = Mailbox(events.put)
     gateway_port = free_port()
@@ -65,25 +68,49 @@ def _run_demo(stage: Stage, console: Console) -> int:
     with ExitStack() as stack:
         mailbox.start()
         stack.callback(mailbox.stop)
-        stack.enter_context(_running_server(stage, events, console))
-        stack.enter_context(_watch_home(stage.home, events))
-        console.print(stage.intro, markup=False, soft_wrap=True)
+        stack.enter_context(_running_server(stage, events))
+        console.print(f"Started epochal serve for {_short(stage.github)}.", markup=False)
         start = time.monotonic()
-        console.print(stage.commit().rstrip(), markup=False, style="dim")
+        console.print(f"\n$ git commit\n{stage.commit()}", markup=False)
         mail, run = _follow(stage, events, console)
         if mail is None or run is None:
-            console.print(f"no mail came; the server's log is {stage.folder / 'serve.log'}")
+            console.print(f"No mail arrived. The server's log is {_short(stage.folder / 'serve.log')}", markup=False)
             return 1
-        console.rule("the mail")
+        console.rule(f"the mail, {time.monotonic() - start:.0f} s after the commit")
         for name in ("From", "To", "Subject"):
-            console.print(f"{name}: {mail[name]}", markup=False, soft_wrap=True)
+            console.print(f"{name}: {mail[name]}", markup=False)
         body = mail.get_body(("plain",))
-        console.print(f"\n{body.get_content() if body else ''}", markup=False, soft_wrap=True)
-        console.rule()
-        console.print(f"\nThe mail came {time.monotonic() - start:.0f} s after the commit.")
-        console.print(f"The run's folder: {stage.home / 'runs' / str(run.id)}", soft_wrap=True)
-        console.print(f"More of it: EPOCHAL_HOME={stage.home} epochal show {run.id}", soft_wrap=True)
+        console.print(f"\n{body.get_content().rstrip() if body else ''}\n", markup=False)
+    _print_outcome(stage, run, console)
     return 0
+
+
+def _print_outcome(stage: Stage, run: Run, console: Console) -> None:
+    """Print the learning curve, the change to adopt, and two commands to go on with."""
+    folder = Home(stage.home).run(run.trained_by)
+    if lines := draw_curves(load_curves(folder, run), run.threshold or 0, min(console.width, 100)):
+        console.rule(f"validation accuracy, and the threshold {run.threshold:g}")
+        console.print("\n".join(lines), markup=False, soft_wrap=True)
+    diff = folder.trial(run.best.number).diff if run.best else None
+    if diff and diff.exists():
+        console.rule("the change to adopt")
+        for line in diff.read_text(encoding="utf-8").splitlines():
+            console.print(line, markup=False, style={"+": "green", "-": "red"}.get(line[:1]))
+        console.print("\nAdopt it:")
+        _print_command(console, "git", "-C", _short(stage.developer), "apply", str(diff))
+    console.print("\nSee where the time went:" if diff else "See where the time went:")
+    epochal = _short(Path(sys.executable).parent / "epochal")
+    _print_command(console, "env", f"EPOCHAL_HOME={_short(stage.home)}", epochal, "show", str(run.id), "--timeline")
+
+
+def _print_command(console: Console, *words: str) -> None:
+    # The terminal wraps the line, not Rich: a line break in the middle would end the command.
+    console.print(f"    {shlex.join(words)}", markup=False, soft_wrap=True)
+
+
+def _short(path: Path) -> str:
+    """Return *path* relative to the current folder if it is below it."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _environment(stage: Stage) -> Environment:
@@ -94,24 +121,23 @@ def _prepare(stage: Stage, console: Console) -> str:
     """Build the image or environment before the timed part of the demo, and return the runtime's name."""
     environment = _environment(stage)
     settings = read_server_settings(environment)
-
-    def log(line: str) -> None:
-        console.print(line, markup=False, soft_wrap=True)
-
-    runtime = choose_runtime(environment.runtime or "auto", stage.home, settings, environment.docker_host, log)
-    try:
-        runtime.prepare("keras", resource("ml_code"), log)
-    except EpochalError as error:
-        if runtime.name == "process" or environment.runtime:
-            raise
-        log(f"{error}\nThe image could not be built, so the demo trains in a plain process.")
-        runtime = choose_runtime("process", stage.home, settings, "", log)
-        runtime.prepare("keras", resource("ml_code"), log)
+    with building(console) as log:
+        runtime = choose_runtime(environment.runtime or "auto", stage.home, settings, environment.docker_host, log)
+        try:
+            runtime.prepare("keras", resource("ml_code"), log)
+        except EpochalError as error:
+            if runtime.name == "process" or environment.runtime:
+                raise
+            console.print(
+                f"{error}\nThe image could not be built, so the demo trains in a plain process.", markup=False
+            )
+            runtime = choose_runtime("process", stage.home, settings, "", log)
+            runtime.prepare("keras", resource("ml_code"), log)
     return runtime.name
 
 
 @contextmanager
-def _running_server(stage: Stage, events: Events, console: Console) -> Iterator[None]:
+def _running_server(stage: Stage, events: Events) -> Iterator[None]:
     """Run ``epochal serve`` for the demo's home. Yields once its gateway answers requests, and stops it at the end."""
     # Without EPOCHAL_FORCE, a second demo in the same folder would reuse the first one's verdict and train nothing.
     variables = {"EPOCHAL_HOME": str(stage.home), "EPOCHAL_FORCE": "1", "PYTHONUNBUFFERED": "1"}
@@ -128,8 +154,7 @@ def _running_server(stage: Stage, events: Events, console: Console) -> Iterator[
     try:
         assert process.stdout
         for line in process.stdout:
-            console.print(line.rstrip(), markup=False, style="dim", soft_wrap=True)
-            if line.startswith("watched:"):
+            if line.startswith("watched:"):  # the last line about the start; the lines before it are for admins
                 break
         threading.Thread(target=_report_end, args=(process, events), daemon=True).start()
         yield
@@ -143,33 +168,14 @@ def _report_end(process: "subprocess.Popen[str]", events: Events) -> None:
     events.put(_ENDED)
 
 
-@contextmanager
-def _watch_home(home: Path, events: Events) -> Iterator[None]:
-    """Put an event into ``events`` whenever a file changes directly in the home (the database) or below its runs."""
-
-    class Changed(FileSystemEventHandler):
-        def on_any_event(self, event: FileSystemEvent) -> None:
-            if event.event_type in ("modified", "created", "moved"):
-                events.put(_CHANGED)
-
-    observer = Observer()
-    observer.schedule(Changed(), str(home))
-    (home / "runs").mkdir(exist_ok=True)
-    observer.schedule(Changed(), str(home / "runs"), recursive=True)
-    observer.start()
-    try:
-        yield
-    finally:
-        observer.stop()
-        observer.join()
-
-
 def _follow(stage: Stage, events: Events, console: Console) -> tuple[EmailMessage | None, Run | None]:
     """Show the run until its mail arrives, and return mail and run. The mail is None if none will arrive."""
     app = App.open(_environment(stage))
     with display(console, app.home) as shown:
         while True:
-            event = events.get()
+            event = None
+            with suppress(queue.Empty):
+                event = events.get(timeout=_REFRESH_SECONDS)
             sha = (stage.developer / ".git" / "refs" / "heads" / "main").read_text(encoding="ascii").strip()
             run = next(iter(runs_of_commit(app.database, sha)), None)
             shown.update(run)

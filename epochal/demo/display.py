@@ -1,4 +1,4 @@
-"""Show the demo's run: a live table on a terminal, plain lines elsewhere. Updated on changes, without polling."""
+"""Show what the demo does: a live display on a terminal, plain lines elsewhere."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,13 +7,14 @@ from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
 from epochal.folders import Home
-from epochal.records import Run, State, Trial
+from epochal.records import Log, Run, State, Trial
 from epochal.results.metrics import parse_epochs
 
 _JOB_OF_STATE = {
@@ -31,6 +32,18 @@ class Display(Protocol):
     def update(self, run: Run | None) -> None:
         """Show the state of ``run`` now; None means that there is no run yet."""
         ...
+
+
+@contextmanager
+def building(console: Console) -> Iterator[Log]:
+    """Yield a function that shows the newest line about a build, with the time since the build began."""
+    if not console.is_terminal:
+        yield lambda line: console.print(line, markup=False, soft_wrap=True)
+        return
+    columns = SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False)
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("Preparing the training environment")
+        yield lambda line: progress.update(task, description=line)
 
 
 @contextmanager

@@ -76,8 +76,14 @@ class Stage:
     def intro(self) -> str:
         """Return a sentence for the user about what the demo will show."""
         if self.search:
-            return f"{SCRIPT} is too small for its threshold of 0.90: no epochs will get it there, but a search may change it."
-        return f"{SCRIPT} trains too few epochs for its threshold of 0.80: the retrain adds ten."
+            return (
+                f"A demo: {SCRIPT} is committed with a network too small for its threshold of 0.90. More epochs will not "
+                "help, so a search changes it until it reaches the threshold, and a mail reports that."
+            )
+        return (
+            f"A demo: {SCRIPT} is committed with too few epochs for its threshold of 0.80. It is trained, retrained with "
+            "ten more epochs, and a mail reports that it reached the threshold."
+        )
 
     def set_up(self, runtime: str, gateway_port: int, mail_port: int) -> None:
         """Create the repositories and write server.toml. ``runtime`` is ``docker`` or ``process``."""
@@ -108,12 +114,13 @@ class Stage:
         git("-C", str(self.developer), "config", "user.email", "ada@example.com")
 
     def commit(self) -> str:
-        """Commit nn.py as a developer does and return what git prints. The post-commit hook pushes the commit."""
+        """Commit nn.py as a developer does and return the first lines that git prints. The post-commit hook pushes it."""
         git("-C", str(self.developer), "add", "--all")
         message = (
             "A CNN for handwritten digits, and a tiny one" if self.search else "A small CNN for handwritten digits"
         )
-        return git("-C", str(self.developer), "commit", "-m", message)
+        printed = git("-C", str(self.developer), "commit", "-m", message)
+        return "\n".join(line for line in printed.splitlines() if not line.startswith(" create mode"))
 
 
 def git(*arguments: str) -> str:

@@ -4,14 +4,14 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------
 # Hyperparameters
 epochs = 20
 batch_size = 64
 learning_rate = 0.01
 hidden_units = 64
 seed = 1
-# ---------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------
 
 digits = load_digits()
 x_train, x_test, y_train, y_test = train_test_split(

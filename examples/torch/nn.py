@@ -5,14 +5,14 @@ from sklearn.model_selection import train_test_split
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------
 # Hyperparameters
 epochs = 20
 batch_size = 64
 learning_rate = 0.01
 filters = 32
 seed = 1
-# ---------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------
 
 torch.manual_seed(seed)
 

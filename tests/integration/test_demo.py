@@ -56,6 +56,14 @@ def test_training_misses_the_threshold_and_retrain_reaches_it(
     below, reached = (trial["accuracy"] for trial in shown["trials"])
     assert below + 0.03 < shown["threshold"] < reached - 0.03
     assert (Path(shown["folder"]) / "trials/2/code/model.keras").stat().st_size > 10_000
+    assert "Warning" not in output
+    assert "0.80 ┤" in output
+    assert "\n+epochs = 30\n" in output
+    adopt, show = (line for line in output.splitlines() if line.startswith(("    git ", "    env ")))
+    assert output.endswith(f"{show}\n")
+    assert "run ended" in subprocess.run(show, shell=True, check=True, capture_output=True, text=True).stdout
+    subprocess.run(adopt, shell=True, check=True)
+    assert "\nepochs = 30\n" in (folder / "ml_code/nn.py").read_text()
 
 
 @pytest.mark.keras
