@@ -10,7 +10,7 @@ QUICK := tests/analysis tests/forges tests/messages tests/pages tests/results te
 BENCHMARKS := $(filter-out benchmarks/bench.py benchmarks/mutants.py,$(sort $(wildcard benchmarks/*.py)))
 SHELL_FILES := hooks/post-commit scripts/pull.sh scripts/train.sh scripts/retrain.sh scripts/prove.sh scripts/setup scripts/engine scripts/lint-groovy scripts/secrets scripts/pins jenkins/agent .ci/run
 
-.PHONY: help setup demo demo-search test test-quick verdicts cases test-jenkins lint picture bench secrets pins lock clean
+.PHONY: help setup demo demo-search test test-quick verdicts cases test-jenkins lint picture docs bench secrets pins lock clean
 
 help:
 	@echo "make setup   a virtual environment, .venv, with everything that is needed"
@@ -21,7 +21,8 @@ help:
 	@echo "make verdicts   the verdicts on scripts that learned nothing, and on sound ones: section A of tests/cases, and eight drawn scripts"
 	@echo "make cases   every case of tests/cases; those that do not pass yet are expected to fail"
 	@echo "make lint    ruff, mypy, import-linter, shellcheck, a linter for the Jenkinsfile"
-	@echo "make picture docs/structure.svg: the rooms of epochal/ and the imports between them"
+	@echo "make picture docs/explanation/structure.svg: the rooms of epochal/ and the imports between them"
+	@echo "make docs    the reference pages in docs/reference, from the code"
 	@echo "make bench   the benchmarks; BENCH_ARGS=--quick: a minute or two each"
 	@echo "make secrets the files with secrets that compose.yaml reads"
 	@echo "make lock    requirements.txt and requirements-dev.txt from pyproject.toml (needs a network)"
@@ -69,6 +70,9 @@ lint: setup
 
 picture: setup
 	@$(VENV)/python scripts/draw_structure.py
+
+docs: setup
+	@$(VENV)/python scripts/write_reference.py
 
 # The training environments are made once for all benchmarks.
 bench: setup

@@ -8,68 +8,226 @@ from epochal.folders import SCRIPT
 class Reason(StrEnum):
     """Why a trial failed, or a run ended without reaching its threshold.
 
-    The value is a word to filter by. ``description`` explains it to people, without a capital letter and a full stop.
+    The value is a word to filter by. ``description`` says what happened, ``remedy`` what to do next; each is one full
+    sentence. docs/reference/reasons.md is written from both, under the headings that the comments below give.
     """
 
     description: str
+    remedy: str
 
-    def __new__(cls, word: str, description: str = "") -> "Reason":
+    def __new__(cls, word: str, description: str = "", remedy: str = "") -> "Reason":
         """Create a member with ``word`` as its value."""
         member = str.__new__(cls, word)
         member._value_ = word
         member.description = description
+        member.remedy = remedy
         return member
 
+    @property
+    def explanation(self) -> str:
+        """What happened and what to do next, for a run or a trial that has no explanation of its own case."""
+        return f"{self.description} {self.remedy}"
+
     # The code or its training failed.
-    NO_SCRIPT = "no_script", f"there is no {SCRIPT} at the top of the repository"
-    SYNTAX_ERROR = "syntax_error", f"{SCRIPT}, or a module that it imports, is not valid Python"
-    IMPORT_ERROR = "import_error", "a module that the code imports could not be imported"
-    SCRIPT_ERROR = "script_error", f"{SCRIPT} ended with an error"
-    OUT_OF_MEMORY = "out_of_memory", "the training needed more memory than it may use"
-    KILLED = "killed", "the training was killed by a signal"
-    TIMED_OUT = "timed_out", "the training took longer than it may"
-    NO_NETWORK = "no_network", "the code wanted the network and did not reach it"
-    NO_ACCURACY = "no_accuracy", "the training ended well but told no accuracy"
-    ACCURACY_NOT_FINITE = "accuracy_not_finite", "the accuracy is not a finite number"
-    ACCURACY_OUT_OF_RANGE = "accuracy_out_of_range", "the accuracy is not between 0 and 1"
+    NO_SCRIPT = (
+        "no_script",
+        f"{SCRIPT} is missing at the top of the repository.",
+        f"Commit the training script as {SCRIPT} at the top of the repository.",
+    )
+    SYNTAX_ERROR = (
+        "syntax_error",
+        f"{SCRIPT}, or a module that it imports, is not valid Python.",
+        "Correct the line that the message names.",
+    )
+    IMPORT_ERROR = (
+        "import_error",
+        f"A module that {SCRIPT} imports could not be imported in the training environment.",
+        f"Add its package to requirements.txt, or pin a version that has what {SCRIPT} imports.",
+    )
+    SCRIPT_ERROR = (
+        "script_error",
+        f"{SCRIPT} raised an exception or ended with an exit status other than 0.",
+        "Correct the line that the message names; the end of the training log is quoted below it.",
+    )
+    OUT_OF_MEMORY = (
+        "out_of_memory",
+        f"{SCRIPT} ran out of memory.",
+        "Use a smaller batch or network, or ask the admin to raise [limits] memory_mb in server.toml.",
+    )
+    KILLED = (
+        "killed",
+        f"{SCRIPT} was killed by a signal.",
+        "Use a smaller batch after SIGKILL, which often means that the machine had no memory left; pin another version "
+        "of the library that crashed after SIGSEGV.",
+    )
+    TIMED_OUT = (
+        "timed_out",
+        f"{SCRIPT} trained for longer than one trial may.",
+        "Train fewer epochs or a smaller network, or ask the admin to raise [limits] minutes in server.toml.",
+    )
+    NO_NETWORK = (
+        "no_network",
+        f"{SCRIPT} tried to use the network and could not reach it.",
+        f"Put the files into the server's data folder, which {SCRIPT} finds at $EPOCHAL_DATA, or run epochal data fetch on "
+        "the server for a dataset that the framework downloads.",
+    )
+    NO_ACCURACY = (
+        "no_accuracy",
+        f"{SCRIPT} ended without an error but reported no accuracy that counts.",
+        "Evaluate the network that was trained on test data that it has not seen, or print a line like "
+        "Test accuracy: 0.83.",
+    )
+    ACCURACY_NOT_FINITE = (
+        "accuracy_not_finite",
+        f"The accuracy that {SCRIPT} reported is not a finite number.",
+        "Lower the learning rate if the training diverged, and check that the test set is not empty.",
+    )
+    ACCURACY_OUT_OF_RANGE = (
+        "accuracy_out_of_range",
+        f"The accuracy that {SCRIPT} reported is not between 0 and 1.",
+        "Report 0.83 or 83%, not 83.",
+    )
     NO_SAMPLES = (
         "no_samples",
-        "it is not known on how many test samples the accuracy was measured, which confidence needs",
+        f"{SCRIPT} did not report the number of test samples, which confidence in epochal.toml needs.",
+        "Measure with a method that reports it, such as Keras' evaluate() or scikit-learn's score(), or remove confidence.",
     )
-    SEVERAL_FRAMEWORKS = "several_frameworks", "the code imports several frameworks that each could be the one to train"
+    SEVERAL_FRAMEWORKS = (
+        "several_frameworks",
+        f"{SCRIPT} imports several frameworks, each of which could be the one that trains.",
+        "Name the one that trains as framework in epochal.toml.",
+    )
 
     # Something in the repository cannot be used.
-    BAD_SETTINGS = "bad_settings", "epochal.toml cannot be used as it is"
-    REFUSED_REQUIREMENT = "refused_requirement", "requirements.txt asks for what this server does not allow"
-    UNSAFE_SYMLINK = "unsafe_symlink", "the commit holds a symbolic link that points outside of the repository"
-    UNKNOWN_COMMIT = "unknown_commit", "the repository does not have the commit any more"
+    BAD_SETTINGS = (
+        "bad_settings",
+        f"epochal.toml is not valid, or its search space does not fit {SCRIPT}.",
+        "Correct the settings that the message names.",
+    )
+    REFUSED_REQUIREMENT = (
+        "refused_requirement",
+        "requirements.txt asks for something that this server does not allow, or cannot be read.",
+        "Write names of packages with versions, as in numpy>=2,<3, or ask the admin to set [sandbox] packages to any in "
+        "server.toml.",
+    )
+    UNSAFE_SYMLINK = (
+        "unsafe_symlink",
+        "The commit contains a symbolic link that points outside the repository.",
+        "Remove the link, or commit the file that it points to.",
+    )
+    UNKNOWN_COMMIT = (
+        "unknown_commit",
+        "The repository no longer has the commit, for example after a forced push.",
+        "Push the commit again, or train the one that replaced it.",
+    )
 
-    # The server, the network or Jenkins failed.
-    REPOSITORY_UNREACHABLE = "repository_unreachable", "the repository could not be fetched"
-    ENVIRONMENT_FAILED = "environment_failed", "the training's environment could not be made"
-    BUILD_FAILED = "build_failed", "Jenkins' build failed before the job's script could say why"
-    NO_ENGINE = "no_engine", "no Docker engine answered"
+    # The server, the network, Jenkins or Epochal failed.
+    REPOSITORY_UNREACHABLE = (
+        "repository_unreachable",
+        "The repository could not be fetched.",
+        "Check its URL and credentials in server.toml and the server's network, then train the commit with epochal run.",
+    )
+    ENVIRONMENT_FAILED = (
+        "environment_failed",
+        "The training environment could not be built.",
+        "Correct requirements.txt if the message names a package, or check whether the server reaches the package index "
+        "and the image registry.",
+    )
+    BUILD_FAILED = (
+        "build_failed",
+        "The build in Jenkins failed several times before its job script could report a result.",
+        "Read the console log of the build, correct the job or its agent, then train the commit with epochal run.",
+    )
+    NO_ENGINE = (
+        "no_engine",
+        "The Docker engine did not answer.",
+        'Start it, or set runtime = "process" in server.toml to train without a sandbox.',
+    )
+    INTERNAL_ERROR = (
+        "internal_error",
+        "The run failed several times with an internal error of Epochal.",
+        "Please report it with the server's log and the console logs in the run's folder.",
+    )
 
     # A run ended below its threshold.
-    NO_EPOCHS = "no_epochs", f"{SCRIPT} has no number of epochs that could be raised"
-    MAX_EPOCHS = "max_epochs", "the next raise would go over max_epochs"
-    MAX_MINUTES = "max_minutes", "the minutes of the budget are used up"
-    MAX_TRIALS = "max_trials", "the trials of the budget are used up"
-    STOPS_ITSELF = "stops_itself", f"{SCRIPT} itself ends the training before its epochs are used up"
-    LEVELS_OFF = "levels_off", "the learning curve levels off below the threshold"
-    TOO_FEW_SAMPLES = "too_few_samples", "the test samples are too few: not even all right answers would be enough"
-    NO_IMPROVEMENT = "no_improvement", "the accuracy has stopped getting better"
-
-    SPACE_USED_UP = "space_used_up", "every combination of the search space was tried"
+    NO_EPOCHS = (
+        "no_epochs",
+        f"{SCRIPT} has no number of epochs that a retrain could raise.",
+        "Write it as a constant (epochs = 20) or into the call (fit(epochs=20)), or add a [search] table to "
+        "epochal.toml.",
+    )
+    MAX_EPOCHS = (
+        "max_epochs",
+        "The next trial would have more epochs than max_epochs in epochal.toml allows.",
+        "Raise [retrain] max_epochs, or change the network.",
+    )
+    MAX_MINUTES = (
+        "max_minutes",
+        "The trials took all the minutes that max_minutes in epochal.toml allows.",
+        "Raise [retrain] max_minutes, or make the training faster.",
+    )
+    MAX_TRIALS = (
+        "max_trials",
+        "The run had as many trials as max_trials in epochal.toml allows.",
+        "Raise [retrain] max_trials, or change the network.",
+    )
+    STOPS_ITSELF = (
+        "stops_itself",
+        f"{SCRIPT} itself ended the training before all its epochs were trained, so more epochs change nothing.",
+        "Give its early stopping more patience, or change the network.",
+    )
+    LEVELS_OFF = (
+        "levels_off",
+        "The learning curve levels off below the threshold.",
+        "Change the network or the data, or add a [search] table to epochal.toml.",
+    )
+    TOO_FEW_SAMPLES = (
+        "too_few_samples",
+        "The test set is too small: even with every answer right, the accuracy would not be certain enough.",
+        "Measure on as many test samples as the message asks for, or lower the threshold.",
+    )
+    NO_IMPROVEMENT = (
+        "no_improvement",
+        "The accuracy did not improve in as many trials in a row as patience in epochal.toml allows.",
+        "Change the network or the data, or raise [retrain] patience.",
+    )
+    SPACE_USED_UP = (
+        "space_used_up",
+        "Every combination of [search] in epochal.toml was tried.",
+        "Widen the ranges of [search], or change the network.",
+    )
 
     # A trial or a run was ended from outside.
-    PRUNED = "pruned", "other trials were better after as many epochs"
-    OVERTAKEN = "overtaken", "another trial reached the threshold first"
-    INTERRUPTED = "interrupted", "the training was interrupted and is taken up again if its run continues"
-    SUPERSEDED = "superseded", "a newer commit of the branch took its place"
-    CANCELLED = "cancelled", "a person cancelled it"
-    SKIPPED = "skipped", "the commit's message says that it is not to be trained"
-    INTERNAL_ERROR = "internal_error", "Epochal itself failed; the server's log and the run's console logs say how"
+    PRUNED = (
+        "pruned",
+        "Other trials of the search were better after as many epochs.",
+        "No action is needed; the search continues with the better trials.",
+    )
+    OVERTAKEN = (
+        "overtaken",
+        "Another trial of the search reached the threshold first.",
+        "No action is needed; the run has reached its threshold.",
+    )
+    INTERRUPTED = (
+        "interrupted",
+        "The training was interrupted; it resumes if its run continues.",
+        "Keep epochal serve running, which continues the runs of pushed commits.",
+    )
+    SUPERSEDED = (
+        "superseded",
+        "A newer commit of the branch replaced this one.",
+        "No action is needed; epochal run still trains this one.",
+    )
+    CANCELLED = (
+        "cancelled",
+        "The run was cancelled with epochal cancel, with Ctrl-C, or in Jenkins.",
+        "Train the commit again with epochal run.",
+    )
+    SKIPPED = (
+        "skipped",
+        "The commit's message asks not to train it, for example with [skip ci].",
+        "Train it with epochal run, which ignores that.",
+    )
 
 
 class EpochalError(Exception):
@@ -92,13 +250,13 @@ class RunFailed(EpochalError):
     """A run cannot reach a verdict, for a reason that its developer or the admin can fix.
 
     ``reason``: the kind of failure. ``explanation``: what happened in this case and how to fix it, by default the
-    reason's description. ``detail``: what a program printed about it, several lines or empty.
+    reason's. ``detail``: what a program printed about it, several lines or empty.
     """
 
     exit_status = 1
 
     def __init__(self, reason: Reason, explanation: str = "", detail: str = "") -> None:
         self.reason = reason
-        self.explanation = explanation or reason.description
+        self.explanation = explanation or reason.explanation
         self.detail = detail
         super().__init__(self.explanation)

@@ -132,4 +132,4 @@ class EmbeddedChain:
         if self._attempts[run] < _MAX_ATTEMPTS:
             return
         _log.error("run %s: given up after %s attempts; the jobs' console logs say why", run, _MAX_ATTEMPTS)
-        fail_stuck_run(self._app, run, Reason.INTERNAL_ERROR, Reason.INTERNAL_ERROR.description)
+        fail_stuck_run(self._app, run, Reason.INTERNAL_ERROR, Reason.INTERNAL_ERROR.explanation)

@@ -9,8 +9,8 @@ import typer
 from epochal.app import App
 from epochal.commands.options import Json, RunNumber
 from epochal.commit import repository_name
-from epochal.pages.timeline import load_timeline, timeline_lines, timeline_view
-from epochal.pages.view import run_view
+from epochal.pages.timeline import TimelineView, load_timeline, timeline_lines, timeline_view
+from epochal.pages.view import RunView, run_view
 from epochal.records import Message, Run, Trial, TrialState
 from epochal.results.wording import describe_accuracy, describe_certainty, describe_evidence
 from epochal.settings import Environment
@@ -27,6 +27,7 @@ def show(
     app = App.open(Environment.read())
     found = load_run(app.database, number)
     folder: Path = app.home.run(number).path
+    view: RunView | TimelineView
     if timeline:
         moments = load_timeline(app, found)
         view, lines = timeline_view(found, moments), timeline_lines(moments)

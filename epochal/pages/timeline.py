@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any
+from typing import TypedDict
 
 from epochal.analysis.frameworks import frameworks
 from epochal.app import App
@@ -96,12 +96,32 @@ def load_timeline(app: App, run: Run) -> list[Moment]:
     return timeline(run, deliveries, stored, message.sent if message else None, metrics, datetime.now(UTC))
 
 
-def timeline_view(run: Run, moments: Sequence[Moment]) -> dict[str, Any]:
-    """Return a timeline as ``--json`` prints it.
+class MomentView(TypedDict):
+    """A moment of a run. The texts below the keys are for docs/reference/json.md."""
 
-    ``at`` is in ISO 8601. ``since_first`` and ``since_before`` are seconds since the first and since the previous
-    moment.
-    """
+    moment: Step
+    """The step that was reached."""
+    trial: int | None
+    """The number of the trial that reached it; null if it is not of a trial."""
+    at: str
+    """When it was reached, in ISO 8601 with a time zone."""
+    since_first: float
+    """Seconds since the first moment."""
+    since_before: float
+    """Seconds since the moment before."""
+
+
+class TimelineView(TypedDict):
+    """The timeline of a run."""
+
+    run: int
+    """The run's number."""
+    timeline: list[MomentView]
+    """The moments, oldest first."""
+
+
+def timeline_view(run: Run, moments: Sequence[Moment]) -> TimelineView:
+    """Return a timeline as ``--json`` prints it."""
     return {
         "run": run.id,
         "timeline": [

@@ -1,27 +1,190 @@
-"""A run as JSON, and its summary in one line. No I/O."""
+"""A run as JSON, and its summary in one line. No I/O.
 
-from dataclasses import asdict
+The texts below the keys are for docs/reference/json.md.
+"""
+
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from epochal.commit import safe_url
-from epochal.records import Accuracy, Evidence, Run, Trial, TrialState
+from epochal.errors import Reason
+from epochal.records import (
+    Accuracy,
+    AccuracySource,
+    Evidence,
+    Forecast,
+    Judgement,
+    Run,
+    State,
+    StoppedBy,
+    Strategy,
+    Trial,
+    TrialState,
+    Value,
+    Verdict,
+)
 from epochal.results.interval import wilson_interval
 from epochal.results.wording import describe_doubt, format_with_threshold
 
 
-def run_view(run: Run, folder: Path) -> dict[str, Any]:
-    """Return a run as ``--json`` prints it. ``folder``: the run's folder.
+class JudgementView(TypedDict):
+    """The gate's verdict on a trial, and the numbers behind it."""
 
-    ``accuracy`` is that of the best trial, None if none was measured.
-    """
+    verdict: Verdict
+    """The outcome of the comparison with the threshold."""
+    look: int | None
+    """The number of this comparison with the same test set on this branch, from 1; null if the test set is unknown."""
+    confidence: float
+    """The confidence that epochal.toml requires; 0 if it requires none."""
+    spent: float
+    """With confidence: the probability of a false positive that this look was allowed."""
+    bound: float | None
+    """With confidence: the lower confidence bound of the accuracy."""
+    required: float | None
+    """The smallest accuracy on as many samples that would have reached the threshold; null if none would."""
+
+
+class ForecastView(TypedDict):
+    """A forecast of the trial's learning curve, if it were trained for more epochs."""
+
+    threshold: float
+    """The accuracy that a trial has to reach: the threshold, or more if the gate requires more."""
+    last_epoch: int
+    """The last epoch of the forecast, which is max_epochs in epochal.toml."""
+    level: float
+    """The accuracy that is expected after the last epoch."""
+    margin: float
+    """Half the width of the 90 % interval of the level."""
+    expected: int | None
+    """The epoch at which the curve is expected to reach the threshold; null if none is."""
+    earliest: int | None
+    """The first epoch of the 90 % interval of the expected epoch."""
+    latest: int | None
+    """The last epoch of that interval; null if it is after the last epoch."""
+    hopeless: bool
+    """Whether the curve levels off below the threshold, which ends the raising of epochs."""
+    sentence: str
+    """The forecast in words."""
+
+
+class AccuracyView(TypedDict):
+    """An accuracy, and what is known about the data behind it."""
+
+    accuracy: float | None
+    """The measured accuracy, from 0 to 1; null if the trial has none."""
+    accuracy_source: AccuracySource | None
+    """Where the accuracy was read."""
+    interval: tuple[float, float] | None
+    """The 95 % interval of the accuracy; null if the number of samples is unknown."""
+    samples: int | None
+    """The number of test samples."""
+    test_set: str | None
+    """A digest of the test samples, or the name that nn.py gives them."""
+    metric: str
+    """The name of the metric that was judged."""
+    chance: float | None
+    """The accuracy of always giving the most frequent test label; null if the labels are unknown."""
+    answer: str
+    """That label."""
+    looks: int
+    """How many different networks the training compared with the test set, including this one."""
+    rows_checked: bool
+    """Whether the test rows were compared with the rows that the network was fitted on."""
+    rows_unchecked: str
+    """Why they were not compared."""
+    rows_seen: float | None
+    """The share of test rows that the network was fitted on; null if not checked."""
+    rows_expected: float | None
+    """The share that a clean split would show, because data may contain equal rows; null if not checked."""
+    rows_accepted: bool
+    """Whether the accuracy counts only because of repeated_rows in epochal.toml."""
+
+
+class TrialView(AccuracyView):
+    """A trial: one training of the code with one set of hyperparameters."""
+
+    number: int
+    """The trial's number in the run, from 1."""
+    strategy: Strategy
+    """What was trained: the code as committed, the same with more epochs, or values from a search."""
+    hyperparameters: dict[str, Value]
+    """The values of the constants at the top level of nn.py, and its epochs."""
+    epochs_trained: int | None
+    """The epochs that this trial trained itself; null if unknown."""
+    epochs_resumed: int
+    """The epochs that were trained before its checkpoint; 0 if it did not resume from one."""
+    resumption: str
+    """From which checkpoint it resumed, or why it did not, in words."""
+    stopped_by: StoppedBy | None
+    """What ended the training before its last epoch; null if nothing did."""
+    judgement: JudgementView | None
+    """The gate's verdict; null if the trial was not judged."""
+    validation_accuracy: float | None
+    """The accuracy on the validation data after the last epoch of the last fit."""
+    validates_on_test: bool
+    """Whether a fit used some of the test rows as validation data."""
+    seconds: float | None
+    """How long the training took; null until it has ended."""
+    state: TrialState
+    """The state of the trial; pruned if it was stopped because other trials did better."""
+    reason: Reason | None
+    """Why the trial failed or was stopped."""
+    forecast: ForecastView | None
+    """The forecast of its learning curve; null if it has none."""
+
+
+class RunView(TypedDict):
+    """A run: one commit's way through the three jobs."""
+
+    run: int
+    """The run's number."""
+    repository: str
+    """The URL or path of the repository, without a password."""
+    commit: str
+    """The full id of the commit."""
+    branch: str
+    """The branch of the commit."""
+    state: State
+    """The state of the run."""
+    verdict: Verdict | None
+    """The verdict so far; null if there is none."""
+    reason: Reason | None
+    """Why the run ended without reaching its threshold; null if it did not."""
+    explanation: str
+    """What happened in this case and what to do, in words."""
+    framework: str | None
+    """The framework that the code trains with."""
+    runtime: str | None
+    """Where the code was trained: docker or process."""
+    image: str | None
+    """The image or the folder of the environment that the code was trained in."""
+    threshold: float | None
+    """The accuracy that has to be reached."""
+    accuracy: float | None
+    """The accuracy of the best trial; null if none was measured."""
+    accuracy_source: AccuracySource | None
+    """Where that accuracy was read."""
+    trials: list[TrialView]
+    """The trials in the order of their numbers, or those of the reused run."""
+    notes: list[str]
+    """Notes for the developer."""
+    successor: int | None
+    """The run of the newer commit that superseded this run."""
+    reused_run: int | None
+    """The run whose verdict is reused; null if this run trained."""
+    folder: str
+    """The folder of the run's files."""
+
+
+def run_view(run: Run, folder: Path) -> RunView:
+    """Return a run as ``--json`` prints it. ``folder``: the run's folder."""
     best = run.best
     return {
         "run": run.id,
         "repository": safe_url(run.commit.repository),
         "commit": run.commit.sha,
         "branch": run.commit.branch,
-        "state": run.state.value,
+        "state": run.state,
         "verdict": run.state.verdict,
         "reason": run.reason,
         "explanation": run.explanation,
@@ -39,7 +202,7 @@ def run_view(run: Run, folder: Path) -> dict[str, Any]:
     }
 
 
-def _trial_view(trial: Trial) -> dict[str, Any]:
+def _trial_view(trial: Trial) -> TrialView:
     return {
         "number": trial.number,
         "strategy": trial.strategy,
@@ -49,17 +212,42 @@ def _trial_view(trial: Trial) -> dict[str, Any]:
         "resumption": trial.resumption,
         "stopped_by": trial.stopped_by,
         **_accuracy_view(trial.accuracy),
-        "judgement": asdict(trial.judgement) if trial.judgement else None,
+        "judgement": _judgement_view(trial.judgement) if trial.judgement else None,
         "validation_accuracy": trial.validation_accuracy,
         "validates_on_test": trial.validates_on_test,
         "seconds": trial.seconds,
-        "state": trial.state.value,
+        "state": trial.state,
         "reason": trial.reason,
-        "forecast": asdict(trial.forecast) | {"sentence": trial.forecast.description} if trial.forecast else None,
+        "forecast": _forecast_view(trial.forecast) if trial.forecast else None,
     }
 
 
-def _accuracy_view(accuracy: Accuracy | None) -> dict[str, Any]:
+def _judgement_view(judgement: Judgement) -> JudgementView:
+    return {
+        "verdict": judgement.verdict,
+        "look": judgement.look,
+        "confidence": judgement.confidence,
+        "spent": judgement.spent,
+        "bound": judgement.bound,
+        "required": judgement.required,
+    }
+
+
+def _forecast_view(forecast: Forecast) -> ForecastView:
+    return {
+        "threshold": forecast.threshold,
+        "last_epoch": forecast.last_epoch,
+        "level": forecast.level,
+        "margin": forecast.margin,
+        "expected": forecast.expected,
+        "earliest": forecast.earliest,
+        "latest": forecast.latest,
+        "hopeless": forecast.hopeless,
+        "sentence": forecast.description,
+    }
+
+
+def _accuracy_view(accuracy: Accuracy | None) -> AccuracyView:
     """Return the fields of an accuracy; without one, the same fields with default values."""
     evidence = accuracy.evidence if accuracy else Evidence()
     samples = accuracy.samples if accuracy else None

@@ -77,7 +77,7 @@ def diagnose(
     if reason is Reason.KILLED:
         return reason, _explain_signal(number)
     if reason is not None:
-        return reason, _EXPLANATIONS.get(reason, f"{reason.description.capitalize()}.")
+        return reason, _EXPLANATIONS.get(reason, reason.explanation)
     lines = _render_lines(log_tail)
     printed_lines = [line for line in lines if line.strip()]
     tracebacks = _find_last_tracebacks(lines)

@@ -17,34 +17,58 @@ RuntimeName = Literal["docker", "process", "auto"]
 class Environment(BaseModel):
     """The environment variables that a command uses, read once when it starts.
 
-    A secret is set as ``NAME`` or, better, as ``NAME_FILE``, the path of a file that contains it.
+    A secret is set as ``NAME`` or, better, as ``NAME_FILE``, the path of a file that contains it. The texts below the
+    fields are for docs/reference/environment.md.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     home: Annotated[Path, Field(alias="EPOCHAL_HOME")]
+    """The folder of everything that Epochal keeps; by default ``epochal`` in $XDG_STATE_HOME or ~/.local/state."""
     scripts: Annotated[str, Field(alias="EPOCHAL_SCRIPTS")] = ""
+    """The folder of the job scripts; the jobs in Jenkins start them there."""
     python: Annotated[str, Field(alias="EPOCHAL_PYTHON")] = ""
+    """The Python that the job scripts run Epochal with; by default they run the ``epochal`` on PATH."""
     run: Annotated[int | None, Field(alias="EPOCHAL_RUN", ge=1)] = None
+    """The number of the run that a job works on."""
     branch: Annotated[str, Field(alias="EPOCHAL_BRANCH")] = ""
+    """The branch of GIT_COMMIT."""
     runtime: Annotated[RuntimeName | None, Field(alias="EPOCHAL_RUNTIME")] = None
+    """Used instead of ``runtime`` in server.toml."""
     threshold: Annotated[float | None, Field(alias="EPOCHAL_THRESHOLD", gt=0, le=1)] = None
+    """Used instead of ``threshold`` in epochal.toml."""
     no_mail: Annotated[bool, Field(alias="EPOCHAL_NO_MAIL")] = False
+    """Whether no mail is sent about the run."""
     force: Annotated[bool, Field(alias="EPOCHAL_FORCE")] = False
+    """Whether job train trains even if it could reuse the verdict of an earlier run."""
     base_image: Annotated[str, Field(alias="EPOCHAL_BASE_IMAGE")] = ""
+    """Used instead of ``[images] base`` in server.toml."""
     ca_bundle: Annotated[str, Field(alias="EPOCHAL_CA_BUNDLE")] = ""
+    """Used instead of ``[images] ca_bundle`` in server.toml."""
     database: Annotated[SecretStr | None, Field(alias="EPOCHAL_DATABASE")] = None
+    """Used instead of ``database`` in server.toml; the URL may contain a password."""
     webhook_secret: Annotated[SecretStr | None, Field(alias="EPOCHAL_WEBHOOK_SECRET")] = None
+    """The webhook's secret; used instead of ``[gateway] secret_file`` in server.toml."""
     mail_password: Annotated[SecretStr | None, Field(alias="EPOCHAL_MAIL_PASSWORD")] = None
+    """The password for the mail server; used instead of ``[mail] password_file`` in server.toml."""
     github_token: Annotated[SecretStr | None, Field(alias="EPOCHAL_GITHUB_TOKEN")] = None
+    """The token with which ``epochal tunnel`` registers the webhook at GitHub."""
     jenkins_token: Annotated[SecretStr | None, Field(alias="EPOCHAL_JENKINS_TOKEN")] = None
+    """The API token for Jenkins; used instead of ``[jenkins] token_file`` in server.toml."""
     ngrok_authtoken: Annotated[SecretStr | None, Field(alias="EPOCHAL_NGROK_AUTHTOKEN")] = None
+    """The authtoken that ``epochal tunnel`` needs."""
     workspace: Annotated[str, Field(alias="WORKSPACE")] = ""
+    """The folder of the build: job pull uses a checkout in it, and the jobs leave their files for Jenkins in it."""
     git_commit: Annotated[str, Field(alias="GIT_COMMIT")] = ""
+    """The commit that job pull gets if EPOCHAL_RUN is not set."""
     git_url: Annotated[str, Field(alias="GIT_URL")] = ""
+    """The repository of GIT_COMMIT."""
     build_url: Annotated[str, Field(alias="BUILD_URL")] = ""
+    """The page of the build, which the mail shows."""
     build_tag: Annotated[str, Field(alias="BUILD_TAG")] = ""
+    """Set by Jenkins: a job whose run fails then waits 2 s for the signal of an abort, which would be the cause."""
     docker_host: Annotated[str, Field(alias="DOCKER_HOST")] = ""
+    """The address of the Docker engine; by default the socket unix:///var/run/docker.sock."""
 
     @classmethod
     def read(cls, variables: Mapping[str, str] | None = None) -> "Environment":

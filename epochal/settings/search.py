@@ -46,14 +46,16 @@ class Range(Table):
     """The numbers from ``low`` to ``high``, both included, of which a search proposes some.
 
     They are whole numbers if ``low``, ``high`` and ``step`` are all written as whole numbers, otherwise fractions.
-    ``log``: propose on a logarithmic scale. ``step``: propose only ``low``, ``low + step`` and so on; None: every whole
-    number, or fractions without steps.
     """
 
     low: Number
+    """The lowest value."""
     high: Number
+    """The highest value."""
     log: bool = False
+    """Whether values are proposed on a logarithmic scale."""
     step: Number | None = None
+    """Propose only ``low``, ``low + step`` and so on. Not together with ``log``."""
 
     @property
     def is_integer(self) -> bool:
@@ -78,7 +80,8 @@ class Range(Table):
 class Choices(Table):
     """A list of values that a search may choose from: all of them numbers, all texts, or true and false."""
 
-    choices: Annotated[tuple[Value, ...], PlainValidator(_check_choices)]
+    choices: Annotated[tuple[Value, ...], PlainValidator(_choices)]
+    """The values: at least two, all of them numbers, all texts, or ``true`` and ``false``."""
 
 
 def _choose_tag(values: Any) -> str | None:

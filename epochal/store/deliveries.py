@@ -137,5 +137,14 @@ def _supersede_older(connection: Connection, commit: Commit, successor: int, sup
             stop.append(owner)
         elif not owner and (row.state is State.QUEUED or supersede == "running"):
             reason, ended = Reason.SUPERSEDED, datetime.now(UTC)
-            end_run(connection, row.id, row.owner, State.SUPERSEDED, reason=reason, successor=successor, ended=ended)
+            end_run(
+                connection,
+                row.id,
+                row.owner,
+                State.SUPERSEDED,
+                reason=reason,
+                explanation=reason.explanation,
+                successor=successor,
+                ended=ended,
+            )
     return tuple(stop)

@@ -85,7 +85,8 @@ def request_stop(connection: Connection, run: int, state: State) -> str | None:
     connection.execute(update(runs).where(runs.c.id == run).values(stop_requested=requested))
     if owner := living_owner(row.owner, row.heartbeat):
         return owner
-    end_run(connection, run, row.owner, requested, reason=Reason(requested.value), ended=datetime.now(UTC))
+    reason, ended = Reason(requested.value), datetime.now(UTC)
+    end_run(connection, run, row.owner, requested, reason=reason, explanation=reason.explanation, ended=ended)
     return None
 
 

@@ -209,10 +209,10 @@ def test_run_that_failed_after_trials_gives_its_best_accuracy() -> None:
 
 
 def test_run_without_trials() -> None:
-    """A run that failed before training has no table, and the sentence for its reason if it has no explanation."""
+    """A run that failed before it trained has no table; the texts of its reason are the explanation."""
     failing = replace(reports.run(State.FAILED), reason=Reason.NO_SCRIPT, threshold=None)
     text = _compose_text(replace(reports.failed(), run=failing, log=None))
-    assert text.startswith("Training failed: there is no nn.py at the top of the repository.")
+    assert " ".join(text.split()).startswith(f"Training failed: no script. {Reason.NO_SCRIPT.explanation} repository")
     assert "trial" not in text
 
 

@@ -39,9 +39,7 @@ def result_sentence(run: Run, changes: Sequence[str]) -> str:
     """
     accuracy, threshold = _format_best_and_threshold(run)
     if run.state not in (State.REACHED, State.EXHAUSTED):
-        why = f"{headline(run)}. {run.explanation}"
-        if run.reason and run.explanation in ("", run.reason.description):
-            why = f"Training failed: {run.reason.description}."
+        why = f"{headline(run)}. {run.explanation or (run.reason.explanation if run.reason else '')}".rstrip()
         return why + (f" The best accuracy before that was {accuracy} of {threshold}." if run.best else "")
     how = f"with {', '.join(changes)}" if changes else "as it was committed"
     of = f"run {run.reused_run}" if run.reused_run else len(run.trials)

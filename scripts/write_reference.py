@@ -1,0 +1,505 @@
+#!/usr/bin/env python3
+"""Write the reference pages in docs/reference from the code: settings, commands, exit statuses, JSON, reasons.
+
+Usage: scripts/write_reference.py
+
+The texts come from the definitions: descriptions of settings, help of commands, and the strings below fields and keys.
+"""
+
+import ast
+import inspect
+import json
+import re
+import signal
+import sys
+import textwrap
+import types
+import typing
+from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import typer  # noqa: E402 (what follows is found by the line above when the script is run by its path)
+from pydantic import BaseModel, SecretStr  # noqa: E402
+from pydantic.fields import FieldInfo  # noqa: E402
+
+from epochal.analysis.frameworks import frameworks  # noqa: E402
+from epochal.cli import COMMANDS, make_app  # noqa: E402
+from epochal.errors import EpochalError, Reason, RunFailed, UsageError  # noqa: E402
+from epochal.pages.timeline import MomentView, TimelineView  # noqa: E402
+from epochal.pages.view import AccuracyView, ForecastView, JudgementView, RunView, TrialView  # noqa: E402
+from epochal.records import EXIT_STATUS, State, Step  # noqa: E402
+from epochal.settings import Choices, Environment, Range, RepositorySettings, ServerSettings  # noqa: E402
+
+FOLDER = ROOT / "docs" / "reference"
+MARK = "<!-- Written from the code by make docs. -->"
+
+SERVER_COMMANDS = ("watch", "serve", "tunnel", "mail", "data", "jenkins", "job")
+"""The commands that have the page of the admin; all others have that of the developer."""
+
+LINKS: dict[Any, str] = {
+    Reason: "[reason](reasons.md)",
+    Step: "[step](#steps)",
+    TrialView: "[trial](json-trials.md)",
+    MomentView: "[moment](#moments)",
+    JudgementView: "[judgement](#judgement)",
+    ForecastView: "[forecast](#forecast)",
+}
+"""What stands on a page for a type that is described elsewhere."""
+
+SIMPLE: dict[Any, str] = {
+    int: "whole number",
+    float: "number",
+    str: "text",
+    bool: "`true` or `false`",
+    Path: "path",
+    type(None): "null",
+}
+
+NAMES = (
+    r"``(.+?)``",
+    r"(?<![\w$])\$?[A-Z]+(?:_[A-Z]+)+(?:/[\w.-]*\w)?",  # $EPOCHAL_HOME/webhook-secret
+    r"(?<!\w)[\w/*-]+\.(?:toml|txt|py|json|log|sh)\b",  # nn.py
+    r"\bepochal (?:data fetch|jenkins check|" + "|".join(COMMANDS) + r")\b",
+    r'\b[a-z]+ = (?:"\w+"|\d+)',  # epochs = 20
+    r"\b\w+\([^()]*\)",  # evaluate()
+    r"\[[a-z]+\]",  # [search]
+    r'"[a-z]+(?:_[a-z]+)+"|\b[a-z]+(?:_[a-z]+)+\b',  # max_epochs
+)
+"""What is code in a text: what stands in double backticks, what looks like these examples, and settings in their table."""
+
+SEARCH_EXAMPLE = """\
+```toml
+[search]
+learning_rate = { low = 1e-4, high = 1e-1, log = true }
+dropout = { low = 0.0, high = 0.5, step = 0.1 }
+filters = { choices = [8, 16, 32, 64] }
+```
+"""
+
+STATUSES = {
+    EXIT_STATUS[State.REACHED]: "The job is done, or had nothing to do.",
+    EXIT_STATUS[State.FAILED]: "The run failed; its [reason](reasons.md) says what to do.",
+    EXIT_STATUS[State.BELOW]: "After job train, job retrain follows; after that, [nothing is left](reasons-below.md).",
+    EXIT_STATUS[State.SUPERSEDED]: "A newer commit of the branch replaced the run's commit.",
+    EXIT_STATUS[State.CANCELLED]: "The run was cancelled by a person, or the commit asks to skip it.",
+    UsageError.exit_status: "An argument, a variable or a setting is wrong; the message names it. The embedded chain tries "
+    "again until it is corrected.",
+    EpochalError.exit_status: "Internal error, or the database does not answer for two minutes. The chain starts "
+    "the job again, and gives the run up after three times.",
+}
+"""What each exit status of a job script means."""
+
+OTHER_STATUSES = {
+    0: "Done. Also `epochal serve` and `epochal tunnel` when they are stopped.",
+    1: "`epochal mail`: a mail could not be sent. `epochal jenkins check`: a check failed. `epochal jenkins`: Jenkins "
+    "refuses or does not answer. `epochal data fetch`: no Docker engine answers, or the image cannot be built.",
+    UsageError.exit_status: "An argument, a variable or a setting is wrong, or an extra is missing; the message names it.",
+    EpochalError.exit_status: "Internal error, with a traceback, or the database does not answer.",
+    128 + signal.SIGINT: "Ctrl-C.",
+    128 + signal.SIGPIPE: "Nobody reads the output any more.",
+}
+"""What each exit status of the other commands means."""
+
+
+def code(value: object) -> str:
+    """Return a value as code in Markdown."""
+    return f"`` {value} ``" if "`" in str(value) else f"`{value}`"
+
+
+def marked_up(text: str) -> str:
+    """Return the text of a docstring, a description or a help as one line of Markdown, with names as code."""
+    return _code_in_text().sub(lambda found: code(found[1] or found[0]), " ".join(text.split()))
+
+
+@cache
+def _code_in_text() -> re.Pattern[str]:
+    """Return the pattern of what is code in a text; the name is its first group if it stands in double backticks."""
+    settings = []
+    for model in (RepositorySettings, ServerSettings):
+        for name, field in model.model_fields.items():
+            for inner in tables_in(field):
+                keys = "|".join(each.alias or key for key, each in inner.model_fields.items())
+                settings.append(rf"\[{name}\] (?:{keys})\b")  # [limits] minutes
+    return re.compile("|".join([*settings, *NAMES]))
+
+
+def any_of(words: Iterable[str]) -> str:
+    """Join words to a list that ends with *or*."""
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def page(title: str, *parts: str) -> str:
+    """Return a page: its title, a mark that this script wrote it, and its parts, of which the prose is wrapped."""
+    blocks = [block for part in parts for block in part.strip("\n").split("\n\n") if block]
+    wrapped = [block if block.startswith(("|", "#", "```")) else fill(block) for block in blocks]
+    return "\n\n".join([f"# {title}", MARK, *wrapped]) + "\n"
+
+
+def fill(paragraph: str) -> str:
+    """Return a paragraph in lines of at most 120 characters."""
+    return textwrap.fill(paragraph, 120, break_long_words=False, break_on_hyphens=False)
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown, without the columns that are empty."""
+    grid = [headings, *rows]
+    kept = [column for column in zip(*grid, strict=True) if any(column[1:])]
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in zip(*kept, strict=True)]
+    return "\n".join([lines[0], "|" + " --- |" * len(kept), *lines[1:]])
+
+
+def texts_below(owner: type) -> dict[str, str]:
+    """Return the text below each field of a class, by the field's name."""
+    definition = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
+    assert isinstance(definition, ast.ClassDef)
+    texts = {}
+    for field, text in pairwise(definition.body):
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+            texts[ast.unparse(field.target)] = str(text.value.value)
+    return texts
+
+
+def words_for(kind: Any) -> list[str]:
+    """Return a type annotation in words, one text for each of its alternatives."""
+    origin, parts = typing.get_origin(kind), typing.get_args(kind)
+    if kind in LINKS or kind in SIMPLE:
+        return [LINKS.get(kind) or SIMPLE[kind]]
+    if origin is typing.Annotated:
+        return words_for(parts[0])
+    if origin is typing.Literal:
+        return [code(part) for part in parts]
+    if origin in (typing.Union, types.UnionType):
+        words = dict.fromkeys(word for part in parts for word in words_for(part))
+        return [word for word in words if word != SIMPLE[int] or SIMPLE[float] not in words]
+    if origin is dict:
+        return [f"{plural(parts[1])} by name"]
+    if origin in (list, tuple):
+        return [f"list of {plural(parts[0])}"]
+    if issubclass(kind, Enum):
+        return [code(member.value) for member in kind]
+    raise TypeError(f"There are no words for the type {kind}.")
+
+
+def type_in_words(kind: Any) -> str:
+    """Return a type annotation in words: ``whole number or null``."""
+    return any_of(words_for(kind))
+
+
+def plural(kind: Any) -> str:
+    """Return the plural of a type in words: ``texts``, ``[trials](json-trials.md)``, or ``values`` if it has several."""
+    words = words_for(kind)
+    return re.sub(r"\]|$", lambda end: f"s{end[0]}", words[0], count=1) if len(words) == 1 else "values"
+
+
+def limits_in_words(field: FieldInfo) -> str:
+    """Return the range of a setting's value: ``1 to 10``."""
+    names = ("ge", "gt", "le", "lt", "min_length", "max_length", "pattern")
+    found = {name: getattr(item, name) for item in field.metadata for name in names if hasattr(item, name)}
+    found = {name: value for name, value in found.items() if value is not None}
+    if {"ge", "le"} <= set(found):
+        return f"{found['ge']} to {found['le']}"
+    words = {
+        "ge": "at least {}",
+        "gt": "over {}",
+        "le": "at most {}",
+        "lt": "under {}",
+        "min_length": "not empty",
+        "max_length": "at most {} characters",
+        "pattern": "matches {}",
+    }
+    return ", ".join(words[name].format(code(value) if name == "pattern" else value) for name, value in found.items())
+
+
+def values_in_words(field: FieldInfo) -> str:
+    """Return the type and the range of a setting's value."""
+    types_in_words = any_of(word for word in words_for(field.annotation) if word != SIMPLE[type(None)])
+    return ", ".join(filter(None, [types_in_words, limits_in_words(field)]))
+
+
+def tables_in(field: FieldInfo) -> list[type[BaseModel]]:
+    """Return the table that a setting is, or the one that its list holds; empty for a plain setting."""
+    kinds = [field.annotation, *typing.get_args(field.annotation)]
+    return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+
+
+def settings_table(model: type[BaseModel]) -> str:
+    """Return the table of a model's plain settings."""
+    texts, rows = texts_below(model), []
+    for name, field in model.model_fields.items():
+        if tables_in(field) or name == "search":  # they have a section each
+            continue
+        default = "required" if field.is_required() else code(json.dumps(field.default, ensure_ascii=False))
+        values = any_of(map(code, frameworks())) if name == "framework" else values_in_words(field)
+        meaning = marked_up(field.description or texts[name])
+        rows.append((code(field.alias or name), "" if default == "`null`" else default, values, meaning))
+    return table(("setting", "default", "values", "meaning"), rows)
+
+
+def settings_sections(model: type[BaseModel]) -> Iterator[str]:
+    """Yield the table of a file's plain settings, then a heading, a text and a table for each of its tables."""
+    yield settings_table(model)
+    for name, field in model.model_fields.items():
+        for inner in tables_in(field):
+            heading = f"[{name}]" if inner is field.annotation else f"[[{name}]]"
+            yield f"## `{heading}`\n\n{marked_up(field.description or '')}\n\n{settings_table(inner)}"
+
+
+def settings_repository() -> str:
+    """Return the page about epochal.toml."""
+    search = RepositorySettings.model_fields["search"]
+    return page(
+        "epochal.toml",
+        "The settings that are pushed with the code, beside `nn.py`. `epochal init` writes the file, with every setting "
+        "commented out.",
+        *settings_sections(RepositorySettings),
+        f"## `[search]`\n\n{marked_up(search.description or '')}",
+        SEARCH_EXAMPLE,
+        "A constant has either a range or choices.",
+        settings_table(Range),
+        "Whole numbers are proposed if `low`, `high` and `step` are all written as whole numbers.",
+        settings_table(Choices),
+    )
+
+
+def settings_server() -> str:
+    """Return the page about server.toml."""
+    return page(
+        "server.toml",
+        "The settings of a server, which only its admin writes, in `$EPOCHAL_HOME/server.toml`. `epochal watch` creates "
+        "the file, with every other setting commented out.",
+        *settings_sections(ServerSettings),
+    )
+
+
+def environment() -> str:
+    """Return the page about environment variables."""
+    texts = texts_below(Environment)
+    own: list[Sequence[str]] = []
+    secrets: list[Sequence[str]] = []
+    others: list[Sequence[str]] = []
+    for name, field in Environment.model_fields.items():
+        meaning, variable = marked_up(texts[name]), code(field.alias)
+        if SecretStr in typing.get_args(field.annotation):
+            secrets.append((variable, meaning))
+        else:
+            rows = own if str(field.alias).startswith("EPOCHAL_") else others
+            rows.append((variable, "`1` or `0`" if field.annotation is bool else values_in_words(field), meaning))
+    return page(
+        "Environment variables",
+        table(("variable", "values", "meaning"), own),
+        "A variable that is empty counts as not set. Another name that begins with `EPOCHAL_` is an error.",
+        "## Secrets",
+        "Each may also be set as the path of a file that contains it: `NAME_FILE` instead of `NAME`.",
+        table(("variable", "meaning"), secrets),
+        "## Variables that others set",
+        "Jenkins sets those of a build, and the embedded chain sets the same ones, without `BUILD_TAG`.",
+        table(("variable", "values", "meaning"), others),
+    )
+
+
+def commands_in(name: str) -> Iterator[tuple[str, Any]]:
+    """Yield a command with its whole name, or each of its subcommands."""
+    group: Any = typer.main.get_command(make_app(name))
+    command = group.commands[name]
+    for inner in getattr(command, "commands", {}).values():
+        yield f"epochal {name} {inner.name}", inner
+    if not hasattr(command, "commands"):
+        yield f"epochal {name}", command
+
+
+def parameter_row(parameter: Any) -> tuple[str, str, str]:
+    """Return the row of an argument or an option: how it is typed, its default, and its help."""
+    kind = parameter.type_descriptor.annotation
+    value = parameter.metavar or parameter.name.upper()
+    if typing.get_origin(kind) is typing.Literal:
+        value = "|".join(typing.get_args(kind))
+    typed = value if parameter.param_type_name == "argument" else " ".join([parameter.opts[0], value])
+    if getattr(parameter, "is_flag", False):
+        typed = parameter.opts[0]
+    default = "" if parameter.default in (None, False) or parameter.required else code(parameter.default)
+    least = f" At least {parameter.min}." if parameter.min is not None and parameter.param_type_name == "option" else ""
+    return code(typed), default, marked_up(parameter.help or "") + least
+
+
+def command_section(name: str, command: Any) -> str:
+    """Return the section about a command."""
+    rows = [parameter_row(parameter) for parameter in command.params]
+    parts = [f"## {name}", marked_up(command.help)]
+    return "\n\n".join([*parts, table(("argument or option", "default", "meaning"), rows)] if rows else parts)
+
+
+def command_sections(names: Iterable[str]) -> list[str]:
+    """Return the sections about commands."""
+    return [command_section(full, command) for name in names for full, command in commands_in(name)]
+
+
+def commands() -> str:
+    """Return the page about the commands of a developer, with a list of all."""
+    rows = []
+    for name, text in COMMANDS.items():
+        first = next(full.replace(" ", "-") for full, _ in commands_in(name))
+        place = "commands-server.md" if name in SERVER_COMMANDS else ""
+        rows.append((f"[`epochal {name}`]({place}#{first})", marked_up(text)))
+    names = [name for name in COMMANDS if name not in SERVER_COMMANDS]
+    return page(
+        "Commands",
+        table(("command", "what it does"), rows),
+        "`--help` after a command prints its options, `epochal --version` the version. The "
+        "[exit statuses](exit-statuses.md) are on another page.",
+        *command_sections(names),
+    )
+
+
+def commands_server() -> str:
+    """Return the page about the commands of an admin."""
+    return page("Commands on the server", *command_sections(SERVER_COMMANDS))
+
+
+def jenkins_results() -> dict[int, str]:
+    """Return what the Jenkinsfile makes a build for each exit status; every other status is a FAILURE."""
+    found = re.search(r"def results = \[(.*)\]", (ROOT / "Jenkinsfile").read_text("utf-8"))
+    assert found
+    return {int(status): result for status, result in re.findall(r"(\d+): '(\w+)'", found[1])}
+
+
+def exit_statuses() -> str:
+    """Return the page about exit statuses."""
+    known = {*EXIT_STATUS.values(), RunFailed.exit_status, UsageError.exit_status, EpochalError.exit_status}
+    rows = []
+    for status in sorted(known):
+        states = ", ".join(code(state.value) for state, number in EXIT_STATUS.items() if number == status)
+        rows.append((str(status), states, STATUSES[status], jenkins_results().get(status, "FAILURE")))
+    stopped = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+    numbers = any_of(f"{128 + number} ({number.name})" for number in stopped)
+    rows.append((numbers, "", "A signal stopped the job. Its run is continued later.", "ABORTED or FAILURE"))
+    return page(
+        "Exit statuses",
+        "## Job scripts, `epochal job`, `epochal run`, `epochal retrain`",
+        table(("status", "state of the run", "meaning", "Jenkins"), rows),
+        "The last column is that of the `Jenkinsfile`. The three jobs show the same: UNSTABLE is their setting for status 3, "
+        "and the gateway stops the build of a superseded or cancelled run before its script ends; without a gateway such a "
+        "build is a FAILURE. A build that a signal stopped is ABORTED if Jenkins stopped it.",
+        "## Other commands",
+        table(("status", "meaning"), [(str(int(status)), text) for status, text in OTHER_STATUSES.items()]),
+    )
+
+
+def view_table(view: type, without: type | None = None) -> str:
+    """Return the table of a view's keys, except those of the view ``without``."""
+    left_out = set(typing.get_type_hints(without)) if without else set()
+    hints = {name: kind for name, kind in typing.get_type_hints(view).items() if name not in left_out}
+    texts = texts_below(view)
+    rows = [(code(name), type_in_words(kind), marked_up(texts[name])) for name, kind in hints.items()]
+    return table(("key", "type", "meaning"), rows)
+
+
+def json_run() -> str:
+    """Return the page about the JSON of a run."""
+    return page(
+        "JSON of a run",
+        "`epochal show RUN --json` and `epochal run --json` print one object, `epochal history --json` a list of them, newest "
+        "first.",
+        view_table(RunView),
+        "## Timeline",
+        "`epochal show RUN --timeline --json` prints one object.",
+        view_table(TimelineView),
+        "### Moments",
+        view_table(MomentView),
+        "### Steps",
+        f"In the order of a run: {', '.join(code(step.value) for step in Step)}.",
+    )
+
+
+def json_trials() -> str:
+    """Return the page about the JSON of a trial."""
+    return page(
+        "JSON of a trial",
+        "Each of the `trials` of a [run](json.md) is an object with the keys of the first two tables.",
+        view_table(TrialView, AccuracyView),
+        "## Accuracy",
+        view_table(AccuracyView),
+        "## Judgement",
+        view_table(JudgementView),
+        "## Forecast",
+        view_table(ForecastView),
+    )
+
+
+def reason_groups() -> dict[str, list[Reason]]:
+    """Return the reasons below the comments that divide them in their definition."""
+    groups: dict[str, list[Reason]] = {}
+    for heading, name in re.findall(r"^    (?:# (.+)\.$|([A-Z_]+) = )", inspect.getsource(Reason), re.MULTILINE):
+        if heading:
+            groups[heading] = []
+        else:
+            groups[list(groups)[-1]].append(Reason[name])
+    return groups
+
+
+def reason_sections(groups: dict[str, list[Reason]]) -> list[str]:
+    """Return a heading and a table for each group of reasons."""
+    headings = ("reason", "what happened", "what to do")
+    return [
+        f"## {heading}\n\n"
+        + table(headings, [(code(each.value), marked_up(each.description), marked_up(each.remedy)) for each in group])
+        for heading, group in groups.items()
+    ]
+
+
+def reasons() -> str:
+    """Return the page about runs that fail."""
+    groups = dict(list(reason_groups().items())[:3])
+    return page(
+        "When a run fails",
+        "The mail, `epochal show` and `epochal history` name the reason. Correct its cause, then push a new commit or train "
+        "the same one again with `epochal run`. Runs that end below their threshold have [other reasons](reasons-below.md).",
+        *reason_sections(groups),
+    )
+
+
+def reasons_below() -> str:
+    """Return the page about runs that end below their threshold, and trials and runs that are stopped."""
+    groups = dict(list(reason_groups().items())[3:])
+    return page(
+        "When a run ends below its threshold or is stopped",
+        "The mail, `epochal show` and `epochal history` name the reason. The reasons of failed runs are on "
+        "[another page](reasons.md).",
+        *reason_sections(groups),
+    )
+
+
+PAGES = {
+    "commands.md": commands,
+    "commands-server.md": commands_server,
+    "environment.md": environment,
+    "exit-statuses.md": exit_statuses,
+    "json.md": json_run,
+    "json-trials.md": json_trials,
+    "reasons.md": reasons,
+    "reasons-below.md": reasons_below,
+    "settings-repository.md": settings_repository,
+    "settings-server.md": settings_server,
+}
+"""The pages of docs/reference that this script writes."""
+
+
+def main() -> None:
+    """Write the pages."""
+    if sys.argv[1:]:
+        sys.exit(__doc__)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, write in PAGES.items():
+        (FOLDER / name).write_text(write(), "utf-8")
+        print(f"docs/reference/{name}")
+
+
+if __name__ == "__main__":
+    main()
