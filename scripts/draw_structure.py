@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draw the rooms of epochal/ and the imports between them: docs/structure.svg.
+"""Draw the rooms of epochal/ and the imports between them: docs/explanation/structure.svg.
 
 Usage: scripts/draw_structure.py [--count]
 
@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 from scripts.count_code import code_lines  # noqa: E402 (found by the line above when the script is run by its path)
 
 PACKAGE = "epochal"
-PICTURE = ROOT / "docs" / "structure.svg"
+PICTURE = ROOT / "docs" / "explanation" / "structure.svg"
 
 MARGIN, BOX_WIDTH, BOX_HEIGHT, STEP_X, STEP_Y, LAYER_GAP = 12, 176, 24, 28, 30, 6
 ENTRY = 14

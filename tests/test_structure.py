@@ -1,4 +1,4 @@
-"""docs/structure.svg and docs/architecture.md show the rooms and imports that the code has."""
+"""structure.svg and architecture.md in docs/explanation show the rooms and imports that the code has."""
 
 import re
 from pathlib import Path
@@ -19,14 +19,16 @@ def test_picture_is_up_to_date(structure: Structure) -> None:
     assert structure.imports["cli", "commands"], "an import by importlib counts"
     assert not any("recorder" in pair for pair in structure.imports), "the recorder is by itself"
     if draw(structure) != PICTURE.read_text("utf-8"):
-        pytest.fail("docs/structure.svg is out of date. Run make picture, and commit what it changed.", pytrace=False)
+        pytest.fail(f"{PICTURE} is out of date. Run make picture, and commit what it changed.", pytrace=False)
 
 
 def test_every_room_is_described(structure: Structure) -> None:
-    """docs/architecture.md has one line for each room, and no other lines."""
+    """docs/explanation/architecture.md has one line for each room, and no other lines."""
     page = (PICTURE.parent / "architecture.md").read_text("utf-8")
     described = re.findall(r"^\| `([\w/]+)(?:/|\.py)` \|", page, re.MULTILINE)
-    assert sorted(described) == sorted(structure.rooms), "mend the table of rooms in docs/architecture.md"
+    assert sorted(described) == sorted(structure.rooms), (
+        "correct the table of rooms in docs/explanation/architecture.md"
+    )
 
 
 def test_rooms_imports_and_lines_are_read(tmp_path: Path) -> None:
