@@ -80,7 +80,7 @@ class Range(Table):
 class Choices(Table):
     """A list of values that a search may choose from: all of them numbers, all texts, or true and false."""
 
-    choices: Annotated[tuple[Value, ...], PlainValidator(_choices)]
+    choices: Annotated[tuple[Value, ...], PlainValidator(_check_choices)]
     """The values: at least two, all of them numbers, all texts, or ``true`` and ``false``."""
 
 
