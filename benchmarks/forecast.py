@@ -98,7 +98,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="Half of 40 epochs only.")
     parser.add_argument("--train", action="store_true", help="Train the curves anew.")
-    if parser.parse_args().train_curves:
+    if parser.parse_args().train:
         train_curves()
     stored = [curve["accuracy"] for curve in json.loads(STORED.read_text(encoding="utf-8"))["curves"]]
     sets = {"trained": stored, "generated": [generate_curve(seed) for seed in range(GENERATED)]}

@@ -32,6 +32,9 @@ _LATE_START = 0.15
 """As a fraction of the remaining error if nothing has been learnt yet, because learning may begin at any time."""
 _LATE_START_DECAY = 2
 """Exponent that makes ``_LATE_START`` count less, the more has been learnt."""
+_MAX_SURGE = 0.5
+"""The most that a surplus of slope adds to the standard deviation, as a fraction of the remaining error."""
+_MIN_RECENT = 5
 _MIN_LEARNT = 0.1
 """A curve has begun to learn once this fraction of its initial error is gone."""
 
@@ -152,8 +155,25 @@ def extrapolate(curve: Sequence[tuple[float, float]], later_epochs: Sequence[int
     learnt = min(max((end - begin) / max(1 - begin, 1e-9), 0.0), 1.0)  # the fraction of the initial error that is gone
     gain_drift, late_start = _DRIFT * (end - middle), _LATE_START * (1 - end) * (1 - learnt) ** _LATE_START_DECAY
     drift = max(gain_drift, late_start) * np.log2(later / epochs[-1])
-    deviations = np.sqrt(variance + deviation**2 + drift**2)
+    surge = _surplus_slope(fits, shares, trust, epochs, accuracies, noise) * (later - epochs[-1])
+    surge = np.minimum(surge, _MAX_SURGE * (1 - end))
+    deviations = np.sqrt(variance + deviation**2 + drift**2 + surge**2)
     return Extrapolation(np.clip(mean, 0, 1).tolist(), deviations.tolist(), is_learning=bool(learnt >= _MIN_LEARNT))
+
+
+def _surplus_slope(
+    fits: list[_Fit], shares: Vector, trust: float, epochs: Vector, accuracies: Vector, noise: float
+) -> float:
+    """Return by how much the end of the curve rises faster per epoch than the families do, beyond what noise explains.
+
+    The families cannot follow a curve that rises in two stages, and would call its second rise all but impossible.
+    """
+    count = max(_MIN_RECENT, len(epochs) // 4)
+    recent, values = epochs[-count:], accuracies[-count:]
+    mean, _ = _mix_families(fits, shares, trust, recent)
+    spread = recent - recent.mean()
+    error = noise / np.sqrt(np.sum(spread**2))
+    return max(0.0, float(np.sum(spread * (values - mean)) / np.sum(spread**2)) - float(error))
 
 
 def _mix_families(fits: Sequence[_Fit], shares: Vector, trust: float, epochs: Vector) -> tuple[Vector, Vector]:

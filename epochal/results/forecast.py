@@ -19,13 +19,13 @@ _SCHEDULE = re.compile(rb"\b[A-Z]\w*(?:Decay|Schedule)")
 """Matches Keras' CosineDecay, ExponentialDecay, LearningRateScheduler and the like."""
 
 
-def forecast(curve: Sequence[float], threshold: float, last_epoch: int) -> Forecast:
+def forecast(curve: Sequence[float], threshold: float, last_epoch: int, threshold_deviation: float = 0.0) -> Forecast:
     """Forecast when ``curve`` will reach ``threshold``, looking no further than ``last_epoch``.
 
     ``curve``: the accuracy (0 to 1) after each epoch, starting with the first; any other number, such as NaN, counts as
-    missing. A curve is hopeless if it has begun to learn, has never reached the threshold, and stays below it by more
-    than the interval. With fewer than eight known epochs, or none ahead, the forecast is undecided. Equal curves give
-    equal forecasts.
+    missing. ``threshold_deviation``: the standard deviation of ``threshold``, if it is an estimate. A curve is hopeless
+    if it has begun to learn, has never reached the threshold, and stays below it by more than the interval. With fewer
+    than eight known epochs, or none ahead, the forecast is undecided. Equal curves give equal forecasts.
     """
     points = [(epoch, value) for epoch, value in enumerate(curve, start=1) if math.isfinite(value) and 0 <= value <= 1]
     if len(points) < _MIN_EPOCHS or last_epoch <= len(curve):
@@ -38,7 +38,8 @@ def forecast(curve: Sequence[float], threshold: float, last_epoch: int) -> Forec
     steps = min(last_epoch - first, _MAX_POINTS)
     ahead = [first + (last_epoch - first) * step // steps for step in range(steps + 1)] if steps else [first]
     extrapolation = extrapolate(_average_blocks(points), ahead)
-    bounds = list(zip(extrapolation.accuracies, extrapolation.deviations, strict=True))
+    deviations = [math.hypot(deviation, threshold_deviation) for deviation in extrapolation.deviations]
+    bounds = list(zip(extrapolation.accuracies, deviations, strict=True))
     best = max(
         *(accuracy + _HOPELESS_WIDTH * deviation for accuracy, deviation in bounds), *(value for _, value in points)
     )
@@ -46,7 +47,7 @@ def forecast(curve: Sequence[float], threshold: float, last_epoch: int) -> Forec
         threshold,
         last_epoch,
         level=extrapolation.accuracies[-1],
-        margin=min(WIDTH * extrapolation.deviations[-1], 1.0),
+        margin=min(WIDTH * deviations[-1], 1.0),
         expected=_first_epoch_at_least(ahead, extrapolation.accuracies, threshold),
         earliest=_first_epoch_at_least(
             ahead, (accuracy + WIDTH * deviation for accuracy, deviation in bounds), threshold
@@ -79,8 +80,8 @@ def forecast_trial(
     They allow one if the last fit validated up to its last epoch, trained the trial's number of epochs (so that raising
     the epochs in ``script``, nn.py as pushed, would train it longer), and was not ended by the script itself. A
     learning rate schedule, which more epochs may stretch, rules out a forecast. The validation accuracy has to reach
-    ``threshold`` plus the gap between the trial's validation accuracy and its accuracy. If that is over 1, there is no
-    forecast.
+    ``threshold`` plus the gap between the trial's validation accuracy and its accuracy, which is as uncertain as an
+    accuracy on that many test samples. If that is over 1, there is no forecast.
     """
     epochs = script.epochs
     if not fits or epochs is None or _SCHEDULE.search(script.content):
@@ -95,5 +96,8 @@ def forecast_trial(
     measured = {epoch.number: epoch.validation_accuracy for epoch in fit.epochs}
     known = (measured.get(number) for number in range(1, fit.last_epoch + 1))
     curve = [math.nan if accuracy is None else accuracy for accuracy in known]
-    found = forecast(curve, threshold + gap, last_epoch)
+    value, samples = trial.accuracy.value, trial.accuracy.samples
+    # Part of the gap is chance: another test set of the same size would show another one.
+    gap_deviation = math.sqrt(value * (1 - value) / samples) if samples else 0.0
+    found = forecast(curve, threshold + gap, last_epoch, gap_deviation)
     return replace(found, threshold=threshold, level=min(max(found.level - gap, 0.0), 1.0))

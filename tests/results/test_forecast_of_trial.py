@@ -1,6 +1,7 @@
 """The forecast for a trial, expressed in the accuracy that the gate judges."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -58,3 +59,13 @@ def test_no_forecast_unless_more_epochs_extend_a_validated_curve(trial: Trial, f
 def test_fit_that_stopped_early_has_a_forecast() -> None:
     """The trial's number of epochs is the one that the fit trained, not the one that it was started with."""
     assert forecast_trial(_make_trial(0.795, epochs=30), [_make_fit(30)], parse_script(_SCRIPT), 0.8, 200) is not None
+
+
+@pytest.mark.parametrize(("samples", "hopeless"), [(100, False), (100_000, True)])
+def test_small_test_set_makes_the_forecast_uncertain(samples: int, hopeless: bool) -> None:
+    """Whether the test is really five points lower than the validation, 100 samples cannot tell."""
+    trial = _make_trial(0.77)
+    trial = replace(trial, accuracy=measured(0.77, samples=samples))
+    result = forecast_trial(trial, [_make_fit()], parse_script(_SCRIPT), 0.8, 200)
+    assert result is not None
+    assert result.hopeless is hopeless
