@@ -13,22 +13,22 @@ SHELL_FILES := hooks/post-commit scripts/pull.sh scripts/train.sh scripts/retrai
 .PHONY: help setup demo demo-search test test-quick verdicts cases test-jenkins lint picture docs bench secrets pins lock clean
 
 help:
-	@echo "make setup   a virtual environment, .venv, with everything that is needed"
+	@echo "make setup   create a virtual environment, .venv, with all dependencies"
 	@echo "make demo    commit nn.py, watch it train and retrain, get the mail"
-	@echo "make demo-search   the same with a network that is too small: a search finds one that is not"
-	@echo "make test    the tests (those that need a Docker engine say so where there is none)"
-	@echo "make test-quick   the tests that start no training, for a change of pure code: less than a minute"
-	@echo "make verdicts   the verdicts on scripts that learned nothing, and on sound ones: section A of tests/cases, and eight drawn scripts"
-	@echo "make cases   every case of tests/cases; those that do not pass yet are expected to fail"
-	@echo "make lint    ruff, mypy, import-linter, shellcheck, a linter for the Jenkinsfile"
-	@echo "make picture docs/explanation/structure.svg: the rooms of epochal/ and the imports between them"
-	@echo "make docs    the reference pages in docs/reference, from the code"
-	@echo "make bench   the benchmarks; BENCH_ARGS=--quick: a minute or two each"
-	@echo "make secrets the files with secrets that compose.yaml reads"
-	@echo "make lock    requirements.txt and requirements-dev.txt from pyproject.toml (needs a network)"
-	@echo "make pins    whether every pinned image and plugin exists (needs a network)"
-	@echo "make test-jenkins JENKINS_URL=… JENKINS_USER=… JENKINS_TOKEN_FILE=…   the chain in a genuine Jenkins"
-	@echo "make clean   remove what the verbs above made"
+	@echo "make demo-search   the same with a network that is too small, until a search finds a better one"
+	@echo "make test    run the tests (without a Docker engine, those that need one are skipped)"
+	@echo "make test-quick   run the tests that start no training, in less than a minute"
+	@echo "make verdicts   check the verdicts on scripts that learned nothing and on sound ones: section A of tests/cases, and eight random scripts"
+	@echo "make cases   run all cases of tests/cases; known failures are expected to fail"
+	@echo "make lint    run ruff, mypy, import-linter, shellcheck and a linter for the Jenkinsfile"
+	@echo "make picture draw docs/explanation/structure.svg: the rooms of epochal/ and the imports between them"
+	@echo "make docs    write the reference pages in docs/reference from the code"
+	@echo "make bench   run the benchmarks; with BENCH_ARGS=--quick, a minute or two each"
+	@echo "make secrets create the files with secrets that compose.yaml reads"
+	@echo "make lock    update requirements.txt and requirements-dev.txt from pyproject.toml (needs a network)"
+	@echo "make pins    check that every pinned image and plugin exists (needs a network)"
+	@echo "make test-jenkins JENKINS_URL=… JENKINS_USER=… JENKINS_TOKEN_FILE=…   run the chain in a real Jenkins"
+	@echo "make clean   remove what the other targets created"
 
 setup:
 	@PYTHON="$(PYTHON)" scripts/setup

@@ -13,20 +13,20 @@ from epochal.errors import EpochalError, UsageError
 from epochal.folders import SCRIPT
 
 COMMANDS = {
-    "init": f"Turn a folder with {SCRIPT} into a repository whose commits push themselves. Run twice it changes nothing.",
-    "status": "Where is my commit? Pushed, delivered, and in which state its run is.",
-    "watch": "Write a watched repository into server.toml.",
+    "init": f"Set up a folder with {SCRIPT} to push its commits automatically. Running it again changes nothing.",
+    "status": "Show whether a commit was pushed, delivered and trained.",
+    "watch": "Add a repository to server.toml, so that its pushes are trained.",
     "serve": "Run the gateway and the chain until stopped.",
-    "tunnel": "Open an ngrok address for the gateway, and tell GitHub of it where a token is set; until stopped.",
+    "tunnel": "Open an ngrok address for the gateway until stopped. Registers it at GitHub if a token is set.",
     "mail": "Send the mails that could not be sent when their runs ended.",
-    "run": "Send one commit through the chain in the foreground: no server, no webhook.",
-    "history": "The runs of this home, newest first.",
-    "show": "What happened in a run.",
-    "retrain": "Do job retrain of a run here, or join its search from another agent, shell or machine of the same home.",
-    "cancel": "End a run that has not ended yet: its training is stopped, nobody is mailed.",
-    "data": "Datasets for code that trains without a network.",
-    "job": "One job of the chain; called by scripts/*.sh.",
-    "jenkins": "The chain in Jenkins: its three jobs and their view.",
+    "run": "Train one commit in the foreground, without server or webhook.",
+    "history": "List the runs in EPOCHAL_HOME, newest first.",
+    "show": "Show what happened in a run.",
+    "retrain": "Run the retrain job of a run here, or join its search. Another agent or machine must share EPOCHAL_HOME.",
+    "cancel": "Cancel a run that has not ended. Its training is stopped and no mail is sent.",
+    "data": "Download datasets for code that trains without network access.",
+    "job": "Run one job of the chain; called by scripts/*.sh.",
+    "jenkins": "Manage the three jobs and their view in Jenkins.",
 }
 """The modules of ``epochal.commands`` and their help texts, in the order of ``epochal --help``.
 
@@ -80,7 +80,7 @@ def make_app(command: str | None) -> typer.Typer:
     """
     app = typer.Typer(
         name="epochal",
-        help=f"Commit {SCRIPT}, get one decisive mail.",
+        help=f"Train {SCRIPT} on every push, retrain it if its accuracy is below the threshold, and mail the verdict.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -128,11 +128,11 @@ def _run_command(arguments: list[str]) -> int:
     except Exception as error:
         extra = _missing_extra(error)
         if extra:
-            text = f"{error}. Install Epochal with the extra that brings it:\n    uv tool install 'epochal[{extra}]'"
+            text = f"{error}. Install Epochal with the extra that provides it:\n    uv tool install 'epochal[{extra}]'"
             status = UsageError.exit_status
         else:
             traceback.print_exc()
-            text, status = "this is a fault of Epochal's own; the lines above say where", EpochalError.exit_status
+            text, status = "Internal error. Please report it with the traceback above.", EpochalError.exit_status
     else:
         return 0
     print(f"epochal: {text}", file=sys.stderr)  # noqa: T201 (the only place that prints errors)

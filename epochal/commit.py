@@ -80,6 +80,6 @@ def find_skip_instruction(message: str) -> str | None:
         return found
     *before, last = message.strip().splitlines() or [""]
     if _EPOCHAL_TRAILER.fullmatch(last.strip()):
-        return f"{last.strip()}, so Epochal made it"
+        return f"{last.strip()} (a commit by Epochal)"
     is_trailer = _SKIP_TRAILER.fullmatch(last.strip()) and any(not line.strip() for line in before)
     return "skip-checks: true" if is_trailer else None

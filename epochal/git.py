@@ -78,7 +78,7 @@ class GitFolder:
         paths = [line.partition(b"\t")[2].decode("utf-8", "replace") for line in lines if line.startswith(b"160000 ")]
         if not paths:
             return ()
-        return (f"{_shorten_list(paths)}: a submodule, which is not fetched. Training sees an empty folder there.",)
+        return (f"{_shorten_list(paths)}: submodules are not fetched, so training sees an empty folder there.",)
 
     def write_files(self, sha: str, folder: Path) -> None:
         """Write the files of the commit ``sha`` into the existing ``folder``, as a checkout would.
@@ -130,11 +130,13 @@ def run_git(arguments: list[str], variables: dict[str, str] | None = None, secon
                     os.killpg(process.pid, signal.SIGKILL)
                 raise
     except FileNotFoundError:
-        raise GitError("git is not installed: install it with your system's packages (apt install git).") from None
+        raise GitError(
+            "git is not installed. Install it with your system's package manager (apt install git)."
+        ) from None
     except subprocess.TimeoutExpired:
-        raise GitError(f"git gave no answer within {seconds:g} s: check the network.") from None
+        raise GitError(f"git did not finish within {seconds:g} s. Check the network.") from None
     if process.returncode != 0:
-        raise GitError(errors.decode("utf-8", "replace").strip() or f"git ended with status {process.returncode}")
+        raise GitError(errors.decode("utf-8", "replace").strip() or f"git exited with status {process.returncode}")
     return output
 
 
@@ -180,7 +182,7 @@ def fetch_commit(cache: Path, url: str, branch: str, sha: str, credentials: str 
         if not repository.has(sha):
             raise RunFailed(
                 Reason.UNKNOWN_COMMIT,
-                f"{shown} does not have the commit {sha} on {branch}: was it pushed, and not replaced by a forced push since?",
+                f"{shown} does not have the commit {sha} on {branch}: it was not pushed, or a forced push has replaced it.",
             )
     return repository
 
@@ -203,15 +205,15 @@ def check_files(folder: Path) -> tuple[str, ...]:
                 name = path.relative_to(folder)
                 raise RunFailed(
                     Reason.UNSAFE_SYMLINK,
-                    f"{name} is a symbolic link to {target}, which is outside of the repository: remove it.",
+                    f"{name} is a symbolic link to {target}, which is outside the repository. Remove the link.",
                 )
         elif path.is_file() and path.stat().st_size < _LFS_POINTER_BYTES and path.read_bytes().startswith(_LFS_POINTER):
             pointers.append(str(path.relative_to(folder)))
     if not pointers:
         return ()
     return (
-        f"{_shorten_list(pointers)}: a git-lfs pointer of some 130 bytes, not the file itself. Training sees the "
-        "pointer; put such data into the server's data folder (/data) instead.",
+        f"{_shorten_list(pointers)}: git-lfs files are not downloaded, so training sees only pointers of about 130 bytes. "
+        "Put such data into the server's data folder (/data) instead.",
     )
 
 

@@ -136,7 +136,7 @@ _SOURCE_DESCRIPTIONS = {
     AccuracySource.EVALUATE: f"from {SCRIPT}'s last evaluate()",
     AccuracySource.OUTPUT: f"from the line that {SCRIPT} printed",
     AccuracySource.SCORE: f"from {SCRIPT}'s last score() or accuracy_score()",
-    AccuracySource.VALIDATION: f"from the last epoch's val_accuracy, as {SCRIPT} told no test accuracy",
+    AccuracySource.VALIDATION: f"from the last epoch's val_accuracy, because {SCRIPT} reported no test accuracy",
 }
 
 
@@ -333,7 +333,7 @@ class Forecast:
         if self.hopeless:
             return f"levels off at {self.rounded}: more epochs will not reach {threshold}"
         if self.expected is None:
-            return f"whether more epochs will reach {threshold} cannot be told yet"
+            return f"it is not clear yet whether more epochs will reach {threshold}"
         interval = f"{self.earliest} to {self.latest}" if self.latest else f"{self.earliest} at the earliest"
         return f"{threshold} is expected at epoch {self.expected} ({interval})"
 

@@ -111,7 +111,7 @@ def draw(structure: Structure) -> str:
     """Return the picture as SVG. Raises ValueError if an import does not lead to a lower layer, as import-linter requires."""
     if structure.upward:
         pairs = ", ".join(f"{one} imports {other}" for one, other in structure.upward)
-        raise ValueError(f"An import does not lead to a lower layer: {pairs}. make lint shows the lines.")
+        raise ValueError(f"These imports do not lead to a lower layer: {pairs}. Run make lint to see the lines.")
     rooms = [room for room in structure.rooms if room not in structure.apart]
     floor = {room: number for number, layer in enumerate(structure.layers) for room in layer}
     left = {room: MARGIN + STEP_X * number for number, room in enumerate(rooms)}

@@ -101,9 +101,9 @@ def test_lfs_pointers_and_submodules_are_reported(tmp_path: Path) -> None:
     repository = GitFolder(origin)
     code = _write_files(repository, sha, tmp_path / "code")
     (pointers,) = check_files(code)
-    assert pointers.startswith("data.csv: a git-lfs pointer")
+    assert pointers.startswith("data.csv: git-lfs files are not downloaded")
     (submodules,) = repository.submodule_notes(sha)
-    assert submodules.startswith("library: a submodule")
+    assert submodules.startswith("library: submodules are not fetched")
 
 
 def test_error_has_the_message_of_git(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def test_unsupported_python_is_named(tmp_path: Path) -> None:
     """The message also gives the versions that fit and how to choose one."""
     done = _run_setup(tmp_path, 'case "$1" in --version) echo Python 3.10.2;; *) exit 1;; esac')
     assert done.returncode == 2
-    assert "3.11, 3.12 or 3.13; here is Python 3.10.2" in done.stderr
+    assert "3.11, 3.12 or 3.13; found Python 3.10.2" in done.stderr
     assert "make PYTHON=" in done.stderr
 
 

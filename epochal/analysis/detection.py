@@ -81,7 +81,8 @@ def detect_folder(code: Path, override: str = "") -> Detection:
     script = read_source(code, SCRIPT)
     if script is None:
         raise RunFailed(
-            Reason.NO_SCRIPT, f"There is no {SCRIPT} at the top of the repository: that is the file that is trained."
+            Reason.NO_SCRIPT,
+            f"There is no {SCRIPT} at the top of the repository. Add it: it is the script that is trained.",
         )
     found = detect(script, read_module, override)
     # A script may add any folder of the repository to sys.path, so a module that has the name of a local file or folder
@@ -114,7 +115,7 @@ def detect(script: str, read_module: ReadModule, override: str = "") -> Detectio
     RunFailed: SYNTAX_ERROR, SEVERAL_FRAMEWORKS.
     """
     imports = _external_imports(script, read_module)
-    framework, why = (override, "epochal.toml says so") if override else _choose_framework(imports)
+    framework, why = (override, "set in epochal.toml") if override else _choose_framework(imports)
     modules = {found.module for found in imports if found.certain and found.package not in sys.stdlib_module_names}
     return Detection(framework, why, tuple(sorted(modules)))
 
@@ -132,7 +133,7 @@ def _choose_framework(imports: list[_Import]) -> tuple[str, str]:
         sentences = ", and ".join(first[name] for name in trainers)
         choices = " or ".join(f'framework = "{name}"' for name in trainers)
         raise RunFailed(
-            Reason.SEVERAL_FRAMEWORKS, f"{sentences}: which of them trains? Write {choices} into epochal.toml."
+            Reason.SEVERAL_FRAMEWORKS, f"{sentences}. Choose the one to train with in epochal.toml: {choices}."
         )
     for name in [*trainers, *sorted(first)]:
         return name, first[name]
@@ -198,7 +199,7 @@ def _parse(text: str, file: str) -> ast.Module:
             return ast.parse(text.removeprefix("\ufeff"))
     except SyntaxError as error:
         detail = (error.text or "").rstrip()
-        where = f"{file} line {error.lineno or 1}: {error.msg} (as Python {_PYTHON} reads it)."
+        where = f"{file} line {error.lineno or 1}: {error.msg} (parsed as Python {_PYTHON})."
         raise RunFailed(Reason.SYNTAX_ERROR, where, detail) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise RunFailed(Reason.SYNTAX_ERROR, f"{file} cannot be read as Python: {error}.") from None

@@ -90,7 +90,7 @@ def change_all(source: bytes, changes: Mapping[Constant, Value]) -> bytes:
     before = Module.parse(source)
     for constant in changes:
         if before is None or not before.has_literal_at(constant.start, constant.end, constant.value):
-            raise ValueError(f"{constant.name} = {constant.value!r} does not stand in line {constant.line}")
+            raise ValueError(f"{constant.name} = {constant.value!r} is not in line {constant.line}")
     changed, end, places = b"", 0, []
     for constant, value in sorted(changes.items(), key=lambda change: change[0].start):
         changed += source[end : constant.start]

@@ -17,8 +17,8 @@ _COOKIE = re.compile(r"coding[:=]\s*(?!utf-?8\b|us-ascii\b|ascii\b)[-\w.]+", re.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029]")
 # Suffixes that make pip take a valid package name for a local file (pip's ARCHIVE_EXTENSIONS).
 _ARCHIVES = (".whl", ".zip", ".tar", ".tgz", ".tbz", ".txz", ".tlz", ".gz", ".bz2", ".xz", ".lz", ".lzma")
-_FROM_A_FILE = "packages come from the index, not from a file or folder"
-_FROM_AN_ADDRESS = "packages come from the index, not from an address"
+_FROM_A_FILE = "packages must come from the index, not from a file or folder"
+_FROM_AN_ADDRESS = "packages must come from the index, not from an address"
 _PASSWORD = re.compile(r"://[^/\s]*@")
 
 
@@ -35,8 +35,8 @@ def check_requirements(text: str) -> None:
             shown = _PASSWORD.sub("://", _CONTROL.sub("?", line.strip()))[:80]
             raise RunFailed(
                 Reason.REFUSED_REQUIREMENT,
-                f'requirements.txt line {number}, "{shown}": {why}. Write names with versions, as in numpy>=2,<3; '
-                'the server\'s admin may allow more ([sandbox] packages = "any" in server.toml).',
+                f'requirements.txt line {number}, "{shown}": {why}. Write names with versions, such as '
+                'numpy>=2,<3, or ask the server\'s admin to set [sandbox] packages = "any" in server.toml.',
             )
 
 
@@ -70,16 +70,16 @@ def _logical_lines(text: str) -> list[tuple[int, str]]:
 
 def _check_line(line: str, number: int) -> str | None:
     if _CONTROL.search(line):
-        return "it holds a control character"
+        return "control characters are not allowed"
     if number <= 2 and "#" in line and _COOKIE.search(line):
-        return "the file has to be in UTF-8"
+        return "the file must be in UTF-8"
     requirement = _HASH.sub("", _COMMENT.sub("", line)).strip()
     if not requirement:
         return None
     if _OPTION.search(requirement):
-        return "options are not allowed here"
+        return "options are not allowed"
     if "${" in requirement:
-        return "variables of the environment are not allowed here"
+        return "environment variables are not allowed"
     if "://" in requirement or requirement.startswith("git+"):
         return _FROM_AN_ADDRESS
     if requirement.startswith((".", "/", "~")):
@@ -91,7 +91,7 @@ def _check_name(requirement: str) -> str | None:
     try:
         parsed = Requirement(requirement)
     except InvalidRequirement:
-        return "this is not the name of a package with versions"
+        return "this is not a package name with versions"
     if parsed.name.lower().endswith(_ARCHIVES):
         return _FROM_A_FILE
     return _FROM_AN_ADDRESS if parsed.url else None

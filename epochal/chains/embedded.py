@@ -81,7 +81,7 @@ class EmbeddedChain:
                 return
             except Exception:
                 # An error in one run, or a database that does not answer, must not end the worker.
-                _log.exception("the chain could not go on; it tries again")
+                _log.exception("the chain failed; trying again")
                 self._pause()
 
     def _wait_for_next_run(self) -> Run | None:
@@ -100,7 +100,7 @@ class EmbeddedChain:
             job, status, job_log = first_job(run), 0, ""
             while job:
                 job_log = f"{job}.console.log"
-                _log.info("run %s: %s begins", run.id, job)
+                _log.info("run %s: %s started", run.id, job)
                 status = self._scripts.run(job, run)
                 _log.info("run %s: %s ended with status %s", run.id, job, status)
                 job = next_job(job, status)
@@ -108,7 +108,7 @@ class EmbeddedChain:
                 return
             if status == _USAGE_STATUS:
                 _log.error(
-                    "run %s: %s says what is wrong with the settings; the run waits until it is mended", run.id, job_log
+                    "run %s: the settings are wrong, see %s; the run waits until they are fixed", run.id, job_log
                 )
             else:
                 self._count_attempt(run.id)
@@ -131,5 +131,5 @@ class EmbeddedChain:
         self._attempts[run] = self._attempts.get(run, 0) + 1
         if self._attempts[run] < _MAX_ATTEMPTS:
             return
-        _log.error("run %s: given up after %s attempts; the jobs' console logs say why", run, _MAX_ATTEMPTS)
+        _log.error("run %s: giving up after %s attempts; see the jobs' console logs", run, _MAX_ATTEMPTS)
         fail_stuck_run(self._app, run, Reason.INTERNAL_ERROR, Reason.INTERNAL_ERROR.explanation)

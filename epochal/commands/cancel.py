@@ -12,10 +12,10 @@ from epochal.store.transitions import request_stop
 
 
 def cancel(number: RunNumber) -> None:
-    """End a run that has not ended yet: its training is stopped, nobody is mailed."""
+    """Cancel a run that has not ended. Its training is stopped and no mail is sent."""
     app = App.open(Environment.read())
     owner = request_stop(app.database, number, State.CANCELLED)
     # A run in Jenkins gets no signal, which would make its build red: the gateway stops the build, which ends ABORTED.
     if owner and last_dispatch(app.database, number) is None:
         signal_owner(owner)
-    typer.echo(f"run {number} is cancelled" + (": its job puts things away now" if owner else ""))
+    typer.echo(f"run {number} is cancelled" + ("; its job is shutting down" if owner else ""))

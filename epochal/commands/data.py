@@ -11,16 +11,16 @@ from epochal.app import App
 from epochal.runtimes.choice import choose_runtime
 from epochal.settings import Environment
 
-data = typer.Typer(help="Datasets for code that trains without a network.", no_args_is_help=True)
+data = typer.Typer(help="Download datasets for code that trains without network access.", no_args_is_help=True)
 
 
 @data.command()
 def fetch(
     name: Annotated[
-        str, typer.Argument(help="cifar10, mnist, fashion_mnist, imdb, …: a dataset that the framework downloads.")
+        str, typer.Argument(help="A dataset that the framework can download: cifar10, mnist, fashion_mnist, imdb, …")
     ],
 ) -> None:
-    """Fill the dataset cache, with the network on, outside of the sandbox that pushed code trains in."""
+    """Download a dataset into the cache, with network access and outside the sandbox that pushed code trains in."""
     framework, script = find_dataset(name)
     environment = Environment.read()
     app = App.open(environment)
@@ -31,4 +31,4 @@ def fetch(
         image = runtime.prepare(framework, Path(empty), typer.echo)
     runtime.fetch_dataset(image, script, typer.echo)
     title = frameworks()[framework].TITLE
-    typer.echo(f"{name} is in the dataset cache: code that asks {title} for it finds it there")
+    typer.echo(f"{name} is in the dataset cache, where {title} will find it")

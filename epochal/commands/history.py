@@ -17,10 +17,10 @@ from epochal.store.runs import list_runs
 
 
 def history(
-    limit: Annotated[int, typer.Option(min=1, max=2**31, help="How many runs, the newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=2**31, help="How many runs to list.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """The runs of this home, newest first."""
+    """List the runs in EPOCHAL_HOME, newest first."""
     app = App.open(Environment.read())
     found = list_runs(app.database, limit)
     if as_json:
@@ -29,7 +29,7 @@ def history(
     for run in found:
         typer.echo(history_line(run))
     if not found:
-        typer.echo("no runs yet: epochal run trains a commit, epochal serve waits for pushes")
+        typer.echo("no runs yet; use epochal run to train a commit, or epochal serve to wait for pushes")
 
 
 def history_line(run: Run) -> str:
@@ -44,6 +44,6 @@ def history_line(run: Run) -> str:
     # The level at which the learning curve flattens, if that ended the run: `` at 0.77 ± 0.01``.
     level = f" at {run.forecast.rounded}" if run.reason is Reason.LEVELS_OFF and run.forecast else ""
     why = f"  {run.reason}{level}" if run.reason else ""
-    why += f"  taken over from run {run.reused_run}" if run.reused_run else ""
+    why += f"  reused from run {run.reused_run}" if run.reused_run else ""
     name = repository_name(run.commit.repository)
     return f"{run.id:>4}  {when}  {run.state:<10}  {accuracy:<15}  {name} {run.commit.branch} {run.commit.sha[:7]}{why}"

@@ -29,7 +29,7 @@ _KEPT_SUFFIX = ".before-epochal"
 
 _STUB = """\
 #!/bin/sh
-# Installed by epochal init. What was here before is kept beside it and run first.
+# Installed by epochal init. A hook that was here before is kept next to this file and runs first.
 previous="$0{kept}"
 if [ -x "$previous" ]; then
     "$previous" "$@"
@@ -38,7 +38,7 @@ hook={hook}
 if [ -x "$hook" ]; then
     exec "$hook" {name} "$@"
 fi
-echo "epochal: $hook is gone, so nothing is pushed: install Epochal and run epochal init again" >&2
+echo "epochal: nothing is pushed, because $hook is missing. Install Epochal and run epochal init again." >&2
 exit 0
 """
 
@@ -62,21 +62,19 @@ class LastPush:
 
 def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help=f"The folder with {SCRIPT}.")] = Path(),
-    remote: Annotated[
-        str | None, typer.Option(help="Where the commits are pushed to: GitHub's URL, or a path.")
-    ] = None,
+    remote: Annotated[str | None, typer.Option(help="The repository to push to: its URL at GitHub, or a path.")] = None,
     branch: Annotated[
         list[str] | None,
-        typer.Option(help="A branch that is pushed (more than once for several); asked for if not given."),
+        typer.Option(help="A branch to push; may be repeated. Asked for if not given."),
     ] = None,
     jenkinsfile: Annotated[
-        bool, typer.Option("--jenkinsfile", help="Write a Jenkinsfile, too: the chain as one Pipeline.")
+        bool, typer.Option("--jenkinsfile", help="Also write a Jenkinsfile, which runs the chain as one Pipeline.")
     ] = False,
 ) -> None:
-    """Turn a folder with nn.py into a repository whose commits push themselves. Run twice it changes nothing."""
+    """Set up a folder with nn.py to push its commits automatically. Running it again changes nothing."""
     branches = tuple(branch or _ask_branches(folder, remote))
     lines = initialise(folder, remote, branches, jenkinsfile=jenkinsfile)
-    for line in lines or ["nothing to change: everything is as it should be"]:
+    for line in lines or ["nothing to change: everything is up to date"]:
         typer.echo(line)
 
 
@@ -90,7 +88,9 @@ def _ask_branches(folder: Path, remote: str | None) -> list[str]:
     default = default or [current_branch(folder) or "main"]
     if not typer.get_text_stream("stdin").isatty():
         return default
-    answer = typer.prompt("Which branches should push themselves (separated by spaces)", default=" ".join(default))
+    answer = typer.prompt(
+        "Which branches should be pushed automatically (separated by spaces)", default=" ".join(default)
+    )
     return str(answer).split()
 
 
@@ -110,7 +110,7 @@ def initialise(folder: Path, remote: str | None, branches: tuple[str, ...], *, j
     try:
         if not (folder / ".git").exists():
             run_git(["init", "--quiet", "--initial-branch=main", str(folder)])
-            done.append("made a git repository, with the branch main")
+            done.append("created a git repository with the branch main")
         if remote is not None and not _read_config(repository, "remote.origin.url"):
             repository.run("remote", "add", "origin", remote)
             done.append(f"set the remote origin: {safe_url(remote)}")
@@ -123,7 +123,7 @@ def initialise(folder: Path, remote: str | None, branches: tuple[str, ...], *, j
                 repository.run("config", "--unset-all", "epochal.branch")
             for branch in branches:
                 repository.run("config", "--add", "epochal.branch", branch)
-            done.append(f"commits on {', '.join(branches)} push themselves")
+            done.append(f"commits on {', '.join(branches)} are pushed automatically")
         hooks = folder / repository.run_text("rev-parse", "--git-path", "hooks")
         hooks.mkdir(parents=True, exist_ok=True)
         for name in HOOKS:
@@ -162,23 +162,23 @@ def read_last_push(folder: Path) -> LastPush | None:
 
 def _check_folder(folder: Path, remote: str | None) -> None:
     if not (folder / SCRIPT).is_file():
-        raise UsageError(f"{folder} has no {SCRIPT}: that is the file that is trained. Name the folder that has it.")
+        raise UsageError(f"{folder} has no {SCRIPT}, the file to train. Name the folder that contains it.")
     try:
         top = GitFolder(folder).run_text("rev-parse", "--show-toplevel")
     except GitError:
         top = ""
     if top and Path(top).resolve() != folder.resolve():
         raise UsageError(
-            f"{folder} is inside of another repository, {top}, and {SCRIPT} has to be at a repository's top. "
-            f"To make it a repository of its own: git init {shlex.quote(str(folder))}"
+            f"{folder} is inside another repository, {top}, but {SCRIPT} must be at the top of its repository. "
+            f"To make the folder a separate repository:\n    git init {shlex.quote(str(folder))}"
         )
     known = _read_config(GitFolder(folder), "remote.origin.url") if top else []
     if remote is None and not known:
-        raise UsageError("Where should the commits be pushed to? Name it: --remote https://github.com/you/digits.git")
+        raise UsageError(f"{folder} has no remote to push to. Name one: --remote https://github.com/you/digits.git")
     if remote is not None and known and known != [remote]:
         shown = safe_url(known[0])
         raise UsageError(
-            f"{folder} has the remote origin already: {shown}. To change it: git remote set-url origin {safe_url(remote)}"
+            f"{folder} already has the remote origin {shown}. To change it:\n    git remote set-url origin {safe_url(remote)}"
         )
 
 
@@ -189,22 +189,23 @@ def _write_settings(folder: Path) -> list[str]:
         text = template(RepositorySettings, f"How Epochal trains {SCRIPT}", {"search": proposed})
         path.write_text(text, encoding="utf-8")
         return [
-            "wrote epochal.toml, with every setting commented" + (" and a search space proposed" if proposed else "")
+            "wrote epochal.toml, with all settings commented out"
+            + (" and a suggested search space" if proposed else "")
         ]
     # An existing file belongs to the developer and stays as it is. Only suggest a search if it has none.
     if not proposed or "[search]" in path.read_text(encoding="utf-8", errors="replace"):
         return []
     lines = table_lines("search", proposed)
-    return ["left epochal.toml as it is; a search could be switched on there with", *(f"    {line}" for line in lines)]
+    return ["left epochal.toml unchanged; to enable a search, add to it:", *(f"    {line}" for line in lines)]
 
 
 def _write_jenkinsfile(folder: Path) -> list[str]:
     path, text = folder / "Jenkinsfile", resource("Jenkinsfile").read_text(encoding="utf-8")
     if not path.exists():
         path.write_text(text, encoding="utf-8")
-        return ["wrote Jenkinsfile, the chain as one Pipeline"]
+        return ["wrote Jenkinsfile, which runs the chain as one Pipeline"]
     same = path.read_text(encoding="utf-8", errors="replace") == text
-    return [] if same else ["left the Jenkinsfile that is there as it is: it is not Epochal's, or was changed"]
+    return [] if same else ["left the existing Jenkinsfile unchanged: it differs from Epochal's"]
 
 
 def _install_hook(path: Path) -> list[str]:
@@ -218,10 +219,11 @@ def _install_hook(path: Path) -> list[str]:
             kept = path.with_name(path.name + _KEPT_SUFFIX)
             if kept.exists():
                 raise UsageError(
-                    f"{kept} is there already, and {path} is not Epochal's: put them into one, then try again."
+                    f"{kept} exists, and {path} was not installed by Epochal. Merge both into the former, delete the latter, "
+                    "and try again."
                 )
             path.rename(kept)
-            done = [f"kept the hook {path.name} as {kept.name}; it runs first", *done]
+            done = [f"moved the existing hook {path.name} to {kept.name}; it runs first", *done]
     temporary = path.with_name(f".{path.name}.new")
     temporary.write_text(stub, encoding="utf-8")
     temporary.chmod(0o755)

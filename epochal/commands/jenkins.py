@@ -11,19 +11,21 @@ from epochal.settings import Environment, ServerSettings, read_server_settings
 
 _Without = Annotated[
     list[str] | None,
-    typer.Option("--without", metavar="PLUGIN", help="A plugin to do without (git, parameterized-trigger, …)."),
+    typer.Option(
+        "--without", metavar="PLUGIN", help="A plugin that the jobs should not use (git, parameterized-trigger, …)."
+    ),
 ]
 
 
-jenkins = typer.Typer(help="The chain in Jenkins: its three jobs and their view.", no_args_is_help=True)
+jenkins = typer.Typer(help="Manage the three jobs and their view in Jenkins.", no_args_is_help=True)
 
 
 @jenkins.command()
 def apply(
     without: _Without = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, without changing it.")] = False,
 ) -> None:
-    """Make the jobs and the view, or bring them up to date."""
+    """Create the jobs and the view, or update them."""
     work = provisioning.preview if dry_run else provisioning.apply
     client, settings = _open()
     work(client, settings, without or [], typer.echo)
@@ -31,14 +33,14 @@ def apply(
 
 @jenkins.command()
 def check(without: _Without = None) -> None:
-    """Say, a line each, whether Jenkins is ready for the chain; exit status 1 on any no."""
+    """Check whether Jenkins is ready for the chain, one line per check. The exit status is 1 if any check fails."""
     client, settings = _open()
     raise typer.Exit(0 if check_all(client, settings, Environment.read(), without or [], typer.echo) else 1)
 
 
 @jenkins.command()
 def delete() -> None:
-    """Take away the jobs and the view that apply made."""
+    """Delete the jobs and the view that apply created."""
     client, settings = _open()
     provisioning.delete(client, settings, typer.echo)
 

@@ -12,12 +12,14 @@ from epochal.store.outbox import retry_messages
 
 
 def mail(
-    flush: Annotated[bool, typer.Option("--flush", help="Send what is pending now.")] = False,
-    retry: Annotated[bool, typer.Option("--retry", help="Send what was given up, too.")] = False,
+    flush: Annotated[bool, typer.Option("--flush", help="Send the pending mails now.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Also send the mails that were given up.")] = False,
 ) -> None:
     """Send the mails that could not be sent when their runs ended."""
     if not flush and not retry:
-        raise UsageError("epochal mail needs --flush (send what is pending) or --retry (what was given up, too).")
+        raise UsageError(
+            "epochal mail needs --flush (send the pending mails) or --retry (also those that were given up)."
+        )
     app = App.open(Environment.read())
     if retry:
         retry_messages(app.database)

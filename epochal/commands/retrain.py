@@ -12,9 +12,9 @@ from epochal.settings import Environment
 def retrain(
     number: RunNumber,
     join: Annotated[
-        bool, typer.Option("--join", help="Train trials of the search that another process conducts, until it is over.")
+        bool, typer.Option("--join", help="Train trials for the search that another process runs, until it ends.")
     ] = False,
 ) -> None:
-    """Do job retrain of a run here, or join its search from another agent, shell or machine of the same home."""
+    """Run the retrain job of a run here, or join its search. Another agent or machine must share EPOCHAL_HOME."""
     environment = Environment.read().model_copy(update={"run": number})
     raise typer.Exit(join_search(environment) if join else run_job("retrain", environment))

@@ -27,24 +27,28 @@ from epochal.store.transitions import request_stop
 
 
 def run(
-    repository: Annotated[str, typer.Argument(metavar="[DIR|URL]", help=f"The repository of {SCRIPT}.")] = ".",
-    commit: Annotated[str | None, typer.Option(help="The commit; the newest one if not given.")] = None,
-    branch: Annotated[str | None, typer.Option(help="The branch; the one that is checked out, or main.")] = None,
-    threshold: Annotated[float | None, typer.Option(help="Instead of epochal.toml's (0 to 1).")] = None,
+    repository: Annotated[str, typer.Argument(metavar="[DIR|URL]", help=f"The repository with {SCRIPT}.")] = ".",
+    commit: Annotated[str | None, typer.Option(help="The commit to train; by default the newest one.")] = None,
+    branch: Annotated[
+        str | None, typer.Option(help="The branch; by default the one that is checked out, or main.")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="The threshold (0 to 1), instead of the one in epochal.toml.")
+    ] = None,
     runtime: Annotated[
         Literal["docker", "process", "auto"] | None,
-        typer.Option(help="Where to train; if neither this nor server.toml says so: auto."),
+        typer.Option(help="Where to train; by default as in server.toml, or auto."),
     ] = None,
-    no_mail: Annotated[bool, typer.Option("--no-mail", help="Tell nobody.")] = False,
+    no_mail: Annotated[bool, typer.Option("--no-mail", help="Send no mail.")] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Train even where an earlier run's verdict could be taken over.")
+        bool, typer.Option("--force", help="Train even if the verdict of an earlier run could be reused.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Send one commit through the chain in the foreground: no server, no webhook."""
+    """Train one commit in the foreground, without server or webhook."""
     environment = Environment.read()
     if threshold is not None and not 0 < threshold <= 1:
-        raise SettingsError(f"--threshold {threshold:g}: an accuracy is over 0 and at the most 1 (80 % is 0.8).")
+        raise SettingsError(f"--threshold {threshold:g} must be greater than 0 and at most 1 (80 % is 0.8).")
     folder = Path(repository)
     bare = (folder / "HEAD").is_file() and (folder / "objects").is_dir()
     find_commit = _local_commit if folder.is_dir() and not bare else _remote_commit
@@ -76,7 +80,7 @@ def run(
     if as_json:
         typer.echo(json.dumps(run_view(stored, path), ensure_ascii=False))
     else:
-        typer.echo(f"epochal show {number} tells more; everything is in {path}")
+        typer.echo(f"for details, run epochal show {number} or see {path}")
     raise typer.Exit(EXIT_STATUS[stored.state] if stored.state.ended else 70)
 
 
@@ -86,7 +90,7 @@ def _run_jobs(app: App, scripts: JobScripts, number: int, output: int, ended: th
         while name:
             status = scripts.run(name, load_run(app.database, number), output)
             if status < 0:
-                text = f"epochal: job {name} was killed by signal {-status}: nothing came of run {number}"
+                text = f"epochal: job {name} was killed by signal {-status}; run {number} has no verdict"
                 print(text, file=sys.stderr)  # noqa: T201
             name = next_job(name, status)
     except ChainStopped:
@@ -101,7 +105,7 @@ def _local_commit(repository: str, commit: str | None, branch: str | None) -> Co
         top = GitFolder(Path(folder.run_text("rev-parse", "--show-toplevel") or repository).absolute())
         sha = top.resolve(commit or "HEAD")
         if commit is None and top.has_changes():
-            print("epochal: the folder has changes that are not committed: they are not trained", file=sys.stderr)  # noqa: T201
+            print(f"epochal: {top.folder} has uncommitted changes, which are not trained", file=sys.stderr)  # noqa: T201
         return Commit(str(top.folder), branch or top.branch() or "HEAD", sha)
     except GitError as error:
         raise UsageError(f"{repository}: {error}") from None
@@ -111,5 +115,5 @@ def _remote_commit(repository: str, commit: str | None, branch: str | None) -> C
     branch = branch or "main"
     sha = commit or remote_head(repository, branch)
     if sha is None:
-        raise UsageError(f"{repository} has no branch {branch}: name one with --branch.")
+        raise UsageError(f"{repository} has no branch {branch}. Name another one with --branch.")
     return Commit(repository, branch, sha)

@@ -32,7 +32,11 @@ _log = logging.getLogger("epochal.serve")
 def serve(
     poll: Annotated[
         float | None,
-        typer.Option(min=1, metavar="SECONDS", help="Ask the remotes every so often, too: no webhook is needed then."),
+        typer.Option(
+            min=1,
+            metavar="SECONDS",
+            help="Also ask the remotes for new commits at this interval; then no webhook is needed.",
+        ),
     ] = None,
 ) -> None:
     """Run the gateway and the chain until stopped."""
@@ -81,7 +85,9 @@ class StoredIntake:
         accepted = self._store(Commit(watched.url, branch, sha), None)
         if accepted.new:
             shown = safe_url(watched.url)
-            _log.info("%s %s is at %s, which no delivery told of: run %s", shown, branch, sha[:7], accepted.run)
+            _log.info(
+                "%s %s: commit %s was pushed without a delivery, queued as run %s", shown, branch, sha[:7], accepted.run
+            )
 
     def _store(self, commit: Commit, delivery: tuple[str, str] | None) -> AcceptedCommit:
         accepted = accept_commit(self._database, commit, Origin.PUSH, delivery=delivery, supersede=self._supersede)
@@ -144,15 +150,15 @@ def _log_address(app: App, address: str, generated: bool, log: Log) -> None:
     secret_file = Path(configured) if configured else app.environment.home / "webhook-secret"
     log(f"gateway: {address}/webhook")
     if generated or not list_deliveries(app.database, limit=1):
-        log("To enter at GitHub (Settings, Webhooks, Add webhook):")
-        log(f"  Payload URL   {address}/webhook, as seen from outside: epochal tunnel opens an address for it")
+        log("Add a webhook at GitHub (Settings, Webhooks, Add webhook):")
+        log(f"  Payload URL   {address}/webhook, as GitHub reaches it; epochal tunnel opens a public address")
         log("  Content type  application/json")
         log(f"  Secret        the content of {secret_file}")
         log("  Events        just the push event")
     for watched in app.settings.repository:
         log(f"watched: {safe_url(watched.url)} ({', '.join(watched.branches)})")
     if not app.settings.repository:
-        log("watched: nothing yet; epochal watch URL, then start again")
+        log("watched: no repository yet; run epochal watch URL, then restart")
 
 
 def _send_mail(app: App, ended: threading.Event) -> None:

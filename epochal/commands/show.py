@@ -20,10 +20,12 @@ from epochal.store.runs import load_run
 
 def show(
     number: RunNumber,
-    timeline: Annotated[bool, typer.Option("--timeline", help="When, and where the time went.")] = False,
+    timeline: Annotated[
+        bool, typer.Option("--timeline", help="Show when each step happened and how long it took.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """What happened in a run."""
+    """Show what happened in a run."""
     app = App.open(Environment.read())
     found = load_run(app.database, number)
     folder: Path = app.home.run(number).path
@@ -53,7 +55,7 @@ def run_lines(run: Run, folder: Path, message: Message | None) -> list[str]:
         ("framework", f"{run.framework} ({run.framework_why})" if run.framework else ""),
         ("trained in", f"{run.runtime}: {run.image}" if run.image else ""),
         ("threshold", f"{run.threshold:g}" if run.threshold else ""),
-        ("taken over", f"from run {run.reused_run}, whose trials these are" if run.reused_run else ""),
+        ("reused from", f"run {run.reused_run}, which trained these trials" if run.reused_run else ""),
         ("superseded by", f"run {run.successor}" if run.successor else ""),
         ("mail", f"{message.state}: {message.outcome}".rstrip(": ") if message else ""),
         ("build", run.build_url or ""),

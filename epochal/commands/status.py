@@ -19,10 +19,10 @@ from epochal.store.runs import runs_of_commit
 
 
 def status(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help=f"The repository of {SCRIPT}.")] = Path(),
-    commit: Annotated[str, typer.Option(help="The commit to look for.")] = "HEAD",
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help=f"The repository with {SCRIPT}.")] = Path(),
+    commit: Annotated[str, typer.Option(help="The commit to look up.")] = "HEAD",
 ) -> None:
-    """Where is my commit? Pushed, delivered, and in which state its run is."""
+    """Show whether a commit was pushed, delivered and trained."""
     environment = Environment.read()
     repository = GitFolder(folder.absolute())
     try:
@@ -41,9 +41,13 @@ def status(
     runs = runs_of_commit(app.database, sha)
     for run in runs:
         delivery = delivered.get(run.id)
-        how = f"delivery {delivery.id} at {delivery.received.astimezone():%H:%M:%S}" if delivery else "by no webhook"
+        how = (
+            f"delivery {delivery.id} at {delivery.received.astimezone():%H:%M:%S}" if delivery else "without a webhook"
+        )
         typer.echo(f"delivered: {how}")
         typer.echo(f"run:       {history_line(run).strip()} ({summary(run)})")
     if not runs:
         server_running = is_server_running(environment.home)
-        typer.echo("delivered: not to this home" + ("" if server_running else ", and no epochal serve runs for it"))
+        typer.echo(
+            f"delivered: not to {environment.home}" + ("" if server_running else "; epochal serve is not running there")
+        )

@@ -14,9 +14,9 @@ from epochal.settings import Environment
 
 
 def tunnel(
-    domain: Annotated[str | None, typer.Option(help="Your own domain at ngrok; a random one if not given.")] = None,
+    domain: Annotated[str | None, typer.Option(help="Your domain at ngrok; by default a random one.")] = None,
 ) -> None:
-    """Open an ngrok address for the gateway, and tell GitHub of it where a token is set; until stopped."""
+    """Open an ngrok address for the gateway until stopped. Registers it at GitHub if a token is set."""
     environment = Environment.read()
     app = App.open(environment)
     secret, _ = configured_secret(environment, app.settings)
@@ -24,12 +24,12 @@ def tunnel(
     authtoken, token = environment.ngrok_authtoken, environment.github_token
     opened = open_tunnel(gateway, authtoken.get_secret_value() if authtoken else None, secret, domain)
     try:
-        typer.echo(f"tunnel: {opened.url}/webhook leads to {gateway}")
+        typer.echo(f"tunnel: {opened.url}/webhook forwards to {gateway}")
         if token:
             for watched in app.settings.repository:
                 typer.echo(register_webhook(watched.url, f"{opened.url}/webhook", secret, token.get_secret_value()))
         else:
-            typer.echo("EPOCHAL_GITHUB_TOKEN is not set: enter the address at GitHub (Settings, Webhooks) by hand")
+            typer.echo("EPOCHAL_GITHUB_TOKEN is not set; add the webhook by hand at GitHub (Settings, Webhooks)")
         with raise_on_signal():
             threading.Event().wait()
     except Stopped:

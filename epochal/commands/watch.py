@@ -11,18 +11,20 @@ from epochal.settings import Environment, read_server_settings, watch_repository
 
 
 def watch(
-    url: Annotated[str, typer.Argument(help="The repository, as git fetches it: https, ssh, or a path.")],
-    branch: Annotated[list[str] | None, typer.Option(help="A branch to train (more than once for several).")] = None,
+    url: Annotated[str, typer.Argument(help="The repository to fetch from: an https or ssh URL, or a path.")],
+    branch: Annotated[
+        list[str] | None, typer.Option(help="A branch to train; may be repeated. By default main.")
+    ] = None,
 ) -> None:
-    """Write a watched repository into server.toml."""
+    """Add a repository to server.toml, so that its pushes are trained."""
     environment = Environment.read()
     url = str(Path(url).absolute()) if Path(url).exists() else url
     branches = tuple(branch or ["main"])
     for watched in read_server_settings(environment).repository:
         if watched.url != url and identity(watched.url) == identity(url):
             raise UsageError(
-                f"{safe_url(url)} is watched already, as {safe_url(watched.url)}: two would train each commit twice."
+                f"{safe_url(url)} is already watched as {safe_url(watched.url)}. Watching both would train each commit twice."
             )
     written = watch_repository(environment.home, url, branches)
-    outcome = "is watched from the next start of epochal serve on" if written else "is watched already"
+    outcome = "is watched from the next start of epochal serve" if written else "is already watched"
     typer.echo(f"{safe_url(url)} ({', '.join(branches)}) {outcome}: {environment.home / 'server.toml'}")

@@ -43,8 +43,8 @@ Events = queue.SimpleQueue[object]
 def main() -> None:
     """Run the demo in the folder given on the command line, and exit with its status."""
     parser = argparse.ArgumentParser(prog="python -m epochal.demo", description="From a commit to a mail.")
-    parser.add_argument("folder", type=Path, help="where the demo plays")
-    parser.add_argument("--search", action="store_true", help="with a network that needs more than epochs")
+    parser.add_argument("folder", type=Path, help="the folder for the demo's files")
+    parser.add_argument("--search", action="store_true", help="use a network for which more epochs are not enough")
     console = Console(highlight=False)
     try:
         with raise_on_signal():

@@ -74,7 +74,7 @@ def read_body(content_type: str, body: bytes) -> dict[str, Any]:
         if kind == "application/x-www-form-urlencoded":
             fields = parse_qs(text, keep_blank_values=True, errors="strict", max_num_fields=10).get("payload", [])
             if len(fields) != 1:
-                raise PayloadError(400, "The form does not have one field called payload.")
+                raise PayloadError(400, "The form does not have exactly one field named payload.")
             text = fields[0]
         payload = json.loads(text)
     except (ValueError, RecursionError):
@@ -92,25 +92,25 @@ def read_push(payload: dict[str, Any]) -> Push | Skipped:
     reference = _get_text(payload, "ref")
     sha = _get_text(payload, "after")
     if not _SHA.fullmatch(sha):
-        raise PayloadError(400, "after: not the full name of a commit.")
+        raise PayloadError(400, "after: not a full commit id.")
     shown = reference[:_MAX_BRANCH_LENGTH]
     if payload.get("deleted") is True or set(sha) == {"0"}:
         return Skipped(f"{shown} was deleted")
     branch = reference.removeprefix("refs/heads/")
     if branch == reference:
-        return Skipped(f"{shown} is {'a tag' if reference.startswith('refs/tags/') else 'no branch'}")
+        return Skipped(f"{shown} is {'a tag' if reference.startswith('refs/tags/') else 'not a branch'}")
     head = _get_object(payload, "head_commit")
     message = _get_text(head, "message", "head_commit.")
     if word := find_skip_instruction(message):
-        return Skipped(f"the commit's message says {word}")
+        return Skipped(f"the commit message says {word}")
     author = _get_object(head, "author", "head_commit.")
     repository = _get_object(payload, "repository")
     addresses = [repository.get(name) for name in _URL_FIELDS]
     texts = [address for address in addresses if isinstance(address, str) and 0 < len(address) <= _MAX_URL_LENGTH]
     if not texts:
-        raise PayloadError(400, "repository.clone_url: missing, or not a text.")
+        raise PayloadError(400, "repository.clone_url: missing or not a string.")
     if not branch or len(branch) > _MAX_BRANCH_LENGTH or _BAD_BRANCH.search(branch):
-        raise PayloadError(400, "ref: not a name that git allows for a branch.")
+        raise PayloadError(400, "ref: not a valid branch name.")
     return Push(
         identities=frozenset(identity(text) for text in texts),
         branch=branch,
@@ -124,14 +124,14 @@ def read_push(payload: dict[str, Any]) -> Push | Skipped:
 def _get_object(payload: dict[str, Any], name: str, where: str = "") -> dict[str, Any]:
     value = payload.get(name)
     if not isinstance(value, dict):
-        raise PayloadError(400, f"{where}{name}: missing, or not an object.")
+        raise PayloadError(400, f"{where}{name}: missing or not an object.")
     return value
 
 
 def _get_text(payload: dict[str, Any], name: str, where: str = "") -> str:
     value = payload.get(name)
     if not isinstance(value, str):
-        raise PayloadError(400, f"{where}{name}: missing, or not a text.")
+        raise PayloadError(400, f"{where}{name}: missing or not a string.")
     # JSON allows NUL and half of a surrogate pair, but databases and mail do not.
     return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "?")
 
@@ -140,8 +140,8 @@ def check_secret(secret: bytes) -> None:
     """Raise SettingsError if the webhook's secret is too short to protect anything."""
     if len(secret) < MIN_SECRET_BYTES:
         raise SettingsError(
-            f"The webhook's secret has {len(secret)} bytes; it needs {MIN_SECRET_BYTES} or more. "
-            "Make one: openssl rand -hex 32"
+            f"The webhook's secret has {len(secret)} bytes, but needs at least {MIN_SECRET_BYTES}. "
+            "Generate one: openssl rand -hex 32"
         )
 
 

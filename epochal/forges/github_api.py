@@ -16,11 +16,11 @@ _TIMEOUT_SECONDS = 15.0
 _MARKER = "registered-by=epochal"
 
 _REMEDIES = {
-    401: "it does not accept EPOCHAL_GITHUB_TOKEN: make a new token.",
-    403: "EPOCHAL_GITHUB_TOKEN may not: it needs Webhooks (read and write); a classic one admin:repo_hook.",
-    404: "there is no such repository, or EPOCHAL_GITHUB_TOKEN is not of an admin of it.",
-    422: "it does not accept the webhook.",
-    429: "too many requests were made with EPOCHAL_GITHUB_TOKEN: try again later.",
+    401: "EPOCHAL_GITHUB_TOKEN is not valid. Create a new token.",
+    403: "EPOCHAL_GITHUB_TOKEN lacks the permission Webhooks (read and write); a classic token needs admin:repo_hook.",
+    404: "there is no such repository, or EPOCHAL_GITHUB_TOKEN does not belong to an admin of it.",
+    422: "the webhook was not accepted.",
+    429: "too many requests were made with EPOCHAL_GITHUB_TOKEN. Try again later.",
 }
 
 
@@ -33,7 +33,7 @@ def register_webhook(repository_url: str, address: str, secret: bytes, token: st
     """
     host, _, name = identity(repository_url).partition("/")
     if host != "github.com" or name.count("/") != 1:
-        return f"{host}/{name} is not at github.com: enter the address there by hand"
+        return f"{host}/{name} is not on github.com: add the webhook there by hand"
     headers = {
         "Accept": "application/vnd.github+json",
         "X-GitHub-Api-Version": _API_VERSION,
@@ -48,12 +48,12 @@ def register_webhook(repository_url: str, address: str, secret: bytes, token: st
         found = _find_webhook(_request(client, name, "GET", f"{hooks}?per_page=100"), address)
         if found is None:
             _request(client, name, "POST", hooks, {"name": "web", **hook})
-            return f"GitHub sends the pushes of {name} to {address} from now on"
+            return f"GitHub now sends the pushes of {name} to {address}"
         _request(client, name, "PATCH", f"{hooks}/{int(found['id'])}", hook)
     before = _without_query(found["config"]["url"])
-    return f"GitHub sends the pushes of {name} to {address}" + (
-        f", no more to {before}" if before != address else " already"
-    )
+    if before == address:
+        return f"GitHub already sends the pushes of {name} to {address}"
+    return f"GitHub now sends the pushes of {name} to {address}, no longer to {before}"
 
 
 def _find_webhook(hooks: Any, address: str) -> dict[str, Any] | None:
@@ -76,18 +76,16 @@ def _request(client: httpx.Client, name: str, method: str, path: str, content: d
         raise UsageError(f"The webhook of {name} was not registered: {host} cannot be reached ({error}).") from None
     if not response.is_success:
         if response.is_redirect:
-            why = "the repository was renamed or moved: watch it by its new address."
+            why = "the repository was renamed or moved. Watch it at its new address."
         else:
             limited = response.headers.get("X-RateLimit-Remaining") == "0"
             remedy = _REMEDIES.get(429 if limited else response.status_code, "try again later.")
             why = " ".join([remedy, *_error_messages(response)])
-        raise UsageError(f"The webhook of {name} was not registered: GitHub answers {response.status_code}, {why}")
+        raise UsageError(f"The webhook of {name} was not registered: GitHub answered {response.status_code}: {why}")
     try:
         return response.json()
     except ValueError:
-        raise UsageError(
-            f"The webhook of {name} was not registered: what answers at {client.base_url} is not GitHub."
-        ) from None
+        raise UsageError(f"The webhook of {name} was not registered: {client.base_url} is not GitHub's API.") from None
 
 
 def _error_messages(response: httpx.Response) -> list[str]:

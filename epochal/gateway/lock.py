@@ -16,7 +16,7 @@ def server_lock(home: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UsageError(f"{home} is served already by another epochal serve: stop that one first.") from None
+            raise UsageError(f"Another epochal serve is already running for {home}. Stop it first.") from None
         yield
 
 

@@ -34,8 +34,8 @@ def remote_head(url: str, branch: str, credentials: str = "") -> str | None:
         output = run_git(command, seconds=_TIMEOUT_SECONDS).decode("utf-8", "replace")
     except GitError as error:
         raise UsageError(
-            f"{safe_url(url)} cannot be asked for its branches: {' '.join(str(error).split())[:400].rstrip('.')}. "
-            "Check the address, the network and, of a private repository, its credentials in server.toml."
+            f"The branches of {safe_url(url)} cannot be listed: {' '.join(str(error).split())[:400].rstrip('.')}. "
+            "Check the address, the network and, for a private repository, its credentials in server.toml."
         ) from None
     for line in output.splitlines():
         sha, _, name = line.partition("\t")
@@ -110,9 +110,9 @@ class Poller:
             _compare_head(watched, branch, self._last_run_sha, self._on_head)
         except Exception as error:
             if key not in self._failing:
-                _log.warning("%s It is tried again every %g s.", error, self._seconds)
+                _log.warning("%s Trying again every %g s.", error, self._seconds)
             self._failing.add(key)
         else:
             if key in self._failing:
-                _log.info("%s %s: asked again without trouble", safe_url(watched.url), branch)
+                _log.info("%s %s: polling works again", safe_url(watched.url), branch)
             self._failing.discard(key)

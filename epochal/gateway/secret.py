@@ -65,11 +65,11 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         raise SettingsError(
             f"{path}: the webhook's secret cannot be read: {error.strerror}. "
-            "It should be a file that the user who runs epochal may read."
+            "It should be a file that the user who runs Epochal may read."
         ) from None
     if mode & (stat.S_IROTH | stat.S_IWOTH):
         raise SettingsError(
-            f"{path}: everybody on this machine may read or write the webhook's secret. Mend it: chmod 600 {path}"
+            f"{path}: everybody on this machine may read or write the webhook's secret. To fix it: chmod 600 {path}"
         )
     return _validate(secret, str(path))
 
@@ -79,7 +79,7 @@ def _validate(secret: bytes, where: str) -> bytes:
         secret.decode("utf-8")
         check_secret(secret)
     except UnicodeDecodeError:
-        raise SettingsError(f"{where}: the webhook's secret is no text. Make one: openssl rand -hex 32") from None
+        raise SettingsError(f"{where}: the webhook's secret is not text. Generate one: openssl rand -hex 32") from None
     except SettingsError as error:
         raise SettingsError(f"{where}: {error}") from None
     return secret

@@ -30,7 +30,7 @@ def open_tunnel(address_to_forward: str, authtoken: str | None, secret: bytes, d
     """
     if not authtoken:
         raise UsageError(
-            "A tunnel needs ngrok's authtoken: take it from https://dashboard.ngrok.com/get-started/your-authtoken "
+            "A tunnel needs an ngrok authtoken. Copy it from https://dashboard.ngrok.com/get-started/your-authtoken "
             "and set EPOCHAL_NGROK_AUTHTOKEN or EPOCHAL_NGROK_AUTHTOKEN_FILE."
         )
     sdk: Any = importlib.import_module("ngrok")  # A native library of 10 MB that only this command needs.
@@ -47,7 +47,7 @@ def open_tunnel(address_to_forward: str, authtoken: str | None, secret: bytes, d
         # ngrok's message about an unknown authtoken contains that token, which must not be shown.
         reason = " ".join(": ".join(str(part) for part in error.args).replace(authtoken, "[authtoken]").split())
         raise UsageError(
-            f"ngrok gave no address: {reason}. "
+            f"ngrok did not open a tunnel: {reason}. "
             "Check the network (connect.ngrok-agent.com:443), the authtoken and the domain."
         ) from None
     return Tunnel(str(listener.url()).rstrip("/"), sdk)

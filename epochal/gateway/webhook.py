@@ -94,10 +94,10 @@ class _Webhook:
                 case PayloadError():
                     refusal = HTTPException(error.status, str(error))
                 case ClientDisconnect():  # Only for the log: the client is gone.
-                    refusal = HTTPException(400, "The connection was cut off.")
+                    refusal = HTTPException(400, "The client disconnected before the body arrived.")
                 case _:
-                    _log.exception("delivery %s: fault", delivery)
-                    refusal = HTTPException(500, "Epochal itself failed; the server's log says how.")
+                    _log.exception("delivery %s: internal error", delivery)
+                    refusal = HTTPException(500, "Internal error. See the server's log.")
             _log.warning("delivery %s: %s %s", delivery, refusal.status_code, _printable(refusal.detail))
             return await _http_error(request, refusal)
         _log.info("delivery %s: %s %s", delivery, status, _printable(str(content)))
@@ -107,10 +107,10 @@ class _Webhook:
         """Check and store a delivery, and return the status and the JSON to answer with."""
         signature = _single_header(headers, "X-Hub-Signature-256")
         if signature is None:
-            raise HTTPException(401, "X-Hub-Signature-256 is missing: enter the webhook's secret at GitHub.")
+            raise HTTPException(401, "X-Hub-Signature-256 is missing. Enter the webhook's secret at GitHub.")
         if not verify(self._secret, body, signature):
             raise HTTPException(
-                401, "X-Hub-Signature-256 is not this body's: is GitHub's secret the one of this server?"
+                401, "X-Hub-Signature-256 does not match the body. Check that GitHub has this server's secret."
             )
         event = _require_header(headers, "X-GitHub-Event", _EVENT)
         delivery = _require_header(headers, "X-GitHub-Delivery", _DELIVERY)
@@ -124,7 +124,7 @@ class _Webhook:
             _log.exception("delivery %s: could not be stored", delivery)
             retry_after = {"Retry-After": str(_RETRY_SECONDS)}
             raise HTTPException(
-                503, "The delivery could not be stored: redeliver it at GitHub later.", retry_after
+                503, "The delivery could not be stored. Redeliver it at GitHub later.", retry_after
             ) from None
         if accepted.new:
             return 202, {"run": accepted.run, "status": "queued"}
@@ -133,9 +133,9 @@ class _Webhook:
     def _find_commit(self, event: str, headers: Headers, body: bytes) -> Commit | Skipped:
         """Return the commit to train, or the reason why the delivery starts no run."""
         if event == "ping":
-            return Skipped("the webhook works: the signature is right")
+            return Skipped("the webhook works: the signature is valid")
         if event != "push":
-            return Skipped(f"{event} events start no run: choose just the push event at GitHub")
+            return Skipped(f"{event} events do not start a run: choose just the push event at GitHub")
         push = read_push(read_body(_single_header(headers, "Content-Type") or "", body))
         if isinstance(push, Skipped):
             return push
@@ -152,7 +152,7 @@ class _Webhook:
 
 async def _receive_body(request: Request) -> bytes:
     """Return the request's body. Raises HTTPException 413 if it is too large, 408 if it takes too long to arrive."""
-    too_large = HTTPException(413, f"The body is larger than {MAX_BODY_BYTES // 1024**2} MiB, GitHub's own limit.")
+    too_large = HTTPException(413, f"The body is larger than {MAX_BODY_BYTES // 1024**2} MiB, GitHub's limit.")
     if int(request.headers.get("Content-Length", "0")) > MAX_BODY_BYTES:  # h11 accepts only digits.
         raise too_large
     body = bytearray()
@@ -163,7 +163,7 @@ async def _receive_body(request: Request) -> bytes:
                 if len(body) > MAX_BODY_BYTES:
                     raise too_large
     except TimeoutError:
-        raise HTTPException(408, f"The body did not come within {READ_SECONDS:g} s.") from None
+        raise HTTPException(408, f"The body did not arrive within {READ_SECONDS:g} s.") from None
     return bytes(body)
 
 
@@ -177,7 +177,7 @@ def _single_header(headers: Headers, name: str) -> str | None:
 def _require_header(headers: Headers, name: str, pattern: re.Pattern[str]) -> str:
     value = _single_header(headers, name) or ""
     if not pattern.fullmatch(value):
-        raise HTTPException(400, f"{name} is missing or not as GitHub sends it.")
+        raise HTTPException(400, f"{name} is missing or malformed.")
     return value
 
 

@@ -39,7 +39,7 @@ def publish(app: App, number: int) -> None:
                     target.parent.mkdir(parents=True, exist_ok=True)
                     link_or_copy(source, target)
     except (OSError, DatabaseUnavailable) as error:
-        log(f"note: the run's files could not be put into the workspace: {error}")
+        log(f"note: could not copy the run's files to {workspace}: {error}")
 
 
 def link_or_copy(source: Path, target: Path) -> None:

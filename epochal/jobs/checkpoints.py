@@ -16,7 +16,7 @@ from epochal.jobs.strategy import Proposal
 from epochal.records import Run, Strategy, Trial
 from epochal.store.runs import earlier_runs
 
-_TEST_SET_CHANGES = f"{SCRIPT} tests on other rows in each training (is its split seeded?)"
+_TEST_SET_CHANGES = f"{SCRIPT} tests on different rows each time it trains (is its split seeded?)"
 """The reason given for not resuming a script whose test set changed when it was resumed."""
 _RUNS_WITH_CHECKPOINTS = 3
 """How many runs of a branch keep their checkpoints."""

@@ -50,7 +50,7 @@ def prepare_run(active: ActiveRun, state: State) -> None:
     """
     framework = frameworks()[active.plan.code.detection.framework].TITLE
     notes = [
-        f"{SCRIPT} line {api.line}: {api.what} is gone from today's {framework}; write {api.instead}"
+        f"{SCRIPT} line {api.line}: {api.what} was removed from {framework}; use {api.instead}"
         for api in active.plan.code.removed_apis
     ]
     for note in notes:
@@ -78,7 +78,7 @@ def prepare_environment(active: ActiveRun) -> None:
             if failure.reason is not Reason.NO_ENGINE or time.monotonic() + pause > deadline:
                 raise
             if not logged:
-                log(f"waiting: {failure.explanation} The run goes on when it answers.")
+                log(f"waiting up to {app.settings.limits.engine_minutes:g} min: {failure.explanation}")
                 logged = True
         threading.Event().wait(pause)
         pause = min(2 * pause, _MAX_PAUSE_SECONDS)
@@ -107,10 +107,10 @@ def stop_orphaned_trainings(app: App) -> None:
     try:
         stopped_runs = _choose_runtime(app).reap(partial(is_training, app.database))
     except RunFailed as failure:
-        log(f"left-over trainings could not be looked for: {failure.explanation}")
+        log(f"could not check for trainings whose job has died: {failure.explanation}")
         return
     for run in stopped_runs:
-        log(f"stopped a training that run {run} had left behind")
+        log(f"run {run}: stopped a training whose job has died")
 
 
 def _choose_runtime(app: App) -> Runtime:

@@ -44,7 +44,7 @@ def find_run(app: App) -> int:
     missing = [name for name, value in values.items() if not value]
     if missing:
         raise UsageError(
-            f"{', '.join(missing)}: not set. pull needs them where EPOCHAL_RUN does not say which run it is for."
+            f"{', '.join(missing)}: not set. Set them, or set EPOCHAL_RUN to the number of the run to pull."
         )
     commit = Commit(environment.git_url, environment.branch, environment.git_commit)
     accepted = accept_commit(app.database, commit, Origin.PUSH, supersede=app.settings.supersede)
@@ -88,7 +88,7 @@ def pull(app: App, run: Run) -> State:
     _link_in_dlcode(app, commit, app.home.run(run.id).code)
     message, author_name, author_email = repository.details(commit.sha)
     if run.origin is Origin.PUSH and (instruction := find_skip_instruction(message)):
-        end_run(app, run.id, State.CANCELLED, Reason.SKIPPED, f"The commit's message says {instruction}.")
+        end_run(app, run.id, State.CANCELLED, Reason.SKIPPED, f"The commit message says {instruction}.")
         return State.CANCELLED
     for note in notes:
         log(f"note: {note}")
@@ -140,4 +140,4 @@ def _link_in_dlcode(app: App, commit: Commit, code: Path) -> None:
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(os.path.relpath(code, link.parent))
     temporary.replace(link)
-    log(f"dlcode: {link} shows {safe_url(commit.repository)} at {commit.sha[:7]}")
+    log(f"dlcode: {link} is now at {commit.sha[:7]} of {safe_url(commit.repository)}")

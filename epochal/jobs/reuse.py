@@ -31,9 +31,9 @@ def reuse_verdict(active: ActiveRun) -> State | None:
         if earlier.state is State.REACHED and not earlier.reached:
             continue  # marked as reached without a verdict, by an older version or by mistake
         if trial is None or not app.home.run(earlier.id).trial(trial.number).path.is_dir():
-            log(f"run {earlier.id} has trained the same, but its folder is gone: training anew")
+            log(f"the verdict of run {earlier.id} cannot be reused, because its folder is gone: training again")
         elif app.environment.force:
-            log(f"run {earlier.id} has trained the same ({earlier.state}): training anyway, as --force asks for it")
+            log(f"the verdict of run {earlier.id} ({earlier.state}) is not reused because of --force: training again")
             return None
         else:
             return _end_like(active, earlier, None if earlier.fingerprint == own else trial)
@@ -67,8 +67,8 @@ def _end_like(active: ActiveRun, earlier: Run, adopted: Trial | None) -> State:
     assert ended.best is not None
     assert ended.best.accuracy is not None
     accuracy, threshold = format_with_threshold(ended.best.accuracy.value, active.threshold)
-    log(f"verdict: {ended.state}, {accuracy} of {threshold}, taken over from run {earlier.id}")
-    log("nothing that it depends on has changed, so nothing is trained; epochal run --force trains anyway")
+    log(f"verdict: {ended.state}, {accuracy} of {threshold}, reused from run {earlier.id}")
+    log("nothing that affects the verdict has changed; to train anyway, use epochal run --force")
     store_end(active.app, ended)
     return ended.state
 

@@ -75,7 +75,7 @@ def join_search(environment: Environment) -> int:
             if not load_run(app.database, number).state.ended and owner_of_run(app.database, number) is None:
                 return _claim_and_do(app, number, "retrain")
         run = load_run(app.database, number)
-        log(f"run {run.id}: {summary(run)}" if run.state.ended else f"run {run.id}: the search is over here")
+        log(f"run {run.id}: {summary(run) if run.state.ended else 'the search has ended; job retrain ends the run'}")
         return EXIT_STATUS[run.state] if run.state.ended else 0
     except Stopped as stopped:
         return 128 + stopped.signal_number
@@ -85,7 +85,7 @@ def join_search(environment: Environment) -> int:
 
 def _requested_run(environment: Environment) -> int:
     if environment.run is None:
-        raise UsageError("EPOCHAL_RUN is not set: it is the number of the run to work on, as pull.sh prints it.")
+        raise UsageError("EPOCHAL_RUN is not set. Set it to the number of the run, which pull.sh prints.")
     return environment.run
 
 
@@ -153,7 +153,7 @@ def _end_after_signal(app: App, run: Run, stopped: Stopped) -> int:
             return _end(app, run, requested, RunFailed(Reason(requested.value)))
     except (DatabaseUnavailable, NotOwner) as error:
         log(str(error))
-    log(f"run {run.id} was interrupted: epochal serve takes up again what was pushed")
+    log(f"run {run.id} was interrupted; if it was started by a push, epochal serve runs it again")
     raise stopped
 
 
@@ -164,7 +164,7 @@ def _wait_to_be_stopped(app: App, run: int) -> None:
         State.CANCELLED,
     )
     if stopped and last_dispatch(app.database, run):
-        log("the gateway stops this build")
+        log("waiting for the gateway to stop this build")
         threading.Event().wait(_STOP_SECONDS)
 
 
@@ -192,4 +192,4 @@ def _send_mail(app: App) -> None:
     try:
         drain_outbox(app, log)
     except DatabaseUnavailable as error:
-        log(f"mail: epochal serve or epochal mail sends it later: {error}")
+        log(f"mail: not sent yet; epochal serve or epochal mail sends it later: {error}")

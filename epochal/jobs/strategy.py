@@ -58,7 +58,7 @@ def check_budget(trials: Sequence[Trial], settings: RetrainSettings) -> GiveUp |
         return GiveUp(Reason.MAX_TRIALS, f"{len(counted)} trials were trained, and max_trials allows no more.")
     if minutes >= settings.max_minutes:
         return GiveUp(
-            Reason.MAX_MINUTES, f"{minutes:.0f} minutes were trained, and max_minutes is {settings.max_minutes:g}."
+            Reason.MAX_MINUTES, f"Training took {minutes:.0f} minutes, and max_minutes is {settings.max_minutes:g}."
         )
     return None
 
@@ -95,15 +95,15 @@ def next_trial(
     if constant is None:
         return GiveUp(
             Reason.NO_EPOCHS,
-            f"{SCRIPT} has no number of epochs that could be raised: write it as a constant (epochs = 20) or into fit(epochs=20).",
+            f"{SCRIPT} has no number of epochs to raise. Write it as a constant (epochs = 20) or in the call fit(epochs=20).",
         )
     epoch_trials = [trial for trial in trials if trial.strategy is not Strategy.SEARCH]
     measured = [trial for trial in epoch_trials if trial.accuracy is not None]
     if measured and measured[-1].stopped_by is StoppedBy.SCRIPT:
         return GiveUp(
             Reason.STOPS_ITSELF,
-            f"{SCRIPT}'s own callbacks ended the training after epoch {measured[-1].epochs}, before its epochs were used up: "
-            "more epochs would change nothing. Give them more patience, or change the network.",
+            f"A callback in {SCRIPT} stopped the training early, after epoch {measured[-1].epochs}, so more epochs would "
+            "change nothing. Give the callback more patience, or change the network.",
         )
     last = measured[-1].forecast if measured else None
     if last and last.hopeless:
@@ -121,12 +121,13 @@ def _check_limits(measured: list[Trial], epochs: int, settings: RetrainSettings)
     """Return why a trial with ``epochs`` epochs is not worth training after the ``measured`` trials; None if it is."""
     if epochs > settings.max_epochs:
         return GiveUp(
-            Reason.MAX_EPOCHS, f"The next trial would have {epochs} epochs; max_epochs is {settings.max_epochs}."
+            Reason.MAX_EPOCHS, f"The next trial would have {epochs} epochs, but max_epochs is {settings.max_epochs}."
         )
     accuracies = [trial.accuracy.value if trial.accuracy else 0.0 for trial in measured]
     trials_since_best = len(accuracies) - 1 - accuracies.index(max(accuracies))
     if trials_since_best >= settings.patience:
         return GiveUp(
-            Reason.NO_IMPROVEMENT, f"The last {trials_since_best} trials did not better the best accuracy (patience)."
+            Reason.NO_IMPROVEMENT,
+            f"The last {trials_since_best} trials did not improve on the best accuracy (patience).",
         )
     return None

@@ -31,5 +31,5 @@ def train(app: App, run: Run) -> State:
     if not isinstance(target, GiveUp):
         record_forecast(active, trial, target)
     change_run(app.database, run.id, state=State.BELOW)
-    log("job retrain goes on from here")
+    log("next: job retrain")
     return State.BELOW

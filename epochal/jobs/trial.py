@@ -29,12 +29,12 @@ from epochal.store.trials import add_trial, end_trial
 _LAST_OUTPUT = 256 * 1024
 """How many characters at the end of the log are searched for a traceback."""
 _VALIDATES_ON_TEST = (
-    f"{SCRIPT} validates on its test data: what stops or chooses by its validation does so by the very data that it is then "
-    "judged on, which flatters; keep some data apart (validation_split=0.1)"
+    f"{SCRIPT} validates on its test data, so stopping early or choosing a model by its validation inflates the accuracy. "
+    "Validate on other data, for example with validation_split=0.1."
 )
 _TEST_SET_CHANGES = (
-    f"{SCRIPT} tests on other rows in each training, so it is never resumed, and each trial trains from the beginning. Seed its "
-    "split: random_state=0, or shuffle(…, seed=0, reshuffle_each_iteration=False); or do not shuffle what is tested on."
+    f"{SCRIPT} tests on different rows each time it trains, so every trial trains from the beginning. Seed the split "
+    "(random_state=0, or shuffle(…, seed=0, reshuffle_each_iteration=False)), or do not shuffle the test data."
 )
 _MAX_EPOCHS = 2**31 - 1
 """The largest integer that every database can store. The training code may report any number."""
@@ -82,12 +82,12 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
         trial, choice = _train(active, started, trial, provided)
         if not started.stop.reason and _has_other_test_set(trial, choice, provided):
             log(
-                f"trial {number}: resumed, it was tested on other rows than {provided.source}: "
+                f"trial {number}: after resuming, {SCRIPT} tested on different rows than {provided.source}; "
                 "training from the beginning"
             )
             _prepare_folder(active, started)
             not_resumed = ProvidedCheckpoints(
-                why=f"resumed from {provided.source}, it was tested on other rows (is its split seeded?)"
+                why=f"after resuming from {provided.source}, {SCRIPT} tested on different rows (is its split seeded?)"
             )
             trial, choice = _train(active, started, replace(trial, caught=True), not_resumed)
         _add_notes(active, trial, choice)
@@ -202,7 +202,7 @@ def _write_change(active: ActiveRun, folder: TrialFolder, change: Change) -> Non
 
 def _add_notes(active: ActiveRun, trial: Trial, choice: Choice | RunFailed) -> None:
     faults = parse_faults(read_metrics(active.folder.trial(trial.number).metrics))
-    notes = [f"trial {trial.number}: the recorder failed: {fault}" for fault in faults]
+    notes = [f"trial {trial.number}: internal error while recording the training: {fault}" for fault in faults]
     notes += [_VALIDATES_ON_TEST] * trial.validates_on_test + [_TEST_SET_CHANGES] * trial.caught
     if isinstance(choice, Choice):
         notes += choice.notes

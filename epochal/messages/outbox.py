@@ -32,10 +32,10 @@ def _deliver(app: App, message: Message, log: Log) -> bool:
         # A SettingsError means that the password file is unusable; the admin can fix it while the mail is pending.
         retry = isinstance(error, SettingsError) or error.temporary
         release_message(app.database, message.id, MessageState.PENDING if retry else MessageState.GIVEN_UP, str(error))
-        what = "it is tried again" if retry else "it is not tried again; epochal mail --retry does"
+        what = "it will be retried" if retry else "to try again, run epochal mail --retry"
         log(f"mail: run {message.run} to {recipients}: {error} ({what})")
         return not retry
-    outcome = f"sent to {recipients}" + (f", but refused for {', '.join(refused)}" if refused else "")
+    outcome = f"sent to {recipients}" + (f", but the mail server refused {', '.join(refused)}" if refused else "")
     release_message(app.database, message.id, MessageState.SENT, outcome)
     log(f"mail: run {message.run}: {outcome}")
     return True

@@ -139,9 +139,9 @@ def timeline_view(run: Run, moments: Sequence[Moment]) -> TimelineView:
 
 def timeline_lines(moments: Sequence[Moment]) -> list[str]:
     """Return a timeline as the lines of a table, the headings first."""
-    lines = [f"{'moment':<20}  {'trial':>5}  {'seconds':>10}  {'since before':>12}"]
+    lines = [f"{'moment':<20}  {'trial':>5}  {'seconds':>10}  {'since previous':>14}"]
     for moment, first, before in _add_seconds(moments):
-        lines.append(f"{moment.step:<20}  {moment.trial or '':>5}  {first:>10.2f}  {before:>12.2f}")
+        lines.append(f"{moment.step:<20}  {moment.trial or '':>5}  {first:>10.2f}  {before:>14.2f}")
     return lines
 
 

@@ -282,5 +282,5 @@ def summary(run: Run) -> str:
             parts.append(f"epoch {run.best.epochs}")
         parts.append(f"{len(trained)} trial{'s' if len(trained) != 1 else ''}")
     if run.reused_run:
-        parts.append(f"taken over from run {run.reused_run}")
+        parts.append(f"reused from run {run.reused_run}")
     return " · ".join(parts)

@@ -52,7 +52,7 @@ class _Finder:
                     stop_at = os.environ.get("EPOCHAL_STOP_AT")
                     recorder.observe(module, out=_OUT, checkpoints=_CHECKPOINTS, stop_at=stop_at, started=_STARTED)
                 except Exception as fault:  # a failing recorder must not stop the training
-                    sys.stderr.write(f"epochal: {name} is not observed: {fault!r}\n")
+                    sys.stderr.write(f"epochal: cannot observe {name}: {fault!r}\n")
 
             spec.loader.exec_module = exec_module
         return spec

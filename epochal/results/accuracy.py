@@ -16,14 +16,18 @@ from epochal.results.printed import PrintedLines
 
 _TOLERANCE = 0.0005
 """Accuracies that differ by at most this count as the same number, because scripts print three decimals."""
-_OTHER_NUMBER = 'To have another number judged, write it to $EPOCHAL_OUT/accuracy.json: {"accuracy": 0.83}.'
+_OTHER_NUMBER = 'To use another number, write it to $EPOCHAL_OUT/accuracy.json, such as {"accuracy": 0.83}.'
 _SPLIT_REMEDY = (
-    "Keep the test rows out of the training data, or set repeated_rows = true in epochal.toml if the data repeat rows."
+    "Keep the test rows out of the training data, or, if the data naturally repeat rows, set repeated_rows = true in "
+    "epochal.toml."
+)
+_OWN_ACCURACY = (
+    "Measure the accuracy of a classifier, or write a measure that suits the model to $EPOCHAL_OUT/accuracy.json."
 )
 _NO_ACCURACY = (
-    "The training ended well but measured no accuracy: no accuracy.json in $EPOCHAL_OUT, no evaluate() with an accuracy "
-    "metric, no line like 'Test accuracy: 0.83', no score() or accuracy_score(), no val_accuracy. "
-    f"Print such a line at {SCRIPT}'s end."
+    f"{SCRIPT} finished but reported no accuracy: no accuracy.json in $EPOCHAL_OUT, no evaluate() with an accuracy metric, no "
+    "score() or accuracy_score(), no printed test accuracy, no val_accuracy. "
+    f"Print a line like 'Test accuracy: 0.83' at the end of {SCRIPT}."
 )
 
 
@@ -112,8 +116,8 @@ class _Chooser:
             choices = " or ".join(f'metric = "{name}"' for name in last.accuracies)
             raise RunFailed(
                 Reason.NO_ACCURACY,
-                f"evaluate() measured several accuracies ({', '.join(last.accuracies)}), and {SCRIPT} does not say which one "
-                f"counts. Choose one in epochal.toml: {choices}.",
+                f"evaluate() measured several accuracies: {', '.join(last.accuracies)}. "
+                f"Choose one in epochal.toml: {choices}.",
             )
         source = AccuracySource.EVALUATE if last.kind is Kind.EVALUATE else AccuracySource.SCORE
         return self._build_accuracy(last, source)
@@ -152,7 +156,7 @@ class _Chooser:
         if unparsed:
             raise RunFailed(
                 Reason.NO_ACCURACY,
-                f"A line that {SCRIPT} printed seems to state its accuracy, in a form that is not understood: "
+                f"{SCRIPT} printed a line that seems to state its accuracy but cannot be parsed: "
                 f"{unparsed!r}. Print it as 'Test accuracy: 0.83'.",
             )
         return None
@@ -207,7 +211,7 @@ class _Chooser:
         """Return an accuracy that nn.py computed itself, with what is known of the rows that it predicted."""
         last = find_latest(self._sound_predictions)
         if last is None or (accuracy.samples and accuracy.samples != last.samples):
-            return replace(accuracy, evidence=Evidence(unchecked=f"{SCRIPT} measured it by itself"))
+            return replace(accuracy, evidence=Evidence(unchecked=f"{SCRIPT} computed the accuracy itself"))
         found = self._build_accuracy(last, accuracy.source)
         return replace(found, value=accuracy.value, test_set=accuracy.test_set or found.test_set)
 
@@ -244,14 +248,13 @@ class _Chooser:
         """Return why a measurement does not count and what to do about it; empty if it counts."""
         if measurement.is_r2:
             return (
-                "The number is what a regressor's score() or r2_score() returned: R², which is no accuracy. "
-                "Measure a classifier, or report an accuracy that fits (accuracy.json)."
+                f"The number is R², from a regressor's score() or from r2_score(), and not an accuracy. {_OWN_ACCURACY}"
             )
         if measurement.is_dummy:
-            return f"Only a DummyClassifier was measured, which learns nothing. Measure the model that {SCRIPT} trains."
+            return f"{SCRIPT} only measured a DummyClassifier, which learns nothing. Measure the model that it trains."
         if measurement.trained is False:
             return (
-                f"Only a network that {SCRIPT} loaded ready-made was measured, none that it trained in this run. "
+                f"{SCRIPT} only measured a network that it loaded, not one that it trained in this run. "
                 "Evaluate the network that fit() trained."
             )
         if measurement.kind is Kind.SCORE and measurement.trained is None:
@@ -274,7 +277,7 @@ class _Chooser:
             names = ", ".join(dict.fromkeys(name for each in measurements for name in each.metrics)) or "nothing"
             return RunFailed(
                 Reason.NO_ACCURACY,
-                f'metric = "{self._metric}" in epochal.toml is nothing that evaluate() measured: it measured {names}.',
+                f'evaluate() did not measure metric = "{self._metric}" from epochal.toml. It measured: {names}.',
             )
         return RunFailed(Reason.NO_ACCURACY, _NO_ACCURACY)
 
@@ -283,12 +286,12 @@ class _Chooser:
         shown, lines = f"{accuracy.value:.4g}", self._findings.printed.all_tests
         if accuracy.source is AccuracySource.VALIDATION:
             return [
-                f"{SCRIPT} measured no test accuracy, so the last epoch's val_accuracy, {shown}, is judged. "
-                "Call evaluate() on test data that were kept apart."
+                f"{SCRIPT} measured no test accuracy, so the verdict uses the last epoch's val_accuracy, {shown}. "
+                "Call evaluate() on separate test data."
             ]
         if accuracy.source not in (AccuracySource.EVALUATE, AccuracySource.SCORE):
             return []
-        judged_text = f"the accuracy {accuracy.source.description}, {shown}, is judged. {_OTHER_NUMBER}"
+        judged_text = f"the verdict uses the accuracy {accuracy.source.description}, {shown}. {_OTHER_NUMBER}"
         if lines and not any(
             _is_same_number(line.value, accuracy.value, _rounding_error(line.value)) for line in lines
         ):
@@ -310,33 +313,33 @@ def _add_labels(prediction: Measurement, measurements: Sequence[Measurement]) ->
 def _explain_label_refusal(measurement: Measurement, labels: Labels, name: str) -> str:
     if labels.kind == "numbers":
         return (
-            f"The targets are not whole numbers, so {SCRIPT} trains a regression, of which an accuracy says nothing. "
-            "Measure classes, or report an accuracy that fits (accuracy.json)."
+            f"The targets are not whole numbers, so {SCRIPT} trains a regression, for which accuracy is meaningless. "
+            f"{_OWN_ACCURACY}"
         )
     if labels.kind == "inputs":
         return (
-            "The targets are the inputs themselves, as an autoencoder's are, of which an accuracy says nothing. "
-            "Measure classes, or report an accuracy that fits (accuracy.json)."
+            "The targets are the inputs themselves, as in an autoencoder, for which accuracy is meaningless. "
+            f"{_OWN_ACCURACY}"
         )
     if labels.answers == 1:
         return (
-            f"All test labels are {labels.answer!r}, so always giving that answer is always right. "
-            "Test on data that have every class."
+            f"All test labels are {labels.answer!r}, so a network that always answers that is never wrong. "
+            "Test on data that include every class."
         )
     is_binary = measurement.classes.get(name, "").startswith("Binary") or name.endswith("binary_accuracy")
     if labels.kind == "one-hot" and is_binary and measurement.kind is not Kind.SCORE:
         return (
             f"{name} counts each zero of a one-hot label as a right answer. "
-            'Measure the share of right rows: metrics=["categorical_accuracy"].'
+            'Compile the model with metrics=["categorical_accuracy"] instead.'
         )
     if "TopK" in measurement.classes.get(name, ""):
         return (
-            f"{name} counts an answer as right that is among several. "
-            'Measure the share of right answers: metrics=["accuracy"].'
+            f"{name} counts an answer as right if it is among the best k. "
+            'Compile the model with metrics=["accuracy"] instead.'
         )
     if labels.kind == "several" and measurement.kind in (Kind.EVALUATE, Kind.VALIDATION):
         return (
-            f"Each row has several labels, and {name} counts them one by one. Measure the share of rows that are wholly "
+            f"Each row has several labels, and {name} counts them one by one. Measure the share of rows with all labels "
             "right, as scikit-learn's accuracy_score(y_test, model.predict(x_test) > 0.5) does."
         )
     return ""
@@ -346,15 +349,17 @@ def _explain_row_refusal(measurement: Measurement, accepts_repeats: bool) -> str
     overlap = measurement.overlap
     if overlap.redrawn:
         return (
-            "The test set is drawn anew at each reading, from rows that are also trained on: its tf.data pipeline takes or "
-            "skips after shuffle(). Write shuffle(…, reshuffle_each_iteration=False), or split the arrays first."
+            "The test set changes each time it is read and includes training rows, because its tf.data pipeline calls take() "
+            "or skip() after shuffle(). Use shuffle(…, reshuffle_each_iteration=False), or split the arrays first."
         )
     if not overlap.refused or accepts_repeats:
         return ""
     what = "validation" if measurement.kind is Kind.VALIDATION else "test"
-    expected = f", where a clean split would show {overlap.expected:.0%}" if overlap.expected >= 0.005 else ""
+    expected = f" (a clean split would show {overlap.expected:.0%})" if overlap.expected >= 0.005 else ""
     share = "All" if overlap.share >= 0.9995 else f"{overlap.share:.0%} of"
-    return f"{share} {what} rows were also trained on{expected}, so the accuracy on them says nothing. {_SPLIT_REMEDY}"
+    return (
+        f"{share} {what} rows were also trained on{expected}, so the accuracy on them is meaningless. {_SPLIT_REMEDY}"
+    )
 
 
 def _parse_accuracy_json(text: str) -> Accuracy | None:
@@ -369,7 +374,7 @@ def _parse_accuracy_json(text: str) -> Accuracy | None:
     except PARSE_ERRORS:
         raise RunFailed(
             Reason.NO_ACCURACY,
-            f'accuracy.json should be like {{"accuracy": 0.83}}; it is {text[:80]!r}. Correct what {SCRIPT} writes there.',
+            f'accuracy.json must look like {{"accuracy": 0.83}}, but contains {text[:80]!r}. Fix what {SCRIPT} writes to it.',
         ) from None
 
 
@@ -402,13 +407,13 @@ def _validate(accuracy: Accuracy) -> Accuracy:
         raise RunFailed(
             Reason.ACCURACY_NOT_FINITE,
             f"The accuracy {accuracy.source.description} is {accuracy.value}, not a finite number: the training "
-            "diverged, or there was nothing to measure it on.",
+            "diverged, or the test set is empty.",
         )
     if not 0 <= accuracy.value <= 1:
-        remedy = "Write it as 0.832 or as 83.2%."
+        remedy = "Write it as 0.832 or 83.2%."
         if 1 < accuracy.value <= 100:
             share = float(Decimal(str(accuracy.value)) / 100)
-            remedy = f"If it is in percent, write {share:g} or {accuracy.value:g}%."
+            remedy = f"If it is a percentage, write {share:g} or {accuracy.value:g}%."
         raise RunFailed(
             Reason.ACCURACY_OUT_OF_RANGE,
             f"The accuracy {accuracy.source.description} is {accuracy.value:g}, not between 0 and 1. {remedy}",

@@ -35,15 +35,15 @@ _NETWORK = re.compile(
     r"|HTTPS?ConnectionPool|couldn't connect to"
 )
 _EXPLANATIONS = {
-    Reason.TIMED_OUT: "The training took longer than it may: fewer epochs or a smaller network need less time, and the "
-    "server's admin may allow more ([limits] minutes in server.toml).",
-    Reason.OUT_OF_MEMORY: "The training needed more memory than it may use: a smaller batch or a smaller network needs "
-    "less, and the server's admin may allow more ([limits] memory_mb in server.toml).",
+    Reason.TIMED_OUT: "The training exceeded its time limit. Train fewer epochs or a smaller network, or ask the server's "
+    "admin to raise [limits] minutes in server.toml.",
+    Reason.OUT_OF_MEMORY: "The training ran out of memory. Use a smaller batch or a smaller network, or ask the server's "
+    "admin to raise [limits] memory_mb in server.toml.",
 }
 _SIGNALS: dict[int, str] = {
-    signal.SIGKILL: ": often the machine had no memory left, and a smaller batch needs less.",
-    signal.SIGILL: ": the machine's processor lacks an instruction that the framework was built for.",
-    signal.SIGSEGV: ": a library crashed, and another version of it, pinned in requirements.txt, may not.",
+    signal.SIGKILL: ", often because the machine ran out of memory. A smaller batch needs less.",
+    signal.SIGILL: ": the server's processor lacks an instruction that the framework needs.",
+    signal.SIGSEGV: ": a library crashed. Try another version of it, pinned in requirements.txt.",
 }
 _LAST_SIGNAL = 64
 
@@ -92,11 +92,11 @@ def diagnose(
     if tracebacks:
         return _explain_tracebacks(tracebacks, has_network=has_network)
     quote = (
-        f' Its last line: "{printed_lines[-1].strip()[:_MAX_QUOTE_LENGTH]}"'
+        f' The last line of its output: "{printed_lines[-1].strip()[:_MAX_QUOTE_LENGTH]}"'
         if printed_lines
         else " It printed nothing."
     )
-    return Reason.SCRIPT_ERROR, f"{SCRIPT} ended with exit status {exit_status}; only 0 means that all is well.{quote}"
+    return Reason.SCRIPT_ERROR, f"{SCRIPT} ended with exit status {exit_status}; only 0 means success.{quote}"
 
 
 def tail(log: str, lines: int = 20) -> str:
@@ -169,7 +169,7 @@ def _explain_tracebacks(tracebacks: list[_Traceback], *, has_network: bool) -> t
     quote = last.exception[:_MAX_QUOTE_LENGTH].rstrip(".: ") + "."
     frames = [frame for traceback in reversed(tracebacks) for frame in traceback.frames]
     if any(_NETWORK.search(traceback.exception) for traceback in tracebacks):
-        return Reason.NO_NETWORK, f"{_explain_network_remedy(frames, has_network=has_network)} It said: {quote}"
+        return Reason.NO_NETWORK, f"{_explain_network_remedy(frames, has_network=has_network)} The error: {quote}"
     if last.name in _SYNTAX:
         path, line = last.frames[-1]
         return Reason.SYNTAX_ERROR, f"{path.rpartition('/')[2]} line {line}: {quote}"
@@ -179,9 +179,9 @@ def _explain_tracebacks(tracebacks: list[_Traceback], *, has_network: bool) -> t
     if last.name not in _IMPORT:
         return Reason.SCRIPT_ERROR, f"{where}{quote}"
     module = _MODULE.search(last.message)
-    remedy = "Pin a version of the package that has it in requirements.txt."
+    remedy = "In requirements.txt, pin a version of the package that has it."
     if module and "." not in module["module"]:  # with a dot, the package is installed but lacks the submodule
-        remedy = f"Add the package that has {module['module']} to requirements.txt."
+        remedy = f"Add the package that provides {module['module']} to requirements.txt."
     return Reason.IMPORT_ERROR, f"{where}{quote} {remedy}"
 
 
@@ -189,12 +189,12 @@ def _explain_network_remedy(frames: list[tuple[str, str]], *, has_network: bool)
     patterns = [cache.module for cache in dataset_caches() if cache.module]
     searches = (re.search(pattern, path) for path, _ in frames for pattern in patterns)
     dataset = next((found["name"] for found in searches if found), "")
-    problem = "The code wanted the network, which training does not have:"
+    problem = f"{SCRIPT} tried to use the network, which training cannot access:"
     if has_network:
-        problem = "The code could not reach an address on the network. Check it, or do without:"
+        problem = f"{SCRIPT} could not reach an address on the network. Check the address, or avoid the download:"
     if dataset:
-        return f"{problem} type epochal data fetch {dataset} on the server, which fills the dataset cache."
+        return f"{problem} run epochal data fetch {dataset} on the server to fill the dataset cache."
     return (
-        f"{problem} put the files into the server's data folder, which training sees as /data, or, for one of "
-        f"{describe_dataset_frameworks()} datasets, type epochal data fetch NAME on the server."
+        f"{problem} put the files into the server's data folder, which is /data in training, or, for one of "
+        f"{describe_dataset_frameworks()} datasets, run epochal data fetch NAME on the server."
     )

@@ -185,19 +185,17 @@ def required_accuracy(samples: int | None, rule: Rule, look: int | None, evidenc
 def _explain_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) -> str:
     bars = _bars(rule, look, evidence)
     if evidence.chance == 1:
-        return (
-            "All test labels are the same, so any accuracy may be chance: measure on test data with other labels, too."
-        )
+        return "All test labels are the same, so any accuracy may be chance. Test on data with other labels, too."
     if any(bar == 1 for bar, _ in bars):
-        return "No number of test samples makes it certain that every answer is right: lower the threshold."
+        return "No number of test samples is enough to be certain of a threshold of 1. Lower the threshold."
     bar, _ = next(each for each in bars if least_correct(samples, *each) > samples)
     wrong = f"clear that {SCRIPT} does better than {describe_baseline(evidence)} ({bar:.3f})"
     if rule.confidence and bar == rule.threshold:
         wrong = f"certain at look {look} that the threshold is reached"
     needed = max(math.floor(math.log(error) / math.log(bar)) + 1 for bar, error in bars)
     return (
-        f"{samples} test samples are too few: not even {samples} right answers would make it {wrong}. "
-        f"Measure on at least {needed}; a network that makes mistakes needs more."
+        f"{samples} test samples are too few: even with {samples} right answers, it would not be {wrong}. "
+        f"Test on at least {needed}; a network that makes mistakes needs more."
     )
 
 

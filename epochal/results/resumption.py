@@ -17,14 +17,14 @@ def describe_resumption(fits: Sequence[Fit], source: str, why: str = "", *, retr
     if why:
         return f"{_FROM_THE_BEGINNING}: {why}"
     if not fits:
-        return f"{_FROM_THE_BEGINNING}: only {describe_resumed_methods()} can be continued" if retrain or source else ""
+        return f"{_FROM_THE_BEGINNING}: only {describe_resumed_methods()} can be resumed" if retrain or source else ""
     if not source:
         return f"{_FROM_THE_BEGINNING}: there was no checkpoint" if retrain else ""
     parts = []
     for fit in fits:
-        description = f"{_FROM_THE_BEGINNING}: {fit.why or 'there was no checkpoint of it'}"
+        description = f"{_FROM_THE_BEGINNING}: {fit.why or 'there was no checkpoint for it'}"
         if fit.continued:
-            description = f"continued from epoch {fit.continued} of {source}" + (f" ({fit.why})" if fit.why else "")
+            description = f"resumed from epoch {fit.continued} of {source}" + (f" ({fit.why})" if fit.why else "")
         parts.append(description if len(fits) == 1 else f"fit {fit.call} of model {fit.model} {description}")
     return "; ".join(parts)
 

@@ -105,7 +105,7 @@ def describe_evidence(trial: Trial, threshold: float) -> list[str]:
         return []
     evidence, samples, judgement = trial.accuracy.evidence, trial.accuracy.samples, trial.judgement
     baseline = describe_baseline(evidence)
-    chance = "Chance is not known: the test labels were not seen."
+    chance = "Chance level unknown: the test labels were not recorded."
     if evidence.chance is not None:
         chance = f"{baseline[0].upper()}{baseline[1:]} gives {evidence.chance:.3f}."
     sentences = [_describe_rows(evidence), chance]
@@ -114,7 +114,7 @@ def describe_evidence(trial: Trial, threshold: float) -> list[str]:
         odds = pass_probability(lower_accuracy, samples, judgement.required or threshold)
         look = f" This was look {judgement.look} at this test set." if judgement.look and judgement.look > 1 else ""
         sentences.append(
-            f"A network of true accuracy {lower_accuracy:.4g} would pass one look at {samples} test samples "
+            f"A network with a true accuracy of {lower_accuracy:.4g} would pass one look at {samples} test samples by luck "
             f"with a probability of {_percent(odds)}.{look}"
         )
     return sentences
@@ -128,7 +128,7 @@ def _describe_rows(evidence: Evidence) -> str:
     if evidence.accepted:
         return (
             f"Test rows checked: {seen} of them were seen in training, "
-            "and repeated_rows = true in epochal.toml accepts that."
+            "which repeated_rows = true in epochal.toml allows."
         )
     if evidence.seen > evidence.expected:
         return f"Test rows checked: {seen} of them were also in the training data; {expected} expected."

@@ -98,11 +98,11 @@ class DockerRuntime:
         if bundle := self._settings.images.ca_bundle:
             environment["SSL_CERT_FILE"] = "/ca-bundle.pem"
             mounts.append((Path(bundle).expanduser(), "/ca-bundle.pem", False))
-        log(f"Fetching into {datasets}.")
+        log(f"Downloading the dataset to {datasets}.")
         with engine_errors(self._docker_host):
             status, output = self._run_helper(image, ["-c", script], environment, _FETCH_SECONDS, mounts, network=True)
         if status != 0:
-            raise UsageError(f"The dataset could not be fetched. The last lines:\n{last_lines(output, 5)}")
+            raise UsageError(f"The dataset could not be downloaded. Last lines of the output:\n{last_lines(output, 5)}")
 
     def reap(self, is_training: IsTraining) -> list[int]:
         """Remove the containers of this home that nobody waits for; return their runs. See ``Runtime.reap``."""

@@ -33,7 +33,7 @@ def engine_errors(docker_host: str) -> Iterator[None]:
     try:
         yield
     except APIError as error:
-        raise EpochalError(f"The Docker engine refused: {error.explanation or error}") from error
+        raise EpochalError(f"The Docker engine refused the request: {error.explanation or error}") from error
     except (DockerException, RequestException) as error:
         # The operating system's message is the clearest; it is in the innermost exception of the chain.
         chain: list[BaseException] = [error]
@@ -41,9 +41,9 @@ def engine_errors(docker_host: str) -> Iterator[None]:
             chain.append(inner)
         messages = [each.strerror for each in chain if isinstance(each, OSError) and each.strerror]
         cause = messages[-1] if messages else str(error)
-        remedy = "Let this user use it (group docker)" if cause == "Permission denied" else "Start it"
+        remedy = "Add this user to the group docker" if cause == "Permission denied" else "Start it"
         raise RunFailed(
             Reason.NO_ENGINE,
-            f"No Docker engine answers at {docker_host or _DEFAULT_HOST} ({cause}). "
-            f'{remedy}, or let training run without a sandbox: runtime = "process" in server.toml.',
+            f"The Docker engine at {docker_host or _DEFAULT_HOST} does not answer ({cause}). "
+            f'{remedy}, or train without a sandbox: set runtime = "process" in server.toml.',
         ) from error

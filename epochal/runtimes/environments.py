@@ -43,7 +43,7 @@ def ensure_environment(cache: Path, home: str, recipe: Recipe, settings: ImageSe
     with file_lock(cache / "locks" / f"{folder.name}.lock", log):
         # The marker is written last, so that an environment is built again if its builder was killed.
         if not (folder / _COMPLETE).exists():
-            log(f"Making the environment {folder}: once, it is kept.")
+            log(f"Building the training environment {folder}; later runs reuse it.")
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             _build(folder, Label.outside_runs(home, _BUILD_SECONDS), recipe, settings, log)
@@ -60,14 +60,14 @@ def _build(folder: Path, label: Label, recipe: Recipe, settings: ImageSettings, 
     install = ["pip", "install", "--no-config", "--python", python_in(folder)]
     only_wheels = ["--only-binary", ":all:"]
     steps = {
-        "a virtual environment": ["venv", "--no-config", "--allow-existing", "--python", sys.executable, str(folder)],
-        "the packages": [*install, *only_wheels, "-r", str(frameworks()[recipe.framework].PINS)],
+        "create the environment": ["venv", "--no-config", "--allow-existing", "--python", sys.executable, str(folder)],
+        "install the packages": [*install, *only_wheels, "-r", str(frameworks()[recipe.framework].PINS)],
     }
     if recipe.requirements:
         requirements = folder / "requirements.txt"
         requirements.write_text(recipe.requirements, encoding="utf-8")
         confinement = only_wheels if recipe.packages == "wheels" else []
-        steps["requirements.txt"] = [*install, *confinement, "-r", str(requirements)]
+        steps["install requirements.txt"] = [*install, *confinement, "-r", str(requirements)]
     # Compile bytecode here, once, instead of in every training: importing TensorFlow then takes 5 s instead of 15.
     changes = {"UV_COMPILE_BYTECODE": "1", "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
     variables = child_environment(changes)
@@ -75,7 +75,7 @@ def _build(folder: Path, label: Label, recipe: Recipe, settings: ImageSettings, 
         variables["SSL_CERT_FILE"] = str(Path(settings.ca_bundle).expanduser())
     # Packages may run code while they are installed, and some of Epochal's variables are secret.
     variables = {name: value for name, value in variables.items() if not name.startswith("EPOCHAL_")}
-    for what, arguments in steps.items():
+    for action, arguments in steps.items():
         lines: deque[str] = deque(maxlen=60)
         with process_tree([uv.find_uv_bin(), *arguments], label, variables, folder) as process:
             assert process.stdout is not None
@@ -85,5 +85,5 @@ def _build(folder: Path, label: Label, recipe: Recipe, settings: ImageSettings, 
                     log(lines[-1])
             status = process.wait()
         if status != 0:
-            explanation = f"uv could not install {what} for {recipe.framework} (its last lines say why)."
+            explanation = f"uv could not {action} for {recipe.framework}; see its last lines."
             raise RunFailed(Reason.ENVIRONMENT_FAILED, explanation, last_lines("\n".join(lines)))

@@ -38,7 +38,7 @@ def ensure_image(client: docker.DockerClient, recipe: Recipe, settings: ImageSet
         try:
             client.images.get(tag)
         except ImageNotFound:
-            log(f"Building the image {tag}: once, it is kept.")
+            log(f"Building the image {tag}; later runs reuse it.")
             _build(client, tag, recipe, settings, log)
     return tag
 

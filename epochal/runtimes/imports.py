@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from epochal.errors import Reason, RunFailed
+from epochal.folders import SCRIPT as PUSHED_SCRIPT
 from epochal.runtimes.log import last_lines
 from epochal.runtimes.recipe import digest
 
@@ -38,13 +39,13 @@ def check_imports_once(
         return
     status, output = run(["-c", SCRIPT, *modules])
     if status != 0:
-        explanation = f"Importing {', '.join(modules)} did not end well in the training's environment."
+        explanation = f"Importing {', '.join(modules)} failed in the training environment."
         errors = [line.removeprefix(_ERROR_PREFIX) for line in output.splitlines() if line.startswith(_ERROR_PREFIX)]
         if errors:
             name, _, error = errors[-1].partition(": ")
             explanation = (
-                f"The code imports {name}, but the training's environment has it not ({error}). "
-                "Add it to requirements.txt."
+                f"{PUSHED_SCRIPT} imports {name}, which cannot be imported in the training environment ({error}). "
+                "If it is not installed, add it to requirements.txt."
             )
         raise RunFailed(Reason.IMPORT_ERROR, explanation, last_lines(output))
     folder.mkdir(parents=True, exist_ok=True)

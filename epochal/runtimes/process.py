@@ -54,7 +54,7 @@ class ProcessRuntime:
 
         See ``Runtime.prepare``.
         """
-        log("Training in a plain process: this is no sandbox, the code may do all that this user may.")
+        log("Training in a plain process, without a sandbox: the code can do anything that this user can do.")
         recipe = read_recipe(framework, code, self._settings.sandbox)
         cache = self._home / "cache"
         return str(ensure_environment(cache, home_id(self._home), recipe, self._settings.images, log))
@@ -100,10 +100,10 @@ class ProcessRuntime:
         environment = dataset_variables(datasets, links=False)
         if bundle := self._settings.images.ca_bundle:
             environment["SSL_CERT_FILE"] = str(Path(bundle).expanduser())
-        log(f"Fetching into {datasets}.")
+        log(f"Downloading the dataset to {datasets}.")
         status, output = self._run_helper(image, ["-c", script], environment, _FETCH_SECONDS)
         if status != 0:
-            raise UsageError(f"The dataset could not be fetched. The last lines:\n{last_lines(output, 5)}")
+            raise UsageError(f"The dataset could not be downloaded. Last lines of the output:\n{last_lines(output, 5)}")
 
     def reap(self, is_training: IsTraining) -> list[int]:
         """Kill the processes of this home that nobody waits for; return their runs. See ``Runtime.reap``."""

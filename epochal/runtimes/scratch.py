@@ -55,9 +55,7 @@ def data_folder(settings: ServerSettings) -> Path | None:
         return None
     path = Path(settings.data).expanduser().absolute()
     if not path.is_dir():
-        raise SettingsError(
-            f"data: {path} is not a folder. Make it, or set data in server.toml to the one that is meant."
-        )
+        raise SettingsError(f"data: {path} is not a folder. Create it, or correct data in server.toml.")
     return path
 
 

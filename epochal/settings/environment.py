@@ -105,7 +105,7 @@ def read_secret(path: Path, setting_name: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{setting_name}: {path} cannot be read: {error}.") from None
     if not secret:
-        raise SettingsError(f"{setting_name}: {path} is empty; it should hold the secret.")
+        raise SettingsError(f"{setting_name}: {path} is empty; it should contain the secret.")
     return secret
 
 
@@ -138,7 +138,7 @@ def _check_names(variables: Mapping[str, str], known: set[str]) -> None:
         if name.startswith("EPOCHAL_") and name not in known:
             matches = difflib.get_close_matches(name, known, n=1)
             errors.append(
-                f"{name} is not a variable of Epochal's." + (f" Did you mean {matches[0]}?" if matches else "")
+                f"{name} is not a variable that Epochal knows." + (f" Did you mean {matches[0]}?" if matches else "")
             )
     if errors:
         raise SettingsError("\n".join(errors))

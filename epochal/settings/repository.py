@@ -19,23 +19,25 @@ class RetrainSettings(Table):
     """How job retrain raises the epochs, and when it gives up."""
 
     epochs_step: Annotated[int, Field(ge=1, le=10_000, description="How many epochs each retrain adds.")] = 10
-    max_epochs: Annotated[int, Field(ge=1, le=1_000_000, description="No trial is given more epochs than this.")] = 200
+    max_epochs: Annotated[int, Field(ge=1, le=1_000_000, description="The maximum number of epochs of a trial.")] = 200
     max_minutes: Annotated[
-        float, Field(gt=0, le=100_000, description="No trial starts after so many minutes of training in this run.")
+        float, Field(gt=0, le=100_000, description="No trial starts once the run has trained for this many minutes.")
     ] = 120.0
     max_trials: Annotated[
-        int, Field(ge=1, le=1_000, description="The most trials of a run, the first one included.")
+        int, Field(ge=1, le=1_000, description="The maximum number of trials of a run, including the first one.")
     ] = 10
     stop_at_threshold: Annotated[
         bool,
         Field(
-            description=f"Whether a retrain's fit ends with the epoch that reaches the threshold on {SCRIPT}'s validation data."
+            description=f"Whether a retrain stops after the epoch that reaches the threshold on {SCRIPT}'s validation data."
         ),
     ] = True
     patience: Annotated[
         int,
         Field(
-            ge=1, le=1_000, description="Give up after so many trials in a row that did not better the best accuracy."
+            ge=1,
+            le=1_000,
+            description="Give up after this many trials in a row that did not improve the best accuracy.",
         ),
     ] = 3
 
@@ -43,43 +45,42 @@ class RetrainSettings(Table):
 class RepositorySettings(Table):
     """The settings of one repository, which its developer writes into epochal.toml."""
 
-    threshold: Annotated[
-        float, Field(gt=0, le=1, description="The accuracy (0 to 1) on unseen data that has to be reached.")
-    ] = 0.80
+    threshold: Annotated[float, Field(gt=0, le=1, description="The accuracy (0 to 1) to reach on unseen data.")] = 0.80
     confidence: Annotated[
         float,
         Field(
             ge=0,
             lt=1,
-            description="How certain it has to be that the accuracy on all data, not only on the test samples, is over the\n"
-            "threshold: 0.95, say; over 0.5. 0: the measured accuracy counts as it is.",
+            description="The required confidence that the accuracy on all data, not only on the test samples, is above the\n"
+            "threshold, for example 0.95; greater than 0.5. 0: compare the measured accuracy itself.",
         ),
     ] = 0.0
     metric: Annotated[
         str,
         Field(
             max_length=64,
-            description='The name of the accuracy that is judged, if evaluate() measures several: "main_accuracy", say.',
+            description='The name of the accuracy to compare if evaluate() measures several, for example "main_accuracy".',
         ),
     ] = ""
     repeated_rows: Annotated[
         bool,
         Field(
-            description="Whether an accuracy counts although the network was fitted on more of its test rows than a clean split\n"
-            "would show. Report and mail say so."
+            description="Whether an accuracy counts even if the network was fitted on more of its test rows than a clean split\n"
+            "would show. The report and the mail mention it."
         ),
     ] = False
     framework: Annotated[
-        str, Field(description=f"The framework to train with; empty: what the imports of {SCRIPT} say.")
+        str, Field(description=f"The framework to train with; empty: detect it from the imports of {SCRIPT}.")
     ] = ""
-    retrain: Annotated[RetrainSettings, Field(description="Job retrain.")] = RetrainSettings()
+    retrain: Annotated[
+        RetrainSettings, Field(description="How the retrain job raises the epochs, and when it gives up.")
+    ] = RetrainSettings()
     search: Annotated[
         dict[str, Values],
         Field(
-            description="What a search may change where more epochs alone will not do: "
-            f"constants of {SCRIPT}, each with its range,\n"
-            "{ low = 1, high = 4 }, with log = true or a step, or with choices. Take the '#' away from [search] and from\n"
-            "the constants that it may change, and the search is on."
+            description=f"The constants of {SCRIPT} that a search may change if more epochs are not enough, each with a range,\n"
+            "{ low = 1, high = 4 }, optionally with log = true or a step, or with choices, { choices = [8, 16] }.\n"
+            "To enable the search, remove the '#' in front of [search] and of the constants that it may change."
         ),
     ] = {}  # noqa: RUF012 (pydantic copies it)
 
@@ -87,7 +88,7 @@ class RepositorySettings(Table):
     @classmethod
     def _check_confidence(cls, value: float) -> float:
         if 0 < value <= 0.5:
-            raise ValueError("should be 0 (none), or over 0.5 and under 1, as 0.95 is")
+            raise ValueError("should be 0, or greater than 0.5 and less than 1, such as 0.95")
         return value
 
 

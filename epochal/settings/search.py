@@ -28,12 +28,12 @@ def _check_bounds(value: int | float) -> int | float:
 
 def _check_choices(values: Any) -> tuple[Value, ...]:
     if not isinstance(values, list | tuple) or not all(isinstance(value, bool | int | float | str) for value in values):
-        raise ValueError("Input should be a list of numbers, of texts, or of true and false")
+        raise ValueError("Input should be a list of numbers, of strings, or of true and false")
     if len({value_kind(value) for value in values}) > 1:
-        raise ValueError("the choices should all be numbers, all be texts, or all be true and false")
+        raise ValueError("the choices should all be numbers, all be strings, or all be true or false")
     for index, value in enumerate(values):
         if any(is_same_value(value, other) for other in values[:index]):
-            raise ValueError(f"the choice {value!r} stands there twice")
+            raise ValueError(f"the choice {value!r} is listed twice")
     if len(values) < 2:
         raise ValueError("there should be at least two choices")
     return tuple(_check_bounds(value) if value_kind(value) == "number" else value for value in values)
@@ -69,11 +69,11 @@ class Range(Table):
         if not math.isfinite(float(self.high) - float(self.low)):
             raise ValueError("the range is too wide")
         if self.log and self.low <= 0:
-            raise ValueError("a log scale does not go through zero: low should be greater than 0")
+            raise ValueError("low should be greater than 0 for a log scale")
         if self.step is not None and self.log:
-            raise ValueError("a log scale has no step: take one of the two away")
+            raise ValueError("a log scale has no step: remove log or step")
         if self.step is not None and not 0 < self.step <= self.high - self.low:
-            raise ValueError("step should be greater than 0, and not greater than the range")
+            raise ValueError("step should be greater than 0 and at most high - low")
         return self
 
 

@@ -21,48 +21,52 @@ class WatchedRepository(Table):
         str,
         Field(
             min_length=1,
-            description="What git fetches from: https, ssh, or a path.",
+            description="The repository to fetch from: an https or ssh URL, or a path.",
             examples=["https://github.com/ada/digits.git"],
         ),
     ]
-    branches: Annotated[tuple[str, ...], Field(min_length=1, description="The branches that are trained.")] = ("main",)
+    branches: Annotated[tuple[str, ...], Field(min_length=1, description="The branches to train.")] = ("main",)
     credentials: Annotated[
         str, Field(description="A file in git's credential-store format, for a private repository; empty: none.")
     ] = ""
     jenkins_credentials: Annotated[
         str,
-        Field(pattern=r"^[A-Za-z0-9._-]*$", description="The id of Jenkins' credentials for the same; empty: none."),
+        Field(pattern=r"^[A-Za-z0-9._-]*$", description="The id of the same credentials in Jenkins; empty: none."),
     ] = ""
 
 
 class LimitSettings(Table):
     """The resources that training may use, and how long a run waits for Docker."""
 
-    memory_mb: Annotated[int, Field(ge=64, description="Memory of one training, in MB.")] = 6144
-    cpus: Annotated[float, Field(ge=0, description="Processor cores of one training; 0: all of them.")] = 0.0
-    processes: Annotated[int, Field(ge=32, description="Processes and threads of one training (Docker only).")] = 512
-    minutes: Annotated[float, Field(gt=0, description="The longest that one trial may take.")] = 60.0
+    memory_mb: Annotated[int, Field(ge=64, description="The memory limit of one training, in MB.")] = 6144
+    cpus: Annotated[float, Field(ge=0, description="How many processor cores one training may use; 0: all.")] = 0.0
+    processes: Annotated[
+        int, Field(ge=32, description="The maximum number of processes and threads of one training (Docker only).")
+    ] = 512
+    minutes: Annotated[float, Field(gt=0, description="How many minutes one trial may take.")] = 60.0
     trials: Annotated[
         int,
         Field(
             ge=0,
             le=64,
-            description="How many trials of one search train at a time; 0: as many as cores (cpus) and memory_mb allow.",
+            description="How many trials of one search train at the same time; 0: as many as cpus and memory_mb allow.",
         ),
     ] = 0
     log_mb: Annotated[
         float,
-        Field(gt=0, description="How much of train.log is kept, in MB; past it only the beginning and the end are."),
+        Field(gt=0, description="The maximum size of train.log, in MB; the middle of a longer log is left out."),
     ] = 20.0
     output_mb: Annotated[
         float,
-        Field(gt=0, description="The largest file that the code may write, and the most that is kept of them, in MB."),
+        Field(
+            gt=0, description="The maximum size of a file that the code writes, and of all files that are kept, in MB."
+        ),
     ] = 2048.0
-    tmp_mb: Annotated[int, Field(ge=1, description="The size of /tmp in a container, in MB; it counts as memory.")] = (
-        1024
-    )
+    tmp_mb: Annotated[
+        int, Field(ge=1, description="The size of /tmp in a container, in MB; its files count as memory.")
+    ] = 1024
     engine_minutes: Annotated[
-        float, Field(gt=0, description="How long a run waits for a Docker engine that does not answer.")
+        float, Field(gt=0, description="How many minutes a run waits for a Docker engine that does not answer.")
     ] = 60.0
 
 
@@ -73,8 +77,8 @@ class SandboxSettings(Table):
     packages: Annotated[
         Literal["wheels", "any"],
         Field(
-            description="What requirements.txt may ask for: wheels from the index, or any (source code that runs while it is\n"
-            "installed, other indexes, URLs, git)."
+            description="What requirements.txt may install: wheels (only wheels from the index), or any (also source packages,\n"
+            "which run code when they are installed, other indexes, URLs and git)."
         ),
     ] = "wheels"
 
@@ -83,22 +87,24 @@ class ImageSettings(Table):
     """How training images and environments are built."""
 
     base: Annotated[
-        str, Field(min_length=1, description="BASE_IMAGE of the Dockerfile: Debian's or compatible, with Python.")
+        str, Field(min_length=1, description="BASE_IMAGE of the Dockerfile: Debian or compatible, with Python.")
     ] = "python:3.12-slim-bookworm"
     ca_bundle: Annotated[
-        str, Field(description="A PEM file that builds trust besides: a company's own CA. Empty: none.")
+        str,
+        Field(description="A PEM file with additional CAs that builds trust, for example a company's; empty: none."),
     ] = ""
 
 
 class GatewaySettings(Table):
     """The address that the gateway listens on, and the webhook's secret."""
 
-    host: Annotated[str, Field(description="The address to listen on; ngrok needs no other than loopback.")] = (
-        "127.0.0.1"
-    )
+    host: Annotated[str, Field(description="The address to listen on; loopback is enough for ngrok.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="The port to listen on.")] = 8787
     secret_file: Annotated[
-        str, Field(description="The webhook's secret; empty: $EPOCHAL_HOME/webhook-secret, made at the first start.")
+        str,
+        Field(
+            description="A file with the webhook's secret; empty: $EPOCHAL_HOME/webhook-secret, created at the first start."
+        ),
     ] = ""
 
 
@@ -106,26 +112,26 @@ class MailSettings(Table):
     """The mail server, and who receives mail."""
 
     host: Annotated[str, Field(description="The SMTP server; empty: no mail is sent.")] = ""
-    port: Annotated[int, Field(ge=1, le=65535, description="Its port: 587 for starttls, 465 for tls, 25 for none.")] = (
-        587
-    )
+    port: Annotated[
+        int, Field(ge=1, le=65535, description="The SMTP port: 587 for starttls, 465 for tls, 25 for none.")
+    ] = 587
     security: Annotated[
         Literal["starttls", "tls", "none"],
-        Field(description="How the connection is protected: starttls, tls (implicit), none."),
+        Field(description="How the connection is encrypted: starttls, tls (implicit) or none."),
     ] = "starttls"
-    user: Annotated[str, Field(description="The login; empty: none.")] = ""
+    user: Annotated[str, Field(description="The user name; empty: no login.")] = ""
     password_file: Annotated[
-        str, Field(description="A file with the password; or the variable EPOCHAL_MAIL_PASSWORD.")
+        str, Field(description="A file with the password. Or set the variable EPOCHAL_MAIL_PASSWORD.")
     ] = ""
     sender: Annotated[
         str, Field(alias="from", pattern=r"^[^\s@<>]+@[^\s@<>]+$", description="The sender's address, without a name.")
     ] = "epochal@localhost"
     to: Annotated[
         tuple[str, ...],
-        Field(description="Who is told of every run; empty: the commit's author, in an allowed domain."),
+        Field(description="Who receives the mail about every run; empty: the commit's author, if in allowed_domains."),
     ] = ()
     allowed_domains: Annotated[
-        tuple[str, ...], Field(description='Domains in which a commit\'s author may be mailed; "*": any.')
+        tuple[str, ...], Field(description='The domains of commit authors who may receive mail; "*": any.')
     ] = ()
 
 
@@ -136,29 +142,30 @@ class JenkinsSettings(Table):
         str,
         Field(
             pattern=r"^$|^https?://[^\s?#]+$",
-            description="Jenkins' address, as the gateway reaches it.",
+            description="The address at which the gateway reaches Jenkins.",
             examples=["http://127.0.0.1:8080/"],
         ),
     ] = ""
     user: Annotated[str, Field(description="The user whose API token is used.")] = ""
     token_file: Annotated[
-        str, Field(description="A file with the API token; or the variable EPOCHAL_JENKINS_TOKEN.")
+        str, Field(description="A file with the API token. Or set the variable EPOCHAL_JENKINS_TOKEN.")
     ] = ""
     label: Annotated[
         str, Field(pattern=r"^[^'\"$`]*$", description="The label of the agents that run the jobs; empty: any agent.")
     ] = "docker"
     prefix: Annotated[
-        str, Field(pattern=r"^[A-Za-z0-9._-]*$", description="What the names of jobs and view begin with.")
+        str, Field(pattern=r"^[A-Za-z0-9._-]*$", description="A prefix for the names of the jobs and the view.")
     ] = ""
     github_push: Annotated[
-        bool, Field(description="Whether GitHub's webhook may start job pull in Jenkins itself, without the gateway.")
+        bool,
+        Field(description="Whether GitHub's webhook may start the pull job in Jenkins directly, without the gateway."),
     ] = False
     timeout_minutes: Annotated[
         int,
         Field(
             ge=10,
-            description="Jenkins aborts a build after so long: longer than a run's own budget (limits, max_minutes), so\n"
-            "that it is the run that ends itself.",
+            description="Jenkins aborts a build after this many minutes. Choose more than a run's budget (limits, max_minutes),\n"
+            "so that the run ends first.",
         ),
     ] = 1440
     keep_builds: Annotated[int, Field(ge=1, description="How many builds of each job Jenkins keeps.")] = 200
@@ -172,47 +179,52 @@ class JenkinsSettings(Table):
     def _refuse_secrets(cls, variables: dict[str, str]) -> dict[str, str]:
         for name in variables:
             if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-                raise ValueError(f"{name!r} is no name of a variable")
+                raise ValueError(f"{name!r} is not a valid variable name")
             if re.search(r"TOKEN|SECRET|PASSWORD|DATABASE", name) and not name.endswith("_FILE"):
-                raise ValueError(f"{name} may hold a secret, which everybody could read in Jenkins: use {name}_FILE")
+                raise ValueError(f"{name} may contain a secret, which everybody could read in Jenkins: use {name}_FILE")
         return variables
 
 
 class ServerSettings(Table):
     """The settings of one server (one EPOCHAL_HOME)."""
 
-    database: Annotated[str, Field(description="An SQLAlchemy URL; empty: SQLite in $EPOCHAL_HOME/epochal.db.")] = ""
+    database: Annotated[
+        str, Field(description="The database's SQLAlchemy URL; empty: SQLite in $EPOCHAL_HOME/epochal.db.")
+    ] = ""
     runtime: Annotated[
         RuntimeName,
         Field(
-            description="Where training runs: docker, process (no sandbox), auto (Docker if its engine answers, else a process;\n"
-            "for epochal run only: served runs wait for the engine instead of losing their sandbox)."
+            description="Where training runs: docker, process (no sandbox), or auto (docker if its engine answers, else process).\n"
+            "auto is for epochal run only: served runs wait for the engine instead of losing their sandbox."
         ),
     ] = "docker"
     supersede: Annotated[
         Literal["queued", "running"],
         Field(
-            description="What a newer commit of a branch takes the place of: a queued run only, or a running one too."
+            description="Which older runs of a branch a newer commit supersedes: only queued ones (queued), or also running ones\n"
+            "(running)."
         ),
     ] = "queued"
     chain: Annotated[
         Literal["embedded", "jenkins"],
         Field(description="What runs the three jobs: epochal serve itself (embedded), or Jenkins."),
     ] = "embedded"
-    parallel: Annotated[int, Field(ge=1, le=64, description="How many runs are trained at a time.")] = 1
+    parallel: Annotated[int, Field(ge=1, le=64, description="How many runs train at the same time.")] = 1
     data: Annotated[
         str, Field(description="A folder that training sees read-only as /data ($EPOCHAL_DATA); empty: none.")
     ] = ""
-    gateway: Annotated[GatewaySettings, Field(description="The webhook's address.")] = GatewaySettings()
-    limits: Annotated[LimitSettings, Field(description="What one training may use.")] = LimitSettings()
-    sandbox: Annotated[SandboxSettings, Field(description="What pushed code may reach.")] = SandboxSettings()
-    images: Annotated[ImageSettings, Field(description="How training images and environments are made.")] = (
+    gateway: Annotated[GatewaySettings, Field(description="The address and the secret of the webhook.")] = (
+        GatewaySettings()
+    )
+    limits: Annotated[LimitSettings, Field(description="The limits of one training.")] = LimitSettings()
+    sandbox: Annotated[SandboxSettings, Field(description="What pushed code may access.")] = SandboxSettings()
+    images: Annotated[ImageSettings, Field(description="How training images and environments are built.")] = (
         ImageSettings()
     )
-    mail: Annotated[MailSettings, Field(description="Who is told, and how.")] = MailSettings()
+    mail: Annotated[MailSettings, Field(description="The mail server and the recipients.")] = MailSettings()
     jenkins: Annotated[JenkinsSettings, Field(description='Jenkins, for chain = "jenkins".')] = JenkinsSettings()
     repository: Annotated[
-        tuple[WatchedRepository, ...], Field(description="The watched repositories; epochal watch writes them.")
+        tuple[WatchedRepository, ...], Field(description="The watched repositories; epochal watch adds them.")
     ] = ()
 
 
@@ -244,8 +256,8 @@ def watch_repository(home: Path, url: str, branches: tuple[str, ...]) -> bool:
             return False
         if watched.url == url:
             raise SettingsError(
-                f"{path} watches {url} already, with the branches {', '.join(watched.branches)}. "
-                f"Add {', '.join(branches)} to them there."
+                f"{path} already watches {url}, with the branches {', '.join(watched.branches)}. "
+                f"Add {', '.join(branches)} to them in that file."
             )
     text = path.read_text(encoding="utf-8") if path.exists() else template(ServerSettings, "Epochal's server settings")
     table = f"\n[[repository]]\nurl = {json.dumps(url, ensure_ascii=False)}\nbranches = {json.dumps(list(branches))}\n"

@@ -55,7 +55,7 @@ def _format_error(where: str, fault: Any, model: type[BaseModel]) -> str:
     key = ".".join(str(part) for part in fault["loc"] if not str(part).startswith("<"))  # without the tags of table_tag
     if fault["type"] == "extra_forbidden":
         known = ", ".join(_known_keys(model, fault["loc"][:-1]))
-        return f"{where}: {key} is not a setting. Known here: {known}."
+        return f"{where}: {key} is not a setting. Valid settings here: {known}."
     value = repr(fault["input"])
     value = value if len(value) <= 60 else value[:57] + "..."
     return f"{where}: {key}: {fault['msg'].removeprefix('Value error, ')} (it is {value})."
@@ -86,7 +86,7 @@ def template(model: type[Table], title: str, proposed: Mapping[str, Mapping[str,
     """
     lines = [
         f"# {title}",
-        "# Every setting is here with its default, behind a '#': take it away from what you change.",
+        "# All settings are listed with their defaults. To change one, remove the '#' in front of it.",
         "",
     ]
     return "\n".join(lines + _template_lines(model, "", proposed or {})) + "\n"

@@ -96,7 +96,7 @@ def _open_engine(url: str) -> Engine:
         parsed = make_url(url)
         engine = create_engine(parsed, pool_pre_ping=not url.startswith("sqlite"))
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
-        raise SettingsError(f"database: this is no URL that SQLAlchemy can open: {error}.") from None
+        raise SettingsError(f"database: not a URL that SQLAlchemy can open: {error}.") from None
     if parsed.get_backend_name() != "sqlite":
         return engine
     if parsed.database:
@@ -131,7 +131,7 @@ def _write_transaction(engine: Engine) -> Iterator[Connection]:
         try:
             transaction.commit()
         except CONNECTION_ERRORS as error:
-            raise CommitLost(f"the database went away during a commit: {error.orig}") from error
+            raise CommitLost(f"the connection to the database was lost during a commit: {error.orig}") from error
 
 
 def _migrate(engine: Engine) -> None:
@@ -153,8 +153,8 @@ def _migrate(engine: Engine) -> None:
         known = {script.revision for script in ScriptDirectory.from_config(configuration).walk_revisions()}
         if current is not None and current not in known:
             raise EpochalError(
-                f"The database is at version {current}, which this Epochal does not know: it was written by a newer one. "
-                "Install that one, or use another EPOCHAL_HOME."
+                f"The database has version {current}, which was written by a newer Epochal. "
+                "Upgrade Epochal, or use another EPOCHAL_HOME."
             )
         configuration.attributes["connection"] = connection
         command.upgrade(configuration, "head")

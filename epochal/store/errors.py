@@ -23,7 +23,7 @@ class StopRequested(EpochalError):
 
     def __init__(self, run: int, state: State) -> None:
         self.state = state
-        super().__init__(f"Run {run} was asked to end as {state}.")
+        super().__init__(f"Run {run} was {state}.")
 
 
 class NothingReached(EpochalError):

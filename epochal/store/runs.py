@@ -105,9 +105,9 @@ def claim_run(connection: Connection, run: int, states: Iterable[State]) -> Run:
     if row is None:
         raise no_such_run(run)
     if living_owner(row.owner, row.heartbeat) not in (None, this_process()):
-        raise Busy(f"Run {run} is worked on by another process ({row.owner}).")
+        raise Busy(f"Another process ({row.owner}) is already working on run {run}.")
     if row.state not in states:
-        raise Busy(f"Run {run} is {row.state}: there is nothing to do here.")
+        raise Busy(f"Run {run} is {row.state}: nothing to do.")
     now = datetime.now(UTC)
     claimed = {"owner": this_process(), "heartbeat": now, "started": row.started or now}
     connection.execute(update(runs).where(runs.c.id == run).values(**claimed))

@@ -20,7 +20,7 @@ CHANGEABLE = runs.c.state.in_(UNFINISHED_STATES), runs.c.stop_requested.is_(None
 
 def no_such_run(run: int) -> UsageError:
     """Return the error to raise if no run has the number ``run``."""
-    return UsageError(f"There is no run {run} in this home. epochal history lists the runs that there are.")
+    return UsageError(f"There is no run {run} in this home. To list the runs, use epochal history.")
 
 
 def require_owned(connection: Connection, run: int) -> None:
@@ -80,7 +80,7 @@ def request_stop(connection: Connection, run: int, state: State) -> str | None:
     if row is None:
         raise no_such_run(run)
     if row.state.ended:
-        raise UsageError(f"Run {run} has ended already: it is {row.state}.")
+        raise UsageError(f"Run {run} has already ended: it is {row.state}.")
     requested = row.stop_requested or state  # the first request counts
     connection.execute(update(runs).where(runs.c.id == run).values(stop_requested=requested))
     if owner := living_owner(row.owner, row.heartbeat):
@@ -118,7 +118,7 @@ def end_run(
     if ended and message:
         add_message(connection, message)
     if ended and state in (State.CANCELLED, State.SUPERSEDED, State.FAILED):  # nobody waits for its trainings any more
-        interrupt_trials(connection, run, explanation="its run was ended while it trained")
+        interrupt_trials(connection, run, explanation="the run ended while this trial was training")
     return ended
 
 
@@ -143,7 +143,7 @@ def _ownership_error(connection: Connection, run: int) -> Exception:
     if row.owner == this_process() and row.stop_requested and not row.state.ended:
         return StopRequested(run, row.stop_requested)
     owner = row.owner or "nobody"
-    return NotOwner(f"Run {run} is {row.state} and owned by {owner}: this process no longer works on it.")
+    return NotOwner(f"Run {run} is {row.state} and owned by {owner}, so this process stops working on it.")
 
 
 def _require_reached(connection: Connection, run: int, reused_run: int | None, reused_trial: int | None) -> None:
@@ -152,4 +152,4 @@ def _require_reached(connection: Connection, run: int, reused_run: int | None, r
     if reused_trial is not None:
         query = query.where(trials.c.number == reused_trial)
     if not any(judgement.verdict is Verdict.REACHED for judgement in connection.execute(query).scalars()):
-        raise NothingReached(f"Run {run} cannot end as reached: no trial of it was judged to reach the threshold.")
+        raise NothingReached(f"Run {run} cannot end as reached: none of its trials reached the threshold.")

@@ -51,9 +51,7 @@ def end_trial(connection: Connection, run: int, trial: Trial) -> None:
     """Store the result of a trial that the calling process trained. Raises NotOwner if it was marked as interrupted."""
     mine = trials.c.run == run, trials.c.number == trial.number, trials.c.owner == this_process(), _COUNTS
     if not connection.execute(update(trials).where(*mine).values(**trial_columns(trial))).rowcount:
-        raise NotOwner(
-            f"Trial {trial.number} of run {run} was marked as interrupted: this process no longer trains it."
-        )
+        raise NotOwner(f"Trial {trial.number} of run {run} was marked as interrupted, so its result is discarded.")
 
 
 @writes

@@ -101,7 +101,7 @@ def test_several_frameworks_need_the_setting() -> None:
     for part in ("nn.py line 1 imports keras", "model.py line 1 imports torch", 'framework = "torch"', "epochal.toml"):
         assert part in failure.explanation
     detection = _detect("import keras\nimport torch\n", override="torch")
-    assert detection == Detection("torch", "epochal.toml says so", ("keras", "torch"))
+    assert detection == Detection("torch", "set in epochal.toml", ("keras", "torch"))
 
 
 def test_unconditional_imports_are_listed() -> None:

@@ -41,7 +41,7 @@ def test_run_prints_one_json_object(home: Path, tmp_path: Path) -> None:
         "hyperparameters": {"epochs": 30},
         "epochs_trained": None,
         "epochs_resumed": 0,
-        "resumption": "trained from the beginning: only Keras' fit can be continued",
+        "resumption": "trained from the beginning: only Keras' fit can be resumed",
         "stopped_by": None,
         "validation_accuracy": None,
         "accuracy": 0.75,
@@ -54,7 +54,7 @@ def test_run_prints_one_json_object(home: Path, tmp_path: Path) -> None:
         "answer": "",
         "looks": 1,
         "rows_checked": False,
-        "rows_unchecked": "nn.py measured it by itself",
+        "rows_unchecked": "nn.py computed the accuracy itself",
         "rows_seen": None,
         "rows_expected": None,
         "rows_accepted": False,
@@ -74,11 +74,12 @@ def test_run_prints_one_json_object(home: Path, tmp_path: Path) -> None:
     assert first["seconds"] >= 0
     printed = epochal(home, "show", "1").stdout
     assert (
-        "trial 2:       epochs = 30, trained from the beginning: only Keras' fit can be continued, accuracy 0.75"
+        "trial 2:       epochs = 30, trained from the beginning: only Keras' fit can be resumed, accuracy 0.75"
         in printed
     )
     assert (
-        "Test rows not checked: nn.py measured it by itself. Chance is not known: the test labels were not" in printed
+        "Test rows not checked: nn.py computed the accuracy itself. Chance level unknown: the test labels were not"
+        in printed
     )
     assert epochal_json(home, "show", "1") == shown
     assert epochal_json(home, "history") == [shown]
@@ -95,7 +96,7 @@ def test_run_takes_a_commit_or_an_address(home: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     broken = epochal(home, "run", str(repository), "--runtime", "process", "--no-mail")
     assert broken.returncode == 1
-    assert "changes that are not committed" in broken.stderr
+    assert "uncommitted changes, which are not trained" in broken.stderr
     by_address = epochal(home, "run", f"file://{repository}", "--runtime", "process", "--no-mail")
     assert by_address.returncode == 1
     assert len(epochal_json(home, "history")) == 3
@@ -168,12 +169,12 @@ def test_init_watch_and_status(home: Path, tmp_path: Path) -> None:
     assert epochal(home, *init).returncode == 0
     assert "nothing to change" in epochal(home, *init).stdout
     assert "is watched from the next start" in epochal(home, "watch", str(tmp_path / "origin.git")).stdout
-    assert "is watched already" in epochal(home, "watch", str(tmp_path / "origin.git")).stdout
+    assert "is already watched" in epochal(home, "watch", str(tmp_path / "origin.git")).stdout
     git(folder, "config", "epochal.push", "foreground")
     commit(folder, {}, "First")
     status = epochal(home, "status", str(folder)).stdout
     assert "pushed:    yes" in status
-    assert "no epochal serve runs" in status
+    assert "epochal serve is not running" in status
 
 
 def test_ctrl_c_cancels_the_run_and_leaves_nothing_running(home: Path, tmp_path: Path) -> None:
@@ -200,4 +201,4 @@ def test_watch_hides_tokens_and_refuses_a_second_spelling(home: Path) -> None:
     assert "s3cret" not in first.stdout + first.stderr
     assert (home / "server.toml").stat().st_mode & 0o777 == 0o600
     second = epochal(home, "watch", "git@github.com:ada/digits.git")
-    assert (second.returncode, "watched already" in second.stderr, "s3cret" in second.stderr) == (2, True, False)
+    assert (second.returncode, "already watched" in second.stderr, "s3cret" in second.stderr) == (2, True, False)

@@ -47,19 +47,21 @@ def test_jenkinsfile_is_written_on_request_and_never_overwritten(folder: Path) -
     remote = "https://example.com/ada/digits.git"
     initialise(folder, remote, ("main",))
     assert not (folder / "Jenkinsfile").exists()
-    assert initialise(folder, remote, ("main",), jenkinsfile=True) == ["wrote Jenkinsfile, the chain as one Pipeline"]
+    assert initialise(folder, remote, ("main",), jenkinsfile=True) == [
+        "wrote Jenkinsfile, which runs the chain as one Pipeline"
+    ]
     assert "epochal" in (folder / "Jenkinsfile").read_text().lower()
     assert initialise(folder, remote, ("main",), jenkinsfile=True) == []
     (folder / "Jenkinsfile").write_text("pipeline {}\n")
     (line,) = initialise(folder, remote, ("main",), jenkinsfile=True)
-    assert line.startswith("left the Jenkinsfile")
+    assert line.startswith("left the existing Jenkinsfile unchanged")
     assert (folder / "Jenkinsfile").read_text() == "pipeline {}\n"
 
 
 def test_search_space_is_suggested_in_comments(folder: Path) -> None:
     """The suggestion is commented out in the new epochal.toml, and takes effect once it is uncommented."""
     (folder / "nn.py").write_text("epochs = 20\nlearning_rate = 0.01\nfilters = 8\n")
-    assert any("a search space proposed" in line for line in initialise(folder, "x", ("main",)))
+    assert any("a suggested search space" in line for line in initialise(folder, "x", ("main",)))
     written = (folder / "epochal.toml").read_text()
     assert read_repository_settings(folder).search == {}
     (folder / "epochal.toml").write_text(re.sub(r"^#(?! )", "", written, flags=re.MULTILINE))
@@ -113,7 +115,7 @@ def test_hook_of_an_uninstalled_epochal_does_not_block_commits(
     stub.write_text("\n".join("hook=/no/such/hook" if line.startswith("hook=") else line for line in lines) + "\n")
     git(folder, "add", "--all")
     assert os.system(f"git -C {folder} -c user.name=A -c user.email=a@example.com commit --quiet -m First") == 0
-    assert "/no/such/hook is gone" in capfd.readouterr().err
+    assert "nothing is pushed, because /no/such/hook is missing" in capfd.readouterr().err
 
 
 def test_unsuitable_folder_is_refused(folder: Path, tmp_path: Path) -> None:
@@ -123,10 +125,10 @@ def test_unsuitable_folder_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--remote"):
         initialise(folder, None, ("main",))
     initialise(folder, "https://ada:secret@example.com/digits.git", ("main",))
-    with pytest.raises(UsageError, match="remote origin already") as error:
+    with pytest.raises(UsageError, match="already has the remote origin") as error:
         initialise(folder, "https://example.com/else.git", ("main",))
     assert "secret" not in str(error.value)
     outer = make_repository(tmp_path / "outer", {"inner/nn.py": ""})
-    with pytest.raises(UsageError, match="inside of another repository"):
+    with pytest.raises(UsageError, match="inside another repository"):
         initialise(outer / "inner", "x", ("main",))
     assert not (outer / "inner/epochal.toml").exists()

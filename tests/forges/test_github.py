@@ -113,7 +113,7 @@ def test_push_of_a_sha256_repository_without_an_address() -> None:
     ("changes", "reason"),
     [
         ({"ref": "refs/tags/v1"}, "refs/tags/v1 is a tag"),
-        ({"ref": "refs/notes/commits"}, "no branch"),
+        ({"ref": "refs/notes/commits"}, "not a branch"),
         ({"deleted": True, "head_commit": None}, "deleted"),
         ({"after": "0" * 40, "head_commit": None}, "deleted"),
         ({"head_commit__message": "Digits [skip ci]"}, "[skip ci]"),
@@ -124,7 +124,7 @@ def test_push_of_a_sha256_repository_without_an_address() -> None:
         ({"head_commit__message": "Digits\n\n\nskip-checks: true"}, "skip-checks"),
         ({"head_commit__message": "Digits\r\n\r\n\r\nskip-checks:true\r\n"}, "skip-checks"),
         ({"head_commit__message": "Digits\n\nReviewed-by: Bob\nskip-checks: true\n"}, "skip-checks"),
-        ({"head_commit__message": "epochs = 20 → 30\n\nEpochal-Run: 7\n"}, "Epochal made it"),
+        ({"head_commit__message": "epochs = 20 → 30\n\nEpochal-Run: 7\n"}, "a commit by Epochal"),
     ],
 )
 def test_skipped_push_gives_the_reason(changes: dict[str, Any], reason: str) -> None:

@@ -99,7 +99,7 @@ def test_webhook_is_registered(github: tuple[GitHub, str], url: str) -> None:
     """GitHub sends signed JSON, for pushes only, and checks the certificate; the result says so in a sentence."""
     stand_in, api = github
     assert register_webhook(url, _ADDRESS, SECRET, _TOKEN, api) == (
-        f"GitHub sends the pushes of ada/digits to {_ADDRESS} from now on"
+        f"GitHub now sends the pushes of ada/digits to {_ADDRESS}"
     )
     (hook,) = stand_in.hooks
     assert hook["config"].pop("url").partition("?")[0] == _ADDRESS
@@ -111,8 +111,8 @@ def test_new_address_updates_the_webhook(github: tuple[GitHub, str]) -> None:
     """ngrok's address may change. The webhook gets the new one and the current secret, and the old one is reported."""
     stand_in, api = github
     register_webhook(URL, "https://old.ngrok.app/webhook", b"the secret before this one", _TOKEN, api)
-    assert "no more to https://old.ngrok.app/webhook" in register_webhook(URL, _ADDRESS, SECRET, _TOKEN, api)
-    assert register_webhook(URL, _ADDRESS, SECRET, _TOKEN, api).endswith("already")
+    assert "no longer to https://old.ngrok.app/webhook" in register_webhook(URL, _ADDRESS, SECRET, _TOKEN, api)
+    assert register_webhook(URL, _ADDRESS, SECRET, _TOKEN, api).startswith("GitHub already sends")
     (hook,) = stand_in.hooks
     assert hook["config"]["url"].startswith(_ADDRESS)
     assert hook["config"]["secret"] == SECRET.decode()
@@ -135,12 +135,12 @@ def test_webhooks_of_others_are_left_alone(github: tuple[GitHub, str]) -> None:
 @pytest.mark.parametrize(
     ("token", "complaint"),
     [
-        ("github_pat_expired", "401, .*make a new token. GitHub says: Bad credentials."),
-        ("github_pat_reader", r"403, .*Webhooks \(read and write\).*Resource not accessible"),
-        ("github_pat_busy", "403, .*try again later. GitHub says: API rate limit exceeded"),
-        ("github_pat_refused", "422, .*GitHub says: url is not supported"),
-        ("github_pat_ill", "502, try again later"),
-        ("github_pat_renamed", "301, .*watch it by its new address"),
+        ("github_pat_expired", "401: .*Create a new token. GitHub says: Bad credentials."),
+        ("github_pat_reader", r"403: .*Webhooks \(read and write\).*Resource not accessible"),
+        ("github_pat_busy", "403: .*Try again later. GitHub says: API rate limit exceeded"),
+        ("github_pat_refused", "422: .*GitHub says: url is not supported"),
+        ("github_pat_ill", "502: try again later"),
+        ("github_pat_renamed", "301: .*Watch it at its new address"),
     ],
 )
 def test_refusal_is_reported_with_its_remedy(github: tuple[GitHub, str], token: str, complaint: str) -> None:
@@ -153,7 +153,7 @@ def test_refusal_is_reported_with_its_remedy(github: tuple[GitHub, str], token: 
 
 def test_missing_repository_is_reported(github: tuple[GitHub, str]) -> None:
     """GitHub also answers 404 if the token may not see the repository, so the message gives both causes."""
-    with pytest.raises(UsageError, match="404, there is no such repository, or EPOCHAL_GITHUB_TOKEN is not"):
+    with pytest.raises(UsageError, match="404: there is no such repository, or EPOCHAL_GITHUB_TOKEN does not"):
         register_webhook("https://github.com/eve/digits", _ADDRESS, SECRET, _TOKEN, github[1])
 
 
@@ -169,5 +169,5 @@ def test_unreachable_host_is_reported() -> None:
 @pytest.mark.parametrize("url", ["https://gitlab.com/ada/digits", "/srv/git/digits.git", "https://github.com/ada"])
 def test_repository_elsewhere_is_not_registered(github: tuple[GitHub, str], url: str) -> None:
     """The token is not sent anywhere."""
-    assert "not at github.com" in register_webhook(url, _ADDRESS, SECRET, _TOKEN, github[1])
+    assert "not on github.com" in register_webhook(url, _ADDRESS, SECRET, _TOKEN, github[1])
     assert github[0].requests == []

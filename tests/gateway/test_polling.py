@@ -51,7 +51,7 @@ def test_variables_of_a_git_hook_are_ignored(tmp_path: Path, monkeypatch: pytest
 def test_missing_repository_is_reported(tmp_path: Path) -> None:
     """The message has the address, git's own message and the file to check."""
     with pytest.raises(
-        UsageError, match=r"nowhere cannot be asked .*does not appear to be a git repository.*server\.toml"
+        UsageError, match=r"nowhere cannot be listed: .*does not appear to be a git repository.*server\.toml"
     ):
         remote_head(str(tmp_path / "nowhere"), "main")
 
@@ -125,7 +125,7 @@ def test_silent_remote_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """The program that git started for the request ends as well, so its connection is closed."""
     monkeypatch.setattr(polling, "_TIMEOUT_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        with pytest.raises(UsageError, match="no answer within"):
+        with pytest.raises(UsageError, match="git did not finish within"):
             remote_head(f"http://127.0.0.1:{listener.getsockname()[1]}/digits.git", "main")
         connection, _ = listener.accept()
         with connection:
@@ -150,7 +150,7 @@ def test_push_during_downtime_is_found(tmp_path: Path, log: NextLine) -> None:
         lambda watched, branch, sha: found.append((watched.url, branch, sha)),
     )
     assert found == [(str(origin), "main", git(origin, "rev-parse", "HEAD")) for origin in (moved, new)]
-    assert "gone cannot be asked" in log()
+    assert "gone cannot be listed" in log()
 
 
 class _MemoryRuns:
@@ -206,12 +206,12 @@ def test_polling_logs_when_an_error_begins_and_ends(tmp_path: Path, log: NextLin
     """Nothing is logged in between, however often the remote is polled."""
     origin = tmp_path / "origin"
     with _running_poller(origin, 0.05, _MemoryRuns()) as next_head:
-        assert "origin cannot be asked" in log()
+        assert "origin cannot be listed" in log()
         make_repository(tmp_path / "made").rename(origin)
         assert next_head()[0] == str(origin)
-        assert log() == f"{origin} main: asked again without trouble"
+        assert log() == f"{origin} main: polling works again"
         origin.rename(tmp_path / "made")
-        assert "origin cannot be asked" in log()
+        assert "origin cannot be listed" in log()
 
 
 def test_head_that_could_not_be_stored_is_reported_again(tmp_path: Path, log: NextLine) -> None:
@@ -219,5 +219,5 @@ def test_head_that_could_not_be_stored_is_reported_again(tmp_path: Path, log: Ne
     origin = make_repository(tmp_path / "origin")
     with _running_poller(origin, 0.05, _MemoryRuns(failures=3)) as next_head:
         assert next_head()[2] == git(origin, "rev-parse", "HEAD")
-        assert log() == "the database is locked. It is tried again every 0.05 s."
-        assert log() == f"{origin} main: asked again without trouble"
+        assert log() == "the database is locked. Trying again every 0.05 s."
+        assert log() == f"{origin} main: polling works again"

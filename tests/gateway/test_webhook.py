@@ -95,7 +95,7 @@ def test_ignored_push_is_answered_with_the_reason(changes: dict[str, Any], reaso
 
 
 @pytest.mark.parametrize(
-    ("event", "reason"), [("ping", "the signature is right"), ("pull_request", "just the push event")]
+    ("event", "reason"), [("ping", "the signature is valid"), ("pull_request", "just the push event")]
 )
 def test_other_events_are_ignored(address: str, event: str, reason: str) -> None:
     """Events other than a push are answered with 200, so that GitHub shows a green tick."""
@@ -261,7 +261,7 @@ def test_chunked_body_over_the_limit_is_refused(address: str, excess: int, statu
 def test_truncated_body_is_logged(address: str, log: NextLine) -> None:
     """The line has the delivery's id, and the next request is answered."""
     _send_raw(address, _make_head("X-GitHub-Delivery: a-1", "Content-Length: 100") + b"{").close()
-    assert log() == "delivery a-1: 400 The connection was cut off."
+    assert log() == "delivery a-1: 400 The client disconnected before the body arrived."
     assert deliver(address, push_event(), X_GitHub_Event="ping").status_code == 200
 
 

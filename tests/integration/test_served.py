@@ -67,11 +67,11 @@ def test_github_instructions_are_printed_until_the_first_delivery(home: Path, tm
     """What to enter at GitHub is printed at each start before the first delivery, but not afterwards."""
     origin = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT, "epochal.toml": "threshold = 0.4\n"})
     write_settings(home, origin, 1)
-    assert all("To enter at GitHub " in _start_and_stop(home) for _ in range(2))
+    assert all("Add a webhook at GitHub " in _start_and_stop(home) for _ in range(2))
     with running_server(home, origin) as server:
         server.push(origin)
         server.wait_for_mail()
-    assert "To enter" not in _start_and_stop(home)
+    assert "Add a webhook" not in _start_and_stop(home)
 
 
 def _start_and_stop(home: Path) -> str:
@@ -178,7 +178,7 @@ def test_second_server_of_a_home_is_refused(home: Path, tmp_path: Path) -> None:
     with running_server(home, origin):
         second = epochal(home, "serve")
     assert second.returncode == 2
-    assert "is served already" in second.stderr
+    assert "is already running" in second.stderr
 
 
 def test_mail_is_kept_until_the_mail_server_answers(home: Path, tmp_path: Path) -> None:
@@ -187,9 +187,9 @@ def test_mail_is_kept_until_the_mail_server_answers(home: Path, tmp_path: Path) 
     write_settings(home, origin, mail_port=9)  # Nothing listens on this port.
     ended = epochal(home, "run", str(origin), "--runtime", "process")
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "it is tried again" in ended.stdout
+    assert "it will be retried" in ended.stdout
     assert epochal(home, "mail", "--flush").returncode == 1
     with running_server(home, origin) as server:
         first, second = sorted(str(server.wait_for_mail()["Subject"]) for _ in range(2))
     # One mail is for the run by hand, the other for the same commit, which the server found at its start.
-    assert second == f"{first}, taken over from run 1"
+    assert second == f"{first}, reused from run 1"

@@ -344,6 +344,6 @@ def test_superseded_build_waits_to_be_stopped(home: Path, tmp_path: Path) -> Non
     command = [sys.executable, "-m", "epochal", "job", "pull"]
     process = subprocess.Popen(command, env=os.environ | variables, stdout=subprocess.PIPE, text=True)
     assert process.stdout
-    assert any("the gateway stops this build" in line for line in iter(process.stdout.readline, ""))
+    assert any("waiting for the gateway to stop this build" in line for line in iter(process.stdout.readline, ""))
     process.terminate()
     assert process.wait(timeout=10) == 128 + signal.SIGTERM

@@ -30,7 +30,7 @@ hold = [Hold()]
 def test_retrains_resume_and_stop_at_the_threshold(home: Path, tmp_path: Path) -> None:
     """The validation accuracy is 0.05 above the test accuracy, which costs one more trial, not one per epoch.
 
-    The change to adopt has the epochs that were trained. A later commit resumes if it changes the epochs of nn.py only.
+    The suggested change has the epochs that were trained. A later commit resumes if it changes the epochs of nn.py only.
     """
     script = CLIMBING + FIT + TEST
     files = {"epochal.toml": "threshold = 0.6\n", "README.md": "One"}
@@ -45,11 +45,10 @@ def test_retrains_resume_and_stop_at_the_threshold(home: Path, tmp_path: Path) -
     assert [trial.hyperparameters["epochs"] for trial in first.run.trials] == [20, 30, 33]
     assert [trial.stopped_by for trial in first.run.trials] == [None, None, StoppedBy.THRESHOLD]
     assert [round(accuracy or 0, 2) for accuracy in accuracies(first.run)] == [0.35, 0.55, 0.61]
-    assert first.run.trials[2].resumption == "continued from epoch 30 of trial 2"
+    assert first.run.trials[2].resumption == "resumed from epoch 30 of trial 2"
     assert "+epochs = 33\n" in (first.folder / "trials" / "3" / "change.diff").read_text()
     assert (
-        "trial 3:       epochs = 33, 33 epochs, continued from epoch 30 of trial 2, "
-        in epochal(home, "show", "1").stdout
+        "trial 3:       epochs = 33, 33 epochs, resumed from epoch 30 of trial 2, " in epochal(home, "show", "1").stdout
     )
 
     commit(repository, {"nn.py": script.replace("epochs = 20", "epochs = 36"), "README.md": "Two"}, "More epochs")
@@ -57,7 +56,7 @@ def test_retrains_resume_and_stop_at_the_threshold(home: Path, tmp_path: Path) -
     assert (trial.epochs_resumed, trial.epochs_trained, trial.resumption) == (
         33,
         3,
-        "continued from epoch 33 of run 1",
+        "resumed from epoch 33 of run 1",
     )
     faster = script.replace("rate = 0.02", "rate = 0.03").replace("epochs = 20", "epochs = 40")
     commit(repository, {"nn.py": faster}, "Faster")
@@ -80,7 +79,7 @@ def test_killed_training_resumes_from_its_last_checkpoint(home: Path, tmp_path: 
     assert (result.run.state, interrupted.state) == (State.REACHED, TrialState.FAILED)
     assert trial.epochs_resumed > 0
     assert trial.epochs_resumed + (trial.epochs_trained or 0) == 20
-    assert trial.resumption == f"continued from epoch {trial.epochs_resumed} of trial 1"
+    assert trial.resumption == f"resumed from epoch {trial.epochs_resumed} of trial 1"
     assert trial.accuracy
     assert trial.accuracy.value == pytest.approx(0.75)
 
@@ -96,7 +95,7 @@ def test_script_that_stops_itself_gets_no_more_epochs(home: Path, tmp_path: Path
     repository = make_repository(tmp_path / "digits", {"nn.py": script})
     result = drive(home, store_push(home, repository))
     assert (result.run.state, result.run.reason, len(result.run.trials)) == (State.EXHAUSTED, "stops_itself", 1)
-    assert "ended the training after epoch 3" in result.run.explanation
+    assert "A callback in nn.py stopped the training early, after epoch 3" in result.run.explanation
     settings = "threshold = 0.7\n[retrain]\nstop_at_threshold = false\n"
     commit(repository, {"nn.py": CLIMBING + FIT + TEST, "epochal.toml": settings}, "Trains all")
     result = drive(home, store_push(home, repository))

@@ -76,9 +76,9 @@ def test_commit_without_relevant_change_reuses_the_verdict(
     assert (run.state, developer.status, run.reused_run, trained) == (State.REACHED, 0, 1, [])
     assert (run.trials, run.threshold, run.image) == (first.trials, 0.7, first.image)
     printed = capsys.readouterr().out
-    assert "verdict: reached, 0.750 of 0.70, taken over from run 1" in printed
-    assert "epochal run --force trains anyway" in printed
-    assert "run 2: 0.750 of 0.70 · 2 trials · taken over from run 1" in printed
+    assert "verdict: reached, 0.750 of 0.70, reused from run 1" in printed
+    assert "to train anyway, use epochal run --force" in printed
+    assert "run 2: 0.750 of 0.70 · 2 trials · reused from run 1" in printed
 
     commented = developer.script.replace("'''A network.'''", "'''Other words.'''\n# A comment.").replace(" = 20", "=20")
     run, trained = developer.push({"nn.py": commented, "epochal.toml": "# A comment.\nthreshold = 0.7\n"})
@@ -92,7 +92,7 @@ def test_commit_without_relevant_change_reuses_the_verdict(
     assert [developer.push(change)[1] for change in changes] == [[20, 30], [25, 35], [25]]
     run, trained = developer.push({"README.md": "Three\n"}, EPOCHAL_FORCE="1")
     assert (run.reused_run, trained) == (None, [25])
-    assert "training anyway, as --force asks for it" in capsys.readouterr().out
+    assert "is not reused because of --force: training again" in capsys.readouterr().out
 
 
 def test_reports_name_the_run_that_was_reused(home: Path, tmp_path: Path) -> None:
@@ -106,11 +106,11 @@ def test_reports_name_the_run_that_was_reused(home: Path, tmp_path: Path) -> Non
     app.database.close()
     assert message
     mail = message.content.decode().replace("=\r\n", "")
-    assert "changes nothing that the verdict of run 1\r\ndepends on" in mail
+    assert "changes nothing that affects the verdict of\r\nrun 1," in mail
     assert "+epochs =3D 30" in mail
     assert f"{home}/runs/1/trials/2/train.log" in mail
-    assert "taken over:    from run 1, whose trials these are" in epochal(home, "show", "2").stdout
-    assert "taken over from run 1" in epochal(home, "history").stdout
+    assert "reused from:   run 1, which trained these trials" in epochal(home, "show", "2").stdout
+    assert "reused from run 1" in epochal(home, "history").stdout
     assert [run["reused_run"] for run in epochal_json(home, "history")] == [1, None]
 
 
@@ -125,13 +125,13 @@ def test_exhausted_run_is_reused(home: Path, tmp_path: Path, capsys: pytest.Capt
     run, trained = developer.push({"README.md": "Two\n"})
     assert (run.state, developer.status, run.reused_run, trained) == (State.EXHAUSTED, 3, 1, [])
     assert (run.reason, run.explanation) == (first.reason, first.explanation)
-    assert capsys.readouterr().out.endswith("Run 2 is exhausted: there is nothing to do here.\n")
+    assert capsys.readouterr().out.endswith("Run 2 is exhausted: nothing to do.\n")
     assert developer.push({"README.md": "Three\n"})[0].reused_run == 1
     assert "gone" not in capsys.readouterr().out
     shutil.rmtree(home / "runs" / "1")
     run, trained = developer.push({"README.md": "Four\n"})
     assert (run.reused_run, trained) == (None, [20, 30])
-    assert "run 1 has trained the same, but its folder is gone" in capsys.readouterr().out
+    assert "the verdict of run 1 cannot be reused, because its folder is gone" in capsys.readouterr().out
 
 
 def test_failed_run_is_never_reused(home: Path, tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_adopting_the_offered_change_reuses_its_trial(home: Path, tmp_path: Path
     assert (run.state, run.reused_run, trained) == (State.REACHED, 1, [])
     assert (run.trials[0].number, accuracies(run)) == (2, [0.75])
     command = "run", str(developer.folder), "--runtime", "process", "--no-mail", "--branch", "other"
-    assert "taken over from run 1" in epochal(home, *command).stdout
+    assert "reused from run 1" in epochal(home, *command).stdout
     assert developer.trained == [20, 30]
-    assert "training anyway, as --force asks for it" in epochal(home, *command, "--force").stdout
+    assert "is not reused because of --force: training again" in epochal(home, *command, "--force").stdout
     assert developer.trained == [20, 30, 30]

@@ -83,17 +83,17 @@ class _Tags(HTMLParser):
         (
             reports.reached(),
             "Threshold Accuracy Reached!!! 0.831 of 0.80 · ada/digits main 3f2a1b9",
-            "nn.py reached its threshold of 0.80: accuracy 0.831, with epochs = 20 → 30 (trial 2 of 2).",
+            "nn.py reached its threshold of 0.80: accuracy 0.831 with epochs = 20 → 30 (trial 2 of 2).",
         ),
         (
             replace(reports.reached(), run=reports.run(State.REACHED, reports.trial(1, 0.9)), changes=(), diff=""),
             "Threshold Accuracy Reached!!! 0.900 of 0.80 · ada/digits main 3f2a1b9",
-            "nn.py reached its threshold of 0.80: accuracy 0.900, as it was committed (trial 1 of 1).",
+            "nn.py reached its threshold of 0.80: accuracy 0.900 as committed (trial 1 of 1).",
         ),
         (
             reports.exhausted(),
             "Threshold not reached: best 0.771 of 0.80 · ada/digits main 3f2a1b9",
-            "nn.py did not reach its threshold of 0.80: the best accuracy is 0.771, with epochs = 20 → 30 (trial 2 of 3). "
+            "nn.py did not reach its threshold of 0.80: the best accuracy was 0.771 with epochs = 20 → 30 (trial 2 of 3). "
             "3 trials were trained, and max_trials allows no more.",
         ),
         (
@@ -104,18 +104,18 @@ class _Tags(HTMLParser):
         ),
         (
             reports.reused_run(),
-            "Threshold not reached: best 0.771 of 0.80 · ada/digits main 3f2a1b9, taken over from run 5",
-            "nn.py did not reach its threshold of 0.80: the best accuracy is 0.771, with epochs = 20 → 30 (trial 2 of run 5). "
+            "Threshold not reached: best 0.771 of 0.80 · ada/digits main 3f2a1b9, reused from run 5",
+            "nn.py did not reach its threshold of 0.80: the best accuracy was 0.771 with epochs = 20 → 30 (trial 2 of run 5). "
             "3 trials were trained, and max_trials allows no more. "
-            "This commit changes nothing that the verdict of run 5 depends on, so that verdict is taken over and nothing was "
-            "trained. A verdict may be chance: epochal run --force trains anew.",
+            "This commit changes nothing that affects the verdict of run 5, so that verdict was reused and nothing was "
+            "trained. To rule out that it was chance, train again with epochal run --force.",
         ),
         (
             reports.adopted(),
-            "Threshold Accuracy Reached!!! 0.831 of 0.80 · ada/digits main 3f2a1b9, taken over from run 5",
-            "nn.py reached its threshold of 0.80: accuracy 0.831, as it was committed (trial 2 of run 5). "
-            "This commit adopts the change that run 5 offered, so that verdict is taken over and nothing was "
-            "trained. A verdict may be chance: epochal run --force trains anew.",
+            "Threshold Accuracy Reached!!! 0.831 of 0.80 · ada/digits main 3f2a1b9, reused from run 5",
+            "nn.py reached its threshold of 0.80: accuracy 0.831 as committed (trial 2 of run 5). "
+            "This commit adopts the change that run 5 suggested, so that verdict was reused and nothing was "
+            "trained. To rule out that it was chance, train again with epochal run --force.",
         ),
     ],
     ids=["reached", "reached as committed", "exhausted", "failed", "reused", "adopted"],
@@ -153,7 +153,7 @@ def test_both_parts_have_all_facts(kind: str) -> None:
         "0.831 of 0.80, from nn.py",
         "nn.py line 1 imports keras",
         "1.9 minutes",
-        "The change to adopt",
+        "Suggested change to nn.py",
         "epochs = 20 → 30",
         "-epochs = 20\n",
         "+epochs = 30\n",
@@ -181,7 +181,7 @@ def test_note_says_why_trials_did_not_resume() -> None:
     text = _compose_text(replace(reports.reached(), run=reports.run(State.REACHED, reports.trial(1, 0.7), *trials)))
     assert f"Note: trials 2, 3 {why}" in " ".join(text.split())
     assert "from the beginning" not in _compose_text(reports.reached())
-    resumed = reports.trial(2, 0.7, resumption="continued from epoch 20 of trial 1")
+    resumed = reports.trial(2, 0.7, resumption="resumed from epoch 20 of trial 1")
     silent = reports.trial(3, 0.7, epochs_resumed=0)
     text = _compose_text(
         replace(reports.reached(), run=reports.run(State.REACHED, reports.trial(1, 0.7), resumed, silent))
@@ -192,8 +192,8 @@ def test_note_says_why_trials_did_not_resume() -> None:
 def test_failed_run_shows_the_end_of_the_log() -> None:
     """The lines are indented, and no change is offered for adoption."""
     text = _compose_text(reports.failed())
-    assert "The log's last lines:\n\n    Epoch 1/20\n    MemoryError: Unable to allocate 38.1 GiB\n" in text
-    assert "adopt" not in text
+    assert "Details:\n\n    Epoch 1/20\n    MemoryError: Unable to allocate 38.1 GiB\n" in text
+    assert "Suggested" not in text
 
 
 def test_run_that_failed_after_trials_gives_its_best_accuracy() -> None:
@@ -203,9 +203,9 @@ def test_run_that_failed_after_trials_gives_its_best_accuracy() -> None:
         reason=Reason.OUT_OF_MEMORY,
     )
     text = _compose_text(replace(reports.reached(), run=failing))
-    assert "The best accuracy before that was 0.771 of 0.80." in " ".join(text.split())
-    assert "What the best trial changed: epochs = 20 → 30" in text
-    assert "adopt" not in text
+    assert "The best accuracy before the failure was 0.771 of 0.80." in " ".join(text.split())
+    assert "Changes in the best trial: epochs = 20 → 30" in text
+    assert "Suggested" not in text
 
 
 def test_run_without_trials() -> None:
@@ -218,7 +218,7 @@ def test_run_without_trials() -> None:
 
 def test_missing_model_is_reported() -> None:
     """Otherwise the reader would look for a file that nn.py never saved."""
-    assert "model       nn.py saved none\n" in _compose_text(replace(reports.reached(), model=None))
+    assert "model       nn.py saved no model\n" in _compose_text(replace(reports.reached(), model=None))
 
 
 def test_lines_fit_a_terminal() -> None:
@@ -264,7 +264,10 @@ def test_uncertain_accuracy_is_not_reported_as_reached() -> None:
     doubt = "0.831 of 0.80, not certain enough (lower bound 0.788)"
     assert str(mail["Subject"]).startswith(f"Threshold not reached: best {doubt} · ")
     text = " ".join(_read_body(mail, "plain").split())
-    assert "the best accuracy is 0.831, not certain enough (lower bound 0.788), as it was committed" in text
+    assert (
+        "the best accuracy was 0.831 as committed (trial 1 of 1), which is not certain enough (lower bound 0.788)."
+        in text
+    )
     assert "accuracy 0.831 of 0.80 (0.788 to 0.866, 360 test samples), from nn.py" in text
     assert (
         "certainty lower bound 0.788 at 95 % confidence, 0.845 is needed on 360 samples, look 1 at this test set"
@@ -286,7 +289,7 @@ def test_accuracy_near_chance_is_not_reported_as_reached() -> None:
     doubt = "not clearly above chance (always answering 'no' gives 0.940)"
     assert str(mail["Subject"]).startswith(f"Threshold not reached: best 0.950 of 0.80, {doubt} · ")
     text = " ".join(_read_body(mail, "plain").split())
-    assert f"the best accuracy is 0.950, {doubt}, as it was committed" in text
+    assert f"the best accuracy was 0.950 as committed (trial 1 of 1), which is {doubt}." in text
     assert "certainty 0.964 is needed on 360 samples" in text
 
 
@@ -299,7 +302,7 @@ def test_paragraph_describes_the_evidence(kind: str) -> None:
     )
     paragraph = (
         "Test rows checked: 3 % of them were also in the training data; 1 % expected. Always answering '7' gives 0.250. "
-        "A network of true accuracy 0.75 would pass one look at 360 test samples with a probability of 1.5 %."
+        "A network with a true accuracy of 0.75 would pass one look at 360 test samples by luck with a probability of 1.5 %."
     )
     assert body.index("1.9 minutes") < body.index(paragraph) < body.index("Fewer filters")
     assert "Test rows" not in _compose_text(reports.failed())

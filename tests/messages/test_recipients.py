@@ -37,7 +37,7 @@ def test_other_domains_are_not_mailed(domains: tuple[str, ...]) -> None:
     assert recipients.addresses == ()
     assert (
         recipients.problem
-        == "example.com is not in [mail] allowed_domains in server.toml, so ada@example.com is not mailed"
+        == "example.com is not in [mail] allowed_domains in server.toml, so ada@example.com gets no mail"
     )
 
 
@@ -53,7 +53,9 @@ def test_other_domains_are_not_mailed(domains: tuple[str, ...]) -> None:
 )
 def test_address_that_takes_no_mail_is_not_mailed(address: str) -> None:
     """GitHub hides addresses behind such ones. They get no mail even if every domain is allowed."""
-    assert _choose(address, domains=("*",)) == Recipients((), f"{address} takes no mail; set [mail] to in server.toml")
+    assert _choose(address, domains=("*",)) == Recipients(
+        (), f"{address} is a noreply address; set [mail] to in server.toml"
+    )
 
 
 @pytest.mark.parametrize(
@@ -86,10 +88,10 @@ def test_address_that_takes_no_mail_is_not_mailed(address: str) -> None:
 def test_malformed_addresses_are_refused(address: str) -> None:
     """Only a single plain address is mailed, whether it comes from a commit or from the admin."""
     author = _choose(address, domains=("*",))
-    assert author == Recipients((), "the commit's author has no usable address; set [mail] to in server.toml")
+    assert author == Recipients((), "the commit's author has no valid address; set [mail] to in server.toml")
     listed = _choose("ada@example.com", to=("team@example.org", address))
     assert listed.addresses == ("team@example.org",)
-    assert listed.problem == f"[mail] to in server.toml wants one bare address in each entry, unlike {address!a}"
+    assert listed.problem == f"[mail] to in server.toml needs one bare address per entry, but contains {address!a}"
 
 
 @unhurried

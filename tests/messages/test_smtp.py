@@ -84,9 +84,7 @@ def test_untrusted_certificate_is_refused(security: Security, certificate: Path)
     inbox = Inbox()
     with mail_server(inbox, **_make_server_options(security, certificate)) as port:
         error = _catch_error(_make_settings(port, security, "ada"), PASSWORD)
-    assert f"mail server localhost:{port} shows a certificate that is not trusted (self-signed certificate)" in str(
-        error
-    )
+    assert f"mail server localhost:{port} has a certificate that is not trusted (self-signed certificate)" in str(error)
     assert "SSL_CERT_FILE" in str(error)
     assert not error.temporary
     assert not inbox.envelopes
@@ -115,7 +113,7 @@ def test_tls_to_a_port_without_tls_is_reported() -> None:
     """The error names the settings to check."""
     with mail_server(Inbox()) as port:
         error = _catch_error(_make_settings(port, "tls"))
-    assert "does not speak TLS there" in str(error)
+    assert "does not use TLS on this port" in str(error)
     assert "check [mail] security and port" in str(error)
     assert not error.temporary
 
@@ -162,9 +160,9 @@ def test_server_without_logins_is_not_retried() -> None:
 @pytest.mark.parametrize(
     ("refused", "expected"),
     [
-        ("MAIL", f"takes no mail from {SENDER}"),
-        (ADA, f"takes no mail for {ADA}"),
-        ("DATA", "did not take the mail"),
+        ("MAIL", f"refused the sender {SENDER}"),
+        (ADA, f"refused mail for {ADA}"),
+        ("DATA", "did not accept the mail"),
     ],
 )
 def test_refusal_is_temporary_if_the_code_is_4xx(refused: str, expected: str, code: int) -> None:

@@ -49,7 +49,7 @@ def test_show_prints_the_evidence() -> None:
     assert ", 0.958 is needed on 500 samples, " in trial
     assert evidence.strip() == (
         "Test rows checked: 3 % of them were also in the training data; 1 % expected. Always answering 'no' gives 0.940. "
-        "A network of true accuracy 0.75 would pass one look at 500 test samples with a probability of under 0.1 %. "
+        "A network with a true accuracy of 0.75 would pass one look at 500 test samples by luck with a probability of under 0.1 %. "
         "This was look 2 at this test set."
     )
     unmeasured = reports.run(State.FAILED, reports.trial(1, None))

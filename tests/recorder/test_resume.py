@@ -248,16 +248,16 @@ fit(copy, epochs=4)
 """Fits a model for each case, in this order; the last training changes something in each of the first ten."""
 
 CHANGES = {
-    1: "it is not the same training: the model: layer 2: activation 'relu' → 'tanh'",
-    2: "it is not the same training: the optimizer: class_name 'SGD' → 'Adam'",
-    3: "it is not the same training: the optimizer: learning_rate 0.009",
-    4: "it is not the same training: the loss: loss",
-    5: "it is not the same training: the model: layer 2: trainable True → False",
-    6: "it is not the same training: the batches: batch_size 8 → 16",
-    7: "it is not the same training: the training data: x: 1 has other values",
-    8: "it is not the same training: the training data: x: 1",
-    9: "the checkpoint is from epoch 3, and 1 are wanted",
-    10: "it is not the same training: the batches: class_weight: 1 2.0 → 3.0",
+    1: "the training has changed: the model: layer 2: activation 'relu' → 'tanh'",
+    2: "the training has changed: the optimizer: class_name 'SGD' → 'Adam'",
+    3: "the training has changed: the optimizer: learning_rate 0.009",
+    4: "the training has changed: the loss: loss",
+    5: "the training has changed: the model: layer 2: trainable True → False",
+    6: "the training has changed: the batches: batch_size 8 → 16",
+    7: "the training has changed: the training data: x: 1 has other values",
+    8: "the training has changed: the training data: x: 1",
+    9: "the checkpoint is from epoch 3, but the fit ends after epoch 1",
+    10: "the training has changed: the batches: class_weight: 1 2.0 → 3.0",
 }
 
 
@@ -297,8 +297,8 @@ def test_only_an_unchanged_fit_resumes(warm_keras_python: Path, tmp_path: Path) 
         (18, 1): (3, ""),
         (19, 1): (3, ""),
         (20, 1): (3, ""),
-        (20, 2): (0, "an earlier fit of the same model has gone on since"),
-        (21, 1): (0, "an earlier fit of the same model has gone on since"),
+        (20, 2): (0, "an earlier fit of the same model has trained further since"),
+        (21, 1): (0, "an earlier fit of the same model has trained further since"),
     }
 
 
@@ -346,7 +346,7 @@ for count in range(32):
     assert (fits[0].continued, fits[0].trained, fits[0].stopped_by) == (4, 0, StoppedBy.SCRIPT)
     assert [(fit.continued, fit.why) for fit in fits[-2:]] == [
         (1, ""),
-        (0, "no more than 32 fits of a script keep checkpoints"),
+        (0, "only the first 32 fits of nn.py keep checkpoints"),
     ]
 
 
@@ -386,7 +386,7 @@ print(np.asarray(made.level).round(3))
     generated, restored = read_fits(tmp_path)
     assert (generated.continued, generated.trained) == (0, 2)
     assert "begin it with keras.Input" in generated.why
-    assert "nn.py itself goes on from a backup" in restored.why
+    assert "nn.py itself resumes from a backup" in restored.why
 
 
 def test_files_written_during_a_fit_are_restored(warm_keras_python: Path, tmp_path: Path) -> None:
@@ -444,5 +444,5 @@ else:
     assert [(event["continued"], event["why"].rpartition(": ")[2]) for event in fits] == [
         (0, "other"),
         (0, "other"),
-        (0, "another process of nn.py keeps the checkpoints"),
+        (0, "another process of nn.py writes the checkpoints"),
     ]

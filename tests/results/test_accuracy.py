@@ -142,10 +142,10 @@ _LOADED = _make_event(0.97, trained=False)
 @pytest.mark.parametrize(
     ("event", "why"),
     [
-        (_make_event(1.0, seen=_SEEN), "80% of test rows were also trained on, where a clean split would show 2%"),
-        (_make_event(1.0, seen=_SEEN | {"redrawn": True}), "drawn anew at each reading"),
-        (_R2, "R², which is no accuracy"),
-        (_LOADED, "loaded ready-made"),
+        (_make_event(1.0, seen=_SEEN), "80% of test rows were also trained on (a clean split would show 2%)"),
+        (_make_event(1.0, seen=_SEEN | {"redrawn": True}), "changes each time it is read"),
+        (_R2, "R², from a regressor's score() or from r2_score(), and not an accuracy"),
+        (_LOADED, "only measured a network that it loaded"),
         (_make_event(0.9, "score", dummy=True), "DummyClassifier"),
         (_make_event(0.0, labels={"": {"kind": "numbers"}}), "a regression"),
         (_make_event(0.0, labels={"": {"kind": "inputs"}}), "the inputs themselves"),
@@ -244,7 +244,7 @@ def test_several_outputs_need_a_choice() -> None:
     main = _choose(event, metric="main_accuracy").accuracy
     assert (main.value, main.evidence.chance, main.evidence.answer) == (0.5, 0.6, "no")
     assert _read_accuracy(event, _make_event(0.7, time=2.0))[0] == 0.7
-    assert "measured aux_accuracy, main_accuracy, loss" in _explain_refusal(event, metric="side_accuracy")
+    assert "It measured: aux_accuracy, main_accuracy, loss." in _explain_refusal(event, metric="side_accuracy")
 
 
 def test_other_numbers_are_noted() -> None:
@@ -256,7 +256,7 @@ def test_other_numbers_are_noted() -> None:
     assert "'Accuracy: 0.6417'" in note and "0.592" in note and "accuracy.json" in note
     assert _choose(_make_event(0.5917), log="Accuracy: 0.592").notes == ()
     (note,) = _choose(*_EPOCHS).notes
-    assert "val_accuracy, 0.7, is judged" in note
+    assert "the verdict uses the last epoch's val_accuracy, 0.7." in note
 
 
 def test_each_network_compared_with_the_test_set_is_a_look() -> None:
@@ -313,7 +313,7 @@ def test_unusable_accuracy_json_fails_the_trial(text: str) -> None:
     """The script meant the file to count, so no other number is judged instead."""
     reason, explanation = _read_failure(text, "Test accuracy: 0.83")
     assert reason is Reason.NO_ACCURACY
-    assert "accuracy.json should be" in explanation
+    assert "accuracy.json must look like" in explanation
 
 
 @pytest.mark.parametrize(

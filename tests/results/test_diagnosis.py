@@ -63,15 +63,15 @@ def test_reason_of_the_runtime_wins_over_the_log(reason: Reason, remedy: str) ->
             "import os\nimport no_such_package.part\n",
             Reason.IMPORT_ERROR,
             "nn.py line 2: ModuleNotFoundError: No module named 'no_such_package'. "
-            "Add the package that has no_such_package to requirements.txt.",
+            "Add the package that provides no_such_package to requirements.txt.",
         ),
         (
             "import xml.none\n",
             Reason.IMPORT_ERROR,
-            "nn.py line 1: ModuleNotFoundError: No module named 'xml.none'. Pin a version",
+            "nn.py line 1: ModuleNotFoundError: No module named 'xml.none'. In requirements.txt, pin a version",
         ),
         ("from os import no_such_name\n", Reason.IMPORT_ERROR, "nn.py line 1: ImportError: cannot import name"),
-        ("x = 1\nbytearray(10 ** 18)\n", Reason.OUT_OF_MEMORY, "The training needed more memory"),
+        ("x = 1\nbytearray(10 ** 18)\n", Reason.OUT_OF_MEMORY, "The training ran out of memory"),
         ("import json\n\njson.loads('{')\n", Reason.SCRIPT_ERROR, "nn.py line 3: JSONDecodeError: Expecting property"),
         (
             "import dividing\n\ndividing.divide(1)\n",
@@ -102,19 +102,19 @@ def test_reason_of_the_runtime_wins_over_the_log(reason: Reason, remedy: str) ->
         (
             "import sys\nsys.exit('no data')\n",
             Reason.SCRIPT_ERROR,
-            'nn.py ended with exit status 1; only 0 means that all is well. Its last line: "no data"',
+            'nn.py ended with exit status 1; only 0 means success. The last line of its output: "no data"',
         ),
         (
             "import sys\nsys.exit(-1)\n",
             Reason.SCRIPT_ERROR,
-            "nn.py ended with exit status 255; only 0 means that all is well. It printed nothing.",
+            "nn.py ended with exit status 255; only 0 means success. It printed nothing.",
         ),
         ("import os\nos.abort()\n", Reason.KILLED, "The training was killed by SIGABRT."),
         (
             "import socket\ntry:\n    raise socket.gaierror(-3, 'Temporary failure in name resolution')\n"
             "except OSError as error:\n    raise RuntimeError('no data') from error\n",
             Reason.NO_NETWORK,
-            "The code wanted the network, which training does not have: put the files into the server's data folder",
+            "nn.py tried to use the network, which training cannot access: put the files into the server's data folder",
         ),
     ],
 )
@@ -174,7 +174,7 @@ def test_failed_download_names_the_dataset() -> None:
     assert "URL fetch failure" in sentence
     diagnosis = diagnose(1, None, _NO_DOWNLOAD, has_network=True)
     assert diagnosis and diagnosis[1].startswith(
-        "The code could not reach an address on the network. Check it, or do without: type"
+        "nn.py could not reach an address on the network. Check the address, or avoid the download: run"
     )
 
 

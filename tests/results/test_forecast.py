@@ -76,7 +76,7 @@ def test_undecided_curve_is_not_hopeless(curve: list[float], threshold: float) -
     """It has too few epochs, has learnt nothing yet, falls, or was at the threshold once."""
     result = forecast(curve, threshold, 200)
     assert not result.hopeless
-    assert result.description == f"whether more epochs will reach {threshold:.2f} cannot be told yet"
+    assert result.description == f"it is not clear yet whether more epochs will reach {threshold:.2f}"
 
 
 def test_second_rise_is_within_the_interval() -> None:

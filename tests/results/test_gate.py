@@ -203,11 +203,11 @@ def test_required_accuracy_is_the_smallest_that_passes() -> None:
 @pytest.mark.parametrize(
     ("samples", "rule", "look", "evidence", "advice"),
     [
-        (10, Rule(0.8, 0.95), 1, _UNKNOWN, "certain at look 1 that the threshold is reached. Measure on at least 17;"),
-        (20, Rule(0.8, 0.95), 4, _UNKNOWN, "certain at look 4 that the threshold is reached. Measure on at least 27;"),
-        (900, Rule(1.0, 0.95), 1, _UNKNOWN, "lower the threshold."),
-        (48, Rule(0.8), 1, _UNBALANCED, "better than always answering 'no' (0.940). Measure on at least 49;"),
-        (900, Rule(0.8), 1, Evidence(chance=1.0), "measure on test data with other labels, too."),
+        (10, Rule(0.8, 0.95), 1, _UNKNOWN, "certain at look 1 that the threshold is reached. Test on at least 17;"),
+        (20, Rule(0.8, 0.95), 4, _UNKNOWN, "certain at look 4 that the threshold is reached. Test on at least 27;"),
+        (900, Rule(1.0, 0.95), 1, _UNKNOWN, "Lower the threshold."),
+        (48, Rule(0.8), 1, _UNBALANCED, "better than always answering 'no' (0.940). Test on at least 49;"),
+        (900, Rule(0.8), 1, Evidence(chance=1.0), "Test on data with other labels, too."),
     ],
 )
 def test_too_few_samples_are_explained(samples: int, rule: Rule, look: int, evidence: Evidence, advice: str) -> None:
@@ -322,7 +322,7 @@ def test_doubt_is_given_only_over_the_threshold() -> None:
         ({"checked": True}, "Test rows checked: not used in training."),
         (
             {"checked": True, "seen": 0.52, "accepted": True},
-            "Test rows checked: 52 % of them were seen in training, and repeated_rows = true in epochal.toml accepts that.",
+            "Test rows checked: 52 % of them were seen in training, which repeated_rows = true in epochal.toml allows.",
         ),
         (
             {"checked": True, "seen": 0.03, "expected": 0.01},
@@ -342,11 +342,11 @@ def test_evidence_says_whether_test_rows_were_checked(known: dict[str, Any], sen
 def test_evidence_gives_chance_and_odds() -> None:
     """The odds of a network that is five points too bad are given without confidence."""
     assert describe_evidence(_judge_trial(850, 1000, _RULE, 1, _UNKNOWN), 0.8)[1:] == [
-        "Chance is not known: the test labels were not seen."
+        "Chance level unknown: the test labels were not recorded."
     ]
     assert describe_evidence(_judge_trial(288, 360, Rule(0.8), 3, Evidence(chance=0.25, answer="7")), 0.8)[1:] == [
         "Always answering '7' gives 0.250.",
-        "A network of true accuracy 0.75 would pass one look at 360 test samples with a probability of 1.5 %. "
+        "A network with a true accuracy of 0.75 would pass one look at 360 test samples by luck with a probability of 1.5 %. "
         "This was look 3 at this test set.",
     ]
     failed = Trial(1, TrialState.FAILED, {})

@@ -16,22 +16,22 @@ def _make_fit(model: int = 1, continued: int = 0, last: int = 30, **others: obje
     [
         ([_make_fit()], "", False, ""),
         ([], "", False, ""),
-        ([_make_fit(continued=20)], "trial 1", True, "continued from epoch 20 of trial 1"),
+        ([_make_fit(continued=20)], "trial 1", True, "resumed from epoch 20 of trial 1"),
         (
             [_make_fit(continued=19, why="it is damaged")],
             "trial 1",
             True,
-            "continued from epoch 19 of trial 1 (it is damaged)",
+            "resumed from epoch 19 of trial 1 (it is damaged)",
         ),
         ([_make_fit(why="the loss")], "run 7", False, "trained from the beginning: the loss"),
         ([_make_fit()], "", True, "trained from the beginning: there was no checkpoint"),
-        ([], "", True, "trained from the beginning: only Keras' fit can be continued"),
+        ([], "", True, "trained from the beginning: only Keras' fit can be resumed"),
         (
             [_make_fit(continued=20), _make_fit(2)],
             "trial 1",
             True,
-            "fit 1 of model 1 continued from epoch 20 of trial 1; "
-            "fit 1 of model 2 trained from the beginning: there was no checkpoint of it",
+            "fit 1 of model 1 resumed from epoch 20 of trial 1; "
+            "fit 1 of model 2 trained from the beginning: there was no checkpoint for it",
         ),
     ],
 )

@@ -37,5 +37,5 @@ def test_docker_never_falls_back(tmp_path: Path, host: str) -> None:
     with pytest.raises(RunFailed) as caught:
         runtime.prepare("python", tmp_path, print)
     assert caught.value.reason is Reason.NO_ENGINE
-    assert f"answers at {host} (" in caught.value.explanation
+    assert f"engine at {host} does not answer (" in caught.value.explanation
     assert "\n" not in caught.value.explanation

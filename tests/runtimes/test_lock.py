@@ -12,7 +12,7 @@ def test_second_build_waits_for_the_first(tmp_path: Path) -> None:
     waits = threading.Event()
 
     def log(line: str) -> None:
-        assert line.startswith("Another job is making the same environment")
+        assert line.startswith("Another job is building the same training environment")
         waits.set()
 
     def build() -> None:

@@ -38,39 +38,48 @@ def test_uncommented_template_has_the_defaults(model: type[Table]) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("thresold = 0.9", "thresold is not a setting. Known here: threshold"),
+        ("thresold = 0.9", "thresold is not a setting. Valid settings here: threshold"),
         ("threshold = 80", "threshold: Input should be less than or equal to 1 (it is 80)"),
-        ("confidence = 0.5", "confidence: should be 0 (none), or over 0.5 and under 1, as 0.95 is (it is 0.5)"),
+        ("confidence = 0.5", "confidence: should be 0, or greater than 0.5 and less than 1, such as 0.95 (it is 0.5)"),
         ("confidence = 95", "confidence: Input should be less than 1"),
         ("[retrain]\nepochs_step = 0", "retrain.epochs_step"),
-        ("[retrain]\nsteps = 10", "retrain.steps is not a setting. Known here: epochs_step"),
+        ("[retrain]\nsteps = 10", "retrain.steps is not a setting. Valid settings here: epochs_step"),
         ("search = 5", "search: Input should be a valid dictionary"),
         ("[search]\nrate = 0.1", "search.rate: Input should be a range, as in { low = 1, high = 4 }, or choices"),
         ("[search]\nrate = {}", "search.rate: Input should be a range"),
         ("[search]\nrate = {low = 1}", "search.rate.high: Field required"),
         (
             "[search]\nrate = {low = 1, hihg = 2}",
-            "search.rate.hihg is not a setting. Known here: low, high, log, step.",
+            "search.rate.hihg is not a setting. Valid settings here: low, high, log, step.",
         ),
-        ("[search]\nlow = {low = 1, hihg = 2}", "search.low.hihg is not a setting. Known here: low, high, log, step."),
-        ("[search]\nrate = {choices = [1, 2], log = true}", "search.rate.log is not a setting. Known here: choices."),
+        (
+            "[search]\nlow = {low = 1, hihg = 2}",
+            "search.low.hihg is not a setting. Valid settings here: low, high, log, step.",
+        ),
+        (
+            "[search]\nrate = {choices = [1, 2], log = true}",
+            "search.rate.log is not a setting. Valid settings here: choices.",
+        ),
         ("[search]\nrate = {low = 0.1, high = 0.1}", "search.rate: the range is empty"),
         ("[search]\nrate = {low = 'a', high = 2}", "search.rate.low: Input should be a number (it is 'a')"),
         ("[search]\nrate = {low = 1, high = true}", "search.rate.high: Input should be a number (it is True)"),
         ("[search]\nrate = {low = 1, high = inf}", "search.rate.high: Input should be a finite number"),
         ("[search]\nrate = {low = -1e308, high = 1e308}", "search.rate: the range is too wide"),
         (f"[search]\nrate = {{low = 1, high = {2**53 + 1}}}", "search.rate.high: Input should be a whole number up to"),
-        ("[search]\nrate = {low = 0, high = 1, log = true}", "search.rate: a log scale does not go through zero"),
+        (
+            "[search]\nrate = {low = 0, high = 1, log = true}",
+            "search.rate: low should be greater than 0 for a log scale",
+        ),
         ("[search]\nrate = {low = 1, high = 4, log = true, step = 1}", "search.rate: a log scale has no step"),
         ("[search]\nrate = {low = 1, high = 4, step = 0}", "search.rate: step should be greater than 0"),
         ("[search]\nrate = {low = 1, high = 4, step = 4}", "search.rate: step should be"),
         ("[search]\nrate = {choices = 8}", "search.rate.choices: Input should be a list"),
         ("[search]\nrate = {choices = [[8], [16]]}", "search.rate.choices: Input should be a list"),
         ("[search]\nrate = {choices = [8]}", "search.rate.choices: there should be at least two choices"),
-        ("[search]\nrate = {choices = [8, 8.0]}", "search.rate.choices: the choice 8.0 stands there twice"),
+        ("[search]\nrate = {choices = [8, 8.0]}", "search.rate.choices: the choice 8.0 is listed twice"),
         (
             "[search]\nrate = {choices = [8, 'a']}",
-            "search.rate.choices: the choices should all be numbers, all be texts",
+            "search.rate.choices: the choices should all be numbers, all be strings",
         ),
         ("[search]\nrate = {choices = [1, true]}", "search.rate.choices: the choices should all be"),
         ("[search]\nrate = {choices = [1, nan]}", "search.rate.choices: Input should be a finite number"),
@@ -125,7 +134,7 @@ def test_repository_is_added_to_the_watched_ones_once(tmp_path: Path) -> None:
     assert [(watched.url, watched.branches) for watched in settings.repository] == [
         ("https://example.com/ada/digits.git", ("main",))
     ]
-    with pytest.raises(SettingsError, match=r"watches .* already"):
+    with pytest.raises(SettingsError, match=r"already watches .* with the branches main"):
         watch_repository(tmp_path, "https://example.com/ada/digits.git", ("develop",))
 
 

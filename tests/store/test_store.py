@@ -148,7 +148,7 @@ def test_newer_database_is_refused(url: str) -> None:
     Database(url).close()
     with create_engine(url).begin() as connection:
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
-    with pytest.raises(EpochalError, match="written by a newer one"):
+    with pytest.raises(EpochalError, match="written by a newer Epochal"):
         Database(url)
 
 
@@ -341,7 +341,7 @@ def test_trial_is_read_as_it_was_stored(database: Database) -> None:
             measured(value, AccuracySource.EVALUATE, samples=360, test_set="1f0c", looks=2, evidence=evidence),
             3.5,
             epochs_resumed=20,
-            resumption="continued from epoch 20 of trial 1",
+            resumption="resumed from epoch 20 of trial 1",
             validation_accuracy=0.8,
             stopped_by=StoppedBy.THRESHOLD,
             validates_on_test=True,
@@ -732,7 +732,7 @@ def test_run_without_an_owner_is_cancelled_at_once(database: Database) -> None:
     run = _push(database, "a")
     assert request_stop(database, run, State.CANCELLED) is None
     assert load_run(database, run).state is State.CANCELLED
-    with pytest.raises(UsageError, match="has ended already"):
+    with pytest.raises(UsageError, match="has already ended"):
         request_stop(database, run, State.CANCELLED)
     with pytest.raises(UsageError, match="There is no run 99"):
         load_run(database, 99)

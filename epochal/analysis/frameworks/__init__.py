@@ -143,8 +143,8 @@ def find_dataset(name: str) -> tuple[str, str]:
     if name in fetchable:
         return fetchable[name]
     raise UsageError(
-        f"{name} is none of the datasets that can be fetched: {', '.join(fetchable)}. "
-        "Put files of your own into the folder that server.toml calls data: training sees it as /data."
+        f"There is no dataset {name} to fetch. Choose one of:\n  {', '.join(fetchable)}\n"
+        "Put your own files into the folder that data in server.toml names; it is /data in training."
     )
 
 

@@ -52,12 +52,12 @@ _WITH_NAME = 'the loss by its name, as in loss="mean_squared_error"'
 
 _REMOVED = {
     "keras.backend.function": "keras.Model(inputs, outputs)",
-    "keras.backend.get_session": "nothing: there are no sessions",
+    "keras.backend.get_session": "nothing instead, because Keras has no sessions",
     "keras.backend.image_dim_ordering": "keras.backend.image_data_format",
-    "keras.backend.learning_phase": "the argument training of a layer's call",
+    "keras.backend.learning_phase": "the training argument of a layer's call",
     "keras.backend.set_image_dim_ordering": "keras.backend.set_image_data_format",
-    "keras.backend.set_learning_phase": "the argument training of a layer's call",
-    "keras.backend.set_session": "nothing: there are no sessions",
+    "keras.backend.set_learning_phase": "the training argument of a layer's call",
+    "keras.backend.set_session": "nothing instead, because Keras has no sessions",
     "keras.backend.tensorflow_backend": "keras.ops, or TensorFlow itself",
     "keras.constraints.maxnorm": "keras.constraints.MaxNorm",
     "keras.constraints.nonneg": "keras.constraints.NonNeg",
@@ -68,7 +68,7 @@ _REMOVED = {
     "keras.layers.CuDNNLSTM": "keras.layers.LSTM",
     "keras.layers.LocallyConnected1D": "keras.layers.Conv1D",
     "keras.layers.LocallyConnected2D": "keras.layers.Conv2D",
-    "keras.layers.Merge": "keras.layers.Concatenate, Add or another of them",
+    "keras.layers.Merge": "keras.layers.Concatenate, Add or another merging layer",
     "keras.layers.advanced_activations": _FROM_LAYERS,
     "keras.layers.convolutional": _FROM_LAYERS,
     "keras.layers.core": _FROM_LAYERS,
@@ -172,7 +172,7 @@ _REMOVED_METHODS = {
     "predict_generator": "predict(…)",
 }
 
-_WORKERS = "it as an argument of a keras.utils.PyDataset"
+_WORKERS = "the same argument of keras.utils.PyDataset"
 _REMOVED_METHOD_KEYWORDS = {
     "max_queue_size": _WORKERS,
     "nb_epoch": "epochs=…",

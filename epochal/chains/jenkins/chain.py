@@ -102,10 +102,10 @@ class JenkinsChain:
             try:
                 pause, retry_pause = self._poll(), _POLL_SECONDS
             except JenkinsError as error:
-                self._log_once("jenkins", f"{error} It is asked again.")
+                self._log_once("jenkins", f"{error} Trying again.")
                 pause, retry_pause = retry_pause, min(2 * retry_pause, _MAX_PAUSE_SECONDS)
             except Exception:
-                _log.exception("the chain could not look at Jenkins")
+                _log.exception("polling Jenkins failed")
                 pause = _MAX_PAUSE_SECONDS
 
     def _poll(self) -> float:
@@ -170,9 +170,11 @@ class JenkinsChain:
                 _log.info("run %s: cancelled in Jenkins", run.id)
                 request_stop(self._app.database, run.id, State.CANCELLED)
             case FailRun(build):
-                explanation = f"Jenkins' job {build.job} failed {MAX_FAILURES} times before its script could say why"
-                explanation += f"; its console may: {build.url}"
-                _log.error("run %s: given up: %s", run.id, explanation)
+                explanation = (
+                    f"Jenkins' job {build.job} failed {MAX_FAILURES} times before its script could report a reason"
+                )
+                explanation += f"; see its console: {build.url}"
+                _log.error("run %s: giving up: %s", run.id, explanation)
                 fail_stuck_run(self._app, run.id, Reason.BUILD_FAILED, explanation)
                 drain_outbox(self._app, _log.info)
 
@@ -200,7 +202,7 @@ class JenkinsChain:
         try:
             item = self._client.trigger(trigger.job, parameters)
         except JenkinsError as error:
-            self._log_once(f"run {run.id}", f"{trigger.job} is not started yet: {error} It is tried again.")
+            self._log_once(f"run {run.id}", f"{trigger.job} could not be started: {error} Trying again.")
             if error.status not in _JOB_ERROR_STATUSES:
                 raise
             pause = min(2 * self._retries.get(run.id, (0.0, 0.5))[1], _MAX_PAUSE_SECONDS)

@@ -22,7 +22,7 @@ _POLL_SECONDS = 0.5
 _AGENT_CHECK_JOB = """\
 <?xml version="1.0" encoding="utf-8"?>
 <project>
-  <description>Asks an agent what it works with; made and deleted by epochal jenkins check.</description>
+  <description>Prints which home, database and scripts an agent uses; created and deleted by epochal jenkins check.</description>
   <quietPeriod>0</quietPeriod>
   {node}
   <builders><hudson.tasks.Shell><command>{command}</command></hudson.tasks.Shell></builders>
@@ -69,29 +69,29 @@ def check_all(
 def _check_version(client: JenkinsClient) -> str:
     version = client.version()
     if version_key(version) < version_key(MIN_VERSION):
-        raise CheckFailed(f"{client.url} is Jenkins {version}; Epochal wants {MIN_VERSION} or newer.")
+        raise CheckFailed(f"{client.url} is Jenkins {version}; Epochal needs {MIN_VERSION} or newer.")
     return f"{client.url} is Jenkins {version}"
 
 
 def _check_login(client: JenkinsClient) -> str:
     if not client.is_signed_in():
         raise CheckFailed(
-            f"{client.url} does not know {client.user}: make an API token under the user's Security page."
+            f"{client.url} does not recognise {client.user}: create an API token on the user's Security page."
         )
     return f"as {client.user}"
 
 
 def _check_crumbs(client: JenkinsClient) -> str:
     if not client.has_crumbs():
-        raise CheckFailed("Jenkins' protection against forged requests (CSRF) is off: turn it on under Security.")
-    return "forged requests are refused"
+        raise CheckFailed("Jenkins' protection against forged requests (CSRF) is off. Turn it on under Security.")
+    return "forged requests are rejected"
 
 
 def _check_permissions(client: JenkinsClient, settings: ServerSettings) -> str:
     missing = client.missing_permissions(job_names(settings)[-1])
     if missing:
-        raise CheckFailed(f"{client.user} lacks {', '.join(missing)}: an admin grants them under Security.")
-    return "may make, configure and start jobs"
+        raise CheckFailed(f"{client.user} lacks {', '.join(missing)}: an admin can grant them under Security.")
+    return "may create, configure and start jobs"
 
 
 def _check_plugins(client: JenkinsClient, definitions: list[Definition]) -> str:
@@ -99,7 +99,7 @@ def _check_plugins(client: JenkinsClient, definitions: list[Definition]) -> str:
     if missing:
         raise CheckFailed("missing: " + ", ".join(f"{name}:{version}" for name, version in missing))
     used = sorted(set().union(*(definition.plugins for definition in definitions)))
-    return ", ".join(used) or "none is used"
+    return ", ".join(used) or "none are used"
 
 
 def _check_agent(client: JenkinsClient, label: str) -> str:
@@ -109,9 +109,11 @@ def _check_agent(client: JenkinsClient, label: str) -> str:
         return ", ".join(node["displayName"] for node in ready)
     requirement = f"the label {label}" if label else "an executor"
     if nodes:
-        raise CheckFailed(f"{', '.join(each['displayName'] for each in nodes)}: has {requirement}, but is offline.")
+        raise CheckFailed(
+            f"every node with {requirement} is offline: {', '.join(each['displayName'] for each in nodes)}."
+        )
     raise CheckFailed(
-        f"no node has {requirement}: connect an agent that has it, or set [jenkins] label in server.toml."
+        f"no node has {requirement}. Connect an agent that has it, or set [jenkins] label in server.toml."
     )
 
 
@@ -122,8 +124,8 @@ def _check_jobs(client: JenkinsClient, definitions: list[Definition]) -> str:
     }
     wrong = [f"{name} is {state}" for name, state in states.items() if state != "unchanged"]
     if wrong:
-        raise CheckFailed(f"{'; '.join(wrong)}: epochal jenkins apply sets it right.")
-    return "as epochal jenkins apply made them"
+        raise CheckFailed(f"{'; '.join(wrong)}. Run epochal jenkins apply.")
+    return "up to date"
 
 
 def _check_agent_setup(client: JenkinsClient, settings: ServerSettings, environment: Environment) -> str:
@@ -136,17 +138,17 @@ def _check_agent_setup(client: JenkinsClient, settings: ServerSettings, environm
     finally:
         challenge.unlink()
     hints = {
-        "scripts": "EPOCHAL_SCRIPTS has other job scripts there: install the same Epochal",
-        "home": f"EPOCHAL_HOME is another folder there than {environment.home} here: share it at the same path",
-        "database": "the database is another one there: set the same EPOCHAL_DATABASE",
+        "scripts": "the agent's EPOCHAL_SCRIPTS has other job scripts: install the same Epochal",
+        "home": f"the agent's EPOCHAL_HOME is not the gateway's {environment.home}: share it at the same path",
+        "database": "the agent uses another database: set the same EPOCHAL_DATABASE",
     }
     wrong = [text for name, text in hints.items() if theirs.get(name) != ours[name]]
     sqlite = Home(environment.home).database_url(settings.database).startswith("sqlite")
     if sqlite and theirs.get("machine") != ours["machine"]:
-        wrong.append("the agent is another machine, where SQLite loses writes: set database to a PostgreSQL")
+        wrong.append("the agent is another machine, where SQLite loses writes: set database to a PostgreSQL URL")
     if wrong:
         raise CheckFailed(f"{'; '.join(wrong)}.")
-    return "the agent has the gateway's scripts, database and EPOCHAL_HOME"
+    return "the agent uses the gateway's scripts, database and EPOCHAL_HOME"
 
 
 def _run_prove_on_agent(client: JenkinsClient, settings: ServerSettings, nonce: str) -> dict[str, str]:
@@ -178,4 +180,6 @@ def _run_build(client: JenkinsClient, job: str) -> str:
             return client.console(job, builds[0]["number"])
         threading.Event().wait(_POLL_SECONDS)
     why = next((item.get("why") for item in client.get_queue_info() if item["task"].get("name") == job), None)
-    raise CheckFailed(f"the agent did not answer within {_AGENT_CHECK_SECONDS:g} s: {why or 'its build goes on'}.")
+    raise CheckFailed(
+        f"the agent did not answer within {_AGENT_CHECK_SECONDS:g} s: {why or 'its build is still running'}."
+    )

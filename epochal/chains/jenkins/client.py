@@ -71,7 +71,7 @@ class JenkinsClient:
         # get_version does not log in, so it fails if anonymous users may not read.
         response = self._request("GET", "api/json?tree=nodeName")
         if "X-Jenkins" not in response.headers:
-            raise JenkinsError(f"{self.url} answers, but it is no Jenkins: the header X-Jenkins is missing.")
+            raise JenkinsError(f"{self.url} is not a Jenkins: its answer has no header X-Jenkins.")
         return response.headers["X-Jenkins"]
 
     def is_signed_in(self) -> bool:
@@ -160,7 +160,7 @@ class JenkinsClient:
         response = self._request("POST", f"job/{_path(job)}/buildWithParameters", data=parameters)
         first = [*response.history, response][0]
         if first.status_code not in (201, 303):
-            raise JenkinsError(f"Jenkins answered {first.status_code} to a build of {job}.", first.status_code)
+            raise JenkinsError(f"Jenkins answered {first.status_code} to a request to build {job}.", first.status_code)
         item = re.search(r"/queue/item/(\d+)/?$", first.headers.get("Location", ""))
         return int(item[1]) if item else None
 
@@ -190,7 +190,7 @@ class JenkinsClient:
     def _get_json(self, path: str) -> dict[str, Any]:
         found = self._call(json.loads, self._get_text(path))
         if not isinstance(found, dict):
-            raise JenkinsError(f"{self.url} answered with JSON that is no object.")
+            raise JenkinsError(f"{self.url} answered with JSON that is not an object.")
         return found
 
     def _get_text(self, path: str) -> str:
@@ -214,7 +214,7 @@ class JenkinsClient:
                 cause = cause.__cause__ or cause.__context__
             request_error = next((each for each in causes if isinstance(each, requests.RequestException)), None)
             if request_error is None and any(isinstance(each, ValueError) for each in causes):
-                text = f"{self.url} answered with half a body, or with something that is no JSON."
+                text = f"{self.url} sent an incomplete answer, or one that is not JSON."
             elif request_error is None:
                 text = f"{self.url}: {error}."
             elif request_error.response is None:
@@ -234,14 +234,14 @@ class JenkinsClient:
         status = response.status_code
         permission = response.headers.get("X-Required-Permission", "")
         sentences = {
-            401: f"does not accept {self.user}'s token (or is still starting): make one under the user's Security page.",
-            403: f"does not allow {self.user} this: the permission {permission} is missing."
+            401: f"does not accept {self.user}'s token (or is still starting). Create one on the user's Security page.",
+            403: f"refused a request by {self.user}: the permission {permission} is missing."
             if permission
-            else f"does not allow {self.user} this, or is still starting; it wants an API token, no password.",
-            404: "has nothing there: epochal jenkins apply makes the jobs.",
-            405: "does not do this by that method.",
-            409: "has the job disabled: enable it.",
-            503: "is starting, or shutting down.",
+            else f"refused a request by {self.user}, or is still starting. It needs an API token, not a password.",
+            404: "does not have this job or page. Create the jobs with epochal jenkins apply.",
+            405: "does not accept this request method.",
+            409: "has the job disabled. Enable it.",
+            503: "is starting or shutting down.",
         }
         page = re.sub(r"<(script|style|head)\b.*?</\1>|<[^>]*>", " ", response.text, flags=re.DOTALL | re.IGNORECASE)
         answered = f"answered {status} {response.reason}: {' '.join(page.split())[:200]}"

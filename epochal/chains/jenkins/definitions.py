@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from epochal.chains.jenkins.config_xml import class_names, parse_config
-from epochal.commit import repository_name
+from epochal.commit import repository_name, safe_url
 from epochal.errors import EpochalError, SettingsError
 from epochal.resources import resource
 from epochal.settings import JenkinsSettings, ServerSettings, child_environment
@@ -59,7 +59,7 @@ def pull_job_name(settings: ServerSettings, repository: str) -> str:
         if watched.url == repository:
             name = re.sub(r"[^A-Za-z0-9._]+", "-", repository_name(repository)).strip("-")
             return settings.jenkins.prefix + ("pull" if number == 0 else f"pull-{name}")
-    raise SettingsError(f"{repository} is not watched: epochal watch, then epochal jenkins apply.")
+    raise SettingsError(f"{safe_url(repository)} is not watched. Run epochal watch, then epochal jenkins apply.")
 
 
 def job_names(settings: ServerSettings) -> list[str]:
@@ -76,12 +76,16 @@ def render(settings: ServerSettings, without: Collection[str] = ()) -> list[Defi
     jobs would have the same name, or a plugin cannot be left out. Raises EpochalError if Job Builder fails.
     """
     if not settings.repository:
-        raise SettingsError("No repository is watched, so there is no job to make: epochal watch URL.")
+        raise SettingsError("No repository is watched, so there are no jobs to create. Run epochal watch URL first.")
     if len(set(job_names(settings))) != len(job_names(settings)):
-        raise SettingsError("Two watched repositories have the same name, so their jobs would, too: watch one of them.")
+        raise SettingsError(
+            "Two watched repositories have the same name, so their jobs would too. Watch only one of them."
+        )
     unknown = sorted(set(without) - set(OPTIONAL_PLUGINS))
     if unknown:
-        raise SettingsError(f"{', '.join(unknown)} cannot be left out; what can is: {', '.join(OPTIONAL_PLUGINS)}.")
+        raise SettingsError(
+            f"{', '.join(unknown)} cannot be left out. Optional plugins: {', '.join(OPTIONAL_PLUGINS)}."
+        )
     view = f"{settings.jenkins.prefix}Epochal"
     # JSON is valid YAML, and it quotes any character that a URL may contain.
     xmls = _run_job_builder(json.dumps(_escape_braces(_project(settings, without))))
@@ -102,7 +106,7 @@ def _run_job_builder(project: str) -> dict[str, str]:
         command = [*builder, f"{resource('jobs')}:{source}", "-o", str(output)]
         result = subprocess.run(command, capture_output=True, text=True, env=child_environment({}), check=False)
         if result.returncode != 0:
-            raise EpochalError(f"Jenkins Job Builder could not make the jobs:\n{result.stderr.strip()[-2000:]}")
+            raise EpochalError(f"Jenkins Job Builder could not render the jobs:\n{result.stderr.strip()[-2000:]}")
         return {path.name: path.read_text(encoding="utf-8") for path in output.iterdir()}
 
 

@@ -17,6 +17,8 @@ from epochal.chains.jenkins.plugins import MIN_VERSION, pinned_plugins, version_
 from epochal.records import Log
 from epochal.settings import ServerSettings
 
+_CHANGED_BY_OTHERS = "changed in Jenkins by somebody else"
+
 
 def apply(client: JenkinsClient, settings: ServerSettings, without: Collection[str], log: Log) -> int:
     """Create or update the jobs and the view, and return how many of them changed.
@@ -32,7 +34,7 @@ def apply(client: JenkinsClient, settings: ServerSettings, without: Collection[s
         outcome = _apply_definition(client, definition)
         changed += outcome != "unchanged"
         log(f"{definition.kind} {definition.name}: {outcome}")
-    log(f"{changed} changed" if changed else "nothing to change: everything is as it should be")
+    log(f"{changed} changed" if changed else "nothing to change: everything is up to date")
     return changed
 
 
@@ -51,7 +53,7 @@ def preview(client: JenkinsClient, settings: ServerSettings, without: Collection
         log(f"{definition.kind} {definition.name}: {state}")
         for difference in differences(definition.xml, current or "<none/>") if state != "unchanged" else ():
             log(str(difference))
-    log("nothing was changed: this is what epochal jenkins apply would do")
+    log("dry run: nothing was changed")
     return changed
 
 
@@ -62,9 +64,9 @@ def delete(client: JenkinsClient, settings: ServerSettings, log: Log) -> None:
         kind: Literal["job", "view"] = "view" if name == view else "job"
         config = client.config(kind, name)
         if config is None:
-            log(f"{kind} {name}: not there")
+            log(f"{kind} {name}: does not exist")
         elif read_seal(config) is None:
-            log(f"{kind} {name}: left alone, for Epochal did not make it")
+            log(f"{kind} {name}: left alone, because Epochal did not create it")
         else:
             (client.delete_view if kind == "view" else client.delete_job)(name)
             log(f"{kind} {name}: deleted")
@@ -79,10 +81,10 @@ def compare_definition(definition: Definition, current: str | None) -> str:
         return "missing"
     seal = read_seal(current)
     if seal is None:
-        return "not made by Epochal"
+        return "not created by Epochal"
     if seal.rendered != digest(definition.xml):
         return "changed"
-    return "unchanged" if seal.stored == digest(current) else "changed in Jenkins by somebody else, and set right"
+    return "unchanged" if seal.stored == digest(current) else _CHANGED_BY_OTHERS
 
 
 def require_usable_jenkins(client: JenkinsClient, definitions: list[Definition]) -> None:
@@ -92,13 +94,13 @@ def require_usable_jenkins(client: JenkinsClient, definitions: list[Definition])
     """
     version = client.version()
     if version_key(version) < version_key(MIN_VERSION):
-        raise JenkinsError(f"{client.url} is Jenkins {version}; Epochal wants {MIN_VERSION} or newer.")
+        raise JenkinsError(f"{client.url} is Jenkins {version}; Epochal needs {MIN_VERSION} or newer.")
     missing = missing_plugins(client, definitions)
     if missing:
         listed = "\n".join(f"  {plugin}:{version}" for plugin, version in missing)
         raise JenkinsError(
-            f"{client.url} lacks plugins that the jobs use, and would drop parts of them without a word:\n{listed}\n"
-            "Install them (jenkins-plugin-cli --plugins NAME:VERSION, or Manage Jenkins, Plugins), or do without them: "
+            f"{client.url} lacks plugins that the jobs use, and would silently drop parts of the jobs:\n{listed}\n"
+            "Install them (jenkins-plugin-cli --plugins NAME:VERSION, or Manage Jenkins, Plugins), or leave them out: "
             "epochal jenkins apply --without NAME."
         )
 
@@ -118,7 +120,7 @@ def _apply_definition(client: JenkinsClient, definition: Definition) -> str:
         return state
     if current is not None and read_seal(current) is None:
         raise JenkinsError(
-            f"{client.url} has a {kind} {name} that Epochal did not make. Rename or delete it, or "
+            f"{client.url} has a {kind} {name} that Epochal did not create. Rename or delete it, or "
             "set [jenkins] prefix in server.toml."
         )
     if kind == "job":
@@ -128,14 +130,16 @@ def _apply_definition(client: JenkinsClient, definition: Definition) -> str:
     write(name, add_seal(definition.xml))
     stored = client.config(kind, name)
     if stored is None:
-        raise JenkinsError(f"{client.url} took the {kind} {name}, but does not have it.")
+        raise JenkinsError(f"{client.url} accepted the {kind} {name}, but did not store it.")
     if dropped := missing_classes(definition.xml, stored):
         raise JenkinsError(
             f"{client.url} lost parts of the {kind} {name}: {', '.join(dropped)}. "
-            "Are the plugins installed and enabled?"
+            "Check that their plugins are installed and enabled."
         )
     _store_seal(client, definition, digest(stored))
-    return "made" if current is None else state
+    if current is None:
+        return "created"
+    return f"{state}, restored" if state == _CHANGED_BY_OTHERS else state
 
 
 def _store_seal(client: JenkinsClient, definition: Definition, stored: str) -> None:

@@ -53,4 +53,4 @@ class Pruner:
             return  # compare again after the next epoch
         except Exception as fault:
             self._failed = True
-            log(f"note: trial {self._number} is not compared with others: {type(fault).__name__}: {fault}")
+            log(f"note: trial {self._number} is no longer compared with other trials: {type(fault).__name__}: {fault}")

@@ -41,7 +41,8 @@ def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
         return end
     trial_count = sum(trial.strategy is Strategy.SEARCH for trial in active.load().trials)
     explanation = (
-        f"{give_up.explanation} {trial_count} other combinations ([search]) did not reach it either. {end.explanation}"
+        f"{give_up.explanation} A search tried {trial_count} other combinations without reaching the threshold. "
+        f"{end.explanation}"
     )
     return GiveUp(end.reason, explanation)
 
@@ -54,7 +55,7 @@ def join(app: App, number: int) -> None:
     """
     run = load_run(app.database, number)
     if run.state is not State.RETRAINING or not any(trial.strategy is Strategy.SEARCH for trial in run.trials):
-        raise UsageError(f"Run {number} is {run.state} and searches nothing: there is no search to join.")
+        raise UsageError(f"Run {number} is {run.state}, and there is no search to join.")
     active = plan_run(app, run)
     prepare_environment(active)
     _open_workers(active, active.load()).work()  # load the run again, because prepare_environment may take long

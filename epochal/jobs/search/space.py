@@ -12,8 +12,8 @@ from epochal.records import value_kind
 from epochal.settings import Choices, Range
 
 _EXPECTED_VALUES = {
-    "number": "a range, or choices of numbers",
-    "text": "choices of texts",
+    "number": "a range, or choices that are numbers",
+    "text": "choices that are strings",
     "boolean": "{ choices = [true, false] }",
 }
 
@@ -63,7 +63,7 @@ def _read_dimension(
     """Return the dimension for an entry of [search], or a message that says what is wrong with the entry."""
     if name not in searchable:
         similar_names = difflib.get_close_matches(name, searchable, 1)
-        hint = f" Can be searched: {', '.join(sorted(searchable))}." if searchable else ""
+        hint = f" Searchable names: {', '.join(sorted(searchable))}." if searchable else ""
         return f"{name}: {_explain_unsearchable(script, name)}" + (
             f" Did you mean {similar_names[0]}?" if similar_names else hint
         )
@@ -84,13 +84,13 @@ def _explain_unsearchable(script: Script, name: str) -> str:
     lines, epochs = script.assigned_lines.get(name, []), script.epochs
     matching = [constant for constant in script.constants if constant.name == name]
     if epochs and (name == epochs.name or epochs.start in [constant.start for constant in matching]):
-        return "the epochs are raised by [retrain], a search does not change them: take them out of [search]."
+        return "this is the number of epochs, which [retrain] raises. Remove it from [search]."
     if len(lines) > 1:
-        return f"{SCRIPT} assigns it more than once, in lines {', '.join(map(str, lines))}: a search needs one place to change."
+        return f"{SCRIPT} assigns it more than once, in lines {', '.join(map(str, lines))}. Assign it only once."
     if matching:
-        return f"line {lines[0]} of {SCRIPT} gives one literal to several names: write a line for each."
+        return f"line {lines[0]} of {SCRIPT} assigns one literal to several names. Write a separate line for each."
     if lines:
-        return f"line {lines[0]} of {SCRIPT} assigns what is no literal: a search needs a number, a text, True or False there."
+        return f"line {lines[0]} of {SCRIPT} does not assign a literal. Assign a number, a string, True or False."
     return f"{SCRIPT} assigns no literal to this name at its top level."
 
 
@@ -104,7 +104,7 @@ def _find_misfit(constant: Constant, values: Range | Choices) -> str:
         are_whole = all(isinstance(value, int) for value in values.choices)
     current_value = f"it is {constant.value!r} in line {constant.line} of {SCRIPT}"
     if kinds != {kind}:
-        return f"{current_value}: give {_EXPECTED_VALUES[kind]}."
+        return f"{current_value}. Give {_EXPECTED_VALUES[kind]}."
     if type(constant.value) is int and not are_whole:
-        return f"{current_value}, a whole number: give whole numbers, or write {constant.value}.0 there if it is none."
+        return f"{current_value}, a whole number. Give whole numbers, or write {constant.value}.0 there to allow fractions."
     return ""

@@ -89,7 +89,7 @@ def _subject(report: Report) -> str:
     """Return the outcome, repository, branch and commit. Long names are cut, so that the commit remains visible."""
     commit = report.run.commit
     names = (to_one_line(name, _MAX_NAME_LENGTH) for name in (report.repository, commit.branch))
-    reused = f", taken over from run {report.run.reused_run}" if report.run.reused_run else ""
+    reused = f", reused from run {report.run.reused_run}" if report.run.reused_run else ""
     return to_one_line(f"{headline(report.run)} · {' '.join(names)} {commit.sha[:7]}{reused}")
 
 
@@ -108,13 +108,13 @@ def _collect_parts(report: Report) -> dict[str, Any]:
         "time": f"{report.minutes:.1f} minutes",
     }
     places = {
-        "model": str(report.model or (f"{SCRIPT} saved none" if best else "")),
+        "model": str(report.model or (f"{SCRIPT} saved no model" if best else "")),
         "log": str(report.log or ""),
         "folder": str(report.folder),
         "build": run.build_url or "",
     }
     evidence = " ".join(describe_evidence(best, run.threshold)) if best and run.threshold else ""
-    change_heading = f"What the {'best' if best else 'last'} trial changed"
+    change_heading = f"Changes in the {'best' if best else 'last'} trial"
     return {
         "report": report,
         "run": run,
@@ -124,7 +124,7 @@ def _collect_parts(report: Report) -> dict[str, Any]:
         "facts": {name: to_one_line(value, _MAX_FACT_LENGTH) for name, value in facts.items() if value},
         "evidence": to_one_line(evidence, _MAX_PARAGRAPH_LENGTH),
         "table": trial_table(run),
-        "change": "The change to adopt" if run.state is State.REACHED else change_heading,
+        "change": f"Suggested change to {SCRIPT}" if run.state is State.REACHED else change_heading,
         "places": {name: to_one_line(value, _MAX_FACT_LENGTH) for name, value in places.items() if value},
     }
 

@@ -38,15 +38,15 @@ def send(
     is not ASCII, or if the connection cannot be secured as ``settings`` require.
     """
     if not settings.host:
-        raise MailError("no mail server is set: [mail] host in server.toml", temporary=True)
+        raise MailError("no mail server is set; set [mail] host in server.toml", temporary=True)
     if settings.user and not password:
         remedy = (
-            "put it into the file that [mail] password_file in server.toml names, or set EPOCHAL_MAIL_PASSWORD_FILE"
+            "write it to the file that [mail] password_file in server.toml names, or set EPOCHAL_MAIL_PASSWORD_FILE"
         )
-        raise MailError(f"there is no password for {settings.user}: {remedy}", temporary=False)
+        raise MailError(f"the password of {settings.user} is missing: {remedy}", temporary=False)
     if settings.user and not f"{settings.user}{password}".isascii():
         # smtplib would raise an error whose text contains the password.
-        raise MailError("[mail] user and its password must be ASCII: Python's smtplib sends no other", temporary=False)
+        raise MailError("[mail] user and its password must be ASCII for Python's smtplib to send them", temporary=False)
     try:
         with contextlib.closing(_connect(settings, timeout_seconds)) as server:
             if settings.user:
@@ -82,21 +82,21 @@ def _explain_failure(error: Exception, settings: MailSettings) -> MailError:
         if isinstance(error, smtplib.SMTPAuthenticationError):
             what = f"refused the login of {settings.user} ({error.smtp_code}): check [mail] user and its password"
         elif isinstance(error, smtplib.SMTPSenderRefused):
-            what = f"takes no mail from {error.sender} ({reply}): check [mail] from"
+            what = f"refused the sender {error.sender} ({reply}): check [mail] from"
         else:
-            what = f"did not take the mail ({reply})"
+            what = f"did not accept the mail ({reply})"
         return MailError(f"{where} {what}", temporary=_is_temporary(error.smtp_code))
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         temporary = any(_is_temporary(code) for code, _ in error.recipients.values())
         return MailError(
-            f"{where} takes no mail for {', '.join(_format_refusals(error.recipients))}", temporary=temporary
+            f"{where} refused mail for {', '.join(_format_refusals(error.recipients))}", temporary=temporary
         )
     if isinstance(error, ssl.SSLError):
         if isinstance(error, ssl.SSLCertVerificationError):
-            why = f"shows a certificate that is not trusted ({error.verify_message})"
-            what = f"{why}: check [mail] host, or name its authority's file in SSL_CERT_FILE"
+            why = f"has a certificate that is not trusted ({error.verify_message})"
+            what = f"{why}: check [mail] host, or set SSL_CERT_FILE to the certificate file of its authority"
         else:
-            what = f"does not speak TLS there ({error.reason}): check [mail] security and port"
+            what = f"does not use TLS on this port ({error.reason}): check [mail] security and port"
         return MailError(f"{where} {what}", temporary=isinstance(error, ssl.SSLEOFError))
     # smtplib's exceptions are OSErrors, too. Apart from a disconnection, those left here mean that the server lacks a
     # feature, such as STARTTLS or a login method that smtplib supports.

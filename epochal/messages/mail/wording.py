@@ -19,7 +19,7 @@ def headline(run: Run) -> str:
     if run.state is State.EXHAUSTED:
         doubt = _describe_best_doubt(run)
         return f"Threshold not reached: best {accuracy} of {threshold}" + (f", {doubt}" if doubt else "")
-    return f"Training failed: {run.reason.value.replace('_', ' ') if run.reason else 'no reason is known'}"
+    return f"Training failed: {run.reason.value.replace('_', ' ') if run.reason else 'unknown reason'}"
 
 
 def describe_best_accuracy(run: Run) -> str:
@@ -40,24 +40,24 @@ def result_sentence(run: Run, changes: Sequence[str]) -> str:
     accuracy, threshold = _format_best_and_threshold(run)
     if run.state not in (State.REACHED, State.EXHAUSTED):
         why = f"{headline(run)}. {run.explanation or (run.reason.explanation if run.reason else '')}".rstrip()
-        return why + (f" The best accuracy before that was {accuracy} of {threshold}." if run.best else "")
-    how = f"with {', '.join(changes)}" if changes else "as it was committed"
+        return why + (f" The best accuracy before the failure was {accuracy} of {threshold}." if run.best else "")
+    how = f"with {', '.join(changes)}" if changes else "as committed"
     of = f"run {run.reused_run}" if run.reused_run else len(run.trials)
     if run.best:
         how += f" (trial {run.best.number} of {of})"
     reused = ""
     if run.reused_run:
-        what = f"changes nothing that the verdict of run {run.reused_run} depends on"
+        what = f"changes nothing that affects the verdict of run {run.reused_run}"
         if run.reused_trial:
-            what = f"adopts the change that run {run.reused_run} offered"
+            what = f"adopts the change that run {run.reused_run} suggested"
         reused = (
-            f" This commit {what}, so that verdict is taken over and nothing was trained. A verdict may be chance: "
-            "epochal run --force trains anew."
+            f" This commit {what}, so that verdict was reused and nothing was trained. "
+            "To rule out that it was chance, train again with epochal run --force."
         )
     if run.state is State.REACHED:
-        return f"{SCRIPT} reached its threshold of {threshold}: accuracy {accuracy}, {how}.{reused}"
+        return f"{SCRIPT} reached its threshold of {threshold}: accuracy {accuracy} {how}.{reused}"
     doubt = _describe_best_doubt(run)
-    best = f"the best accuracy is {accuracy}, {f'{doubt}, ' if doubt else ''}{how}"
+    best = f"the best accuracy was {accuracy} {how}{f', which is {doubt}' if doubt else ''}"
     return f"{SCRIPT} did not reach its threshold of {threshold}: {best}. {run.explanation}{reused}"
 
 

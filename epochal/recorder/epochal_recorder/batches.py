@@ -22,7 +22,7 @@ def watch(x, y, see, end_pass=None, restart=None, steps=None):
 
     end_pass, restart = end_pass or (lambda: None), restart or (lambda: None)
     if x is None:
-        return x, "there are no data"
+        return x, "no data were passed"
     if hasattr(x, "element_spec"):
         return _observe_tf_dataset(x, see)
     if isinstance(x, keras.utils.PyDataset):
@@ -33,7 +33,7 @@ def watch(x, y, see, end_pass=None, restart=None, steps=None):
         return _observe_generator(x, see, end_pass, steps), ""
     leaves = keras.tree.flatten(x)
     if not leaves or not all(hasattr(leaf, "shape") or isinstance(leaf, (bool, int, float)) for leaf in leaves):
-        return x, f"{type(x).__name__} is not read"
+        return x, f"data of type {type(x).__name__} are not supported"
     see(x, y)
     end_pass()
     return x, ""
@@ -82,10 +82,10 @@ def _observe_tf_dataset(dataset, see):
     import tensorflow
 
     if not isinstance(dataset, tensorflow.data.Dataset) or tensorflow.distribute.has_strategy():
-        return dataset, "the data are distributed"
+        return dataset, "the dataset is distributed"
     flat = tensorflow.nest.flatten(dataset.element_spec)
     if not all(isinstance(spec, tensorflow.TensorSpec) and spec.shape.rank != 0 for spec in flat):
-        return dataset, "the data set has tensors that are not dense"
+        return dataset, "the dataset has tensors that are not dense"
     structure = dataset.element_spec
 
     def see_batch(*tensors):
@@ -160,9 +160,9 @@ def make_safe(see, output, fail):
         try:
             see(x, y)
         except NotHashable as kind:
-            fail(f"the data are of a kind that is not read ({kind})")
+            fail(f"the rows cannot be compared ({kind})")
         except Exception as fault:
-            fail("the recorder failed")
+            fail("internal error")
             output.record_fault(f"{type(fault).__name__}: {fault}")
 
     return wrapper

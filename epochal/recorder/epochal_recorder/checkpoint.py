@@ -88,12 +88,12 @@ def pack(value, arrays, depth=0):
     Raises TypeError if it is not plain data. A function that Keras defines counts as plain data and is stored by name.
     """
     if depth > _MAX_DEPTH:
-        raise TypeError("nested too deeply")
+        raise TypeError("the state is nested too deeply")
     if value is None or type(value) in (bool, int, float, str):
         return value
     if isinstance(value, (numpy.ndarray, numpy.generic)):
         if value.dtype.hasobject:
-            raise TypeError("an array of objects")
+            raise TypeError("the state has an array of objects")
         arrays.append(numpy.asarray(value))
         return {_ARRAY: len(arrays) - 1, "type": str(value.dtype)}
     if type(value) is dict and all(type(key) is str for key in value):
@@ -126,7 +126,7 @@ def unpack(value, archive):
     if _FUNCTION in value:
         module, name = value[_FUNCTION]
         if not _is_from_keras(module):
-            raise ValueError(f"{module} is none of Keras' modules")
+            raise ValueError(f"{module} is not a Keras module")
         return getattr(importlib.import_module(module), name)
     return {key: unpack(inner, archive) for key, inner in value.items()}
 

@@ -267,7 +267,7 @@ class FittedRows:
         """Drop the rows to save memory, and note that they are no longer known."""
         with self._lock:
             self.hashes, self.counts = self.hashes[:0].copy(), self.counts[:0].copy()
-            self.why_unseen = "there were too many fits to remember all rows"
+            self.why_unseen = "there were too many fits to keep the rows of all"
 
     def state(self):
         """Return the fit's rows as plain data and arrays, for a checkpoint."""

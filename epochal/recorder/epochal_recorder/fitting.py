@@ -57,7 +57,7 @@ class Fit:
         self._validation = TestRows(*outputs_of(self.model)) if validation is not None or split else None
         if split and validation is None:
             (x, y), validation = _split_off_validation(x, y, split)
-        self._fitted.why_unseen = "the recorder failed"  # the reason to keep if the next lines fail
+        self._fitted.why_unseen = "internal error"  # the reason to keep if the next lines fail
         see = make_safe(self._see, self._output, self._fail)
         safe = self._output.recording_faults()
         end_pass, restart = safe(self._fitted.end_pass), safe(self._fitted.begin_passes)
@@ -88,7 +88,7 @@ class Fit:
             return
         if y is None:  # rows without labels (of an autoencoder, for example) do not give away a test's labels
             if len(leaves_of(x)) > 1:
-                self._fail("labels may be among several inputs")
+                self._fail("one of the inputs may hold the labels")
             return
         self._fitted.is_regression = self._fitted.is_regression or are_regression_targets(y, x, self._is_regression)
         rows = hash_rows(x)
@@ -140,7 +140,7 @@ class Fit:
                 continued = self._resumption.begin()
             except Exception as fault:
                 self._resumption = None
-                why = f"it cannot be continued: {type(fault).__name__}: {fault}"
+                why = f"it cannot be resumed: {type(fault).__name__}: {fault}"
             else:
                 why, history = self._resumption.why, self._resumption.history
         origin = self._shared.find_origin(weights_of(self.model))

@@ -222,8 +222,8 @@ class _Recorder:
             except FileExistsError:
                 self._process = 0
         if self._process != os.getpid():
-            return "another process of nn.py keeps the checkpoints"
-        return f"no more than {_MAX_FITS} fits of a script keep checkpoints" if next(self._fits) > _MAX_FITS else ""
+            return "another process of nn.py writes the checkpoints"
+        return f"only the first {_MAX_FITS} fits of nn.py keep checkpoints" if next(self._fits) > _MAX_FITS else ""
 
     def _number_of(self, model):
         if model not in self._numbers:

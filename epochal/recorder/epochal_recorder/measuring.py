@@ -29,7 +29,7 @@ _UNCHECKED = {
     "expected": 0.0,
     "refused": False,
     "checked": False,
-    "why": "the recorder failed",
+    "why": "internal error",
 }
 _MAX_TEST_SETS = 256
 _MAX_PREDICTIONS = 64
@@ -273,15 +273,15 @@ class SharedState:
 
     def _compare_with_fits(self, test_rows, origin, fits):
         why = test_rows.why_unseen or origin.unchecked
-        why = why or next((f"of the training data: {fit.why_unseen}" for fit in fits if fit.why_unseen), "")
+        why = why or next((f"the training rows are unknown: {fit.why_unseen}" for fit in fits if fit.why_unseen), "")
         if not why and any(fit.has_changing_rows for fit in fits):
-            why = "the training rows are augmented, or made anew for each epoch"
+            why = "the training rows are augmented or generated anew in each epoch"
         forms = {form for fit in fits for form in fit.forms}
         if forms and not test_rows.forms <= forms:
-            why = why or "the test rows have another form than the training rows"
+            why = why or "the test rows have a different form than the training rows"
         found = test_rows.compare_with(fits)
         if found is None:
-            why = why or "it is not known on which rows the network was trained"
+            why = why or "the training rows are unknown"
             found = {}
         return _UNCHECKED | found | {"checked": not why, "why": why}
 

@@ -55,7 +55,7 @@ class Output:
             self.write_event(event="fault", message=message)
         except OSError:
             with suppress(Exception):
-                sys.stderr.write(f"epochal: what is measured cannot be recorded: {message}\n")
+                sys.stderr.write(f"epochal: the training cannot be recorded: {message}\n")
 
 
 def as_json(logs):

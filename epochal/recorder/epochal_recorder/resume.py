@@ -61,11 +61,11 @@ class Resumption:
         data; and whatever Keras raises if building the model fails.
         """
         if self._model._initial_epoch is not None:
-            raise ValueError("nn.py itself goes on from a backup")
+            raise ValueError("nn.py itself resumes from a backup")
         if not self._model.built:
             self._model(placeholders(self._arguments.get("x")))
         if untracked := find_untracked_state(self._model):
-            raise ValueError(f"the model has state that is not its variables': {', '.join(untracked)}")
+            raise ValueError(f"the model keeps state outside of its variables: {', '.join(untracked)}")
         self._files = WrittenFiles(time.time(), self._excluded)
         self._states = CallbackStates(self._callbacks)
         kinds = [type(callback).__name__ for callback in self._callbacks]
@@ -124,11 +124,11 @@ class Resumption:
 
     def _why_unusable(self, content):
         if difference := describe_difference(content["fingerprint"], self._resume_key):
-            return f"it is not the same training: {difference}"
+            return f"the training has changed: {difference}"
         if content["parents"] != self._parents:
-            return "an earlier fit of the same model has gone on since"
+            return "an earlier fit of the same model has trained further since"
         if content["epoch"] > self._epochs:
-            return f"the checkpoint is from epoch {content['epoch']}, and {self._epochs} are wanted"
+            return f"the checkpoint is from epoch {content['epoch']}, but the fit ends after epoch {self._epochs}"
         return ""
 
     def _write(self):

@@ -31,7 +31,7 @@ def hash_rows(data):
     """
     leaves = leaves_of(data)
     if not leaves:
-        raise NotHashable("there are no rows")
+        raise NotHashable("no rows")
     hashes = None
     for place, leaf in enumerate(leaves):
         if hasattr(leaf, "tocsr"):
@@ -45,7 +45,7 @@ def hash_rows(data):
         if hashes is None:
             hashes = leaf_hashes
         elif len(hashes) != len(leaf_hashes):
-            raise NotHashable("the parts have different numbers of rows")
+            raise NotHashable("the inputs have different numbers of rows")
         else:
             hashes = _finalize(hashes + leaf_hashes * _multipliers(place + 1)[place])
     return hashes

@@ -31,7 +31,7 @@ _MARK = "_epochal_fits"
 """Attribute of an estimator that names the fits it comes from, so that they follow it through copies and files."""
 _TRAINING = os.environ.setdefault("EPOCHAL_TRAINING", uuid.uuid4().hex)
 """Identifies this training; the same in all of its processes."""
-_UNKNOWN = "it is not known which rows were measured"
+_UNKNOWN = "the test rows are unknown"
 
 _calls = threading.local()
 _numbers = weakref.WeakKeyDictionary()
@@ -169,7 +169,7 @@ def _begin_fit(call, shared):
                 fitted.end_pass()
                 shared.lineage.share_rows(fitted)
     except NotHashable as kind:
-        fitted.why_unseen = f"they are of a kind that is not read ({kind})"
+        fitted.why_unseen = f"the rows cannot be compared ({kind})"
     # Other fits of exactly the same rows would add nothing.
     other = [each for each in shared.lineage.rows_of(earlier) if each is not fitted and each.hashes is fitted.hashes]
     return {fitted.identity, *earlier} - {each.identity for each in other}
@@ -215,11 +215,11 @@ def _find_origin(estimator, shared):
     training, identities, weights = _read_mark(estimator)
     if training == _TRAINING or identities:
         known = all(identity in shared.lineage.fits for identity in identities)
-        why = "" if known else "another process trained it"
+        why = "" if known else "another process trained the model"
         if _MARK not in vars(estimator):
-            why = why or "the parts of its pipeline were fitted one by one"
+            why = why or "the steps of the pipeline were fitted separately"
         return Origin(frozenset(identities), True, why, weights)
-    return Origin(frozenset(), None if training is None else False, "it is not known how it was trained", weights)
+    return Origin(frozenset(), None if training is None else False, "it is unknown how the model was trained", weights)
 
 
 def _read_test_rows(x, y):
@@ -230,7 +230,7 @@ def _read_test_rows(x, y):
         try:
             test_rows.add(_as_one_array(x), None if y is None else _as_one_array(y))
         except NotHashable as kind:
-            test_rows.fail(f"the test data are of a kind that is not read ({kind})")
+            test_rows.fail(f"the test rows cannot be compared ({kind})")
     return test_rows
 
 

@@ -40,7 +40,7 @@ def restore(model, state):
     if [len(group) for group in current] != [len(group) for group in saved] or any(
         tuple(variable.shape) != value.shape for variable, value in zip(variables, values, strict=True)
     ):
-        raise ValueError("the variables of the checkpoint are not those of the model")
+        raise ValueError("the checkpoint's variables do not match the model's")
     before = [numpy.array(variable) for variable in variables]
     try:
         for variable, value in zip(variables, values, strict=True):

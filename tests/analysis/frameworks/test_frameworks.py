@@ -48,5 +48,5 @@ def test_datasets_are_found_by_name() -> None:
     """IMDB comes with its word index. An unknown name gives an error that lists the known ones."""
     assert find_dataset("mnist") == ("keras", "from keras.datasets import mnist; mnist.load_data()")
     assert find_dataset("imdb")[1].endswith("imdb.load_data(); imdb.get_word_index()")
-    with pytest.raises(UsageError, match="imagenet is none of the datasets that can be fetched: boston_housing, "):
+    with pytest.raises(UsageError, match=r"There is no dataset imagenet to fetch\. Choose one of:\n  boston_housing, "):
         find_dataset("imagenet")

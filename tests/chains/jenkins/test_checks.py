@@ -47,7 +47,7 @@ def test_ready_jenkins_passes_every_check(
     passed, answers = _check(client, settings, home)
     assert passed, answers
     assert list(answers) == ["reachable", "login", "crumbs", "rights", "plugins", "agent", "jobs", "proof"]
-    assert answers["rights"] == "yes  may make, configure and start jobs"
+    assert answers["rights"] == "yes  may create, configure and start jobs"
     assert answers["agent"] == "yes  agent-1"
     assert ready.jobs == jobs
     assert list(home.glob(".question*")) == []
@@ -73,8 +73,8 @@ def test_each_failed_check_names_its_cause(
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("EPOCHAL_HOME", "/tmp/another-home", "EPOCHAL_HOME is another folder there"),
-        ("EPOCHAL_DATABASE", "sqlite:////tmp/another.db", "the database is another one there"),
+        ("EPOCHAL_HOME", "/tmp/another-home", "the agent's EPOCHAL_HOME is not the gateway's"),
+        ("EPOCHAL_DATABASE", "sqlite:////tmp/another.db", "the agent uses another database"),
         ("EPOCHAL_SCRIPTS", "/nowhere", "could not run $EPOCHAL_SCRIPTS/prove.sh"),
     ],
 )

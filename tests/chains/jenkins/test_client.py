@@ -67,11 +67,11 @@ def test_same_parameters_share_a_queue_item(client: JenkinsClient, standin: Stan
 @pytest.mark.parametrize(
     ("situation", "message"),
     [
-        ("starting", "is starting, or shutting down"),
+        ("starting", "is starting or shutting down"),
         ("starting GET", "does not accept epochal's token (or is still starting)"),
-        ("starting POST", "does not allow epochal this, or is still starting"),
+        ("starting POST", "refused a request by epochal, or is still starting"),
         ("anonymous", "the permission hudson.model.Hudson.Read is missing"),
-        ("missing", "has nothing there"),
+        ("missing", "does not have this job or page"),
         ("disabled", "has the job disabled"),
         ("bad xml", "answered 500 Internal Server Error: Oops! A problem occurred"),
         ("nothing submitted", "answered 400 Bad Request: HTTP ERROR 400 Nothing is submitted"),
@@ -139,7 +139,7 @@ def test_missing_answer_is_an_error(client: JenkinsClient, standin: StandIn, mon
 def test_another_server_is_not_taken_for_jenkins(client: JenkinsClient, standin: StandIn) -> None:
     """An answer without Jenkins' headers comes from another server."""
     standin.next_answers.append(ANSWERS["created"])
-    with pytest.raises(JenkinsError, match="it is no Jenkins"):
+    with pytest.raises(JenkinsError, match="is not a Jenkins"):
         client.version()
 
 
@@ -163,7 +163,7 @@ def test_errors_of_python_jenkins_become_jenkins_errors(client: JenkinsClient, s
 
 def test_second_error_does_not_get_the_status_of_the_first(client: JenkinsClient, standin: StandIn) -> None:
     """Python chains the earlier error, here a 404, to the new one, whose own cause is the broken answer."""
-    with pytest.raises(JenkinsError, match="has nothing there"):
+    with pytest.raises(JenkinsError, match="does not have this job or page"):
         client.console("missing", 1)
     try:
         client.stop_build("missing", 1)

@@ -20,13 +20,13 @@ def _apply(client: JenkinsClient, settings: ServerSettings, *without: str) -> li
 def test_second_apply_changes_nothing(client: JenkinsClient, settings: ServerSettings, standin: StandIn) -> None:
     """The second apply says so and sends no POST request."""
     assert _apply(client, settings)[:4] == [
-        "job t-pull: made",
-        "job t-train: made",
-        "job t-retrain: made",
-        "view t-Epochal: made",
+        "job t-pull: created",
+        "job t-train: created",
+        "job t-retrain: created",
+        "view t-Epochal: created",
     ]
     standin.requests.clear()
-    assert _apply(client, settings)[-1] == "nothing to change: everything is as it should be"
+    assert _apply(client, settings)[-1] == "nothing to change: everything is up to date"
     assert [request for request in standin.requests if request[0] == "POST"] == []
 
 
@@ -43,7 +43,7 @@ def test_changes_in_settings_and_in_jenkins_are_found(
     assert standin.jobs == before
     assert "job t-train: changed" in _apply(client, other)
     standin.jobs["t-train"] = standin.jobs["t-train"].replace("train.sh", "other.sh")
-    assert "job t-train: changed in Jenkins by somebody else, and set right" in _apply(client, other)
+    assert "job t-train: changed in Jenkins by somebody else, restored" in _apply(client, other)
     assert "other.sh" not in standin.jobs["t-train"]
     assert _apply(client, other)[-1].startswith("nothing to change")
 
@@ -57,7 +57,7 @@ def test_missing_plugins_are_reported_before_any_change(
         _apply(client, settings)
     assert "timestamper" not in str(error.value)
     assert standin.jobs == {}
-    assert _apply(client, settings, "git", "parameterized-trigger")[0] == "job t-pull: made"
+    assert _apply(client, settings, "git", "parameterized-trigger")[0] == "job t-pull: created"
     assert "GIT_COMMIT" in standin.jobs["t-pull"]
 
 
@@ -76,15 +76,15 @@ def test_jobs_that_epochal_did_not_make_are_left_alone(
 ) -> None:
     """This is so even if a job has the name of one of Epochal's jobs."""
     standin.jobs["t-train"] = "<project><description>mine</description></project>"
-    with pytest.raises(JenkinsError, match="t-train that Epochal did not make"):
+    with pytest.raises(JenkinsError, match="t-train that Epochal did not create"):
         _apply(client, settings)
     lines: list[str] = []
     provisioning.delete(client, settings, lines.append)
     assert lines == [
-        "view t-Epochal: not there",
+        "view t-Epochal: does not exist",
         "job t-pull: deleted",
-        "job t-train: left alone, for Epochal did not make it",
-        "job t-retrain: not there",
+        "job t-train: left alone, because Epochal did not create it",
+        "job t-retrain: does not exist",
     ]
     assert list(standin.jobs) == ["t-train"]
 
@@ -94,7 +94,7 @@ def test_an_old_jenkins_is_refused(
 ) -> None:
     """The message names the version found and the version required."""
     monkeypatch.setattr(client, "version", lambda: "2.479.3")
-    with pytest.raises(JenkinsError, match=r"is Jenkins 2\.479\.3; Epochal wants 2\.504 or newer"):
+    with pytest.raises(JenkinsError, match=r"is Jenkins 2\.479\.3; Epochal needs 2\.504 or newer"):
         _apply(client, settings)
 
 

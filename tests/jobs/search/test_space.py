@@ -56,18 +56,18 @@ _TEXTS = Choices(choices=("a", "b"))
     ("name", "values", "message"),
     [
         ("filtres", _NUMBERS, "nn.py assigns no literal to this name at its top level. Did you mean filters?"),
-        ("x", _NUMBERS, "at its top level. Can be searched: augment, filters, optimizer, rate."),
-        ("steps", _NUMBERS, "line 9 of nn.py assigns what is no literal"),
+        ("x", _NUMBERS, "at its top level. Searchable names: augment, filters, optimizer, rate."),
+        ("steps", _NUMBERS, "line 9 of nn.py does not assign a literal"),
         ("blocks", _NUMBERS, "nn.py assigns it more than once, in lines 7, 8"),
-        ("units", _NUMBERS, "line 6 of nn.py gives one literal to several names"),
-        ("epochs", _NUMBERS, "the epochs are raised by [retrain]"),
-        ("filters", Range(low=1.5, high=4), "it is 32 in line 2 of nn.py, a whole number: give whole numbers"),
+        ("units", _NUMBERS, "line 6 of nn.py assigns one literal to several names"),
+        ("epochs", _NUMBERS, "this is the number of epochs, which [retrain] raises"),
+        ("filters", Range(low=1.5, high=4), "it is 32 in line 2 of nn.py, a whole number. Give whole numbers"),
         ("filters", Range(low=1, high=4, step=0.5), "a whole number"),
         ("filters", Choices(choices=(8, 16.0)), "a whole number"),
-        ("filters", _TEXTS, "it is 32 in line 2 of nn.py: give a range, or choices of numbers"),
-        ("filters", Choices(choices=(True, False)), "give a range, or choices of numbers"),
-        ("optimizer", _NUMBERS, "it is 'sgd' in line 4 of nn.py: give choices of texts"),
-        ("augment", _NUMBERS, "it is False in line 5 of nn.py: give { choices = [true, false] }"),
+        ("filters", _TEXTS, "it is 32 in line 2 of nn.py. Give a range, or choices that are numbers"),
+        ("filters", Choices(choices=(True, False)), "Give a range, or choices that are numbers"),
+        ("optimizer", _NUMBERS, "it is 'sgd' in line 4 of nn.py. Give choices that are strings"),
+        ("augment", _NUMBERS, "it is False in line 5 of nn.py. Give { choices = [true, false] }"),
     ],
 )
 def test_unsearchable_constants_are_refused(name: str, values: Range | Choices, message: str) -> None:
@@ -90,5 +90,5 @@ def test_epochs_are_recognised_by_their_use_in_fit() -> None:
     """They may be a constant of any name, or a number in the call itself, which is then called epochs."""
     for script in (b"passes = 20\nmodel.fit(x, epochs=passes)\n", b"passes = 3\nmodel.fit(x, epochs=20)\n"):
         name = "passes" if b"=passes" in script else "epochs"
-        with pytest.raises(SettingsError, match="raised by"):
+        with pytest.raises(SettingsError, match=r"number of epochs, which \[retrain\] raises"):
             read_space(parse_script(script), {name: _NUMBERS})
