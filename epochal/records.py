@@ -328,14 +328,15 @@ class Forecast:
 
     @property
     def description(self) -> str:
-        """The forecast in words: ``levels off at 0.77 ± 0.01: more epochs will not reach 0.80``."""
+        """The forecast of the judged accuracy in words: ``levels off at 0.77 ± 0.01: more epochs will not reach 0.80``."""
         threshold = f"{self.threshold:.2f}" if self.threshold == round(self.threshold, 2) else f"{self.threshold:.10g}"
         if self.hopeless:
             return f"levels off at {self.rounded}: more epochs will not reach {threshold}"
-        if self.expected is None:
-            return f"it is not clear yet whether more epochs will reach {threshold}"
-        interval = f"{self.earliest} to {self.latest}" if self.latest else f"{self.earliest} at the earliest"
-        return f"{threshold} is expected at epoch {self.expected} ({interval})"
+        if self.expected and self.latest:
+            return f"{threshold} is expected at epoch {self.expected} (90 % interval: {self.earliest} to {self.latest})"
+        if self.expected:
+            return f"{threshold} may be reached from epoch {self.earliest} on, or not by epoch {self.last_epoch}"
+        return f"it is not clear yet whether more epochs will reach {threshold}"
 
     @property
     def rounded(self) -> str:

@@ -60,4 +60,4 @@ def record_forecast(active: ActiveRun, trial: Trial, target: float) -> None:
     forecast = forecast_trial(trial, fits, active.script, target, active.plan.settings.retrain.max_epochs)
     if forecast:
         store_forecast(active.app.database, active.run.id, trial.number, forecast)
-        log(f"trial {trial.number}: {forecast.description}")
+        log(f"trial {trial.number}: forecast of the judged accuracy: {forecast.description}")
