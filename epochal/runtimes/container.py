@@ -25,8 +25,8 @@ from epochal.settings import LimitSettings
 _LABEL_PREFIX = "epochal."
 _GRACE_SECONDS = 5
 _NOBODY = 65534
-_MAX_SECONDS = 10_000_000.0
-"""The longest timeout for waiting for the engine's answer: about four months."""
+_MAX_SECONDS = 2_000_000.0
+"""The longest timeout for the engine's answer, 23 days: CPython passes it to poll(2) in milliseconds, as a C int."""
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,13 @@ def test_time_limit_ends_all_processes(bench: Bench) -> None:
     assert alive.wait() == b""
 
 
+def test_time_limit_of_many_weeks(bench: Bench) -> None:
+    """It does not end a training at once, although poll(2) takes its timeout in milliseconds, as a C int."""
+    minutes = (2**32 + 1) / 1000 / 60
+    outcome = bench.make_runtime(limits={"minutes": minutes}).train(bench.make_training(""))
+    assert (outcome.exit_status, outcome.reason) == (0, None)
+
+
 def test_background_processes_end_with_the_script(bench: Bench) -> None:
     """They neither delay the end of the training nor outlive it."""
     alive = bench.make_signal()
