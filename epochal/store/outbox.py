@@ -32,6 +32,7 @@ def take_message(connection: Connection, after: int = 0) -> Message | None:
     free = or_(messages.c.leased_until.is_(None), messages.c.leased_until < now)
     pending = messages.c.state == MessageState.PENDING, messages.c.id > after
     oldest = select(messages.c.id).where(*pending, free).order_by(messages.c.id).limit(1)
+    oldest = oldest.with_for_update(skip_locked=True)  # in PostgreSQL, another may be taking it just now
     row = connection.execute(
         update(messages)
         .where(messages.c.id == oldest.scalar_subquery())

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -57,6 +58,7 @@ from epochal.store.trials import (
     mark_interrupted,
     other_trainers,
 )
+from tests.postgresql import postgresql
 from tests.trials import measured
 
 
@@ -610,6 +612,26 @@ def test_message_of_an_ended_run_is_sent_once(database: Database) -> None:
     assert settled is not None
     assert settled.sent is not None
     assert before <= settled.sent <= datetime.now(UTC)
+
+
+def test_senders_at_once_take_different_messages() -> None:
+    """A message that another connection to PostgreSQL is just taking is not taken, nor waited for."""
+    with postgresql() as url, ThreadPoolExecutor() as executor:
+        database, other = Database(url), Database(url)
+        runs = [_push_and_reach(database, letter) for letter in "ab"]
+        for run in runs:
+            message = replace(_make_message(run), message_id=f"<{run}@example.com>")
+            end_owned_run(database, _load_as_ended(database, run, State.REACHED), message)
+        with database.engine.begin() as connection:
+            first = take_message(connection)
+            at_once = executor.submit(lambda: [take_message(other), take_message(other)])
+            wait([at_once], timeout=5)
+        second, third = at_once.result()
+        assert first is not None
+        assert second is not None
+        assert ([first.run, second.run], third) == (runs, None)
+        database.close()
+        other.close()
 
 
 def test_run_does_not_end_without_its_message(database: Database) -> None:
