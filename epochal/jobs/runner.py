@@ -132,14 +132,21 @@ def _do_job(app: App, run: Run, name: str) -> int:
         # signal, so that such a failure does not count as the run's own.
         if app.environment.build_tag:  # every Jenkins sets this variable
             threading.Event().wait(_STOPPED_CHILD_SECONDS)
-        return _end(app, run, State.FAILED, failure)
+        try:
+            return _end(app, run, State.FAILED, failure)
+        except StopRequested as request:
+            return _end_as_requested(app, run, request)
     except StopRequested as request:
-        _wait_to_be_stopped(app, run.id)
-        return _end(app, run, request.state, RunFailed(Reason(request.state.value)))
+        return _end_as_requested(app, run, request)
     _send_mail(app)
     with suppress(DatabaseUnavailable):  # the outcome is stored, so printing it may fail
         log(f"run {run.id}: {summary(load_run(app.database, run.id))}")
     return EXIT_STATUS[state]
+
+
+def _end_as_requested(app: App, run: Run, request: StopRequested) -> int:
+    _wait_to_be_stopped(app, run.id)
+    return _end(app, run, request.state, RunFailed(Reason(request.state.value)))
 
 
 def _end_after_signal(app: App, run: Run, stopped: Stopped) -> int:

@@ -156,6 +156,23 @@ def test_superseded_run_ends_superseded(
     assert (stored_run(home, run.id).state, _load_message(home, run)) == (State.SUPERSEDED, None)
 
 
+@pytest.mark.parametrize(("requested", "status"), [(State.CANCELLED, 5), (State.SUPERSEDED, 4)])
+def test_request_prevails_over_a_failure(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, requested: State, status: int
+) -> None:
+    """The request is stored after the training has failed, just before the job ends the run as failed."""
+    run = _prepare_run(home, tmp_path, "train", "raise SystemExit(1)\n")
+
+    def request_and_end(database: Database, ended: Run, message: Message | None) -> None:
+        if ended.state is State.FAILED:
+            _make_stop_request(home, requested)(ended.id)
+        end_owned_run(database, ended, message)
+
+    replace_everywhere(monkeypatch, end_owned_run, request_and_end)
+    assert _run_job(home, run, "train") == status
+    assert (stored_run(home, run.id).state, _load_message(home, run)) == (requested, None)
+
+
 def test_run_is_superseded_during_the_pull(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The request comes after job pull has started."""
     run = store_push(home, make_repository(tmp_path / "digits", {"nn.py": _EPOCHS}))
