@@ -3,7 +3,6 @@
 import logging
 import threading
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Protocol
 
 import typer
@@ -15,7 +14,7 @@ from epochal.commit import safe_url
 from epochal.gateway.listener import serve_app
 from epochal.gateway.lock import server_lock
 from epochal.gateway.polling import Poller, compare_heads
-from epochal.gateway.secret import configured_secret
+from epochal.gateway.secret import configured_secret, secret_file
 from epochal.gateway.webhook import create_app
 from epochal.jobs.plan import stop_orphaned_trainings
 from epochal.messages.outbox import OUTBOX_PAUSE_SECONDS, drain_outbox
@@ -146,14 +145,15 @@ def _create_chain(app: App) -> Chain:
 
 
 def _log_address(app: App, address: str, generated: bool, log: Log) -> None:
-    configured = app.settings.gateway.secret_file
-    secret_file = Path(configured) if configured else app.environment.home / "webhook-secret"
+    secret = f"the content of {secret_file(app.environment.home, app.settings.gateway.secret_file)}"
+    if app.environment.webhook_secret:
+        secret = "EPOCHAL_WEBHOOK_SECRET, or the content of EPOCHAL_WEBHOOK_SECRET_FILE"
     log(f"gateway: {address}/webhook")
     if generated or not list_deliveries(app.database, limit=1):
         log("Add a webhook at GitHub (Settings, Webhooks, Add webhook):")
         log(f"  Payload URL   {address}/webhook, as GitHub reaches it; epochal tunnel opens a public address")
         log("  Content type  application/json")
-        log(f"  Secret        the content of {secret_file}")
+        log(f"  Secret        {secret}")
         log("  Events        just the push event")
     for watched in app.settings.repository:
         log(f"watched: {safe_url(watched.url)} ({', '.join(watched.branches)})")

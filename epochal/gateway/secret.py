@@ -32,11 +32,14 @@ def webhook_secret(home: Path, configured_file: str, from_environment: str | Non
     """
     if from_environment is not None:
         return _validate(from_environment.strip().encode(), "EPOCHAL_WEBHOOK_SECRET"), False
-    if configured_file:
-        return _read(Path(configured_file).expanduser()), False
-    path = home / FILE_NAME
-    generated = not path.exists() and _generate(path)
+    path = secret_file(home, configured_file)
+    generated = not configured_file and not path.exists() and _generate(path)
     return _read(path), generated
+
+
+def secret_file(home: Path, configured_file: str) -> Path:
+    """Return the path of the file that has the webhook's secret unless the environment sets it."""
+    return Path(configured_file).expanduser() if configured_file else home / FILE_NAME
 
 
 def _generate(path: Path) -> bool:

@@ -74,6 +74,24 @@ def test_github_instructions_are_printed_until_the_first_delivery(home: Path, tm
     assert "Add a webhook" not in _start_and_stop(home)
 
 
+def test_github_instructions_say_where_the_secret_is(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in the home, in the configured file, or in the environment, which has precedence."""
+    write_settings(home, make_repository(tmp_path / "digits", {"nn.py": ""}), 1)
+    assert f"  Secret        the content of {home / 'webhook-secret'}\n" in _start_and_stop(home)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "secret").write_text("a" * 32)
+    (tmp_path / "secret").chmod(0o600)
+    settings = home / "server.toml"
+    settings.write_text(settings.read_text().replace("[gateway]\n", '[gateway]\nsecret_file = "~/secret"\n'))
+    assert f"  Secret        the content of {tmp_path / 'secret'}\n" in _start_and_stop(home)
+    monkeypatch.setenv("EPOCHAL_WEBHOOK_SECRET", "b" * 32)
+    printed = _start_and_stop(home)
+    assert "  Secret        EPOCHAL_WEBHOOK_SECRET" in printed
+    assert str(tmp_path / "secret") not in printed
+
+
 def _start_and_stop(home: Path) -> str:
     """Start the server, stop it once it has printed its address, and return the rest of its output."""
     with start_server(home) as process:
