@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 from epochal.chains.jenkins.client import JenkinsClient, JenkinsError
 from epochal.chains.jenkins.definitions import Definition, export_lines, job_names, render
 from epochal.chains.jenkins.plugins import MIN_VERSION, version_key
-from epochal.chains.jenkins.provisioning import compare_definition, missing_plugins
+from epochal.chains.jenkins.provisioning import NOT_OWN, compare_definition, missing_plugins
 from epochal.errors import EpochalError
 from epochal.folders import Home
 from epochal.jobs.installation import describe_installation
@@ -123,6 +123,8 @@ def _check_jobs(client: JenkinsClient, definitions: list[Definition]) -> str:
         for each in definitions
     }
     wrong = [f"{name} is {state}" for name, state in states.items() if state != "unchanged"]
+    if NOT_OWN in states.values():
+        raise CheckFailed(f"{'; '.join(wrong)}: rename or delete what Epochal did not make, or set [jenkins] prefix.")
     if wrong:
         raise CheckFailed(f"{'; '.join(wrong)}. Run epochal jenkins apply.")
     return "up to date"

@@ -17,6 +17,7 @@ from epochal.chains.jenkins.plugins import MIN_VERSION, pinned_plugins, version_
 from epochal.records import Log
 from epochal.settings import ServerSettings
 
+NOT_OWN = "not created by Epochal"
 _CHANGED_BY_OTHERS = "changed in Jenkins by somebody else"
 
 
@@ -41,7 +42,7 @@ def apply(client: JenkinsClient, settings: ServerSettings, without: Collection[s
 def preview(client: JenkinsClient, settings: ServerSettings, without: Collection[str], log: Log) -> int:
     """Log what ``apply`` would change, as a diff, and return how many jobs and views would change.
 
-    Raises JenkinsError if Jenkins is too old or lacks plugins.
+    Raises JenkinsError if Jenkins is too old or lacks plugins, or at the job or view that ``apply`` would refuse.
     """
     definitions = render(settings, without)
     require_usable_jenkins(client, definitions)
@@ -51,6 +52,7 @@ def preview(client: JenkinsClient, settings: ServerSettings, without: Collection
         state = compare_definition(definition, current)
         changed += state != "unchanged"
         log(f"{definition.kind} {definition.name}: {state}")
+        _require_own(client, definition, current)
         for difference in differences(definition.xml, current or "<none/>") if state != "unchanged" else ():
             log(str(difference))
     log("dry run: nothing was changed")
@@ -81,7 +83,7 @@ def compare_definition(definition: Definition, current: str | None) -> str:
         return "missing"
     seal = read_seal(current)
     if seal is None:
-        return "not created by Epochal"
+        return NOT_OWN
     if seal.rendered != digest(definition.xml):
         return "changed"
     return "unchanged" if seal.stored == digest(current) else _CHANGED_BY_OTHERS
@@ -118,11 +120,7 @@ def _apply_definition(client: JenkinsClient, definition: Definition) -> str:
     state = compare_definition(definition, current)
     if state == "unchanged":
         return state
-    if current is not None and read_seal(current) is None:
-        raise JenkinsError(
-            f"{client.url} has a {kind} {name} that Epochal did not create. Rename or delete it, or "
-            "set [jenkins] prefix in server.toml."
-        )
+    _require_own(client, definition, current)
     if kind == "job":
         write = client.create_job if current is None else client.reconfig_job
     else:
@@ -140,6 +138,15 @@ def _apply_definition(client: JenkinsClient, definition: Definition) -> str:
     if current is None:
         return "created"
     return f"{state}, restored" if state == _CHANGED_BY_OTHERS else state
+
+
+def _require_own(client: JenkinsClient, definition: Definition, current: str | None) -> None:
+    """Raise JenkinsError if Jenkins has a job or view of that name, *current*, that Epochal did not create."""
+    if current is not None and read_seal(current) is None:
+        raise JenkinsError(
+            f"{client.url} has a {definition.kind} {definition.name} that Epochal did not create. Rename or delete it, or "
+            "set [jenkins] prefix in server.toml."
+        )
 
 
 def _store_seal(client: JenkinsClient, definition: Definition, stored: str) -> None:

@@ -70,6 +70,17 @@ def test_each_failed_check_names_its_cause(
     assert answers["login"].startswith("yes")
 
 
+def test_job_that_epochal_did_not_make_fails_the_check(
+    client: JenkinsClient, settings: ServerSettings, ready: StandIn, home: Path
+) -> None:
+    """The answer does not recommend ``epochal jenkins apply``, which would refuse."""
+    ready.jobs["t-train"] = "<project><description>mine</description></project>"
+    passed, answers = _check(client, settings, home)
+    assert not passed
+    assert answers["jobs"].startswith("no   job t-train is not made by Epochal: ")
+    assert "apply" not in answers["jobs"]
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [

@@ -80,9 +80,13 @@ def test_jobs_that_epochal_did_not_make_are_left_alone(
 ) -> None:
     """This is so even if a job has the name of one of Epochal's jobs."""
     standin.jobs["t-train"] = "<project><description>mine</description></project>"
+    lines: list[str] = []
+    with pytest.raises(JenkinsError, match="t-train that Epochal did not create"):
+        provisioning.preview(client, settings, (), lines.append)
+    assert lines[-1] == "job t-train: not created by Epochal"
     with pytest.raises(JenkinsError, match="t-train that Epochal did not create"):
         _apply(client, settings)
-    lines: list[str] = []
+    lines.clear()
     provisioning.delete(client, settings, lines.append)
     assert lines == [
         "view t-Epochal: does not exist",
