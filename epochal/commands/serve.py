@@ -145,15 +145,15 @@ def _create_chain(app: App) -> Chain:
 
 
 def _log_address(app: App, address: str, generated: bool, log: Log) -> None:
-    secret = f"the content of {secret_file(app.environment.home, app.settings.gateway.secret_file)}"
+    where = f"the content of {secret_file(app.environment.home, app.settings.gateway.secret_file)}"
     if app.environment.webhook_secret:
-        secret = "EPOCHAL_WEBHOOK_SECRET, or the content of EPOCHAL_WEBHOOK_SECRET_FILE"
+        where = "EPOCHAL_WEBHOOK_SECRET, or the content of EPOCHAL_WEBHOOK_SECRET_FILE"
     log(f"gateway: {address}/webhook")
     if generated or not list_deliveries(app.database, limit=1):
         log("Add a webhook at GitHub (Settings, Webhooks, Add webhook):")
         log(f"  Payload URL   {address}/webhook, as GitHub reaches it; epochal tunnel opens a public address")
         log("  Content type  application/json")
-        log(f"  Secret        {secret}")
+        log(f"  Secret        {where}")
         log("  Events        just the push event")
     for watched in app.settings.repository:
         log(f"watched: {safe_url(watched.url)} ({', '.join(watched.branches)})")
