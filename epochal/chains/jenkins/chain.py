@@ -25,11 +25,12 @@ from epochal.chains.jenkins.decision import (
 from epochal.chains.jenkins.definitions import job_names, pull_job_name
 from epochal.chains.jenkins.snapshot import JenkinsSnapshot, read_builds, read_items
 from epochal.chains.job_scripts import first_job
-from epochal.errors import EpochalError, Reason, UsageError
+from epochal.errors import Reason, UsageError
 from epochal.jobs.finish import fail_stuck_run
 from epochal.messages.outbox import drain_outbox
 from epochal.records import Dispatch, Run, State
 from epochal.store.dispatches import last_dispatch, store_dispatch
+from epochal.store.errors import DatabaseUnavailable
 from epochal.store.runs import load_run, next_runs, owner_of_run, store_build_url
 from epochal.store.transitions import load_stop_request, request_stop
 
@@ -101,7 +102,7 @@ class JenkinsChain:
                     return
             try:
                 pause, retry_pause = self._poll(), _POLL_SECONDS
-            except JenkinsError as error:
+            except (JenkinsError, DatabaseUnavailable) as error:
                 self._log_once("jenkins", f"{error} Trying again.")
                 pause, retry_pause = retry_pause, min(2 * retry_pause, _MAX_PAUSE_SECONDS)
             except Exception:
@@ -238,10 +239,10 @@ class JenkinsChain:
         return run.state in (State.SUPERSEDED, State.CANCELLED) or (requested is not None and not run.state.ended)
 
     def _find_run(self, number: int) -> Run | None:
-        """Return the run, or None if it cannot be loaded: a build may name a run that this home does not have."""
+        """Return the run; None if there is none: a build may name a run that this home does not have."""
         try:
             return load_run(self._app.database, number)
-        except EpochalError:
+        except UsageError:
             return None
 
     def _log_once(self, subject: str, text: str) -> None:

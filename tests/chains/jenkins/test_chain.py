@@ -1,20 +1,24 @@
 """The Jenkins chain with a real gateway, real job scripts and a stand-in for Jenkins: no run is lost or runs twice."""
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from epochal.chains.jenkins import provisioning
+from epochal.app import App
+from epochal.chains.jenkins import chain, provisioning
 from epochal.chains.jenkins.client import JenkinsClient
 from epochal.chains.jenkins.definitions import OPTIONAL_PLUGINS
-from epochal.errors import Reason
-from epochal.records import State
+from epochal.errors import Reason, UsageError
+from epochal.records import Run, State
 from epochal.resources import resource
-from epochal.settings import read_server_settings
-from tests.chains.jenkins.standin import TOKEN, USER, StandIn
+from epochal.settings import ServerSettings, read_server_settings
+from epochal.store.database import Database
+from epochal.store.errors import DatabaseUnavailable
+from tests.chains.jenkins.standin import TOKEN, USER, Build, StandIn
 from tests.integration.served import Mails, Server, mailbox, running_server, write_settings
 from tests.jobs.chain import environment_of, epochal, store_push, stored_run
 from tests.repositories import commit, make_repository
@@ -271,9 +275,38 @@ def test_pull_started_without_a_run_creates_it_once(home: Path, tmp_path: Path, 
     assert _list_results(standin) == {"pull": ["SUCCESS", "SUCCESS"], "train": ["SUCCESS"]}
 
 
-def _wait_until_ended(home: Path, number: int) -> None:
-    import threading
+def test_database_that_does_not_answer_is_asked_again(
+    home: Path,
+    tmp_path: Path,
+    standin: StandIn,
+    client: JenkinsClient,
+    settings: ServerSettings,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It does not count as a run that this home lacks, of which a build may be left in Jenkins."""
+    asked, asked_again = threading.Event(), threading.Event()
 
+    def load_no_run(database: Database, number: int) -> Run:
+        if asked.is_set():
+            asked_again.set()
+            raise UsageError("There is no such run.")
+        asked.set()
+        raise DatabaseUnavailable("the database does not answer: gone")
+
+    monkeypatch.setattr(chain, "load_run", load_no_run)
+    provisioning.apply(client, settings, (), lambda line: None)
+    standin.builds["t-train"] = [Build("t-train", 1, 1, {"EPOCHAL_RUN": "7"}, tmp_path, building=False)]
+    app = App.open(environment_of(home))
+    jenkins_chain = chain.JenkinsChain(app, client)
+    jenkins_chain.start()
+    assert asked_again.wait(30)
+    jenkins_chain.stop()
+    app.database.close()
+    assert caplog.messages == ["the database does not answer: gone. It is asked again."]
+
+
+def _wait_until_ended(home: Path, number: int) -> None:
     for _ in range(600):
         if stored_run(home, number).state.ended:
             return
