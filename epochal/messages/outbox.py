@@ -12,17 +12,17 @@ OUTBOX_PAUSE_SECONDS = 60.0
 
 
 def drain_outbox(app: App, log: Log) -> bool:
-    """Try to send each pending message once. Return True unless one of them has to be retried."""
-    all_done = True
+    """Try to send each pending message once. Return whether all of them were sent."""
+    all_sent = True
     last = 0
     while message := take_message(app.database, last):
         last = message.id
-        all_done = _deliver(app, message, log) and all_done
-    return all_done
+        all_sent = _deliver(app, message, log) and all_sent
+    return all_sent
 
 
 def _deliver(app: App, message: Message, log: Log) -> bool:
-    """Try to send a message and store the outcome. Return False if it has to be retried."""
+    """Try to send a message and store the outcome. Return whether it was sent."""
     recipients = ", ".join(message.recipients)
     mail = app.settings.mail
     try:
@@ -34,7 +34,7 @@ def _deliver(app: App, message: Message, log: Log) -> bool:
         release_message(app.database, message.id, MessageState.PENDING if retry else MessageState.GIVEN_UP, str(error))
         what = "it will be retried" if retry else "to try again, run epochal mail --retry"
         log(f"mail: run {message.run} to {recipients}: {error} ({what})")
-        return not retry
+        return False
     outcome = f"sent to {recipients}" + (f", but the mail server refused {', '.join(refused)}" if refused else "")
     release_message(app.database, message.id, MessageState.SENT, outcome)
     log(f"mail: run {message.run}: {outcome}")

@@ -10,6 +10,7 @@ from epochal.errors import Reason
 from epochal.records import State
 from tests.integration.served import mailbox, running_server, start_server, write_settings
 from tests.jobs.chain import drive, epochal, epochal_json, store_push, stored_run
+from tests.messages.servers import Inbox, mail_server
 from tests.repositories import commit, make_repository
 
 _IMPROVING_SCRIPT = "epochs = 20\nprint(f'Test accuracy: {epochs / 40}')\n"
@@ -211,3 +212,18 @@ def test_mail_is_kept_until_the_mail_server_answers(home: Path, tmp_path: Path) 
         first, second = sorted(str(server.wait_for_mail()["Subject"]) for _ in range(2))
     # One mail is for the run by hand, the other for the same commit, which the server found at its start.
     assert second == f"{first}, reused from run 1"
+
+
+def test_mail_that_is_refused_for_good_fails_the_command(home: Path, tmp_path: Path) -> None:
+    """``epochal mail --retry`` exits with 1 until the mail server accepts the mail, then with 0."""
+    origin = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT, "epochal.toml": "threshold = 0.5\n"})
+    inbox = Inbox({"MAIL": "550 unknown sender"})
+    with mail_server(inbox) as port:
+        write_settings(home, origin, port)
+        ended = epochal(home, "run", str(origin), "--runtime", "process")
+        assert "to try again, run epochal mail --retry" in ended.stdout, ended.stdout + ended.stderr
+        assert epochal(home, "mail", "--retry").returncode == 1
+        assert epochal(home, "mail", "--flush").returncode == 0  # Nothing is pending.
+        inbox.answers.clear()
+        assert epochal(home, "mail", "--retry").returncode == 0
+    assert len(inbox.envelopes) == 1
