@@ -259,13 +259,15 @@ def watch_repository(home: Path, url: str, branches: tuple[str, ...]) -> bool:
                 f"{path} already watches {url}, with the branches {', '.join(watched.branches)}. "
                 f"Add {', '.join(branches)} to them in that file."
             )
-    text = path.read_text(encoding="utf-8") if path.exists() else template(ServerSettings, "Epochal's server settings")
+    # Bytes, because text mode would turn CRLF into LF.
+    text = path.read_bytes().decode("utf-8") if path.exists() else template(ServerSettings, "Epochal's server settings")
     table = f"\n[[repository]]\nurl = {json.dumps(url, ensure_ascii=False)}\nbranches = {json.dumps(list(branches))}\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     target = path.resolve()
     temporary = target.with_suffix(".tmp")
     temporary.touch(mode=0o600)
-    temporary.write_text(text.rstrip("\n") + "\n" + table, encoding="utf-8")
+    added = f"\n{table}".replace("\n", "\r\n" if "\r\n" in text else "\n")
+    temporary.write_bytes((text.rstrip("\r\n") + added).encode())
     temporary.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o600)
     temporary.replace(target)
     return True

@@ -138,6 +138,15 @@ def test_repository_is_added_to_the_watched_ones_once(tmp_path: Path) -> None:
         watch_repository(tmp_path, "https://example.com/ada/digits.git", ("develop",))
 
 
+def test_watching_keeps_the_line_ends(tmp_path: Path) -> None:
+    """A server.toml that was written on Windows has CRLF, and the lines that are added have it, too."""
+    (tmp_path / "server.toml").write_bytes(b"# mine\r\nparallel = 2\r\n")
+    assert watch_repository(tmp_path, "https://example.com/ada/digits.git", ("main",))
+    written = (tmp_path / "server.toml").read_bytes()
+    assert written.startswith(b"# mine\r\nparallel = 2\r\n\r\n[[repository]]\r\n")
+    assert written.count(b"\n") == written.count(b"\r\n")
+
+
 def test_environment_overrides_the_file(tmp_path: Path) -> None:
     """A variable replaces the setting in server.toml."""
     (tmp_path / "server.toml").write_text(
