@@ -3,6 +3,7 @@
 import threading
 import time
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 from epochal.analysis.code import read_code
@@ -35,6 +36,12 @@ def plan_run(app: App, run: Run) -> ActiveRun:
         space = read_space(code.script, settings.search)
     except SettingsError as error:
         raise RunFailed(Reason.BAD_SETTINGS, str(error).replace(f"{folder}/", "")) from None
+    if space and find_spec("optuna") is None:
+        raise RunFailed(
+            Reason.BAD_SETTINGS,
+            "epochal.toml has a table [search], but Optuna, which searches, is not installed on the server. "
+            "An admin installs it with uv tool install 'epochal[search]'; or remove [search] from epochal.toml.",
+        )
     log(f"framework: {code.detection.framework} ({code.detection.why})")
     threshold = run.threshold or app.environment.threshold or settings.threshold
     settings = settings.model_copy(update={"threshold": threshold})

@@ -23,6 +23,7 @@ from epochal.app import App
 from epochal.chains import embedded
 from epochal.chains.embedded import EmbeddedChain
 from epochal.chains.job_scripts import JobScripts, first_job, next_job
+from epochal.errors import Reason
 from epochal.folders import Home
 from epochal.jobs import runner, signals
 from epochal.jobs.runner import run_job
@@ -417,6 +418,15 @@ def test_heartbeat_survives_an_outage(
         lock(None)
         assert recovered.wait(30)
     app.database.close()
+
+
+def test_search_without_optuna_fails_the_run(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It fails before anything is trained, and the explanation says what the admin has to install."""
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    run = _prepare_run(home, tmp_path, "search")
+    assert (run.state, run.reason, run.trials) == (State.FAILED, Reason.BAD_SETTINGS, ())
+    assert "epochal[search]" in run.explanation
+    assert _load_message(home, run) is not None
 
 
 class _FailingScripts(JobScripts):
