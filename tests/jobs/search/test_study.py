@@ -87,4 +87,8 @@ def test_result_outside_the_space_is_ignored(storage: str) -> None:
     """The pushed hyperparameters may lie outside the ranges. The study then has no result to start from."""
     study = Study(storage, 7, [_BLOCKS], None)
     study.add_result({"blocks": 5}, 0.5)
-    assert study.ask()
+    study.add_result({"blocks": 2}, 0.5)  # counts only because the study still has no trial
+    candidate = study.ask()
+    assert candidate
+    assert _get_values(candidate) == {"blocks": 1}
+    assert study.ask() is None
