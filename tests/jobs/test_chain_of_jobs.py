@@ -118,10 +118,10 @@ def _make_files(text: str, **more: str | bytes) -> dict[str, str | bytes]:
         ({"readme.txt": "no script"}, Reason.NO_SCRIPT, "nn.py"),
         (_make_files("def x(:\n"), Reason.SYNTAX_ERROR, "line 1"),
         (_make_files("import nosuchmodule_at_all\n"), Reason.IMPORT_ERROR, "nosuchmodule_at_all"),
-        (_make_files("print('Test accuracy: 0.99')\nraise SystemExit(4)\n"), Reason.SCRIPT_ERROR, "4"),
+        (_make_files("print('Test accuracy: 0.99')\nraise SystemExit(4)\n"), Reason.SCRIPT_ERROR, "exit status 4"),
         (_make_files("print('Test accuracy: 0.99')\n1/0\n"), Reason.SCRIPT_ERROR, "ZeroDivisionError"),
-        (_make_files("print('trained')\n"), Reason.NO_ACCURACY, "accuracy"),
-        (_make_files("print('=== accuracy of 3 models ===')\n"), Reason.NO_ACCURACY, "accuracy"),
+        (_make_files("print('trained')\n"), Reason.NO_ACCURACY, "Test accuracy: 0.83"),
+        (_make_files("print('=== accuracy of 3 models ===')\n"), Reason.NO_ACCURACY, "Test accuracy: 0.83"),
         (_make_files("print('Test accuracy: nan')\n"), Reason.ACCURACY_NOT_FINITE, "finite"),
         (_make_files("print('Test accuracy: 83.2')\n"), Reason.ACCURACY_OUT_OF_RANGE, "83.2"),
         (_make_files("import os\nos.kill(os.getpid(), 9)\n"), Reason.KILLED, "SIGKILL"),
@@ -152,7 +152,8 @@ def test_untrainable_commit_fails_with_a_reason(
     last = result.printed["train"].splitlines()[-2:]
     assert any(f"failed: {reason}: " in line for line in last), last
     assert message in result.run.explanation + result.run.detail
-    assert "Traceback" not in result.printed["train"] or "|" in result.printed["train"]
+    tracebacks = [line for line in result.printed["train"].splitlines() if "Traceback" in line]
+    assert [line for line in tracebacks if not line.startswith("  | ")] == []  # only that of nn.py, as a quotation
     if reason in (Reason.IMPORT_ERROR, Reason.BAD_SETTINGS):
         assert result.run.trials == ()  # found before any training starts
 
@@ -259,16 +260,26 @@ def test_run_of_a_stopped_job_is_resumed(home: Path, tmp_path: Path) -> None:
 
 
 def test_job_of_a_cancelled_run_exits_with_status_5(home: Path, tmp_path: Path) -> None:
-    """``epochal cancel`` has ended the run before its first job starts."""
+    """``epochal cancel`` has ended the run before its first job starts. No job does anything."""
     repository = make_repository(tmp_path / "digits", {"nn.py": _LEARNS})
     run = store_push(home, repository)
     assert epochal(home, "cancel", str(run.id)).returncode == 0
+    cancelled = stored_run(home, run.id)
     result = drive(home, run)
     assert (result.run.state, result.status) == (State.CANCELLED, 5)
+    for job in ("train", "retrain"):
+        assert epochal(home, "job", job, EPOCHAL_RUN=str(run.id), EPOCHAL_RUNTIME="process").returncode == 5
+    assert stored_run(home, run.id) == cancelled
+    assert not (result.folder / "code").exists()
 
 
 def test_epochs_in_metrics_are_printed(home: Path, tmp_path: Path) -> None:
-    """Each epoch in metrics.jsonl is a line of the job's output, without control characters from the training code."""
+    """Each epoch in metrics.jsonl is a line of the job's output, without control characters from the training code.
+
+    It is printed during the training, which waits here until the line has been read.
+    """
+    printed = tmp_path / "printed"
+    os.mkfifo(printed)
     line = {
         "event": "epoch",
         "model": 1,
@@ -279,14 +290,26 @@ def test_epochs_in_metrics_are_printed(home: Path, tmp_path: Path) -> None:
         "seconds": 0.1,
     }
     script = (
-        "import os\nwith open(os.environ['EPOCHAL_OUT'] + '/metrics.jsonl', 'w') as file:\n"
-        f"    file.write({json.dumps(line) + chr(10)!r})\nprint('Test accuracy: 0.9')\n"
+        f"import os\npipe = os.open({str(printed)!r}, os.O_RDWR)\n"
+        "with open(os.environ['EPOCHAL_OUT'] + '/metrics.jsonl', 'w') as file:\n"
+        f"    file.write({json.dumps(line) + chr(10)!r})\nos.read(pipe, 1)\nprint('Test accuracy: 0.9')\n"
     )
-    result = train_commit(home, tmp_path, {"nn.py": script})
-    assert "  epoch 1/2  accuracy 0.5  x???[31mverdict 1  0.1 s\n" in result.printed["train"]
-    assert "\r" not in result.printed["train"]
-    assert "\x1b" not in result.printed["train"]
-    assert result.run.trials[0].epochs_trained == 1
+    (home / "server.toml").write_text("[limits]\nminutes = 1\n", encoding="utf-8")  # so that the wait has an end
+    run = store_push(home, make_repository(tmp_path / "digits", {"nn.py": script}))
+    environment = os.environ | {"EPOCHAL_HOME": str(home), "EPOCHAL_RUN": str(run.id), "EPOCHAL_RUNTIME": "process"}
+    command = [sys.executable, "-m", "epochal", "job"]
+    subprocess.run([*command, "pull"], env=environment, check=True)
+    process = subprocess.Popen([*command, "train"], env=environment, stdout=subprocess.PIPE)
+    assert process.stdout
+    assert b"  epoch 1/2  accuracy 0.5  x???[31mverdict 1  0.1 s\n" in iter(process.stdout.readline, b"")
+    pipe = os.open(printed, os.O_WRONLY | os.O_NONBLOCK)  # fails if the training no longer waits
+    os.write(pipe, b"x")
+    os.close(pipe)
+    rest = process.stdout.read()
+    assert process.wait() == 0
+    assert b"\r" not in rest
+    assert b"\x1b" not in rest
+    assert stored_run(home, run.id).trials[0].epochs_trained == 1
 
 
 @pytest.mark.parametrize("create", ["os.mkfifo(name)", "os.symlink('/dev/zero', name)", "os.mkdir(name)"])
