@@ -1,5 +1,6 @@
 """The post-commit hook, in real repositories that push to a bare one, which reports each push on a pipe."""
 
+import fcntl
 import os
 import select
 import subprocess
@@ -65,11 +66,28 @@ class Developer:
         lock = self.folder / ".git/epochal/lock"
         subprocess.run(["flock", str(lock), "true"], check=True, timeout=_TIMEOUT_SECONDS)
 
-    def git(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run a git command that may fail."""
+    def git_and_hooks(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run a git command that may fail, and wait until all processes that its hooks started have ended."""
+        reading, writing = os.pipe()
+        inherited = fcntl.fcntl(writing, fcntl.F_DUPFD, 100)  # the hook itself opens the descriptors 8 and 9
+        os.close(writing)
+        done = self.git(*arguments, inherited=(inherited,))
+        os.close(inherited)
+        with open(reading, "rb") as pipe:
+            pipe.read()  # ends once no process has the other end open
+        return done
+
+    def git(self, *arguments: str, inherited: tuple[int, ...] = ()) -> "subprocess.CompletedProcess[str]":
+        """Run a git command that may fail. It and its hooks have the descriptors ``inherited`` open, too."""
         command = ["git", "-C", str(self.folder), "-c", "user.name=Ada", "-c", "user.email=ada@example.com", *arguments]
         return subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_SECONDS, env=child_environment({})
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_TIMEOUT_SECONDS,
+            env=child_environment({}),
+            pass_fds=inherited,
         )
 
 
@@ -231,30 +249,38 @@ def test_only_the_result_of_a_rebase_is_pushed(developer: Developer, backend: st
     assert developer.pushes.is_empty()
 
 
-def test_resolved_conflict_is_pushed(developer: Developer) -> None:
-    """The merge commit that ends the conflict is pushed."""
-    developer.commit("First")
-    developer.wait_for_push()
-    git(developer.folder, "checkout", "--quiet", "-b", "idea")
+@pytest.mark.parametrize("operation", [["merge", "idea"], ["cherry-pick", "main..idea"]])
+def test_resolved_conflict_is_pushed(developer: Developer, operation: list[str]) -> None:
+    """The commit that ends the conflict is pushed, and none before it. The cherry-pick makes one and stops at the next."""
+    _create_branches(developer)
+    git(developer.folder, "checkout", "--quiet", "idea")
     commit(developer.folder, {"notes.txt": "idea"}, "Idea")
     git(developer.folder, "checkout", "--quiet", "main")
+    git(developer.folder, "config", "epochal.push", "off")
     developer.commit("Main")
-    developer.wait_for_push()
-    developer.wait_for_pushers()
-    assert developer.git("merge", "idea").returncode != 0
+    git(developer.folder, "config", "epochal.push", "background")
+    assert developer.git_and_hooks(*operation).returncode != 0
     assert developer.pushes.is_empty()
-    merged = commit(developer.folder, {"notes.txt": "both"}, "Merged")
-    assert developer.wait_for_push() == merged
+    resolved = commit(developer.folder, {"notes.txt": "both"}, "Resolved")
+    assert developer.wait_for_push() == resolved
+    developer.wait_for_pushers()
+    assert developer.pushes.is_empty()
 
 
 def test_worktree_pushes_its_own_branch(developer: Developer, tmp_path: Path) -> None:
-    """A commit in another worktree pushes the branch that is checked out there."""
+    """A commit in another worktree pushes the branch that is checked out there. The state is kept with the repository."""
     developer.commit("First")
     developer.wait_for_push()
+    developer.wait_for_pushers()
     git(developer.folder, "config", "--add", "epochal.branch", "idea")
     git(developer.folder, "worktree", "add", "--quiet", "-b", "idea", str(tmp_path / "tree"))
     sha = commit(tmp_path / "tree", {"notes.txt": "tree"}, "Tree")
     assert developer.pushes.read_line() == f"{sha} refs/heads/idea"
+    developer.wait_for_pushers()
+    state = read_last_push(developer.folder)
+    assert state is not None
+    assert (state.state, state.branch, state.commit) == ("ok", "idea", sha)
+    assert not (developer.folder / ".git/worktrees/tree/epochal").exists()
 
 
 def test_push_never_asks_for_a_password(developer: Developer, tmp_path: Path) -> None:
