@@ -66,13 +66,19 @@ def test_missing_plugins_are_reported_before_any_change(
 
 
 def test_dropped_elements_are_an_error(client: JenkinsClient, settings: ServerSettings, standin: StandIn) -> None:
-    """A plugin is disabled after the plugins were checked; the job is read back and found incomplete."""
+    """A plugin is disabled after the plugins were checked; the job is read back and found incomplete.
+
+    Once the plugin is enabled again, the job is completed.
+    """
     plugins = dict(standin.plugins)
     to_stored_xml = standin.to_stored_xml
     standin.to_stored_xml = lambda xml: (standin.plugins.pop("timestamper", None), to_stored_xml(xml))[1]  # type: ignore[method-assign]
     with pytest.raises(JenkinsError, match=r"lost parts of the job t-pull: hudson\.plugins\.timestamper"):
         _apply(client, settings)
-    assert plugins["timestamper"]
+    standin.to_stored_xml = to_stored_xml  # type: ignore[method-assign]
+    standin.plugins = plugins
+    assert _apply(client, settings)[-1] == "4 changed"
+    assert "hudson.plugins.timestamper" in standin.jobs["t-pull"]
 
 
 def test_jobs_that_epochal_did_not_make_are_left_alone(
@@ -100,10 +106,12 @@ def test_jobs_that_epochal_did_not_make_are_left_alone(
 def test_an_old_jenkins_is_refused(
     client: JenkinsClient, settings: ServerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The message names the version found and the version required."""
-    monkeypatch.setattr(client, "version", lambda: "2.479.3")
-    with pytest.raises(JenkinsError, match=r"is Jenkins 2\.479\.3; Epochal needs 2\.504 or newer"):
+    """The message names the version found and the version required. The versions are compared as numbers."""
+    monkeypatch.setattr(client, "version", lambda: "2.99.1")
+    with pytest.raises(JenkinsError, match=r"is Jenkins 2\.99\.1; Epochal needs 2\.504 or newer"):
         _apply(client, settings)
+    monkeypatch.setattr(client, "version", lambda: "2.1000")
+    assert _apply(client, settings)[-1] == "4 changed"
 
 
 def test_jobs_need_no_plugin(client: JenkinsClient, settings: ServerSettings, standin: StandIn) -> None:
