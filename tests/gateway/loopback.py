@@ -46,16 +46,12 @@ class MemoryIntake:
     def __init__(self, failures: int = 0) -> None:
         self.failures = failures
         self.runs: list[Commit] = []
-        self.deliveries: dict[str, int] = {}
         self.results: list[tuple[str, str, str]] = []
 
     def accept(self, delivery: str, event: str, commit: Commit) -> AcceptedCommit:
-        """Store a new run, or return the run of a delivery that is known already."""
+        """Store a new run."""
         self._raise_while_failing()
-        if delivery in self.deliveries:
-            return AcceptedCommit(self.deliveries[delivery], new=False)
         self.runs.append(commit)
-        self.deliveries[delivery] = len(self.runs)
         return AcceptedCommit(len(self.runs), new=True)
 
     def store_ignored(self, delivery: str, event: str, result: str) -> None:

@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus, urlsplit
 
@@ -10,12 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from epochal.app import App
+from epochal.chains.embedded import EmbeddedChain
+from epochal.chains.job_scripts import JobScripts
+from epochal.commands.serve import StoredIntake
 from epochal.errors import SettingsError
 from epochal.forges.github import sign
 from epochal.gateway import webhook
 from epochal.gateway.webhook import MAX_BODY_BYTES, create_app
-from epochal.records import AcceptedCommit, Commit
+from epochal.records import AcceptedCommit, Commit, State
+from epochal.resources import resource
 from epochal.settings import WatchedRepository
+from epochal.store.runs import list_runs
 from tests.gateway.loopback import (
     CLIENT,
     SECRET,
@@ -28,6 +35,7 @@ from tests.gateway.loopback import (
     request_headers,
     served,
 )
+from tests.jobs.chain import environment_of
 
 WATCHED = (WatchedRepository(url=URL, branches=("main", "release/1.0")),)
 
@@ -97,11 +105,14 @@ def test_ignored_push_is_answered_with_the_reason(changes: dict[str, Any], reaso
 @pytest.mark.parametrize(
     ("event", "reason"), [("ping", "the signature is valid"), ("pull_request", "just the push event")]
 )
-def test_other_events_are_ignored(address: str, event: str, reason: str) -> None:
-    """Events other than a push are answered with 200, so that GitHub shows a green tick."""
-    answer = deliver(address, {"zen": "Keep it logically awesome.", "hook_id": 1}, X_GitHub_Event=event)
+def test_other_events_are_ignored(event: str, reason: str) -> None:
+    """Events other than a push are answered with 200, so that GitHub shows a green tick, and start no run."""
+    intake = MemoryIntake()
+    with served(create_app(SECRET, WATCHED, intake)) as address:
+        answer = deliver(address, push_event(), X_GitHub_Event=event, X_GitHub_Delivery="a-1")
     assert (answer.status_code, answer.json()["status"]) == (200, "ignored")
     assert reason in answer.json()["reason"]
+    assert (intake.runs, intake.results) == ([], [("a-1", event, answer.json()["reason"])])
 
 
 def test_push_sent_as_a_form_is_accepted() -> None:
@@ -190,14 +201,21 @@ def test_repeated_header_is_refused(address: str, name: str) -> None:
     assert (answer.status_code, answer.json()) == (400, {"error": f"{name} was sent more than once."})
 
 
-def test_repeated_delivery_starts_no_second_run() -> None:
-    """GitHub redelivers with the same id. The answer names the existing run."""
-    intake = MemoryIntake()
-    with served(create_app(SECRET, WATCHED, intake)) as address:
-        answers = [deliver(address, push_event(), X_GitHub_Delivery="a-1") for _ in range(2)]
-    assert [answer.status_code for answer in answers] == [202, 200]
-    assert answers[1].json() == {"status": "already processed", "run": 1}
-    assert len(intake.runs) == 1
+def test_repeated_delivery_starts_no_second_run(home: Path) -> None:
+    """GitHub redelivers with the same id. The answer names the existing run, even if the branch has moved on since."""
+    app = App.open(environment_of(home))
+    chain = EmbeddedChain(app, JobScripts(environment_of(home), resource("scripts")), 1)  # not started
+    with served(create_app(SECRET, WATCHED, StoredIntake(app.database, "queued", chain))) as address:
+        first = deliver(address, push_event(), X_GitHub_Delivery="a-1")
+        deliver(address, push_event(after="b" * 40), X_GitHub_Delivery="a-2")
+        again = deliver(address, push_event(), X_GitHub_Delivery="a-1")
+    assert (first.status_code, first.json()) == (202, {"run": 1, "status": "queued"})
+    assert (again.status_code, again.json()) == (200, {"status": "already processed", "run": 1})
+    assert [(run.id, run.state) for run in list_runs(app.database, limit=9)] == [
+        (2, State.QUEUED),
+        (1, State.SUPERSEDED),
+    ]
+    app.database.close()
 
 
 @pytest.mark.parametrize("changes", [{}, {"ref": "refs/tags/v1"}])
