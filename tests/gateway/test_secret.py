@@ -49,11 +49,17 @@ def test_concurrent_first_starts_agree(tmp_path: Path) -> None:
 
 
 def test_environment_overrides_the_configured_file(tmp_path: Path) -> None:
-    """A line ending in the file is not part of the secret, and none is generated."""
+    """Both override the home's file. A line ending in the file is not part of the secret, and none is generated."""
     configured = str(_write_file(tmp_path / "secret", b"configured-secret\r\n", 0o640))
-    assert webhook_secret(tmp_path, configured, "from-the-environment") == (b"from-the-environment", False)
-    assert webhook_secret(tmp_path, configured, None) == (b"configured-secret", False)
-    assert not (tmp_path / "webhook-secret").exists()
+    home, empty = tmp_path / "home", tmp_path / "empty"
+    home.mkdir()
+    _write_file(home / "webhook-secret", b"a secret of the home")
+    for folder in (home, empty):
+        assert webhook_secret(folder, configured, "from-the-environment") == (b"from-the-environment", False)
+        assert webhook_secret(folder, "", "from-the-environment") == (b"from-the-environment", False)
+        assert webhook_secret(folder, configured, None) == (b"configured-secret", False)
+    assert webhook_secret(home, "", None) == (b"a secret of the home", False)
+    assert not empty.exists()
 
 
 @pytest.mark.parametrize(
