@@ -119,16 +119,18 @@ def test_hook_of_an_uninstalled_epochal_does_not_block_commits(
 
 
 def test_unsuitable_folder_is_refused(folder: Path, tmp_path: Path) -> None:
-    """The folder has no nn.py, no remote or another remote, or is inside of another repository."""
-    with pytest.raises(UsageError, match=r"no nn\.py"):
-        initialise(tmp_path, "x", ("main",))
-    with pytest.raises(UsageError, match="--remote"):
-        initialise(folder, None, ("main",))
+    """The folder has no nn.py, no remote or another remote, or is inside of another repository. Nothing is changed."""
+
+    def refuse(refused: Path, remote: str | None, message: str) -> str:
+        before = _read_files(tmp_path)
+        with pytest.raises(UsageError, match=message) as error:
+            initialise(refused, remote, ("main", "idea"))
+        assert _read_files(tmp_path) == before
+        return str(error.value)
+
+    refuse(tmp_path, "x", r"no nn\.py")
+    refuse(folder, None, "--remote")
     initialise(folder, "https://ada:secret@example.com/digits.git", ("main",))
-    with pytest.raises(UsageError, match="already has the remote origin") as error:
-        initialise(folder, "https://example.com/else.git", ("main",))
-    assert "secret" not in str(error.value)
+    assert "secret" not in refuse(folder, "https://example.com/else.git", "already has the remote origin")
     outer = make_repository(tmp_path / "outer", {"inner/nn.py": ""})
-    with pytest.raises(UsageError, match="inside another repository"):
-        initialise(outer / "inner", "x", ("main",))
-    assert not (outer / "inner/epochal.toml").exists()
+    refuse(outer / "inner", "x", "inside another repository")
