@@ -214,6 +214,20 @@ def test_mail_is_kept_until_the_mail_server_answers(home: Path, tmp_path: Path) 
     assert second == f"{first}, reused from run 1"
 
 
+def test_pending_mail_is_sent_by_the_command(home: Path, tmp_path: Path) -> None:
+    """``epochal mail --flush`` exits with 1 until the mail server accepts the mail, then with 0. It is sent once."""
+    origin = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT, "epochal.toml": "threshold = 0.5\n"})
+    inbox = Inbox({"MAIL": "451 try again later"})
+    with mail_server(inbox) as port:
+        write_settings(home, origin, port)
+        ended = epochal(home, "run", str(origin), "--runtime", "process")
+        assert "it is tried again" in ended.stdout, ended.stdout + ended.stderr
+        assert epochal(home, "mail", "--flush").returncode == 1
+        inbox.answers.clear()
+        assert [epochal(home, "mail", "--flush").returncode for _ in range(2)] == [0, 0]
+    assert len(inbox.envelopes) == 1
+
+
 def test_mail_that_is_refused_for_good_fails_the_command(home: Path, tmp_path: Path) -> None:
     """``epochal mail --retry`` exits with 1 until the mail server accepts the mail, then with 0."""
     origin = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT, "epochal.toml": "threshold = 0.5\n"})
