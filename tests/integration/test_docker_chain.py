@@ -19,11 +19,11 @@ pytestmark = pytest.mark.docker
 _IMPROVING_SCRIPT = "epochs = 20\nprint(f'Test accuracy: {epochs / 40}')\nopen('model.keras', 'w').write('weights')\n"
 
 
-def _list_containers(host: str, run: int, folder: Path) -> list[str]:
-    """Return the ids of the run's containers, running or not, that mount something from ``folder``."""
+def _list_containers(host: str, run: int, folder: Path, *, stopped: bool = True) -> list[str]:
+    """Return the ids of the run's containers that mount something from ``folder``, also of ``stopped`` ones."""
     client = docker.DockerClient(base_url=host) if host else docker.from_env()
     # One request gets everything, because another test's container may be gone at the next request.
-    containers = client.api.containers(all=True, filters={"label": f"epochal.run={run}"})
+    containers = client.api.containers(all=stopped, filters={"label": f"epochal.run={run}"})
     return [each["Id"] for each in containers if any(str(folder) in mount["Source"] for mount in each["Mounts"])]
 
 
@@ -56,10 +56,10 @@ def test_container_of_a_killed_job_is_removed(home: Path, tmp_path: Path, docker
     client = docker.DockerClient(base_url=docker_host) if docker_host else docker.from_env()
     started = client.events(decode=True, since=0, filters={"type": "container", "event": "start"})
     # The events are read until one finds the container of this run.
-    assert any(_list_containers(docker_host, run.id, home) for _ in started)
+    assert any(_list_containers(docker_host, run.id, home, stopped=False) for _ in started)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert len(_list_containers(docker_host, run.id, home)) == 1
+    assert len(_list_containers(docker_host, run.id, home, stopped=False)) == 1
     (data / "again").touch()
     ended = drive(home, stored_run(home, run.id), EPOCHAL_RUNTIME="docker")
     assert ended.run.state is State.REACHED, ended.printed
