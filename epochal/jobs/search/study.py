@@ -3,9 +3,11 @@
 import itertools
 import math
 import random
+import time
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import optuna
@@ -18,6 +20,7 @@ from epochal.analysis.hyperparameters import Constant
 from epochal.jobs.search.space import Dimension
 from epochal.records import Value
 from epochal.settings import Choices, Range
+from epochal.store.owner import living_owner, this_process
 
 _SCHEMA = "optuna"
 
@@ -51,7 +54,10 @@ _MAX_DRAWS = 20
 _MAX_COMBINATIONS = 10_000
 _DIGITS = 3
 _TRIAL_NUMBER = "trial"
+_ASKED_BY = "asked by"
 _FAILED = "failed"
+_LONGEST_START = timedelta(minutes=10)
+"""A process starts to train a combination within this time, even if it has to wait for its database meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,7 @@ class Study:
         it is too large or has a range of floats.
         """
         for _ in range(_MAX_DRAWS):
-            trial = self._study.ask(self._distributions)
+            trial = self._ask()
             changes = self._changes(trial.params)
             if not self._was_tried(changes, trial.number):
                 return Candidate(trial, changes)
@@ -147,11 +153,21 @@ class Study:
         self._study.tell(candidate.trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
     def mark_interrupted(self, interrupted: Iterable[int]) -> None:
-        """Record that the run's trials with these numbers were interrupted, so that they may be tried again."""
+        """Record that the run's trials with these numbers were interrupted, so that they may be tried again.
+
+        So may combinations whose process died before it recorded which trial trains them.
+        """
         numbers = set(interrupted)
         for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            if trial.user_attrs.get(_TRIAL_NUMBER) in numbers:
+            number = trial.user_attrs.get(_TRIAL_NUMBER)
+            if number in numbers or (number is None and _is_abandoned(trial)):
                 self._study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+
+    def _ask(self) -> optuna.Trial:
+        """Return a new trial of the study, which records this process as the one that asked for it."""
+        trial = self._study.ask(self._distributions)
+        trial.set_user_attr(_ASKED_BY, [this_process(), time.time()])
+        return trial
 
     def _changes(self, params: dict[str, Any]) -> dict[Constant, Value]:
         """Return the new value of each constant. Floats are rounded to keep the diff readable."""
@@ -193,9 +209,18 @@ class Study:
             params = dict(zip(self._distributions, combination, strict=True))
             if not self._was_tried(self._changes(params)):
                 self._study.enqueue_trial(params)
-                trial = self._study.ask(self._distributions)
+                trial = self._ask()
                 return Candidate(trial, self._changes(trial.params))
         return None
+
+
+def _is_abandoned(trial: optuna.trial.FrozenTrial) -> bool:
+    """Return whether the process that asked for the trial is dead; False if that is not known."""
+    if _ASKED_BY not in trial.user_attrs:
+        return False
+    owner, asked = trial.user_attrs[_ASKED_BY]
+    # On another machine, only the time shows it.
+    return living_owner(owner, datetime.fromtimestamp(asked, UTC) + _LONGEST_START) is None
 
 
 def _distribution(values: Range | Choices) -> BaseDistribution:

@@ -236,6 +236,39 @@ def test_stopped_search_leaves_nothing_training(home: Path, tmp_path: Path) -> N
     assert sorted(int(trial.hyperparameters["filters"]) for trial in measured) == [1, 2, 3, 4]
 
 
+_KILLED_BEFORE_TRAINING = """
+import os, signal, sys
+from epochal.jobs.runner import run_job
+from epochal.jobs.search import study, workers
+from epochal.settings import Environment
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if sys.argv[1] == "asked":
+    workers.add_search_trial = die
+else:
+    study.Study.record_started = die
+run_job("retrain", Environment.read())
+"""
+"""Runs job retrain, which kills itself once the study was asked for a combination, or once its trial was added."""
+
+
+@pytest.mark.parametrize("moment", ["asked", "added"])
+def test_combination_of_a_process_that_died_before_training_is_tried(home: Path, tmp_path: Path, moment: str) -> None:
+    """The process died after it had taken the combination, when nothing showed yet which trial was to train it."""
+    _limit_trials_at_once(home, 1)
+    run = store_push(home, _make_search_repository(tmp_path, "", "filters = { low = 2, high = 4 }"))
+    for job in ("pull", "train"):
+        _start_epochal(home, run, "job", job).wait()
+    variables = {"EPOCHAL_HOME": str(home), "EPOCHAL_RUNTIME": "process", "EPOCHAL_RUN": str(run.id)}
+    command = [sys.executable, "-c", _KILLED_BEFORE_TRAINING, moment]
+    assert subprocess.run(command, env=child_environment(variables), check=False).returncode == -signal.SIGKILL
+    result = drive(home, stored_run(home, run.id))
+    measured = [trial for trial in result.run.trials if trial.state is TrialState.MEASURED]
+    assert sorted(int(trial.hyperparameters["filters"]) for trial in measured) == [1, 2, 3, 4], result.printed
+
+
 _WAITING = """
 folder = {folder!r}
 if filters > 1 and os.path.exists(folder + "/held"):
