@@ -415,6 +415,28 @@ print(np.load("saved/best.npy"), open("notes.txt").read())
     assert read_fits(tmp_path)[0].continued == 3
 
 
+def test_small_file_is_restored_beside_one_that_is_too_large(warm_keras_python: Path, tmp_path: Path) -> None:
+    """The large one is newer and exceeds the 256 MB that are kept, so it alone is left out."""
+    script = (
+        CLIMBING
+        + """
+import os
+class Save(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        np.save("small.npy", np.float32(epoch))
+        with open("large.bin", "wb") as large:
+            large.truncate(257_000_000)
+model.fit(x, yes, batch_size=100, epochs=2, callbacks=[Save()], verbose=0)
+print(np.load("small.npy"), os.path.exists("large.bin"))
+"""
+    )
+    for large in (True, False):
+        for name in ("small.npy", "large.bin"):
+            (tmp_path / name).unlink(missing_ok=True)
+        assert train(warm_keras_python, tmp_path, script) == f"1.0 {large}\n"
+    assert read_fits(tmp_path)[0].continued == 2
+
+
 def test_fits_with_hidden_state_do_not_resume(warm_keras_python: Path, tmp_path: Path) -> None:
     """The hidden state is a second optimizer, a TensorFlow variable or a second process with fits of its own."""
     script = (

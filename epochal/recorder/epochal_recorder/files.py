@@ -24,7 +24,8 @@ class WrittenFiles:
     def capture(self):
         """Return the content of each file (an array of bytes) by its path relative to the working directory.
 
-        At most 2,000 files and 256 MB are kept, the newest ones. The search ends when it has met more than 2,000 files.
+        At most 2,000 files and 256 MB are kept, the newest ones; one that does not fit is left out. The search
+        ends when it has met more than 2,000 files.
         """
         found, count = [], 0
         for parent, folders, names in os.walk(self._folder):
@@ -41,8 +42,8 @@ class WrittenFiles:
                     found.append((status.st_mtime, status.st_size, os.path.relpath(path, self._folder)))
         contents, room = {}, _MAX_BYTES
         for _, size, name in sorted(found, reverse=True)[:_MAX_FILES]:
-            room -= size
-            if room >= 0:
+            if size <= room:
+                room -= size
                 contents[name] = numpy.fromfile(os.path.join(self._folder, name), numpy.uint8)
         return contents
 
