@@ -3,22 +3,27 @@
 Usage: benchmarks/hook.py [--quick]
 """
 
+import argparse
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
+from bench import QUICK
+
 from epochal.commands.init import initialise
 from epochal.settings import child_environment
 
-ROUNDS = 10 if "--quick" in sys.argv else 60
+ROUNDS = 10 if QUICK else 60
 
 
 def main() -> None:
     """Print the medians and their difference."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="10 commits of each kind instead of 60")
+    parser.parse_args()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         origin, developer = Path(folder, "origin.git"), Path(folder, "digits")
         developer.mkdir()
