@@ -156,7 +156,7 @@ class Trainer:
         code.chmod(0o777)  # if we are root, training in a container runs as nobody
         task = Task(self.image, Label.outside_runs(home_id(self.home), 3600), variables, [(code, "/train", True)])
         with tempfile.TemporaryDirectory() as folder, LogFile(Path(folder, "log"), MEGABYTE) as log:
-            result = run_container(connect(environment.docker_host), task, limits, log)
+            result = run_container(connect(environment.docker_host), task, limits, log.write)
             return result.exit_status, log.tail()
 
 
