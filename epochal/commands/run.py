@@ -74,7 +74,8 @@ def run(
         with suppress(UsageError):  # The run has ended already.
             request_stop(app.database, number, State.CANCELLED)
         scripts.stop()
-        ended.wait()
+        if thread.ident:  # Otherwise the signal came before the thread had started; it starts no job any more.
+            ended.wait()
     stored = load_run(app.database, number)
     path = app.home.run(number).path
     if as_json:

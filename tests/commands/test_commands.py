@@ -192,6 +192,34 @@ def test_ctrl_c_cancels_the_run_and_leaves_nothing_running(home: Path, tmp_path:
     assert not Path(f"/proc/{training}").exists()
 
 
+_INTERRUPTED_AT_ONCE = """
+import os, signal
+from contextlib import contextmanager
+from epochal.cli import main
+from epochal.commands import run
+from epochal.jobs.signals import raise_on_signal
+
+@contextmanager
+def raise_at_once():
+    with raise_on_signal():
+        os.kill(os.getpid(), signal.SIGINT)
+        yield
+
+run.raise_on_signal = raise_at_once
+main()
+"""
+"""Runs ``epochal`` with its arguments, and interrupts ``epochal run`` just before it starts the first job."""
+
+
+def test_ctrl_c_before_the_first_job_cancels_the_run(home: Path, tmp_path: Path) -> None:
+    """Nothing has been started yet, so there is nothing to wait for."""
+    repository = make_repository(tmp_path / "digits", {"nn.py": ""})
+    command = [sys.executable, "-c", _INTERRUPTED_AT_ONCE, "run", str(repository), "--runtime", "process"]
+    done = subprocess.run(command, env=os.environ | {"EPOCHAL_HOME": str(home)}, timeout=60, check=False)
+    assert done.returncode == 5
+    assert stored_run(home, 1).state is State.CANCELLED
+
+
 def test_watch_hides_tokens_and_refuses_a_second_spelling(home: Path) -> None:
     """server.toml keeps its mode, and another address of a watched repository is refused."""
     (home / "server.toml").write_text("", encoding="utf-8")
