@@ -28,9 +28,9 @@ def reuse_verdict(active: ActiveRun) -> State | None:
         return None
     for earlier in runs_with_verdict(app.database, active.run.commit.repository, own):
         trial = earlier.best
-        if earlier.state is State.REACHED and not earlier.reached:
-            continue  # marked as reached without a verdict, by an older version or by mistake
-        if trial is None or not app.home.run(earlier.id).trial(trial.number).path.is_dir():
+        if trial is None or (earlier.state is State.REACHED and not earlier.reached):
+            continue  # ended without a measured trial or a verdict, by an older version or by mistake
+        if not app.home.run(earlier.id).trial(trial.number).path.is_dir():
             log(f"the verdict of run {earlier.id} cannot be reused, because its folder is gone: training again")
         elif app.environment.force:
             log(f"the verdict of run {earlier.id} ({earlier.state}) is not reused because of --force: training again")

@@ -4,6 +4,7 @@ The jobs run in this process instead of by their scripts, because there are many
 """
 
 import shutil
+import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -132,6 +133,19 @@ def test_exhausted_run_is_reused(home: Path, tmp_path: Path, capsys: pytest.Capt
     run, trained = developer.push({"README.md": "Four\n"})
     assert (run.reused_run, trained) == (None, [20, 30])
     assert "the verdict of run 1 cannot be reused, because its folder is gone" in capsys.readouterr().out
+
+
+def test_run_without_a_measured_trial_is_not_reused(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only an older version, or a mistake, leaves such a run. Nobody is told that its folder is gone."""
+    developer = _Developer(home, tmp_path, "threshold = 0.9\n[retrain]\nmax_trials = 2\n")
+    developer.push()
+    with sqlite3.connect(home / "epochal.db") as connection:
+        connection.execute("DELETE FROM run_trials")
+    run, trained = developer.push({"README.md": "Two\n"})
+    assert (run.reused_run, trained) == (None, [20, 30])
+    assert "gone" not in capsys.readouterr().out
 
 
 def test_failed_run_is_never_reused(home: Path, tmp_path: Path) -> None:
