@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
+from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
@@ -83,11 +84,20 @@ def test_search_reaches_the_threshold(home: Path, tmp_path: Path) -> None:
     assert '+kernel = "large"' in diff
     shown = epochal(home, "show", str(result.run.id)).stdout
     assert "kernel = large" in shown
+    mail = _load_mail(home, result.run.id)
+    assert "kernel = small → large" in mail
+    assert f"filters = 1 → {best.hyperparameters['filters']}" in mail
+
+
+def _load_mail(home: Path, run: int) -> str:
+    """Return the text of the mail about the run."""
     app = App.open(environment_of(home))
-    message = message_of_run(app.database, result.run.id)
-    assert message is not None
-    assert b"kernel = small" in message.content.replace(b"=\r\n", b"").replace(b"=3D", b"=")
+    message = message_of_run(app.database, run)
     app.database.close()
+    assert message is not None
+    body = message_from_bytes(message.content, policy=policy.default).get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())
 
 
 @pytest.mark.parametrize("retrain", ["", "stop_at_threshold = false"])
@@ -200,6 +210,7 @@ def test_processes_join_one_search(home: Path, tmp_path: Path, database: str, ki
     assert survivor.wait() == 3
     ended = stored_run(home, run.id)
     assert (ended.state, ended.reason) == (State.EXHAUSTED, Reason.SPACE_USED_UP)
+    assert "filters = 1 → 4" in _load_mail(home, run.id)
     interrupted = [trial for trial in ended.trials if trial.reason is Reason.INTERRUPTED]
     measured = [trial for trial in ended.trials if trial.state is TrialState.MEASURED]
     assert len(interrupted) == 1
