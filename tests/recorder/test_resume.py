@@ -389,8 +389,31 @@ print(np.asarray(made.level).round(3))
     assert "nn.py itself resumes from a backup" in restored.why
 
 
+@pytest.mark.parametrize(("kept", "continued"), [(True, 0), (False, 2)])
+def test_script_resumes_from_its_own_backup(
+    kept: bool, continued: int, warm_keras_python: Path, tmp_path: Path
+) -> None:
+    """A backup that the script still has counts, and not the checkpoint. Without it, the checkpoint does."""
+    script = (
+        CLIMBING.replace("epochs = 20", "epochs = int(__import__('os').environ['EPOCHS'])")
+        + """
+model(x)
+backup = keras.callbacks.BackupAndRestore("backup", delete_checkpoint=False)
+history = model.fit(x, yes, batch_size=100, epochs=epochs, callbacks=[backup], verbose=0)
+print(history.epoch, np.asarray(model.level).round(3))
+"""
+    )
+    assert train(warm_keras_python, tmp_path, script, EPOCHS="2") == "[0, 1] [0.04]\n"
+    if not kept:
+        shutil.rmtree(tmp_path / "backup")
+    resumed = "[2, 3]" if kept else "[0, 1, 2, 3]"
+    assert train(warm_keras_python, tmp_path, script, EPOCHS="4") == f"{resumed} [0.08]\n"
+    (fit,) = read_fits(tmp_path)
+    assert (fit.continued, fit.trained, "backup" in fit.why) == (continued, 2, kept)
+
+
 def test_files_written_during_a_fit_are_restored(warm_keras_python: Path, tmp_path: Path) -> None:
-    """A best model that was saved before the checkpoint can be loaded after resuming."""
+    """A best model that was saved before the checkpoint can be loaded after resuming. A file of this run is kept."""
     script = (
         CLIMBING
         + """
@@ -404,14 +427,14 @@ class Best(keras.callbacks.Callback):
             self.best = logs["accuracy"]
             os.makedirs("saved", exist_ok=True)
             np.save("saved/best.npy", self.model.level.numpy())
-open("notes.txt", "w").write("this time's")
+open("notes.txt", "w").write(os.environ["RUN"])
 model.fit(x, yes, batch_size=100, epochs=int(os.environ["EPOCHS"]), callbacks=[Best()], verbose=0)
 print(np.load("saved/best.npy"), open("notes.txt").read())
 """
     )
-    for epochs in ("2", "3", "3"):
+    for run, epochs in (("first", "2"), ("second", "3"), ("third", "3")):
         shutil.rmtree(tmp_path / "saved", ignore_errors=True)
-        assert train(warm_keras_python, tmp_path, script, EPOCHS=epochs) == "[0.02] this time's\n"
+        assert train(warm_keras_python, tmp_path, script, EPOCHS=epochs, RUN=run) == f"[0.02] {run}\n"
     assert read_fits(tmp_path)[0].continued == 3
 
 
