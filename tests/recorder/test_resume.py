@@ -427,7 +427,10 @@ class Best(keras.callbacks.Callback):
             self.best = logs["accuracy"]
             os.makedirs("saved", exist_ok=True)
             np.save("saved/best.npy", self.model.level.numpy())
-open("notes.txt", "w").write(os.environ["RUN"])
+        note()
+def note():
+    open("notes.txt", "w").write(os.environ["RUN"])
+note()
 model.fit(x, yes, batch_size=100, epochs=int(os.environ["EPOCHS"]), callbacks=[Best()], verbose=0)
 print(np.load("saved/best.npy"), open("notes.txt").read())
 """
