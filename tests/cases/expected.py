@@ -96,15 +96,18 @@ def expect_accuracy(accuracy: float, state: str, trials: int = 1, within: float 
     return check
 
 
-def expect_epochs(epochs: int, name: str = "") -> Check:
-    """Return a check that trial 2 was trained for ``epochs`` epochs, as its hyperparameter ``name`` says."""
+def expect_epochs(epochs: int, name: str = "", *, counted: bool = True) -> Check:
+    """Return a check that trial 2 was trained for ``epochs`` epochs, as its hyperparameter ``name`` says.
+
+    ``counted``: whether the epochs that were really trained are known, as with Keras.
+    """
 
     def check(view: View) -> None:
         second = get_trial(view, 2)
         assert second["state"] == "measured"
         assert epochs in second["hyperparameters"].values()
         assert not name or second["hyperparameters"] == {name: epochs}
-        assert count_epochs(second) in (epochs, 0)
+        assert count_epochs(second) == (epochs if counted else 0)
 
     return check
 
@@ -169,7 +172,9 @@ def _check_swapped(view: View) -> None:
 
 def _check_unread_line(view: View) -> None:
     check_not_reached(view)
-    if view["accuracy"] is not None:
+    if view["accuracy"] is None:
+        assert "Accuracy on the noisy test images of the field: 0." in view["explanation"]
+    else:
         assert get_trial(view, 1)["accuracy"] == pytest.approx(0.558, abs=0.02)
 
 
@@ -297,7 +302,7 @@ SECTION_C: dict[str, Case] = {
     "jax_accuracy_line": Case(0.999, expect_accuracy(0.97, "exhausted", 2, within=0.01)),
     "classification_report": Case(0.95, expect_accuracy(0.82, "exhausted", 2, within=0.015)),
     "cross_val_score": Case(0.95, expect_accuracy(0.96, "reached", within=0.005)),
-    "mlp_max_iter": Case(0.99, expect_epochs(15, "max_iter")),
+    "mlp_max_iter": Case(0.99, expect_epochs(15, "max_iter", counted=False)),
     "env_epochs": Case(0.99, expect_epochs(12)),
     "decimal_comma": Case(0.5, expect_accuracy(0.836, "reached")),
     "fullwidth_colon": Case(0.5, expect_accuracy(0.8356, "reached")),
