@@ -73,7 +73,7 @@ class Developer:
         os.close(writing)
         done = self.git(*arguments, inherited=(inherited,))
         os.close(inherited)
-        with open(reading, "rb") as pipe:
+        with os.fdopen(reading, "rb") as pipe:
             pipe.read()  # ends once no process has the other end open
         return done
 

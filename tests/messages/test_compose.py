@@ -134,7 +134,10 @@ def test_exhausted_run_gives_the_forecast() -> None:
     forecast = Forecast(0.8, 200, 0.84, 0.02, expected=47, earliest=41, latest=58)
     *others, last = report.run.trials
     run = replace(report.run, trials=(*others, replace(last, forecast=forecast)))
-    assert "forecast    of the judged accuracy: 0.80 is expected at epoch 47 (90 %\n            interval: 41 to 58)\n" in _compose_text(replace(report, run=run))
+    assert (
+        "forecast    of the judged accuracy: 0.80 is expected at epoch 47 (90 %\n            interval: 41 to 58)\n"
+        in _compose_text(replace(report, run=run))
+    )
     assert "forecast" not in _compose_text(replace(report, run=replace(run, reason=Reason.LEVELS_OFF)))
     assert "forecast" not in _compose_text(report)
 

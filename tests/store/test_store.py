@@ -156,7 +156,7 @@ def test_newer_database_is_refused(url: str) -> None:
 
 def test_unusable_url_is_a_settings_error() -> None:
     """The URL names a kind of database that SQLAlchemy does not know."""
-    with pytest.raises(SettingsError, match="^database: "):
+    with pytest.raises(SettingsError, match=r"^database: "):
         Database("no-such-database://x")
 
 
