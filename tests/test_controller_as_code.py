@@ -45,12 +45,21 @@ def test_names_in_compose_are_defined_and_used() -> None:
 
 
 def test_secrets_are_made(tmp_path: Path) -> None:
-    """scripts/secrets makes each file that compose.yaml reads, in a folder that only its owner may enter, and can run again."""
-    shutil.copytree(_TOP / "scripts", tmp_path / "scripts")
-    for _ in range(2):
-        subprocess.run([str(tmp_path / "scripts/secrets")], check=True, stdout=subprocess.DEVNULL)
-        contents = {path.name: path.read_text() for path in (tmp_path / ".secrets").iterdir()}
-        assert {f".secrets/{name}" for name in contents} == {each["file"] for each in _COMPOSE["secrets"].values()}
+    """scripts/secrets makes each file that compose.yaml reads, in a folder that only its owner may enter.
+
+    When it runs again, it keeps them. In another checkout it makes other ones.
+    """
+
+    def make(folder: Path) -> dict[str, str]:
+        shutil.copytree(_TOP / "scripts", folder / "scripts", dirs_exist_ok=True)
+        subprocess.run([str(folder / "scripts/secrets")], check=True, stdout=subprocess.DEVNULL)
+        return {path.name: path.read_text() for path in (folder / ".secrets").iterdir()}
+
+    contents = make(tmp_path)
+    assert {f".secrets/{name}" for name in contents} == {each["file"] for each in _COMPOSE["secrets"].values()}
+    assert make(tmp_path) == contents
+    others = make(tmp_path / "other")
+    assert [name for name in contents if contents[name] == others[name]] == ["ngrok_authtoken"]  # empty
     assert (tmp_path / ".secrets").stat().st_mode & 0o777 == 0o700
     assert re.fullmatch(r"11[0-9a-f]{32}\n", contents["jenkins_token"])  # like the tokens that Jenkins makes
     assert len(contents["webhook_secret"]) > 32
