@@ -187,7 +187,7 @@ def test_every_other_constant_counts(folder: Path, value: object) -> None:
     assert _fingerprint_with(folder) != _fingerprint_with(folder, nn_py=_SCRIPT.replace("= 20", f"= {value!r}"))
 
 
-def test_listing_of_data_changes_with_names_and_times(tmp_path: Path) -> None:
+def test_listing_of_data_changes_with_names_sizes_and_times(tmp_path: Path) -> None:
     """The contents need not be read, because a change to a file also changes its modification time."""
     data = _write(tmp_path, {"a/one.npz": "1", "two.npz": "2"})
     os.utime(data / "two.npz", ns=(1, 1))
@@ -195,5 +195,8 @@ def test_listing_of_data_changes_with_names_and_times(tmp_path: Path) -> None:
     assert digest_listing(data) == first
     os.utime(data / "two.npz", ns=(1, 2))
     second = digest_listing(data)
+    (data / "two.npz").write_text("22")
+    os.utime(data / "two.npz", ns=(1, 2))
+    third = digest_listing(data)
     (data / "two.npz").rename(data / "a/two.npz")
-    assert len({first, second, digest_listing(data)}) == 3
+    assert len({first, second, third, digest_listing(data)}) == 4
