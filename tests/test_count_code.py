@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from textwrap import dedent
 
 from scripts.count_code import ROOT, code_lines, count
+from tests.repositories import make_repository
 
 SOURCE = dedent(
     '''\
@@ -49,13 +51,24 @@ def test_functions_and_their_lengths_are_counted() -> None:
     )
 
 
-def test_working_tree_and_revision_are_counted() -> None:
-    """If git does not know the revision, it prints the error and the script adds no traceback."""
-    script = str(ROOT / "scripts" / "count_code.py")
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("working tree: ")
-    done = subprocess.run([sys.executable, script, "HEAD"], capture_output=True, text=True, check=False)
-    assert "HEAD: " in done.stdout or "not a git repository" in done.stderr
-    done = subprocess.run([sys.executable, script, "no-such-revision"], capture_output=True, text=True, check=False)
+def test_working_tree_and_revision_are_counted(tmp_path: Path) -> None:
+    """Migrations do not count. If git does not know the revision, it prints the error and the script adds no traceback."""
+    script = "scripts/count_code.py"
+    files: dict[str, str | bytes] = {
+        script: (ROOT / script).read_bytes(),
+        "epochal/one.py": SOURCE,
+        "epochal/store/migrations/first.py": SOURCE,
+        "tests/test_one.py": SOURCE,
+    }
+    folder = make_repository(tmp_path / "checkout", files)
+    (folder / "epochal/two.py").write_text("x = 1\n")
+
+    def run(*revisions: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, str(folder / script), *revisions]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert run().stdout.startswith("working tree: 2 files, 11 lines ")
+    assert run("HEAD").stdout.startswith("HEAD: 1 files, 10 lines ")
+    done = run("no-such-revision")
     assert done.returncode
     assert "Traceback" not in done.stderr
