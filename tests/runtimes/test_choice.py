@@ -29,7 +29,7 @@ def test_auto_uses_docker_if_its_engine_answers(tmp_path: Path, docker_host: str
 
 @pytest.mark.parametrize("host", ["unix://{}/no.sock", "tcp://127.0.0.1:1", "nonsense://"])
 def test_docker_never_falls_back(tmp_path: Path, host: str) -> None:
-    """Without an engine nothing is trained. The explanation is one line with the address that was tried."""
+    """Without an engine nothing is trained. The explanation is one line with the address that was tried and a remedy."""
     host = host.format(tmp_path)
     runtime = choose_runtime("docker", tmp_path, make_settings(), host, print)
     assert runtime.name == "docker"
@@ -38,4 +38,5 @@ def test_docker_never_falls_back(tmp_path: Path, host: str) -> None:
         runtime.prepare("python", tmp_path, print)
     assert caught.value.reason is Reason.NO_ENGINE
     assert f"engine at {host} does not answer (" in caught.value.explanation
+    assert 'runtime = "process"' in caught.value.explanation
     assert "\n" not in caught.value.explanation

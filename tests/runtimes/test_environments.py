@@ -52,11 +52,12 @@ def test_environment_is_made_once(bench: Bench, new_code: Path) -> None:
 
 
 def test_missing_module_is_named(bench: Bench) -> None:
-    """The error of the interpreter is the detail."""
+    """The error of the interpreter is the detail, and the remedy is a line in requirements.txt."""
     with pytest.raises(RunFailed) as caught:
         bench.make_runtime().check_imports(bench.image, ["json", "no_such_module"])
     assert caught.value.reason is Reason.IMPORT_ERROR
     assert "nn.py imports no_such_module, which cannot be imported" in caught.value.explanation
+    assert "requirements.txt" in caught.value.explanation
     assert "ModuleNotFoundError" in caught.value.detail
 
 
