@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from epochal.errors import Reason
 from epochal.folders import Home
 from epochal.jobs import runner, signals
 from epochal.jobs.runner import run_job
+from epochal.jobs.search import workers
 from epochal.jobs.signals import heartbeat
 from epochal.records import Dispatch, Message, Run, State, Step, TrialState
 from epochal.resources import resource
@@ -209,6 +211,29 @@ def test_cancelled_search_stops_its_trial(home: Path, tmp_path: Path, monkeypatc
     ended = stored_run(home, run.id)
     assert (ended.state, _load_message(home, run)) == (State.CANCELLED, None)
     assert [trial.state for trial in ended.trials] == [TrialState.MEASURED, TrialState.FAILED]
+
+
+def test_signal_stops_a_search_that_is_just_starting(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes between the start of the threads that train and the wait for them."""
+    os.mkfifo(tmp_path / "never")
+    script = f"kernel = 'small'\nif kernel == 'large':\n    open({str(tmp_path / 'never')!r}).read()\n"
+    run = _prepare_run(home, tmp_path, "search", f"{script}print('Test accuracy: 0.1')\n")
+    settings = (home / "server.toml").read_text()
+    (home / "server.toml").write_text(f"{settings}minutes = 0.2\n")  # ends the training if the signal does not
+
+    class InterruptedExecutor(ThreadPoolExecutor):
+        def submit(self, *work: Any, **named: Any) -> Any:
+            future = super().submit(*work, **named)
+            os.kill(os.getpid(), signal.SIGTERM)
+            return future
+
+    monkeypatch.setattr(workers, "ThreadPoolExecutor", InterruptedExecutor)
+    assert _run_job(home, run, "retrain") == 128 + signal.SIGTERM
+    stopped = stored_run(home, run.id)
+    assert stopped.state is State.RETRAINING
+    assert Reason.TIMED_OUT not in [trial.reason for trial in stopped.trials]
 
 
 _SELF_KILLING_JOB = """

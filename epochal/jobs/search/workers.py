@@ -8,7 +8,7 @@ import os
 import shutil
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 
@@ -78,8 +78,10 @@ class Workers:
         """
         count = count_parallel_trials(self._active.app.settings)
         with ThreadPoolExecutor(count, thread_name_prefix="search") as executor:
-            futures = [executor.submit(self._work) for _ in range(count)]
+            futures: list[Future[GiveUp | EndCause]] = []
             try:
+                for _ in range(count):
+                    futures.append(executor.submit(self._work))
                 wait(futures)
             except BaseException:
                 self._stop_all(Reason.INTERRUPTED)
