@@ -35,7 +35,7 @@ class App:
 
     @property
     def build_url(self) -> str | None:
-        """The page of the Jenkins build that runs the job; None without one (the embedded chain sets a file:// URL)."""
+        """The page of the Jenkins build that runs the job; None otherwise (the embedded chain sets a file:// URL)."""
         url = self.environment.build_url
         return url if url.startswith(("http://", "https://")) else None
 

@@ -14,15 +14,15 @@ from epochal.folders import SCRIPT
 
 COMMANDS = {
     "init": f"Set up a folder with {SCRIPT} to push its commits automatically. Running it again changes nothing.",
-    "status": "Show whether a commit was pushed, delivered and trained.",
-    "watch": "Add a repository to server.toml, so that its pushes are trained.",
+    "status": "Show whether a commit was pushed and delivered, and the state of its runs.",
+    "watch": "Add a repository to server.toml, so that each push to it starts a run.",
     "serve": "Run the gateway and the chain until stopped.",
-    "tunnel": "Open an ngrok address for the gateway until stopped. Registers it at GitHub if a token is set.",
+    "tunnel": "Keep an ngrok address open for the gateway until stopped, and register it at GitHub if a token is set.",
     "mail": "Send the mails that could not be sent when their runs ended.",
-    "run": "Train one commit in the foreground, without server or webhook.",
+    "run": "Train one commit in the foreground, without a server or a webhook.",
     "history": "List the runs in EPOCHAL_HOME, newest first.",
     "show": "Show what happened in a run.",
-    "retrain": "Run the retrain job of a run here, or join its search. Another agent or machine must share EPOCHAL_HOME.",
+    "retrain": "Run a run's retrain job here, or join its search. To join from another machine, share EPOCHAL_HOME with it.",
     "cancel": "Cancel a run that has not ended. Its training is stopped and no mail is sent.",
     "data": "Download datasets for code that trains without network access.",
     "job": "Run one job of the chain; called by scripts/*.sh.",
@@ -109,7 +109,7 @@ def _options(
 
 
 def _missing_extra(error: Exception) -> str:
-    """Return the extra that installs the module that could not be imported; empty if *error* is another one."""
+    """Return the extra that installs the module that could not be imported; empty for other errors."""
     module = error.name if isinstance(error, ModuleNotFoundError) and error.name else ""
     return EXTRAS.get(module.partition(".")[0], "")
 

@@ -1,4 +1,4 @@
-"""Names of a commit's repository, and instructions in a commit's message not to train it."""
+"""Names for a repository, and instructions in a commit's message that the commit must not start a training."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 _SKIP_WORDS = ("[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]")
 _SKIP_TRAILER = re.compile(r"skip-checks:\s*true", re.IGNORECASE)
-# The last line of a commit that Epochal itself made. Training that commit would lead to another one of its kind.
+# The last line of the message of a commit by Epochal, which would lead to another one if it started a training.
 _EPOCHAL_TRAILER = re.compile(r"Epochal-Run: \d+")
 _HOST = r"(?P<host>\[[^\]/@]*\]|[^/:\[]*)"
 _URL = re.compile(rf"[a-z][a-z0-9+.-]*://(?:[^/]*@)?{_HOST}(?::[^/]*)?(?P<path>(?:/.*)?)", re.IGNORECASE | re.DOTALL)
@@ -20,8 +20,8 @@ def identity(url: str) -> str:
 
     For an address it is the host in lower case and the path, without user, password, port, ``.git`` and slashes at the
     end. For a file:// URL or a path that begins with a slash or a dot it is ``local`` and the absolute path:
-    ``local/srv/digits.git``. The identity of an identity is itself. No part of it is ``..``, so it can be used as a
-    path.
+    ``local/srv/digits.git``. The identity of an identity is the same identity. No part of it is ``..``, so it can be
+    used as a path.
     """
     host, path = _split_host_and_path(url)
     host = host.lower().strip(".") or "local"
@@ -69,11 +69,11 @@ def safe_url(url: str) -> str:
 
 
 def find_skip_instruction(message: str) -> str | None:
-    """Return what in a commit's message says that the commit must not be trained, in words; None if nothing does.
+    """Return the part of a commit's message that says that the commit must not start a training; None if no part does.
 
-    That is one of GitHub's instructions ("Skipping workflow runs"), or the last line of a commit that Epochal itself
-    made. The trailer ``skip-checks: true`` has to be the last line and come after an empty one; GitHub asks for two
-    empty lines, but git by default keeps only one.
+    It is one of GitHub's instructions ("Skipping workflow runs"), or the last line in the message of a commit that
+    Epochal made. The trailer ``skip-checks: true`` has to be the last line and come after an empty one; GitHub asks for
+    two empty lines, but git by default keeps only one.
     """
     found = next((word for word in _SKIP_WORDS if word in message.lower()), None)
     if found:

@@ -25,7 +25,7 @@ class Reason(StrEnum):
 
     @property
     def explanation(self) -> str:
-        """What happened and what to do next, for a run or a trial that has no explanation of its own case."""
+        """What happened and what to do next, for a run or a trial that has no explanation of its own."""
         return f"{self.description} {self.remedy}"
 
     # The code or its training failed.
@@ -57,8 +57,8 @@ class Reason(StrEnum):
     KILLED = (
         "killed",
         f"{SCRIPT} was killed by a signal.",
-        "Use a smaller batch after SIGKILL, which often means that the machine had no memory left; pin another version "
-        "of the library that crashed after SIGSEGV.",
+        "After SIGKILL, which often means that the machine had no memory left, use a smaller batch; after SIGSEGV, pin "
+        "another version of the library that crashed.",
     )
     TIMED_OUT = (
         "timed_out",
@@ -200,7 +200,7 @@ class Reason(StrEnum):
     # A trial or a run was ended from outside.
     PRUNED = (
         "pruned",
-        "Other trials of the search were better after as many epochs.",
+        "Other trials of the search were better after the same number of epochs.",
         "No action is needed; the search continues with the better trials.",
     )
     OVERTAKEN = (
@@ -225,8 +225,8 @@ class Reason(StrEnum):
     )
     SKIPPED = (
         "skipped",
-        "The commit's message asks not to train it, for example with [skip ci].",
-        "Train it with epochal run, which ignores that.",
+        "The commit's message says that it must not start a training, for example with [skip ci].",
+        "Train its code with epochal run, which ignores the message.",
     )
 
 
@@ -249,8 +249,8 @@ class SettingsError(UsageError):
 class RunFailed(EpochalError):
     """A run cannot reach a verdict, for a reason that its developer or the admin can fix.
 
-    ``reason``: the kind of failure. ``explanation``: what happened in this case and how to fix it, by default the
-    reason's. ``detail``: what a program printed about it, several lines or empty.
+    ``reason``: the kind of failure. ``explanation``: what happened in this case and how to fix it, by default
+    that of ``reason``. ``detail``: what a program printed about it, possibly several lines; empty if nothing.
     """
 
     exit_status = 1

@@ -25,7 +25,7 @@ class TrialFolder:
         self.log = path / "train.log"
         """Standard output and standard error of the training, interleaved."""
         self.changed_files = path / "change"
-        """The files that the trial changed, to be adopted by the developer, at their paths in the code; or absent."""
+        """The files that the trial changed, by their paths in the code, for the developer to adopt; may be absent."""
         self.diff = path / "change.diff"
         """The changes of the trial to the code as a unified diff; absent if it changed nothing."""
 
@@ -66,7 +66,7 @@ class Home:
         return configured or f"sqlite:///{self.path / 'epochal.db'}"
 
     def challenge_file(self, nonce: str) -> Path:
-        """Return the path of a temporary file by which a Jenkins agent proves that it has the gateway's home.
+        """Return the path of a temporary file by which a Jenkins agent proves that it shares the gateway's home.
 
         The gateway writes random bytes into it, which the agent has to read. ``nonce``: hexadecimal digits for the
         name.

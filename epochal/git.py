@@ -157,7 +157,7 @@ def fetch_commit(cache: Path, url: str, branch: str, sha: str, credentials: str 
 
     Only that commit is fetched or, if the server does not serve single commits, its branch. ``credentials``: as in
     ``credential_options``. Raises RunFailed: REPOSITORY_UNREACHABLE, or UNKNOWN_COMMIT if the repository does not have
-    the commit (any more).
+    the commit, or no longer has it.
     """
     shown = safe_url(url)
     folder = cache / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}.git"
@@ -191,7 +191,7 @@ def check_files(folder: Path) -> tuple[str, ...]:
     """Check the files of a commit in ``folder``, and return notes on them for its developer (one line each).
 
     A note says which files are git-lfs pointers. Raises RunFailed(UNSAFE_SYMLINK) for a symbolic link that is absolute
-    or leads out of ``folder``, also through other links.
+    or leads out of ``folder``, even if only through other links.
     """
     pointers = []
     for path in sorted(folder.rglob("*")):

@@ -102,7 +102,7 @@ class TrialState(StrEnum):
 
 
 class Strategy(StrEnum):
-    """What a trial trains: the code as committed, the same with more epochs, or with hyperparameters from a search."""
+    """What a trial trains: the code as committed, or with more epochs, or with hyperparameters from a search."""
 
     COMMITTED = "committed"
     MORE_EPOCHS = "more_epochs"
@@ -127,7 +127,7 @@ class AccuracySource(StrEnum):
 
     @property
     def description(self) -> str:
-        """The source in words, for mail and history."""
+        """Where the accuracy was read, as a phrase for mails and the history."""
         return _SOURCE_DESCRIPTIONS[self]
 
 
@@ -145,13 +145,14 @@ class Evidence:
     """What is known about the data behind an accuracy.
 
     metric: the name of the metric.
-    chance: the accuracy (0 to 1) of always giving ``answer``, the most frequent test label; None if the labels are
-        unknown.
+    chance: the accuracy (0 to 1) of a model that always predicts ``answer``, the most frequent test label; None if the
+        labels are unknown.
     checked: whether the test rows were compared with the rows that the network was fitted on.
     unchecked: why they were not compared.
     seen: the share of test rows (0 to 1) that the network was fitted on.
-    expected: the share that a clean split would show, as data may contain equal rows.
-    accepted: whether ``seen`` is so high that the accuracy only counts because of ``repeated_rows`` in epochal.toml.
+    expected: the share that even a clean split would show, because a dataset may contain identical rows.
+    accepted: whether ``seen`` is too high, so that the accuracy counts only because ``repeated_rows`` in epochal.toml
+        allows it.
     """
 
     metric: str = ""
@@ -171,10 +172,11 @@ class Accuracy:
     value: the accuracy, from 0 to 1.
     source: where it was read.
     samples: the number of test samples; None if unknown.
-    test_set: a digest of the test samples, or the name that the script gives to them; None if unknown.
-    test_rows: their smallest hashes (at most 1,024 sorted 64-bit little-endian numbers); None if unknown.
+    test_set: a digest of the test samples, or the name that the script gives them; None if unknown.
+    test_rows: the smallest hashes of these samples (at most 1,024 sorted 64-bit little-endian numbers); None if
+        unknown.
     looks: the number of different networks that the training compared with that test set, including this one.
-    evidence: what is known about the data.
+    evidence: what is known about the data behind the accuracy.
     """
 
     value: float
@@ -190,11 +192,11 @@ class Accuracy:
 class Judgement:
     """The gate's verdict on a trial, and the numbers behind it.
 
-    look: the number of this comparison with the same test set on this branch, from 1; None if the test set is unknown.
+    look: how many comparisons on this branch, including this one, used the same test set; None if the set is unknown.
     confidence: the confidence that the settings require, 0 for none.
     spent: with confidence, the probability of a false positive that was allowed for this look.
     bound: with confidence, the lower confidence bound of the accuracy.
-    required: the smallest accuracy on as many samples that would have passed; None if not even 1.0 would.
+    required: the smallest accuracy that would have passed with the same number of samples; None if not even 1.0 would.
     """
 
     verdict: Verdict
@@ -210,10 +212,10 @@ class Epoch:
     """One epoch of a fit, as recorded in metrics.jsonl.
 
     model: the number of the Keras model in the script, from 1.
-    call: the number of the fit of that model, from 1.
+    call: the number of the call of fit on that model, from 1.
     number: the number of the epoch, from 1.
     epochs: the epoch that the fit was to end with; None if unknown.
-    metrics: Keras' logs of the epoch, which may be NaN or infinite.
+    metrics: Keras' logs of the epoch, whose values may be NaN or infinite.
     seconds: how long the epoch took; 0 if it was trained before a checkpoint.
     """
 
@@ -226,13 +228,13 @@ class Epoch:
 
     @property
     def accuracy(self) -> float | None:
-        """The accuracy to show for the epoch (0 to 1): on the validation data or, without one, on the training data."""
+        """The accuracy to show for the epoch (0 to 1): validation accuracy if measured, otherwise training accuracy."""
         validation = self.validation_accuracy
         return self._first("") if validation is None else validation
 
     @property
     def validation_accuracy(self) -> float | None:
-        """The accuracy (0 to 1) on the validation data; None if it was not measured."""
+        """The validation accuracy (0 to 1); None if it was not measured."""
         return self._first("val_")
 
     def _first(self, prefix: str) -> float | None:
@@ -280,7 +282,7 @@ class Fit:
 
     @property
     def validation_accuracy(self) -> float | None:
-        """The accuracy (0 to 1) on the validation data after the last epoch; None if it was not measured."""
+        """The validation accuracy (0 to 1) after the last epoch; None if it was not measured."""
         accuracy = self.epochs[-1].validation_accuracy if self.epochs else None
         return accuracy if accuracy is not None and 0 <= accuracy <= 1 else None
 
@@ -294,7 +296,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit that a push or a person asks to train; ``repository`` is the URL or path that git fetches from."""
+    """A commit for which a push or a person starts a run; ``repository`` is the URL or path that git fetches from."""
 
     repository: str
     branch: str
@@ -328,7 +330,7 @@ class Forecast:
 
     @property
     def description(self) -> str:
-        """The forecast of the judged accuracy in words: ``levels off at 0.77 ± 0.01: more epochs will not reach 0.80``."""
+        """The forecast of the accuracy that counts, as text: ``levels off at 0.77 ± 0.01: …``."""
         threshold = f"{self.threshold:.2f}" if self.threshold == round(self.threshold, 2) else f"{self.threshold:.10g}"
         if self.hopeless:
             return f"levels off at {self.rounded}: more epochs will not reach {threshold}"
@@ -357,12 +359,12 @@ class Trial:
 
     epochs_trained: the epochs that it trained itself; None if unknown.
     epochs_resumed: the epochs that were trained before its checkpoint, 0 if it did not resume.
-    resumption: which checkpoint it resumed from or why it did not resume, in words.
-    validation_accuracy: the accuracy (0 to 1) on the validation data after the last epoch of its last fit.
+    resumption: a text that says which checkpoint it resumed from or why it did not resume.
+    validation_accuracy: the validation accuracy (0 to 1) after the last epoch of its last fit.
     forecast: the forecast of its learning curve; None if nothing can be forecast from it.
     validates_on_test: whether a fit used some of the test rows as validation data.
-    caught: whether it was trained again from the beginning, because it had resumed and then tested on other rows than
-        the training that its checkpoint came from.
+    caught: whether it was trained again from the beginning, because it had resumed and then tested on different rows
+        than the training that its checkpoint came from.
     """
 
     number: int
@@ -399,8 +401,8 @@ class Trial:
 class Run:
     """One commit's way through the three jobs.
 
-    fingerprint: the digest of what its verdict depends on.
-    offered_fingerprint: the fingerprint of its commit with the change that its mail offers to the developer.
+    fingerprint: the digest of everything that its verdict depends on.
+    offered_fingerprint: the fingerprint that its commit would have with the change that its mail offers.
     reused_run: the run whose verdict it reuses instead of training; None if it trains.
     reused_trial: the only trial of that run that is reused, because this commit adopts the change offered by that
         trial.
@@ -440,7 +442,7 @@ class Run:
     def best(self) -> Trial | None:
         """The measured trial with the highest accuracy, or None; one that reached the threshold takes precedence.
 
-        Of equal trials it is the earliest.
+        If several trials are equal, it is the earliest of them.
         """
         return max((trial for trial in self.trials if trial.accuracy is not None), key=_rank, default=None)
 
@@ -461,7 +463,7 @@ class Run:
         return last.forecast if last else None
 
     def changes(self, trial: Trial) -> dict[str, Value]:
-        """Return the hyperparameters of ``trial`` that differ from those of the first trial, which are as committed."""
+        """Return the hyperparameters of ``trial`` that differ from those of the first trial (the code as committed)."""
         first = self.trials[0].hyperparameters
         return {name: value for name, value in trial.hyperparameters.items() if first.get(name) != value}
 

@@ -13,8 +13,8 @@ from epochal.folders import SCRIPT
 class Code:
     """What analysing the pushed code has found, as plain data.
 
-    ``detection``: its framework and the modules that it imports. ``removed_apis``: what the script uses that today's
-    version of that framework lacks.
+    ``detection``: its framework and the modules that it imports. ``removed_apis``: the APIs that the script uses
+    although today's version of that framework has removed them.
     """
 
     script: Script

@@ -1,9 +1,9 @@
-"""Detect which framework code trains with, by its imports.
+"""Detect from its imports which framework the pushed code trains with.
 
 The modules of ``epochal.analysis.frameworks`` say which imports identify which framework. A framework that also serves
-as a tool beside others (scikit-learn, for splits and metrics) is chosen only if no other one is imported. Code that
-imports several others is refused unless epochal.toml names one. Code without any framework is plain Python. All imports
-in nn.py and in the local modules that it imports count, including those in functions, but not those under
+as a tool beside others (scikit-learn, for splits and metrics) is chosen only if no other framework is imported. Code
+that imports several others is refused unless epochal.toml names one. Code without any framework is plain Python. All
+imports in nn.py and in the local modules that it imports count, including those in functions, but not those under
 ``if TYPE_CHECKING``, which never run.
 """
 
@@ -36,9 +36,9 @@ _BLOCKS = (ast.stmt, ast.excepthandler, ast.match_case)
 class Detection:
     """The framework that some code trains with, and the modules that it needs.
 
-    ``framework``: its name in ``epochal.analysis.frameworks``. ``why``: the reason in words, ``nn.py line 3 imports
-    keras``. ``modules``: the modules that are imported whenever the code starts, sorted; importing them is tried before
-    training.
+    ``framework``: its name in ``epochal.analysis.frameworks``. ``why``: the reason, as in ``nn.py line 3 imports
+    keras``. ``modules``: the modules that are imported whenever the code starts, sorted; before training, Epochal tries
+    to import them.
     """
 
     framework: str
@@ -94,7 +94,7 @@ def detect_folder(code: Path, override: str = "") -> Detection:
 def read_source(code: Path, name: str) -> str | None:
     """Return the text of the file ``name`` in the folder ``code``; None if it cannot be opened.
 
-    It is decoded as Python does it, by byte order mark or coding cookie. Raises RunFailed(SYNTAX_ERROR) if that fails.
+    It is decoded as Python would, by byte order mark or coding cookie. Raises RunFailed(SYNTAX_ERROR) if that fails.
     """
     try:
         source = (code / name).read_bytes()
@@ -121,7 +121,7 @@ def detect(script: str, read_module: ReadModule, override: str = "") -> Detectio
 
 
 def _choose_framework(imports: list[_Import]) -> tuple[str, str]:
-    """Return the framework that the imports identify, and the first import that identifies it, in words."""
+    """Return the framework that the imports identify, and a text that names the first import of it."""
     known = frameworks()
     names = {package: name for name, framework in known.items() for package in framework.IMPORTS}
     first: dict[str, str] = {}
@@ -151,7 +151,7 @@ def _external_imports(script: str, read_module: ReadModule) -> list[_Import]:
             if not local and imported.package:
                 found.append(imported)
             for module, source in local:
-                # A module whose import was not certain before is read again if this one is.
+                # A module that so far had only uncertain imports is read again if this import is certain.
                 if (module, imported.certain) not in seen:
                     seen.add((module, imported.certain))
                     suffix = ".py" if read_module(f"{module}.__init__") is None else "/__init__.py"
@@ -160,7 +160,7 @@ def _external_imports(script: str, read_module: ReadModule) -> list[_Import]:
 
 
 def _local_modules(imported: _Import, read_module: ReadModule) -> list[tuple[str, str]]:
-    """Return name and text of the local modules that an import runs: packages, the module, and any of ``names``."""
+    """Return the name and text of each local module that an import runs: packages, the module, and any of ``names``."""
     parts = imported.module.strip(".").split(".")
     names = [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
     names += [".".join([*parts, name]).strip(".") for name in imported.names]
@@ -206,7 +206,7 @@ def _parse(text: str, file: str) -> ast.Module:
 
 
 def _import_statements(tree: ast.Module) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
-    """Yield the import statements of a module, each with whether it runs whenever the module is run."""
+    """Yield each import statement of a module, and whether it runs whenever the module runs."""
     stack: list[tuple[ast.AST, bool]] = [(tree, True)]
     while stack:
         node, certain = stack.pop()

@@ -17,7 +17,7 @@ from pathlib import Path, PurePath
 
 from epochal.analysis.syntax import last_name
 
-# epochal.toml and requirements.txt are in the fingerprint in another form: as parsed settings, and in the image's name.
+# The fingerprint includes epochal.toml as parsed settings and requirements.txt as part of the image's name.
 _EXCLUDED = (
     "epochal.toml",
     "requirements.txt",
@@ -34,7 +34,7 @@ _FILE_READERS = frozenset({"open", "read_text", "read_bytes"})
 
 
 def fingerprint(parts: Iterable[str]) -> str:
-    """Return the SHA-256 digest (64 hexadecimal digits) of ``parts``, whose order and boundaries count."""
+    """Return the SHA-256 digest (64 hexadecimal digits) of ``parts``; it depends on their order and boundaries."""
     digest = hashlib.sha256()
     for part in parts:
         encoded = part.encode("utf-8", "surrogateescape")
@@ -51,9 +51,9 @@ def digest_listing(folder: Path) -> str:
 
 
 def list_files(folder: Path) -> dict[str, os.stat_result]:
-    """Return the ``lstat`` result of each file and symbolic link below ``folder``, by its relative path, sorted.
+    """Return a dict from the relative path of each file and symbolic link below ``folder`` to its ``lstat`` result.
 
-    Links are not followed; folders themselves are not included.
+    The paths are sorted. Links are not followed; folders themselves are not included.
     """
     found = {}
     for parent, folders, names in os.walk(folder):
@@ -70,7 +70,7 @@ def affects_training(name: str) -> bool:
     """Return whether training may depend on the bytes of the commit's file ``name``, a path as in ``list_files``.
 
     At the top level of the repository it does not depend on documentation, on files for git and Jenkins, or on the
-    bytes of epochal.toml and requirements.txt, whose meaning is in the fingerprint in another form.
+    bytes of epochal.toml and requirements.txt, which the fingerprint includes in other ways.
     """
     return "/" in name or not any(fnmatchcase(name, pattern) for pattern in _EXCLUDED)
 
@@ -79,8 +79,8 @@ def fingerprint_parts(folder: Path, changed_files: Mapping[str, bytes]) -> tuple
     """Return the commit's files in ``folder`` as parts of the fingerprint: the name, kind and content of each.
 
     ``changed_files``: contents to use instead of those in ``folder``, by path. If the code seems to read Python
-    sources, all of them count by their bytes. A file that ``affects_training`` excludes is included if its name, or
-    ``*`` and its suffix, occurs in the code, for the code may read it.
+    sources, all of them are compared by their bytes. A file that ``affects_training`` excludes is included if its name,
+    or ``*`` and its suffix, occurs in the code, for the code may read it.
     """
     files = list_files(folder)
     sources = {
@@ -111,7 +111,7 @@ def fingerprint_parts(folder: Path, changed_files: Mapping[str, bytes]) -> tuple
 
 @dataclass(frozen=True)
 class _Module:
-    """A module's syntax tree as text, its names, attributes, imports and strings, and whether it reads a source."""
+    """A module: its syntax tree as text, its names, imports and strings as ``words``, and whether it reads a source."""
 
     tree: str
     words: frozenset[str]
@@ -119,7 +119,7 @@ class _Module:
 
 
 def _read_sources(sources: Mapping[str, bytes]) -> dict[str, str]:
-    """Return the text of each source to compare: its tree, or its bytes if it is invalid or the code reads sources."""
+    """Return for each source the text to compare: its tree, or its bytes if it is invalid or the code reads sources."""
     modules = {name: _read_module(source, keep_strings=False) for name, source in sources.items()}
     as_bytes = {name: source.decode("latin-1") for name, source in sources.items()}
     known = [module for module in modules.values() if module]

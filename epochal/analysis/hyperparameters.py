@@ -37,8 +37,8 @@ def find_constants(source: bytes) -> list[Constant]:
     """Return the literals that a module's top level assigns to names, in order; none if it is not valid Python.
 
     A literal is a number (a minus sign belongs to it), a text, True or False. The blocks of if, try, with and loops
-    belong to the top level, but functions and classes do not. Assignments to a tuple, by a walrus, of a computed value,
-    or as in ``epochs += 5`` are not found.
+    belong to the top level, but functions and classes do not. Assignments to a tuple, assignments by a walrus,
+    assignments of a computed value, and those like ``epochs += 5`` are not found.
     """
     module = Module.parse(source)
     return [_to_constant(module, name, node) for name, node in module.assignments()] if module else []
@@ -83,9 +83,9 @@ def find_epochs(source: bytes) -> Constant | None:
 def change_all(source: bytes, changes: Mapping[Constant, Value]) -> bytes:
     """Return ``source`` with each constant in ``changes`` replaced by its new value, and every other byte unchanged.
 
-    A constant that has its value already keeps its spelling. Raises ValueError if a constant is not in this source, if
-    two are in the same place, if a value is of another kind than the constant's (number, text or boolean), or if parsing
-    the result does not give the new values.
+    A constant that already has its new value keeps its spelling. Raises ValueError if a constant is not in this source,
+    if two are in the same place, if a value is of another kind than the constant's (number, text or boolean), or if
+    parsing the result does not give the new values.
     """
     before = Module.parse(source)
     for constant in changes:

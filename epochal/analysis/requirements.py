@@ -1,4 +1,4 @@
-"""Check that a pushed requirements.txt asks for nothing but packages by name from the index."""
+"""Check that a pushed requirements.txt only names packages that come from the index."""
 
 import re
 
@@ -13,7 +13,7 @@ _OPTION = re.compile(r"(?:^|\s)-")
 # pip decodes the file by a coding comment in its first two lines. Decoded as UTF-7, a comment could contain a
 # requirement.
 _COOKIE = re.compile(r"coding[:=]\s*(?!utf-?8\b|us-ascii\b|ascii\b)[-\w.]+", re.IGNORECASE)
-# Control characters: NUL, and those of which pip and uv disagree whether they end a line.
+# Control characters: NUL, and those that end a line for pip but not for uv, or for uv but not for pip.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029]")
 # Suffixes that make pip take a valid package name for a local file (pip's ARCHIVE_EXTENSIONS).
 _ARCHIVES = (".whl", ".zip", ".tar", ".tgz", ".tbz", ".txz", ".tlz", ".gz", ".bz2", ".xz", ".lz", ".lzma")
@@ -23,11 +23,11 @@ _PASSWORD = re.compile(r"://[^/\s]*@")
 
 
 def check_requirements(text: str) -> None:
-    """Raise RunFailed(REFUSED_REQUIREMENT) if ``text`` holds more than package names, versions, extras, markers.
+    """Raise RunFailed(REFUSED_REQUIREMENT) if ``text`` holds more than package names, versions, extras and markers.
 
-    The error names the line and the reason. Refused are options (which could replace the index), URLs, git, paths and
-    files (whose code runs while it is installed), environment variables, and anything that pip and uv read differently.
-    ``--hash`` is allowed. See PEP 508 and pip's "Requirements File Format".
+    The error names the line and the reason. The check refuses options (which could replace the index), URLs, git, paths
+    and files (whose code runs while it is installed), environment variables, and anything that pip and uv read
+    differently. ``--hash`` is allowed. See PEP 508 and pip's "Requirements File Format".
     """
     for number, line in _logical_lines(text):
         why = _check_line(line, number)

@@ -17,7 +17,7 @@ from epochal.folders import SCRIPT
 from epochal.records import Value
 
 _MAX_TEXT_LENGTH = 200
-"""In characters: a longer text is not recorded as a hyperparameter."""
+"""The maximum length, in characters, of a text that is recorded as a hyperparameter."""
 
 Change = Mapping[str, bytes]
 """New contents of the files that a trial changes, by their paths in the code; empty if it trains the code as pushed."""

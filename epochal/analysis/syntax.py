@@ -1,4 +1,4 @@
-"""Parse a Python module, and locate the literals that its top level assigns in the bytes of its source."""
+"""Parse a Python module, and find the byte offsets of the literals that its top level assigns."""
 
 import ast
 import io
@@ -15,7 +15,7 @@ _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, *_CO
 
 
 class Module:
-    """A module's syntax tree, whose nodes can be located in the bytes of the source."""
+    """A module's syntax tree, with the byte offsets of its nodes in the source."""
 
     def __init__(self, tree: ast.Module, source: bytes) -> None:
         self.tree = tree
@@ -60,7 +60,7 @@ class Module:
         )
 
     def span(self, node: ast.expr) -> tuple[int, int]:
-        """Return the start and the end of ``node`` in the bytes of the source."""
+        """Return the byte offsets at which ``node`` starts and ends in the source."""
         assert node.end_lineno is not None
         assert node.end_col_offset is not None
         return self._offset(node.lineno, node.col_offset), self._offset(node.end_lineno, node.end_col_offset)
@@ -74,7 +74,7 @@ class Module:
 
 
 def encoding_of(source: bytes) -> str:
-    """Return the encoding of a Python source by its byte order mark or coding cookie (PEP 263).
+    """Return the encoding that a Python source declares by its byte order mark or coding cookie (PEP 263).
 
     Raises SyntaxError if the encoding is unknown or contradictory.
     """

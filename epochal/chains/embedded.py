@@ -18,7 +18,7 @@ _MAX_ATTEMPTS = 3
 """A run is given up after this many attempts without a result, so that it does not block its branch for ever."""
 
 _PAUSE_SECONDS = 5.0
-"""How long a worker pauses after an attempt without a result or an error."""
+"""How long a worker pauses after an error, or after an attempt that gave no result."""
 
 _USAGE_STATUS = 2
 
@@ -26,8 +26,8 @@ _USAGE_STATUS = 2
 class EmbeddedChain:
     """Worker threads, each of which runs the jobs of one run at a time.
 
-    Call ``wake`` after storing a run: idle workers wait for that and do not poll the database. ``parallel`` is the
-    number of workers.
+    Call ``wake`` after storing a run: idle workers wait for this call instead of polling the database. ``parallel`` is
+    the number of workers.
     """
 
     def __init__(self, app: App, scripts: JobScripts, parallel: int) -> None:
@@ -44,7 +44,7 @@ class EmbeddedChain:
         """Start the workers. They also take up the runs that an earlier process left unfinished."""
         for run in list_runs(self._database, limit=1000):
             owner = None if run.state.ended else owner_of_run(self._database, run.id)
-            if owner:  # A job outlived the chain that started it, so its run needs its next job once that one ends.
+            if owner:  # A job outlived its chain. When it ends, a worker must start the run's next job.
                 threading.Thread(target=self._wake_after, args=(owner,), daemon=True).start()
         for worker in self._workers:
             worker.start()

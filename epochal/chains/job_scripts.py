@@ -1,4 +1,4 @@
-"""Run the job scripts as Jenkins does: the same files and variables, and the next job depends on the exit status."""
+"""Run the job scripts as Jenkins does: with the same files and variables, and the next job chosen by exit status."""
 
 import os
 import signal
@@ -36,8 +36,8 @@ def next_job(job: str, status: int) -> str | None:
 class JobScripts:
     """Runs job scripts and waits for them, from any number of threads.
 
-    ``scripts`` is the folder of the job scripts. ``variables`` are set in the environment of every script, in place of
-    variables of the same name. ``stopping`` is True once ``stop`` was called.
+    ``scripts`` is the folder of the job scripts. ``variables`` are set in the environment of every script and
+    override variables of the same name. ``stopping`` is True once ``stop`` was called.
     """
 
     def __init__(self, environment: Environment, scripts: Path, variables: dict[str, str] | None = None) -> None:
@@ -49,7 +49,7 @@ class JobScripts:
         self._lock = threading.Lock()
 
     def run(self, job: str, run: Run, output: IO[bytes] | int | None = None) -> int:
-        """Run ``job`` for ``run`` and return its exit status: minus the signal's number if a signal ended the script.
+        """Run ``job`` for ``run`` and return its exit status, or minus the signal's number if a signal ended it.
 
         The job's output goes to ``output``; by default it is appended to the job's console log in the run's folder.
         Raises ChainStopped if ``stop`` was called before the script started.
@@ -60,7 +60,7 @@ class JobScripts:
             with self._lock:
                 if self.stopping:
                     raise ChainStopped
-                # In a new session, Ctrl-C at a terminal reaches only the chain, which decides what happens to the job.
+                # A new session, so that Ctrl-C reaches only the chain, which decides what happens to the job.
                 process = subprocess.Popen(
                     [str(self._scripts / f"{job}.sh")],
                     cwd=folder.workspace,
@@ -95,7 +95,7 @@ class JobScripts:
         return child_environment(variables | self._variables)
 
     def stop(self) -> None:
-        """Send SIGTERM to the process group of every running script, and let ``run`` start no more."""
+        """Send SIGTERM to the process group of every running script, and keep ``run`` from starting more."""
         with self._lock:
             self.stopping = True
             for process in self._running:

@@ -45,7 +45,7 @@ exit 0
 
 @dataclass(frozen=True)
 class LastPush:
-    """How the hook's last push ended, as the hook wrote it. A field that is missing there is empty.
+    """How the hook's last push ended, as the hook wrote it to a file. A field that the file lacks is empty.
 
     state: ``ok``, ``failed``, ``diverged`` (the remote has other commits), or ``pushing`` if the push has not ended.
     commit: the full id of the pushed commit.
@@ -97,7 +97,7 @@ def _ask_branches(folder: Path, remote: str | None) -> list[str]:
 def initialise(folder: Path, remote: str | None, branches: tuple[str, ...], *, jenkinsfile: bool = False) -> list[str]:
     """Set up ``folder``, which has nn.py, and return lines about what was done and what was left alone.
 
-    ``remote`` is the URL or path of the remote origin, or None if the repository has one. The hooks will push
+    ``remote`` is the URL or path of the remote origin, or None if the repository has one already. The hooks will push
     ``branches``.
 
     Raises UsageError, before any change, if ``folder`` has no nn.py or is inside another repository, or if there is no
@@ -192,7 +192,7 @@ def _write_settings(folder: Path) -> list[str]:
             "wrote epochal.toml, with all settings commented out"
             + (" and a suggested search space" if proposed else "")
         ]
-    # An existing file belongs to the developer and stays as it is. Only suggest a search if it has none.
+    # An existing file belongs to the developer and is not changed. Suggest a search only if it has none.
     if not proposed or "[search]" in path.read_text(encoding="utf-8", errors="replace"):
         return []
     lines = table_lines("search", proposed)
@@ -215,12 +215,12 @@ def _install_hook(path: Path) -> list[str]:
         present = path.read_text(encoding="utf-8", errors="replace") if path.exists() else "a link to nowhere"
         if present == stub:
             return []
-        if "Installed by epochal init." not in present:  # Keep it; one of ours, of any version, is replaced.
+        if "Installed by epochal init." not in present:  # Keep it, but replace a hook from any version of Epochal.
             kept = path.with_name(path.name + _KEPT_SUFFIX)
             if kept.exists():
                 raise UsageError(
-                    f"{kept} exists, and {path} was not installed by Epochal. Merge both into the former, delete the latter, "
-                    "and try again."
+                    f"{kept} exists, and {path} was not installed by Epochal. "
+                    f"Merge {path.name} into {kept.name}, delete {path.name}, and try again."
                 )
             path.rename(kept)
             done = [f"moved the existing hook {path.name} to {kept.name}; it runs first", *done]

@@ -33,14 +33,14 @@ def apply(
 
 @jenkins.command()
 def check(without: _Without = None) -> None:
-    """Check whether Jenkins is ready for the chain, one line per check. The exit status is 1 if any check fails."""
+    """Check whether Jenkins is ready for the chain, printing one line per check. The exit status is 1 if any fails."""
     client, settings = _open()
     raise typer.Exit(0 if check_all(client, settings, Environment.read(), without or [], typer.echo) else 1)
 
 
 @jenkins.command()
 def delete() -> None:
-    """Delete the jobs and the view that apply created."""
+    """Delete the jobs and the view that Epochal created in Jenkins."""
     client, settings = _open()
     provisioning.delete(client, settings, typer.echo)
 

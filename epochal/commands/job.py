@@ -35,5 +35,5 @@ def retrain() -> None:
 def prove(
     nonce: Annotated[str, typer.Argument(help="A random value that identifies the check.")],
 ) -> None:
-    """Print which home, database and scripts a job here uses, for comparison by epochal jenkins check."""
+    """Print which home, database and scripts a job on this machine uses; epochal jenkins check compares them."""
     typer.echo(PROOF_PREFIX + json.dumps(describe_installation(Environment.read(), nonce)))

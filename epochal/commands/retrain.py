@@ -15,6 +15,6 @@ def retrain(
         bool, typer.Option("--join", help="Train trials for the search that another process runs, until it ends.")
     ] = False,
 ) -> None:
-    """Run the retrain job of a run here, or join its search. Another agent or machine must share EPOCHAL_HOME."""
+    """Run a run's retrain job here, or join its search. To join from another machine, share EPOCHAL_HOME with it."""
     environment = Environment.read().model_copy(update={"run": number})
     raise typer.Exit(join_search(environment) if join else run_job("retrain", environment))

@@ -1,4 +1,4 @@
-"""``epochal run``: send one commit through the chain in the foreground, with the same job scripts."""
+"""``epochal run``: send one commit through the chain in the foreground, with the job scripts of the server."""
 
 import json
 import sys
@@ -37,7 +37,7 @@ def run(
     ] = None,
     runtime: Annotated[
         Literal["docker", "process", "auto"] | None,
-        typer.Option(help="Where to train; by default as in server.toml, or auto."),
+        typer.Option(help="Where to train; by default what server.toml sets, or auto."),
     ] = None,
     no_mail: Annotated[bool, typer.Option("--no-mail", help="Send no mail.")] = False,
     force: Annotated[
@@ -45,7 +45,7 @@ def run(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Train one commit in the foreground, without server or webhook."""
+    """Train one commit in the foreground, without a server or a webhook."""
     environment = Environment.read()
     if threshold is not None and not 0 < threshold <= 1:
         raise SettingsError(f"--threshold {threshold:g} must be greater than 0 and at most 1 (80 % is 0.8).")
@@ -64,7 +64,7 @@ def run(
         variables["EPOCHAL_FORCE"] = "1"
     scripts = JobScripts(environment, resource("scripts"), variables)
     output = sys.stderr if as_json else sys.stdout  # What the jobs print goes here.
-    ended = threading.Event()  # Unlike Thread.join, its wait can be left by an exception and called again.
+    ended = threading.Event()  # Unlike Thread.join, its wait() can be interrupted by an exception and called again.
     thread = threading.Thread(target=_run_jobs, args=(app, scripts, number, output.fileno(), ended))
     try:
         with raise_on_signal():
@@ -106,7 +106,7 @@ def _local_commit(repository: str, commit: str | None, branch: str | None) -> Co
         top = GitFolder(Path(folder.run_text("rev-parse", "--show-toplevel") or repository).absolute())
         sha = top.resolve(commit or "HEAD")
         if commit is None and top.has_changes():
-            print(f"epochal: {top.folder} has uncommitted changes, which are not trained", file=sys.stderr)  # noqa: T201
+            print(f"epochal: {top.folder} has uncommitted changes, which are ignored", file=sys.stderr)  # noqa: T201
         return Commit(str(top.folder), branch or top.branch() or "HEAD", sha)
     except GitError as error:
         raise UsageError(f"{repository}: {error}") from None

@@ -48,10 +48,10 @@ class Chain(Protocol):
     """Runs the jobs of stored runs: the embedded chain or the Jenkins chain."""
 
     def start(self) -> None:
-        """Start, also with the runs that an earlier process left unfinished."""
+        """Start, and take up the runs that an earlier process left unfinished."""
 
     def wake(self) -> None:
-        """Look into the database for runs to work on."""
+        """Look in the database for runs to work on."""
 
     def interrupt(self, owner: str) -> None:
         """Make a run's owner check whether the run was asked to stop."""
@@ -85,7 +85,11 @@ class StoredIntake:
         if accepted.new:
             shown = safe_url(watched.url)
             _log.info(
-                "%s %s: commit %s was pushed without a delivery, queued as run %s", shown, branch, sha[:7], accepted.run
+                "%s %s: commit %s was pushed without a delivery; it is queued as run %s",
+                shown,
+                branch,
+                sha[:7],
+                accepted.run,
             )
 
     def _store(self, commit: Commit, delivery: tuple[str, str] | None) -> AcceptedCommit:
@@ -113,11 +117,11 @@ def run_server(environment: Environment, poll: float | None, log: Log) -> None:
         ended = threading.Event()
         watched, last_commit = app.settings.repository, partial(last_pushed_commit, app.database)
         threads = [
-            # The webhook of a push during downtime was lost, so compare each branch's head with its last run.
+            # The webhook of a push during downtime was lost, so compare each branch's head with the branch's last run.
             threading.Thread(target=compare_heads, args=(watched, last_commit, intake.accept_head), daemon=True),
             threading.Thread(target=_send_mail, args=(app, ended), daemon=True),
         ]
-        if app.settings.chain == "embedded":  # With Jenkins, training and its left-overs are on the agents.
+        if app.settings.chain == "embedded":  # With Jenkins, trainings run, and may be orphaned, on the agents.
             threads.append(threading.Thread(target=stop_orphaned_trainings, args=(app,), daemon=True))
         for thread in threads:
             thread.start()

@@ -22,7 +22,7 @@ def status(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help=f"The repository with {SCRIPT}.")] = Path(),
     commit: Annotated[str, typer.Option(help="The commit to look up.")] = "HEAD",
 ) -> None:
-    """Show whether a commit was pushed, delivered and trained."""
+    """Show whether a commit was pushed and delivered, and the state of its runs."""
     environment = Environment.read()
     repository = GitFolder(folder.absolute())
     try:

@@ -16,7 +16,7 @@ from epochal.settings import Environment
 def tunnel(
     domain: Annotated[str | None, typer.Option(help="Your domain at ngrok; by default a random one.")] = None,
 ) -> None:
-    """Open an ngrok address for the gateway until stopped. Registers it at GitHub if a token is set."""
+    """Keep an ngrok address open for the gateway until stopped, and register it at GitHub if a token is set."""
     environment = Environment.read()
     app = App.open(environment)
     secret, _ = configured_secret(environment, app.settings)

@@ -13,17 +13,18 @@ from epochal.settings import Environment, read_server_settings, watch_repository
 def watch(
     url: Annotated[str, typer.Argument(help="The repository to fetch from: an https or ssh URL, or a path.")],
     branch: Annotated[
-        list[str] | None, typer.Option(help="A branch to train; may be repeated. By default main.")
+        list[str] | None, typer.Option(help="A branch to watch; may be repeated. By default main.")
     ] = None,
 ) -> None:
-    """Add a repository to server.toml, so that its pushes are trained."""
+    """Add a repository to server.toml, so that each push to it starts a run."""
     environment = Environment.read()
     url = str(Path(url).absolute()) if Path(url).exists() else url
     branches = tuple(branch or ["main"])
     for watched in read_server_settings(environment).repository:
         if watched.url != url and identity(watched.url) == identity(url):
             raise UsageError(
-                f"{safe_url(url)} is already watched as {safe_url(watched.url)}. Watching both would train each commit twice."
+                f"{safe_url(url)} is already watched as {safe_url(watched.url)}. "
+                "Watching both would start two runs for each commit."
             )
     written = watch_repository(environment.home, url, branches)
     outcome = "is watched from the next start of epochal serve" if written else "is already watched"

@@ -37,7 +37,7 @@ _ENDED = object()
 _REFRESH_SECONDS = 0.5
 
 Events = queue.SimpleQueue[object]
-"""Receives the mail, and _ENDED when the server has ended."""
+"""A queue that receives the mail, and _ENDED when the server has ended."""
 
 
 def main() -> None:
@@ -86,7 +86,7 @@ def _run_demo(stage: Stage, console: Console) -> int:
 
 
 def _print_outcome(stage: Stage, run: Run, console: Console) -> None:
-    """Print the learning curve, the change to adopt, and two commands to go on with."""
+    """Print the learning curve, the change to adopt, and two commands to try next."""
     folder = Home(stage.home).run(run.trained_by)
     if lines := draw_curves(load_curves(folder, run), run.threshold or 0, min(console.width, 100)):
         console.rule(f"validation accuracy, and the threshold {run.threshold:g}")
@@ -104,7 +104,7 @@ def _print_outcome(stage: Stage, run: Run, console: Console) -> None:
 
 
 def _print_command(console: Console, *words: str) -> None:
-    # The terminal wraps the line, not Rich: a line break in the middle would end the command.
+    # Let the terminal wrap the line: a line break that Rich put into it would end the command.
     console.print(f"    {shlex.join(words)}", markup=False, soft_wrap=True)
 
 
@@ -138,7 +138,7 @@ def _prepare(stage: Stage, console: Console) -> str:
 
 @contextmanager
 def _running_server(stage: Stage, events: Events) -> Iterator[None]:
-    """Run ``epochal serve`` for the demo's home. Yields once its gateway answers requests, and stops it at the end."""
+    """Run ``epochal serve`` for the demo's home: yield once the gateway answers, and stop the server at the end."""
     # Without EPOCHAL_FORCE, a second demo in the same folder would reuse the first one's verdict and train nothing.
     variables = {"EPOCHAL_HOME": str(stage.home), "EPOCHAL_FORCE": "1", "PYTHONUNBUFFERED": "1"}
     with (stage.folder / "serve.log").open("w", encoding="utf-8") as log:
@@ -154,7 +154,7 @@ def _running_server(stage: Stage, events: Events) -> Iterator[None]:
     try:
         assert process.stdout
         for line in process.stdout:
-            if line.startswith("watched:"):  # the last line about the start; the lines before it are for admins
+            if line.startswith("watched:"):  # the last line printed at the start; the lines before it are for admins
                 break
         threading.Thread(target=_report_end, args=(process, events), daemon=True).start()
         yield
@@ -169,7 +169,7 @@ def _report_end(process: "subprocess.Popen[str]", events: Events) -> None:
 
 
 def _follow(stage: Stage, events: Events, console: Console) -> tuple[EmailMessage | None, Run | None]:
-    """Show the run until its mail arrives, and return mail and run. The mail is None if none will arrive."""
+    """Show the run until its mail arrives. Return the mail, or None if none will arrive, and the run."""
     app = App.open(_environment(stage))
     with display(console, app.home) as shown:
         while True:

@@ -110,7 +110,7 @@ class _Table:
         total = last.epochs if last and last.epochs else None
         accuracy = trial.accuracy.value if trial.accuracy else (last.accuracy if last else None)
         shown = f"{accuracy:.4g}" if accuracy is not None else ""
-        done = last.number if last else 0  # A resumed trial continues the count of its checkpoint.
+        done = last.number if last else 0  # A resumed trial goes on counting from its checkpoint.
         bar = ProgressBar(total=total or 1, completed=done, width=24)
         if trial.judgement:
             word = Text(trial.judgement.verdict.value, style="bold green" if trial.reached else "yellow")

@@ -1,7 +1,8 @@
 """A stand-in for GitHub: the post-receive hook of a bare repository, which sends the webhook that GitHub would send.
 
-Headers, signature and JSON (the part of a push event that matters here) are like GitHub's; see its "Webhook events and
-payloads" and "Validating webhook deliveries". Git writes a line ``<old> <new> <ref>`` per reference to standard input.
+The headers, the signature and the JSON (the part of a push event that matters here) are like GitHub's; see
+its "Webhook events and payloads" and "Validating webhook deliveries". Git writes a line ``<old> <new> <ref>`` per
+reference to standard input.
 """
 
 import json
@@ -80,7 +81,10 @@ def deliver(address: str, secret: bytes, event: dict[str, object]) -> str:
 
 
 def main() -> None:
-    """Deliver every updated reference: ``python -m epochal.demo.github REPOSITORY ADDRESS SECRET_FILE``."""
+    """Send a webhook for each updated reference that git names on standard input, and print the answers.
+
+    To run it: ``python -m epochal.demo.github REPOSITORY ADDRESS SECRET_FILE``.
+    """
     repository, address, secret_file = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
     secret = secret_file.read_text(encoding="ascii").strip().encode()
     for line in sys.stdin:

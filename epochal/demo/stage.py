@@ -78,11 +78,11 @@ class Stage:
         if self.search:
             return (
                 f"A demo: {SCRIPT} is committed with a network too small for its threshold of 0.90. More epochs will not "
-                "help, so a search changes it until it reaches the threshold, and a mail reports that."
+                "help, so a search changes the network until it reaches the threshold, and a mail reports that."
             )
         return (
-            f"A demo: {SCRIPT} is committed with too few epochs for its threshold of 0.80. It is trained, retrained with "
-            "ten more epochs, and a mail reports that it reached the threshold."
+            f"A demo: {SCRIPT} is committed with too few epochs for its threshold of 0.80. Epochal trains it, trains "
+            "it again with ten more epochs, and reports by mail that it reached the threshold."
         )
 
     def set_up(self, runtime: str, gateway_port: int, mail_port: int) -> None:

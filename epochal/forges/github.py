@@ -39,7 +39,7 @@ class PayloadError(EpochalError):
 class Push:
     """A push to a branch, with the branch's new head.
 
-    ``identities``: the names of the repository by each URL in the payload, as ``epochal.commit.identity`` returns them.
+    ``identities``: what ``epochal.commit.identity`` returns for each URL of the repository in the payload.
     ``sha``, ``message``, ``author_name`` and ``author_email`` are those of the new head; ``author_email`` is empty if
     GitHub does not send it.
     """

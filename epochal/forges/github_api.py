@@ -25,7 +25,7 @@ _REMEDIES = {
 
 
 def register_webhook(repository_url: str, address: str, secret: bytes, token: str, api: str = API) -> str:
-    """Make GitHub send a repository's pushes to ``address`` (https://…/webhook); return a sentence on what was done.
+    """Make GitHub send a repository's pushes to ``address`` (https://…/webhook); return a sentence about what was done.
 
     A webhook that has this address already, or that Epochal registered with another address, is updated, not
     duplicated. For a repository that is not on github.com, nothing is registered, and the sentence says so. Raises

@@ -45,13 +45,13 @@ def remote_head(url: str, branch: str, credentials: str = "") -> str | None:
 
 
 LastRunSha = Callable[[str, str], str | None]
-"""Takes a repository's URL and a branch, and returns the commit id of the branch's last run, or None without a run."""
+"""Takes a repository's URL and a branch, and returns the commit id of the branch's last run, or None if it has none."""
 
 
 def compare_heads(repositories: Sequence[WatchedRepository], last_run_sha: LastRunSha, on_head: OnHead) -> None:
     """Call ``on_head`` for each watched branch whose head is not the commit of its last run.
 
-    An error with one branch is logged and does not affect the others.
+    An error that concerns one branch is logged and does not affect the others.
     """
     for watched in repositories:
         for branch in watched.branches:
@@ -70,10 +70,10 @@ def _compare_head(watched: WatchedRepository, branch: str, last_run_sha: LastRun
 
 
 class Poller:
-    """Compares heads like ``compare_heads``, at its start and then every ``seconds`` seconds, in its own thread.
+    """Compares heads like ``compare_heads``, when it starts and then every ``seconds`` seconds, in its own thread.
 
-    If ``on_head`` raises, it is called again at the next poll. Errors with a branch are logged when they begin and when
-    they end.
+    If ``on_head`` raises, it is called again at the next poll. Errors that concern a branch are logged when they begin
+    and when they end.
     """
 
     def __init__(

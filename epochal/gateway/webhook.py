@@ -1,8 +1,8 @@
 """The gateway's web application: ``POST /webhook``, which GitHub calls, and ``GET /healthz``.
 
-The order of the steps protects it: the body's size is limited while it is read, the signature is checked over the raw
-bytes before anything is parsed, and 202 is answered only after the push is stored (GitHub, "Best practices for using
-webhooks").
+The order of the steps protects the gateway: the body's size is limited while it is read, the signature is checked over
+the raw bytes before anything is parsed, and 202 is answered only after the push is stored (GitHub, "Best practices for
+using webhooks").
 """
 
 import asyncio

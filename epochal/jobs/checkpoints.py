@@ -27,8 +27,8 @@ class ProvidedCheckpoints:
     """The checkpoints that a trial was given, or why it was given none.
 
     ``source``: the trial or run that left them, such as ``trial 1``; empty if there are none. ``test_set``: the test
-    set that their network was measured on, by its digest or the script's name for it; None if it was not measured,
-    because that trial was interrupted. ``why``: why there are none, if there is a reason to report.
+    set that their network was measured on, given as its digest or as the script's name for it; None if the trial that
+    left them was interrupted before it was measured. ``why``: why there are none, if there is a reason to report.
     """
 
     source: str = ""
@@ -37,10 +37,11 @@ class ProvidedCheckpoints:
 
 
 def provide_checkpoints(active: ActiveRun, number: int, proposal: Proposal) -> ProvidedCheckpoints:
-    """Give trial ``number`` the newest checkpoints that it may resume from; in a search, only those of its ``source``.
+    """Give trial ``number`` the newest checkpoints that it may resume from.
 
-    Checkpoints of the run's own trials are moved, so that they take up disk space only once. Those of an earlier run
-    stay there too, as they are linked or copied; its code must differ in the number of epochs and in nothing else.
+    In a search, only those of ``proposal.source`` are given. Checkpoints of the run's own trials are moved, so that
+    they take up disk space only once. Those of an earlier run are linked or copied, so the earlier run keeps them. Its
+    code must differ from this run's in the number of epochs and in nothing else.
     """
     if proposal.strategy is Strategy.SEARCH and proposal.source is None:
         return ProvidedCheckpoints()
@@ -118,7 +119,7 @@ def _is_same_code(active: ActiveRun, other: Run) -> bool:
     code, other_code = active.folder.code, active.app.home.run(other.id).code
     if not other_code.is_dir():
         return False
-    # Compare the sizes first, links included. nn.py is left out, because its epochs may have another number of digits.
+    # Compare the sizes first, links included. nn.py is left out, because the number of epochs may have more digits.
     sizes, other_sizes = (
         {
             name: status.st_size

@@ -15,10 +15,10 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 def describe_installation(environment: Environment, nonce: str) -> dict[str, str]:
     """Return digests that show whether two machines use the same home, database and job scripts.
 
-    They are hexadecimal HMAC-SHA256 digests with ``nonce`` as the key: ``home`` of a file that the caller wrote
-    into $EPOCHAL_HOME for this purpose, ``database`` of the database's URL, ``scripts`` of the job scripts, and
-    ``machine`` of the kernel's boot id. A file that cannot be read counts as empty. Raises SettingsError if the
-    settings cannot be read.
+    They are hexadecimal HMAC-SHA256 digests with ``nonce`` as the key. ``home`` is the digest of a file that the caller
+    wrote into $EPOCHAL_HOME for this purpose, ``database`` that of the database's URL, ``scripts`` that of the job
+    scripts, and ``machine`` that of the kernel's boot id. A file that cannot be read counts as empty. Raises
+    SettingsError if the settings cannot be read.
     """
     settings = read_server_settings(environment)
     home = Home(environment.home)

@@ -53,7 +53,7 @@ def plan_run(app: App, run: Run) -> ActiveRun:
 def prepare_run(active: ActiveRun, state: State) -> None:
     """Build what the run's trials need and put the run into ``state``. Raises RunFailed.
 
-    Also log and store a note for each name in nn.py that the framework has removed.
+    Also log and store a note for each name that nn.py uses although the framework has removed it.
     """
     framework = frameworks()[active.plan.code.detection.framework].TITLE
     notes = [
@@ -122,8 +122,8 @@ def stop_orphaned_trainings(app: App) -> None:
 
 def _choose_runtime(app: App) -> Runtime:
     environment = app.environment
-    # "auto" in server.toml applies only to runs that a person starts: pushed code must not lose its sandbox because the
-    # Docker engine happens to restart.
+    # runtime = "auto" in server.toml applies only to runs that a person starts: pushed code must not lose its sandbox
+    # because the Docker engine happens to restart.
     runtime_name: RuntimeName = (
         "docker" if app.settings.runtime == "auto" and not environment.runtime else app.settings.runtime
     )

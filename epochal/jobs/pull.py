@@ -27,9 +27,9 @@ _PROPERTIES = "epochal.properties"
 def find_run(app: App) -> int:
     """Return the number of the run to pull, and remove the properties file of an earlier build from the workspace.
 
-    It is EPOCHAL_RUN if that is set, otherwise the run of the commit that GIT_URL, EPOCHAL_BRANCH and GIT_COMMIT name,
-    which is created if it does not exist. Creating it stops the runs that it supersedes. Raises UsageError if one of
-    these three is missing.
+    It is the value of EPOCHAL_RUN if that is set, otherwise the run of the commit that GIT_URL, EPOCHAL_BRANCH and
+    GIT_COMMIT name, which is created if it does not exist. Creating it stops the runs that it supersedes. Raises
+    UsageError if one of these three is missing.
     """
     environment = app.environment
     if environment.workspace:
@@ -56,7 +56,7 @@ def find_run(app: App) -> int:
 def pass_on_pulled_run(app: App, run: int) -> None:
     """Pass the run on to job train after a pull that had nothing to do, if the run still waits for it.
 
-    Do nothing if the run has moved on or the gateway starts its builds, so that job train does not start twice.
+    Do nothing if the run has moved on, or if the gateway starts its builds: otherwise job train would start twice.
     """
     if load_run(app.database, run).state is State.PULLED and last_dispatch(app.database, run) is None:
         _write_properties(app, run)
@@ -71,7 +71,7 @@ def _write_properties(app: App, run: int) -> None:
 def pull(app: App, run: Run) -> State:
     """Write the commit into the run's folder and point ``dlcode`` at it; return PULLED.
 
-    A pushed commit whose message asks to skip it ends the run, and CANCELLED is returned. Raises RunFailed.
+    If the run was pushed and the commit message asks to skip it, end the run and return CANCELLED. Raises RunFailed.
     """
     commit = run.commit
     log(f"run {run.id}: pulling {commit.sha[:7]} of {repository_name(commit.repository)} {commit.branch}")
@@ -116,9 +116,9 @@ def _find_checkout(app: App, sha: str) -> GitFolder | None:
 
 
 def _write_snapshot(repository: GitFolder, sha: str, code: Path) -> tuple[str, ...]:
-    """Write the commit's files to ``code`` and return notes on them; a snapshot that exists is kept.
+    """Write the commit's files to ``code`` and return notes on them; keep the snapshot if it already exists.
 
-    The files are checked in a temporary folder, which is then renamed, so that no reader sees a part of them.
+    The files are checked in a temporary folder, which is then renamed, so that no reader sees only some of them.
     """
     code.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".code-", dir=code.parent))

@@ -1,4 +1,4 @@
-"""Reuse the verdict of an earlier run with the same fingerprint, instead of training the same again."""
+"""Reuse the verdict of an earlier run with the same fingerprint, instead of training the same code again."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,10 +17,10 @@ from epochal.store.transitions import change_run
 
 
 def reuse_verdict(active: ActiveRun) -> State | None:
-    """End a run with the newest verdict on the same fingerprint, and return its state; None if the run must be trained.
+    """End a run with the newest verdict on its fingerprint, and return its state; None if its code must be trained.
 
     Runs of any branch of the repository count, unless the folder of their best trial, with its model, is gone. With
-    --force, every run is trained. The run's fingerprint is stored.
+    --force, no verdict is reused. The run's fingerprint is stored.
     """
     app, own = active.app, _fingerprint(active, {})
     change_run(app.database, active.run.id, fingerprint=own)
@@ -41,7 +41,7 @@ def reuse_verdict(active: ActiveRun) -> State | None:
 
 
 def store_offered_fingerprint(active: ActiveRun) -> None:
-    """Store the fingerprint that the code has with the best trial's change, so that adopting it reuses the verdict."""
+    """Store the fingerprint of the code with the best trial's change, so that adopting it reuses the verdict."""
     best = active.load().best
     folder = active.folder.trial(best.number).changed_files if best else None
     if folder and folder.is_dir():
@@ -51,7 +51,7 @@ def store_offered_fingerprint(active: ActiveRun) -> None:
 
 
 def _end_like(active: ActiveRun, earlier: Run, adopted: Trial | None) -> State:
-    """End a run like ``earlier``, with all its trials, or with ``adopted``, the one whose change the commit adopts."""
+    """End a run like ``earlier``, with all its trials, or only with ``adopted``, whose change the commit adopts."""
     store_plan(active)
     add_notes(active.app.database, active.run.id, earlier.notes)
     active.mark(Step.VERDICT)
@@ -74,7 +74,7 @@ def _end_like(active: ActiveRun, earlier: Run, adopted: Trial | None) -> State:
 
 
 def _fingerprint(active: ActiveRun, changed_files: Mapping[str, bytes]) -> str:
-    """Return the digest of all that the verdict depends on, with ``changed_files`` in place of the pushed ones.
+    """Return the digest of everything that the verdict depends on, with ``changed_files`` in place of the pushed ones.
 
     It covers the code, Epochal's version, the framework, the runtime and image, the settings of the repository, the
     limits, the sandbox and the server's data folder. It does not cover what is downloaded, nor cached datasets, which

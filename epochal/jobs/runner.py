@@ -39,9 +39,9 @@ _STATES = {
 def run_job(name: str, environment: Environment) -> int:
     """Do the job ``pull``, ``train`` or ``retrain`` for the run that the environment names, and return its exit status.
 
-    It is 128 plus the signal's number if a signal stopped the job. A failure of the run itself is not raised, but
-    stored with the run, mailed and logged. Raises UsageError, SettingsError, and DatabaseUnavailable, after which the
-    run can be claimed again.
+    The status is 128 plus the signal's number if a signal stopped the job. A failure of the run itself is not raised,
+    but stored with the run, mailed and logged. Raises UsageError, SettingsError, and DatabaseUnavailable, after which
+    the run can be claimed again.
     """
     app = App.open(environment, RetryPolicy(DATABASE_SECONDS, log))
     try:
@@ -128,8 +128,8 @@ def _do_job(app: App, run: Run, name: str) -> int:
         if not state.ended:
             record_step(app.database, run.id, Step.end_of(name))
     except RunFailed as failure:
-        # When Jenkins aborts a build, it kills the job's child processes a moment before the job itself. Wait for that
-        # signal, so that such a failure does not count as the run's own.
+        # When Jenkins aborts a build, it kills the job's child processes a moment before the job itself. Wait for the
+        # signal to the job, so that the death of a child process does not count as a failure of the run.
         if app.environment.build_tag:  # every Jenkins sets this variable
             threading.Event().wait(_STOPPED_CHILD_SECONDS)
         try:
@@ -160,7 +160,7 @@ def _end_after_signal(app: App, run: Run, stopped: Stopped) -> int:
             return _end(app, run, requested, RunFailed(Reason(requested.value)))
     except (DatabaseUnavailable, NotOwner) as error:
         log(str(error))
-    log(f"run {run.id} was interrupted; if it was started by a push, epochal serve runs it again")
+    log(f"run {run.id} was interrupted; if a push started it, epochal serve runs it again")
     raise stopped
 
 

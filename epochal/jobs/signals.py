@@ -1,4 +1,4 @@
-"""Stop a job by a signal, which is raised as an exception so that all clean-up runs, and keep its heartbeat."""
+"""Raise a signal to a job as an exception, so that all clean-up runs, and keep up the job's heartbeat."""
 
 import signal
 import threading

@@ -18,7 +18,8 @@ class Proposal:
 
     ``changes``: new values for constants of nn.py; empty if it trains as pushed. ``stop_at``: the validation accuracy
     (0 to 1) at which its fit ends; None if it trains all its epochs. ``source``: the trial from whose checkpoints it
-    resumes; None: a trial of a search starts from the beginning, any other uses the newest checkpoints that it may.
+    resumes. If that is None, a trial of a search starts from the beginning, and any other trial resumes from the newest
+    checkpoints that suit it.
     """
 
     strategy: Strategy = Strategy.COMMITTED
@@ -64,7 +65,7 @@ def check_budget(trials: Sequence[Trial], settings: RetrainSettings) -> GiveUp |
 
 
 _MIN_RISE = 0.01
-"""The least amount by which the accuracy to stop at rises, as a tiny rise might train only one more epoch."""
+"""The least amount by which the accuracy to stop at rises: after a tiny rise, only one more epoch might be trained."""
 
 
 def choose_stop_accuracy(target: float, trials: Sequence[Trial]) -> float | None:
@@ -72,7 +73,7 @@ def choose_stop_accuracy(target: float, trials: Sequence[Trial]) -> float | None
 
     It starts at ``target``, the accuracy (0 to 1) that the gate needs on the test data. Each of ``trials`` whose
     validation accuracy was high enough, but whose measured accuracy was below ``target``, raises it by the difference
-    of the two, and by 0.01 at least.
+    between the two, but by at least 0.01.
     """
     stop_at = target
     for trial in trials:

@@ -48,8 +48,8 @@ def _print_epoch(epoch: Epoch) -> None:
 class StartedTrial:
     """A trial that was started.
 
-    ``number``: from 1 within the run. ``proposal``: what to train. ``stop``: lets another thread end the training
-    early. ``on_epoch``: called with each epoch as soon as it has ended.
+    ``number``: its number within the run, counted from 1. ``proposal``: what to train. ``stop``: lets another thread
+    end the training early. ``on_epoch``: called with each epoch as soon as it has ended.
     """
 
     number: int
@@ -68,9 +68,9 @@ def start_trial(active: ActiveRun, proposal: Proposal) -> StartedTrial:
 def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
     """Train a started trial, measure it, and return it after storing the outcome.
 
-    If it resumed and was then tested on another test set than the one behind its checkpoint, it is trained again from
-    the beginning. A trial that ``started.stop`` ended is PRUNED, or FAILED if it was interrupted. Raises RunFailed if
-    the training failed or has no accuracy, and NotOwner if the trial was marked as interrupted meanwhile.
+    If it resumed and was then tested on a different test set than the network in its checkpoints, it is trained again
+    from the beginning. A trial that ``started.stop`` ended is PRUNED, or FAILED if it was interrupted. Raises RunFailed
+    if the training failed or has no accuracy, and NotOwner if the trial was marked as interrupted meanwhile.
     """
     proposal, number, database = started.proposal, started.number, active.app.database
     log(f"trial {number}: training {_describe_changes(proposal)}")
@@ -157,10 +157,10 @@ def _train(
 
 
 def _has_other_test_set(trial: Trial, choice: Choice | RunFailed, provided: ProvidedCheckpoints) -> bool:
-    """Return whether a trial resumed and was tested on another test set than the one behind its checkpoints.
+    """Return whether a trial resumed and was tested on a different test set than the network in its checkpoints.
 
-    Checkpoints of an interrupted trial have no test set yet. Then the test rows must have been compared with the
-    training rows; if they were not, the trial counts as caught.
+    The network in the checkpoints of an interrupted trial may never have been tested. Then the test rows must have been
+    compared with the training rows; if they were not, the result is True.
     """
     if not trial.epochs_resumed:
         return False
@@ -211,7 +211,7 @@ def _add_notes(active: ActiveRun, trial: Trial, choice: Choice | RunFailed) -> N
 
 
 def _set_trained_epochs(active: ActiveRun, trial: Trial, proposal: Proposal) -> Trial:
-    """Return the trial, with the number of epochs that was trained if its fit stopped early at the threshold."""
+    """Return the trial; if its fit stopped early at the threshold, with the number of epochs that were trained."""
     constant, folder = active.script.epochs, active.folder.trial(trial.number)
     if constant is None:
         return trial

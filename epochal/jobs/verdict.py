@@ -18,7 +18,7 @@ from epochal.store.trials import store_forecast
 def record_verdict(active: ActiveRun, trial: Trial) -> Verdict:
     """Judge a measured trial, store and log the verdict, and return it.
 
-    A verdict that is stored already is returned as it is. Raises RunFailed if the gate cannot judge the accuracy.
+    If a verdict is already stored, it is returned. Raises RunFailed if the gate cannot judge the accuracy.
     """
     if trial.judgement:
         return trial.judgement.verdict
@@ -52,7 +52,7 @@ def next_target(active: ActiveRun) -> float | GiveUp:
 
 
 def record_forecast(active: ActiveRun, trial: Trial, target: float) -> None:
-    """Forecast whether more epochs would bring a trial to the accuracy ``target`` (0 to 1), and store and log it.
+    """Forecast whether more epochs would bring a trial to the accuracy ``target`` (0 to 1); store and log the forecast.
 
     Nothing is stored if the trial's fits do not allow a forecast.
     """
@@ -60,4 +60,4 @@ def record_forecast(active: ActiveRun, trial: Trial, target: float) -> None:
     forecast = forecast_trial(trial, fits, active.script, target, active.plan.settings.retrain.max_epochs)
     if forecast:
         store_forecast(active.app.database, active.run.id, trial.number, forecast)
-        log(f"trial {trial.number}: forecast of the judged accuracy: {forecast.description}")
+        log(f"trial {trial.number}: forecast of the accuracy that counts: {forecast.description}")

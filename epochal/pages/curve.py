@@ -20,7 +20,7 @@ _LABEL_WIDTH = len("0.80 ┤")
 
 
 def load_curves(folder: RunFolder, run: Run) -> list[Curve]:
-    """Return the validation accuracies that the trials of *run* recorded, a curve per trial. *folder*: the run's own."""
+    """Return the curves of *run*: the validation accuracies of each trial, from the run's *folder*."""
     curves = []
     for trial in run.trials:
         epochs = parse_epochs(read_metrics(folder.trial(trial.number).metrics))

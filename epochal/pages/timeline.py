@@ -31,7 +31,7 @@ def timeline(
 
     ``deliveries``: those that belong to the run. ``stored``: the moments that its jobs stored. ``mailed``: when the
     mail server accepted its mail, or None. ``metrics``: the text of each trial's metrics.jsonl by trial number; its
-    moments count only if they are within the training, which lasts until ``now`` if no end is stored.
+    moments count only if they fall within the training, which lasts until ``now`` if no end is stored.
     """
     moments = [*stored, Moment(Step.STORED, run.created)]
     moments += [Moment(Step.DELIVERED, delivery.received) for delivery in deliveries]
@@ -102,13 +102,13 @@ class MomentView(TypedDict):
     moment: Step
     """The step that was reached."""
     trial: int | None
-    """The number of the trial that reached it; null if it is not of a trial."""
+    """The number of the trial that reached it; null if no trial did."""
     at: str
     """When it was reached, in ISO 8601 with a time zone."""
     since_first: float
     """Seconds since the first moment."""
     since_before: float
-    """Seconds since the moment before."""
+    """Seconds since the previous moment."""
 
 
 class TimelineView(TypedDict):

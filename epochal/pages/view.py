@@ -33,19 +33,19 @@ class JudgementView(TypedDict):
     verdict: Verdict
     """The outcome of the comparison with the threshold."""
     look: int | None
-    """The number of this comparison with the same test set on this branch, from 1; null if the test set is unknown."""
+    """How many times this branch was judged on this test set, up to now; null if the test set is unknown."""
     confidence: float
     """The confidence that epochal.toml requires; 0 if it requires none."""
     spent: float
-    """With confidence: the probability of a false positive that this look was allowed."""
+    """If confidence is required: the probability of a false positive that this comparison was allowed."""
     bound: float | None
-    """With confidence: the lower confidence bound of the accuracy."""
+    """If confidence is required: the lower confidence bound of the accuracy."""
     required: float | None
-    """The smallest accuracy on as many samples that would have reached the threshold; null if none would."""
+    """The smallest accuracy that would have reached the threshold with as many samples; null if none would."""
 
 
 class ForecastView(TypedDict):
-    """A forecast of the trial's learning curve, if it were trained for more epochs."""
+    """A forecast of how the trial's learning curve would continue with more epochs."""
 
     threshold: float
     """The accuracy that a trial has to reach: the threshold, or more if the gate requires more."""
@@ -60,11 +60,11 @@ class ForecastView(TypedDict):
     earliest: int | None
     """The first epoch of the 90 % interval of the expected epoch."""
     latest: int | None
-    """The last epoch of that interval; null if it is after the last epoch."""
+    """The last epoch of that interval; null if it is after last_epoch."""
     hopeless: bool
-    """Whether the curve levels off below the threshold, which ends the raising of epochs."""
+    """Whether the curve levels off below the threshold; then the epochs are not raised further."""
     sentence: str
-    """The forecast in words."""
+    """The forecast as a sentence."""
 
 
 class AccuracyView(TypedDict):
@@ -81,13 +81,13 @@ class AccuracyView(TypedDict):
     test_set: str | None
     """A digest of the test samples, or the name that nn.py gives them."""
     metric: str
-    """The name of the metric that was judged."""
+    """The name of the metric that counts as the accuracy."""
     chance: float | None
-    """The accuracy of always giving the most frequent test label; null if the labels are unknown."""
+    """The accuracy of always answering with the most frequent test label; null if the labels are unknown."""
     answer: str
     """That label."""
     looks: int
-    """How many different networks the training compared with the test set, including this one."""
+    """How many different networks the training evaluated on the test set, including this one."""
     rows_checked: bool
     """Whether the test rows were compared with the rows that the network was fitted on."""
     rows_unchecked: str
@@ -95,9 +95,9 @@ class AccuracyView(TypedDict):
     rows_seen: float | None
     """The share of test rows that the network was fitted on; null if not checked."""
     rows_expected: float | None
-    """The share that a clean split would show, because data may contain equal rows; null if not checked."""
+    """The share that even a clean split would show if the data contain duplicate rows; null if not checked."""
     rows_accepted: bool
-    """Whether the accuracy counts only because of repeated_rows in epochal.toml."""
+    """Whether the accuracy counts only because epochal.toml sets repeated_rows."""
 
 
 class TrialView(AccuracyView):
@@ -114,7 +114,7 @@ class TrialView(AccuracyView):
     epochs_resumed: int
     """The epochs that were trained before its checkpoint; 0 if it did not resume from one."""
     resumption: str
-    """From which checkpoint it resumed, or why it did not, in words."""
+    """Which checkpoint it resumed from, or why it did not resume."""
     stopped_by: StoppedBy | None
     """What ended the training before its last epoch; null if nothing did."""
     judgement: JudgementView | None
@@ -151,13 +151,13 @@ class RunView(TypedDict):
     reason: Reason | None
     """Why the run ended without reaching its threshold; null if it did not."""
     explanation: str
-    """What happened in this case and what to do, in words."""
+    """What happened in this run, and what to do about it."""
     framework: str | None
     """The framework that the code trains with."""
     runtime: str | None
     """Where the code was trained: docker or process."""
     image: str | None
-    """The image or the folder of the environment that the code was trained in."""
+    """The image that the code was trained in, or the folder of its environment."""
     threshold: float | None
     """The accuracy that has to be reached."""
     accuracy: float | None
@@ -165,7 +165,7 @@ class RunView(TypedDict):
     accuracy_source: AccuracySource | None
     """Where that accuracy was read."""
     trials: list[TrialView]
-    """The trials in the order of their numbers, or those of the reused run."""
+    """The trials in the order of their numbers; if a verdict is reused, the trials of its run."""
     notes: list[str]
     """Notes for the developer."""
     successor: int | None

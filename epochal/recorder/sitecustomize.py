@@ -25,7 +25,7 @@ _modules_to_patch = {
     "sklearn.metrics._classification",
     "sklearn.metrics._regression",
 }
-"""Modules to patch once they have executed; ``epochal_recorder.keras`` or ``epochal_recorder.sklearn`` patches them.
+"""Modules to patch after they are executed; ``epochal_recorder.keras`` or ``epochal_recorder.sklearn`` patches them.
 
 ``import keras``, ``from tensorflow import keras`` and ``tf.keras`` all import ``keras.src.models.model``, which defines
 keras.Model.
@@ -33,7 +33,7 @@ keras.Model.
 
 
 class _Finder:
-    """A meta path finder (see ``importlib.abc``) that has awaited modules patched once they have executed."""
+    """A meta path finder (see ``importlib.abc``) that patches awaited modules once they have been executed."""
 
     def find_spec(self, name, *_):
         if name not in _modules_to_patch:

@@ -1,4 +1,4 @@
-"""Choose the accuracy of a training among the numbers that were measured, written or printed."""
+"""Choose the accuracy of a training from the numbers that were measured, written or printed."""
 
 import json
 import math
@@ -18,7 +18,7 @@ _TOLERANCE = 0.0005
 """Accuracies that differ by at most this count as the same number, because scripts print three decimals."""
 _OTHER_NUMBER = 'To use another number, write it to $EPOCHAL_OUT/accuracy.json, such as {"accuracy": 0.83}.'
 _SPLIT_REMEDY = (
-    "Keep the test rows out of the training data, or, if the data naturally repeat rows, set repeated_rows = true in "
+    "Keep the test rows out of the training data, or, if the data naturally has repeated rows, set repeated_rows = true in "
     "epochal.toml."
 )
 _OWN_ACCURACY = (
@@ -47,7 +47,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class Choice:
-    """The accuracy to judge, and notes about other numbers that were measured or printed."""
+    """The accuracy that counts, and notes about other numbers that were measured or printed."""
 
     accuracy: Accuracy
     notes: tuple[str, ...] = ()
@@ -64,13 +64,13 @@ def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool
     4. the last epoch's val_accuracy.
 
     A measurement does not count if it is known not to be an accuracy of classes (R², an autoencoder, several labels per
-    row), to be of a DummyClassifier or of a model that this run did not train, or to be on rows that the model was
-    trained on. A written or printed number does not count if it equals that of a measurement that does not count. An
-    accuracy.json that does not count fails the run; such measurements and lines are skipped.
+    row), if it measured a DummyClassifier or a model that this run did not train, or if the model was trained on the
+    test rows. A written or printed number does not count if it equals a measurement that does not count. An
+    accuracy.json that does not count fails the run; measurements and lines that do not count are skipped.
 
-    ``metric``: the name of the metric to judge, if evaluate() measures several. ``repeated_rows``: accept test rows
-    that were also trained on. Raises RunFailed with the reason NO_ACCURACY (the explanation says what does not count,
-    why, and what to do), ACCURACY_NOT_FINITE or ACCURACY_OUT_OF_RANGE.
+    ``metric``: the name of the metric that counts, if evaluate() measures several. ``repeated_rows``: accept test rows
+    that were also used in training. Raises RunFailed with the reason NO_ACCURACY (the explanation says what does not
+    count, why, and what to do), ACCURACY_NOT_FINITE or ACCURACY_OUT_OF_RANGE.
     """
     return _Chooser(findings, metric, repeated_rows).choose()
 
@@ -96,7 +96,7 @@ class _Chooser:
         self._refused = [each for each in self._measurements if self._explain_refusal(each)]
 
     def choose(self) -> Choice:
-        """Return the accuracy to judge, and notes."""
+        """Return the accuracy that counts, and notes."""
         accuracy = _validate(
             self._from_json() or self._from_measurements() or self._from_output() or self._from_validation()
         )
@@ -126,7 +126,7 @@ class _Chooser:
         """Return the last sound measurement, or None.
 
         If that is a score of unknown origin, but nn.py printed the measurement of a trained network as its accuracy,
-        return the latter.
+        return that measurement instead.
         """
         last = find_latest(self._sound)
         if last is None or last.trained or last.kind is not Kind.SCORE:
@@ -183,14 +183,14 @@ class _Chooser:
     def _match_measurement(self, accuracy: Accuracy, tolerance: float) -> Accuracy:
         """Return an accuracy that nn.py wrote or printed, with the evidence of the measurement that it equals.
 
-        Raises RunFailed if it equals only a refused measurement, or can only be computed from refused predictions.
+        Raises RunFailed if it equals only a refused measurement, or must be computed from refused predictions.
         """
         for each in reversed(self._sound):
             if _is_same_number(accuracy.value, each.metrics[self._metric_name(each)], tolerance):
                 found = self._build_accuracy(each, accuracy.source)
                 own = accuracy if accuracy.samples and accuracy.samples != found.samples else found
                 return replace(own, value=accuracy.value, source=accuracy.source)
-        # A number with few decimals may equal a refused measurement by chance, but be computed from later predictions.
+        # A number with few decimals may equal a refused measurement by chance: later predictions may have given it.
         last_answer = max(
             (each.at for each in self._sound_predictions), default=self._findings.recorded.last_direct_call
         )
@@ -201,14 +201,14 @@ class _Chooser:
         return self._match_prediction(accuracy)
 
     def _refuse_if_same(self, value: float, tolerance: float, last_answer: float = math.inf) -> None:
-        """Raise RunFailed if ``value`` equals a refused measurement. Ignore those before a finite ``last_answer``."""
+        """Raise RunFailed if ``value`` equals a refused measurement that was not made before a finite ``last_answer``."""
         for each in reversed(self._refused):
             is_before = last_answer != math.inf and each.at < last_answer
             if not is_before and _is_same_number(value, each.metrics[self._metric_name(each)], tolerance):
                 raise RunFailed(Reason.NO_ACCURACY, self._explain_refusal(each))
 
     def _match_prediction(self, accuracy: Accuracy) -> Accuracy:
-        """Return an accuracy that nn.py computed itself, with what is known of the rows that it predicted."""
+        """Return an accuracy that nn.py computed itself, with what is known about the rows that it was computed on."""
         last = find_latest(self._sound_predictions)
         if last is None or (accuracy.samples and accuracy.samples != last.samples):
             return replace(accuracy, evidence=Evidence(unchecked=f"{SCRIPT} computed the accuracy itself"))
@@ -239,7 +239,7 @@ class _Chooser:
         )
 
     def _metric_name(self, measurement: Measurement) -> str:
-        """Return the name of the metric to judge; empty if the measurement does not have it."""
+        """Return the name of the metric that counts; empty if the measurement does not have it."""
         if self._metric and measurement.kind is Kind.EVALUATE:
             return self._metric if self._metric in measurement.metrics else ""
         return (measurement.accuracies or [""])[0]
@@ -277,12 +277,12 @@ class _Chooser:
             names = ", ".join(dict.fromkeys(name for each in measurements for name in each.metrics)) or "nothing"
             return RunFailed(
                 Reason.NO_ACCURACY,
-                f'evaluate() did not measure metric = "{self._metric}" from epochal.toml. It measured: {names}.',
+                f'evaluate() did not report the metric "{self._metric}" that epochal.toml names. It reported: {names}.',
             )
         return RunFailed(Reason.NO_ACCURACY, _NO_ACCURACY)
 
     def _collect_notes(self, accuracy: Accuracy) -> list[str]:
-        """Return notes about other numbers that were measured or printed, and how to have those judged."""
+        """Return notes about other numbers that were measured or printed, and how to make those count."""
         shown, lines = f"{accuracy.value:.4g}", self._findings.printed.all_tests
         if accuracy.source is AccuracySource.VALIDATION:
             return [
@@ -324,7 +324,7 @@ def _explain_label_refusal(measurement: Measurement, labels: Labels, name: str) 
     if labels.answers == 1:
         return (
             f"All test labels are {labels.answer!r}, so a network that always answers that is never wrong. "
-            "Test on data that include every class."
+            "Test on data that contains every class."
         )
     is_binary = measurement.classes.get(name, "").startswith("Binary") or name.endswith("binary_accuracy")
     if labels.kind == "one-hot" and is_binary and measurement.kind is not Kind.SCORE:
@@ -357,9 +357,7 @@ def _explain_row_refusal(measurement: Measurement, accepts_repeats: bool) -> str
     what = "validation" if measurement.kind is Kind.VALIDATION else "test"
     expected = f" (a clean split would show {overlap.expected:.0%})" if overlap.expected >= 0.005 else ""
     share = "All" if overlap.share >= 0.9995 else f"{overlap.share:.0%} of"
-    return (
-        f"{share} {what} rows were also trained on{expected}, so the accuracy on them is meaningless. {_SPLIT_REMEDY}"
-    )
+    return f"{share} {what} rows were also used in training{expected}, so the accuracy on them is meaningless. {_SPLIT_REMEDY}"
 
 
 def _parse_accuracy_json(text: str) -> Accuracy | None:

@@ -1,4 +1,4 @@
-"""Explain why a training failed, from its exit status, its runtime, and the end of its log."""
+"""Explain why a training failed, based on its exit status, its runtime, and the end of its log."""
 
 import re
 import signal
@@ -179,7 +179,7 @@ def _explain_tracebacks(tracebacks: list[_Traceback], *, has_network: bool) -> t
     if last.name not in _IMPORT:
         return Reason.SCRIPT_ERROR, f"{where}{quote}"
     module = _MODULE.search(last.message)
-    remedy = "In requirements.txt, pin a version of the package that has it."
+    remedy = "In requirements.txt, pin a version of the package that provides this name."
     if module and "." not in module["module"]:  # with a dot, the package is installed but lacks the submodule
         remedy = f"Add the package that provides {module['module']} to requirements.txt."
     return Reason.IMPORT_ERROR, f"{where}{quote} {remedy}"

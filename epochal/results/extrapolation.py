@@ -177,7 +177,7 @@ def _surplus_slope(
 
 
 def _mix_families(fits: Sequence[_Fit], shares: Vector, trust: float, epochs: Vector) -> tuple[Vector, Vector]:
-    """Return the weighted mean of all families after ``epochs``, and its variance within and between families."""
+    """Return the mean prediction of all families after ``epochs``, weighted by ``shares``, and the variance around it."""
     each = np.array([fit.family.accuracy(fit.parameters, epochs) for fit in fits])
     mean = shares @ each
     within = np.array([fit.variance(trust, epochs) for fit in fits])

@@ -25,7 +25,7 @@ def forecast(curve: Sequence[float], threshold: float, last_epoch: int, threshol
     ``curve``: the accuracy (0 to 1) after each epoch, starting with the first; any other number, such as NaN, counts as
     missing. ``threshold_deviation``: the standard deviation of ``threshold``, if it is an estimate. A curve is hopeless
     if it has begun to learn, has never reached the threshold, and stays below it by more than the interval. With fewer
-    than eight known epochs, or none ahead, the forecast is undecided. Equal curves give equal forecasts.
+    than eight known epochs, or none ahead, the forecast is undecided. Identical curves give identical forecasts.
     """
     points = [(epoch, value) for epoch, value in enumerate(curve, start=1) if math.isfinite(value) and 0 <= value <= 1]
     if len(points) < _MIN_EPOCHS or last_epoch <= len(curve):
@@ -80,8 +80,8 @@ def forecast_trial(
     They allow one if the last fit validated up to its last epoch, trained the trial's number of epochs (so that raising
     the epochs in ``script``, nn.py as pushed, would train it longer), and was not ended by the script itself. A
     learning rate schedule, which more epochs may stretch, rules out a forecast. The validation accuracy has to reach
-    ``threshold`` plus the gap between the trial's validation accuracy and its accuracy, which is as uncertain as an
-    accuracy on that many test samples. If that is over 1, there is no forecast.
+    ``threshold`` plus the gap between the trial's validation accuracy and its accuracy that counts; if that sum is over
+    1, there is no forecast. The gap is as uncertain as an accuracy that was measured on the trial's test samples.
     """
     epochs = script.epochs
     if not fits or epochs is None or _SCHEDULE.search(script.content):

@@ -1,4 +1,4 @@
-"""The gate: decide whether an accuracy reaches the threshold, and which accuracy would. No I/O."""
+"""The gate: decide whether an accuracy reaches the threshold, and which accuracy would reach it. No I/O."""
 
 import math
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Rule:
 def compare(accuracy: float, threshold: float) -> Verdict:
     """Return REACHED if ``accuracy`` is at least ``threshold``, else BELOW.
 
-    Raises ValueError if either is not in 0 to 1.
+    Raises ValueError if either is not between 0 and 1.
     """
     for value in (accuracy, threshold):
         if not (math.isfinite(value) and 0 <= value <= 1):
@@ -49,7 +49,7 @@ def judge(accuracy: float, samples: int | None, rule: Rule, look: int | None, ev
     ``evidence.chance`` (if that is known), and, with confidence, if its lower bound at this look's share of the
     permitted error is above the threshold. Without confidence, only the threshold counts if ``samples`` or ``look`` is
     not known; with confidence, that raises RunFailed (NO_SAMPLES). Raises ValueError if the accuracy or the threshold
-    is not in 0 to 1.
+    is not between 0 and 1.
     """
     verdict = compare(accuracy, rule.threshold)
     if rule.confidence and (not samples or look is None):
@@ -81,9 +81,9 @@ def permitted_error(rule: Rule, look: int) -> float:
 
 
 def binomial_tail(correct: int, samples: int, accuracy: float) -> float:
-    """Return the probability that a network of true ``accuracy`` gets at least ``correct`` of ``samples`` right.
+    """Return the probability that a network gets at least ``correct`` of ``samples`` answers right.
 
-    ``accuracy`` is 0 to 1.
+    ``accuracy``: the true accuracy (0 to 1) of the network.
     """
     if correct <= 0:
         return 1.0
@@ -120,9 +120,9 @@ def lower_bound(correct: int, samples: int, error: float) -> float:
 
 
 def least_correct(samples: int, bar: float, error: float) -> int:
-    """Return the least number of right answers whose lower bound is above ``bar`` (0 to 1), an accuracy.
+    """Return the least number of right answers for which ``lower_bound`` is above the accuracy ``bar`` (0 to 1).
 
-    ``error``: see ``lower_bound``. Returns ``samples`` + 1 if not even all right answers are enough.
+    ``error``: see ``lower_bound``. Returns ``samples`` + 1 if even ``samples`` right answers are not enough.
     """
     low, high = 0, samples + 1
     while low < high:
@@ -150,7 +150,7 @@ def _bars(rule: Rule, look: int, evidence: Evidence) -> list[tuple[float, float]
 
 
 def is_above_chance(accuracy: Accuracy) -> bool:
-    """Return whether an accuracy is significantly above chance; True if chance or number of samples is not known."""
+    """Return whether an accuracy is significantly above chance; True if chance level or sample count is unknown."""
     chance, samples = accuracy.evidence.chance, accuracy.samples
     if chance is None or not samples:
         return True
@@ -172,7 +172,7 @@ class Unreachable:
 def required_accuracy(samples: int | None, rule: Rule, look: int | None, evidence: Evidence) -> float | Unreachable:
     """Return the smallest accuracy (0 to 1) on ``samples`` test samples that passes at ``look``, or why none would.
 
-    If ``samples`` or ``look`` is not known, that is the threshold.
+    If ``samples`` or ``look`` is not known, the threshold is returned.
     """
     if not samples or look is None:
         return rule.threshold
@@ -200,14 +200,14 @@ def _explain_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) ->
 
 
 def pass_probability(accuracy: float, samples: int, required: float) -> float:
-    """Return the probability that a network of true ``accuracy`` is measured at ``required`` or more on ``samples``.
+    """Return the probability that a network is measured at ``required`` or more on ``samples`` test samples.
 
-    Both accuracies are 0 to 1.
+    ``accuracy``: the true accuracy of the network. Both accuracies are between 0 and 1.
     """
     return binomial_tail(math.ceil(Decimal(repr(required)) * samples), samples, accuracy)
 
 
 def describe_baseline(evidence: Evidence) -> str:
-    """Return the strategy whose accuracy is the chance level, in words: ``always answering '3'``."""
+    """Describe the strategy whose accuracy is the chance level, as in ``always answering '3'``."""
     answer = keep_printable(evidence.answer)[:_MAX_ANSWER_LENGTH]
     return f"always answering '{answer}'" if answer else "always giving the most frequent answer"

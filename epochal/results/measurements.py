@@ -1,4 +1,4 @@
-"""Parse the recorder's measurements: of which network, on which rows, and whether it was fitted on these. No I/O."""
+"""Parse the recorder's measurements: of which network, on which rows, and whether it was fitted on them. No I/O."""
 
 import base64
 import binascii
@@ -55,9 +55,9 @@ class Overlap:
     """Whether the test rows were among the rows that the network was fitted on.
 
     ``share``: the share of test rows that were; ``expected``: the share that a clean split would show (both 0 to 1).
-    ``redrawn``: the test set is drawn anew at each reading, from rows that may have been fitted. ``refused``: the test
-    says nothing, because ``share`` is too high or the test set is redrawn. ``checked``: whether all rows are known; if
-    not, ``unchecked_reason`` says why.
+    ``redrawn``: the test set is drawn anew each time it is read, from rows that may have been fitted. ``refused``: the
+    test says nothing, because ``share`` is too high or the test set is redrawn. ``checked``: whether all rows are
+    known; if not, ``unchecked_reason`` says why.
     """
 
     share: float = 0.0
@@ -237,10 +237,11 @@ def count_networks(measurements: Iterable[Measurement]) -> int:
 
 
 def find_latest(measurements: Sequence[Measurement]) -> Measurement | None:
-    """Return the latest measurement of those on enough samples; None if there are no measurements.
+    """Return the latest measurement that was made on enough samples; None if there are no measurements.
 
-    A measurement on less than a tenth of the largest number of samples is left out. So is the score of answers of
-    unknown origin on fewer samples than a trained network was tested on, because it covers only a part of the test set.
+    A measurement on less than a tenth of the largest number of samples is left out. So is a score that was
+    computed from answers of unknown origin on fewer samples than a trained network was tested on, because it covers
+    only a part of the test set.
     """
     max_samples = max((each.samples or 0 for each in measurements), default=0)
     max_trained_samples = max((each.samples or 0 for each in measurements if each.trained), default=0)

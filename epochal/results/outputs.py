@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 MAX_BYTES = 16 * 1024 * 1024
-"""Most bytes read of a file at a time: more than the metrics of any training, and little for a server's memory."""
+"""The most bytes read from a file at a time: more than any training's metrics, and little for a server's memory."""
 
 
 def read_untrusted(path: Path, start: int = 0) -> bytes | None:

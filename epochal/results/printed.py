@@ -1,8 +1,8 @@
 """Find the accuracies that a training prints, while its output arrives. No I/O.
 
 A line counts if it states a test accuracy: ``Test accuracy: 0.83``, or a bare ``accuracy: 0.83`` if no line names a
-test. ``PrintedLines.unparsed`` keeps a line that seems to state one in another form, so that it can be quoted and no
-other number is silently judged instead.
+test. ``PrintedLines.unparsed`` keeps a line that seems to state one in a form that is not understood, so that
+it can be quoted and no other number silently counts instead.
 """
 
 import re
@@ -12,10 +12,10 @@ from decimal import Decimal
 from epochal.analysis.frameworks import frameworks
 
 _MAX_LINE_BYTES = 4096
-"""Most bytes kept of a line. A longer one is cut in the middle."""
+"""The most bytes kept of a line. A longer line is cut in the middle."""
 _MAX_TEXT_LENGTH = 200
 _MAX_LINES = 10
-"""Most distinct lines kept of each kind. If there are more, the first five and the last five are kept."""
+"""The maximum number of different lines kept of each kind. If there are more, the first five and the last five are kept."""
 _FOLD_TABLE = bytes.maketrans(b"\r\b" + bytes(range(65, 91)), b"\n\n" + bytes(range(97, 123)))
 """Translates to lower case, and carriage returns and backspaces, by which progress bars move back, to line feeds."""
 
@@ -33,12 +33,12 @@ _VALUE = (
     r"(?![\w/]|[.,]\d)(?:\s*+(?P<percent>%))?"
 )
 # "Test accuracy: 0.83" at the start of a line, after the prefix of a logger, or after a separator ("loss: 0.5, test
-# accuracy: 0.83"). Not after a word, a bracket or a quotation mark: "Goal (test accuracy = 0.80)" is no measurement.
+# accuracy: 0.83"). Not after a word, a bracket or a quotation mark: "Goal (test accuracy = 0.80)" is not a measurement.
 _LOGGER_PREFIX = r"(?:[\d.,:/TZ+\s-]*\[?\b(?:DEBUG|INFO|WARNING|ERROR)\b\]?[\s:-]+(?:[\w.]+:\s*)?)?"
 _STATEMENT_START = rf"(?:^[^\w(]*{_LOGGER_PREFIX}|[^\w\s()\[:=#\"'`-]\s*[\"']?|\s-+\s+)"
 _TEST_ACCURACY = re.compile(_STATEMENT_START + r"(?:final\s+)?test[ _-]?acc(?:uracy)?" + _VALUE, re.IGNORECASE)
 # "accuracy=0.83" at the start of a line. A line that continues like "accuracy: 0.91 - loss: …" is a part of Keras'
-# progress. With a val_accuracy beside it, or "(train)" or "on the validation data" after it, it is no test accuracy.
+# progress. With a val_accuracy beside it, or "(train)" or "on the validation data" after it, it is not a test accuracy.
 _BARE_ACCURACY = re.compile(
     rf"^\s*(?:(?:final|overall|model)\s+)?accuracy(?:\s+score)?{_VALUE}"
     r"(?!.*(?:\s-\s\w+:|\bval_)|\s*\(?\s*(?:(?:on|of|for)\s+)?(?:the\s+)?(?:train|valid))",
@@ -78,8 +78,8 @@ _TARGET = (
 )
 _TARGET_BEFORE = re.compile(_TARGET + r"\W*(?:\w+\W*)?$", re.IGNORECASE)
 _TARGET_AFTER = re.compile(_TARGET + r"(?![a-z])|\bso far\b", re.IGNORECASE)
-# If no data are named, it is a training accuracy in a line that gives the number of an epoch or step, beside a
-# val_accuracy, in a list with a value per epoch, and in Keras' progress ("- loss: 0.3 - acc: 0.9").
+# If the line names no data, the number is a training accuracy if the line gives the number of an epoch or step, has a
+# val_accuracy, too, lists a value per epoch, or is Keras' progress ("- loss: 0.3 - acc: 0.9").
 _TRAINING_LINE = re.compile(
     r"\b(?:epoch|step|batch|iter(?:ation)?)\b[\s:=#(\[]*\d(?=.*acc)|'epoch':|^\s*\[\s*\d+\s*[,/]\s*\d+\s*\]"
     r"|(?<![a-z])val(?:id(?:ation)?)?(?![a-z])|acc(?:uracy)?['\"]\s*:\s*\[|\s-\s\w+:\s*[\d.]",
@@ -133,7 +133,7 @@ class PrintedLines:
     def all_tests(self) -> list[PrintedAccuracy]:
         """All test accuracies that were stated, or all bare accuracies if no line names a test.
 
-        Equal lines are listed once, ordered by their last appearance. Of more than ten, the first and last five are
+        Identical lines are listed once, ordered by their last appearance. Of more than ten, the first and last five are
         kept.
         """
         return list((self._tests or self._bare).values())
@@ -158,7 +158,7 @@ class PrintedLines:
         self._buffer(chunk[last + 1 :], at)
 
     def close(self) -> None:
-        """Read the last line if it does not end with a line feed. To be called at the end of the output."""
+        """Read the last line if it does not end with a line feed. Call it at the end of the output."""
         line, self._line = self._line, b""
         if b"acc" in line.lower():
             self._read(line, self._at)
@@ -194,7 +194,7 @@ def _shorten(line: bytes) -> bytes:
 
 def _parse_accuracy(found: re.Match[str], at: float) -> PrintedAccuracy:
     value = float(found["number"])
-    # Divided in decimal, so that 83.2% gives exactly the float 0.832 and reaches a threshold of 0.832.
+    # The division is decimal, so that 83.2% gives exactly the float 0.832 and reaches a threshold of 0.832.
     value = float(Decimal(str(value)) / 100) if found["percent"] else value
     line, end = found.string, found.end()
     return PrintedAccuracy(value, _parse_samples(line[end:], value), at, _extract_text(line, end))

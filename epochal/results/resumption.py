@@ -30,7 +30,7 @@ def describe_resumption(fits: Sequence[Fit], source: str, why: str = "", *, retr
 
 
 def find_stop_cause(fits: Sequence[Fit]) -> StoppedBy | None:
-    """Return what ended a trial early: THRESHOLD if that ended any fit, SCRIPT if the script ended all, or None."""
+    """Return what ended a trial early: THRESHOLD if that ended any fit, SCRIPT if nn.py ended all fits, or None."""
     ends = [fit.stopped_by for fit in fits]
     if StoppedBy.THRESHOLD in ends:
         return StoppedBy.THRESHOLD

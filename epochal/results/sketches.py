@@ -1,12 +1,12 @@
-"""Estimate how much of a test set was in earlier ones, by sketches: the smallest hashes of their rows. No I/O."""
+"""Estimate how much of a test set was in earlier ones, from sketches (the smallest hashes of their rows). No I/O."""
 
 import struct
 from collections.abc import Iterable
 
 MIN_SHARED = 0.05
-"""A test set counts as new if a smaller share of its rows was in earlier ones."""
+"""A test set counts as new if a smaller share of its rows than this was in earlier ones."""
 _SKETCH_SIZE = 1024
-"""The most hashes that a sketch has. One with fewer has the hashes of all rows of its test set."""
+"""The most hashes that a sketch has. A sketch with fewer has the hashes of all rows of its test set."""
 _MAX_HASH = 2**64 - 1
 
 

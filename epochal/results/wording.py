@@ -1,4 +1,4 @@
-"""Accuracies, verdicts and the evidence for them in words, for job output, ``show``, ``history`` and the mail."""
+"""Describe accuracies, verdicts and their evidence for job output, ``epochal show``, ``epochal history`` and mail."""
 
 import math
 from decimal import Decimal
@@ -37,7 +37,7 @@ def describe_accuracy(accuracy: float, samples: int | None) -> str:
 
 
 def describe_interval(accuracy: float, samples: int | None) -> str:
-    """Return the 95 % interval of an accuracy (0 to 1) in words; empty if the number of samples is not known."""
+    """Return the 95 % interval of an accuracy (0 to 1) as text; empty if the number of samples is not known."""
     if not samples:
         return ""
     low, high = wilson_interval(accuracy, samples)
@@ -45,7 +45,7 @@ def describe_interval(accuracy: float, samples: int | None) -> str:
 
 
 def describe_verdict(trial: Trial, threshold: float) -> str:
-    """Return the verdict on a judged trial in one line: ``0.750 reaches the threshold 0.70``, then what it rests on."""
+    """Return the verdict on a trial as one line: ``0.750 reaches the threshold 0.70``, then ``describe_certainty``."""
     accuracy = trial.accuracy
     assert accuracy is not None
     measured, shown_threshold = format_with_threshold(accuracy.value, threshold)
@@ -64,7 +64,7 @@ def describe_verdict(trial: Trial, threshold: float) -> str:
 
 
 def describe_certainty(trial: Trial, threshold: float) -> str:
-    """Return what a verdict rests on besides the threshold; empty if it rests on the threshold alone."""
+    """Return what a verdict depends on besides the threshold; empty if it depends on the threshold alone."""
     judgement = trial.judgement
     if judgement is None or trial.accuracy is None or trial.accuracy.samples is None:
         return ""
@@ -133,12 +133,12 @@ def _describe_rows(evidence: Evidence) -> str:
     if evidence.seen > evidence.expected:
         return f"Test rows checked: {seen} of them were also in the training data; {expected} expected."
     if evidence.seen:
-        return f"Test rows checked: {seen} of them equal training rows, no more than expected."
+        return f"Test rows checked: {seen} of them are identical to training rows, no more than expected."
     return "Test rows checked: not used in training."
 
 
 def _describe_chance_shortfall(accuracy: Accuracy) -> str:
-    """Return "above" if an accuracy is not above chance, "clearly above" if not significantly so, otherwise nothing."""
+    """Return "above" if an accuracy is not above chance, "clearly above" if not significantly above it, else ""."""
     chance = accuracy.evidence.chance
     if chance is None or is_above_chance(accuracy):
         return ""

@@ -10,15 +10,15 @@ from epochal.settings import RuntimeName, ServerSettings
 
 
 def choose_runtime(name: RuntimeName, home: Path, settings: ServerSettings, docker_host: str, log: Log) -> Runtime:
-    """Return the runtime called ``name``: Docker, a plain process, or with ``auto`` the one that is available.
+    """Return the runtime called ``name``: ``docker``, ``process``, or ``auto`` for the one that is available.
 
-    ``auto`` means Docker if its engine answers, otherwise a plain process, and then logs why. ``docker`` does not
-    contact the engine here: if the engine does not answer, ``prepare`` raises RunFailed(NO_ENGINE), and the job can
-    wait for it.
+    ``auto`` chooses Docker if its engine answers; otherwise it chooses a plain process and logs why. With ``docker``,
+    the engine is not contacted here: if it does not answer, ``prepare`` raises RunFailed(NO_ENGINE), and the job can
+    wait for the engine.
     """
     if name == "process":
         return ProcessRuntime(home, settings)
-    # Imported only if needed: importing Docker's client takes a fifth of the start-up time of job train.
+    # Imported only if needed: importing Docker's client takes a fifth of the start-up time of the command job train.
     from epochal.runtimes.docker import DockerRuntime
     from epochal.runtimes.engine import connect
 

@@ -34,8 +34,8 @@ class Task:
     """A command to run in a container, and what it may use.
 
     ``environment``: its environment variables. ``mounts``: triples of a path on the host, the path in the container,
-    and whether it is writable. ``command``: empty for the image's own. ``network``: whether it may use the network.
-    ``seconds``: its time limit.
+    and whether it is writable. ``command``: empty for the image's default command. ``network``: whether it may use the
+    network. ``seconds``: its time limit.
     """
 
     image: str
@@ -62,7 +62,7 @@ class ContainerResult:
 
 
 def user_and_group() -> tuple[int, int]:
-    """Return the user id and group id that training runs with: those of this process, or nobody's if it is root."""
+    """Return the user and group id that training runs with: those of this process, or of ``nobody`` if it is root."""
     return (os.getuid(), os.getgid()) if os.getuid() != 0 else (_NOBODY, _NOBODY)
 
 
@@ -75,8 +75,8 @@ def run_container(
 ) -> ContainerResult:
     """Run ``task`` in a container until it ends, reaches its time limit or is stopped by ``stop``; return how it ended.
 
-    Each chunk of its output is passed to all ``sinks``, in another thread; raises the first exception of a sink. The
-    container is removed in any case.
+    Each chunk of its output is passed to all ``sinks``, in another thread. Raises the first exception that a sink
+    raised. The container is always removed.
     """
     options = _container_options(task, limits)
     with managed_resource(lambda: client.containers.create(task.image, **options), _remove) as container:
@@ -141,7 +141,7 @@ def _wait_for_exit(container: Container, seconds: float) -> bool:
 
 
 def _read_chunks(output: Iterator[bytes]) -> Iterator[bytes]:
-    with suppress(OSError, RequestException):  # waiting for the container raises the error
+    with suppress(OSError, RequestException):  # the call that waits for the container raises the error
         yield from output
 
 
@@ -170,11 +170,11 @@ def _container_options(task: Task, limits: LimitSettings) -> dict[str, Any]:
         "ipc_mode": "private",
         "shm_size": size,
         "read_only": True,
-        # exec, because PyTorch and numba compile during training and load the result from here. The folder of the code
-        # allows it anyway.
+        # exec, because PyTorch and numba compile code during training and load the result from here. Files in the
+        # folder with the code can be executed anyway.
         "tmpfs": {"/tmp": f"rw,exec,nosuid,nodev,mode=1777,size={size}"},  # noqa: S108 (inside the container)
         "mem_limit": memory,
-        "memswap_limit": memory,  # memory and swap together, so there is no swap
+        "memswap_limit": memory,  # the limit for memory and swap together, so there is no swap
         "nano_cpus": int(limits.cpus * 1e9) or None,
         "pids_limit": limits.processes,
         "ulimits": [Ulimit(name="fsize", soft=file, hard=file), Ulimit(name="core", soft=0, hard=0)],

@@ -31,8 +31,8 @@ _HOME = "/home/epochal"
 class DockerRuntime:
     """A runtime that trains in containers of the Docker engine at ``docker_host``.
 
-    ``docker_host`` is written like the variable DOCKER_HOST; empty means the default socket. The engine is contacted
-    only when it is needed.
+    ``docker_host`` has the form of the environment variable DOCKER_HOST; empty means the default socket. The engine is
+    contacted only when it is needed.
     """
 
     name = "docker"
@@ -48,7 +48,7 @@ class DockerRuntime:
         return connect(self._docker_host)
 
     def image_name(self, framework: str, code: Path) -> str:
-        """Return the tag that ``prepare`` returns, without contacting the engine. See ``Runtime.image_name``."""
+        """Return the tag that ``prepare`` would return, without contacting the engine. See ``Runtime.image_name``."""
         return image_tag(read_recipe(framework, code, self._settings.sandbox), self._settings.images)
 
     def prepare(self, framework: str, code: Path, log: Log) -> str:
@@ -105,7 +105,7 @@ class DockerRuntime:
             raise UsageError(f"The dataset could not be downloaded. Last lines of the output:\n{last_lines(output, 5)}")
 
     def reap(self, is_training: IsTraining) -> list[int]:
-        """Remove the containers of this home that nobody waits for; return their runs. See ``Runtime.reap``."""
+        """Remove the orphaned containers of this home; return the numbers of their runs. See ``Runtime.reap``."""
         reaped = set()
         with engine_errors(self._docker_host):
             for container, label in find_containers(self._client, home_id(self._home)):
@@ -164,7 +164,7 @@ class DockerRuntime:
 
 
 def _chown_to_trainer(*folders: Path) -> None:
-    """Give ``folders`` and everything in them to the user that trains, if this process is root."""
+    """If this process is root, give ``folders`` and everything in them to the user that runs the training."""
     if os.getuid() != 0:
         return
     user, group = user_and_group()

@@ -14,9 +14,9 @@ _DEFAULT_HOST = "unix:///var/run/docker.sock"
 
 
 def connect(docker_host: str) -> docker.DockerClient:
-    """Return a client of the Docker engine at ``docker_host``, after a first request that was answered.
+    """Return a client of the Docker engine at ``docker_host``, after a request to check that the engine answers.
 
-    ``docker_host`` is written like the variable DOCKER_HOST; empty means the default socket. Raises
+    ``docker_host`` has the form of the environment variable DOCKER_HOST; empty means the default socket. Raises
     RunFailed(NO_ENGINE) if the engine does not answer.
     """
     variables = child_environment({"DOCKER_HOST": docker_host or _DEFAULT_HOST})
@@ -26,7 +26,7 @@ def connect(docker_host: str) -> docker.DockerClient:
 
 @contextmanager
 def engine_errors(docker_host: str) -> Iterator[None]:
-    """Translate the Docker SDK's exceptions that the block raises.
+    """Translate exceptions of the Docker SDK that the block raises.
 
     Raises RunFailed(NO_ENGINE) if the engine does not answer, EpochalError if it refuses the request.
     """

@@ -1,4 +1,4 @@
-"""Virtual environments for training without Docker: built once by uv, named by a digest of what is in them."""
+"""Virtual environments for training without Docker: built once by uv, named after a digest of what they contain."""
 
 import os
 import re
@@ -25,7 +25,7 @@ _PROGRESS = re.compile(r"^(Resolved|Prepared|Installed|Downloading) ")
 
 
 def environment_folder(cache: Path, recipe: Recipe) -> Path:
-    """Return the folder inside ``cache`` for the virtual environment of ``recipe``, whether it has been built or not.
+    """Return the folder inside ``cache`` for the virtual environment of ``recipe``, which may not have been built yet.
 
     Its name is a digest of the recipe and of the Python interpreter that runs Epochal.
     """
@@ -36,8 +36,8 @@ def environment_folder(cache: Path, recipe: Recipe) -> Path:
 def ensure_environment(cache: Path, home: str, recipe: Recipe, settings: ImageSettings, log: Log) -> Path:
     """Return the folder of the virtual environment for ``recipe``, and build it if it is missing.
 
-    ``home`` is the home's id (see ``home_id``). Raises RunFailed(ENVIRONMENT_FAILED) with uv's last lines as its
-    detail.
+    ``home`` is the home's id (see ``home_id``). Raises RunFailed(ENVIRONMENT_FAILED) with the last lines of uv's
+    output as its detail.
     """
     folder = environment_folder(cache, recipe)
     with file_lock(cache / "locks" / f"{folder.name}.lock", log):
@@ -73,7 +73,7 @@ def _build(folder: Path, label: Label, recipe: Recipe, settings: ImageSettings, 
     variables = child_environment(changes)
     if settings.ca_bundle:
         variables["SSL_CERT_FILE"] = str(Path(settings.ca_bundle).expanduser())
-    # Packages may run code while they are installed, and some of Epochal's variables are secret.
+    # Packages may run code while they are installed, and some of Epochal's environment variables are secret.
     variables = {name: value for name, value in variables.items() if not name.startswith("EPOCHAL_")}
     for action, arguments in steps.items():
         lines: deque[str] = deque(maxlen=60)
@@ -85,5 +85,5 @@ def _build(folder: Path, label: Label, recipe: Recipe, settings: ImageSettings, 
                     log(lines[-1])
             status = process.wait()
         if status != 0:
-            explanation = f"uv could not {action} for {recipe.framework}; see its last lines."
+            explanation = f"uv could not {action} for {recipe.framework}; see the last lines of its output."
             raise RunFailed(Reason.ENVIRONMENT_FAILED, explanation, last_lines("\n".join(lines)))

@@ -1,4 +1,4 @@
-"""Training images: built once from the Dockerfile for a framework, tagged with a digest of what is in them."""
+"""Training images: built once from the Dockerfile and a recipe, tagged with a digest of what they contain."""
 
 import io
 import re
@@ -23,15 +23,15 @@ _PROGRESS = re.compile(r"^Step \d+/\d+ : RUN .*|^ *Downloading \S+ \([\d.]+ [MG]
 
 
 def image_tag(recipe: Recipe, settings: ImageSettings) -> str:
-    """Return the tag of the image for ``recipe``, whether it has been built or not."""
+    """Return the tag of the image for ``recipe``, which may not have been built yet."""
     return f"epochal/{recipe.framework}:{recipe.digest(_DOCKERFILE.read_text(encoding='utf-8'), settings.base)}"
 
 
 def ensure_image(client: docker.DockerClient, recipe: Recipe, settings: ImageSettings, locks: Path, log: Log) -> str:
     """Return the tag of the image for ``recipe``, and build the image if the engine does not have it.
 
-    ``locks`` is the folder for lock files. Raises RunFailed(ENVIRONMENT_FAILED) with the last lines of the build as its
-    detail, SettingsError if the CA bundle cannot be read.
+    ``locks`` is the folder for lock files. Raises RunFailed(ENVIRONMENT_FAILED) with the last lines of the build's
+    output as its detail, SettingsError if the CA bundle cannot be read.
     """
     tag = image_tag(recipe, settings)
     with file_lock(locks / f"{tag.replace('/', '-')}.lock", log):

@@ -1,4 +1,4 @@
-"""Check that the modules that nn.py imports can be imported, once for each environment and module."""
+"""Check that the modules that nn.py imports can be imported, and remember for each environment which of them can."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,16 +22,16 @@ for name in sys.argv[1:]:
         print(f"{_ERROR_PREFIX}{{name}}: {{type(error).__name__}}: {{error}}")
         raise
 """
-"""A script that imports the modules given as its arguments, and prints a marked line if one cannot be imported."""
+"""A script that imports the modules given as arguments. If one cannot be imported, it prints a line that says why."""
 
 
 def check_imports_once(
     folder: Path, environment: str, modules: Sequence[str], run: Callable[[list[str]], tuple[int, str]]
 ) -> None:
-    """Check that ``modules`` can be imported, unless ``folder`` records that ``environment`` has each of them.
+    """Check that ``modules`` can be imported, unless ``folder`` records that all were found in ``environment``.
 
-    If one of them has not been checked yet, all are imported, in order: it may depend on what importing the others
-    does. ``run`` starts Python with the given arguments and returns its exit status and output. Raises
+    If one of them is not recorded yet, all are imported in their order, because a module may be importable only after
+    another one. ``run`` starts Python with the given arguments and returns its exit status and output. Raises
     RunFailed(IMPORT_ERROR) if an import fails.
     """
     markers = [folder / digest(environment, module) for module in modules]

@@ -17,8 +17,9 @@ NO_RUN = 0
 class Label:
     """A label that says what a container or process was started for.
 
-    ``home``: the id of the home (see ``home_id``). ``run`` and ``trial``: their numbers; ``NO_RUN`` and 0 for other
-    work. ``until``: the time by which it should have ended, in seconds since the Unix epoch.
+    ``home``: the id of the home (see ``home_id``). ``run`` and ``trial``: the numbers of the run and the trial;
+    ``NO_RUN`` and 0 for other work. ``until``: the time by which the work should have ended, in seconds since the Unix
+    epoch.
     """
 
     home: str
@@ -28,22 +29,22 @@ class Label:
 
     @classmethod
     def outside_runs(cls, home: str, seconds: float) -> "Label":
-        """Return the ``Label`` of work outside of any run that takes up to ``seconds`` (and a minute to spare)."""
+        """Return the ``Label`` for work that belongs to no run and may take ``seconds`` (plus a minute to spare)."""
         return cls(home, NO_RUN, 0, int(time.time() + seconds) + 60)
 
     def is_orphaned(self, is_training: Callable[[int, int], bool]) -> bool:
-        """Return whether no living process waits for it any more.
+        """Return whether no living process waits any more for the work with this label.
 
-        ``is_training`` answers that for a run and a trial. Work that belongs to no run is orphaned once its time is
-        over.
+        ``is_training`` takes the numbers of a run and a trial, and returns whether a living process is training that
+        trial. Work that belongs to no run is orphaned once the time ``until`` has passed.
         """
         return time.time() > self.until if self.run == NO_RUN else not is_training(self.run, self.trial)
 
 
 def home_id(home: Path) -> str:
-    """Return the id of the folder ``home`` (an EPOCHAL_HOME), and store a random one in it on the first call.
+    """Return the id of the folder ``home`` (an EPOCHAL_HOME). The first call makes up a random id and stores it there.
 
-    The path would not do: two machines may have homes at the same path and share a Docker engine.
+    The path would not be unique: two machines may have homes at the same path and share a Docker engine.
     """
     path = home / "id"
     if not path.exists():
@@ -51,6 +52,6 @@ def home_id(home: Path) -> str:
         with tempfile.NamedTemporaryFile("w", dir=home, prefix=".id-") as file:
             file.write(uuid.uuid4().hex)
             file.flush()
-            with suppress(FileExistsError):  # another process has just stored one, which is used
+            with suppress(FileExistsError):  # another process has just stored an id, which is used
                 os.link(file.name, path)
     return path.read_text(encoding="ascii").strip()

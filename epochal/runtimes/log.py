@@ -11,7 +11,7 @@ MEGABYTE = 1_000_000
 class LogFile(AbstractContextManager["LogFile"]):
     """A log file that is written as output arrives, and shortened whenever it gets longer than ``limit`` bytes.
 
-    A log that was shortened has the beginning of the output (up to half of ``limit``), a line that says how many bytes
+    A shortened log contains the beginning of the output (up to half of ``limit``), a line that says how many bytes
     were left out, and the newest output (about a quarter of ``limit`` or more).
     """
 
@@ -26,7 +26,7 @@ class LogFile(AbstractContextManager["LogFile"]):
         self._file.close()
 
     def write(self, output: bytes) -> None:
-        """Append ``output``, and shorten the file if it is too long then."""
+        """Append ``output``, and shorten the file if that makes it too long."""
         self._file.write(output)
         if self._file.tell() > self._limit + len(self._note):
             self._shorten()
@@ -56,8 +56,8 @@ class LogFile(AbstractContextManager["LogFile"]):
 class OutputCopier:
     """A thread that passes each of ``chunks``, the output of a training, to all ``sinks`` until the output ends.
 
-    A sink that raises an exception (because of a full disk) gets no more chunks. The thread keeps reading, because a
-    training would hang on a full pipe.
+    A sink that raises an exception (for example because the disk is full) gets no more chunks. The thread keeps
+    reading, because a training would hang on a full pipe.
     """
 
     def __init__(self, chunks: Iterable[bytes], *sinks: Callable[[bytes], None]) -> None:
@@ -68,7 +68,7 @@ class OutputCopier:
         self._thread.start()
 
     def finish(self, seconds: float = 10.0) -> None:
-        """Wait up to ``seconds`` for the end of the output. Raises the first exception of a sink."""
+        """Wait up to ``seconds`` for the end of the output. Raises the first exception that a sink raised."""
         self._thread.join(seconds)
         if self._error is not None:
             raise self._error

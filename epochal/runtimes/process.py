@@ -24,10 +24,10 @@ from epochal.settings import LimitSettings, ServerSettings
 _FETCH_SECONDS = 3600.0
 
 _LIMITED = 'ulimit -c 0; ulimit -f "$1" 2>/dev/null; ulimit -d "$2" 2>/dev/null; shift 2; exec "$@"'
-"""A script for sh that runs a command (its arguments from the third on) with limits.
+"""A script for sh that runs a command (the third and all further arguments) with limits.
 
-The first argument limits the size of files, in blocks of 512 bytes, the second the data segment, in KiB. Neither can
-exceed a hard limit that is in force already.
+The first argument is the limit on the size of a file, in blocks of 512 bytes; the second is the limit on the data
+segment, in KiB. Neither can exceed a hard limit that is already in force.
 """
 
 
@@ -45,7 +45,7 @@ class ProcessRuntime:
         self._settings = settings
 
     def image_name(self, framework: str, code: Path) -> str:
-        """Return the folder that ``prepare`` returns, without building anything. See ``Runtime.image_name``."""
+        """Return the folder that ``prepare`` would return, without building anything. See ``Runtime.image_name``."""
         recipe = read_recipe(framework, code, self._settings.sandbox)
         return str(environment_folder(self._home / "cache", recipe))
 
@@ -63,7 +63,7 @@ class ProcessRuntime:
         """Import ``modules`` once with the Python of the environment ``image``. See ``Runtime.check_imports``."""
         check_imports_once(
             self._home / "cache" / "proven",
-            Path(image).name,  # the name has the recipe's digest; the path differs between homes
+            Path(image).name,  # the name contains the recipe's digest; the path differs between homes
             modules,
             lambda arguments: self._run_helper(image, arguments, {}, IMPORT_TIMEOUT_SECONDS),
         )
@@ -106,7 +106,7 @@ class ProcessRuntime:
             raise UsageError(f"The dataset could not be downloaded. Last lines of the output:\n{last_lines(output, 5)}")
 
     def reap(self, is_training: IsTraining) -> list[int]:
-        """Kill the processes of this home that nobody waits for; return their runs. See ``Runtime.reap``."""
+        """Kill the orphaned processes of this home; return the numbers of their runs. See ``Runtime.reap``."""
         return sorted(kill_orphans(home_id(self._home), is_training) - {0})
 
     def _run_helper(self, image: str, arguments: list[str], changes: dict[str, str], seconds: float) -> tuple[int, str]:
@@ -149,12 +149,12 @@ def _run(
 def _read_chunks(process: Popen[bytes]) -> Iterator[bytes]:
     assert process.stdout is not None
     with process.stdout as pipe:
-        while chunk := pipe.read1(65536):  # type: ignore[attr-defined]  # typeshed says IO, it is a BufferedReader
+        while chunk := pipe.read1(65536):  # type: ignore[attr-defined]  # typeshed says IO, but it is a BufferedReader
             yield chunk
 
 
 def _clean_environment(image: str, home: Path) -> dict[str, str]:
-    """Return environment variables for code that may be untrusted: none of Epochal's own, which may hold a token."""
+    """Return environment variables for code that may be untrusted, without Epochal's own, which may contain a token."""
     return {
         "PATH": f"{image}/bin:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(home.absolute()),

@@ -1,7 +1,7 @@
 """Start a process and kill it with all its descendants, which are found by a marker in their environment.
 
 Process groups alone are not enough: a child that starts its own session leaves the group, and after a kill -9 of the
-job the number of the group may be reused. Children inherit the environment, and proc(5) shows it. A program that leaves
+job the id of the group may be reused. Children inherit the environment, and proc(5) shows it. A program that leaves
 the group and also empties its environment escapes: this is no sandbox.
 """
 
@@ -30,7 +30,7 @@ def process_tree(
     """Yield a process that runs ``command`` in ``folder``; on exit, kill it and everything that it started.
 
     Its environment is ``environment`` and the marker; it inherits nothing else. Its standard output and standard error
-    are one pipe.
+    go to the same pipe.
     """
     marker = "/".join(str(value) for value in [*astuple(label), os.urandom(4).hex()])
 
@@ -66,9 +66,10 @@ def wait_for_exit(process: subprocess.Popen[bytes], seconds: float) -> bool:
 
 
 def kill_orphans(home: str, is_training: Callable[[int, int], bool]) -> set[int]:
-    """Kill the processes of ``home`` that no living process waits for; return their runs (0 for work of no run).
+    """Kill the processes of ``home`` that no living process waits for; return their runs (0 for no run).
 
-    ``home`` is an id (see ``home_id``). ``is_training`` returns whether a living process trains a run's trial.
+    ``home`` is an id (see ``home_id``). ``is_training`` takes the numbers of a run and a trial, and returns whether a
+    living process is training that trial.
     """
     runs = set()
 
@@ -96,7 +97,7 @@ def _kill(matches: Callable[[str], bool]) -> None:
         for descriptor in descriptors:
             os.close(descriptor)
         if not all(ended):
-            return  # one hangs in the kernel (a dead network disk) and will die when its system call returns
+            return  # one process hangs in the kernel (a dead network disk) and will die when its system call returns
 
 
 def _find_processes(matches: Callable[[str], bool]) -> Iterator[int]:

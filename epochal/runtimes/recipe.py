@@ -17,8 +17,8 @@ class Recipe:
     """What to install in an image or environment.
 
     ``framework``: its name. ``pins``: the text of its requirements file. ``requirements``: the text of the repository's
-    requirements.txt without comments and blank lines, which change nothing; empty if there is none. ``packages``: what
-    may be installed, ``wheels`` or ``any``, as in the server's ``[sandbox]`` settings.
+    requirements.txt without comments and blank lines, which change nothing; empty if there is no such file.
+    ``packages``: what may be installed, ``wheels`` or ``any``, as in the server's ``[sandbox]`` settings.
     """
 
     framework: str
@@ -55,6 +55,6 @@ def read_recipe(framework: str, code: Path, sandbox: SandboxSettings) -> Recipe:
 
 
 def digest(*parts: str) -> str:
-    """Return a digest of ``parts``, and of where each of them ends, as 16 hexadecimal digits."""
+    """Return a digest of ``parts`` and of the length of each of them, as 16 hexadecimal digits."""
     joined = "".join(f"{len(part)}:{part}" for part in parts)
     return hashlib.sha256(joined.encode()).hexdigest()[:16]

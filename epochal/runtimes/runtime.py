@@ -20,7 +20,7 @@ class Training:
 
     ``run`` and ``trial``: their numbers. ``folder``: the trial's folder, in which ``code`` (with nn.py), ``out`` and
     ``checkpoints`` exist. ``image``: what ``prepare`` returned. ``stop_at``: a fit ends after the epoch that reaches
-    this validation accuracy (0 to 1); None for all epochs. ``stop``: lets another thread end the training at once.
+    this validation accuracy (0 to 1); None to train all epochs. ``stop``: lets another thread end the training at once.
     ``on_output``: called in another thread with each chunk of output as it arrives; if it raises an exception, the log
     is still written, and ``train`` raises that exception.
     """
@@ -48,7 +48,7 @@ class Outcome:
 
 
 class Runtime(Protocol):
-    """A place to train in, as the jobs use it.
+    """What runs trainings for the jobs: in Docker containers, or in plain processes.
 
     Any exception may interrupt a method that waits, including KeyboardInterrupt and those that signal handlers raise.
     The method then leaves no training running.
@@ -75,7 +75,7 @@ class Runtime(Protocol):
         ...
 
     def check_imports(self, image: str, modules: Sequence[str]) -> None:
-        """Check that ``modules`` can be imported in ``image``, unless an earlier call has shown it.
+        """Check that ``modules`` can be imported in ``image``, unless an earlier call has already shown that they can.
 
         Raises RunFailed (IMPORT_ERROR, NO_ENGINE).
         """
@@ -84,23 +84,24 @@ class Runtime(Protocol):
     def train(self, training: Training) -> Outcome:
         """Run nn.py until it ends, write its output to ``training.folder.log`` as it arrives, and return how it ended.
 
-        If ``training.stop`` ends it, the outcome is that of a killed script. If the files that the training made are
-        larger than ``limits.output_mb`` together, the biggest ones are removed, and the log says so. Raises
+        If ``training.stop`` ends it, the outcome is that of a killed script. If the files that the training wrote
+        total more than ``limits.output_mb``, the biggest ones are removed, and the log says so. Raises
         RunFailed(NO_ENGINE) if the engine does not answer, SettingsError if the server's ``data`` is not a folder.
         """
         ...
 
     def fetch_dataset(self, image: str, script: str, log: Log) -> None:
-        """Run ``script`` (Python) with network access and a writable dataset cache, whatever training is allowed.
+        """Run ``script`` (Python) with network access and a writable dataset cache, even if training has neither.
 
-        Raises UsageError with the last lines of its output if it fails, RunFailed(NO_ENGINE).
+        Raises UsageError with the last lines of the output if the script fails, RunFailed(NO_ENGINE) if the Docker
+        engine does not answer.
         """
         ...
 
     def reap(self, is_training: IsTraining) -> list[int]:
         """Stop and remove every training of this home for which ``is_training`` returns False.
 
-        Returns their runs, sorted. Work that belongs to no run is stopped and removed if its time is over. Raises
-        RunFailed(NO_ENGINE).
+        Returns the numbers of their runs, sorted. Work that belongs to no run is stopped and removed if its time is
+        over. Raises RunFailed(NO_ENGINE) if the Docker engine does not answer.
         """
         ...

@@ -1,4 +1,4 @@
-"""The temporary folders that a training gets besides its code, in either runtime, and the limit on what it leaves."""
+"""The temporary folders that a training gets in either runtime, and the limit on the files that it leaves behind."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ _RECORDER = Path(__file__).resolve().parent.parent / "recorder"
 class Scratch:
     """The temporary folders of a trial while it trains: its HOME, and a copy of the recorder for PYTHONPATH.
 
-    ``log`` is its train.log, which stays.
+    ``log`` is the trial's train.log, which is not temporary.
     """
 
     home: Path
@@ -42,8 +42,8 @@ def dataset_cache(home: Path) -> Path:
 def dataset_variables(datasets: Path, *, links: bool) -> dict[str, str]:
     """Return the environment variables that make each framework use the dataset cache at the path ``datasets``.
 
-    ``links``: whether HOME has the links that ``scratch_folders`` creates; the frameworks that use these get no
-    variable then.
+    ``links``: whether HOME has the links that ``scratch_folders`` creates; if it has, the frameworks that find their
+    datasets through these links get no variable.
     """
     caches = [cache for cache in dataset_caches() if not (links and cache.link_folder)]
     return {cache.variable: str(datasets / cache.folder) for cache in caches}
@@ -55,7 +55,7 @@ def data_folder(settings: ServerSettings) -> Path | None:
         return None
     path = Path(settings.data).expanduser().absolute()
     if not path.is_dir():
-        raise SettingsError(f"data: {path} is not a folder. Create it, or correct data in server.toml.")
+        raise SettingsError(f"data: {path} is not a folder. Create it, or correct the setting data in server.toml.")
     return path
 
 
@@ -63,9 +63,9 @@ def data_folder(settings: ServerSettings) -> Path | None:
 def scratch_folders(folder: TrialFolder, limits: LimitSettings, datasets: Path, visible_at: Path) -> Iterator[Scratch]:
     """Yield the scratch folders of the trial in ``folder``, and remove them on exit.
 
-    ``datasets`` is the dataset cache, ``visible_at`` the path at which the training sees it. If the files that the
-    training made are larger than ``limits.output_mb`` together, the biggest ones are removed on exit, and the log lists
-    them; after an exception all are kept. No process of the training may be running on exit.
+    ``datasets`` is the dataset cache, and ``visible_at`` is the path at which the training sees it. If the files that
+    the training wrote total more than ``limits.output_mb``, the biggest ones are removed on exit, and the log lists
+    them; after an exception, all files are kept. No process of the training may still be running on exit.
     """
     scratch = folder.path / "scratch"
     home, recorder = scratch / "home", scratch / "recorder"
@@ -86,7 +86,7 @@ def scratch_folders(folder: TrialFolder, limits: LimitSettings, datasets: Path, 
 
 
 def _link(folder: Path, cached: Path, visible_at: Path) -> None:
-    # Link each file, so that the training can write beside the links. Archives unpacked in the cache are skipped.
+    # Link each file, so that the training can write beside the links. Folders (unpacked archives) are skipped.
     for file in cached.glob("*/*"):
         if file.is_file():
             link = folder / file.relative_to(cached)
@@ -95,7 +95,7 @@ def _link(folder: Path, cached: Path, visible_at: Path) -> None:
 
 
 def _list_files(folder: TrialFolder) -> dict[Path, tuple[int, int]]:
-    """Return the files in the trial's code, output and checkpoints with their sizes in bytes and change times in ns."""
+    """Map the files in the trial's code, output and checkpoints to sizes in bytes and modification times in ns."""
     files = {}
     for top in (folder.code, folder.out, folder.checkpoints):
         for parent, _, names in os.walk(top):
@@ -108,7 +108,7 @@ def _list_files(folder: TrialFolder) -> dict[Path, tuple[int, int]]:
 
 
 def _limit_output(limit_mb: float, folder: TrialFolder, before: dict[Path, tuple[int, int]]) -> list[str]:
-    """Remove the biggest files that the training made until the rest fits ``limit_mb``; return a log line for each.
+    """Remove the biggest files that the training wrote until the rest fit ``limit_mb``; return a log line for each.
 
     ``before`` is what ``_list_files`` returned before the training.
     """

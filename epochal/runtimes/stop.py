@@ -14,7 +14,7 @@ class Stop:
         self._lock = threading.Lock()
         self._callback: Callable[[], None] | None = None
         self.reason: Reason | None = None
-        """The reason of the request; None if there was none."""
+        """The reason for the request; None if there has been no request."""
 
     def request(self, reason: Reason) -> None:
         """Request the end of the training; only the first request counts.
@@ -29,7 +29,7 @@ class Stop:
 
     @contextmanager
     def on_request(self, callback: Callable[[], None]) -> Iterator[None]:
-        """Call ``callback`` when the end of the training is requested during the block, or at once if it was before."""
+        """Call ``callback`` when the end is requested during the block, or at once if it was requested before."""
         with self._lock:
             self._callback = callback
             if self.reason:

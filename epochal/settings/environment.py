@@ -18,13 +18,13 @@ class Environment(BaseModel):
     """The environment variables that a command uses, read once when it starts.
 
     A secret is set as ``NAME`` or, better, as ``NAME_FILE``, the path of a file that contains it. The texts below the
-    fields are for docs/reference/environment.md.
+    fields appear in docs/reference/environment.md.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     home: Annotated[Path, Field(alias="EPOCHAL_HOME")]
-    """The folder of everything that Epochal keeps; by default ``epochal`` in $XDG_STATE_HOME or ~/.local/state."""
+    """The folder in which Epochal keeps everything; by default ``epochal`` in $XDG_STATE_HOME or ~/.local/state."""
     scripts: Annotated[str, Field(alias="EPOCHAL_SCRIPTS")] = ""
     """The folder of the job scripts; the jobs in Jenkins start them there."""
     python: Annotated[str, Field(alias="EPOCHAL_PYTHON")] = ""
@@ -60,13 +60,13 @@ class Environment(BaseModel):
     workspace: Annotated[str, Field(alias="WORKSPACE")] = ""
     """The folder of the build: job pull uses a checkout in it, and the jobs leave their files for Jenkins in it."""
     git_commit: Annotated[str, Field(alias="GIT_COMMIT")] = ""
-    """The commit that job pull gets if EPOCHAL_RUN is not set."""
+    """The commit that job pull fetches if EPOCHAL_RUN is not set."""
     git_url: Annotated[str, Field(alias="GIT_URL")] = ""
     """The repository of GIT_COMMIT."""
     build_url: Annotated[str, Field(alias="BUILD_URL")] = ""
     """The page of the build, which the mail shows."""
     build_tag: Annotated[str, Field(alias="BUILD_TAG")] = ""
-    """Set by Jenkins: a job whose run fails then waits 2 s for the signal of an abort, which would be the cause."""
+    """Set by Jenkins: if it is set, a job whose run fails waits 2 s to see whether Jenkins has aborted the build."""
     docker_host: Annotated[str, Field(alias="DOCKER_HOST")] = ""
     """The address of the Docker engine; by default the socket unix:///var/run/docker.sock."""
 
@@ -110,7 +110,7 @@ def read_secret(path: Path, setting_name: str) -> str:
 
 
 def read_secret_setting(from_environment: SecretStr | None, path: str, setting_name: str) -> str | None:
-    """Return the secret ``from_environment`` if it is set, otherwise the one in the file ``path``; None without either.
+    """Return the secret ``from_environment`` if it is set, or else the one in the file ``path``, or else None.
 
     ``path``: the value of the setting ``setting_name``, empty if it is not set. Raises SettingsError if the file cannot
     be read or is empty.

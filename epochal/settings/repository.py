@@ -65,7 +65,7 @@ class RepositorySettings(Table):
     repeated_rows: Annotated[
         bool,
         Field(
-            description="Whether an accuracy counts even if the network was fitted on more of its test rows than a clean split\n"
+            description="Whether an accuracy counts even if the network was fitted on more of the test rows than a clean split\n"
             "would show. The report and the mail mention it."
         ),
     ] = False
@@ -93,5 +93,8 @@ class RepositorySettings(Table):
 
 
 def read_repository_settings(code: Path) -> RepositorySettings:
-    """Return the settings in ``code``/epochal.toml, or the defaults without one; raises SettingsError if invalid."""
+    """Return the settings in ``code``/epochal.toml or, without that file, the defaults.
+
+    Raises SettingsError if a setting is invalid.
+    """
     return read_toml(code / FILE_NAME, RepositorySettings)

@@ -9,7 +9,7 @@ from epochal.records import Value, is_same_value, value_kind
 from epochal.settings.toml import Table, table_tag
 
 _MAX_INTEGER = 2**53
-"""Up to this value, whole numbers are exact as floats, which is how a search's storage keeps them."""
+"""The storage of a search keeps all numbers as floats, which are exact for whole numbers up to this value."""
 
 
 def _check_number(value: Any) -> int | float:
@@ -43,9 +43,9 @@ Number = Annotated[int | float, PlainValidator(_check_number)]
 
 
 class Range(Table):
-    """The numbers from ``low`` to ``high``, both included, of which a search proposes some.
+    """The range from ``low`` to ``high``, both included, from which a search proposes numbers.
 
-    They are whole numbers if ``low``, ``high`` and ``step`` are all written as whole numbers, otherwise fractions.
+    They are whole numbers if ``low``, ``high`` and ``step`` are all written as whole numbers, otherwise floats.
     """
 
     low: Number
@@ -55,7 +55,7 @@ class Range(Table):
     log: bool = False
     """Whether values are proposed on a logarithmic scale."""
     step: Number | None = None
-    """Propose only ``low``, ``low + step`` and so on. Not together with ``log``."""
+    """Propose only ``low``, ``low + step`` and so on. It cannot be combined with ``log``."""
 
     @property
     def is_integer(self) -> bool:

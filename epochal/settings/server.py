@@ -15,7 +15,7 @@ FILE_NAME = "server.toml"
 
 
 class WatchedRepository(Table):
-    """A repository whose pushes are trained."""
+    """A repository from which pushed code is trained."""
 
     url: Annotated[
         str,
@@ -231,7 +231,7 @@ class ServerSettings(Table):
 def read_server_settings(environment: Environment) -> ServerSettings:
     """Return the settings in ``environment.home``/server.toml, overridden by those in the environment.
 
-    Without the file they are the defaults. Raises SettingsError if it is invalid.
+    Without the file, the defaults are used. Raises SettingsError if a setting is invalid.
     """
     settings = read_toml(environment.home / FILE_NAME, ServerSettings)
     changed: dict[str, Any] = {}
@@ -247,8 +247,9 @@ def read_server_settings(environment: Environment) -> ServerSettings:
 def watch_repository(home: Path, url: str, branches: tuple[str, ...]) -> bool:
     """Add a watched repository to ``home``/server.toml, which is created from the commented template if it is missing.
 
-    The text of the file is kept. Returns False, and writes nothing, if the URL is already watched with these branches.
-    Raises SettingsError if it is watched without one of them, which the admin has to add, or if the file is invalid.
+    The existing text of the file is kept. Returns False, and writes nothing, if the URL is already watched with these
+    branches. Raises SettingsError if it is watched without one of them, which the admin has to add, or if the file is
+    invalid.
     """
     path = home / FILE_NAME
     for watched in read_toml(path, ServerSettings).repository:

@@ -23,7 +23,7 @@ def read_toml(path: Path, model: type[T]) -> T:
     """Return the settings in the file ``path``, or the defaults if it does not exist.
 
     Raises SettingsError, which names the file and the key, if the file is not TOML in UTF-8, or if a key is unknown or
-    its value out of range.
+    its value is out of range.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8-sig")) if path.exists() else {}
@@ -35,7 +35,7 @@ def read_toml(path: Path, model: type[T]) -> T:
 def parse(values: dict[str, Any], model: type[T], where: str) -> T:
     """Return ``values``, read from the file ``where``, as a model.
 
-    Raises SettingsError with one line for each unknown key or invalid value, which says what it should be.
+    Raises SettingsError. For each unknown key or invalid value, it has one line that says what would be valid.
     """
     try:
         return model.model_validate(values)
@@ -80,9 +80,10 @@ def _tables_of(annotation: Any) -> list[type[BaseModel]]:
 
 
 def template(model: type[Table], title: str, proposed: Mapping[str, Mapping[str, Table]] | None = None) -> str:
-    """Return the text of a TOML file with every setting of ``model``, commented out, its description and its default.
+    """Return the text of a TOML file that lists every setting of ``model``, with its description and default.
 
-    ``title``: its first line. ``proposed``: for a key that holds tables by name, the tables to suggest, commented out.
+    All settings are commented out. ``title``: the first line of the text. ``proposed``: for a key that holds tables by
+    name, the tables to suggest, commented out.
     """
     lines = [
         f"# {title}",

@@ -1,1 +1,1 @@
-"""Read and write the database, which no other package does. Its table of runs is the queue."""
+"""Read and write the database; no other package does this. The table of runs is also the queue of work."""

@@ -15,7 +15,7 @@ from epochal.store.retry import CONNECTION_ERRORS, RetryPolicy
 from epochal.store.schema import HEAD, VERSION_TABLE
 
 BUSY_MILLISECONDS = 30_000
-"""How long SQLite itself waits for the transaction of another process."""
+"""How long SQLite itself waits for another process's transaction to end."""
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -51,16 +51,16 @@ Transaction = Callable[Concatenate[Database | Connection, _P], _T]
 
 
 def reads(function: Function[_P, _T]) -> Transaction[_P, _T]:
-    """Decorate a function that reads through a connection so that it takes a ``Database`` and is one transaction.
+    """Decorate a function that reads from a connection, so that it takes a ``Database`` and runs as one transaction.
 
-    If the database does not answer, the transaction is repeated, and may raise, as ``RetryPolicy.run`` says. If the
-    function is called with a connection instead, it becomes part of that connection's transaction.
+    If the database does not answer, the transaction is repeated or an exception is raised: see ``RetryPolicy.run``. If
+    the function is called with a connection instead, it becomes part of that connection's transaction.
     """
     return _in_transaction(function, Engine.connect)
 
 
 def writes(function: Function[_P, _T]) -> Transaction[_P, _T]:
-    """Decorate a function that writes through a connection, as ``reads`` does for one that reads."""
+    """Decorate a function that writes through a connection in the way that ``reads`` decorates one that reads."""
     return _in_transaction(function, _write_transaction)
 
 
@@ -74,7 +74,7 @@ def _in_transaction(
     begin: Callable[[Engine], AbstractContextManager[Connection]],
     retry_policy: RetryPolicy | None = None,
 ) -> Transaction[_P, _T]:
-    """Wrap ``function`` in a transaction that ``begin`` opens; ``retry_policy`` defaults to that of the database."""
+    """Wrap ``function`` in a transaction that ``begin`` opens; ``retry_policy`` defaults to the database's."""
 
     @wraps(function)
     def wrapper(source: Database | Connection, /, *arguments: _P.args, **named: _P.kwargs) -> _T:
@@ -113,7 +113,7 @@ def _open_engine(url: str) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         # A transaction that first reads and then writes fails at once if another one wrote in between (SQLITE_BUSY, see
-        # sqlite.org/lang_transaction.html). One that will write therefore waits for the lock at its start.
+        # sqlite.org/lang_transaction.html). So a transaction that will write takes the lock at its start.
         writes = connection.get_execution_options().get("writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 

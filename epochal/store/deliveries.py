@@ -25,11 +25,13 @@ def accept_commit(
     """Store a run for ``commit`` and the delivery that reported it; return the run and the owners of runs to stop.
 
     ``delivery``: the id and event of the webhook request; None if polling, Jenkins or a person reported the commit.
-    A person gets a new run. A push gets the run that an earlier push of the same commit to the same branch started, if
-    there is one; if that was superseded and there is a delivery, it is queued again, which counts as new.
+    A person's request always gets a new run. A push gets the run that an earlier push of the same commit to the same
+    branch started, if there is one; if that run was superseded and there is a delivery, the run is queued again, which
+    counts as new.
 
-    A new run of a push supersedes the older ones of its branch. Queued runs that nobody works on end at once. With
-    ``supersede = "running"`` so do those in later states, and those that a living process works on are asked to stop.
+    A new run that a push started supersedes older runs that pushes to the same branch started. Queued runs that nobody
+    works on end at once. With ``supersede = "running"``, runs in later states that nobody works on end at once, too,
+    and runs that a living process works on are asked to stop.
     """
     received = datetime.now(UTC)  # before the transaction, which may have to wait for another one
     return _accept(source, commit, origin, delivery, supersede, received)
@@ -59,10 +61,10 @@ def _accept(
 
 
 def _find_run(connection: Connection, commit: Commit, delivered: bool) -> tuple[int | None, bool]:
-    """Return the run of the commit that a push started (None if there is none), and whether it has to be trained now.
+    """Return the run that a push of the commit started (None if there is none), and whether it has to be trained now.
 
-    ``delivered``: whether a delivery reports the commit. If its run was superseded, a forced push went back to the
-    commit, so the run is queued again.
+    ``delivered``: whether a delivery reports the commit. If there is a delivery and the run was superseded, a forced
+    push went back to the commit, so the run is queued again.
     """
     same = runs.c.repository == commit.repository, runs.c.branch == commit.branch, runs.c.sha == commit.sha
     run = connection.execute(select(runs.c.id).where(*same, runs.c.origin == Origin.PUSH)).scalar()
@@ -80,7 +82,7 @@ def _find_run(connection: Connection, commit: Commit, delivered: bool) -> tuple[
 
 @writes
 def ignore_delivery(connection: Connection, delivery: str, event: str, result: str) -> None:
-    """Store a delivery that starts no run, and why (``result``).
+    """Store a delivery that starts no run, and the reason (``result``).
 
     It replaces an earlier delivery with the same id, unless that one has started a run.
     """
@@ -91,7 +93,7 @@ def ignore_delivery(connection: Connection, delivery: str, event: str, result: s
 
 @reads
 def list_deliveries(connection: Connection, limit: int = 20) -> list[Delivery]:
-    """Return the newest deliveries, newest first."""
+    """Return the newest ``limit`` deliveries, newest first."""
     rows = connection.execute(select(deliveries).order_by(deliveries.c.received.desc()).limit(limit))
     return [read_row(Delivery, row) for row in rows]
 
@@ -113,10 +115,10 @@ def _store_delivery(
 
 
 def _supersede_older(connection: Connection, commit: Commit, successor: int, supersede: str) -> tuple[str, ...]:
-    """Supersede the older pushed runs of the branch by the run ``successor``; return the owners of those to be stopped.
+    """Let the run ``successor`` supersede older runs that pushes to the branch started; return the owners to stop.
 
-    Queued runs that nobody works on end here. With ``supersede = "running"`` so do those in later states, and those
-    that a living process works on are asked to stop.
+    Queued runs that nobody works on end here. With ``supersede = "running"``, runs in later states that nobody works on
+    end here, too, and runs that a living process works on are asked to stop.
     """
     older = connection.execute(
         select(runs.c.id, runs.c.state, runs.c.owner, runs.c.heartbeat, runs.c.stop_requested).where(

@@ -5,21 +5,21 @@ from epochal.records import State
 
 
 class Busy(EpochalError):
-    """A run cannot be claimed, because another process works on it or it is in another state.
+    """A run cannot be claimed, because another process works on it or its state does not allow it.
 
-    This is not a fault. There is nothing to do for the process that wanted to claim it.
+    This is not a fault: the process that wanted to claim it just has nothing to do.
     """
 
 
 class NotOwner(EpochalError):
-    """The calling process may not write to a run or trial, because that has ended or another process owns it.
+    """The calling process may not write to a run or trial, because it has ended or another process owns it.
 
     The calling process has to stop working on it.
     """
 
 
 class StopRequested(EpochalError):
-    """The run was asked to end as ``state`` (CANCELLED or SUPERSEDED) and accepts no other state."""
+    """The run was asked to end as ``state`` (CANCELLED or SUPERSEDED) and accepts no other final state."""
 
     def __init__(self, run: int, state: State) -> None:
         self.state = state

@@ -1,4 +1,4 @@
-"""Count how often the networks of a branch were compared with the same test set, and store verdicts."""
+"""Count how often networks of a branch were measured on the same test set, and store verdicts."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,9 +13,9 @@ from epochal.store.schema import runs, trials
 
 @reads
 def looks_before(connection: Connection, run: Run, trial: Trial) -> int | None:
-    """Return how many looks the other judged trials of the branch have taken at the test set of ``trial``.
+    """Return how many looks the branch's other judged trials have taken at the test set of ``trial``.
 
-    ``trial`` is a trial of ``run``. Returns None if its test set is not known: neither the rows nor their number.
+    ``trial`` is a trial of ``run``. Returns None if neither the rows of its test set nor their number is known.
     """
     accuracy = trial.accuracy
     if accuracy is None or (accuracy.samples is None and accuracy.test_rows is None):
@@ -37,10 +37,10 @@ def looks_before(connection: Connection, run: Run, trial: Trial) -> int | None:
 def store_judgement(
     connection: Connection, run: Run, trial: Trial, decide: Callable[[int | None], Judgement]
 ) -> Judgement:
-    """Judge a measured trial with ``decide``, and store the judgement; return the stored one if there is one already.
+    """Judge a measured trial with ``decide``; store and return the judgement. If one is stored already, return that.
 
     ``decide`` gets the number of the trial's look at its test set, counted from 1 over all runs of the branch; None if
-    the test set is not known. If it raises an exception, nothing is stored.
+    the test set is not known. If ``decide`` raises an exception, nothing is stored.
     """
     branch = runs.c.repository == run.commit.repository, runs.c.branch == run.commit.branch
     # Lock the branch, so that trials that are judged at the same time get different numbers.
@@ -58,9 +58,9 @@ def store_judgement(
 def _count_looks(accuracy: Accuracy, earlier: Sequence[Row[Any]]) -> int:
     """Return the sum of the looks at those ``earlier`` test sets that count as the test set of ``accuracy``.
 
-    If the rows of both are known, they must have a row in common, and a share of at least ``MIN_SHARED`` of this test
-    set must be in the earlier ones together. Otherwise they must have the same known size, and their digests, if known,
-    must be equal.
+    If the rows of both test sets are known, the two must have a row in common, and the earlier test sets with known
+    rows must together contain at least the share ``MIN_SHARED`` of this one. Otherwise the sizes of both must be known
+    and equal, and the digests must be equal if both are known.
     """
     looks: int = 0
     known = []

@@ -11,7 +11,7 @@ from epochal.store.rows import read_row
 from epochal.store.schema import messages
 
 _LEASE = timedelta(minutes=15)
-"""After this time a message that was taken but not settled, because its sender died, may be taken again."""
+"""After this time, a message that was taken but not released, because its sender died, may be taken again."""
 
 
 @writes
@@ -26,7 +26,7 @@ def add_message(connection: Connection, message: Message) -> None:
 def take_message(connection: Connection, after: int = 0) -> Message | None:
     """Lease the oldest pending message with an id above ``after`` and return it; None if there is none.
 
-    This counts as an attempt to send it. It cannot be taken again until it is settled or the lease has run out.
+    Taking it counts as an attempt to send it. It cannot be taken again until it is released or its lease has run out.
     """
     now = datetime.now(UTC)
     free = or_(messages.c.leased_until.is_(None), messages.c.leased_until < now)
@@ -44,9 +44,9 @@ def take_message(connection: Connection, after: int = 0) -> Message | None:
 
 @writes
 def release_message(connection: Connection, message: int, state: MessageState, outcome: str) -> None:
-    """End the lease of a message, and store its state and its ``outcome`` in words.
+    """End the lease of a message, and store its state and its ``outcome``, a text that says what happened.
 
-    ``state`` is SENT, PENDING (it is tried again later) or GIVEN_UP.
+    ``state`` is SENT, PENDING (to be sent later) or GIVEN_UP.
     """
     sent = datetime.now(UTC) if state is MessageState.SENT else None
     columns = {"state": state, "outcome": outcome, "sent": sent, "leased_until": None}

@@ -1,4 +1,4 @@
-"""Names of the processes that own runs and trials, from which other processes can find out whether they live."""
+"""Names of the processes that own runs and trials, from which others can find out whether an owner is alive."""
 
 import contextlib
 import os
@@ -22,10 +22,10 @@ def this_process() -> str:
 
 
 def living_owner(owner: str | None, heartbeat: datetime | None) -> str | None:
-    """Return ``owner`` if that process still runs; None if it is dead or ``owner`` is None.
+    """Return ``owner`` if that process is still running; None if it is dead or ``owner`` is None.
 
-    Whether a process on this machine runs is read from proc(5). One on another machine counts as alive if its last
-    ``heartbeat`` is at most 90 seconds ago.
+    Whether a process on this machine runs is read from proc(5). A process on another machine counts as alive if
+    its last ``heartbeat`` was less than 90 seconds ago.
     """
     if not owner:
         return None
@@ -78,7 +78,7 @@ def wait_until_gone(owner: str) -> None:
     except (ProcessLookupError, PermissionError):
         return
     try:
-        # Check again: the process may have ended and its id been reused before the pidfd was opened.
+        # Check again: the process may have ended and its id may have been reused before the pidfd was opened.
         if _process_id(owner) is not None:
             select.select([descriptor], [], [])
     finally:

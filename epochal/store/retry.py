@@ -19,7 +19,7 @@ _T = TypeVar("_T")
 
 
 class RetryPolicy:
-    """How long to wait for a database that does not answer: ``seconds``. Each wait is logged once with ``log``."""
+    """How long to wait for a database that does not answer: up to ``seconds``. ``log`` logs each wait once."""
 
     def __init__(self, seconds: float = 0.0, log: Callable[[str], None] | None = None) -> None:
         self._seconds = seconds
@@ -27,14 +27,14 @@ class RetryPolicy:
         self._stopped = threading.Event()
 
     def stop_waiting(self) -> None:
-        """End the waiting in all threads, and do not wait in future."""
+        """End the waiting in all threads, and do not wait again."""
         self._stopped.set()
 
     def run(self, transaction: Callable[[], _T]) -> _T:
-        """Return what ``transaction`` returns, and repeat it if the database does not answer before its commit.
+        """Run ``transaction`` and return its result; repeat it if the database does not answer before the commit.
 
-        Raises DatabaseUnavailable once the time is over, CommitLost (without repeating) if the connection is lost
-        during the commit.
+        Raises DatabaseUnavailable once the waiting time is over, CommitLost (without repeating) if the connection is
+        lost during the commit.
         """
         deadline, pause, logged = time.monotonic() + self._seconds, FIRST_PAUSE_SECONDS, False
         while True:

@@ -15,7 +15,7 @@ _ACCURACY = "accuracy_"
 def read_row(record: type[_T], row: Row[Any], prefix: str = "", **others: Any) -> _T:
     """Return an instance of the dataclass ``record`` from a row, with ``others`` as further fields.
 
-    The column of a field has the field's name after ``prefix``. Fields without a column get their defaults.
+    The name of a field's column is ``prefix`` and the field's name. Fields without a column get their defaults.
     """
     columns = row._mapping
     known = {

@@ -32,7 +32,7 @@ def list_runs(connection: Connection, limit: int = 20) -> list[Run]:
 
 @reads
 def earlier_runs(connection: Connection, run: Run, limit: int = 20) -> list[Run]:
-    """Return the newest ``limit`` runs of the same branch before ``run``, newest first."""
+    """Return the last ``limit`` runs before ``run`` on the same branch, newest first."""
     same = runs.c.repository == run.commit.repository, runs.c.branch == run.commit.branch
     return _load(connection, *same, runs.c.id < run.id, limit=limit)
 
@@ -41,8 +41,8 @@ def earlier_runs(connection: Connection, run: Run, limit: int = 20) -> list[Run]
 def runs_with_verdict(connection: Connection, repository: str, fingerprint: str) -> list[Run]:
     """Return the repository's runs whose verdict a run with this fingerprint can reuse, newest first.
 
-    These are the reached and exhausted runs that trained themselves and have this fingerprint, or offered a change with
-    it.
+    These are the runs that ended as REACHED or EXHAUSTED without reusing a verdict themselves, and that have this
+    fingerprint or offered a change that has it.
     """
     same = or_(runs.c.fingerprint == fingerprint, runs.c.offered_fingerprint == fingerprint)
     ended = runs.c.state.in_([State.REACHED, State.EXHAUSTED]), runs.c.reused_run.is_(None)
@@ -64,7 +64,7 @@ def last_pushed_commit(connection: Connection, repository: str, branch: str) -> 
 
 @reads
 def next_runs(connection: Connection) -> list[Run]:
-    """Return the oldest unfinished run of each branch, of those that pushes started, oldest first.
+    """For each branch, return the oldest unfinished run that a push started; the runs are sorted, oldest first.
 
     Starting only these runs makes the runs of a branch end in the order of their pushes.
     """
@@ -111,7 +111,7 @@ def claim_run(connection: Connection, run: int, states: Iterable[State]) -> Run:
     now = datetime.now(UTC)
     claimed = {"owner": this_process(), "heartbeat": now, "started": row.started or now}
     connection.execute(update(runs).where(runs.c.id == run).values(**claimed))
-    # A process that claims a run trains none of its trials yet: one that it owns was interrupted earlier.
+    # A process that claims a run trains none of its trials yet: a trial that it owns was interrupted earlier.
     nobody_else = None, this_process()
     interrupted = [
         trial.number
@@ -124,7 +124,7 @@ def claim_run(connection: Connection, run: int, states: Iterable[State]) -> Run:
 
 @writes_at_once
 def record_heartbeat(connection: Connection, run: int) -> None:
-    """Store a heartbeat of the calling process in the run, if it owns it, and in the run's trials that it owns."""
+    """Store a heartbeat of the calling process in the run, if it owns the run, and in the run's trials that it owns."""
     alive = {"heartbeat": datetime.now(UTC)}
     connection.execute(update(runs).where(runs.c.id == run, runs.c.owner == this_process()).values(**alive))
     connection.execute(update(trials).where(trials.c.run == run, trials.c.owner == this_process()).values(**alive))
@@ -145,9 +145,9 @@ def store_build_url(connection: Connection, run: int, url: str) -> None:
 
 @writes
 def add_notes(connection: Connection, run: int, notes: Sequence[str]) -> list[str]:
-    """Add the notes that the run does not have yet; return those.
+    """Add to the run those of ``notes`` that it does not have yet; return the added ones.
 
-    The run's row is locked, so none is lost if trials add notes at the same time.
+    The run's row is locked, so that no note is lost if trials add notes at the same time.
     """
     known = connection.execute(select(runs.c.notes).where(runs.c.id == run).with_for_update()).scalar_one()
     added = [note for note in dict.fromkeys(notes) if note not in known]
@@ -156,7 +156,7 @@ def add_notes(connection: Connection, run: int, notes: Sequence[str]) -> list[st
 
 
 def _load(connection: Connection, *conditions: ColumnElement[bool], limit: int | None = None) -> list[Run]:
-    """Return runs, newest first, with their trials: their own ones, or those of the run whose verdict they reuse."""
+    """Return runs, newest first, with their trials: their own, or those of the run whose verdict they reuse."""
     rows = connection.execute(select(runs).where(*conditions).order_by(runs.c.id.desc()).limit(limit)).all()
     condition = trials.c.run.in_([row.reused_run or row.id for row in rows])
     by_run: dict[int, list[Trial]] = {}

@@ -80,7 +80,7 @@ Index("runs_by_branch", runs.c.repository, runs.c.branch, runs.c.id)
 Index("runs_by_state", runs.c.state)
 Index("runs_by_fingerprint", runs.c.fingerprint)
 Index("runs_by_offered_fingerprint", runs.c.offered_fingerprint)
-# Pushes of one commit to one branch of a repository are one run. A person may ask for further runs of the commit.
+# Pushes of a commit to the same branch of a repository share one run. A person may ask for more runs of the commit.
 Index(
     "one_run_a_push",
     runs.c.repository,

@@ -16,7 +16,7 @@ def record_step(
 ) -> None:
     """Store that a run, or its trial ``trial``, reached ``step``; earlier records of the same step are kept.
 
-    ``at`` is the time, which must have a time zone; None for now.
+    ``at`` is the time, which must have a time zone; None for the current time.
     """
     row = {"run": run, "step": step, "trial": trial, "at": at or datetime.now(UTC)}
     connection.execute(insert(moments).values(**row))

@@ -1,4 +1,4 @@
-"""Change and end runs, with a check of their owner. No other module gives a run a final state."""
+"""Change and end runs, after checking who owns them. No other module gives a run a final state."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -26,7 +26,8 @@ def no_such_run(run: int) -> UsageError:
 def require_owned(connection: Connection, run: int) -> None:
     """Lock the run's row until the transaction ends.
 
-    Raises NotOwner if the calling process does not own the run or it has ended, StopRequested if it was asked to end.
+    Raises NotOwner if the calling process does not own the run or the run has ended, StopRequested if it was asked
+    to end.
     """
     mine = runs.c.id == run, runs.c.owner == this_process()
     if connection.execute(select(runs.c.id).where(*mine, *CHANGEABLE).with_for_update()).first() is None:
@@ -37,7 +38,8 @@ def require_owned(connection: Connection, run: int) -> None:
 def change_run(connection: Connection, run: int, /, **columns: Any) -> None:
     """Set columns (state, framework, image, threshold, notes …) of a run that the calling process owns.
 
-    Raises NotOwner if the calling process does not own the run or it has ended, StopRequested if it was asked to end.
+    Raises NotOwner if the calling process does not own the run or the run has ended, StopRequested if it was asked
+    to end.
     """
     mine = runs.c.id == run, runs.c.owner == this_process()
     if not connection.execute(update(runs).where(*mine, *CHANGEABLE).values(**columns)).rowcount:
@@ -48,9 +50,9 @@ def change_run(connection: Connection, run: int, /, **columns: Any) -> None:
 def end_owned_run(connection: Connection, run: Run, message: Message | None) -> None:
     """End a run that the calling process owns, and store the message about it, in one transaction.
 
-    ``run`` has its final state, reason, explanation and time of end. Raises NothingReached if that state is REACHED but
-    no trial reached the threshold, StopRequested if the run was asked to end in another state, NotOwner if the calling
-    process does not own it or it has ended. Nothing is stored then.
+    ``run`` already has its final state, reason, explanation and time of end. Raises NothingReached if that state is
+    REACHED but no trial reached the threshold, StopRequested if the run was asked to end in another state, NotOwner if
+    the calling process does not own the run or the run has ended. Nothing is stored in these cases.
     """
     if not end_run(connection, run.id, this_process(), run.state, message, **_end_columns(run)):
         raise _ownership_error(connection, run.id)
@@ -71,7 +73,7 @@ def end_unowned_run(connection: Connection, run: Run, message: Message | None) -
 
 @writes
 def request_stop(connection: Connection, run: int, state: State) -> str | None:
-    """Request that a run ends as ``state``, SUPERSEDED or CANCELLED; return its owner if that process lives.
+    """Request that a run ends as ``state``, SUPERSEDED or CANCELLED; return its owner if that process is alive.
 
     The owner sees the request when it next writes to the run; a signal makes it look at once. A run that nobody works
     on ends here, and None is returned. Raises UsageError if the run does not exist or has ended already.
@@ -103,8 +105,8 @@ def end_run(
 
     Nothing is done if the run has ended already, if its owner is not ``owner`` (None: nobody), or if it was asked to
     end in another state. Trials that are still training are marked as interrupted if the run is CANCELLED, SUPERSEDED
-    or FAILED. Raises NothingReached if ``state`` is REACHED but the gate let through none of the run's trials, or of
-    those that it reuses.
+    or FAILED. Raises NothingReached if ``state`` is REACHED but the gate let through none of the run's trials, nor
+    the trial that it reuses.
     """
     if state is State.REACHED:
         _require_reached(connection, run, columns.get("reused_run"), columns.get("reused_trial"))

@@ -22,7 +22,7 @@ _COUNTS = or_(trials.c.reason.is_(None), trials.c.reason != Reason.INTERRUPTED)
 def add_trial(
     connection: Connection, run: int, hyperparameters: dict[str, Value], strategy: Strategy = Strategy.COMMITTED
 ) -> int:
-    """Add a trial in state TRAINING to a run that the calling process owns; return its number, from 1.
+    """Add a trial in state TRAINING to a run that the calling process owns; return its number, counted from 1.
 
     Raises NotOwner or StopRequested as ``change_run`` does.
     """
@@ -32,10 +32,10 @@ def add_trial(
 
 @writes
 def add_search_trial(connection: Connection, run: int, hyperparameters: dict[str, Value], limit: int) -> int | None:
-    """Add a search's trial in state TRAINING to a run, which any process may own; return its number.
+    """Add a trial of a search, in state TRAINING, to a run that any process may own; return its number.
 
-    Returns None if the run has ``limit`` trials or one with these hyperparameters already, has ended, or was asked to
-    end. Interrupted trials do not count. This also holds if several processes call it at once.
+    Returns None if the run already has ``limit`` trials or one with these hyperparameters, has ended, or was asked to
+    end. Interrupted trials do not count. The limit also holds if several processes call this at once.
     """
     # This locks the run's row until the transaction ends, so that processes that call this at once wait for each other.
     if connection.execute(select(runs.c.id).where(runs.c.id == run, *CHANGEABLE).with_for_update()).first() is None:

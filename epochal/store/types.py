@@ -9,7 +9,7 @@ from sqlalchemy import JSON, DateTime, Dialect, Enum, TypeDecorator
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A time in UTC, stored without its time zone, because SQLite has none; it is aware again when it is read."""
+    """A time in UTC, stored without its time zone, because SQLite has none; UTC is added back on reading."""
 
     impl = DateTime
     cache_ok = True

@@ -96,7 +96,7 @@ def test_run_takes_a_commit_or_an_address(home: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     broken = epochal(home, "run", str(repository), "--runtime", "process", "--no-mail")
     assert broken.returncode == 1
-    assert "uncommitted changes, which are not trained" in broken.stderr
+    assert "uncommitted changes, which are ignored" in broken.stderr
     by_address = epochal(home, "run", f"file://{repository}", "--runtime", "process", "--no-mail")
     assert by_address.returncode == 1
     assert len(epochal_json(home, "history")) == 3

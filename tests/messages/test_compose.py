@@ -107,15 +107,15 @@ class _Tags(HTMLParser):
             "Threshold not reached: best 0.771 of 0.80 · ada/digits main 3f2a1b9, reused from run 5",
             "nn.py did not reach its threshold of 0.80: the best accuracy was 0.771 with epochs = 20 → 30 (trial 2 of run 5). "
             "3 trials were trained, and max_trials allows no more. "
-            "This commit changes nothing that affects the verdict of run 5, so that verdict was reused and nothing was "
-            "trained. To rule out that it was chance, train again with epochal run --force.",
+            "This commit changes nothing that affects the verdict of run 5, so the verdict was reused and nothing was "
+            "trained. To rule out that it was due to chance, train again with epochal run --force.",
         ),
         (
             reports.adopted(),
             "Threshold Accuracy Reached!!! 0.831 of 0.80 · ada/digits main 3f2a1b9, reused from run 5",
             "nn.py reached its threshold of 0.80: accuracy 0.831 as committed (trial 2 of run 5). "
-            "This commit adopts the change that run 5 suggested, so that verdict was reused and nothing was "
-            "trained. To rule out that it was chance, train again with epochal run --force.",
+            "This commit adopts the change that run 5 suggested, so the verdict was reused and nothing was "
+            "trained. To rule out that it was due to chance, train again with epochal run --force.",
         ),
     ],
     ids=["reached", "reached as committed", "exhausted", "failed", "reused", "adopted"],
@@ -135,7 +135,7 @@ def test_exhausted_run_gives_the_forecast() -> None:
     *others, last = report.run.trials
     run = replace(report.run, trials=(*others, replace(last, forecast=forecast)))
     assert (
-        "forecast    of the judged accuracy: 0.80 is expected at epoch 47 (90 %\n            interval: 41 to 58)\n"
+        "forecast    of the accuracy that counts: 0.80 is expected at epoch 47 (90 %\n            interval: 41 to 58)\n"
         in _compose_text(replace(report, run=run))
     )
     assert "forecast" not in _compose_text(replace(report, run=replace(run, reason=Reason.LEVELS_OFF)))
@@ -179,7 +179,7 @@ def test_trials_are_a_table() -> None:
 
 def test_note_says_why_trials_did_not_resume() -> None:
     """Trials with the same reason share a note. Trials that resumed, and those without a reason, have none."""
-    why = "trained from the beginning: the training data: x has other values"
+    why = "trained from the beginning: the training data: x has different values"
     trials = [reports.trial(number, 0.7, epochs_resumed=0, resumption=why) for number in (2, 3)]
     text = _compose_text(replace(reports.reached(), run=reports.run(State.REACHED, reports.trial(1, 0.7), *trials)))
     assert f"Note: trials 2, 3 {why}" in " ".join(text.split())

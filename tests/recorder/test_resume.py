@@ -254,7 +254,7 @@ CHANGES = {
     4: "the training has changed: the loss: loss",
     5: "the training has changed: the model: layer 2: trainable True → False",
     6: "the training has changed: the batches: batch_size 8 → 16",
-    7: "the training has changed: the training data: x: 1 has other values",
+    7: "the training has changed: the training data: x: 1 has different values",
     8: "the training has changed: the training data: x: 1",
     9: "the checkpoint is from epoch 3, but the fit ends after epoch 1",
     10: "the training has changed: the batches: class_weight: 1 2.0 → 3.0",
@@ -297,8 +297,8 @@ def test_only_an_unchanged_fit_resumes(warm_keras_python: Path, tmp_path: Path) 
         (18, 1): (3, ""),
         (19, 1): (3, ""),
         (20, 1): (3, ""),
-        (20, 2): (0, "an earlier fit of the same model has trained further since"),
-        (21, 1): (0, "an earlier fit of the same model has trained further since"),
+        (20, 2): (0, "an earlier fit of the same model has trained further since this checkpoint"),
+        (21, 1): (0, "an earlier fit of the same model has trained further since this checkpoint"),
     }
 
 

@@ -142,7 +142,7 @@ _LOADED = _make_event(0.97, trained=False)
 @pytest.mark.parametrize(
     ("event", "why"),
     [
-        (_make_event(1.0, seen=_SEEN), "80% of test rows were also trained on (a clean split would show 2%)"),
+        (_make_event(1.0, seen=_SEEN), "80% of test rows were also used in training (a clean split would show 2%)"),
         (_make_event(1.0, seen=_SEEN | {"redrawn": True}), "changes each time it is read"),
         (_R2, "R², from a regressor's score() or from r2_score(), and not an accuracy"),
         (_LOADED, "only measured a network that it loaded"),
@@ -184,7 +184,7 @@ def test_trained_rows_count_if_the_repository_accepts_them() -> None:
 def test_validation_on_training_rows_is_refused() -> None:
     """validation_data may be the training data, with no other measurement."""
     validation = _make_event(0.7, "validation", model=1, call=1, metrics={}, seen=_SEEN)
-    assert _explain_refusal(*_EPOCHS, validation).startswith("80% of validation rows were also trained on")
+    assert _explain_refusal(*_EPOCHS, validation).startswith("80% of validation rows were also used in training")
     sound = _choose(*_EPOCHS, validation | {"seen": _CLEAN}).accuracy
     assert (sound.value, sound.samples, sound.test_set, sound.evidence.chance) == (0.7, 360, "1f0c", 0.1)
 
@@ -244,11 +244,11 @@ def test_several_outputs_need_a_choice() -> None:
     main = _choose(event, metric="main_accuracy").accuracy
     assert (main.value, main.evidence.chance, main.evidence.answer) == (0.5, 0.6, "no")
     assert _read_accuracy(event, _make_event(0.7, time=2.0))[0] == 0.7
-    assert "It measured: aux_accuracy, main_accuracy, loss." in _explain_refusal(event, metric="side_accuracy")
+    assert "It reported: aux_accuracy, main_accuracy, loss." in _explain_refusal(event, metric="side_accuracy")
 
 
 def test_other_numbers_are_noted() -> None:
-    """A note says which number counts, and how to have another one judged."""
+    """A note says which number counts, and how to make another one count."""
     folds = [_make_event(0.5 + fold / 100, model=fold, weights=str(fold), time=fold) for fold in range(1, 6)]
     (note,) = _choose(*folds).notes
     assert "5 networks" in note and "0.55" in note and "accuracy.json" in note

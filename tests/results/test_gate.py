@@ -330,7 +330,7 @@ def test_doubt_is_given_only_over_the_threshold() -> None:
         ),
         (
             {"checked": True, "seen": 0.01, "expected": 0.01},
-            "Test rows checked: 1 % of them equal training rows, no more than expected.",
+            "Test rows checked: 1 % of them are identical to training rows, no more than expected.",
         ),
     ],
 )

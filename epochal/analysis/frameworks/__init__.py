@@ -42,8 +42,8 @@ class DatasetCache:
 class LogLines:
     """Regular expressions for the lines that a framework prints by itself; empty if it prints none.
 
-    ``progress``: matches the beginning of a line that shows progress; its case is ignored. ``reports``: is found in a
-    line that contains an accuracy but does not state it as the code's result.
+    ``progress``: matches the beginning of a line that shows progress; its case is ignored. ``reports``: matches
+    anywhere in a line that contains an accuracy but does not state it as the code's result.
     """
 
     progress: str = ""
@@ -54,8 +54,8 @@ class LogLines:
 class Recorder:
     """What the recorder's module for a framework can do; both are empty if ``epochal_recorder`` has no such module.
 
-    ``measures``: the framework's method whose accuracy and test samples it records. ``resumes``: the framework's method
-    that it resumes from a checkpoint.
+    ``measures``: the framework's method whose accuracy and test samples the recorder records. ``resumes``: the
+    framework's method that the recorder can resume from a checkpoint.
     """
 
     measures: str = ""
@@ -104,7 +104,7 @@ def no_removed_apis(_source: str) -> list[RemovedApi]:
 
 
 def frameworks() -> dict[str, Framework]:
-    """Return the module of every framework by name, sorted.
+    """Return a dict from the name of each framework to its module, sorted by name.
 
     Raises TypeError if a module of this package lacks an attribute of ``Framework``.
     """
@@ -149,31 +149,31 @@ def find_dataset(name: str) -> tuple[str, str]:
 
 
 def all_imports() -> str:
-    """Return the packages whose import identifies a framework, as a list in words."""
+    """Return the packages whose import identifies a framework, as a text: ``keras, tensorflow or torch``."""
     return _join([package for framework in frameworks().values() for package in framework.IMPORTS])
 
 
 def describe_dataset_frameworks() -> str:
-    """Return the frameworks whose datasets can be downloaded, in words, as possessives: ``Keras'``."""
+    """Return the frameworks whose datasets can be downloaded, as possessives in one text: ``Keras'``."""
     return _join_possessives(
         {each.TITLE: "" for each in frameworks().values() if each.DATASETS and each.DATASETS.scripts}
     )
 
 
 def describe_measured_methods() -> str:
-    """Return the methods whose measurements are recorded, in words: ``Keras' evaluate() or scikit-learn's score()``."""
+    """Return the methods whose results are recorded, as a text: ``Keras' evaluate() or scikit-learn's score()``."""
     methods = {each.TITLE: each.RECORDER.measures for each in frameworks().values() if each.RECORDER.measures}
     return _join_possessives(methods)
 
 
 def describe_resumed_methods() -> str:
-    """Return the methods that are resumed from a checkpoint, in words: ``Keras' fit``."""
+    """Return the methods that can resume from a checkpoint, as a text: ``Keras' fit``."""
     methods = {each.TITLE: each.RECORDER.resumes for each in frameworks().values() if each.RECORDER.resumes}
     return _join_possessives(methods)
 
 
 def _join_possessives(by_title: Mapping[str, str]) -> str:
-    """Join frameworks' titles as possessives, each followed by its text (``Keras' fit``), which may be empty."""
+    """Join the titles of frameworks as possessives, each followed by its own text, if any: ``Keras' fit``."""
     ends = {title: "'" if title.endswith("s") else "'s" for title in by_title}
     return _join([f"{title}{ends[title]} {text}".rstrip() for title, text in by_title.items()])
 

@@ -12,7 +12,7 @@ from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, Remove
 from epochal.analysis.syntax import last_name
 from epochal.resources import resource
 
-# The modules of keras.datasets (keras.io/api/datasets). Those of texts have a word index, too.
+# The modules of keras.datasets (keras.io/api/datasets). The text datasets have a word index, too.
 _DATASETS = (
     "boston_housing",
     "california_housing",
@@ -32,7 +32,7 @@ PINS = resource("requirements") / "keras.txt"
 DATASETS = DatasetCache(
     folder="keras",
     variable="KERAS_HOME",
-    # Keras unpacks an archive beside it on every use (keras.utils.get_file), so the folder must not be read-only.
+    # Keras unpacks an archive next to it at every use (keras.utils.get_file), so their folder must not be read-only.
     link_folder=".keras",
     scripts={
         name: f"from keras.datasets import {name}; {name}.load_data()"

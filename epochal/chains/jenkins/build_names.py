@@ -17,7 +17,7 @@ class BuildNames:
     """Keeps the names and descriptions of builds up to date until their run has ended.
 
     ``prefix`` is what the names of Epochal's jobs begin with. ``log_once`` takes a subject and a text, and logs the
-    text unless it was the last one on that subject.
+    text unless it was the last one logged on that subject.
     """
 
     def __init__(self, client: JenkinsClient, prefix: str, log_once: Callable[[str, str], None]) -> None:
@@ -55,8 +55,8 @@ class BuildNames:
 def name_build(build: Build, job: str, run: Run, snapshot: JenkinsSnapshot) -> tuple[str, str]:
     """Return the display name and the description for a build of ``run``.
 
-    ``job`` is "pull", "train" or "retrain". Both texts are without ``<``, ``>`` and ``&``, so that they look the same
-    with every markup formatter that Jenkins may use.
+    ``job`` is "pull", "train" or "retrain". Neither text contains ``<``, ``>`` or ``&``, so both look the same with
+    every markup formatter that Jenkins may use.
     """
     commit = run.commit
     name = f"{repository_name(commit.repository)} {commit.branch} {commit.sha[:7]}"

@@ -49,9 +49,9 @@ _STOP_REPEAT_SECONDS = 60.0
 _BUILDS_PER_JOB = 100
 
 _JOB_ERROR_STATUSES = (400, 403, 404, 409, 500)
-"""HTTP statuses of refusals that concern only one job, so that the chain continues with the other runs.
+"""The HTTP statuses of refusals that concern only one job. After one of them, the chain goes on with the other runs.
 
-Anything else, such as no answer, 401 or 503, concerns all of Jenkins.
+Any other failure, such as a missing answer, 401 or 503, concerns all of Jenkins.
 """
 
 
@@ -134,7 +134,7 @@ class JenkinsChain:
         return JenkinsSnapshot(tuple(builds), tuple(items), frozenset(upstream_jobs))
 
     def _record_jenkins_dispatch(self, run: Run, snapshot: JenkinsSnapshot) -> None:
-        """Store an item or build that Jenkins itself started as the run's dispatch, to notice if it gets lost."""
+        """Store a queue item or build that Jenkins started by itself as the run's dispatch, to notice its loss."""
         item = snapshot.item_of(run.id)
         builds = snapshot.builds_of(run.id)
         number, job = (item.number, item.job) if item else (builds[-1].item, builds[-1].job) if builds else (None, "")
@@ -182,7 +182,7 @@ class JenkinsChain:
     def _seconds_since_end(self, run: Run, snapshot: JenkinsSnapshot) -> float:
         """Return the seconds since the run's newest build was first seen to have ended.
 
-        Without builds, return the seconds since the run was first seen in its state.
+        If the run has no build, return the seconds since it was first seen in its state.
         """
         builds = snapshot.builds_of(run.id)
         key = (builds[-1].job, builds[-1].number) if builds else (f"run {run.state}", run.id)
@@ -217,8 +217,8 @@ class JenkinsChain:
     def _stop_ended(self, snapshot: JenkinsSnapshot) -> None:
         """Remove superseded and cancelled runs from Jenkins' queue, and stop their builds, which then end ABORTED.
 
-        A stop is repeated only after a minute, because a second one disturbs the first, which ends the build's
-        processes in order.
+        A stop is repeated only after a minute, because a second stop would disturb the first while it ends the
+        build's processes.
         """
         for item in snapshot.items:
             if item.run is not None and self._should_stop(item.run):

@@ -41,7 +41,8 @@ def check_all(
 ) -> bool:
     """Run all checks, log one line for each, and return whether all passed.
 
-    ``without`` names the plugins to do without. If Jenkins gives no proper answer, the checks that remain are skipped.
+    ``without`` names the plugins that the jobs should not use. If Jenkins does not answer properly, the remaining
+    checks are skipped.
     """
     definitions = render(settings, without)
     checks: dict[str, Callable[[], str]] = {
@@ -140,8 +141,8 @@ def _check_agent_setup(client: JenkinsClient, settings: ServerSettings, environm
     finally:
         challenge.unlink()
     hints = {
-        "scripts": "the agent's EPOCHAL_SCRIPTS has other job scripts: install the same Epochal",
-        "home": f"the agent's EPOCHAL_HOME is not the gateway's {environment.home}: share it at the same path",
+        "scripts": "the agent's EPOCHAL_SCRIPTS holds different job scripts: install the same Epochal there",
+        "home": f"the agent's EPOCHAL_HOME is not the gateway's {environment.home}: share that folder at the same path",
         "database": "the agent uses another database: set the same EPOCHAL_DATABASE",
     }
     wrong = [text for name, text in hints.items() if theirs.get(name) != ours[name]]

@@ -1,7 +1,8 @@
 """A client for one Jenkins: python-jenkins, with errors that say what to do.
 
-Methods of python-jenkins are used wherever they fit. Otherwise a comment says why not, and the request is sent with its
-request method. tests/chains/jenkins/answers.py records how a genuine Jenkins 2.568.2 answers.
+Methods of python-jenkins are used wherever they fit. Where none fits, a comment says why, and the request is sent with
+the general request method of python-jenkins. tests/chains/jenkins/answers.py records how a genuine Jenkins 2.568.2
+answers.
 """
 
 import json
@@ -26,7 +27,7 @@ _BUILD_FIELDS = (
 
 
 class JenkinsError(EpochalError):
-    """A request to Jenkins failed, or Jenkins cannot be used. ``status`` is the HTTP status of its answer, or None."""
+    """A request to Jenkins failed, or Jenkins cannot be used. ``status`` is the HTTP status of the answer, or None."""
 
     exit_status = 1
 
@@ -76,7 +77,7 @@ class JenkinsClient:
 
     def is_signed_in(self) -> bool:
         """Return whether Jenkins accepts the user's token."""
-        # get_whoami requests /me, which is refused to anonymous users instead of calling them anonymous.
+        # get_whoami requests /me, which Jenkins refuses to anonymous users instead of calling them anonymous.
         return bool(self._get_json("whoAmI/api/json").get("authenticated"))
 
     def has_crumbs(self) -> bool:
@@ -84,10 +85,10 @@ class JenkinsClient:
         return _none_on_status(404, self._get_text, "crumbIssuer/api/json") is not None
 
     def missing_permissions(self, parameterised_job: str) -> list[str]:
-        """Return the names of the rights that the user lacks, found by requests that change nothing.
+        """Return the names of the permissions that the user lacks. The requests that find them change nothing.
 
         Creating a job without a name and building ``parameterised_job`` without its parameters are bad requests (400)
-        for a user who has the right, and forbidden (403) otherwise. python-jenkins has no method for either.
+        for a user who has the permission, and forbidden (403) otherwise. python-jenkins has no method for either.
         """
         probes = [
             ("Job/Create", "POST", "createItem"),
@@ -106,12 +107,12 @@ class JenkinsClient:
         return missing
 
     def plugins(self) -> dict[str, str]:
-        """Return the active plugins: name to version."""
+        """Return the version of each active plugin, by the plugin's name."""
         plugins = self._call(self._jenkins.get_plugins, 1).values()  # A depth of 1 leaves out the dependencies.
         return {plugin["shortName"]: str(plugin["version"]) for plugin in plugins if plugin.get("active")}
 
     def nodes(self) -> list[dict[str, Any]]:
-        """Return the nodes, with ``displayName``, ``offline``, ``numExecutors`` and ``assignedLabels`` of each."""
+        """Return the ``displayName``, ``offline``, ``numExecutors`` and ``assignedLabels`` of each node."""
         # get_nodes leaves out the number of executors.
         tree = "computer[displayName,offline,numExecutors,assignedLabels[name]]"
         nodes: list[dict[str, Any]] = self._get_json(f"computer/api/json?tree={tree}")["computer"]
@@ -145,7 +146,7 @@ class JenkinsClient:
     def job(self, name: str, builds: int) -> dict[str, Any] | None:
         """Return ``url``, ``downstreamProjects`` and ``builds`` of a job, or None if there is no such job.
 
-        ``builds`` is the number of builds to return; they are the newest ones.
+        ``builds`` is how many of the newest builds to return.
         """
         # get_job_info cannot select fields, so every build would need another request.
         tree = f"url,downstreamProjects[name],builds[{_BUILD_FIELDS}]{{0,{builds}}}"
@@ -154,7 +155,7 @@ class JenkinsClient:
     def trigger(self, job: str, parameters: dict[str, str]) -> int | None:
         """Request a build with parameters. Returns the number of its queue item, or None if Jenkins does not send one.
 
-        Jenkins answers 201 for a new item, and 303 if an item with exactly the same parameters waits already.
+        Jenkins answers 201 for a new item, and 303 if an item with exactly the same parameters is already waiting.
         """
         # After a 303, build_job finds no number, because it reads Location from the last answer, not from the redirect.
         response = self._request("POST", f"job/{_path(job)}/buildWithParameters", data=parameters)
@@ -165,13 +166,17 @@ class JenkinsClient:
         return int(item[1]) if item else None
 
     def queue_item(self, number: int) -> dict[str, Any] | None:
-        """Return a queue item, or None if Jenkins does not know it, as from 5 minutes after it left the queue."""
+        """Return a queue item, or None if Jenkins does not know it.
+
+        Jenkins forgets an item 5 minutes after the item left the queue.
+        """
         item: dict[str, Any] | None = _none_on_status(404, self._call, self._jenkins.get_queue_item, number)
         return item
 
     def cancel_item(self, number: int) -> None:
         """Remove an item from the queue, unless it has left the queue already."""
-        # Jenkins answers 500 if the item has left the queue, and 404, which cancel_queue ignores, if it is forgotten.
+        # Jenkins answers 500 if the item has left the queue. If it forgot the item, it answers 404, which
+        # cancel_queue ignores.
         _none_on_status(500, self._call, self._jenkins.cancel_queue, number)
 
     def label_build(self, job: str, build: int, name: str, description: str) -> None:
@@ -197,7 +202,7 @@ class JenkinsClient:
         return str(self._request("GET", path).content, "utf-8", "replace")
 
     def _request(self, method: str, path: str, **options: Any) -> requests.Response:
-        """Send a request and return the answer: after redirects the last one, with the others in its ``history``."""
+        """Send a request and return the answer. After redirects, this is the last; its ``history`` has the others."""
         request = requests.Request(method, self.url + path, **options)
         response: requests.Response = self._call(self._jenkins.jenkins_request, request)
         return response
@@ -240,7 +245,7 @@ class JenkinsClient:
             else f"refused a request by {self.user}, or is still starting. It needs an API token, not a password.",
             404: "does not have this job or page. Create the jobs with epochal jenkins apply.",
             405: "does not accept this request method.",
-            409: "has the job disabled. Enable it.",
+            409: "says that the job is disabled. Enable it.",
             503: "is starting or shutting down.",
         }
         page = re.sub(r"<(script|style|head)\b.*?</\1>|<[^>]*>", " ", response.text, flags=re.DOTALL | re.IGNORECASE)

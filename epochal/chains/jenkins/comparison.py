@@ -1,7 +1,7 @@
 """Compare the rendered XML of a job or view with the XML that Jenkins stores for it. Pure functions.
 
 The texts themselves cannot be compared: Jenkins reorders elements, adds defaults and plugin versions, and writes XML
-1.1. Instead, Epochal writes a seal into the description: the digest of the rendered XML, and that of the stored XML.
+1.1. Instead, Epochal writes a seal into the description: the digests of the rendered XML and of the stored XML.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ def add_seal(xml: str, stored: str | None = None) -> str:
 
 
 def description_with_seal(xml: str, stored: str | None = None) -> str:
-    """Return the description in the rendered XML and the seal. ``stored`` is the digest of what Jenkins stored."""
+    """Return the rendered XML's description, with the seal added. ``stored``: the digest of what Jenkins stored."""
     text = (parse_config(xml).findtext("description") or "").replace(_BUILDERS_NOTE, "").strip()
     return f"{text}\n\nMade by Epochal; digests {digest(xml)} {stored or _UNKNOWN}.".lstrip()
 
@@ -68,7 +68,7 @@ def digest(xml: str) -> str:
 
 
 def missing_classes(rendered: str, stored: str) -> list[str]:
-    """Return the Java classes of rendered elements that *stored* lacks, sorted. Jenkins drops them silently."""
+    """Return, sorted, the Java classes that *stored* lacks. Jenkins has silently dropped the elements that use them."""
     missing = Counter(class_names(parse_config(rendered))) - Counter(class_names(parse_config(stored)))
     return sorted(missing)
 
@@ -87,7 +87,7 @@ class Difference:
     actual: str | None
 
     def __str__(self) -> str:
-        """Return two lines of a diff, Jenkins' value and the rendered one, or one line if one of them is None."""
+        """Return the lines of a diff: one for Jenkins' value and one for the rendered value, leaving out None."""
         lines = [f"  - {self.path}: {self.actual}"] if self.actual is not None else []
         return "\n".join([*lines, *([f"  + {self.path}: {self.expected}"] if self.expected is not None else [])])
 
@@ -95,8 +95,9 @@ class Difference:
 def differences(rendered: str, stored: str) -> list[Difference]:
     """Return the values that would change if *rendered* were stored in Jenkins in place of *stored*.
 
-    Defaults are left out: values that are rendered empty or "false" and that Jenkins does not have, and values that
-    only Jenkins has, unless a Java class (a dotted tag) is in their path and they are not empty, "true" or "false".
+    Values that may be defaults are left out: a rendered value that is empty or "false" and that Jenkins does not have,
+    and most values that only Jenkins has. One of these counts only if its path contains a Java class (a dotted tag) and
+    the value is not empty, "true" or "false".
     """
     expected, actual = dict(_leaf_values(parse_config(rendered), "")), dict(_leaf_values(parse_config(stored), ""))
     changed = [

@@ -56,7 +56,7 @@ def is_under_way(run: int, snapshot: JenkinsSnapshot) -> bool:
 
 
 def find_lost_item(dispatch: Dispatch | None, snapshot: JenkinsSnapshot) -> int | None:
-    """Return the number of the dispatched queue item if neither the queue nor a build has it, else None."""
+    """Return the number of the dispatched queue item if it is not in the queue and became no build, else None."""
     if dispatch is None or dispatch.item is None:
         return None
     seen = {item.number for item in snapshot.items} | {build.item for build in snapshot.builds}
@@ -77,8 +77,8 @@ def decide(
     needed_job: the name of the Jenkins job that the run's state requires.
     dispatch: what Jenkins was last asked to do for the run, or None.
     item: what became of the run's lost item (``find_lost_item``), or None if no item is lost.
-    grace_over: Jenkins has had enough time to start the next job by itself, since the newest build ended or, without
-    builds, since the run was first seen in its state.
+    grace_over: Jenkins has had enough time to start the next job by itself, since the newest build ended or, if
+    there is none, since the run was first seen in its state.
     """
     builds = snapshot.builds_of(run.id)
     if is_under_way(run.id, snapshot) or item is ItemState.STARTED:

@@ -52,8 +52,8 @@ class Definition:
 def pull_job_name(settings: ServerSettings, repository: str) -> str:
     """Return the name of the Jenkins job that pulls a watched repository, given by its URL.
 
-    The name is ``pull`` for the first watched repository and, for example, ``pull-ada-digits`` for a further one, after
-    the configured prefix. Raises SettingsError if the repository is not watched.
+    After the configured prefix, the name is ``pull`` for the first watched repository and, for example,
+    ``pull-ada-digits`` for any other. Raises SettingsError if the repository is not watched.
     """
     for number, watched in enumerate(settings.repository):
         if watched.url == repository:
@@ -72,14 +72,16 @@ def job_names(settings: ServerSettings) -> list[str]:
 def render(settings: ServerSettings, without: Collection[str] = ()) -> list[Definition]:
     """Return the definitions of all jobs and, last, of the view.
 
-    ``without`` names plugins of OPTIONAL_PLUGINS to do without. Raises SettingsError if no repository is watched, two
-    jobs would have the same name, or a plugin cannot be left out. Raises EpochalError if Job Builder fails.
+    ``without`` names plugins from OPTIONAL_PLUGINS that the jobs should not use. Raises SettingsError if no repository
+    is watched, if two jobs would have the same name, or if a plugin cannot be left out. Raises EpochalError if Job
+    Builder fails.
     """
     if not settings.repository:
         raise SettingsError("No repository is watched, so there are no jobs to create. Run epochal watch URL first.")
     if len(set(job_names(settings))) != len(job_names(settings)):
         raise SettingsError(
-            "Two watched repositories have the same name, so their jobs would too. Watch only one of them."
+            "Two watched repositories have the same name, so their jobs would have the same name, too. "
+            "Watch only one of them."
         )
     unknown = sorted(set(without) - set(OPTIONAL_PLUGINS))
     if unknown:
@@ -94,9 +96,9 @@ def render(settings: ServerSettings, without: Collection[str] = ()) -> list[Defi
 
 @lru_cache(maxsize=8)
 def _run_job_builder(project: str) -> dict[str, str]:
-    """Return the XML that Job Builder renders from jobs/*.yaml and ``project`` (YAML), by job or view name.
+    """Return the XML that Job Builder renders for each job and view, by the name of the job or view.
 
-    Raises EpochalError if Job Builder fails.
+    Job Builder reads jobs/*.yaml and ``project``, which is YAML, too. Raises EpochalError if Job Builder fails.
     """
     with tempfile.TemporaryDirectory() as folder:
         source, output = Path(folder) / "project.yaml", Path(folder) / "made"
@@ -111,7 +113,7 @@ def _run_job_builder(project: str) -> dict[str, str]:
 
 
 def _escape_braces(value: Any) -> Any:
-    """Double the braces in all strings of ``value``, because Job Builder expands single ones as its templates."""
+    """Double the braces in all strings of ``value``, because Job Builder takes single braces for its own templates."""
     if isinstance(value, dict):
         return {key: _escape_braces(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -146,5 +148,5 @@ def _project(settings: ServerSettings, without: Collection[str]) -> list[dict[st
 
 
 def export_lines(jenkins: JenkinsSettings) -> list[str]:
-    """Return the shell lines that export the variables from [jenkins] variables in server.toml to a job's script."""
+    """Return shell lines that export the variables set in the table [jenkins.variables] of server.toml."""
     return [f"export {name}={shlex.quote(value)}" for name, value in sorted(jenkins.variables.items())]

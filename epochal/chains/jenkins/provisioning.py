@@ -24,9 +24,9 @@ _CHANGED_BY_OTHERS = "changed in Jenkins by somebody else"
 def apply(client: JenkinsClient, settings: ServerSettings, without: Collection[str], log: Log) -> int:
     """Create or update the jobs and the view, and return how many of them changed.
 
-    ``without`` names plugins to do without. Raises JenkinsError before any change if Jenkins is too old or lacks
-    plugins. Raises it, with earlier changes kept, if Jenkins has a job or view of the same name that Epochal did not
-    make, or if Jenkins loses a part of a definition.
+    ``without`` names plugins that the jobs should not use. Raises JenkinsError before any change if Jenkins is too old
+    or lacks plugins. Raises it, but keeps the changes made so far, if Jenkins has a job or view of the same name that
+    Epochal did not make, or if Jenkins drops a part of a definition.
     """
     definitions = render(settings, without)
     require_usable_jenkins(client, definitions)
@@ -60,7 +60,7 @@ def preview(client: JenkinsClient, settings: ServerSettings, without: Collection
 
 
 def delete(client: JenkinsClient, settings: ServerSettings, log: Log) -> None:
-    """Delete the jobs and the view that ``apply`` made. One of the same name that it did not make is left alone."""
+    """Delete the jobs and the view that ``apply`` made. Others of the same name are left alone."""
     view = f"{settings.jenkins.prefix}Epochal"
     for name in [view, *job_names(settings)]:
         kind: Literal["job", "view"] = "view" if name == view else "job"

@@ -30,8 +30,8 @@ def choose_trial_to_resume(
 ) -> tuple[Trial, int] | None:
     """Return the best promising trial that can be resumed, with its new total number of epochs, or None.
 
-    ``epochs``: the constant of nn.py that holds the number of epochs. A trial is skipped if one with the same
-    combination of hyperparameters was started after it, or if ``max_epochs`` allows no more epochs.
+    ``epochs``: the constant of nn.py that holds the number of epochs. A trial is skipped if another with the
+    same combination of hyperparameters was started after it, or if ``max_epochs`` allows no more epochs.
     """
     for trial in find_promising(trials):
         assert trial.forecast

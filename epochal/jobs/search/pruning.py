@@ -14,7 +14,7 @@ _MAX_EPOCHS = 10_000
 """Later epochs are not compared, because each comparison queries two databases and a script may report any number."""
 
 ShouldContinue = Callable[[int, float], bool]
-"""Takes a trial's number of epochs so far and its validation accuracy (0 to 1); returns whether it should train on."""
+"""Takes a trial's number of epochs so far and its validation accuracy (0 to 1); returns whether it should continue."""
 
 
 class Pruner:
@@ -23,7 +23,7 @@ class Pruner:
     def __init__(
         self, number: int, stop: Stop, stop_if_over: Callable[[], None], should_continue: ShouldContinue
     ) -> None:
-        """``stop`` ends this trial. ``stop_if_over`` is called after each epoch and does so if the search is over."""
+        """``stop`` ends this trial; ``stop_if_over``, called after each epoch, ends it if the search is over."""
         self._number = number
         self._stop = stop
         self._stop_if_over = stop_if_over
@@ -32,7 +32,7 @@ class Pruner:
         self._failed = False
 
     def on_epoch(self, epoch: Epoch) -> None:
-        """Log an epoch that has ended and compare the trial, requesting its stop if it is not worth training on.
+        """Log an epoch that has ended, compare the trial, and request its stop if it is not worth continuing.
 
         An exception in the comparison is logged and ends the comparisons, but not the trial.
         """

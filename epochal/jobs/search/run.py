@@ -18,8 +18,8 @@ from epochal.store.trials import mark_interrupted, other_trainers
 def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
     """Search for hyperparameters that reach the threshold, and return what ended the search.
 
-    It is an EndCause if a trial reached the threshold or the run was stopped, and GiveUp if nothing may be tried any
-    more. ``give_up``: the reason why more epochs would not help, with which the explanation of that GiveUp begins.
+    It is an EndCause if a trial reached the threshold or the run was stopped, and GiveUp if no further trial may start.
+    ``give_up``: the reason why more epochs would not help; the explanation of the returned GiveUp begins with it.
     Raises RunFailed for a failure that other hyperparameters cannot fix.
     """
     database = active.app.database
@@ -32,7 +32,7 @@ def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
             wait_until_gone(others[0])
             if others[0] in other_trainers(
                 database, active.run.id
-            ):  # on another machine: only its heartbeat shows whether it lives
+            ):  # on another machine: only its heartbeat shows whether it is alive
                 threading.Event().wait(HEARTBEAT_SECONDS)
         elif not mark_interrupted(database, active.run.id):  # else run trials of dead processes again
             break

@@ -27,9 +27,9 @@ class Dimension:
 
 
 def read_space(script: Script, search: Mapping[str, Range | Choices]) -> tuple[Dimension, ...]:
-    """Return one dimension for each entry of ``search``, the table [search] of epochal.toml, in its order.
+    """Return one dimension for each entry of ``search``, the table [search] of epochal.toml, in the table's order.
 
-    ``script`` is nn.py. The space is empty if the table is. Raises SettingsError, which names every constant that
+    ``script`` is nn.py. The space is empty if the table is empty. Raises SettingsError, which names every constant that
     cannot be searched and says why.
     """
     searchable = find_searchable(script) if search else {}
@@ -80,7 +80,7 @@ def _read_dimension(
 
 
 def _explain_unsearchable(script: Script, name: str) -> str:
-    """Return why a search cannot change the name ``name`` in the script."""
+    """Return why a search cannot change a constant called ``name`` in the script."""
     lines, epochs = script.assigned_lines.get(name, []), script.epochs
     matching = [constant for constant in script.constants if constant.name == name]
     if epochs and (name == epochs.name or epochs.start in [constant.start for constant in matching]):
@@ -106,5 +106,5 @@ def _find_misfit(constant: Constant, values: Range | Choices) -> str:
     if kinds != {kind}:
         return f"{current_value}. Give {_EXPECTED_VALUES[kind]}."
     if type(constant.value) is int and not are_whole:
-        return f"{current_value}, a whole number. Give whole numbers, or write {constant.value}.0 there to allow fractions."
+        return f"{current_value}, a whole number. Give whole numbers, or write {constant.value}.0 there for floats."
     return ""

@@ -26,7 +26,7 @@ _SCHEMA = "optuna"
 
 
 def storage_url(database: str, default: str) -> str:
-    """Return the URL of Optuna's storage: the PostgreSQL ``database`` if it is one, otherwise ``default``.
+    """Return the URL of Optuna's storage: ``database`` if that is a PostgreSQL URL, otherwise ``default``.
 
     ``database``: the URL in the server's settings, which may be empty. In PostgreSQL, Optuna gets a schema named
     ``optuna``, which is created if it is missing. Raises SQLAlchemyError if PostgreSQL does not answer.
@@ -48,7 +48,7 @@ def storage_url(database: str, default: str) -> str:
 _RANDOM_TRIALS = 5
 """Combinations are drawn at random until the study has this many results, including that of the pushed code."""
 _REDUCTION = 3
-"""Pruning lets the best one in this many trials train on, at about 1/9 and 1/3 of the epochs."""
+"""After about 1/9 and 1/3 of the epochs, pruning lets the best one in this many trials continue."""
 _TRIED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 _MAX_DRAWS = 20
 _MAX_COMBINATIONS = 10_000
@@ -115,8 +115,8 @@ class Study:
     def ask(self) -> Candidate | None:
         """Return a combination that has not been tried; None if none is left.
 
-        None is also returned if _MAX_DRAWS draws in a row were tried before and the space cannot be listed, because
-        it is too large or has a range of floats.
+        None is also returned if _MAX_DRAWS combinations drawn in a row had been tried before, and the space cannot be
+        listed because it is too large or has a range of floats.
         """
         for _ in range(_MAX_DRAWS):
             trial = self._ask()
@@ -131,7 +131,7 @@ class Study:
         candidate.trial.set_user_attr(_TRIAL_NUMBER, number)
 
     def should_continue(self, candidate: Candidate, epoch: int, accuracy: float) -> bool:
-        """Record a trial's ``accuracy`` (0 to 1) after ``epoch`` epochs, and return whether it should train on."""
+        """Record a trial's ``accuracy`` (0 to 1) after ``epoch`` epochs, and return whether it should continue."""
         candidate.trial.report(accuracy, epoch)
         return not candidate.trial.should_prune()
 
@@ -183,7 +183,7 @@ class Study:
         return changes
 
     def _was_tried(self, changes: dict[Constant, Value], except_number: int | None = None) -> bool:
-        """Return whether a trial other than Optuna's number ``except_number`` tried these values or is trying them."""
+        """Return whether a trial other than Optuna's trial ``except_number`` tried these values or is trying them."""
         return any(
             trial.number != except_number
             and (trial.state in _TRIED or _FAILED in trial.user_attrs)

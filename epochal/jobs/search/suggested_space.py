@@ -1,4 +1,4 @@
-"""Suggest a search space for ``epochal init``, by the names and values of the constants of nn.py. Performs no I/O."""
+"""Suggest a search space for ``epochal init``, based on the names and values of nn.py's constants. Performs no I/O."""
 
 import math
 import re
@@ -9,7 +9,7 @@ from epochal.records import Value
 from epochal.settings import Choices, Range
 
 _PART = r"(?:(?:n|num|conv|dense|hidden|base|first|last|lstm|gru|rnn|fc|mlp)\d*)*"
-"""Matches how the name of a layer's size may begin, as in num_filters, conv1_filters, dense_units."""
+"""Matches what the name of a layer's size may begin with, as in num_filters, conv1_filters, dense_units."""
 
 _KINDS = {
     r"(?:base|init|initial|start|adam|sgd)?(?:lr|learningrate)(?:init)?": "magnitude",
@@ -20,7 +20,7 @@ _KINDS = {
     r"(?:sgd)?momentum": "momentum",
     r"weightdecay|wd|(?:kernel)?l2(?:reg|regularization|lambda|penalty|strength)?": "decay",
 }
-"""Kind of hyperparameter by a pattern for the whole name in lower case without underscores. The first match counts."""
+"""Maps a pattern for a whole name (lower case, no underscores) to a kind of hyperparameter. The first match counts."""
 _SKLEARN_KINDS = {
     r"nestimators": "estimators",
     r"maxdepth": "layers",
@@ -31,8 +31,8 @@ _SKLEARN_KINDS = {
 def suggest(script: Script) -> dict[str, Range | Choices]:
     """Suggest a range or choices for each constant of ``script`` (nn.py) whose name is that of a known hyperparameter.
 
-    The result is in the order of the script, and ``read_space`` accepts it for the same script. Constants that are not
-    hyperparameters (seeds, sizes of images, numbers of classes) or have another name are left out.
+    The result is in the order of the script, and ``read_space`` accepts it for the same script. All other constants are
+    left out, such as seeds, sizes of images and numbers of classes.
     """
     searchable = find_searchable(script)
     has_height = any(name.lower() == "height" for name in searchable)

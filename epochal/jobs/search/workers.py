@@ -47,7 +47,8 @@ _COMBINATION_FAILURES = frozenset(
 class _SearchTrial:
     """A trial that was started.
 
-    ``candidate``: its combination in the study; None if it resumes another trial. ``number``: from 1 within the run.
+    ``candidate``: its combination in the study; None if it resumes another trial. ``number``: its number within the
+    run, counted from 1.
     """
 
     proposal: Proposal
@@ -59,7 +60,7 @@ class Workers:
     """The threads of this process that train the trials of a run's search, as many as the server's limits allow."""
 
     def __init__(self, active: ActiveRun, study: Study, epochs: int | None) -> None:
-        """``epochs``: what the script's number of epochs becomes in each new trial; None leaves it as it is."""
+        """``epochs``: the number of epochs that each new trial trains; None for the number that the script has."""
         self._active = active
         self._database = active.app.database
         self._settings = active.plan.settings.retrain
@@ -73,7 +74,7 @@ class Workers:
         """Train trials until the search ends, here or in another process, and return what ended it.
 
         EndCause.REACHED is returned if a trial reached the threshold, another EndCause if the run was stopped, and
-        GiveUp if nothing may be tried any more. Raises RunFailed for a failure that other hyperparameters cannot fix.
+        GiveUp if no further trial may start. Raises RunFailed for a failure that other hyperparameters cannot fix.
         After any exception, no training of this process is left running.
         """
         count = count_parallel_trials(self._active.app.settings)
@@ -139,7 +140,7 @@ class Workers:
                     return started
 
     def _judge_measured(self) -> Sequence[Trial]:
-        """Judge trials whose process died between measurement and verdict; return all trials as they were before."""
+        """Judge trials whose process died between measurement and verdict; return all trials as they were."""
         trials = self._active.load().trials
         for trial in trials:
             if trial.state is TrialState.MEASURED:
@@ -170,8 +171,8 @@ class Workers:
     def _start(self, proposal: Proposal, candidate: Candidate | None) -> _SearchTrial | None:
         """Start a trial; return None if it may not start.
 
-        That is so if another process took the same combination or the last trial of the budget, or if the run
-        has ended or was asked to.
+        It may not start if another process has taken the same combination or the last trial of the budget, or if the
+        run has ended or was asked to end.
         """
         values = self._active.script.hyperparameters(proposal.changes)
         number = add_search_trial(self._database, self._active.run.id, values, self._settings.max_trials)
@@ -215,7 +216,7 @@ class Workers:
             self._record_stopped(started, trial)
 
     def _should_continue(self, started: _SearchTrial, epoch: int, accuracy: float) -> bool:
-        """Return whether a trial with this validation accuracy (0 to 1) after ``epoch`` epochs should train on."""
+        """Return whether a trial with this validation accuracy (0 to 1) after ``epoch`` epochs should continue."""
         if started.candidate is None:  # it was resumed, so it has trained longer than the others
             return True
         if accuracy >= (1.0 if started.proposal.stop_at is None else started.proposal.stop_at):
@@ -274,8 +275,9 @@ class Workers:
 def count_parallel_trials(settings: ServerSettings) -> int:
     """Return how many trials of a search train at a time on this machine: ``limits.trials``, if it is set.
 
-    Otherwise it is the number for which the machine has cores (``limits.cpus``) and memory (``limits.memory_mb``),
-    divided by the number of runs that train in parallel, and at least 1. If a training may use all cores, it is 1.
+    Otherwise it is the number of trainings for which the machine has cores (``limits.cpus``) and memory
+    (``limits.memory_mb``), divided by the number of runs that train in parallel, and at least 1. If a training may use
+    all cores, it is 1.
     """
     limits = settings.limits
     if limits.trials:

@@ -46,7 +46,7 @@ class Report:
 
     ``repository``: the short name to show. ``model``, ``log``, ``diff``: the saved model, the log and the change to
     nn.py (a unified diff, empty if nothing changed) of the best trial, or of the last one if none was measured.
-    ``changes``: each change of the best trial in words (``epochs = 20 → 30``). ``minutes``: the duration of the whole
+    ``changes``: a text for each change of the best trial (``epochs = 20 → 30``). ``minutes``: the duration of the whole
     run.
     """
 
@@ -81,7 +81,7 @@ def compose(report: Report, sender: str, recipients: Sequence[str], message_id: 
 
 
 def serialise(message: EmailMessage) -> bytes:
-    """Return the message as bytes (RFC 5322), the same at each call."""
+    """Return the message as bytes (RFC 5322), which are the same at each call."""
     return message.as_bytes(policy=_SMTP)
 
 

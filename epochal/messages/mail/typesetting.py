@@ -45,7 +45,7 @@ def wrap_paragraph(text: str, indent: int = 0) -> str:
 
 
 def align_columns(table: Sequence[Sequence[str]]) -> list[str]:
-    """Format a table as lines: the last two columns (words) aligned left, the others (numbers) aligned right."""
+    """Format a table as lines: the last two columns (words) aligned left, all others (numbers) aligned right."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     aligned = []
     for row in table:

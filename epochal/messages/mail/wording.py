@@ -23,7 +23,7 @@ def headline(run: Run) -> str:
 
 
 def describe_best_accuracy(run: Run) -> str:
-    """Return the best accuracy with its threshold, interval and source in words; empty if none was measured."""
+    """Return the best accuracy, its threshold and interval, and where it was read; empty if none was measured."""
     best = run.best
     if best is None or best.accuracy is None:
         return ""
@@ -33,9 +33,9 @@ def describe_best_accuracy(run: Run) -> str:
 
 
 def result_sentence(run: Run, changes: Sequence[str]) -> str:
-    """Return the result of the run, for readers who read nothing else of the mail.
+    """Return the result of the run, for readers who read nothing else in the mail.
 
-    ``changes``: each change of the best trial in words (``epochs = 20 → 30``).
+    ``changes``: a text for each change of the best trial (``epochs = 20 → 30``).
     """
     accuracy, threshold = _format_best_and_threshold(run)
     if run.state not in (State.REACHED, State.EXHAUSTED):
@@ -51,8 +51,8 @@ def result_sentence(run: Run, changes: Sequence[str]) -> str:
         if run.reused_trial:
             what = f"adopts the change that run {run.reused_run} suggested"
         reused = (
-            f" This commit {what}, so that verdict was reused and nothing was trained. "
-            "To rule out that it was chance, train again with epochal run --force."
+            f" This commit {what}, so the verdict was reused and nothing was trained. "
+            "To rule out that it was due to chance, train again with epochal run --force."
         )
     if run.state is State.REACHED:
         return f"{SCRIPT} reached its threshold of {threshold}: accuracy {accuracy} {how}.{reused}"
@@ -64,7 +64,7 @@ def result_sentence(run: Run, changes: Sequence[str]) -> str:
 def describe_forecast(run: Run) -> str:
     """Return the forecast of a run that ended below its threshold; empty if the explanation already includes it."""
     is_open = run.state is State.EXHAUSTED and run.reason is not Reason.LEVELS_OFF
-    return f"of the judged accuracy: {run.forecast.description}" if run.forecast and is_open else ""
+    return f"of the accuracy that counts: {run.forecast.description}" if run.forecast and is_open else ""
 
 
 def trial_table(run: Run) -> list[tuple[str, ...]]:

@@ -1,22 +1,22 @@
-"""Functions that see the rows that Keras reads: arrays at once, other data batch by batch while Keras reads them."""
+"""Functions that observe the rows that Keras reads: arrays at once, other data batch by batch as Keras reads them."""
 
 import numpy
 
 from .rows import NotHashable
 
 _CUTS = ("Take", "Skip", "Shard", "Filter", "Window")
-"""Parts of the names of tf.data's classes that leave rows out."""
+"""Words in the names of those classes of tf.data that leave out rows."""
 
 
 def watch(x, y, see, end_pass=None, restart=None, steps=None):
     """Have ``see(x, y)`` called with the rows that Keras is about to read; return the data to pass to Keras instead.
 
-    ``see`` gets None as ``y`` if there are no labels. ``end_pass()`` is called when all data have been read once;
-    ``steps`` batches of a generator count as that. It is not called for a tf.data.Dataset, where each epoch is a pass.
-    With other data the end of an epoch does not mark the end of a pass, because Keras reads ahead. ``restart()`` is
-    called if the batches so far do not count, because a PyDataset is read again from its beginning.
+    ``see`` gets None as ``y`` if there are no labels. ``end_pass()`` is called when all data have been read once,
+    for a generator after every ``steps`` batches, too. It is not called for a tf.data.Dataset, where each epoch is a
+    pass. With other data, the end of an epoch does not mark the end of a pass, because Keras reads ahead. ``restart()``
+    is called if the batches so far do not count, because a PyDataset is read again from its beginning.
 
-    Returns ``x``, or what replaces it, and the reason if its rows cannot be seen (else empty).
+    Returns ``x``, or what replaces it, and the reason why its rows cannot be seen (empty if they can).
     """
     import keras
 
@@ -40,17 +40,18 @@ def watch(x, y, see, end_pass=None, restart=None, steps=None):
 
 
 def unpack_batch(batch):
-    """Return the x and y of a batch from a generator or data set; y is None if the batch has none."""
+    """Return the x and y of a batch from a generator or data set; y is None if the batch has no labels."""
     if isinstance(batch, (tuple, list)) and batch:
         return batch[0], batch[1] if len(batch) > 1 else None
     return batch, None
 
 
 def shares_reshuffled_source(dataset, others):
-    """Return whether a tf.data pipeline is one part of a reshuffled data set, and one of ``others`` comes from it, too.
+    """Return whether ``dataset`` is a part of a reshuffled data set from which one of ``others`` was made, too.
 
-    ``others`` are data sets that were fitted. If a shuffle draws anew at each reading, what is taken or skipped after
-    it has other rows each time, and these may have been trained on.
+    ``dataset`` is a tf.data pipeline; ``others`` are data sets that a model was fitted on. If a data set is shuffled
+    anew each time it is read, a take or skip after the shuffle yields different rows each time, and the model may have
+    been trained on these.
     """
     shuffles = {identity for identity, is_cut, is_shuffled in _walk(dataset) if is_cut and is_shuffled}
     return any(identity in shuffles for other in others if shuffles for identity, *_ in _walk(other))
@@ -107,7 +108,7 @@ def _observe_pydataset(dataset, see, end_pass, restart):
     seen = set()
 
     class Observed(keras.utils.PyDataset):
-        """A PyDataset whose batches are seen once per pass; Keras reads the first ones twice, for their shape."""
+        """A PyDataset whose batches are seen once per pass, although Keras reads the first ones twice."""
 
         def __init__(self):
             super().__init__(dataset.workers, False, dataset.max_queue_size)
@@ -153,7 +154,7 @@ def _observe_generator(batches, see, end_pass, steps):
 def make_safe(see, output, fail):
     """Return ``see`` wrapped so that an exception in it calls ``fail(why)`` and does not end the training.
 
-    It is also recorded as a fault in ``output``, unless the data are of a kind whose rows cannot be hashed.
+    The exception is also recorded as a fault in ``output``, unless the data are of a kind whose rows cannot be hashed.
     """
 
     def wrapper(x, y):

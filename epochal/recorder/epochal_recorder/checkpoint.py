@@ -17,7 +17,7 @@ import numpy
 _CHECKPOINTS_PER_FIT = 2
 _NAME = re.compile(r"model(\d+)-fit(\d+)-epoch(\d+)\.npz")
 _ROWS = ".rows.npz"
-"""Suffix of the file beside a checkpoint that holds the rows that its fit was trained on."""
+"""Suffix of the file beside a checkpoint that holds the rows that its fit trained on."""
 _ARRAY, _TUPLE, _FUNCTION = "__array__", "__tuple__", "__function__"
 _MAX_DEPTH = 32
 _READ_ERRORS = OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, ImportError, zipfile.BadZipFile
@@ -29,7 +29,7 @@ class DamagedCheckpoint(Exception):
 
 
 class Checkpoints:
-    """The checkpoints of one fit in ``folder``; ``model`` is the number of its model, ``call`` that of the fit."""
+    """The checkpoints of one fit in ``folder``; ``model`` and ``call`` are the numbers of model and fit."""
 
     def __init__(self, folder, model, call):
         self._folder = Path(folder)
@@ -44,9 +44,9 @@ class Checkpoints:
     def write(self, epoch, content, rows, past):
         """Write a checkpoint of the state after ``epoch``, and return the name of its file.
 
-        ``content``: the state, plain data and arrays. ``rows``: the rows that it was trained on, for the file beside
-        it. ``past``: the names of the checkpoints that this fit came from, oldest first. The last of these is kept; the
-        fit's other checkpoints are removed once the new one is written.
+        ``content``: the state, made of plain data and arrays. ``rows``: the rows that the fit trained on, which are
+        written to the file beside the checkpoint. ``past``: the names of the checkpoints that this fit came from,
+        oldest first. The last of these is kept; the fit's other checkpoints are removed once the new one is written.
         """
         path = self._folder / f"{self._prefix}{epoch:06d}.npz"
         for file, value in ((path.with_suffix(_ROWS), rows), (path, content)):
@@ -68,9 +68,9 @@ class Checkpoints:
 
 
 def read(path):
-    """Return the content of a checkpoint and that of the file of rows beside it, as a list.
+    """Return a list of the content of a checkpoint and the content of the file of rows beside it.
 
-    Raises DamagedCheckpoint if either cannot be read completely.
+    Raises DamagedCheckpoint if either file cannot be read completely.
     """
     contents = []
     for file in (path, path.with_suffix(_ROWS)):
@@ -85,7 +85,8 @@ def read(path):
 def pack(value, arrays, depth=0):
     """Return ``value`` in a form that JSON can hold, and append its arrays to ``arrays``.
 
-    Raises TypeError if it is not plain data. A function that Keras defines counts as plain data and is stored by name.
+    Raises TypeError if it holds anything but plain data and arrays. A function that Keras defines counts as plain
+    data and is stored by name.
     """
     if depth > _MAX_DEPTH:
         raise TypeError("the state is nested too deeply")
@@ -93,7 +94,7 @@ def pack(value, arrays, depth=0):
         return value
     if isinstance(value, (numpy.ndarray, numpy.generic)):
         if value.dtype.hasobject:
-            raise TypeError("the state has an array of objects")
+            raise TypeError("the state contains an array of objects")
         arrays.append(numpy.asarray(value))
         return {_ARRAY: len(arrays) - 1, "type": str(value.dtype)}
     if type(value) is dict and all(type(key) is str for key in value):

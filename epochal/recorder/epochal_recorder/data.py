@@ -14,8 +14,8 @@ def describe(data):
     """Return a description of ``data`` as JSON: the shape, type and a digest of up to 64 rows of each array in it.
 
     A tf.data.Dataset is described by the specification and number of its elements and the arrays that it was made from;
-    a PyDataset by its class, its length and the arrays that it holds; data that can only be read in order by their
-    class alone.
+    a PyDataset by its class, its length and the arrays that it holds; data that can only be read in order are
+    described by their class alone.
     """
     import keras
 
@@ -25,7 +25,7 @@ def describe(data):
 def count_samples(x):
     """Return the number of samples in ``x``, or None if the data would have to be read for it.
 
-    ``x`` may be an array, or a list or dictionary of arrays, one per input. For data sets and generators it is None.
+    ``x`` may be an array, or a list or dictionary of arrays, one per input. Returns None for data sets and generators.
     """
     arrays = list(x.values()) if isinstance(x, dict) else x
     first = arrays[0] if isinstance(arrays, (list, tuple)) and arrays else arrays
@@ -36,7 +36,7 @@ def count_samples(x):
 def placeholders(x):
     """Return symbolic Keras tensors with the shapes and types of ``x``, the input of a model.
 
-    Raises ValueError if they cannot be known without reading the data.
+    Raises ValueError if shapes and types cannot be known without reading the data.
     """
     import keras
 
@@ -66,7 +66,7 @@ def _describe_leaf(leaf):
         return {"shape": shape, "type": str(getattr(leaf, "dtype", "")), "sample": _digest(leaf) if all(shape) else ""}
     length = len(leaf) if hasattr(leaf, "__len__") else None
     attributes = getattr(leaf, "__dict__", {})
-    # Arrays of one dimension are left out, because they may be an order that is shuffled anew each time.
+    # One-dimensional arrays are left out, because they may hold the order of the rows, shuffled anew each time.
     matrices = [each for _, each in sorted(attributes.items()) if isinstance(each, numpy.ndarray) and each.ndim > 1]
     return {"kind": type(leaf).__name__, "length": length, "arrays": [_describe_leaf(array) for array in matrices]}
 
@@ -79,7 +79,7 @@ def _sources(dataset):
 
 
 def _digest(array):
-    """Return 16 hexadecimal digits, a digest of 4 to 64 rows that are spread evenly over the array."""
+    """Return a digest (16 hexadecimal digits) of 4 to 64 rows that are spread evenly over the array."""
     rows = array.iloc if hasattr(array, "iloc") else array
     count = max(4, min(_MAX_ROWS, _MAX_BYTES // max(1, numpy.asarray(rows[0]).nbytes)))
     digest = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""Observers of calls of Keras' evaluate and predict: which rows they read, and what they measured or answered."""
+"""Observers of calls of Keras' evaluate and predict, which record the rows read and what was measured or answered."""
 
 import numpy
 
@@ -21,7 +21,7 @@ class _Call:
         self._origin = origin
         self.test_rows = TestRows(*outputs_of(model))
         self.is_tf_dataset = False
-        """Whether the data are a tf.data.Dataset, whose first batch Keras reads twice: first only for its shape."""
+        """Whether the data are a tf.data.Dataset, whose first batch Keras reads twice, first only for its shape."""
 
     def _on_begin(self, logs=None):
         if self.is_tf_dataset:
@@ -29,7 +29,7 @@ class _Call:
 
 
 class Evaluate(_Call):
-    """Observer of one call of evaluate: records its metrics, and the accuracy if it is among them."""
+    """Observer of one call of evaluate, which records its metrics, and the accuracy if it is among them."""
 
     def callback(self):
         """Return the callback to pass to Keras."""
@@ -46,7 +46,7 @@ class Evaluate(_Call):
             if is_same(self._arguments.get("y"), self._arguments.get("x")):
                 self.test_rows.is_autoencoder = True
             fields = self._shared.describe(self.test_rows, self._origin, counts_padding(self._model))
-            if self._arguments.get("steps"):  # Keras reads more rows ahead than it measures
+            if self._arguments.get("steps"):  # Keras reads ahead, so it has read more rows than it measures
                 fields["samples"] = count_measured_samples(self._model) or fields["samples"]
             elif not fields["samples"]:
                 fields["samples"] = count_samples(self._arguments.get("x")) or count_measured_samples(self._model)
@@ -73,7 +73,7 @@ class Predict(_Call):
         return keras.callbacks.LambdaCallback(on_predict_begin=self._on_begin)
 
     def finish(self, returned):
-        """Record the prediction and keep its answers, unless its rows are too few for a test."""
+        """Record the prediction and keep its answers, unless it has too few rows for a test."""
         if self.test_rows.count < MIN_TEST_ROWS:
             return
         answers = answers_of(returned) if hasattr(returned, "shape") else ()
@@ -83,7 +83,7 @@ class Predict(_Call):
 
 
 def answers_of(outputs):
-    """Return the arrays of classes that a network's outputs may be read as.
+    """Return a list of the ways to read a network's outputs as classes, each an array.
 
     ``outputs`` has one value per row, or classes in the last dimension (rows × classes, rows × length × classes).
     """

@@ -7,7 +7,7 @@ import numpy
 _MAX_BYTES = 256_000_000
 _MAX_FILES = 2_000
 _SECONDS_OF_A_CLOCK = 0.05
-"""A file's modification time may be this much earlier than the clock, because it is that of the kernel's last tick."""
+"""A file's modification time may be this many seconds before the clock: it is the time of the kernel's last tick."""
 
 
 class WrittenFiles:
@@ -22,10 +22,10 @@ class WrittenFiles:
         self._excluded = {os.path.realpath(folder) for folder in excluded}
 
     def capture(self):
-        """Return the content of each file (an array of bytes) by its path relative to the working directory.
+        """Return the files' contents (arrays of bytes), by their paths relative to the working directory.
 
-        At most 2,000 files and 256 MB are kept, the newest ones; one that does not fit is left out. The search
-        ends when it has met more than 2,000 files.
+        At most 2,000 files and 256 MB are kept, the newest ones; a file that does not fit is left out. The search ends
+        when it has seen more than 2,000 files.
         """
         found, count = [], 0
         for parent, folders, names in os.walk(self._folder):

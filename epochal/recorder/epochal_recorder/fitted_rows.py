@@ -1,9 +1,9 @@
 """The rows that a fit trains on, and the rule that refuses a test on rows that the network was fitted on.
 
-A test on fitted rows says nothing, but data may contain equal rows even if they were split correctly. So s, the share
-of test rows that were fitted, is compared with e, the share that a clean split of the same data would show. It is
-estimated by the share of training rows that have a twin in the same pass: Good and Turing's estimate of the probability
-that one more row from the same source is already among them.
+A test on rows that the network was fitted on says nothing, but data may contain duplicate rows even if they were split
+correctly. So s, the share of test rows that the network was fitted on, is compared with e, the share that a clean split
+of the same data would show. e is estimated by the share of training rows that have a twin in the same pass: Good and
+Turing's estimate of the probability that one more row from the same source is already among them.
 """
 
 import contextlib
@@ -24,10 +24,10 @@ _SIGNIFICANT = 4.0
 With four, none of 800 clean splits of data with many repeated rows is refused (benchmarks/seen_rows.py).
 """
 _SMALL = 0.05
-"""Excess of s over e that is not refused: with noise in two balanced classes, the accuracy gains at most half of it."""
+"""Tolerated excess of s over e: with random labels in two balanced classes, accuracy gains at most half of it."""
 _MAX_CLASSES = 1000
 _MAX_TRIED_LABELS = 100
-"""At most this many labels are tried for a row without a label; with more, fits keep their rows without labels, too."""
+"""At most this many labels are tried for a row without a label; if a fit has more, it also keeps rows without them."""
 _UNREPEATED, _REPEATED, _MIN_ROWS = 0.01, 0.10, 50
 _COPIED_EVENLY = 0.95
 _SMALL_LABELS = 16
@@ -52,7 +52,7 @@ _STATE = (
 )
 """Attributes of a fit that a checkpoint keeps, besides its identity and ceiling."""
 _KEYS = {"has_changing_rows": "changing", "why_unseen": "unseen", "is_regression": "numbers"}
-"""Keys of these attributes in a checkpoint, if they are not the attributes' names."""
+"""Keys of these attributes in a checkpoint, if they differ from the attributes' names."""
 _NEARLY_ALL = 0.9
 _PASSES_OF_NEW_ROWS = 3
 
@@ -65,7 +65,7 @@ class FittedRows:
         self.hashes = numpy.empty(0, numpy.uint64)
         """Hashes of the rows with their labels, sorted and unique; if there are too many, those up to ``ceiling``."""
         self.counts = numpy.empty(0, numpy.uint8)
-        """How often each of them occurred in the first whole pass, at most 255; 0 if it occurred only outside of it."""
+        """How often each of these rows occurred in the first whole pass, at most 255; 0 if only in other passes."""
         self.ceiling = numpy.iinfo(numpy.uint64).max
         self.labels = numpy.empty(0, numpy.uint64)
         """Hashes of the labels, sorted and unique."""
@@ -74,21 +74,21 @@ class FittedRows:
         self.repeats = []
         """For each class, how its rows repeat in the first pass; empty if unknown.
 
-        That is a list of pairs: a number of occurrences, and how many different rows occur that often.
+        For a class, it is a list of pairs: a number of occurrences, and how many different rows occur that often.
         """
         self.classes = numpy.empty(0, numpy.uint64)
         """Hashes of the labels of the classes in ``repeats``."""
         self.explained = []
         """For each class, the share of rows that would repeat if its columns were independent, from 0 to 1.
 
-        It is None if unknown, and 1 for classes whose rows hardly repeat, for which it is not estimated.
+        The share is None if unknown, and 1 for classes whose rows hardly repeat, for which it is not estimated.
         """
         self.repeats_of_data = []
-        """The same pairs as in ``repeats`` for all rows without their labels."""
+        """Pairs as in ``repeats``, but for all rows together, without their labels."""
         self.has_changing_rows = False
-        """Whether each pass has other rows, because they are augmented or generated."""
+        """Whether each pass has different rows, because they are augmented or generated."""
         self.why_unseen = ""
-        """The reason if not all rows could be seen; empty if all could."""
+        """Why not all rows could be seen; empty if all could."""
         self.is_regression = False
         """Whether the fit is a regression, with targets that are not whole numbers."""
         self.forms = []
@@ -190,19 +190,19 @@ class FittedRows:
             self._merge(rows, counts)
 
     def repeats_of_parts(self):
-        """Return the pairs of ``repeats`` for all classes together, for a fit whose rows were added part by part."""
+        """Return pairs as in ``repeats`` for all classes together; for a fit whose rows were added part by part."""
         with self._lock:
             self._merge_recent()
             times, counts = numpy.unique(self.counts[self.counts > 0], return_counts=True)
             return [list(pair) for pair in zip(times.tolist(), counts.tolist(), strict=True)]
 
     def add_hashed(self, rows, labels):
-        """Add rows of the current pass; ``rows`` are hashes without labels, and ``labels`` those of the labels."""
+        """Add rows of the current pass, as hashes of the rows without labels and hashes of their labels."""
         with self._lock:
             self._parts.append((rows, None, labels))
 
     def _take_parts(self):
-        """Remove what was added, and return three arrays of hashes: rows with labels, rows without them, and labels."""
+        """Take out the rows added so far as three arrays of hashes: rows with labels, rows without them, and labels."""
         parts, self._parts = self._parts, []
         rows = numpy.concatenate([part[0] for part in parts])
         kept = [part[1] for part in parts]
@@ -222,7 +222,7 @@ class FittedRows:
                 self._merge(unique, numpy.zeros(len(unique), int))
 
     def end_pass(self):
-        """Count the rows of the pass that has ended; after a pass without new rows, further ones are ignored."""
+        """Count the rows of the pass that has ended; after a pass without new rows, further passes are ignored."""
         with self._lock:
             if not self._parts or self.is_complete:
                 return
@@ -258,7 +258,7 @@ class FittedRows:
         self.hashes, self.counts = merged[order], times[order]
 
     def digest(self):
-        """Return a digest of the rows and how often each occurs."""
+        """Return a digest of the rows and of how often each occurs."""
         found = hashlib.blake2b(self.hashes.tobytes(), digest_size=16)
         found.update(self.counts.tobytes())
         return found.digest()
@@ -267,7 +267,7 @@ class FittedRows:
         """Drop the rows to save memory, and note that they are no longer known."""
         with self._lock:
             self.hashes, self.counts = self.hashes[:0].copy(), self.counts[:0].copy()
-            self.why_unseen = "there were too many fits to keep the rows of all"
+            self.why_unseen = "there were too many fits to keep the rows of all of them"
 
     def state(self):
         """Return the fit's rows as plain data and arrays, for a checkpoint."""
@@ -277,7 +277,7 @@ class FittedRows:
 
     @classmethod
     def from_state(cls, state):
-        """Return the fit that ``state`` describes, which is what the method of that name returned."""
+        """Return the fit that ``state`` describes; ``state`` was returned by the method of that name."""
         fitted = cls(state["identity"])
         for name in _STATE:
             setattr(fitted, name, state[_KEYS.get(name, name)])
@@ -297,15 +297,15 @@ class FittedRows:
 
 
 def compare(rows, labels, fits, by_class=True, fitted=None):
-    """Compare test rows with the rows of ``fits``, and return as JSON whether the test is refused.
+    """Compare test rows with the rows of ``fits``, and return the result as JSON: whether the test is refused.
 
     ``rows``: hashes of the test rows with their labels; ``labels``: hashes of the labels. ``by_class``: whether to
-    compare how rows repeat class by class. ``fitted``: the sorted row hashes of each fit to compare with; by default
-    those with labels.
+    compare, class by class, how rows repeat. ``fitted``: for each fit, the sorted hashes of the rows to compare with;
+    by default the hashes with labels.
 
-    In the result, ``rows`` is the number of rows compared, ``share`` the share of them that were fitted, ``expected``
-    the share that a clean split would show, and ``refused`` whether the test says nothing because of these rows. Shares
-    are from 0 to 1.
+    In the result, ``rows`` is the number of rows compared, ``share`` the share of them that the network was
+    fitted on, ``expected`` the share that a clean split would show, and ``refused`` whether the test says nothing
+    because of these rows. Shares are from 0 to 1.
     """
     ceiling = min([fit.ceiling for fit in fits], default=numpy.iinfo(numpy.uint64).max)
     fitted = [fit.snapshot() for fit in fits] if fitted is None else fitted
@@ -338,7 +338,7 @@ def compare(rows, labels, fits, by_class=True, fitted=None):
 
 
 def compare_unlabelled(rows, fits):
-    """Compare test rows as ``compare`` does, but without labels: a row that was fitted with any label counts."""
+    """Compare test rows as ``compare`` does, but without labels: a row counts if it was fitted with any label."""
     found = find_labels(rows, fits)
     same_label = numpy.zeros(len(rows), numpy.uint64)
     if found is None:
@@ -381,7 +381,7 @@ def _union(arrays):
 
 
 def _repeats_of(fit, by_class):
-    """Return, by class or for all classes together, what ``FittedRows.repeats`` and ``FittedRows.explained`` say."""
+    """Return ``FittedRows.repeats`` and ``FittedRows.explained`` as pairs: one per class, or one for all classes."""
     if by_class and not fit.in_parts:
         return dict(zip(fit.classes.tolist(), zip(fit.repeats, fit.explained, strict=True), strict=True))
     return {_ALL_CLASSES: (fit.repeats_of_parts() if fit.in_parts else fit.repeats_of_data, 1.0)}
@@ -390,9 +390,9 @@ def _repeats_of(fit, by_class):
 def _expected_share(test_repeats, train_repeats):
     """Return the share of test rows that would be among the training rows after a clean split.
 
-    ``test_repeats``: by class, how the test rows repeat, as in ``FittedRows.repeats``. ``train_repeats``: by class, the
-    same of the training rows, and the share that their columns explain. Each class is weighted by its share of the test
-    rows, because the training rows may have been balanced.
+    ``test_repeats``: for each class, how the test rows repeat, as in ``FittedRows.repeats``. ``train_repeats``: for
+    each class, how the training rows repeat, and ``FittedRows.explained``. Each class is weighted by its share of the
+    test rows, because the training rows may have been balanced.
     """
     copied = _find_copied_classes(train_repeats)
     rows = sum(map(_count_rows, test_repeats.values()))
@@ -401,8 +401,9 @@ def _expected_share(test_repeats, train_repeats):
         fitted = train_repeats.get(label, train_repeats.get(_ALL_CLASSES, ([], 1.0)))[0]
         share, alone = _repeated_share(fitted), _repeated_share(pairs)
         count, distinct = _count_rows(pairs), _count_distinct(pairs)
-        # A part of the training rows as big as the test set repeats as much as the test set does. If it repeats more,
-        # training rows were copied after the split, and only the test set shows how often rows repeat.
+        # After a clean split, a random part of the training rows as big as the test set has as many repeated rows as
+        # the test set. If it has more, training rows were copied after the split, and only the test set shows how
+        # often rows repeat.
         likely = _repeated_share(fitted, min(1.0, (count - 1) / max(1, _count_rows(fitted) - 1)))
         error = math.sqrt(max(likely * (1 - likely), 1 / count) / count)
         if likely - alone > max(_SMALL, _SIGNIFICANT * error):
@@ -418,7 +419,7 @@ def _expected_share(test_repeats, train_repeats):
 
 
 def _count_rows(pairs):
-    """Return the number of rows that pairs as in ``FittedRows.repeats`` describe."""
+    """Return the number of rows that ``pairs`` describe; each pair is one as in ``FittedRows.repeats``."""
     return sum(times * number for times, number in pairs)
 
 
@@ -449,7 +450,7 @@ def _twin_share(fits):
 
 
 def _find_copied_classes(train_repeats):
-    """Return the classes whose rows were copied before the split, and for each the share to expect without copies.
+    """Return the classes whose rows were copied before the split, and for each the share of repeats without copies.
 
     A copied class has repeats that its columns do not explain, and either nearly all of its rows repeat, or it has
     fewer different rows than another class, which does not repeat.
@@ -470,7 +471,7 @@ def _find_copied_classes(train_repeats):
 
 
 def _is_copied_evenly(fit, unique, counts):
-    """Return whether nearly all rows of training pass and test set together occur equally often, at least twice."""
+    """Return whether nearly all rows of training pass and test set together occur equally often and at least twice."""
     if not len(fit.hashes) or not fit.counts.all():
         return False
     together = fit.counts.astype(int)
@@ -499,7 +500,7 @@ def _share_at_size(share, rows, more):
 
 
 def _repeats_by_class(rows, labels):
-    """Return the hashes of the labels, sorted and unique, and how the rows of each repeat (``FittedRows.repeats``)."""
+    """Return the hashes of the labels, sorted and unique, and for each how its rows repeat (``FittedRows.repeats``)."""
     classes, codes = numpy.unique(labels, return_inverse=True)
     if len(classes) > _MAX_CLASSES:
         classes, codes = numpy.zeros(1, numpy.uint64), numpy.zeros(len(rows), int)

@@ -18,8 +18,8 @@ class Fit:
     """Observer of one call of fit.
 
     It records each epoch, resumes the fit with ``resumption`` (may be None), and stops it once the validation accuracy
-    has reached ``stop_at`` (may be None). ``names``: the numbers of model and fit for the events. ``arguments``: those
-    of the call. ``why``: the reason if the fit may keep no checkpoints, else empty.
+    has reached ``stop_at`` (may be None). ``names``: the numbers of model and fit, for the events. ``arguments``: the
+    arguments of the call. ``why``: why the fit may keep no checkpoints; empty if it may.
     """
 
     def __init__(self, shared, names, model, arguments, resumption, why, stop_at):
@@ -43,14 +43,14 @@ class Fit:
         self._validation = None
         self._watches_validation = False
         self._is_tf_dataset = self._validates_on_tf_dataset = False
-        """Whether the training and the validation data are a tf.data.Dataset, whose first batch Keras reads twice."""
+        """Whether the training or the validation data are a tf.data.Dataset, whose first batch Keras reads twice."""
         self._why_unseen = ""
         self._is_regression = is_regression(model)
 
     def watch(self, arguments):
         """See the rows of the training and validation data.
 
-        Data that are read batch by batch are replaced in ``arguments`` by ones that show each batch to this observer.
+        Data that are read batch by batch are replaced in ``arguments`` by data that show each batch to this observer.
         """
         x, y, validation = (arguments.get(name) for name in ("x", "y", "validation_data"))
         original, split = x, arguments.get("validation_split")
@@ -121,7 +121,7 @@ class Fit:
         )
 
     def finish(self, _history):
-        """Record that fit has returned, and what is known of the rows that its validation was measured on."""
+        """Record that fit has returned, and what is known about the rows that it validated on."""
         self._fitted.end_pass()
         self._shared.lineage.share_rows(self._fitted)
         self._shared.fits_by_model[self.model] = self.identities
@@ -235,7 +235,7 @@ class Fit:
         """
         metrics = as_json({name[4:]: value for name, value in logs.items() if name.startswith("val_")})
         name = accuracy_name(metrics)
-        # The value is rounded to the digits that a 32-bit float holds, because its 0.9 is a little less than 0.9.
+        # The value is rounded to the digits that a 32-bit float holds: stored in one, 0.9 is a little less than 0.9.
         if self._stop_at is None or not name or float(f"{float(metrics[name]):.7g}") < self._stop_at:
             return False
         if self._validation is not None and self._describe_validation()["seen"]["refused"]:

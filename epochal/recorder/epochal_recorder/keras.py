@@ -1,4 +1,6 @@
-"""Patches Keras to observe fit, evaluate and predict, through a callback after the script's own and the data they read.
+"""Patches Keras to observe fit, evaluate and predict.
+
+They are observed through a callback, which runs after the script's own callbacks, and through the data that they read.
 
 ``import keras`` in this package imports Keras, not this module: modules of this package import each other relatively.
 """
@@ -26,11 +28,11 @@ _MAX_FITS = 32
 
 
 def observe(module, out, checkpoints, stop_at, started):
-    """Patch keras.Model, or the functions that save and load models, whichever ``module`` of Keras defines.
+    """Patch keras.Model, or the functions that save and load models, whichever of them ``module`` of Keras defines.
 
     ``out``: the folder for events. ``checkpoints``: the folder of the checkpoints that fits resume from and write; None
-    if they do neither. ``stop_at``: the validation accuracy (0 to 1, as text) at which a fit is stopped; None if no fit
-    is. ``started``: when Python was started, in seconds since 1970.
+    if they do neither. ``stop_at``: the validation accuracy (0 to 1, as text) at which a fit is stopped; None to stop
+    no fit. ``started``: when Python was started, in seconds since 1970.
     """
     shared = shared_state(out)
     if module.__name__ == "keras.src.models.model":
@@ -52,7 +54,7 @@ def observe(module, out, checkpoints, stop_at, started):
             setattr(module.Model, name, _wrap_to_observe(method, recorder, getattr(recorder, name), shared.output))
         with shared.output.recording_faults():
             shared.output.write_event(event="keras", started=started, time=time.time())
-    else:  # weights that are loaded were not trained in this trial, unless it has saved them
+    else:  # weights that are loaded were not trained in this trial, unless this trial saved them
         for verb, note in (("save", shared.lineage.remember_saved), ("load", shared.lineage.remember_untrained)):
             for name in (f"{verb}_model", f"{verb}_weights"):
                 if hasattr(module, name):
@@ -60,7 +62,7 @@ def observe(module, out, checkpoints, stop_at, started):
 
 
 def _wrap_to_note_weights(function, note, output):
-    """Return ``function`` wrapped so that ``note`` gets the weights of the model that it has returned or was passed."""
+    """Return ``function`` wrapped so that ``note`` gets the weights of the model that it returns or is passed."""
 
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
@@ -75,10 +77,10 @@ def _wrap_to_note_weights(function, note, output):
 
 
 def _wrap_to_observe(method, recorder, make_observer, output):
-    """Return ``method`` wrapped so that each call is observed through one more callback.
+    """Return ``method`` wrapped so that each call is observed through an additional callback.
 
     ``make_observer(model, arguments)`` returns the observer that provides the callback, or None to leave the call
-    unobserved. It may replace arguments of the call.
+    unobserved. ``make_observer`` may replace arguments of the call.
     """
     signature = inspect.signature(method)
 

@@ -13,7 +13,7 @@ class Labels:
     """The labels of one output, counted batch by batch.
 
     ``kind``: "classes", "one-hot" (of more than two classes), "several" (several labels per row), "numbers" (a
-    regression), or "unknown". ``columns``: number of classes of one-hot rows.
+    regression), or "unknown". ``columns``: the number of classes if the labels are one-hot.
     """
 
     def __init__(self, is_masked=False):
@@ -51,7 +51,7 @@ class Labels:
         if array.dtype.kind not in "biuf":
             self._unknown = True
             return
-        # Several columns are one label per element (per token of a sequence, for example), one-hot, or several labels.
+        # Several columns hold one label per element (per token of a sequence, say), a one-hot label or several labels.
         if array.ndim > 2:
             is_by_element = True
         elif rank is not None:
@@ -103,7 +103,7 @@ class Labels:
             is_token = (tokens if has_tokens else array) != 0
             padding = ~is_token
             if not has_tokens or not self._is_masked:
-                # Only zeros before the first or behind the last nonzero element are padding.
+                # Only zeros before the first or after the last nonzero element are padding.
                 behind = numpy.flip(numpy.cumsum(numpy.flip(is_token, axis=1), axis=1), axis=1) == 0
                 padding = behind | (numpy.cumsum(is_token, axis=1) == 0)
             self._padding += int(padding.sum())
@@ -113,7 +113,7 @@ class Labels:
             self._count_places(array)
 
     def _count_places(self, array):
-        """Count the answers at each place of masks of equal size: if masks are alike, one of them is a good guess."""
+        """Count the answers at each position of masks of equal size: if masks are alike, any one is a good guess."""
         answers = numpy.unique(array)
         if len(answers) > _MAX_ANSWERS_AT_PLACES or array[0].size > _MAX_PLACES:
             self._places = None
@@ -127,7 +127,7 @@ class Labels:
 
     @property
     def kind(self):
-        """The kind of the labels that have been added so far, as listed for the class."""
+        """The kind of the labels that have been added so far; the class's docstring lists the kinds."""
         if self._unknown or not self._rows:
             return "unknown"
         if self._fractions:
@@ -141,16 +141,16 @@ class Labels:
 
         In the result ``answers`` is the number of different answers, ``answer`` the most frequent one, ``chance`` its
         accuracy (0 to 1), and ``by_element`` whether each element of a row has a label. For numbers, unknown labels and
-        too many different answers it has only the ``kind``.
+        too many different answers, the result has only the ``kind``.
 
-        ``counts_padding``: whether the measured accuracy counts padding. Then ``chance`` counts it as answered right,
-        because a network does that as soon as it has learned where padding is.
+        ``counts_padding``: whether the measured accuracy counts padding. Then ``chance`` counts padding as answered
+        correctly, because a network does so as soon as it has learned where padding is.
         """
         if self.kind in ("unknown", "numbers") or not self._counts or len(self._counts) > _MAX_ANSWERS:
             return {"kind": self.kind}
         answer = max(self._counts, key=self._counts.get)
         right, of = self._counts[answer], self._elements
-        if self._places:  # if masks are alike, the most frequent answer at each place scores more
+        if self._places:  # if masks are alike, the most frequent answer at each position scores more
             right = max(right, int(numpy.max(list(self._places.values()), axis=0).sum()))
         if counts_padding:
             right, of = right + self._padding, of + self._padding
@@ -169,9 +169,9 @@ class Labels:
 def are_regression_targets(labels, data, is_regression=False):
     """Return whether the labels are the targets of a regression, that is, numbers that are not all whole.
 
-    Shares of classes that add up to 1 do not count, nor do labels of the same shape as ``data``, as those of a
-    denoising autoencoder. Fractions from 0 to 1 may be probabilities of one class, so they count only if
-    ``is_regression``: the fit minimizes a distance between numbers.
+    Shares of classes that add up to 1 do not count, nor do labels of the same shape as ``data``, as in a denoising
+    autoencoder. Numbers from 0 to 1 may be probabilities of one class, so they count only if ``is_regression`` is
+    set, that is, if the fit minimizes a distance between numbers.
     """
     leaves = leaves_of(labels)
     for leaf in leaves:

@@ -1,4 +1,4 @@
-"""Which fits a model's weights come from, and so which rows they were fitted on.
+"""Which fits a model's weights come from, and therefore which rows they were fitted on.
 
 Weights are identified by their values, so it does not matter how they got from one model into another: through shared
 layers, set_weights, a saved file or a copy. Unknown weights that point in nearly the same direction as known ones (an
@@ -13,7 +13,7 @@ from .fitted_rows import FittedRows
 
 _SAMPLE = 512
 _MIN_COSINE = 0.25
-"""Samples of 512 values with a greater cosine are related; that of independent ones stays below 0.18 (4/√512)."""
+"""Samples of 512 values with a greater cosine are related; independent samples stay below 0.18 (4/√512)."""
 _MAX_DIGESTS = 200_000
 _MAX_SAMPLES = 2_000
 _MAX_ROWS_OF_ALL = 32_000_000
@@ -47,7 +47,7 @@ class Lineage:
         return self.fits[identity]
 
     def share_rows(self, fitted):
-        """Keep the rows of a finished fit only once if an earlier finished fit had exactly the same."""
+        """Keep the rows of a finished fit only once if an earlier finished fit had exactly the same rows."""
         known = self._fits_by_digest.setdefault(fitted.digest(), fitted)
         if known is not fitted:
             fitted.hashes, fitted.counts = known.hashes, known.counts
@@ -98,8 +98,8 @@ class Lineage:
     def find_origin(self, arrays):
         """Return the identities of the fits that any of the weights come from, and whether all weights are known.
 
-        Arrays whose values are all equal identify nothing and are left out. If there are no others, the weights count
-        as not known.
+        Arrays whose values are all equal identify nothing and are left out. If no others remain, the weights count as
+        unknown.
         """
         digests = [(digest, array) for array in arrays if (digest := digest_of(array)) is not None]
         found, unknown = set(), []
@@ -130,7 +130,7 @@ class Lineage:
         }
 
     def restore(self, state):
-        """Add what ``state`` has returned in an earlier process."""
+        """Add the fits and weights that the method ``state`` returned in an earlier process."""
         for fit in state["fits"]:
             self.fits.setdefault(fit["identity"], FittedRows.from_state(fit))
         groups = [frozenset(group) for group in state["groups"]]
@@ -158,7 +158,7 @@ def digest_of(array):
 
 
 def digest_of_all(arrays):
-    """Return 16 hexadecimal digits, a digest of all weights of a model; ``arrays`` has one array per variable."""
+    """Return a digest (16 hexadecimal digits) of all weights of a model; ``arrays`` has one array per variable."""
     found = hashlib.blake2b(digest_size=8)
     for array in arrays:
         found.update(repr(digest_of(array)).encode())
@@ -175,7 +175,7 @@ def _direction(array):
 
 
 def _direction_of_all(arrays):
-    """Return such a vector for several arrays together (networks of small layers); None if they are too small."""
+    """Return one vector, as ``_direction`` does, for several small arrays together; None if they are too small."""
     arrays = [numpy.asarray(array) for array in arrays]
     flat = [array.ravel()[:_SAMPLE] for array in arrays if array.ndim > 1 and array.dtype.kind == "f"]
     if sum(map(len, flat)) < _SAMPLE // 2:

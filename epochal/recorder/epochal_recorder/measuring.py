@@ -34,7 +34,7 @@ _UNCHECKED = {
 _MAX_TEST_SETS = 256
 _MAX_PREDICTIONS = 64
 _MAX_EVENTS = 5_000
-"""At most this many predictions are recorded: a script that plays a game predicts for each move."""
+"""At most this many predictions are recorded: a script that plays a game makes one for each move."""
 _MIN_OVERLAP = 0.05
 """A test set counts as validated on if at least this share of its rows is in a validation set."""
 
@@ -44,8 +44,8 @@ class Origin:
     """Where a network's weights come from.
 
     ``identities``: the fits that produced them. ``trained``: whether they were fitted in this trial or in one that it
-    resumed from; None if that cannot be known. ``unchecked``: the reason if not all rows that they were fitted on are
-    known; else empty. ``weights``: a digest or other identifier of the weights.
+    resumed from; None if that cannot be known. ``unchecked``: why not all rows that they were fitted on are known;
+    empty if all are. ``weights``: a digest or other identifier of the weights.
     """
 
     identities: frozenset
@@ -64,10 +64,10 @@ class TestRows:
         """The ``Labels`` of each output by its name, which is empty if there is only one output."""
         self.forms = set()
         self.why_unseen = ""
-        """The reason if the rows could not be seen; else empty."""
+        """Why the rows could not be seen; empty if they could."""
         self.is_autoencoder = False
         self.is_redrawn = False
-        """Whether its tf.data pipeline draws it anew at each reading, from rows that may have been trained on."""
+        """Whether a tf.data pipeline draws the rows anew at each reading, from rows that may have been trained on."""
         self._outputs = outputs
         self._rank = rank
         self._is_masked = is_masked
@@ -76,7 +76,7 @@ class TestRows:
         self._lock = threading.Lock()
 
     def restart(self):
-        """Drop what was read so far: it is a batch that Keras reads first, only to find out its shape."""
+        """Drop what was read so far: it is a batch that Keras reads beforehand, only to find out its shape."""
         with self._lock:
             self.count, self._x, self._xy, self._y, self.labels = 0, [], [], [], {}
 
@@ -152,7 +152,7 @@ class TestRows:
         return copy
 
     def compare_with(self, fits):
-        """Compare its rows with those of ``fits`` (``fitted_rows.compare``); None if that is not possible."""
+        """Compare the rows with those of ``fits`` (``fitted_rows.compare``); None if that is not possible."""
         if self.why_unseen or not self.count or not fits:
             return None
         if self._is_labelled and self._xy:
@@ -188,7 +188,7 @@ class SharedState:
         return self._prediction_count < _MAX_EVENTS
 
     def note_transformation(self, rows, results, fits):
-        """Note that a transformation, fitted with labels in ``fits``, made ``results`` from ``rows`` (hashes of both).
+        """Note that a transformation, fitted with labels in ``fits``, made ``results`` from ``rows`` (both are hashes).
 
         Results of rows that it was fitted on contain information about their labels. So a network that is fitted on any
         of these results counts as fitted on all of them.
@@ -214,9 +214,9 @@ class SharedState:
         return Origin(identities, True if identities else False if known else None, why, digest_of_all(arrays))
 
     def record_call(self):
-        """Record that the script called a network directly, so that its answers are not known.
+        """Record that the script called a network directly, so that the recorder does not know its answers.
 
-        It is recorded once, and again only after the next prediction.
+        Further calls are recorded only after the next prediction.
         """
         if not self._is_call_recorded:
             self._is_call_recorded = True
@@ -225,9 +225,9 @@ class SharedState:
     def record_prediction(self, test_rows, origin, answers, names, returned=None, results=None):
         """Record a prediction, and keep its answers in case the script compares them with labels later.
 
-        ``answers``: the arrays of classes that the prediction may be read as. ``names``: the fields of the event that
-        identify the network. ``returned``: the object that the script got. ``results``: hashes of its rows, if they may
-        become the features of another network.
+        ``answers``: the ways to read the prediction as classes, each an array. ``names``: the fields of the event that
+        identify the network. ``returned``: the object that the script got. ``results``: hashes of that object's rows,
+        if these may become the features of another network.
         """
         fields = self.describe(test_rows, origin)
         self._prediction_count += 1
@@ -278,7 +278,7 @@ class SharedState:
             why = "the training rows are augmented or generated anew in each epoch"
         forms = {form for fit in fits for form in fit.forms}
         if forms and not test_rows.forms <= forms:
-            why = why or "the test rows have a different form than the training rows"
+            why = why or "the test rows have a different structure from the training rows"
         found = test_rows.compare_with(fits)
         if found is None:
             why = why or "the training rows are unknown"
@@ -301,7 +301,7 @@ class SharedState:
 
 
 class Prediction:
-    """The answers of a network, by which a later comparison with labels finds the network."""
+    """The answers of a network, by which it is found when the script later compares answers with labels."""
 
     def __init__(self, test_rows, origin, answers, names, returned=None):
         self._returned = None

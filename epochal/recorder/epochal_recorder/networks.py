@@ -29,7 +29,7 @@ def weights_of(model):
     arrays = []
     for weight in model.weights:
         array = None
-        read = getattr(getattr(weight, "value", None), "read_value", None)  # a TensorFlow variable has it
+        read = getattr(getattr(weight, "value", None), "read_value", None)  # TensorFlow variables have this method
         if read is not None:
             # A variable on a GPU, or of a type that Python does not have, is copied below.
             with contextlib.suppress(Exception):
@@ -39,7 +39,7 @@ def weights_of(model):
 
 
 def outputs_of(model):
-    """Return the names of the model's outputs, the number of dimensions of its output, and whether it masks tokens.
+    """Return the names of the model's outputs, its output's number of dimensions, and whether it masks tokens.
 
     The dimensions include the rows; their number is None if there are several outputs or the shape is not known.
     """
@@ -69,7 +69,7 @@ def counts_padding(model):
 
 
 def count_measured_samples(model):
-    """Return the number of samples that Keras counted for the loss of an evaluate.
+    """Return the number of samples that Keras counted for the loss in a call of evaluate.
 
     Returns None if Keras did not count them, because the script defines its own test_step or metrics.
     """

@@ -38,23 +38,23 @@ class Resumption:
         self._excluded = excluded
         self._epochs = int(arguments.get("epochs", 1))
         self.first = int(arguments.get("initial_epoch") or 0)
-        """The epoch that the script has the fit begin with, counted from 0 as in Keras."""
+        """The epoch at which the script starts the fit, counted from 0 as in Keras."""
         self._past = []
         self._identity = uuid.uuid4().hex
         self._write_seconds = None
         self.history = {}
         """For each metric, its values in the epochs so far."""
         self.epoch = self.first
-        """Number of epochs that the model has been trained."""
+        """Number of epochs that the model has been trained for."""
         self.why = ""
-        """The reason if the fit does not resume from the newest checkpoint; empty if it does, or if there is none."""
+        """Why the fit does not resume from the newest checkpoint; empty if it does, or if there is none."""
         self.identities = frozenset()
         """The identities of the fits that the model's weights come from, including this one."""
         self.stopped_by_script = False
         """Whether the script's own callbacks ended the fit, so that more epochs would change nothing."""
 
     def begin(self):
-        """Resume from the newest usable checkpoint, one with the same resume key; return its epoch, or 0 if none is.
+        """Resume from the newest usable checkpoint with the same resume key; return its epoch, or 0 if there is none.
 
         Raises AttributeError if this version of Keras cannot begin at a later epoch; ValueError if nn.py itself resumes
         (BackupAndRestore), if the model has state that cannot be seen, or if it cannot be built without a batch of
@@ -101,7 +101,7 @@ class Resumption:
     def end_epoch(self, epoch, logs, last, stopped_by_script):
         """Note the metrics of an epoch (counted from 1), and write a checkpoint if it is due.
 
-        It is due after the last epoch, and otherwise if checkpoints then stay within their share of the training time.
+        It is due after the last epoch, and after others if checkpoints still take no more than their share of time.
         ``stopped_by_script``: whether the script's own callbacks end the fit after this epoch.
         """
         self.epoch = epoch
@@ -117,7 +117,7 @@ class Resumption:
             self._write()
 
     def end(self):
-        """Note that this fit produced the model's variables, for the fits after it."""
+        """Note that this fit produced the model's variables, so that later fits can find their origin."""
         for variable in self._model.trainable_variables:
             if digest := _digest(variable):
                 self._ancestry[digest] = self._identity
@@ -126,7 +126,7 @@ class Resumption:
         if difference := describe_difference(content["fingerprint"], self._resume_key):
             return f"the training has changed: {difference}"
         if content["parents"] != self._parents:
-            return "an earlier fit of the same model has trained further since"
+            return "an earlier fit of the same model has trained further since this checkpoint"
         if content["epoch"] > self._epochs:
             return f"the checkpoint is from epoch {content['epoch']}, but the fit ends after epoch {self._epochs}"
         return ""
@@ -152,5 +152,5 @@ class Resumption:
 
 
 def _digest(variable):
-    """Return a 64-bit digest of a variable's values without its shape, because a copy may have another shape."""
+    """Return a 64-bit digest of a variable's values without its shape, because a copy may differ in shape."""
     return digest_of(numpy.ravel(variable))

@@ -1,4 +1,4 @@
-"""The resume key of a Keras fit: what must be equal for it to resume from a checkpoint."""
+"""The resume key of a Keras fit: what must be unchanged for it to resume from a checkpoint."""
 
 import re
 
@@ -10,9 +10,9 @@ _MAX_VALUE_LENGTH = 40
 def resume_key(model, arguments):
     """Return the resume key of a fit as JSON: descriptions of its model, compilation, batches and data.
 
-    ``model`` must be built; ``arguments`` are those of the call of fit, by name. The keys of the result are words for
-    users (``describe_difference``). The numbers that Keras appends to names (dense_3) are left out, because they depend
-    on what else the script has created.
+    ``model`` must be built; ``arguments`` are those of the call of fit, by name. The keys of the result appear in texts
+    for users (``describe_difference``). The numbers that Keras appends to names (dense_3) are left out, because they
+    depend on what else the script has created.
     """
     compiled = _read_config(model.get_compile_config)
     variables = [[list(map(int, each.shape)), str(each.dtype), bool(each.trainable)] for each in model.variables]
@@ -57,7 +57,7 @@ def _find_differences(path, before, now):
     if before == now:
         return
     if path.endswith(": sample"):
-        yield f"{path.removesuffix(': sample')} has other values (is its split or shuffle seeded?)"
+        yield f"{path.removesuffix(': sample')} has different values (is its split or shuffle seeded?)"
     elif isinstance(before, dict) and isinstance(now, dict):
         for key in sorted(before.keys() | now.keys()):
             yield from _find_differences(f"{path}: {key}", before.get(key), now.get(key))
@@ -84,7 +84,7 @@ def _read_config(get):
 
 
 def _as_plain(value):
-    """Return ``value`` as JSON would give it back; objects that JSON does not have become their type and name."""
+    """Return ``value`` as JSON would give it back; objects that JSON cannot hold are replaced by type and name."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, dict):

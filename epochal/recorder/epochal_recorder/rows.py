@@ -26,7 +26,7 @@ class NotHashable(Exception):
 def hash_rows(data):
     """Return a hash (uint64) for each row of ``data``: an array, or a structure of arrays of the same length.
 
-    It takes what Keras and scikit-learn take: arrays, tensors, data frames, sparse matrices, lists of numbers or
+    It accepts what Keras and scikit-learn accept: arrays, tensors, data frames, sparse matrices, lists of numbers or
     strings, and dictionaries, lists and tuples of these. Raises NotHashable for anything else.
     """
     leaves = leaves_of(data)
@@ -58,10 +58,10 @@ def hash_labels(labels):
 
 
 def form_of(data):
-    """Return the form of the rows of ``data`` as text; only rows of equal form can be compared.
+    """Return the form of the rows of ``data`` as text; only rows of the same form can be compared.
 
-    The form consists of the names or number of the inputs, and for each whether it is numbers, text or sparse, and its
-    number of columns if that is fixed.
+    The form consists of the names or number of the inputs, and for each input whether it is sparse or holds numbers or
+    text, and its number of columns if that is fixed.
     """
     leaves, forms = leaves_of(data), []
     for leaf in leaves:
@@ -72,7 +72,7 @@ def form_of(data):
             forms.append(f"numbers {leaf.shape[1]}" if is_numbers else "texts")
         else:
             array = as_array(leaf)
-            # The columns of whole numbers do not count: they may be tokens of sequences, padded to any length.
+            # The number of columns of integers does not count: they may be sequences of tokens, padded to any length.
             columns = f" {array.shape[1]}" if array.ndim == 2 and array.dtype.kind == "f" else ""
             forms.append(f"numbers{columns}" if array.dtype.kind in "biuf" else "texts")
     names = "" if len(leaves) < 2 else ",".join(sorted(map(str, data))) if isinstance(data, dict) else str(len(leaves))
@@ -99,12 +99,12 @@ def sample_rows(data, places, columns):
 
 
 def with_labels(rows, labels):
-    """Return the hashes of rows with their labels; ``rows`` and ``labels`` are the hashes of both."""
+    """Return the hashes of rows with their labels, given the hashes of the rows and of the labels."""
     return _finalize(rows * _LABELLED + _finalize(labels + _LABELLED))
 
 
 def leaves_of(data):
-    """Return the arrays of a structure in a fixed order: dictionaries by their keys, lists and tuples as they are."""
+    """Return the arrays of a structure in a fixed order: dictionaries by their keys, lists and tuples as given."""
     if data is None:
         return []
     if isinstance(data, dict):
@@ -178,7 +178,7 @@ def _as_numbers(array):
 
 
 def _hash_matrix(matrix):
-    """Return a hash for each row of numbers: the sum of its mixed words, each times the multiplier of its position.
+    """Return a hash for each row of numbers: the sum of its mixed words, each multiplied by a number for its position.
 
     A word holds two values. The multipliers are pseudorandom 64-bit numbers (multiply-shift hashing, Dietzfelbinger et
     al. 1997).

@@ -75,7 +75,7 @@ def _observe_estimators(module, shared):
                 found = inspect.getattr_static(cls, method, None)
                 if isinstance(found, types.FunctionType) and not hasattr(found, "observed"):
                     setattr(cls, method, _wrap_method(found, method, shared))
-                # scikit-learn's available_if replaces a method by this if it exists only if an inner estimator has it.
+                # scikit-learn's available_if replaces a method by this if only some inner estimators have it.
                 elif type(found).__name__ == "_AvailableIfDescriptor" and not hasattr(found.fn, "observed"):
                     fn = _wrap_method(found.fn, method, shared)
                     setattr(cls, method, type(found)(fn, found.check, found.attribute_name))
@@ -136,7 +136,7 @@ def _wrap_method(function, method, shared):
 
 
 def _learns_from_labels(transformer):
-    """Return whether a transformer's results depend on the labels it was fitted with, as feature selection's do."""
+    """Return whether a transformer's results depend on the labels it was fitted with, as in feature selection."""
     names = {kind.__name__ for kind in type(transformer).__mro__}
     if "VarianceThreshold" in names:
         return False
@@ -205,7 +205,7 @@ def _fits_of_parts(estimator):
 
 
 def _parts(estimator, attribute):
-    """Return the estimators of an attribute of (name, estimator) pairs; none if its value has another form."""
+    """Return the estimators in ``attribute``, a list of (name, estimator) pairs; none if its value is anything else."""
     pairs = getattr(estimator, attribute, None)
     pairs = pairs if isinstance(pairs, (list, tuple)) else []
     return [pair[1] for pair in pairs if isinstance(pair, tuple) and len(pair) == 2]
@@ -308,7 +308,7 @@ def _record_score(function, call, measures, returned, shared):
 
 
 def _find_prediction(labels, answers, shared):
-    """Return the rows, origin, names and labels of a comparison, even if the script has swapped labels and answers."""
+    """Return rows, origin, names and labels of a comparison of answers, even if the script swapped the arguments."""
     orders = (answers, labels), (labels, answers)
     found = [(each, order) for each in reversed(shared.predictions) for order in orders if each.has_returned(order[0])]
     with suppress(TypeError, ValueError):
@@ -331,9 +331,9 @@ def _find_prediction(labels, answers, shared):
 def _is_for_script(frame):
     """Return whether the script itself asked for what ``frame`` measures, directly or through a scorer, for example.
 
-    It did not if the measurement is part of another score, which is recorded instead; of a fit or a cross-validation,
-    even with the script's own scorer; or of a joblib job, because such jobs end in any order and none is the last
-    measurement.
+    It did not if the measurement is part of another score (which is recorded instead), of a fit or a cross-validation
+    (even with the script's own scorer), or of a joblib job (these jobs end in any order, so none of them is the last
+    measurement).
     """
     above = frame.f_back
     while above:
@@ -346,7 +346,7 @@ def _is_for_script(frame):
 
 
 def _as_one_array(data):
-    """Return a list or tuple as one array, because its elements are rows to scikit-learn, and other data unchanged."""
+    """Convert a list or tuple, whose elements scikit-learn takes as rows, to one array; return other data unchanged."""
     return as_array(data) if isinstance(data, (list, tuple)) else data
 
 

@@ -12,7 +12,7 @@ from .checkpoint import pack
 def capture(model):
     """Return the state of a fit: the variables of the model and its optimizer, and the random state of the process.
 
-    The random state is Python's, NumPy's and Keras'; that of the model's layers is among the model's variables.
+    The random state is Python's, NumPy's and Keras'; the random state of the layers is among the model's variables.
     """
     from keras.src.backend.common import global_state
 
@@ -75,7 +75,7 @@ class CallbackStates:
     """What a fit changes in the script's own callbacks, such as EarlyStopping's best value so far.
 
     It must be created when training begins: an attribute belongs to the state if it holds plain data and has changed
-    since then. So what the script itself has set this time is not overwritten.
+    since then. Therefore, what the script itself has set this time is not overwritten.
     """
 
     def __init__(self, callbacks):
@@ -109,7 +109,7 @@ def _variables_of(model, generator):
 
 
 def _digests(callback):
-    """Return by name a digest of each attribute of a callback that holds plain data."""
+    """Return the names of the callback's attributes that hold plain data, and a digest of each."""
     digests = {}
     for name, value in vars(callback).items():
         if name in ("params", "model", "_model"):

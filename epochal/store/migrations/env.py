@@ -1,4 +1,4 @@
-"""Run the Alembic migrations on the connection that the store opened; this is not for Alembic's command line."""
+"""Run the Alembic migrations on the connection that the store opened; Alembic's command line cannot use this."""
 
 from alembic import context
 

@@ -72,7 +72,7 @@ def test_same_parameters_share_a_queue_item(client: JenkinsClient, standin: Stan
         ("starting POST", "refused a request by epochal, or is still starting"),
         ("anonymous", "the permission hudson.model.Hudson.Read is missing"),
         ("missing", "does not have this job or page"),
-        ("disabled", "has the job disabled"),
+        ("disabled", "says that the job is disabled"),
         ("bad xml", "answered 500 Internal Server Error: Oops! A problem occurred"),
         ("nothing submitted", "answered 400 Bad Request: HTTP ERROR 400 Nothing is submitted"),
     ],

@@ -1,4 +1,4 @@
-"""Add to trials what is known of the data behind their accuracy, and how many looks they took at the test set.
+"""Add to trials what is known about the data behind their accuracy, and how many looks they took at the test set.
 
 Migrations import nothing from the schema, because they must not change when the schema does.
 """
@@ -11,7 +11,7 @@ down_revision = "0008"
 
 
 def upgrade() -> None:
-    """Add the columns. Nothing is known of the data of earlier trials, and each counts as one look.
+    """Add the columns. Nothing is known about the data of earlier trials, and each of them counts as one look.
 
     The reason ``no_looks`` no longer exists: runs that have it get ``too_few_samples``, and keep their explanation.
     """

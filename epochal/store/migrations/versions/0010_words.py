@@ -1,4 +1,4 @@
-"""Rename columns, indexes and a table after the names that the code uses.
+"""Rename columns, indexes and a table to the names that the code uses.
 
 Migrations import nothing from the schema, because they must not change when the schema does.
 """
@@ -33,7 +33,8 @@ _RENAMED = {
 def upgrade() -> None:
     """Rename the columns, indexes and the table.
 
-    An accuracy must have a source and evidence now. Those without get the source ``output`` and empty evidence.
+    Every accuracy must have a source and evidence now. A missing source becomes ``output``, and missing evidence
+    becomes an empty object.
     """
     for table, names in _RENAMED.items():
         for old, new in names.items():
