@@ -56,7 +56,7 @@ def _normalise_path(path: str) -> str:
 
 
 def repository_name(url: str) -> str:
-    """Return the name of a repository to show to people: ``ada/digits``, or the folder's name of a local repository."""
+    """Return the display name of a repository: ``ada/digits``, or the name of its folder if it is local."""
     host, _, path = identity(url).partition("/")
     if host != "local":
         return path or host

@@ -1,5 +1,6 @@
 /* groovylint-disable JavaIoPackageAccess */
-// Sets what configuration as code cannot: the gateway's API token, and a file with the agent's secret, which Jenkins generates.
+// Sets what configuration as code cannot: the gateway's API token, and a file with the agent's secret, which Jenkins
+// generates.
 import hudson.model.User
 import jenkins.model.Jenkins
 import jenkins.security.ApiTokenProperty

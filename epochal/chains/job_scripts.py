@@ -37,7 +37,7 @@ class JobScripts:
     """Runs job scripts and waits for them, from any number of threads.
 
     ``scripts`` is the folder of the job scripts. ``variables`` are set in the environment of every script and
-    override variables of the same name. ``stopping`` is True once ``stop`` was called.
+    override variables of the same name. ``stopping`` is True once ``stop`` has been called.
     """
 
     def __init__(self, environment: Environment, scripts: Path, variables: dict[str, str] | None = None) -> None:

@@ -162,7 +162,7 @@ def read_last_push(folder: Path) -> LastPush | None:
 
 def _check_folder(folder: Path, remote: str | None) -> None:
     if not (folder / SCRIPT).is_file():
-        raise UsageError(f"{folder} has no {SCRIPT}, the file to train. Name the folder that contains it.")
+        raise UsageError(f"{folder} has no {SCRIPT}, the training script. Give the folder that contains it.")
     try:
         top = GitFolder(folder).run_text("rev-parse", "--show-toplevel")
     except GitError:

@@ -59,7 +59,8 @@ def check_budget(trials: Sequence[Trial], settings: RetrainSettings) -> GiveUp |
         return GiveUp(Reason.MAX_TRIALS, f"{len(counted)} trials were trained, and max_trials allows no more.")
     if minutes >= settings.max_minutes:
         return GiveUp(
-            Reason.MAX_MINUTES, f"Training took {minutes:.0f} minutes, and max_minutes is {settings.max_minutes:g}."
+            Reason.MAX_MINUTES,
+            f"Training took {minutes:.0f} minutes, and max_minutes = {settings.max_minutes:g} allows no more.",
         )
     return None
 

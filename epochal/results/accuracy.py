@@ -96,7 +96,7 @@ class _Chooser:
         self._refused = [each for each in self._measurements if self._explain_refusal(each)]
 
     def choose(self) -> Choice:
-        """Return the accuracy that counts, and notes."""
+        """Return the accuracy that counts, with notes on the others for the developer."""
         accuracy = _validate(
             self._from_json() or self._from_measurements() or self._from_output() or self._from_validation()
         )

@@ -84,7 +84,7 @@ class SandboxSettings(Table):
 
 
 class ImageSettings(Table):
-    """How training images and environments are built."""
+    """How container images and environments for training are built."""
 
     base: Annotated[
         str, Field(min_length=1, description="BASE_IMAGE of the Dockerfile: Debian or compatible, with Python.")
@@ -218,9 +218,9 @@ class ServerSettings(Table):
     )
     limits: Annotated[LimitSettings, Field(description="The limits of one training.")] = LimitSettings()
     sandbox: Annotated[SandboxSettings, Field(description="What pushed code may access.")] = SandboxSettings()
-    images: Annotated[ImageSettings, Field(description="How training images and environments are built.")] = (
-        ImageSettings()
-    )
+    images: Annotated[
+        ImageSettings, Field(description="How container images and environments for training are built.")
+    ] = ImageSettings()
     mail: Annotated[MailSettings, Field(description="The mail server and the recipients.")] = MailSettings()
     jenkins: Annotated[JenkinsSettings, Field(description='Jenkins, for chain = "jenkins".')] = JenkinsSettings()
     repository: Annotated[

@@ -5,7 +5,7 @@ from epochal.records import State
 
 
 class Busy(EpochalError):
-    """A run cannot be claimed, because another process works on it or its state does not allow it.
+    """A run cannot be claimed, because another process is working on it or its state does not allow it.
 
     This is not a fault: the process that wanted to claim it just has nothing to do.
     """

@@ -20,7 +20,7 @@ CHANGEABLE = runs.c.state.in_(UNFINISHED_STATES), runs.c.stop_requested.is_(None
 
 def no_such_run(run: int) -> UsageError:
     """Return the error to raise if no run has the number ``run``."""
-    return UsageError(f"There is no run {run} in this home. To list the runs, use epochal history.")
+    return UsageError(f"There is no run {run} in this EPOCHAL_HOME. To list the runs, use epochal history.")
 
 
 def require_owned(connection: Connection, run: int) -> None:
@@ -82,7 +82,7 @@ def request_stop(connection: Connection, run: int, state: State) -> str | None:
     if row is None:
         raise no_such_run(run)
     if row.state.ended:
-        raise UsageError(f"Run {run} has already ended: it is {row.state}.")
+        raise UsageError(f"Run {run} has already ended ({row.state}).")
     requested = row.stop_requested or state  # the first request counts
     connection.execute(update(runs).where(runs.c.id == run).values(stop_requested=requested))
     if owner := living_owner(row.owner, row.heartbeat):

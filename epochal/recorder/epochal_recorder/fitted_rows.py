@@ -190,7 +190,7 @@ class FittedRows:
             self._merge(rows, counts)
 
     def repeats_of_parts(self):
-        """Return pairs as in ``repeats`` for all classes together; for a fit whose rows were added part by part."""
+        """Return what ``repeats`` returns, pooled over all classes. Used if the rows of a fit were added in parts."""
         with self._lock:
             self._merge_recent()
             times, counts = numpy.unique(self.counts[self.counts > 0], return_counts=True)
@@ -338,7 +338,7 @@ def compare(rows, labels, fits, by_class=True, fitted=None):
 
 
 def compare_unlabelled(rows, fits):
-    """Compare test rows as ``compare`` does, but without labels: a row counts if it was fitted with any label."""
+    """Compare test rows as ``compare`` does, but without labels: a test row is known if it was a training row with any label."""
     found = find_labels(rows, fits)
     same_label = numpy.zeros(len(rows), numpy.uint64)
     if found is None:
@@ -493,7 +493,7 @@ def _repeated_share(pairs, part=1.0):
 
 
 def _share_at_size(share, rows, more):
-    """Return the share of repeated rows among ``more`` different rows, if it is ``share`` among ``rows`` of them."""
+    """Extrapolate the share of repeated rows from a sample: ``share`` of ``rows`` rows, to a size of ``more`` rows."""
     if more <= rows or not rows or share >= 1:
         return share
     return 1 - (1 - share) ** (more / rows)

@@ -173,7 +173,7 @@ class _Recorder:
         return fit
 
     def evaluate(self, model, arguments):
-        """Return the observer of a call of evaluate, and change ``arguments`` so that it sees the rows."""
+        """Return the observer of a call to evaluate, and change ``arguments`` so that the observer sees the rows."""
         test = Evaluate(self._shared, self._number_of(model), model, dict(arguments), self._find_origin(model))
         self._watch(test, arguments, arguments.get("y"))
         return test
