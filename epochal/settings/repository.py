@@ -72,9 +72,10 @@ class RepositorySettings(Table):
     framework: Annotated[
         str, Field(description=f"The framework to train with; empty: detect it from the imports of {SCRIPT}.")
     ] = ""
+    # model_construct() returns the defaults without building the table's validator, unlike calling the class.
     retrain: Annotated[
         RetrainSettings, Field(description="How the retrain job raises the epochs, and when it gives up.")
-    ] = RetrainSettings()
+    ] = RetrainSettings.model_construct()
     search: Annotated[
         dict[str, Values],
         Field(

@@ -213,16 +213,17 @@ class ServerSettings(Table):
     data: Annotated[
         str, Field(description="A folder that training sees read-only as /data ($EPOCHAL_DATA); empty: none.")
     ] = ""
+    # model_construct() returns the defaults without building the table's validator, unlike calling the class.
     gateway: Annotated[GatewaySettings, Field(description="The address and the secret of the webhook.")] = (
-        GatewaySettings()
+        GatewaySettings.model_construct()
     )
-    limits: Annotated[LimitSettings, Field(description="The limits of one training.")] = LimitSettings()
-    sandbox: Annotated[SandboxSettings, Field(description="What pushed code may access.")] = SandboxSettings()
+    limits: Annotated[LimitSettings, Field(description="The limits of one training.")] = LimitSettings.model_construct()
+    sandbox: Annotated[SandboxSettings, Field(description="What pushed code may access.")] = SandboxSettings.model_construct()
     images: Annotated[
         ImageSettings, Field(description="How container images and environments for training are built.")
-    ] = ImageSettings()
-    mail: Annotated[MailSettings, Field(description="The mail server and the recipients.")] = MailSettings()
-    jenkins: Annotated[JenkinsSettings, Field(description='Jenkins, for chain = "jenkins".')] = JenkinsSettings()
+    ] = ImageSettings.model_construct()
+    mail: Annotated[MailSettings, Field(description="The mail server and the recipients.")] = MailSettings.model_construct()
+    jenkins: Annotated[JenkinsSettings, Field(description='Jenkins, for chain = "jenkins".')] = JenkinsSettings.model_construct()
     repository: Annotated[
         tuple[WatchedRepository, ...], Field(description="The watched repositories; epochal watch adds them.")
     ] = ()

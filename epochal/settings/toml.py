@@ -13,7 +13,8 @@ from epochal.errors import SettingsError
 class Table(BaseModel):
     """A table of a settings file; it is frozen and refuses unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # defer_build: no command uses every table, so each table's validator is built when it is first used.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 T = TypeVar("T", bound=Table)
