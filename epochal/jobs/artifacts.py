@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 
 from epochal.app import App
-from epochal.jobs.finish import find_saved_model
 from epochal.jobs.log import log
 from epochal.store.errors import DatabaseUnavailable
 from epochal.store.runs import load_run
@@ -22,6 +21,9 @@ def publish(app: App, number: int) -> None:
     """
     if not app.environment.workspace:
         return
+    # Imported here, because it imports what composes a mail, which nobody needs without a workspace.
+    from epochal.jobs.finish import find_saved_model
+
     workspace = Path(app.environment.workspace) / FOLDER
     try:
         shutil.rmtree(workspace, ignore_errors=True)

@@ -16,7 +16,7 @@ from epochal.records import Commit, Origin, Run, State, Step
 from epochal.store.deliveries import accept_commit
 from epochal.store.dispatches import last_dispatch
 from epochal.store.owner import signal_owner
-from epochal.store.runs import load_run
+from epochal.store.runs import state_of_run
 from epochal.store.timeline import record_step
 from epochal.store.transitions import change_run
 
@@ -58,7 +58,7 @@ def pass_on_pulled_run(app: App, run: int) -> None:
 
     Do nothing if the run has moved on, or if the gateway starts its builds: otherwise job train would start twice.
     """
-    if load_run(app.database, run).state is State.PULLED and last_dispatch(app.database, run) is None:
+    if state_of_run(app.database, run) is State.PULLED and last_dispatch(app.database, run) is None:
         _write_properties(app, run)
 
 

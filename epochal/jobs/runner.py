@@ -8,18 +8,15 @@ from contextlib import suppress
 from epochal.app import App
 from epochal.errors import Reason, RunFailed, UsageError
 from epochal.jobs.artifacts import publish
-from epochal.jobs.finish import end_run
 from epochal.jobs.log import log
-from epochal.jobs.pull import find_run, pass_on_pulled_run
 from epochal.jobs.signals import Stopped, heartbeat, raise_on_signal
 from epochal.messages.outbox import drain_outbox
-from epochal.pages.view import summary
 from epochal.records import EXIT_STATUS, Run, State, Step
 from epochal.settings import Environment
 from epochal.store.dispatches import last_dispatch
 from epochal.store.errors import Busy, CommitLost, DatabaseUnavailable, NotOwner, StopRequested
 from epochal.store.retry import RetryPolicy
-from epochal.store.runs import claim_run, load_run, owner_of_run
+from epochal.store.runs import claim_run, load_run, owner_of_run, state_of_run
 from epochal.store.timeline import record_step
 from epochal.store.transitions import load_stop_request
 
@@ -46,7 +43,7 @@ def run_job(name: str, environment: Environment) -> int:
     app = App.open(environment, RetryPolicy(DATABASE_SECONDS, log))
     try:
         with raise_on_signal():
-            run = find_run(app) if name == "pull" else _requested_run(environment)
+            run = _find_run_to_pull(app) if name == "pull" else _requested_run(environment)
             status = _claim_and_do(app, run, name)
             if name != "pull":
                 publish(app, run)
@@ -65,6 +62,7 @@ def join_search(environment: Environment) -> int:
     possible here, which does not end the run.
     """
     from epochal.jobs.search.run import join
+    from epochal.pages.view import summary
 
     app = App.open(environment, RetryPolicy(DATABASE_SECONDS, log))
     try:
@@ -72,7 +70,7 @@ def join_search(environment: Environment) -> int:
             number = _requested_run(environment)
             with heartbeat(app.database, number):
                 join(app, number)
-            if not load_run(app.database, number).state.ended and owner_of_run(app.database, number) is None:
+            if not state_of_run(app.database, number).ended and owner_of_run(app.database, number) is None:
                 return _claim_and_do(app, number, "retrain")
         run = load_run(app.database, number)
         log(f"run {run.id}: {summary(run) if run.state.ended else 'the search has ended; job retrain ends the run'}")
@@ -81,6 +79,13 @@ def join_search(environment: Environment) -> int:
         return 128 + stopped.signal_number
     finally:
         app.database.close()
+
+
+def _find_run_to_pull(app: App) -> int:
+    # Imported here, because importing git, the mail and all that job pull needs would slow down the other jobs.
+    from epochal.jobs.pull import find_run
+
+    return find_run(app)
 
 
 def _requested_run(environment: Environment) -> int:
@@ -107,7 +112,7 @@ def _claim_and_do(app: App, run: int, name: str) -> int:
             _wait_to_be_stopped(app, run)
             return _status_without_work(app, run, states)
         except CommitLost as lost:
-            if not load_run(app.database, run).state.ended:
+            if not state_of_run(app.database, run).ended:
                 raise
             log(str(lost))
             return _status_without_work(app, run, states)
@@ -118,6 +123,9 @@ def _do_job(app: App, run: Run, name: str) -> int:
 
     Also store the times when the job started and, if another job follows, ended.
     """
+    # Imported here, because a job that finds nothing to do prints no summary.
+    from epochal.pages.view import summary
+
     try:
         if requested := load_stop_request(app.database, run.id):
             raise StopRequested(run.id, requested)
@@ -166,7 +174,7 @@ def _end_after_signal(app: App, run: Run, stopped: Stopped) -> int:
 
 def _wait_to_be_stopped(app: App, run: int) -> None:
     """Give the gateway time to abort the Jenkins build of a superseded or cancelled run, so that it is not red."""
-    stopped = load_stop_request(app.database, run) or load_run(app.database, run).state in (
+    stopped = load_stop_request(app.database, run) or state_of_run(app.database, run) in (
         State.SUPERSEDED,
         State.CANCELLED,
     )
@@ -177,8 +185,10 @@ def _wait_to_be_stopped(app: App, run: int) -> None:
 
 def _status_without_work(app: App, run: int, states: frozenset[State]) -> int:
     """Return the exit status of a job that has nothing to do, because its run has moved on or has another owner."""
-    state = load_run(app.database, run).state
+    state = state_of_run(app.database, run)
     if State.QUEUED in states:
+        from epochal.jobs.pull import pass_on_pulled_run  # imported here as in _find_run_to_pull
+
         pass_on_pulled_run(app, run)
         return EXIT_STATUS[state] if state in (State.FAILED, State.SUPERSEDED, State.CANCELLED) else 0
     # If the run is not over, the status is 0: a yellow build would start job retrain a second time.
@@ -187,6 +197,9 @@ def _status_without_work(app: App, run: int, states: frozenset[State]) -> int:
 
 def _end(app: App, run: Run, state: State, failure: RunFailed) -> int:
     """End a run in ``state`` for the reason in ``failure``, send its mail, and return the exit status."""
+    # Imported here, because it imports what composes a mail, which a job that finds nothing to do does not need.
+    from epochal.jobs.finish import end_run
+
     end_run(app, run.id, state, failure.reason, failure.explanation, failure.detail)
     for line in failure.detail.splitlines():
         log(f"  | {line}")

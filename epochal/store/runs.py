@@ -25,6 +25,15 @@ def load_run(connection: Connection, run: int) -> Run:
 
 
 @reads
+def state_of_run(connection: Connection, run: int) -> State:
+    """Return the state of the run with the number ``run``. Raises UsageError if there is none."""
+    state: State | None = connection.execute(select(runs.c.state).where(runs.c.id == run)).scalar()
+    if state is None:
+        raise no_such_run(run)
+    return state
+
+
+@reads
 def list_runs(connection: Connection, limit: int = 20) -> list[Run]:
     """Return the newest ``limit`` runs, newest first."""
     return _load(connection, limit=limit)
@@ -101,7 +110,8 @@ def claim_run(connection: Connection, run: int, states: Iterable[State]) -> Run:
     Trials that were training in this process or in one that died are marked as interrupted. Raises Busy if another
     living process owns the run or the run is in none of ``states``, UsageError if there is no such run.
     """
-    row = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).first()
+    columns = runs.c.state, runs.c.owner, runs.c.heartbeat, runs.c.started
+    row = connection.execute(select(*columns).where(runs.c.id == run).with_for_update()).first()
     if row is None:
         raise no_such_run(run)
     if living_owner(row.owner, row.heartbeat) not in (None, this_process()):

@@ -1,15 +1,55 @@
-"""The list of commands, which ``epochal --help`` shows without importing them."""
+"""The list of commands, which ``epochal --help`` shows without importing them, and what starting a command imports."""
 
 import importlib
 import inspect
+import os
 import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
 
+from epochal.app import App
 from epochal.cli import COMMANDS, make_app
+from epochal.records import EXIT_STATUS, Commit, Origin, State
+from epochal.store.deliveries import accept_commit
+from epochal.store.transitions import request_stop
+from tests.jobs.chain import environment_of
+
+_NEEDED_FOR_WORK = {
+    "alembic",
+    "docker",
+    "epochal.git",
+    "epochal.messages.mail.compose",
+    "httpx",
+    "jinja2",
+    "ngrok",
+    "numpy",
+    "optuna",
+    "rich",
+    "scipy",
+    "sqlalchemy.dialects.postgresql",
+    "starlette",
+    "uvicorn",
+    "watchdog",
+}
+"""Modules that neither the help nor a job of an ended run needs. Importing them would slow down every start."""
+
+
+def _list_imports(*arguments: str, status: int, **variables: str) -> set[str]:
+    """Run ``epochal``, check its exit status, and return the names of all modules that it imported."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "epochal", *arguments],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == status, done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    return {line.rpartition("|")[2].strip() for line in lines}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -44,3 +84,24 @@ def test_help_lists_all_commands() -> None:
     """The list does not depend on which command was imported."""
     group = typer.main.get_command(make_app("cancel"))
     assert list(group.commands) == list(COMMANDS)  # type: ignore[attr-defined]
+
+
+def test_help_imports_no_library_of_the_server() -> None:
+    """The help needs Typer alone: neither the settings nor the database."""
+    imported = _list_imports("--help", status=0)
+    assert "epochal.cli" in imported
+    assert imported & {*_NEEDED_FOR_WORK, "pydantic", "sqlalchemy"} == set()
+
+
+@pytest.mark.parametrize("name", ["train", "retrain"])
+def test_job_without_work_imports_only_what_claiming_takes(home: Path, name: str) -> None:
+    """The run has ended, as if it had been cancelled while the job waited in the queue of Jenkins."""
+    app = App.open(environment_of(home))
+    accepted = accept_commit(app.database, Commit("/srv/digits", "main", "a" * 40), Origin.PUSH, supersede="queued")
+    request_stop(app.database, accepted.run, State.CANCELLED)
+    app.database.close()
+    imported = _list_imports(
+        "job", name, status=EXIT_STATUS[State.CANCELLED], EPOCHAL_HOME=str(home), EPOCHAL_RUN=str(accepted.run)
+    )
+    assert "epochal.jobs.runner" in imported
+    assert imported & _NEEDED_FOR_WORK == set()
