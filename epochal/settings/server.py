@@ -218,12 +218,18 @@ class ServerSettings(Table):
         GatewaySettings.model_construct()
     )
     limits: Annotated[LimitSettings, Field(description="The limits of one training.")] = LimitSettings.model_construct()
-    sandbox: Annotated[SandboxSettings, Field(description="What pushed code may access.")] = SandboxSettings.model_construct()
+    sandbox: Annotated[SandboxSettings, Field(description="What pushed code may access.")] = (
+        SandboxSettings.model_construct()
+    )
     images: Annotated[
         ImageSettings, Field(description="How container images and environments for training are built.")
     ] = ImageSettings.model_construct()
-    mail: Annotated[MailSettings, Field(description="The mail server and the recipients.")] = MailSettings.model_construct()
-    jenkins: Annotated[JenkinsSettings, Field(description='Jenkins, for chain = "jenkins".')] = JenkinsSettings.model_construct()
+    mail: Annotated[MailSettings, Field(description="The mail server and the recipients.")] = (
+        MailSettings.model_construct()
+    )
+    jenkins: Annotated[JenkinsSettings, Field(description='Jenkins, for chain = "jenkins".')] = (
+        JenkinsSettings.model_construct()
+    )
     repository: Annotated[
         tuple[WatchedRepository, ...], Field(description="The watched repositories; epochal watch adds them.")
     ] = ()
