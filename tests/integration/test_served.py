@@ -221,7 +221,7 @@ def test_pending_mail_is_sent_by_the_command(home: Path, tmp_path: Path) -> None
     with mail_server(inbox) as port:
         write_settings(home, origin, port)
         ended = epochal(home, "run", str(origin), "--runtime", "process")
-        assert "it is tried again" in ended.stdout, ended.stdout + ended.stderr
+        assert "it will be retried" in ended.stdout, ended.stdout + ended.stderr
         assert epochal(home, "mail", "--flush").returncode == 1
         inbox.answers.clear()
         assert [epochal(home, "mail", "--flush").returncode for _ in range(2)] == [0, 0]

@@ -75,7 +75,7 @@ def test_timeline_covers_a_run_from_commit_to_mail(home: Path, tmp_path: Path) -
         assert moment["since_first"] == (datetime.fromisoformat(moment["at"]) - committed).total_seconds()
     assert sum(moment["since_before"] for moment in moments) == pytest.approx(moments[-1]["since_first"])
     heading, *rows = epochal(home, "show", "1", "--timeline").stdout.splitlines()
-    assert heading.split() == ["moment", "trial", "seconds", "since", "before"]
+    assert heading.split() == ["moment", "trial", "seconds", "since", "previous"]
     for row, moment in zip(rows, moments, strict=True):
         seconds = [f"{moment['since_first']:.2f}", f"{moment['since_before']:.2f}"]
         trial = [str(moment["trial"])] if moment["trial"] else []

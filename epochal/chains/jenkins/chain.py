@@ -103,7 +103,7 @@ class JenkinsChain:
             try:
                 pause, retry_pause = self._poll(), _POLL_SECONDS
             except (JenkinsError, DatabaseUnavailable) as error:
-                self._log_once("jenkins", f"{error} Trying again.")
+                self._log_once("jenkins", f"{str(error).removesuffix('.')}. Trying again.")
                 pause, retry_pause = retry_pause, min(2 * retry_pause, _MAX_PAUSE_SECONDS)
             except Exception:
                 _log.exception("polling Jenkins failed")

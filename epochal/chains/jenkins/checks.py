@@ -125,7 +125,7 @@ def _check_jobs(client: JenkinsClient, definitions: list[Definition]) -> str:
     }
     wrong = [f"{name} is {state}" for name, state in states.items() if state != "unchanged"]
     if NOT_OWN in states.values():
-        raise CheckFailed(f"{'; '.join(wrong)}: rename or delete what Epochal did not make, or set [jenkins] prefix.")
+        raise CheckFailed(f"{'; '.join(wrong)}: rename or delete what Epochal did not create, or set [jenkins] prefix.")
     if wrong:
         raise CheckFailed(f"{'; '.join(wrong)}. Run epochal jenkins apply.")
     return "up to date"

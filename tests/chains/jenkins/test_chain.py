@@ -303,7 +303,7 @@ def test_database_that_does_not_answer_is_asked_again(
     assert asked_again.wait(30)
     jenkins_chain.stop()
     app.database.close()
-    assert caplog.messages == ["the database does not answer: gone. It is asked again."]
+    assert caplog.messages == ["the database does not answer: gone. Trying again."]
 
 
 def _wait_until_ended(home: Path, number: int) -> None:

@@ -66,7 +66,7 @@ def test_each_failed_check_names_its_cause(
     assert answers["rights"].startswith("no   epochal lacks Job/Build")
     assert answers["plugins"] == "no   missing: build-timeout:1.38"
     assert "is offline" in answers["agent"]
-    assert answers["jobs"].endswith(" is changed in Jenkins by somebody else: epochal jenkins apply sets it right.")
+    assert answers["jobs"].endswith(" is changed in Jenkins by somebody else. Run epochal jenkins apply.")
     assert answers["login"].startswith("yes")
 
 
@@ -77,7 +77,7 @@ def test_job_that_epochal_did_not_make_fails_the_check(
     ready.jobs["t-train"] = "<project><description>mine</description></project>"
     passed, answers = _check(client, settings, home)
     assert not passed
-    assert answers["jobs"].startswith("no   job t-train is not made by Epochal: ")
+    assert answers["jobs"].startswith("no   job t-train is not created by Epochal: ")
     assert "apply" not in answers["jobs"]
 
 
