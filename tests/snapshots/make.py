@@ -95,6 +95,8 @@ class _Recorder:
         Calls *meanwhile* once the training has written to the pipe ``started``.
         """
         code, workspace = self._folder / "repositories" / (repository or name), self._folder / "workspaces" / name
+        # Equal files committed in the same second would give two runs the same commit, which is masked by the run's number.
+        files = {"README.md": f"{name}\n", **files}
         commit(code, files, "Improve the network") if code.exists() else make_repository(code, files)
         workspace.mkdir(parents=True)
         sha = git(code, "rev-parse", "HEAD")
