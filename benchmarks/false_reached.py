@@ -71,7 +71,7 @@ def compute_required(rule: Rule, look: int) -> float:
 
 
 def find_first_reached(measured: Iterator[float], rule: Rule, most: int) -> int:
-    """Return the look (from 1) at which the gate says reached, or ``most`` + 1 if that is none of the first ``most``."""
+    """Return the number of the first look that reaches, from 1; ``most`` + 1 if none of the first ``most`` looks does."""
     return next((look for look in range(1, most + 1) if next(measured) >= compute_required(rule, look)), most + 1)
 
 

@@ -98,7 +98,7 @@ def _print_outcome(stage: Stage, run: Run, console: Console) -> None:
             console.print(line, markup=False, style={"+": "green", "-": "red"}.get(line[:1]))
         console.print("\nAdopt it:")
         _print_command(console, "git", "-C", _short(stage.developer), "apply", str(diff))
-    console.print("\nSee where the time went:" if diff else "See where the time went:")
+    console.print("\nSee where the time went:")
     epochal = _short(Path(sys.executable).parent / "epochal")
     _print_command(console, "env", f"EPOCHAL_HOME={_short(stage.home)}", epochal, "show", str(run.id), "--timeline")
 

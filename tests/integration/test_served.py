@@ -2,6 +2,8 @@
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -214,14 +216,21 @@ def test_mail_is_kept_until_the_mail_server_answers(home: Path, tmp_path: Path) 
     assert second == f"{first}, reused from run 1"
 
 
-def test_pending_mail_is_sent_by_the_command(home: Path, tmp_path: Path) -> None:
-    """``epochal mail --flush`` exits with 1 until the mail server accepts the mail, then with 0. It is sent once."""
+@contextmanager
+def _refused_mail(home: Path, tmp_path: Path, answer: str, logged: str) -> Iterator[Inbox]:
+    """Run a commit whose mail the mail server refuses with ``answer``, and yield the server's inbox."""
     origin = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT, "epochal.toml": "threshold = 0.5\n"})
-    inbox = Inbox({"MAIL": "451 try again later"})
+    inbox = Inbox({"MAIL": answer})
     with mail_server(inbox) as port:
         write_settings(home, origin, port)
         ended = epochal(home, "run", str(origin), "--runtime", "process")
-        assert "it will be retried" in ended.stdout, ended.stdout + ended.stderr
+        assert logged in ended.stdout, ended.stdout + ended.stderr
+        yield inbox
+
+
+def test_pending_mail_is_sent_by_the_command(home: Path, tmp_path: Path) -> None:
+    """``epochal mail --flush`` exits with 1 until the mail server accepts the mail, then with 0. It is sent once."""
+    with _refused_mail(home, tmp_path, "451 try again later", "it will be retried") as inbox:
         assert epochal(home, "mail", "--flush").returncode == 1
         inbox.answers.clear()
         assert [epochal(home, "mail", "--flush").returncode for _ in range(2)] == [0, 0]
@@ -230,12 +239,7 @@ def test_pending_mail_is_sent_by_the_command(home: Path, tmp_path: Path) -> None
 
 def test_mail_that_is_refused_for_good_fails_the_command(home: Path, tmp_path: Path) -> None:
     """``epochal mail --retry`` exits with 1 until the mail server accepts the mail, then with 0."""
-    origin = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT, "epochal.toml": "threshold = 0.5\n"})
-    inbox = Inbox({"MAIL": "550 unknown sender"})
-    with mail_server(inbox) as port:
-        write_settings(home, origin, port)
-        ended = epochal(home, "run", str(origin), "--runtime", "process")
-        assert "to try again, run epochal mail --retry" in ended.stdout, ended.stdout + ended.stderr
+    with _refused_mail(home, tmp_path, "550 unknown sender", "to try again, run epochal mail --retry") as inbox:
         assert epochal(home, "mail", "--retry").returncode == 1
         assert epochal(home, "mail", "--flush").returncode == 0  # Nothing is pending.
         inbox.answers.clear()
