@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from epochal.analysis.detection import detect_folder
-from epochal.resources import resource
+from epochal.folders import resource
 from epochal.runtimes.choice import choose_runtime
 from epochal.runtimes.container import Task, run_container
 from epochal.runtimes.engine import connect

@@ -27,7 +27,7 @@ from bench import (
     write_code,
 )
 
-from epochal.resources import resource
+from epochal.folders import resource
 
 FIRST_EPOCHS, ALL_EPOCHS = 20, 30
 

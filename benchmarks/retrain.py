@@ -34,9 +34,8 @@ from bench import (
 from epochal.app import App
 from epochal.chains.job_scripts import JobScripts
 from epochal.demo.stage import git
-from epochal.folders import Home
+from epochal.folders import Home, resource
 from epochal.records import Commit, Origin, Run, State
-from epochal.resources import resource
 from epochal.settings import Environment
 from epochal.store.deliveries import accept_commit
 from epochal.store.runs import load_run

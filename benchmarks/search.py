@@ -30,8 +30,8 @@ from bench import QUICK, Trainer, alternate, describe_machine, find_times, log_p
 from epochal.app import App
 from epochal.chains.job_scripts import JobScripts
 from epochal.demo.stage import git
+from epochal.folders import resource
 from epochal.records import Commit, Origin, Run, State, Step
-from epochal.resources import resource
 from epochal.runtimes.environments import python_in
 from epochal.settings import Environment, child_environment
 from epochal.store.deliveries import accept_commit

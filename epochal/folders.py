@@ -1,7 +1,9 @@
-"""The paths inside ``$EPOCHAL_HOME``, a run's folder and a trial's folder. Imports nothing else of this package."""
+"""The paths inside ``$EPOCHAL_HOME`` and of the files that are installed with the package. Imports no other module of it."""
 
 import re
 from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
 
 SCRIPT = "nn.py"
 """The script that is trained, at the top of a repository."""
@@ -76,3 +78,13 @@ class Home:
     def run(self, number: int) -> RunFolder:
         """Return the folder of run ``number``."""
         return RunFolder(self.path / "runs" / str(number))
+
+
+def resource(name: str) -> Path:
+    """Return the path of a file or folder that is installed with the package but is not a Python module.
+
+    ``name``: ``scripts``, ``hooks``, ``Dockerfile``, ``requirements``, ``Jenkinsfile``, ``ml_code``, ``jobs`` or
+    ``jenkins``. It is inside an installed package, or at the top of a checkout (``pip install -e``).
+    """
+    installed = _PACKAGE / "installed" / name
+    return installed if installed.exists() else _PACKAGE.parent / name

@@ -21,7 +21,7 @@ import pytest
 
 from epochal.chains.jenkins.plugins import pinned_plugins
 from epochal.demo.mailbox import free_port
-from epochal.resources import resource
+from epochal.folders import resource
 from tests.chains.jenkins.standin import TOKEN, StandIn
 from tests.repositories import git
 from tests.warm import warm_epochal

@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from epochal.resources import resource
+from epochal.folders import resource
 
 
 def _run_setup(tmp_path: Path, python: str) -> "subprocess.CompletedProcess[str]":

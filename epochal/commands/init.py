@@ -10,10 +10,9 @@ import typer
 from epochal.analysis.script import read_script
 from epochal.commit import identity, safe_url
 from epochal.errors import UsageError
-from epochal.folders import SCRIPT
+from epochal.folders import SCRIPT, resource
 from epochal.git import GitError, GitFolder, run_git
 from epochal.jobs.search.suggested_space import suggest
-from epochal.resources import resource
 from epochal.settings import (
     Environment,
     RepositorySettings,

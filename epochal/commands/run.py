@@ -13,13 +13,12 @@ from epochal.app import App
 from epochal.chains.job_scripts import ChainStopped, JobScripts, first_job, next_job
 from epochal.commands.options import Json
 from epochal.errors import SettingsError, UsageError
-from epochal.folders import SCRIPT
+from epochal.folders import SCRIPT, resource
 from epochal.gateway.polling import remote_head
 from epochal.git import GitError, GitFolder
 from epochal.jobs.signals import Stopped, raise_on_signal
 from epochal.pages.view import run_view
 from epochal.records import EXIT_STATUS, Commit, Origin, State
-from epochal.resources import resource
 from epochal.settings import Environment
 from epochal.store.deliveries import accept_commit
 from epochal.store.runs import load_run

@@ -11,6 +11,7 @@ from epochal.app import App
 from epochal.chains.embedded import EmbeddedChain
 from epochal.chains.job_scripts import JobScripts
 from epochal.commit import safe_url
+from epochal.folders import resource
 from epochal.gateway.listener import serve_app
 from epochal.gateway.lock import server_lock
 from epochal.gateway.polling import Poller, compare_heads
@@ -19,7 +20,6 @@ from epochal.gateway.webhook import create_app
 from epochal.jobs.plan import stop_orphaned_trainings
 from epochal.messages.outbox import OUTBOX_PAUSE_SECONDS, drain_outbox
 from epochal.records import AcceptedCommit, Commit, Log, Origin
-from epochal.resources import resource
 from epochal.settings import Environment, WatchedRepository
 from epochal.store.database import Database
 from epochal.store.deliveries import accept_commit, ignore_delivery, list_deliveries

@@ -23,11 +23,10 @@ from epochal.demo.display import building, display
 from epochal.demo.mailbox import Mailbox, free_port
 from epochal.demo.stage import Stage
 from epochal.errors import EpochalError
-from epochal.folders import Home
+from epochal.folders import Home, resource
 from epochal.jobs.signals import Stopped, raise_on_signal
 from epochal.pages.curve import draw_curves, load_curves
 from epochal.records import Run
-from epochal.resources import resource
 from epochal.runtimes.choice import choose_runtime
 from epochal.settings import Environment, child_environment, read_server_settings
 from epochal.store.outbox import message_of_run

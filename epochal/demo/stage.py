@@ -9,9 +9,8 @@ from pathlib import Path
 
 from epochal.analysis.hyperparameters import change_all, find_constants
 from epochal.commands.init import initialise
-from epochal.folders import SCRIPT
+from epochal.folders import SCRIPT, resource
 from epochal.records import Value
-from epochal.resources import resource
 from epochal.settings import child_environment, watch_repository
 
 _SERVER = """\

@@ -4,8 +4,7 @@ import hashlib
 import hmac
 from pathlib import Path
 
-from epochal.folders import Home
-from epochal.resources import resource
+from epochal.folders import Home, resource
 from epochal.settings import Environment, read_server_settings
 
 _SCRIPTS = ("pull.sh", "train.sh", "retrain.sh")

@@ -10,8 +10,8 @@ import docker
 from docker.errors import ImageNotFound
 
 from epochal.errors import Reason, RunFailed, SettingsError
+from epochal.folders import resource
 from epochal.records import Log
-from epochal.resources import resource
 from epochal.runtimes.lock import file_lock
 from epochal.runtimes.log import last_lines
 from epochal.runtimes.recipe import Recipe

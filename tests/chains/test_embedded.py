@@ -12,8 +12,8 @@ from epochal.chains import embedded
 from epochal.chains.embedded import EmbeddedChain
 from epochal.chains.job_scripts import JobScripts
 from epochal.errors import Reason
+from epochal.folders import resource
 from epochal.records import Run, State
-from epochal.resources import resource
 from epochal.store.runs import load_run
 from tests.jobs.chain import environment_of, store_push
 from tests.repositories import make_repository

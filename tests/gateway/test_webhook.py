@@ -16,11 +16,11 @@ from epochal.chains.embedded import EmbeddedChain
 from epochal.chains.job_scripts import JobScripts
 from epochal.commands.serve import StoredIntake
 from epochal.errors import SettingsError
+from epochal.folders import resource
 from epochal.forges.github import sign
 from epochal.gateway import webhook
 from epochal.gateway.webhook import MAX_BODY_BYTES, create_app
 from epochal.records import AcceptedCommit, Commit, State
-from epochal.resources import resource
 from epochal.settings import WatchedRepository
 from epochal.store.runs import list_runs
 from tests.gateway.loopback import (

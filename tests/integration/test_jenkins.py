@@ -28,7 +28,7 @@ from epochal.chains.jenkins.client import JenkinsClient
 from epochal.chains.jenkins.definitions import OPTIONAL_PLUGINS
 from epochal.chains.jenkins.plugins import pinned_plugins
 from epochal.demo.github import deliver, push_event
-from epochal.resources import resource
+from epochal.folders import resource
 from epochal.settings import ServerSettings, read_server_settings
 from tests.chains.jenkins.standin import TOKEN, USER, StandIn
 from tests.integration.served import Mails, mailbox, start_server

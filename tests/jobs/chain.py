@@ -9,8 +9,8 @@ from typing import Any
 
 from epochal.app import App
 from epochal.chains.job_scripts import JobScripts, first_job, next_job
+from epochal.folders import resource
 from epochal.records import Commit, Origin, Run
-from epochal.resources import resource
 from epochal.settings import Environment
 from epochal.store.deliveries import accept_commit
 from epochal.store.runs import load_run

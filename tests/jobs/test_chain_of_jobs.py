@@ -12,8 +12,8 @@ import pytest
 
 from epochal.app import App
 from epochal.errors import Reason
+from epochal.folders import resource
 from epochal.records import AccuracySource, Dispatch, State
-from epochal.resources import resource
 from epochal.store.dispatches import store_dispatch
 from epochal.store.transitions import request_stop
 from tests.jobs.chain import drive, environment_of, epochal, store_push, stored_run, train_commit

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from epochal.folders import resource
 from epochal.records import Run, State, StoppedBy, TrialState
-from epochal.resources import resource
 from epochal.settings import child_environment
 from tests.jobs.chain import drive, epochal, store_push, stored_run
 from tests.recorder.climbing import CLIMBING, FIT, TEST

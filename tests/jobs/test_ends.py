@@ -25,13 +25,12 @@ from epochal.chains import embedded
 from epochal.chains.embedded import EmbeddedChain
 from epochal.chains.job_scripts import JobScripts, first_job, next_job
 from epochal.errors import Reason
-from epochal.folders import Home
+from epochal.folders import Home, resource
 from epochal.jobs import runner, signals
 from epochal.jobs.runner import run_job
 from epochal.jobs.search import workers
 from epochal.jobs.signals import heartbeat
 from epochal.records import Dispatch, Message, Run, State, Step, TrialState
-from epochal.resources import resource
 from epochal.settings import child_environment
 from epochal.store import database, retry
 from epochal.store.database import Database

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, RemovedApi
 from epochal.analysis.syntax import last_name
-from epochal.resources import resource
+from epochal.folders import resource
 
 # The modules of keras.datasets (keras.io/api/datasets). The text datasets have a word index, too.
 _DATASETS = (

@@ -1,7 +1,7 @@
 """Plain Python: code that imports none of the frameworks in this package."""
 
 from epochal.analysis.frameworks import LogLines, Recorder, no_removed_apis
-from epochal.resources import resource
+from epochal.folders import resource
 
 TITLE = "Python"
 IMPORTS = ()

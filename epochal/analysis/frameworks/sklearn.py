@@ -1,7 +1,7 @@
 """scikit-learn, whose splits and metrics are also used beside other frameworks."""
 
 from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, no_removed_apis
-from epochal.resources import resource
+from epochal.folders import resource
 
 TITLE = "scikit-learn"
 IMPORTS = ("sklearn",)

@@ -1,7 +1,7 @@
 """PyTorch, also as used by Lightning."""
 
 from epochal.analysis.frameworks import LogLines, Recorder, no_removed_apis
-from epochal.resources import resource
+from epochal.folders import resource
 
 TITLE = "PyTorch"
 IMPORTS = ("torch", "torchvision", "lightning")

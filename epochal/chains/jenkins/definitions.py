@@ -15,7 +15,7 @@ from typing import Any, Literal
 from epochal.chains.jenkins.config_xml import class_names, parse_config
 from epochal.commit import repository_name, safe_url
 from epochal.errors import EpochalError, SettingsError
-from epochal.resources import resource
+from epochal.folders import resource
 from epochal.settings import JenkinsSettings, ServerSettings, child_environment
 
 PLUGIN_PREFIXES = {

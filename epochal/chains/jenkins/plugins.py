@@ -2,7 +2,7 @@
 
 import re
 
-from epochal.resources import resource
+from epochal.folders import resource
 
 MIN_VERSION = "2.504"
 """The oldest Jenkins that the jobs were written for: an LTS line that runs on Java 17 or 21."""

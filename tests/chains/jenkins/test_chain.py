@@ -13,8 +13,8 @@ from epochal.chains.jenkins import chain, provisioning
 from epochal.chains.jenkins.client import JenkinsClient
 from epochal.chains.jenkins.definitions import OPTIONAL_PLUGINS
 from epochal.errors import Reason, UsageError
+from epochal.folders import resource
 from epochal.records import Run, State
-from epochal.resources import resource
 from epochal.settings import ServerSettings, read_server_settings
 from epochal.store.database import Database
 from epochal.store.errors import DatabaseUnavailable

@@ -7,7 +7,7 @@ import pytest
 from epochal.chains.jenkins import provisioning
 from epochal.chains.jenkins.checks import check_all
 from epochal.chains.jenkins.client import JenkinsClient
-from epochal.resources import resource
+from epochal.folders import resource
 from epochal.settings import ServerSettings
 from tests.chains.jenkins.standin import StandIn
 from tests.jobs.chain import environment_of

@@ -14,7 +14,7 @@ from epochal.chains.jenkins.definitions import OPTIONAL_PLUGINS, PLUGIN_PREFIXES
 from epochal.chains.jenkins.plugins import pinned_plugins
 from epochal.chains.job_scripts import JobScripts
 from epochal.errors import SettingsError
-from epochal.resources import resource
+from epochal.folders import resource
 from epochal.settings import JenkinsSettings, ServerSettings, WatchedRepository
 
 _GOLDEN = Path(__file__).parent / "golden"
