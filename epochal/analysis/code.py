@@ -1,4 +1,4 @@
-"""Everything that Epochal needs to know about the pushed code before training, read without running it."""
+"""Everything that Epochal needs to know about the pushed code before training, found without running the code."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +11,10 @@ from epochal.folders import SCRIPT
 
 @dataclass(frozen=True)
 class Code:
-    """What analysing the pushed code has found, as plain data.
+    """The results of analysing the pushed code, as plain data.
 
-    ``detection``: its framework and the modules that it imports. ``removed_apis``: the APIs that the script uses
-    although today's version of that framework has removed them.
+    ``detection``: the code's framework and the modules that it needs. ``removed_apis``: the script's uses of APIs that
+    the current version of the framework has removed.
     """
 
     script: Script
@@ -23,10 +23,10 @@ class Code:
 
 
 def read_code(folder: Path, framework: str = "") -> Code:
-    """Analyse the code in ``folder``: its script, its framework, and the removed APIs that the script uses.
+    """Analyse the code in ``folder``: its script, its framework, and the script's uses of removed APIs.
 
-    ``framework``: the name of the framework to use instead of the one that the imports identify; empty for none. Raises
-    RunFailed: NO_SCRIPT, SYNTAX_ERROR, SEVERAL_FRAMEWORKS.
+    ``framework``: the name of a framework to use instead of the detected one; empty for none. Raises RunFailed
+    (NO_SCRIPT, SYNTAX_ERROR, SEVERAL_FRAMEWORKS).
     """
     detection = detect_folder(folder, framework)
     removed_apis = frameworks()[detection.framework].find_removed_apis(read_source(folder, SCRIPT) or "")

@@ -1,10 +1,10 @@
-"""Detect from its imports which framework the pushed code trains with.
+"""Detect which framework the pushed code trains with, based on its imports.
 
 The modules of ``epochal.analysis.frameworks`` say which imports identify which framework. A framework that also serves
-as a tool beside others (scikit-learn, for splits and metrics) is chosen only if no other framework is imported. Code
-that imports several others is refused unless epochal.toml names one. Code without any framework is plain Python. All
-imports in nn.py and in the local modules that it imports count, including those in functions, but not those under
-``if TYPE_CHECKING``, which never run.
+as a tool alongside others (scikit-learn, for splits and metrics) is chosen only if no other framework is imported. Code
+that imports several other frameworks is refused unless epochal.toml names one. Code without any framework is plain
+Python. All imports in nn.py and in the local modules that it imports count, including those in functions, but not those
+under ``if TYPE_CHECKING``, which never run.
 """
 
 import ast
@@ -24,7 +24,7 @@ from epochal.folders import SCRIPT
 ReadModule = Callable[[str], str | None]
 """A function that returns the text of a local module by its dotted name, or None if there is no such module.
 
-``helpers`` is helpers.py or helpers/__init__.py.
+The name ``helpers`` refers to helpers.py or helpers/__init__.py.
 """
 
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
@@ -34,11 +34,11 @@ _BLOCKS = (ast.stmt, ast.excepthandler, ast.match_case)
 
 @dataclass(frozen=True)
 class Detection:
-    """The framework that some code trains with, and the modules that it needs.
+    """The framework that the pushed code trains with, and the modules that the code needs.
 
-    ``framework``: its name in ``epochal.analysis.frameworks``. ``why``: the reason, as in ``nn.py line 3 imports
-    keras``. ``modules``: the modules that are imported whenever the code starts, sorted; before training, Epochal tries
-    to import them.
+    ``framework``: the framework's name in ``epochal.analysis.frameworks``. ``why``: the reason for this choice, such as
+    ``nn.py line 3 imports keras``. ``modules``: the modules that the code always imports when it starts, sorted;
+    Epochal tries to import them before training.
     """
 
     framework: str
@@ -50,8 +50,8 @@ class Detection:
 class _Import:
     """One imported module, with a leading dot if the import is relative.
 
-    ``names``: the names after ``from … import``, which may be modules. ``certain``: the import runs whenever the code
-    starts.
+    ``names``: the names after ``from … import``, which may be modules. ``certain``: whether the import always runs when
+    the code starts.
     """
 
     module: str
@@ -67,10 +67,10 @@ class _Import:
 
 
 def detect_folder(code: Path, override: str = "") -> Detection:
-    """Return the framework of the code in the folder ``code``, whose script is nn.py, and the modules that it needs.
+    """Detect the framework of nn.py and its local modules in the folder ``code``, and the modules that they need.
 
-    ``override``: the name of the framework to use instead of the one that the imports identify; empty for none. Raises
-    RunFailed: NO_SCRIPT, SYNTAX_ERROR, SEVERAL_FRAMEWORKS.
+    ``override``: the name of a framework to use instead of the detected one; empty for none. Raises RunFailed
+    (NO_SCRIPT, SYNTAX_ERROR, SEVERAL_FRAMEWORKS).
     """
 
     def read_module(name: str) -> str | None:
@@ -82,11 +82,11 @@ def detect_folder(code: Path, override: str = "") -> Detection:
     if script is None:
         raise RunFailed(
             Reason.NO_SCRIPT,
-            f"There is no {SCRIPT} at the top of the repository. Add it: it is the script that is trained.",
+            f"There is no {SCRIPT} at the top of the repository. Add this script, which Epochal trains.",
         )
     found = detect(script, read_module, override)
-    # A script may add any folder of the repository to sys.path, so a module that has the name of a local file or folder
-    # is not expected in the training environment.
+    # A script may add any folder of the repository to sys.path, so a module named like a local file or folder is not
+    # expected in the training environment.
     local = {path.stem for path in code.rglob("*.py")} | {path.name for path in code.rglob("*") if path.is_dir()}
     return replace(found, modules=tuple(name for name in found.modules if name.partition(".")[0] not in local))
 
@@ -94,7 +94,8 @@ def detect_folder(code: Path, override: str = "") -> Detection:
 def read_source(code: Path, name: str) -> str | None:
     """Return the text of the file ``name`` in the folder ``code``; None if it cannot be opened.
 
-    It is decoded as Python would, by byte order mark or coding cookie. Raises RunFailed(SYNTAX_ERROR) if that fails.
+    Like Python, decode it according to its byte order mark or coding cookie. Raises RunFailed(SYNTAX_ERROR) if that
+    fails.
     """
     try:
         source = (code / name).read_bytes()
@@ -108,11 +109,11 @@ def read_source(code: Path, name: str) -> str | None:
 
 
 def detect(script: str, read_module: ReadModule, override: str = "") -> Detection:
-    """Return the framework of ``script`` (the text of nn.py) and its local modules, and the modules that they need.
+    """Detect the framework of ``script`` (the text of nn.py) and its local modules, and the modules that they need.
 
-    The modules of the result are imported at the top level, neither under a condition nor in a block that catches
-    ImportError; they are not local and not in the standard library. ``override``: as in ``detect_folder``. Raises
-    RunFailed: SYNTAX_ERROR, SEVERAL_FRAMEWORKS.
+    The needed modules are those imported at the top level, neither under a condition nor in a block that catches
+    ImportError, except local modules and the standard library. ``override``: as in ``detect_folder``. Raises RunFailed
+    (SYNTAX_ERROR, SEVERAL_FRAMEWORKS).
     """
     imports = _external_imports(script, read_module)
     framework, why = (override, "set in epochal.toml") if override else _choose_framework(imports)
@@ -121,7 +122,7 @@ def detect(script: str, read_module: ReadModule, override: str = "") -> Detectio
 
 
 def _choose_framework(imports: list[_Import]) -> tuple[str, str]:
-    """Return the framework that the imports identify, and a text that names the first import of it."""
+    """Return the framework that the imports identify, and a text that names its first import."""
     known = frameworks()
     names = {package: name for name, framework in known.items() for package in framework.IMPORTS}
     first: dict[str, str] = {}
@@ -141,7 +142,7 @@ def _choose_framework(imports: list[_Import]) -> tuple[str, str]:
 
 
 def _external_imports(script: str, read_module: ReadModule) -> list[_Import]:
-    """Return the imports of modules that are not local, by nn.py and then, breadth first, by its local modules."""
+    """Return the imports of non-local modules in nn.py and then, breadth first, in its local modules."""
     found: list[_Import] = []
     queue = [("", SCRIPT, script, True)]
     seen = set()
@@ -151,7 +152,7 @@ def _external_imports(script: str, read_module: ReadModule) -> list[_Import]:
             if not local and imported.package:
                 found.append(imported)
             for module, source in local:
-                # A module that so far had only uncertain imports is read again if this import is certain.
+                # A module that only uncertain imports have reached so far is read again if this import is certain.
                 if (module, imported.certain) not in seen:
                     seen.add((module, imported.certain))
                     suffix = ".py" if read_module(f"{module}.__init__") is None else "/__init__.py"
@@ -160,7 +161,7 @@ def _external_imports(script: str, read_module: ReadModule) -> list[_Import]:
 
 
 def _local_modules(imported: _Import, read_module: ReadModule) -> list[tuple[str, str]]:
-    """Return the name and text of each local module that an import runs: packages, the module, and any of ``names``."""
+    """Return the name and text of each local module that an import runs: packages, the module and any of its names."""
     parts = imported.module.strip(".").split(".")
     names = [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
     names += [".".join([*parts, name]).strip(".") for name in imported.names]
@@ -221,7 +222,7 @@ def _import_statements(tree: ast.Module) -> Iterator[tuple[ast.Import | ast.Impo
 
 
 def _always_runs_body(node: ast.AST) -> bool:
-    """Return whether a statement always runs the statements in it, and does not catch their ImportErrors."""
+    """Return whether a statement always runs the statements inside it, and does not catch their ImportErrors."""
     if isinstance(node, ast.Try):
         caught: list[ast.expr | None] = []
         for handler in node.handlers:

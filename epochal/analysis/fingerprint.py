@@ -1,7 +1,7 @@
 """The fingerprint: a digest of everything that a verdict depends on, so that equivalent code is not trained twice.
 
-A Python file is compared by its syntax tree (``ast``), without comments, formatting, docstrings and other string
-statements. Every other file of the commit is compared by its bytes, unless ``affects_training`` excludes it.
+Python files are compared by their syntax trees (``ast``), ignoring comments, formatting, docstrings and other string
+statements. Other files of the commit are compared by their bytes, except those that ``affects_training`` excludes.
 """
 
 import ast
@@ -51,7 +51,7 @@ def digest_listing(folder: Path) -> str:
 
 
 def list_files(folder: Path) -> dict[str, os.stat_result]:
-    """Return a dict from the relative path of each file and symbolic link below ``folder`` to its ``lstat`` result.
+    """Return the ``lstat`` result of each file and symbolic link below ``folder``, by relative path.
 
     The paths are sorted. Links are not followed; folders themselves are not included.
     """
@@ -69,8 +69,8 @@ def list_files(folder: Path) -> dict[str, os.stat_result]:
 def affects_training(name: str) -> bool:
     """Return whether training may depend on the bytes of the commit's file ``name``, a path as in ``list_files``.
 
-    At the top level of the repository it does not depend on documentation, on files for git and Jenkins, or on the
-    bytes of epochal.toml and requirements.txt, which the fingerprint includes in other ways.
+    The only exceptions are files at the top level of the repository: documentation, files for git and Jenkins, and
+    epochal.toml and requirements.txt, which the fingerprint includes in other ways.
     """
     return "/" in name or not any(fnmatchcase(name, pattern) for pattern in _EXCLUDED)
 
@@ -78,9 +78,9 @@ def affects_training(name: str) -> bool:
 def fingerprint_parts(folder: Path, changed_files: Mapping[str, bytes]) -> tuple[str, ...]:
     """Return the commit's files in ``folder`` as parts of the fingerprint: the name, kind and content of each.
 
-    ``changed_files``: contents to use instead of those in ``folder``, by path. If the code seems to read Python
-    sources, all of them are compared by their bytes. A file that ``affects_training`` excludes is included if its name,
-    or ``*`` and its suffix, occurs in the code, for the code may read it.
+    ``changed_files``: contents to use instead of those in ``folder``, by path. If the code seems to read Python source
+    files, all of these are compared by their bytes. A file that ``affects_training`` excludes is still included if the
+    code contains its name, or ``*`` followed by its suffix, because the code may read the file.
     """
     files = list_files(folder)
     sources = {
@@ -111,7 +111,7 @@ def fingerprint_parts(folder: Path, changed_files: Mapping[str, bytes]) -> tuple
 
 @dataclass(frozen=True)
 class _Module:
-    """A module: its syntax tree as text, its names, imports and strings as ``words``, and whether it reads a source."""
+    """A module: its syntax tree as text; its names, imports and strings (``words``); whether it reads source files."""
 
     tree: str
     words: frozenset[str]
@@ -119,7 +119,7 @@ class _Module:
 
 
 def _read_sources(sources: Mapping[str, bytes]) -> dict[str, str]:
-    """Return for each source the text to compare: its tree, or its bytes if it is invalid or the code reads sources."""
+    """Return the text to compare for each source: its tree, or its bytes if it is invalid or the code reads sources."""
     modules = {name: _read_module(source, keep_strings=False) for name, source in sources.items()}
     as_bytes = {name: source.decode("latin-1") for name, source in sources.items()}
     known = [module for module in modules.values() if module]
@@ -145,7 +145,7 @@ def _read_module(source: bytes, *, keep_strings: bool) -> _Module | None:
 
 class _RemoveStringStatements(ast.NodeTransformer):
     def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
-        """Remove docstrings and all other statements that are only a string."""
+        """Remove docstrings and all other statements that consist only of a string."""
         is_string = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
         return None if is_string else node
 
@@ -165,7 +165,7 @@ def _words(tree: ast.AST) -> Iterator[str]:
 
 
 def _reads_source(node: ast.AST) -> bool:
-    """Return whether ``node`` is ``"train.py"``, ``open(__file__)``, ``Path(__file__).read_text()`` or the like."""
+    """Return whether ``node`` is ``"train.py"``, ``open(__file__)``, ``Path(__file__).read_text()`` or similar."""
     if isinstance(node, ast.Constant):
         return isinstance(node.value, str) and node.value.endswith(".py")
     if isinstance(node, ast.Call):

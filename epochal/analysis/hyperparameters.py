@@ -22,8 +22,8 @@ _FIT_METHODS = frozenset({"fit", "fit_generator"})
 class Constant:
     """A literal in the source.
 
-    ``name``: the variable that it is assigned to, or ``epochs`` for an argument of fit. ``line``: its line, from 1.
-    ``start``, ``end``: its bytes are ``source[start:end]``.
+    ``name``: the variable that it is assigned to, or ``epochs`` for an argument of fit. ``line``: its line number, from
+    1. ``start``, ``end``: its byte offsets, so that ``source[start:end]`` is the literal.
     """
 
     name: str
@@ -34,18 +34,18 @@ class Constant:
 
 
 def find_constants(source: bytes) -> list[Constant]:
-    """Return the literals that a module's top level assigns to names, in order; none if it is not valid Python.
+    """Return the literals assigned to names at a module's top level, in order; none if ``source`` is invalid.
 
-    A literal is a number (a minus sign belongs to it), a text, True or False. The blocks of if, try, with and loops
-    belong to the top level, but functions and classes do not. Assignments to a tuple, assignments by a walrus,
-    assignments of a computed value, and those like ``epochs += 5`` are not found.
+    A literal is a number (including any minus sign), a string, True or False. The top level includes the blocks of if,
+    try, with and loops, but not functions and classes. The following are ignored: assignments to tuples, assignments of
+    computed values, walrus assignments, and augmented assignments such as ``epochs += 5``.
     """
     module = Module.parse(source)
     return [_to_constant(module, name, node) for name, node in module.assignments()] if module else []
 
 
 def assigned_lines(source: bytes) -> dict[str, list[int]]:
-    """Return, for each name, the lines (from 1) of the module's top level that assign any value to it, in order."""
+    """Return, for each name, the line numbers (from 1) of all assignments to it at the module's top level, in order."""
     module = Module.parse(source)
     found: dict[str, list[int]] = {}
     for node in module.scope_nodes() if module else ():
@@ -55,13 +55,13 @@ def assigned_lines(source: bytes) -> dict[str, list[int]]:
 
 
 def find_epochs(source: bytes) -> Constant | None:
-    """Return the constant that holds the number of epochs and can be raised; None if there is none.
+    """Return the constant that holds the number of epochs and can be raised, or None if there is no such constant.
 
-    The argument ``epochs=`` of the last call of ``.fit`` (or ``.fit_generator``) decides. If it is a whole number, that
+    The argument ``epochs=`` of the last call to ``.fit`` (or ``.fit_generator``) decides. If it is a whole number, that
     is the constant. If it is a name, the constant is the last whole number assigned to that name at the module's top
-    level; if it is a local variable of the function that calls fit, there is none. Otherwise, the constant is the last
-    top-level whole number whose name is, in upper or lower case, epochs, num_epochs, n_epochs, nb_epoch, nb_epochs,
-    number_of_epochs, max_epochs or (as in scikit-learn) max_iter.
+    level; if it is a local variable of the function that calls fit, the result is None. Otherwise, the constant is the
+    last top-level whole number whose name is, in upper or lower case, epochs, num_epochs, n_epochs, nb_epoch,
+    nb_epochs, number_of_epochs, max_epochs or (as in scikit-learn) max_iter.
     """
     module = Module.parse(source)
     if module is None:
@@ -84,8 +84,8 @@ def change_all(source: bytes, changes: Mapping[Constant, Value]) -> bytes:
     """Return ``source`` with each constant in ``changes`` replaced by its new value, and every other byte unchanged.
 
     A constant that already has its new value keeps its spelling. Raises ValueError if a constant is not in this source,
-    if two are in the same place, if a value is of another kind than the constant's (number, text or boolean), or if
-    parsing the result does not give the new values.
+    if two constants are in the same place, if a new value differs in kind (number, text or boolean) from the old one,
+    or if parsing the result does not yield the new values.
     """
     before = Module.parse(source)
     for constant in changes:
@@ -107,7 +107,7 @@ def change_all(source: bytes, changes: Mapping[Constant, Value]) -> bytes:
 
 
 def _format_literal(source: bytes, constant: Constant, value: Value) -> bytes:
-    """Return ``value`` as an ASCII literal, which is valid in any encoding; a text keeps its quotes if possible."""
+    """Return ``value`` as an ASCII literal, which is valid in any encoding; keep the quotes of a string if possible."""
     present = source[constant.start : constant.end]
     if is_same_value(value, constant.value):
         return present
@@ -118,7 +118,7 @@ def _format_literal(source: bytes, constant: Constant, value: Value) -> bytes:
 
 
 def differ_only_in_epochs(one: bytes, other: bytes) -> bool:
-    """Return whether two sources differ in the number of epochs and in nothing else."""
+    """Return whether two sources differ in the number of epochs and nothing else."""
     one_epochs, other_epochs = find_epochs(one), find_epochs(other)
     if one_epochs is None or other_epochs is None or one_epochs.value == other_epochs.value:
         return False
@@ -126,7 +126,7 @@ def differ_only_in_epochs(one: bytes, other: bytes) -> bool:
 
 
 def unified_diff(before: bytes, after: bytes, name: str) -> str:
-    """Return a unified diff of the file ``name`` like ``git diff``; ``git apply`` accepts it if the source is UTF-8."""
+    """Return a ``git diff`` of the file ``name``, which ``git apply`` accepts if the source is UTF-8."""
     # Split only at line feeds, as git does; str.splitlines would split at form feeds, too.
     old, new = (
         re.findall(r"[^\n]*\n|[^\n]+", source.decode(encoding_of(source), "replace")) for source in (before, after)
@@ -146,7 +146,7 @@ def _is_integer(node: ast.expr) -> bool:
 
 
 def _find_epochs_argument(tree: ast.Module) -> ast.expr | None:
-    """Return the argument ``epochs`` of the last call of ``fit`` that has it; None if none has."""
+    """Return the ``epochs`` argument of the last call to ``fit`` that has one, or None if there is no such call."""
     arguments = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _FIT_METHODS:
@@ -155,7 +155,7 @@ def _find_epochs_argument(tree: ast.Module) -> ast.expr | None:
 
 
 def _is_local(tree: ast.Module, name: ast.Name) -> bool:
-    """Return whether a function around ``name`` assigns it; a parameter does not count, as its value is passed in."""
+    """Return whether a function that contains ``name`` assigns to it; parameters do not count."""
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     enclosing = [function for function in functions if any(node is name for node in ast.walk(function))]
     return any(

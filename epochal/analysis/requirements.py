@@ -10,12 +10,12 @@ _COMMENT = re.compile(r"(?:^|\s)#.*")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _HASH = re.compile(r"\s--hash[=\s]\s*\w+:[0-9a-fA-F]+(?=\s|$)")
 _OPTION = re.compile(r"(?:^|\s)-")
-# pip decodes the file by a coding comment in its first two lines. Decoded as UTF-7, a comment could contain a
-# requirement.
+# pip honours a coding comment in the first two lines of the file. If it decodes the file as UTF-7, a comment could turn
+# out to contain a requirement.
 _COOKIE = re.compile(r"coding[:=]\s*(?!utf-?8\b|us-ascii\b|ascii\b)[-\w.]+", re.IGNORECASE)
-# Control characters: NUL, and those that end a line for pip but not for uv, or for uv but not for pip.
+# Control characters: NUL, and those that end a line for only one of pip and uv.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029]")
-# Suffixes that make pip take a valid package name for a local file (pip's ARCHIVE_EXTENSIONS).
+# Suffixes that make pip treat a valid package name as a local file (pip's ARCHIVE_EXTENSIONS).
 _ARCHIVES = (".whl", ".zip", ".tar", ".tgz", ".tbz", ".txz", ".tlz", ".gz", ".bz2", ".xz", ".lz", ".lzma")
 _FROM_A_FILE = "packages must come from the index, not from a file or folder"
 _FROM_AN_ADDRESS = "packages must come from the index, not from an address"
@@ -23,10 +23,10 @@ _PASSWORD = re.compile(r"://[^/\s]*@")
 
 
 def check_requirements(text: str) -> None:
-    """Raise RunFailed(REFUSED_REQUIREMENT) if ``text`` holds more than package names, versions, extras and markers.
+    """Raise RunFailed(REFUSED_REQUIREMENT) if ``text`` has anything but package names, versions, extras and markers.
 
     The error names the line and the reason. The check refuses options (which could replace the index), URLs, git, paths
-    and files (whose code runs while it is installed), environment variables, and anything that pip and uv read
+    and files (whose code runs during installation), environment variables, and anything that pip and uv interpret
     differently. ``--hash`` is allowed. See PEP 508 and pip's "Requirements File Format".
     """
     for number, line in _logical_lines(text):
@@ -54,8 +54,8 @@ def strip_comments(text: str) -> str:
 def _logical_lines(text: str) -> list[tuple[int, str]]:
     """Return each requirement with the number (from 1) of its first line, joining lines that end with a backslash.
 
-    A comment ends with its line even if that line ends with a backslash. Then pip continues the comment on the next
-    line and uv does not, so the next line is checked, too.
+    A comment ends with its line even if that line ends with a backslash: pip would continue the comment on the next
+    line, but uv would not, so the next line is checked, too.
     """
     found: list[tuple[int, str]] = []
     pending, first = "", 0

@@ -1,4 +1,4 @@
-"""The script that is trained: its content, its constants, and its content with other hyperparameters."""
+"""The script to train: its content, its constants, and variants of it with other hyperparameters."""
 
 import sys
 from collections.abc import Mapping
@@ -17,18 +17,19 @@ from epochal.folders import SCRIPT
 from epochal.records import Value
 
 _MAX_TEXT_LENGTH = 200
-"""The maximum length, in characters, of a text that is recorded as a hyperparameter."""
+"""The maximum length, in characters, of a string that is recorded as a hyperparameter."""
 
 Change = Mapping[str, bytes]
-"""New contents of the files that a trial changes, by their paths in the code; empty if it trains the code as pushed."""
+"""New contents of the files that a trial changes, by path; empty if the trial trains the code as pushed."""
 
 
 @dataclass(frozen=True)
 class Script:
     """A script, read and parsed once.
 
-    ``constants``: the literals that its top level assigns to names, in order. ``epochs``: the number of epochs that can
-    be raised, if there is one. ``assigned_lines``: for each name, the lines (from 1) that assign to it.
+    ``constants``: the literals assigned to names at its top level, in order. ``epochs``: the constant that holds the
+    number of epochs, if it can be raised. ``assigned_lines``: for each name, the line numbers (from 1) of its
+    assignments.
     """
 
     content: bytes
@@ -37,15 +38,15 @@ class Script:
     assigned_lines: Mapping[str, list[int]]
 
     def apply(self, values: Mapping[Constant, Value]) -> Change:
-        """Return the files that change if constants take other ``values``. Raises ValueError as ``change_all`` does."""
+        """Return the files changed by setting constants to ``values``. Raises ValueError as ``change_all`` does."""
         changed = change_all(self.content, values)
         return {} if changed == self.content else {SCRIPT: changed}
 
     def hyperparameters(self, values: Mapping[Constant, Value]) -> dict[str, Value]:
-        """Return the hyperparameters of a trial by name: all constants, some with other ``values``, and the epochs.
+        """Return a trial's hyperparameters by name: all constants, changed to ``values``, and the number of epochs.
 
-        Values that JSON or some databases cannot hold (long or unprintable texts, numbers beyond a float) are left out:
-        nobody tunes these.
+        Values that JSON or some databases cannot hold (long or unprintable strings, numbers too large for a float) are
+        left out, because nobody tunes them.
         """
         found = {}
         for constant in self.constants:
@@ -72,6 +73,6 @@ def parse_script(content: bytes) -> Script:
 
 
 def diff(code: Path, change: Change) -> str:
-    """Return the unified diff, like that of ``git diff``, between the files in the folder ``code`` and ``change``."""
+    """Return the difference between the files in the folder ``code`` and ``change`` in the format of ``git diff``."""
     parts = (unified_diff((code / path).read_bytes(), content, path) for path, content in sorted(change.items()))
     return "".join(parts)

@@ -1,4 +1,4 @@
-"""Parse a Python module, and find the byte offsets of the literals that its top level assigns."""
+"""Parse a Python module, and find the byte offsets of the literals assigned at its top level."""
 
 import ast
 import io
@@ -20,7 +20,7 @@ class Module:
     def __init__(self, tree: ast.Module, source: bytes) -> None:
         self.tree = tree
         self._encoding = encoding_of(source).removesuffix("-sig")
-        # In Python, lines end with LF, CRLF or CR, and with nothing else.
+        # In Python, only LF, CRLF and CR end a line.
         self._lines = [(line.start(), line.group()) for line in re.finditer(rb"[^\r\n]*(?:\r\n|\r|\n|\Z)", source)]
 
     @classmethod
@@ -34,7 +34,7 @@ class Module:
             return None
 
     def scope_nodes(self) -> Iterator[ast.AST]:
-        """Yield the nodes of the module's own scope in source order, without what is inside functions and classes."""
+        """Yield the nodes of the module's scope in source order, excluding the contents of functions and classes."""
         stack: list[ast.AST] = [self.tree]
         while stack:
             node = stack.pop()
@@ -66,7 +66,7 @@ class Module:
         return self._offset(node.lineno, node.col_offset), self._offset(node.end_lineno, node.end_col_offset)
 
     def _offset(self, line: int, column: int) -> int:
-        """Return the byte offset of a position from ``ast``, which counts columns in bytes of UTF-8."""
+        """Return the byte offset of a position from ``ast``, which counts columns in UTF-8 bytes."""
         start, content = self._lines[line - 1]
         mark = b"\xef\xbb\xbf" if line == 1 and content.startswith(b"\xef\xbb\xbf") else b""
         utf8 = content.removeprefix(mark).decode(self._encoding).encode("utf-8")
@@ -87,7 +87,7 @@ def last_name(node: ast.expr) -> str:
 
 
 def literal(node: ast.expr) -> Value | None:
-    """Return the value of a literal number (also with a minus sign), text, True or False; None for other nodes."""
+    """Return the value of a number (possibly with a minus sign), string, True or False; None for other nodes."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str | bool | int | float):
         return node.value
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):

@@ -1,4 +1,4 @@
-"""The run that a job works on, with the plan of how to train it."""
+"""The run that a job is working on, and the plan for training it."""
 
 from dataclasses import dataclass
 
@@ -17,11 +17,11 @@ from epochal.store.timeline import record_step
 
 @dataclass(frozen=True)
 class Plan:
-    """How a run is trained.
+    """The plan for training a run.
 
-    ``settings``: the repository's settings, with the threshold that applies to this run. ``code``: what was read from
-    the pushed code. ``space``: the search space, empty if there is none. ``runtime``: where training runs. ``image``:
-    the name of the image or environment to train in, which may not be built yet.
+    ``settings``: the repository's settings, with the threshold that applies to this run. ``code``: the results of
+    analysing the pushed code. ``space``: the search space; empty without a search. ``runtime``: where training runs.
+    ``image``: the name of the image or environment to train in, which may not have been built yet.
     """
 
     settings: RepositorySettings

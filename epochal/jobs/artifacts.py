@@ -1,4 +1,4 @@
-"""Put a run's files into the workspace, because a Jenkins build can archive nothing from elsewhere."""
+"""Put a run's files into the workspace, because a Jenkins build can archive only files in its workspace."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ def publish(app: App, number: int) -> None:
     """
     if not app.environment.workspace:
         return
-    # Imported here, because it imports what composes a mail, which nobody needs without a workspace.
+    # Imported here, because this module imports the code that composes mails, which is not needed without a workspace.
     from epochal.jobs.finish import find_saved_model
 
     workspace = Path(app.environment.workspace) / FOLDER

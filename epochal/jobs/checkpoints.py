@@ -1,4 +1,4 @@
-"""Choose the checkpoints that a trial resumes from: those of an earlier trial, or of an earlier run."""
+"""Choose the checkpoints of an earlier trial or run from which a trial resumes."""
 
 import filecmp
 import shutil
@@ -17,18 +17,19 @@ from epochal.records import Run, Strategy, Trial
 from epochal.store.runs import earlier_runs
 
 _TEST_SET_CHANGES = f"{SCRIPT} tests on different rows each time it trains (is its split seeded?)"
-"""The reason given for not resuming a script whose test set changed when it was resumed."""
+"""The reason reported for not resuming a script whose test set changed when an earlier trial resumed."""
 _RUNS_WITH_CHECKPOINTS = 3
-"""How many runs of a branch keep their checkpoints."""
+"""How many of a branch's newest runs keep their checkpoints."""
 
 
 @dataclass(frozen=True)
 class ProvidedCheckpoints:
-    """The checkpoints that a trial was given, or why it was given none.
+    """The checkpoints provided to a trial, or the reason why there are none.
 
-    ``source``: the trial or run that left them, such as ``trial 1``; empty if there are none. ``test_set``: the test
-    set that their network was measured on, given as its digest or as the script's name for it; None if the trial that
-    left them was interrupted before it was measured. ``why``: why there are none, if there is a reason to report.
+    ``source``: the trial or run that saved the checkpoints, such as ``trial 1``; empty if there are none. ``test_set``:
+    the test set on which their network was measured, as a digest or the script's name for it; None if the trial that
+    saved them was interrupted before it was measured. ``why``: why there are no checkpoints, if that should be
+    reported.
     """
 
     source: str = ""
@@ -37,11 +38,11 @@ class ProvidedCheckpoints:
 
 
 def provide_checkpoints(active: ActiveRun, number: int, proposal: Proposal) -> ProvidedCheckpoints:
-    """Give trial ``number`` the newest checkpoints that it may resume from.
+    """Provide trial ``number`` with the newest checkpoints that it may resume from.
 
-    In a search, only those of ``proposal.source`` are given. Checkpoints of the run's own trials are moved, so that
-    they take up disk space only once. Those of an earlier run are linked or copied, so the earlier run keeps them. Its
-    code must differ from this run's in the number of epochs and in nothing else.
+    A trial of a search gets only checkpoints of ``proposal.source``. Checkpoints of another trial of this run are
+    moved, so that they take up disk space only once. Checkpoints of an earlier run are linked or copied, so that the
+    earlier run keeps them; the code of the two runs must differ in the number of epochs and in nothing else.
     """
     if proposal.strategy is Strategy.SEARCH and proposal.source is None:
         return ProvidedCheckpoints()
@@ -82,7 +83,7 @@ def remove_old_checkpoints(active: ActiveRun) -> None:
 
 
 def _move_checkpoints(active: ActiveRun, number: int, earlier: int, trials: Sequence[Trial]) -> ProvidedCheckpoints:
-    """Move the checkpoints of the trial ``earlier`` of the same run to trial ``number``, if it may resume from them."""
+    """Move the checkpoints of trial ``earlier`` of the same run to trial ``number``, if that may resume from them."""
     source, target = (active.folder.trial(trial).checkpoints for trial in (earlier, number))
     if not _find_checkpoints(source):
         return ProvidedCheckpoints()
@@ -99,8 +100,8 @@ def _move_checkpoints(active: ActiveRun, number: int, earlier: int, trials: Sequ
 
 
 def _find_last_checkpoints(app: App, run: Run) -> tuple[Trial | None, list[Path]]:
-    """Return the last trial of a run that left checkpoints, and these checkpoints; ``(None, [])`` if none did."""
-    # Trials of a search have other hyperparameters than the pushed code.
+    """Return the last trial of a run that saved checkpoints, with its checkpoints; ``(None, [])`` if none did."""
+    # The hyperparameters of search trials differ from those of the pushed code.
     for trial in reversed([each for each in run.trials if each.strategy is not Strategy.SEARCH]):
         if files := _find_checkpoints(app.home.run(run.id).trial(trial.number).checkpoints):
             return trial, files
@@ -115,11 +116,11 @@ def _find_checkpoints(folder: Path) -> list[Path]:
 
 
 def _is_same_code(active: ActiveRun, other: Run) -> bool:
-    """Return whether the code of two runs is the same, apart from the number of epochs."""
+    """Return whether two runs have the same code, apart from the number of epochs."""
     code, other_code = active.folder.code, active.app.home.run(other.id).code
     if not other_code.is_dir():
         return False
-    # Compare the sizes first, links included. nn.py is left out, because the number of epochs may have more digits.
+    # Compare the sizes first, including those of links. Skip nn.py, because its number of epochs may have more digits.
     sizes, other_sizes = (
         {
             name: status.st_size

@@ -1,4 +1,4 @@
-"""Describe the home, database and job scripts that a machine uses, by digests that reveal no secret."""
+"""Describe a machine's home, database and job scripts with digests that reveal no secrets."""
 
 import hashlib
 import hmac
@@ -14,10 +14,9 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 def describe_installation(environment: Environment, nonce: str) -> dict[str, str]:
     """Return digests that show whether two machines use the same home, database and job scripts.
 
-    They are hexadecimal HMAC-SHA256 digests with ``nonce`` as the key. ``home`` is the digest of a file that the caller
-    wrote into $EPOCHAL_HOME for this purpose, ``database`` that of the database's URL, ``scripts`` that of the job
-    scripts, and ``machine`` that of the kernel's boot id. A file that cannot be read counts as empty. Raises
-    SettingsError if the settings cannot be read.
+    The digests are hexadecimal HMAC-SHA256 values keyed with ``nonce``. ``home`` covers a file that the caller wrote
+    into $EPOCHAL_HOME for this purpose, ``database`` the database URL, ``scripts`` the job scripts, and ``machine`` the
+    kernel's boot ID. A file that cannot be read counts as empty. Raises SettingsError if the settings cannot be read.
     """
     settings = read_server_settings(environment)
     home = Home(environment.home)

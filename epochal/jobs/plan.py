@@ -27,7 +27,7 @@ _MAX_PAUSE_SECONDS = 30.0
 
 
 def plan_run(app: App, run: Run) -> ActiveRun:
-    """Return ``run`` with a plan of how to train it, without building anything yet. Raises RunFailed."""
+    """Plan how to train ``run``, without building anything yet. Raises RunFailed."""
     folder = app.home.run(run.id).code
     try:
         settings = read_repository_settings(folder)
@@ -39,8 +39,8 @@ def plan_run(app: App, run: Run) -> ActiveRun:
     if space and find_spec("optuna") is None:
         raise RunFailed(
             Reason.BAD_SETTINGS,
-            "epochal.toml has a table [search], but Optuna, which searches, is not installed on the server. "
-            "An admin installs it with uv tool install 'epochal[search]'; or remove [search] from epochal.toml.",
+            "epochal.toml has a [search] table, but Optuna, which the search needs, is not installed on the server. "
+            "Ask an admin to run uv tool install 'epochal[search]', or remove [search] from epochal.toml.",
         )
     log(f"framework: {code.detection.framework} ({code.detection.why})")
     threshold = run.threshold or app.environment.threshold or settings.threshold
@@ -51,9 +51,9 @@ def plan_run(app: App, run: Run) -> ActiveRun:
 
 
 def prepare_run(active: ActiveRun, state: State) -> None:
-    """Build what the run's trials need and put the run into ``state``. Raises RunFailed.
+    """Build the environment for the run's trials and change the run's state to ``state``. Raises RunFailed.
 
-    Also log and store a note for each name that nn.py uses although the framework has removed it.
+    Also log and store a note for each use in nn.py of an API that the framework has removed.
     """
     framework = frameworks()[active.plan.code.detection.framework].TITLE
     notes = [
@@ -71,7 +71,7 @@ def prepare_run(active: ActiveRun, state: State) -> None:
 def prepare_environment(active: ActiveRun) -> None:
     """Stop trainings whose job has died, build the image, and check that it has the modules that the script imports.
 
-    If the Docker engine does not answer, wait up to ``limits.engine_minutes`` and log that once. Raises RunFailed.
+    If the Docker engine does not answer, log that once and wait up to ``limits.engine_minutes``. Raises RunFailed.
     """
     app, plan = active.app, active.plan
     deadline = time.monotonic() + app.settings.limits.engine_minutes * 60
@@ -95,7 +95,7 @@ def prepare_environment(active: ActiveRun) -> None:
 def store_plan(active: ActiveRun, **columns: Any) -> None:
     """Store the plan of a run, together with other ``columns`` of its row."""
     plan, app = active.plan, active.app
-    if app.build_url:  # otherwise keep the URL that is stored
+    if app.build_url:  # otherwise keep the stored URL
         columns["build_url"] = app.build_url
     change_run(
         app.database,
@@ -110,7 +110,7 @@ def store_plan(active: ActiveRun, **columns: Any) -> None:
 
 
 def stop_orphaned_trainings(app: App) -> None:
-    """Stop the trainings of this home whose job has died. Only log it if the Docker engine does not answer."""
+    """Stop the trainings of this home whose job has died. If the Docker engine does not answer, only log that."""
     try:
         stopped_runs = _choose_runtime(app).reap(partial(is_training, app.database))
     except RunFailed as failure:

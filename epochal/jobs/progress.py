@@ -1,4 +1,4 @@
-"""Follow a training while it runs, by the lines that the recorder appends to ``metrics.jsonl``."""
+"""Follow a training while it runs by reading the lines that the recorder appends to ``metrics.jsonl``."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -20,8 +20,7 @@ OnEpoch = Callable[[Epoch], None]
 def follow_epochs(metrics: Path, on_epoch: OnEpoch) -> Iterator[None]:
     """Call ``on_epoch`` for each epoch in the file ``metrics`` as soon as its line is complete.
 
-    The kernel reports each write (inotify(7)), so nothing is polled. Epochs not yet reported when the block ends are
-    reported then.
+    This uses inotify(7) instead of polling. Epochs that have not been reported when the block ends are reported then.
     """
     follower = _Follower(metrics, on_epoch)
     observer = Observer()

@@ -27,9 +27,9 @@ _PROPERTIES = "epochal.properties"
 def find_run(app: App) -> int:
     """Return the number of the run to pull, and remove the properties file of an earlier build from the workspace.
 
-    It is the value of EPOCHAL_RUN if that is set, otherwise the run of the commit that GIT_URL, EPOCHAL_BRANCH and
-    GIT_COMMIT name, which is created if it does not exist. Creating it stops the runs that it supersedes. Raises
-    UsageError if one of these three is missing.
+    The number is EPOCHAL_RUN if that is set. Otherwise, it is that of the run for the commit that GIT_URL,
+    EPOCHAL_BRANCH and GIT_COMMIT name; if there is no such run, it is created, which stops the runs that it supersedes.
+    Raises UsageError if one of these three variables is missing.
     """
     environment = app.environment
     if environment.workspace:
@@ -54,7 +54,7 @@ def find_run(app: App) -> int:
 
 
 def pass_on_pulled_run(app: App, run: int) -> None:
-    """Pass the run on to job train after a pull that had nothing to do, if the run still waits for it.
+    """Pass the run on to job train after a pull that had nothing to do, if the run is still waiting for that job.
 
     Do nothing if the run has moved on, or if the gateway starts its builds: otherwise job train would start twice.
     """
@@ -116,9 +116,9 @@ def _find_checkout(app: App, sha: str) -> GitFolder | None:
 
 
 def _write_snapshot(repository: GitFolder, sha: str, code: Path) -> tuple[str, ...]:
-    """Write the commit's files to ``code`` and return notes on them; keep the snapshot if it already exists.
+    """Write the commit's files to ``code`` and return notes on them; keep an existing snapshot.
 
-    The files are checked in a temporary folder, which is then renamed, so that no reader sees only some of them.
+    The files are checked in a temporary folder, which is then renamed, so that no reader sees a partial snapshot.
     """
     code.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".code-", dir=code.parent))

@@ -16,7 +16,7 @@ from epochal.store.errors import NotOwner, StopRequested
 _SEARCH_REASONS = frozenset(
     {Reason.LEVELS_OFF, Reason.NO_EPOCHS, Reason.STOPS_ITSELF, Reason.NO_IMPROVEMENT, Reason.MAX_EPOCHS}
 )
-"""Reasons to stop raising the number of epochs although a search may still help. A used-up budget is not among them."""
+"""Reasons to stop raising the number of epochs after which a search may still help. They exclude a used-up budget."""
 
 
 def retrain(app: App, run: Run) -> State:
@@ -50,7 +50,7 @@ def _raise_epochs(active: ActiveRun) -> GiveUp | EndCause:
     run = active.load()  # a process that joined the search may have reached the threshold
     if run.reached:
         return EndCause.REACHED
-    trial = run.last_measured  # without a verdict if an earlier job was killed right after measuring it
+    trial = run.last_measured  # it has no verdict if an earlier job was killed right after measuring it
     while trial is None or record_verdict(active, trial) is not Verdict.REACHED:
         target = next_target(active)
         if isinstance(target, GiveUp):

@@ -17,10 +17,10 @@ from epochal.store.transitions import change_run
 
 
 def reuse_verdict(active: ActiveRun) -> State | None:
-    """End a run with the newest verdict on its fingerprint, and return its state; None if its code must be trained.
+    """End a run with the newest verdict for its fingerprint and return its state, or None if it must be trained.
 
-    Runs of any branch of the repository count, unless the folder of their best trial, with its model, is gone. With
-    --force, no verdict is reused. The run's fingerprint is stored.
+    The verdict may come from any branch of the repository, but not from a run whose best trial's folder, which contains
+    the model, is gone. With --force, no verdict is reused. Also store the run's fingerprint.
     """
     app, own = active.app, _fingerprint(active, {})
     change_run(app.database, active.run.id, fingerprint=own)
@@ -29,7 +29,7 @@ def reuse_verdict(active: ActiveRun) -> State | None:
     for earlier in runs_with_verdict(app.database, active.run.commit.repository, own):
         trial = earlier.best
         if trial is None or (earlier.state is State.REACHED and not earlier.reached):
-            continue  # ended without a measured trial or a verdict, by an older version or by mistake
+            continue  # an older version or a mistake ended the run without a measured trial or a verdict
         if not app.home.run(earlier.id).trial(trial.number).path.is_dir():
             log(f"the verdict of run {earlier.id} cannot be reused, because its folder is gone: training again")
         elif app.environment.force:
@@ -41,7 +41,7 @@ def reuse_verdict(active: ActiveRun) -> State | None:
 
 
 def store_offered_fingerprint(active: ActiveRun) -> None:
-    """Store the fingerprint of the code with the best trial's change, so that adopting it reuses the verdict."""
+    """Store the fingerprint of the code with the best trial's change; adopting that change then reuses the verdict."""
     best = active.load().best
     folder = active.folder.trial(best.number).changed_files if best else None
     if folder and folder.is_dir():
@@ -51,7 +51,7 @@ def store_offered_fingerprint(active: ActiveRun) -> None:
 
 
 def _end_like(active: ActiveRun, earlier: Run, adopted: Trial | None) -> State:
-    """End a run like ``earlier``, with all its trials, or only with ``adopted``, whose change the commit adopts."""
+    """End a run like ``earlier``, with all trials of that run, or only ``adopted`` if the commit adopts its change."""
     store_plan(active)
     add_notes(active.app.database, active.run.id, earlier.notes)
     active.mark(Step.VERDICT)
@@ -77,8 +77,8 @@ def _fingerprint(active: ActiveRun, changed_files: Mapping[str, bytes]) -> str:
     """Return the digest of everything that the verdict depends on, with ``changed_files`` in place of the pushed ones.
 
     It covers the code, Epochal's version, the framework, the runtime and image, the settings of the repository, the
-    limits, the sandbox and the server's data folder. It does not cover what is downloaded, nor cached datasets, which
-    their libraries check.
+    limits, the sandbox and the server's data folder. It covers neither downloads nor cached datasets, which their
+    libraries check.
     """
     plan, server = active.plan, active.app.settings
     data = data_folder(server)

@@ -34,11 +34,11 @@ _STATES = {
 
 
 def run_job(name: str, environment: Environment) -> int:
-    """Do the job ``pull``, ``train`` or ``retrain`` for the run that the environment names, and return its exit status.
+    """Run job ``pull``, ``train`` or ``retrain`` for the run that the environment names, and return the exit status.
 
     The status is 128 plus the signal's number if a signal stopped the job. A failure of the run itself is not raised,
-    but stored with the run, mailed and logged. Raises UsageError, SettingsError, and DatabaseUnavailable, after which
-    the run can be claimed again.
+    but stored with the run, mailed and logged. Raises UsageError, SettingsError or DatabaseUnavailable; after the
+    latter, the run can be claimed again.
     """
     app = App.open(environment, RetryPolicy(DATABASE_SECONDS, log))
     try:
@@ -55,11 +55,11 @@ def run_job(name: str, environment: Environment) -> int:
 
 
 def join_search(environment: Environment) -> int:
-    """Take part in the search of the run that the environment names, and return the exit status for the run's state.
+    """Join the search of the run that the environment names, and return the exit status for the run's state.
 
-    The status is 0 if the run has not ended. If the job that started the search died meanwhile, this process claims
-    the run and finishes job retrain. Raises UsageError if there is no search to join, and RunFailed if training is not
-    possible here, which does not end the run.
+    The status is 0 if the run has not ended. If the job that started the search has died, this process claims the run
+    and finishes job retrain. Raises UsageError if there is no search to join, and RunFailed if training is not possible
+    on this machine, which does not end the run.
     """
     from epochal.jobs.search.run import join
     from epochal.pages.view import summary
@@ -73,7 +73,7 @@ def join_search(environment: Environment) -> int:
             if not state_of_run(app.database, number).ended and owner_of_run(app.database, number) is None:
                 return _claim_and_do(app, number, "retrain")
         run = load_run(app.database, number)
-        log(f"run {run.id}: {summary(run) if run.state.ended else 'the search has ended; job retrain ends the run'}")
+        log(f"run {run.id}: {summary(run) if run.state.ended else 'the search is over; job retrain will end the run'}")
         return EXIT_STATUS[run.state] if run.state.ended else 0
     except Stopped as stopped:
         return 128 + stopped.signal_number
@@ -82,7 +82,7 @@ def join_search(environment: Environment) -> int:
 
 
 def _find_run_to_pull(app: App) -> int:
-    # Imported here, because importing git, the mail and all that job pull needs would slow down the other jobs.
+    # Imported here, because importing everything that job pull needs, such as git and mail, would slow down other jobs.
     from epochal.jobs.pull import find_run
 
     return find_run(app)
@@ -121,7 +121,7 @@ def _claim_and_do(app: App, run: int, name: str) -> int:
 def _do_job(app: App, run: Run, name: str) -> int:
     """Do the work of a claimed run, or end the run if that was requested, and return the exit status.
 
-    Also store the times when the job started and, if another job follows, ended.
+    Also store when the job started and, if another job follows, when it ended.
     """
     # Imported here, because a job that finds nothing to do prints no summary.
     from epochal.pages.view import summary
@@ -138,7 +138,7 @@ def _do_job(app: App, run: Run, name: str) -> int:
     except RunFailed as failure:
         # When Jenkins aborts a build, it kills the job's child processes a moment before the job itself. Wait for the
         # signal to the job, so that the death of a child process does not count as a failure of the run.
-        if app.environment.build_tag:  # every Jenkins sets this variable
+        if app.environment.build_tag:  # Jenkins always sets this variable
             threading.Event().wait(_STOPPED_CHILD_SECONDS)
         try:
             return _end(app, run, State.FAILED, failure)
@@ -147,7 +147,7 @@ def _do_job(app: App, run: Run, name: str) -> int:
     except StopRequested as request:
         return _end_as_requested(app, run, request)
     _send_mail(app)
-    with suppress(DatabaseUnavailable):  # the outcome is stored, so printing it may fail
+    with suppress(DatabaseUnavailable):  # the outcome is stored, so it does not matter if it cannot be printed
         log(f"run {run.id}: {summary(load_run(app.database, run.id))}")
     return EXIT_STATUS[state]
 
@@ -173,7 +173,7 @@ def _end_after_signal(app: App, run: Run, stopped: Stopped) -> int:
 
 
 def _wait_to_be_stopped(app: App, run: int) -> None:
-    """Give the gateway time to abort the Jenkins build of a superseded or cancelled run, so that it is not red."""
+    """Give the gateway time to abort the Jenkins build of a superseded or cancelled run, before the build turns red."""
     stopped = load_stop_request(app.database, run) or state_of_run(app.database, run) in (
         State.SUPERSEDED,
         State.CANCELLED,
@@ -187,7 +187,7 @@ def _status_without_work(app: App, run: int, states: frozenset[State]) -> int:
     """Return the exit status of a job that has nothing to do, because its run has moved on or has another owner."""
     state = state_of_run(app.database, run)
     if State.QUEUED in states:
-        from epochal.jobs.pull import pass_on_pulled_run  # imported here as in _find_run_to_pull
+        from epochal.jobs.pull import pass_on_pulled_run  # imported here for the same reason as in _find_run_to_pull
 
         pass_on_pulled_run(app, run)
         return EXIT_STATUS[state] if state in (State.FAILED, State.SUPERSEDED, State.CANCELLED) else 0
@@ -197,7 +197,7 @@ def _status_without_work(app: App, run: int, states: frozenset[State]) -> int:
 
 def _end(app: App, run: Run, state: State, failure: RunFailed) -> int:
     """End a run in ``state`` for the reason in ``failure``, send its mail, and return the exit status."""
-    # Imported here, because it imports what composes a mail, which a job that finds nothing to do does not need.
+    # Imported here, because this module imports the code that composes mails, which a job with nothing to do can skip.
     from epochal.jobs.finish import end_run
 
     end_run(app, run.id, state, failure.reason, failure.explanation, failure.detail)
@@ -212,4 +212,4 @@ def _send_mail(app: App) -> None:
     try:
         drain_outbox(app, log)
     except DatabaseUnavailable as error:
-        log(f"mail: not sent yet; epochal serve or epochal mail sends it later: {error}")
+        log(f"mail: not sent yet; epochal serve or epochal mail will send it later: {error}")

@@ -1,4 +1,4 @@
-"""Raise a signal to a job as an exception, so that all clean-up runs, and keep up the job's heartbeat."""
+"""Turn signals to a job into exceptions, so that all clean-up code runs, and maintain the job's heartbeat."""
 
 import signal
 import threading
@@ -42,9 +42,9 @@ def raise_on_signal() -> Iterator[None]:
 
 @contextmanager
 def heartbeat(database: Database, run: int) -> Iterator[None]:
-    """Store a heartbeat of the run's owner every HEARTBEAT_SECONDS, and release the run at the end.
+    """Record a heartbeat for the run's owner every HEARTBEAT_SECONDS, and release the run at the end.
 
-    A beat is skipped while the database does not answer. If the run cannot be released, it becomes free once this
+    Heartbeats are skipped while the database does not answer. If the run cannot be released, it becomes free once this
     process has ended.
     """
     ended = threading.Event()

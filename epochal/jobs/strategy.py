@@ -14,12 +14,12 @@ from epochal.settings import RetrainSettings
 
 @dataclass(frozen=True)
 class Proposal:
-    """What the next trial trains.
+    """A proposal for the next trial.
 
-    ``changes``: new values for constants of nn.py; empty if it trains as pushed. ``stop_at``: the validation accuracy
-    (0 to 1) at which its fit ends; None if it trains all its epochs. ``source``: the trial from whose checkpoints it
-    resumes. If that is None, a trial of a search starts from the beginning, and any other trial resumes from the newest
-    checkpoints that suit it.
+    ``changes``: new values for constants of nn.py; empty to train the code as pushed. ``stop_at``: the validation
+    accuracy (0 to 1) at which training stops early; None to train all epochs. ``source``: the trial whose checkpoints
+    to resume from. If it is None, a trial of a search starts from the beginning, and any other trial resumes from the
+    newest suitable checkpoints.
     """
 
     strategy: Strategy = Strategy.COMMITTED
@@ -30,14 +30,14 @@ class Proposal:
 
 @dataclass(frozen=True)
 class GiveUp:
-    """The decision to start no further trial, and the reason for it."""
+    """The decision to start no more trials, and the reason for it."""
 
     reason: Reason
     explanation: str
 
 
 class EndCause(StrEnum):
-    """What ended a run's trials, other than having nothing left to try (GiveUp).
+    """The reason why a run's trials ended without a GiveUp.
 
     INTERRUPTED: another process ended the run, or the trials of this process were stopped.
     """
@@ -49,9 +49,9 @@ class EndCause(StrEnum):
 
 
 def check_budget(trials: Sequence[Trial], settings: RetrainSettings) -> GiveUp | None:
-    """Return why the budget allows no further trial after ``trials``; None if it allows one.
+    """Return why the budget allows no more trials after ``trials``, or None if it allows another one.
 
-    Trials count whatever their outcome, except interrupted ones, which run again.
+    All trials count, whatever their outcome, except interrupted ones, which run again.
     """
     counted = [trial for trial in trials if trial.reason is not Reason.INTERRUPTED]
     minutes = sum(trial.seconds or 0.0 for trial in counted) / 60
@@ -66,15 +66,15 @@ def check_budget(trials: Sequence[Trial], settings: RetrainSettings) -> GiveUp |
 
 
 _MIN_RISE = 0.01
-"""The least amount by which the accuracy to stop at rises: after a tiny rise, only one more epoch might be trained."""
+"""Minimum increase of the stop accuracy. After a smaller one, the next trial might train only one more epoch."""
 
 
 def choose_stop_accuracy(target: float, trials: Sequence[Trial]) -> float | None:
     """Return the validation accuracy (0 to 1) at which the next trial may stop; None if it should train all its epochs.
 
-    It starts at ``target``, the accuracy (0 to 1) that the gate needs on the test data. Each of ``trials`` whose
-    validation accuracy was high enough, but whose measured accuracy was below ``target``, raises it by the difference
-    between the two, but by at least 0.01.
+    The value starts at ``target``, the accuracy (0 to 1) that the gate requires on the test data. Each trial whose
+    validation accuracy was high enough but whose measured accuracy was below ``target`` raises the value by the
+    difference between the two accuracies, and by at least 0.01.
     """
     stop_at = target
     for trial in trials:
@@ -88,24 +88,25 @@ def choose_stop_accuracy(target: float, trials: Sequence[Trial]) -> float | None
 def next_trial(
     script: Script, trials: tuple[Trial, ...], settings: RetrainSettings, target: float
 ) -> Proposal | GiveUp:
-    """Return the next trial, which trains ``script`` (nn.py as pushed) with more epochs, or why that would not help.
+    """Propose a trial that trains ``script`` (nn.py as pushed) with more epochs, or say why that would not help.
 
     ``trials``: the run's trials so far. Trials without an accuracy, such as interrupted ones, do not count and run
-    again; trials of a search do not count either. ``target``: an accuracy (0 to 1) that the gate lets through.
+    again; trials of a search do not count either. ``target``: an accuracy (0 to 1) that passes the gate.
     """
     constant = script.epochs
     if constant is None:
         return GiveUp(
             Reason.NO_EPOCHS,
-            f"{SCRIPT} has no number of epochs to raise. Write it as a constant (epochs = 20) or in the call fit(epochs=20).",
+            f"{SCRIPT} sets no number of epochs that can be raised. Write it as a constant (epochs = 20) "
+            "or in the call fit(epochs=20).",
         )
     epoch_trials = [trial for trial in trials if trial.strategy is not Strategy.SEARCH]
     measured = [trial for trial in epoch_trials if trial.accuracy is not None]
     if measured and measured[-1].stopped_by is StoppedBy.SCRIPT:
         return GiveUp(
             Reason.STOPS_ITSELF,
-            f"A callback in {SCRIPT} stopped the training early, after epoch {measured[-1].epochs}, so more epochs would "
-            "change nothing. Give the callback more patience, or change the network.",
+            f"A callback in {SCRIPT} stopped the training early, after epoch {measured[-1].epochs}, so more epochs "
+            "would change nothing. Give the callback more patience, or change the network.",
         )
     last = measured[-1].forecast if measured else None
     if last and last.hopeless:
@@ -120,7 +121,7 @@ def next_trial(
 
 
 def _check_limits(measured: list[Trial], epochs: int, settings: RetrainSettings) -> GiveUp | None:
-    """Return why a trial with ``epochs`` epochs is not worth training after the ``measured`` trials; None if it is."""
+    """Return why a trial with ``epochs`` epochs is not worthwhile after the ``measured`` trials, or None if it is."""
     if epochs > settings.max_epochs:
         return GiveUp(
             Reason.MAX_EPOCHS, f"The next trial would have {epochs} epochs, but max_epochs is {settings.max_epochs}."

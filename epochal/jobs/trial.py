@@ -29,8 +29,8 @@ from epochal.store.trials import add_trial, end_trial
 _LAST_OUTPUT = 256 * 1024
 """How many characters at the end of the log are searched for a traceback."""
 _VALIDATES_ON_TEST = (
-    f"{SCRIPT} validates on its test data, so stopping early or choosing a model by its validation inflates the accuracy. "
-    "Validate on other data, for example with validation_split=0.1."
+    f"{SCRIPT} validates on its test data, so stopping early or choosing a model based on validation inflates "
+    "the accuracy. Validate on other data, for example with validation_split=0.1."
 )
 _TEST_SET_CHANGES = (
     f"{SCRIPT} tests on different rows each time it trains, so every trial trains from the beginning. Seed the split "
@@ -46,7 +46,7 @@ def _print_epoch(epoch: Epoch) -> None:
 
 @dataclass(frozen=True)
 class StartedTrial:
-    """A trial that was started.
+    """A trial that has been started.
 
     ``number``: its number within the run, counted from 1. ``proposal``: what to train. ``stop``: lets another thread
     end the training early. ``on_epoch``: called with each epoch as soon as it has ended.
@@ -59,7 +59,7 @@ class StartedTrial:
 
 
 def start_trial(active: ActiveRun, proposal: Proposal) -> StartedTrial:
-    """Store a new trial that trains ``proposal``, for ``run_trial`` to run."""
+    """Store a new trial for ``proposal``, which ``run_trial`` can then run."""
     trained = active.script.hyperparameters(proposal.changes)
     number = add_trial(active.app.database, active.run.id, trained, proposal.strategy)
     return StartedTrial(number, proposal)
@@ -68,9 +68,10 @@ def start_trial(active: ActiveRun, proposal: Proposal) -> StartedTrial:
 def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
     """Train a started trial, measure it, and return it after storing the outcome.
 
-    If it resumed and was then tested on a different test set than the network in its checkpoints, it is trained again
-    from the beginning. A trial that ``started.stop`` ended is PRUNED, or FAILED if it was interrupted. Raises RunFailed
-    if the training failed or has no accuracy, and NotOwner if the trial was marked as interrupted meanwhile.
+    A trial that resumed but was then tested on a different test set than the network in its checkpoints is trained
+    again from the beginning. A trial that ``started.stop`` ended becomes PRUNED, or FAILED if it was interrupted.
+    Raises RunFailed if the training failed or yielded no accuracy, and NotOwner if the trial was marked as interrupted
+    meanwhile.
     """
     proposal, number, database = started.proposal, started.number, active.app.database
     log(f"trial {number}: training {_describe_changes(proposal)}")
@@ -119,7 +120,7 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
 def _train(
     active: ActiveRun, started: StartedTrial, trial: Trial, provided: ProvidedCheckpoints
 ) -> tuple[Trial, Choice | RunFailed]:
-    """Train a trial whose folder is ready; return it, and its accuracy or the error that says why it has none."""
+    """Train a trial whose folder is ready; return it with its accuracy, or the error that explains why it has none."""
     folder, proposal = active.folder.trial(trial.number), started.proposal
     printed = PrintedLines()
     with follow_epochs(folder.metrics, started.on_epoch):
@@ -159,8 +160,8 @@ def _train(
 def _has_other_test_set(trial: Trial, choice: Choice | RunFailed, provided: ProvidedCheckpoints) -> bool:
     """Return whether a trial resumed and was tested on a different test set than the network in its checkpoints.
 
-    The network in the checkpoints of an interrupted trial may never have been tested. Then the test rows must have been
-    compared with the training rows; if they were not, the result is True.
+    The network in the checkpoints of an interrupted trial may never have been tested. In that case, return True unless
+    the test rows were compared with the training rows.
     """
     if not trial.epochs_resumed:
         return False
@@ -211,7 +212,7 @@ def _add_notes(active: ActiveRun, trial: Trial, choice: Choice | RunFailed) -> N
 
 
 def _set_trained_epochs(active: ActiveRun, trial: Trial, proposal: Proposal) -> Trial:
-    """Return the trial; if its fit stopped early at the threshold, with the number of epochs that were trained."""
+    """Return the trial, with the number of epochs actually trained if its fit stopped early at the threshold."""
     constant, folder = active.script.epochs, active.folder.trial(trial.number)
     if constant is None:
         return trial
@@ -224,7 +225,7 @@ def _set_trained_epochs(active: ActiveRun, trial: Trial, proposal: Proposal) -> 
 
 
 def _measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, findings: Findings) -> Choice:
-    """Return the accuracy that counts in ``findings``. Raises RunFailed if the training failed or has none."""
+    """Return the accuracy that counts in ``findings``. Raises RunFailed if the training failed or yielded none."""
     plan, output = active.plan, ""
     if folder.log.exists():  # there is no log if the training was stopped before it started
         output = folder.log.read_bytes().decode("utf-8", "replace")  # at most limits.log_mb

@@ -1,4 +1,4 @@
-"""Judge the trials of a run: record verdicts and forecasts, and return the accuracy that the next trial needs."""
+"""Judge the trials of a run: record verdicts and forecasts, and determine the accuracy that the next trial needs."""
 
 from dataclasses import replace
 
@@ -39,7 +39,7 @@ def record_verdict(active: ActiveRun, trial: Trial) -> Verdict:
 
 
 def next_target(active: ActiveRun) -> float | GiveUp:
-    """Return the smallest accuracy (0 to 1) that the gate lets through at the next trial, or why there is none."""
+    """Return the lowest accuracy (0 to 1) with which the next trial can pass the gate, or why it cannot pass."""
     run = active.load()
     last = run.last_measured
     if last is None or last.accuracy is None:

@@ -10,7 +10,7 @@ from epochal.settings import RuntimeName, ServerSettings
 
 
 def choose_runtime(name: RuntimeName, home: Path, settings: ServerSettings, docker_host: str, log: Log) -> Runtime:
-    """Return the runtime called ``name``: ``docker``, ``process``, or ``auto`` for the one that is available.
+    """Return the runtime called ``name``: ``docker``, ``process``, or ``auto`` for whichever is available.
 
     ``auto`` chooses Docker if its engine answers; otherwise it chooses a plain process and logs why. With ``docker``,
     the engine is not contacted here: if it does not answer, ``prepare`` raises RunFailed(NO_ENGINE), and the job can

@@ -62,7 +62,7 @@ class ContainerResult:
 
 
 def user_and_group() -> tuple[int, int]:
-    """Return the user and group id that training runs with: those of this process, or of ``nobody`` if it is root."""
+    """Return the user and group IDs that training runs as: those of this process, or of ``nobody`` if it is root."""
     return (os.getuid(), os.getgid()) if os.getuid() != 0 else (_NOBODY, _NOBODY)
 
 
@@ -98,7 +98,7 @@ def run_container(
 
 
 def find_containers(client: docker.DockerClient, home: str) -> Iterator[tuple[str, Label]]:
-    """Yield the id and the ``Label`` of each container of ``home`` (an id, see ``home_id``), running or not."""
+    """Yield the ID and the ``Label`` of each container, running or not, of the home with the ID ``home``."""
     for found in client.api.containers(all=True, filters={"label": f"{_LABEL_PREFIX}home={home}"}):
         values = {name: found["Labels"].get(_LABEL_PREFIX + name, "0") for name in ("run", "trial", "until")}
         yield found["Id"], Label(home, **{name: int(value) for name, value in values.items()})
@@ -124,7 +124,7 @@ def _kill(container: Container) -> None:
     try:
         container.kill()
     except APIError as error:
-        if error.status_code != 409:  # the container has just ended by itself
+        if error.status_code != 409:  # the container has just ended on its own
             raise
 
 

@@ -164,7 +164,7 @@ class DockerRuntime:
 
 
 def _chown_to_trainer(*folders: Path) -> None:
-    """If this process is root, give ``folders`` and everything in them to the user that runs the training."""
+    """If this process is root, make the user that runs the training own ``folders`` and everything in them."""
     if os.getuid() != 0:
         return
     user, group = user_and_group()

@@ -1,4 +1,4 @@
-"""Connect to the Docker engine, and translate its errors to Epochal's exceptions."""
+"""Connect to the Docker engine, and translate its errors into Epochal's exceptions."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ _DEFAULT_HOST = "unix:///var/run/docker.sock"
 
 
 def connect(docker_host: str) -> docker.DockerClient:
-    """Return a client of the Docker engine at ``docker_host``, after a request to check that the engine answers.
+    """Return a client for the Docker engine at ``docker_host``, after checking that the engine answers.
 
     ``docker_host`` has the form of the environment variable DOCKER_HOST; empty means the default socket. Raises
     RunFailed(NO_ENGINE) if the engine does not answer.

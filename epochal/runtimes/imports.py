@@ -1,4 +1,4 @@
-"""Check that the modules that nn.py imports can be imported, and remember for each environment which of them can."""
+"""Check that an environment can import the modules that nn.py imports, and remember which ones it can import."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,10 +28,10 @@ for name in sys.argv[1:]:
 def check_imports_once(
     folder: Path, environment: str, modules: Sequence[str], run: Callable[[list[str]], tuple[int, str]]
 ) -> None:
-    """Check that ``modules`` can be imported, unless ``folder`` records that all were found in ``environment``.
+    """Check that ``modules`` can be imported, unless ``folder`` records that ``environment`` can import all of them.
 
-    If one of them is not recorded yet, all are imported in their order, because a module may be importable only after
-    another one. ``run`` starts Python with the given arguments and returns its exit status and output. Raises
+    If any of them is not recorded yet, all are imported in the given order, because a module may be importable only
+    after another one. ``run`` starts Python with the given arguments and returns its exit status and output. Raises
     RunFailed(IMPORT_ERROR) if an import fails.
     """
     markers = [folder / digest(environment, module) for module in modules]

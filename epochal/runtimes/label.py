@@ -1,4 +1,4 @@
-"""Labels of containers and processes that say which run they belong to, so that orphaned ones can be found."""
+"""Labels that say which run a container or process belongs to, so that orphans can be found."""
 
 import os
 import tempfile
@@ -17,7 +17,7 @@ NO_RUN = 0
 class Label:
     """A label that says what a container or process was started for.
 
-    ``home``: the id of the home (see ``home_id``). ``run`` and ``trial``: the numbers of the run and the trial;
+    ``home``: the ID of the home (see ``home_id``). ``run`` and ``trial``: the numbers of the run and the trial;
     ``NO_RUN`` and 0 for other work. ``until``: the time by which the work should have ended, in seconds since the Unix
     epoch.
     """
@@ -33,7 +33,7 @@ class Label:
         return cls(home, NO_RUN, 0, int(time.time() + seconds) + 60)
 
     def is_orphaned(self, is_training: Callable[[int, int], bool]) -> bool:
-        """Return whether no living process waits any more for the work with this label.
+        """Return whether the work with this label is orphaned: no living process is waiting for it any more.
 
         ``is_training`` takes the numbers of a run and a trial, and returns whether a living process is training that
         trial. Work that belongs to no run is orphaned once the time ``until`` has passed.
@@ -42,7 +42,7 @@ class Label:
 
 
 def home_id(home: Path) -> str:
-    """Return the id of the folder ``home`` (an EPOCHAL_HOME). The first call makes up a random id and stores it there.
+    """Return the ID of the folder ``home`` (an EPOCHAL_HOME). The first call generates a random ID and stores it there.
 
     The path would not be unique: two machines may have homes at the same path and share a Docker engine.
     """
@@ -52,6 +52,6 @@ def home_id(home: Path) -> str:
         with tempfile.NamedTemporaryFile("w", dir=home, prefix=".id-") as file:
             file.write(uuid.uuid4().hex)
             file.flush()
-            with suppress(FileExistsError):  # another process has just stored an id, which is used
+            with suppress(FileExistsError):  # another process has just stored an ID, which is used instead
                 os.link(file.name, path)
     return path.read_text(encoding="ascii").strip()

@@ -9,7 +9,7 @@ MEGABYTE = 1_000_000
 
 
 class LogFile(AbstractContextManager["LogFile"]):
-    """A log file that is written as output arrives, and shortened whenever it gets longer than ``limit`` bytes.
+    """A log file that is written as output arrives, and shortened whenever it exceeds ``limit`` bytes.
 
     A shortened log contains the beginning of the output (up to half of ``limit``), a line that says how many bytes
     were left out, and the newest output (about a quarter of ``limit`` or more).

@@ -1,4 +1,4 @@
-"""Find out why a training ended, from its exit status and the end of its output."""
+"""Determine why a training ended from its exit status and the end of its output."""
 
 from epochal.errors import Reason
 from epochal.runtimes.log import last_lines
@@ -15,8 +15,8 @@ def determine_outcome(
 
     ``exit_status``: as in a shell, 128 + n if signal n ended it. ``output``: the end of its output. ``timed_out``:
     whether it was stopped at its time limit. ``out_of_memory``: whether the kernel killed one of its processes for lack
-    of memory; this counts as the reason only if the training failed, because it can survive the death of a child
-    process.
+    of memory; this counts as the reason only if the training failed, because a training can survive the death of a
+    child process.
     """
     reason = None
     if timed_out:

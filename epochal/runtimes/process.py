@@ -154,7 +154,7 @@ def _read_chunks(process: Popen[bytes]) -> Iterator[bytes]:
 
 
 def _clean_environment(image: str, home: Path) -> dict[str, str]:
-    """Return environment variables for code that may be untrusted, without Epochal's own, which may contain a token."""
+    """Return environment variables for untrusted code, without those of Epochal, which may contain a token."""
     return {
         "PATH": f"{image}/bin:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(home.absolute()),

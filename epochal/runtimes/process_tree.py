@@ -2,7 +2,7 @@
 
 Process groups alone are not enough: a child that starts its own session leaves the group, and after a kill -9 of the
 job the id of the group may be reused. Children inherit the environment, and proc(5) shows it. A program that leaves
-the group and also empties its environment escapes: this is no sandbox.
+the group and also empties its environment escapes: this is not a sandbox.
 """
 
 import os
@@ -29,8 +29,8 @@ def process_tree(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Yield a process that runs ``command`` in ``folder``; on exit, kill it and everything that it started.
 
-    Its environment is ``environment`` and the marker; it inherits nothing else. Its standard output and standard error
-    go to the same pipe.
+    The process's environment consists of ``environment`` and the marker; it inherits nothing else. Its standard output
+    and standard error go to the same pipe.
     """
     marker = "/".join(str(value) for value in [*astuple(label), os.urandom(4).hex()])
 
@@ -57,7 +57,7 @@ def process_tree(
 
 
 def wait_for_exit(process: subprocess.Popen[bytes], seconds: float) -> bool:
-    """Wait up to ``seconds`` until ``process`` has ended, without polling (pidfd_open(2)); return whether it has."""
+    """Wait up to ``seconds`` for ``process`` to end, without polling (pidfd_open(2)); return whether it has ended."""
     descriptor = os.pidfd_open(process.pid)
     try:
         return _wait_readable(descriptor, seconds)
@@ -66,10 +66,10 @@ def wait_for_exit(process: subprocess.Popen[bytes], seconds: float) -> bool:
 
 
 def kill_orphans(home: str, is_training: Callable[[int, int], bool]) -> set[int]:
-    """Kill the processes of ``home`` that no living process waits for; return their runs (0 for no run).
+    """Kill the orphaned processes of a home, and return the numbers of their runs (0 for no run).
 
-    ``home`` is an id (see ``home_id``). ``is_training`` takes the numbers of a run and a trial, and returns whether a
-    living process is training that trial.
+    ``home`` is the ID of the home (see ``home_id``). ``is_training`` takes the numbers of a run and a trial, and
+    returns whether a living process is training that trial.
     """
     runs = set()
 
@@ -97,7 +97,7 @@ def _kill(matches: Callable[[str], bool]) -> None:
         for descriptor in descriptors:
             os.close(descriptor)
         if not all(ended):
-            return  # one process hangs in the kernel (a dead network disk) and will die when its system call returns
+            return  # a process hangs in the kernel (on a dead network disk) and will die when its system call returns
 
 
 def _find_processes(matches: Callable[[str], bool]) -> Iterator[int]:

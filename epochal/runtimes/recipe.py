@@ -1,4 +1,4 @@
-"""What is installed in an image or environment: the framework's pins and the repository's requirements.txt."""
+"""The packages to install in an image or environment: the framework's pins and the repository's requirements.txt."""
 
 import hashlib
 from dataclasses import astuple, dataclass
@@ -14,11 +14,12 @@ REQUIREMENTS = "requirements.txt"
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to install in an image or environment.
+    """The packages to install in an image or environment.
 
-    ``framework``: its name. ``pins``: the text of its requirements file. ``requirements``: the text of the repository's
-    requirements.txt without comments and blank lines, which change nothing; empty if there is no such file.
-    ``packages``: what may be installed, ``wheels`` or ``any``, as in the server's ``[sandbox]`` settings.
+    ``framework``: the framework's name. ``pins``: the text of the framework's requirements file. ``requirements``: the
+    text of the repository's requirements.txt without comments and blank lines, which have no effect; empty if there is
+    no such file. ``packages``: the kind of packages allowed, ``wheels`` or ``any``, as in the server's ``[sandbox]``
+    settings.
     """
 
     framework: str
@@ -55,6 +56,6 @@ def read_recipe(framework: str, code: Path, sandbox: SandboxSettings) -> Recipe:
 
 
 def digest(*parts: str) -> str:
-    """Return a digest of ``parts`` and of the length of each of them, as 16 hexadecimal digits."""
+    """Return a digest of ``parts`` and their lengths, as 16 hexadecimal digits."""
     joined = "".join(f"{len(part)}:{part}" for part in parts)
     return hashlib.sha256(joined.encode()).hexdigest()[:16]

@@ -18,11 +18,11 @@ IsTraining = Callable[[int, int], bool]
 class Training:
     """What a runtime needs to know to train one trial.
 
-    ``run`` and ``trial``: their numbers. ``folder``: the trial's folder, in which ``code`` (with nn.py), ``out`` and
-    ``checkpoints`` exist. ``image``: what ``prepare`` returned. ``stop_at``: a fit ends after the epoch that reaches
-    this validation accuracy (0 to 1); None to train all epochs. ``stop``: lets another thread end the training at once.
-    ``on_output``: called in another thread with each chunk of output as it arrives; if it raises an exception, the log
-    is still written, and ``train`` raises that exception.
+    ``run`` and ``trial``: the numbers of the run and the trial. ``folder``: the trial's folder, in which ``code`` (with
+    nn.py), ``out`` and ``checkpoints`` exist. ``image``: the name that ``prepare`` returned. ``stop_at``: the
+    validation accuracy (0 to 1) after which a fit stops; None to train all epochs. ``stop``: lets another thread end
+    the training at once. ``on_output``: called in another thread with each chunk of output as it arrives; if it raises
+    an exception, the log is still written, and ``train`` raises that exception.
     """
 
     run: int
@@ -39,7 +39,7 @@ class Outcome:
     """How a training ended.
 
     ``exit_status``: as in a shell, 128 + n if signal n ended it. ``seconds``: how long it ran. ``reason``: TIMED_OUT,
-    OUT_OF_MEMORY or KILLED; None if the script ended by itself, with or without an error.
+    OUT_OF_MEMORY or KILLED; None if the script ended on its own, with or without an error.
     """
 
     exit_status: int
@@ -48,10 +48,10 @@ class Outcome:
 
 
 class Runtime(Protocol):
-    """What runs trainings for the jobs: in Docker containers, or in plain processes.
+    """A runtime, which runs trainings for the jobs in Docker containers or in plain processes.
 
-    Any exception may interrupt a method that waits, including KeyboardInterrupt and those that signal handlers raise.
-    The method then leaves no training running.
+    Any exception may interrupt a waiting method, including KeyboardInterrupt and exceptions from signal handlers. The
+    method then leaves no training running.
     """
 
     name: str
@@ -101,7 +101,7 @@ class Runtime(Protocol):
     def reap(self, is_training: IsTraining) -> list[int]:
         """Stop and remove every training of this home for which ``is_training`` returns False.
 
-        Returns the numbers of their runs, sorted. Work that belongs to no run is stopped and removed if its time is
-        over. Raises RunFailed(NO_ENGINE) if the Docker engine does not answer.
+        Returns the numbers of their runs, sorted. Work that belongs to no run is stopped and removed once it exceeds
+        its time limit. Raises RunFailed(NO_ENGINE) if the Docker engine does not answer.
         """
         ...

@@ -1,4 +1,4 @@
-"""The temporary folders that a training gets in either runtime, and the limit on the files that it leaves behind."""
+"""The temporary folders for a training in either runtime, and the limit on the size of the files that it leaves."""
 
 import os
 import shutil
@@ -42,8 +42,8 @@ def dataset_cache(home: Path) -> Path:
 def dataset_variables(datasets: Path, *, links: bool) -> dict[str, str]:
     """Return the environment variables that make each framework use the dataset cache at the path ``datasets``.
 
-    ``links``: whether HOME has the links that ``scratch_folders`` creates; if it has, the frameworks that find their
-    datasets through these links get no variable.
+    ``links``: whether HOME has the links that ``scratch_folders`` creates; if so, no variables are returned for the
+    frameworks that find their datasets through these links.
     """
     caches = [cache for cache in dataset_caches() if not (links and cache.link_folder)]
     return {cache.variable: str(datasets / cache.folder) for cache in caches}
@@ -108,7 +108,7 @@ def _list_files(folder: TrialFolder) -> dict[Path, tuple[int, int]]:
 
 
 def _limit_output(limit_mb: float, folder: TrialFolder, before: dict[Path, tuple[int, int]]) -> list[str]:
-    """Remove the biggest files that the training wrote until the rest fit ``limit_mb``; return a log line for each.
+    """Remove the biggest files written by the training until the rest fit ``limit_mb``; return a log line for each.
 
     ``before`` is what ``_list_files`` returned before the training.
     """

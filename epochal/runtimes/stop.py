@@ -1,4 +1,4 @@
-"""End a training from another thread, because other trials do better or one of them has reached the threshold."""
+"""End a training from another thread, because other trials are better or one of them has reached the threshold."""
 
 import threading
 from collections.abc import Callable, Iterator

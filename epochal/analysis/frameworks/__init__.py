@@ -1,8 +1,8 @@
-"""One module for each framework that code can train with, holding everything that Epochal knows about it.
+"""One module for each supported framework, with everything that Epochal knows about the framework.
 
 A module's name is the framework's name in ``epochal.toml``, in the database (at most 16 characters) and in the tag of
-its image. The module defines the attributes of ``Framework``. Every module on this package's ``__path__`` is used, so a
-new framework is a new file here, or a file elsewhere whose folder is added to ``__path__``.
+its image. The module defines the attributes of ``Framework``. Every module on this package's ``__path__`` is used: to
+add a framework, add a file here, or add the folder of a file elsewhere to ``__path__``.
 """
 
 import pkgutil
@@ -22,13 +22,13 @@ NO_FRAMEWORK = "python"
 class DatasetCache:
     """Where a framework caches the datasets that it downloads.
 
-    folder: the name of its folder in Epochal's dataset cache.
-    variable: the environment variable that sets the folder the framework uses.
-    link_folder: for a framework that writes beside its cached files, the folder in the training's HOME that gets a link
-        to each of them; empty if ``variable`` is set for the training instead.
+    folder: the name of the framework's folder in Epochal's dataset cache.
+    variable: the environment variable that sets the folder that the framework uses.
+    link_folder: for a framework that writes next to its cached files, the folder in the training's HOME for links to
+        these files; empty if ``variable`` is set for the training instead.
     scripts: for each dataset that can be downloaded, Python code that downloads it into the cache.
-    module: a regular expression for the path, as in a traceback, of the framework's modules that download datasets,
-        with the dataset's name as the group ``name``; empty if there are none.
+    module: a regular expression for the paths, as in a traceback, of the framework's modules that download datasets,
+        with the dataset's name as the group ``name``; empty if there are no such modules.
     """
 
     folder: str
@@ -40,10 +40,10 @@ class DatasetCache:
 
 @dataclass(frozen=True)
 class LogLines:
-    """Regular expressions for the lines that a framework prints by itself; empty if it prints none.
+    """Regular expressions for the lines that a framework prints on its own; empty if it prints no such lines.
 
-    ``progress``: matches the beginning of a line that shows progress; its case is ignored. ``reports``: matches
-    anywhere in a line that contains an accuracy but does not state it as the code's result.
+    ``progress``: matches the beginning of a line that shows progress; case is ignored. ``reports``: matches anywhere in
+    a line that contains an accuracy but does not state it as the code's result.
     """
 
     progress: str = ""
@@ -52,7 +52,7 @@ class LogLines:
 
 @dataclass(frozen=True)
 class Recorder:
-    """What the recorder's module for a framework can do; both are empty if ``epochal_recorder`` has no such module.
+    """What the recorder can do for a framework; both fields are empty if ``epochal_recorder`` has no module for it.
 
     ``measures``: the framework's method whose accuracy and test samples the recorder records. ``resumes``: the
     framework's method that the recorder can resume from a checkpoint.
@@ -64,7 +64,7 @@ class Recorder:
 
 @dataclass(frozen=True)
 class RemovedApi:
-    """A ``line`` (from 1) that uses an API (``what``) that today's framework lacks, and what to write ``instead``."""
+    """A ``line`` (from 1) that uses a removed API (``what``), and what to write ``instead``."""
 
     line: int
     what: str
@@ -75,36 +75,36 @@ class Framework(Protocol):
     """The attributes that each module of this package defines."""
 
     TITLE: str
-    """The framework's name as its makers write it: ``scikit-learn``."""
+    """The framework's name as its developers write it: ``scikit-learn``."""
     IMPORTS: tuple[str, ...]
     """The top-level packages whose import identifies the framework."""
     IS_TOOL: bool
     """Whether code that imports both this and another framework trains with the other one."""
     PINS: Path
-    """The requirements file of its training environment, with pinned versions."""
+    """The requirements file of the framework's training environment, with pinned versions."""
     DATASETS: DatasetCache | None
-    """Its cache of downloaded datasets, if it has one."""
+    """The framework's cache of downloaded datasets, if it has one."""
     MODEL_SUFFIXES: tuple[str, ...]
-    """The suffixes of its model files."""
+    """The suffixes of the framework's model files."""
     LOG_LINES: LogLines
-    """The lines that it prints by itself."""
+    """The lines that the framework prints on its own."""
     RECORDER: Recorder
-    """What the recorder can do for it."""
+    """What the recorder can do for the framework."""
 
     def find_removed_apis(self, source: str) -> list[RemovedApi]:
-        """Return the uses in a module's ``source`` of APIs that today's version has removed, in the order of lines."""
+        """Return the uses in a module's ``source`` of APIs that the framework has removed, in line order."""
 
 
 _NAMES = {*Framework.__annotations__, "find_removed_apis"}
 
 
 def no_removed_apis(_source: str) -> list[RemovedApi]:
-    """Return an empty list: this is ``find_removed_apis`` for a framework without known removed APIs."""
+    """Return an empty list, as ``find_removed_apis`` for frameworks with no known removed APIs."""
     return []
 
 
 def frameworks() -> dict[str, Framework]:
-    """Return a dict from the name of each framework to its module, sorted by name.
+    """Return the module of each framework by name, sorted by name.
 
     Raises TypeError if a module of this package lacks an attribute of ``Framework``.
     """
@@ -144,36 +144,37 @@ def find_dataset(name: str) -> tuple[str, str]:
         return fetchable[name]
     raise UsageError(
         f"There is no dataset {name} to fetch. Choose one of:\n  {', '.join(fetchable)}\n"
-        "Put your own files into the folder that data in server.toml names; it is /data in training."
+        "To train on your own files, put them into the folder set by data in server.toml; scripts find its path in "
+        "EPOCHAL_DATA."
     )
 
 
 def all_imports() -> str:
-    """Return the packages whose import identifies a framework, as a text: ``keras, tensorflow or torch``."""
+    """Return the packages whose import identifies a framework, as in ``keras, tensorflow or torch``."""
     return _join([package for framework in frameworks().values() for package in framework.IMPORTS])
 
 
 def describe_dataset_frameworks() -> str:
-    """Return the frameworks whose datasets can be downloaded, as possessives in one text: ``Keras'``."""
+    """Return the possessives of the frameworks whose datasets can be downloaded, as in ``Keras'``."""
     return _join_possessives(
         {each.TITLE: "" for each in frameworks().values() if each.DATASETS and each.DATASETS.scripts}
     )
 
 
 def describe_measured_methods() -> str:
-    """Return the methods whose results are recorded, as a text: ``Keras' evaluate() or scikit-learn's score()``."""
+    """Return the methods whose results are recorded, as in ``Keras' evaluate() or scikit-learn's score()``."""
     methods = {each.TITLE: each.RECORDER.measures for each in frameworks().values() if each.RECORDER.measures}
     return _join_possessives(methods)
 
 
 def describe_resumed_methods() -> str:
-    """Return the methods that can resume from a checkpoint, as a text: ``Keras' fit``."""
+    """Return the methods that can resume from a checkpoint, as in ``Keras' fit``."""
     methods = {each.TITLE: each.RECORDER.resumes for each in frameworks().values() if each.RECORDER.resumes}
     return _join_possessives(methods)
 
 
 def _join_possessives(by_title: Mapping[str, str]) -> str:
-    """Join the titles of frameworks as possessives, each followed by its own text, if any: ``Keras' fit``."""
+    """Join the possessives of framework titles, each followed by its text, if any: ``Keras' fit``."""
     ends = {title: "'" if title.endswith("s") else "'s" for title in by_title}
     return _join([f"{title}{ends[title]} {text}".rstrip() for title, text in by_title.items()])
 

@@ -1,8 +1,8 @@
-"""Keras 3, also as part of TensorFlow.
+"""Keras 3, standalone or as part of TensorFlow.
 
-The tables list APIs of Keras 2 that Keras 3 has removed. Each line was tried with Keras 3.15, and a test tries them
-with the Keras that training uses. What still works (``input_shape=`` in a layer, ``ImageDataGenerator`` in tf.keras) is
-not listed.
+The tables list APIs of Keras 2 that Keras 3 has removed. Each entry was tried with Keras 3.15, and a test tries them
+all with the version of Keras that training uses. APIs that still work (``input_shape=`` in a layer,
+``ImageDataGenerator`` in tf.keras) are not listed.
 """
 
 import ast
@@ -32,7 +32,7 @@ PINS = resource("requirements") / "keras.txt"
 DATASETS = DatasetCache(
     folder="keras",
     variable="KERAS_HOME",
-    # Keras unpacks an archive next to it at every use (keras.utils.get_file), so their folder must not be read-only.
+    # Keras unpacks an archive at every use (keras.utils.get_file), so the archive's folder must not be read-only.
     link_folder=".keras",
     scripts={
         name: f"from keras.datasets import {name}; {name}.load_data()"
@@ -185,7 +185,7 @@ _REMOVED_METHOD_KEYWORDS = {
 
 
 def find_removed_apis(source: str) -> list[RemovedApi]:
-    """Return the uses in a module's ``source`` of Keras 2 APIs that today's Keras lacks, in the order of lines.
+    """Return the uses in a module's ``source`` of Keras 2 APIs that Keras 3 has removed, in line order.
 
     The list is empty if the source imports neither Keras nor TensorFlow, or is not valid Python (reported elsewhere).
     """
@@ -214,7 +214,7 @@ def _resolve_imports(tree: ast.Module) -> dict[str, str]:
 
 
 def _full_name(node: ast.expr, names: dict[str, str]) -> str:
-    """Return the full name of what ``node`` refers to (``keras.optimizers.Adam``); empty if it was not imported."""
+    """Return the full name that ``node`` refers to (``keras.optimizers.Adam``); empty if the name was not imported."""
     if isinstance(node, ast.Name):
         return names.get(node.id, "")
     if isinstance(node, ast.Attribute) and (owner := _full_name(node.value, names)):
@@ -265,7 +265,7 @@ def _check_keywords(call: ast.Call, names: dict[str, str]) -> Iterator[RemovedAp
 
 
 def _check_suffix(call: ast.Call) -> Iterator[RemovedApi]:
-    """Yield the literal file name of a call that saves a model, if Keras refuses its suffix."""
+    """Yield the call if it saves a model to a literal file name with a suffix that Keras does not accept."""
     options = {keyword.arg: keyword.value for keyword in call.keywords}
     file, name = call.args[0] if call.args else options.get("filepath"), last_name(call.func)
     if name not in ("ModelCheckpoint", "save_weights") or not isinstance(file, ast.Constant):
@@ -277,6 +277,6 @@ def _check_suffix(call: ast.Call) -> Iterator[RemovedApi]:
 
 
 def _prefixes(path: str) -> list[str]:
-    """Return a dotted name and its prefixes, longest first, without ``tensorflow.`` in front."""
+    """Return a dotted name and its prefixes, longest first, without a leading ``tensorflow.``."""
     parts = path.removeprefix("tensorflow.").split(".")
     return [".".join(parts[:length]) for length in range(len(parts), 0, -1)]

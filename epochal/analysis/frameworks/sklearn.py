@@ -1,4 +1,4 @@
-"""scikit-learn, whose splits and metrics are also used beside other frameworks."""
+"""scikit-learn, whose splits and metrics are also used alongside other frameworks."""
 
 from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, no_removed_apis
 from epochal.folders import resource

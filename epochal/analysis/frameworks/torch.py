@@ -1,4 +1,4 @@
-"""PyTorch, also as used by Lightning."""
+"""PyTorch, used directly or through Lightning."""
 
 from epochal.analysis.frameworks import LogLines, Recorder, no_removed_apis
 from epochal.folders import resource

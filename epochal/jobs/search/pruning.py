@@ -11,14 +11,17 @@ from epochal.runtimes.stop import Stop
 from epochal.store.errors import DatabaseUnavailable
 
 _MAX_EPOCHS = 10_000
-"""Later epochs are not compared, because each comparison queries two databases and a script may report any number."""
+"""Later epochs are not compared.
+
+Each comparison queries two databases, and a script may report any number of epochs.
+"""
 
 ShouldContinue = Callable[[int, float], bool]
 """Takes a trial's number of epochs so far and its validation accuracy (0 to 1); returns whether it should continue."""
 
 
 class Pruner:
-    """Compares one trial with the others after each epoch, and stops it if they were better after as many epochs."""
+    """Compares a trial with the others after each epoch, and stops it if they were better after as many epochs."""
 
     def __init__(
         self, number: int, stop: Stop, stop_if_over: Callable[[], None], should_continue: ShouldContinue
@@ -32,7 +35,7 @@ class Pruner:
         self._failed = False
 
     def on_epoch(self, epoch: Epoch) -> None:
-        """Log an epoch that has ended, compare the trial, and request its stop if it is not worth continuing.
+        """Log an epoch that has ended, compare the trial with the others, and stop it if it is not worth continuing.
 
         An exception in the comparison is logged and ends the comparisons, but not the trial.
         """
@@ -43,7 +46,7 @@ class Pruner:
         try:
             self._stop_if_over()
             accuracy = epoch.validation_accuracy
-            # After the last epoch only the test is left, which is worth more than a comparison.
+            # Do not stop a trial after its last epoch, when only the test is left.
             is_last = epoch.epochs is not None and epoch.number >= epoch.epochs
             if accuracy is None or is_last:
                 return

@@ -1,4 +1,4 @@
-"""Run the hyperparameter search of job retrain, or join a search that another process runs."""
+"""Run the hyperparameter search of job retrain, or join a search that another process is running."""
 
 import threading
 
@@ -18,9 +18,9 @@ from epochal.store.trials import mark_interrupted, other_trainers
 def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
     """Search for hyperparameters that reach the threshold, and return what ended the search.
 
-    It is an EndCause if a trial reached the threshold or the run was stopped, and GiveUp if no further trial may start.
-    ``give_up``: the reason why more epochs would not help; the explanation of the returned GiveUp begins with it.
-    Raises RunFailed for a failure that other hyperparameters cannot fix.
+    The result is an EndCause if a trial reached the threshold or the run was stopped, and a GiveUp if no more trials
+    may start. ``give_up``: why more epochs would not help; its explanation begins the explanation of the returned
+    GiveUp. Raises RunFailed for a failure that other hyperparameters cannot fix.
     """
     database = active.app.database
     workers = _open_workers(active, active.load())
@@ -58,7 +58,7 @@ def join(app: App, number: int) -> None:
         raise UsageError(f"Run {number} is {run.state}, and there is no search to join.")
     active = plan_run(app, run)
     prepare_environment(active)
-    _open_workers(active, active.load()).work()  # load the run again, because prepare_environment may take long
+    _open_workers(active, active.load()).work()  # load the run again, because prepare_environment may take a long time
 
 
 def _open_workers(active: ActiveRun, run: Run) -> Workers:

@@ -43,8 +43,8 @@ def read_space(script: Script, search: Mapping[str, Range | Choices]) -> tuple[D
 def find_searchable(script: Script) -> dict[str, Constant]:
     """Return the constants that a search may change, by name.
 
-    They are assigned once at the top level, from a literal that no other name shares, and are not the number of
-    epochs.
+    Such a constant is assigned exactly once at the top level, from a literal that no other name shares, and is not the
+    number of epochs.
     """
     found, epochs, lines = script.constants, script.epochs, script.assigned_lines
     literal_positions = [constant.start for constant in found] + ([epochs.start] if epochs else [])

@@ -48,7 +48,7 @@ def storage_url(database: str, default: str) -> str:
 _RANDOM_TRIALS = 5
 """Combinations are drawn at random until the study has this many results, including that of the pushed code."""
 _REDUCTION = 3
-"""After about 1/9 and 1/3 of the epochs, pruning lets the best one in this many trials continue."""
+"""After about 1/9 and 1/3 of the epochs, pruning lets the best 1/_REDUCTION of the trials continue."""
 _TRIED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 _MAX_DRAWS = 20
 _MAX_COMBINATIONS = 10_000
@@ -57,7 +57,7 @@ _TRIAL_NUMBER = "trial"
 _ASKED_BY = "asked by"
 _FAILED = "failed"
 _LONGEST_START = timedelta(minutes=10)
-"""A process starts to train a combination within this time, even if it has to wait for its database meanwhile."""
+"""Longest time between asking for a combination and starting to train it, including any wait for the database."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Study:
     def __init__(self, storage: str, run: int, space: Sequence[Dimension], epochs: int | None) -> None:
         """Open the run's study over ``space`` in ``storage`` (an SQLAlchemy URL), or create it.
 
-        ``epochs``: the most epochs that a trial trains; None if that is not known, in which case no trial is pruned.
+        ``epochs``: the maximum number of epochs of a trial; None if it is unknown, in which case no trial is pruned.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._space = {dimension.constant.name: dimension for dimension in space}
@@ -99,9 +99,9 @@ class Study:
             )
 
     def add_result(self, values: dict[str, Value], accuracy: float) -> None:
-        """Add the ``accuracy`` (0 to 1) of a trial before the search, with ``values`` as its hyperparameters by name.
+        """Add the ``accuracy`` (0 to 1) of a trial from before the search, whose hyperparameters are ``values``.
 
-        Do nothing if they lie outside the search space or the study already has a trial.
+        Do nothing if the values lie outside the search space or the study already has a trial.
         """
         if self._study.get_trials(deepcopy=False) or not self._space.keys() <= values.keys():
             return
@@ -115,8 +115,8 @@ class Study:
     def ask(self) -> Candidate | None:
         """Return a combination that has not been tried; None if none is left.
 
-        None is also returned if _MAX_DRAWS combinations drawn in a row had been tried before, and the space cannot be
-        listed because it is too large or has a range of floats.
+        Also returns None if _MAX_DRAWS combinations drawn in a row had already been tried and the space cannot be
+        enumerated because it is too large or contains a range of floats.
         """
         for _ in range(_MAX_DRAWS):
             trial = self._ask()
@@ -155,7 +155,7 @@ class Study:
     def mark_interrupted(self, interrupted: Iterable[int]) -> None:
         """Record that the run's trials with these numbers were interrupted, so that they may be tried again.
 
-        So may combinations whose process died before it recorded which trial trains them.
+        Combinations whose process died before it recorded which trial trains them may also be tried again.
         """
         numbers = set(interrupted)
         for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
@@ -164,7 +164,7 @@ class Study:
                 self._study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
     def _ask(self) -> optuna.Trial:
-        """Return a new trial of the study, which records this process as the one that asked for it."""
+        """Ask Optuna for a new trial, and record in the trial that this process asked for it."""
         trial = self._study.ask(self._distributions)
         trial.set_user_attr(_ASKED_BY, [this_process(), time.time()])
         return trial
@@ -183,7 +183,7 @@ class Study:
         return changes
 
     def _was_tried(self, changes: dict[Constant, Value], except_number: int | None = None) -> bool:
-        """Return whether a trial other than Optuna's trial ``except_number`` tried these values or is trying them."""
+        """Return whether any trial except Optuna's trial ``except_number`` has tried or is trying these values."""
         return any(
             trial.number != except_number
             and (trial.state in _TRIED or _FAILED in trial.user_attrs)
@@ -192,7 +192,7 @@ class Study:
         )
 
     def _ask_untried(self) -> Candidate | None:
-        """Return an untried combination at random; None if there is none, or if the space cannot be listed."""
+        """Return a random untried combination, or None if there is none or the space cannot be enumerated."""
         choices: list[Sequence[Any]] = []
         for distribution in self._distributions.values():
             if isinstance(distribution, CategoricalDistribution):
@@ -215,11 +215,11 @@ class Study:
 
 
 def _is_abandoned(trial: optuna.trial.FrozenTrial) -> bool:
-    """Return whether the process that asked for the trial is dead; False if that is not known."""
+    """Return whether the process that asked for the trial is dead; False if that is unknown."""
     if _ASKED_BY not in trial.user_attrs:
         return False
     owner, asked = trial.user_attrs[_ASKED_BY]
-    # On another machine, only the time shows it.
+    # If the process runs on another machine, only the elapsed time shows whether it is dead.
     return living_owner(owner, datetime.fromtimestamp(asked, UTC) + _LONGEST_START) is None
 
 

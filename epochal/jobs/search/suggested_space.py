@@ -9,7 +9,7 @@ from epochal.records import Value
 from epochal.settings import Choices, Range
 
 _PART = r"(?:(?:n|num|conv|dense|hidden|base|first|last|lstm|gru|rnn|fc|mlp)\d*)*"
-"""Matches what the name of a layer's size may begin with, as in num_filters, conv1_filters, dense_units."""
+"""Matches any prefix that the name of a layer size may have, as in num_filters, conv1_filters, dense_units."""
 
 _KINDS = {
     r"(?:base|init|initial|start|adam|sgd)?(?:lr|learningrate)(?:init)?": "magnitude",
@@ -29,10 +29,10 @@ _SKLEARN_KINDS = {
 
 
 def suggest(script: Script) -> dict[str, Range | Choices]:
-    """Suggest a range or choices for each constant of ``script`` (nn.py) whose name is that of a known hyperparameter.
+    """Suggest a range or choices for each constant of ``script`` (nn.py) named like a known hyperparameter.
 
-    The result is in the order of the script, and ``read_space`` accepts it for the same script. All other constants are
-    left out, such as seeds, sizes of images and numbers of classes.
+    The result is in the order of the script, and ``read_space`` accepts it for the same script. Other constants, such
+    as seeds, image sizes and numbers of classes, are left out.
     """
     searchable = find_searchable(script)
     has_height = any(name.lower() == "height" for name in searchable)
@@ -42,7 +42,7 @@ def suggest(script: Script) -> dict[str, Range | Choices]:
         plain = name.replace("_", "").lower()
         kind = next((kind for pattern, kind in kinds.items() if re.fullmatch(pattern, plain)), "")
         values = _suggest_values(kind, constant.value)
-        if values and not (has_height and name.lower() == "width"):  # with a height, it is the width of an image
+        if values and not (has_height and name.lower() == "width"):  # next to a height, this is an image's width
             found[name] = values
     return found
 

@@ -1,7 +1,7 @@
 """Train the trials of a search, several at a time in one process.
 
 Other processes may train trials of the same search at the same time. They share the study, the run's trials and its
-budget, so each decision reads these again from the databases.
+budget, so these are read again from the databases before each decision.
 """
 
 import os
@@ -45,7 +45,7 @@ _COMBINATION_FAILURES = frozenset(
 
 @dataclass(frozen=True)
 class _SearchTrial:
-    """A trial that was started.
+    """A trial that has been started.
 
     ``candidate``: its combination in the study; None if it resumes another trial. ``number``: its number within the
     run, counted from 1.
@@ -60,7 +60,7 @@ class Workers:
     """The threads of this process that train the trials of a run's search, as many as the server's limits allow."""
 
     def __init__(self, active: ActiveRun, study: Study, epochs: int | None) -> None:
-        """``epochs``: the number of epochs that each new trial trains; None for the number that the script has."""
+        """``epochs``: the number of epochs that each new trial trains; None for the number in the script."""
         self._active = active
         self._database = active.app.database
         self._settings = active.plan.settings.retrain
@@ -73,9 +73,9 @@ class Workers:
     def work(self) -> GiveUp | EndCause:
         """Train trials until the search ends, here or in another process, and return what ended it.
 
-        EndCause.REACHED is returned if a trial reached the threshold, another EndCause if the run was stopped, and
-        GiveUp if no further trial may start. Raises RunFailed for a failure that other hyperparameters cannot fix.
-        After any exception, no training of this process is left running.
+        Returns EndCause.REACHED if a trial reached the threshold, another EndCause if the run was stopped, and GiveUp
+        if no more trials may start. Raises RunFailed for a failure that other hyperparameters cannot fix. No exception
+        leaves a training of this process running.
         """
         count = count_parallel_trials(self._active.app.settings)
         with ThreadPoolExecutor(count, thread_name_prefix="search") as executor:
@@ -96,8 +96,8 @@ class Workers:
     def finish(self, end: GiveUp | EndCause) -> GiveUp | EndCause:
         """Judge the measured trials that have no verdict yet, and return what ended the search.
 
-        Call it once no process trains any more. ``end`` is returned unless the run was stopped or a trial reached the
-        threshold.
+        Call this method once no process is training any more. Returns ``end`` unless the run was stopped or a trial
+        reached the threshold.
         """
         self._judge_measured()
         return self._find_end() or end
@@ -140,7 +140,7 @@ class Workers:
                     return started
 
     def _judge_measured(self) -> Sequence[Trial]:
-        """Judge trials whose process died between measurement and verdict; return all trials as they were."""
+        """Judge trials whose process died between measurement and verdict; return all trials as they were before."""
         trials = self._active.load().trials
         for trial in trials:
             if trial.state is TrialState.MEASURED:
@@ -171,8 +171,8 @@ class Workers:
     def _start(self, proposal: Proposal, candidate: Candidate | None) -> _SearchTrial | None:
         """Start a trial; return None if it may not start.
 
-        It may not start if another process has taken the same combination or the last trial of the budget, or if the
-        run has ended or was asked to end.
+        A trial may not start if another process has taken the same combination or the last trial of the budget, or if
+        the run has ended or was asked to end.
         """
         values = self._active.script.hyperparameters(proposal.changes)
         number = add_search_trial(self._database, self._active.run.id, values, self._settings.max_trials)
@@ -224,7 +224,7 @@ class Workers:
         return self._study.should_continue(started.candidate, epoch, accuracy)
 
     def _record_measured(self, started: _SearchTrial, trial: Trial) -> None:
-        """Record a measured trial, log the best trial so far, and remove checkpoints that will not be resumed from."""
+        """Record a measured trial, log the best trial so far, and remove checkpoints that no trial will resume from."""
         assert trial.accuracy is not None
         if started.candidate:
             validation = trial.validation_accuracy
@@ -261,7 +261,7 @@ class Workers:
         shutil.rmtree(self._active.folder.trial(trial.number).checkpoints, ignore_errors=True)
 
     def _stop_if_over(self) -> None:
-        """Stop the trials of this process if the search has ended in another one."""
+        """Stop the trials of this process if the search has ended in another process."""
         if self._end_reason is None and (ended := self._find_end()):
             self._stop_all(Reason.OVERTAKEN if ended is EndCause.REACHED else Reason.INTERRUPTED)
 
@@ -273,11 +273,11 @@ class Workers:
 
 
 def count_parallel_trials(settings: ServerSettings) -> int:
-    """Return how many trials of a search train at a time on this machine: ``limits.trials``, if it is set.
+    """Return how many trials of a search this machine trains at a time: ``limits.trials``, if it is set.
 
-    Otherwise it is the number of trainings for which the machine has cores (``limits.cpus``) and memory
-    (``limits.memory_mb``), divided by the number of runs that train in parallel, and at least 1. If a training may use
-    all cores, it is 1.
+    Otherwise, the result is the number of trainings for which the machine has cores (``limits.cpus``) and memory
+    (``limits.memory_mb``), divided by the number of runs that train in parallel, but at least 1. If a training may use
+    all cores, the result is 1.
     """
     limits = settings.limits
     if limits.trials:
