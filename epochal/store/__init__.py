@@ -1,1 +1,1 @@
-"""Read and write the database; no other package does this. The table of runs is also the queue of work."""
+"""Read and write the database, which no other package does. The table of runs is also the work queue."""

@@ -1,4 +1,4 @@
-"""Open the database of a home (SQLite or PostgreSQL) and run functions as transactions on it."""
+"""Open the database of an EPOCHAL_HOME (SQLite or PostgreSQL) and run functions as transactions on it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -22,16 +22,17 @@ _T = TypeVar("_T")
 
 
 class Database:
-    """The database of one home. Safe to use from several threads and several processes.
+    """The database of one EPOCHAL_HOME, which is safe to use from several threads and processes.
 
-    The functions in the modules of ``epochal.store`` take it as their first argument; each call is one transaction.
+    The functions in ``epochal.store`` take a Database as their first argument; each call is one transaction.
     """
 
     def __init__(self, url: str, retry_policy: RetryPolicy | None = None) -> None:
-        """Open the database and bring it to the newest version.
+        """Open the database and upgrade it to the newest version.
 
-        ``retry_policy`` says how long to wait for a database that does not answer; None: not at all. Raises
-        SettingsError if it cannot be opened or does not answer in time, EpochalError if a newer Epochal wrote it.
+        ``retry_policy`` says how long to wait if the database does not answer; by default, there is no wait. Raises
+        SettingsError if the database cannot be opened or does not answer in time, and EpochalError if it was written by
+        a newer version of Epochal.
         """
         self.retry_policy = retry_policy or RetryPolicy()
         self.engine = _open_engine(url)
@@ -53,19 +54,19 @@ Transaction = Callable[Concatenate[Database | Connection, _P], _T]
 def reads(function: Function[_P, _T]) -> Transaction[_P, _T]:
     """Decorate a function that reads from a connection, so that it takes a ``Database`` and runs as one transaction.
 
-    If the database does not answer, the transaction is repeated or an exception is raised: see ``RetryPolicy.run``. If
-    the function is called with a connection instead, it becomes part of that connection's transaction.
+    If the database does not answer, the transaction is repeated or an exception is raised: see ``RetryPolicy.run``. A
+    call with a connection instead of a ``Database`` becomes part of that connection's transaction.
     """
     return _in_transaction(function, Engine.connect)
 
 
 def writes(function: Function[_P, _T]) -> Transaction[_P, _T]:
-    """Decorate a function that writes through a connection in the way that ``reads`` decorates one that reads."""
+    """Decorate a function that writes through a connection, as ``reads`` does for a function that reads."""
     return _in_transaction(function, _write_transaction)
 
 
 def writes_at_once(function: Function[_P, _T]) -> Transaction[_P, _T]:
-    """Decorate like ``writes``, but raise DatabaseUnavailable at once if the database does not answer."""
+    """Decorate a function as ``writes`` does, but raise DatabaseUnavailable at once if the database does not answer."""
     return _in_transaction(function, _write_transaction, RetryPolicy())
 
 
@@ -104,7 +105,7 @@ def _open_engine(url: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # no implicit BEGIN, which pysqlite sends too late: _begin sends it
+        connection.isolation_level = None  # turns off pysqlite's own BEGIN, which comes too late; _begin sends one
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
@@ -112,8 +113,8 @@ def _open_engine(url: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        # A transaction that first reads and then writes fails at once if another one wrote in between (SQLITE_BUSY, see
-        # sqlite.org/lang_transaction.html). So a transaction that will write takes the lock at its start.
+        # A transaction that reads and then writes fails immediately if another one has written in between (SQLITE_BUSY,
+        # see sqlite.org/lang_transaction.html). So a transaction that will write takes the lock at its start.
         writes = connection.get_execution_options().get("writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
@@ -122,7 +123,7 @@ def _open_engine(url: str) -> Engine:
 
 @contextmanager
 def _write_transaction(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that writes; commit it at the end of the block, or roll it back after an exception.
+    """Open a write transaction; commit it at the end of the block, or roll it back after an exception.
 
     Raises CommitLost if the connection is lost during the commit.
     """
@@ -135,11 +136,11 @@ def _write_transaction(engine: Engine) -> Iterator[Connection]:
 
 
 def _migrate(engine: Engine) -> None:
-    """Bring the database to the newest version. Raises EpochalError if a newer Epochal wrote it."""
+    """Upgrade the database to the newest version. Raises EpochalError if a newer version of Epochal wrote it."""
     with engine.connect() as connection:
         if _version(connection) == HEAD:
             return
-    # Imported only if needed: importing Alembic would slow down every command and job.
+    # Alembic is imported only if needed, because the import would slow down every command and job.
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -153,7 +154,7 @@ def _migrate(engine: Engine) -> None:
         known = {script.revision for script in ScriptDirectory.from_config(configuration).walk_revisions()}
         if current is not None and current not in known:
             raise EpochalError(
-                f"The database has version {current}, which was written by a newer Epochal. "
+                f"The database was written by a newer version of Epochal (schema {current}). "
                 "Upgrade Epochal, or use another EPOCHAL_HOME."
             )
         configuration.attributes["connection"] = connection

@@ -25,15 +25,15 @@ def accept_commit(
     """Store a run for ``commit`` and the delivery that reported it; return the run and the owners of runs to stop.
 
     ``delivery``: the id and event of the webhook request; None if polling, Jenkins or a person reported the commit.
-    A person's request always gets a new run. A push gets the run that an earlier push of the same commit to the same
-    branch started, if there is one; if that run was superseded and there is a delivery, the run is queued again, which
-    counts as new.
+    A person's request always starts a new run. For a push, the run is the one that an earlier push of the same commit
+    to the same branch started, if any; if it was superseded and there is a delivery, it is queued again and counts as
+    new.
 
-    A new run that a push started supersedes older runs that pushes to the same branch started. Queued runs that nobody
-    works on end at once. With ``supersede = "running"``, runs in later states that nobody works on end at once, too,
-    and runs that a living process works on are asked to stop.
+    A new run started by a push supersedes older runs started by pushes to the same branch. Queued runs without a living
+    owner end at once. With ``supersede = "running"``, runs in later states without a living owner end at once, too, and
+    runs with a living owner are asked to stop.
     """
-    received = datetime.now(UTC)  # before the transaction, which may have to wait for another one
+    received = datetime.now(UTC)  # taken before the transaction, which may have to wait for another one
     return _accept(source, commit, origin, delivery, supersede, received)
 
 
@@ -61,16 +61,16 @@ def _accept(
 
 
 def _find_run(connection: Connection, commit: Commit, delivered: bool) -> tuple[int | None, bool]:
-    """Return the run that a push of the commit started (None if there is none), and whether it has to be trained now.
+    """Return the run that a push of the commit started, or None, and whether the commit has to be trained now.
 
-    ``delivered``: whether a delivery reports the commit. If there is a delivery and the run was superseded, a forced
-    push went back to the commit, so the run is queued again.
+    ``delivered``: whether a delivery reported the commit. If so and the run was superseded, a forced push has restored
+    the commit, so the run is queued again.
     """
     same = runs.c.repository == commit.repository, runs.c.branch == commit.branch, runs.c.sha == commit.sha
     run = connection.execute(select(runs.c.id).where(*same, runs.c.origin == Origin.PUSH)).scalar()
     if run is None:
         return None, True
-    if commit.author_email:  # polling knows only the hash, so the run may lack these
+    if commit.author_email:  # polling sees only the hash, so a run that it started lacks these
         known = {"message": commit.message, "author_name": commit.author_name, "author_email": commit.author_email}
         connection.execute(update(runs).where(runs.c.id == run, runs.c.author_email == "").values(**known))
     if not delivered:
@@ -84,7 +84,7 @@ def _find_run(connection: Connection, commit: Commit, delivered: bool) -> tuple[
 def ignore_delivery(connection: Connection, delivery: str, event: str, result: str) -> None:
     """Store a delivery that starts no run, and the reason (``result``).
 
-    It replaces an earlier delivery with the same id, unless that one has started a run.
+    An earlier delivery with the same id is replaced, unless it started a run.
     """
     started = deliveries.c.id == delivery, deliveries.c.run.is_not(None)
     if connection.execute(select(deliveries.c.id).where(*started)).first() is None:
@@ -100,7 +100,7 @@ def list_deliveries(connection: Connection, limit: int = 20) -> list[Delivery]:
 
 @reads
 def deliveries_of_run(connection: Connection, run: int) -> list[Delivery]:
-    """Return the deliveries of a run's commit, oldest first."""
+    """Return the deliveries that led to a run, oldest first."""
     rows = connection.execute(select(deliveries).where(deliveries.c.run == run).order_by(deliveries.c.received))
     return [read_row(Delivery, row) for row in rows]
 
@@ -108,17 +108,17 @@ def deliveries_of_run(connection: Connection, run: int) -> list[Delivery]:
 def _store_delivery(
     connection: Connection, delivery: tuple[str, str], received: datetime, result: str, run: int | None
 ) -> None:
-    """Store a delivery (its id and event) and its result, in place of an earlier one with the same id."""
+    """Store a delivery (its id and event) and its result, replacing an earlier delivery with the same id."""
     connection.execute(delete(deliveries).where(deliveries.c.id == delivery[0]))
     row = {"id": delivery[0], "event": delivery[1], "received": received, "result": result, "run": run}
     connection.execute(insert(deliveries).values(**row))
 
 
 def _supersede_older(connection: Connection, commit: Commit, successor: int, supersede: str) -> tuple[str, ...]:
-    """Let the run ``successor`` supersede older runs that pushes to the branch started; return the owners to stop.
+    """Let the run ``successor`` supersede older runs started by pushes to the branch; return the owners to stop.
 
-    Queued runs that nobody works on end here. With ``supersede = "running"``, runs in later states that nobody works on
-    end here, too, and runs that a living process works on are asked to stop.
+    Queued runs without a living owner end at once. With ``supersede = "running"``, runs in later states without a
+    living owner end at once, too, and runs with a living owner are asked to stop.
     """
     older = connection.execute(
         select(runs.c.id, runs.c.state, runs.c.owner, runs.c.heartbeat, runs.c.stop_requested).where(
@@ -133,7 +133,7 @@ def _supersede_older(connection: Connection, commit: Commit, successor: int, sup
     for row in older:
         owner = living_owner(row.owner, row.heartbeat)
         if supersede == "running" and owner:
-            requested = row.stop_requested or State.SUPERSEDED  # the first request counts
+            requested = row.stop_requested or State.SUPERSEDED  # an earlier request takes precedence
             changed = {"stop_requested": requested, "successor": successor}
             connection.execute(update(runs).where(runs.c.id == row.id).values(**changed))
             stop.append(owner)

@@ -7,14 +7,14 @@ from epochal.records import State
 class Busy(EpochalError):
     """A run cannot be claimed, because another process is working on it or its state does not allow it.
 
-    This is not a fault: the process that wanted to claim it just has nothing to do.
+    This is not an error: the process that tried to claim the run simply has nothing to do.
     """
 
 
 class NotOwner(EpochalError):
-    """The calling process may not write to a run or trial, because it has ended or another process owns it.
+    """The calling process may not write to a run or trial that has ended or that another process owns.
 
-    The calling process has to stop working on it.
+    The calling process has to stop working on that run or trial.
     """
 
 
@@ -27,7 +27,7 @@ class StopRequested(EpochalError):
 
 
 class NothingReached(EpochalError):
-    """A run cannot be stored as reached, because the gate let none of its trials through."""
+    """A run cannot be stored as reached, because none of its trials passed the gate."""
 
 
 class DatabaseUnavailable(EpochalError):

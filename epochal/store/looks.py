@@ -13,7 +13,7 @@ from epochal.store.schema import runs, trials
 
 @reads
 def looks_before(connection: Connection, run: Run, trial: Trial) -> int | None:
-    """Return how many looks the branch's other judged trials have taken at the test set of ``trial``.
+    """Return the number of looks that other judged trials of the branch took at the test set of ``trial``.
 
     ``trial`` is a trial of ``run``. Returns None if neither the rows of its test set nor their number is known.
     """
@@ -29,7 +29,7 @@ def looks_before(connection: Connection, run: Run, trial: Trial) -> int | None:
         trials.c.judgement.is_not(None),
         or_(trials.c.run != run.id, trials.c.number != trial.number),
     )
-    # One row for each test set, with the sum of its looks.
+    # The query returns one row for each test set, with the sum of the looks at it.
     return _count_looks(accuracy, list(connection.execute(query.group_by(*known))))
 
 
@@ -37,10 +37,11 @@ def looks_before(connection: Connection, run: Run, trial: Trial) -> int | None:
 def store_judgement(
     connection: Connection, run: Run, trial: Trial, decide: Callable[[int | None], Judgement]
 ) -> Judgement:
-    """Judge a measured trial with ``decide``; store and return the judgement. If one is stored already, return that.
+    """Judge a measured trial with ``decide``, and store and return the judgement, unless one is already stored.
 
-    ``decide`` gets the number of the trial's look at its test set, counted from 1 over all runs of the branch; None if
-    the test set is not known. If ``decide`` raises an exception, nothing is stored.
+    A stored judgement is returned unchanged. ``decide`` is called with the number of this look at the test set, counted
+    from 1 across all runs of the branch, or with None if the test set is unknown. If it raises an exception, nothing is
+    stored.
     """
     branch = runs.c.repository == run.commit.repository, runs.c.branch == run.commit.branch
     # Lock the branch, so that trials that are judged at the same time get different numbers.
@@ -56,11 +57,11 @@ def store_judgement(
 
 
 def _count_looks(accuracy: Accuracy, earlier: Sequence[Row[Any]]) -> int:
-    """Return the sum of the looks at those ``earlier`` test sets that count as the test set of ``accuracy``.
+    """Return the number of looks at those ``earlier`` test sets that count as the test set of ``accuracy``.
 
     If the rows of both test sets are known, the two must have a row in common, and the earlier test sets with known
-    rows must together contain at least the share ``MIN_SHARED`` of this one. Otherwise the sizes of both must be known
-    and equal, and the digests must be equal if both are known.
+    rows must together contain at least the share ``MIN_SHARED`` of the rows of ``accuracy``. Otherwise, the sizes of
+    both must be known and equal, and their digests must be equal if both are known.
     """
     looks: int = 0
     known = []

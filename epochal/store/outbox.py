@@ -1,4 +1,4 @@
-"""Read and write the outbox, the table of messages. Each is sent at least once, always with the same Message-ID."""
+"""Read and write the outbox, the table of messages. A message is sent at least once, always with the same Message-ID."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -11,12 +11,12 @@ from epochal.store.rows import read_row
 from epochal.store.schema import messages
 
 _LEASE = timedelta(minutes=15)
-"""After this time, a message that was taken but not released, because its sender died, may be taken again."""
+"""How long a lease lasts. After that, a message whose sender died before releasing it may be taken again."""
 
 
 @writes
 def add_message(connection: Connection, message: Message) -> None:
-    """Store a message, unless its run has one already."""
+    """Store a message, unless its run already has a message."""
     if message_of_run(connection, message.run) is None:
         columns = {name: value for name, value in asdict(message).items() if name != "id"}
         connection.execute(insert(messages).values(**columns, created=datetime.now(UTC)))
@@ -24,15 +24,15 @@ def add_message(connection: Connection, message: Message) -> None:
 
 @writes
 def take_message(connection: Connection, after: int = 0) -> Message | None:
-    """Lease the oldest pending message with an id above ``after`` and return it; None if there is none.
+    """Lease and return the oldest pending message with an id above ``after``, or None if there is no such message.
 
-    Taking it counts as an attempt to send it. It cannot be taken again until it is released or its lease has run out.
+    Taking it counts as an attempt to send it. It cannot be taken again until it is released or its lease has expired.
     """
     now = datetime.now(UTC)
     free = or_(messages.c.leased_until.is_(None), messages.c.leased_until < now)
     pending = messages.c.state == MessageState.PENDING, messages.c.id > after
     oldest = select(messages.c.id).where(*pending, free).order_by(messages.c.id).limit(1)
-    oldest = oldest.with_for_update(skip_locked=True)  # in PostgreSQL, another may be taking it just now
+    oldest = oldest.with_for_update(skip_locked=True)  # in PostgreSQL, another process may be taking it right now
     row = connection.execute(
         update(messages)
         .where(messages.c.id == oldest.scalar_subquery())
@@ -55,13 +55,13 @@ def release_message(connection: Connection, message: int, state: MessageState, o
 
 @writes
 def retry_messages(connection: Connection) -> int:
-    """Make the messages that were given up pending again; return how many there were."""
+    """Make all messages that were given up pending again, and return their number."""
     given_up = messages.c.state == MessageState.GIVEN_UP
     return connection.execute(update(messages).where(given_up).values(state=MessageState.PENDING)).rowcount
 
 
 @reads
 def message_of_run(connection: Connection, run: int) -> Message | None:
-    """Return the message about the end of a run; None if there is none (yet)."""
+    """Return the message about the end of a run, or None if there is no such message yet."""
     row = connection.execute(select(messages).where(messages.c.run == run)).first()
     return read_row(Message, row) if row else None

@@ -1,4 +1,4 @@
-"""Names of the processes that own runs and trials, from which others can find out whether an owner is alive."""
+"""Name the processes that own runs and trials, so that others can find out whether an owner is still alive."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 HEARTBEAT_SECONDS = 20.0
-"""Interval between the heartbeats of an owner."""
+"""The interval between two heartbeats of an owner."""
 
 _HEARTBEAT_TIMEOUT = timedelta(seconds=90)
 """After this time without a heartbeat, an owner on another machine counts as dead."""
@@ -24,7 +24,7 @@ def this_process() -> str:
 def living_owner(owner: str | None, heartbeat: datetime | None) -> str | None:
     """Return ``owner`` if that process is still running; None if it is dead or ``owner`` is None.
 
-    Whether a process on this machine runs is read from proc(5). A process on another machine counts as alive if
+    For a process on this machine, proc(5) shows whether it is running. A process on another machine counts as alive if
     its last ``heartbeat`` was less than 90 seconds ago.
     """
     if not owner:
@@ -38,7 +38,7 @@ def living_owner(owner: str | None, heartbeat: datetime | None) -> str | None:
 
 
 def _process_id(owner: str) -> int | None:
-    """Return the process id of an owner that runs on this machine; None if it runs elsewhere or has ended."""
+    """Return the process id of an owner that is running on this machine, or None if it runs elsewhere or has ended."""
     machine, pid, start = owner.rsplit("/", 2)
     return int(pid) if machine == _machine() and _start_time(int(pid)) == start else None
 
@@ -51,7 +51,7 @@ def _machine() -> str:
 def _start_time(pid: int) -> str:
     """Return when a process started, in clock ticks since boot (field 22 of /proc/<pid>/stat).
 
-    Returns an empty string if it has ended or is a zombie.
+    Returns an empty string if the process has ended or is a zombie.
     """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()

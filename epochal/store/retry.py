@@ -13,13 +13,13 @@ FIRST_PAUSE_SECONDS = 0.5
 _MAX_PAUSE_SECONDS = 10.0
 
 CONNECTION_ERRORS = (OperationalError, InterfaceError)
-"""What SQLAlchemy raises if a connection cannot be made or is lost, or if SQLite's file is locked or unreadable."""
+"""The exceptions that SQLAlchemy raises if a connection fails or is lost, or SQLite's file is locked or unreadable."""
 
 _T = TypeVar("_T")
 
 
 class RetryPolicy:
-    """How long to wait for a database that does not answer: up to ``seconds``. ``log`` logs each wait once."""
+    """Waits up to ``seconds`` for a database that does not answer, and logs each wait once with ``log``."""
 
     def __init__(self, seconds: float = 0.0, log: Callable[[str], None] | None = None) -> None:
         self._seconds = seconds
@@ -27,14 +27,14 @@ class RetryPolicy:
         self._stopped = threading.Event()
 
     def stop_waiting(self) -> None:
-        """End the waiting in all threads, and do not wait again."""
+        """Stop waiting in all threads, and never wait again."""
         self._stopped.set()
 
     def run(self, transaction: Callable[[], _T]) -> _T:
         """Run ``transaction`` and return its result; repeat it if the database does not answer before the commit.
 
-        Raises DatabaseUnavailable once the waiting time is over, CommitLost (without repeating) if the connection is
-        lost during the commit.
+        Raises DatabaseUnavailable once the time is up. Raises CommitLost, without repeating the transaction, if the
+        connection is lost during the commit.
         """
         deadline, pause, logged = time.monotonic() + self._seconds, FIRST_PAUSE_SECONDS, False
         while True:

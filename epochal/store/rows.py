@@ -1,4 +1,4 @@
-"""Convert rows of the tables to the dataclasses in ``epochal.records``, whose fields have the columns' names."""
+"""Convert rows of the tables to the dataclasses in ``epochal.records``, whose fields are named after the columns."""
 
 from dataclasses import fields
 from typing import Any, TypeVar
@@ -15,19 +15,19 @@ _ACCURACY = "accuracy_"
 def read_row(record: type[_T], row: Row[Any], prefix: str = "", **others: Any) -> _T:
     """Return an instance of the dataclass ``record`` from a row, with ``others`` as further fields.
 
-    The name of a field's column is ``prefix`` and the field's name. Fields without a column get their defaults.
+    The column of a field is named ``prefix`` plus the field's name. Fields without a column get their defaults.
     """
     columns = row._mapping
     known = {
         field.name: columns[prefix + field.name]
-        for field in fields(record)  # type: ignore[arg-type]  # no type says that it is a dataclass
+        for field in fields(record)  # type: ignore[arg-type]  # no type can require a dataclass
         if prefix + field.name in columns
     }
     return record(**known, **others)
 
 
 def read_trial(row: Row[Any]) -> Trial:
-    """Return a row of the table ``run_trials`` as a Trial."""
+    """Convert a row of the table ``run_trials`` to a Trial."""
     measured = row._mapping[f"{_ACCURACY}value"] is not None
     return read_row(Trial, row, accuracy=read_row(Accuracy, row, _ACCURACY) if measured else None)
 

@@ -1,4 +1,4 @@
-"""Read the table of runs, which is the queue, and claim or release a run to work on."""
+"""Read the table of runs, which is also the work queue, and claim or release a run."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from epochal.store.trials import training_rows
 
 @reads
 def load_run(connection: Connection, run: int) -> Run:
-    """Return the run with the number ``run``. Raises UsageError if there is none."""
+    """Return the run with the number ``run``. Raises UsageError if there is no such run."""
     found = _load(connection, runs.c.id == run)
     if not found:
         raise no_such_run(run)
@@ -26,7 +26,7 @@ def load_run(connection: Connection, run: int) -> Run:
 
 @reads
 def state_of_run(connection: Connection, run: int) -> State:
-    """Return the state of the run with the number ``run``. Raises UsageError if there is none."""
+    """Return the state of the run with the number ``run``. Raises UsageError if there is no such run."""
     state: State | None = connection.execute(select(runs.c.state).where(runs.c.id == run)).scalar()
     if state is None:
         raise no_such_run(run)
@@ -50,8 +50,8 @@ def earlier_runs(connection: Connection, run: Run, limit: int = 20) -> list[Run]
 def runs_with_verdict(connection: Connection, repository: str, fingerprint: str) -> list[Run]:
     """Return the repository's runs whose verdict a run with this fingerprint can reuse, newest first.
 
-    These are the runs that ended as REACHED or EXHAUSTED without reusing a verdict themselves, and that have this
-    fingerprint or offered a change that has it.
+    These runs ended as REACHED or EXHAUSTED without reusing a verdict themselves. They have this fingerprint, or
+    offered a change that would lead to it.
     """
     same = or_(runs.c.fingerprint == fingerprint, runs.c.offered_fingerprint == fingerprint)
     ended = runs.c.state.in_([State.REACHED, State.EXHAUSTED]), runs.c.reused_run.is_(None)
@@ -66,14 +66,14 @@ def runs_of_commit(connection: Connection, sha: str) -> list[Run]:
 
 @reads
 def last_pushed_commit(connection: Connection, repository: str, branch: str) -> str | None:
-    """Return the commit hash of the branch's newest run that a push started; None if there is none."""
+    """Return the commit hash of the newest run that a push to the branch started, or None if there is no such run."""
     pushed = runs.c.repository == repository, runs.c.branch == branch, runs.c.origin == Origin.PUSH
     return connection.execute(select(runs.c.sha).where(*pushed).order_by(runs.c.id.desc()).limit(1)).scalar()
 
 
 @reads
 def next_runs(connection: Connection) -> list[Run]:
-    """For each branch, return the oldest unfinished run that a push started; the runs are sorted, oldest first.
+    """Return each branch's oldest unfinished run that a push started, sorted from oldest to newest.
 
     Starting only these runs makes the runs of a branch end in the order of their pushes.
     """
@@ -90,7 +90,7 @@ def next_runs(connection: Connection) -> list[Run]:
 
 @reads
 def next_run(connection: Connection, busy: Iterable[int]) -> Run | None:
-    """Return the oldest of ``next_runs`` that has no living owner and is not in ``busy``; None if there is none."""
+    """Return the oldest of ``next_runs`` that has no living owner and is not in ``busy``, or None if all are taken."""
     taken = set(busy)
     waiting = (run for run in next_runs(connection) if run.id not in taken)
     return next((run for run in waiting if owner_of_run(connection, run.id) is None), None)
@@ -98,7 +98,7 @@ def next_run(connection: Connection, busy: Iterable[int]) -> Run | None:
 
 @reads
 def owner_of_run(connection: Connection, run: int) -> str | None:
-    """Return the living owner of a run; None if nobody works on it."""
+    """Return the living owner of a run, or None if no process is working on it."""
     row = connection.execute(select(runs.c.owner, runs.c.heartbeat).where(runs.c.id == run)).first()
     return living_owner(row.owner, row.heartbeat) if row else None
 
@@ -107,8 +107,8 @@ def owner_of_run(connection: Connection, run: int) -> str | None:
 def claim_run(connection: Connection, run: int, states: Iterable[State]) -> Run:
     """Make the calling process the owner of a run, and return the run.
 
-    Trials that were training in this process or in one that died are marked as interrupted. Raises Busy if another
-    living process owns the run or the run is in none of ``states``, UsageError if there is no such run.
+    Trials that were training in this process or in a dead process are marked as interrupted. Raises Busy if another
+    living process owns the run or the run is in none of ``states``, and UsageError if there is no such run.
     """
     columns = runs.c.state, runs.c.owner, runs.c.heartbeat, runs.c.started
     row = connection.execute(select(*columns).where(runs.c.id == run).with_for_update()).first()
@@ -121,7 +121,7 @@ def claim_run(connection: Connection, run: int, states: Iterable[State]) -> Run:
     now = datetime.now(UTC)
     claimed = {"owner": this_process(), "heartbeat": now, "started": row.started or now}
     connection.execute(update(runs).where(runs.c.id == run).values(**claimed))
-    # A process that claims a run trains none of its trials yet: a trial that it owns was interrupted earlier.
+    # The claiming process has not started to train yet, so a trial that it already owns was interrupted earlier.
     nobody_else = None, this_process()
     interrupted = [
         trial.number
@@ -134,7 +134,7 @@ def claim_run(connection: Connection, run: int, states: Iterable[State]) -> Run:
 
 @writes_at_once
 def record_heartbeat(connection: Connection, run: int) -> None:
-    """Store a heartbeat of the calling process in the run, if it owns the run, and in the run's trials that it owns."""
+    """Store a heartbeat in the run, if the calling process owns it, and in the run's trials that the process owns."""
     alive = {"heartbeat": datetime.now(UTC)}
     connection.execute(update(runs).where(runs.c.id == run, runs.c.owner == this_process()).values(**alive))
     connection.execute(update(trials).where(trials.c.run == run, trials.c.owner == this_process()).values(**alive))
@@ -149,13 +149,13 @@ def release_run(connection: Connection, run: int) -> None:
 
 @writes
 def store_build_url(connection: Connection, run: int, url: str) -> None:
-    """Store the URL of the Jenkins build that works on a run, unless the run has one already."""
+    """Store the URL of the Jenkins build that is working on a run, unless the run already has a URL."""
     connection.execute(update(runs).where(runs.c.id == run, runs.c.build_url.is_(None)).values(build_url=url))
 
 
 @writes
 def add_notes(connection: Connection, run: int, notes: Sequence[str]) -> list[str]:
-    """Add to the run those of ``notes`` that it does not have yet; return the added ones.
+    """Add those of ``notes`` that the run does not have yet, and return the added ones.
 
     The run's row is locked, so that no note is lost if trials add notes at the same time.
     """

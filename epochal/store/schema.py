@@ -1,4 +1,4 @@
-"""The tables of the database. The Alembic migrations must lead to the same tables, which a test checks."""
+"""The tables of the database. A test checks that the Alembic migrations lead to the same tables."""
 
 from sqlalchemy import (
     JSON,

@@ -14,9 +14,9 @@ from epochal.store.schema import moments
 def record_step(
     connection: Connection, run: int, step: Step, trial: int | None = None, at: datetime | None = None
 ) -> None:
-    """Store that a run, or its trial ``trial``, reached ``step``; earlier records of the same step are kept.
+    """Record that a run, or its trial ``trial``, reached ``step``; earlier records of the same step are kept.
 
-    ``at`` is the time, which must have a time zone; None for the current time.
+    ``at`` is the time, which must have a time zone; the default is the current time.
     """
     row = {"run": run, "step": step, "trial": trial, "at": at or datetime.now(UTC)}
     connection.execute(insert(moments).values(**row))

@@ -26,8 +26,8 @@ def no_such_run(run: int) -> UsageError:
 def require_owned(connection: Connection, run: int) -> None:
     """Lock the run's row until the transaction ends.
 
-    Raises NotOwner if the calling process does not own the run or the run has ended, StopRequested if it was asked
-    to end.
+    Raises NotOwner if the calling process does not own the run or the run has ended, and StopRequested if the run was
+    asked to end.
     """
     mine = runs.c.id == run, runs.c.owner == this_process()
     if connection.execute(select(runs.c.id).where(*mine, *CHANGEABLE).with_for_update()).first() is None:
@@ -38,8 +38,8 @@ def require_owned(connection: Connection, run: int) -> None:
 def change_run(connection: Connection, run: int, /, **columns: Any) -> None:
     """Set columns (state, framework, image, threshold, notes …) of a run that the calling process owns.
 
-    Raises NotOwner if the calling process does not own the run or the run has ended, StopRequested if it was asked
-    to end.
+    Raises NotOwner if the calling process does not own the run or the run has ended, and StopRequested if the run was
+    asked to end.
     """
     mine = runs.c.id == run, runs.c.owner == this_process()
     if not connection.execute(update(runs).where(*mine, *CHANGEABLE).values(**columns)).rowcount:
@@ -50,9 +50,9 @@ def change_run(connection: Connection, run: int, /, **columns: Any) -> None:
 def end_owned_run(connection: Connection, run: Run, message: Message | None) -> None:
     """End a run that the calling process owns, and store the message about it, in one transaction.
 
-    ``run`` already has its final state, reason, explanation and time of end. Raises NothingReached if that state is
-    REACHED but no trial reached the threshold, StopRequested if the run was asked to end in another state, NotOwner if
-    the calling process does not own the run or the run has ended. Nothing is stored in these cases.
+    ``run`` already has its final state, reason, explanation and end time. Raises NothingReached if that state is
+    REACHED but no trial reached the threshold, StopRequested if the run was asked to end in another state, and NotOwner
+    if the calling process does not own the run or the run has ended. In these cases, nothing is stored.
     """
     if not end_run(connection, run.id, this_process(), run.state, message, **_end_columns(run)):
         raise _ownership_error(connection, run.id)
@@ -60,10 +60,10 @@ def end_owned_run(connection: Connection, run: Run, message: Message | None) -> 
 
 @writes
 def end_unowned_run(connection: Connection, run: Run, message: Message | None) -> bool:
-    """End a run that no living process owns, and store the message about it; return whether that was done.
+    """End a run that no living process owns, and store the message about it; return whether the run was changed.
 
-    ``run`` is as in ``end_owned_run``. Nothing is done if a living process owns the run, if it has ended, or if it was
-    asked to end in another state. Raises NothingReached as ``end_owned_run`` does.
+    ``run`` is as in ``end_owned_run``. Nothing changes if a living process owns the run, if the run has already ended,
+    or if it was asked to end in another state. Raises NothingReached as ``end_owned_run`` does.
     """
     row = connection.execute(select(runs).where(runs.c.id == run.id).with_for_update()).one()
     if living_owner(row.owner, row.heartbeat):
@@ -73,17 +73,17 @@ def end_unowned_run(connection: Connection, run: Run, message: Message | None) -
 
 @writes
 def request_stop(connection: Connection, run: int, state: State) -> str | None:
-    """Request that a run ends as ``state``, SUPERSEDED or CANCELLED; return its owner if that process is alive.
+    """Ask a run to end as ``state``, SUPERSEDED or CANCELLED; return the owner of the run if that process is alive.
 
-    The owner sees the request when it next writes to the run; a signal makes it look at once. A run that nobody works
-    on ends here, and None is returned. Raises UsageError if the run does not exist or has ended already.
+    The owner sees the request when it next writes to the run, or as soon as it gets a signal. A run without a living
+    owner ends at once, and None is returned. Raises UsageError if the run does not exist or has already ended.
     """
     row = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).first()
     if row is None:
         raise no_such_run(run)
     if row.state.ended:
         raise UsageError(f"Run {run} has already ended ({row.state}).")
-    requested = row.stop_requested or state  # the first request counts
+    requested = row.stop_requested or state  # an earlier request takes precedence
     connection.execute(update(runs).where(runs.c.id == run).values(stop_requested=requested))
     if owner := living_owner(row.owner, row.heartbeat):
         return owner
@@ -94,19 +94,19 @@ def request_stop(connection: Connection, run: int, state: State) -> str | None:
 
 @reads
 def load_stop_request(connection: Connection, run: int) -> State | None:
-    """Return the state that the run was asked to end in; None if it was not asked to end."""
+    """Return the state that the run was asked to end in, or None if it was not asked to end."""
     return connection.execute(select(runs.c.stop_requested).where(runs.c.id == run)).scalar()
 
 
 def end_run(
     connection: Connection, run: int, owner: str | None, state: State, message: Message | None = None, **columns: Any
 ) -> bool:
-    """End a run in ``state``, set its ``columns``, and store the message about it; return whether that was done.
+    """End a run in ``state``, set its ``columns``, and store the message about it; return whether the run was changed.
 
-    Nothing is done if the run has ended already, if its owner is not ``owner`` (None: nobody), or if it was asked to
-    end in another state. Trials that are still training are marked as interrupted if the run is CANCELLED, SUPERSEDED
-    or FAILED. Raises NothingReached if ``state`` is REACHED but the gate let through none of the run's trials, nor
-    the trial that it reuses.
+    Nothing changes if the run has already ended, if its owner is not ``owner`` (None for a run without an owner), or if
+    it was asked to end in another state. Trials that are still training are marked as interrupted if the run is
+    CANCELLED, SUPERSEDED or FAILED. Raises NothingReached if ``state`` is REACHED but neither a trial of the run nor
+    the trial that it reuses passed the gate.
     """
     if state is State.REACHED:
         _require_reached(connection, run, columns.get("reused_run"), columns.get("reused_trial"))
@@ -119,7 +119,7 @@ def end_run(
     ended = connection.execute(update(runs).where(*conditions).values(state=state, **columns)).rowcount > 0
     if ended and message:
         add_message(connection, message)
-    if ended and state in (State.CANCELLED, State.SUPERSEDED, State.FAILED):  # nobody waits for its trainings any more
+    if ended and state in (State.CANCELLED, State.SUPERSEDED, State.FAILED):  # its trials are no longer needed
         interrupt_trials(connection, run, explanation="the run ended while this trial was training")
     return ended
 
@@ -127,7 +127,7 @@ def end_run(
 def interrupt_trials(
     connection: Connection, run: int, *which: ColumnElement[bool], explanation: str = Reason.INTERRUPTED.description
 ) -> None:
-    """Mark the trials of a run that are training, and that meet the conditions ``which``, as interrupted."""
+    """Mark the trials of a run that are training and meet the conditions ``which`` as interrupted."""
     training = trials.c.run == run, trials.c.state == TrialState.TRAINING, *which
     interrupted = {"state": TrialState.FAILED, "reason": Reason.INTERRUPTED, "explanation": explanation}
     connection.execute(update(trials).where(*training).values(**interrupted))
@@ -149,7 +149,7 @@ def _ownership_error(connection: Connection, run: int) -> Exception:
 
 
 def _require_reached(connection: Connection, run: int, reused_run: int | None, reused_trial: int | None) -> None:
-    """Raise NothingReached unless the gate let a trial through: one of the run, or one that the run reuses."""
+    """Raise NothingReached unless a trial of the run, or one that the run reuses, passed the gate."""
     query = select(trials.c.judgement).where(trials.c.run == (reused_run or run), trials.c.judgement.is_not(None))
     if reused_trial is not None:
         query = query.where(trials.c.number == reused_trial)

@@ -15,7 +15,7 @@ from epochal.store.schema import runs, trials
 from epochal.store.transitions import CHANGEABLE, interrupt_trials, require_owned
 
 _COUNTS = or_(trials.c.reason.is_(None), trials.c.reason != Reason.INTERRUPTED)
-"""Interrupted trials do not count, because their hyperparameters are trained again."""
+"""The condition for a trial to count. Interrupted trials do not, because their hyperparameters are trained again."""
 
 
 @writes
@@ -34,10 +34,10 @@ def add_trial(
 def add_search_trial(connection: Connection, run: int, hyperparameters: dict[str, Value], limit: int) -> int | None:
     """Add a trial of a search, in state TRAINING, to a run that any process may own; return its number.
 
-    Returns None if the run already has ``limit`` trials or one with these hyperparameters, has ended, or was asked to
-    end. Interrupted trials do not count. The limit also holds if several processes call this at once.
+    Returns None if the run already has ``limit`` trials or a trial with these hyperparameters, has ended, or was asked
+    to end. Interrupted trials do not count. The limit also holds if several processes call this function at once.
     """
-    # This locks the run's row until the transaction ends, so that processes that call this at once wait for each other.
+    # The query locks the run's row until the transaction ends, so that simultaneous calls wait for each other.
     if connection.execute(select(runs.c.id).where(runs.c.id == run, *CHANGEABLE).with_for_update()).first() is None:
         return None
     rows = connection.execute(select(trials.c.hyperparameters).where(trials.c.run == run, _COUNTS)).all()
@@ -48,7 +48,7 @@ def add_search_trial(connection: Connection, run: int, hyperparameters: dict[str
 
 @writes
 def end_trial(connection: Connection, run: int, trial: Trial) -> None:
-    """Store the result of a trial that the calling process trained. Raises NotOwner if it was marked as interrupted."""
+    """Store the result of a trial that this process trained. Raises NotOwner if the trial was marked as interrupted."""
     mine = trials.c.run == run, trials.c.number == trial.number, trials.c.owner == this_process(), _COUNTS
     if not connection.execute(update(trials).where(*mine).values(**trial_columns(trial))).rowcount:
         raise NotOwner(f"Trial {trial.number} of run {run} was marked as interrupted, so its result is discarded.")
@@ -71,7 +71,7 @@ def is_training(connection: Connection, run: int, number: int) -> bool:
 
 @writes
 def mark_interrupted(connection: Connection, run: int) -> bool:
-    """Mark the trials whose process died during training as interrupted; return whether there were any."""
+    """Mark trials whose process died during training as interrupted; return whether there were any such trials."""
     dead = [row.number for row in training_rows(connection, run) if not living_owner(row.owner, row.heartbeat)]
     interrupt_trials(connection, run, trials.c.number.in_(dead))
     return bool(dead)
@@ -79,7 +79,7 @@ def mark_interrupted(connection: Connection, run: int) -> bool:
 
 @reads
 def other_trainers(connection: Connection, run: int) -> list[str]:
-    """Return the owners of the run's trials that are training in other living processes, sorted."""
+    """Return, sorted, the other living processes that are training trials of the run."""
     trainers = {living_owner(row.owner, row.heartbeat) for row in training_rows(connection, run)}
     return sorted(trainer for trainer in trainers if trainer not in (None, this_process()))
 

@@ -9,17 +9,17 @@ from sqlalchemy import JSON, DateTime, Dialect, Enum, TypeDecorator
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A time in UTC, stored without its time zone, because SQLite has none; UTC is added back on reading."""
+    """A time in UTC, stored without its time zone, because SQLite cannot store one; UTC is added back on reading."""
 
     impl = DateTime
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 (SQLAlchemy's signature)
-        """Return an aware time as a naive one in UTC, to be stored."""
+        """Return an aware time as a naive time in UTC, for storage."""
         return value.astimezone(UTC).replace(tzinfo=None) if value is not None else None
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 (SQLAlchemy's signature)
-        """Return a stored naive time as an aware one in UTC."""
+        """Return a stored naive time as an aware time in UTC."""
         return value.replace(tzinfo=UTC) if value is not None else None
 
 
@@ -40,7 +40,7 @@ def enum_type(enumeration: type[enum.Enum], length: int = 16) -> Enum:
 class DataclassJson(TypeDecorator[Any]):
     """A dataclass of plain values and members of enumerations, stored as a JSON object.
 
-    Stored fields that the dataclass no longer has are ignored when it is read.
+    When an object is read, stored fields that the dataclass no longer has are ignored.
     """
 
     impl = JSON
@@ -53,7 +53,7 @@ class DataclassJson(TypeDecorator[Any]):
         self.enumerations = tuple(sorted(enumerations.items()))
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 (SQLAlchemy's signature)
-        """Return a dataclass instance as a dictionary, to be stored."""
+        """Return a dataclass instance as a dictionary, for storage."""
         return None if value is None else asdict(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 (SQLAlchemy's signature)
@@ -71,7 +71,7 @@ class StringTuple(TypeDecorator[tuple[str, ...]]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 (SQLAlchemy's signature)
-        """Return a sequence as a list, to be stored."""
+        """Return a sequence as a list, for storage."""
         return None if value is None else list(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 (SQLAlchemy's signature)

@@ -1,4 +1,4 @@
-"""Run the Alembic migrations on the connection that the store opened; Alembic's command line cannot use this."""
+"""Run the Alembic migrations on the connection that the store opened; Alembic's command line cannot use this script."""
 
 from alembic import context
 

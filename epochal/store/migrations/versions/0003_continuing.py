@@ -1,4 +1,4 @@
-"""Add to trials what they resumed from, their validation accuracy, and what ended them early.
+"""Add columns for the checkpoint that a trial resumed from, its validation accuracy, and the cause of an early end.
 
 Migrations import nothing from the schema, because they must not change when the schema does.
 """

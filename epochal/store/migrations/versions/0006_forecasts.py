@@ -1,4 +1,4 @@
-"""Add to trials the forecast from their learning curve.
+"""Add a column for the forecast from a trial's learning curve.
 
 Migrations import nothing from the schema, because they must not change when the schema does.
 """

@@ -1,4 +1,4 @@
-"""Add to trials the test set that their accuracy was measured on, and the judgement of the gate.
+"""Add columns for the test set that a trial's accuracy was measured on, and for the gate's judgement.
 
 Migrations import nothing from the schema, because they must not change when the schema does.
 """

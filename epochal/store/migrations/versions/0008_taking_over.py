@@ -1,4 +1,4 @@
-"""Add to runs their fingerprint, the fingerprint of the change that they offer, and the run whose verdict they reuse.
+"""Add columns for a run's fingerprint, the fingerprint of its offered change, and the run whose verdict it reuses.
 
 Migrations import nothing from the schema, because they must not change when the schema does.
 """

@@ -1,4 +1,4 @@
-"""Add to trials what is known about the data behind their accuracy, and how many looks they took at the test set.
+"""Add columns for facts about the data behind a trial's accuracy, and for its number of looks at the test set.
 
 Migrations import nothing from the schema, because they must not change when the schema does.
 """
@@ -13,7 +13,7 @@ down_revision = "0008"
 def upgrade() -> None:
     """Add the columns. Nothing is known about the data of earlier trials, and each of them counts as one look.
 
-    The reason ``no_looks`` no longer exists: runs that have it get ``too_few_samples``, and keep their explanation.
+    The reason ``no_looks`` no longer exists: runs with it get ``too_few_samples`` instead, and keep their explanation.
     """
     op.add_column("run_trials", sa.Column("test_rows", sa.LargeBinary))
     op.add_column("run_trials", sa.Column("looks", sa.Integer, nullable=False, server_default="1"))
