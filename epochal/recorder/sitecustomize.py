@@ -1,14 +1,14 @@
-"""Startup hook of the training process, which has the recorder observe Keras and scikit-learn.
+"""Startup hook of the training process, which makes the recorder observe Keras and scikit-learn.
 
 Python imports ``sitecustomize`` at startup if its folder is on PYTHONPATH (see the module ``site``). EPOCHAL_OUT is the
 folder that the recorder writes to; if it is not set, nothing is observed. EPOCHAL_CHECKPOINTS, if set, is the folder
-whose checkpoints Keras' fits resume from, and EPOCHAL_STOP_AT the validation accuracy at which a fit is stopped. A
-script that imports neither framework pays for one set lookup per import. This module runs beside nn.py in the training
-environment, so it imports only the standard library and supports Python 3.10 and later.
+whose checkpoints Keras' fits resume from, and EPOCHAL_STOP_AT the validation accuracy at which a fit is stopped. If a
+script imports neither framework, the hook only costs one set lookup per import. This module runs beside nn.py in the
+training environment, so it imports only the standard library and supports Python 3.10 and later.
 """
 
-# Every Python process runs this at startup, so modules that take milliseconds to import (pathlib, importlib.util) are
-# imported only when they are needed.
+# Every Python process runs this file at startup, so modules that take milliseconds to import (pathlib, importlib.util)
+# are imported only when they are needed.
 import os
 import sys
 import time
@@ -33,7 +33,7 @@ keras.Model.
 
 
 class _Finder:
-    """A meta path finder (see ``importlib.abc``) that patches awaited modules once they have been executed."""
+    """A meta path finder (see ``importlib.abc``) that patches ``_modules_to_patch`` once they have been executed."""
 
     def find_spec(self, name, *_):
         if name not in _modules_to_patch:
@@ -59,7 +59,7 @@ class _Finder:
 
 
 def _run_shadowed():
-    """Run the ``sitecustomize`` that this one shadows, if there is one (Debian ships one)."""
+    """Run the ``sitecustomize`` that this file shadows, if there is one (Debian ships one)."""
     here = os.path.dirname(os.path.abspath(__file__))
     spec = PathFinder.find_spec("sitecustomize", [entry for entry in sys.path if os.path.abspath(entry) != here])
     if spec:

@@ -1,1 +1,1 @@
-"""The results of a training: accuracy, the gate's verdict, forecast of the learning curve, cause of a failure."""
+"""The results of a training: its accuracy, the gate's verdict, its learning curve's forecast, and why it failed."""

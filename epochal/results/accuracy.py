@@ -15,28 +15,28 @@ from epochal.results.metrics import PARSE_ERRORS, read_number, read_samples, rea
 from epochal.results.printed import PrintedLines
 
 _TOLERANCE = 0.0005
-"""Accuracies that differ by at most this count as the same number, because scripts print three decimals."""
-_OTHER_NUMBER = 'To use another number, write it to $EPOCHAL_OUT/accuracy.json, such as {"accuracy": 0.83}.'
+"""Accuracies that differ by at most this much count as the same number, because scripts print three decimals."""
+_OTHER_NUMBER = 'To use another number, write it to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'
 _SPLIT_REMEDY = (
-    "Keep the test rows out of the training data, or, if the data naturally has repeated rows, set repeated_rows = true in "
-    "epochal.toml."
+    "Keep the test rows out of the training data, or, if the data naturally has repeated rows, set "
+    "repeated_rows = true in epochal.toml."
 )
 _OWN_ACCURACY = (
     "Measure the accuracy of a classifier, or write a measure that suits the model to $EPOCHAL_OUT/accuracy.json."
 )
 _NO_ACCURACY = (
-    f"{SCRIPT} finished but reported no accuracy: no accuracy.json in $EPOCHAL_OUT, no evaluate() with an accuracy metric, no "
-    "score() or accuracy_score(), no printed test accuracy, no val_accuracy. "
+    f"{SCRIPT} finished but reported no accuracy: no accuracy.json in $EPOCHAL_OUT, no evaluate() with an accuracy "
+    "metric, no score() or accuracy_score(), no printed test accuracy, no val_accuracy. "
     f"Print a line like 'Test accuracy: 0.83' at the end of {SCRIPT}."
 )
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What a training left behind about its accuracy.
+    """The sources that may state the accuracy of a training.
 
-    ``accuracy_json``: the text of accuracy.json, None if there is no such file. ``recorded``: what the recorder saw.
-    ``printed``: the printed lines about accuracy. ``fits``: the calls of Keras' fit, in order.
+    ``accuracy_json``: the text of accuracy.json; None if there is no such file. ``recorded``: the measurements that the
+    recorder saw. ``printed``: the printed lines about accuracy. ``fits``: the calls of Keras' fit, in order.
     """
 
     accuracy_json: str | None
@@ -56,7 +56,7 @@ class Choice:
 def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool = False) -> Choice:
     """Return the accuracy (0 to 1) of a training that ended well.
 
-    It is taken from the first of these sources that has one:
+    It is taken from the first of these sources that provides one:
 
     1. accuracy.json, if nn.py wrote it itself;
     2. the last measurement in time by evaluate(), score() or accuracy_score();
@@ -68,9 +68,9 @@ def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool
     test rows. A written or printed number does not count if it equals a measurement that does not count. An
     accuracy.json that does not count fails the run; measurements and lines that do not count are skipped.
 
-    ``metric``: the name of the metric that counts, if evaluate() measures several. ``repeated_rows``: accept test rows
-    that were also used in training. Raises RunFailed with the reason NO_ACCURACY (the explanation says what does not
-    count, why, and what to do), ACCURACY_NOT_FINITE or ACCURACY_OUT_OF_RANGE.
+    ``metric``: the name of the metric that counts, if evaluate() measures several. ``repeated_rows``: whether to
+    accept test rows that were also used in training. Raises RunFailed with the reason NO_ACCURACY (the explanation says
+    what does not count, why, and what to do), ACCURACY_NOT_FINITE or ACCURACY_OUT_OF_RANGE.
     """
     return _Chooser(findings, metric, repeated_rows).choose()
 
@@ -90,13 +90,13 @@ class _Chooser:
         self._sound_predictions = [each for each in predictions if not self._explain_refusal(each)]
         self._refused_predictions = [each for each in predictions if self._explain_refusal(each)]
         sound = [each for each in self._measurements if not self._explain_refusal(each)]
-        # A network of unknown origin may have been loaded ready-made, so it does not count if this run trained others.
+        # A network of unknown origin may have been loaded, so it does not count if this run trained other networks.
         is_any_known = any(each.trained for each in sound)
         self._sound = [each for each in sound if each.trained or each.kind is not Kind.EVALUATE or not is_any_known]
         self._refused = [each for each in self._measurements if self._explain_refusal(each)]
 
     def choose(self) -> Choice:
-        """Return the accuracy that counts, with notes on the others for the developer."""
+        """Return the accuracy that counts, with notes for the developer on other numbers."""
         accuracy = _validate(
             self._from_json() or self._from_measurements() or self._from_output() or self._from_validation()
         )
@@ -126,7 +126,7 @@ class _Chooser:
         """Return the last sound measurement, or None.
 
         If that is a score of unknown origin, but nn.py printed the measurement of a trained network as its accuracy,
-        return that measurement instead.
+        return the measurement of the trained network instead.
         """
         last = find_latest(self._sound)
         if last is None or last.trained or last.kind is not Kind.SCORE:
@@ -181,16 +181,16 @@ class _Chooser:
         return replace(self._build_accuracy(validation, AccuracySource.VALIDATION), value=value)
 
     def _match_measurement(self, accuracy: Accuracy, tolerance: float) -> Accuracy:
-        """Return an accuracy that nn.py wrote or printed, with the evidence of the measurement that it equals.
+        """Return an accuracy that nn.py wrote or printed, with the evidence of the measurement that has the same value.
 
-        Raises RunFailed if it equals only a refused measurement, or must be computed from refused predictions.
+        Raises RunFailed if only a refused measurement has that value, or if it must come from refused predictions.
         """
         for each in reversed(self._sound):
             if _is_same_number(accuracy.value, each.metrics[self._metric_name(each)], tolerance):
                 found = self._build_accuracy(each, accuracy.source)
                 own = accuracy if accuracy.samples and accuracy.samples != found.samples else found
                 return replace(own, value=accuracy.value, source=accuracy.source)
-        # A number with few decimals may equal a refused measurement by chance: later predictions may have given it.
+        # A number with few decimals may equal a refused measurement by chance, and come from later predictions instead.
         last_answer = max(
             (each.at for each in self._sound_predictions), default=self._findings.recorded.last_direct_call
         )
@@ -201,14 +201,14 @@ class _Chooser:
         return self._match_prediction(accuracy)
 
     def _refuse_if_same(self, value: float, tolerance: float, last_answer: float = math.inf) -> None:
-        """Raise RunFailed if ``value`` equals a refused measurement that was not made before a finite ``last_answer``."""
+        """Raise RunFailed if ``value`` equals a refused measurement, unless a finite ``last_answer`` is later."""
         for each in reversed(self._refused):
             is_before = last_answer != math.inf and each.at < last_answer
             if not is_before and _is_same_number(value, each.metrics[self._metric_name(each)], tolerance):
                 raise RunFailed(Reason.NO_ACCURACY, self._explain_refusal(each))
 
     def _match_prediction(self, accuracy: Accuracy) -> Accuracy:
-        """Return an accuracy that nn.py computed itself, with what is known about the rows that it was computed on."""
+        """Return an accuracy that nn.py computed itself, with the evidence of the prediction that it is based on."""
         last = find_latest(self._sound_predictions)
         if last is None or (accuracy.samples and accuracy.samples != last.samples):
             return replace(accuracy, evidence=Evidence(unchecked=f"{SCRIPT} computed the accuracy itself"))
@@ -247,18 +247,16 @@ class _Chooser:
     def _explain_refusal(self, measurement: Measurement) -> str:
         """Return why a measurement does not count and what to do about it; empty if it counts."""
         if measurement.is_r2:
-            return (
-                f"The number is R², from a regressor's score() or from r2_score(), and not an accuracy. {_OWN_ACCURACY}"
-            )
+            return f"The number is R² from a regressor's score() or from r2_score(), not an accuracy. {_OWN_ACCURACY}"
         if measurement.is_dummy:
-            return f"{SCRIPT} only measured a DummyClassifier, which learns nothing. Measure the model that it trains."
+            return f"{SCRIPT} only measured a DummyClassifier, which learns nothing. Measure a trained model."
         if measurement.trained is False:
             return (
-                f"{SCRIPT} only measured a network that it loaded, not one that it trained in this run. "
+                f"{SCRIPT} only measured a network that it loaded, not a network that it trained in this run. "
                 "Evaluate the network that fit() trained."
             )
         if measurement.kind is Kind.SCORE and measurement.trained is None:
-            # The origin of the answers is unknown. If all predictions for as many rows are refused, so is this score.
+            # The origin of the answers is unknown. If all predictions for as many rows are refused, the score is, too.
             same = [each for each in self._refused_predictions if each.samples == measurement.samples]
             if same and not any(each.samples == measurement.samples for each in self._sound_predictions):
                 return self._explain_refusal(same[-1])
@@ -302,7 +300,7 @@ class _Chooser:
 
 
 def _add_labels(prediction: Measurement, measurements: Sequence[Measurement]) -> Measurement:
-    """Return a prediction with the labels of another measurement of the same test set, if it has no labels itself."""
+    """Return a prediction, with the labels of a measurement of the same test set if the prediction has no labels."""
     if prediction.labels or prediction.test_set is None:
         return prediction
     same = (each for each in measurements if each.test_set == prediction.test_set and len(each.labels) == 1)
@@ -323,7 +321,7 @@ def _explain_label_refusal(measurement: Measurement, labels: Labels, name: str) 
         )
     if labels.answers == 1:
         return (
-            f"All test labels are {labels.answer!r}, so a network that always answers that is never wrong. "
+            f"All test labels are {labels.answer!r}, so a network that always gives this answer is never wrong. "
             "Test on data that contains every class."
         )
     is_binary = measurement.classes.get(name, "").startswith("Binary") or name.endswith("binary_accuracy")
@@ -334,13 +332,13 @@ def _explain_label_refusal(measurement: Measurement, labels: Labels, name: str) 
         )
     if "TopK" in measurement.classes.get(name, ""):
         return (
-            f"{name} counts an answer as right if it is among the best k. "
+            f"{name} counts an answer as right if the true class is among the best k. "
             'Compile the model with metrics=["accuracy"] instead.'
         )
     if labels.kind == "several" and measurement.kind in (Kind.EVALUATE, Kind.VALIDATION):
         return (
-            f"Each row has several labels, and {name} counts them one by one. Measure the share of rows with all labels "
-            "right, as scikit-learn's accuracy_score(y_test, model.predict(x_test) > 0.5) does."
+            f"Each row has several labels, and {name} counts them one by one. Measure the share of rows whose labels "
+            "are all right, as scikit-learn's accuracy_score(y_test, model.predict(x_test) > 0.5) does."
         )
     return ""
 
@@ -349,15 +347,19 @@ def _explain_row_refusal(measurement: Measurement, accepts_repeats: bool) -> str
     overlap = measurement.overlap
     if overlap.redrawn:
         return (
-            "The test set changes each time it is read and includes training rows, because its tf.data pipeline calls take() "
-            "or skip() after shuffle(). Use shuffle(…, reshuffle_each_iteration=False), or split the arrays first."
+            "The test set changes each time it is read and includes training rows, because its tf.data pipeline calls "
+            "take() or skip() after shuffle(). Use shuffle(…, reshuffle_each_iteration=False), or split the arrays "
+            "first."
         )
     if not overlap.refused or accepts_repeats:
         return ""
     what = "validation" if measurement.kind is Kind.VALIDATION else "test"
     expected = f" (a clean split would show {overlap.expected:.0%})" if overlap.expected >= 0.005 else ""
     share = "All" if overlap.share >= 0.9995 else f"{overlap.share:.0%} of"
-    return f"{share} {what} rows were also used in training{expected}, so the accuracy on them is meaningless. {_SPLIT_REMEDY}"
+    return (
+        f"{share} {what} rows were also used in training{expected}, so the accuracy on them is meaningless. "
+        f"{_SPLIT_REMEDY}"
+    )
 
 
 def _parse_accuracy_json(text: str) -> Accuracy | None:
@@ -372,12 +374,13 @@ def _parse_accuracy_json(text: str) -> Accuracy | None:
     except PARSE_ERRORS:
         raise RunFailed(
             Reason.NO_ACCURACY,
-            f'accuracy.json must look like {{"accuracy": 0.83}}, but contains {text[:80]!r}. Fix what {SCRIPT} writes to it.',
+            f'accuracy.json must look like {{"accuracy": 0.83}}, but contains {text[:80]!r}. '
+            f"Fix the code in {SCRIPT} that writes the file.",
         ) from None
 
 
 def _is_same_number(stated: float, measured: float, tolerance: float) -> bool:
-    """Return whether ``stated``, perhaps in percent, is ``measured``; ``tolerance`` is in the unit of ``stated``."""
+    """Return whether ``stated``, perhaps in percent, equals ``measured``. ``tolerance`` has the unit of ``stated``."""
     return any(abs(value - measured) <= tolerance * scale for value, scale in ((stated, 1.0), (stated / 100, 0.01)))
 
 
@@ -389,7 +392,7 @@ def _rounding_error(value: float) -> float:
 
 
 def _shortest_decimal(value: float) -> float:
-    """Return the shortest decimal that has the same 32-bit float as ``value``, because Keras measures in 32-bit floats.
+    """Return the shortest decimal with the same 32-bit float as ``value``, because Keras computes in 32-bit floats.
 
     324 of 360 is 0.9. As a 32-bit float it is 0.8999999761581421, which would be below a threshold of 0.9. A number
     that is not a 32-bit float is returned unchanged.

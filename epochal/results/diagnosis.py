@@ -35,13 +35,13 @@ _NETWORK = re.compile(
     r"|HTTPS?ConnectionPool|couldn't connect to"
 )
 _EXPLANATIONS = {
-    Reason.TIMED_OUT: "The training exceeded its time limit. Train fewer epochs or a smaller network, or ask the server's "
-    "admin to raise [limits] minutes in server.toml.",
-    Reason.OUT_OF_MEMORY: "The training ran out of memory. Use a smaller batch or a smaller network, or ask the server's "
-    "admin to raise [limits] memory_mb in server.toml.",
+    Reason.TIMED_OUT: "The training exceeded its time limit. Train fewer epochs or a smaller network, or ask the "
+    "server's admin to raise [limits] minutes in server.toml.",
+    Reason.OUT_OF_MEMORY: "The training ran out of memory. Use a smaller batch or a smaller network, or ask the "
+    "server's admin to raise [limits] memory_mb in server.toml.",
 }
 _SIGNALS: dict[int, str] = {
-    signal.SIGKILL: ", often because the machine ran out of memory. A smaller batch needs less.",
+    signal.SIGKILL: ", often because the machine ran out of memory. Try a smaller batch.",
     signal.SIGILL: ": the server's processor lacks an instruction that the framework needs.",
     signal.SIGSEGV: ": a library crashed. Try another version of it, pinned in requirements.txt.",
 }
@@ -50,7 +50,7 @@ _LAST_SIGNAL = 64
 
 @dataclass(frozen=True)
 class _Traceback:
-    """A traceback in the log: its frames (path and line), and the exception, which is the line after them."""
+    """A traceback in the log: the path and line of each frame, and the exception on the line after the frames."""
 
     frames: tuple[tuple[str, str], ...]
     name: str
@@ -67,8 +67,8 @@ def diagnose(
     """Return the reason why a training failed, and an explanation with a remedy; None if it succeeded.
 
     ``exit_status``: if a signal ended the training, the negative number of the signal, or 128 plus that number as in a
-    shell. ``reason``: TIMED_OUT, OUT_OF_MEMORY or KILLED if the runtime knows that; otherwise None, and the exit status
-    and the last traceback in ``log_tail`` decide. ``has_network``: whether the training was allowed to use the network.
+    shell. ``reason``: TIMED_OUT, OUT_OF_MEMORY or KILLED if the runtime knows it; if None, the exit status and the last
+    traceback in ``log_tail`` decide. ``has_network``: whether the training was allowed to use the network.
     """
     if exit_status == 0 and reason is None:
         return None
@@ -100,7 +100,7 @@ def diagnose(
 
 
 def tail(log: str, lines: int = 20) -> str:
-    """Return the last ``lines`` lines of a log that are not blank, as a terminal would show them."""
+    """Return the last ``lines`` nonblank lines of a log, as a terminal would show them."""
     return "\n".join([line for line in _render_lines(log) if line.strip()][-lines:])
 
 
@@ -132,7 +132,7 @@ def _explain_signal(number: int) -> str:
 
 
 def _find_last_tracebacks(lines: list[str]) -> list[_Traceback]:
-    """Return the last traceback of the log, then those of the exceptions that it was raised from, latest first.
+    """Return the last traceback of the log, then those of the exceptions that led to it, latest first.
 
     Exceptions that Python ignored (in a ``__del__``, or at shutdown) are left out.
     """
@@ -150,7 +150,7 @@ def _find_last_tracebacks(lines: list[str]) -> list[_Traceback]:
 
 
 def _parse_traceback(block: str) -> _Traceback | None:
-    """Parse the traceback in ``block``: its frames are indented, and the first line that is not is the exception.
+    """Parse the traceback in ``block``: its frames are indented, and the first unindented line is the exception.
 
     Frames after that line belong to the exception's message.
     """
@@ -173,7 +173,7 @@ def _explain_tracebacks(tracebacks: list[_Traceback], *, has_network: bool) -> t
     if last.name in _SYNTAX:
         path, line = last.frames[-1]
         return Reason.SYNTAX_ERROR, f"{path.rpartition('/')[2]} line {line}: {quote}"
-    own_frames = [frame for frame in frames if not _LIBRARY_PATH.match(frame[0])]  # a library may have an nn.py, too
+    own_frames = [frame for frame in frames if not _LIBRARY_PATH.match(frame[0])]  # a library may also have an nn.py
     found = [frame for frame in own_frames if _SCRIPT.fullmatch(frame[0])] or own_frames
     where = f"{found[-1][0].rpartition('/')[2]} line {found[-1][1]}: " if found else ""
     if last.name not in _IMPORT:
@@ -189,9 +189,9 @@ def _explain_network_remedy(frames: list[tuple[str, str]], *, has_network: bool)
     patterns = [cache.module for cache in dataset_caches() if cache.module]
     searches = (re.search(pattern, path) for path, _ in frames for pattern in patterns)
     dataset = next((found["name"] for found in searches if found), "")
-    problem = f"{SCRIPT} tried to use the network, which training cannot access:"
+    problem = f"{SCRIPT} tried to use the network, which training cannot access. To provide the data,"
     if has_network:
-        problem = f"{SCRIPT} could not reach an address on the network. Check the address, or avoid the download:"
+        problem = f"{SCRIPT} could not reach an address on the network. Check the address or, to avoid the download,"
     if dataset:
         return f"{problem} run epochal data fetch {dataset} on the server to fill the dataset cache."
     return (

@@ -1,7 +1,7 @@
 """Extrapolate learning curves with families of saturating functions, weighted by how well they fit the known epochs.
 
 The families are those in Domhan, Springenberg and Hutter, "Speeding up automatic hyperparameter optimization of deep
-neural networks by extrapolation of learning curves" (IJCAI 2015), that rise and level off. Viering and Loog, "The shape
+neural networks by extrapolation of learning curves" (IJCAI 2015) that rise and level off. Viering and Loog, "The shape
 of learning curves: a review" (2021), compare them. Weights and uncertainties are computed by Laplace's approximation
 (MacKay, "Information theory, inference, and learning algorithms", chapters 27 and 28), whereas Domhan et al. sample a
 Markov chain.
@@ -31,9 +31,9 @@ _DRIFT = 0.3
 _LATE_START = 0.15
 """As a fraction of the remaining error if nothing has been learnt yet, because learning may begin at any time."""
 _LATE_START_DECAY = 2
-"""Exponent that makes ``_LATE_START`` count less, the more has been learnt."""
+"""Exponent by which ``_LATE_START`` loses weight as more has been learnt."""
 _MAX_SURGE = 0.5
-"""The most that a surplus of slope adds to the standard deviation, as a fraction of the remaining error."""
+"""Maximum that a surplus slope adds to the standard deviation, as a fraction of the remaining error."""
 _MIN_RECENT = 5
 _MIN_LEARNT = 0.1
 """A curve has begun to learn once this fraction of its initial error is gone."""
@@ -41,9 +41,9 @@ _MIN_LEARNT = 0.1
 
 @dataclass(frozen=True)
 class Extrapolation:
-    """The accuracies (0 to 1) expected after some epochs, and the standard deviations of what will be measured then.
+    """The accuracies (0 to 1) expected after some epochs, and the standard deviations of accuracies measured then.
 
-    ``is_learning``: whether the curve has begun to learn. If not, nothing can be said about when it will.
+    ``is_learning``: whether the curve has begun to learn. If not, it is impossible to predict when it will.
     """
 
     accuracies: list[float]
@@ -85,9 +85,9 @@ _FAMILIES = (
 class _Fit:
     """A family with its best parameters for a curve.
 
-    ``deviations``: the standard deviations of the parameters' priors. ``residuals``: those of the curve, in standard
-    deviations of the noise, then one per parameter, in standard deviations of its prior. ``slopes``: the Jacobian of
-    the residuals with respect to the parameters.
+    ``deviations``: the standard deviations of the parameters' priors. ``residuals``: the residuals of the curve, in
+    standard deviations of the noise, then one residual per parameter, in standard deviations of its prior. ``slopes``:
+    the Jacobian of the residuals with respect to the parameters.
     """
 
     family: _Family
@@ -164,9 +164,9 @@ def extrapolate(curve: Sequence[tuple[float, float]], later_epochs: Sequence[int
 def _surplus_slope(
     fits: list[_Fit], shares: Vector, trust: float, epochs: Vector, accuracies: Vector, noise: float
 ) -> float:
-    """Return by how much the end of the curve rises faster per epoch than the families do, beyond what noise explains.
+    """Return how much faster per epoch the end of the curve rises than the families do, beyond what noise explains.
 
-    The families cannot follow a curve that rises in two stages, and would call its second rise all but impossible.
+    The families cannot follow a curve that rises in two stages, and would consider its second rise almost impossible.
     """
     count = max(_MIN_RECENT, len(epochs) // 4)
     recent, values = epochs[-count:], accuracies[-count:]
@@ -177,7 +177,7 @@ def _surplus_slope(
 
 
 def _mix_families(fits: Sequence[_Fit], shares: Vector, trust: float, epochs: Vector) -> tuple[Vector, Vector]:
-    """Return the mean prediction of all families after ``epochs``, weighted by ``shares``, and the variance around it."""
+    """Return the mean of the families' predictions after ``epochs``, weighted by ``shares``, and the variance."""
     each = np.array([fit.family.accuracy(fit.parameters, epochs) for fit in fits])
     mean = shares @ each
     within = np.array([fit.variance(trust, epochs) for fit in fits])
@@ -201,7 +201,7 @@ def _fit_family(family: _Family, epochs: Vector, accuracies: Vector, weights: Ve
 
 
 def _residual_noise(fit: _Fit, weights: Vector, noise: float) -> tuple[float, float]:
-    """Return the standard deviation of the residuals that a fit leaves, and the correlation of neighbouring ones."""
+    """Return the standard deviation of a fit's residuals, and the correlation of neighbouring residuals."""
     freedom = max(1.0, float(np.sum(weights**2)) - 3)
     deviation = max(_MIN_NOISE, noise * math.sqrt(fit.error / freedom))
     residuals = fit.residuals[: len(weights)] / weights

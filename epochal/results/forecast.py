@@ -11,10 +11,10 @@ from epochal.records import Fit, Forecast, StoppedBy, Trial
 WIDTH = 1.95
 """Half-width of a 90 % interval, in standard deviations of the extrapolation. Calibrated by benchmarks/forecast.py."""
 _HOPELESS_WIDTH = 2.4
-"""The same for calling a curve hopeless. It is larger, because WIDTH would give up one run in twenty too early."""
+"""Half-width for calling a curve hopeless. It is larger, because WIDTH would give up one run in twenty too early."""
 _MIN_EPOCHS = 8
 _MAX_POINTS = 200
-"""To save time, longer curves are averaged in blocks, and if more epochs lie ahead, only some are computed."""
+"""To save time, longer curves are averaged in blocks, and at most about this many future epochs are computed."""
 _SCHEDULE = re.compile(rb"\b[A-Z]\w*(?:Decay|Schedule)")
 """Matches Keras' CosineDecay, ExponentialDecay, LearningRateScheduler and the like."""
 
@@ -25,7 +25,7 @@ def forecast(curve: Sequence[float], threshold: float, last_epoch: int, threshol
     ``curve``: the accuracy (0 to 1) after each epoch, starting with the first; any other number, such as NaN, counts as
     missing. ``threshold_deviation``: the standard deviation of ``threshold``, if it is an estimate. A curve is hopeless
     if it has begun to learn, has never reached the threshold, and stays below it by more than the interval. With fewer
-    than eight known epochs, or none ahead, the forecast is undecided. Identical curves give identical forecasts.
+    than eight known epochs, or no epochs ahead, the forecast is undecided. Identical curves give identical forecasts.
     """
     points = [(epoch, value) for epoch, value in enumerate(curve, start=1) if math.isfinite(value) and 0 <= value <= 1]
     if len(points) < _MIN_EPOCHS or last_epoch <= len(curve):
@@ -75,12 +75,12 @@ def _average_blocks(points: Sequence[tuple[int, float]]) -> list[tuple[float, fl
 def forecast_trial(
     trial: Trial, fits: Sequence[Fit], script: Script, threshold: float, last_epoch: int
 ) -> Forecast | None:
-    """Return the forecast of a measured trial below ``threshold``, up to ``last_epoch``; None if its fits allow none.
+    """Return the forecast up to ``last_epoch`` for a measured trial below ``threshold``, or None if it is impossible.
 
-    They allow one if the last fit validated up to its last epoch, trained the trial's number of epochs (so that raising
-    the epochs in ``script``, nn.py as pushed, would train it longer), and was not ended by the script itself. A
+    A forecast is possible if the last fit validated up to its last epoch, trained the trial's number of epochs (so that
+    raising the epochs in ``script``, nn.py as pushed, would train it longer), and was not ended by the script itself. A
     learning rate schedule, which more epochs may stretch, rules out a forecast. The validation accuracy has to reach
-    ``threshold`` plus the gap between the trial's validation accuracy and its accuracy that counts; if that sum is over
+    ``threshold`` plus the gap between the trial's validation accuracy and the accuracy that counts; if that sum is over
     1, there is no forecast. The gap is as uncertain as an accuracy that was measured on the trial's test samples.
     """
     epochs = script.epochs
@@ -97,7 +97,7 @@ def forecast_trial(
     known = (measured.get(number) for number in range(1, fit.last_epoch + 1))
     curve = [math.nan if accuracy is None else accuracy for accuracy in known]
     value, samples = trial.accuracy.value, trial.accuracy.samples
-    # Part of the gap is chance: another test set of the same size would show another one.
+    # Part of the gap is chance: another test set of the same size would show another gap.
     gap_deviation = math.sqrt(value * (1 - value) / samples) if samples else 0.0
     found = forecast(curve, threshold + gap, last_epoch, gap_deviation)
     return replace(found, threshold=threshold, level=min(max(found.level - gap, 0.0), 1.0))

@@ -11,9 +11,9 @@ from epochal.records import Accuracy, Evidence, Judgement, Verdict
 from epochal.results.metrics import keep_printable
 
 _CHANCE_ERROR = 0.05
-"""The permitted probability, at each look, that a network that is no better than chance passes for a better one."""
+"""The permitted probability, at each look, that a network no better than chance is taken for a better one."""
 _TOLERANCE = 0.01
-"""In samples: how far an accuracy as a 32-bit float, or with six decimals, may be below the exact count."""
+"""Number of samples by which rounding (to a 32-bit float or six decimals) may put an accuracy below the exact count."""
 _NEGLIGIBLE = 1e-16
 _BISECTIONS = 50
 _MAX_ANSWER_LENGTH = 40
@@ -21,10 +21,10 @@ _MAX_ANSWER_LENGTH = 40
 
 @dataclass(frozen=True)
 class Rule:
-    """What the gate requires: an accuracy of at least ``threshold`` (0 to 1), alone or with ``confidence``.
+    """The requirement of the gate: an accuracy of at least ``threshold`` (0 to 1), alone or with ``confidence``.
 
-    ``confidence``: the least probability (over 0.5 and under 1) that no network below the threshold passes, over any
-    number of looks at a test set. 0 means that the measured accuracy alone is compared with the threshold.
+    ``confidence``: the minimum probability (over 0.5 and under 1) that no network below the threshold passes, over any
+    number of looks at a test set. 0 means that only the measured accuracy is compared with the threshold.
     """
 
     threshold: float
@@ -47,16 +47,16 @@ def judge(accuracy: float, samples: int | None, rule: Rule, look: int | None, ev
 
     The verdict is REACHED if the accuracy is at least the threshold, if its lower 95 % bound is above
     ``evidence.chance`` (if that is known), and, with confidence, if its lower bound at this look's share of the
-    permitted error is above the threshold. Without confidence, only the threshold counts if ``samples`` or ``look`` is
-    not known; with confidence, that raises RunFailed (NO_SAMPLES). Raises ValueError if the accuracy or the threshold
+    permitted error is above the threshold. If ``samples`` or ``look`` is unknown, only the threshold counts without
+    confidence, and RunFailed (NO_SAMPLES) is raised with confidence. Raises ValueError if the accuracy or the threshold
     is not between 0 and 1.
     """
     verdict = compare(accuracy, rule.threshold)
     if rule.confidence and (not samples or look is None):
         raise RunFailed(
             Reason.NO_SAMPLES,
-            f"confidence = {rule.confidence:g} in epochal.toml needs the number of test samples, which {SCRIPT} did not report. "
-            f'Measure with {describe_measured_methods()}, or write {{"accuracy": 0.83, "samples": 360}} to '
+            f"confidence = {rule.confidence:g} in epochal.toml needs the number of test samples, which {SCRIPT} did "
+            f'not report. Measure with {describe_measured_methods()}, or write {{"accuracy": 0.83, "samples": 360}} to '
             "$EPOCHAL_OUT/accuracy.json.",
         )
     if not samples or look is None:
@@ -120,7 +120,7 @@ def lower_bound(correct: int, samples: int, error: float) -> float:
 
 
 def least_correct(samples: int, bar: float, error: float) -> int:
-    """Return the least number of right answers for which ``lower_bound`` is above the accuracy ``bar`` (0 to 1).
+    """Return the smallest number of right answers for which ``lower_bound`` is above the accuracy ``bar`` (0 to 1).
 
     ``error``: see ``lower_bound``. Returns ``samples`` + 1 if even ``samples`` right answers are not enough.
     """
@@ -144,13 +144,13 @@ def _find_requirements(samples: int, rule: Rule, look: int, evidence: Evidence) 
 
 
 def _bars(rule: Rule, look: int, evidence: Evidence) -> list[tuple[float, float]]:
-    """Return the accuracies that the lower bound must be above, each with the error probability of that bound."""
+    """Return the accuracies that the lower bound must exceed, each with the error probability of that bound."""
     bars = [(rule.threshold, permitted_error(rule, look))] if rule.confidence else []
     return bars if evidence.chance is None else [*bars, (evidence.chance, _CHANCE_ERROR)]
 
 
 def is_above_chance(accuracy: Accuracy) -> bool:
-    """Return whether an accuracy is significantly above chance; True if chance level or sample count is unknown."""
+    """Return whether an accuracy is significantly above chance; True if chance or samples are unknown."""
     chance, samples = accuracy.evidence.chance, accuracy.samples
     if chance is None or not samples:
         return True
@@ -163,7 +163,7 @@ def _count_correct(accuracy: float, samples: int) -> int:
 
 @dataclass(frozen=True)
 class Unreachable:
-    """Returned by ``required_accuracy`` if not even an accuracy of 1 would pass; ``explanation`` says what to do."""
+    """The result of ``required_accuracy`` if even an accuracy of 1 would not pass; ``explanation`` says what to do."""
 
     reason: Reason
     explanation: str
@@ -185,9 +185,11 @@ def required_accuracy(samples: int | None, rule: Rule, look: int | None, evidenc
 def _explain_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) -> str:
     bars = _bars(rule, look, evidence)
     if evidence.chance == 1:
-        return "All test labels are the same, so any accuracy may be chance. Test on data with other labels, too."
+        return (
+            "All test labels are the same, so any accuracy may be due to chance. Test on data with other labels, too."
+        )
     if any(bar == 1 for bar, _ in bars):
-        return "No number of test samples is enough to be certain of a threshold of 1. Lower the threshold."
+        return "No number of test samples can make it certain that a threshold of 1 is reached. Lower the threshold."
     bar, _ = next(each for each in bars if least_correct(samples, *each) > samples)
     wrong = f"clear that {SCRIPT} does better than {describe_baseline(evidence)} ({bar:.3f})"
     if rule.confidence and bar == rule.threshold:
@@ -200,7 +202,7 @@ def _explain_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) ->
 
 
 def pass_probability(accuracy: float, samples: int, required: float) -> float:
-    """Return the probability that a network is measured at ``required`` or more on ``samples`` test samples.
+    """Return the probability that a network's measured accuracy on ``samples`` test samples is at least ``required``.
 
     ``accuracy``: the true accuracy of the network. Both accuracies are between 0 and 1.
     """

@@ -1,4 +1,4 @@
-"""Parse the recorder's measurements: of which network, on which rows, and whether it was fitted on them. No I/O."""
+"""Parse the recorder's measurements: the network, the rows, and whether the network was fitted on them. No I/O."""
 
 import base64
 import binascii
@@ -21,7 +21,7 @@ from epochal.results.metrics import (
 from epochal.results.sketches import MIN_SHARED, estimate_shared_rows
 
 _TOP_K = re.compile(r"(^|_)top_?(k|\d+)_")
-"""Matches top-k metrics. They are called accuracy, too, but count an answer as right if it is among the best k."""
+"""Matches the names of top-k accuracies, which count an answer as right if the true class is among the best k."""
 _MAX_NAMES = 20
 _SKETCH_BYTES = 8 * 1024
 
@@ -55,8 +55,8 @@ class Overlap:
     """Whether the test rows were among the rows that the network was fitted on.
 
     ``share``: the share of test rows that were; ``expected``: the share that a clean split would show (both 0 to 1).
-    ``redrawn``: the test set is drawn anew each time it is read, from rows that may have been fitted. ``refused``: the
-    test says nothing, because ``share`` is too high or the test set is redrawn. ``checked``: whether all rows are
+    ``redrawn``: the test set is drawn anew each time it is read, from rows that may include training rows. ``refused``:
+    the test is meaningless, because ``share`` is too high or the test set is redrawn. ``checked``: whether all rows are
     known; if not, ``unchecked_reason`` says why.
     """
 
@@ -75,7 +75,7 @@ class Measurement:
     ``network``: identifies the network within its training; ``weights``: identifies its weights at the time.
     ``measured_by``: for scikit-learn, the name of the estimator's class, or of the function that measured.
     ``metrics``: the measured values by name; ``classes``: the class of each metric. ``samples``: the number of test
-    samples; ``test_set``: the digest of their rows; None if not known. ``labels``: by the name of the output.
+    samples; ``test_set``: the digest of their rows; None if unknown. ``labels``: the labels of each output, by name.
     ``trained``: whether this run trained the network; None if that is not known. ``is_dummy``: a DummyClassifier was
     measured. ``is_r2``: the value is the R² of a regression. ``at``: the time, in seconds since 1970.
     """
@@ -97,13 +97,13 @@ class Measurement:
 
     @property
     def accuracies(self) -> list[str]:
-        """The names of the metrics that are accuracies; only the one called accuracy or acc, if there is one."""
+        """The names of the metrics that are accuracies; only "accuracy" or "acc" if the metrics include it."""
         plain = [name for name in ("accuracy", "acc") if name in self.metrics]
         others = [name for name in self.metrics if name.endswith("_accuracy") and not _TOP_K.search(name)]
         return plain[:1] or others[:_MAX_NAMES]
 
     def labels_of(self, metric: str) -> Labels:
-        """Return the labels that the metric of this name was computed from; unknown ones if no single output fits."""
+        """Return the labels that a metric was computed from; unknown labels if no single output fits its name."""
         if len(self.labels) == 1:
             return next(iter(self.labels.values()))
         named = [labels for output, labels in self.labels.items() if output and metric.startswith(f"{output}_")]
@@ -114,7 +114,7 @@ class Measurement:
 class Measurements:
     """All measurements that the recorder saw in a training, in chronological order.
 
-    ``validations``: those of fits, by the numbers of model and fit. ``test_sets``: the sketch of each test set by its
+    ``validations``: the validations of fits, by model and fit. ``test_sets``: the sketch of each test set by its
     digest, in the format of ``Accuracy.test_rows``. ``epochs``: digests of the weights after each epoch, by model and
     fit. ``last_direct_call``: when nn.py last called a network directly, in seconds since 1970; 0 if it did not. The
     recorder does not see the answers of such a call.
@@ -147,7 +147,7 @@ class Measurements:
 
 
 def parse_measurements(metrics_jsonl: str) -> Measurements:
-    """Return the measurements in ``metrics.jsonl``. Lines that are incomplete or not the recorder's are skipped."""
+    """Return the measurements in ``metrics.jsonl``. Lines that are incomplete or not from the recorder are skipped."""
     measurements: list[Measurement] = []
     validations: dict[tuple[int, int], Measurement] = {}
     test_sets: dict[str, bytes] = {}

@@ -1,4 +1,4 @@
-"""Parse what the recorder wrote about a training: its epochs and fits. No I/O."""
+"""Parse the recorder's events about a training: its epochs and fits. No I/O."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Any
 from epochal.records import Epoch, Fit
 
 PARSE_ERRORS = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
-"""What parsing the recorder's files can raise. Training code can write to them, too, so they may contain anything."""
+"""Exceptions from parsing the recorder's files, which may contain anything because training code can write to them."""
 _MAX_TEXT_LENGTH = 300
 _MAX_FAULTS = 3
 _MAX_COUNT = 1_000_000
@@ -102,7 +102,7 @@ def _parse_epoch(event: dict[str, Any]) -> Epoch | None:
 
 
 def _parse_fit(event: dict[str, Any]) -> tuple[Fit, list[Epoch]]:
-    """Return a fit, and the epochs before its checkpoint, whose duration was not recorded and is given as 0 seconds."""
+    """Return a fit and the epochs before its checkpoint, whose duration was not recorded and is set to 0 seconds."""
     model, call, target_epoch, continued = (
         read_count(event[name]) for name in ("model", "call", "epochs", "continued")
     )

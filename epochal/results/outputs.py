@@ -1,11 +1,11 @@
-"""Read the files that training code left behind, which may be anything: an endless pipe, or a link to another file."""
+"""Read files that training code wrote, which may be anything, such as an endless pipe or a link to another file."""
 
 import os
 import stat
 from pathlib import Path
 
 MAX_BYTES = 16 * 1024 * 1024
-"""The most bytes read from a file at a time: more than any training's metrics, and little for a server's memory."""
+"""Maximum number of bytes read from a file at a time: more than any training's metrics, but little for a server."""
 
 
 def read_untrusted(path: Path, start: int = 0) -> bytes | None:
@@ -26,11 +26,11 @@ def read_untrusted(path: Path, start: int = 0) -> bytes | None:
 
 
 def read_untrusted_text(path: Path) -> str | None:
-    """Return the same as ``read_untrusted`` from byte 0, as text. Bytes that are not UTF-8 are replaced."""
+    """Return the first MAX_BYTES of a file as text (see ``read_untrusted``). Bytes that are not UTF-8 are replaced."""
     content = read_untrusted(path)
     return None if content is None else content.decode("utf-8", "replace")
 
 
 def read_metrics(path: Path) -> str:
-    """Return the text of a trial's ``metrics.jsonl``; empty if there is none."""
+    """Return the text of a trial's ``metrics.jsonl``; empty if the file cannot be read."""
     return read_untrusted_text(path) or ""

@@ -1,8 +1,8 @@
-"""Find the accuracies that a training prints, while its output arrives. No I/O.
+"""Find the accuracies that a training prints, as its output arrives. No I/O.
 
 A line counts if it states a test accuracy: ``Test accuracy: 0.83``, or a bare ``accuracy: 0.83`` if no line names a
-test. ``PrintedLines.unparsed`` keeps a line that seems to state one in a form that is not understood, so that
-it can be quoted and no other number silently counts instead.
+test. ``PrintedLines.unparsed`` keeps a line that seems to state a test accuracy but cannot be parsed, so that the line
+can be quoted and no other number silently counts instead.
 """
 
 import re
@@ -12,12 +12,12 @@ from decimal import Decimal
 from epochal.analysis.frameworks import frameworks
 
 _MAX_LINE_BYTES = 4096
-"""The most bytes kept of a line. A longer line is cut in the middle."""
+"""Maximum number of bytes kept of a line. A longer line is cut in the middle."""
 _MAX_TEXT_LENGTH = 200
 _MAX_LINES = 10
-"""The maximum number of different lines kept of each kind. If there are more, the first five and the last five are kept."""
+"""Maximum number of different lines of each kind. If there are more, the first five and the last five are kept."""
 _FOLD_TABLE = bytes.maketrans(b"\r\b" + bytes(range(65, 91)), b"\n\n" + bytes(range(97, 123)))
-"""Translates to lower case, and carriage returns and backspaces, by which progress bars move back, to line feeds."""
+"""Translates letters to lower case, and the carriage returns and backspaces of progress bars to line feeds."""
 
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _PROGRESS = [
@@ -26,7 +26,7 @@ _PROGRESS = [
     if framework.LOG_LINES.progress
 ]
 
-# Matches a whole number or nothing: "8.5e-05" must not be read as 8.5, "0,83" not as 0, and "83/100" not as 83.
+# Matches a complete number or nothing: "8.5e-05" must not be read as 8.5, "0,83" not as 0, and "83/100" not as 83.
 _VALUE = (
     r"\s*[\"']?\s*[:=]\s*(?:tensor\()?"
     r"(?P<number>[-+]?(?:(?:\d++(?:\.\d*+)?|\.\d++)(?:e[-+]?\d++)?+|nan|inf(?:inity)?+))"
@@ -53,13 +53,13 @@ _SAMPLE_COUNT = re.compile(
 _MAX_COUNT_DIFFERENCE = 0.005
 """If a count such as 299/360 differs by more than this from the accuracy before it, it counts something else."""
 
-# The patterns from here on detect lines that seem to state an accuracy in a form that is not understood.
+# The following patterns detect lines that seem to state an accuracy but cannot be parsed.
 # "acc" and "accuracy" as words, or in the name of a metric: test_acc, testAcc, acc@1.
 _ACCURACY = re.compile(
     r"(?:(?<![A-Za-z])(?i:(?:test)?acc(?:urac(?:y|ies))?)|(?<=[a-z])Acc(?:uracy)?)"
     r"(?:_(?:score|test|train|val|mean|avg))?(?!_?[A-Za-z])"
 )
-# What may be an accuracy: 0.54, 0,54, 54 %, 54/100, or a whole number after a colon. Not "10000 images" or "0.5s".
+# Possible accuracies: 0.54, 0,54, 54 %, 54/100, or a whole number after a colon. Not "10000 images" or "0.5s".
 _NUMBER = (
     r"(?:\d*+[.,]\d++(?!\s*(?:[mnuµ]?s|sec\w*|min\w*|h|hours?|[KMG]i?B)\b)|\d++\s*(?:%|per\s?cent\b|/\s*\d)"
     r"|(?:[:=：]|\bis\b)[\s\"'(\[]*(?:\d++|nan\b|inf\b))"
@@ -71,15 +71,15 @@ _DATA = re.compile(
     r"(?<![A-Za-z])(?i:(?P<test>test(?:ing|s)?|unseen|hold-?out|held-?out)"
     r"|(?<!after )(?<!end of )train(?:ing)?(?!\s+(?:complete|finish|done|end|took|time))|val(?:id(?:ation)?)?|dev|cv)(?![a-z])"
 )
-# Words for an accuracy that is a target, or that of a baseline.
+# Words for the accuracy of a target or a baseline.
 _TARGET = (
     r"(?<![a-z])(?:target|goal|threshold|require(?:d|s|ment)?|min(?:imum)?|wanted|desired|baseline|chance|guess\w*"
     r"|majority|dummy)"
 )
 _TARGET_BEFORE = re.compile(_TARGET + r"\W*(?:\w+\W*)?$", re.IGNORECASE)
 _TARGET_AFTER = re.compile(_TARGET + r"(?![a-z])|\bso far\b", re.IGNORECASE)
-# If the line names no data, the number is a training accuracy if the line gives the number of an epoch or step, has a
-# val_accuracy, too, lists a value per epoch, or is Keras' progress ("- loss: 0.3 - acc: 0.9").
+# If the line names no data, the number is a training accuracy if the line gives the number of an epoch or step, also
+# has a val_accuracy, lists a value per epoch, or is Keras' progress ("- loss: 0.3 - acc: 0.9").
 _TRAINING_LINE = re.compile(
     r"\b(?:epoch|step|batch|iter(?:ation)?)\b[\s:=#(\[]*\d(?=.*acc)|'epoch':|^\s*\[\s*\d+\s*[,/]\s*\d+\s*\]"
     r"|(?<![a-z])val(?:id(?:ation)?)?(?![a-z])|acc(?:uracy)?['\"]\s*:\s*\[|\s-\s\w+:\s*[\d.]",
@@ -91,7 +91,7 @@ _IGNORED_LINES = [re.compile(r"[a-z]Warning:|\bdeprecated\b|\b(?:print|warn)\(|^
     re.compile(framework.LOG_LINES.reports) for framework in frameworks().values() if framework.LOG_LINES.reports
 ]
 _METRIC_LIST_END = re.compile(r"['\"`]\s*[\]),}]")
-"""Matches what follows the last name in a list of metrics: metrics=['accuracy']."""
+"""Matches the end of a list of metrics, as in metrics=['accuracy']."""
 _FILE_PATH = re.compile(r"(?:\.{0,2}/|~|.*/.*/|.*\\|.*\.[a-z]\w*$)", re.IGNORECASE)
 
 
@@ -99,7 +99,7 @@ _FILE_PATH = re.compile(r"(?:\.{0,2}/|~|.*/.*/|.*\\|.*\.[a-z]\w*$)", re.IGNORECA
 class PrintedAccuracy:
     """An accuracy that a line states.
 
-    ``value``: should be 0 to 1, but is not checked, and may be infinite or NaN. ``samples``: the number of test
+    ``value``: the number as stated, which may be out of range, infinite or NaN. ``samples``: the number of test
     samples; None if the line does not state it. ``at``: when the line arrived, in the unit of ``PrintedLines.feed``.
     ``text``: at most 200 printable characters of the line.
     """
@@ -119,9 +119,9 @@ class PrintedLines:
         self._tests: dict[str, PrintedAccuracy] = {}
         self._bare: dict[str, PrintedAccuracy] = {}
         self.unparsed: str | None = None
-        """The last line that seems to state a test accuracy in a form that is not understood.
+        """The last line that seems to state a test accuracy but cannot be parsed.
 
-        ``None`` if there is none, or if a later line was understood.
+        ``None`` if there is no such line, or if a later line could be parsed.
         """
 
     @property
@@ -133,8 +133,8 @@ class PrintedLines:
     def all_tests(self) -> list[PrintedAccuracy]:
         """All test accuracies that were stated, or all bare accuracies if no line names a test.
 
-        Identical lines are listed once, ordered by their last appearance. Of more than ten, the first and last five are
-        kept.
+        Identical lines are listed once, ordered by their last appearance. Of more than ten lines, the first five and
+        the last five are kept.
         """
         return list((self._tests or self._bare).values())
 
@@ -158,7 +158,7 @@ class PrintedLines:
         self._buffer(chunk[last + 1 :], at)
 
     def close(self) -> None:
-        """Read the last line if it does not end with a line feed. Call it at the end of the output."""
+        """Read the last line if it does not end with a line feed. Call this method at the end of the output."""
         line, self._line = self._line, b""
         if b"acc" in line.lower():
             self._read(line, self._at)
@@ -201,7 +201,7 @@ def _parse_accuracy(found: re.Match[str], at: float) -> PrintedAccuracy:
 
 
 def _parse_samples(text: str, accuracy: float) -> int | None:
-    """Return the number of test samples at the start of ``text``; None if there is none or it counts something else."""
+    """Return the number of test samples at the start of ``text``; None if it is missing or counts something else."""
     found = _SAMPLE_COUNT.match(text)
     if found is None:
         return None

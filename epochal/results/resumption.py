@@ -1,4 +1,4 @@
-"""What the fits of a trial say about it: which epochs it resumed from, and what ended it early. No I/O."""
+"""Find out from a trial's fits which epochs it resumed from and what ended it early. No I/O."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ _FROM_THE_BEGINNING = "trained from the beginning"
 
 
 def describe_resumption(fits: Sequence[Fit], source: str, why: str = "", *, retrain: bool) -> str:
-    """Return what a trial resumed from, or why it did not; empty for a first trial that had nothing to resume from.
+    """Describe what a trial resumed from, or why it did not; empty for a first trial that had nothing to resume from.
 
-    ``source``: the trial or run whose checkpoints it was given (``trial 1``); empty if it was given none. ``why``: why
-    it was given none, if that is to be reported. ``retrain``: whether the trial was expected to resume.
+    ``source``: the trial or run whose checkpoints this trial received (``trial 1``); empty if it received none.
+    ``why``: why it received none, if that is to be reported. ``retrain``: whether the trial was expected to resume.
     """
     if why:
         return f"{_FROM_THE_BEGINNING}: {why}"
@@ -30,7 +30,7 @@ def describe_resumption(fits: Sequence[Fit], source: str, why: str = "", *, retr
 
 
 def find_stop_cause(fits: Sequence[Fit]) -> StoppedBy | None:
-    """Return what ended a trial early: THRESHOLD if that ended any fit, SCRIPT if nn.py ended all fits, or None."""
+    """Return what ended a trial early: THRESHOLD if it ended any fit, SCRIPT if nn.py ended all fits, else None."""
     ends = [fit.stopped_by for fit in fits]
     if StoppedBy.THRESHOLD in ends:
         return StoppedBy.THRESHOLD

@@ -1,24 +1,24 @@
-"""Estimate how much of a test set was in earlier ones, from sketches (the smallest hashes of their rows). No I/O."""
+"""Estimate how much of a test set was in earlier test sets, from sketches (the smallest row hashes). No I/O."""
 
 import struct
 from collections.abc import Iterable
 
 MIN_SHARED = 0.05
-"""A test set counts as new if a smaller share of its rows than this was in earlier ones."""
+"""A test set counts as new if less than this share of its rows was in earlier test sets."""
 _SKETCH_SIZE = 1024
-"""The most hashes that a sketch has. A sketch with fewer has the hashes of all rows of its test set."""
+"""Maximum number of hashes in a sketch. A smaller sketch contains the hashes of all rows of its test set."""
 _MAX_HASH = 2**64 - 1
 
 
 def estimate_shared_rows(rows: bytes, earlier: Iterable[bytes]) -> float:
     """Estimate the share (0 to 1) of a test set's rows that are in at least one of ``earlier`` test sets.
 
-    ``rows`` and ``earlier`` are sketches, in the format of ``Accuracy.test_rows``. A full sketch says of every hash up
-    to its largest one whether it is in the test set, so the rows with smaller hashes are a random sample of all rows
+    ``rows`` and ``earlier`` are sketches, in the format of ``Accuracy.test_rows``. Up to its largest hash, a full
+    sketch contains every hash of the test set, so the rows with smaller hashes are a random sample of all rows
     (bottom-k sketches; Cohen and Kaplan 2007, "Summarizing data using bottom-k sketches").
 
-    The largest hash in the sketch of a large test set is small. Therefore the share is computed up to the largest hash
-    of each earlier sketch, against the union of all sketches that reach at least as far, and the highest share is
+    The larger a test set, the smaller the largest hash in its sketch. Therefore the share is computed up to the largest
+    hash of each earlier sketch, against the union of all sketches that reach at least as far, and the highest share is
     returned.
     """
     own = read_hashes(rows)
@@ -33,7 +33,7 @@ def estimate_shared_rows(rows: bytes, earlier: Iterable[bytes]) -> float:
 
 
 def _upper_limit(hashes: tuple[int, ...]) -> int:
-    """Return the hash up to which a sketch has all hashes of its test set."""
+    """Return the limit up to which a sketch contains every hash of its test set."""
     return hashes[-1] if len(hashes) >= _SKETCH_SIZE else _MAX_HASH
 
 

@@ -11,15 +11,15 @@ from epochal.results.interval import wilson_interval
 from epochal.results.metrics import keep_printable
 
 _DOUBT_MARGIN = 0.05
-"""Without confidence, the report says how likely it is that a network this much below the threshold passes."""
+"""Without confidence, the report gives the probability that a network this far below the threshold passes."""
 _MAX_REASON_LENGTH = 120
 
 
 def format_with_threshold(accuracy: float, threshold: float) -> tuple[str, str]:
-    """Return both numbers (0 to 1) as text.
+    """Return an accuracy and a threshold (both 0 to 1) as text.
 
-    The accuracy has three decimals, or more if rounding would change the comparison: 0.7996 of 0.80 stays 0.7996,
-    because 0.800 would seem to have reached the threshold. The threshold has two decimals, or more if it needs them.
+    The accuracy has three decimals, or more if rounding would change the comparison: with a threshold of 0.80, 0.7996
+    stays 0.7996, because 0.800 would seem to reach it. The threshold has two decimals, or more if it needs them.
     """
     exact, exact_threshold = Decimal(repr(accuracy)), Decimal(repr(threshold))
     rounded = (f"{exact:.{digits}f}" for digits in count(3))
@@ -87,7 +87,7 @@ def describe_certainty(trial: Trial, threshold: float) -> str:
 
 
 def describe_doubt(trial: Trial, threshold: float) -> str:
-    """Return why an accuracy that is not below the threshold did not pass the gate; empty in all other cases."""
+    """Return why an accuracy at or above the threshold did not pass the gate; empty in all other cases."""
     accuracy = trial.accuracy
     if trial.judgement is None or trial.reached or accuracy is None or accuracy.value < threshold:
         return ""
@@ -114,8 +114,8 @@ def describe_evidence(trial: Trial, threshold: float) -> list[str]:
         odds = pass_probability(lower_accuracy, samples, judgement.required or threshold)
         look = f" This was look {judgement.look} at this test set." if judgement.look and judgement.look > 1 else ""
         sentences.append(
-            f"A network with a true accuracy of {lower_accuracy:.4g} would pass one look at {samples} test samples by luck "
-            f"with a probability of {_percent(odds)}.{look}"
+            f"A network with a true accuracy of {lower_accuracy:.4g} would pass one look at {samples} test samples by "
+            f"luck with a probability of {_percent(odds)}.{look}"
         )
     return sentences
 
@@ -138,7 +138,7 @@ def _describe_rows(evidence: Evidence) -> str:
 
 
 def _describe_chance_shortfall(accuracy: Accuracy) -> str:
-    """Return "above" if an accuracy is not above chance, "clearly above" if not significantly above it, else ""."""
+    """Return "above" if an accuracy does not exceed chance, "clearly above" if only insignificantly, otherwise ""."""
     chance = accuracy.evidence.chance
     if chance is None or is_above_chance(accuracy):
         return ""

@@ -144,7 +144,7 @@ _LOADED = _make_event(0.97, trained=False)
     [
         (_make_event(1.0, seen=_SEEN), "80% of test rows were also used in training (a clean split would show 2%)"),
         (_make_event(1.0, seen=_SEEN | {"redrawn": True}), "changes each time it is read"),
-        (_R2, "R², from a regressor's score() or from r2_score(), and not an accuracy"),
+        (_R2, "R² from a regressor's score() or from r2_score(), not an accuracy"),
         (_LOADED, "only measured a network that it loaded"),
         (_make_event(0.9, "score", dummy=True), "DummyClassifier"),
         (_make_event(0.0, labels={"": {"kind": "numbers"}}), "a regression"),

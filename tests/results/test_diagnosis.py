@@ -114,7 +114,8 @@ def test_reason_of_the_runtime_wins_over_the_log(reason: Reason, remedy: str) ->
             "import socket\ntry:\n    raise socket.gaierror(-3, 'Temporary failure in name resolution')\n"
             "except OSError as error:\n    raise RuntimeError('no data') from error\n",
             Reason.NO_NETWORK,
-            "nn.py tried to use the network, which training cannot access: put the files into the server's data folder",
+            "nn.py tried to use the network, which training cannot access. To provide the data, put the files into the "
+            "server's data folder",
         ),
     ],
 )
@@ -174,7 +175,7 @@ def test_failed_download_names_the_dataset() -> None:
     assert "URL fetch failure" in sentence
     diagnosis = diagnose(1, None, _NO_DOWNLOAD, has_network=True)
     assert diagnosis and diagnosis[1].startswith(
-        "nn.py could not reach an address on the network. Check the address, or avoid the download: run"
+        "nn.py could not reach an address on the network. Check the address or, to avoid the download, run"
     )
 
 

@@ -1,8 +1,8 @@
-"""Observes Keras and scikit-learn in the training process, and resumes Keras' fits from an earlier trial's checkpoints.
+"""Observe Keras and scikit-learn in the training process, and resume Keras' fits from an earlier trial's checkpoints.
 
-It runs beside nn.py in the training environment. It uses only the standard library, and, once a framework is imported,
-that framework and NumPy; it supports Python 3.10 and later. An error in the recorder never ends the training: it is
-recorded as a fault.
+The recorder runs beside nn.py in the training environment. It uses only the standard library and, once a framework is
+imported, that framework and NumPy. It supports Python 3.10 and later. An error in the recorder never ends the training;
+it is recorded as a fault.
 
 metrics.jsonl has one line of JSON per event, appended in a single write. ``model`` numbers the script's Keras models
 from 1 in the order of their first use, ``call`` numbers the fits of that model from 1, ``epoch`` is Keras' epoch + 1,
@@ -32,32 +32,32 @@ ROWS are the fields that describe the measured rows and the network:
     "seen": {"rows": 360, "share": 0.0, "expected": 0.0, "refused": false, "checked": true, "why": ""}
 
 ``continued`` is the epoch that the fit resumed from, or 0 if it did not resume, and ``history`` holds the metrics of
-the epochs up to it. ``why`` says why the fit did not resume from the newest checkpoint, or why it may keep no
-checkpoints; else it is empty. ``fitted`` is written when fit returns without an exception; its ``epoch`` is the last
-one.
+the epochs up to it. ``why`` says why the fit did not resume from the newest checkpoint, or why it cannot keep
+checkpoints; otherwise it is empty. ``fitted`` is written when fit returns without an exception; its ``epoch`` is the
+number of the last epoch.
 
-``score`` is a measurement that the script asked scikit-learn for. ``of`` is the estimator's class if the script called
-its score(), else the name of the function. A Pipeline or a GridSearchCV delegates, so for these ``of`` is the estimator
-or function that they delegate to. ``dummy`` is true for a DummyClassifier. ``estimator`` numbers the estimators from 1.
-``measures`` is "r2" for regressors. Scores that scikit-learn computes while it fits or cross-validates are not
-recorded, nor are counts (``normalize=False``). ``kinds`` are the classes of the metrics that the model was compiled
-with. ``called`` means that the script itself called a Keras model on enough rows for a test, so that the recorder does
-not know the answers.
+``score`` is a measurement that the script requested from scikit-learn. ``of`` is the class of the estimator if the
+script called its score(), otherwise the name of the function. A Pipeline or a GridSearchCV delegates, so ``of`` is the
+estimator or function that it delegates to. ``dummy`` is true for a DummyClassifier. ``estimator`` numbers the
+estimators from 1. ``measures`` is "r2" for regressors. Scores that scikit-learn computes while it fits or
+cross-validates are not recorded, nor are counts (``normalize=False``). ``kinds`` gives the class of each metric that
+the model was compiled with. ``called`` means that the script itself called a Keras model on enough rows for a test; the
+recorder does not see the answers of such a call.
 
-``test_set`` is a digest of the rows without their labels, which does not depend on their order. If the rows cannot be
-seen, it is a digest of the labels for scikit-learn, and null for Keras. The ``sketch`` of the event test_set has the
-1,024 smallest hashes of the rows (base64 of sorted 64-bit little-endian numbers). ``samples`` is null if the number of
-rows cannot be known without reading the data. ``weights`` identifies what the network had learned by then: it differs
-between networks, and changes when a network is fitted further. ``trained`` says whether the network was fitted in this
-trial or in one that it resumed from; null if that cannot be known. For each output, by its name (empty if there is only
-one), ``labels`` gives the kind of its labels (``labels.Labels``) and, as ``chance``, the accuracy of always giving the
-most frequent answer. ``seen`` says whether the test rows were among the rows that the network was fitted on
+``test_set`` is a digest of the rows without their labels, whatever their order. If the rows cannot be seen, it is a
+digest of the labels for scikit-learn, and null for Keras. The ``sketch`` of the event test_set contains the 1,024
+smallest hashes of the rows (base64 of sorted 64-bit little-endian numbers). ``samples`` is null if the number of rows
+cannot be known without reading the data. ``weights`` identifies the state of the network: it differs between networks,
+and changes when a network is fitted further. ``trained`` says whether the network was fitted in this trial or in one
+that it resumed from; it is null if that is unknown. For each output, by its name (empty if there is only one),
+``labels`` gives the kind of its labels (``labels.Labels``) and, as ``chance``, the accuracy of always giving the most
+frequent answer. ``seen`` says whether the test rows were among the rows that the network was fitted on
 (``fitted_rows.compare``); ``checked`` is false if that could not be checked completely, and ``why`` gives the reason;
 ``"redrawn": true`` is added if the test set is drawn anew each time it is read, from rows that the network may have
 been fitted on. ``validated`` is true if a fit validated on at least 5 % of these rows.
 
-accuracy.json holds the result of the last evaluate that measured an accuracy, unless the script has written that file
-itself:
+accuracy.json holds the result of the last call to evaluate that measured an accuracy, unless the script itself has
+written that file:
 
     {"accuracy": 0.83, "source": "evaluate", "samples": 360, "test_set": "1f0c…",
      "metrics": {"loss": 0.6, "accuracy": 0.83}}

@@ -1,22 +1,22 @@
-"""Functions that observe the rows that Keras reads: arrays at once, other data batch by batch as Keras reads them."""
+"""Observe the rows that Keras reads: arrays all at once, other data batch by batch."""
 
 import numpy
 
 from .rows import NotHashable
 
 _CUTS = ("Take", "Skip", "Shard", "Filter", "Window")
-"""Words in the names of those classes of tf.data that leave out rows."""
+"""Words in the names of the tf.data classes that leave out rows."""
 
 
 def watch(x, y, see, end_pass=None, restart=None, steps=None):
-    """Have ``see(x, y)`` called with the rows that Keras is about to read; return the data to pass to Keras instead.
+    """Arrange for ``see(x, y)`` to be called with the rows that Keras reads, and return the data to pass to Keras.
 
-    ``see`` gets None as ``y`` if there are no labels. ``end_pass()`` is called when all data have been read once,
-    for a generator after every ``steps`` batches, too. It is not called for a tf.data.Dataset, where each epoch is a
-    pass. With other data, the end of an epoch does not mark the end of a pass, because Keras reads ahead. ``restart()``
-    is called if the batches so far do not count, because a PyDataset is read again from its beginning.
+    ``y`` is None if there are no labels. ``end_pass()`` is called when all data have been read once and, for a
+    generator, also after every ``steps`` batches. It is not called for a tf.data.Dataset, where each epoch is a pass.
+    With other data, the end of an epoch does not mark the end of a pass, because Keras reads ahead. ``restart()`` is
+    called if the batches read so far do not count because a PyDataset is read again from its beginning.
 
-    Returns ``x``, or what replaces it, and the reason why its rows cannot be seen (empty if they can).
+    Returns ``x`` or its replacement, and the reason why the rows cannot be seen (empty if they can).
     """
     import keras
 
@@ -47,11 +47,11 @@ def unpack_batch(batch):
 
 
 def shares_reshuffled_source(dataset, others):
-    """Return whether ``dataset`` is a part of a reshuffled data set from which one of ``others`` was made, too.
+    """Return whether ``dataset`` is a part of a reshuffled data set that one of ``others`` was also made from.
 
     ``dataset`` is a tf.data pipeline; ``others`` are data sets that a model was fitted on. If a data set is shuffled
-    anew each time it is read, a take or skip after the shuffle yields different rows each time, and the model may have
-    been trained on these.
+    anew each time it is read, a take or skip after the shuffle yields different rows each time, so the model may have
+    been trained on any of them.
     """
     shuffles = {identity for identity, is_cut, is_shuffled in _walk(dataset) if is_cut and is_shuffled}
     return any(identity in shuffles for other in others if shuffles for identity, *_ in _walk(other))
@@ -67,14 +67,14 @@ def _walk(dataset):
         seen.add((id(node), is_cut))
         name = type(node).__name__
         yield id(node), is_cut, "Shuffle" in name and bool(getattr(node, "_reshuffle_each_iteration", True))
-        if "Cache" in name:  # cached rows are not shuffled anew, so the comparison of rows suffices
+        if "Cache" in name:  # cached rows are not shuffled again, so comparing the rows is enough
             continue
         is_cut = is_cut or any(word in name for word in _CUTS)
         pending += [(each, is_cut) for each in inputs_of(node)]
 
 
 def inputs_of(node):
-    """Return the data sets that a tf.data.Dataset was made from; none if ``node`` is something else."""
+    """Return the data sets that a tf.data.Dataset was made from; empty if ``node`` is not a tf.data.Dataset."""
     inputs = getattr(node, "_inputs", None)
     return list(inputs()) if callable(inputs) else []
 
@@ -108,7 +108,7 @@ def _observe_pydataset(dataset, see, end_pass, restart):
     seen = set()
 
     class Observed(keras.utils.PyDataset):
-        """A PyDataset whose batches are seen once per pass, although Keras reads the first ones twice."""
+        """A PyDataset whose batches are seen once per pass, although Keras reads the first batches twice."""
 
         def __init__(self):
             super().__init__(dataset.workers, False, dataset.max_queue_size)
@@ -152,9 +152,9 @@ def _observe_generator(batches, see, end_pass, steps):
 
 
 def make_safe(see, output, fail):
-    """Return ``see`` wrapped so that an exception in it calls ``fail(why)`` and does not end the training.
+    """Wrap ``see`` so that an exception leads to a call to ``fail(why)`` and does not end the training.
 
-    The exception is also recorded as a fault in ``output``, unless the data are of a kind whose rows cannot be hashed.
+    The exception is also recorded as a fault in ``output``, unless its cause is that the rows cannot be hashed.
     """
 
     def wrapper(x, y):

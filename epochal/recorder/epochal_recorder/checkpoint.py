@@ -1,8 +1,8 @@
 """Checkpoint files, which hold the whole state of a Keras fit after an epoch.
 
 A file is a ZIP archive of NumPy arrays (numpy.savez), whose members carry checksums (APPNOTE.TXT, 4.4.7). It is written
-under a temporary name and renamed, so it is never incomplete. One member is JSON: everything that is not an array, with
-a number in place of each array.
+under a temporary name and renamed, so it is never incomplete. One member is JSON, and holds everything except the
+arrays, with a number in place of each array.
 """
 
 import importlib
@@ -17,7 +17,7 @@ import numpy
 _CHECKPOINTS_PER_FIT = 2
 _NAME = re.compile(r"model(\d+)-fit(\d+)-epoch(\d+)\.npz")
 _ROWS = ".rows.npz"
-"""Suffix of the file beside a checkpoint that holds the rows that its fit trained on."""
+"""Suffix of the rows file beside a checkpoint, which holds the rows that the fit trained on."""
 _ARRAY, _TUPLE, _FUNCTION = "__array__", "__tuple__", "__function__"
 _MAX_DEPTH = 32
 _READ_ERRORS = OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, ImportError, zipfile.BadZipFile
@@ -25,18 +25,18 @@ _READ_ERRORS = OSError, ValueError, KeyError, EOFError, TypeError, AttributeErro
 
 
 class DamagedCheckpoint(Exception):
-    """A checkpoint, or the file of rows beside it, cannot be read completely."""
+    """A checkpoint, or the rows file beside it, cannot be read completely."""
 
 
 class Checkpoints:
-    """The checkpoints of one fit in ``folder``; ``model`` and ``call`` are the numbers of model and fit."""
+    """The checkpoints of one fit in ``folder``; ``model`` and ``call`` are the numbers of the model and the fit."""
 
     def __init__(self, folder, model, call):
         self._folder = Path(folder)
         self._prefix = f"model{model}-fit{call}-epoch"
 
     def newest_first(self):
-        """Return the paths of the fit's checkpoints, the one of the last epoch first."""
+        """Return the paths of the fit's checkpoints, from the latest epoch to the earliest."""
         found = [path for path in self._folder.iterdir() if path.name.startswith(self._prefix)]
         numbered = [(int(name[3]), path) for path in found if (name := _NAME.fullmatch(path.name))]
         return [path for _, path in sorted(numbered, reverse=True)]
@@ -45,8 +45,8 @@ class Checkpoints:
         """Write a checkpoint of the state after ``epoch``, and return the name of its file.
 
         ``content``: the state, made of plain data and arrays. ``rows``: the rows that the fit trained on, which are
-        written to the file beside the checkpoint. ``past``: the names of the checkpoints that this fit came from,
-        oldest first. The last of these is kept; the fit's other checkpoints are removed once the new one is written.
+        written to a separate file beside the checkpoint. ``past``: the names of the checkpoints that led to this state,
+        oldest first. The last of them is kept; the fit's other checkpoints are removed once the new one is written.
         """
         path = self._folder / f"{self._prefix}{epoch:06d}.npz"
         for file, value in ((path.with_suffix(_ROWS), rows), (path, content)):
@@ -68,7 +68,7 @@ class Checkpoints:
 
 
 def read(path):
-    """Return a list of the content of a checkpoint and the content of the file of rows beside it.
+    """Return a list with the content of a checkpoint and the content of the rows file beside it.
 
     Raises DamagedCheckpoint if either file cannot be read completely.
     """
@@ -83,10 +83,10 @@ def read(path):
 
 
 def pack(value, arrays, depth=0):
-    """Return ``value`` in a form that JSON can hold, and append its arrays to ``arrays``.
+    """Return ``value`` in a form that JSON can represent, and append its arrays to ``arrays``.
 
-    Raises TypeError if it holds anything but plain data and arrays. A function that Keras defines counts as plain
-    data and is stored by name.
+    Raises TypeError if ``value`` contains anything but plain data and arrays. A function that Keras defines counts as
+    plain data and is stored by name.
     """
     if depth > _MAX_DEPTH:
         raise TypeError("the state is nested too deeply")
@@ -110,9 +110,9 @@ def pack(value, arrays, depth=0):
 
 
 def unpack(value, archive):
-    """Return the value that was passed to ``pack``; ``archive`` is the file with its arrays.
+    """Return the value that was passed to ``pack``; ``archive`` is the file that holds its arrays.
 
-    Raises ValueError for a function that is not one of Keras'.
+    Raises ValueError for a function that Keras does not define.
     """
     if isinstance(value, list):
         return [unpack(inner, archive) for inner in value]

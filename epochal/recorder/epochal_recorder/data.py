@@ -1,4 +1,4 @@
-"""Descriptions of a fit's data that do not require reading all of it."""
+"""Describe the data of a fit without reading all of it."""
 
 import hashlib
 
@@ -11,11 +11,11 @@ _MAX_BYTES = 8_000_000
 
 
 def describe(data):
-    """Return a description of ``data`` as JSON: the shape, type and a digest of up to 64 rows of each array in it.
+    """Return a JSON description of ``data``: for each array, its shape, its type and a digest of up to 64 rows.
 
-    A tf.data.Dataset is described by the specification and number of its elements and the arrays that it was made from;
-    a PyDataset by its class, its length and the arrays that it holds; data that can only be read in order are
-    described by their class alone.
+    A tf.data.Dataset is described by the specification and number of its elements, and by the arrays that it was made
+    from; a PyDataset by its class, its length and the arrays that it holds; data that can only be read in order, by
+    their class alone.
     """
     import keras
 
@@ -23,7 +23,7 @@ def describe(data):
 
 
 def count_samples(x):
-    """Return the number of samples in ``x``, or None if the data would have to be read for it.
+    """Return the number of samples in ``x``, or None if counting them would require reading the data.
 
     ``x`` may be an array, or a list or dictionary of arrays, one per input. Returns None for data sets and generators.
     """
@@ -36,7 +36,7 @@ def count_samples(x):
 def placeholders(x):
     """Return symbolic Keras tensors with the shapes and types of ``x``, the input of a model.
 
-    Raises ValueError if shapes and types cannot be known without reading the data.
+    Raises ValueError if the shapes and types cannot be known without reading the data.
     """
     import keras
 

@@ -1,4 +1,4 @@
-"""Observers of calls of Keras' evaluate and predict, which record the rows read and what was measured or answered."""
+"""Observe calls to Keras' evaluate and predict: record the rows that they read, and their metrics or answers."""
 
 import numpy
 
@@ -11,7 +11,7 @@ from .rows import hash_rows
 
 
 class _Call:
-    """Observer of one call, which Keras notifies through a callback when the call begins."""
+    """Observer of a call. Keras notifies the observer through a callback when the call begins."""
 
     def __init__(self, shared, number, model, arguments, origin):
         self._shared = shared
@@ -21,7 +21,7 @@ class _Call:
         self._origin = origin
         self.test_rows = TestRows(*outputs_of(model))
         self.is_tf_dataset = False
-        """Whether the data are a tf.data.Dataset, whose first batch Keras reads twice, first only for its shape."""
+        """Whether the data are a tf.data.Dataset. Keras reads its first batch twice, first only for the shape."""
 
     def _on_begin(self, logs=None):
         if self.is_tf_dataset:
@@ -29,7 +29,7 @@ class _Call:
 
 
 class Evaluate(_Call):
-    """Observer of one call of evaluate, which records its metrics, and the accuracy if it is among them."""
+    """Observer of a call to evaluate. It records the metrics, and writes accuracy.json if they include an accuracy."""
 
     def callback(self):
         """Return the callback to pass to Keras."""
@@ -64,7 +64,7 @@ class Evaluate(_Call):
 
 
 class Predict(_Call):
-    """Observer of one call of predict, whose answers the script may compare with labels later."""
+    """Observer of a call to predict. It keeps the answers, because the script may compare them with labels later."""
 
     def callback(self):
         """Return the callback to pass to Keras."""
@@ -83,7 +83,7 @@ class Predict(_Call):
 
 
 def answers_of(outputs):
-    """Return a list of the ways to read a network's outputs as classes, each an array.
+    """Return a list of arrays, one for each way to interpret a network's outputs as classes.
 
     ``outputs`` has one value per row, or classes in the last dimension (rows × classes, rows × length × classes).
     """

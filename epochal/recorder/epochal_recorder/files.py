@@ -7,7 +7,7 @@ import numpy
 _MAX_BYTES = 256_000_000
 _MAX_FILES = 2_000
 _SECONDS_OF_A_CLOCK = 0.05
-"""A file's modification time may be this many seconds before the clock: it is the time of the kernel's last tick."""
+"""A file's modification time may lag this many seconds behind the clock, because the kernel uses its last tick."""
 
 
 class WrittenFiles:
@@ -22,10 +22,10 @@ class WrittenFiles:
         self._excluded = {os.path.realpath(folder) for folder in excluded}
 
     def capture(self):
-        """Return the files' contents (arrays of bytes), by their paths relative to the working directory.
+        """Return the contents of the files as arrays of bytes, by path relative to the working directory.
 
-        At most 2,000 files and 256 MB are kept, the newest ones; a file that does not fit is left out. The search ends
-        when it has seen more than 2,000 files.
+        The newest files are kept, up to 2,000 files and 256 MB; a file that does not fit is left out. The search stops
+        once it has seen more than 2,000 files.
         """
         found, count = [], 0
         for parent, folders, names in os.walk(self._folder):
@@ -48,7 +48,7 @@ class WrittenFiles:
         return contents
 
     def restore(self, contents):
-        """Write the files that do not exist; a file that the script has already written this time is kept."""
+        """Write the files that do not exist; a file that the script has already written in this trial is kept."""
         for name, content in contents.items():
             path = os.path.join(self._folder, name)
             if not os.path.lexists(path):

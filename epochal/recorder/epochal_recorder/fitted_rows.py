@@ -1,9 +1,9 @@
 """The rows that a fit trains on, and the rule that refuses a test on rows that the network was fitted on.
 
-A test on rows that the network was fitted on says nothing, but data may contain duplicate rows even if they were split
-correctly. So s, the share of test rows that the network was fitted on, is compared with e, the share that a clean split
-of the same data would show. e is estimated by the share of training rows that have a twin in the same pass: Good and
-Turing's estimate of the probability that one more row from the same source is already among them.
+A test on rows that the network was fitted on is meaningless, but even correctly split data may contain duplicate rows.
+So s, the share of test rows that the network was fitted on, is compared with e, the share that a clean split of the
+same data would show. e is estimated as the share of training rows that have a twin in the same pass, which is Good and
+Turing's estimate of the probability that another row from the same source is already among the training rows.
 """
 
 import contextlib
@@ -24,10 +24,10 @@ _SIGNIFICANT = 4.0
 With four, none of 800 clean splits of data with many repeated rows is refused (benchmarks/seen_rows.py).
 """
 _SMALL = 0.05
-"""Tolerated excess of s over e: with random labels in two balanced classes, accuracy gains at most half of it."""
+"""Tolerated excess of s over e. With random labels in two balanced classes, accuracy rises by at most half of it."""
 _MAX_CLASSES = 1000
 _MAX_TRIED_LABELS = 100
-"""At most this many labels are tried for a row without a label; if a fit has more, it also keeps rows without them."""
+"""At most this many labels are tried for a row without a label; a fit with more labels also keeps rows without them."""
 _UNREPEATED, _REPEATED, _MIN_ROWS = 0.01, 0.10, 50
 _COPIED_EVENLY = 0.95
 _SMALL_LABELS = 16
@@ -50,68 +50,68 @@ _STATE = (
     "forms",
     "is_regression",
 )
-"""Attributes of a fit that a checkpoint keeps, besides its identity and ceiling."""
+"""Attributes of a fit that a checkpoint stores, besides ``identity`` and ``ceiling``."""
 _KEYS = {"has_changing_rows": "changing", "why_unseen": "unseen", "is_regression": "numbers"}
-"""Keys of these attributes in a checkpoint, if they differ from the attributes' names."""
+"""Keys in a checkpoint of those attributes that are stored under another name."""
 _NEARLY_ALL = 0.9
 _PASSES_OF_NEW_ROWS = 3
 
 
 class FittedRows:
-    """The rows that one fit trains on, with their labels; filled while the fit trains. It is thread-safe."""
+    """The rows that one fit trains on, with their labels, collected while the fit trains. Thread-safe."""
 
     def __init__(self, identity):
         self.identity = identity
         self.hashes = numpy.empty(0, numpy.uint64)
-        """Hashes of the rows with their labels, sorted and unique; if there are too many, those up to ``ceiling``."""
+        """Sorted unique hashes of the rows with their labels; only those up to ``ceiling`` if there are too many."""
         self.counts = numpy.empty(0, numpy.uint8)
-        """How often each of these rows occurred in the first whole pass, at most 255; 0 if only in other passes."""
+        """How often each row of ``hashes`` occurred in the first whole pass, at most 255; 0 if only in other passes."""
         self.ceiling = numpy.iinfo(numpy.uint64).max
         self.labels = numpy.empty(0, numpy.uint64)
         """Hashes of the labels, sorted and unique."""
         self.data = numpy.empty(0, numpy.uint64)
-        """Hashes of the rows without their labels, sorted, if there are too many labels to try them all; else empty."""
+        """Sorted hashes of the rows without their labels; empty unless there are too many labels to try them all."""
         self.repeats = []
-        """For each class, how its rows repeat in the first pass; empty if unknown.
+        """How the rows of each class repeat in the first pass; empty if unknown.
 
-        For a class, it is a list of pairs: a number of occurrences, and how many different rows occur that often.
+        Each class has a list of pairs: a number of occurrences, and the number of different rows that occur that often.
         """
         self.classes = numpy.empty(0, numpy.uint64)
         """Hashes of the labels of the classes in ``repeats``."""
         self.explained = []
-        """For each class, the share of rows that would repeat if its columns were independent, from 0 to 1.
+        """The share (0 to 1) of each class's rows that would repeat if the columns were independent.
 
-        The share is None if unknown, and 1 for classes whose rows hardly repeat, for which it is not estimated.
+        The share is None if unknown. It is not estimated, but set to 1, for classes whose rows hardly repeat.
         """
         self.repeats_of_data = []
         """Pairs as in ``repeats``, but for all rows together, without their labels."""
         self.has_changing_rows = False
         """Whether each pass has different rows, because they are augmented or generated."""
         self.why_unseen = ""
-        """Why not all rows could be seen; empty if all could."""
+        """Why some rows could not be seen; empty if all rows were seen."""
         self.is_regression = False
         """Whether the fit is a regression, with targets that are not whole numbers."""
         self.forms = []
-        """The different forms of its rows (``rows.form_of``)."""
+        """The different forms of the rows (``rows.form_of``)."""
         self.in_parts = False
-        """Whether its rows were added part by part (``add_part``)."""
+        """Whether the rows were added in parts (``add_part``)."""
         self._recent = {}
         self._is_past_first_pass = False
         self._parts = []
         self._sample = []
         self._passes = 0
         self.is_complete = False
-        """Whether more passes would show nothing new."""
+        """Whether further passes would add nothing new."""
         self._lock = threading.Lock()
 
     def add(self, rows, labels, data=None):
         """Add rows of the current pass.
 
-        ``rows``: their hashes without labels. ``labels``: the labels, not hashed. ``data``: the rows themselves, from
-        which a sample is kept; may be None.
+        ``rows``: the hashes of the rows without labels. ``labels``: the labels themselves. ``data``: the rows
+        themselves, of which a sample is kept; may be None.
         """
         arrays = [as_array(leaf) for leaf in leaves_of(labels)]
-        # Small labels are kept and hashed all at once, which is faster; big ones (one per pixel) are hashed now.
+        # Small labels are kept and hashed all at once, which is faster; big ones (one per pixel) are hashed here.
         is_small = len(arrays) == 1 and arrays[0].size <= _SMALL_LABELS * len(rows)
         part = rows, arrays[0].copy() if is_small else None, None if is_small else hash_labels(labels)
         with self._lock:
@@ -125,7 +125,7 @@ class FittedRows:
                 return
             count = min(room, len(rows), _SAMPLE_ROWS if len(rows) > _SAMPLE_ROWS else _SAMPLE_OF_BATCH)
             places = numpy.unique(numpy.linspace(0, len(rows) - 1, count).astype(int))
-            with contextlib.suppress(Exception):  # the sample is not necessary
+            with contextlib.suppress(Exception):  # the sample is optional
                 sampled = sample_rows(data, places, _SAMPLE_COLUMNS)
                 self._sample.append((rows[places], hash_labels(labels)[places], sampled))
 
@@ -151,16 +151,16 @@ class FittedRows:
         return float(1 - math.exp(-(count - 1) * alike))
 
     def note_form(self, data):
-        """Note the form (``rows.form_of``) of some rows of the fit."""
+        """Record the form (``rows.form_of``) of some of the fit's rows."""
         form = form_of(data)
         if form not in self.forms and len(self.forms) < _MAX_FORMS:
             self.forms.append(form)
 
     def add_part(self, rows, labels):
-        """Add rows of a fit that gets its data part by part (``partial_fit``), so that passes cannot be distinguished.
+        """Add rows of a fit that receives its data in parts (``partial_fit``), so that passes cannot be distinguished.
 
-        Rows that recur count as repeated until a part consists almost only of known rows. That part begins a new pass,
-        and from then on recurring rows are not counted.
+        Recurring rows count as repeated until a part consists almost entirely of known rows. That part begins a new
+        pass, and from then on recurring rows are not counted.
         """
         labels = hash_labels(labels)
         rows = with_labels(rows, labels)
@@ -190,19 +190,19 @@ class FittedRows:
             self._merge(rows, counts)
 
     def repeats_of_parts(self):
-        """Return what ``repeats`` returns, pooled over all classes. Used if the rows of a fit were added in parts."""
+        """Return the pairs of ``repeats``, pooled over all classes, for a fit whose rows were added in parts."""
         with self._lock:
             self._merge_recent()
             times, counts = numpy.unique(self.counts[self.counts > 0], return_counts=True)
             return [list(pair) for pair in zip(times.tolist(), counts.tolist(), strict=True)]
 
     def add_hashed(self, rows, labels):
-        """Add rows of the current pass, as hashes of the rows without labels and hashes of their labels."""
+        """Add rows of the current pass, given the hashes of the rows without labels and the hashes of their labels."""
         with self._lock:
             self._parts.append((rows, None, labels))
 
     def _take_parts(self):
-        """Take out the rows added so far as three arrays of hashes: rows with labels, rows without them, and labels."""
+        """Remove the rows added so far; return hashes of the rows with labels, of the rows alone and of the labels."""
         parts, self._parts = self._parts, []
         rows = numpy.concatenate([part[0] for part in parts])
         kept = [part[1] for part in parts]
@@ -215,7 +215,7 @@ class FittedRows:
         return found[is_kept], rows[is_kept], labels[is_kept]
 
     def begin_passes(self):
-        """Start to count passes: rows that were read before, only to find out their shape, do not count as a pass."""
+        """Start counting passes. Rows that were read earlier, only to learn their shape, do not count as a pass."""
         with self._lock:
             if self._parts and not self._passes:
                 unique = numpy.unique(self._take_parts()[0])
@@ -277,7 +277,7 @@ class FittedRows:
 
     @classmethod
     def from_state(cls, state):
-        """Return the fit that ``state`` describes; ``state`` was returned by the method of that name."""
+        """Return the fit that is described by ``state``, a result of the method ``state``."""
         fitted = cls(state["identity"])
         for name in _STATE:
             setattr(fitted, name, state[_KEYS.get(name, name)])
@@ -297,15 +297,15 @@ class FittedRows:
 
 
 def compare(rows, labels, fits, by_class=True, fitted=None):
-    """Compare test rows with the rows of ``fits``, and return the result as JSON: whether the test is refused.
+    """Compare test rows with the rows of ``fits``, and return as JSON whether the test is refused.
 
     ``rows``: hashes of the test rows with their labels; ``labels``: hashes of the labels. ``by_class``: whether to
-    compare, class by class, how rows repeat. ``fitted``: for each fit, the sorted hashes of the rows to compare with;
-    by default the hashes with labels.
+    compare how often rows repeat class by class. ``fitted``: for each fit, the sorted hashes of the rows to compare
+    with; by default the hashes with labels.
 
     In the result, ``rows`` is the number of rows compared, ``share`` the share of them that the network was
-    fitted on, ``expected`` the share that a clean split would show, and ``refused`` whether the test says nothing
-    because of these rows. Shares are from 0 to 1.
+    fitted on, ``expected`` the share that a clean split would show, and ``refused`` whether these rows make the test
+    meaningless. Shares are from 0 to 1.
     """
     ceiling = min([fit.ceiling for fit in fits], default=numpy.iinfo(numpy.uint64).max)
     fitted = [fit.snapshot() for fit in fits] if fitted is None else fitted
@@ -338,7 +338,7 @@ def compare(rows, labels, fits, by_class=True, fitted=None):
 
 
 def compare_unlabelled(rows, fits):
-    """Compare test rows as ``compare`` does, but without labels: a test row is known if it was a training row with any label."""
+    """Compare test rows without labels: a test row is known if it was a training row with any label (``compare``)."""
     found = find_labels(rows, fits)
     same_label = numpy.zeros(len(rows), numpy.uint64)
     if found is None:
@@ -350,10 +350,10 @@ def compare_unlabelled(rows, fits):
 
 
 def find_labels(rows, fits):
-    """Return which rows were fitted with any label, and the hashes of these labels; None if there are too many labels.
+    """Return a mask of the rows that were fitted with any label, and the hashes of these labels.
 
     ``rows``: hashes of rows without labels. Both results have one element per row; a label is 0 if its row was not
-    fitted. More than 100 labels are too many to try.
+    fitted. Returns None if there are more than 100 labels, which are too many to try.
     """
     candidates = _union([fit.labels for fit in fits])
     if len(candidates) > _MAX_TRIED_LABELS:
@@ -381,7 +381,7 @@ def _union(arrays):
 
 
 def _repeats_of(fit, by_class):
-    """Return ``FittedRows.repeats`` and ``FittedRows.explained`` as pairs: one per class, or one for all classes."""
+    """Return pairs of ``FittedRows.repeats`` and ``FittedRows.explained``: one per class, or one for all classes."""
     if by_class and not fit.in_parts:
         return dict(zip(fit.classes.tolist(), zip(fit.repeats, fit.explained, strict=True), strict=True))
     return {_ALL_CLASSES: (fit.repeats_of_parts() if fit.in_parts else fit.repeats_of_data, 1.0)}
@@ -401,9 +401,9 @@ def _expected_share(test_repeats, train_repeats):
         fitted = train_repeats.get(label, train_repeats.get(_ALL_CLASSES, ([], 1.0)))[0]
         share, alone = _repeated_share(fitted), _repeated_share(pairs)
         count, distinct = _count_rows(pairs), _count_distinct(pairs)
-        # After a clean split, a random part of the training rows as big as the test set has as many repeated rows as
-        # the test set. If it has more, training rows were copied after the split, and only the test set shows how
-        # often rows repeat.
+        # After a clean split, a random part of the training rows, as big as the test set, has as many repeated rows as
+        # the test set. If that part has more, training rows were copied after the split, and only the test set shows
+        # how often rows repeat.
         likely = _repeated_share(fitted, min(1.0, (count - 1) / max(1, _count_rows(fitted) - 1)))
         error = math.sqrt(max(likely * (1 - likely), 1 / count) / count)
         if likely - alone > max(_SMALL, _SIGNIFICANT * error):
@@ -419,7 +419,7 @@ def _expected_share(test_repeats, train_repeats):
 
 
 def _count_rows(pairs):
-    """Return the number of rows that ``pairs`` describe; each pair is one as in ``FittedRows.repeats``."""
+    """Return the number of rows that ``pairs`` describe, in the format of ``FittedRows.repeats``."""
     return sum(times * number for times, number in pairs)
 
 
@@ -430,8 +430,8 @@ def _count_distinct(pairs):
 def _twin_share(fits):
     """Return the share of rows that have a twin in the first passes of several fits together.
 
-    If a fit has more rows in common with the earlier ones than repeated rows explain, these are the same rows fitted
-    again, not twins.
+    If a fit has more rows in common with the earlier fits than repeated rows explain, those rows are not twins: they
+    were fitted again.
     """
     hashes, counts = fits[0].hashes, fits[0].counts.astype(int)
     for fit in fits[1:]:
@@ -450,10 +450,10 @@ def _twin_share(fits):
 
 
 def _find_copied_classes(train_repeats):
-    """Return the classes whose rows were copied before the split, and for each the share of repeats without copies.
+    """Return the classes whose rows were copied before the split, and each one's share of repeats without the copies.
 
     A copied class has repeats that its columns do not explain, and either nearly all of its rows repeat, or it has
-    fewer different rows than another class, which does not repeat.
+    fewer different rows than another class whose rows do not repeat.
     """
     shares = {label: _repeated_share(pairs) for label, (pairs, _) in train_repeats.items()}
     big = {
@@ -471,7 +471,7 @@ def _find_copied_classes(train_repeats):
 
 
 def _is_copied_evenly(fit, unique, counts):
-    """Return whether nearly all rows of training pass and test set together occur equally often and at least twice."""
+    """Return whether nearly all rows of a fit and a test set together occur equally often, and at least twice."""
     if not len(fit.hashes) or not fit.counts.all():
         return False
     together = fit.counts.astype(int)
@@ -493,14 +493,14 @@ def _repeated_share(pairs, part=1.0):
 
 
 def _share_at_size(share, rows, more):
-    """Extrapolate the share of repeated rows from a sample: ``share`` of ``rows`` rows, to a size of ``more`` rows."""
+    """Extrapolate the share of repeated rows from a sample of ``rows`` rows, ``share``, to ``more`` rows."""
     if more <= rows or not rows or share >= 1:
         return share
     return 1 - (1 - share) ** (more / rows)
 
 
 def _repeats_by_class(rows, labels):
-    """Return the hashes of the labels, sorted and unique, and for each how its rows repeat (``FittedRows.repeats``)."""
+    """Return the sorted unique hashes of the labels, and how the rows of each repeat (``FittedRows.repeats``)."""
     classes, codes = numpy.unique(labels, return_inverse=True)
     if len(classes) > _MAX_CLASSES:
         classes, codes = numpy.zeros(1, numpy.uint64), numpy.zeros(len(rows), int)

@@ -1,4 +1,4 @@
-"""The observer of a call of Keras' fit, which records its epochs, sees its rows, resumes it and stops it early."""
+"""Observe a call to Keras' fit: record its epochs and rows, resume it from a checkpoint, and stop it early."""
 
 import math
 import time
@@ -15,11 +15,11 @@ from .rows import hash_rows, leaves_of
 
 
 class Fit:
-    """Observer of one call of fit.
+    """Observer of a call to fit.
 
     It records each epoch, resumes the fit with ``resumption`` (may be None), and stops it once the validation accuracy
-    has reached ``stop_at`` (may be None). ``names``: the numbers of model and fit, for the events. ``arguments``: the
-    arguments of the call. ``why``: why the fit may keep no checkpoints; empty if it may.
+    has reached ``stop_at`` (may be None). ``names``: the numbers of the model and the fit, for the events.
+    ``arguments``: the arguments of the call. ``why``: why the fit cannot keep checkpoints; empty if it can.
     """
 
     def __init__(self, shared, names, model, arguments, resumption, why, stop_at):
@@ -32,7 +32,7 @@ class Fit:
         """Number of samples in an epoch; None if it cannot be known without reading the data."""
         split = arguments.get("validation_split")
         if self._samples is not None and split and arguments.get("validation_data") is None:
-            self._samples = math.floor(self._samples * (1 - split))  # as Keras' train_validation_split rounds
+            self._samples = math.floor(self._samples * (1 - split))  # rounded as in Keras' train_validation_split
         self._resumption = resumption
         self._why = why
         self._stop_at = stop_at
@@ -43,21 +43,22 @@ class Fit:
         self._validation = None
         self._watches_validation = False
         self._is_tf_dataset = self._validates_on_tf_dataset = False
-        """Whether the training or the validation data are a tf.data.Dataset, whose first batch Keras reads twice."""
+        """Whether the training and the validation data are a tf.data.Dataset, whose first batch Keras reads twice."""
         self._why_unseen = ""
         self._is_regression = is_regression(model)
 
     def watch(self, arguments):
-        """See the rows of the training and validation data.
+        """Observe the rows of the training and validation data.
 
-        Data that are read batch by batch are replaced in ``arguments`` by data that show each batch to this observer.
+        Data that Keras reads batch by batch are replaced in ``arguments`` by data that also pass each batch to this
+        observer.
         """
         x, y, validation = (arguments.get(name) for name in ("x", "y", "validation_data"))
         original, split = x, arguments.get("validation_split")
         self._validation = TestRows(*outputs_of(self.model)) if validation is not None or split else None
         if split and validation is None:
             (x, y), validation = _split_off_validation(x, y, split)
-        self._fitted.why_unseen = "internal error"  # the reason to keep if the next lines fail
+        self._fitted.why_unseen = "internal error"  # remains the reason if the next lines fail
         see = make_safe(self._see, self._output, self._fail)
         safe = self._output.recording_faults()
         end_pass, restart = safe(self._fitted.end_pass), safe(self._fitted.begin_passes)
@@ -106,7 +107,7 @@ class Fit:
     def callback(self):
         """Return the callback to pass to Keras.
 
-        It is created when the call begins, because Keras is only partly imported when it is patched.
+        The callback is created when the call begins, because Keras is only partly imported when it is patched.
         """
         import keras
 
@@ -121,7 +122,7 @@ class Fit:
         )
 
     def finish(self, _history):
-        """Record that fit has returned, and what is known about the rows that it validated on."""
+        """Record that fit has returned, and describe the rows that it validated on."""
         self._fitted.end_pass()
         self._shared.lineage.share_rows(self._fitted)
         self._shared.fits_by_model[self.model] = self.identities
@@ -162,13 +163,13 @@ class Fit:
         )
         if continued:
             is_done = self._resumption.stopped_by_script or self._has_reached_stop_at(latest)
-            # Keras' BackupAndRestore sets the first epoch in this way, too: fit reads it after on_train_begin.
+            # Keras' BackupAndRestore sets the first epoch in the same way: fit reads it after on_train_begin.
             self.model._initial_epoch = self._epochs if is_done else continued
 
     def _on_epoch_begin(self, epoch, logs=None):
         self._epoch_start = time.monotonic()
         if self._resumption:
-            self.model._initial_epoch = None  # fit has read it
+            self.model._initial_epoch = None  # fit has already read it
         self._fill_history()
 
     def _on_epoch_end(self, epoch, logs=None):
@@ -195,7 +196,7 @@ class Fit:
             self._resumption.end_epoch(epoch + 1, logs, last, stopped_by_script)
 
     def _remember(self):
-        """Note that the model's weights come from this fit, and return a digest of them."""
+        """Record that the model's weights come from this fit, and return a digest of them."""
         arrays = weights_of(self.model)
         self._shared.lineage.remember(arrays, self.identities)
         return digest_of_all(arrays)
@@ -217,7 +218,7 @@ class Fit:
             self._shared.validation_sets.append(self._validation.hashes)
 
     def _fill_history(self):
-        """Put the metrics of the epochs up to the checkpoint into the history that fit returns to the script."""
+        """Add the metrics of the epochs up to the checkpoint to the history that fit returns to the script."""
         history = self.model.history
         if self._resumption and not history.epoch and not history.history:
             measured = self._resumption.history
@@ -235,7 +236,7 @@ class Fit:
         """
         metrics = as_json({name[4:]: value for name, value in logs.items() if name.startswith("val_")})
         name = accuracy_name(metrics)
-        # The value is rounded to the digits that a 32-bit float holds: stored in one, 0.9 is a little less than 0.9.
+        # The value is rounded to the precision of 32-bit floats, because the one nearest to 0.9 is slightly below 0.9.
         if self._stop_at is None or not name or float(f"{float(metrics[name]):.7g}") < self._stop_at:
             return False
         if self._validation is not None and self._describe_validation()["seen"]["refused"]:
@@ -252,7 +253,7 @@ class Fit:
 
 
 def _split_off_validation(x, y, split):
-    """Return the training and the validation part of arrays as Keras splits them: the last rows are for validation."""
+    """Split arrays into a training and a validation part as Keras does: the last rows are for validation."""
     count = count_samples(x)
     at = math.floor(count * (1 - split)) if count else 0
     first, last = ([_take_rows(each, part) for each in (x, y)] for part in (slice(None, at), slice(at, None)))

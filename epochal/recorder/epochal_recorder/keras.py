@@ -1,8 +1,9 @@
-"""Patches Keras to observe fit, evaluate and predict.
+"""Patch Keras to observe fit, evaluate and predict.
 
 They are observed through a callback, which runs after the script's own callbacks, and through the data that they read.
 
-``import keras`` in this package imports Keras, not this module: modules of this package import each other relatively.
+In this package, ``import keras`` imports Keras and not this module, because the package uses relative imports for its
+own modules.
 """
 
 import copy
@@ -28,11 +29,11 @@ _MAX_FITS = 32
 
 
 def observe(module, out, checkpoints, stop_at, started):
-    """Patch keras.Model, or the functions that save and load models, whichever of them ``module`` of Keras defines.
+    """Patch keras.Model or the functions that save and load models, whichever the Keras module ``module`` defines.
 
-    ``out``: the folder for events. ``checkpoints``: the folder of the checkpoints that fits resume from and write; None
-    if they do neither. ``stop_at``: the validation accuracy (0 to 1, as text) at which a fit is stopped; None to stop
-    no fit. ``started``: when Python was started, in seconds since 1970.
+    ``out``: the folder for events. ``checkpoints``: the folder in which fits write checkpoints and find those to resume
+    from; None to use no checkpoints. ``stop_at``: the validation accuracy (0 to 1, as text) at which a fit is stopped;
+    None to stop no fit. ``started``: when Python was started, in seconds since 1970.
     """
     shared = shared_state(out)
     if module.__name__ == "keras.src.models.model":
@@ -62,7 +63,7 @@ def observe(module, out, checkpoints, stop_at, started):
 
 
 def _wrap_to_note_weights(function, note, output):
-    """Return ``function`` wrapped so that ``note`` gets the weights of the model that it returns or is passed."""
+    """Wrap ``function`` so that ``note`` is called with the weights of the model that it returns or is passed."""
 
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
@@ -77,10 +78,10 @@ def _wrap_to_note_weights(function, note, output):
 
 
 def _wrap_to_observe(method, recorder, make_observer, output):
-    """Return ``method`` wrapped so that each call is observed through an additional callback.
+    """Wrap ``method`` so that each call is observed through an additional callback.
 
-    ``make_observer(model, arguments)`` returns the observer that provides the callback, or None to leave the call
-    unobserved. ``make_observer`` may replace arguments of the call.
+    ``make_observer(model, arguments)`` returns the observer that provides the callback, or None if the call is not to
+    be observed. ``make_observer`` may replace arguments of the call.
     """
     signature = inspect.signature(method)
 
@@ -112,7 +113,7 @@ def _wrap_to_observe(method, recorder, make_observer, output):
 
 
 def _join_callbacks(callbacks, ours):
-    """Return the caller's callbacks, in any form that Keras takes, followed by ours; the originals stay unchanged."""
+    """Return the caller's callbacks, in any form that Keras accepts, followed by ours. The originals stay unchanged."""
     import keras
 
     if isinstance(callbacks, keras.callbacks.CallbackList):
@@ -141,11 +142,11 @@ class _Recorder:
         self.running = []
         """The observers of the fits in progress."""
         self.calls_in_progress = 0
-        """Number of calls in progress in which Keras itself calls models."""
+        """Number of calls to fit, evaluate and predict in progress, in which Keras itself calls models."""
         self._fitted_datasets = []
 
     def fit(self, model, arguments):
-        """Return the observer of a call of fit, and change ``arguments`` so that it sees the rows that Keras reads."""
+        """Return the observer of a call to fit, and change ``arguments`` so that the observer sees the rows."""
         import keras
 
         self._calls[model] = self._calls.get(model, 0) + 1
@@ -179,7 +180,7 @@ class _Recorder:
         return test
 
     def predict(self, model, arguments):
-        """Return the observer of a call of predict, and change ``arguments`` so that it sees the rows.
+        """Return the observer of a call to predict, and change ``arguments`` so that the observer sees the rows.
 
         Returns None if the rows are too few for a test, or if too many predictions have been recorded already.
         """
@@ -213,7 +214,7 @@ class _Recorder:
         return Origin(identities, True, "", origin.weights)
 
     def _why_no_checkpoints(self):
-        """Return why a fit may keep no checkpoints; empty if it may.
+        """Return why a fit cannot keep checkpoints; empty if it can.
 
         Fits are numbered within a process, so only the first process of a trial that calls fit keeps checkpoints.
         """

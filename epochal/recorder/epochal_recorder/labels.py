@@ -1,4 +1,4 @@
-"""The labels of a test set: their kind, and the accuracy of always giving the most frequent one."""
+"""The labels of a test set: their kind, and the accuracy of always answering with the most frequent label."""
 
 import numpy
 
@@ -51,7 +51,7 @@ class Labels:
         if array.dtype.kind not in "biuf":
             self._unknown = True
             return
-        # Several columns hold one label per element (per token of a sequence, say), a one-hot label or several labels.
+        # Several columns hold one label per element (such as a token of a sequence), a one-hot label or several labels.
         if array.ndim > 2:
             is_by_element = True
         elif rank is not None:
@@ -79,7 +79,7 @@ class Labels:
                 self._counts[answer] = self._counts.get(answer, 0) + count
 
     def _count_columns(self, array):
-        """Count rows of several columns: one-hot, shares of classes that add up to 1, several labels, or numbers."""
+        """Count rows with several columns: one-hot labels, class shares that sum to 1, several labels, or numbers."""
         self.columns = array.shape[1]
         is_truth = ((array == 0) | (array == 1)).all()
         sums = array.sum(axis=1)
@@ -113,7 +113,7 @@ class Labels:
             self._count_places(array)
 
     def _count_places(self, array):
-        """Count the answers at each position of masks of equal size: if masks are alike, any one is a good guess."""
+        """Count the answers at each position of masks of equal size: if masks are alike, one predicts the others."""
         answers = numpy.unique(array)
         if len(answers) > _MAX_ANSWERS_AT_PLACES or array[0].size > _MAX_PLACES:
             self._places = None
@@ -139,12 +139,12 @@ class Labels:
     def as_json(self, counts_padding=False):
         """Return the kind of the labels, their most frequent answer, and the accuracy of always giving it.
 
-        In the result ``answers`` is the number of different answers, ``answer`` the most frequent one, ``chance`` its
+        In the result, ``answers`` is the number of different answers, ``answer`` the most frequent one, ``chance`` its
         accuracy (0 to 1), and ``by_element`` whether each element of a row has a label. For numbers, unknown labels and
         too many different answers, the result has only the ``kind``.
 
         ``counts_padding``: whether the measured accuracy counts padding. Then ``chance`` counts padding as answered
-        correctly, because a network does so as soon as it has learned where padding is.
+        correctly, because a network does so as soon as it has learned to recognize padding.
         """
         if self.kind in ("unknown", "numbers") or not self._counts or len(self._counts) > _MAX_ANSWERS:
             return {"kind": self.kind}

@@ -1,4 +1,4 @@
-"""Which fits a model's weights come from, and therefore which rows they were fitted on.
+"""Find out which fits a model's weights come from, and therefore which rows they were fitted on.
 
 Weights are identified by their values, so it does not matter how they got from one model into another: through shared
 layers, set_weights, a saved file or a copy. Unknown weights that point in nearly the same direction as known ones (an
@@ -32,9 +32,9 @@ class Lineage:
         self._fits_by_digest = {}
 
     def register(self, identity):
-        """Register a fit and return its rows (``FittedRows``), still empty.
+        """Register a fit and return an empty ``FittedRows`` for its rows.
 
-        If too many rows are kept for all fits together, those of the oldest fits are dropped.
+        If too many rows are kept for all fits together, the rows of the oldest fits are dropped.
         """
         kept = {id(fitted.hashes): len(fitted.hashes) for fitted in self.fits.values()}
         for fitted in list(self.fits.values()):
@@ -47,13 +47,15 @@ class Lineage:
         return self.fits[identity]
 
     def share_rows(self, fitted):
-        """Keep the rows of a finished fit only once if an earlier finished fit had exactly the same rows."""
+        """Share the rows of a finished fit with an earlier finished fit that had the same rows, to save memory."""
         known = self._fits_by_digest.setdefault(fitted.digest(), fitted)
         if known is not fitted:
             fitted.hashes, fitted.counts = known.hashes, known.counts
 
     def remember(self, arrays, identities):
-        """Note that weights with these values come from the fits ``identities``; ``arrays`` has one array per variable.
+        """Record that weights with these values come from the fits ``identities``.
+
+        ``arrays`` has one array per variable.
 
         Values that are already known keep their fits, because the newest fit has not changed them (frozen layers).
         """
@@ -78,9 +80,9 @@ class Lineage:
                 self._samples[shape] = [*others[-_MAX_SAMPLES:], (sample, identities)]
 
     def remember_untrained(self, arrays):
-        """Note weights that no fit has produced: those at the start of a fit, and those loaded from an older file.
+        """Record weights that no fit has produced, because a fit starts with them or they come from an older file.
 
-        Weights that are known already, and those that this trial has saved (``remember_saved``), are left out.
+        Weights that are already known, and those that this trial has saved (``remember_saved``), are left out.
         """
         for array in arrays:
             digest = digest_of(array)
@@ -92,14 +94,14 @@ class Lineage:
                 self._identities_by_digest.setdefault(digest, frozenset())
 
     def remember_saved(self, arrays):
-        """Note weights that this trial saves to a file: they may come from a training loop that cannot be observed."""
+        """Record weights that this trial saves to a file. They may come from an unobservable training loop."""
         self._saved_digests.update(map(digest_of, arrays))
 
     def find_origin(self, arrays):
         """Return the identities of the fits that any of the weights come from, and whether all weights are known.
 
-        Arrays whose values are all equal identify nothing and are left out. If no others remain, the weights count as
-        unknown.
+        Arrays whose values are all equal identify nothing and are left out. If no other arrays remain, the weights
+        count as unknown.
         """
         digests = [(digest, array) for array in arrays if (digest := digest_of(array)) is not None]
         found, unknown = set(), []
@@ -109,7 +111,7 @@ class Lineage:
             else:
                 unknown.append(array)
                 found |= self._find_similar_fits(_direction(array), numpy.shape(array))
-        if unknown and not found:  # small layers can only be compared all together
+        if unknown and not found:  # small layers can only be compared together
             found |= self._find_similar_fits(_direction_of_all(unknown), tuple(map(numpy.shape, unknown)))
         return frozenset(found), bool(digests) and not unknown
 
@@ -147,7 +149,7 @@ class Lineage:
 def digest_of(array):
     """Return a 64-bit digest of an array's shape and a sample of its values.
 
-    Returns None if all values are equal, as those of new biases are.
+    Returns None if all values are equal, as in newly created biases.
     """
     flat = numpy.asarray(array).ravel()
     if not flat.size or ((flat[:64] == flat[0]).all() and (flat == flat[0]).all()):

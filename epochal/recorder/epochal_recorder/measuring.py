@@ -20,7 +20,7 @@ from .output import Output
 from .rows import NotHashable, form_of, hash_labels, hash_rows, with_labels
 
 SKETCH = 1024
-"""Number of hashes that identify a test set: the smallest ones of its rows."""
+"""Number of hashes that identify a test set: the smallest hashes of its rows."""
 MIN_TEST_ROWS = 16
 """A prediction for fewer rows is a demonstration, not a test."""
 _UNCHECKED = {
@@ -34,9 +34,9 @@ _UNCHECKED = {
 _MAX_TEST_SETS = 256
 _MAX_PREDICTIONS = 64
 _MAX_EVENTS = 5_000
-"""At most this many predictions are recorded: a script that plays a game makes one for each move."""
+"""At most this many predictions are recorded, because a script that plays a game makes one for each move."""
 _MIN_OVERLAP = 0.05
-"""A test set counts as validated on if at least this share of its rows is in a validation set."""
+"""A test set counts as used for validation if at least this share of its rows is in a validation set."""
 
 
 @dataclass
@@ -44,8 +44,8 @@ class Origin:
     """Where a network's weights come from.
 
     ``identities``: the fits that produced them. ``trained``: whether they were fitted in this trial or in one that it
-    resumed from; None if that cannot be known. ``unchecked``: why not all rows that they were fitted on are known;
-    empty if all are. ``weights``: a digest or other identifier of the weights.
+    resumed from; None if that is unknown. ``unchecked``: why some of the rows that they were fitted on are unknown;
+    empty if all rows are known. ``weights``: a digest or other identifier of the weights.
     """
 
     identities: frozenset
@@ -55,19 +55,19 @@ class Origin:
 
 
 class TestRows:
-    """The rows of one reading of a test set, with their labels if they are known."""
+    """The rows of a test set that were read in one pass, with their labels if these are known."""
 
     def __init__(self, outputs=(), rank=None, is_masked=False):
         """``outputs``: the names of the network's outputs. ``rank`` and ``is_masked``: see ``Labels``."""
         self.count = 0
         self.labels = {}
-        """The ``Labels`` of each output by its name, which is empty if there is only one output."""
+        """The ``Labels`` of each output, by the name of the output (empty if there is only one output)."""
         self.forms = set()
         self.why_unseen = ""
         """Why the rows could not be seen; empty if they could."""
         self.is_autoencoder = False
         self.is_redrawn = False
-        """Whether a tf.data pipeline draws the rows anew at each reading, from rows that may have been trained on."""
+        """Whether a tf.data pipeline draws the rows anew each time, from rows that may include training rows."""
         self._outputs = outputs
         self._rank = rank
         self._is_masked = is_masked
@@ -76,12 +76,12 @@ class TestRows:
         self._lock = threading.Lock()
 
     def restart(self):
-        """Drop what was read so far: it is a batch that Keras reads beforehand, only to find out its shape."""
+        """Drop the rows read so far, because Keras is about to read them again."""
         with self._lock:
             self.count, self._x, self._xy, self._y, self.labels = 0, [], [], [], {}
 
     def fail(self, why):
-        """Note ``why`` the rows cannot be seen; an empty reason is ignored, and the first one is kept."""
+        """Record ``why`` the rows cannot be seen, unless an earlier reason is known; an empty reason is ignored."""
         self.why_unseen = self.why_unseen or why
 
     def add(self, x, y):
@@ -107,7 +107,7 @@ class TestRows:
                     self._y = [numpy.concatenate(self._y)[smallest]]
 
     def count_labels(self, y, x=None):
-        """Count the labels of a batch; ``x``: its rows, if they are known."""
+        """Count the labels ``y`` of a batch. ``x``: the rows of the batch, or None if they are unknown."""
         if isinstance(y, dict):
             by_output = y if len(y) > 1 else {"": next(iter(y.values()), None)}
         elif isinstance(y, (tuple, list)) and len(y) > 1 and len(y) == len(self._outputs):
@@ -132,7 +132,7 @@ class TestRows:
         return numpy.concatenate([numpy.empty(0, numpy.uint64), *self._x])
 
     def copy_with_labels(self, y):
-        """Return the same rows with the labels ``y``, which the script has compared with its predictions for them."""
+        """Return the same rows with the labels ``y``, which the script has compared with predictions for these rows."""
         copy = TestRows()
         copy.count, copy._x, copy._xy, copy.why_unseen, copy.forms = (
             self.count,
@@ -157,7 +157,7 @@ class TestRows:
             return None
         if self._is_labelled and self._xy:
             labels, fitted = numpy.concatenate(self._y), numpy.concatenate([fit.labels for fit in fits])
-            # Labels may have been encoded differently for the fit (1 for "yes"); then they are not compared.
+            # Labels that were encoded differently for the fit (such as 1 for "yes") are not compared.
             if not len(fitted) or is_in(numpy.unique(labels), numpy.unique(fitted)).all():
                 return compare(numpy.concatenate(self._xy), labels, fits)
         return compare_unlabelled(self.hashes_in_order, fits)
@@ -171,14 +171,14 @@ class SharedState:
         self.lineage = Lineage()
         self.predictions = collections.deque(maxlen=_MAX_PREDICTIONS)
         self.fits_by_model = weakref.WeakKeyDictionary()
-        """The identities of each Keras model's fits, for models whose weights cannot be identified by their values."""
+        """The identities of each Keras model's fits, used if the weights of the model do not identify its fits."""
         self.validation_sets = []
-        """For each validation set so far, the hashes of its rows."""
+        """The row hashes of each validation set so far."""
         self._transformations = []
         self._test_sets = set()
         self._prediction_count = 0
         self.cross_validated_answers = collections.deque(maxlen=_MAX_PREDICTIONS)
-        """Weak references to answers that are not of one network, such as those of a cross-validation."""
+        """Weak references to answers that no single network gave, such as those of a cross-validation."""
         self._is_call_recorded = False
         self._lock = threading.Lock()
 
@@ -188,10 +188,10 @@ class SharedState:
         return self._prediction_count < _MAX_EVENTS
 
     def note_transformation(self, rows, results, fits):
-        """Note that a transformation, fitted with labels in ``fits``, made ``results`` from ``rows`` (both are hashes).
+        """Record that a transformation, fitted with labels in ``fits``, turned ``rows`` into ``results`` (both hashes).
 
-        Results of rows that it was fitted on contain information about their labels. So a network that is fitted on any
-        of these results counts as fitted on all of them.
+        The results for rows that the transformation was fitted on contain information about the labels of these rows.
+        So a network that is fitted on any of these results counts as fitted on all of them.
         """
         found = find_labels(rows, fits) if fits and len(rows) == len(results) else None
         if found is None or not found[0].any():
@@ -214,7 +214,7 @@ class SharedState:
         return Origin(identities, True if identities else False if known else None, why, digest_of_all(arrays))
 
     def record_call(self):
-        """Record that the script called a network directly, so that the recorder does not know its answers.
+        """Record that the script called a network directly, in which case the recorder does not see the answers.
 
         Further calls are recorded only after the next prediction.
         """
@@ -225,9 +225,9 @@ class SharedState:
     def record_prediction(self, test_rows, origin, answers, names, returned=None, results=None):
         """Record a prediction, and keep its answers in case the script compares them with labels later.
 
-        ``answers``: the ways to read the prediction as classes, each an array. ``names``: the fields of the event that
-        identify the network. ``returned``: the object that the script got. ``results``: hashes of that object's rows,
-        if these may become the features of another network.
+        ``answers``: the prediction as classes, one array for each way to interpret it. ``names``: the fields of the
+        event that identify the network. ``returned``: the object returned to the script. ``results``: hashes of the
+        rows of that object, if another network may use these rows as features.
         """
         fields = self.describe(test_rows, origin)
         self._prediction_count += 1
@@ -286,7 +286,7 @@ class SharedState:
         return _UNCHECKED | found | {"checked": not why, "why": why}
 
     def _record_test_set(self, test_rows):
-        """Record a test set if it is new; return the digest of its rows (16 hexadecimal digits; None if unknown)."""
+        """Record a test set if it is new; return a digest of its rows (16 hexadecimal digits; None if unknown)."""
         if test_rows.why_unseen or not test_rows.count:
             return None
         identity = hashlib.blake2b(test_rows.hashes.tobytes(), digest_size=8).hexdigest()
@@ -301,11 +301,11 @@ class SharedState:
 
 
 class Prediction:
-    """The answers of a network, by which it is found when the script later compares answers with labels."""
+    """The answers of a network, which identify it when the script later compares answers with labels."""
 
     def __init__(self, test_rows, origin, answers, names, returned=None):
         self._returned = None
-        with suppress(TypeError):  # a list has no weak references
+        with suppress(TypeError):  # a list cannot have weak references
             self._returned = weakref.ref(returned)
         self.test_rows = test_rows
         self.origin = origin
@@ -323,7 +323,7 @@ class Prediction:
 
 
 def digest_answers(answers):
-    """Return a digest of which answers are equal to each other, whatever the classes are called."""
+    """Return a digest that depends on which answers are equal to each other, but not on the names of the classes."""
     array = numpy.asarray(answers)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]

@@ -1,4 +1,4 @@
-"""Functions that read the weights, outputs and metrics of a Keras model."""
+"""Read the weights, outputs and metrics of a Keras model."""
 
 import contextlib
 import re
@@ -6,7 +6,7 @@ import re
 import numpy
 
 _TOP_K = re.compile(r"(^|_)top_?(k|\d+)_")
-"""Matches the names of top-k accuracies, which count an answer as right if it is among the best k."""
+"""Matches the names of top-k accuracies, which count an answer as right if the true class is among the best k."""
 _DISTANCES = (
     "huber",
     "logcosh",
@@ -24,14 +24,14 @@ _DISTANCES = (
 def weights_of(model):
     """Return the model's weights as arrays, one per variable.
 
-    The arrays may be the memory that the model trains in, so the caller must read them at once and not keep them.
+    The arrays may share memory with the model, so the caller must read them immediately and not keep them.
     """
     arrays = []
     for weight in model.weights:
         array = None
         read = getattr(getattr(weight, "value", None), "read_value", None)  # TensorFlow variables have this method
         if read is not None:
-            # A variable on a GPU, or of a type that Python does not have, is copied below.
+            # A variable on a GPU, or of a type that Python lacks, is copied below.
             with contextlib.suppress(Exception):
                 array = numpy.asarray(memoryview(read()))
         arrays.append(numpy.asarray(weight) if array is None else array)
@@ -39,9 +39,9 @@ def weights_of(model):
 
 
 def outputs_of(model):
-    """Return the names of the model's outputs, its output's number of dimensions, and whether it masks tokens.
+    """Return the names of the model's outputs, the number of dimensions of its output, and whether it masks tokens.
 
-    The dimensions include the rows; their number is None if there are several outputs or the shape is not known.
+    The dimensions include the rows; their number is None if there are several outputs or the shape is unknown.
     """
     names = getattr(model, "output_names", None) or ()
     try:
@@ -62,25 +62,25 @@ def is_regression(model):
 
 
 def counts_padding(model):
-    """Return whether an accuracy of sequences counts the tokens that pad them, because no layer masks these tokens."""
+    """Return whether an accuracy on sequences also counts padding tokens, because no layer masks these tokens."""
     return not any(
         getattr(layer, "mask_zero", False) or type(layer).__name__ == "Masking" for layer in model._flatten_layers()
     )
 
 
 def count_measured_samples(model):
-    """Return the number of samples that Keras counted for the loss in a call of evaluate.
+    """Return the number of samples that Keras counted for the loss in a call to evaluate.
 
     Returns None if Keras did not count them, because the script defines its own test_step or metrics.
     """
     tracker = getattr(model, "_loss_tracker", None)
-    # A tracker that is not among the model's metrics is not reset, so it has counted the training samples, too.
+    # A tracker that is not among the model's metrics is not reset, so it has also counted the training samples.
     if tracker is None or not any(metric is tracker for metric in model.metrics):
         return None
     return round(float(tracker.count)) or None
 
 
 def accuracy_name(metrics):
-    """Return the name of the accuracy among ``metrics``; None if there is none."""
+    """Return the name of the accuracy among ``metrics``, or None if they include no accuracy."""
     others = (name for name in metrics if name.endswith("_accuracy") and not _TOP_K.search(name))
     return next((name for name in ("accuracy", "acc", *others) if name in metrics), None)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class Output:
-    """Writes metrics.jsonl and accuracy.json in ``folder``, and records faults of the recorder."""
+    """Writer of metrics.jsonl and accuracy.json in ``folder``, which also records faults of the recorder."""
 
     def __init__(self, folder):
         self._metrics = Path(folder, "metrics.jsonl")
@@ -26,7 +26,7 @@ class Output:
             os.close(file)
 
     def write_accuracy(self, **values):
-        """Write accuracy.json in one step, unless the script itself has written that file."""
+        """Write accuracy.json atomically, unless the script itself has written that file."""
         if os.path.lexists(self._accuracy):
             try:
                 before = json.loads(self._accuracy.read_text(encoding="utf-8"))
@@ -47,7 +47,7 @@ class Output:
             self.record_fault(f"{type(fault).__name__}: {fault}")
 
     def record_fault(self, message):
-        """Record a fault of the recorder, each message once."""
+        """Record a fault of the recorder, once per message."""
         if message in self._recorded:
             return
         self._recorded.add(message)

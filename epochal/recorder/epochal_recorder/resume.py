@@ -1,4 +1,4 @@
-"""Resuming a fit from its newest usable checkpoint, and writing checkpoints for later trials."""
+"""Resume a fit from its newest usable checkpoint, and write checkpoints for later trials."""
 
 import math
 import time
@@ -14,16 +14,16 @@ from .resume_key import describe_difference, resume_key
 from .state import CallbackStates, capture, find_untracked_state, restore
 
 _MAX_SHARE = 0.01
-"""The share of the training time that writing checkpoints may take, not counting the last one of a fit."""
+"""The share of the training time that writing checkpoints may take, not counting the last checkpoint of a fit."""
 _BYTES_A_SECOND = 200_000_000
-"""The speed at which the first checkpoint is expected to be written."""
+"""The expected speed of writing the first checkpoint."""
 
 
 class Resumption:
-    """The checkpoints of one call of fit; its public methods must be called in the order of their definition."""
+    """The checkpoints of a call to fit. The public methods must be called in the order in which they are defined."""
 
     def __init__(self, checkpoints, ancestry, lineage, model, arguments, callbacks, excluded):
-        """``arguments`` and ``callbacks`` are those of the script's call of fit.
+        """``arguments`` and ``callbacks`` are those of the script's call to fit.
 
         ``ancestry`` maps a variable's digest to the fit that produced it, and is shared by all fits of the process.
         Variables are identified by their values, so it does not matter how they got from one model into another.
@@ -43,22 +43,22 @@ class Resumption:
         self._identity = uuid.uuid4().hex
         self._write_seconds = None
         self.history = {}
-        """For each metric, its values in the epochs so far."""
+        """The values of each metric in the epochs so far."""
         self.epoch = self.first
         """Number of epochs that the model has been trained for."""
         self.why = ""
-        """Why the fit does not resume from the newest checkpoint; empty if it does, or if there is none."""
+        """Why the fit does not resume from the newest checkpoint; empty if it does, or if there is no checkpoint."""
         self.identities = frozenset()
         """The identities of the fits that the model's weights come from, including this one."""
         self.stopped_by_script = False
         """Whether the script's own callbacks ended the fit, so that more epochs would change nothing."""
 
     def begin(self):
-        """Resume from the newest usable checkpoint with the same resume key; return its epoch, or 0 if there is none.
+        """Resume from the newest usable checkpoint and return its epoch, or return 0 if no checkpoint is usable.
 
         Raises AttributeError if this version of Keras cannot begin at a later epoch; ValueError if nn.py itself resumes
-        (BackupAndRestore), if the model has state that cannot be seen, or if it cannot be built without a batch of
-        data; and whatever Keras raises if building the model fails.
+        (BackupAndRestore), if the model has state that the recorder cannot see, or if it cannot be built without a
+        batch of data; and any exception that Keras raises when building the model.
         """
         if self._model._initial_epoch is not None:
             raise ValueError("nn.py itself resumes from a backup")
@@ -99,9 +99,9 @@ class Resumption:
         return 0
 
     def end_epoch(self, epoch, logs, last, stopped_by_script):
-        """Note the metrics of an epoch (counted from 1), and write a checkpoint if it is due.
+        """Record the metrics of an epoch (counted from 1), and write a checkpoint if one is due.
 
-        It is due after the last epoch, and after others if checkpoints still take no more than their share of time.
+        A checkpoint is due after the last epoch, and after others if checkpoints do not exceed their share of the time.
         ``stopped_by_script``: whether the script's own callbacks end the fit after this epoch.
         """
         self.epoch = epoch
@@ -117,7 +117,7 @@ class Resumption:
             self._write()
 
     def end(self):
-        """Note that this fit produced the model's variables, so that later fits can find their origin."""
+        """Record that this fit produced the model's variables, so that later fits can find their origin."""
         for variable in self._model.trainable_variables:
             if digest := _digest(variable):
                 self._ancestry[digest] = self._identity

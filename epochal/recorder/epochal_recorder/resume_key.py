@@ -1,4 +1,4 @@
-"""The resume key of a Keras fit: what must be unchanged for it to resume from a checkpoint."""
+"""The resume key of a Keras fit, which must be unchanged for the fit to resume from a checkpoint."""
 
 import re
 
@@ -10,7 +10,7 @@ _MAX_VALUE_LENGTH = 40
 def resume_key(model, arguments):
     """Return the resume key of a fit as JSON: descriptions of its model, compilation, batches and data.
 
-    ``model`` must be built; ``arguments`` are those of the call of fit, by name. The keys of the result appear in texts
+    ``model`` must be built; ``arguments`` are those of the call to fit, by name. The keys of the result appear in text
     for users (``describe_difference``). The numbers that Keras appends to names (dense_3) are left out, because they
     depend on what else the script has created.
     """
@@ -42,7 +42,7 @@ _BATCHES = (
 def describe_difference(before, now):
     """Return the first two differences between two resume keys, as text for users; empty if the keys are equal.
 
-    ``before`` is the key in a checkpoint, ``now`` the one that ``resume_key`` has returned for this fit.
+    ``before`` is the resume key in a checkpoint, ``now`` the resume key of this fit.
     """
     texts = []
     for part in now:
@@ -76,15 +76,15 @@ def _shorten(value):
 
 
 def _read_config(get):
-    """Return the configuration that ``get`` returns as JSON, or {} if it fails, as it may for a subclass of Model."""
+    """Return the configuration from ``get`` as JSON, or {} if ``get`` fails, as it may for a subclass of Model."""
     try:
         return _as_plain(get()) or {}
-    except Exception:  # get_config may be Keras' or the script's; the variables still tell models apart
+    except Exception:  # get_config may be Keras' or the script's; the variables still distinguish models
         return {}
 
 
 def _as_plain(value):
-    """Return ``value`` as JSON would give it back; objects that JSON cannot hold are replaced by type and name."""
+    """Return ``value`` as JSON would restore it, with the type and name of any object that JSON cannot represent."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, dict):

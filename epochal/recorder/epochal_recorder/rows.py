@@ -1,8 +1,8 @@
-"""Hashes of rows: 64 bits that are the same for equal rows, whatever their position and the type that holds them.
+"""64-bit hashes of rows, which are the same for equal rows, whatever their position and data type.
 
-A row is what belongs to one sample: one index of the first axis. Numbers count as 32-bit floats, one-hot labels as the
-index of their class, and dictionaries in the order of their keys. Zeros at the end of a row, which pad it to the length
-of others, do not count.
+A row is the data of one sample, that is, of one index of the first axis. Numbers are hashed as 32-bit floats, one-hot
+labels as the index of their class, and dictionaries in the order of their keys. Zeros at the end of a row, which pad
+it to the length of other rows, are ignored.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import hashlib
 import numpy
 
 _VALUES_AT_A_TIME = 1 << 14
-"""Number of values that are hashed at a time: 64 KB stay in the cache, and malloc reuses their memory."""
+"""Number of values that are hashed at a time: 64 KB fit in the cache, and malloc reuses the memory."""
 _MIX = numpy.uint64(0x9E3779B97F4A7C15)  # 2**64 divided by the golden ratio: Knuth's multiplicative hashing
 _MIX_2 = numpy.uint64(0xBF58476D1CE4E5B9)  # this and the next: the finalizer of splitmix64 (Steele, Lea, Flood 2014)
 _MIX_3 = numpy.uint64(0x94D049BB133111EB)
@@ -26,8 +26,8 @@ class NotHashable(Exception):
 def hash_rows(data):
     """Return a hash (uint64) for each row of ``data``: an array, or a structure of arrays of the same length.
 
-    It accepts what Keras and scikit-learn accept: arrays, tensors, data frames, sparse matrices, lists of numbers or
-    strings, and dictionaries, lists and tuples of these. Raises NotHashable for anything else.
+    ``data`` may be anything that Keras and scikit-learn accept: arrays, tensors, data frames, sparse matrices, lists of
+    numbers or strings, and dictionaries, lists and tuples of these. Raises NotHashable for anything else.
     """
     leaves = leaves_of(data)
     if not leaves:
@@ -72,7 +72,7 @@ def form_of(data):
             forms.append(f"numbers {leaf.shape[1]}" if is_numbers else "texts")
         else:
             array = as_array(leaf)
-            # The number of columns of integers does not count: they may be sequences of tokens, padded to any length.
+            # The number of integer columns is ignored: they may be sequences of tokens, padded to any length.
             columns = f" {array.shape[1]}" if array.ndim == 2 and array.dtype.kind == "f" else ""
             forms.append(f"numbers{columns}" if array.dtype.kind in "biuf" else "texts")
     names = "" if len(leaves) < 2 else ",".join(sorted(map(str, data))) if isinstance(data, dict) else str(len(leaves))
@@ -104,7 +104,7 @@ def with_labels(rows, labels):
 
 
 def leaves_of(data):
-    """Return the arrays of a structure in a fixed order: dictionaries by their keys, lists and tuples as given."""
+    """Return the arrays of a structure in a fixed order: dictionaries sorted by key, lists and tuples as given."""
     if data is None:
         return []
     if isinstance(data, dict):
@@ -119,7 +119,7 @@ def class_indices(labels):
     """Return labels as an array in which one-hot rows are replaced by the index of their class.
 
     If all rows are one-hot, the result has one dimension. If only some are, because a row may have several labels, the
-    columns stay: a one-hot row has its index in the first column and zeros in the others.
+    columns are kept: a one-hot row has its index in the first column and zeros in the others.
     """
     array = as_array(labels)
     if array.ndim != 2 or array.shape[1] < 2 or array.dtype.kind not in "biuf":
@@ -145,7 +145,7 @@ def as_array(data):
         data = data.detach().cpu()
     if not hasattr(data, "__array__") and not isinstance(data, (list, tuple)):
         raise NotHashable(type(data).__name__)
-    # In an array of strings, each would take as much memory as the longest.
+    # In a NumPy array of strings, each string would take as much memory as the longest one.
     kind = object if isinstance(data, (list, tuple)) and data and isinstance(data[0], (str, bytes)) else None
     try:
         array = numpy.asarray(data, kind)
@@ -159,7 +159,7 @@ def as_array(data):
 def _as_numbers(array):
     """Return an array of any type as a matrix of numbers with the same number of rows.
 
-    A string becomes two numbers of 24 bits from its digest, which a 32-bit float holds exactly.
+    A string is replaced by two 24-bit numbers from its digest, which a 32-bit float can represent exactly.
     """
     array = array.reshape(len(array), -1)
     if array.dtype.kind in "biuf":
@@ -199,7 +199,7 @@ def _hash_matrix(matrix):
             if 2 * words > columns:
                 values[:, columns:] = 0
             block = mixed[:count]
-            # The maximum is NaN if any value is. So is a dot product, but BLAS would start threads for it.
+            # The maximum is NaN if any value is NaN. So is a dot product, but BLAS would start threads for it.
             if numpy.isnan(values[:count].max(initial=0)):
                 values[:count][numpy.isnan(values[:count])] = numpy.nan  # NaN has many bit patterns
             block *= _MIX
@@ -225,7 +225,7 @@ def _multipliers(count):
 
 
 def _finalize(hashes):
-    """Return 64-bit numbers in which each bit depends on all bits of the number in ``hashes`` (splitmix64)."""
+    """Mix the bits of each number in ``hashes``, so that each bit of the result depends on all of them (splitmix64)."""
     mixed = (hashes ^ (hashes >> numpy.uint64(30))) * _MIX_2
     mixed = (mixed ^ (mixed >> numpy.uint64(27))) * _MIX_3
     return mixed ^ (mixed >> numpy.uint64(31))

@@ -1,4 +1,4 @@
-"""Patches scikit-learn to record which rows its estimators are fitted on, and what it measures for the script."""
+"""Patch scikit-learn to record which rows its estimators are fitted on, and which scores the script requests."""
 
 import functools
 import hashlib
@@ -21,26 +21,26 @@ from .output import as_json
 from .rows import NotHashable, as_array, hash_rows
 
 _SCORING = frozenset({"score", "_score", "__call__", "_passthrough_scorer", "inner_f"})
-"""Names of scikit-learn's functions that only pass a score on.
+"""Names of scikit-learn functions that only pass on a score.
 
-These are Pipeline.score, the scorers (also those of releases before 1.4), and a decorator of both.
+These are Pipeline.score, the scorers (including those of releases before 1.4), and a decorator of both.
 """
 _FITS = frozenset({"fit", "partial_fit", "fit_predict"})
 _PREDICTS = frozenset({"predict", "predict_proba", "decision_function"})
 _MARK = "_epochal_fits"
-"""Attribute of an estimator that names the fits it comes from, so that they follow it through copies and files."""
+"""Attribute of an estimator that names the fits it comes from, and is kept when the estimator is copied or saved."""
 _TRAINING = os.environ.setdefault("EPOCHAL_TRAINING", uuid.uuid4().hex)
-"""Identifies this training; the same in all of its processes."""
+"""Identifier of this training, the same in all of its processes."""
 _UNKNOWN = "the test rows are unknown"
 
 _calls = threading.local()
 _numbers = weakref.WeakKeyDictionary()
-"""The number of each estimator that was measured, from 1."""
+"""The number of each estimator that was measured, counted from 1."""
 
 
 @dataclass(eq=False)
 class _Call:
-    """A call in progress of an estimator's method, in which further calls may be made."""
+    """A call to an estimator's method that is in progress and may make further calls."""
 
     method: str
     estimator: Any
@@ -50,7 +50,7 @@ class _Call:
 
 
 def observe(module, out, **_):
-    """Patch the classes or functions that ``module`` of scikit-learn defines. ``out``: the folder for events."""
+    """Patch the classes or functions of ``module``, a scikit-learn module. ``out``: the folder for events."""
     shared = shared_state(out)
     if module.__name__ == "sklearn.base":
         _observe_estimators(module, shared)
@@ -62,7 +62,7 @@ def observe(module, out, **_):
 
 
 def _observe_estimators(module, shared):
-    """Patch what ``module`` (sklearn.base) defines, so that the methods of every estimator are observed."""
+    """Patch the base classes in ``module`` (sklearn.base), so that the methods of every estimator are observed."""
     for mixin in (module.ClassifierMixin, module.RegressorMixin):
         mixin.score = _wrap_metric(mixin.score, shared)
     base = module.BaseEstimator
@@ -75,7 +75,7 @@ def _observe_estimators(module, shared):
                 found = inspect.getattr_static(cls, method, None)
                 if isinstance(found, types.FunctionType) and not hasattr(found, "observed"):
                     setattr(cls, method, _wrap_method(found, method, shared))
-                # scikit-learn's available_if replaces a method by this if only some inner estimators have it.
+                # scikit-learn's available_if wraps a method in this descriptor if not every inner estimator has it.
                 elif type(found).__name__ == "_AvailableIfDescriptor" and not hasattr(found.fn, "observed"):
                     fn = _wrap_method(found.fn, method, shared)
                     setattr(cls, method, type(found)(fn, found.check, found.attribute_name))
@@ -91,12 +91,12 @@ def _observe_estimators(module, shared):
 
 
 def _wrap_cross_val_predict(function, shared):
-    """Return ``cross_val_predict`` wrapped so that its answers are not taken for those of a single estimator."""
+    """Wrap ``cross_val_predict`` so that its answers are not mistaken for those of a single estimator."""
 
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
         returned = function(*args, **kwargs)
-        with suppress(TypeError):  # a list has no weak references
+        with suppress(TypeError):  # a list cannot have weak references
             shared.cross_validated_answers.append(weakref.ref(returned))
         return returned
 
@@ -145,7 +145,7 @@ def _learns_from_labels(transformer):
 
 
 def _begin_fit(call, shared):
-    """Note the rows of a fit, and return the identities of all fits that the estimator will come from."""
+    """Record the rows of a fit, and return the identities of all fits that the estimator results from."""
     from sklearn.base import is_regressor
 
     is_part = call.method == "partial_fit"
@@ -156,7 +156,7 @@ def _begin_fit(call, shared):
     try:
         if call.y is not None:
             is_regression = False
-            with suppress(Exception):  # an object that only looks like an estimator has no tags
+            with suppress(Exception):  # an object that merely resembles an estimator has no tags
                 is_regression = is_regressor(call.estimator)
             fitted.is_regression = are_regression_targets(call.y, call.x, is_regression)
             rows = hash_rows(_as_one_array(call.x))
@@ -170,7 +170,7 @@ def _begin_fit(call, shared):
                 shared.lineage.share_rows(fitted)
     except NotHashable as kind:
         fitted.why_unseen = f"the rows cannot be compared ({kind})"
-    # Other fits of exactly the same rows would add nothing.
+    # Other fits on exactly the same rows would add nothing.
     other = [each for each in shared.lineage.rows_of(earlier) if each is not fitted and each.hashes is fitted.hashes]
     return {fitted.identity, *earlier} - {each.identity for each in other}
 
@@ -205,7 +205,7 @@ def _fits_of_parts(estimator):
 
 
 def _parts(estimator, attribute):
-    """Return the estimators in ``attribute``, a list of (name, estimator) pairs; none if its value is anything else."""
+    """Return the estimators in ``attribute``, a list of (name, estimator) pairs; empty if it is anything else."""
     pairs = getattr(estimator, attribute, None)
     pairs = pairs if isinstance(pairs, (list, tuple)) else []
     return [pair[1] for pair in pairs if isinstance(pair, tuple) and len(pair) == 2]
@@ -271,7 +271,7 @@ def _wrap_metric(function, shared):
         with shared.output.recording_faults():
             if _is_for_script(sys._getframe()):
                 call = signature.bind(*args, **kwargs).arguments
-                if call.get("normalize", True):  # else it is a count
+                if call.get("normalize", True):  # otherwise the result is a count
                     _record_score(function, call, measures, returned, shared)
         return returned
 
@@ -308,7 +308,7 @@ def _record_score(function, call, measures, returned, shared):
 
 
 def _find_prediction(labels, answers, shared):
-    """Return rows, origin, names and labels of a comparison of answers, even if the script swapped the arguments."""
+    """Return the rows, origin, names and labels for a comparison of answers, even if its arguments are swapped."""
     orders = (answers, labels), (labels, answers)
     found = [(each, order) for each in reversed(shared.predictions) for order in orders if each.has_returned(order[0])]
     with suppress(TypeError, ValueError):
@@ -329,11 +329,11 @@ def _find_prediction(labels, answers, shared):
 
 
 def _is_for_script(frame):
-    """Return whether the script itself asked for what ``frame`` measures, directly or through a scorer, for example.
+    """Return whether the script itself requested what ``frame`` measures, either directly or through a scorer.
 
-    It did not if the measurement is part of another score (which is recorded instead), of a fit or a cross-validation
-    (even with the script's own scorer), or of a joblib job (these jobs end in any order, so none of them is the last
-    measurement).
+    The script did not if the measurement is part of another score (which is recorded instead), of a fit or a
+    cross-validation (even with the script's own scorer), or of a joblib job (such jobs end in any order, so none of
+    them is the last measurement).
     """
     above = frame.f_back
     while above:

@@ -1,4 +1,4 @@
-"""Capturing and restoring the state of a fit, on which its next epochs depend."""
+"""Capture and restore the state of a fit, on which its next epochs depend."""
 
 import hashlib
 import random
@@ -17,7 +17,7 @@ def capture(model):
     from keras.src.backend.common import global_state
 
     generator = global_state.get_global_attribute("global_seed_generator")  # None if nothing has used it yet
-    # Copy the values, because on a CPU NumPy may show the memory of the variable itself.
+    # Copy the values, because on a CPU a NumPy array may share the memory of the variable.
     variables, optimizer, seed = ([numpy.array(each) for each in group] for group in _variables_of(model, generator))
     return {
         "variables": variables,
@@ -27,9 +27,9 @@ def capture(model):
 
 
 def restore(model, state):
-    """Restore what ``capture`` returned, either all variables or none.
+    """Restore the state that ``capture`` returned, either all variables or none.
 
-    Raises ValueError if the number or shapes of the variables are not those of this model and its optimizer.
+    Raises ValueError if the number or shapes of the variables do not match this model and its optimizer.
     """
     from keras.src.random.seed_generator import global_seed_generator
 
@@ -72,10 +72,10 @@ def find_untracked_state(model):
 
 
 class CallbackStates:
-    """What a fit changes in the script's own callbacks, such as EarlyStopping's best value so far.
+    """The state of the script's own callbacks that a fit changes, such as EarlyStopping's best value so far.
 
     It must be created when training begins: an attribute belongs to the state if it holds plain data and has changed
-    since then. Therefore, what the script itself has set this time is not overwritten.
+    since then. Therefore, values that the script itself has set before training are not overwritten.
     """
 
     def __init__(self, callbacks):
@@ -100,7 +100,7 @@ class CallbackStates:
 
 
 def _variables_of(model, generator):
-    """Return three lists: the variables of the model, of its optimizer, and of Keras' seed generator (if not None)."""
+    """Return three lists: the variables of the model, of its optimizer, and of the seed generator (if any)."""
     optimizer = model.optimizer
     if optimizer is not None and not optimizer.built:
         optimizer.build(model.trainable_variables)
