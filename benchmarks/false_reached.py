@@ -34,7 +34,7 @@ MANY = (10, 20, 100, 1000)
 AGREEMENTS = (0.0, 0.5, 0.8, 0.9, 0.95)
 MARGINS = (0.0, 0.01, 0.02, 0.03, 0.04, 0.05)
 RESUMED_AGREEMENT = 0.8
-"""Agreement of networks of `ml_code/` with the ones that they were resumed from; see docs/benchmarks.md."""
+"""Agreement of networks of `ml_code/` with the ones that they were resumed from; see docs/benchmarks/gate.md."""
 
 DEFAULT = Rule(THRESHOLD)
 CONFIDENT = Rule(THRESHOLD, 0.95)

@@ -3,7 +3,7 @@
 
 Usage: scripts/write_reference.py
 
-The texts come from the definitions: descriptions of settings, help of commands, and the strings below fields and keys.
+The texts come from the definitions: descriptions of settings, help texts of commands, and strings below fields and keys.
 """
 
 import ast
@@ -40,18 +40,32 @@ from epochal.settings import Choices, Environment, Range, RepositorySettings, Se
 FOLDER = ROOT / "docs" / "reference"
 MARK = "<!-- Written from the code by make docs. -->"
 
-SERVER_COMMANDS = ("watch", "serve", "tunnel", "mail", "data", "jenkins", "job")
-"""The commands that have the page of the admin; all others have that of the developer."""
+COMMAND_PAGES = {
+    "commands.md": ("init", "status"),
+    "commands-runs.md": ("run", "history", "show", "retrain", "cancel"),
+    "commands-server.md": ("watch", "serve", "tunnel", "mail", "data"),
+    "commands-jenkins.md": ("jenkins", "job"),
+}
+"""The commands that each page describes."""
+
+ALL_COMMANDS = "[All commands](commands.md)"
+
+SERVER_TABLES = {
+    "settings-server.md": ("gateway", "repository"),
+    "settings-training.md": ("limits", "sandbox", "images"),
+    "settings-mail-jenkins.md": ("mail", "jenkins"),
+}
+"""The tables of server.toml that each page describes."""
 
 LINKS: dict[Any, str] = {
     Reason: "[reason](reasons.md)",
     Step: "[step](#steps)",
     TrialView: "[trial](json-trials.md)",
     MomentView: "[moment](#moments)",
-    JudgementView: "[judgement](#judgement)",
-    ForecastView: "[forecast](#forecast)",
+    JudgementView: "[judgement](json-judgements.md)",
+    ForecastView: "[forecast](json-judgements.md#forecast)",
 }
-"""What stands on a page for a type that is described elsewhere."""
+"""The text that a page shows for a type that is described elsewhere."""
 
 SIMPLE: dict[Any, str] = {
     int: "whole number",
@@ -72,7 +86,7 @@ NAMES = (
     r"\[[a-z]+\]",  # [search]
     r'"[a-z]+(?:_[a-z]+)+"|\b[a-z]+(?:_[a-z]+)+\b',  # max_epochs
 )
-"""What is code in a text: what stands in double backticks, what looks like these examples, and settings in their table."""
+"""The patterns of code in a text: words in double backticks, and words that look like the examples."""
 
 SEARCH_EXAMPLE = """\
 ```toml
@@ -88,13 +102,13 @@ STATUSES = {
     EXIT_STATUS[State.FAILED]: "The run failed; its [reason](reasons.md) says what to do.",
     EXIT_STATUS[State.BELOW]: "After job train, job retrain follows; after that, [nothing is left](reasons-below.md).",
     EXIT_STATUS[State.SUPERSEDED]: "A newer commit of the branch replaced the run's commit.",
-    EXIT_STATUS[State.CANCELLED]: "The run was cancelled by a person, or the commit asks to skip it.",
+    EXIT_STATUS[State.CANCELLED]: "The run was cancelled by a person, or the commit's message asks to skip it.",
     UsageError.exit_status: "An argument, a variable or a setting is wrong; the message names it. The embedded chain tries "
-    "again until it is corrected.",
+    "again until the error is corrected.",
     EpochalError.exit_status: "Internal error, or the database does not answer for two minutes. The chain starts "
-    "the job again, and gives the run up after three times.",
+    "the job again, and gives up the run after three attempts.",
 }
-"""What each exit status of a job script means."""
+"""The meaning of each exit status of a job script."""
 
 OTHER_STATUSES = {
     0: "Done. Also `epochal serve` and `epochal tunnel` when they are stopped.",
@@ -103,9 +117,9 @@ OTHER_STATUSES = {
     UsageError.exit_status: "An argument, a variable or a setting is wrong, or an extra is missing; the message names it.",
     EpochalError.exit_status: "Internal error, with a traceback, or the database does not answer.",
     128 + signal.SIGINT: "Ctrl-C.",
-    128 + signal.SIGPIPE: "Nobody reads the output any more.",
+    128 + signal.SIGPIPE: "The reader of the output is gone.",
 }
-"""What each exit status of the other commands means."""
+"""The meaning of each exit status of the other commands."""
 
 
 def code(value: object) -> str:
@@ -114,13 +128,13 @@ def code(value: object) -> str:
 
 
 def marked_up(text: str) -> str:
-    """Return the text of a docstring, a description or a help as one line of Markdown, with names as code."""
+    """Return a docstring, a description or a help text as one line of Markdown, with names formatted as code."""
     return _code_in_text().sub(lambda found: code(found[1] or found[0]), " ".join(text.split()))
 
 
 @cache
 def _code_in_text() -> re.Pattern[str]:
-    """Return the pattern of what is code in a text; the name is its first group if it stands in double backticks."""
+    """Return the pattern of code in a text, whose first group is a name in double backticks. Settings match, too."""
     settings = []
     for model in (RepositorySettings, ServerSettings):
         for name, field in model.model_fields.items():
@@ -131,20 +145,20 @@ def _code_in_text() -> re.Pattern[str]:
 
 
 def any_of(words: Iterable[str]) -> str:
-    """Join words to a list that ends with *or*."""
+    """Join words into a list with *or* before the last one."""
     *first, last = words
     return f"{', '.join(first)} or {last}" if first else last
 
 
 def page(title: str, *parts: str) -> str:
-    """Return a page: its title, a mark that this script wrote it, and its parts, of which the prose is wrapped."""
+    """Return a page: a title, a mark that this script wrote it, and the parts, whose prose is wrapped."""
     blocks = [block for part in parts for block in part.strip("\n").split("\n\n") if block]
     wrapped = [block if block.startswith(("|", "#", "```")) else fill(block) for block in blocks]
     return "\n\n".join([f"# {title}", MARK, *wrapped]) + "\n"
 
 
 def fill(paragraph: str) -> str:
-    """Return a paragraph in lines of at most 120 characters."""
+    """Wrap a paragraph to lines of at most 120 characters."""
     return textwrap.fill(paragraph, 120, break_long_words=False, break_on_hyphens=False)
 
 
@@ -168,7 +182,7 @@ def texts_below(owner: type) -> dict[str, str]:
 
 
 def words_for(kind: Any) -> list[str]:
-    """Return a type annotation in words, one text for each of its alternatives."""
+    """Return a type annotation in words, as one text per alternative."""
     origin, parts = typing.get_origin(kind), typing.get_args(kind)
     if kind in LINKS or kind in SIMPLE:
         return [LINKS.get(kind) or SIMPLE[kind]]
@@ -194,7 +208,7 @@ def type_in_words(kind: Any) -> str:
 
 
 def plural(kind: Any) -> str:
-    """Return the plural of a type in words: ``texts``, ``[trials](json-trials.md)``, or ``values`` if it has several."""
+    """Return the plural of a type in words, such as ``texts``, or ``values`` if the type has several alternatives."""
     words = words_for(kind)
     return re.sub(r"\]|$", lambda end: f"s{end[0]}", words[0], count=1) if len(words) == 1 else "values"
 
@@ -225,7 +239,7 @@ def values_in_words(field: FieldInfo) -> str:
 
 
 def tables_in(field: FieldInfo) -> list[type[BaseModel]]:
-    """Return the table that a setting is, or the one that its list holds; empty for a plain setting."""
+    """Return the table that a setting contains, directly or in a list; empty for a plain setting."""
     kinds = [field.annotation, *typing.get_args(field.annotation)]
     return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
 
@@ -234,7 +248,7 @@ def settings_table(model: type[BaseModel]) -> str:
     """Return the table of a model's plain settings."""
     texts, rows = texts_below(model), []
     for name, field in model.model_fields.items():
-        if tables_in(field) or name == "search":  # they have a section each
+        if tables_in(field) or name == "search":  # these have separate sections
             continue
         default = "required" if field.is_required() else code(json.dumps(field.default, ensure_ascii=False))
         values = any_of(map(code, frameworks())) if name == "framework" else values_in_words(field)
@@ -243,10 +257,10 @@ def settings_table(model: type[BaseModel]) -> str:
     return table(("setting", "default", "values", "meaning"), rows)
 
 
-def settings_sections(model: type[BaseModel]) -> Iterator[str]:
-    """Yield the table of a file's plain settings, then a heading, a text and a table for each of its tables."""
-    yield settings_table(model)
-    for name, field in model.model_fields.items():
+def settings_sections(model: type[BaseModel], names: Iterable[str]) -> Iterator[str]:
+    """Yield a heading, a text and a table for each table of a file that is in *names*."""
+    for name in names:
+        field = model.model_fields[name]
         for inner in tables_in(field):
             heading = f"[{name}]" if inner is field.annotation else f"[[{name}]]"
             yield f"## `{heading}`\n\n{marked_up(field.description or '')}\n\n{settings_table(inner)}"
@@ -257,9 +271,10 @@ def settings_repository() -> str:
     search = RepositorySettings.model_fields["search"]
     return page(
         "epochal.toml",
-        "The settings that are pushed with the code, beside `nn.py`. `epochal init` writes the file, with every setting "
-        "commented out.",
-        *settings_sections(RepositorySettings),
+        "The settings that are pushed with the code, in a file next to `nn.py`. `epochal init` writes the file, with every "
+        "setting commented out.",
+        settings_table(RepositorySettings),
+        *settings_sections(RepositorySettings, ["retrain"]),
         f"## `[search]`\n\n{marked_up(search.description or '')}",
         SEARCH_EXAMPLE,
         "A constant has either a range or choices.",
@@ -274,8 +289,30 @@ def settings_server() -> str:
     return page(
         "server.toml",
         "The settings of a server, which only its admin writes, in `$EPOCHAL_HOME/server.toml`. `epochal watch` creates "
-        "the file, with every other setting commented out.",
-        *settings_sections(ServerSettings),
+        "the file, with every other setting commented out. Other pages have the tables for "
+        "[training](settings-training.md) (`[limits]`, `[sandbox]`, `[images]`) and for "
+        "[mail and Jenkins](settings-mail-jenkins.md).",
+        settings_table(ServerSettings),
+        *settings_sections(ServerSettings, SERVER_TABLES["settings-server.md"]),
+    )
+
+
+def settings_training() -> str:
+    """Return the page about the tables of server.toml that limit training."""
+    return page(
+        "server.toml: training",
+        "What pushed code may use while it trains, and how its environment is built. These tables are part of "
+        "[`server.toml`](settings-server.md) and apply to every repository of the server.",
+        *settings_sections(ServerSettings, SERVER_TABLES["settings-training.md"]),
+    )
+
+
+def settings_mail_jenkins() -> str:
+    """Return the page about the tables of server.toml for the mail server and Jenkins."""
+    return page(
+        "server.toml: mail and Jenkins",
+        "The services that Epochal connects to. These tables are part of [`server.toml`](settings-server.md).",
+        *settings_sections(ServerSettings, SERVER_TABLES["settings-mail-jenkins.md"]),
     )
 
 
@@ -295,18 +332,18 @@ def environment() -> str:
     return page(
         "Environment variables",
         table(("variable", "values", "meaning"), own),
-        "A variable that is empty counts as not set. Another name that begins with `EPOCHAL_` is an error.",
+        "An empty variable counts as not set. Any other name that begins with `EPOCHAL_` is an error.",
         "## Secrets",
         "Each may also be set as the path of a file that contains it: `NAME_FILE` instead of `NAME`.",
         table(("variable", "meaning"), secrets),
         "## Variables that others set",
-        "Jenkins sets those of a build, and the embedded chain sets the same ones, without `BUILD_TAG`.",
+        "Jenkins sets these variables for a build, and the embedded chain sets all of them except `BUILD_TAG`.",
         table(("variable", "values", "meaning"), others),
     )
 
 
 def commands_in(name: str) -> Iterator[tuple[str, Any]]:
-    """Yield a command with its whole name, or each of its subcommands."""
+    """Yield a command, or each of its subcommands, with the full name."""
     group: Any = typer.main.get_command(make_app(name))
     command = group.commands[name]
     for inner in getattr(command, "commands", {}).values():
@@ -316,7 +353,7 @@ def commands_in(name: str) -> Iterator[tuple[str, Any]]:
 
 
 def parameter_row(parameter: Any) -> tuple[str, str, str]:
-    """Return the row of an argument or an option: how it is typed, its default, and its help."""
+    """Return the row of an argument or an option: how to type it, its default, and its help text."""
     kind = parameter.type_descriptor.annotation
     value = parameter.metavar or parameter.name.upper()
     if typing.get_origin(kind) is typing.Literal:
@@ -342,29 +379,39 @@ def command_sections(names: Iterable[str]) -> list[str]:
 
 
 def commands() -> str:
-    """Return the page about the commands of a developer, with a list of all."""
+    """Return the page with a list of all commands, and the commands that set up a repository."""
+    pages = {name: "" if file == "commands.md" else file for file, names in COMMAND_PAGES.items() for name in names}
     rows = []
     for name, text in COMMANDS.items():
         first = next(full.replace(" ", "-") for full, _ in commands_in(name))
-        place = "commands-server.md" if name in SERVER_COMMANDS else ""
-        rows.append((f"[`epochal {name}`]({place}#{first})", marked_up(text)))
-    names = [name for name in COMMANDS if name not in SERVER_COMMANDS]
+        rows.append((f"[`epochal {name}`]({pages[name]}#{first})", marked_up(text)))
     return page(
         "Commands",
         table(("command", "what it does"), rows),
         "`--help` after a command prints its options, `epochal --version` the version. The "
         "[exit statuses](exit-statuses.md) are on another page.",
-        *command_sections(names),
+        *command_sections(COMMAND_PAGES["commands.md"]),
     )
+
+
+def commands_runs() -> str:
+    """Return the page about the commands that start runs and show them."""
+    return page("Commands for runs", ALL_COMMANDS, *command_sections(COMMAND_PAGES["commands-runs.md"]))
 
 
 def commands_server() -> str:
     """Return the page about the commands of an admin."""
-    return page("Commands on the server", *command_sections(SERVER_COMMANDS))
+    return page("Commands on the server", ALL_COMMANDS, *command_sections(COMMAND_PAGES["commands-server.md"]))
+
+
+def commands_jenkins() -> str:
+    """Return the page about the commands for Jenkins and those that the job scripts call."""
+    names = COMMAND_PAGES["commands-jenkins.md"]
+    return page("Commands for Jenkins and the job scripts", ALL_COMMANDS, *command_sections(names))
 
 
 def jenkins_results() -> dict[int, str]:
-    """Return what the Jenkinsfile makes a build for each exit status; every other status is a FAILURE."""
+    """Return the build result that the Jenkinsfile sets for each exit status; any other status is a FAILURE."""
     found = re.search(r"def results = \[(.*)\]", (ROOT / "Jenkinsfile").read_text("utf-8"))
     assert found
     return {int(status): result for status, result in re.findall(r"(\d+): '(\w+)'", found[1])}
@@ -384,16 +431,16 @@ def exit_statuses() -> str:
         "Exit statuses",
         "## Job scripts, `epochal job`, `epochal run`, `epochal retrain`",
         table(("status", "state of the run", "meaning", "Jenkins"), rows),
-        "The last column is that of the `Jenkinsfile`. The three jobs show the same: UNSTABLE is their setting for status 3, "
-        "and the gateway stops the build of a superseded or cancelled run before its script ends; without a gateway such a "
-        "build is a FAILURE. A build that a signal stopped is ABORTED if Jenkins stopped it.",
+        "The last column is the build result that the `Jenkinsfile` sets. The three jobs have the same results: they are set "
+        "to turn status 3 into UNSTABLE, and the gateway stops the build of a superseded or cancelled run before its script "
+        "ends; without a gateway, such a build is a FAILURE. A build that a signal stopped is ABORTED if Jenkins stopped it.",
         "## Other commands",
         table(("status", "meaning"), [(str(int(status)), text) for status, text in OTHER_STATUSES.items()]),
     )
 
 
 def view_table(view: type, without: type | None = None) -> str:
-    """Return the table of a view's keys, except those of the view ``without``."""
+    """Return the table of a view's keys, except the keys of the view ``without``."""
     left_out = set(typing.get_type_hints(without)) if without else set()
     hints = {name: kind for name, kind in typing.get_type_hints(view).items() if name not in left_out}
     texts = texts_below(view)
@@ -426,6 +473,14 @@ def json_trials() -> str:
         view_table(TrialView, AccuracyView),
         "## Accuracy",
         view_table(AccuracyView),
+    )
+
+
+def json_judgements() -> str:
+    """Return the page about the JSON of a judgement and a forecast."""
+    return page(
+        "JSON of a judgement and a forecast",
+        "A [trial](json-trials.md) has both under the keys `judgement` and `forecast`.",
         "## Judgement",
         view_table(JudgementView),
         "## Forecast",
@@ -434,7 +489,7 @@ def json_trials() -> str:
 
 
 def reason_groups() -> dict[str, list[Reason]]:
-    """Return the reasons below the comments that divide them in their definition."""
+    """Return the reasons, grouped by the comments above them in the definition."""
     groups: dict[str, list[Reason]] = {}
     for heading, name in re.findall(r"^    (?:# (.+)\.$|([A-Z_]+) = )", inspect.getsource(Reason), re.MULTILINE):
         if heading:
@@ -456,11 +511,23 @@ def reason_sections(groups: dict[str, list[Reason]]) -> list[str]:
 
 def reasons() -> str:
     """Return the page about runs that fail."""
-    groups = dict(list(reason_groups().items())[:3])
+    groups = dict(list(reason_groups().items())[:2])
     return page(
         "When a run fails",
         "The mail, `epochal show` and `epochal history` name the reason. Correct its cause, then push a new commit or train "
-        "the same one again with `epochal run`. Runs that end below their threshold have [other reasons](reasons-below.md).",
+        "the same one again with `epochal run`. Other pages have the reasons of runs that [the server or a "
+        "service](reasons-server.md) made fail, and of runs that [end below their threshold](reasons-below.md).",
+        *reason_sections(groups),
+    )
+
+
+def reasons_server() -> str:
+    """Return the page about runs that fail because of the server or a service that it uses."""
+    groups = dict(list(reason_groups().items())[2:3])
+    return page(
+        "When the server fails a run",
+        "The code is not the cause of these failures, unless a package in `requirements.txt` cannot be installed. The reasons "
+        "of runs whose code failed are on [another page](reasons.md).",
         *reason_sections(groups),
     )
 
@@ -470,25 +537,31 @@ def reasons_below() -> str:
     groups = dict(list(reason_groups().items())[3:])
     return page(
         "When a run ends below its threshold or is stopped",
-        "The mail, `epochal show` and `epochal history` name the reason. The reasons of failed runs are on "
-        "[another page](reasons.md).",
+        "The mail, `epochal show` and `epochal history` name the reason. Failed runs have other reasons: "
+        "[the code failed](reasons.md), or [the server](reasons-server.md).",
         *reason_sections(groups),
     )
 
 
 PAGES = {
     "commands.md": commands,
+    "commands-jenkins.md": commands_jenkins,
+    "commands-runs.md": commands_runs,
     "commands-server.md": commands_server,
     "environment.md": environment,
     "exit-statuses.md": exit_statuses,
     "json.md": json_run,
+    "json-judgements.md": json_judgements,
     "json-trials.md": json_trials,
     "reasons.md": reasons,
     "reasons-below.md": reasons_below,
+    "reasons-server.md": reasons_server,
     "settings-repository.md": settings_repository,
+    "settings-mail-jenkins.md": settings_mail_jenkins,
     "settings-server.md": settings_server,
+    "settings-training.md": settings_training,
 }
-"""The pages of docs/reference that this script writes."""
+"""The pages in docs/reference that this script writes, with the functions that return them."""
 
 
 def main() -> None:

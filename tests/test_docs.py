@@ -6,6 +6,7 @@ block that CI cannot run has a line directly above it that says why: ``<!-- not 
 """
 
 import itertools
+import math
 import os
 import re
 import shlex
@@ -52,12 +53,16 @@ JENKINS = "https://jenkins.example.com/"
 SECONDS = 120.0
 """How long the blocks of one page may take."""
 
+MOST_LINES = 96
+"""How long a page may be, by `_count_lines`: two screens, 1,900 pixels on GitHub in a window 1,280 pixels wide."""
+
 _FENCE = re.compile(r"(?P<indent> *)(?P<fence>`{3,})(?P<language>[\w-]*)")
 _NOT_RUN = re.compile(r" *<!-- not run: (?P<reason>.+) -->")
 _FILE = re.compile(r"# (?P<name>\S*\.(?:py|toml|txt))")
 _PORT = re.compile(r"\b(?:2525|8787)\b")
 _LINK = re.compile(r"\]\((?P<target>[^()\s]+)(?: \"[^\"]*\")?\)")
 _HEADING = re.compile(r"#{1,6} +(?P<title>.+)")
+_COMMENT = re.compile(r"^<!--.*?-->\n", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,12 @@ def _read_anchors(path: Path) -> set[str]:
 
 def _read_page(page: str) -> str:
     return (TOP / page).read_text(encoding="utf-8")
+
+
+def _count_lines(text: str) -> int:
+    """Return the number of lines of a page without its comments. A row of a table is as high as two lines, or more if long."""
+    lines = _COMMENT.sub("", text).splitlines()
+    return sum(1 + math.ceil(len(line) / 120) if line.startswith("|") else 1 for line in lines)
 
 
 def _has_commands(page: str) -> bool:
@@ -267,6 +278,18 @@ def test_links_lead_somewhere(page: str) -> None:
         if not path.exists() or (anchor and anchor not in _read_anchors(path)):
             broken.append(link)
     assert not broken
+
+
+@pytest.mark.parametrize("page", DOCS)
+def test_a_page_fits_two_screens(page: str) -> None:
+    """A page answers one question. If it grows too long, cut it or split it by question."""
+    assert _count_lines(_read_page(page)) <= MOST_LINES
+
+
+def test_comments_are_not_counted() -> None:
+    """Readers do not see comments, and rows of tables are high."""
+    text = "# Title\n\n<!-- for the test of this page:\n```sh\ntrue\n```\n-->\n| a | b |\n" + f"| {'c' * 120} |\n"
+    assert _count_lines(text) == 2 + 2 + 3
 
 
 def test_index_lists_every_page() -> None:
