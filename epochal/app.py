@@ -20,8 +20,8 @@ class App:
     def open(cls, environment: Environment, retry_policy: RetryPolicy | None = None) -> "App":
         """Read the settings in ``environment.home`` and open the database.
 
-        ``retry_policy``: how long to wait for a database that does not answer; None: not at all. Raises SettingsError
-        if the settings are invalid, or if the database cannot be opened or does not answer.
+        ``retry_policy``: how long to wait if the database does not answer; by default, there is no wait. Raises
+        SettingsError if the settings are invalid, or if the database cannot be opened or does not answer.
         """
         settings = read_server_settings(environment)
         return cls(
@@ -35,13 +35,13 @@ class App:
 
     @property
     def build_url(self) -> str | None:
-        """The page of the Jenkins build that runs the job; None otherwise (the embedded chain sets a file:// URL)."""
+        """The URL of the Jenkins build that runs the job, or None; the embedded chain sets a file:// URL instead."""
         url = self.environment.build_url
         return url if url.startswith(("http://", "https://")) else None
 
     @property
     def interactive_runtime(self) -> RuntimeName:
-        """The runtime for training by hand: the one in the environment or server.toml, otherwise ``auto``."""
+        """The runtime for commands run by hand: the one set in the environment or server.toml, otherwise ``auto``."""
         return self.settings.runtime if "runtime" in self.settings.model_fields_set else "auto"
 
     def credentials(self, repository: str) -> str:

@@ -1,4 +1,4 @@
-"""The command line: registers the commands, prints their errors, and picks the exit status."""
+"""The command line, which registers the commands, prints their errors, and chooses the exit status."""
 
 import gc
 import importlib
@@ -19,12 +19,12 @@ COMMANDS = {
     "status": "Show whether a commit was pushed and delivered, and the state of its runs.",
     "watch": "Add a repository to server.toml, so that each push to it starts a run.",
     "serve": "Run the gateway and the chain until stopped.",
-    "tunnel": "Keep an ngrok address open for the gateway until stopped, and register it at GitHub if a token is set.",
+    "tunnel": "Keep an ngrok address open for the gateway until stopped. Register it with GitHub if a token is set.",
     "mail": "Send the mails that could not be sent when their runs ended.",
     "run": "Train one commit in the foreground, without a server or a webhook.",
     "history": "List the runs in EPOCHAL_HOME, newest first.",
     "show": "Show what happened in a run.",
-    "retrain": "Run a run's retrain job here, or join its search. To join from another machine, share EPOCHAL_HOME with it.",
+    "retrain": "Run the retrain job of a run, or join its search. To join from another machine, share EPOCHAL_HOME.",
     "cancel": "Cancel a run that has not ended. Its training is stopped and no mail is sent.",
     "data": "Download datasets for code that trains without network access.",
     "job": "Run one job of the chain; called by scripts/*.sh.",
@@ -78,7 +78,7 @@ def _print_version(wanted: bool) -> None:
 def make_app(command: str | None) -> typer.Typer:
     """Return a command line that can run *command* and shows the help texts of all commands.
 
-    Only the module of *command* is imported, so that a job script does not wait for imports that it does not use.
+    Only the module of *command* is imported, so that a job script does not wait for modules that it does not use.
     """
     app = typer.Typer(
         name="epochal",
@@ -117,7 +117,7 @@ def _options(
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,
 ) -> None:
-    """Accept the options in front of a command. Without a callback, Typer would omit the name of a single command."""
+    """Accept the options before a command. Without a callback, Typer would drop the name of a command that is alone."""
 
 
 def _missing_extra(error: Exception) -> str:
@@ -127,7 +127,7 @@ def _missing_extra(error: Exception) -> str:
 
 
 def _run_command(arguments: list[str]) -> int:
-    # The command is the first argument that is not an option, since no option in front of it takes a value.
+    # The command is the first argument that is not an option, because no option before it takes a value.
     named = next((argument for argument in arguments if not argument.startswith("-")), None)
     try:
         make_app(named)()
@@ -136,7 +136,7 @@ def _run_command(arguments: list[str]) -> int:
     except EpochalError as error:
         text, status = str(error), error.exit_status
     except BrokenPipeError:
-        return 141  # nobody reads our output any more: 128 + SIGPIPE, as in a shell
+        return 141  # the reader of our output is gone: 128 + SIGPIPE, as in a shell
     except Exception as error:
         extra = _missing_extra(error)
         if extra:

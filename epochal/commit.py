@@ -1,4 +1,4 @@
-"""Names for a repository, and instructions in a commit's message that the commit must not start a training."""
+"""Name a repository, and find the instruction in a commit's message not to train the commit."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 _SKIP_WORDS = ("[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]")
 _SKIP_TRAILER = re.compile(r"skip-checks:\s*true", re.IGNORECASE)
-# The last line of the message of a commit by Epochal, which would lead to another one if it started a training.
+# The last line of the message of Epochal's own commits. Training such a commit would lead to another one.
 _EPOCHAL_TRAILER = re.compile(r"Epochal-Run: \d+")
 _HOST = r"(?P<host>\[[^\]/@]*\]|[^/:\[]*)"
 _URL = re.compile(rf"[a-z][a-z0-9+.-]*://(?:[^/]*@)?{_HOST}(?::[^/]*)?(?P<path>(?:/.*)?)", re.IGNORECASE | re.DOTALL)
@@ -18,10 +18,10 @@ _HOST_ALIASES = {"ssh.github.com": "github.com", "www.github.com": "github.com"}
 def identity(url: str) -> str:
     """Return a name for a repository that is the same for all its addresses: ``github.com/ada/digits``.
 
-    For an address it is the host in lower case and the path, without user, password, port, ``.git`` and slashes at the
-    end. For a file:// URL or a path that begins with a slash or a dot it is ``local`` and the absolute path:
-    ``local/srv/digits.git``. The identity of an identity is the same identity. No part of it is ``..``, so it can be
-    used as a path.
+    For an address, the name is the host in lower case and the path, without user, password, port, trailing slashes and
+    ``.git``. For a file:// URL, or a path that begins with a slash or a dot, it is ``local`` and the absolute path:
+    ``local/srv/digits.git``. Passing a name returns it unchanged. No part of a name is ``..``, so it can be used as a
+    path.
     """
     host, path = _split_host_and_path(url)
     host = host.lower().strip(".") or "local"
@@ -69,10 +69,10 @@ def safe_url(url: str) -> str:
 
 
 def find_skip_instruction(message: str) -> str | None:
-    """Return the part of a commit's message that says that the commit must not start a training; None if no part does.
+    """Return the part of a commit's message that says not to train the commit, or None if there is no such part.
 
-    It is one of GitHub's instructions ("Skipping workflow runs"), or the last line in the message of a commit that
-    Epochal made. The trailer ``skip-checks: true`` has to be the last line and come after an empty one; GitHub asks for
+    This is one of GitHub's instructions ("Skipping workflow runs"), or the last line in the message of a commit that
+    Epochal made. The trailer ``skip-checks: true`` has to be the last line and follow an empty line; GitHub asks for
     two empty lines, but git by default keeps only one.
     """
     found = next((word for word in _SKIP_WORDS if word in message.lower()), None)

@@ -8,8 +8,8 @@ from epochal.folders import SCRIPT
 class Reason(StrEnum):
     """Why a trial failed, or a run ended without reaching its threshold.
 
-    The value is a word to filter by. ``description`` says what happened, ``remedy`` what to do next; each is one full
-    sentence. docs/reference/reasons.md is written from both, under the headings that the comments below give.
+    The value is a word to filter by. ``description`` says what happened and ``remedy`` what to do next, each in one
+    full sentence. docs/reference/reasons.md is generated from both; its headings are the comments below.
     """
 
     description: str
@@ -25,7 +25,7 @@ class Reason(StrEnum):
 
     @property
     def explanation(self) -> str:
-        """What happened and what to do next, for a run or a trial that has no explanation of its own."""
+        """What happened and what to do next, for a run or a trial without a more specific explanation."""
         return f"{self.description} {self.remedy}"
 
     # The code or its training failed.
@@ -42,7 +42,7 @@ class Reason(StrEnum):
     IMPORT_ERROR = (
         "import_error",
         f"A module that {SCRIPT} imports could not be imported in the training environment.",
-        f"Add its package to requirements.txt, or pin a version that has what {SCRIPT} imports.",
+        f"Add its package to requirements.txt, or pin a version that provides what {SCRIPT} imports.",
     )
     SCRIPT_ERROR = (
         "script_error",
@@ -57,12 +57,12 @@ class Reason(StrEnum):
     KILLED = (
         "killed",
         f"{SCRIPT} was killed by a signal.",
-        "After SIGKILL, which often means that the machine had no memory left, use a smaller batch; after SIGSEGV, pin "
+        "After SIGKILL, which often means that the machine ran out of memory, use a smaller batch; after SIGSEGV, pin "
         "another version of the library that crashed.",
     )
     TIMED_OUT = (
         "timed_out",
-        f"{SCRIPT} trained for longer than one trial may.",
+        f"{SCRIPT} trained for longer than a trial may take.",
         "Train fewer epochs or a smaller network, or ask the admin to raise [limits] minutes in server.toml.",
     )
     NO_NETWORK = (
@@ -74,8 +74,7 @@ class Reason(StrEnum):
     NO_ACCURACY = (
         "no_accuracy",
         f"{SCRIPT} ended without an error but reported no accuracy that counts.",
-        "Evaluate the network that was trained on test data that it has not seen, or print a line like "
-        "Test accuracy: 0.83.",
+        "Evaluate the trained network on test data that it has not seen, or print a line like Test accuracy: 0.83.",
     )
     ACCURACY_NOT_FINITE = (
         "accuracy_not_finite",
@@ -94,8 +93,8 @@ class Reason(StrEnum):
     )
     SEVERAL_FRAMEWORKS = (
         "several_frameworks",
-        f"{SCRIPT} imports several frameworks, each of which could be the one that trains.",
-        "Name the one that trains as framework in epochal.toml.",
+        f"{SCRIPT} imports several frameworks, any of which could train the network.",
+        "Set framework in epochal.toml to the framework that trains the network.",
     )
 
     # Something in the repository cannot be used.
@@ -107,7 +106,7 @@ class Reason(StrEnum):
     REFUSED_REQUIREMENT = (
         "refused_requirement",
         "requirements.txt asks for something that this server does not allow, or cannot be read.",
-        "Write names of packages with versions, as in numpy>=2,<3, or ask the admin to set [sandbox] packages to any in "
+        "Write package names with versions, as in numpy>=2,<3, or ask the admin to set [sandbox] packages to any in "
         "server.toml.",
     )
     UNSAFE_SYMLINK = (
@@ -118,7 +117,7 @@ class Reason(StrEnum):
     UNKNOWN_COMMIT = (
         "unknown_commit",
         "The repository no longer has the commit, for example after a forced push.",
-        "Push the commit again, or train the one that replaced it.",
+        "Push the commit again, or train the commit that replaced it.",
     )
 
     # The server, the network, Jenkins or Epochal failed.
@@ -130,8 +129,8 @@ class Reason(StrEnum):
     ENVIRONMENT_FAILED = (
         "environment_failed",
         "The training environment could not be built.",
-        "Correct requirements.txt if the message names a package, or check whether the server reaches the package index "
-        "and the image registry.",
+        "Correct requirements.txt if the message names a package, or check whether the server can reach the package "
+        "index and the image registry.",
     )
     BUILD_FAILED = (
         "build_failed",
@@ -141,7 +140,7 @@ class Reason(StrEnum):
     NO_ENGINE = (
         "no_engine",
         "The Docker engine did not answer.",
-        'Start it, or set runtime = "process" in server.toml to train without a sandbox.',
+        'Start the engine, or set runtime = "process" in server.toml to train without a sandbox.',
     )
     INTERNAL_ERROR = (
         "internal_error",
@@ -153,7 +152,7 @@ class Reason(StrEnum):
     NO_EPOCHS = (
         "no_epochs",
         f"{SCRIPT} has no number of epochs that a retrain could raise.",
-        "Write it as a constant (epochs = 20) or into the call (fit(epochs=20)), or add a [search] table to "
+        "Write the number as a constant (epochs = 20) or in the call (fit(epochs=20)), or add a [search] table to "
         "epochal.toml.",
     )
     MAX_EPOCHS = (
@@ -163,7 +162,7 @@ class Reason(StrEnum):
     )
     MAX_MINUTES = (
         "max_minutes",
-        "The trials took all the minutes that max_minutes in epochal.toml allows.",
+        "The trials used up all the minutes that max_minutes in epochal.toml allows.",
         "Raise [retrain] max_minutes, or make the training faster.",
     )
     MAX_TRIALS = (
@@ -173,7 +172,7 @@ class Reason(StrEnum):
     )
     STOPS_ITSELF = (
         "stops_itself",
-        f"{SCRIPT} itself ended the training before all its epochs were trained, so more epochs change nothing.",
+        f"{SCRIPT} itself stopped training before its last epoch, so more epochs would change nothing.",
         "Give its early stopping more patience, or change the network.",
     )
     LEVELS_OFF = (
@@ -183,21 +182,21 @@ class Reason(StrEnum):
     )
     TOO_FEW_SAMPLES = (
         "too_few_samples",
-        "The test set is too small: even with every answer right, the accuracy would not be certain enough.",
+        "The test set is too small: even if every answer were right, the accuracy would not be certain enough.",
         "Measure on as many test samples as the message asks for, or lower the threshold.",
     )
     NO_IMPROVEMENT = (
         "no_improvement",
-        "The accuracy did not improve in as many trials in a row as patience in epochal.toml allows.",
+        "The accuracy did not improve in as many consecutive trials as patience in epochal.toml allows.",
         "Change the network or the data, or raise [retrain] patience.",
     )
     SPACE_USED_UP = (
         "space_used_up",
-        "Every combination of [search] in epochal.toml was tried.",
+        "Every combination of values in [search] of epochal.toml was tried.",
         "Widen the ranges of [search], or change the network.",
     )
 
-    # A trial or a run was ended from outside.
+    # A trial or a run was stopped from outside.
     PRUNED = (
         "pruned",
         "Other trials of the search were better after the same number of epochs.",
@@ -210,13 +209,13 @@ class Reason(StrEnum):
     )
     INTERRUPTED = (
         "interrupted",
-        "The training was interrupted; it resumes if its run continues.",
-        "Keep epochal serve running, which continues the runs of pushed commits.",
+        "Training was interrupted; it resumes if the run continues.",
+        "Keep epochal serve running: it continues the runs of pushed commits.",
     )
     SUPERSEDED = (
         "superseded",
         "A newer commit of the branch replaced this one.",
-        "No action is needed; epochal run still trains this one.",
+        "No action is needed; to train this commit anyway, use epochal run.",
     )
     CANCELLED = (
         "cancelled",
@@ -225,13 +224,13 @@ class Reason(StrEnum):
     )
     SKIPPED = (
         "skipped",
-        "The commit's message says that it must not start a training, for example with [skip ci].",
-        "Train its code with epochal run, which ignores the message.",
+        "The commit's message asks not to train the commit, for example with [skip ci].",
+        "To train the commit anyway, use epochal run, which ignores the message.",
     )
 
 
 class EpochalError(Exception):
-    """An error that is shown to people. Its text (one or more lines) says what went wrong, where, and how to fix it."""
+    """An error to show to the user. Its text (one or more lines) says what went wrong, where, and how to fix it."""
 
     exit_status = 70  # EX_SOFTWARE of sysexits.h: an internal error, unless a subclass overrides it
 
@@ -249,8 +248,8 @@ class SettingsError(UsageError):
 class RunFailed(EpochalError):
     """A run cannot reach a verdict, for a reason that its developer or the admin can fix.
 
-    ``reason``: the kind of failure. ``explanation``: what happened in this case and how to fix it, by default
-    that of ``reason``. ``detail``: what a program printed about it, possibly several lines; empty if nothing.
+    ``reason``: the kind of failure. ``explanation``: what happened in this case and how to fix it; by default, the
+    explanation of ``reason``. ``detail``: related output of a program, possibly several lines; may be empty.
     """
 
     exit_status = 1

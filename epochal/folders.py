@@ -1,4 +1,4 @@
-"""The paths inside ``$EPOCHAL_HOME`` and of the files that are installed with the package. Imports no other module of it."""
+"""The paths in ``$EPOCHAL_HOME`` and of files installed with the package. Imports no other module of the package."""
 
 import re
 from pathlib import Path
@@ -17,19 +17,19 @@ class TrialFolder:
         self.code = path / "code"
         """The trial's writable copy of the code, which is /train in a container and keeps what the script saves."""
         self.out = path / "out"
-        """The output folder, which training finds as $EPOCHAL_OUT."""
+        """The output folder, whose path is in $EPOCHAL_OUT during training."""
         self.metrics = self.out / "metrics.jsonl"
-        """What the recorder observed: a line of JSON for each event, such as an epoch."""
+        """The recorder's observations: a line of JSON for each event, such as an epoch."""
         self.accuracy = self.out / "accuracy.json"
-        """The accuracy, as the script or the recorder wrote it."""
+        """The accuracy, written by the script or the recorder."""
         self.checkpoints = path / "checkpoints"
         """The checkpoints ($EPOCHAL_CHECKPOINTS), which are moved to a later trial of the run that may use them."""
         self.log = path / "train.log"
         """Standard output and standard error of the training, interleaved."""
         self.changed_files = path / "change"
-        """The files that the trial changed, by their paths in the code, for the developer to adopt; may be absent."""
+        """The files that the trial changed, at their paths in the code, for the developer to adopt; may be absent."""
         self.diff = path / "change.diff"
-        """The changes of the trial to the code as a unified diff; absent if it changed nothing."""
+        """The trial's changes to the code as a unified diff; absent if the trial changed nothing."""
 
 
 class RunFolder:
@@ -57,21 +57,21 @@ class Home:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.optuna_url = f"sqlite:///{path / 'optuna.db'}"
-        """The URL of Optuna's storage, unless the server's database is PostgreSQL, which then holds it."""
+        """The URL of Optuna's storage, unless the server's database is PostgreSQL, which also holds the storage."""
         self.dlcode = path / "dlcode"
-        """Links to the last pulled code of each repository and branch."""
+        """Links to the code that was last pulled for each repository and branch."""
         self.cache = path / "cache"
         """Fetched repositories, environments and datasets, all of which can be fetched or built again."""
 
     def database_url(self, configured: str = "") -> str:
-        """Return the URL of the database: the ``configured`` one or, if that is empty, a SQLite file here."""
+        """Return the URL of the database: ``configured`` or, if that is empty, the URL of a SQLite file in the home."""
         return configured or f"sqlite:///{self.path / 'epochal.db'}"
 
     def challenge_file(self, nonce: str) -> Path:
         """Return the path of a temporary file by which a Jenkins agent proves that it shares the gateway's home.
 
-        The gateway writes random bytes into it, which the agent has to read. ``nonce``: hexadecimal digits for the
-        name.
+        The gateway writes random bytes into it, which the agent has to read. ``nonce``: hexadecimal digits that become
+        part of the file's name.
         """
         return self.path / f".question-{re.sub('[^0-9a-f]', '', nonce)}"
 
@@ -84,7 +84,7 @@ def resource(name: str) -> Path:
     """Return the path of a file or folder that is installed with the package but is not a Python module.
 
     ``name``: ``scripts``, ``hooks``, ``Dockerfile``, ``requirements``, ``Jenkinsfile``, ``ml_code``, ``jobs`` or
-    ``jenkins``. It is inside an installed package, or at the top of a checkout (``pip install -e``).
+    ``jenkins``. The path is inside the installed package, or at the top of a checkout (``pip install -e``).
     """
     installed = _PACKAGE / "installed" / name
     return installed if installed.exists() else _PACKAGE.parent / name

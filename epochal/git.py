@@ -27,7 +27,7 @@ _ENVIRONMENT = {
     "SSH_ASKPASS_REQUIRE": "never",
 }
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
-_LFS_POINTER_BYTES = 1024  # pointer files are smaller than this (git-lfs' specification)
+_LFS_POINTER_BYTES = 1024  # pointer files are smaller than this (specification of git-lfs)
 
 
 class GitError(Exception):
@@ -53,7 +53,7 @@ class GitFolder:
         return self.run_text("branch", "--show-current")
 
     def resolve(self, revision: str) -> str:
-        """Return the full SHA of the commit that ``revision`` names; raises GitError if there is none."""
+        """Return the full SHA of the commit that ``revision`` names; raises GitError if there is no such commit."""
         return self.run_text("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
 
     def has_changes(self) -> bool:
@@ -66,14 +66,14 @@ class GitFolder:
         return message.strip(), name, email
 
     def commit_time(self, sha: str) -> datetime | None:
-        """Return the commit time by the committer's clock, in UTC and whole seconds; None if it is not a valid time."""
+        """Return the commit time by the committer's clock, in UTC and whole seconds, or None if the time is invalid."""
         try:
             return datetime.fromtimestamp(int(self.run_text("show", "--no-patch", "--format=%ct", sha)), UTC)
-        except (ValueError, OverflowError, OSError):  # a commit may contain any text as its time
+        except (ValueError, OverflowError, OSError):  # the time in a commit may be any text
             return None
 
     def submodule_notes(self, sha: str) -> tuple[str, ...]:
-        """Return a note (one line) that the commit's submodules are not fetched; empty if it has none."""
+        """Return a one-line note that the commit's submodules are not fetched, or no note if it has no submodules."""
         lines = self.run("ls-tree", "-r", "-z", sha).split(b"\0")
         paths = [line.partition(b"\t")[2].decode("utf-8", "replace") for line in lines if line.startswith(b"160000 ")]
         if not paths:
@@ -108,7 +108,7 @@ class GitFolder:
 
 
 def run_git(arguments: list[str], variables: dict[str, str] | None = None, seconds: float = _TIMEOUT_SECONDS) -> bytes:
-    """Run git, without password prompts and without filters that fetch (git-lfs), and return its output.
+    """Run git without password prompts and without filters that download files (git-lfs), and return its output.
 
     ``variables``: environment variables to set. After ``seconds``, or on any exception, git and the programs that it
     started are killed. Raises GitError if git is missing, fails or takes too long.
@@ -141,10 +141,10 @@ def run_git(arguments: list[str], variables: dict[str, str] | None = None, secon
 
 
 def credential_options(credentials: str) -> list[str]:
-    """Return the options that make git read passwords from the file ``credentials`` only; none if it is empty.
+    """Return the options that make git read passwords only from the file ``credentials``; no options if it is empty.
 
     The file has the format of git-credential-store(1). Only "get" is passed on to the store, which would otherwise
-    delete a password from the admin's file as soon as a server refuses it once.
+    delete a password from the admin's file the first time that a server rejects it.
     """
     if not credentials:
         return []
@@ -156,8 +156,8 @@ def fetch_commit(cache: Path, url: str, branch: str, sha: str, credentials: str 
     """Fetch the commit ``sha`` of ``url`` into a bare repository under ``cache``, and return that repository.
 
     Only that commit is fetched or, if the server does not serve single commits, its branch. ``credentials``: as in
-    ``credential_options``. Raises RunFailed: REPOSITORY_UNREACHABLE, or UNKNOWN_COMMIT if the repository does not have
-    the commit, or no longer has it.
+    ``credential_options``. Raises RunFailed with REPOSITORY_UNREACHABLE, or with UNKNOWN_COMMIT if the repository never
+    had the commit or no longer has it.
     """
     shown = safe_url(url)
     folder = cache / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}.git"
@@ -188,7 +188,7 @@ def fetch_commit(cache: Path, url: str, branch: str, sha: str, credentials: str 
 
 
 def check_files(folder: Path) -> tuple[str, ...]:
-    """Check the files of a commit in ``folder``, and return notes on them for its developer (one line each).
+    """Check the files of a commit in ``folder``, and return one-line notes for its developer.
 
     A note says which files are git-lfs pointers. Raises RunFailed(UNSAFE_SYMLINK) for a symbolic link that is absolute
     or leads out of ``folder``, even if only through other links.

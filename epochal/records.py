@@ -1,4 +1,4 @@
-"""The contents of the database and of a run's folder, as plain values."""
+"""Plain values that represent the contents of the database and of a run's folder."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,10 +13,10 @@ Value = bool | int | float | str
 """The types of a hyperparameter's value."""
 
 Log = Callable[[str], None]
-"""A function that logs one line of text, given without a line end."""
+"""A function that logs one line of text, passed without a trailing newline."""
 
 PROOF_PREFIX = "epochal proof: "
-"""The beginning of the line in a job's output that proves which home, database and scripts it uses."""
+"""The beginning of the line with which a job proves which home, database and scripts it uses."""
 
 
 def value_kind(value: Value) -> Literal["number", "text", "boolean"]:
@@ -47,24 +47,24 @@ class State(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will happen to a run in this state."""
+        """Whether a run in this state has ended, so that nothing more will happen to it."""
         return self in _ENDED
 
     @property
     def verdict(self) -> "Verdict | None":
-        """The verdict on a run in this state; None if it has none."""
+        """The verdict on a run in this state, or None if such a run has no verdict."""
         return _VERDICTS.get(self)
 
 
 class Origin(StrEnum):
-    """What started a run: a push, which starts one run per commit however often it is reported, or a person."""
+    """What started a run: a person, or a push, which starts only one run per commit even if it is reported twice."""
 
     PUSH = "push"
     PERSON = "person"
 
 
 class Verdict(StrEnum):
-    """The outcome of the gate's comparison."""
+    """The outcome of the gate's comparison of an accuracy with the threshold."""
 
     REACHED = "reached"
     BELOW = "below"
@@ -110,14 +110,14 @@ class Strategy(StrEnum):
 
 
 class StoppedBy(StrEnum):
-    """What ended a training before its last epoch: reaching the threshold, or the script itself."""
+    """What stopped training before the last epoch: reaching the threshold, or the script itself."""
 
     THRESHOLD = "threshold"
     SCRIPT = "script"
 
 
 class AccuracySource(StrEnum):
-    """The source that an accuracy was read from."""
+    """The source of an accuracy."""
 
     SCRIPT = "accuracy.json"
     EVALUATE = "evaluate"
@@ -127,7 +127,7 @@ class AccuracySource(StrEnum):
 
     @property
     def description(self) -> str:
-        """Where the accuracy was read, as a phrase for mails and the history."""
+        """The source as a phrase for mails and the output of ``epochal show``."""
         return _SOURCE_DESCRIPTIONS[self]
 
 
@@ -142,15 +142,15 @@ _SOURCE_DESCRIPTIONS = {
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known about the data behind an accuracy.
+    """Facts about the data behind an accuracy.
 
     metric: the name of the metric.
     chance: the accuracy (0 to 1) of a model that always predicts ``answer``, the most frequent test label; None if the
         labels are unknown.
     checked: whether the test rows were compared with the rows that the network was fitted on.
-    unchecked: why they were not compared.
+    unchecked: why the rows were not compared.
     seen: the share of test rows (0 to 1) that the network was fitted on.
-    expected: the share that even a clean split would show, because a dataset may contain identical rows.
+    expected: the share to expect even of a clean split, because a dataset may contain identical rows.
     accepted: whether ``seen`` is too high, so that the accuracy counts only because ``repeated_rows`` in epochal.toml
         allows it.
     """
@@ -170,13 +170,13 @@ class Accuracy:
     """A measured accuracy.
 
     value: the accuracy, from 0 to 1.
-    source: where it was read.
+    source: where the accuracy was read from.
     samples: the number of test samples; None if unknown.
     test_set: a digest of the test samples, or the name that the script gives them; None if unknown.
     test_rows: the smallest hashes of these samples (at most 1,024 sorted 64-bit little-endian numbers); None if
         unknown.
     looks: the number of different networks that the training compared with that test set, including this one.
-    evidence: what is known about the data behind the accuracy.
+    evidence: facts about the data behind the accuracy.
     """
 
     value: float
@@ -193,7 +193,7 @@ class Judgement:
     """The gate's verdict on a trial, and the numbers behind it.
 
     look: how many comparisons on this branch, including this one, used the same test set; None if the set is unknown.
-    confidence: the confidence that the settings require, 0 for none.
+    confidence: the confidence that the settings require, or 0 if they require none.
     spent: with confidence, the probability of a false positive that was allowed for this look.
     bound: with confidence, the lower confidence bound of the accuracy.
     required: the smallest accuracy that would have passed with the same number of samples; None if not even 1.0 would.
@@ -212,11 +212,11 @@ class Epoch:
     """One epoch of a fit, as recorded in metrics.jsonl.
 
     model: the number of the Keras model in the script, from 1.
-    call: the number of the call of fit on that model, from 1.
+    call: the number of the call to fit on that model, from 1.
     number: the number of the epoch, from 1.
-    epochs: the epoch that the fit was to end with; None if unknown.
+    epochs: the last epoch that the fit was asked to train; None if unknown.
     metrics: Keras' logs of the epoch, whose values may be NaN or infinite.
-    seconds: how long the epoch took; 0 if it was trained before a checkpoint.
+    seconds: how long the epoch took; 0 if it was trained before the checkpoint that the fit resumed from.
     """
 
     model: int
@@ -228,7 +228,7 @@ class Epoch:
 
     @property
     def accuracy(self) -> float | None:
-        """The accuracy to show for the epoch (0 to 1): validation accuracy if measured, otherwise training accuracy."""
+        """The accuracy (0 to 1) to show for the epoch: validation accuracy if measured, otherwise training accuracy."""
         validation = self.validation_accuracy
         return self._first("") if validation is None else validation
 
@@ -250,14 +250,14 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Fit:
-    """One call of Keras' fit, as recorded in metrics.jsonl.
+    """One call to Keras' fit, as recorded in metrics.jsonl.
 
     model, call: as in Epoch.
-    target_epoch: the epoch that the call was to end with.
-    continued: the epoch of the checkpoint that it resumed from; 0 if it did not resume.
-    why: why it did not resume from an existing checkpoint.
-    epochs: all its epochs, including those before the checkpoint.
-    stopped: whether it was stopped because its validation accuracy reached the target.
+    target_epoch: the last epoch that the call was asked to train.
+    continued: the epoch of the checkpoint that the call resumed from; 0 if it did not resume.
+    why: why the call did not resume from an existing checkpoint.
+    epochs: all epochs of the fit, including those before the checkpoint.
+    stopped: whether the fit was stopped because its validation accuracy reached the target.
     ended: whether fit returned without an error.
     """
 
@@ -277,7 +277,7 @@ class Fit:
 
     @property
     def trained(self) -> int:
-        """The number of epochs that this call trained, without those before the checkpoint."""
+        """The number of epochs that this call trained, excluding those before the checkpoint."""
         return sum(epoch.number > self.continued for epoch in self.epochs)
 
     @property
@@ -288,7 +288,7 @@ class Fit:
 
     @property
     def stopped_by(self) -> StoppedBy | None:
-        """What ended the call before the target epoch; None if nothing did."""
+        """What stopped the fit before the target epoch, or None if nothing did."""
         if not self.ended or self.last_epoch >= self.target_epoch:
             return None
         return StoppedBy.THRESHOLD if self.stopped else StoppedBy.SCRIPT
@@ -308,7 +308,7 @@ class Commit:
 
 @dataclass(frozen=True)
 class Forecast:
-    """A forecast of whether a learning curve will reach ``threshold`` up to ``last_epoch``.
+    """A forecast of whether a learning curve will reach ``threshold`` by ``last_epoch``.
 
     level: the accuracy (0 to 1) expected after ``last_epoch``.
     margin: half the width of the 90 % interval of ``level``.
@@ -316,7 +316,7 @@ class Forecast:
     earliest, latest: the 90 % interval of ``expected``; each None if it is after ``last_epoch``.
     hopeless: whether the model has begun to learn, but the upper end of a wider interval stays below the threshold.
 
-    If the curve is not hopeless and no epoch is expected, the outcome is uncertain.
+    If the curve is not hopeless and ``expected`` is None, the outcome is uncertain.
     """
 
     threshold: float
@@ -330,21 +330,21 @@ class Forecast:
 
     @property
     def description(self) -> str:
-        """The forecast of the accuracy that counts, as text: ``levels off at 0.77 ± 0.01: …``."""
+        """The forecast in words, such as ``levels off at 0.77 ± 0.01: …``."""
         threshold = f"{self.threshold:.2f}" if self.threshold == round(self.threshold, 2) else f"{self.threshold:.10g}"
         if self.hopeless:
             return f"levels off at {self.rounded}: more epochs will not reach {threshold}"
         if self.expected and self.latest:
             return f"{threshold} is expected at epoch {self.expected} (90 % interval: {self.earliest} to {self.latest})"
         if self.expected:
-            return f"{threshold} may be reached from epoch {self.earliest} on, or not by epoch {self.last_epoch}"
+            return f"{threshold} may be reached by epoch {self.last_epoch}, at epoch {self.earliest} at the earliest"
         return f"it is not clear yet whether more epochs will reach {threshold}"
 
     @property
     def rounded(self) -> str:
-        """The text ``level ± margin``, with at least two decimals, and enough of them that the margin is not 0.
+        """The text ``level ± margin``, with at least two decimals and enough of them for the margin not to be 0.
 
-        If the curve is hopeless, there are also enough for the sum of both to be below the threshold.
+        If the curve is hopeless, there are also enough decimals for the sum of the two to be below the threshold.
         """
         for digits in range(2, 17):
             level, margin = round(self.level, digits), round(self.margin, digits)
@@ -357,14 +357,14 @@ class Forecast:
 class Trial:
     """One training of the code with one set of hyperparameters.
 
-    epochs_trained: the epochs that it trained itself; None if unknown.
-    epochs_resumed: the epochs that were trained before its checkpoint, 0 if it did not resume.
-    resumption: a text that says which checkpoint it resumed from or why it did not resume.
-    validation_accuracy: the validation accuracy (0 to 1) after the last epoch of its last fit.
-    forecast: the forecast of its learning curve; None if nothing can be forecast from it.
+    epochs_trained: the number of epochs that the trial trained, without those before its checkpoint; None if unknown.
+    epochs_resumed: the number of epochs before the checkpoint that the trial resumed from; 0 if it did not resume.
+    resumption: a text that says which checkpoint the trial resumed from or why it did not resume.
+    validation_accuracy: the validation accuracy (0 to 1) after the last epoch of the last fit.
+    forecast: the forecast of the learning curve; None if no forecast is possible.
     validates_on_test: whether a fit used some of the test rows as validation data.
-    caught: whether it was trained again from the beginning, because it had resumed and then tested on different rows
-        than the training that its checkpoint came from.
+    caught: whether the trial was trained again from the beginning, because it had resumed from a checkpoint and then
+        tested on different rows than the training that wrote the checkpoint.
     """
 
     number: int
@@ -387,26 +387,26 @@ class Trial:
 
     @property
     def reached(self) -> bool:
-        """Whether the gate's verdict is that it reached the threshold."""
+        """Whether the trial reached the threshold, according to the gate's verdict."""
         return self.judgement is not None and self.judgement.verdict is Verdict.REACHED
 
     @property
     def epochs(self) -> int | None:
-        """The number of epochs behind its accuracy, including those before its checkpoint; None if unknown."""
+        """The number of epochs behind the accuracy, including those before the checkpoint; None if unknown."""
         total = (self.epochs_trained or 0) + self.epochs_resumed
         return total or None
 
 
 @dataclass(frozen=True)
 class Run:
-    """One commit's way through the three jobs.
+    """The progress of one commit through the three jobs.
 
-    fingerprint: the digest of everything that its verdict depends on.
-    offered_fingerprint: the fingerprint that its commit would have with the change that its mail offers.
-    reused_run: the run whose verdict it reuses instead of training; None if it trains.
-    reused_trial: the only trial of that run that is reused, because this commit adopts the change offered by that
-        trial.
-    trials: its trials; if it reuses a run, those of that run or only ``reused_trial``.
+    fingerprint: a digest of everything that the verdict depends on.
+    offered_fingerprint: the fingerprint that the commit would have with the change that the mail offers.
+    reused_run: the run whose verdict this run reuses instead of training; None if this run trains.
+    reused_trial: the only trial of ``reused_run`` that is reused, because this commit adopts the change that the trial
+        offered.
+    trials: the trials of this run or, if it reuses a verdict, those of ``reused_run`` or only ``reused_trial``.
     """
 
     id: int
@@ -435,30 +435,30 @@ class Run:
 
     @property
     def trained_by(self) -> int:
-        """The id of the run that trained its trials and has their folders: its own, or that of the reused run."""
+        """The id of the run that trained the trials and has their folders: this run or the reused run."""
         return self.reused_run or self.id
 
     @property
     def best(self) -> Trial | None:
-        """The measured trial with the highest accuracy, or None; one that reached the threshold takes precedence.
+        """The measured trial with the highest accuracy, or None; trials that reached the threshold take precedence.
 
-        If several trials are equal, it is the earliest of them.
+        If several trials are equally good, the earliest is the best.
         """
         return max((trial for trial in self.trials if trial.accuracy is not None), key=_rank, default=None)
 
     @property
     def last_measured(self) -> Trial | None:
-        """The newest trial that has an accuracy; None if there is none."""
+        """The newest trial that has an accuracy, or None if no trial has one."""
         return next((trial for trial in reversed(self.trials) if trial.accuracy is not None), None)
 
     @property
     def reached(self) -> bool:
-        """Whether one of its trials reached the threshold."""
+        """Whether a trial of the run reached the threshold."""
         return any(trial.reached for trial in self.trials)
 
     @property
     def forecast(self) -> Forecast | None:
-        """The forecast of the last measured trial; None if there is none."""
+        """The forecast of the last measured trial, or None if there is no forecast."""
         last = self.last_measured
         return last.forecast if last else None
 
@@ -485,9 +485,9 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Dispatch:
-    """The latest job in Jenkins for a run, which Epochal has requested or seen there.
+    """The latest Jenkins job that Epochal requested for a run or saw running for it.
 
-    ``item``: the number of the queue item; None if Jenkins did not report it. ``failures``: how many earlier builds of
+    ``item``: the number of the queue item; None if Jenkins did not report one. ``failures``: how many earlier builds of
     the same job ended without a result.
     """
 
@@ -542,7 +542,7 @@ class Moment:
 
 
 class MessageState(StrEnum):
-    """The state of a message. UNADDRESSED: there was no recipient or no mail server, and ``outcome`` says why."""
+    """The state of a message. UNADDRESSED: there was no recipient or no mail server; ``outcome`` has the reason."""
 
     PENDING = "pending"
     SENT = "sent"
@@ -570,8 +570,8 @@ class Message:
 class AcceptedCommit:
     """The run that was stored or found for a commit.
 
-    ``new``: whether the run was queued now; False if the commit was known already. ``superseded_owners``: the owners of
-    older runs that are superseded and have to stop.
+    ``new``: whether the run has just been queued; False if the commit was already known. ``superseded_owners``: the
+    owners of older runs that are superseded and have to stop.
     """
 
     run: int

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Count the lines that hold code and the functions of the product: epochal/**/*.py without migrations.
+"""Count the lines of code and the functions of the product: epochal/**/*.py without migrations.
 
 Usage: scripts/count_code.py [REVISION ...]
 
-Without a revision, the files of the working tree are counted. A line holds code unless it is blank or holds only a comment
-or a docstring. A string statement below an assignment is a docstring too. The length of a function is the number of lines
-that hold code from its ``def`` to its end.
+Without a revision, the files of the working tree are counted. A line is a line of code unless it is blank or contains only
+a comment or a docstring. A string statement below an assignment is a docstring, too. The length of a function is the number
+of lines of code from its ``def`` to its end.
 """
 
 import ast
@@ -26,7 +26,7 @@ LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, toke
 
 @dataclass(frozen=True)
 class Count:
-    """Number of files and of lines that hold code, and the length of each function in such lines."""
+    """The number of files, the number of lines of code, and the length of each function in lines of code."""
 
     files: int
     lines: int
@@ -37,13 +37,13 @@ class Count:
         density = 100 * functions / self.lines if self.lines else 0
         median = statistics.median(self.lengths) if self.lengths else 0
         return (
-            f"{self.files} files, {self.lines} lines that hold code, {functions} functions, "
+            f"{self.files} files, {self.lines} lines of code, {functions} functions, "
             f"{density:.1f} functions per 100 lines, median function {median:g} lines"
         )
 
 
 def count(sources: Iterable[str]) -> Count:
-    """Count the Python files with the texts ``sources``. Raises SyntaxError."""
+    """Count the lines of code and functions in the Python texts ``sources``. Raises SyntaxError."""
     files, lines, lengths = 0, 0, []
     for source in sources:
         code = code_lines(source)
@@ -57,7 +57,7 @@ def count(sources: Iterable[str]) -> Count:
 
 
 def code_lines(source: str) -> set[int]:
-    """Return the numbers (from 1) of the lines of a Python file that hold code."""
+    """Return the numbers (from 1) of the lines of code in a Python text."""
     lines: set[int] = set()
     statement: list[tokenize.TokenInfo] = []
     for token in tokenize.generate_tokens(io.StringIO(source).readline):

@@ -5,8 +5,8 @@ Usage: scripts/draw_structure.py [--count]
 
 With --count, the numbers are printed and nothing is drawn.
 
-A room is a folder of epochal/ or a module at its top; a folder inside a room is a room too. The layers, from top to bottom,
-are those of import-linter's contract in pyproject.toml. A room that is in no layer is drawn apart.
+A room is a folder of epochal/ or a module at its top; a folder inside a room is a room, too. The layers, from top to
+bottom, come from import-linter's contract in pyproject.toml. A room that belongs to no layer is drawn separately.
 """
 
 import ast
@@ -40,8 +40,8 @@ class Structure:
     """The rooms in the order in which they are drawn.
 
     ``layers``: the rooms of each layer, from top to bottom, each followed by the rooms inside it. ``apart``: the rooms
-    that are in no layer. ``lines``: the lines of each room that hold code. ``imports``: how many import statements of
-    the first room name a module of the second.
+    that belong to no layer. ``lines``: the number of lines of code in each room. ``imports``: how many import
+    statements of the first room name a module of the second.
     """
 
     layers: list[list[str]]
@@ -51,17 +51,17 @@ class Structure:
 
     @property
     def rooms(self) -> list[str]:
-        """All rooms: those of the layers, from top to bottom, and those apart."""
+        """All rooms: the rooms in the layers, from top to bottom, then those that belong to no layer."""
         return [room for layer in self.layers for room in layer] + self.apart
 
     @property
     def drawn(self) -> list[tuple[str, str]]:
-        """The imports that have a line: those between rooms in different frames."""
+        """The imports that are drawn as lines: those between rooms in different frames."""
         return sorted(pair for pair in self.imports if frame(pair[0]) != frame(pair[1]))
 
     @property
     def upward(self) -> list[tuple[str, str]]:
-        """The imports that the layers forbid, and those from or to a room that is in no layer."""
+        """The imports that the layers forbid, and those from or to a room that belongs to no layer."""
         floor = {room: number for number, layer in enumerate(self.layers) for room in layer}
         return [(one, other) for one, other in self.drawn if floor.get(one, len(floor)) >= floor.get(other, -1)]
 
@@ -76,7 +76,7 @@ class Structure:
 
 
 def frame(room: str) -> str:
-    """Return the room at the top that ``room`` is or belongs to."""
+    """Return the top-level room that ``room`` is or belongs to."""
     return room.split("/")[0]
 
 
@@ -133,7 +133,7 @@ def draw(structure: Structure) -> str:
 
 
 def _bands(structure: Structure, left: dict[str, int], top: dict[str, int], width: int) -> Iterator[str]:
-    """Draw every second layer's background."""
+    """Draw the background of every second layer."""
     margin = (STEP_Y - BOX_HEIGHT + LAYER_GAP) // 2
     for layer in structure.layers[::2]:
         if layer:
@@ -143,7 +143,7 @@ def _bands(structure: Structure, left: dict[str, int], top: dict[str, int], widt
 
 
 def _lines(structure: Structure, left: dict[str, int], top: dict[str, int]) -> Iterator[str]:
-    """Draw a line to the right of each room that imports another, one down into each that is imported, and the dots."""
+    """Draw a line to the right from each importing room, a line down into each imported room, and the dots."""
     middle = {room: y + BOX_HEIGHT // 2 for room, y in top.items()}
     entry = {room: x + BOX_WIDTH - ENTRY for room, x in left.items()}
     yield f'<g fill="none" stroke="{LINE}" stroke-width="1">'
@@ -191,7 +191,7 @@ def _box(room: str, lines: int, x: int, y: int) -> list[str]:
 
 
 def _legend(structure: Structure, height: int) -> list[str]:
-    """Explain the picture in the empty corner at the bottom left, and draw the rooms that are in no layer."""
+    """Explain the picture in the empty corner at the bottom left, and draw the rooms that belong to no layer."""
     sentences = [
         "A room's line leaves it to the right. Each dot on it",
         "is an import: from the dot, follow the line down to",
@@ -202,7 +202,7 @@ def _legend(structure: Structure, height: int) -> list[str]:
         "A band, shaded or not, is a layer.",
         "A dashed frame is a room and a folder inside it;",
         "imports between these two are not drawn.",
-        "The numbers are lines that hold code, rounded.",
+        "The numbers are lines of code, rounded.",
     ]
     first = height - MARGIN - 18 * len(sentences) - 60 * len(structure.apart)
     parts = [f'<g fill="{GREY}">']
@@ -219,19 +219,19 @@ def _legend(structure: Structure, height: int) -> list[str]:
 
 
 def _rounded(lines: int) -> str:
-    """Round a number of lines to tens below 100 and else to hundreds, so that few changes of the code change the picture."""
+    """Round a number of lines to tens below 100, otherwise to hundreds, so that few code changes alter the picture."""
     step = 10 if lines < 100 else 100
     return f"{max(step, round(lines / step) * step):,}"
 
 
 def _contract(root: Path) -> tuple[list[list[str]], set[str]]:
-    """Return the rooms of each layer, and those that import-linter's contract ignores."""
+    """Return the rooms of each layer, and the rooms that import-linter's contract ignores."""
     tools = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]
     for contract in tools["importlinter"]["contracts"]:
         if contract["type"] == "layers" and PACKAGE in contract.get("containers", []):
             layers = [re.findall(r"\w+", layer) for layer in contract["layers"]]
             return layers, set(contract.get("exhaustive_ignores", []))
-    raise ValueError(f"pyproject.toml has no contract of import-linter with the layers of {PACKAGE}.")
+    raise ValueError(f"pyproject.toml has no import-linter contract with the layers of {PACKAGE}.")
 
 
 def _room(package: Path, path: Path) -> str:
@@ -243,7 +243,7 @@ def _room(package: Path, path: Path) -> str:
 
 
 def _path_of_module(package: Path, module: str) -> Path:
-    """Return the file or folder of the module that a dotted name starts with, or the package if the name is outside of it."""
+    """Return the file or folder of the module that a dotted name starts with, or the package if the name is outside it."""
     path = package
     first, *names = module.split(".")
     for name in names if first == PACKAGE else []:
@@ -256,7 +256,7 @@ def _path_of_module(package: Path, module: str) -> Path:
 
 
 def _imported(tree: ast.Module, package: list[str]) -> Iterator[str]:
-    """Yield the dotted name of each import of a module, including calls of ``importlib.import_module``."""
+    """Yield the dotted name of each import in a module, including calls to ``importlib.import_module``."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -47,7 +47,7 @@ def test_functions_and_their_lengths_are_counted() -> None:
     """The length is the number of lines with code, including those of nested functions."""
     assert count([SOURCE, "x = 1\n"]).lengths == (8, 4)
     assert str(count([SOURCE, "x = 1\n"])) == (
-        "2 files, 11 lines that hold code, 2 functions, 18.2 functions per 100 lines, median function 6 lines"
+        "2 files, 11 lines of code, 2 functions, 18.2 functions per 100 lines, median function 6 lines"
     )
 
 

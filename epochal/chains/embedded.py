@@ -15,10 +15,10 @@ from epochal.store.runs import list_runs, load_run, next_run, owner_of_run
 _log = logging.getLogger("epochal.chain")
 
 _MAX_ATTEMPTS = 3
-"""A run is given up after this many attempts without a result, so that it does not block its branch for ever."""
+"""How many attempts without a result a run has before it is given up, so that it does not block its branch forever."""
 
 _PAUSE_SECONDS = 5.0
-"""How long a worker pauses after an error, or after an attempt that gave no result."""
+"""How long a worker pauses after an error, or after an attempt that produced no result."""
 
 _USAGE_STATUS = 2
 
@@ -41,7 +41,7 @@ class EmbeddedChain:
         self._workers = [threading.Thread(target=self._work, name=f"chain-{number}") for number in range(parallel)]
 
     def start(self) -> None:
-        """Start the workers. They also take up the runs that an earlier process left unfinished."""
+        """Start the workers. They also continue runs that an earlier process left unfinished."""
         for run in list_runs(self._database, limit=1000):
             owner = None if run.state.ended else owner_of_run(self._database, run.id)
             if owner:  # A job outlived its chain. When it ends, a worker must start the run's next job.
@@ -55,11 +55,11 @@ class EmbeddedChain:
             self._changed.notify_all()
 
     def interrupt(self, owner: str) -> None:
-        """Send SIGTERM to a run's owner, so that it checks whether the run was asked to stop."""
+        """Send SIGTERM to a run's owner, which then checks whether the run was asked to stop."""
         signal_owner(owner)
 
     def stop(self) -> None:
-        """Stop the running jobs and wait for the workers. Unfinished runs stay in the database for the next start."""
+        """Stop the running jobs and wait for the workers. Unfinished runs remain in the database for the next start."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -116,7 +116,7 @@ class EmbeddedChain:
         except (ChainStopped, DatabaseUnavailable):
             raise
         except Exception:
-            self._count_attempt(run.id)  # A run that always fails like this must be given up as well.
+            self._count_attempt(run.id)  # A run that always fails like this must be given up, too.
             raise
         finally:
             with self._changed:

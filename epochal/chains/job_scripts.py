@@ -1,4 +1,4 @@
-"""Run the job scripts as Jenkins does: with the same files and variables, and the next job chosen by exit status."""
+"""Run the job scripts as Jenkins does: with the same files and variables, choosing the next job by exit status."""
 
 import os
 import signal
@@ -34,7 +34,7 @@ def next_job(job: str, status: int) -> str | None:
 
 
 class JobScripts:
-    """Runs job scripts and waits for them, from any number of threads.
+    """Runs job scripts and waits for them. Several threads may use it at once.
 
     ``scripts`` is the folder of the job scripts. ``variables`` are set in the environment of every script and
     override variables of the same name. ``stopping`` is True once ``stop`` has been called.
@@ -49,7 +49,7 @@ class JobScripts:
         self._lock = threading.Lock()
 
     def run(self, job: str, run: Run, output: IO[bytes] | int | None = None) -> int:
-        """Run ``job`` for ``run`` and return its exit status, or minus the signal's number if a signal ended it.
+        """Run ``job`` for ``run`` and return its exit status, or the negated number of the signal that ended it.
 
         The job's output goes to ``output``; by default it is appended to the job's console log in the run's folder.
         Raises ChainStopped if ``stop`` was called before the script started.
@@ -60,7 +60,7 @@ class JobScripts:
             with self._lock:
                 if self.stopping:
                     raise ChainStopped
-                # A new session, so that Ctrl-C reaches only the chain, which decides what happens to the job.
+                # Start a new session, so that Ctrl-C reaches only the chain, which decides what happens to the job.
                 process = subprocess.Popen(
                     [str(self._scripts / f"{job}.sh")],
                     cwd=folder.workspace,
@@ -77,7 +77,7 @@ class JobScripts:
         return status
 
     def variables(self, job: str, run: Run) -> dict[str, str]:
-        """Return the environment variables that the script of ``job`` gets for ``run``."""
+        """Return the environment variables of the script of ``job`` for ``run``."""
         folder = self._home.run(run.id)
         variables = {
             "EPOCHAL_HOME": str(self._home.path),

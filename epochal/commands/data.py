@@ -20,7 +20,7 @@ def fetch(
         str, typer.Argument(help="A dataset that the framework can download: cifar10, mnist, fashion_mnist, imdb, …")
     ],
 ) -> None:
-    """Download a dataset into the cache, with network access and outside the sandbox that pushed code trains in."""
+    """Download a dataset into the cache, with network access and outside the sandbox in which pushed code trains."""
     framework, script = find_dataset(name)
     environment = Environment.read()
     app = App.open(environment)

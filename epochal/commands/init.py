@@ -22,7 +22,7 @@ from epochal.settings import (
 )
 
 HOOKS = ("post-commit", "post-merge", "post-rewrite")
-"""The hooks to install: a clean merge runs only post-merge, the end of a rebase only post-rewrite (githooks(5))."""
+"""The hooks to install: a clean merge runs only post-merge, and a rebase ends with only post-rewrite (githooks(5))."""
 
 _KEPT_SUFFIX = ".before-epochal"
 
@@ -44,11 +44,11 @@ exit 0
 
 @dataclass(frozen=True)
 class LastPush:
-    """How the hook's last push ended, as the hook wrote it to a file. A field that the file lacks is empty.
+    """The result of the hook's last push, which the hook wrote to a file. A field that the file lacks is empty.
 
     state: ``ok``, ``failed``, ``diverged`` (the remote has other commits), or ``pushing`` if the push has not ended.
     commit: the full id of the pushed commit.
-    time: when this was written, in UTC (ISO 8601).
+    time: when the hook wrote the file, in UTC (ISO 8601).
     message: a sentence for the developer.
     """
 
@@ -61,10 +61,10 @@ class LastPush:
 
 def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help=f"The folder with {SCRIPT}.")] = Path(),
-    remote: Annotated[str | None, typer.Option(help="The repository to push to: its URL at GitHub, or a path.")] = None,
+    remote: Annotated[str | None, typer.Option(help="The repository to push to: a URL on GitHub, or a path.")] = None,
     branch: Annotated[
         list[str] | None,
-        typer.Option(help="A branch to push; may be repeated. Asked for if not given."),
+        typer.Option(help="A branch to push; may be repeated. If it is missing, epochal init asks for it."),
     ] = None,
     jenkinsfile: Annotated[
         bool, typer.Option("--jenkinsfile", help="Also write a Jenkinsfile, which runs the chain as one Pipeline.")
@@ -94,13 +94,13 @@ def _ask_branches(folder: Path, remote: str | None) -> list[str]:
 
 
 def initialise(folder: Path, remote: str | None, branches: tuple[str, ...], *, jenkinsfile: bool = False) -> list[str]:
-    """Set up ``folder``, which has nn.py, and return lines about what was done and what was left alone.
+    """Set up ``folder``, which contains nn.py, and return lines that report what was done and what was left alone.
 
-    ``remote`` is the URL or path of the remote origin, or None if the repository has one already. The hooks will push
-    ``branches``.
+    ``remote`` is the URL or path of the remote origin, or None if the repository already has a remote. The hooks will
+    push ``branches``.
 
     Raises UsageError, before any change, if ``folder`` has no nn.py or is inside another repository, or if there is no
-    remote or a different one; and, after some changes, if git fails or an existing hook cannot be kept.
+    remote or a different one. Also raises it, after some changes, if git fails or an existing hook cannot be kept.
     """
     folder = folder.absolute()
     _check_folder(folder, remote)
@@ -148,7 +148,7 @@ def configured_branches(folder: Path) -> tuple[str, ...]:
 
 
 def read_last_push(folder: Path) -> LastPush | None:
-    """Return how the hook's last push in the repository of ``folder`` ended, or None if there was none."""
+    """Return the result of the hook's last push in the repository of ``folder``, or None if it has never pushed."""
     repository = GitFolder(folder.absolute())
     path = folder.absolute() / repository.run_text("rev-parse", "--git-common-dir") / "epochal" / "last-push"
     try:
@@ -191,7 +191,7 @@ def _write_settings(folder: Path) -> list[str]:
             "wrote epochal.toml, with all settings commented out"
             + (" and a suggested search space" if proposed else "")
         ]
-    # An existing file belongs to the developer and is not changed. Suggest a search only if it has none.
+    # An existing file belongs to the developer and is not changed. Suggest a search only if the file has none.
     if not proposed or "[search]" in path.read_text(encoding="utf-8", errors="replace"):
         return []
     lines = table_lines("search", proposed)
@@ -214,7 +214,7 @@ def _install_hook(path: Path) -> list[str]:
         present = path.read_text(encoding="utf-8", errors="replace") if path.exists() else "a link to nowhere"
         if present == stub:
             return []
-        if "Installed by epochal init." not in present:  # Keep it, but replace a hook from any version of Epochal.
+        if "Installed by epochal init." not in present:  # Keep other people's hooks, but replace Epochal's own.
             kept = path.with_name(path.name + _KEPT_SUFFIX)
             if kept.exists():
                 raise UsageError(
@@ -231,7 +231,7 @@ def _install_hook(path: Path) -> list[str]:
 
 
 def _read_config(repository: GitFolder, name: str) -> list[str]:
-    """Return the values of a setting in the configuration of ``repository`` alone, without global settings."""
+    """Return the values of a git setting in ``repository``, ignoring the global configuration."""
     try:
         return repository.run_text("config", "--local", "--get-all", name).splitlines()
     except GitError:

@@ -33,7 +33,7 @@ def apply(
 
 @jenkins.command()
 def check(without: _Without = None) -> None:
-    """Check whether Jenkins is ready for the chain, printing one line per check. The exit status is 1 if any fails."""
+    """Check whether Jenkins is ready for the chain, and print one line per check. Exits with 1 if a check fails."""
     client, settings = _open()
     raise typer.Exit(0 if check_all(client, settings, Environment.read(), without or [], typer.echo) else 1)
 

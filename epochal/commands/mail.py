@@ -18,7 +18,7 @@ def mail(
     """Send the mails that could not be sent when their runs ended."""
     if not flush and not retry:
         raise UsageError(
-            "epochal mail needs --flush (send the pending mails) or --retry (also those that were given up)."
+            "epochal mail needs --flush (send the pending mails) or --retry (also the mails that were given up)."
         )
     app = App.open(Environment.read())
     if retry:

@@ -12,9 +12,9 @@ from epochal.settings import Environment
 def retrain(
     number: RunNumber,
     join: Annotated[
-        bool, typer.Option("--join", help="Train trials for the search that another process runs, until it ends.")
+        bool, typer.Option("--join", help="Train trials for a search of another process until it ends.")
     ] = False,
 ) -> None:
-    """Run a run's retrain job here, or join its search. To join from another machine, share EPOCHAL_HOME with it."""
+    """Run the retrain job of a run, or join its search. To join from another machine, share EPOCHAL_HOME."""
     environment = Environment.read().model_copy(update={"run": number})
     raise typer.Exit(join_search(environment) if join else run_job("retrain", environment))

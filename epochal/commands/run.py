@@ -1,4 +1,4 @@
-"""``epochal run``: send one commit through the chain in the foreground, with the job scripts of the server."""
+"""``epochal run``: send one commit through the chain in the foreground, with the same job scripts as the server."""
 
 import json
 import sys
@@ -27,16 +27,16 @@ from epochal.store.transitions import request_stop
 
 def run(
     repository: Annotated[str, typer.Argument(metavar="[DIR|URL]", help=f"The repository with {SCRIPT}.")] = ".",
-    commit: Annotated[str | None, typer.Option(help="The commit to train; by default the newest one.")] = None,
+    commit: Annotated[str | None, typer.Option(help="The commit to train; by default, the newest.")] = None,
     branch: Annotated[
-        str | None, typer.Option(help="The branch; by default the one that is checked out, or main.")
+        str | None, typer.Option(help="The branch; by default, the branch that is checked out, or main.")
     ] = None,
     threshold: Annotated[
         float | None, typer.Option(help="The threshold (0 to 1), instead of the one in epochal.toml.")
     ] = None,
     runtime: Annotated[
         Literal["docker", "process", "auto"] | None,
-        typer.Option(help="Where to train; by default what server.toml sets, or auto."),
+        typer.Option(help="Where to train; by default, the runtime set in server.toml, or auto."),
     ] = None,
     no_mail: Annotated[bool, typer.Option("--no-mail", help="Send no mail.")] = False,
     force: Annotated[
@@ -62,7 +62,7 @@ def run(
     if force:
         variables["EPOCHAL_FORCE"] = "1"
     scripts = JobScripts(environment, resource("scripts"), variables)
-    output = sys.stderr if as_json else sys.stdout  # What the jobs print goes here.
+    output = sys.stderr if as_json else sys.stdout  # The output of the jobs goes here.
     ended = threading.Event()  # Unlike Thread.join, its wait() can be interrupted by an exception and called again.
     thread = threading.Thread(target=_run_jobs, args=(app, scripts, number, output.fileno(), ended))
     try:
@@ -70,10 +70,10 @@ def run(
             thread.start()
             ended.wait()
     except Stopped:  # Ctrl-C and SIGTERM cancel the run.
-        with suppress(UsageError):  # The run has ended already.
+        with suppress(UsageError):  # The run may have ended already.
             request_stop(app.database, number, State.CANCELLED)
         scripts.stop()
-        if thread.ident:  # Otherwise the signal came before the thread had started; it starts no job any more.
+        if thread.ident:  # Otherwise the signal arrived before the thread had started, so no job will start.
             ended.wait()
     stored = load_run(app.database, number)
     path = app.home.run(number).path
@@ -115,5 +115,5 @@ def _remote_commit(repository: str, commit: str | None, branch: str | None) -> C
     branch = branch or "main"
     sha = commit or remote_head(repository, branch)
     if sha is None:
-        raise UsageError(f"{repository} has no branch {branch}. Name another one with --branch.")
+        raise UsageError(f"{repository} has no branch {branch}. Name an existing branch with --branch.")
     return Commit(repository, branch, sha)

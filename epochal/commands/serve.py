@@ -34,7 +34,7 @@ def serve(
         typer.Option(
             min=1,
             metavar="SECONDS",
-            help="Also ask the remotes for new commits at this interval; then no webhook is needed.",
+            help="Also ask the remotes for new commits at this interval, which makes a webhook unnecessary.",
         ),
     ] = None,
 ) -> None:
@@ -48,22 +48,22 @@ class Chain(Protocol):
     """Runs the jobs of stored runs: the embedded chain or the Jenkins chain."""
 
     def start(self) -> None:
-        """Start, and take up the runs that an earlier process left unfinished."""
+        """Start, and continue the runs that an earlier process left unfinished."""
 
     def wake(self) -> None:
-        """Look in the database for runs to work on."""
+        """Look for runs to work on in the database."""
 
     def interrupt(self, owner: str) -> None:
         """Make a run's owner check whether the run was asked to stop."""
 
     def stop(self) -> None:
-        """Stop. Unfinished runs stay in the database."""
+        """Stop working. Unfinished runs remain in the database."""
 
 
 class StoredIntake:
     """Stores pushes as runs in the database, and wakes the chain.
 
-    ``supersede`` is the setting of that name in server.toml: which older runs of a branch a push supersedes.
+    ``supersede`` is the setting of that name in server.toml, which says which older runs of a branch a push supersedes.
     """
 
     def __init__(self, database: Database, supersede: str, chain: Chain) -> None:
@@ -72,7 +72,7 @@ class StoredIntake:
         self._chain = chain
 
     def accept(self, delivery: str, event: str, commit: Commit) -> AcceptedCommit:
-        """Store a delivery and its run in one transaction. A delivery that arrives again starts no second run."""
+        """Store a delivery and its run in one transaction. A repeated delivery starts no second run."""
         return self._store(commit, (delivery, event))
 
     def store_ignored(self, delivery: str, event: str, result: str) -> None:
@@ -101,11 +101,11 @@ class StoredIntake:
 
 
 def run_server(environment: Environment, poll: float | None, log: Log) -> None:
-    """Run gateway and chain until SIGINT or SIGTERM.
+    """Run the gateway and the chain until SIGINT or SIGTERM.
 
     ``poll`` is the number of seconds between two polls of the watched repositories, or None for no polling. ``log``
-    takes the lines for the admin. Raises UsageError if another server runs for EPOCHAL_HOME or if the gateway cannot
-    listen, and SettingsError if the settings are wrong.
+    prints a line for the admin. Raises UsageError if another server is running for EPOCHAL_HOME or if the gateway
+    cannot listen, and SettingsError if the settings are wrong.
     """
     with server_lock(environment.home):
         app = App.open(environment)
@@ -117,11 +117,11 @@ def run_server(environment: Environment, poll: float | None, log: Log) -> None:
         ended = threading.Event()
         watched, last_commit = app.settings.repository, partial(last_pushed_commit, app.database)
         threads = [
-            # The webhook of a push during downtime was lost, so compare each branch's head with the branch's last run.
+            # Webhooks that were sent during downtime are lost, so compare each branch's head with its last run.
             threading.Thread(target=compare_heads, args=(watched, last_commit, intake.accept_head), daemon=True),
             threading.Thread(target=_send_mail, args=(app, ended), daemon=True),
         ]
-        if app.settings.chain == "embedded":  # With Jenkins, trainings run, and may be orphaned, on the agents.
+        if app.settings.chain == "embedded":  # With Jenkins, training runs, and may be orphaned, on the agents.
             threads.append(threading.Thread(target=stop_orphaned_trainings, args=(app,), daemon=True))
         for thread in threads:
             thread.start()
@@ -154,8 +154,8 @@ def _log_address(app: App, address: str, generated: bool, log: Log) -> None:
         where = "EPOCHAL_WEBHOOK_SECRET, or the content of EPOCHAL_WEBHOOK_SECRET_FILE"
     log(f"gateway: {address}/webhook")
     if generated or not list_deliveries(app.database, limit=1):
-        log("Add a webhook at GitHub (Settings, Webhooks, Add webhook):")
-        log(f"  Payload URL   {address}/webhook, as GitHub reaches it; epochal tunnel opens a public address")
+        log("Add a webhook on GitHub (Settings, Webhooks, Add webhook):")
+        log(f"  Payload URL   {address}/webhook at an address that GitHub can reach; epochal tunnel opens one")
         log("  Content type  application/json")
         log(f"  Secret        {where}")
         log("  Events        just the push event")

@@ -45,7 +45,7 @@ def show(
 def run_lines(run: Run, folder: Path, message: Message | None) -> list[str]:
     """Return the lines that ``epochal show`` prints for a run: its facts, notes, trials and failure details.
 
-    ``folder`` is the run's folder, ``message`` the mail about the run, or None if there is none.
+    ``folder`` is the run's folder. ``message`` is the mail about the run, or None if there is no mail.
     """
     commit = run.commit
     subject = commit.message.partition("\n")[0]

@@ -1,4 +1,4 @@
-"""``epochal tunnel``: open an ngrok address for the gateway and register it at GitHub."""
+"""``epochal tunnel``: open an ngrok address for the gateway and register it with GitHub."""
 
 import threading
 from typing import Annotated
@@ -16,7 +16,7 @@ from epochal.settings import Environment
 def tunnel(
     domain: Annotated[str | None, typer.Option(help="Your domain at ngrok; by default a random one.")] = None,
 ) -> None:
-    """Keep an ngrok address open for the gateway until stopped, and register it at GitHub if a token is set."""
+    """Keep an ngrok address open for the gateway until stopped. Register it with GitHub if a token is set."""
     environment = Environment.read()
     app = App.open(environment)
     secret, _ = configured_secret(environment, app.settings)
@@ -29,7 +29,7 @@ def tunnel(
             for watched in app.settings.repository:
                 typer.echo(register_webhook(watched.url, f"{opened.url}/webhook", secret, token.get_secret_value()))
         else:
-            typer.echo("EPOCHAL_GITHUB_TOKEN is not set; add the webhook by hand at GitHub (Settings, Webhooks)")
+            typer.echo("EPOCHAL_GITHUB_TOKEN is not set; add the webhook by hand on GitHub (Settings, Webhooks)")
         with raise_on_signal():
             threading.Event().wait()
     except Stopped:

@@ -27,5 +27,5 @@ def watch(
                 "Watching both would start two runs for each commit."
             )
     written = watch_repository(environment.home, url, branches)
-    outcome = "will be watched once epochal serve is started again" if written else "is already watched"
+    outcome = "will be watched once epochal serve is restarted" if written else "is already watched"
     typer.echo(f"{safe_url(url)} ({', '.join(branches)}) {outcome}. See {environment.home / 'server.toml'}")

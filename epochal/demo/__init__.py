@@ -1,1 +1,1 @@
-"""The demo: a commit's whole way to the mail, on this machine, with stand-ins only for GitHub and the mail server."""
+"""The demo: all steps from a commit to the mail, on this machine. Only GitHub and the mail server are stand-ins."""

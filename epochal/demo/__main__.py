@@ -85,7 +85,7 @@ def _run_demo(stage: Stage, console: Console) -> int:
 
 
 def _print_outcome(stage: Stage, run: Run, console: Console) -> None:
-    """Print the learning curve, the change to adopt, and two commands to try next."""
+    """Print the learning curve, the change to adopt, and the commands to try next."""
     folder = Home(stage.home).run(run.trained_by)
     if lines := draw_curves(load_curves(folder, run), run.threshold or 0, min(console.width, 100)):
         console.rule(f"validation accuracy, and the threshold {run.threshold:g}")
@@ -108,7 +108,7 @@ def _print_command(console: Console, *words: str) -> None:
 
 
 def _short(path: Path) -> str:
-    """Return *path* relative to the current folder if it is below it."""
+    """Return *path*, relative to the current folder if it is inside that folder."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
@@ -168,7 +168,7 @@ def _report_end(process: "subprocess.Popen[str]", events: Events) -> None:
 
 
 def _follow(stage: Stage, events: Events, console: Console) -> tuple[EmailMessage | None, Run | None]:
-    """Show the run until its mail arrives. Return the mail, or None if none will arrive, and the run."""
+    """Show the run until its mail arrives. Return the run, and the mail or None if no mail will arrive."""
     app = App.open(_environment(stage))
     with display(console, app.home) as shown:
         while True:

@@ -30,13 +30,13 @@ class Display(Protocol):
     """Shows the progress of a run."""
 
     def update(self, run: Run | None) -> None:
-        """Show the state of ``run`` now; None means that there is no run yet."""
+        """Show the current state of ``run``; None means that there is no run yet."""
         ...
 
 
 @contextmanager
 def building(console: Console) -> Iterator[Log]:
-    """Yield a function that shows the newest line about a build, with the time since the build began."""
+    """Yield a function that shows the latest line of a build's output and the time since the build began."""
     if not console.is_terminal:
         yield lambda line: console.print(line, markup=False, soft_wrap=True)
         return
@@ -110,7 +110,7 @@ class _Table:
         total = last.epochs if last and last.epochs else None
         accuracy = trial.accuracy.value if trial.accuracy else (last.accuracy if last else None)
         shown = f"{accuracy:.4g}" if accuracy is not None else ""
-        done = last.number if last else 0  # A resumed trial goes on counting from its checkpoint.
+        done = last.number if last else 0  # A resumed trial continues counting from its checkpoint.
         bar = ProgressBar(total=total or 1, completed=done, width=24)
         if trial.judgement:
             word = Text(trial.judgement.verdict.value, style="bold green" if trial.reached else "yellow")

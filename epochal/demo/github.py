@@ -1,8 +1,8 @@
 """A stand-in for GitHub: the post-receive hook of a bare repository, which sends the webhook that GitHub would send.
 
-The headers, the signature and the JSON (the part of a push event that matters here) are like GitHub's; see
-its "Webhook events and payloads" and "Validating webhook deliveries". Git writes a line ``<old> <new> <ref>`` per
-reference to standard input.
+The headers, the signature and the JSON (the part of a push event that matters here) are like GitHub's; see GitHub's
+"Webhook events and payloads" and "Validating webhook deliveries". Git writes a line ``<old> <new> <ref>`` for each
+reference to the hook's standard input.
 """
 
 import json
@@ -16,7 +16,7 @@ import httpx
 from epochal.forges.github import sign
 from epochal.settings import child_environment
 
-_TIMEOUT_SECONDS = 10  # GitHub waits this long for an answer, too.
+_TIMEOUT_SECONDS = 10  # GitHub, too, waits this long for an answer.
 
 
 def push_event(repository: Path, old: str, new: str, reference: str) -> dict[str, object]:

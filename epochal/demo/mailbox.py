@@ -1,4 +1,4 @@
-"""A stand-in for a mail server: accepts mail by SMTP on loopback and hands it to a callback, not to a recipient."""
+"""A stand-in for a mail server: accepts mail by SMTP on loopback and passes it to a callback instead of a recipient."""
 
 import email.policy
 import socket
@@ -26,7 +26,7 @@ class Mailbox(Controller):
 
 
 def free_port() -> int:
-    """Return a loopback port that nothing listens on right now."""
+    """Return a loopback port on which no program is listening right now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

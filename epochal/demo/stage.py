@@ -1,4 +1,4 @@
-"""Prepare the demo: the developer's repository, the bare one that stands in for GitHub, and server.toml."""
+"""Prepare the demo: the developer's repository, the bare repository that stands in for GitHub, and server.toml."""
 
 import shlex
 import shutil
@@ -50,7 +50,8 @@ dense_units = { choices = [2, 4, 8, 16, 32, 64] }
 class Stage:
     """The folders of the demo, all below ``folder``. A new demo recreates the repositories and keeps the home.
 
-    search: make the sample network too small to reach its threshold with more epochs, and give it a search space.
+    search: whether to make the sample network too small to reach its threshold with more epochs, and give it a search
+        space.
     """
 
     folder: Path
@@ -73,7 +74,7 @@ class Stage:
 
     @property
     def intro(self) -> str:
-        """Return a sentence for the user about what the demo will show."""
+        """Return the sentences that tell the user what the demo will show."""
         if self.search:
             return (
                 f"A demo: {SCRIPT} is committed with a network too small for its threshold of 0.90. More epochs will not "
@@ -113,7 +114,7 @@ class Stage:
         git("-C", str(self.developer), "config", "user.email", "ada@example.com")
 
     def commit(self) -> str:
-        """Commit nn.py as a developer does and return the first lines that git prints. The post-commit hook pushes it."""
+        """Commit nn.py as a developer would and return the lines that git prints. The post-commit hook pushes it."""
         git("-C", str(self.developer), "add", "--all")
         message = (
             "A CNN for handwritten digits, and a tiny one" if self.search else "A small CNN for handwritten digits"

@@ -22,7 +22,7 @@ _MAX_BRANCH_LENGTH = 255
 _MAX_URL_LENGTH = 2048
 _URL_FIELDS = ("clone_url", "ssh_url", "html_url", "git_url", "url")
 MIN_SECRET_BYTES = 16
-"""In bytes: a shorter secret could be guessed, and an empty one would accept anybody's deliveries."""
+"""The minimum length of a secret: a shorter one could be guessed, and an empty one would accept any delivery."""
 
 
 class PayloadError(EpochalError):
@@ -39,8 +39,8 @@ class PayloadError(EpochalError):
 class Push:
     """A push to a branch, with the branch's new head.
 
-    ``identities``: what ``epochal.commit.identity`` returns for each URL of the repository in the payload.
-    ``sha``, ``message``, ``author_name`` and ``author_email`` are those of the new head; ``author_email`` is empty if
+    ``identities``: the results of ``epochal.commit.identity`` for the repository's URLs in the payload.
+    ``sha``, ``message``, ``author_name`` and ``author_email`` describe the new head; ``author_email`` is empty if
     GitHub does not send it.
     """
 
@@ -87,7 +87,7 @@ def read_body(content_type: str, body: bytes) -> dict[str, Any]:
 def read_push(payload: dict[str, Any]) -> Push | Skipped:
     """Return the push in the payload of a push event, or Skipped if the push starts no run.
 
-    Raises PayloadError(400), which names the missing or malformed field.
+    Raises PayloadError(400) with the name of a missing or malformed field.
     """
     reference = _get_text(payload, "ref")
     sha = _get_text(payload, "after")
@@ -132,7 +132,7 @@ def _get_text(payload: dict[str, Any], name: str, where: str = "") -> str:
     value = payload.get(name)
     if not isinstance(value, str):
         raise PayloadError(400, f"{where}{name}: missing or not a string.")
-    # JSON allows NUL and half of a surrogate pair, but databases and mail do not.
+    # JSON allows NUL and lone surrogates, but databases and mail do not.
     return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "?")
 
 

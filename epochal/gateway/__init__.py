@@ -1,1 +1,1 @@
-"""How Epochal learns of pushes: the webhook with its secret and tunnel, or polling, which needs none of these."""
+"""How Epochal learns of pushes: through a webhook, with its secret and tunnel, or by polling, which needs neither."""

@@ -1,4 +1,4 @@
-"""Run the gateway's HTTP server, with limits on time and connections and an orderly stop."""
+"""Run the gateway's HTTP server, with limits on time and connections, and shut it down cleanly."""
 
 import asyncio
 import socket
@@ -13,7 +13,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from epochal.errors import UsageError
 from epochal.gateway.webhook import READ_SECONDS
 
-_MAX_CONNECTIONS = 32  # Each may hold a body in memory before its signature is checked.
+_MAX_CONNECTIONS = 32  # Each connection may hold a body in memory before its signature is checked.
 _SHUTDOWN_SECONDS = 5
 
 
@@ -46,7 +46,7 @@ def serve_app(
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        # One request per connection: GitHub needs no more, and so nobody can keep an idle connection open.
+        # Allow one request per connection: GitHub needs no more, and nobody can keep an idle connection open.
         headers=[("Connection", "close")],
         limit_concurrency=_MAX_CONNECTIONS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
@@ -55,7 +55,7 @@ def serve_app(
 
 
 class _Connection(H11Protocol):
-    """uvicorn's HTTP/1.1 connection with a time limit for the head of the request."""
+    """A uvicorn HTTP/1.1 connection with a time limit for the head of the request."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -67,7 +67,7 @@ class _Connection(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server that reports when it is ready, can be stopped by an event, and does not raise a signal again."""
+    """A uvicorn server that reports when it is ready, can be stopped by an event, and does not raise a signal again."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None], stop: threading.Event) -> None:
         super().__init__(config)
@@ -82,5 +82,5 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter) or self._stop.is_set()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 (the signature is uvicorn's)
-        # uvicorn would raise the signal again when it stops, and SIGTERM would kill the process before its clean-up.
+        # uvicorn would raise the signal again when it stops, and SIGTERM would kill the process before it cleans up.
         self.should_exit = True

@@ -1,7 +1,7 @@
-"""Ask the watched repositories for the heads of their branches, at each start of the server and, on request, regularly.
+"""Ask the watched repositories for the heads of their branches when the server starts and, on request, regularly.
 
 The check at the start finds pushes that were made while the server was down; regular polling needs no webhook. A head
-is only a commit id. The commit's message, which may ask to skip the commit, is not known before job pull.
+is only a commit id. The commit's message, which may ask to skip the commit, is unknown until job pull.
 """
 
 import logging
@@ -25,7 +25,7 @@ OnHead = Callable[[WatchedRepository, str, str], None]
 def remote_head(url: str, branch: str, credentials: str = "") -> str | None:
     """Return the full id of the commit at the head of ``branch``, or None if the repository has no such branch.
 
-    ``credentials`` is the path of a file in git's credential-store format, or empty. Raises UsageError if the
+    ``credentials`` is the path of a file in git's credential-store format; may be empty. Raises UsageError if the
     repository cannot be reached or does not answer within 30 s.
     """
     reference = f"refs/heads/{branch}"
@@ -45,13 +45,13 @@ def remote_head(url: str, branch: str, credentials: str = "") -> str | None:
 
 
 LastRunSha = Callable[[str, str], str | None]
-"""Takes a repository's URL and a branch, and returns the commit id of the branch's last run, or None if it has none."""
+"""Takes a repository's URL and a branch, and returns the commit id of the branch's last run, or None without a run."""
 
 
 def compare_heads(repositories: Sequence[WatchedRepository], last_run_sha: LastRunSha, on_head: OnHead) -> None:
     """Call ``on_head`` for each watched branch whose head is not the commit of its last run.
 
-    An error that concerns one branch is logged and does not affect the others.
+    An error in one branch is logged and does not affect the others.
     """
     for watched in repositories:
         for branch in watched.branches:
@@ -70,10 +70,10 @@ def _compare_head(watched: WatchedRepository, branch: str, last_run_sha: LastRun
 
 
 class Poller:
-    """Compares heads like ``compare_heads``, when it starts and then every ``seconds`` seconds, in its own thread.
+    """Compares heads like ``compare_heads`` in a separate thread, once at the start and then every ``seconds`` seconds.
 
-    If ``on_head`` raises, it is called again at the next poll. Errors that concern a branch are logged when they begin
-    and when they end.
+    If ``on_head`` raises an exception, it is called again at the next poll. Repeated errors in a branch are logged only
+    when they begin and when they end.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Poller:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop polling. Waits up to 2 s for a request that is under way; after that, its own time limit ends it."""
+        """Stop polling. Waits up to 2 s for a request in progress, which otherwise ends at its own time limit."""
         self._stopped.set()
         self._thread.join(timeout=_STOP_SECONDS)
 

@@ -15,7 +15,7 @@ _RANDOM_BYTES = 32  # The output length of SHA-256; a longer key adds little str
 
 
 def configured_secret(environment: Environment, settings: ServerSettings) -> tuple[bytes, bool]:
-    """Return the webhook's secret, and whether it was just generated. Raises SettingsError like ``webhook_secret``."""
+    """Return the webhook's secret, and whether it was just generated. Raises SettingsError if it cannot be used."""
     secret = environment.webhook_secret
     from_environment = secret.get_secret_value() if secret else None
     return webhook_secret(environment.home, settings.gateway.secret_file, from_environment)
@@ -24,8 +24,8 @@ def configured_secret(environment: Environment, settings: ServerSettings) -> tup
 def webhook_secret(home: Path, configured_file: str, from_environment: str | None) -> tuple[bytes, bool]:
     """Return the webhook's secret, and whether it was just generated.
 
-    The secret is ``from_environment``, else the content of ``configured_file`` (empty: not configured), else that of
-    ``home``/webhook-secret, which is generated if it does not exist. White space around it is removed.
+    The secret is ``from_environment``, else the content of ``configured_file`` unless that is empty, else the content
+    of ``home``/webhook-secret, which is generated if it does not exist. White space around the secret is removed.
 
     Raises SettingsError if the secret is too short or not UTF-8, if its file cannot be read or written, or if everybody
     may read or write the file.
@@ -38,7 +38,7 @@ def webhook_secret(home: Path, configured_file: str, from_environment: str | Non
 
 
 def secret_file(home: Path, configured_file: str) -> Path:
-    """Return the path of the file that has the webhook's secret unless the environment sets it."""
+    """Return the path of the file that contains the webhook's secret unless the environment sets the secret."""
     return Path(configured_file).expanduser() if configured_file else home / FILE_NAME
 
 

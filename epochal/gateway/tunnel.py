@@ -24,7 +24,7 @@ class Tunnel:
 
 
 def open_tunnel(address_to_forward: str, authtoken: str | None, secret: bytes, domain: str | None) -> Tunnel:
-    """Open a tunnel from the address ``domain``, or from one that ngrok chooses, to ``address_to_forward`` (host:port).
+    """Open a tunnel from ``domain``, or from an address that ngrok chooses, to ``address_to_forward`` (host:port).
 
     Raises UsageError if there is no authtoken or no network, or if ngrok refuses.
     """

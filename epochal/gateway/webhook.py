@@ -1,8 +1,8 @@
 """The gateway's web application: ``POST /webhook``, which GitHub calls, and ``GET /healthz``.
 
-The order of the steps protects the gateway: the body's size is limited while it is read, the signature is checked over
-the raw bytes before anything is parsed, and 202 is answered only after the push is stored (GitHub, "Best practices for
-using webhooks").
+The order of the steps protects the gateway: the body's size is limited while it is read, the signature of the raw bytes
+is checked before anything is parsed, and the answer 202 is sent only after the push is stored (GitHub, "Best practices
+for using webhooks").
 """
 
 import asyncio
@@ -27,10 +27,10 @@ from epochal.settings import WatchedRepository
 _log = logging.getLogger("epochal.gateway")
 
 MAX_BODY_BYTES = 25 * 1024 * 1024
-"""The largest body that is accepted: GitHub sends no larger payload ("Webhook events and payloads")."""
+"""The size of the largest accepted body: GitHub sends no larger payloads ("Webhook events and payloads")."""
 
 READ_SECONDS = 10.0
-"""How long a request's head, and then its body, may take to arrive. GitHub gives up after the same time."""
+"""How long a request's head, and then its body, may take to arrive. GitHub waits equally long for an answer."""
 
 _RETRY_SECONDS = 60
 
@@ -93,7 +93,7 @@ class _Webhook:
                     refusal = error
                 case PayloadError():
                     refusal = HTTPException(error.status, str(error))
-                case ClientDisconnect():  # Only for the log: the client is gone.
+                case ClientDisconnect():  # The client is gone, so only the log shows this.
                     refusal = HTTPException(400, "The client disconnected before the body arrived.")
                 case _:
                     _log.exception("delivery %s: internal error", delivery)
@@ -107,7 +107,7 @@ class _Webhook:
         """Check and store a delivery, and return the status and the JSON to answer with."""
         signature = _single_header(headers, "X-Hub-Signature-256")
         if signature is None:
-            raise HTTPException(401, "X-Hub-Signature-256 is missing. Enter the webhook's secret at GitHub.")
+            raise HTTPException(401, "X-Hub-Signature-256 is missing. Enter the webhook's secret on GitHub.")
         if not verify(self._secret, body, signature):
             raise HTTPException(
                 401, "X-Hub-Signature-256 does not match the body. Check that GitHub has this server's secret."
@@ -124,7 +124,7 @@ class _Webhook:
             _log.exception("delivery %s: could not be stored", delivery)
             retry_after = {"Retry-After": str(_RETRY_SECONDS)}
             raise HTTPException(
-                503, "The delivery could not be stored. Redeliver it at GitHub later.", retry_after
+                503, "The delivery could not be stored. Redeliver it on GitHub later.", retry_after
             ) from None
         if accepted.new:
             return 202, {"run": accepted.run, "status": "queued"}
@@ -135,7 +135,7 @@ class _Webhook:
         if event == "ping":
             return Skipped("the webhook works: the signature is valid")
         if event != "push":
-            return Skipped(f"{event} events do not start a run: choose just the push event at GitHub")
+            return Skipped(f"{event} events do not start a run: choose just the push event on GitHub")
         push = read_push(read_body(_single_header(headers, "Content-Type") or "", body))
         if isinstance(push, Skipped):
             return push
@@ -144,7 +144,7 @@ class _Webhook:
             return Skipped(f"{min(push.identities)} is not watched: run epochal watch URL on the server")
         for watched in repositories:
             if push.branch in watched.branches:
-                # Fetch from the URL that the admin configured, never from one in a payload.
+                # Fetch from the URL that the admin configured, never from a URL in the payload.
                 return Commit(watched.url, push.branch, push.sha, push.message, push.author_name, push.author_email)
         branches = ", ".join(branch for watched in repositories for branch in watched.branches)
         return Skipped(f"the branch {push.branch} is not watched (watched: {branches})")

@@ -1,4 +1,4 @@
-"""Send the mails in the outbox. Each is sent at least once, always with the Message-ID that was stored with it."""
+"""Send the mails in the outbox at least once, always with the Message-ID that was stored with the mail."""
 
 from epochal.app import App
 from epochal.errors import SettingsError
@@ -8,7 +8,7 @@ from epochal.settings.environment import read_secret_setting
 from epochal.store.outbox import release_message, take_message
 
 OUTBOX_PAUSE_SECONDS = 60.0
-"""Pause between attempts of ``epochal serve``. A server that refuses a mail temporarily may accept it minutes later."""
+"""The pause between attempts by ``epochal serve``. A mail that was refused temporarily may be accepted later."""
 
 
 def drain_outbox(app: App, log: Log) -> bool:

@@ -27,11 +27,11 @@ class Recipients:
 
 
 def choose_recipients(mail: MailSettings, commit: Commit) -> Recipients:
-    """Return who gets the mail about a run of ``commit``.
+    """Return the recipients of the mail about a run of ``commit``.
 
-    The recipients are ``mail.to`` or, if that is empty, the author of the commit, unless that address is malformed, is
-    a noreply address, or has a domain that is not in ``mail.allowed_domains``. Each address is bare ASCII, without a
-    display name.
+    The recipients are ``mail.to`` or, if that is empty, the author of the commit, unless the author's address is
+    malformed, is a noreply address, or has a domain that is not in ``mail.allowed_domains``. Each address is bare
+    ASCII, without a display name.
     """
     if mail.to:
         refused = ", ".join(ascii(address) for address in mail.to if not _ADDRESS.fullmatch(address))

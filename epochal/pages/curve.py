@@ -12,10 +12,10 @@ Curve = Sequence[tuple[int, float]]
 """The epochs of one trial, from 1, each with an accuracy (0 to 1)."""
 
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
-"""The bits of the dots in a braille character, whose code is U+2800 plus their sum: four rows of two columns."""
+"""The bits of the dots in a braille character, in four rows of two. The character's code is U+2800 plus their sum."""
 _BLANK = 0x2800
 _STEP = 0.1
-"""The accuracy axis starts and ends at a multiple of this."""
+"""The step of the accuracy axis, which starts and ends at a multiple of it."""
 _LABEL_WIDTH = len("0.80 ┤")
 
 
@@ -32,7 +32,7 @@ def draw_curves(curves: Sequence[Curve], threshold: float, width: int = 72, heig
     """Return the lines of a drawing of *curves*, with a dotted line at *threshold*.
 
     ``width``: the number of characters per line, axis included, at least 20. ``height``: the number of lines above the
-    epoch axis, at least 2. Accuracies that are not finite are left out. Returns no lines if no accuracy is left.
+    epoch axis, at least 2. Accuracies that are not finite are left out. Returns no lines if no accuracies remain.
     """
     curves = [[(epoch, value) for epoch, value in curve if math.isfinite(value)] for curve in curves]
     points = [point for curve in curves for point in curve]

@@ -29,9 +29,9 @@ def timeline(
 ) -> list[Moment]:
     """Return all known moments of the run, oldest first.
 
-    ``deliveries``: those that belong to the run. ``stored``: the moments that its jobs stored. ``mailed``: when the
-    mail server accepted its mail, or None. ``metrics``: the text of each trial's metrics.jsonl by trial number; its
-    moments count only if they fall within the training, which lasts until ``now`` if no end is stored.
+    ``deliveries``: the deliveries of the run. ``stored``: the moments that its jobs stored. ``mailed``: when the mail
+    server accepted its mail, or None. ``metrics``: the text of each trial's metrics.jsonl by trial number; its moments
+    count only if they fall within the training, which lasts until ``now`` if no end is stored.
     """
     moments = [*stored, Moment(Step.STORED, run.created)]
     moments += [Moment(Step.DELIVERED, delivery.received) for delivery in deliveries]
@@ -40,14 +40,14 @@ def timeline(
     for trial, text in metrics.items():
         moments += _recorded_moments(trial, text, stored, now)
     order = list(Step)
-    distinct_moments = dict.fromkeys(moments)  # the commit time is marked again if the commit is pulled again
+    distinct_moments = dict.fromkeys(moments)  # the commit time is stored again if the commit is pulled again
     return sorted(distinct_moments, key=lambda moment: (moment.at, order.index(moment.step)))
 
 
 def _recorded_moments(trial: int, text: str, stored: Sequence[Moment], now: datetime) -> list[Moment]:
     """Return the moments that the recorder wrote during a trial.
 
-    The training code can write to the same file, so times outside of the training are ignored.
+    The code being trained can write to the same file, so times outside the training are ignored.
     """
     step_times = {moment.step: moment.at for moment in stored if moment.trial == trial}
     if Step.TRAINING_STARTED not in step_times:
@@ -58,9 +58,9 @@ def _recorded_moments(trial: int, text: str, stored: Sequence[Moment], now: date
         {name: value for name, value in event.items() if type(value) in (int, float, str)}
         for event in parse_events(text)
     ]
-    framework_names = frameworks()  # the event of an import is named after the framework
+    framework_names = frameworks()  # an import event is named after the imported framework
     import_event = next((event for event in recorded_events if event.get("event") in framework_names), {})
-    fit = _find_first(recorded_events, event="fit")  # of several fits, the first start and the last end are shown
+    fit = _find_first(recorded_events, event="fit")  # if there are several fits, show the first start and the last end
     epoch = _find_first(recorded_events, event="epoch", model=fit.get("model"), call=fit.get("call"))
     times = {  # seconds since 1970, NaN if missing
         Step.PYTHON_STARTED: _seconds(import_event, "started"),
@@ -75,7 +75,7 @@ def _recorded_moments(trial: int, text: str, stored: Sequence[Moment], now: date
 
 
 def _find_first(recorded_events: Iterable[_Event], **values: int | float | str | None) -> _Event:
-    """Return the first event with the given values, or an empty one."""
+    """Return the first event with the given values, or an empty event."""
     matching = (event for event in recorded_events if all(event.get(name) == value for name, value in values.items()))
     return next(matching, {})
 
@@ -83,12 +83,12 @@ def _find_first(recorded_events: Iterable[_Event], **values: int | float | str |
 def _seconds(event: _Event, name: str) -> float:
     """Return the seconds that an event has under ``name``; NaN if they are missing, negative or not finite."""
     value = event.get(name, math.nan)
-    # Compared before the conversion, because an integer may be too large for a float.
+    # Compare before the conversion, because an integer may be too large for a float.
     return float(value) if not isinstance(value, str) and 0 <= value <= sys.float_info.max else math.nan
 
 
 def load_timeline(app: App, run: Run) -> list[Moment]:
-    """Return the timeline of a run, which may still be running, oldest moment first."""
+    """Return the timeline of a run, oldest moment first. The run need not have ended."""
     folder = app.home.run(run.id)
     metrics = {trial.number: read_metrics(folder.trial(trial.number).metrics) for trial in run.trials}
     message = message_of_run(app.database, run.id)
@@ -97,14 +97,14 @@ def load_timeline(app: App, run: Run) -> list[Moment]:
 
 
 class MomentView(TypedDict):
-    """A moment of a run. The texts below the keys are for docs/reference/json.md."""
+    """A moment of a run. The texts below the keys appear in docs/reference/json.md."""
 
     moment: Step
     """The step that was reached."""
     trial: int | None
-    """The number of the trial that reached it; null if no trial did."""
+    """The number of the trial that reached the step; null for a step of the whole run."""
     at: str
-    """When it was reached, in ISO 8601 with a time zone."""
+    """When the step was reached, in ISO 8601 with a time zone."""
     since_first: float
     """Seconds since the first moment."""
     since_before: float
@@ -138,7 +138,7 @@ def timeline_view(run: Run, moments: Sequence[Moment]) -> TimelineView:
 
 
 def timeline_lines(moments: Sequence[Moment]) -> list[str]:
-    """Return a timeline as the lines of a table, the headings first."""
+    """Return a timeline as the lines of a table, starting with the headings."""
     lines = [f"{'moment':<20}  {'trial':>5}  {'seconds':>10}  {'since previous':>14}"]
     for moment, first, before in _add_seconds(moments):
         lines.append(f"{moment.step:<20}  {moment.trial or '':>5}  {first:>10.2f}  {before:>14.2f}")

@@ -1,6 +1,6 @@
 """A run as JSON, and its summary in one line. No I/O.
 
-The texts below the keys are for docs/reference/json.md.
+The texts below the keys appear in docs/reference/json.md and json-trials.md.
 """
 
 from pathlib import Path
@@ -33,15 +33,15 @@ class JudgementView(TypedDict):
     verdict: Verdict
     """The outcome of the comparison with the threshold."""
     look: int | None
-    """How many times this branch was judged on this test set, up to now; null if the test set is unknown."""
+    """How many comparisons on this branch, including this one, used the same test set; null if the set is unknown."""
     confidence: float
     """The confidence that epochal.toml requires; 0 if it requires none."""
     spent: float
-    """If confidence is required: the probability of a false positive that this comparison was allowed."""
+    """If confidence is required, the probability of a false positive that was allowed for this comparison."""
     bound: float | None
-    """If confidence is required: the lower confidence bound of the accuracy."""
+    """If confidence is required, the lower confidence bound of the accuracy."""
     required: float | None
-    """The smallest accuracy that would have reached the threshold with as many samples; null if none would."""
+    """The smallest accuracy that would have passed with the same number of samples; null if not even 1.0 would."""
 
 
 class ForecastView(TypedDict):
@@ -56,24 +56,24 @@ class ForecastView(TypedDict):
     margin: float
     """Half the width of the 90 % interval of the level."""
     expected: int | None
-    """The epoch at which the curve is expected to reach the threshold; null if none is."""
+    """The epoch at which the curve is expected to reach the threshold; null if that is after last_epoch."""
     earliest: int | None
     """The first epoch of the 90 % interval of the expected epoch."""
     latest: int | None
-    """The last epoch of that interval; null if it is after last_epoch."""
+    """The last epoch of the 90 % interval of the expected epoch; null if it is after last_epoch."""
     hopeless: bool
-    """Whether the curve levels off below the threshold; then the epochs are not raised further."""
+    """Whether the curve levels off below the threshold, so that the epochs are not raised further."""
     sentence: str
     """The forecast as a sentence."""
 
 
 class AccuracyView(TypedDict):
-    """An accuracy, and what is known about the data behind it."""
+    """An accuracy, and facts about the data behind it."""
 
     accuracy: float | None
     """The measured accuracy, from 0 to 1; null if the trial has none."""
     accuracy_source: AccuracySource | None
-    """Where the accuracy was read."""
+    """Where the accuracy was read from."""
     interval: tuple[float, float] | None
     """The 95 % interval of the accuracy; null if the number of samples is unknown."""
     samples: int | None
@@ -83,19 +83,19 @@ class AccuracyView(TypedDict):
     metric: str
     """The name of the metric that counts as the accuracy."""
     chance: float | None
-    """The accuracy of always answering with the most frequent test label; null if the labels are unknown."""
+    """The accuracy of a model that always predicts the most frequent test label; null if the labels are unknown."""
     answer: str
-    """That label."""
+    """The most frequent test label."""
     looks: int
     """How many different networks the training evaluated on the test set, including this one."""
     rows_checked: bool
     """Whether the test rows were compared with the rows that the network was fitted on."""
     rows_unchecked: str
-    """Why they were not compared."""
+    """Why the test rows were not compared."""
     rows_seen: float | None
-    """The share of test rows that the network was fitted on; null if not checked."""
+    """The share of test rows that the network was fitted on; null if the rows were not compared."""
     rows_expected: float | None
-    """The share that even a clean split would show if the data contain duplicate rows; null if not checked."""
+    """The share to expect even of a clean split if the data contain duplicates; null if the rows were not compared."""
     rows_accepted: bool
     """Whether the accuracy counts only because epochal.toml sets repeated_rows."""
 
@@ -106,17 +106,17 @@ class TrialView(AccuracyView):
     number: int
     """The trial's number in the run, from 1."""
     strategy: Strategy
-    """What was trained: the code as committed, the same with more epochs, or values from a search."""
+    """What was trained: the code as committed, the code with more epochs, or hyperparameters from a search."""
     hyperparameters: dict[str, Value]
-    """The values of the constants at the top level of nn.py, and its epochs."""
+    """The values of the constants at the top level of nn.py, and the number of epochs."""
     epochs_trained: int | None
-    """The epochs that this trial trained itself; null if unknown."""
+    """The number of epochs that this trial trained, without those before its checkpoint; null if unknown."""
     epochs_resumed: int
-    """The epochs that were trained before its checkpoint; 0 if it did not resume from one."""
+    """The number of epochs before the checkpoint that the trial resumed from; 0 if it did not resume."""
     resumption: str
-    """Which checkpoint it resumed from, or why it did not resume."""
+    """Which checkpoint the trial resumed from, or why it did not resume."""
     stopped_by: StoppedBy | None
-    """What ended the training before its last epoch; null if nothing did."""
+    """What stopped training before the last epoch; null if nothing did."""
     judgement: JudgementView | None
     """The gate's verdict; null if the trial was not judged."""
     validation_accuracy: float | None
@@ -130,11 +130,11 @@ class TrialView(AccuracyView):
     reason: Reason | None
     """Why the trial failed or was stopped."""
     forecast: ForecastView | None
-    """The forecast of its learning curve; null if it has none."""
+    """The forecast of the learning curve; null if there is no forecast."""
 
 
 class RunView(TypedDict):
-    """A run: one commit's way through the three jobs."""
+    """A run: the progress of one commit through the three jobs."""
 
     run: int
     """The run's number."""
@@ -147,9 +147,9 @@ class RunView(TypedDict):
     state: State
     """The state of the run."""
     verdict: Verdict | None
-    """The verdict so far; null if there is none."""
+    """The verdict so far; null if the run has no verdict."""
     reason: Reason | None
-    """Why the run ended without reaching its threshold; null if it did not."""
+    """Why the run ended without reaching its threshold; null for any other run."""
     explanation: str
     """What happened in this run, and what to do about it."""
     framework: str | None
@@ -159,19 +159,19 @@ class RunView(TypedDict):
     image: str | None
     """The image that the code was trained in, or the folder of its environment."""
     threshold: float | None
-    """The accuracy that has to be reached."""
+    """The accuracy that the run has to reach."""
     accuracy: float | None
     """The accuracy of the best trial; null if none was measured."""
     accuracy_source: AccuracySource | None
-    """Where that accuracy was read."""
+    """Where the accuracy of the best trial was read from."""
     trials: list[TrialView]
-    """The trials in the order of their numbers; if a verdict is reused, the trials of its run."""
+    """The trials in the order of their numbers; if the run reuses a verdict, the trials of the reused run."""
     notes: list[str]
     """Notes for the developer."""
     successor: int | None
     """The run of the newer commit that superseded this run."""
     reused_run: int | None
-    """The run whose verdict is reused; null if this run trained."""
+    """The run whose verdict this run reuses; null if this run trained."""
     folder: str
     """The folder of the run's files."""
 
@@ -248,7 +248,7 @@ def _forecast_view(forecast: Forecast) -> ForecastView:
 
 
 def _accuracy_view(accuracy: Accuracy | None) -> AccuracyView:
-    """Return the fields of an accuracy; without one, the same fields with default values."""
+    """Return the fields of an accuracy, or their default values if there is no accuracy."""
     evidence = accuracy.evidence if accuracy else Evidence()
     samples = accuracy.samples if accuracy else None
     interval = wilson_interval(accuracy.value, samples) if accuracy and samples is not None else None

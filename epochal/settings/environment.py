@@ -1,4 +1,4 @@
-"""Environment variables: Epochal's own, and those that Jenkins or the embedded chain sets for a job."""
+"""Epochal's environment variables, and the variables that Jenkins or the embedded chain sets for a job."""
 
 import difflib
 import os
@@ -26,19 +26,19 @@ class Environment(BaseModel):
     home: Annotated[Path, Field(alias="EPOCHAL_HOME")]
     """The folder in which Epochal keeps everything; by default ``epochal`` in $XDG_STATE_HOME or ~/.local/state."""
     scripts: Annotated[str, Field(alias="EPOCHAL_SCRIPTS")] = ""
-    """The folder of the job scripts; the jobs in Jenkins start them there."""
+    """The folder of the job scripts that the jobs in Jenkins start."""
     python: Annotated[str, Field(alias="EPOCHAL_PYTHON")] = ""
     """The Python that the job scripts run Epochal with; by default they run the ``epochal`` on PATH."""
     run: Annotated[int | None, Field(alias="EPOCHAL_RUN", ge=1)] = None
     """The number of the run that a job works on."""
     branch: Annotated[str, Field(alias="EPOCHAL_BRANCH")] = ""
-    """The branch of GIT_COMMIT."""
+    """The branch that contains the commit GIT_COMMIT."""
     runtime: Annotated[RuntimeName | None, Field(alias="EPOCHAL_RUNTIME")] = None
     """Used instead of ``runtime`` in server.toml."""
     threshold: Annotated[float | None, Field(alias="EPOCHAL_THRESHOLD", gt=0, le=1)] = None
     """Used instead of ``threshold`` in epochal.toml."""
     no_mail: Annotated[bool, Field(alias="EPOCHAL_NO_MAIL")] = False
-    """Whether no mail is sent about the run."""
+    """Whether to send no mail about the run."""
     force: Annotated[bool, Field(alias="EPOCHAL_FORCE")] = False
     """Whether job train trains even if it could reuse the verdict of an earlier run."""
     base_image: Annotated[str, Field(alias="EPOCHAL_BASE_IMAGE")] = ""
@@ -52,21 +52,21 @@ class Environment(BaseModel):
     mail_password: Annotated[SecretStr | None, Field(alias="EPOCHAL_MAIL_PASSWORD")] = None
     """The password for the mail server; used instead of ``[mail] password_file`` in server.toml."""
     github_token: Annotated[SecretStr | None, Field(alias="EPOCHAL_GITHUB_TOKEN")] = None
-    """The token with which ``epochal tunnel`` registers the webhook at GitHub."""
+    """The token with which ``epochal tunnel`` registers the webhook with GitHub."""
     jenkins_token: Annotated[SecretStr | None, Field(alias="EPOCHAL_JENKINS_TOKEN")] = None
     """The API token for Jenkins; used instead of ``[jenkins] token_file`` in server.toml."""
     ngrok_authtoken: Annotated[SecretStr | None, Field(alias="EPOCHAL_NGROK_AUTHTOKEN")] = None
     """The authtoken that ``epochal tunnel`` needs."""
     workspace: Annotated[str, Field(alias="WORKSPACE")] = ""
-    """The folder of the build: job pull uses a checkout in it, and the jobs leave their files for Jenkins in it."""
+    """The folder of the build: job pull uses a checkout in it, and the jobs write their files for Jenkins to it."""
     git_commit: Annotated[str, Field(alias="GIT_COMMIT")] = ""
     """The commit that job pull fetches if EPOCHAL_RUN is not set."""
     git_url: Annotated[str, Field(alias="GIT_URL")] = ""
-    """The repository of GIT_COMMIT."""
+    """The repository that contains the commit GIT_COMMIT."""
     build_url: Annotated[str, Field(alias="BUILD_URL")] = ""
-    """The page of the build, which the mail shows."""
+    """The URL of the build's page, which the mail shows."""
     build_tag: Annotated[str, Field(alias="BUILD_TAG")] = ""
-    """Set by Jenkins: if it is set, a job whose run fails waits 2 s to see whether Jenkins has aborted the build."""
+    """Set by Jenkins. A job whose run fails then waits 2 s to see whether Jenkins has aborted the build."""
     docker_host: Annotated[str, Field(alias="DOCKER_HOST")] = ""
     """The address of the Docker engine; by default the socket unix:///var/run/docker.sock."""
 
@@ -110,10 +110,10 @@ def read_secret(path: Path, setting_name: str) -> str:
 
 
 def read_secret_setting(from_environment: SecretStr | None, path: str, setting_name: str) -> str | None:
-    """Return the secret ``from_environment`` if it is set, or else the one in the file ``path``, or else None.
+    """Return the secret ``from_environment`` if it is set, else the secret in the file ``path``, else None.
 
-    ``path``: the value of the setting ``setting_name``, empty if it is not set. Raises SettingsError if the file cannot
-    be read or is empty.
+    ``path``: the value of the setting ``setting_name``, empty if the setting is not set. Raises SettingsError if the
+    file cannot be read or is empty.
     """
     if from_environment:
         return from_environment.get_secret_value()
@@ -121,12 +121,12 @@ def read_secret_setting(from_environment: SecretStr | None, path: str, setting_n
 
 
 def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for a child process: that of this process without ``GIT_*``, overridden by ``changes``.
+    """Return the environment for a child process: this process's without ``GIT_*``, overridden by ``changes``.
 
     In a git hook, ``GIT_*`` would point git at the wrong repository; see githooks(5). Variables that configure git
     itself or its connections are kept.
     """
-    # These say how to reach a server, not which repository to use.
+    # Variables with these prefixes say how to reach a server, not which repository to use.
     kept = ("GIT_SSL_", "GIT_SSH", "GIT_CONFIG_")
     own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name.startswith(kept)}
     return own | dict(changes)

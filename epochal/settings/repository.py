@@ -37,7 +37,7 @@ class RetrainSettings(Table):
         Field(
             ge=1,
             le=1_000,
-            description="Give up after this many trials in a row that did not improve the best accuracy.",
+            description="Give up after this many consecutive trials that did not improve the best accuracy.",
         ),
     ] = 3
 
@@ -52,7 +52,7 @@ class RepositorySettings(Table):
             ge=0,
             lt=1,
             description="The required confidence that the accuracy on all data, not only on the test samples, is above the\n"
-            "threshold, for example 0.95; greater than 0.5. 0: compare the measured accuracy itself.",
+            "threshold, for example 0.95 (more than 0.5), or 0 to compare the measured accuracy itself.",
         ),
     ] = 0.0
     metric: Annotated[
@@ -70,7 +70,7 @@ class RepositorySettings(Table):
         ),
     ] = False
     framework: Annotated[
-        str, Field(description=f"The framework to train with; empty: detect it from the imports of {SCRIPT}.")
+        str, Field(description=f"The framework to train with; if empty, detect it from the imports of {SCRIPT}.")
     ] = ""
     # model_construct() returns the defaults without building the table's validator, unlike calling the class.
     retrain: Annotated[
@@ -94,7 +94,7 @@ class RepositorySettings(Table):
 
 
 def read_repository_settings(code: Path) -> RepositorySettings:
-    """Return the settings in ``code``/epochal.toml or, without that file, the defaults.
+    """Return the settings in ``code``/epochal.toml, or the defaults if the file does not exist.
 
     Raises SettingsError if a setting is invalid.
     """

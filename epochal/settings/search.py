@@ -9,7 +9,7 @@ from epochal.records import Value, is_same_value, value_kind
 from epochal.settings.toml import Table, table_tag
 
 _MAX_INTEGER = 2**53
-"""The storage of a search keeps all numbers as floats, which are exact for whole numbers up to this value."""
+"""The largest whole number that a search may use. Its storage keeps numbers as floats, which are exact up to here."""
 
 
 def _check_number(value: Any) -> int | float:
@@ -45,7 +45,7 @@ Number = Annotated[int | float, PlainValidator(_check_number)]
 class Range(Table):
     """The range from ``low`` to ``high``, both included, from which a search proposes numbers.
 
-    They are whole numbers if ``low``, ``high`` and ``step`` are all written as whole numbers, otherwise floats.
+    The numbers are integers if ``low``, ``high`` and ``step`` are all written as integers, otherwise floats.
     """
 
     low: Number
@@ -78,10 +78,10 @@ class Range(Table):
 
 
 class Choices(Table):
-    """A list of values that a search may choose from: all of them numbers, all texts, or true and false."""
+    """A list of values that a search may choose from: all numbers, all strings, or true and false."""
 
     choices: Annotated[tuple[Value, ...], PlainValidator(_check_choices)]
-    """The values: at least two, all of them numbers, all texts, or ``true`` and ``false``."""
+    """The values: at least two, which are all numbers, all strings, or ``true`` and ``false``."""
 
 
 def _choose_tag(values: Any) -> str | None:
@@ -100,4 +100,4 @@ Values = Annotated[
         custom_error_message="Input should be a range, as in { low = 1, high = 4 }, or choices, as in { choices = [8, 16] }",
     ),
 ]
-"""The values that a constant may take. An input with ``choices`` is checked as Choices, any other table as a Range."""
+"""The values that a constant may take. A table with ``choices`` is checked as Choices, any other as a Range."""

@@ -1,4 +1,4 @@
-"""``$EPOCHAL_HOME/server.toml``: what only the admin decides, such as watched repositories, limits and mail."""
+"""``$EPOCHAL_HOME/server.toml``: the admin's settings, such as watched repositories, limits and mail."""
 
 import json
 import re
@@ -15,7 +15,7 @@ FILE_NAME = "server.toml"
 
 
 class WatchedRepository(Table):
-    """A repository from which pushed code is trained."""
+    """A repository whose pushed code is trained."""
 
     url: Annotated[
         str,
@@ -27,29 +27,29 @@ class WatchedRepository(Table):
     ]
     branches: Annotated[tuple[str, ...], Field(min_length=1, description="The branches to train.")] = ("main",)
     credentials: Annotated[
-        str, Field(description="A file in git's credential-store format, for a private repository; empty: none.")
+        str, Field(description="A file in git's credential-store format, for a private repository; may be empty.")
     ] = ""
     jenkins_credentials: Annotated[
         str,
-        Field(pattern=r"^[A-Za-z0-9._-]*$", description="The id of the same credentials in Jenkins; empty: none."),
+        Field(pattern=r"^[A-Za-z0-9._-]*$", description="The id of the same credentials in Jenkins; may be empty."),
     ] = ""
 
 
 class LimitSettings(Table):
     """The resources that training may use, and how long a run waits for Docker."""
 
-    memory_mb: Annotated[int, Field(ge=64, description="The memory limit of one training, in MB.")] = 6144
-    cpus: Annotated[float, Field(ge=0, description="How many processor cores one training may use; 0: all.")] = 0.0
+    memory_mb: Annotated[int, Field(ge=64, description="The memory limit of a trial, in MB.")] = 6144
+    cpus: Annotated[float, Field(ge=0, description="How many processor cores a trial may use; 0 for all.")] = 0.0
     processes: Annotated[
-        int, Field(ge=32, description="The maximum number of processes and threads of one training (Docker only).")
+        int, Field(ge=32, description="The maximum number of processes and threads of a trial (Docker only).")
     ] = 512
-    minutes: Annotated[float, Field(gt=0, description="How many minutes one trial may take.")] = 60.0
+    minutes: Annotated[float, Field(gt=0, description="How many minutes a trial may take.")] = 60.0
     trials: Annotated[
         int,
         Field(
             ge=0,
             le=64,
-            description="How many trials of one search train at the same time; 0: as many as cpus and memory_mb allow.",
+            description="How many trials of a search train at once; 0 for as many as cpus and memory_mb allow.",
         ),
     ] = 0
     log_mb: Annotated[
@@ -87,11 +87,11 @@ class ImageSettings(Table):
     """How container images and environments for training are built."""
 
     base: Annotated[
-        str, Field(min_length=1, description="BASE_IMAGE of the Dockerfile: Debian or compatible, with Python.")
+        str, Field(min_length=1, description="The Dockerfile's BASE_IMAGE: Debian or a derivative, with Python.")
     ] = "python:3.12-slim-bookworm"
     ca_bundle: Annotated[
         str,
-        Field(description="A PEM file with additional CAs that builds trust, for example a company's; empty: none."),
+        Field(description="A PEM file with additional CAs to trust in builds, for example a company's; may be empty."),
     ] = ""
 
 
@@ -103,7 +103,7 @@ class GatewaySettings(Table):
     secret_file: Annotated[
         str,
         Field(
-            description="A file with the webhook's secret; empty: $EPOCHAL_HOME/webhook-secret, created at the first start."
+            description="A file with the webhook's secret; if empty, $EPOCHAL_HOME/webhook-secret (created at first start)."
         ),
     ] = ""
 
@@ -111,7 +111,7 @@ class GatewaySettings(Table):
 class MailSettings(Table):
     """The mail server, and who receives mail."""
 
-    host: Annotated[str, Field(description="The SMTP server; empty: no mail is sent.")] = ""
+    host: Annotated[str, Field(description="The SMTP server; if empty, no mail is sent.")] = ""
     port: Annotated[
         int, Field(ge=1, le=65535, description="The SMTP port: 587 for starttls, 465 for tls, 25 for none.")
     ] = 587
@@ -119,19 +119,19 @@ class MailSettings(Table):
         Literal["starttls", "tls", "none"],
         Field(description="How the connection is encrypted: starttls, tls (implicit) or none."),
     ] = "starttls"
-    user: Annotated[str, Field(description="The user name; empty: no login.")] = ""
+    user: Annotated[str, Field(description="The user name; if empty, there is no login.")] = ""
     password_file: Annotated[
-        str, Field(description="A file with the password. Or set the variable EPOCHAL_MAIL_PASSWORD.")
+        str, Field(description="A file with the password. Alternatively, set EPOCHAL_MAIL_PASSWORD.")
     ] = ""
     sender: Annotated[
         str, Field(alias="from", pattern=r"^[^\s@<>]+@[^\s@<>]+$", description="The sender's address, without a name.")
     ] = "epochal@localhost"
     to: Annotated[
         tuple[str, ...],
-        Field(description="Who receives the mail about every run; empty: the commit's author, if in allowed_domains."),
+        Field(description="Who receives the mail about each run; if empty, the commit's author (see allowed_domains)."),
     ] = ()
     allowed_domains: Annotated[
-        tuple[str, ...], Field(description='The domains of commit authors who may receive mail; "*": any.')
+        tuple[str, ...], Field(description='The domains of commit authors who may receive mail; "*" for any.')
     ] = ()
 
 
@@ -148,10 +148,11 @@ class JenkinsSettings(Table):
     ] = ""
     user: Annotated[str, Field(description="The user whose API token is used.")] = ""
     token_file: Annotated[
-        str, Field(description="A file with the API token. Or set the variable EPOCHAL_JENKINS_TOKEN.")
+        str, Field(description="A file with the API token. Alternatively, set EPOCHAL_JENKINS_TOKEN.")
     ] = ""
     label: Annotated[
-        str, Field(pattern=r"^[^'\"$`]*$", description="The label of the agents that run the jobs; empty: any agent.")
+        str,
+        Field(pattern=r"^[^'\"$`]*$", description="The label of the agents that run the jobs; empty for any agent."),
     ] = "docker"
     prefix: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9._-]*$", description="A prefix for the names of the jobs and the view.")
@@ -189,7 +190,7 @@ class ServerSettings(Table):
     """The settings of one server (one EPOCHAL_HOME)."""
 
     database: Annotated[
-        str, Field(description="The database's SQLAlchemy URL; empty: SQLite in $EPOCHAL_HOME/epochal.db.")
+        str, Field(description="The database's SQLAlchemy URL; if empty, SQLite in $EPOCHAL_HOME/epochal.db.")
     ] = ""
     runtime: Annotated[
         RuntimeName,
@@ -211,13 +212,15 @@ class ServerSettings(Table):
     ] = "embedded"
     parallel: Annotated[int, Field(ge=1, le=64, description="How many runs train at the same time.")] = 1
     data: Annotated[
-        str, Field(description="A folder that training sees read-only as /data ($EPOCHAL_DATA); empty: none.")
+        str, Field(description="A folder that training sees read-only as /data ($EPOCHAL_DATA); may be empty.")
     ] = ""
     # model_construct() returns the defaults without building the table's validator, unlike calling the class.
     gateway: Annotated[GatewaySettings, Field(description="The address and the secret of the webhook.")] = (
         GatewaySettings.model_construct()
     )
-    limits: Annotated[LimitSettings, Field(description="The limits of one training.")] = LimitSettings.model_construct()
+    limits: Annotated[LimitSettings, Field(description="The resource limits of training.")] = (
+        LimitSettings.model_construct()
+    )
     sandbox: Annotated[SandboxSettings, Field(description="What pushed code may access.")] = (
         SandboxSettings.model_construct()
     )
@@ -236,9 +239,9 @@ class ServerSettings(Table):
 
 
 def read_server_settings(environment: Environment) -> ServerSettings:
-    """Return the settings in ``environment.home``/server.toml, overridden by those in the environment.
+    """Return the settings in ``environment.home``/server.toml, overridden by the environment.
 
-    Without the file, the defaults are used. Raises SettingsError if a setting is invalid.
+    If the file does not exist, the defaults are used. Raises SettingsError if a setting is invalid.
     """
     settings = read_toml(environment.home / FILE_NAME, ServerSettings)
     changed: dict[str, Any] = {}
@@ -255,8 +258,8 @@ def watch_repository(home: Path, url: str, branches: tuple[str, ...]) -> bool:
     """Add a watched repository to ``home``/server.toml, which is created from the commented template if it is missing.
 
     The existing text of the file is kept. Returns False, and writes nothing, if the URL is already watched with these
-    branches. Raises SettingsError if it is watched without one of them, which the admin has to add, or if the file is
-    invalid.
+    branches. Raises SettingsError if the URL is watched but one of the branches is not, which the admin has to add, or
+    if the file is invalid.
     """
     path = home / FILE_NAME
     for watched in read_toml(path, ServerSettings).repository:
@@ -264,10 +267,10 @@ def watch_repository(home: Path, url: str, branches: tuple[str, ...]) -> bool:
             return False
         if watched.url == url:
             raise SettingsError(
-                f"{path} already watches {url}, with the branches {', '.join(watched.branches)}. "
-                f"Add {', '.join(branches)} to them in that file."
+                f"{path} already watches {url}, but with the branches {', '.join(watched.branches)}. "
+                f"Add {', '.join(branches)} to its branches in that file."
             )
-    # Bytes, because text mode would turn CRLF into LF.
+    # Read bytes, because text mode would turn CRLF into LF.
     text = path.read_bytes().decode("utf-8") if path.exists() else template(ServerSettings, "Epochal's server settings")
     table = f"\n[[repository]]\nurl = {json.dumps(url, ensure_ascii=False)}\nbranches = {json.dumps(list(branches))}\n"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Read a TOML file into a model, with errors that help to correct the file, and write a model's commented template."""
+"""Read a TOML file into a model, with errors that help to fix the file, and write a commented template of a model."""
 
 import tomllib
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from epochal.errors import SettingsError
 
 
 class Table(BaseModel):
-    """A table of a settings file; it is frozen and refuses unknown keys."""
+    """A table in a settings file, which is frozen and refuses unknown keys."""
 
     # defer_build: no command uses every table, so each table's validator is built when it is first used.
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
@@ -23,8 +23,8 @@ T = TypeVar("T", bound=Table)
 def read_toml(path: Path, model: type[T]) -> T:
     """Return the settings in the file ``path``, or the defaults if it does not exist.
 
-    Raises SettingsError, which names the file and the key, if the file is not TOML in UTF-8, or if a key is unknown or
-    its value is out of range.
+    Raises SettingsError, which names the file and the key, if the file is not TOML in UTF-8, if a key is unknown, or if
+    a value is out of range.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8-sig")) if path.exists() else {}
@@ -36,7 +36,7 @@ def read_toml(path: Path, model: type[T]) -> T:
 def parse(values: dict[str, Any], model: type[T], where: str) -> T:
     """Return ``values``, read from the file ``where``, as a model.
 
-    Raises SettingsError. For each unknown key or invalid value, it has one line that says what would be valid.
+    Raises SettingsError with one line for each unknown key or invalid value, which says what would be valid.
     """
     try:
         return model.model_validate(values)
@@ -47,13 +47,13 @@ def parse(values: dict[str, Any], model: type[T], where: str) -> T:
 def table_tag(table: type[Table]) -> str:
     """Return the tag that identifies ``table`` if a key may hold one of several tables.
 
-    It becomes part of the location of a validation error, where its ``<`` distinguishes it from a key.
+    The tag becomes part of the location of a validation error, where its ``<`` distinguishes it from a key.
     """
     return f"<{table.__name__}>"
 
 
 def _format_error(where: str, fault: Any, model: type[BaseModel]) -> str:
-    key = ".".join(str(part) for part in fault["loc"] if not str(part).startswith("<"))  # without the tags of table_tag
+    key = ".".join(str(part) for part in fault["loc"] if not str(part).startswith("<"))  # without table tags
     if fault["type"] == "extra_forbidden":
         known = ", ".join(_known_keys(model, fault["loc"][:-1]))
         return f"{where}: {key} is not a setting. Valid settings here: {known}."
@@ -83,8 +83,8 @@ def _tables_of(annotation: Any) -> list[type[BaseModel]]:
 def template(model: type[Table], title: str, proposed: Mapping[str, Mapping[str, Table]] | None = None) -> str:
     """Return the text of a TOML file that lists every setting of ``model``, with its description and default.
 
-    All settings are commented out. ``title``: the first line of the text. ``proposed``: for a key that holds tables by
-    name, the tables to suggest, commented out.
+    All settings are commented out. ``title``: the first line of the text. ``proposed``: tables to suggest for keys that
+    hold tables by name, also commented out.
     """
     lines = [
         f"# {title}",

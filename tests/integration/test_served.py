@@ -70,7 +70,7 @@ def test_github_instructions_are_printed_until_the_first_delivery(home: Path, tm
     """What to enter at GitHub is printed at each start before the first delivery, but not afterwards."""
     origin = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT, "epochal.toml": "threshold = 0.4\n"})
     write_settings(home, origin, 1)
-    assert all("Add a webhook at GitHub " in _start_and_stop(home) for _ in range(2))
+    assert all("Add a webhook on GitHub " in _start_and_stop(home) for _ in range(2))
     with running_server(home, origin) as server:
         server.push(origin)
         server.wait_for_mail()

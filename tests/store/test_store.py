@@ -150,7 +150,7 @@ def test_newer_database_is_refused(url: str) -> None:
     Database(url).close()
     with create_engine(url).begin() as connection:
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
-    with pytest.raises(EpochalError, match="written by a newer Epochal"):
+    with pytest.raises(EpochalError, match="written by a newer version of Epochal"):
         Database(url)
 
 

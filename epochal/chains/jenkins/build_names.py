@@ -16,8 +16,8 @@ _PLAIN = str.maketrans("<>&", "‹›+")
 class BuildNames:
     """Keeps the names and descriptions of builds up to date until their run has ended.
 
-    ``prefix`` is what the names of Epochal's jobs begin with. ``log_once`` takes a subject and a text, and logs the
-    text unless it was the last one logged on that subject.
+    The names of Epochal's jobs begin with ``prefix``. ``log_once`` takes a subject and a text, and logs the text unless
+    it was the last text logged on that subject.
     """
 
     def __init__(self, client: JenkinsClient, prefix: str, log_once: Callable[[str, str], None]) -> None:
@@ -29,8 +29,8 @@ class BuildNames:
     def update(self, snapshot: JenkinsSnapshot, find_run: Callable[[int], Run | None]) -> None:
         """Update the name and description of every ended build in ``snapshot``.
 
-        ``find_run`` takes a run's number and returns the run, or None if there is none. Raises JenkinsError if Jenkins
-        does not answer.
+        ``find_run`` takes a run's number and returns the run, or None if there is no such run. Raises JenkinsError if
+        Jenkins does not answer.
         """
         for build in snapshot.builds:
             key = build.job, build.number

@@ -1,6 +1,6 @@
 """The chain with Jenkins: requests the jobs of each run until Jenkins accepts them, and follows their builds.
 
-No state that matters is kept in memory. The next action follows from the runs in the database and from the builds and
+No important state is kept in memory. The next action is derived from the runs in the database and from the builds and
 queue items in Jenkins, so Epochal and Jenkins may be killed at any moment.
 """
 
@@ -37,10 +37,10 @@ from epochal.store.transitions import load_stop_request, request_stop
 _log = logging.getLogger("epochal.chain")
 
 _POLL_SECONDS = 1.0
-"""Seconds between two polls while something is under way. Jenkins is polled because it sends no notifications."""
+"""Seconds between two polls while there is work to do. Jenkins is polled because it sends no notifications."""
 
 _IDLE_SECONDS = 60.0
-"""Seconds between two polls while nothing is under way. Somebody may still start a build in Jenkins itself."""
+"""Seconds between two polls while there is no work. Somebody may still start a build in Jenkins directly."""
 
 _MAX_PAUSE_SECONDS = 60.0
 _GRACE_SECONDS = 10.0
@@ -49,9 +49,9 @@ _STOP_REPEAT_SECONDS = 60.0
 _BUILDS_PER_JOB = 100
 
 _JOB_ERROR_STATUSES = (400, 403, 404, 409, 500)
-"""The HTTP statuses of refusals that concern only one job. After one of them, the chain goes on with the other runs.
+"""The HTTP statuses of errors that affect only one job. After such an error, the chain continues with the other runs.
 
-Any other failure, such as a missing answer, 401 or 503, concerns all of Jenkins.
+Any other failure, such as a missing answer, 401 or 503, affects all of Jenkins.
 """
 
 
@@ -72,17 +72,17 @@ class JenkinsChain:
         self._thread = threading.Thread(target=self._work, name="jenkins", daemon=True)
 
     def start(self) -> None:
-        """Start polling. Runs that an earlier process left unfinished are taken up as well."""
+        """Start polling. Runs that an earlier process left unfinished are continued."""
         self._thread.start()
 
     def wake(self) -> None:
-        """Poll now instead of at the end of the pause."""
+        """Poll now instead of waiting for the end of the pause."""
         with self._changed:
             self._woken = True
             self._changed.notify_all()
 
     def interrupt(self, owner: str) -> None:
-        """Do nothing: the next poll stops the build in Jenkins, so that it ends ABORTED. A signal would make it red."""
+        """Do nothing: the next poll stops the build in Jenkins, which ends ABORTED. A signal would turn it red."""
 
     def stop(self) -> None:
         """Stop polling, and wait up to 30 s for the thread to end. Builds in Jenkins keep running."""
@@ -110,7 +110,7 @@ class JenkinsChain:
                 pause = _MAX_PAUSE_SECONDS
 
     def _poll(self) -> float:
-        """Poll once, do what is needed, and return the seconds until the next poll."""
+        """Poll once, act on the result, and return the seconds until the next poll."""
         runs = next_runs(self._app.database)
         snapshot = self._take_snapshot()
         self._last_logged.pop("jenkins", None)
@@ -134,7 +134,7 @@ class JenkinsChain:
         return JenkinsSnapshot(tuple(builds), tuple(items), frozenset(upstream_jobs))
 
     def _record_jenkins_dispatch(self, run: Run, snapshot: JenkinsSnapshot) -> None:
-        """Store a queue item or build that Jenkins started by itself as the run's dispatch, to notice its loss."""
+        """Store an item or build that Jenkins started by itself as the run's dispatch, so that its loss is noticed."""
         item = snapshot.item_of(run.id)
         builds = snapshot.builds_of(run.id)
         number, job = (item.number, item.job) if item else (builds[-1].item, builds[-1].job) if builds else (None, "")
@@ -217,7 +217,7 @@ class JenkinsChain:
     def _stop_ended(self, snapshot: JenkinsSnapshot) -> None:
         """Remove superseded and cancelled runs from Jenkins' queue, and stop their builds, which then end ABORTED.
 
-        A stop is repeated only after a minute, because a second stop would disturb the first while it ends the
+        A stop is repeated only after a minute, because a second stop would interfere with the first while it ends the
         build's processes.
         """
         for item in snapshot.items:
@@ -239,7 +239,7 @@ class JenkinsChain:
         return run.state in (State.SUPERSEDED, State.CANCELLED) or (requested is not None and not run.state.ended)
 
     def _find_run(self, number: int) -> Run | None:
-        """Return the run; None if there is none: a build may name a run that this home does not have."""
+        """Return the run, or None if this EPOCHAL_HOME does not have it: a build may name any run."""
         try:
             return load_run(self._app.database, number)
         except UsageError:

@@ -31,7 +31,7 @@ _AGENT_CHECK_JOB = """\
 
 
 class CheckFailed(EpochalError):
-    """Raised by a check that fails. The text says what to do."""
+    """A check failed. The text says what to do."""
 
     exit_status = 1
 
@@ -148,7 +148,7 @@ def _check_agent_setup(client: JenkinsClient, settings: ServerSettings, environm
     wrong = [text for name, text in hints.items() if theirs.get(name) != ours[name]]
     sqlite = Home(environment.home).database_url(settings.database).startswith("sqlite")
     if sqlite and theirs.get("machine") != ours["machine"]:
-        wrong.append("the agent is another machine, where SQLite loses writes: set database to a PostgreSQL URL")
+        wrong.append("the agent runs on another machine, where SQLite loses writes: set database to a PostgreSQL URL")
     if wrong:
         raise CheckFailed(f"{'; '.join(wrong)}.")
     return "the agent uses the gateway's scripts, database and EPOCHAL_HOME"

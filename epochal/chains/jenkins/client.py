@@ -1,8 +1,7 @@
-"""A client for one Jenkins: python-jenkins, with errors that say what to do.
+"""A client for one Jenkins server: python-jenkins, with errors that say what to do.
 
-Methods of python-jenkins are used wherever they fit. Where none fits, a comment says why, and the request is sent with
-the general request method of python-jenkins. tests/chains/jenkins/answers.py records how a genuine Jenkins 2.568.2
-answers.
+Methods of python-jenkins are used wherever they fit. If none fits, a comment says why, and the request is sent with the
+general request method of python-jenkins. tests/chains/jenkins/answers.py records the answers of a real Jenkins 2.568.2.
 """
 
 import json
@@ -37,7 +36,7 @@ class JenkinsError(EpochalError):
 
 
 def _forward(name: str) -> Callable[..., Any]:
-    """Return a client method that calls the method *name* of python-jenkins and raises JenkinsError for its errors."""
+    """Return a client method that calls the method *name* of python-jenkins and turns its errors into JenkinsError."""
 
     def call(client: "JenkinsClient", *arguments: Any) -> Any:
         return client._call(getattr(client._jenkins, name), *arguments)
@@ -46,7 +45,7 @@ def _forward(name: str) -> Callable[..., Any]:
 
 
 class JenkinsClient:
-    """A client for one Jenkins and one user. Every method raises JenkinsError if Jenkins refuses or does not answer."""
+    """A client for one user of Jenkins. Every method raises JenkinsError if Jenkins refuses or does not answer."""
 
     def __init__(self, url: str, user: str, token: str) -> None:
         self.url = url if url.endswith("/") else f"{url}/"
@@ -72,12 +71,12 @@ class JenkinsClient:
         # get_version does not log in, so it fails if anonymous users may not read.
         response = self._request("GET", "api/json?tree=nodeName")
         if "X-Jenkins" not in response.headers:
-            raise JenkinsError(f"{self.url} is not a Jenkins: its answer has no header X-Jenkins.")
+            raise JenkinsError(f"{self.url} is not Jenkins: its answer has no header X-Jenkins.")
         return response.headers["X-Jenkins"]
 
     def is_signed_in(self) -> bool:
         """Return whether Jenkins accepts the user's token."""
-        # get_whoami requests /me, which Jenkins refuses to anonymous users instead of calling them anonymous.
+        # get_whoami requests /me, which Jenkins denies to anonymous users instead of reporting that they are anonymous.
         return bool(self._get_json("whoAmI/api/json").get("authenticated"))
 
     def has_crumbs(self) -> bool:
@@ -85,7 +84,7 @@ class JenkinsClient:
         return _none_on_status(404, self._get_text, "crumbIssuer/api/json") is not None
 
     def missing_permissions(self, parameterised_job: str) -> list[str]:
-        """Return the names of the permissions that the user lacks. The requests that find them change nothing.
+        """Return the names of the permissions that the user lacks, without changing anything in Jenkins.
 
         Creating a job without a name and building ``parameterised_job`` without its parameters are bad requests (400)
         for a user who has the permission, and forbidden (403) otherwise. python-jenkins has no method for either.
@@ -128,18 +127,18 @@ class JenkinsClient:
     delete_view = _forward("delete_view")  # Its jobs are kept.
 
     def config(self, kind: Literal["job", "view"], name: str) -> str | None:
-        """Return the config.xml of a job or a view, or None if there is no job or view of this name."""
+        """Return the config.xml of a job or a view, or None if there is no job or view with this name."""
         # get_job_config and get_view_config guess the charset, because Jenkins does not declare that its XML is UTF-8.
         return _none_on_status(404, self._get_text, f"{kind}/{_path(name)}/config.xml")
 
     def describe_job(self, name: str, description: str) -> None:
-        """Set the description of a job and leave the rest of its configuration alone."""
+        """Set the description of a job, and leave the rest of its configuration unchanged."""
         # python-jenkins has no method for this.
         self._request("POST", f"job/{_path(name)}/submitDescription", data={"description": description})
 
     # Builds and the queue.
 
-    build_job = _forward("build_job")  # For a job without parameters.
+    build_job = _forward("build_job")  # Only for jobs without parameters.
     stop_build = _forward("stop_build")  # A running build ends ABORTED; an ended one keeps its result.
     get_queue_info = _forward("get_queue_info")  # Returns the waiting items.
 
@@ -174,9 +173,9 @@ class JenkinsClient:
         return item
 
     def cancel_item(self, number: int) -> None:
-        """Remove an item from the queue, unless it has left the queue already."""
-        # Jenkins answers 500 if the item has left the queue. If it forgot the item, it answers 404, which
-        # cancel_queue ignores.
+        """Remove an item from the queue, unless it has already left the queue."""
+        # Jenkins answers 500 if the item has left the queue, or 404, which cancel_queue ignores, if it has forgotten
+        # the item.
         _none_on_status(500, self._call, self._jenkins.cancel_queue, number)
 
     def label_build(self, job: str, build: int, name: str, description: str) -> None:
@@ -202,19 +201,19 @@ class JenkinsClient:
         return str(self._request("GET", path).content, "utf-8", "replace")
 
     def _request(self, method: str, path: str, **options: Any) -> requests.Response:
-        """Send a request and return the answer. After redirects, this is the last; its ``history`` has the others."""
+        """Send a request and return the answer: after redirects, the last one, whose ``history`` has the others."""
         request = requests.Request(method, self.url + path, **options)
         response: requests.Response = self._call(self._jenkins.jenkins_request, request)
         return response
 
     def _call(self, method: Callable[..., Any], *arguments: Any) -> Any:
-        """Call ``method`` and raise JenkinsError in place of its errors."""
+        """Call ``method`` and turn its errors into JenkinsError."""
         try:
             return method(*arguments)
         except (jenkins.JenkinsException, requests.RequestException, ValueError) as error:
             causes: list[BaseException] = []  # python-jenkins keeps Jenkins' answer only in the causes of its error.
             cause: BaseException | None = error
-            while cause is not None and not isinstance(cause, EpochalError):  # An EpochalError was handled already.
+            while cause is not None and not isinstance(cause, EpochalError):  # EpochalErrors were handled before.
                 causes.append(cause)
                 cause = cause.__cause__ or cause.__context__
             request_error = next((each for each in causes if isinstance(each, requests.RequestException)), None)

@@ -20,7 +20,7 @@ _UNKNOWN = "-"
 
 @dataclass(frozen=True)
 class Seal:
-    """The two digests in the description of a job or view that Epochal made.
+    """The two digests in the description of a job or view that Epochal created.
 
     rendered: the digest of the rendered XML.
     stored: the digest of the XML that Jenkins stored for it, or None if it is not known yet.
@@ -44,7 +44,7 @@ def description_with_seal(xml: str, stored: str | None = None) -> str:
 
 
 def read_seal(xml: str) -> Seal | None:
-    """Return the seal in a config.xml, or None if it has none because Epochal did not make the job or view."""
+    """Return the seal in a config.xml, or None if it has no seal because Epochal did not create the job or view."""
     found = _SEAL.search(parse_config(xml).findtext("description") or "")
     if not found:
         return None
@@ -54,7 +54,8 @@ def read_seal(xml: str) -> Seal | None:
 def digest(xml: str) -> str:
     """Return a digest of an XML text: the first 16 hexadecimal digits of a SHA-256.
 
-    It ignores the seal, plugin versions, Job Builder's note in the description, and white space between elements.
+    The digest ignores the seal, plugin versions, Job Builder's note in the description, and white space between
+    elements.
     """
     root = parse_config(xml)
     description = (root.findtext("description") or "").replace(_BUILDERS_NOTE, "")
@@ -68,7 +69,7 @@ def digest(xml: str) -> str:
 
 
 def missing_classes(rendered: str, stored: str) -> list[str]:
-    """Return, sorted, the Java classes that *stored* lacks. Jenkins has silently dropped the elements that use them."""
+    """Return, sorted, the Java classes missing from *stored*: Jenkins silently drops elements of classes it lacks."""
     missing = Counter(class_names(parse_config(rendered))) - Counter(class_names(parse_config(stored)))
     return sorted(missing)
 
@@ -87,7 +88,7 @@ class Difference:
     actual: str | None
 
     def __str__(self) -> str:
-        """Return the lines of a diff: one for Jenkins' value and one for the rendered value, leaving out None."""
+        """Return diff lines: one for the value in Jenkins and one for the rendered value, each unless it is None."""
         lines = [f"  - {self.path}: {self.actual}"] if self.actual is not None else []
         return "\n".join([*lines, *([f"  + {self.path}: {self.expected}"] if self.expected is not None else [])])
 
@@ -96,8 +97,8 @@ def differences(rendered: str, stored: str) -> list[Difference]:
     """Return the values that would change if *rendered* were stored in Jenkins in place of *stored*.
 
     Values that may be defaults are left out: a rendered value that is empty or "false" and that Jenkins does not have,
-    and most values that only Jenkins has. One of these counts only if its path contains a Java class (a dotted tag) and
-    the value is not empty, "true" or "false".
+    and most values that only Jenkins has. A value that only Jenkins has counts only if its path contains a Java class
+    (a dotted tag) and the value is not empty, "true" or "false".
     """
     expected, actual = dict(_leaf_values(parse_config(rendered), "")), dict(_leaf_values(parse_config(stored), ""))
     changed = [

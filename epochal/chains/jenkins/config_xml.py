@@ -1,6 +1,6 @@
 """Parse the XML of Jenkins and of Jenkins Job Builder.
 
-The standard library's parser is safe enough for XML from the admin's own programs. It refuses undeclared entities.
+The standard library's parser is safe enough for XML from the admin's own programs, and rejects undeclared entities.
 """
 
 import re

@@ -7,7 +7,7 @@ from epochal.chains.jenkins.snapshot import Build, JenkinsSnapshot
 from epochal.records import Dispatch, Run, State
 
 MAX_FAILURES = 3
-"""A run is given up after this many builds without a result, so that it does not block its branch for ever."""
+"""How many builds without a result a run has before it is given up, so that it does not block its branch forever."""
 
 
 class ItemState(Enum):
@@ -24,7 +24,7 @@ class ItemState(Enum):
 
 @dataclass(frozen=True)
 class Wait:
-    """Do nothing: Jenkins works on the run, or will start its next job without a request."""
+    """Do nothing: Jenkins is working on the run, or will start its next job without a request."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class CancelRun:
 
 @dataclass(frozen=True)
 class FailRun:
-    """Give the run up: ``build`` is the last of MAX_FAILURES builds without a result. Its console may say why."""
+    """Give up the run: ``build`` is the last of MAX_FAILURES builds without a result. Its console may say why."""
 
     build: Build
 
@@ -56,7 +56,7 @@ def is_under_way(run: int, snapshot: JenkinsSnapshot) -> bool:
 
 
 def find_lost_item(dispatch: Dispatch | None, snapshot: JenkinsSnapshot) -> int | None:
-    """Return the number of the dispatched queue item if it is not in the queue and became no build, else None."""
+    """Return the number of the dispatched queue item if it is neither in the queue nor listed as a build, else None."""
     if dispatch is None or dispatch.item is None:
         return None
     seen = {item.number for item in snapshot.items} | {build.item for build in snapshot.builds}
@@ -75,10 +75,10 @@ def decide(
     """Decide what to do for a run that has not ended and has no living owner.
 
     needed_job: the name of the Jenkins job that the run's state requires.
-    dispatch: what Jenkins was last asked to do for the run, or None.
+    dispatch: the job that Jenkins was last asked to start for the run, or None.
     item: what became of the run's lost item (``find_lost_item``), or None if no item is lost.
-    grace_over: Jenkins has had enough time to start the next job by itself, since the newest build ended or, if
-    there is none, since the run was first seen in its state.
+    grace_over: whether Jenkins has had enough time to start the next job by itself, since the newest build ended or, if
+    there is no build, since the run was first seen in its state.
     """
     builds = snapshot.builds_of(run.id)
     if is_under_way(run.id, snapshot) or item is ItemState.STARTED:
@@ -86,7 +86,7 @@ def decide(
     if item is ItemState.CANCELLED:
         return CancelRun()
     if not builds and dispatch is None and run.state is not State.QUEUED and not grace_over:
-        # A build that was started in Jenkins itself has pulled the run, so Jenkins starts the next job, too.
+        # A build that was started in Jenkins directly has pulled the run, so Jenkins starts the next job, too.
         return Wait()
     if item is ItemState.UNKNOWN or not builds:
         # If Jenkins is killed, a queue item or a new build can be lost without a trace.
@@ -96,9 +96,8 @@ def decide(
     if last.aborted_by_person:
         return CancelRun()
     if last.result == "ABORTED" and not last.interrupted:
-        return Trigger(
-            needed_job, failures
-        )  # Jenkins' own shutdown ended the build, which is not counted as a failure.
+        # A shutdown of Jenkins ended the build, which does not count as a failure.
+        return Trigger(needed_job, failures)
     if last.job == needed_job:
         return FailRun(last) if failures + 1 >= MAX_FAILURES else Trigger(needed_job, failures + 1)
     return Trigger(needed_job) if grace_over or last.job not in snapshot.upstream_jobs else Wait()

@@ -30,7 +30,7 @@ PLUGIN_PREFIXES = {
 OPTIONAL_PLUGINS = ("git", "parameterized-trigger", "timestamper", "build-timeout")
 """The plugins that can be left out.
 
-Without git, job pull fetches the commit by itself; without parameterized-trigger, the gateway starts the next job.
+Without git, job pull fetches the commit itself; without parameterized-trigger, the gateway starts the next job.
 """
 
 
@@ -96,14 +96,14 @@ def render(settings: ServerSettings, without: Collection[str] = ()) -> list[Defi
 
 @lru_cache(maxsize=8)
 def _run_job_builder(project: str) -> dict[str, str]:
-    """Return the XML that Job Builder renders for each job and view, by the name of the job or view.
+    """Return the XML that Job Builder renders for each job and view, keyed by name.
 
     Job Builder reads jobs/*.yaml and ``project``, which is YAML, too. Raises EpochalError if Job Builder fails.
     """
     with tempfile.TemporaryDirectory() as folder:
         source, output = Path(folder) / "project.yaml", Path(folder) / "made"
         source.write_text(project, encoding="utf-8")
-        # Run Job Builder as a command, because its modules are not a public interface. `test` contacts no Jenkins.
+        # Run Job Builder as a command, because its modules are not a public interface. `test` does not contact Jenkins.
         builder = [sys.executable, "-m", "jenkins_jobs", "--log_level", "error", "test"]
         command = [*builder, f"{resource('jobs')}:{source}", "-o", str(output)]
         result = subprocess.run(command, capture_output=True, text=True, env=child_environment({}), check=False)
@@ -113,7 +113,7 @@ def _run_job_builder(project: str) -> dict[str, str]:
 
 
 def _escape_braces(value: Any) -> Any:
-    """Double the braces in all strings of ``value``, because Job Builder takes single braces for its own templates."""
+    """Double the braces in all strings of ``value``, because Job Builder expands single braces as templates."""
     if isinstance(value, dict):
         return {key: _escape_braces(item) for key, item in value.items()}
     if isinstance(value, list):

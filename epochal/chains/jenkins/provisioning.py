@@ -1,4 +1,4 @@
-"""Create, update and delete Epochal's jobs and view in a Jenkins. What is up to date stays untouched."""
+"""Create, update and delete Epochal's jobs and view in Jenkins. Jobs and views that are up to date are not touched."""
 
 from collections.abc import Collection
 from typing import Literal
@@ -25,8 +25,8 @@ def apply(client: JenkinsClient, settings: ServerSettings, without: Collection[s
     """Create or update the jobs and the view, and return how many of them changed.
 
     ``without`` names plugins that the jobs should not use. Raises JenkinsError before any change if Jenkins is too old
-    or lacks plugins. Raises it, but keeps the changes made so far, if Jenkins has a job or view of the same name that
-    Epochal did not make, or if Jenkins drops a part of a definition.
+    or lacks plugins. Also raises it, but keeps the changes made so far, if Jenkins has a job or view of the same name
+    that Epochal did not create, or if Jenkins drops a part of a definition.
     """
     definitions = render(settings, without)
     require_usable_jenkins(client, definitions)
@@ -40,9 +40,9 @@ def apply(client: JenkinsClient, settings: ServerSettings, without: Collection[s
 
 
 def preview(client: JenkinsClient, settings: ServerSettings, without: Collection[str], log: Log) -> int:
-    """Log what ``apply`` would change, as a diff, and return how many jobs and views would change.
+    """Log the changes that ``apply`` would make, as a diff, and return how many jobs and views would change.
 
-    Raises JenkinsError if Jenkins is too old or lacks plugins, or at the job or view that ``apply`` would refuse.
+    Raises JenkinsError if Jenkins is too old or lacks plugins, or for a job or view that ``apply`` would not overwrite.
     """
     definitions = render(settings, without)
     require_usable_jenkins(client, definitions)
@@ -60,7 +60,7 @@ def preview(client: JenkinsClient, settings: ServerSettings, without: Collection
 
 
 def delete(client: JenkinsClient, settings: ServerSettings, log: Log) -> None:
-    """Delete the jobs and the view that ``apply`` made. Others of the same name are left alone."""
+    """Delete the jobs and the view that ``apply`` created. Any others with the same names are left alone."""
     view = f"{settings.jenkins.prefix}Epochal"
     for name in [view, *job_names(settings)]:
         kind: Literal["job", "view"] = "view" if name == view else "job"
@@ -75,7 +75,7 @@ def delete(client: JenkinsClient, settings: ServerSettings, log: Log) -> None:
 
 
 def compare_definition(definition: Definition, current: str | None) -> str:
-    """Return how a definition differs from what Jenkins has, as words for the user: ``unchanged``, ``missing``, ….
+    """Return how a definition differs from the one in Jenkins, in words for the user: ``unchanged``, ``missing``, ….
 
     *current* is the config.xml in Jenkins, or None if Jenkins has no job or view of that name.
     """
@@ -141,7 +141,7 @@ def _apply_definition(client: JenkinsClient, definition: Definition) -> str:
 
 
 def _require_own(client: JenkinsClient, definition: Definition, current: str | None) -> None:
-    """Raise JenkinsError if Jenkins has a job or view of that name, *current*, that Epochal did not create."""
+    """Raise JenkinsError if Epochal did not create *current*, the job or view of the same name in Jenkins."""
     if current is not None and read_seal(current) is None:
         raise JenkinsError(
             f"{client.url} has a {definition.kind} {definition.name} that Epochal did not create. Rename or delete it, or "

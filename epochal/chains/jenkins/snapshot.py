@@ -12,11 +12,11 @@ class Build:
 
     run: the run's number, or None if the build has no parameter ``EPOCHAL_RUN``.
     result: Jenkins' word for the outcome, for example ``SUCCESS``; None while the build runs.
-    item: the number of the queue item that became this build, or -1 if Jenkins does not say.
+    item: the number of the queue item that became this build, or -1 if Jenkins does not report it.
     timestamp: Jenkins' timestamp of the build, in milliseconds of Unix time.
-    aborted_by_person: a user stopped the build, or Epochal did, which looks the same in Jenkins.
-    interrupted: a user or Jenkins stopped the build, for example at its time limit. Like ``aborted_by_person``, it is
-    False for a build that a shutdown of Jenkins ended.
+    aborted_by_person: whether a user stopped the build, or Epochal did, which looks the same in Jenkins.
+    interrupted: whether a user or Jenkins stopped the build, for example at its time limit. Like ``aborted_by_person``,
+    it is False for a build that a shutdown of Jenkins ended.
     """
 
     job: str
@@ -35,7 +35,7 @@ class Build:
 
 @dataclass(frozen=True)
 class Item:
-    """An item that waits in Jenkins' queue. ``run`` is None if it has no parameter ``EPOCHAL_RUN``."""
+    """An item waiting in Jenkins' queue. ``run`` is None if the item has no parameter ``EPOCHAL_RUN``."""
 
     number: int
     job: str
@@ -58,7 +58,7 @@ class JenkinsSnapshot:
         return sorted((build for build in self.builds if build.run == run), key=lambda build: build.timestamp)
 
     def item_of(self, run: int) -> Item | None:
-        """Return the queue item of ``run``, or None if none waits."""
+        """Return the waiting queue item of ``run``, or None if the run has no such item."""
         return next((item for item in self.items if item.run == run), None)
 
 

@@ -1,6 +1,6 @@
 """Compose the mail about a run that has ended: the result in a sentence, then the facts behind it.
 
-Everything except the templates is passed in.
+The functions read no files except the templates.
 """
 
 import email.policy
@@ -42,12 +42,12 @@ _MAX_PARAGRAPH_LENGTH = 3000
 
 @dataclass(frozen=True)
 class Report:
-    """What the mail reports: a run that has ended, and what was found in its folder.
+    """The content of a mail: a run that has ended, and the files that were found in its folder.
 
     ``repository``: the short name to show. ``model``, ``log``, ``diff``: the saved model, the log and the change to
-    nn.py (a unified diff, empty if nothing changed) of the best trial, or of the last one if none was measured.
-    ``changes``: a text for each change of the best trial (``epochs = 20 → 30``). ``minutes``: the duration of the whole
-    run.
+    nn.py (a unified diff, empty if nothing changed) of the best trial, or of the last if no trial was measured.
+    ``changes``: a text for each change of the best trial (``epochs = 20 → 30``). ``minutes``: how long the whole run
+    took.
     """
 
     run: Run
@@ -81,7 +81,7 @@ def compose(report: Report, sender: str, recipients: Sequence[str], message_id: 
 
 
 def serialise(message: EmailMessage) -> bytes:
-    """Return the message as bytes (RFC 5322), which are the same at each call."""
+    """Return the message as bytes (RFC 5322), the same on every call."""
     return message.as_bytes(policy=_SMTP)
 
 
@@ -94,7 +94,7 @@ def _subject(report: Report) -> str:
 
 
 def _collect_parts(report: Report) -> dict[str, Any]:
-    """Return the variables of the templates. Facts, places and notes are one line each; empty ones are left out."""
+    """Return the variables of the templates. Each fact, place and note is one line; empty ones are left out."""
     run, commit, best = report.run, report.run.commit, report.run.best
     facts = {
         "repository": report.repository,
@@ -131,7 +131,7 @@ def _collect_parts(report: Report) -> dict[str, Any]:
 
 def _render(parts: dict[str, Any]) -> tuple[str, str]:
     """Return the body of the mail as plain text and as HTML."""
-    # Imported here so that a job that sends no mail starts faster.
+    # Import Jinja here, so that a job that sends no mail starts faster.
     import jinja2
 
     templates = jinja2.Environment(

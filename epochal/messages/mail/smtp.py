@@ -10,7 +10,7 @@ from epochal.settings import MailSettings
 
 
 class MailError(EpochalError):
-    """Raised if a mail could not be sent. ``temporary`` says whether a retry may succeed."""
+    """A mail could not be sent. ``temporary`` says whether a retry may succeed."""
 
     exit_status = 1
 

@@ -1,4 +1,4 @@
-"""Fit untrusted text into a mail: on one line, as an indented block, in columns. Any text is accepted and made safe."""
+"""Fit untrusted text into a mail: on one line, as an indented block, or in columns. Any text is made safe."""
 
 import re
 import textwrap
@@ -26,7 +26,7 @@ def to_one_line(text: str, max_length: int | None = None) -> str:
 
 
 def split_lines(text: str) -> list[str]:
-    """Split ``text`` into at most 60 lines of at most 300 characters. A last line says how many were left out."""
+    """Split ``text`` into at most 60 lines of at most 300 characters; one more line says how many were left out."""
     found = [_cut(line, _MAX_LINE_LENGTH) for line in text.strip("\r\n").splitlines()]
     left_out = len(found) - _MAX_LINES
     return [*found[:_MAX_LINES], f"… ({left_out} more lines)"] if left_out > 0 else found

@@ -23,7 +23,7 @@ def headline(run: Run) -> str:
 
 
 def describe_best_accuracy(run: Run) -> str:
-    """Return the best accuracy, its threshold and interval, and where it was read; empty if none was measured."""
+    """Return the best accuracy with its threshold, interval and source; empty if no accuracy was measured."""
     best = run.best
     if best is None or best.accuracy is None:
         return ""
@@ -62,13 +62,13 @@ def result_sentence(run: Run, changes: Sequence[str]) -> str:
 
 
 def describe_forecast(run: Run) -> str:
-    """Return the forecast of a run that ended below its threshold; empty if the explanation already includes it."""
+    """Return the forecast of a run that ended below its threshold; empty if the explanation already contains it."""
     is_open = run.state is State.EXHAUSTED and run.reason is not Reason.LEVELS_OFF
     return f"of the accuracy that counts: {run.forecast.description}" if run.forecast and is_open else ""
 
 
 def trial_table(run: Run) -> list[tuple[str, ...]]:
-    """Return the headings and a row per trial; the last column says how its nn.py differs. Empty without trials."""
+    """Return the headings and a row per trial, whose last column lists its changes to nn.py; empty without trials."""
     rows: list[tuple[str, ...]] = []
     for trial in run.trials:
         accuracy, outcome = "-", (trial.reason or trial.state).value.replace("_", " ")

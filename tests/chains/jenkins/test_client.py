@@ -139,7 +139,7 @@ def test_missing_answer_is_an_error(client: JenkinsClient, standin: StandIn, mon
 def test_another_server_is_not_taken_for_jenkins(client: JenkinsClient, standin: StandIn) -> None:
     """An answer without Jenkins' headers comes from another server."""
     standin.next_answers.append(ANSWERS["created"])
-    with pytest.raises(JenkinsError, match="is not a Jenkins"):
+    with pytest.raises(JenkinsError, match="is not Jenkins"):
         client.version()
 
 
