@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from epochal.analysis.detection import detect_folder
+from epochal.analysis.code import read_code
 from epochal.folders import resource
 from epochal.runtimes.choice import choose_runtime
 from epochal.runtimes.container import Task, run_container
@@ -118,7 +118,7 @@ class Trainer:
     def check_imports(self, code: Path) -> None:
         """Check nn.py's imports now: this happens once for an image and would otherwise be timed with the first run."""
         runtime: RuntimeName = "docker" if self.runtime == "docker" else "process"
-        _runtime(self.home, runtime).check_imports(self.image, detect_folder(code, "").modules)
+        _runtime(self.home, runtime).check_imports(self.image, read_code(code).detection.modules)
 
     def run(self, code: Path, variables: Mapping[str, str] | None = None) -> ScriptRun:
         """Run ``python nn.py`` in the folder ``code``, without recorder and chain. Raises RuntimeError if it fails."""

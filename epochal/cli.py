@@ -12,10 +12,9 @@ import typer
 
 from epochal import __version__
 from epochal.errors import EpochalError, UsageError
-from epochal.folders import SCRIPT
 
 COMMANDS = {
-    "init": f"Set up a folder with {SCRIPT} to push its commits automatically. Running it again changes nothing.",
+    "init": "Set up a folder with a training script to push its commits automatically. Running it again changes nothing.",
     "status": "Show whether a commit was pushed and delivered, and the state of its runs.",
     "watch": "Add a repository to server.toml, so that each push to it starts a run.",
     "serve": "Run the gateway and the chain until stopped.",
@@ -39,6 +38,7 @@ of the modules.
 EXTRAS = {
     "jenkins": "jenkins",
     "jenkins_jobs": "jenkins",
+    "jupytext": "notebook",
     "optuna": "search",
     "psycopg": "postgresql",
     "alembic": "server",
@@ -82,7 +82,7 @@ def make_app(command: str | None) -> typer.Typer:
     """
     app = typer.Typer(
         name="epochal",
-        help=f"Train {SCRIPT} on every push, retrain it if its accuracy is below the threshold, and mail the verdict.",
+        help="Train a script on every push, retrain it if its accuracy is below the threshold, and mail the verdict.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,

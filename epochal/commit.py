@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
+from epochal.records import Commit
+
 _SKIP_WORDS = ("[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]")
 _SKIP_TRAILER = re.compile(r"skip-checks:\s*true", re.IGNORECASE)
 # The last line of the message of Epochal's own commits. Training such a commit would lead to another one.
@@ -61,6 +63,12 @@ def repository_name(url: str) -> str:
     if host != "local":
         return path or host
     return path.removesuffix("/.git").rpartition("/")[2].removesuffix(".git") or "/"
+
+
+def display_name(commit: Commit) -> str:
+    """Return the display name of what a commit trains: ``ada/digits``, or ``ada/digits:faces`` for a project."""
+    name = repository_name(commit.repository)
+    return f"{name}:{commit.project}" if commit.project else name
 
 
 def safe_url(url: str) -> str:

@@ -227,6 +227,11 @@ class Reason(StrEnum):
         "The commit's message asks not to train the commit, for example with [skip ci].",
         "To train the commit anyway, use epochal run, which ignores the message.",
     )
+    NO_CHANGE = (
+        "no_change",
+        "The commit changes no file of the projects that epochal.toml lists.",
+        "No action is needed; epochal run --project trains a project anyway.",
+    )
 
 
 class EpochalError(Exception):

@@ -72,16 +72,36 @@ class GitFolder:
         except (ValueError, OverflowError, OSError):  # the time in a commit may be any text
             return None
 
-    def submodule_notes(self, sha: str) -> tuple[str, ...]:
-        """Return a one-line note that the commit's submodules are not fetched, or no note if it has no submodules."""
-        lines = self.run("ls-tree", "-r", "-z", sha).split(b"\0")
+    def read_file(self, sha: str, path: str) -> str | None:
+        """Return the text of a file of the commit ``sha``; None if the commit has no such file."""
+        try:
+            return self.run("show", f"{sha}:{path}").decode("utf-8", "replace")
+        except GitError:
+            return None
+
+    def tree(self, sha: str, path: str) -> str | None:
+        """Return git's id of the files in the folder ``path`` of the commit ``sha``; None if there is no such folder."""
+        try:
+            found = self.run_text("rev-parse", "--verify", "--quiet", f"{sha}:{path}")
+            return found if self.run_text("cat-file", "-t", found) == "tree" else None
+        except GitError:
+            return None
+
+    def submodule_notes(self, revision: str) -> tuple[str, ...]:
+        """Return a one-line note that submodules are not fetched; no note if there are none.
+
+        ``revision``: a commit, or the id of one of its folders (see ``tree``).
+        """
+        lines = self.run("ls-tree", "-r", "-z", revision).split(b"\0")
         paths = [line.partition(b"\t")[2].decode("utf-8", "replace") for line in lines if line.startswith(b"160000 ")]
         if not paths:
             return ()
         return (f"{_shorten_list(paths)}: submodules are not fetched, so training sees an empty folder there.",)
 
-    def write_files(self, sha: str, folder: Path) -> None:
-        """Write the files of the commit ``sha`` into the existing ``folder``, as a checkout would.
+    def write_files(self, revision: str, folder: Path) -> None:
+        """Write the files of a commit into the existing ``folder``, as a checkout would.
+
+        ``revision``: the commit, or the id of one of its folders (see ``tree``).
 
         ``git archive`` would omit what .gitattributes marks as export-ignore. The repository's index and work tree are
         not touched.
@@ -93,7 +113,7 @@ class GitFolder:
                 "GIT_WORK_TREE": str(folder),
                 "GIT_INDEX_FILE": str(index),
             }
-            run_git(["read-tree", sha], variables)
+            run_git(["read-tree", revision], variables)
             run_git(["-C", str(folder), "checkout-index", "--all"], variables)
         finally:
             index.unlink(missing_ok=True)

@@ -296,7 +296,11 @@ class Fit:
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit for which a push or a person starts a run; ``repository`` is the URL or path that git fetches from."""
+    """A commit for which a push or a person starts a run.
+
+    repository: the URL or path that git fetches from.
+    project: the path of the folder to train; empty for the whole repository, or as long as it is not known.
+    """
 
     repository: str
     branch: str
@@ -304,6 +308,7 @@ class Commit:
     message: str = ""
     author_name: str = ""
     author_email: str = ""
+    project: str = ""
 
 
 @dataclass(frozen=True)
@@ -403,6 +408,7 @@ class Run:
 
     fingerprint: a digest of everything that the verdict depends on.
     offered_fingerprint: the fingerprint that the commit would have with the change that the mail offers.
+    script: the path of the script or notebook that is trained, in the repository or in the folder of the project.
     reused_run: the run whose verdict this run reuses instead of training; None if this run trains.
     reused_trial: the only trial of ``reused_run`` that is reused, because this commit adopts the change that the trial
         offered.
@@ -431,6 +437,7 @@ class Run:
     offered_fingerprint: str | None = None
     reused_run: int | None = None
     reused_trial: int | None = None
+    script: str = SCRIPT
     trials: tuple[Trial, ...] = field(default=())
 
     @property

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 _IDENTITY = {
@@ -34,10 +35,15 @@ def make_repository(folder: Path, files: dict[str, str | bytes] | None = None) -
 
 def commit(folder: Path, files: dict[str, str | bytes], message: str) -> str:
     """Write ``files``, commit everything, and return the full hash of the commit."""
+    write_files(folder, files)
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--allow-empty", "-m", message)
+    return git(folder, "rev-parse", "HEAD")
+
+
+def write_files(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    """Write ``files`` into ``folder``, by their paths in it."""
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--allow-empty", "-m", message)
-    return git(folder, "rev-parse", "HEAD")

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from epochal.analysis.detection import Detection, detect_folder, read_source
+from epochal.analysis.detection import Detection, decode_source, detect_folder
 from epochal.analysis.frameworks import RemovedApi, frameworks
 from epochal.analysis.script import Script, read_script
-from epochal.folders import SCRIPT
 
 
 @dataclass(frozen=True)
@@ -22,12 +21,13 @@ class Code:
     removed_apis: tuple[RemovedApi, ...]
 
 
-def read_code(folder: Path, framework: str = "") -> Code:
+def read_code(folder: Path, script: str = "", framework: str = "") -> Code:
     """Analyse the code in ``folder``: its script, its framework, and the script's uses of removed APIs.
 
-    ``framework``: the name of a framework to use instead of the detected one; empty for none. Raises RunFailed
+    ``script``, ``framework``: the settings of that name in epochal.toml, empty if they are not set. Raises RunFailed
     (NO_SCRIPT, SYNTAX_ERROR, SEVERAL_FRAMEWORKS).
     """
-    detection = detect_folder(folder, framework)
-    removed_apis = frameworks()[detection.framework].find_removed_apis(read_source(folder, SCRIPT) or "")
-    return Code(read_script(folder), detection, tuple(removed_apis))
+    found = read_script(folder, script)
+    detection = detect_folder(folder, found.path, found.content, framework)
+    removed_apis = frameworks()[detection.framework].find_removed_apis(decode_source(found.content, found.path))
+    return Code(found, detection, tuple(removed_apis))

@@ -3,7 +3,7 @@
 The modules of ``epochal.analysis.frameworks`` say which imports identify which framework. A framework that also serves
 as a tool alongside others (scikit-learn, for splits and metrics) is chosen only if no other framework is imported. Code
 that imports several other frameworks is refused unless epochal.toml names one. Code without any framework is plain
-Python. All imports in nn.py and in the local modules that it imports count, including those in functions, but not those
+Python. All imports in the script and in the local modules that it imports count, including those in functions, but not those
 under ``if TYPE_CHECKING``, which never run.
 """
 
@@ -14,7 +14,7 @@ import tokenize
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from epochal.analysis.frameworks import NO_FRAMEWORK, all_imports, frameworks
 from epochal.analysis.syntax import last_name
@@ -66,56 +66,55 @@ class _Import:
         return self.module.partition(".")[0]
 
 
-def detect_folder(code: Path, override: str = "") -> Detection:
-    """Detect the framework of nn.py and its local modules in the folder ``code``, and the modules that they need.
+def detect_folder(code: Path, path: str, content: bytes, override: str = "") -> Detection:
+    """Detect the framework of a script and its local modules in the folder ``code``, and the modules that they need.
 
-    ``override``: the name of a framework to use instead of the detected one; empty for none. Raises RunFailed
-    (NO_SCRIPT, SYNTAX_ERROR, SEVERAL_FRAMEWORKS).
+    ``path``: the script's path in the code. ``content``: its bytes. ``override``: the name of a framework to use
+    instead of the detected one; empty for none. Raises RunFailed (SYNTAX_ERROR, SEVERAL_FRAMEWORKS).
     """
+    folder = (code / path).parent  # Python looks for modules beside the script first.
 
     def read_module(name: str) -> str | None:
-        path = name.replace(".", "/")
-        source = read_source(code, f"{path}.py")
-        return source if source is not None else read_source(code, f"{path}/__init__.py")
+        parts = name.replace(".", "/")
+        source = _read_source(folder, f"{parts}.py")
+        return source if source is not None else _read_source(folder, f"{parts}/__init__.py")
 
-    script = read_source(code, SCRIPT)
-    if script is None:
-        raise RunFailed(
-            Reason.NO_SCRIPT,
-            f"There is no {SCRIPT} at the top of the repository. Add this script, which Epochal trains.",
-        )
-    found = detect(script, read_module, override)
+    found = detect(decode_source(content, path), read_module, override, path)
     # A script may add any folder of the repository to sys.path, so a module named like a local file or folder is not
     # expected in the training environment.
     local = {path.stem for path in code.rglob("*.py")} | {path.name for path in code.rglob("*") if path.is_dir()}
     return replace(found, modules=tuple(name for name in found.modules if name.partition(".")[0] not in local))
 
 
-def read_source(code: Path, name: str) -> str | None:
-    """Return the text of the file ``name`` in the folder ``code``; None if it cannot be opened.
+def _read_source(folder: Path, name: str) -> str | None:
+    """Return the text of the file ``name`` in ``folder``; None if it cannot be opened."""
+    try:
+        return decode_source((folder / name).read_bytes(), name)
+    except OSError:
+        return None
+
+
+def decode_source(content: bytes, name: str) -> str:
+    """Return ``content``, the bytes of the Python file ``name``, as text.
 
     Like Python, decode it according to its byte order mark or coding cookie. Raises RunFailed(SYNTAX_ERROR) if that
     fails.
     """
     try:
-        source = (code / name).read_bytes()
-    except OSError:
-        return None
-    try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
-        return source.decode(encoding)
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        return content.decode(encoding)
     except (SyntaxError, UnicodeError, LookupError) as error:  # LookupError: a codec that does not decode to text
         raise RunFailed(Reason.SYNTAX_ERROR, f"{name} cannot be read as Python: {error}. Save it as UTF-8.") from None
 
 
-def detect(script: str, read_module: ReadModule, override: str = "") -> Detection:
-    """Detect the framework of ``script`` (the text of nn.py) and its local modules, and the modules that they need.
+def detect(script: str, read_module: ReadModule, override: str = "", path: str = SCRIPT) -> Detection:
+    """Detect the framework of ``script`` (its text) and its local modules, and the modules that they need.
 
     The needed modules are those imported at the top level, neither under a condition nor in a block that catches
-    ImportError, except local modules and the standard library. ``override``: as in ``detect_folder``. Raises RunFailed
+    ImportError, except local modules and the standard library. ``override`` and ``path``: as in ``detect_folder``. Raises RunFailed
     (SYNTAX_ERROR, SEVERAL_FRAMEWORKS).
     """
-    imports = _external_imports(script, read_module)
+    imports = _external_imports(script, path, read_module)
     framework, why = (override, "set in epochal.toml") if override else _choose_framework(imports)
     modules = {found.module for found in imports if found.certain and found.package not in sys.stdlib_module_names}
     return Detection(framework, why, tuple(sorted(modules)))
@@ -141,13 +140,14 @@ def _choose_framework(imports: list[_Import]) -> tuple[str, str]:
     return NO_FRAMEWORK, f"no import of {all_imports()}"
 
 
-def _external_imports(script: str, read_module: ReadModule) -> list[_Import]:
-    """Return the imports of non-local modules in nn.py and then, breadth first, in its local modules."""
+def _external_imports(script: str, path: str, read_module: ReadModule) -> list[_Import]:
+    """Return the imports of non-local modules in the script and then, breadth first, in its local modules."""
     found: list[_Import] = []
-    queue = [("", SCRIPT, script, True)]
+    folder = PurePosixPath(path).parent
+    queue = [("", path, script, True)]
     seen = set()
-    for name, file, text, certain in queue:
-        for imported in _read_imports(text, file, name, certain):
+    for name, origin, text, certain in queue:
+        for imported in _read_imports(text, origin, name, certain):
             local = _local_modules(imported, read_module)
             if not local and imported.package:
                 found.append(imported)
@@ -156,7 +156,8 @@ def _external_imports(script: str, read_module: ReadModule) -> list[_Import]:
                 if (module, imported.certain) not in seen:
                     seen.add((module, imported.certain))
                     suffix = ".py" if read_module(f"{module}.__init__") is None else "/__init__.py"
-                    queue.append((module, module.replace(".", "/") + suffix, source, imported.certain))
+                    file = str(folder / (module.replace(".", "/") + suffix))
+                    queue.append((module, file, source, imported.certain))
     return found
 
 
@@ -171,7 +172,7 @@ def _local_modules(imported: _Import, read_module: ReadModule) -> list[tuple[str
 def _read_imports(text: str, file: str, module: str, certain: bool) -> Iterator[_Import]:
     """Yield the imports of a local module in source order; none of them is certain unless ``certain`` is true.
 
-    ``module``: its dotted name, empty for nn.py. ``file``: its path, for messages.
+    ``module``: its dotted name, empty for the script. ``file``: its path, for messages.
     """
     statements = sorted(
         _import_statements(_parse(text, file)), key=lambda found: (found[0].lineno, found[0].col_offset)

@@ -7,7 +7,7 @@ import typer
 
 from epochal.app import App
 from epochal.commands.options import Json
-from epochal.commit import repository_name
+from epochal.commit import display_name
 from epochal.errors import Reason
 from epochal.pages.view import run_view
 from epochal.records import Run
@@ -45,5 +45,5 @@ def history_line(run: Run) -> str:
     level = f" at {run.forecast.rounded}" if run.reason is Reason.LEVELS_OFF and run.forecast else ""
     why = f"  {run.reason}{level}" if run.reason else ""
     why += f"  reused from run {run.reused_run}" if run.reused_run else ""
-    name = repository_name(run.commit.repository)
+    name = display_name(run.commit)
     return f"{run.id:>4}  {when}  {run.state:<10}  {accuracy:<15}  {name} {run.commit.branch} {run.commit.sha[:7]}{why}"

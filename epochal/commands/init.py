@@ -1,4 +1,4 @@
-"""``epochal init``: turn a folder with nn.py into a repository whose hooks push its commits. It is idempotent."""
+"""``epochal init``: turn a folder with a training script into a repository whose hooks push its commits. It is idempotent."""
 
 import shlex
 from dataclasses import dataclass
@@ -7,15 +7,16 @@ from typing import Annotated
 
 import typer
 
-from epochal.analysis.script import read_script
+from epochal.analysis.script import Script, read_script
 from epochal.commit import identity, safe_url
-from epochal.errors import UsageError
-from epochal.folders import SCRIPT, resource
+from epochal.errors import RunFailed, UsageError
+from epochal.folders import resource
 from epochal.git import GitError, GitFolder, run_git
 from epochal.jobs.search.suggested_space import suggest
 from epochal.settings import (
     Environment,
     RepositorySettings,
+    read_repository_settings,
     read_server_settings,
     table_lines,
     template,
@@ -60,7 +61,7 @@ class LastPush:
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help=f"The folder with {SCRIPT}.")] = Path(),
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder with the training script.")] = Path(),
     remote: Annotated[str | None, typer.Option(help="The repository to push to: a URL on GitHub, or a path.")] = None,
     branch: Annotated[
         list[str] | None,
@@ -70,7 +71,7 @@ def init(
         bool, typer.Option("--jenkinsfile", help="Also write a Jenkinsfile, which runs the chain as one Pipeline.")
     ] = False,
 ) -> None:
-    """Set up a folder with nn.py to push its commits automatically. Running it again changes nothing."""
+    """Set up a folder with a training script to push its commits automatically. Running it again changes nothing."""
     branches = tuple(branch or _ask_branches(folder, remote))
     lines = initialise(folder, remote, branches, jenkinsfile=jenkinsfile)
     for line in lines or ["nothing to change: everything is up to date"]:
@@ -94,12 +95,12 @@ def _ask_branches(folder: Path, remote: str | None) -> list[str]:
 
 
 def initialise(folder: Path, remote: str | None, branches: tuple[str, ...], *, jenkinsfile: bool = False) -> list[str]:
-    """Set up ``folder``, which contains nn.py, and return lines that report what was done and what was left alone.
+    """Set up ``folder``, which contains a script, and return lines that report what was done and what was left alone.
 
     ``remote`` is the URL or path of the remote origin, or None if the repository already has a remote. The hooks will
     push ``branches``.
 
-    Raises UsageError, before any change, if ``folder`` has no nn.py or is inside another repository, or if there is no
+    Raises UsageError, before any change, if ``folder`` has no script or is inside another repository, or if there is no
     remote or a different one. Also raises it, after some changes, if git fails or an existing hook cannot be kept.
     """
     folder = folder.absolute()
@@ -160,17 +161,20 @@ def read_last_push(folder: Path) -> LastPush | None:
 
 
 def _check_folder(folder: Path, remote: str | None) -> None:
-    if not (folder / SCRIPT).is_file():
-        raise UsageError(f"{folder} has no {SCRIPT}, the training script. Give the folder that contains it.")
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder. Give the folder with the training script.")
     try:
         top = GitFolder(folder).run_text("rev-parse", "--show-toplevel")
     except GitError:
         top = ""
     if top and Path(top).resolve() != folder.resolve():
+        path = folder.resolve().relative_to(Path(top).resolve())
         raise UsageError(
-            f"{folder} is inside another repository, {top}, but {SCRIPT} must be at the top of its repository. "
+            f"{folder} is inside another repository, {top}. To train it as a project of that repository, run epochal init "
+            f'there, and list it in {top}/epochal.toml:\n    [[project]]\n    path = "{path}"\n'
             f"To make the folder a separate repository:\n    git init {shlex.quote(str(folder))}"
         )
+    _read_script(folder)
     known = _read_config(GitFolder(folder), "remote.origin.url") if top else []
     if remote is None and not known:
         raise UsageError(f"{folder} has no remote to push to. Name one: --remote https://github.com/you/digits.git")
@@ -182,10 +186,10 @@ def _check_folder(folder: Path, remote: str | None) -> None:
 
 
 def _write_settings(folder: Path) -> list[str]:
-    path = folder / "epochal.toml"
-    proposed = suggest(read_script(folder))
+    path, script = folder / "epochal.toml", _read_script(folder)
+    proposed = suggest(script) if script else {}
     if not path.exists():
-        text = template(RepositorySettings, f"How Epochal trains {SCRIPT}", {"search": proposed})
+        text = template(RepositorySettings, "How Epochal trains this repository", {"search": proposed})
         path.write_text(text, encoding="utf-8")
         return [
             "wrote epochal.toml, with all settings commented out"
@@ -196,6 +200,20 @@ def _write_settings(folder: Path) -> list[str]:
         return []
     lines = table_lines("search", proposed)
     return ["left epochal.toml unchanged; to enable a search, add to it:", *(f"    {line}" for line in lines)]
+
+
+def _read_script(folder: Path) -> Script | None:
+    """Return the script that a push of the folder would train; None if epochal.toml lists projects instead.
+
+    Raises UsageError if there is none, SettingsError if epochal.toml is invalid.
+    """
+    settings = read_repository_settings(folder)
+    if settings.project:
+        return None
+    try:
+        return read_script(folder, settings.script)
+    except RunFailed as failure:
+        raise UsageError(f"{folder}: {failure.explanation}") from None
 
 
 def _write_jenkinsfile(folder: Path) -> list[str]:

@@ -4,6 +4,7 @@ import json
 import sys
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,24 +14,27 @@ from epochal.app import App
 from epochal.chains.job_scripts import ChainStopped, JobScripts, first_job, next_job
 from epochal.commands.options import Json
 from epochal.errors import SettingsError, UsageError
-from epochal.folders import SCRIPT, resource
+from epochal.folders import resource
 from epochal.gateway.polling import remote_head
 from epochal.git import GitError, GitFolder
 from epochal.jobs.signals import Stopped, raise_on_signal
 from epochal.pages.view import run_view
 from epochal.records import EXIT_STATUS, Commit, Origin, State
-from epochal.settings import Environment
+from epochal.settings import Environment, read_projects
 from epochal.store.deliveries import accept_commit
 from epochal.store.runs import load_run
 from epochal.store.transitions import request_stop
 
 
 def run(
-    repository: Annotated[str, typer.Argument(metavar="[DIR|URL]", help=f"The repository with {SCRIPT}.")] = ".",
+    repository: Annotated[str, typer.Argument(metavar="[DIR|URL]", help="The repository to train.")] = ".",
     commit: Annotated[str | None, typer.Option(help="The commit to train; by default, the newest.")] = None,
     branch: Annotated[
         str | None, typer.Option(help="The branch; by default, the branch that is checked out, or main.")
     ] = None,
+    project: Annotated[
+        str, typer.Option(help="The folder to train, if epochal.toml lists several projects; by default DIR.")
+    ] = "",
     threshold: Annotated[
         float | None, typer.Option(help="The threshold (0 to 1), instead of the one in epochal.toml.")
     ] = None,
@@ -52,6 +56,7 @@ def run(
     bare = (folder / "HEAD").is_file() and (folder / "objects").is_dir()
     find_commit = _local_commit if folder.is_dir() and not bare else _remote_commit
     found = find_commit(repository, commit, branch)
+    found = replace(found, project=project.strip("/") or found.project)
     app = App.open(environment)
     number = accept_commit(app.database, found, Origin.PERSON, supersede=app.settings.supersede).run
     variables: dict[str, str] = {"EPOCHAL_RUNTIME": runtime or app.interactive_runtime}
@@ -106,7 +111,10 @@ def _local_commit(repository: str, commit: str | None, branch: str | None) -> Co
         sha = top.resolve(commit or "HEAD")
         if commit is None and top.has_changes():
             print(f"epochal: {top.folder} has uncommitted changes, which are ignored", file=sys.stderr)  # noqa: T201
-        return Commit(str(top.folder), branch or top.branch() or "HEAD", sha)
+        settings = top.read_file(sha, "epochal.toml")
+        inside = Path(repository).resolve().relative_to(top.folder.resolve()).as_posix()
+        project = inside if settings and inside in read_projects(settings) else ""
+        return Commit(str(top.folder), branch or top.branch() or "HEAD", sha, project=project)
     except GitError as error:
         raise UsageError(f"{repository}: {error}") from None
 

@@ -8,7 +8,7 @@ import typer
 
 from epochal.app import App
 from epochal.commands.options import Json, RunNumber
-from epochal.commit import repository_name
+from epochal.commit import display_name
 from epochal.pages.timeline import TimelineView, load_timeline, timeline_lines, timeline_view
 from epochal.pages.view import RunView, run_view
 from epochal.records import Message, Run, Trial, TrialState
@@ -51,7 +51,7 @@ def run_lines(run: Run, folder: Path, message: Message | None) -> list[str]:
     subject = commit.message.partition("\n")[0]
     facts = [
         ("run", f"{run.id}: {run.state}" + (f" ({run.reason}: {run.explanation})" if run.reason else "")),
-        ("commit", f"{commit.sha[:7]} of {repository_name(commit.repository)} {commit.branch}: {subject}"),
+        ("commit", f"{commit.sha[:7]} of {display_name(commit)} {commit.branch}: {subject}"),
         ("framework", f"{run.framework} ({run.framework_why})" if run.framework else ""),
         ("trained in", f"{run.runtime}: {run.image}" if run.image else ""),
         ("threshold", f"{run.threshold:g}" if run.threshold else ""),

@@ -9,7 +9,6 @@ from epochal.app import App
 from epochal.commands.history import history_line
 from epochal.commands.init import read_last_push
 from epochal.errors import UsageError
-from epochal.folders import SCRIPT
 from epochal.gateway.lock import is_server_running
 from epochal.git import GitError, GitFolder
 from epochal.pages.view import summary
@@ -19,7 +18,7 @@ from epochal.store.runs import runs_of_commit
 
 
 def status(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help=f"The repository with {SCRIPT}.")] = Path(),
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The repository.")] = Path(),
     commit: Annotated[str, typer.Option(help="The commit to look up.")] = "HEAD",
 ) -> None:
     """Show whether a commit was pushed and delivered, and the state of its runs."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from epochal.analysis.frameworks import frameworks
 from epochal.app import App
-from epochal.commit import repository_name
+from epochal.commit import display_name
 from epochal.errors import Reason
 from epochal.jobs.log import log
 from epochal.messages.mail.compose import Report, compose, serialise
@@ -68,7 +68,7 @@ def _build_report(app: App, run: Run) -> Report:
     adopted = run.changes(best) if best else {}
     return Report(
         run=run,
-        repository=repository_name(run.commit.repository),
+        repository=display_name(run.commit),
         folder=folder.path,
         model=find_saved_model(app, run, trial),
         log=trial_folder.log if trial_folder and trial_folder.log.exists() else None,

@@ -10,7 +10,6 @@ from epochal.analysis.code import read_code
 from epochal.analysis.frameworks import check_framework, frameworks
 from epochal.app import App
 from epochal.errors import Reason, RunFailed, SettingsError
-from epochal.folders import SCRIPT
 from epochal.jobs.active_run import ActiveRun, Plan
 from epochal.jobs.log import log
 from epochal.jobs.search.space import read_space
@@ -31,8 +30,12 @@ def plan_run(app: App, run: Run) -> ActiveRun:
     folder = app.home.run(run.id).code
     try:
         settings = read_repository_settings(folder)
+        if settings.project:
+            raise SettingsError(
+                f"epochal.toml of the project {run.commit.project} lists projects itself. Remove these."
+            )
         check_framework(settings.framework)
-        code = read_code(folder, settings.framework)
+        code = read_code(folder, settings.script, settings.framework)
         space = read_space(code.script, settings.search)
     except SettingsError as error:
         raise RunFailed(Reason.BAD_SETTINGS, str(error).replace(f"{folder}/", "")) from None
@@ -42,6 +45,7 @@ def plan_run(app: App, run: Run) -> ActiveRun:
             "epochal.toml has a [search] table, but Optuna, which the search needs, is not installed on the server. "
             "Ask an admin to run uv tool install 'epochal[search]', or remove [search] from epochal.toml.",
         )
+    log(f"script: {code.script.committed_path}")
     log(f"framework: {code.detection.framework} ({code.detection.why})")
     threshold = run.threshold or app.environment.threshold or settings.threshold
     settings = settings.model_copy(update={"threshold": threshold})
@@ -53,11 +57,11 @@ def plan_run(app: App, run: Run) -> ActiveRun:
 def prepare_run(active: ActiveRun, state: State) -> None:
     """Build the environment for the run's trials and change the run's state to ``state``. Raises RunFailed.
 
-    Also log and store a note for each use in nn.py of an API that the framework has removed.
+    Also log and store a note for each use in the script of an API that the framework has removed.
     """
     framework = frameworks()[active.plan.code.detection.framework].TITLE
     notes = [
-        f"{SCRIPT} line {api.line}: {api.what} was removed from {framework}; use {api.instead}"
+        f"{active.script.path} line {api.line}: {api.what} was removed from {framework}; use {api.instead}"
         for api in active.plan.code.removed_apis
     ]
     for note in notes:
@@ -102,6 +106,7 @@ def store_plan(active: ActiveRun, **columns: Any) -> None:
         active.run.id,
         framework=plan.code.detection.framework,
         framework_why=plan.code.detection.why,
+        script=plan.code.script.committed_path,
         runtime=plan.runtime.name,
         image=plan.image,
         threshold=active.threshold,

@@ -3,17 +3,19 @@
 import os
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
 from epochal.app import App
-from epochal.commit import find_skip_instruction, identity, repository_name, safe_url
-from epochal.errors import Reason, UsageError
+from epochal.commit import display_name, find_skip_instruction, identity, safe_url
+from epochal.errors import Reason, RunFailed, SettingsError, UsageError
 from epochal.git import GitFolder, check_files, fetch_commit
 from epochal.jobs.finish import end_run
 from epochal.jobs.log import log
 from epochal.records import Commit, Origin, Run, State, Step
-from epochal.store.deliveries import accept_commit
+from epochal.settings import read_projects
+from epochal.store.deliveries import accept_commit, split_run
 from epochal.store.dispatches import last_dispatch
 from epochal.store.owner import signal_owner
 from epochal.store.runs import state_of_run
@@ -71,10 +73,12 @@ def _write_properties(app: App, run: int) -> None:
 def pull(app: App, run: Run) -> State:
     """Write the commit into the run's folder and point ``dlcode`` at it; return PULLED.
 
-    If the run was pushed and the commit message asks to skip it, end the run and return CANCELLED. Raises RunFailed.
+    If the repository has several projects, that is only the folder of one of them. If the run was pushed and the commit
+    message asks to skip it, or the commit changes none of the projects, end the run and return CANCELLED. Raises
+    RunFailed.
     """
     commit = run.commit
-    log(f"run {run.id}: pulling {commit.sha[:7]} of {repository_name(commit.repository)} {commit.branch}")
+    log(f"run {run.id}: pulling {commit.sha[:7]} of {display_name(commit)} {commit.branch}")
     repository = _find_checkout(app, commit.sha) or fetch_commit(
         app.home.cache / "repositories",
         commit.repository,
@@ -84,10 +88,18 @@ def pull(app: App, run: Run) -> State:
     )
     if commit_time := repository.commit_time(commit.sha):
         record_step(app.database, run.id, Step.COMMITTED, at=commit_time)
-    notes = _write_snapshot(repository, commit.sha, app.home.run(run.id).code)
-    _link_in_dlcode(app, commit, app.home.run(run.id).code)
     message, author_name, author_email = repository.details(commit.sha)
-    if run.origin is Origin.PUSH and (instruction := find_skip_instruction(message)):
+    instruction = find_skip_instruction(message) if run.origin is Origin.PUSH else None
+    if not instruction and not commit.project:
+        described = replace(commit, message=message, author_name=author_name, author_email=author_email)
+        project = _choose_project(app, replace(run, commit=described), repository)
+        if project is None:
+            end_run(app, run.id, State.CANCELLED, Reason.NO_CHANGE, Reason.NO_CHANGE.explanation)
+            return State.CANCELLED
+        commit = replace(commit, project=project)
+    notes = _write_snapshot(repository, commit, app.home.run(run.id).code)
+    _link_in_dlcode(app, commit, app.home.run(run.id).code)
+    if instruction:
         end_run(app, run.id, State.CANCELLED, Reason.SKIPPED, f"The commit message says {instruction}.")
         return State.CANCELLED
     for note in notes:
@@ -106,6 +118,44 @@ def pull(app: App, run: Run) -> State:
     return State.PULLED
 
 
+def _choose_project(app: App, run: Run, repository: GitFolder) -> str | None:
+    """Return the project that the run trains; empty if the repository is one project, None if none has changed.
+
+    If a push changes several projects, a run is queued for each of the others. A person has to name one of several.
+    """
+    sha = run.commit.sha
+    try:
+        projects = read_projects(repository.read_file(sha, "epochal.toml") or "")
+    except SettingsError as error:
+        raise RunFailed(Reason.BAD_SETTINGS, str(error)) from None
+    if not projects:
+        return ""
+    trees = {project: _find_tree(repository, sha, project) for project in projects}
+    if run.origin is Origin.PERSON:
+        if len(projects) > 1:
+            raise RunFailed(
+                Reason.BAD_SETTINGS,
+                "epochal.toml lists several projects. Name the one to train:\n"
+                + "\n".join(f"    epochal run --project {project}" for project in projects),
+            )
+        change_run(app.database, run.id, project=projects[0])
+        return projects[0]
+    accepted = split_run(app.database, run, trees, app.settings.supersede)
+    for project, started in accepted.items():
+        log(f"run {started.run}: trains {project}, which has changed")
+        for owner in started.superseded_owners:
+            signal_owner(owner)
+    return next(iter(accepted), None)
+
+
+def _find_tree(repository: GitFolder, sha: str, project: str) -> str:
+    """Return git's id of a project's files. Raises RunFailed if the commit has no such folder."""
+    tree = repository.tree(sha, project)
+    if tree is None:
+        raise RunFailed(Reason.BAD_SETTINGS, f"The commit has no folder {project} for the project of that path.")
+    return tree
+
+
 def _find_checkout(app: App, sha: str) -> GitFolder | None:
     """Return the git checkout in WORKSPACE if Jenkins has fetched the commit into it; otherwise None."""
     workspace = Path(app.environment.workspace) if app.environment.workspace else None
@@ -115,7 +165,7 @@ def _find_checkout(app: App, sha: str) -> GitFolder | None:
     return repository if repository.has(sha) else None
 
 
-def _write_snapshot(repository: GitFolder, sha: str, code: Path) -> tuple[str, ...]:
+def _write_snapshot(repository: GitFolder, commit: Commit, code: Path) -> tuple[str, ...]:
     """Write the commit's files to ``code`` and return notes on them; keep an existing snapshot.
 
     The files are checked in a temporary folder, which is then renamed, so that no reader sees a partial snapshot.
@@ -123,8 +173,9 @@ def _write_snapshot(repository: GitFolder, sha: str, code: Path) -> tuple[str, .
     code.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".code-", dir=code.parent))
     try:
-        repository.write_files(sha, temporary)
-        notes = check_files(temporary) + repository.submodule_notes(sha)
+        revision = _find_tree(repository, commit.sha, commit.project) if commit.project else commit.sha
+        repository.write_files(revision, temporary)
+        notes = check_files(temporary) + repository.submodule_notes(revision)
         temporary.chmod(0o755)
         if not code.exists():
             temporary.rename(code)
@@ -134,7 +185,9 @@ def _write_snapshot(repository: GitFolder, sha: str, code: Path) -> tuple[str, .
 
 
 def _link_in_dlcode(app: App, commit: Commit, code: Path) -> None:
-    link = app.home.dlcode / identity(commit.repository) / quote(commit.branch, safe="")
+    # No branch has a colon in its name (git-check-ref-format(1)).
+    name = f"{commit.branch}:{commit.project}" if commit.project else commit.branch
+    link = app.home.dlcode / identity(commit.repository) / quote(name, safe=":")
     link.parent.mkdir(parents=True, exist_ok=True)
     temporary = link.with_name(f".{link.name}.{os.getpid()}")
     temporary.unlink(missing_ok=True)

@@ -133,6 +133,7 @@ def _train(
             proposal.stop_at,
             started.stop,
             lambda output: printed.feed(output, time.time()),
+            active.script.path,
         )
         outcome = active.plan.runtime.train(training)
         printed.close()
@@ -173,21 +174,21 @@ def _has_other_test_set(trial: Trial, choice: Choice | RunFailed, provided: Prov
 
 
 def _describe_changes(proposal: Proposal) -> str:
-    """Return how the trial's nn.py differs from the pushed one, as in ``with epochs = 30, filters = 64``."""
+    """Return how the trial's script differs from the pushed one, as in ``with epochs = 30, filters = 64``."""
     changed = {constant: value for constant, value in proposal.changes.items() if value != constant.value}
     changes = ", ".join(f"{constant.name} = {value}" for constant, value in changed.items())
     return f"with {changes}" if changes else "as pushed"
 
 
 def _prepare_folder(active: ActiveRun, started: StartedTrial) -> None:
-    folder, change = active.folder.trial(started.number), active.script.apply(started.proposal.changes)
+    folder, changes = active.folder.trial(started.number), started.proposal.changes
     shutil.rmtree(folder.path, ignore_errors=True)
     shutil.copytree(active.folder.code, folder.code, symlinks=True)
     folder.out.mkdir()
     folder.checkpoints.mkdir()
-    for path, content in change.items():
+    for path, content in active.script.files_to_train(changes).items():
         (folder.code / path).write_bytes(content)
-    _write_change(active, folder, change)
+    _write_change(active, folder, active.script.apply(changes))
 
 
 def _write_change(active: ActiveRun, folder: TrialFolder, change: Change) -> None:
@@ -198,7 +199,7 @@ def _write_change(active: ActiveRun, folder: TrialFolder, change: Change) -> Non
         (folder.changed_files / path).parent.mkdir(parents=True, exist_ok=True)
         (folder.changed_files / path).write_bytes(content)
     if change:
-        folder.diff.write_text(diff(active.folder.code, change), encoding="utf-8")
+        folder.diff.write_text(diff(active.folder.code, change, active.run.commit.project), encoding="utf-8")
 
 
 def _add_notes(active: ActiveRun, trial: Trial, choice: Choice | RunFailed) -> None:

@@ -144,6 +144,10 @@ class RunView(TypedDict):
     """The full id of the commit."""
     branch: str
     """The branch of the commit."""
+    project: str
+    """The folder of the repository that is trained; empty for the whole repository."""
+    script: str
+    """The path of the script that is trained, in the repository or in the folder of the project."""
     state: State
     """The state of the run."""
     verdict: Verdict | None
@@ -184,6 +188,8 @@ def run_view(run: Run, folder: Path) -> RunView:
         "repository": safe_url(run.commit.repository),
         "commit": run.commit.sha,
         "branch": run.commit.branch,
+        "project": run.commit.project,
+        "script": run.script,
         "state": run.state,
         "verdict": run.state.verdict,
         "reason": run.reason,

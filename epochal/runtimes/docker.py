@@ -10,6 +10,7 @@ from pathlib import Path
 import docker
 
 from epochal.errors import UsageError
+from epochal.folders import SCRIPT
 from epochal.records import Log
 from epochal.runtimes.container import Task, find_containers, remove, run_container, user_and_group
 from epochal.runtimes.engine import connect, engine_errors
@@ -69,7 +70,7 @@ class DockerRuntime:
             )
 
     def train(self, training: Training) -> Outcome:
-        """Run nn.py in a container until it ends, and return how it ended. See ``Runtime.train``."""
+        """Run the script in a container until it ends, and return how it ended. See ``Runtime.train``."""
         folder = training.folder
         limits = self._settings.limits
         with (
@@ -158,7 +159,9 @@ class DockerRuntime:
             Label(home_id(self._home), training.run, training.trial, until),
             environment,
             mounts,
-            network=self._settings.sandbox.network,
+            # The image's own command trains nn.py, so that an image started by hand trains by itself.
+            () if training.script == SCRIPT else ("python3", f"/train/{training.script}"),
+            self._settings.sandbox.network,
             seconds=seconds,
         )
 

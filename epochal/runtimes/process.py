@@ -7,7 +7,6 @@ from pathlib import Path
 from subprocess import Popen
 
 from epochal.errors import UsageError
-from epochal.folders import SCRIPT
 from epochal.records import Log
 from epochal.runtimes.environments import ensure_environment, environment_folder, python_in
 from epochal.runtimes.imports import IMPORT_TIMEOUT_SECONDS, check_imports_once
@@ -69,7 +68,7 @@ class ProcessRuntime:
         )
 
     def train(self, training: Training) -> Outcome:
-        """Run nn.py in a process until it ends, and return how it ended. See ``Runtime.train``."""
+        """Run the script in a process until it ends, and return how it ended. See ``Runtime.train``."""
         folder = training.folder
         limits = self._settings.limits
         datasets = dataset_cache(self._home)
@@ -86,7 +85,7 @@ class ProcessRuntime:
                 environment["EPOCHAL_STOP_AT"] = repr(training.stop_at)
             if data := data_folder(self._settings):
                 environment["EPOCHAL_DATA"] = str(data)
-            command = [python_in(Path(training.image)), str(folder.code.absolute() / SCRIPT)]
+            command = [python_in(Path(training.image)), str(folder.code.absolute() / training.script)]
             sinks = training.on_output, scratch.log.write
             started = time.monotonic()
             status, timed_out = _run(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from epochal.errors import Reason
-from epochal.folders import TrialFolder
+from epochal.folders import SCRIPT, TrialFolder
 from epochal.records import Log
 from epochal.runtimes.stop import Stop
 
@@ -22,7 +22,8 @@ class Training:
     nn.py), ``out`` and ``checkpoints`` exist. ``image``: the name that ``prepare`` returned. ``stop_at``: the
     validation accuracy (0 to 1) after which a fit stops; None to train all epochs. ``stop``: lets another thread end
     the training at once. ``on_output``: called in another thread with each chunk of output as it arrives; if it raises
-    an exception, the log is still written, and ``train`` raises that exception.
+    an exception, the log is still written, and ``train`` raises that exception. ``script``: the path in ``code`` of the
+    script to run.
     """
 
     run: int
@@ -32,6 +33,7 @@ class Training:
     stop_at: float | None = None
     stop: Stop = field(default_factory=Stop)
     on_output: Callable[[bytes], None] = lambda _: None
+    script: str = SCRIPT
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class Runtime(Protocol):
         ...
 
     def train(self, training: Training) -> Outcome:
-        """Run nn.py until it ends, write its output to ``training.folder.log`` as it arrives, and return how it ended.
+        """Run the script until it ends, write its output to ``training.folder.log`` as it arrives, and return how it ended.
 
         If ``training.stop`` ends it, the outcome is that of a killed script. If the files that the training wrote
         total more than ``limits.output_mb``, the biggest ones are removed, and the log says so. Raises

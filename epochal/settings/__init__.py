@@ -1,7 +1,7 @@
 """Settings, read from files and the environment into frozen models. Nothing else reads ``os.environ``."""
 
 from epochal.settings.environment import Environment, RuntimeName, child_environment
-from epochal.settings.repository import RepositorySettings, RetrainSettings, read_repository_settings
+from epochal.settings.repository import RepositorySettings, RetrainSettings, read_projects, read_repository_settings
 from epochal.settings.search import Choices, Range
 from epochal.settings.server import (
     GatewaySettings,
@@ -33,6 +33,7 @@ __all__ = [
     "ServerSettings",
     "WatchedRepository",
     "child_environment",
+    "read_projects",
     "read_repository_settings",
     "read_server_settings",
     "table_lines",

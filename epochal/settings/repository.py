@@ -3,14 +3,16 @@
 They tune training, but never loosen the sandbox or redirect mail.
 """
 
-from pathlib import Path
-from typing import Annotated
+import tomllib
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from epochal.folders import SCRIPT
 from epochal.settings.search import Values
-from epochal.settings.toml import Table, read_toml
+from epochal.settings.toml import Table, parse, read_toml
 
 FILE_NAME = "epochal.toml"
 
@@ -42,6 +44,28 @@ class RetrainSettings(Table):
     ] = 3
 
 
+class Project(Table):
+    """A folder of the repository that is trained by itself, as if it were a repository."""
+
+    path: Annotated[
+        str,
+        Field(max_length=255, description="The path of the project's folder.", examples=["projects/digits"]),
+    ]
+
+    @field_validator("path")
+    @classmethod
+    def _check_path(cls, value: str) -> str:
+        path = PurePosixPath(value)
+        if not path.parts or not _is_inside(path):
+            raise ValueError('should be the path of a folder in the repository, such as "projects/digits"')
+        return str(path)
+
+
+def _is_inside(path: PurePosixPath) -> bool:
+    """Return whether a path leads to a place inside the folder that it is relative to."""
+    return not path.is_absolute() and ".." not in path.parts
+
+
 class RepositorySettings(Table):
     """The settings of one repository, which its developer writes into epochal.toml."""
 
@@ -69,6 +93,14 @@ class RepositorySettings(Table):
             "would show. The report and the mail mention it."
         ),
     ] = False
+    script: Annotated[
+        str,
+        Field(
+            max_length=255,
+            description=f"The path of the script or notebook to train; empty: {SCRIPT} or else train.py, main.py or a\n"
+            "notebook at the top. It is started in the top folder of the repository.",
+        ),
+    ] = ""
     framework: Annotated[
         str, Field(description=f"The framework to train with; if empty, detect it from the imports of {SCRIPT}.")
     ] = ""
@@ -85,6 +117,28 @@ class RepositorySettings(Table):
         ),
     ] = {}  # noqa: RUF012 (pydantic copies it)
 
+    project: Annotated[
+        tuple[Project, ...],
+        Field(
+            description="The projects of a repository with several: each is trained by itself when files in its folder\n"
+            "have changed, with the epochal.toml in that folder. No other setting may then be in this file."
+        ),
+    ] = ()
+
+    @model_validator(mode="after")
+    def _check_projects(self) -> Self:
+        others = sorted(self.model_fields_set - {"project"})
+        if self.project and others:
+            raise ValueError(f"{', '.join(others)}: with [[project]], set this in the epochal.toml of each project")
+        return self
+
+    @field_validator("script")
+    @classmethod
+    def _check_script(cls, value: str) -> str:
+        if value and not (value.endswith((".py", ".ipynb")) and _is_inside(PurePosixPath(value))):
+            raise ValueError('should be the path of a .py or .ipynb file in the repository, such as "project/train.py"')
+        return value
+
     @field_validator("confidence")
     @classmethod
     def _check_confidence(cls, value: float) -> float:
@@ -99,3 +153,15 @@ def read_repository_settings(code: Path) -> RepositorySettings:
     Raises SettingsError if a setting is invalid.
     """
     return read_toml(code / FILE_NAME, RepositorySettings)
+
+
+def read_projects(content: str) -> tuple[str, ...]:
+    """Return the paths of the projects that an epochal.toml with this ``content`` lists; empty if it lists none.
+
+    Raises SettingsError if it lists projects and is invalid. Other mistakes are left to ``read_repository_settings``.
+    """
+    with suppress(tomllib.TOMLDecodeError):
+        values = tomllib.loads(content.removeprefix("\ufeff"))
+        if "project" in values:
+            return tuple(project.path for project in parse(values, RepositorySettings, FILE_NAME).project)
+    return ()

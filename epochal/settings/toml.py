@@ -53,6 +53,8 @@ def table_tag(table: type[Table]) -> str:
 
 
 def _format_error(where: str, fault: Any, model: type[BaseModel]) -> str:
+    if not fault["loc"]:
+        return f"{where}: {fault['msg'].removeprefix('Value error, ')}."
     key = ".".join(str(part) for part in fault["loc"] if not str(part).startswith("<"))  # without table tags
     if fault["type"] == "extra_forbidden":
         known = ", ".join(_known_keys(model, fault["loc"][:-1]))

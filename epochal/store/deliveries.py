@@ -1,17 +1,18 @@
 """Store deliveries and the runs that they start, and supersede older runs."""
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, literal, or_, select, update
 
 from epochal.errors import Reason
-from epochal.records import AcceptedCommit, Commit, Delivery, Origin, State
+from epochal.records import AcceptedCommit, Commit, Delivery, Origin, Run, State
 from epochal.store.database import Database, reads, writes
 from epochal.store.owner import living_owner
 from epochal.store.rows import read_row
 from epochal.store.schema import deliveries, runs
-from epochal.store.transitions import UNFINISHED_STATES, end_run
+from epochal.store.transitions import UNFINISHED_STATES, change_run, end_run
 
 
 def accept_commit(
@@ -31,7 +32,8 @@ def accept_commit(
 
     A new run started by a push supersedes older runs started by pushes to the same branch. Queued runs without a living
     owner end at once. With ``supersede = "running"``, runs in later states without a living owner end at once, too, and
-    runs with a living owner are asked to stop.
+    runs with a living owner are asked to stop. Of the runs of projects, only the queued ones are superseded here; the
+    others by ``split_run``, if the push changes their project.
     """
     received = datetime.now(UTC)  # taken before the transaction, which may have to wait for another one
     return _accept(source, commit, origin, delivery, supersede, received)
@@ -52,12 +54,16 @@ def _accept(
             return AcceptedCommit(earlier_run, new=False)
     run, new = _find_run(connection, commit, delivered=delivery is not None) if origin is Origin.PUSH else (None, True)
     if run is None:
-        row = asdict(commit) | {"origin": origin, "state": State.QUEUED, "created": datetime.now(UTC), "notes": ()}
-        run = int(connection.execute(insert(runs).values(**row).returning(runs.c.id)).scalar_one())
+        run = _insert_run(connection, commit, origin)
     if delivery:
         _store_delivery(connection, delivery, received, "queued" if new else "already known", run)
     owners = _supersede_older(connection, commit, run, supersede) if new and origin is Origin.PUSH else ()
     return AcceptedCommit(run, new=new, superseded_owners=owners)
+
+
+def _insert_run(connection: Connection, commit: Commit, origin: Origin, **columns: str) -> int:
+    row = asdict(commit) | {"origin": origin, "state": State.QUEUED, "created": datetime.now(UTC), "notes": ()}
+    return int(connection.execute(insert(runs).values(**row | columns).returning(runs.c.id)).scalar_one())
 
 
 def _find_run(connection: Connection, commit: Commit, delivered: bool) -> tuple[int | None, bool]:
@@ -67,7 +73,8 @@ def _find_run(connection: Connection, commit: Commit, delivered: bool) -> tuple[
     the commit, so the run is queued again.
     """
     same = runs.c.repository == commit.repository, runs.c.branch == commit.branch, runs.c.sha == commit.sha
-    run = connection.execute(select(runs.c.id).where(*same, runs.c.origin == Origin.PUSH)).scalar()
+    pushed = select(runs.c.id).where(*same, runs.c.origin == Origin.PUSH)
+    run = connection.execute(pushed.order_by(runs.c.id).limit(1)).scalar()  # the others train further projects
     if run is None:
         return None, True
     if commit.author_email:  # polling sees only the hash, so a run that it started lacks these
@@ -78,6 +85,33 @@ def _find_run(connection: Connection, commit: Commit, delivered: bool) -> tuple[
     cleared = {"reason": None, "successor": None, "ended": None, "stop_requested": None, "owner": None}
     superseded = update(runs).where(runs.c.id == run, runs.c.state == State.SUPERSEDED)
     return run, connection.execute(superseded.values(state=State.QUEUED, **cleared)).rowcount > 0
+
+
+@writes
+def split_run(connection: Connection, run: Run, trees: Mapping[str, str], supersede: str) -> dict[str, AcceptedCommit]:
+    """Let a pushed run train the first project that its commit changes, and queue a run for each of the others.
+
+    ``trees``: git's id of the files of each project, by the project's path. A project has changed if that id differs
+    from the one of its newest run on the branch, not counting superseded runs. Each run supersedes older ones of its
+    project as described for ``accept_commit``. Returns an accepted commit for each changed project, in their order.
+    Raises NotOwner if the calling process does not own ``run``.
+    """
+    same = runs.c.repository == run.commit.repository, runs.c.branch == run.commit.branch
+    pushed = runs.c.origin == Origin.PUSH, runs.c.id < run.id, runs.c.state != State.SUPERSEDED
+    accepted: dict[str, AcceptedCommit] = {}
+    for project, tree in trees.items():
+        last = select(runs.c.tree).where(*same, *pushed, runs.c.project == project).order_by(runs.c.id.desc()).limit(1)
+        if connection.execute(last).scalar() == tree:
+            continue
+        commit = replace(run.commit, project=project)
+        if accepted:
+            number = _insert_run(connection, commit, Origin.PUSH, tree=tree)
+        else:
+            number = run.id
+            change_run(connection, number, project=project, tree=tree)
+        owners = _supersede_older(connection, commit, number, supersede)
+        accepted[project] = AcceptedCommit(number, new=True, superseded_owners=owners)
+    return accepted
 
 
 @writes
@@ -115,15 +149,18 @@ def _store_delivery(
 
 
 def _supersede_older(connection: Connection, commit: Commit, successor: int, supersede: str) -> tuple[str, ...]:
-    """Let the run ``successor`` supersede older runs started by pushes to the branch; return the owners to stop.
+    """Let the run ``successor`` supersede older pushed runs of its branch and project; return the owners to stop.
 
     Queued runs without a living owner end at once. With ``supersede = "running"``, runs in later states without a
     living owner end at once, too, and runs with a living owner are asked to stop.
     """
+    # A push that has not been split yet will queue the projects of superseded runs again.
+    unsplit = literal(commit.project == "")
     older = connection.execute(
         select(runs.c.id, runs.c.state, runs.c.owner, runs.c.heartbeat, runs.c.stop_requested).where(
             runs.c.repository == commit.repository,
             runs.c.branch == commit.branch,
+            or_(runs.c.project == commit.project, unsplit & (runs.c.state == State.QUEUED)),
             runs.c.origin == Origin.PUSH,
             runs.c.id < successor,
             runs.c.state.in_(UNFINISHED_STATES),

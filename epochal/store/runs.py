@@ -41,8 +41,12 @@ def list_runs(connection: Connection, limit: int = 20) -> list[Run]:
 
 @reads
 def earlier_runs(connection: Connection, run: Run, limit: int = 20) -> list[Run]:
-    """Return the last ``limit`` runs before ``run`` on the same branch, newest first."""
-    same = runs.c.repository == run.commit.repository, runs.c.branch == run.commit.branch
+    """Return the last ``limit`` runs before ``run`` on the same branch and of the same project, newest first."""
+    same = (
+        runs.c.repository == run.commit.repository,
+        runs.c.branch == run.commit.branch,
+        runs.c.project == run.commit.project,
+    )
     return _load(connection, *same, runs.c.id < run.id, limit=limit)
 
 
@@ -73,14 +77,15 @@ def last_pushed_commit(connection: Connection, repository: str, branch: str) -> 
 
 @reads
 def next_runs(connection: Connection) -> list[Run]:
-    """Return each branch's oldest unfinished run that a push started, sorted from oldest to newest.
+    """Return the oldest unfinished pushed run of each project of each branch, sorted from oldest to newest.
 
-    Starting only these runs makes the runs of a branch end in the order of their pushes.
+    Starting only these runs makes the runs of a project end in the order of their pushes.
     """
     older = runs.alias()
     waits = select(older.c.id).where(
         older.c.repository == runs.c.repository,
         older.c.branch == runs.c.branch,
+        older.c.project == runs.c.project,
         older.c.origin == Origin.PUSH,
         older.c.state.in_(UNFINISHED_STATES),
         older.c.id < runs.c.id,

@@ -35,7 +35,7 @@ from epochal.records import (
 from epochal.store.types import DataclassJson, StringTuple, UtcDateTime, enum_type
 
 VERSION_TABLE = "epochal_version"
-HEAD = "0010"
+HEAD = "0011"
 """The newest migration. A database at this version is opened without importing Alembic, which takes 0.1 s."""
 
 
@@ -74,19 +74,24 @@ runs = Table(
     Column("offered_fingerprint", String(64)),
     Column("reused_run", Integer),
     Column("reused_trial", Integer),
+    Column("project", Text, nullable=False, server_default=""),
+    Column("tree", String(64), nullable=False, server_default=""),
+    Column("script", Text, nullable=False, server_default="nn.py"),
     sqlite_autoincrement=True,
 )
 Index("runs_by_branch", runs.c.repository, runs.c.branch, runs.c.id)
 Index("runs_by_state", runs.c.state)
 Index("runs_by_fingerprint", runs.c.fingerprint)
 Index("runs_by_offered_fingerprint", runs.c.offered_fingerprint)
-# Pushes of a commit to the same branch of a repository share one run. A person may ask for more runs of the commit. The
-# migration sets the same condition for PostgreSQL, whose dialect every command would import if it were named here.
+# Pushes of a commit to the same branch of a repository share one run for each project. A person may ask for more runs of
+# the commit. The migration sets the same condition for PostgreSQL, whose dialect every command would import if it were
+# named here.
 Index(
     "one_run_a_push",
     runs.c.repository,
     runs.c.branch,
     runs.c.sha,
+    runs.c.project,
     unique=True,
     sqlite_where=text("origin = 'push'"),
 )

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epochal.analysis.detection import Detection, detect, detect_folder
+from epochal.analysis.code import read_code
+from epochal.analysis.detection import Detection, detect
 from epochal.errors import Reason, RunFailed
 
 
@@ -173,16 +174,16 @@ def test_folder_is_read_as_python_reads_it(tmp_path: Path) -> None:
     (tmp_path / "pack/__init__.py").write_bytes(b"# coding: latin-1\n# \xe9\nimport sklearn\n")
     (tmp_path / "pack/model.py").write_text("from . import tools\n")
     (tmp_path / "pack/tools.py").write_text("import keras\n")
-    assert detect_folder(tmp_path).why == "pack/tools.py line 1 imports keras"
-    assert detect_folder(tmp_path, "sklearn").framework == "sklearn"
-    assert detect_folder(tmp_path).modules == ("a" * 300, "keras", "sklearn")  # data is a local folder here
+    assert read_code(tmp_path).detection.why == "pack/tools.py line 1 imports keras"
+    assert read_code(tmp_path, framework="sklearn").detection.framework == "sklearn"
+    assert read_code(tmp_path).detection.modules == ("a" * 300, "keras", "sklearn")  # data is a local folder here
 
 
 def test_missing_script_has_its_own_reason(tmp_path: Path) -> None:
     """The setting ``framework`` does not hide that nn.py is missing."""
     for override in ("", "keras"):
         with pytest.raises(RunFailed) as failure:
-            detect_folder(tmp_path, override)
+            read_code(tmp_path, framework=override)
         assert failure.value.reason is Reason.NO_SCRIPT
 
 
@@ -190,7 +191,7 @@ def test_undecodable_file_is_a_syntax_error(tmp_path: Path) -> None:
     """Python rejects bytes that do not fit the encoding of a file, and so does the detection."""
     (tmp_path / "nn.py").write_bytes(b"# \xe9\nimport keras\n")
     with pytest.raises(RunFailed) as failure:
-        detect_folder(tmp_path)
+        read_code(tmp_path)
     assert failure.value.reason is Reason.SYNTAX_ERROR
     assert failure.value.explanation.startswith("nn.py ")
 

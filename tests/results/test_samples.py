@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from epochal.analysis.detection import detect_folder
+from epochal.analysis.code import read_code
 from epochal.analysis.frameworks.keras import find_removed_apis
 from epochal.analysis.hyperparameters import change_all, find_constants, find_epochs
 from epochal.analysis.script import parse_script, read_script
@@ -88,7 +88,7 @@ def test_epochal_understands_each_sample(sample: str, framework: str) -> None:
     source = (TOP / sample / "nn.py").read_bytes()
     epochs = find_epochs(source)
 
-    assert detect_folder(TOP / sample, "").framework == framework
+    assert read_code(TOP / sample).detection.framework == framework
     assert epochs is not None
     assert (epochs.name, epochs.value) == ("epochs", 20)
     assert find_removed_apis(source.decode()) == []

@@ -498,6 +498,22 @@ def _create_old_database(url: str, version: str) -> Engine:
 _VERSIONS = [f"{number:04}" for number in range(1, int(HEAD))]
 
 
+_RENAMED = {
+    "meaning": "fingerprint",
+    "taken_trial": "reused_trial",
+    "accuracy": "accuracy_value",
+    "samples": "accuracy_samples",
+    "test_set": "accuracy_test_set",
+    "looks": "accuracy_looks",
+    "evidence": "accuracy_evidence",
+    "epochs_continued": "epochs_resumed",
+    "continuation": "resumption",
+    "message": "content",
+    "told": "outcome",
+}
+"""The columns of the rows below that version 0010 renamed."""
+
+
 @pytest.mark.parametrize("version", _VERSIONS)
 def test_rows_of_every_earlier_version_are_read(url: str, version: str) -> None:
     """A stored run, its trial, delivery and message keep their meaning through all later migrations."""
@@ -549,9 +565,11 @@ def test_rows_of_every_earlier_version_are_read(url: str, version: str) -> None:
         "told": "refused",
         "created": "2026-03-01 12:00:00",
     }
-    rows = {"runs": run, "run_trials": trial, "deliveries": delivery, "notices": stored_message}
+    messages = "messages" if version >= "0010" else "notices"
+    rows = {"runs": run, "run_trials": trial, "deliveries": delivery, messages: stored_message}
     with _create_old_database(url, version).begin() as connection:
         for table, row in rows.items():
+            row = {_RENAMED.get(name, name) if version >= "0010" else name: value for name, value in row.items()}
             names = ", ".join(row)
             values = ", ".join(f":{name}" for name in row)
             connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({values})"), row)
@@ -559,6 +577,7 @@ def test_rows_of_every_earlier_version_are_read(url: str, version: str) -> None:
     found = load_run(database, 1)
     assert (found.state, found.reason, found.notes) == (State.EXHAUSTED, Reason.MAX_TRIALS, ("A note.",))
     assert found.fingerprint == ("f" * 64 if version >= "0008" else None)
+    assert (found.script, found.commit.project) == ("nn.py", "")
     (stored,) = found.trials
     known = {"samples": 360, "test_set": "1f0c"} if version >= "0007" else {}
     evidence = Evidence("accuracy", 0.1, "3", checked=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from epochal.chains.jenkins.client import JenkinsClient, JenkinsError
 from epochal.chains.jenkins.decision import is_under_way
 from epochal.chains.jenkins.snapshot import Build, JenkinsSnapshot
-from epochal.commit import repository_name
+from epochal.commit import display_name
 from epochal.pages.view import summary
 from epochal.records import Run
 
@@ -59,7 +59,7 @@ def name_build(build: Build, job: str, run: Run, snapshot: JenkinsSnapshot) -> t
     every markup formatter that Jenkins may use.
     """
     commit = run.commit
-    name = f"{repository_name(commit.repository)} {commit.branch} {commit.sha[:7]}"
+    name = f"{display_name(commit)} {commit.branch} {commit.sha[:7]}"
     lines = [f"run {run.id} · {name}", f"{run.state}: {run.explanation}" if run.explanation else run.state.value]
     if job != "pull":
         first = [trial for trial in run.trials if trial.accuracy is not None][:1]

@@ -1,0 +1,128 @@
+"""Find the script to train among the pushed files: a Python file, or a notebook that is exported as one."""
+
+import difflib
+import json
+import re
+import warnings
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path, PurePosixPath
+
+from epochal.errors import Reason, RunFailed
+from epochal.folders import SCRIPT
+
+_OTHER_NAMES = ("train.py", "main.py")
+_NOTEBOOK_SUFFIX = ".ipynb"
+# These run the rest of their line; all other magics are commented out by the export.
+_TIMING_MAGIC = re.compile(r"^(\s*)%(?:time|prun)\s+(?=\S)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A Jupyter notebook: its path in the code, and its bytes."""
+
+    path: str
+    content: bytes
+
+
+def locate_script(code: Path, configured: str = "") -> tuple[str, bytes, Notebook | None]:
+    """Return the path and content of the script to train in the folder ``code``, and the notebook if it is one.
+
+    The script is then the notebook's export as Python, and its path that of the notebook followed by ``.py``.
+
+    ``configured``: the setting ``script`` of epochal.toml, empty if it is not set. Without it, the script is nn.py, or
+    else the only one of train.py and main.py, or else the only notebook at the top. Raises RunFailed: NO_SCRIPT if
+    there is no such file or several of them, SYNTAX_ERROR for a notebook that cannot be read.
+    """
+    path = configured or _find_at_top(code)
+    if configured:
+        _check(code, configured)
+    content = (code / path).read_bytes()
+    if path.endswith(_NOTEBOOK_SUFFIX):
+        return f"{path}.py", _export(path, content), Notebook(path, content)
+    return path, content, None
+
+
+def change_notebook(notebook: bytes, exported: bytes, changed: bytes) -> bytes | None:
+    """Return ``notebook`` with the lines in which ``changed`` differs from ``exported``, its export.
+
+    All other bytes stay the same. Returns None if a changed line is not found exactly once, for example because the
+    notebook contains it twice.
+    """
+    text = notebook.decode("utf-8")
+    old_lines, new_lines = exported.decode("utf-8").splitlines(), changed.decode("utf-8").splitlines()
+    if len(old_lines) != len(new_lines):
+        return None
+    for old, new in zip(old_lines, new_lines, strict=True):
+        if old == new:
+            continue
+        # A notebook stores a cell as JSON strings, either one for each line or one for the whole cell.
+        stored, replacement = (json.dumps(line, ensure_ascii=False)[1:-1] for line in (old, new))
+        line = re.compile(rf'(^\s*"|\\n){re.escape(stored)}(?=\\n|")', re.MULTILINE)
+        text, count = line.subn("\\g<1>" + replacement.replace("\\", "\\\\"), text)
+        if count != 1:
+            return None
+    return text.encode("utf-8")
+
+
+def _find_at_top(code: Path) -> str:
+    if (code / SCRIPT).is_file():
+        return SCRIPT
+    found = [name for name in _OTHER_NAMES if (code / name).is_file()]
+    found = found or sorted(path.name for path in code.glob(f"*{_NOTEBOOK_SUFFIX}") if path.is_file())
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise RunFailed(
+            Reason.NO_SCRIPT,
+            f"The repository has {' and '.join(found)}, and no {SCRIPT}. "
+            f'Name the script to train in epochal.toml: script = "{found[0]}".',
+        )
+    elsewhere = sorted(
+        (str(path.relative_to(code)) for name in (SCRIPT, *_OTHER_NAMES) for path in code.rglob(name)),
+        key=lambda name: name.count("/"),
+    )
+    raise RunFailed(
+        Reason.NO_SCRIPT,
+        f"There is no {SCRIPT}, train.py, main.py or notebook at the top of the repository. "
+        f'Name the script to train in epochal.toml: script = "{elsewhere[0] if elsewhere else "path/to/train.py"}".',
+    )
+
+
+def _check(code: Path, configured: str) -> None:
+    if (code / configured).is_file():
+        return
+    names = [path.relative_to(code).as_posix() for path in code.rglob("*") if path.suffix in (".py", _NOTEBOOK_SUFFIX)]
+    same_name = [name for name in names if PurePosixPath(name).name == PurePosixPath(configured).name]
+    similar = same_name or difflib.get_close_matches(configured, names, n=1)
+    raise RunFailed(
+        Reason.NO_SCRIPT,
+        f'epochal.toml sets script = "{configured}", which is not in the commit. '
+        + (f"Did you mean {similar[0]}?" if similar else "Commit that file, or name another one."),
+    )
+
+
+def _export(path: str, notebook: bytes) -> bytes:
+    if find_spec("jupytext") is None:  # part of an extra, because only notebooks need it
+        raise RunFailed(
+            Reason.NO_SCRIPT,
+            f"{path} is a notebook, but jupytext, which exports it as a script, is not installed. "
+            "Run uv tool install 'epochal[notebook]' (on a server, ask an admin to), or commit a Python file.",
+        )
+    import jupytext
+
+    try:
+        with warnings.catch_warnings(action="ignore"):  # about the notebook's version; nobody here can change it
+            read = jupytext.reads(notebook.decode("utf-8-sig"), fmt="ipynb")
+            language = read.metadata.get("kernelspec", {}).get("language", "python")
+            if language.lower() != "python":
+                raise ValueError(f"its language is {language}")
+            read.metadata = {"jupytext": {"notebook_metadata_filter": "-all", "cell_metadata_filter": "-all"}}
+            for cell in read.cells:
+                if cell.cell_type == "code":
+                    cell.source = _TIMING_MAGIC.sub(r"\1", cell.source)
+            return str(jupytext.writes(read, fmt="py:percent")).encode("utf-8")
+    except Exception as error:  # a notebook may contain anything, and jupytext documents no exceptions
+        raise RunFailed(
+            Reason.SYNTAX_ERROR, f"{path} cannot be read as a notebook: {error}. Save it again with Jupyter."
+        ) from None

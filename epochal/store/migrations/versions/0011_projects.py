@@ -1,0 +1,26 @@
+"""Add to runs the project that they train, git's id of its files, and the path of its script.
+
+Migrations import nothing from the schema, because they must not change when the schema does.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0011"
+down_revision = "0010"
+
+
+def upgrade() -> None:
+    """Add the columns. Earlier runs trained nn.py at the top of the whole repository."""
+    op.add_column("runs", sa.Column("project", sa.Text, nullable=False, server_default=""))
+    op.add_column("runs", sa.Column("tree", sa.String(64), nullable=False, server_default=""))
+    op.add_column("runs", sa.Column("script", sa.Text, nullable=False, server_default="nn.py"))
+    op.drop_index("one_run_a_push", "runs")
+    op.create_index(
+        "one_run_a_push",
+        "runs",
+        ["repository", "branch", "sha", "project"],
+        unique=True,
+        sqlite_where=sa.text("origin = 'push'"),
+        postgresql_where=sa.text("origin = 'push'"),
+    )

@@ -1,0 +1,115 @@
+"""Which of the pushed files is the script, and notebooks as scripts."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from epochal.analysis.script import diff, read_script
+from epochal.errors import Reason, RunFailed
+from tests.repositories import write_files
+
+
+def _make_notebook(*cells: str, language: str = "python") -> str:
+    """Return a notebook with these code cells, each stored as a list of lines, as Jupyter does."""
+    return json.dumps(
+        {
+            "cells": [
+                {
+                    "cell_type": "code",
+                    "execution_count": 7,
+                    "id": f"cell{number}",
+                    "metadata": {},
+                    "outputs": [{"output_type": "stream", "name": "stdout", "text": ["epochs = 2\n"]}],
+                    "source": cell.splitlines(keepends=True),
+                }
+                for number, cell in enumerate(cells)
+            ],
+            "metadata": {"kernelspec": {"display_name": "K", "language": language, "name": "k"}},
+            "nbformat": 4,
+            "nbformat_minor": 5,
+        },
+        indent=1,
+        ensure_ascii=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "configured", "path"),
+    [
+        (["nn.py", "train.py", "a.ipynb"], "", "nn.py"),
+        (["train.py", "model.py", "a.ipynb"], "", "train.py"),
+        (["main.py", "src/train.py"], "", "main.py"),
+        (["explore.ipynb", "model.py"], "", "explore.ipynb"),
+        (["nn.py", "project/train.py"], "project/train.py", "project/train.py"),
+    ],
+)
+def test_script_is_found(tmp_path: Path, names: list[str], configured: str, path: str) -> None:
+    """The setting comes first, then nn.py, then the only train.py, main.py or notebook at the top."""
+    write_files(tmp_path, {name: _make_notebook("x = 1") if name.endswith(".ipynb") else "x = 1\n" for name in names})
+    assert read_script(tmp_path, configured).committed_path == path
+
+
+@pytest.mark.parametrize(
+    ("names", "configured", "facts"),
+    [
+        (["train.py", "main.py"], "", ["train.py and main.py", 'script = "train.py"']),
+        (["a.ipynb", "b.ipynb"], "", ["a.ipynb and b.ipynb", 'script = "a.ipynb"']),
+        (["model.py", "src/digits/train.py"], "", ['script = "src/digits/train.py"']),
+        (["src/train.py"], "train.py", ['script = "train.py"', "Did you mean src/train.py?"]),
+        (["nn.py"], "other.py", ['script = "other.py"', "not in the commit"]),
+    ],
+)
+def test_message_says_what_to_write(tmp_path: Path, names: list[str], configured: str, facts: list[str]) -> None:
+    """If no script or several can be meant, the message has the line for epochal.toml."""
+    write_files(tmp_path, dict.fromkeys(names, "x = 1\n"))
+    with pytest.raises(RunFailed) as failure:
+        read_script(tmp_path, configured)
+    assert failure.value.reason is Reason.NO_SCRIPT
+    assert [fact for fact in facts if fact not in failure.value.explanation] == []
+
+
+def test_notebook_is_exported_without_its_magics(tmp_path: Path) -> None:
+    """Magics and shell commands become comments, except those that only measure the time of a statement."""
+    cells = "%matplotlib inline\n!pip install x\nepochs = 2", "%%time\n%time y = epochs + 1\nprint(y)"
+    (tmp_path / "a.ipynb").write_text(_make_notebook(*cells), encoding="utf-8")
+    names: dict[str, object] = {}
+    exec(read_script(tmp_path).content, names)
+    assert names["y"] == 3
+
+
+def test_change_of_a_notebook_touches_only_its_literal(tmp_path: Path) -> None:
+    """The diff that a developer adopts is one of the notebook, without its outputs and other cells."""
+    before = _make_notebook("name = 'é'\nepochs = 20  # all\n", "print(epochs)\n")
+    (tmp_path / "a.ipynb").write_text(before, encoding="utf-8")
+    script = read_script(tmp_path)
+    assert script.epochs
+    change = script.apply({script.epochs: 30})
+    assert {path: content.decode() for path, content in change.items()} == {
+        "a.ipynb": before.replace("epochs = 20  # all", "epochs = 30  # all")
+    }
+    assert [line for line in diff(tmp_path, change, "digits").splitlines() if line.startswith(("+", "-"))] == [
+        "--- a/digits/a.ipynb",
+        "+++ b/digits/a.ipynb",
+        '-    "epochs = 20  # all\\n"',
+        '+    "epochs = 30  # all\\n"',
+    ]
+    assert b"epochs = 30" in script.files_to_train({script.epochs: 30})["a.ipynb.py"]
+
+
+def test_notebook_that_has_the_line_twice_is_not_changed(tmp_path: Path) -> None:
+    """Which of the two lines is meant is not known in the notebook, but the trial trains with the change."""
+    (tmp_path / "a.ipynb").write_text(_make_notebook("epochs = 20\n", "if False:\n    pass\nepochs = 20\n"))
+    script = read_script(tmp_path)
+    for constant in script.constants:
+        assert script.apply({constant: 30}) == {}
+        assert b"epochs = 30" in script.files_to_train({constant: 30})["a.ipynb.py"]
+
+
+@pytest.mark.parametrize("notebook", ["{", _make_notebook("x <- 1", language="R"), "[1]"])
+def test_unreadable_notebook_is_reported(tmp_path: Path, notebook: str) -> None:
+    """It names the file and what to do."""
+    (tmp_path / "a.ipynb").write_text(notebook)
+    with pytest.raises(RunFailed, match=r"a\.ipynb cannot be read as a notebook: ") as failure:
+        read_script(tmp_path)
+    assert failure.value.reason is Reason.SYNTAX_ERROR
