@@ -47,7 +47,7 @@ class RunFolder:
         return self.path / f"{job}.console.log"
 
     def trial(self, number: int) -> TrialFolder:
-        """Return the folder of trial ``number`` (from 1)."""
+        """Return the folder of trial ``number``, counted from 1."""
         return TrialFolder(self.path / "trials" / str(number))
 
 

@@ -67,7 +67,7 @@ def list_files(folder: Path) -> dict[str, os.stat_result]:
 
 
 def affects_training(name: str) -> bool:
-    """Return whether training may depend on the bytes of the commit's file ``name``, a path as in ``list_files``.
+    """Return whether training may depend on the content of a file of the commit; ``name`` is as in ``list_files``.
 
     The only exceptions are files at the top level of the repository: documentation, files for git and Jenkins, and
     epochal.toml and requirements.txt, which the fingerprint includes in other ways.

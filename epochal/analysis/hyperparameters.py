@@ -45,7 +45,7 @@ def find_constants(source: bytes) -> list[Constant]:
 
 
 def assigned_lines(source: bytes) -> dict[str, list[int]]:
-    """Return, for each name, the line numbers (from 1) of all assignments to it at the module's top level, in order."""
+    """Return, for each name, the line numbers, counted from 1, of all assignments to it at the module's top level, in order."""
     module = Module.parse(source)
     found: dict[str, list[int]] = {}
     for node in module.scope_nodes() if module else ():

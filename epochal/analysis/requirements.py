@@ -52,7 +52,7 @@ def strip_comments(text: str) -> str:
 
 
 def _logical_lines(text: str) -> list[tuple[int, str]]:
-    """Return each requirement with the number (from 1) of its first line, joining lines that end with a backslash.
+    """Return each requirement with the number of its first line, counted from 1, joining lines that end with a backslash.
 
     A comment ends with its line even if that line ends with a backslash: pip would continue the comment on the next
     line, but uv would not, so the next line is checked, too.

@@ -30,7 +30,7 @@ class Script:
 
     ``content``: its bytes. ``path``: its path in the code. ``constants``: the literals assigned to names at its top
     level, in order. ``epochs``: the constant that holds the number of epochs, if it can be raised. ``assigned_lines``:
-    for each name, the line numbers (from 1) of its assignments. ``notebook``: the notebook that the script was exported
+    for each name, the line numbers of its assignments, counted from 1. ``notebook``: the notebook that the script was exported
     from, in which case ``path`` does not exist in the commit; None for a Python file.
     """
 
@@ -91,7 +91,7 @@ def read_script(code: Path, configured: str = "") -> Script:
 
 
 def parse_script(content: bytes) -> Script:
-    """Parse a script with this ``content``; it has no constants if it is not valid Python."""
+    """Parse ``content`` as a script. If it is not valid Python, the script has no constants."""
     return Script(content, tuple(find_constants(content)), find_epochs(content), assigned_lines(content))
 
 

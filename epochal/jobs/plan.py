@@ -73,7 +73,7 @@ def prepare_run(active: ActiveRun, state: State) -> None:
 
 
 def prepare_environment(active: ActiveRun) -> None:
-    """Stop trainings whose job has died, build the image, and check that it has the modules that the script imports.
+    """Stop training processes whose job has died, build the image, and check that it has the modules that the script imports.
 
     If the Docker engine does not answer, log that once and wait up to ``limits.engine_minutes``. Raises RunFailed.
     """
@@ -115,14 +115,14 @@ def store_plan(active: ActiveRun, **columns: Any) -> None:
 
 
 def stop_orphaned_trainings(app: App) -> None:
-    """Stop the trainings of this home whose job has died. If the Docker engine does not answer, only log that."""
+    """Stop training processes in this home whose job has died. If the Docker engine does not answer, only log that."""
     try:
         stopped_runs = _choose_runtime(app).reap(partial(is_training, app.database))
     except RunFailed as failure:
-        log(f"could not check for trainings whose job has died: {failure.explanation}")
+        log(f"could not check for training processes whose job has died: {failure.explanation}")
         return
     for run in stopped_runs:
-        log(f"run {run}: stopped a training whose job has died")
+        log(f"run {run}: stopped a training process whose job had died")
 
 
 def _choose_runtime(app: App) -> Runtime:

@@ -1,4 +1,4 @@
-"""Job pull: write the pushed commit into the run's snapshot and point ``dlcode`` at it."""
+"""Job pull: write the pushed commit into the run's snapshot, and point the branch's link in ``dlcode`` at it."""
 
 import os
 import shutil

@@ -31,7 +31,7 @@ def reuse_verdict(active: ActiveRun) -> State | None:
         if trial is None or (earlier.state is State.REACHED and not earlier.reached):
             continue  # an older version or a mistake ended the run without a measured trial or a verdict
         if not app.home.run(earlier.id).trial(trial.number).path.is_dir():
-            log(f"the verdict of run {earlier.id} cannot be reused, because its folder is gone: training again")
+            log(f"the verdict of run {earlier.id} cannot be reused, because the folder of its best trial is gone")
         elif app.environment.force:
             log(f"the verdict of run {earlier.id} ({earlier.state}) is not reused because of --force: training again")
             return None

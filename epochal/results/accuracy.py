@@ -1,4 +1,4 @@
-"""Choose the accuracy of a training from the numbers that were measured, written or printed."""
+"""Choose the accuracy of a trial from the numbers that were measured, written or printed."""
 
 import json
 import math
@@ -33,7 +33,7 @@ _NO_ACCURACY = (
 
 @dataclass(frozen=True)
 class Findings:
-    """The sources that may state the accuracy of a training.
+    """The sources that may state the accuracy of a trial.
 
     ``accuracy_json``: the text of accuracy.json; None if there is no such file. ``recorded``: the measurements that the
     recorder saw. ``printed``: the printed lines about accuracy. ``fits``: the calls of Keras' fit, in order.
@@ -54,7 +54,7 @@ class Choice:
 
 
 def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool = False) -> Choice:
-    """Return the accuracy (0 to 1) of a training that ended well.
+    """Return the accuracy (0 to 1) of a trial whose script ended well.
 
     It is taken from the first of these sources that provides one:
 
@@ -76,7 +76,7 @@ def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool
 
 
 class _Chooser:
-    """The measurements of one training, divided into those that count (sound) and those that do not (refused)."""
+    """The measurements of one trial, divided into those that count (sound) and those that do not (refused)."""
 
     def __init__(self, findings: Findings, metric: str, repeated_rows: bool) -> None:
         self._findings = findings
@@ -266,7 +266,7 @@ class _Chooser:
         )
 
     def _no_accuracy_error(self) -> RunFailed:
-        """Return the error for a training without an accuracy that counts, with the most specific explanation."""
+        """Return the error for a trial without an accuracy that counts, with the most specific explanation."""
         for refused in (self._refused, self._refused_predictions):
             if refused:
                 return RunFailed(Reason.NO_ACCURACY, self._explain_refusal(refused[-1]))
@@ -385,7 +385,7 @@ def _is_same_number(stated: float, measured: float, tolerance: float) -> bool:
 
 
 def _rounding_error(value: float) -> float:
-    """Return the rounding error of a number that was printed with as many decimals as ``value`` has."""
+    """Return the rounding error of a number printed with as many decimals as ``value`` has, but with two or more."""
     exponent = Decimal(repr(value)).as_tuple().exponent if math.isfinite(value) else 0
     decimals = max(2, -exponent) if isinstance(exponent, int) else 2
     return max(_TOLERANCE, 0.501 * 10.0**-decimals)

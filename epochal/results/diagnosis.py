@@ -1,4 +1,4 @@
-"""Explain why a training failed, based on its exit status, its runtime, and the end of its log."""
+"""Explain why a trial failed, based on its exit status, its runtime, and the end of its log."""
 
 import re
 import signal
@@ -64,7 +64,7 @@ class _Traceback:
 def diagnose(
     exit_status: int, reason: Reason | None, log_tail: str, *, has_network: bool = False
 ) -> tuple[Reason, str] | None:
-    """Return the reason why a training failed, and an explanation with a remedy; None if it succeeded.
+    """Return the reason why a trial failed, and an explanation with a remedy; None if it succeeded.
 
     ``exit_status``: if a signal ended the training, the negative number of the signal, or 128 plus that number as in a
     shell. ``reason``: TIMED_OUT, OUT_OF_MEMORY or KILLED if the runtime knows it; if None, the exit status and the last

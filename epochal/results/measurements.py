@@ -112,7 +112,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Measurements:
-    """All measurements that the recorder saw in a training, in chronological order.
+    """All measurements that the recorder saw in a trial, in chronological order.
 
     ``validations``: the validations of fits, by model and fit. ``test_sets``: the sketch of each test set by its
     digest, in the format of ``Accuracy.test_rows``. ``epochs``: digests of the weights after each epoch, by model and

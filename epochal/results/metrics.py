@@ -1,4 +1,4 @@
-"""Parse the recorder's events about a training: its epochs and fits. No I/O."""
+"""Parse the recorder's events about a trial: its epochs and fits. No I/O."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Find the accuracies that a training prints, as its output arrives. No I/O.
+"""Find the accuracies that a script prints, as its output arrives. No I/O.
 
 A line counts if it states a test accuracy: ``Test accuracy: 0.83``, or a bare ``accuracy: 0.83`` if no line names a
 test. ``PrintedLines.unparsed`` keeps a line that seems to state a test accuracy but cannot be parsed, so that the line
@@ -111,7 +111,7 @@ class PrintedAccuracy:
 
 
 class PrintedLines:
-    """The lines about accuracy in a training's output. Uses a bounded amount of memory, whatever is printed."""
+    """The lines about accuracy in the output of a script. Uses a bounded amount of memory, whatever is printed."""
 
     def __init__(self) -> None:
         self._line = b""

@@ -1,4 +1,4 @@
-"""Find out from a trial's fits which epochs it resumed from and what ended it early. No I/O."""
+"""Find out from a trial's fits where each one resumed and what ended the trial early. No I/O."""
 
 from collections.abc import Sequence
 

@@ -1,1 +1,1 @@
-"""Runtimes: run a training in a Docker container or in a plain process."""
+"""Runtimes: train in a Docker container or in a plain process."""

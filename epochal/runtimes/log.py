@@ -1,4 +1,4 @@
-"""Copy the output of a training to its log, which keeps only the beginning and the end of a long output."""
+"""Copy the output of a trial to its log, which keeps only the beginning and the end of a long output."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -54,10 +54,10 @@ class LogFile(AbstractContextManager["LogFile"]):
 
 
 class OutputCopier:
-    """A thread that passes each of ``chunks``, the output of a training, to all ``sinks`` until the output ends.
+    """A thread that passes each of ``chunks``, the output of a trial, to all ``sinks`` until the output ends.
 
     A sink that raises an exception (for example because the disk is full) gets no more chunks. The thread keeps
-    reading, because a training would hang on a full pipe.
+    reading, because the script would hang on a full pipe.
     """
 
     def __init__(self, chunks: Iterable[bytes], *sinks: Callable[[bytes], None]) -> None:

@@ -1,21 +1,21 @@
-"""Determine why a training ended from its exit status and the end of its output."""
+"""Determine why a trial ended from its exit status and the end of its output."""
 
 from epochal.errors import Reason
 from epochal.runtimes.log import last_lines
 from epochal.runtimes.runtime import Outcome
 
 _OUT_OF_MEMORY_MESSAGES = ("MemoryError", "std::bad_alloc", "ResourceExhaustedError", "Cannot allocate memory")
-"""What Python, C++, TensorFlow and fork(2) print in the last lines of a training that could not allocate memory."""
+"""What Python, C++, TensorFlow and fork(2) print in the last lines if a script could not allocate memory."""
 
 
 def determine_outcome(
     exit_status: int, seconds: float, output: str, *, timed_out: bool, out_of_memory: bool = False
 ) -> Outcome:
-    """Return the outcome of a training that has ended.
+    """Return the outcome of a trial that has ended.
 
     ``exit_status``: as in a shell, 128 + n if signal n ended it. ``output``: the end of its output. ``timed_out``:
     whether it was stopped at its time limit. ``out_of_memory``: whether the kernel killed one of its processes for lack
-    of memory; this counts as the reason only if the training failed, because a training can survive the death of a
+    of memory; this counts as the reason only if the script failed, because it can survive the death of a
     child process.
     """
     reason = None

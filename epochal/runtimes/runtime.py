@@ -38,7 +38,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a training ended.
+    """How the training of a trial ended.
 
     ``exit_status``: as in a shell, 128 + n if signal n ended it. ``seconds``: how long it ran. ``reason``: TIMED_OUT,
     OUT_OF_MEMORY or KILLED; None if the script ended on its own, with or without an error.
@@ -50,7 +50,7 @@ class Outcome:
 
 
 class Runtime(Protocol):
-    """A runtime, which runs trainings for the jobs in Docker containers or in plain processes.
+    """A runtime, which trains for the jobs in Docker containers or in plain processes.
 
     Any exception may interrupt a waiting method, including KeyboardInterrupt and exceptions from signal handlers. The
     method then leaves no training running.

@@ -1,4 +1,4 @@
-"""End a training from another thread, because other trials are better or one of them has reached the threshold."""
+"""Stop a trial from another thread, because other trials are better or one of them has reached the threshold."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from epochal.errors import Reason
 
 
 class Stop:
-    """A request to end one training at once. Any thread may make it, before the training starts or while it runs."""
+    """A request to stop one trial at once. Any thread may make it, before the trial starts or while it is training."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -17,9 +17,9 @@ class Stop:
         """The reason for the request; None if there has been no request."""
 
     def request(self, reason: Reason) -> None:
-        """Request the end of the training; only the first request counts.
+        """Request the stop; only the first request counts.
 
-        If the training is running, the ``callback`` of ``on_request`` is called before this method returns.
+        If the trial is training, the ``callback`` of ``on_request`` is called before this method returns.
         """
         with self._lock:
             if self.reason is None:
@@ -29,7 +29,7 @@ class Stop:
 
     @contextmanager
     def on_request(self, callback: Callable[[], None]) -> Iterator[None]:
-        """Call ``callback`` when the end is requested during the block, or at once if it was requested before."""
+        """Call ``callback`` when a stop is requested during the block, or at once if one was requested earlier."""
         with self._lock:
             self._callback = callback
             if self.reason:

@@ -132,13 +132,13 @@ def test_exhausted_run_is_reused(home: Path, tmp_path: Path, capsys: pytest.Capt
     shutil.rmtree(home / "runs" / "1")
     run, trained = developer.push({"README.md": "Four\n"})
     assert (run.reused_run, trained) == (None, [20, 30])
-    assert "the verdict of run 1 cannot be reused, because its folder is gone" in capsys.readouterr().out
+    assert "the verdict of run 1 cannot be reused, because the folder of its best trial is gone" in capsys.readouterr().out
 
 
 def test_run_without_a_measured_trial_is_not_reused(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Only an older version, or a mistake, leaves such a run. Nobody is told that its folder is gone."""
+    """Only an older version, or a mistake, leaves such a run. Nothing is logged about its folder."""
     developer = _Developer(home, tmp_path, "threshold = 0.9\n[retrain]\nmax_trials = 2\n")
     developer.push()
     with sqlite3.connect(home / "epochal.db") as connection:

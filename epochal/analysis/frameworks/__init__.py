@@ -64,7 +64,7 @@ class Recorder:
 
 @dataclass(frozen=True)
 class RemovedApi:
-    """A ``line`` (from 1) that uses a removed API (``what``), and what to write ``instead``."""
+    """A use of a removed API: its ``line``, counted from 1, ``what`` was removed, and what to write ``instead``."""
 
     line: int
     what: str

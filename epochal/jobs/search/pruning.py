@@ -37,7 +37,8 @@ class Pruner:
     def on_epoch(self, epoch: Epoch) -> None:
         """Log an epoch that has ended, compare the trial with the others, and stop it if it is not worth continuing.
 
-        An exception in the comparison is logged and ends the comparisons, but not the trial.
+        An exception in the comparison is logged and ends the comparisons, but not the trial. If the database does not
+        answer, the comparison is made after the next epoch.
         """
         log(f"  trial {self._number}: {format_epoch(epoch)}")
         self._epochs += 1

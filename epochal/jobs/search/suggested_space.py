@@ -48,7 +48,7 @@ def suggest(script: Script) -> dict[str, Range | Choices]:
 
 
 def _suggest_values(kind: str, value: Value) -> Range | Choices | None:
-    """Return a range or choices around a value, in round numbers; None if the kind is unknown or does not fit."""
+    """Return a range or choices around a value, in round numbers; None if the kind is unknown or does not suit the value."""
     if type(value) is int and 1 <= value <= 2**40:
         return _suggest_for_count(kind, value)
     return _suggest_for_fraction(kind, value) if isinstance(value, float) else None

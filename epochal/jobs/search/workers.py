@@ -75,7 +75,7 @@ class Workers:
 
         Returns EndCause.REACHED if a trial reached the threshold, another EndCause if the run was stopped, and GiveUp
         if no more trials may start. Raises RunFailed for a failure that other hyperparameters cannot fix. No exception
-        leaves a training of this process running.
+        leaves a trial of this process training.
         """
         count = count_parallel_trials(self._active.app.settings)
         with ThreadPoolExecutor(count, thread_name_prefix="search") as executor:
@@ -275,8 +275,8 @@ class Workers:
 def count_parallel_trials(settings: ServerSettings) -> int:
     """Return how many trials of a search this machine trains at a time: ``limits.trials``, if it is set.
 
-    Otherwise, the result is the number of trainings for which the machine has cores (``limits.cpus``) and memory
-    (``limits.memory_mb``), divided by the number of runs that train in parallel, but at least 1. If a training may use
+    Otherwise, the result is the number of trials for which the machine has cores (``limits.cpus``) and memory
+    (``limits.memory_mb``), divided by the number of runs that train in parallel, but at least 1. If a trial may use
     all cores, the result is 1.
     """
     limits = settings.limits

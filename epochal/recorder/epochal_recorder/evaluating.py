@@ -64,7 +64,7 @@ class Evaluate(_Call):
 
 
 class Predict(_Call):
-    """Observer of a call to predict. It keeps the answers, because the script may compare them with labels later."""
+    """Observer of a call to predict. It keeps the predicted classes, in case the script compares them with labels later."""
 
     def callback(self):
         """Return the callback to pass to Keras."""

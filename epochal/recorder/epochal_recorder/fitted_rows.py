@@ -381,7 +381,7 @@ def _union(arrays):
 
 
 def _repeats_of(fit, by_class):
-    """Return pairs of ``FittedRows.repeats`` and ``FittedRows.explained``: one per class, or one for all classes."""
+    """Map each class, or ``_ALL_CLASSES``, to its entries in ``FittedRows.repeats`` and ``FittedRows.explained``."""
     if by_class and not fit.in_parts:
         return dict(zip(fit.classes.tolist(), zip(fit.repeats, fit.explained, strict=True), strict=True))
     return {_ALL_CLASSES: (fit.repeats_of_parts() if fit.in_parts else fit.repeats_of_data, 1.0)}
