@@ -189,7 +189,7 @@ def _write_settings(folder: Path) -> list[str]:
     path, script = folder / "epochal.toml", _read_script(folder)
     proposed = suggest(script) if script else {}
     if not path.exists():
-        text = template(RepositorySettings, "How Epochal trains this repository", {"search": proposed})
+        text = template(RepositorySettings, "Epochal's settings for this repository", {"search": proposed})
         path.write_text(text, encoding="utf-8")
         return [
             "wrote epochal.toml, with all settings commented out"
