@@ -10,6 +10,6 @@ PINS = resource("requirements") / "sklearn.txt"
 DATASETS = DatasetCache(folder="scikit_learn", variable="SCIKIT_LEARN_DATA")
 MODEL_SUFFIXES = (".joblib", ".pkl")
 # A row of classification_report, or the line about one fold of a cross-validation.
-LOG_LINES = LogLines(reports=r"^\s*accuracy\s{2,}\d|^\s*\[CV")
+LOG_LINES = LogLines(reports=r"^\s*\[CV")
 RECORDER = Recorder(measures="score()")
 find_removed_apis = no_removed_apis

@@ -1,0 +1,455 @@
+"""Read the accuracy that one printed line states, in the forms and languages that scripts use. No I/O."""
+
+import re
+import unicodedata
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from enum import StrEnum
+
+from epochal.analysis.frameworks import frameworks
+from epochal.results.languages import PRECISION_MARK, translate
+
+
+class Split(StrEnum):
+    """The data that an accuracy was measured on, as far as its line names them."""
+
+    TEST = "test"
+    UNNAMED = "unnamed"
+    VALIDATION = "validation"
+    TRAINING = "training"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """An accuracy that a line states.
+
+    ``value``: should be 0 to 1, but is not checked, and may be infinite or NaN. ``samples``: the number of test
+    samples; None if the line does not state it. ``number``: the number as printed, if its unit is not certain: a
+    fraction without a per cent sign, or at most 1 with one; None if the unit is certain. ``is_precision``: the word
+    for it may also mean precision, as Spanish "precisión". ``end``: where it ends in the line.
+    """
+
+    split: Split
+    value: float
+    samples: int | None
+    number: float | None
+    is_precision: bool
+    end: int
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a line says about accuracy.
+
+    ``statement``: the one that counts, or None. ``is_unread``: whether the line seems to state a test accuracy in a form
+    that is not understood. ``has_percents``: whether a number without a per cent sign can only be a percentage.
+    ``heading``: the data of the accuracy in a later line, if this one is like "Checking accuracy on training data".
+    """
+
+    statement: Statement | None = None
+    is_unread: bool = False
+    has_percents: bool = False
+    heading: Split | None = None
+
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
+_TENSOR = re.compile(r"<tf\.Tensor: [^<>]*numpy=([^,<>]*)>")
+_PROGRESS = [
+    re.compile(framework.LOG_LINES.progress, re.IGNORECASE)
+    for framework in frameworks().values()
+    if framework.LOG_LINES.progress
+]
+_PROGRESS_BAR = re.compile(r"\d+%\|[^|]*\|[^\[]*(?:\[[^\]]*\]?)?")
+# The beginning that logging, loguru, absl, rich or a tracker adds: time, level, file and line, name of the logger.
+_TIME = r"(?:\d{4}[-/]\d\d[-/]\d\d[T ]?)?\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?Z?(?:[+-]\d\d:?\d\d)?"
+_LEVEL = r"\[?\b(?:DEBUG|INFO|WARNING|ERROR)\b(?::[\w.]+:|[\]\s:|-]*)"
+_WHERE = r"(?:\(?[\w./<>-]+:(?:[\w.<>]+:)*\d+\)?[\s\]:|-]+)?"
+_LOG_PREFIX = re.compile(
+    rf"^[\s\[]*(?:[IWEF]\d{{4}} [\d:.]+\s+\d+ [\w./-]+:\d+\]|{_TIME}[\]\s|:-]+(?:\[[\w.-]+\][\s-]*)*"
+    rf"(?:(?:[\w.]+ - )?{_LEVEL}{_WHERE})?|{_LEVEL}{_WHERE}|wandb:\s)[\s:|-]*"
+)
+
+# "acc" or "accuracy" and the identifier that it is a part of: test_acc, testAcc, acc@1, eval/accuracy. Further words
+# stand beside it: "Test set accuracy", "accuracy of the network".
+_CORE = re.compile(r"acc(?:urac(?:y|ies))?|top-?1(?=\W)", re.IGNORECASE)
+_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+_IDENTIFIER = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@/")
+_MAX_IDENTIFIER = 60
+_MAX_MENTIONS = 20
+"""The maximum number of accuracies that are read in a line: the last ones."""
+_ACCURACY_WORDS = frozenset(
+    {"acc", "accuracy", "accuracies"}
+    | {f"{data}{acc}" for data in ("test", "train", "val", "valid", "eval", "dev") for acc in ("acc", "accuracy")}
+)
+_SUFFIXES = frozenset(
+    {"score", "rate", "metric", "value", "final", "overall", "mean", "avg", "epoch", "step", "dataloader", "idx"}
+    | {"test", "train", "val", "valid", "validation", "training", "eval"}
+    | {"best", "max", "target", "threshold", "top", "k", "0", "1", "2", "3", "5", "10"}
+)
+"""The words that may follow the accuracy in such a name; "acc_head" is something else."""
+_OTHER_ACCURACIES = re.compile(
+    r"balanced|top[-_ ]?(?:k|[2-9]|\d\d)|@\s?(?:k|[2-9]|\d\d)|per[-_ ]?(?:class|label)", re.IGNORECASE
+)
+"""Other measures with accuracy in their names."""
+
+# Words for the data that an accuracy was measured on. "After training: 54 %" and "training complete" do not name any.
+_DATA = re.compile(
+    r"(?<![A-Za-z])(?i:(?P<test>test(?:ing|s|set|data)?|unseen|hold-?out|held-?out)"
+    r"|(?P<training>(?<!after )(?<!end of )train(?:ing|set)?(?!\s+(?:complete|finish|done|end|took|time)))"
+    r"|(?P<validation>val(?:id(?:ation)?)?(?:set)?|dev|cv|cross-?val(?:idat\w*)?)|(?P<unnamed>eval(?:uation)?))(?![a-z])"
+)
+# Words for an accuracy that is a target, or that of a baseline.
+_TARGET = (
+    r"(?<![a-z])(?:target|goal|threshold|require(?:d|s|ment)?|min(?:imum)?|wanted|desired|baseline|chance|guess\w*"
+    r"|majority|dummy|expected|previous|prev|reference|published|paper)"
+)
+_TARGET_BEFORE = re.compile(_TARGET + r"\W*(?:\w+\W*)?$", re.IGNORECASE)
+_TARGET_AFTER = re.compile(_TARGET + r"(?![a-z])|\bso far\b", re.IGNORECASE)
+# Differences and spreads of accuracies, and reports that one has changed.
+_CHANGE = (
+    r"(?:diff(?:erence)?|gap|drop(?:ped)?|gain(?:ed)?|delta|improve\w*|increas\w*|decreas\w*|chang\w+|std|stddev"
+    r"|deviation|variance)"
+)
+_CHANGE_BEFORE = re.compile(rf"(?<![a-z]){_CHANGE}\W+(?:(?:in|of)\W+)?(?:\w+\W+){{0,2}}$", re.IGNORECASE)
+_CHANGE_AFTER = re.compile(rf"(?<![a-z]){_CHANGE}(?![a-z])|\bnot\b|\bfrom\s+[\d.]+\s+to\b", re.IGNORECASE)
+# An accuracy of a part of the test set, of one of several models or epochs.
+_PART = re.compile(
+    r"(?<![a-z])(?:best|highest|max(?:imum)?|peak|fold|split|class|categor\w+|digit|label|group|client|worst|lowest)(?![a-z])",
+    re.IGNORECASE,
+)
+_OF = re.compile(r"^\W*(?:on\s+)?(?:of|for)\s+(?!\d+\s*%)(?P<subject>[^:=]*)", re.IGNORECASE)
+_SUBJECT = re.compile(
+    r"(?<![a-z])(?:net(?:work)?|model|classifier|predictor|regression|bayes|forest|tree|svm|svc|knn|machine|boost\w*"
+    r"|ensemble|perceptron|transformer|[crm]?nn|mlp|lstm|bert|algorithm|system|(?:data)?set|data|images?|samples?|examples?"
+    r"|this|test|dataloader|predictions?)(?![a-z])|net\b|\d+\s*(?:epochs?|steps?)|^\W*$",
+    re.IGNORECASE,
+)
+# If the line names no data, the number is a training accuracy if the line gives the number of an epoch or step, has a
+# val_accuracy, too, lists a value per epoch, or is Keras' progress ("- loss: 0.3 - acc: 0.9").
+_TRAINING_LINE = re.compile(
+    r"\b(?:epoch|step|batch|iter(?:ation)?)\b[\s:=#(\[]*\d(?=.*acc)|'epoch':|^\s*\[\s*\d+\s*[,/]\s*\d+\s*\]"
+    r"|(?<![a-z])val(?:id(?:ation)?)?(?![a-z])|acc(?:uracy)?['\"]\s*:\s*\[|\s-\s\w+:\s*[\d.]",
+    re.IGNORECASE,
+)
+# Other measures that may stand before an accuracy that names no data. After a loss, it may be that of a training batch.
+_MEASURE_BEFORE = re.compile(
+    r"\btop-?1(?=\s)|\b(?:got|correct)\b[:\s]*\d+\s*/\s*\d+"
+    r"|\b(?:precision|recall|f1(?:[- ]score)?|(?:roc[- ])?auc|kappa|mcc|sensitivity|specificity)\b[^\d\n]{0,12}\d*\.?\d+",
+    re.IGNORECASE,
+)
+_LONE_NUMBER_BEFORE = re.compile(r"(?<![A-Za-z_])\d")
+_RISKY_BEFORE = re.compile(r"(?<![a-z])(?:loss|cost|error|lr|time|iters?|steps?|epochs?|batch)(?![a-z])", re.IGNORECASE)
+_MAX_BEFORE = 80
+
+_SAMPLES = r"(?:test(?:ing)?\s+|unseen\s+|held-?out\s+)?(?:samples|images|examples|instances|rows|sentences|digits)\b"
+_SAMPLES_BETWEEN = re.compile(rf"(?<![\w.,])(?P<on>\d{{1,9}})\s+{_SAMPLES}", re.IGNORECASE)
+# The number of samples after an accuracy: "(299/360)", or "on 360 test samples".
+_SAMPLES_AFTER = re.compile(
+    r"\s*(?:[(\[]\s*(?P<right>\d{1,9})\s*/\s*(?P<all>\d{1,9})\s*[)\]]"
+    rf"|\(?\s*(?:on|of)\s+(?:the\s+)?(?P<on>\d{{1,9}})\s+{_SAMPLES})",
+    re.IGNORECASE,
+)
+_SHARE_AFTER = re.compile(r"\s*[(\[,=]?\s*(?P<share>\d+(?:\.\d+)?)\s*%")
+_SIGN_BETWEEN = re.compile(r"[(\[]\s*(?:in\s+)?(?:%|percent)|\bin percent")
+_MAX_COUNT_DIFFERENCE = 0.00501
+"""If a count such as 299/360 differs by more than this from the accuracy beside it, it counts something else."""
+
+# A number is read whole or not at all: "8.5e-05" must not be read as 8.5, and "1.2.3" not as 1.2.
+_WRAP = r"(?P<wrap>[\s\"'(<]*+(?:[A-Za-z_.]{0,30}(?:[Tt]ensor|float(?:16|32|64)?|[Aa]rray)\()?[\s\[]*+~?)"
+_NUMBER = (
+    rf"{_WRAP}(?:(?P<right>\d{{1,9}})\s*/\s*(?P<all>\d{{1,9}})(?![\w/]|[.,]\d)"
+    r"|(?P<number>[-+]?(?:(?:\d++(?:[.,]\d*+)?|\.\d++)(?:e[-+]?\d++)?+|nan|inf(?:inity)?+)))"
+    r"(?![\w/]|[.,]\d)(?P<percent>\s*+(?:%|per\s?cent\b|pct\b))?"
+)
+_UNIT_AFTER = r"(?!\s*(?:[mnuµ]?s|sec\w*|min\w*|h|hours?|[KMG]i?B|epochs?|steps?|it)\b)"
+_STATED = re.compile(rf"(?:[:=|→~]|->|\b(?:is|was|of|equals|at|reached|to be))\s*{_NUMBER}{_UNIT_AFTER}", re.IGNORECASE)
+_ADJACENT = re.compile(rf"(?<![\w.,@#/-]){_NUMBER}{_UNIT_AFTER}", re.IGNORECASE)
+_WHOLE_NUMBER = re.compile(r"[-+]?\d+")
+_NOUN_AFTER = re.compile(r"\s*[A-Za-z@]")
+_BEFORE_WORD = re.compile(
+    rf"(?P<lead>.*?)(?<![\w.,@#/-]){_NUMBER}\s*(?:(?:mean|average|overall|final|test(?:ing)?|classification|top-1)\s+)*$",
+    re.IGNORECASE,
+)
+_OTHER_NUMBER_BEFORE = re.compile(
+    r"[:=,]\s*$|(?<![a-z])(?:reach\w*|until|than|if|loss|dropout|lr|rate)\W*$", re.IGNORECASE
+)
+"""Matches what precedes a number that belongs to something else than the accuracy after it."""
+_SPREAD = re.compile(
+    r"\W*(?:with\s+(?:a\s+)?)?(?:standard deviation|std)|\s*(?:\(|±|\+/?-|on\b|over\b|after\b|$)", re.IGNORECASE
+)
+_SEGMENT_END = re.compile(r"[,;](?=\s)|\s-+\s|\s\|\s|\t")
+_PAIR = re.compile(r"\b(?P<data>train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?)(?:\s+set)?\s*[:=]?\s*", re.IGNORECASE)
+_QUALIFIERS = re.compile(
+    r"(?:[\W_]|\b(?:score|rate|is|was|of|for|on|the|our|this|final|trained|neural|net(?:work)?|model|classifier|system"
+    r"|achieved|reached|obtained|after|at|in|end|training|test|percent|mean|average|overall|full|whole|entire|all|global|general|geral|total"
+    r"|(?:data)?set|data|images?|samples?|examples?|rows|epochs?|\d+)\b)*",
+    re.IGNORECASE,
+)
+"""Matches what may stand between the word and its number if the line names no data."""
+_REPORT_ROW = re.compile(r"\s*accuracy\s{2,}(?P<number>[01]\.\d+)\s{2,}(?P<samples>\d{1,9})\s*$")
+"""Matches the row of scikit-learn's classification_report that has the accuracy."""
+
+# The patterns from here on detect lines that seem to state an accuracy in a form that is not understood.
+# What may be an accuracy: 0.54, 0,54, 54 %, 54/100, or a whole number after a colon. Not "10000 images" or "0.5s".
+_LOOSE_NUMBER = (
+    r"(?:\d*+[.,]\d++(?!\s*(?:[mnuµ]?s|sec\w*|min\w*|h|hours?|[KMG]i?B)\b)|\d++\s*(?:%|per\s?cent\b|/\s*\d)"
+    r"|(?:[:=]|\bis\b)[\s\"'(\[]*(?:\d++|nan\b|inf\b))"
+)
+_LOOSE_AFTER = re.compile(_LOOSE_NUMBER, re.IGNORECASE)
+_LOOSE_BEFORE = re.compile(_LOOSE_NUMBER + r"\s*(?:%|per\s?cent)?\s*(?:test(?:ing)?\s+)?$", re.IGNORECASE)
+# Lines that do not state an accuracy: warnings, source code, and a framework's own reports.
+_IGNORED_LINES = [
+    re.compile(r"[a-z]Warning:|\bdeprecated\b|\b(?:print|warn)\(|^\s*(?:File \"|>>> )"),
+    *(re.compile(framework.LOG_LINES.reports) for framework in frameworks().values() if framework.LOG_LINES.reports),
+]
+_METRIC_LIST_END = re.compile(r"['\"`]\s*[\]),}]")
+"""Matches what follows the last name in a list of metrics: metrics=['accuracy']."""
+_FILE_PATH = re.compile(r"(?:\.{0,2}/|~|.*/.*/|.*\\|.*\.[a-z]\w*$)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class _Mention:
+    """An accuracy's name in a line, with the text ``before`` it and ``after`` it, up to the next name."""
+
+    name: str
+    before: str
+    after: str
+    rest: str
+    end: int
+
+
+def clean(line: str) -> str:
+    """Return a line without terminal control sequences."""
+    return _ANSI.sub("", line)
+
+
+def read_line(line: str) -> Reading | None:
+    """Return what a line without control sequences says about accuracy; None if it says nothing.
+
+    Of several statements, the last one about test data counts, else the last one that names no data, else the last one
+    about validation data.
+    """
+    if any(pattern.match(line) for pattern in _PROGRESS) or any(pattern.search(line) for pattern in _IGNORED_LINES):
+        return None
+    translated = translate(_TENSOR.sub(r"\1", unicodedata.normalize("NFKC", line)))
+    text = _PROGRESS_BAR.sub(" ", translated)
+    if prefix := _LOG_PREFIX.match(text):
+        text = text[prefix.end() :]
+    if row := _REPORT_ROW.match(text):
+        return Reading(Statement(Split.UNNAMED, float(row["number"]), int(row["samples"]), None, False, len(line)))
+    mentions = _find_mentions(text)
+    read = [(mention, _read_mention(text, mention)) for mention in mentions]
+    statements = [statement for _, statement in read if statement]
+    is_unread = any(statement is None and _may_be_test_accuracy(text, mention) for mention, statement in read)
+    has_percents = any(each.number is not None and 1 < each.number <= 100 for each in statements)
+    for split in (Split.TEST, Split.UNNAMED, Split.VALIDATION):
+        last = next((each for each in reversed(statements) if each.split is split), None)
+        if last and not (is_unread and split is Split.VALIDATION):
+            end = last.end + len(line) - len(text) if translated == line else len(line)
+            return Reading(replace(last, end=end), has_percents=has_percents)
+    heading = None
+    if mentions and not statements and not re.search(r"\d", text):
+        split = _find_split(text, mentions[-1], mentions[-1].after, "")
+        heading = split if split is not Split.UNNAMED else None
+    return Reading(None, is_unread, has_percents, heading)
+
+
+def _find_mentions(text: str) -> list[_Mention]:
+    """Return the last names of accuracies in a line."""
+    spans: list[tuple[int, int]] = []
+    for core in _CORE.finditer(text):
+        start, end = core.span()
+        while start > 0 and core.start() - start < _MAX_IDENTIFIER and text[start - 1] in _IDENTIFIER:
+            start -= 1
+        while end < len(text) and end - core.end() < _MAX_IDENTIFIER and text[end] in _IDENTIFIER:
+            end += 1
+        name = text[start:end].rstrip("/")
+        words = [word.lower() for word in _WORDS.findall(name)]
+        at = next((at for at, word in enumerate(words) if word in _ACCURACY_WORDS), None)
+        is_name = core[0][0] in "tT" if at is None else _SUFFIXES.issuperset(words[at + 1 :])
+        if is_name and not (spans and start < spans[-1][1]):
+            spans.append((start, start + len(name)))
+    spans = spans[-_MAX_MENTIONS:]
+    ends = [*(start for start, _ in spans[1:]), len(text)]
+    return [
+        _Mention(text[start:end], text[:start], text[end:following], text[end:], end)
+        for (start, end), following in zip(spans, ends, strict=False)
+    ]
+
+
+def _read_mention(text: str, mention: _Mention) -> Statement | None:
+    """Return the accuracy that is stated with this name, or None."""
+    if _is_excluded(mention):
+        return None
+    after = mention.after.removeprefix(PRECISION_MARK)
+    is_precision = mention.after != after
+    shift = mention.end + is_precision
+    found = _find_number_before(mention.before, after)
+    if found:
+        between, number_end, lead = "", shift, found["lead"]
+    else:
+        start = re.search(r"\w", after)
+        cut = _SEGMENT_END.search(after, start.start() if start else 0)
+        segment = after[: cut.start()] if cut else after
+        if pair := _find_pair(segment if segment.count(":") > 1 or not cut else after):
+            split, found = pair
+            return _build(split, found, "", is_precision, shift + found.end(), after[found.end() :])
+        found = _find_number(segment, after)
+        if found is None:
+            return None
+        between, number_end, lead = segment[: found.start("wrap")], shift + found.end(), mention.before
+    if _TARGET_AFTER.search(between) or _CHANGE_AFTER.search(between):
+        return None
+    split = _find_split(text, mention, between, text[number_end:])
+    if split in (Split.TEST, Split.UNNAMED) and _is_of_part(mention, between, lead):
+        return None
+    if split is Split.UNNAMED and not _is_plain_statement(text, mention.name, between, lead):
+        return None
+    return _build(split, found, between, is_precision, number_end, text[number_end:])
+
+
+def _is_excluded(mention: _Mention) -> bool:
+    """Return whether a name is not that of an accuracy, but of a target, a difference or another measure."""
+    words = [word.lower() for word in _WORDS.findall(mention.name)]
+    before = mention.before[-_MAX_BEFORE:]
+    around = before.split(" ")[-1] + mention.name + mention.rest.split(" ")[0]
+    return bool(
+        {"target", "threshold", "min", "baseline", "best", "max", "delta", "diff"} & set(words)
+        or _OTHER_ACCURACIES.search(" ".join(before.split()[-2:]) + " " + mention.name + mention.after[:6])
+        or _TARGET_BEFORE.search(before)
+        or _CHANGE_BEFORE.search(before)
+        or re.search(r"[A-Za-z]-$|[A-Za-z]-(?:test|train)\s*$", re.sub(r"\btop-$|\bcross-$", "", before), re.IGNORECASE)
+        or _FILE_PATH.match(around.strip("\"'`()[]{},;:="))
+        or _METRIC_LIST_END.match(mention.after)
+    )
+
+
+def _find_number_before(before: str, after: str) -> re.Match[str] | None:
+    """Return the number directly before the name, as in "0.95 accuracy" or "54.0% test accuracy", or None."""
+    if not _SPREAD.match(after.lstrip(" .!,")) and _LOOSE_AFTER.search(after):
+        return None
+    found = _BEFORE_WORD.search(before[-_MAX_BEFORE:])
+    if found is None or (found["number"] or "").lower() in ("nan", "inf", "infinity"):
+        return None
+    if found["number"] and _WHOLE_NUMBER.fullmatch(found["number"]) and not found["percent"]:
+        return None
+    return None if _OTHER_NUMBER_BEFORE.search(found["lead"]) else found
+
+
+def _find_number(segment: str, after: str) -> re.Match[str] | None:
+    """Return the number that ``segment``, the beginning of ``after``, states after the name, or None."""
+    for found in _STATED.finditer(segment):
+        if _is_value(found, after):
+            return found
+    for found in _ADJACENT.finditer(segment):
+        if _is_value(found, after) and not (_is_count(found) and re.search(r"\w", segment[: found.start()])):
+            return found
+    return None
+
+
+def _is_count(found: re.Match[str]) -> bool:
+    """Return whether a number is whole and has no per cent sign."""
+    return bool(found["number"] and _WHOLE_NUMBER.fullmatch(found["number"]) and not found["percent"])
+
+
+def _is_value(found: re.Match[str], after: str) -> bool:
+    """Return whether a number is not one of a list, not a name as in "of 3: 0.9", and not a count as in "10000 images"."""
+    start, following = found.end("wrap"), after[found.end() :]
+    opened = after.rfind("[", 0, start)
+    if opened >= 0 and "]" not in after[opened:start]:
+        closed = after.find("]", start)
+        if re.search(r"[,\s]\s*[\d.]", after[opened + 1 : closed if closed >= 0 else None].strip()):
+            return False
+    return not re.match(r"\s*:\s*[\d.]", following) and not (_is_count(found) and _NOUN_AFTER.match(following))
+
+
+def _find_pair(after: str) -> tuple[Split, re.Match[str]] | None:
+    """Return the number of the test data in "train 0.99, test 0.83", which follows the name; None if there are no such pairs."""
+    pairs = []
+    for data in _PAIR.finditer(after):
+        found = re.compile(_NUMBER, re.IGNORECASE).match(after, data.end())
+        if found:
+            pairs.append((data["data"].lower(), found))
+    tests = [found for data, found in pairs if data.startswith("test")]
+    return (Split.TEST, tests[-1]) if len(pairs) > 1 and tests else None
+
+
+def _find_split(text: str, mention: _Mention, between: str, following: str) -> Split:
+    """Return the data that the accuracy was measured on: the last that are named before its number, or else after it."""
+    words = " ".join(_WORDS.findall(mention.name))
+    joined = re.match(r"(test|train|val|valid|eval|dev)acc", words, re.IGNORECASE)
+    name = f"{joined[1]} " if joined else words
+    named = [*_DATA.finditer(mention.before), *_DATA.finditer(name), *_DATA.finditer(between)][-1:]
+    named = named or list(_DATA.finditer(re.split(r"[:=]", following[:_MAX_BEFORE])[0]))[:1]
+    if named:
+        return Split(named[0].lastgroup or Split.UNNAMED)
+    return Split.TRAINING if _TRAINING_LINE.search(text) else Split.UNNAMED
+
+
+def _is_of_part(mention: _Mention, between: str, lead: str) -> bool:
+    """Return whether an accuracy is that of a class, a fold or the best epoch, and not of the network on all test data."""
+    nearby = " ".join([*lead.split()[-4:], mention.name, between])
+    if _PART.search(re.sub(r"(?i)majority class|\bclassif\w+", "", nearby)):
+        return True
+    of = _OF.match(between)
+    return bool(of and not _SUBJECT.search(of["subject"]))
+
+
+def _is_plain_statement(text: str, name: str, between: str, lead: str) -> bool:
+    """Return whether an accuracy that names no data is surely not one of the training."""
+    if "eval" in name.lower():
+        return True
+    if re.match(r"\s*\W*accuracy\W[^-]*-\s\w+:", text, re.IGNORECASE):  # the end of a line of Keras' progress
+        return False
+    lead = _MEASURE_BEFORE.sub("", lead)
+    if len(lead) > _MAX_BEFORE or _RISKY_BEFORE.search(lead) or _LONE_NUMBER_BEFORE.search(lead):
+        return False
+    return bool(_QUALIFIERS.fullmatch(_OF.sub("", re.sub(r"[(\[][^)\]]*[)\]]", "", between))))
+
+
+def _build(
+    split: Split, found: re.Match[str], between: str, is_precision: bool, end: int, following: str
+) -> Statement | None:
+    """Return the statement of a number that was found; None if it contradicts itself or its notation is not certain."""
+    if found["right"]:
+        right, samples = int(found["right"]), int(found["all"])
+        share = _SHARE_AFTER.match(following)
+        if not 0 < samples >= right or (share and _differs(float(share["share"]) / 100, right / samples)):
+            return None
+        return Statement(split, right / samples, samples, None, is_precision, end)
+    has_sign = bool(found["percent"] or _SIGN_BETWEEN.search(between))
+    whole, comma, decimals = found["number"].partition(",")
+    if comma and len(decimals) == 3 and whole.lstrip("+-0") and not has_sign:
+        return None  # 83,123 may be a count
+    text = f"{whole}.{decimals}" if comma else whole
+    number = float(text)
+    is_percentage = has_sign or (1 < number <= 100 and not _WHOLE_NUMBER.fullmatch(text))
+    # The division is decimal, so that 83.2% gives exactly the float 0.832 and reaches a threshold of 0.832.
+    value = float(Decimal(str(number)) / 100) if is_percentage else number
+    statement = Statement(split, value, None, None if has_sign and number > 1 else number, is_precision, end)
+    count = _SAMPLES_AFTER.match(following)
+    named = _SAMPLES_BETWEEN.search(between) or count
+    if named and named["on"]:
+        return replace(statement, samples=int(named["on"]) or None)
+    if count and int(count["all"]) and not _differs(int(count["right"]) / int(count["all"]), value):
+        return replace(statement, value=int(count["right"]) / int(count["all"]), samples=int(count["all"]), number=None)
+    return statement
+
+
+def _differs(share: float, other: float) -> bool:
+    """Return whether two shares are not the same, printed with two decimals."""
+    return abs(share - other) > _MAX_COUNT_DIFFERENCE
+
+
+def _may_be_test_accuracy(text: str, mention: _Mention) -> bool:
+    """Return whether a number beside the name may be a test accuracy."""
+    if _is_excluded(mention) and not re.search(r"(?<![a-z])(?:best|max)(?![a-z])", mention.name, re.IGNORECASE):
+        return False
+    after = _METRIC_LIST_END.split(mention.after)[0]
+    number = _LOOSE_AFTER.search(after)
+    if not number and not _LOOSE_BEFORE.search(mention.before[-_MAX_BEFORE:]):
+        return False
+    between = after[: number.start()] if number else ""
+    if _TARGET_AFTER.search(between) or _CHANGE_AFTER.search(between):
+        return False
+    return _find_split(text, mention, between, after) in (Split.TEST, Split.UNNAMED)
