@@ -1,0 +1,70 @@
+"""Finding out from code whether a printed accuracy may be a percentage."""
+
+from pathlib import Path
+
+import pytest
+
+from epochal.analysis.percentages import Percentages, find_percentages, read_percentages
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'print(f"Test Accuracy: {acc * 100:.2f}, done")',
+        'print("Test Accuracy: %.2f" % (100 * correct / total))',
+        'print("Test Accuracy: {:.2f}".format(100. * correct / total))',
+        'print("Test Accuracy:", round(100 * accuracy, 2))',
+        'accuracy = 100 * correct / total\nprint("Test Accuracy:", accuracy)',
+        'accuracy = correct / total\naccuracy *= 100\nprint("Test Accuracy: " + str(accuracy))',
+        "def test():\n    return 100.0 * correct / total",
+        "def accuracy():\n    total = 100 * n / m\n    return total",
+        "result.append(correct_k.mul_(100.0 / batch_size))",
+        'accuracy = 100 * (predicted == labels).mean()\nprint(f"{accuracy:.1f}%")\nprint("Test Accuracy:", accuracy)',
+    ],
+)
+def test_accuracy_multiplied_without_sign_is_found(source: str) -> None:
+    """It may be formatted in any way, in another line, or by a caller."""
+    lines = len(source.splitlines())
+    found = find_percentages({"nn.py": b"pass", "utils.py": source.encode()})
+    assert found.unsigned in [f"line {line} of utils.py" for line in range(1, lines + 1)]
+    assert found.computed
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'print(f"Test Accuracy: {acc * 100:.2f}%")',
+        'print(f"Test Accuracy: {acc * 100:.2f} %")',
+        'print(f"Test Accuracy: {acc:.2%}")',
+        'print("Test Accuracy: %.2f%%" % (100 * correct / total))',
+        'print("Accuracy: {}/{} ({:.0f}%)".format(correct, total, 100. * correct / total))',
+        'print("Test Accuracy:", 100 * accuracy, "%")',
+        'accuracy = 100 * correct / total\nprint(f"Test Accuracy: {accuracy:.1f}%")',
+        'print("Train Epoch [{:.0f}]".format(100.0 * batch / len(loader)))',
+        "x = rng.rand(200) * 100\nprint(x)",
+    ],
+)
+def test_percentage_with_its_sign_is_not_mistaken(source: str) -> None:
+    """Other products, such as the progress in an epoch, are no accuracies."""
+    assert find_percentages({"nn.py": source.encode()}) == Percentages("", computed=True)
+
+
+def test_code_without_percentages() -> None:
+    """A sign that it prints may follow a fraction; if the code cannot be read, that is not known."""
+    signed_fraction = b'print(f"Test accuracy: {correct / total:.2f}%")'
+    assert find_percentages({"nn.py": signed_fraction}) == Percentages("", computed=False)
+    assert find_percentages({"nn.py": b"def"}) == Percentages("", computed=True)
+
+
+def test_local_modules_are_read(tmp_path: Path) -> None:
+    """The script may import the function that measures, from beside it."""
+    for name, content in (
+        ("project/lib/utils.py", "def accuracy():\n    return 100 * correct / total\n"),
+        ("project/other.py", "print(100 * accuracy)\n"),
+        ("lib/utils.py", "print(100 * accuracy)\n"),
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    script = b"import keras\nfrom lib.utils import accuracy\n"
+    found = read_percentages(tmp_path, "project/train.py", script)
+    assert found == Percentages("line 2 of project/lib/utils.py", computed=True)
