@@ -1,5 +1,6 @@
 """Scores that a script asks for are recorded, scikit-learn's internal ones are not, and nothing changes for it."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,49 @@ def test_other_measurements_are_not_recorded(sklearn_python: Path, tmp_path: Pat
 
     assert result.returncode == 0, result.stderr
     assert _read_accuracies(tmp_path) == [("accuracy_score", 7, "1.0")]
+
+
+AVERAGED = f"""{BEGINNING}
+from sklearn.metrics import classification_report
+from sklearn.model_selection import RandomizedSearchCV, cross_validate
+from sklearn.svm import SVR
+
+print(cross_val_score(tree, x, y, cv=3).mean())
+print(cross_validate(tree, x, y, scoring=["f1_macro", "accuracy"], cv=4)["test_accuracy"].mean())
+print(GridSearchCV(tree, {{"max_depth": [1, 2, 3]}}).fit(x, y).best_score_)
+print(cross_val_score(DummyClassifier(), x, y, cv=3).mean())
+print(cross_val_score(SVR(), x, y).mean())
+cross_val_score(tree, x, y, scoring="f1_macro")
+RandomizedSearchCV(tree, {{"max_depth": [1, 2]}}, n_iter=2, scoring="recall_macro").fit(x, y)
+for output_dict in (False, True):
+    classification_report(y, tree.predict(x), output_dict=output_dict)
+"""
+
+
+@pytest.mark.sklearn
+def test_means_of_cross_validations_and_reports_are_recorded(sklearn_python: Path, tmp_path: Path) -> None:
+    """Of a search, it is the best candidate's; scores of other kinds are left out."""
+    result = run(sklearn_python, AVERAGED, tmp_path)
+    assert result.returncode == 0, result.stderr
+    events = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
+    means = [event for event in events if event["event"] == "cross_validation"]
+    printed_means = [float(line) for line in result.stdout.splitlines()]
+    assert [(event["of"], event["measures"], event["folds"], event["candidates"]) for event in means] == [
+        ("DecisionTreeClassifier", "accuracy", 3, 0),
+        ("DecisionTreeClassifier", "accuracy", 4, 0),
+        ("GridSearchCV", "accuracy", 5, 3),
+        ("DummyClassifier", "accuracy", 3, 0),
+        ("SVR", "r2", 5, 0),
+    ]
+    assert [event["metrics"]["accuracy"] for event in means] == pytest.approx(printed_means)
+    assert [event["dummy"] for event in means] == [False, False, False, True, False]
+    assert {event["samples"] for event in means} == {150}
+    reports = [event for event in events if event["event"] == "score"]
+    assert [(event["of"], event["samples"], event["metrics"]["accuracy"]) for event in reports] == [
+        ("classification_report", 150, 0.96)
+    ] * 2
+    assert all(event["seen"]["share"] == 1.0 for event in reports)
+    assert [event for event in events if event["event"] == "fault"] == []
 
 
 @pytest.mark.sklearn

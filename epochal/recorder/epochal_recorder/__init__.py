@@ -17,10 +17,12 @@ from 1 in the order of their first use, ``call`` numbers the fits of that model 
     {"event": "fitted", "model": 1, "call": 1, "epoch": 24, "time": 9.4}
     {"event": "test_set", "id": "1f0c…", "rows": 360, "sketch": "…"}
     {"event": "evaluate", "model": 1, "metrics": {"loss": 0.6, "accuracy": 0.83},
-     "kinds": {"accuracy": "BinaryAccuracy"}, ROWS}
+     "kinds": {"accuracy": "BinaryAccuracy"}, "line": 14, ROWS}
     {"event": "predict", "model": 1, ROWS}                scikit-learn adds "of", "dummy" and "estimator" as in "score"
     {"event": "score", "measures": "accuracy", "metrics": {"accuracy": 0.83}, "of": "MLPClassifier", "dummy": false,
      "estimator": 1, ROWS}
+    {"event": "cross_validation", "measures": "accuracy", "metrics": {"accuracy": 0.83}, "of": "SVC", "dummy": false,
+     "estimator": 1, "folds": 5, "candidates": 0, ROWS}
     {"event": "called", "time": 9.6}
     {"event": "fault", "message": "…"}        the recorder failed, but the training continued; written once per message
 
@@ -37,12 +39,15 @@ checkpoints; otherwise it is empty. ``fitted`` is written when fit returns witho
 number of the last epoch.
 
 ``score`` is a measurement that the script requested from scikit-learn. ``of`` is the class of the estimator if the
-script called its score(), otherwise the name of the function. A Pipeline or a GridSearchCV delegates, so ``of`` is the
-estimator or function that it delegates to. ``dummy`` is true for a DummyClassifier. ``estimator`` numbers the
-estimators from 1. ``measures`` is "r2" for regressors. Scores that scikit-learn computes while it fits or
-cross-validates are not recorded, nor are counts (``normalize=False``). ``kinds`` gives the class of each metric that
-the model was compiled with. ``called`` means that the script itself called a Keras model on enough rows for a test; the
-recorder does not see the answers of such a call.
+script called its score(), otherwise the name of the function, such as accuracy_score or classification_report. A
+Pipeline or a GridSearchCV delegates, so ``of`` is the estimator or function that it delegates to. ``dummy`` is true for
+a DummyClassifier. ``estimator`` numbers the estimators from 1. ``measures`` is "r2" for regressors. Scores that
+scikit-learn computes while it fits or cross-validates are not recorded, nor are counts (``normalize=False``).
+``cross_validation`` is the mean of cross_val_score or cross_validate, or the best_score_ of a search such as
+GridSearchCV; only for a search is ``candidates`` not 0. ``kinds`` gives the class of each metric that the model was
+compiled with, and ``line`` is the line of the script that called evaluate; ``metrics`` is empty if there was nothing to
+evaluate on. ``called`` means that the script itself called a Keras model on enough rows for a test; the recorder does
+not see the answers of such a call.
 
 ``test_set`` is a digest of the rows without their labels, whatever their order. If the rows cannot be seen, it is a
 digest of the labels for scikit-learn, and null for Keras. The ``sketch`` of the event test_set contains the 1,024

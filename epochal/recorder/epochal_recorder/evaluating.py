@@ -1,11 +1,13 @@
 """Observe calls to Keras' evaluate and predict: record the rows that they read, and their metrics or answers."""
 
+import sys
+
 import numpy
 
 from .data import count_samples
 from .labels import is_same
 from .measuring import MIN_TEST_ROWS, TestRows
-from .networks import accuracy_name, count_measured_samples, counts_padding, outputs_of
+from .networks import accuracy_name, count_measured_samples, counts_padding, metric_classes, outputs_of
 from .output import as_json
 from .rows import hash_rows
 
@@ -19,6 +21,7 @@ class _Call:
         self._model = model
         self._arguments = arguments
         self._origin = origin
+        self._line = find_line_of_script()
         self.test_rows = TestRows(*outputs_of(model))
         self.is_tf_dataset = False
         """Whether the data are a tf.data.Dataset. Keras reads its first batch twice, first only for the shape."""
@@ -50,13 +53,14 @@ class Evaluate(_Call):
                 fields["samples"] = count_measured_samples(self._model) or fields["samples"]
             elif not fields["samples"]:
                 fields["samples"] = count_samples(self._arguments.get("x")) or count_measured_samples(self._model)
+            if not metrics:  # Keras reports not even a loss if it has read nothing
+                fields["samples"] = None
             row_fields = {"samples": fields["samples"], "test_set": fields["test_set"]}
-            compiled = getattr(self._model, "_compile_metrics", None)
-            kinds = {metric.name: type(metric).__name__ for metric in getattr(compiled, "metrics", None) or ()}
+            kinds = metric_classes(self._model)
             self._shared.output.write_event(
-                event="evaluate", model=self._number, metrics=metrics, kinds=kinds, **fields
+                event="evaluate", model=self._number, metrics=metrics, kinds=kinds, line=self._line, **fields
             )
-            name = accuracy_name(metrics)
+            name = accuracy_name(metrics, kinds)
             if name:
                 self._shared.output.write_accuracy(
                     accuracy=metrics[name], source="evaluate", **row_fields, metrics=metrics
@@ -94,3 +98,12 @@ def answers_of(outputs):
         flat = outputs.ravel()
         return [flat > 0.5, flat > 0, numpy.round(flat)]
     return [outputs.argmax(axis=-1)] if outputs.ndim > 2 else []
+
+
+def find_line_of_script():
+    """Return the line (from 1) of the script whose call is being observed; None if a thread of its own makes it."""
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    frame = sys._getframe()
+    while frame is not None and frame.f_code.co_filename != script:
+        frame = frame.f_back
+    return frame.f_lineno if frame is not None else None

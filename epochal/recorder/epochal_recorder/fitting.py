@@ -9,7 +9,7 @@ from .data import count_samples
 from .labels import are_regression_targets, is_same
 from .lineage import digest_of_all
 from .measuring import Origin, TestRows
-from .networks import accuracy_name, counts_padding, is_regression, outputs_of, weights_of
+from .networks import accuracy_name, counts_padding, is_regression, metric_classes, outputs_of, weights_of
 from .output import as_json, number_as_json
 from .rows import hash_rows, leaves_of
 
@@ -235,7 +235,7 @@ class Fit:
         A validation accuracy that was measured on fitted rows does not count.
         """
         metrics = as_json({name[4:]: value for name, value in logs.items() if name.startswith("val_")})
-        name = accuracy_name(metrics)
+        name = accuracy_name(metrics, metric_classes(self.model))
         # The value is rounded to the precision of 32-bit floats, because the one nearest to 0.9 is slightly below 0.9.
         if self._stop_at is None or not name or float(f"{float(metrics[name]):.7g}") < self._stop_at:
             return False

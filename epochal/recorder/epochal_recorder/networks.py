@@ -5,8 +5,9 @@ import re
 
 import numpy
 
-_TOP_K = re.compile(r"(^|_)top_?(k|\d+)_")
+_TOP_K = re.compile(r"(^|_)top_?(k|(?!1_)\d+)_")
 """Matches the names of top-k accuracies, which count an answer as right if the true class is among the best k."""
+_ACCURACY_CLASSES = ("Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy")
 _DISTANCES = (
     "huber",
     "logcosh",
@@ -80,7 +81,17 @@ def count_measured_samples(model):
     return round(float(tracker.count)) or None
 
 
-def accuracy_name(metrics):
-    """Return the name of the accuracy among ``metrics``, or None if they include no accuracy."""
-    others = (name for name in metrics if name.endswith("_accuracy") and not _TOP_K.search(name))
+def accuracy_name(metrics, kinds=()):
+    """Return the name of the accuracy among ``metrics``, or None if they include no accuracy.
+
+    ``kinds``: a dict from the names of metrics to their classes, which identify an accuracy whatever its name is.
+    """
+    others = [name for name in metrics if name.endswith(("_accuracy", "_acc")) and not _TOP_K.search(name)]
+    others += [name for name in metrics if name in kinds and kinds[name] in _ACCURACY_CLASSES]
     return next((name for name in ("accuracy", "acc", *others) if name in metrics), None)
+
+
+def metric_classes(model):
+    """Return the class of each metric that the model was compiled with, by the metric's name."""
+    compiled = getattr(model, "_compile_metrics", None)
+    return {metric.name: type(metric).__name__ for metric in getattr(compiled, "metrics", None) or ()}

@@ -56,9 +56,14 @@ def observe(module, out, **_):
         _observe_estimators(module, shared)
     elif module.__name__ == "sklearn.model_selection._validation":
         module.cross_val_predict = _wrap_cross_val_predict(module.cross_val_predict, shared)
+        for name in ("cross_val_score", "cross_validate"):
+            setattr(module, name, _wrap_cross_validation(getattr(module, name), shared))
     else:  # sklearn.metrics imports its functions from these modules
         name = "accuracy_score" if module.__name__ == "sklearn.metrics._classification" else "r2_score"
-        setattr(module, name, _wrap_metric(getattr(module, name), shared))
+        metric = getattr(module, name)
+        setattr(module, name, _wrap_metric(metric, shared))
+        if name == "accuracy_score":
+            module.classification_report = _wrap_metric(module.classification_report, shared, metric)
 
 
 def _observe_estimators(module, shared):
@@ -124,6 +129,8 @@ def _wrap_method(function, method, shared):
                 if outermost.method in _FITS:
                     mark = _TRAINING, tuple(sorted(outermost.identities)), uuid.uuid4().hex[:16]
                     self.__dict__[_MARK] = mark
+                if not stack and hasattr(self, "cv_results_") and hasattr(self, "best_score_"):
+                    _record_search(self, call, shared)
             elif method in _PREDICTS and not stack and shared.has_room and _is_for_script(sys._getframe()):
                 _record_prediction(call, returned, shared)
             elif method == "transform" and not stack and _learns_from_labels(self):
@@ -261,7 +268,77 @@ def _identify(estimator):
     return {"of": type(estimator).__name__, "dummy": is_dummy, "estimator": _numbers.get(estimator)}
 
 
-def _wrap_metric(function, shared):
+def _wrap_cross_validation(function, shared):
+    """Return ``cross_val_score`` or ``cross_validate`` wrapped so that its mean accuracy is recorded."""
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        returned = function(*args, **kwargs)
+        with shared.output.recording_faults():
+            if _is_for_script(sys._getframe()):
+                call = signature.bind(*args, **kwargs).arguments
+                name, measures = _find_scored_accuracy(call["estimator"], call.get("scoring"))
+                scores = returned.get(f"test_{name or 'score'}") if isinstance(returned, dict) else returned
+                if measures and scores is not None:
+                    _record_cross_validation(
+                        call["estimator"], call.get("y"), numpy.mean(scores), measures, shared, folds=len(scores)
+                    )
+        return returned
+
+    return wrapper
+
+
+def _record_search(search, call, shared):
+    """Record the validation accuracy of the best candidate of a GridSearchCV or another search."""
+    name, measures = _find_scored_accuracy(search.estimator, search.scoring)
+    if measures and (not name or name == search.refit):
+        count = len(search.cv_results_["params"])
+        _record_cross_validation(
+            search, call.y, search.best_score_, measures, shared, folds=search.n_splits_, candidates=count
+        )
+
+
+def _find_scored_accuracy(estimator, scoring):
+    """Return the name of the accuracy among the scores of ``scoring``, and whether they are "accuracy" or "r2".
+
+    The name is empty if there is only one score, and what is measured is empty if it is neither.
+    """
+    from sklearn.base import is_classifier, is_regressor
+
+    if scoring is None:
+        return "", "accuracy" if is_classifier(estimator) else "r2" if is_regressor(estimator) else ""
+    if isinstance(scoring, (list, tuple, set)):
+        scoring = {name: name for name in scoring}
+    if isinstance(scoring, dict):
+        return next(((name, "accuracy") for name, each in scoring.items() if _scores(each) == "accuracy"), ("", ""))
+    return "", _scores(scoring)
+
+
+def _scores(scorer):
+    """Return "accuracy" or "r2" if a scorer, or the name of one, measures that; else an empty text."""
+    name = scorer if isinstance(scorer, str) else getattr(getattr(scorer, "_score_func", None), "__name__", "")
+    return {"accuracy": "accuracy", "accuracy_score": "accuracy", "r2": "r2", "r2_score": "r2"}.get(name, "")
+
+
+def _record_cross_validation(estimator, labels, mean, measures, shared, *, folds, candidates=0):
+    test_rows = TestRows()
+    test_rows.why_unseen = "it was cross-validated"
+    if labels is not None:
+        with suppress(NotHashable):
+            test_rows.count_labels(_as_one_array(labels))
+    fields = shared.describe(test_rows, Origin(frozenset(), None, "", ""))
+    fields["samples"] = _length(labels)
+    names = _identify(estimator) | {"folds": folds, "candidates": candidates}
+    metrics = as_json({"accuracy": mean})
+    shared.output.write_event(event="cross_validation", measures=measures, metrics=metrics, **names, **fields)
+
+
+def _wrap_metric(function, shared, accuracy=None):
+    """Return a metric, or a ``score`` method, wrapped so that what it measures for the script is recorded.
+
+    ``accuracy``: the function that computes the accuracy if ``function`` returns something else, such as a report.
+    """
     signature = inspect.signature(function)
     measures = "r2" if function.__name__ == "r2_score" or "RegressorMixin" in function.__qualname__ else "accuracy"
 
@@ -271,8 +348,11 @@ def _wrap_metric(function, shared):
         with shared.output.recording_faults():
             if _is_for_script(sys._getframe()):
                 call = signature.bind(*args, **kwargs).arguments
+                value = returned
+                if accuracy is not None:
+                    value = accuracy(call["y_true"], call["y_pred"], sample_weight=call.get("sample_weight"))
                 if call.get("normalize", True):  # otherwise the result is a count
-                    _record_score(function, call, measures, returned, shared)
+                    _record_score(function, call, measures, value, shared)
         return returned
 
     return wrapper
