@@ -123,6 +123,8 @@ class AccuracySource(StrEnum):
     EVALUATE = "evaluate"
     OUTPUT = "output"
     SCORE = "score"
+    FILE = "file"
+    CROSS_VALIDATION = "cross_validation"
     VALIDATION = "val_accuracy"
 
     @property
@@ -136,7 +138,9 @@ _SOURCE_DESCRIPTIONS = {
     AccuracySource.EVALUATE: f"from {SCRIPT}'s last evaluate()",
     AccuracySource.OUTPUT: f"from the line that {SCRIPT} printed",
     AccuracySource.SCORE: f"from {SCRIPT}'s last score() or accuracy_score()",
-    AccuracySource.VALIDATION: f"from the last epoch's val_accuracy, because {SCRIPT} reported no test accuracy",
+    AccuracySource.FILE: f"from a file that {SCRIPT} wrote",
+    AccuracySource.CROSS_VALIDATION: f"from {SCRIPT}'s last cross-validation",
+    AccuracySource.VALIDATION: f"from the last validation accuracy, because {SCRIPT} reported no test accuracy",
 }
 
 
@@ -243,7 +247,9 @@ class Epoch:
             if prefix + name in self.metrics:
                 return self.metrics[prefix + name]
         named = [
-            value for name, value in self.metrics.items() if name.startswith(prefix) and name.endswith("_accuracy")
+            value
+            for name, value in self.metrics.items()
+            if name.startswith(prefix) and name.endswith(("_accuracy", "_acc"))
         ]
         return named[0] if named else None
 
@@ -282,8 +288,9 @@ class Fit:
 
     @property
     def validation_accuracy(self) -> float | None:
-        """The validation accuracy (0 to 1) after the last epoch; None if it was not measured."""
-        accuracy = self.epochs[-1].validation_accuracy if self.epochs else None
+        """The validation accuracy (0 to 1) after the last epoch that measured it; None if none did."""
+        measured = (epoch.validation_accuracy for epoch in reversed(self.epochs))
+        accuracy = next((each for each in measured if each is not None), None)
         return accuracy if accuracy is not None and 0 <= accuracy <= 1 else None
 
     @property

@@ -4,6 +4,7 @@ import shutil
 import time
 from dataclasses import dataclass, field, replace
 
+from epochal.analysis.percentages import read_percentages
 from epochal.analysis.script import Change, diff
 from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT, TrialFolder
@@ -21,6 +22,7 @@ from epochal.results.outputs import read_metrics, read_untrusted_text
 from epochal.results.printed import PrintedLines
 from epochal.results.resumption import describe_resumption, effective_epochs, find_stop_cause
 from epochal.results.wording import describe_accuracy
+from epochal.results.written import find_written_files
 from epochal.runtimes.runtime import Outcome, Training
 from epochal.runtimes.stop import Stop
 from epochal.store.runs import add_notes
@@ -151,7 +153,14 @@ def _train(
         stopped_by=find_stop_cause(fits),
         validates_on_test=parse_validates_on_test(metrics),
     )
-    findings = Findings(read_untrusted_text(folder.accuracy), parse_measurements(metrics), printed, fits)
+    findings = Findings(
+        read_untrusted_text(folder.accuracy),
+        parse_measurements(metrics),
+        printed,
+        fits,
+        find_written_files(folder.code, active.folder.code),
+        read_percentages(active.folder.code, active.script.path, active.script.content),
+    )
     try:
         return trial, _measure(active, folder, outcome, findings)
     except RunFailed as failure:

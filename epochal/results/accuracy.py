@@ -4,15 +4,17 @@ import json
 import math
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from epochal.analysis.percentages import Percentages
 from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT
 from epochal.records import Accuracy, AccuracySource, Evidence, Fit
 from epochal.results.measurements import Kind, Labels, Measurement, Measurements, count_networks, find_latest
 from epochal.results.metrics import PARSE_ERRORS, read_number, read_samples, read_test_set
-from epochal.results.printed import PrintedLines
+from epochal.results.printed import PrintedAccuracy, PrintedLines
+from epochal.results.written import WrittenFile
 
 _TOLERANCE = 0.0005
 """Accuracies that differ by at most this much count as the same number, because scripts print three decimals."""
@@ -26,7 +28,7 @@ _OWN_ACCURACY = (
 )
 _NO_ACCURACY = (
     f"{SCRIPT} finished but reported no accuracy: no accuracy.json in $EPOCHAL_OUT, no evaluate() with an accuracy "
-    "metric, no score() or accuracy_score(), no printed test accuracy, no val_accuracy. "
+    "metric, no score() or accuracy_score(), no printed test accuracy, no file with an accuracy, no val_accuracy. "
     f"Print a line like 'Test accuracy: 0.83' at the end of {SCRIPT}."
 )
 
@@ -36,13 +38,16 @@ class Findings:
     """The sources that may state the accuracy of a trial.
 
     ``accuracy_json``: the text of accuracy.json; None if there is no such file. ``recorded``: the measurements that the
-    recorder saw. ``printed``: the printed lines about accuracy. ``fits``: the calls of Keras' fit, in order.
+    recorder saw. ``printed``: the printed lines about accuracy. ``fits``: the calls of Keras' fit, in order. ``files``:
+    the files of results that the script wrote in this training. ``percentages``: how its code computes percentages.
     """
 
     accuracy_json: str | None
     recorded: Measurements
     printed: PrintedLines
     fits: Sequence[Fit] = ()
+    files: Sequence[WrittenFile] = ()
+    percentages: Percentages = field(default_factory=Percentages)
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,10 @@ def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool
     1. accuracy.json, if nn.py wrote it itself;
     2. the last measurement in time by evaluate(), score() or accuracy_score();
     3. the last printed line that states a test accuracy;
-    4. the last epoch's val_accuracy.
+    4. a file of results, such as metrics.json, that nn.py wrote in this training;
+    5. the mean accuracy of the last cross-validation or search by scikit-learn;
+    6. the val_accuracy of the last epoch that has one, or the last printed validation accuracy of a training without
+       Keras.
 
     A measurement does not count if it is known not to be an accuracy of classes (R², an autoencoder, several labels per
     row), if it measured a DummyClassifier or a model that this run did not train, or if the model was trained on the
@@ -82,7 +90,7 @@ class _Chooser:
         self._findings = findings
         self._metric = metric
         self._accepts_repeats = repeated_rows
-        measurements = [each for each in findings.recorded.measurements if each.kind is not Kind.PREDICT]
+        measurements = [each for each in findings.recorded.measurements if each.kind in (Kind.EVALUATE, Kind.SCORE)]
         self._measurements = [each for each in measurements if self._metric_name(each)]
         predictions = [
             _add_labels(each, measurements) for each in findings.recorded.measurements if each.kind is Kind.PREDICT
@@ -97,9 +105,11 @@ class _Chooser:
 
     def choose(self) -> Choice:
         """Return the accuracy that counts, with notes for the developer on other numbers."""
-        accuracy = _validate(
-            self._from_json() or self._from_measurements() or self._from_output() or self._from_validation()
-        )
+        accuracy = self._from_json() or self._from_measurements() or self._from_output() or self._from_files()
+        if accuracy is None:
+            self._refuse_unparsed_line()
+            accuracy = self._from_cross_validation() or self._from_validation()
+        accuracy = _validate(accuracy)
         return Choice(accuracy, tuple(self._collect_notes(accuracy)))
 
     def _from_json(self) -> Accuracy | None:
@@ -145,11 +155,71 @@ class _Chooser:
 
     def _from_output(self) -> Accuracy | None:
         for line in reversed(self._findings.printed.all_tests):
+            value = self._resolve_unit(line)
+            mean = self._last_cross_validation()
+            if mean and _is_same_number(value, mean.metrics["accuracy"], _rounding_error(value)):
+                return self._from_cross_validation()
             try:
-                printed_accuracy = Accuracy(line.value, AccuracySource.OUTPUT, line.samples)
-                return self._match_measurement(printed_accuracy, _rounding_error(line.value))
+                printed_accuracy = Accuracy(value, AccuracySource.OUTPUT, line.samples)
+                return self._match_measurement(printed_accuracy, _rounding_error(value))
             except RunFailed:
                 continue  # an earlier line may still count
+        return None
+
+    def _resolve_unit(self, line: PrintedAccuracy) -> float:
+        """Return the accuracy of a line, whose number may be a percentage without a sign, or a fraction with one.
+
+        Measurements, other lines of the same form, and the code show which of the two it is. Raises RunFailed if the
+        code makes it doubtful and nothing else shows it.
+        """
+        number, percentages = line.number, self._findings.percentages
+        if number is None or not 0 < number <= 100:
+            return line.value
+        share = float(Decimal(str(number)) / 100)
+        if number > 1:
+            return share if percentages.unsigned else line.value
+        measured = [each.metrics[self._metric_name(each)] for each in self._measurements]
+        error = _rounding_error(number)
+        if any(abs(number - each) <= error for each in measured):
+            return number
+        if self._findings.printed.shows_percents(line) or any(abs(share - each) <= error / 100 for each in measured):
+            return share
+        has_sign = line.value != number
+        if percentages.computed if has_sign else not percentages.unsigned:
+            return line.value
+        doubt = f"so that may be {100 * number:.4g} % or {number:.4g} %"
+        raise RunFailed(
+            Reason.NO_ACCURACY,
+            f"{SCRIPT} printed {line.text!r} but never multiplies by 100, {doubt}. Multiply the accuracy by 100, or print it "
+            "without the per cent sign."
+            if has_sign
+            else f"{SCRIPT} printed {line.text!r} and multiplies an accuracy by 100 in {percentages.unsigned}, {doubt}. Print "
+            f"a per cent sign after the number, or print the accuracy as a fraction.",
+        )
+
+    def _from_files(self) -> Accuracy | None:
+        """Return the accuracy in the files of results; raises RunFailed if they contradict each other."""
+        found = {each.name: line for each in self._findings.files if (line := each.accuracy)}
+        values = [line.value for line in found.values()]
+        if not values:
+            return None
+        if max(values) - min(values) > 2 * max(map(_rounding_error, values)):
+            stated = ", ".join(f"{line.value:.4g} in {name}" for name, line in found.items())
+            raise RunFailed(
+                Reason.NO_ACCURACY, f"{SCRIPT} wrote files with different accuracies: {stated}. {_OTHER_NUMBER}"
+            )
+        line = next(iter(found.values()))
+        accuracy = Accuracy(self._resolve_unit(line), AccuracySource.FILE, line.samples)
+        return self._match_measurement(accuracy, _rounding_error(accuracy.value))
+
+    def _last_cross_validation(self) -> Measurement | None:
+        """Return the last cross-validation that measured an accuracy, or None."""
+        found = [each for each in self._findings.recorded.measurements if each.kind is Kind.CROSS_VALIDATION]
+        found = [each for each in found if "accuracy" in each.metrics]
+        return next((each for each in reversed(found) if not each.is_dummy), found[-1] if found else None)
+
+    def _refuse_unparsed_line(self) -> None:
+        """Raise RunFailed if nn.py printed an accuracy in a form that is not understood."""
         unparsed = self._findings.printed.unparsed
         if unparsed and (self._refused or self._refused_predictions):
             raise self._no_accuracy_error()
@@ -159,16 +229,27 @@ class _Chooser:
                 f"{SCRIPT} printed a line that seems to state its accuracy but cannot be parsed: "
                 f"{unparsed!r}. Print it as 'Test accuracy: 0.83'.",
             )
-        return None
+
+    def _from_cross_validation(self) -> Accuracy | None:
+        last = self._last_cross_validation()
+        if last is None:
+            return None
+        if refusal := self._explain_refusal(last):
+            raise RunFailed(Reason.NO_ACCURACY, refusal)
+        return self._build_accuracy(last, AccuracySource.CROSS_VALIDATION)
 
     def _from_validation(self) -> Accuracy:
-        """Return the accuracy of the last fit on its validation data, after its last epoch."""
-        fit = self._findings.fits[-1] if self._findings.fits else None
-        if fit is None or not fit.epochs:
-            raise self._no_accuracy_error()
-        last, name = fit.epochs[-1], f"val_{self._metric or 'accuracy'}"
-        value = last.metrics.get(name) if self._metric else last.validation_accuracy
-        if value is None:
+        """Return the accuracy on validation data: of the last fit, or of the last line in a training without fits."""
+        printed = self._findings.printed.all_validations
+        if not self._findings.fits and printed and not self._refused and not self._refused_predictions:
+            return Accuracy(self._resolve_unit(printed[-1]), AccuracySource.VALIDATION, printed[-1].samples)
+        name = f"val_{self._metric or 'accuracy'}"
+        fit, value = self._findings.fits[-1] if self._findings.fits else None, None
+        for epoch in reversed(fit.epochs if fit else ()):  # with validation_freq, not every epoch has one
+            value = epoch.metrics.get(name) if self._metric else epoch.validation_accuracy
+            if value is not None:
+                break
+        if fit is None or value is None:
             raise self._no_accuracy_error()
         validation = self._findings.recorded.validations.get((fit.model, fit.call))
         if validation is None or not validation.overlap.checked:
@@ -186,10 +267,12 @@ class _Chooser:
         Raises RunFailed if only a refused measurement has that value, or if it must come from refused predictions.
         """
         for each in reversed(self._sound):
-            if _is_same_number(accuracy.value, each.metrics[self._metric_name(each)], tolerance):
+            measured = each.metrics[self._metric_name(each)]
+            if _is_same_number(accuracy.value, measured, tolerance):
                 found = self._build_accuracy(each, accuracy.source)
                 own = accuracy if accuracy.samples and accuracy.samples != found.samples else found
-                return replace(own, value=accuracy.value, source=accuracy.source)
+                is_percentage = abs(accuracy.value - measured) > tolerance
+                return replace(own, value=measured if is_percentage else accuracy.value, source=accuracy.source)
         # A number with few decimals may equal a refused measurement by chance, and come from later predictions instead.
         last_answer = max(
             (each.at for each in self._sound_predictions), default=self._findings.recorded.last_direct_call
@@ -277,26 +360,76 @@ class _Chooser:
                 Reason.NO_ACCURACY,
                 f'evaluate() did not report the metric "{self._metric}" that epochal.toml names. It reported: {names}.',
             )
+        if measurements:
+            return RunFailed(Reason.NO_ACCURACY, _explain_missing_accuracy(measurements[-1]))
         return RunFailed(Reason.NO_ACCURACY, _NO_ACCURACY)
 
     def _collect_notes(self, accuracy: Accuracy) -> list[str]:
         """Return notes about other numbers that were measured or printed, and how to make those count."""
         shown, lines = f"{accuracy.value:.4g}", self._findings.printed.all_tests
         if accuracy.source is AccuracySource.VALIDATION:
+            return [f"{SCRIPT} measured no test accuracy, so the verdict uses {self._describe_validation(shown)}"]
+        if accuracy.source is AccuracySource.FILE:
+            name = next(each.name for each in self._findings.files if each.accuracy)
+            return [f"The verdict uses the accuracy in {name}, which {SCRIPT} wrote in this training: {shown}."]
+        mean = self._last_cross_validation()
+        if accuracy.source is AccuracySource.CROSS_VALIDATION and mean:
+            return [_describe_cross_validation(mean, shown)]
+        if accuracy.source is AccuracySource.OUTPUT and lines and lines[-1].is_precision:
             return [
-                f"{SCRIPT} measured no test accuracy, so the verdict uses the last epoch's val_accuracy, {shown}. "
-                "Call evaluate() on separate test data."
+                f"{SCRIPT} prints {lines[-1].text!r}, which counts as its accuracy. If it is the precision of a class, print "
+                "the accuracy as 'Test accuracy: 0.83'."
             ]
         if accuracy.source not in (AccuracySource.EVALUATE, AccuracySource.SCORE):
             return []
         judged_text = f"the verdict uses the accuracy {accuracy.source.description}, {shown}. {_OTHER_NUMBER}"
+        facts = [f"measured {count_networks(self._sound)} networks"] if count_networks(self._sound) > 1 else []
         if lines and not any(
             _is_same_number(line.value, accuracy.value, _rounding_error(line.value)) for line in lines
         ):
-            return [f"{SCRIPT} prints {lines[-1].text!r}, but {judged_text}"]
-        if count_networks(self._sound) > 1:
-            return [f"{SCRIPT} measured {count_networks(self._sound)} networks; {judged_text}"]
-        return []
+            facts.append(f"prints {lines[-1].text!r}")
+        return [f"{SCRIPT} {' and '.join(facts)}, but {judged_text}"] if facts else []
+
+    def _describe_validation(self, shown: str) -> str:
+        """Return which validation accuracy the verdict uses, and what to do instead."""
+        if not self._findings.fits:
+            line = self._findings.printed.all_validations[-1]
+            return (
+                f"the validation accuracy that it printed last, {line.text!r}. Test on separate data, and print "
+                "'Test accuracy: 0.83'."
+            )
+        fit = self._findings.fits[-1]
+        measured = [epoch.number for epoch in fit.epochs if epoch.validation_accuracy is not None]
+        is_earlier = not self._metric and measured and measured[-1] != fit.last_epoch
+        which = f"the val_accuracy of epoch {measured[-1]}" if is_earlier else "the last epoch's val_accuracy"
+        return f"{which}, {shown}. Call evaluate() on separate test data."
+
+
+def _explain_missing_accuracy(evaluated: Measurement) -> str:
+    """Return why a call of evaluate() measured no accuracy, and what to do about it."""
+    where = f"evaluate() in line {evaluated.line} of {SCRIPT}" if evaluated.line else f"{SCRIPT}'s evaluate()"
+    if not evaluated.metrics:
+        return f"{where} got 0 samples. Check the path, filter or split that leaves the test set empty."
+    names = [name for name in evaluated.metrics if name != "loss"]
+    choice = f', or name the accuracy in epochal.toml, such as metric = "{names[0]}"' if names else ""
+    return (
+        f"{where} measured no accuracy, only {', '.join(evaluated.metrics)}. "
+        f'Compile the model with metrics=["accuracy"]{choice}.'
+    )
+
+
+def _describe_cross_validation(mean: Measurement, shown: str) -> str:
+    """Return what the mean accuracy of a cross-validation, or of a search for hyperparameters, says."""
+    if mean.candidates:
+        return (
+            f"The verdict uses best_score_ of {mean.measured_by}, {shown}: the mean validation accuracy of the best of "
+            f"{mean.candidates} candidates over {mean.folds} folds. The best of several is probably a little too high; call "
+            "score() on separate test data."
+        )
+    return (
+        f"The verdict uses the mean accuracy of {mean.measured_by} over {mean.folds} folds, {shown}; no single model was "
+        "tested. Fit a model and call its score() on separate test data to judge that model."
+    )
 
 
 def _add_labels(prediction: Measurement, measurements: Sequence[Measurement]) -> Measurement:

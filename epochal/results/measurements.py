@@ -20,19 +20,22 @@ from epochal.results.metrics import (
 )
 from epochal.results.sketches import MIN_SHARED, estimate_shared_rows
 
-_TOP_K = re.compile(r"(^|_)top_?(k|\d+)_")
+_TOP_K = re.compile(r"(^|_)top_?(k|(?!1_)\d+)_")
 """Matches the names of top-k accuracies, which count an answer as right if the true class is among the best k."""
+_ACCURACY_CLASSES = frozenset({"Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy"})
+"""Keras' classes of metrics that are accuracies, whatever the script names them."""
 _MAX_NAMES = 20
 _SKETCH_BYTES = 8 * 1024
 
 
 class Kind(StrEnum):
-    """The kind of a measurement: the method that made it, or the validation of a fit."""
+    """The kind of a measurement: the method that made it, the validation of a fit, or a cross-validation."""
 
     EVALUATE = "evaluate"
     SCORE = "score"
     PREDICT = "predict"
     VALIDATION = "validation"
+    CROSS_VALIDATION = "cross_validation"
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,9 @@ class Measurement:
     samples; ``test_set``: the digest of their rows; None if unknown. ``labels``: the labels of each output, by name.
     ``trained``: whether this run trained the network; None if that is not known. ``is_dummy``: a DummyClassifier was
     measured. ``is_r2``: the value is the R² of a regression. ``at``: the time, in seconds since 1970.
+    ``folds``: the number of folds of a cross-validation. ``candidates``: the number of candidates of a search for
+    hyperparameters; 0 for any other measurement. ``line``: the line of the script that called evaluate(); None if it is
+    not known.
     """
 
     kind: Kind
@@ -94,12 +100,20 @@ class Measurement:
     is_r2: bool = False
     overlap: Overlap = Overlap()
     at: float = 0.0
+    folds: int = 0
+    candidates: int = 0
+    line: int | None = None
 
     @property
     def accuracies(self) -> list[str]:
         """The names of the metrics that are accuracies; only "accuracy" or "acc" if the metrics include it."""
         plain = [name for name in ("accuracy", "acc") if name in self.metrics]
-        others = [name for name in self.metrics if name.endswith("_accuracy") and not _TOP_K.search(name)]
+        others = [
+            name
+            for name in self.metrics
+            if (name.endswith(("_accuracy", "_acc")) and not _TOP_K.search(name))
+            or self.classes.get(name) in _ACCURACY_CLASSES
+        ]
         return plain[:1] or others[:_MAX_NAMES]
 
     def labels_of(self, metric: str) -> Labels:
@@ -203,6 +217,9 @@ def _parse_measurement(event: dict[str, Any]) -> Measurement:
             keep_printable(overlap.get("why") or ""),
         ),
         at=float(event.get("time") or 0.0),
+        folds=read_count(event.get("folds") or 0),
+        candidates=read_count(event.get("candidates") or 0),
+        line=read_count(event.get("line") or 0) or None,
     )
 
 

@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from epochal.analysis.percentages import Percentages
 from epochal.errors import Reason, RunFailed
 from epochal.records import Epoch
 from epochal.results.accuracy import Choice, Findings, choose_accuracy
 from epochal.results.measurements import parse_measurements
 from epochal.results.metrics import parse_epochs, parse_fits
+from epochal.results.written import WrittenFile
 from tests.printing import printed
 
 _EPOCH = {"event": "epoch", "model": 1, "call": 1, "epoch": 20, "epochs": 20, "seconds": 0.4}
@@ -35,10 +37,19 @@ def _make_event(accuracy: float, event: str = "evaluate", **changes: Any) -> dic
 
 
 def _choose(
-    *events: dict[str, Any], log: str = "", written: str | None = None, metric: str = "", repeated: bool = False
+    *events: dict[str, Any],
+    log: str = "",
+    written: str | None = None,
+    metric: str = "",
+    repeated: bool = False,
+    files: dict[str, str] | None = None,
+    percentages: Percentages | None = None,
 ) -> Choice:
     metrics = "".join(json.dumps(event) + "\n" for event in events)
-    findings = Findings(written, parse_measurements(metrics), printed(log), parse_fits(metrics))
+    results = [WrittenFile(name, text) for name, text in (files or {}).items()]
+    findings = Findings(
+        written, parse_measurements(metrics), printed(log), parse_fits(metrics), results, percentages or Percentages()
+    )
     return choose_accuracy(findings, metric, repeated_rows=repeated)
 
 
@@ -228,9 +239,163 @@ def test_direct_call_may_be_for_other_rows() -> None:
 
 def test_unreadable_accuracy_line_is_quoted_and_nothing_else_judged() -> None:
     """val_accuracy must not silently replace the number that the script meant."""
-    line = "Accuracy on the noisy test images of the field: 0.558"
+    line = "Best accuracy of all epochs: 0.558"
     assert repr(line) in _explain_refusal(*_EPOCHS, log=line)
     assert _read_accuracy(*_EPOCHS, log="Train accuracy: 0.99") == (0.7, "val_accuracy")
+
+
+_MULTIPLIES = Percentages("line 4 of nn.py", computed=True)
+_NEVER = Percentages("", computed=False)
+
+
+@pytest.mark.parametrize(
+    ("log", "percentages", "events"),
+    [
+        ("Test accuracy: 0.91", _MULTIPLIES, []),
+        ("Epoch 1, Accuracy: 0.91, Test Loss: 4.60, Test Accuracy: 0.91", _MULTIPLIES, [_make_event(0.5, "predict")]),
+        ("Test accuracy: 1.00", _MULTIPLIES, []),
+        ("Test accuracy: 0.91%", _NEVER, []),
+        ("val_acc: 0.91", _MULTIPLIES, []),
+    ],
+)
+def test_number_that_may_be_a_percentage_is_refused(
+    log: str, percentages: Percentages, events: list[dict[str, Any]]
+) -> None:
+    """0.91 without a sign may be 91 % or 0.91 % if the code multiplies by 100, and 0.91% if it never does."""
+    explanation = _explain_refusal(*events, log=log, percentages=percentages)
+    assert ("% or 0.91 %" in explanation or "100 % or 1 %" in explanation) and "rint" in explanation
+    assert ("line 4 of nn.py" in explanation) is (percentages is _MULTIPLIES)
+
+
+@pytest.mark.parametrize(
+    ("log", "percentages", "events", "value"),
+    [
+        ("Test accuracy: 0.91", Percentages(), [], 0.91),
+        ("Test accuracy: 0.91%", Percentages(), [], 0.0091),
+        ("Test accuracy: 0.91\nTest accuracy: 91%", _MULTIPLIES, [], 0.91),
+        ("Test accuracy: 97.3", _MULTIPLIES, [], 0.973),
+        ("Test accuracy: 97", _MULTIPLIES, [], 0.97),
+        ("Test accuracy: 0.00", _MULTIPLIES, [], 0.0),
+        # Another line of the same form, or another number of the line, can only be a percentage.
+        ("Epoch 9 test accuracy: 1.52\nEpoch 10 test accuracy: 0.91", Percentages(), [], 0.0091),
+        ("Train accuracy: 1.37, test accuracy: 0.91", Percentages(), [], 0.0091),
+        ("Train accuracy: 1.37\nTest accuracy: 0.91", Percentages(), [], 0.91),
+        # A measurement has the same number.
+        ("Test accuracy: 0.91", _MULTIPLIES, [_make_event(0.9091, "score", seen=_CLEAN)], 0.9091),
+    ],
+)
+def test_unit_of_a_printed_number(
+    log: str, percentages: Percentages, events: list[dict[str, Any]], value: float
+) -> None:
+    """A number over 1 is a percentage; what is not doubtful counts as it is printed."""
+    assert _read_accuracy(*events, log=log, percentages=percentages)[0] == value
+
+
+def test_written_percentage_is_known_by_its_measurement() -> None:
+    """0.91 in accuracy.json is not 91 % if evaluate() measured 0.0091."""
+    assert _read_accuracy(_make_event(0.0091), written='{"accuracy": 0.91}') == (0.0091, "accuracy.json")
+
+
+def test_precision_in_another_language_counts_with_a_note() -> None:
+    """The Spanish word for precision is also used for accuracy, but not beside recall."""
+    line = "Precisión en el conjunto de prueba: 0,83"
+    choice = _choose(log=line)
+    assert choice.accuracy.value == 0.83
+    assert "precision of a class" in choice.notes[0]
+    assert "no printed test accuracy" in _explain_refusal(log=f"{line}\nExhaustividad: 0,7\n")
+    assert _read_accuracy(log=f"{line}\nRecall: 0,7\nExactitud: 0,8") == (0.8, "output")
+
+
+@pytest.mark.parametrize(
+    ("files", "value"),
+    [
+        ({"metrics.json": '{"loss": 0.4, "accuracy": 0.591}', "accuracy.txt": "59.11\n"}, 0.591),
+        ({"results/test_metrics.json": '{"train": {"accuracy": 0.99}, "test": {"accuracy": 0.83}}'}, 0.83),
+        ({"all_results.json": '{"epoch": 3.0, "eval_accuracy": 0.91, "eval_loss": 0.3, "train_loss": 0.1}'}, 0.91),
+        ({"metrics.json": '{"history": {"accuracy": [0.1, 0.2]}, "test_acc": 0.83, "val_acc": 0.9}'}, 0.83),
+        ({"accuracy.txt": "0.83"}, 0.83),
+        ({"accuracy.txt": "83,1 %"}, 0.831),
+        ({"report.txt": "    accuracy                           0.97       360\n"}, 0.97),
+        ({"results.txt": "Test accuracy: 0.83\n"}, 0.83),
+    ],
+)
+def test_accuracy_is_read_from_written_files(files: dict[str, str], value: float) -> None:
+    """A note names the file; a printed accuracy comes first, and a validation accuracy last."""
+    choice = _choose(*_EPOCHS, files=files)
+    assert (choice.accuracy.value, choice.accuracy.source.value) == (value, "file")
+    assert any(name in choice.notes[0] for name in files)
+    assert _read_accuracy(files=files, log="Test accuracy: 0.5") == (0.5, "output")
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"metrics.json": '{"accuracy": true}'},
+        {"metrics.json": '{"model_a": {"accuracy": 0.8}, "model_b": {"accuracy": 0.9}}'},
+        {"metrics.json": '{"train_accuracy": 0.99, "threshold_accuracy": 0.9}'},
+        {"metrics.json": "[" * 9999},
+        {"results.txt": "0.83"},
+    ],
+)
+def test_file_without_one_accuracy_is_left_out(files: dict[str, str]) -> None:
+    """It may state several, another number, or nothing."""
+    assert _read_accuracy(*_EPOCHS, files=files) == (0.7, "val_accuracy")
+
+
+def test_contradicting_files_are_refused() -> None:
+    """The message names both."""
+    explanation = _explain_refusal(files={"metrics.json": '{"accuracy": 0.6}', "acc.txt": "0.7"})
+    assert "0.6 in metrics.json" in explanation
+    assert "0.7 in acc.txt" in explanation
+
+
+def test_cross_validation_counts_if_no_model_was_tested() -> None:
+    """A line that rounds the mean does not replace it; the note says what the number is."""
+    mean = _make_event(0.9633, "cross_validation", folds=5, candidates=0, test_set=None, trained=None)
+    line = "0.96 accuracy with a standard deviation of 0.02"
+    for choice in (_choose(mean), _choose(mean, log=line), _choose(mean, *_EPOCHS)):
+        assert (choice.accuracy.value, choice.accuracy.source.value) == (0.9633, "cross_validation")
+        assert "over 5 folds" in choice.notes[0]
+    search = mean | {"of": "GridSearchCV", "candidates": 12}
+    assert "best_score_ of GridSearchCV" in _choose(search).notes[0]
+    assert "best of 12 candidates" in _choose(search).notes[0]
+    assert _read_accuracy(mean, _make_event(0.8, "score", time=0.5)) == (0.8, "score")
+    assert _read_accuracy(mean, log="Test accuracy: 0.8") == (0.8, "output")
+    assert "R²" in _explain_refusal(mean | {"measures": "r2"})
+    assert _read_accuracy(mean, mean | {"metrics": {"accuracy": 0.1}, "dummy": True}) == (0.9633, "cross_validation")
+
+
+def test_accuracy_of_any_name_is_known_by_its_class() -> None:
+    """bin_acc ends like an accuracy, and quality is a BinaryAccuracy; auc and the best five answers are neither."""
+    metrics = {"loss": 0.3, "auc": 0.9, "top_5_accuracy": 0.95}
+    assert _read_accuracy(_make_event(0.0, metrics=metrics | {"bin_acc": 0.6}))[0] == 0.6
+    named: dict[str, Any] = {
+        "metrics": metrics | {"quality": 0.6},
+        "kinds": {"quality": "BinaryAccuracy", "auc": "AUC"},
+    }
+    assert _read_accuracy(_make_event(0.0, **named))[0] == 0.6
+    epoch = _EPOCH | {"metrics": {"bin_acc": 0.7, "val_bin_acc": 0.6, "val_auc": 0.9}}
+    assert _read_accuracy(_EPOCHS[0], epoch) == (0.6, "val_accuracy")
+
+
+def test_evaluate_without_an_accuracy_is_explained() -> None:
+    """The message has the line of the call, and what it measured instead."""
+    empty = _explain_refusal(_make_event(0.0, metrics={}, samples=None, line=14))
+    assert "evaluate() in line 14 of nn.py got 0 samples" in empty
+    other = _explain_refusal(_make_event(0.0, metrics={"loss": 0.3, "auc": 0.9}, line=14))
+    assert "line 14 of nn.py measured no accuracy, only loss, auc" in other
+    assert 'metrics=["accuracy"]' in other
+    assert 'metric = "auc"' in other
+    assert "metric =" not in _explain_refusal(_make_event(0.0, metrics={"loss": 0.3}))
+
+
+def test_printed_validation_accuracy_counts_last_and_without_fits() -> None:
+    """A training loop of the script's own may measure nothing else."""
+    choice = _choose(log="val Loss: 0.31 Acc: 0.71\nval Loss: 0.30 Acc: 0.72\n")
+    assert (choice.accuracy.value, choice.accuracy.source.value) == (0.72, "val_accuracy")
+    assert "'val Loss: 0.30 Acc: 0.72'" in choice.notes[0]
+    assert _read_accuracy(*_EPOCHS, log="val_acc: 0.9") == (0.7, "val_accuracy")
+    assert _read_accuracy(log="val_acc: 0.9\nAccuracy: 0.8") == (0.8, "output")
 
 
 def test_several_outputs_need_a_choice() -> None:
@@ -252,6 +417,8 @@ def test_other_numbers_are_noted() -> None:
     folds = [_make_event(0.5 + fold / 100, model=fold, weights=str(fold), time=fold) for fold in range(1, 6)]
     (note,) = _choose(*folds).notes
     assert "5 networks" in note and "0.55" in note and "accuracy.json" in note
+    (note,) = _choose(*folds, log="Mean accuracy: 0.6417").notes
+    assert "5 networks" in note and "'Mean accuracy: 0.6417'" in note and "0.55" in note
     (note,) = _choose(_make_event(0.592), log="Accuracy: 0.6417").notes
     assert "'Accuracy: 0.6417'" in note and "0.592" in note and "accuracy.json" in note
     assert _choose(_make_event(0.5917), log="Accuracy: 0.592").notes == ()
@@ -333,7 +500,7 @@ def test_accuracy_that_is_not_finite_fails(accuracy_json: str | None, log: str) 
 @pytest.mark.parametrize(
     ("accuracy_json", "log", "advice"),
     [
-        (None, "Test accuracy: 83.2", "write 0.832 or 83.2%"),
+        (None, "Test accuracy: 83", "write 0.83 or 83%"),
         ('{"accuracy": 83.2}', "", "write 0.832 or 83.2%"),
         (None, "Test accuracy: 8320%", "between 0 and 1"),
         (None, "Test accuracy: -0.1", "between 0 and 1"),
@@ -350,6 +517,14 @@ def test_only_the_last_epoch_counts() -> None:
     """The val_accuracy of an earlier epoch does not measure the final network."""
     later = _EPOCH | {"model": 2, "metrics": {"accuracy": 0.9}}
     assert "no val_accuracy" in _explain_refusal(*_EPOCHS, later)
+
+
+def test_last_validated_epoch_counts() -> None:
+    """With validation_freq=2, the last of seven epochs has no val_accuracy; the note names the epoch that counts."""
+    last = _EPOCH | {"epoch": 21, "metrics": {"accuracy": 0.9}}
+    choice = _choose(*_EPOCHS, last)
+    assert choice.accuracy.value == 0.7
+    assert "the val_accuracy of epoch 20, 0.7" in choice.notes[0]
 
 
 def test_only_whole_epoch_events_become_epochs() -> None:

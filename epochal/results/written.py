@@ -1,0 +1,89 @@
+"""Find the accuracy in files of results that the script wrote, such as metrics.json."""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from epochal.results.outputs import read_untrusted_text
+from epochal.results.printed import PrintedAccuracy, PrintedLines
+
+_NAMES = re.compile(
+    r"(?:.*[_.-])?(?:metrics?|results?|scores?|acc(?:uracy)?|eval(?:uation)?|performance|summary|report)(?:[_.-].*)?"
+    r"\.(?:json|txt)",
+    re.IGNORECASE,
+)
+_ACCURACY_FILE = re.compile(r"(?:.*[_-])?acc(?:uracy)?\.txt", re.IGNORECASE)
+_MAX_DEPTH = 3
+_MAX_FOLDERS = 1000
+_MAX_FILES = 20
+_MAX_LENGTH = 100_000
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """A file of results that the script wrote in this training. ``name``: its path in the code."""
+
+    name: str
+    text: str
+
+    @property
+    def accuracy(self) -> PrintedAccuracy | None:
+        """The accuracy that the file states; None if it states none, or several different ones."""
+        lines = PrintedLines()
+        lines.feed("".join(f"{line}\n" for line in self._lines()).encode("utf-8", "replace"), 0.0)
+        stated = lines.all_tests
+        return stated[-1] if len({line.value for line in stated}) == 1 else None
+
+    def _lines(self) -> list[str]:
+        """Return the content as lines, as a script would print them: ``test accuracy: 0.83``."""
+        if self.name.lower().endswith(".json"):
+            try:
+                return list(_flatten(json.loads(self.text)))
+            except (ValueError, RecursionError):
+                return []
+        is_number = _ACCURACY_FILE.fullmatch(Path(self.name).name) and re.fullmatch(r"[\d.,%\s]+", self.text)
+        return [f"accuracy: {self.text.strip()}"] if is_number else self.text.splitlines()
+
+
+def _flatten(content: Any, path: str = "") -> Iterator[str]:
+    """Yield a line for each number in JSON, with the names that lead to it; lists are left out."""
+    if isinstance(content, dict):
+        for name, value in content.items():
+            yield from _flatten(value, f"{path} {name}".strip())
+    elif type(content) in (int, float, str) and path:
+        yield f"{path}: {content}"
+
+
+def find_written_files(code: Path, snapshot: Path) -> list[WrittenFile]:
+    """Return the files of results that a training wrote below ``code``, its copy of the folder ``snapshot``.
+
+    A file counts by its name, such as metrics.json or results/accuracy.txt, if the snapshot does not have it, or has it
+    with another time of modification, which the copy had kept.
+    """
+    found: list[WrittenFile] = []
+    for visited, (folder, folders, names) in enumerate(os.walk(code)):
+        path = Path(folder)
+        if visited >= _MAX_FOLDERS or len(found) >= _MAX_FILES:
+            break
+        is_deep = len(path.relative_to(code).parts) >= _MAX_DEPTH
+        folders[:] = [] if is_deep else sorted(each for each in folders if not each.startswith((".", "__")))
+        for name in sorted(each for each in names if _NAMES.fullmatch(each)):
+            file = (path / name).relative_to(code)
+            if _is_same_file(code / file, snapshot / file):
+                continue
+            text = read_untrusted_text(code / file)
+            if text is not None and len(text) <= _MAX_LENGTH:
+                found.append(WrittenFile(str(file), text))
+    return found[:_MAX_FILES]
+
+
+def _is_same_file(one: Path, other: Path) -> bool:
+    """Return whether both files exist and were modified at the same time."""
+    try:
+        return one.lstat().st_mtime_ns == other.lstat().st_mtime_ns
+    except OSError:
+        return False

@@ -1,0 +1,57 @@
+"""Which files count as results that a training wrote."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from epochal.results.written import WrittenFile, find_written_files
+
+_RESULT = '{"accuracy": 0.83}'
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """Return a trial's copy of the code and the snapshot that it was copied from, which has results of its own."""
+    snapshot, code = tmp_path / "snapshot", tmp_path / "code"
+    (snapshot / "results").mkdir(parents=True)
+    for name in ("metrics.json", "results/accuracy.txt"):
+        (snapshot / name).write_text(_RESULT)
+        os.utime(snapshot / name, (1e9, 1e9))
+    shutil.copytree(snapshot, code)
+    return code, snapshot
+
+
+def test_committed_file_never_counts(folders: tuple[Path, Path]) -> None:
+    """The run did not write it."""
+    assert find_written_files(*folders) == []
+
+
+def test_file_that_the_run_wrote_counts(folders: tuple[Path, Path]) -> None:
+    """It may be new, or have the same content as the committed one."""
+    code, _ = folders
+    for name in ("metrics.json", "out/eval_results.json", "results/test_metrics.txt"):
+        (code / name).parent.mkdir(exist_ok=True)
+        (code / name).write_text(_RESULT)
+    found = find_written_files(*folders)
+    assert {each.name for each in found} == {"metrics.json", "out/eval_results.json", "results/test_metrics.txt"}
+    assert found[0] == WrittenFile("metrics.json", _RESULT)
+
+
+def test_other_files_are_left_out(folders: tuple[Path, Path]) -> None:
+    """Files of another name, too large, too deep, hidden, linked, or no files at all."""
+    code, _ = folders
+    outside = code.parent / "results.json"
+    outside.write_text(_RESULT)
+    (code / "results.json").symlink_to(outside)
+    os.mkfifo(code / "scores.json")
+    (code / "config.json").write_text(_RESULT)
+    (code / "report.txt").write_text(" " * 200_000)
+    for folder in ("a/b/c/d", ".cache", "linked"):
+        if folder == "linked":
+            (code / folder).symlink_to(code.parent)
+        else:
+            (code / folder).mkdir(parents=True)
+            (code / folder / "metrics.json").write_text(_RESULT)
+    assert find_written_files(*folders) == []
