@@ -87,8 +87,28 @@ _SUFFIXES = frozenset(
     | {"best", "max", "target", "threshold", "top", "k", "0", "1", "2", "3", "5", "10"}
 )
 """The words that may follow the accuracy in such a name; "acc_head" is something else."""
+_OTHER_WORDS = frozenset(
+    {
+        "target",
+        "threshold",
+        "goal",
+        "stop",
+        "desired",
+        "required",
+        "expected",
+        "baseline",
+        "chance",
+        "random",
+        "prev",
+        "old",
+    }
+    | {"min", "max", "best", "delta", "diff", "std", "var", "loss"}
+)
+"""The words in a name such as target_acc that make it another number."""
 _OTHER_ACCURACIES = re.compile(
-    r"balanced|top[-_ ]?(?:k|[2-9]|\d\d)|@\s?(?:k|[2-9]|\d\d)|per[-_ ]?(?:class|label)", re.IGNORECASE
+    r"balanced|top[-_ ]?(?:k|[2-9]|\d\d)|@\s?(?:k|[2-9]|\d\d)|per[-_ ]?(?:class|label)"
+    r"|acc(?:uracy)?_?(?:[2-9]|\d\d)(?![\d.])",
+    re.IGNORECASE,
 )
 """Other measures with accuracy in their names."""
 
@@ -101,10 +121,17 @@ _DATA = re.compile(
 # Words for an accuracy that is a target, or that of a baseline.
 _TARGET = (
     r"(?<![a-z])(?:target|goal|threshold|require(?:d|s|ment)?|min(?:imum)?|wanted|desired|baseline|chance|guess\w*"
-    r"|majority|dummy|expected|previous|prev|reference|published|paper)"
+    r"|majority|dummy|naive|trivial|human|expected|previous|prev|reference|published|paper|sota|state[- ]of[- ]the[- ]art)"
 )
-_TARGET_BEFORE = re.compile(_TARGET + r"\W*(?:\w+\W*)?$", re.IGNORECASE)
-_TARGET_AFTER = re.compile(_TARGET + r"(?![a-z])|\bso far\b", re.IGNORECASE)
+_TARGET_BEFORE = re.compile(
+    _TARGET + r"\W*(?:\w+\W*)?$|\b(?:if|until|when|once|unless)\W+(?:\w+\W+){0,3}$", re.IGNORECASE
+)
+_TARGET_AFTER = re.compile(
+    _TARGET
+    + r"(?![a-z])|\bso far\b|\b(?:need\w*|at least|at most|should|must|will|exceed\w*|above|below|reach(?:es|ing)?"
+    r"|greater|less|more|better|worse)\b|(?<![-=])[<>]=?",
+    re.IGNORECASE,
+)
 # Differences and spreads of accuracies, and reports that one has changed.
 _CHANGE = (
     r"(?:diff(?:erence)?|gap|drop(?:ped)?|gain(?:ed)?|delta|improve\w*|increas\w*|decreas\w*|chang\w+|std|stddev"
@@ -114,7 +141,8 @@ _CHANGE_BEFORE = re.compile(rf"(?<![a-z]){_CHANGE}\W+(?:(?:in|of)\W+)?(?:\w+\W+)
 _CHANGE_AFTER = re.compile(rf"(?<![a-z]){_CHANGE}(?![a-z])|\bnot\b|\bfrom\s+[\d.]+\s+to\b", re.IGNORECASE)
 # An accuracy of a part of the test set, of one of several models or epochs.
 _PART = re.compile(
-    r"(?<![a-z])(?:best|highest|max(?:imum)?|peak|fold|split|class|categor\w+|digit|label|group|client|worst|lowest)(?![a-z])",
+    r"(?<![a-z])(?:best|highest|max(?:imum)?|peak|fold|split|class|categor\w+|digit|label|group|client|worst|lowest"
+    r"|adversarial|attack\w*|robust)(?![a-z])",
     re.IGNORECASE,
 )
 _OF = re.compile(r"^\W*(?:on\s+)?(?:of|for)\s+(?!\d+\s*%)(?P<subject>[^:=]*)", re.IGNORECASE)
@@ -133,7 +161,7 @@ _TRAINING_LINE = re.compile(
 )
 # Other measures that may stand before an accuracy that names no data. After a loss, it may be that of a training batch.
 _MEASURE_BEFORE = re.compile(
-    r"\btop-?1(?=\s)|\b(?:got|correct)\b[:\s]*\d+\s*/\s*\d+"
+    r"\btop-?1(?=\s)|\b(?:got|(?:in)?correct|wrong|errors?|total|samples|images)\b[:=\s]*\d+(?:\s*/\s*\d+)?(?![.\d])"
     r"|\b(?:precision|recall|f1(?:[- ]score)?|(?:roc[- ])?auc|kappa|mcc|sensitivity|specificity)\b[^\d\n]{0,12}\d*\.?\d+",
     re.IGNORECASE,
 )
@@ -298,7 +326,7 @@ def _read_mention(text: str, mention: _Mention) -> Statement | None:
         if found is None:
             return None
         between, number_end, lead = segment[: found.start("wrap")], shift + found.end(), mention.before
-    if _TARGET_AFTER.search(between) or _CHANGE_AFTER.search(between):
+    if any(pattern.search(between) for pattern in (_TARGET_AFTER, _CHANGE_AFTER, _OTHER_ACCURACIES)):
         return None
     split = _find_split(text, mention, between, text[number_end:])
     if split in (Split.TEST, Split.UNNAMED) and _is_of_part(mention, between, lead):
@@ -314,7 +342,7 @@ def _is_excluded(mention: _Mention) -> bool:
     before = mention.before[-_MAX_BEFORE:]
     around = before.split(" ")[-1] + mention.name + mention.rest.split(" ")[0]
     return bool(
-        {"target", "threshold", "min", "baseline", "best", "max", "delta", "diff"} & set(words)
+        not _OTHER_WORDS.isdisjoint(words)
         or _OTHER_ACCURACIES.search(" ".join(before.split()[-2:]) + " " + mention.name + mention.after[:6])
         or _TARGET_BEFORE.search(before)
         or _CHANGE_BEFORE.search(before)
@@ -450,6 +478,6 @@ def _may_be_test_accuracy(text: str, mention: _Mention) -> bool:
     if not number and not _LOOSE_BEFORE.search(mention.before[-_MAX_BEFORE:]):
         return False
     between = after[: number.start()] if number else ""
-    if _TARGET_AFTER.search(between) or _CHANGE_AFTER.search(between):
+    if any(pattern.search(between) for pattern in (_TARGET_AFTER, _CHANGE_AFTER, _OTHER_ACCURACIES)):
         return False
     return _find_split(text, mention, between, after) in (Split.TEST, Split.UNNAMED)

@@ -10,7 +10,9 @@ MENTION = re.compile(
     "|очност|ккуратн|правильных ответов|准确|準確|正确率|正確率|精度|正解率|정확도".encode()
 )
 """Matches lower-case bytes that are in every line with an accuracy, in any of the languages that are understood."""
-RECALL = re.compile("recall|f1|rappel|sensibil|exhaustiv|revoca|trefferquote|олнот|召回|再現率|适合率|適合率".encode())
+RECALL = re.compile(
+    "recall|(?<![a-z0-9])f1(?![a-z0-9])|rappel|sensibil|exhaustiv|revoca|trefferquote|олнот|召回|再現率|适合率|適合率".encode()
+)
 """Matches lower-case bytes that name recall or F1. An output with these means precision by a word that may mean it."""
 
 _ENGLISH = re.compile(r"[\x00-\x7f\u2500-\u259f±→✓✅🎯]*")
