@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,11 @@ _PASSING = frozenset(
     {"round", "float", "int", "str", "format", "item", "cpu", "numpy", "mean", "sum", "around", "array"}
 )
 """Functions and methods whose result is a percentage if their argument is one."""
+_PASSING_NODES = (
+    *(ast.BinOp, ast.UnaryOp, ast.IfExp, ast.Attribute, ast.Subscript, ast.keyword, ast.Starred),
+    *(ast.Tuple, ast.List, ast.Dict),
+)
+_PRINTING = frozenset({"print", "info", "debug", "warning", "write", "log"})
 
 
 @dataclass(frozen=True)
@@ -54,95 +59,113 @@ def read_percentages(code: Path, path: str, content: bytes) -> Percentages:
 
 def find_percentages(sources: Mapping[str, bytes]) -> Percentages:
     """Return how the modules with these ``sources``, by their paths, compute percentages."""
-    unsigned, computed = "", False
-    for path, source in sources.items():
-        module = Module.parse(source)
-        found = _Products(module.tree) if module else None
-        computed = computed or found is None or found.computed
-        line = next(found.unsigned_lines(), None) if found else None
-        unsigned = unsigned or (f"line {line} of {path}" if line else "")
-    return Percentages(unsigned, computed)
+    modules = {path: Module.parse(source) for path, source in sources.items()}
+    try:
+        products = _Products({path: module.tree for path, module in modules.items() if module})
+        return Percentages(products.find_unsigned(), products.computed or None in modules.values())
+    except RecursionError:  # an expression that is nested too deeply
+        return Percentages()
 
 
 class _Products:
-    """The expressions of one module that multiply by 100."""
+    """The expressions in some modules that multiply by 100, and where their values go."""
 
-    def __init__(self, tree: ast.Module) -> None:
-        self._parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
-        nodes = sorted((node for node in self._parents if hasattr(node, "lineno")), key=lambda node: node.lineno)
-        self._multiplied = [node for node in nodes if _multiplies(node)]
-        self._loads: dict[str, list[ast.Name]] = {}
-        for node in nodes:
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-                self._loads.setdefault(node.id, []).append(node)
-        self.computed = bool(self._multiplied) or any(_formats_percent(node) for node in nodes)
+    def __init__(self, trees: Mapping[str, ast.Module]) -> None:
+        self._parents: dict[ast.AST, ast.AST] = {}
+        self._places: dict[ast.AST, str] = {}
+        self._uses: dict[str, list[ast.AST]] = {}
+        """By its name, the expressions that read a variable or an attribute, and the calls of a function."""
+        self._products: list[ast.AST] = []
+        self.computed = False
+        """Whether any of the modules computes percentages."""
+        for path, tree in trees.items():
+            self._add(path, tree)
 
-    def unsigned_lines(self) -> Iterator[int]:
-        """Yield the lines at which an accuracy is multiplied by 100 and may be printed without a per cent sign."""
-        for node in self._multiplied:
+    def _add(self, path: str, tree: ast.Module) -> None:
+        for node in ast.walk(tree):
+            for child in ast.iter_child_nodes(node):
+                self._parents[child] = node
+            if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
+                self._uses.setdefault(_name_of(node), []).append(node)
+            elif isinstance(node, ast.Call):
+                self._uses.setdefault(f"{_called_name(node)}()", []).append(node)
+            if _multiplies(node):
+                self._products.append(node)
+                self._places[node] = f"line {getattr(node, 'lineno', 0)} of {path}"
+            self.computed = self.computed or _multiplies(node) or _formats_percent(node)
+
+    def find_unsigned(self) -> str:
+        """Return the place of the first product of an accuracy and 100 that is printed without a per cent sign."""
+        return next((self._places[node] for node in self._products if self._is_printed_unsigned(node)), "")
+
+    def _is_printed_unsigned(self, product: ast.AST) -> bool:
+        """Return whether a product, or a variable or function whose value it is, is printed without a sign."""
+        queue, seen, is_accuracy = [product], set(), bool(_ACCURACY_NAMES.search(self._function_of(product)))
+        for node in queue:
             use, value = self._find_use(node)
-            names = [_names_in(value)]
-            targets: list[ast.expr] = []
-            if isinstance(use, ast.Assign):
-                targets = use.targets
-            elif isinstance(use, ast.AugAssign | ast.AnnAssign):
-                targets = [use.target]
-            names += [_names_in(target) for target in targets]
-            names.append(self._function_of(node))
-            if not _ACCURACY_NAMES.search(" ".join(names)):
-                continue
-            if all(isinstance(target, ast.Name) for target in targets) and targets:
-                loads = [load for target in targets for load in self._loads.get(getattr(target, "id", ""), [])]
-                if any(self._is_unsigned(*self._find_use(load), direct=False) for load in loads):
-                    yield node.lineno
-            elif self._is_unsigned(use, value, direct=True):
-                yield node.lineno
+            names = [_name_of(target) for target in _targets_of(use)]
+            if isinstance(use, ast.Return):
+                names = [f"{self._function_of(use)}()"]
+            elif isinstance(use, ast.Call) and _called_name(use) == "append" and isinstance(use.func, ast.Attribute):
+                names = [_name_of(use.func.value)]
+            is_accuracy = is_accuracy or bool(_ACCURACY_NAMES.search(" ".join([*names, _names_in(value)])))
+            if is_accuracy and self._is_unsigned(use, value):
+                return True
+            queue += [found for name in names if name not in seen for found in self._uses.get(name, [])]
+            seen |= set(names)
+        return False
 
     def _find_use(self, node: ast.AST) -> tuple[ast.AST, ast.AST]:
         """Return what uses a percentage, after roundings and conversions, and the expression that it uses."""
+        if isinstance(node, ast.AugAssign):
+            return node, node.value
         child, parent = node, self._parents[node]
-        while isinstance(
-            parent, ast.BinOp | ast.UnaryOp | ast.IfExp | ast.Attribute | ast.Call | ast.keyword | ast.Starred
+        while isinstance(parent, _PASSING_NODES) or (
+            isinstance(parent, ast.Call) and (parent.func is child or _called_name(parent) in _PASSING)
         ):
-            if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mod | ast.Add) and _text_of(parent):
+            if _text_of(parent) and not _text_of(self._parents[parent]):
                 break
-            if isinstance(parent, ast.Call) and parent.func is not child and _called_name(parent) not in _PASSING:
-                break
-            if _is_format(parent) and getattr(parent, "func", None) is not child:
-                break
-            child, parent = parent, self._parents[parent]
-        if isinstance(parent, ast.Tuple) and isinstance(
-            self._parents[parent], ast.BinOp
-        ):  # "%d %%" % (correct, 100 * …)
             child, parent = parent, self._parents[parent]
         return parent, child
 
-    def _is_unsigned(self, use: ast.AST, value: ast.AST, *, direct: bool) -> bool:
-        """Return whether a percentage is printed without a sign, or passed on so that this cannot be seen.
-
-        ``direct``: whether it is the product itself, not a name that was assigned.
-        """
+    def _is_unsigned(self, use: ast.AST, value: ast.AST) -> bool:
+        """Return whether a percentage is printed there, without a sign."""
+        if _text_of(use):
+            return not _PLACEHOLDER_AND_SIGN.search(_text_of(use))
+        following: ast.AST | None = None
         if isinstance(use, ast.FormattedValue):
             joined = self._parents[use]
             values = joined.values if isinstance(joined, ast.JoinedStr) else []
-            following = values[values.index(use) + 1] if values.index(use) + 1 < len(values) else None
-            if following is None and isinstance(self._parents[joined], ast.Call):  # print(f"{accuracy}", "%")
-                return self._is_unsigned(self._parents[joined], joined, direct=direct)
-            return not (isinstance(following, ast.Constant) and _SIGN_AFTER.match(str(following.value)))
-        if isinstance(use, ast.BinOp) or _is_format(use):
-            return not _PLACEHOLDER_AND_SIGN.search(_text_of(use)) and "%" not in _text_of(use)[-3:]
-        if isinstance(use, ast.Call) and _called_name(use) in ("print", "info", "debug", "warning", "write", "log"):
-            at = next((at for at, argument in enumerate(use.args) if argument is value), len(use.args))
-            following = use.args[at + 1] if at + 1 < len(use.args) else None
-            return not (isinstance(following, ast.Constant) and _SIGN_AFTER.match(str(following.value)))
-        return isinstance(use, ast.Return) or direct
+            if values[-1:] == [use]:  # print(f"{accuracy}", "%")
+                return self._is_unsigned(self._parents[joined], joined)
+            following = values[values.index(use) + 1]
+        elif isinstance(use, ast.Call) and _called_name(use) in _PRINTING and value in use.args:
+            following = next(iter(use.args[use.args.index(value) + 1 :]), None)
+        else:
+            return isinstance(value, ast.JoinedStr)
+        return not (isinstance(following, ast.Constant) and _SIGN_AFTER.match(str(following.value)))
 
     def _function_of(self, node: ast.AST) -> str:
+        """Return the name of the function that contains ``node``; empty at the top level of a module."""
         while node in self._parents:
             node = self._parents[node]
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 return node.name
         return ""
+
+
+def _targets_of(node: ast.AST) -> list[ast.AST]:
+    """Return the variables and attributes that a statement assigns to."""
+    targets: list[ast.AST] = []
+    if isinstance(node, ast.Assign):
+        targets = [*node.targets]
+    elif isinstance(node, ast.AugAssign | ast.AnnAssign):
+        targets = [node.target]
+    return [each for target in targets for each in ast.walk(target) if isinstance(each, ast.Name | ast.Attribute)]
+
+
+def _name_of(node: ast.AST) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def _multiplies(node: ast.AST) -> bool:
@@ -188,16 +211,17 @@ def _called_name(node: ast.Call) -> str:
     return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
 
 
-def _is_format(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and bool(_text_of(node))
-
-
 def _text_of(node: ast.AST) -> str:
-    """Return the text that is formatted by "…".format(…) or "…" % …, or concatenated; empty if there is none."""
+    """Return the text of "…".format(…), "…" % …, or "…" + …, with {} for what is added; empty for anything else."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
-        node = node.func.value
-        return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
-    if not isinstance(node, ast.BinOp):
-        return ""
-    sides = (node.left, node.right) if isinstance(node.op, ast.Add) else (node.left,)
-    return "".join(side.value for side in sides if isinstance(side, ast.Constant) and isinstance(side.value, str))
+        return _constant_text(node.func.value)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
+        return _constant_text(node.left)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        parts = [_text_of(side) or _constant_text(side) for side in (node.left, node.right)]
+        return "".join(part or "{}" for part in parts) if any(parts) else ""
+    return ""
+
+
+def _constant_text(node: ast.AST) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""

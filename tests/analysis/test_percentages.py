@@ -16,9 +16,12 @@ from epochal.analysis.percentages import Percentages, find_percentages, read_per
         'print("Test Accuracy:", round(100 * accuracy, 2))',
         'accuracy = 100 * correct / total\nprint("Test Accuracy:", accuracy)',
         'accuracy = correct / total\naccuracy *= 100\nprint("Test Accuracy: " + str(accuracy))',
-        "def test():\n    return 100.0 * correct / total",
-        "def accuracy():\n    total = 100 * n / m\n    return total",
-        "result.append(correct_k.mul_(100.0 / batch_size))",
+        "def test():\n    return 0.1, 100.0 * correct / total\nloss, acc = test()\nprint(f'{acc:.2f}')",
+        "def accuracy():\n    total = 100 * n / m\n    return total\nprint('Test:', accuracy())",
+        "def test():\n    result.append(correct_k.mul_(100.0 / n))\n    return result\nprint('%.2f' % test()[0])",
+        "metrics = {'accuracy': round(100 * correct / total, 2)}\nprint('Test accuracy:', metrics['accuracy'])",
+        "self.accuracy = 100 * correct / total\nprint(f'Test accuracy: {self.accuracy}')",
+        "print('Test accuracy: ' + str(100 * accuracy))",
         'accuracy = 100 * (predicted == labels).mean()\nprint(f"{accuracy:.1f}%")\nprint("Test Accuracy:", accuracy)',
     ],
 )
@@ -40,6 +43,10 @@ def test_accuracy_multiplied_without_sign_is_found(source: str) -> None:
         'print("Accuracy: {}/{} ({:.0f}%)".format(correct, total, 100. * correct / total))',
         'print("Test Accuracy:", 100 * accuracy, "%")',
         'accuracy = 100 * correct / total\nprint(f"Test Accuracy: {accuracy:.1f}%")',
+        'print("Test accuracy: " + str(100 * accuracy) + "%")',
+        # Those of the training are printed with a sign, and only used in other ways without one.
+        "def train():\n    return 100 * correct / n\nprint(f'{train():.1f}%')\nprint(f'Test accuracy: {accuracy():.2f}')",
+        'accuracy = 100 * correct / total\nprint(f"{accuracy:.1f} %")\nlog.add_scalar(accuracy)\nassert accuracy > 5',
         'print("Train Epoch [{:.0f}]".format(100.0 * batch / len(loader)))',
         "x = rng.rand(200) * 100\nprint(x)",
     ],
@@ -53,7 +60,8 @@ def test_code_without_percentages() -> None:
     """A sign that it prints may follow a fraction; if the code cannot be read, that is not known."""
     signed_fraction = b'print(f"Test accuracy: {correct / total:.2f}%")'
     assert find_percentages({"nn.py": signed_fraction}) == Percentages("", computed=False)
-    assert find_percentages({"nn.py": b"def"}) == Percentages("", computed=True)
+    for unknown in (b"def", b"print(100 * acc + " + b" + ".join([b"'a'"] * 2000) + b")"):
+        assert find_percentages({"nn.py": unknown}) == Percentages("", computed=True)
 
 
 def test_local_modules_are_read(tmp_path: Path) -> None:
@@ -65,6 +73,6 @@ def test_local_modules_are_read(tmp_path: Path) -> None:
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content)
-    script = b"import keras\nfrom lib.utils import accuracy\n"
+    script = b"import keras\nfrom lib.utils import accuracy\nprint('Test accuracy:', accuracy())\n"
     found = read_percentages(tmp_path, "project/train.py", script)
     assert found == Percentages("line 2 of project/lib/utils.py", computed=True)
