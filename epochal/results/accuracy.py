@@ -154,6 +154,8 @@ class _Chooser:
         return last
 
     def _from_output(self) -> Accuracy | None:
+        if self._findings.printed.unparsed_counts:
+            self._refuse_unparsed_line()
         for line in reversed(self._findings.printed.all_tests):
             value = self._resolve_unit(line)
             mean = self._last_cross_validation()
@@ -226,8 +228,8 @@ class _Chooser:
         if unparsed:
             raise RunFailed(
                 Reason.NO_ACCURACY,
-                f"{SCRIPT} printed a line that seems to state its accuracy but cannot be parsed: "
-                f"{unparsed!r}. Print it as 'Test accuracy: 0.83'.",
+                f"{SCRIPT} printed a line that seems to state its accuracy but cannot be parsed, or is only about a part of it: "
+                f"{unparsed!r}. Print the accuracy on all test data as 'Test accuracy: 0.83'.",
             )
 
     def _from_cross_validation(self) -> Accuracy | None:

@@ -41,13 +41,14 @@ class Statement:
 class Reading:
     """What a line says about accuracy.
 
-    ``statement``: the one that counts, or None. ``is_unread``: whether the line seems to state a test accuracy in a form
-    that is not understood. ``has_percents``: whether a number without a per cent sign can only be a percentage.
-    ``heading``: the data of the accuracy in a later line, if this one is like "Checking accuracy on training data".
+    ``statement``: the one that counts, or None. ``unread``: the data of an accuracy that the line seems to state in a
+    form that is not understood: TEST, UNNAMED, or None if there is none. ``has_percents``: whether a number without a per
+    cent sign can only be a percentage. ``heading``: the data of the accuracy in a later line, if this one is like
+    "Checking accuracy on training data".
     """
 
     statement: Statement | None = None
-    is_unread: bool = False
+    unread: Split | None = None
     has_percents: bool = False
     heading: Split | None = None
 
@@ -268,18 +269,22 @@ def read_line(line: str) -> Reading | None:
     mentions = _find_mentions(text)
     read = [(mention, _read_mention(text, mention)) for mention in mentions]
     statements = [statement for _, statement in read if statement]
-    is_unread = any(statement is None and _may_be_test_accuracy(text, mention) for mention, statement in read)
+    unread = max(
+        (_guess_split(text, mention) for mention, statement in read if statement is None),
+        key=[None, Split.UNNAMED, Split.TEST].index,
+        default=None,
+    )
     has_percents = any(each.number is not None and 1 < each.number <= 100 for each in statements)
     for split in (Split.TEST, Split.UNNAMED, Split.VALIDATION):
         last = next((each for each in reversed(statements) if each.split is split), None)
-        if last and not (is_unread and split is Split.VALIDATION):
+        if last and not (unread and split is Split.VALIDATION):
             end = last.end + len(line) - len(text) if translated == line else len(line)
             return Reading(replace(last, end=end), has_percents=has_percents)
     heading = None
     if mentions and not statements and not re.search(r"\d", text):
         split = _find_split(text, mentions[-1], mentions[-1].after, "")
         heading = split if split is not Split.UNNAMED else None
-    return Reading(None, is_unread, has_percents, heading)
+    return Reading(None, unread, has_percents, heading)
 
 
 def _find_mentions(text: str) -> list[_Mention]:
@@ -469,15 +474,16 @@ def _differs(share: float, other: float) -> bool:
     return abs(share - other) > _MAX_COUNT_DIFFERENCE
 
 
-def _may_be_test_accuracy(text: str, mention: _Mention) -> bool:
-    """Return whether a number beside the name may be a test accuracy."""
+def _guess_split(text: str, mention: _Mention) -> Split | None:
+    """Return TEST or UNNAMED if a number beside the name may be an accuracy of that, else None."""
     if _is_excluded(mention) and not re.search(r"(?<![a-z])(?:best|max)(?![a-z])", mention.name, re.IGNORECASE):
-        return False
+        return None
     after = _METRIC_LIST_END.split(mention.after)[0]
     number = _LOOSE_AFTER.search(after)
     if not number and not _LOOSE_BEFORE.search(mention.before[-_MAX_BEFORE:]):
-        return False
+        return None
     between = after[: number.start()] if number else ""
     if any(pattern.search(between) for pattern in (_TARGET_AFTER, _CHANGE_AFTER, _OTHER_ACCURACIES)):
-        return False
-    return _find_split(text, mention, between, after) in (Split.TEST, Split.UNNAMED)
+        return None
+    split = _find_split(text, mention, between, after)
+    return split if split in (Split.TEST, Split.UNNAMED) else None

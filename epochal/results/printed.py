@@ -50,6 +50,7 @@ class PrintedLines:
         self._percent_forms: set[str] = set()
         self._names_recall = False
         self._heading: Split | None = None
+        self._unparsed_names_test = False
         self.unparsed: str | None = None
         """The last line that seems to state a test accuracy but cannot be parsed.
 
@@ -69,6 +70,11 @@ class PrintedLines:
         the last five are kept.
         """
         return self._lines_of(Split.TEST) or self._lines_of(Split.UNNAMED)
+
+    @property
+    def unparsed_counts(self) -> bool:
+        """Whether ``unparsed`` names a test, and no line that could be parsed does, so that it counts instead of them."""
+        return bool(self.unparsed) and self._unparsed_names_test and not self._lines_of(Split.TEST)
 
     @property
     def all_validations(self) -> list[PrintedAccuracy]:
@@ -125,8 +131,9 @@ class PrintedLines:
             end = reading.statement.end if reading.statement else len(line)
             self._percent_forms.add(_form_of(_extract_text(line, end)))
         found = reading.statement
-        if reading.is_unread:
+        if reading.unread:
             self.unparsed = _extract_text(line, len(line))
+            self._unparsed_names_test = reading.unread is Split.TEST
         self._heading, heading = reading.heading or (None if found else self._heading), self._heading
         if found is None:
             return

@@ -241,6 +241,10 @@ def test_unreadable_accuracy_line_is_quoted_and_nothing_else_judged() -> None:
     """val_accuracy must not silently replace the number that the script meant."""
     line = "Best accuracy of all epochs: 0.558"
     assert repr(line) in _explain_refusal(*_EPOCHS, log=line)
+    test_line = "Best test accuracy: 0.558"
+    assert repr(test_line) in _explain_refusal(log=f"Accuracy: 0.99\n{test_line}")
+    assert _read_accuracy(log=f"Accuracy: 0.99\n{line}") == (0.99, "output")
+    assert _read_accuracy(log=f"Test accuracy: 0.5\n{test_line}") == (0.5, "output")
     assert _read_accuracy(*_EPOCHS, log="Train accuracy: 0.99") == (0.7, "val_accuracy")
 
 
