@@ -123,7 +123,7 @@ def _make_files(text: str, **more: str | bytes) -> dict[str, str | bytes]:
         (_make_files("print('trained')\n"), Reason.NO_ACCURACY, "Test accuracy: 0.83"),
         (_make_files("print('=== accuracy of 3 models ===')\n"), Reason.NO_ACCURACY, "Test accuracy: 0.83"),
         (_make_files("print('Test accuracy: nan')\n"), Reason.ACCURACY_NOT_FINITE, "finite"),
-        (_make_files("print('Test accuracy: 83.2')\n"), Reason.ACCURACY_OUT_OF_RANGE, "83.2"),
+        (_make_files("print('Test accuracy: 832')\n"), Reason.ACCURACY_OUT_OF_RANGE, "832"),
         (_make_files("import os\nos.kill(os.getpid(), 9)\n"), Reason.KILLED, "SIGKILL"),
         (_make_files("raise MemoryError\n"), Reason.OUT_OF_MEMORY, "memory"),
         (_make_files("# coding: rot13\n"), Reason.SYNTAX_ERROR, "rot13"),
