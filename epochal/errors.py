@@ -155,6 +155,11 @@ class Reason(StrEnum):
         "Write the number as a constant (epochs = 20) or in the call (fit(epochs=20)), or add a [search] table to "
         "epochal.toml.",
     )
+    EPOCHS_UNCHANGED = (
+        "epochs_unchanged",
+        "Raising what looks like the number of epochs did not change how many epochs were trained.",
+        "Pass the number of epochs as a constant to the call or loop that trains, for example fit(epochs=20).",
+    )
     MAX_EPOCHS = (
         "max_epochs",
         "The next trial would have more epochs than max_epochs in epochal.toml allows.",

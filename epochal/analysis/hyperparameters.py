@@ -1,47 +1,38 @@
-"""Find and change hyperparameters, the literals in nn.py that a trial may change.
+"""Find and change hyperparameters, the literals in the pushed code that a trial may change.
 
-The standard library's ``ast`` locates a literal. A change replaces the bytes of that literal and no others.
+The standard library's ``ast`` locates a literal in a Python file. A change replaces the bytes of that literal and no
+others, unless the statement assigns the literal to several names: then it becomes two statements.
 """
 
 import ast
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from epochal.analysis.syntax import Module, encoding_of, literal
+from epochal.analysis.config_files import CONFIG_SUFFIXES, check_change, format_value
+from epochal.analysis.constant import Constant, parse_number
+from epochal.analysis.syntax import Module, encoding_of, last_name, literal
 from epochal.records import Value, is_same_value, value_kind
 
-_EPOCHS_NAMES = frozenset(
-    {"epochs", "num_epochs", "n_epochs", "nb_epoch", "nb_epochs", "number_of_epochs", "max_epochs", "max_iter"}
-)
-_FIT_METHODS = frozenset({"fit", "fit_generator"})
 
+def find_constants(source: bytes, path: str = "") -> list[Constant]:
+    """Return the literals that a module's top level assigns to names, in order; none if it is not valid Python.
 
-@dataclass(frozen=True)
-class Constant:
-    """A literal in the source.
-
-    ``name``: the variable that it is assigned to, or ``epochs`` for an argument of fit. ``line``: its line number, from
-    1. ``start``, ``end``: its byte offsets, so that ``source[start:end]`` is the literal.
-    """
-
-    name: str
-    value: Value
-    line: int
-    start: int
-    end: int
-
-
-def find_constants(source: bytes) -> list[Constant]:
-    """Return the literals assigned to names at a module's top level, in order; none if ``source`` is invalid.
-
-    A literal is a number (including any minus sign), a string, True or False. The top level includes the blocks of if,
-    try, with and loops, but not functions and classes. The following are ignored: assignments to tuples, assignments of
-    computed values, walrus assignments, and augmented assignments such as ``epochs += 5``.
+    A literal is a number (a minus sign belongs to it), a text, True or False. The blocks of if, try, with and loops
+    belong to the top level, but functions and classes do not. Assignments to a tuple, assignments by a walrus,
+    assignments of a computed value, and those like ``epochs += 5`` are not found. ``path``: the module's file.
     """
     module = Module.parse(source)
-    return [_to_constant(module, name, node) for name, node in module.assignments()] if module else []
+    return [make_constant(module, name, node, path) for name, node in module.assignments()] if module else []
+
+
+def make_constant(
+    module: Module, name: str, node: ast.expr, path: str, qualified_name: str = "", place: str = "the constant"
+) -> Constant:
+    """Return the literal ``node`` of ``module`` as a constant. A text that spells a number stays a text."""
+    value = literal(node)
+    assert value is not None
+    return Constant(name, value, node.lineno, *module.span(node), path, qualified_name or name, place)
 
 
 def assigned_lines(source: bytes) -> dict[str, list[int]]:
@@ -54,75 +45,107 @@ def assigned_lines(source: bytes) -> dict[str, list[int]]:
     return {name: sorted(lines) for name, lines in found.items()}
 
 
-def find_epochs(source: bytes) -> Constant | None:
-    """Return the constant that holds the number of epochs and can be raised, or None if there is no such constant.
-
-    The argument ``epochs=`` of the last call to ``.fit`` (or ``.fit_generator``) decides. If it is a whole number, that
-    is the constant. If it is a name, the constant is the last whole number assigned to that name at the module's top
-    level; if it is a local variable of the function that calls fit, the result is None. Otherwise, the constant is the
-    last top-level whole number whose name is, in upper or lower case, epochs, num_epochs, n_epochs, nb_epoch,
-    nb_epochs, number_of_epochs, max_epochs or (as in scikit-learn) max_iter.
-    """
-    module = Module.parse(source)
-    if module is None:
-        return None
-    argument = _find_epochs_argument(module.tree)
-    if argument is not None and _is_integer(argument):
-        return _to_constant(module, "epochs", argument)
-    if isinstance(argument, ast.Name) and _is_local(module.tree, argument):
-        return None
-    integers = [(name, node) for name, node in module.assignments() if _is_integer(node)]
-    by_argument_name = [
-        (name, node) for name, node in integers if isinstance(argument, ast.Name) and name == argument.id
-    ]
-    by_known_name = [(name, node) for name, node in integers if name.lower() in _EPOCHS_NAMES]
-    found = by_argument_name or by_known_name
-    return _to_constant(module, *found[-1]) if found else None
-
-
 def change_all(source: bytes, changes: Mapping[Constant, Value]) -> bytes:
     """Return ``source`` with each constant in ``changes`` replaced by its new value, and every other byte unchanged.
 
-    A constant that already has its new value keeps its spelling. Raises ValueError if a constant is not in this source,
-    if two constants are in the same place, if a new value differs in kind (number, text or boolean) from the old one,
-    or if parsing the result does not yield the new values.
+    All constants are in the same file. One that already has its new value keeps its spelling. A literal that a Python
+    statement assigns to several names (``epochs = batch_size = 10``) changes for the constant's name only: the statement
+    is split in two. Raises ValueError if a constant is not in this source, if two are in the same place, if a value is
+    of another kind than the constant's (number, text or boolean), or if parsing the result does not give the new values.
     """
-    before = Module.parse(source)
+    new = {constant: value for constant, value in changes.items() if not is_same_value(value, constant.value)}
+    for constant, value in changes.items():
+        if value_kind(value) != value_kind(constant.value):
+            raise ValueError(f"{constant.name} cannot be changed to {value!r} in line {constant.line}")
+    if any(constant.path.endswith(CONFIG_SUFFIXES) for constant in changes):
+        return _change_config(source, new)
+    module = Module.parse(source)
     for constant in changes:
-        if before is None or not before.has_literal_at(constant.start, constant.end, constant.value):
+        if module is None or not _has_literal(module, constant.start, constant.end, constant.value):
             raise ValueError(f"{constant.name} = {constant.value!r} is not in line {constant.line}")
-    changed, end, places = b"", 0, []
-    for constant, value in sorted(changes.items(), key=lambda change: change[0].start):
-        changed += source[end : constant.start]
-        start, end = len(changed), constant.end
-        changed += _format_literal(source, constant, value)
-        places.append((start, len(changed), constant, value))
-    changed += source[end:]
+    if len({constant.start for constant in changes}) < len(changes):
+        raise ValueError(f"two constants share a literal in line {min(each.line for each in changes)}")
+    return _change_module(module, source, new) if module else source
+
+
+def _change_module(module: Module, source: bytes, changes: Mapping[Constant, Value]) -> bytes:
+    edits: list[tuple[int, int, bytes]] = []
+    literals: list[tuple[int, int]] = []
+    for constant, value in changes.items():
+        text = _format_literal(source[constant.start : constant.end], value)
+        split = _split_chain(module, source, constant)
+        if split is None:
+            edits.append((constant.start, constant.end, text))
+            literals.append((constant.start, 0))
+        else:
+            (start, end), at, target = split
+            edits += [(start, end, b""), (at, at, b"; " + target + b" = " + text)]
+            literals.append((at, len(b"; " + target + b" = ")))
+    changed = _apply_edits(source, edits)
     after = Module.parse(changed)
-    for start, stop, constant, value in places:
-        is_changed = after is not None and after.has_literal_at(start, stop, value)
-        if not is_changed or value_kind(value) != value_kind(constant.value):
+    for (constant, value), (edit, offset) in zip(changes.items(), literals, strict=True):
+        start = edit + offset + sum(len(text) - (end - first) for first, end, text in edits if first < edit)
+        end = start + len(_format_literal(source[constant.start : constant.end], value))
+        if after is None or not _has_literal(after, start, end, value):
             raise ValueError(f"{constant.name} cannot be changed to {value!r} in line {constant.line}")
     return changed
 
 
-def _format_literal(source: bytes, constant: Constant, value: Value) -> bytes:
-    """Return ``value`` as an ASCII literal, which is valid in any encoding; keep the quotes of a string if possible."""
-    present = source[constant.start : constant.end]
-    if is_same_value(value, constant.value):
-        return present
+def _change_config(source: bytes, changes: Mapping[Constant, Value]) -> bytes:
+    edits = []
+    for constant, value in changes.items():
+        text = format_value(constant.path, source[constant.start : constant.end], value)
+        edits.append((constant.start, constant.end, text))
+    changed = _apply_edits(source, edits)
+    if any(not check_change(constant.path, source, changed, changes) for constant in changes):
+        names = ", ".join(constant.qualified_name for constant in changes)
+        raise ValueError(f"{names} cannot be changed in {next(iter(changes)).path}")
+    return changed
+
+
+def _apply_edits(source: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
+    """Return ``source`` with each span ``start:end`` replaced by its text."""
+    for start, end, text in sorted(edits, reverse=True):
+        source = source[:start] + text + source[end:]
+    return source
+
+
+def _split_chain(module: Module, source: bytes, constant: Constant) -> tuple[tuple[int, int], int, bytes] | None:
+    """Return how to take a constant's name out of a statement that assigns its literal to several names.
+
+    The result is the span to remove, the end of the statement, and the target as it is written; None if the statement
+    assigns the literal to no other name.
+    """
+    for node in ast.walk(module.tree):
+        if not isinstance(node, ast.Assign) or len(node.targets) < 2 or literal(node.value) is None:
+            continue
+        if module.span(node.value) != (constant.start, constant.end):
+            continue
+        spans = [module.span(target) for target in node.targets]
+        for index, target in enumerate(node.targets):
+            if last_name(target) == (constant.qualified_name or constant.name).rpartition(".")[2]:
+                start, end = spans[index]
+                removed = (start, spans[1][0]) if index == 0 else (spans[index - 1][1], end)
+                return removed, module.span(node)[1], source[start:end]
+    return None
+
+
+def _has_literal(module: Module, start: int, end: int, value: Value) -> bool:
+    """Return whether the bytes ``start:end`` are exactly a literal with this ``value``, or a text that spells it."""
+    found = module.literal_at(start, end)
+    if isinstance(found, str) and value_kind(value) == "number":
+        found = parse_number(found)
+    return found is not None and is_same_value(found, value)
+
+
+def _format_literal(present: bytes, value: Value) -> bytes:
+    """Return ``value`` as an ASCII literal, which is valid in any encoding; a text keeps its quotes if possible."""
+    if value_kind(value) == "number" and present.endswith((b'"', b"'")):
+        value = repr(value)
     text = ascii(value)
     if isinstance(value, str) and present.endswith(b'"') and '"' not in text:
         text = f'"{text[1:-1]}"'
     return text.encode("ascii")
-
-
-def differ_only_in_epochs(one: bytes, other: bytes) -> bool:
-    """Return whether two sources differ in the number of epochs and nothing else."""
-    one_epochs, other_epochs = find_epochs(one), find_epochs(other)
-    if one_epochs is None or other_epochs is None or one_epochs.value == other_epochs.value:
-        return False
-    return one[: one_epochs.start] == other[: other_epochs.start] and one[one_epochs.end :] == other[other_epochs.end :]
 
 
 def unified_diff(before: bytes, after: bytes, name: str) -> str:
@@ -133,33 +156,3 @@ def unified_diff(before: bytes, after: bytes, name: str) -> str:
     )
     lines = difflib.unified_diff(old, new, f"a/{name}", f"b/{name}")
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
-
-
-def _to_constant(module: Module, name: str, node: ast.expr) -> Constant:
-    value = literal(node)
-    assert value is not None
-    return Constant(name, value, node.lineno, *module.span(node))
-
-
-def _is_integer(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and type(node.value) is int
-
-
-def _find_epochs_argument(tree: ast.Module) -> ast.expr | None:
-    """Return the ``epochs`` argument of the last call to ``fit`` that has one, or None if there is no such call."""
-    arguments = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _FIT_METHODS:
-            arguments += [keyword.value for keyword in node.keywords if keyword.arg == "epochs"]
-    return max(arguments, key=lambda value: (value.lineno, value.col_offset), default=None)
-
-
-def _is_local(tree: ast.Module, name: ast.Name) -> bool:
-    """Return whether a function that contains ``name`` assigns to it; parameters do not count."""
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    enclosing = [function for function in functions if any(node is name for node in ast.walk(function))]
-    return any(
-        isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == name.id
-        for function in enclosing
-        for node in ast.walk(function)
-    )

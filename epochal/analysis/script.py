@@ -1,77 +1,97 @@
-"""The script to train: its content, its constants, and variants of it with other hyperparameters."""
+"""The script that is trained: its constants, its number of epochs, and its files with other hyperparameters."""
 
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from epochal.analysis.hyperparameters import (
-    Constant,
-    assigned_lines,
-    change_all,
-    find_constants,
-    find_epochs,
-    unified_diff,
-)
+from epochal.analysis.constant import Constant
+from epochal.analysis.epochs import Epochs, find_epochs
+from epochal.analysis.hyperparameters import assigned_lines, change_all, find_constants, unified_diff
 from epochal.analysis.location import Notebook, change_notebook, locate_script
+from epochal.analysis.searchable import find_places
+from epochal.analysis.sources import Sources, read_sources
+from epochal.analysis.tracing import Tracer
 from epochal.folders import SCRIPT
 from epochal.records import Value
 
 _MAX_TEXT_LENGTH = 200
-"""The maximum length, in characters, of a string that is recorded as a hyperparameter."""
+"""The maximum length, in characters, of a text that is recorded as a hyperparameter."""
 
 Change = Mapping[str, bytes]
-"""New contents of the files that a trial changes, by path; empty if the trial trains the code as pushed."""
+"""New contents of the files that a trial changes, by their paths in the code; empty if it trains the code as pushed."""
 
 
 @dataclass(frozen=True)
 class Script:
-    """A script, read and parsed once.
+    """A script, read and parsed once, with the files that hold its hyperparameters.
 
-    ``content``: its bytes. ``path``: its path in the code. ``constants``: the literals assigned to names at its top
-    level, in order. ``epochs``: the constant that holds the number of epochs, if it can be raised. ``assigned_lines``:
-    for each name, the line numbers of its assignments, counted from 1. ``notebook``: the notebook that the script was exported
-    from, in which case ``path`` does not exist in the commit; None for a Python file.
+    ``path``: its path in the code. ``files``: the contents of the script, of the local modules that it imports, and of
+    its configuration files, by path. ``constants``: the literals assigned to names at its top level, in order.
+    ``epochs``: the literals that may set the number of epochs, the likeliest first. ``assigned_lines``: for each name,
+    the line numbers of its assignments, counted from 1. ``places``: the other named literals, by name and by qualified name.
+    ``notebook``: the notebook that the script was exported from, in which case ``path`` does not exist in the commit;
+    None for a Python file.
     """
 
-    content: bytes
+    path: str
+    files: Mapping[str, bytes]
     constants: tuple[Constant, ...]
-    epochs: Constant | None
+    epochs: tuple[Epochs, ...]
     assigned_lines: Mapping[str, list[int]]
-    path: str = SCRIPT
+    places: Mapping[str, tuple[Constant, ...]]
     notebook: Notebook | None = None
 
-    def apply(self, values: Mapping[Constant, Value]) -> Change:
-        """Return the files changed by setting constants to ``values``. Raises ValueError as ``change_all`` does.
-
-        If the script is a notebook's export, that is the notebook, or no file if the same lines cannot be found in it.
-        """
-        changed = change_all(self.content, values)
-        if changed == self.content:
-            return {}
-        if not self.notebook:
-            return {self.path: changed}
-        notebook = change_notebook(self.notebook.content, self.content, changed)
-        return {self.notebook.path: notebook} if notebook else {}
+    @property
+    def content(self) -> bytes:
+        """The content of the script itself."""
+        return self.files[self.path]
 
     @property
     def committed_path(self) -> str:
         """The path of the file of the commit that contains the script: the script itself, or the notebook."""
         return self.notebook.path if self.notebook else self.path
 
+    def apply(self, values: Mapping[Constant, Value]) -> Change:
+        """Return the files changed by setting constants to ``values``. Raises ValueError as ``change_all`` does.
+
+        If the script is a notebook's export, the notebook is among them, unless the same lines cannot be found in it.
+        """
+        change = self._change(values)
+        if self.notebook and self.path in change:
+            notebook = change_notebook(self.notebook.content, self.content, change.pop(self.path))
+            change |= {self.notebook.path: notebook} if notebook else {}
+        return change
+
     def files_to_train(self, values: Mapping[Constant, Value]) -> Change:
         """Return the files to write into a copy of the code in order to train with ``values``."""
-        exported = {self.path: change_all(self.content, values)} if self.notebook else {}
-        return {**self.apply(values), **exported}
+        exported = {self.path: self.content} if self.notebook else {}
+        return {**exported, **self.apply(values), **self._change(values)}
+
+    def _change(self, values: Mapping[Constant, Value]) -> dict[str, bytes]:
+        """Return the files of ``files`` that change, by path."""
+        change = {}
+        for path in {constant.path: None for constant in values}:
+            inside = {constant: value for constant, value in values.items() if constant.path == path}
+            changed = change_all(self.files[path], inside)
+            if changed != self.files[path]:
+                change[path] = changed
+        return change
 
     def hyperparameters(self, values: Mapping[Constant, Value]) -> dict[str, Value]:
-        """Return a trial's hyperparameters by name: all constants, changed to ``values``, and the number of epochs.
+        """Return the hyperparameters of a trial by name: all constants, and those of ``values`` with their new values.
 
-        Values that JSON or some databases cannot hold (long or unprintable strings, numbers too large for a float) are
-        left out, because nobody tunes them.
+        The number of epochs is one of them, by the literal in ``values`` that sets it, or else by the likeliest one.
+        Left out are other names of that literal, and values that JSON or some databases cannot hold (long or unprintable
+        texts, numbers beyond a float): nobody tunes these.
         """
+        changed = [each.constant for each in self.epochs if each.constant in values]
+        epochs = changed or [each.constant for each in self.epochs[:1]]
+        epochs_places = {(each.constant.path, each.constant.start) for each in self.epochs}
+        others = [each for each in self.constants if (each.path, each.start) not in epochs_places]
+        searched = [each for each in values if each not in others and each not in epochs]
         found = {}
-        for constant in self.constants:
+        for constant in (*others, *searched, *epochs):
             value = values.get(constant, constant.value)
             if isinstance(value, str):
                 storable = len(value) <= _MAX_TEXT_LENGTH and value.isprintable()
@@ -79,20 +99,61 @@ class Script:
                 storable = abs(value) <= sys.float_info.max
             if storable:
                 found[constant.name] = value
-        if self.epochs:
-            found[self.epochs.name] = values.get(self.epochs, self.epochs.value)
         return found
 
 
 def read_script(code: Path, configured: str = "") -> Script:
-    """Find, read and parse the script in the folder ``code``; ``configured`` and errors are as in ``locate_script``."""
+    """Find, read and parse the script in the folder ``code``; ``configured`` and errors are as in ``locate_script``.
+
+    The local modules and the configuration files that it reads are read, too.
+    """
     path, content, notebook = locate_script(code, configured)
-    return replace(parse_script(content), path=path, notebook=notebook)
+    return replace(_analyse(read_sources(code, path, content)), notebook=notebook)
 
 
-def parse_script(content: bytes) -> Script:
-    """Parse ``content`` as a script. If it is not valid Python, the script has no constants."""
-    return Script(content, tuple(find_constants(content)), find_epochs(content), assigned_lines(content))
+def parse_script(content: bytes, path: str = SCRIPT) -> Script:
+    """Parse ``content`` as a script, alone. If it is not valid Python, the script has no constants."""
+    return _analyse(Sources(path, {path: content}, {}))
+
+
+def _analyse(sources: Sources) -> Script:
+    tracer, content = Tracer(sources), sources.modules[sources.script]
+    changeable = (each for each in find_epochs(tracer) if _can_change(sources.contents, each))
+    return Script(
+        sources.script,
+        sources.contents,
+        tuple(find_constants(content, sources.script)),
+        tuple(changeable),
+        assigned_lines(content),
+        find_places(tracer),
+    )
+
+
+def _can_change(contents: Mapping[str, bytes], epochs: Epochs) -> bool:
+    """Return whether a literal can be changed: in a file with two equal keys, for example, one value cannot."""
+    try:
+        change_all(contents[epochs.constant.path], {epochs.constant: epochs.value_for(epochs.number + 1)})
+    except ValueError:
+        return False
+    return True
+
+
+def differ_only_in_epochs(one: Script, other: Script) -> bool:
+    """Return whether two scripts and their files differ in one number of epochs and in nothing else."""
+    if one.files.keys() != other.files.keys():
+        return False
+    different = [path for path in one.files if one.files[path] != other.files[path]]
+    if len(different) != 1:
+        return False
+    before, after = (script.files[different[0]] for script in (one, other))
+    return any(
+        first.constant.path == second.constant.path == different[0]
+        and first.constant.value != second.constant.value
+        and before[: first.constant.start] == after[: second.constant.start]
+        and before[first.constant.end :] == after[second.constant.end :]
+        for first in one.epochs
+        for second in other.epochs
+    )
 
 
 def diff(code: Path, change: Change, project: str = "") -> str:

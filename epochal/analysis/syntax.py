@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from functools import lru_cache
 
-from epochal.records import Value, is_same_value
+from epochal.records import Value
 
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, *_COMPREHENSIONS)
@@ -51,15 +51,20 @@ class Module:
                 if isinstance(target, ast.Name) and node.value is not None and literal(node.value) is not None:
                     yield target.id, node.value
 
-    def has_literal_at(self, start: int, end: int, value: Value) -> bool:
-        """Return whether the bytes ``start:end`` of the source are exactly a literal with this ``value``."""
-        return any(
-            is_same_value(value_of_node, value) and self.span(node) == (start, end)
-            for node in ast.walk(self.tree)
-            if isinstance(node, ast.expr) and (value_of_node := literal(node)) is not None
+    def literal_at(self, start: int, end: int) -> Value | None:
+        """Return the value of the literal that the bytes ``start:end`` of the source are; None if they are none."""
+        return next(
+            (
+                value
+                for node in ast.walk(self.tree)
+                if isinstance(node, ast.expr)
+                and (value := literal(node)) is not None
+                and self.span(node) == (start, end)
+            ),
+            None,
         )
 
-    def span(self, node: ast.expr) -> tuple[int, int]:
+    def span(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
         """Return the byte offsets at which ``node`` starts and ends in the source."""
         assert node.end_lineno is not None
         assert node.end_col_offset is not None

@@ -1,13 +1,15 @@
 """The run that a job is working on, and the plan for training it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from epochal.analysis.code import Code
+from epochal.analysis.constant import Constant
 from epochal.analysis.script import Script
 from epochal.app import App
 from epochal.folders import RunFolder
 from epochal.jobs.search.space import Dimension
-from epochal.records import Run, Step
+from epochal.records import Run, Step, Value
 from epochal.results.gate import Rule
 from epochal.runtimes.runtime import Runtime
 from epochal.settings import RepositorySettings
@@ -61,6 +63,11 @@ class ActiveRun:
     def rule(self) -> Rule:
         """Return the rule by which the gate judges: threshold and confidence."""
         return Rule(self.threshold, self.plan.settings.confidence)
+
+    def hyperparameters(self, changes: Mapping[Constant, Value]) -> dict[str, Value]:
+        """Return the hyperparameters of a trial with these ``changes``, with those that may be searched."""
+        searched = {dimension.constant: dimension.constant.value for dimension in self.plan.space}
+        return self.script.hyperparameters({**searched, **changes})
 
     def load(self) -> Run:
         """Return the current state of the run and its trials from the database."""

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from epochal.analysis.fingerprint import affects_training, list_files
-from epochal.analysis.hyperparameters import differ_only_in_epochs
-from epochal.analysis.script import read_script
+from epochal.analysis.script import Script, differ_only_in_epochs, read_script
 from epochal.app import App
 from epochal.errors import RunFailed
 from epochal.folders import SCRIPT
@@ -63,7 +62,7 @@ def provide_checkpoints(active: ActiveRun, number: int, proposal: Proposal) -> P
     for run in trained:
         last, files = _find_last_checkpoints(app, run)
         code = app.home.run(run.id).code
-        if last and _is_same_code(active, run) and active.script.content != _read_same_script(active, code):
+        if last and _is_same_code(active, run) and active.script != _read_same_script(active, code):
             test_set = last.accuracy.test_set if last.accuracy else None
             if test_set is None:
                 return ProvidedCheckpoints(why=f"the test set of run {run.id} is not known")
@@ -117,13 +116,12 @@ def _find_checkpoints(folder: Path) -> list[Path]:
     return [path for path in folder.glob("*.npz") if path.is_file() and not path.is_symlink()]
 
 
-def _read_same_script(active: ActiveRun, other_code: Path) -> bytes | None:
-    """Return the content of the script in another run's code; None if that code has no script at the same path."""
+def _read_same_script(active: ActiveRun, other_code: Path) -> Script | None:
+    """Return the script in another run's code; None if that code has no script at the same path."""
     try:
-        other = read_script(other_code, active.script.committed_path)
+        return read_script(other_code, active.script.committed_path)
     except RunFailed:
         return None
-    return other.content
 
 
 def _is_same_code(active: ActiveRun, other: Run) -> bool:
@@ -131,19 +129,19 @@ def _is_same_code(active: ActiveRun, other: Run) -> bool:
     code, other_code = active.folder.code, active.app.home.run(other.id).code
     if not other_code.is_dir():
         return False
-    # Compare the sizes first, including those of links. Skip the script, because its number of epochs may have more digits.
+    # Compare the sizes first, including those of links. Skip the files that may hold the number of epochs.
     sizes, other_sizes = (
         {
             name: status.st_size
             for name, status in list_files(folder).items()
-            if affects_training(name) and name != active.script.committed_path
+            if affects_training(name) and name not in {active.script.committed_path, *active.script.files}
         }
         for folder in (code, other_code)
     )
     if sizes != other_sizes:
         return False
-    script, other_script = active.script.content, _read_same_script(active, other_code)
-    if script != other_script and not (other_script and differ_only_in_epochs(script, other_script)):
+    script = _read_same_script(active, other_code)
+    if script is None or (active.script.files != script.files and not differ_only_in_epochs(active.script, script)):
         return False
     for name in sizes:
         file, other_file = code / name, other_code / name

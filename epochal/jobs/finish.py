@@ -12,7 +12,7 @@ from epochal.errors import Reason
 from epochal.jobs.log import log
 from epochal.messages.mail.compose import Report, compose, serialise
 from epochal.messages.recipients import choose_recipients
-from epochal.records import Message, MessageState, Run, State, Trial
+from epochal.records import Message, MessageState, Run, State, Trial, Value
 from epochal.store.runs import load_run
 from epochal.store.transitions import end_owned_run, end_unowned_run
 
@@ -74,8 +74,13 @@ def _build_report(app: App, run: Run) -> Report:
         log=trial_folder.log if trial_folder and trial_folder.log.exists() else None,
         diff=diff.read_text(encoding="utf-8") if diff and diff.exists() else "",
         minutes=((run.ended or run.created) - (run.started or run.created)).total_seconds() / 60,
-        changes=tuple(f"{name} = {run.trials[0].hyperparameters[name]} → {value}" for name, value in adopted.items()),
+        changes=tuple(_describe_change(run, name, value) for name, value in adopted.items()),
     )
+
+
+def _describe_change(run: Run, name: str, value: Value) -> str:
+    before = run.trials[0].hyperparameters.get(name)
+    return f"{name} = {value}" if before is None else f"{name} = {before} → {value}"
 
 
 def find_saved_model(app: App, run: Run, trial: Trial | None) -> Path | None:

@@ -3,6 +3,7 @@
 from epochal.app import App
 from epochal.errors import Reason
 from epochal.jobs.active_run import ActiveRun
+from epochal.jobs.epochs import choose_epochs
 from epochal.jobs.finish import end_run
 from epochal.jobs.log import log
 from epochal.jobs.plan import plan_run, prepare_run
@@ -14,7 +15,8 @@ from epochal.records import Run, State, Verdict
 from epochal.store.errors import NotOwner, StopRequested
 
 _SEARCH_REASONS = frozenset(
-    {Reason.LEVELS_OFF, Reason.NO_EPOCHS, Reason.STOPS_ITSELF, Reason.NO_IMPROVEMENT, Reason.MAX_EPOCHS}
+    {Reason.LEVELS_OFF, Reason.NO_EPOCHS, Reason.EPOCHS_UNCHANGED}
+    | {Reason.STOPS_ITSELF, Reason.NO_IMPROVEMENT, Reason.MAX_EPOCHS}
 )
 """Reasons to stop raising the number of epochs after which a search may still help. They exclude a used-up budget."""
 
@@ -57,7 +59,10 @@ def _raise_epochs(active: ActiveRun) -> GiveUp | EndCause:
             return target
         if trial and trial.forecast is None:
             record_forecast(active, trial, target)
-        proposal = next_trial(active.script, active.load().trials, active.plan.settings.retrain, target)
+        choice = choose_epochs(active)
+        if trial and (raised := choice.ineffective.get(trial.number)):
+            log(f"trial {trial.number}: raising {raised.describe()} did not change how many epochs were trained")
+        proposal = next_trial(active.script, active.load().trials, active.plan.settings.retrain, target, choice)
         if isinstance(proposal, GiveUp):
             return proposal
         trial = run_trial(active, start_trial(active, proposal))

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from epochal.analysis.hyperparameters import Constant
+from epochal.analysis.constant import Constant
 from epochal.analysis.script import Script
 from epochal.errors import Reason
-from epochal.folders import SCRIPT
+from epochal.jobs.epochs import EpochsChoice
 from epochal.records import StoppedBy, Strategy, Trial, Value
 from epochal.settings import RetrainSettings
 
@@ -86,37 +86,57 @@ def choose_stop_accuracy(target: float, trials: Sequence[Trial]) -> float | None
 
 
 def next_trial(
-    script: Script, trials: tuple[Trial, ...], settings: RetrainSettings, target: float
+    script: Script, trials: tuple[Trial, ...], settings: RetrainSettings, target: float, choice: EpochsChoice
 ) -> Proposal | GiveUp:
-    """Propose a trial that trains ``script`` (nn.py as pushed) with more epochs, or say why that would not help.
+    """Propose a trial that trains ``script``, as pushed, with more epochs, or say why that would not help.
 
     ``trials``: the run's trials so far. Trials without an accuracy, such as interrupted ones, do not count and run
-    again; trials of a search do not count either. ``target``: an accuracy (0 to 1) that passes the gate.
+    again; trials of a search and those whose raise trained no more epochs do not count either. ``target``: an accuracy
+    (0 to 1) that passes the gate. ``choice``: the number of epochs to raise.
     """
-    constant = script.epochs
-    if constant is None:
-        return GiveUp(
-            Reason.NO_EPOCHS,
-            f"{SCRIPT} sets no number of epochs that can be raised. Write it as a constant (epochs = 20) "
-            "or in the call fit(epochs=20).",
-        )
+    if choice.epochs is None:
+        return _explain_no_epochs(script, choice)
     epoch_trials = [trial for trial in trials if trial.strategy is not Strategy.SEARCH]
-    measured = [trial for trial in epoch_trials if trial.accuracy is not None]
+    trained = [trial for trial in epoch_trials if trial.accuracy is not None]
+    measured = [trial for trial in trained if trial.number not in choice.ineffective]
+    if choice.converged:
+        return GiveUp(
+            Reason.STOPS_ITSELF,
+            f"The training in {script.path} converged before its last iteration, so more iterations would change "
+            "nothing. Lower its tolerance (tol), or change the model.",
+        )
     if measured and measured[-1].stopped_by is StoppedBy.SCRIPT:
         return GiveUp(
             Reason.STOPS_ITSELF,
-            f"A callback in {SCRIPT} stopped the training early, after epoch {measured[-1].epochs}, so more epochs "
+            f"A callback in {script.path} stopped the training early, after epoch {measured[-1].epochs}, so more epochs "
             "would change nothing. Give the callback more patience, or change the network.",
         )
     last = measured[-1].forecast if measured else None
     if last and last.hopeless:
         return GiveUp(Reason.LEVELS_OFF, f"The accuracy {last.description}.")
-    epochs = int(constant.value) + settings.epochs_step * len(measured)
+    epochs = choice.epochs.number + settings.epochs_step * len(measured)
     stop_at = choose_stop_accuracy(target, measured) if settings.stop_at_threshold else None
     return (
-        check_budget(measured, settings)
+        check_budget(trained, settings)
         or _check_limits(measured, epochs, settings)
-        or Proposal(Strategy.MORE_EPOCHS, {constant: epochs}, stop_at)
+        or Proposal(Strategy.MORE_EPOCHS, {choice.epochs.constant: choice.epochs.value_for(epochs)}, stop_at)
+    )
+
+
+def _explain_no_epochs(script: Script, choice: EpochsChoice) -> GiveUp:
+    """Return that the script has no number of epochs to raise, or that raising what looked like it changed nothing."""
+    if choice.ineffective:
+        raised = " and ".join(each.describe() for each in choice.ineffective.values())
+        return GiveUp(
+            Reason.EPOCHS_UNCHANGED,
+            f"Raising {raised} did not change how many epochs were trained. Pass the number of epochs as a constant to "
+            "the call or loop that trains, as in fit(epochs=20).",
+        )
+    return GiveUp(
+        Reason.NO_EPOCHS,
+        f"{script.path} and the files that it reads set no number of epochs that can be raised: there is no whole number "
+        "in a call such as fit(epochs=20), in the head of a loop over epochs, or under a name such as epochs. Write "
+        "epochs = 20 at the top and pass it to the training.",
     )
 
 

@@ -62,7 +62,7 @@ class StartedTrial:
 
 def start_trial(active: ActiveRun, proposal: Proposal) -> StartedTrial:
     """Store a new trial for ``proposal``, which ``run_trial`` can then run."""
-    trained = active.script.hyperparameters(proposal.changes)
+    trained = active.hyperparameters(proposal.changes)
     number = add_trial(active.app.database, active.run.id, trained, proposal.strategy)
     return StartedTrial(number, proposal)
 
@@ -77,7 +77,7 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
     """
     proposal, number, database = started.proposal, started.number, active.app.database
     log(f"trial {number}: training {_describe_changes(proposal)}")
-    trained = active.script.hyperparameters(proposal.changes)
+    trained = active.hyperparameters(proposal.changes)
     trial = Trial(number, TrialState.TRAINING, trained, strategy=proposal.strategy)
     _prepare_folder(active, started)
     provided = provide_checkpoints(active, number, proposal)
@@ -223,15 +223,17 @@ def _add_notes(active: ActiveRun, trial: Trial, choice: Choice | RunFailed) -> N
 
 def _set_trained_epochs(active: ActiveRun, trial: Trial, proposal: Proposal) -> Trial:
     """Return the trial, with the number of epochs actually trained if its fit stopped early at the threshold."""
-    constant, folder = active.script.epochs, active.folder.trial(trial.number)
-    if constant is None:
+    folder = active.folder.trial(trial.number)
+    raised = next((each for each in active.script.epochs if each.constant in proposal.changes), None)
+    if raised is None:
         return trial
-    target_epochs = int(proposal.changes.get(constant, constant.value))
+    target_epochs = raised.number_with(proposal.changes[raised.constant])
     epochs = effective_epochs(parse_fits(read_metrics(folder.metrics)), target_epochs)
     if epochs == target_epochs:
         return trial
-    _write_change(active, folder, active.script.apply({**proposal.changes, constant: epochs}))
-    return replace(trial, hyperparameters=trial.hyperparameters | {constant.name: epochs})
+    value = raised.value_for(epochs)
+    _write_change(active, folder, active.script.apply({**proposal.changes, raised.constant: value}))
+    return replace(trial, hyperparameters=trial.hyperparameters | {raised.name: value})
 
 
 def _measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, findings: Findings) -> Choice:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from epochal.jobs.active_run import ActiveRun
+from epochal.jobs.epochs import choose_epochs
 from epochal.jobs.log import log
 from epochal.jobs.strategy import GiveUp
 from epochal.records import Step, Trial, Verdict
@@ -57,7 +58,8 @@ def record_forecast(active: ActiveRun, trial: Trial, target: float) -> None:
     Nothing is stored if the trial's fits do not allow a forecast.
     """
     fits = parse_fits(read_metrics(active.folder.trial(trial.number).metrics))
-    forecast = forecast_trial(trial, fits, active.script, target, active.plan.settings.retrain.max_epochs)
+    epochs, max_epochs = choose_epochs(active).epochs, active.plan.settings.retrain.max_epochs
+    forecast = forecast_trial(trial, fits, active.script, epochs, target, max_epochs)
     if forecast:
         store_forecast(active.app.database, active.run.id, trial.number, forecast)
         log(f"trial {trial.number}: forecast of the accuracy that counts: {forecast.description}")

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from epochal.analysis.epochs import Epochs
 from epochal.analysis.script import Script
 from epochal.records import Fit, Forecast, StoppedBy, Trial
 
@@ -73,23 +74,22 @@ def _average_blocks(points: Sequence[tuple[int, float]]) -> list[tuple[float, fl
 
 
 def forecast_trial(
-    trial: Trial, fits: Sequence[Fit], script: Script, threshold: float, last_epoch: int
+    trial: Trial, fits: Sequence[Fit], script: Script, epochs: Epochs | None, threshold: float, last_epoch: int
 ) -> Forecast | None:
     """Return the forecast up to ``last_epoch`` for a measured trial below ``threshold``, or None if it is impossible.
 
     A forecast is possible if the last fit validated up to its last epoch, trained the trial's number of epochs (so that
-    raising the epochs in ``script``, nn.py as pushed, would train it longer), and was not ended by the script itself. A
+    raising ``epochs``, the literal of ``script`` that sets them, would train it longer), and was not ended by the script itself. A
     learning rate schedule, which more epochs may stretch, rules out a forecast. The validation accuracy has to reach
     ``threshold`` plus the gap between the trial's validation accuracy and the accuracy that counts; if that sum is over
     1, there is no forecast. The gap is as uncertain as an accuracy that was measured on the trial's test samples.
     """
-    epochs = script.epochs
     if not fits or epochs is None or _SCHEDULE.search(script.content):
         return None
     if trial.accuracy is None or trial.validation_accuracy is None:
         return None
     fit = fits[-1]
-    is_extendable = trial.hyperparameters.get(epochs.name) in (fit.target_epoch, fit.last_epoch)
+    is_extendable = epochs.number_in(trial.hyperparameters) in (fit.target_epoch, fit.last_epoch)
     gap = trial.validation_accuracy - trial.accuracy.value
     if not is_extendable or trial.stopped_by is StoppedBy.SCRIPT or threshold + gap > 1:
         return None

@@ -15,6 +15,5 @@ def test_code_is_read_as_a_whole(tmp_path: Path) -> None:
     code = read_code(tmp_path)
     assert code.detection == Detection("keras", "nn.py line 2 imports keras", ("keras.optimizers", "numpy"))
     assert code.script.content == _SCRIPT.encode()
-    assert code.script.epochs
-    assert code.script.epochs.value == 20
+    assert [epochs.number for epochs in code.script.epochs] == [20]
     assert [(removed.line, removed.what) for removed in code.removed_apis] == [(5, "Adam(lr=…)")]

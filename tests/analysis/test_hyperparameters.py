@@ -7,84 +7,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from epochal.analysis.hyperparameters import (
-    Constant,
-    assigned_lines,
-    change_all,
-    find_constants,
-    find_epochs,
-    unified_diff,
-)
+from epochal.analysis.config_files import find_keys
+from epochal.analysis.constant import Constant
+from epochal.analysis.hyperparameters import assigned_lines, change_all, find_constants, unified_diff
+from epochal.analysis.script import parse_script
 from epochal.records import Value, is_same_value
 
 
-def _find_epochs_fields(source: str | bytes) -> tuple[str, Value, int] | None:
-    constant = find_epochs(source.encode() if isinstance(source, str) else source)
-    return (constant.name, constant.value, constant.line) if constant else None
-
-
 def _find_constant(source: bytes) -> Constant:
-    constant = find_epochs(source)
-    assert constant
-    return constant
-
-
-@pytest.mark.parametrize(
-    ("source", "expected"),
-    [
-        ("epochs = 20  # was 50\n", ("epochs", 20, 1)),
-        ("epochs=20\n", ("epochs", 20, 1)),
-        ("EPOCHS: int = (20)\n", ("EPOCHS", 20, 1)),
-        ("max_iter = 200\n", ("max_iter", 200, 1)),
-        ("epochs = batch = 20\n", ("epochs", 20, 1)),
-        ("epochs = 1_0\n", ("epochs", 10, 1)),
-        ("model.fit(x, y, epochs=25)\n", ("epochs", 25, 1)),
-        ("model.fit_generator(flow, epochs=25)\n", ("epochs", 25, 1)),
-        ("passes = 20\nmodel.fit(x, epochs=passes)\n", ("passes", 20, 1)),
-        ("passes = 20\nepochs = 5\nmodel.fit(x, epochs=passes)\n", ("passes", 20, 1)),
-        ("passes = 20\npasses = 30\nmodel.fit(x, epochs=passes)\n", ("passes", 30, 2)),
-        ("if fast:\n    n = 2\nelse:\n    n = 20\nmodel.fit(x, epochs=n)\n", ("n", 20, 4)),
-        ("try:\n    n = 2\nexcept OSError:\n    n = 20\nmodel.fit(x, epochs=n)\n", ("n", 20, 4)),
-        ("with gpu():\n    for k in folds:\n        n = 2\n        model.fit(x, epochs=n)\n", ("n", 2, 3)),
-        ("n = 20\ndef main():\n    model.fit(x, epochs=n)\n", ("n", 20, 1)),
-        ("NUM_EPOCHS = 20\ndef main(n):\n    model.fit(x, epochs=n)\n", ("NUM_EPOCHS", 20, 1)),
-        ("model.fit(x, epochs=5)\nmodel.fit(x, epochs=25)\nmodel.fit(x)\n", ("epochs", 25, 2)),
-        ("epochs = 20\nepochs += 5\n", ("epochs", 20, 1)),
-    ],
-)
-def test_number_of_epochs_is_found(source: str, expected: tuple[str, int, int]) -> None:
-    """It is the literal in the last ``fit`` that has one, the constant passed there, or a constant called epochs."""
-    assert _find_epochs_fields(source) == expected
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        "",
-        "# epochs = 20\n",
-        "text = 'epochs = 20'\n",
-        "epochs = int('20')\n",
-        "epochs = 20.0\n",
-        "epochs = True\n",
-        "model.fit(x, epochs=True)\n",
-        "epochs = -1\n",
-        "epochs, batch = 20, 32\n",
-        "print(epochs := 20)\n",
-        "settings.epochs = 20\n",
-        "epochs: int\n",
-        "def main():\n    epochs = 20\n    model.fit(x, epochs=epochs)\n",
-        "epochs = 20\ndef main():\n    epochs = 5\n    model.fit(x, epochs=epochs)\n",
-        "class Settings:\n    epochs = 20\n",
-        "model.fit(x, y)\n",
-        "warm_up = 5\n",
-        "epochs = 20\nthis is no Python\n",
-        "epochs = 20\0\n",
-        "# coding: nonsense\nepochs = 20\n",
-    ],
-)
-def test_other_values_are_not_epochs(source: str) -> None:
-    """Computed, local, commented and non-integer values are not found, nor is anything in invalid Python."""
-    assert find_epochs(source.encode()) is None
+    return parse_script(source).epochs[0].constant
 
 
 def test_constants_are_found_in_order() -> None:
@@ -145,11 +76,62 @@ def test_top_level_assignments_are_found() -> None:
         (b"s = '''\r\n20'''; epochs = (\\\r\n  20)\r\n", b"s = '''\r\n20'''; epochs = (\\\r\n  30)\r\n"),
         (b"model.fit(x, epochs=20)  # epochs=20\n", b"model.fit(x, epochs=30)  # epochs=20\n"),
         (b"epochs = 0x14\n", b"epochs = 30\n"),
+        (b'epochs = int(os.getenv("N", "20"))\n', b'epochs = int(os.getenv("N", "30"))\n'),
     ],
 )
 def test_change_touches_only_the_number(before: bytes, after: bytes) -> None:
     """Comments, line ends, byte order mark and encoding stay the same to the byte."""
     assert change_all(before, {_find_constant(before): 30}) == after
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"epochs = batch = 20  # both\n", b"batch = 20; epochs = 30  # both\n"),
+        (b"batch = epochs = (20)\n", b"batch = (20); epochs = 30\n"),
+        (b"a = epochs = b = 20; c = 1\n", b"a = b = 20; epochs = 30; c = 1\n"),
+        (b"if x: epochs = a = 20\n", b"if x: a = 20; epochs = 30\n"),
+    ],
+)
+def test_chained_assignment_is_split(before: bytes, after: bytes) -> None:
+    """Only the epochs change: the other names keep the literal, and lines stay where they are."""
+    assert change_all(before, {_find_constant(before): 30}) == after
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "key", "value", "after"),
+    [
+        ("c.yaml", "a:\r\n  # n: 1\r\n  n:   5   # é\r\n", "a.n", 15, "a:\r\n  # n: 1\r\n  n:   15   # é\r\n"),
+        ("c.yml", "é: {n: 5, m: [1, {n: 6}]}\n", "é.m.1.n", 7, "é: {n: 5, m: [1, {n: 7}]}\n"),
+        ("c.yaml", "---\nn: '5'\n", "n", 15, "---\nn: '15'\n"),
+        ("c.yaml", "lr: 1e-3\n", "lr", 1e-5, "lr: 1.0e-05\n"),
+        ("c.yaml", "a: &x\n  n: 5\nb: *x\n", "a.n", 6, "a: &x\n  n: 6\nb: *x\n"),
+        ("c.yaml", "opt: sgd # or adam\n", "opt", "adam", "opt: adam # or adam\n"),
+        ("c.yaml", "opt: sgd\n", "opt", "yes", 'opt: "yes"\n'),
+        ("c.yaml", "opt: 'sgd'\n", "opt", "it: is", "opt: 'it: is'\n"),
+        ("c.yaml", "on: true\n", "on", False, "on: false\n"),
+        ("c.json", '{"a": {\t"n":5}, "n": null}', "a.n", 15, '{"a": {\t"n":15}, "n": null}'),
+        ("c.json", '\n{"t": true, "lr": 0.1}\n', "t", False, '\n{"t": false, "lr": 0.1}\n'),
+        ("c.json", '{"opt": "sgd"}', "opt", 'a"b', '{"opt": "a\\"b"}'),
+        ("c.toml", "n = 1\n[a.b]\nn = 5 # was 6\n", "a.b.n", 15, "n = 1\n[a.b]\nn = 15 # was 6\n"),
+        ("c.toml", "a = { n = 5, m = 6 }\n", "a.m", 7, "a = { n = 5, m = 7 }\n"),
+        ("c.toml", 't = """\nn = 5\n"""\nn = 5\n', "n", 6, 't = """\nn = 5\n"""\nn = 6\n'),
+        ("c.toml", "opt = 'sgd'\n", "opt", "adam", "opt = 'adam'\n"),
+    ],
+)
+def test_change_in_a_configuration_file_touches_only_the_value(
+    path: str, before: str, key: str, value: Value, after: str
+) -> None:
+    """Comments, spaces, quotes and line ends stay the same to the byte."""
+    constant = next(each for each in find_keys(path, before.encode()) if each.qualified_name == key)
+    assert change_all(before.encode(), {constant: value}).decode() == after
+
+
+@given(st.sampled_from(["c.yaml", "c.json", "c.toml"]), st.binary() | st.text().map(str.encode))
+def test_arbitrary_configuration_files_are_read_or_not(path: str, content: bytes) -> None:
+    """No content raises an exception, and each value that is found is at its place."""
+    for constant in find_keys(path, content):
+        assert change_all(content, {constant: constant.value}) == content
 
 
 _NUMBERS = st.integers(-(10**9), 10**9) | st.floats(allow_nan=False, allow_infinity=False)
@@ -194,7 +176,7 @@ def test_every_other_byte_stays(
 def test_arbitrary_bytes_are_changed_correctly_or_refused(source: bytes, start: int, length: int, value: int) -> None:
     """A constant that is not in the source raises ValueError, and arbitrary bytes can always be searched."""
     find_constants(source)
-    find_epochs(source)
+    parse_script(source)
     try:
         changed = change_all(source, {Constant("epochs", 20, 1, start, start + length): value})
     except ValueError:

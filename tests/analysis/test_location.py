@@ -84,7 +84,7 @@ def test_change_of_a_notebook_touches_only_its_literal(tmp_path: Path) -> None:
     (tmp_path / "a.ipynb").write_text(before, encoding="utf-8")
     script = read_script(tmp_path)
     assert script.epochs
-    change = script.apply({script.epochs: 30})
+    change = script.apply({script.epochs[0].constant: 30})
     assert {path: content.decode() for path, content in change.items()} == {
         "a.ipynb": before.replace("epochs = 20  # all", "epochs = 30  # all")
     }
@@ -94,7 +94,7 @@ def test_change_of_a_notebook_touches_only_its_literal(tmp_path: Path) -> None:
         '-    "epochs = 20  # all\\n"',
         '+    "epochs = 30  # all\\n"',
     ]
-    assert b"epochs = 30" in script.files_to_train({script.epochs: 30})["a.ipynb.py"]
+    assert b"epochs = 30" in script.files_to_train({script.epochs[0].constant: 30})["a.ipynb.py"]
 
 
 def test_notebook_that_has_the_line_twice_is_not_changed(tmp_path: Path) -> None:

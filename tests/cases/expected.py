@@ -328,13 +328,21 @@ SECTION_C: dict[str, Case] = {
 
 RIGHT = frozenset(
     {
+        "argparse_default",
+        "chained_assignment",
+        "constant_that_never_reaches_fit",
         "cross_val_score",
+        "debug_switch",
         "decimal_comma",
+        "env_epochs",
         "fullwidth_colon",
         "jax_accuracy_line",
         "kfold",
+        "local_in_main",
+        "loop_of_fits",
         "metric_named_bin_acc",
         "metrics_file",
+        "mlp_max_iter",
         "percent_without_sign",
         "several_outputs",
         "several_outputs_chosen",

@@ -6,6 +6,7 @@ import pytest
 
 from epochal.analysis.script import parse_script
 from epochal.errors import Reason
+from epochal.jobs.epochs import choose
 from epochal.jobs.strategy import GiveUp, Proposal, next_trial
 from epochal.records import Forecast, Trial, TrialState
 from epochal.settings import RetrainSettings
@@ -28,6 +29,12 @@ def _make_trials(*accuracies: float | None, seconds: float = 60.0) -> tuple[Tria
     )
 
 
+def _propose(content: bytes, trials: tuple[Trial, ...], settings: RetrainSettings) -> Proposal | GiveUp:
+    script = parse_script(content)
+    measured_trials = [trial for trial in trials if trial.accuracy]
+    return next_trial(script, trials, settings, 0.8, choose(script, measured_trials, {}))
+
+
 @pytest.mark.parametrize(
     ("trials", "epochs"),
     [
@@ -38,7 +45,7 @@ def _make_trials(*accuracies: float | None, seconds: float = 60.0) -> tuple[Tria
 )
 def test_each_trial_adds_a_step_of_epochs(trials: tuple[Trial, ...], epochs: int) -> None:
     """The epochs rise by ``epochs_step`` after each measured trial."""
-    proposal = next_trial(parse_script(_SCRIPT), trials, RetrainSettings(), 0.8)
+    proposal = _propose(_SCRIPT, trials, RetrainSettings())
     assert isinstance(proposal, Proposal)
     assert {constant.name: value for constant, value in proposal.changes.items()} == {"epochs": epochs}
 
@@ -57,7 +64,7 @@ def test_used_up_budget_ends_the_trials_with_a_reason(
     script: bytes, trials: tuple[Trial, ...], settings: RetrainSettings, reason: Reason
 ) -> None:
     """Each limit of the budget ends the run, and so does a script without epochs."""
-    proposal = next_trial(parse_script(script), trials, settings, 0.8)
+    proposal = _propose(script, trials, settings)
     assert isinstance(proposal, GiveUp)
     assert proposal.reason is reason
     assert proposal.explanation
@@ -74,16 +81,16 @@ def test_used_up_budget_ends_the_trials_with_a_reason(
 )
 def test_trials_continue_up_to_the_limits_of_the_budget(trials: tuple[Trial, ...], settings: RetrainSettings) -> None:
     """A limit that is not exceeded yet stops nothing."""
-    assert isinstance(next_trial(parse_script(_SCRIPT), trials, settings, 0.8), Proposal)
+    assert isinstance(_propose(_SCRIPT, trials, settings), Proposal)
 
 
 def test_hopeless_forecast_ends_the_trials() -> None:
     """Only the forecast of the last measured trial counts."""
     first, second = _make_trials(0.5, 0.6)
     hopeless = Forecast(0.8, 200, level=0.61, margin=0.02, hopeless=True)
-    proposal = next_trial(parse_script(_SCRIPT), (first, replace(second, forecast=hopeless)), RetrainSettings(), 0.8)
+    proposal = _propose(_SCRIPT, (first, replace(second, forecast=hopeless)), RetrainSettings())
     assert proposal == GiveUp(
         Reason.LEVELS_OFF, "The accuracy levels off at 0.61 ± 0.02: more epochs will not reach 0.80."
     )
     for trials in ((replace(first, forecast=hopeless), second), (first, replace(second, forecast=Forecast(0.8, 200)))):
-        assert isinstance(next_trial(parse_script(_SCRIPT), trials, RetrainSettings(), 0.8), Proposal)
+        assert isinstance(_propose(_SCRIPT, trials, RetrainSettings()), Proposal)

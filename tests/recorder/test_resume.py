@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from epochal.analysis.hyperparameters import change_all, find_epochs
+from epochal.analysis.hyperparameters import change_all
+from epochal.analysis.script import parse_script
 from epochal.records import Fit, StoppedBy
 from epochal.results.metrics import parse_faults, parse_fits
 
@@ -141,8 +142,7 @@ def test_resumed_training_equals_an_uninterrupted_one(
         folder = tmp_path / name
         shutil.copytree(TOP / sample, folder)
         source = (folder / "nn.py").read_bytes()
-        constant = find_epochs(source)
-        assert constant
+        constant = parse_script(source).epochs[0].constant
         for count in epochs:
             script = source if count == constant.value else change_all(source, {constant: count})
             output = train(warm_keras_python, folder, script.decode(), runner=DETERMINISTIC)

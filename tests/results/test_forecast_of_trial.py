@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from epochal.analysis.script import parse_script
-from epochal.records import Epoch, Fit, StoppedBy, Trial, TrialState
+from epochal.records import Epoch, Fit, Forecast, StoppedBy, Trial, TrialState
 from epochal.results.forecast import forecast_trial
 from tests.trials import measured
 
@@ -27,14 +27,19 @@ def _make_trial(
     return Trial(**(trial.__dict__ | {"validation_accuracy": validation, "stopped_by": stopped_by}))
 
 
+def _forecast(trial: Trial, fits: list[Fit], content: bytes) -> Forecast | None:
+    script = parse_script(content)
+    return forecast_trial(trial, fits, script, next(iter(script.epochs), None), 0.8, 200)
+
+
 def test_gap_between_validation_and_gate_is_subtracted() -> None:
     """Validation at 0.82 is not enough for 0.80 if the test is five points lower: it levels off at 0.77."""
-    result = forecast_trial(_make_trial(0.77), [_make_fit()], parse_script(_SCRIPT), 0.8, 200)
+    result = _forecast(_make_trial(0.77), [_make_fit()], _SCRIPT)
     assert result is not None
     assert result.hopeless
     assert result.description.startswith("levels off at 0.77 ± 0.0")
     assert result.description.endswith(": more epochs will not reach 0.80")
-    result = forecast_trial(_make_trial(0.795), [_make_fit()], parse_script(_SCRIPT), 0.8, 200)
+    result = _forecast(_make_trial(0.795), [_make_fit()], _SCRIPT)
     assert result is not None
     assert not result.hopeless
 
@@ -53,12 +58,12 @@ def test_gap_between_validation_and_gate_is_subtracted() -> None:
 )
 def test_no_forecast_unless_more_epochs_extend_a_validated_curve(trial: Trial, fits: list[Fit], script: bytes) -> None:
     """Nothing is known about more epochs in these cases."""
-    assert forecast_trial(trial, fits, parse_script(script), 0.8, 200) is None
+    assert _forecast(trial, fits, script) is None
 
 
 def test_fit_that_stopped_early_has_a_forecast() -> None:
     """The trial's number of epochs is the one that the fit trained, not the one that it was started with."""
-    assert forecast_trial(_make_trial(0.795, epochs=30), [_make_fit(30)], parse_script(_SCRIPT), 0.8, 200) is not None
+    assert _forecast(_make_trial(0.795, epochs=30), [_make_fit(30)], _SCRIPT) is not None
 
 
 @pytest.mark.parametrize(("samples", "hopeless"), [(100, False), (100_000, True)])
@@ -66,6 +71,6 @@ def test_small_test_set_makes_the_forecast_uncertain(samples: int, hopeless: boo
     """Whether the test is really five points lower than the validation, 100 samples cannot tell."""
     trial = _make_trial(0.77)
     trial = replace(trial, accuracy=measured(0.77, samples=samples))
-    result = forecast_trial(trial, [_make_fit()], parse_script(_SCRIPT), 0.8, 200)
+    result = _forecast(trial, [_make_fit()], _SCRIPT)
     assert result is not None
     assert result.hopeless is hopeless

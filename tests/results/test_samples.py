@@ -10,7 +10,7 @@ import pytest
 
 from epochal.analysis.code import read_code
 from epochal.analysis.frameworks.keras import find_removed_apis
-from epochal.analysis.hyperparameters import change_all, find_constants, find_epochs
+from epochal.analysis.hyperparameters import change_all, find_constants
 from epochal.analysis.script import parse_script, read_script
 from epochal.demo.stage import Stage
 from epochal.jobs.search.space import read_space
@@ -86,11 +86,10 @@ def train(python: Path, folder: Path, script: str = "nn.py", **environment: str)
 def test_epochal_understands_each_sample(sample: str, framework: str) -> None:
     """It finds the framework, the constant that holds the epochs, and no call that Keras has removed."""
     source = (TOP / sample / "nn.py").read_bytes()
-    epochs = find_epochs(source)
+    epochs = parse_script(source).epochs[0]
 
     assert read_code(TOP / sample).detection.framework == framework
-    assert epochs is not None
-    assert (epochs.name, epochs.value) == ("epochs", 20)
+    assert (epochs.name, epochs.number) == ("epochs", 20)
     assert find_removed_apis(source.decode()) == []
 
 

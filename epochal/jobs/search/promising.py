@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from epochal.analysis.hyperparameters import Constant
+from epochal.analysis.epochs import Epochs
 from epochal.errors import Reason
 from epochal.records import StoppedBy, Strategy, Trial, TrialState
 from epochal.settings import RetrainSettings
@@ -26,23 +26,22 @@ def find_promising(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def choose_trial_to_resume(
-    trials: Sequence[Trial], epochs: Constant, settings: RetrainSettings
+    trials: Sequence[Trial], epochs: Epochs, settings: RetrainSettings
 ) -> tuple[Trial, int] | None:
     """Return the best promising trial that can be resumed, with its new total number of epochs, or None.
 
-    ``epochs``: the constant of nn.py that holds the number of epochs. A trial is skipped if another with the
+    ``epochs``: the literal that sets the number of epochs. A trial is skipped if another with the
     same combination of hyperparameters was started after it, or if ``max_epochs`` allows no more epochs.
     """
     for trial in find_promising(trials):
         assert trial.forecast
         assert trial.forecast.expected
-        epochs_before = int(trial.hyperparameters[epochs.name])
+        epochs_before = epochs.number_in(trial.hyperparameters)
         epochs_target = min(max(epochs_before + settings.epochs_step, trial.forecast.expected), settings.max_epochs)
         was_resumed = any(
             other.number > trial.number
             and other.reason is not Reason.INTERRUPTED
-            and other.hyperparameters | {epochs.name: epochs_before}
-            == trial.hyperparameters | {epochs.name: epochs_before}
+            and other.hyperparameters | {epochs.name: 0} == trial.hyperparameters | {epochs.name: 0}
             for other in trials
         )
         if epochs_target > epochs_before and not was_resumed:

@@ -5,6 +5,7 @@ import threading
 from epochal.app import App
 from epochal.errors import UsageError
 from epochal.jobs.active_run import ActiveRun
+from epochal.jobs.epochs import choose_epochs
 from epochal.jobs.plan import plan_run, prepare_environment
 from epochal.jobs.search.study import Study, storage_url
 from epochal.jobs.search.workers import Workers
@@ -67,8 +68,8 @@ def _open_workers(active: ActiveRun, run: Run) -> Workers:
         trial for trial in run.trials if trial.strategy is not Strategy.SEARCH and trial.accuracy is not None
     ]
     # A trial of the search gets as many epochs as the longest trial before the search; None if that is not known.
-    name = active.script.epochs.name if active.script.epochs else ""
-    epoch_counts = [int(trial.hyperparameters[name]) for trial in earlier_trials if name in trial.hyperparameters]
+    raised = choose_epochs(active).epochs
+    epoch_counts = [raised.number_in(trial.hyperparameters) for trial in earlier_trials] if raised else []
     epochs = max(epoch_counts or [trial.epochs for trial in earlier_trials if trial.epochs], default=None)
     storage = storage_url(active.app.settings.database, active.app.home.optuna_url)
     study = Study(storage, run.id, active.plan.space, epochs)

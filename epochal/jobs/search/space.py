@@ -1,16 +1,18 @@
 """The search space: which constants of nn.py a search may change, and to which values. Performs no I/O."""
 
 import difflib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from epochal.analysis.hyperparameters import Constant
+from epochal.analysis.constant import Constant
+from epochal.analysis.epochs import is_epochs_name
 from epochal.analysis.script import Script
 from epochal.errors import SettingsError
-from epochal.folders import SCRIPT
 from epochal.records import value_kind
 from epochal.settings import Choices, Range
 
+_MAX_NAMES = 20
+"""At most this many names or places are listed in a message."""
 _EXPECTED_VALUES = {
     "number": "a range, or choices that are numbers",
     "text": "choices that are strings",
@@ -32,8 +34,7 @@ def read_space(script: Script, search: Mapping[str, Range | Choices]) -> tuple[D
     ``script`` is nn.py. The space is empty if the table is empty. Raises SettingsError, which names every constant that
     cannot be searched and says why.
     """
-    searchable = find_searchable(script) if search else {}
-    results = [_read_dimension(script, searchable, name, values) for name, values in search.items()]
+    results = [_read_dimension(script, name, values) for name, values in search.items()]
     faults = [fault for fault in results if isinstance(fault, str)]
     if faults:
         raise SettingsError("\n".join(f"epochal.toml: search.{fault}" for fault in faults))
@@ -43,31 +44,55 @@ def read_space(script: Script, search: Mapping[str, Range | Choices]) -> tuple[D
 def find_searchable(script: Script) -> dict[str, Constant]:
     """Return the constants that a search may change, by name.
 
-    Such a constant is assigned exactly once at the top level, from a literal that no other name shares, and is not the
-    number of epochs.
+    Such a constant is assigned exactly once at the script's top level, from a literal that no other name shares. A name
+    that the top level does not assign a literal to may be that of a literal elsewhere (an option, a key, an argument or
+    the like), if there is only one of that name. The number of epochs is left out.
     """
-    found, epochs, lines = script.constants, script.epochs, script.assigned_lines
-    literal_positions = [constant.start for constant in found] + ([epochs.start] if epochs else [])
-    return {
+    found, lines = script.constants, script.assigned_lines
+    literal_positions = [constant.start for constant in found]
+    at_top = {
         constant.name: constant
         for constant in found
         if literal_positions.count(constant.start) == 1
-        and not (epochs and constant.name == epochs.name)
+        and not _sets_epochs(script, constant)
         and len(lines[constant.name]) == 1
     }
+    names_at_top = {constant.name for constant in found}
+    elsewhere = {
+        places[0].name: places[0]
+        for name, places in script.places.items()
+        if len(places) == 1 and name == places[0].name and name not in names_at_top
+        if not _sets_epochs(script, places[0])
+    }
+    return at_top | elsewhere
 
 
-def _read_dimension(
-    script: Script, searchable: Mapping[str, Constant], name: str, values: Range | Choices
-) -> Dimension | str:
+def _find_constant(script: Script, name: str) -> Constant | None:
+    """Return the constant that an entry of [search] called ``name`` changes; None if there is not exactly one.
+
+    It gets the entry's name, which may be a qualified one.
+    """
+    if constant := find_searchable(script).get(name):
+        return constant
+    places = script.places.get(name, ())
+    is_other = "." in name and len(places) == 1 and not _sets_epochs(script, places[0])
+    return replace(places[0], name=name) if is_other else None
+
+
+def _sets_epochs(script: Script, constant: Constant) -> bool:
+    """Return whether a constant is the number of epochs, or may be it by its name."""
+    place = constant.path, constant.start
+    return any(
+        (each.constant.path, each.constant.start) == place and (not index or is_epochs_name(constant.name))
+        for index, each in enumerate(script.epochs)
+    )
+
+
+def _read_dimension(script: Script, name: str, values: Range | Choices) -> Dimension | str:
     """Return the dimension for an entry of [search], or a message that says what is wrong with the entry."""
-    if name not in searchable:
-        similar_names = difflib.get_close_matches(name, searchable, 1)
-        hint = f" Searchable names: {', '.join(sorted(searchable))}." if searchable else ""
-        return f"{name}: {_explain_unsearchable(script, name)}" + (
-            f" Did you mean {similar_names[0]}?" if similar_names else hint
-        )
-    constant = searchable[name]
+    constant = _find_constant(script, name)
+    if constant is None:
+        return f"{name}: {_explain_unsearchable(script, name)}"
     if fault := _find_misfit(constant, values):
         return f"{name}: {fault}"
     if isinstance(constant.value, float):  # epochal.toml may give whole numbers for a float
@@ -80,18 +105,36 @@ def _read_dimension(
 
 
 def _explain_unsearchable(script: Script, name: str) -> str:
-    """Return why a search cannot change a constant called ``name`` in the script."""
-    lines, epochs = script.assigned_lines.get(name, []), script.epochs
+    """Return why a search cannot change a constant called ``name`` in the script, and what to write instead."""
+    lines, places = script.assigned_lines.get(name, []), script.places.get(name, ())
     matching = [constant for constant in script.constants if constant.name == name]
-    if epochs and (name == epochs.name or epochs.start in [constant.start for constant in matching]):
+    epochs_names = [each.name for each in script.epochs[:1]]
+    if name in epochs_names or any(_sets_epochs(script, each) for each in (*matching, *places)):
         return "this is the number of epochs, which [retrain] raises. Remove it from [search]."
     if len(lines) > 1:
-        return f"{SCRIPT} assigns it more than once, in lines {', '.join(map(str, lines))}. Assign it only once."
+        numbers = ", ".join(map(str, lines))
+        return f"{script.path} assigns it more than once, in lines {numbers}. Assign it only once."
     if matching:
-        return f"line {lines[0]} of {SCRIPT} assigns one literal to several names. Write a separate line for each."
+        return f"line {lines[0]} of {script.path} assigns one literal to several names. Write a separate line for each."
+    if len(places) > 1:
+        return _explain_ambiguous(script, places)
     if lines:
-        return f"line {lines[0]} of {SCRIPT} does not assign a literal. Assign a number, a string, True or False."
-    return f"{SCRIPT} assigns no literal to this name at its top level."
+        return f"line {lines[0]} of {script.path} does not assign a literal. Assign a number, a string, True or False."
+    searchable = find_searchable(script)
+    similar_names = difflib.get_close_matches(name, searchable, 1)
+    hint = f" Searchable names: {', '.join(sorted(searchable)[:_MAX_NAMES])}." if searchable else ""
+    if similar_names:
+        hint = f" Did you mean {similar_names[0]}?"
+    return f"{script.path} and the files that it reads set no number, string, True or False under this name.{hint}"
+
+
+def _explain_ambiguous(script: Script, places: Sequence[Constant]) -> str:
+    """Return that a name is set in several places, with the qualified names of those that have one."""
+    where = ", ".join(f"line {each.line} of {each.path}" for each in places[:_MAX_NAMES])
+    unambiguous = [each.qualified_name for each in places if len(script.places.get(each.qualified_name, ())) == 1]
+    choices = " or ".join(f'"{name}"' for name in unambiguous if "." in name)
+    remedy = f"Write {choices} instead." if choices else "Set it in one place only, as a constant at the top level."
+    return f"it is set in several places: {where}. {remedy}"
 
 
 def _find_misfit(constant: Constant, values: Range | Choices) -> str:
@@ -102,7 +145,7 @@ def _find_misfit(constant: Constant, values: Range | Choices) -> str:
     else:
         kinds = {value_kind(value) for value in values.choices}
         are_whole = all(isinstance(value, int) for value in values.choices)
-    current_value = f"it is {constant.value!r} in line {constant.line} of {SCRIPT}"
+    current_value = f"it is {constant.value!r} in line {constant.line} of {constant.path}"
     if kinds != {kind}:
         return f"{current_value}. Give {_EXPECTED_VALUES[kind]}."
     if type(constant.value) is int and not are_whole:

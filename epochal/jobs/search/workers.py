@@ -14,6 +14,7 @@ from functools import partial
 
 from epochal.errors import Reason, RunFailed
 from epochal.jobs.active_run import ActiveRun
+from epochal.jobs.epochs import choose_epochs
 from epochal.jobs.log import log
 from epochal.jobs.search.promising import choose_trial_to_resume, find_promising
 from epochal.jobs.search.pruning import Pruner
@@ -155,17 +156,19 @@ class Workers:
         if isinstance(target, GiveUp):
             return target
         stop_at = choose_stop_accuracy(target, trials) if self._settings.stop_at_threshold else None
-        constant = self._active.script.epochs
-        if constant and (found := choose_trial_to_resume(trials, constant, self._settings)):
+        raised = choose_epochs(self._active).epochs
+        if raised and (found := choose_trial_to_resume(trials, raised, self._settings)):
             trial, epochs = found
-            values = trial.hyperparameters | {constant.name: epochs}
             searched_constants = [dimension.constant for dimension in self._active.plan.space]
-            resumed_changes = {each: values[each.name] for each in (*searched_constants, constant)}
+            resumed_changes = {each: trial.hyperparameters[each.name] for each in searched_constants}
+            resumed_changes[raised.constant] = raised.value_for(epochs)
             return Proposal(Strategy.SEARCH, resumed_changes, stop_at, trial.number), None
         candidate = self._study.ask()
         if candidate is None:
             return GiveUp(Reason.SPACE_USED_UP, "Every combination of [search] was tried.")
-        changes = candidate.changes | ({constant: self._epochs} if constant and self._epochs else {})
+        changes = dict(candidate.changes)
+        if raised and self._epochs:
+            changes[raised.constant] = raised.value_for(self._epochs)
         return Proposal(Strategy.SEARCH, changes, stop_at), candidate
 
     def _start(self, proposal: Proposal, candidate: Candidate | None) -> _SearchTrial | None:
@@ -174,7 +177,7 @@ class Workers:
         A trial may not start if another process has taken the same combination or the last trial of the budget, or if
         the run has ended or was asked to end.
         """
-        values = self._active.script.hyperparameters(proposal.changes)
+        values = self._active.hyperparameters(proposal.changes)
         number = add_search_trial(self._database, self._active.run.id, values, self._settings.max_trials)
         if number is not None:
             if candidate:

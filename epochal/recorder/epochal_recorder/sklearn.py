@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import inspect
+import itertools
 import os
 import sys
 import threading
@@ -32,6 +33,9 @@ _MARK = "_epochal_fits"
 _TRAINING = os.environ.setdefault("EPOCHAL_TRAINING", uuid.uuid4().hex)
 """Identifier of this training, the same in all of its processes."""
 _UNKNOWN = "the test rows are unknown"
+
+_MAX_ITERATION_EVENTS = 2000
+_iterations = itertools.count()
 
 _calls = threading.local()
 _numbers = weakref.WeakKeyDictionary()
@@ -131,6 +135,8 @@ def _wrap_method(function, method, shared):
                     self.__dict__[_MARK] = mark
                 if not stack and hasattr(self, "cv_results_") and hasattr(self, "best_score_"):
                     _record_search(self, call, shared)
+                if y is not None and next(_iterations) < _MAX_ITERATION_EVENTS:
+                    _record_iterations(self, shared)
             elif method in _PREDICTS and not stack and shared.has_room and _is_for_script(sys._getframe()):
                 _record_prediction(call, returned, shared)
             elif method == "transform" and not stack and _learns_from_labels(self):
@@ -140,6 +146,14 @@ def _wrap_method(function, method, shared):
 
     wrapper.observed = True
     return wrapper
+
+
+def _record_iterations(estimator, shared):
+    """Record how many iterations a fit took, and how many it might take, if the estimator learns in iterations."""
+    limit, trained = getattr(estimator, "max_iter", None), getattr(estimator, "n_iter_", None)
+    if isinstance(limit, int) and limit > 0 and trained is not None:
+        trained = int(numpy.max(trained))  # some classifiers count per class
+        shared.output.write_event(event="iterations", of=type(estimator).__name__, trained=trained, limit=limit)
 
 
 def _learns_from_labels(transformer):

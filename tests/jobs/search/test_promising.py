@@ -2,14 +2,15 @@
 
 import pytest
 
-from epochal.analysis.hyperparameters import Constant
+from epochal.analysis.constant import Constant
+from epochal.analysis.epochs import Epochs
 from epochal.errors import Reason
 from epochal.jobs.search.promising import choose_trial_to_resume
 from epochal.records import Forecast, StoppedBy, Strategy, Trial, TrialState
 from epochal.settings import RetrainSettings
 from tests.trials import measured
 
-_EPOCHS = Constant("epochs", 20, 1, 0, 2)
+_EPOCHS = Epochs(Constant("epochs", 20, 1, 0, 2))
 _SETTINGS = RetrainSettings(max_epochs=60)
 
 

@@ -1,8 +1,10 @@
 """The search space: which constants it accepts, and the error messages about the others."""
 
+from pathlib import Path
+
 import pytest
 
-from epochal.analysis.script import parse_script
+from epochal.analysis.script import Script, parse_script, read_script
 from epochal.errors import SettingsError
 from epochal.jobs.search.space import read_space
 from epochal.settings import Choices, Range
@@ -55,8 +57,12 @@ _TEXTS = Choices(choices=("a", "b"))
 @pytest.mark.parametrize(
     ("name", "values", "message"),
     [
-        ("filtres", _NUMBERS, "nn.py assigns no literal to this name at its top level. Did you mean filters?"),
-        ("x", _NUMBERS, "at its top level. Searchable names: augment, filters, optimizer, rate."),
+        (
+            "filtres",
+            _NUMBERS,
+            "nn.py and the files that it reads set no number, string, True or False under this name. Did you mean filters?",
+        ),
+        ("x", _NUMBERS, "under this name. Searchable names: augment, filters, optimizer, rate."),
         ("steps", _NUMBERS, "line 9 of nn.py does not assign a literal"),
         ("blocks", _NUMBERS, "nn.py assigns it more than once, in lines 7, 8"),
         ("units", _NUMBERS, "line 6 of nn.py assigns one literal to several names"),
@@ -92,3 +98,82 @@ def test_epochs_are_recognised_by_their_use_in_fit() -> None:
         name = "passes" if b"=passes" in script else "epochs"
         with pytest.raises(SettingsError, match=r"number of epochs, which \[retrain\] raises"):
             read_space(parse_script(script), {name: _NUMBERS})
+
+
+_FILES = {
+    "nn.py": """
+import argparse, os, yaml
+from model import build
+parser = argparse.ArgumentParser()
+parser.add_argument("--learning-rate", type=float, default=0.01)
+parser.add_argument("--epochs", type=int, default=5)
+args = parser.parse_args()
+MOMENTUM = float(os.environ.get("MOMENTUM", "0.9"))
+config = yaml.safe_load(open("config.yaml"))
+settings = {"batch_size": 64, "optimizer": "sgd"}
+
+@dataclass
+class Config:
+    patience: int = 3
+
+def train(model, steps=100, unused=1):
+    clip = 0.5
+    model.fit(x, y, epochs=args.epochs, batch_size=settings["batch_size"], shuffle=True)
+
+train(build(), unused=2)
+""",
+    "model.py": "HEADS = 4\ndef build(units=16):\n    return [Dropout(rate=0.5), Dense(width=7), Dense(width=8)]\n",
+    "config.yaml": "encoder:\n  layers: 2\ndecoder:\n  layers: 3\n  warmup: 0.1\n",
+}
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Script:
+    """Return a script whose hyperparameters are in many places."""
+    for path, content in _FILES.items():
+        (tmp_path / path).write_text(content)
+    return read_script(tmp_path, "nn.py")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "path", "changed"),
+    [
+        ("learning_rate", 0.25, "nn.py", "type=float, default=0.25)"),
+        ("MOMENTUM", 0.25, "nn.py", 'os.environ.get("MOMENTUM", "0.25")'),
+        ("batch_size", 32, "nn.py", '{"batch_size": 32, '),
+        ("patience", 7, "nn.py", "patience: int = 7\n"),
+        ("steps", 7, "nn.py", "def train(model, steps=7, unused=1)"),
+        ("unused", 7, "nn.py", "train(build(), unused=7)"),
+        ("clip", 0.25, "nn.py", "clip = 0.25\n"),
+        ("HEADS", 7, "model.py", "HEADS = 7\n"),
+        ("units", 7, "model.py", "def build(units=7)"),
+        ("rate", 0.25, "model.py", "Dropout(rate=0.25)"),
+        ("warmup", 0.25, "config.yaml", "warmup: 0.25\n"),
+        ("encoder.layers", 7, "config.yaml", "encoder:\n  layers: 7\n"),
+    ],
+)
+def test_hyperparameters_are_searched_wherever_they_are(
+    script: Script, name: str, value: int | float, path: str, changed: str
+) -> None:
+    """A simple name is enough if only one place has it. The dimension has the name of the entry in epochal.toml."""
+    (dimension,) = read_space(script, {name: Choices(choices=(value, value * 2))})
+    assert dimension.constant.name == name
+    change = script.apply({dimension.constant: value})
+    assert changed in change[path].decode()
+    assert list(change) == [path]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("layers", 'several places: line 2 of config.yaml, line 4 of config.yaml. Write "encoder.layers" or "decoder.'),
+        ("width", "Set it in one place only"),
+        ("epochs", "this is the number of epochs, which [retrain] raises"),
+        ("learningrate", "Did you mean learning_rate?"),
+    ],
+)
+def test_ambiguous_names_are_refused(script: Script, name: str, message: str) -> None:
+    """The message lists the places, and the names that distinguish them."""
+    with pytest.raises(SettingsError) as error:
+        read_space(script, {name: _NUMBERS})
+    assert message in str(error.value)

@@ -27,6 +27,9 @@ from epochal.settings import Choices, Range
         ("momentum = 0.9", Range(low=0.5, high=0.99)),
         ("weight_decay = 0.0", Range(low=1e-6, high=1e-2, log=True)),
         ("l2 = 0.01", Range(low=0.001, high=0.1, log=True)),
+        ("def main():\n    filters = 32", Choices(choices=(16, 32, 64, 128))),
+        ("parser.add_argument('--batch-size', type=int, default=64)", Choices(choices=(16, 32, 64, 128))),
+        ("model.compile(SGD(learning_rate=0.1))", Range(low=0.01, high=1.0, log=True)),
         ("import sklearn; C = 1.0", Range(low=0.1, high=10.0, log=True)),
         ("import sklearn; n_estimators = 100", Range(low=25, high=400, log=True)),
         ("import sklearn; max_depth = 4", Range(low=1, high=6)),
@@ -57,7 +60,6 @@ def test_suggestion_depends_on_name_and_value(line: str, values: Range | Choices
         "filters = -1",
         "optimizer = 'sgd'",
         "learning_rate = 0.1; learning_rate /= 2",
-        "def main():\n    filters = 32",
         "this is no Python",
     ],
 )

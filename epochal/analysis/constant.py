@@ -1,0 +1,38 @@
+"""A literal in the pushed code that a trial may change, and how numbers are written as text."""
+
+import re
+from dataclasses import dataclass, field
+
+from epochal.records import Value
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
+_FLOAT = re.compile(r"[+-]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][+-]?\d+)?")
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A literal in a file of the pushed code.
+
+    ``name``: the variable, option, key or argument that it sets. ``value``: its value; a number even if it is written
+    as text, as in ``os.environ.get("EPOCHS", "5")``. ``line``: its line, from 1. ``start``, ``end``: its bytes are
+    ``content[start:end]``. ``path``: the file, relative to the top of the code. ``qualified_name``: the name with what
+    it belongs to, as in ``train.epochs``; the same as ``name`` at the top level of a file. ``place``: what kind of
+    place it is, as in "the default of --epochs".
+    """
+
+    name: str
+    value: Value
+    line: int
+    start: int
+    end: int
+    path: str = ""
+    qualified_name: str = field(default="", compare=False)
+    place: str = field(default="", compare=False)
+
+
+def parse_number(text: str) -> int | float | None:
+    """Return the number that ``text`` spells in decimal notation, or None if it spells none."""
+    text = text.strip()
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    return float(text) if _FLOAT.fullmatch(text) else None

@@ -1,0 +1,273 @@
+"""Find the number of epochs: the literals that may set how long the pushed code trains, the likeliest first."""
+
+import ast
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from epochal.analysis.constant import Constant
+from epochal.analysis.definitions import Label, read_keys
+from epochal.analysis.syntax import last_name
+from epochal.analysis.tracing import Traced, Tracer
+from epochal.analysis.unit import Unit, position
+from epochal.records import Value
+
+_EPOCHS_NAME = re.compile(
+    r"(?:n|nb|num|no|numof|numberof|noof|max|maxnum|total|train|training|numtrain)?epochs?(?:num|count|n)?"
+)
+_ITERATIONS_NAMES = frozenset({"maxiter", "niter", "maxiterations"})
+_FIT_METHODS = frozenset({"fit", "fit_generator"})
+_FIT_POSITION = 3
+"""In fit(x, y, batch_size, epochs), epochs is the fourth argument."""
+_FIRST_ARGUMENT = frozenset({"fit_one_cycle", "fine_tune", "fit_flat_cos"})
+"""Methods of fastai whose first argument is the number of epochs."""
+_ITERATIVE = frozenset(
+    {"MLPClassifier", "MLPRegressor", "SGDClassifier", "SGDRegressor", "Perceptron", "LogisticRegression"}
+    | {"PassiveAggressiveClassifier", "HistGradientBoostingClassifier", "LinearSVC", "SVC"}
+)
+"""Classes of scikit-learn that learn in ``max_iter`` iterations."""
+_TRAINING_CALLS = frozenset(
+    {"backward", "step", "train_on_batch", "apply_gradients", "train_step", "zero_grad", "partial_fit", "fit", "train"}
+    | {"train_epoch", "train_one_epoch", "minimize", "update", "apply_updates", "GradientTape", "training_step"}
+)
+"""Names of functions that a loop over epochs calls, directly or in the loops in it."""
+_RANGES = frozenset({"range", "trange", "xrange", "arange", "prange"})
+_MAX_CANDIDATES = 8
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """A literal that may set the number of epochs: ``factor`` times the literal, plus ``offset``.
+
+    ``constant``: the literal, with its file, line, value, and a description of its place.
+    """
+
+    constant: Constant
+    factor: Fraction = Fraction(1)
+    offset: Fraction = Fraction(0)
+
+    @property
+    def name(self) -> str:
+        """The name under which a trial's hyperparameters list the literal."""
+        return self.constant.name
+
+    def describe(self) -> str:
+        """Return the literal and its place, as in ``epochs = 20 in line 3 of nn.py``."""
+        constant = self.constant
+        return f"{constant.name.partition(' (')[0]} = {constant.value} in line {constant.line} of {constant.path}"
+
+    @property
+    def number(self) -> int:
+        """The number of epochs that the pushed code trains."""
+        return self.number_with(self.constant.value)
+
+    def number_with(self, value: Value) -> int:
+        """Return the number of epochs if the literal has this value."""
+        return int(self.factor * int(value) + self.offset)
+
+    def number_in(self, hyperparameters: Mapping[str, Value]) -> int:
+        """Return the number of epochs of a trial with these hyperparameters."""
+        return self.number_with(hyperparameters.get(self.name, self.constant.value))
+
+    def value_for(self, number: int) -> int:
+        """Return the smallest value of the literal with which at least ``number`` epochs are trained."""
+        return math.ceil((number - self.offset) / self.factor)
+
+
+def find_epochs(tracer: Tracer) -> tuple[Epochs, ...]:
+    """Return the literals that may set the number of epochs, the likeliest first; no two have the same name.
+
+    First come those that reach a call that trains or the head of a loop that does, in the script and the local modules
+    that it imports; then all others that are named like a number of epochs.
+    """
+    finder = _Finder(tracer)
+    found: dict[tuple[str, int], Epochs] = {}
+    for traced in (*finder.find_used(), *finder.find_named()):
+        number = traced.factor * int(traced.constant.value) + traced.offset
+        if number >= 1 and traced.factor > 0 and len(found) < _MAX_CANDIDATES:
+            place = traced.constant.path, traced.constant.start
+            found.setdefault(place, Epochs(traced.constant, traced.factor, traced.offset))
+    return tuple(_rename(list(found.values())))
+
+
+def is_epochs_name(name: str) -> bool:
+    """Return whether a name is one that people give a number of epochs."""
+    plain = re.sub(r"[^a-z]", "", name.lower())
+    return bool(_EPOCHS_NAME.fullmatch(plain))
+
+
+def _rename(found: list[Epochs]) -> Iterator[Epochs]:
+    """Give all but the first of several literals of the same name a name with their place."""
+    seen: set[str] = set()
+    for each in found:
+        constant = each.constant
+        name = constant.name
+        if name in seen:
+            name = f"{constant.name} ({constant.path} line {constant.line})"
+        if name not in seen:
+            seen.add(name)
+            yield replace(each, constant=replace(constant, name=name))
+
+
+class _Finder:
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer = tracer
+
+    def find_used(self) -> Iterator[Traced]:
+        """Yield what reaches a call or loop that trains: Keras' fit, then other calls, then loops over epochs."""
+        for search in (self._in_fits, self._in_calls, self._in_loops, self._in_estimators):
+            for unit in self._tracer.units.values():
+                yield from search(unit)
+
+    def find_named(self) -> Iterator[Traced]:
+        """Yield the numbers that are named like a number of epochs, wherever they are."""
+        yield from self._by_name(is_epochs_name)
+        yield from self._by_name(lambda name: re.sub(r"[^a-z]", "", name.lower()) in _ITERATIONS_NAMES)
+
+    def _by_name(self, matches: Callable[[str], bool]) -> Iterator[Traced]:
+        tracer = self._tracer
+        for unit in tracer.units.values():
+            for scope, name in unit.names():
+                if matches(name) and not isinstance(scope, ast.ClassDef):
+                    yield from tracer.trace_variable(unit, scope, name)
+        for name, definitions in tracer.definitions.items():
+            for definition in definitions if matches(name) else ():
+                yield from tracer.trace(definition.unit, definition.value, definition.label)
+        for constant in tracer.config_constants:
+            if matches(constant.name) and type(constant.value) is int:
+                yield Traced(constant)
+
+    def _in_fits(self, unit: Unit) -> Iterator[Traced]:
+        """Yield the epochs of calls of fit, the last call first, as earlier ones often train only a part."""
+        calls = [each for each in unit.nodes if isinstance(each, ast.Call) and last_name(each.func) in _FIT_METHODS]
+        fits = [each for each in calls if isinstance(each.func, ast.Attribute)]
+        for call in sorted(fits, key=position, reverse=True):
+            epochs = next((each.value for each in call.keywords if each.arg in ("epochs", "nb_epoch")), None)
+            place = f"the argument epochs of {last_name(call.func)}()"
+            if epochs is None and len(call.args) > _FIT_POSITION:
+                epochs, place = call.args[_FIT_POSITION], f"the fourth argument of {last_name(call.func)}()"
+            loop = self._find_loop_of_fits(unit, call, epochs)
+            if loop is not None:
+                yield from self._trace_loop(unit, loop)
+            if epochs is not None:
+                yield from self._tracer.trace(unit, epochs, Label("epochs", "fit.epochs", place))
+            elif stars := [each.value for each in call.keywords if each.arg is None]:
+                yield from self._tracer.trace_key(unit, stars[0], "epochs")
+
+    def _find_loop_of_fits(self, unit: Unit, call: ast.Call, epochs: ast.expr | None) -> ast.For | None:
+        """Return the loop whose every pass trains the same model for one more epoch with ``call``; None if none does."""
+        loop = next((each for each in unit.ancestors(call) if isinstance(each, ast.For)), None)
+        if loop is None or unit.function(loop) is not unit.function(call) or _find_range(loop.iter) is None:
+            return None
+        passes = {each.id for each in ast.walk(loop.target) if isinstance(each, ast.Name)}
+        names = {each.id for each in ast.walk(epochs) if isinstance(each, ast.Name)} if epochs else set()
+        one_more = epochs is None or self._tracer.evaluate(unit, epochs) == 1 or bool(passes & names)
+        model = _base_name(call.func)
+        made_in_loop = any(
+            isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store) and each.id == model
+            for statement in loop.body
+            for each in ast.walk(statement)
+        )
+        return loop if one_more and model and not made_in_loop else None
+
+    def _in_calls(self, unit: Unit) -> Iterator[Traced]:
+        """Yield the arguments of other calls that are named like a number of epochs, as in Trainer(max_epochs=5)."""
+        for call in sorted((each for each in unit.nodes if isinstance(each, ast.Call)), key=position, reverse=True):
+            name = last_name(call.func)
+            if name in _FIT_METHODS or name == "print":
+                continue
+            if name in _FIRST_ARGUMENT and call.args:
+                label = Label("epochs", f"{name}.epochs", f"the first argument of {name}()")
+                yield from self._tracer.trace(unit, call.args[0], label)
+            for keyword in call.keywords:
+                if keyword.arg and is_epochs_name(keyword.arg):
+                    label = Label(keyword.arg, f"{name}.{keyword.arg}", f"the argument {keyword.arg} of {name}()")
+                    yield from self._tracer.trace(unit, keyword.value, label)
+
+    def _in_estimators(self, unit: Unit) -> Iterator[Traced]:
+        for call in sorted((each for each in unit.nodes if isinstance(each, ast.Call)), key=position, reverse=True):
+            name = last_name(call.func)
+            for keyword in call.keywords if name in _ITERATIVE else ():
+                if keyword.arg == "max_iter":
+                    label = Label("max_iter", f"{name}.max_iter", f"the argument max_iter of {name}()")
+                    yield from self._tracer.trace(unit, keyword.value, label)
+
+    def _in_loops(self, unit: Unit) -> Iterator[Traced]:
+        """Yield the number of passes of loops that train, those over something named epoch first."""
+        loops = sorted((each for each in unit.nodes if isinstance(each, ast.For | ast.While)), key=position)
+        named = [each for each in loops if self._counts_epochs(unit, each)]
+        # Of nested loops that train, the outermost is the likeliest to count epochs.
+        training = [
+            loop
+            for loop in loops
+            if _trains(loop) and loop not in named and not any(each in loops for each in unit.ancestors(loop))
+        ]
+        for loop in [*sorted(named, key=lambda each: not _trains(each)), *training]:
+            yield from self._trace_loop(unit, loop)
+
+    def _find_passes(self, unit: Unit, loop: ast.For) -> ast.Call | None:
+        """Return the call of range in the head of a loop, also if a variable holds it."""
+        head = loop.iter
+        if isinstance(head, ast.Name) and (scope := unit.find_scope(head, head.id)):
+            values = [each.value for each in self._tracer.find_effective(unit, scope, head.id, head) if each.value]
+            head = values[0] if len(values) == 1 else head
+        return _find_range(head)
+
+    def _counts_epochs(self, unit: Unit, loop: ast.For | ast.While) -> bool:
+        """Return whether a loop's variable, or the number of its passes, is named like a number of epochs."""
+        heads: list[ast.expr | None] = (
+            [loop.test] if isinstance(loop, ast.While) else [loop.target, self._find_passes(unit, loop)]
+        )
+        nodes = [each for head in heads if head is not None for each in ast.walk(head)]
+        names = [last_name(each) for each in nodes if isinstance(each, ast.Name | ast.Attribute)]
+        return any(is_epochs_name(name) or name == "ep" for name in names)
+
+    def _trace_loop(self, unit: Unit, loop: ast.For | ast.While) -> Iterator[Traced]:
+        label = Label("epochs", "range.epochs", f"the head of the loop in line {loop.lineno}")
+        if isinstance(loop, ast.While):
+            yield from self._trace_condition(unit, loop.test, label)
+            return
+        head = self._find_passes(unit, loop)
+        if head is None or not head.args:
+            return
+        stop, start = head.args[0], Fraction(0)
+        if len(head.args) > 1:
+            stop = head.args[1]
+            first = self._tracer.evaluate(unit, head.args[0])
+            start = Fraction(first) if isinstance(first, int) else start
+        for traced in self._tracer.trace(unit, stop, label):
+            yield Traced(traced.constant, traced.factor, traced.offset - start)
+
+    def _trace_condition(self, unit: Unit, test: ast.expr, label: Label) -> Iterator[Traced]:
+        """Yield what sets the right side of a comparison such as ``epoch < epochs`` in the head of a while loop."""
+        for each in ast.walk(test):
+            if isinstance(each, ast.Compare) and isinstance(each.ops[0], ast.Lt | ast.LtE | ast.NotEq):
+                names = last_name(each.left), last_name(each.comparators[0])
+                if any(map(is_epochs_name, names)):
+                    yield from self._tracer.trace(unit, each.comparators[0], label)
+
+
+def _trains(loop: ast.For | ast.While) -> bool:
+    """Return whether a loop calls something that trains."""
+    calls = (each for statement in loop.body for each in ast.walk(statement) if isinstance(each, ast.Call))
+    return any(last_name(each.func) in _TRAINING_CALLS for each in calls)
+
+
+def _find_range(head: ast.expr) -> ast.Call | None:
+    """Return the call of range in the head of a loop, also in ``tqdm(range(20))`` and ``enumerate(range(20))``."""
+    if isinstance(head, ast.NamedExpr):
+        return _find_range(head.value)
+    if isinstance(head, ast.Call):
+        if last_name(head.func) in _RANGES:
+            return head
+        for argument in head.args[:1]:
+            return _find_range(argument)
+    return None
+
+
+def _base_name(node: ast.expr) -> str:
+    """Return the variable at the start of ``model.fit`` or ``self.model.fit``."""
+    base, _ = read_keys(node)
+    return base.id if isinstance(base, ast.Name) else ""

@@ -1,0 +1,375 @@
+"""Evaluate expressions of the pushed code as far as that is possible without running it.
+
+The script is known to be run without arguments and without environment variables of its own, which decides many
+conditions.
+"""
+
+import ast
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from epochal.analysis.definitions import RECORDS, Definition, find_default, find_definitions, is_environment, read_keys
+from epochal.analysis.sources import Sources, find_config_constants, imported_module
+from epochal.analysis.syntax import Module, last_name
+from epochal.analysis.unit import Binding, Function, Scope, Unit, position
+
+UNKNOWN: Any = object()
+"""The value of an expression that cannot be known without running the code."""
+
+_KINDS = dict.fromkeys(("parse_args", "parse_known_args"), "option") | dict.fromkeys(
+    ("safe_load", "load", "full_load", "loads", "compose", "merge", "unsafe_load", "to_container"), "config"
+)
+"""The kind of place that sets the parts of an object, by the function that makes it."""
+_OPERATIONS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.FloorDiv: operator.floordiv,
+    ast.Div: operator.truediv,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
+    ast.In: lambda one, other: one in other,
+    ast.NotIn: lambda one, other: one not in other,
+}
+MAX_DEPTH = 40
+
+
+Owner = tuple[ast.AST | None, str]
+"""The class or dictionary whose attribute or key is read, if known, and the likeliest kind of place that sets it."""
+
+
+class Evaluator:
+    """The code of a script, indexed so that expressions can be evaluated."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._script = sources.script
+        parsed = {path: Module.parse(content) for path, content in sources.modules.items()}
+        self.units = {path: Unit(path, module) for path, module in parsed.items() if module}
+        self.config_constants = find_config_constants(sources)
+        self.definitions: dict[str, list[Definition]] = {}
+        self._calls: dict[str, list[tuple[Unit, ast.Call]]] = {}
+        self.functions: dict[str, list[tuple[Unit, Function]]] = {}
+        self._classes: dict[str, ast.ClassDef] = {}
+        self._evaluating: set[ast.AST] = set()
+        for unit in self.units.values():
+            for node in unit.nodes:
+                if isinstance(node, ast.ClassDef):
+                    self._classes.setdefault(node.name, node)
+                elif isinstance(node, Function):
+                    self.functions.setdefault(node.name, []).append((unit, node))
+                elif isinstance(node, ast.Call):
+                    self._calls.setdefault(last_name(node.func), []).append((unit, node))
+        for unit in self.units.values():
+            for node in unit.nodes:
+                for definition in find_definitions(unit, node, self._classes):
+                    self.definitions.setdefault(definition.label.name, []).append(definition)
+
+    def decide(self, unit: Unit, test: ast.expr) -> bool | None:
+        """Return whether a condition holds when the script is run without arguments; None if that is unknown."""
+        value = self.evaluate(unit, test)
+        return None if value is UNKNOWN else bool(value)
+
+    def evaluate(self, unit: Unit, node: ast.expr) -> Any:
+        """Return the value of an expression when the script is run without arguments, or UNKNOWN."""
+        if node in self._evaluating or len(self._evaluating) > MAX_DEPTH:
+            return UNKNOWN
+        self._evaluating.add(node)
+        try:
+            return self._evaluate(unit, node)
+        except (TypeError, ValueError, ArithmeticError):
+            return UNKNOWN
+        finally:
+            self._evaluating.discard(node)
+
+    def _evaluate(self, unit: Unit, node: ast.expr) -> Any:
+        match node:
+            case ast.Constant():
+                return node.value
+            case ast.Name():
+                return self._evaluate_name(unit, node)
+            case ast.Attribute() | ast.Subscript():
+                return self._evaluate_part(unit, node)
+            case ast.Call():
+                return self._evaluate_call(unit, node)
+            case ast.UnaryOp() | ast.BinOp() | ast.BoolOp() | ast.Compare():
+                return self._evaluate_operation(unit, node)
+            case ast.IfExp():
+                decided = self.decide(unit, node.test)
+                if decided is not None:
+                    return self.evaluate(unit, node.body if decided else node.orelse)
+        return UNKNOWN
+
+    def _evaluate_part(self, unit: Unit, node: ast.Attribute | ast.Subscript) -> Any:
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if (node.value.id, node.attr) == ("sys", "argv"):
+                return [self._script]
+            if other := self.find_imported_module(unit, node.value):
+                return self._evaluate_bindings(other, other.module.tree, node.attr, None)
+        base, keys = read_keys(node)
+        return self._evaluate_definition(unit, base, keys) if keys else UNKNOWN
+
+    def _evaluate_operation(self, unit: Unit, node: ast.UnaryOp | ast.BinOp | ast.BoolOp | ast.Compare) -> Any:
+        match node:
+            case ast.UnaryOp():
+                value = self.evaluate(unit, node.operand)
+                if value is not UNKNOWN and isinstance(node.op, ast.Not | ast.USub):
+                    return not value if isinstance(node.op, ast.Not) else -value
+            case ast.BoolOp():
+                return self._evaluate_all(unit, node)
+            case ast.Compare(ops=[ast.In() | ast.NotIn() as op], comparators=[right]) if last_name(right) == "environ":
+                return isinstance(op, ast.NotIn)
+            case ast.Compare(ops=[op], comparators=[right]):
+                return self._apply(op, self.evaluate(unit, node.left), self.evaluate(unit, right))
+            case ast.BinOp():
+                return self._apply(node.op, self.evaluate(unit, node.left), self.evaluate(unit, node.right))
+        return UNKNOWN
+
+    def _apply(self, op: ast.AST, left: Any, right: Any) -> Any:
+        if left is UNKNOWN or right is UNKNOWN or type(op) not in _OPERATIONS:
+            return UNKNOWN
+        return _OPERATIONS[type(op)](left, right)
+
+    def _evaluate_all(self, unit: Unit, node: ast.BoolOp) -> Any:
+        is_or = isinstance(node.op, ast.Or)
+        values = [self.evaluate(unit, value) for value in node.values]
+        for value in values:
+            if value is not UNKNOWN and bool(value) is is_or:
+                return value if value is values[0] or UNKNOWN not in values[: values.index(value)] else is_or
+        return UNKNOWN if any(value is UNKNOWN for value in values) else values[-1]
+
+    def _evaluate_name(self, unit: Unit, node: ast.Name) -> Any:
+        if node.id == "__name__":
+            return "__main__" if unit.path == self._script else unit.path
+        scope = unit.find_scope(node, node.id)
+        return UNKNOWN if scope is None else self._evaluate_bindings(unit, scope, node.id, node)
+
+    def _evaluate_bindings(self, unit: Unit, scope: Scope, name: str, use: ast.AST | None) -> Any:
+        bindings = self.find_effective(unit, scope, name, use)
+        if len(bindings) != 1:
+            return UNKNOWN
+        statement, value = bindings[0].statement, bindings[0].value
+        if isinstance(statement, ast.ImportFrom) and (other := self.find_module(statement, unit)):
+            imported = imported_name(statement, name)
+            return self._evaluate_bindings(other, other.module.tree, imported, None)
+        if isinstance(statement, ast.arg) and (function := unit.function(statement)):
+            arguments = list(self.find_arguments(unit, function, name))
+            default = find_default(function, statement)
+            if len(arguments) == 1 and arguments[0][1] is not None:
+                return self.evaluate(arguments[0][0], arguments[0][1])
+            passes_none = all(argument is None for _, argument in arguments)
+            return self.evaluate(unit, default) if default is not None and passes_none else UNKNOWN
+        if value is None or isinstance(statement, ast.AugAssign):
+            return UNKNOWN
+        return self.evaluate(unit, value)
+
+    def _evaluate_definition(self, unit: Unit, base: ast.expr, keys: tuple[str, ...]) -> Any:
+        owner, _ = self.find_owner(unit, base)
+        definitions = self.definitions.get(keys[-1], [])
+        if owner is not None:
+            definitions = [each for each in definitions if each.owner is owner] or definitions
+        if len(definitions) != 1:
+            return UNKNOWN
+        return self.evaluate(definitions[0].unit, definitions[0].value)
+
+    def _evaluate_call(self, unit: Unit, node: ast.Call) -> Any:
+        name = last_name(node.func)
+        if is_environment(node):
+            return self.evaluate(unit, node.args[1]) if len(node.args) > 1 else None
+        casts: Mapping[str, Callable[[Any], Any]] = {"int": int, "float": float, "bool": bool, "str": str, "len": len}
+        if name in casts and len(node.args) == 1:
+            value = self.evaluate(unit, node.args[0])
+            return UNKNOWN if value is UNKNOWN else casts[name](value)
+        return UNKNOWN
+
+    def find_module(self, statement: ast.ImportFrom, unit: Unit) -> Unit | None:
+        """Return the local module that ``from module import …`` imports from; None if it is not local."""
+        paths = imported_module(statement, unit.path, self._script)
+        return next((self.units[path] for path in paths if path in self.units), None)
+
+    def find_imported_module(self, unit: Unit, node: ast.Name) -> Unit | None:
+        """Return the local module that a name stands for, as after ``import config``; None if it is none."""
+        scope = unit.find_scope(node, node.id)
+        for binding in unit.bindings(scope, node.id) if scope else ():
+            statement = binding.statement
+            if isinstance(statement, ast.Import):
+                alias = next(each for each in statement.names if (each.asname or each.name.split(".")[0]) == node.id)
+                paths = imported_module(alias, unit.path, self._script)
+            elif isinstance(statement, ast.ImportFrom):
+                alias = next(each for each in statement.names if (each.asname or each.name) == node.id)
+                module = ast.ImportFrom(f"{statement.module or ''}.{alias.name}".strip("."), [], statement.level)
+                paths = imported_module(module, unit.path, self._script)
+            else:
+                continue
+            for path in paths:
+                if path in self.units:
+                    return self.units[path]
+        return None
+
+    def find_effective(self, unit: Unit, scope: Scope, name: str, use: ast.AST | None) -> list[Binding]:
+        """Return the bindings that may hold when ``use`` is reached (None: when the scope has run), the likeliest first.
+
+        Later bindings override earlier ones; those under a condition that does not hold are left out.
+        """
+        found: list[tuple[bool, Binding]] = []
+        around = {use, *unit.ancestors(use)} if use else set()
+        is_local = use is not None and unit.scope(use) is scope
+        for binding in reversed(unit.bindings(scope, name)):
+            statement = binding.statement
+            if isinstance(statement, ast.For | ast.AsyncFor) and use and statement not in around:
+                continue  # the variable of another loop
+            if is_local and use is not None and position(statement) > position(use):
+                continue
+            if statement in around and not isinstance(statement, ast.For | ast.AsyncFor):
+                continue
+            is_certain, is_probable = self.is_effective(unit, statement, use)
+            if is_certain is not False:
+                found.append((is_probable, binding))
+            if is_certain:
+                break
+        return [binding for _, binding in sorted(found, key=lambda each: not each[0])]
+
+    def is_effective(self, unit: Unit, statement: ast.AST, use: ast.AST | None = None) -> tuple[bool | None, bool]:
+        """Return whether a statement runs before ``use``, None if unknown, and whether it is the likelier case."""
+        known = dict(unit.branches(use)) if use else {}
+        is_certain: bool | None = True
+        is_probable = True
+        for branch, in_body in unit.branches(statement):
+            if branch in known:
+                if known[branch] is not in_body:
+                    return False, False
+                continue
+            decided = self.decide(unit, branch.test)
+            if decided is None:
+                is_certain = None
+                is_probable = is_probable and in_body is is_likely(branch.test)
+            elif decided is not in_body:
+                return False, False
+        handler = unit.handler(statement)
+        if handler and not (use and unit.handler(use) is handler):
+            return None, False
+        return is_certain, is_probable
+
+    def find_arguments(self, unit: Unit, function: Function, name: str) -> Iterator[tuple[Unit, ast.expr | None]]:
+        """Yield the argument for the parameter ``name`` in each call of ``function``, or None if a call has none."""
+        owner = unit.scope(function)
+        called = owner.name if isinstance(owner, ast.ClassDef) and function.name == "__init__" else function.name
+        names = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
+        if isinstance(owner, ast.ClassDef) and not any(
+            last_name(each) == "staticmethod" for each in function.decorator_list
+        ):
+            names = names[1:]
+        calls = [(call_unit, call, call.args) for call_unit, call in self._calls.get(called, [])]
+        calls += [
+            (call_unit, call, call.args[1:])
+            for call_unit, call in self._calls.get("partial", [])
+            if call.args and last_name(call.args[0]) == called
+        ]
+        for call_unit, call, arguments in calls:
+            keyword = next((each.value for each in call.keywords if each.arg == name), None)
+            index = names.index(name) if name in names else len(arguments)
+            stars = [each.value for each in call.keywords if each.arg is None]
+            if keyword is not None:
+                yield call_unit, keyword
+            elif index < len(arguments) and not any(isinstance(each, ast.Starred) for each in arguments[: index + 1]):
+                yield call_unit, arguments[index]
+            elif stars:
+                key = ast.copy_location(ast.Constant(name), call)
+                yield call_unit, ast.copy_location(ast.Subscript(stars[0], key, ast.Load()), call)
+            else:
+                yield call_unit, None
+
+    def read_keys(self, unit: Unit, node: ast.expr) -> tuple[ast.expr, tuple[str, ...]]:
+        """Return the same as ``read_keys``, also for keys in variables: ``presets[args.preset]["epochs"]``."""
+        base, keys = read_keys(node)
+        while isinstance(base, ast.Subscript) and isinstance(key := self.evaluate(unit, base.slice), str):
+            base, more = read_keys(base.value)
+            keys = (*more, key, *keys)
+        return base, keys
+
+    def find_owner(self, unit: Unit, base: ast.expr) -> Owner:
+        """Return the class or dictionary that ``base`` is, if known, and the likeliest kind of place that sets a part."""
+        if not isinstance(base, ast.Name):
+            return self.find_owner_of_value(unit, base)
+        if base.id in ("self", "cls"):
+            return unit.class_of(base), "field"
+        if base.id in self._classes:
+            return self._classes[base.id], "field"
+        if base.id == "FLAGS":
+            return None, "option"
+        scope = unit.find_scope(base, base.id)
+        for binding in self.find_effective(unit, scope, base.id, base) if scope else ():
+            if isinstance(binding.statement, ast.arg):
+                return self._find_owner_of_parameter(unit, binding.statement)
+            if isinstance(binding.statement, ast.ImportFrom):
+                return self._find_owner_of_import(unit, binding.statement, base.id)
+            if binding.value is not None:
+                return self.find_owner_of_value(unit, binding.value)
+        return None, "item"
+
+    def _find_owner_of_import(self, unit: Unit, statement: ast.ImportFrom, name: str) -> Owner:
+        if other := self.find_module(statement, unit):
+            for binding in self.find_effective(other, other.module.tree, imported_name(statement, name), None):
+                if binding.value is not None:
+                    return self.find_owner_of_value(other, binding.value)
+        return None, "item"
+
+    def _find_owner_of_parameter(self, unit: Unit, parameter: ast.arg) -> Owner:
+        function = unit.function(parameter)
+        annotation = last_name(parameter.annotation) if parameter.annotation else ""
+        if annotation in self._classes:
+            return self._classes[annotation], "field"
+        if function is None:
+            return None, "item"
+        if any(_is_hydra(each) for each in function.decorator_list):
+            return None, "config"
+        arguments = self.find_arguments(unit, function, parameter.arg)
+        return next((self._find_owner_once(other, each) for other, each in arguments if each), (None, "item"))
+
+    def _find_owner_once(self, unit: Unit, value: ast.expr) -> Owner:
+        """Return the owner that an expression is; none if it is being looked for already."""
+        if value in self._evaluating:
+            return None, "item"
+        self._evaluating.add(value)
+        try:
+            return self.find_owner(unit, value)
+        finally:
+            self._evaluating.discard(value)
+
+    def find_owner_of_value(self, unit: Unit, value: ast.expr) -> Owner:
+        """Return the class or dictionary that an expression makes, as ``find_owner`` does."""
+        if isinstance(value, ast.Dict):
+            return value, "item"
+        name = last_name(value.func) if isinstance(value, ast.Call) else ""
+        if name in self._classes:
+            return self._classes[name], "field"
+        if name in _KINDS:
+            return None, _KINDS[name]
+        if isinstance(value, ast.Call) and value.args and (name == "vars" or isinstance(value.args[0], ast.Dict)):
+            return self._find_owner_once(unit, value.args[0]) if name in ("vars", *RECORDS) else (None, "item")
+        for other, function in self.functions.get(name, []):
+            for node in ast.walk(function):
+                if isinstance(node, ast.Return) and node.value is not None:
+                    return self._find_owner_once(other, node.value)
+        return None, "item"
+
+
+def _is_hydra(decorator: ast.expr) -> bool:
+    """Return whether a decorator passes a configuration to its function, as ``hydra.main(…)`` does."""
+    return any(isinstance(each, ast.Name) and each.id == "hydra" for each in ast.walk(decorator))
+
+
+def is_likely(test: ast.expr) -> bool:
+    """Return whether an unknown condition is likelier to hold: conditions usually ask for an exception to the rule."""
+    return isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
+
+
+def imported_name(statement: ast.ImportFrom, name: str) -> str:
+    """Return what ``from module import … as name`` imports under ``name``."""
+    return next(each.name for each in statement.names if (each.asname or each.name) == name)

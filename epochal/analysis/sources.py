@@ -1,0 +1,146 @@
+"""The files that can hold a script's hyperparameters: the script, the local modules it imports, and configuration."""
+
+import ast
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from epochal.analysis.config_files import CONFIG_SUFFIXES, find_keys
+from epochal.analysis.constant import Constant
+from epochal.analysis.syntax import Module
+
+_MAX_BYTES = 256 * 1024
+"""Larger files hold data rather than settings."""
+_MAX_MODULES = 200
+_MAX_CONFIG_FILES = 200
+_NOT_READ = frozenset({"epochal.toml", "pyproject.toml", "package.json", "package-lock.json"})
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Files that can hold hyperparameters, by their paths relative to the top of the code.
+
+    ``script``: the path of the script. ``modules``: the script and then the local modules that it imports, directly or
+    through others. ``configs``: YAML, JSON and TOML files that these modules seem to read.
+    """
+
+    script: str
+    modules: Mapping[str, bytes]
+    configs: Mapping[str, bytes]
+
+    @property
+    def contents(self) -> dict[str, bytes]:
+        """The contents of all files by path."""
+        return {**self.modules, **self.configs}
+
+
+def read_sources(code: Path, script: str, content: bytes) -> Sources:
+    """Read the local modules and configuration files of the script at the path ``script`` in the folder ``code``.
+
+    ``content``: that of the script, which need not be in the folder. Only regular files of at most 256 KB are read.
+    """
+    modules = {script: content}
+    folder = PurePosixPath(script).parent
+    queue = [script]
+    for path in queue:
+        module = Module.parse(modules[path])
+        for imported in _imported_paths(module.tree, PurePosixPath(path), folder) if module else ():
+            if imported not in modules and len(modules) < _MAX_MODULES:
+                text = _read_file(code, imported)
+                if text is not None:
+                    modules[imported] = text
+                    queue.append(imported)
+    return Sources(script, modules, _read_configs(code, folder, modules))
+
+
+def imported_module(node: ast.ImportFrom | ast.alias, path: str, script: str) -> list[str]:
+    """Return the paths that the module of ``from module import …`` or ``import module`` may have.
+
+    ``path``: the file that imports it. ``script``: the script, from whose folder Python imports.
+    """
+    if isinstance(node, ast.alias):
+        return _module_paths(PurePosixPath(script).parent, node.name)
+    return _module_paths(_import_folder(node, PurePosixPath(path), PurePosixPath(script).parent), node.module or "")
+
+
+def _imported_paths(tree: ast.Module, path: PurePosixPath, folder: PurePosixPath) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield from _module_paths(folder, alias.name)
+        elif isinstance(node, ast.ImportFrom):
+            start, name = _import_folder(node, path, folder), node.module or ""
+            yield from _module_paths(start, name)
+            for alias in node.names:
+                yield from _module_paths(start, f"{name}.{alias.name}".strip("."))
+
+
+def _import_folder(node: ast.ImportFrom, path: PurePosixPath, folder: PurePosixPath) -> PurePosixPath:
+    for _ in range(node.level):
+        path = path.parent
+    return path if node.level else folder
+
+
+def _module_paths(folder: PurePosixPath, name: str) -> list[str]:
+    base = folder.joinpath(*name.split("."))
+    return [str(base / "__init__.py"), *([f"{base}.py"] if name else [])]
+
+
+def _read_configs(code: Path, folder: PurePosixPath, modules: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the configuration files whose name, with or without suffix, occurs in the modules, or in such a file.
+
+    Hydra's files name others: ``defaults: [{model: small}]`` reads model/small.yaml. Those in ``folder``, the script's,
+    come first.
+    """
+    trees = (module.tree for module in map(Module.parse, modules.values()) if module)
+    texts = {
+        node.value
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    mentioned = {PurePosixPath(text).name for text in texts}
+    unread = sorted(
+        _find_configs(code),
+        key=lambda path: (not PurePosixPath(path).is_relative_to(folder), path.count("/"), path),
+    )
+    found: dict[str, bytes] = {}
+    while path := next((each for each in unread if mentioned & {Path(each).name, Path(each).stem}), ""):
+        unread.remove(path)
+        content = _read_file(code, path)
+        if content is not None:
+            found[path] = content
+            values = [constant.value for constant in find_keys(path, content)]
+            mentioned |= {PurePosixPath(value).name for value in values if isinstance(value, str)}
+    return found
+
+
+def _find_configs(code: Path) -> list[str]:
+    found: list[str] = []
+    for parent, folders, names in os.walk(code):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        inside = Path(parent).relative_to(code)
+        found += [
+            (inside / name).as_posix() for name in names if name.endswith(CONFIG_SUFFIXES) and name not in _NOT_READ
+        ]
+        if len(found) > _MAX_CONFIG_FILES:
+            break
+    return found[:_MAX_CONFIG_FILES]
+
+
+def _read_file(code: Path, path: str) -> bytes | None:
+    """Return the content of a file; None if there is none, it is too large, or a link leads to it."""
+    file = code / path
+    try:
+        status = os.lstat(file)
+        is_plain = stat.S_ISREG(status.st_mode) and file.resolve() == code.resolve() / path
+        return file.read_bytes() if is_plain and status.st_size <= _MAX_BYTES else None
+    except OSError:
+        return None
+
+
+def find_config_constants(sources: Sources) -> list[Constant]:
+    """Return the values in the configuration files, in order."""
+    return [constant for path, content in sources.configs.items() for constant in find_keys(path, content)]

@@ -1,0 +1,76 @@
+"""Count the epochs that a training really trained, from what the recorder observed and what the script printed. No I/O."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from epochal.records import Fit
+from epochal.results.metrics import PARSE_ERRORS, parse_events, parse_fits, read_count
+
+# "Epoch 3/10", "Epoch [3/10]", "[epoch 3]", "Train Epoch: 3 [0/60000]", after the prefix of a logger or not; not "best epoch: 3".
+_PRINTED_EPOCH = re.compile(
+    r"(?:^|[\r\n]|[\[(|]\s*|(?:INFO|DEBUG)\b[^\n]{0,40}?[\s:\]-])[^\w\n]{0,8}(?:train(?:ing)?\s+)?epochs?"
+    r"[\s:=#\[(]{1,4}(?P<number>\d{1,6})(?![.\d])(?:\s*(?:/|of)\s*(?P<all>\d{1,6}))?",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class TrainedEpochs:
+    """How many epochs a training trained.
+
+    ``total``: their number in all fits, including those before a checkpoint. ``targets``: the numbers that the script
+    may have asked for. ``are_iterations``: whether iterations of scikit-learn's estimators were counted; others than
+    those whose number is raised may be among them. ``converged``: whether every estimator ended before its last one.
+    """
+
+    total: int
+    targets: frozenset[int]
+    are_iterations: bool = False
+    converged: bool = False
+
+
+def count_epochs(metrics_jsonl: str, output: str) -> TrainedEpochs | None:
+    """Return the epochs that a training trained, or None if neither the recorder nor a printed line shows them.
+
+    ``metrics_jsonl``: what the recorder wrote. ``output``: what the script printed, such as "Epoch 3/10".
+    """
+    if fits := parse_fits(metrics_jsonl):
+        return _count_fits(fits)
+    return _count_printed(output) or _count_iterations(metrics_jsonl)
+
+
+def _count_fits(fits: Sequence[Fit]) -> TrainedEpochs:
+    total = sum(fit.last_epoch for fit in fits)
+    # The script may count epochs itself and train one of them in each of many fits.
+    passes = {
+        model: sum(fit.target_epoch for fit in fits if fit.model == model) for model in {fit.model for fit in fits}
+    }
+    return TrainedEpochs(total, frozenset({total, *passes.values(), *(fit.target_epoch for fit in fits)}))
+
+
+def _count_iterations(metrics_jsonl: str) -> TrainedEpochs | None:
+    counts = []
+    for event in parse_events(metrics_jsonl):
+        try:
+            if event["event"] == "iterations":
+                counts.append((read_count(event["trained"]), read_count(event["limit"])))
+        except PARSE_ERRORS:
+            continue
+    if not counts:
+        return None
+    converged = all(trained < limit for trained, limit in counts)
+    limits = frozenset(limit for _, limit in counts)
+    return TrainedEpochs(sum(trained for trained, _ in counts), limits, are_iterations=True, converged=converged)
+
+
+def _count_printed(output: str) -> TrainedEpochs | None:
+    matches = list(_PRINTED_EPOCH.finditer(output))
+    numbers = {int(match["number"]) for match in matches}
+    if not numbers:
+        return None
+    total = max(numbers) + (0 in numbers)
+    targets = {int(match["all"]) for match in matches if match["all"]}
+    # A script that prints only every tenth epoch does not show how many it trained.
+    prints_all = len(numbers) > 1 and len(numbers) == total
+    return TrainedEpochs(total, frozenset({total, *targets})) if prints_all or total in targets else None

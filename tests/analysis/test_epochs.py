@@ -1,0 +1,345 @@
+"""The number of epochs is found wherever scripts write it: forms of public scripts, drawn with other names and numbers.
+
+The forms and their weights follow 205 Keras and 92 PyTorch files. In a form, « and » enclose the literal that has to be
+found; a generator puts in names, numbers and other statements.
+"""
+
+import random
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from epochal.analysis.epochs import Epochs
+from epochal.analysis.script import read_script
+
+_KERAS_TRAINING = "model.fit(x_train, y_train, batch_size=32, epochs=NAME)\n"
+_KERAS: dict[str, tuple[int, str | Mapping[str, str]]] = {
+    "literal in fit": (60, "model.fit(x, y, batch_size=32, epochs=«20», verbose=1)\n"),
+    "constant": (50, "NAME = «20»\nmodel.fit(x, y, epochs=NAME)\n"),
+    "constant used in a function": (8, "NAME = «20»\ndef main():\n    model.fit(x, y, epochs=NAME)\nmain()\n"),
+    "local variable": (10, "def main():\n    NAME = «20»\n    model.fit(x, y, epochs=NAME)\n\nmain()\n"),
+    "fit_generator": (4, "model.fit_generator(flow, steps_per_epoch=100, epochs=«20»)\n"),
+    "fourth argument": (3, "model.fit(x, y, 32, «20»)\n"),
+    "nb_epoch": (2, "model.fit(x, y, nb_epoch=«20», batch_size=16)\n"),
+    "argparse": (
+        10,
+        "import argparse\nparser = argparse.ArgumentParser()\n"
+        "parser.add_argument('--batch-size', type=int, default=128)\n"
+        "parser.add_argument('--NAME', '-e', type=int, default=«20», help='epochs')\nargs = parser.parse_args()\n"
+        "model.fit(x, y, epochs=args.NAME)\n",
+    ),
+    "argparse in functions": (
+        5,
+        "def parse():\n    p = argparse.ArgumentParser()\n    p.add_argument('-e', '--num-epochs', default=«20», type=int)\n"
+        "    return p.parse_args()\n\ndef main(args):\n    model.fit(x, y, epochs=args.num_epochs)\n\nmain(parse())\n",
+    ),
+    "dictionary": (6, "config = {'lr': 0.1, 'NAME': «20», 'batch_size': 64}\nmodel.fit(x, y, epochs=config['NAME'])\n"),
+    "nested dictionary": (
+        2,
+        "cfg = {'data': {'epochs': 3}, 'train': {'NAME': «20»}}\ntrain = cfg['train']\n"
+        "model.fit(x, y, epochs=cfg['train']['NAME'])\n",
+    ),
+    "dict()": (2, "P = dict(NAME=«20», rate=0.1)\nmodel.fit(x, y, epochs=P['NAME'])\n"),
+    "class attribute": (4, "class Config:\n    batch = 16\n    NAME = «20»\n\nmodel.fit(x, y, epochs=Config.NAME)\n"),
+    "instance of a class": (3, "class C:\n    NAME = «20»\nc = C()\nmodel.fit(x, y, epochs=c.NAME)\n"),
+    "attribute set in __init__": (
+        3,
+        "class Trainer:\n    def __init__(self):\n        self.NAME = «20»\n    def run(self):\n"
+        "        self.model.fit(x, y, epochs=self.NAME)\nTrainer().run()\n",
+    ),
+    "parameter default": (5, "def train(model, NAME=«20»):\n    model.fit(x, y, epochs=NAME)\n\ntrain(make())\n"),
+    "argument of a call": (
+        5,
+        "def train(model, NAME=5):\n    model.fit(x, y, epochs=NAME)\n\ntrain(make(), NAME=«20»)\n",
+    ),
+    "positional argument of a call": (
+        4,
+        "def train(model, batch, NAME):\n    model.fit(x, y, batch_size=batch, epochs=NAME)\n\ntrain(make(), 64, «20»)\n",
+    ),
+    "environment": (3, "import os\nNAME = int(os.environ.get('EPOCHS', «'20'»))\nmodel.fit(x, y, epochs=NAME)\n"),
+    "getenv": (2, "import os\nmodel.fit(x, y, epochs=int(os.getenv('N_EPOCHS', «20»)))\n"),
+    "environment or": (1, "import os\nNAME = int(os.environ.get('EPOCHS') or «20»)\nmodel.fit(x, y, epochs=NAME)\n"),
+    "tuple": (3, "batch_size, NAME = 32, «20»\nmodel.fit(x, y, epochs=NAME)\n"),
+    "chain": (1, "NAME = batch_size = «20»\nmodel.fit(x, y, epochs=NAME, batch_size=batch_size)\n"),
+    "sum": (
+        3,
+        "initial = 5\nfine = «15»\ntotal = initial + fine\nmodel.fit(x, y, epochs=initial)\nmodel.fit(x, y, epochs=total)\n",
+    ),
+    "product": (2, "NAME = «20»\nmodel.fit(x, y, epochs=NAME * 2)\n"),
+    "loop of fits": (3, "NAME = «20»\nfor i in range(NAME):\n    model.fit(x, y, epochs=1, verbose=0)\n"),
+    "loop of fits without epochs": (2, "for e in range(«20»):\n    model.fit(x, y)\n    print(e)\n"),
+    "loop of fits from epoch to epoch": (
+        1,
+        "for e in range(«20»):\n    model.fit(x, y, initial_epoch=e, epochs=e + 1)\n",
+    ),
+    "folds": (3, "for fold in range(5):\n    model = make()\n    model.fit(x, y, epochs=«20»)\n"),
+    "debug switch": (2, "DEBUG = False\nNAME = 1 if DEBUG else «20»\nmodel.fit(x, y, epochs=NAME)\n"),
+    "debug switch that is on": (1, "DEBUG = True\nNAME = «2» if DEBUG else 20\nmodel.fit(x, y, epochs=NAME)\n"),
+    "debug statement": (2, "DEBUG = False\nNAME = «20»\nif DEBUG:\n    NAME = 1\nmodel.fit(x, y, epochs=NAME)\n"),
+    "debug option": (
+        2,
+        "p.add_argument('--debug', action='store_true')\np.add_argument('--NAME', default=«20», type=int)\n"
+        "args = p.parse_args()\nif args.debug:\n    args.NAME = 1\nmodel.fit(x, y, epochs=args.NAME)\n",
+    ),
+    "debug environment": (1, "NAME = «20»\nif os.environ.get('DEBUG'):\n    NAME = 1\nmodel.fit(x, y, epochs=NAME)\n"),
+    "smoke test by argument": (
+        1,
+        "NAME = int(sys.argv[1]) if len(sys.argv) > 1 else «20»\nmodel.fit(x, y, epochs=NAME)\n",
+    ),
+    "except": (1, "try:\n    NAME = «20»\nexcept Exception:\n    NAME = 3\nmodel.fit(x, y, epochs=NAME)\n"),
+    "later assignment": (2, "NAME = 5\nNAME = «20»\nmodel.fit(x, y, epochs=NAME)\n"),
+    "assignment after the fit": (1, "NAME = «20»\nmodel.fit(x, y, epochs=NAME)\nNAME = 5\n"),
+    "warm-up and training": (3, "model.fit(x, y, epochs=3)\nmodel.trainable = True\nmodel.fit(x, y, epochs=«20»)\n"),
+    "another number with that name": (2, "max_iter = 100\nclusters(max_iter)\nmodel.fit(x, y, epochs=«20»)\n"),
+    "local module": (
+        4,
+        {"nn.py": "from config import NAME\nmodel.fit(x, y, epochs=NAME)\n", "config.py": "LR = 0.1\nNAME = «20»\n"},
+    ),
+    "local module by attribute": (
+        3,
+        {"nn.py": "import settings as s\nmodel.fit(x, y, epochs=s.NAME)\n", "settings.py": "NAME = «20»\n"},
+    ),
+    "star import": (1, {"nn.py": "from config import *\nmodel.fit(x, y, epochs=NAME)\n", "config.py": "NAME = «20»\n"}),
+    "package": (
+        2,
+        {
+            "nn.py": "from src.train import run\nrun()\n",
+            "src/__init__.py": "",
+            "src/train.py": "from .settings import NAME\ndef run():\n    model.fit(x, y, epochs=NAME)\n",
+            "src/settings.py": "NAME = «20»\n",
+        },
+    ),
+    "yaml": (
+        3,
+        {
+            "nn.py": "import yaml\ncfg = yaml.safe_load(open('config.yaml'))\nmodel.fit(x, y, epochs=cfg['train']['NAME'])\n",
+            "config.yaml": "# of the network\ntrain:\n  batch_size: 16  # small\n  NAME: «20»  # was 50\n",
+        },
+    ),
+    "json": (
+        2,
+        {
+            "nn.py": "import json\nwith open('params.json') as f:\n    p = json.load(f)\nmodel.fit(x, y, epochs=p['NAME'])\n",
+            "params.json": '{\n\t"shuffle": true, "name": "é", "none": null,\n\t"NAME":«20», "lr": 1e-3}\n',
+        },
+    ),
+    "toml": (
+        1,
+        {
+            "nn.py": "import tomllib\np = tomllib.load(open('conf/train.toml', 'rb'))\n"
+            "model.fit(x, y, epochs=p['train']['NAME'])\n",
+            "conf/train.toml": 'text = """\nNAME = 3\n"""\n[train]\nNAME = «20» # of them\n',
+        },
+    ),
+    "hydra": (
+        2,
+        {
+            "nn.py": "import hydra\n@hydra.main(version_base=None, config_path='conf', config_name='main')\ndef main(cfg):\n"
+            "    model.fit(x, y, epochs=cfg.train.NAME)\nmain()\n",
+            "conf/main.yaml": "defaults:\n  - train: long\n  - _self_\nseed: 1\n",
+            "conf/train/long.yaml": "lr: 0.1\nNAME: «20»\n",
+            "conf/train/short.yaml": "lr: 0.1\nNAME: 2\n",
+        },
+    ),
+    "keyword arguments": (
+        2,
+        "settings = {'NAME': «20»}\ndef train(NAME):\n    model.fit(x, y, epochs=NAME)\ntrain(**settings)\n",
+    ),
+    "arguments of fit": (1, "options = dict(epochs=«20», batch_size=8)\nmodel.fit(x, y, **options)\n"),
+    "tuner": (2, "tuner.search(x, y, epochs=«20», validation_split=0.2)\n"),
+    "train_on_batch": (
+        2,
+        "NAME = «20»\nfor epoch in range(NAME):\n    for x, y in data:\n        model.train_on_batch(x, y)\n",
+    ),
+    "scikit-learn": (2, "MLPClassifier((16,), max_iter=«20», random_state=0).fit(x, y)\n"),
+    "iterations of scikit-learn": (1, "max_iter = «20»\nLogisticRegression(max_iter=max_iter).fit(x, y)\n"),
+}
+_LOOP = (
+    "for epoch in range(NAME):\n    for x, y in loader:\n        loss = step(x, y)\n"
+    "        loss.backward()\n        optimizer.step()\n"
+)
+_TRAIN = f"def train(model, NAME):\n{''.join('    ' + line + chr(10) for line in _LOOP.splitlines())}\n"
+_TORCH: dict[str, tuple[int, str | Mapping[str, str]]] = {
+    "argument of a function": (8, _TRAIN + "train(model, NAME=«20»)\n"),
+    "positional argument": (5, _TRAIN + "train(model, «20»)\n"),
+    "Lightning": (6, "trainer = Trainer(max_epochs=«20», accelerator='cpu')\ntrainer.fit(model, loader)\n"),
+    "Hugging Face": (
+        5,
+        "args = TrainingArguments('out', num_train_epochs=«20», learning_rate=2e-5)\nTrainer(model, args).train()\n",
+    ),
+    "argparse": (
+        19,
+        "p = argparse.ArgumentParser()\np.add_argument('--lr', default=0.1)\n"
+        "p.add_argument('--NAME', type=int, default=«20», metavar='N')\nargs = p.parse_args()\n"
+        "for epoch in range(1, args.NAME + 1):\n    train(epoch)\n",
+    ),
+    "range of a number": (12, _LOOP.replace("NAME", "«20»")),
+    "range without a name": (
+        4,
+        "for _ in range(«20»):\n    optimizer.zero_grad()\n    loss(model(x), y).backward()\n    optimizer.step()\n",
+    ),
+    "constant": (15, "NAME = «20»\n" + _LOOP),
+    "tqdm": (2, "NAME = «20»\n" + _LOOP.replace("range(NAME)", "tqdm(range(NAME), desc='epochs')")),
+    "trange": (1, "NAME = «20»\n" + _LOOP.replace("range", "trange")),
+    "from 1": (3, _LOOP.replace("range(NAME)", "range(1, «21»)")),
+    "resumed": (
+        1,
+        "start_epoch = 0\nNAME = «20»\n" + _LOOP.replace("range(NAME)", "range(start_epoch, start_epoch + NAME)"),
+    ),
+    "dictionary": (4, "hp = {'lr': 1e-3, 'NAME': «20»}\n" + _LOOP.replace("NAME", "hp['NAME']")),
+    "dataclass": (
+        4,
+        "@dataclass\nclass Config:\n    lr: float = 1e-3\n    NAME: int = «20»\n\ncfg = Config()\n"
+        + _LOOP.replace("NAME", "cfg.NAME"),
+    ),
+    "dataclass with an argument": (
+        2,
+        "@dataclass\nclass Config:\n    lr: float = 1e-3\n    NAME: int = 3\n\ncfg = Config(NAME=«20»)\n"
+        + _LOOP.replace("NAME", "cfg.NAME"),
+    ),
+    "parameter default": (5, _TRAIN.replace("model, NAME", "model, NAME=«20»") + "train(model)\n"),
+    "method": (
+        3,
+        "class Trainer:\n    def __init__(self, model, NAME=3):\n        self.NAME = NAME\n    def fit(self):\n"
+        "        for epoch in range(self.NAME):\n            self.step()\nTrainer(net, NAME=«20»).fit()\n",
+    ),
+    "local variable": (
+        6,
+        "def main():\n    NAME = «20»\n    for epoch in range(NAME):\n        train_one_epoch()\nmain()\n",
+    ),
+    "while": (2, "NAME = «20»\nepoch = 0\nwhile epoch < NAME:\n    train_step()\n    epoch += 1\n"),
+    "click": (
+        2,
+        "@click.command()\n@click.option('--NAME', default=«20»)\n"
+        "def main(NAME):\n    for epoch in range(NAME):\n        train()\n",
+    ),
+    "typer": (
+        1,
+        "def main(NAME: int = typer.Option(«20», help='passes')):\n"
+        "    for epoch in range(NAME):\n        train()\ntyper.run(main)\n",
+    ),
+    "absl": (
+        2,
+        "FLAGS = flags.FLAGS\nflags.DEFINE_integer('NAME', «20», 'passes')\n\ndef main(_):\n"
+        "    for epoch in range(FLAGS.NAME):\n        train()\napp.run(main)\n",
+    ),
+    "absl holder": (
+        1,
+        "_N = flags.DEFINE_integer('NAME', «20», 'passes')\ndef main(_):\n    for epoch in range(_N.value):\n        train()\n",
+    ),
+    "fire": (1, "def main(NAME=«20», lr=0.1):\n    for epoch in range(NAME):\n        train()\nfire.Fire(main)\n"),
+    "namespace": (1, "args = SimpleNamespace(NAME=«20»)\n" + _LOOP.replace("NAME", "args.NAME")),
+    "wandb": (
+        1,
+        "wandb.init(config={'NAME': «20», 'lr': 0.1})\nconfig = wandb.config\n" + _LOOP.replace("NAME", "config.NAME"),
+    ),
+    "module": (
+        3,
+        {"nn.py": "from engine import train\ntrain(model, NAME=«20»)\n", "engine.py": _TRAIN},
+    ),
+    "OmegaConf": (
+        1,
+        {
+            "nn.py": "cfg = OmegaConf.load('conf/base.yml')\n" + _LOOP.replace("NAME", "cfg.optim.NAME"),
+            "conf/base.yml": "data: {epochs: 3}\noptim:\n  NAME: «20»\n",
+        },
+    ),
+    "get": (1, "cfg = {}\n" + _LOOP.replace("NAME", "cfg.get('NAME', «20»)")),
+    "minibatches": (
+        2,
+        "for it in range(«20»):\n    for i in range(0, len(x), 32):\n        loss.backward()\n        opt.step()\n",
+    ),
+    "JAX": (
+        1,
+        "num_epochs = «20»\nfor i in range(num_epochs):\n    for batch in batches():\n        params = update(params, batch)\n",
+    ),
+}
+_TORCH |= {
+    "progress bar in a variable": (1, "bar = tqdm(range(«20»))\n" + _LOOP.replace("range(NAME)", "bar")),
+    "progress bar in the head": (1, _LOOP.replace("range(NAME)", "(bar := tqdm(range(«20»)))")),
+    "fastai": (2, "learn = vision_learner(dls, resnet18)\nlearn.fine_tune(«20», 1e-3)\n"),
+    "preset": (
+        1,
+        "PRESETS = {'fast': {'NAME': 2}, 'full': {'NAME': «20»}}\n"
+        "p.add_argument('--preset', default='full')\nargs = p.parse_args()\n"
+        + _LOOP.replace("NAME", "PRESETS[args.preset]['NAME']"),
+    ),
+    "default None": (
+        1,
+        "NUM = «20»\np.add_argument('--NAME', type=int, default=None)\nargs = p.parse_args()\n"
+        "n = args.NAME if args.NAME is not None else NUM\n" + _LOOP.replace("NAME", "n"),
+    ),
+    "iterations over batches": (
+        1,
+        "batch_size = 100\nn_iters = «3000»\nNAME = n_iters / (len(data) / batch_size)\nNAME = int(NAME)\n" + _LOOP,
+    ),
+    "alias of add_argument": (
+        1,
+        "arg = parser.add_argument\narg('--NAME', type=int, default=«20»)\nargs = parser.parse_args()\n"
+        + _LOOP.replace("NAME", "args.NAME"),
+    ),
+}
+_NAMES = ("epochs", "num_epochs", "n_epochs", "max_epochs")
+_DECOYS = (
+    "batch_size = 64\n",
+    "seed = 42\n",
+    "num_classes = 10\n",
+    "def evaluate(model, steps=7):\n    return model.evaluate(x_test, y_test, steps=steps)\n",
+    "warmup_epochs_done = False\n",
+    "lr_schedule = {0: 0.1, 30: 0.01}\n",
+    "early = EarlyStopping(patience=3)\n",
+    "for index in range(9):\n    show(index)\n",
+    "text = 'epochs = 5'  # epochs = 5\n",
+    "scheduler = CosineAnnealingLR(optimizer, T_max=50)\n",
+)
+
+
+def _draw(form: str | Mapping[str, str], seed: int) -> dict[str, str]:
+    """Return the files of a form with a name, a number and decoys that depend on ``seed``."""
+    numbers = random.Random(seed)
+    files = {"nn.py": form} if isinstance(form, str) else dict(form)
+    name = numbers.choice(_NAMES)
+    number = str(numbers.randint(2, 99))
+    upper = numbers.random() < 0.3 and "add_argument" not in str(files) and "option(" not in str(files)
+    drawn = {}
+    for path, text in files.items():
+        content = text.replace("NAME", name.upper() if upper else name).replace("«20»", f"«{number}»")
+        if path == "nn.py":
+            decoys = numbers.sample(_DECOYS, 3)
+            content = f"import os\n{''.join(decoys[:2])}{content}{decoys[2]}"
+        drawn[path] = content
+    return drawn
+
+
+def _unmark(files: Mapping[str, str]) -> tuple[dict[str, bytes], tuple[str, int, int]]:
+    """Return the files without marks, and the path and the bytes of the marked literal."""
+    plain = {path: text.replace("«", "").replace("»", "").encode() for path, text in files.items()}
+    ((path, marked),) = [(path, text) for path, text in files.items() if "«" in text]
+    start = len(marked.partition("«")[0].encode())
+    return plain, (path, start, start + len(marked.partition("«")[2].partition("»")[0].encode()))
+
+
+def _find(folder: Path, files: Mapping[str, bytes]) -> tuple[Epochs, ...]:
+    for path, content in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    return read_script(folder, "nn.py").epochs
+
+
+def _is_found(folder: Path, form: str | Mapping[str, str], seed: int) -> bool:
+    files, expected = _unmark(_draw(form, seed))
+    found = _find(folder / str(seed), files)
+    return bool(found) and (found[0].constant.path, found[0].constant.start, found[0].constant.end) == expected
+
+
+@pytest.mark.parametrize("name", _KERAS)
+def test_epochs_of_keras_scripts_are_found(name: str, tmp_path: Path) -> None:
+    """Each form is found, whatever else the script has: none of the forms is only mostly found."""
+    assert all(_is_found(tmp_path, _KERAS[name][1], seed) for seed in range(4))
+
+
+@pytest.mark.parametrize("name", _TORCH)
+def test_epochs_of_pytorch_scripts_are_found(name: str, tmp_path: Path) -> None:
+    """The same for scripts with training loops of their own."""
+    assert all(_is_found(tmp_path, _TORCH[name][1], seed) for seed in range(4))

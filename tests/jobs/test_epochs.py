@@ -1,0 +1,116 @@
+"""Which number of epochs is raised, and what follows if raising it trains no more epochs."""
+
+import pytest
+
+from epochal.analysis.script import parse_script
+from epochal.errors import Reason
+from epochal.jobs.epochs import choose
+from epochal.jobs.strategy import GiveUp, Proposal, next_trial
+from epochal.records import StoppedBy, Strategy, Trial, TrialState
+from epochal.results.epochs import TrainedEpochs
+from epochal.settings import RetrainSettings
+from tests.trials import measured
+
+_SCRIPT = parse_script(b"epochs = 20\nn_epochs = 5\nmax_epochs = 7\ntrain()\n")
+"""Three numbers that may be the number of epochs, none of which is used in the script itself."""
+
+
+def _make_trial(number: int, accuracy: float = 0.5, stopped_by: StoppedBy | None = None, **changed: int) -> Trial:
+    strategy = Strategy.MORE_EPOCHS if changed else Strategy.COMMITTED
+    found = {"epochs": 20} | changed
+    return Trial(
+        number,
+        TrialState.MEASURED,
+        dict(found),
+        accuracy=measured(accuracy),
+        stopped_by=stopped_by,
+        strategy=strategy,
+    )
+
+
+def _count(*totals: int | None) -> dict[int, TrainedEpochs | None]:
+    return {
+        number: None if total is None else TrainedEpochs(total, frozenset({total}))
+        for number, total in enumerate(totals, start=1)
+    }
+
+
+def _raise(trials: list[Trial], counts: dict[int, TrainedEpochs | None]) -> dict[str, object] | Reason:
+    """Return the change of the next trial, or why there is none."""
+    choice = choose(_SCRIPT, trials, counts)
+    proposal = next_trial(_SCRIPT, tuple(trials), RetrainSettings(), 0.8, choice)
+    if isinstance(proposal, GiveUp):
+        return proposal.reason
+    assert isinstance(proposal, Proposal)
+    return {constant.name: value for constant, value in proposal.changes.items()}
+
+
+_FIRST, _RAISED = _make_trial(1), _make_trial(2, 0.6, epochs=30)
+
+
+@pytest.mark.parametrize(
+    ("trials", "counts", "expected"),
+    [
+        ([_FIRST], _count(20), {"epochs": 30}),
+        ([_FIRST], _count(None), {"epochs": 30}),
+        ([_FIRST], _count(5), {"n_epochs": 15}),  # the first trial trained 5 epochs
+        ([_FIRST], _count(99), {"epochs": 30}),
+        ([_FIRST, _RAISED], _count(20, 30), {"epochs": 40}),
+        ([_FIRST, _RAISED], _count(20, 20), {"n_epochs": 15}),
+        ([_FIRST, _RAISED], _count(20, None), {"epochs": 40}),
+        ([_FIRST, _make_trial(2, 0.5, epochs=30)], _count(None, None), {"n_epochs": 15}),  # exactly the same accuracy
+        ([_FIRST, _make_trial(2, 0.6, StoppedBy.THRESHOLD, epochs=30)], _count(20, 20), {"epochs": 40}),
+        ([_FIRST, _RAISED, _make_trial(3, n_epochs=15)], _count(20, 20, 30), {"n_epochs": 25}),
+        ([_FIRST, _RAISED, _make_trial(3, n_epochs=15)], _count(20, 20, 20), Reason.EPOCHS_UNCHANGED),
+    ],
+)
+def test_raise_that_trains_no_more_epochs_leads_to_the_next_number(
+    trials: list[Trial], counts: dict[int, TrainedEpochs | None], expected: dict[str, int] | Reason
+) -> None:
+    """A number that the first trial trained comes first. After two raises of nothing, the run ends."""
+    assert _raise(trials, counts) == expected
+
+
+def test_message_names_what_was_raised_in_vain() -> None:
+    """It also says what to write instead."""
+    trials = [_FIRST, _RAISED, _make_trial(3, n_epochs=15)]
+    give_up = next_trial(_SCRIPT, tuple(trials), RetrainSettings(), 0.8, choose(_SCRIPT, trials, _count(20, 20, 20)))
+    assert isinstance(give_up, GiveUp)
+    assert "epochs = 20 in line 1 of nn.py and n_epochs = 5 in line 2 of nn.py" in give_up.explanation
+    assert "fit(epochs=20)" in give_up.explanation
+
+
+def test_iterations_of_other_estimators_prove_nothing() -> None:
+    """A script may fit a logistic regression beside the model whose epochs are raised."""
+    counts: dict[int, TrainedEpochs | None] = {
+        number: TrainedEpochs(90, frozenset({100}), are_iterations=True, converged=True) for number in (1, 2)
+    }
+    assert _raise([_FIRST, _RAISED], counts) == {"epochs": 40}
+
+
+def test_more_iterations_do_not_help_an_estimator_that_converged() -> None:
+    """It ends before its number of iterations, so that raising it changes nothing."""
+    script = parse_script(b"MLPClassifier(max_iter=200).fit(x, y)\n")
+    trial = Trial(1, TrialState.MEASURED, {"max_iter": 200}, accuracy=measured(0.5))
+    counted = TrainedEpochs(90, frozenset({200}), are_iterations=True, converged=True)
+    give_up = next_trial(script, (trial,), RetrainSettings(), 0.8, choose(script, [trial], {1: counted}))
+    assert isinstance(give_up, GiveUp)
+    assert give_up.reason is Reason.STOPS_ITSELF
+
+
+@pytest.mark.parametrize(
+    ("source", "changes"),
+    [
+        (b"epochs = 10\nmodel.fit(x, epochs=epochs * 2)\n", {"epochs": 15}),  # 30 epochs
+        (b"a = 5\nb = 15\ntotal = a + b\nmodel.fit(x, epochs=total)\n", {"b": 25}),
+        (b"n = 41\nmodel.fit(x, epochs=n // 2)\n", {"n": 60}),
+        (b"for epoch in range(1, 21):\n    step()\n", {"epochs": 31}),
+        (b"for i in range(4):\n    model.fit(x)\n", {"epochs": 14}),
+    ],
+)
+def test_raised_literal_gives_the_wanted_number(source: bytes, changes: dict[str, int]) -> None:
+    """The code trains epochs_step epochs more, whatever it computes from the literal."""
+    script, trial = parse_script(source), _make_trial(1)
+    proposal = next_trial(script, (trial,), RetrainSettings(), 0.8, choose(script, [trial], {}))
+    assert isinstance(proposal, Proposal)
+    assert {constant.name: value for constant, value in proposal.changes.items()} == changes
