@@ -1,14 +1,17 @@
 """Which number of epochs is raised, and what follows if raising it trains no more epochs."""
 
+from pathlib import Path
+
 import pytest
 
 from epochal.analysis.script import parse_script
 from epochal.errors import Reason
 from epochal.jobs.epochs import choose
 from epochal.jobs.strategy import GiveUp, Proposal, next_trial
-from epochal.records import StoppedBy, Strategy, Trial, TrialState
+from epochal.records import State, StoppedBy, Strategy, Trial, TrialState
 from epochal.results.epochs import TrainedEpochs
 from epochal.settings import RetrainSettings
+from tests.jobs.chain import train_commit
 from tests.trials import measured
 
 _SCRIPT = parse_script(b"epochs = 20\nn_epochs = 5\nmax_epochs = 7\ntrain()\n")
@@ -114,3 +117,26 @@ def test_raised_literal_gives_the_wanted_number(source: bytes, changes: dict[str
     proposal = next_trial(script, (trial,), RetrainSettings(), 0.8, choose(script, [trial], {}))
     assert isinstance(proposal, Proposal)
     assert {constant.name: value for constant, value in proposal.changes.items()} == changes
+
+
+_TRAINS_FIVE = """
+import json, os
+epochs = 20
+max_iter = 7
+with open(os.environ["EPOCHAL_OUT"] + "/metrics.jsonl", "w") as file:
+    for number in range(1, 6):
+        told = {"event": "epoch", "model": 1, "call": 1, "epoch": number, "seconds": 0.1, "metrics": {}}
+        print(json.dumps(told), file=file)
+print("Test accuracy:", 0.5)
+"""
+
+
+def test_run_ends_after_two_raises_of_nothing(home: Path, tmp_path: Path) -> None:
+    """The training trains five epochs, whatever the numbers say. Each raise is reported, and the end says why."""
+    result = train_commit(home, tmp_path, {"nn.py": _TRAINS_FIVE, "epochal.toml": "threshold = 0.8\n"})
+    assert (result.run.state, result.run.reason) == (State.EXHAUSTED, Reason.EPOCHS_UNCHANGED)
+    assert [trial.hyperparameters for trial in result.run.trials] == [{"epochs": 20}, {"epochs": 30}, {"max_iter": 17}]
+    assert "trial 2: raising epochs = 20 in line 3 of nn.py did not change how many" in result.printed["retrain"]
+    assert (
+        "Raising epochs = 20 in line 3 of nn.py and max_iter = 7 in line 4 of nn.py did not" in result.run.explanation
+    )
