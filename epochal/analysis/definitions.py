@@ -74,6 +74,14 @@ def _define_target(unit: Unit, node: ast.AST, target: ast.expr, value: ast.expr)
             yield from _define_target(unit, node, each, item)
 
 
+def _define_update(unit: Unit, node: ast.Call, values: ast.Dict) -> Iterator[Definition]:
+    start = last_name(node.func.value) if isinstance(node.func, ast.Attribute) else ""
+    for key, value in zip(values.keys, values.values, strict=True):
+        if isinstance(key, ast.Constant) and isinstance(key.value, str):
+            label = Label(key.value, f"{start}.{key.value}", f"the key {key.value!r} of a dictionary")
+            yield Definition(unit, value, "set", label)
+
+
 def _define_in_call(unit: Unit, node: ast.Call, classes: Mapping[str, ast.ClassDef]) -> Iterator[Definition]:
     name = last_name(node.func)
     keywords = {each.arg: each.value for each in node.keywords if each.arg}
@@ -94,6 +102,8 @@ def _define_in_call(unit: Unit, node: ast.Call, classes: Mapping[str, ast.ClassD
     elif name.startswith("DEFINE_") and texts and len(node.args) > 1:
         label = Label(texts[0], texts[0], f"the default of --{texts[0]}")
         yield Definition(unit, keywords.get("default", node.args[1]), "option", label)
+    elif name == "update" and len(node.args) == 1 and isinstance(node.args[0], ast.Dict):
+        yield from _define_update(unit, node, node.args[0])
     elif name in RECORDS or name in classes:
         owner = classes.get(name)
         for key, value in keywords.items():

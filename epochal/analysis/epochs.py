@@ -33,6 +33,7 @@ _TRAINING_CALLS = frozenset(
     | {"train_epoch", "train_one_epoch", "minimize", "update", "apply_updates", "GradientTape", "training_step"}
 )
 """Names of functions that a loop over epochs calls, directly or in the loops in it."""
+_COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
 _RANGES = frozenset({"range", "trange", "xrange", "arange", "prange"})
 _MAX_CANDIDATES = 8
 
@@ -130,7 +131,8 @@ class _Finder:
         tracer = self._tracer
         for unit in tracer.units.values():
             for scope, name in unit.names():
-                if matches(name) and not isinstance(scope, ast.ClassDef):
+                # A variable called epoch counts epochs.
+                if matches(name) and name.lower() != "epoch" and not isinstance(scope, ast.ClassDef):
                     yield from tracer.trace_variable(unit, scope, name)
         for name, definitions in tracer.definitions.items():
             for definition in definitions if matches(name) else ():
@@ -228,6 +230,9 @@ class _Finder:
         label = Label("epochs", "range.epochs", f"the head of the loop in line {loop.lineno}")
         if isinstance(loop, ast.While):
             yield from self._trace_condition(unit, loop.test, label)
+            for each in ast.walk(loop):
+                if isinstance(each, ast.If) and any(isinstance(inner, ast.Break) for inner in each.body):
+                    yield from self._trace_condition(unit, each.test, label)
             return
         head = self._find_passes(unit, loop)
         if head is None or not head.args:
@@ -243,7 +248,7 @@ class _Finder:
     def _trace_condition(self, unit: Unit, test: ast.expr, label: Label) -> Iterator[Traced]:
         """Yield what sets the right side of a comparison such as ``epoch < epochs`` in the head of a while loop."""
         for each in ast.walk(test):
-            if isinstance(each, ast.Compare) and isinstance(each.ops[0], ast.Lt | ast.LtE | ast.NotEq):
+            if isinstance(each, ast.Compare) and isinstance(each.ops[0], _COMPARISONS):
                 names = last_name(each.left), last_name(each.comparators[0])
                 if any(map(is_epochs_name, names)):
                     yield from self._tracer.trace(unit, each.comparators[0], label)

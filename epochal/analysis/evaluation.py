@@ -271,7 +271,8 @@ class Evaluator:
             for call_unit, call in self._calls.get("partial", [])
             if call.args and last_name(call.args[0]) == called
         ]
-        for call_unit, call, arguments in calls:
+        # The last call usually trains longest, as in pre-training and fine-tuning.
+        for call_unit, call, arguments in sorted(calls, key=lambda each: position(each[1]), reverse=True):
             keyword = next((each.value for each in call.keywords if each.arg == name), None)
             index = names.index(name) if name in names else len(arguments)
             stars = [each.value for each in call.keywords if each.arg is None]

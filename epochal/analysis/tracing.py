@@ -120,6 +120,9 @@ class Tracer(Evaluator):
             elif isinstance(statement, ast.ImportFrom):
                 if other := self.find_module(statement, unit):
                     found += self.trace_variable(other, other.module.tree, imported_name(statement, name))
+            elif isinstance(statement, ast.For):
+                for item in _find_items(statement, name):
+                    found += self.trace(unit, item, label)
             elif binding.value is not None:
                 found += self.trace(unit, binding.value, label)
         return found
@@ -164,7 +167,13 @@ class Tracer(Evaluator):
             owner = self._find_part(owner, key)
         definitions = self.definitions.get(keys[-1], [])
         if owner is not None:
-            own = [each for each in definitions if each.owner is owner]
+            # After config = {…}, config["epochs"] = 5 sets a key of the same dictionary.
+            prefix = f"{base.id}." if isinstance(base, ast.Name) else "?"
+            own = [
+                each
+                for each in definitions
+                if each.owner is owner or (each.owner is None and each.label.qualified_name.startswith(prefix))
+            ]
             definitions = own or ([] if isinstance(owner, ast.Dict) else definitions)
         order = {"set": 0, kind: 1}
         ranked = sorted(
@@ -226,7 +235,8 @@ class Tracer(Evaluator):
         first = arguments[0] if arguments else None
         if name in ("min", "max"):
             literals = [each for each in arguments if literal(each) is not None]
-            ordered = [each for each in arguments if each not in literals] + literals
+            largest_first = sorted(literals, key=lambda each: -getattr(each, "value", 0))
+            ordered = [each for each in arguments if each not in literals] + largest_first
             return [traced for each in ordered for traced in self.trace(unit, each, label)]
         if name == "getattr" and len(arguments) > 1 and isinstance(arguments[1], ast.Constant):
             key = str(arguments[1].value)
@@ -242,6 +252,8 @@ class Tracer(Evaluator):
             place = f"the default of the environment variable {key}" if is_variable else f"the default of {key}"
             given = default if default is not None else arguments[1] if len(arguments) > 1 else None
             return found + (self.trace(unit, given, Label(key, key, place)) if given is not None else [])
+        if name == "int" and first is not None and (constant := make_number(unit, first, label)):
+            return [Traced(constant)] if constant.value == int(constant.value) else []
         if (name in _CASTS or name in _DEFAULTS) and first is not None:
             return self.trace(unit, first, label)
         if default is not None:
@@ -290,3 +302,15 @@ class Tracer(Evaluator):
                 case _:
                     found.append(each)
         return found
+
+
+def _find_items(loop: ast.For, name: str) -> list[ast.expr]:
+    """Return what a variable of a loop over a list gets in each pass, the last first: ``for epochs in [5, 20]``."""
+    if not isinstance(loop.iter, ast.List | ast.Tuple):
+        return []
+    items = loop.iter.elts[::-1]
+    if isinstance(loop.target, ast.Tuple):
+        places = [index for index, each in enumerate(loop.target.elts) if last_name(each) == name]
+        tuples = [each.elts for each in items if isinstance(each, ast.Tuple | ast.List)]
+        return [each[places[0]] for each in tuples if places and places[0] < len(each)]
+    return items

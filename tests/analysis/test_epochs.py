@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from epochal.analysis.epochs import Epochs
-from epochal.analysis.script import read_script
+from epochal.analysis.script import parse_script, read_script
 
 _KERAS_TRAINING = "model.fit(x_train, y_train, batch_size=32, epochs=NAME)\n"
 _KERAS: dict[str, tuple[int, str | Mapping[str, str]]] = {
@@ -280,6 +280,187 @@ _TORCH |= {
         + _LOOP.replace("NAME", "args.NAME"),
     ),
 }
+_OTHERS: dict[str, str] = {
+    "hparams fn": (
+        "def get_config():\n"
+        "    return {'epochs': «20», 'lr': 1}\n"
+        "cfg = get_config()\n"
+        "model.fit(x, y, epochs=cfg['epochs'])\n"
+    ),
+    "two dataclasses": (
+        "@dataclass\n"
+        "class A:\n"
+        "    epochs: int = 3\n"
+        "@dataclass\n"
+        "class B:\n"
+        "    epochs: int = «20»\n"
+        "b = B()\n"
+        "model.fit(x, y, epochs=b.epochs)\n"
+    ),
+    "inherit": ("class Base:\n    epochs = «20»\nclass C(Base):\n    lr = 1\nmodel.fit(x, y, epochs=C.epochs)\n"),
+    "override": (
+        "class Base:\n"
+        "    epochs = 3\n"
+        "class C(Base):\n"
+        "    epochs = «20»\n"
+        "c = C()\n"
+        "for epoch in range(c.epochs):\n"
+        "    train()\n"
+    ),
+    "main args": (
+        "def main(args):\n"
+        "    for epoch in range(args.epochs):\n"
+        "        train()\n"
+        "if __name__ == '__main__':\n"
+        "    p = argparse.ArgumentParser()\n"
+        "    p.add_argument('--epochs', default=«20», type=int)\n"
+        "    main(p.parse_args())\n"
+    ),
+    "else debug": (
+        "if os.environ.get('SMOKE') == '1':\n    EPOCHS = 1\nelse:\n    EPOCHS = «20»\nmodel.fit(x, epochs=EPOCHS)\n"
+    ),
+    "not full": ("FULL = False\nEPOCHS = 100 if FULL else «20»\nmodel.fit(x, epochs=EPOCHS)\n"),
+    "argparse quick": (
+        "p.add_argument('--quick', action='store_true')\n"
+        "p.add_argument('--epochs', type=int, default=«20»)\n"
+        "args = p.parse_args()\n"
+        "epochs = 1 if args.quick else args.epochs\n"
+        "model.fit(x, epochs=epochs)\n"
+    ),
+    "global stmt": (
+        "epochs = 5\ndef setup():\n    global epochs\n    epochs = «20»\nsetup()\nmodel.fit(x, epochs=epochs)\n"
+    ),
+    "walrus": ("print(n := «20»)\nmodel.fit(x, epochs=n)\n"),
+    "aug": ("epochs = «20»\nepochs += 5\nmodel.fit(x, epochs=epochs)\n"),
+    "kfold range": (
+        "for i in range(5):\n"
+        "    model = build()\n"
+        "    for epoch in range(«20»):\n"
+        "        for b in data:\n"
+        "            model.train_on_batch(b)\n"
+    ),
+    "gan": (
+        "def train(dataset, epochs):\n"
+        "    for epoch in range(epochs):\n"
+        "        for b in dataset:\n"
+        "            train_step(b)\n"
+        "EPOCHS = «20»\n"
+        "noise_dim = 100\n"
+        "train(train_dataset, EPOCHS)\n"
+    ),
+    "keras wrapper": (
+        "class M:\n"
+        "    def __init__(self, epochs=«20», lr=1):\n"
+        "        self.epochs = epochs\n"
+        "    def fit(self, x, y):\n"
+        "        self.model.fit(x, y, epochs=self.epochs)\n"
+        "m = M(lr=3)\n"
+        "m.fit(x, y)\n"
+    ),
+    "wrapper arg": (
+        "class M:\n"
+        "    def fit(self, x, y, epochs=3):\n"
+        "        for e in range(epochs):\n"
+        "            self.step()\n"
+        "m = M()\n"
+        "m.fit(x, y, epochs=«20»)\n"
+    ),
+    "steps": ("num_epochs = «20»\ntotal = num_epochs * len(loader)\nfor step in range(total):\n    loss.backward()\n"),
+    "nested args": (
+        "class Config:\n    class train:\n        epochs = «20»\nfor epoch in range(Config.train.epochs):\n    step()\n"
+    ),
+    "cfg obj attr": (
+        "cfg = edict()\n"
+        "cfg.TRAIN = edict()\n"
+        "cfg.TRAIN.EPOCHS = «20»\n"
+        "for epoch in range(cfg.TRAIN.EPOCHS):\n"
+        "    step()\n"
+    ),
+    "yacs": (
+        "_C = CN()\n"
+        "_C.SOLVER = CN()\n"
+        "_C.SOLVER.MAX_EPOCHS = «20»\n"
+        "cfg = _C.clone()\n"
+        "for epoch in range(cfg.SOLVER.MAX_EPOCHS):\n"
+        "    step()\n"
+    ),
+    "while True": ("epoch = 0\nwhile True:\n    train()\n    epoch += 1\n    if epoch >= «20»:\n        break\n"),
+    "while not": ("epochs = «20»\ni = 0\nwhile i != epochs:\n    train_step()\n    i += 1\n"),
+    "string env": (
+        "EPOCHS = int(os.environ['EPOCHS']) if 'EPOCHS' in os.environ else «20»\nmodel.fit(x, epochs=EPOCHS)\n"
+    ),
+    "namedtuple": (
+        "Config = namedtuple('Config', 'epochs lr')\ncfg = Config(epochs=«20», lr=1)\nmodel.fit(x, epochs=cfg.epochs)\n"
+    ),
+    "keras tuner hp": ("hp_epochs = hp.Int('epochs', 5, 50, default=«20»)\nmodel.fit(x, epochs=hp_epochs)\n"),
+    "partial": (
+        "run = functools.partial(train, epochs=«20»)\n"
+        "def train(m, epochs):\n"
+        "    for epoch in range(epochs):\n"
+        "        step()\n"
+        "run(m)\n"
+    ),
+    "pipeline clf": ("clf = KerasClassifier(build_fn=make, epochs=«20», batch_size=5)\nclf.fit(x, y)\n"),
+    "sgd": ("for epoch in range(«20»):\n    clf.partial_fit(x, y, classes=c)\n"),
+    "sacred": (
+        "@ex.config\n"
+        "def cfg():\n"
+        "    epochs = «20»\n"
+        "    lr = 1\n"
+        "@ex.automain\n"
+        "def main(epochs, lr):\n"
+        "    for epoch in range(epochs):\n"
+        "        step()\n"
+    ),
+    "start_epoch resume": (
+        "for epoch in range(args.start_epoch, args.epochs):\n"
+        "    train()\n"
+        "p.add_argument('--start-epoch', default=0, type=int)\n"
+        "p.add_argument('--epochs', default=«20», type=int)\n"
+    ),
+    "dict update": ("cfg = {'epochs': 3}\ncfg.update({'epochs': «20»})\nmodel.fit(x, epochs=cfg['epochs'])\n"),
+    "dict set": ("cfg = {'epochs': 3}\ncfg['epochs'] = «20»\nmodel.fit(x, epochs=cfg['epochs'])\n"),
+    "spread": ("base = {'epochs': 3}\ncfg = {**base, 'epochs': «20»}\nmodel.fit(x, epochs=cfg['epochs'])\n"),
+    "hasattr": ("epochs = getattr(args, 'epochs', None) or «20»\nmodel.fit(x, epochs=epochs)\n"),
+    "max": ("epochs = max(1, «20»)\nmodel.fit(x, epochs=epochs)\n"),
+    "min": ("epochs = «20»\nmodel.fit(x, epochs=min(epochs, 100))\n"),
+    "try int": (
+        "try:\n    epochs = int(sys.argv[1])\nexcept IndexError:\n    epochs = «20»\nmodel.fit(x, epochs=epochs)\n"
+    ),
+    "if argv": ("epochs = «20»\nif len(sys.argv) > 1:\n    epochs = int(sys.argv[1])\nmodel.fit(x, epochs=epochs)\n"),
+    "match": (
+        "match mode:\n"
+        "    case 'fast':\n"
+        "        epochs = 2\n"
+        "    case _:\n"
+        "        epochs = «20»\n"
+        "model.fit(x, epochs=epochs)\n"
+    ),
+    "phases": (
+        "HEAD_EPOCHS = 5\n"
+        "FINE_EPOCHS = «20»\n"
+        "model.fit(x, epochs=HEAD_EPOCHS)\n"
+        "model.fit(x, epochs=HEAD_EPOCHS + FINE_EPOCHS, initial_epoch=HEAD_EPOCHS)\n"
+    ),
+    "phase fn": ("def phase(m, n):\n    m.fit(x, epochs=n)\nphase(model, 3)\nphase(model, «20»)\n"),
+    "tuple of cfg": ("for name, epochs in [('a', 3), ('b', «20»)]:\n    model.fit(x, epochs=epochs)\n"),
+    "for in list": ("for n in [«20»]:\n    model.fit(x, epochs=n)\n"),
+    "autoencoder+classifier": ("autoencoder.fit(x, x, epochs=5)\nclassifier.fit(x, y, epochs=«20»)\n"),
+    "trainer dict": ("trainer = Trainer(**{'max_epochs': «20»})\ntrainer.fit(m)\n"),
+    "Seq2SeqTrainingArguments": ("args = Seq2SeqTrainingArguments(\n  output_dir='a',\n  num_train_epochs=«20»,\n)\n"),
+    "HfArgumentParser": (
+        "@dataclass\n"
+        "class Args:\n"
+        "    num_train_epochs: int = field(default=«20», metadata={'help': 'x'})\n"
+        "(args,) = HfArgumentParser(Args).parse_args_into_dataclasses()\n"
+        "for epoch in range(args.num_train_epochs):\n"
+        "    train()\n"
+    ),
+    "pydantic": (
+        "class S(BaseSettings):\n    epochs: int = Field(«20», ge=1)\ns = S()\nmodel.fit(x, epochs=s.epochs)\n"
+    ),
+}
+"""Rarer forms, with their own names and numbers."""
 _NAMES = ("epochs", "num_epochs", "n_epochs", "max_epochs")
 _DECOYS = (
     "batch_size = 64\n",
@@ -324,7 +505,7 @@ def _find(folder: Path, files: Mapping[str, bytes]) -> tuple[Epochs, ...]:
     for path, content in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
-    return read_script(folder, "nn.py").epochs
+    return read_script(folder).epochs
 
 
 def _is_found(folder: Path, form: str | Mapping[str, str], seed: int) -> bool:
@@ -343,3 +524,65 @@ def test_epochs_of_keras_scripts_are_found(name: str, tmp_path: Path) -> None:
 def test_epochs_of_pytorch_scripts_are_found(name: str, tmp_path: Path) -> None:
     """The same for scripts with training loops of their own."""
     assert all(_is_found(tmp_path, _TORCH[name][1], seed) for seed in range(4))
+
+
+@pytest.mark.parametrize("form", _OTHERS.values(), ids=_OTHERS)
+def test_epochs_of_other_scripts_are_found(form: str, tmp_path: Path) -> None:
+    """Of several numbers, the one that takes effect when the script runs without arguments comes first."""
+    files, expected = _unmark({"nn.py": form})
+    constant = _find(tmp_path, files)[0].constant
+    assert (constant.path, constant.start, constant.end) == expected
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "",
+        "# epochs = 20\n",
+        "text = 'epochs = 20'\n",
+        "epochs = 20.5\n",
+        "epochs = True\n",
+        "epochs = 0\n",
+        "epochs = -1\n",
+        "model.fit(x, y, epochs=count())\n",
+        "model.fit(x, y)\n",
+        "warm_up = 5\n",
+        "epoch = 1\n",
+        "scheduler = CosineAnnealingLR(optimizer, T_max=50)\n",
+        "epochs: int\n",
+        "KMeans(n_clusters=3).fit(x)\n",
+        "for row in range(20):\n    print(row)\n",
+        "epochs = 20\nthis is no Python\n",
+        "epochs = 20\0\n",
+        "# coding: nonsense\nepochs = 20\n",
+    ],
+)
+def test_other_numbers_are_not_epochs(source: str) -> None:
+    """Neither are texts, comments, numbers below 1, and loops that do not train."""
+    assert parse_script(source.encode()).epochs == ()
+
+
+def test_place_is_described_as_plain_data(tmp_path: Path) -> None:
+    """``epochal check`` prints it: the file, the line, the value, and how it is written."""
+    source = "p.add_argument('--n-epochs', default=5)\nargs = p.parse_args()\nmodel.fit(x, epochs=args.n_epochs * 2)\n"
+    (epochs,) = _find(tmp_path, {"nn.py": source.encode()})
+    constant = epochs.constant
+    assert (constant.path, constant.line, constant.value, epochs.number) == ("nn.py", 1, 5, 10)
+    assert constant.place == "the default of --n-epochs"
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    """A trial writes into its copy of the code only, wherever the commit's links lead."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "config.py").write_text("EPOCHS = 20\n")
+    (outside / "c.yaml").write_text("epochs: 20\n")
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "package").symlink_to(outside)
+    (code / "config.py").symlink_to(outside / "config.py")
+    (code / "c.yaml").symlink_to(outside / "c.yaml")
+    source = (
+        "from config import EPOCHS\nfrom package.config import EPOCHS\nopen('c.yaml')\nmodel.fit(x, epochs=EPOCHS)\n"
+    )
+    assert _find(code, {"nn.py": source.encode()}) == ()

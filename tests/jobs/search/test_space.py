@@ -132,7 +132,7 @@ def script(tmp_path: Path) -> Script:
     """Return a script whose hyperparameters are in many places."""
     for path, content in _FILES.items():
         (tmp_path / path).write_text(content)
-    return read_script(tmp_path, "nn.py")
+    return read_script(tmp_path)
 
 
 @pytest.mark.parametrize(
