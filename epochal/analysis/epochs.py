@@ -159,7 +159,7 @@ class _Finder:
                 yield from self._tracer.trace_key(unit, stars[0], "epochs")
 
     def _find_loop_of_fits(self, unit: Unit, call: ast.Call, epochs: ast.expr | None) -> ast.For | None:
-        """Return the loop whose every pass trains the same model for one more epoch with ``call``; None if none does."""
+        """Return the loop of which each pass trains the same model for one more epoch with ``call``, or None."""
         loop = next((each for each in unit.ancestors(call) if isinstance(each, ast.For)), None)
         if loop is None or unit.function(loop) is not unit.function(call) or _find_range(loop.iter) is None:
             return None

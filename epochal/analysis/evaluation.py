@@ -213,9 +213,9 @@ class Evaluator:
         return None
 
     def find_effective(self, unit: Unit, scope: Scope, name: str, use: ast.AST | None) -> list[Binding]:
-        """Return the bindings that may hold when ``use`` is reached (None: when the scope has run), the likeliest first.
+        """Return the bindings that may hold when ``use`` is reached, the likeliest first.
 
-        Later bindings override earlier ones; those under a condition that does not hold are left out.
+        ``use``: None stands for the end of the scope. Later bindings override earlier ones; those under a condition that does not hold are left out.
         """
         found: list[tuple[bool, Binding]] = []
         around = {use, *unit.ancestors(use)} if use else set()
@@ -295,7 +295,7 @@ class Evaluator:
         return base, keys
 
     def find_owner(self, unit: Unit, base: ast.expr) -> Owner:
-        """Return the class or dictionary that ``base`` is, if known, and the likeliest kind of place that sets a part."""
+        """Return the class or dictionary that ``base`` is, and the likeliest kind of place that sets its parts."""
         if not isinstance(base, ast.Name):
             return self.find_owner_of_value(unit, base)
         if base.id in ("self", "cls"):

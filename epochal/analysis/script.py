@@ -29,7 +29,8 @@ class Script:
     ``path``: its path in the code. ``files``: the contents of the script, of the local modules that it imports, and of
     its configuration files, by path. ``constants``: the literals assigned to names at its top level, in order.
     ``epochs``: the literals that may set the number of epochs, the likeliest first. ``assigned_lines``: for each name,
-    the line numbers of its assignments, counted from 1. ``places``: the other named literals, by name and by qualified name.
+    the line numbers of its assignments, counted from 1. ``places``: the other named literals, by name and by qualified
+    name.
     ``notebook``: the notebook that the script was exported from, in which case ``path`` does not exist in the commit;
     None for a Python file.
     """
@@ -82,8 +83,8 @@ class Script:
         """Return the hyperparameters of a trial by name: all constants, and those of ``values`` with their new values.
 
         The number of epochs is one of them, by the literal in ``values`` that sets it, or else by the likeliest one.
-        Left out are other names of that literal, and values that JSON or some databases cannot hold (long or unprintable
-        texts, numbers beyond a float): nobody tunes these.
+        Other names of that literal are left out, and values that JSON or some databases cannot hold (long or
+        unprintable texts, numbers beyond a float), because nobody tunes them.
         """
         changed = [each.constant for each in self.epochs if each.constant in values]
         epochs = changed or [each.constant for each in self.epochs[:1]]

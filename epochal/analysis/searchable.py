@@ -1,4 +1,4 @@
-"""Find the named literals in the pushed code that a search may change, besides the constants of the script's top level."""
+"""Find the named literals that a search may change, besides the constants of the script's top level."""
 
 import ast
 import itertools

@@ -191,7 +191,7 @@ class Tracer(Evaluator):
         return [*in_files, *certain, *doubtful] if kind == "config" else [*certain, *in_files, *doubtful]
 
     def _expand(self, unit: Unit, base: ast.expr, keys: tuple[str, ...]) -> tuple[ast.expr, tuple[str, ...]]:
-        """Replace a variable by what it was assigned from: after ``train = cfg.train``, ``train.epochs`` is a part of cfg."""
+        """Replace a variable by what it was assigned from: ``train.epochs`` by ``cfg.train.epochs``."""
         for _ in range(MAX_DEPTH):
             scope = unit.find_scope(base, base.id) if isinstance(base, ast.Name) else None
             if scope is None or not isinstance(base, ast.Name):

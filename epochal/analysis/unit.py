@@ -95,7 +95,7 @@ class Unit:
         return sorted(self._bindings, key=lambda key: position(self._bindings[key][0].statement))
 
     def branches(self, node: ast.AST) -> list[tuple[ast.If, bool]]:
-        """Return the ``if`` statements around ``node`` up to its function, each with whether ``node`` is in its body."""
+        """Return the ``if`` statements around ``node`` in its function, and whether ``node`` is in their body."""
         found = []
         child = node
         for each in self.ancestors(node):

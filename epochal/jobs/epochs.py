@@ -18,9 +18,9 @@ _MAX_INEFFECTIVE = 2
 class EpochsChoice:
     """The literal to raise next.
 
-    ``epochs``: the literal; None if there is none, or none that changes how long the script trains. ``ineffective``: for
-    each trial that raised a literal without training more epochs, by its number, that literal. ``converged``: whether
-    the training ends by itself before the number of iterations that ``epochs`` allows.
+    ``epochs``: the literal; None if there is none, or none that changes how long the script trains. ``ineffective``:
+    for each trial that raised a literal without training more epochs, by its number, that literal. ``converged``:
+    whether the training ends by itself before the number of iterations that ``epochs`` allows.
     """
 
     epochs: Epochs | None
@@ -39,8 +39,8 @@ def choose_epochs(active: ActiveRun) -> EpochsChoice:
 def choose(script: Script, trials: Sequence[Trial], trained: Mapping[int, TrainedEpochs | None]) -> EpochsChoice:
     """Choose the literal of ``script`` that sets the number of epochs.
 
-    Literals whose number the first trial trained come first. ``trials``: the measured trials outside a search, in order.
-    ``trained``: the epochs that each of them trained, by its number; None if that is unknown.
+    Literals whose number the first trial trained come first. ``trials``: the measured trials outside a search, in
+    order. ``trained``: the epochs that each of them trained, by its number; None if that is unknown.
     """
     first = trained.get(trials[0].number) if trials else None
     candidates = sorted(script.epochs, key=lambda each: first is not None and each.number not in first.targets)
@@ -75,10 +75,10 @@ def _is_unchanged(
     *,
     is_last: bool,
 ) -> bool:
-    """Return whether ``trial``, which raised a literal, trained exactly as many epochs as ``first``, the code as pushed.
+    """Return whether ``trial``, which raised a literal, trained as many epochs as ``first``, the code as pushed.
 
-    ``counts``: the epochs of both. If they cannot be counted, an accuracy that is the same to the last digit shows it, as
-    long as another literal can be tried; ``is_last`` says that none can.
+    ``counts``: the epochs of both. If they cannot be counted, an accuracy that is the same to the last digit shows it,
+    as long as another literal can be tried; ``is_last`` says that none can.
     """
     if trial.stopped_by is not None:
         return False
