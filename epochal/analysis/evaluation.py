@@ -215,7 +215,8 @@ class Evaluator:
     def find_effective(self, unit: Unit, scope: Scope, name: str, use: ast.AST | None) -> list[Binding]:
         """Return the bindings that may hold when ``use`` is reached, the likeliest first.
 
-        ``use``: None stands for the end of the scope. Later bindings override earlier ones; those under a condition that does not hold are left out.
+        ``use``: None stands for the end of the scope. Later bindings override earlier ones; those under a condition
+        that does not hold are left out.
         """
         found: list[tuple[bool, Binding]] = []
         around = {use, *unit.ancestors(use)} if use else set()
