@@ -20,12 +20,22 @@ class EpochsChoice:
 
     ``epochs``: the literal; None if there is none, or none that changes how long the script trains. ``ineffective``:
     for each trial that raised a literal without training more epochs, by its number, that literal. ``converged``:
-    whether the training ends by itself before the number of iterations that ``epochs`` allows.
+    whether the training ends by itself before the number of iterations that ``epochs`` allows. ``counted``: whether
+    the epochs of the ineffective trials were counted, rather than only what they printed compared.
     """
 
     epochs: Epochs | None
     ineffective: Mapping[int, Epochs]
     converged: bool = False
+    counted: bool = True
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a trial shows about how long it trained: its epochs, None if they are unknown, and what it printed."""
+
+    epochs: TrainedEpochs | None
+    output: str = ""
 
 
 def choose_epochs(active: ActiveRun) -> EpochsChoice:
@@ -33,28 +43,38 @@ def choose_epochs(active: ActiveRun) -> EpochsChoice:
     trials = [
         trial for trial in active.load().trials if trial.accuracy is not None and trial.strategy is not Strategy.SEARCH
     ]
-    return choose(active.script, trials, {trial.number: _count(active, trial) for trial in trials})
+    return choose(active.script, trials, {trial.number: _read_training(active, trial) for trial in trials})
 
 
-def choose(script: Script, trials: Sequence[Trial], trained: Mapping[int, TrainedEpochs | None]) -> EpochsChoice:
+def choose(script: Script, trials: Sequence[Trial], trainings: Mapping[int, Training]) -> EpochsChoice:
     """Choose the literal of ``script`` that sets the number of epochs.
 
     Literals whose number the first trial trained come first. ``trials``: the measured trials outside a search, in
-    order. ``trained``: the epochs that each of them trained, by its number; None if that is unknown.
+    order. ``trainings``: what each of them shows, by its number.
     """
-    first = trained.get(trials[0].number) if trials else None
-    candidates = sorted(script.epochs, key=lambda each: first is not None and each.number not in first.targets)
-    ineffective = {}
+    if not trials:
+        return EpochsChoice(script.epochs[0] if script.epochs else None, {})
+    first, last = trainings[trials[0].number], trainings[trials[-1].number]
+    targets = first.epochs.targets if first.epochs else frozenset()
+    candidates = sorted(script.epochs, key=lambda each: bool(targets) and each.number not in targets)
+    ineffective: dict[int, Epochs] = {}
+    doubtful: dict[int, Epochs] = {}
     for trial in trials[1:]:
-        raised = find_raised(script, trial)
-        counts = trained.get(trials[0].number), trained.get(trial.number)
-        if raised and _is_unchanged(raised, trials[0], trial, counts, is_last=raised is candidates[-1]):
-            ineffective[trial.number] = raised
+        raised, training = find_raised(script, trial), trainings[trial.number]
+        if raised is None or trial.stopped_by is not None:
+            continue
+        if first.epochs and training.epochs and (not first.epochs.are_iterations or raised.number in targets):
+            if first.epochs.total == training.epochs.total:
+                ineffective[trial.number] = raised
+        elif first.output and first.output == training.output:
+            doubtful[trial.number] = raised
+    # A script may print too little to tell, so the last literal is raised twice before it is given up.
+    if len(set(doubtful.values())) < len(candidates) or len(doubtful) >= _MAX_INEFFECTIVE:
+        ineffective |= doubtful
     remaining = [each for each in candidates if each not in ineffective.values()]
     if not remaining or len(ineffective) >= _MAX_INEFFECTIVE:
-        return EpochsChoice(None, ineffective)
-    last = trained.get(trials[-1].number) if trials else None
-    converged = last is not None and last.converged and first is not None and remaining[0].number in first.targets
+        return EpochsChoice(None, ineffective, counted=not doubtful)
+    converged = last.epochs is not None and last.epochs.converged and remaining[0].number in targets
     return EpochsChoice(remaining[0], ineffective, converged)
 
 
@@ -67,29 +87,7 @@ def find_raised(script: Script, trial: Trial) -> Epochs | None:
     return None
 
 
-def _is_unchanged(
-    raised: Epochs,
-    first: Trial,
-    trial: Trial,
-    counts: tuple[TrainedEpochs | None, TrainedEpochs | None],
-    *,
-    is_last: bool,
-) -> bool:
-    """Return whether ``trial``, which raised a literal, trained as many epochs as ``first``, the code as pushed.
-
-    ``counts``: the epochs of both. If they cannot be counted, an accuracy that is the same to the last digit shows it,
-    as long as another literal can be tried; ``is_last`` says that none can.
-    """
-    if trial.stopped_by is not None:
-        return False
-    before, after = counts
-    if before and after and not (before.are_iterations and raised.number not in before.targets):
-        return before.total == after.total
-    if is_last or first.accuracy is None or trial.accuracy is None:
-        return False
-    return first.accuracy.value == trial.accuracy.value and first.accuracy.test_set == trial.accuracy.test_set
-
-
-def _count(active: ActiveRun, trial: Trial) -> TrainedEpochs | None:
+def _read_training(active: ActiveRun, trial: Trial) -> Training:
     folder = active.folder.trial(trial.number)
-    return count_epochs(read_metrics(folder.metrics), read_untrusted_text(folder.log) or "")
+    output = read_untrusted_text(folder.log) or ""
+    return Training(count_epochs(read_metrics(folder.metrics), output), output)

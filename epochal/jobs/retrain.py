@@ -61,7 +61,7 @@ def _raise_epochs(active: ActiveRun) -> GiveUp | EndCause:
             record_forecast(active, trial, target)
         choice = choose_epochs(active)
         if trial and (raised := choice.ineffective.get(trial.number)):
-            log(f"trial {trial.number}: raising {raised.describe()} did not change how many epochs were trained")
+            log(f"trial {trial.number}: raising {raised.describe()} did not train more epochs")
         proposal = next_trial(active.script, active.load().trials, active.plan.settings.retrain, target, choice)
         if isinstance(proposal, GiveUp):
             return proposal

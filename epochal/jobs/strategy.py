@@ -126,11 +126,14 @@ def next_trial(
 def _explain_no_epochs(script: Script, choice: EpochsChoice) -> GiveUp:
     """Return that the script has no number of epochs to raise, or that raising what looked like it changed nothing."""
     if choice.ineffective:
-        raised = " and ".join(each.describe() for each in choice.ineffective.values())
+        raised = " and ".join(dict.fromkeys(each.describe() for each in choice.ineffective.values()))
+        effect = "did not change how many epochs were trained"
+        if not choice.counted:
+            effect = f"changed nothing that {script.path} printed"
         return GiveUp(
             Reason.EPOCHS_UNCHANGED,
-            f"Raising {raised} did not change how many epochs were trained. Pass the number of epochs as a constant to "
-            "the call or loop that trains, as in fit(epochs=20).",
+            f"Raising {raised} {effect}. Pass the number of epochs as a constant to the call or loop that trains, as in "
+            "fit(epochs=20).",
         )
     return GiveUp(
         Reason.NO_EPOCHS,

@@ -6,7 +6,7 @@ import pytest
 
 from epochal.analysis.script import parse_script
 from epochal.errors import Reason
-from epochal.jobs.epochs import choose
+from epochal.jobs.epochs import Training, choose
 from epochal.jobs.strategy import GiveUp, Proposal, next_trial
 from epochal.records import State, StoppedBy, Strategy, Trial, TrialState
 from epochal.results.epochs import TrainedEpochs
@@ -31,14 +31,17 @@ def _make_trial(number: int, accuracy: float = 0.5, stopped_by: StoppedBy | None
     )
 
 
-def _count(*totals: int | None) -> dict[int, TrainedEpochs | None]:
+def _count(*totals: int | str | None) -> dict[int, Training]:
+    """Return trainings with these numbers of epochs, or with unknown ones and this output."""
     return {
-        number: None if total is None else TrainedEpochs(total, frozenset({total}))
+        number: Training(TrainedEpochs(total, frozenset({total})))
+        if isinstance(total, int)
+        else Training(None, total or "")
         for number, total in enumerate(totals, start=1)
     }
 
 
-def _raise(trials: list[Trial], counts: dict[int, TrainedEpochs | None]) -> dict[str, object] | Reason:
+def _raise(trials: list[Trial], counts: dict[int, Training]) -> dict[str, object] | Reason:
     """Return the change of the next trial, or why there is none."""
     choice = choose(_SCRIPT, trials, counts)
     proposal = next_trial(_SCRIPT, tuple(trials), RetrainSettings(), 0.8, choice)
@@ -61,17 +64,27 @@ _FIRST, _RAISED = _make_trial(1), _make_trial(2, 0.6, epochs=30)
         ([_FIRST, _RAISED], _count(20, 30), {"epochs": 40}),
         ([_FIRST, _RAISED], _count(20, 20), {"n_epochs": 15}),
         ([_FIRST, _RAISED], _count(20, None), {"epochs": 40}),
-        ([_FIRST, _make_trial(2, 0.5, epochs=30)], _count(None, None), {"n_epochs": 15}),  # exactly the same accuracy
+        ([_FIRST, _RAISED], _count("loss 0.5", "loss 0.4"), {"epochs": 40}),
+        ([_FIRST, _RAISED], _count("loss 0.5", "loss 0.5"), {"n_epochs": 15}),
         ([_FIRST, _make_trial(2, 0.6, StoppedBy.THRESHOLD, epochs=30)], _count(20, 20), {"epochs": 40}),
         ([_FIRST, _RAISED, _make_trial(3, n_epochs=15)], _count(20, 20, 30), {"n_epochs": 25}),
         ([_FIRST, _RAISED, _make_trial(3, n_epochs=15)], _count(20, 20, 20), Reason.EPOCHS_UNCHANGED),
     ],
 )
 def test_raise_that_trains_no_more_epochs_leads_to_the_next_number(
-    trials: list[Trial], counts: dict[int, TrainedEpochs | None], expected: dict[str, int] | Reason
+    trials: list[Trial], counts: dict[int, Training], expected: dict[str, int] | Reason
 ) -> None:
     """A number that the first trial trained comes first. After two raises of nothing, the run ends."""
     assert _raise(trials, counts) == expected
+
+
+def test_only_literal_is_raised_twice_before_it_is_given_up() -> None:
+    """A script may print nothing but an accuracy, which may be the same by chance."""
+    script = parse_script(b"epochs = 20\ntrain()\n")
+    trials = [_FIRST, _RAISED, _make_trial(3, epochs=40)]
+    assert choose(script, trials[:2], _count("0.5", "0.5")).epochs
+    assert choose(script, trials, _count("0.5", "0.5", "0.6")).epochs
+    assert choose(script, trials, _count("0.5", "0.5", "0.5")).epochs is None
 
 
 def test_message_names_what_was_raised_in_vain() -> None:
@@ -85,8 +98,8 @@ def test_message_names_what_was_raised_in_vain() -> None:
 
 def test_iterations_of_other_estimators_prove_nothing() -> None:
     """A script may fit a logistic regression beside the model whose epochs are raised."""
-    counts: dict[int, TrainedEpochs | None] = {
-        number: TrainedEpochs(90, frozenset({100}), are_iterations=True, converged=True) for number in (1, 2)
+    counts: dict[int, Training] = {
+        number: Training(TrainedEpochs(90, frozenset({100}), are_iterations=True, converged=True)) for number in (1, 2)
     }
     assert _raise([_FIRST, _RAISED], counts) == {"epochs": 40}
 
@@ -96,7 +109,7 @@ def test_more_iterations_do_not_help_an_estimator_that_converged() -> None:
     script = parse_script(b"MLPClassifier(max_iter=200).fit(x, y)\n")
     trial = Trial(1, TrialState.MEASURED, {"max_iter": 200}, accuracy=measured(0.5))
     counted = TrainedEpochs(90, frozenset({200}), are_iterations=True, converged=True)
-    give_up = next_trial(script, (trial,), RetrainSettings(), 0.8, choose(script, [trial], {1: counted}))
+    give_up = next_trial(script, (trial,), RetrainSettings(), 0.8, choose(script, [trial], {1: Training(counted)}))
     assert isinstance(give_up, GiveUp)
     assert give_up.reason is Reason.STOPS_ITSELF
 
@@ -114,7 +127,7 @@ def test_more_iterations_do_not_help_an_estimator_that_converged() -> None:
 def test_raised_literal_gives_the_wanted_number(source: bytes, changes: dict[str, int]) -> None:
     """The code trains epochs_step epochs more, whatever it computes from the literal."""
     script, trial = parse_script(source), _make_trial(1)
-    proposal = next_trial(script, (trial,), RetrainSettings(), 0.8, choose(script, [trial], {}))
+    proposal = next_trial(script, (trial,), RetrainSettings(), 0.8, choose(script, [trial], _count(None)))
     assert isinstance(proposal, Proposal)
     assert {constant.name: value for constant, value in proposal.changes.items()} == changes
 
@@ -136,7 +149,33 @@ def test_run_ends_after_two_raises_of_nothing(home: Path, tmp_path: Path) -> Non
     result = train_commit(home, tmp_path, {"nn.py": _TRAINS_FIVE, "epochal.toml": "threshold = 0.8\n"})
     assert (result.run.state, result.run.reason) == (State.EXHAUSTED, Reason.EPOCHS_UNCHANGED)
     assert [trial.hyperparameters for trial in result.run.trials] == [{"epochs": 20}, {"epochs": 30}, {"max_iter": 17}]
-    assert "trial 2: raising epochs = 20 in line 3 of nn.py did not change how many" in result.printed["retrain"]
+    assert "trial 2: raising epochs = 20 in line 3 of nn.py did not train more epochs" in result.printed["retrain"]
     assert (
         "Raising epochs = 20 in line 3 of nn.py and max_iter = 7 in line 4 of nn.py did not" in result.run.explanation
     )
+
+
+_READS_A_FILE = """
+import json
+settings = json.load(open("conf/params.json"))
+for epoch in range(settings["train"]["epochs"]):
+    print(f"Epoch {epoch + 1}/{settings['train']['epochs']}")
+print("Test accuracy:", (epoch + 1) / 40)
+"""
+
+
+def test_epochs_in_a_configuration_file_are_raised(home: Path, tmp_path: Path) -> None:
+    """The trial trains with a changed copy of that file, and the diff to adopt is one of that file."""
+    before = '{"train": {"epochs":5,\t"rate": 0.1}}\n'
+    files: dict[str, str | bytes] = {
+        "nn.py": _READS_A_FILE,
+        "conf/params.json": before,
+        "epochal.toml": "threshold = 0.3\n",
+    }
+    result = train_commit(home, tmp_path, files)
+    assert (result.run.state, len(result.run.trials)) == (State.REACHED, 2)
+    trial = result.folder / "trials" / "2"
+    for changed in (trial / "code" / "conf" / "params.json", trial / "change" / "conf" / "params.json"):
+        assert changed.read_text() == before.replace("5", "15", 1)
+    assert (trial / "change.diff").read_text().startswith("--- a/conf/params.json\n+++ b/conf/params.json\n")
+    assert result.run.trials[1].hyperparameters == {"epochs": 15}

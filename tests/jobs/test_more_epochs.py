@@ -6,7 +6,7 @@ import pytest
 
 from epochal.analysis.script import parse_script
 from epochal.errors import Reason
-from epochal.jobs.epochs import choose
+from epochal.jobs.epochs import Training, choose
 from epochal.jobs.strategy import GiveUp, Proposal, next_trial
 from epochal.records import Forecast, Trial, TrialState
 from epochal.settings import RetrainSettings
@@ -32,7 +32,13 @@ def _make_trials(*accuracies: float | None, seconds: float = 60.0) -> tuple[Tria
 def _propose(content: bytes, trials: tuple[Trial, ...], settings: RetrainSettings) -> Proposal | GiveUp:
     script = parse_script(content)
     measured_trials = [trial for trial in trials if trial.accuracy]
-    return next_trial(script, trials, settings, 0.8, choose(script, measured_trials, {}))
+    return next_trial(
+        script,
+        trials,
+        settings,
+        0.8,
+        choose(script, measured_trials, {trial.number: Training(None) for trial in trials}),
+    )
 
 
 @pytest.mark.parametrize(
