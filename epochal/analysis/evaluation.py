@@ -39,6 +39,8 @@ _OPERATIONS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.NotIn: lambda one, other: one not in other,
 }
 MAX_DEPTH = 40
+MAX_STEPS = 500
+"""At most this many expressions are followed for one: code may refer to itself in exponentially many ways."""
 
 
 Owner = tuple[ast.AST | None, str]
@@ -58,6 +60,7 @@ class Evaluator:
         self.functions: dict[str, list[tuple[Unit, Function]]] = {}
         self._classes: dict[str, ast.ClassDef] = {}
         self._evaluating: set[ast.AST] = set()
+        self._evaluated = 0
         for unit in self.units.values():
             for node in unit.nodes:
                 if isinstance(node, ast.ClassDef):
@@ -78,7 +81,8 @@ class Evaluator:
 
     def evaluate(self, unit: Unit, node: ast.expr) -> Any:
         """Return the value of an expression when the script is run without arguments, or UNKNOWN."""
-        if node in self._evaluating or len(self._evaluating) > MAX_DEPTH:
+        self._evaluated = self._evaluated + 1 if self._evaluating else 0
+        if node in self._evaluating or len(self._evaluating) > MAX_DEPTH or self._evaluated > MAX_STEPS:
             return UNKNOWN
         self._evaluating.add(node)
         try:
@@ -336,7 +340,7 @@ class Evaluator:
 
     def _find_owner_once(self, unit: Unit, value: ast.expr) -> Owner:
         """Return the owner that an expression is; none if it is being looked for already."""
-        if value in self._evaluating:
+        if value in self._evaluating or len(self._evaluating) > MAX_DEPTH:
             return None, "item"
         self._evaluating.add(value)
         try:

@@ -19,7 +19,7 @@ from epochal.analysis.definitions import (
     make_number,
     read_keys,
 )
-from epochal.analysis.evaluation import MAX_DEPTH, Evaluator, imported_name, is_likely
+from epochal.analysis.evaluation import MAX_DEPTH, MAX_STEPS, Evaluator, imported_name, is_likely
 from epochal.analysis.sources import Sources
 from epochal.analysis.syntax import last_name, literal
 from epochal.analysis.unit import Scope, Unit
@@ -44,13 +44,15 @@ class Tracer(Evaluator):
     def __init__(self, sources: Sources) -> None:
         super().__init__(sources)
         self._tracing: set[ast.AST] = set()
+        self._traced = 0
 
     def trace(self, unit: Unit, node: ast.expr, label: Label) -> list[Traced]:
         """Return the literals that may set the whole number ``node``, the likeliest first.
 
         ``label``: what a literal in the place of ``node`` sets.
         """
-        if node in self._tracing or len(self._tracing) > MAX_DEPTH:
+        self._traced = self._traced + 1 if self._tracing else 0
+        if node in self._tracing or len(self._tracing) > MAX_DEPTH or self._traced > MAX_STEPS:
             return []
         self._tracing.add(node)
         try:

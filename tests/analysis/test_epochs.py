@@ -586,3 +586,14 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
         "from config import EPOCHS\nfrom package.config import EPOCHS\nopen('c.yaml')\nmodel.fit(x, epochs=EPOCHS)\n"
     )
     assert _find(code, {"nn.py": source.encode()}) == ()
+
+
+def test_code_that_refers_to_itself_takes_no_time() -> None:
+    """The pushed code may be anything: each of these names has two paths to the next, and functions call each other."""
+    names = "".join(f"a{at} = (a{at + 1} if a{at + 1} else a{at + 1}) or a{at + 1}\n" for at in range(60))
+    calls = "".join(f"def f{at}():\n    return f{at + 1}()\n" for at in range(400))
+    loop = "def g(n):\n    return g(n) or h(n)\ndef h(n):\n    return g(n + n)\n"
+    source = (
+        f"{names}{calls}{loop}model.fit(x, epochs=a0)\nmodel.fit(x, epochs=f0())\nmodel.fit(x, epochs=g(5)['epochs'])\n"
+    )
+    assert parse_script(source.encode()).epochs == ()
