@@ -22,7 +22,7 @@ with open(os.environ["EPOCHAL_OUT"] + "/metrics.jsonl", "w") as file:
     for event in (
         {"event": "keras", "started": 1.5, "time": time.time()},
         {"event": "fit", "model": 1, "call": 1, "time": time.time()},
-        {"event": "epoch", "model": 1, "call": 1, "epoch": 1, "epochs": epochs, "metrics": {}, "seconds": 0.0},
+        {"event": "epoch", "model": 1, "call": 1, "epoch": epochs, "epochs": epochs, "metrics": {}, "seconds": 0},
         {"event": "fitted", "model": 1, "call": 1, "epoch": 1, "time": time.time()},
     ):
         print(json.dumps(event), file=file)
