@@ -331,7 +331,6 @@ RIGHT = frozenset(
         "argparse_default",
         "chained_assignment",
         "constant_that_never_reaches_fit",
-<<<<<<< HEAD
         "cross_val_score",
         "debug_switch",
         "decimal_comma",
@@ -350,17 +349,6 @@ RIGHT = frozenset(
         "shape_error",
         "validation_freq",
         "zero_test",
-=======
-        "debug_switch",
-        "env_epochs",
-        "kfold",
-        "local_in_main",
-        "loop_of_fits",
-        "mlp_max_iter",
-        "several_outputs",
-        "several_outputs_chosen",
-        "shape_error",
->>>>>>> 1f54fda (List the right cases one a line)
     }
 )
 """The cases of sections B and C with the right verdict. The others must fail until they are added here."""

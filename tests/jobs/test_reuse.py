@@ -132,7 +132,9 @@ def test_exhausted_run_is_reused(home: Path, tmp_path: Path, capsys: pytest.Capt
     shutil.rmtree(home / "runs" / "1")
     run, trained = developer.push({"README.md": "Four\n"})
     assert (run.reused_run, trained) == (None, [20, 30])
-    assert "the verdict of run 1 cannot be reused, because the folder of its best trial is gone" in capsys.readouterr().out
+    assert (
+        "the verdict of run 1 cannot be reused, because the folder of its best trial is gone" in capsys.readouterr().out
+    )
 
 
 def test_run_without_a_measured_trial_is_not_reused(
