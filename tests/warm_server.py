@@ -107,6 +107,7 @@ def run(script: str) -> None:
         exec(compile(Path(script).read_bytes(), script, "exec"), main.__dict__)
     except Exception as error:
         error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+        sys.last_value = error  # as Python does for the main module
         sys.excepthook(type(error), error, error.__traceback__)
         sys.exit(1)
 

@@ -1,4 +1,4 @@
-"""Startup hook of the training process, which makes the recorder observe Keras and scikit-learn.
+"""Startup hook of the training process, which makes the recorder observe Keras, scikit-learn and the script's end.
 
 Python imports ``sitecustomize`` at startup if its folder is on PYTHONPATH (see the module ``site``). EPOCHAL_OUT is the
 folder that the recorder writes to; if it is not set, nothing is observed. EPOCHAL_CHECKPOINTS, if set, is the folder
@@ -58,6 +58,14 @@ class _Finder:
         return spec
 
 
+def _observe_ending():
+    """Have the recorder observe how this process ends."""
+    try:
+        import_module("epochal_recorder.ending").observe(_OUT)
+    except Exception as fault:  # a failing recorder must not stop the training
+        sys.stderr.write(f"epochal: cannot observe the end of the script: {fault!r}\n")
+
+
 def _run_shadowed():
     """Run the ``sitecustomize`` that this file shadows, if there is one (Debian ships one)."""
     here = os.path.dirname(os.path.abspath(__file__))
@@ -76,4 +84,5 @@ _OUT, _CHECKPOINTS = (
 )
 if _OUT:
     sys.meta_path.insert(0, _Finder())
+    _observe_ending()
 _run_shadowed()

@@ -1,4 +1,4 @@
-"""Observe Keras and scikit-learn in the training process, and resume Keras' fits from an earlier trial's checkpoints.
+"""Observe Keras, scikit-learn and the script's end in the training process, and resume Keras' fits from checkpoints.
 
 The recorder runs beside nn.py in the training environment. It uses only the standard library and, once a framework is
 imported, that framework and NumPy. It supports Python 3.10 and later. An error in the recorder never ends the training;
@@ -24,6 +24,10 @@ from 1 in the order of their first use, ``call`` numbers the fits of that model 
     {"event": "cross_validation", "measures": "accuracy", "metrics": {"accuracy": 0.83}, "of": "SVC", "dummy": false,
      "estimator": 1, "folds": 5, "candidates": 0, ROWS}
     {"event": "called", "time": 9.6}
+    {"event": "failed", "model": 1, "call": 1, "raised": RAISED}      fit raised an exception; scikit-learn has no numbers
+    {"event": "ended", "main": true, "exit": {"status": 1, "frames": [["nn.py", 18, "<module>"]], "handled": RAISED},
+     "raised": RAISED, "time": 9.8}
+    {"event": "threads", "running": [["watch", "nn.py", 11]]}
     {"event": "fault", "message": "…"}        the recorder failed, but the training continued; written once per message
 
 ROWS are the fields that describe the measured rows and the network:
@@ -32,6 +36,15 @@ ROWS are the fields that describe the measured rows and the network:
     "labels": {"": {"kind": "classes", "answers": 2, "answer": "no", "chance": 0.94, "by_element": false}},
     "weights": "9c1d…", "trained": true, "validated": false, "time": 9.5,
     "seen": {"rows": 360, "share": 0.0, "expected": 0.0, "refused": false, "checked": true, "why": ""}
+
+RAISED are an exception and those that it was raised from, latest first; a frame is a file, a line and a function:
+
+    [{"name": "KeyError", "message": "'a'", "frames": [["nn.py", 12, "<module>"]], "file": ""}]
+
+``ended`` is written when the main thread of a Python process has ended; ``main`` says whether it is the script's own
+process. ``exit`` is the last call of sys.exit or the like, with the exceptions that were being handled, and null if there
+was none; ``raised`` is empty if no exception ended the main thread. ``threads`` are the functions of threads that were
+still running but did nothing, so that the process ended without them.
 
 ``continued`` is the epoch that the fit resumed from, or 0 if it did not resume, and ``history`` holds the metrics of
 the epochs up to it. ``why`` says why the fit did not resume from the newest checkpoint, or why it cannot keep

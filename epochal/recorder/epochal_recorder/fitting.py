@@ -11,6 +11,7 @@ from .lineage import digest_of_all
 from .measuring import Origin, TestRows
 from .networks import accuracy_name, counts_padding, is_regression, metric_classes, outputs_of, weights_of
 from .output import as_json, number_as_json
+from .raised import describe
 from .rows import hash_rows, leaves_of
 
 
@@ -130,6 +131,10 @@ class Fit:
         if self._validation is not None:
             self._output.write_event(event="validation", **self._names, **self._describe_validation())
         self._output.write_event(event="fitted", **self._names, epoch=self._last_epoch, time=time.time())
+
+    def fail(self, error, caller):
+        """Record that fit, which the frame ``caller`` called, raised ``error``: the script may catch it and go on."""
+        self._output.write_event(event="failed", **self._names, raised=describe(error, caller))
 
     def _on_train_begin(self, logs=None):
         if self._is_tf_dataset:

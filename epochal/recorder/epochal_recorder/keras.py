@@ -11,6 +11,7 @@ import functools
 import inspect
 import itertools
 import os
+import sys
 import time
 import weakref
 
@@ -100,6 +101,11 @@ def _wrap_to_observe(method, recorder, make_observer, output):
                     args, kwargs = call.args, call.kwargs
         try:
             returned = method(*args, **kwargs)
+        except Exception as error:
+            if isinstance(observer, Fit):
+                with output.recording_faults():
+                    observer.fail(error, sys._getframe(1))
+            raise
         finally:
             recorder.calls_in_progress -= is_counted
             if observer in recorder.running:

@@ -19,6 +19,7 @@ import numpy
 from .labels import are_regression_targets
 from .measuring import MIN_TEST_ROWS, Origin, TestRows, digest_answers, shared_state
 from .output import as_json
+from .raised import describe
 from .rows import NotHashable, as_array, hash_rows
 
 _SCORING = frozenset({"score", "_score", "__call__", "_passthrough_scorer", "inner_f"})
@@ -125,6 +126,11 @@ def _wrap_method(function, method, shared):
         stack.append(call)
         try:
             returned = function(self, *args, **kwargs)
+        except Exception as error:
+            if stack[0] is call and method in _FITS:
+                with shared.output.recording_faults():
+                    shared.output.write_event(event="failed", raised=describe(error, sys._getframe(1)))
+            raise
         finally:
             stack.pop()
         with shared.output.recording_faults():

@@ -1,0 +1,63 @@
+"""Describes exceptions and the lines that were being executed, for events."""
+
+import os
+
+CODE = "EPOCHAL_CODE"
+"""The environment variable with the folder of the code, in which the script's own process was started."""
+_MAX_EXCEPTIONS = 12
+_MAX_FRAMES = 80
+_MAX_MESSAGE = 2000
+
+
+def describe(error, caller=None):
+    """Return an exception and those that it was raised from, latest first.
+
+    An exception that hides its context (``raise … from None``) is followed by it all the same, because Keras hides the
+    error of a layer in this way. ``caller``: the frame from which the call was made that raised it, if the traceback does
+    not contain it.
+    """
+    chain = []
+    while error is not None and len(chain) < _MAX_EXCEPTIONS:
+        try:
+            message = str(error.msg if isinstance(error, SyntaxError) else error)
+        except Exception:
+            message = ""
+        if len(message) > 2 * _MAX_MESSAGE:
+            message = f"{message[:_MAX_MESSAGE]}\n…\n{message[-_MAX_MESSAGE:]}"
+        frames, trace = describe_stack(caller) if not chain else [], error.__traceback__
+        while trace:
+            frames.append(_describe_frame(trace.tb_frame, trace.tb_lineno))
+            trace = trace.tb_next
+        if isinstance(error, SyntaxError) and error.filename:
+            frames.append([relative(error.filename), error.lineno or 1, ""])
+        file = getattr(error, "filename", None) if isinstance(error, OSError) else None
+        is_path = isinstance(file, (str, os.PathLike))
+        chain.append(
+            {
+                "name": type(error).__name__,
+                "message": message,
+                "frames": frames[-_MAX_FRAMES:],
+                "file": relative(os.fspath(file)) if is_path else "",
+            }
+        )
+        error = error.__cause__ or error.__context__
+    return chain
+
+
+def describe_stack(frame):
+    """Return the lines that ``frame`` and its callers execute, innermost last; none if it is None."""
+    frames = []
+    while frame and len(frames) < _MAX_FRAMES:
+        frames.insert(0, _describe_frame(frame, frame.f_lineno))
+        frame = frame.f_back
+    return frames
+
+
+def relative(path):
+    """Return the path of a file of the script's code relative to its folder; any other path unchanged."""
+    code = os.environ.get(CODE, "")
+    return path[len(code) + 1 :] if code and path.startswith(f"{code}{os.sep}") else path
+
+
+def _describe_frame(frame, line):
+    return [relative(frame.f_code.co_filename), line or 0, frame.f_code.co_name]
