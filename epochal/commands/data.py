@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from epochal.analysis.frameworks import find_dataset, frameworks
+from epochal.analysis.frameworks import find_dataset
 from epochal.app import App
 from epochal.runtimes.choice import choose_runtime
 from epochal.settings import Environment
@@ -17,7 +17,10 @@ data = typer.Typer(help="Download datasets for code that trains without network 
 @data.command()
 def fetch(
     name: Annotated[
-        str, typer.Argument(help="A dataset that the framework can download: cifar10, mnist, fashion_mnist, imdb, …")
+        str,
+        typer.Argument(
+            help="A dataset (cifar10, fetch_20newsgroups), a model's weights (ResNet50) or NLTK data (nltk:punkt_tab)."
+        ),
     ],
 ) -> None:
     """Download a dataset into the cache, with network access and outside the sandbox in which pushed code trains."""
@@ -30,5 +33,4 @@ def fetch(
     with tempfile.TemporaryDirectory() as empty:
         image = runtime.prepare(framework, Path(empty), typer.echo)
     runtime.fetch_dataset(image, script, typer.echo)
-    title = frameworks()[framework].TITLE
-    typer.echo(f"{name} is in the dataset cache, where {title} will find it")
+    typer.echo(f"{name} is in the dataset cache, where training will find it")

@@ -27,8 +27,9 @@ class DatasetCache:
     link_folder: for a framework that writes next to its cached files, the folder in the training's HOME for links to
         these files; empty if ``variable`` is set for the training instead.
     scripts: for each dataset that can be downloaded, Python code that downloads it into the cache.
-    module: a regular expression for the paths, as in a traceback, of the framework's modules that download datasets,
-        with the dataset's name as the group ``name``; empty if there are no such modules.
+    module: a regular expression for the path and the function, as in ``sklearn/datasets/_covtype.py fetch_covtype``, of
+        the framework's functions that download datasets, with the dataset's name as the group ``name``; empty if there
+        are none.
     """
 
     folder: str
@@ -64,11 +65,15 @@ class Recorder:
 
 @dataclass(frozen=True)
 class RemovedApi:
-    """A use of a removed API: its ``line``, counted from 1, ``what`` was removed, and what to write ``instead``."""
+    """A ``line`` (from 1) that uses an API (``what``) that today's framework lacks, and what to write ``instead``.
+
+    ``owner``: the title of the package that had it, if that is not the framework itself.
+    """
 
     line: int
     what: str
     instead: str
+    owner: str = ""
 
 
 class Framework(Protocol):
@@ -152,13 +157,6 @@ def find_dataset(name: str) -> tuple[str, str]:
 def all_imports() -> str:
     """Return the packages whose import identifies a framework, as in ``keras, tensorflow or torch``."""
     return _join([package for framework in frameworks().values() for package in framework.IMPORTS])
-
-
-def describe_dataset_frameworks() -> str:
-    """Return the possessives of the frameworks whose datasets can be downloaded, as in ``Keras'``."""
-    return _join_possessives(
-        {each.TITLE: "" for each in frameworks().values() if each.DATASETS and each.DATASETS.scripts}
-    )
 
 
 def describe_measured_methods() -> str:

@@ -6,7 +6,9 @@ all with the version of Keras that training uses. APIs that still work (``input_
 """
 
 import ast
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, RemovedApi
 from epochal.analysis.syntax import last_name
@@ -24,6 +26,28 @@ _DATASETS = (
     "reuters",
 )
 _TEXTS = ("imdb", "reuters")
+# Models of keras.applications whose weights are downloaded, with and without the top.
+_APPLICATIONS = (
+    "ConvNeXtTiny",
+    "DenseNet121",
+    "DenseNet169",
+    "EfficientNetB0",
+    "EfficientNetB3",
+    "EfficientNetV2B0",
+    "InceptionResNetV2",
+    "InceptionV3",
+    "MobileNet",
+    "MobileNetV2",
+    "MobileNetV3Large",
+    "MobileNetV3Small",
+    "NASNetMobile",
+    "ResNet50",
+    "ResNet50V2",
+    "ResNet101",
+    "VGG16",
+    "VGG19",
+    "Xception",
+)
 
 TITLE = "Keras"
 IMPORTS = ("keras", "tensorflow", "tf_keras")
@@ -38,8 +62,9 @@ DATASETS = DatasetCache(
         name: f"from keras.datasets import {name}; {name}.load_data()"
         + (f"; {name}.get_word_index()" if name in _TEXTS else "")
         for name in _DATASETS
-    },
-    module=r"keras/(?:src/)?datasets/(?P<name>\w+)\.py",
+    }
+    | {name: f"from keras.applications import {name}; {name}(); {name}(include_top=False)" for name in _APPLICATIONS},
+    module=r"keras/(?:src/)?(?:datasets/|applications/\w+\.py )(?P<name>\w+)",
 )
 MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".tflite")
 # "45/45 ━━━━ 0s 2ms/step - accuracy: …", "45/45 - 0s - 3ms/step - accuracy: …", "45/45 [===] - 0s".
@@ -74,6 +99,7 @@ _REMOVED = {
     "keras.layers.core": _FROM_LAYERS,
     "keras.layers.embeddings": _FROM_LAYERS,
     "keras.layers.experimental": _FROM_LAYERS,
+    "keras.layers.experimental.preprocessing": _FROM_LAYERS,
     "keras.layers.local": _FROM_LAYERS,
     "keras.layers.merge": _FROM_LAYERS,
     "keras.layers.noise": _FROM_LAYERS,
@@ -96,7 +122,7 @@ _REMOVED = {
     "keras.utils.multi_gpu_model": "keras.distribution.DataParallel",
     "keras.utils.np_utils": _FROM_UTILS,
     "keras.utils.vis_utils": _FROM_UTILS,
-    "keras.wrappers.scikit_learn": "keras.wrappers.SKLearnClassifier",
+    "keras.wrappers.scikit_learn": "keras.wrappers.SKLearnClassifier(model=…)",
 }
 """Names and modules that both keras and tf.keras have removed, with their replacements."""
 
@@ -122,6 +148,52 @@ _REMOVED_FROM_KERAS_ONLY = {
     "keras.preprocessing.text": "keras.layers.TextVectorization",
 }
 """Names and modules that keras has removed but tf.keras still has, with their replacements."""
+
+
+_TENSORFLOW_1 = (
+    "app flags get_variable variable_scope global_variables_initializer initialize_all_variables "
+    "ConfigProto GPUOptions reset_default_graph get_default_graph train.AdamOptimizer "
+    "train.GradientDescentOptimizer train.MomentumOptimizer train.RMSPropOptimizer train.Saver train.get_global_step "
+    "summary.FileWriter nn.rnn_cell nn.softmax_cross_entropy_with_logits_v2 "
+    "nn.static_rnn global_variables trainable_variables get_collection add_to_collection AUTO_REUSE logging"
+)
+"""Names of TensorFlow 1 that are left only in tensorflow.compat.v1."""
+
+_IN_A_GRAPH = "after tf.compat.v1.disable_eager_execution()"
+
+_REMOVED_FROM_TENSORFLOW = {
+    **{name: f"tf.compat.v1.{name}" for name in _TENSORFLOW_1.split()},
+    **{name: f"tf.compat.v1.{name}, {_IN_A_GRAPH}" for name in ("InteractiveSession", "Session", "placeholder")},
+    "ceil": "tf.math.ceil",
+    "confusion_matrix": "tf.math.confusion_matrix",
+    "contrib": "nothing instead, because TensorFlow 2 has no such package",
+    "count_nonzero": "tf.math.count_nonzero",
+    "decode_raw": "tf.io.decode_raw",
+    "diag": "tf.linalg.diag",
+    "div": "tf.math.divide",
+    "enable_eager_execution": "nothing instead, because TensorFlow 2 always executes eagerly",
+    "estimator": "keras.Model",
+    "examples": "keras.datasets.mnist.load_data()",
+    "gfile": "tf.io.gfile",
+    "image.resize_images": "tf.image.resize",
+    "is_nan": "tf.math.is_nan",
+    "layers": "keras.layers",
+    "log": "tf.math.log",
+    "mod": "tf.math.mod",
+    "parse_single_example": "tf.io.parse_single_example",
+    "py_func": "tf.numpy_function",
+    "random.set_random_seed": "tf.random.set_seed",
+    "random_normal": "tf.random.normal",
+    "random_uniform": "tf.random.uniform",
+    "read_file": "tf.io.read_file",
+    "rsqrt": "tf.math.rsqrt",
+    "set_random_seed": "tf.random.set_seed",
+    "to_float": "tf.cast(…, tf.float32)",
+    "to_int32": "tf.cast(…, tf.int32)",
+    "to_int64": "tf.cast(…, tf.int64)",
+    "truncated_normal": "tf.random.truncated_normal",
+}
+"""Names of TensorFlow 1 that TensorFlow 2 has removed, without ``tensorflow.`` in front, with their replacements."""
 
 _OPTIMIZER = {
     "lr": "learning_rate=…",
@@ -228,7 +300,8 @@ def _check_node(node: ast.AST, names: dict[str, str]) -> Iterator[RemovedApi]:
             yield from _check_name(node.lineno, alias.name)
     elif isinstance(node, ast.ImportFrom) and not node.level:
         for alias in node.names:
-            yield from _check_name(alias.lineno, f"{node.module}.{alias.name}")
+            for removed in _check_name(alias.lineno, f"{node.module}.{alias.name}"):
+                yield replace(removed, instead=_rewrite_import(node, alias, removed))
     elif isinstance(node, ast.Attribute):
         yield from _check_attribute(node, names)
     elif isinstance(node, ast.Call):
@@ -241,6 +314,32 @@ def _check_name(line: int, path: str) -> Iterator[RemovedApi]:
     for prefix in _prefixes(path):
         if prefix in removed:
             yield RemovedApi(line, prefix, removed[prefix])
+            return
+        if path.startswith("tensorflow.") and prefix in _REMOVED_FROM_TENSORFLOW:
+            yield RemovedApi(line, f"tensorflow.{prefix}", _REMOVED_FROM_TENSORFLOW[prefix], "TensorFlow")
+
+
+def _rewrite_import(node: ast.ImportFrom, alias: ast.alias, removed: RemovedApi) -> str:
+    """Return the line to write instead of an import of what was removed, or the replacement if it is no name."""
+    names, own = ", ".join(ast.unparse(each) for each in node.names), alias.asname or alias.name
+    match = re.fullmatch(
+        r"(?:from )?(?P<module>keras(?:\.[a-z_]+)*)(?:\.(?P<name>[A-Z]\w*))?(?: import …)?", removed.instead
+    )
+    if match is None:
+        return removed.instead
+    module, name = match["module"], match["name"]
+    if str(node.module).startswith("tensorflow."):
+        module = f"tensorflow.{module}"
+    is_whole = f"{node.module}.{alias.name}".removeprefix("tensorflow.") == removed.what
+    if name and not (is_whole or name == alias.name):
+        return removed.instead  # another class, which is called differently
+    if name:
+        is_alike = name.lower() in alias.name.lower() or alias.name.lower() in name.lower()
+        return f"from {module} import {name}" + (f" as {own}" if is_alike and own != name else "")
+    if is_whole:
+        package, _, name = module.rpartition(".")
+        return f"from {package} import {name}" + (f" as {own}" if own != name else "")
+    return f"from {module} import {names}"
 
 
 def _check_attribute(node: ast.Attribute, names: dict[str, str]) -> Iterator[RemovedApi]:

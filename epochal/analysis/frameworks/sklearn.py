@@ -3,11 +3,30 @@
 from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, no_removed_apis
 from epochal.folders import resource
 
+# The functions of sklearn.datasets that download a dataset which their name determines.
+_FETCHERS = (
+    "fetch_20newsgroups",
+    "fetch_20newsgroups_vectorized",
+    "fetch_california_housing",
+    "fetch_covtype",
+    "fetch_kddcup99",
+    "fetch_lfw_pairs",
+    "fetch_lfw_people",
+    "fetch_olivetti_faces",
+    "fetch_rcv1",
+    "fetch_species_distributions",
+)
+
 TITLE = "scikit-learn"
 IMPORTS = ("sklearn",)
 IS_TOOL = True
 PINS = resource("requirements") / "sklearn.txt"
-DATASETS = DatasetCache(folder="scikit_learn", variable="SCIKIT_LEARN_DATA")
+DATASETS = DatasetCache(
+    folder="scikit_learn",
+    variable="SCIKIT_LEARN_DATA",
+    scripts={name: f"from sklearn.datasets import {name}; {name}()" for name in _FETCHERS},
+    module=r"sklearn/datasets/_\w+\.py (?P<name>fetch_\w+)",
+)
 MODEL_SUFFIXES = (".joblib", ".pkl")
 # A row of classification_report, or the line about one fold of a cross-validation.
 LOG_LINES = LogLines(reports=r"^\s*\[CV")

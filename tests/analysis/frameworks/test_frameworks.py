@@ -1,6 +1,9 @@
 """The framework modules, and the functions that look something up in them."""
 
 import re
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -45,8 +48,25 @@ def test_framework_setting_is_a_known_name_or_empty() -> None:
 
 
 def test_datasets_are_found_by_name() -> None:
-    """IMDB comes with its word index. An unknown name gives an error that lists the known ones."""
+    """IMDB comes with its word index; weights have names, too. An unknown name gives an error that lists them."""
     assert find_dataset("mnist") == ("keras", "from keras.datasets import mnist; mnist.load_data()")
     assert find_dataset("imdb")[1].endswith("imdb.load_data(); imdb.get_word_index()")
+    assert find_dataset("VGG16")[0] == "keras"
+    assert find_dataset("fetch_covtype") == ("sklearn", "from sklearn.datasets import fetch_covtype; fetch_covtype()")
     with pytest.raises(UsageError, match=r"There is no dataset imagenet to fetch\. Choose one of:\n  boston_housing, "):
         find_dataset("imagenet")
+
+
+def test_nltk_data_is_unpacked_where_nltk_finds_it(tmp_path: Path) -> None:
+    """The script runs without NLTK, here with an archive instead of NLTK's address."""
+    archive = tmp_path / "address" / "tokenizers" / "punkt_tab.zip"
+    archive.parent.mkdir(parents=True)
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("punkt_tab/english/a.txt", "")
+    framework, script = find_dataset("nltk:punkt_tab")
+    address = "https://raw.githubusercontent.com/nltk/nltk_data/gh-pages/packages"
+    assert address in script
+    script = script.replace(address, archive.parent.parent.as_uri())
+    subprocess.run([sys.executable, "-c", script], env={"NLTK_DATA": str(tmp_path / "nltk_data")}, check=True)
+    assert framework == "python"
+    assert (tmp_path / "nltk_data" / "tokenizers" / "punkt_tab" / "english" / "a.txt").exists()

@@ -193,6 +193,27 @@ EXAMPLES = [
 ]
 """Lines of Keras 2 that no longer work, each with its replacement."""
 
+IMPORTS = [
+    ("from keras.layers.core import Dense, Dropout as D", "from keras.layers import Dense, Dropout as D"),
+    ("from keras.utils import np_utils", "from keras import utils as np_utils"),
+    ("from keras.utils.np_utils import to_categorical", "from keras.utils import to_categorical"),
+    ("from keras.layers import CuDNNLSTM", "from keras.layers import LSTM as CuDNNLSTM"),
+    ("from keras.optimizers.adam import Adam", "from keras.optimizers import Adam"),
+    ("from keras.constraints import maxnorm as m", "from keras.constraints import MaxNorm as m"),
+    (
+        "from tensorflow.keras.layers.experimental import preprocessing",
+        "from tensorflow.keras import layers as preprocessing",
+    ),
+    (
+        "from tensorflow.keras.layers.experimental.preprocessing import Rescaling",
+        "from tensorflow.keras.layers import Rescaling",
+    ),
+    ("tf.log(1.0)", "tf.math.log"),
+    ("tf.train.AdamOptimizer(0.1)", "tf.compat.v1.train.AdamOptimizer"),
+    ("tf.random_normal([2])", "tf.random.normal"),
+]
+"""Lines that no longer work, each with the line or name that the report says to write instead."""
+
 TRY_ALL = """
 import json, sys, warnings
 import keras, numpy as np, tensorflow as tf
@@ -248,6 +269,12 @@ def test_script_without_keras_is_not_reported() -> None:
     assert find_removed_apis("model.fit_generator(x)\nmodel.fit(x, workers=2)\n") == []
 
 
+@pytest.mark.parametrize(("old", "new"), IMPORTS)
+def test_line_to_write_instead_is_named(old: str, new: str) -> None:
+    """The rest of the script can stay as it is."""
+    assert [removed.instead for removed in find_removed_apis(f"import tensorflow as tf\n{old}\n")] == [new]
+
+
 @given(st.text() | st.text(alphabet="import keras.\n()=lr#'\x00", max_size=60))
 def test_any_source_can_be_checked(source: str) -> None:
     """No content of a file raises an exception. If it is valid Python, all of it is checked, otherwise none."""
@@ -264,13 +291,14 @@ def test_any_source_can_be_checked(source: str) -> None:
 @pytest.mark.keras
 def test_real_keras_agrees(keras_python: Path, tmp_path: Path) -> None:
     """In the installed Keras each old line fails or is ignored and each new line works; only the old ones are reported."""
+    examples = EXAMPLES + IMPORTS
     subprocess.run(
-        [keras_python, "-c", TRY_ALL], input=json.dumps(EXAMPLES), text=True, cwd=tmp_path, check=True, timeout=300
+        [keras_python, "-c", TRY_ALL], input=json.dumps(examples), text=True, cwd=tmp_path, check=True, timeout=300
     )
     errors = json.loads((tmp_path / "errors.json").read_text())
 
     imports = "import keras, tensorflow as tf\n"
-    assert [old for (old, _), (error, _) in zip(EXAMPLES, errors, strict=True) if error is None] == []
-    assert [(new, error) for (_, new), (_, error) in zip(EXAMPLES, errors, strict=True) if error is not None] == []
-    assert [old for old, _ in EXAMPLES if not find_removed_apis(imports + old)] == []
-    assert [new for _, new in EXAMPLES if find_removed_apis(imports + new)] == []
+    assert [old for (old, _), (error, _) in zip(examples, errors, strict=True) if error is None] == []
+    assert [(new, error) for (_, new), (_, error) in zip(examples, errors, strict=True) if error is not None] == []
+    assert [old for old, _ in examples if not find_removed_apis(imports + old)] == []
+    assert [new for _, new in examples if find_removed_apis(imports + new)] == []
