@@ -49,6 +49,37 @@ class Reason(StrEnum):
         f"{SCRIPT} raised an exception or ended with an exit status other than 0.",
         "Correct the line that the message names; the end of the training log is quoted below it.",
     )
+    SYSTEM_LIBRARY = (
+        "system_library",
+        f"{SCRIPT} needs a library or a program of the operating system that is not installed where it trains.",
+        "Remove the line that the message names, or ask the admin to install what is missing in the base image of the "
+        "server.",
+    )
+    MISSING_FILE = (
+        "missing_file",
+        f"{SCRIPT} reads a file that is not in the commit, or whose content is stored elsewhere.",
+        "Commit the file, or put it into the server's data folder and read it from $EPOCHAL_DATA.",
+    )
+    NEEDS_INPUT = (
+        "needs_input",
+        f"{SCRIPT} asks for an input, but training runs unattended.",
+        "Write the value into the script.",
+    )
+    NOTEBOOK_CODE = (
+        "notebook_code",
+        f"{SCRIPT} uses a function that exists only in a notebook.",
+        "Remove the line that the message names.",
+    )
+    NO_GPU = (
+        "no_gpu",
+        f"{SCRIPT} uses a GPU, but training has none.",
+        "Use the GPU only if there is one, or remove the line that the message names.",
+    )
+    NO_DISPLAY = (
+        "no_display",
+        f"{SCRIPT} opens a window, but training has no screen.",
+        "Remove the line that the message names, or save the picture to a file.",
+    )
     OUT_OF_MEMORY = (
         "out_of_memory",
         f"{SCRIPT} ran out of memory.",

@@ -9,6 +9,7 @@ under ``if TYPE_CHECKING``, which never run.
 
 import ast
 import io
+import re
 import sys
 import tokenize
 import warnings
@@ -76,8 +77,8 @@ def detect_folder(code: Path, path: str, content: bytes, override: str = "") -> 
 
     def read_module(name: str) -> str | None:
         parts = name.replace(".", "/")
-        source = _read_source(folder, f"{parts}.py")
-        return source if source is not None else _read_source(folder, f"{parts}/__init__.py")
+        source = read_source(folder, f"{parts}.py")
+        return source if source is not None else read_source(folder, f"{parts}/__init__.py")
 
     found = detect(decode_source(content, path), read_module, override, path)
     # A script may add any folder of the repository to sys.path, so a module named like a local file or folder is not
@@ -86,7 +87,7 @@ def detect_folder(code: Path, path: str, content: bytes, override: str = "") -> 
     return replace(found, modules=tuple(name for name in found.modules if name.partition(".")[0] not in local))
 
 
-def _read_source(folder: Path, name: str) -> str | None:
+def read_source(folder: Path, name: str) -> str | None:
     """Return the text of the file ``name`` in ``folder``; None if it cannot be opened."""
     try:
         return decode_source((folder / name).read_bytes(), name)
@@ -201,10 +202,21 @@ def _parse(text: str, file: str) -> ast.Module:
             return ast.parse(text.removeprefix("\ufeff"))
     except SyntaxError as error:
         detail = (error.text or "").rstrip()
+        if detail.lstrip().startswith(("!", "%")):
+            raise RunFailed(Reason.NOTEBOOK_CODE, _explain_magic(file, error.lineno or 1, detail.strip())) from None
         where = f"{file} line {error.lineno or 1}: {error.msg} (parsed as Python {_PYTHON})."
         raise RunFailed(Reason.SYNTAX_ERROR, where, detail) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise RunFailed(Reason.SYNTAX_ERROR, f"{file} cannot be read as Python: {error}.") from None
+
+
+def _explain_magic(file: str, line: int, text: str) -> str:
+    """Return what to do about a line that only a notebook understands: ``!pip install tqdm``, ``%matplotlib inline``."""
+    problem = f"{file} line {line}: {text.split()[0]} works only in a notebook."
+    if install := re.match(r"[!%]\s*(?:pip3?|conda|python -m pip)\s+install\s+(?P<packages>.+)", text):
+        packages = [word for word in install["packages"].split() if not word.startswith("-")]
+        return f"{problem} Remove the line, and write {', '.join(packages)} into requirements.txt."
+    return f"{problem} Remove the line."
 
 
 def _import_statements(tree: ast.Module) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:

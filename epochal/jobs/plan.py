@@ -14,7 +14,10 @@ from epochal.jobs.active_run import ActiveRun, Plan
 from epochal.jobs.log import log
 from epochal.jobs.search.space import read_space
 from epochal.records import Run, State, Step
+from epochal.results.diagnosis import explain_failed_import
+from epochal.results.remedies import Origin
 from epochal.runtimes.choice import choose_runtime
+from epochal.runtimes.imports import ImportFailed
 from epochal.runtimes.runtime import Runtime
 from epochal.settings import RuntimeName, read_repository_settings
 from epochal.store.runs import add_notes
@@ -61,7 +64,7 @@ def prepare_run(active: ActiveRun, state: State) -> None:
     """
     framework = frameworks()[active.plan.code.detection.framework].TITLE
     notes = [
-        f"{active.script.path} line {api.line}: {api.what} was removed from {framework}; use {api.instead}"
+        f"{active.script.path} line {api.line}: {api.what} was removed from {api.owner or framework}; use {api.instead}"
         for api in active.plan.code.removed_apis
     ]
     for note in notes:
@@ -93,7 +96,12 @@ def prepare_environment(active: ActiveRun) -> None:
                 logged = True
         threading.Event().wait(pause)
         pause = min(2 * pause, _MAX_PAUSE_SECONDS)
-    plan.runtime.check_imports(image, plan.code.detection.modules)
+    try:
+        plan.runtime.check_imports(image, plan.code.detection.modules)
+    except ImportFailed as failure:
+        origin = Origin(active.folder.code, active.script.path, plan.runtime.has_network)
+        reason, explanation = explain_failed_import(failure.module, failure.output, origin)
+        raise RunFailed(reason, explanation, failure.detail) from None
 
 
 def store_plan(active: ActiveRun, **columns: Any) -> None:

@@ -11,11 +11,11 @@ from epochal.folders import SCRIPT, TrialFolder
 from epochal.jobs.active_run import ActiveRun
 from epochal.jobs.checkpoints import ProvidedCheckpoints, provide_checkpoints, remove_old_checkpoints
 from epochal.jobs.log import log
+from epochal.jobs.measure import measure
 from epochal.jobs.progress import OnEpoch, follow_epochs, format_epoch
 from epochal.jobs.strategy import Proposal
 from epochal.records import Epoch, Step, Strategy, Trial, TrialState
-from epochal.results.accuracy import Choice, Findings, choose_accuracy
-from epochal.results.diagnosis import diagnose, tail
+from epochal.results.accuracy import Choice, Findings
 from epochal.results.measurements import parse_measurements
 from epochal.results.metrics import parse_faults, parse_fits, parse_validates_on_test
 from epochal.results.outputs import read_metrics, read_untrusted_text
@@ -23,13 +23,11 @@ from epochal.results.printed import PrintedLines
 from epochal.results.resumption import describe_resumption, effective_epochs, find_stop_cause
 from epochal.results.wording import describe_accuracy
 from epochal.results.written import find_written_files
-from epochal.runtimes.runtime import Outcome, Training
+from epochal.runtimes.runtime import Training
 from epochal.runtimes.stop import Stop
 from epochal.store.runs import add_notes
 from epochal.store.trials import add_trial, end_trial
 
-_LAST_OUTPUT = 256 * 1024
-"""How many characters at the end of the log are searched for a traceback."""
 _VALIDATES_ON_TEST = (
     f"{SCRIPT} validates on its test data, so stopping early or choosing a model based on validation inflates "
     "the accuracy. Validate on other data, for example with validation_split=0.1."
@@ -162,7 +160,7 @@ def _train(
         read_percentages(active.folder.code, active.script.path, active.script.content),
     )
     try:
-        return trial, _measure(active, folder, outcome, findings)
+        return trial, measure(active, folder, outcome, findings)
     except RunFailed as failure:
         return trial, failure
 
@@ -234,21 +232,3 @@ def _set_trained_epochs(active: ActiveRun, trial: Trial, proposal: Proposal) -> 
     value = raised.value_for(epochs)
     _write_change(active, folder, active.script.apply({**proposal.changes, raised.constant: value}))
     return replace(trial, hyperparameters=trial.hyperparameters | {raised.name: value})
-
-
-def _measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, findings: Findings) -> Choice:
-    """Return the accuracy that counts in ``findings``. Raises RunFailed if the training failed or yielded none."""
-    plan, output = active.plan, ""
-    if folder.log.exists():  # there is no log if the training was stopped before it started
-        output = folder.log.read_bytes().decode("utf-8", "replace")  # at most limits.log_mb
-    failure = diagnose(
-        outcome.exit_status, outcome.reason, output[-_LAST_OUTPUT:], has_network=plan.runtime.has_network
-    )
-    if failure:
-        reason, explanation = failure
-        raise RunFailed(reason, " ".join([explanation, *active.run.notes]), tail(output))
-    try:
-        return choose_accuracy(findings, plan.settings.metric, repeated_rows=plan.settings.repeated_rows)
-    except RunFailed as failure_to_measure:
-        detail = failure_to_measure.detail or tail(output)
-        raise RunFailed(failure_to_measure.reason, failure_to_measure.explanation, detail) from None

@@ -1,38 +1,28 @@
-"""Explain why a trial failed, based on its exit status, its runtime, and the end of its log."""
+"""Explain why a trial failed, based on its exit status, its runtime, how its script ended, and its log."""
 
 import re
 import signal
-from dataclasses import dataclass
+from collections.abc import Sequence
+from itertools import pairwise
 
-from epochal.analysis.frameworks import dataset_caches, describe_dataset_frameworks
+from epochal.analysis.imports import find_import
 from epochal.errors import Reason
-from epochal.folders import SCRIPT
+from epochal.results.ending import Endings
+from epochal.results.exceptions import TRACEBACK, Frame, Raised, find_last_exceptions, unwrap
+from epochal.results.import_errors import explain_import_error
+from epochal.results.remedies import Origin, explain_known
 
 # ECMA-48 control sequences (colours, cursor movements), sequences that set a terminal's title, and other escapes.
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
-_TRACEBACK = "Traceback (most recent call last):"
-_IGNORED = "Exception ignored"
-_CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
-_FRAME = re.compile(r'  File "(?P<path>[^"]+)", line (?P<line>\d+)')
-_EXCEPTION = re.compile(r"(?P<name>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?")
-_SCRIPT = re.compile(rf"(?:.*/)?{re.escape(SCRIPT)}")
-_LIBRARY_PATH = re.compile(r"<|.*(?:-packages|/lib/python[\d.]*|/epochal_recorder)/")
-_MODULE = re.compile(r"No module named '(?P<module>[\w.]+)'")
 _MAX_QUOTE_LENGTH = 300
 _LAST_LINES = 5
 
 _SYNTAX = frozenset({"SyntaxError", "IndentationError", "TabError"})
-_IMPORT = frozenset({"ModuleNotFoundError", "ImportError"})
 _MEMORY = re.compile(
     r"MemoryError|std::bad_alloc|ResourceExhaustedError|OOM when allocating|OutOfMemoryError|Cannot allocate memory"
     r"|not enough memory"
-)
-_NETWORK = re.compile(
-    r"URLError|gaierror|name resolution|Name or service not known|Network is unreachable|URL fetch failure"
-    r"|NewConnectionError|MaxRetryError|NameResolutionError|ConnectTimeout|ConnectError|Connection(?:Refused)?Error"
-    r"|HTTPS?ConnectionPool|couldn't connect to"
 )
 _EXPLANATIONS = {
     Reason.TIMED_OUT: "The training exceeded its time limit. Train fewer epochs or a smaller network, or ask the "
@@ -48,27 +38,14 @@ _SIGNALS: dict[int, str] = {
 _LAST_SIGNAL = 64
 
 
-@dataclass(frozen=True)
-class _Traceback:
-    """A traceback in the log: the path and line of each frame, and the exception on the line after the frames."""
-
-    frames: tuple[tuple[str, str], ...]
-    name: str
-    message: str
-
-    @property
-    def exception(self) -> str:
-        return f"{self.name}: {self.message}" if self.message else self.name
-
-
 def diagnose(
-    exit_status: int, reason: Reason | None, log_tail: str, *, has_network: bool = False
+    exit_status: int, reason: Reason | None, log_tail: str, origin: Origin, endings: Endings | None = None
 ) -> tuple[Reason, str] | None:
     """Return the reason why a trial failed, and an explanation with a remedy; None if it succeeded.
 
     ``exit_status``: if a signal ended the training, the negative number of the signal, or 128 plus that number as in a
-    shell. ``reason``: TIMED_OUT, OUT_OF_MEMORY or KILLED if the runtime knows it; if None, the exit status and the last
-    traceback in ``log_tail`` decide. ``has_network``: whether the training was allowed to use the network.
+    shell. ``reason``: TIMED_OUT, OUT_OF_MEMORY or KILLED if the runtime knows that; otherwise None, and the exit status
+    and the exceptions decide: those in ``endings``, or, if it has none, the last traceback in ``log_tail``.
     """
     if exit_status == 0 and reason is None:
         return None
@@ -80,23 +57,46 @@ def diagnose(
         return reason, _EXPLANATIONS.get(reason, reason.explanation)
     lines = _render_lines(log_tail)
     printed_lines = [line for line in lines if line.strip()]
-    tracebacks = _find_last_tracebacks(lines)
+    exceptions = _find_exceptions(endings or Endings(), lines)
     # C++ prints no traceback, only a message ("terminate called after throwing … 'std::bad_alloc'").
-    last_messages = [line for line in lines if line][-_LAST_LINES:] + [
-        traceback.exception for traceback in tracebacks[:1]
-    ]
+    last_messages = [line for line in lines if line][-_LAST_LINES:] + [each.text for each in exceptions[:1]]
     if any(_MEMORY.search(message) for message in last_messages):
         return Reason.OUT_OF_MEMORY, _EXPLANATIONS[Reason.OUT_OF_MEMORY]
     if number:
         return Reason.KILLED, _explain_signal(number)
-    if tracebacks:
-        return _explain_tracebacks(tracebacks, has_network=has_network)
+    if exceptions:
+        return explain_exceptions(exceptions, origin)
     quote = (
         f' The last line of its output: "{printed_lines[-1].strip()[:_MAX_QUOTE_LENGTH]}"'
         if printed_lines
         else " It printed nothing."
     )
-    return Reason.SCRIPT_ERROR, f"{SCRIPT} ended with exit status {exit_status}; only 0 means success.{quote}"
+    ending = endings.script if endings else None
+    called = [frame for frame in ending.exit_frames if not frame.is_library] if ending and ending.exit_status else []
+    where = f" in line {called[-1].line}" if called and called[-1].path == origin.script else ""
+    if ending and any(frame.path.endswith("/argparse.py") for frame in ending.exit_frames):
+        return Reason.SCRIPT_ERROR, (
+            f"{origin.script} ended{where}, where it parses its command line: training starts it without arguments, so give "
+            f"each required argument a default.{quote}"
+        )
+    return (
+        Reason.SCRIPT_ERROR,
+        f"{origin.script} ended with exit status {exit_status}{where}; only 0 means success.{quote}",
+    )
+
+
+def _find_exceptions(endings: Endings, lines: list[str]) -> list[Raised]:
+    """Return the exception that made the script fail, then those that it was raised from, latest first."""
+    script = endings.script
+    if script is None:
+        return find_last_exceptions(lines)
+    if script.raised and script.raised[0].name != "CalledProcessError":
+        return list(script.raised)
+    if script.exit_status and script.handled:
+        return list(script.handled)
+    if endings.children:  # a Python that the script started has failed
+        return list(endings.children[-1])
+    return list(script.raised) or find_last_exceptions(lines)
 
 
 def tail(log: str, lines: int = 20) -> str:
@@ -131,70 +131,81 @@ def _explain_signal(number: int) -> str:
     return f"The training was killed by {name}{_SIGNALS.get(number, '.')}"
 
 
-def _find_last_tracebacks(lines: list[str]) -> list[_Traceback]:
-    """Return the last traceback of the log, then those of the exceptions that led to it, latest first.
+def explain_exceptions(exceptions: Sequence[Raised], origin: Origin) -> tuple[Reason, str]:
+    """Return the reason for an exception, and an explanation with the line of the pushed code that raised it.
 
-    Exceptions that Python ignored (in a ``__del__``, or at shutdown) are left out.
+    ``exceptions``: the exception, then those that it was raised from, latest first.
     """
-    first, *blocks = "\n".join(lines).split(_TRACEBACK)
-    last_lines = [before.rstrip("\n").rpartition("\n")[2] for before in (first, *blocks)]
-    blocks = [block for last, block in zip(last_lines, blocks, strict=False) if not last.startswith(_IGNORED)]
-    # For a SyntaxError in nn.py itself, Python prints only the frame, without the line "Traceback".
-    blocks = blocks or [first[first.rfind("\n  File ") + 1 :]]
-    chain = [blocks[-1]]
-    for block in reversed(blocks[:-1]):
-        if not any(message in block for message in _CHAINED):
-            break
-        chain.append(block)
-    return [found for block in chain if (found := _parse_traceback(block))]
-
-
-def _parse_traceback(block: str) -> _Traceback | None:
-    """Parse the traceback in ``block``: its frames are indented, and the first unindented line is the exception.
-
-    Frames after that line belong to the exception's message.
-    """
-    lines = block.strip("\n").split("\n")
-    end = next((number for number, line in enumerate(lines) if line and not line.startswith(" ")), 0)
-    frames = tuple((frame["path"], frame["line"]) for line in lines[:end] if (frame := _FRAME.match(line)))
-    exception = _EXCEPTION.fullmatch(lines[end])
-    if exception is None or not frames:
-        return None
-    return _Traceback(frames, exception["name"].rpartition(".")[2], exception["message"] or "")
-
-
-def _explain_tracebacks(tracebacks: list[_Traceback], *, has_network: bool) -> tuple[Reason, str]:
-    """Return the reason for an exception, and an explanation with the line of the pushed code that raised it."""
-    last = tracebacks[0]
-    quote = last.exception[:_MAX_QUOTE_LENGTH].rstrip(".: ") + "."
-    frames = [frame for traceback in reversed(tracebacks) for frame in traceback.frames]
-    if any(_NETWORK.search(traceback.exception) for traceback in tracebacks):
-        return Reason.NO_NETWORK, f"{_explain_network_remedy(frames, has_network=has_network)} The error: {quote}"
-    if last.name in _SYNTAX:
-        path, line = last.frames[-1]
+    real = unwrap(exceptions)
+    frames = [frame for each in reversed([*exceptions, *real]) for frame in each.frames]
+    last, quote = real[0], _quote(real[0])
+    if last.name in _SYNTAX and last.frames:
+        path, line = last.frames[-1].path, last.frames[-1].line
         return Reason.SYNTAX_ERROR, f"{path.rpartition('/')[2]} line {line}: {quote}"
-    own_frames = [frame for frame in frames if not _LIBRARY_PATH.match(frame[0])]  # a library may also have an nn.py
-    found = [frame for frame in own_frames if _SCRIPT.fullmatch(frame[0])] or own_frames
-    where = f"{found[-1][0].rpartition('/')[2]} line {found[-1][1]}: " if found else ""
-    if last.name not in _IMPORT:
-        return Reason.SCRIPT_ERROR, f"{where}{quote}"
-    module = _MODULE.search(last.message)
-    remedy = "In requirements.txt, pin a version of the package that provides this name."
-    if module and "." not in module["module"]:  # with a dot, the package is installed but lacks the submodule
-        remedy = f"Add the package that provides {module['module']} to requirements.txt."
-    return Reason.IMPORT_ERROR, f"{where}{quote} {remedy}"
+    place = _find_place(last, frames, origin.script)
+    where = f"{_describe_place(last, place)}: " if place else ""
+    reason, remedy = explain_known([last, *real[1:], *exceptions], place, origin) or (Reason.SCRIPT_ERROR, "")
+    if reason is Reason.NO_NETWORK:
+        return reason, f"{remedy} The error: {where}{quote}"
+    return reason, f"{where}{quote} {remedy}".rstrip()
 
 
-def _explain_network_remedy(frames: list[tuple[str, str]], *, has_network: bool) -> str:
-    patterns = [cache.module for cache in dataset_caches() if cache.module]
-    searches = (re.search(pattern, path) for path, _ in frames for pattern in patterns)
-    dataset = next((found["name"] for found in searches if found), "")
-    problem = f"{SCRIPT} tried to use the network, which training cannot access. To provide the data,"
-    if has_network:
-        problem = f"{SCRIPT} could not reach an address on the network. Check the address or, to avoid the download,"
-    if dataset:
-        return f"{problem} run epochal data fetch {dataset} on the server to fill the dataset cache."
-    return (
-        f"{problem} put the files into the server's data folder, which is /data in training, or, for one of "
-        f"{describe_dataset_frameworks()} datasets, run epochal data fetch NAME on the server."
+def explain_swallowed_fit(exceptions: Sequence[Raised], origin: Origin) -> tuple[Reason, str]:
+    """Return the reason for an exception that fit raised and the script caught, and an explanation with a remedy."""
+    frames = exceptions[0].frames
+    calls = [frame for frame, inner in pairwise(frames) if inner.is_library and not frame.is_library]
+    where = ""
+    if calls:
+        where = f" in line {calls[0].line}" if calls[0].path == origin.script else f" in {calls[0].place}"
+    real = unwrap(exceptions)
+    known = explain_known([*real, *exceptions], calls[0] if calls else None, origin)
+    reason, remedy = known or (Reason.SCRIPT_ERROR, "")
+    own = real[0].own_frames
+    cause = f" ({own[-1].place})" if own and calls and own[-1] != calls[0] else ""
+    sentence = f"fit(){where} raised {_quote(real[0])[:-1]}{cause}, and {origin.script} went on."
+    return reason, f"{sentence} {remedy or 'Correct it, or let the exception end the script.'}"
+
+
+def explain_printed_exceptions(log_tail: str, origin: Origin) -> tuple[Reason, str] | None:
+    """Return the reason and an explanation for the last exception whose traceback a log contains; None if it has none."""
+    exceptions = find_last_exceptions(_render_lines(log_tail)) if TRACEBACK in log_tail else []
+    return explain_exceptions(exceptions, origin) if exceptions else None
+
+
+def explain_failed_import(module: str, output: str, origin: Origin) -> tuple[Reason, str]:
+    """Return the reason why importing ``module`` failed before the training, and an explanation with a remedy.
+
+    ``output``: what Python printed.
+    """
+    exceptions = find_last_exceptions(_render_lines(output))
+    statement = find_import(origin.code, origin.script, module)
+    place = Frame(*statement) if statement else None
+    if not exceptions:
+        return (
+            Reason.IMPORT_ERROR,
+            f"{origin.script} imports {module}, which cannot be imported in the training environment.",
+        )
+    real = unwrap(exceptions)[0]
+    quote = _quote(real)
+    where = f"{place.place}: " if place else f"Importing {module}: "
+    reason, remedy = explain_known([real], place, origin) or explain_import_error(
+        real, place, origin.code, origin.script
     )
+    return reason, f"{where}{quote} {remedy}"
+
+
+def _quote(raised: Raised) -> str:
+    return raised.text[:_MAX_QUOTE_LENGTH].rstrip(".: ") + "."
+
+
+def _find_place(last: Raised, frames: Sequence[Frame], script: str) -> Frame | None:
+    """Return the innermost line of the script that led to an exception; else one of another file of the pushed code."""
+    own_frames = last.own_frames or [frame for frame in frames if not frame.is_library]
+    # A library may have an nn.py, too. In a log, paths are absolute.
+    found = [frame for frame in own_frames if frame.path == script or frame.path.endswith(f"/{script}")] or own_frames
+    return found[-1] if found else None
+
+
+def _describe_place(last: Raised, place: Frame) -> str:
+    inner = last.own_frames[-1] if last.own_frames else place
+    return place.place if inner.path == place.path else f"{place.place}, {inner.place}"

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from epochal.errors import Reason, RunFailed
-from epochal.folders import SCRIPT as PUSHED_SCRIPT
 from epochal.runtimes.log import last_lines
 from epochal.runtimes.recipe import digest
 
@@ -25,6 +24,16 @@ for name in sys.argv[1:]:
 """A script that imports the modules given as arguments. If one cannot be imported, it prints a line that says why."""
 
 
+class ImportFailed(RunFailed):
+    """A module cannot be imported in the training environment. ``module``: its name. ``output``: what Python printed."""
+
+    def __init__(self, module: str, output: str) -> None:
+        self.module = module
+        self.output = output
+        explanation = f"{module} cannot be imported in the training environment."
+        super().__init__(Reason.IMPORT_ERROR, explanation, last_lines(output))
+
+
 def check_imports_once(
     folder: Path, environment: str, modules: Sequence[str], run: Callable[[list[str]], tuple[int, str]]
 ) -> None:
@@ -32,22 +41,15 @@ def check_imports_once(
 
     If any of them is not recorded yet, all are imported in the given order, because a module may be importable only
     after another one. ``run`` starts Python with the given arguments and returns its exit status and output. Raises
-    RunFailed(IMPORT_ERROR) if an import fails.
+    ImportFailed if an import fails.
     """
     markers = [folder / digest(environment, module) for module in modules]
     if all(path.exists() for path in markers):
         return
     status, output = run(["-c", SCRIPT, *modules])
     if status != 0:
-        explanation = f"Importing {', '.join(modules)} failed in the training environment."
-        errors = [line.removeprefix(_ERROR_PREFIX) for line in output.splitlines() if line.startswith(_ERROR_PREFIX)]
-        if errors:
-            name, _, error = errors[-1].partition(": ")
-            explanation = (
-                f"{PUSHED_SCRIPT} imports {name}, which cannot be imported in the training environment ({error}). "
-                "If it is not installed, add it to requirements.txt."
-            )
-        raise RunFailed(Reason.IMPORT_ERROR, explanation, last_lines(output))
+        names = [line.removeprefix(_ERROR_PREFIX) for line in output.splitlines() if line.startswith(_ERROR_PREFIX)]
+        raise ImportFailed(names[-1].partition(":")[0] if names else ", ".join(modules), output)
     folder.mkdir(parents=True, exist_ok=True)
     for path in markers:
         path.touch()

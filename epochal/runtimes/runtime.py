@@ -79,7 +79,7 @@ class Runtime(Protocol):
     def check_imports(self, image: str, modules: Sequence[str]) -> None:
         """Check that ``modules`` can be imported in ``image``, unless an earlier call has already shown that they can.
 
-        Raises RunFailed (IMPORT_ERROR, NO_ENGINE).
+        Raises ImportFailed, and RunFailed(NO_ENGINE).
         """
         ...
 

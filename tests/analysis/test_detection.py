@@ -187,6 +187,21 @@ def test_missing_script_has_its_own_reason(tmp_path: Path) -> None:
         assert failure.value.reason is Reason.NO_SCRIPT
 
 
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        ("!pip install -q tqdm einops", "Remove the line, and write tqdm, einops into requirements.txt."),
+        ("%matplotlib inline", "nn.py line 2: %matplotlib works only in a notebook. Remove the line."),
+        ("    !wget https://example.org/a.zip", "nn.py line 2: !wget works only in a notebook."),
+    ],
+)
+def test_line_of_a_notebook_is_named(line: str, remedy: str) -> None:
+    """IPython understands these lines, Python does not."""
+    failure = _catch_failure(f"if True:\n{line}\n" if line.startswith(" ") else f"x = 1\n{line}\n", {})
+    assert failure.reason is Reason.NOTEBOOK_CODE
+    assert remedy in failure.explanation
+
+
 def test_undecodable_file_is_a_syntax_error(tmp_path: Path) -> None:
     """Python rejects bytes that do not fit the encoding of a file, and so does the detection."""
     (tmp_path / "nn.py").write_bytes(b"# \xe9\nimport keras\n")
@@ -220,4 +235,4 @@ def test_any_text_gives_a_framework_or_a_syntax_error(script: str, modules: dict
     try:
         assert _detect(script, modules).framework in ("keras", "python")
     except RunFailed as failure:
-        assert failure.reason is Reason.SYNTAX_ERROR
+        assert failure.reason in (Reason.SYNTAX_ERROR, Reason.NOTEBOOK_CODE)

@@ -1,5 +1,6 @@
 """Why a training failed, according to what Python, Keras and the kernel really leave behind."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -11,29 +12,52 @@ from hypothesis import strategies as st
 
 from epochal.errors import Reason
 from epochal.results.diagnosis import diagnose, tail
+from epochal.results.ending import parse_endings
+from epochal.results.remedies import Origin
+
+_NOWHERE = Origin(Path("/nonexistent"))
 
 
-def _diagnose(exit_status: int, log: str = "", reason: Reason | None = None) -> tuple[Reason, str]:
-    diagnosis = diagnose(exit_status, reason, log)
+def _diagnose(
+    exit_status: int, log: str = "", reason: Reason | None = None, origin: Origin = _NOWHERE
+) -> tuple[Reason, str]:
+    diagnosis = diagnose(exit_status, reason, log, origin)
     assert diagnosis is not None
     return diagnosis
 
 
-_MODULES = {"broken": "x = 1\nx = = 1\n", "dividing": "def divide(x):\n    return x / 0\n"}
+_RECORDER = Path(__file__).parents[2] / "epochal" / "recorder"
+_MODULES = {"broken.py": "x = 1\nx = = 1\n", "dividing.py": "def divide(x):\n    return x / 0\n"}
 
 
-def _run_and_diagnose(folder: Path, script: str) -> tuple[Reason, str]:
-    """Run a script as nn.py, with two modules beside it, and return the diagnosis."""
-    for name, text in {"nn": script, **_MODULES}.items():
-        (folder / f"{name}.py").write_text(text, encoding="utf-8")
-    command = [sys.executable, "-u", str(folder / "nn.py")]
-    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    return _diagnose(result.returncode, result.stdout)
+def run_and_diagnose(folder: Path, files: dict[str, str]) -> tuple[Reason, str]:
+    """Run nn.py of ``files`` with the recorder, as a runtime does, and return the diagnosis."""
+    code, out = folder / "code", folder / "out"
+    out.mkdir()
+    for name, text in files.items():
+        (code / name).parent.mkdir(parents=True, exist_ok=True)
+        (code / name).write_text(text, encoding="utf-8")
+    variables = {"PYTHONPATH": str(_RECORDER), "EPOCHAL_OUT": str(out), "PYTHONDONTWRITEBYTECODE": "1"}
+    result = subprocess.run(
+        [sys.executable, "-u", str(code / "nn.py")],
+        cwd=code,
+        env=os.environ | variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    metrics = out / "metrics.jsonl"
+    endings = parse_endings(metrics.read_text(encoding="utf-8") if metrics.exists() else "")
+    diagnosis = diagnose(result.returncode, None, result.stdout, Origin(code), endings)
+    assert diagnosis is not None
+    return diagnosis
 
 
 def test_successful_training_has_no_diagnosis() -> None:
     """Exit status 0 is not a failure, whatever the log says."""
-    assert diagnose(0, None, "Traceback (most recent call last):\nMemoryError\n") is None
+    assert diagnose(0, None, "Traceback (most recent call last):\nMemoryError\n", _NOWHERE) is None
 
 
 @pytest.mark.parametrize(
@@ -62,13 +86,13 @@ def test_reason_of_the_runtime_wins_over_the_log(reason: Reason, remedy: str) ->
         (
             "import os\nimport no_such_package.part\n",
             Reason.IMPORT_ERROR,
-            "nn.py line 2: ModuleNotFoundError: No module named 'no_such_package'. "
-            "Add the package that provides no_such_package to requirements.txt.",
+            "nn.py line 2: ModuleNotFoundError: No module named 'no_such_package'. Add the package that provides "
+            "no_such_package to requirements.txt, or, if it is a module of yours, commit no_such_package.py.",
         ),
         (
             "import xml.none\n",
             Reason.IMPORT_ERROR,
-            "nn.py line 1: ModuleNotFoundError: No module named 'xml.none'. In requirements.txt, pin a version",
+            "nn.py line 1: ModuleNotFoundError: No module named 'xml.none'. The installed version of xml has no xml.none.",
         ),
         ("from os import no_such_name\n", Reason.IMPORT_ERROR, "nn.py line 1: ImportError: cannot import name"),
         ("x = 1\nbytearray(10 ** 18)\n", Reason.OUT_OF_MEMORY, "The training ran out of memory"),
@@ -76,7 +100,7 @@ def test_reason_of_the_runtime_wins_over_the_log(reason: Reason, remedy: str) ->
         (
             "import dividing\n\ndividing.divide(1)\n",
             Reason.SCRIPT_ERROR,
-            "nn.py line 3: ZeroDivisionError: division by zero.",
+            "nn.py line 3, dividing.py line 2: ZeroDivisionError: division by zero.",
         ),
         ("class Odd(Exception): ...\nraise Odd\n", Reason.SCRIPT_ERROR, "nn.py line 2: Odd."),
         (
@@ -102,12 +126,12 @@ def test_reason_of_the_runtime_wins_over_the_log(reason: Reason, remedy: str) ->
         (
             "import sys\nsys.exit('no data')\n",
             Reason.SCRIPT_ERROR,
-            'nn.py ended with exit status 1; only 0 means success. The last line of its output: "no data"',
+            'nn.py ended with exit status 1 in line 2; only 0 means success. The last line of its output: "no data"',
         ),
         (
             "import sys\nsys.exit(-1)\n",
             Reason.SCRIPT_ERROR,
-            "nn.py ended with exit status 255; only 0 means success. It printed nothing.",
+            "nn.py ended with exit status 255 in line 2; only 0 means success. It printed nothing.",
         ),
         ("import os\nos.abort()\n", Reason.KILLED, "The training was killed by SIGABRT."),
         (
@@ -123,7 +147,7 @@ def test_last_traceback_gives_reason_line_and_remedy(
     tmp_path: Path, script: str, reason: Reason, sentence: str
 ) -> None:
     """Each script really runs, so the tracebacks are Python's own."""
-    diagnosed, explanation = _run_and_diagnose(tmp_path, script)
+    diagnosed, explanation = run_and_diagnose(tmp_path, _MODULES | {"nn.py": script})
     assert diagnosed is reason
     assert explanation.startswith(sentence)
 
@@ -173,7 +197,7 @@ def test_failed_download_names_the_dataset() -> None:
     assert reason is Reason.NO_NETWORK
     assert "epochal data fetch cifar10 " in sentence
     assert "URL fetch failure" in sentence
-    diagnosis = diagnose(1, None, _NO_DOWNLOAD, has_network=True)
+    diagnosis = diagnose(1, None, _NO_DOWNLOAD, Origin(Path("/nonexistent"), network=True))
     assert diagnosis and diagnosis[1].startswith(
         "nn.py could not reach an address on the network. Check the address or, to avoid the download, run"
     )
@@ -198,7 +222,8 @@ Detected at node embedding/GatherV2 defined at (most recent call last):
 def test_error_in_a_graph_is_located_in_nn_py() -> None:
     """The exception is in the line after the traceback, not at the end of its message."""
     log = _IN_A_GRAPH.format(name="InvalidArgumentError", message="indices[0,0] = 50 is not in [0, 10)")
-    assert _diagnose(1, log) == (Reason.SCRIPT_ERROR, "nn.py line 4: InvalidArgumentError: Graph execution error.")
+    sentence = "nn.py line 4: InvalidArgumentError: indices[0,0] = 50 is not in [0, 10)."
+    assert _diagnose(1, log) == (Reason.SCRIPT_ERROR, sentence)
 
 
 @pytest.mark.parametrize(
@@ -255,7 +280,7 @@ _LOGS = st.lists(
 @given(st.integers(-70, 300), st.sampled_from([None, *Reason]), _LOGS)
 def test_every_failure_has_an_explanation(exit_status: int, reason: Reason | None, log: str) -> None:
     """Any exit status, reason and log give an explanation, and a tail without control characters."""
-    diagnosis = diagnose(exit_status, reason, log)
+    diagnosis = diagnose(exit_status, reason, log, _NOWHERE)
     assert (diagnosis is None) == (exit_status == 0 and reason is None)
     assert diagnosis is None or diagnosis[1]
     assert not {"\r", "\b", "\x1b"} & set(tail(log))

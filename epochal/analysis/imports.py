@@ -1,0 +1,90 @@
+"""Find import statements in the pushed code, and what they could be replaced by."""
+
+import ast
+from difflib import get_close_matches
+from pathlib import Path
+
+from epochal.analysis.frameworks import RemovedApi, frameworks
+from epochal.analysis.syntax import Module
+
+
+def find_import(code: Path, script: str, module: str) -> tuple[str, int] | None:
+    """Return the file and line of the first statement that imports ``module``, in the script or else in another file."""
+    others = sorted(str(path.relative_to(code)) for path in code.rglob("*.py"))
+    for file in (script, *others):
+        for node in _walk_imports(code, file):
+            names = [alias.name for alias in node.names]
+            if isinstance(node, ast.ImportFrom):
+                names = [f"{node.module}.{name}" for name in names] if not node.level else []
+            if any(f"{name}.".startswith(f"{module}.") for name in names):
+                return file, node.lineno
+    return None
+
+
+def find_imported(code: Path, file: str, line: int) -> list[str]:
+    """Return the full names that the import statement at a line imports."""
+    for node in _walk_imports(code, file):
+        if node.lineno <= line <= (node.end_lineno or node.lineno):
+            prefix = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            return [f"{prefix}{alias.name}" for alias in node.names]
+    return []
+
+
+def rewrite_relative_import(code: Path, file: str, line: int) -> str:
+    """Return the relative import at a line as an absolute one; empty if there is none at that line."""
+    for node in _walk_imports(code, file):
+        if isinstance(node, ast.ImportFrom) and node.level and node.lineno <= line <= (node.end_lineno or node.lineno):
+            names = ", ".join(ast.unparse(alias) for alias in node.names)
+            return f"from {node.module} import {names}" if node.module else f"import {names}"
+    return ""
+
+
+def find_removed(code: Path, file: str, line: int) -> tuple[str, RemovedApi] | None:
+    """Return the title of a framework, and its API that is used at a line of the code although it was removed."""
+    module = _parse(code, file)
+    if module is None:
+        return None
+    source = (code / file).read_text(encoding="utf-8", errors="replace")
+    for framework in frameworks().values():
+        for api in framework.find_removed_apis(source):
+            if api.line == line:
+                return api.owner or framework.TITLE, api
+    return None
+
+
+def find_local_module(code: Path, name: str) -> str:
+    """Return the path of a module of the repository by its dotted name, wherever it is; empty if there is none."""
+    path = name.replace(".", "/")
+    paths = sorted(str(each.relative_to(code)) for each in code.rglob("*.py"))
+    for candidate in (f"{path}.py", f"{path}/__init__.py"):
+        for each in sorted(paths, key=len):
+            if each == candidate or each.endswith(f"/{candidate}"):
+                return each
+    return ""
+
+
+def find_close_name(code: Path, file: str, name: str) -> str:
+    """Return the name of the module in ``file`` that is most like ``name``; empty if none is like it."""
+    module = _parse(code, file)
+    names = set[str]()
+    for node in module.scope_nodes() if module else ():
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    lower = {each.lower(): each for each in names}
+    found = get_close_matches(name.lower(), sorted(lower), n=1)
+    return lower[found[0]] if found else ""
+
+
+def _walk_imports(code: Path, file: str) -> list[ast.Import | ast.ImportFrom]:
+    module = _parse(code, file)
+    found = [node for node in ast.walk(module.tree) if isinstance(node, ast.Import | ast.ImportFrom)] if module else []
+    return sorted(found, key=lambda node: node.lineno)
+
+
+def _parse(code: Path, file: str) -> Module | None:
+    try:
+        return Module.parse((code / file).read_bytes())
+    except (OSError, ValueError):
+        return None

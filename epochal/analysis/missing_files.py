@@ -1,0 +1,136 @@
+"""Explain why a file that the code reads is not in the commit, from what the commit has instead."""
+
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+
+LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
+_OTHER_MACHINE = re.compile(r"[A-Za-z]:[\\/]|/(?:home|Users|content|kaggle|gdrive|mnt|media|dbfs)/|~")
+_DATA_FOLDER = 'put it into the server\'s data folder (data in server.toml) and read it from os.environ["EPOCHAL_DATA"]'
+_COMMIT = f"Commit the file, or {_DATA_FOLDER}."
+_FETCH = f"Epochal does not fetch it: commit the file itself, or {_DATA_FOLDER}."
+
+
+def explain_missing_file(name: str, code: Path, line: str = "") -> str:
+    """Return why the file ``name`` is not in the folder ``code`` and what to do about it.
+
+    ``name``: a path as the script gave it, relative to the folder or absolute. ``line``: the line of code that opened
+    it, if that is known.
+    """
+    path = name.replace("\\", "/")
+    if path != name and (code / path).exists():
+        return f"The commit has {path}: only Windows separates folders with a backslash. Write {path}."
+    path = str(PurePosixPath(path))
+    files = sorted(str(each.relative_to(code)) for each in code.rglob("*"))
+    if path.startswith("/") or _OTHER_MACHINE.match(name):
+        tails = {"/".join(PurePosixPath(path).parts[start:]) for start in range(1, len(PurePosixPath(path).parts))}
+        if same := max(tails & set(files), key=len, default=""):
+            return f"{name} is a path of another machine. The commit has the file: write {same}."
+        return f"{name} is neither in the commit nor on the machine that trains. {_COMMIT}"
+    if same := next((each for each in files if each.lower() == path.lower()), ""):
+        return f"The commit has {same}: upper and lower case differ. Write {same}."
+    return _explain_left_out(path, code, files) or _explain_absent(path, files, line)
+
+
+def _explain_left_out(path: str, code: Path, files: list[str]) -> str:
+    """Return why ``path`` was left out of the commit on purpose: by DVC, or by git. Empty if it was not."""
+    rule = find_ignore_rule(path, code)
+    ignored = f", and {rule} leaves it out" if rule else ""
+    for parent in (path, *_parents(path)):
+        if f"{parent}.dvc" in files:
+            return f"{path} is not in the commit: {parent}.dvc is{ignored}. {_FETCH}"
+    if rule:
+        return f"{path} is not in the commit: {rule} leaves it out. Commit it with git add --force {path}, or {_DATA_FOLDER}."
+    return ""
+
+
+def _explain_absent(path: str, files: list[str], line: str) -> str:
+    folder = str(PurePosixPath(path).parent)
+    if folder != "." and folder not in files and _writes(line):
+        return (
+            f"The folder {folder} is not there, because git keeps no empty folders. Create it in the script: "
+            f'os.makedirs("{folder}", exist_ok=True).'
+        )
+    base = PurePosixPath(path).name
+    if same := next((each for each in files if PurePosixPath(each).name == base), ""):
+        return f"{path} is not in the commit, but {same} is. Write {same}."
+    if close := get_close_matches(path, files, n=1, cutoff=0.8):
+        return f"{path} is not in the commit, but {close[0]} is. Write {close[0]}, or commit {path}."
+    return f"{path} is not in the commit. {_COMMIT}"
+
+
+def find_pointer(names: Iterator[str], code: Path) -> str:
+    """Return the first of the files ``names`` in the folder ``code`` that is a Git LFS pointer; empty if none is."""
+    for name in names:
+        path = code / name
+        try:
+            if (
+                name
+                and not name.startswith("/")
+                and ".." not in path.parts
+                and path.is_file()
+                and not path.is_symlink()
+            ):
+                with path.open("rb") as file:
+                    if file.read(len(LFS_POINTER)) == LFS_POINTER:
+                        return name
+        except (OSError, ValueError):
+            continue
+    return ""
+
+
+def explain_pointer(name: str) -> str:
+    """Return what the Git LFS pointer ``name`` is and what to do about it."""
+    return f"{name} is a Git LFS pointer, not the data. {_FETCH}"
+
+
+def find_ignore_rule(path: str, code: Path) -> str:
+    """Return which .gitignore leaves out ``path``, with the line: ``data/.gitignore line 1``; empty if none does.
+
+    The rules are those of gitignore(5): the last match in the nearest file decides, and a file below an ignored folder
+    is ignored.
+    """
+    for each in (*reversed(_parents(path)), path):
+        if found := _find_rule(each, code, is_folder=each != path):
+            return found
+    return ""
+
+
+def _find_rule(path: str, code: Path, *, is_folder: bool) -> str:
+    for folder in (*_parents(path), "."):
+        try:
+            lines = (code / folder / ".gitignore").read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            continue
+        inner = path if folder == "." else path[len(folder) + 1 :]
+        for number, line in reversed(list(enumerate(lines, 1))):
+            rule = line.strip()
+            if not rule or rule.startswith("#"):
+                continue
+            if _matches(rule.removeprefix("!"), inner, is_folder=is_folder):
+                return "" if rule.startswith("!") else str(PurePosixPath(folder, ".gitignore")) + f" line {number}"
+    return ""
+
+
+def _matches(rule: str, path: str, *, is_folder: bool) -> bool:
+    if rule.endswith("/") and not is_folder:
+        return False
+    pattern = rule.rstrip("/")
+    if "/" not in pattern:
+        return fnmatchcase(PurePosixPath(path).name, pattern)
+    pattern = re.escape(pattern.removeprefix("/")).replace(r"\*\*/", "(?:.*/)?").replace(r"/\*\*", "/.*")
+    pattern = pattern.replace(r"\*\*", ".*").replace(r"\*", "[^/]*").replace(r"\?", "[^/]")
+    return bool(re.fullmatch(pattern, path))
+
+
+def _parents(path: str) -> list[str]:
+    """Return the folders above a relative path, nearest first, without the top."""
+    return [str(parent) for parent in PurePosixPath(path).parents if str(parent) != "."]
+
+
+def _writes(line: str) -> bool:
+    return bool(
+        re.search(r"save|dump|to_csv|to_pickle|writ|[\"'][wax]b?\+?[\"']|CSVLogger|ModelCheckpoint|mkdir", line)
+    )

@@ -1,0 +1,188 @@
+"""The packages that provide modules of another name, and the system libraries that packages load."""
+
+import re
+from dataclasses import dataclass
+
+_PACKAGES = {
+    "Bio": "biopython",
+    "Crypto": "pycryptodome",
+    "IPython": "ipython",
+    "Levenshtein": "levenshtein",
+    "OpenGL": "PyOpenGL",
+    "OpenSSL": "pyOpenSSL",
+    "PIL": "pillow",
+    "absl": "absl-py",
+    "attr": "attrs",
+    "bayes_opt": "bayesian-optimization",
+    "bs4": "beautifulsoup4",
+    "cv2": "opencv-python-headless",
+    "dateutil": "python-dateutil",
+    "distutils": "setuptools",
+    "docx": "python-docx",
+    "dotenv": "python-dotenv",
+    "faiss": "faiss-cpu",
+    "fitz": "PyMuPDF",
+    "git": "GitPython",
+    "haiku": "dm-haiku",
+    "hydra": "hydra-core",
+    "imblearn": "imbalanced-learn",
+    "jwt": "PyJWT",
+    "kerastuner": "keras-tuner",
+    "magic": "python-magic",
+    "mpl_toolkits": "matplotlib",
+    "pandas_profiling": "ydata-profiling",
+    "pkg_resources": "setuptools<82",
+    "psycopg2": "psycopg2-binary",
+    "pylab": "matplotlib",
+    "pywt": "PyWavelets",
+    "pynvml": "nvidia-ml-py",
+    "ruamel": "ruamel.yaml",
+    "scikitplot": "scikit-plot",
+    "serial": "pyserial",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "skmultilearn": "scikit-multilearn",
+    "skopt": "scikit-optimize",
+    "speech_recognition": "SpeechRecognition",
+    "tree": "dm-tree",
+    "umap": "umap-learn",
+    "yaml": "PyYAML",
+    "zmq": "pyzmq",
+}
+"""Packages whose name differs from that of their module. setuptools 82 has removed pkg_resources."""
+
+_SAME_NAME_TEXT = """
+accelerate albumentations altair bokeh catboost category_encoders chardet click cloudpickle comet_ml cvxpy dask
+datasets deap diffusers efficientnet_pytorch einops evaluate fastai flax fsspec ftfy gensim gdown graphviz gym
+gymnasium h5py huggingface_hub hyperopt imageio imgaug jax jieba joblib kagglehub keras keras_cv keras_hub keras_nlp
+keras_tuner kornia librosa lightgbm lightning lime loguru matplotlib medmnist ml_collections mlflow mlxtend monai
+mplcursors neptune networkx nibabel nltk numba numpy omegaconf opacus openpyxl optax optuna orjson pandas patsy peft
+plotly polars prettytable psutil pyarrow pycocotools pydicom pydot pygame pytesseract pytorch_lightning ray regex
+requests rich sacrebleu sacremoses scipy seaborn segmentation_models segmentation_models_pytorch
+sentence_transformers sentencepiece shap simplejson sounddevice soundfile spacy sqlalchemy statsmodels sympy
+tabulate tensorboard tensorboardX tensorflow tensorflow_datasets tensorflow_hub tensorflow_probability
+tensorflow_text textblob thop timm tokenizers toml torch torch_geometric torchaudio torchinfo torchmetrics
+torchsummary torchtext torchvision tqdm transformers typer visualkeras wandb wordcloud xarray xgboost xlrd
+"""
+_SAME_NAME = frozenset(_SAME_NAME_TEXT.split())
+"""Common modules whose package has the same name, so that a missing one is not a module of the developer."""
+
+_ELSEWHERE = {
+    "google.colab": "Google Colab",
+    "kaggle_datasets": "Kaggle",
+    "kaggle_secrets": "Kaggle",
+    "kaggle_web_client": "Kaggle",
+    "dbutils": "Databricks",
+    "azureml": "Azure",
+}
+"""Modules that exist only on a hosting service."""
+
+_GPU = frozenset({"apex", "bitsandbytes", "cudf", "cuml", "cupy", "flash_attn", "pycuda", "tensorrt", "xformers"})
+
+
+@dataclass(frozen=True)
+class SystemLibrary:
+    """A library or program that pip does not install, as in ``the system library PortAudio``.
+
+    ``debian``: the package of Debian that has it; empty if not known.
+    """
+
+    name: str
+    debian: str = ""
+    kind: str = "system library"
+
+
+_LIBRARIES = {
+    "libGL": "libgl1",
+    "libEGL": "libegl1",
+    "libglib-2.0": "libglib2.0-0",
+    "libgthread-2.0": "libglib2.0-0",
+    "libSM": "libsm6",
+    "libICE": "libice6",
+    "libXext": "libxext6",
+    "libXrender": "libxrender1",
+    "libX11": "libx11-6",
+    "libxcb": "libxcb1",
+    "libsndfile": "libsndfile1",
+    "libportaudio": "libportaudio2",
+    "libgomp": "libgomp1",
+    "libzbar": "libzbar0",
+    "libpq": "libpq5",
+    "libspatialindex": "libspatialindex6",
+    "libspatialindex_c": "libspatialindex6",
+    "libmagic": "libmagic1",
+    "libtk8": "python3-tk",
+    "libtcl8": "python3-tk",
+    "libusb-1.0": "libusb-1.0-0",
+    "libsox": "libsox3",
+    "libopenblas": "libopenblas0",
+    "libgeos_c": "libgeos-c1v5",
+    "libcairo": "libcairo2",
+    "libmysqlclient": "libmariadb3",
+    "libodbc": "unixodbc",
+    "libfluidsynth": "libfluidsynth3",
+}
+_MISSING_LIBRARY = re.compile(r"(?P<file>(?P<name>lib[\w.+-]*?)\.so[\w.]*): cannot open shared object file")
+_NAMED_LIBRARIES = (
+    (re.compile(r"PortAudio library not found"), SystemLibrary("PortAudio", "libportaudio2")),
+    (re.compile(r"sndfile library not found"), SystemLibrary("libsndfile", "libsndfile1")),
+    (re.compile(r"failed to find libmagic"), SystemLibrary("libmagic", "libmagic1")),
+    (re.compile(r"Unable to find zbar shared library"), SystemLibrary("zbar", "libzbar0")),
+    (re.compile(r"no library called \"?cairo"), SystemLibrary("Cairo", "libcairo2")),
+    (
+        re.compile(r"could not find or load spatialindex", re.IGNORECASE),
+        SystemLibrary("spatialindex", "libspatialindex6"),
+    ),
+    (re.compile(r"tesseract is not installed"), SystemLibrary("Tesseract", "tesseract-ocr", "program")),
+    (re.compile(r"No module named '_?tkinter'"), SystemLibrary("Tk", "python3-tk")),
+    (re.compile(r"No such file or directory: '(?:/\S*/)?ffmpeg'"), SystemLibrary("FFmpeg", "ffmpeg", "program")),
+    (
+        re.compile(r"No such file or directory: '(?:/\S*/)?(?:dot|graphviz)'"),
+        SystemLibrary("Graphviz", "graphviz", "program"),
+    ),
+    (
+        re.compile(r"No such file or directory: '(?:/\S*/)?java'|JAVA_HOME is not set"),
+        SystemLibrary("Java", "default-jre", "program"),
+    ),
+    (re.compile(r"failed to execute .*'dot'|Graphviz executables"), SystemLibrary("Graphviz", "graphviz", "program")),
+)
+_GPU_LIBRARY = re.compile(r"lib(?:cuda|cudart|cublas|cudnn|cufft|curand|cusolver|cusparse|nccl|nvrtc|nvinfer)\b")
+
+
+def find_package(module: str) -> str:
+    """Return the package that provides a module, as it is written in requirements.txt; empty if it is not known."""
+    top = module.partition(".")[0]
+    if module.startswith("google.protobuf"):
+        return "protobuf"
+    if module.startswith("google.cloud."):
+        return "-".join(module.split(".")[:3])
+    if top in _PACKAGES:
+        return _PACKAGES[top]
+    return top.replace("_", "-") if top in _SAME_NAME else ""
+
+
+def find_service(module: str) -> str:
+    """Return the hosting service outside of which a module does not exist; empty for other modules."""
+    return next((name for known, name in _ELSEWHERE.items() if f"{module}.".startswith(f"{known}.")), "")
+
+
+def needs_gpu(text: str) -> bool:
+    """Return whether a module or an error message names a library that exists only with a GPU."""
+    return text.partition(".")[0] in _GPU or bool(_GPU_LIBRARY.search(text))
+
+
+def find_system_library(message: str) -> SystemLibrary | None:
+    """Return the system library that an error message says is missing, or None."""
+    for pattern, library in _NAMED_LIBRARIES:
+        if pattern.search(message):
+            return library
+    missing = _MISSING_LIBRARY.search(message)
+    if missing is None:
+        return None
+    name = missing["name"]
+    known = (
+        package
+        for library, package in _LIBRARIES.items()
+        if name.rstrip("0123456789.-") == library.rstrip("0123456789.-")
+    )
+    return SystemLibrary(missing["file"], next(known, ""))

@@ -1,0 +1,89 @@
+"""Measure a training that has ended: choose the accuracy that counts, or say why there is none."""
+
+from dataclasses import replace
+
+from epochal.errors import Reason, RunFailed
+from epochal.folders import TrialFolder
+from epochal.jobs.active_run import ActiveRun
+from epochal.results.accuracy import Choice, Findings, choose_accuracy
+from epochal.results.diagnosis import diagnose, explain_exceptions, explain_printed_exceptions, tail
+from epochal.results.ending import Ending, Endings, parse_endings
+from epochal.results.outputs import read_metrics
+from epochal.results.own_gate import find_own_gate
+from epochal.results.remedies import Origin
+from epochal.results.swallowed import find_swallowed_fit
+from epochal.runtimes.runtime import Outcome
+
+_LAST_OUTPUT = 256 * 1024
+"""How many characters at the end of the log are searched for a traceback."""
+
+
+def measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, findings: Findings) -> Choice:
+    """Return the accuracy that counts in ``findings``. Raises RunFailed if the training failed or has none."""
+    output = ""
+    if folder.log.exists():  # there is no log if the training was stopped before it started
+        output = folder.log.read_bytes().decode("utf-8", "replace")  # at most limits.log_mb
+    # A notebook's export is only in the trial's copy of the code.
+    code = folder.code if active.script.notebook else active.folder.code
+    origin = Origin(code, active.script.path, active.plan.runtime.has_network)
+    endings = parse_endings(read_metrics(folder.metrics))
+    failure = diagnose(outcome.exit_status, outcome.reason, output[-_LAST_OUTPUT:], origin, endings)
+    note = _explain_end(outcome, endings.script, findings, origin)
+    if failure and not note:
+        raise _fail(active, *failure, output)
+    try:
+        choice = _choose(active, findings, output, origin, endings)
+    except RunFailed as failure_to_measure:
+        if failure:
+            raise _fail(active, *failure, output) from None
+        detail = failure_to_measure.detail or tail(output)
+        raise RunFailed(failure_to_measure.reason, failure_to_measure.explanation, detail) from None
+    return replace(choice, notes=(*choice.notes, note)) if note else choice
+
+
+def _choose(active: ActiveRun, findings: Findings, output: str, origin: Origin, endings: Endings) -> Choice:
+    settings = active.plan.settings
+    if swallowed := find_swallowed_fit(endings.failed_fits, findings, origin):
+        raise RunFailed(*swallowed)
+    try:
+        return choose_accuracy(findings, settings.metric, repeated_rows=settings.repeated_rows)
+    except RunFailed as failure:
+        if failure.reason is Reason.NO_ACCURACY and not findings.recorded.measurements:
+            _raise_caught_exception(endings, output, origin)
+        raise
+
+
+def _raise_caught_exception(endings: Endings, output: str, origin: Origin) -> None:
+    """Raise RunFailed for an exception that the script caught, or that ended a process which it started, if any."""
+    if endings.children:
+        reason, explanation = explain_exceptions(endings.children[-1], origin)
+        raise RunFailed(reason, f"A Python process that {origin.script} started has failed. {explanation}")
+    if printed := explain_printed_exceptions(output[-_LAST_OUTPUT:], origin):
+        reason, explanation = printed
+        raise RunFailed(reason, f"{origin.script} ended without an accuracy after an exception. {explanation}")
+
+
+def _explain_end(outcome: Outcome, ending: Ending | None, findings: Findings, origin: Origin) -> str:
+    """Return a note on how the script ended if what it measured before counts nevertheless; empty if nothing is odd."""
+    if ending is None:
+        return ""
+    if gate := find_own_gate(outcome.exit_status, ending, origin):
+        return (
+            f"{origin.script} had measured its accuracy when {gate.place} ended it with exit status {outcome.exit_status}; "
+            "the accuracy counts, not the exit status."
+        )
+    if ending.threads or (outcome.reason is Reason.TIMED_OUT and ending.status == 0):
+        if any(each.at > ending.at for each in findings.recorded.measurements):
+            return ""  # a thread that remained does the work
+        threads = ", ".join(
+            f"{each.function} in {each.place}" if each.path else each.function for each in ending.threads
+        )
+        return (
+            f"{origin.script} had finished, but a thread that it started is still running{f': {threads}' if threads else ''}. "
+            "Start it with daemon=True."
+        )
+    return ""
+
+
+def _fail(active: ActiveRun, reason: Reason, explanation: str, output: str) -> RunFailed:
+    return RunFailed(reason, " ".join([explanation, *active.run.notes]), tail(output))

@@ -1,0 +1,94 @@
+"""Parse what the recorder wrote about the end of the script, and about calls that raised an exception. No I/O."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from epochal.results.exceptions import Frame, Raised, parse_raised
+from epochal.results.metrics import PARSE_ERRORS, parse_events, read_count, read_fit_key
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How the main thread of the script ended.
+
+    ``at``: when, in seconds since 1970. ``exit_status``: what the last sys.exit() or the like chose; None if there was
+    none. ``exit_frames``: where it was called, innermost last. ``handled``: the exceptions that were being handled
+    then, latest first. ``raised``: the exceptions that ended the main thread, latest first. ``threads``: the functions
+    of threads that were still running, with the place where they are defined.
+    """
+
+    at: float = 0.0
+    exit_status: int | None = None
+    exit_frames: tuple[Frame, ...] = ()
+    handled: tuple[Raised, ...] = ()
+    raised: tuple[Raised, ...] = ()
+    threads: tuple[Frame, ...] = ()
+
+    @property
+    def status(self) -> int:
+        """The exit status that the script chose, as far as it is known."""
+        return 1 if self.raised else self.exit_status or 0
+
+
+@dataclass(frozen=True)
+class FailedFit:
+    """A call of fit that raised an exception, with those that it was raised from, latest first.
+
+    ``key``: the numbers of model and fit, as in ``Fit``; None for scikit-learn.
+    """
+
+    key: tuple[int, int] | None
+    raised: tuple[Raised, ...]
+
+
+@dataclass(frozen=True)
+class Endings:
+    """``script``: how the script ended; None if it was killed before. ``children``: exceptions of its child processes.
+
+    ``failed_fits``: the calls of fit that raised an exception, in order.
+    """
+
+    script: Ending | None = None
+    children: tuple[tuple[Raised, ...], ...] = ()
+    failed_fits: Sequence[FailedFit] = field(default=())
+
+
+def parse_endings(metrics_jsonl: str) -> Endings:
+    """Return what ``metrics.jsonl`` says about the end of the script. Malformed events are skipped."""
+    script: Mapping[str, Any] | None = None
+    threads: tuple[Frame, ...] = ()
+    children: list[tuple[Raised, ...]] = []
+    failed: list[FailedFit] = []
+    for event in parse_events(metrics_jsonl):
+        try:
+            kind = event["event"]
+            if kind == "ended" and event["main"] is True:
+                script = event
+            elif kind == "ended" and event["raised"]:
+                children.append(parse_raised(event["raised"]))
+            elif kind == "threads":
+                threads = tuple(Frame(str(path), int(line), str(name)) for name, path, line in event["running"])
+            elif kind == "failed":
+                key = read_fit_key(event) if "model" in event else None
+                failed.append(FailedFit(key, parse_raised(event["raised"])))
+        except PARSE_ERRORS:
+            continue
+    return Endings(_parse_ending(script, threads), tuple(children), tuple(failed))
+
+
+def _parse_ending(event: Mapping[str, Any] | None, threads: tuple[Frame, ...]) -> Ending | None:
+    if event is None:
+        return None
+    try:
+        exit_call = event["exit"] or {}
+        return Ending(
+            float(event["time"]),
+            read_count(exit_call["status"]) if exit_call else None,
+            tuple(Frame(str(path), int(line), str(name)) for path, line, name in exit_call.get("frames", ())),
+            parse_raised(exit_call.get("handled")),
+            parse_raised(event["raised"]),
+            threads,
+        )
+    except PARSE_ERRORS:
+        return None

@@ -1,0 +1,164 @@
+"""The exceptions that ended a training or were caught in it, from the recorder's events or from the log."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+TRACEBACK = "Traceback (most recent call last):"
+_IGNORED = "Exception ignored"
+_CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
+_FRAME = re.compile(r'\s+File "(?P<path>[^"]+)", line (?P<line>\d+)(?:, in (?P<function>\S+))?')
+_EXCEPTION = re.compile(r"(?P<name>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?")
+_LIBRARY_PATH = re.compile(
+    r"<|.*(?:-packages|/lib/python[\d.]*|/epochal_recorder)/|.*/sitecustomize\.py$|.*_file\w+\.py$"
+)
+_MAX_MESSAGE_LINES = 200
+
+_CALLING = "Exception encountered when calling "
+_INFERRING = "Could not automatically infer the output shape / dtype"
+_IN_USER_CODE = "in user code:"
+_IN_GRAPH = "Graph execution error"
+_IN_WORKER = re.compile(r"Caught (?P<name>\w+) in \w+ (?:worker|replica)[^\n]*\n")
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A line that was being executed. ``path``: relative to the code's folder if the recorder saw it there."""
+
+    path: str
+    line: int
+    function: str = ""
+
+    @property
+    def is_library(self) -> bool:
+        """Whether the line belongs to Python, an installed package or the recorder, not to the pushed code."""
+        return bool(_LIBRARY_PATH.match(self.path))
+
+    @property
+    def place(self) -> str:
+        """Return the place for a message: ``nn.py line 3``."""
+        return f"{self.path.rpartition('/')[2] if self.path.startswith('/') else self.path} line {self.line}"
+
+
+@dataclass(frozen=True)
+class Raised:
+    """An exception: its class, its message (one or more lines), its frames (innermost last), and the file it names."""
+
+    name: str
+    message: str
+    frames: tuple[Frame, ...] = ()
+    file: str = ""
+
+    @property
+    def text(self) -> str:
+        """Return the exception with the first line of its message that has words: ``KeyError: 'a'``."""
+        lines = (_ESCAPES.sub("", line).strip() for line in self.message.splitlines())
+        first = next((line for line in lines if re.search(r"\w", line)), "")
+        return f"{self.name}: {first}" if first else self.name
+
+    @property
+    def own_frames(self) -> list[Frame]:
+        """Return the frames in the pushed code, innermost last."""
+        return [frame for frame in self.frames if not frame.is_library]
+
+    @property
+    def package(self) -> str:
+        """Return the top-level name of the installed package whose line raised this; empty if no package's did."""
+        paths = [frame.path for frame in self.frames if not frame.path.startswith("<")]
+        inside = re.match(r".*-packages/(?P<package>\w+)", paths[-1]) if paths else None
+        return inside["package"] if inside else ""
+
+
+def parse_raised(values: Any) -> tuple[Raised, ...]:
+    """Return exceptions from an event of the recorder, latest first. Raises what malformed values raise."""
+    return tuple(
+        Raised(
+            str(value["name"]),
+            str(value["message"]),
+            tuple(Frame(str(path), int(line), str(function)) for path, line, function in value["frames"]),
+            str(value["file"]),
+        )
+        for value in values or ()
+    )
+
+
+def find_last_exceptions(lines: Sequence[str]) -> list[Raised]:
+    """Return the last exception in a log's ``lines``, then those that it was raised from, latest first.
+
+    Exceptions that Python ignored (in a ``__del__``, or at shutdown) are left out.
+    """
+    first, *blocks = "\n".join(lines).split(TRACEBACK)
+    last_lines = [before.rstrip("\n").rpartition("\n")[2] for before in (first, *blocks)]
+    blocks = [block for last, block in zip(last_lines, blocks, strict=False) if not last.startswith(_IGNORED)]
+    # For a SyntaxError in nn.py itself, Python prints only the frame, without the line "Traceback".
+    blocks = blocks or [first[first.rfind("\n  File ") + 1 :]]
+    chain = [blocks[-1]]
+    for block in reversed(blocks[:-1]):
+        if not any(message in block for message in _CHAINED):
+            break
+        chain.append(block)
+    return [found for block in chain if (found := _parse_traceback(block))]
+
+
+def _parse_traceback(block: str) -> Raised | None:
+    """Parse the traceback in ``block``: its frames are indented, and the first line that is not is the exception.
+
+    Frames after that line belong to the exception's message.
+    """
+    lines = block.strip("\n").split("\n")
+    end = next((number for number, line in enumerate(lines) if line and not line.startswith(" ")), 0)
+    frames = [
+        Frame(frame["path"], int(frame["line"]), frame["function"] or "")
+        for line in lines[:end]
+        if (frame := _FRAME.match(line))
+    ]
+    exception = _EXCEPTION.fullmatch(lines[end])
+    if exception is None or not frames:
+        return None
+    message = "\n".join([exception["message"] or "", *lines[end + 1 : end + _MAX_MESSAGE_LINES]])
+    return Raised(exception["name"].rpartition(".")[2], message, tuple(frames))
+
+
+def unwrap(chain: Sequence[Raised]) -> list[Raised]:
+    """Return the exceptions without those that only wrap the real one, which then comes first.
+
+    Keras wraps an error in a layer, TensorFlow one in a traced function or a graph, and multiprocessing, joblib and
+    PyTorch's DataLoader one in another process.
+    """
+    chain = list(chain)
+    remote = next((each for each in chain if each.name in ("_RemoteTraceback", "RemoteTraceback")), None)
+    found = find_last_exceptions(remote.message.replace('"""', "").splitlines()) if remote else []
+    if found:
+        return [replace(found[0], frames=(*chain[0].frames, *found[0].frames)), *found[1:]]
+    outer = chain[0]
+    while len(chain) > 1 and chain[0].message.startswith((_CALLING, _INFERRING, _IN_USER_CODE)):
+        chain = chain[1:]
+    real = _unwrap_message(chain[0])
+    return [real if real.own_frames else replace(real, frames=outer.frames), *chain[1:]]
+
+
+def _unwrap_message(raised: Raised) -> Raised:
+    """Return the exception with the real message, if its own only surrounds it with other text."""
+    message = _ESCAPES.sub("", raised.message)
+    if message.startswith(_CALLING):
+        message = message.partition("\n\n")[2].partition("\n\nArguments received by")[0].strip()
+        raised = replace(raised, message=message)
+    if message.startswith(_INFERRING) and "Error encountered:" in message:
+        message = message.partition("Error encountered:")[2].strip()
+        raised = replace(raised, message=message)
+    worker = _IN_WORKER.match(message)
+    if worker or message.startswith(_IN_USER_CODE):
+        frames = [Frame(f["path"], int(f["line"]), f["function"] or "") for f in _FRAME.finditer(message)]
+        lines = [line.strip() for line in message.splitlines() if line.strip()]
+        named = (
+            found for line in reversed(lines) if (found := re.fullmatch(r"(\w+(?:Error|Exception|\w)): (.*)", line))
+        )
+        if last := next(named, None):
+            return Raised(last[1], last[2], (*raised.frames, *frames), raised.file)
+    if message.startswith(_IN_GRAPH):
+        paragraphs = [each.strip() for each in re.split(r"\n\s*\n", message.partition("\t [[")[0]) if each.strip()]
+        sentence = paragraphs[-1].splitlines()[-1].strip() if len(paragraphs) > 1 else message
+        return replace(raised, message=sentence)
+    return replace(raised, message=message)

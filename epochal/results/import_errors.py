@@ -1,0 +1,135 @@
+"""Explain an import that failed: what is missing, whose it is, and what adds it."""
+
+import re
+from pathlib import Path
+
+from epochal.analysis.imports import (
+    find_close_name,
+    find_imported,
+    find_local_module,
+    find_removed,
+    rewrite_relative_import,
+)
+from epochal.analysis.missing_files import find_ignore_rule
+from epochal.analysis.packages import SystemLibrary, find_package, find_service, find_system_library, needs_gpu
+from epochal.errors import Reason
+from epochal.results.exceptions import Frame, Raised
+
+_MODULE = re.compile(r"No module named '(?P<module>[\w.]+)'(?P<shadowed>; '[\w.]+' is not a package)?")
+_NAME = re.compile(
+    r"cannot import name '(?P<name>\w+)' from (?P<partial>partially initialized module )?'(?P<module>[\w.]+)'"
+)
+_REQUIREMENTS = "requirements.txt"
+
+
+def explain_import_error(raised: Raised, place: Frame | None, code: Path, script: str) -> tuple[Reason, str]:
+    """Return the reason for an ImportError, or an error that an import led to, and what to do about it.
+
+    ``place``: the import statement in the pushed code that led to it; None if it is not known. ``code``: the folder with
+    the pushed code. ``script``: its script.
+    """
+    message = raised.message
+    importer = raised.package
+    if needs_gpu(message):
+        return Reason.NO_GPU, (
+            f"{importer or script} needs a GPU's libraries, and the training has no GPU. "
+            f"Name the build of the package for CPUs in {_REQUIREMENTS}."
+        )
+    if library := find_system_library(message):
+        return Reason.SYSTEM_LIBRARY, _explain_system_library(library, importer, code, script)
+    if place and not place.is_library and "attempted relative import" in message:
+        return Reason.IMPORT_ERROR, _explain_relative_import(place, code, script)
+    if place and (removed := find_removed(code, place.path, place.line)):
+        title, api = removed
+        return Reason.IMPORT_ERROR, f"{api.what} was removed from {title}. Write instead: {api.instead}."
+    if named := _NAME.search(message):
+        return Reason.IMPORT_ERROR, _explain_name(named["module"], named["name"], bool(named["partial"]), code)
+    if missing := _MODULE.search(message):
+        if needs_gpu(missing["module"]):
+            return Reason.NO_GPU, (
+                f"{missing['module']} runs only on a GPU, and the training has no GPU. Remove its import, or use it only if "
+                "a GPU is there."
+            )
+        # For ``import google.colab`` Python may say that there is no module google.
+        wanted = find_imported(code, place.path, place.line) if place and not importer else []
+        module = next((name for name in wanted if find_service(name)), missing["module"])
+        shadowed = missing["module"].partition(".")[0] if missing["shadowed"] else ""
+        return Reason.IMPORT_ERROR, _explain_module(module, shadowed, importer, code, script)
+    return Reason.IMPORT_ERROR, (
+        f"In {_REQUIREMENTS}, pin versions of {importer or 'the package'} and of what it needs that work together."
+    )
+
+
+def _explain_system_library(library: SystemLibrary, importer: str, code: Path, script: str) -> str:
+    if library.debian == "libgl1" and importer in ("", "cv2"):
+        written = next((name for name in _required(code) if name.startswith("opencv")), "opencv-python")
+        instead = "opencv-contrib-python-headless" if "contrib" in written else "opencv-python-headless"
+        return (
+            f"{written} needs the system library {library.name}, which draws windows. "
+            f"Write {instead} instead of {written} in {_REQUIREMENTS}."
+        )
+    package = f"the Debian package {library.debian}" if library.debian else "it"
+    return (
+        f"{importer or script} needs the {library.kind} {library.name}, which {_REQUIREMENTS} cannot add. Ask the admin to "
+        f"install {package} in the base image of the server (or on the server, if it trains without Docker), or remove the "
+        "line."
+    )
+
+
+def _explain_relative_import(place: Frame, code: Path, script: str) -> str:
+    rewritten = rewrite_relative_import(code, place.path, place.line)
+    return f"Write `{rewritten}`: {script} runs as a script, not as part of a package."
+
+
+def _explain_name(module: str, name: str, is_partial: bool, code: Path) -> str:
+    local = find_local_module(code, module)
+    if is_partial:
+        return (
+            f"{local or module} is imported again while it is still being imported. Move one of the two imports into the "
+            "function that needs it."
+        )
+    if local:
+        close = find_close_name(code, local, name)
+        return f"{local} does not define {name}." + (
+            f" It defines {close}." if close else f" Define it, or remove {name} from the import."
+        )
+    top = module.partition(".")[0]
+    package = find_package(module) or top.replace("_", "-")
+    return f"The installed version of {top} has no {name}. In {_REQUIREMENTS}, pin a version of {package} that has it."
+
+
+def _explain_module(module: str, shadowed: str, importer: str, code: Path, script: str) -> str:
+    top = module.partition(".")[0]
+    if shadowed and (local := find_local_module(code, shadowed)):
+        return f"{local} in the repository hides the package {shadowed}. Rename it."
+    if service := find_service(module):
+        return f"{module} exists only on {service}. Remove the lines that use it, or run them only there."
+    package = find_package(module)
+    if importer and importer != top:
+        wanted = package or top.replace("_", "-")
+        return f"{importer} needs {module}: add {wanted} to {_REQUIREMENTS}."
+    if local := find_local_module(code, module):
+        return _explain_local_module(module, local, script)
+    if module != top:
+        return f"The installed version of {top} has no {module}. In {_REQUIREMENTS}, pin a version of {package or top} that has it."
+    if rule := find_ignore_rule(f"{module}.py", code):
+        return f"{module}.py is not in the commit: {rule} leaves it out. Commit it with git add --force {module}.py."
+    if package:
+        return f"Add {package} to {_REQUIREMENTS}."
+    return f"Add the package that provides {module} to {_REQUIREMENTS}, or, if it is a module of yours, commit {module}.py."
+
+
+def _explain_local_module(module: str, local: str, script: str) -> str:
+    """Return how to import a module that is in the repository, but not where Python looks for it."""
+    folder = str(Path(script).parent)
+    inside = local.removeprefix(f"{folder}/") if folder != "." else local
+    dotted = inside.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    return f"{module} is {local} in the repository, which is not beside {script}. Write `from {dotted} import …`."
+
+
+def _required(code: Path) -> list[str]:
+    try:
+        text = (code / _REQUIREMENTS).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    return [found[0] for line in text.splitlines() if (found := re.match(r"[\w.-]+", line.strip()))]

@@ -1,0 +1,232 @@
+"""What to do about an exception that is known: no network, no GPU, no screen, nobody to ask, a file that is missing."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from epochal.analysis.detection import read_source
+from epochal.analysis.frameworks import dataset_caches
+from epochal.analysis.missing_files import explain_missing_file, explain_pointer, find_pointer
+from epochal.analysis.packages import find_system_library
+from epochal.errors import Reason
+from epochal.folders import SCRIPT
+from epochal.results.exceptions import Frame, Raised
+from epochal.results.import_errors import explain_import_error
+
+_IMPORT = frozenset({"ModuleNotFoundError", "ImportError"})
+_NETWORK = re.compile(
+    r"URLError|gaierror|name resolution|Name or service not known|Network is unreachable|URL fetch failure"
+    r"|NewConnectionError|MaxRetryError|NameResolutionError|ConnectTimeout|ConnectError|Connection(?:Refused)?Error"
+    r"|HTTPS?ConnectionPool|couldn't connect to|OfflineModeIsEnabled|LocalEntryNotFoundError|Cannot send a request"
+)
+_ASKS = re.compile(r"(?:(?P<name>\w+)\s*=[^=].*?)?\b(?P<function>input|getpass|stdin)\b")
+_NOTEBOOK = re.compile(r"name '(get_ipython|display)' is not defined")
+_SCREEN = re.compile(
+    r"no display name and no \$DISPLAY|couldn't connect to display|could not connect to display|cannot open display"
+    r"|requires the '\w+' interactive framework, as 'headless'|Cannot load backend|No available video device"
+    r"|The function is not implemented\. Rebuild the library with Windows, GTK"
+)
+_BACKEND = re.compile(r"""(?:matplotlib|mpl)\.use\([^)\n]*\)|plt\.switch_backend\([^)\n]*\)|%matplotlib \w+""")
+_PLOT_MODEL = re.compile(r"You must install (?:pydot|graphviz)|for `?(?:plot_model|model_to_dot)`? to work")
+_NLTK = re.compile(r"Resource\s+(?:\x1b\[\d+m)?'?(?P<name>[\w.-]+)'?(?:\x1b\[0m)?\s+not found")
+_NLTK_PATH = re.compile(r"Attempted to load (?:\x1b\[\d+m)?'?(?P<folder>\w+)/")
+_SPACY = re.compile(r"\[E050\] Can't find model '(?P<name>\w+)'")
+_GPU = re.compile(
+    r"not compiled with CUDA|Found no NVIDIA driver|No CUDA GPUs|cuda\.is_available\(\) is False|no CUDA-capable"
+    r"|nvidia-smi|GPU:\d+ unknown device|(?:satisfy|assign)\b[^\n]*\bGPU|GPU device not found|[Nn]o (?:supported )?(?:GPU|gpu)\b"
+    r"|[Rr]equires? a GPU|GPU (?:is )?(?:not available|not found|required)|cudaError|CUDA (?:error|driver|is not available)"
+    r"|Unknown backend:? '?(?:gpu|cuda)|No GPU",
+)
+_GPU_LINE = re.compile(r"gpu|cuda|set_memory_growth|physical_devices|set_visible_devices|nvidia", re.IGNORECASE)
+_FIRST_OF_LIST = re.compile(r"(?P<name>[A-Za-z_]\w*)\[\d+\]")
+_MISSING_FILE = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"No such file or directory: b?['\"](?P<name>[^'\"\n]+)['\"]",
+        r"unable to open file: name = '(?P<name>[^']+)', errno = 2",
+        r"[Ff]ile not found: filepath=(?P<name>\S+?)\.(?:\s|$)",
+        r"(?P<name>[^\s;:]+); No such file or directory",
+        r"Could not find directory (?P<name>\S+)",
+        r"Couldn't find any class folder in (?P<name>\S+?)\.?(?:\s|$)",
+        r"(?:[Ff]ile|[Dd]irectory|[Pp]ath|[Ff]older)\s+['\"]?(?P<name>[^\s'\"]+)['\"]? (?:does not exist|doesn't exist|not found)",
+        r"^['\"]?(?P<name>[\w./\\-]+\.\w+)['\"]? (?:does not exist|not found)",
+        r"can't open file '(?P<name>[^']+)'",
+    )
+)
+_READS_BADLY = re.compile(
+    r"UnidentifiedImageError|BadZipFile|BadGzipFile|UnpicklingError|ParserError|EmptyDataError|DecodeError|KeyError"
+    r"|ValueError|OSError|InvalidArgumentError|ReadError|HDF5|ArrowInvalid|DataLossError|EOFError|IndexError"
+)
+_DATA_FOLDER = 'the server\'s data folder, which the script finds at os.environ["EPOCHAL_DATA"]'
+_DOWNLOADS = (
+    (
+        re.compile(r"/torchvision/datasets/"),
+        f"download the data set once into {_DATA_FOLDER}, and pass that as root",
+    ),
+    (
+        re.compile(r"/(?:torch/hub\.py|torchvision/models/|timm/)"),
+        f"put the file with the weights into {_DATA_FOLDER}, and load it from there with load_state_dict()",
+    ),
+    (
+        re.compile(r"-packages/datasets/"),
+        f"save the data set once with save_to_disk() into {_DATA_FOLDER}, and read it with datasets.load_from_disk()",
+    ),
+    (
+        re.compile(r"-packages/(?:transformers|huggingface_hub|sentence_transformers|tokenizers)/"),
+        f"save the model once with save_pretrained() into {_DATA_FOLDER}, and pass its path to from_pretrained()",
+    ),
+    (
+        re.compile(r"/tensorflow_datasets/"),
+        f"prepare the data set once in {_DATA_FOLDER}, and pass that as data_dir with download=False",
+    ),
+    (
+        re.compile(r"/tensorflow_hub/"),
+        f"unpack the model into {_DATA_FOLDER}, and pass its path to tensorflow_hub",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a failure comes from: the folder with the pushed code, and its script.
+
+    ``network``: whether the training may use the network.
+    """
+
+    code: Path
+    script: str = SCRIPT
+    network: bool = False
+
+
+def explain_known(exceptions: Sequence[Raised], place: Frame | None, origin: Origin) -> tuple[Reason, str] | None:
+    """Return the reason and the remedy for an exception that is known, or None.
+
+    ``exceptions``: the exception, then those that it was raised from, latest first. ``place``: the line of the pushed
+    code that led to it, if it is known.
+    """
+    last = exceptions[0]
+    text = f"{last.name}: {last.message}"
+    inner = last.own_frames[-1] if last.own_frames else place
+    line = _read_line(inner, origin)
+    frames = [frame for each in reversed(exceptions) for frame in each.frames]
+    if resource := _NLTK.search(last.message):
+        return Reason.NO_NETWORK, _explain_nltk(resource["name"], last.message)
+    if model := _SPACY.search(last.message):
+        return Reason.NO_NETWORK, (
+            f"A spaCy model is downloaded, not installed with spacy: unpack {model['name']} into {_DATA_FOLDER}, and pass its "
+            "path to spacy.load()."
+        )
+    if any(_NETWORK.search(f"{each.name}: {each.message}") for each in exceptions):
+        return Reason.NO_NETWORK, _explain_network(frames, origin)
+    if (last.name == "EOFError" and ("reading a line" in text or _ASKS.search(line))) or "stdin." in line:
+        return Reason.NEEDS_INPUT, _explain_input(line)
+    if notebook := _NOTEBOOK.search(text):
+        return Reason.NOTEBOOK_CODE, f"{notebook[1]}() exists only in a notebook. Remove the line."
+    if _SCREEN.search(text):
+        return Reason.NO_DISPLAY, _explain_screen(line, origin)
+    if _PLOT_MODEL.search(text):
+        return Reason.SYSTEM_LIBRARY, (
+            "plot_model() needs the package pydot and the program graphviz. Remove the line; or add pydot to requirements.txt, "
+            "and ask the admin to install the Debian package graphviz in the base image of the server."
+        )
+    if _GPU.search(text) or (last.name in ("IndexError", "AssertionError") and _GPU_LINE.search(line)):
+        return Reason.NO_GPU, _explain_gpu(last, line)
+    if last.name in _IMPORT or find_system_library(text):
+        return explain_import_error(last, inner, origin.code, origin.script)
+    return _explain_file(last, line, inner, origin)
+
+
+def _explain_file(last: Raised, line: str, inner: Frame | None, origin: Origin) -> tuple[Reason, str] | None:
+    """Return the reason and the remedy if the exception is about a file that is not what the script expects."""
+    text = f"{last.name}: {last.message}"
+    if any(frame.path.endswith("/subprocess.py") for frame in last.frames) and last.name == "FileNotFoundError":
+        return Reason.SYSTEM_LIBRARY, (
+            f"{last.file or 'It'} is a program that is not installed where the training runs. Remove the line, or ask the admin "
+            "to install the program in the base image of the server."
+        )
+    found = (match["name"] for pattern in _MISSING_FILE if (match := pattern.search(last.message)))
+    missing = last.file if last.name == "FileNotFoundError" and last.file else next(found, "")
+    if missing:
+        return Reason.MISSING_FILE, explain_missing_file(missing.removeprefix("/train/"), origin.code, line)
+    if _READS_BADLY.search(text):
+        files = dict.fromkeys([origin.script, *([_local_path(inner, origin)] if inner else [])])
+        source = "\n".join(read_source(origin.code, file) or "" for file in files if file)
+        names = (match[2] for match in re.finditer(r"""(['"])([^'"\n]{1,200})\1""", source))
+        if pointer := find_pointer(names, origin.code):
+            return Reason.MISSING_FILE, explain_pointer(pointer)
+    return None
+
+
+def _explain_network(frames: Sequence[Frame], origin: Origin) -> str:
+    problem = f"{origin.script} tried to use the network, which training cannot access. To provide the data,"
+    if origin.network:
+        problem = (
+            f"{origin.script} could not reach an address on the network. Check the address or, to avoid the download,"
+        )
+    for cache in dataset_caches():
+        for frame in frames:
+            found = re.search(cache.module, f"{frame.path} {frame.function}") if cache.module else None
+            if found and found["name"] in cache.scripts:
+                return f"{problem} run epochal data fetch {found['name']} on the server to fill the dataset cache."
+    for pattern, remedy in _DOWNLOADS:
+        if any(pattern.search(frame.path) for frame in frames):
+            return f"{problem} {remedy}."
+    return (
+        f"{problem} put the files into the server's data folder, which is /data in training, or run epochal data fetch NAME on "
+        "the server if it knows the dataset."
+    )
+
+
+def _explain_nltk(name: str, message: str) -> str:
+    problem = "nltk.download() needs the network, which training cannot access. To provide the data,"
+    if any(f"nltk:{name}" in cache.scripts for cache in dataset_caches()):
+        return f"{problem} run epochal data fetch nltk:{name} on the server to fill the dataset cache."
+    folder = found["folder"] if (found := _NLTK_PATH.search(message)) else "corpora"
+    return (
+        f"{problem} unpack {name} into {folder}/{name} of the server's data folder, and write "
+        'nltk.data.path.append(os.environ["EPOCHAL_DATA"]) instead.'
+    )
+
+
+def _explain_input(line: str) -> str:
+    asks = _ASKS.search(line)
+    function = {"stdin": "standard input"}.get(asks["function"], f"{asks['function']}()") if asks else "input()"
+    example = f": {asks['name']} = …" if asks and asks["name"] else ""
+    return f"Training runs unattended, and nobody answers {function}. Write the value itself into the line{example}."
+
+
+def _explain_screen(line: str, origin: Origin) -> str:
+    backend = _BACKEND.search(line) or _BACKEND.search(read_source(origin.code, origin.script) or "")
+    if backend:
+        return f"The training has no screen: remove {backend[0]}."
+    return "The training has no screen: remove the line, or save the picture to a file instead."
+
+
+def _explain_gpu(last: Raised, line: str) -> str:
+    if "map_location" in last.message:
+        return 'The training has no GPU. Write torch.load(…, map_location="cpu").'
+    if re.search(r"CUDA|cuda|NVIDIA", last.message) and "torch" in f"{last.package} {last.message} {line}".lower():
+        return (
+            'The training has no GPU. Write device = "cuda" if torch.cuda.is_available() else "cpu", and .to(device).'
+        )
+    devices = _FIRST_OF_LIST.search(line)
+    if last.name == "IndexError" and devices:
+        return f"The line uses a GPU, and the training has none. Put it under `if {devices['name']}:`, or remove it."
+    return (
+        "The script asks for a GPU, and the training has none. Remove the line, or let it run only if a GPU is there."
+    )
+
+
+def _local_path(frame: Frame, origin: Origin) -> str:
+    """Return the path of a frame's file within the pushed code; empty if it is not part of it."""
+    parts = frame.path.split("/")
+    paths = ("/".join(parts[start:]) for start in range(len(parts)))
+    return next((path for path in paths if path and (origin.code / path.lstrip("/")).is_file() and path[0] != "/"), "")
+
+
+def _read_line(frame: Frame | None, origin: Origin) -> str:
+    """Return the source line of a frame in the pushed code; empty if it is not known."""
+    path = _local_path(frame, origin) if frame else ""
+    lines = (read_source(origin.code, path) or "").splitlines() if path else []
+    return lines[frame.line - 1].strip() if frame and 0 < frame.line <= len(lines) else ""

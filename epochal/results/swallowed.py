@@ -1,0 +1,34 @@
+"""Recognise that the measured network is one whose fit raised an exception, which the script caught."""
+
+from collections.abc import Sequence
+
+from epochal.errors import Reason
+from epochal.results.accuracy import Findings
+from epochal.results.diagnosis import explain_swallowed_fit
+from epochal.results.ending import FailedFit
+from epochal.results.own_gate import is_own_statement
+from epochal.results.remedies import Origin
+
+
+def find_swallowed_fit(
+    failed_fits: Sequence[FailedFit], findings: Findings, origin: Origin
+) -> tuple[Reason, str] | None:
+    """Return why the measured network was not trained to the end, and what to do about it; None if it was.
+
+    A fit that trained epochs until the script itself raised an exception was stopped on purpose.
+    """
+    measured = max(findings.recorded.measurements, key=lambda each: each.at, default=None)
+    for failed in reversed(failed_fits):
+        if failed.key is None:
+            if measured is None:
+                return explain_swallowed_fit(failed.raised, origin)
+            continue
+        model, call = failed.key
+        fits = [fit for fit in findings.fits if fit.model == model]
+        is_repeated = any(fit.ended and fit.call > call for fit in fits)
+        is_measured = measured is None or measured.network == f"model {model}"
+        trained = any(fit.trained for fit in fits if fit.call == call)
+        is_on_purpose = trained and is_own_statement(failed.raised[0], origin)
+        if is_measured and not is_repeated and not is_on_purpose:
+            return explain_swallowed_fit(failed.raised, origin)
+    return None

@@ -1,0 +1,63 @@
+"""Why a file is not in the commit."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from epochal.analysis.missing_files import explain_missing_file, find_ignore_rule
+
+_IGNORED = """\
+# comments and blank lines are no rules
+
+*.npz
+/data/
+logs/
+!kept.npz
+models/*.keras
+raw/**/big
+deep/**
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "words"),
+    [
+        ("data/train.csv", "", "The commit has Data/Train.csv: upper and lower case differ. Write Data/Train.csv."),
+        ("Data\\Train.csv", "", "only Windows separates folders with a backslash. Write Data/Train.csv."),
+        ("Train.csv", "", "Train.csv is not in the commit, but Data/Train.csv is. Write Data/Train.csv."),
+        ("Data/Trains.csv", "", "but Data/Train.csv is. Write Data/Train.csv, or commit Data/Trains.csv."),
+        (
+            "/home/anna/nn/Data/Train.csv",
+            "",
+            "is a path of another machine. The commit has the file: write Data/Train.csv.",
+        ),
+        ("C:\\Users\\anna\\x.csv", "", "Commit the file, or put it into the server's data folder"),
+        ("models/out.txt", 'open("models/out.txt", "w")', 'os.makedirs("models", exist_ok=True)'),
+        ("big/images/1.png", "", "big/images/1.png is not in the commit: big.dvc is. Epochal does not fetch it"),
+        ("x.csv", "", 'read it from os.environ["EPOCHAL_DATA"].'),
+    ],
+)
+def test_what_the_commit_has_instead_is_named(tmp_path: Path, name: str, line: str, words: str) -> None:
+    """The explanation names a path that works, or where to put the file."""
+    (tmp_path / "Data").mkdir()
+    (tmp_path / "Data" / "Train.csv").write_text("")
+    (tmp_path / "big.dvc").write_text("")
+    assert words in explain_missing_file(name, tmp_path, line)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["a.npz", "x/a.npz", "kept.npz", "data/a.csv", "x/data/a.csv", "x/logs/a.txt", "logs", "models/a.keras",
+     "models/x/a.keras", "raw/a/b/big", "raw/big", "deep/a/b", "x/y.csv", "a.csv"],
+)  # fmt: skip
+def test_ignore_rules_are_those_of_git(tmp_path: Path, path: str) -> None:
+    """``git check-ignore`` names the same file and line."""
+    (tmp_path / "x").mkdir()
+    (tmp_path / ".gitignore").write_text(_IGNORED)
+    (tmp_path / "x" / ".gitignore").write_text("/y.csv\n!a.npz\n")
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    command = ["git", "check-ignore", "--no-index", "--verbose", path]
+    source = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stdout
+    file, number, rule = source.partition("\t")[0].split(":") if source else ("", "", "!")
+    assert find_ignore_rule(path, tmp_path) == ("" if rule.startswith("!") else f"{file} line {number}")

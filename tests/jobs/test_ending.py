@@ -1,0 +1,65 @@
+"""Scripts that measure an accuracy and then do not simply end: what counts, and what the run says about it."""
+
+from pathlib import Path
+
+from epochal.errors import Reason
+from epochal.records import State
+from tests.jobs.chain import ChainResult, train_commit
+from tests.trials import accuracies
+
+# The accuracy is epochs / 40: 20 epochs give 0.5, 30 give 0.75.
+_LEARNS = "import sys, threading, time\nepochs = 20\n"
+_MEASURES = "accuracy = epochs / 40\nprint(f'Test accuracy: {accuracy}')\n"
+_IMPATIENT = "sys.modules['epochal_recorder.ending']._IDLE_WINDOW = 1.0\n"
+
+
+def _train(home: Path, tmp_path: Path, script: str) -> ChainResult:
+    return train_commit(home, tmp_path, {"nn.py": script, "epochal.toml": "threshold = 0.7\n"})
+
+
+def test_script_with_its_own_gate_is_retrained(home: Path, tmp_path: Path) -> None:
+    """What it measured counts, until its own gate passes, too."""
+    result = _train(home, tmp_path, _LEARNS + _MEASURES + "if accuracy < 0.7:\n    sys.exit(1)\n")
+    assert result.run.state is State.REACHED
+    assert accuracies(result.run) == [0.5, 0.75]
+    assert any("nn.py line 6 ended it with exit status 1" in note for note in result.run.notes)
+
+
+def test_fault_after_the_measurement_fails_the_run(home: Path, tmp_path: Path) -> None:
+    """An exception that the script did not raise on purpose is no gate."""
+    result = _train(home, tmp_path, _LEARNS + _MEASURES + "{}['accuracy']\n")
+    assert (result.run.state, result.run.reason) == (State.FAILED, Reason.SCRIPT_ERROR)
+    assert result.run.explanation == "nn.py line 5: KeyError: 'accuracy'."
+
+
+def test_own_gate_before_any_measurement_fails_the_run(home: Path, tmp_path: Path) -> None:
+    """Without an accuracy, the exit status is all there is."""
+    result = _train(home, tmp_path, _LEARNS + "if epochs < 30:\n    sys.exit('too few')\n" + _MEASURES)
+    assert (result.run.state, result.run.reason) == (State.FAILED, Reason.SCRIPT_ERROR)
+    assert "exit status 1 in line 4" in result.run.explanation
+
+
+def test_idle_thread_does_not_keep_the_training_alive(home: Path, tmp_path: Path) -> None:
+    """The script is over when its main thread has ended; a note names the thread's function."""
+    threads = "def watch():\n    while True:\n        time.sleep(60)\nthreading.Thread(target=watch).start()\n"
+    result = _train(home, tmp_path, _LEARNS.replace("20", "30") + _IMPATIENT + threads + _MEASURES)
+    assert result.run.state is State.REACHED
+    assert [note for note in result.run.notes if "watch in nn.py line 4" in note and "daemon=True" in note]
+
+
+def test_thread_that_works_is_waited_for(home: Path, tmp_path: Path) -> None:
+    """A script may train in a thread that its main thread does not wait for."""
+    work = "def work():\n    end = time.monotonic() + 3\n    while time.monotonic() < end:\n        pass\n"
+    script = _LEARNS.replace("20", "30") + _IMPATIENT + work + "    accuracy = epochs / 40\n"
+    script += "    print(f'Test accuracy: {accuracy}')\nthreading.Thread(target=work).start()\n"
+    result = _train(home, tmp_path, script)
+    assert result.run.state is State.REACHED
+    assert not any("daemon" in note for note in result.run.notes)
+
+
+def test_exception_that_the_script_printed_explains_a_missing_accuracy(home: Path, tmp_path: Path) -> None:
+    """The exit status is 0, but the traceback says what went wrong."""
+    caught = "import traceback\ntry:\n    open('data.csv')\nexcept OSError:\n    traceback.print_exc()\n"
+    result = _train(home, tmp_path, _LEARNS + caught)
+    assert (result.run.state, result.run.reason) == (State.FAILED, Reason.MISSING_FILE)
+    assert "nn.py line 5: FileNotFoundError" in result.run.explanation
