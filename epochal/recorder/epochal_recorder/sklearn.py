@@ -135,14 +135,7 @@ def _wrap_method(function, method, shared):
             stack.pop()
         with shared.output.recording_faults():
             if method in _FITS:
-                outermost = stack[0] if stack else call
-                if outermost.method in _FITS:
-                    mark = _TRAINING, tuple(sorted(outermost.identities)), uuid.uuid4().hex[:16]
-                    self.__dict__[_MARK] = mark
-                if not stack and hasattr(self, "cv_results_") and hasattr(self, "best_score_"):
-                    _record_search(self, call, shared)
-                if y is not None and next(_iterations) < _MAX_ITERATION_EVENTS:
-                    _record_iterations(self, shared)
+                _end_fit(call, stack, shared)
             elif method in _PREDICTS and not stack and shared.has_room and _is_for_script(sys._getframe()):
                 _record_prediction(call, returned, shared)
             elif method == "transform" and not stack and _learns_from_labels(self):
@@ -152,6 +145,17 @@ def _wrap_method(function, method, shared):
 
     wrapper.observed = True
     return wrapper
+
+
+def _end_fit(call, stack, shared):
+    """Mark the estimator of a fit that has returned as trained, and record its search and iterations, if it has any."""
+    estimator, outermost = call.estimator, stack[0] if stack else call
+    if outermost.method in _FITS:
+        estimator.__dict__[_MARK] = _TRAINING, tuple(sorted(outermost.identities)), uuid.uuid4().hex[:16]
+    if not stack and hasattr(estimator, "cv_results_") and hasattr(estimator, "best_score_"):
+        _record_search(estimator, call, shared)
+    if call.y is not None and next(_iterations) < _MAX_ITERATION_EVENTS:
+        _record_iterations(estimator, shared)
 
 
 def _record_iterations(estimator, shared):
