@@ -216,6 +216,11 @@ class Reason(StrEnum):
         "The learning curve levels off below the threshold.",
         "Change the network or the data, or add a [search] table to epochal.toml.",
     )
+    LOSS_NOT_FINITE = (
+        "loss_not_finite",
+        "The loss became NaN or infinite and the weights with it, so more epochs change nothing.",
+        "Lower the learning rate, limit the gradients or correct the training data, whichever the message names.",
+    )
     TOO_FEW_SAMPLES = (
         "too_few_samples",
         "The test set is too small: even if every answer were right, the accuracy would not be certain enough.",

@@ -12,10 +12,12 @@ from epochal.jobs.strategy import EndCause, GiveUp, next_trial
 from epochal.jobs.trial import run_trial, start_trial
 from epochal.jobs.verdict import next_target, record_forecast, record_verdict
 from epochal.records import Run, State, Verdict
+from epochal.results.divergence import parse_divergence
+from epochal.results.outputs import read_metrics
 from epochal.store.errors import NotOwner, StopRequested
 
 _SEARCH_REASONS = frozenset(
-    {Reason.LEVELS_OFF, Reason.NO_EPOCHS, Reason.EPOCHS_UNCHANGED}
+    {Reason.LEVELS_OFF, Reason.LOSS_NOT_FINITE, Reason.NO_EPOCHS, Reason.EPOCHS_UNCHANGED}
     | {Reason.STOPS_ITSELF, Reason.NO_IMPROVEMENT, Reason.MAX_EPOCHS}
 )
 """Reasons to stop raising the number of epochs after which a search may still help. They exclude a used-up budget."""
@@ -54,6 +56,8 @@ def _raise_epochs(active: ActiveRun) -> GiveUp | EndCause:
         return EndCause.REACHED
     trial = run.last_measured  # it has no verdict if an earlier job was killed right after measuring it
     while trial is None or record_verdict(active, trial) is not Verdict.REACHED:
+        if trial and (divergence := parse_divergence(read_metrics(active.folder.trial(trial.number).metrics))):
+            return GiveUp(Reason.LOSS_NOT_FINITE, divergence.explanation)
         target = next_target(active)
         if isinstance(target, GiveUp):
             return target

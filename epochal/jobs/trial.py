@@ -1,5 +1,6 @@
 """Run one trial: copy the code, change its hyperparameters, train it, measure it, and store the outcome."""
 
+import re
 import shutil
 import time
 from dataclasses import dataclass, field, replace
@@ -14,8 +15,9 @@ from epochal.jobs.log import log
 from epochal.jobs.measure import measure
 from epochal.jobs.progress import OnEpoch, follow_epochs, format_epoch
 from epochal.jobs.strategy import Proposal
-from epochal.records import Epoch, Step, Strategy, Trial, TrialState
+from epochal.records import Epoch, Step, StoppedBy, Strategy, Trial, TrialState
 from epochal.results.accuracy import Choice, Findings
+from epochal.results.divergence import parse_divergence
 from epochal.results.measurements import parse_measurements
 from epochal.results.metrics import parse_faults, parse_fits, parse_validates_on_test
 from epochal.results.outputs import read_metrics, read_untrusted_text
@@ -36,6 +38,8 @@ _TEST_SET_CHANGES = (
     f"{SCRIPT} tests on different rows each time it trains, so every trial trains from the beginning. Seed the split "
     "(random_state=0, or shuffle(…, seed=0, reshuffle_each_iteration=False)), or do not shuffle the test data."
 )
+_NOT_FINITE = re.compile(r"\b(nan|inf|infinity|infinite|finite)\b", re.IGNORECASE)
+"""Matches an exception that predictions raise which are not finite, such as scikit-learn's "Input contains NaN"."""
 _MAX_EPOCHS = 2**31 - 1
 """The largest integer that every database can store. The training code may report any number."""
 
@@ -69,7 +73,8 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
     """Train a started trial, measure it, and return it after storing the outcome.
 
     A trial that resumed but was then tested on a different test set than the network in its checkpoints is trained
-    again from the beginning. A trial that ``started.stop`` ended becomes PRUNED, or FAILED if it was interrupted.
+    again from the beginning. One whose script failed after its fit was stopped early is trained again with exactly the
+    epochs that it had trained. A trial that ``started.stop`` ended becomes PRUNED, or FAILED if it was interrupted.
     Raises RunFailed if the training failed or yielded no accuracy, and NotOwner if the trial was marked as interrupted
     meanwhile.
     """
@@ -81,6 +86,9 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
     provided = provide_checkpoints(active, number, proposal)
     try:
         trial, choice = _train(active, started, trial, provided)
+        if not started.stop.reason and _failed_after_early_stop(trial, choice):
+            started, provided = _prepare_exact_epochs(active, started, provided)
+            trial, choice = _train_again(active, started, trial, provided)
         if not started.stop.reason and _has_other_test_set(trial, choice, provided):
             log(
                 f"trial {number}: after resuming, {SCRIPT} tested on different rows than {provided.source}; "
@@ -106,7 +114,7 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
     accuracy = choice.accuracy
     trial = replace(trial, state=TrialState.MEASURED, accuracy=accuracy)
     if proposal.strategy is not Strategy.COMMITTED:
-        trial = _set_trained_epochs(active, trial, proposal)
+        trial = _set_trained_epochs(active, trial, started.proposal)
     end_trial(database, active.run.id, trial)
     remove_old_checkpoints(active)
     if trial.resumption:
@@ -162,7 +170,54 @@ def _train(
     try:
         return trial, measure(active, folder, outcome, findings)
     except RunFailed as failure:
+        divergence = parse_divergence(metrics)
+        if divergence and (failure.reason is Reason.ACCURACY_NOT_FINITE or _NOT_FINITE.search(failure.explanation)):
+            failure = RunFailed(Reason.LOSS_NOT_FINITE, divergence.explanation, failure.detail)
         return trial, failure
+
+
+def _failed_after_early_stop(trial: Trial, choice: Choice | RunFailed) -> bool:
+    """Return whether nn.py failed after its fit was stopped at the threshold, perhaps because of its short history."""
+    failed = isinstance(choice, RunFailed) and choice.reason is Reason.SCRIPT_ERROR
+    return failed and trial.stopped_by is StoppedBy.THRESHOLD
+
+
+def _prepare_exact_epochs(
+    active: ActiveRun, started: StartedTrial, provided: ProvidedCheckpoints
+) -> tuple[StartedTrial, ProvidedCheckpoints]:
+    """Prepare a trial to train again with as many epochs as it had when it was stopped, from its own checkpoint.
+
+    Then its history has as many epochs as nn.py asks for. If their number is not known, all epochs are trained.
+    """
+    epochs, changes = active.script.epochs, dict(started.proposal.changes)
+    if epochs:
+        fits = parse_fits(read_metrics(active.folder.trial(started.number).metrics))
+        changes[epochs] = effective_epochs(fits, int(changes.get(epochs, epochs.value)))
+    exact = replace(started, proposal=replace(started.proposal, changes=changes, stop_at=None))
+    log(
+        f"trial {started.number}: {SCRIPT} failed after its fit was stopped at the threshold, perhaps because its history "
+        f"was too short; training {_describe_changes(exact.proposal)}, without stopping"
+    )
+    _prepare_folder(active, exact, keep_checkpoints=True)
+    return exact, ProvidedCheckpoints(f"trial {started.number}", provided.test_set)
+
+
+def _train_again(
+    active: ActiveRun, exact: StartedTrial, stopped: Trial, provided: ProvidedCheckpoints
+) -> tuple[Trial, Choice | RunFailed]:
+    """Train a trial that ``_prepare_exact_epochs`` has prepared; ``stopped`` is its first attempt."""
+    hyperparameters = active.script.hyperparameters(exact.proposal.changes)
+    trial, choice = _train(active, exact, replace(stopped, hyperparameters=hyperparameters), provided)
+    if trial.epochs_trained == 0 and not _has_other_test_set(trial, choice, provided):
+        # The first attempt trained all epochs.
+        trial = replace(
+            trial,
+            epochs_trained=stopped.epochs_trained,
+            epochs_resumed=stopped.epochs_resumed,
+            resumption=stopped.resumption,
+            stopped_by=stopped.stopped_by,
+        )
+    return trial, choice
 
 
 def _has_other_test_set(trial: Trial, choice: Choice | RunFailed, provided: ProvidedCheckpoints) -> bool:
@@ -187,12 +242,16 @@ def _describe_changes(proposal: Proposal) -> str:
     return f"with {changes}" if changes else "as pushed"
 
 
-def _prepare_folder(active: ActiveRun, started: StartedTrial) -> None:
+def _prepare_folder(active: ActiveRun, started: StartedTrial, *, keep_checkpoints: bool = False) -> None:
     folder, changes = active.folder.trial(started.number), started.proposal.changes
-    shutil.rmtree(folder.path, ignore_errors=True)
+    if keep_checkpoints:
+        for part in (folder.code, folder.out):
+            shutil.rmtree(part)
+    else:
+        shutil.rmtree(folder.path, ignore_errors=True)
     shutil.copytree(active.folder.code, folder.code, symlinks=True)
     folder.out.mkdir()
-    folder.checkpoints.mkdir()
+    folder.checkpoints.mkdir(exist_ok=True)
     for path, content in active.script.files_to_train(changes).items():
         (folder.code / path).write_bytes(content)
     _write_change(active, folder, active.script.apply(changes))

@@ -7,6 +7,7 @@ from epochal.jobs.epochs import choose_epochs
 from epochal.jobs.log import log
 from epochal.jobs.strategy import GiveUp
 from epochal.records import Step, Trial, Verdict
+from epochal.results.divergence import parse_divergence
 from epochal.results.forecast import forecast_trial
 from epochal.results.gate import Unreachable, judge, required_accuracy
 from epochal.results.metrics import parse_fits
@@ -55,9 +56,12 @@ def next_target(active: ActiveRun) -> float | GiveUp:
 def record_forecast(active: ActiveRun, trial: Trial, target: float) -> None:
     """Forecast whether more epochs would bring a trial to the accuracy ``target`` (0 to 1); store and log the forecast.
 
-    Nothing is stored if the trial's fits do not allow a forecast.
+    Nothing is stored if the trial's fits do not allow a forecast, or if its weights are not finite.
     """
-    fits = parse_fits(read_metrics(active.folder.trial(trial.number).metrics))
+    metrics = read_metrics(active.folder.trial(trial.number).metrics)
+    if parse_divergence(metrics):
+        return
+    fits = parse_fits(metrics)
     epochs, max_epochs = choose_epochs(active).epochs, active.plan.settings.retrain.max_epochs
     forecast = forecast_trial(trial, fits, active.script, epochs, target, max_epochs)
     if forecast:

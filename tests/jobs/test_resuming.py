@@ -5,6 +5,7 @@ The scripts write what the recorder would write.
 
 from pathlib import Path
 
+from epochal.errors import Reason
 from epochal.records import State
 from tests.jobs.chain import ChainResult, drive, epochal, epochal_json, store_push, train_commit
 from tests.repositories import commit, make_repository
@@ -92,3 +93,45 @@ def test_trial_with_an_unknown_test_set_does_not_resume(home: Path, tmp_path: Pa
     assert _list_epochs_resumed(result) == [0, 0, 0]
     assert "the test set of trial 1 is not known" in result.run.trials[1].resumption
     assert not any(trial.caught for trial in result.run.trials)
+
+
+# If the training may be stopped, it stops after epoch 26, and then the script fails because its history is too short.
+_PLOTS = _SCRIPT.replace("epochs * 0.02", "last * 0.03").replace(
+    "range(done + 1, epochs + 1)", "range(done + 1, last + 1)"
+)
+_PLOTS = _PLOTS.replace("epoch{epochs:06d}", "epoch{last:06d}").replace("TEST_SET", '"one"').replace("REFUSED", "False")
+_PLOTS = _PLOTS.replace(
+    "test_set =", 'last = min(epochs, 26) if "EPOCHAL_STOP_AT" in os.environ else epochs\ntest_set ='
+)
+_PLOTS = _PLOTS.replace(
+    """    tell("fitted", call=1, epoch=epochs)
+""",
+    """    if last < epochs:
+        tell("stopped", call=1, epoch=last, metric="val_accuracy", value=0.8, stop_at=0.75)
+    tell("fitted", call=1, epoch=last)
+    if last < epochs:
+        file.flush()
+        open(os.path.join(checkpoints, f"model1-fit1-epoch{last:06d}.npz"), "w").close()
+        raise ValueError(f"x and y must have same first dimension, but have shapes ({epochs},) and ({last},)")
+""",
+)
+
+
+def test_script_that_fails_after_an_early_stop_trains_exactly_these_epochs(home: Path, tmp_path: Path) -> None:
+    """The second attempt resumes from the checkpoint of the first and trains no epoch more. The change has its epochs."""
+    result = _train(home, tmp_path, _PLOTS)
+    assert result.run.state is State.REACHED
+    assert [trial.hyperparameters["epochs"] for trial in result.run.trials] == [20, 26]
+    assert [(trial.epochs_resumed, trial.epochs_trained) for trial in result.run.trials] == [(0, 20), (20, 6)]
+    assert result.run.trials[1].resumption == "resumed from epoch 20 of trial 1"
+    assert "+epochs = 26" in (result.folder / "trials/2/change.diff").read_text(encoding="utf-8")
+    assert "failed after its fit was stopped at the threshold" in result.printed["retrain"]
+
+
+def test_script_that_fails_for_another_reason_is_not_trained_again(home: Path, tmp_path: Path) -> None:
+    """The second attempt fails with the script's own error, and the run with it."""
+    result = _train(
+        home, tmp_path, _PLOTS.replace("if last < epochs:\n        file.flush", "if epochs > 20:\n        file.flush")
+    )
+    assert (result.run.state, result.run.reason) == (State.FAILED, Reason.SCRIPT_ERROR)
+    assert len(result.run.trials) == 2

@@ -1,0 +1,84 @@
+"""What made the weights of a network NaN, and the remedy for it. No I/O."""
+
+from dataclasses import dataclass
+
+from epochal.results.metrics import PARSE_ERRORS, keep_printable, parse_events, read_count, read_number
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """The last fit of a training ended with weights that are not finite numbers.
+
+    ``epoch``: the first epoch after which they were not, of ``epochs``. ``bad_inputs`` and ``bad_labels``: the number of
+    training rows with NaN or infinity. ``default_rate``: the optimizer's default learning rate; None if not known.
+    ``clipped``: whether it limits the gradients. ``own_code``: whether the script defines layers, loss or steps itself.
+    """
+
+    epoch: int
+    epochs: int
+    bad_inputs: int
+    bad_labels: int
+    optimizer: str
+    learning_rate: float
+    default_rate: float | None
+    clipped: bool
+    own_code: bool
+
+    @property
+    def explanation(self) -> str:
+        """What happened, and the remedy for the most likely of the causes that were not ruled out."""
+        return (
+            f"The loss was NaN or infinite in epoch {self.epoch} of {self.epochs}, and the weights have been since, so more "
+            f"epochs change nothing. {self.remedy}"
+        )
+
+    @property
+    def remedy(self) -> str:
+        """What to do, as a sentence."""
+        for count, name in ((self.bad_inputs, "inputs"), (self.bad_labels, "labels")):
+            if count:
+                return f"The {name} of {count} training rows contain NaN or infinity: correct or leave out these rows."
+        rate = f"the learning rate of {self.optimizer} from {self.learning_rate:g}"
+        if self.default_rate is not None and self.learning_rate > self.default_rate:
+            return f"Lower {rate}; Keras' default is {self.default_rate:g}."
+        if self.own_code:
+            return (
+                "Call tf.debugging.enable_check_numerics() before the training to find the operation, such as the logarithm "
+                "of 0 or a division by 0."
+            )
+        if not self.clipped:
+            return f"Limit the gradients with {self.optimizer}(…, clipnorm=1.0)."
+        return (
+            f"Lower the learning rate of {self.optimizer} from {self.learning_rate:g}, or scale the inputs to about 1."
+        )
+
+
+def parse_divergence(metrics_jsonl: str) -> Divergence | None:
+    """Return how the last fit in ``metrics.jsonl`` diverged; None if it did not."""
+    found = None
+    for event in parse_events(metrics_jsonl):
+        if event.get("event") == "fit":
+            found = None
+        elif event.get("event") == "diverged":
+            try:
+                found = _parse(event)
+            except PARSE_ERRORS:
+                continue
+    return found
+
+
+def _parse(event: dict[str, object]) -> Divergence:
+    nonfinite, default = event["nonfinite"], event["default_rate"]
+    if not isinstance(nonfinite, dict):
+        raise TypeError(nonfinite)
+    return Divergence(
+        read_count(event["epoch"]),
+        read_count(event["epochs"]),
+        int(nonfinite["x"]),
+        int(nonfinite["y"]),
+        keep_printable(event["optimizer"]),
+        read_number(event["learning_rate"]),
+        None if default is None else read_number(default),
+        event["clipped"] is True,
+        event["own_code"] is True,
+    )
