@@ -123,7 +123,6 @@ def test_common_script_is_understood(
 
 @pytest.mark.sklearn
 @pytest.mark.cases
-@MUST_FAIL
 def test_script_that_reads_an_outside_file_is_trained_again(home: Path, tmp_path: Path) -> None:
     """A commit changes no code, but the labels in a file outside the repository changed: the verdict is not reused."""
     data = tmp_path / "outside.npz"

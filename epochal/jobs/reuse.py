@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from epochal import __version__
 from epochal.analysis.fingerprint import digest_listing, fingerprint, fingerprint_parts
+from epochal.analysis.outside import find_outside, is_address
 from epochal.jobs.active_run import ActiveRun
 from epochal.jobs.finish import store_end
 from epochal.jobs.log import log
@@ -20,7 +21,8 @@ def reuse_verdict(active: ActiveRun) -> State | None:
     """End a run with the newest verdict for its fingerprint and return its state, or None if it must be trained.
 
     The verdict may come from any branch of the repository, but not from a run whose best trial's folder, which contains
-    the model, is gone. With --force, no verdict is reused. Also store the run's fingerprint.
+    the model, is gone. No verdict is reused with --force, or if the code may read anything that the fingerprint does
+    not cover. Also store the run's fingerprint.
     """
     app, own = active.app, _fingerprint(active, {})
     change_run(app.database, active.run.id, fingerprint=own)
@@ -34,6 +36,12 @@ def reuse_verdict(active: ActiveRun) -> State | None:
             log(f"the verdict of run {earlier.id} cannot be reused, because the folder of its best trial is gone")
         elif app.environment.force:
             log(f"the verdict of run {earlier.id} ({earlier.state}) is not reused because of --force: training again")
+            return None
+        elif outside := _find_outside(active):
+            log(
+                f"the verdict of run {earlier.id} is not reused, because the code may read {outside[0]}, which is not in "
+                "the commit and may have changed: training again"
+            )
             return None
         else:
             return _end_like(active, earlier, None if earlier.fingerprint == own else trial)
@@ -71,6 +79,20 @@ def _end_like(active: ActiveRun, earlier: Run, adopted: Trial | None) -> State:
     log("nothing that affects the verdict has changed; to train anyway, use epochal run --force")
     store_end(active.app, ended)
     return ended.state
+
+
+def _find_outside(active: ActiveRun) -> list[str]:
+    """Return what the code may read that the fingerprint does not cover.
+
+    A container has no files but those of the commit, the image and the server's data folder.
+    """
+    runtime, data = active.plan.runtime, data_folder(active.app.settings)
+    found = [
+        each
+        for each in find_outside(active.folder.code, active.script.files_to_train({}))
+        if (runtime.has_network if is_address(each) else runtime.name == "process")
+    ]
+    return [each for each in found if data is None or not (f"{each}/").startswith(f"{data}/")]
 
 
 def _fingerprint(active: ActiveRun, changed_files: Mapping[str, bytes]) -> str:

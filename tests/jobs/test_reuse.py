@@ -96,6 +96,24 @@ def test_commit_without_relevant_change_reuses_the_verdict(
     assert "is not reused because of --force: training again" in capsys.readouterr().out
 
 
+def test_verdict_on_code_that_reads_an_outside_file_is_not_reused(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The fingerprint does not cover the file, unless it is in the server's data folder."""
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "x.csv").write_text("1\n")
+    developer = _Developer(home, tmp_path, "threshold = 0.7\n")
+    developer.push({"nn.py": f"{developer.script}open('{data}/x.csv').read()\n"})
+    run, trained = developer.push({"README.md": "Two\n"})
+    assert (run.reused_run, trained) == (None, [20, 30])
+    assert f"is not reused, because the code may read {data}/x.csv" in capsys.readouterr().out
+
+    (home / "server.toml").write_text(f'data = "{data}"\n')
+    developer.push({"README.md": "Three\n"})
+    assert developer.push({"README.md": "Four\n"})[0].reused_run == 3
+
+
 def test_reports_name_the_run_that_was_reused(home: Path, tmp_path: Path) -> None:
     """The mail has the diff and the log of the run that trained. show, history and --json name that run."""
     (home / "server.toml").write_text('[mail]\nhost = "127.0.0.1"\nport = 1\nto = ["ada@example.com"]\n')

@@ -1,0 +1,315 @@
+"""What the pushed code may read from outside of the commit: absolute paths and addresses among its strings.
+
+A string counts unless its use shows that nothing is read from there: it is printed or compared, a regular expression,
+the end of a longer path, or a file that the code itself writes first. When in doubt, it counts.
+"""
+
+import ast
+import re
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path, PurePath
+
+from epochal.analysis.fingerprint import list_files
+from epochal.analysis.syntax import last_name
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://[^\s/]*[^\s:/][^\s]*", re.IGNORECASE)
+_FILE_ADDRESS = re.compile(r"file:/*(?=/)", re.IGNORECASE)
+_PATH = re.compile(r"/[\w.~@{%][^\0\n\r\t\\()|^$+<>\"'`;]*")
+_WORD = re.compile(r"[^\s\"'`,;=\[\]()]+")
+_INERT_ADDRESSES = ("http://www.w3.org/", "tcp://", "env://", "unix://")
+_INERT_PATHS = (
+    "/data",  # the server's data folder, which the fingerprint covers
+    "/train",
+    "/out",
+    "/checkpoints",
+    "/bin",
+    "/dev/null",
+    "/dev/random",
+    "/dev/stderr",
+    "/dev/stdin",
+    "/dev/stdout",
+    "/dev/tty",
+    "/dev/urandom",
+    "/dev/zero",
+    "/etc/ssl",
+    "/lib",
+    "/proc",
+    "/sys",
+    "/usr/bin",
+    "/usr/lib",
+    "/usr/local/bin",
+    "/usr/local/cuda",
+    "/usr/local/lib",
+    "/usr/share/fonts",
+)
+"""Programs, libraries and devices, which belong to the training environment, and the folders of a container."""
+_INERT_CALLS = re.compile(
+    r"print|log|debug|info|warn(ing)?|error|exception|critical|echo|(set_)?title|suptitle|[xy]label|text|annotate"
+    r"|r?split(lines)?|replace|(starts|ends)with|[lr]?strip|remove(pre|suf)fix|r?partition|r?find|r?index|count"
+    r"|str[fp]time|compile|(full)?match|search|sub|find(all|iter)|regex_\w+|device|route|getLogger|set_tracking_uri"
+    r"|init_process_group|makedirs|mkdir|rmtree|remove|unlink|TensorBoard|CSVLogger|SummaryWriter|\w*FileHandler"
+)
+"""Calls that read nothing from the paths and addresses that they are given."""
+_DESCRIBING = frozenset(
+    {"help", "description", "epilog", "usage", "title", "label", "init_method", "desc", "sep", "end"}
+)
+"""Keywords of such strings in other calls."""
+_WRITING_CALLS = re.compile(
+    r"(?!to_(tensor|categorical|list|numpy)$)((save|write|dump|export|to_|imwrite|imsave)\w*|ModelCheckpoint)"
+)
+_BUILDING = frozenset({"join", "Path", "PurePath", "str", "fspath", "format", "abspath", "normpath", "realpath"})
+"""Calls that only make a path of their arguments, so that it depends on the use of the result what they are for."""
+_RUNNING = frozenset({"system", "popen", "run", "call", "check_call", "check_output", "Popen", "getoutput"})
+"""Calls whose strings are commands, in which a path or an address may follow other words."""
+_CONFIGURATION = frozenset({".yaml", ".yml", ".json", ".toml", ".ini", ".cfg", ".conf", ".env"})
+_MAX_CONFIGURATION = 100_000
+
+
+class _Use(IntEnum):
+    """What a string or a variable is used for."""
+
+    READ = 0
+    WRITTEN = 1
+    INERT = 2
+
+
+@dataclass
+class _Uses:
+    """The uses of strings and variables in the code.
+
+    ``texts`` and ``names``: the file, line and kind of each use, by the text of a string or the name of a variable.
+    ``texts_by_name``: the strings that are assigned to each variable. ``bindings``: how often each name is bound.
+    """
+
+    texts: dict[str, list[tuple[str, int, _Use]]] = field(default_factory=dict)
+    names: dict[str, list[tuple[str, int, _Use]]] = field(default_factory=dict)
+    texts_by_name: dict[str, set[str]] = field(default_factory=dict)
+    bindings: Counter[str] = field(default_factory=Counter)
+
+
+def find_outside(folder: Path, exported: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Return the absolute paths and addresses that the code in ``folder`` may read, sorted, without /data.
+
+    ``exported``: modules to read in addition, such as the export of a notebook, by path. Text files of settings count if
+    a string of the code has their name. Code that is not valid Python is left out.
+    """
+    uses, words = _Uses(), set[str]()
+    names = list_files(folder)
+    modules = [name for name in names if name.endswith(".py") and (folder / name).is_file()]
+    for name, source in {name: (folder / name).read_bytes() for name in modules}.items() | exported.items():
+        if tree := _parse(source):
+            _Reader(name, uses).visit(tree)
+            words |= {node.value for node in ast.walk(tree) if _is_text(node)}  # type: ignore[attr-defined]
+    found = {text for text, events in uses.texts.items() if _is_read(text, events, uses)}
+    for name, status in names.items():
+        file = PurePath(name)
+        is_named = any(file.name in word or file.stem == word for word in words)
+        if file.suffix in _CONFIGURATION and status.st_size <= _MAX_CONFIGURATION and is_named:
+            found |= set(_find_in_settings((folder / name).read_text(encoding="utf-8", errors="replace")))
+    return tuple(sorted(found))
+
+
+def is_address(text: str) -> bool:
+    """Return whether one of the texts that ``find_outside`` returned is an address, and not a path."""
+    return not text.startswith("/")
+
+
+def _parse(source: bytes) -> ast.Module | None:
+    try:
+        with warnings.catch_warnings(action="ignore"):  # warnings about the pushed code are not reported
+            return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _is_read(text: str, events: list[tuple[str, int, _Use]], uses: _Uses) -> bool:
+    """Return whether any use of a text, or of a variable that holds it, reads it before the code has written it."""
+    events = list(events)
+    for name, texts in uses.texts_by_name.items():
+        if text in texts:
+            is_unique = uses.bindings[name] == 1  # else another variable of this name may be the one that is written
+            events += [event for event in uses.names.get(name, []) if is_unique or event[2] is not _Use.WRITTEN]
+    reads = [(file, line) for file, line, use in events if use is _Use.READ]
+    writes = [(file, line) for file, line, use in events if use is _Use.WRITTEN]
+    return any(not any(file == other and line < at for other, line in writes) for file, at in reads)
+
+
+class _Reader(ast.NodeVisitor):
+    """Notes the uses of strings and variables in one file."""
+
+    def __init__(self, file: str, uses: _Uses) -> None:
+        self._file = file
+        self._uses = uses
+        self._use = _Use.READ
+        self._is_command = False
+        self._names: list[str] = []
+        """The variables that the expression in hand is assigned to."""
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        """Leave out docstrings and other strings that are statements."""
+        if not _is_text(node.value):
+            self.visit(node.value)
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        """Note a string that is a path or an address."""
+        if not isinstance(node.value, str):
+            return
+        for text in _find_in_command(node.value) if self._is_command else _find_in_text(node.value):
+            events = self._uses.texts.setdefault(text, [])
+            for name in self._names:
+                self._uses.texts_by_name.setdefault(name, set()).add(text)
+            if not self._names:
+                events.append((self._file, node.lineno, self._use))
+
+    def visit_Name(self, node: ast.Name) -> None:
+        """Note the use of a variable."""
+        if isinstance(node.ctx, ast.Load):
+            self._uses.names.setdefault(node.id, []).append((self._file, node.lineno, self._use))
+        else:
+            self._uses.bindings[node.id] += 1
+
+    def visit_arg(self, node: ast.arg) -> None:
+        """Note that a parameter has its own value."""
+        self._uses.bindings[node.arg] += 1
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        """Note the use of an attribute as that of a variable of its name."""
+        if isinstance(node.ctx, ast.Load):
+            self._uses.names.setdefault(node.attr, []).append((self._file, node.lineno, self._use))
+        else:
+            self._uses.bindings[node.attr] += 1
+        self._visit_as(self._use if _is_building(node.value) else _Use.READ, node.value)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        """Note which variables hold a path: what is read from there depends on how they are used."""
+        names = [last_name(target) for target in node.targets if isinstance(target, ast.Name | ast.Attribute)]
+        for target in node.targets:
+            self.visit(target)
+        is_simple = len(names) == len(node.targets) and _is_building(node.value)
+        self._visit_as(_Use.READ, node.value, names if is_simple else [])
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        """Do the same for an assignment with a type."""
+        name = last_name(node.target)
+        self.visit(node.target)
+        if node.value:
+            self._visit_as(_Use.READ, node.value, [name] if name and _is_building(node.value) else [])
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
+        """Note the beginning of an f-string, for what follows a value is the end of a path."""
+        for place, value in enumerate(node.values):
+            if place == 0 or not _is_text(value):
+                self.visit(value)
+
+    def visit_BinOp(self, node: ast.BinOp) -> None:
+        """Note the beginning of a sum of strings."""
+        self.visit(node.left)
+        if not (isinstance(node.op, ast.Add) and _is_text(node.right)):
+            self.visit(node.right)
+
+    def visit_Compare(self, node: ast.Compare) -> None:
+        """Leave out strings that are compared with something."""
+        for part in (node.left, *node.comparators):
+            self._visit_as(_Use.INERT, part)
+
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        """Leave out keys."""
+        self.visit(node.value)
+        if not _is_text(node.slice):
+            self._visit_as(_Use.READ, node.slice)
+
+    def visit_Dict(self, node: ast.Dict) -> None:
+        """Leave out keys."""
+        for value in node.values:
+            self.visit(value)
+
+    def visit_Raise(self, node: ast.Raise) -> None:
+        """Leave out the message of an exception."""
+        for argument in getattr(node.exc, "args", []):
+            self._visit_as(_Use.INERT, argument)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        """Note strings by what the call does with them."""
+        name = last_name(node.func)
+        if name in _BUILDING:
+            use = self._use
+        elif _INERT_CALLS.fullmatch(name):
+            use = _Use.INERT
+        elif _is_writing(node, name):
+            use = _Use.WRITTEN
+        else:
+            use = _Use.READ
+        if name in _BUILDING:
+            self.visit(node.func)
+        else:
+            self._visit_as(use if isinstance(node.func, ast.Attribute) else _Use.READ, node.func)  # Path("…").mkdir()
+        command, self._is_command = self._is_command, name in _RUNNING
+        names = self._names if name in _BUILDING else []
+        arguments = [(None, each) for each in node.args] + [(each.arg, each.value) for each in node.keywords]
+        for keyword, argument in arguments:
+            self._visit_as(_Use.INERT if keyword in _DESCRIBING else use, argument, names)
+        self._is_command = command
+
+    def _visit_as(self, use: _Use, node: ast.AST, names: Iterable[str] = ()) -> None:
+        before = self._use, self._names
+        self._use, self._names = use, list(names)
+        self.visit(node)
+        self._use, self._names = before
+
+
+def _is_building(node: ast.expr) -> bool:
+    """Return whether an expression only makes a string or path of others."""
+    if isinstance(node, ast.Call):
+        return last_name(node.func) in _BUILDING
+    if isinstance(node, ast.BinOp):
+        return _is_building(node.left)
+    return _is_text(node) or isinstance(node, ast.JoinedStr)
+
+
+def _is_writing(node: ast.Call, name: str) -> bool:
+    if name == "open":
+        modes = [argument for argument in node.args[1:2] if _is_text(argument)]
+        modes += [keyword.value for keyword in node.keywords if keyword.arg == "mode" and _is_text(keyword.value)]
+        # Path(…).open("w") has the mode first.
+        if isinstance(node.func, ast.Attribute) and len(node.args) == 1 and _is_text(node.args[0]):
+            modes.append(node.args[0])
+        return any(set(str(getattr(mode, "value", ""))) & set("wax") for mode in modes)
+    return bool(_WRITING_CALLS.fullmatch(name))
+
+
+def _find_in_text(text: str) -> Iterator[str]:
+    """Yield ``text`` if it is, from its beginning, a path or an address outside of the commit."""
+    local = _FILE_ADDRESS.sub("", text)
+    if _ADDRESS.fullmatch(text) and local == text:
+        if not text.lower().startswith(_INERT_ADDRESSES):
+            yield text
+    elif _PATH.fullmatch(local) and not _is_inert(local):
+        yield local
+
+
+def _is_inert(path: str) -> bool:
+    first, _, rest = path[1:].partition("/")
+    if ":" in first:  # a device of TensorFlow: /GPU:0
+        return True
+    if not rest and "." not in first and not Path(path).exists():  # a web page, a unit, the name of a group in HDF5
+        return True
+    return any(path == inert or path.startswith(f"{inert}/") for inert in _INERT_PATHS)
+
+
+def _find_in_command(command: str) -> Iterator[str]:
+    for word in _WORD.findall(command):
+        yield from _find_in_text(word)
+
+
+def _find_in_settings(text: str) -> Iterator[str]:
+    for line in text.splitlines():
+        for word in _WORD.findall(line if line.lstrip()[:1] not in ("#", ";") else ""):
+            yield from _find_in_text(word)
