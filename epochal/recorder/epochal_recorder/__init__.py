@@ -12,6 +12,8 @@ from 1 in the order of their first use, ``call`` numbers the fits of that model 
     {"event": "fit", "model": 1, "call": 1, "epochs": 30, "continued": 20, "why": "", "history": {}, "time": 7.1}
     {"event": "epoch", "model": 1, "call": 1, "epoch": 21, "epochs": 30, "metrics": {"accuracy": 0.4}, "seconds": 0.4,
      "samples": 1294, "weights": "9c1d…"}
+    {"event": "diverged", "model": 1, "call": 1, "epoch": 3, "epochs": 30, "nonfinite": {"x": 12, "y": 0},
+     "optimizer": "SGD", "learning_rate": 0.5, "default_rate": 0.01, "clipped": false, "own_code": false}
     {"event": "stopped", "model": 1, "call": 1, "epoch": 24, "metric": "val_accuracy", "value": 0.81, "stop_at": 0.8}
     {"event": "validation", "model": 1, "call": 1, ROWS}  the rows that the fit's val_accuracy was measured on
     {"event": "fitted", "model": 1, "call": 1, "epoch": 24, "time": 9.4}
@@ -50,6 +52,11 @@ still running but did nothing, so that the process ended without them.
 the epochs up to it. ``why`` says why the fit did not resume from the newest checkpoint, or why it cannot keep
 checkpoints; otherwise it is empty. ``fitted`` is written when fit returns without an exception; its ``epoch`` is the
 number of the last epoch.
+
+``diverged`` is written for the first epoch after which the model's weights are not finite numbers. ``nonfinite`` counts
+the rows with NaN or infinity among the inputs (x) and the labels (y), ``default_rate`` is the optimizer's default
+learning rate, ``clipped`` says whether it limits the gradients, and ``own_code`` whether the script defines layers, the
+loss or the steps of the training itself.
 
 ``score`` is a measurement that the script requested from scikit-learn. ``of`` is the class of the estimator if the
 script called its score(), otherwise the name of the function, such as accuracy_score or classification_report. A

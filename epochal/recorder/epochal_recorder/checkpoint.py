@@ -10,6 +10,7 @@ import json
 import re
 import sys
 import zipfile
+from collections import Counter, OrderedDict, defaultdict, deque
 from pathlib import Path
 
 import numpy
@@ -17,8 +18,11 @@ import numpy
 _CHECKPOINTS_PER_FIT = 2
 _NAME = re.compile(r"model(\d+)-fit(\d+)-epoch(\d+)\.npz")
 _ROWS = ".rows.npz"
-"""Suffix of the rows file beside a checkpoint, which holds the rows that the fit trained on."""
-_ARRAY, _TUPLE, _FUNCTION = "__array__", "__tuple__", "__function__"
+"""Suffix of the file beside a checkpoint that holds the rows that its fit trained on."""
+_ARRAY, _COLLECTION, _BYTES, _FUNCTION = (f"__{name}__" for name in ("array", "collection", "bytes", "function"))
+_COLLECTIONS = {kind.__name__: kind for kind in (tuple, set, frozenset, dict, deque, Counter, OrderedDict, defaultdict)}
+_KINDS_OF_BYTES = {kind.__name__: kind for kind in (bytes, bytearray)}
+_BUILTINS = {kind.__name__: kind for kind in (bool, int, float, str, list, dict, set)}
 _MAX_DEPTH = 32
 _READ_ERRORS = OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, ImportError, zipfile.BadZipFile
 """Exceptions that reading a damaged file may raise."""
@@ -85,8 +89,8 @@ def read(path):
 def pack(value, arrays, depth=0):
     """Return ``value`` in a form that JSON can represent, and append its arrays to ``arrays``.
 
-    Raises TypeError if ``value`` contains anything but plain data and arrays. A function that Keras defines counts as
-    plain data and is stored by name.
+    Raises TypeError if it holds anything but plain data, arrays, and the collections of Python and its module
+    ``collections``. A function that Keras defines counts as plain data and is stored by name.
     """
     if depth > _MAX_DEPTH:
         raise TypeError("the state is nested too deeply")
@@ -99,14 +103,35 @@ def pack(value, arrays, depth=0):
         return {_ARRAY: len(arrays) - 1, "type": str(value.dtype)}
     if type(value) is dict and all(type(key) is str for key in value):
         return {key: pack(inner, arrays, depth + 1) for key, inner in value.items()}
-    if type(value) in (list, tuple):
-        packed = [pack(inner, arrays, depth + 1) for inner in value]
-        return packed if type(value) is list else {_TUPLE: packed}
-    module, name = getattr(value, "__module__", None), getattr(value, "__name__", None)
-    # A callback may hold one of Keras' functions, such as the comparison that EarlyStopping chose.
-    if name and _is_from_keras(module) and getattr(sys.modules.get(module), name, None) is value:
-        return {_FUNCTION: [module, name]}
+    if type(value) is list:
+        return [pack(inner, arrays, depth + 1) for inner in value]
+    if type(value) in _COLLECTIONS.values():
+        return _pack_collection(value, arrays, depth)
+    if type(value) in _KINDS_OF_BYTES.values():
+        return {_BYTES: type(value).__name__, "array": pack(numpy.frombuffer(value, numpy.uint8), arrays)}
+    if function := _name_function(value):
+        return {_FUNCTION: function}
     raise TypeError(type(value).__name__)
+
+
+def _pack_collection(value, arrays, depth):
+    items = value.items() if isinstance(value, dict) else value
+    # The order of a set may differ between processes.
+    items = sorted(items, key=repr) if isinstance(value, (set, frozenset)) else items
+    packed = {_COLLECTION: type(value).__name__, "items": [pack(inner, arrays, depth + 1) for inner in items]}
+    options = {name: getattr(value, name) for name in ("maxlen", "default_factory") if hasattr(value, name)}
+    return packed | {name: pack(option, arrays, depth + 1) for name, option in options.items()}
+
+
+def _name_function(value):
+    """Return the module and name of a function of Keras, or of a type that a defaultdict makes; None for others.
+
+    A callback may hold one of Keras' functions, such as the comparison that EarlyStopping chose.
+    """
+    module, name = getattr(value, "__module__", None), getattr(value, "__name__", None)
+    if name and _is_from_keras(module) and getattr(sys.modules.get(module), name, None) is value:
+        return [module, name]
+    return ["builtins", name] if isinstance(value, type) and _BUILTINS.get(name) is value else None
 
 
 def unpack(value, archive):
@@ -122,14 +147,27 @@ def unpack(value, archive):
         found = archive[f"arr_{value[_ARRAY] + 1}"]
         # NumPy's file format stores types that NumPy does not define (bfloat16) as plain bytes.
         return found.view(numpy.dtype(value["type"])) if found.dtype.kind == "V" else found
-    if _TUPLE in value:
-        return tuple(unpack(value[_TUPLE], archive))
+    if _COLLECTION in value:
+        return _unpack_collection(value, archive)
+    if _BYTES in value:
+        return _KINDS_OF_BYTES[value[_BYTES]](unpack(value["array"], archive).tobytes())
     if _FUNCTION in value:
         module, name = value[_FUNCTION]
+        if module == "builtins":
+            return _BUILTINS[name]
         if not _is_from_keras(module):
             raise ValueError(f"{module} is not a Keras module")
         return getattr(importlib.import_module(module), name)
     return {key: unpack(inner, archive) for key, inner in value.items()}
+
+
+def _unpack_collection(value, archive):
+    kind, items = _COLLECTIONS[value[_COLLECTION]], unpack(value["items"], archive)
+    if kind is deque:
+        return deque(items, value["maxlen"])
+    if kind is defaultdict:
+        return defaultdict(unpack(value["default_factory"], archive), items)
+    return kind(dict(items) if issubclass(kind, dict) else items)
 
 
 def _is_from_keras(module):

@@ -34,11 +34,11 @@ class _Call:
 class Evaluate(_Call):
     """Observer of a call to evaluate. It records the metrics, and writes accuracy.json if they include an accuracy."""
 
-    def callback(self):
-        """Return the callback to pass to Keras."""
+    def callbacks(self):
+        """Return the callbacks to pass to Keras: those before the script's, and those after them."""
         import keras
 
-        return keras.callbacks.LambdaCallback(on_test_begin=self._on_begin, on_test_end=self._on_test_end)
+        return (), [keras.callbacks.LambdaCallback(on_test_begin=self._on_begin, on_test_end=self._on_test_end)]
 
     def finish(self, _returned):
         """Do nothing, because everything was recorded when the test ended."""
@@ -70,11 +70,11 @@ class Evaluate(_Call):
 class Predict(_Call):
     """Observer of a call to predict. It keeps the predicted classes, in case the script compares them with labels later."""
 
-    def callback(self):
-        """Return the callback to pass to Keras."""
+    def callbacks(self):
+        """Return the callbacks to pass to Keras: those before the script's, and those after them."""
         import keras
 
-        return keras.callbacks.LambdaCallback(on_predict_begin=self._on_begin)
+        return (), [keras.callbacks.LambdaCallback(on_predict_begin=self._on_begin)]
 
     def finish(self, returned):
         """Record the prediction and keep its answers, unless it has too few rows for a test."""

@@ -1,56 +1,144 @@
 """Files that the script writes during a fit, such as the best model so far, which it loads again after training."""
 
+import glob
 import os
+import re
+import stat
+import tempfile
+from contextlib import suppress
 
 import numpy
 
+from .script_code import read_callback
+
 _MAX_BYTES = 256_000_000
 _MAX_FILES = 2_000
+_MAX_ENTRIES = 200_000
+"""The search ends when it has seen this many names below the working directory."""
+_LARGE_FOLDER = 100
+"""A folder with more files than this is a data set, whose files do not change, unless some were added to it."""
 _SECONDS_OF_A_CLOCK = 0.05
-"""A file's modification time may lag this many seconds behind the clock, because the kernel uses its last tick."""
+"""A file's modification time may be this many seconds before the clock: it is the time of the kernel's last tick."""
+_FIELD = re.compile(r"\{[^{}]*\}")
+"""What Keras fills in in the path of a ModelCheckpoint, such as ``{epoch:02d}``."""
 
 
 class WrittenFiles:
-    """The files below the working directory that change after ``start``, except those in the folders ``excluded``.
+    """The files that change during a fit: those that callbacks name, and others below the working directory.
 
-    ``start`` is in seconds since 1970.
+    ``start``: when the fit began. ``started``: when the training process was started; both in seconds since 1970.
+    ``excluded``: folders whose files are not kept.
     """
 
-    def __init__(self, start, excluded):
+    def __init__(self, start, started, excluded, callbacks):
         self._start = start - _SECONDS_OF_A_CLOCK
+        self._started = started
         self._folder = os.getcwd()
         self._excluded = {os.path.realpath(folder) for folder in excluded}
+        self._callbacks = callbacks
+        self._paths = self._name_paths()
 
     def capture(self):
-        """Return the contents of the files as arrays of bytes, by path relative to the working directory.
+        """Return what ``restore`` needs: the files' contents (arrays of bytes) by path, and the paths in callbacks.
 
-        The newest files are kept, up to 2,000 files and 256 MB; a file that does not fit is left out. The search stops
-        once it has seen more than 2,000 files.
+        Paths below the working directory are relative to it. At most 2,000 files and 256 MB are kept: first those that
+        callbacks name, then the newest ones. A file that does not fit is left out.
         """
-        found, count = [], 0
-        for parent, folders, names in os.walk(self._folder):
-            folders[:] = [
-                name for name in folders if os.path.realpath(os.path.join(parent, name)) not in self._excluded
-            ]
-            count += len(names)
-            if count > _MAX_FILES:  # probably an unpacked data set
-                break
-            for name in names:
-                path = os.path.join(parent, name)
-                status = os.lstat(path)
-                if status.st_mtime >= self._start and os.path.isfile(path) and not os.path.islink(path):
-                    found.append((status.st_mtime, status.st_size, os.path.relpath(path, self._folder)))
+        paths = self._name_paths()
+        named = self._find_named(paths)
+        others = {path: status for path, status in self._find_others().items() if path not in named}
         contents, room = {}, _MAX_BYTES
-        for _, size, name in sorted(found, reverse=True)[:_MAX_FILES]:
-            if size <= room:
-                room -= size
-                contents[name] = numpy.fromfile(os.path.join(self._folder, name), numpy.uint8)
-        return contents
+        for found in (named, others):
+            newest_first = sorted(found, key=lambda path: found[path].st_mtime, reverse=True)
+            for path in newest_first[: _MAX_FILES - len(contents)]:
+                if found[path].st_size <= room:
+                    room -= found[path].st_size
+                    contents[self._relative(path)] = numpy.fromfile(path, numpy.uint8)
+        return {"contents": contents, "paths": paths}
 
-    def restore(self, contents):
-        """Write the files that do not exist; a file that the script has already written in this trial is kept."""
-        for name, content in contents.items():
-            path = os.path.join(self._folder, name)
-            if not os.path.lexists(path):
+    def restore(self, state):
+        """Write the files, except those that the script has already written this time.
+
+        If a callback now names another path than before (with the time in it, for example), its files are written there.
+        """
+        for name, content in state["contents"].items():
+            renamed = (_rename(name, old, self._paths.get(key)) for key, old in state["paths"].items())
+            path = os.path.join(self._folder, next(filter(None, renamed), name))
+            if not os.path.lexists(path) or (os.path.isfile(path) and os.lstat(path).st_mtime < self._started):
                 os.makedirs(os.path.dirname(path), exist_ok=True)
                 content.tofile(path)
+
+    def _name_paths(self):
+        """Return the paths that callbacks name, by callback and attribute; they may have Keras' fields (``{epoch}``)."""
+        paths = {}
+        for number, callback in enumerate(self._callbacks):
+            code = read_callback(callback)
+            texts = {
+                name: os.fspath(each) for name, each in code.objects.items() if isinstance(each, (str, os.PathLike))
+            }
+            folders = [text for text in texts.values() if isinstance(text, str) and os.path.isdir(text)]
+            constants = [each for each in code.names if "." in each or os.sep in each]
+            for constant in constants:
+                for folder in ("", *folders):
+                    texts[f"{folder} {constant}"] = os.path.join(folder, constant)
+            for name, text in texts.items():
+                if isinstance(text, str) and text and "\0" not in text and len(text) < 1000:
+                    paths[f"{number}.{name}"] = self._relative(os.path.join(self._folder, text))
+        return paths
+
+    def _find_named(self, paths):
+        found = {}
+        too_wide = {os.path.realpath(path) for path in (tempfile.gettempdir(), os.path.expanduser("~"), self._folder)}
+        for path in paths.values():
+            pattern = "*".join(map(glob.escape, _FIELD.split(os.path.join(self._folder, path))))
+            for match in glob.glob(pattern):
+                found |= self._stat_changed([match])
+                real = os.path.realpath(match)
+                if os.path.isdir(match) and not any(f"{wide}/".startswith(f"{real.rstrip('/')}/") for wide in too_wide):
+                    for parent, _, names in os.walk(match):
+                        found |= self._stat_changed(os.path.join(parent, name) for name in names[:_MAX_FILES])
+        return found
+
+    def _find_others(self):
+        found, pending, seen = {}, [self._folder], 0
+        while pending and seen < _MAX_ENTRIES:
+            folder = pending.pop(0)
+            files = []
+            with suppress(OSError), os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(entry.path)
+                    else:
+                        files.append(entry.path)
+            seen += len(files)
+            if len(files) <= _LARGE_FOLDER or os.stat(folder).st_mtime >= self._start:
+                found |= self._stat_changed(files)
+        return found
+
+    def _stat_changed(self, paths):
+        """Return those regular files among ``paths`` that have changed since the fit began, with their status."""
+        found = {}
+        for path in paths:
+            with suppress(OSError):
+                status = os.lstat(path)
+                real = os.path.realpath(path)
+                is_excluded = any(real.startswith(f"{folder}/") for folder in self._excluded)
+                if stat.S_ISREG(status.st_mode) and status.st_mtime >= self._start and not is_excluded:
+                    found[path] = status
+        return found
+
+    def _relative(self, path):
+        path = os.path.normpath(path)
+        return os.path.relpath(path, self._folder) if path.startswith(f"{self._folder}/") else path
+
+
+def _rename(name, old, new):
+    """Return the path ``name`` with ``new`` in place of ``old``; None if ``old`` is not its beginning, or not replaced."""
+    if new is None or new == old:
+        return None
+    pieces, places = _FIELD.split(old), _FIELD.split(new)
+    match = re.fullmatch("(.+?)".join(map(re.escape, pieces)) + "((?:/.*)?)", name)
+    if match is None or len(pieces) != len(places):
+        return None
+    *fields, rest = match.groups()
+    return "".join(part for pair in zip(places, [*fields, ""], strict=True) for part in pair) + rest

@@ -1,8 +1,11 @@
 """Observe a call to Keras' fit: record its epochs and rows, resume it from a checkpoint, and stop it early."""
 
+import inspect
 import math
 import time
 import uuid
+
+import numpy
 
 from .batches import make_safe, shares_reshuffled_source, unpack_batch, watch
 from .data import count_samples
@@ -12,7 +15,9 @@ from .measuring import Origin, TestRows
 from .networks import accuracy_name, counts_padding, is_regression, metric_classes, outputs_of, weights_of
 from .output import as_json, number_as_json
 from .raised import describe
+from .resume_key import code_of_model
 from .rows import hash_rows, leaves_of
+from .state import find_nonfinite, is_finite
 
 
 class Fit:
@@ -39,6 +44,8 @@ class Fit:
         self._stop_at = stop_at
         self._epoch_start = time.monotonic()
         self._last_epoch = 0
+        self._trained_weights = ""
+        """A digest of the weights at the end of the epoch, before the script's callbacks may replace them."""
         self._fitted = shared.lineage.register(uuid.uuid4().hex)
         self.identities = frozenset({self._fitted.identity})
         self._validation = None
@@ -47,6 +54,9 @@ class Fit:
         """Whether the training and the validation data are a tf.data.Dataset, whose first batch Keras reads twice."""
         self._why_unseen = ""
         self._is_regression = is_regression(model)
+        self._has_diverged = False
+        self._nonfinite = {"x": 0, "y": 0}
+        """The number of rows that hold NaN or infinity."""
 
     def watch(self, arguments):
         """Observe the rows of the training and validation data.
@@ -86,7 +96,10 @@ class Fit:
             self._shared.validation_sets.append(self._validation.hashes)
 
     def _see(self, x, y):
-        if self._fitted.is_complete or is_same(y, x):
+        if self._fitted.is_complete:
+            return
+        self._count_nonfinite(x, y)
+        if is_same(y, x):
             return
         if y is None:  # rows without labels (of an autoencoder, for example) do not give away a test's labels
             if len(leaves_of(x)) > 1:
@@ -105,15 +118,16 @@ class Fit:
         if self._watches_validation:
             self._validation.add(x, y)
 
-    def callback(self):
-        """Return the callback to pass to Keras.
+    def callbacks(self):
+        """Return the callbacks to pass to Keras: those before the script's, and those after them.
 
-        The callback is created when the call begins, because Keras is only partly imported when it is patched.
+        They are created when the call begins, because Keras is only partly imported when it is patched.
         """
         import keras
 
         safe = self._output.recording_faults()
-        return keras.callbacks.LambdaCallback(
+        first = keras.callbacks.LambdaCallback(on_epoch_end=safe(self._before_epoch_end))
+        last = keras.callbacks.LambdaCallback(
             on_train_begin=safe(self._on_train_begin),
             on_epoch_begin=safe(self._on_epoch_begin),
             on_epoch_end=safe(self._on_epoch_end),
@@ -121,6 +135,7 @@ class Fit:
             on_test_begin=safe(self._on_test_begin),
             on_test_end=safe(self._on_test_end),
         )
+        return [first], [last]
 
     def finish(self, _history):
         """Record that fit has returned, and describe the rows that it validated on."""
@@ -177,12 +192,17 @@ class Fit:
             self.model._initial_epoch = None  # fit has already read it
         self._fill_history()
 
+    def _before_epoch_end(self, epoch, logs=None):
+        if self._resumption:
+            self._trained_weights = digest_of_all(weights_of(self.model))
+
     def _on_epoch_end(self, epoch, logs=None):
         logs = logs or {}
         self._last_epoch = epoch + 1
         seconds = round(time.monotonic() - self._epoch_start, 3)
         if self._is_tf_dataset:
             self._fitted.end_pass()
+        weights = self._remember()
         self._output.write_event(
             event="epoch",
             **self._names,
@@ -191,14 +211,44 @@ class Fit:
             metrics=as_json(logs),
             seconds=seconds,
             samples=self._samples,
-            weights=self._remember(),
+            weights=weights,
         )
+        self._record_divergence(epoch + 1, logs)
         stopped_by_script = bool(self.model.stop_training)
         if self._has_reached_stop_at(logs):
             self.model.stop_training = True
         if self._resumption:
             last = epoch + 1 >= self._epochs or self.model.stop_training
-            self._resumption.end_epoch(epoch + 1, logs, last, stopped_by_script)
+            replaced = weights != self._trained_weights
+            self._resumption.end_epoch(epoch + 1, logs, last, stopped_by_script, replaced)
+
+    def _record_divergence(self, epoch, logs):
+        """Record the first epoch after which the weights are not finite, with what may be the cause."""
+        is_suspicious = epoch >= self._epochs or not math.isfinite(float(logs.get("loss", 0)))
+        if self._has_diverged or not is_suspicious or not find_nonfinite(self.model.variables):
+            return
+        self._has_diverged = True
+        optimizer = self.model.optimizer
+        parameter = inspect.signature(type(optimizer)).parameters.get("learning_rate")
+        self._output.write_event(
+            event="diverged",
+            **self._names,
+            epoch=epoch,
+            epochs=self._epochs,
+            nonfinite=self._nonfinite,
+            optimizer=type(optimizer).__name__,
+            learning_rate=number_as_json(float(optimizer.learning_rate)),
+            default_rate=parameter.default if parameter and isinstance(parameter.default, float) else None,
+            clipped=any(getattr(optimizer, name, None) for name in ("clipnorm", "clipvalue", "global_clipnorm")),
+            own_code=bool(code_of_model(self.model).names),
+        )
+
+    def _count_nonfinite(self, x, y):
+        for name, data in (("x", x), ("y", y)):
+            for leaf in leaves_of(data) if data is not None else ():
+                array = numpy.asarray(leaf)
+                if array.dtype.kind == "f" and array.ndim and not is_finite(array):
+                    self._nonfinite[name] += int((~numpy.isfinite(array.reshape(len(array), -1)).all(axis=1)).sum())
 
     def _remember(self):
         """Record that the model's weights come from this fit, and return a digest of them."""

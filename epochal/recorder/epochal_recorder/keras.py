@@ -38,7 +38,7 @@ def observe(module, out, checkpoints, stop_at, started):
     """
     shared = shared_state(out)
     if module.__name__ == "keras.src.models.model":
-        recorder = _Recorder(out, shared, checkpoints, float(stop_at) if stop_at else None)
+        recorder = _Recorder(out, shared, checkpoints, float(stop_at) if stop_at else None, started)
         call = module.Model.__call__
 
         @functools.wraps(call)
@@ -97,7 +97,7 @@ def _wrap_to_observe(method, recorder, make_observer, output):
                 recorder.calls_in_progress += 1
                 is_counted = True
                 if observer is not None:
-                    call.arguments["callbacks"] = _join_callbacks(call.arguments.get("callbacks"), observer.callback())
+                    call.arguments["callbacks"] = _join_callbacks(call.arguments.get("callbacks"), observer)
                     args, kwargs = call.args, call.kwargs
         try:
             returned = method(*args, **kwargs)
@@ -118,24 +118,26 @@ def _wrap_to_observe(method, recorder, make_observer, output):
     return wrapper
 
 
-def _join_callbacks(callbacks, ours):
-    """Return the caller's callbacks, in any form that Keras accepts, followed by ours. The originals stay unchanged."""
+def _join_callbacks(callbacks, observer):
+    """Return the caller's callbacks, in any form that Keras takes, with the observer's; the originals stay unchanged."""
     import keras
 
+    first, last = observer.callbacks()
     if isinstance(callbacks, keras.callbacks.CallbackList):
         joined = copy.copy(callbacks)
-        joined.callbacks = [*callbacks.callbacks, ours]
+        joined.callbacks = [*first, *callbacks.callbacks, *last]
         return joined
     if not callbacks:
-        return [ours]
-    return [*callbacks, ours] if isinstance(callbacks, (list, tuple)) else [callbacks, ours]
+        return [*first, *last]
+    return [*first, *(callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]), *last]
 
 
 class _Recorder:
     """Creates the observer of each call, and numbers models and fits."""
 
-    def __init__(self, out, shared, checkpoints, stop_at):
+    def __init__(self, out, shared, checkpoints, stop_at, started):
         self._out = out
+        self._started = started
         self._shared = shared
         self._process = None
         self._checkpoints = checkpoints
@@ -169,7 +171,14 @@ class _Recorder:
                 callbacks = keras.tree.flatten(callbacks)
             excluded = self._out, self._checkpoints
             resumption = Resumption(
-                checkpoints, self._ancestry, self._shared.lineage, model, original, callbacks, excluded
+                checkpoints,
+                self._ancestry,
+                self._shared.lineage,
+                model,
+                original,
+                callbacks,
+                excluded,
+                self._started,
             )
         fit = Fit(self._shared, names, model, original, resumption, why, self._stop_at)
         with self._shared.output.recording_faults():

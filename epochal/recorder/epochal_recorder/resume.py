@@ -1,17 +1,21 @@
 """Resume a fit from its newest usable checkpoint, and write checkpoints for later trials."""
 
+import contextlib
+import io
 import math
+import random
 import time
 import uuid
 
 import numpy
 
+from .callback_state import CallbackStates
 from .checkpoint import DamagedCheckpoint, read
 from .data import placeholders
 from .files import WrittenFiles
 from .lineage import digest_of
-from .resume_key import describe_difference, resume_key
-from .state import CallbackStates, capture, find_untracked_state, restore
+from .resume_key import code_of_model, describe_difference, resume_key
+from .state import capture, find_nonfinite, find_untracked_state, restore
 
 _MAX_SHARE = 0.01
 """The share of the training time that writing checkpoints may take, not counting the last checkpoint of a fit."""
@@ -22,12 +26,13 @@ _BYTES_A_SECOND = 200_000_000
 class Resumption:
     """The checkpoints of a call to fit. The public methods must be called in the order in which they are defined."""
 
-    def __init__(self, checkpoints, ancestry, lineage, model, arguments, callbacks, excluded):
-        """``arguments`` and ``callbacks`` are those of the script's call to fit.
+    def __init__(self, checkpoints, ancestry, lineage, model, arguments, callbacks, excluded, started):
+        """``arguments`` and ``callbacks`` are those of the script's call of fit.
 
         ``ancestry`` maps a variable's digest to the fit that produced it, and is shared by all fits of the process.
         Variables are identified by their values, so it does not matter how they got from one model into another.
-        ``excluded``: folders whose files are not kept in checkpoints.
+        ``excluded``: folders whose files are not kept in checkpoints. ``started``: when Python was started, in seconds
+        since 1970.
         """
         self._checkpoints = checkpoints
         self._ancestry = ancestry
@@ -36,12 +41,15 @@ class Resumption:
         self._arguments = arguments
         self._callbacks = callbacks
         self._excluded = excluded
+        self._started = started
         self._epochs = int(arguments.get("epochs", 1))
         self.first = int(arguments.get("initial_epoch") or 0)
         """The epoch at which the script starts the fit, counted from 0 as in Keras."""
         self._past = []
         self._identity = uuid.uuid4().hex
         self._write_seconds = None
+        self._changed_key = None
+        """The resume key of a checkpoint that was refused because the training has changed."""
         self.history = {}
         """The values of each metric in the epochs so far."""
         self.epoch = self.first
@@ -64,12 +72,12 @@ class Resumption:
             raise ValueError("nn.py itself resumes from a backup")
         if not self._model.built:
             self._model(placeholders(self._arguments.get("x")))
-        if untracked := find_untracked_state(self._model):
+        if untracked := find_untracked_state(self._model, code_of_model(self._model)):
             raise ValueError(f"the model keeps state outside of its variables: {', '.join(untracked)}")
-        self._files = WrittenFiles(time.time(), self._excluded)
-        self._states = CallbackStates(self._callbacks)
-        kinds = [type(callback).__name__ for callback in self._callbacks]
-        self._resume_key = resume_key(self._model, self._arguments) | {"the callbacks": kinds}
+        self._files = WrittenFiles(time.time(), self._started, self._excluded, self._callbacks)
+        self._states = CallbackStates(self._callbacks, self._model)
+        self._resume_key = resume_key(self._model, self._arguments, self._callbacks)
+        self._form = self._describe_form()
         ancestors = (
             (self._ancestry.get(_digest(variable)) for variable in self._model.variables) if self._ancestry else ()
         )
@@ -98,12 +106,14 @@ class Resumption:
             return self.epoch
         return 0
 
-    def end_epoch(self, epoch, logs, last, stopped_by_script):
-        """Record the metrics of an epoch (counted from 1), and write a checkpoint if one is due.
+    def end_epoch(self, epoch, logs, last, stopped_by_script, replaced):
+        """Note the metrics of an epoch (counted from 1), and write a checkpoint if it is due.
 
-        A checkpoint is due after the last epoch, and after others if checkpoints do not exceed their share of the time.
-        ``stopped_by_script``: whether the script's own callbacks end the fit after this epoch.
+        It is due after the last epoch, and after others if checkpoints still take no more than their share of time.
+        ``stopped_by_script``: whether the script's own callbacks end the fit after this epoch. ``replaced``: whether
+        they have put other weights into the model at its end.
         """
+        self._replaced = replaced
         self.epoch = epoch
         self.stopped_by_script = stopped_by_script
         for name, value in logs.items():
@@ -123,12 +133,71 @@ class Resumption:
                 self._ancestry[digest] = self._identity
 
     def _why_unusable(self, content):
-        if difference := describe_difference(content["fingerprint"], self._resume_key):
+        # An older checkpoint of the same training is no better, although a new schedule may agree with it by chance.
+        known_key = self._known_key(content) if content["fingerprint"] != self._changed_key else self._changed_key
+        if difference := describe_difference(known_key, self._resume_key):
+            self._changed_key = content["fingerprint"]
             return f"the training has changed: {difference}"
         if content["parents"] != self._parents:
             return "an earlier fit of the same model has trained further since this checkpoint"
         if content["epoch"] > self._epochs:
             return f"the checkpoint is from epoch {content['epoch']}, but the fit ends after epoch {self._epochs}"
+        if content.get("flaw"):
+            return content["flaw"]
+        if content.get("replaced") and content["epoch"] < self._epochs:
+            return f"a callback put other weights into the model at the end of epoch {content['epoch']}"
+        return ""
+
+    def _known_key(self, content):
+        """Return the resume key in a checkpoint, with the schedules of this fit that give the same learning rates.
+
+        The code of a schedule may read the number of epochs and not depend on it, at least not up to the checkpoint.
+        """
+        import keras
+
+        key, rates = dict(content["fingerprint"]), content["history"].get("learning_rate", [])
+        descriptions = list(key.get("the callbacks", []))
+        for number, callback in enumerate(self._callbacks[: len(descriptions)]):
+            now = self._resume_key["the callbacks"][number]
+            is_scheduler = isinstance(callback, keras.callbacks.LearningRateScheduler)
+            is_complete = len(rates) == content["epoch"] - self.first
+            if is_scheduler and is_complete and descriptions[number] != now and self._follows(callback.schedule, rates):
+                descriptions[number] = now
+        return key | {"the callbacks": descriptions}
+
+    def _follows(self, schedule, rates):
+        """Return whether a schedule, called as LearningRateScheduler calls it, gives these learning rates."""
+        states, rate = (random.getstate(), numpy.random.get_state()), float(self._model.optimizer.learning_rate)
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                for epoch, expected in enumerate(rates, self.first):
+                    try:
+                        rate = schedule(epoch, rate)
+                    except TypeError:
+                        rate = schedule(epoch)
+                    rate = float(numpy.float32(rate))
+                    if rate != expected:
+                        return False
+        except Exception:  # the schedule is the script's
+            return False
+        finally:
+            random.setstate(states[0])
+            numpy.random.set_state(states[1])
+        return True
+
+    def _describe_form(self):
+        """Return what must not change during a fit for a checkpoint to be enough: trainable variables and optimizer."""
+        return [bool(variable.trainable) for variable in self._model.variables], id(self._model.optimizer)
+
+    def _find_flaw(self):
+        """Return why no fit can resume from the checkpoint that is about to be written; empty if one can."""
+        if self._describe_form() != self._form:
+            return "a callback changes the optimizer, or which layers are trained, during the fit"
+        if self._states.lost:
+            return self._states.lost
+        optimizer = self._model.optimizer
+        if find_nonfinite([*self._model.variables, *(optimizer.variables if optimizer else ())]):
+            return f"after epoch {self.epoch}, the weights or the optimizer's variables are NaN or infinite"
         return ""
 
     def _write(self):
@@ -142,6 +211,8 @@ class Resumption:
             "fingerprint": self._resume_key,
             "history": self.history,
             "callbacks": self._states.capture(),
+            "flaw": self._find_flaw(),
+            "replaced": self._replaced,
             "files": self._files.capture(),
             "state": capture(self._model),
         }

@@ -3,30 +3,52 @@
 import re
 
 from .data import describe
+from .script_code import Code, describe_plain, is_instance_of_script, only_writes, read_callback
 
 _MAX_VALUE_LENGTH = 40
 
 
-def resume_key(model, arguments):
-    """Return the resume key of a fit as JSON: descriptions of its model, compilation, batches and data.
+def resume_key(model, arguments, callbacks):
+    """Return the resume key of a fit as JSON: descriptions of its model, compilation, callbacks, batches and data.
 
-    ``model`` must be built; ``arguments`` are those of the call to fit, by name. The keys of the result appear in text
-    for users (``describe_difference``). The numbers that Keras appends to names (dense_3) are left out, because they
-    depend on what else the script has created.
+    ``model`` must be built; ``arguments`` are those of the call of fit, by name, and ``callbacks`` those of the script.
+    The keys of the result appear in texts for users (``describe_difference``). The numbers that Keras appends to names
+    (dense_3) are left out, because they depend on what else the script has created.
     """
     compiled = _read_config(model.get_compile_config)
+    epochs = int(arguments.get("epochs", 1))
     variables = [[list(map(int, each.shape)), str(each.dtype), bool(each.trainable)] for each in model.variables]
     return {
         "the model": {"config": _renumber_names(_read_config(model.get_config)), "variables": variables},
-        "the optimizer": _renumber_names(compiled.get("optimizer", type(model.optimizer).__name__)),
-        "the loss": {name: _as_plain(compiled.get(name)) for name in ("loss", "loss_weights")},
+        "the code of the model": code_of_model(model).values,
+        "the optimizer": _renumber_names(compiled.get("optimizer") or _describe_optimizer(model.optimizer)),
+        "the learning rate": _evaluate_schedule(model.optimizer),
+        "the loss": {name: _as_plain(compiled.get(name, getattr(model, name, None))) for name in _LOSS},
         "the metrics": {name: _as_plain(compiled.get(name)) for name in ("metrics", "weighted_metrics")},
+        "the callbacks": [_describe_callback(callback, epochs) for callback in callbacks],
         "the batches": {name: _as_plain(arguments.get(name)) for name in _BATCHES},
         "the training data": {name: describe(arguments.get(name)) for name in ("x", "y", "sample_weight")},
         "the validation data": describe(arguments.get("validation_data")),
     }
 
 
+def code_of_model(model):
+    """Return the script's own code that runs in each step of a fit: of its model, layers, loss and optimizer."""
+    import keras
+
+    losses = [loss for loss in keras.tree.flatten(getattr(model, "loss", None)) if loss is not None]
+    owners = [*model._flatten_layers(), *losses, model.optimizer, getattr(model.optimizer, "_learning_rate", None)]
+    owners = [owner for owner in owners if owner is not None and not isinstance(owner, str)]
+    code = Code([*(owner for owner in owners if callable(owner)), *map(type, owners)])
+    for owner in owners:
+        if is_instance_of_script(owner):
+            code.read_attributes(owner)
+    return code
+
+
+_LOSS = "loss", "loss_weights"
+_STEPS = 0, *sorted({round(1.5**power) for power in range(33)})
+"""The steps at which a schedule of the learning rate is evaluated: up to 430,000, more of them at the beginning."""
 _BATCHES = (
     "batch_size",
     "steps_per_epoch",
@@ -48,9 +70,42 @@ def describe_difference(before, now):
     for part in now:
         for text in _find_differences(part, before.get(part), now[part]):
             # Leave out the levels that exist only in Keras' serialisation or in our description of the data.
+            text = re.sub(r"^the callbacks: \d+: ", "the callback ", text)
             text = re.sub(r": layers: (\d+)", r": layer \1", re.sub(r": config(?=:)", "", text))
             texts.append(re.sub(r"(: 1)?: arrays: \d+", "", text))
     return "; ".join(list(dict.fromkeys(texts))[:2])
+
+
+def _describe_callback(callback, epochs):
+    """Return a callback's class, and what its code reads if that may affect the training."""
+    code = read_callback(callback)
+    values = {}
+    if code.touches_model and not only_writes(callback):
+        values = dict(code.values)
+        # SwapEMAWeights reads it, too, but only puts other weights into the model, which is noticed when it happens.
+        if {"params", "epochs"} <= code.names and not type(callback).__module__.startswith("keras."):
+            values["params['epochs']"] = epochs
+    return {type(callback).__name__: values}
+
+
+def _describe_optimizer(optimizer):
+    """Return an optimizer's class and the numbers among its attributes, for one that Keras cannot serialise."""
+    plain = {name: describe_plain(value) for name, value in vars(optimizer).items()} if optimizer is not None else {}
+    return {"class_name": type(optimizer).__name__} | {name: each for name, each in plain.items() if each is not None}
+
+
+def _evaluate_schedule(optimizer):
+    """Return the learning rate, or its values at some steps if it follows a schedule; None if it cannot be known."""
+    import keras
+
+    schedule = getattr(optimizer, "_learning_rate", None)
+    try:
+        if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+            return None if schedule is None else float(schedule)
+        steps = (keras.ops.convert_to_tensor(step, optimizer.iterations.dtype) for step in _STEPS)
+        return {f"in step {number}": float(schedule(step)) for number, step in zip(_STEPS, steps, strict=True)}
+    except Exception:  # a schedule may be the script's; the other descriptions still tell optimizers apart
+        return None
 
 
 def _find_differences(path, before, now):

@@ -1,12 +1,8 @@
 """Capture and restore the state of a fit, on which its next epochs depend."""
 
-import hashlib
 import random
-from contextlib import suppress
 
 import numpy
-
-from .checkpoint import pack
 
 
 def capture(model):
@@ -53,50 +49,56 @@ def restore(model, state):
     numpy.random.set_state(state["random"]["numpy"])
 
 
-def find_untracked_state(model):
-    """Return the names of attributes of the model and its layers that hold state outside of the model's variables.
+def find_untracked_state(model, code):
+    """Return the names of what holds state of the training outside of the model's variables.
 
-    These are optimizers other than the one that the model was compiled with, and TensorFlow's variables (tf.Variable).
+    It is an attribute of the model or its layers, or something that ``code``, the script's code of the model, reads: an
+    optimizer other than the one that the model was compiled with, a TensorFlow variable, or a layer of another model.
     """
     import keras
 
-    attributes = [(name, value) for layer in model._flatten_layers() for name, value in vars(layer).items()]
-    return sorted(
-        {
-            name
-            for name, value in attributes
-            if (isinstance(value, keras.optimizers.Optimizer) and value is not model.optimizer)
-            or (type(value).__module__.startswith("tensorflow") and hasattr(value, "assign"))
-        }
-    )
+    known = {id(variable) for variable in model.variables}
+    found, attributes = set(), set()
+    for layer in model._flatten_layers():
+        for name, value in vars(layer).items():
+            if name.startswith("_self_"):  # TensorFlow's own lists of the other attributes
+                continue
+            values = (
+                value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
+            )
+            attributes |= set(map(id, values))
+            found |= {name for each in values if _is_optimizer_or_variable(each, model.optimizer)}
+    for name, value in code.objects.items():
+        if id(value) in attributes:
+            continue
+        variables = [value] if isinstance(value, keras.Variable) else getattr(value, "trainable_variables", ())
+        is_layer_or_variable = isinstance(value, (keras.layers.Layer, keras.Variable))
+        is_other = is_layer_or_variable and any(id(each) not in known for each in variables)
+        found |= {name} if is_other or _is_optimizer_or_variable(value, model.optimizer) else set()
+    return sorted(found)
 
 
-class CallbackStates:
-    """The state of the script's own callbacks that a fit changes, such as EarlyStopping's best value so far.
+def find_nonfinite(variables):
+    """Return whether any of these variables holds NaN or infinity."""
+    return any(not is_finite(numpy.asarray(variable)) for variable in variables)
 
-    It must be created when training begins: an attribute belongs to the state if it holds plain data and has changed
-    since then. Therefore, values that the script itself has set before training are not overwritten.
-    """
 
-    def __init__(self, callbacks):
-        self._callbacks = callbacks
-        self._initial_digests = [_digests(callback) for callback in callbacks]
+def is_finite(array):
+    """Return whether an array holds no NaN and no infinity."""
+    # The sum is not finite if any value is not, but it may also overflow.
+    if array.dtype.kind in "biuO":
+        return True
+    array = array if array.dtype.kind in "fc" else array.astype(numpy.float32)  # bfloat16
+    return bool(numpy.isfinite(array.sum(dtype=numpy.float64)) or numpy.isfinite(array).all())
 
-    def capture(self):
-        """Return the changed attributes of each callback by name; their values are not copied."""
-        return [
-            {
-                name: getattr(callback, name)
-                for name, digest in _digests(callback).items()
-                if digest != initial.get(name)
-            }
-            for callback, initial in zip(self._callbacks, self._initial_digests, strict=True)
-        ]
 
-    def restore(self, states):
-        """Set the attributes that ``capture`` returned for callbacks of the same classes in the same order."""
-        for callback, attributes in zip(self._callbacks, states, strict=True):
-            vars(callback).update(attributes)
+def _is_optimizer_or_variable(value, compiled):
+    """Return whether ``value`` is a TensorFlow variable, or an optimizer other than ``compiled`` and the one inside it."""
+    import keras
+
+    if isinstance(value, keras.optimizers.Optimizer):
+        return value is not compiled and value is not getattr(compiled, "inner_optimizer", None)
+    return type(value).__module__.startswith("tensorflow") and hasattr(value, "assign")
 
 
 def _variables_of(model, generator):
@@ -106,18 +108,3 @@ def _variables_of(model, generator):
         optimizer.build(model.trainable_variables)
     variables_of_optimizer = [] if optimizer is None else list(optimizer.variables)
     return model.variables, variables_of_optimizer, [] if generator is None else [generator.state]
-
-
-def _digests(callback):
-    """Return the names of the callback's attributes that hold plain data, and a digest of each."""
-    digests = {}
-    for name, value in vars(callback).items():
-        if name in ("params", "model", "_model"):
-            continue
-        with suppress(TypeError):
-            arrays = []
-            digest = hashlib.sha1(repr(pack(value, arrays)).encode(), usedforsecurity=False)
-            for array in arrays:
-                digest.update(numpy.ascontiguousarray(array).view(numpy.uint8))
-            digests[name] = digest.digest()
-    return digests

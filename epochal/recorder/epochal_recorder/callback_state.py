@@ -1,0 +1,207 @@
+"""The state that the script's own callbacks keep from epoch to epoch, such as EarlyStopping's best value so far."""
+
+import hashlib
+import io
+import random
+import sys
+from collections import deque
+
+import numpy
+
+from .checkpoint import pack
+from .script_code import SET_BY_KERAS, is_instance_of_script, is_stateful, only_writes, read_callback
+
+_LIVE = "__live__"
+"""Marks the state of an object that is restored in place: a random generator, variables, an object of the script."""
+_MAX_DEPTH = 8
+_MAX_BYTES_HASHED = 16_000_000
+
+
+class CallbackStates:
+    """What a fit changes in its callbacks, and in the globals and closures that these use.
+
+    It must be created when training begins: only what has changed since then belongs to the state. Therefore, what the
+    script itself has set this time is not overwritten. ``model``: the fitted model, whose variables are saved anyway.
+    """
+
+    def __init__(self, callbacks, model):
+        self._callbacks = callbacks
+        self._model = model
+        self._codes = [read_callback(callback) for callback in callbacks]
+        slots = self._slots()
+        self._initial_digests = {name: self._digest(slot.get()) for name, slot in slots.items()}
+        self._initial_ids = {name: id(slot.get()) for name, slot in slots.items()}
+        self._initial_values = [slot.get() for slot in slots.values()]  # so that no id is used again
+        self.lost = ""
+        """What the last ``capture`` could not save although the training may depend on it; empty if nothing."""
+
+    def capture(self):
+        """Return the state as plain data by name; arrays are not copied."""
+        self.lost, states = "", {}
+        for name, slot in self._slots().items():
+            value = slot.get()
+            digest = self._digest(value)
+            if digest is None:
+                is_new = self._initial_ids.get(name) != id(value) and not _is_harmless(value)
+                if slot.matters and (is_new or (hasattr(value, "__next__") and not isinstance(value, io.IOBase))):
+                    self.lost = f"{slot.label} is a {type(value).__name__}, which a checkpoint cannot hold"
+            elif digest != self._initial_digests.get(name):
+                states[name] = self._state(value)
+        return states
+
+    def restore(self, states):
+        """Restore what ``capture`` returned, for callbacks of the same classes in the same order.
+
+        Raises ValueError if an object that is restored in place is missing or has another form.
+        """
+        slots = self._slots()
+        for name, state in states.items():
+            if name in slots:
+                slots[name].set(self._put(slots[name].get(), state))
+            else:  # the fit has added this attribute
+                number, _, attribute = name.partition(".")
+                vars(self._callbacks[int(number)])[attribute] = self._put(None, state)
+
+    def _slots(self):
+        """Return everything that may hold state, by a name that is the same in each training."""
+        slots = {}
+        for number, (callback, code) in enumerate(zip(self._callbacks, self._codes, strict=True)):
+            kind, matters = type(callback).__name__, code.touches_model and not only_writes(callback)
+            for name in vars(callback):
+                if name not in SET_BY_KERAS:
+                    slots[f"{number}.{name}"] = _Item(vars(callback), name, f"{kind}.{name}", matters)
+            for place, (variables, names, cells) in enumerate(code.variables):
+                for name in names:
+                    slots[f"global {variables.get('__name__')}.{name}"] = _Item(variables, name, name, matters)
+                for name, cell in cells.items():
+                    slots[f"{number} closure {place}.{name}"] = _Cell(cell, name, matters)
+        return slots
+
+    def _digest(self, value):
+        """Return a digest of a value's state; None if it has none that can be saved."""
+        try:
+            arrays = []
+            digest = hashlib.sha1(repr(pack(self._state(value), arrays)).encode(), usedforsecurity=False)
+        except (TypeError, ValueError, RecursionError):
+            return None
+        for array in arrays:
+            flat = numpy.ravel(array)
+            flat = flat[:: max(1, flat.nbytes // _MAX_BYTES_HASHED)]
+            digest.update(numpy.ascontiguousarray(flat).view(numpy.uint8))
+        return digest.digest()
+
+    def _state(self, value, depth=0):
+        if depth > _MAX_DEPTH:
+            raise TypeError("nested too deeply")
+        if isinstance(value, numpy.random.Generator):
+            return {_LIVE: value.bit_generator.state}
+        if isinstance(value, numpy.random.RandomState):
+            return {_LIVE: value.get_state()}
+        if type(value) is random.Random:
+            return {_LIVE: value.getstate()}
+        if is_stateful(value):
+            return {_LIVE: [numpy.array(each) for each in self._own_variables(value)]}
+        if type(value) in (list, tuple):
+            return type(value)(self._state(each, depth + 1) for each in value)
+        if type(value) is deque:
+            return deque((self._state(each, depth + 1) for each in value), value.maxlen)
+        if type(value) is dict:
+            return {key: self._state(each, depth + 1) for key, each in value.items()}
+        if is_instance_of_script(value):
+            attributes = {name: each for name, each in vars(value).items() if name not in SET_BY_KERAS}
+            return {_LIVE: {name: self._state(each, depth + 1) for name, each in attributes.items()}}
+        return value
+
+    def _own_variables(self, value):
+        """Return the variables of a layer, optimizer, metric or variable that do not belong to the fitted model."""
+        optimizer = self._model.optimizer
+        saved = {id(each) for each in (*self._model.variables, *(optimizer.variables if optimizer else ()))}
+        if value is optimizer:
+            return []
+        return [each for each in getattr(value, "variables", [value]) if id(each) not in saved]
+
+    def _put(self, current, state):
+        """Return the value that has ``state``: ``current`` itself if it can be changed, as others may refer to it."""
+        if isinstance(state, dict) and _LIVE in state:
+            return self._put_live(current, state[_LIVE])
+        if type(state) in (list, tuple, deque):
+            known = list(current) if type(current) is type(state) else []
+            items = [self._put(known[at] if at < len(known) else None, each) for at, each in enumerate(state)]
+            if type(state) is tuple:
+                return tuple(items)
+            if type(current) is not type(state):
+                return deque(items, state.maxlen) if type(state) is deque else items
+            current.clear()
+            current.extend(items)
+            return current
+        if isinstance(state, (dict, set)) and type(current) is type(state):
+            if isinstance(state, dict):
+                state = {key: self._put(current.get(key), each) for key, each in state.items()}
+            current.clear()
+            current.update(state)
+            return current
+        is_array = isinstance(state, numpy.ndarray) and isinstance(current, numpy.ndarray) and current.flags.writeable
+        if is_array and (current.shape, current.dtype) == (state.shape, state.dtype):
+            current[...] = state
+            return current
+        return state
+
+    def _put_live(self, current, state):
+        if isinstance(current, numpy.random.Generator):
+            current.bit_generator.state = state
+        elif isinstance(current, numpy.random.RandomState):
+            current.set_state(state)
+        elif isinstance(current, random.Random):
+            current.setstate(state)
+        elif isinstance(state, list):
+            variables = [] if current is None else self._own_variables(current)
+            if len(variables) != len(state):
+                raise ValueError(f"a callback's {type(current).__name__} does not match the checkpoint")
+            for variable, array in zip(variables, state, strict=True):
+                variable.assign(array)
+        elif is_instance_of_script(current):
+            for name, each in state.items():
+                vars(current)[name] = self._put(vars(current).get(name), each)
+        else:
+            raise ValueError("an object that a callback has made during the fit cannot be made again")
+        return current
+
+
+def _is_harmless(value):
+    """Return whether a value without a state is Python's own: a function, a date, a file, a lock."""
+    return type(value).__module__.partition(".")[0] in sys.stdlib_module_names
+
+
+class _Item:
+    """An item of a dict: an attribute of a callback, or a global."""
+
+    def __init__(self, items, name, label, matters):
+        self._items, self._name = items, name
+        self.label, self.matters = label, matters
+
+    def get(self):
+        """Return the value of the item."""
+        return self._items[self._name]
+
+    def set(self, value):
+        """Change the value of the item."""
+        self._items[self._name] = value
+
+
+class _Cell:
+    """A variable of a function that contains the one that uses it."""
+
+    def __init__(self, cell, name, matters):
+        self._cell = cell
+        self.label, self.matters = name, matters
+
+    def get(self):
+        """Return the value of the variable."""
+        try:
+            return self._cell.cell_contents
+        except ValueError:  # nothing has been assigned to it yet
+            return None
+
+    def set(self, value):
+        """Change the value of the variable."""
+        self._cell.cell_contents = value
