@@ -5,6 +5,7 @@ import shutil
 import time
 from dataclasses import dataclass, field, replace
 
+from epochal.analysis.epochs import Epochs
 from epochal.analysis.percentages import read_percentages
 from epochal.analysis.script import Change, diff
 from epochal.errors import Reason, RunFailed
@@ -189,10 +190,11 @@ def _prepare_exact_epochs(
 
     Then its history has as many epochs as nn.py asks for. If their number is not known, all epochs are trained.
     """
-    epochs, changes = active.script.epochs, dict(started.proposal.changes)
-    if epochs:
+    changes = dict(started.proposal.changes)
+    if raised := _find_raised(active, started.proposal):
         fits = parse_fits(read_metrics(active.folder.trial(started.number).metrics))
-        changes[epochs] = effective_epochs(fits, int(changes.get(epochs, epochs.value)))
+        epochs = effective_epochs(fits, raised.number_with(changes[raised.constant]))
+        changes[raised.constant] = raised.value_for(epochs)
     exact = replace(started, proposal=replace(started.proposal, changes=changes, stop_at=None))
     log(
         f"trial {started.number}: {SCRIPT} failed after its fit was stopped at the threshold, perhaps because its history "
@@ -206,7 +208,7 @@ def _train_again(
     active: ActiveRun, exact: StartedTrial, stopped: Trial, provided: ProvidedCheckpoints
 ) -> tuple[Trial, Choice | RunFailed]:
     """Train a trial that ``_prepare_exact_epochs`` has prepared; ``stopped`` is its first attempt."""
-    hyperparameters = active.script.hyperparameters(exact.proposal.changes)
+    hyperparameters = active.hyperparameters(exact.proposal.changes)
     trial, choice = _train(active, exact, replace(stopped, hyperparameters=hyperparameters), provided)
     if trial.epochs_trained == 0 and not _has_other_test_set(trial, choice, provided):
         # The first attempt trained all epochs.
@@ -278,10 +280,15 @@ def _add_notes(active: ActiveRun, trial: Trial, choice: Choice | RunFailed) -> N
         log(f"note: {note}")
 
 
+def _find_raised(active: ActiveRun, proposal: Proposal) -> Epochs | None:
+    """Return the number of epochs that the trial changes; None if it changes none."""
+    return next((each for each in active.script.epochs if each.constant in proposal.changes), None)
+
+
 def _set_trained_epochs(active: ActiveRun, trial: Trial, proposal: Proposal) -> Trial:
     """Return the trial, with the number of epochs actually trained if its fit stopped early at the threshold."""
     folder = active.folder.trial(trial.number)
-    raised = next((each for each in active.script.epochs if each.constant in proposal.changes), None)
+    raised = _find_raised(active, proposal)
     if raised is None:
         return trial
     target_epochs = raised.number_with(proposal.changes[raised.constant])
