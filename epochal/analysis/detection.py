@@ -1,10 +1,10 @@
 """Detect which framework the pushed code trains with, based on its imports.
 
-The modules of ``epochal.analysis.frameworks`` say which imports identify which framework. A framework that also serves
-as a tool alongside others (scikit-learn, for splits and metrics) is chosen only if no other framework is imported. Code
-that imports several other frameworks is refused unless epochal.toml names one. Code without any framework is plain
-Python. All imports in the script and in the local modules that it imports count, including those in functions, but not those
-under ``if TYPE_CHECKING``, which never run.
+The modules of ``epochal.analysis.frameworks`` say which imports identify which framework, and which one trains if
+several are imported: scikit-learn, for example, only if no other one is. Code that imports several frameworks of the
+first rank is refused unless epochal.toml names one. Code without any framework is plain Python. All imports in the
+script and in the local modules that it imports count, including those in functions, but not those under
+``if TYPE_CHECKING``, which never run.
 """
 
 import ast
@@ -129,15 +129,17 @@ def _choose_framework(imports: list[_Import]) -> tuple[str, str]:
     for found in imports:
         if found.package in names:
             first.setdefault(names[found.package], f"{found.file} line {found.line} imports {found.package}")
-    trainers = sorted(name for name in first if not known[name].IS_TOOL)
-    if len(trainers) > 1:
+    rank = min((known[name].RANK for name in first), default=0)
+    trainers = [name for name in first if known[name].RANK == rank]
+    if rank == 0 and len(trainers) > 1:
+        trainers.sort()
         sentences = ", and ".join(first[name] for name in trainers)
         choices = " or ".join(f'framework = "{name}"' for name in trainers)
         raise RunFailed(
             Reason.SEVERAL_FRAMEWORKS, f"{sentences}. Choose the one to train with in epochal.toml: {choices}."
         )
-    for name in [*trainers, *sorted(first)]:
-        return name, first[name]
+    if trainers:
+        return trainers[0], first[trainers[0]]
     return NO_FRAMEWORK, f"no import of {all_imports()}"
 
 

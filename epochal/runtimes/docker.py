@@ -22,6 +22,7 @@ from epochal.runtimes.outcome import determine_outcome
 from epochal.runtimes.recipe import read_recipe
 from epochal.runtimes.runtime import IsTraining, Outcome, Training
 from epochal.runtimes.scratch import Scratch, data_folder, dataset_cache, dataset_variables, scratch_folders
+from epochal.runtimes.variables import library_variables
 from epochal.settings import ServerSettings
 
 _FETCH_SECONDS = 3600.0
@@ -140,6 +141,7 @@ class DockerRuntime:
             "EPOCHAL_CHECKPOINTS": "/checkpoints",
             "PYTHONPATH": "/recorder",
             **dataset_variables(_DATASETS, links=True),
+            **library_variables(network=self.has_network),
         }
         mounts = [
             (training.folder.code, "/train", True),

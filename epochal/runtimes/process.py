@@ -18,6 +18,7 @@ from epochal.runtimes.recipe import read_recipe
 from epochal.runtimes.runtime import IsTraining, Outcome, Training
 from epochal.runtimes.scratch import data_folder, dataset_cache, dataset_variables, scratch_folders
 from epochal.runtimes.stop import Stop
+from epochal.runtimes.variables import library_variables
 from epochal.settings import LimitSettings, ServerSettings
 
 _FETCH_SECONDS = 3600.0
@@ -80,6 +81,8 @@ class ProcessRuntime:
                 "EPOCHAL_CHECKPOINTS": str(folder.checkpoints.absolute()),
                 "PYTHONPATH": str(scratch.recorder.absolute()),
                 **dataset_variables(datasets.absolute(), links=True),
+                # A process reaches the network in any case, but not with the keys that the user's HOME holds.
+                **library_variables(network=self._settings.sandbox.network),
             }
             if training.stop_at is not None:
                 environment["EPOCHAL_STOP_AT"] = repr(training.stop_at)

@@ -21,7 +21,10 @@ def _catch_failure(script: str, modules: dict[str, str]) -> RunFailed:
     return failure.value
 
 
-_NO_IMPORT = "no import of keras, tensorflow, tf_keras, sklearn, torch, torchvision or lightning"
+_NO_IMPORT = (
+    "no import of jax, flax, keras, tensorflow, tf_keras, lightgbm, sklearn, torch, torchvision, lightning, "
+    "pytorch_lightning or xgboost"
+)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +38,15 @@ _NO_IMPORT = "no import of keras, tensorflow, tf_keras, sklearn, torch, torchvis
         ("from sklearn.svm import SVC\n", "sklearn", "nn.py line 1 imports sklearn"),
         ("import sklearn\nimport keras\n", "keras", "nn.py line 2 imports keras"),
         ("import sklearn; import torch\n", "torch", "nn.py line 1 imports torch"),
+        ("import sklearn\nimport xgboost as xgb\n", "xgboost", "nn.py line 2 imports xgboost"),
+        ("import xgboost\nimport lightgbm\n", "xgboost", "nn.py line 1 imports xgboost"),
+        ("import lightgbm, xgboost\n", "lightgbm", "nn.py line 1 imports lightgbm"),
+        ("import flax.linen as nn\nimport jax\n", "jax", "nn.py line 1 imports flax"),
+        (
+            "import jax\nimport tensorflow_datasets\nimport tensorflow as tf\n",
+            "keras",
+            "nn.py line 3 imports tensorflow",
+        ),
         ("def main():\n    import keras\n", "keras", "nn.py line 2 imports keras"),
         ("try:\n    import keras\nexcept ImportError:\n    keras = None\n", "keras", "nn.py line 2 imports keras"),
         (

@@ -12,25 +12,25 @@ from pathlib import Path
 
 from epochal.analysis.frameworks import LogLines, Recorder, RemovedApi
 
-TITLE = "JAX"
-IMPORTS = ("jax",)
-IS_TOOL = False
-PINS = Path(__file__).with_name("jax.txt")
+TITLE = "Brain"
+IMPORTS = ("brain",)
+RANK = 0
+PINS = Path(__file__).with_name("brain.txt")
 DATASETS = None
-MODEL_SUFFIXES = (".jax",)
+MODEL_SUFFIXES = (".brain",)
 LOG_LINES = LogLines(progress="fitted")
 RECORDER = Recorder()
 
 
 def find_removed_apis(source):
-    return [RemovedApi(1, "jax.ops", "jax.numpy")] if "jax.ops" in source else []
+    return [RemovedApi(1, "brain.ops", "brain.numpy")] if "brain.ops" in source else []
 """
-_NN = """import jax  # not jax.ops
+_NN = """import brain  # not brain.ops
 
 epochs = 20
-print(f"Test accuracy: {jax.learn(epochs)}")
+print(f"Test accuracy: {brain.learn(epochs)}")
 print("fitted, test accuracy: 0.1")
-open("model.jax", "w").write("weights")
+open("model.brain", "w").write("weights")
 """
 
 
@@ -38,24 +38,24 @@ def test_script_is_trained_with_an_added_framework(tmp_path: Path) -> None:
     """The training environment has its pins, its log lines are skipped, and its removed names are noted."""
     result = _train(tmp_path, {"nn.py": _NN, "epochal.toml": "threshold = 0.7\n"})
     assert (result.run.state, result.status) == (State.REACHED, 0)
-    assert (result.run.framework, result.run.framework_why) == ("jax", "nn.py line 1 imports jax")
+    assert (result.run.framework, result.run.framework_why) == ("brain", "nn.py line 1 imports brain")
     assert [trial.accuracy and trial.accuracy.value for trial in result.run.trials] == [0.5, 0.75]
-    assert result.run.notes == ("nn.py line 1: jax.ops was removed from JAX; use jax.numpy",)
-    assert "/environments/jax-" in (result.run.image or "")
+    assert result.run.notes == ("nn.py line 1: brain.ops was removed from Brain; use brain.numpy",)
+    assert "/environments/brain-" in (result.run.image or "")
 
 
 def test_setting_accepts_an_added_framework(tmp_path: Path) -> None:
     """nn.py imports nothing, so only epochal.toml can choose it."""
-    result = _train(tmp_path, {"nn.py": "print('Test accuracy: 0.9')\n", "epochal.toml": 'framework = "jax"\n'})
+    result = _train(tmp_path, {"nn.py": "print('Test accuracy: 0.9')\n", "epochal.toml": 'framework = "brain"\n'})
     assert (result.run.state, result.status) == (State.REACHED, 0)
-    assert (result.run.framework, result.run.framework_why) == ("jax", "set in epochal.toml")
+    assert (result.run.framework, result.run.framework_why) == ("brain", "set in epochal.toml")
 
 
 def test_setting_refuses_an_unknown_framework(tmp_path: Path) -> None:
     """The message lists the frameworks that exist."""
     result = _train(tmp_path, {"nn.py": _NN, "epochal.toml": 'framework = "fortran"\n'})
     assert (result.run.state, result.run.reason) == (State.FAILED, Reason.BAD_SETTINGS)
-    names = "'', 'jax', 'keras', 'python', 'sklearn' or 'torch'"
+    names = "'', 'brain', 'jax', 'keras', 'lightgbm', 'python', 'sklearn', 'torch' or 'xgboost'"
     assert result.run.explanation == f"epochal.toml: framework: Input should be {names} (it is 'fortran')."
 
 
@@ -64,8 +64,8 @@ def _train(tmp_path: Path, files: dict[str, str | bytes]) -> ChainResult:
     frameworks, start = tmp_path / "frameworks", tmp_path / "start"
     frameworks.mkdir()
     start.mkdir()
-    (frameworks / "jax.py").write_text(_MODULE)
-    (frameworks / "jax.txt").write_text(f"jax @ {_build_wheel(tmp_path).as_uri()}\n")
+    (frameworks / "brain.py").write_text(_MODULE)
+    (frameworks / "brain.txt").write_text(f"brain @ {_build_wheel(tmp_path).as_uri()}\n")
     (start / "sitecustomize.py").write_text(
         f"import epochal.analysis.frameworks\nepochal.analysis.frameworks.__path__.append({str(frameworks)!r})\n"
     )
@@ -75,12 +75,12 @@ def _train(tmp_path: Path, files: dict[str, str | bytes]) -> ChainResult:
 
 
 def _build_wheel(folder: Path) -> Path:
-    """Build a stand-in for the real JAX, which can be installed without a package index."""
-    path = folder / "jax-1.0-py3-none-any.whl"
-    info = "jax-1.0.dist-info"
+    """Build a stand-in for a real framework, which can be installed without a package index."""
+    path = folder / "brain-1.0-py3-none-any.whl"
+    info = "brain-1.0.dist-info"
     files = {
-        "jax.py": "def learn(epochs):\n    return epochs / 40\n",
-        f"{info}/METADATA": "Metadata-Version: 2.1\nName: jax\nVersion: 1.0\n",
+        "brain.py": "def learn(epochs):\n    return epochs / 40\n",
+        f"{info}/METADATA": "Metadata-Version: 2.1\nName: brain\nVersion: 1.0\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     files[f"{info}/RECORD"] = "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"])

@@ -83,8 +83,12 @@ class Framework(Protocol):
     """The framework's name as its developers write it: ``scikit-learn``."""
     IMPORTS: tuple[str, ...]
     """The top-level packages whose import identifies the framework."""
-    IS_TOOL: bool
-    """Whether code that imports both this and another framework trains with the other one."""
+    RANK: int
+    """Code that imports several frameworks trains with the one of the lowest rank, counted from 0.
+
+    Two of rank 0 are an error, because each of them trains networks of its own. Of others of the same rank, the one that
+    is imported first trains.
+    """
     PINS: Path
     """The requirements file of the framework's training environment, with pinned versions."""
     DATASETS: DatasetCache | None

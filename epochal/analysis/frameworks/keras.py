@@ -51,7 +51,7 @@ _APPLICATIONS = (
 
 TITLE = "Keras"
 IMPORTS = ("keras", "tensorflow", "tf_keras")
-IS_TOOL = False
+RANK = 0
 PINS = resource("requirements") / "keras.txt"
 DATASETS = DatasetCache(
     folder="keras",

@@ -35,7 +35,7 @@ _FETCH = (
 
 TITLE = "Python"
 IMPORTS = ()
-IS_TOOL = False
+RANK = 0
 PINS = resource("requirements") / "python.txt"
 DATASETS = DatasetCache(
     folder="nltk_data",

@@ -19,7 +19,7 @@ _FETCHERS = (
 
 TITLE = "scikit-learn"
 IMPORTS = ("sklearn",)
-IS_TOOL = True
+RANK = 2
 PINS = resource("requirements") / "sklearn.txt"
 DATASETS = DatasetCache(
     folder="scikit_learn",

@@ -4,8 +4,8 @@ from epochal.analysis.frameworks import LogLines, Recorder, no_removed_apis
 from epochal.folders import resource
 
 TITLE = "PyTorch"
-IMPORTS = ("torch", "torchvision", "lightning")
-IS_TOOL = False
+IMPORTS = ("torch", "torchvision", "lightning", "pytorch_lightning")
+RANK = 0
 PINS = resource("requirements") / "torch.txt"
 DATASETS = None
 MODEL_SUFFIXES = (".pt", ".pth", ".onnx")

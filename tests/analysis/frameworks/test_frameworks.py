@@ -16,7 +16,7 @@ from epochal.store.schema import metadata
 
 def test_framework_modules_are_complete() -> None:
     """The pins exist, the log patterns compile, and the name fits the column of the database."""
-    assert list(frameworks()) == ["keras", "python", "sklearn", "torch"]
+    assert list(frameworks()) == ["jax", "keras", "lightgbm", "python", "sklearn", "torch", "xgboost"]
     for name, framework in frameworks().items():
         assert framework.PINS.name == f"{name}.txt"
         assert framework.PINS.is_file()
@@ -43,7 +43,9 @@ def test_framework_setting_is_a_known_name_or_empty() -> None:
     """For any other name the error lists the known ones."""
     for name in ("", *frameworks()):
         check_framework(name)
-    with pytest.raises(SettingsError, match="'', 'keras', 'python', 'sklearn' or 'torch'"):
+    with pytest.raises(
+        SettingsError, match="'', 'jax', 'keras', 'lightgbm', 'python', 'sklearn', 'torch' or 'xgboost'"
+    ):
         check_framework("Keras")
 
 

@@ -1,0 +1,14 @@
+"""JAX, also as used by Flax. Data sets are often read with TensorFlow or PyTorch, which then are the framework."""
+
+from epochal.analysis.frameworks import LogLines, Recorder, no_removed_apis
+from epochal.folders import resource
+
+TITLE = "JAX"
+IMPORTS = ("jax", "flax")
+RANK = 1
+PINS = resource("requirements") / "jax.txt"
+DATASETS = None
+MODEL_SUFFIXES = (".msgpack",)
+LOG_LINES = LogLines()
+RECORDER = Recorder()
+find_removed_apis = no_removed_apis

@@ -1,0 +1,15 @@
+"""LightGBM. Scores of its estimators are recorded as those of scikit-learn."""
+
+from epochal.analysis.frameworks import LogLines, Recorder, no_removed_apis
+from epochal.folders import resource
+
+TITLE = "LightGBM"
+IMPORTS = ("lightgbm",)
+RANK = 1
+PINS = resource("requirements") / "lightgbm.txt"
+DATASETS = None
+MODEL_SUFFIXES = (".lgb", ".joblib", ".pkl")
+# "[1]\tvalid_0's binary_logloss: 0.61", a line per round, and "[LightGBM] [Info] …".
+LOG_LINES = LogLines(progress=r"\s*\[(?:\d+|LightGBM)\]\s")
+RECORDER = Recorder()
+find_removed_apis = no_removed_apis

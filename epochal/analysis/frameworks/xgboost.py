@@ -1,0 +1,15 @@
+"""XGBoost. Scores of its estimators are recorded as those of scikit-learn."""
+
+from epochal.analysis.frameworks import LogLines, Recorder, no_removed_apis
+from epochal.folders import resource
+
+TITLE = "XGBoost"
+IMPORTS = ("xgboost",)
+RANK = 1
+PINS = resource("requirements") / "xgboost.txt"
+DATASETS = None
+MODEL_SUFFIXES = (".ubj", ".bst", ".joblib", ".pkl")
+# "[0]\tvalidation_0-logloss:0.61", a line per round.
+LOG_LINES = LogLines(progress=r"\s*\[\d+\]\s")
+RECORDER = Recorder()
+find_removed_apis = no_removed_apis

@@ -1,0 +1,27 @@
+"""Environment variables that keep libraries from what a training cannot do: open a window, or reach a server."""
+
+import os
+
+_NO_WINDOW = {"MPLBACKEND": "Agg"}
+"""Matplotlib then draws into files, and its ``show()`` returns at once."""
+
+_OFFLINE = {
+    "CLEARML_OFFLINE_MODE": "1",
+    "COMET_START_ONLINE": "false",
+    "NEPTUNE_MODE": "offline",
+    "SWANLAB_MODE": "offline",
+    "WANDB_MODE": "offline",
+}
+"""Trackers of experiments that contact a server unless told otherwise.
+
+MLflow, TensorBoard, Aim and DVCLive write to the working folder by themselves, so they need no variable.
+"""
+
+
+def library_variables(*, network: bool) -> dict[str, str]:
+    """Return the variables for a training that may use the network, or may not.
+
+    A variable that is set for Epochal itself keeps that value, and the script may change any of them.
+    """
+    variables = _NO_WINDOW if network else _NO_WINDOW | _OFFLINE
+    return {name: os.environ.get(name, value) for name, value in variables.items()}
