@@ -130,7 +130,7 @@ def _choose_framework(imports: list[_Import]) -> tuple[str, str]:
         if found.package in names:
             first.setdefault(names[found.package], f"{found.file} line {found.line} imports {found.package}")
     rank = min((known[name].RANK for name in first), default=0)
-    trainers = [name for name in first if known[name].RANK == rank]
+    trainers = [name for name in first if rank == known[name].RANK]
     if rank == 0 and len(trainers) > 1:
         trainers.sort()
         sentences = ", and ".join(first[name] for name in trainers)

@@ -60,16 +60,18 @@ def plan_run(app: App, run: Run) -> ActiveRun:
 def prepare_run(active: ActiveRun, state: State) -> None:
     """Build the environment for the run's trials and change the run's state to ``state``. Raises RunFailed.
 
-    Also log and store a note for each use in the script of an API that the framework has removed.
+    Also log and store notes on the uses in the script of APIs that the framework has removed, and on packages.
     """
-    framework = frameworks()[active.plan.code.detection.framework].TITLE
+    plan, framework = active.plan, active.plan.code.detection.framework
+    title = frameworks()[framework].TITLE
     notes = [
-        f"{active.script.path} line {api.line}: {api.what} was removed from {api.owner or framework}; use {api.instead}"
-        for api in active.plan.code.removed_apis
+        f"{active.script.path} line {api.line}: {api.what} was removed from {api.owner or title}; use {api.instead}"
+        for api in plan.code.removed_apis
     ]
+    prepare_environment(active)
+    notes += plan.runtime.describe_packages(framework, active.folder.code)
     for note in notes:
         log(f"note: {note}")
-    prepare_environment(active)
     active.mark(Step.ENVIRONMENT_READY)
     store_plan(active, state=state)
     add_notes(active.app.database, active.run.id, notes)

@@ -14,12 +14,13 @@ from epochal.folders import SCRIPT
 from epochal.records import Log
 from epochal.runtimes.container import Task, find_containers, remove, run_container, user_and_group
 from epochal.runtimes.engine import connect, engine_errors
-from epochal.runtimes.images import ensure_image, image_tag
+from epochal.runtimes.images import ensure_image, image_tag, read_from_image
 from epochal.runtimes.imports import IMPORT_TIMEOUT_SECONDS, check_imports_once
 from epochal.runtimes.label import Label, home_id
 from epochal.runtimes.log import MEGABYTE, LogFile, last_lines
 from epochal.runtimes.outcome import determine_outcome
 from epochal.runtimes.recipe import read_recipe
+from epochal.runtimes.remarks import REMARKS, describe_remarks
 from epochal.runtimes.runtime import IsTraining, Outcome, Training
 from epochal.runtimes.scratch import Scratch, data_folder, dataset_cache, dataset_variables, scratch_folders
 from epochal.runtimes.variables import library_variables
@@ -51,11 +52,18 @@ class DockerRuntime:
 
     def image_name(self, framework: str, code: Path) -> str:
         """Return the tag that ``prepare`` would return, without contacting the engine. See ``Runtime.image_name``."""
-        return image_tag(read_recipe(framework, code, self._settings.sandbox), self._settings.images)
+        return image_tag(read_recipe(framework, code, self._settings), self._settings.images)
+
+    def describe_packages(self, framework: str, code: Path) -> list[str]:
+        """Return notes on the packages in the image for ``code``. See ``Runtime.describe_packages``."""
+        recipe = read_recipe(framework, code, self._settings)
+        with engine_errors(self._docker_host):
+            remarks = read_from_image(self._client, image_tag(recipe, self._settings.images), f"/opt/epochal/{REMARKS}")
+        return describe_remarks(remarks, recipe.source)
 
     def prepare(self, framework: str, code: Path, log: Log) -> str:
         """Build the image for ``framework`` and ``code`` if it is missing; return its tag. See ``Runtime.prepare``."""
-        recipe = read_recipe(framework, code, self._settings.sandbox)
+        recipe = read_recipe(framework, code, self._settings)
         with engine_errors(self._docker_host):
             return ensure_image(self._client, recipe, self._settings.images, self._home / "cache" / "locks", log)
 

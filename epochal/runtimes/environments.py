@@ -9,14 +9,13 @@ from pathlib import Path
 
 import uv
 
-from epochal.analysis.frameworks import frameworks
 from epochal.errors import Reason, RunFailed
 from epochal.records import Log
 from epochal.runtimes.label import Label
 from epochal.runtimes.lock import file_lock
 from epochal.runtimes.log import last_lines
 from epochal.runtimes.process_tree import process_tree
-from epochal.runtimes.recipe import Recipe
+from epochal.runtimes.recipe import REQUIREMENTS, RESOLVE, Recipe
 from epochal.settings import ImageSettings, child_environment
 
 _BUILD_SECONDS = 3600.0
@@ -57,27 +56,33 @@ def python_in(environment: Path) -> str:
 
 
 def _build(folder: Path, label: Label, recipe: Recipe, settings: ImageSettings, log: Log) -> None:
-    install = ["pip", "install", "--no-config", "--python", python_in(folder)]
-    only_wheels = ["--only-binary", ":all:"]
+    uv_path = uv.find_uv_bin()
+    for name, text in recipe.files().items():
+        (folder / name).write_text(text, encoding="utf-8")
+    resolve = [sys.executable, "-I", str(RESOLVE), uv_path, recipe.framework, recipe.packages, str(folder)]
+    install = [uv_path, "pip", "install", "--no-config", "--python", python_in(folder)]
+    if recipe.packages == "wheels":
+        install += ["--only-binary", ":all:"]
+    install += ["--no-deps", "-r", str(folder / "packages.txt")]
+    if "--hash" in recipe.requirements:
+        install += ["--constraints", str(folder / REQUIREMENTS)]  # uv checks the hashes in it
     steps = {
-        "create the environment": ["venv", "--no-config", "--allow-existing", "--python", sys.executable, str(folder)],
-        "install the packages": [*install, *only_wheels, "-r", str(frameworks()[recipe.framework].PINS)],
+        "create the environment": [
+            *(uv_path, "venv", "--no-config", "--allow-existing", "--python", sys.executable, str(folder))
+        ],
+        f"choose versions for {recipe.source}" if recipe.requirements else "choose versions": resolve,
+        "install the packages": install,
     }
-    if recipe.requirements:
-        requirements = folder / "requirements.txt"
-        requirements.write_text(recipe.requirements, encoding="utf-8")
-        confinement = only_wheels if recipe.packages == "wheels" else []
-        steps["install requirements.txt"] = [*install, *confinement, "-r", str(requirements)]
     # Compile bytecode here, once, instead of in every training: importing TensorFlow then takes 5 s instead of 15.
     changes = {"UV_COMPILE_BYTECODE": "1", "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
-    variables = child_environment(changes)
+    variables = child_environment(changes | recipe.variables())
     if settings.ca_bundle:
         variables["SSL_CERT_FILE"] = str(Path(settings.ca_bundle).expanduser())
     # Packages may run code while they are installed, and some of Epochal's environment variables are secret.
     variables = {name: value for name, value in variables.items() if not name.startswith("EPOCHAL_")}
     for action, arguments in steps.items():
         lines: deque[str] = deque(maxlen=60)
-        with process_tree([uv.find_uv_bin(), *arguments], label, variables, folder) as process:
+        with process_tree(arguments, label, variables, folder) as process:
             assert process.stdout is not None
             for line in process.stdout:
                 lines.append(line.decode("utf-8", errors="replace").rstrip())

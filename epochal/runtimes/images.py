@@ -12,14 +12,16 @@ from docker.errors import ImageNotFound
 from epochal.errors import Reason, RunFailed, SettingsError
 from epochal.folders import resource
 from epochal.records import Log
+from epochal.runtimes.cleanup import managed_resource
 from epochal.runtimes.lock import file_lock
 from epochal.runtimes.log import last_lines
-from epochal.runtimes.recipe import Recipe
+from epochal.runtimes.recipe import REQUIREMENTS, RESOLVE, Recipe
 from epochal.settings import ImageSettings
 
 _DOCKERFILE = resource("Dockerfile")
 _CA_BUNDLE = "ca-bundle.pem"
-_PROGRESS = re.compile(r"^Step \d+/\d+ : RUN .*|^ *Downloading \S+ \([\d.]+ [MG]B\)", re.MULTILINE)
+_PROGRESS = re.compile(r"^Step \d+/\d+ : RUN .*|^ *Downloading \S+ \([\d.]+ ?[MG]i?B\)", re.MULTILINE)
+_ERROR = re.compile(r"^(?:ERROR: |error: |  cause: )(.*)", re.MULTILINE)  # of pip and uv
 
 
 def image_tag(recipe: Recipe, settings: ImageSettings) -> str:
@@ -43,10 +45,20 @@ def ensure_image(client: docker.DockerClient, recipe: Recipe, settings: ImageSet
     return tag
 
 
+def read_from_image(client: docker.DockerClient, tag: str, path: str) -> str:
+    """Return the text of the file ``path`` in an image."""
+    with managed_resource(lambda: client.containers.create(tag), lambda found: found.remove(v=True)) as container:
+        chunks, _ = container.get_archive(path)
+        archive = io.BytesIO(b"".join(chunks))
+    with tarfile.open(fileobj=archive) as files:
+        content = files.extractfile(Path(path).name)
+        assert content is not None
+        return content.read().decode()
+
+
 def _build(client: docker.DockerClient, tag: str, recipe: Recipe, settings: ImageSettings, log: Log) -> None:
-    arguments = {"BASE_IMAGE": settings.base, "FRAMEWORK": recipe.framework}
-    if recipe.packages == "any":
-        arguments["PIP_ONLY_BINARY"] = ""
+    arguments = {"BASE_IMAGE": settings.base, "FRAMEWORK": recipe.framework, "PACKAGES": recipe.packages}
+    arguments["TORCH_INDEX"] = recipe.torch_index
     if settings.ca_bundle:
         arguments["PIP_CERT"] = f"/opt/epochal/{_CA_BUNDLE}"
     context = _context(recipe, settings)
@@ -64,17 +76,17 @@ def _build(client: docker.DockerClient, tag: str, recipe: Recipe, settings: Imag
             log(line if len(line) <= 100 else line[:99] + "…")
         if "error" in event:
             printed = "\n".join(output)
-            errors = [line.strip() for line in printed.splitlines() if line.startswith("ERROR: ")]
-            cause = errors[-1].removeprefix("ERROR: ") if errors else event["error"]
+            errors = _ERROR.findall(printed)
+            cause = errors[-1] if errors else event["error"]
             explanation = f"The image for {recipe.framework} could not be built: {cause}"
             raise RunFailed(Reason.ENVIRONMENT_FAILED, explanation, last_lines(printed))
 
 
 def _context(recipe: Recipe, settings: ImageSettings) -> io.BytesIO:
     """Return the build context as a tar file. Raises SettingsError if the CA bundle cannot be read."""
-    files = {"Dockerfile": _DOCKERFILE.read_bytes(), f"requirements/{recipe.framework}.txt": recipe.pins.encode()}
-    if recipe.requirements:
-        files["requirements.txt"] = recipe.requirements.encode()
+    files = {"Dockerfile": _DOCKERFILE.read_bytes(), "epochal/runtimes/resolve.py": RESOLVE.read_bytes()}
+    for name, text in recipe.files().items():
+        files[name if name == REQUIREMENTS else f"requirements/{name}"] = text.encode()
     if settings.ca_bundle:
         try:
             files[_CA_BUNDLE] = Path(settings.ca_bundle).expanduser().read_bytes()

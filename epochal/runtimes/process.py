@@ -15,6 +15,7 @@ from epochal.runtimes.log import MEGABYTE, LogFile, OutputCopier, last_lines
 from epochal.runtimes.outcome import determine_outcome
 from epochal.runtimes.process_tree import kill_orphans, process_tree, wait_for_exit
 from epochal.runtimes.recipe import read_recipe
+from epochal.runtimes.remarks import REMARKS, describe_remarks
 from epochal.runtimes.runtime import IsTraining, Outcome, Training
 from epochal.runtimes.scratch import data_folder, dataset_cache, dataset_variables, scratch_folders
 from epochal.runtimes.stop import Stop
@@ -46,7 +47,7 @@ class ProcessRuntime:
 
     def image_name(self, framework: str, code: Path) -> str:
         """Return the folder that ``prepare`` would return, without building anything. See ``Runtime.image_name``."""
-        recipe = read_recipe(framework, code, self._settings.sandbox)
+        recipe = read_recipe(framework, code, self._settings)
         return str(environment_folder(self._home / "cache", recipe))
 
     def prepare(self, framework: str, code: Path, log: Log) -> str:
@@ -55,9 +56,15 @@ class ProcessRuntime:
         See ``Runtime.prepare``.
         """
         log("Training in a plain process, without a sandbox: the code can do anything that this user can do.")
-        recipe = read_recipe(framework, code, self._settings.sandbox)
+        recipe = read_recipe(framework, code, self._settings)
         cache = self._home / "cache"
         return str(ensure_environment(cache, home_id(self._home), recipe, self._settings.images, log))
+
+    def describe_packages(self, framework: str, code: Path) -> list[str]:
+        """Return notes on the packages in the environment for ``code``. See ``Runtime.describe_packages``."""
+        recipe = read_recipe(framework, code, self._settings)
+        remarks = environment_folder(self._home / "cache", recipe) / REMARKS
+        return describe_remarks(remarks.read_text(encoding="utf-8"), recipe.source)
 
     def check_imports(self, image: str, modules: Sequence[str]) -> None:
         """Import ``modules`` once with the Python of the environment ``image``. See ``Runtime.check_imports``."""

@@ -7,38 +7,58 @@ from pathlib import Path
 from epochal.analysis.frameworks import frameworks
 from epochal.analysis.requirements import check_requirements, strip_comments
 from epochal.errors import Reason, RunFailed
-from epochal.settings import SandboxSettings
+from epochal.settings import ServerSettings
 
 REQUIREMENTS = "requirements.txt"
+RESOLVE = Path(__file__).with_name("resolve.py")
+"""The script that chooses the versions of a recipe's packages."""
 
 
 @dataclass(frozen=True)
 class Recipe:
     """The packages to install in an image or environment.
 
-    ``framework``: the framework's name. ``pins``: the text of the framework's requirements file. ``requirements``: the
-    text of the repository's requirements.txt without comments and blank lines, which have no effect; empty if there is
-    no such file. ``packages``: the kind of packages allowed, ``wheels`` or ``any``, as in the server's ``[sandbox]``
-    settings.
+    ``framework``: its name. ``pins``: the text of its requirements file. ``wanted``: the text of the file that the pins
+    were made from, empty if there is none. ``requirements``: the text of the repository's requirements.txt without
+    comments and blank lines, which change nothing; empty if there is no such file. ``source``: the name of the file that
+    has them. ``packages``: what may be installed, ``wheels`` or ``any``, as in the server's ``[sandbox]`` settings.
+    ``torch_index``: as in its ``[images]`` settings.
     """
 
     framework: str
     pins: str
+    wanted: str
     requirements: str
+    source: str
     packages: str
+    torch_index: str
+
+    def files(self) -> dict[str, str]:
+        """Return the files that ``resolve.py`` reads, by name."""
+        files = {
+            f"{self.framework}.txt": self.pins,
+            f"{self.framework}.in": self.wanted,
+            REQUIREMENTS: self.requirements,
+        }
+        return {name: text for name, text in files.items() if text}
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables with which uv is to choose and install the packages."""
+        return {} if self.torch_index == "pypi" else {"UV_TORCH_BACKEND": self.torch_index}
 
     def digest(self, *more: str) -> str:
-        """Return a digest of the recipe and of the strings ``more``, as 16 hexadecimal digits."""
-        return digest(*astuple(self), *more)
+        """Return a digest of the recipe, of how it is resolved and of the strings ``more``, as 16 hexadecimal digits."""
+        return digest(*astuple(self), RESOLVE.read_text(encoding="utf-8"), *more)
 
 
-def read_recipe(framework: str, code: Path, sandbox: SandboxSettings) -> Recipe:
+def read_recipe(framework: str, code: Path, settings: ServerSettings) -> Recipe:
     """Return the recipe for ``framework`` and the repository's files in the folder ``code``.
 
     Raises RunFailed(REFUSED_REQUIREMENT) if requirements.txt cannot be read, is not UTF-8 text, or asks for something
-    that ``sandbox`` does not allow.
+    that ``settings`` do not allow.
     """
-    pins = frameworks()[framework].PINS.read_text(encoding="utf-8")
+    pins = frameworks()[framework].PINS
+    wanted = pins.with_suffix(".in")
     try:
         requirements = (code / REQUIREMENTS).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -50,9 +70,17 @@ def read_recipe(framework: str, code: Path, sandbox: SandboxSettings) -> Recipe:
             Reason.REFUSED_REQUIREMENT,
             f"{REQUIREMENTS} is not UTF-8 text (PowerShell's > writes UTF-16). Save it as UTF-8.",
         ) from None
-    if sandbox.packages == "wheels":
+    if settings.sandbox.packages == "wheels":
         check_requirements(requirements)
-    return Recipe(framework, pins, strip_comments(requirements), sandbox.packages)
+    return Recipe(
+        framework,
+        pins.read_text(encoding="utf-8"),
+        wanted.read_text(encoding="utf-8") if wanted.exists() else "",
+        strip_comments(requirements),
+        REQUIREMENTS,
+        settings.sandbox.packages,
+        settings.images.torch_index,
+    )
 
 
 def digest(*parts: str) -> str:

@@ -76,6 +76,13 @@ class Runtime(Protocol):
         """
         ...
 
+    def describe_packages(self, framework: str, code: Path) -> list[str]:
+        """Return notes for the developer on how the repository changed the packages of what ``prepare`` has built.
+
+        Raises RunFailed(NO_ENGINE).
+        """
+        ...
+
     def check_imports(self, image: str, modules: Sequence[str]) -> None:
         """Check that ``modules`` can be imported in ``image``, unless an earlier call has already shown that they can.
 

@@ -93,6 +93,13 @@ class ImageSettings(Table):
         str,
         Field(description="A PEM file with additional CAs to trust in builds, for example a company's; may be empty."),
     ] = ""
+    torch_index: Annotated[
+        str,
+        Field(
+            pattern=r"^(cpu|cu\d+|xpu|rocm[\d.]+|pypi)$",
+            description="PyTorch's index of wheels, such as cpu or cu130; pypi: the ordinary index, on Linux with CUDA.",
+        ),
+    ] = "cpu"
 
 
 class GatewaySettings(Table):

@@ -1,0 +1,37 @@
+"""What the developer should know about the packages of an environment, in words.
+
+``resolve.py`` writes the facts to a file when it chooses the versions.
+"""
+
+import json
+from collections.abc import Sequence
+
+REMARKS = "remarks.json"
+
+
+def describe_remarks(text: str, source: str) -> list[str]:
+    """Return a note per remark in ``text``, the content of that file.
+
+    ``source``: the file of the repository that asks for the packages, such as requirements.txt.
+    """
+    facts: dict[str, list[Sequence[str]]] = json.loads(text)
+    replaced = [
+        f"{instead} {version} instead of {pinned}"
+        if instead == name
+        else f"{instead} {version} instead of {name} {pinned}"
+        for name, pinned, instead, version in facts.get("replaced", ())
+    ]
+    notes = [f"{source} changes the packages that come with the framework: {', '.join(replaced)}"] if replaced else []
+    return notes + [_describe_older(source, *fact) for fact in facts.get("held_back", ())]
+
+
+def _describe_older(source: str, name: str, version: str, release: str, missing: str) -> str:
+    if missing == name:
+        why = f"{name} {release} has" if release else f"newer releases of {name} have"
+    else:
+        why = f"{name} {release} needs {missing}, which has"
+    newer = f"not {release}, " if release else "an older one, "
+    return (
+        f"{source}: {name} {version} is installed, {newer}because {why} no wheel, and building packages is not allowed; "
+        'an admin can allow it with packages = "any" under [sandbox] in server.toml'
+    )

@@ -1,0 +1,187 @@
+"""Choose the versions of all packages of a training environment, before any of them is installed.
+
+    python resolve.py UV FRAMEWORK PACKAGES FOLDER
+
+It is run by the Python of the environment, in an image or in a process, so it uses only the standard library. UV is the
+path of uv, PACKAGES is ``wheels`` or ``any`` as in the server's ``[sandbox]`` settings. FOLDER has:
+
+FRAMEWORK.txt      the pins of the framework
+FRAMEWORK.in       the packages that the framework wants; without this file, all that are pinned
+requirements.txt   what the repository asks for, if it asks for anything
+
+The repository's versions come first. Pins are kept if they fit them, and a wanted package is left out if the repository
+needs the same package under another name (see ``_read_wanted``). Written into FOLDER:
+
+packages.txt       what to install
+shared.txt         those of them that are installed without a requirements.txt, too
+remarks.json       what the repository changed; see ``epochal.runtimes.remarks``
+"""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_ALSO_AS = re.compile(r"#\s*also as (.*)")
+
+
+class _UnsolvableError(Exception):
+    """No versions fit. The text is uv's output."""
+
+
+class _Resolver:
+    """Runs uv to choose versions, with files in ``folder``. ``only_wheels``: whether it may not build packages."""
+
+    def __init__(self, uv: str, folder: Path, only_wheels: bool) -> None:
+        self._command = [uv, "pip", "compile", "--no-config", "--quiet", "--no-header", "--no-annotate"]
+        self._command += ["--python", sys.executable]
+        self._folder = folder
+        self._options = ["--only-binary", ":all:"] if only_wheels else []
+
+    def choose(self, *files: Path, lines: Iterable[str] = (), preferred: str = "", options: Iterable[str] = ()) -> str:
+        """Return a line ``name==version`` for each package that the requirements in ``files`` and ``lines`` need.
+
+        ``preferred``: such lines, whose versions are chosen where they fit. Raises _UnsolvableError.
+        """
+        output = self._folder / "preferred.txt"
+        command = [*self._command, *self._options, *options, *map(str, files), "-"]
+        if preferred:
+            output.write_text(preferred, encoding="utf-8")
+            command += ["--output-file", str(output)]
+        done = subprocess.run(command, input="\n".join(lines), capture_output=True, text=True)
+        if done.returncode:
+            raise _UnsolvableError(done.stderr)
+        return output.read_text(encoding="utf-8") if preferred else done.stdout
+
+
+def _versions(packages: str) -> dict[str, str]:
+    """Return the version of each package in lines ``name==version``; what is installed from an address has none."""
+    return dict(map(_split, packages.splitlines()))
+
+
+def _split(line: str) -> tuple[str, str]:
+    name, _, version = line.partition(" ")[0].partition("==")
+    return _normalize(name), version
+
+
+def _normalize(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name.partition("[")[0]).lower()
+
+
+def _read_wanted(text: str) -> dict[str, tuple[str, ...]]:
+    """Return the packages in a FRAMEWORK.in, each with the names under which the same modules are published, too.
+
+    These names are in a comment: ``tensorflow-cpu==2.21.*  # also as tensorflow, tf-nightly``.
+    """
+    wanted = {}
+    for line in text.splitlines():
+        if found := _NAME.match(line):
+            also_as = _ALSO_AS.search(line)
+            wanted[_normalize(found[0])] = tuple(re.split(r",\s*", also_as[1].strip())) if also_as else ()
+    return wanted
+
+
+def _resolve(resolver: _Resolver, framework: str, folder: Path, only_wheels: bool) -> None:
+    pins_file, wanted_file = folder / f"{framework}.txt", folder / f"{framework}.in"
+    requirements = folder / "requirements.txt"
+    pins = packages = resolver.choose(pins_file)
+    remarks: dict[str, list[list[str]]] = {}
+    if requirements.exists():
+        pinned = _versions(pins)
+        wanted = _read_wanted(wanted_file.read_text(encoding="utf-8")) if wanted_file.exists() else {}
+        twins = [f"{twin}=={pinned[name]}" for name, names in wanted.items() for twin in names]
+        preferred = "\n".join([pins, *twins])
+        needed = _versions(resolver.choose(requirements, preferred=preferred))
+        # What is needed in the pinned version is taken under the name that is wanted, else under the name in use.
+        excluded = {twin for twin, version in map(_split, twins) if needed.get(twin) == version}
+        kept = [name for name, names in wanted.items() if not (needed.keys() - excluded) & set(names)]
+        excludes = folder / "excluded.txt"
+        excludes.write_text("\n".join(excluded), encoding="utf-8")
+        files = [requirements] if wanted else [requirements, pins_file]
+        packages = resolver.choose(*files, lines=kept, preferred=preferred, options=["--excludes", str(excludes)])
+        versions = _versions(packages)
+        remarks["replaced"] = _find_replaced(wanted, pinned, versions)
+        if only_wheels:
+            remarks["held_back"] = _find_held_back(resolver, requirements, pinned, versions)
+    lines = set(packages.splitlines())
+    shared = [line for line in pins.splitlines() if line in lines]
+    (folder / "packages.txt").write_text(packages, encoding="utf-8")
+    (folder / "shared.txt").write_text("\n".join([*shared, ""]), encoding="utf-8")
+    (folder / "remarks.json").write_text(json.dumps(remarks), encoding="utf-8")
+
+
+def _find_replaced(
+    wanted: dict[str, tuple[str, ...]], pinned: dict[str, str], versions: dict[str, str]
+) -> list[list[str]]:
+    """Return name and pinned version of each wanted package that is not installed so, and what is installed instead."""
+    found = []
+    for name, names in wanted.items():
+        instead = next((each for each in (*names, name) if each in versions), name)
+        if (instead, versions.get(instead)) != (name, pinned[name]):
+            found.append([name, pinned[name], instead, versions.get(instead, "")])
+    return found
+
+
+def _find_held_back(
+    resolver: _Resolver, requirements: Path, pinned: dict[str, str], versions: dict[str, str]
+) -> list[list[str]]:
+    """Return the packages whose newest release that the repository allows is not chosen for lack of a wheel.
+
+    For each: its name, the version that is chosen, that of the release, and the package without a wheel, which is the
+    package itself or one that the release needs. Packages with an exact version are not looked at.
+    """
+    asked = {}
+    for line in requirements.read_text(encoding="utf-8").splitlines():
+        found = _NAME.match(line)
+        if found and not re.search(r"==| @ |\\", line) and (name := _normalize(found[0])) in versions:
+            asked[name] = line.partition(" --")[0]
+
+    def check(name: str) -> list[str] | None:
+        with_wheel = _versions(resolver.choose(lines=[asked[name]], options=["--no-deps"]))[name]
+        missing, text = _find_missing_wheel(resolver, [asked[name], f"{name}>{with_wheel}"], ["--no-deps"])
+        if missing:
+            release = re.search(rf"\b{re.escape(name)}(?:==|>=)(\S+) has no ", text)
+            return [name, versions[name], release[1] if release else "", missing]
+        if versions[name] not in (with_wheel, pinned.get(name)):
+            missing, _ = _find_missing_wheel(resolver, [f"{name}=={with_wheel}"], [])
+            if missing:
+                return [name, versions[name], with_wheel, missing]
+        return None
+
+    with ThreadPoolExecutor(4) as threads:
+        return [found for found in threads.map(check, asked) if found]
+
+
+def _find_missing_wheel(resolver: _Resolver, lines: list[str], options: list[str]) -> tuple[str, str]:
+    """Return the package for lack of whose wheel ``lines`` cannot be installed, and uv's explanation; empty if none.
+
+    A release that has wheels for the next Python has left this one behind, which is usual.
+    """
+    next_python = f"{sys.version_info.major}.{sys.version_info.minor + 1}"
+    text = ""
+    missing = []
+    for python in ([], ["--python-version", next_python]):
+        try:
+            resolver.choose(lines=lines, options=["--prerelease", "disallow", *options, *python])
+            return "", ""
+        except _UnsolvableError as error:
+            text = text or str(error)
+            found = re.search(r"Wheels are required for `([^`]+)`", str(error))
+            missing.append(found[1] if found else "")
+    return (missing[0], text) if missing[0] == missing[1] else ("", "")
+
+
+def _main(uv: str, framework: str, packages: str, folder: str) -> None:
+    only_wheels = packages == "wheels"
+    try:
+        _resolve(_Resolver(uv, Path(folder), only_wheels), framework, Path(folder), only_wheels)
+    except _UnsolvableError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])
