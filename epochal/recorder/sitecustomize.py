@@ -20,6 +20,11 @@ _STARTED = time.time()
 _modules_to_patch = {
     "keras.src.models.model",
     "keras.src.saving.saving_api",
+    "keras.src.engine.training",
+    "keras.engine.training",
+    "keras.saving.saving_api",
+    "tf_keras.src.engine.training",
+    "tf_keras.src.saving.saving_api",
     "sklearn.base",
     "sklearn.model_selection._validation",
     "sklearn.metrics._classification",
@@ -28,7 +33,7 @@ _modules_to_patch = {
 """Modules to patch after they are executed; ``epochal_recorder.keras`` or ``epochal_recorder.sklearn`` patches them.
 
 ``import keras``, ``from tensorflow import keras`` and ``tf.keras`` all import ``keras.src.models.model``, which defines
-keras.Model.
+keras.Model; in Keras 2 and tf_keras, ``engine.training`` does.
 """
 
 
@@ -48,7 +53,7 @@ class _Finder:
             def exec_module(module):
                 execute(module)
                 try:
-                    recorder = import_module(f"epochal_recorder.{name.partition('.')[0]}")
+                    recorder = import_module(f"epochal_recorder.{name.partition('.')[0].removeprefix('tf_')}")
                     stop_at = os.environ.get("EPOCHAL_STOP_AT")
                     recorder.observe(module, out=_OUT, checkpoints=_CHECKPOINTS, stop_at=stop_at, started=_STARTED)
                 except Exception as fault:  # a failing recorder must not stop the training

@@ -15,14 +15,15 @@ def describe_remarks(text: str, source: str) -> list[str]:
     ``source``: the file of the repository that asks for the packages, such as requirements.txt.
     """
     facts: dict[str, list[Sequence[str]]] = json.loads(text)
-    replaced = [
-        f"{instead} {version} instead of {pinned}"
-        if instead == name
-        else f"{instead} {version} instead of {name} {pinned}"
-        for name, pinned, instead, version in facts.get("replaced", ())
-    ]
+    replaced = [_describe_replaced(*fact) for fact in facts.get("replaced", ())]
     notes = [f"{source} changes the packages that come with the framework: {', '.join(replaced)}"] if replaced else []
     return notes + [_describe_older(source, *fact) for fact in facts.get("held_back", ())]
+
+
+def _describe_replaced(name: str, pinned: str, instead: str, version: str) -> str:
+    if not version:
+        return f"{name} is left out"
+    return f"{instead} {version} instead of {pinned if instead == name else f'{name} {pinned}'}"
 
 
 def _describe_older(source: str, name: str, version: str, release: str, missing: str) -> str:

@@ -87,22 +87,31 @@ def _read_wanted(text: str) -> dict[str, tuple[str, ...]]:
 
 def _resolve(resolver: _Resolver, framework: str, folder: Path, only_wheels: bool) -> None:
     pins_file, wanted_file = folder / f"{framework}.txt", folder / f"{framework}.in"
-    requirements = folder / "requirements.txt"
-    pins = packages = resolver.choose(pins_file)
+    requirements, excluded_file = folder / "requirements.txt", folder / "excluded.txt"
+    excludes = ["--excludes", str(excluded_file)]
+    wanted = _read_wanted(wanted_file.read_text(encoding="utf-8")) if wanted_file.exists() else {}
+    excluded_file.write_text("\n".join(twin for names in wanted.values() for twin in names), encoding="utf-8")
+    pins = packages = resolver.choose(pins_file, options=excludes)
     remarks: dict[str, list[list[str]]] = {}
     if requirements.exists():
         pinned = _versions(pins)
-        wanted = _read_wanted(wanted_file.read_text(encoding="utf-8")) if wanted_file.exists() else {}
         twins = [f"{twin}=={pinned[name]}" for name, names in wanted.items() for twin in names]
         preferred = "\n".join([pins, *twins])
-        needed = _versions(resolver.choose(requirements, preferred=preferred))
+        needed_lines = resolver.choose(requirements, preferred=preferred)
+        needed = _versions(needed_lines)
         # What is needed in the pinned version is taken under the name that is wanted, else under the name in use.
-        excluded = {twin for twin, version in map(_split, twins) if needed.get(twin) == version}
-        kept = [name for name, names in wanted.items() if not (needed.keys() - excluded) & set(names)]
-        excludes = folder / "excluded.txt"
-        excludes.write_text("\n".join(excluded), encoding="utf-8")
+        same = [twin for twin, version in map(_split, twins) if needed.get(twin, version) == version]
+        in_use = needed.keys() - set(same)
+        excluded_file.write_text("\n".join(same), encoding="utf-8")
+        # Whatever else is wanted, the repository gets the versions that it would get alone.
+        (folder / "needed.txt").write_text(needed_lines, encoding="utf-8")
+        options = [*excludes, "--constraints", str(folder / "needed.txt")]
+        kept = [name for name, names in wanted.items() if not in_use & set(names)]
         files = [requirements] if wanted else [requirements, pins_file]
-        packages = resolver.choose(*files, lines=kept, preferred=preferred, options=["--excludes", str(excludes)])
+        try:
+            packages = resolver.choose(*files, lines=kept, preferred=preferred, options=options)
+        except _UnsolvableError:
+            packages = _choose_what_fits(resolver, requirements, kept, preferred, options)
         versions = _versions(packages)
         remarks["replaced"] = _find_replaced(wanted, pinned, versions)
         if only_wheels:
@@ -112,6 +121,21 @@ def _resolve(resolver: _Resolver, framework: str, folder: Path, only_wheels: boo
     (folder / "packages.txt").write_text(packages, encoding="utf-8")
     (folder / "shared.txt").write_text("\n".join([*shared, ""]), encoding="utf-8")
     (folder / "remarks.json").write_text(json.dumps(remarks), encoding="utf-8")
+
+
+def _choose_what_fits(
+    resolver: _Resolver, requirements: Path, wanted: list[str], preferred: str, options: list[str]
+) -> str:
+    """Return what ``requirements`` need, together with those of the ``wanted`` packages that fit them."""
+    fitting: list[str] = []
+    packages = resolver.choose(requirements, preferred=preferred, options=options)
+    for name in wanted:
+        try:
+            packages = resolver.choose(requirements, lines=[*fitting, name], preferred=preferred, options=options)
+        except _UnsolvableError:
+            continue
+        fitting.append(name)
+    return packages
 
 
 def _find_replaced(

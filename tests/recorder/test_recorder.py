@@ -154,6 +154,49 @@ model.evaluate(data, verbose=0)
 
 
 @pytest.mark.keras
+def test_keras_2_is_observed_like_keras_3(warm_keras_python: Path, tmp_path: Path) -> None:
+    """tf_keras has the code of Keras 2. Rows and metrics of every kind of data are seen; a fit is not resumed."""
+    script = f"""import tf_keras as keras
+import tensorflow as tf
+{BEGINNING}
+class Batches(keras.utils.Sequence):
+    def __len__(self):
+        return 3
+    def __getitem__(self, index):
+        return x[index::3], y[index::3]
+
+model = keras.Sequential([keras.layers.Dense(2, activation="softmax")])
+model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+model.fit(x[:24], y[:24], epochs=2, verbose=0, validation_data=(x[24:], y[24:]))
+model.evaluate(x[24:], y[24:], verbose=0)
+model.fit(tf.data.Dataset.from_tensor_slices((x[:36], y[:36])).batch(8), verbose=0)
+model.evaluate(x[36:], y[36:], verbose=0)
+model.fit(Batches(), verbose=0)
+print(*model.evaluate(x, y, verbose=0))
+"""
+    result = run(warm_keras_python, script, tmp_path, EPOCHAL_CHECKPOINTS="out")
+
+    assert result.returncode == 0, result.stderr
+    loss, accuracy = map(float, result.stdout.split())
+    events = read_events(tmp_path)
+    assert [event["event"] for event in events] == [
+        "epoch",
+        "epoch",
+        "evaluate",
+        "epoch",
+        "evaluate",
+        "epoch",
+        "evaluate",
+    ]
+    evaluates = [event for event in events if event["event"] == "evaluate"]
+    assert [event["seen"]["share"] for event in evaluates] == [0, 0, 1]
+    assert [event["validated"] for event in evaluates] == [True, True, True]
+    assert evaluates[-1]["metrics"] == {"loss": loss, "accuracy": accuracy}
+    assert evaluates[-1]["kinds"] == {"accuracy": "SparseCategoricalAccuracy"}
+    assert '"why": "fits of Keras 2 are not resumed"' in (tmp_path / "out" / "metrics.jsonl").read_text()
+
+
+@pytest.mark.keras
 def test_validation_on_the_test_data_is_reported(warm_keras_python: Path, tmp_path: Path) -> None:
     """Validation rows are recognized in arrays, in data sets and in a split of the training data."""
     script = f"""import keras, tensorflow as tf

@@ -13,8 +13,8 @@ import uv
 from epochal.runtimes.recipe import RESOLVE
 from epochal.runtimes.remarks import describe_remarks
 
-_PINS = "net-cpu==2.1\nlayers==3.1\n"
-_WANTED = "net-cpu==2.*  # also as net, net-gpu\nlayers==3.*\n"
+_PINS = "net-cpu==2.1\nlayers==3.1\ntwin==2.1\n"
+_WANTED = "net-cpu==2.*  # also as net, net-gpu\nlayers==3.*\ntwin\n"
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +27,8 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
         make_wheel(folder, name, "2.2", "layers>=3")
     for version in ("2.9", "3.1", "3.2"):
         make_wheel(folder, "layers", version)
+    make_wheel(folder, "twin", "2.1", "net>=2,<2.2")
+    make_wheel(folder, "twin", "2.2", "net>=2.2")
     make_wheel(folder, "text", "1.0", "net<2")
     make_wheel(folder, "config", "0.11")
     make_wheel(folder, "config", "1.3", "grammar==4.9")
@@ -73,7 +75,10 @@ def resolve(tmp_path: Path, index: Path, requirements: str | None) -> tuple[set[
     return set(packages), set(shared), describe_remarks((tmp_path / "remarks.json").read_text(), "requirements.txt")
 
 
-_PINNED = {"net-cpu==2.1", "layers==3.1"}
+_PINNED = {"net-cpu==2.1", "layers==3.1", "twin==2.1"}
+
+
+_OLD = "net 1.5 instead of net-cpu 2.1, layers 2.9 instead of 3.1"
 
 
 @pytest.mark.parametrize(
@@ -84,15 +89,16 @@ _PINNED = {"net-cpu==2.1", "layers==3.1"}
         # The same version under another name is the same package.
         ("net\n", _PINNED, ""),
         ("net>=1\nlayers\n", _PINNED, ""),
-        ("net==2.2\n", {"net==2.2", "layers==3.1"}, "net 2.2 instead of net-cpu 2.1"),
-        ("net-cpu==2.2\n", {"net-cpu==2.2", "layers==3.1"}, "net-cpu 2.2 instead of 2.1"),
-        ("net==1.5\n", {"net==1.5", "layers==2.9"}, "net 1.5 instead of net-cpu 2.1, layers 2.9 instead of 3.1"),
         (
-            "text\n",
-            {"text==1.0", "net==1.5", "layers==2.9"},
-            "net 1.5 instead of net-cpu 2.1, layers 2.9 instead of 3.1",
+            "net==2.2\n",
+            {"net==2.2", "layers==3.1", "twin==2.2"},
+            "net 2.2 instead of net-cpu 2.1, twin 2.2 instead of 2.1",
         ),
-        ("layers==2.9\n", {"net-cpu==1.5", "layers==2.9"}, "net-cpu 1.5 instead of 2.1, layers 2.9 instead of 3.1"),
+        ("net-cpu==2.2\n", _PINNED ^ {"net-cpu==2.1", "net-cpu==2.2"}, "net-cpu 2.2 instead of 2.1"),
+        ("layers==3.2\n", _PINNED ^ {"layers==3.1", "layers==3.2"}, "layers 3.2 instead of 3.1"),
+        # No twin fits this version, and text needs net by itself.
+        ("net==1.5\n", {"net==1.5", "layers==2.9"}, f"{_OLD}, twin is left out"),
+        ("text\n", {"text==1.0", "net==1.5", "layers==2.9"}, f"{_OLD}, twin is left out"),
     ],
 )
 def test_requirements_replace_pins(

@@ -2,6 +2,7 @@
 
 import numpy
 
+from .library import find_dataset_class, tree
 from .rows import NotHashable
 
 _CUTS = ("Take", "Skip", "Shard", "Filter", "Window")
@@ -18,20 +19,18 @@ def watch(x, y, see, end_pass=None, restart=None, steps=None):
 
     Returns ``x`` or its replacement, and the reason why the rows cannot be seen (empty if they can).
     """
-    import keras
-
     end_pass, restart = end_pass or (lambda: None), restart or (lambda: None)
     if x is None:
         return x, "no data were passed"
     if hasattr(x, "element_spec"):
         return _observe_tf_dataset(x, see)
-    if isinstance(x, keras.utils.PyDataset):
-        if x.use_multiprocessing:
+    if kind := find_dataset_class(x):
+        if getattr(x, "use_multiprocessing", False):
             return x, "other processes read the data"
-        return _observe_pydataset(x, see, end_pass, restart), ""
+        return _observe_pydataset(x, kind, see, end_pass, restart), ""
     if hasattr(x, "__next__"):
         return _observe_generator(x, see, end_pass, steps), ""
-    leaves = keras.tree.flatten(x)
+    leaves = tree().flatten(x)
     if not leaves or not all(hasattr(leaf, "shape") or isinstance(leaf, (bool, int, float)) for leaf in leaves):
         return x, f"data of type {type(x).__name__} are not supported"
     see(x, y)
@@ -102,20 +101,16 @@ def _observe_tf_dataset(dataset, see):
     return dataset.map(observe), ""
 
 
-def _observe_pydataset(dataset, see, end_pass, restart):
-    import keras
-
+def _observe_pydataset(dataset, kind, see, end_pass, restart):
     seen = set()
+    is_keras_2 = not hasattr(dataset, "num_batches")
 
-    class Observed(keras.utils.PyDataset):
+    class Observed(kind):
         """A PyDataset whose batches are seen once per pass, although Keras reads the first batches twice."""
-
-        def __init__(self):
-            super().__init__(dataset.workers, False, dataset.max_queue_size)
 
         @property
         def num_batches(self):
-            return dataset.num_batches
+            return len(dataset) if is_keras_2 else dataset.num_batches
 
         def __len__(self):
             return len(dataset)
@@ -130,7 +125,7 @@ def _observe_pydataset(dataset, see, end_pass, restart):
                 end_pass()
             return batch
 
-        def on_epoch_begin(self):
+        def on_epoch_begin(self):  # Keras 2 does not call it
             dataset.on_epoch_begin()
 
         def on_epoch_end(self):
@@ -139,7 +134,7 @@ def _observe_pydataset(dataset, see, end_pass, restart):
                 restart()
             dataset.on_epoch_end()
 
-    return Observed()
+    return Observed() if is_keras_2 else Observed(dataset.workers, False, dataset.max_queue_size)
 
 
 def _observe_generator(batches, see, end_pass, steps):

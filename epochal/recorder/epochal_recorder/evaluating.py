@@ -6,6 +6,7 @@ import numpy
 
 from .data import count_samples
 from .labels import is_same
+from .library import library_of
 from .measuring import MIN_TEST_ROWS, TestRows
 from .networks import accuracy_name, count_measured_samples, counts_padding, metric_classes, outputs_of
 from .output import as_json
@@ -36,9 +37,8 @@ class Evaluate(_Call):
 
     def callbacks(self):
         """Return the callbacks to pass to Keras: those before the script's, and those after them."""
-        import keras
-
-        return (), [keras.callbacks.LambdaCallback(on_test_begin=self._on_begin, on_test_end=self._on_test_end)]
+        callbacks = library_of(self._model).callbacks
+        return (), [callbacks.LambdaCallback(on_test_begin=self._on_begin, on_test_end=self._on_test_end)]
 
     def finish(self, _returned):
         """Do nothing, because everything was recorded when the test ended."""
@@ -72,9 +72,7 @@ class Predict(_Call):
 
     def callbacks(self):
         """Return the callbacks to pass to Keras: those before the script's, and those after them."""
-        import keras
-
-        return (), [keras.callbacks.LambdaCallback(on_predict_begin=self._on_begin)]
+        return (), [library_of(self._model).callbacks.LambdaCallback(on_predict_begin=self._on_begin)]
 
     def finish(self, returned):
         """Record the prediction and keep its answers, unless it has too few rows for a test."""

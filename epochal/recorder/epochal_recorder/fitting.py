@@ -10,6 +10,7 @@ import numpy
 from .batches import make_safe, shares_reshuffled_source, unpack_batch, watch
 from .data import count_samples
 from .labels import are_regression_targets, is_same
+from .library import library_of, tree
 from .lineage import digest_of_all
 from .measuring import Origin, TestRows
 from .networks import accuracy_name, counts_padding, is_regression, metric_classes, outputs_of, weights_of
@@ -123,11 +124,10 @@ class Fit:
 
         They are created when the call begins, because Keras is only partly imported when it is patched.
         """
-        import keras
-
         safe = self._output.recording_faults()
-        first = keras.callbacks.LambdaCallback(on_epoch_end=safe(self._before_epoch_end))
-        last = keras.callbacks.LambdaCallback(
+        callbacks = library_of(self.model).callbacks
+        first = callbacks.LambdaCallback(on_epoch_end=safe(self._before_epoch_end))
+        last = callbacks.LambdaCallback(
             on_train_begin=safe(self._on_train_begin),
             on_epoch_begin=safe(self._on_epoch_begin),
             on_epoch_end=safe(self._on_epoch_end),
@@ -316,8 +316,6 @@ def _split_off_validation(x, y, split):
 
 
 def _take_rows(data, rows):
-    import keras
-
     if data is None:
         return None
-    return keras.tree.map_structure(lambda leaf: leaf.iloc[rows] if hasattr(leaf, "iloc") else leaf[rows], data)
+    return tree().map_structure(lambda leaf: leaf.iloc[rows] if hasattr(leaf, "iloc") else leaf[rows], data)

@@ -2,8 +2,8 @@
 
 They are observed through a callback, which runs after the script's own callbacks, and through the data that they read.
 
-In this package, ``import keras`` imports Keras and not this module, because the package uses relative imports for its
-own modules.
+Keras 2 and tf_keras are observed in the same way, but their fits are not resumed. In this package, ``import keras``
+imports Keras and not this module, because the package uses relative imports for its own modules.
 """
 
 import copy
@@ -20,6 +20,7 @@ from .checkpoint import Checkpoints
 from .data import count_samples
 from .evaluating import Evaluate, Predict
 from .fitting import Fit
+from .library import is_keras_2, library_of
 from .lineage import digest_of
 from .measuring import MIN_TEST_ROWS, Origin, shared_state
 from .networks import weights_of
@@ -37,8 +38,8 @@ def observe(module, out, checkpoints, stop_at, started):
     None to stop no fit. ``started``: when Python was started, in seconds since 1970.
     """
     shared = shared_state(out)
-    if module.__name__ == "keras.src.models.model":
-        recorder = _Recorder(out, shared, checkpoints, float(stop_at) if stop_at else None, started)
+    if hasattr(module, "Model"):
+        recorder = _make_recorder(out, shared, checkpoints, float(stop_at) if stop_at else None, started)
         call = module.Model.__call__
 
         @functools.wraps(call)
@@ -97,7 +98,7 @@ def _wrap_to_observe(method, recorder, make_observer, output):
                 recorder.calls_in_progress += 1
                 is_counted = True
                 if observer is not None:
-                    call.arguments["callbacks"] = _join_callbacks(call.arguments.get("callbacks"), observer)
+                    call.arguments["callbacks"] = _join_callbacks(args[0], call.arguments.get("callbacks"), observer)
                     args, kwargs = call.args, call.kwargs
         try:
             returned = method(*args, **kwargs)
@@ -118,18 +119,22 @@ def _wrap_to_observe(method, recorder, make_observer, output):
     return wrapper
 
 
-def _join_callbacks(callbacks, observer):
+def _join_callbacks(model, callbacks, observer):
     """Return the caller's callbacks, in any form that Keras takes, with the observer's; the originals stay unchanged."""
-    import keras
-
     first, last = observer.callbacks()
-    if isinstance(callbacks, keras.callbacks.CallbackList):
+    if isinstance(callbacks, library_of(model).callbacks.CallbackList):
         joined = copy.copy(callbacks)
         joined.callbacks = [*first, *callbacks.callbacks, *last]
         return joined
     if not callbacks:
         return [*first, *last]
     return [*first, *(callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]), *last]
+
+
+@functools.cache
+def _make_recorder(*arguments):
+    """Return the recorder of this process, which Keras 3 and Keras 2 share if a script imports both."""
+    return _Recorder(*arguments)
 
 
 class _Recorder:
@@ -155,20 +160,19 @@ class _Recorder:
 
     def fit(self, model, arguments):
         """Return the observer of a call to fit, and change ``arguments`` so that the observer sees the rows."""
-        import keras
-
+        library = library_of(model)
         self._calls[model] = self._calls.get(model, 0) + 1
         names = {"model": self._number_of(model), "call": self._calls[model]}
         resumption = None
-        why = self._why_no_checkpoints()
+        why = "fits of Keras 2 are not resumed" if is_keras_2(library) else self._why_no_checkpoints()
         original = dict(arguments)
         if self._checkpoints and not why:
             checkpoints = Checkpoints(self._checkpoints, **names)
             callbacks = original.get("callbacks") or []
-            if isinstance(callbacks, keras.callbacks.CallbackList):
-                callbacks = [each for each in callbacks.callbacks if not isinstance(each, keras.callbacks.History)]
+            if isinstance(callbacks, library.callbacks.CallbackList):
+                callbacks = [each for each in callbacks.callbacks if not isinstance(each, library.callbacks.History)]
             else:
-                callbacks = keras.tree.flatten(callbacks)
+                callbacks = library.tree.flatten(callbacks)
             excluded = self._out, self._checkpoints
             resumption = Resumption(
                 checkpoints,

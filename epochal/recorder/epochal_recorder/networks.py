@@ -5,6 +5,8 @@ import re
 
 import numpy
 
+from .library import tree
+
 _TOP_K = re.compile(r"(^|_)top_?(k|(?!1_)\d+)_")
 """Matches the names of top-k accuracies, which count an answer as right if the true class is among the best k."""
 _ACCURACY_CLASSES = ("Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy")
@@ -27,8 +29,12 @@ def weights_of(model):
 
     The arrays may share memory with the model, so the caller must read them immediately and not keep them.
     """
+    try:
+        weights = model.weights
+    except ValueError:  # Keras 2 creates them when it reads the first batch
+        return []
     arrays = []
-    for weight in model.weights:
+    for weight in weights:
         array = None
         read = getattr(getattr(weight, "value", None), "read_value", None)  # TensorFlow variables have this method
         if read is not None:
@@ -55,9 +61,7 @@ def outputs_of(model):
 
 def is_regression(model):
     """Return whether all losses that the model was compiled with are distances between numbers (mean_squared_error)."""
-    import keras
-
-    losses = [loss for loss in keras.tree.flatten(getattr(model, "loss", None)) if loss is not None]
+    losses = [loss for loss in tree().flatten(getattr(model, "loss", None)) if loss is not None]
     names = (loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__) for loss in losses)
     return bool(losses) and all(name.replace("_", "").lower() in _DISTANCES for name in names)
 
@@ -93,5 +97,11 @@ def accuracy_name(metrics, kinds=()):
 
 def metric_classes(model):
     """Return the class of each metric that the model was compiled with, by the metric's name."""
-    compiled = getattr(model, "_compile_metrics", None)
-    return {metric.name: type(metric).__name__ for metric in getattr(compiled, "metrics", None) or ()}
+    # The second name is Keras 2's, where metrics that are functions share one class.
+    compiled = getattr(model, "_compile_metrics", None) or getattr(model, "compiled_metrics", None)
+    classes = {}
+    for metric in getattr(compiled, "metrics", None) or ():
+        function = getattr(metric, "_fn", None) if type(metric).__name__ == "MeanMetricWrapper" else None
+        name = getattr(function, "__name__", "").title().replace("_", "")
+        classes[metric.name] = name or type(metric).__name__
+    return classes

@@ -1,0 +1,40 @@
+"""Which Keras a model or data set belongs to: Keras 3, Keras 2 (with TensorFlow up to 2.15) or tf_keras, which is Keras 2.
+
+Several of them may be imported at once: TensorFlow imports Keras 3 beside tf_keras.
+"""
+
+import sys
+
+_NAMES = ("keras", "tf_keras")
+
+
+def library_of(model):
+    """Return the package whose ``Model`` is a base class of the model's class."""
+    return next(sys.modules[name] for kind in type(model).__mro__ if (name := _package(kind)) in _NAMES)
+
+
+def _package(kind):
+    return kind.__module__.partition(".")[0]
+
+
+def is_keras_2(library):
+    """Return whether ``library`` is Keras 2, whose fits are observed and stopped, but not resumed."""
+    return not hasattr(library, "tree")
+
+
+def tree():
+    """Return the module that handles nested structures: ``flatten`` and ``map_structure``."""
+    if not is_keras_2(sys.modules.get("keras")):
+        return sys.modules["keras"].tree
+    import tensorflow
+
+    return tensorflow.nest
+
+
+def find_dataset_class(data):
+    """Return the PyDataset (in Keras 2: Sequence) that ``data`` is an instance of, or None."""
+    for library in (sys.modules[name] for name in _NAMES if name in sys.modules):
+        kind = getattr(library.utils, "PyDataset", None) or library.utils.Sequence
+        if isinstance(data, kind):
+            return kind
+    return None
