@@ -55,6 +55,7 @@ EXTRAS = {
     "uv": "server",
     "uvicorn": "server",
     "watchdog": "server",
+    "yaml": "server",
 }
 """The extra in pyproject.toml that installs each top-level module. ``epochal init`` and the hook need none of them."""
 

@@ -136,7 +136,7 @@ class Reason(StrEnum):
     )
     REFUSED_REQUIREMENT = (
         "refused_requirement",
-        "requirements.txt asks for something that this server does not allow, or cannot be read.",
+        "The file that lists the packages asks for something that this server does not allow, or cannot be read.",
         "Write package names with versions, as in numpy>=2,<3, or ask the admin to set [sandbox] packages to any in "
         "server.toml.",
     )

@@ -1,4 +1,4 @@
-"""Check that a pushed requirements.txt only names packages that come from the index."""
+"""Check that what a repository asks for are only names of packages that come from the index."""
 
 import re
 
@@ -22,20 +22,21 @@ _FROM_AN_ADDRESS = "packages must come from the index, not from an address"
 _PASSWORD = re.compile(r"://[^/\s]*@")
 
 
-def check_requirements(text: str) -> None:
+def check_requirements(text: str, source: str = "requirements.txt") -> None:
     """Raise RunFailed(REFUSED_REQUIREMENT) if ``text`` has anything but package names, versions, extras and markers.
 
-    The error names the line and the reason. The check refuses options (which could replace the index), URLs, git, paths
-    and files (whose code runs during installation), environment variables, and anything that pip and uv interpret
-    differently. ``--hash`` is allowed. See PEP 508 and pip's "Requirements File Format".
+    The error names the file ``source``, the line and the reason. The check refuses options (which could replace the
+    index), URLs, git, paths and files (whose code runs during installation), environment variables, and anything that
+    pip and uv interpret differently. ``--hash`` is allowed. See PEP 508 and pip's "Requirements File Format".
     """
     for number, line in _logical_lines(text):
         why = _check_line(line, number)
         if why:
             shown = _PASSWORD.sub("://", _CONTROL.sub("?", line.strip()))[:80]
+            where = f"line {number}, " if source == "requirements.txt" else ""  # others are translated line by line
             raise RunFailed(
                 Reason.REFUSED_REQUIREMENT,
-                f'requirements.txt line {number}, "{shown}": {why}. Write names with versions, such as '
+                f'{source} {where}"{shown}": {why}. Write names with versions, such as '
                 'numpy>=2,<3, or ask the server\'s admin to set [sandbox] packages = "any" in server.toml.',
             )
 

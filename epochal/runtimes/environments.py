@@ -15,7 +15,8 @@ from epochal.runtimes.label import Label
 from epochal.runtimes.lock import file_lock
 from epochal.runtimes.log import last_lines
 from epochal.runtimes.process_tree import process_tree
-from epochal.runtimes.recipe import REQUIREMENTS, RESOLVE, Recipe
+from epochal.runtimes.recipe import RESOLVE, Recipe
+from epochal.runtimes.requested import REQUIREMENTS
 from epochal.settings import ImageSettings, child_environment
 
 _BUILD_SECONDS = 3600.0

@@ -15,7 +15,8 @@ from epochal.records import Log
 from epochal.runtimes.cleanup import managed_resource
 from epochal.runtimes.lock import file_lock
 from epochal.runtimes.log import last_lines
-from epochal.runtimes.recipe import REQUIREMENTS, RESOLVE, Recipe
+from epochal.runtimes.recipe import RESOLVE, Recipe
+from epochal.runtimes.requested import REQUIREMENTS
 from epochal.settings import ImageSettings
 
 _DOCKERFILE = resource("Dockerfile")

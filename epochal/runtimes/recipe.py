@@ -6,10 +6,9 @@ from pathlib import Path
 
 from epochal.analysis.frameworks import frameworks
 from epochal.analysis.requirements import check_requirements, strip_comments
-from epochal.errors import Reason, RunFailed
+from epochal.runtimes.requested import REQUIREMENTS, read_requested
 from epochal.settings import ServerSettings
 
-REQUIREMENTS = "requirements.txt"
 RESOLVE = Path(__file__).with_name("resolve.py")
 """The script that chooses the versions of a recipe's packages."""
 
@@ -19,10 +18,10 @@ class Recipe:
     """The packages to install in an image or environment.
 
     ``framework``: its name. ``pins``: the text of its requirements file. ``wanted``: the text of the file that the pins
-    were made from, empty if there is none. ``requirements``: the text of the repository's requirements.txt without
-    comments and blank lines, which change nothing; empty if there is no such file. ``source``: the name of the file that
-    has them. ``packages``: what may be installed, ``wheels`` or ``any``, as in the server's ``[sandbox]`` settings.
-    ``torch_index``: as in its ``[images]`` settings.
+    were made from, empty if there is none. ``requirements``: what the repository asks for, without comments and blank
+    lines, which change nothing. ``source``: the name of the file that has it, such as requirements.txt. ``packages``:
+    what may be installed, ``wheels`` or ``any``, as in the server's ``[sandbox]`` settings. ``torch_index``: as in its
+    ``[images]`` settings.
     """
 
     framework: str
@@ -54,30 +53,20 @@ class Recipe:
 def read_recipe(framework: str, code: Path, settings: ServerSettings) -> Recipe:
     """Return the recipe for ``framework`` and the repository's files in the folder ``code``.
 
-    Raises RunFailed(REFUSED_REQUIREMENT) if requirements.txt cannot be read, is not UTF-8 text, or asks for something
-    that ``settings`` do not allow.
+    Raises RunFailed(REFUSED_REQUIREMENT) if the file with its packages cannot be read, or asks for something that
+    ``settings`` do not allow.
     """
     pins = frameworks()[framework].PINS
     wanted = pins.with_suffix(".in")
-    try:
-        requirements = (code / REQUIREMENTS).read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        requirements = ""
-    except OSError as error:
-        raise RunFailed(Reason.REFUSED_REQUIREMENT, f"{REQUIREMENTS} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise RunFailed(
-            Reason.REFUSED_REQUIREMENT,
-            f"{REQUIREMENTS} is not UTF-8 text (PowerShell's > writes UTF-16). Save it as UTF-8.",
-        ) from None
+    source, requirements = read_requested(code)
     if settings.sandbox.packages == "wheels":
-        check_requirements(requirements)
+        check_requirements(requirements, source)
     return Recipe(
         framework,
         pins.read_text(encoding="utf-8"),
         wanted.read_text(encoding="utf-8") if wanted.exists() else "",
         strip_comments(requirements),
-        REQUIREMENTS,
+        source if requirements else REQUIREMENTS,
         settings.sandbox.packages,
         settings.images.torch_index,
     )

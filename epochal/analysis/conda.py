@@ -1,0 +1,95 @@
+"""Translate an environment.yml of conda into requirements for pip, as far as its packages are known there."""
+
+import re
+from typing import Any
+
+import yaml
+
+from epochal.errors import Reason, RunFailed
+
+_LEFT_OUT = """
+cpuonly cuda cuda-toolkit cuda-version cudatoolkit cudnn intel-openmp ipykernel ipython jupyter jupyterlab
+llvm-openmp mkl nb_conda_kernels nomkl notebook openssl pip python python_abi pytorch-cuda pytorch-mutex
+setuptools wheel
+""".split()  # noqa: SIM905 (a list of names reads better without quotes)
+"""Packages that the training environment has in any case, or that a package from pip's index brings along."""
+
+_RENAMED = {
+    "dask-core": "dask",
+    "matplotlib-base": "matplotlib",
+    "msgpack-python": "msgpack",
+    "opencv": "opencv-python-headless",
+    "py-opencv": "opencv-python-headless",
+    "py-xgboost": "xgboost",
+    "pytables": "tables",
+    "python-graphviz": "graphviz",
+    "pytorch": "torch",
+    "pytorch-cpu": "torch",
+    "pytorch-gpu": "torch",
+    "seaborn-base": "seaborn",
+    "tensorflow-base": "tensorflow",
+    "tensorflow-gpu": "tensorflow",
+}
+"""Packages that have another name there."""
+
+_SAME = """
+absl-py accelerate albumentations beautifulsoup4 bokeh catboost click cloudpickle cython dask datasets einops
+evaluate fastai filelock flax gensim gym gymnasium h5py huggingface_hub hydra-core imageio imbalanced-learn
+jax jaxlib jinja2 joblib keras keras-tuner librosa lightgbm lightning lxml matplotlib mlflow networkx nibabel
+nltk numba numexpr numpy omegaconf onnx onnxruntime openpyxl optax optuna packaging pandas patsy pillow plotly
+polars protobuf psutil pyarrow pydantic pydicom pydot pyspark python-dateutil python-dotenv pytorch-lightning
+pytorch-metric-learning pytz pywavelets pyyaml regex requests rich safetensors scikit-image scikit-learn scipy
+seaborn sentencepiece shap six soundfile spacy statsmodels sympy tabulate tensorboard tensorflow
+tensorflow-cpu tensorflow-datasets tensorflow-hub tensorflow-probability timm tokenizers torchaudio
+torchmetrics torchvision tqdm transformers umap-learn wandb xarray xgboost xlrd
+""".split()  # noqa: SIM905
+"""Packages that have the same name on pip's index."""
+
+_SPEC = re.compile(r"(?:[\w.-]+(?:/[\w.-]+)?::)?([\w.-]+)\s*(.*)", re.DOTALL)
+_PLAIN = re.compile(r"[\w.*+!]+")
+
+
+def conda_to_pip(text: str, source: str) -> str:
+    """Return the requirements in ``text``, the content of an environment.yml named ``source``, a line for each package.
+
+    Python's version is left out, because training has the one that Epochal was installed for. Raises
+    RunFailed(REFUSED_REQUIREMENT) for what cannot be translated.
+    """
+    try:
+        content = yaml.safe_load(text)
+        dependencies = content["dependencies"]
+    except (yaml.YAMLError, TypeError, KeyError, RecursionError):
+        raise _refusal(source, "it has no list of dependencies") from None
+    if not isinstance(dependencies, list):
+        raise _refusal(source, "its dependencies are not a list")
+    return "".join(f"{line}\n" for dependency in dependencies for line in _translate(dependency, source))
+
+
+def _translate(dependency: Any, source: str) -> list[str]:
+    if isinstance(dependency, dict) and list(dependency) == ["pip"] and isinstance(dependency["pip"], list):
+        return [str(line) for line in dependency["pip"]]
+    spec = _SPEC.fullmatch(dependency.strip()) if isinstance(dependency, str) else None
+    if spec is None:
+        raise _refusal(source, f"{str(dependency)[:80]!r} is neither a package nor a list for pip")
+    name, version = spec[1].lower(), spec[2].strip()
+    if name in _SAME or name in _RENAMED:
+        return [_RENAMED.get(name, name) + _translate_version(version)]
+    if name in _LEFT_OUT or name.startswith(("_", "lib")):
+        return []
+    raise _refusal(source, f"{name} is a package of conda that Epochal does not know on pip's index")
+
+
+def _translate_version(version: str) -> str:
+    """Return a version of conda as pip writes it: ``=1.2`` is ``==1.2.*``, and ``=1.2=build`` is ``==1.2``."""
+    if version.startswith("==") or not version.startswith("="):
+        return f"=={version}" if _PLAIN.fullmatch(version) else version.replace(" ", ",") if version else ""
+    number, _, build = version[1:].strip().partition("=")
+    return f"=={number}" if build or "*" in number else f"=={number}.*"
+
+
+def _refusal(source: str, why: str) -> RunFailed:
+    return RunFailed(
+        Reason.REFUSED_REQUIREMENT,
+        f"{source}: {why}. Training has packages of pip's index alone: list them below pip: in its dependencies, or in a "
+        "requirements.txt, which then counts instead.",
+    )

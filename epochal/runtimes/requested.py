@@ -1,0 +1,88 @@
+"""The packages that a repository asks for: in requirements.txt, or else in uv.lock, pyproject.toml or environment.yml."""
+
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import uv
+
+from epochal.analysis.conda import conda_to_pip
+from epochal.errors import Reason, RunFailed
+from epochal.settings import child_environment
+
+REQUIREMENTS = "requirements.txt"
+
+_EXPORT_SECONDS = 60.0
+
+
+def read_requested(code: Path) -> tuple[str, str]:
+    """Return the name of the file that counts in the folder ``code``, and what it asks for as requirements for pip.
+
+    Without such a file, the text is empty. Raises RunFailed(REFUSED_REQUIREMENT) if it cannot be read or translated.
+    """
+    readers: dict[str, Callable[[Path, str], str]] = {
+        REQUIREMENTS: _read_text,
+        "uv.lock": _export_lock,
+        "pyproject.toml": _read_project,
+        "environment.yml": _read_conda,
+        "environment.yaml": _read_conda,
+    }
+    for name, read in readers.items():
+        if (code / name).is_file() and (text := read(code, name)):
+            return name, text
+    return REQUIREMENTS, ""
+
+
+def _read_text(code: Path, name: str) -> str:
+    try:
+        return (code / name).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise RunFailed(Reason.REFUSED_REQUIREMENT, f"{name} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise RunFailed(
+            Reason.REFUSED_REQUIREMENT,
+            f"{name} is not UTF-8 text (PowerShell's > writes UTF-16). Save it as UTF-8.",
+        ) from None
+
+
+def _export_lock(code: Path, name: str) -> str:
+    """Return what the lock file pins without the groups for development, as uv exports it without running any code."""
+    command = [uv.find_uv_bin(), "export", "--frozen", "--offline", "--no-config", "--no-progress", "--quiet"]
+    command += [
+        "--no-default-groups",
+        "--no-emit-workspace",
+        "--no-header",
+        "--no-annotate",
+        "--python",
+        sys.executable,
+    ]
+    variables = child_environment({"UV_PYTHON_DOWNLOADS": "never", "NO_COLOR": "1"})
+    try:
+        exported = subprocess.run(
+            command, cwd=code, env=variables, capture_output=True, text=True, timeout=_EXPORT_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        raise RunFailed(Reason.REFUSED_REQUIREMENT, f"uv took too long to read {name}.") from None
+    # Without a pyproject.toml, uv looks for one in the folders above.
+    if exported.returncode or not (code / "pyproject.toml").is_file():
+        raise RunFailed(
+            Reason.REFUSED_REQUIREMENT,
+            f"uv cannot read {name}. Run uv lock and commit pyproject.toml and {name} together, or add a {REQUIREMENTS}.",
+            exported.stderr,
+        )
+    return exported.stdout
+
+
+def _read_project(code: Path, name: str) -> str:
+    """Return the dependencies in the table [project]; many a pyproject.toml has only settings of tools."""
+    try:
+        project = tomllib.loads(_read_text(code, name)).get("project", {})
+        return "".join(f"{line}\n" for line in project.get("dependencies", []))
+    except (tomllib.TOMLDecodeError, AttributeError, TypeError):
+        raise RunFailed(Reason.REFUSED_REQUIREMENT, f"{name} cannot be read as TOML with a table [project].") from None
+
+
+def _read_conda(code: Path, name: str) -> str:
+    return conda_to_pip(_read_text(code, name), name)

@@ -1,0 +1,47 @@
+"""environment.yml, as far as pip's index has what it names."""
+
+import pytest
+
+from epochal.analysis.conda import conda_to_pip
+from epochal.errors import Reason, RunFailed
+
+
+@pytest.mark.parametrize(
+    ("dependencies", "requirements"),
+    [
+        ("[python=3.10, pip, {pip: ['humanize>=4', rich]}]", "humanize>=4\nrich\n"),
+        ("[numpy, pandas=2, scipy=1.15.1, keras==3.9.0]", "numpy\npandas==2.*\nscipy==1.15.1.*\nkeras==3.9.0\n"),
+        (
+            "['numpy>=1.20,<2', 'tqdm >=4', 'scikit-learn=1.5.1=py311h5eee18b_0']",
+            "numpy>=1.20,<2\ntqdm>=4\nscikit-learn==1.5.1\n",
+        ),
+        ("[conda-forge::matplotlib-base, pytorch::pytorch=2.2, pytorch-cuda=12.1]", "matplotlib\ntorch==2.2.*\n"),
+        ("['numpy 1.26.*', libopenblas, librosa, _libgcc_mutex=0.1]", "numpy==1.26.*\nlibrosa\n"),
+        ("[]", ""),
+    ],
+)
+def test_known_packages_are_translated(dependencies: str, requirements: str) -> None:
+    """Versions as pip writes them; Python, pip and libraries of the system are left out."""
+    text = f"name: digits\nchannels: [conda-forge]\ndependencies: {dependencies}\n"
+    assert conda_to_pip(text, "environment.yml") == requirements
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("dependencies: [r-base]\n", "r-base is a package of conda"),
+        ("dependencies: [{pip: numpy}]\n", "neither a package nor a list for pip"),
+        ("dependencies: [1.5]\n", "'1.5' is neither"),
+        ("dependencies: numpy\n", "not a list"),
+        ("name: digits\n", "no list of dependencies"),
+        ("- numpy\n", "no list of dependencies"),
+        ("{", "no list of dependencies"),
+        ("", "no list of dependencies"),
+    ],
+)
+def test_anything_else_is_refused_with_a_remedy(text: str, part: str) -> None:
+    """A package that is guessed wrong would train something else."""
+    with pytest.raises(RunFailed, match=r"requirements\.txt, which then counts") as caught:
+        conda_to_pip(text, "environment.yml")
+    assert caught.value.reason is Reason.REFUSED_REQUIREMENT
+    assert part in caught.value.explanation
