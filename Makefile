@@ -10,7 +10,7 @@ QUICK := tests/analysis tests/forges tests/messages tests/pages tests/results te
 BENCHMARKS := $(filter-out benchmarks/bench.py benchmarks/mutants.py,$(sort $(wildcard benchmarks/*.py)))
 SHELL_FILES := hooks/post-commit scripts/pull.sh scripts/train.sh scripts/retrain.sh scripts/prove.sh scripts/setup scripts/engine scripts/lint-groovy scripts/secrets scripts/pins jenkins/agent .ci/run
 
-.PHONY: help setup demo demo-search test test-quick verdicts cases test-jenkins lint picture docs bench secrets pins lock clean
+.PHONY: help setup demo demo-search test test-quick test-torch verdicts cases test-jenkins lint picture docs bench secrets pins lock clean
 
 help:
 	@echo "make setup   create a virtual environment, .venv, with all dependencies"
@@ -18,6 +18,7 @@ help:
 	@echo "make demo-search   the same with a network that is too small, until a search finds a better one"
 	@echo "make test    run the tests (without a Docker engine, those that need one are skipped)"
 	@echo "make test-quick   run the tests that start no training, in less than a minute"
+	@echo "make test-torch   train with PyTorch, in an environment and in an image (2 GB each)"
 	@echo "make verdicts   check the verdicts on scripts that learned nothing and on sound ones: section A of tests/cases, and eight random scripts"
 	@echo "make cases   run all cases of tests/cases; known failures are expected to fail"
 	@echo "make lint    run ruff, mypy, import-linter, shellcheck and a linter for the Jenkinsfile"
@@ -44,6 +45,9 @@ test: setup
 
 test-quick: setup
 	$(VENV)/python -m pytest $(WORKERS) -m "not keras and not sklearn and not docker and not cases" $(QUICK)
+
+test-torch: setup
+	$(VENV)/python -m pytest -m "torch or torch_image" tests
 
 verdicts: setup
 	$(VENV)/python -m pytest $(WORKERS) -m verdicts tests/test_cases.py tests/test_noise.py

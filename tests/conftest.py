@@ -2,6 +2,9 @@
 
 import os
 import random
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import pytest
 
 from epochal.errors import RunFailed
 from epochal.runtimes.engine import connect
+from epochal.runtimes.lock import file_lock
 from epochal.runtimes.process import ProcessRuntime
 from epochal.settings import Environment, read_server_settings
 from tests.warm import warm_training
@@ -74,9 +78,12 @@ def home(tmp_path: Path, shared_cache: Path) -> Path:
     return home
 
 
-def _prepare_python(framework: str, shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def _prepare_python(
+    framework: str, shared_cache: Path, tmp_path_factory: pytest.TempPathFactory, server_settings: str = ""
+) -> Path:
     home = tmp_path_factory.mktemp("home")
     (home / "cache").symlink_to(shared_cache)
+    (home / "server.toml").write_text(server_settings, encoding="utf-8")
     settings = read_server_settings(Environment.read({"EPOCHAL_HOME": str(home), **_read_ca_bundle()}))
     environment = ProcessRuntime(home, settings).prepare(framework, tmp_path_factory.mktemp("code"), print)
     return Path(environment) / "bin" / "python"
@@ -111,16 +118,30 @@ def sklearn_python(shared_cache: Path, tmp_path_factory: pytest.TempPathFactory)
     return _prepare_python("sklearn", shared_cache, tmp_path_factory)
 
 
-@pytest.fixture(scope="session")
-def torch_python() -> Path:
-    """Return a Python that has PyTorch, named by TEST_TORCH_PYTHON.
+TORCH_STUBS = Path(__file__).parent / "torch_stubs"
+TORCH_SETTINGS = '[images]\ntorch_index = "pypi"\n'
+"""The server.toml of the environment that ``torch_python`` makes."""
 
-    CI does not install PyTorch, because its wheels are gigabytes.
+
+@pytest.fixture(scope="session")
+def torch_python(shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a Python that has PyTorch, from the ordinary index but without 5 GB of CUDA libraries.
+
+    Stand-ins for those that torch is linked with need gcc and readelf; without them, skip the test, or fail it in CI.
     """
-    configured = os.environ.get("TEST_TORCH_PYTHON")
-    if not configured:
-        pytest.skip("set TEST_TORCH_PYTHON to a python that has torch: its wheels are gigabytes and not installed here")
-    return Path(configured)
+    if not (shutil.which("gcc") and shutil.which("readelf")):
+        why = "needs gcc and binutils to make stand-ins for CUDA's libraries"
+        if os.environ.get("CI"):
+            pytest.fail(why)
+        pytest.skip(why)
+    with file_lock(shared_cache / "locks" / "torch-stubs", print), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UV_OVERRIDE", str(TORCH_STUBS / "no-cuda.txt"))
+        python = _prepare_python("torch", shared_cache, tmp_path_factory, TORCH_SETTINGS)
+        libraries = next(python.parents[1].glob("lib/python*/site-packages/torch/lib"))
+        if not (libraries / "stubs").exists():
+            subprocess.run([sys.executable, TORCH_STUBS / "stub_cuda.py", libraries], check=True)
+            (libraries / "stubs").touch()
+    return python
 
 
 @pytest.fixture(scope="session")

@@ -115,6 +115,8 @@ def test_common_script_is_understood(
     folder = CASES / (case.folder or name)
     if case.runtime == "docker":
         request.getfixturevalue("docker_host")
+    if case.needs == "torch":
+        request.getfixturevalue("torch_python")
     if name == "best_model_beside_images":
         folder = Path(shutil.copytree(folder, tmp_path / "with_images"))
         subprocess.run([keras_python, "make_images.py"], cwd=folder, check=True)

@@ -24,7 +24,7 @@ class Case:
     metric: the metric to name in its epochal.toml, if not empty.
     server: the text of server.toml.
     folder: the case's folder, if it differs from its name.
-    needs: ``docker``, or ``large`` if the case downloads gigabytes.
+    needs: ``docker``, ``torch``, or ``large`` if the case downloads gigabytes.
     """
 
     threshold: float
@@ -282,6 +282,9 @@ SECTION_B: dict[str, Case] = {
 }
 """``external_data`` has two commits, and so its own test."""
 
+_TORCH = '[images]\ntorch_index = "pypi"\n'
+"""The settings of the environment that the fixture ``torch_python`` makes."""
+
 SECTION_C: dict[str, Case] = {
     "percent_without_sign": Case(0.80, check_refused),
     "several_outputs": Case(0.999, _check_several_outputs),
@@ -298,7 +301,7 @@ SECTION_C: dict[str, Case] = {
     "input_prompt": Case(0.999, expect_failure("input()")),
     "shape_error": Case(0.90, expect_failure("line 6", "(None, 3)")),
     "error_in_layer_call": Case(0.90, expect_failure("nosuchfunction", "line 6")),
-    "pytorch_accuracy_line": Case(0.99, _check_measured, max_trials=1, needs="large"),
+    "pytorch_accuracy_line": Case(0.99, _check_measured, max_trials=1, server=_TORCH, needs="torch"),
     "jax_accuracy_line": Case(0.999, expect_accuracy(0.99, "exhausted", 2, within=0.01)),
     "classification_report": Case(0.95, expect_accuracy(0.82, "exhausted", 2, within=0.015)),
     "cross_val_score": Case(0.95, expect_accuracy(0.96, "reached", within=0.005)),
@@ -354,6 +357,7 @@ RIGHT = frozenset(
         "nltk_missing",
         "own_gate",
         "percent_without_sign",
+        "pinned_tf215",
         "plot_model",
         "plot_over_range_epochs",
         "relative_import",
@@ -365,9 +369,11 @@ RIGHT = frozenset(
         "shape_error",
         "swallowed_error",
         "system_library",
+        "tensorboard_callback",
         "thread_stays",
         "tkagg",
         "validation_freq",
+        "wandb_nokey",
         "zero_test",
     }
 )

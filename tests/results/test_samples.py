@@ -163,5 +163,5 @@ def test_sklearn_example_trains(sklearn_python: Path, tmp_path: Path) -> None:
 
 @pytest.mark.torch
 def test_torch_example_trains(torch_python: Path, tmp_path: Path) -> None:
-    """It is skipped unless PyTorch is installed."""
-    assert 0.5 < train(torch_python, copy_sample("examples/torch", tmp_path)) <= 1
+    """Eight of its epochs are enough to be far above one in ten."""
+    assert 0.5 < train(torch_python, copy_sample("examples/torch", tmp_path, epochs=8)) <= 1
