@@ -360,6 +360,7 @@ RIGHT = frozenset(
         "pinned_tf215",
         "plot_model",
         "plot_over_range_epochs",
+        "pytorch_accuracy_line",
         "relative_import",
         "requirements_pkg_resources",
         "resume_cosine_class",
