@@ -2,8 +2,6 @@
 
 from enum import StrEnum
 
-from epochal.folders import SCRIPT
-
 
 class Reason(StrEnum):
     """Why a trial failed, or a run ended without reaching its threshold.
@@ -31,107 +29,107 @@ class Reason(StrEnum):
     # The code or its training failed.
     NO_SCRIPT = (
         "no_script",
-        f"{SCRIPT} is missing at the top of the repository.",
-        f"Commit the training script as {SCRIPT} at the top of the repository.",
+        "The repository has no script to train, or several that could be meant.",
+        "Commit the training script as nn.py at the top of the repository, or name it in epochal.toml with script.",
     )
     SYNTAX_ERROR = (
         "syntax_error",
-        f"{SCRIPT}, or a module that it imports, is not valid Python.",
+        "The script, or a module that it imports, is not valid Python.",
         "Correct the line that the message names.",
     )
     IMPORT_ERROR = (
         "import_error",
-        f"A module that {SCRIPT} imports could not be imported in the training environment.",
-        f"Add its package to requirements.txt, or pin a version that provides what {SCRIPT} imports.",
+        "A module that the script imports could not be imported in the training environment.",
+        "Add its package to requirements.txt, or pin a version that provides what the script imports.",
     )
     SCRIPT_ERROR = (
         "script_error",
-        f"{SCRIPT} raised an exception or ended with an exit status other than 0.",
+        "The script raised an exception or ended with an exit status other than 0.",
         "Correct the line that the message names; the end of the training log is quoted below it.",
     )
     SYSTEM_LIBRARY = (
         "system_library",
-        f"{SCRIPT} needs a library or a program of the operating system that is not installed where it trains.",
+        "The script needs a library or a program of the operating system that is not installed where it trains.",
         "Remove the line that the message names, or ask the admin to install what is missing in the base image of the "
         "server.",
     )
     MISSING_FILE = (
         "missing_file",
-        f"{SCRIPT} reads a file that is not in the commit, or whose content is stored elsewhere.",
+        "The script reads a file that is not in the commit, or whose content is stored elsewhere.",
         "Commit the file, or put it into the server's data folder and read it from $EPOCHAL_DATA.",
     )
     NEEDS_INPUT = (
         "needs_input",
-        f"{SCRIPT} asks for an input, but training runs unattended.",
+        "The script asks for an input, but training runs unattended.",
         "Write the value into the script.",
     )
     NOTEBOOK_CODE = (
         "notebook_code",
-        f"{SCRIPT} uses a function that exists only in a notebook.",
+        "The script uses a function that exists only in a notebook.",
         "Remove the line that the message names.",
     )
     NO_GPU = (
         "no_gpu",
-        f"{SCRIPT} uses a GPU, but training has none.",
+        "The script uses a GPU, but training has none.",
         "Use the GPU only if there is one, or remove the line that the message names.",
     )
     NO_DISPLAY = (
         "no_display",
-        f"{SCRIPT} opens a window, but training has no screen.",
+        "The script opens a window, but training has no screen.",
         "Remove the line that the message names, or save the picture to a file.",
     )
     OUT_OF_MEMORY = (
         "out_of_memory",
-        f"{SCRIPT} ran out of memory.",
+        "The script ran out of memory.",
         "Use a smaller batch or network, or ask the admin to raise [limits] memory_mb in server.toml.",
     )
     KILLED = (
         "killed",
-        f"{SCRIPT} was killed by a signal.",
+        "The script was killed by a signal.",
         "After SIGKILL, which often means that the machine ran out of memory, use a smaller batch; after SIGSEGV, pin "
         "another version of the library that crashed.",
     )
     TIMED_OUT = (
         "timed_out",
-        f"{SCRIPT} trained for longer than a trial may take.",
+        "The script trained for longer than a trial may take.",
         "Train fewer epochs or a smaller network, or ask the admin to raise [limits] minutes in server.toml.",
     )
     NO_NETWORK = (
         "no_network",
-        f"{SCRIPT} tried to use the network and could not reach it.",
-        f"Put the files into the server's data folder, which {SCRIPT} finds at $EPOCHAL_DATA, or run epochal data fetch on "
+        "The script tried to use the network and could not reach it.",
+        "Put the files into the server's data folder, which the script finds at $EPOCHAL_DATA, or run epochal data fetch on "
         "the server for a dataset that the framework downloads.",
     )
     NO_ACCURACY = (
         "no_accuracy",
-        f"{SCRIPT} ended without an error but reported no accuracy that counts.",
+        "The script ended without an error but reported no accuracy that counts.",
         "Evaluate the trained network on test data that it has not seen, or print a line like Test accuracy: 0.83.",
     )
     ACCURACY_NOT_FINITE = (
         "accuracy_not_finite",
-        f"The accuracy that {SCRIPT} reported is not a finite number.",
+        "The accuracy that the script reported is not a finite number.",
         "Lower the learning rate if the training diverged, and check that the test set is not empty.",
     )
     ACCURACY_OUT_OF_RANGE = (
         "accuracy_out_of_range",
-        f"The accuracy that {SCRIPT} reported is not between 0 and 1.",
+        "The accuracy that the script reported is not between 0 and 1.",
         "Report 0.83 or 83%, not 83.",
     )
     NO_SAMPLES = (
         "no_samples",
-        f"{SCRIPT} did not report the number of test samples, which confidence in epochal.toml needs.",
+        "The script did not report the number of test samples, which confidence in epochal.toml needs.",
         "Measure with a method that reports it, such as Keras' evaluate() or scikit-learn's score(), or remove confidence.",
     )
     SEVERAL_FRAMEWORKS = (
         "several_frameworks",
-        f"{SCRIPT} imports several frameworks, any of which could train the network.",
+        "The script imports several frameworks, any of which could train the network.",
         "Set framework in epochal.toml to the framework that trains the network.",
     )
 
     # Something in the repository cannot be used.
     BAD_SETTINGS = (
         "bad_settings",
-        f"epochal.toml is not valid, or its search space does not fit {SCRIPT}.",
+        "epochal.toml is not valid, or its search space does not fit the script.",
         "Correct the settings that the message names.",
     )
     REFUSED_REQUIREMENT = (
@@ -182,7 +180,7 @@ class Reason(StrEnum):
     # A run ended below its threshold.
     NO_EPOCHS = (
         "no_epochs",
-        f"{SCRIPT} has no number of epochs that a retrain could raise.",
+        "The script has no number of epochs that a retrain could raise.",
         "Write the number as a constant (epochs = 20) or in the call (fit(epochs=20)), or add a [search] table to "
         "epochal.toml.",
     )
@@ -208,7 +206,7 @@ class Reason(StrEnum):
     )
     STOPS_ITSELF = (
         "stops_itself",
-        f"{SCRIPT} itself stopped training before its last epoch, so more epochs would change nothing.",
+        "The script itself stopped training before its last epoch, so more epochs would change nothing.",
         "Give its early stopping more patience, or change the network.",
     )
     LEVELS_OFF = (

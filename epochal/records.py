@@ -134,13 +134,13 @@ class AccuracySource(StrEnum):
 
 
 _SOURCE_DESCRIPTIONS = {
-    AccuracySource.SCRIPT: f"from the accuracy.json that {SCRIPT} wrote",
-    AccuracySource.EVALUATE: f"from {SCRIPT}'s last evaluate()",
-    AccuracySource.OUTPUT: f"from the line that {SCRIPT} printed",
-    AccuracySource.SCORE: f"from {SCRIPT}'s last score() or accuracy_score()",
-    AccuracySource.FILE: f"from a file that {SCRIPT} wrote",
-    AccuracySource.CROSS_VALIDATION: f"from {SCRIPT}'s last cross-validation",
-    AccuracySource.VALIDATION: f"from the last validation accuracy, because {SCRIPT} reported no test accuracy",
+    AccuracySource.SCRIPT: "from the accuracy.json that the script wrote",
+    AccuracySource.EVALUATE: "from the script's last evaluate()",
+    AccuracySource.OUTPUT: "from the line that the script printed",
+    AccuracySource.SCORE: "from the script's last score() or accuracy_score()",
+    AccuracySource.FILE: "from a file that the script wrote",
+    AccuracySource.CROSS_VALIDATION: "from the script's last cross-validation",
+    AccuracySource.VALIDATION: "from the last validation accuracy, because the script reported no test accuracy",
 }
 
 

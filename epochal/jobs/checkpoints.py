@@ -10,14 +10,13 @@ from epochal.analysis.fingerprint import affects_training, list_files
 from epochal.analysis.script import Script, differ_only_in_epochs, read_script
 from epochal.app import App
 from epochal.errors import RunFailed
-from epochal.folders import SCRIPT
 from epochal.jobs.active_run import ActiveRun
 from epochal.jobs.artifacts import link_or_copy
 from epochal.jobs.strategy import Proposal
 from epochal.records import Run, Strategy, Trial
 from epochal.store.runs import earlier_runs
 
-_TEST_SET_CHANGES = f"{SCRIPT} tests on different rows each time it trains (is its split seeded?)"
+_TEST_SET_CHANGES = "the script tests on different rows each time it trains (is its split seeded?)"
 """The reason reported for not resuming a script whose test set changed when an earlier trial resumed."""
 _RUNS_WITH_CHECKPOINTS = 3
 """How many of a branch's newest runs keep their checkpoints."""

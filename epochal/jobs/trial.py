@@ -9,7 +9,7 @@ from epochal.analysis.epochs import Epochs
 from epochal.analysis.percentages import read_percentages
 from epochal.analysis.script import Change, diff
 from epochal.errors import Reason, RunFailed
-from epochal.folders import SCRIPT, TrialFolder
+from epochal.folders import TrialFolder
 from epochal.jobs.active_run import ActiveRun
 from epochal.jobs.checkpoints import ProvidedCheckpoints, provide_checkpoints, remove_old_checkpoints
 from epochal.jobs.log import log
@@ -32,11 +32,11 @@ from epochal.store.runs import add_notes
 from epochal.store.trials import add_trial, end_trial
 
 _VALIDATES_ON_TEST = (
-    f"{SCRIPT} validates on its test data, so stopping early or choosing a model based on validation inflates "
+    "The script validates on its test data, so stopping early or choosing a model based on validation inflates "
     "the accuracy. Validate on other data, for example with validation_split=0.1."
 )
 _TEST_SET_CHANGES = (
-    f"{SCRIPT} tests on different rows each time it trains, so every trial trains from the beginning. Seed the split "
+    "The script tests on different rows each time it trains, so every trial trains from the beginning. Seed the split "
     "(random_state=0, or shuffle(…, seed=0, reshuffle_each_iteration=False)), or do not shuffle the test data."
 )
 _NOT_FINITE = re.compile(r"\b(nan|inf|infinity|infinite|finite)\b", re.IGNORECASE)
@@ -92,12 +92,12 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
             trial, choice = _train_again(active, started, trial, provided)
         if not started.stop.reason and _has_other_test_set(trial, choice, provided):
             log(
-                f"trial {number}: after resuming, {SCRIPT} tested on different rows than {provided.source}; "
+                f"trial {number}: after resuming, {active.script.path} tested on different rows than {provided.source}; "
                 "training from the beginning"
             )
             _prepare_folder(active, started)
             not_resumed = ProvidedCheckpoints(
-                why=f"after resuming from {provided.source}, {SCRIPT} tested on different rows (is its split seeded?)"
+                why=f"after resuming from {provided.source}, {active.script.path} tested on different rows (is its split seeded?)"
             )
             trial, choice = _train(active, started, replace(trial, caught=True), not_resumed)
         _add_notes(active, trial, choice)
@@ -167,6 +167,7 @@ def _train(
         fits,
         find_written_files(folder.code, active.folder.code),
         read_percentages(active.folder.code, active.script.path, active.script.content),
+        active.script.path,
     )
     try:
         return trial, measure(active, folder, outcome, findings)
@@ -197,8 +198,8 @@ def _prepare_exact_epochs(
         changes[raised.constant] = raised.value_for(epochs)
     exact = replace(started, proposal=replace(started.proposal, changes=changes, stop_at=None))
     log(
-        f"trial {started.number}: {SCRIPT} failed after its fit was stopped at the threshold, perhaps because its history "
-        f"was too short; training {_describe_changes(exact.proposal)}, without stopping"
+        f"trial {started.number}: {active.script.path} failed after its fit was stopped at the threshold, perhaps because "
+        f"its history was too short; training {_describe_changes(exact.proposal)}, without stopping"
     )
     _prepare_folder(active, exact, keep_checkpoints=True)
     return exact, ProvidedCheckpoints(f"trial {started.number}", provided.test_set)

@@ -27,9 +27,9 @@ _OWN_ACCURACY = (
     "Measure the accuracy of a classifier, or write a measure that suits the model to $EPOCHAL_OUT/accuracy.json."
 )
 _NO_ACCURACY = (
-    f"{SCRIPT} finished but reported no accuracy: no accuracy.json in $EPOCHAL_OUT, no evaluate() with an accuracy "
+    "finished but reported no accuracy: no accuracy.json in $EPOCHAL_OUT, no evaluate() with an accuracy "
     "metric, no score() or accuracy_score(), no printed test accuracy, no file with an accuracy, no val_accuracy. "
-    f"Print a line like 'Test accuracy: 0.83' at the end of {SCRIPT}."
+    "Print a line like 'Test accuracy: 0.83' at its end."
 )
 
 
@@ -40,6 +40,7 @@ class Findings:
     ``accuracy_json``: the text of accuracy.json; None if there is no such file. ``recorded``: the measurements that the
     recorder saw. ``printed``: the printed lines about accuracy. ``fits``: the calls of Keras' fit, in order. ``files``:
     the files of results that the script wrote in this training. ``percentages``: how its code computes percentages.
+    ``script``: the script's path, for messages.
     """
 
     accuracy_json: str | None
@@ -48,6 +49,7 @@ class Findings:
     fits: Sequence[Fit] = ()
     files: Sequence[WrittenFile] = ()
     percentages: Percentages = field(default_factory=Percentages)
+    script: str = SCRIPT
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,10 @@ def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool
 
     It is taken from the first of these sources that provides one:
 
-    1. accuracy.json, if nn.py wrote it itself;
+    1. accuracy.json, if the script wrote it itself;
     2. the last measurement in time by evaluate(), score() or accuracy_score();
     3. the last printed line that states a test accuracy;
-    4. a file of results, such as metrics.json, that nn.py wrote in this training;
+    4. a file of results, such as metrics.json, that the script wrote in this training;
     5. the mean accuracy of the last cross-validation or search by scikit-learn;
     6. the val_accuracy of the last epoch that has one, or the last printed validation accuracy of a training without
        Keras.
@@ -88,6 +90,7 @@ class _Chooser:
 
     def __init__(self, findings: Findings, metric: str, repeated_rows: bool) -> None:
         self._findings = findings
+        self._script = findings.script
         self._metric = metric
         self._accepts_repeats = repeated_rows
         measurements = [each for each in findings.recorded.measurements if each.kind in (Kind.EVALUATE, Kind.SCORE)]
@@ -135,7 +138,7 @@ class _Chooser:
     def _last_measured(self) -> Measurement | None:
         """Return the last sound measurement, or None.
 
-        If that is a score of unknown origin, but nn.py printed the measurement of a trained network as its accuracy,
+        If that is a score of unknown origin, but the script printed the measurement of a trained network as its accuracy,
         return the measurement of the trained network instead.
         """
         last = find_latest(self._sound)
@@ -192,11 +195,11 @@ class _Chooser:
         doubt = f"so that may be {100 * number:.4g} % or {number:.4g} %"
         raise RunFailed(
             Reason.NO_ACCURACY,
-            f"{SCRIPT} printed {line.text!r} but never multiplies by 100, {doubt}. Multiply the accuracy by 100, or print it "
+            f"{self._script} printed {line.text!r} but never multiplies by 100, {doubt}. Multiply the accuracy by 100, or print it "
             "without the per cent sign."
             if has_sign
-            else f"{SCRIPT} printed {line.text!r} and multiplies an accuracy by 100 in {percentages.unsigned}, {doubt}. Print "
-            f"a per cent sign after the number, or print the accuracy as a fraction.",
+            else f"{self._script} printed {line.text!r} and multiplies an accuracy by 100 in {percentages.unsigned}, {doubt}. "
+            "Print a per cent sign after the number, or print the accuracy as a fraction.",
         )
 
     def _from_files(self) -> Accuracy | None:
@@ -208,7 +211,7 @@ class _Chooser:
         if max(values) - min(values) > 2 * max(map(_rounding_error, values)):
             stated = ", ".join(f"{line.value:.4g} in {name}" for name, line in found.items())
             raise RunFailed(
-                Reason.NO_ACCURACY, f"{SCRIPT} wrote files with different accuracies: {stated}. {_OTHER_NUMBER}"
+                Reason.NO_ACCURACY, f"{self._script} wrote files with different accuracies: {stated}. {_OTHER_NUMBER}"
             )
         line = next(iter(found.values()))
         accuracy = Accuracy(self._resolve_unit(line), AccuracySource.FILE, line.samples)
@@ -228,8 +231,8 @@ class _Chooser:
         if unparsed:
             raise RunFailed(
                 Reason.NO_ACCURACY,
-                f"{SCRIPT} printed a line that seems to state its accuracy but cannot be parsed, or is only about a part of it: "
-                f"{unparsed!r}. Print the accuracy on all test data as 'Test accuracy: 0.83'.",
+                f"{self._script} printed a line that seems to state its accuracy but cannot be parsed, or is only about a part "
+                f"of it: {unparsed!r}. Print the accuracy on all test data as 'Test accuracy: 0.83'.",
             )
 
     def _from_cross_validation(self) -> Accuracy | None:
@@ -296,7 +299,7 @@ class _Chooser:
         """Return an accuracy that nn.py computed itself, with the evidence of the prediction that it is based on."""
         last = find_latest(self._sound_predictions)
         if last is None or (accuracy.samples and accuracy.samples != last.samples):
-            return replace(accuracy, evidence=Evidence(unchecked=f"{SCRIPT} computed the accuracy itself"))
+            return replace(accuracy, evidence=Evidence(unchecked=f"{self._script} computed the accuracy itself"))
         found = self._build_accuracy(last, accuracy.source)
         return replace(found, value=accuracy.value, test_set=accuracy.test_set or found.test_set)
 
@@ -334,10 +337,10 @@ class _Chooser:
         if measurement.is_r2:
             return f"The number is R² from a regressor's score() or from r2_score(), not an accuracy. {_OWN_ACCURACY}"
         if measurement.is_dummy:
-            return f"{SCRIPT} only measured a DummyClassifier, which learns nothing. Measure a trained model."
+            return f"{self._script} only measured a DummyClassifier, which learns nothing. Measure a trained model."
         if measurement.trained is False:
             return (
-                f"{SCRIPT} only measured a network that it loaded, not a network that it trained in this run. "
+                f"{self._script} only measured a network that it loaded, not a network that it trained in this run. "
                 "Evaluate the network that fit() trained."
             )
         if measurement.kind is Kind.SCORE and measurement.trained is None:
@@ -363,23 +366,23 @@ class _Chooser:
                 f'evaluate() did not report the metric "{self._metric}" that epochal.toml names. It reported: {names}.',
             )
         if measurements:
-            return RunFailed(Reason.NO_ACCURACY, _explain_missing_accuracy(measurements[-1]))
-        return RunFailed(Reason.NO_ACCURACY, _NO_ACCURACY)
+            return RunFailed(Reason.NO_ACCURACY, _explain_missing_accuracy(measurements[-1], self._script))
+        return RunFailed(Reason.NO_ACCURACY, f"{self._script} {_NO_ACCURACY}")
 
     def _collect_notes(self, accuracy: Accuracy) -> list[str]:
         """Return notes about other numbers that were measured or printed, and how to make those count."""
         shown, lines = f"{accuracy.value:.4g}", self._findings.printed.all_tests
         if accuracy.source is AccuracySource.VALIDATION:
-            return [f"{SCRIPT} measured no test accuracy, so the verdict uses {self._describe_validation(shown)}"]
+            return [f"{self._script} measured no test accuracy, so the verdict uses {self._describe_validation(shown)}"]
         if accuracy.source is AccuracySource.FILE:
             name = next(each.name for each in self._findings.files if each.accuracy)
-            return [f"The verdict uses the accuracy in {name}, which {SCRIPT} wrote in this training: {shown}."]
+            return [f"The verdict uses the accuracy in {name}, which {self._script} wrote in this training: {shown}."]
         mean = self._last_cross_validation()
         if accuracy.source is AccuracySource.CROSS_VALIDATION and mean:
             return [_describe_cross_validation(mean, shown)]
         if accuracy.source is AccuracySource.OUTPUT and lines and lines[-1].is_precision:
             return [
-                f"{SCRIPT} prints {lines[-1].text!r}, which counts as its accuracy. If it is the precision of a class, print "
+                f"{self._script} prints {lines[-1].text!r}, which counts as its accuracy. If it is the precision of a class, print "
                 "the accuracy as 'Test accuracy: 0.83'."
             ]
         if accuracy.source not in (AccuracySource.EVALUATE, AccuracySource.SCORE):
@@ -390,7 +393,7 @@ class _Chooser:
             _is_same_number(line.value, accuracy.value, _rounding_error(line.value)) for line in lines
         ):
             facts.append(f"prints {lines[-1].text!r}")
-        return [f"{SCRIPT} {' and '.join(facts)}, but {judged_text}"] if facts else []
+        return [f"{self._script} {' and '.join(facts)}, but {judged_text}"] if facts else []
 
     def _describe_validation(self, shown: str) -> str:
         """Return which validation accuracy the verdict uses, and what to do instead."""
@@ -407,9 +410,9 @@ class _Chooser:
         return f"{which}, {shown}. Call evaluate() on separate test data."
 
 
-def _explain_missing_accuracy(evaluated: Measurement) -> str:
+def _explain_missing_accuracy(evaluated: Measurement, script: str) -> str:
     """Return why a call of evaluate() measured no accuracy, and what to do about it."""
-    where = f"evaluate() in line {evaluated.line} of {SCRIPT}" if evaluated.line else f"{SCRIPT}'s evaluate()"
+    where = f"evaluate() in line {evaluated.line} of {script}" if evaluated.line else f"{script}'s evaluate()"
     if not evaluated.metrics:
         return f"{where} got 0 samples. Check the path, filter or split that leaves the test set empty."
     names = [name for name in evaluated.metrics if name != "loss"]
@@ -446,7 +449,7 @@ def _add_labels(prediction: Measurement, measurements: Sequence[Measurement]) ->
 def _explain_label_refusal(measurement: Measurement, labels: Labels, name: str) -> str:
     if labels.kind == "numbers":
         return (
-            f"The targets are not whole numbers, so {SCRIPT} trains a regression, for which accuracy is meaningless. "
+            "The targets are not whole numbers, so the script trains a regression, for which accuracy is meaningless. "
             f"{_OWN_ACCURACY}"
         )
     if labels.kind == "inputs":
@@ -510,7 +513,7 @@ def _parse_accuracy_json(text: str) -> Accuracy | None:
         raise RunFailed(
             Reason.NO_ACCURACY,
             f'accuracy.json must look like {{"accuracy": 0.83}}, but contains {text[:80]!r}. '
-            f"Fix the code in {SCRIPT} that writes the file.",
+            "Fix the code that writes the file.",
         ) from None
 
 

@@ -6,7 +6,6 @@ from decimal import Decimal
 
 from epochal.analysis.frameworks import describe_measured_methods
 from epochal.errors import Reason, RunFailed
-from epochal.folders import SCRIPT
 from epochal.records import Accuracy, Evidence, Judgement, Verdict
 from epochal.results.metrics import keep_printable
 
@@ -55,7 +54,7 @@ def judge(accuracy: float, samples: int | None, rule: Rule, look: int | None, ev
     if rule.confidence and (not samples or look is None):
         raise RunFailed(
             Reason.NO_SAMPLES,
-            f"confidence = {rule.confidence:g} in epochal.toml needs the number of test samples, which {SCRIPT} did "
+            f"confidence = {rule.confidence:g} in epochal.toml needs the number of test samples, which the script did "
             f'not report. Measure with {describe_measured_methods()}, or write {{"accuracy": 0.83, "samples": 360}} to '
             "$EPOCHAL_OUT/accuracy.json.",
         )
@@ -191,7 +190,7 @@ def _explain_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) ->
     if any(bar == 1 for bar, _ in bars):
         return "No number of test samples can make it certain that a threshold of 1 is reached. Lower the threshold."
     bar, _ = next(each for each in bars if least_correct(samples, *each) > samples)
-    wrong = f"clear that {SCRIPT} does better than {describe_baseline(evidence)} ({bar:.3f})"
+    wrong = f"clear that the script does better than {describe_baseline(evidence)} ({bar:.3f})"
     if rule.confidence and bar == rule.threshold:
         wrong = f"certain at look {look} that the threshold is reached"
     needed = max(math.floor(math.log(error) / math.log(bar)) + 1 for bar, error in bars)

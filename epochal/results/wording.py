@@ -4,7 +4,6 @@ import math
 from decimal import Decimal
 from itertools import count
 
-from epochal.folders import SCRIPT
 from epochal.records import Accuracy, Evidence, Trial
 from epochal.results.gate import describe_baseline, is_above_chance, pass_probability
 from epochal.results.interval import wilson_interval
@@ -123,7 +122,7 @@ def describe_evidence(trial: Trial, threshold: float) -> list[str]:
 def _describe_rows(evidence: Evidence) -> str:
     seen, expected = _percent(evidence.seen), _percent(evidence.expected)
     if not evidence.checked:
-        reason = keep_printable(evidence.unchecked)[:_MAX_REASON_LENGTH] or f"{SCRIPT} did not report them"
+        reason = keep_printable(evidence.unchecked)[:_MAX_REASON_LENGTH] or "the script did not report them"
         return f"Test rows not checked: {reason}."
     if evidence.accepted:
         return (

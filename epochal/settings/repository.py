@@ -10,7 +10,6 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from epochal.folders import SCRIPT
 from epochal.settings.search import Values
 from epochal.settings.toml import Table, parse, read_toml
 
@@ -31,7 +30,7 @@ class RetrainSettings(Table):
     stop_at_threshold: Annotated[
         bool,
         Field(
-            description=f"Whether a retrain stops after the epoch that reaches the threshold on {SCRIPT}'s validation data."
+            description="Whether a retrain stops after the epoch that reaches the threshold on the script's validation data."
         ),
     ] = True
     patience: Annotated[
@@ -97,12 +96,12 @@ class RepositorySettings(Table):
         str,
         Field(
             max_length=255,
-            description=f"The path of the script or notebook to train; empty: {SCRIPT} or else train.py, main.py or a\n"
+            description="The path of the script or notebook to train; empty: nn.py or else train.py, main.py or a\n"
             "notebook at the top. It is started in the top folder of the repository.",
         ),
     ] = ""
     framework: Annotated[
-        str, Field(description=f"The framework to train with; if empty, detect it from the imports of {SCRIPT}.")
+        str, Field(description="The framework to train with; if empty, detect it from the imports of the script.")
     ] = ""
     # model_construct() returns the defaults without building the table's validator, unlike calling the class.
     retrain: Annotated[
@@ -111,7 +110,7 @@ class RepositorySettings(Table):
     search: Annotated[
         dict[str, Values],
         Field(
-            description=f"The constants of {SCRIPT} that a search may change if more epochs are not enough, each with a range,\n"
+            description="The constants of the script that a search may change if more epochs are not enough, each with a range,\n"
             "{ low = 1, high = 4 }, optionally with log = true or a step, or with choices, { choices = [8, 16] }.\n"
             "To enable the search, remove the '#' in front of [search] and of the constants that it may change."
         ),

@@ -59,7 +59,7 @@ def test_validating_on_test_data_is_noted_once(home: Path, tmp_path: Path) -> No
     result = train_commit(home, tmp_path, {"nn.py": _SCRIPT + recording, "epochal.toml": "threshold = 0.7\n"})
     assert [trial.validates_on_test for trial in result.run.trials] == [True, True]
     (note,) = result.run.notes
-    assert note.startswith("nn.py validates on its test data, so ")
+    assert note.startswith("The script validates on its test data, so ")
 
 
 def _read_looks(home: Path, run: int) -> list[tuple[int, str]]:

@@ -153,10 +153,10 @@ def test_both_parts_have_all_facts(kind: str) -> None:
         "Ada Lovelace",
         "Fewer filters",
         "They were many.",
-        "0.831 of 0.80, from nn.py",
+        "0.831 of 0.80, from the script",
         "nn.py line 1 imports keras",
         "1.9 minutes",
-        "Suggested change to nn.py",
+        "Suggested change",
         "epochs = 20 → 30",
         "-epochs = 20\n",
         "+epochs = 30\n",
@@ -271,7 +271,7 @@ def test_uncertain_accuracy_is_not_reported_as_reached() -> None:
         "the best accuracy was 0.831 as committed (trial 1 of 1), which is not certain enough (lower bound 0.788)."
         in text
     )
-    assert "accuracy 0.831 of 0.80 (0.788 to 0.866, 360 test samples), from nn.py" in text
+    assert "accuracy 0.831 of 0.80 (0.788 to 0.866, 360 test samples), from the script" in text
     assert (
         "certainty lower bound 0.788 at 95 % confidence, 0.845 is needed on 360 samples, look 1 at this test set"
         in text

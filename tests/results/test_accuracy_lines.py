@@ -339,3 +339,10 @@ def test_other_number_of_a_form_shows_that_it_has_percentages() -> None:
     """A number over 1 can only be a percentage."""
     lines = printed("Epoch 9 test accuracy: 1.52\nEpoch 10 test accuracy: 0.91\nTest acc: 0.91\n")
     assert [lines.shows_percents(line) for line in lines.all_tests] == [True, True, False]
+
+
+@pytest.mark.parametrize("line", ["[10]\tvalidation_0-test_accuracy:0.97", "[20]\tvalid_0's test_accuracy: 0.97"])
+def test_line_of_a_boosting_round_is_ignored(line: str) -> None:
+    """XGBoost and LightGBM print one in each round, of data that they may stop by."""
+    lines = printed(f"{line}\n")
+    assert (lines.test, lines.unparsed) == (None, None)

@@ -316,7 +316,7 @@ def test_doubt_is_given_only_over_the_threshold() -> None:
 @pytest.mark.parametrize(
     ("known", "sentence"),
     [
-        ({}, "Test rows not checked: nn.py did not report them."),
+        ({}, "Test rows not checked: the script did not report them."),
         ({"unchecked": "the data are augmented\n\x1b[2J"}, "Test rows not checked: the data are augmented[2J."),
         ({"unchecked": "x" * 200}, f"Test rows not checked: {'x' * 120}."),
         ({"checked": True}, "Test rows checked: not used in training."),

@@ -10,6 +10,6 @@ PINS = resource("requirements") / "xgboost.txt"
 DATASETS = None
 MODEL_SUFFIXES = (".ubj", ".bst", ".joblib", ".pkl")
 # "[0]\tvalidation_0-logloss:0.61", a line per round.
-LOG_LINES = LogLines(progress=r"\s*\[\d+\]\s")
+LOG_LINES = LogLines(progress=r"\s*\[\d+\]\s+\S+-\S+:")
 RECORDER = Recorder()
 find_removed_apis = no_removed_apis

@@ -11,7 +11,6 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
-from epochal.folders import SCRIPT
 from epochal.messages.mail.typesetting import (
     align_columns,
     indent_lines,
@@ -108,7 +107,7 @@ def _collect_parts(report: Report) -> dict[str, Any]:
         "time": f"{report.minutes:.1f} minutes",
     }
     places = {
-        "model": str(report.model or (f"{SCRIPT} saved no model" if best else "")),
+        "model": str(report.model or (f"{run.script} saved no model" if best else "")),
         "log": str(report.log or ""),
         "folder": str(report.folder),
         "build": run.build_url or "",
@@ -124,7 +123,7 @@ def _collect_parts(report: Report) -> dict[str, Any]:
         "facts": {name: to_one_line(value, _MAX_FACT_LENGTH) for name, value in facts.items() if value},
         "evidence": to_one_line(evidence, _MAX_PARAGRAPH_LENGTH),
         "table": trial_table(run),
-        "change": f"Suggested change to {SCRIPT}" if run.state is State.REACHED else change_heading,
+        "change": "Suggested change" if run.state is State.REACHED else change_heading,
         "places": {name: to_one_line(value, _MAX_FACT_LENGTH) for name, value in places.items() if value},
     }
 

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 from epochal.errors import Reason
-from epochal.folders import SCRIPT
 from epochal.records import Run, State
 from epochal.results.gate import compare
 from epochal.results.wording import describe_doubt, describe_interval, format_with_threshold
 
-_HEADINGS = ("trial", "epochs", "accuracy", "seconds", "outcome", SCRIPT)
+_HEADINGS = ("trial", "epochs", "accuracy", "seconds", "outcome", "changes")
 
 
 def headline(run: Run) -> str:
@@ -55,10 +54,10 @@ def result_sentence(run: Run, changes: Sequence[str]) -> str:
             "To rule out that it was due to chance, train again with epochal run --force."
         )
     if run.state is State.REACHED:
-        return f"{SCRIPT} reached its threshold of {threshold}: accuracy {accuracy} {how}.{reused}"
+        return f"{run.script} reached its threshold of {threshold}: accuracy {accuracy} {how}.{reused}"
     doubt = _describe_best_doubt(run)
     best = f"the best accuracy was {accuracy} {how}{f', which is {doubt}' if doubt else ''}"
-    return f"{SCRIPT} did not reach its threshold of {threshold}: {best}. {run.explanation}{reused}"
+    return f"{run.script} did not reach its threshold of {threshold}: {best}. {run.explanation}{reused}"
 
 
 def describe_forecast(run: Run) -> str:
@@ -68,7 +67,7 @@ def describe_forecast(run: Run) -> str:
 
 
 def trial_table(run: Run) -> list[tuple[str, ...]]:
-    """Return the headings and a row per trial, whose last column lists its changes to nn.py; empty without trials."""
+    """Return the headings and a row per trial, whose last column lists its changes; empty without trials."""
     rows: list[tuple[str, ...]] = []
     for trial in run.trials:
         accuracy, outcome = "-", (trial.reason or trial.state).value.replace("_", " ")
