@@ -15,7 +15,7 @@ from epochal.settings.server import (
     read_server_settings,
     watch_repository,
 )
-from epochal.settings.toml import table_lines, template
+from epochal.settings.toml import find_line, table_lines, template
 
 __all__ = [
     "Choices",
@@ -33,6 +33,7 @@ __all__ = [
     "ServerSettings",
     "WatchedRepository",
     "child_environment",
+    "find_line",
     "read_projects",
     "read_repository_settings",
     "read_server_settings",

@@ -1,5 +1,7 @@
 """Read a TOML file into a model, with errors that help to fix the file, and write a commented template of a model."""
 
+import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -57,11 +59,44 @@ def _format_error(where: str, fault: Any, model: type[BaseModel]) -> str:
         return f"{where}: {fault['msg'].removeprefix('Value error, ')}."
     key = ".".join(str(part) for part in fault["loc"] if not str(part).startswith("<"))  # without table tags
     if fault["type"] == "extra_forbidden":
-        known = ", ".join(_known_keys(model, fault["loc"][:-1]))
-        return f"{where}: {key} is not a setting. Valid settings here: {known}."
+        return f"{where}: {key} is not a setting. {_suggest_key(model, fault['loc'])}"
     value = repr(fault["input"])
     value = value if len(value) <= 60 else value[:57] + "..."
     return f"{where}: {key}: {fault['msg'].removeprefix('Value error, ')} (it is {value})."
+
+
+def _suggest_key(model: type[BaseModel], path: tuple[int | str, ...]) -> str:
+    """Return what may have been meant by the unknown key at ``path``."""
+    name, known = str(path[-1]), _known_keys(model, path[:-1])
+    if similar := difflib.get_close_matches(name.lower(), known, n=1):
+        tables = [str(part) for part in path[:-1] if not str(part).startswith("<")]
+        return f"Did you mean {'.'.join([*tables, similar[0]])}?"
+    for table, field in model.model_fields.items():
+        if len(path) == 1 and isinstance(field.default, Table) and name in type(field.default).model_fields:
+            return f"It belongs into the table [{table}]."
+    return f"Valid settings here: {', '.join(known)}."
+
+
+def find_line(text: str, key: str) -> int:
+    """Return the line (from 1) of a TOML file that sets ``key``, the name of a setting after those of its tables.
+
+    The name may go on with names of an inline table. Returns 0 if no line sets it.
+    """
+    table, arrays = "", dict[str, int]()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*(\[{1,2})\s*([\w.\-\"' ]+?)\s*\]", line):
+            table = re.sub(r"[\"' ]", "", header[2])
+            if header[1] == "[[":
+                arrays[table] = arrays.get(table, -1) + 1
+                table = f"{table}.{arrays[table]}"
+            name = table
+        elif setting := re.match(r"\s*([\w.\-\"']+)\s*=", line):
+            name = f"{table}.{setting[1]}".strip(".").replace('"', "").replace("'", "")
+        else:
+            continue
+        if name == key or (key.startswith(f"{name}.") and name != table):
+            return number
+    return 0
 
 
 def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

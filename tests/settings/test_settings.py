@@ -38,11 +38,12 @@ def test_uncommented_template_has_the_defaults(model: type[Table]) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("thresold = 0.9", "thresold is not a setting. Valid settings here: threshold"),
+        ("thresold = 0.9", "thresold is not a setting. Did you mean threshold?"),
         ("threshold = 80", "threshold: Input should be less than or equal to 1 (it is 80)"),
         ("confidence = 0.5", "confidence: should be 0, or greater than 0.5 and less than 1, such as 0.95 (it is 0.5)"),
         ("confidence = 95", "confidence: Input should be less than 1"),
         ("[retrain]\nepochs_step = 0", "retrain.epochs_step"),
+        ("max_epochs = 10", "max_epochs is not a setting. It belongs into the table [retrain]."),
         ("[retrain]\nsteps = 10", "retrain.steps is not a setting. Valid settings here: epochs_step"),
         ("search = 5", "search: Input should be a valid dictionary"),
         ("[search]\nrate = 0.1", "search.rate: Input should be a range, as in { low = 1, high = 4 }, or choices"),
@@ -50,11 +51,11 @@ def test_uncommented_template_has_the_defaults(model: type[Table]) -> None:
         ("[search]\nrate = {low = 1}", "search.rate.high: Field required"),
         (
             "[search]\nrate = {low = 1, hihg = 2}",
-            "search.rate.hihg is not a setting. Valid settings here: low, high, log, step.",
+            "search.rate.hihg is not a setting. Did you mean search.rate.high?",
         ),
         (
             "[search]\nlow = {low = 1, hihg = 2}",
-            "search.low.hihg is not a setting. Valid settings here: low, high, log, step.",
+            "search.low.hihg is not a setting. Did you mean search.low.high?",
         ),
         (
             "[search]\nrate = {choices = [1, 2], log = true}",

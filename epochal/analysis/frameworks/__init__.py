@@ -8,6 +8,7 @@ add a framework, add a file here, or add the folder of a file elsewhere to ``__p
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
@@ -137,7 +138,9 @@ def check_framework(name: str) -> None:
     known = list(frameworks())
     if name and name not in known:
         names = _join([repr(each) for each in ["", *known]])
-        raise SettingsError(f"epochal.toml: framework: Input should be {names} (it is {name!r}).")
+        similar = get_close_matches(name.lower(), known, n=1)
+        hint = f" Did you mean {similar[0]}?" if similar else ""
+        raise SettingsError(f"epochal.toml: framework: Input should be {names} (it is {name!r}).{hint}")
 
 
 def find_dataset(name: str) -> tuple[str, str]:
