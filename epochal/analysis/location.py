@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
+from epochal.analysis.files import list_files
 from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT
 
@@ -65,6 +66,15 @@ def change_notebook(notebook: bytes, exported: bytes, changed: bytes) -> bytes |
     return text.encode("utf-8")
 
 
+def find_cell(exported: bytes, line: int) -> tuple[int, int]:
+    """Return the number of the code cell that a line of a notebook's export is in, and the line in it, both from 1."""
+    cell, start = 0, 0
+    for number, text in enumerate(exported.decode("utf-8").splitlines()[:line], start=1):
+        if text.startswith("# %%") and not re.match(r"# %% .*\[(?:markdown|md|raw)\]", text):
+            cell, start = cell + 1, number
+    return cell, line - start
+
+
 def _find_at_top(code: Path) -> str:
     if (code / SCRIPT).is_file():
         return SCRIPT
@@ -78,10 +88,8 @@ def _find_at_top(code: Path) -> str:
             f"The repository has {' and '.join(found)}, and no {SCRIPT}. "
             f'Name the script to train in epochal.toml: script = "{found[0]}".',
         )
-    elsewhere = sorted(
-        (str(path.relative_to(code)) for name in (SCRIPT, *_OTHER_NAMES) for path in code.rglob(name)),
-        key=lambda name: name.count("/"),
-    )
+    elsewhere = [name for name in list_files(code) if PurePosixPath(name).name in (SCRIPT, *_OTHER_NAMES)]
+    elsewhere.sort(key=lambda name: (name.count("/"), PurePosixPath(name).name != SCRIPT))
     raise RunFailed(
         Reason.NO_SCRIPT,
         f"There is no {SCRIPT}, train.py, main.py or notebook at the top of the repository. "
@@ -92,7 +100,7 @@ def _find_at_top(code: Path) -> str:
 def _check(code: Path, configured: str) -> None:
     if (code / configured).is_file():
         return
-    names = [path.relative_to(code).as_posix() for path in code.rglob("*") if path.suffix in (".py", _NOTEBOOK_SUFFIX)]
+    names = [name for name in list_files(code) if name.endswith((".py", _NOTEBOOK_SUFFIX))]
     same_name = [name for name in names if PurePosixPath(name).name == PurePosixPath(configured).name]
     similar = same_name or difflib.get_close_matches(configured, names, n=1)
     raise RunFailed(

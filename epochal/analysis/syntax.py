@@ -91,6 +91,28 @@ def last_name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
+def resolve_imports(tree: ast.Module) -> dict[str, str]:
+    """Return the full name behind each name that the module imports: ``{"K": "keras.backend"}``."""
+    names = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                top = alias.name.partition(".")[0]
+                names[alias.asname or top] = alias.name if alias.asname else top
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def full_name(node: ast.expr, names: dict[str, str]) -> str:
+    """Return the full name that ``node`` refers to (``keras.optimizers.Adam``); empty if the name was not imported."""
+    if isinstance(node, ast.Name):
+        return names.get(node.id, "")
+    if isinstance(node, ast.Attribute) and (owner := full_name(node.value, names)):
+        return f"{owner}.{node.attr}"
+    return ""
+
+
 def literal(node: ast.expr) -> Value | None:
     """Return the value of a number (possibly with a minus sign), string, True or False; None for other nodes."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str | bool | int | float):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, RemovedApi
-from epochal.analysis.syntax import last_name
+from epochal.analysis.syntax import full_name, last_name, resolve_imports
 from epochal.folders import resource
 
 # The modules of keras.datasets (keras.io/api/datasets). The text datasets have a word index, too.
@@ -265,33 +265,11 @@ def find_removed_apis(source: str) -> list[RemovedApi]:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
-    names = _resolve_imports(tree)
+    names = resolve_imports(tree)
     if not any(path.split(".")[0] in ("keras", "tensorflow") for path in names.values()):
         return []
     found = {removed for node in ast.walk(tree) for removed in _check_node(node, names)}
     return sorted(found, key=lambda removed: (removed.line, removed.what))
-
-
-def _resolve_imports(tree: ast.Module) -> dict[str, str]:
-    """Return the full name behind each name that the module imports: ``{"K": "keras.backend"}``."""
-    names = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                top = alias.name.partition(".")[0]
-                names[alias.asname or top] = alias.name if alias.asname else top
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
-    return names
-
-
-def _full_name(node: ast.expr, names: dict[str, str]) -> str:
-    """Return the full name that ``node`` refers to (``keras.optimizers.Adam``); empty if the name was not imported."""
-    if isinstance(node, ast.Name):
-        return names.get(node.id, "")
-    if isinstance(node, ast.Attribute) and (owner := _full_name(node.value, names)):
-        return f"{owner}.{node.attr}"
-    return ""
 
 
 def _check_node(node: ast.AST, names: dict[str, str]) -> Iterator[RemovedApi]:
@@ -344,7 +322,7 @@ def _rewrite_import(node: ast.ImportFrom, alias: ast.alias, removed: RemovedApi)
 
 def _check_attribute(node: ast.Attribute, names: dict[str, str]) -> Iterator[RemovedApi]:
     line = node.end_lineno or node.lineno  # the line of the attribute's name
-    yield from _check_name(line, _full_name(node, names))
+    yield from _check_name(line, full_name(node, names))
     if node.attr in _REMOVED_METHODS:
         yield RemovedApi(line, f"{node.attr}(…)", _REMOVED_METHODS[node.attr])
     if node.attr == "lr" and isinstance(node.value, ast.Attribute) and node.value.attr == "optimizer":
@@ -353,7 +331,7 @@ def _check_attribute(node: ast.Attribute, names: dict[str, str]) -> Iterator[Rem
 
 def _check_keywords(call: ast.Call, names: dict[str, str]) -> Iterator[RemovedApi]:
     known = (
-        _REMOVED_KEYWORDS[prefix] for prefix in _prefixes(_full_name(call.func, names)) if prefix in _REMOVED_KEYWORDS
+        _REMOVED_KEYWORDS[prefix] for prefix in _prefixes(full_name(call.func, names)) if prefix in _REMOVED_KEYWORDS
     )
     removed = next(known, {})
     if isinstance(call.func, ast.Attribute) and call.func.attr in ("fit", "evaluate", "predict"):
