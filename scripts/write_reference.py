@@ -31,6 +31,7 @@ from pydantic.fields import FieldInfo  # noqa: E402
 
 from epochal.analysis.frameworks import frameworks  # noqa: E402
 from epochal.cli import COMMANDS, make_app  # noqa: E402
+from epochal.commands.check import CheckView, FactView, FindingView, ProjectView  # noqa: E402
 from epochal.errors import EpochalError, Reason, RunFailed, UsageError  # noqa: E402
 from epochal.pages.timeline import MomentView, TimelineView  # noqa: E402
 from epochal.pages.view import AccuracyView, ForecastView, JudgementView, RunView, TrialView  # noqa: E402
@@ -41,7 +42,7 @@ FOLDER = ROOT / "docs" / "reference"
 MARK = "<!-- Written from the code by make docs. -->"
 
 COMMAND_PAGES = {
-    "commands.md": ("init", "status"),
+    "commands.md": ("init", "check", "status"),
     "commands-runs.md": ("run", "history", "show", "retrain", "cancel"),
     "commands-server.md": ("watch", "serve", "tunnel", "mail", "data"),
     "commands-jenkins.md": ("jenkins", "job"),
@@ -59,6 +60,9 @@ SERVER_TABLES = {
 
 LINKS: dict[Any, str] = {
     Reason: "[reason](reasons.md)",
+    ProjectView: "[project](#projects)",
+    FactView: "[fact](#facts)",
+    FindingView: "[finding](#findings)",
     Step: "[step](#steps)",
     TrialView: "[trial](json-trials.md)",
     MomentView: "[moment](#moments)",
@@ -112,8 +116,9 @@ STATUSES = {
 
 OTHER_STATUSES = {
     0: "Done. Also `epochal serve` and `epochal tunnel` when they are stopped.",
-    1: "`epochal mail`: a mail could not be sent. `epochal jenkins check`: a check failed. `epochal jenkins`: Jenkins "
-    "refuses or does not answer. `epochal data fetch`: no Docker engine answers, or the image cannot be built.",
+    1: "`epochal check`: a run would fail before it trains. `epochal mail`: a mail could not be sent. `epochal jenkins "
+    "check`: a check failed. `epochal jenkins`: Jenkins refuses or does not answer. `epochal data fetch`: no Docker engine "
+    "answers, or the image cannot be built.",
     UsageError.exit_status: "An argument, a variable or a setting is wrong, or an extra is missing; the message names it.",
     EpochalError.exit_status: "Internal error, with a traceback, or the database does not answer.",
     128 + signal.SIGINT: "Ctrl-C.",
@@ -465,6 +470,22 @@ def json_run() -> str:
     )
 
 
+def json_check() -> str:
+    """Return the page about the JSON of a check."""
+    return page(
+        "JSON of a check",
+        "`epochal check --json` prints one object. Its exit status is 0 if `can_start` is true, and 1 otherwise. [What is "
+        "found](../how-to/check.md)",
+        view_table(CheckView),
+        "## Projects",
+        view_table(ProjectView),
+        "## Facts",
+        view_table(FactView),
+        "## Findings",
+        view_table(FindingView),
+    )
+
+
 def json_trials() -> str:
     """Return the page about the JSON of a trial."""
     return page(
@@ -551,6 +572,7 @@ PAGES = {
     "environment.md": environment,
     "exit-statuses.md": exit_statuses,
     "json.md": json_run,
+    "json-check.md": json_check,
     "json-judgements.md": json_judgements,
     "json-trials.md": json_trials,
     "reasons.md": reasons,

@@ -22,8 +22,8 @@ _PYPROJECT: dict[str, Any] = tomllib.loads((_TOP / "pyproject.toml").read_text(e
 _OPTIONAL: dict[str, list[str]] = _PYPROJECT["project"]["optional-dependencies"]
 
 
-def test_plain_install_is_enough_for_init_and_the_hook(tmp_path: Path) -> None:
-    """Build the wheel and install it without extras: commits are pushed, and a server's command names the extra it needs.
+def test_plain_install_is_enough_for_init_check_and_the_hook(tmp_path: Path) -> None:
+    """Build the wheel and install it without extras: check and push a commit; a server's command names the extra it needs.
 
     Takes some seconds, because it is about a real installation.
     """
@@ -42,6 +42,8 @@ def test_plain_install_is_enough_for_init_and_the_hook(tmp_path: Path) -> None:
     repository.mkdir()
     (repository / "nn.py").write_text("epochs = 20\n", encoding="utf-8")
     subprocess.run([epochal, "init", str(repository), "--remote", str(origin)], env=environment, check=True)
+    check = subprocess.run([epochal, "check", str(repository)], env=environment, capture_output=True, text=True)
+    assert (check.returncode, check.stdout.splitlines()[0]) == (0, "script:     nn.py")
     git(repository, "config", "epochal.push", "foreground")
     git(repository, "add", "nn.py")
     git(repository, "commit", "--quiet", "--message", "first")

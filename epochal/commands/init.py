@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from epochal.analysis.script import Script, read_script
+from epochal.commands.check import check_folder, check_lines
 from epochal.commit import identity, safe_url
 from epochal.errors import RunFailed, UsageError
 from epochal.folders import resource
@@ -75,6 +76,9 @@ def init(
     branches = tuple(branch or _ask_branches(folder, remote))
     lines = initialise(folder, remote, branches, jenkinsfile=jenkinsfile)
     for line in lines or ["nothing to change: everything is up to date"]:
+        typer.echo(line)
+    typer.echo()
+    for line in check_lines(check_folder(folder)):
         typer.echo(line)
 
 

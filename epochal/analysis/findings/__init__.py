@@ -1,0 +1,69 @@
+"""What in the pushed code will cause trouble, found in its source before anything is trained.
+
+Only what is nearly certain is reported: a false alarm on a sound script is worse than a miss.
+"""
+
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from epochal.analysis.detection import Detection
+from epochal.analysis.findings.finding import Finding, Severity
+from epochal.analysis.findings.leaks import find_fitted_before_split, find_wrong_data
+from epochal.analysis.findings.metrics import find_meaningless_accuracies, find_missing_accuracy
+from epochal.analysis.findings.source import Source, read_sources
+from epochal.analysis.findings.splits import find_overlapping_samples, find_reshuffled_splits, find_unseeded_splits
+from epochal.analysis.findings.surroundings import (
+    find_large_files,
+    find_missing_files,
+    find_missing_packages,
+    find_refused_requirements,
+    find_relative_imports,
+)
+from epochal.analysis.findings.unattended import (
+    find_downloads,
+    find_foreign_paths,
+    find_interactions,
+    find_lost_pictures,
+)
+
+__all__ = ["Finding", "Severity", "Source", "find_in_files", "find_in_sources", "read_sources"]
+
+_CHECKS = (
+    find_unseeded_splits,
+    find_overlapping_samples,
+    find_reshuffled_splits,
+    find_fitted_before_split,
+    find_wrong_data,
+    find_meaningless_accuracies,
+    find_missing_accuracy,
+    find_interactions,
+    find_lost_pictures,
+    find_foreign_paths,
+    find_downloads,
+    find_relative_imports,
+)
+
+
+def find_in_sources(sources: tuple[Source, ...]) -> Iterator[Finding]:
+    """Yield what can be found in the script and the local modules that it imports."""
+    for check in _CHECKS:
+        with suppress(RecursionError):  # an expression that is nested hundreds of levels deep
+            yield from check(sources)
+
+
+def find_in_files(
+    sources: tuple[Source, ...],
+    detection: Detection,
+    folder: Path,
+    committed: Collection[str],
+    new: Collection[str],
+) -> Iterator[Finding]:
+    """Yield the files and packages that are missing in ``folder``, and files that are too large.
+
+    ``committed``: the paths that the next commit would contain. ``new``: those of them that it would add or change.
+    """
+    yield from find_missing_files(sources, folder, committed)
+    yield from find_missing_packages(sources, detection, folder)
+    yield from find_refused_requirements(folder)
+    yield from find_large_files(folder, new)

@@ -1,0 +1,388 @@
+"""Test data that take part in the training: fitted before the split, validated on, or the training data themselves."""
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from epochal.analysis.findings.finding import Finding, Severity
+from epochal.analysis.findings.source import (
+    Scope,
+    Source,
+    Step,
+    find_used,
+    has_unknown_arguments,
+    is_literal,
+    keyword,
+    root_name,
+)
+from epochal.analysis.findings.splits import TEST_NAME, TRAIN_NAME
+from epochal.analysis.syntax import last_name
+
+# What these learn from rows changes the training data. Encoders of labels and categories are left out on purpose.
+_FITTED = re.compile(
+    r"sklearn\.(?:preprocessing\.(?:StandardScaler|MinMaxScaler|RobustScaler|MaxAbsScaler|QuantileTransformer"
+    r"|PowerTransformer|KBinsDiscretizer|TargetEncoder)|decomposition\.\w+|feature_selection\.(?!VarianceThreshold)\w+"
+    r"|impute\.\w+|discriminant_analysis\.\w+)"
+)
+_OVERSAMPLERS = re.compile(r"imblearn\.(?:over_sampling|combine)\.\w+")
+_DATA_ATTRIBUTES = frozenset({"values", "T", "iloc", "loc"})
+_DATA_METHODS = frozenset(
+    {"astype", "copy", "drop", "dropna", "fillna", "reset_index", "reshape", "sample", "to_numpy", "tolist", "toarray"}
+)
+_DATA_FUNCTIONS = frozenset(
+    {"array", "asarray", "c_", "column_stack", "concat", "concatenate", "DataFrame", "expand_dims", "hstack", "vstack"}
+    | {"append", "stack", "shuffle"}
+)
+"""Functions of NumPy, pandas and sklearn.utils whose result consists of their arguments' rows."""
+_PART_NAME = re.compile(r"train|test|val", re.IGNORECASE)
+_SPLIT = "sklearn.model_selection.train_test_split"
+_CROSS_VALIDATIONS = frozenset(
+    f"sklearn.model_selection.{name}" for name in ("cross_val_score", "cross_validate", "cross_val_predict")
+)
+_MEASURING = frozenset(
+    {"evaluate", "score", "predict", "predict_proba", "predict_classes", "evaluate_generator", "predict_generator"}
+    | {"accuracy_score", "cross_val_score", "cross_validate", "cross_val_predict", "classification_report"}
+    | {"test_on_batch", "predict_on_batch", "best_score_", "oob_score_", "from_predictions", "from_estimator"}
+)
+_PLAIN = (ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Constant, ast.expr_context)
+_BEST_EPOCH = frozenset({"EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau"})
+
+
+@dataclass(frozen=True)
+class _Leak:
+    """A call that was given all rows: ``what`` it is, in ``step``; ``copies``: whether its result repeats rows."""
+
+    what: str
+    line: int
+    copies: bool
+    step: Step
+
+
+def find_fitted_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
+    """Yield what is fitted on, or copies, all rows before they are split into training and test data."""
+    for source, scope in find_used(sources):
+        yield from _Flow(source).follow(scope)
+
+
+class _Flow:
+    """Follows what was fitted on all rows through the assignments of a scope to a split."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._leaks: dict[str, _Leak] = {}
+        self._classes = {
+            name: source.callee(value)
+            for step in source.scopes[0].steps
+            for target, value in step.assigned
+            if isinstance(value, ast.Call) and (name := root_name(target))
+        }
+        self._fitted: dict[str, ast.Call] = {}
+        self._parts: set[str] = set()
+        self._sliced: dict[int, set[str]] = {}
+
+    def follow(self, scope: Scope) -> Iterator[Finding]:
+        reported = set()
+        for step in scope.steps:
+            for call in step.calls:
+                self._note_fit(call)
+                leak = self._find_split_leak(call, step)
+                if leak and leak.line not in reported:
+                    reported.add(leak.line)
+                    yield self._report(leak, f"before {last_name(call.func)}() in line {call.lineno}")
+            # The values are those from before the statement, as in x, y = y, x.
+            changes = [
+                (target, value, self._leak_of(value, step) if value else None) for target, value in step.assigned
+            ]
+            for target, value, leak in changes:
+                if leak and self._is_second_part(target, value, leak) and leak.line not in reported:
+                    reported.add(leak.line)
+                    yield self._report(leak, f"before the split in line {step.node.lineno}")
+                self._assign(target, value, leak)
+
+    def _note_fit(self, call: ast.Call) -> None:
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "fit" and self._is_all_rows(call):
+            name = root_name(call.func.value)
+            if _FITTED.fullmatch(self._class_of(call.func.value)) and name:
+                self._fitted[name] = call
+
+    def _find_split_leak(self, call: ast.Call, step: Step) -> _Leak | None:
+        name = self._source.callee(call)
+        if name != _SPLIT and name not in _CROSS_VALIDATIONS:
+            return None
+        data = call.args if name == _SPLIT else call.args[1:2]
+        leaks = [leak for argument in data if (leak := self._leak_of(argument, step)) and step.follows(leak.step)]
+        return next((leak for leak in leaks if leak.copies), leaks[0] if leaks else None)
+
+    def _is_second_part(self, target: ast.expr, value: ast.expr | None, leak: _Leak) -> bool:
+        """Return whether an assignment of a slice completes a split, as in ``train, test = x[:n], x[n:]``."""
+        name = root_name(target)
+        is_part = isinstance(value, ast.Subscript) and any(
+            isinstance(each, ast.Slice) for each in ast.walk(value.slice)
+        )
+        parts = self._sliced.setdefault(leak.line, set())
+        if is_part and TRAIN_NAME.search(name):
+            parts.add("train")
+        elif is_part and TEST_NAME.search(name):
+            parts.add("test")
+            return "train" in parts
+        return False
+
+    def _report(self, leak: _Leak, where: str) -> Finding:
+        if leak.copies:
+            return Finding(
+                "copied_before_split",
+                self._source.path,
+                leak.line,
+                f"{leak.what} repeats or mixes rows {where}, so copies of training rows are tested.",
+                f"Split first, then use {leak.what} on the training rows alone.",
+            )
+        return Finding(
+            "fitted_before_split",
+            self._source.path,
+            leak.line,
+            f"{leak.what} is fitted on all rows {where}, so it has seen the test rows.",
+            "Split first, fit it on the training rows, and only transform the test rows.",
+        )
+
+    def _assign(self, target: ast.expr, value: ast.expr | None, leak: _Leak | None) -> None:
+        is_split = isinstance(value, ast.Call) and self._source.callee(value) == _SPLIT
+        several = isinstance(target, ast.Tuple | ast.List)
+        resampled = isinstance(value, ast.Call) and last_name(value.func) in ("fit_resample", "resample", "shuffle")
+        for each in target.elts if isinstance(target, ast.Tuple | ast.List) else [target]:
+            name = root_name(each)
+            if isinstance(each, ast.Name):
+                self._leaks.pop(name, None)
+                self._fitted.pop(name, None)
+                self._parts.discard(name)
+                self._classes.pop(name, None)
+                if isinstance(value, ast.Call) and not several:
+                    self._classes[name] = self._class_of(value)
+            if is_split:
+                self._parts.add(name)
+            elif leak and name and (not several or resampled):
+                self._leaks[name] = leak
+
+    def _class_of(self, node: ast.expr) -> str:
+        """Return the full name of the class of an object, which may have been fitted in the same expression."""
+        if isinstance(node, ast.Name):
+            return self._classes.get(node.id, "")
+        if isinstance(node, ast.Call):
+            is_fit = isinstance(node.func, ast.Attribute) and node.func.attr == "fit"
+            if is_fit and isinstance(node.func, ast.Attribute):
+                return self._class_of(node.func.value)
+            return self._source.callee(node)
+        return ""
+
+    def _is_all_rows(self, call: ast.Call) -> bool:
+        """Return whether a call is given data that are not called training or test data, nor come from a split."""
+        names = [root_name(argument) for argument in (*call.args, *(each.value for each in call.keywords))]
+        return bool(call.args) and not any(name in self._parts or _PART_NAME.search(name) for name in names)
+
+    def _leak_of(self, node: ast.expr, step: Step) -> _Leak | None:
+        match node:
+            case ast.Name():
+                return self._leaks.get(node.id)
+            case ast.Subscript():
+                return self._leak_of(node.value, step) or self._leak_of(node.slice, step)
+            case ast.Attribute() if node.attr in _DATA_ATTRIBUTES:
+                return self._leak_of(node.value, step)
+            case ast.Tuple() | ast.List():
+                return self._first_leak(node.elts, step)
+            case ast.BinOp(op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div()):
+                return self._first_leak([node.left, node.right], step)
+            case ast.Call():
+                return self._leak_of_call(node, step)
+        return None
+
+    def _first_leak(self, nodes: list[ast.expr], step: Step) -> _Leak | None:
+        return next(filter(None, (self._leak_of(node, step) for node in nodes)), None)
+
+    def _leak_of_call(self, call: ast.Call, step: Step) -> _Leak | None:
+        callee = self._source.callee(call)
+        if callee == "sklearn.utils.resample":
+            draws_again = not is_literal(keyword(call, "replace"), False) and not has_unknown_arguments(call)
+            return _Leak("resample()", call.lineno, True, step) if draws_again and self._is_all_rows(call) else None
+        package, _, name = callee.rpartition(".")
+        if package.partition(".")[0] in ("numpy", "pandas", "sklearn") and name in _DATA_FUNCTIONS:
+            return self._first_leak(call.args, step)
+        if not isinstance(call.func, ast.Attribute):
+            return None
+        method, owner = call.func.attr, call.func.value
+        name = self._class_of(owner)
+        if method == "fit_transform" and _FITTED.fullmatch(name) and self._is_all_rows(call):
+            return _Leak(f"{name.rpartition('.')[2]}()", call.lineno, False, step)
+        if method == "fit_resample" and _OVERSAMPLERS.fullmatch(name) and self._is_all_rows(call):
+            return _Leak(f"{name.rpartition('.')[2]}()", call.lineno, True, step)
+        fitted = self._fitted.get(root_name(owner)) if method == "transform" else None
+        if fitted and call.args and root_name(call.args[0]) == root_name(fitted.args[0]):
+            return _Leak(f"{name.rpartition('.')[2]}()", fitted.lineno, False, step)
+        return self._leak_of(owner, step) if method in _DATA_METHODS else None
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """A call of ``fit``: the object, its training and validation data, each as a text that tells variables apart."""
+
+    call: ast.Call
+    owner: str
+    data: str
+    validation: str
+    validates: bool
+
+
+@dataclass(frozen=True)
+class _Measurement:
+    """A call of ``evaluate`` or ``score``, and the data that it is given."""
+
+    call: ast.Call
+    owner: str
+    data: str
+
+
+def find_wrong_data(sources: tuple[Source, ...]) -> Iterator[Finding]:
+    """Yield fits that validate on the training or the test data, and scripts that test on the training data alone."""
+    measured, training_only = 0, []
+    for source, scope in find_used(sources):
+        fits, measurements = _read_calls(source, scope)
+        for fit in fits:
+            yield from _check_validation(source, fit, measurements)
+        for measurement in measurements:
+            same = [fit for fit in fits if (fit.owner, fit.data) == (measurement.owner, measurement.data)]
+            others = [fit for fit in fits if fit.owner == measurement.owner and fit.data != measurement.data]
+            if measurement.data and same and not others and not any(fit.validates for fit in same):
+                training_only.append((source, measurement, same[-1]))
+    for source in sources:
+        measured += sum(_is_measuring(node) for node in source.nodes)
+    elsewhere = {name for source in sources for call in source.calls for name in _used_objects(call)}
+    reported = [
+        each
+        for each in training_only
+        if last_name(each[1].call.func) in ("evaluate", "score") and root_name(each[1].call.func) not in elsewhere
+    ]
+    if reported and measured == len(training_only):
+        source, measurement, fit = reported[-1]
+        yield Finding(
+            "tested_on_training_data",
+            source.path,
+            measurement.call.lineno,
+            f"{last_name(measurement.call.func)}() is given the data of fit() in line {fit.call.lineno}, "
+            "and such an accuracy does not count.",
+            "Split off test data with train_test_split(…, random_state=0), and evaluate on these.",
+        )
+
+
+def _used_objects(call: ast.Call) -> Iterator[str]:
+    """Yield the variables that a call calls, or gives to a function, which may measure in another way."""
+    for node in (call.func, *call.args, *(each.value for each in call.keywords)):
+        if isinstance(node, ast.Name):
+            yield node.id
+
+
+def _is_measuring(node: ast.AST) -> bool:
+    if isinstance(node, ast.Attribute):
+        return node.attr in _MEASURING
+    return isinstance(node, ast.Name) and node.id in _MEASURING
+
+
+class _Variables:
+    """The variables of a scope: how often each was assigned to so far, and which function made its value."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._versions: Counter[str] = Counter()
+        self._makers: dict[str, str] = {}
+
+    def assign(self, step: Step) -> None:
+        """Take note of the assignments of a statement."""
+        for target, value in step.assigned:
+            for node in ast.walk(target):
+                if isinstance(node, ast.Name):
+                    self._versions[node.id] += 1
+                    self._makers[node.id] = self.maker(value)
+
+    def maker(self, value: ast.expr | None) -> str:
+        """Return the full name of the function at the beginning of a chain of calls; empty if it was not imported."""
+        while isinstance(value, ast.Call | ast.Attribute | ast.Subscript):
+            if isinstance(value, ast.Call) and (name := self._source.callee(value)):
+                return name
+            value = value.func if isinstance(value, ast.Call) else value.value
+        return self._makers.get(value.id, "") if isinstance(value, ast.Name) else ""
+
+    def identify(self, node: ast.expr | None) -> str:
+        """Return a text that is equal for two expressions with the same value; empty if that cannot be told."""
+        if node is None or not all(isinstance(each, _PLAIN) for each in ast.walk(node)):
+            return ""
+        names = sorted({each.id for each in ast.walk(node) if isinstance(each, ast.Name)})
+        return " ".join([ast.unparse(node), *(str(self._versions[name]) for name in names)]) if names else ""
+
+    def identify_owner(self, call: ast.Call, step: Step) -> str:
+        """Return a text for the object whose method is called: the new variable of ``clf = SVC().fit(x, y)``."""
+        assert isinstance(call.func, ast.Attribute)
+        node = step.node
+        if isinstance(node, ast.Assign) and node.value is call and isinstance(call.func.value, ast.Call):
+            target = node.targets[0]
+            if isinstance(target, ast.Name):
+                return f"{target.id} {self._versions[target.id] + 1}"
+        return self.identify(call.func.value)
+
+
+def _read_calls(source: Source, scope: Scope) -> tuple[list[_Fit], list[_Measurement]]:
+    fits: list[_Fit] = []
+    measurements: list[_Measurement] = []
+    variables = _Variables(source)
+    for step in scope.steps:
+        for call in step.calls:
+            if not isinstance(call.func, ast.Attribute) or has_unknown_arguments(call):
+                continue
+            data = variables.identify(keyword(call, "x", 0) or keyword(call, "X"))
+            if call.func.attr == "fit":
+                fits.append(_read_fit(call, variables.identify_owner(call, step), data, variables))
+            elif call.func.attr in ("evaluate", "score", "predict", "predict_proba"):
+                # score(x) without labels is a likelihood.
+                enough = call.func.attr != "score" or len(call.args) + len(call.keywords) > 1
+                measurements.append(_Measurement(call, variables.identify(call.func.value), data if enough else ""))
+        variables.assign(step)
+    return fits, measurements
+
+
+def _read_fit(call: ast.Call, owner: str, data: str, variables: _Variables) -> _Fit:
+    validation = keyword(call, "validation_data")
+    validates = validation is not None or keyword(call, "validation_split") is not None
+    if isinstance(validation, ast.Tuple | ast.List):
+        return _Fit(call, owner, data, variables.identify(validation.elts[0]) if validation.elts else "", validates)
+    # Two readings of another object, such as a generator, may give different rows.
+    known = variables.maker(validation).startswith(("keras.", "tensorflow."))
+    return _Fit(call, owner, data, variables.identify(validation) if known else "", validates)
+
+
+def _check_validation(source: Source, fit: _Fit, measurements: list[_Measurement]) -> Iterator[Finding]:
+    if not fit.validation:
+        return
+    if fit.validation == fit.data:
+        yield Finding(
+            "validated_on_training_data",
+            source.path,
+            fit.call.lineno,
+            "fit() validates on its training data, so val_accuracy says nothing about unseen data and does not count.",
+            "Split off validation data, or write validation_split=0.2.",
+        )
+        return
+    after = [
+        each
+        for each in measurements
+        if each.data == fit.validation and each.owner == fit.owner and last_name(each.call.func) == "evaluate"
+    ]
+    callbacks = {last_name(call.func) for call in source.calls} & _BEST_EPOCH
+    if after:
+        chosen = f", and {sorted(callbacks)[0]} chooses by them" if callbacks else ""
+        yield Finding(
+            "validated_on_test_data",
+            source.path,
+            fit.call.lineno,
+            f"fit() validates on the data that evaluate() in line {after[-1].call.lineno} tests on{chosen}, "
+            "so the accuracy may be too high.",
+            "Split off separate validation data, or write validation_split=0.2.",
+            Severity.WARNING if callbacks else Severity.NOTE,
+        )

@@ -1,0 +1,275 @@
+"""Accuracies that say nothing: of a regression, of one-hot labels counted one by one, or none at all."""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from epochal.analysis.findings.finding import Finding
+from epochal.analysis.findings.source import Scope, Source, find_used, keyword, root_name, text_of
+from epochal.analysis.syntax import last_name, literal
+
+_REGRESSION_LOSSES = frozenset(
+    {"mse", "mae", "mape", "msle", "meansquarederror", "meanabsoluteerror", "meansquaredlogarithmicerror"}
+    | {"meanabsolutepercentageerror", "huber", "huberloss", "logcosh"}
+)
+_ACCURACIES = frozenset({"accuracy", "acc", "binaryaccuracy", "categoricalaccuracy", "sparsecategoricalaccuracy"})
+_REGRESSOR = re.compile(
+    r"(?:sklearn|xgboost|lightgbm)\.(?:\w+\.)*(?:\w+Regressor|LinearRegression|Ridge|RidgeCV|Lasso|LassoCV|ElasticNet|SVR"
+    r"|LinearSVR|BayesianRidge)"
+)
+_SAYS_ACCURACY = re.compile(r"(?<![a-z])acc(?:uracy)?(?![a-z])", re.IGNORECASE)
+# Any of these in a script may lead to a line or a file with an accuracy, in whatever language.
+_MAY_REPORT = re.compile(
+    r"acc(?![eio])|accur|correct|right|score|report|genau|treffer|exactitud|pr[eé]cis|acur|acert|точн|准确|精度|正解|正确|metrics?\.json",
+    re.IGNORECASE,
+)
+_KERAS = ("keras", "tensorflow", "tf_keras")
+
+
+@dataclass(frozen=True)
+class _Compile:
+    """A call of ``compile``. ``metrics``: the names of its metrics; None if they cannot be read.
+
+    ``units``, ``activation``: those of the model's last layer; 0 and empty if they cannot be read.
+    """
+
+    line: int
+    loss: str
+    metrics: tuple[str, ...] | None
+    units: int
+    activation: str
+
+
+def find_meaningless_accuracies(sources: tuple[Source, ...]) -> Iterator[Finding]:
+    """Yield metrics that do not measure the share of right answers."""
+    one_hot = any(last_name(call.func) == "to_categorical" for source in sources for call in source.calls)
+    for source, scope in find_used(sources):
+        for each in _read_compiles(source, scope):
+            yield from _check_compile(source, each, one_hot=one_hot)
+        yield from _check_regressors(source, scope)
+
+
+def find_metrics(sources: tuple[Source, ...]) -> Iterator[tuple[Source, int, tuple[str, ...]]]:
+    """Yield each file, line and metrics of the calls of compile whose metrics can be read."""
+    for source, scope in find_used(sources):
+        for each in _read_compiles(source, scope):
+            if each.metrics:
+                yield source, each.line, each.metrics
+
+
+def find_missing_accuracy(sources: tuple[Source, ...]) -> Iterator[Finding]:
+    """Yield the last compile of a Keras script in which nothing can lead to an accuracy."""
+    compiles = [(source, each) for source, scope in find_used(sources) for each in _read_compiles(source, scope)]
+    if not compiles or any(each.metrics is None for _, each in compiles):
+        return
+    words = {word for source in sources for word in _words(source.tree)}
+    if any(_MAY_REPORT.search(word) for word in words):
+        return
+    source, last = compiles[-1]
+    yield Finding(
+        "no_accuracy",
+        source.path,
+        last.line,
+        "compile() has no accuracy among its metrics, and no accuracy is printed, so there is nothing to judge.",
+        'Write compile(…, metrics=["accuracy"]) and call evaluate() with test data.',
+    )
+
+
+def _words(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name():
+                yield node.id
+            case ast.Attribute():
+                yield node.attr
+            case ast.alias():
+                yield node.name
+            case ast.keyword(arg=str(name)):
+                yield name
+            case ast.Constant(value=str(text)):
+                yield text
+            case ast.FunctionDef() | ast.ClassDef():
+                yield node.name
+
+
+def _check_compile(source: Source, each: _Compile, *, one_hot: bool) -> Iterator[Finding]:
+    metrics = {_plain(name) for name in each.metrics or ()}
+    is_regression = _plain(each.loss) in _REGRESSION_LOSSES and each.units == 1 and each.activation == "linear"
+    if is_regression and metrics & _ACCURACIES:
+        yield Finding(
+            "accuracy_of_regression",
+            source.path,
+            each.line,
+            f"compile() measures the accuracy of a regression (loss {each.loss}, one linear output), "
+            "which says nothing about it.",
+            "Write the share of answers that are close enough to $EPOCHAL_OUT/accuracy.json.",
+        )
+    classes = each.units >= 3 and (each.activation == "softmax" or one_hot)
+    if classes and "binaryaccuracy" in metrics:
+        yield Finding(
+            "accuracy_of_zeros",
+            source.path,
+            each.line,
+            f"binary_accuracy counts each of the {each.units} outputs, so one-hot labels score highly by their zeros.",
+            'Write metrics=["accuracy"].',
+        )
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def _read_compiles(source: Source, scope: Scope) -> Iterator[_Compile]:
+    if not any(name.partition(".")[0] in _KERAS for name in source.names.values()):
+        return
+    outputs: dict[str, ast.Call | None] = {}
+    for step in scope.steps:
+        for call in step.calls:
+            if not isinstance(call.func, ast.Attribute):
+                continue
+            owner = root_name(call.func.value)
+            if call.func.attr == "add" and owner in outputs and len(call.args) == 1:
+                outputs[owner] = call.args[0] if isinstance(call.args[0], ast.Call) else None
+            if call.func.attr == "compile" and _is_keras_compile(source, call):
+                units, activation = _read_layer(source, outputs.get(owner))
+                yield _Compile(call.lineno, _name_of(keyword(call, "loss", 1)), _read_metrics(call), units, activation)
+        for target, value in step.assigned:
+            if isinstance(target, ast.Name):
+                outputs[target.id] = _find_output(source, value, outputs)
+
+
+def _is_keras_compile(source: Source, call: ast.Call) -> bool:
+    """Return whether a call is that of a model, as opposed to re.compile and torch.compile."""
+    named = any(each.arg in ("loss", "optimizer", "metrics") for each in call.keywords)
+    return named or (len(call.args) > 1 and not source.callee(call))
+
+
+def _find_output(source: Source, value: ast.expr | None, outputs: dict[str, ast.Call | None]) -> ast.Call | None:
+    """Return the call that makes the last layer of a model, or of the tensor that a layer returns; None if unknown."""
+    if not isinstance(value, ast.Call):
+        return None
+    if isinstance(value.func, ast.Call):  # Dense(1)(x)
+        return value.func
+    name = source.callee(value)
+    if name in ("keras.Sequential", "keras.models.Sequential"):
+        layers = keyword(value, "layers", 0)
+        last = layers.elts[-1] if isinstance(layers, ast.List | ast.Tuple) and layers.elts else None
+        return last if isinstance(last, ast.Call) else None
+    if name in ("keras.Model", "keras.models.Model"):
+        output = keyword(value, "outputs", 1)
+        if isinstance(output, ast.Call) and isinstance(output.func, ast.Call):
+            return output.func
+        return outputs.get(output.id) if isinstance(output, ast.Name) else None
+    return None
+
+
+def _read_layer(source: Source, layer: ast.Call | None) -> tuple[int, str]:
+    """Return the units and the activation of a Dense layer; 0 and an empty text for others, or if they are computed."""
+    if layer is None or not re.fullmatch(r"keras\.layers\.(?:\w+\.)?Dense", source.callee(layer)):
+        return 0, ""
+    units, activation = keyword(layer, "units", 0), keyword(layer, "activation", 1)
+    number = literal(units) if units is not None else None
+    named = "linear" if activation is None else text_of(activation)
+    return (number, named) if type(number) is int else (0, "")
+
+
+def _read_metrics(call: ast.Call) -> tuple[str, ...] | None:
+    """Return the names of the metrics of a call of compile; None if they are not all written there."""
+    if any(each.arg is None for each in call.keywords) or len(call.args) > 2:
+        return None
+    metrics = keyword(call, "metrics")
+    weighted = keyword(call, "weighted_metrics")
+    if weighted is not None:
+        return None
+    if metrics is None:
+        return ()
+    items = metrics.elts if isinstance(metrics, ast.List | ast.Tuple) else [metrics]
+    names = tuple(_name_of(item) for item in items)
+    return names if all(names) else None
+
+
+def _name_of(node: ast.expr | None) -> str:
+    """Return the name of a loss or metric that is given as a text, or made by a call; empty for other expressions."""
+    if isinstance(node, ast.Call):
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", last_name(node.func)).lower()
+    return text_of(node)
+
+
+def _check_regressors(source: Source, scope: Scope) -> Iterator[Finding]:
+    """Yield the scores of regressors, which are R², that are printed or named as an accuracy."""
+    regressors: dict[str, str] = {}
+    scores: dict[str, ast.Call] = {}
+    for step in scope.steps:
+        found = [call for call in step.calls if _is_score(call, regressors)]
+        named = [call for call in found if _says_accuracy(step.node)]
+        printed = [
+            scores[node.id]
+            for node in step.nodes
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in scores
+        ]
+        for call in named or (printed if _says_accuracy(step.node) else []):
+            scores = {name: each for name, each in scores.items() if each is not call}
+            yield Finding(
+                "accuracy_of_regression",
+                source.path,
+                call.lineno,
+                f"score() of {regressors.get(root_name(call.func), 'a regressor')} is R², not an accuracy, and does not count.",
+                "Write the share of answers that are close enough to $EPOCHAL_OUT/accuracy.json.",
+            )
+        for target, value in step.assigned:
+            for node in ast.walk(target):
+                if isinstance(node, ast.Name):
+                    regressors.pop(node.id, None)
+                    scores.pop(node.id, None)
+            if isinstance(target, ast.Name) and isinstance(value, ast.Call):
+                made = _made(value)
+                if made and _REGRESSOR.fullmatch(source.callee(made)):
+                    regressors[target.id] = last_name(made.func)
+                elif value in found and value not in named:
+                    scores[target.id] = value
+
+
+def _made(call: ast.Call) -> ast.Call | None:
+    """Return the call that makes an object, which may be fitted in the same expression."""
+    if isinstance(call.func, ast.Attribute) and call.func.attr == "fit" and isinstance(call.func.value, ast.Call):
+        return call.func.value
+    return call
+
+
+def _is_score(call: ast.Call, regressors: dict[str, str]) -> bool:
+    return (
+        isinstance(call.func, ast.Attribute)
+        and call.func.attr == "score"
+        and isinstance(call.func.value, ast.Name)
+        and call.func.value.id in regressors
+    )
+
+
+def _says_accuracy(node: ast.stmt) -> bool:
+    """Return whether a statement prints a text about an accuracy."""
+    if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call) or last_name(node.value.func) != "print":
+        return False
+    texts = (text_of(each) for each in ast.walk(node) if isinstance(each, ast.Constant))
+    return any(_SAYS_ACCURACY.search(text) for text in texts)
+
+
+def find_measurement(sources: tuple[Source, ...]) -> tuple[str, str, int] | None:
+    """Return what measures the accuracy in a script, with its file and line; None if that cannot be seen.
+
+    This is the last call of evaluate, score, accuracy_score or cross_val_score, or else the last line that prints an
+    accuracy, or else a metric of the last compile, whose value on validation data counts.
+    """
+    measured: list[tuple[str, str, int]] = []
+    printed: list[tuple[str, str, int]] = []
+    for source, scope in find_used(sources):
+        for step in scope.steps:
+            for call in step.calls:
+                name = last_name(call.func)
+                is_method = isinstance(call.func, ast.Attribute)
+                if (name in ("evaluate", "score") and is_method) or name in ("accuracy_score", "cross_val_score"):
+                    measured.append((f"{name}()", source.path, call.lineno))
+            if _says_accuracy(step.node):
+                printed.append(("the printed line", source.path, step.node.lineno))
+    validated = [(f"val_{name}", source.path, line) for source, line, names in find_metrics(sources) for name in names]
+    return next((found[-1] for found in (measured, printed, validated) if found), None)

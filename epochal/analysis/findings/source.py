@@ -1,0 +1,263 @@
+"""Python files as the checks read them: names resolved to what they import, and statements in the order they run."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from epochal.analysis.script import Script
+from epochal.analysis.syntax import Module, full_name, last_name, resolve_imports
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_NESTED = (*_FUNCTIONS, ast.ClassDef, ast.Lambda)
+_RUNNERS = frozenset({"run", "Fire"})
+"""Functions that call the function that they are given, as in absl's ``app.run(main)``."""
+
+_MAIN = "main"
+"""The arm of ``if __name__ == "__main__"``, which runs in the script and in no module."""
+_EXITS = frozenset({"sys.exit", "os._exit", "exit", "quit"})
+
+Branch = tuple[tuple[int, str], ...]
+"""The arms of conditions, loops and try blocks that a statement is in, outermost first."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A statement, without the statements inside it.
+
+    ``branch``: empty if the statement runs whenever its scope does.
+    """
+
+    node: ast.stmt
+    branch: Branch
+
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """The nodes of the statement's own expressions, in source order, without the bodies of lambdas."""
+        found: list[ast.AST] = []
+        stack: list[ast.AST] = [self.node]
+        while stack:
+            node = stack.pop()
+            found.append(node)
+            if isinstance(node, _NESTED):
+                continue
+            inner = [each for each in ast.iter_child_nodes(node) if not _is_block(each)]
+            stack += inner[::-1]
+        return found
+
+    @property
+    def calls(self) -> Iterator[ast.Call]:
+        """The calls in the statement's own expressions."""
+        return (node for node in self.nodes if isinstance(node, ast.Call))
+
+    @property
+    def assigned(self) -> Iterator[tuple[ast.expr, ast.expr | None]]:
+        """Each target that the statement assigns to, and its value if that is an expression of the statement."""
+        for node in self.nodes:
+            if isinstance(node, ast.Assign):
+                for target in node.targets:
+                    yield from _pair(target, node.value)
+            elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and node.value is not None:
+                yield node.target, node.value
+            elif isinstance(node, ast.AugAssign):
+                yield node.target, ast.BinOp(node.target, node.op, node.value)
+            elif isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
+                yield node.target, None
+            elif isinstance(node, ast.withitem) and node.optional_vars is not None:
+                yield node.optional_vars, node.context_expr
+
+    def follows(self, other: "Step") -> bool:
+        """Return whether the statement ``other`` has run whenever this one runs, given that it is earlier."""
+        return self.branch[: len(other.branch)] == other.branch
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The statements of a module or a function, in source order, without those of the functions inside it."""
+
+    node: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef
+    steps: tuple[Step, ...]
+
+    @property
+    def name(self) -> str:
+        """The function's name; empty for a module."""
+        return "" if isinstance(self.node, ast.Module) else self.node.name
+
+
+@dataclass(frozen=True)
+class Source:
+    """A Python file that takes part in the training. ``names``: what each imported name refers to."""
+
+    path: str
+    tree: ast.Module
+    names: dict[str, str]
+    scopes: tuple[Scope, ...] = field(repr=False)
+
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """All nodes of the file."""
+        return list(ast.walk(self.tree))
+
+    @cached_property
+    def calls(self) -> list[ast.Call]:
+        """All calls in the file."""
+        return [node for node in self.nodes if isinstance(node, ast.Call)]
+
+    def name_of(self, node: ast.expr) -> str:
+        """Return the full name that ``node`` refers to, with ``keras`` for ``tensorflow.keras``; empty if not imported."""
+        name = full_name(node, self.names)
+        return name.removeprefix("tensorflow.") if name.startswith("tensorflow.keras") else name
+
+    def callee(self, call: ast.Call) -> str:
+        """Return the full name of the function or class that is called; empty if it was not imported."""
+        return self.name_of(call.func)
+
+
+def read_sources(script: Script) -> tuple[Source, ...]:
+    """Return the script and then the local modules that it imports, without those that are not valid Python."""
+    paths = [script.path, *(path for path in script.files if path.endswith(".py") and path != script.path)]
+    modules = ((path, Module.parse(script.files[path])) for path in paths)
+    return tuple(parse_source(path, module.tree) for path, module in modules if module)
+
+
+def parse_source(path: str, tree: ast.Module) -> Source:
+    """Return a file with this syntax tree."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, _FUNCTIONS)]
+    scopes = tuple(Scope(node, tuple(_steps(node.body, ()))) for node in (tree, *functions))
+    return Source(path, tree, resolve_imports(tree), scopes)
+
+
+def find_used(sources: tuple[Source, ...]) -> Iterator[tuple[Source, Scope]]:
+    """Yield the scopes that may run: the modules, and the functions whose names are used anywhere."""
+    used = {
+        getattr(node, "id", "") or getattr(node, "attr", "")
+        for source in sources
+        for node in source.nodes
+        if isinstance(node, ast.Name | ast.Attribute)
+    }
+    used |= {name.rpartition(".")[2] for source in sources for name in source.names.values()}
+    for source in sources:
+        for scope in source.scopes:
+            if scope.name in used or isinstance(scope.node, ast.Module):
+                yield source, scope
+
+
+def find_certain(sources: tuple[Source, ...]) -> Iterator[tuple[Source, Step]]:
+    """Yield the statements that run in every training.
+
+    These are the unconditional statements of the script, of the modules that it imports, and of the functions that
+    such statements call by name.
+    """
+    queue = [(source, source.scopes[0]) for source in sources]
+    seen = {id(scope) for _, scope in queue}
+    functions = {(Path(source.path).stem, scope.name): (source, scope) for source in sources for scope in source.scopes}
+    for source, scope in queue:
+        for step in scope.steps:
+            if any(arm != _MAIN or source is not sources[0] for _, arm in step.branch):
+                continue
+            yield source, step
+            if _ends(source, step):
+                break
+            for place in _called_functions(source, step):
+                target = functions.get(place)
+                if target and id(target[1]) not in seen:
+                    seen.add(id(target[1]))
+                    queue.append(target)
+
+
+def _ends(source: Source, step: Step) -> bool:
+    """Return whether the statements after this one do not run."""
+    if isinstance(step.node, ast.Expr) and isinstance(step.node.value, ast.Call):
+        function = step.node.value.func
+        return (source.name_of(function) or last_name(function)) in _EXITS
+    return isinstance(step.node, ast.Return | ast.Raise)
+
+
+def _called_functions(source: Source, step: Step) -> Iterator[tuple[str, str]]:
+    """Yield the module's and the function's name of each function that a statement calls or has called."""
+    for call in step.calls:
+        for node in (call.func, *(call.args if last_name(call.func) in _RUNNERS else [])):
+            module, _, function = (full_name(node, source.names) or getattr(node, "id", "")).rpartition(".")
+            if function:
+                yield module.rpartition(".")[2] or Path(source.path).stem, function
+
+
+def keyword(call: ast.Call, name: str, position: int | None = None) -> ast.expr | None:
+    """Return the argument of a call with this name, or else at this position; None if it has no such argument."""
+    for each in call.keywords:
+        if each.arg == name:
+            return each.value
+    if position is not None and len(call.args) > position:
+        return call.args[position]
+    return None
+
+
+def has_unknown_arguments(call: ast.Call) -> bool:
+    """Return whether a call has ``*args`` or ``**kwargs``, which may contain any argument."""
+    return any(each.arg is None for each in call.keywords) or any(isinstance(each, ast.Starred) for each in call.args)
+
+
+def is_literal(node: ast.expr | None, value: object) -> bool:
+    """Return whether ``node`` is the constant ``value`` (None, True, False or a number)."""
+    return isinstance(node, ast.Constant) and node.value is value
+
+
+def text_of(node: ast.expr | None) -> str:
+    """Return the value of a string literal; empty for other nodes."""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def root_name(node: ast.expr | None) -> str:
+    """Return the variable at the beginning of an expression: ``df`` of ``df["x"].values``; empty if there is none."""
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call | ast.Starred):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _is_block(node: ast.AST) -> bool:
+    return isinstance(node, ast.stmt | ast.excepthandler | ast.match_case)
+
+
+def _pair(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Yield targets with their values, one by one if both are tuples of the same length."""
+    if isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List):
+        starred = any(isinstance(each, ast.Starred) for each in (*target.elts, *value.elts))
+        if len(target.elts) == len(value.elts) and not starred:
+            for inner, each in zip(target.elts, value.elts, strict=True):
+                yield from _pair(inner, each)
+            return
+    yield target, value
+
+
+def _steps(body: list[ast.stmt], branch: Branch) -> Iterator[Step]:
+    for node in body:
+        yield Step(node, branch)
+        match node:
+            case ast.If():
+                inside = (*branch, (node.lineno, _MAIN if _is_main_guard(node.test) else "if"))
+                yield from _steps(node.body, inside)
+                yield from _steps(node.orelse, (*branch, (node.lineno, "else")))
+            case ast.For() | ast.AsyncFor():
+                yield from _steps(node.body, branch)
+                yield from _steps(node.orelse, branch)
+            case ast.While():
+                endless = isinstance(node.test, ast.Constant) and bool(node.test.value)
+                yield from _steps(node.body, branch if endless else (*branch, (node.lineno, "while")))
+                yield from _steps(node.orelse, (*branch, (node.lineno, "else")))
+            case ast.With() | ast.AsyncWith():
+                yield from _steps(node.body, branch)
+            case ast.Try() | ast.TryStar():
+                tried = (*branch, (node.lineno, "try")) if node.handlers else branch
+                yield from _steps(node.body, tried)
+                for handler in node.handlers:
+                    yield from _steps(handler.body, (*branch, (handler.lineno, "except")))
+                yield from _steps(node.orelse, tried)
+                yield from _steps(node.finalbody, branch)
+            case ast.Match():
+                for case in node.cases:
+                    yield from _steps(case.body, (*branch, (case.pattern.lineno, "case")))
+
+
+def _is_main_guard(test: ast.expr) -> bool:
+    return isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "__name__"

@@ -1,0 +1,204 @@
+"""Splits into training and test data that differ each time, or whose parts overlap."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+from epochal.analysis.findings.finding import Finding
+from epochal.analysis.findings.source import (
+    Scope,
+    Source,
+    find_used,
+    has_unknown_arguments,
+    is_literal,
+    keyword,
+    root_name,
+)
+from epochal.analysis.syntax import last_name
+
+_SPLITTERS = frozenset({"train_test_split", "ShuffleSplit", "StratifiedShuffleSplit", "GroupShuffleSplit"})
+_FOLDS = frozenset({"KFold", "StratifiedKFold", "StratifiedGroupKFold"})
+_FROM_DIRECTORY = re.compile(r"keras\.(?:utils|preprocessing)\.(?:image\.)?(?:image|text|audio)_dataset_from_directory")
+TRAIN_NAME = re.compile(r"(?:^|_)(?:train|training|tr)", re.IGNORECASE)
+TEST_NAME = re.compile(r"(?:^|_)(?:test|val|valid|validation|dev|holdout)", re.IGNORECASE)
+
+_EVERYTHING = frozenset({"numpy", "python", "tensorflow", "torch"})
+_SEEDS = {
+    "numpy.random.seed": frozenset({"numpy"}),
+    "random.seed": frozenset({"python"}),
+    "tensorflow.random.set_seed": frozenset({"tensorflow"}),
+    "tensorflow.set_random_seed": frozenset({"tensorflow"}),
+    "tensorflow.compat.v1.set_random_seed": frozenset({"tensorflow"}),
+    "torch.manual_seed": frozenset({"torch"}),
+    "torch.cuda.manual_seed": frozenset(),
+    "torch.cuda.manual_seed_all": frozenset(),
+}
+"""The random generators that a call seeds. Any other function with "seed" in its name is taken to seed all of them."""
+
+
+def find_unseeded_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
+    """Yield the splits that draw other rows each time that the script runs."""
+    seeded = frozenset().union(*(_seeds_of(source) for source in sources))
+    for source, scope in find_used(sources):
+        for step in scope.steps:
+            for call in step.calls:
+                if not has_unknown_arguments(call):
+                    yield from _check_split(source, call, seeded)
+        if "numpy" not in seeded:
+            yield from _check_sample_and_drop(source, scope)
+
+
+def _seeds_of(source: Source) -> frozenset[str]:
+    found: frozenset[str] = frozenset()
+    for call in source.calls:
+        if "seed" in last_name(call.func).lower():
+            unset = not call.args and not call.keywords
+            if not unset and not (call.args and is_literal(call.args[0], None)):
+                found |= _SEEDS.get(source.callee(call), _EVERYTHING)
+    return found
+
+
+def _check_split(source: Source, call: ast.Call, seeded: frozenset[str]) -> Iterator[Finding]:
+    package, _, name = source.callee(call).rpartition(".")
+    if package == "sklearn.model_selection" and "numpy" not in seeded and _has_no(call, "random_state"):
+        shuffles = name in _SPLITTERS and not is_literal(keyword(call, "shuffle"), False)
+        if shuffles or (name in _FOLDS and is_literal(keyword(call, "shuffle"), True)):
+            yield _unseeded(source, call, name, "random_state=0")
+    if (
+        package == "torch.utils.data"
+        and name == "random_split"
+        and "torch" not in seeded
+        and _has_no(call, "generator")
+    ):
+        yield _unseeded(source, call, name, "generator=torch.Generator().manual_seed(0)")
+    if f"{package}.{name}" == "keras.utils.split_dataset" and "python" not in seeded and _has_no(call, "seed"):
+        yield from [_unseeded(source, call, name, "seed=0")] if is_literal(keyword(call, "shuffle"), True) else []
+    if _FROM_DIRECTORY.fullmatch(f"{package}.{name}") and _has_no(call, "seed"):
+        split = keyword(call, "validation_split")
+        if split and not is_literal(split, None) and not is_literal(keyword(call, "shuffle"), False):
+            yield Finding(
+                "unseeded_split",
+                source.path,
+                call.lineno,
+                f"{name}() has a validation_split but no seed, which Keras refuses.",
+                f"Write {name}(…, seed=0), the same in both calls.",
+            )
+
+
+def _has_no(call: ast.Call, name: str) -> bool:
+    value = keyword(call, name)
+    return value is None or is_literal(value, None)
+
+
+def _unseeded(source: Source, call: ast.Call, name: str, argument: str) -> Finding:
+    return Finding(
+        "unseeded_split",
+        source.path,
+        call.lineno,
+        f"{name}() has no seed: each training is tested on other rows, and a retrain cannot resume.",
+        f"Write {name}(…, {argument}).",
+    )
+
+
+def _check_sample_and_drop(source: Source, scope: Scope) -> Iterator[Finding]:
+    """Yield ``train = df.sample(frac=0.8)`` if ``df.drop(train.index)`` follows."""
+    samples: dict[str, ast.Call] = {}
+    for step in scope.steps:
+        for call in step.calls:
+            for argument in call.args[:1] if last_name(call.func) == "drop" else ():
+                sample = samples.pop(root_name(argument), None)
+                if sample and isinstance(argument, ast.Attribute) and argument.attr == "index":
+                    yield _unseeded(source, sample, "sample", "random_state=0")
+        for target, value in step.assigned:
+            name = root_name(target)
+            samples.pop(name, None)
+            if (sample := _read_sample(source, value)) and _has_no(sample, "random_state"):
+                samples[name] = sample
+
+
+def _read_sample(source: Source, value: ast.expr | None) -> ast.Call | None:
+    """Return ``value`` if it is a call of a data frame's ``sample`` whose arguments can be read."""
+    if not isinstance(value, ast.Call) or has_unknown_arguments(value):
+        return None
+    if not isinstance(value.func, ast.Attribute) or value.func.attr != "sample":
+        return None
+    has_pandas = any(name.partition(".")[0] == "pandas" for name in source.names.values())
+    return value if keyword(value, "frac") or (has_pandas and keyword(value, "n")) else None
+
+
+def find_overlapping_samples(sources: tuple[Source, ...]) -> Iterator[Finding]:
+    """Yield test data that are sampled from the same rows as the training data, independently of them."""
+    for source, scope in find_used(sources):
+        training: dict[str, str] = {}
+        for step in scope.steps:
+            for target, value in step.assigned:
+                name = root_name(target)
+                for other in [other for other, drawn_from in training.items() if name in (other, drawn_from)]:
+                    del training[other]
+                sample = _read_sample(source, value)
+                if sample is None or not isinstance(target, ast.Name) or not isinstance(sample.func, ast.Attribute):
+                    continue
+                drawn_from = sample.func.value.id if isinstance(sample.func.value, ast.Name) else ""
+                whole = is_literal(keyword(sample, "frac"), 1)
+                same = [other for other, rows in training.items() if rows == drawn_from]
+                if drawn_from and not whole and TRAIN_NAME.search(name):
+                    training[name] = drawn_from
+                elif same and TEST_NAME.search(name):
+                    yield Finding(
+                        "overlapping_samples",
+                        source.path,
+                        sample.lineno,
+                        f"{name} and {same[0]} are sampled from the same rows, so {name} contains rows of {same[0]}.",
+                        f"Write {name} = {drawn_from}.drop({same[0]}.index).",
+                    )
+
+
+def find_reshuffled_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
+    """Yield the shuffles of tf.data before take and skip, which move rows between the two parts in each epoch."""
+    for source, scope in find_used(sources):
+        imported = {name.partition(".")[0] for name in source.names.values()}
+        if "tensorflow" not in imported or "datasets" in imported:  # Hugging Face's have the same methods
+            continue
+        shuffles: dict[str, ast.Call] = {}
+        taken: dict[tuple[int, str], ast.Call] = {}
+        reported: set[int] = set()
+        for step in scope.steps:
+            for call in step.calls:
+                if not isinstance(call.func, ast.Attribute) or call.func.attr not in ("take", "skip") or not call.args:
+                    continue
+                shuffle = _find_shuffle(call.func.value, shuffles)
+                if shuffle is None or id(shuffle) in reported:
+                    continue
+                # The parts of one split are take(n) and skip(n) with the same n.
+                other = taken.setdefault((id(shuffle), ast.dump(call.args[0])), call)
+                assert isinstance(other.func, ast.Attribute)
+                if other.func.attr != call.func.attr:
+                    reported.add(id(shuffle))
+                    skip = call if call.func.attr == "skip" else other
+                    yield Finding(
+                        "reshuffled_split",
+                        source.path,
+                        shuffle.lineno,
+                        "shuffle() draws a new order each time the data are read, so rows of the test part "
+                        f"(skip in line {skip.lineno}) are trained on.",
+                        "Write shuffle(…, seed=0, reshuffle_each_iteration=False), or call take and skip before shuffle.",
+                    )
+            for target, value in step.assigned:
+                found = _find_shuffle(value, shuffles) if value else None
+                name = root_name(target)
+                shuffles.pop(name, None)
+                if found and isinstance(target, ast.Name):
+                    shuffles[name] = found
+
+
+def _find_shuffle(node: ast.expr, shuffles: dict[str, ast.Call]) -> ast.Call | None:
+    """Return the call of shuffle that decides the order of a data set, if it draws a new order each time."""
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        method = node.func.attr
+        if method in ("cache", "take", "skip") or (method == "shuffle" and has_unknown_arguments(node)):
+            return None
+        if method == "shuffle":
+            reshuffles = keyword(node, "reshuffle_each_iteration", 2)
+            return node if reshuffles is None or is_literal(reshuffles, True) else None
+        node = node.func.value
+    return shuffles.get(node.id) if isinstance(node, ast.Name) else None

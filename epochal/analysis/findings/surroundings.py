@@ -1,0 +1,241 @@
+"""Files and packages that the code needs and the commit or the training environment does not have."""
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator
+from pathlib import Path, PurePosixPath
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from epochal.analysis.detection import Detection
+from epochal.analysis.findings.finding import Finding
+from epochal.analysis.findings.source import Source, find_certain, text_of
+from epochal.analysis.findings.unattended import reads_file
+from epochal.analysis.frameworks import frameworks
+from epochal.analysis.missing_files import explain_missing_file
+from epochal.analysis.packages import find_package
+from epochal.analysis.requirements import check_requirements
+from epochal.analysis.syntax import last_name
+from epochal.errors import RunFailed
+
+_LARGE_BYTES = 50_000_000
+_DATA_FOLDER = 'put it into the server\'s data folder and read it from os.environ["EPOCHAL_DATA"]'
+
+_PROVIDERS = {
+    "clang": ("libclang",),
+    "cv2": ("opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless"),
+    "functorch": ("torch",),
+    "grpc": ("grpcio",),
+    "markdown_it": ("markdown-it-py",),
+    "pasta": ("google-pasta",),
+    "tensorflow": ("tensorflow-cpu",),
+    "torchgen": ("torch",),
+    "xgboost": ("xgboost-cpu",),
+}
+"""Other packages that provide a module than the one that people add to requirements.txt."""
+
+_DEPENDENCIES = {
+    "imbalanced-learn": ("joblib", "numpy", "scikit-learn", "scipy", "threadpoolctl"),
+    "joblib": (),
+    "keras": ("absl-py", "h5py", "ml-dtypes", "namex", "numpy", "optree", "packaging", "rich"),
+    "lightgbm": ("numpy", "scipy"),
+    "matplotlib": ("numpy", "packaging", "pillow", "python-dateutil", "six"),
+    "nltk": ("click", "joblib", "regex", "tqdm"),
+    "numpy": (),
+    "opencv-python": ("numpy",),
+    "opencv-python-headless": ("numpy",),
+    "openpyxl": ("et-xmlfile",),
+    "pandas": ("numpy", "python-dateutil", "pytz", "six", "tzdata"),
+    "pillow": (),
+    "pyyaml": (),
+    "requests": ("certifi", "charset-normalizer", "idna", "urllib3"),
+    "scikit-learn": ("joblib", "numpy", "scipy", "threadpoolctl"),
+    "scipy": ("numpy",),
+    "seaborn": ("matplotlib", "numpy", "packaging", "pandas", "pillow", "python-dateutil", "six"),
+    "tensorflow": ("tensorboard",),
+    "torch": (),
+    "torchvision": (),
+    "tqdm": (),
+    "xgboost": ("numpy", "scipy"),
+}
+"""Packages and what they bring along, apart from what is in the environments of the frameworks anyway.
+
+Any other package in requirements.txt may bring modules that nobody named, so no module is then said to be missing.
+"""
+
+_OTHER_LISTS = ("pyproject.toml", "environment.yml", "environment.yaml", "uv.lock", "Pipfile", "setup.py")
+"""Other files that list packages."""
+
+
+_UNPACKING = frozenset(
+    {"chdir", "extractall", "unpack_archive", "urlretrieve", "get_file", "system", "run", "check_call", "check_output"}
+    | {"Popen", "snapshot_download", "download", "download_file", "dataset_download_files", "copy", "copytree", "move"}
+)
+"""Functions after which any file may be there."""
+
+
+def find_missing_files(sources: tuple[Source, ...], folder: Path, files: Collection[str]) -> Iterator[Finding]:
+    """Yield files that the code reads in every training, although a commit of ``folder`` would not contain them.
+
+    ``files``: the paths that a commit would contain.
+    """
+    if any(last_name(call.func) in _UNPACKING for source in sources for call in source.calls):
+        return
+    stems = Counter(_stem(text) for source in sources for text in _texts_in(source))
+    formatted = {PurePosixPath(text).suffix for source in sources for text in _formatted_texts_in(source)}
+    known = {*files, *(str(parent) for path in files for parent in PurePosixPath(path).parents)}
+    for source, step in find_certain(sources):
+        for call in step.calls:
+            path = text_of(call.args[0]) if call.args and reads_file(source, call) else ""
+            # A file of this name that is mentioned elsewhere may be written there first.
+            mentioned = stems[_stem(path)] > 1 or PurePosixPath(path).suffix in formatted
+            if _is_relative(path) and not mentioned and str(PurePosixPath(path)) not in known:
+                message, remedy = _explain_missing(path, folder)
+                yield Finding("missing_file", source.path, call.lineno, message, remedy)
+
+
+def _stem(path: str) -> str:
+    return PurePosixPath(path.replace("\\", "/")).name.partition(".")[0]
+
+
+def _texts_in(source: Source) -> Iterator[str]:
+    for node in source.nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def _formatted_texts_in(source: Source) -> Iterator[str]:
+    """Yield the ends of formatted texts, such as ``.csv`` of ``f"{name}.csv"``, with a letter before them."""
+    for node in source.nodes:
+        if isinstance(node, ast.JoinedStr) and node.values and (end := text_of(node.values[-1])):
+            yield f"x{end}"
+
+
+def _is_relative(path: str) -> bool:
+    outside = path.startswith(("/", "~", "..")) or re.match(r"[A-Za-z]+:|\\\\", path)
+    return bool(path) and not outside and not any(character in path for character in "*?{}%$\n")
+
+
+def _explain_missing(path: str, folder: Path) -> tuple[str, str]:
+    """Return why a commit of ``folder`` does not contain ``path``, and what to do about it."""
+    if (folder / path).exists():
+        return (
+            f"{path} is ignored by git, so a commit does not contain it.",
+            f"Commit it with git add --force {path}, or {_DATA_FOLDER}.",
+        )
+    message, _, remedy = explain_missing_file(path, folder).partition(". ")
+    return f"{message}.", remedy
+
+
+def find_large_files(folder: Path, files: Collection[str]) -> Iterator[Finding]:
+    """Yield the files of more than 50 MB among ``files``, those that the next commit would add, unless Git LFS is used."""
+    attributes = folder / ".gitattributes"
+    if attributes.is_file() and b"filter=lfs" in attributes.read_bytes():
+        return
+    for path in files:
+        size = (folder / path).stat().st_size if (folder / path).is_file() else 0
+        if size > _LARGE_BYTES:
+            yield Finding(
+                "large_file",
+                path,
+                0,
+                f"{path} has {size / 1e6:.0f} MB, and the next commit would contain it. GitHub refuses files of over 100 MB.",
+                f"Add it to .gitignore, and {_DATA_FOLDER}.",
+            )
+
+
+def find_missing_packages(sources: tuple[Source, ...], detection: Detection, folder: Path) -> Iterator[Finding]:
+    """Yield imports of modules that neither the framework's environment nor requirements.txt provides."""
+    if any((folder / name).exists() for name in _OTHER_LISTS):
+        return
+    named = _read_requirements(folder)
+    pins = _names_in(frameworks()[detection.framework].PINS.read_text(encoding="utf-8"))
+    if named is None or not named <= pins | _DEPENDENCIES.keys():
+        return
+    provided = pins | named | {each for name in named for each in _DEPENDENCIES.get(name, ())}
+    reported = set()
+    for module in detection.modules:
+        top = module.partition(".")[0]
+        package = find_package(module) or top.replace("_", "-")
+        providers = {top, Requirement(package).name, *_PROVIDERS.get(top, ())}
+        if top in reported or any(canonicalize_name(each) in provided for each in providers):
+            continue
+        reported.add(top)
+        if top == "google":  # a namespace of many packages
+            continue
+        path, line = _find_import(sources, top)
+        yield Finding(
+            "missing_package",
+            path,
+            line,
+            f"{top} is not in the environment for {frameworks()[detection.framework].TITLE} nor in requirements.txt.",
+            f"Add {package} to requirements.txt.",
+        )
+
+
+def find_relative_imports(sources: tuple[Source, ...]) -> Iterator[Finding]:
+    """Yield the relative imports of the script, which Python refuses in a file that is run as a program."""
+    for source, step in find_certain(sources):
+        node = step.node
+        if source is sources[0] and isinstance(node, ast.ImportFrom) and node.level:
+            names = ", ".join(ast.unparse(alias) for alias in node.names)
+            absolute = f"from {node.module} import {names}" if node.module else f"import {names}"
+            yield Finding(
+                "relative_import",
+                source.path,
+                node.lineno,
+                f"{source.path} runs as a program, in which Python refuses relative imports.",
+                f"Write {absolute}.",
+            )
+
+
+def find_refused_requirements(folder: Path) -> Iterator[Finding]:
+    """Yield the first line of requirements.txt that servers refuse by default."""
+    text = _read_text(folder)
+    try:
+        check_requirements(text or "")
+    except RunFailed as failure:
+        line = re.match(r"requirements\.txt line (\d+), ", failure.explanation)
+        problem, _, remedy = failure.explanation.partition(". ")
+        message = problem.partition(", ")[2]
+        yield Finding("refused_requirement", "requirements.txt", int(line[1]) if line else 0, f"{message}.", remedy)
+
+
+def _read_text(folder: Path) -> str | None:
+    try:
+        return (folder / "requirements.txt").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _read_requirements(folder: Path) -> set[str] | None:
+    """Return the names of the packages in requirements.txt; None if a line of it is anything else."""
+    text = _read_text(folder)
+    if text is None:
+        return None if (folder / "requirements.txt").exists() else set()
+    try:
+        return _names_in(text)
+    except InvalidRequirement:
+        return None
+
+
+def _names_in(text: str) -> set[str]:
+    """Return the normalised names in a requirements file, whose lines may have comments and hashes."""
+    lines = (re.sub(r"(?:^|\s)#.*|\s--hash.*|\\$", "", line).strip() for line in text.splitlines())
+    return {canonicalize_name(Requirement(line).name) for line in lines if line and not line.startswith("--hash")}
+
+
+def _find_import(sources: tuple[Source, ...], top: str) -> tuple[str, int]:
+    """Return the file and line of the first import of a top-level module."""
+    for source in sources:
+        lines = [
+            node.lineno
+            for node in source.nodes
+            if (isinstance(node, ast.Import) and any(alias.name.partition(".")[0] == top for alias in node.names))
+            or (isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").partition(".")[0] == top)
+        ]
+        if lines:
+            return source.path, min(lines)
+    return sources[0].path, 0

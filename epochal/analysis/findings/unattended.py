@@ -1,0 +1,208 @@
+"""What cannot work where nobody watches: questions, windows, notebooks, other machines' paths, downloads."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+from epochal.analysis.findings.finding import Finding, Severity
+from epochal.analysis.findings.source import Source, find_certain, has_unknown_arguments, is_literal, keyword, text_of
+from epochal.analysis.frameworks import frameworks
+from epochal.analysis.syntax import last_name
+
+_WINDOWS = re.compile(r"tkagg|tkcairo|qt\w*agg|qt\w*cairo|gtk\w+|wx\w*|macosx", re.IGNORECASE)
+"""Matplotlib's backends that open windows (matplotlib.org/stable/users/explain/figure/backends.html)."""
+_DRIVE = re.compile(r"[A-Za-z]:\\\w|[A-Z]:/\w|\\\\\w")
+_HOME = re.compile(r"/(?:home|Users|content|kaggle|gdrive|Volumes|dbfs)/\w|~/\w")
+_ROOT = re.compile(r"/(?!data(?:/|$)|tmp(?:/|$)|train(?:/|$)|dev/|proc/|sys/|etc/|usr/|opt/epochal)\w[\w.-]*/\w")
+_READERS = frozenset(
+    {"open", "read_csv", "read_excel", "read_json", "read_parquet", "read_pickle", "read_table", "read_hdf", "loadtxt"}
+    | {
+        "genfromtxt",
+        "load_model",
+        "load_weights",
+        "imread",
+        "imdecode",
+        "load_img",
+        "ImageFolder",
+        "listdir",
+        "scandir",
+    }
+    | {"image_dataset_from_directory", "text_dataset_from_directory", "flow_from_directory", "loadmat", "load_img"}
+)
+_NAMED_READERS = frozenset(
+    {"numpy.load", "joblib.load", "torch.load", "pandas.read_feather", "PIL.Image.open", "h5py.File"}
+)
+_DOWNLOADS = {
+    r"keras\.applications\.(?:\w+\.)?[A-Z]\w+": "the weights of {name}",
+    r"nltk\.download": "NLTK data",
+    r"tensorflow_datasets\.load": "a data set",
+    r"datasets\.load_dataset": "a data set",
+    r"sklearn\.datasets\.fetch_\w+": "a data set",
+    r"kagglehub\.\w+_download": "a data set",
+    r"gdown\.download|wget\.download|urllib\.request\.(?:urlretrieve|urlopen)|requests\.get": "a file",
+    r"keras\.utils\.(?:data_utils\.)?get_file": "a file",
+    r"tensorflow_hub\.(?:load|KerasLayer)": "a model",
+    r"torch\.hub\.load\w*": "a model",
+    r"transformers\.\w+\.from_pretrained": "a model",
+    r"torchvision\.datasets\.\w+": "a data set",
+}
+"""Patterns of the functions that download, and what they download."""
+
+
+def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
+    """Yield calls that need a keyboard, a screen or a notebook, in statements that run in every training."""
+    defined = {scope.name for source in sources for scope in source.scopes}
+    for source, step in find_certain(sources):
+        for call in step.calls:
+            name, full = last_name(call.func), source.callee(call)
+            is_builtin = isinstance(call.func, ast.Name) and not full and name not in defined
+            if name == "input" and is_builtin:
+                yield _finding(
+                    source,
+                    call,
+                    "asks_a_question",
+                    "input() waits for an answer, and nobody is there to give it.",
+                    "Use a constant instead.",
+                )
+            elif name == "get_ipython" and (is_builtin or full.startswith("IPython.")):
+                yield _finding(
+                    source, call, "needs_notebook", "get_ipython() exists only in a notebook.", "Remove the line."
+                )
+            elif full == "matplotlib.use" and _WINDOWS.fullmatch(backend := text_of(keyword(call, "backend", 0))):
+                yield _finding(
+                    source,
+                    call,
+                    "needs_window",
+                    f'matplotlib.use("{backend}") needs a screen, and the training has none.',
+                    "Remove the line.",
+                )
+
+
+def find_lost_pictures(sources: tuple[Source, ...]) -> Iterator[Finding]:
+    """Yield the first ``plt.show()`` of a script that keeps none of its pictures."""
+    if any(last_name(call.func) == "savefig" for source in sources for call in source.calls):
+        return
+    for source, step in find_certain(sources):
+        for call in step.calls:
+            if source.callee(call) in ("matplotlib.pyplot.show", "pylab.show", "matplotlib.pylab.show"):
+                yield _finding(
+                    source,
+                    call,
+                    "shows_picture",
+                    "plt.show() shows nothing in a training, and the picture is lost.",
+                    'To keep it, write plt.savefig("plot.png").',
+                    Severity.NOTE,
+                )
+                return
+
+
+def find_foreign_paths(sources: tuple[Source, ...]) -> Iterator[Finding]:
+    """Yield absolute paths that are read from, or kept in a variable, and are not on the machine that trains."""
+    created = {
+        name
+        for source in sources
+        for call in source.calls
+        if last_name(call.func) in ("makedirs", "mkdir", "exists", "isfile", "isdir", "mount")
+        for name in [last_name(argument) or text_of(argument) for argument in call.args]
+    }
+    for source, step in find_certain(sources):
+        paths = [
+            (value, text_of(value), pattern)
+            for call in step.calls
+            if reads_file(source, call) and call.args
+            for value in _parts(call.args[0])
+            for pattern in (_DRIVE, _HOME, _ROOT)
+        ]
+        paths += [
+            (value, text_of(value), pattern)
+            for target, value in step.assigned
+            if value is not None and last_name(target) not in created
+            for pattern in (_DRIVE, _HOME)
+        ]
+        reported = set()
+        for node, path, pattern in paths:
+            if pattern.match(path) and "\n" not in path and path not in created and path not in reported:
+                reported.add(path)
+                yield _finding(
+                    source,
+                    node,
+                    "foreign_path",
+                    f"{path} is a path of one machine, and the training may run on another.",
+                    'Commit the file and write its path in the repository, or read it from os.environ["EPOCHAL_DATA"].',
+                )
+
+
+def _parts(node: ast.expr) -> list[ast.expr]:
+    """Return the beginning of a path: the expression itself, or the first part of a joined or formatted text."""
+    if isinstance(node, ast.BinOp):
+        return _parts(node.left)
+    if isinstance(node, ast.JoinedStr) and node.values:
+        return [node.values[0]]
+    if isinstance(node, ast.Call) and node.args and last_name(node.func) in ("join", "Path"):
+        return _parts(node.args[0])
+    return [node]
+
+
+def reads_file(source: Source, call: ast.Call) -> bool:
+    """Return whether a call reads the file or folder that is its first argument."""
+    name = last_name(call.func)
+    if source.callee(call) in _NAMED_READERS:
+        return True
+    if name == "open" and isinstance(call.func, ast.Name):
+        mode = keyword(call, "mode", 1)
+        return mode is None or text_of(mode).startswith("r")
+    is_method = isinstance(call.func, ast.Attribute)
+    return name in _READERS and name != "open" and (is_method or bool(source.callee(call)))
+
+
+def find_downloads(sources: tuple[Source, ...]) -> Iterator[Finding]:
+    """Yield calls that download, in statements that run in every training."""
+    for source, step in find_certain(sources):
+        for call in step.calls:
+            if what := _describe_download(source, call):
+                dataset = _fetchable(source, call)
+                remedy = f"For a server in whose sandbox code has no network, run epochal data fetch {dataset} there."
+                other = "If the server gives code no network, put the files into its data folder and read them from EPOCHAL_DATA."
+                yield _finding(
+                    source,
+                    call,
+                    "downloads",
+                    f"{last_name(call.func)}() downloads {what}, and by default trainings in containers have no network.",
+                    remedy if dataset else other,
+                    Severity.NOTE,
+                )
+
+
+def _describe_download(source: Source, call: ast.Call) -> str:
+    """Return what a call downloads; empty if it downloads nothing."""
+    if has_unknown_arguments(call):
+        return ""
+    full, name = source.callee(call), last_name(call.func)
+    if _fetchable(source, call):
+        return "a data set"
+    if full.startswith("pandas.read_") and re.match(
+        r"(?:https?|ftp|s3)://", text_of(call.args[0] if call.args else None)
+    ):
+        return "a file"
+    what = next((what for pattern, what in _DOWNLOADS.items() if re.fullmatch(pattern, full)), "")
+    if full.startswith("torchvision.") and not is_literal(keyword(call, "download"), True):
+        return ""
+    weights = keyword(call, "weights")
+    if full.startswith("keras.applications.") and weights is not None and text_of(weights) != "imagenet":
+        return ""
+    if "from_pretrained" in full and not text_of(call.args[0] if call.args else None):
+        return ""
+    return what.format(name=name)
+
+
+def _fetchable(source: Source, call: ast.Call) -> str:
+    """Return the name for ``epochal data fetch`` of the data set that a call loads; empty if it loads none."""
+    found = re.fullmatch(r"keras\.datasets\.(\w+)\.load_data", source.callee(call))
+    known = {name for each in frameworks().values() if each.DATASETS for name in each.DATASETS.scripts}
+    return found[1] if found and found[1] in known else ""
+
+
+def _finding(
+    source: Source, node: ast.expr, kind: str, message: str, remedy: str, severity: Severity = Severity.WARNING
+) -> Finding:
+    return Finding(kind, source.path, node.lineno, message, remedy, severity)

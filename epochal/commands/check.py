@@ -1,0 +1,379 @@
+"""``epochal check``: what a run would train and search, and what in the code would cause trouble, without training."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Annotated, TypedDict
+
+import typer
+
+from epochal.analysis.code import Code, read_code
+from epochal.analysis.files import list_files
+from epochal.analysis.findings import Finding, Severity, find_in_files, find_in_sources, read_sources
+from epochal.analysis.findings.metrics import find_measurement, find_metrics
+from epochal.analysis.findings.source import Source
+from epochal.analysis.frameworks import check_framework, frameworks
+from epochal.analysis.location import find_cell
+from epochal.analysis.script import Script
+from epochal.commands.options import Json
+from epochal.errors import RunFailed, SettingsError, UsageError
+from epochal.git import GitError, GitFolder
+from epochal.jobs.search.space import read_space
+from epochal.jobs.search.suggested_space import suggest
+from epochal.settings import RepositorySettings, find_line, read_repository_settings, table_lines
+
+_SETTINGS = "epochal.toml"
+_NAMED_PLACE = re.compile(r"(?P<path>\S+) line (?P<line>\d+)(?P<colon>: )?")
+
+
+class FindingView(TypedDict):
+    """One finding of ``epochal check --json``."""
+
+    kind: str
+    """What kind of finding it is, as one word."""
+    severity: str
+    """`error`: a run would fail before it trains. `warning`: the training may fail, or its accuracy may be too high or not
+    count. `note`: something to know."""
+    path: str
+    """The file, relative to DIR."""
+    line: int | None
+    """Its line, from 1; null for the whole file."""
+    cell: int | None
+    """In a notebook, the code cell whose lines `line` counts, from 1; null for other files."""
+    message: str
+    """What is wrong."""
+    remedy: str
+    """What to do about it."""
+
+
+class FactView(TypedDict):
+    """Something that was found in the source."""
+
+    value: str | int
+    """What was found."""
+    path: str
+    """The file, relative to DIR."""
+    line: int
+    """Its line, from 1."""
+
+
+class ProjectView(TypedDict):
+    """What a run of the repository, or of one of its projects, would train."""
+
+    project: str
+    """The project's folder; empty without `[[project]]` in epochal.toml."""
+    can_start: bool
+    """Whether a run would get as far as its first training."""
+    script: str | None
+    """The script or notebook; null if there is none."""
+    framework: str | None
+    """The framework that trains; null if that cannot be told."""
+    framework_why: str | None
+    """Why it is this framework."""
+    epochs: FactView | None
+    """The number of epochs that a retrain raises; null if none was found."""
+    metric: FactView | None
+    """What measures the accuracy; null if that cannot be seen in the source."""
+    threshold: float | None
+    """The accuracy to reach; null if epochal.toml is not valid."""
+    search: list[str]
+    """The constants that a search changes, with their values, as lines of TOML."""
+    searchable: list[str]
+    """The same for a proposal, if epochal.toml has no `[search]`."""
+    findings: list[FindingView]
+    """The findings, errors first."""
+
+
+class CheckView(TypedDict):
+    """What ``epochal check --json`` prints."""
+
+    can_start: bool
+    """Whether runs of all projects would get as far as their first training."""
+    projects: list[ProjectView]
+    """The repository, or each of its projects."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The result of checking the repository or one project; ``settings`` and ``code`` are None if they are invalid."""
+
+    project: str
+    settings: RepositorySettings | None
+    code: Code | None
+    sources: tuple[Source, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def can_start(self) -> bool:
+        """Whether a run would get as far as its first training."""
+        return not any(finding.severity is Severity.ERROR for finding in self.findings)
+
+
+def check(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder with the training script.")] = Path(),
+    as_json: Json = False,
+) -> None:
+    """Show, without training, what a run would train and search, and what in the code would cause trouble."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder. Give the folder with the training script.")
+    checked = check_folder(folder)
+    can_start = all(each.can_start for each in checked)
+    if as_json:
+        view: CheckView = {"can_start": can_start, "projects": [_view(each) for each in checked]}
+        typer.echo(json.dumps(view, ensure_ascii=False))
+    else:
+        for line in check_lines(checked):
+            typer.echo(line)
+    raise typer.Exit(0 if can_start else 1)
+
+
+def check_folder(folder: Path) -> list[Checked]:
+    """Check the code in ``folder``, or each of the projects that its epochal.toml lists."""
+    try:
+        projects = read_repository_settings(folder).project
+    except SettingsError as error:
+        if not find_line(_read_settings(folder), "project.0"):
+            return [_check_project(folder, "")]
+        return [Checked("", None, None, (), tuple(_settings_findings(folder, str(error))))]
+    missing = [
+        _settings_finding(folder, f"project.{number}.path: {project.path} is not a folder of the repository.")
+        for number, project in enumerate(projects)
+        if not (folder / project.path).is_dir()
+    ]
+    if missing:
+        return [Checked("", None, None, (), tuple(missing))]
+    return [_check_project(folder, project.path) for project in projects] or [_check_project(folder, "")]
+
+
+def check_lines(checked: list[Checked]) -> list[str]:
+    """Return the lines that ``epochal check`` prints: for each project its facts, its findings and their number."""
+    lines: list[str] = []
+    for each in checked:
+        lines += [f"{name + ':':<11} {value}" for name, value in _describe_facts(each)]
+        for finding in each.findings:
+            lines += [f"{finding.place}: {finding.severity}: {finding.message}", f"    {finding.remedy}"]
+    counts = [
+        (severity, sum(finding.severity is severity for each in checked for finding in each.findings))
+        for severity in reversed(Severity)
+    ]
+    found = ", ".join(f"{count} {severity}{'s' if count > 1 else ''}" for severity, count in counts if count)
+    outcome = "a run can start" if all(each.can_start for each in checked) else "a run would fail before it trains"
+    return [*lines, f"{found or 'nothing found'}; {outcome}"]
+
+
+def _check_project(top: Path, project: str) -> Checked:
+    folder = top / project
+    settings, code, sources = None, None, tuple[Source, ...]()
+    findings: list[Finding] = []
+    try:
+        settings = read_repository_settings(folder)
+        if project and settings.project:
+            raise SettingsError(f"{_SETTINGS}: project: a project cannot list projects itself. Remove these.")
+        check_framework(settings.framework)
+    except SettingsError as error:
+        findings += _settings_findings(folder, str(error))
+    try:
+        # An invalid epochal.toml does not keep the script from being checked.
+        script, framework = (settings.script, settings.framework) if settings and not findings else ("", "")
+        code = read_code(folder, script, framework)
+        sources = read_sources(code.script)
+    except RunFailed as failure:
+        findings.append(_failure_finding(failure))
+    if code:
+        committed, new = _list_commit(folder, code.script)
+        findings += _check_search(folder, code.script, settings)
+        findings += find_in_sources(sources)
+        findings += find_in_files(sources, code.detection, folder, committed, new)
+        findings += _find_removed_apis(folder, code)
+        findings = [_in_notebook(finding, code.script) for finding in findings]
+    order = {severity: number for number, severity in enumerate(reversed(Severity))}
+    findings.sort(key=lambda finding: (order[finding.severity], finding.path, finding.cell, finding.line))
+    return Checked(
+        project,
+        settings,
+        code,
+        sources,
+        tuple(replace(finding, path=str(PurePosixPath(project, finding.path))) for finding in findings),
+    )
+
+
+def _list_commit(folder: Path, script: Script) -> tuple[list[str], list[str]]:
+    """Return the files that a commit of all changes would contain, and those of them that it would add or change."""
+    git = GitFolder(folder.absolute())
+    try:
+        committed = _list_paths(git, "ls-files", "--cached", "--others", "--exclude-standard")
+        new = _list_paths(git, "ls-files", "--modified", "--others", "--exclude-standard")
+        new += _list_paths(git, "diff", "--cached", "--name-only", "--relative")
+    except GitError:
+        committed = new = []
+    if script.committed_path not in committed:  # no repository yet, or one that ignores the folder
+        committed = new = list_files(folder)
+    return [path for path in committed if (folder / path).exists()], new
+
+
+def _list_paths(git: GitFolder, *arguments: str) -> list[str]:
+    command, *options = arguments
+    return [path.decode("utf-8", "replace") for path in git.run(command, "-z", *options).split(b"\0") if path]
+
+
+def _check_search(folder: Path, script: Script, settings: RepositorySettings | None) -> Iterator[Finding]:
+    try:
+        read_space(script, settings.search if settings else {})
+    except SettingsError as error:
+        yield from _settings_findings(folder, str(error))
+
+
+def _find_removed_apis(folder: Path, code: Code) -> Iterator[Finding]:
+    """Yield uses of removed APIs, unless requirements.txt may choose an older version of the framework."""
+    framework = frameworks()[code.detection.framework]
+    requirements = folder / "requirements.txt"
+    text = requirements.read_text(encoding="utf-8", errors="replace") if requirements.is_file() else ""
+    if re.search(rf"^\s*(?:{'|'.join(framework.IMPORTS)})\b", text, re.MULTILINE | re.IGNORECASE):
+        return
+    for api in code.removed_apis:
+        yield Finding(
+            "removed_api",
+            code.script.path,
+            api.line,
+            f"{api.what} was removed from {framework.TITLE}.",
+            f"Use {api.instead}.",
+        )
+
+
+def _settings_findings(folder: Path, error: str) -> list[Finding]:
+    """Return one finding for each line of an error about epochal.toml."""
+    lines = error.replace(f"{folder / _SETTINGS}", _SETTINGS).removeprefix(f"{_SETTINGS}: ").split(f"\n{_SETTINGS}: ")
+    return [_settings_finding(folder, line) for line in lines]
+
+
+def _settings_finding(folder: Path, problem: str) -> Finding:
+    key = re.match(r"[\w.-]+", problem)
+    position = re.search(r"\(at line (\d+), ", problem)
+    line = int(position[1]) if position else find_line(_read_settings(folder), key[0]) if key else 0
+    message, _, remedy = problem.partition(". ")
+    remedy = remedy or "Correct the line, or remove it to use the default."
+    return Finding("settings", _SETTINGS, line, message.removesuffix(".") + ".", remedy, Severity.ERROR)
+
+
+def _read_settings(folder: Path) -> str:
+    path = folder / _SETTINGS
+    return path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
+
+
+def _failure_finding(failure: RunFailed) -> Finding:
+    """Return the finding for a reason why the script cannot be read."""
+    place = _NAMED_PLACE.match(failure.explanation)
+    text = failure.explanation[place.end() :] if place and place["colon"] else failure.explanation
+    path, line = (place["path"], int(place["line"])) if place else (".", 0)
+    message, _, remedy = text.partition(". ")
+    return Finding(
+        failure.reason.value,
+        path,
+        line,
+        message.removesuffix(".") + ".",
+        remedy or failure.reason.remedy,
+        Severity.ERROR,
+    )
+
+
+def _in_notebook(finding: Finding, script: Script) -> Finding:
+    """Return a finding in a notebook's export with the place in the notebook."""
+    if script.notebook is None or finding.path != script.path:
+        return finding
+    cell, line = find_cell(script.content, finding.line)
+    return replace(finding, path=script.notebook.path, line=line, cell=cell)
+
+
+def _find_epochs(script: Script) -> FactView | None:
+    """Return the number of epochs that the script trains, and the literal that a retrain raises."""
+    for epochs in script.epochs[:1]:
+        constant = epochs.constant
+        return {"value": epochs.number, "path": constant.path, "line": constant.line}
+    return None
+
+
+def _find_metric(checked: Checked) -> FactView | None:
+    """Return what measures the accuracy: the name in epochal.toml, or what the source shows."""
+    found = find_measurement(checked.sources)
+    if found is None:
+        return None
+    what, path, line = found
+    names = [name for _, _, names in find_metrics(checked.sources) for name in names]
+    if checked.settings and checked.settings.metric:
+        what = f"{checked.settings.metric}, measured by {what}"
+    elif names and what == "evaluate()":
+        what = f"{', '.join(dict.fromkeys(names))}, measured by {what}"
+    return {"value": what, "path": path, "line": line}
+
+
+def _find_search(checked: Checked) -> tuple[list[str], list[str]]:
+    """Return the constants that a search changes and those that it could change, as lines of TOML."""
+    if checked.code is None or checked.settings is None:
+        return [], []
+    if checked.settings.search:
+        return table_lines("search", checked.settings.search)[1:], []
+    return [], table_lines("search", suggest(checked.code.script))[1:]
+
+
+def _describe_facts(checked: Checked) -> Iterator[tuple[str, str]]:
+    if checked.project:
+        yield "project", checked.project
+    if checked.code is None:
+        return
+    script, detection = checked.code.script, checked.code.detection
+    yield "script", script.committed_path
+    yield "framework", f"{frameworks()[detection.framework].TITLE} ({detection.why})"
+    epochs = _find_epochs(script)
+    if epochs:
+        place = _in_notebook(Finding("", epochs["path"], epochs["line"], "", ""), script).place
+        yield "epochs", f"{epochs['value']} ({script.epochs[0].name} in {place})"
+    else:
+        yield "epochs", "none found, so a retrain cannot raise them"
+    metric = _find_metric(checked)
+    if metric:
+        place = _in_notebook(Finding("", metric["path"], metric["line"], "", ""), script).place
+        yield "metric", f"{metric['value']} in {place}"
+    else:
+        yield "metric", "none seen in the source"
+    if checked.settings:
+        certain = f", with a confidence of {checked.settings.confidence:g}" if checked.settings.confidence else ""
+        yield "threshold", f"{checked.settings.threshold:g}{certain}"
+    search, searchable = _find_search(checked)
+    if search:
+        yield "search", "; ".join(search)
+    elif searchable:
+        names = ", ".join(line.partition(" = ")[0] for line in searchable)
+        yield "search", f"nothing, because {_SETTINGS} has no [search]; it could change {names}"
+    else:
+        yield "search", "nothing"
+
+
+def _view(checked: Checked) -> ProjectView:
+    code, settings = checked.code, checked.settings
+    search, searchable = _find_search(checked)
+    return {
+        "project": checked.project,
+        "can_start": checked.can_start,
+        "script": code.script.committed_path if code else None,
+        "framework": code.detection.framework if code else None,
+        "framework_why": code.detection.why if code else None,
+        "epochs": _find_epochs(code.script) if code else None,
+        "metric": _find_metric(checked),
+        "threshold": settings.threshold if settings else None,
+        "search": search,
+        "searchable": searchable,
+        "findings": [
+            {
+                "kind": finding.kind,
+                "severity": finding.severity.value,
+                "path": finding.path,
+                "line": finding.line or None,
+                "cell": finding.cell or None,
+                "message": finding.message,
+                "remedy": finding.remedy,
+            }
+            for finding in checked.findings
+        ],
+    }

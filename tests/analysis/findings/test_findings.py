@@ -1,0 +1,359 @@
+"""What is found in scripts, and that nothing is found in their sound counterparts."""
+
+import ast
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from epochal.analysis.findings import Source, find_in_sources
+from epochal.analysis.findings.source import parse_source
+from tests.test_cases import CASES
+
+SPLIT = "from sklearn.model_selection import train_test_split\n"
+TORCH = "import torch\nfrom torch.utils.data import random_split\n"
+DIRECTORY = "from tensorflow import keras\nread = keras.utils.image_dataset_from_directory\n"
+TFDATA = "import tensorflow as tf\nds = tf.data.Dataset.from_tensor_slices((x, y))\n"
+SCALE = SPLIT + "from sklearn.preprocessing import LabelEncoder, StandardScaler\nscaler = StandardScaler()\n"
+SMOTE = (
+    SPLIT
+    + "from imblearn.over_sampling import SMOTE\nfrom sklearn.utils import resample\nimport numpy as np\nimport pandas as pd\n"
+)
+MODEL = "import keras\nmodel = keras.Sequential([keras.layers.Dense(8), keras.layers.Dense({})])\n"
+ONE, TEN, SOFTMAX = MODEL.format("1"), MODEL.format("10"), MODEL.format("10, activation='softmax'")
+SIGMOID = MODEL.format("10, activation='sigmoid'")
+TEST = "print('Test accuracy:', model.evaluate(x_test, y_test))\n"
+SCORES = "from sklearn.linear_model import LinearRegression, LogisticRegression\nmodel = LinearRegression().fit(a, b)\n"
+
+FOUND = {
+    "split": (SPLIT + "a, b = train_test_split(x)\n", "unseeded_split", 2),
+    "split_none": (SPLIT + "a, b = train_test_split(x, random_state=None)\n", "unseeded_split", 2),
+    "split_other_seed": (
+        "import random\n" + SPLIT + "random.seed(1)\na, b = train_test_split(x)\n",
+        "unseeded_split",
+        4,
+    ),
+    "split_in_function": (SPLIT + "def load():\n    return train_test_split(x)\nload()\n", "unseeded_split", 3),
+    "kfold": ("from sklearn import model_selection\nmodel_selection.KFold(5, shuffle=True)\n", "unseeded_split", 2),
+    "shuffle_split": ("from sklearn.model_selection import ShuffleSplit\nShuffleSplit(5)\n", "unseeded_split", 2),
+    "random_split": (TORCH + "a, b = random_split(rows, [8, 2])\n", "unseeded_split", 3),
+    "directory": (
+        "from tensorflow import keras\nkeras.utils.image_dataset_from_directory('a', validation_split=0.2, subset='training')\n",
+        "unseeded_split",
+        2,
+    ),
+    "sample_and_drop": ("train = df.sample(frac=0.8)\ntest = df.drop(train.index)\n", "unseeded_split", 1),
+    "sample_twice": (
+        "import pandas\ntrain = df.sample(frac=0.8)\nx_test = df.sample(n=20)\n",
+        "overlapping_samples",
+        3,
+    ),
+    "take_skip": (
+        TFDATA + "ds = ds.shuffle(9).batch(2)\ntrain, test = ds.take(n), ds.skip(n)\n",
+        "reshuffled_split",
+        3,
+    ),
+    "take_skip_val": (
+        TFDATA + "ds = ds.shuffle(9, seed=1)\na = ds.take(80)\nb = ds.skip(80).take(10)\n",
+        "reshuffled_split",
+        3,
+    ),
+    "scaler": (
+        SCALE + "x = scaler.fit_transform(x)\na, b = train_test_split(x, random_state=1)\n",
+        "fitted_before_split",
+        4,
+    ),
+    "scaler_in_columns": (
+        SCALE
+        + "df[c] = scaler.fit_transform(df[c])\nx = df.drop(columns='y')\na, b = train_test_split(x, random_state=1)\n",
+        "fitted_before_split",
+        4,
+    ),
+    "scaler_in_two_steps": (
+        SCALE + "scaler.fit(x)\nz = scaler.transform(x)\na, b = train_test_split(z, random_state=1)\n",
+        "fitted_before_split",
+        4,
+    ),
+    "scaler_before_slices": (
+        SCALE + "z = scaler.fit_transform(z)\ntrain, test = z[:n], z[n:]\n",
+        "fitted_before_split",
+        4,
+    ),
+    "pca": (
+        SPLIT
+        + "from sklearn.decomposition import PCA\nx = PCA(3).fit_transform(x)\na, b = train_test_split(x, random_state=1)\n",
+        "fitted_before_split",
+        3,
+    ),
+    "scaler_before_folds": (
+        SCALE
+        + "from sklearn.model_selection import cross_val_score\nz = scaler.fit_transform(x)\ncross_val_score(m, z, y)\n",
+        "fitted_before_split",
+        5,
+    ),
+    "smote": (
+        SMOTE + "x, y = SMOTE().fit_resample(x, y)\na, b, c, d = train_test_split(x, y, random_state=1)\n",
+        "copied_before_split",
+        6,
+    ),
+    "resample": (
+        SMOTE
+        + "more = resample(rare, n_samples=90)\ndf = pd.concat([often, more])\na, b = train_test_split(df, random_state=1)\n",
+        "copied_before_split",
+        6,
+    ),
+    "validates_on_training": (
+        "import keras\nmodel.fit(x, y, validation_data=(x, y))\n" + TEST,
+        "validated_on_training_data",
+        2,
+    ),
+    "validates_on_training_set": (
+        "import keras\nds = keras.utils.image_dataset_from_directory('a')\nmodel.fit(ds, validation_data=ds)\n" + TEST,
+        "validated_on_training_data",
+        3,
+    ),
+    "validates_on_test": (
+        "model.fit(x, y, validation_data=(x_test, y_test))\n" + TEST,
+        "validated_on_test_data",
+        1,
+    ),
+    "evaluates_on_training": ("model.fit(x, y)\nprint(model.evaluate(x, y))\n", "tested_on_training_data", 2),
+    "scores_on_training": ("clf = SVC().fit(x, y)\nprint(clf.score(x, y))\n", "tested_on_training_data", 2),
+    "predicts_training_too": (
+        "model.fit(x, y)\nprint(model.evaluate(x, y))\nmodel.predict(x)\n",
+        "tested_on_training_data",
+        2,
+    ),
+    "regression": (ONE + "model.compile('adam', 'mse', metrics=['accuracy'])\n", "accuracy_of_regression", 3),
+    "regression_class": (
+        ONE + "model.compile(loss=keras.losses.MeanSquaredError(), metrics=['acc', 'mae'])\n",
+        "accuracy_of_regression",
+        3,
+    ),
+    "regression_added": (
+        "import keras\nfrom keras.layers import Dense\nm = keras.models.Sequential()\nm.add(Dense(9))\nm.add(Dense(1))\n"
+        "m.compile(loss='mae', metrics=['accuracy'])\n",
+        "accuracy_of_regression",
+        6,
+    ),
+    "regression_functional": (
+        "import keras\ni = keras.Input((3,))\no = keras.layers.Dense(1)(i)\nm = keras.Model(i, o)\n"
+        "m.compile(loss='mse', metrics=['accuracy'])\n",
+        "accuracy_of_regression",
+        5,
+    ),
+    "r2": (SCORES + "print('Accuracy:', model.score(c, d))\n", "accuracy_of_regression", 3),
+    "r2_kept": (SCORES + "s = model.score(c, d)\nprint(f'accuracy {s}')\n", "accuracy_of_regression", 3),
+    "zeros_counted": (SOFTMAX + "model.compile('adam', 'x', metrics=['binary_accuracy'])\n", "accuracy_of_zeros", 3),
+    "zeros_counted_sigmoid": (
+        SIGMOID
+        + "y = keras.utils.to_categorical(y)\nmodel.compile('adam', 'x', metrics=[keras.metrics.BinaryAccuracy()])\n",
+        "accuracy_of_zeros",
+        4,
+    ),
+    "no_metric": (
+        TEN + "model.compile('adam', 'mse')\nmodel.fit(x, y)\nprint(model.evaluate(a, b))\n",
+        "no_accuracy",
+        3,
+    ),
+    "input": ("n = int(input('How many?'))\n", "asks_a_question", 1),
+    "input_in_main": ("def main():\n    input()\nif __name__ == '__main__':\n    main()\n", "asks_a_question", 2),
+    "input_in_absl": ("from absl import app\ndef main(_):\n    input()\napp.run(main)\n", "asks_a_question", 3),
+    "notebook": ("get_ipython().run_line_magic('matplotlib', 'inline')\n", "needs_notebook", 1),
+    "window": ("import matplotlib\nmatplotlib.use('Qt5Agg')\n", "needs_window", 2),
+    "show": ("import matplotlib.pyplot as plt\nplt.plot(x)\nplt.show()\n", "shows_picture", 3),
+    "windows_path": ("import pandas as pd\ndf = pd.read_csv(r'C:\\Users\\ada\\a.csv')\n", "foreign_path", 2),
+    "home_path": ("import pandas as pd\ndf = pd.read_csv('/home/ada/a.csv')\n", "foreign_path", 2),
+    "colab_path": ("FOLDER = '/content/drive/MyDrive/'\n", "foreign_path", 1),
+    "root_path": ("import numpy as np\nx = np.load('/srv/rows/x.npy')\n", "foreign_path", 2),
+    "joined_path": ("import os\nopen(os.path.join('/home/ada', 'a.csv'))\n", "foreign_path", 2),
+    "mnist": ("from tensorflow.keras.datasets import mnist\nmnist.load_data()\n", "downloads", 2),
+    "torchvision": ("from torchvision import datasets\ndatasets.MNIST('.', download=True)\n", "downloads", 2),
+    "url": ("import pandas as pd\npd.read_csv('https://example.com/a.csv')\n", "downloads", 2),
+    "relative_import": ("import os\nfrom .model import build\n", "relative_import", 2),
+    "weights": ("import keras\nkeras.applications.VGG16(include_top=False)\n", "downloads", 2),
+}
+
+SOUND = {
+    "split": SPLIT + "a, b = train_test_split(x, random_state=SEED)\n",
+    "split_of_time_series": SPLIT + "a, b = train_test_split(x, shuffle=False)\n",
+    "split_with_options": SPLIT + "a, b = train_test_split(x, **options)\n",
+    "split_after_numpy_seed": "import numpy as np\n" + SPLIT + "np.random.seed(1)\na, b = train_test_split(x)\n",
+    "split_after_keras_seed": "import keras\n" + SPLIT + "keras.utils.set_random_seed(1)\na, b = train_test_split(x)\n",
+    "split_after_own_seed": "from tools import fix_seeds\n" + SPLIT + "fix_seeds(1)\na, b = train_test_split(x)\n",
+    "split_never_called": SPLIT + "def load():\n    return train_test_split(x)\n",
+    "own_split": "def train_test_split(x):\n    return x[:9], x[9:]\na, b = train_test_split(x)\n",
+    "kfold": "from sklearn.model_selection import KFold\nKFold(5)\nKFold(5, shuffle=True, random_state=0)\n",
+    "random_split": TORCH + "torch.manual_seed(1)\na, b = random_split(rows, [8, 2])\n",
+    "random_split_generator": TORCH + "a, b = random_split(rows, [8, 2], generator=g)\n",
+    "directory": DIRECTORY + "keras.utils.image_dataset_from_directory('a', validation_split=0.2, seed=1)\n",
+    "directory_whole": DIRECTORY + "keras.utils.image_dataset_from_directory('a')\n",
+    "sample_and_drop": "train = df.sample(frac=0.8, random_state=0)\ntest = df.drop(train.index)\n",
+    "sample_all": "train = df.sample(frac=1)\ntest = df.sample(frac=1)\n",
+    "sample_of_distribution": "train = normal.sample(n=90)\ntest = normal.sample(n=10)\n",
+    "sample_of_two": "train = df.sample(frac=0.8)\ntest = other.sample(frac=0.2)\n",
+    "sample_of_rest": "train = df.sample(n=9, random_state=0)\ndf = df.drop(train.index)\ntest = df.sample(n=9)\n",
+    "take_skip": TFDATA + "ds = ds.shuffle(9, seed=1, reshuffle_each_iteration=False)\na, b = ds.take(n), ds.skip(n)\n",
+    "take_skip_then_shuffle": TFDATA + "a, b = ds.take(n), ds.skip(n)\na = a.shuffle(9)\n",
+    "take_to_look": TFDATA + "ds = ds.shuffle(9)\nfor each in ds.take(1):\n    print(each)\nrest = ds.skip(100)\n",
+    "take_skip_elsewhere": "import datasets, tensorflow\nds = s.shuffle(9)\na, b = ds.take(n), ds.skip(n)\n",
+    "scaler": SCALE
+    + "a, b = train_test_split(x, random_state=1)\na = scaler.fit_transform(a)\nb = scaler.transform(b)\n",
+    "scaler_of_training_data": SCALE
+    + "x_train = scaler.fit_transform(x_train)\na, b = train_test_split(x_train, random_state=1)\n",
+    "scaler_after_first_split": SCALE
+    + "x, z = train_test_split(x, random_state=1)\nx = scaler.fit_transform(x)\na, b = train_test_split(x, random_state=1)\n",
+    "scaler_of_other_data": SCALE + "z = scaler.fit_transform(z)\na, b = train_test_split(x, random_state=1)\n",
+    "scaler_in_other_branch": SCALE
+    + "if pretty:\n    x = scaler.fit_transform(x)\nelse:\n    a, b = train_test_split(x, random_state=1)\n",
+    "scaler_before_windows": SCALE + "z = scaler.fit_transform(z)\nfirst, rest = z[:9], z[9:]\nx_test = z[0]\n",
+    "scaler_then_read_again": SCALE
+    + "x = scaler.fit_transform(x)\nx = load()\na, b = train_test_split(x, random_state=1)\n",
+    "labels": SCALE + "y = LabelEncoder().fit_transform(y)\na, b = train_test_split(x, y, random_state=1)\n",
+    "scaler_for_size_only": SCALE
+    + "z = scaler.fit_transform(x)\nn = z.shape[0]\na, b = train_test_split(x, test_size=n, random_state=1)\n",
+    "smote": SMOTE + "a, b, c, d = train_test_split(x, y, random_state=1)\na, c = SMOTE().fit_resample(a, c)\n",
+    "undersampling": SMOTE
+    + "less = resample(often, replace=False)\ndf = pd.concat([rare, less])\na, b = train_test_split(df, random_state=1)\n",
+    "bootstrap": SMOTE + "a, b = train_test_split(x, random_state=1)\nc = resample(a)\n",
+    "validation": "model.fit(x, y, validation_data=(x_val, y_val))\n" + TEST,
+    "validation_of_changed_variable": "model.fit(x, y)\nx, y = load('test')\nmodel.evaluate(x, y)\n",
+    "validation_by_generator": "rows = generate()\nmodel.fit(rows, validation_data=rows)\n" + TEST,
+    "folds": "for a, b in folds.split(x, y):\n    model.fit(x[a], y[a])\n    model.evaluate(x[b], y[b])\n",
+    "tests_both": "model.fit(x, y)\nprint(model.evaluate(x, y))\nprint(model.evaluate(x_test, y_test))\n",
+    "tests_predictions": "model.fit(x, y)\nprint(model.score(x, y))\nprint((model.predict(z) == w).mean())\n",
+    "tests_by_calling": "model.fit(x, y)\nmodel.evaluate(x, y)\nfor a, b in test:\n    right += (model(a) == b).sum()\n",
+    "tests_by_function": "model.fit(x, y)\nmodel.evaluate(x, y)\nprint(accuracy_of(model, test))\n",
+    "likelihood": "mixture.fit(x)\nprint(mixture.score(x))\n",
+    "other_model_tested": "a.fit(x, y)\nb.evaluate(x, y)\n",
+    "validation_split": "model.fit(x, y, validation_split=0.2)\nmodel.evaluate(x, y)\n",
+    "regression": ONE + "model.compile('adam', 'mse', metrics=['mae'])\nprint('accuracy within 10 %:', close)\n",
+    "squared_error_of_classes": SOFTMAX + "model.compile('adam', 'mse', metrics=['accuracy'])\n",
+    "squared_error_of_scores": TEN + "model.compile('adam', 'mse', metrics=['accuracy'])\n",
+    "squared_error_of_unknown": "import keras\nmodel = build()\nmodel.compile('adam', 'mse', metrics=['accuracy'])\n",
+    "squared_error_of_sigmoid": MODEL.format("1, activation='sigmoid'")
+    + "model.compile('adam', 'mse', metrics=['accuracy'])\n",
+    "r2": SCORES + "print('R2:', model.score(c, d))\n",
+    "score": SCORES + "model = LogisticRegression().fit(a, b)\nprint('Accuracy:', model.score(c, d))\n",
+    "binary": MODEL.format("1, activation='sigmoid'") + "model.compile('adam', 'x', metrics=['binary_accuracy'])\n",
+    "several_labels": SIGMOID + "model.compile('adam', 'x', metrics=['binary_accuracy'])\n",
+    "categorical": SOFTMAX + "model.compile('adam', 'x', metrics=['accuracy'])\n",
+    "metrics_elsewhere": TEN + "model.compile('adam', 'mse', metrics=METRICS)\n",
+    "printed_accuracy": TEN + "model.compile('adam', 'mse')\nprint('Test accuracy:', (model.predict(a) == b).mean())\n",
+    "spanish_accuracy": TEN + "model.compile('adam', 'mse')\nprint('Exactitud:', (model.predict(a) == b).mean())\n",
+    "other_compile": "import re, keras\nre.compile('a', re.I)\n",
+    "input_of_keras": "from keras import Input as input\nx = input((3,))\n",
+    "input_after_exit": "import sys\nsys.exit(0)\ninput()\n",
+    "input_after_return": "def main():\n    return 1\n    input()\nmain()\n",
+    "own_input": "def input(n):\n    return n\ninput(3)\n",
+    "input_if_asked": "import sys\nif '--ask' in sys.argv:\n    input()\n",
+    "input_in_try": "try:\n    n = input()\nexcept EOFError:\n    n = 3\n",
+    "input_never_called": "def ask():\n    return input()\n",
+    "notebook_if_there": "try:\n    get_ipython()\nexcept NameError:\n    pass\n",
+    "no_window": "import matplotlib\nmatplotlib.use('Agg')\n",
+    "show_and_save": "import matplotlib.pyplot as plt\nplt.savefig('a.png')\nplt.show()\n",
+    "paths": "import pandas as pd\npd.read_csv('/data/a.csv')\npd.read_csv('/tmp/a.csv')\nprint('/home/ada')\n",
+    "path_if_there": "import os\nFOLDER = '/content/drive'\nif os.path.exists(FOLDER):\n    pass\n",
+    "url_is_no_path": "ADDRESS = 'https://example.com/home/a'\nTIME = 'a:/b'\n",
+    "files_written": "with open('/var/log/train.log', 'w') as log:\n    pass\n",
+    "torchvision": "from torchvision import datasets\ndatasets.MNIST('.')\n",
+    "weights": "import keras\nkeras.applications.VGG16(weights=None)\n",
+    "own_load_data": "from data import load_data\nload_data()\n",
+}
+
+
+def read(text: str) -> tuple[Source]:
+    """Return a script with this text."""
+    return (parse_source("nn.py", ast.parse(text)),)
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_finds(name: str) -> None:
+    """There is one finding of this kind, with its line and a remedy, and no other."""
+    text, kind, line = FOUND[name]
+    findings = list(find_in_sources(read(text)))
+    assert [(each.kind, each.path, each.line) for each in findings] == [(kind, "nn.py", line)]
+    for sentence in (findings[0].message, findings[0].remedy):
+        assert sentence.endswith((".", "?"))
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_is_silent(name: str) -> None:
+    """Nothing is found in a sound script, or in one whose meaning cannot be told."""
+    assert list(find_in_sources(read(SOUND[name]))) == []
+
+
+def test_relative_import_of_a_module_is_sound() -> None:
+    """Only the script is a program; its packages may import their own modules."""
+    script, module = (
+        parse_source(path, ast.parse(text))
+        for path, text in (("nn.py", "import a.b\n"), ("a/b.py", "from . import c\n"))
+    )
+    assert list(find_in_sources((script, module))) == []
+
+
+def test_main_block_of_a_module_does_not_run() -> None:
+    """It runs in the script alone."""
+    block = "if __name__ == '__main__':\n    input()\n"
+    script, module = (
+        parse_source("nn.py", ast.parse("import tools\n" + block)),
+        parse_source("tools.py", ast.parse(block)),
+    )
+    assert [(each.path, each.line) for each in find_in_sources((script, module))] == [("nn.py", 3)]
+
+
+def test_lost_pictures_are_reported_once() -> None:
+    """A notebook may show many."""
+    text = "import matplotlib.pyplot as plt\n" + "plt.show()\n" * 3
+    assert [each.line for each in find_in_sources(read(text))] == [2]
+
+
+def test_deep_expression_is_skipped() -> None:
+    """An expression that Python parses but that is too deep to follow hides no other finding."""
+    deep = "x = scaler.fit_transform(a" + " + a" * 600 + ")\n"
+    assert [each.kind for each in find_in_sources(read(SCALE + deep + "input()\n"))] == ["asks_a_question"]
+
+
+def test_seed_in_another_file_counts() -> None:
+    """A module seeds what the script splits."""
+    script = parse_source("nn.py", ast.parse(SPLIT + "import data\na, b = train_test_split(x)\n"))
+    module = parse_source("data.py", ast.parse("import numpy as np\nnp.random.seed(1)\n"))
+    assert [each.kind for each in find_in_sources((script,))] == ["unseeded_split"]
+    assert list(find_in_sources((script, module))) == []
+
+
+def test_function_of_another_file_runs() -> None:
+    """What the script calls in a local module runs; what it does not call does not."""
+    module = parse_source("data.py", ast.parse("def ask():\n    return input()\ndef other():\n    input()\n"))
+    for call in ("import data\ndata.ask()\n", "from data import ask\nask()\n", "from data import ask as a\na()\n"):
+        script = parse_source("nn.py", ast.parse(call))
+        assert [(each.path, each.line) for each in find_in_sources((script, module))] == [("data.py", 2)]
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    {
+        "champion": set(),
+        "classification_report": set(),
+        "evaluate_on_training_data": {"tested_on_training_data"},
+        "features_then_svm": set(),
+        "imbalanced_noise": set(),
+        "kfold": set(),
+        "kfold_fresh": set(),
+        "onehot_binary_accuracy": {"accuracy_of_zeros"},
+        "oversample_before_split": {"copied_before_split"},
+        "r2_as_accuracy": {"accuracy_of_regression"},
+        "refit_on_all": set(),
+        "regression_accuracy": {"accuracy_of_regression"},
+        "sample_twice": {"overlapping_samples"},
+        "several_outputs": set(),
+        "shuffle_take_skip": {"reshuffled_split"},
+        "test_then_train": set(),
+        "tfdata_unseeded_split": {"unseeded_split"},
+        "validates_on_training": {"validated_on_training_data"},
+    }.items(),
+)
+def test_cases_of_wrong_verdicts(name: str, kinds: set[str]) -> None:
+    """What can be seen in the source of the cases is found, and the sound ones are silent."""
+    text = Path(CASES / name / "nn.py").read_text(encoding="utf-8")
+    assert {each.kind for each in find_in_sources(read(dedent(text)))} == kinds

@@ -1,0 +1,137 @@
+"""Files and packages that the code needs and a commit or the training environment lacks."""
+
+from pathlib import Path
+
+import pytest
+
+from epochal.analysis.code import read_code
+from epochal.analysis.files import list_files
+from epochal.analysis.findings import Finding, find_in_files, read_sources
+
+READ = "import pandas as pd\nepochs = 1\ndf = pd.read_csv('data/train.csv')\n"
+
+
+def find(folder: Path, files: dict[str, str], committed: set[str] | None = None) -> list[Finding]:
+    """Return the findings about a folder with these files, of which ``committed`` (by default all) would be committed."""
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    code = read_code(folder)
+    new = committed if committed is not None else list_files(folder)
+    return list(find_in_files(read_sources(code.script), code.detection, folder, new, new))
+
+
+@pytest.mark.parametrize(
+    ("files", "committed", "message", "remedy"),
+    [
+        ({}, None, "data/train.csv is not in the commit.", "Commit the file, or put it"),
+        ({"train.csv": ""}, None, "data/train.csv is not in the commit, but train.csv is.", "Write train.csv."),
+        ({"data/Train.csv": ""}, None, "upper and lower case differ.", "Write data/Train.csv."),
+        ({"data/train.csv.dvc": ""}, None, "data/train.csv.dvc is.", "Epochal does not fetch it: commit the file"),
+        (
+            {"data/train.csv": ""},
+            {"nn.py"},
+            "data/train.csv is ignored by git",
+            "Commit it with git add --force data/train",
+        ),
+    ],
+)
+def test_finds_missing_file(
+    files: dict[str, str], committed: set[str] | None, message: str, remedy: str, tmp_path: Path
+) -> None:
+    """The message says what is there instead, and the remedy what to write."""
+    (found,) = find(tmp_path, {"nn.py": READ, **files}, committed)
+    assert (found.kind, found.path, found.line) == ("missing_file", "nn.py", 3)
+    assert message in found.message
+    assert found.remedy.startswith(remedy)
+
+
+def test_finds_backslashes(tmp_path: Path) -> None:
+    """A path that only Windows understands is named with the one to write."""
+    (found,) = find(tmp_path, {"nn.py": "x = open('data\\\\a.csv')\n", "data/a.csv": ""})
+    assert (found.line, found.remedy) == (1, "Write data/a.csv.")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        READ + "import os\nos.chdir('elsewhere')\n",
+        "import pandas as pd\ndf.to_csv('a.csv')\ndf = pd.read_csv('a.csv')\n",
+        "import numpy as np\nnp.savez('rows', x=x)\nnp.load('rows.npz')\n",
+        "df.to_csv(f'{name}.csv')\nimport pandas as pd\npd.read_csv('a.csv')\n",
+        "archive.extractall('data')\nopen('data/a.csv')\n",
+        "import os\nif os.path.exists('a.csv'):\n    open('a.csv')\n",
+        "try:\n    open('a.csv')\nexcept OSError:\n    pass\n",
+        "open('a.csv', 'w')\nopen(name)\nopen(f'{name}.csv')\n",
+        "def load():\n    open('a.csv')\n",
+        "import pandas as pd\npd.read_csv('data')\npd.read_csv('./data/b.csv')\n",
+    ],
+)
+def test_silent_about_files(text: str, tmp_path: Path) -> None:
+    """Files that may be written first, or are not surely read, and files and folders that are there."""
+    assert find(tmp_path, {"nn.py": text, "data/b.csv": ""}) == []
+
+
+@pytest.mark.parametrize(
+    ("requirements", "imported", "package"),
+    [
+        (None, "matplotlib.pyplot", "matplotlib"),
+        ("tqdm==4.66\n# a comment\n", "cv2", "opencv-python-headless"),
+        ("tensorflow\nnumpy\npandas\n", "matplotlib.pyplot", "matplotlib"),
+        ("numpy>=2 ; python_version > '3.8'\n", "seaborn", "seaborn"),
+    ],
+)
+def test_finds_missing_package(requirements: str | None, imported: str, package: str, tmp_path: Path) -> None:
+    """The remedy names the package, which may be called differently from its module."""
+    files = {"nn.py": f"epochs = 1\nimport keras, numpy, sklearn, PIL\nimport {imported}\n"}
+    if requirements is not None:
+        files["requirements.txt"] = requirements
+    (found,) = find(tmp_path, files)
+    assert (found.kind, found.path, found.line) == ("missing_package", "nn.py", 3)
+    assert found.remedy == f"Add {package} to requirements.txt."
+
+
+@pytest.mark.parametrize(
+    ("files", "imported"),
+    [
+        ({}, "import os, numpy, pandas, PIL, sklearn, dateutil, h5py"),
+        ({"requirements.txt": "Matplotlib>=3\nscikit_image\n"}, "import matplotlib.pyplot, skimage, tifffile"),
+        ({}, "import google.colab"),
+        ({"requirements.txt": "tensorflow>=2.16\nmatplotlib\n"}, "import matplotlib, tensorboard"),
+        ({"requirements.txt": "seaborn\n"}, "import matplotlib, seaborn"),
+        ({"requirements.txt": "transformers\n"}, "import tqdm"),
+        ({"requirements.txt": "opencv-contrib-python\n"}, "import cv2"),
+        ({"pyproject.toml": "[project]\n"}, "import seaborn"),
+        ({"helpers.py": ""}, "import helpers"),
+        ({"src/helpers.py": ""}, "import helpers"),
+        ({}, "try:\n    import seaborn\nexcept ImportError:\n    pass"),
+    ],
+)
+def test_silent_about_packages(files: dict[str, str], imported: str, tmp_path: Path) -> None:
+    """Modules of the environment, of requirements.txt and what that may bring along, local and optional ones."""
+    assert find(tmp_path, {"nn.py": f"import keras\n{imported}\n", **files}) == []
+
+
+def test_modules_of_a_virtual_environment_are_not_local(tmp_path: Path) -> None:
+    """A package that is only in a virtual environment in the folder is missing."""
+    files = {"venv/pyvenv.cfg": "", "venv/lib/seaborn/__init__.py": "", ".tox/seaborn/a.py": ""}
+    (found,) = find(tmp_path, {"nn.py": "import keras\nimport seaborn\n", **files})
+    assert found.kind == "missing_package"
+
+
+def test_refused_requirement_has_its_line(tmp_path: Path) -> None:
+    """What servers refuse by default is found before the push."""
+    (found,) = find(tmp_path, {"nn.py": "import keras\n", "requirements.txt": "numpy\ngit+https://example.com/a\n"})
+    assert (found.kind, found.path, found.line) == ("refused_requirement", "requirements.txt", 2)
+    assert "from an address" in found.message
+
+
+def test_finds_large_file(tmp_path: Path) -> None:
+    """More than 50 MB would be committed, unless Git LFS is used."""
+    for name, size in {"large.npz": 50_000_001, "small.npz": 50_000_000}.items():
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(size)
+    (found,) = find(tmp_path, {"nn.py": "epochs = 1\n"})
+    assert (found.kind, found.path, found.line) == ("large_file", "large.npz", 0)
+    assert find(tmp_path, {}, {"nn.py"}) == []
+    assert find(tmp_path, {".gitattributes": "*.npz filter=lfs\n"}) == []

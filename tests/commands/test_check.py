@@ -1,0 +1,235 @@
+"""``epochal check``, as a user types it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from epochal.cli import make_app
+from tests.repositories import git, make_repository
+
+SCRIPT = """\
+import numpy
+import keras
+
+EPOCHS = 20
+learning_rate = 0.01
+model = keras.Sequential([keras.layers.Dense(10, activation="softmax")])
+model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+model.fit(x_train, y_train, epochs=EPOCHS)
+model.evaluate(x_test, y_test)
+"""
+
+
+def check(*arguments: str) -> tuple[int, str]:
+    """Return the exit status and the output of ``epochal check``."""
+    done = CliRunner().invoke(make_app("check"), ["check", *arguments])
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+    return done.exit_code, done.output
+
+
+def check_json(folder: Path) -> Any:
+    """Return what ``epochal check --json`` prints."""
+    status, output = check(str(folder), "--json")
+    found = json.loads(output)
+    assert status == (0 if found["can_start"] else 1)
+    return found
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    """Write files into a folder that is no repository, and return the folder."""
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_facts_of_a_sound_script(tmp_path: Path) -> None:
+    """The output says what a run would train, in which places that is written, and that nothing was found."""
+    status, output = check(str(write(tmp_path, {"nn.py": SCRIPT, "epochal.toml": "threshold = 0.9\n"})))
+    assert status == 0
+    assert output.splitlines() == [
+        "script:     nn.py",
+        "framework:  Keras (nn.py line 2 imports keras)",
+        "epochs:     20 (EPOCHS in nn.py:4)",
+        "metric:     accuracy, measured by evaluate() in nn.py:9",
+        "threshold:  0.9",
+        "search:     nothing, because epochal.toml has no [search]; it could change learning_rate",
+        "nothing found; a run can start",
+    ]
+
+
+def test_json_has_file_line_and_remedy(tmp_path: Path) -> None:
+    """The object has the same facts, and each finding with its place."""
+    files = {"nn.py": SCRIPT.replace("import numpy", "import matplotlib")}
+    files["epochal.toml"] = "[search]\nlearning_rate = { low = 0.001, high = 0.1, log = true }\n"
+    found = check_json(write(tmp_path, files))
+    assert found == {
+        "can_start": True,
+        "projects": [
+            {
+                "project": "",
+                "can_start": True,
+                "script": "nn.py",
+                "framework": "keras",
+                "framework_why": "nn.py line 2 imports keras",
+                "epochs": {"value": 20, "path": "nn.py", "line": 4},
+                "metric": {"value": "accuracy, measured by evaluate()", "path": "nn.py", "line": 9},
+                "threshold": 0.8,
+                "search": ["learning_rate = { low = 0.001, high = 0.1, log = true }"],
+                "searchable": [],
+                "findings": [
+                    {
+                        "kind": "missing_package",
+                        "severity": "warning",
+                        "path": "nn.py",
+                        "line": 1,
+                        "cell": None,
+                        "message": "matplotlib is not in the environment for Keras nor in requirements.txt.",
+                        "remedy": "Add matplotlib to requirements.txt.",
+                    }
+                ],
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("files", "kind", "path", "line", "text"),
+    [
+        ({"other.py": ""}, "no_script", ".", None, "script = "),
+        ({"nn.py": "x = 1\ny = (\n"}, "syntax_error", "nn.py", 2, "never closed"),
+        ({"nn.py": "import keras\nimport torch\n"}, "several_frameworks", "nn.py", 1, 'framework = "keras"'),
+        (
+            {"nn.py": "", "epochal.toml": "\nthreshhold = 0.9\n"},
+            "settings",
+            "epochal.toml",
+            2,
+            "Did you mean threshold?",
+        ),
+        ({"nn.py": "", "epochal.toml": "threshold = 80\n"}, "settings", "epochal.toml", 1, "less than or equal to 1"),
+        ({"nn.py": "", "epochal.toml": "max_epochs = 9\n"}, "settings", "epochal.toml", 1, "table [retrain]"),
+        (
+            {"nn.py": "", "epochal.toml": "[retrain]\npatience = 3\nmax_epoch = 9\n"},
+            "settings",
+            "epochal.toml",
+            3,
+            "Did you mean retrain.max_epochs?",
+        ),
+        ({"nn.py": "", "epochal.toml": "threshold = 0.9\nmetric = x\n"}, "settings", "epochal.toml", 2, "TOML"),
+        ({"nn.py": "", "epochal.toml": 'framework = "kears"\n'}, "settings", "epochal.toml", 1, "Did you mean keras?"),
+        (
+            {"nn.py": "", "epochal.toml": 'script = "tarin.py"\n', "train.py": ""},
+            "no_script",
+            ".",
+            None,
+            "Did you mean train.py?",
+        ),
+        (
+            {"nn.py": "batch_size = 8\n", "epochal.toml": "[search]\nbach_size = { choices = [4, 8] }\n"},
+            "settings",
+            "epochal.toml",
+            2,
+            "Did you mean batch_size?",
+        ),
+        ({"epochal.toml": '[[project]]\npath = "digits"\n'}, "settings", "epochal.toml", 2, "digits is not a folder"),
+    ],
+)
+def test_errors(files: dict[str, str], kind: str, path: str, line: int | None, text: str, tmp_path: Path) -> None:
+    """What would end a run before its training is an error with its place, and the exit status is 1."""
+    (project,) = check_json(write(tmp_path, files))["projects"]
+    errors = [each for each in project["findings"] if each["severity"] == "error"]
+    assert [(each["kind"], each["path"], each["line"]) for each in errors] == [(kind, path, line)]
+    assert text in errors[0]["message"] + " " + errors[0]["remedy"]
+    assert not project["can_start"]
+
+
+def test_invalid_settings_do_not_hide_findings(tmp_path: Path) -> None:
+    """The script is checked although epochal.toml is invalid."""
+    (project,) = check_json(write(tmp_path, {"nn.py": "input()\n", "epochal.toml": "threshold = 80\n"}))["projects"]
+    assert [each["kind"] for each in project["findings"]] == ["settings", "asks_a_question"]
+
+
+def test_projects_are_checked_one_by_one(tmp_path: Path) -> None:
+    """Each project has its settings and findings, whose paths begin at the top."""
+    files = {
+        "epochal.toml": '[[project]]\npath = "a"\n[[project]]\npath = "b/c"\n',
+        "a/nn.py": "epochs = 3\n",
+        "b/c/train.py": "epochs = 4\nimport load\n",
+        "b/c/load.py": "input()\n",
+        "b/c/epochal.toml": "threshold = 0.7\n",
+    }
+    found = check_json(write(tmp_path, files))
+    assert [(each["project"], each["script"], each["threshold"]) for each in found["projects"]] == [
+        ("a", "nn.py", 0.8),
+        ("b/c", "train.py", 0.7),
+    ]
+    assert [(each["path"], each["line"]) for each in found["projects"][1]["findings"]] == [("b/c/load.py", 1)]
+    assert "project:    b/c" in check(str(tmp_path))[1].splitlines()
+
+
+def test_notebook_findings_name_the_cell(tmp_path: Path) -> None:
+    """Lines count within the code cell."""
+    cells = [("markdown", "# Title"), ("code", "epochs = 3"), ("code", "x = 1\nn = input()")]
+    notebook = {
+        "cells": [{"cell_type": kind, "metadata": {}, "source": text} | _code(kind) for kind, text in cells],
+        "metadata": {},
+        "nbformat": 4,
+        "nbformat_minor": 4,
+    }
+    (project,) = check_json(write(tmp_path, {"digits.ipynb": json.dumps(notebook)}))["projects"]
+    (found,) = project["findings"]
+    assert (found["path"], found["cell"], found["line"]) == ("digits.ipynb", 2, 2)
+    output = check(str(tmp_path))[1].splitlines()
+    assert "epochs:     3 (epochs in digits.ipynb cell 1:1)" in output
+    assert any(line.startswith("digits.ipynb cell 2:2: warning: ") for line in output)
+
+
+def _code(kind: str) -> dict[str, Any]:
+    return {"outputs": [], "execution_count": None} if kind == "code" else {}
+
+
+def test_file_that_git_ignores_is_missing(tmp_path: Path) -> None:
+    """A file that is in the folder, but would not be in a commit, is found; an untracked one is not."""
+    files: dict[str, str | bytes] = {"nn.py": "open('data/a.csv')\nopen('b.csv')\n", ".gitignore": "data/\n"}
+    repository = make_repository(tmp_path / "digits", files)
+    write(repository, {"data/a.csv": "", "b.csv": ""})
+    (project,) = check_json(repository)["projects"]
+    assert [(each["kind"], each["line"]) for each in project["findings"]] == [("missing_file", 1)]
+    assert "ignored by git" in project["findings"][0]["message"]
+
+
+def test_large_file_is_found_until_it_is_committed(tmp_path: Path) -> None:
+    """A file that is new, also if it was added already, is in the next commit."""
+    repository = make_repository(tmp_path / "digits", {"nn.py": "epochs = 1\n"})
+    git(repository, "config", "core.bigFileThreshold", "1m")
+    git(repository, "config", "core.compression", "0")
+    with (repository / "x.npz").open("wb") as file:
+        file.truncate(60_000_000)
+    for arguments, kinds in (((), ["large_file"]), (("add", "x.npz"), ["large_file"]), (("commit", "-qm", "x"), [])):
+        if arguments:
+            git(repository, *arguments)
+        (project,) = check_json(repository)["projects"]
+        assert [each["kind"] for each in project["findings"]] == kinds
+
+
+@pytest.mark.parametrize(("requirements", "kinds"), [("", ["removed_api"]), ("keras==2.15\n", [])])
+def test_removed_functions_are_found(requirements: str, kinds: list[str], tmp_path: Path) -> None:
+    """What the current Keras has removed is found, unless requirements.txt chooses another one."""
+    files = {"nn.py": "epochs = 1\nfrom keras.utils import np_utils\n", "requirements.txt": requirements}
+    (project,) = check_json(write(tmp_path, files))["projects"]
+    assert [each["kind"] for each in project["findings"]] == kinds
+
+
+def test_init_ends_with_the_check(tmp_path: Path) -> None:
+    """Its lines follow those of init, which succeeds whatever is found."""
+    write(tmp_path, {"nn.py": "import keras\nimport torch\n"})
+    arguments = ["init", str(tmp_path), "--remote", "https://example.com/ada/digits.git", "--branch", "main"]
+    done = CliRunner().invoke(make_app("init"), arguments)
+    assert done.exit_code == 0
+    lines = done.output.splitlines()
+    assert lines[0] == "created a git repository with the branch main"
+    assert lines[-3].startswith("nn.py:1: error: nn.py line 1 imports keras, and nn.py line 2 imports torch.")
+    assert lines[-1] == "1 error; a run would fail before it trains"
