@@ -33,6 +33,7 @@ _NAMED_READERS = frozenset(
     {"numpy.load", "joblib.load", "torch.load", "pandas.read_feather", "PIL.Image.open", "h5py.File"}
 )
 _DOWNLOADS = {
+    r"keras\.datasets\.\w+\.load_data": "a data set",
     r"keras\.applications\.(?:\w+\.)?[A-Z]\w+": "the weights of {name}",
     r"nltk\.download": "NLTK data",
     r"tensorflow_datasets\.load": "a data set",
@@ -178,8 +179,6 @@ def _describe_download(source: Source, call: ast.Call) -> str:
     if has_unknown_arguments(call):
         return ""
     full, name = source.callee(call), last_name(call.func)
-    if _fetchable(source, call):
-        return "a data set"
     if full.startswith("pandas.read_") and re.match(
         r"(?:https?|ftp|s3)://", text_of(call.args[0] if call.args else None)
     ):
@@ -196,10 +195,16 @@ def _describe_download(source: Source, call: ast.Call) -> str:
 
 
 def _fetchable(source: Source, call: ast.Call) -> str:
-    """Return the name for ``epochal data fetch`` of the data set that a call loads; empty if it loads none."""
-    found = re.fullmatch(r"keras\.datasets\.(\w+)\.load_data", source.callee(call))
+    """Return the name for ``epochal data fetch`` of what a call downloads; empty if it is not known."""
+    full = source.callee(call)
+    found = re.fullmatch(
+        r"keras\.datasets\.(\w+)\.load_data|keras\.applications\.(?:\w+\.)?(\w+)|sklearn\.datasets\.(fetch_\w+)", full
+    )
+    name = next(filter(None, found.groups()), "") if found else ""
+    if full == "nltk.download" and call.args:
+        name = f"nltk:{text_of(call.args[0])}"
     known = {name for each in frameworks().values() if each.DATASETS for name in each.DATASETS.scripts}
-    return found[1] if found and found[1] in known else ""
+    return name if name in known else ""
 
 
 def _finding(

@@ -302,6 +302,21 @@ def test_main_block_of_a_module_does_not_run() -> None:
     assert [(each.path, each.line) for each in find_in_sources((script, module))] == [("nn.py", 3)]
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("import tensorflow as tf\ntf.keras.datasets.mnist.load_data()\n", "mnist"),
+        ("from keras.applications.resnet50 import ResNet50\nResNet50()\n", "ResNet50"),
+        ("from sklearn.datasets import fetch_20newsgroups\nfetch_20newsgroups()\n", "fetch_20newsgroups"),
+        ("import nltk\nnltk.download('punkt_tab')\n", "nltk:punkt_tab"),
+    ],
+)
+def test_download_names_what_to_fetch(text: str, name: str) -> None:
+    """The remedy is the command for the server, where epochal data fetch knows the data."""
+    (found,) = find_in_sources(read(text))
+    assert f"run epochal data fetch {name} there" in found.remedy
+
+
 def test_lost_pictures_are_reported_once() -> None:
     """A notebook may show many."""
     text = "import matplotlib.pyplot as plt\n" + "plt.show()\n" * 3
