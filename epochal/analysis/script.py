@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from epochal.analysis.constant import Constant
-from epochal.analysis.epochs import Epochs, find_epochs
-from epochal.analysis.hyperparameters import assigned_lines, change_all, find_constants, unified_diff
+from epochal.analysis.hyperparameters.changes import assigned_lines, change_all, find_constants, unified_diff
+from epochal.analysis.hyperparameters.constant import Constant
+from epochal.analysis.hyperparameters.epochs import Epochs, find_epochs
+from epochal.analysis.hyperparameters.searchable import find_places
+from epochal.analysis.hyperparameters.sources import Sources, read_sources
+from epochal.analysis.hyperparameters.tracing import Tracer
 from epochal.analysis.location import Notebook, change_notebook, locate_script
-from epochal.analysis.searchable import find_places
-from epochal.analysis.sources import Sources, read_sources
-from epochal.analysis.tracing import Tracer
 from epochal.folders import SCRIPT
 from epochal.records import Value
 

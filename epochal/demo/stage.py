@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from epochal.analysis.hyperparameters import change_all, find_constants
+from epochal.analysis.hyperparameters.changes import change_all, find_constants
 from epochal.commands.init import initialise
 from epochal.folders import SCRIPT, resource
 from epochal.records import Value

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from epochal.analysis.code import Code
-from epochal.analysis.constant import Constant
+from epochal.analysis.hyperparameters.constant import Constant
 from epochal.analysis.script import Script
 from epochal.app import App
 from epochal.folders import RunFolder

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from epochal.analysis.epochs import Epochs
+from epochal.analysis.hyperparameters.epochs import Epochs
 from epochal.analysis.script import Script
 from epochal.jobs.active_run import ActiveRun
 from epochal.records import Strategy, Trial

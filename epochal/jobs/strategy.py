@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from epochal.analysis.constant import Constant
+from epochal.analysis.hyperparameters.constant import Constant
 from epochal.analysis.script import Script
 from epochal.errors import Reason
 from epochal.jobs.epochs import EpochsChoice

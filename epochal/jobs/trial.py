@@ -5,7 +5,7 @@ import shutil
 import time
 from dataclasses import dataclass, field, replace
 
-from epochal.analysis.epochs import Epochs
+from epochal.analysis.hyperparameters.epochs import Epochs
 from epochal.analysis.percentages import read_percentages
 from epochal.analysis.script import Change, diff
 from epochal.errors import Reason, RunFailed

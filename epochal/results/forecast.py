@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from epochal.analysis.epochs import Epochs
+from epochal.analysis.hyperparameters.epochs import Epochs
 from epochal.analysis.script import Script
 from epochal.records import Fit, Forecast, StoppedBy, Trial
 

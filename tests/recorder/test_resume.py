@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from epochal.analysis.hyperparameters import change_all
+from epochal.analysis.hyperparameters.changes import change_all
 from epochal.analysis.script import parse_script
 from epochal.records import Fit, StoppedBy
 from epochal.results.metrics import parse_faults, parse_fits

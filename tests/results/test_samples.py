@@ -10,7 +10,7 @@ import pytest
 
 from epochal.analysis.code import read_code
 from epochal.analysis.frameworks.keras import find_removed_apis
-from epochal.analysis.hyperparameters import change_all, find_constants
+from epochal.analysis.hyperparameters.changes import change_all, find_constants
 from epochal.analysis.script import parse_script, read_script
 from epochal.demo.stage import Stage
 from epochal.jobs.search.space import read_space

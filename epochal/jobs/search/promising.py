@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from epochal.analysis.epochs import Epochs
+from epochal.analysis.hyperparameters.epochs import Epochs
 from epochal.errors import Reason
 from epochal.records import StoppedBy, Strategy, Trial, TrialState
 from epochal.settings import RetrainSettings

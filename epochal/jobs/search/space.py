@@ -4,8 +4,8 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from epochal.analysis.constant import Constant
-from epochal.analysis.epochs import is_epochs_name
+from epochal.analysis.hyperparameters.constant import Constant
+from epochal.analysis.hyperparameters.epochs import is_epochs_name
 from epochal.analysis.script import Script
 from epochal.errors import SettingsError
 from epochal.records import value_kind

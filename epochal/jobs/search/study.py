@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
-from epochal.analysis.constant import Constant
+from epochal.analysis.hyperparameters.constant import Constant
 from epochal.jobs.search.space import Dimension
 from epochal.records import Value
 from epochal.settings import Choices, Range

@@ -2,8 +2,8 @@
 
 import pytest
 
-from epochal.analysis.constant import Constant
-from epochal.analysis.epochs import Epochs
+from epochal.analysis.hyperparameters.constant import Constant
+from epochal.analysis.hyperparameters.epochs import Epochs
 from epochal.errors import Reason
 from epochal.jobs.search.promising import choose_trial_to_resume
 from epochal.records import Forecast, StoppedBy, Strategy, Trial, TrialState

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from epochal.analysis.constant import Constant
+from epochal.analysis.hyperparameters.constant import Constant
 from epochal.jobs.search.space import Dimension
 from epochal.jobs.search.study import Candidate, Study
 from epochal.records import Value

@@ -9,10 +9,17 @@ import operator
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from epochal.analysis.definitions import RECORDS, Definition, find_default, find_definitions, is_environment, read_keys
-from epochal.analysis.sources import Sources, find_config_constants, imported_module
+from epochal.analysis.hyperparameters.definitions import (
+    RECORDS,
+    Definition,
+    find_default,
+    find_definitions,
+    is_environment,
+    read_keys,
+)
+from epochal.analysis.hyperparameters.sources import Sources, find_config_constants, imported_module
+from epochal.analysis.hyperparameters.unit import Binding, Function, Scope, Unit, position
 from epochal.analysis.syntax import Module, last_name
-from epochal.analysis.unit import Binding, Function, Scope, Unit, position
 
 UNKNOWN: Any = object()
 """The value of an expression that cannot be known without running the code."""

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from epochal.analysis.constant import Constant, parse_number
+from epochal.analysis.hyperparameters.constant import Constant, parse_number
 from epochal.analysis.syntax import Module, literal
 from epochal.records import Value, is_same_value
 

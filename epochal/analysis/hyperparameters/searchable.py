@@ -4,8 +4,9 @@ import ast
 import itertools
 from collections.abc import Iterator
 
-from epochal.analysis.constant import Constant
-from epochal.analysis.definitions import (
+from epochal.analysis.hyperparameters.changes import make_constant
+from epochal.analysis.hyperparameters.constant import Constant
+from epochal.analysis.hyperparameters.definitions import (
     Label,
     find_default,
     is_environment,
@@ -13,10 +14,9 @@ from epochal.analysis.definitions import (
     label_variable,
     make_number,
 )
-from epochal.analysis.hyperparameters import make_constant
+from epochal.analysis.hyperparameters.tracing import Tracer
+from epochal.analysis.hyperparameters.unit import Function, Unit
 from epochal.analysis.syntax import last_name, literal
-from epochal.analysis.tracing import Tracer
-from epochal.analysis.unit import Function, Unit
 
 _CASTS = frozenset({"int", "float", "str", "bool", "Option", "Argument", "Field", "field"})
 _NOT_HYPERPARAMETERS = frozenset({"print", "add_argument", "option", "argument", "open", "log", "info", "format"})

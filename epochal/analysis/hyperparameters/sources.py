@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from epochal.analysis.config_files import CONFIG_SUFFIXES, find_keys
-from epochal.analysis.constant import Constant
+from epochal.analysis.hyperparameters.config_files import CONFIG_SUFFIXES, find_keys
+from epochal.analysis.hyperparameters.constant import Constant
 from epochal.analysis.syntax import Module
 
 _MAX_BYTES = 256 * 1024

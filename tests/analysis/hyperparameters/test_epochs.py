@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from epochal.analysis.epochs import Epochs
+from epochal.analysis.hyperparameters.epochs import Epochs
 from epochal.analysis.script import parse_script, read_script
 
 _KERAS_TRAINING = "model.fit(x_train, y_train, batch_size=32, epochs=NAME)\n"

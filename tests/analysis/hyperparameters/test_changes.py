@@ -7,9 +7,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from epochal.analysis.config_files import find_keys
-from epochal.analysis.constant import Constant
-from epochal.analysis.hyperparameters import assigned_lines, change_all, find_constants, unified_diff
+from epochal.analysis.hyperparameters.changes import assigned_lines, change_all, find_constants, unified_diff
+from epochal.analysis.hyperparameters.config_files import find_keys
+from epochal.analysis.hyperparameters.constant import Constant
 from epochal.analysis.script import parse_script
 from epochal.records import Value, is_same_value
 

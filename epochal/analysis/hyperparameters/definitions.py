@@ -4,9 +4,9 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from epochal.analysis.constant import Constant, parse_number
+from epochal.analysis.hyperparameters.constant import Constant, parse_number
+from epochal.analysis.hyperparameters.unit import Function, Scope, Unit
 from epochal.analysis.syntax import last_name, literal
-from epochal.analysis.unit import Function, Scope, Unit
 
 RECORDS = frozenset(
     {"dict", "Namespace", "SimpleNamespace", "Munch", "EasyDict", "edict", "ConfigDict", "DotMap", "AttrDict", "Box"}

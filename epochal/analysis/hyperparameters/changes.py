@@ -9,8 +9,8 @@ import difflib
 import re
 from collections.abc import Mapping
 
-from epochal.analysis.config_files import CONFIG_SUFFIXES, check_change, format_value
-from epochal.analysis.constant import Constant, parse_number
+from epochal.analysis.hyperparameters.config_files import CONFIG_SUFFIXES, check_change, format_value
+from epochal.analysis.hyperparameters.constant import Constant, parse_number
 from epochal.analysis.syntax import Module, encoding_of, last_name, literal
 from epochal.records import Value, is_same_value, value_kind
 

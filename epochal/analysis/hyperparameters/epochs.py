@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from epochal.analysis.constant import Constant
-from epochal.analysis.definitions import Label, read_keys
+from epochal.analysis.hyperparameters.constant import Constant
+from epochal.analysis.hyperparameters.definitions import Label, read_keys
+from epochal.analysis.hyperparameters.tracing import Traced, Tracer
+from epochal.analysis.hyperparameters.unit import Unit, position
 from epochal.analysis.syntax import last_name
-from epochal.analysis.tracing import Traced, Tracer
-from epochal.analysis.unit import Unit, position
 from epochal.records import Value
 
 _EPOCHS_NAME = re.compile(

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from epochal.analysis.constant import Constant
-from epochal.analysis.definitions import (
+from epochal.analysis.hyperparameters.constant import Constant
+from epochal.analysis.hyperparameters.definitions import (
     Label,
     find_default,
     is_environment,
@@ -19,10 +19,10 @@ from epochal.analysis.definitions import (
     make_number,
     read_keys,
 )
-from epochal.analysis.evaluation import MAX_DEPTH, MAX_STEPS, Evaluator, imported_name, is_likely
-from epochal.analysis.sources import Sources
+from epochal.analysis.hyperparameters.evaluation import MAX_DEPTH, MAX_STEPS, Evaluator, imported_name, is_likely
+from epochal.analysis.hyperparameters.sources import Sources
+from epochal.analysis.hyperparameters.unit import Scope, Unit
 from epochal.analysis.syntax import last_name, literal
-from epochal.analysis.unit import Scope, Unit
 
 _CASTS = frozenset({"int", "float", "round", "abs", "ceil", "floor", "int32", "int64", "str", "bool"})
 _DEFAULTS = frozenset({"Option", "Argument", "Field", "field", "attrib", "ib"})
