@@ -6,6 +6,7 @@ statements. Other files of the commit are compared by their bytes, except those 
 
 import ast
 import hashlib
+import json
 import os
 import stat
 import warnings
@@ -80,7 +81,8 @@ def fingerprint_parts(folder: Path, changed_files: Mapping[str, bytes]) -> tuple
 
     ``changed_files``: contents to use instead of those in ``folder``, by path. If the code seems to read Python source
     files, all of these are compared by their bytes. A file that ``affects_training`` excludes is still included if the
-    code contains its name, or ``*`` followed by its suffix, because the code may read the file.
+    code contains its name, or ``*`` followed by its suffix, because the code may read the file. Of a notebook, only its
+    code counts, so that running it again changes nothing.
     """
     files = list_files(folder)
     sources = {
@@ -97,6 +99,8 @@ def fingerprint_parts(folder: Path, changed_files: Mapping[str, bytes]) -> tuple
             content = code[name]
         elif not (affects_training(name) or name in text or (suffix and f"*{suffix}" in text)):
             continue
+        elif name.endswith(".ipynb") and not is_link:
+            content = _read_cells(changed_files[name] if name in changed_files else path.read_bytes())
         elif name in changed_files:
             content = hashlib.sha256(changed_files[name]).hexdigest()
         elif is_link:
@@ -107,6 +111,15 @@ def fingerprint_parts(folder: Path, changed_files: Mapping[str, bytes]) -> tuple
         kind = "link" if is_link else "program" if status.st_mode & stat.S_IXUSR else "file"
         parts += [name, kind, content]
     return tuple(parts)
+
+
+def _read_cells(notebook: bytes) -> str:
+    """Return the code of a notebook, without outputs and counts of executions; its digest if it cannot be read."""
+    try:
+        cells = [cell["source"] for cell in json.loads(notebook)["cells"] if cell["cell_type"] == "code"]
+        return json.dumps(["".join(source) for source in cells])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return hashlib.sha256(notebook).hexdigest()
 
 
 @dataclass(frozen=True)

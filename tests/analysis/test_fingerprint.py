@@ -1,5 +1,6 @@
 """The fingerprint of what a verdict depends on: what changes it, and what does not."""
 
+import json
 import os
 from pathlib import Path, PurePath
 
@@ -97,6 +98,23 @@ def test_formatting_does_not_count(code: Path, script: str) -> None:
 def test_code_and_data_count(code: Path, changed: dict[str, str]) -> None:
     """Constants, strings, imports, local modules and data files affect training, and so may code that does not parse."""
     assert _fingerprint_with(code) != _fingerprint_with(code, **changed)
+
+
+def test_only_the_code_of_a_notebook_counts(code: Path) -> None:
+    """Running a notebook again changes its outputs and counts; a broken notebook counts by its bytes."""
+
+    def measure(source: str, count: int) -> str:
+        cell = {"cell_type": "code", "source": [source], "execution_count": count, "outputs": [{"text": [str(count)]}]}
+        _write(code, {"a.ipynb": json.dumps({"cells": [{"cell_type": "markdown", "source": str(count)}, cell]})})
+        return fingerprint(fingerprint_parts(code, {}))
+
+    first = measure("epochs = 20", 1)
+    assert measure("epochs = 20", 2) == first
+    assert measure("epochs = 30", 1) != first
+    _write(code, {"a.ipynb": "{"})
+    broken = fingerprint(fingerprint_parts(code, {}))
+    _write(code, {"a.ipynb": "{ "})
+    assert fingerprint(fingerprint_parts(code, {})) != broken
 
 
 def test_unparsable_code_counts_by_its_bytes(code: Path) -> None:
