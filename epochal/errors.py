@@ -29,7 +29,7 @@ class Reason(StrEnum):
     # The code or its training failed.
     NO_SCRIPT = (
         "no_script",
-        "The repository has no script to train, or several that could be meant.",
+        "The repository has no script to train, or several candidates.",
         "Commit the training script as nn.py at the top of the repository, or name it in epochal.toml with script.",
     )
     SYNTAX_ERROR = (
@@ -49,7 +49,7 @@ class Reason(StrEnum):
     )
     SYSTEM_LIBRARY = (
         "system_library",
-        "The script needs a library or a program of the operating system that is not installed where it trains.",
+        "The script needs a system library or a program that is not installed in the training environment.",
         "Remove the line that the message names, or ask the admin to install what is missing in the base image of the "
         "server.",
     )
@@ -60,7 +60,7 @@ class Reason(StrEnum):
     )
     NEEDS_INPUT = (
         "needs_input",
-        "The script asks for an input, but training runs unattended.",
+        "The script asks for input, but training runs unattended.",
         "Write the value into the script.",
     )
     NOTEBOOK_CODE = (
@@ -216,12 +216,12 @@ class Reason(StrEnum):
     )
     LOSS_NOT_FINITE = (
         "loss_not_finite",
-        "The loss became NaN or infinite and the weights with it, so more epochs change nothing.",
+        "The loss and the weights became NaN or infinite, so more epochs would change nothing.",
         "Lower the learning rate, limit the gradients or correct the training data, whichever the message names.",
     )
     TOO_FEW_SAMPLES = (
         "too_few_samples",
-        "The test set is too small: even if every answer were right, the accuracy would not be certain enough.",
+        "The test set is too small: even if every prediction were correct, the accuracy would not be certain enough.",
         "Measure on as many test samples as the message asks for, or lower the threshold.",
     )
     NO_IMPROVEMENT = (
@@ -268,7 +268,7 @@ class Reason(StrEnum):
     )
     NO_CHANGE = (
         "no_change",
-        "The commit changes no file of the projects that epochal.toml lists.",
+        "The commit changes no files in the projects that epochal.toml lists.",
         "No action is needed; epochal run --project trains a project anyway.",
     )
 

@@ -1,4 +1,4 @@
-"""Translate an environment.yml of conda into requirements for pip, as far as its packages are known there."""
+"""Translate a conda environment.yml into pip requirements, if every package in it is known on pip's index."""
 
 import re
 from typing import Any
@@ -12,7 +12,7 @@ cpuonly cuda cuda-toolkit cuda-version cudatoolkit cudnn intel-openmp ipykernel 
 llvm-openmp mkl nb_conda_kernels nomkl notebook openssl pip python python_abi pytorch-cuda pytorch-mutex
 setuptools wheel
 """.split()  # noqa: SIM905 (a list of names reads better without quotes)
-"""Packages that the training environment has in any case, or that a package from pip's index brings along."""
+"""Packages that the training environment always has, or that come with packages from pip's index."""
 
 _RENAMED = {
     "dask-core": "dask",
@@ -30,7 +30,7 @@ _RENAMED = {
     "tensorflow-base": "tensorflow",
     "tensorflow-gpu": "tensorflow",
 }
-"""Packages that have another name there."""
+"""Names on pip's index of packages that conda calls differently."""
 
 _SAME = """
 absl-py accelerate albumentations beautifulsoup4 bokeh catboost click cloudpickle cython dask datasets einops
@@ -50,10 +50,10 @@ _PLAIN = re.compile(r"[\w.*+!]+")
 
 
 def conda_to_pip(text: str, source: str) -> str:
-    """Return the requirements in ``text``, the content of an environment.yml named ``source``, a line for each package.
+    """Return ``text``, the content of the environment.yml named ``source``, as requirements, one package per line.
 
-    Python's version is left out, because training has the one that Epochal was installed for. Raises
-    RunFailed(REFUSED_REQUIREMENT) for what cannot be translated.
+    Python itself is left out, because training uses the Python version that Epochal was installed for. Raises
+    RunFailed(REFUSED_REQUIREMENT) if something cannot be translated.
     """
     try:
         content = yaml.safe_load(text)
@@ -70,17 +70,17 @@ def _translate(dependency: Any, source: str) -> list[str]:
         return [str(line) for line in dependency["pip"]]
     spec = _SPEC.fullmatch(dependency.strip()) if isinstance(dependency, str) else None
     if spec is None:
-        raise _refusal(source, f"{str(dependency)[:80]!r} is neither a package nor a list for pip")
+        raise _refusal(source, f"{str(dependency)[:80]!r} is neither a package nor a list of pip packages")
     name, version = spec[1].lower(), spec[2].strip()
     if name in _SAME or name in _RENAMED:
         return [_RENAMED.get(name, name) + _translate_version(version)]
     if name in _LEFT_OUT or name.startswith(("_", "lib")):
         return []
-    raise _refusal(source, f"{name} is a package of conda that Epochal does not know on pip's index")
+    raise _refusal(source, f"{name} is a conda package that Epochal does not know on pip's index")
 
 
 def _translate_version(version: str) -> str:
-    """Return a version of conda as pip writes it: ``=1.2`` is ``==1.2.*``, and ``=1.2=build`` is ``==1.2``."""
+    """Return a conda version as pip writes it: ``=1.2`` is ``==1.2.*``, and ``=1.2=build`` is ``==1.2``."""
     if version.startswith("==") or not version.startswith("="):
         return f"=={version}" if _PLAIN.fullmatch(version) else version.replace(" ", ",") if version else ""
     number, _, build = version[1:].strip().partition("=")
@@ -90,6 +90,6 @@ def _translate_version(version: str) -> str:
 def _refusal(source: str, why: str) -> RunFailed:
     return RunFailed(
         Reason.REFUSED_REQUIREMENT,
-        f"{source}: {why}. Training has packages of pip's index alone: list them below pip: in its dependencies, or in a "
-        "requirements.txt, which then counts instead.",
+        f"{source}: {why}. Training uses only packages from pip's index: list them below pip: in its dependencies, or "
+        "in requirements.txt, which is then used instead.",
     )

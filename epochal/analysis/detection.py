@@ -3,7 +3,7 @@
 The modules of ``epochal.analysis.frameworks`` say which imports identify which framework, and which one trains if
 several are imported: scikit-learn, for example, only if no other one is. Code that imports several frameworks of the
 first rank is refused unless epochal.toml names one. Code without any framework is plain Python. All imports in the
-script and in the local modules that it imports count, including those in functions, but not those under
+script and in the local modules that it imports count, including those in functions, except those under
 ``if TYPE_CHECKING``, which never run.
 """
 
@@ -216,11 +216,11 @@ def _parse(text: str, file: str) -> ast.Module:
 
 
 def _explain_magic(file: str, line: int, text: str) -> str:
-    """Return what to do about a line that only a notebook understands: ``!pip install tqdm``, ``%matplotlib inline``."""
+    """Explain what to do about a line that works only in a notebook: ``!pip install tqdm``, ``%matplotlib inline``."""
     problem = f"{file} line {line}: {text.split()[0]} works only in a notebook."
     if install := re.match(r"[!%]\s*(?:pip3?|conda|python -m pip)\s+install\s+(?P<packages>.+)", text):
         packages = [word for word in install["packages"].split() if not word.startswith("-")]
-        return f"{problem} Remove the line, and write {', '.join(packages)} into requirements.txt."
+        return f"{problem} Remove the line, and write {', '.join(packages)} in requirements.txt."
     return f"{problem} Remove the line."
 
 

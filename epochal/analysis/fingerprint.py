@@ -81,8 +81,8 @@ def fingerprint_parts(folder: Path, changed_files: Mapping[str, bytes]) -> tuple
 
     ``changed_files``: contents to use instead of those in ``folder``, by path. If the code seems to read Python source
     files, all of these are compared by their bytes. A file that ``affects_training`` excludes is still included if the
-    code contains its name, or ``*`` followed by its suffix, because the code may read the file. Of a notebook, only its
-    code counts, so that running it again changes nothing.
+    code contains its name, or ``*`` followed by its suffix, because the code may read the file. Only the code
+    of a notebook counts, so that running it again changes nothing.
     """
     files = list_files(folder)
     sources = {
@@ -114,7 +114,7 @@ def fingerprint_parts(folder: Path, changed_files: Mapping[str, bytes]) -> tuple
 
 
 def _read_cells(notebook: bytes) -> str:
-    """Return the code of a notebook, without outputs and counts of executions; its digest if it cannot be read."""
+    """Return the code of a notebook, without outputs and execution counts; its digest if it cannot be read."""
     try:
         cells = [cell["source"] for cell in json.loads(notebook)["cells"] if cell["cell_type"] == "code"]
         return json.dumps(["".join(source) for source in cells])

@@ -1,4 +1,4 @@
-"""Find import statements in the pushed code, and what they could be replaced by."""
+"""Find import statements in the pushed code, and suggest replacements."""
 
 import ast
 from difflib import get_close_matches
@@ -22,7 +22,7 @@ def find_import(code: Path, script: str, module: str) -> tuple[str, int] | None:
 
 
 def find_imported(code: Path, file: str, line: int) -> list[str]:
-    """Return the full names that the import statement at a line imports."""
+    """Return the full names of what the import statement at a line imports."""
     for node in _walk_imports(code, file):
         if node.lineno <= line <= (node.end_lineno or node.lineno):
             prefix = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
@@ -31,7 +31,7 @@ def find_imported(code: Path, file: str, line: int) -> list[str]:
 
 
 def rewrite_relative_import(code: Path, file: str, line: int) -> str:
-    """Return the relative import at a line as an absolute one; empty if there is none at that line."""
+    """Return the relative import at a line as an absolute one; empty if the line has no relative import."""
     for node in _walk_imports(code, file):
         if isinstance(node, ast.ImportFrom) and node.level and node.lineno <= line <= (node.end_lineno or node.lineno):
             names = ", ".join(ast.unparse(alias) for alias in node.names)
@@ -40,7 +40,7 @@ def rewrite_relative_import(code: Path, file: str, line: int) -> str:
 
 
 def find_removed(code: Path, file: str, line: int) -> tuple[str, RemovedApi] | None:
-    """Return the title of a framework, and its API that is used at a line of the code although it was removed."""
+    """Return a removed API that the code uses at a line, and the title of its framework."""
     module = _parse(code, file)
     if module is None:
         return None
@@ -53,7 +53,7 @@ def find_removed(code: Path, file: str, line: int) -> tuple[str, RemovedApi] | N
 
 
 def find_local_module(code: Path, name: str) -> str:
-    """Return the path of a module of the repository by its dotted name, wherever it is; empty if there is none."""
+    """Return the path of the module with this dotted name, in any folder of the repository; empty if there is none."""
     path = name.replace(".", "/")
     paths = sorted(str(each.relative_to(code)) for each in code.rglob("*.py"))
     for candidate in (f"{path}.py", f"{path}/__init__.py"):
@@ -64,7 +64,7 @@ def find_local_module(code: Path, name: str) -> str:
 
 
 def find_close_name(code: Path, file: str, name: str) -> str:
-    """Return the name of the module in ``file`` that is most like ``name``; empty if none is like it."""
+    """Return the most similar name to ``name`` that the module ``file`` defines; empty if there is no similar name."""
     module = _parse(code, file)
     names = set[str]()
     for node in module.scope_nodes() if module else ():

@@ -1,4 +1,4 @@
-"""Find the script to train among the pushed files: a Python file, or a notebook that is exported as one."""
+"""Find the script to train among the pushed files: a Python file, or a notebook, which is exported as Python."""
 
 import difflib
 import json
@@ -14,7 +14,7 @@ from epochal.folders import SCRIPT
 
 _OTHER_NAMES = ("train.py", "main.py")
 _NOTEBOOK_SUFFIX = ".ipynb"
-# These run the rest of their line; all other magics are commented out by the export.
+# These run the rest of their line. The export comments out all other magics.
 _TIMING_MAGIC = re.compile(r"^(\s*)%(?:time|prun)\s+(?=\S)", re.MULTILINE)
 
 
@@ -27,13 +27,13 @@ class Notebook:
 
 
 def locate_script(code: Path, configured: str = "") -> tuple[str, bytes, Notebook | None]:
-    """Return the path and content of the script to train in the folder ``code``, and the notebook if it is one.
+    """Return the path and content of the script to train in the folder ``code``, and its notebook, if any.
 
-    The script is then the notebook's export as Python, and its path that of the notebook followed by ``.py``.
+    For a notebook, the script is its export as Python, whose path is that of the notebook followed by ``.py``.
 
     ``configured``: the setting ``script`` of epochal.toml, empty if it is not set. Without it, the script is nn.py, or
     else the only one of train.py and main.py, or else the only notebook at the top. Raises RunFailed: NO_SCRIPT if
-    there is no such file or several of them, SYNTAX_ERROR for a notebook that cannot be read.
+    there is no such file or more than one, SYNTAX_ERROR if the notebook cannot be read.
     """
     path = configured or _find_at_top(code)
     if configured:
@@ -45,7 +45,7 @@ def locate_script(code: Path, configured: str = "") -> tuple[str, bytes, Noteboo
 
 
 def change_notebook(notebook: bytes, exported: bytes, changed: bytes) -> bytes | None:
-    """Return ``notebook`` with the lines in which ``changed`` differs from ``exported``, its export.
+    """Apply the changes from ``exported``, the export of ``notebook``, to ``changed``, and return the changed notebook.
 
     All other bytes stay the same. Returns None if a changed line is not found exactly once, for example because the
     notebook contains it twice.
@@ -67,7 +67,7 @@ def change_notebook(notebook: bytes, exported: bytes, changed: bytes) -> bytes |
 
 
 def find_cell(exported: bytes, line: int) -> tuple[int, int]:
-    """Return the number of the code cell that a line of a notebook's export is in, and the line in it, both from 1."""
+    """Return the code cell and the line in it, both counted from 1, for a line of a notebook's export."""
     cell, start = 0, 0
     for number, text in enumerate(exported.decode("utf-8").splitlines()[:line], start=1):
         if text.startswith("# %%") and not re.match(r"# %% .*\[(?:markdown|md|raw)\]", text):
@@ -85,7 +85,7 @@ def _find_at_top(code: Path) -> str:
     if found:
         raise RunFailed(
             Reason.NO_SCRIPT,
-            f"The repository has {' and '.join(found)}, and no {SCRIPT}. "
+            f"The repository has {' and '.join(found)} but no {SCRIPT}. "
             f'Name the script to train in epochal.toml: script = "{found[0]}".',
         )
     elsewhere = [name for name in list_files(code) if PurePosixPath(name).name in (SCRIPT, *_OTHER_NAMES)]
@@ -120,7 +120,7 @@ def _export(path: str, notebook: bytes) -> bytes:
     import jupytext
 
     try:
-        with warnings.catch_warnings(action="ignore"):  # about the notebook's version; nobody here can change it
+        with warnings.catch_warnings(action="ignore"):  # about the notebook's version, which does not matter here
             read = jupytext.reads(notebook.decode("utf-8-sig"), fmt="ipynb")
             language = read.metadata.get("kernelspec", {}).get("language", "python")
             if language.lower() != "python":

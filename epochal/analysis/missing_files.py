@@ -1,4 +1,4 @@
-"""Explain why a file that the code reads is not in the commit, from what the commit has instead."""
+"""Explain why a file that the code reads is not in the commit."""
 
 import re
 from collections.abc import Iterator
@@ -21,16 +21,16 @@ def explain_missing_file(name: str, code: Path, line: str = "") -> str:
     """
     path = name.replace("\\", "/")
     if path != name and (code / path).exists():
-        return f"The commit has {path}: only Windows separates folders with a backslash. Write {path}."
+        return f"The commit contains {path}: only Windows separates folders with a backslash. Write {path}."
     path = str(PurePosixPath(path))
     files = sorted(str(each.relative_to(code)) for each in code.rglob("*"))
     if path.startswith("/") or _OTHER_MACHINE.match(name):
         tails = {"/".join(PurePosixPath(path).parts[start:]) for start in range(1, len(PurePosixPath(path).parts))}
         if same := max(tails & set(files), key=len, default=""):
-            return f"{name} is a path of another machine. The commit has the file: write {same}."
+            return f"{name} is a path on another machine. The commit contains the file: write {same}."
         return f"{name} is neither in the commit nor on the machine that trains. {_COMMIT}"
     if same := next((each for each in files if each.lower() == path.lower()), ""):
-        return f"The commit has {same}: upper and lower case differ. Write {same}."
+        return f"The commit contains {same}: upper and lower case differ. Write {same}."
     return _explain_left_out(path, code, files) or _explain_absent(path, files, line)
 
 
@@ -50,7 +50,7 @@ def _explain_absent(path: str, files: list[str], line: str) -> str:
     folder = str(PurePosixPath(path).parent)
     if folder != "." and folder not in files and _writes(line):
         return (
-            f"The folder {folder} is not there, because git keeps no empty folders. Create it in the script: "
+            f"The folder {folder} does not exist, because git does not store empty folders. Create it in the script: "
             f'os.makedirs("{folder}", exist_ok=True).'
         )
     base = PurePosixPath(path).name
@@ -82,12 +82,12 @@ def find_pointer(names: Iterator[str], code: Path) -> str:
 
 
 def explain_pointer(name: str) -> str:
-    """Return what the Git LFS pointer ``name`` is and what to do about it."""
+    """Explain that ``name`` is a Git LFS pointer and what to do about it."""
     return f"{name} is a Git LFS pointer, not the data. {_FETCH}"
 
 
 def find_ignore_rule(path: str, code: Path) -> str:
-    """Return which .gitignore leaves out ``path``, with the line: ``data/.gitignore line 1``; empty if none does.
+    """Return the rule that ignores ``path``, as in ``data/.gitignore line 1``; empty if there is no such rule.
 
     The rules are those of gitignore(5): the last match in the nearest file decides, and a file below an ignored folder
     is ignored.

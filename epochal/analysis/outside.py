@@ -1,7 +1,7 @@
-"""What the pushed code may read from outside of the commit: absolute paths and addresses among its strings.
+"""Find the absolute paths and addresses that the pushed code may read from outside the commit.
 
-A string counts unless its use shows that nothing is read from there: it is printed or compared, a regular expression,
-the end of a longer path, or a file that the code itself writes first. When in doubt, it counts.
+A string counts unless its use shows that the code does not read from there: it is printed or compared, is a regular
+expression or the end of a longer path, or names a file that the code writes first. When in doubt, it counts.
 """
 
 import ast
@@ -46,23 +46,23 @@ _INERT_PATHS = (
     "/usr/local/lib",
     "/usr/share/fonts",
 )
-"""Programs, libraries and devices, which belong to the training environment, and the folders of a container."""
+"""Folders of a container, and those of programs, libraries and devices, which are part of the training environment."""
 _INERT_CALLS = re.compile(
     r"print|log|debug|info|warn(ing)?|error|exception|critical|echo|(set_)?title|suptitle|[xy]label|text|annotate"
     r"|r?split(lines)?|replace|(starts|ends)with|[lr]?strip|remove(pre|suf)fix|r?partition|r?find|r?index|count"
     r"|str[fp]time|compile|(full)?match|search|sub|find(all|iter)|regex_\w+|device|route|getLogger|set_tracking_uri"
     r"|init_process_group|makedirs|mkdir|rmtree|remove|unlink|TensorBoard|CSVLogger|SummaryWriter|\w*FileHandler"
 )
-"""Calls that read nothing from the paths and addresses that they are given."""
+"""Calls that do not read from the paths and addresses in their arguments."""
 _DESCRIBING = frozenset(
     {"help", "description", "epilog", "usage", "title", "label", "init_method", "desc", "sep", "end"}
 )
-"""Keywords of such strings in other calls."""
+"""Keyword arguments of other calls whose strings are not read from."""
 _WRITING_CALLS = re.compile(
     r"(?!to_(tensor|categorical|list|numpy)$)((save|write|dump|export|to_|imwrite|imsave)\w*|ModelCheckpoint)"
 )
 _BUILDING = frozenset({"join", "Path", "PurePath", "str", "fspath", "format", "abspath", "normpath", "realpath"})
-"""Calls that only make a path of their arguments, so that it depends on the use of the result what they are for."""
+"""Calls that only build a path from their arguments, so only the use of the result matters."""
 _RUNNING = frozenset({"system", "popen", "run", "call", "check_call", "check_output", "Popen", "getoutput"})
 """Calls whose strings are commands, in which a path or an address may follow other words."""
 _CONFIGURATION = frozenset({".yaml", ".yml", ".json", ".toml", ".ini", ".cfg", ".conf", ".env"})
@@ -70,7 +70,7 @@ _MAX_CONFIGURATION = 100_000
 
 
 class _Use(IntEnum):
-    """What a string or a variable is used for."""
+    """The use of a string or a variable."""
 
     READ = 0
     WRITTEN = 1
@@ -82,7 +82,7 @@ class _Uses:
     """The uses of strings and variables in the code.
 
     ``texts`` and ``names``: the file, line and kind of each use, by the text of a string or the name of a variable.
-    ``texts_by_name``: the strings that are assigned to each variable. ``bindings``: how often each name is bound.
+    ``texts_by_name``: the strings assigned to each variable. ``bindings``: how often each name is bound.
     """
 
     texts: dict[str, list[tuple[str, int, _Use]]] = field(default_factory=dict)
@@ -94,8 +94,8 @@ class _Uses:
 def find_outside(folder: Path, exported: Mapping[str, bytes]) -> tuple[str, ...]:
     """Return the absolute paths and addresses that the code in ``folder`` may read, sorted, without /data.
 
-    ``exported``: modules to read in addition, such as the export of a notebook, by path. Text files of settings count if
-    a string of the code has their name. Code that is not valid Python is left out.
+    ``exported``: modules to read in addition, such as the export of a notebook, by path. Configuration files are
+    searched if a string in the code contains their name. Code that is not valid Python is skipped.
     """
     uses, words = _Uses(), set[str]()
     names = list_files(folder)
@@ -114,7 +114,7 @@ def find_outside(folder: Path, exported: Mapping[str, bytes]) -> tuple[str, ...]
 
 
 def is_address(text: str) -> bool:
-    """Return whether one of the texts that ``find_outside`` returned is an address, and not a path."""
+    """Return whether a text that ``find_outside`` returned is an address rather than a path."""
     return not text.startswith("/")
 
 
@@ -135,7 +135,7 @@ def _is_read(text: str, events: list[tuple[str, int, _Use]], uses: _Uses) -> boo
     events = list(events)
     for name, texts in uses.texts_by_name.items():
         if text in texts:
-            is_unique = uses.bindings[name] == 1  # else another variable of this name may be the one that is written
+            is_unique = uses.bindings[name] == 1  # otherwise, the code may write another variable of this name
             events += [event for event in uses.names.get(name, []) if is_unique or event[2] is not _Use.WRITTEN]
     reads = [(file, line) for file, line, use in events if use is _Use.READ]
     writes = [(file, line) for file, line, use in events if use is _Use.WRITTEN]
@@ -151,7 +151,7 @@ class _Reader(ast.NodeVisitor):
         self._use = _Use.READ
         self._is_command = False
         self._names: list[str] = []
-        """The variables that the expression in hand is assigned to."""
+        """The variables to which the current expression is assigned."""
 
     def visit_Expr(self, node: ast.Expr) -> None:
         """Leave out docstrings and other strings that are statements."""
@@ -177,11 +177,11 @@ class _Reader(ast.NodeVisitor):
             self._uses.bindings[node.id] += 1
 
     def visit_arg(self, node: ast.arg) -> None:
-        """Note that a parameter has its own value."""
+        """Note that a parameter binds its name."""
         self._uses.bindings[node.arg] += 1
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
-        """Note the use of an attribute as that of a variable of its name."""
+        """Note the use of an attribute as if it were a variable of that name."""
         if isinstance(node.ctx, ast.Load):
             self._uses.names.setdefault(node.attr, []).append((self._file, node.lineno, self._use))
         else:
@@ -189,7 +189,7 @@ class _Reader(ast.NodeVisitor):
         self._visit_as(self._use if _is_building(node.value) else _Use.READ, node.value)
 
     def visit_Assign(self, node: ast.Assign) -> None:
-        """Note which variables hold a path: what is read from there depends on how they are used."""
+        """Note which variables hold a path. Their uses decide whether the code reads from it."""
         names = [last_name(target) for target in node.targets if isinstance(target, ast.Name | ast.Attribute)]
         for target in node.targets:
             self.visit(target)
@@ -197,14 +197,14 @@ class _Reader(ast.NodeVisitor):
         self._visit_as(_Use.READ, node.value, names if is_simple else [])
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        """Do the same for an assignment with a type."""
+        """Do the same for an annotated assignment."""
         name = last_name(node.target)
         self.visit(node.target)
         if node.value:
             self._visit_as(_Use.READ, node.value, [name] if name and _is_building(node.value) else [])
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
-        """Note the beginning of an f-string, for what follows a value is the end of a path."""
+        """Note the beginning of an f-string; text after a value is the end of a path."""
         for place, value in enumerate(node.values):
             if place == 0 or not _is_text(value):
                 self.visit(value)
@@ -216,7 +216,7 @@ class _Reader(ast.NodeVisitor):
             self.visit(node.right)
 
     def visit_Compare(self, node: ast.Compare) -> None:
-        """Leave out strings that are compared with something."""
+        """Leave out strings in comparisons."""
         for part in (node.left, *node.comparators):
             self._visit_as(_Use.INERT, part)
 
@@ -237,7 +237,7 @@ class _Reader(ast.NodeVisitor):
             self._visit_as(_Use.INERT, argument)
 
     def visit_Call(self, node: ast.Call) -> None:
-        """Note strings by what the call does with them."""
+        """Note the strings in a call according to what it does with them."""
         name = last_name(node.func)
         if name in _BUILDING:
             use = self._use
@@ -266,7 +266,7 @@ class _Reader(ast.NodeVisitor):
 
 
 def _is_building(node: ast.expr) -> bool:
-    """Return whether an expression only makes a string or path of others."""
+    """Return whether an expression only builds a string or path from others."""
     if isinstance(node, ast.Call):
         return last_name(node.func) in _BUILDING
     if isinstance(node, ast.BinOp):
@@ -278,7 +278,7 @@ def _is_writing(node: ast.Call, name: str) -> bool:
     if name == "open":
         modes = [argument for argument in node.args[1:2] if _is_text(argument)]
         modes += [keyword.value for keyword in node.keywords if keyword.arg == "mode" and _is_text(keyword.value)]
-        # Path(…).open("w") has the mode first.
+        # In Path(…).open("w"), the mode is the first argument.
         if isinstance(node.func, ast.Attribute) and len(node.args) == 1 and _is_text(node.args[0]):
             modes.append(node.args[0])
         return any(set(str(getattr(mode, "value", ""))) & set("wax") for mode in modes)
@@ -286,7 +286,7 @@ def _is_writing(node: ast.Call, name: str) -> bool:
 
 
 def _find_in_text(text: str) -> Iterator[str]:
-    """Yield ``text`` if it is, from its beginning, a path or an address outside of the commit."""
+    """Yield ``text`` if it is, from its beginning, a path or an address outside the commit."""
     local = _FILE_ADDRESS.sub("", text)
     if _ADDRESS.fullmatch(text) and local == text:
         if not text.lower().startswith(_INERT_ADDRESSES):

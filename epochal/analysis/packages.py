@@ -1,4 +1,4 @@
-"""The packages that provide modules of another name, and the system libraries that packages load."""
+"""Packages whose modules have a different name, and system libraries that packages load."""
 
 import re
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ tensorflow_text textblob thop timm tokenizers toml torch torch_geometric torchau
 torchsummary torchtext torchvision tqdm transformers typer visualkeras wandb wordcloud xarray xgboost xlrd
 """
 _SAME_NAME = frozenset(_SAME_NAME_TEXT.split())
-"""Common modules whose package has the same name, so that a missing one is not a module of the developer."""
+"""Common modules whose package has the same name. If one is missing, it is not a local module."""
 
 _ELSEWHERE = {
     "google.colab": "Google Colab",
@@ -84,7 +84,7 @@ _GPU = frozenset({"apex", "bitsandbytes", "cudf", "cuml", "cupy", "flash_attn", 
 class SystemLibrary:
     """A library or program that pip does not install, as in ``the system library PortAudio``.
 
-    ``debian``: the package of Debian that has it; empty if not known.
+    ``debian``: the Debian package that contains it; empty if unknown.
     """
 
     name: str
@@ -150,7 +150,7 @@ _GPU_LIBRARY = re.compile(r"lib(?:cuda|cudart|cublas|cudnn|cufft|curand|cusolver
 
 
 def find_package(module: str) -> str:
-    """Return the package that provides a module, as it is written in requirements.txt; empty if it is not known."""
+    """Return the package that provides a module, as written in requirements.txt; empty if unknown."""
     top = module.partition(".")[0]
     if module.startswith("google.protobuf"):
         return "protobuf"
@@ -162,12 +162,12 @@ def find_package(module: str) -> str:
 
 
 def find_service(module: str) -> str:
-    """Return the hosting service outside of which a module does not exist; empty for other modules."""
+    """Return the only hosting service that has a module; empty for other modules."""
     return next((name for known, name in _ELSEWHERE.items() if f"{module}.".startswith(f"{known}.")), "")
 
 
 def needs_gpu(text: str) -> bool:
-    """Return whether a module or an error message names a library that exists only with a GPU."""
+    """Return whether a module or an error message names a library that is installed only with a GPU."""
     return text.partition(".")[0] in _GPU or bool(_GPU_LIBRARY.search(text))
 
 

@@ -1,4 +1,4 @@
-"""Find out from the code whether the accuracies that it prints are fractions or percentages."""
+"""Find out whether the code prints accuracies as fractions or as percentages."""
 
 import ast
 import re
@@ -16,7 +16,7 @@ _PLACEHOLDER_AND_SIGN = re.compile(r"\}\s*(?:%|percent|per cent)|%%|[a-z]\s*perc
 _PASSING = frozenset(
     {"round", "float", "int", "str", "format", "item", "cpu", "numpy", "mean", "sum", "around", "array"}
 )
-"""Functions and methods whose result is a percentage if their argument is one."""
+"""Functions and methods that return a percentage if their argument is a percentage."""
 _PASSING_NODES = (
     *(ast.BinOp, ast.UnaryOp, ast.IfExp, ast.Attribute, ast.Subscript, ast.keyword, ast.Starred),
     *(ast.Tuple, ast.List, ast.Dict),
@@ -28,9 +28,9 @@ _PRINTING = frozenset({"print", "info", "debug", "warning", "write", "log"})
 class Percentages:
     """How code computes and prints percentages.
 
-    ``unsigned``: the place of the first product of an accuracy and 100 that is not printed with a per cent sign, such as
-    "line 4 of nn.py", so that a printed accuracy without that sign may be a percentage; empty if there is none.
-    ``computed``: whether the code computes percentages at all; if not, a per cent sign may follow a fraction.
+    ``unsigned``: the place, such as "line 4 of nn.py", where an accuracy is first multiplied by 100 but printed without
+    a percent sign, so that a printed accuracy without that sign may be a percentage; empty if there is no such place.
+    ``computed``: whether the code computes percentages at all; if not, a percent sign may follow a fraction.
     """
 
     unsigned: str = ""
@@ -38,7 +38,7 @@ class Percentages:
 
 
 def read_percentages(code: Path, path: str, content: bytes) -> Percentages:
-    """Return how a script in the folder ``code``, and the local modules that it imports, compute percentages.
+    """Return how a script in the folder ``code`` and the local modules that it imports compute percentages.
 
     ``path``, ``content``: the path of the script, as messages name it, and its text as Python.
     """
@@ -74,7 +74,7 @@ class _Products:
         self._parents: dict[ast.AST, ast.AST] = {}
         self._places: dict[ast.AST, str] = {}
         self._uses: dict[str, list[ast.AST]] = {}
-        """By its name, the expressions that read a variable or an attribute, and the calls of a function."""
+        """The expressions that read each variable or attribute, and the calls to each function, by name."""
         self._products: list[ast.AST] = []
         self.computed = False
         """Whether any of the modules computes percentages."""
@@ -95,11 +95,11 @@ class _Products:
             self.computed = self.computed or _multiplies(node) or _formats_percent(node)
 
     def find_unsigned(self) -> str:
-        """Return the place of the first product of an accuracy and 100 that is printed without a per cent sign."""
+        """Return the place of the first product of an accuracy and 100 that is printed without a percent sign."""
         return next((self._places[node] for node in self._products if self._is_printed_unsigned(node)), "")
 
     def _is_printed_unsigned(self, product: ast.AST) -> bool:
-        """Return whether a product, or a variable or function whose value it is, is printed without a sign."""
+        """Return whether a product, or a variable or function with its value, is printed without a percent sign."""
         queue, seen, is_accuracy = [product], set(), bool(_ACCURACY_NAMES.search(self._function_of(product)))
         for node in queue:
             use, value = self._find_use(node)
@@ -116,7 +116,7 @@ class _Products:
         return False
 
     def _find_use(self, node: ast.AST) -> tuple[ast.AST, ast.AST]:
-        """Return what uses a percentage, after roundings and conversions, and the expression that it uses."""
+        """Return the node that uses a percentage, after rounding and conversion, and the expression that it uses."""
         if isinstance(node, ast.AugAssign):
             return node, node.value
         child, parent = node, self._parents[node]
@@ -129,7 +129,7 @@ class _Products:
         return parent, child
 
     def _is_unsigned(self, use: ast.AST, value: ast.AST) -> bool:
-        """Return whether a percentage is printed there, without a sign."""
+        """Return whether ``use`` prints the percentage ``value`` without a percent sign."""
         if _text_of(use):
             return not _PLACEHOLDER_AND_SIGN.search(_text_of(use))
         following: ast.AST | None = None
@@ -195,7 +195,7 @@ def _formats_percent(node: ast.AST) -> bool:
 
 
 def _names_in(node: ast.AST) -> str:
-    """Return the names and attributes in an expression, and "eq" for a comparison, in one text."""
+    """Return the names and attributes in an expression, and "eq" for a comparison, joined by spaces."""
     found = []
     for each in ast.walk(node):
         if isinstance(each, ast.Name):
@@ -212,7 +212,7 @@ def _called_name(node: ast.Call) -> str:
 
 
 def _text_of(node: ast.AST) -> str:
-    """Return the text of "…".format(…), "…" % …, or "…" + …, with {} for what is added; empty for anything else."""
+    """Return the text of "…".format(…), "…" % …, or "…" + …, with {} for inserted values; otherwise empty."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
         return _constant_text(node.func.value)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):

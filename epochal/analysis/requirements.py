@@ -1,4 +1,4 @@
-"""Check that what a repository asks for are only names of packages that come from the index."""
+"""Check that a repository requires only packages from the index, by name."""
 
 import re
 
@@ -33,7 +33,7 @@ def check_requirements(text: str, source: str = "requirements.txt") -> None:
         why = _check_line(line, number)
         if why:
             shown = _PASSWORD.sub("://", _CONTROL.sub("?", line.strip()))[:80]
-            where = f"line {number}, " if source == "requirements.txt" else ""  # others are translated line by line
+            where = f"line {number}, " if source == "requirements.txt" else ""  # other files have been translated
             raise RunFailed(
                 Reason.REFUSED_REQUIREMENT,
                 f'{source} {where}"{shown}": {why}. Write names with versions, such as '

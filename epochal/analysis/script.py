@@ -19,7 +19,7 @@ _MAX_TEXT_LENGTH = 200
 """The maximum length, in characters, of a text that is recorded as a hyperparameter."""
 
 Change = Mapping[str, bytes]
-"""New contents of the files that a trial changes, by their paths in the code; empty if it trains the code as pushed."""
+"""New contents of the files that a trial changes, by path; empty if it trains the code as pushed."""
 
 
 @dataclass(frozen=True)
@@ -45,18 +45,18 @@ class Script:
 
     @property
     def content(self) -> bytes:
-        """The content of the script itself."""
+        """The content of the script."""
         return self.files[self.path]
 
     @property
     def committed_path(self) -> str:
-        """The path of the file of the commit that contains the script: the script itself, or the notebook."""
+        """The path of the script in the commit; for an export, that of its notebook."""
         return self.notebook.path if self.notebook else self.path
 
     def apply(self, values: Mapping[Constant, Value]) -> Change:
         """Return the files changed by setting constants to ``values``. Raises ValueError as ``change_all`` does.
 
-        If the script is a notebook's export, the notebook is among them, unless the same lines cannot be found in it.
+        If the script is a notebook's export, the notebook is changed, too, unless it does not contain the same lines.
         """
         change = self._change(values)
         if self.notebook and self.path in change:
@@ -82,7 +82,7 @@ class Script:
     def hyperparameters(self, values: Mapping[Constant, Value]) -> dict[str, Value]:
         """Return the hyperparameters of a trial by name: all constants, and those of ``values`` with their new values.
 
-        The number of epochs is one of them, by the literal in ``values`` that sets it, or else by the likeliest one.
+        These include the number of epochs, from the literal in ``values`` that sets it, or else from the likeliest one.
         Other names of that literal are left out, and values that JSON or some databases cannot hold (long or
         unprintable texts, numbers beyond a float), because nobody tunes them.
         """
@@ -106,7 +106,7 @@ class Script:
 def read_script(code: Path, configured: str = "") -> Script:
     """Find, read and parse the script in the folder ``code``; ``configured`` and errors are as in ``locate_script``.
 
-    The local modules and the configuration files that it reads are read, too.
+    Also read its local modules and configuration files.
     """
     path, content, notebook = locate_script(code, configured)
     return replace(_analyse(read_sources(code, path, content)), notebook=notebook)
@@ -131,7 +131,7 @@ def _analyse(sources: Sources) -> Script:
 
 
 def _can_change(contents: Mapping[str, bytes], epochs: Epochs) -> bool:
-    """Return whether a literal can be changed: in a file with two equal keys, for example, one value cannot."""
+    """Return whether a literal can be changed. In a file with a duplicate key, for example, one value cannot."""
     try:
         change_all(contents[epochs.constant.path], {epochs.constant: epochs.value_for(epochs.number + 1)})
     except ValueError:
@@ -140,7 +140,7 @@ def _can_change(contents: Mapping[str, bytes], epochs: Epochs) -> bool:
 
 
 def differ_only_in_epochs(one: Script, other: Script) -> bool:
-    """Return whether two scripts and their files differ in one number of epochs and in nothing else."""
+    """Return whether two scripts and their files differ only in one number of epochs."""
     if one.files.keys() != other.files.keys():
         return False
     different = [path for path in one.files if one.files[path] != other.files[path]]

@@ -52,7 +52,7 @@ class Module:
                     yield target.id, node.value
 
     def literal_at(self, start: int, end: int) -> Value | None:
-        """Return the value of the literal that the bytes ``start:end`` of the source are; None if they are none."""
+        """Return the value of the literal at the bytes ``start:end`` of the source; None if they are not a literal."""
         return next(
             (
                 value

@@ -65,7 +65,7 @@ class ActiveRun:
         return Rule(self.threshold, self.plan.settings.confidence)
 
     def hyperparameters(self, changes: Mapping[Constant, Value]) -> dict[str, Value]:
-        """Return the hyperparameters of a trial with these ``changes``, with those that may be searched."""
+        """Return the hyperparameters of a trial with these ``changes``, including those that a search may change."""
         searched = {dimension.constant: dimension.constant.value for dimension in self.plan.space}
         return self.script.hyperparameters({**searched, **changes})
 

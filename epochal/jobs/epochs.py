@@ -11,17 +11,17 @@ from epochal.results.epochs import TrainedEpochs, count_epochs
 from epochal.results.outputs import read_metrics, read_untrusted_text
 
 _MAX_INEFFECTIVE = 2
-"""After this many raises that trained no more epochs, no other literal is tried."""
+"""The maximum number of raises without effect, after which no other literal is tried."""
 
 
 @dataclass(frozen=True)
 class EpochsChoice:
     """The literal to raise next.
 
-    ``epochs``: the literal; None if there is none, or none that changes how long the script trains. ``ineffective``:
-    for each trial that raised a literal without training more epochs, by its number, that literal. ``converged``:
-    whether the training ends by itself before the number of iterations that ``epochs`` allows. ``counted``: whether
-    the epochs of the ineffective trials were counted, rather than only what they printed compared.
+    ``epochs``: the literal; None if no literal changes how long the script trains. ``ineffective``:
+    the literals that trials raised without training more epochs, by the number of the trial. ``converged``:
+    whether the training converges before the number of iterations that ``epochs`` allows. ``counted``: whether
+    the epochs of the ineffective trials were counted; otherwise, only their output was compared.
     """
 
     epochs: Epochs | None
@@ -32,14 +32,14 @@ class EpochsChoice:
 
 @dataclass(frozen=True)
 class Training:
-    """What a trial shows about how long it trained: its epochs, None if they are unknown, and what it printed."""
+    """Evidence of how long a trial trained: its epochs, None if unknown, and its output."""
 
     epochs: TrainedEpochs | None
     output: str = ""
 
 
 def choose_epochs(active: ActiveRun) -> EpochsChoice:
-    """Choose the literal that sets the number of epochs, by what the trials of the run trained so far."""
+    """Choose the literal that sets the number of epochs, based on how long the trials of the run trained so far."""
     trials = [
         trial for trial in active.load().trials if trial.accuracy is not None and trial.strategy is not Strategy.SEARCH
     ]
@@ -49,8 +49,8 @@ def choose_epochs(active: ActiveRun) -> EpochsChoice:
 def choose(script: Script, trials: Sequence[Trial], trainings: Mapping[int, Training]) -> EpochsChoice:
     """Choose the literal of ``script`` that sets the number of epochs.
 
-    Literals whose number the first trial trained come first. ``trials``: the measured trials outside a search, in
-    order. ``trainings``: what each of them shows, by its number.
+    Literals that match the number of epochs of the first trial come first. ``trials``: the measured trials outside a
+    search, in order. ``trainings``: the evidence of each trial, by its number.
     """
     if not trials:
         return EpochsChoice(script.epochs[0] if script.epochs else None, {})
@@ -68,7 +68,7 @@ def choose(script: Script, trials: Sequence[Trial], trainings: Mapping[int, Trai
                 ineffective[trial.number] = raised
         elif first.output and first.output == training.output:
             doubtful[trial.number] = raised
-    # A script may print too little to tell, so the last literal is raised twice before it is given up.
+    # The output may be too short to compare, so the last literal is raised twice before giving up.
     if len(set(doubtful.values())) < len(candidates) or len(doubtful) >= _MAX_INEFFECTIVE:
         ineffective |= doubtful
     remaining = [each for each in candidates if each not in ineffective.values()]
@@ -79,7 +79,7 @@ def choose(script: Script, trials: Sequence[Trial], trainings: Mapping[int, Trai
 
 
 def find_raised(script: Script, trial: Trial) -> Epochs | None:
-    """Return the literal whose change gave ``trial`` its number of epochs; None if it trained the number as pushed."""
+    """Return the literal that ``trial`` changed to set its epochs; None if it trained as many epochs as pushed."""
     for epochs in script.epochs:
         value = trial.hyperparameters.get(epochs.name, epochs.constant.value)
         if value != epochs.constant.value:

@@ -1,4 +1,4 @@
-"""Measure a training that has ended: choose the accuracy that counts, or say why there is none."""
+"""Measure a trial after its training: choose the accuracy that counts, or explain why there is none."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from epochal.results.swallowed import find_swallowed_fit
 from epochal.runtimes.runtime import Outcome
 
 _LAST_OUTPUT = 256 * 1024
-"""How many characters at the end of the log are searched for a traceback."""
+"""The number of characters at the end of the log in which to search for a traceback."""
 
 
 def measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, findings: Findings) -> Choice:
@@ -54,7 +54,7 @@ def _choose(active: ActiveRun, findings: Findings, output: str, origin: Origin, 
 
 
 def _raise_caught_exception(endings: Endings, output: str, origin: Origin) -> None:
-    """Raise RunFailed for an exception that the script caught, or that ended a process which it started, if any."""
+    """Raise RunFailed for an exception that the script caught, or that ended one of its child processes."""
     if endings.children:
         reason, explanation = explain_exceptions(endings.children[-1], origin)
         raise RunFailed(reason, f"A Python process that {origin.script} started has failed. {explanation}")
@@ -64,7 +64,7 @@ def _raise_caught_exception(endings: Endings, output: str, origin: Origin) -> No
 
 
 def _explain_end(outcome: Outcome, ending: Ending | None, findings: Findings, origin: Origin) -> str:
-    """Return a note on how the script ended if what it measured before counts nevertheless; empty if nothing is odd."""
+    """Return a note if the script ended abnormally but its earlier measurement counts; otherwise an empty text."""
     if ending is None:
         return ""
     if gate := find_own_gate(outcome.exit_status, ending, origin):
@@ -74,7 +74,7 @@ def _explain_end(outcome: Outcome, ending: Ending | None, findings: Findings, or
         )
     if ending.threads or (outcome.reason is Reason.TIMED_OUT and ending.status == 0):
         if any(each.at > ending.at for each in findings.recorded.measurements):
-            return ""  # a thread that remained does the work
+            return ""  # a thread still does the work
         threads = ", ".join(
             f"{each.function} in {each.place}" if each.path else each.function for each in ending.threads
         )

@@ -35,7 +35,7 @@ def plan_run(app: App, run: Run) -> ActiveRun:
         settings = read_repository_settings(folder)
         if settings.project:
             raise SettingsError(
-                f"epochal.toml of the project {run.commit.project} lists projects itself. Remove these."
+                f"epochal.toml of the project {run.commit.project} must not list projects itself. Remove them."
             )
         check_framework(settings.framework)
         code = read_code(folder, settings.script, settings.framework)
@@ -60,7 +60,7 @@ def plan_run(app: App, run: Run) -> ActiveRun:
 def prepare_run(active: ActiveRun, state: State) -> None:
     """Build the environment for the run's trials and change the run's state to ``state``. Raises RunFailed.
 
-    Also log and store notes on the uses in the script of APIs that the framework has removed, and on packages.
+    Also log and store notes on packages, and on APIs in the script that its framework has removed.
     """
     plan, framework = active.plan, active.plan.code.detection.framework
     title = frameworks()[framework].TITLE

@@ -73,7 +73,7 @@ def _write_properties(app: App, run: int) -> None:
 def pull(app: App, run: Run) -> State:
     """Write the commit into the run's folder and point ``dlcode`` at it; return PULLED.
 
-    If the repository has several projects, that is only the folder of one of them. If the run was pushed and the commit
+    If the repository has several projects, write only the folder of one project. If the run was pushed and the commit
     message asks to skip it, or the commit changes none of the projects, end the run and return CANCELLED. Raises
     RunFailed.
     """
@@ -121,7 +121,7 @@ def pull(app: App, run: Run) -> State:
 def _choose_project(app: App, run: Run, repository: GitFolder) -> str | None:
     """Return the project that the run trains; empty if the repository is one project, None if none has changed.
 
-    If a push changes several projects, a run is queued for each of the others. A person has to name one of several.
+    If a push changes several projects, a run is queued for each of the others. A person must name the project to train.
     """
     sha = run.commit.sha
     try:
@@ -142,7 +142,7 @@ def _choose_project(app: App, run: Run, repository: GitFolder) -> str | None:
         return projects[0]
     accepted = split_run(app.database, run, trees, app.settings.supersede)
     for project, started in accepted.items():
-        log(f"run {started.run}: trains {project}, which has changed")
+        log(f"run {started.run}: trains the changed project {project}")
         for owner in started.superseded_owners:
             signal_owner(owner)
     return next(iter(accepted), None)
@@ -152,7 +152,7 @@ def _find_tree(repository: GitFolder, sha: str, project: str) -> str:
     """Return git's id of a project's files. Raises RunFailed if the commit has no such folder."""
     tree = repository.tree(sha, project)
     if tree is None:
-        raise RunFailed(Reason.BAD_SETTINGS, f"The commit has no folder {project} for the project of that path.")
+        raise RunFailed(Reason.BAD_SETTINGS, f"epochal.toml lists the project {project}, which is not in the commit.")
     return tree
 
 

@@ -84,7 +84,7 @@ def _end_like(active: ActiveRun, earlier: Run, adopted: Trial | None) -> State:
 def _find_outside(active: ActiveRun) -> list[str]:
     """Return what the code may read that the fingerprint does not cover.
 
-    A container has no files but those of the commit, the image and the server's data folder.
+    A container has only the files of the commit, the image and the server's data folder.
     """
     runtime, data = active.plan.runtime, data_folder(active.app.settings)
     found = [

@@ -91,7 +91,7 @@ def next_trial(
     """Propose a trial that trains ``script``, as pushed, with more epochs, or say why that would not help.
 
     ``trials``: the run's trials so far. Trials without an accuracy, such as interrupted ones, do not count and run
-    again; trials of a search and those whose raise trained no more epochs do not count either. ``target``: an accuracy
+    again; trials of a search and those whose raise had no effect do not count either. ``target``: an accuracy
     (0 to 1) that passes the gate. ``choice``: the number of epochs to raise.
     """
     if choice.epochs is None:
@@ -124,7 +124,7 @@ def next_trial(
 
 
 def _explain_no_epochs(script: Script, choice: EpochsChoice) -> GiveUp:
-    """Return that the script has no number of epochs to raise, or that raising what looked like it changed nothing."""
+    """Explain that the script has no number of epochs to raise, or that raising it had no effect."""
     if choice.ineffective:
         raised = " and ".join(dict.fromkeys(each.describe() for each in choice.ineffective.values()))
         effect = "did not change how many epochs were trained"

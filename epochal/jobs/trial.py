@@ -40,7 +40,7 @@ _TEST_SET_CHANGES = (
     "(random_state=0, or shuffle(…, seed=0, reshuffle_each_iteration=False)), or do not shuffle the test data."
 )
 _NOT_FINITE = re.compile(r"\b(nan|inf|infinity|infinite|finite)\b", re.IGNORECASE)
-"""Matches an exception that predictions raise which are not finite, such as scikit-learn's "Input contains NaN"."""
+"""Matches exceptions due to predictions that are not finite, such as scikit-learn's "Input contains NaN"."""
 _MAX_EPOCHS = 2**31 - 1
 """The largest integer that every database can store. The training code may report any number."""
 
@@ -74,8 +74,8 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
     """Train a started trial, measure it, and return it after storing the outcome.
 
     A trial that resumed but was then tested on a different test set than the network in its checkpoints is trained
-    again from the beginning. One whose script failed after its fit was stopped early is trained again with exactly the
-    epochs that it had trained. A trial that ``started.stop`` ended becomes PRUNED, or FAILED if it was interrupted.
+    again from the beginning. A trial whose script failed after its fit was stopped early is trained again with exactly
+    as many epochs as before. A trial that ``started.stop`` ended becomes PRUNED, or FAILED if it was interrupted.
     Raises RunFailed if the training failed or yielded no accuracy, and NotOwner if the trial was marked as interrupted
     meanwhile.
     """
@@ -179,7 +179,7 @@ def _train(
 
 
 def _failed_after_early_stop(trial: Trial, choice: Choice | RunFailed) -> bool:
-    """Return whether nn.py failed after its fit was stopped at the threshold, perhaps because of its short history."""
+    """Return whether the script failed after its fit was stopped at the threshold, perhaps due to its short history."""
     failed = isinstance(choice, RunFailed) and choice.reason is Reason.SCRIPT_ERROR
     return failed and trial.stopped_by is StoppedBy.THRESHOLD
 
@@ -187,9 +187,9 @@ def _failed_after_early_stop(trial: Trial, choice: Choice | RunFailed) -> bool:
 def _prepare_exact_epochs(
     active: ActiveRun, started: StartedTrial, provided: ProvidedCheckpoints
 ) -> tuple[StartedTrial, ProvidedCheckpoints]:
-    """Prepare a trial to train again with as many epochs as it had when it was stopped, from its own checkpoint.
+    """Prepare to train a stopped trial again from its checkpoint, with as many epochs as it had trained.
 
-    Then its history has as many epochs as nn.py asks for. If their number is not known, all epochs are trained.
+    Its history then has as many epochs as the script expects. If their number is not known, all epochs are trained.
     """
     changes = dict(started.proposal.changes)
     if raised := _find_raised(active, started.proposal):

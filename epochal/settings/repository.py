@@ -44,7 +44,7 @@ class RetrainSettings(Table):
 
 
 class Project(Table):
-    """A folder of the repository that is trained by itself, as if it were a repository."""
+    """A folder of the repository that is trained separately, as if it were a repository."""
 
     path: Annotated[
         str,
@@ -61,7 +61,7 @@ class Project(Table):
 
 
 def _is_inside(path: PurePosixPath) -> bool:
-    """Return whether a path leads to a place inside the folder that it is relative to."""
+    """Return whether a relative path stays inside its folder."""
     return not path.is_absolute() and ".." not in path.parts
 
 
@@ -157,7 +157,7 @@ def read_repository_settings(code: Path) -> RepositorySettings:
 def read_projects(content: str) -> tuple[str, ...]:
     """Return the paths of the projects that an epochal.toml with this ``content`` lists; empty if it lists none.
 
-    Raises SettingsError if it lists projects and is invalid. Other mistakes are left to ``read_repository_settings``.
+    Raises SettingsError if it lists projects and is invalid; ``read_repository_settings`` reports all other mistakes.
     """
     with suppress(tomllib.TOMLDecodeError):
         values = tomllib.loads(content.removeprefix("\ufeff"))

@@ -66,21 +66,21 @@ def _format_error(where: str, fault: Any, model: type[BaseModel]) -> str:
 
 
 def _suggest_key(model: type[BaseModel], path: tuple[int | str, ...]) -> str:
-    """Return what may have been meant by the unknown key at ``path``."""
+    """Suggest a valid key or table for the unknown key at ``path``."""
     name, known = str(path[-1]), _known_keys(model, path[:-1])
     if similar := difflib.get_close_matches(name.lower(), known, n=1):
         tables = [str(part) for part in path[:-1] if not str(part).startswith("<")]
         return f"Did you mean {'.'.join([*tables, similar[0]])}?"
     for table, field in model.model_fields.items():
         if len(path) == 1 and isinstance(field.default, Table) and name in type(field.default).model_fields:
-            return f"It belongs into the table [{table}]."
+            return f"It belongs in the table [{table}]."
     return f"Valid settings here: {', '.join(known)}."
 
 
 def find_line(text: str, key: str) -> int:
-    """Return the line (from 1) of a TOML file that sets ``key``, the name of a setting after those of its tables.
+    """Return the line, counted from 1, of a TOML file that sets ``key``, as in ``retrain.max_epochs``.
 
-    The name may go on with names of an inline table. Returns 0 if no line sets it.
+    The key may lead into an inline table. Returns 0 if no line sets it.
     """
     table, arrays = "", dict[str, int]()
     for number, line in enumerate(text.splitlines(), start=1):

@@ -32,8 +32,8 @@ def accept_commit(
 
     A new run started by a push supersedes older runs started by pushes to the same branch. Queued runs without a living
     owner end at once. With ``supersede = "running"``, runs in later states without a living owner end at once, too, and
-    runs with a living owner are asked to stop. Of the runs of projects, only the queued ones are superseded here; the
-    others by ``split_run``, if the push changes their project.
+    runs with a living owner are asked to stop. Of the runs of projects, only queued ones are superseded here;
+    ``split_run`` supersedes the others if the push changes their project.
     """
     received = datetime.now(UTC)  # taken before the transaction, which may have to wait for another one
     return _accept(source, commit, origin, delivery, supersede, received)
@@ -74,7 +74,7 @@ def _find_run(connection: Connection, commit: Commit, delivered: bool) -> tuple[
     """
     same = runs.c.repository == commit.repository, runs.c.branch == commit.branch, runs.c.sha == commit.sha
     pushed = select(runs.c.id).where(*same, runs.c.origin == Origin.PUSH)
-    run = connection.execute(pushed.order_by(runs.c.id).limit(1)).scalar()  # the others train further projects
+    run = connection.execute(pushed.order_by(runs.c.id).limit(1)).scalar()  # any others train other projects
     if run is None:
         return None, True
     if commit.author_email:  # polling sees only the hash, so a run that it started lacks these
@@ -92,8 +92,8 @@ def split_run(connection: Connection, run: Run, trees: Mapping[str, str], supers
     """Let a pushed run train the first project that its commit changes, and queue a run for each of the others.
 
     ``trees``: git's id of the files of each project, by the project's path. A project has changed if that id differs
-    from the one of its newest run on the branch, not counting superseded runs. Each run supersedes older ones of its
-    project as described for ``accept_commit``. Returns an accepted commit for each changed project, in their order.
+    from that of its newest run on the branch, not counting superseded runs. Each run supersedes older runs of
+    its project as described for ``accept_commit``. Returns an accepted commit for each changed project, in their order.
     Raises NotOwner if the calling process does not own ``run``.
     """
     same = runs.c.repository == run.commit.repository, runs.c.branch == run.commit.branch
@@ -154,7 +154,7 @@ def _supersede_older(connection: Connection, commit: Commit, successor: int, sup
     Queued runs without a living owner end at once. With ``supersede = "running"``, runs in later states without a
     living owner end at once, too, and runs with a living owner are asked to stop.
     """
-    # A push that has not been split yet will queue the projects of superseded runs again.
+    # A push that has not yet been split will queue the projects of superseded runs again.
     unsplit = literal(commit.project == "")
     older = connection.execute(
         select(runs.c.id, runs.c.state, runs.c.owner, runs.c.heartbeat, runs.c.stop_requested).where(

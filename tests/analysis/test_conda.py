@@ -29,8 +29,8 @@ def test_known_packages_are_translated(dependencies: str, requirements: str) -> 
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        ("dependencies: [r-base]\n", "r-base is a package of conda"),
-        ("dependencies: [{pip: numpy}]\n", "neither a package nor a list for pip"),
+        ("dependencies: [r-base]\n", "r-base is a conda package"),
+        ("dependencies: [{pip: numpy}]\n", "neither a package nor a list of pip packages"),
         ("dependencies: [1.5]\n", "'1.5' is neither"),
         ("dependencies: numpy\n", "not a list"),
         ("name: digits\n", "no list of dependencies"),
@@ -41,7 +41,7 @@ def test_known_packages_are_translated(dependencies: str, requirements: str) -> 
 )
 def test_anything_else_is_refused_with_a_remedy(text: str, part: str) -> None:
     """A package that is guessed wrong would train something else."""
-    with pytest.raises(RunFailed, match=r"requirements\.txt, which then counts") as caught:
+    with pytest.raises(RunFailed, match=r"requirements\.txt, which is then used") as caught:
         conda_to_pip(text, "environment.yml")
     assert caught.value.reason is Reason.REFUSED_REQUIREMENT
     assert part in caught.value.explanation

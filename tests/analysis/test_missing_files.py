@@ -23,14 +23,18 @@ deep/**
 @pytest.mark.parametrize(
     ("name", "line", "words"),
     [
-        ("data/train.csv", "", "The commit has Data/Train.csv: upper and lower case differ. Write Data/Train.csv."),
+        (
+            "data/train.csv",
+            "",
+            "The commit contains Data/Train.csv: upper and lower case differ. Write Data/Train.csv.",
+        ),
         ("Data\\Train.csv", "", "only Windows separates folders with a backslash. Write Data/Train.csv."),
         ("Train.csv", "", "Train.csv is not in the commit, but Data/Train.csv is. Write Data/Train.csv."),
         ("Data/Trains.csv", "", "but Data/Train.csv is. Write Data/Train.csv, or commit Data/Trains.csv."),
         (
             "/home/anna/nn/Data/Train.csv",
             "",
-            "is a path of another machine. The commit has the file: write Data/Train.csv.",
+            "is a path on another machine. The commit contains the file: write Data/Train.csv.",
         ),
         ("C:\\Users\\anna\\x.csv", "", "Commit the file, or put it into the server's data folder"),
         ("models/out.txt", 'open("models/out.txt", "w")', 'os.makedirs("models", exist_ok=True)'),

@@ -87,7 +87,7 @@ def test_json_has_file_line_and_remedy(tmp_path: Path) -> None:
                         "path": "nn.py",
                         "line": 1,
                         "cell": None,
-                        "message": "matplotlib is not in the environment for Keras nor in requirements.txt.",
+                        "message": "matplotlib is neither in the environment for Keras nor in requirements.txt.",
                         "remedy": "Add matplotlib to requirements.txt.",
                     }
                 ],

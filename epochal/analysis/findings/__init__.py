@@ -1,4 +1,4 @@
-"""What in the pushed code will cause trouble, found in its source before anything is trained.
+"""Find problems in the source of the pushed code before anything is trained.
 
 Only what is nearly certain is reported: a false alarm on a sound script is worse than a miss.
 """
@@ -46,7 +46,7 @@ _CHECKS = (
 
 
 def find_in_sources(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield what can be found in the script and the local modules that it imports."""
+    """Yield the findings in the script and in the local modules that it imports."""
     for check in _CHECKS:
         with suppress(RecursionError):  # an expression that is nested hundreds of levels deep
             yield from check(sources)
@@ -59,7 +59,7 @@ def find_in_files(
     committed: Collection[str],
     new: Collection[str],
 ) -> Iterator[Finding]:
-    """Yield the files and packages that are missing in ``folder``, and files that are too large.
+    """Yield findings on files and packages that are missing in ``folder``, and on files that are too large.
 
     ``committed``: the paths that the next commit would contain. ``new``: those of them that it would add or change.
     """

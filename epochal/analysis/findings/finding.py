@@ -5,12 +5,12 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How much a finding matters."""
+    """The severity of a finding."""
 
     NOTE = "note"
-    """Something to know; training and verdict are not affected."""
+    """For information: neither training nor the verdict is affected."""
     WARNING = "warning"
-    """The training may fail, or its accuracy may not count or be too high."""
+    """The training may fail, or its accuracy may be too high or not count."""
     ERROR = "error"
     """A run would fail before it trains."""
 
@@ -19,9 +19,9 @@ class Severity(StrEnum):
 class Finding:
     """One finding.
 
-    ``kind``: a word to filter by. ``path``: the file, relative to the checked folder. ``line``: its line, from 1, or 0
-    for the whole file. ``cell``: in a notebook, the number of the code cell, from 1, whose lines ``line`` counts; 0 for
-    other files. ``message``: what is wrong. ``remedy``: what to do about it.
+    ``kind``: a word to filter by. ``path``: the file, relative to the checked folder. ``line``: its line, counted from
+    1; 0 for the whole file. ``cell``: in a notebook, the number of the code cell, counted from 1, in which ``line``
+    counts; 0 for other files. ``message``: what is wrong. ``remedy``: what to do about it.
     """
 
     kind: str
@@ -34,6 +34,6 @@ class Finding:
 
     @property
     def place(self) -> str:
-        """The place as compilers write it, as in ``nn.py:12``, or ``digits.ipynb cell 3:2``."""
+        """The place in the format of compilers, as in ``nn.py:12``, or ``digits.ipynb cell 3:2``."""
         cell = f" cell {self.cell}" if self.cell else ""
         return f"{self.path}{cell}" + (f":{self.line}" if self.line else "")

@@ -1,4 +1,4 @@
-"""Test data that take part in the training: fitted before the split, validated on, or the training data themselves."""
+"""Find test data that leak into training: fitted before the split, used for validation, or used for training."""
 
 import ast
 import re
@@ -20,7 +20,7 @@ from epochal.analysis.findings.source import (
 from epochal.analysis.findings.splits import TEST_NAME, TRAIN_NAME
 from epochal.analysis.syntax import last_name
 
-# What these learn from rows changes the training data. Encoders of labels and categories are left out on purpose.
+# These learn from rows how to change the training data. Encoders of labels and categories are left out on purpose.
 _FITTED = re.compile(
     r"sklearn\.(?:preprocessing\.(?:StandardScaler|MinMaxScaler|RobustScaler|MaxAbsScaler|QuantileTransformer"
     r"|PowerTransformer|KBinsDiscretizer|TargetEncoder)|decomposition\.\w+|feature_selection\.(?!VarianceThreshold)\w+"
@@ -35,7 +35,7 @@ _DATA_FUNCTIONS = frozenset(
     {"array", "asarray", "c_", "column_stack", "concat", "concatenate", "DataFrame", "expand_dims", "hstack", "vstack"}
     | {"append", "stack", "shuffle"}
 )
-"""Functions of NumPy, pandas and sklearn.utils whose result consists of their arguments' rows."""
+"""Functions of NumPy, pandas and sklearn.utils that return rows of their arguments."""
 _PART_NAME = re.compile(r"train|test|val", re.IGNORECASE)
 _SPLIT = "sklearn.model_selection.train_test_split"
 _CROSS_VALIDATIONS = frozenset(
@@ -52,7 +52,7 @@ _BEST_EPOCH = frozenset({"EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau"
 
 @dataclass(frozen=True)
 class _Leak:
-    """A call that was given all rows: ``what`` it is, in ``step``; ``copies``: whether its result repeats rows."""
+    """A call that is given all rows: its name (``what``), its statement, and whether its result repeats rows."""
 
     what: str
     line: int
@@ -61,13 +61,13 @@ class _Leak:
 
 
 def find_fitted_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield what is fitted on, or copies, all rows before they are split into training and test data."""
+    """Yield calls that fit on, or copy, all rows before these are split into training and test data."""
     for source, scope in find_used(sources):
         yield from _Flow(source).follow(scope)
 
 
 class _Flow:
-    """Follows what was fitted on all rows through the assignments of a scope to a split."""
+    """Follows data that were fitted on all rows through the assignments of a scope to a split."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -91,7 +91,7 @@ class _Flow:
                 if leak and leak.line not in reported:
                     reported.add(leak.line)
                     yield self._report(leak, f"before {last_name(call.func)}() in line {call.lineno}")
-            # The values are those from before the statement, as in x, y = y, x.
+            # As in x, y = y, x, all values are those before the statement.
             changes = [
                 (target, value, self._leak_of(value, step) if value else None) for target, value in step.assigned
             ]
@@ -176,7 +176,7 @@ class _Flow:
         return ""
 
     def _is_all_rows(self, call: ast.Call) -> bool:
-        """Return whether a call is given data that are not called training or test data, nor come from a split."""
+        """Return whether a call is given data that neither are named training or test data nor come from a split."""
         names = [root_name(argument) for argument in (*call.args, *(each.value for each in call.keywords))]
         return bool(call.args) and not any(name in self._parts or _PART_NAME.search(name) for name in names)
 
@@ -223,7 +223,7 @@ class _Flow:
 
 @dataclass(frozen=True)
 class _Fit:
-    """A call of ``fit``: the object, its training and validation data, each as a text that tells variables apart."""
+    """A call to ``fit``. The object and its data are texts that are equal only for the same values."""
 
     call: ast.Call
     owner: str
@@ -234,7 +234,7 @@ class _Fit:
 
 @dataclass(frozen=True)
 class _Measurement:
-    """A call of ``evaluate`` or ``score``, and the data that it is given."""
+    """A call to ``evaluate`` or ``score``, and the data that it is given."""
 
     call: ast.Call
     owner: str
@@ -268,13 +268,13 @@ def find_wrong_data(sources: tuple[Source, ...]) -> Iterator[Finding]:
             source.path,
             measurement.call.lineno,
             f"{last_name(measurement.call.func)}() is given the data of fit() in line {fit.call.lineno}, "
-            "and such an accuracy does not count.",
-            "Split off test data with train_test_split(…, random_state=0), and evaluate on these.",
+            "and an accuracy on training data does not count.",
+            "Split off test data with train_test_split(…, random_state=0), and evaluate on them.",
         )
 
 
 def _used_objects(call: ast.Call) -> Iterator[str]:
-    """Yield the variables that a call calls, or gives to a function, which may measure in another way."""
+    """Yield the variables that a call uses as the function or as arguments, which may measure in another way."""
     for node in (call.func, *call.args, *(each.value for each in call.keywords)):
         if isinstance(node, ast.Name):
             yield node.id
@@ -287,7 +287,7 @@ def _is_measuring(node: ast.AST) -> bool:
 
 
 class _Variables:
-    """The variables of a scope: how often each was assigned to so far, and which function made its value."""
+    """The variables of a scope: how often each was assigned so far, and which function made its value."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -295,7 +295,7 @@ class _Variables:
         self._makers: dict[str, str] = {}
 
     def assign(self, step: Step) -> None:
-        """Take note of the assignments of a statement."""
+        """Record the assignments of a statement."""
         for target, value in step.assigned:
             for node in ast.walk(target):
                 if isinstance(node, ast.Name):
@@ -311,7 +311,7 @@ class _Variables:
         return self._makers.get(value.id, "") if isinstance(value, ast.Name) else ""
 
     def identify(self, node: ast.expr | None) -> str:
-        """Return a text that is equal for two expressions with the same value; empty if that cannot be told."""
+        """Return a text that is equal for two expressions with the same value; empty if that is unknown."""
         if node is None or not all(isinstance(each, _PLAIN) for each in ast.walk(node)):
             return ""
         names = sorted({each.id for each in ast.walk(node) if isinstance(each, ast.Name)})
@@ -352,7 +352,7 @@ def _read_fit(call: ast.Call, owner: str, data: str, variables: _Variables) -> _
     validates = validation is not None or keyword(call, "validation_split") is not None
     if isinstance(validation, ast.Tuple | ast.List):
         return _Fit(call, owner, data, variables.identify(validation.elts[0]) if validation.elts else "", validates)
-    # Two readings of another object, such as a generator, may give different rows.
+    # Reading another object twice, such as a generator, may give different rows.
     known = variables.maker(validation).startswith(("keras.", "tensorflow."))
     return _Fit(call, owner, data, variables.identify(validation) if known else "", validates)
 
@@ -376,7 +376,7 @@ def _check_validation(source: Source, fit: _Fit, measurements: list[_Measurement
     ]
     callbacks = {last_name(call.func) for call in source.calls} & _BEST_EPOCH
     if after:
-        chosen = f", and {sorted(callbacks)[0]} chooses by them" if callbacks else ""
+        chosen = f", and {sorted(callbacks)[0]} uses the results" if callbacks else ""
         yield Finding(
             "validated_on_test_data",
             source.path,

@@ -1,4 +1,4 @@
-"""Accuracies that say nothing: of a regression, of one-hot labels counted one by one, or none at all."""
+"""Find meaningless accuracies, such as those of regressions or of single one-hot labels, and missing ones."""
 
 import ast
 import re
@@ -19,7 +19,7 @@ _REGRESSOR = re.compile(
     r"|LinearSVR|BayesianRidge)"
 )
 _SAYS_ACCURACY = re.compile(r"(?<![a-z])acc(?:uracy)?(?![a-z])", re.IGNORECASE)
-# Any of these in a script may lead to a line or a file with an accuracy, in whatever language.
+# Any of these in a script may write an accuracy to its output or to a file, in whatever language.
 _MAY_REPORT = re.compile(
     r"acc(?![eio])|accur|correct|right|score|report|genau|treffer|exactitud|pr[eé]cis|acur|acert|точн|准确|精度|正解|正确|metrics?\.json",
     re.IGNORECASE,
@@ -29,7 +29,7 @@ _KERAS = ("keras", "tensorflow", "tf_keras")
 
 @dataclass(frozen=True)
 class _Compile:
-    """A call of ``compile``. ``metrics``: the names of its metrics; None if they cannot be read.
+    """A call to ``compile``. ``metrics``: the names of its metrics; None if they cannot be read.
 
     ``units``, ``activation``: those of the model's last layer; 0 and empty if they cannot be read.
     """
@@ -42,7 +42,7 @@ class _Compile:
 
 
 def find_meaningless_accuracies(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield metrics that do not measure the share of right answers."""
+    """Yield metrics that do not measure the share of correct predictions."""
     one_hot = any(last_name(call.func) == "to_categorical" for source in sources for call in source.calls)
     for source, scope in find_used(sources):
         for each in _read_compiles(source, scope):
@@ -51,7 +51,7 @@ def find_meaningless_accuracies(sources: tuple[Source, ...]) -> Iterator[Finding
 
 
 def find_metrics(sources: tuple[Source, ...]) -> Iterator[tuple[Source, int, tuple[str, ...]]]:
-    """Yield each file, line and metrics of the calls of compile whose metrics can be read."""
+    """Yield the file, line and metrics of each call to compile whose metrics can be read."""
     for source, scope in find_used(sources):
         for each in _read_compiles(source, scope):
             if each.metrics:
@@ -59,7 +59,7 @@ def find_metrics(sources: tuple[Source, ...]) -> Iterator[tuple[Source, int, tup
 
 
 def find_missing_accuracy(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield the last compile of a Keras script in which nothing can lead to an accuracy."""
+    """Yield the last call to compile in a Keras script that does not report an accuracy."""
     compiles = [(source, each) for source, scope in find_used(sources) for each in _read_compiles(source, scope)]
     if not compiles or any(each.metrics is None for _, each in compiles):
         return
@@ -102,8 +102,8 @@ def _check_compile(source: Source, each: _Compile, *, one_hot: bool) -> Iterator
             source.path,
             each.line,
             f"compile() measures the accuracy of a regression (loss {each.loss}, one linear output), "
-            "which says nothing about it.",
-            "Write the share of answers that are close enough to $EPOCHAL_OUT/accuracy.json.",
+            "which is meaningless.",
+            "Write the share of predictions that are close enough to $EPOCHAL_OUT/accuracy.json.",
         )
     classes = each.units >= 3 and (each.activation == "softmax" or one_hot)
     if classes and "binaryaccuracy" in metrics:
@@ -111,7 +111,7 @@ def _check_compile(source: Source, each: _Compile, *, one_hot: bool) -> Iterator
             "accuracy_of_zeros",
             source.path,
             each.line,
-            f"binary_accuracy counts each of the {each.units} outputs, so one-hot labels score highly by their zeros.",
+            f"binary_accuracy counts each of the {each.units} outputs, so the zeros in one-hot labels inflate it.",
             'Write metrics=["accuracy"].',
         )
 
@@ -140,13 +140,13 @@ def _read_compiles(source: Source, scope: Scope) -> Iterator[_Compile]:
 
 
 def _is_keras_compile(source: Source, call: ast.Call) -> bool:
-    """Return whether a call is that of a model, as opposed to re.compile and torch.compile."""
+    """Return whether a call compiles a model, as opposed to re.compile and torch.compile."""
     named = any(each.arg in ("loss", "optimizer", "metrics") for each in call.keywords)
     return named or (len(call.args) > 1 and not source.callee(call))
 
 
 def _find_output(source: Source, value: ast.expr | None, outputs: dict[str, ast.Call | None]) -> ast.Call | None:
-    """Return the call that makes the last layer of a model, or of the tensor that a layer returns; None if unknown."""
+    """Return the call that makes the last layer of a model, or the layer that returns a tensor; None if unknown."""
     if not isinstance(value, ast.Call):
         return None
     if isinstance(value.func, ast.Call):  # Dense(1)(x)
@@ -165,7 +165,7 @@ def _find_output(source: Source, value: ast.expr | None, outputs: dict[str, ast.
 
 
 def _read_layer(source: Source, layer: ast.Call | None) -> tuple[int, str]:
-    """Return the units and the activation of a Dense layer; 0 and an empty text for others, or if they are computed."""
+    """Return the units and activation of a Dense layer; 0 and an empty text for other layers, or if computed."""
     if layer is None or not re.fullmatch(r"keras\.layers\.(?:\w+\.)?Dense", source.callee(layer)):
         return 0, ""
     units, activation = keyword(layer, "units", 0), keyword(layer, "activation", 1)
@@ -175,7 +175,7 @@ def _read_layer(source: Source, layer: ast.Call | None) -> tuple[int, str]:
 
 
 def _read_metrics(call: ast.Call) -> tuple[str, ...] | None:
-    """Return the names of the metrics of a call of compile; None if they are not all written there."""
+    """Return the names of the metrics in a call to compile; None if not all of them are literals."""
     if any(each.arg is None for each in call.keywords) or len(call.args) > 2:
         return None
     metrics = keyword(call, "metrics")
@@ -190,14 +190,14 @@ def _read_metrics(call: ast.Call) -> tuple[str, ...] | None:
 
 
 def _name_of(node: ast.expr | None) -> str:
-    """Return the name of a loss or metric that is given as a text, or made by a call; empty for other expressions."""
+    """Return the name of a loss or metric that is a text or made by a call; empty for other expressions."""
     if isinstance(node, ast.Call):
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", last_name(node.func)).lower()
     return text_of(node)
 
 
 def _check_regressors(source: Source, scope: Scope) -> Iterator[Finding]:
-    """Yield the scores of regressors, which are R², that are printed or named as an accuracy."""
+    """Yield scores of regressors, which are R², that the code prints or names as an accuracy."""
     regressors: dict[str, str] = {}
     scores: dict[str, ast.Call] = {}
     for step in scope.steps:
@@ -215,7 +215,7 @@ def _check_regressors(source: Source, scope: Scope) -> Iterator[Finding]:
                 source.path,
                 call.lineno,
                 f"score() of {regressors.get(root_name(call.func), 'a regressor')} is R², not an accuracy, and does not count.",
-                "Write the share of answers that are close enough to $EPOCHAL_OUT/accuracy.json.",
+                "Write the share of predictions that are close enough to $EPOCHAL_OUT/accuracy.json.",
             )
         for target, value in step.assigned:
             for node in ast.walk(target):
@@ -231,7 +231,7 @@ def _check_regressors(source: Source, scope: Scope) -> Iterator[Finding]:
 
 
 def _made(call: ast.Call) -> ast.Call | None:
-    """Return the call that makes an object, which may be fitted in the same expression."""
+    """Return the call that makes an object: ``SVR()`` in ``SVR().fit(x, y)``, otherwise ``call`` itself."""
     if isinstance(call.func, ast.Attribute) and call.func.attr == "fit" and isinstance(call.func.value, ast.Call):
         return call.func.value
     return call
@@ -247,7 +247,7 @@ def _is_score(call: ast.Call, regressors: dict[str, str]) -> bool:
 
 
 def _says_accuracy(node: ast.stmt) -> bool:
-    """Return whether a statement prints a text about an accuracy."""
+    """Return whether a statement prints a text that mentions an accuracy."""
     if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call) or last_name(node.value.func) != "print":
         return False
     texts = (text_of(each) for each in ast.walk(node) if isinstance(each, ast.Constant))
@@ -255,9 +255,9 @@ def _says_accuracy(node: ast.stmt) -> bool:
 
 
 def find_measurement(sources: tuple[Source, ...]) -> tuple[str, str, int] | None:
-    """Return what measures the accuracy in a script, with its file and line; None if that cannot be seen.
+    """Return what measures the accuracy in a script, with its file and line; None if unknown.
 
-    This is the last call of evaluate, score, accuracy_score or cross_val_score, or else the last line that prints an
+    This is the last call to evaluate, score, accuracy_score or cross_val_score, or else the last line that prints an
     accuracy, or else a metric of the last compile, whose value on validation data counts.
     """
     measured: list[tuple[str, str, int]] = []

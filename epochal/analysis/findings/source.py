@@ -1,4 +1,4 @@
-"""Python files as the checks read them: names resolved to what they import, and statements in the order they run."""
+"""Python files for the checks, with the full names of imports and the statements in the order in which they run."""
 
 import ast
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ from epochal.analysis.syntax import Module, full_name, last_name, resolve_import
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _NESTED = (*_FUNCTIONS, ast.ClassDef, ast.Lambda)
 _RUNNERS = frozenset({"run", "Fire"})
-"""Functions that call the function that they are given, as in absl's ``app.run(main)``."""
+"""Functions that call their argument, as in absl's ``app.run(main)``."""
 
 _MAIN = "main"
-"""The arm of ``if __name__ == "__main__"``, which runs in the script and in no module."""
+"""The arm of ``if __name__ == "__main__"``, which runs in the script but not in modules."""
 _EXITS = frozenset({"sys.exit", "os._exit", "exit", "quit"})
 
 Branch = tuple[tuple[int, str], ...]
@@ -34,7 +34,7 @@ class Step:
 
     @cached_property
     def nodes(self) -> list[ast.AST]:
-        """The nodes of the statement's own expressions, in source order, without the bodies of lambdas."""
+        """The nodes of the statement's expressions, in source order, without the bodies of lambdas."""
         found: list[ast.AST] = []
         stack: list[ast.AST] = [self.node]
         while stack:
@@ -48,7 +48,7 @@ class Step:
 
     @property
     def calls(self) -> Iterator[ast.Call]:
-        """The calls in the statement's own expressions."""
+        """The calls in the statement's expressions."""
         return (node for node in self.nodes if isinstance(node, ast.Call))
 
     @property
@@ -68,13 +68,13 @@ class Step:
                 yield node.optional_vars, node.context_expr
 
     def follows(self, other: "Step") -> bool:
-        """Return whether the statement ``other`` has run whenever this one runs, given that it is earlier."""
+        """Return whether the earlier statement ``other`` has always run when this one runs."""
         return self.branch[: len(other.branch)] == other.branch
 
 
 @dataclass(frozen=True)
 class Scope:
-    """The statements of a module or a function, in source order, without those of the functions inside it."""
+    """The statements of a module or a function, in source order, except those of the functions inside it."""
 
     node: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef
     steps: tuple[Step, ...]
@@ -87,7 +87,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class Source:
-    """A Python file that takes part in the training. ``names``: what each imported name refers to."""
+    """A Python file that is part of the training code. ``names``: the full name behind each imported name."""
 
     path: str
     tree: ast.Module
@@ -115,14 +115,14 @@ class Source:
 
 
 def read_sources(script: Script) -> tuple[Source, ...]:
-    """Return the script and then the local modules that it imports, without those that are not valid Python."""
+    """Return the script and then the local modules that it imports, skipping files that are not valid Python."""
     paths = [script.path, *(path for path in script.files if path.endswith(".py") and path != script.path)]
     modules = ((path, Module.parse(script.files[path])) for path in paths)
     return tuple(parse_source(path, module.tree) for path, module in modules if module)
 
 
 def parse_source(path: str, tree: ast.Module) -> Source:
-    """Return a file with this syntax tree."""
+    """Return the file ``path`` with the syntax tree ``tree``."""
     functions = [node for node in ast.walk(tree) if isinstance(node, _FUNCTIONS)]
     scopes = tuple(Scope(node, tuple(_steps(node.body, ()))) for node in (tree, *functions))
     return Source(path, tree, resolve_imports(tree), scopes)
@@ -144,7 +144,7 @@ def find_used(sources: tuple[Source, ...]) -> Iterator[tuple[Source, Scope]]:
 
 
 def find_certain(sources: tuple[Source, ...]) -> Iterator[tuple[Source, Step]]:
-    """Yield the statements that run in every training.
+    """Yield the statements that run whenever the script runs.
 
     These are the unconditional statements of the script, of the modules that it imports, and of the functions that
     such statements call by name.
@@ -167,7 +167,7 @@ def find_certain(sources: tuple[Source, ...]) -> Iterator[tuple[Source, Step]]:
 
 
 def _ends(source: Source, step: Step) -> bool:
-    """Return whether the statements after this one do not run."""
+    """Return whether no statement after this one runs."""
     if isinstance(step.node, ast.Expr) and isinstance(step.node.value, ast.Call):
         function = step.node.value.func
         return (source.name_of(function) or last_name(function)) in _EXITS
@@ -175,7 +175,7 @@ def _ends(source: Source, step: Step) -> bool:
 
 
 def _called_functions(source: Source, step: Step) -> Iterator[tuple[str, str]]:
-    """Yield the module's and the function's name of each function that a statement calls or has called."""
+    """Yield the module and name of each function that a statement calls, or passes to one of ``_RUNNERS``."""
     for call in step.calls:
         for node in (call.func, *(call.args if last_name(call.func) in _RUNNERS else [])):
             module, _, function = (full_name(node, source.names) or getattr(node, "id", "")).rpartition(".")
@@ -184,7 +184,7 @@ def _called_functions(source: Source, step: Step) -> Iterator[tuple[str, str]]:
 
 
 def keyword(call: ast.Call, name: str, position: int | None = None) -> ast.expr | None:
-    """Return the argument of a call with this name, or else at this position; None if it has no such argument."""
+    """Return the argument of a call with this name, or else at this position; None if there is no such argument."""
     for each in call.keywords:
         if each.arg == name:
             return each.value

@@ -1,4 +1,4 @@
-"""Splits into training and test data that differ each time, or whose parts overlap."""
+"""Find splits into training and test data that differ in each run of the script, or whose parts overlap."""
 
 import ast
 import re
@@ -37,7 +37,7 @@ _SEEDS = {
 
 
 def find_unseeded_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield the splits that draw other rows each time that the script runs."""
+    """Yield the splits that draw different rows each time the script runs."""
     seeded = frozenset().union(*(_seeds_of(source) for source in sources))
     for source, scope in find_used(sources):
         for step in scope.steps:
@@ -95,7 +95,7 @@ def _unseeded(source: Source, call: ast.Call, name: str, argument: str) -> Findi
         "unseeded_split",
         source.path,
         call.lineno,
-        f"{name}() has no seed: each training is tested on other rows, and a retrain cannot resume.",
+        f"{name}() has no seed: each trial is tested on different rows, and a retrain cannot resume.",
         f"Write {name}(…, {argument}).",
     )
 
@@ -117,7 +117,7 @@ def _check_sample_and_drop(source: Source, scope: Scope) -> Iterator[Finding]:
 
 
 def _read_sample(source: Source, value: ast.expr | None) -> ast.Call | None:
-    """Return ``value`` if it is a call of a data frame's ``sample`` whose arguments can be read."""
+    """Return ``value`` if it calls ``sample`` of a data frame with arguments that can be read."""
     if not isinstance(value, ast.Call) or has_unknown_arguments(value):
         return None
     if not isinstance(value.func, ast.Attribute) or value.func.attr != "sample":
@@ -127,7 +127,7 @@ def _read_sample(source: Source, value: ast.expr | None) -> ast.Call | None:
 
 
 def find_overlapping_samples(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield test data that are sampled from the same rows as the training data, independently of them."""
+    """Yield test data that are sampled independently from the same rows as the training data."""
     for source, scope in find_used(sources):
         training: dict[str, str] = {}
         for step in scope.steps:
@@ -154,10 +154,10 @@ def find_overlapping_samples(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def find_reshuffled_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield the shuffles of tf.data before take and skip, which move rows between the two parts in each epoch."""
+    """Yield calls to tf.data's shuffle before take and skip, which move rows between the two parts in each epoch."""
     for source, scope in find_used(sources):
         imported = {name.partition(".")[0] for name in source.names.values()}
-        if "tensorflow" not in imported or "datasets" in imported:  # Hugging Face's have the same methods
+        if "tensorflow" not in imported or "datasets" in imported:  # data sets of Hugging Face have the same methods
             continue
         shuffles: dict[str, ast.Call] = {}
         taken: dict[tuple[int, str], ast.Call] = {}
@@ -179,8 +179,8 @@ def find_reshuffled_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
                         "reshuffled_split",
                         source.path,
                         shuffle.lineno,
-                        "shuffle() draws a new order each time the data are read, so rows of the test part "
-                        f"(skip in line {skip.lineno}) are trained on.",
+                        "shuffle() draws a new order each time the data are read, so the training includes rows of the "
+                        f"test part (skip in line {skip.lineno}).",
                         "Write shuffle(…, seed=0, reshuffle_each_iteration=False), or call take and skip before shuffle.",
                     )
             for target, value in step.assigned:
@@ -192,7 +192,7 @@ def find_reshuffled_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def _find_shuffle(node: ast.expr, shuffles: dict[str, ast.Call]) -> ast.Call | None:
-    """Return the call of shuffle that decides the order of a data set, if it draws a new order each time."""
+    """Return the call to shuffle that sets the order of a data set, if it draws a new order in each epoch."""
     while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         method = node.func.attr
         if method in ("cache", "take", "skip") or (method == "shuffle" and has_unknown_arguments(node)):

@@ -1,4 +1,4 @@
-"""Files and packages that the code needs and the commit or the training environment does not have."""
+"""Find files that the code needs but the commit lacks, and packages that the training environment lacks."""
 
 import ast
 import re
@@ -34,7 +34,7 @@ _PROVIDERS = {
     "torchgen": ("torch",),
     "xgboost": ("xgboost-cpu",),
 }
-"""Other packages that provide a module than the one that people add to requirements.txt."""
+"""Alternative packages that provide a module, besides the usual one."""
 
 _DEPENDENCIES = {
     "imbalanced-learn": ("joblib", "numpy", "scikit-learn", "scipy", "threadpoolctl"),
@@ -60,9 +60,9 @@ _DEPENDENCIES = {
     "tqdm": (),
     "xgboost": ("numpy", "scipy"),
 }
-"""Packages and what they bring along, apart from what is in the environments of the frameworks anyway.
+"""Packages and the modules they bring along, apart from those that every framework's environment has.
 
-Any other package in requirements.txt may bring modules that nobody named, so no module is then said to be missing.
+Any other package in requirements.txt may bring along unknown modules, so no module is then reported as missing.
 """
 
 _OTHER_LISTS = ("pyproject.toml", "environment.yml", "environment.yaml", "uv.lock", "Pipfile", "setup.py")
@@ -73,11 +73,11 @@ _UNPACKING = frozenset(
     {"chdir", "extractall", "unpack_archive", "urlretrieve", "get_file", "system", "run", "check_call", "check_output"}
     | {"Popen", "snapshot_download", "download", "download_file", "dataset_download_files", "copy", "copytree", "move"}
 )
-"""Functions after which any file may be there."""
+"""Functions that may create any file."""
 
 
 def find_missing_files(sources: tuple[Source, ...], folder: Path, files: Collection[str]) -> Iterator[Finding]:
-    """Yield files that the code reads in every training, although a commit of ``folder`` would not contain them.
+    """Yield files that the code always reads, although a commit of ``folder`` would not contain them.
 
     ``files``: the paths that a commit would contain.
     """
@@ -89,7 +89,7 @@ def find_missing_files(sources: tuple[Source, ...], folder: Path, files: Collect
     for source, step in find_certain(sources):
         for call in step.calls:
             path = text_of(call.args[0]) if call.args and reads_file(source, call) else ""
-            # A file of this name that is mentioned elsewhere may be written there first.
+            # Code elsewhere that mentions a file of this name may write it first.
             mentioned = stems[_stem(path)] > 1 or PurePosixPath(path).suffix in formatted
             if _is_relative(path) and not mentioned and str(PurePosixPath(path)) not in known:
                 message, remedy = _explain_missing(path, folder)
@@ -107,7 +107,7 @@ def _texts_in(source: Source) -> Iterator[str]:
 
 
 def _formatted_texts_in(source: Source) -> Iterator[str]:
-    """Yield the ends of formatted texts, such as ``.csv`` of ``f"{name}.csv"``, with a letter before them."""
+    """Yield the ends of f-strings, such as ``.csv`` of ``f"{name}.csv"``, with a letter in front."""
     for node in source.nodes:
         if isinstance(node, ast.JoinedStr) and node.values and (end := text_of(node.values[-1])):
             yield f"x{end}"
@@ -130,7 +130,7 @@ def _explain_missing(path: str, folder: Path) -> tuple[str, str]:
 
 
 def find_large_files(folder: Path, files: Collection[str]) -> Iterator[Finding]:
-    """Yield the files of more than 50 MB among ``files``, those that the next commit would add, unless Git LFS is used."""
+    """Yield those of ``files``, which the next commit would add, that have more than 50 MB and are not in Git LFS."""
     attributes = folder / ".gitattributes"
     if attributes.is_file() and b"filter=lfs" in attributes.read_bytes():
         return
@@ -141,7 +141,7 @@ def find_large_files(folder: Path, files: Collection[str]) -> Iterator[Finding]:
                 "large_file",
                 path,
                 0,
-                f"{path} has {size / 1e6:.0f} MB, and the next commit would contain it. GitHub refuses files of over 100 MB.",
+                f"{path} has {size / 1e6:.0f} MB and would be in the next commit. GitHub refuses files of over 100 MB.",
                 f"Add it to .gitignore, and {_DATA_FOLDER}.",
             )
 
@@ -170,13 +170,13 @@ def find_missing_packages(sources: tuple[Source, ...], detection: Detection, fol
             "missing_package",
             path,
             line,
-            f"{top} is not in the environment for {frameworks()[detection.framework].TITLE} nor in requirements.txt.",
+            f"{top} is neither in the environment for {frameworks()[detection.framework].TITLE} nor in requirements.txt.",
             f"Add {package} to requirements.txt.",
         )
 
 
 def find_relative_imports(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield the relative imports of the script, which Python refuses in a file that is run as a program."""
+    """Yield the relative imports of the script, which Python does not allow in a file that it runs directly."""
     for source, step in find_certain(sources):
         node = step.node
         if source is sources[0] and isinstance(node, ast.ImportFrom) and node.level:
@@ -186,7 +186,7 @@ def find_relative_imports(sources: tuple[Source, ...]) -> Iterator[Finding]:
                 "relative_import",
                 source.path,
                 node.lineno,
-                f"{source.path} runs as a program, in which Python refuses relative imports.",
+                f"Python runs {source.path} directly, where relative imports do not work.",
                 f"Write {absolute}.",
             )
 
@@ -211,7 +211,7 @@ def _read_text(folder: Path) -> str | None:
 
 
 def _read_requirements(folder: Path) -> set[str] | None:
-    """Return the names of the packages in requirements.txt; None if a line of it is anything else."""
+    """Return the names of the packages in requirements.txt; None if a line of it is not a package."""
     text = _read_text(folder)
     if text is None:
         return None if (folder / "requirements.txt").exists() else set()

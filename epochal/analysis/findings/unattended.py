@@ -1,4 +1,4 @@
-"""What cannot work where nobody watches: questions, windows, notebooks, other machines' paths, downloads."""
+"""Find code that fails when run unattended: prompts, windows, notebook code, local paths and downloads."""
 
 import ast
 import re
@@ -51,7 +51,7 @@ _DOWNLOADS = {
 
 
 def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield calls that need a keyboard, a screen or a notebook, in statements that run in every training."""
+    """Yield calls that need a keyboard, a screen or a notebook, in statements that always run."""
     defined = {scope.name for source in sources for scope in source.scopes}
     for source, step in find_certain(sources):
         for call in step.calls:
@@ -62,7 +62,7 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
                     source,
                     call,
                     "asks_a_question",
-                    "input() waits for an answer, and nobody is there to give it.",
+                    "input() waits for an answer, but training runs unattended.",
                     "Use a constant instead.",
                 )
             elif name == "get_ipython" and (is_builtin or full.startswith("IPython.")):
@@ -74,13 +74,13 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
                     source,
                     call,
                     "needs_window",
-                    f'matplotlib.use("{backend}") needs a screen, and the training has none.',
+                    f'matplotlib.use("{backend}") needs a screen, but training has none.',
                     "Remove the line.",
                 )
 
 
 def find_lost_pictures(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield the first ``plt.show()`` of a script that keeps none of its pictures."""
+    """Yield the first ``plt.show()`` of a script that saves no pictures."""
     if any(last_name(call.func) == "savefig" for source in sources for call in source.calls):
         return
     for source, step in find_certain(sources):
@@ -90,7 +90,7 @@ def find_lost_pictures(sources: tuple[Source, ...]) -> Iterator[Finding]:
                     source,
                     call,
                     "shows_picture",
-                    "plt.show() shows nothing in a training, and the picture is lost.",
+                    "plt.show() shows nothing during training, and the picture is lost.",
                     'To keep it, write plt.savefig("plot.png").',
                     Severity.NOTE,
                 )
@@ -98,7 +98,7 @@ def find_lost_pictures(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def find_foreign_paths(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield absolute paths that are read from, or kept in a variable, and are not on the machine that trains."""
+    """Yield absolute paths that the code reads or stores in a variable, but that may not exist where it trains."""
     created = {
         name
         for source in sources
@@ -128,13 +128,13 @@ def find_foreign_paths(sources: tuple[Source, ...]) -> Iterator[Finding]:
                     source,
                     node,
                     "foreign_path",
-                    f"{path} is a path of one machine, and the training may run on another.",
+                    f"{path} is a path on one machine, but the training may run on another.",
                     'Commit the file and write its path in the repository, or read it from os.environ["EPOCHAL_DATA"].',
                 )
 
 
 def _parts(node: ast.expr) -> list[ast.expr]:
-    """Return the beginning of a path: the expression itself, or the first part of a joined or formatted text."""
+    """Return the beginning of a path: the expression itself, or the first part of a concatenation or f-string."""
     if isinstance(node, ast.BinOp):
         return _parts(node.left)
     if isinstance(node, ast.JoinedStr) and node.values:
@@ -157,7 +157,7 @@ def reads_file(source: Source, call: ast.Call) -> bool:
 
 
 def find_downloads(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield calls that download, in statements that run in every training."""
+    """Yield calls that download data, in statements that always run."""
     for source, step in find_certain(sources):
         for call in step.calls:
             if what := _describe_download(source, call):
@@ -168,7 +168,7 @@ def find_downloads(sources: tuple[Source, ...]) -> Iterator[Finding]:
                     source,
                     call,
                     "downloads",
-                    f"{last_name(call.func)}() downloads {what}, and by default trainings in containers have no network.",
+                    f"{last_name(call.func)}() downloads {what}, but by default, containers have no network.",
                     remedy if dataset else other,
                     Severity.NOTE,
                 )
@@ -195,7 +195,7 @@ def _describe_download(source: Source, call: ast.Call) -> str:
 
 
 def _fetchable(source: Source, call: ast.Call) -> str:
-    """Return the name for ``epochal data fetch`` of what a call downloads; empty if it is not known."""
+    """Return the name by which ``epochal data fetch`` knows what a call downloads; empty if there is none."""
     full = source.callee(call)
     found = re.fullmatch(
         r"keras\.datasets\.(\w+)\.load_data|keras\.applications\.(?:\w+\.)?(\w+)|sklearn\.datasets\.(fetch_\w+)", full

@@ -28,9 +28,9 @@ class DatasetCache:
     link_folder: for a framework that writes next to its cached files, the folder in the training's HOME for links to
         these files; empty if ``variable`` is set for the training instead.
     scripts: for each dataset that can be downloaded, Python code that downloads it into the cache.
-    module: a regular expression for the path and the function, as in ``sklearn/datasets/_covtype.py fetch_covtype``, of
-        the framework's functions that download datasets, with the dataset's name as the group ``name``; empty if there
-        are none.
+    module: a regular expression that matches the path and name of the framework's functions that download datasets, as
+        in ``sklearn/datasets/_covtype.py fetch_covtype``. Its group ``name`` is the dataset's name. Empty if there are
+        no such functions.
     """
 
     folder: str
@@ -66,7 +66,7 @@ class Recorder:
 
 @dataclass(frozen=True)
 class RemovedApi:
-    """A ``line`` (from 1) that uses an API (``what``) that today's framework lacks, and what to write ``instead``.
+    """A ``line``, counted from 1, that uses a removed API (``what``) of a framework, and what to write ``instead``.
 
     ``owner``: the title of the package that had it, if that is not the framework itself.
     """
@@ -87,8 +87,8 @@ class Framework(Protocol):
     RANK: int
     """Code that imports several frameworks trains with the one of the lowest rank, counted from 0.
 
-    Two of rank 0 are an error, because each of them trains networks of its own. Of others of the same rank, the one that
-    is imported first trains.
+    Two of rank 0 are an error, because each of them trains networks. Of other frameworks with the same rank, the
+    first one imported trains.
     """
     PINS: Path
     """The requirements file of the framework's training environment, with pinned versions."""

@@ -1,4 +1,4 @@
-"""JAX, also as used by Flax. Data sets are often read with TensorFlow or PyTorch, which then are the framework."""
+"""JAX, also as used by Flax. Code that also imports TensorFlow or PyTorch belongs to these."""
 
 from epochal.analysis.frameworks import LogLines, Recorder, no_removed_apis
 from epochal.folders import resource

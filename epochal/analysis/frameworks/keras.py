@@ -157,7 +157,7 @@ _TENSORFLOW_1 = (
     "summary.FileWriter nn.rnn_cell nn.softmax_cross_entropy_with_logits_v2 "
     "nn.static_rnn global_variables trainable_variables get_collection add_to_collection AUTO_REUSE logging"
 )
-"""Names of TensorFlow 1 that are left only in tensorflow.compat.v1."""
+"""Names from TensorFlow 1 that now exist only in tensorflow.compat.v1."""
 
 _IN_A_GRAPH = "after tf.compat.v1.disable_eager_execution()"
 
@@ -193,7 +193,7 @@ _REMOVED_FROM_TENSORFLOW = {
     "to_int64": "tf.cast(…, tf.int64)",
     "truncated_normal": "tf.random.truncated_normal",
 }
-"""Names of TensorFlow 1 that TensorFlow 2 has removed, without ``tensorflow.`` in front, with their replacements."""
+"""Names, without ``tensorflow.``, that TensorFlow 2 has removed, and their replacements."""
 
 _OPTIMIZER = {
     "lr": "learning_rate=…",
@@ -298,7 +298,7 @@ def _check_name(line: int, path: str) -> Iterator[RemovedApi]:
 
 
 def _rewrite_import(node: ast.ImportFrom, alias: ast.alias, removed: RemovedApi) -> str:
-    """Return the line to write instead of an import of what was removed, or the replacement if it is no name."""
+    """Return the line that replaces the import of a removed API, or only the replacement if it is not a name."""
     names, own = ", ".join(ast.unparse(each) for each in node.names), alias.asname or alias.name
     match = re.fullmatch(
         r"(?:from )?(?P<module>keras(?:\.[a-z_]+)*)(?:\.(?P<name>[A-Z]\w*))?(?: import …)?", removed.instead
@@ -310,7 +310,7 @@ def _rewrite_import(node: ast.ImportFrom, alias: ast.alias, removed: RemovedApi)
         module = f"tensorflow.{module}"
     is_whole = f"{node.module}.{alias.name}".removeprefix("tensorflow.") == removed.what
     if name and not (is_whole or name == alias.name):
-        return removed.instead  # another class, which is called differently
+        return removed.instead  # another class, whose arguments differ
     if name:
         is_alike = name.lower() in alias.name.lower() or alias.name.lower() in name.lower()
         return f"from {module} import {name}" + (f" as {own}" if is_alike and own != name else "")

@@ -1,4 +1,4 @@
-"""LightGBM. Scores of its estimators are recorded as those of scikit-learn."""
+"""LightGBM. Its estimators' scores are recorded like scikit-learn's."""
 
 from epochal.analysis.frameworks import LogLines, Recorder, no_removed_apis
 from epochal.folders import resource

@@ -1,4 +1,4 @@
-"""Plain Python: code that imports none of the frameworks in this package. Its datasets are NLTK's, for any code."""
+"""Plain Python: code that imports no framework of this package. Any code may use its datasets, which are NLTK's."""
 
 from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, no_removed_apis
 from epochal.folders import resource
@@ -24,7 +24,7 @@ _NLTK_RESOURCES = {
     "wordnet": "corpora",
     "words": "corpora",
 }
-"""Resources of NLTK by the folder that holds them, here and at their address."""
+"""The folder of each NLTK resource, both in the cache and in the download address."""
 
 _FETCH = (
     "import io, os, urllib.request as web, zipfile; "

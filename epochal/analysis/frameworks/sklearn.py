@@ -3,7 +3,7 @@
 from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, no_removed_apis
 from epochal.folders import resource
 
-# The functions of sklearn.datasets that download a dataset which their name determines.
+# The functions of sklearn.datasets that each download one fixed dataset.
 _FETCHERS = (
     "fetch_20newsgroups",
     "fetch_20newsgroups_vectorized",

@@ -1,4 +1,4 @@
-"""XGBoost. Scores of its estimators are recorded as those of scikit-learn."""
+"""XGBoost. Its estimators' scores are recorded like scikit-learn's."""
 
 from epochal.analysis.frameworks import LogLines, Recorder, no_removed_apis
 from epochal.folders import resource

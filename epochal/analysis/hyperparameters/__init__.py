@@ -1,1 +1,1 @@
-"""The hyperparameters in the pushed code: where they are set, and how a trial changes them, without running the code."""
+"""Find where the pushed code sets its hyperparameters, and change them for a trial, without running the code."""

@@ -1,7 +1,7 @@
 """Find and change hyperparameters, the literals in the pushed code that a trial may change.
 
-The standard library's ``ast`` locates a literal in a Python file. A change replaces the bytes of that literal and no
-others, unless the statement assigns the literal to several names: then it becomes two statements.
+The standard library's ``ast`` locates a literal in a Python file. A change replaces only the bytes of that
+literal, unless the statement assigns the literal to several names: then it becomes two statements.
 """
 
 import ast
@@ -16,11 +16,11 @@ from epochal.records import Value, is_same_value, value_kind
 
 
 def find_constants(source: bytes, path: str = "") -> list[Constant]:
-    """Return the literals that a module's top level assigns to names, in order; none if it is not valid Python.
+    """Return the literals that a module's top level assigns to names, in order; empty if it is not valid Python.
 
-    A literal is a number (a minus sign belongs to it), a text, True or False. The blocks of if, try, with and loops
-    belong to the top level, but functions and classes do not. Assignments to a tuple, assignments by a walrus,
-    assignments of a computed value, and those like ``epochs += 5`` are not found. ``path``: the module's file.
+    A literal is a number (including a minus sign), a text, True or False. The blocks of if, try, with and loops
+    belong to the top level, but functions and classes do not. Assignments to a tuple, with a walrus, of a
+    computed value, or like ``epochs += 5`` are not found. ``path``: the path of the module.
     """
     module = Module.parse(source)
     return [make_constant(module, name, node, path) for name, node in module.assignments()] if module else []
@@ -51,7 +51,7 @@ def change_all(source: bytes, changes: Mapping[Constant, Value]) -> bytes:
     All constants are in the same file. One that already has its new value keeps its spelling. A literal that a Python
     statement assigns to several names (``epochs = batch_size = 10``) changes for the constant's name only, because the
     statement is split in two. Raises ValueError if a constant is not in this source, if two are in the same place, if a
-    value is of another kind than the constant's (number, text or boolean), or if parsing the result does not give the
+    value is not of the constant's kind (number, text or boolean), or if parsing the result does not give the
     new values.
     """
     new = {constant: value for constant, value in changes.items() if not is_same_value(value, constant.value)}
@@ -112,10 +112,10 @@ def _apply_edits(source: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
 
 
 def _split_chain(module: Module, source: bytes, constant: Constant) -> tuple[tuple[int, int], int, bytes] | None:
-    """Return how to take a constant's name out of a statement that assigns its literal to several names.
+    """Return the edits that take a constant's name out of a statement that assigns its literal to several names.
 
     The result is the span to remove, the end of the statement, and the target as it is written; None if the statement
-    assigns the literal to no other name.
+    does not assign the literal to another name.
     """
     for node in ast.walk(module.tree):
         if not isinstance(node, ast.Assign) or len(node.targets) < 2 or literal(node.value) is None:

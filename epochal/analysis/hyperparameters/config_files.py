@@ -16,7 +16,7 @@ CONFIG_SUFFIXES = (".yaml", ".yml", ".json", ".toml")
 
 _Key = tuple[str, ...]
 _Found = tuple[_Key, Value, int, int]
-"""The key of a value from the top of the file, the value, and the bytes where it starts and ends."""
+"""The full key of a value, the value, and the byte offsets where it starts and ends."""
 
 _TOML_SCALAR = r"""[+-]?\d[\w.+-]*|true|false|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'"""
 _TOML_KEY = r"""(?:[\w-]+|"[^"\n]*"|'[^'\n]*')"""
@@ -30,8 +30,8 @@ _PLAIN_YAML = re.compile(r"[A-Za-z_][\w.-]*")
 def find_keys(path: str, content: bytes) -> list[Constant]:
     """Return the numbers, texts and booleans in the configuration file ``path``, in order, each under its key.
 
-    A key's ``qualified_name`` leads to it from the top of the file, as in ``train.epochs``; items of a list are counted
-    from 0. Returns none if the file is not valid, or if its suffix is not one of ``CONFIG_SUFFIXES``.
+    The ``qualified_name`` is the full key, as in ``train.epochs``; items of a list are counted from 0. The result is
+    empty if the file is not valid, or if its suffix is not one of ``CONFIG_SUFFIXES``.
     """
     try:
         found = list(_read(path, content))
@@ -45,7 +45,7 @@ def find_keys(path: str, content: bytes) -> list[Constant]:
 
 
 def format_value(path: str, present: bytes, value: Value) -> bytes:
-    """Return ``value`` as it is written in the configuration file ``path`` in place of the bytes ``present``."""
+    """Return ``value`` in the format of the configuration file ``path``, to replace the bytes ``present``."""
     quote = present[:1].decode("ascii", "replace")
     if isinstance(value, bool):
         text = str(value).lower()
@@ -64,14 +64,14 @@ def format_value(path: str, present: bytes, value: Value) -> bytes:
 
 
 def _is_plain_yaml(text: str) -> bool:
-    """Return whether YAML reads a text without quotes as this text."""
+    """Return whether YAML reads ``text`` without quotes as the same text."""
     import yaml
 
     return bool(_PLAIN_YAML.fullmatch(text)) and yaml.safe_load(text) == text
 
 
 def check_change(path: str, before: bytes, after: bytes, changes: Mapping[Constant, Value]) -> bool:
-    """Return whether ``after`` is ``before`` with the values of ``changes``, as parsing both shows."""
+    """Parse ``before`` and ``after``, and return whether they differ exactly by ``changes``."""
     expected = [
         (
             each.qualified_name,
@@ -110,7 +110,7 @@ def _read_yaml(content: bytes) -> Iterator[_Found]:
 
 
 def _walk_yaml(node: Any, key: _Key, seen: set[int]) -> Iterator[tuple[_Key, Any]]:
-    """Yield the scalars in a node of YAML with their keys. An alias has been seen where its anchor is."""
+    """Yield the scalars in a YAML node with their keys. Aliases of nodes that were yielded before are skipped."""
     import yaml
 
     if id(node) in seen:
@@ -142,7 +142,7 @@ def _read_yaml_scalar(node: Any) -> Value | None:
 
 def _read_json(content: bytes) -> Iterator[_Found]:
     json.loads(content)  # raises ValueError if it is not JSON
-    # JSON is read as Python, whose parser says where each value is; only true, false and null are no literals there.
+    # Parse JSON as Python, whose parser locates each value; only true, false and null are not Python literals.
     module = Module.parse(content)
     if module is None or not isinstance(module.tree.body[0], ast.Expr):
         return
@@ -154,7 +154,7 @@ def _read_json(content: bytes) -> Iterator[_Found]:
 
 
 def _walk_json(node: ast.expr, key: _Key) -> Iterator[tuple[_Key, ast.expr]]:
-    """Yield the values in a part of a JSON file that are neither objects nor arrays, with their keys."""
+    """Yield the values in a JSON node that are neither objects nor arrays, with their keys."""
     if isinstance(node, ast.Dict):
         for key_node, value in zip(node.keys, node.values, strict=True):
             yield from _walk_json(value, (*key, str(literal(key_node)) if key_node else ""))
@@ -166,9 +166,9 @@ def _walk_json(node: ast.expr, key: _Key) -> Iterator[tuple[_Key, ast.expr]]:
 
 
 def _read_toml(content: bytes) -> Iterator[_Found]:
-    """Yield the values that stand in one line with their key, also those in inline tables.
+    """Yield the values that are on the same line as their key, including those in inline tables.
 
-    Texts of several lines are skipped. Each value is compared with what ``tomllib`` reads under its key.
+    Multi-line texts are skipped. Each value is checked against the one that ``tomllib`` reads for its key.
     """
     data = tomllib.loads(content.decode("utf-8"))
     table: _Key = ()

@@ -1,4 +1,4 @@
-"""A literal in the pushed code that a trial may change, and how numbers are written as text."""
+"""A literal in the pushed code that a trial may change, and the parsing of numbers in texts."""
 
 import re
 from dataclasses import dataclass, field
@@ -14,10 +14,10 @@ class Constant:
     """A literal in a file of the pushed code.
 
     ``name``: the variable, option, key or argument that it sets. ``value``: its value; a number even if it is written
-    as text, as in ``os.environ.get("EPOCHS", "5")``. ``line``: its line, from 1. ``start``, ``end``: its bytes are
-    ``content[start:end]``. ``path``: the file, relative to the top of the code. ``qualified_name``: the name with what
-    it belongs to, as in ``train.epochs``; the same as ``name`` at the top level of a file. ``place``: what kind of
-    place it is, as in "the default of --epochs".
+    as text, as in ``os.environ.get("EPOCHS", "5")``. ``line``: its line, counted from 1. ``start``, ``end``: its bytes
+    are ``content[start:end]``. ``path``: the file, relative to the top of the code. ``qualified_name``: the name after
+    that of its table, class or function, as in ``train.epochs``; the same as ``name`` at the top level of a file.
+    ``place``: a description of the place, as in "the default of --epochs".
     """
 
     name: str
@@ -31,7 +31,7 @@ class Constant:
 
 
 def parse_number(text: str) -> int | float | None:
-    """Return the number that ``text`` spells in decimal notation, or None if it spells none."""
+    """Return the number that ``text`` spells in decimal notation, or None if it is not a number."""
     text = text.strip()
     if _INTEGER.fullmatch(text):
         return int(text)

@@ -1,4 +1,4 @@
-"""Find the places that give values to attributes, keys and options, and describe literals by what they set."""
+"""Find where attributes, keys and options get their values, and describe the literals there."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -12,12 +12,12 @@ RECORDS = frozenset(
     {"dict", "Namespace", "SimpleNamespace", "Munch", "EasyDict", "edict", "ConfigDict", "DotMap", "AttrDict", "Box"}
     | {"set_defaults", "update", "DotDict", "Dict", "OmegaConf", "create"}
 )
-"""Functions whose keyword arguments become the attributes or keys of an object."""
+"""Functions that turn their keyword arguments into the attributes or keys of an object."""
 
 
 @dataclass(frozen=True)
 class Label:
-    """What a literal sets: the fields of its Constant with the same names."""
+    """The name and place of a literal, as in the fields of ``Constant`` with the same names."""
 
     name: str
     qualified_name: str
@@ -40,7 +40,7 @@ class Definition:
 
 
 def find_definitions(unit: Unit, node: ast.AST, classes: Mapping[str, ast.ClassDef]) -> Iterator[Definition]:
-    """Yield the attributes, keys and options that a node gives a value to."""
+    """Yield the definitions of attributes, keys and options in a node."""
     match node:
         case ast.Assign() | ast.AnnAssign():
             if node.value is None:

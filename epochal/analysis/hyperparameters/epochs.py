@@ -1,4 +1,4 @@
-"""Find the number of epochs: the literals that may set how long the pushed code trains, the likeliest first."""
+"""Find the literals that may set the number of epochs in the pushed code, the likeliest first."""
 
 import ast
 import math
@@ -73,15 +73,15 @@ class Epochs:
         return self.number_with(hyperparameters.get(self.name, self.constant.value))
 
     def value_for(self, number: int) -> int:
-        """Return the smallest value of the literal with which at least ``number`` epochs are trained."""
+        """Return the smallest value of the literal that trains at least ``number`` epochs."""
         return math.ceil((number - self.offset) / self.factor)
 
 
 def find_epochs(tracer: Tracer) -> tuple[Epochs, ...]:
     """Return the literals that may set the number of epochs, the likeliest first; no two have the same name.
 
-    First come those that reach a call that trains or the head of a loop that does, in the script and the local modules
-    that it imports; then all others that are named like a number of epochs.
+    First come those that set the epochs of a call or loop that trains, in the script and the local modules that it
+    imports; then all others that are named like a number of epochs.
     """
     finder = _Finder(tracer)
     found: dict[tuple[str, int], Epochs] = {}
@@ -94,13 +94,13 @@ def find_epochs(tracer: Tracer) -> tuple[Epochs, ...]:
 
 
 def is_epochs_name(name: str) -> bool:
-    """Return whether a name is one that people give a number of epochs."""
+    """Return whether ``name`` is a common name for a number of epochs."""
     plain = re.sub(r"[^a-z]", "", name.lower())
     return bool(_EPOCHS_NAME.fullmatch(plain))
 
 
 def _rename(found: list[Epochs]) -> Iterator[Epochs]:
-    """Give all but the first of several literals of the same name a name with their place."""
+    """Add the place to the names of literals after the first if several have the same name."""
     seen: set[str] = set()
     for each in found:
         constant = each.constant
@@ -117,7 +117,7 @@ class _Finder:
         self._tracer = tracer
 
     def find_used(self) -> Iterator[Traced]:
-        """Yield what reaches a call or loop that trains: Keras' fit, then other calls, then loops over epochs."""
+        """Yield the literals that set the epochs of Keras' fit, then those of other calls, then those of loops."""
         for search in (self._in_fits, self._in_calls, self._in_loops, self._in_estimators):
             for unit in self._tracer.units.values():
                 yield from search(unit)
@@ -142,7 +142,7 @@ class _Finder:
                 yield Traced(constant)
 
     def _in_fits(self, unit: Unit) -> Iterator[Traced]:
-        """Yield the epochs of calls of fit, the last call first, as earlier ones often train only a part."""
+        """Yield the epochs of calls to fit, the last call first, because earlier ones often train only a part."""
         calls = [each for each in unit.nodes if isinstance(each, ast.Call) and last_name(each.func) in _FIT_METHODS]
         fits = [each for each in calls if isinstance(each.func, ast.Attribute)]
         for call in sorted(fits, key=position, reverse=True):
@@ -159,7 +159,7 @@ class _Finder:
                 yield from self._tracer.trace_key(unit, stars[0], "epochs")
 
     def _find_loop_of_fits(self, unit: Unit, call: ast.Call, epochs: ast.expr | None) -> ast.For | None:
-        """Return the loop of which each pass trains the same model for one more epoch with ``call``, or None."""
+        """Return the loop in which each pass trains the same model for one more epoch with ``call``, or None."""
         loop = next((each for each in unit.ancestors(call) if isinstance(each, ast.For)), None)
         if loop is None or unit.function(loop) is not unit.function(call) or _find_range(loop.iter) is None:
             return None
@@ -175,7 +175,7 @@ class _Finder:
         return loop if one_more and model and not made_in_loop else None
 
     def _in_calls(self, unit: Unit) -> Iterator[Traced]:
-        """Yield the arguments of other calls that are named like a number of epochs, as in Trainer(max_epochs=5)."""
+        """Yield arguments of other calls that are named like a number of epochs, as in Trainer(max_epochs=5)."""
         for call in sorted((each for each in unit.nodes if isinstance(each, ast.Call)), key=position, reverse=True):
             name = last_name(call.func)
             if name in _FIT_METHODS or name == "print":
@@ -197,10 +197,10 @@ class _Finder:
                     yield from self._tracer.trace(unit, keyword.value, label)
 
     def _in_loops(self, unit: Unit) -> Iterator[Traced]:
-        """Yield the number of passes of loops that train, those over something named epoch first."""
+        """Yield the number of passes of loops that train, starting with loops whose names suggest epochs."""
         loops = sorted((each for each in unit.nodes if isinstance(each, ast.For | ast.While)), key=position)
         named = [each for each in loops if self._counts_epochs(unit, each)]
-        # Of nested loops that train, the outermost is the likeliest to count epochs.
+        # If loops that train are nested, the outermost one most likely counts epochs.
         training = [
             loop
             for loop in loops
@@ -210,7 +210,7 @@ class _Finder:
             yield from self._trace_loop(unit, loop)
 
     def _find_passes(self, unit: Unit, loop: ast.For) -> ast.Call | None:
-        """Return the call of range in the head of a loop, also if a variable holds it."""
+        """Return the call to range in the head of a loop, also if a variable holds its result."""
         head = loop.iter
         if isinstance(head, ast.Name) and (scope := unit.find_scope(head, head.id)):
             values = [each.value for each in self._tracer.find_effective(unit, scope, head.id, head) if each.value]
@@ -246,7 +246,7 @@ class _Finder:
             yield Traced(traced.constant, traced.factor, traced.offset - start)
 
     def _trace_condition(self, unit: Unit, test: ast.expr, label: Label) -> Iterator[Traced]:
-        """Yield what sets the right side of a comparison such as ``epoch < epochs`` in the head of a while loop."""
+        """Yield the literals that set ``epochs`` in the condition of a while loop such as ``epoch < epochs``."""
         for each in ast.walk(test):
             if isinstance(each, ast.Compare) and isinstance(each.ops[0], _COMPARISONS):
                 names = last_name(each.left), last_name(each.comparators[0])
@@ -261,7 +261,7 @@ def _trains(loop: ast.For | ast.While) -> bool:
 
 
 def _find_range(head: ast.expr) -> ast.Call | None:
-    """Return the call of range in the head of a loop, also in ``tqdm(range(20))`` and ``enumerate(range(20))``."""
+    """Return the call to range in the head of a loop, also in ``tqdm(range(20))`` and ``enumerate(range(20))``."""
     if isinstance(head, ast.NamedExpr):
         return _find_range(head.value)
     if isinstance(head, ast.Call):

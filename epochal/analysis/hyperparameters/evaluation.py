@@ -1,7 +1,6 @@
-"""Evaluate expressions of the pushed code as far as that is possible without running it.
+"""Evaluate expressions of the pushed code, if possible without running it.
 
-The script is known to be run without arguments and without environment variables of its own, which decides many
-conditions.
+Epochal runs the script without arguments and without special environment variables, which decides many conditions.
 """
 
 import ast
@@ -27,7 +26,7 @@ UNKNOWN: Any = object()
 _KINDS = dict.fromkeys(("parse_args", "parse_known_args"), "option") | dict.fromkeys(
     ("safe_load", "load", "full_load", "loads", "compose", "merge", "unsafe_load", "to_container"), "config"
 )
-"""The kind of place that sets the parts of an object, by the function that makes it."""
+"""How the parts of an object are set, by the function that makes the object."""
 _OPERATIONS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -47,11 +46,11 @@ _OPERATIONS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
 }
 MAX_DEPTH = 40
 MAX_STEPS = 500
-"""At most this many expressions are followed for one: code may refer to itself in exponentially many ways."""
+"""The maximum number of expressions to follow from one: references in code may multiply exponentially."""
 
 
 Owner = tuple[ast.AST | None, str]
-"""The class or dictionary whose attribute or key is read, if known, and the likeliest kind of place that sets it."""
+"""The class or dictionary whose attribute or key is read, if known, and the likeliest kind of its definition."""
 
 
 class Evaluator:
@@ -205,7 +204,7 @@ class Evaluator:
         return next((self.units[path] for path in paths if path in self.units), None)
 
     def find_imported_module(self, unit: Unit, node: ast.Name) -> Unit | None:
-        """Return the local module that a name stands for, as after ``import config``; None if it is none."""
+        """Return the local module that a name refers to, as after ``import config``; None if it is not a module."""
         scope = unit.find_scope(node, node.id)
         for binding in unit.bindings(scope, node.id) if scope else ():
             statement = binding.statement
@@ -226,7 +225,7 @@ class Evaluator:
     def find_effective(self, unit: Unit, scope: Scope, name: str, use: ast.AST | None) -> list[Binding]:
         """Return the bindings that may hold when ``use`` is reached, the likeliest first.
 
-        ``use``: None stands for the end of the scope. Later bindings override earlier ones; those under a condition
+        If ``use`` is None, the end of the scope is meant. Later bindings override earlier ones; those under a condition
         that does not hold are left out.
         """
         found: list[tuple[bool, Binding]] = []
@@ -248,7 +247,7 @@ class Evaluator:
         return [binding for _, binding in sorted(found, key=lambda each: not each[0])]
 
     def is_effective(self, unit: Unit, statement: ast.AST, use: ast.AST | None = None) -> tuple[bool | None, bool]:
-        """Return whether a statement runs before ``use``, None if unknown, and whether it is the likelier case."""
+        """Return whether a statement runs before ``use``, None if unknown, and whether that is likely."""
         known = dict(unit.branches(use)) if use else {}
         is_certain: bool | None = True
         is_probable = True
@@ -269,7 +268,7 @@ class Evaluator:
         return is_certain, is_probable
 
     def find_arguments(self, unit: Unit, function: Function, name: str) -> Iterator[tuple[Unit, ast.expr | None]]:
-        """Yield the argument for the parameter ``name`` in each call of ``function``, or None if a call has none."""
+        """Yield the argument for the parameter ``name`` in each call to ``function``, or None if it is missing."""
         owner = unit.scope(function)
         called = owner.name if isinstance(owner, ast.ClassDef) and function.name == "__init__" else function.name
         names = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
@@ -299,7 +298,7 @@ class Evaluator:
                 yield call_unit, None
 
     def read_keys(self, unit: Unit, node: ast.expr) -> tuple[ast.expr, tuple[str, ...]]:
-        """Return the same as ``read_keys``, also for keys in variables: ``presets[args.preset]["epochs"]``."""
+        """Do the same as ``definitions.read_keys``, also for keys in variables: ``presets[args.preset]["epochs"]``."""
         base, keys = read_keys(node)
         while isinstance(base, ast.Subscript) and isinstance(key := self.evaluate(unit, base.slice), str):
             base, more = read_keys(base.value)
@@ -307,7 +306,7 @@ class Evaluator:
         return base, keys
 
     def find_owner(self, unit: Unit, base: ast.expr) -> Owner:
-        """Return the class or dictionary that ``base`` is, and the likeliest kind of place that sets its parts."""
+        """Return the class or dictionary that ``base`` is, and the likeliest kind of definition of its parts."""
         if not isinstance(base, ast.Name):
             return self.find_owner_of_value(unit, base)
         if base.id in ("self", "cls"):
@@ -346,7 +345,7 @@ class Evaluator:
         return next((self._find_owner_once(other, each) for other, each in arguments if each), (None, "item"))
 
     def _find_owner_once(self, unit: Unit, value: ast.expr) -> Owner:
-        """Return the owner that an expression is; none if it is being looked for already."""
+        """Return the owner that an expression refers to; no owner if the search for it is already in progress."""
         if value in self._evaluating or len(self._evaluating) > MAX_DEPTH:
             return None, "item"
         self._evaluating.add(value)
@@ -379,7 +378,7 @@ def _is_hydra(decorator: ast.expr) -> bool:
 
 
 def is_likely(test: ast.expr) -> bool:
-    """Return whether an unknown condition is likelier to hold: conditions usually ask for an exception to the rule."""
+    """Return whether an unknown condition probably holds. Most conditions test for exceptional cases."""
     return isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
 
 

@@ -1,4 +1,4 @@
-"""Find the named literals that a search may change, besides the constants of the script's top level."""
+"""Find the named literals that a search may change, besides the constants at the script's top level."""
 
 import ast
 import itertools
@@ -20,14 +20,14 @@ from epochal.analysis.syntax import last_name, literal
 
 _CASTS = frozenset({"int", "float", "str", "bool", "Option", "Argument", "Field", "field"})
 _NOT_HYPERPARAMETERS = frozenset({"print", "add_argument", "option", "argument", "open", "log", "info", "format"})
-"""Functions whose keyword arguments are not hyperparameters, or are found as the default of an option."""
+"""Functions whose keyword arguments are not hyperparameters, or are found as defaults of options."""
 
 
 def find_places(tracer: Tracer) -> dict[str, tuple[Constant, ...]]:
     """Return the literals by their names, and also by their qualified names, such as ``train.learning_rate``.
 
-    They are the values of local variables, of constants in other modules, of options, attributes, keys, configuration
-    files, keyword arguments, and of parameters unless every call passes another value.
+    They are the values of local variables, constants in other modules, options, attributes, keys, keyword arguments and
+    configuration files, and the defaults of parameters unless every call passes another value.
     """
     found: dict[str, dict[tuple[str, int], Constant]] = {}
     for constant in sorted(_find_all(tracer), key=lambda each: (each.path, each.start)):
@@ -72,7 +72,7 @@ def _read_parameters(tracer: Tracer, unit: Unit, function: Function) -> Iterator
 
 
 def _read_literal(unit: Unit, node: ast.expr, label: Label) -> Iterator[Constant]:
-    """Yield the literal that ``node`` is, or that it is computed from: ``float(os.environ.get("LR", "0.01"))``."""
+    """Yield the literal in ``node``, which may be converted to a number: ``float(os.environ.get("LR", "0.01"))``."""
     is_cast = False
     while isinstance(node, ast.Call):
         given = next((each.value for each in node.keywords if each.arg == "default"), None)

@@ -1,4 +1,4 @@
-"""The files that can hold a script's hyperparameters: the script, the local modules it imports, and configuration."""
+"""Read the files that may set hyperparameters: the script, the local modules it imports, and configuration files."""
 
 import ast
 import os
@@ -12,7 +12,7 @@ from epochal.analysis.hyperparameters.constant import Constant
 from epochal.analysis.syntax import Module
 
 _MAX_BYTES = 256 * 1024
-"""Larger files hold data rather than settings."""
+"""The maximum size of a file. Larger files hold data rather than settings."""
 _MAX_MODULES = 200
 _MAX_CONFIG_FILES = 200
 _NOT_READ = frozenset({"epochal.toml", "pyproject.toml", "package.json", "package-lock.json"})
@@ -20,7 +20,7 @@ _NOT_READ = frozenset({"epochal.toml", "pyproject.toml", "package.json", "packag
 
 @dataclass(frozen=True)
 class Sources:
-    """Files that can hold hyperparameters, by their paths relative to the top of the code.
+    """Files that may set hyperparameters, by their paths relative to the top of the code.
 
     ``script``: the path of the script. ``modules``: the script and then the local modules that it imports, directly or
     through others. ``configs``: YAML, JSON and TOML files that these modules seem to read.
@@ -39,7 +39,7 @@ class Sources:
 def read_sources(code: Path, script: str, content: bytes) -> Sources:
     """Read the local modules and configuration files of the script at the path ``script`` in the folder ``code``.
 
-    ``content``: that of the script, which need not be in the folder. Only regular files of at most 256 KB are read.
+    ``content``: the content of the script, which need not be in the folder. Only regular files of at most 256 KB are read.
     """
     modules = {script: content}
     folder = PurePosixPath(script).parent
@@ -89,7 +89,7 @@ def _module_paths(folder: PurePosixPath, name: str) -> list[str]:
 
 
 def _read_configs(code: Path, folder: PurePosixPath, modules: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return the configuration files whose name, with or without suffix, occurs in the modules, or in such a file.
+    """Return the configuration files whose name, with or without suffix, occurs in the modules or in another such file.
 
     Hydra's files name others: ``defaults: [{model: small}]`` reads model/small.yaml. Those in ``folder``, the script's,
     come first.
@@ -131,7 +131,7 @@ def _find_configs(code: Path) -> list[str]:
 
 
 def _read_file(code: Path, path: str) -> bytes | None:
-    """Return the content of a file; None if there is none, it is too large, or a link leads to it."""
+    """Return the content of a file; None if it does not exist, is too large, or is reached through a link."""
     file = code / path
     try:
         status = os.lstat(file)

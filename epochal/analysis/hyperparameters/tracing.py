@@ -26,12 +26,12 @@ from epochal.analysis.syntax import last_name, literal
 
 _CASTS = frozenset({"int", "float", "round", "abs", "ceil", "floor", "int32", "int64", "str", "bool"})
 _DEFAULTS = frozenset({"Option", "Argument", "Field", "field", "attrib", "ib"})
-"""Functions that return a default of an option or field, which is their first argument or ``default``."""
+"""Functions that define an option or field, whose default is the first argument or ``default``."""
 
 
 @dataclass(frozen=True)
 class Traced:
-    """A literal that sets the value of an expression, which is ``factor`` times the literal plus ``offset``."""
+    """A literal that sets the value of an expression: ``factor`` times the literal, plus ``offset``."""
 
     constant: Constant
     factor: Fraction = Fraction(1)
@@ -49,7 +49,7 @@ class Tracer(Evaluator):
     def trace(self, unit: Unit, node: ast.expr, label: Label) -> list[Traced]:
         """Return the literals that may set the whole number ``node``, the likeliest first.
 
-        ``label``: what a literal in the place of ``node`` sets.
+        ``label``: the label for ``node`` if it is itself a literal.
         """
         self._traced = self._traced + 1 if self._tracing else 0
         if node in self._tracing or len(self._tracing) > MAX_DEPTH or self._traced > MAX_STEPS:
@@ -101,7 +101,7 @@ class Tracer(Evaluator):
         return self._trace_bindings(unit, scope, node.id, node)
 
     def trace_variable(self, unit: Unit, scope: Scope, name: str) -> list[Traced]:
-        """Return the literals that may set a variable, as it is when its scope has run."""
+        """Return the literals that may set a variable to its value at the end of its scope."""
         return self._trace_bindings(unit, scope, name, None)
 
     def trace_key(self, unit: Unit, node: ast.expr, key: str) -> list[Traced]:
@@ -193,7 +193,7 @@ class Tracer(Evaluator):
         return [*in_files, *certain, *doubtful] if kind == "config" else [*certain, *in_files, *doubtful]
 
     def _expand(self, unit: Unit, base: ast.expr, keys: tuple[str, ...]) -> tuple[ast.expr, tuple[str, ...]]:
-        """Replace a variable by what it was assigned from: ``train.epochs`` by ``cfg.train.epochs``."""
+        """Replace a variable by the expression assigned to it: ``train.epochs`` by ``cfg.train.epochs``."""
         for _ in range(MAX_DEPTH):
             scope = unit.find_scope(base, base.id) if isinstance(base, ast.Name) else None
             if scope is None or not isinstance(base, ast.Name):
@@ -208,14 +208,14 @@ class Tracer(Evaluator):
         return base, keys
 
     def _find_part(self, owner: ast.AST | None, key: str) -> ast.AST | None:
-        """Return the class or dictionary that an attribute or key of another one holds; None if that is not known."""
+        """Return the class or dictionary in an attribute or key of ``owner``; None if unknown."""
         for each in self.definitions.get(key, []) if owner else ():
             if each.owner is owner:
                 return self.find_owner_of_value(each.unit, each.value)[0]
         return None
 
     def _find_config_constants(self, keys: tuple[str, ...]) -> list[Constant]:
-        """Return the values in configuration files under the last of ``keys``, those that match more keys first."""
+        """Return the values in configuration files for the last of ``keys``, those that match most keys first."""
 
         def count_matches(constant: Constant) -> int:
             parts = constant.path.rpartition(".")[0].split("/") + constant.qualified_name.split(".")
@@ -223,7 +223,7 @@ class Tracer(Evaluator):
             while matches < min(len(parts), len(keys)) and parts[-1 - matches] == keys[-1 - matches]:
                 matches += 1
             if len(keys) > matches > 0 and parts[-1 - matches : -matches] != [keys[-1 - matches]]:
-                # model/small.yaml is read as model: the key model.units is its key units.
+                # The key model.units is the key units of model/small.yaml.
                 group = constant.path.split("/")[-2:-1]
                 matches += group == [keys[-1 - matches]]
             return matches
@@ -274,7 +274,7 @@ class Tracer(Evaluator):
             smaller = right if larger is left else left
             return self._combine(node.op, self.trace(unit, larger, label), literal(smaller), is_left=larger is left)
         found = []
-        # In a + b, the second is what is trained last: initial_epochs + fine_tune_epochs.
+        # In a sum such as initial_epochs + fine_tune_epochs, the last term is trained last.
         sides = [(right, left), (left, right)]
         for side, other in sides[1:] if isinstance(node.op, ast.Div | ast.FloorDiv | ast.Mod) else sides:
             if literal(side) is None:
@@ -283,9 +283,9 @@ class Tracer(Evaluator):
         return found
 
     def _combine(self, op: ast.operator, traced: Iterable[Traced], other: Any, *, is_left: bool = True) -> list[Traced]:
-        """Return what is traced for ``traced op other``, or ``other op traced`` if not ``is_left``.
+        """Combine traced literals with ``other``: ``traced op other``, or ``other op traced`` if not ``is_left``.
 
-        An operand or operation that is not known counts as one that changes nothing.
+        An unknown operand or operation is treated as if it changed nothing.
         """
         if isinstance(other, bool) or not isinstance(other, int | float):
             return list(traced)
@@ -307,7 +307,7 @@ class Tracer(Evaluator):
 
 
 def _find_items(loop: ast.For, name: str) -> list[ast.expr]:
-    """Return what a variable of a loop over a list gets in each pass, the last first: ``for epochs in [5, 20]``."""
+    """Return the values of the variable of a loop such as ``for epochs in [5, 20]``, the last one first."""
     if not isinstance(loop.iter, ast.List | ast.Tuple):
         return []
     items = loop.iter.elts[::-1]

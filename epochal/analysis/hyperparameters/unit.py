@@ -15,8 +15,8 @@ _SCOPES = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.
 class Binding:
     """A statement that binds a name.
 
-    ``statement``: the statement, or the parameter of a function. ``value``: the expression that the name gets; None if
-    it is not a single expression, as for the target of a loop.
+    ``statement``: the statement, or the parameter of a function. ``value``: the expression assigned to the name;
+    None if there is no single expression, as for the target of a loop.
     """
 
     statement: ast.AST
@@ -51,7 +51,7 @@ class Unit:
             bindings.sort(key=lambda binding: position(binding.statement))
 
     def __contains__(self, node: ast.AST) -> bool:
-        """Return whether a node is in the file, rather than made while reading it."""
+        """Return whether a node comes from the file, rather than being made during the analysis."""
         return node in self._parents
 
     def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
@@ -61,7 +61,7 @@ class Unit:
             yield node
 
     def scope(self, node: ast.AST) -> Scope:
-        """Return the innermost module, function or class around ``node``; a parameter's is its function."""
+        """Return the innermost module, function or class around ``node``; for a parameter, its function."""
         for each in self.ancestors(node):
             if isinstance(each, _SCOPES):
                 return each
@@ -76,7 +76,7 @@ class Unit:
         return next((each for each in self.ancestors(node) if isinstance(each, ast.ClassDef)), None)
 
     def find_scope(self, node: ast.AST, name: str) -> Scope | None:
-        """Return the scope whose variable ``name`` is at the place of ``node``; None if the module does not bind it."""
+        """Return the scope of the variable that ``name`` means at ``node``; None if the module does not bind it."""
         own = self.scope(node)
         scopes = [each for each in self.ancestors(node) if isinstance(each, _SCOPES)] or [self.module.tree]
         for scope in scopes:
@@ -107,7 +107,7 @@ class Unit:
         return found
 
     def handler(self, node: ast.AST) -> ast.ExceptHandler | None:
-        """Return the ``except`` clause around ``node`` in its function; None if there is none."""
+        """Return the ``except`` clause around ``node`` in its function, or None."""
         for each in self.ancestors(node):
             if isinstance(each, ast.ExceptHandler):
                 return each

@@ -12,7 +12,7 @@ from epochal.records import value_kind
 from epochal.settings import Choices, Range
 
 _MAX_NAMES = 20
-"""At most this many names or places are listed in a message."""
+"""The maximum number of names or places in a message."""
 _EXPECTED_VALUES = {
     "number": "a range, or choices that are numbers",
     "text": "choices that are strings",
@@ -45,8 +45,8 @@ def find_searchable(script: Script) -> dict[str, Constant]:
     """Return the constants that a search may change, by name.
 
     Such a constant is assigned exactly once at the script's top level, from a literal that no other name shares. A name
-    that the top level does not assign a literal to may be that of a literal elsewhere (an option, a key, an argument or
-    the like), if there is only one of that name. The number of epochs is left out.
+    to which the top level does not assign a literal may be that of a literal elsewhere (an option, a key, an argument,
+    for example), if there is only one of that name. The number of epochs is left out.
     """
     found, lines = script.constants, script.assigned_lines
     literal_positions = [constant.start for constant in found]
@@ -70,7 +70,7 @@ def find_searchable(script: Script) -> dict[str, Constant]:
 def _find_constant(script: Script, name: str) -> Constant | None:
     """Return the constant that an entry of [search] called ``name`` changes; None if there is not exactly one.
 
-    It gets the entry's name, which may be a qualified one.
+    The constant is renamed to the entry's name, which may be qualified.
     """
     if constant := find_searchable(script).get(name):
         return constant
@@ -80,7 +80,7 @@ def _find_constant(script: Script, name: str) -> Constant | None:
 
 
 def _sets_epochs(script: Script, constant: Constant) -> bool:
-    """Return whether a constant is the number of epochs, or may be it by its name."""
+    """Return whether a constant sets, or according to its name may set, the number of epochs."""
     place = constant.path, constant.start
     return any(
         (each.constant.path, each.constant.start) == place and (not index or is_epochs_name(constant.name))
@@ -129,7 +129,7 @@ def _explain_unsearchable(script: Script, name: str) -> str:
 
 
 def _explain_ambiguous(script: Script, places: Sequence[Constant]) -> str:
-    """Return that a name is set in several places, with the qualified names of those that have one."""
+    """Explain that a name is set in several places, and suggest their qualified names, if any."""
     where = ", ".join(f"line {each.line} of {each.path}" for each in places[:_MAX_NAMES])
     unambiguous = [each.qualified_name for each in places if len(script.places.get(each.qualified_name, ())) == 1]
     choices = " or ".join(f'"{name}"' for name in unambiguous if "." in name)
