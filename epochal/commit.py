@@ -66,7 +66,7 @@ def repository_name(url: str) -> str:
 
 
 def display_name(commit: Commit) -> str:
-    """Return the display name of what a commit trains: ``ada/digits``, or ``ada/digits:faces`` for a project."""
+    """Return the display name of the repository or project to train: ``ada/digits`` or ``ada/digits:faces``."""
     name = repository_name(commit.repository)
     return f"{name}:{commit.project}" if commit.project else name
 

@@ -80,7 +80,7 @@ class GitFolder:
             return None
 
     def tree(self, sha: str, path: str) -> str | None:
-        """Return git's id of the files in the folder ``path`` of the commit ``sha``; None if there is no such folder."""
+        """Return git's id of the tree ``path`` in the commit ``sha``; None if there is no such folder."""
         try:
             found = self.run_text("rev-parse", "--verify", "--quiet", f"{sha}:{path}")
             return found if self.run_text("cat-file", "-t", found) == "tree" else None
@@ -88,7 +88,7 @@ class GitFolder:
             return None
 
     def submodule_notes(self, revision: str) -> tuple[str, ...]:
-        """Return a one-line note that submodules are not fetched; no note if there are none.
+        """Return a one-line note that submodules are not fetched; nothing if there are no submodules.
 
         ``revision``: a commit, or the id of one of its folders (see ``tree``).
         """

@@ -1,4 +1,4 @@
-"""``epochal check``: what a run would train and search, and what in the code would cause trouble, without training."""
+"""``epochal check``: show, without training, what a run would train and search, and which code would cause trouble."""
 
 import json
 import re
@@ -32,16 +32,16 @@ class FindingView(TypedDict):
     """One finding of ``epochal check --json``."""
 
     kind: str
-    """What kind of finding it is, as one word."""
+    """The kind of finding, as one word."""
     severity: str
     """`error`: a run would fail before it trains. `warning`: the training may fail, or its accuracy may be too high or not
     count. `note`: something to know."""
     path: str
     """The file, relative to DIR."""
     line: int | None
-    """Its line, from 1; null for the whole file."""
+    """The line, counted from 1; null if the finding concerns the whole file."""
     cell: int | None
-    """In a notebook, the code cell whose lines `line` counts, from 1; null for other files."""
+    """In a notebook, the code cell in which `line` is counted; the first cell is 1. Null for other files."""
     message: str
     """What is wrong."""
     remedy: str
@@ -49,14 +49,14 @@ class FindingView(TypedDict):
 
 
 class FactView(TypedDict):
-    """Something that was found in the source."""
+    """A value that was found in the source."""
 
     value: str | int
-    """What was found."""
+    """The value."""
     path: str
     """The file, relative to DIR."""
     line: int
-    """Its line, from 1."""
+    """The line, counted from 1."""
 
 
 class ProjectView(TypedDict):
@@ -65,32 +65,32 @@ class ProjectView(TypedDict):
     project: str
     """The project's folder; empty without `[[project]]` in epochal.toml."""
     can_start: bool
-    """Whether a run would get as far as its first training."""
+    """Whether a run would get as far as its first trial."""
     script: str | None
     """The script or notebook; null if there is none."""
     framework: str | None
-    """The framework that trains; null if that cannot be told."""
+    """The framework that the script trains with; null if it cannot be determined."""
     framework_why: str | None
-    """Why it is this framework."""
+    """The reason for choosing this framework."""
     epochs: FactView | None
-    """The number of epochs that a retrain raises; null if none was found."""
+    """The number of epochs that a retrain raises; null if no such number was found."""
     metric: FactView | None
-    """What measures the accuracy; null if that cannot be seen in the source."""
+    """The call or metric that measures the accuracy; null if the source does not show it."""
     threshold: float | None
     """The accuracy to reach; null if epochal.toml is not valid."""
     search: list[str]
     """The constants that a search changes, with their values, as lines of TOML."""
     searchable: list[str]
-    """The same for a proposal, if epochal.toml has no `[search]`."""
+    """The constants that a search could change, in the same form, if epochal.toml has no `[search]`."""
     findings: list[FindingView]
     """The findings, errors first."""
 
 
 class CheckView(TypedDict):
-    """What ``epochal check --json`` prints."""
+    """The output of ``epochal check --json``."""
 
     can_start: bool
-    """Whether runs of all projects would get as far as their first training."""
+    """Whether runs of all projects would get as far as their first trial."""
     projects: list[ProjectView]
     """The repository, or each of its projects."""
 
@@ -107,7 +107,7 @@ class Checked:
 
     @property
     def can_start(self) -> bool:
-        """Whether a run would get as far as its first training."""
+        """Whether a run would get as far as its first trial."""
         return not any(finding.severity is Severity.ERROR for finding in self.findings)
 
 
@@ -148,7 +148,7 @@ def check_folder(folder: Path) -> list[Checked]:
 
 
 def check_lines(checked: list[Checked]) -> list[str]:
-    """Return the lines that ``epochal check`` prints: for each project its facts, its findings and their number."""
+    """Return the lines that ``epochal check`` prints: the facts and findings of each project, and a summary."""
     lines: list[str] = []
     for each in checked:
         lines += [f"{name + ':':<11} {value}" for name, value in _describe_facts(each)]
@@ -170,7 +170,7 @@ def _check_project(top: Path, project: str) -> Checked:
     try:
         settings = read_repository_settings(folder)
         if project and settings.project:
-            raise SettingsError(f"{_SETTINGS}: project: a project cannot list projects itself. Remove these.")
+            raise SettingsError(f"{_SETTINGS}: project: a project cannot contain projects. Remove its project list.")
         check_framework(settings.framework)
     except SettingsError as error:
         findings += _settings_findings(folder, str(error))
@@ -200,7 +200,7 @@ def _check_project(top: Path, project: str) -> Checked:
 
 
 def _list_commit(folder: Path, script: Script) -> tuple[list[str], list[str]]:
-    """Return the files that a commit of all changes would contain, and those of them that it would add or change."""
+    """Return the files that a commit of all changes would contain, and the files that it would add or change."""
     git = GitFolder(folder.absolute())
     try:
         committed = _list_paths(git, "ls-files", "--cached", "--others", "--exclude-standard")
@@ -263,7 +263,7 @@ def _read_settings(folder: Path) -> str:
 
 
 def _failure_finding(failure: RunFailed) -> Finding:
-    """Return the finding for a reason why the script cannot be read."""
+    """Return the finding for a script that cannot be read."""
     place = _NAMED_PLACE.match(failure.explanation)
     text = failure.explanation[place.end() :] if place and place["colon"] else failure.explanation
     path, line = (place["path"], int(place["line"])) if place else (".", 0)
@@ -279,7 +279,7 @@ def _failure_finding(failure: RunFailed) -> Finding:
 
 
 def _in_notebook(finding: Finding, script: Script) -> Finding:
-    """Return a finding in a notebook's export with the place in the notebook."""
+    """Return a finding with its place in the notebook if it is in the notebook's exported script."""
     if script.notebook is None or finding.path != script.path:
         return finding
     cell, line = find_cell(script.content, finding.line)
@@ -287,7 +287,7 @@ def _in_notebook(finding: Finding, script: Script) -> Finding:
 
 
 def _find_epochs(script: Script) -> FactView | None:
-    """Return the number of epochs that the script trains, and the literal that a retrain raises."""
+    """Return the number of epochs that the script trains, with the place of the literal that a retrain raises."""
     for epochs in script.epochs[:1]:
         constant = epochs.constant
         return {"value": epochs.number, "path": constant.path, "line": constant.line}
@@ -295,7 +295,7 @@ def _find_epochs(script: Script) -> FactView | None:
 
 
 def _find_metric(checked: Checked) -> FactView | None:
-    """Return what measures the accuracy: the name in epochal.toml, or what the source shows."""
+    """Return how the accuracy is measured, according to epochal.toml and the source."""
     found = find_measurement(checked.sources)
     if found is None:
         return None

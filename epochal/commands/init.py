@@ -209,7 +209,7 @@ def _write_settings(folder: Path) -> list[str]:
 def _read_script(folder: Path) -> Script | None:
     """Return the script that a push of the folder would train; None if epochal.toml lists projects instead.
 
-    Raises UsageError if there is none, SettingsError if epochal.toml is invalid.
+    Raises UsageError if there is no script, and SettingsError if epochal.toml is invalid.
     """
     settings = read_repository_settings(folder)
     if settings.project:

@@ -145,9 +145,9 @@ class RunView(TypedDict):
     branch: str
     """The branch of the commit."""
     project: str
-    """The folder of the repository that is trained; empty for the whole repository."""
+    """The project's folder in the repository; empty if the whole repository is trained."""
     script: str
-    """The path of the script that is trained, in the repository or in the folder of the project."""
+    """The path of the script, relative to the repository or to the project's folder."""
     state: State
     """The state of the run."""
     verdict: Verdict | None

@@ -39,7 +39,7 @@ class Findings:
 
     ``accuracy_json``: the text of accuracy.json; None if there is no such file. ``recorded``: the measurements that the
     recorder saw. ``printed``: the printed lines about accuracy. ``fits``: the calls of Keras' fit, in order. ``files``:
-    the files of results that the script wrote in this training. ``percentages``: how its code computes percentages.
+    the result files that the script wrote in this trial. ``percentages``: how its code computes percentages.
     ``script``: the script's path, for messages.
     """
 
@@ -68,10 +68,10 @@ def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool
     1. accuracy.json, if the script wrote it itself;
     2. the last measurement in time by evaluate(), score() or accuracy_score();
     3. the last printed line that states a test accuracy;
-    4. a file of results, such as metrics.json, that the script wrote in this training;
+    4. a result file, such as metrics.json, that the script wrote in this trial;
     5. the mean accuracy of the last cross-validation or search by scikit-learn;
-    6. the val_accuracy of the last epoch that has one, or the last printed validation accuracy of a training without
-       Keras.
+    6. the val_accuracy of the last epoch that has one, or, without Keras, the last validation accuracy that was
+       printed.
 
     A measurement does not count if it is known not to be an accuracy of classes (R², an autoencoder, several labels per
     row), if it measured a DummyClassifier or a model that this run did not train, or if the model was trained on the
@@ -175,7 +175,7 @@ class _Chooser:
         """Return the accuracy of a line, whose number may be a percentage without a sign, or a fraction with one.
 
         Measurements, other lines of the same form, and the code show which of the two it is. Raises RunFailed if the
-        code makes it doubtful and nothing else shows it.
+        code makes it doubtful and nothing else settles it.
         """
         number, percentages = line.number, self._findings.percentages
         if number is None or not 0 < number <= 100:
@@ -203,7 +203,7 @@ class _Chooser:
         )
 
     def _from_files(self) -> Accuracy | None:
-        """Return the accuracy in the files of results; raises RunFailed if they contradict each other."""
+        """Return the accuracy in the result files; raises RunFailed if they contradict each other."""
         found = {each.name: line for each in self._findings.files if (line := each.accuracy)}
         values = [line.value for line in found.values()]
         if not values:
@@ -224,15 +224,15 @@ class _Chooser:
         return next((each for each in reversed(found) if not each.is_dummy), found[-1] if found else None)
 
     def _refuse_unparsed_line(self) -> None:
-        """Raise RunFailed if nn.py printed an accuracy in a form that is not understood."""
+        """Raise RunFailed if the script printed an accuracy in a form that cannot be parsed."""
         unparsed = self._findings.printed.unparsed
         if unparsed and (self._refused or self._refused_predictions):
             raise self._no_accuracy_error()
         if unparsed:
             raise RunFailed(
                 Reason.NO_ACCURACY,
-                f"{self._script} printed a line that seems to state its accuracy but cannot be parsed, or is only about a part "
-                f"of it: {unparsed!r}. Print the accuracy on all test data as 'Test accuracy: 0.83'.",
+                f"{self._script} printed a line that seems to state its accuracy but cannot be parsed, or covers only part "
+                f"of the test data: {unparsed!r}. Print the accuracy on all test data as 'Test accuracy: 0.83'.",
             )
 
     def _from_cross_validation(self) -> Accuracy | None:
@@ -244,7 +244,7 @@ class _Chooser:
         return self._build_accuracy(last, AccuracySource.CROSS_VALIDATION)
 
     def _from_validation(self) -> Accuracy:
-        """Return the accuracy on validation data: of the last fit, or of the last line in a training without fits."""
+        """Return the accuracy on validation data: the last fit's or, without fits, the last that was printed."""
         printed = self._findings.printed.all_validations
         if not self._findings.fits and printed and not self._refused and not self._refused_predictions:
             return Accuracy(self._resolve_unit(printed[-1]), AccuracySource.VALIDATION, printed[-1].samples)
@@ -376,7 +376,7 @@ class _Chooser:
             return [f"{self._script} measured no test accuracy, so the verdict uses {self._describe_validation(shown)}"]
         if accuracy.source is AccuracySource.FILE:
             name = next(each.name for each in self._findings.files if each.accuracy)
-            return [f"The verdict uses the accuracy in {name}, which {self._script} wrote in this training: {shown}."]
+            return [f"The verdict uses the accuracy in {name}, which {self._script} wrote in this trial: {shown}."]
         mean = self._last_cross_validation()
         if accuracy.source is AccuracySource.CROSS_VALIDATION and mean:
             return [_describe_cross_validation(mean, shown)]
@@ -396,7 +396,7 @@ class _Chooser:
         return [f"{self._script} {' and '.join(facts)}, but {judged_text}"] if facts else []
 
     def _describe_validation(self, shown: str) -> str:
-        """Return which validation accuracy the verdict uses, and what to do instead."""
+        """Return which validation accuracy the verdict uses, with advice to use test data instead."""
         if not self._findings.fits:
             line = self._findings.printed.all_validations[-1]
             return (
@@ -411,7 +411,7 @@ class _Chooser:
 
 
 def _explain_missing_accuracy(evaluated: Measurement, script: str) -> str:
-    """Return why a call of evaluate() measured no accuracy, and what to do about it."""
+    """Return why a call to evaluate() measured no accuracy, and what to do about it."""
     where = f"evaluate() in line {evaluated.line} of {script}" if evaluated.line else f"{script}'s evaluate()"
     if not evaluated.metrics:
         return f"{where} got 0 samples. Check the path, filter or split that leaves the test set empty."
@@ -424,7 +424,7 @@ def _explain_missing_accuracy(evaluated: Measurement, script: str) -> str:
 
 
 def _describe_cross_validation(mean: Measurement, shown: str) -> str:
-    """Return what the mean accuracy of a cross-validation, or of a search for hyperparameters, says."""
+    """Explain the mean accuracy of a cross-validation or of a hyperparameter search."""
     if mean.candidates:
         return (
             f"The verdict uses best_score_ of {mean.measured_by}, {shown}: the mean validation accuracy of the best of "
@@ -523,7 +523,7 @@ def _is_same_number(stated: float, measured: float, tolerance: float) -> bool:
 
 
 def _rounding_error(value: float) -> float:
-    """Return the rounding error of a number printed with as many decimals as ``value`` has, but with two or more."""
+    """Return the rounding error of a number printed with as many decimals as ``value`` has, but at least two."""
     exponent = Decimal(repr(value)).as_tuple().exponent if math.isfinite(value) else 0
     decimals = max(2, -exponent) if isinstance(exponent, int) else 2
     return max(_TOLERANCE, 0.501 * 10.0**-decimals)

@@ -11,7 +11,7 @@ from epochal.results.languages import PRECISION_MARK, translate
 
 
 class Split(StrEnum):
-    """The data that an accuracy was measured on, as far as its line names them."""
+    """The data that an accuracy was measured on, according to the line that states it."""
 
     TEST = "test"
     UNNAMED = "unnamed"
@@ -26,7 +26,7 @@ class Statement:
     ``value``: should be 0 to 1, but is not checked, and may be infinite or NaN. ``samples``: the number of test
     samples; None if the line does not state it. ``number``: the number as printed, if its unit is not certain: a
     fraction without a per cent sign, or at most 1 with one; None if the unit is certain. ``is_precision``: the word
-    for it may also mean precision, as Spanish "precisión". ``end``: where it ends in the line.
+    for it may also mean precision, like Spanish "precisión". ``end``: the position in the line at which it ends.
     """
 
     split: Split
@@ -41,10 +41,10 @@ class Statement:
 class Reading:
     """What a line says about accuracy.
 
-    ``statement``: the one that counts, or None. ``unread``: the data of an accuracy that the line seems to state in a
-    form that is not understood: TEST, UNNAMED, or None if there is none. ``has_percents``: whether a number without a per
-    cent sign can only be a percentage. ``heading``: the data of the accuracy in a later line, if this one is like
-    "Checking accuracy on training data".
+    ``statement``: the statement that counts, or None. ``unread``: the data of an accuracy that the line seems to state
+    in an unknown form: TEST or UNNAMED; None if there is no such accuracy. ``has_percents``: whether a number without a
+    per cent sign can only be a percentage. ``heading``: the data of the accuracy in a later line, if this line is a
+    heading, such as "Checking accuracy on training data".
     """
 
     statement: Statement | None = None
@@ -61,7 +61,7 @@ _PROGRESS = [
     if framework.LOG_LINES.progress
 ]
 _PROGRESS_BAR = re.compile(r"\d+%\|[^|]*\|[^\[]*(?:\[[^\]]*\]?)?")
-# The beginning that logging, loguru, absl, rich or a tracker adds: time, level, file and line, name of the logger.
+# The prefix that logging, loguru, absl, rich or a tracker adds: time, level, file and line, name of the logger.
 _TIME = r"(?:\d{4}[-/]\d\d[-/]\d\d[T ]?)?\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?Z?(?:[+-]\d\d:?\d\d)?"
 _LEVEL = r"\[?\b(?:DEBUG|INFO|WARNING|ERROR)\b(?::[\w.]+:|[\]\s:|-]*)"
 _WHERE = r"(?:\(?[\w./<>-]+:(?:[\w.<>]+:)*\d+\)?[\s\]:|-]+)?"
@@ -70,14 +70,14 @@ _LOG_PREFIX = re.compile(
     rf"(?:(?:[\w.]+ - )?{_LEVEL}{_WHERE})?|{_LEVEL}{_WHERE}|wandb:\s)[\s:|-]*"
 )
 
-# "acc" or "accuracy" and the identifier that it is a part of: test_acc, testAcc, acc@1, eval/accuracy. Further words
-# stand beside it: "Test set accuracy", "accuracy of the network".
+# "acc" or "accuracy" and the identifier that contains it: test_acc, testAcc, acc@1, eval/accuracy. Other words may be
+# next to it: "Test set accuracy", "accuracy of the network".
 _CORE = re.compile(r"acc(?:urac(?:y|ies))?|top-?1(?=\W)", re.IGNORECASE)
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _IDENTIFIER = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@/")
 _MAX_IDENTIFIER = 60
 _MAX_MENTIONS = 20
-"""The maximum number of accuracies that are read in a line: the last ones."""
+"""The maximum number of accuracies that are read from a line; earlier ones are ignored."""
 _ACCURACY_WORDS = frozenset(
     {"acc", "accuracy", "accuracies"}
     | {f"{data}{acc}" for data in ("test", "train", "val", "valid", "eval", "dev") for acc in ("acc", "accuracy")}
@@ -87,7 +87,7 @@ _SUFFIXES = frozenset(
     | {"test", "train", "val", "valid", "validation", "training", "eval"}
     | {"best", "max", "target", "threshold", "top", "k", "0", "1", "2", "3", "5", "10"}
 )
-"""The words that may follow the accuracy in such a name; "acc_head" is something else."""
+"""Words that may follow the word for accuracy in an identifier; "acc_head", for example, is not an accuracy."""
 _OTHER_WORDS = frozenset(
     {
         "target",
@@ -105,15 +105,15 @@ _OTHER_WORDS = frozenset(
     }
     | {"min", "max", "best", "delta", "diff", "std", "var", "loss"}
 )
-"""The words in a name such as target_acc that make it another number."""
+"""Words by which a name, such as target_acc, denotes a different number."""
 _OTHER_ACCURACIES = re.compile(
     r"balanced|top[-_ ]?(?:k|[2-9]|\d\d)|@\s?(?:k|[2-9]|\d\d)|per[-_ ]?(?:class|label)"
     r"|acc(?:uracy)?_?(?:[2-9]|\d\d)(?![\d.])",
     re.IGNORECASE,
 )
-"""Other measures with accuracy in their names."""
+"""Matches names of other measures that contain the word accuracy."""
 
-# Words for the data that an accuracy was measured on. "After training: 54 %" and "training complete" do not name any.
+# Words for the data that an accuracy was measured on. "After training: 54 %" and "training complete" name no data.
 _DATA = re.compile(
     r"(?<![A-Za-z])(?i:(?P<test>test(?:ing|s|set|data)?|unseen|hold-?out|held-?out)"
     r"|(?P<training>(?<!after )(?<!end of )train(?:ing|set)?(?!\s+(?:complete|finish|done|end|took|time)))"
@@ -133,14 +133,14 @@ _TARGET_AFTER = re.compile(
     r"|greater|less|more|better|worse)\b|(?<![-=])[<>]=?",
     re.IGNORECASE,
 )
-# Differences and spreads of accuracies, and reports that one has changed.
+# Differences and spreads of accuracies, and reports of a changed accuracy.
 _CHANGE = (
     r"(?:diff(?:erence)?|gap|drop(?:ped)?|gain(?:ed)?|delta|improve\w*|increas\w*|decreas\w*|chang\w+|std|stddev"
     r"|deviation|variance)"
 )
 _CHANGE_BEFORE = re.compile(rf"(?<![a-z]){_CHANGE}\W+(?:(?:in|of)\W+)?(?:\w+\W+){{0,2}}$", re.IGNORECASE)
 _CHANGE_AFTER = re.compile(rf"(?<![a-z]){_CHANGE}(?![a-z])|\bnot\b|\bfrom\s+[\d.]+\s+to\b", re.IGNORECASE)
-# An accuracy of a part of the test set, of one of several models or epochs.
+# Accuracies on a part of the test set, or of one of several models or epochs.
 _PART = re.compile(
     r"(?<![a-z])(?:best|highest|max(?:imum)?|peak|fold|split|class|categor\w+|digit|label|group|client|worst|lowest"
     r"|adversarial|attack\w*|robust)(?![a-z])",
@@ -153,14 +153,14 @@ _SUBJECT = re.compile(
     r"|this|test|dataloader|predictions?)(?![a-z])|net\b|\d+\s*(?:epochs?|steps?)|^\W*$",
     re.IGNORECASE,
 )
-# If the line names no data, the number is a training accuracy if the line gives the number of an epoch or step, has a
-# val_accuracy, too, lists a value per epoch, or is Keras' progress ("- loss: 0.3 - acc: 0.9").
+# If the line names no data, the number is a training accuracy if the line gives the number of an epoch or step, also
+# has a val_accuracy, lists a value per epoch, or is from Keras' progress ("- loss: 0.3 - acc: 0.9").
 _TRAINING_LINE = re.compile(
     r"\b(?:epoch|step|batch|iter(?:ation)?)\b[\s:=#(\[]*\d(?=.*acc)|'epoch':|^\s*\[\s*\d+\s*[,/]\s*\d+\s*\]"
     r"|(?<![a-z])val(?:id(?:ation)?)?(?![a-z])|acc(?:uracy)?['\"]\s*:\s*\[|\s-\s\w+:\s*[\d.]",
     re.IGNORECASE,
 )
-# Other measures that may stand before an accuracy that names no data. After a loss, it may be that of a training batch.
+# Other measures that may precede an accuracy that names no data. After a loss, it may be a training batch's accuracy.
 _MEASURE_BEFORE = re.compile(
     r"\btop-?1(?=\s)|\b(?:got|(?:in)?correct|wrong|errors?|total|samples|images)\b[:=\s]*\d+(?:\s*/\s*\d+)?(?![.\d])"
     r"|\b(?:precision|recall|f1(?:[- ]score)?|(?:roc[- ])?auc|kappa|mcc|sensitivity|specificity)\b[^\d\n]{0,12}\d*\.?\d+",
@@ -202,7 +202,7 @@ _BEFORE_WORD = re.compile(
 _OTHER_NUMBER_BEFORE = re.compile(
     r"[:=,]\s*$|(?<![a-z])(?:reach\w*|until|than|if|loss|dropout|lr|rate)\W*$", re.IGNORECASE
 )
-"""Matches what precedes a number that belongs to something else than the accuracy after it."""
+"""Matches the text before a number that does not belong to the accuracy after it."""
 _SPREAD = re.compile(
     r"\W*(?:with\s+(?:a\s+)?)?(?:standard deviation|std)|\s*(?:\(|±|\+/?-|on\b|over\b|after\b|$)", re.IGNORECASE
 )
@@ -214,12 +214,12 @@ _QUALIFIERS = re.compile(
     r"|(?:data)?set|data|images?|samples?|examples?|rows|epochs?|\d+)\b)*",
     re.IGNORECASE,
 )
-"""Matches what may stand between the word and its number if the line names no data."""
+"""Matches the text that may be between the word for accuracy and its number if the line names no data."""
 _REPORT_ROW = re.compile(r"\s*accuracy\s{2,}(?P<number>[01]\.\d+)\s{2,}(?P<samples>\d{1,9})\s*$")
-"""Matches the row of scikit-learn's classification_report that has the accuracy."""
+"""Matches the accuracy row of scikit-learn's classification_report."""
 
-# The patterns from here on detect lines that seem to state an accuracy in a form that is not understood.
-# What may be an accuracy: 0.54, 0,54, 54 %, 54/100, or a whole number after a colon. Not "10000 images" or "0.5s".
+# The following patterns detect lines that seem to state an accuracy in an unknown form.
+# Possible accuracies: 0.54, 0,54, 54 %, 54/100, or a whole number after a colon. Not "10000 images" or "0.5s".
 _LOOSE_NUMBER = (
     r"(?:\d*+[.,]\d++(?!\s*(?:[mnuµ]?s|sec\w*|min\w*|h|hours?|[KMG]i?B)\b)|\d++\s*(?:%|per\s?cent\b|/\s*\d)"
     r"|(?:[:=]|\bis\b)[\s\"'(\[]*(?:\d++|nan\b|inf\b))"
@@ -232,7 +232,7 @@ _IGNORED_LINES = [
     *(re.compile(framework.LOG_LINES.reports) for framework in frameworks().values() if framework.LOG_LINES.reports),
 ]
 _METRIC_LIST_END = re.compile(r"['\"`]\s*[\]),}]")
-"""Matches what follows the last name in a list of metrics: metrics=['accuracy']."""
+"""Matches the text after the last name in a list of metrics: metrics=['accuracy']."""
 _FILE_PATH = re.compile(r"(?:\.{0,2}/|~|.*/.*/|.*\\|.*\.[a-z]\w*$)", re.IGNORECASE)
 
 
@@ -255,8 +255,8 @@ def clean(line: str) -> str:
 def read_line(line: str) -> Reading | None:
     """Return what a line without control sequences says about accuracy; None if it says nothing.
 
-    Of several statements, the last one about test data counts, else the last one that names no data, else the last one
-    about validation data.
+    If there are several statements, the last one about test data counts, or else the last one that names no data, or
+    else the last one about validation data.
     """
     if any(pattern.match(line) for pattern in _PROGRESS) or any(pattern.search(line) for pattern in _IGNORED_LINES):
         return None
@@ -288,7 +288,7 @@ def read_line(line: str) -> Reading | None:
 
 
 def _find_mentions(text: str) -> list[_Mention]:
-    """Return the last names of accuracies in a line."""
+    """Return the names of accuracies in a line, at most the last ``_MAX_MENTIONS``."""
     spans: list[tuple[int, int]] = []
     for core in _CORE.finditer(text):
         start, end = core.span()
@@ -311,7 +311,7 @@ def _find_mentions(text: str) -> list[_Mention]:
 
 
 def _read_mention(text: str, mention: _Mention) -> Statement | None:
-    """Return the accuracy that is stated with this name, or None."""
+    """Return the accuracy that is stated under this name, or None."""
     if _is_excluded(mention):
         return None
     after = mention.after.removeprefix(PRECISION_MARK)
@@ -342,7 +342,7 @@ def _read_mention(text: str, mention: _Mention) -> Statement | None:
 
 
 def _is_excluded(mention: _Mention) -> bool:
-    """Return whether a name is not that of an accuracy, but of a target, a difference or another measure."""
+    """Return whether a name denotes a target, a difference or another measure rather than an accuracy."""
     words = [word.lower() for word in _WORDS.findall(mention.name)]
     before = mention.before[-_MAX_BEFORE:]
     around = before.split(" ")[-1] + mention.name + mention.rest.split(" ")[0]
@@ -370,7 +370,7 @@ def _find_number_before(before: str, after: str) -> re.Match[str] | None:
 
 
 def _find_number(segment: str, after: str) -> re.Match[str] | None:
-    """Return the number that ``segment``, the beginning of ``after``, states after the name, or None."""
+    """Return the number after the name in ``segment``, which is the beginning of ``after``, or None."""
     for found in _STATED.finditer(segment):
         if _is_value(found, after):
             return found
@@ -386,7 +386,7 @@ def _is_count(found: re.Match[str]) -> bool:
 
 
 def _is_value(found: re.Match[str], after: str) -> bool:
-    """Return whether a number is not one of a list, not a name as in "of 3: 0.9", and not a count as in "10000 images"."""
+    """Return whether a number may be an accuracy, and is not in a list, a name ("of 3: 0.9") or a count ("10000 images")."""
     start, following = found.end("wrap"), after[found.end() :]
     opened = after.rfind("[", 0, start)
     if opened >= 0 and "]" not in after[opened:start]:
@@ -397,7 +397,7 @@ def _is_value(found: re.Match[str], after: str) -> bool:
 
 
 def _find_pair(after: str) -> tuple[Split, re.Match[str]] | None:
-    """Return the number of the test data in "train 0.99, test 0.83", which follows the name; None if there are no such pairs."""
+    """Return the test number from pairs such as "train 0.99, test 0.83" after the name; None if there are no pairs."""
     pairs = []
     for data in _PAIR.finditer(after):
         found = re.compile(_NUMBER, re.IGNORECASE).match(after, data.end())
@@ -408,7 +408,7 @@ def _find_pair(after: str) -> tuple[Split, re.Match[str]] | None:
 
 
 def _find_split(text: str, mention: _Mention, between: str, following: str) -> Split:
-    """Return the data that the accuracy was measured on: the last that are named before its number, or else after it."""
+    """Return the data that the accuracy was measured on: the data named last before the number, or first after it."""
     words = " ".join(_WORDS.findall(mention.name))
     joined = re.match(r"(test|train|val|valid|eval|dev)acc", words, re.IGNORECASE)
     name = f"{joined[1]} " if joined else words
@@ -420,7 +420,7 @@ def _find_split(text: str, mention: _Mention, between: str, following: str) -> S
 
 
 def _is_of_part(mention: _Mention, between: str, lead: str) -> bool:
-    """Return whether an accuracy is that of a class, a fold or the best epoch, and not of the network on all test data."""
+    """Return whether an accuracy is for a class, a fold or the best epoch, not for the network on all test data."""
     nearby = " ".join([*lead.split()[-4:], mention.name, between])
     if _PART.search(re.sub(r"(?i)majority class|\bclassif\w+", "", nearby)):
         return True
@@ -429,7 +429,7 @@ def _is_of_part(mention: _Mention, between: str, lead: str) -> bool:
 
 
 def _is_plain_statement(text: str, name: str, between: str, lead: str) -> bool:
-    """Return whether an accuracy that names no data is surely not one of the training."""
+    """Return whether an accuracy that names no data is certainly not a training accuracy."""
     if "eval" in name.lower():
         return True
     if re.match(r"\s*\W*accuracy\W[^-]*-\s\w+:", text, re.IGNORECASE):  # the end of a line of Keras' progress
@@ -443,7 +443,7 @@ def _is_plain_statement(text: str, name: str, between: str, lead: str) -> bool:
 def _build(
     split: Split, found: re.Match[str], between: str, is_precision: bool, end: int, following: str
 ) -> Statement | None:
-    """Return the statement of a number that was found; None if it contradicts itself or its notation is not certain."""
+    """Return the statement for a number that was found; None if it contradicts itself or its notation is ambiguous."""
     if found["right"]:
         right, samples = int(found["right"]), int(found["all"])
         share = _SHARE_AFTER.match(following)
@@ -470,12 +470,12 @@ def _build(
 
 
 def _differs(share: float, other: float) -> bool:
-    """Return whether two shares are not the same, printed with two decimals."""
+    """Return whether two shares differ by more than rounding to two decimals explains."""
     return abs(share - other) > _MAX_COUNT_DIFFERENCE
 
 
 def _guess_split(text: str, mention: _Mention) -> Split | None:
-    """Return TEST or UNNAMED if a number beside the name may be an accuracy of that, else None."""
+    """Return TEST or UNNAMED if a number near the name may be an accuracy on such data, else None."""
     if _is_excluded(mention) and not re.search(r"(?<![a-z])(?:best|max)(?![a-z])", mention.name, re.IGNORECASE):
         return None
     after = _METRIC_LIST_END.split(mention.after)[0]

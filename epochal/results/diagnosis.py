@@ -86,7 +86,7 @@ def diagnose(
 
 
 def _find_exceptions(endings: Endings, lines: list[str]) -> list[Raised]:
-    """Return the exception that made the script fail, then those that it was raised from, latest first."""
+    """Return the chain of the exception that made the script fail, latest first."""
     script = endings.script
     if script is None:
         return find_last_exceptions(lines)
@@ -94,7 +94,7 @@ def _find_exceptions(endings: Endings, lines: list[str]) -> list[Raised]:
         return list(script.raised)
     if script.exit_status and script.handled:
         return list(script.handled)
-    if endings.children:  # a Python that the script started has failed
+    if endings.children:  # a Python process that the script started has failed
         return list(endings.children[-1])
     return list(script.raised) or find_last_exceptions(lines)
 
@@ -134,7 +134,7 @@ def _explain_signal(number: int) -> str:
 def explain_exceptions(exceptions: Sequence[Raised], origin: Origin) -> tuple[Reason, str]:
     """Return the reason for an exception, and an explanation with the line of the pushed code that raised it.
 
-    ``exceptions``: the exception, then those that it was raised from, latest first.
+    ``exceptions``: the chain of the exception, latest first.
     """
     real = unwrap(exceptions)
     frames = [frame for each in reversed([*exceptions, *real]) for frame in each.frames]
@@ -167,7 +167,7 @@ def explain_swallowed_fit(exceptions: Sequence[Raised], origin: Origin) -> tuple
 
 
 def explain_printed_exceptions(log_tail: str, origin: Origin) -> tuple[Reason, str] | None:
-    """Return the reason and an explanation for the last exception whose traceback a log contains; None if it has none."""
+    """Return the reason and an explanation for the last traceback in a log; None if there is no traceback."""
     exceptions = find_last_exceptions(_render_lines(log_tail)) if TRACEBACK in log_tail else []
     return explain_exceptions(exceptions, origin) if exceptions else None
 
@@ -199,9 +199,9 @@ def _quote(raised: Raised) -> str:
 
 
 def _find_place(last: Raised, frames: Sequence[Frame], script: str) -> Frame | None:
-    """Return the innermost line of the script that led to an exception; else one of another file of the pushed code."""
+    """Return the innermost line of the script, or else of another pushed file, that led to an exception."""
     own_frames = last.own_frames or [frame for frame in frames if not frame.is_library]
-    # A library may have an nn.py, too. In a log, paths are absolute.
+    # A library may have a file with the script's name. In a log, paths are absolute.
     found = [frame for frame in own_frames if frame.path == script or frame.path.endswith(f"/{script}")] or own_frames
     return found[-1] if found else None
 

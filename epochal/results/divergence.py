@@ -1,4 +1,4 @@
-"""What made the weights of a network NaN, and the remedy for it. No I/O."""
+"""Explain why the weights of a network became NaN, and how to fix it. No I/O."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,12 @@ from epochal.results.metrics import PARSE_ERRORS, keep_printable, parse_events, 
 
 @dataclass(frozen=True)
 class Divergence:
-    """The last fit of a training ended with weights that are not finite numbers.
+    """A last fit that ended with weights that are not finite numbers.
 
-    ``epoch``: the first epoch after which they were not, of ``epochs``. ``bad_inputs`` and ``bad_labels``: the number of
-    training rows with NaN or infinity. ``default_rate``: the optimizer's default learning rate; None if not known.
-    ``clipped``: whether it limits the gradients. ``own_code``: whether the script defines layers, loss or steps itself.
+    ``epoch``: the first of ``epochs`` after which they were not finite. ``bad_inputs`` and ``bad_labels``: the number
+    of training rows with NaN or infinity. ``default_rate``: the optimizer's default learning rate; None if unknown.
+    ``clipped``: whether the optimizer limits the gradients. ``own_code``: whether the script defines its own layers, loss
+    or training steps.
     """
 
     epoch: int
@@ -26,10 +27,10 @@ class Divergence:
 
     @property
     def explanation(self) -> str:
-        """What happened, and the remedy for the most likely of the causes that were not ruled out."""
+        """What happened, and the remedy for the most likely cause that was not ruled out."""
         return (
-            f"The loss was NaN or infinite in epoch {self.epoch} of {self.epochs}, and the weights have been since, so more "
-            f"epochs change nothing. {self.remedy}"
+            f"The loss and the weights have been NaN or infinite since epoch {self.epoch} of {self.epochs}, so more epochs "
+            f"change nothing. {self.remedy}"
         )
 
     @property

@@ -12,10 +12,10 @@ from epochal.results.metrics import PARSE_ERRORS, parse_events, read_count, read
 class Ending:
     """How the main thread of the script ended.
 
-    ``at``: when, in seconds since 1970. ``exit_status``: what the last sys.exit() or the like chose; None if there was
-    none. ``exit_frames``: where it was called, innermost last. ``handled``: the exceptions that were being handled
-    then, latest first. ``raised``: the exceptions that ended the main thread, latest first. ``threads``: the functions
-    of threads that were still running, with the place where they are defined.
+    ``at``: the time in seconds since 1970. ``exit_status``: the status set by the last call to sys.exit() or the like;
+    None if there was no such call. ``exit_frames``: the stack of that call, innermost last. ``handled``: the exceptions
+    that were being handled then, latest first. ``raised``: the exceptions that ended the main thread, latest first.
+    ``threads``: the functions of threads that were still running, with the place where they are defined.
     """
 
     at: float = 0.0
@@ -33,9 +33,10 @@ class Ending:
 
 @dataclass(frozen=True)
 class FailedFit:
-    """A call of fit that raised an exception, with those that it was raised from, latest first.
+    """A call to fit that raised an exception.
 
-    ``key``: the numbers of model and fit, as in ``Fit``; None for scikit-learn.
+    ``key``: the numbers of model and fit, as in ``Fit``; None for scikit-learn. ``raised``: the chain of the exception,
+    latest first.
     """
 
     key: tuple[int, int] | None
@@ -44,9 +45,10 @@ class FailedFit:
 
 @dataclass(frozen=True)
 class Endings:
-    """``script``: how the script ended; None if it was killed before. ``children``: exceptions of its child processes.
+    """How the script and its child processes ended, and which fits failed.
 
-    ``failed_fits``: the calls of fit that raised an exception, in order.
+    ``script``: how the script ended; None if it was killed first. ``children``: exceptions of its child processes.
+    ``failed_fits``: the calls to fit that raised an exception, in order.
     """
 
     script: Ending | None = None

@@ -1,4 +1,4 @@
-"""Count the epochs that a training really trained, from what the recorder observed and what the script printed. No I/O."""
+"""Count the epochs that a trial actually trained, from the recorder's events and the script's output. No I/O."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from epochal.records import Fit
 from epochal.results.metrics import PARSE_ERRORS, parse_events, parse_fits, read_count
 
-# "Epoch 3/10", "Epoch [3/10]", "[epoch 3]", "Train Epoch: 3 [0/60000]", after the prefix of a logger or not; not "best epoch: 3".
+# "Epoch 3/10", "Epoch [3/10]", "[epoch 3]", "Train Epoch: 3 [0/60000]", even after a log prefix; not "best epoch: 3".
 _PRINTED_EPOCH = re.compile(
     r"(?:^|[\r\n]|[\[(|]\s*|(?:INFO|DEBUG)\b[^\n]{0,40}?[\s:\]-])[^\w\n]{0,8}(?:train(?:ing)?\s+)?epochs?"
     r"[\s:=#\[(]{1,4}(?P<number>\d{1,6})(?![.\d])(?:\s*(?:/|of)\s*(?P<all>\d{1,6}))?",
@@ -17,11 +17,11 @@ _PRINTED_EPOCH = re.compile(
 
 @dataclass(frozen=True)
 class TrainedEpochs:
-    """How many epochs a training trained.
+    """How many epochs a trial trained.
 
     ``total``: their number in all fits, including those before a checkpoint. ``targets``: the numbers that the script
-    may have asked for. ``are_iterations``: whether iterations of scikit-learn's estimators were counted; others than
-    those whose number is raised may be among them. ``converged``: whether every estimator ended before its last one.
+    may have asked for. ``are_iterations``: whether iterations of scikit-learn's estimators were counted, perhaps even
+    of estimators whose limit a retrain does not raise. ``converged``: whether every estimator stopped before its limit.
     """
 
     total: int
@@ -31,7 +31,7 @@ class TrainedEpochs:
 
 
 def count_epochs(metrics_jsonl: str, output: str) -> TrainedEpochs | None:
-    """Return the epochs that a training trained, or None if neither the recorder nor a printed line shows them.
+    """Return how many epochs a trial trained, or None if neither the recorder nor a printed line shows it.
 
     ``metrics_jsonl``: what the recorder wrote. ``output``: what the script printed, such as "Epoch 3/10".
     """
@@ -42,7 +42,7 @@ def count_epochs(metrics_jsonl: str, output: str) -> TrainedEpochs | None:
 
 def _count_fits(fits: Sequence[Fit]) -> TrainedEpochs:
     total = sum(fit.last_epoch for fit in fits)
-    # The script may count epochs itself and train one of them in each of many fits.
+    # The script may loop over the epochs itself and train a single epoch in each of many fits.
     passes = {
         model: sum(fit.target_epoch for fit in fits if fit.model == model) for model in {fit.model for fit in fits}
     }

@@ -1,4 +1,4 @@
-"""The exceptions that ended a training or were caught in it, from the recorder's events or from the log."""
+"""Parse the exceptions that ended a script or that it caught, from the recorder's events or from the log."""
 
 import re
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 @dataclass(frozen=True)
 class Frame:
-    """A line that was being executed. ``path``: relative to the code's folder if the recorder saw it there."""
+    """A line that was being executed. ``path``: relative to the code's folder if the recorder reported a file in it."""
 
     path: str
     line: int
@@ -53,7 +53,7 @@ class Raised:
 
     @property
     def text(self) -> str:
-        """Return the exception with the first line of its message that has words: ``KeyError: 'a'``."""
+        """Return the exception with the first line of its message that contains a word: ``KeyError: 'a'``."""
         lines = (_ESCAPES.sub("", line).strip() for line in self.message.splitlines())
         first = next((line for line in lines if re.search(r"\w", line)), "")
         return f"{self.name}: {first}" if first else self.name
@@ -65,14 +65,14 @@ class Raised:
 
     @property
     def package(self) -> str:
-        """Return the top-level name of the installed package whose line raised this; empty if no package's did."""
+        """Return the top-level name of the installed package that raised the exception; empty if no package did."""
         paths = [frame.path for frame in self.frames if not frame.path.startswith("<")]
         inside = re.match(r".*-packages/(?P<package>\w+)", paths[-1]) if paths else None
         return inside["package"] if inside else ""
 
 
 def parse_raised(values: Any) -> tuple[Raised, ...]:
-    """Return exceptions from an event of the recorder, latest first. Raises what malformed values raise."""
+    """Return a chain from an event of the recorder. Raises one of PARSE_ERRORS if a value is malformed."""
     return tuple(
         Raised(
             str(value["name"]),
@@ -85,14 +85,14 @@ def parse_raised(values: Any) -> tuple[Raised, ...]:
 
 
 def find_last_exceptions(lines: Sequence[str]) -> list[Raised]:
-    """Return the last exception in a log's ``lines``, then those that it was raised from, latest first.
+    """Return the chain of the last exception in a log's ``lines``, latest first.
 
     Exceptions that Python ignored (in a ``__del__``, or at shutdown) are left out.
     """
     first, *blocks = "\n".join(lines).split(TRACEBACK)
     last_lines = [before.rstrip("\n").rpartition("\n")[2] for before in (first, *blocks)]
     blocks = [block for last, block in zip(last_lines, blocks, strict=False) if not last.startswith(_IGNORED)]
-    # For a SyntaxError in nn.py itself, Python prints only the frame, without the line "Traceback".
+    # For a SyntaxError in the script itself, Python prints only the frame, without the line "Traceback".
     blocks = blocks or [first[first.rfind("\n  File ") + 1 :]]
     chain = [blocks[-1]]
     for block in reversed(blocks[:-1]):
@@ -122,10 +122,10 @@ def _parse_traceback(block: str) -> Raised | None:
 
 
 def unwrap(chain: Sequence[Raised]) -> list[Raised]:
-    """Return the exceptions without those that only wrap the real one, which then comes first.
+    """Return the chain without the exceptions that only wrap the real one, which then comes first.
 
-    Keras wraps an error in a layer, TensorFlow one in a traced function or a graph, and multiprocessing, joblib and
-    PyTorch's DataLoader one in another process.
+    Keras wraps errors in layers, TensorFlow errors in traced functions and graphs, and multiprocessing, joblib and
+    PyTorch's DataLoader errors in other processes.
     """
     chain = list(chain)
     remote = next((each for each in chain if each.name in ("_RemoteTraceback", "RemoteTraceback")), None)

@@ -1,4 +1,4 @@
-"""Explain an import that failed: what is missing, whose it is, and what adds it."""
+"""Explain a failed import: what is missing, where it comes from, and how to add it."""
 
 import re
 from pathlib import Path
@@ -23,7 +23,7 @@ _REQUIREMENTS = "requirements.txt"
 
 
 def explain_import_error(raised: Raised, place: Frame | None, code: Path, script: str) -> tuple[Reason, str]:
-    """Return the reason for an ImportError, or an error that an import led to, and what to do about it.
+    """Return the reason for an ImportError, or another error during an import, and what to do about it.
 
     ``place``: the import statement in the pushed code that led to it; None if it is not known. ``code``: the folder with
     the pushed code. ``script``: its script.
@@ -33,7 +33,7 @@ def explain_import_error(raised: Raised, place: Frame | None, code: Path, script
     if needs_gpu(message):
         return Reason.NO_GPU, (
             f"{importer or script} needs a GPU's libraries, and the training has no GPU. "
-            f"Name the build of the package for CPUs in {_REQUIREMENTS}."
+            f"Name the package's CPU build in {_REQUIREMENTS}."
         )
     if library := find_system_library(message):
         return Reason.SYSTEM_LIBRARY, _explain_system_library(library, importer, code, script)
@@ -48,7 +48,7 @@ def explain_import_error(raised: Raised, place: Frame | None, code: Path, script
         if needs_gpu(missing["module"]):
             return Reason.NO_GPU, (
                 f"{missing['module']} runs only on a GPU, and the training has no GPU. Remove its import, or use it only if "
-                "a GPU is there."
+                "a GPU is available."
             )
         # For ``import google.colab`` Python may say that there is no module google.
         wanted = find_imported(code, place.path, place.line) if place and not importer else []
@@ -56,7 +56,7 @@ def explain_import_error(raised: Raised, place: Frame | None, code: Path, script
         shadowed = missing["module"].partition(".")[0] if missing["shadowed"] else ""
         return Reason.IMPORT_ERROR, _explain_module(module, shadowed, importer, code, script)
     return Reason.IMPORT_ERROR, (
-        f"In {_REQUIREMENTS}, pin versions of {importer or 'the package'} and of what it needs that work together."
+        f"In {_REQUIREMENTS}, pin compatible versions of {importer or 'the package'} and its dependencies."
     )
 
 
@@ -70,8 +70,8 @@ def _explain_system_library(library: SystemLibrary, importer: str, code: Path, s
         )
     package = f"the Debian package {library.debian}" if library.debian else "it"
     return (
-        f"{importer or script} needs the {library.kind} {library.name}, which {_REQUIREMENTS} cannot add. Ask the admin to "
-        f"install {package} in the base image of the server (or on the server, if it trains without Docker), or remove the "
+        f"{importer or script} needs the {library.kind} {library.name}, which {_REQUIREMENTS} cannot install. Ask the admin "
+        f"to install {package} in the base image of the server (or on the server, if it trains without Docker), or remove the "
         "line."
     )
 
@@ -116,7 +116,9 @@ def _explain_module(module: str, shadowed: str, importer: str, code: Path, scrip
         return f"{module}.py is not in the commit: {rule} leaves it out. Commit it with git add --force {module}.py."
     if package:
         return f"Add {package} to {_REQUIREMENTS}."
-    return f"Add the package that provides {module} to {_REQUIREMENTS}, or, if it is a module of yours, commit {module}.py."
+    return (
+        f"Add the package that provides {module} to {_REQUIREMENTS}, or, if it is your own module, commit {module}.py."
+    )
 
 
 def _explain_local_module(module: str, local: str, script: str) -> str:

@@ -3,17 +3,17 @@
 import re
 
 PRECISION_MARK = "\ue000"
-"""Follows "accuracy" in a translation if the word may also mean precision, as Spanish "precisión"."""
+"""Follows "accuracy" in a translation if the word may also mean precision, like Spanish "precisión"."""
 
 MENTION = re.compile(
     "acc|top-?1|genauigk|exactitud|precisi|précisi|acurác|acurac|accuratezz|nauwkeurig|dokładno|doğrulu"
     "|очност|ккуратн|правильных ответов|准确|準確|正确率|正確率|精度|正解率|정확도".encode()
 )
-"""Matches lower-case bytes that are in every line with an accuracy, in any of the languages that are understood."""
+"""Matches lower-case bytes that every line with an accuracy contains, in any of the supported languages."""
 RECALL = re.compile(
     "recall|(?<![a-z0-9])f1(?![a-z0-9])|rappel|sensibil|exhaustiv|revoca|trefferquote|олнот|召回|再現率|适合率|適合率".encode()
 )
-"""Matches lower-case bytes that name recall or F1. An output with these means precision by a word that may mean it."""
+"""Matches lower-case bytes that name recall or F1. In output with these, an ambiguous word means precision."""
 
 _ENGLISH = re.compile(r"[\x00-\x7f\u2500-\u259f±→✓✅🎯]*")
 _FOREIGN_ASCII = re.compile(

@@ -1,7 +1,7 @@
-"""Recognise that a script which had measured its accuracy then chose another exit status than 0 by itself.
+"""Recognise that a script, after measuring its accuracy, deliberately ended with an exit status other than 0.
 
-Such a script has a gate of its own: sys.exit(1), an assert or a raise if the accuracy is not good enough. What was
-measured counts, unless the script would have measured again after that line.
+Such a script has its own gate: sys.exit(1), an assert or a raise if the accuracy is not good enough. The measured
+accuracy counts, unless the script would have measured again after that line.
 """
 
 import ast
@@ -21,7 +21,7 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def find_own_gate(exit_status: int, ending: Ending | None, origin: Origin) -> Frame | None:
-    """Return the line of the script with which it chose ``exit_status``; None if anything else ended it."""
+    """Return the line with which the script chose ``exit_status``; None if anything else ended the script."""
     if ending is None or not 0 < exit_status < 128:
         return None
     if ending.raised or ending.handled:
@@ -40,7 +40,7 @@ def find_own_gate(exit_status: int, ending: Ending | None, origin: Origin) -> Fr
 
 
 def is_own_statement(raised: Raised, origin: Origin) -> bool:
-    """Return whether the pushed code itself raised an exception: by ``raise``, ``assert`` or a function like it."""
+    """Return whether the pushed code itself raised an exception: with ``raise``, ``assert`` or a similar function."""
     if not raised.own_frames:
         return False
     frame, name = raised.own_frames[-1], raised.name
@@ -56,7 +56,7 @@ def is_own_statement(raised: Raised, origin: Origin) -> bool:
 
 
 def _find_raised_exit(origin: Origin) -> list[Frame]:
-    """Return the only ``raise SystemExit`` of the script, unless it is what an ``except`` does."""
+    """Return the only ``raise SystemExit`` of the script, unless it is in an ``except`` block."""
     tree = _parse(origin.script, origin)
     if tree is None:
         return []
@@ -89,7 +89,7 @@ def _measures_later(frame: Frame, origin: Origin) -> bool:
 
 
 def _find_return(frame: Frame, origin: Origin) -> Frame | None:
-    """Return the only line that can return another status than 0 for a line like ``sys.exit(main())``."""
+    """Return the only line that can return a status other than 0 for a line like ``sys.exit(main())``."""
     tree = _parse(frame.path, origin)
     for node in ast.walk(tree) if tree else ():
         if not (
@@ -129,7 +129,7 @@ def _find_scope(tree: ast.Module, line: int) -> ast.AST:
 
 
 def _walk_scope(scope: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes of a function or module without those of the functions in it."""
+    """Yield the nodes of a function or module, except those of nested functions."""
     stack = list(ast.iter_child_nodes(scope))
     while stack:
         node = stack.pop()

@@ -29,7 +29,7 @@ class PrintedAccuracy:
     ``value``: the number as stated, which may be out of range, infinite or NaN. ``samples``: the number of test
     samples; None if the line does not state it. ``at``: when the line arrived, in the unit of ``PrintedLines.feed``.
     ``text``: at most 200 printable characters of the line. ``number``: the number as printed if its unit is uncertain
-    (``accuracy_lines.Statement``). ``is_precision``: whether its word may also mean precision.
+    (``accuracy_lines.Statement``). ``is_precision``: whether the word for it may also mean precision.
     """
 
     value: float
@@ -73,7 +73,7 @@ class PrintedLines:
 
     @property
     def unparsed_counts(self) -> bool:
-        """Whether ``unparsed`` names a test, and no line that could be parsed does, so that it counts instead of them."""
+        """Whether ``unparsed`` names a test but no parsed line does, so that it counts instead of them."""
         return bool(self.unparsed) and self._unparsed_names_test and not self._lines_of(Split.TEST)
 
     @property
@@ -86,7 +86,7 @@ class PrintedLines:
         return [line for line in lines if not line.is_precision or not self._names_recall]
 
     def shows_percents(self, line: PrintedAccuracy) -> bool:
-        """Return whether a line of the same form had a number over 1, so that its numbers are percentages."""
+        """Return whether a line of the same form had a number over 1, so that this form states percentages."""
         return _form_of(line.text) in self._percent_forms
 
     def feed(self, chunk: bytes, at: float) -> None:

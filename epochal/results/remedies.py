@@ -1,4 +1,4 @@
-"""What to do about an exception that is known: no network, no GPU, no screen, nobody to ask, a file that is missing."""
+"""Remedies for known exceptions: no network, no GPU, no screen, no user to answer a prompt, or a missing file."""
 
 import re
 from collections.abc import Sequence
@@ -100,10 +100,10 @@ class Origin:
 
 
 def explain_known(exceptions: Sequence[Raised], place: Frame | None, origin: Origin) -> tuple[Reason, str] | None:
-    """Return the reason and the remedy for an exception that is known, or None.
+    """Return the reason and the remedy for a known exception, or None.
 
-    ``exceptions``: the exception, then those that it was raised from, latest first. ``place``: the line of the pushed
-    code that led to it, if it is known.
+    ``exceptions``: the chain of the exception, latest first. ``place``: the line of the pushed code that led to it, if
+    it is known.
     """
     last = exceptions[0]
     text = f"{last.name}: {last.message}"
@@ -138,7 +138,7 @@ def explain_known(exceptions: Sequence[Raised], place: Frame | None, origin: Ori
 
 
 def _explain_file(last: Raised, line: str, inner: Frame | None, origin: Origin) -> tuple[Reason, str] | None:
-    """Return the reason and the remedy if the exception is about a file that is not what the script expects."""
+    """Return the reason and the remedy if a missing or unexpected file caused the exception, else None."""
     text = f"{last.name}: {last.message}"
     if any(frame.path.endswith("/subprocess.py") for frame in last.frames) and last.name == "FileNotFoundError":
         return Reason.SYSTEM_LIBRARY, (
@@ -214,12 +214,12 @@ def _explain_gpu(last: Raised, line: str) -> str:
     if last.name == "IndexError" and devices:
         return f"The line uses a GPU, and the training has none. Put it under `if {devices['name']}:`, or remove it."
     return (
-        "The script asks for a GPU, and the training has none. Remove the line, or let it run only if a GPU is there."
+        "The script asks for a GPU, and the training has none. Remove the line, or run it only if a GPU is available."
     )
 
 
 def _local_path(frame: Frame, origin: Origin) -> str:
-    """Return the path of a frame's file within the pushed code; empty if it is not part of it."""
+    """Return the path of a frame's file within the pushed code; empty if it is not in there."""
     parts = frame.path.split("/")
     paths = ("/".join(parts[start:]) for start in range(len(parts)))
     return next((path for path in paths if path and (origin.code / path.lstrip("/")).is_file() and path[0] != "/"), "")

@@ -1,4 +1,4 @@
-"""Recognise that the measured network is one whose fit raised an exception, which the script caught."""
+"""Recognise a measured network whose fit raised an exception that the script caught."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Find the accuracy in files of results that the script wrote, such as metrics.json."""
+"""Find the accuracy in result files that the script wrote, such as metrics.json."""
 
 import json
 import os
@@ -25,14 +25,14 @@ _MAX_LENGTH = 100_000
 
 @dataclass(frozen=True)
 class WrittenFile:
-    """A file of results that the script wrote in this training. ``name``: its path in the code."""
+    """A result file that the script wrote in this trial. ``name``: its path in the code."""
 
     name: str
     text: str
 
     @property
     def accuracy(self) -> PrintedAccuracy | None:
-        """The accuracy that the file states; None if it states none, or several different ones."""
+        """The accuracy that the file states; None if it states no accuracy, or several different ones."""
         lines = PrintedLines()
         lines.feed("".join(f"{line}\n" for line in self._lines()).encode("utf-8", "replace"), 0.0)
         stated = lines.all_tests
@@ -59,10 +59,10 @@ def _flatten(content: Any, path: str = "") -> Iterator[str]:
 
 
 def find_written_files(code: Path, snapshot: Path) -> list[WrittenFile]:
-    """Return the files of results that a training wrote below ``code``, its copy of the folder ``snapshot``.
+    """Return the result files that a trial wrote below ``code``, its copy of the folder ``snapshot``.
 
-    A file counts by its name, such as metrics.json or results/accuracy.txt, if the snapshot does not have it, or has it
-    with another time of modification, which the copy had kept.
+    A file with a suitable name, such as metrics.json or results/accuracy.txt, counts if it is not in the snapshot or
+    has a different modification time there (copying had preserved the time).
     """
     found: list[WrittenFile] = []
     for visited, (folder, folders, names) in enumerate(os.walk(code)):

@@ -18,10 +18,10 @@ class Recipe:
     """The packages to install in an image or environment.
 
     ``framework``: its name. ``pins``: the text of its requirements file. ``wanted``: the text of the file that the pins
-    were made from, empty if there is none. ``requirements``: what the repository asks for, without comments and blank
-    lines, which change nothing. ``source``: the name of the file that has it, such as requirements.txt. ``packages``:
-    what may be installed, ``wheels`` or ``any``, as in the server's ``[sandbox]`` settings. ``torch_index``: as in its
-    ``[images]`` settings.
+    were made from; empty if there is no such file. ``requirements``: the repository's requirements, without comments
+    and blank lines, which change nothing. ``source``: the name of the file that lists them, such as requirements.txt.
+    ``packages``: what may be installed, ``wheels`` or ``any``, as in the server's ``[sandbox]`` settings.
+    ``torch_index``: as in its ``[images]`` settings.
     """
 
     framework: str
@@ -42,19 +42,19 @@ class Recipe:
         return {name: text for name, text in files.items() if text}
 
     def variables(self) -> dict[str, str]:
-        """Return the environment variables with which uv is to choose and install the packages."""
+        """Return the environment variables for uv when it chooses and installs the packages."""
         return {} if self.torch_index == "pypi" else {"UV_TORCH_BACKEND": self.torch_index}
 
     def digest(self, *more: str) -> str:
-        """Return a digest of the recipe, of how it is resolved and of the strings ``more``, as 16 hexadecimal digits."""
+        """Return a digest of the recipe, of resolve.py and of the strings ``more``, as 16 hexadecimal digits."""
         return digest(*astuple(self), RESOLVE.read_text(encoding="utf-8"), *more)
 
 
 def read_recipe(framework: str, code: Path, settings: ServerSettings) -> Recipe:
     """Return the recipe for ``framework`` and the repository's files in the folder ``code``.
 
-    Raises RunFailed(REFUSED_REQUIREMENT) if the file with its packages cannot be read, or asks for something that
-    ``settings`` do not allow.
+    Raises RunFailed(REFUSED_REQUIREMENT) if the file that lists the packages cannot be read, or requires something
+    that ``settings`` do not allow.
     """
     pins = frameworks()[framework].PINS
     wanted = pins.with_suffix(".in")

@@ -1,4 +1,4 @@
-"""What the developer should know about the packages of an environment, in words.
+"""Write notes for the developer about the packages of an environment.
 
 ``resolve.py`` writes the facts to a file when it chooses the versions.
 """
@@ -10,7 +10,7 @@ REMARKS = "remarks.json"
 
 
 def describe_remarks(text: str, source: str) -> list[str]:
-    """Return a note per remark in ``text``, the content of that file.
+    """Return a note per remark in ``text``, the content of the file of remarks.
 
     ``source``: the file of the repository that asks for the packages, such as requirements.txt.
     """

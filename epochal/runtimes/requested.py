@@ -18,9 +18,10 @@ _EXPORT_SECONDS = 60.0
 
 
 def read_requested(code: Path) -> tuple[str, str]:
-    """Return the name of the file that counts in the folder ``code``, and what it asks for as requirements for pip.
+    """Return the name of the file in ``code`` that lists the required packages, and its content in pip's format.
 
-    Without such a file, the text is empty. Raises RunFailed(REFUSED_REQUIREMENT) if it cannot be read or translated.
+    If there is no such file, the content is empty. Raises RunFailed(REFUSED_REQUIREMENT) if it cannot be read or
+    translated.
     """
     readers: dict[str, Callable[[Path, str], str]] = {
         REQUIREMENTS: _read_text,
@@ -48,7 +49,7 @@ def _read_text(code: Path, name: str) -> str:
 
 
 def _export_lock(code: Path, name: str) -> str:
-    """Return what the lock file pins without the groups for development, as uv exports it without running any code."""
+    """Return the pins of the lock file, without development groups; uv exports them without running any code."""
     command = [uv.find_uv_bin(), "export", "--frozen", "--offline", "--no-config", "--no-progress", "--quiet"]
     command += [
         "--no-default-groups",
@@ -65,7 +66,7 @@ def _export_lock(code: Path, name: str) -> str:
         )
     except subprocess.TimeoutExpired:
         raise RunFailed(Reason.REFUSED_REQUIREMENT, f"uv took too long to read {name}.") from None
-    # Without a pyproject.toml, uv looks for one in the folders above.
+    # Without a pyproject.toml, uv looks for one in the parent folders.
     if exported.returncode or not (code / "pyproject.toml").is_file():
         raise RunFailed(
             Reason.REFUSED_REQUIREMENT,
@@ -76,7 +77,7 @@ def _export_lock(code: Path, name: str) -> str:
 
 
 def _read_project(code: Path, name: str) -> str:
-    """Return the dependencies in the table [project]; many a pyproject.toml has only settings of tools."""
+    """Return the dependencies in the table [project], if any: many a pyproject.toml only configures tools."""
     try:
         project = tomllib.loads(_read_text(code, name)).get("project", {})
         return "".join(f"{line}\n" for line in project.get("dependencies", []))

@@ -3,17 +3,17 @@
     python resolve.py UV FRAMEWORK PACKAGES FOLDER
 
 It is run by the Python of the environment, in an image or in a process, so it uses only the standard library. UV is the
-path of uv, PACKAGES is ``wheels`` or ``any`` as in the server's ``[sandbox]`` settings. FOLDER has:
+path of uv, PACKAGES is ``wheels`` or ``any`` as in the server's ``[sandbox]`` settings. FOLDER contains:
 
 FRAMEWORK.txt      the pins of the framework
 FRAMEWORK.in       the packages that the framework wants; without this file, all that are pinned
-requirements.txt   what the repository asks for, if it asks for anything
+requirements.txt   the repository's requirements, if there are any
 
-The repository's versions come first. Pins are kept if they fit them, and a wanted package is left out if the repository
-needs the same package under another name (see ``_read_wanted``). Written into FOLDER:
+The repository's versions take precedence. Pins are kept if they fit, and a wanted package is left out if the repository
+needs the same package under another name (see ``_read_wanted``). The script writes to FOLDER:
 
-packages.txt       what to install
-shared.txt         those of them that are installed without a requirements.txt, too
+packages.txt       the packages to install
+shared.txt         those that are also installed without a requirements.txt
 remarks.json       what the repository changed; see ``epochal.runtimes.remarks``
 """
 
@@ -30,7 +30,7 @@ _ALSO_AS = re.compile(r"#\s*also as (.*)")
 
 
 class _UnsolvableError(Exception):
-    """No versions fit. The text is uv's output."""
+    """No set of versions fits the requirements. The message is uv's output."""
 
 
 class _Resolver:
@@ -45,7 +45,7 @@ class _Resolver:
     def choose(self, *files: Path, lines: Iterable[str] = (), preferred: str = "", options: Iterable[str] = ()) -> str:
         """Return a line ``name==version`` for each package that the requirements in ``files`` and ``lines`` need.
 
-        ``preferred``: such lines, whose versions are chosen where they fit. Raises _UnsolvableError.
+        ``preferred``: lines of the same form, whose versions are chosen if they fit. Raises _UnsolvableError.
         """
         output = self._folder / "preferred.txt"
         command = [*self._command, *self._options, *options, *map(str, files), "-"]
@@ -59,7 +59,7 @@ class _Resolver:
 
 
 def _versions(packages: str) -> dict[str, str]:
-    """Return the version of each package in lines ``name==version``; what is installed from an address has none."""
+    """Return the version of each package in lines ``name==version``; a package from a URL has an empty version."""
     return dict(map(_split, packages.splitlines()))
 
 
@@ -73,7 +73,7 @@ def _normalize(name: str) -> str:
 
 
 def _read_wanted(text: str) -> dict[str, tuple[str, ...]]:
-    """Return the packages in a FRAMEWORK.in, each with the names under which the same modules are published, too.
+    """Return the packages in a FRAMEWORK.in, each with the other names under which the same modules are published.
 
     These names are in a comment: ``tensorflow-cpu==2.21.*  # also as tensorflow, tf-nightly``.
     """
@@ -99,11 +99,11 @@ def _resolve(resolver: _Resolver, framework: str, folder: Path, only_wheels: boo
         preferred = "\n".join([pins, *twins])
         needed_lines = resolver.choose(requirements, preferred=preferred)
         needed = _versions(needed_lines)
-        # What is needed in the pinned version is taken under the name that is wanted, else under the name in use.
+        # A package needed in its pinned version is installed under the wanted name, otherwise under the name in use.
         same = [twin for twin, version in map(_split, twins) if needed.get(twin, version) == version]
         in_use = needed.keys() - set(same)
         excluded_file.write_text("\n".join(same), encoding="utf-8")
-        # Whatever else is wanted, the repository gets the versions that it would get alone.
+        # Whatever else is wanted, the repository gets the versions that it would get without it.
         (folder / "needed.txt").write_text(needed_lines, encoding="utf-8")
         options = [*excludes, "--constraints", str(folder / "needed.txt")]
         kept = [name for name, names in wanted.items() if not in_use & set(names)]
@@ -126,7 +126,7 @@ def _resolve(resolver: _Resolver, framework: str, folder: Path, only_wheels: boo
 def _choose_what_fits(
     resolver: _Resolver, requirements: Path, wanted: list[str], preferred: str, options: list[str]
 ) -> str:
-    """Return what ``requirements`` need, together with those of the ``wanted`` packages that fit them."""
+    """Return the packages that ``requirements`` need, and the ``wanted`` packages that are compatible with them."""
     fitting: list[str] = []
     packages = resolver.choose(requirements, preferred=preferred, options=options)
     for name in wanted:
@@ -141,7 +141,7 @@ def _choose_what_fits(
 def _find_replaced(
     wanted: dict[str, tuple[str, ...]], pinned: dict[str, str], versions: dict[str, str]
 ) -> list[list[str]]:
-    """Return name and pinned version of each wanted package that is not installed so, and what is installed instead."""
+    """Return the name and pinned version of each wanted package that was replaced, and what is installed instead."""
     found = []
     for name, names in wanted.items():
         instead = next((each for each in (*names, name) if each in versions), name)
@@ -153,10 +153,10 @@ def _find_replaced(
 def _find_held_back(
     resolver: _Resolver, requirements: Path, pinned: dict[str, str], versions: dict[str, str]
 ) -> list[list[str]]:
-    """Return the packages whose newest release that the repository allows is not chosen for lack of a wheel.
+    """Return the packages whose newest allowed release is not chosen because a wheel is missing.
 
-    For each: its name, the version that is chosen, that of the release, and the package without a wheel, which is the
-    package itself or one that the release needs. Packages with an exact version are not looked at.
+    Each item has the package's name, the chosen version, the version of the release, and the package without a wheel,
+    which is the package itself or one that the release needs. Packages with an exact version are skipped.
     """
     asked = {}
     for line in requirements.read_text(encoding="utf-8").splitlines():
@@ -181,9 +181,9 @@ def _find_held_back(
 
 
 def _find_missing_wheel(resolver: _Resolver, lines: list[str], options: list[str]) -> tuple[str, str]:
-    """Return the package for lack of whose wheel ``lines`` cannot be installed, and uv's explanation; empty if none.
+    """Return the package whose missing wheel makes ``lines`` uninstallable, and uv's explanation; empty if none.
 
-    A release that has wheels for the next Python has left this one behind, which is usual.
+    If there are wheels for the next Python version, none is missing: the release has only dropped this Python version.
     """
     next_python = f"{sys.version_info.major}.{sys.version_info.minor + 1}"
     text = ""

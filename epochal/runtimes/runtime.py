@@ -77,7 +77,7 @@ class Runtime(Protocol):
         ...
 
     def describe_packages(self, framework: str, code: Path) -> list[str]:
-        """Return notes for the developer on how the repository changed the packages of what ``prepare`` has built.
+        """Return notes for the developer on how the repository changed the packages that ``prepare`` installed.
 
         Raises RunFailed(NO_ENGINE).
         """

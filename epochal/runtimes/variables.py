@@ -1,4 +1,4 @@
-"""Environment variables that keep libraries from what a training cannot do: open a window, or reach a server."""
+"""Environment variables that keep libraries from opening a window or reaching a server, which training cannot do."""
 
 import os
 
@@ -12,14 +12,14 @@ _OFFLINE = {
     "SWANLAB_MODE": "offline",
     "WANDB_MODE": "offline",
 }
-"""Trackers of experiments that contact a server unless told otherwise.
+"""Settings for experiment trackers that contact a server by default.
 
 MLflow, TensorBoard, Aim and DVCLive write to the working folder by themselves, so they need no variable.
 """
 
 
 def library_variables(*, network: bool) -> dict[str, str]:
-    """Return the variables for a training that may use the network, or may not.
+    """Return the variables for training with or without access to the network.
 
     A variable that is set for Epochal itself keeps that value, and the script may change any of them.
     """

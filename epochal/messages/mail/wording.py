@@ -67,7 +67,7 @@ def describe_forecast(run: Run) -> str:
 
 
 def trial_table(run: Run) -> list[tuple[str, ...]]:
-    """Return the headings and a row per trial, whose last column lists its changes; empty without trials."""
+    """Return the headings and a row per trial, whose last column lists its changes; empty if no trial ran."""
     rows: list[tuple[str, ...]] = []
     for trial in run.trials:
         accuracy, outcome = "-", (trial.reason or trial.state).value.replace("_", " ")

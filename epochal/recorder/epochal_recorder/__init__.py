@@ -39,14 +39,14 @@ ROWS are the fields that describe the measured rows and the network:
     "weights": "9c1d…", "trained": true, "validated": false, "time": 9.5,
     "seen": {"rows": 360, "share": 0.0, "expected": 0.0, "refused": false, "checked": true, "why": ""}
 
-RAISED are an exception and those that it was raised from, latest first; a frame is a file, a line and a function:
+RAISED is a chain of exceptions, latest first; a frame is a file, a line and a function:
 
     [{"name": "KeyError", "message": "'a'", "frames": [["nn.py", 12, "<module>"]], "file": ""}]
 
 ``ended`` is written when the main thread of a Python process has ended; ``main`` says whether it is the script's own
-process. ``exit`` is the last call of sys.exit or the like, with the exceptions that were being handled, and null if there
-was none; ``raised`` is empty if no exception ended the main thread. ``threads`` are the functions of threads that were
-still running but did nothing, so that the process ended without them.
+process. ``exit`` describes the last call to sys.exit or the like, with the exceptions that were being handled; it is
+null if there was no such call. ``raised`` is empty if no exception ended the main thread. ``threads`` lists the
+functions of threads that were still running but idle, so that the process ended without them.
 
 ``continued`` is the epoch that the fit resumed from, or 0 if it did not resume, and ``history`` holds the metrics of
 the epochs up to it. ``why`` says why the fit did not resume from the newest checkpoint, or why it cannot keep
@@ -55,8 +55,8 @@ number of the last epoch.
 
 ``diverged`` is written for the first epoch after which the model's weights are not finite numbers. ``nonfinite`` counts
 the rows with NaN or infinity among the inputs (x) and the labels (y), ``default_rate`` is the optimizer's default
-learning rate, ``clipped`` says whether it limits the gradients, and ``own_code`` whether the script defines layers, the
-loss or the steps of the training itself.
+learning rate, ``clipped`` says whether the optimizer limits the gradients, and ``own_code`` whether the script defines
+its own layers, loss or training steps.
 
 ``score`` is a measurement that the script requested from scikit-learn. ``of`` is the class of the estimator if the
 script called its score(), otherwise the name of the function, such as accuracy_score or classification_report. A
@@ -64,10 +64,10 @@ Pipeline or a GridSearchCV delegates, so ``of`` is the estimator or function tha
 a DummyClassifier. ``estimator`` numbers the estimators from 1. ``measures`` is "r2" for regressors. Scores that
 scikit-learn computes while it fits or cross-validates are not recorded, nor are counts (``normalize=False``).
 ``cross_validation`` is the mean of cross_val_score or cross_validate, or the best_score_ of a search such as
-GridSearchCV; only for a search is ``candidates`` not 0. ``kinds`` gives the class of each metric that the model was
-compiled with, and ``line`` is the line of the script that called evaluate; ``metrics`` is empty if there was nothing to
-evaluate on. ``called`` means that the script itself called a Keras model on enough rows for a test; the recorder does
-not see the answers of such a call.
+GridSearchCV; ``candidates`` is 0 except for a search. ``kinds`` gives the class of each metric that the model was
+compiled with, and ``line`` is the line of the script that called evaluate; ``metrics`` is empty if there were no rows.
+``called`` means that the script itself called a Keras model on enough rows for a test; the recorder does not see the
+predictions of such a call.
 
 ``test_set`` is a digest of the rows without their labels, whatever their order. If the rows cannot be seen, it is a
 digest of the labels for scikit-learn, and null for Keras. The ``sketch`` of the event test_set contains the 1,024

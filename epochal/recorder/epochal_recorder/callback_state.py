@@ -18,10 +18,11 @@ _MAX_BYTES_HASHED = 16_000_000
 
 
 class CallbackStates:
-    """What a fit changes in its callbacks, and in the globals and closures that these use.
+    """The state that a fit changes in its callbacks, and in the globals and closures that they use.
 
-    It must be created when training begins: only what has changed since then belongs to the state. Therefore, what the
-    script itself has set this time is not overwritten. ``model``: the fitted model, whose variables are saved anyway.
+    It must be created when training begins: only values that have changed since then belong to the state. Values that
+    the script itself has set this time are therefore not overwritten. ``model``: the fitted model, whose variables are
+    saved anyway.
     """
 
     def __init__(self, callbacks, model):
@@ -31,12 +32,12 @@ class CallbackStates:
         slots = self._slots()
         self._initial_digests = {name: self._digest(slot.get()) for name, slot in slots.items()}
         self._initial_ids = {name: id(slot.get()) for name, slot in slots.items()}
-        self._initial_values = [slot.get() for slot in slots.values()]  # so that no id is used again
+        self._initial_values = [slot.get() for slot in slots.values()]  # keeps the ids from being reused
         self.lost = ""
-        """What the last ``capture`` could not save although the training may depend on it; empty if nothing."""
+        """Why the last ``capture`` missed state that the training may depend on; empty if it missed none."""
 
     def capture(self):
-        """Return the state as plain data by name; arrays are not copied."""
+        """Return the state by name, as plain data; arrays are not copied."""
         self.lost, states = "", {}
         for name, slot in self._slots().items():
             value = slot.get()
@@ -50,9 +51,9 @@ class CallbackStates:
         return states
 
     def restore(self, states):
-        """Restore what ``capture`` returned, for callbacks of the same classes in the same order.
+        """Restore the state that ``capture`` returned, for callbacks of the same classes in the same order.
 
-        Raises ValueError if an object that is restored in place is missing or has another form.
+        Raises ValueError if an object that is restored in place is missing or has a different form.
         """
         slots = self._slots()
         for name, state in states.items():
@@ -63,7 +64,7 @@ class CallbackStates:
                 vars(self._callbacks[int(number)])[attribute] = self._put(None, state)
 
     def _slots(self):
-        """Return everything that may hold state, by a name that is the same in each training."""
+        """Return all places that may hold state, under names that are the same in every training process."""
         slots = {}
         for number, (callback, code) in enumerate(zip(self._callbacks, self._codes, strict=True)):
             kind, matters = type(callback).__name__, code.touches_model and not only_writes(callback)
@@ -78,7 +79,7 @@ class CallbackStates:
         return slots
 
     def _digest(self, value):
-        """Return a digest of a value's state; None if it has none that can be saved."""
+        """Return a digest of a value's state; None if the state cannot be saved."""
         try:
             arrays = []
             digest = hashlib.sha1(repr(pack(self._state(value), arrays)).encode(), usedforsecurity=False)
@@ -113,7 +114,7 @@ class CallbackStates:
         return value
 
     def _own_variables(self, value):
-        """Return the variables of a layer, optimizer, metric or variable that do not belong to the fitted model."""
+        """Return the variables of a layer, optimizer, metric or variable that are not saved with the model."""
         optimizer = self._model.optimizer
         saved = {id(each) for each in (*self._model.variables, *(optimizer.variables if optimizer else ()))}
         if value is optimizer:
@@ -121,7 +122,7 @@ class CallbackStates:
         return [each for each in getattr(value, "variables", [value]) if id(each) not in saved]
 
     def _put(self, current, state):
-        """Return the value that has ``state``: ``current`` itself if it can be changed, as others may refer to it."""
+        """Return a value with this ``state``: if possible ``current``, changed in place, as others may refer to it."""
         if isinstance(state, dict) and _LIVE in state:
             return self._put_live(current, state[_LIVE])
         if type(state) in (list, tuple, deque):
@@ -163,12 +164,12 @@ class CallbackStates:
             for name, each in state.items():
                 vars(current)[name] = self._put(vars(current).get(name), each)
         else:
-            raise ValueError("an object that a callback has made during the fit cannot be made again")
+            raise ValueError("an object that a callback created during the fit cannot be recreated")
         return current
 
 
 def _is_harmless(value):
-    """Return whether a value without a state is Python's own: a function, a date, a file, a lock."""
+    """Return whether a value that cannot be saved is of a standard library type, such as a function or a file."""
     return type(value).__module__.partition(".")[0] in sys.stdlib_module_names
 
 
@@ -189,7 +190,7 @@ class _Item:
 
 
 class _Cell:
-    """A variable of a function that contains the one that uses it."""
+    """A variable of an enclosing function, used in a closure."""
 
     def __init__(self, cell, name, matters):
         self._cell = cell

@@ -89,7 +89,7 @@ def read(path):
 def pack(value, arrays, depth=0):
     """Return ``value`` in a form that JSON can represent, and append its arrays to ``arrays``.
 
-    Raises TypeError if it holds anything but plain data, arrays, and the collections of Python and its module
+    Raises TypeError if it holds anything but plain data, arrays, built-in collections, and those of Python's module
     ``collections``. A function that Keras defines counts as plain data and is stored by name.
     """
     if depth > _MAX_DEPTH:
@@ -124,7 +124,7 @@ def _pack_collection(value, arrays, depth):
 
 
 def _name_function(value):
-    """Return the module and name of a function of Keras, or of a type that a defaultdict makes; None for others.
+    """Return the module and name of a Keras function, or of a defaultdict's built-in type; None for anything else.
 
     A callback may hold one of Keras' functions, such as the comparison that EarlyStopping chose.
     """

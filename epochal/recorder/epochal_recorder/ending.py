@@ -1,7 +1,7 @@
-"""Records how the script ends: its exit status, the line that chose it, the exceptions behind it, and its threads.
+"""Record how the script ends: its exit status, the line that set it, the exceptions that led to it, and its threads.
 
 The event ``ended`` is written when the main thread of the process has ended, before Python waits for other threads. If
-those do nothing for a while, the process ends without them, as if they were daemon threads.
+these stay idle for a while, the process ends without them, as if they were daemon threads.
 """
 
 import atexit
@@ -15,11 +15,11 @@ import time
 from .raised import CODE, describe, describe_stack, relative
 
 _IDLE_WINDOW = 10.0
-"""Seconds over which the threads that remain must have been idle."""
+"""The number of seconds for which the remaining threads must have been idle."""
 _IDLE_SHARE = 0.05
-"""The share of one processor that idle threads may use: some wake up now and then, for example to log a load."""
+"""The share of one processor that idle threads may use: some wake up now and then, for example to log the load."""
 _MAIN_PROCESS = "EPOCHAL_MAIN_PROCESS"
-"""The environment variable that tells the script's own process from those that it starts."""
+"""The environment variable that distinguishes the script's own process from the processes that it starts."""
 
 
 class _ThreadsStay(BaseException):
@@ -57,13 +57,13 @@ class Ending:
         )
 
     def write_threads(self):
-        """Write which threads the process ends without."""
+        """Write which threads are still running when the process ends."""
         main = threading.main_thread()
         threads = [each for each in threading.enumerate() if each is not main and not each.daemon]
         self._write_event(event="threads", running=[self._describe_thread(each) for each in threads])
 
     def _write_event(self, **values):
-        from .output import Output  # imported only now, because each Python process would pay for it at its start
+        from .output import Output  # imported late, so that Python processes start quickly
 
         Output(self._out).write_event(**values)
 
@@ -74,7 +74,7 @@ class Ending:
         return [getattr(function, "__name__", thread.name), path, code.co_firstlineno if code else 0]
 
     def is_own_process(self):
-        """Return whether this is the process that was started, and not one that was forked from it."""
+        """Return whether this is the process that was started, rather than a fork of it."""
         return os.getpid() == self._process
 
 
@@ -108,7 +108,7 @@ def _quietly(function):
         try:
             function(*args)
         except OSError:
-            pass  # the folder for events cannot be written to, as the rest of the recorder says
+            pass  # the folder for events is not writable, which the rest of the recorder reports
         except Exception as fault:
             sys.stderr.write(f"epochal: the end of the script cannot be recorded: {fault!r}\n")
 
@@ -149,7 +149,7 @@ def _wrap_exits(ending):
 
 
 def _interrupt_when_idle():
-    """Raise _ThreadsStay in the main thread once this process and those that it started have been idle for a while."""
+    """Raise _ThreadsStay in the main thread once this process and its descendants have been idle for a while."""
     window = [time.monotonic(), _processor_seconds()]
 
     def check(*_):

@@ -36,7 +36,7 @@ class Evaluate(_Call):
     """Observer of a call to evaluate. It records the metrics, and writes accuracy.json if they include an accuracy."""
 
     def callbacks(self):
-        """Return the callbacks to pass to Keras: those before the script's, and those after them."""
+        """Return the callbacks to pass to Keras before the script's own callbacks, and those to pass after them."""
         callbacks = library_of(self._model).callbacks
         return (), [callbacks.LambdaCallback(on_test_begin=self._on_begin, on_test_end=self._on_test_end)]
 
@@ -53,7 +53,7 @@ class Evaluate(_Call):
                 fields["samples"] = count_measured_samples(self._model) or fields["samples"]
             elif not fields["samples"]:
                 fields["samples"] = count_samples(self._arguments.get("x")) or count_measured_samples(self._model)
-            if not metrics:  # Keras reports not even a loss if it has read nothing
+            if not metrics:  # Keras does not even report a loss if there were no rows
                 fields["samples"] = None
             row_fields = {"samples": fields["samples"], "test_set": fields["test_set"]}
             kinds = metric_classes(self._model)
@@ -71,7 +71,7 @@ class Predict(_Call):
     """Observer of a call to predict. It keeps the predicted classes, in case the script compares them with labels later."""
 
     def callbacks(self):
-        """Return the callbacks to pass to Keras: those before the script's, and those after them."""
+        """Return the callbacks to pass to Keras before the script's own callbacks, and those to pass after them."""
         return (), [library_of(self._model).callbacks.LambdaCallback(on_predict_begin=self._on_begin)]
 
     def finish(self, returned):
@@ -99,7 +99,7 @@ def answers_of(outputs):
 
 
 def find_line_of_script():
-    """Return the line (from 1) of the script whose call is being observed; None if a thread of its own makes it."""
+    """Return the line number of the script's call that is being observed; None if it comes from a library's thread."""
     script = getattr(sys.modules.get("__main__"), "__file__", None)
     frame = sys._getframe()
     while frame is not None and frame.f_code.co_filename != script:

@@ -14,13 +14,13 @@ from .script_code import read_callback
 _MAX_BYTES = 256_000_000
 _MAX_FILES = 2_000
 _MAX_ENTRIES = 200_000
-"""The search ends when it has seen this many names below the working directory."""
+"""The search ends when it has seen this many files below the working directory."""
 _LARGE_FOLDER = 100
-"""A folder with more files than this is a data set, whose files do not change, unless some were added to it."""
+"""A folder with more files than this counts as an unchanging data set, unless files were added to it."""
 _SECONDS_OF_A_CLOCK = 0.05
-"""A file's modification time may be this many seconds before the clock: it is the time of the kernel's last tick."""
+"""A file's modification time may be this many seconds behind the clock: it is the time of the kernel's last tick."""
 _FIELD = re.compile(r"\{[^{}]*\}")
-"""What Keras fills in in the path of a ModelCheckpoint, such as ``{epoch:02d}``."""
+"""A placeholder in the path of a ModelCheckpoint, such as ``{epoch:02d}``."""
 
 
 class WrittenFiles:
@@ -39,7 +39,7 @@ class WrittenFiles:
         self._paths = self._name_paths()
 
     def capture(self):
-        """Return what ``restore`` needs: the files' contents (arrays of bytes) by path, and the paths in callbacks.
+        """Return the data for ``restore``: the files' contents (arrays of bytes) by path, and the paths in callbacks.
 
         Paths below the working directory are relative to it. At most 2,000 files and 256 MB are kept: first those that
         callbacks name, then the newest ones. A file that does not fit is left out.
@@ -59,7 +59,7 @@ class WrittenFiles:
     def restore(self, state):
         """Write the files, except those that the script has already written this time.
 
-        If a callback now names another path than before (with the time in it, for example), its files are written there.
+        If a callback now names a different path (with the current time, for example), its files are written there.
         """
         for name, content in state["contents"].items():
             renamed = (_rename(name, old, self._paths.get(key)) for key, old in state["paths"].items())
@@ -69,7 +69,7 @@ class WrittenFiles:
                 content.tofile(path)
 
     def _name_paths(self):
-        """Return the paths that callbacks name, by callback and attribute; they may have Keras' fields (``{epoch}``)."""
+        """Return the paths that callbacks name, by callback and attribute; they may have placeholders (``{epoch}``)."""
         paths = {}
         for number, callback in enumerate(self._callbacks):
             code = read_callback(callback)
@@ -116,7 +116,7 @@ class WrittenFiles:
         return found
 
     def _stat_changed(self, paths):
-        """Return those regular files among ``paths`` that have changed since the fit began, with their status."""
+        """Return the regular files among ``paths`` that have changed since the fit began, with their status."""
         found = {}
         for path in paths:
             with suppress(OSError):
@@ -133,7 +133,7 @@ class WrittenFiles:
 
 
 def _rename(name, old, new):
-    """Return the path ``name`` with ``new`` in place of ``old``; None if ``old`` is not its beginning, or not replaced."""
+    """Return the path ``name`` with its beginning ``old`` replaced by ``new``; None if there is nothing to replace."""
     if new is None or new == old:
         return None
     pieces, places = _FIELD.split(old), _FIELD.split(new)

@@ -46,7 +46,7 @@ class Fit:
         self._epoch_start = time.monotonic()
         self._last_epoch = 0
         self._trained_weights = ""
-        """A digest of the weights at the end of the epoch, before the script's callbacks may replace them."""
+        """A digest of the weights at the end of the epoch, before the script's callbacks can replace them."""
         self._fitted = shared.lineage.register(uuid.uuid4().hex)
         self.identities = frozenset({self._fitted.identity})
         self._validation = None
@@ -57,7 +57,7 @@ class Fit:
         self._is_regression = is_regression(model)
         self._has_diverged = False
         self._nonfinite = {"x": 0, "y": 0}
-        """The number of rows that hold NaN or infinity."""
+        """The number of rows that contain NaN or infinity."""
 
     def watch(self, arguments):
         """Observe the rows of the training and validation data.
@@ -120,7 +120,7 @@ class Fit:
             self._validation.add(x, y)
 
     def callbacks(self):
-        """Return the callbacks to pass to Keras: those before the script's, and those after them.
+        """Return the callbacks to pass to Keras before the script's own callbacks, and those to pass after them.
 
         They are created when the call begins, because Keras is only partly imported when it is patched.
         """
@@ -148,7 +148,7 @@ class Fit:
         self._output.write_event(event="fitted", **self._names, epoch=self._last_epoch, time=time.time())
 
     def fail(self, error, caller):
-        """Record that fit, which the frame ``caller`` called, raised ``error``: the script may catch it and go on."""
+        """Record that fit, called by the frame ``caller``, raised ``error``; the script may catch it and continue."""
         self._output.write_event(event="failed", **self._names, raised=describe(error, caller))
 
     def _on_train_begin(self, logs=None):
@@ -223,7 +223,7 @@ class Fit:
             self._resumption.end_epoch(epoch + 1, logs, last, stopped_by_script, replaced)
 
     def _record_divergence(self, epoch, logs):
-        """Record the first epoch after which the weights are not finite, with what may be the cause."""
+        """Record the first epoch after which the weights are not finite, with facts about possible causes."""
         is_suspicious = epoch >= self._epochs or not math.isfinite(float(logs.get("loss", 0)))
         if self._has_diverged or not is_suspicious or not find_nonfinite(self.model.variables):
             return

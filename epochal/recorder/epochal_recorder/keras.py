@@ -120,7 +120,7 @@ def _wrap_to_observe(method, recorder, make_observer, output):
 
 
 def _join_callbacks(model, callbacks, observer):
-    """Return the caller's callbacks, in any form that Keras takes, with the observer's; the originals stay unchanged."""
+    """Return the caller's callbacks, in any form that Keras accepts, with the observer's; the original is unchanged."""
     first, last = observer.callbacks()
     if isinstance(callbacks, library_of(model).callbacks.CallbackList):
         joined = copy.copy(callbacks)

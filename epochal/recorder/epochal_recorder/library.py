@@ -1,4 +1,4 @@
-"""Which Keras a model or data set belongs to: Keras 3, Keras 2 (with TensorFlow up to 2.15) or tf_keras, which is Keras 2.
+"""Find the Keras of a model or data set: Keras 3, Keras 2 (with TensorFlow up to 2.15) or tf_keras, which is Keras 2.
 
 Several of them may be imported at once: TensorFlow imports Keras 3 beside tf_keras.
 """
@@ -32,7 +32,7 @@ def tree():
 
 
 def find_dataset_class(data):
-    """Return the PyDataset (in Keras 2: Sequence) that ``data`` is an instance of, or None."""
+    """Return the class PyDataset (in Keras 2: Sequence) that ``data`` is an instance of, or None."""
     for library in (sys.modules[name] for name in _NAMES if name in sys.modules):
         kind = getattr(library.utils, "PyDataset", None) or library.utils.Sequence
         if isinstance(data, kind):

@@ -88,7 +88,7 @@ def count_measured_samples(model):
 def accuracy_name(metrics, kinds=()):
     """Return the name of the accuracy among ``metrics``, or None if they include no accuracy.
 
-    ``kinds``: a dict from the names of metrics to their classes, which identify an accuracy whatever its name is.
+    ``kinds``: a dict from the names of metrics to their classes, which identify an accuracy whatever its name.
     """
     others = [name for name in metrics if name.endswith(("_accuracy", "_acc")) and not _TOP_K.search(name)]
     others += [name for name in metrics if name in kinds and kinds[name] in _ACCURACY_CLASSES]

@@ -1,20 +1,19 @@
-"""Describes exceptions and the lines that were being executed, for events."""
+"""Describe exceptions and call stacks for events."""
 
 import os
 
 CODE = "EPOCHAL_CODE"
-"""The environment variable with the folder of the code, in which the script's own process was started."""
+"""The environment variable with the path of the code's folder, in which the script's own process was started."""
 _MAX_EXCEPTIONS = 12
 _MAX_FRAMES = 80
 _MAX_MESSAGE = 2000
 
 
 def describe(error, caller=None):
-    """Return an exception and those that it was raised from, latest first.
+    """Return the chain of an exception, latest first.
 
-    An exception that hides its context (``raise … from None``) is followed by it all the same, because Keras hides the
-    error of a layer in this way. ``caller``: the frame from which the call was made that raised it, if the traceback does
-    not contain it.
+    The chain includes hidden contexts (``raise … from None``), because Keras hides the error of a layer in this way.
+    ``caller``: the frame that made the failing call, if the traceback does not contain it.
     """
     chain = []
     while error is not None and len(chain) < _MAX_EXCEPTIONS:
@@ -45,7 +44,7 @@ def describe(error, caller=None):
 
 
 def describe_stack(frame):
-    """Return the lines that ``frame`` and its callers execute, innermost last; none if it is None."""
+    """Return the lines that ``frame`` and its callers execute, innermost last; empty if ``frame`` is None."""
     frames = []
     while frame and len(frames) < _MAX_FRAMES:
         frames.insert(0, _describe_frame(frame, frame.f_lineno))
@@ -54,7 +53,7 @@ def describe_stack(frame):
 
 
 def relative(path):
-    """Return the path of a file of the script's code relative to its folder; any other path unchanged."""
+    """Return a path in the code's folder relative to that folder, and any other path unchanged."""
     code = os.environ.get(CODE, "")
     return path[len(code) + 1 :] if code and path.startswith(f"{code}{os.sep}") else path
 

@@ -27,7 +27,7 @@ class Resumption:
     """The checkpoints of a call to fit. The public methods must be called in the order in which they are defined."""
 
     def __init__(self, checkpoints, ancestry, lineage, model, arguments, callbacks, excluded, started):
-        """``arguments`` and ``callbacks`` are those of the script's call of fit.
+        """``arguments`` and ``callbacks`` are those of the script's call to fit.
 
         ``ancestry`` maps a variable's digest to the fit that produced it, and is shared by all fits of the process.
         Variables are identified by their values, so it does not matter how they got from one model into another.
@@ -109,9 +109,9 @@ class Resumption:
     def end_epoch(self, epoch, logs, last, stopped_by_script, replaced):
         """Note the metrics of an epoch (counted from 1), and write a checkpoint if it is due.
 
-        It is due after the last epoch, and after others if checkpoints still take no more than their share of time.
+        It is due after the last epoch, and after an earlier one if checkpoints have not used up their share of time.
         ``stopped_by_script``: whether the script's own callbacks end the fit after this epoch. ``replaced``: whether
-        they have put other weights into the model at its end.
+        these callbacks replaced the model's weights at the end of the epoch.
         """
         self._replaced = replaced
         self.epoch = epoch
@@ -133,7 +133,7 @@ class Resumption:
                 self._ancestry[digest] = self._identity
 
     def _why_unusable(self, content):
-        # An older checkpoint of the same training is no better, although a new schedule may agree with it by chance.
+        # An older checkpoint of the same training is no better, even if a new schedule happens to agree with it.
         known_key = self._known_key(content) if content["fingerprint"] != self._changed_key else self._changed_key
         if difference := describe_difference(known_key, self._resume_key):
             self._changed_key = content["fingerprint"]
@@ -149,9 +149,9 @@ class Resumption:
         return ""
 
     def _known_key(self, content):
-        """Return the resume key in a checkpoint, with the schedules of this fit that give the same learning rates.
+        """Return a checkpoint's resume key, updated with this fit's schedules if they give the same learning rates.
 
-        The code of a schedule may read the number of epochs and not depend on it, at least not up to the checkpoint.
+        A schedule may read the number of epochs without depending on it, at least up to the checkpoint.
         """
         import keras
 
@@ -178,7 +178,7 @@ class Resumption:
                     rate = float(numpy.float32(rate))
                     if rate != expected:
                         return False
-        except Exception:  # the schedule is the script's
+        except Exception:  # the schedule is the script's code
             return False
         finally:
             random.setstate(states[0])
@@ -186,11 +186,11 @@ class Resumption:
         return True
 
     def _describe_form(self):
-        """Return what must not change during a fit for a checkpoint to be enough: trainable variables and optimizer."""
+        """Return what a resumable fit must not change: which variables are trainable, and the optimizer."""
         return [bool(variable.trainable) for variable in self._model.variables], id(self._model.optimizer)
 
     def _find_flaw(self):
-        """Return why no fit can resume from the checkpoint that is about to be written; empty if one can."""
+        """Return why no fit can resume from the checkpoint that is about to be written; empty if a fit can."""
         if self._describe_form() != self._form:
             return "a callback changes the optimizer, or which layers are trained, during the fit"
         if self._states.lost:

@@ -11,9 +11,9 @@ _MAX_VALUE_LENGTH = 40
 def resume_key(model, arguments, callbacks):
     """Return the resume key of a fit as JSON: descriptions of its model, compilation, callbacks, batches and data.
 
-    ``model`` must be built; ``arguments`` are those of the call of fit, by name, and ``callbacks`` those of the script.
+    ``model`` must be built. ``arguments``: those of the call to fit, by name. ``callbacks``: those of the script.
     The keys of the result appear in texts for users (``describe_difference``). The numbers that Keras appends to names
-    (dense_3) are left out, because they depend on what else the script has created.
+    (dense_3) are left out, because they depend on the other objects that the script has created.
     """
     compiled = _read_config(model.get_compile_config)
     epochs = int(arguments.get("epochs", 1))
@@ -33,7 +33,7 @@ def resume_key(model, arguments, callbacks):
 
 
 def code_of_model(model):
-    """Return the script's own code that runs in each step of a fit: of its model, layers, loss and optimizer."""
+    """Return the script's own code that runs in each step of a fit: its model, layers, loss and optimizer."""
     import keras
 
     losses = [loss for loss in keras.tree.flatten(getattr(model, "loss", None)) if loss is not None]
@@ -48,7 +48,7 @@ def code_of_model(model):
 
 _LOSS = "loss", "loss_weights"
 _STEPS = 0, *sorted({round(1.5**power) for power in range(33)})
-"""The steps at which a schedule of the learning rate is evaluated: up to 430,000, more of them at the beginning."""
+"""The steps at which a learning-rate schedule is evaluated: up to 430,000, denser at the beginning."""
 _BATCHES = (
     "batch_size",
     "steps_per_epoch",
@@ -77,25 +77,25 @@ def describe_difference(before, now):
 
 
 def _describe_callback(callback, epochs):
-    """Return a callback's class, and what its code reads if that may affect the training."""
+    """Return a callback's class and, if it may affect the training, the values that its code reads."""
     code = read_callback(callback)
     values = {}
     if code.touches_model and not only_writes(callback):
         values = dict(code.values)
-        # SwapEMAWeights reads it, too, but only puts other weights into the model, which is noticed when it happens.
+        # SwapEMAWeights also reads it, but only replaces the model's weights, which is noticed when it happens.
         if {"params", "epochs"} <= code.names and not type(callback).__module__.startswith("keras."):
             values["params['epochs']"] = epochs
     return {type(callback).__name__: values}
 
 
 def _describe_optimizer(optimizer):
-    """Return an optimizer's class and the numbers among its attributes, for one that Keras cannot serialise."""
+    """Return the class and the plain attributes of an optimizer that Keras cannot serialise."""
     plain = {name: describe_plain(value) for name, value in vars(optimizer).items()} if optimizer is not None else {}
     return {"class_name": type(optimizer).__name__} | {name: each for name, each in plain.items() if each is not None}
 
 
 def _evaluate_schedule(optimizer):
-    """Return the learning rate, or its values at some steps if it follows a schedule; None if it cannot be known."""
+    """Return the learning rate, or its values at some steps if it follows a schedule; None if it is unknown."""
     import keras
 
     schedule = getattr(optimizer, "_learning_rate", None)
@@ -104,7 +104,7 @@ def _evaluate_schedule(optimizer):
             return None if schedule is None else float(schedule)
         steps = (keras.ops.convert_to_tensor(step, optimizer.iterations.dtype) for step in _STEPS)
         return {f"in step {number}": float(schedule(step)) for number, step in zip(_STEPS, steps, strict=True)}
-    except Exception:  # a schedule may be the script's; the other descriptions still tell optimizers apart
+    except Exception:  # a schedule may be the script's code; the other descriptions still tell optimizers apart
         return None
 
 

@@ -1,4 +1,4 @@
-"""What the script's own code reads while a fit runs: attributes, globals, closures and defaults.
+"""Find the values that the script's own code reads during a fit: attributes, globals, closures and defaults.
 
 A callback or a loss whose values depend on the number of epochs reads that number from one of these places, or from the
 parameters that Keras passes to callbacks.
@@ -42,25 +42,25 @@ _STARTED = tuple(clock() for clock in _CLOCKS)
 _MAX_AGE, _MIN_TIME = 600.0, 1000.0
 """A number is a time if a clock showed it in the 600 seconds before the recorder was imported, or has shown it since.
 
-Clocks that have just started show numbers below 1,000, which could as well be anything else.
+Numbers below 1,000, which a recently started clock shows, do not count as times: they are too common.
 """
 
 
 class Code:
-    """The functions of the script among ``roots`` and those that they call, and what all of these read.
+    """The script's functions among ``roots``, the functions that these call, and the values that all of them read.
 
     ``roots``: functions, classes and other callables. Code of installed packages is not followed.
     """
 
     def __init__(self, roots=()):
         self.values = {}
-        """What the code reads, by name: numbers as they are, and containers of plain data as text."""
+        """The values that the code reads, by name: numbers as they are, and containers of plain data as text."""
         self.objects = {}
         """The other objects that the code reads, by name."""
         self.names = set()
         """All names and string constants in the code."""
         self.variables = []
-        """For each function: its globals, the names of those that it uses, and its closure (a dict of cells)."""
+        """For each function: the globals, the names of the globals that it uses, and its closure (a dict of cells)."""
         self._seen = set()
         for root in roots:
             self._follow(root)
@@ -71,7 +71,7 @@ class Code:
         return bool(self.names & _MODEL_NAMES) or any(map(is_stateful, self.objects.values()))
 
     def read_attributes(self, owner):
-        """Add what the code reads from the attributes of ``owner`` and of those of its classes that are the script's."""
+        """Add what the code reads from the attributes of ``owner`` and of its base classes in the script."""
         found = {}
         for base in reversed(type(owner).__mro__):
             if _is_script_class(base):
@@ -81,7 +81,7 @@ class Code:
                 self._read(name, value, self.names, 0)
 
     def _follow(self, value, depth=0):
-        """Follow a callable: note what it reads, and follow the callables among that."""
+        """Follow a callable: note what it reads, and follow the callables that it reads."""
         value = getattr(value, "python_function", value)  # of a tf.function
         if id(value) in self._seen or depth > _MAX_DEPTH:
             return
@@ -120,7 +120,7 @@ class Code:
             self._read(name, value, names, depth + 1)
 
     def _read(self, name, value, names, depth):
-        """Note that code in which ``names`` occur reads ``value``; of a collection, only what has one of the names."""
+        """Note that code containing ``names`` reads ``value``; of a collection, only items with such a name."""
         if depth > _MAX_DEPTH:
             return
         plain = describe_plain(value)
@@ -141,7 +141,7 @@ class Code:
             self.objects[name] = value
 
     def _read_from(self, name, owner, names, depth):
-        """Note what code in which ``names`` occur reads from a module, class or object of the script."""
+        """Note what code containing ``names`` reads from a module, class or object of the script."""
         key = id(owner), frozenset(names)
         if key in self._seen:
             return
@@ -152,7 +152,7 @@ class Code:
         for function in called:
             self._follow(function, depth)
         names = names.union(*(_names_in(function.__code__) for function in called))
-        # Properties are not evaluated: they may be the script's, and have effects.
+        # Properties are not evaluated: they may be the script's and have side effects.
         attributes = {name: value for base in reversed(kind.__mro__) for name, value in vars(base).items()} | vars(
             owner
         )
@@ -162,7 +162,7 @@ class Code:
 
 
 def read_callback(callback):
-    """Return the code of a callback, with what it reads from its attributes, and the names in the code of its bases."""
+    """Return a callback's code, with what it reads from its attributes, and the names in the code of base classes."""
     import keras
 
     code = Code([type(callback)])
@@ -186,7 +186,7 @@ def is_instance_of_script(value):
 
 
 def only_writes(callback):
-    """Return whether a callback is one of Keras' that only write files or the progress, and never change a training."""
+    """Return whether a callback is one of Keras' that only write files or progress and never affect the training."""
     return type(callback).__module__.startswith("keras.") and type(callback).__name__ in _WRITERS
 
 
@@ -201,7 +201,8 @@ def is_stateful(value):
 def describe_plain(value):
     """Return a number as it is, and a container of plain data as text; None for anything else.
 
-    Texts are names and paths, which say nothing about the training. The time is left out, because it always differs.
+    Strings are left out, because names and paths do not affect the training. Times are left out, because they always
+    differ.
     """
     if isinstance(value, (bool, int)):
         return value
@@ -229,7 +230,7 @@ def _is_time(number):
 
 
 def _is_readable(value):
-    """Return whether single attributes of ``value`` can be read: it is a module or object of the script, or settings."""
+    """Return whether ``value`` is a module, class or object of the script, or holds settings in its attributes."""
     if isinstance(value, types.ModuleType):
         return not _is_library(getattr(value, "__file__", None))
     if isinstance(value, (argparse.Namespace, types.SimpleNamespace)) or hasattr(value, "__dataclass_fields__"):
@@ -243,19 +244,19 @@ def _is_script_class(kind):
 
 
 def _own_functions(kind):
-    """Return the functions among the attributes of a class that are the script's."""
+    """Return the functions among the attributes of a class that the script defines."""
     return [function for value in vars(kind).values() if (function := _function_of(value)) and is_from_script(function)]
 
 
 def _function_of(value):
-    """Return the plain function behind a method, property or tf.function; None if there is none."""
+    """Return the plain function behind a method, property or tf.function; None for anything else."""
     for name in ("__func__", "fget", "python_function"):
         value = getattr(value, name, None) or value
     return value if isinstance(value, types.FunctionType) else None
 
 
 def _names_in(code):
-    """Return the names and the string constants in a code object and those inside it."""
+    """Return the names and the string constants in a code object and in the code objects nested in it."""
     names = {*code.co_names, *code.co_varnames, *code.co_freevars}
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
@@ -268,7 +269,7 @@ def _names_in(code):
 
 
 def _globals_in(code):
-    """Return the names of the globals that a code object and those inside it read."""
+    """Return the names of the globals that a code object and the code objects nested in it read."""
     found = {each.argval for each in dis.get_instructions(code) if each.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
     return found.union(*(_globals_in(constant) for constant in code.co_consts if isinstance(constant, types.CodeType)))
 

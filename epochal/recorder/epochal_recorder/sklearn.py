@@ -148,7 +148,7 @@ def _wrap_method(function, method, shared):
 
 
 def _end_fit(call, stack, shared):
-    """Mark the estimator of a fit that has returned as trained, and record its search and iterations, if it has any."""
+    """Mark the estimator of a finished fit as trained, and record its search and iterations, if any."""
     estimator, outermost = call.estimator, stack[0] if stack else call
     if outermost.method in _FITS:
         estimator.__dict__[_MARK] = _TRAINING, tuple(sorted(outermost.identities)), uuid.uuid4().hex[:16]
@@ -159,7 +159,7 @@ def _end_fit(call, stack, shared):
 
 
 def _record_iterations(estimator, shared):
-    """Record how many iterations a fit took, and how many it might take, if the estimator learns in iterations."""
+    """Record how many iterations a fit took, and their limit, if the estimator is trained in iterations."""
     limit, trained = getattr(estimator, "max_iter", None), getattr(estimator, "n_iter_", None)
     if isinstance(limit, int) and limit > 0 and trained is not None:
         trained = int(numpy.max(trained))  # some classifiers count per class
@@ -324,9 +324,9 @@ def _record_search(search, call, shared):
 
 
 def _find_scored_accuracy(estimator, scoring):
-    """Return the name of the accuracy among the scores of ``scoring``, and whether they are "accuracy" or "r2".
+    """Return the name of the accuracy among the scores of ``scoring``, and its measure: "accuracy" or "r2".
 
-    The name is empty if there is only one score, and what is measured is empty if it is neither.
+    The name is empty if there is only one score; the measure is empty if it is neither of the two.
     """
     from sklearn.base import is_classifier, is_regressor
 
@@ -340,7 +340,7 @@ def _find_scored_accuracy(estimator, scoring):
 
 
 def _scores(scorer):
-    """Return "accuracy" or "r2" if a scorer, or the name of one, measures that; else an empty text."""
+    """Return "accuracy" or "r2" if a scorer (an object or a name) measures that; otherwise an empty string."""
     name = scorer if isinstance(scorer, str) else getattr(getattr(scorer, "_score_func", None), "__name__", "")
     return {"accuracy": "accuracy", "accuracy_score": "accuracy", "r2": "r2", "r2_score": "r2"}.get(name, "")
 
@@ -359,7 +359,7 @@ def _record_cross_validation(estimator, labels, mean, measures, shared, *, folds
 
 
 def _wrap_metric(function, shared, accuracy=None):
-    """Return a metric, or a ``score`` method, wrapped so that what it measures for the script is recorded.
+    """Return a metric, or a ``score`` method, wrapped so that its measurements for the script are recorded.
 
     ``accuracy``: the function that computes the accuracy if ``function`` returns something else, such as a report.
     """

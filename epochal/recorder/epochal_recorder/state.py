@@ -50,10 +50,10 @@ def restore(model, state):
 
 
 def find_untracked_state(model, code):
-    """Return the names of what holds state of the training outside of the model's variables.
+    """Return the names of objects that hold training state outside the model's variables.
 
-    It is an attribute of the model or its layers, or something that ``code``, the script's code of the model, reads: an
-    optimizer other than the one that the model was compiled with, a TensorFlow variable, or a layer of another model.
+    Such an object is an attribute of the model or its layers, or is read by ``code``, the script's code of the model.
+    It is an optimizer that the model was not compiled with, a TensorFlow variable, or a layer of another model.
     """
     import keras
 
