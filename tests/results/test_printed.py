@@ -305,7 +305,7 @@ _LENGTHS = [2**power for power in range(2, 11)]
     "piece", ["1", " ", "-", ".", "\b", "a_", "target ", "Test accuracy: 1", "accuracy = 1 - ", "acc '] "]
 )
 def test_cost_of_a_long_line_is_limited(piece: str) -> None:
-    """Twice the length costs four times as much at most, until the line is so long that its middle is cut out.
+    """Twice the length costs four times as much at most, and a line so long that its middle is cut out no more per byte.
 
     A pattern that backtracks more would keep the job busy for hours.
     """
@@ -313,7 +313,7 @@ def test_cost_of_a_long_line_is_limited(piece: str) -> None:
         outputs = {length: form.format(piece * (length // len(piece))) for length in (*_LENGTHS, 200_000)}
         for length, double in pairwise(_LENGTHS):
             assert _costs_at_most(6, outputs[length], outputs[double]), (form, double)
-        assert _costs_at_most(100, outputs[_LENGTHS[-1]], f"\n{outputs[200_000]}\n"), form
+        assert _costs_at_most(250, outputs[_LENGTHS[-1]], f"\n{outputs[200_000]}\n"), form
 
 
 def _costs_at_most(factor: float, short: str, long: str) -> bool:

@@ -19,7 +19,8 @@ class Output:
     def write_event(self, **values):
         """Append one event to metrics.jsonl, as one line of JSON."""
         line = json.dumps(values, allow_nan=False) + "\n"
-        file = os.open(self._metrics, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        # The script may have put a pipe there; opening one that nobody reads would otherwise block.
+        file = os.open(self._metrics, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o666)
         try:
             os.write(file, line.encode())
         finally:
@@ -28,6 +29,8 @@ class Output:
     def write_accuracy(self, **values):
         """Write accuracy.json atomically, unless the script itself has written that file."""
         if os.path.lexists(self._accuracy):
+            if not self._accuracy.is_file():
+                return
             try:
                 before = json.loads(self._accuracy.read_text(encoding="utf-8"))
             except (OSError, ValueError):
