@@ -31,7 +31,7 @@ def read_requested(code: Path) -> tuple[str, str]:
         "environment.yaml": _read_conda,
     }
     for name, read in readers.items():
-        if (code / name).is_file() and (text := read(code, name)):
+        if (code / name).exists() and (text := read(code, name)):
             return name, text
     return REQUIREMENTS, ""
 

@@ -118,7 +118,11 @@ def _make_files(text: str, **more: str | bytes) -> dict[str, str | bytes]:
         ({"readme.txt": "no script"}, Reason.NO_SCRIPT, "nn.py"),
         (_make_files("def x(:\n"), Reason.SYNTAX_ERROR, "line 1"),
         (_make_files("import nosuchmodule_at_all\n"), Reason.IMPORT_ERROR, "nosuchmodule_at_all"),
-        (_make_files("print('Test accuracy: 0.99')\nraise SystemExit(4)\n"), Reason.SCRIPT_ERROR, "exit status 4"),
+        (
+            _make_files("raise SystemExit(4)\n"),
+            Reason.SCRIPT_ERROR,
+            "exit status 4",
+        ),
         (_make_files("print('Test accuracy: 0.99')\n1/0\n"), Reason.SCRIPT_ERROR, "ZeroDivisionError"),
         (_make_files("print('trained')\n"), Reason.NO_ACCURACY, "Test accuracy: 0.83"),
         (_make_files("print('=== accuracy of 3 models ===')\n"), Reason.NO_ACCURACY, "Test accuracy: 0.83"),
@@ -208,7 +212,7 @@ def test_run_without_improvement_is_exhausted(home: Path, tmp_path: Path) -> Non
         ),
         (
             "import json, os\nevent = {'event': 'score', 'of': 'SVC', 'samples': 10, 'metrics': {'accuracy': 0.7}}\n"
-            "json.dump(event, open(os.path.join(os.environ['EPOCHAL_OUT'], 'metrics.jsonl'), 'w'))\n",
+            "open(os.path.join(os.environ['EPOCHAL_OUT'], 'metrics.jsonl'), 'a').write(json.dumps(event) + '\\n')\n",
             0.7,
         ),
     ],

@@ -171,7 +171,7 @@ def test_run_without_a_measured_trial_is_not_reused(
 def test_failed_run_is_never_reused(home: Path, tmp_path: Path) -> None:
     """It may have failed by chance, so the same code is trained again, even if one of its trials was measured."""
     developer = _Developer(home, tmp_path, "threshold = 0.7\n")
-    failing = f"{developer.script}if epochs > 20:\n    raise SystemExit(1)\n"
+    failing = f"{developer.script}if epochs > 20:\n    1 / 0\n"
     run, trained = developer.push({"nn.py": failing})
     assert (run.state, run.best is None, trained) == (State.FAILED, False, [20, 30])
     run, trained = developer.push({"README.md": "Two\n"})
