@@ -23,7 +23,7 @@ class Rule:
     """The requirement of the gate: an accuracy of at least ``threshold`` (0 to 1), alone or with ``confidence``.
 
     ``confidence``: the minimum probability (over 0.5 and under 1) that no network below the threshold passes, over any
-    number of looks at a test set. 0 means that only the measured accuracy is compared with the threshold.
+    number of looks at a test set. With 0, the measured accuracy itself is compared with the threshold.
     """
 
     threshold: float

@@ -1,4 +1,4 @@
-"""The packages to install in an image or environment: the framework's pins and the repository's requirements.txt."""
+"""The packages to install in an image or environment: the framework's pins and those that the repository requires."""
 
 import hashlib
 from dataclasses import astuple, dataclass

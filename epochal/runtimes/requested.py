@@ -77,12 +77,14 @@ def _export_lock(code: Path, name: str) -> str:
 
 
 def _read_project(code: Path, name: str) -> str:
-    """Return the dependencies in the table [project], if any: many a pyproject.toml only configures tools."""
+    """Return the dependencies in the [project] table; empty without one, as in a file that only configures tools."""
     try:
         project = tomllib.loads(_read_text(code, name)).get("project", {})
         return "".join(f"{line}\n" for line in project.get("dependencies", []))
     except (tomllib.TOMLDecodeError, AttributeError, TypeError):
-        raise RunFailed(Reason.REFUSED_REQUIREMENT, f"{name} cannot be read as TOML with a table [project].") from None
+        raise RunFailed(
+            Reason.REFUSED_REQUIREMENT, f"{name} is not valid TOML, or its [project] table does not list dependencies."
+        ) from None
 
 
 def _read_conda(code: Path, name: str) -> str:

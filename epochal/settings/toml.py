@@ -73,7 +73,7 @@ def _suggest_key(model: type[BaseModel], path: tuple[int | str, ...]) -> str:
         return f"Did you mean {'.'.join([*tables, similar[0]])}?"
     for table, field in model.model_fields.items():
         if len(path) == 1 and isinstance(field.default, Table) and name in type(field.default).model_fields:
-            return f"It belongs in the table [{table}]."
+            return f"It belongs in the [{table}] table."
     return f"Valid settings here: {', '.join(known)}."
 
 

@@ -43,7 +43,7 @@ def test_uncommented_template_has_the_defaults(model: type[Table]) -> None:
         ("confidence = 0.5", "confidence: should be 0, or greater than 0.5 and less than 1, such as 0.95 (it is 0.5)"),
         ("confidence = 95", "confidence: Input should be less than 1"),
         ("[retrain]\nepochs_step = 0", "retrain.epochs_step"),
-        ("max_epochs = 10", "max_epochs is not a setting. It belongs in the table [retrain]."),
+        ("max_epochs = 10", "max_epochs is not a setting. It belongs in the [retrain] table."),
         ("[retrain]\nsteps = 10", "retrain.steps is not a setting. Valid settings here: epochs_step"),
         ("search = 5", "search: Input should be a valid dictionary"),
         ("[search]\nrate = 0.1", "search.rate: Input should be a range, as in { low = 1, high = 4 }, or choices"),

@@ -8,6 +8,7 @@ import ast
 import difflib
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 
 from epochal.analysis.hyperparameters.config_files import CONFIG_SUFFIXES, check_change, format_value
 from epochal.analysis.hyperparameters.constant import Constant, parse_number
@@ -64,8 +65,9 @@ def change_all(source: bytes, changes: Mapping[Constant, Value]) -> bytes:
     for constant in changes:
         if module is None or not _has_literal(module, constant.start, constant.end, constant.value):
             raise ValueError(f"{constant.name} = {constant.value!r} is not in line {constant.line}")
-    if len({constant.start for constant in changes}) < len(changes):
-        raise ValueError(f"two constants share a literal in line {min(each.line for each in changes)}")
+    for one, other in pairwise(sorted(changes, key=lambda constant: constant.start)):
+        if one.start == other.start:
+            raise ValueError(f"two constants share a literal in line {one.line}")
     return _change_module(module, source, new) if module else source
 
 

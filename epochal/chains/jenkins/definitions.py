@@ -148,5 +148,5 @@ def _project(settings: ServerSettings, without: Collection[str]) -> list[dict[st
 
 
 def export_lines(jenkins: JenkinsSettings) -> list[str]:
-    """Return shell lines that export the variables set in the table [jenkins.variables] of server.toml."""
+    """Return shell lines that export the variables set in the [jenkins.variables] table of server.toml."""
     return [f"export {name}={shlex.quote(value)}" for name, value in sorted(jenkins.variables.items())]

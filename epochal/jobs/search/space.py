@@ -29,7 +29,7 @@ class Dimension:
 
 
 def read_space(script: Script, search: Mapping[str, Range | Choices]) -> tuple[Dimension, ...]:
-    """Return one dimension for each entry of ``search``, the table [search] of epochal.toml, in the table's order.
+    """Return one dimension for each entry of ``search``, the [search] table of epochal.toml, in the table's order.
 
     ``script`` is nn.py. The space is empty if the table is empty. Raises SettingsError, which names every constant that
     cannot be searched and says why.
