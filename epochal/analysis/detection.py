@@ -52,8 +52,8 @@ class Detection:
 class _Import:
     """One imported module, with a leading dot if the import is relative.
 
-    ``names``: the names after ``from … import``, which may be modules. ``certain``: whether the import always runs when
-    the code starts.
+    ``names``: the names after ``from … import``, which may be modules. ``certain``: whether the import runs
+    whenever the code starts, and fails the start if the module is missing.
     """
 
     module: str

@@ -181,7 +181,9 @@ def _check_folder(folder: Path, remote: str | None) -> None:
     _read_script(folder)
     known = _read_config(GitFolder(folder), "remote.origin.url") if top else []
     if remote is None and not known:
-        raise UsageError(f"{folder} has no remote to push to. Name one: --remote https://github.com/you/digits.git")
+        raise UsageError(
+            f"{folder} has no remote named origin to push to. Set it: --remote https://github.com/you/digits.git"
+        )
     if remote is not None and known and known != [remote]:
         shown = safe_url(known[0])
         raise UsageError(

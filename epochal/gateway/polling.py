@@ -25,7 +25,7 @@ OnHead = Callable[[WatchedRepository, str, str], None]
 def remote_head(url: str, branch: str, credentials: str = "") -> str | None:
     """Return the full id of the commit at the head of ``branch``, or None if the repository has no such branch.
 
-    ``credentials`` is the path of a file in git's credential-store format; may be empty. Raises UsageError if the
+    ``credentials``: the path of a file in git's credential-store format, or empty for none. Raises UsageError if the
     repository cannot be reached or does not answer within 30 s.
     """
     reference = f"refs/heads/{branch}"

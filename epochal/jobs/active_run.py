@@ -65,7 +65,7 @@ class ActiveRun:
         return Rule(self.threshold, self.plan.settings.confidence)
 
     def hyperparameters(self, changes: Mapping[Constant, Value]) -> dict[str, Value]:
-        """Return the hyperparameters of a trial with these ``changes``, including those that a search may change."""
+        """Return the hyperparameters of a trial with these ``changes``, including all that a search could change."""
         searched = {dimension.constant: dimension.constant.value for dimension in self.plan.space}
         return self.script.hyperparameters({**searched, **changes})
 

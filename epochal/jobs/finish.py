@@ -37,7 +37,7 @@ def store_end(app: App, run: Run) -> None:
 
 
 def fail_stuck_run(app: App, number: int, reason: Reason, explanation: str) -> None:
-    """End a run as FAILED, with a mail, because its jobs ended too often without a result.
+    """End a run as FAILED because its jobs ended too often without a result, and queue its mail.
 
     Do nothing if a living process owns the run, if it has ended, or if it was asked to end.
     """

@@ -24,7 +24,7 @@ _SEARCH_REASONS = frozenset(
 
 
 def retrain(app: App, run: Run) -> State:
-    """Train with more epochs, then search hyperparameters, and end the run as REACHED or EXHAUSTED, with a mail.
+    """Train with more epochs, then search hyperparameters, end the run as REACHED or EXHAUSTED, and queue its mail.
 
     Raises RunFailed if the run cannot be trained or measured, StopRequested if it was cancelled or superseded, and
     NotOwner if another process ended it.

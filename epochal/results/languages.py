@@ -1,4 +1,4 @@
-"""Translate the words for accuracies and data in lines that scripts print in other languages to English. No I/O."""
+"""Translate into English the words for accuracies and data in lines that scripts print in other languages. No I/O."""
 
 import re
 

@@ -61,7 +61,7 @@ def test_lock_file_gives_exact_versions(tmp_path: Path, index: Path) -> None:
     ("name", "text", "part"),
     [
         ("pyproject.toml", _PROJECT.replace("plain<2", "plain @ file:///plain"), 'pyproject.toml "plain @ file'),
-        ("pyproject.toml", "[project\n", "pyproject.toml cannot be read as TOML"),
+        ("pyproject.toml", "[project\n", "pyproject.toml is not valid TOML"),
         ("environment.yml", "dependencies: [{pip: ['-e .']}]\n", 'environment.yml "-e ."'),
     ],
 )

@@ -157,7 +157,9 @@ class CallbackStates:
         elif isinstance(state, list):
             variables = [] if current is None else self._own_variables(current)
             if len(variables) != len(state):
-                raise ValueError(f"a callback's {type(current).__name__} does not match the checkpoint")
+                raise ValueError(
+                    f"an object of a callback has {len(variables)} variables, but {len(state)} in the checkpoint"
+                )
             for variable, array in zip(variables, state, strict=True):
                 variable.assign(array)
         elif is_instance_of_script(current):

@@ -57,7 +57,7 @@ class Ending:
         )
 
     def write_threads(self):
-        """Write which threads are still running when the process ends."""
+        """Record which non-daemon threads keep the process from ending."""
         main = threading.main_thread()
         threads = [each for each in threading.enumerate() if each is not main and not each.daemon]
         self._write_event(event="threads", running=[self._describe_thread(each) for each in threads])

@@ -368,7 +368,7 @@ def find_labels(rows, fits):
 
 
 def is_in(hashes, others):
-    """Return a mask of those ``hashes`` that are among ``others``, which must be sorted."""
+    """Return a mask of which ``hashes`` are in ``others``; the latter must be sorted."""
     if not len(others):
         return numpy.zeros(len(hashes), bool)
     places = numpy.searchsorted(others, hashes)
