@@ -68,17 +68,19 @@ def prepare_run(active: ActiveRun, state: State) -> None:
         f"{active.script.path} line {api.line}: {api.what} was removed from {api.owner or title}; use {api.instead}"
         for api in plan.code.removed_apis
     ]
-    prepare_environment(active)
+    image = prepare_environment(active)
     notes += plan.runtime.describe_packages(framework, active.folder.code)
     for note in notes:
         log(f"note: {note}")
+    # Stored before the imports are checked, because an old release may be why one fails.
+    add_notes(active.app.database, active.run.id, notes)
+    check_imports(active, image)
     active.mark(Step.ENVIRONMENT_READY)
     store_plan(active, state=state)
-    add_notes(active.app.database, active.run.id, notes)
 
 
-def prepare_environment(active: ActiveRun) -> None:
-    """Stop training processes whose job has died, build the image, and check that it has the modules that the script imports.
+def prepare_environment(active: ActiveRun) -> str:
+    """Stop training processes whose job has died, build the image or environment, and return its name.
 
     If the Docker engine does not answer, log that once and wait up to ``limits.engine_minutes``. Raises RunFailed.
     """
@@ -88,8 +90,7 @@ def prepare_environment(active: ActiveRun) -> None:
     while True:
         try:
             plan.runtime.reap(partial(is_training, app.database))
-            image = plan.runtime.prepare(plan.code.detection.framework, active.folder.code, log)
-            break
+            return plan.runtime.prepare(plan.code.detection.framework, active.folder.code, log)
         except RunFailed as failure:
             if failure.reason is not Reason.NO_ENGINE or time.monotonic() + pause > deadline:
                 raise
@@ -98,6 +99,11 @@ def prepare_environment(active: ActiveRun) -> None:
                 logged = True
         threading.Event().wait(pause)
         pause = min(2 * pause, _MAX_PAUSE_SECONDS)
+
+
+def check_imports(active: ActiveRun, image: str) -> None:
+    """Check that ``image`` has the modules that the script imports. Raises RunFailed if one cannot be imported."""
+    plan = active.plan
     try:
         plan.runtime.check_imports(image, plan.code.detection.modules)
     except ImportFailed as failure:

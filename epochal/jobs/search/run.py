@@ -6,7 +6,7 @@ from epochal.app import App
 from epochal.errors import UsageError
 from epochal.jobs.active_run import ActiveRun
 from epochal.jobs.epochs import choose_epochs
-from epochal.jobs.plan import plan_run, prepare_environment
+from epochal.jobs.plan import check_imports, plan_run, prepare_environment
 from epochal.jobs.search.study import Study, storage_url
 from epochal.jobs.search.workers import Workers
 from epochal.jobs.strategy import EndCause, GiveUp
@@ -58,7 +58,7 @@ def join(app: App, number: int) -> None:
     if run.state is not State.RETRAINING or not any(trial.strategy is Strategy.SEARCH for trial in run.trials):
         raise UsageError(f"Run {number} is {run.state}, and there is no search to join.")
     active = plan_run(app, run)
-    prepare_environment(active)
+    check_imports(active, prepare_environment(active))
     _open_workers(active, active.load()).work()  # load the run again, because prepare_environment may take a long time
 
 
