@@ -14,7 +14,7 @@ from epochal import __version__
 from epochal.errors import EpochalError, UsageError
 
 COMMANDS = {
-    "init": "Set up a folder with a training script to push its commits automatically. Running it again changes nothing.",
+    "init": "Set up a folder so that its commits are pushed automatically. Running it again with the same options changes nothing.",
     "check": "Show, without training, what a run would train and search, and what in the code would cause trouble.",
     "status": "Show whether a commit was pushed and delivered, and the state of its runs.",
     "watch": "Add a repository to server.toml, so that each push to it starts a run.",

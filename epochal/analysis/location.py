@@ -20,7 +20,7 @@ _TIMING_MAGIC = re.compile(r"^(\s*)%(?:time|prun)\s+(?=\S)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Notebook:
-    """A Jupyter notebook: its path in the code, and its bytes."""
+    """A Jupyter notebook: its path relative to the code, and its bytes."""
 
     path: str
     content: bytes

@@ -26,7 +26,7 @@ Change = Mapping[str, bytes]
 class Script:
     """A script, read and parsed once, with the files that hold its hyperparameters.
 
-    ``path``: its path in the code. ``files``: the contents of the script, of the local modules that it imports, and of
+    ``path``: its path relative to the code. ``files``: the contents of the script, of the local modules that it imports, and of
     its configuration files, by path. ``constants``: the literals assigned to names at its top level, in order.
     ``epochs``: the literals that may set the number of epochs, the likeliest first. ``assigned_lines``: for each name,
     the line numbers of its assignments, counted from 1. ``places``: the other named literals, by name and by qualified

@@ -72,7 +72,7 @@ def init(
         bool, typer.Option("--jenkinsfile", help="Also write a Jenkinsfile, which runs the chain as one Pipeline.")
     ] = False,
 ) -> None:
-    """Set up a folder with a training script to push its commits automatically. Running it again changes nothing."""
+    """Set up a folder so that its commits are pushed automatically. Running it again with the same options changes nothing."""
     branches = tuple(branch or _ask_branches(folder, remote))
     lines = initialise(folder, remote, branches, jenkinsfile=jenkinsfile)
     for line in lines or ["nothing to change: everything is up to date"]:

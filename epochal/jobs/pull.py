@@ -142,7 +142,7 @@ def _choose_project(app: App, run: Run, repository: GitFolder) -> str | None:
         return projects[0]
     accepted = split_run(app.database, run, trees, app.settings.supersede)
     for project, started in accepted.items():
-        log(f"run {started.run}: trains the changed project {project}")
+        log(f"run {started.run} will train project {project}, which has changed")
         for owner in started.superseded_owners:
             signal_owner(owner)
     return next(iter(accepted), None)

@@ -282,7 +282,7 @@ def _add_notes(active: ActiveRun, trial: Trial, choice: Choice | RunFailed) -> N
 
 
 def _find_raised(active: ActiveRun, proposal: Proposal) -> Epochs | None:
-    """Return the number of epochs that the trial changes; None if it changes none."""
+    """Return the literal for the epochs that the trial changes, or None if it changes no such literal."""
     return next((each for each in active.script.epochs if each.constant in proposal.changes), None)
 
 

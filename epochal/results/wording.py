@@ -137,7 +137,7 @@ def _describe_rows(evidence: Evidence) -> str:
 
 
 def _describe_chance_shortfall(accuracy: Accuracy) -> str:
-    """Return "above" if an accuracy does not exceed chance, "clearly above" if only insignificantly, otherwise ""."""
+    """Return the word for which "not … chance" is true: "above", "clearly above", or "" if the accuracy exceeds chance."""
     chance = accuracy.evidence.chance
     if chance is None or is_above_chance(accuracy):
         return ""

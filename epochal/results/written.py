@@ -25,7 +25,7 @@ _MAX_LENGTH = 100_000
 
 @dataclass(frozen=True)
 class WrittenFile:
-    """A result file that the script wrote in this trial. ``name``: its path in the code."""
+    """A result file that the script wrote in this trial. ``name``: its path relative to the code."""
 
     name: str
     text: str

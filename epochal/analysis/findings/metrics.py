@@ -146,7 +146,7 @@ def _is_keras_compile(source: Source, call: ast.Call) -> bool:
 
 
 def _find_output(source: Source, value: ast.expr | None, outputs: dict[str, ast.Call | None]) -> ast.Call | None:
-    """Return the call that makes the last layer of a model, or the layer that returns a tensor; None if unknown."""
+    """Return the call that creates the last layer of a model, or the layer that a tensor comes from; None if unknown."""
     if not isinstance(value, ast.Call):
         return None
     if isinstance(value.func, ast.Call):  # Dense(1)(x)
