@@ -110,7 +110,7 @@ def test_json_has_file_line_and_remedy(tmp_path: Path) -> None:
             "Did you mean threshold?",
         ),
         ({"nn.py": "", "epochal.toml": "threshold = 80\n"}, "settings", "epochal.toml", 1, "less than or equal to 1"),
-        ({"nn.py": "", "epochal.toml": "max_epochs = 9\n"}, "settings", "epochal.toml", 1, "table [retrain]"),
+        ({"nn.py": "", "epochal.toml": "max_epochs = 9\n"}, "settings", "epochal.toml", 1, "[retrain] table"),
         (
             {"nn.py": "", "epochal.toml": "[retrain]\npatience = 3\nmax_epoch = 9\n"},
             "settings",
