@@ -77,12 +77,15 @@ class Script:
         return cls(**table, epochs=Literal(**epochs) if epochs else None)
 
     def read_accuracy(self, output: str) -> tuple[float, float] | None:
-        """Return the accuracy that a reader takes from the script's output, and half a unit of its last digit."""
+        """Return the accuracy that a reader takes from the script's output, and its rounding error.
+
+        The error is half a unit of the last digit, and at most 0.005, because Python prints 1 as 1.0.
+        """
         found = re.findall(self.accuracy, output.replace("\r", "\n"), re.MULTILINE)
         if not found:
             return None
         scale = 100 if self.percent else 1
-        return float(found[-1]) / scale, 0.5 * 10 ** -len(found[-1].partition(".")[2]) / scale
+        return float(found[-1]) / scale, min(0.005, 0.5 * 10 ** -len(found[-1].partition(".")[2]) / scale)
 
 
 def read_scripts() -> list[Script]:
