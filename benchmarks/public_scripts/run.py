@@ -39,6 +39,7 @@ THRESHOLD = 0.9999
 STEP = 10
 TARGET = 38
 SECONDS = 600
+INTERNAL_ERROR = 70
 SETTINGS = f"[retrain]\nmax_trials = 2\nmax_epochs = 1000000\nepochs_step = {STEP}\n"
 
 
@@ -112,30 +113,34 @@ def run_epochal(home: Path, script: Script, text: bytes) -> dict[str, Any]:
         for command in (["init", "-q", "-b", "main"], ["add", "--all"], ["commit", "-q", "-m", script.name]):
             subprocess.run([*git, *command], check=True)
         options = ["--runtime", "process", "--threshold", str(THRESHOLD), "--no-mail", "--force", "--json"]
-        done = subprocess.run(
-            [sys.executable, "-m", "epochal", "run", str(folder), *options],
-            env=os.environ | {"EPOCHAL_HOME": str(home)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if not done.stdout.strip():
-        return {"reason": "no output", "explanation": done.stderr[-500:], "trials": []}
+        done = call_epochal(home, "run", str(folder), *options)
+        checked = json.loads(call_epochal(home, "check", str(folder), "--json").stdout)["projects"][0]
+    if done.returncode == INTERNAL_ERROR or not done.stdout.strip():
+        return {"state": "failed", "reason": "internal error", "explanation": done.stderr[-500:], "trials": []}
     view: dict[str, Any] = json.loads(done.stdout)
     keys = ("state", "reason", "explanation", "framework", "image", "notes")
     return {key: view[key] for key in keys} | {
-        "trials": [describe_trial(script, text, trial, Path(view["folder"])) for trial in view["trials"]]
+        "found": checked["epochs"],
+        "trials": [describe_trial(script, text, trial, Path(view["folder"])) for trial in view["trials"]],
     }
+
+
+def call_epochal(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command ``epochal`` for ``home``."""
+    environment = os.environ | {"EPOCHAL_HOME": str(home)}
+    command = [sys.executable, "-m", "epochal", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 def describe_trial(script: Script, text: bytes, trial: dict[str, Any], run: Path) -> dict[str, Any]:
     """Return what Epochal found in a trial, and what the output of the same training says."""
     folder = run / "trials" / str(trial["number"])
     log, code = folder / "train.log", folder / "code" / "nn.py"
-    keys = ("state", "reason", "accuracy", "accuracy_source", "hyperparameters", "epochs_trained", "epochs_resumed")
+    keys = ("state", "reason", "accuracy", "accuracy_source", "epochs_trained", "epochs_resumed")
     return {key: trial[key] for key in keys} | {
         "printed": script.read_accuracy(log.read_text("utf-8", "replace")) if log.exists() else None,
         "changes": find_changes(text, code.read_bytes()) if code.exists() else None,
+        "converged": log.exists() and b"ConvergenceWarning" not in log.read_bytes(),
     }
 
 
@@ -202,9 +207,12 @@ def judge_epochs(script: Script, text: bytes, result: dict[str, Any]) -> tuple[b
     line, value = script.epochs.line, script.epochs.value
     raised = f"{value} → {value + STEP}"
     if changes is None:
-        found = value in trials[0]["hyperparameters"].values() if trials else False
+        found = result["epochal"].get("found")
         if result["epochal"]["state"] == "reached":
-            return found, f"{value}, not needed" if found else "–", "" if found else f"{value} in line {line} not found"
+            right = found is not None and found["line"] == line
+            return right, f"{value}, reached" if right else "–", "" if right else f"epochal check finds {found}"
+        if result["epochal"]["reason"] == "stops_itself" and trials[-1]["converged"]:
+            return True, f"{value}, converged", ""
         return False, "–", f"{value} in line {line} not raised: {result['epochal']['reason']}"
     old = text.splitlines()[line - 1].decode()
     wanted = {re.sub(rf"(?<![\w.]){value}(?![\w.])", str(value + STEP), old)}
