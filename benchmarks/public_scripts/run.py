@@ -220,9 +220,9 @@ def judge_epochs(script: Script, text: bytes, result: dict[str, Any]) -> tuple[b
     return right, raised if right else "other", "" if right else f"changed {changes}"
 
 
-def format_hand(hand: Sequence[Any]) -> str:
-    """Return the accuracies of the runs by hand as text."""
-    values = sorted({run[0] for run in hand if not isinstance(run, str)})
+def format_hand(script: Script, hand: Sequence[Any]) -> str:
+    """Return the accuracies of the runs by hand as text, together with those that list.toml has."""
+    values = sorted({run[0] for run in hand if not isinstance(run, str)} | set(script.by_hand))
     digits = [f"{value:.4f}" for value in values]
     return " to ".join(dict.fromkeys([digits[0], digits[-1]])) if digits else "–"
 
@@ -243,7 +243,7 @@ def print_results(scripts: Sequence[Script], texts: dict[str, bytes], results: d
         agreeing += is_accurate and is_right
         verdict = "yes" if is_accurate and is_right else "no"
         accuracy, source = (f"{first['accuracy']:.4f}", first["accuracy_source"]) if first else ("–", "–")
-        rows.append((script.name, format_hand(result.get("hand", [])), accuracy, source, raised, verdict))
+        rows.append((script.name, format_hand(script, result.get("hand", [])), accuracy, source, raised, verdict))
         differences += [f"- {script.name}: {text}" for text in (why, where) if text]
     print(f"{agreeing} of {len(rows) - 1} agree. {describe_machine()}.\n")
     print_table(*rows)
