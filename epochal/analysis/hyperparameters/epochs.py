@@ -33,6 +33,7 @@ _TRAINING_CALLS = frozenset(
     | {"train_epoch", "train_one_epoch", "minimize", "update", "apply_updates", "GradientTape", "training_step"}
 )
 """Names of functions that a loop over epochs calls, directly or in the loops in it."""
+_LEARNING_RATE = re.compile(r"learn(?:ing)?_?rate|lr|eta|alpha|step_?size", re.IGNORECASE)
 _COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
 _RANGES = frozenset({"range", "trange", "xrange", "arange", "prange"})
 _MAX_CANDIDATES = 8
@@ -255,9 +256,22 @@ class _Finder:
 
 
 def _trains(loop: ast.For | ast.While) -> bool:
-    """Return whether a loop calls something that trains."""
-    calls = (each for statement in loop.body for each in ast.walk(statement) if isinstance(each, ast.Call))
-    return any(last_name(each.func) in _TRAINING_CALLS for each in calls)
+    """Return whether a loop calls something that trains, or takes steps of gradient descent itself."""
+    return any(
+        last_name(each.func) in _TRAINING_CALLS if isinstance(each, ast.Call) else _is_gradient_step(each)
+        for statement in loop.body
+        for each in ast.walk(statement)
+    )
+
+
+def _is_gradient_step(node: ast.AST) -> bool:
+    """Return whether a statement is like ``weights -= learning_rate * slope`` or ``w = w - lr * slope``."""
+    if isinstance(node, ast.AugAssign):
+        step = node.value if isinstance(node.op, ast.Sub | ast.Add) else None
+    else:
+        step = node.value.right if isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp) else None
+    names = (last_name(each) for each in ast.walk(step) if isinstance(each, ast.Name | ast.Attribute)) if step else ()
+    return any(_LEARNING_RATE.fullmatch(name) for name in names)
 
 
 def _find_range(head: ast.expr) -> ast.Call | None:

@@ -179,6 +179,12 @@ _TORCH: dict[str, tuple[int, str | Mapping[str, str]]] = {
         4,
         "for _ in range(«20»):\n    optimizer.zero_grad()\n    loss(model(x), y).backward()\n    optimizer.step()\n",
     ),
+    "gradient descent by hand": (
+        1,
+        "def descend(x, y, num_iterations, learning_rate):\n    w = 0\n    for _ in range(num_iterations):\n"
+        "        w -= learning_rate * slope(x, y, w)\n    return w\n\n"
+        "num_iterations = «20»\nw = descend(x, y, num_iterations, 0.01)\n",
+    ),
     "constant": (15, "NAME = «20»\n" + _LOOP),
     "tqdm": (2, "NAME = «20»\n" + _LOOP.replace("range(NAME)", "tqdm(range(NAME), desc='epochs')")),
     "trange": (1, "NAME = «20»\n" + _LOOP.replace("range", "trange")),
