@@ -246,6 +246,7 @@ IGNORED = [
     "Precision: 0.9, recall: 0.8",
 ]
 UNREAD = [
+    "4990 : Test Loss & Acc = 0.24783 & 87.00",
     "Loss: 0.31, Accuracy: 0.91",
     "Fold 5: test accuracy: 0.91",
     "Accuracy of plane : 60 %",
