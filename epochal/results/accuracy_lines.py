@@ -208,7 +208,7 @@ _SPREAD = re.compile(
 )
 _SEGMENT_END = re.compile(r"[,;](?=\s)|\s-+\s|\s\|\s|\t")
 # "Loss & Acc = 0.25 & 87.00": the first number is not the accuracy.
-_LISTED_WITH_LOSS = re.compile(r"\bloss\s*(?:[&/+]|and\b)\s*(?:[a-z]+\s+)?$", re.IGNORECASE)
+_LISTED_WITH_LOSS = re.compile(r"\bloss\s*(?:[&/+,]|and\b)\s*(?:[a-z]+\s+)?$", re.IGNORECASE)
 _PAIR = re.compile(r"\b(?P<data>train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?)(?:\s+set)?\s*[:=]?\s*", re.IGNORECASE)
 _QUALIFIERS = re.compile(
     r"(?:[\W_]|\b(?:score|rate|is|was|of|for|on|the|our|this|final|trained|neural|net(?:work)?|model|classifier|system"

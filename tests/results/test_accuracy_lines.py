@@ -247,6 +247,10 @@ IGNORED = [
 ]
 UNREAD = [
     "4990 : Test Loss & Acc = 0.24783 & 87.00",
+    "Test loss, accuracy: 0.2478, 0.87",
+    "test loss, test acc: [0.2478, 0.87]",
+    "Test loss and accuracy: 0.2478 0.87",
+    "[loss, accuracy] = [0.2478, 0.87]",
     "Loss: 0.31, Accuracy: 0.91",
     "Fold 5: test accuracy: 0.91",
     "Accuracy of plane : 60 %",
