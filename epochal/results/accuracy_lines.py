@@ -207,8 +207,12 @@ _SPREAD = re.compile(
     r"\W*(?:with\s+(?:a\s+)?)?(?:standard deviation|std)|\s*(?:\(|±|\+/?-|on\b|over\b|after\b|$)", re.IGNORECASE
 )
 _SEGMENT_END = re.compile(r"[,;](?=\s)|\s-+\s|\s\|\s|\t")
-# "Loss & Acc = 0.25 & 87.00": the first number is not the accuracy.
-_LISTED_WITH_LOSS = re.compile(r"\bloss\s*(?:[&/+,]|and\b)\s*(?:[a-z]+\s+)?$", re.IGNORECASE)
+# "Loss & Acc = 0.25 & 87.00": if names are listed before their numbers, the first number is not the accuracy.
+_LISTED_AFTER_ANOTHER = re.compile(
+    r"(?<![a-z])(?:loss|cost|mse|mae|rmse|err(?:or)?|perplexity|ppl|precision|recall|f1(?:[-_ ]?score)?|auc|time)"
+    r"\s*(?:[&/+,;|]|and\b)\s*(?:[a-z_]+\s+)?$",
+    re.IGNORECASE,
+)
 _PAIR = re.compile(r"\b(?P<data>train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?)(?:\s+set)?\s*[:=]?\s*", re.IGNORECASE)
 _QUALIFIERS = re.compile(
     r"(?:[\W_]|\b(?:score|rate|is|was|of|for|on|the|our|this|final|trained|neural|net(?:work)?|model|classifier|system"
@@ -316,7 +320,7 @@ def _read_mention(text: str, mention: _Mention) -> Statement | None:
     """Return the accuracy that is stated under this name, or None."""
     if _is_excluded(mention):
         return None
-    if _LISTED_WITH_LOSS.search(mention.before):
+    if _LISTED_AFTER_ANOTHER.search(mention.before):
         return None
     after = mention.after.removeprefix(PRECISION_MARK)
     is_precision = mention.after != after
