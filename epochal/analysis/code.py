@@ -5,6 +5,7 @@ from pathlib import Path
 
 from epochal.analysis.detection import Detection, decode_source, detect_folder
 from epochal.analysis.frameworks import RemovedApi, frameworks
+from epochal.analysis.percentages import Percentages, read_percentages
 from epochal.analysis.script import Script, read_script
 
 
@@ -13,12 +14,13 @@ class Code:
     """The results of analysing the pushed code, as plain data.
 
     ``detection``: the code's framework and the modules that it needs. ``removed_apis``: the script's uses of APIs that
-    the current version of the framework has removed.
+    the current version of the framework has removed. ``percentages``: how the code computes percentages.
     """
 
     script: Script
     detection: Detection
     removed_apis: tuple[RemovedApi, ...]
+    percentages: Percentages
 
 
 def read_code(folder: Path, script: str = "", framework: str = "") -> Code:
@@ -30,4 +32,5 @@ def read_code(folder: Path, script: str = "", framework: str = "") -> Code:
     found = read_script(folder, script)
     detection = detect_folder(folder, found.path, found.content, framework)
     removed_apis = frameworks()[detection.framework].find_removed_apis(decode_source(found.content, found.path))
-    return Code(found, detection, tuple(removed_apis))
+    percentages = read_percentages(folder, found.path, found.content)
+    return Code(found, detection, tuple(removed_apis), percentages)

@@ -34,9 +34,14 @@ def rewrite_relative_import(code: Path, file: str, line: int) -> str:
     """Return the relative import at a line as an absolute one; empty if the line has no relative import."""
     for node in _walk_imports(code, file):
         if isinstance(node, ast.ImportFrom) and node.level and node.lineno <= line <= (node.end_lineno or node.lineno):
-            names = ", ".join(ast.unparse(alias) for alias in node.names)
-            return f"from {node.module} import {names}" if node.module else f"import {names}"
+            return make_absolute(node)
     return ""
+
+
+def make_absolute(relative: ast.ImportFrom) -> str:
+    """Return a relative import as an absolute one."""
+    names = ", ".join(ast.unparse(alias) for alias in relative.names)
+    return f"from {relative.module} import {names}" if relative.module else f"import {names}"
 
 
 def find_removed(code: Path, file: str, line: int) -> tuple[str, RemovedApi] | None:

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def read_percentages(code: Path, path: str, content: bytes) -> Percentages:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         for local in (folder / f"{name.replace('.', '/')}{end}" for name in names for end in (".py", "/__init__.py")):
-            if (code / local).is_file():
+            with suppress(OSError):  # there is no such module, or its name is too long for a file
                 sources[str(local)] = (code / local).read_bytes()
     return find_percentages(sources)
 

@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass, field, replace
 
 from epochal.analysis.hyperparameters.epochs import Epochs
-from epochal.analysis.percentages import read_percentages
 from epochal.analysis.script import Change, diff
 from epochal.errors import Reason, RunFailed
 from epochal.folders import TrialFolder
@@ -166,7 +165,7 @@ def _train(
         printed,
         fits,
         find_written_files(folder.code, active.folder.code),
-        read_percentages(active.folder.code, active.script.path, active.script.content),
+        active.plan.code.percentages,
         active.script.path,
     )
     try:

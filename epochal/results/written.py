@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ class WrittenFile:
     name: str
     text: str
 
-    @property
+    @cached_property
     def accuracy(self) -> PrintedAccuracy | None:
         """The accuracy that the file states; None if it states no accuracy, or several different ones."""
         lines = PrintedLines()

@@ -14,6 +14,7 @@ from epochal.analysis.findings.finding import Finding
 from epochal.analysis.findings.source import Source, find_certain, text_of
 from epochal.analysis.findings.unattended import reads_file
 from epochal.analysis.frameworks import frameworks
+from epochal.analysis.imports import make_absolute
 from epochal.analysis.missing_files import explain_missing_file
 from epochal.analysis.packages import find_package
 from epochal.analysis.requirements import check_requirements
@@ -180,14 +181,12 @@ def find_relative_imports(sources: tuple[Source, ...]) -> Iterator[Finding]:
     for source, step in find_certain(sources):
         node = step.node
         if source is sources[0] and isinstance(node, ast.ImportFrom) and node.level:
-            names = ", ".join(ast.unparse(alias) for alias in node.names)
-            absolute = f"from {node.module} import {names}" if node.module else f"import {names}"
             yield Finding(
                 "relative_import",
                 source.path,
                 node.lineno,
                 f"Python runs {source.path} directly, where relative imports do not work.",
-                f"Write {absolute}.",
+                f"Write {make_absolute(node)}.",
             )
 
 
