@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from epochal.analysis.files import list_files
+from epochal.analysis.files import list_code_files
 from epochal.analysis.frameworks import NO_FRAMEWORK, all_imports, frameworks
 from epochal.analysis.syntax import last_name
 from epochal.errors import Reason, RunFailed
@@ -84,7 +84,7 @@ def detect_folder(code: Path, path: str, content: bytes, override: str = "") -> 
     found = detect(decode_source(content, path), read_module, override, path)
     # A script may add any folder of the repository to sys.path, so a module named like a local file or folder is not
     # expected in the training environment.
-    paths = [PurePosixPath(name) for name in list_files(code)]
+    paths = [PurePosixPath(name) for name in list_code_files(code)]
     local = {path.stem for path in paths if path.suffix == ".py"} | {part for path in paths for part in path.parts[:-1]}
     local |= {path.name for path in code.iterdir() if path.is_dir()}
     return replace(found, modules=tuple(name for name in found.modules if name.partition(".")[0] not in local))

@@ -6,7 +6,7 @@ from pathlib import Path
 _SKIPPED = frozenset({"__pycache__", "node_modules"})
 
 
-def list_files(folder: Path) -> list[str]:
+def list_code_files(folder: Path) -> list[str]:
     """Return the paths of the files in ``folder``, relative to it and sorted.
 
     Hidden folders, caches and virtual environments are skipped, because they contain no code to train.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
-from epochal.analysis.files import list_files
+from epochal.analysis.files import list_code_files
 from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT
 
@@ -88,7 +88,7 @@ def _find_at_top(code: Path) -> str:
             f"The repository has {' and '.join(found)} but no {SCRIPT}. "
             f'Name the script to train in epochal.toml: script = "{found[0]}".',
         )
-    elsewhere = [name for name in list_files(code) if PurePosixPath(name).name in (SCRIPT, *_OTHER_NAMES)]
+    elsewhere = [name for name in list_code_files(code) if PurePosixPath(name).name in (SCRIPT, *_OTHER_NAMES)]
     elsewhere.sort(key=lambda name: (name.count("/"), PurePosixPath(name).name != SCRIPT))
     raise RunFailed(
         Reason.NO_SCRIPT,
@@ -100,7 +100,7 @@ def _find_at_top(code: Path) -> str:
 def _check(code: Path, configured: str) -> None:
     if (code / configured).is_file():
         return
-    names = [name for name in list_files(code) if name.endswith((".py", _NOTEBOOK_SUFFIX))]
+    names = [name for name in list_code_files(code) if name.endswith((".py", _NOTEBOOK_SUFFIX))]
     same_name = [name for name in names if PurePosixPath(name).name == PurePosixPath(configured).name]
     similar = same_name or difflib.get_close_matches(configured, names, n=1)
     raise RunFailed(

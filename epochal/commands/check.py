@@ -10,7 +10,7 @@ from typing import Annotated, TypedDict
 import typer
 
 from epochal.analysis.code import Code, read_code
-from epochal.analysis.files import list_files
+from epochal.analysis.files import list_code_files
 from epochal.analysis.findings import Finding, Severity, find_in_files, find_in_sources, read_sources
 from epochal.analysis.findings.metrics import find_measurement, find_metrics
 from epochal.analysis.findings.source import Source
@@ -209,7 +209,7 @@ def _list_commit(folder: Path, script: Script) -> tuple[list[str], list[str]]:
     except GitError:
         committed = new = []
     if script.committed_path not in committed:  # no repository yet, or one that ignores the folder
-        committed = new = list_files(folder)
+        committed = new = list_code_files(folder)
     return [path for path in committed if (folder / path).exists()], new
 
 

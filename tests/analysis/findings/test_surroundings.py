@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from epochal.analysis.code import read_code
-from epochal.analysis.files import list_files
+from epochal.analysis.files import list_code_files
 from epochal.analysis.findings import Finding, find_in_files, read_sources
 
 READ = "import pandas as pd\nepochs = 1\ndf = pd.read_csv('data/train.csv')\n"
@@ -17,7 +17,7 @@ def find(folder: Path, files: dict[str, str], committed: set[str] | None = None)
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     code = read_code(folder)
-    new = committed if committed is not None else list_files(folder)
+    new = committed if committed is not None else list_code_files(folder)
     return list(find_in_files(read_sources(code.script), code.detection, folder, new, new))
 
 
