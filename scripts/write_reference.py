@@ -84,7 +84,7 @@ NAMES = (
     r"``(.+?)``",
     r"(?<![\w$])\$?[A-Z]+(?:_[A-Z]+)+(?:/[\w.-]*\w)?",  # $EPOCHAL_HOME/webhook-secret
     r"(?<!\w)[\w/*-]+\.(?:toml|txt|py|json|log|sh)\b",  # nn.py
-    r"\bepochal (?:data fetch|jenkins check|" + "|".join(COMMANDS) + r")\b",
+    r"\bepochal (?:data fetch|jenkins check|" + "|".join(COMMANDS) + r")(?: --[a-z-]+)?\b",
     r'\b[a-z]+ = (?:"\w+"|\d+)',  # epochs = 20
     r"\b\w+\([^()]*\)",  # evaluate()
     r"\[[a-z]+\]",  # [search]
