@@ -58,7 +58,7 @@ def find_removed(code: Path, file: str, line: int) -> tuple[str, RemovedApi] | N
 
 
 def find_local_module(code: Path, name: str) -> str:
-    """Return the path of the module with this dotted name, in any folder of the repository; empty if there is none."""
+    """Return the path of the module with this dotted name, in any folder of the repository; empty if it is not local."""
     path = name.replace(".", "/")
     paths = sorted(str(each.relative_to(code)) for each in code.rglob("*.py"))
     for candidate in (f"{path}.py", f"{path}/__init__.py"):

@@ -67,7 +67,7 @@ class ProjectView(TypedDict):
     can_start: bool
     """Whether a run would get as far as its first trial."""
     script: str | None
-    """The script or notebook; null if there is none."""
+    """The script or notebook; null if none was found."""
     framework: str | None
     """The framework that the script trains with; null if it cannot be determined."""
     framework_why: str | None

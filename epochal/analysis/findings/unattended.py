@@ -195,7 +195,7 @@ def _describe_download(source: Source, call: ast.Call) -> str:
 
 
 def _fetchable(source: Source, call: ast.Call) -> str:
-    """Return the name by which ``epochal data fetch`` knows what a call downloads; empty if there is none."""
+    """Return the name to pass to ``epochal data fetch`` for what a call downloads; empty if it knows no such name."""
     full = source.callee(call)
     found = re.fullmatch(
         r"keras\.datasets\.(\w+)\.load_data|keras\.applications\.(?:\w+\.)?(\w+)|sklearn\.datasets\.(fetch_\w+)", full
