@@ -103,7 +103,8 @@ class Reason(StrEnum):
     NO_ACCURACY = (
         "no_accuracy",
         "The script ended without an error but reported no accuracy that counts.",
-        "Evaluate the trained network on test data that it has not seen, or print a line like Test accuracy: 0.83.",
+        "If the message refuses a number, correct what it names. Otherwise, evaluate the trained network on test data that it "
+        "has not seen, or print a line like Test accuracy: 0.83.",
     )
     ACCURACY_NOT_FINITE = (
         "accuracy_not_finite",

@@ -112,7 +112,9 @@ class Checked:
 
 
 def check(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder with the training script.")] = Path(),
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="The top folder of the repository, or of a project.")
+    ] = Path(),
     as_json: Json = False,
 ) -> None:
     """Show, without training, what a run would train and search, and what in the code would cause trouble."""
