@@ -19,7 +19,7 @@ from epochal.records import Epoch, Step, StoppedBy, Strategy, Trial, TrialState
 from epochal.results.accuracy import Choice, Findings
 from epochal.results.divergence import parse_divergence
 from epochal.results.measurements import parse_measurements
-from epochal.results.metrics import parse_faults, parse_fits, parse_validates_on_test
+from epochal.results.metrics import parse_faults, parse_fits, parse_other_data, parse_validates_on_test
 from epochal.results.outputs import read_metrics, read_untrusted_text
 from epochal.results.printed import PrintedLines
 from epochal.results.resumption import describe_resumption, effective_epochs, find_stop_cause
@@ -128,7 +128,11 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
 def _train(
     active: ActiveRun, started: StartedTrial, trial: Trial, provided: ProvidedCheckpoints
 ) -> tuple[Trial, Choice | RunFailed]:
-    """Train a trial whose folder is ready; return it with its accuracy, or the error that explains why it has none."""
+    """Train a trial whose folder is ready; return it with its accuracy, or the error that explains why it has none.
+
+    A trial whose fit could not resume because its data are not those of the earlier trial is trained again from the
+    beginning.
+    """
     folder, proposal = active.folder.trial(trial.number), started.proposal
     printed = PrintedLines()
     with follow_epochs(folder.metrics, started.on_epoch):
@@ -146,12 +150,16 @@ def _train(
         outcome = active.plan.runtime.train(training)
         printed.close()
         active.mark(Step.TRAINING_ENDED, trial.number)
-    retrain = proposal.strategy is Strategy.MORE_EPOCHS or proposal.source is not None
+    trial = replace(trial, seconds=(trial.seconds or 0.0) + outcome.seconds)
     metrics = read_metrics(folder.metrics)
+    if provided.source and not started.stop.reason and (why := parse_other_data(metrics)):
+        log(f"trial {trial.number}: {why}; training from the beginning")
+        _prepare_folder(active, started)
+        return _train(active, started, trial, ProvidedCheckpoints(why=why))
+    retrain = proposal.strategy is Strategy.MORE_EPOCHS or proposal.source is not None
     fits = parse_fits(metrics)
     trial = replace(
         trial,
-        seconds=(trial.seconds or 0.0) + outcome.seconds,
         epochs_trained=sum(fit.trained for fit in fits) if fits else None,
         epochs_resumed=min(sum(fit.continued for fit in fits), _MAX_EPOCHS),
         resumption=describe_resumption(fits, provided.source, provided.why, retrain=retrain),

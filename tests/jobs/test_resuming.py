@@ -87,6 +87,21 @@ def test_trial_tested_on_earlier_training_rows_is_trained_from_the_beginning(hom
     assert [(trial.epochs_resumed, trial.caught) for trial in result.run.trials] == [(0, False), (0, True), (0, False)]
 
 
+def test_trial_with_other_data_is_trained_from_the_beginning(home: Path, tmp_path: Path) -> None:
+    """The recorder ends a script whose past data differ when they are read again. That attempt is discarded."""
+    ends = """
+if done:
+    with open(os.path.join(out, "metrics.jsonl"), "w") as file:
+        print(json.dumps({"event": "other_data", "model": 1, "call": 1, "why": "the data of epoch 3 differ"}), file=file)
+    sys.exit()
+"""
+    result = _train(home, tmp_path, _make_script('"one"').replace("test_set =", f"{ends}test_set ="))
+    assert result.run.state is State.REACHED
+    assert [(trial.epochs_resumed, trial.epochs_trained) for trial in result.run.trials] == [(0, 20), (0, 30), (0, 40)]
+    assert result.run.trials[1].resumption == "trained from the beginning: the data of epoch 3 differ"
+    assert "trial 2: the data of epoch 3 differ; training from the beginning" in result.printed["retrain"]
+
+
 def test_trial_with_an_unknown_test_set_does_not_resume(home: Path, tmp_path: Path) -> None:
     """Without test sets to compare, each trial trains from the beginning and says why."""
     result = _train(home, tmp_path, _make_script("None"))

@@ -9,13 +9,15 @@ _CUTS = ("Take", "Skip", "Shard", "Filter", "Window")
 """Words in the names of the tf.data classes that leave out rows."""
 
 
-def watch(x, y, see, end_pass=None, restart=None, steps=None):
+def watch(x, y, see, end_pass=None, restart=None, steps=None, note_first=None):
     """Arrange for ``see(x, y)`` to be called with the rows that Keras reads, and return the data to pass to Keras.
 
     ``y`` is None if there are no labels. ``end_pass()`` is called when all data have been read once and, for a
     generator, also after every ``steps`` batches. It is not called for a tf.data.Dataset, where each epoch is a pass.
     With other data, the end of an epoch does not mark the end of a pass, because Keras reads ahead. ``restart()`` is
     called if the batches read so far do not count because a PyDataset is read again from its beginning.
+    ``note_first(x, y)`` is called with the first batch of each epoch of a tf.data.Dataset or a generator; an epoch has
+    ``steps`` batches, or all of them if ``steps`` is None.
 
     Returns ``x`` or its replacement, and the reason why the rows cannot be seen (empty if they can).
     """
@@ -23,13 +25,13 @@ def watch(x, y, see, end_pass=None, restart=None, steps=None):
     if x is None:
         return x, "no data were passed"
     if hasattr(x, "element_spec"):
-        return _observe_tf_dataset(x, see)
+        return _observe_tf_dataset(x, see, steps, note_first)
     if kind := find_dataset_class(x):
         if getattr(x, "use_multiprocessing", False):
             return x, "other processes read the data"
         return _observe_pydataset(x, kind, see, end_pass, restart), ""
     if hasattr(x, "__next__"):
-        return _observe_generator(x, see, end_pass, steps), ""
+        return _observe_generator(x, see, end_pass, steps, note_first), ""
     leaves = tree().flatten(x)
     if not leaves or not all(hasattr(leaf, "shape") or isinstance(leaf, (bool, int, float)) for leaf in leaves):
         return x, f"data of type {type(x).__name__} are not supported"
@@ -78,7 +80,7 @@ def inputs_of(node):
     return list(inputs()) if callable(inputs) else []
 
 
-def _observe_tf_dataset(dataset, see):
+def _observe_tf_dataset(dataset, see, steps, note_first):
     import tensorflow
 
     if not isinstance(dataset, tensorflow.data.Dataset) or tensorflow.distribute.has_strategy():
@@ -88,17 +90,19 @@ def _observe_tf_dataset(dataset, see):
         return dataset, "the dataset has tensors that are not dense"
     structure = dataset.element_spec
 
-    def see_batch(*tensors):
-        see(*unpack_batch(tensorflow.nest.pack_sequence_as(structure, list(tensors))))
+    def see_batch(number, *tensors):
+        batch = unpack_batch(tensorflow.nest.pack_sequence_as(structure, list(tensors)))
+        if note_first and (number % steps if steps else number) == 0:
+            note_first(*batch)
+        see(*batch)
         return numpy.True_
 
-    def observe(*batch):
-        batch = batch if isinstance(structure, tuple) else batch[0]
-        is_seen = tensorflow.numpy_function(see_batch, tensorflow.nest.flatten(batch), tensorflow.bool)
+    def observe(number, batch):
+        is_seen = tensorflow.numpy_function(see_batch, [number, *tensorflow.nest.flatten(batch)], tensorflow.bool)
         with tensorflow.control_dependencies([is_seen]):
             return tensorflow.nest.map_structure(tensorflow.identity, batch)
 
-    return dataset.map(observe), ""
+    return dataset.enumerate().map(observe), ""
 
 
 def _observe_pydataset(dataset, kind, see, end_pass, restart):
@@ -137,8 +141,10 @@ def _observe_pydataset(dataset, kind, see, end_pass, restart):
     return Observed() if is_keras_2 else Observed(dataset.workers, False, dataset.max_queue_size)
 
 
-def _observe_generator(batches, see, end_pass, steps):
+def _observe_generator(batches, see, end_pass, steps, note_first):
     for count, batch in enumerate(batches, 1):
+        if note_first and (count == 1 or (steps and count % steps == 1 % steps)):
+            note_first(*unpack_batch(batch))
         see(*unpack_batch(batch))
         if steps and count % steps == 0:
             end_pass()

@@ -5,6 +5,7 @@ import hashlib
 import numpy
 
 from .batches import inputs_of
+from .library import find_dataset_class
 
 _MAX_ROWS = 64
 _MAX_BYTES = 8_000_000
@@ -31,6 +32,15 @@ def count_samples(x):
     first = arrays[0] if isinstance(arrays, (list, tuple)) and arrays else arrays
     shape = getattr(first, "shape", None)
     return int(shape[0]) if shape else None
+
+
+def find_datasets(arguments):
+    """Return the PyDatasets among the arguments of a call to fit whose every pass Keras reads to the end."""
+    found = [arguments.get("x")]
+    if not arguments.get("validation_steps"):
+        validation = arguments.get("validation_data")
+        found.append(validation[0] if isinstance(validation, (tuple, list)) and validation else validation)
+    return [data for data in found if find_dataset_class(data) and getattr(data, "num_batches", None) is not None]
 
 
 def placeholders(x):
@@ -64,7 +74,7 @@ def _describe_leaf(leaf):
     if shape:
         shape = [int(size) for size in shape]
         return {"shape": shape, "type": str(getattr(leaf, "dtype", "")), "sample": _digest(leaf) if all(shape) else ""}
-    length = len(leaf) if hasattr(leaf, "__len__") else None
+    length = len(leaf) if hasattr(leaf, "__len__") and shape is None else None
     attributes = getattr(leaf, "__dict__", {})
     # One-dimensional arrays are left out, because they may hold the order of the rows, shuffled anew each time.
     matrices = [each for _, each in sorted(attributes.items()) if isinstance(each, numpy.ndarray) and each.ndim > 1]

@@ -16,6 +16,7 @@ from .measuring import Origin, TestRows
 from .networks import accuracy_name, counts_padding, is_regression, metric_classes, outputs_of, weights_of
 from .output import as_json, number_as_json
 from .raised import describe
+from .replay import OtherData
 from .resume_key import code_of_model
 from .rows import hash_rows, leaves_of
 from .state import find_nonfinite, is_finite
@@ -74,7 +75,8 @@ class Fit:
         see = make_safe(self._see, self._output, self._fail)
         safe = self._output.recording_faults()
         end_pass, restart = safe(self._fitted.end_pass), safe(self._fitted.begin_passes)
-        watched, why = watch(x, y, see, end_pass, restart, arguments.get("steps_per_epoch"))
+        note_first = safe(self._resumption.replay.note) if self._resumption else None
+        watched, why = watch(x, y, see, end_pass, restart, arguments.get("steps_per_epoch"), note_first)
         self._fitted.why_unseen = why or self._why_unseen
         if watched is not x:
             arguments["x"] = watched
@@ -97,7 +99,7 @@ class Fit:
             self._shared.validation_sets.append(self._validation.hashes)
 
     def _see(self, x, y):
-        if self._fitted.is_complete:
+        if self._fitted.is_complete or (self._resumption and self._resumption.replay.is_reading):
             return
         self._count_nonfinite(x, y)
         if is_same(y, x):
@@ -159,6 +161,9 @@ class Fit:
         if self._resumption:
             try:
                 continued = self._resumption.begin()
+            except OtherData as fault:
+                self._output.write_event(event="other_data", **self._names, why=fault.why)
+                raise
             except Exception as fault:
                 self._resumption = None
                 why = f"it cannot be resumed: {type(fault).__name__}: {fault}"

@@ -9,13 +9,14 @@ import uuid
 
 import numpy
 
-from .callback_state import CallbackStates
 from .checkpoint import DamagedCheckpoint, read
-from .data import placeholders
+from .data import find_datasets, placeholders
 from .files import WrittenFiles
 from .lineage import digest_of
+from .replay import Replay
 from .resume_key import code_of_model, describe_difference, resume_key
-from .state import capture, find_nonfinite, find_untracked_state, restore
+from .script_state import ScriptState
+from .state import capture, draws_hidden_numbers, find_nonfinite, find_untracked_state, restore
 
 _MAX_SHARE = 0.01
 """The share of the training time that writing checkpoints may take, not counting the last checkpoint of a fit."""
@@ -43,6 +44,7 @@ class Resumption:
         self._excluded = excluded
         self._started = started
         self._epochs = int(arguments.get("epochs", 1))
+        self.replay = Replay(arguments)
         self.first = int(arguments.get("initial_epoch") or 0)
         """The epoch at which the script starts the fit, counted from 0 as in Keras."""
         self._past = []
@@ -65,8 +67,9 @@ class Resumption:
         """Resume from the newest usable checkpoint and return its epoch, or return 0 if no checkpoint is usable.
 
         Raises AttributeError if this version of Keras cannot begin at a later epoch; ValueError if nn.py itself resumes
-        (BackupAndRestore), if the model has state that the recorder cannot see, or if it cannot be built without a
-        batch of data; and any exception that Keras raises when building the model.
+        (BackupAndRestore), if the model has state that the recorder cannot see, if it cannot be built without a batch
+        of data, or if its data changed; OtherData if only a new process can train it from the beginning; and any
+        exception that Keras raises when building the model.
         """
         if self._model._initial_epoch is not None:
             raise ValueError("nn.py itself resumes from a backup")
@@ -75,7 +78,9 @@ class Resumption:
         if untracked := find_untracked_state(self._model, code_of_model(self._model)):
             raise ValueError(f"the model keeps state outside of its variables: {', '.join(untracked)}")
         self._files = WrittenFiles(time.time(), self._started, self._excluded, self._callbacks)
-        self._states = CallbackStates(self._callbacks, self._model)
+        # Endless data are read in advance, so their state belongs to a later batch, and they are read again instead.
+        datasets = [] if self.replay.is_needed else find_datasets(self._arguments)
+        self._states = ScriptState(self._callbacks, datasets, self._model)
         self._resume_key = resume_key(self._model, self._arguments, self._callbacks)
         self._form = self._describe_form()
         ancestors = (
@@ -93,7 +98,8 @@ class Resumption:
             if why:
                 self.why = self.why or why
                 continue
-            restore(self._model, content["state"])
+            drew_numbers = self.replay.read_past(content["epoch"] - self.first, content.get("batches", []))
+            restore(self._model, content["state"], keeps_process_state=drew_numbers)
             self._lineage.restore(rows)
             self._states.restore(content["callbacks"])
             self._files.restore(content["files"])
@@ -195,6 +201,8 @@ class Resumption:
             return "a callback changes the optimizer, or which layers are trained, during the fit"
         if self._states.lost:
             return self._states.lost
+        if draws_hidden_numbers(self._model):
+            return "the training draws numbers with tf.random, which a checkpoint cannot hold (keras.random can be resumed)"
         optimizer = self._model.optimizer
         if find_nonfinite([*self._model.variables, *(optimizer.variables if optimizer else ())]):
             return f"after epoch {self.epoch}, the weights or the optimizer's variables are NaN or infinite"
@@ -210,6 +218,7 @@ class Resumption:
             "ended_itself": self.stopped_by_script,
             "fingerprint": self._resume_key,
             "history": self.history,
+            "batches": list(self.replay.digests),
             "callbacks": self._states.capture(),
             "flaw": self._find_flaw(),
             "replaced": self._replaced,

@@ -116,6 +116,8 @@ class Code:
         defaults = function.__defaults__ or ()
         read |= dict(zip(code.co_varnames[code.co_argcount - len(defaults) :], defaults, strict=False))
         read |= function.__kwdefaults__ or {}
+        # Of a library's module, only this use matters: np.random draws from hidden state.
+        read |= {f"{name}.random": numpy.random for name in _globals_with_random(code) if read.get(name) is numpy}
         for name, value in sorted(read.items()):
             self._read(name, value, names, depth + 1)
 
@@ -272,6 +274,18 @@ def _globals_in(code):
     """Return the names of the globals that a code object and the code objects nested in it read."""
     found = {each.argval for each in dis.get_instructions(code) if each.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
     return found.union(*(_globals_in(constant) for constant in code.co_consts if isinstance(constant, types.CodeType)))
+
+
+def _globals_with_random(code):
+    """Return the names of the globals whose attribute ``random`` a code object, or one nested in it, reads."""
+    found, name = set(), None
+    for each in dis.get_instructions(code):
+        if name and each.opname in ("LOAD_ATTR", "LOAD_METHOD") and each.argval == "random":
+            found.add(name)
+        name = each.argval if each.opname in ("LOAD_GLOBAL", "LOAD_NAME") else None
+    return found.union(
+        *(_globals_with_random(constant) for constant in code.co_consts if isinstance(constant, types.CodeType))
+    )
 
 
 @functools.lru_cache(maxsize=1000)

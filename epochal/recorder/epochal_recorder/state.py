@@ -1,14 +1,18 @@
 """Capture and restore the state of a fit, on which its next epochs depend."""
 
 import random
+import sys
 
 import numpy
+
+_GENERATORS = numpy.random.Generator, numpy.random.RandomState, random.Random
 
 
 def capture(model):
     """Return the state of a fit: the variables of the model and its optimizer, and the random state of the process.
 
-    The random state is Python's, NumPy's and Keras'; the random state of the layers is among the model's variables.
+    The random state is Python's, NumPy's, Keras' and that of TensorFlow's eager operations; the random state of the
+    layers is among the model's variables.
     """
     from keras.src.backend.common import global_state
 
@@ -18,12 +22,19 @@ def capture(model):
     return {
         "variables": variables,
         "optimizer": optimizer,
-        "random": {"python": random.getstate(), "numpy": numpy.random.get_state(), "keras": seed},
+        "random": {
+            "python": random.getstate(),
+            "numpy": numpy.random.get_state(),
+            "keras": seed,
+            "tensorflow": operation_seeds.getstate() if (operation_seeds := _find_operation_seeds()) else None,
+        },
     }
 
 
-def restore(model, state):
+def restore(model, state, *, keeps_process_state):
     """Restore the state that ``capture`` returned, either all variables or none.
+
+    ``keeps_process_state``: whether to leave the random states of Python and NumPy as they are.
 
     Raises ValueError if the number or shapes of the variables do not match this model and its optimizer.
     """
@@ -45,15 +56,34 @@ def restore(model, state):
         for variable, value in zip(variables, before, strict=True):
             variable.assign(value)
         raise
-    random.setstate(state["random"]["python"])
-    numpy.random.set_state(state["random"]["numpy"])
+    if not keeps_process_state:
+        random.setstate(state["random"]["python"])
+        numpy.random.set_state(state["random"]["numpy"])
+    if (operation_seeds := _find_operation_seeds()) and (seeds := state["random"].get("tensorflow")):
+        operation_seeds.setstate(seeds)
+
+
+def draws_hidden_numbers(model):
+    """Return whether a step of training draws seeded random numbers with an operation of TensorFlow that has state.
+
+    Operations without a seed do not count: they never repeat a training, so they can continue one.
+    """
+    cells = getattr(getattr(model, "train_function", None), "__closure__", None) or ()
+    functions = [cell.cell_contents for cell in cells if hasattr(cell.cell_contents, "_list_all_concrete_functions")]
+    for concrete in (each for function in functions for each in function._list_all_concrete_functions()):
+        graph = concrete.graph.as_graph_def()
+        for node in (*graph.node, *(each for function in graph.library.function for each in function.node_def)):
+            if node.op == "RngReadAndSkip" or any(node.attr[name].i for name in ("seed", "seed2") if name in node.attr):
+                return True
+    return False
 
 
 def find_untracked_state(model, code):
     """Return the names of objects that hold training state outside the model's variables.
 
     Such an object is an attribute of the model or its layers, or is read by ``code``, the script's code of the model.
-    It is an optimizer that the model was not compiled with, a TensorFlow variable, or a layer of another model.
+    It is an optimizer that the model was not compiled with, a TensorFlow variable, a random generator of Python or
+    NumPy, or a layer of another model. TensorFlow draws from such a generator only once, while it traces the code.
     """
     import keras
 
@@ -67,14 +97,14 @@ def find_untracked_state(model, code):
                 value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
             )
             attributes |= set(map(id, values))
-            found |= {name for each in values if _is_optimizer_or_variable(each, model.optimizer)}
+            found |= {name for each in values if _holds_state(each, model.optimizer)}
     for name, value in code.objects.items():
         if id(value) in attributes:
             continue
         variables = [value] if isinstance(value, keras.Variable) else getattr(value, "trainable_variables", ())
         is_layer_or_variable = isinstance(value, (keras.layers.Layer, keras.Variable))
         is_other = is_layer_or_variable and any(id(each) not in known for each in variables)
-        found |= {name} if is_other or _is_optimizer_or_variable(value, model.optimizer) else set()
+        found |= {name} if is_other or _holds_state(value, model.optimizer) else set()
     return sorted(found)
 
 
@@ -92,13 +122,25 @@ def is_finite(array):
     return bool(numpy.isfinite(array.sum(dtype=numpy.float64)) or numpy.isfinite(array).all())
 
 
-def _is_optimizer_or_variable(value, compiled):
-    """Return whether ``value`` is a TensorFlow variable, or an optimizer other than ``compiled`` and the one inside it."""
+def _holds_state(value, compiled):
+    """Return whether ``value`` is a TensorFlow variable, a random generator, or another optimizer than ``compiled``.
+
+    The optimizer inside ``compiled``, if there is one, does not count.
+    """
     import keras
 
     if isinstance(value, keras.optimizers.Optimizer):
         return value is not compiled and value is not getattr(compiled, "inner_optimizer", None)
+    owner = getattr(value, "__self__", value)  # of a function such as random.random
+    if any(owner is module for module in (random, numpy.random)) or isinstance(owner, _GENERATORS):
+        return True
     return type(value).__module__.startswith("tensorflow") and hasattr(value, "assign")
+
+
+def _find_operation_seeds():
+    """Return the random.Random from which TensorFlow seeds eager operations; None if the script has set no seed."""
+    context = sys.modules.get("tensorflow.python.eager.context")
+    return getattr(context.context(), "_rng", None) if context else None
 
 
 def _variables_of(model, generator):

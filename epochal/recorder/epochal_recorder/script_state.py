@@ -1,4 +1,4 @@
-"""The state that the script's own callbacks keep from epoch to epoch, such as EarlyStopping's best value so far."""
+"""The state that callbacks and PyDatasets keep from epoch to epoch, such as EarlyStopping's best value so far."""
 
 import hashlib
 import io
@@ -9,7 +9,7 @@ from collections import deque
 import numpy
 
 from .checkpoint import pack
-from .script_code import SET_BY_KERAS, is_instance_of_script, is_stateful, only_writes, read_callback
+from .script_code import SET_BY_KERAS, Code, is_instance_of_script, is_stateful, only_writes, read_callback
 
 _LIVE = "__live__"
 """Marks the state of an object that is restored in place: a random generator, variables, an object of the script."""
@@ -17,18 +17,23 @@ _MAX_DEPTH = 8
 _MAX_BYTES_HASHED = 16_000_000
 
 
-class CallbackStates:
-    """The state that a fit changes in its callbacks, and in the globals and closures that they use.
+class ScriptState:
+    """The state that a fit changes in its callbacks and PyDatasets, and in the globals and closures that they use.
 
     It must be created when training begins: only values that have changed since then belong to the state. Values that
     the script itself has set this time are therefore not overwritten. ``model``: the fitted model, whose variables are
     saved anyway.
     """
 
-    def __init__(self, callbacks, model):
-        self._callbacks = callbacks
+    def __init__(self, callbacks, datasets, model):
+        self._owners = [*callbacks, *datasets]
         self._model = model
-        self._codes = [read_callback(callback) for callback in callbacks]
+        codes = [read_callback(callback) for callback in callbacks]
+        matters = [code.touches_model and not only_writes(each) for each, code in zip(callbacks, codes, strict=True)]
+        # Keras' own PyDatasets keep generators that they do not use while they train.
+        self._codes = [*codes, *(Code([type(dataset)]) for dataset in datasets)]
+        self._matters = [*matters, *map(is_instance_of_script, datasets)]
+        """For each owner, whether the training depends on its state."""
         slots = self._slots()
         self._initial_digests = {name: self._digest(slot.get()) for name, slot in slots.items()}
         self._initial_ids = {name: id(slot.get()) for name, slot in slots.items()}
@@ -51,7 +56,7 @@ class CallbackStates:
         return states
 
     def restore(self, states):
-        """Restore the state that ``capture`` returned, for callbacks of the same classes in the same order.
+        """Restore the state that ``capture`` returned, for owners of the same classes in the same order.
 
         Raises ValueError if an object that is restored in place is missing or has a different form.
         """
@@ -61,16 +66,16 @@ class CallbackStates:
                 slots[name].set(self._put(slots[name].get(), state))
             else:  # the fit has added this attribute
                 number, _, attribute = name.partition(".")
-                vars(self._callbacks[int(number)])[attribute] = self._put(None, state)
+                vars(self._owners[int(number)])[attribute] = self._put(None, state)
 
     def _slots(self):
         """Return all places that may hold state, under names that are the same in every training process."""
         slots = {}
-        for number, (callback, code) in enumerate(zip(self._callbacks, self._codes, strict=True)):
-            kind, matters = type(callback).__name__, code.touches_model and not only_writes(callback)
-            for name in vars(callback):
+        owners = zip(self._owners, self._codes, self._matters, strict=True)
+        for number, (owner, code, matters) in enumerate(owners):
+            for name in vars(owner):
                 if name not in SET_BY_KERAS:
-                    slots[f"{number}.{name}"] = _Item(vars(callback), name, f"{kind}.{name}", matters)
+                    slots[f"{number}.{name}"] = _Item(vars(owner), name, f"{type(owner).__name__}.{name}", matters)
             for place, (variables, names, cells) in enumerate(code.variables):
                 for name in names:
                     slots[f"global {variables.get('__name__')}.{name}"] = _Item(variables, name, name, matters)
@@ -158,7 +163,7 @@ class CallbackStates:
             variables = [] if current is None else self._own_variables(current)
             if len(variables) != len(state):
                 raise ValueError(
-                    f"an object of a callback has {len(variables)} variables, but {len(state)} in the checkpoint"
+                    f"an object of the script has {len(variables)} variables, but {len(state)} in the checkpoint"
                 )
             for variable, array in zip(variables, state, strict=True):
                 variable.assign(array)
@@ -166,7 +171,7 @@ class CallbackStates:
             for name, each in state.items():
                 vars(current)[name] = self._put(vars(current).get(name), each)
         else:
-            raise ValueError("an object that a callback created during the fit cannot be recreated")
+            raise ValueError("an object that was created during the fit cannot be recreated")
         return current
 
 

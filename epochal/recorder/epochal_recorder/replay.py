@@ -1,0 +1,187 @@
+"""Read the data of past epochs again, so that a resumed fit continues with the batches that would have come next.
+
+A tf.data pipeline that shuffles and a Python generator have state that cannot be saved. But TensorFlow derives the seed
+of each shuffle from the number of iterators made before, and a generator depends on what has been taken from it. So
+reading the same data in the same way restores their state, and comparing some batches shows whether it has.
+"""
+
+import hashlib
+import random
+import sys
+
+import numpy
+
+from .batches import inputs_of
+from .rows import leaves_of
+
+_SIMPLE = frozenset(
+    {
+        "AssertCardinality",
+        "Batch",
+        "Cache",
+        "Concatenate",
+        "Filter",
+        "Map",
+        "Options",
+        "PaddedBatch",
+        "ParallelBatch",
+        "ParallelMap",
+        "Prefetch",
+        "Range",
+        "Shard",
+        "Shuffle",
+        "Skip",
+        "TFRecord",
+        "Take",
+        "Tensor",
+        "TensorSlice",
+        "TextLine",
+        "Zip",
+    }
+)
+"""The kinds of tf.data.Dataset whose state depends on how many iterators were made, and not on how far these got."""
+
+
+class OtherData(SystemExit):
+    """Raised if past data, read again, differ from those of the earlier trial.
+
+    It ends the script without a traceback. The fit cannot start from its first batch any more, so the trial has to be
+    trained again from the beginning. ``why``: the reason, for users.
+    """
+
+    def __init__(self, why):
+        super().__init__()
+        self.why = why
+
+
+class Replay:
+    """The data of a fit, if a resumed fit cannot simply read them from the beginning of an epoch.
+
+    ``arguments``: the arguments of the script's call to fit.
+    """
+
+    def __init__(self, arguments):
+        self._data = x = arguments.get("x")
+        self.is_tf_dataset = hasattr(x, "element_spec")
+        self.has_hidden_state = self.is_tf_dataset or hasattr(x, "__next__")
+        """Whether only a comparison of batches can show that the state is that of the earlier trial."""
+        self._steps = arguments.get("steps_per_epoch")
+        is_endless = getattr(x, "num_batches", 0) is None
+        self.is_needed = self.has_hidden_state or is_endless or bool(self._steps)
+        self.is_reading = False
+        """Whether past data are being read at the moment, which the model is not trained on."""
+        self.digests = []
+        """A digest of the first batch of each epoch that has been read so far."""
+
+    def note(self, x, y):
+        """Note the first batch of an epoch."""
+        digest = hashlib.blake2b(digest_size=8)
+        for leaf in (*leaves_of(x), *leaves_of(y)):
+            array = numpy.asarray(leaf)
+            is_text = array.dtype.kind in "OUS"
+            digest.update(repr(array.tolist()).encode() if is_text else numpy.ascontiguousarray(array).tobytes())
+        self.digests.append(digest.hexdigest())
+
+    def read_past(self, epochs, digests):
+        """Read the data of the first ``epochs`` epochs of the fit again.
+
+        ``digests``: those of the fit that wrote the checkpoint. Returns whether the random states of Python and NumPy
+        are now those after these epochs, because reading has changed them. Data that differ are accepted from a script
+        that sets no seed, as it never repeats a training. Raises ValueError if the fit must train from the beginning,
+        and OtherData if a new process must do so. Keras' fit must be among the callers.
+        """
+        if not self.is_needed or not epochs:
+            return False
+        if self.has_hidden_state and (not digests or self._differs(digests)):
+            # No batch could be seen, or the first batch, which Keras reads from a generator in advance, is another one.
+            if _is_seeded():
+                raise ValueError("its data are not the same as in the earlier trial, or cannot be compared")
+            return False
+        iterator = _find_epoch_iterator()
+        whole = self._count_whole_epochs(epochs, iterator)
+        before = _read_random_states()
+        self.is_reading = True
+        try:
+            for number in range(epochs):
+                if number < whole:
+                    _read_epoch(iterator)
+                else:
+                    next(iter(iterator._distributed_dataset))
+                    iter(iterator._distributed_dataset)  # Keras makes another iterator at the end of an epoch
+                if self.has_hidden_state and self._differs(digests):
+                    if self.is_tf_dataset and not _is_seeded():
+                        return False
+                    raise OtherData(
+                        f"the data of epoch {number + 1}, read again, were not those of the earlier trial (are they seeded?)"
+                    )
+        finally:
+            self.is_reading = False
+        return _read_random_states() != before
+
+    def _differs(self, digests):
+        return any(now != before for now, before in zip(self.digests, digests, strict=False))
+
+    def _count_whole_epochs(self, epochs, iterator):
+        """Return how many of ``epochs`` past epochs, the first ones, must be read to the end.
+
+        After them, the first batch of an epoch is enough, unless fewer than two epochs are left: whether that gets the
+        data to the right state shows only in the first batch of the next epoch.
+        """
+        if not self.is_tf_dataset or self._steps or int(self._data.cardinality()) <= 0:
+            return epochs
+        if not hasattr(iterator, "_distributed_dataset"):  # Keras does not train with TensorFlow
+            return epochs
+        kinds, has_own_state = _describe_pipeline(self._data)
+        whole = 1 if "Cache" in kinds else 0
+        return whole if kinds <= _SIMPLE and not has_own_state and epochs - whole >= 2 else epochs
+
+
+def _read_epoch(iterator):
+    """Read an epoch to its end as Keras' fit does. ``iterator``: Keras' EpochIterator of that fit."""
+    with iterator.catch_stop_iteration():
+        for *_, batches in iterator:
+            if hasattr(batches, "get_next_as_optional"):  # with TensorFlow, the training step reads the batches
+                read = [batches.get_next_as_optional().has_value() for _ in range(iterator.steps_per_execution)]
+                if not read[0]:
+                    raise StopIteration
+
+
+def _find_epoch_iterator():
+    """Return Keras' EpochIterator of the call to fit that is in progress; raise ValueError if there is none."""
+    frame = sys._getframe()
+    while frame is not None:
+        if frame.f_code.co_name == "fit" and "epoch_iterator" in frame.f_locals:
+            return frame.f_locals["epoch_iterator"]
+        frame = frame.f_back
+    raise ValueError("this version of Keras reads its data in a different way")
+
+
+def _describe_pipeline(dataset):
+    """Return the kinds of data sets in a tf.data pipeline, and whether its functions may keep state of their own."""
+    import tensorflow
+
+    kinds, has_own_state, pending = set(), False, [dataset]
+    while pending:
+        node = pending.pop()
+        kinds.add(type(node).__name__.strip("_").partition("Dataset")[0])
+        for wrapper in node._functions():
+            graph = wrapper.function.graph.as_graph_def()
+            nodes = [*graph.node, *(each for function in graph.library.function for each in function.node_def)]
+            has_own_state |= any("PyFunc" in each.op for each in nodes)
+            has_own_state |= any(each.dtype == tensorflow.resource for each in wrapper.function.captured_inputs)
+        pending += inputs_of(node)
+    return kinds, has_own_state
+
+
+def _is_seeded():
+    """Return whether the script has set the random seed of Keras or TensorFlow."""
+    from keras.src.backend.common import global_state
+
+    context = sys.modules.get("tensorflow.python.eager.context")
+    seeds = global_state.get_global_attribute("global_random_seed"), context and context.global_seed()
+    return any(seed is not None for seed in seeds)
+
+
+def _read_random_states():
+    name, keys, *rest = numpy.random.get_state()
+    return random.getstate(), (name, keys.tobytes(), *rest)
