@@ -61,11 +61,11 @@ class ActiveRun:
 
     @property
     def rule(self) -> Rule:
-        """Return the rule by which the gate judges: threshold and confidence."""
+        """Return the rule that the gate applies: the threshold and the confidence."""
         return Rule(self.threshold, self.plan.settings.confidence)
 
     def hyperparameters(self, changes: Mapping[Constant, Value]) -> dict[str, Value]:
-        """Return the hyperparameters of a trial with these ``changes``, including all that a search could change."""
+        """Return all hyperparameters of a trial with these ``changes``, including those that a search left as they were."""
         searched = {dimension.constant: dimension.constant.value for dimension in self.plan.space}
         return self.script.hyperparameters({**searched, **changes})
 
@@ -74,5 +74,5 @@ class ActiveRun:
         return load_run(self.app.database, self.run.id)
 
     def mark(self, step: Step, trial: int | None = None) -> None:
-        """Record ``step`` with the current time, for the run or for its trial number ``trial``."""
+        """Record that the run, or its trial number ``trial``, reached ``step`` at the current time."""
         record_step(self.app.database, self.run.id, step, trial)

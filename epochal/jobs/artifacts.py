@@ -1,4 +1,4 @@
-"""Put a run's files into the workspace, because a Jenkins build can archive only files in its workspace."""
+"""Put a run's files into the Jenkins workspace, because a build can archive only files in its workspace."""
 
 import os
 import shutil

@@ -17,7 +17,7 @@ from epochal.records import Run, Strategy, Trial
 from epochal.store.runs import earlier_runs
 
 _TEST_SET_CHANGES = "the script tests on different rows each time it trains (is its split seeded?)"
-"""The reason reported for not resuming a script whose test set changed when an earlier trial resumed."""
+"""The reason given for training from the beginning if the test set changed when an earlier trial resumed."""
 _RUNS_WITH_CHECKPOINTS = 3
 """How many of a branch's newest runs keep their checkpoints."""
 
@@ -27,9 +27,9 @@ class ProvidedCheckpoints:
     """The checkpoints provided to a trial, or the reason why there are none.
 
     ``source``: the trial or run that saved the checkpoints, such as ``trial 1``; empty if there are none. ``test_set``:
-    the test set on which their network was measured, as a digest or the script's name for it; None if the trial that
-    saved them was interrupted before it was measured. ``why``: why there are no checkpoints, if that should be
-    reported.
+    the test set on which the network in the checkpoints was measured, given as a digest or by the script's name for it;
+    None if the trial that saved them was interrupted before it was measured. ``why``: the reason why there are no
+    checkpoints, if it should be reported.
     """
 
     source: str = ""
@@ -42,7 +42,7 @@ def provide_checkpoints(active: ActiveRun, number: int, proposal: Proposal) -> P
 
     A trial of a search gets only checkpoints of ``proposal.source``. Checkpoints of another trial of this run are
     moved, so that they take up disk space only once. Checkpoints of an earlier run are linked or copied, so that the
-    earlier run keeps them; the code of the two runs must differ in the number of epochs and in nothing else.
+    earlier run keeps them; they are used only if the code of the two runs differs in nothing but the number of epochs.
     """
     if proposal.strategy is Strategy.SEARCH and proposal.source is None:
         return ProvidedCheckpoints()
@@ -83,7 +83,7 @@ def remove_old_checkpoints(active: ActiveRun) -> None:
 
 
 def _move_checkpoints(active: ActiveRun, number: int, earlier: int, trials: Sequence[Trial]) -> ProvidedCheckpoints:
-    """Move the checkpoints of trial ``earlier`` of the same run to trial ``number``, if that may resume from them."""
+    """Move the checkpoints of trial ``earlier`` to trial ``number`` of the same run, if it may resume from them."""
     source, target = (active.folder.trial(trial).checkpoints for trial in (earlier, number))
     if not _find_checkpoints(source):
         return ProvidedCheckpoints()
@@ -100,7 +100,10 @@ def _move_checkpoints(active: ActiveRun, number: int, earlier: int, trials: Sequ
 
 
 def _find_last_checkpoints(app: App, run: Run) -> tuple[Trial | None, list[Path]]:
-    """Return the last trial of a run that saved checkpoints, with its checkpoints; ``(None, [])`` if none did."""
+    """Return the run's last trial that saved checkpoints, and these checkpoints; ``(None, [])`` if no trial did.
+
+    Trials of a search are left out.
+    """
     # The hyperparameters of search trials differ from those of the pushed code.
     for trial in reversed([each for each in run.trials if each.strategy is not Strategy.SEARCH]):
         if files := _find_checkpoints(app.home.run(run.id).trial(trial.number).checkpoints):
@@ -116,7 +119,7 @@ def _find_checkpoints(folder: Path) -> list[Path]:
 
 
 def _read_same_script(active: ActiveRun, other_code: Path) -> Script | None:
-    """Return the script in another run's code; None if that code has no script at the same path."""
+    """Return the script at the same path in another run's code, or None if it is missing or cannot be read."""
     try:
         return read_script(other_code, active.script.committed_path)
     except RunFailed:

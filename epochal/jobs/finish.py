@@ -24,14 +24,14 @@ def end_run(
 ) -> None:
     """End the run in ``state`` and store its mail, if one is due, in the same transaction.
 
-    ``explanation`` and ``detail`` are shown with ``reason``. Raises the same errors as ``end_owned_run``.
+    ``explanation`` and ``detail`` are shown to the user along with ``reason``. Raises the same errors as ``end_owned_run``.
     """
     run = load_run(app.database, number)
     store_end(app, replace(run, state=state, reason=reason, explanation=explanation, detail=detail))
 
 
 def store_end(app: App, run: Run) -> None:
-    """Store that ``run`` has ended now, with the mail about it. Raises the same errors as ``end_owned_run``."""
+    """Store ``run`` as ended at the current time, and the mail about it. Raises the same errors as ``end_owned_run``."""
     ended = replace(run, ended=datetime.now(UTC))
     end_owned_run(app.database, ended, _compose_mail(app, ended))
 

@@ -1,4 +1,4 @@
-"""Describe a machine's home, database and job scripts with digests that reveal no secrets."""
+"""Describe the EPOCHAL_HOME, database and job scripts of a machine with digests that reveal no secrets."""
 
 import hashlib
 import hmac
@@ -12,7 +12,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def describe_installation(environment: Environment, nonce: str) -> dict[str, str]:
-    """Return digests that show whether two machines use the same home, database and job scripts.
+    """Return digests that show whether two machines use the same EPOCHAL_HOME, database and job scripts.
 
     The digests are hexadecimal HMAC-SHA256 values keyed with ``nonce``. ``home`` covers a file that the caller wrote
     into $EPOCHAL_HOME for this purpose, ``database`` the database URL, ``scripts`` the job scripts, and ``machine`` the

@@ -19,7 +19,7 @@ _LAST_OUTPUT = 256 * 1024
 
 
 def measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, findings: Findings) -> Choice:
-    """Return the accuracy that counts in ``findings``. Raises RunFailed if the training failed or has none."""
+    """Return the accuracy in ``findings`` that counts. Raises RunFailed if the training failed or yielded none."""
     output = ""
     if folder.log.exists():  # there is no log if the training was stopped before it started
         output = folder.log.read_bytes().decode("utf-8", "replace")  # at most limits.log_mb
@@ -54,7 +54,7 @@ def _choose(active: ActiveRun, findings: Findings, output: str, origin: Origin, 
 
 
 def _raise_caught_exception(endings: Endings, output: str, origin: Origin) -> None:
-    """Raise RunFailed for an exception that the script caught, or that ended one of its child processes."""
+    """Raise RunFailed if the script caught an exception, or if an exception ended one of its child processes."""
     if endings.children:
         reason, explanation = explain_exceptions(endings.children[-1], origin)
         raise RunFailed(reason, f"A Python process that {origin.script} started has failed. {explanation}")
@@ -64,7 +64,7 @@ def _raise_caught_exception(endings: Endings, output: str, origin: Origin) -> No
 
 
 def _explain_end(outcome: Outcome, ending: Ending | None, findings: Findings, origin: Origin) -> str:
-    """Return a note if the script ended abnormally but its earlier measurement counts; otherwise an empty text."""
+    """Return a note if the script ended abnormally but its earlier measurement counts; otherwise an empty string."""
     if ending is None:
         return ""
     if gate := find_own_gate(outcome.exit_status, ending, origin):

@@ -60,7 +60,7 @@ def plan_run(app: App, run: Run) -> ActiveRun:
 def prepare_run(active: ActiveRun, state: State) -> None:
     """Build the environment for the run's trials and change the run's state to ``state``. Raises RunFailed.
 
-    Also log and store notes on packages, and on APIs in the script that its framework has removed.
+    Also log and store notes on packages, and on APIs that the script uses but its framework has removed.
     """
     plan, framework = active.plan, active.plan.code.detection.framework
     title = frameworks()[framework].TITLE
@@ -113,7 +113,7 @@ def check_imports(active: ActiveRun, image: str) -> None:
 
 
 def store_plan(active: ActiveRun, **columns: Any) -> None:
-    """Store the plan of a run, together with other ``columns`` of its row."""
+    """Store the plan of a run in its row of the database, and set other ``columns`` of that row."""
     plan, app = active.plan, active.app
     if app.build_url:  # otherwise keep the stored URL
         columns["build_url"] = app.build_url
@@ -131,7 +131,10 @@ def store_plan(active: ActiveRun, **columns: Any) -> None:
 
 
 def stop_orphaned_trainings(app: App) -> None:
-    """Stop training processes in this home whose job has died. If the Docker engine does not answer, only log that."""
+    """Stop training processes of this EPOCHAL_HOME whose job has died.
+
+    If the Docker engine does not answer, log that and do nothing else.
+    """
     try:
         stopped_runs = _choose_runtime(app).reap(partial(is_training, app.database))
     except RunFailed as failure:

@@ -20,7 +20,8 @@ OnEpoch = Callable[[Epoch], None]
 def follow_epochs(metrics: Path, on_epoch: OnEpoch) -> Iterator[None]:
     """Call ``on_epoch`` for each epoch in the file ``metrics`` as soon as its line is complete.
 
-    This uses inotify(7) instead of polling. Epochs that have not been reported when the block ends are reported then.
+    This uses inotify(7) instead of polling. Epochs not yet reported at the end of the ``with``
+    block are reported then.
     """
     follower = _Follower(metrics, on_epoch)
     observer = Observer()
@@ -50,7 +51,7 @@ class _Follower(FileSystemEventHandler):
             self.read()
 
     def read(self) -> None:
-        """Read the complete lines added since the last call, and report their epochs."""
+        """Read the complete lines added since the last call, and report the epochs in them."""
         with self._lock:
             added = read_untrusted(self._metrics, self._read_bytes) or b""
             complete_lines = added[: added.rfind(b"\n") + 1]

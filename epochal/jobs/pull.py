@@ -29,9 +29,9 @@ _PROPERTIES = "epochal.properties"
 def find_run(app: App) -> int:
     """Return the number of the run to pull, and remove the properties file of an earlier build from the workspace.
 
-    The number is EPOCHAL_RUN if that is set. Otherwise, it is that of the run for the commit that GIT_URL,
-    EPOCHAL_BRANCH and GIT_COMMIT name; if there is no such run, it is created, which stops the runs that it supersedes.
-    Raises UsageError if one of these three variables is missing.
+    EPOCHAL_RUN is that number, if it is set. Otherwise, GIT_URL, EPOCHAL_BRANCH and GIT_COMMIT name the commit to pull.
+    If the commit has no run yet, create one and stop the runs that it supersedes. Raises UsageError if one of the
+    three variables is missing.
     """
     environment = app.environment
     if environment.workspace:
@@ -56,26 +56,26 @@ def find_run(app: App) -> int:
 
 
 def pass_on_pulled_run(app: App, run: int) -> None:
-    """Pass the run on to job train after a pull that had nothing to do, if the run is still waiting for that job.
+    """Pass a run that was already pulled on to job train, if the run is still waiting for that job.
 
-    Do nothing if the run has moved on, or if the gateway starts its builds: otherwise job train would start twice.
+    Do nothing if the run has moved on, or if the gateway starts its builds, because job train would then start twice.
     """
     if state_of_run(app.database, run) is State.PULLED and last_dispatch(app.database, run) is None:
         _write_properties(app, run)
 
 
 def _write_properties(app: App, run: int) -> None:
-    """Write the run's number into the workspace, from which Jenkins passes it to job train."""
+    """Write the run's number into a file in the workspace, from which Jenkins passes it to job train."""
     if app.environment.workspace:
         Path(app.environment.workspace, _PROPERTIES).write_text(f"EPOCHAL_RUN={run}\n", encoding="ascii")
 
 
 def pull(app: App, run: Run) -> State:
-    """Write the commit into the run's folder and point ``dlcode`` at it; return PULLED.
+    """Write the commit into the run's folder, point the branch's link in ``dlcode`` at it, and return PULLED.
 
-    If the repository has several projects, write only the folder of one project. If the run was pushed and the commit
-    message asks to skip it, or the commit changes none of the projects, end the run and return CANCELLED. Raises
-    RunFailed.
+    If the repository has several projects, write only the folder of one project. If a push started the run and the
+    commit message asks to skip it, or if the commit changes none of the projects, end the run and return CANCELLED.
+    Raises RunFailed.
     """
     commit = run.commit
     log(f"run {run.id}: pulling {commit.sha[:7]} of {display_name(commit)} {commit.branch}")
@@ -119,9 +119,10 @@ def pull(app: App, run: Run) -> State:
 
 
 def _choose_project(app: App, run: Run, repository: GitFolder) -> str | None:
-    """Return the project that the run trains; empty if the repository is one project, None if none has changed.
+    """Return the project for the run to train: empty if the repository is one project, None if none has changed.
 
-    If a push changes several projects, a run is queued for each of the others. A person must name the project to train.
+    If a push changes several projects, queue a run for each of the others. If a person started the run, raise RunFailed
+    unless the repository has only one project.
     """
     sha = run.commit.sha
     try:
@@ -149,7 +150,7 @@ def _choose_project(app: App, run: Run, repository: GitFolder) -> str | None:
 
 
 def _find_tree(repository: GitFolder, sha: str, project: str) -> str:
-    """Return git's id of a project's files. Raises RunFailed if the commit has no such folder."""
+    """Return the git object ID of a project's folder. Raises RunFailed if the commit has no such folder."""
     tree = repository.tree(sha, project)
     if tree is None:
         raise RunFailed(Reason.BAD_SETTINGS, f"epochal.toml lists the project {project}, which is not in the commit.")
@@ -166,9 +167,9 @@ def _find_checkout(app: App, sha: str) -> GitFolder | None:
 
 
 def _write_snapshot(repository: GitFolder, commit: Commit, code: Path) -> tuple[str, ...]:
-    """Write the commit's files to ``code`` and return notes on them; keep an existing snapshot.
+    """Write the commit's files to the folder ``code``, unless it exists already, and return notes on the files.
 
-    The files are checked in a temporary folder, which is then renamed, so that no reader sees a partial snapshot.
+    They are written to a temporary folder, which is renamed after checking them, so that nobody reads a partial snapshot.
     """
     code.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".code-", dir=code.parent))

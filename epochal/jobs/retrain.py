@@ -1,4 +1,4 @@
-"""Job retrain: train more trials until one reaches the threshold, nothing is left to try, or the budget is used up."""
+"""Job retrain: run more trials until one reaches the threshold, nothing is left to try, or the budget is used up."""
 
 from epochal.app import App
 from epochal.errors import Reason
@@ -20,7 +20,7 @@ _SEARCH_REASONS = frozenset(
     {Reason.LEVELS_OFF, Reason.LOSS_NOT_FINITE, Reason.NO_EPOCHS, Reason.EPOCHS_UNCHANGED}
     | {Reason.STOPS_ITSELF, Reason.NO_IMPROVEMENT, Reason.MAX_EPOCHS}
 )
-"""Reasons to stop raising the number of epochs after which a search may still help. They exclude a used-up budget."""
+"""If raising the number of epochs ends for one of these reasons, a search may still help."""
 
 
 def retrain(app: App, run: Run) -> State:
@@ -50,7 +50,7 @@ def retrain(app: App, run: Run) -> State:
 
 
 def _raise_epochs(active: ActiveRun) -> GiveUp | EndCause:
-    """Train trials with more and more epochs until one reaches the threshold or more epochs would not help."""
+    """Run trials with more and more epochs until one reaches the threshold or more epochs would not help."""
     run = active.load()  # a process that joined the search may have reached the threshold
     if run.reached:
         return EndCause.REACHED

@@ -20,9 +20,9 @@ from epochal.store.transitions import change_run
 def reuse_verdict(active: ActiveRun) -> State | None:
     """End a run with the newest verdict for its fingerprint and return its state, or None if it must be trained.
 
-    The verdict may come from any branch of the repository, but not from a run whose best trial's folder, which contains
-    the model, is gone. No verdict is reused with --force, or if the code may read anything that the fingerprint does
-    not cover. Also store the run's fingerprint.
+    The verdict may come from any branch of the repository. It is not reused if the best trial's folder, which contains
+    the model, is gone, if --force was given, or if the code may read anything that the fingerprint does not cover. Also
+    store the run's fingerprint.
     """
     app, own = active.app, _fingerprint(active, {})
     change_run(app.database, active.run.id, fingerprint=own)
@@ -49,7 +49,7 @@ def reuse_verdict(active: ActiveRun) -> State | None:
 
 
 def store_offered_fingerprint(active: ActiveRun) -> None:
-    """Store the fingerprint of the code with the best trial's change; adopting that change then reuses the verdict."""
+    """Store the fingerprint of the code with the best trial's change, so that a commit that adopts it can reuse the verdict."""
     best = active.load().best
     folder = active.folder.trial(best.number).changed_files if best else None
     if folder and folder.is_dir():
@@ -59,7 +59,11 @@ def store_offered_fingerprint(active: ActiveRun) -> None:
 
 
 def _end_like(active: ActiveRun, earlier: Run, adopted: Trial | None) -> State:
-    """End a run like ``earlier``, with all trials of that run, or only ``adopted`` if the commit adopts its change."""
+    """End the run as the run ``earlier`` ended, and take over its verdict.
+
+    ``adopted``: the trial whose change the commit adopts, if any. In that case, only this trial is shown with the run;
+    otherwise, all trials of ``earlier`` are.
+    """
     store_plan(active)
     add_notes(active.app.database, active.run.id, earlier.notes)
     active.mark(Step.VERDICT)
@@ -82,7 +86,7 @@ def _end_like(active: ActiveRun, earlier: Run, adopted: Trial | None) -> State:
 
 
 def _find_outside(active: ActiveRun) -> list[str]:
-    """Return what the code may read that the fingerprint does not cover.
+    """Return the paths and addresses that the code may read although the fingerprint does not cover them.
 
     A container has only the files of the commit, the image and the server's data folder.
     """
@@ -96,11 +100,11 @@ def _find_outside(active: ActiveRun) -> list[str]:
 
 
 def _fingerprint(active: ActiveRun, changed_files: Mapping[str, bytes]) -> str:
-    """Return the digest of everything that the verdict depends on, with ``changed_files`` in place of the pushed ones.
+    """Return the digest of everything that the verdict depends on, with ``changed_files`` replacing pushed files.
 
     It covers the code, Epochal's version, the framework, the runtime and image, the settings of the repository, the
-    limits, the sandbox and the server's data folder. It covers neither downloads nor cached datasets, which their
-    libraries check.
+    limits, the sandbox and the server's data folder. It covers neither downloads nor cached datasets, because the
+    libraries that download them check them.
     """
     plan, server = active.plan, active.app.settings
     data = data_folder(server)

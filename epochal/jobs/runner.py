@@ -21,7 +21,7 @@ from epochal.store.timeline import record_step
 from epochal.store.transitions import load_stop_request
 
 DATABASE_SECONDS = 120.0
-"""How long a job waits for a database that does not answer. Its training continues meanwhile."""
+"""How long a job waits for a database that does not answer. The training continues meanwhile."""
 _STOP_SECONDS = 20.0
 _STOPPED_CHILD_SECONDS = 2.0
 
@@ -34,7 +34,7 @@ _STATES = {
 
 
 def run_job(name: str, environment: Environment) -> int:
-    """Run job ``pull``, ``train`` or ``retrain`` for the run that the environment names, and return the exit status.
+    """Run job ``pull``, ``train`` or ``retrain`` for the run named in ``environment``, and return the exit status.
 
     The status is 128 plus the signal's number if a signal stopped the job. A failure of the run itself is not raised,
     but stored with the run, mailed and logged. Raises UsageError, SettingsError or DatabaseUnavailable; after the
@@ -55,7 +55,7 @@ def run_job(name: str, environment: Environment) -> int:
 
 
 def join_search(environment: Environment) -> int:
-    """Join the search of the run that the environment names, and return the exit status for the run's state.
+    """Join the search of the run named in ``environment``, and return the exit status for the run's state.
 
     The status is 0 if the run has not ended. If the job that started the search has died, this process claims the run
     and finishes job retrain. Raises UsageError if there is no search to join, and RunFailed if training is not possible
@@ -119,7 +119,7 @@ def _claim_and_do(app: App, run: int, name: str) -> int:
 
 
 def _do_job(app: App, run: Run, name: str) -> int:
-    """Do the work of a claimed run, or end the run if that was requested, and return the exit status.
+    """Do the job's work for a claimed run, or end the run if that was requested, and return the exit status.
 
     Also store when the job started and, if another job follows, when it ended.
     """
@@ -158,7 +158,7 @@ def _end_as_requested(app: App, run: Run, request: StopRequested) -> int:
 
 
 def _end_after_signal(app: App, run: Run, stopped: Stopped) -> int:
-    """Return the exit status if the run has ended or was asked to end; otherwise raise ``stopped``."""
+    """After a signal, end the run if that was requested. Return its exit status if it has ended, else raise ``stopped``."""
     app.database.retry_policy.stop_waiting()  # the sender of the signal will not wait long
     try:
         stored, requested = load_run(app.database, run.id), load_stop_request(app.database, run.id)

@@ -1,4 +1,4 @@
-"""Turn signals to a job into exceptions, so that all clean-up code runs, and maintain the job's heartbeat."""
+"""Turn signals sent to a job into exceptions, so that all clean-up code runs, and record the job's heartbeats."""
 
 import signal
 import threading
@@ -13,7 +13,7 @@ from epochal.store.runs import record_heartbeat, release_run
 
 
 class Stopped(BaseException):
-    """Raised when a signal asks the job to stop. It is a BaseException, so that no ``except Exception`` swallows it."""
+    """Raised when a signal asks the job to stop. It is a BaseException, so that no ``except Exception`` catches it."""
 
     def __init__(self, signal_number: int) -> None:
         self.signal_number = signal_number
@@ -44,8 +44,8 @@ def raise_on_signal() -> Iterator[None]:
 def heartbeat(database: Database, run: int) -> Iterator[None]:
     """Record a heartbeat for the run's owner every HEARTBEAT_SECONDS, and release the run at the end.
 
-    Heartbeats are skipped while the database does not answer. If the run cannot be released, it becomes free once this
-    process has ended.
+    Heartbeats are skipped while the database does not answer. If the run cannot be released, others can claim it
+    once this process has ended.
     """
     ended = threading.Event()
 

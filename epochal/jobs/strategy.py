@@ -1,4 +1,4 @@
-"""Decide what the next trial trains: how many epochs, where it may stop early, and when the budget is used up."""
+"""Decide how many epochs the next trial trains, when it may stop early, and whether the budget allows it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,7 +37,7 @@ class GiveUp:
 
 
 class EndCause(StrEnum):
-    """The reason why a run's trials ended without a GiveUp.
+    """The reason why no more trials of a run are started, if it is not a GiveUp.
 
     INTERRUPTED: another process ended the run, or the trials of this process were stopped.
     """
@@ -66,7 +66,7 @@ def check_budget(trials: Sequence[Trial], settings: RetrainSettings) -> GiveUp |
 
 
 _MIN_RISE = 0.01
-"""Minimum increase of the stop accuracy. After a smaller one, the next trial might train only one more epoch."""
+"""Minimum increase of the accuracy at which to stop. A smaller one might let the next trial train only one more epoch."""
 
 
 def choose_stop_accuracy(target: float, trials: Sequence[Trial]) -> float | None:
@@ -88,11 +88,11 @@ def choose_stop_accuracy(target: float, trials: Sequence[Trial]) -> float | None
 def next_trial(
     script: Script, trials: tuple[Trial, ...], settings: RetrainSettings, target: float, choice: EpochsChoice
 ) -> Proposal | GiveUp:
-    """Propose a trial that trains ``script``, as pushed, with more epochs, or say why that would not help.
+    """Propose a trial that trains the pushed ``script`` with more epochs, or return why that would not help.
 
     ``trials``: the run's trials so far. Trials without an accuracy, such as interrupted ones, do not count and run
-    again; trials of a search and those whose raise had no effect do not count either. ``target``: an accuracy
-    (0 to 1) that passes the gate. ``choice``: the number of epochs to raise.
+    again. Trials of a search do not count either, nor do trials in which raising the number of epochs had no effect.
+    ``target``: an accuracy (0 to 1) that passes the gate. ``choice``: the literal to raise.
     """
     if choice.epochs is None:
         return _explain_no_epochs(script, choice)
@@ -144,7 +144,7 @@ def _explain_no_epochs(script: Script, choice: EpochsChoice) -> GiveUp:
 
 
 def _check_limits(measured: list[Trial], epochs: int, settings: RetrainSettings) -> GiveUp | None:
-    """Return why a trial with ``epochs`` epochs is not worthwhile after the ``measured`` trials, or None if it is."""
+    """Return why a trial with ``epochs`` epochs is not worthwhile after the ``measured`` trials; None if it is worthwhile."""
     if epochs > settings.max_epochs:
         return GiveUp(
             Reason.MAX_EPOCHS, f"The next trial would have {epochs} epochs, but max_epochs is {settings.max_epochs}."

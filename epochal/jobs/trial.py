@@ -39,7 +39,7 @@ _TEST_SET_CHANGES = (
     "(random_state=0, or shuffle(…, seed=0, reshuffle_each_iteration=False)), or do not shuffle the test data."
 )
 _NOT_FINITE = re.compile(r"\b(nan|inf|infinity|infinite|finite)\b", re.IGNORECASE)
-"""Matches exceptions due to predictions that are not finite, such as scikit-learn's "Input contains NaN"."""
+"""Matches error messages about predictions that are not finite, such as scikit-learn's "Input contains NaN"."""
 _MAX_EPOCHS = 2**31 - 1
 """The largest integer that every database can store. The training code may report any number."""
 
@@ -63,7 +63,7 @@ class StartedTrial:
 
 
 def start_trial(active: ActiveRun, proposal: Proposal) -> StartedTrial:
-    """Store a new trial for ``proposal``, which ``run_trial`` can then run."""
+    """Store a new trial for ``proposal`` in the database, and return it, so that ``run_trial`` can run it."""
     trained = active.hyperparameters(proposal.changes)
     number = add_trial(active.app.database, active.run.id, trained, proposal.strategy)
     return StartedTrial(number, proposal)
@@ -128,7 +128,7 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
 def _train(
     active: ActiveRun, started: StartedTrial, trial: Trial, provided: ProvidedCheckpoints
 ) -> tuple[Trial, Choice | RunFailed]:
-    """Train a trial whose folder is ready; return it with its accuracy, or the error that explains why it has none.
+    """Train a trial whose folder is ready; return it with its accuracy, or with the error that explains why it has none.
 
     A trial whose fit could not resume because its data are not those of the earlier trial is trained again from the
     beginning.
@@ -196,7 +196,7 @@ def _prepare_exact_epochs(
 ) -> tuple[StartedTrial, ProvidedCheckpoints]:
     """Prepare to train a stopped trial again from its checkpoint, with as many epochs as it had trained.
 
-    Its history then has as many epochs as the script expects. If their number is not known, all epochs are trained.
+    Its history then has as many epochs as the script expects. If that number is not known, train all epochs.
     """
     changes = dict(started.proposal.changes)
     if raised := _find_raised(active, started.proposal):
@@ -215,7 +215,7 @@ def _prepare_exact_epochs(
 def _train_again(
     active: ActiveRun, exact: StartedTrial, stopped: Trial, provided: ProvidedCheckpoints
 ) -> tuple[Trial, Choice | RunFailed]:
-    """Train a trial that ``_prepare_exact_epochs`` has prepared; ``stopped`` is its first attempt."""
+    """Train a trial that ``_prepare_exact_epochs`` has prepared. ``stopped``: the trial after its first attempt."""
     hyperparameters = active.hyperparameters(exact.proposal.changes)
     trial, choice = _train(active, exact, replace(stopped, hyperparameters=hyperparameters), provided)
     if trial.epochs_trained == 0 and not _has_other_test_set(trial, choice, provided):
@@ -289,12 +289,12 @@ def _add_notes(active: ActiveRun, trial: Trial, choice: Choice | RunFailed) -> N
 
 
 def _find_raised(active: ActiveRun, proposal: Proposal) -> Epochs | None:
-    """Return the literal for the epochs that the trial changes, or None if it changes no such literal."""
+    """Return the literal that the trial changes to train more epochs, or None if it changes no such literal."""
     return next((each for each in active.script.epochs if each.constant in proposal.changes), None)
 
 
 def _set_trained_epochs(active: ActiveRun, trial: Trial, proposal: Proposal) -> Trial:
-    """Return the trial, with the number of epochs actually trained if its fit stopped early at the threshold."""
+    """Set the trial's number of epochs to the number actually trained if its fit stopped early at the threshold."""
     folder = active.folder.trial(trial.number)
     raised = _find_raised(active, proposal)
     if raised is None:

@@ -11,7 +11,7 @@ from epochal.runtimes.stop import Stop
 from epochal.store.errors import DatabaseUnavailable
 
 _MAX_EPOCHS = 10_000
-"""Later epochs are not compared.
+"""The last epoch after which a trial is compared with others.
 
 Each comparison queries two databases, and a script may report any number of epochs.
 """
@@ -21,12 +21,16 @@ ShouldContinue = Callable[[int, float], bool]
 
 
 class Pruner:
-    """Compares a trial with the others after each epoch, and stops it if they were better after as many epochs."""
+    """Compares a trial with the others after each epoch, and stops it if they were better after the same number of epochs."""
 
     def __init__(
         self, number: int, stop: Stop, stop_if_over: Callable[[], None], should_continue: ShouldContinue
     ) -> None:
-        """``stop`` ends this trial; ``stop_if_over``, called after each epoch, ends it if the search is over."""
+        """Compare trial ``number`` with the others.
+
+        ``stop``: ends this trial. ``stop_if_over``: called after each epoch; ends the trial if the search is over.
+        ``should_continue``: compares the trial with the others.
+        """
         self._number = number
         self._stop = stop
         self._stop_if_over = stop_if_over

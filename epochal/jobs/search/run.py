@@ -17,7 +17,7 @@ from epochal.store.trials import mark_interrupted, other_trainers
 
 
 def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
-    """Search for hyperparameters that reach the threshold, and return what ended the search.
+    """Search for hyperparameters that reach the threshold, and return why the search ended.
 
     The result is an EndCause if a trial reached the threshold or the run was stopped, and a GiveUp if no more trials
     may start. ``give_up``: why more epochs would not help; its explanation begins the explanation of the returned
@@ -49,7 +49,7 @@ def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
 
 
 def join(app: App, number: int) -> None:
-    """Train trials in the search of run ``number``, which another process started, until the search is over.
+    """Run trials in the search of run ``number``, which another process started, until the search is over.
 
     Raises UsageError if there is no search to join, and RunFailed for a failure that other hyperparameters
     cannot fix.

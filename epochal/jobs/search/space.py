@@ -12,7 +12,7 @@ from epochal.records import value_kind
 from epochal.settings import Choices, Range
 
 _MAX_NAMES = 20
-"""The maximum number of names or places in a message."""
+"""The maximum number of names or places that a message lists."""
 _EXPECTED_VALUES = {
     "number": "a range, or choices that are numbers",
     "text": "choices that are strings",
@@ -44,9 +44,9 @@ def read_space(script: Script, search: Mapping[str, Range | Choices]) -> tuple[D
 def find_searchable(script: Script) -> dict[str, Constant]:
     """Return the constants that a search may change, by name.
 
-    Such a constant is assigned exactly once at the script's top level, from a literal that no other name shares. A name
-    to which the top level does not assign a literal may be that of a literal elsewhere (an option, a key, an argument,
-    for example), if there is only one of that name. The number of epochs is left out.
+    Such a constant is assigned exactly once at the script's top level, from a literal that no other name shares. A
+    literal elsewhere (for example an option, a key or an argument) can be searched, too, if no other literal has its
+    name. The number of epochs is left out.
     """
     found, lines = script.constants, script.assigned_lines
     literal_positions = [constant.start for constant in found]
@@ -80,7 +80,7 @@ def _find_constant(script: Script, name: str) -> Constant | None:
 
 
 def _sets_epochs(script: Script, constant: Constant) -> bool:
-    """Return whether a constant sets, or according to its name may set, the number of epochs."""
+    """Return whether a constant sets the number of epochs, or may do so according to its name."""
     place = constant.path, constant.start
     return any(
         (each.constant.path, each.constant.start) == place and (not index or is_epochs_name(constant.name))

@@ -1,4 +1,4 @@
-"""The search of one run as an Optuna study: ask for combinations to try, and record their results."""
+"""Keep the search of one run as an Optuna study: ask it for combinations to try, and record their results."""
 
 import itertools
 import math
@@ -48,7 +48,7 @@ def storage_url(database: str, default: str) -> str:
 _RANDOM_TRIALS = 5
 """Combinations are drawn at random until the study has this many results, including that of the pushed code."""
 _REDUCTION = 3
-"""After about 1/9 and 1/3 of the epochs, pruning lets the best 1/_REDUCTION of the trials continue."""
+"""The reduction factor of pruning: after about 1/9 and 1/3 of the epochs, only the best third of the trials continue."""
 _TRIED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 _MAX_DRAWS = 20
 _MAX_COMBINATIONS = 10_000
@@ -57,7 +57,7 @@ _TRIAL_NUMBER = "trial"
 _ASKED_BY = "asked by"
 _FAILED = "failed"
 _LONGEST_START = timedelta(minutes=10)
-"""Longest time between asking for a combination and starting to train it, including any wait for the database."""
+"""Longest time between asking for a combination and starting its trial, including any wait for the database."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Candidate:
 
 
 class Study:
-    """The Optuna study of one run. Safe to use from several threads and several processes."""
+    """The Optuna study of one run, which is safe to use from several threads and processes."""
 
     def __init__(self, storage: str, run: int, space: Sequence[Dimension], epochs: int | None) -> None:
         """Open the run's study over ``space`` in ``storage`` (an SQLAlchemy URL), or create it.
@@ -99,7 +99,7 @@ class Study:
             )
 
     def add_result(self, values: dict[str, Value], accuracy: float) -> None:
-        """Add the ``accuracy`` (0 to 1) of a trial from before the search, whose hyperparameters are ``values``.
+        """Add the ``accuracy`` (0 to 1) of a trial that ran before the search, with the hyperparameters ``values``.
 
         Do nothing if the values lie outside the search space or the study already has a trial.
         """
@@ -115,8 +115,8 @@ class Study:
     def ask(self) -> Candidate | None:
         """Return a combination that has not been tried; None if none is left.
 
-        Also returns None if _MAX_DRAWS combinations drawn in a row had already been tried and the space cannot be
-        enumerated because it is too large or contains a range of floats.
+        Also returns None if _MAX_DRAWS random combinations in a row had already been tried and the space cannot be
+        enumerated, because it is too large or contains a range of floats.
         """
         for _ in range(_MAX_DRAWS):
             trial = self._ask()
@@ -127,7 +127,7 @@ class Study:
         return self._ask_untried()
 
     def record_started(self, candidate: Candidate, number: int) -> None:
-        """Record that the run's trial ``number`` trains the candidate."""
+        """Record that trial ``number`` of the run tries the candidate's combination."""
         candidate.trial.set_user_attr(_TRIAL_NUMBER, number)
 
     def should_continue(self, candidate: Candidate, epoch: int, accuracy: float) -> bool:
@@ -149,13 +149,13 @@ class Study:
         self.release(candidate)
 
     def release(self, candidate: Candidate) -> None:
-        """Record that a trial ended for another reason without a result, so that the combination may be tried again."""
+        """Record that a trial ended without a result, so that its combination may be tried again."""
         self._study.tell(candidate.trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
     def mark_interrupted(self, interrupted: Iterable[int]) -> None:
-        """Record that the run's trials with these numbers were interrupted, so that they may be tried again.
+        """Record that trials of the run, given by their numbers, were interrupted, so that they may run again.
 
-        Combinations whose process died before it recorded which trial trains them may also be tried again.
+        Also release combinations whose process died before it recorded the number of their trial.
         """
         numbers = set(interrupted)
         for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
@@ -170,7 +170,7 @@ class Study:
         return trial
 
     def _changes(self, params: dict[str, Any]) -> dict[Constant, Value]:
-        """Return the new value of each constant. Floats are rounded to keep the diff readable."""
+        """Return the new value of each constant, from Optuna's ``params``. Floats are rounded to keep the diff readable."""
         changes = {}
         for name, value in params.items():
             values, changed = self._space[name].values, value

@@ -29,7 +29,7 @@ _SKLEARN_KINDS = {
 
 
 def suggest(script: Script) -> dict[str, Range | Choices]:
-    """Suggest a range or choices for each constant of ``script`` (nn.py) named like a known hyperparameter.
+    """Suggest a range or choices for each constant of ``script`` (nn.py) whose name is that of a known hyperparameter.
 
     The result is in the order of the script, and ``read_space`` accepts it for the same script. Other constants, such
     as seeds, image sizes and numbers of classes, are left out.

@@ -1,6 +1,6 @@
-"""Train the trials of a search, several at a time in one process.
+"""Run the trials of a search, several at a time in one process.
 
-Other processes may train trials of the same search at the same time. They share the study, the run's trials and its
+Other processes may run trials of the same search at the same time. They share the study, the run's trials and its
 budget, so these are read again from the databases before each decision.
 """
 
@@ -41,7 +41,7 @@ _COMBINATION_FAILURES = frozenset(
         Reason.ACCURACY_OUT_OF_RANGE,
     }
 )
-"""Failures that may be due to the hyperparameters of one trial, so that the search continues with others."""
+"""Failures that may be due to the hyperparameters of one trial, so that the search continues with other values."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,10 @@ class _SearchTrial:
 
 
 class Workers:
-    """The threads of this process that train the trials of a run's search, as many as the server's limits allow."""
+    """The threads of this process that run the trials of a search, as many as the server's limits allow."""
 
     def __init__(self, active: ActiveRun, study: Study, epochs: int | None) -> None:
-        """``epochs``: the number of epochs that each new trial trains; None for the number in the script."""
+        """Run trials with ``study``. ``epochs``: how many epochs each new trial trains; None for the script's number."""
         self._active = active
         self._database = active.app.database
         self._settings = active.plan.settings.retrain
@@ -72,11 +72,11 @@ class Workers:
         self._end_reason: Reason | None = None
 
     def work(self) -> GiveUp | EndCause:
-        """Train trials until the search ends, here or in another process, and return what ended it.
+        """Run trials until the search ends, in this process or another one, and return why it ended.
 
         Returns EndCause.REACHED if a trial reached the threshold, another EndCause if the run was stopped, and GiveUp
-        if no more trials may start. Raises RunFailed for a failure that other hyperparameters cannot fix. No exception
-        leaves a trial of this process training.
+        if no more trials may start. Raises RunFailed for a failure that other hyperparameters cannot fix. Before an
+        exception is raised, all trials of this process are stopped.
         """
         count = count_parallel_trials(self._active.app.settings)
         with ThreadPoolExecutor(count, thread_name_prefix="search") as executor:
@@ -95,7 +95,7 @@ class Workers:
         return self._find_end() or give_up
 
     def finish(self, end: GiveUp | EndCause) -> GiveUp | EndCause:
-        """Judge the measured trials that have no verdict yet, and return what ended the search.
+        """Judge the measured trials that have no verdict yet, and return why the search ended.
 
         Call this method once no process is training any more. Returns ``end`` unless the run was stopped or a trial
         reached the threshold.
@@ -104,7 +104,7 @@ class Workers:
         return self._find_end() or end
 
     def _find_end(self) -> EndCause | None:
-        """Return what ended the search, here or in another process; None if it has not ended."""
+        """Return why the search ended, in this process or another one, or None if it has not ended."""
         run = self._active.load()
         if run.state.ended:
             return EndCause.INTERRUPTED
@@ -113,7 +113,7 @@ class Workers:
         return EndCause.REACHED if run.reached else None
 
     def _work(self) -> GiveUp | EndCause:
-        """Train one trial after another, and return what ended the search."""
+        """Run one trial after another, and return why the search ended."""
         try:
             while isinstance(started := self._start_next(), _SearchTrial):
                 self._train(started)
@@ -123,7 +123,7 @@ class Workers:
             raise
 
     def _start_next(self) -> _SearchTrial | GiveUp | EndCause:
-        """Start the next trial, or return what ended the search. First mark trials of dead processes as interrupted."""
+        """Mark trials of dead processes as interrupted; then start the next trial, or return why the search ended."""
         with self._start_lock:
             while True:
                 if mark_interrupted(self._database, self._active.run.id):
@@ -141,7 +141,7 @@ class Workers:
                     return started
 
     def _judge_measured(self) -> Sequence[Trial]:
-        """Judge trials whose process died between measurement and verdict; return all trials as they were before."""
+        """Judge trials whose process died before judging them; return all trials of the run as they were before that."""
         trials = self._active.load().trials
         for trial in trials:
             if trial.state is TrialState.MEASURED:
@@ -149,7 +149,7 @@ class Workers:
         return trials
 
     def _propose(self, trials: Sequence[Trial]) -> tuple[Proposal, Candidate | None] | GiveUp:
-        """Return what to train after ``trials``: more epochs of a promising trial, or an untried combination."""
+        """Propose the next trial after ``trials``: more epochs of a promising trial, or a combination not tried yet."""
         if end := check_budget(trials, self._settings):
             return end
         target = next_target(self._active)
@@ -189,7 +189,7 @@ class Workers:
         return None
 
     def _train(self, started: _SearchTrial) -> None:
-        """Train a trial and record its outcome. Raises RunFailed for failures that other hyperparameters cannot fix."""
+        """Run a trial and record its outcome. Raises RunFailed for failures that other hyperparameters cannot fix."""
         stop = Stop()
         self._stops.append(stop)
         if self._end_reason:
@@ -276,11 +276,11 @@ class Workers:
 
 
 def count_parallel_trials(settings: ServerSettings) -> int:
-    """Return how many trials of a search this machine trains at a time: ``limits.trials``, if it is set.
+    """Return how many trials of a search this machine runs at the same time.
 
-    Otherwise, the result is the number of trials for which the machine has cores (``limits.cpus``) and memory
-    (``limits.memory_mb``), divided by the number of runs that train in parallel, but at least 1. If a trial may use
-    all cores, the result is 1.
+    This is ``limits.trials``, if it is set. Otherwise, it is the number of trials for which the machine has enough cores
+    (``limits.cpus``) and memory (``limits.memory_mb``), divided by the number of runs that train in parallel, but at
+    least 1. If a trial may use all cores, it is 1.
     """
     limits = settings.limits
     if limits.trials:
