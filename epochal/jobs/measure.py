@@ -60,7 +60,9 @@ def _raise_caught_exception(endings: Endings, output: str, origin: Origin) -> No
         raise RunFailed(reason, f"A Python process that {origin.script} started has failed. {explanation}")
     if printed := explain_printed_exceptions(output[-_LAST_OUTPUT:], origin):
         reason, explanation = printed
-        raise RunFailed(reason, f"{origin.script} ended without an accuracy after an exception. {explanation}")
+        raise RunFailed(
+            reason, f"{origin.script} printed an exception and ended without reporting an accuracy. {explanation}"
+        )
 
 
 def _explain_end(outcome: Outcome, ending: Ending | None, findings: Findings, origin: Origin) -> str:
@@ -69,8 +71,8 @@ def _explain_end(outcome: Outcome, ending: Ending | None, findings: Findings, or
         return ""
     if gate := find_own_gate(outcome.exit_status, ending, origin):
         return (
-            f"{origin.script} had measured its accuracy when {gate.place} ended it with exit status {outcome.exit_status}; "
-            "the accuracy counts, not the exit status."
+            f"{origin.script} had already measured its accuracy when {gate.place} ended it with exit status "
+            f"{outcome.exit_status}. The accuracy counts, not the exit status."
         )
     if ending.threads or (outcome.reason is Reason.TIMED_OUT and ending.status == 0):
         if any(each.at > ending.at for each in findings.recorded.measurements):
@@ -79,7 +81,7 @@ def _explain_end(outcome: Outcome, ending: Ending | None, findings: Findings, or
             f"{each.function} in {each.place}" if each.path else each.function for each in ending.threads
         )
         return (
-            f"{origin.script} had finished, but a thread that it started is still running{f': {threads}' if threads else ''}. "
+            f"{origin.script} finished, but a thread that it had started kept running{f': {threads}' if threads else ''}. "
             "Start it with daemon=True."
         )
     return ""

@@ -35,7 +35,7 @@ def plan_run(app: App, run: Run) -> ActiveRun:
         settings = read_repository_settings(folder)
         if settings.project:
             raise SettingsError(
-                f"epochal.toml of the project {run.commit.project} must not list projects itself. Remove them."
+                f"The epochal.toml of project {run.commit.project} must not list projects. Remove [[project]] from it."
             )
         check_framework(settings.framework)
         code = read_code(folder, settings.script, settings.framework)
@@ -95,7 +95,9 @@ def prepare_environment(active: ActiveRun) -> str:
             if failure.reason is not Reason.NO_ENGINE or time.monotonic() + pause > deadline:
                 raise
             if not logged:
-                log(f"waiting up to {app.settings.limits.engine_minutes:g} min: {failure.explanation}")
+                log(
+                    f"waiting up to {app.settings.limits.engine_minutes:g} min for the Docker engine: {failure.explanation}"
+                )
                 logged = True
         threading.Event().wait(pause)
         pause = min(2 * pause, _MAX_PAUSE_SECONDS)

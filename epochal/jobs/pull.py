@@ -46,7 +46,8 @@ def find_run(app: App) -> int:
     missing = [name for name, value in values.items() if not value]
     if missing:
         raise UsageError(
-            f"{', '.join(missing)}: not set. Set them, or set EPOCHAL_RUN to the number of the run to pull."
+            f"These variables are not set: {', '.join(missing)}. Set them to name the commit to pull, or set EPOCHAL_RUN to "
+            "the number of its run."
         )
     commit = Commit(environment.git_url, environment.branch, environment.git_commit)
     accepted = accept_commit(app.database, commit, Origin.PUSH, supersede=app.settings.supersede)
@@ -78,7 +79,7 @@ def pull(app: App, run: Run) -> State:
     Raises RunFailed.
     """
     commit = run.commit
-    log(f"run {run.id}: pulling {commit.sha[:7]} of {display_name(commit)} {commit.branch}")
+    log(f"run {run.id}: pulling commit {commit.sha[:7]} of {display_name(commit)}, branch {commit.branch}")
     repository = _find_checkout(app, commit.sha) or fetch_commit(
         app.home.cache / "repositories",
         commit.repository,
@@ -194,4 +195,4 @@ def _link_in_dlcode(app: App, commit: Commit, code: Path) -> None:
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(os.path.relpath(code, link.parent))
     temporary.replace(link)
-    log(f"dlcode: {link} is now at {commit.sha[:7]} of {safe_url(commit.repository)}")
+    log(f"dlcode: {link} now points to commit {commit.sha[:7]} of {safe_url(commit.repository)}")

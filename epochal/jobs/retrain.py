@@ -65,7 +65,7 @@ def _raise_epochs(active: ActiveRun) -> GiveUp | EndCause:
             record_forecast(active, trial, target)
         choice = choose_epochs(active)
         if trial and (raised := choice.ineffective.get(trial.number)):
-            log(f"trial {trial.number}: raising {raised.describe()} did not train more epochs")
+            log(f"trial {trial.number}: raising {raised.describe()} did not make the training longer")
         proposal = next_trial(active.script, active.load().trials, active.plan.settings.retrain, target, choice)
         if isinstance(proposal, GiveUp):
             return proposal

@@ -78,4 +78,4 @@ def test_run_waits_for_the_engine(home: Path, tmp_path: Path) -> None:
         DOCKER_HOST=f"unix://{tmp_path}/no-engine",
     )
     assert (ended.run.state, ended.run.reason, ended.status) == (State.FAILED, Reason.NO_ENGINE, 1)
-    assert ended.printed["train"].count("waiting up to 0.02 min: ") == 1
+    assert ended.printed["train"].count("waiting up to 0.02 min for the Docker engine: ") == 1
