@@ -1,4 +1,4 @@
-"""``App``, which gives a command or a job its environment, settings and database."""
+"""``App``: the environment, settings and database that a command or a job uses."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class App:
     def open(cls, environment: Environment, retry_policy: RetryPolicy | None = None) -> "App":
         """Read the settings in ``environment.home`` and open the database.
 
-        ``retry_policy``: how long to wait if the database does not answer; by default, there is no wait. Raises
+        ``retry_policy``: how long to wait if the database does not answer; by default, it does not wait. Raises
         SettingsError if the settings are invalid, or if the database cannot be opened or does not answer.
         """
         settings = read_server_settings(environment)
@@ -35,7 +35,7 @@ class App:
 
     @property
     def build_url(self) -> str | None:
-        """The URL of the Jenkins build that runs the job, or None; the embedded chain sets a file:// URL instead."""
+        """The URL of the Jenkins build that runs the job; None outside Jenkins (the embedded chain sets a file:// URL)."""
         url = self.environment.build_url
         return url if url.startswith(("http://", "https://")) else None
 
@@ -45,5 +45,5 @@ class App:
         return self.settings.runtime if "runtime" in self.settings.model_fields_set else "auto"
 
     def credentials(self, repository: str) -> str:
-        """Return the path of the credentials file for the watched repository with this URL; empty if none is set."""
+        """Return the path of the credentials file of the watched repository with this URL; empty if it has none."""
         return next((watched.credentials for watched in self.settings.repository if watched.url == repository), "")

@@ -1,4 +1,4 @@
-"""The command line, which registers the commands, prints their errors, and chooses the exit status."""
+"""The command line: register the commands, print their errors, and choose the exit status."""
 
 import gc
 import importlib
@@ -78,9 +78,9 @@ def _print_version(wanted: bool) -> None:
 
 
 def make_app(command: str | None) -> typer.Typer:
-    """Return a command line that can run *command* and shows the help texts of all commands.
+    """Return a Typer app that can run *command* and lists the help texts of all commands.
 
-    Only the module of *command* is imported, so that a job script does not wait for modules that it does not use.
+    Only the module of *command* is imported, so that a job script does not load modules that it does not use.
     """
     app = typer.Typer(
         name="epochal",
@@ -105,7 +105,7 @@ def make_app(command: str | None) -> typer.Typer:
 
 
 def _import_module(name: str) -> ModuleType:
-    """Import a module without collecting garbage meanwhile: imports create little, and looking for it takes time."""
+    """Import a module with the garbage collector turned off, which makes large imports faster."""
     gc.disable()
     try:
         return importlib.import_module(name)
@@ -119,7 +119,10 @@ def _options(
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,
 ) -> None:
-    """Accept the options before a command. Without a callback, Typer would drop the name of a command that is alone."""
+    """Define the options that precede the command.
+
+    With a single command and no callback, Typer would not expect the name of the command on the command line.
+    """
 
 
 def _missing_extra(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Name a repository, and find the instruction in a commit's message not to train the commit."""
+"""Names of repositories, and instructions in commit messages to skip training."""
 
 import re
 from pathlib import Path
@@ -20,9 +20,9 @@ _HOST_ALIASES = {"ssh.github.com": "github.com", "www.github.com": "github.com"}
 def identity(url: str) -> str:
     """Return a name for a repository that is the same for all its addresses: ``github.com/ada/digits``.
 
-    For an address, the name is the host in lower case and the path, without user, password, port, trailing slashes and
+    For an address, the name is the host in lower case and the path, without user, password, port, trailing slashes or
     ``.git``. For a file:// URL, or a path that begins with a slash or a dot, it is ``local`` and the absolute path:
-    ``local/srv/digits.git``. Passing a name returns it unchanged. No part of a name is ``..``, so it can be used as a
+    ``local/srv/digits.git``. A name is returned unchanged. No part of a name is ``..``, so it is safe to use as a
     path.
     """
     host, path = _split_host_and_path(url)
@@ -77,9 +77,9 @@ def safe_url(url: str) -> str:
 
 
 def find_skip_instruction(message: str) -> str | None:
-    """Return the part of a commit's message that says not to train the commit, or None if there is no such part.
+    """Return the instruction in a commit's message not to train the commit, or None if there is none.
 
-    This is one of GitHub's instructions ("Skipping workflow runs"), or the last line in the message of a commit that
+    It is one of GitHub's instructions ("Skipping workflow runs"), or the last line in the message of a commit that
     Epochal made. The trailer ``skip-checks: true`` has to be the last line and follow an empty line; GitHub asks for
     two empty lines, but git by default keeps only one.
     """

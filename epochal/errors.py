@@ -7,7 +7,7 @@ class Reason(StrEnum):
     """Why a trial failed, or a run ended without reaching its threshold.
 
     The value is a word to filter by. ``description`` says what happened and ``remedy`` what to do next, each in one
-    full sentence. docs/reference/reasons.md is generated from both; its headings are the comments below.
+    full sentence. docs/reference/reasons.md is generated from both, with the comments below as its headings.
     """
 
     description: str
@@ -281,7 +281,7 @@ class EpochalError(Exception):
 
 
 class UsageError(EpochalError):
-    """A request cannot be carried out: the run is unknown, the folder has no nn.py, a tool is missing, or the like."""
+    """A command cannot do what was asked, for example because the run is unknown or a tool is not installed."""
 
     exit_status = 2
 

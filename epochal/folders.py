@@ -1,4 +1,7 @@
-"""The paths in ``$EPOCHAL_HOME`` and of files installed with the package. Imports no other module of the package."""
+"""Paths in ``$EPOCHAL_HOME``, and of files that are installed with the package.
+
+This module imports no other module of the package.
+"""
 
 import re
 from pathlib import Path
@@ -15,15 +18,15 @@ class TrialFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.code = path / "code"
-        """The trial's writable copy of the code, which is /train in a container and keeps what the script saves."""
+        """The trial's writable copy of the code, mounted as /train in a container. The script's files remain in it."""
         self.out = path / "out"
         """The output folder, whose path is in $EPOCHAL_OUT during training."""
         self.metrics = self.out / "metrics.jsonl"
-        """The recorder's observations: a line of JSON for each event, such as an epoch."""
+        """What the recorder observed during training: a line of JSON for each event, such as the end of an epoch."""
         self.accuracy = self.out / "accuracy.json"
-        """The accuracy, written by the script or the recorder."""
+        """The file with the accuracy, written by the script or the recorder."""
         self.checkpoints = path / "checkpoints"
-        """The checkpoints ($EPOCHAL_CHECKPOINTS), which are moved to a later trial of the run that may use them."""
+        """The checkpoints ($EPOCHAL_CHECKPOINTS). They are moved to a later trial of the run if it may use them."""
         self.log = path / "train.log"
         """Standard output and standard error of the training, interleaved."""
         self.changed_files = path / "change"
@@ -38,12 +41,12 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.code = path / "code"
-        """The immutable snapshot of the commit."""
+        """The files of the commit, which are never changed."""
         self.workspace = path / "workspace"
         """The folder that the embedded chain sets as WORKSPACE for its jobs."""
 
     def console(self, job: str) -> Path:
-        """Return the file for the output of ``job`` (``pull``, ``train`` or ``retrain``) in the embedded chain."""
+        """Return the path of the file with the output of ``job`` (pull, train or retrain) in the embedded chain."""
         return self.path / f"{job}.console.log"
 
     def trial(self, number: int) -> TrialFolder:
@@ -57,21 +60,21 @@ class Home:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.optuna_url = f"sqlite:///{path / 'optuna.db'}"
-        """The URL of Optuna's storage, unless the server's database is PostgreSQL, which also holds the storage."""
+        """The URL of the SQLite file in which Optuna stores searches, unless the server's database is PostgreSQL."""
         self.dlcode = path / "dlcode"
-        """Links to the code that was last pulled for each repository and branch."""
+        """The folder of symbolic links to the code that was last pulled, one for each repository and branch."""
         self.cache = path / "cache"
         """Fetched repositories, environments and datasets, all of which can be fetched or built again."""
 
     def database_url(self, configured: str = "") -> str:
-        """Return the URL of the database: ``configured`` or, if that is empty, the URL of a SQLite file in the home."""
+        """Return the URL of the database: ``configured`` or, if that is empty, of a SQLite file in ``$EPOCHAL_HOME``."""
         return configured or f"sqlite:///{self.path / 'epochal.db'}"
 
     def challenge_file(self, nonce: str) -> Path:
-        """Return the path of a temporary file by which a Jenkins agent proves that it shares the gateway's home.
+        """Return the path of a temporary file that shows whether a Jenkins agent shares the gateway's EPOCHAL_HOME.
 
-        The gateway writes random bytes into it, which the agent has to read. ``nonce``: hexadecimal digits that become
-        part of the file's name.
+        The gateway writes random bytes to the file, and the agent has to read them. ``nonce``: hexadecimal digits that
+        become part of the file's name.
         """
         return self.path / f".question-{re.sub('[^0-9a-f]', '', nonce)}"
 

@@ -88,7 +88,7 @@ class GitFolder:
             return None
 
     def submodule_notes(self, revision: str) -> tuple[str, ...]:
-        """Return a one-line note that submodules are not fetched; nothing if there are no submodules.
+        """Return a one-line note that submodules are not fetched; no note if there are no submodules.
 
         ``revision``: a commit, or the id of one of its folders (see ``tree``).
         """
@@ -103,8 +103,8 @@ class GitFolder:
 
         ``revision``: the commit, or the id of one of its folders (see ``tree``).
 
-        ``git archive`` would omit what .gitattributes marks as export-ignore. The repository's index and work tree are
-        not touched.
+        This does not use ``git archive``, which would omit files that .gitattributes marks as export-ignore. The
+        repository's index and work tree are not touched.
         """
         index = folder.parent / f".{folder.name}.index"
         try:
@@ -161,10 +161,10 @@ def run_git(arguments: list[str], variables: dict[str, str] | None = None, secon
 
 
 def credential_options(credentials: str) -> list[str]:
-    """Return the options that make git read passwords only from the file ``credentials``; no options if it is empty.
+    """Return the options that make git read passwords only from the file at ``credentials``; none if that is empty.
 
-    The file has the format of git-credential-store(1). Only "get" is passed on to the store, which would otherwise
-    delete a password from the admin's file the first time that a server rejects it.
+    The file has the format of git-credential-store(1). git may only read it: git would otherwise delete a password from
+    the admin's file the first time that a server rejects the password.
     """
     if not credentials:
         return []
@@ -210,7 +210,7 @@ def fetch_commit(cache: Path, url: str, branch: str, sha: str, credentials: str 
 def check_files(folder: Path) -> tuple[str, ...]:
     """Check the files of a commit in ``folder``, and return one-line notes for its developer.
 
-    A note says which files are git-lfs pointers. Raises RunFailed(UNSAFE_SYMLINK) for a symbolic link that is absolute
+    If some files are git-lfs pointers, a note lists them. Raises RunFailed(UNSAFE_SYMLINK) for a symbolic link that is absolute
     or leads out of ``folder``, even if only through other links.
     """
     pointers = []

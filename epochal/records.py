@@ -13,10 +13,10 @@ Value = bool | int | float | str
 """The types of a hyperparameter's value."""
 
 Log = Callable[[str], None]
-"""A function that logs one line of text, passed without a trailing newline."""
+"""A function that logs a line of text, which it is given without a trailing newline."""
 
 PROOF_PREFIX = "epochal proof: "
-"""The beginning of the line with which a job proves which home, database and scripts it uses."""
+"""The beginning of the line in which a job prints which EPOCHAL_HOME, database and scripts it uses."""
 
 
 def value_kind(value: Value) -> Literal["number", "text", "boolean"]:
@@ -129,7 +129,7 @@ class AccuracySource(StrEnum):
 
     @property
     def description(self) -> str:
-        """The source as a phrase for mails and the output of ``epochal show``."""
+        """The source of the accuracy as a phrase for mails and the output of ``epochal show``."""
         return _SOURCE_DESCRIPTIONS[self]
 
 
@@ -154,7 +154,7 @@ class Evidence:
     checked: whether the test rows were compared with the rows that the network was fitted on.
     unchecked: why the rows were not compared.
     seen: the share of test rows (0 to 1) that the network was fitted on.
-    expected: the share to expect even of a clean split, because a dataset may contain identical rows.
+    expected: the share that even a clean split would show, because a dataset may contain identical rows.
     accepted: whether ``seen`` is too high, so that the accuracy counts only because ``repeated_rows`` in epochal.toml
         allows it.
     """
@@ -238,7 +238,7 @@ class Epoch:
 
     @property
     def validation_accuracy(self) -> float | None:
-        """The validation accuracy (0 to 1); None if it was not measured."""
+        """The validation accuracy (0 to 1) after the epoch; None if it was not measured."""
         return self._first("val_")
 
     def _first(self, prefix: str) -> float | None:
@@ -278,7 +278,7 @@ class Fit:
 
     @property
     def last_epoch(self) -> int:
-        """The number of the last epoch that the model was trained for."""
+        """The number of the last epoch of the fit or, if it trained none, of the checkpoint that it resumed from."""
         return self.epochs[-1].number if self.epochs else self.continued
 
     @property
@@ -306,7 +306,7 @@ class Commit:
     """A commit for which a push or a person starts a run.
 
     repository: the URL or path that git fetches from.
-    project: the path of the folder to train; empty for the whole repository, or as long as it is not known.
+    project: the path of the folder to train; empty for the whole repository, or while the project is unknown.
     """
 
     repository: str
@@ -354,9 +354,9 @@ class Forecast:
 
     @property
     def rounded(self) -> str:
-        """The text ``level ± margin``, with at least two decimals and enough of them for the margin not to be 0.
+        """The text ``level ± margin``, with at least two decimals, and with enough that the margin is not 0.
 
-        If the curve is hopeless, there are also enough decimals for the sum of the two to be below the threshold.
+        If the curve is hopeless, there are also enough that the sum of the two rounded numbers is below the threshold.
         """
         for digits in range(2, 17):
             level, margin = round(self.level, digits), round(self.margin, digits)
@@ -542,7 +542,7 @@ class Step(StrEnum):
 
     @staticmethod
     def end_of(job: str) -> "Step":
-        """Return the step at which ``job`` (``pull`` or ``train``) ends; it is only recorded if another job follows."""
+        """Return the step at which ``job`` (``pull`` or ``train``) ends; recorded only if another job follows."""
         return Step(f"job {job} ended")
 
 
@@ -566,7 +566,7 @@ class MessageState(StrEnum):
 
 @dataclass(frozen=True)
 class Message:
-    """A mail about the end of a run: its content (RFC 5322), its recipients, and the outcome of sending it."""
+    """A mail about a run that has ended: its content (RFC 5322), its recipients, and the outcome of sending it."""
 
     run: int
     message_id: str

@@ -1,1 +1,1 @@
-"""The two chains, embedded and Jenkins: each runs the jobs pull, train and retrain of a run in order."""
+"""The two chains, embedded and Jenkins. A chain runs the pull, train and retrain jobs of each run, in this order."""

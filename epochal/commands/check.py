@@ -49,7 +49,7 @@ class FindingView(TypedDict):
 
 
 class FactView(TypedDict):
-    """A value that was found in the source."""
+    """A value that was found in the source, and where it was found."""
 
     value: str | int
     """The value."""
@@ -202,7 +202,7 @@ def _check_project(top: Path, project: str) -> Checked:
 
 
 def _list_commit(folder: Path, script: Script) -> tuple[list[str], list[str]]:
-    """Return the files that a commit of all changes would contain, and the files that it would add or change."""
+    """Return the files that a commit of all changes would contain, and those that such a commit would add or change."""
     git = GitFolder(folder.absolute())
     try:
         committed = _list_paths(git, "ls-files", "--cached", "--others", "--exclude-standard")
@@ -281,7 +281,7 @@ def _failure_finding(failure: RunFailed) -> Finding:
 
 
 def _in_notebook(finding: Finding, script: Script) -> Finding:
-    """Return a finding with its place in the notebook if it is in the notebook's exported script."""
+    """Return a finding in the exported script of a notebook with its cell and line in the notebook; others unchanged."""
     if script.notebook is None or finding.path != script.path:
         return finding
     cell, line = find_cell(script.content, finding.line)

@@ -15,7 +15,7 @@ job = typer.Typer(help="Run one job of the chain; called by scripts/*.sh.", no_a
 
 @job.command()
 def pull() -> None:
-    """Write the pushed commit to the run's snapshot."""
+    """Write the files of the pushed commit to the run's folder."""
     raise typer.Exit(run_job("pull", Environment.read()))
 
 
@@ -35,5 +35,5 @@ def retrain() -> None:
 def prove(
     nonce: Annotated[str, typer.Argument(help="A random value that identifies the check.")],
 ) -> None:
-    """Print which home, database and scripts a job on this machine uses; epochal jenkins check compares them."""
+    """Print which EPOCHAL_HOME, database and scripts a job on this machine uses, for epochal jenkins check."""
     typer.echo(PROOF_PREFIX + json.dumps(describe_installation(Environment.read(), nonce)))

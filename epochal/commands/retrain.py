@@ -1,4 +1,4 @@
-"""``epochal retrain``: run job retrain for a run in this process, or join the run's search."""
+"""``epochal retrain``: run the retrain job of a run in this process, or join the run's search."""
 
 from typing import Annotated
 

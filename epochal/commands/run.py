@@ -1,4 +1,4 @@
-"""``epochal run``: send one commit through the chain in the foreground, with the same job scripts as the server."""
+"""``epochal run``: run the chain for one commit in the foreground, with the same job scripts as the server."""
 
 import json
 import sys

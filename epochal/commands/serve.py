@@ -48,22 +48,22 @@ class Chain(Protocol):
     """Runs the jobs of stored runs: the embedded chain or the Jenkins chain."""
 
     def start(self) -> None:
-        """Start, and continue the runs that an earlier process left unfinished."""
+        """Start the chain, and continue the runs that an earlier process left unfinished."""
 
     def wake(self) -> None:
-        """Look for runs to work on in the database."""
+        """Make the chain look in the database for runs to work on."""
 
     def interrupt(self, owner: str) -> None:
-        """Make a run's owner check whether the run was asked to stop."""
+        """Make the process that works on a run check whether the run has to stop."""
 
     def stop(self) -> None:
-        """Stop working. Unfinished runs remain in the database."""
+        """Stop the chain. Unfinished runs remain in the database."""
 
 
 class StoredIntake:
     """Stores pushes as runs in the database, and wakes the chain.
 
-    ``supersede`` is the setting of that name in server.toml, which says which older runs of a branch a push supersedes.
+    ``supersede`` is the setting ``supersede`` of server.toml: which older runs of a branch a push supersedes.
     """
 
     def __init__(self, database: Database, supersede: str, chain: Chain) -> None:
@@ -76,11 +76,11 @@ class StoredIntake:
         return self._store(commit, (delivery, event))
 
     def store_ignored(self, delivery: str, event: str, result: str) -> None:
-        """Store a delivery that starts no run, with the reason as ``result``."""
+        """Store a delivery that starts no run; ``result`` is the reason."""
         ignore_delivery(self._database, delivery, event, result)
 
     def accept_head(self, watched: WatchedRepository, branch: str, sha: str) -> None:
-        """Store a run for a branch's head that was found by polling, if that commit has no run yet."""
+        """Store a run for the commit that polling found at the head of a branch, unless the commit already has a run."""
         accepted = self._store(Commit(watched.url, branch, sha), None)
         if accepted.new:
             shown = safe_url(watched.url)

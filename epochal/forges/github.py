@@ -54,7 +54,7 @@ class Push:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A push that starts no run, and the reason."""
+    """A push that starts no run, and the reason why it starts none."""
 
     reason: str
 

@@ -67,7 +67,7 @@ class _Connection(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn server that reports when it is ready, can be stopped by an event, and does not raise a signal again."""
+    """A uvicorn server that reports when it is ready, can be stopped by an event, and does not re-raise signals."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None], stop: threading.Event) -> None:
         super().__init__(config)

@@ -1,7 +1,8 @@
-"""Ask the watched repositories for the heads of their branches when the server starts and, on request, regularly.
+"""Ask the watched repositories for the heads of their branches: when the server starts and, with ``--poll``, regularly.
 
-The check at the start finds pushes that were made while the server was down; regular polling needs no webhook. A head
-is only a commit id. The commit's message, which may ask to skip the commit, is unknown until job pull.
+The check at the start finds pushes that were made while the server was down; regular polling makes a webhook
+unnecessary. Polling returns only the commit's id. Its message, which may ask to skip the commit, is unknown until the
+pull job has fetched it.
 """
 
 import logging
@@ -70,10 +71,10 @@ def _compare_head(watched: WatchedRepository, branch: str, last_run_sha: LastRun
 
 
 class Poller:
-    """Compares heads like ``compare_heads`` in a separate thread, once at the start and then every ``seconds`` seconds.
+    """Compares heads like ``compare_heads``, but in a separate thread: at the start, and then every ``seconds`` seconds.
 
-    If ``on_head`` raises an exception, it is called again at the next poll. Repeated errors in a branch are logged only
-    when they begin and when they end.
+    If ``on_head`` raises an exception, it is called again at the next poll. Of repeated errors in a branch, only the
+    first is logged, and the end of them.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class Poller:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop polling. Waits up to 2 s for a request in progress, which otherwise ends at its own time limit."""
+        """Stop polling. Waits up to 2 s for a request in progress; a slower request ends later, at its time limit."""
         self._stopped.set()
         self._thread.join(timeout=_STOP_SECONDS)
 

@@ -15,7 +15,7 @@ _RANDOM_BYTES = 32  # The output length of SHA-256; a longer key adds little str
 
 
 def configured_secret(environment: Environment, settings: ServerSettings) -> tuple[bytes, bool]:
-    """Return the webhook's secret, and whether it was just generated. Raises SettingsError if it cannot be used."""
+    """Return the webhook's secret, and whether it was just generated. Raises SettingsError if it is not usable."""
     secret = environment.webhook_secret
     from_environment = secret.get_secret_value() if secret else None
     return webhook_secret(environment.home, settings.gateway.secret_file, from_environment)
@@ -38,7 +38,7 @@ def webhook_secret(home: Path, configured_file: str, from_environment: str | Non
 
 
 def secret_file(home: Path, configured_file: str) -> Path:
-    """Return the path of the file that contains the webhook's secret unless the environment sets the secret."""
+    """Return the path of the file with the webhook's secret. It is not used if the environment sets the secret."""
     return Path(configured_file).expanduser() if configured_file else home / FILE_NAME
 
 

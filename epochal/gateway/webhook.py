@@ -39,14 +39,14 @@ _EVENT = re.compile(r"[a-z_]{1,64}")
 
 
 class Intake(Protocol):
-    """Stores deliveries. Both methods may block and are called from several threads."""
+    """Where the gateway stores deliveries. Both methods may block, and several threads call them."""
 
     def accept(self, delivery: str, event: str, commit: Commit) -> AcceptedCommit:
         """Store a delivery and its run, or return the run that this delivery or commit already has."""
         ...
 
     def store_ignored(self, delivery: str, event: str, result: str) -> None:
-        """Store a delivery that starts no run, with the reason as ``result``."""
+        """Store a delivery that starts no run; ``result`` is the reason."""
         ...
 
 

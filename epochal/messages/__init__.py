@@ -1,1 +1,1 @@
-"""The mail that is sent when a run ends: its recipients, its content, and the outbox that retries it."""
+"""The mail that is sent when a run ends: its recipients, its content, and the outbox that sends it."""

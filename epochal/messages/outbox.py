@@ -1,4 +1,4 @@
-"""Send the mails in the outbox at least once, always with the Message-ID that was stored with the mail."""
+"""Send each mail in the outbox at least once, and always with the same Message-ID."""
 
 from epochal.app import App
 from epochal.errors import SettingsError

@@ -9,13 +9,13 @@ from epochal.results.metrics import parse_epochs
 from epochal.results.outputs import read_metrics
 
 Curve = Sequence[tuple[int, float]]
-"""The epochs of one trial, from 1, each with an accuracy (0 to 1)."""
+"""The accuracy (0 to 1) of one trial after each epoch, with epochs counted from 1."""
 
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bits of the dots in a braille character, in four rows of two. The character's code is U+2800 plus their sum."""
 _BLANK = 0x2800
 _STEP = 0.1
-"""The step of the accuracy axis, which starts and ends at a multiple of it."""
+"""The accuracy axis starts and ends at a multiple of this number."""
 _LABEL_WIDTH = len("0.80 ┤")
 
 

@@ -29,9 +29,9 @@ def timeline(
 ) -> list[Moment]:
     """Return all known moments of the run, oldest first.
 
-    ``deliveries``: the deliveries of the run. ``stored``: the moments that its jobs stored. ``mailed``: when the mail
-    server accepted its mail, or None. ``metrics``: the text of each trial's metrics.jsonl by trial number; its moments
-    count only if they fall within the training, which lasts until ``now`` if no end is stored.
+    ``deliveries``: the deliveries of the run. ``stored``: the moments that the run's jobs stored. ``mailed``: when the
+    mail server accepted the mail about the run, or None. ``metrics``: the text of each trial's metrics.jsonl by trial
+    number. Its moments count only if they fall within the training, which lasts until ``now`` if no end is stored.
     """
     moments = [*stored, Moment(Step.STORED, run.created)]
     moments += [Moment(Step.DELIVERED, delivery.received) for delivery in deliveries]
@@ -81,7 +81,7 @@ def _find_first(recorded_events: Iterable[_Event], **values: int | float | str |
 
 
 def _seconds(event: _Event, name: str) -> float:
-    """Return the seconds that an event has under ``name``; NaN if they are missing, negative or not finite."""
+    """Return the duration in seconds in the field ``name`` of an event; NaN if missing, negative or not finite."""
     value = event.get(name, math.nan)
     # Compare before the conversion, because an integer may be too large for a float.
     return float(value) if not isinstance(value, str) and 0 <= value <= sys.float_info.max else math.nan
@@ -97,7 +97,7 @@ def load_timeline(app: App, run: Run) -> list[Moment]:
 
 
 class MomentView(TypedDict):
-    """A moment of a run. The texts below the keys appear in docs/reference/json.md."""
+    """A moment of a run. The strings below the keys appear in docs/reference/json.md."""
 
     moment: Step
     """The step that was reached."""

@@ -1,6 +1,6 @@
 """A run as JSON, and its summary in one line. No I/O.
 
-The texts below the keys appear in docs/reference/json.md and json-trials.md.
+The strings below the keys appear in docs/reference/json.md and json-trials.md.
 """
 
 from pathlib import Path

@@ -17,8 +17,8 @@ RuntimeName = Literal["docker", "process", "auto"]
 class Environment(BaseModel):
     """The environment variables that a command uses, read once when it starts.
 
-    A secret is set as ``NAME`` or, better, as ``NAME_FILE``, the path of a file that contains it. The texts below the
-    fields appear in docs/reference/environment.md.
+    A secret is set as ``NAME`` or, better, as ``NAME_FILE``, the path of a file that contains it. The strings below
+    the fields appear in docs/reference/environment.md.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,7 +40,7 @@ class Environment(BaseModel):
     no_mail: Annotated[bool, Field(alias="EPOCHAL_NO_MAIL")] = False
     """Whether to send no mail about the run."""
     force: Annotated[bool, Field(alias="EPOCHAL_FORCE")] = False
-    """Whether job train trains even if it could reuse the verdict of an earlier run."""
+    """Whether the train job trains even if it could reuse the verdict of an earlier run."""
     base_image: Annotated[str, Field(alias="EPOCHAL_BASE_IMAGE")] = ""
     """Used instead of ``[images] base`` in server.toml."""
     ca_bundle: Annotated[str, Field(alias="EPOCHAL_CA_BUNDLE")] = ""
@@ -56,11 +56,11 @@ class Environment(BaseModel):
     jenkins_token: Annotated[SecretStr | None, Field(alias="EPOCHAL_JENKINS_TOKEN")] = None
     """The API token for Jenkins; used instead of ``[jenkins] token_file`` in server.toml."""
     ngrok_authtoken: Annotated[SecretStr | None, Field(alias="EPOCHAL_NGROK_AUTHTOKEN")] = None
-    """The authtoken that ``epochal tunnel`` needs."""
+    """The authtoken for ngrok, which ``epochal tunnel`` needs."""
     workspace: Annotated[str, Field(alias="WORKSPACE")] = ""
-    """The folder of the build: job pull uses a checkout in it, and the jobs write their files for Jenkins to it."""
+    """The workspace of the build. The pull job uses a checkout in it, and the jobs write files for Jenkins to it."""
     git_commit: Annotated[str, Field(alias="GIT_COMMIT")] = ""
-    """The commit that job pull fetches if EPOCHAL_RUN is not set."""
+    """The commit that the pull job fetches if EPOCHAL_RUN is not set."""
     git_url: Annotated[str, Field(alias="GIT_URL")] = ""
     """The repository that contains the commit GIT_COMMIT."""
     build_url: Annotated[str, Field(alias="BUILD_URL")] = ""
@@ -121,7 +121,7 @@ def read_secret_setting(from_environment: SecretStr | None, path: str, setting_n
 
 
 def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for a child process: this process's without ``GIT_*``, overridden by ``changes``.
+    """Return the environment for a child process: that of this process without ``GIT_*``, and with ``changes``.
 
     In a git hook, ``GIT_*`` would point git at the wrong repository; see githooks(5). Variables that configure git
     itself or its connections are kept.

@@ -17,7 +17,7 @@ FILE_NAME = "epochal.toml"
 
 
 class RetrainSettings(Table):
-    """How job retrain raises the epochs, and when it gives up."""
+    """How the retrain job raises the epochs, and when it gives up."""
 
     epochs_step: Annotated[int, Field(ge=1, le=10_000, description="How many epochs each retrain adds.")] = 10
     max_epochs: Annotated[int, Field(ge=1, le=1_000_000, description="The maximum number of epochs of a trial.")] = 200

@@ -71,7 +71,7 @@ class LimitSettings(Table):
 
 
 class SandboxSettings(Table):
-    """What pushed code may access. Permissions apply to every watched repository."""
+    """What pushed code may access. The settings apply to every watched repository."""
 
     network: Annotated[bool, Field(description="Whether code may use the network while it trains.")] = False
     packages: Annotated[

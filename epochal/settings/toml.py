@@ -13,7 +13,7 @@ from epochal.errors import SettingsError
 
 
 class Table(BaseModel):
-    """A table in a settings file, which is frozen and refuses unknown keys."""
+    """Base class for a table in a settings file. Its models are frozen and reject unknown keys."""
 
     # defer_build: no command uses every table, so each table's validator is built when it is first used.
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
@@ -36,7 +36,7 @@ def read_toml(path: Path, model: type[T]) -> T:
 
 
 def parse(values: dict[str, Any], model: type[T], where: str) -> T:
-    """Return ``values``, read from the file ``where``, as a model.
+    """Validate ``values``, which were read from the file ``where``, and return them as a ``model``.
 
     Raises SettingsError with one line for each unknown key or invalid value, which says what would be valid.
     """
@@ -78,7 +78,7 @@ def _suggest_key(model: type[BaseModel], path: tuple[int | str, ...]) -> str:
 
 
 def find_line(text: str, key: str) -> int:
-    """Return the line, counted from 1, of a TOML file that sets ``key``, as in ``retrain.max_epochs``.
+    """Return the line, counted from 1, of a TOML file that sets ``key``, such as ``retrain.max_epochs``.
 
     The key may lead into an inline table. Returns 0 if no line sets it.
     """
@@ -120,8 +120,8 @@ def _tables_of(annotation: Any) -> list[type[BaseModel]]:
 def template(model: type[Table], title: str, proposed: Mapping[str, Mapping[str, Table]] | None = None) -> str:
     """Return the text of a TOML file that lists every setting of ``model``, with its description and default.
 
-    All settings are commented out. ``title``: the first line of the text. ``proposed``: tables to suggest for keys that
-    hold tables by name, also commented out.
+    All settings are commented out. ``title``: the first line of the text. ``proposed``: for a key that holds named
+    tables, the tables to suggest, which are commented out, too.
     """
     lines = [
         f"# {title}",

@@ -1,4 +1,4 @@
-"""Name the builds in Jenkins after the outcome of their run, and describe the run in the build's description."""
+"""Name builds in Jenkins after the outcome of their run, and put facts about the run into their descriptions."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -155,7 +155,7 @@ def _check_agent_setup(client: JenkinsClient, settings: ServerSettings, environm
 
 
 def _run_prove_on_agent(client: JenkinsClient, settings: ServerSettings, nonce: str) -> dict[str, str]:
-    """Run ``prove.sh`` on an agent, in a temporary job, and return the digests that it prints."""
+    """Run ``prove.sh`` on an agent, in a temporary job, and return the digests that the script prints."""
     label = settings.jenkins.label
     node = f"<assignedNode>{escape(label)}</assignedNode><canRoam>false</canRoam>" if label else ""
     command = "\n".join([*export_lines(settings.jenkins), f'"$EPOCHAL_SCRIPTS/prove.sh" {nonce}'])

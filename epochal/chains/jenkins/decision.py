@@ -7,7 +7,7 @@ from epochal.chains.jenkins.snapshot import Build, JenkinsSnapshot
 from epochal.records import Dispatch, Run, State
 
 MAX_FAILURES = 3
-"""How many builds without a result a run has before it is given up, so that it does not block its branch forever."""
+"""How many builds may end without a result before the run is given up, so that it does not block its branch."""
 
 
 class ItemState(Enum):
@@ -72,7 +72,7 @@ def decide(
     *,
     grace_over: bool,
 ) -> Decision:
-    """Decide what to do for a run that has not ended and has no living owner.
+    """Decide what to do for a run that has not ended and on which no living process works.
 
     needed_job: the name of the Jenkins job that the run's state requires.
     dispatch: the job that Jenkins was last asked to start for the run, or None.

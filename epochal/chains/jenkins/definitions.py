@@ -30,7 +30,7 @@ PLUGIN_PREFIXES = {
 OPTIONAL_PLUGINS = ("git", "parameterized-trigger", "timestamper", "build-timeout")
 """The plugins that can be left out.
 
-Without git, job pull fetches the commit itself; without parameterized-trigger, the gateway starts the next job.
+Without git, the pull job fetches the commit itself; without parameterized-trigger, the gateway starts the next job.
 """
 
 

@@ -1,11 +1,11 @@
-"""The oldest supported Jenkins, and the pinned plugins that ``jenkins/plugins.txt`` lists."""
+"""The oldest supported version of Jenkins, and the pinned plugins that ``jenkins/plugins.txt`` lists."""
 
 import re
 
 from epochal.folders import resource
 
 MIN_VERSION = "2.504"
-"""The oldest Jenkins that the jobs were written for: an LTS line that runs on Java 17 or 21."""
+"""The oldest version of Jenkins that the jobs support: an LTS line that runs on Java 17 or 21."""
 
 
 def pinned_plugins() -> dict[str, str]:

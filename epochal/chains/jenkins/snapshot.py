@@ -8,7 +8,7 @@ RUN_PARAMETER = "EPOCHAL_RUN"
 
 @dataclass(frozen=True)
 class Build:
-    """A build of a job pull, train or retrain.
+    """A build of a pull, train or retrain job.
 
     run: the run's number, or None if the build has no parameter ``EPOCHAL_RUN``.
     result: Jenkins' word for the outcome, for example ``SUCCESS``; None while the build runs.

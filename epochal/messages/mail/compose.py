@@ -85,7 +85,7 @@ def serialise(message: EmailMessage) -> bytes:
 
 
 def _subject(report: Report) -> str:
-    """Return the outcome, repository, branch and commit. Long names are cut, so that the commit remains visible."""
+    """Return the outcome, repository, branch and commit. Long names are cut, so that the commit id remains visible."""
     commit = report.run.commit
     names = (to_one_line(name, _MAX_NAME_LENGTH) for name in (report.repository, commit.branch))
     reused = f", reused from run {report.run.reused_run}" if report.run.reused_run else ""
@@ -93,7 +93,7 @@ def _subject(report: Report) -> str:
 
 
 def _collect_parts(report: Report) -> dict[str, Any]:
-    """Return the variables of the templates. Each fact, place and note is one line; empty ones are left out."""
+    """Return the variables of the templates. Each fact, note and path is one line; empty facts and paths are left out."""
     run, commit, best = report.run, report.run.commit, report.run.best
     facts = {
         "repository": report.repository,

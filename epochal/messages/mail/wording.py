@@ -32,7 +32,7 @@ def describe_best_accuracy(run: Run) -> str:
 
 
 def result_sentence(run: Run, changes: Sequence[str]) -> str:
-    """Return the result of the run, for readers who read nothing else in the mail.
+    """Return the result of the run in a few sentences, for people who read nothing else in the mail.
 
     ``changes``: a text for each change of the best trial (``epochs = 20 → 30``).
     """
