@@ -39,7 +39,7 @@ class Findings:
 
     ``accuracy_json``: the text of accuracy.json; None if there is no such file. ``recorded``: the measurements that the
     recorder saw. ``printed``: the printed lines about accuracy. ``fits``: the calls of Keras' fit, in order. ``files``:
-    the result files that the script wrote in this trial. ``percentages``: how its code computes percentages.
+    the result files that the script wrote in this trial. ``percentages``: how the script computes percentages.
     ``script``: the script's path, for messages.
     """
 
@@ -61,21 +61,21 @@ class Choice:
 
 
 def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool = False) -> Choice:
-    """Return the accuracy (0 to 1) of a trial whose script ended well.
+    """Return the accuracy (0 to 1) of a trial whose script succeeded, with notes.
 
     It is taken from the first of these sources that provides one:
 
     1. accuracy.json, if the script wrote it itself;
-    2. the last measurement in time by evaluate(), score() or accuracy_score();
+    2. the latest measurement by evaluate(), score() or accuracy_score();
     3. the last printed line that states a test accuracy;
     4. a result file, such as metrics.json, that the script wrote in this trial;
-    5. the mean accuracy of the last cross-validation or search by scikit-learn;
+    5. the mean accuracy of scikit-learn's last cross-validation or hyperparameter search;
     6. the val_accuracy of the last epoch that has one, or, without Keras, the last validation accuracy that was
        printed.
 
-    A measurement does not count if it is known not to be an accuracy of classes (R², an autoencoder, several labels per
-    row), if it measured a DummyClassifier or a model that this run did not train, or if the model was trained on the
-    test rows. A written or printed number does not count if it equals a measurement that does not count. An
+    A measurement does not count if it is known not to be the accuracy of a classifier (but R², for example, or from an
+    autoencoder), if it measured a DummyClassifier or a model that this run did not train, or if the model was trained on
+    the test rows. A written or printed number does not count if it equals a measurement that does not count. An
     accuracy.json that does not count fails the run; measurements and lines that do not count are skipped.
 
     ``metric``: the name of the metric that counts, if evaluate() measures several. ``repeated_rows``: whether to
@@ -172,10 +172,10 @@ class _Chooser:
         return None
 
     def _resolve_unit(self, line: PrintedAccuracy) -> float:
-        """Return the accuracy of a line, whose number may be a percentage without a sign, or a fraction with one.
+        """Return the accuracy (0 to 1) that a printed line states, even if its per cent sign is missing or wrong.
 
-        Measurements, other lines of the same form, and the code show which of the two it is. Raises RunFailed if the
-        code makes it doubtful and nothing else settles it.
+        Measurements, other lines of the same form, and the code show whether the number is a percentage or a fraction.
+        Raises RunFailed if that remains doubtful.
         """
         number, percentages = line.number, self._findings.percentages
         if number is None or not 0 < number <= 100:
@@ -244,7 +244,7 @@ class _Chooser:
         return self._build_accuracy(last, AccuracySource.CROSS_VALIDATION)
 
     def _from_validation(self) -> Accuracy:
-        """Return the accuracy on validation data: the last fit's or, without fits, the last that was printed."""
+        """Return the accuracy on validation data: that of the last fit or, without fits, the one printed last."""
         printed = self._findings.printed.all_validations
         if not self._findings.fits and printed and not self._refused and not self._refused_predictions:
             return Accuracy(self._resolve_unit(printed[-1]), AccuracySource.VALIDATION, printed[-1].samples)
@@ -269,7 +269,8 @@ class _Chooser:
     def _match_measurement(self, accuracy: Accuracy, tolerance: float) -> Accuracy:
         """Return an accuracy that nn.py wrote or printed, with the evidence of the measurement that has the same value.
 
-        Raises RunFailed if only a refused measurement has that value, or if it must come from refused predictions.
+        Raises RunFailed if only a refused measurement has that value, or if the value can only have been computed from
+        refused predictions.
         """
         for each in reversed(self._sound):
             measured = each.metrics[self._metric_name(each)]
@@ -289,7 +290,11 @@ class _Chooser:
         return self._match_prediction(accuracy)
 
     def _refuse_if_same(self, value: float, tolerance: float, last_answer: float = math.inf) -> None:
-        """Raise RunFailed if ``value`` equals a refused measurement, unless a finite ``last_answer`` is later."""
+        """Raise RunFailed if ``value`` equals a refused measurement.
+
+        ``last_answer``: when a network last predicted anything else. The value may come from that prediction, so earlier
+        measurements are ignored; with infinity, none is.
+        """
         for each in reversed(self._refused):
             is_before = last_answer != math.inf and each.at < last_answer
             if not is_before and _is_same_number(value, each.metrics[self._metric_name(each)], tolerance):
@@ -370,7 +375,7 @@ class _Chooser:
         return RunFailed(Reason.NO_ACCURACY, f"{self._script} {_NO_ACCURACY}")
 
     def _collect_notes(self, accuracy: Accuracy) -> list[str]:
-        """Return notes about other numbers that were measured or printed, and how to make those count."""
+        """Return notes about other numbers that were measured or printed, with advice on how to make them count."""
         shown, lines = f"{accuracy.value:.4g}", self._findings.printed.all_tests
         if accuracy.source is AccuracySource.VALIDATION:
             return [f"{self._script} measured no test accuracy, so the verdict uses {self._describe_validation(shown)}"]
@@ -396,7 +401,7 @@ class _Chooser:
         return [f"{self._script} {' and '.join(facts)}, but {judged_text}"] if facts else []
 
     def _describe_validation(self, shown: str) -> str:
-        """Return which validation accuracy the verdict uses, with advice to use test data instead."""
+        """Describe the validation accuracy that the verdict uses, and advise the developer to use test data instead."""
         if not self._findings.fits:
             line = self._findings.printed.all_validations[-1]
             return (

@@ -1,4 +1,4 @@
-"""Read the accuracy that one printed line states, in the forms and languages that scripts use. No I/O."""
+"""Read the accuracy that one printed line states, in the usual forms and several languages. No I/O."""
 
 import re
 import unicodedata
@@ -23,10 +23,11 @@ class Split(StrEnum):
 class Statement:
     """An accuracy that a line states.
 
-    ``value``: should be 0 to 1, but is not checked, and may be infinite or NaN. ``samples``: the number of test
-    samples; None if the line does not state it. ``number``: the number as printed, if its unit is not certain: a
-    fraction without a per cent sign, or at most 1 with one; None if the unit is certain. ``is_precision``: the word
-    for it may also mean precision, like Spanish "precisión". ``end``: the position in the line at which it ends.
+    ``value``: should be from 0 to 1, but is not checked, and may be infinite or NaN. ``samples``: the number of test
+    samples; None if the line does not state it. ``number``: the number as printed, if it may be a percentage or a
+    fraction (a fraction without a per cent sign, or at most 1 with one); None if that is certain. ``is_precision``:
+    whether the word for accuracy may also mean precision, like Spanish "precisión". ``end``: the position in the line at
+    which the statement ends.
     """
 
     split: Split
@@ -41,8 +42,8 @@ class Statement:
 class Reading:
     """What a line says about accuracy.
 
-    ``statement``: the statement that counts, or None. ``unread``: the data of an accuracy that the line seems to state
-    in an unknown form: TEST or UNNAMED; None if there is no such accuracy. ``has_percents``: whether a number without a
+    ``statement``: the statement that counts, or None. ``unread``: if the line seems to state an accuracy in an
+    unknown form, the data that it was measured on (TEST or UNNAMED); otherwise None. ``has_percents``: whether a number without a
     per cent sign can only be a percentage. ``heading``: the data of the accuracy in a later line, if this line is a
     heading, such as "Checking accuracy on training data".
     """
@@ -105,7 +106,7 @@ _OTHER_WORDS = frozenset(
     }
     | {"min", "max", "best", "delta", "diff", "std", "var", "loss"}
 )
-"""Words by which a name, such as target_acc, denotes a different number."""
+"""Words that show that a name, such as target_acc, does not denote the measured accuracy."""
 _OTHER_ACCURACIES = re.compile(
     r"balanced|top[-_ ]?(?:k|[2-9]|\d\d)|@\s?(?:k|[2-9]|\d\d)|per[-_ ]?(?:class|label)"
     r"|acc(?:uracy)?_?(?:[2-9]|\d\d)(?![\d.])",
@@ -202,7 +203,7 @@ _BEFORE_WORD = re.compile(
 _OTHER_NUMBER_BEFORE = re.compile(
     r"[:=,]\s*$|(?<![a-z])(?:reach\w*|until|than|if|loss|dropout|lr|rate)\W*$", re.IGNORECASE
 )
-"""Matches the text before a number that does not belong to the accuracy after it."""
+"""Matches the text before a number if the number does not belong to the word for accuracy after it."""
 _SPREAD = re.compile(
     r"\W*(?:with\s+(?:a\s+)?)?(?:standard deviation|std)|\s*(?:\(|±|\+/?-|on\b|over\b|after\b|$)", re.IGNORECASE
 )
@@ -294,7 +295,7 @@ def read_line(line: str) -> Reading | None:
 
 
 def _find_mentions(text: str) -> list[_Mention]:
-    """Return the names of accuracies in a line, at most the last ``_MAX_MENTIONS``."""
+    """Return the last ``_MAX_MENTIONS`` names of accuracies in a line."""
     spans: list[tuple[int, int]] = []
     for core in _CORE.finditer(text):
         start, end = core.span()
@@ -317,7 +318,7 @@ def _find_mentions(text: str) -> list[_Mention]:
 
 
 def _read_mention(text: str, mention: _Mention) -> Statement | None:
-    """Return the accuracy that is stated under this name, or None."""
+    """Return the accuracy that a line states for one name of an accuracy, or None."""
     if _is_excluded(mention):
         return None
     if _LISTED_AFTER_ANOTHER.search(mention.before):
@@ -378,7 +379,7 @@ def _find_number_before(before: str, after: str) -> re.Match[str] | None:
 
 
 def _find_number(segment: str, after: str) -> re.Match[str] | None:
-    """Return the number after the name in ``segment``, which is the beginning of ``after``, or None."""
+    """Return the number after an accuracy's name, or None. ``segment``: the beginning of ``after`` to search."""
     for found in _STATED.finditer(segment):
         if _is_value(found, after):
             return found
@@ -394,7 +395,7 @@ def _is_count(found: re.Match[str]) -> bool:
 
 
 def _is_value(found: re.Match[str], after: str) -> bool:
-    """Return whether a number may be an accuracy, and is not in a list, a name ("of 3: 0.9") or a count ("10000 images")."""
+    """Return whether a number may be an accuracy, not part of a list, a name ("of 3: 0.9") or a count ("10000 images")."""
     start, following = found.end("wrap"), after[found.end() :]
     opened = after.rfind("[", 0, start)
     if opened >= 0 and "]" not in after[opened:start]:
@@ -428,7 +429,7 @@ def _find_split(text: str, mention: _Mention, between: str, following: str) -> S
 
 
 def _is_of_part(mention: _Mention, between: str, lead: str) -> bool:
-    """Return whether an accuracy is for a class, a fold or the best epoch, not for the network on all test data."""
+    """Return whether an accuracy is that of a class, a fold or the best epoch, not of the network on all test data."""
     nearby = " ".join([*lead.split()[-4:], mention.name, between])
     if _PART.search(re.sub(r"(?i)majority class|\bclassif\w+", "", nearby)):
         return True
@@ -437,7 +438,7 @@ def _is_of_part(mention: _Mention, between: str, lead: str) -> bool:
 
 
 def _is_plain_statement(text: str, name: str, between: str, lead: str) -> bool:
-    """Return whether an accuracy that names no data is certainly not a training accuracy."""
+    """Return whether an accuracy is certainly not a training accuracy, although its line names no data."""
     if "eval" in name.lower():
         return True
     if re.match(r"\s*\W*accuracy\W[^-]*-\s\w+:", text, re.IGNORECASE):  # the end of a line of Keras' progress
@@ -478,7 +479,7 @@ def _build(
 
 
 def _differs(share: float, other: float) -> bool:
-    """Return whether two shares differ by more than rounding to two decimals explains."""
+    """Return whether two shares differ by more than rounding to two decimals can explain."""
     return abs(share - other) > _MAX_COUNT_DIFFERENCE
 
 

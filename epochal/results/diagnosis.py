@@ -1,4 +1,4 @@
-"""Explain why a trial failed, based on its exit status, its runtime, how its script ended, and its log."""
+"""Explain why a trial failed, based on its exit status, how its script ended, its log, and what the runtime reports."""
 
 import re
 import signal
@@ -44,8 +44,8 @@ def diagnose(
     """Return the reason why a trial failed, and an explanation with a remedy; None if it succeeded.
 
     ``exit_status``: if a signal ended the training, the negative number of the signal, or 128 plus that number as in a
-    shell. ``reason``: TIMED_OUT, OUT_OF_MEMORY or KILLED if the runtime knows that; otherwise None, and the exit status
-    and the exceptions decide: those in ``endings``, or, if it has none, the last traceback in ``log_tail``.
+    shell. ``reason``: TIMED_OUT, OUT_OF_MEMORY or KILLED if the runtime knows it. If it is None, the reason is found
+    from the exit status and from the exceptions in ``endings`` or, if there are none, the last traceback in ``log_tail``.
     """
     if exit_status == 0 and reason is None:
         return None
@@ -86,7 +86,7 @@ def diagnose(
 
 
 def _find_exceptions(endings: Endings, lines: list[str]) -> list[Raised]:
-    """Return the chain of the exception that made the script fail, latest first."""
+    """Return the chain of exceptions that made the script fail, latest first."""
     script = endings.script
     if script is None:
         return find_last_exceptions(lines)
@@ -134,7 +134,7 @@ def _explain_signal(number: int) -> str:
 def explain_exceptions(exceptions: Sequence[Raised], origin: Origin) -> tuple[Reason, str]:
     """Return the reason for an exception, and an explanation with the line of the pushed code that raised it.
 
-    ``exceptions``: the chain of the exception, latest first.
+    ``exceptions``: the exception and those that led to it, latest first.
     """
     real = unwrap(exceptions)
     frames = [frame for each in reversed([*exceptions, *real]) for frame in each.frames]
@@ -151,7 +151,7 @@ def explain_exceptions(exceptions: Sequence[Raised], origin: Origin) -> tuple[Re
 
 
 def explain_swallowed_fit(exceptions: Sequence[Raised], origin: Origin) -> tuple[Reason, str]:
-    """Return the reason for an exception that fit raised and the script caught, and an explanation with a remedy."""
+    """Return the reason for an exception that fit() raised and the script caught, and an explanation with a remedy."""
     frames = exceptions[0].frames
     calls = [frame for frame, inner in pairwise(frames) if inner.is_library and not frame.is_library]
     where = ""
@@ -175,7 +175,7 @@ def explain_printed_exceptions(log_tail: str, origin: Origin) -> tuple[Reason, s
 def explain_failed_import(module: str, output: str, origin: Origin) -> tuple[Reason, str]:
     """Return the reason why importing ``module`` failed before the training, and an explanation with a remedy.
 
-    ``output``: what Python printed.
+    ``output``: the output of Python during the import.
     """
     exceptions = find_last_exceptions(_render_lines(output))
     statement = find_import(origin.code, origin.script, module)

@@ -7,9 +7,9 @@ from epochal.results.metrics import PARSE_ERRORS, keep_printable, parse_events, 
 
 @dataclass(frozen=True)
 class Divergence:
-    """A last fit that ended with weights that are not finite numbers.
+    """The last fit of a trial, if it ended with weights that are not finite numbers.
 
-    ``epoch``: the first of ``epochs`` after which they were not finite. ``bad_inputs`` and ``bad_labels``: the number
+    ``epoch``: the first of ``epochs`` after which the weights were not finite. ``bad_inputs`` and ``bad_labels``: the number
     of training rows with NaN or infinity. ``default_rate``: the optimizer's default learning rate; None if unknown.
     ``clipped``: whether the optimizer limits the gradients. ``own_code``: whether the script defines its own layers, loss
     or training steps.
@@ -27,7 +27,7 @@ class Divergence:
 
     @property
     def explanation(self) -> str:
-        """What happened, and the remedy for the most likely cause that was not ruled out."""
+        """Sentences that say what happened, and how to remedy the most likely cause."""
         return (
             f"The loss and the weights have been NaN or infinite since epoch {self.epoch} of {self.epochs}, so more epochs "
             f"change nothing. {self.remedy}"
@@ -35,7 +35,7 @@ class Divergence:
 
     @property
     def remedy(self) -> str:
-        """What to do, as a sentence."""
+        """A sentence that says how to remedy the most likely cause."""
         for count, name in ((self.bad_inputs, "inputs"), (self.bad_labels, "labels")):
             if count:
                 return f"The {name} of {count} training rows contain NaN or infinity: correct or leave out these rows."

@@ -12,9 +12,9 @@ from epochal.results.metrics import PARSE_ERRORS, parse_events, read_count, read
 class Ending:
     """How the main thread of the script ended.
 
-    ``at``: the time in seconds since 1970. ``exit_status``: the status set by the last call to sys.exit() or the like;
-    None if there was no such call. ``exit_frames``: the stack of that call, innermost last. ``handled``: the exceptions
-    that were being handled then, latest first. ``raised``: the exceptions that ended the main thread, latest first.
+    ``at``: the time in seconds since 1970. ``exit_status``: the status set by the last call to sys.exit() or a similar
+    function; None if there was no such call. ``exit_frames``: the stack of that call, innermost last. ``handled``: the exceptions
+    that were being handled during that call, latest first. ``raised``: the exceptions that ended the main thread, latest first.
     ``threads``: the functions of threads that were still running, with the place where they are defined.
     """
 
@@ -35,8 +35,8 @@ class Ending:
 class FailedFit:
     """A call to fit that raised an exception.
 
-    ``key``: the numbers of model and fit, as in ``Fit``; None for scikit-learn. ``raised``: the chain of the exception,
-    latest first.
+    ``key``: the numbers of the model and the fit, as in ``Fit``; None for scikit-learn. ``raised``: the exception and
+    those that led to it, latest first.
     """
 
     key: tuple[int, int] | None
@@ -47,7 +47,7 @@ class FailedFit:
 class Endings:
     """How the script and its child processes ended, and which fits failed.
 
-    ``script``: how the script ended; None if it was killed first. ``children``: exceptions of its child processes.
+    ``script``: how the script ended; None if it was killed. ``children``: exceptions of its child processes.
     ``failed_fits``: the calls to fit that raised an exception, in order.
     """
 
@@ -57,7 +57,7 @@ class Endings:
 
 
 def parse_endings(metrics_jsonl: str) -> Endings:
-    """Return what ``metrics.jsonl`` says about the end of the script. Malformed events are skipped."""
+    """Return how the script ended, according to ``metrics.jsonl``. Malformed events are skipped."""
     script: Mapping[str, Any] | None = None
     threads: tuple[Frame, ...] = ()
     children: list[tuple[Raised, ...]] = []

@@ -19,9 +19,10 @@ _PRINTED_EPOCH = re.compile(
 class TrainedEpochs:
     """How many epochs a trial trained.
 
-    ``total``: their number in all fits, including those before a checkpoint. ``targets``: the numbers that the script
-    may have asked for. ``are_iterations``: whether iterations of scikit-learn's estimators were counted, perhaps even
-    of estimators whose limit a retrain does not raise. ``converged``: whether every estimator stopped before its limit.
+    ``total``: the number of epochs in all fits, including epochs before a checkpoint. ``targets``: the numbers of epochs
+    that the script may have asked for. ``are_iterations``: whether iterations of scikit-learn's estimators were counted,
+    perhaps including estimators whose limit a retrain does not raise. ``converged``: whether every estimator stopped
+    before its limit.
     """
 
     total: int
@@ -33,7 +34,7 @@ class TrainedEpochs:
 def count_epochs(metrics_jsonl: str, output: str) -> TrainedEpochs | None:
     """Return how many epochs a trial trained, or None if neither the recorder nor a printed line shows it.
 
-    ``metrics_jsonl``: what the recorder wrote. ``output``: what the script printed, such as "Epoch 3/10".
+    ``metrics_jsonl``: the recorder's events. ``output``: the script's output, which may have lines such as "Epoch 3/10".
     """
     if fits := parse_fits(metrics_jsonl):
         return _count_fits(fits)

@@ -25,7 +25,7 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 @dataclass(frozen=True)
 class Frame:
-    """A line that was being executed. ``path``: relative to the code's folder if the recorder reported a file in it."""
+    """A line in a traceback. ``path``: relative to the folder of the code if the recorder reported a file in that folder."""
 
     path: str
     line: int
@@ -53,7 +53,7 @@ class Raised:
 
     @property
     def text(self) -> str:
-        """Return the exception with the first line of its message that contains a word: ``KeyError: 'a'``."""
+        """Return the exception's name and the first line of its message that contains a word, as in ``KeyError: 'a'``."""
         lines = (_ESCAPES.sub("", line).strip() for line in self.message.splitlines())
         first = next((line for line in lines if re.search(r"\w", line)), "")
         return f"{self.name}: {first}" if first else self.name
@@ -72,7 +72,7 @@ class Raised:
 
 
 def parse_raised(values: Any) -> tuple[Raised, ...]:
-    """Return a chain from an event of the recorder. Raises one of PARSE_ERRORS if a value is malformed."""
+    """Return the chain of exceptions in an event of the recorder. Raises one of PARSE_ERRORS if a value is malformed."""
     return tuple(
         Raised(
             str(value["name"]),
@@ -85,7 +85,7 @@ def parse_raised(values: Any) -> tuple[Raised, ...]:
 
 
 def find_last_exceptions(lines: Sequence[str]) -> list[Raised]:
-    """Return the chain of the last exception in a log's ``lines``, latest first.
+    """Return the last exception in a log's ``lines`` and those that led to it, latest first.
 
     Exceptions that Python ignored (in a ``__del__``, or at shutdown) are left out.
     """
@@ -103,7 +103,7 @@ def find_last_exceptions(lines: Sequence[str]) -> list[Raised]:
 
 
 def _parse_traceback(block: str) -> Raised | None:
-    """Parse the traceback in ``block``: its frames are indented, and the first line that is not is the exception.
+    """Parse the traceback in ``block``: its frames are indented, and the first line without indentation names the exception.
 
     Frames after that line belong to the exception's message.
     """
@@ -122,7 +122,7 @@ def _parse_traceback(block: str) -> Raised | None:
 
 
 def unwrap(chain: Sequence[Raised]) -> list[Raised]:
-    """Return the chain without the exceptions that only wrap the real one, which then comes first.
+    """Return a chain of exceptions without those that only wrap the real one, which then comes first.
 
     Keras wraps errors in layers, TensorFlow errors in traced functions and graphs, and multiprocessing, joblib and
     PyTorch's DataLoader errors in other processes.
@@ -140,7 +140,7 @@ def unwrap(chain: Sequence[Raised]) -> list[Raised]:
 
 
 def _unwrap_message(raised: Raised) -> Raised:
-    """Return the exception with the real message, if its own only surrounds it with other text."""
+    """Return the exception with the original message, if its own message only wraps that in other text."""
     message = _ESCAPES.sub("", raised.message)
     if message.startswith(_CALLING):
         message = message.partition("\n\n")[2].partition("\n\nArguments received by")[0].strip()

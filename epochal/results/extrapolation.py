@@ -27,13 +27,13 @@ _PRIOR_LEVEL_AND_DROP = 0.5
 
 # How far a curve may depart from the families' mean per doubling of the epochs. Chosen with benchmarks/forecast.py.
 _DRIFT = 0.3
-"""As a fraction of the accuracy gained in the last doubling of the epochs."""
+"""How far a curve may depart from its forecast, as a fraction of the accuracy gained in the last doubling of the epochs."""
 _LATE_START = 0.15
-"""As a fraction of the remaining error if nothing has been learnt yet, because learning may begin at any time."""
+"""The same as a fraction of the remaining error, if nothing has been learnt yet: learning may begin at any time."""
 _LATE_START_DECAY = 2
-"""Exponent by which ``_LATE_START`` loses weight as more has been learnt."""
+"""Exponent that determines how fast ``_LATE_START`` loses weight as more is learnt."""
 _MAX_SURGE = 0.5
-"""Maximum that a surplus slope adds to the standard deviation, as a fraction of the remaining error."""
+"""The most that a surplus slope can add to the standard deviation, as a fraction of the remaining error."""
 _MIN_RECENT = 5
 _MIN_LEARNT = 0.1
 """A curve has begun to learn once this fraction of its initial error is gone."""

@@ -10,7 +10,7 @@ from epochal.records import Accuracy, Evidence, Judgement, Verdict
 from epochal.results.metrics import keep_printable
 
 _CHANCE_ERROR = 0.05
-"""The permitted probability, at each look, that a network no better than chance is taken for a better one."""
+"""The permitted probability, at each look, that a network no better than chance is judged to be better than chance."""
 _TOLERANCE = 0.01
 """Number of samples by which rounding (to a 32-bit float or six decimals) may put an accuracy below the exact count."""
 _NEGLIGIBLE = 1e-16
@@ -46,8 +46,8 @@ def judge(accuracy: float, samples: int | None, rule: Rule, look: int | None, ev
 
     The verdict is REACHED if the accuracy is at least the threshold, if its lower 95 % bound is above
     ``evidence.chance`` (if that is known), and, with confidence, if its lower bound at this look's share of the
-    permitted error is above the threshold. If ``samples`` or ``look`` is unknown, only the threshold counts without
-    confidence, and RunFailed (NO_SAMPLES) is raised with confidence. Raises ValueError if the accuracy or the threshold
+    permitted error is above the threshold. If ``samples`` or ``look`` is unknown, RunFailed (NO_SAMPLES) is raised with
+    confidence; without it, only the threshold counts. Raises ValueError if the accuracy or the threshold
     is not between 0 and 1.
     """
     verdict = compare(accuracy, rule.threshold)

@@ -1,4 +1,4 @@
-"""Parse the recorder's measurements: the network, the rows, and whether the network was fitted on them. No I/O."""
+"""Parse the measurements that the recorder saw: of which network, on which rows, and whether it was fitted on them."""
 
 import base64
 import binascii
@@ -57,7 +57,7 @@ class Labels:
 class Overlap:
     """Whether the test rows were among the rows that the network was fitted on.
 
-    ``share``: the share of test rows that were; ``expected``: the share that a clean split would show (both 0 to 1).
+    ``share``: the share of test rows among them; ``expected``: the share to expect of a clean split (both 0 to 1).
     ``redrawn``: the test set is drawn anew each time it is read, from rows that may include training rows. ``refused``:
     the test is meaningless, because ``share`` is too high or the test set is redrawn. ``checked``: whether all rows are
     known; if not, ``unchecked_reason`` says why.
@@ -73,14 +73,14 @@ class Overlap:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One evaluate(), score() or accuracy_score(), one prediction, or the validation of a fit.
+    """A call to evaluate(), score() or accuracy_score(), a prediction, the validation of a fit, or a cross-validation.
 
     ``network``: identifies the network within its training; ``weights``: identifies its weights at the time.
     ``measured_by``: for scikit-learn, the name of the estimator's class, or of the function that measured.
     ``metrics``: the measured values by name; ``classes``: the class of each metric. ``samples``: the number of test
     samples; ``test_set``: the digest of their rows; None if unknown. ``labels``: the labels of each output, by name.
-    ``trained``: whether this run trained the network; None if that is not known. ``is_dummy``: a DummyClassifier was
-    measured. ``is_r2``: the value is the R² of a regression. ``at``: the time, in seconds since 1970.
+    ``trained``: whether this run trained the network; None if that is not known. ``is_dummy``: whether a DummyClassifier
+    was measured. ``is_r2``: whether the value is the R² of a regression. ``at``: the time, in seconds since 1970.
     ``folds``: the number of folds of a cross-validation. ``candidates``: the number of candidates of a search for
     hyperparameters; 0 for any other measurement. ``line``: the line of the script that called evaluate(); None if it is
     not known.
@@ -106,7 +106,7 @@ class Measurement:
 
     @property
     def accuracies(self) -> list[str]:
-        """The names of the metrics that are accuracies; only "accuracy" or "acc" if the metrics include it."""
+        """The names of the metrics that are accuracies; if "accuracy" or "acc" is among the metrics, only that name."""
         plain = [name for name in ("accuracy", "acc") if name in self.metrics]
         others = [
             name
@@ -141,7 +141,7 @@ class Measurements:
     last_direct_call: float = 0.0
 
     def count_looks(self, test_set: str | None) -> int:
-        """Return how many different networks were compared with a test set, at least 1.
+        """Return how many different networks were compared with a test set, but at least 1.
 
         Test sets that share at least 5 % of their rows count as one. Each state of the weights counts as a network, so
         each epoch that was validated on the test set counts.

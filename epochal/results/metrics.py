@@ -54,13 +54,13 @@ def read_number(value: Any) -> float:
 
 
 def parse_validates_on_test(metrics_jsonl: str) -> bool:
-    """Return whether the last ``evaluate()`` measured on rows that were also validation data of a fit."""
+    """Return whether the rows of the last ``evaluate()`` were also the validation data of a fit."""
     evaluates = [event for event in parse_events(metrics_jsonl) if event.get("event") == "evaluate"]
     return bool(evaluates) and evaluates[-1].get("validated") is True
 
 
 def read_samples(content: dict[str, Any]) -> int | None:
-    """Return the number of samples in an event or accuracy.json; None if it is missing or out of range."""
+    """Return the number of samples that an event or accuracy.json states; None if it is missing or out of range."""
     samples = content.get("samples")
     return samples if type(samples) is int and 0 < samples <= _MAX_SAMPLES else None
 
@@ -108,7 +108,7 @@ def _parse_epoch(event: dict[str, Any]) -> Epoch | None:
 
 
 def _parse_fit(event: dict[str, Any]) -> tuple[Fit, list[Epoch]]:
-    """Return a fit and the epochs before its checkpoint, whose duration was not recorded and is set to 0 seconds."""
+    """Parse a fit and the epochs before its checkpoint, whose duration was not recorded and is set to 0 seconds."""
     model, call, target_epoch, continued = (
         read_count(event[name]) for name in ("model", "call", "epochs", "continued")
     )

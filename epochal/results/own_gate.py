@@ -1,7 +1,7 @@
 """Recognise that a script, after measuring its accuracy, deliberately ended with an exit status other than 0.
 
 Such a script has its own gate: sys.exit(1), an assert or a raise if the accuracy is not good enough. The measured
-accuracy counts, unless the script would have measured again after that line.
+accuracy counts, unless the script would have measured again after the line that ended it.
 """
 
 import ast
@@ -21,7 +21,7 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def find_own_gate(exit_status: int, ending: Ending | None, origin: Origin) -> Frame | None:
-    """Return the line with which the script chose ``exit_status``; None if anything else ended the script."""
+    """Return the line with which the script itself chose ``exit_status``; None if anything else ended the script."""
     if ending is None or not 0 < exit_status < 128:
         return None
     if ending.raised or ending.handled:
@@ -40,7 +40,7 @@ def find_own_gate(exit_status: int, ending: Ending | None, origin: Origin) -> Fr
 
 
 def is_own_statement(raised: Raised, origin: Origin) -> bool:
-    """Return whether the pushed code itself raised an exception: with ``raise``, ``assert`` or a similar function."""
+    """Return whether the pushed code itself raised an exception: with ``raise``, ``assert`` or an assert function."""
     if not raised.own_frames:
         return False
     frame, name = raised.own_frames[-1], raised.name

@@ -29,7 +29,7 @@ class PrintedAccuracy:
     ``value``: the number as stated, which may be out of range, infinite or NaN. ``samples``: the number of test
     samples; None if the line does not state it. ``at``: when the line arrived, in the unit of ``PrintedLines.feed``.
     ``text``: at most 200 printable characters of the line. ``number``: the number as printed if its unit is uncertain
-    (``accuracy_lines.Statement``). ``is_precision``: whether the word for it may also mean precision.
+    (``accuracy_lines.Statement``). ``is_precision``: whether the word for accuracy may also mean precision.
     """
 
     value: float
@@ -59,12 +59,12 @@ class PrintedLines:
 
     @property
     def test(self) -> PrintedAccuracy | None:
-        """The last test accuracy that was stated, or None."""
+        """The test accuracy that the script printed last, or None."""
         return self.all_tests[-1] if self.all_tests else None
 
     @property
     def all_tests(self) -> list[PrintedAccuracy]:
-        """All test accuracies that were stated, or all accuracies that name no data if no line names a test.
+        """All printed test accuracies or, if no line names a test, all accuracies whose lines name no data.
 
         Identical lines are listed once, ordered by their last appearance. Of more than ten lines, the first five and
         the last five are kept.
@@ -73,12 +73,12 @@ class PrintedLines:
 
     @property
     def unparsed_counts(self) -> bool:
-        """Whether ``unparsed`` names a test but no parsed line does, so that it counts instead of them."""
+        """Whether ``unparsed`` names a test but no parsed line does, so that it takes precedence over them."""
         return bool(self.unparsed) and self._unparsed_names_test and not self._lines_of(Split.TEST)
 
     @property
     def all_validations(self) -> list[PrintedAccuracy]:
-        """All validation accuracies that were stated, in the same order."""
+        """All printed validation accuracies, in the order of ``all_tests``."""
         return self._lines_of(Split.VALIDATION)
 
     def _lines_of(self, split: Split) -> list[PrintedAccuracy]:

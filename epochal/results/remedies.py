@@ -89,7 +89,7 @@ _DOWNLOADS = (
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a failure comes from: the folder with the pushed code, and its script.
+    """The pushed code that failed: its folder, and the path of its script.
 
     ``network``: whether the training may use the network.
     """
@@ -102,8 +102,8 @@ class Origin:
 def explain_known(exceptions: Sequence[Raised], place: Frame | None, origin: Origin) -> tuple[Reason, str] | None:
     """Return the reason and the remedy for a known exception, or None.
 
-    ``exceptions``: the chain of the exception, latest first. ``place``: the line of the pushed code that led to it, if
-    it is known.
+    ``exceptions``: the exception and those that led to it, latest first. ``place``: the line of the pushed code that
+    caused it; None if that is not known.
     """
     last = exceptions[0]
     text = f"{last.name}: {last.message}"
@@ -219,14 +219,14 @@ def _explain_gpu(last: Raised, line: str) -> str:
 
 
 def _local_path(frame: Frame, origin: Origin) -> str:
-    """Return the path of a frame's file within the pushed code; empty if it is not in there."""
+    """Return the path of a frame's file within the pushed code; empty if it is not part of that code."""
     parts = frame.path.split("/")
     paths = ("/".join(parts[start:]) for start in range(len(parts)))
     return next((path for path in paths if path and (origin.code / path.lstrip("/")).is_file() and path[0] != "/"), "")
 
 
 def _read_line(frame: Frame | None, origin: Origin) -> str:
-    """Return the source line of a frame in the pushed code; empty if it is not known."""
+    """Return the source line of a frame in the pushed code; empty if the line is not known."""
     path = _local_path(frame, origin) if frame else ""
     lines = (read_source(origin.code, path) or "").splitlines() if path else []
     return lines[frame.line - 1].strip() if frame and 0 < frame.line <= len(lines) else ""

@@ -1,4 +1,4 @@
-"""Find out from a trial's fits where each one resumed and what ended the trial early. No I/O."""
+"""Find out from the fits of a trial where each fit resumed, and what ended the trial early. No I/O."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ def describe_resumption(fits: Sequence[Fit], source: str, why: str = "", *, retr
     """Describe what a trial resumed from, or why it did not; empty for a first trial that had nothing to resume from.
 
     ``source``: the trial or run whose checkpoints this trial received (``trial 1``); empty if it received none.
-    ``why``: why it received none, if that is to be reported. ``retrain``: whether the trial was expected to resume.
+    ``why``: why it received none, if that should be reported. ``retrain``: whether the trial was expected to resume.
     """
     if why:
         return f"{_FROM_THE_BEGINNING}: {why}"
@@ -38,9 +38,9 @@ def find_stop_cause(fits: Sequence[Fit]) -> StoppedBy | None:
 
 
 def effective_epochs(fits: Sequence[Fit], target_epochs: int) -> int:
-    """Return the number of epochs that reproduces a trial with ``target_epochs`` epochs.
+    """Return how many epochs the script must set to reproduce a trial that set ``target_epochs`` epochs.
 
-    It is smaller if the only fit with that many epochs was stopped at the threshold.
+    The number is smaller than ``target_epochs`` if the only fit with that many epochs was stopped at the threshold.
     """
     matching = [fit for fit in fits if fit.target_epoch == target_epochs]
     if len(matching) == 1 and matching[0].stopped_by is StoppedBy.THRESHOLD:

@@ -1,4 +1,4 @@
-"""Estimate how much of a test set was in earlier test sets, from sketches (the smallest row hashes). No I/O."""
+"""Estimate how much of a test set was in earlier test sets, from the smallest hashes of their rows. No I/O."""
 
 import struct
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Recognise a measured network whose fit raised an exception that the script caught."""
+"""Recognise that a network was measured although its fit had raised an exception, which the script caught."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ def find_swallowed_fit(
 ) -> tuple[Reason, str] | None:
     """Return why the measured network was not trained to the end, and what to do about it; None if it was.
 
-    A fit that trained epochs until the script itself raised an exception was stopped on purpose.
+    A fit that trained epochs until the script itself raised an exception counts as stopped on purpose.
     """
     measured = max(findings.recorded.measurements, key=lambda each: each.at, default=None)
     for failed in reversed(failed_fits):

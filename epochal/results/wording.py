@@ -44,7 +44,7 @@ def describe_interval(accuracy: float, samples: int | None) -> str:
 
 
 def describe_verdict(trial: Trial, threshold: float) -> str:
-    """Return the verdict on a trial as one line: ``0.750 reaches the threshold 0.70``, then ``describe_certainty``."""
+    """Return the verdict on a trial as one line: ``0.750 reaches the threshold 0.70``, with ``describe_certainty`` appended."""
     accuracy = trial.accuracy
     assert accuracy is not None
     measured, shown_threshold = format_with_threshold(accuracy.value, threshold)
@@ -63,7 +63,7 @@ def describe_verdict(trial: Trial, threshold: float) -> str:
 
 
 def describe_certainty(trial: Trial, threshold: float) -> str:
-    """Return what a verdict depends on besides the threshold; empty if it depends on the threshold alone."""
+    """Describe what a verdict depends on besides the threshold; empty if it depends on the threshold alone."""
     judgement = trial.judgement
     if judgement is None or trial.accuracy is None or trial.accuracy.samples is None:
         return ""
@@ -99,7 +99,7 @@ def describe_doubt(trial: Trial, threshold: float) -> str:
 
 
 def describe_evidence(trial: Trial, threshold: float) -> list[str]:
-    """Return sentences about the data behind a trial's accuracy, and about how much that accuracy is worth."""
+    """Return sentences about the data behind a trial's accuracy, and about how reliable that accuracy is."""
     if trial.accuracy is None:
         return []
     evidence, samples, judgement = trial.accuracy.evidence, trial.accuracy.samples, trial.judgement
@@ -137,7 +137,7 @@ def _describe_rows(evidence: Evidence) -> str:
 
 
 def _describe_chance_shortfall(accuracy: Accuracy) -> str:
-    """Return the word for which "not … chance" is true: "above", "clearly above", or "" if the accuracy exceeds chance."""
+    """Return "above" or "clearly above" to complete "not … chance"; empty if the accuracy is clearly above chance."""
     chance = accuracy.evidence.chance
     if chance is None or is_above_chance(accuracy):
         return ""

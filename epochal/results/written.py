@@ -63,7 +63,7 @@ def find_written_files(code: Path, snapshot: Path) -> list[WrittenFile]:
     """Return the result files that a trial wrote below ``code``, its copy of the folder ``snapshot``.
 
     A file with a suitable name, such as metrics.json or results/accuracy.txt, counts if it is not in the snapshot or
-    has a different modification time there (copying had preserved the time).
+    has a different modification time there. The copy was made with the original times.
     """
     found: list[WrittenFile] = []
     for visited, (folder, folders, names) in enumerate(os.walk(code)):
