@@ -192,7 +192,7 @@ class _Chooser:
         has_sign = line.value != number
         if percentages.computed if has_sign else not percentages.unsigned:
             return line.value
-        doubt = f"so that may be {100 * number:.4g} % or {number:.4g} %"
+        doubt = f"so the number may mean {100 * number:.4g} % or {number:.4g} %"
         raise RunFailed(
             Reason.NO_ACCURACY,
             f"{self._script} printed {line.text!r} but never multiplies by 100, {doubt}. Multiply the accuracy by 100, or print it "
@@ -433,11 +433,11 @@ def _describe_cross_validation(mean: Measurement, shown: str) -> str:
     if mean.candidates:
         return (
             f"The verdict uses best_score_ of {mean.measured_by}, {shown}: the mean validation accuracy of the best of "
-            f"{mean.candidates} candidates over {mean.folds} folds. The best of several is probably a little too high; call "
-            "score() on separate test data."
+            f"{mean.candidates} candidates over {mean.folds} folds. The best of several accuracies is probably a little "
+            "too high. Call score() on separate test data."
         )
     return (
-        f"The verdict uses the mean accuracy of {mean.measured_by} over {mean.folds} folds, {shown}; no single model was "
+        f"The verdict uses the mean accuracy of {mean.measured_by} over {mean.folds} folds, {shown}. No single model was "
         "tested. Fit a model and call its score() on separate test data to judge that model."
     )
 

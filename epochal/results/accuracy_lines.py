@@ -43,9 +43,9 @@ class Reading:
     """What a line says about accuracy.
 
     ``statement``: the statement that counts, or None. ``unread``: if the line seems to state an accuracy in an
-    unknown form, the data that it was measured on (TEST or UNNAMED); otherwise None. ``has_percents``: whether a number without a
-    per cent sign can only be a percentage. ``heading``: the data of the accuracy in a later line, if this line is a
-    heading, such as "Checking accuracy on training data".
+    unknown form, the data that it was measured on (TEST or UNNAMED); otherwise None. ``has_percents``: whether a number
+    without a per cent sign can only be a percentage. ``heading``: the data of the accuracy in a later line, if this line
+    is a heading, such as "Checking accuracy on training data".
     """
 
     statement: Statement | None = None

@@ -76,7 +76,7 @@ def diagnose(
     where = f" in line {called[-1].line}" if called and called[-1].path == origin.script else ""
     if ending and any(frame.path.endswith("/argparse.py") for frame in ending.exit_frames):
         return Reason.SCRIPT_ERROR, (
-            f"{origin.script} ended{where}, where it parses its command line: training starts it without arguments, so give "
+            f"{origin.script} ended{where}, where it parses its command line. Training starts it without arguments, so give "
             f"each required argument a default.{quote}"
         )
     return (
@@ -162,7 +162,7 @@ def explain_swallowed_fit(exceptions: Sequence[Raised], origin: Origin) -> tuple
     reason, remedy = known or (Reason.SCRIPT_ERROR, "")
     own = real[0].own_frames
     cause = f" ({own[-1].place})" if own and calls and own[-1] != calls[0] else ""
-    sentence = f"fit(){where} raised {_quote(real[0])[:-1]}{cause}, and {origin.script} went on."
+    sentence = f"fit(){where} raised {_quote(real[0])[:-1]}{cause}, and {origin.script} continued."
     return reason, f"{sentence} {remedy or 'Correct it, or let the exception end the script.'}"
 
 

@@ -30,7 +30,7 @@ class Divergence:
         """Sentences that say what happened, and how to remedy the most likely cause."""
         return (
             f"The loss and the weights have been NaN or infinite since epoch {self.epoch} of {self.epochs}, so more epochs "
-            f"change nothing. {self.remedy}"
+            f"would change nothing. {self.remedy}"
         )
 
     @property
@@ -44,8 +44,8 @@ class Divergence:
             return f"Lower {rate}; Keras' default is {self.default_rate:g}."
         if self.own_code:
             return (
-                "Call tf.debugging.enable_check_numerics() before the training to find the operation, such as the logarithm "
-                "of 0 or a division by 0."
+                "Call tf.debugging.enable_check_numerics() before the training to find the operation that causes this, "
+                "such as the logarithm of 0 or a division by 0."
             )
         if not self.clipped:
             return f"Limit the gradients with {self.optimizer}(…, clipnorm=1.0)."

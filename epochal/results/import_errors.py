@@ -32,8 +32,8 @@ def explain_import_error(raised: Raised, place: Frame | None, code: Path, script
     importer = raised.package
     if needs_gpu(message):
         return Reason.NO_GPU, (
-            f"{importer or script} needs a GPU's libraries, and the training has no GPU. "
-            f"Name the package's CPU build in {_REQUIREMENTS}."
+            f"{importer or script} needs the libraries of a GPU, but the training has no GPU. "
+            f"Require the package's CPU build in {_REQUIREMENTS}."
         )
     if library := find_system_library(message):
         return Reason.SYSTEM_LIBRARY, _explain_system_library(library, importer, code, script)
@@ -47,7 +47,7 @@ def explain_import_error(raised: Raised, place: Frame | None, code: Path, script
     if missing := _MODULE.search(message):
         if needs_gpu(missing["module"]):
             return Reason.NO_GPU, (
-                f"{missing['module']} runs only on a GPU, and the training has no GPU. Remove its import, or use it only if "
+                f"{missing['module']} runs only on a GPU, but the training has no GPU. Remove its import, or use it only if "
                 "a GPU is available."
             )
         # For ``import google.colab`` Python may say that there is no module google.

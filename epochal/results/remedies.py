@@ -58,7 +58,7 @@ _READS_BADLY = re.compile(
     r"UnidentifiedImageError|BadZipFile|BadGzipFile|UnpicklingError|ParserError|EmptyDataError|DecodeError|KeyError"
     r"|ValueError|OSError|InvalidArgumentError|ReadError|HDF5|ArrowInvalid|DataLossError|EOFError|IndexError"
 )
-_DATA_FOLDER = 'the server\'s data folder, which the script finds at os.environ["EPOCHAL_DATA"]'
+_DATA_FOLDER = 'the server\'s data folder, whose path is os.environ["EPOCHAL_DATA"] in the script'
 _DOWNLOADS = (
     (
         re.compile(r"/torchvision/datasets/"),
@@ -114,7 +114,7 @@ def explain_known(exceptions: Sequence[Raised], place: Frame | None, origin: Ori
         return Reason.NO_NETWORK, _explain_nltk(resource["name"], last.message)
     if model := _SPACY.search(last.message):
         return Reason.NO_NETWORK, (
-            f"A spaCy model is downloaded, not installed with spacy: unpack {model['name']} into {_DATA_FOLDER}, and pass its "
+            f"spaCy's models have to be downloaded separately. Unpack {model['name']} into {_DATA_FOLDER}, and pass its "
             "path to spacy.load()."
         )
     if any(_NETWORK.search(f"{each.name}: {each.message}") for each in exceptions):
@@ -191,9 +191,11 @@ def _explain_nltk(name: str, message: str) -> str:
 
 def _explain_input(line: str) -> str:
     asks = _ASKS.search(line)
-    function = {"stdin": "standard input"}.get(asks["function"], f"{asks['function']}()") if asks else "input()"
+    function = (
+        {"stdin": "a read from standard input"}.get(asks["function"], f"{asks['function']}()") if asks else "input()"
+    )
     example = f": {asks['name']} = …" if asks and asks["name"] else ""
-    return f"Training runs unattended, and nobody answers {function}. Write the value itself into the line{example}."
+    return f"Training runs unattended, so nobody can answer {function}. Write the value itself into the line{example}."
 
 
 def _explain_screen(line: str, origin: Origin) -> str:
@@ -207,9 +209,7 @@ def _explain_gpu(last: Raised, line: str) -> str:
     if "map_location" in last.message:
         return 'The training has no GPU. Write torch.load(…, map_location="cpu").'
     if re.search(r"CUDA|cuda|NVIDIA", last.message) and "torch" in f"{last.package} {last.message} {line}".lower():
-        return (
-            'The training has no GPU. Write device = "cuda" if torch.cuda.is_available() else "cpu", and .to(device).'
-        )
+        return 'The training has no GPU. Write device = "cuda" if torch.cuda.is_available() else "cpu", and call .to(device).'
     devices = _FIRST_OF_LIST.search(line)
     if last.name == "IndexError" and devices:
         return f"The line uses a GPU, and the training has none. Put it under `if {devices['name']}:`, or remove it."

@@ -53,9 +53,7 @@ def describe_verdict(trial: Trial, threshold: float) -> str:
     elif accuracy.value < threshold:
         outcome = f"is below the threshold {shown_threshold}"
     elif shortfall := _describe_chance_shortfall(accuracy):
-        outcome = (
-            f"is not {shortfall} what {describe_baseline(accuracy.evidence)} gives ({accuracy.evidence.chance:.3f})"
-        )
+        outcome = f"is not {shortfall} the accuracy of {describe_baseline(accuracy.evidence)} ({accuracy.evidence.chance:.3f})"
     else:
         outcome = f"is not certain enough to reach the threshold {shown_threshold}"
     certainty = describe_certainty(trial, threshold)

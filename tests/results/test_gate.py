@@ -278,11 +278,11 @@ def _judge_trial(correct: int, samples: int, rule: Rule, look: int, evidence: Ev
         (_judge_trial(850, 1000, Rule(0.8), 3, Evidence(chance=0.5)), "0.850 reaches the threshold 0.80"),
         (
             _judge_trial(475, 500, Rule(0.8), 1, _UNBALANCED),
-            "0.950 is not clearly above what always answering 'no' gives (0.940): 0.958 is needed on 500 samples",
+            "0.950 is not clearly above the accuracy of always answering 'no' (0.940): 0.958 is needed on 500 samples",
         ),
         (
             _judge_trial(450, 500, Rule(0.8), 1, Evidence(chance=0.94)),
-            "0.900 is not above what always giving the most frequent answer gives (0.940): 0.958 is needed on 500 samples",
+            "0.900 is not above the accuracy of always giving the most frequent answer (0.940): 0.958 is needed on 500 samples",
         ),
         (
             _judge_trial(350, 500, Rule(0.8), 1, _UNBALANCED),
