@@ -1,4 +1,4 @@
-"""Everything that Epochal needs to know about the pushed code before training, found without running the code."""
+"""Collect everything that Epochal must know about the pushed code before training, without running the code."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +26,8 @@ class Code:
 def read_code(folder: Path, script: str = "", framework: str = "") -> Code:
     """Analyse the code in ``folder``: its script, its framework, and the script's uses of removed APIs.
 
-    ``script``, ``framework``: the settings of that name in epochal.toml, empty if they are not set. Raises RunFailed
-    (NO_SCRIPT, SYNTAX_ERROR, SEVERAL_FRAMEWORKS).
+    ``script``, ``framework``: the settings with these names in epochal.toml, empty if they are not set. Raises
+    RunFailed (NO_SCRIPT, SYNTAX_ERROR, SEVERAL_FRAMEWORKS).
     """
     found = read_script(folder, script)
     detection = detect_folder(folder, found.path, found.content, framework)

@@ -1,4 +1,4 @@
-"""Translate a conda environment.yml into pip requirements, if every package in it is known on pip's index."""
+"""Translate a conda environment.yml into pip requirements, if Epochal knows all of its packages on pip's index."""
 
 import re
 from typing import Any
@@ -12,7 +12,7 @@ cpuonly cuda cuda-toolkit cuda-version cudatoolkit cudnn intel-openmp ipykernel 
 llvm-openmp mkl nb_conda_kernels nomkl notebook openssl pip python python_abi pytorch-cuda pytorch-mutex
 setuptools wheel
 """.split()  # noqa: SIM905 (a list of names reads better without quotes)
-"""Packages that the training environment always has, or that come with packages from pip's index."""
+"""Conda packages that training needs no requirement for: it always has them, or packages from pip's index do."""
 
 _RENAMED = {
     "dask-core": "dask",
@@ -30,7 +30,7 @@ _RENAMED = {
     "tensorflow-base": "tensorflow",
     "tensorflow-gpu": "tensorflow",
 }
-"""Names on pip's index of packages that conda calls differently."""
+"""The names on pip's index of packages that have a different name in conda."""
 
 _SAME = """
 absl-py accelerate albumentations beautifulsoup4 bokeh catboost click cloudpickle cython dask datasets einops
@@ -43,17 +43,17 @@ seaborn sentencepiece shap six soundfile spacy statsmodels sympy tabulate tensor
 tensorflow-cpu tensorflow-datasets tensorflow-hub tensorflow-probability timm tokenizers torchaudio
 torchmetrics torchvision tqdm transformers umap-learn wandb xarray xgboost xlrd
 """.split()  # noqa: SIM905
-"""Packages that have the same name on pip's index."""
+"""Packages that have the same name in conda and on pip's index."""
 
 _SPEC = re.compile(r"(?:[\w.-]+(?:/[\w.-]+)?::)?([\w.-]+)\s*(.*)", re.DOTALL)
 _PLAIN = re.compile(r"[\w.*+!]+")
 
 
 def conda_to_pip(text: str, source: str) -> str:
-    """Return ``text``, the content of the environment.yml named ``source``, as requirements, one package per line.
+    """Translate the environment.yml with the content ``text`` into requirements, one package per line.
 
-    Python itself is left out, because training uses the Python version that Epochal was installed for. Raises
-    RunFailed(REFUSED_REQUIREMENT) if something cannot be translated.
+    Python itself is left out, because training uses the Python version that Epochal was installed for. ``source``: the
+    file's name, for messages. Raises RunFailed(REFUSED_REQUIREMENT) if something cannot be translated.
     """
     try:
         content = yaml.safe_load(text)
@@ -80,7 +80,7 @@ def _translate(dependency: Any, source: str) -> list[str]:
 
 
 def _translate_version(version: str) -> str:
-    """Return a conda version as pip writes it: ``=1.2`` is ``==1.2.*``, and ``=1.2=build`` is ``==1.2``."""
+    """Translate a version from conda to pip: ``=1.2`` becomes ``==1.2.*``, and ``=1.2=build`` becomes ``==1.2``."""
     if version.startswith("==") or not version.startswith("="):
         return f"=={version}" if _PLAIN.fullmatch(version) else version.replace(" ", ",") if version else ""
     number, _, build = version[1:].strip().partition("=")

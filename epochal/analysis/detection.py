@@ -1,10 +1,10 @@
 """Detect which framework the pushed code trains with, based on its imports.
 
-The modules of ``epochal.analysis.frameworks`` say which imports identify which framework, and which one trains if
-several are imported: scikit-learn, for example, only if no other one is. Code that imports several frameworks of the
-first rank is refused unless epochal.toml names one. Code without any framework is plain Python. All imports in the
-script and in the local modules that it imports count, including those in functions, except those under
-``if TYPE_CHECKING``, which never run.
+Each module of ``epochal.analysis.frameworks`` lists the imports that identify its framework, and gives the framework a
+rank. If code imports several frameworks, the one with the lowest rank is used: scikit-learn, for example, is used only
+if no other framework is imported. Code that imports several frameworks of rank 0 is refused unless epochal.toml names
+one. Code that imports no framework is plain Python. All imports in the script and in the local modules that it imports
+count, including those in functions, except those under ``if TYPE_CHECKING``, which never run.
 """
 
 import ast
@@ -24,7 +24,7 @@ from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT
 
 ReadModule = Callable[[str], str | None]
-"""A function that returns the text of a local module by its dotted name, or None if there is no such module.
+"""A function that takes the dotted name of a local module and returns its text, or None if there is no such module.
 
 The name ``helpers`` refers to helpers.py or helpers/__init__.py.
 """
@@ -52,8 +52,8 @@ class Detection:
 class _Import:
     """One imported module, with a leading dot if the import is relative.
 
-    ``names``: the names after ``from … import``, which may be modules. ``certain``: whether the import runs
-    whenever the code starts, and fails the start if the module is missing.
+    ``names``: the names after ``from … import``, which may be modules. ``certain``: whether the import always runs when
+    the code starts, so that the code cannot start if the module is missing.
     """
 
     module: str
@@ -64,12 +64,12 @@ class _Import:
 
     @property
     def package(self) -> str:
-        """The top-level package; empty for a relative import."""
+        """The top-level package of the imported module; empty for a relative import."""
         return self.module.partition(".")[0]
 
 
 def detect_folder(code: Path, path: str, content: bytes, override: str = "") -> Detection:
-    """Detect the framework of a script and its local modules in the folder ``code``, and the modules that they need.
+    """Detect which framework a script in the folder ``code`` and its local modules use, and which modules they need.
 
     ``path``: the script's path in the code. ``content``: its bytes. ``override``: the name of a framework to use
     instead of the detected one; empty for none. Raises RunFailed (SYNTAX_ERROR, SEVERAL_FRAMEWORKS).
@@ -112,7 +112,7 @@ def decode_source(content: bytes, name: str) -> str:
 
 
 def detect(script: str, read_module: ReadModule, override: str = "", path: str = SCRIPT) -> Detection:
-    """Detect the framework of ``script`` (its text) and its local modules, and the modules that they need.
+    """Detect which framework ``script`` (its text) and its local modules use, and which modules they need.
 
     The needed modules are those imported at the top level, neither under a condition nor in a block that catches
     ImportError, except local modules and the standard library. ``override`` and ``path``: as in ``detect_folder``. Raises RunFailed
@@ -125,7 +125,7 @@ def detect(script: str, read_module: ReadModule, override: str = "", path: str =
 
 
 def _choose_framework(imports: list[_Import]) -> tuple[str, str]:
-    """Return the framework that the imports identify, and a text that names its first import."""
+    """Return the framework that the imports identify, and a description of its first import."""
     known = frameworks()
     names = {package: name for name, framework in known.items() for package in framework.IMPORTS}
     first: dict[str, str] = {}
@@ -168,7 +168,7 @@ def _external_imports(script: str, path: str, read_module: ReadModule) -> list[_
 
 
 def _local_modules(imported: _Import, read_module: ReadModule) -> list[tuple[str, str]]:
-    """Return the name and text of each local module that an import runs: packages, the module and any of its names."""
+    """Return the name and text of each local module that an import runs, including parent packages and submodules."""
     parts = imported.module.strip(".").split(".")
     names = [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
     names += [".".join([*parts, name]).strip(".") for name in imported.names]
@@ -176,9 +176,10 @@ def _local_modules(imported: _Import, read_module: ReadModule) -> list[tuple[str
 
 
 def _read_imports(text: str, file: str, module: str, certain: bool) -> Iterator[_Import]:
-    """Yield the imports of a local module in source order; none of them is certain unless ``certain`` is true.
+    """Yield the imports of the script or a local module in source order.
 
-    ``module``: its dotted name, empty for the script. ``file``: its path, for messages.
+    ``module``: its dotted name, empty for the script. ``file``: its path, for messages. ``certain``: whether it always
+    runs itself; if it does not, none of its imports is marked as certain.
     """
     statements = sorted(
         _import_statements(_parse(text, file)), key=lambda found: (found[0].lineno, found[0].col_offset)

@@ -1,4 +1,4 @@
-"""List the files of a folder with code."""
+"""List the files in a folder of code."""
 
 import os
 from pathlib import Path

@@ -124,7 +124,10 @@ def _read_cells(notebook: bytes) -> str:
 
 @dataclass(frozen=True)
 class _Module:
-    """A module: its syntax tree as text; its names, imports and strings (``words``); whether it reads source files."""
+    """A parsed module.
+
+    ``words``: its names, imports and strings. ``reads_source``: whether its code seems to read Python source files.
+    """
 
     tree: str
     words: frozenset[str]
@@ -132,7 +135,10 @@ class _Module:
 
 
 def _read_sources(sources: Mapping[str, bytes]) -> dict[str, str]:
-    """Return the text to compare for each source: its tree, or its bytes if it is invalid or the code reads sources."""
+    """Return what to compare of each Python file: its syntax tree, or its bytes if they may matter to the training.
+
+    The bytes may matter if the file is not valid Python, or if the code reads Python files.
+    """
     modules = {name: _read_module(source, keep_strings=False) for name, source in sources.items()}
     as_bytes = {name: source.decode("latin-1") for name, source in sources.items()}
     known = [module for module in modules.values() if module]

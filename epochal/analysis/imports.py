@@ -22,7 +22,7 @@ def find_import(code: Path, script: str, module: str) -> tuple[str, int] | None:
 
 
 def find_imported(code: Path, file: str, line: int) -> list[str]:
-    """Return the full names of what the import statement at a line imports."""
+    """Return the full names that the import statement at a line imports; empty if there is none."""
     for node in _walk_imports(code, file):
         if node.lineno <= line <= (node.end_lineno or node.lineno):
             prefix = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
@@ -39,13 +39,13 @@ def rewrite_relative_import(code: Path, file: str, line: int) -> str:
 
 
 def make_absolute(relative: ast.ImportFrom) -> str:
-    """Return a relative import as an absolute one."""
+    """Return the source of an absolute import that replaces a relative one."""
     names = ", ".join(ast.unparse(alias) for alias in relative.names)
     return f"from {relative.module} import {names}" if relative.module else f"import {names}"
 
 
 def find_removed(code: Path, file: str, line: int) -> tuple[str, RemovedApi] | None:
-    """Return a removed API that the code uses at a line, and the title of its framework."""
+    """Return the title of a framework, and the removed API of this framework that the code uses at a line, or None."""
     module = _parse(code, file)
     if module is None:
         return None

@@ -45,10 +45,9 @@ def locate_script(code: Path, configured: str = "") -> tuple[str, bytes, Noteboo
 
 
 def change_notebook(notebook: bytes, exported: bytes, changed: bytes) -> bytes | None:
-    """Apply the changes from ``exported``, the export of ``notebook``, to ``changed``, and return the changed notebook.
+    """Return ``notebook`` with the changes that turned ``exported``, its export, into ``changed``.
 
-    All other bytes stay the same. Returns None if a changed line is not found exactly once, for example because the
-    notebook contains it twice.
+    All other bytes stay the same. Returns None if the notebook does not contain each changed line exactly once.
     """
     text = notebook.decode("utf-8")
     old_lines, new_lines = exported.decode("utf-8").splitlines(), changed.decode("utf-8").splitlines()

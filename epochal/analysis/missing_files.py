@@ -35,7 +35,7 @@ def explain_missing_file(name: str, code: Path, line: str = "") -> str:
 
 
 def _explain_left_out(path: str, code: Path, files: list[str]) -> str:
-    """Return why ``path`` was left out of the commit on purpose: by DVC, or by git. Empty if it was not."""
+    """Explain that DVC or a .gitignore file keeps ``path`` out of the commit; empty if neither does."""
     rule = find_ignore_rule(path, code)
     ignored = f", and {rule} leaves it out" if rule else ""
     for parent in (path, *_parents(path)):
@@ -62,7 +62,7 @@ def _explain_absent(path: str, files: list[str], line: str) -> str:
 
 
 def find_pointer(names: Iterator[str], code: Path) -> str:
-    """Return the first of the files ``names`` in the folder ``code`` that is a Git LFS pointer; empty if none is."""
+    """Return the first of the files ``names`` in the folder ``code`` that is a Git LFS pointer, or an empty string."""
     for name in names:
         path = code / name
         try:

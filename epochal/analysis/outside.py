@@ -1,7 +1,8 @@
 """Find the absolute paths and addresses that the pushed code may read from outside the commit.
 
-A string counts unless its use shows that the code does not read from there: it is printed or compared, is a regular
-expression or the end of a longer path, or names a file that the code writes first. When in doubt, it counts.
+Every string that is a path or address counts unless its use shows that the code does not read from it, for example
+because the string is only printed or compared, is a regular expression or the end of a longer path, or names a file
+that the code writes first.
 """
 
 import ast
@@ -46,7 +47,7 @@ _INERT_PATHS = (
     "/usr/local/lib",
     "/usr/share/fonts",
 )
-"""Folders of a container, and those of programs, libraries and devices, which are part of the training environment."""
+"""Folders that are part of the training environment: a container's, and those of programs, libraries and devices."""
 _INERT_CALLS = re.compile(
     r"print|log|debug|info|warn(ing)?|error|exception|critical|echo|(set_)?title|suptitle|[xy]label|text|annotate"
     r"|r?split(lines)?|replace|(starts|ends)with|[lr]?strip|remove(pre|suf)fix|r?partition|r?find|r?index|count"
@@ -57,20 +58,20 @@ _INERT_CALLS = re.compile(
 _DESCRIBING = frozenset(
     {"help", "description", "epilog", "usage", "title", "label", "init_method", "desc", "sep", "end"}
 )
-"""Keyword arguments of other calls whose strings are not read from."""
+"""Keyword arguments that describe something, so that no call reads from a path or address in them."""
 _WRITING_CALLS = re.compile(
     r"(?!to_(tensor|categorical|list|numpy)$)((save|write|dump|export|to_|imwrite|imsave)\w*|ModelCheckpoint)"
 )
 _BUILDING = frozenset({"join", "Path", "PurePath", "str", "fspath", "format", "abspath", "normpath", "realpath"})
 """Calls that only build a path from their arguments, so only the use of the result matters."""
 _RUNNING = frozenset({"system", "popen", "run", "call", "check_call", "check_output", "Popen", "getoutput"})
-"""Calls whose strings are commands, in which a path or an address may follow other words."""
+"""Calls that run a command given as a string, in which a path or an address may follow other words."""
 _CONFIGURATION = frozenset({".yaml", ".yml", ".json", ".toml", ".ini", ".cfg", ".conf", ".env"})
 _MAX_CONFIGURATION = 100_000
 
 
 class _Use(IntEnum):
-    """The use of a string or a variable."""
+    """What the code does with a string or a variable: read from it, write to it, or neither."""
 
     READ = 0
     WRITTEN = 1
@@ -92,7 +93,7 @@ class _Uses:
 
 
 def find_outside(folder: Path, exported: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Return the absolute paths and addresses that the code in ``folder`` may read, sorted, without /data.
+    """Return the absolute paths and addresses, except /data, that the code in ``folder`` may read, sorted.
 
     ``exported``: modules to read in addition, such as the export of a notebook, by path. Configuration files are
     searched if a string in the code contains their name. Code that is not valid Python is skipped.
@@ -114,7 +115,7 @@ def find_outside(folder: Path, exported: Mapping[str, bytes]) -> tuple[str, ...]
 
 
 def is_address(text: str) -> bool:
-    """Return whether a text that ``find_outside`` returned is an address rather than a path."""
+    """Return whether a result of ``find_outside`` is an address rather than a path."""
     return not text.startswith("/")
 
 
@@ -131,7 +132,7 @@ def _is_text(node: ast.AST) -> bool:
 
 
 def _is_read(text: str, events: list[tuple[str, int, _Use]], uses: _Uses) -> bool:
-    """Return whether any use of a text, or of a variable that holds it, reads it before the code has written it."""
+    """Return whether the code reads from the path or address ``text`` before it has written to it."""
     events = list(events)
     for name, texts in uses.texts_by_name.items():
         if text in texts:
@@ -143,7 +144,7 @@ def _is_read(text: str, events: list[tuple[str, int, _Use]], uses: _Uses) -> boo
 
 
 class _Reader(ast.NodeVisitor):
-    """Notes the uses of strings and variables in one file."""
+    """Records how one file uses strings and variables."""
 
     def __init__(self, file: str, uses: _Uses) -> None:
         self._file = file
@@ -151,15 +152,15 @@ class _Reader(ast.NodeVisitor):
         self._use = _Use.READ
         self._is_command = False
         self._names: list[str] = []
-        """The variables to which the current expression is assigned."""
+        """The names of the variables that the current expression is assigned to."""
 
     def visit_Expr(self, node: ast.Expr) -> None:
-        """Leave out docstrings and other strings that are statements."""
+        """Skip docstrings and other statements that consist only of a string."""
         if not _is_text(node.value):
             self.visit(node.value)
 
     def visit_Constant(self, node: ast.Constant) -> None:
-        """Note a string that is a path or an address."""
+        """Record the use of a string that is a path or an address."""
         if not isinstance(node.value, str):
             return
         for text in _find_in_command(node.value) if self._is_command else _find_in_text(node.value):
@@ -170,18 +171,18 @@ class _Reader(ast.NodeVisitor):
                 events.append((self._file, node.lineno, self._use))
 
     def visit_Name(self, node: ast.Name) -> None:
-        """Note the use of a variable."""
+        """Record the use of a variable."""
         if isinstance(node.ctx, ast.Load):
             self._uses.names.setdefault(node.id, []).append((self._file, node.lineno, self._use))
         else:
             self._uses.bindings[node.id] += 1
 
     def visit_arg(self, node: ast.arg) -> None:
-        """Note that a parameter binds its name."""
+        """Record that a parameter binds its name."""
         self._uses.bindings[node.arg] += 1
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
-        """Note the use of an attribute as if it were a variable of that name."""
+        """Record the use of an attribute as if it were a variable with the same name."""
         if isinstance(node.ctx, ast.Load):
             self._uses.names.setdefault(node.attr, []).append((self._file, node.lineno, self._use))
         else:
@@ -189,7 +190,7 @@ class _Reader(ast.NodeVisitor):
         self._visit_as(self._use if _is_building(node.value) else _Use.READ, node.value)
 
     def visit_Assign(self, node: ast.Assign) -> None:
-        """Note which variables hold a path. Their uses decide whether the code reads from it."""
+        """Record which variables are assigned a path. How they are used decides whether the code reads from it."""
         names = [last_name(target) for target in node.targets if isinstance(target, ast.Name | ast.Attribute)]
         for target in node.targets:
             self.visit(target)
@@ -197,47 +198,47 @@ class _Reader(ast.NodeVisitor):
         self._visit_as(_Use.READ, node.value, names if is_simple else [])
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        """Do the same for an annotated assignment."""
+        """Record that the variable of an annotated assignment is assigned a path."""
         name = last_name(node.target)
         self.visit(node.target)
         if node.value:
             self._visit_as(_Use.READ, node.value, [name] if name and _is_building(node.value) else [])
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
-        """Note the beginning of an f-string; text after a value is the end of a path."""
+        """Record the beginning of an f-string. Skip the text after an inserted value, which is the end of a path."""
         for place, value in enumerate(node.values):
             if place == 0 or not _is_text(value):
                 self.visit(value)
 
     def visit_BinOp(self, node: ast.BinOp) -> None:
-        """Note the beginning of a sum of strings."""
+        """Record the first string of a concatenation. Skip the others, which are the end of a path."""
         self.visit(node.left)
         if not (isinstance(node.op, ast.Add) and _is_text(node.right)):
             self.visit(node.right)
 
     def visit_Compare(self, node: ast.Compare) -> None:
-        """Leave out strings in comparisons."""
+        """Record that the code does not read from strings that it only compares."""
         for part in (node.left, *node.comparators):
             self._visit_as(_Use.INERT, part)
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
-        """Leave out keys."""
+        """Skip a key in square brackets, which is not a path."""
         self.visit(node.value)
         if not _is_text(node.slice):
             self._visit_as(_Use.READ, node.slice)
 
     def visit_Dict(self, node: ast.Dict) -> None:
-        """Leave out keys."""
+        """Skip the keys of a dictionary, which are not paths."""
         for value in node.values:
             self.visit(value)
 
     def visit_Raise(self, node: ast.Raise) -> None:
-        """Leave out the message of an exception."""
+        """Record that the code does not read from a path in the message of an exception."""
         for argument in getattr(node.exc, "args", []):
             self._visit_as(_Use.INERT, argument)
 
     def visit_Call(self, node: ast.Call) -> None:
-        """Note the strings in a call according to what it does with them."""
+        """Record whether a call reads from or writes to the paths in its arguments, or does neither."""
         name = last_name(node.func)
         if name in _BUILDING:
             use = self._use
@@ -286,7 +287,7 @@ def _is_writing(node: ast.Call, name: str) -> bool:
 
 
 def _find_in_text(text: str) -> Iterator[str]:
-    """Yield ``text`` if it is, from its beginning, a path or an address outside the commit."""
+    """Yield ``text`` if all of it is an absolute path or an address outside the commit."""
     local = _FILE_ADDRESS.sub("", text)
     if _ADDRESS.fullmatch(text) and local == text:
         if not text.lower().startswith(_INERT_ADDRESSES):

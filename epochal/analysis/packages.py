@@ -1,4 +1,4 @@
-"""Packages whose modules have a different name, and system libraries that packages load."""
+"""Find the packages that provide modules with a different name, and the system libraries that packages load."""
 
 import re
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ _PACKAGES = {
     "yaml": "PyYAML",
     "zmq": "pyzmq",
 }
-"""Packages whose name differs from that of their module. setuptools 82 has removed pkg_resources."""
+"""For each module, its package, if that has a different name. pkg_resources needs setuptools before version 82."""
 
 _SAME_NAME_TEXT = """
 accelerate albumentations altair bokeh catboost category_encoders chardet click cloudpickle comet_ml cvxpy dask
@@ -65,7 +65,7 @@ tensorflow_text textblob thop timm tokenizers toml torch torch_geometric torchau
 torchsummary torchtext torchvision tqdm transformers typer visualkeras wandb wordcloud xarray xgboost xlrd
 """
 _SAME_NAME = frozenset(_SAME_NAME_TEXT.split())
-"""Common modules whose package has the same name. If one is missing, it is not a local module."""
+"""Well-known modules whose package has the same name, so a missing one is a package and not a local module."""
 
 _ELSEWHERE = {
     "google.colab": "Google Colab",
@@ -82,7 +82,7 @@ _GPU = frozenset({"apex", "bitsandbytes", "cudf", "cuml", "cupy", "flash_attn", 
 
 @dataclass(frozen=True)
 class SystemLibrary:
-    """A library or program that pip does not install, as in ``the system library PortAudio``.
+    """A library or program that pip does not install, with a name such as ``the system library PortAudio``.
 
     ``debian``: the Debian package that contains it; empty if unknown.
     """
@@ -162,7 +162,7 @@ def find_package(module: str) -> str:
 
 
 def find_service(module: str) -> str:
-    """Return the only hosting service that has a module; empty for other modules."""
+    """Return the hosting service, such as Kaggle, that a module exists on; empty for a module that can be installed."""
     return next((name for known, name in _ELSEWHERE.items() if f"{module}.".startswith(f"{known}.")), "")
 
 

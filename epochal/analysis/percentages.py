@@ -39,9 +39,9 @@ class Percentages:
 
 
 def read_percentages(code: Path, path: str, content: bytes) -> Percentages:
-    """Return how a script in the folder ``code`` and the local modules that it imports compute percentages.
+    """Find out how a script in the folder ``code`` and the local modules that it imports compute percentages.
 
-    ``path``, ``content``: the path of the script, as messages name it, and its text as Python.
+    ``path``: the path of the script, for messages. ``content``: its Python code.
     """
     sources = {path: content}
     module = Module.parse(content)
@@ -59,7 +59,7 @@ def read_percentages(code: Path, path: str, content: bytes) -> Percentages:
 
 
 def find_percentages(sources: Mapping[str, bytes]) -> Percentages:
-    """Return how the modules with these ``sources``, by their paths, compute percentages."""
+    """Find out how modules compute percentages. ``sources``: the code of each module, by its path."""
     modules = {path: Module.parse(source) for path, source in sources.items()}
     try:
         products = _Products({path: module.tree for path, module in modules.items() if module})
@@ -69,7 +69,7 @@ def find_percentages(sources: Mapping[str, bytes]) -> Percentages:
 
 
 class _Products:
-    """The expressions in some modules that multiply by 100, and where their values go."""
+    """The expressions in some modules that multiply by 100, and how the code uses their values."""
 
     def __init__(self, trees: Mapping[str, ast.Module]) -> None:
         self._parents: dict[ast.AST, ast.AST] = {}
@@ -96,11 +96,11 @@ class _Products:
             self.computed = self.computed or _multiplies(node) or _formats_percent(node)
 
     def find_unsigned(self) -> str:
-        """Return the place of the first product of an accuracy and 100 that is printed without a percent sign."""
+        """Return the place where an accuracy is first multiplied by 100 but printed without a percent sign."""
         return next((self._places[node] for node in self._products if self._is_printed_unsigned(node)), "")
 
     def _is_printed_unsigned(self, product: ast.AST) -> bool:
-        """Return whether a product, or a variable or function with its value, is printed without a percent sign."""
+        """Return whether an accuracy times 100 is printed without a percent sign, maybe through variables or functions."""
         queue, seen, is_accuracy = [product], set(), bool(_ACCURACY_NAMES.search(self._function_of(product)))
         for node in queue:
             use, value = self._find_use(node)
@@ -117,7 +117,7 @@ class _Products:
         return False
 
     def _find_use(self, node: ast.AST) -> tuple[ast.AST, ast.AST]:
-        """Return the node that uses a percentage, after rounding and conversion, and the expression that it uses."""
+        """Return the node that uses a percentage, which may be rounded or converted first, and the expression used."""
         if isinstance(node, ast.AugAssign):
             return node, node.value
         child, parent = node, self._parents[node]
@@ -187,7 +187,7 @@ def _is_hundred(node: ast.AST) -> bool:
 
 
 def _formats_percent(node: ast.AST) -> bool:
-    """Return whether a format such as {:.1%} multiplies by 100."""
+    """Return whether a node formats a number as a percentage, as in ``{:.1%}``, which multiplies it by 100."""
     return (
         isinstance(node, ast.Constant)
         and isinstance(node.value, str)

@@ -1,4 +1,4 @@
-"""Check that a repository requires only packages from the index, by name."""
+"""Check that a repository requires only packages that are named and come from the index."""
 
 import re
 

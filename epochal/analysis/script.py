@@ -1,4 +1,4 @@
-"""The script that is trained: its constants, its number of epochs, and its files with other hyperparameters."""
+"""The script to train: its constants, its number of epochs, and the files that set other hyperparameters."""
 
 import sys
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from epochal.folders import SCRIPT
 from epochal.records import Value
 
 _MAX_TEXT_LENGTH = 200
-"""The maximum length, in characters, of a text that is recorded as a hyperparameter."""
+"""The maximum length, in characters, of a string that is recorded as a hyperparameter."""
 
 Change = Mapping[str, bytes]
 """New contents of the files that a trial changes, by path; empty if it trains the code as pushed."""
@@ -28,7 +28,7 @@ class Script:
 
     ``path``: its path relative to the code. ``files``: the contents of the script, of the local modules that it imports, and of
     its configuration files, by path. ``constants``: the literals assigned to names at its top level, in order.
-    ``epochs``: the literals that may set the number of epochs, the likeliest first. ``assigned_lines``: for each name,
+    ``epochs``: the literals that may set the number of epochs, the most likely first. ``assigned_lines``: for each name,
     the line numbers of its assignments, counted from 1. ``places``: the other named literals, by name and by qualified
     name.
     ``notebook``: the notebook that the script was exported from, in which case ``path`` does not exist in the commit;
@@ -70,7 +70,7 @@ class Script:
         return {**exported, **self.apply(values), **self._change(values)}
 
     def _change(self, values: Mapping[Constant, Value]) -> dict[str, bytes]:
-        """Return the files of ``files`` that change, by path."""
+        """Return the new content, by path, of the files that change when constants are set to ``values``."""
         change = {}
         for path in {constant.path: None for constant in values}:
             inside = {constant: value for constant, value in values.items() if constant.path == path}
@@ -82,9 +82,9 @@ class Script:
     def hyperparameters(self, values: Mapping[Constant, Value]) -> dict[str, Value]:
         """Return the hyperparameters of a trial by name: all constants, and those of ``values`` with their new values.
 
-        These include the number of epochs, from the literal in ``values`` that sets it, or else from the likeliest one.
-        Other names of that literal are left out, and values that JSON or some databases cannot hold (long or
-        unprintable texts, numbers beyond a float), because nobody tunes them.
+        These include the number of epochs, from the literal in ``values`` that sets it, or else from the most likely one.
+        Other names of that literal are left out. Values that JSON or some databases cannot hold (long or unprintable
+        strings, numbers beyond a float) are left out, too, because nobody tunes them.
         """
         changed = [each.constant for each in self.epochs if each.constant in values]
         epochs = changed or [each.constant for each in self.epochs[:1]]
@@ -131,7 +131,7 @@ def _analyse(sources: Sources) -> Script:
 
 
 def _can_change(contents: Mapping[str, bytes], epochs: Epochs) -> bool:
-    """Return whether a literal can be changed. In a file with a duplicate key, for example, one value cannot."""
+    """Return whether a trial can change a literal. It cannot if the file sets the same key twice, for example."""
     try:
         change_all(contents[epochs.constant.path], {epochs.constant: epochs.value_for(epochs.number + 1)})
     except ValueError:
@@ -140,7 +140,7 @@ def _can_change(contents: Mapping[str, bytes], epochs: Epochs) -> bool:
 
 
 def differ_only_in_epochs(one: Script, other: Script) -> bool:
-    """Return whether two scripts and their files differ only in one number of epochs."""
+    """Return whether two scripts, including their files, differ only in a literal that sets the number of epochs."""
     if one.files.keys() != other.files.keys():
         return False
     different = [path for path in one.files if one.files[path] != other.files[path]]
@@ -158,7 +158,7 @@ def differ_only_in_epochs(one: Script, other: Script) -> bool:
 
 
 def diff(code: Path, change: Change, project: str = "") -> str:
-    """Return the difference between the files in the folder ``code`` and ``change`` in the format of ``git diff``."""
+    """Return a ``git diff`` between the files in the folder ``code`` and their new contents in ``change``."""
     parts = (
         unified_diff((code / path).read_bytes(), content, str(PurePosixPath(project, path)))
         for path, content in sorted(change.items())

@@ -26,7 +26,7 @@ class Module:
     @classmethod
     @lru_cache(maxsize=8)
     def parse(cls, source: bytes) -> "Module | None":
-        """Return the parsed module, cached for the eight latest sources; None if ``source`` is not valid Python."""
+        """Return the parsed module; None if ``source`` is not valid Python. The last eight results are cached."""
         try:
             with warnings.catch_warnings(action="ignore"):  # warnings about the pushed code are not reported
                 return cls(ast.parse(source), source)
@@ -34,7 +34,7 @@ class Module:
             return None
 
     def scope_nodes(self) -> Iterator[ast.AST]:
-        """Yield the nodes of the module's scope in source order, excluding the contents of functions and classes."""
+        """Yield the nodes at the module's top level in source order, but not the bodies of functions and classes."""
         stack: list[ast.AST] = [self.tree]
         while stack:
             node = stack.pop()

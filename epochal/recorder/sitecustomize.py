@@ -1,4 +1,4 @@
-"""Startup hook of the training process, which makes the recorder observe Keras, scikit-learn and the script's end.
+"""Startup hook of the training process: let the recorder observe Keras, scikit-learn and the end of the script.
 
 Python imports ``sitecustomize`` at startup if its folder is on PYTHONPATH (see the module ``site``). EPOCHAL_OUT is the
 folder that the recorder writes to; if it is not set, nothing is observed. EPOCHAL_CHECKPOINTS, if set, is the folder
@@ -72,7 +72,7 @@ def _observe_ending():
 
 
 def _run_shadowed():
-    """Run the ``sitecustomize`` that this file shadows, if there is one (Debian ships one)."""
+    """Run the other ``sitecustomize`` that this file hides from Python, if there is one (Debian ships one)."""
     here = os.path.dirname(os.path.abspath(__file__))
     spec = PathFinder.find_spec("sitecustomize", [entry for entry in sys.path if os.path.abspath(entry) != here])
     if spec:

@@ -1,6 +1,6 @@
 """Find problems in the source of the pushed code before anything is trained.
 
-Only what is nearly certain is reported: a false alarm on a sound script is worse than a miss.
+Only problems that are nearly certain are reported: a false alarm about a sound script is worse than a missed problem.
 """
 
 from collections.abc import Collection, Iterator
@@ -59,9 +59,9 @@ def find_in_files(
     committed: Collection[str],
     new: Collection[str],
 ) -> Iterator[Finding]:
-    """Yield findings on files and packages that are missing in ``folder``, and on files that are too large.
+    """Yield findings about files and packages that are missing in ``folder``, and about files that are too large.
 
-    ``committed``: the paths that the next commit would contain. ``new``: those of them that it would add or change.
+    ``committed``: the paths of all files in the next commit. ``new``: the paths of those that it would add or change.
     """
     yield from find_missing_files(sources, folder, committed)
     yield from find_missing_packages(sources, detection, folder)

@@ -17,11 +17,12 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One finding.
+    """A problem found in the code, or something worth knowing about it.
 
-    ``kind``: a word to filter by. ``path``: the file, relative to the checked folder. ``line``: its line, counted from
-    1; 0 for the whole file. ``cell``: in a notebook, the number of the code cell, counted from 1, in which ``line``
-    counts; 0 for other files. ``message``: what is wrong. ``remedy``: what to do about it.
+    ``kind``: a name for this kind of problem, to filter by. ``path``: the file, relative to the checked folder.
+    ``line``: its line, counted from 1; 0 for the whole file. ``cell``: in a notebook, the number of the code cell,
+    counted from 1, in which ``line`` counts; 0 for other files. ``message``: what is wrong. ``remedy``: what to do
+    about it.
     """
 
     kind: str
@@ -34,6 +35,6 @@ class Finding:
 
     @property
     def place(self) -> str:
-        """The place in the format of compilers, as in ``nn.py:12``, or ``digits.ipynb cell 3:2``."""
+        """The finding's place in the format that compilers use: ``nn.py:12``, or ``digits.ipynb cell 3:2``."""
         cell = f" cell {self.cell}" if self.cell else ""
         return f"{self.path}{cell}" + (f":{self.line}" if self.line else "")

@@ -52,7 +52,11 @@ _BEST_EPOCH = frozenset({"EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau"
 
 @dataclass(frozen=True)
 class _Leak:
-    """A call that is given all rows: its name (``what``), its statement, and whether its result repeats rows."""
+    """A call that processes all rows, although they are split into training and test data later.
+
+    ``what``: the name of the function or class. ``copies``: whether the call repeats or mixes rows. ``step``: the
+    statement that contains the call.
+    """
 
     what: str
     line: int
@@ -61,13 +65,13 @@ class _Leak:
 
 
 def find_fitted_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield calls that fit on, or copy, all rows before these are split into training and test data."""
+    """Yield calls that are fitted on all rows, or copy rows, before the rows are split into training and test data."""
     for source, scope in find_used(sources):
         yield from _Flow(source).follow(scope)
 
 
 class _Flow:
-    """Follows data that were fitted on all rows through the assignments of a scope to a split."""
+    """Follows the results of calls that process all rows through a scope, until these results are split."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -165,7 +169,7 @@ class _Flow:
                 self._leaks[name] = leak
 
     def _class_of(self, node: ast.expr) -> str:
-        """Return the full name of the class of an object, which may have been fitted in the same expression."""
+        """Return the full name of an object's class, also if the object is created and fitted in one expression."""
         if isinstance(node, ast.Name):
             return self._classes.get(node.id, "")
         if isinstance(node, ast.Call):
@@ -176,7 +180,7 @@ class _Flow:
         return ""
 
     def _is_all_rows(self, call: ast.Call) -> bool:
-        """Return whether a call is given data that neither are named training or test data nor come from a split."""
+        """Return whether no argument of a call comes from a split, or has a name such as ``x_train`` or ``test``."""
         names = [root_name(argument) for argument in (*call.args, *(each.value for each in call.keywords))]
         return bool(call.args) and not any(name in self._parts or _PART_NAME.search(name) for name in names)
 
@@ -223,7 +227,11 @@ class _Flow:
 
 @dataclass(frozen=True)
 class _Fit:
-    """A call to ``fit``. The object and its data are texts that are equal only for the same values."""
+    """A call to ``fit``.
+
+    ``owner``, ``data``, ``validation``: strings that identify the fitted object, its training data and its validation
+    data; equal strings mean the same value. ``validates``: whether the call has validation data.
+    """
 
     call: ast.Call
     owner: str
@@ -234,7 +242,7 @@ class _Fit:
 
 @dataclass(frozen=True)
 class _Measurement:
-    """A call to ``evaluate`` or ``score``, and the data that it is given."""
+    """A call to ``evaluate``, ``score`` or ``predict``. ``owner``, ``data``: as in ``_Fit``."""
 
     call: ast.Call
     owner: str
@@ -242,7 +250,7 @@ class _Measurement:
 
 
 def find_wrong_data(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield fits that validate on the training or the test data, and scripts that test on the training data alone."""
+    """Find calls to fit that validate on training or test data, and scripts that test only on training data."""
     measured, training_only = 0, []
     for source, scope in find_used(sources):
         fits, measurements = _read_calls(source, scope)
@@ -274,7 +282,7 @@ def find_wrong_data(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def _used_objects(call: ast.Call) -> Iterator[str]:
-    """Yield the variables that a call uses as the function or as arguments, which may measure in another way."""
+    """Yield the variables that a call uses as its function or arguments: the call may measure an accuracy of them."""
     for node in (call.func, *call.args, *(each.value for each in call.keywords)):
         if isinstance(node, ast.Name):
             yield node.id
@@ -287,7 +295,7 @@ def _is_measuring(node: ast.AST) -> bool:
 
 
 class _Variables:
-    """The variables of a scope: how often each was assigned so far, and which function made its value."""
+    """The variables of a scope: how often each has been assigned so far, and which function created its value."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -303,7 +311,7 @@ class _Variables:
                     self._makers[node.id] = self.maker(value)
 
     def maker(self, value: ast.expr | None) -> str:
-        """Return the full name of the function at the beginning of a chain of calls; empty if it was not imported."""
+        """Return the full name of the function that a chain of calls starts with; empty if it was not imported."""
         while isinstance(value, ast.Call | ast.Attribute | ast.Subscript):
             if isinstance(value, ast.Call) and (name := self._source.callee(value)):
                 return name
@@ -311,14 +319,14 @@ class _Variables:
         return self._makers.get(value.id, "") if isinstance(value, ast.Name) else ""
 
     def identify(self, node: ast.expr | None) -> str:
-        """Return a text that is equal for two expressions with the same value; empty if that is unknown."""
+        """Return a string that is the same for two expressions with the same value; empty if this cannot be known."""
         if node is None or not all(isinstance(each, _PLAIN) for each in ast.walk(node)):
             return ""
         names = sorted({each.id for each in ast.walk(node) if isinstance(each, ast.Name)})
         return " ".join([ast.unparse(node), *(str(self._versions[name]) for name in names)]) if names else ""
 
     def identify_owner(self, call: ast.Call, step: Step) -> str:
-        """Return a text for the object whose method is called: the new variable of ``clf = SVC().fit(x, y)``."""
+        """Return a string that identifies the object whose method is called: ``clf`` in ``clf = SVC().fit(x, y)``."""
         assert isinstance(call.func, ast.Attribute)
         node = step.node
         if isinstance(node, ast.Assign) and node.value is call and isinstance(call.func.value, ast.Call):

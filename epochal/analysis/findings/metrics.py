@@ -1,4 +1,4 @@
-"""Find meaningless accuracies, such as those of regressions or of single one-hot labels, and missing ones."""
+"""Find accuracies that mean nothing, such as the accuracy of a regression, and scripts that report no accuracy."""
 
 import ast
 import re
@@ -42,7 +42,7 @@ class _Compile:
 
 
 def find_meaningless_accuracies(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield metrics that do not measure the share of correct predictions."""
+    """Yield metrics that the script uses as an accuracy, but that do not measure the share of correct predictions."""
     one_hot = any(last_name(call.func) == "to_categorical" for source in sources for call in source.calls)
     for source, scope in find_used(sources):
         for each in _read_compiles(source, scope):
@@ -59,7 +59,7 @@ def find_metrics(sources: tuple[Source, ...]) -> Iterator[tuple[Source, int, tup
 
 
 def find_missing_accuracy(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield the last call to compile in a Keras script that does not report an accuracy."""
+    """Yield the last call to compile in a Keras script, if the script reports no accuracy."""
     compiles = [(source, each) for source, scope in find_used(sources) for each in _read_compiles(source, scope)]
     if not compiles or any(each.metrics is None for _, each in compiles):
         return
@@ -165,7 +165,7 @@ def _find_output(source: Source, value: ast.expr | None, outputs: dict[str, ast.
 
 
 def _read_layer(source: Source, layer: ast.Call | None) -> tuple[int, str]:
-    """Return the units and activation of a Dense layer; 0 and an empty text for other layers, or if computed."""
+    """Return the units and activation of a Dense layer; 0 or an empty string if they are unknown."""
     if layer is None or not re.fullmatch(r"keras\.layers\.(?:\w+\.)?Dense", source.callee(layer)):
         return 0, ""
     units, activation = keyword(layer, "units", 0), keyword(layer, "activation", 1)
@@ -175,7 +175,7 @@ def _read_layer(source: Source, layer: ast.Call | None) -> tuple[int, str]:
 
 
 def _read_metrics(call: ast.Call) -> tuple[str, ...] | None:
-    """Return the names of the metrics in a call to compile; None if not all of them are literals."""
+    """Return the names of the metrics in a call to compile; None if any of them is unknown."""
     if any(each.arg is None for each in call.keywords) or len(call.args) > 2:
         return None
     metrics = keyword(call, "metrics")
@@ -190,14 +190,14 @@ def _read_metrics(call: ast.Call) -> tuple[str, ...] | None:
 
 
 def _name_of(node: ast.expr | None) -> str:
-    """Return the name of a loss or metric that is a text or made by a call; empty for other expressions."""
+    """Return the name of a loss or metric that is given as a string or by a call; empty for other expressions."""
     if isinstance(node, ast.Call):
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", last_name(node.func)).lower()
     return text_of(node)
 
 
 def _check_regressors(source: Source, scope: Scope) -> Iterator[Finding]:
-    """Yield scores of regressors, which are R², that the code prints or names as an accuracy."""
+    """Yield calls to a regressor's ``score``, which returns R², if the code reports the result as an accuracy."""
     regressors: dict[str, str] = {}
     scores: dict[str, ast.Call] = {}
     for step in scope.steps:
@@ -223,15 +223,15 @@ def _check_regressors(source: Source, scope: Scope) -> Iterator[Finding]:
                     regressors.pop(node.id, None)
                     scores.pop(node.id, None)
             if isinstance(target, ast.Name) and isinstance(value, ast.Call):
-                made = _made(value)
-                if made and _REGRESSOR.fullmatch(source.callee(made)):
-                    regressors[target.id] = last_name(made.func)
+                created = _find_creation(value)
+                if created and _REGRESSOR.fullmatch(source.callee(created)):
+                    regressors[target.id] = last_name(created.func)
                 elif value in found and value not in named:
                     scores[target.id] = value
 
 
-def _made(call: ast.Call) -> ast.Call | None:
-    """Return the call that makes an object: ``SVR()`` in ``SVR().fit(x, y)``, otherwise ``call`` itself."""
+def _find_creation(call: ast.Call) -> ast.Call | None:
+    """Return the call that creates an object: ``SVR()`` in ``SVR().fit(x, y)``, otherwise ``call`` itself."""
     if isinstance(call.func, ast.Attribute) and call.func.attr == "fit" and isinstance(call.func.value, ast.Call):
         return call.func.value
     return call
@@ -255,10 +255,10 @@ def _says_accuracy(node: ast.stmt) -> bool:
 
 
 def find_measurement(sources: tuple[Source, ...]) -> tuple[str, str, int] | None:
-    """Return what measures the accuracy in a script, with its file and line; None if unknown.
+    """Return the call, printed line or metric that gives a script's accuracy, with its file and line; None if unknown.
 
-    This is the last call to evaluate, score, accuracy_score or cross_val_score, or else the last line that prints an
-    accuracy, or else a metric of the last compile, whose value on validation data counts.
+    This is the last call to evaluate, score, accuracy_score or cross_val_score; without such a call, the last line that
+    prints an accuracy; and otherwise the validation value of a metric of the last call to compile.
     """
     measured: list[tuple[str, str, int]] = []
     printed: list[tuple[str, str, int]] = []

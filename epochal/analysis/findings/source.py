@@ -1,4 +1,4 @@
-"""Python files for the checks, with the full names of imports and the statements in the order in which they run."""
+"""Parse Python files for the checks: resolve imported names, and list statements with their conditions."""
 
 import ast
 from collections.abc import Iterator
@@ -15,18 +15,18 @@ _RUNNERS = frozenset({"run", "Fire"})
 """Functions that call their argument, as in absl's ``app.run(main)``."""
 
 _MAIN = "main"
-"""The arm of ``if __name__ == "__main__"``, which runs in the script but not in modules."""
+"""Marks the branch of ``if __name__ == "__main__"``, which runs in the script but not in modules."""
 _EXITS = frozenset({"sys.exit", "os._exit", "exit", "quit"})
 
 Branch = tuple[tuple[int, str], ...]
-"""The arms of conditions, loops and try blocks that a statement is in, outermost first."""
+"""The branches of conditions, loops and try blocks that contain a statement, outermost first."""
 
 
 @dataclass(frozen=True)
 class Step:
     """A statement, without the statements inside it.
 
-    ``branch``: empty if the statement runs whenever its scope does.
+    ``branch``: the branches that contain it; empty if it always runs when its module or function runs.
     """
 
     node: ast.stmt
@@ -53,7 +53,7 @@ class Step:
 
     @property
     def assigned(self) -> Iterator[tuple[ast.expr, ast.expr | None]]:
-        """Each target that the statement assigns to, and its value if that is an expression of the statement."""
+        """Each target of the statement's assignments, and the expression assigned to it, or None if there is none."""
         for node in self.nodes:
             if isinstance(node, ast.Assign):
                 for target in node.targets:
@@ -68,7 +68,7 @@ class Step:
                 yield node.optional_vars, node.context_expr
 
     def follows(self, other: "Step") -> bool:
-        """Return whether the earlier statement ``other`` has always run when this one runs."""
+        """Return whether ``other``, an earlier statement, is certain to have run when this statement runs."""
         return self.branch[: len(other.branch)] == other.branch
 
 
@@ -87,7 +87,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class Source:
-    """A Python file that is part of the training code. ``names``: the full name behind each imported name."""
+    """A Python file of the training code. ``names``: the full name that each imported name stands for."""
 
     path: str
     tree: ast.Module
@@ -122,7 +122,7 @@ def read_sources(script: Script) -> tuple[Source, ...]:
 
 
 def parse_source(path: str, tree: ast.Module) -> Source:
-    """Return the file ``path`` with the syntax tree ``tree``."""
+    """Return the ``Source`` of the file at ``path``, given its syntax tree."""
     functions = [node for node in ast.walk(tree) if isinstance(node, _FUNCTIONS)]
     scopes = tuple(Scope(node, tuple(_steps(node.body, ()))) for node in (tree, *functions))
     return Source(path, tree, resolve_imports(tree), scopes)
@@ -154,7 +154,7 @@ def find_certain(sources: tuple[Source, ...]) -> Iterator[tuple[Source, Step]]:
     functions = {(Path(source.path).stem, scope.name): (source, scope) for source in sources for scope in source.scopes}
     for source, scope in queue:
         for step in scope.steps:
-            if any(arm != _MAIN or source is not sources[0] for _, arm in step.branch):
+            if any(kind != _MAIN or source is not sources[0] for _, kind in step.branch):
                 continue
             yield source, step
             if _ends(source, step):
@@ -167,7 +167,7 @@ def find_certain(sources: tuple[Source, ...]) -> Iterator[tuple[Source, Step]]:
 
 
 def _ends(source: Source, step: Step) -> bool:
-    """Return whether no statement after this one runs."""
+    """Return whether a statement leaves its scope, so that no statement after it runs."""
     if isinstance(step.node, ast.Expr) and isinstance(step.node.value, ast.Call):
         function = step.node.value.func
         return (source.name_of(function) or last_name(function)) in _EXITS
@@ -175,7 +175,7 @@ def _ends(source: Source, step: Step) -> bool:
 
 
 def _called_functions(source: Source, step: Step) -> Iterator[tuple[str, str]]:
-    """Yield the module and name of each function that a statement calls, or passes to one of ``_RUNNERS``."""
+    """Yield the module and name of each function that a statement calls, directly or through ``_RUNNERS``."""
     for call in step.calls:
         for node in (call.func, *(call.args if last_name(call.func) in _RUNNERS else [])):
             module, _, function = (full_name(node, source.names) or getattr(node, "id", "")).rpartition(".")
@@ -184,7 +184,7 @@ def _called_functions(source: Source, step: Step) -> Iterator[tuple[str, str]]:
 
 
 def keyword(call: ast.Call, name: str, position: int | None = None) -> ast.expr | None:
-    """Return the argument of a call with this name, or else at this position; None if there is no such argument."""
+    """Return a call's argument with this name or at this position; None if there is no such argument."""
     for each in call.keywords:
         if each.arg == name:
             return each.value
@@ -209,7 +209,7 @@ def text_of(node: ast.expr | None) -> str:
 
 
 def root_name(node: ast.expr | None) -> str:
-    """Return the variable at the beginning of an expression: ``df`` of ``df["x"].values``; empty without a variable."""
+    """Return the variable that an expression starts with: ``df`` in ``df["x"].values``; empty if there is none."""
     while isinstance(node, ast.Attribute | ast.Subscript | ast.Call | ast.Starred):
         node = node.func if isinstance(node, ast.Call) else node.value
     return node.id if isinstance(node, ast.Name) else ""
@@ -220,7 +220,7 @@ def _is_block(node: ast.AST) -> bool:
 
 
 def _pair(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
-    """Yield targets with their values, one by one if both are tuples of the same length."""
+    """Yield the targets of an assignment with their values, element by element for tuples of the same length."""
     if isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List):
         starred = any(isinstance(each, ast.Starred) for each in (*target.elts, *value.elts))
         if len(target.elts) == len(value.elts) and not starred:

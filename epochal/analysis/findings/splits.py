@@ -1,4 +1,4 @@
-"""Find splits into training and test data that differ in each run of the script, or whose parts overlap."""
+"""Find splits into training and test data that differ each time the script runs, or whose parts overlap."""
 
 import ast
 import re
@@ -101,7 +101,7 @@ def _unseeded(source: Source, call: ast.Call, name: str, argument: str) -> Findi
 
 
 def _check_sample_and_drop(source: Source, scope: Scope) -> Iterator[Finding]:
-    """Yield ``train = df.sample(frac=0.8)`` if ``df.drop(train.index)`` follows."""
+    """Yield splits such as ``train = df.sample(frac=0.8)`` and ``test = df.drop(train.index)`` without a seed."""
     samples: dict[str, ast.Call] = {}
     for step in scope.steps:
         for call in step.calls:
@@ -117,7 +117,7 @@ def _check_sample_and_drop(source: Source, scope: Scope) -> Iterator[Finding]:
 
 
 def _read_sample(source: Source, value: ast.expr | None) -> ast.Call | None:
-    """Return ``value`` if it calls ``sample`` of a data frame with arguments that can be read."""
+    """Return ``value`` if it is a call to ``sample`` of a data frame with known arguments; otherwise None."""
     if not isinstance(value, ast.Call) or has_unknown_arguments(value):
         return None
     if not isinstance(value.func, ast.Attribute) or value.func.attr != "sample":
@@ -154,7 +154,7 @@ def find_overlapping_samples(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def find_reshuffled_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield calls to tf.data's shuffle before take and skip, which move rows between the two parts in each epoch."""
+    """Yield calls to tf.data's shuffle before take and skip: each epoch moves rows between the two parts."""
     for source, scope in find_used(sources):
         imported = {name.partition(".")[0] for name in source.names.values()}
         if "tensorflow" not in imported or "datasets" in imported:  # data sets of Hugging Face have the same methods

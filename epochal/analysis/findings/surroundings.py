@@ -35,7 +35,7 @@ _PROVIDERS = {
     "torchgen": ("torch",),
     "xgboost": ("xgboost-cpu",),
 }
-"""Alternative packages that provide a module, besides the usual one."""
+"""For each module, the packages that provide it besides the usual one."""
 
 _DEPENDENCIES = {
     "imbalanced-learn": ("joblib", "numpy", "scikit-learn", "scipy", "threadpoolctl"),
@@ -61,13 +61,13 @@ _DEPENDENCIES = {
     "tqdm": (),
     "xgboost": ("numpy", "scipy"),
 }
-"""Packages and the modules they bring along, apart from those that every framework's environment has.
+"""For each package, the dependencies that are installed with it, except those that every training environment has.
 
-Any other package in requirements.txt may bring along unknown modules, so no module is then reported as missing.
+The dependencies of any other package in requirements.txt are unknown, so no module is then reported as missing.
 """
 
 _OTHER_LISTS = ("pyproject.toml", "environment.yml", "environment.yaml", "uv.lock", "Pipfile", "setup.py")
-"""Other files that list packages."""
+"""Files other than requirements.txt that list the packages that the code needs."""
 
 
 _UNPACKING = frozenset(
@@ -108,7 +108,7 @@ def _texts_in(source: Source) -> Iterator[str]:
 
 
 def _formatted_texts_in(source: Source) -> Iterator[str]:
-    """Yield the ends of f-strings, such as ``.csv`` of ``f"{name}.csv"``, with a letter in front."""
+    """Yield the text at the end of each f-string after the letter x: ``x.csv`` for ``f"{name}.csv"``."""
     for node in source.nodes:
         if isinstance(node, ast.JoinedStr) and node.values and (end := text_of(node.values[-1])):
             yield f"x{end}"
@@ -131,7 +131,10 @@ def _explain_missing(path: str, folder: Path) -> tuple[str, str]:
 
 
 def find_large_files(folder: Path, files: Collection[str]) -> Iterator[Finding]:
-    """Yield those of ``files``, which the next commit would add, that have more than 50 MB and are not in Git LFS."""
+    """Yield files larger than 50 MB that the next commit would add, unless the repository uses Git LFS.
+
+    ``files``: the paths of all files that the next commit would add or change.
+    """
     attributes = folder / ".gitattributes"
     if attributes.is_file() and b"filter=lfs" in attributes.read_bytes():
         return
@@ -177,7 +180,7 @@ def find_missing_packages(sources: tuple[Source, ...], detection: Detection, fol
 
 
 def find_relative_imports(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield the relative imports of the script, which Python does not allow in a file that it runs directly."""
+    """Yield the script's relative imports, which fail because Python runs the script directly."""
     for source, step in find_certain(sources):
         node = step.node
         if source is sources[0] and isinstance(node, ast.ImportFrom) and node.level:

@@ -47,7 +47,7 @@ _DOWNLOADS = {
     r"transformers\.\w+\.from_pretrained": "a model",
     r"torchvision\.datasets\.\w+": "a data set",
 }
-"""Patterns of the functions that download, and what they download."""
+"""Patterns that match the names of downloading functions, and descriptions of what these functions download."""
 
 
 def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
@@ -98,7 +98,7 @@ def find_lost_pictures(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def find_foreign_paths(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield absolute paths that the code reads or stores in a variable, but that may not exist where it trains."""
+    """Yield absolute paths in the code that may not exist on the machine that trains it."""
     created = {
         name
         for source in sources
@@ -195,7 +195,7 @@ def _describe_download(source: Source, call: ast.Call) -> str:
 
 
 def _fetchable(source: Source, call: ast.Call) -> str:
-    """Return the name to pass to ``epochal data fetch`` for what a call downloads; empty if it knows no such name."""
+    """Return the name of the dataset that a call downloads, if ``epochal data fetch`` knows it; otherwise empty."""
     full = source.callee(call)
     found = re.fullmatch(
         r"keras\.datasets\.(\w+)\.load_data|keras\.applications\.(?:\w+\.)?(\w+)|sklearn\.datasets\.(fetch_\w+)", full

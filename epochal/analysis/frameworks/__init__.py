@@ -66,9 +66,10 @@ class Recorder:
 
 @dataclass(frozen=True)
 class RemovedApi:
-    """A ``line``, counted from 1, that uses a removed API (``what``) of a framework, and what to write ``instead``.
+    """A line of code that uses an API that the framework has removed.
 
-    ``owner``: the title of the package that had it, if that is not the framework itself.
+    ``line``: the number of the line, counted from 1. ``what``: the removed API. ``instead``: what to use instead.
+    ``owner``: the title of the package that had the API, if that is not the framework itself.
     """
 
     line: int
@@ -85,10 +86,10 @@ class Framework(Protocol):
     IMPORTS: tuple[str, ...]
     """The top-level packages whose import identifies the framework."""
     RANK: int
-    """Code that imports several frameworks trains with the one of the lowest rank, counted from 0.
+    """If code imports several frameworks, Epochal chooses the one with the lowest rank. Ranks start at 0.
 
-    Two of rank 0 are an error, because each of them trains networks. Of other frameworks with the same rank, the
-    first one imported trains.
+    Importing two frameworks of rank 0 is an error, because each of them trains networks. Of several frameworks with
+    another rank, Epochal chooses the one that is imported first.
     """
     PINS: Path
     """The requirements file of the framework's training environment, with pinned versions."""
@@ -97,7 +98,7 @@ class Framework(Protocol):
     MODEL_SUFFIXES: tuple[str, ...]
     """The suffixes of the framework's model files."""
     LOG_LINES: LogLines
-    """The lines that the framework prints on its own."""
+    """Patterns for the lines that the framework prints on its own."""
     RECORDER: Recorder
     """What the recorder can do for the framework."""
 
@@ -109,7 +110,7 @@ _NAMES = {*Framework.__annotations__, "find_removed_apis"}
 
 
 def no_removed_apis(_source: str) -> list[RemovedApi]:
-    """Return an empty list, as ``find_removed_apis`` for frameworks with no known removed APIs."""
+    """Return an empty list. Frameworks without known removed APIs use this as their ``find_removed_apis``."""
     return []
 
 
@@ -179,7 +180,7 @@ def describe_resumed_methods() -> str:
 
 
 def _join_possessives(by_title: Mapping[str, str]) -> str:
-    """Join the possessives of framework titles, each followed by its text, if any: ``Keras' fit``."""
+    """Join framework titles as possessives, each followed by its text: ``Keras' fit or XGBoost's score()``."""
     ends = {title: "'" if title.endswith("s") else "'s" for title in by_title}
     return _join([f"{title}{ends[title]} {text}".rstrip() for title, text in by_title.items()])
 

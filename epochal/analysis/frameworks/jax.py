@@ -1,4 +1,4 @@
-"""JAX, also as used by Flax. Code that also imports TensorFlow or PyTorch belongs to these."""
+"""JAX, also as used by Flax. Code that imports TensorFlow or PyTorch as well counts as using that framework."""
 
 from epochal.analysis.frameworks import LogLines, Recorder, no_removed_apis
 from epochal.folders import resource

@@ -1,4 +1,4 @@
-"""Plain Python: code that imports no framework of this package. Any code may use its datasets, which are NLTK's."""
+"""Plain Python: code that imports no supported framework. Code of any framework may use its datasets, those of NLTK."""
 
 from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, no_removed_apis
 from epochal.folders import resource

@@ -19,9 +19,9 @@ from epochal.records import Value, is_same_value, value_kind
 def find_constants(source: bytes, path: str = "") -> list[Constant]:
     """Return the literals that a module's top level assigns to names, in order; empty if it is not valid Python.
 
-    A literal is a number (including a minus sign), a text, True or False. The blocks of if, try, with and loops
-    belong to the top level, but functions and classes do not. Assignments to a tuple, with a walrus, of a
-    computed value, or like ``epochs += 5`` are not found. ``path``: the path of the module.
+    A literal is a number (including a minus sign), a string, True or False. The blocks of if, try, with and loops
+    belong to the top level, but functions and classes do not. Assignments to tuples, of computed values, with
+    ``:=`` and with ``+=`` are not found. ``path``: the path of the module.
     """
     module = Module.parse(source)
     return [make_constant(module, name, node, path) for name, node in module.assignments()] if module else []
@@ -30,7 +30,7 @@ def find_constants(source: bytes, path: str = "") -> list[Constant]:
 def make_constant(
     module: Module, name: str, node: ast.expr, path: str, qualified_name: str = "", place: str = "the constant"
 ) -> Constant:
-    """Return the literal ``node`` of ``module`` as a constant. A text that spells a number stays a text."""
+    """Return the literal ``node`` of ``module`` as a constant. A string such as ``"5"`` is not turned into a number."""
     value = literal(node)
     assert value is not None
     return Constant(name, value, node.lineno, *module.span(node), path, qualified_name or name, place)
@@ -116,8 +116,8 @@ def _apply_edits(source: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
 def _split_chain(module: Module, source: bytes, constant: Constant) -> tuple[tuple[int, int], int, bytes] | None:
     """Return the edits that take a constant's name out of a statement that assigns its literal to several names.
 
-    The result is the span to remove, the end of the statement, and the target as it is written; None if the statement
-    does not assign the literal to another name.
+    The result has three parts: the span to remove, the end of the statement, and the source of the removed target. It
+    is None if the statement does not assign the literal to another name.
     """
     for node in ast.walk(module.tree):
         if not isinstance(node, ast.Assign) or len(node.targets) < 2 or literal(node.value) is None:
@@ -134,7 +134,7 @@ def _split_chain(module: Module, source: bytes, constant: Constant) -> tuple[tup
 
 
 def _has_literal(module: Module, start: int, end: int, value: Value) -> bool:
-    """Return whether the bytes ``start:end`` are exactly a literal with this ``value``, or a text that spells it."""
+    """Return whether the bytes ``start:end`` are a literal with this ``value``, or a string that spells the number."""
     found = module.literal_at(start, end)
     if isinstance(found, str) and value_kind(value) == "number":
         found = parse_number(found)
@@ -142,7 +142,7 @@ def _has_literal(module: Module, start: int, end: int, value: Value) -> bool:
 
 
 def _format_literal(present: bytes, value: Value) -> bytes:
-    """Return ``value`` as an ASCII literal, which is valid in any encoding; a text keeps its quotes if possible."""
+    """Return ``value`` as an ASCII literal, which is valid in any encoding. A string keeps its quotes if possible."""
     if value_kind(value) == "number" and present.endswith((b'"', b"'")):
         value = repr(value)
     text = ascii(value)

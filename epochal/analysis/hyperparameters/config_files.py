@@ -28,7 +28,7 @@ _PLAIN_YAML = re.compile(r"[A-Za-z_][\w.-]*")
 
 
 def find_keys(path: str, content: bytes) -> list[Constant]:
-    """Return the numbers, texts and booleans in the configuration file ``path``, in order, each under its key.
+    """Return the numbers, strings and booleans in the configuration file ``path``, in order, with their keys.
 
     The ``qualified_name`` is the full key, as in ``train.epochs``; items of a list are counted from 0. The result is
     empty if the file is not valid, or if its suffix is not one of ``CONFIG_SUFFIXES``.
@@ -44,13 +44,13 @@ def find_keys(path: str, content: bytes) -> list[Constant]:
     ]
 
 
-def format_value(path: str, present: bytes, value: Value) -> bytes:
-    """Return ``value`` in the format of the configuration file ``path``, to replace the bytes ``present``."""
-    quote = present[:1].decode("ascii", "replace")
+def format_value(path: str, before: bytes, value: Value) -> bytes:
+    """Return ``value`` in the format of the configuration file ``path``, with the quotes of the old value ``before``."""
+    quote = before[:1].decode("ascii", "replace")
     if isinstance(value, bool):
         text = str(value).lower()
     elif isinstance(value, int | float):
-        # YAML 1.1 reads 1e-05 as text, and all three formats read 1.0e-05 as a number.
+        # YAML 1.1 reads 1e-05 as a string, but all three formats read 1.0e-05 as a number.
         text = re.sub(r"^(-?\d+)e", r"\1.0e", repr(value))
         if quote in "\"'":
             text = f"{quote}{text}{quote}"
@@ -64,14 +64,14 @@ def format_value(path: str, present: bytes, value: Value) -> bytes:
 
 
 def _is_plain_yaml(text: str) -> bool:
-    """Return whether YAML reads ``text`` without quotes as the same text."""
+    """Return whether YAML needs no quotes to read ``text`` as a string with the same characters."""
     import yaml
 
     return bool(_PLAIN_YAML.fullmatch(text)) and yaml.safe_load(text) == text
 
 
 def check_change(path: str, before: bytes, after: bytes, changes: Mapping[Constant, Value]) -> bool:
-    """Parse ``before`` and ``after``, and return whether they differ exactly by ``changes``."""
+    """Parse the file's content ``before`` and ``after``, and return whether exactly ``changes`` were made."""
     expected = [
         (
             each.qualified_name,
@@ -110,7 +110,7 @@ def _read_yaml(content: bytes) -> Iterator[_Found]:
 
 
 def _walk_yaml(node: Any, key: _Key, seen: set[int]) -> Iterator[tuple[_Key, Any]]:
-    """Yield the scalars in a YAML node with their keys. Aliases of nodes that were yielded before are skipped."""
+    """Yield the scalars in a YAML node with their keys. An alias for an earlier node is skipped."""
     import yaml
 
     if id(node) in seen:
@@ -127,7 +127,7 @@ def _walk_yaml(node: Any, key: _Key, seen: set[int]) -> Iterator[tuple[_Key, Any
 
 
 def _read_yaml_scalar(node: Any) -> Value | None:
-    """Return the value of a scalar; None for null, dates and the like. ``1e-3`` is a number, as in other formats."""
+    """Return the value of a YAML scalar; None for null, dates and the like. ``1e-3`` counts as a number."""
     import yaml
 
     if node.tag == "tag:yaml.org,2002:str":
@@ -168,7 +168,7 @@ def _walk_json(node: ast.expr, key: _Key) -> Iterator[tuple[_Key, ast.expr]]:
 def _read_toml(content: bytes) -> Iterator[_Found]:
     """Yield the values that are on the same line as their key, including those in inline tables.
 
-    Multi-line texts are skipped. Each value is checked against the one that ``tomllib`` reads for its key.
+    Multi-line strings are skipped. Each value is checked against the one that ``tomllib`` reads for its key.
     """
     data = tomllib.loads(content.decode("utf-8"))
     table: _Key = ()

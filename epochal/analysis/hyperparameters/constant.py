@@ -1,4 +1,4 @@
-"""A literal in the pushed code that a trial may change, and the parsing of numbers in texts."""
+"""A literal in the pushed code that a trial may change, and a function that parses a number in a string."""
 
 import re
 from dataclasses import dataclass, field
@@ -14,8 +14,8 @@ class Constant:
     """A literal in a file of the pushed code.
 
     ``name``: the variable, option, key or argument that it sets. ``value``: its value; a number even if it is written
-    as text, as in ``os.environ.get("EPOCHS", "5")``. ``line``: its line, counted from 1. ``start``, ``end``: its bytes
-    are ``content[start:end]``. ``path``: the file, relative to the top of the code. ``qualified_name``: the name after
+    as a string, as in ``os.environ.get("EPOCHS", "5")``. ``line``: its line, counted from 1. ``start``, ``end``: its bytes
+    are ``content[start:end]``. ``path``: the file, relative to the top of the code. ``qualified_name``: the name with
     that of its table, class or function, as in ``train.epochs``; the same as ``name`` at the top level of a file.
     ``place``: a description of the place, as in "the default of --epochs".
     """

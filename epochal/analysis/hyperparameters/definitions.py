@@ -17,7 +17,7 @@ RECORDS = frozenset(
 
 @dataclass(frozen=True)
 class Label:
-    """The name and place of a literal, as in the fields of ``Constant`` with the same names."""
+    """The name and place of a literal. The fields are those of ``Constant``."""
 
     name: str
     qualified_name: str
@@ -112,7 +112,7 @@ def _define_in_call(unit: Unit, node: ast.Call, classes: Mapping[str, ast.ClassD
 
 
 def make_number(unit: Unit, node: ast.expr, label: Label) -> Constant | None:
-    """Return the literal ``node`` as a constant if it is a number, or a text that spells one; None otherwise."""
+    """Return the literal ``node`` as a constant if it is a number, or a string that spells one; None otherwise."""
     value = literal(node)
     if isinstance(value, str):
         value = parse_number(value)
@@ -125,7 +125,7 @@ def make_number(unit: Unit, node: ast.expr, label: Label) -> Constant | None:
 
 
 def read_keys(node: ast.expr) -> tuple[ast.expr, tuple[str, ...]]:
-    """Return the object at the start of ``config.train["epochs"]`` and the attributes or keys that follow, in order."""
+    """Split ``config.train["epochs"]`` into the object ``config`` and its attributes or keys ``("train", "epochs")``."""
     keys: list[str] = []
     while True:
         if isinstance(node, ast.Attribute):
@@ -157,13 +157,13 @@ def find_default(function: Function, parameter: ast.arg) -> ast.expr | None:
 
 
 def label_parameter(function: Function, parameter: ast.arg) -> Label:
-    """Return the label of a parameter's default."""
+    """Return the name and place of a parameter's default value."""
     place = f"the default of the parameter {parameter.arg} of {function.name}()"
     return Label(parameter.arg, f"{function.name}.{parameter.arg}", place)
 
 
 def label_variable(unit: Unit, scope: Scope, name: str) -> Label:
-    """Return the label of a variable of a module, function or class."""
+    """Return the name and place of a variable in a module, function or class."""
     if isinstance(scope, ast.Module | ast.Lambda):
         return Label(name, f"{unit.path.rpartition('/')[2].removesuffix('.py')}.{name}", f"the constant {name}")
     return Label(name, f"{scope.name}.{name}", f"the variable {name} in {scope.name}()")

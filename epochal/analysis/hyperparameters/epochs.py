@@ -1,4 +1,4 @@
-"""Find the literals that may set the number of epochs in the pushed code, the likeliest first."""
+"""Find the literals that may set the number of epochs in the pushed code, the most likely first."""
 
 import ast
 import math
@@ -22,17 +22,17 @@ _FIT_METHODS = frozenset({"fit", "fit_generator"})
 _FIT_POSITION = 3
 """In fit(x, y, batch_size, epochs), epochs is the fourth argument."""
 _FIRST_ARGUMENT = frozenset({"fit_one_cycle", "fine_tune", "fit_flat_cos"})
-"""Methods of fastai whose first argument is the number of epochs."""
+"""The methods of fastai whose first argument is the number of epochs."""
 _ITERATIVE = frozenset(
     {"MLPClassifier", "MLPRegressor", "SGDClassifier", "SGDRegressor", "Perceptron", "LogisticRegression"}
     | {"PassiveAggressiveClassifier", "HistGradientBoostingClassifier", "LinearSVC", "SVC"}
 )
-"""Classes of scikit-learn that learn in ``max_iter`` iterations."""
+"""The classes of scikit-learn that train in at most ``max_iter`` iterations."""
 _TRAINING_CALLS = frozenset(
     {"backward", "step", "train_on_batch", "apply_gradients", "train_step", "zero_grad", "partial_fit", "fit", "train"}
     | {"train_epoch", "train_one_epoch", "minimize", "update", "apply_updates", "GradientTape", "training_step"}
 )
-"""Names of functions that a loop over epochs calls, directly or in the loops in it."""
+"""The names of functions that train. A loop that calls one of them, or contains such a loop, counts as training."""
 _LEARNING_RATE = re.compile(r"learn(?:ing)?_?rate|lr|eta|alpha|step_?size", re.IGNORECASE)
 _COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
 _RANGES = frozenset({"range", "trange", "xrange", "arange", "prange"})
@@ -41,7 +41,7 @@ _MAX_CANDIDATES = 8
 
 @dataclass(frozen=True)
 class Epochs:
-    """A literal that may set the number of epochs: ``factor`` times the literal, plus ``offset``.
+    """A literal that may set the number of epochs, which is ``factor`` times the literal plus ``offset``.
 
     ``constant``: the literal, with its file, line, value, and a description of its place.
     """
@@ -52,7 +52,7 @@ class Epochs:
 
     @property
     def name(self) -> str:
-        """The name under which a trial's hyperparameters list the literal."""
+        """The name of the literal in the hyperparameters of a trial."""
         return self.constant.name
 
     def describe(self) -> str:
@@ -62,27 +62,27 @@ class Epochs:
 
     @property
     def number(self) -> int:
-        """The number of epochs that the pushed code trains."""
+        """The number of epochs that the pushed code trains for."""
         return self.number_with(self.constant.value)
 
     def number_with(self, value: Value) -> int:
-        """Return the number of epochs if the literal has this value."""
+        """Return the number of epochs that the code would train for if the literal had this value."""
         return int(self.factor * int(value) + self.offset)
 
     def number_in(self, hyperparameters: Mapping[str, Value]) -> int:
-        """Return the number of epochs of a trial with these hyperparameters."""
+        """Return the number of epochs that a trial with these hyperparameters trains for."""
         return self.number_with(hyperparameters.get(self.name, self.constant.value))
 
     def value_for(self, number: int) -> int:
-        """Return the smallest value of the literal that trains at least ``number`` epochs."""
+        """Return the smallest value of the literal with which the code trains for at least ``number`` epochs."""
         return math.ceil((number - self.offset) / self.factor)
 
 
 def find_epochs(tracer: Tracer) -> tuple[Epochs, ...]:
-    """Return the literals that may set the number of epochs, the likeliest first; no two have the same name.
+    """Return the literals that may set the number of epochs, the most likely first; no two have the same name.
 
-    First come those that set the epochs of a call or loop that trains, in the script and the local modules that it
-    imports; then all others that are named like a number of epochs.
+    First come those that set the number of epochs of a call or loop that trains, in the script and the local modules
+    that it imports; then all others whose names suggest a number of epochs.
     """
     finder = _Finder(tracer)
     found: dict[tuple[str, int], Epochs] = {}
@@ -101,7 +101,7 @@ def is_epochs_name(name: str) -> bool:
 
 
 def _rename(found: list[Epochs]) -> Iterator[Epochs]:
-    """Add the place to the names of literals after the first if several have the same name."""
+    """Make the names unique: if several literals have the same name, add the place to all names but the first."""
     seen: set[str] = set()
     for each in found:
         constant = each.constant
@@ -118,13 +118,13 @@ class _Finder:
         self._tracer = tracer
 
     def find_used(self) -> Iterator[Traced]:
-        """Yield the literals that set the epochs of Keras' fit, then those of other calls, then those of loops."""
+        """Yield literals that set the number of epochs: of calls to fit, of other calls, of loops, of estimators."""
         for search in (self._in_fits, self._in_calls, self._in_loops, self._in_estimators):
             for unit in self._tracer.units.values():
                 yield from search(unit)
 
     def find_named(self) -> Iterator[Traced]:
-        """Yield the numbers that are named like a number of epochs, wherever they are."""
+        """Yield all numbers in the code whose names suggest a number of epochs or iterations."""
         yield from self._by_name(is_epochs_name)
         yield from self._by_name(lambda name: re.sub(r"[^a-z]", "", name.lower()) in _ITERATIONS_NAMES)
 
@@ -143,7 +143,10 @@ class _Finder:
                 yield Traced(constant)
 
     def _in_fits(self, unit: Unit) -> Iterator[Traced]:
-        """Yield the epochs of calls to fit, the last call first, because earlier ones often train only a part."""
+        """Yield the literals that set the epochs of calls to fit.
+
+        The last call comes first, because earlier calls often train only a part of the model.
+        """
         calls = [each for each in unit.nodes if isinstance(each, ast.Call) and last_name(each.func) in _FIT_METHODS]
         fits = [each for each in calls if isinstance(each.func, ast.Attribute)]
         for call in sorted(fits, key=position, reverse=True):
@@ -160,7 +163,7 @@ class _Finder:
                 yield from self._tracer.trace_key(unit, stars[0], "epochs")
 
     def _find_loop_of_fits(self, unit: Unit, call: ast.Call, epochs: ast.expr | None) -> ast.For | None:
-        """Return the loop in which each pass trains the same model for one more epoch with ``call``, or None."""
+        """Return the loop around ``call`` that trains the same model for one more epoch in each pass, or None."""
         loop = next((each for each in unit.ancestors(call) if isinstance(each, ast.For)), None)
         if loop is None or unit.function(loop) is not unit.function(call) or _find_range(loop.iter) is None:
             return None
@@ -176,7 +179,7 @@ class _Finder:
         return loop if one_more and model and not made_in_loop else None
 
     def _in_calls(self, unit: Unit) -> Iterator[Traced]:
-        """Yield arguments of other calls that are named like a number of epochs, as in Trainer(max_epochs=5)."""
+        """Yield arguments of other calls whose names suggest a number of epochs, as in Trainer(max_epochs=5)."""
         for call in sorted((each for each in unit.nodes if isinstance(each, ast.Call)), key=position, reverse=True):
             name = last_name(call.func)
             if name in _FIT_METHODS or name == "print":
@@ -198,7 +201,7 @@ class _Finder:
                     yield from self._tracer.trace(unit, keyword.value, label)
 
     def _in_loops(self, unit: Unit) -> Iterator[Traced]:
-        """Yield the number of passes of loops that train, starting with loops whose names suggest epochs."""
+        """Yield the literals that set the number of passes of training loops, loops with names like epoch first."""
         loops = sorted((each for each in unit.nodes if isinstance(each, ast.For | ast.While)), key=position)
         named = [each for each in loops if self._counts_epochs(unit, each)]
         # If loops that train are nested, the outermost one most likely counts epochs.
@@ -211,7 +214,7 @@ class _Finder:
             yield from self._trace_loop(unit, loop)
 
     def _find_passes(self, unit: Unit, loop: ast.For) -> ast.Call | None:
-        """Return the call to range in the head of a loop, also if a variable holds its result."""
+        """Return the call to range that a loop iterates over, also if its result is first assigned to a variable."""
         head = loop.iter
         if isinstance(head, ast.Name) and (scope := unit.find_scope(head, head.id)):
             values = [each.value for each in self._tracer.find_effective(unit, scope, head.id, head) if each.value]
@@ -219,7 +222,7 @@ class _Finder:
         return _find_range(head)
 
     def _counts_epochs(self, unit: Unit, loop: ast.For | ast.While) -> bool:
-        """Return whether a loop's variable, or the number of its passes, is named like a number of epochs."""
+        """Return whether the name of a loop's variable, or of its number of passes, suggests epochs."""
         heads: list[ast.expr | None] = (
             [loop.test] if isinstance(loop, ast.While) else [loop.target, self._find_passes(unit, loop)]
         )
@@ -256,7 +259,7 @@ class _Finder:
 
 
 def _trains(loop: ast.For | ast.While) -> bool:
-    """Return whether a loop calls something that trains, or takes steps of gradient descent itself."""
+    """Return whether a loop calls a function that trains, or takes steps of gradient descent itself."""
     return any(
         last_name(each.func) in _TRAINING_CALLS if isinstance(each, ast.Call) else _is_gradient_step(each)
         for statement in loop.body
@@ -287,6 +290,6 @@ def _find_range(head: ast.expr) -> ast.Call | None:
 
 
 def _base_name(node: ast.expr) -> str:
-    """Return the variable at the start of ``model.fit`` or ``self.model.fit``."""
+    """Return the variable that an expression starts with, such as ``model`` in ``model.fit``."""
     base, _ = read_keys(node)
     return base.id if isinstance(base, ast.Name) else ""

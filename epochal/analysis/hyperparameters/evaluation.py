@@ -1,6 +1,7 @@
-"""Evaluate expressions of the pushed code, if possible without running it.
+"""Evaluate expressions in the pushed code without running it, as far as this is possible.
 
-Epochal runs the script without arguments and without special environment variables, which decides many conditions.
+Epochal runs the script without arguments and without special environment variables, so many conditions have a known
+result.
 """
 
 import ast
@@ -26,7 +27,7 @@ UNKNOWN: Any = object()
 _KINDS = dict.fromkeys(("parse_args", "parse_known_args"), "option") | dict.fromkeys(
     ("safe_load", "load", "full_load", "loads", "compose", "merge", "unsafe_load", "to_container"), "config"
 )
-"""How the parts of an object are set, by the function that makes the object."""
+"""For functions that return an object, the kind of definition that its attributes or keys come from."""
 _OPERATIONS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -46,11 +47,11 @@ _OPERATIONS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
 }
 MAX_DEPTH = 40
 MAX_STEPS = 500
-"""The maximum number of expressions to follow from one: references in code may multiply exponentially."""
+"""The maximum number of expressions to follow from one expression, as their number may grow exponentially."""
 
 
 Owner = tuple[ast.AST | None, str]
-"""The class or dictionary whose attribute or key is read, if known, and the likeliest kind of its definition."""
+"""The class or dictionary whose attribute or key is read (None if unknown), and the most likely kind of definition."""
 
 
 class Evaluator:
@@ -223,10 +224,10 @@ class Evaluator:
         return None
 
     def find_effective(self, unit: Unit, scope: Scope, name: str, use: ast.AST | None) -> list[Binding]:
-        """Return the bindings that may hold when ``use`` is reached, the likeliest first.
+        """Return the bindings of a variable that may be in effect at the node ``use``, the most likely first.
 
-        If ``use`` is None, the end of the scope is meant. Later bindings override earlier ones; those under a condition
-        that does not hold are left out.
+        If ``use`` is None, return those at the end of the scope. Later bindings override earlier ones. Bindings under a
+        condition that does not hold are left out.
         """
         found: list[tuple[bool, Binding]] = []
         around = {use, *unit.ancestors(use)} if use else set()
@@ -247,7 +248,7 @@ class Evaluator:
         return [binding for _, binding in sorted(found, key=lambda each: not each[0])]
 
     def is_effective(self, unit: Unit, statement: ast.AST, use: ast.AST | None = None) -> tuple[bool | None, bool]:
-        """Return whether a statement runs before ``use``, None if unknown, and whether that is likely."""
+        """Return whether a statement runs before ``use`` (None if unknown), and whether it probably does."""
         known = dict(unit.branches(use)) if use else {}
         is_certain: bool | None = True
         is_probable = True
@@ -298,7 +299,7 @@ class Evaluator:
                 yield call_unit, None
 
     def read_keys(self, unit: Unit, node: ast.expr) -> tuple[ast.expr, tuple[str, ...]]:
-        """Do the same as ``definitions.read_keys``, also for keys in variables: ``presets[args.preset]["epochs"]``."""
+        """Like ``definitions.read_keys``, but also look up keys in variables: ``presets[args.preset]["epochs"]``."""
         base, keys = read_keys(node)
         while isinstance(base, ast.Subscript) and isinstance(key := self.evaluate(unit, base.slice), str):
             base, more = read_keys(base.value)
@@ -306,7 +307,7 @@ class Evaluator:
         return base, keys
 
     def find_owner(self, unit: Unit, base: ast.expr) -> Owner:
-        """Return the class or dictionary that ``base`` is, and the likeliest kind of definition of its parts."""
+        """Return the class or dictionary that ``base`` refers to, and the most likely kind of definition in it."""
         if not isinstance(base, ast.Name):
             return self.find_owner_of_value(unit, base)
         if base.id in ("self", "cls"):
@@ -345,7 +346,7 @@ class Evaluator:
         return next((self._find_owner_once(other, each) for other, each in arguments if each), (None, "item"))
 
     def _find_owner_once(self, unit: Unit, value: ast.expr) -> Owner:
-        """Return the owner that an expression refers to; no owner if the search for it is already in progress."""
+        """Return the class or dictionary that ``value`` refers to; None if the search for it is already in progress."""
         if value in self._evaluating or len(self._evaluating) > MAX_DEPTH:
             return None, "item"
         self._evaluating.add(value)
@@ -355,7 +356,7 @@ class Evaluator:
             self._evaluating.discard(value)
 
     def find_owner_of_value(self, unit: Unit, value: ast.expr) -> Owner:
-        """Return the class or dictionary that an expression makes, as ``find_owner`` does."""
+        """Return the class or dictionary that an expression creates, in the format of ``find_owner``."""
         if isinstance(value, ast.Dict):
             return value, "item"
         name = last_name(value.func) if isinstance(value, ast.Call) else ""
@@ -378,10 +379,10 @@ def _is_hydra(decorator: ast.expr) -> bool:
 
 
 def is_likely(test: ast.expr) -> bool:
-    """Return whether an unknown condition probably holds. Most conditions test for exceptional cases."""
+    """Guess whether a condition holds: only a negated one does, because most conditions test for exceptional cases."""
     return isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
 
 
 def imported_name(statement: ast.ImportFrom, name: str) -> str:
-    """Return what ``from module import … as name`` imports under ``name``."""
+    """Return the original name of what ``from module import … as name`` imports as ``name``."""
     return next(each.name for each in statement.names if (each.asname or each.name) == name)

@@ -20,7 +20,7 @@ from epochal.analysis.syntax import last_name, literal
 
 _CASTS = frozenset({"int", "float", "str", "bool", "Option", "Argument", "Field", "field"})
 _NOT_HYPERPARAMETERS = frozenset({"print", "add_argument", "option", "argument", "open", "log", "info", "format"})
-"""Functions whose keyword arguments are not hyperparameters, or are found as defaults of options."""
+"""Functions whose keyword arguments are not hyperparameters, or whose defaults are already found as options."""
 
 
 def find_places(tracer: Tracer) -> dict[str, tuple[Constant, ...]]:

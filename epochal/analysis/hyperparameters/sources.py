@@ -12,7 +12,7 @@ from epochal.analysis.hyperparameters.constant import Constant
 from epochal.analysis.syntax import Module
 
 _MAX_BYTES = 256 * 1024
-"""The maximum size of a file. Larger files hold data rather than settings."""
+"""The maximum size of a file to read. Larger files hold data rather than settings."""
 _MAX_MODULES = 200
 _MAX_CONFIG_FILES = 200
 _NOT_READ = frozenset({"epochal.toml", "pyproject.toml", "package.json", "package-lock.json"})
@@ -23,7 +23,7 @@ class Sources:
     """Files that may set hyperparameters, by their paths relative to the top of the code.
 
     ``script``: the path of the script. ``modules``: the script and then the local modules that it imports, directly or
-    through others. ``configs``: YAML, JSON and TOML files that these modules seem to read.
+    indirectly. ``configs``: YAML, JSON and TOML files that these modules seem to read.
     """
 
     script: str
@@ -56,7 +56,7 @@ def read_sources(code: Path, script: str, content: bytes) -> Sources:
 
 
 def imported_module(node: ast.ImportFrom | ast.alias, path: str, script: str) -> list[str]:
-    """Return the paths that the module of ``from module import …`` or ``import module`` may have.
+    """Return the possible paths of the module in ``from module import …`` or ``import module``.
 
     ``path``: the file that imports it. ``script``: the script, from whose folder Python imports.
     """
@@ -89,10 +89,10 @@ def _module_paths(folder: PurePosixPath, name: str) -> list[str]:
 
 
 def _read_configs(code: Path, folder: PurePosixPath, modules: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return the configuration files whose name, with or without suffix, occurs in the modules or in another such file.
+    """Return the configuration files that the modules mention by name, with or without the suffix.
 
-    Hydra's files name others: ``defaults: [{model: small}]`` reads model/small.yaml. Those in ``folder``, the script's,
-    come first.
+    A configuration file may mention further ones, which are returned, too: in Hydra's files, ``defaults: [{model:
+    small}]`` reads model/small.yaml. Files in ``folder``, the script's folder, come first.
     """
     trees = (module.tree for module in map(Module.parse, modules.values()) if module)
     texts = {

@@ -31,7 +31,7 @@ _DEFAULTS = frozenset({"Option", "Argument", "Field", "field", "attrib", "ib"})
 
 @dataclass(frozen=True)
 class Traced:
-    """A literal that sets the value of an expression: ``factor`` times the literal, plus ``offset``."""
+    """A literal that sets the value of an expression, which is ``factor`` times the literal plus ``offset``."""
 
     constant: Constant
     factor: Fraction = Fraction(1)
@@ -47,9 +47,9 @@ class Tracer(Evaluator):
         self._traced = 0
 
     def trace(self, unit: Unit, node: ast.expr, label: Label) -> list[Traced]:
-        """Return the literals that may set the whole number ``node``, the likeliest first.
+        """Return the literals that may set the value of ``node``, a whole number; the most likely ones come first.
 
-        ``label``: the label for ``node`` if it is itself a literal.
+        ``label``: the name and place of ``node`` in case it is itself a literal.
         """
         self._traced = self._traced + 1 if self._tracing else 0
         if node in self._tracing or len(self._tracing) > MAX_DEPTH or self._traced > MAX_STEPS:
@@ -101,7 +101,7 @@ class Tracer(Evaluator):
         return self._trace_bindings(unit, scope, node.id, node)
 
     def trace_variable(self, unit: Unit, scope: Scope, name: str) -> list[Traced]:
-        """Return the literals that may set a variable to its value at the end of its scope."""
+        """Return the literals that may set the value that a variable has at the end of its scope."""
         return self._trace_bindings(unit, scope, name, None)
 
     def trace_key(self, unit: Unit, node: ast.expr, key: str) -> list[Traced]:
@@ -193,7 +193,7 @@ class Tracer(Evaluator):
         return [*in_files, *certain, *doubtful] if kind == "config" else [*certain, *in_files, *doubtful]
 
     def _expand(self, unit: Unit, base: ast.expr, keys: tuple[str, ...]) -> tuple[ast.expr, tuple[str, ...]]:
-        """Replace a variable by the expression assigned to it: ``train.epochs`` by ``cfg.train.epochs``."""
+        """Replace a variable with the expression assigned to it: ``train.epochs`` with ``cfg.train.epochs``."""
         for _ in range(MAX_DEPTH):
             scope = unit.find_scope(base, base.id) if isinstance(base, ast.Name) else None
             if scope is None or not isinstance(base, ast.Name):
@@ -208,14 +208,14 @@ class Tracer(Evaluator):
         return base, keys
 
     def _find_part(self, owner: ast.AST | None, key: str) -> ast.AST | None:
-        """Return the class or dictionary in an attribute or key of ``owner``; None if unknown."""
+        """Return the class or dictionary that an attribute or key of ``owner`` holds; None if unknown."""
         for each in self.definitions.get(key, []) if owner else ():
             if each.owner is owner:
                 return self.find_owner_of_value(each.unit, each.value)[0]
         return None
 
     def _find_config_constants(self, keys: tuple[str, ...]) -> list[Constant]:
-        """Return the values in configuration files for the last of ``keys``, those that match most keys first."""
+        """Return the values for the last of ``keys`` in configuration files, starting with those that match most keys."""
 
         def count_matches(constant: Constant) -> int:
             parts = constant.path.rpartition(".")[0].split("/") + constant.qualified_name.split(".")

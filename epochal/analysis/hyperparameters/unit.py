@@ -51,7 +51,7 @@ class Unit:
             bindings.sort(key=lambda binding: position(binding.statement))
 
     def __contains__(self, node: ast.AST) -> bool:
-        """Return whether a node comes from the file, rather than being made during the analysis."""
+        """Return whether a node comes from the file; the analysis also creates nodes of its own."""
         return node in self._parents
 
     def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
@@ -76,7 +76,7 @@ class Unit:
         return next((each for each in self.ancestors(node) if isinstance(each, ast.ClassDef)), None)
 
     def find_scope(self, node: ast.AST, name: str) -> Scope | None:
-        """Return the scope of the variable that ``name`` means at ``node``; None if the module does not bind it."""
+        """Return the scope of the variable that ``name`` refers to at ``node``; None if the module does not bind it."""
         own = self.scope(node)
         scopes = [each for each in self.ancestors(node) if isinstance(each, _SCOPES)] or [self.module.tree]
         for scope in scopes:

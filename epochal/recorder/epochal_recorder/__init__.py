@@ -1,4 +1,4 @@
-"""Observe Keras, scikit-learn and the script's end in the training process, and resume Keras' fits from checkpoints.
+"""Observe Keras, scikit-learn and the end of the script in the training process, and resume fits of Keras.
 
 The recorder runs beside nn.py in the training environment. It uses only the standard library and, once a framework is
 imported, that framework and NumPy. It supports Python 3.10 and later. An error in the recorder never ends the training;

@@ -6,7 +6,7 @@ from .library import find_dataset_class, tree
 from .rows import NotHashable
 
 _CUTS = ("Take", "Skip", "Shard", "Filter", "Window")
-"""Words in the names of the tf.data classes that leave out rows."""
+"""Words in the names of those tf.data classes that leave out rows."""
 
 
 def watch(x, y, see, end_pass=None, restart=None, steps=None, note_first=None):
@@ -59,7 +59,7 @@ def shares_reshuffled_source(dataset, others):
 
 
 def _walk(dataset):
-    """Yield the ``id`` of each data set in a pipeline, whether a take or skip follows it, and whether it reshuffles."""
+    """Yield the ``id`` of each data set in a pipeline, whether take or skip is applied later, and whether it reshuffles."""
     pending, seen = [(dataset, False)], set()
     while pending:
         node, is_cut = pending.pop()
@@ -153,7 +153,7 @@ def _observe_generator(batches, see, end_pass, steps, note_first):
 
 
 def make_safe(see, output, fail):
-    """Wrap ``see`` so that an exception leads to a call to ``fail(why)`` and does not end the training.
+    """Wrap ``see`` so that an exception in it calls ``fail(why)`` instead of ending the training.
 
     The exception is also recorded as a fault in ``output``, unless its cause is that the rows cannot be hashed.
     """

@@ -18,7 +18,7 @@ import numpy
 _CHECKPOINTS_PER_FIT = 2
 _NAME = re.compile(r"model(\d+)-fit(\d+)-epoch(\d+)\.npz")
 _ROWS = ".rows.npz"
-"""Suffix of the file beside a checkpoint that holds the rows that its fit trained on."""
+"""Suffix of the rows file, which is beside the checkpoint and holds the rows that the fit was trained on."""
 _ARRAY, _COLLECTION, _BYTES, _FUNCTION = (f"__{name}__" for name in ("array", "collection", "bytes", "function"))
 _COLLECTIONS = {kind.__name__: kind for kind in (tuple, set, frozenset, dict, deque, Counter, OrderedDict, defaultdict)}
 _KINDS_OF_BYTES = {kind.__name__: kind for kind in (bytes, bytearray)}

@@ -15,15 +15,15 @@ import time
 from .raised import CODE, describe, describe_stack, relative
 
 _IDLE_WINDOW = 10.0
-"""The number of seconds for which the remaining threads must have been idle."""
+"""The process ends without the remaining threads once they have been idle for this many seconds."""
 _IDLE_SHARE = 0.05
 """The share of one processor that idle threads may use: some wake up now and then, for example to log the load."""
 _MAIN_PROCESS = "EPOCHAL_MAIN_PROCESS"
 """The environment variable that distinguishes the script's own process from the processes that it starts."""
 
 
-class _ThreadsStay(BaseException):
-    """Interrupts the wait for threads that have been idle."""
+class _ThreadsAreIdle(BaseException):
+    """Raised in the main thread to end its wait for threads that have been idle."""
 
 
 class Ending:
@@ -44,7 +44,7 @@ class Ending:
         self._exit = {"status": status, "frames": describe_stack(frame), "handled": describe(sys.exc_info()[1])}
 
     def write(self):
-        """Write the event, once per process."""
+        """Write the event ``ended``, once per process."""
         if self._is_written or not self.is_own_process():
             return
         self._is_written = True
@@ -93,7 +93,7 @@ def observe(out):
         try:
             _interrupt_when_idle()
             wait_for_threads()
-        except _ThreadsStay:
+        except _ThreadsAreIdle:
             _quietly(ending.write_threads)()
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -149,7 +149,7 @@ def _wrap_exits(ending):
 
 
 def _interrupt_when_idle():
-    """Raise _ThreadsStay in the main thread once this process and its descendants have been idle for a while."""
+    """Raise _ThreadsAreIdle in the main thread once this process and its descendants have been idle for a while."""
     window = [time.monotonic(), _processor_seconds()]
 
     def check(*_):
@@ -157,7 +157,7 @@ def _interrupt_when_idle():
         if now - window[0] < _IDLE_WINDOW:
             return
         if used - window[1] < _IDLE_SHARE * (now - window[0]):
-            raise _ThreadsStay
+            raise _ThreadsAreIdle
         window[:] = now, used
 
     signal.signal(signal.SIGALRM, check)

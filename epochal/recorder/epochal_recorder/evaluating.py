@@ -25,7 +25,7 @@ class _Call:
         self._line = find_line_of_script()
         self.test_rows = TestRows(*outputs_of(model))
         self.is_tf_dataset = False
-        """Whether the data are a tf.data.Dataset. Keras reads its first batch twice, first only for the shape."""
+        """Whether the data are a tf.data.Dataset, whose first batch Keras reads twice: the first time for its shape."""
 
     def _on_begin(self, logs=None):
         if self.is_tf_dataset:
@@ -41,7 +41,7 @@ class Evaluate(_Call):
         return (), [callbacks.LambdaCallback(on_test_begin=self._on_begin, on_test_end=self._on_test_end)]
 
     def finish(self, _returned):
-        """Do nothing, because everything was recorded when the test ended."""
+        """Do nothing, because the callback recorded everything when the test ended."""
 
     def _on_test_end(self, logs=None):
         with self._shared.output.recording_faults():

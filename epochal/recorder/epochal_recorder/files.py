@@ -14,11 +14,11 @@ from .script_code import read_callback
 _MAX_BYTES = 256_000_000
 _MAX_FILES = 2_000
 _MAX_ENTRIES = 200_000
-"""The search ends when it has seen this many files below the working directory."""
+"""The search for changed files ends after this many files below the working directory."""
 _LARGE_FOLDER = 100
 """A folder with more files than this counts as an unchanging data set, unless files were added to it."""
 _SECONDS_OF_A_CLOCK = 0.05
-"""A file's modification time may be this many seconds behind the clock: it is the time of the kernel's last tick."""
+"""A file's modification time may be this many seconds too early, because it is the time of the kernel's last tick."""
 _FIELD = re.compile(r"\{[^{}]*\}")
 """A placeholder in the path of a ModelCheckpoint, such as ``{epoch:02d}``."""
 
@@ -57,7 +57,7 @@ class WrittenFiles:
         return {"contents": contents, "paths": paths}
 
     def restore(self, state):
-        """Write the files, except those that the script has already written this time.
+        """Write the files, except those that the script has written since this process started.
 
         If a callback now names a different path (with the current time, for example), its files are written there.
         """

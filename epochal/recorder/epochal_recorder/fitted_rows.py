@@ -19,15 +19,18 @@ from .rows import as_array, form_of, hash_labels, leaves_of, sample_rows, with_l
 MAX_ROWS = 4_000_000
 """At most this many hashes of rows are kept for a fit (32 MB): the smallest ones, which are a random sample."""
 _SIGNIFICANT = 4.0
-"""Number of standard errors by which s must exceed e for a test to be refused.
+"""A test is refused only if the share of known rows exceeds the expected share by this many standard errors.
 
-With four, none of 800 clean splits of data with many repeated rows is refused (benchmarks/seen_rows.py).
+With four standard errors, none of 800 clean splits of data with many repeated rows is refused (benchmarks/seen_rows.py).
 """
 _SMALL = 0.05
-"""Tolerated excess of s over e. With random labels in two balanced classes, accuracy rises by at most half of it."""
+"""A test is refused only if the share of known rows exceeds the expected share by more than this.
+
+A smaller excess raises the accuracy by at most half as much if the labels are random and in two balanced classes.
+"""
 _MAX_CLASSES = 1000
 _MAX_TRIED_LABELS = 100
-"""At most this many labels are tried for a row without a label; a fit with more labels also keeps rows without them."""
+"""At most this many labels are tried for a test row without a label. A fit with more labels also keeps unlabelled rows."""
 _UNREPEATED, _REPEATED, _MIN_ROWS = 0.01, 0.10, 50
 _COPIED_EVENLY = 0.95
 _SMALL_LABELS = 16
@@ -35,7 +38,7 @@ _SAMPLE_ROWS, _SAMPLE_OF_BATCH, _SAMPLE_COLUMNS, _MIN_SAMPLE = 512, 32, 256, 16
 _MAX_FORMS = 16
 _COPIED = 0.8
 _ALL_CLASSES = None
-"""Key for all classes together."""
+"""Key that stands for all classes together."""
 _STATE = (
     "hashes",
     "counts",
@@ -52,7 +55,7 @@ _STATE = (
 )
 """Attributes of a fit that a checkpoint stores, besides ``identity`` and ``ceiling``."""
 _KEYS = {"has_changing_rows": "changing", "why_unseen": "unseen", "is_regression": "numbers"}
-"""Keys in a checkpoint of those attributes that are stored under another name."""
+"""The keys under which a checkpoint stores some of these attributes, if they differ from the attributes' names."""
 _NEARLY_ALL = 0.9
 _PASSES_OF_NEW_ROWS = 3
 
@@ -65,7 +68,7 @@ class FittedRows:
         self.hashes = numpy.empty(0, numpy.uint64)
         """Sorted unique hashes of the rows with their labels; only those up to ``ceiling`` if there are too many."""
         self.counts = numpy.empty(0, numpy.uint8)
-        """How often each row of ``hashes`` occurred in the first whole pass, at most 255; 0 if only in other passes."""
+        """How often each row of ``hashes`` occurred in the first complete pass, at most 255; 0 if it did not."""
         self.ceiling = numpy.iinfo(numpy.uint64).max
         self.labels = numpy.empty(0, numpy.uint64)
         """Hashes of the labels, sorted and unique."""
@@ -101,7 +104,7 @@ class FittedRows:
         self._sample = []
         self._passes = 0
         self.is_complete = False
-        """Whether further passes would add nothing new."""
+        """Whether further passes need not be observed, because they would contain no new rows."""
         self._lock = threading.Lock()
 
     def add(self, rows, labels, data=None):
@@ -258,13 +261,13 @@ class FittedRows:
         self.hashes, self.counts = merged[order], times[order]
 
     def digest(self):
-        """Return a digest of the rows and of how often each occurs."""
+        """Return a digest of the fit's rows and of how often each of them occurs."""
         found = hashlib.blake2b(self.hashes.tobytes(), digest_size=16)
         found.update(self.counts.tobytes())
         return found.digest()
 
     def forget(self):
-        """Drop the rows to save memory, and note that they are no longer known."""
+        """Drop the fit's rows to save memory, and record that they are no longer known."""
         with self._lock:
             self.hashes, self.counts = self.hashes[:0].copy(), self.counts[:0].copy()
             self.why_unseen = "there were too many fits to keep the rows of all of them"
@@ -277,7 +280,7 @@ class FittedRows:
 
     @classmethod
     def from_state(cls, state):
-        """Return the fit that is described by ``state``, a result of the method ``state``."""
+        """Return the fit's rows that the method ``state`` returned as ``state`` in an earlier process."""
         fitted = cls(state["identity"])
         for name in _STATE:
             setattr(fitted, name, state[_KEYS.get(name, name)])
@@ -338,7 +341,7 @@ def compare(rows, labels, fits, by_class=True, fitted=None):
 
 
 def compare_unlabelled(rows, fits):
-    """Compare test rows without labels: a test row is known if it was a training row with any label (``compare``)."""
+    """Compare test rows without labels like ``compare``; a row counts as known if it was fitted with any label."""
     found = find_labels(rows, fits)
     same_label = numpy.zeros(len(rows), numpy.uint64)
     if found is None:
@@ -493,7 +496,7 @@ def _repeated_share(pairs, part=1.0):
 
 
 def _share_at_size(share, rows, more):
-    """Extrapolate the share of repeated rows from a sample of ``rows`` rows, ``share``, to ``more`` rows."""
+    """Extrapolate ``share``, the share of repeated rows among ``rows`` rows, to a larger number of rows, ``more``."""
     if more <= rows or not rows or share >= 1:
         return share
     return 1 - (1 - share) ** (more / rows)

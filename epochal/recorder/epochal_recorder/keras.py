@@ -1,6 +1,6 @@
 """Patch Keras to observe fit, evaluate and predict.
 
-They are observed through a callback, which runs after the script's own callbacks, and through the data that they read.
+These methods are observed through a callback, which runs after the script's own callbacks, and through their data.
 
 Keras 2 and tf_keras are observed in the same way, but their fits are not resumed. In this package, ``import keras``
 imports Keras and not this module, because the package uses relative imports for its own modules.
@@ -27,7 +27,7 @@ from .networks import weights_of
 from .resume import Resumption
 
 _MAX_FITS = 32
-"""At most this many fits of a script keep checkpoints; a script may call fit in a loop."""
+"""At most this many fits of a script keep checkpoints, because a script may call fit in a loop."""
 
 
 def observe(module, out, checkpoints, stop_at, started):
@@ -155,7 +155,7 @@ class _Recorder:
         self.running = []
         """The observers of the fits in progress."""
         self.calls_in_progress = 0
-        """Number of calls to fit, evaluate and predict in progress, in which Keras itself calls models."""
+        """Number of calls to fit, evaluate and predict in progress. During these, Keras itself calls models."""
         self._fitted_datasets = []
 
     def fit(self, model, arguments):

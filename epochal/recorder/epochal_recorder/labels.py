@@ -17,7 +17,7 @@ class Labels:
     """
 
     def __init__(self, is_masked=False):
-        """``is_masked``: whether the network ignores tokens that are 0."""
+        """Start with no labels. ``is_masked``: whether the network ignores tokens with the value 0."""
         self._is_masked = is_masked
         self._counts = {}
         self._padding = 0
@@ -113,7 +113,7 @@ class Labels:
             self._count_places(array)
 
     def _count_places(self, array):
-        """Count the answers at each position of masks of equal size: if masks are alike, one predicts the others."""
+        """Count the answers at each position of masks of equal size: similar masks can be predicted from each other."""
         answers = numpy.unique(array)
         if len(answers) > _MAX_ANSWERS_AT_PLACES or array[0].size > _MAX_PLACES:
             self._places = None

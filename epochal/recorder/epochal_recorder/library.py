@@ -1,6 +1,6 @@
-"""Find the Keras of a model or data set: Keras 3, Keras 2 (with TensorFlow up to 2.15) or tf_keras, which is Keras 2.
+"""Find out which Keras a model or data set comes from: Keras 3, Keras 2 (with TensorFlow up to 2.15) or tf_keras.
 
-Several of them may be imported at once: TensorFlow imports Keras 3 beside tf_keras.
+tf_keras is Keras 2. Several of them may be imported at once: TensorFlow imports Keras 3 in addition to tf_keras.
 """
 
 import sys
@@ -9,7 +9,7 @@ _NAMES = ("keras", "tf_keras")
 
 
 def library_of(model):
-    """Return the package whose ``Model`` is a base class of the model's class."""
+    """Return the Keras package whose ``Model`` is a base class of the model's class."""
     return next(sys.modules[name] for kind in type(model).__mro__ if (name := _package(kind)) in _NAMES)
 
 
@@ -23,7 +23,7 @@ def is_keras_2(library):
 
 
 def tree():
-    """Return the module that handles nested structures: ``flatten`` and ``map_structure``."""
+    """Return the module with the functions for nested structures, such as ``flatten`` and ``map_structure``."""
     if not is_keras_2(sys.modules.get("keras")):
         return sys.modules["keras"].tree
     import tensorflow

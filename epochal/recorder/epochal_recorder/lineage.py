@@ -13,7 +13,10 @@ from .fitted_rows import FittedRows
 
 _SAMPLE = 512
 _MIN_COSINE = 0.25
-"""Samples of 512 values with a greater cosine are related; independent samples stay below 0.18 (4/√512)."""
+"""Weights count as related if samples of 512 of their values have a higher cosine similarity than this.
+
+For independent samples, it stays below 0.18 (4/√512).
+"""
 _MAX_DIGESTS = 200_000
 _MAX_SAMPLES = 2_000
 _MAX_ROWS_OF_ALL = 32_000_000
@@ -80,7 +83,7 @@ class Lineage:
                 self._samples[shape] = [*others[-_MAX_SAMPLES:], (sample, identities)]
 
     def remember_untrained(self, arrays):
-        """Record weights that no fit has produced, because a fit starts with them or they come from an older file.
+        """Record weights that no fit has produced: a fit starts with them, or they come from an older file.
 
         Weights that are already known, and those that this trial has saved (``remember_saved``), are left out.
         """
@@ -94,7 +97,7 @@ class Lineage:
                 self._identities_by_digest.setdefault(digest, frozenset())
 
     def remember_saved(self, arrays):
-        """Record weights that this trial saves to a file. They may come from an unobservable training loop."""
+        """Record weights that this trial saves to a file. A training loop without fit may have produced them."""
         self._saved_digests.update(map(digest_of, arrays))
 
     def find_origin(self, arrays):
@@ -120,7 +123,7 @@ class Lineage:
         return [self.fits[identity] for identity in identities if identity in self.fits]
 
     def state(self, identities):
-        """Return these fits, and which of them each known weight comes from, as plain data for a checkpoint."""
+        """Return the fits, and which of them each known weight comes from, as plain data for a checkpoint."""
         known = [(digest, sorted(of & set(identities))) for digest, of in self._identities_by_digest.items()]
         groups = sorted({tuple(of) for _, of in known})
         places = {group: place for place, group in enumerate(groups)}
@@ -177,7 +180,7 @@ def _direction(array):
 
 
 def _direction_of_all(arrays):
-    """Return one vector, as ``_direction`` does, for several small arrays together; None if they are too small."""
+    """Like ``_direction``, but return one vector for several small arrays together; None if they are too small."""
     arrays = [numpy.asarray(array) for array in arrays]
     flat = [array.ravel()[:_SAMPLE] for array in arrays if array.ndim > 1 and array.dtype.kind == "f"]
     if sum(map(len, flat)) < _SAMPLE // 2:

@@ -1,4 +1,4 @@
-"""State that the observers of Keras and scikit-learn share: which rows networks are fitted and tested on."""
+"""The state that the observers of Keras and scikit-learn share: the rows that networks are fitted and tested on."""
 
 import base64
 import collections
@@ -20,9 +20,9 @@ from .output import Output
 from .rows import NotHashable, form_of, hash_labels, hash_rows, with_labels
 
 SKETCH = 1024
-"""Number of hashes that identify a test set: the smallest hashes of its rows."""
+"""A test set is identified by this many hashes of its rows: the smallest ones."""
 MIN_TEST_ROWS = 16
-"""A prediction for fewer rows is a demonstration, not a test."""
+"""A prediction for fewer rows than this counts as a demonstration, not as a test."""
 _UNCHECKED = {
     "rows": 0,
     "share": 0.0,
@@ -58,7 +58,7 @@ class TestRows:
     """The rows of a test set that were read in one pass, with their labels if these are known."""
 
     def __init__(self, outputs=(), rank=None, is_masked=False):
-        """``outputs``: the names of the network's outputs. ``rank`` and ``is_masked``: see ``Labels``."""
+        """Start with no rows. ``outputs``: the names of the network's outputs. ``rank``, ``is_masked``: see ``Labels``."""
         self.count = 0
         self.labels = {}
         """The ``Labels`` of each output, by the name of the output (empty if there is only one output)."""
@@ -152,7 +152,7 @@ class TestRows:
         return copy
 
     def compare_with(self, fits):
-        """Compare the rows with those of ``fits`` (``fitted_rows.compare``); None if that is not possible."""
+        """Return how the rows compare with those of ``fits`` (see ``fitted_rows.compare``); None if that is unknown."""
         if self.why_unseen or not self.count or not fits:
             return None
         if self._is_labelled and self._xy:
@@ -301,7 +301,7 @@ class SharedState:
 
 
 class Prediction:
-    """The answers of a network, which identify it when the script later compares answers with labels."""
+    """The answers that a network gave. If the script compares them with labels later, they identify the network."""
 
     def __init__(self, test_rows, origin, answers, names, returned=None):
         self._returned = None
@@ -323,7 +323,7 @@ class Prediction:
 
 
 def digest_answers(answers):
-    """Return a digest that depends on which answers are equal to each other, but not on the names of the classes."""
+    """Return a digest of answers that does not depend on how the classes are named, only on which answers are equal."""
     array = numpy.asarray(answers)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]

@@ -8,7 +8,7 @@ import numpy
 from .library import tree
 
 _TOP_K = re.compile(r"(^|_)top_?(k|(?!1_)\d+)_")
-"""Matches the names of top-k accuracies, which count an answer as right if the true class is among the best k."""
+"""Matches the names of top-k accuracies, for which an answer is right if the true class is among the k likeliest."""
 _ACCURACY_CLASSES = ("Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy")
 _DISTANCES = (
     "huber",

@@ -10,7 +10,7 @@ _MAX_MESSAGE = 2000
 
 
 def describe(error, caller=None):
-    """Return the chain of an exception, latest first.
+    """Describe an exception and the chain of exceptions that led to it, latest first.
 
     The chain includes hidden contexts (``raise … from None``), because Keras hides the error of a layer in this way.
     ``caller``: the frame that made the failing call, if the traceback does not contain it.
@@ -44,7 +44,7 @@ def describe(error, caller=None):
 
 
 def describe_stack(frame):
-    """Return the lines that ``frame`` and its callers execute, innermost last; empty if ``frame`` is None."""
+    """Return the lines that ``frame`` and its callers are executing, innermost last; empty if ``frame`` is None."""
     frames = []
     while frame and len(frames) < _MAX_FRAMES:
         frames.insert(0, _describe_frame(frame, frame.f_lineno))

@@ -21,14 +21,14 @@ from .state import capture, draws_hidden_numbers, find_nonfinite, find_untracked
 _MAX_SHARE = 0.01
 """The share of the training time that writing checkpoints may take, not counting the last checkpoint of a fit."""
 _BYTES_A_SECOND = 200_000_000
-"""The expected speed of writing the first checkpoint."""
+"""The expected speed, in bytes per second, of writing the first checkpoint."""
 
 
 class Resumption:
     """The checkpoints of a call to fit. The public methods must be called in the order in which they are defined."""
 
     def __init__(self, checkpoints, ancestry, lineage, model, arguments, callbacks, excluded, started):
-        """``arguments`` and ``callbacks`` are those of the script's call to fit.
+        """Prepare to resume a fit. ``arguments`` and ``callbacks`` are those of the script's call to fit.
 
         ``ancestry`` maps a variable's digest to the fit that produced it, and is shared by all fits of the process.
         Variables are identified by their values, so it does not matter how they got from one model into another.
@@ -55,7 +55,7 @@ class Resumption:
         self.history = {}
         """The values of each metric in the epochs so far."""
         self.epoch = self.first
-        """Number of epochs that the model has been trained for."""
+        """The number of epochs that the model has been trained for so far."""
         self.why = ""
         """Why the fit does not resume from the newest checkpoint; empty if it does, or if there is no checkpoint."""
         self.identities = frozenset()
@@ -113,9 +113,9 @@ class Resumption:
         return 0
 
     def end_epoch(self, epoch, logs, last, stopped_by_script, replaced):
-        """Note the metrics of an epoch (counted from 1), and write a checkpoint if it is due.
+        """Record the metrics of an epoch (counted from 1), and write a checkpoint if one is due.
 
-        It is due after the last epoch, and after an earlier one if checkpoints have not used up their share of time.
+        One is due after the last epoch, and after an earlier epoch if checkpoints have not used up their share of time.
         ``stopped_by_script``: whether the script's own callbacks end the fit after this epoch. ``replaced``: whether
         these callbacks replaced the model's weights at the end of the epoch.
         """
@@ -155,9 +155,9 @@ class Resumption:
         return ""
 
     def _known_key(self, content):
-        """Return a checkpoint's resume key, updated with this fit's schedules if they give the same learning rates.
+        """Return a checkpoint's resume key, with this fit's schedules in it if they give the same learning rates.
 
-        A schedule may read the number of epochs without depending on it, at least up to the checkpoint.
+        A schedule may read the number of epochs although its learning rates up to the checkpoint do not depend on it.
         """
         import keras
 
@@ -192,7 +192,7 @@ class Resumption:
         return True
 
     def _describe_form(self):
-        """Return what a resumable fit must not change: which variables are trainable, and the optimizer."""
+        """Describe which variables are trainable, and the optimizer. A callback that changes these prevents resuming."""
         return [bool(variable.trainable) for variable in self._model.variables], id(self._model.optimizer)
 
     def _find_flaw(self):

@@ -12,7 +12,7 @@ def resume_key(model, arguments, callbacks):
     """Return the resume key of a fit as JSON: descriptions of its model, compilation, callbacks, batches and data.
 
     ``model`` must be built. ``arguments``: those of the call to fit, by name. ``callbacks``: those of the script.
-    The keys of the result appear in texts for users (``describe_difference``). The numbers that Keras appends to names
+    Users see the keys of the result (``describe_difference``). The numbers that Keras appends to names
     (dense_3) are left out, because they depend on the other objects that the script has created.
     """
     compiled = _read_config(model.get_compile_config)
@@ -33,7 +33,7 @@ def resume_key(model, arguments, callbacks):
 
 
 def code_of_model(model):
-    """Return the script's own code that runs in each step of a fit: its model, layers, loss and optimizer."""
+    """Return the script's own code that each training step runs: that of its model, layers, loss and optimizer."""
     import keras
 
     losses = [loss for loss in keras.tree.flatten(getattr(model, "loss", None)) if loss is not None]
@@ -62,7 +62,7 @@ _BATCHES = (
 
 
 def describe_difference(before, now):
-    """Return the first two differences between two resume keys, as text for users; empty if the keys are equal.
+    """Describe the first two differences between two resume keys for users; empty if the keys are equal.
 
     ``before`` is the resume key in a checkpoint, ``now`` the resume key of this fit.
     """
@@ -139,7 +139,7 @@ def _read_config(get):
 
 
 def _as_plain(value):
-    """Return ``value`` as JSON would restore it, with the type and name of any object that JSON cannot represent."""
+    """Return ``value`` as JSON would restore it, with a type and name for each object that JSON cannot represent."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""64-bit hashes of rows, which are the same for equal rows, whatever their position and data type.
+"""Compute 64-bit hashes of rows, which are the same for equal rows, whatever their position and data type.
 
 A row is the data of one sample, that is, of one index of the first axis. Numbers are hashed as 32-bit floats, one-hot
 labels as the index of their class, and dictionaries in the order of their keys. Zeros at the end of a row, which pad
@@ -58,7 +58,7 @@ def hash_labels(labels):
 
 
 def form_of(data):
-    """Return the form of the rows of ``data`` as text; only rows of the same form can be compared.
+    """Return the form of the rows of ``data`` as a string. Only rows of the same form can be compared.
 
     The form consists of the names or number of the inputs, and for each input whether it is sparse or holds numbers or
     text, and its number of columns if that is fixed.
@@ -99,7 +99,7 @@ def sample_rows(data, places, columns):
 
 
 def with_labels(rows, labels):
-    """Return the hashes of rows with their labels, given the hashes of the rows and of the labels."""
+    """Combine the hashes of rows with the hashes of their labels."""
     return _finalize(rows * _LABELLED + _finalize(labels + _LABELLED))
 
 

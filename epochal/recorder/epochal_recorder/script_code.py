@@ -40,9 +40,9 @@ _MAX_DEPTH = 8
 _CLOCKS = time.time, time.monotonic, time.perf_counter
 _STARTED = tuple(clock() for clock in _CLOCKS)
 _MAX_AGE, _MIN_TIME = 600.0, 1000.0
-"""A number is a time if a clock showed it in the 600 seconds before the recorder was imported, or has shown it since.
+"""A number counts as a time if a clock showed it at most 600 seconds before the recorder was imported, or later.
 
-Numbers below 1,000, which a recently started clock shows, do not count as times: they are too common.
+Numbers below 1,000 do not count, because they are too common, although a recently started clock shows them.
 """
 
 
@@ -54,7 +54,7 @@ class Code:
 
     def __init__(self, roots=()):
         self.values = {}
-        """The values that the code reads, by name: numbers as they are, and containers of plain data as text."""
+        """The values that the code reads, by name: numbers as they are, and containers of plain data as strings."""
         self.objects = {}
         """The other objects that the code reads, by name."""
         self.names = set()
@@ -67,7 +67,7 @@ class Code:
 
     @property
     def touches_model(self):
-        """Return whether the code may change a model or an optimizer, because it names or reads one."""
+        """Return whether the code may change a model or an optimizer, because it mentions or reads one."""
         return bool(self.names & _MODEL_NAMES) or any(map(is_stateful, self.objects.values()))
 
     def read_attributes(self, owner):
@@ -81,7 +81,7 @@ class Code:
                 self._read(name, value, self.names, 0)
 
     def _follow(self, value, depth=0):
-        """Follow a callable: note what it reads, and follow the callables that it reads."""
+        """Record what a callable reads, and follow the callables among these values."""
         value = getattr(value, "python_function", value)  # of a tf.function
         if id(value) in self._seen or depth > _MAX_DEPTH:
             return
@@ -122,7 +122,7 @@ class Code:
             self._read(name, value, names, depth + 1)
 
     def _read(self, name, value, names, depth):
-        """Note that code containing ``names`` reads ``value``; of a collection, only items with such a name."""
+        """Record that code containing ``names`` reads ``value``; of a collection, only the items that it names."""
         if depth > _MAX_DEPTH:
             return
         plain = describe_plain(value)
@@ -143,7 +143,7 @@ class Code:
             self.objects[name] = value
 
     def _read_from(self, name, owner, names, depth):
-        """Note what code containing ``names`` reads from a module, class or object of the script."""
+        """Record what code containing ``names`` reads from a module, class or object of the script."""
         key = id(owner), frozenset(names)
         if key in self._seen:
             return
@@ -188,12 +188,12 @@ def is_instance_of_script(value):
 
 
 def only_writes(callback):
-    """Return whether a callback is one of Keras' that only write files or progress and never affect the training."""
+    """Return whether a callback is one of Keras' callbacks that only write files or show progress."""
     return type(callback).__module__.startswith("keras.") and type(callback).__name__ in _WRITERS
 
 
 def is_stateful(value):
-    """Return whether an object holds variables of Keras or TensorFlow, as layers, optimizers and metrics do."""
+    """Return whether an object holds Keras or TensorFlow variables, as layers, optimizers and metrics do."""
     import keras
 
     kinds = keras.layers.Layer, keras.optimizers.Optimizer, keras.metrics.Metric, keras.Variable
@@ -201,7 +201,7 @@ def is_stateful(value):
 
 
 def describe_plain(value):
-    """Return a number as it is, and a container of plain data as text; None for anything else.
+    """Return a number as it is, and a container of plain data as a string; None for anything else.
 
     Strings are left out, because names and paths do not affect the training. Times are left out, because they always
     differ.
@@ -232,7 +232,7 @@ def _is_time(number):
 
 
 def _is_readable(value):
-    """Return whether ``value`` is a module, class or object of the script, or holds settings in its attributes."""
+    """Return whether ``value`` is a module, class or object of the script, or another object with settings."""
     if isinstance(value, types.ModuleType):
         return not _is_library(getattr(value, "__file__", None))
     if isinstance(value, (argparse.Namespace, types.SimpleNamespace)) or hasattr(value, "__dataclass_fields__"):
@@ -246,7 +246,7 @@ def _is_script_class(kind):
 
 
 def _own_functions(kind):
-    """Return the functions among the attributes of a class that the script defines."""
+    """Return the methods and other functions of a class that the script defines."""
     return [function for value in vars(kind).values() if (function := _function_of(value)) and is_from_script(function)]
 
 

@@ -21,7 +21,7 @@ class ScriptState:
     """The state that a fit changes in its callbacks and PyDatasets, and in the globals and closures that they use.
 
     It must be created when training begins: only values that have changed since then belong to the state. Values that
-    the script itself has set this time are therefore not overwritten. ``model``: the fitted model, whose variables are
+    the script sets before training are therefore not overwritten. ``model``: the fitted model, whose variables are
     saved anyway.
     """
 
@@ -42,7 +42,7 @@ class ScriptState:
         """Why the last ``capture`` missed state that the training may depend on; empty if it missed none."""
 
     def capture(self):
-        """Return the state by name, as plain data; arrays are not copied."""
+        """Return the state as plain data: a dict from names to values. Arrays are not copied."""
         self.lost, states = "", {}
         for name, slot in self._slots().items():
             value = slot.get()
@@ -127,7 +127,10 @@ class ScriptState:
         return [each for each in getattr(value, "variables", [value]) if id(each) not in saved]
 
     def _put(self, current, state):
-        """Return a value with this ``state``: if possible ``current``, changed in place, as others may refer to it."""
+        """Return a value with this ``state``.
+
+        If possible, this is ``current``, changed in place, because other objects may refer to it.
+        """
         if isinstance(state, dict) and _LIVE in state:
             return self._put_live(current, state[_LIVE])
         if type(state) in (list, tuple, deque):
@@ -181,35 +184,35 @@ def _is_harmless(value):
 
 
 class _Item:
-    """An item of a dict: an attribute of a callback, or a global."""
+    """An item of a dict that may hold state: an attribute of a callback, or a global variable."""
 
     def __init__(self, items, name, label, matters):
         self._items, self._name = items, name
         self.label, self.matters = label, matters
 
     def get(self):
-        """Return the value of the item."""
+        """Return the value of the dict's item."""
         return self._items[self._name]
 
     def set(self, value):
-        """Change the value of the item."""
+        """Set the dict's item to ``value``."""
         self._items[self._name] = value
 
 
 class _Cell:
-    """A variable of an enclosing function, used in a closure."""
+    """A variable of an enclosing function that a closure uses."""
 
     def __init__(self, cell, name, matters):
         self._cell = cell
         self.label, self.matters = name, matters
 
     def get(self):
-        """Return the value of the variable."""
+        """Return the value of the closure's variable."""
         try:
             return self._cell.cell_contents
         except ValueError:  # nothing has been assigned to it yet
             return None
 
     def set(self, value):
-        """Change the value of the variable."""
+        """Set the closure's variable to ``value``."""
         self._cell.cell_contents = value

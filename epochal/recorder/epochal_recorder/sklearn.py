@@ -23,16 +23,16 @@ from .raised import describe
 from .rows import NotHashable, as_array, hash_rows
 
 _SCORING = frozenset({"score", "_score", "__call__", "_passthrough_scorer", "inner_f"})
-"""Names of scikit-learn functions that only pass on a score.
+"""Names of scikit-learn functions that only return the score of another function.
 
-These are Pipeline.score, the scorers (including those of releases before 1.4), and a decorator of both.
+These belong to Pipeline.score, to the scorers (including those of releases before 1.4), and to a decorator of both.
 """
 _FITS = frozenset({"fit", "partial_fit", "fit_predict"})
 _PREDICTS = frozenset({"predict", "predict_proba", "decision_function"})
 _MARK = "_epochal_fits"
-"""Attribute of an estimator that names the fits it comes from, and is kept when the estimator is copied or saved."""
+"""Attribute that the recorder adds to an estimator to name its fits; it is kept if the estimator is copied or saved."""
 _TRAINING = os.environ.setdefault("EPOCHAL_TRAINING", uuid.uuid4().hex)
-"""Identifier of this training, the same in all of its processes."""
+"""Identifier of this training, which is the same in all processes of the training."""
 _UNKNOWN = "the test rows are unknown"
 
 _MAX_ITERATION_EVENTS = 2000
@@ -176,7 +176,7 @@ def _learns_from_labels(transformer):
 
 
 def _begin_fit(call, shared):
-    """Record the rows of a fit, and return the identities of all fits that the estimator results from."""
+    """Record the rows of a fit, and return the identities of all fits that the estimator has learned from."""
     from sklearn.base import is_regressor
 
     is_part = call.method == "partial_fit"
@@ -207,9 +207,10 @@ def _begin_fit(call, shared):
 
 
 def _read_mark(estimator):
-    """Return the training and the fits that an estimator comes from, and an identifier of what it has learned.
+    """Return the identifiers of an estimator's training, of its fits and of its weights.
 
-    The training is None if the estimator was never fitted or loaded, and empty if it was loaded without a mark.
+    The first is None if the estimator was never fitted or loaded, and empty if it was loaded from a file that does not
+    name its training.
     """
     mark = getattr(estimator, "__dict__", {}).get(_MARK)
     if mark:
@@ -224,7 +225,7 @@ def _read_mark(estimator):
 
 
 def _fits_of_parts(estimator):
-    """Return the fits of the parts that an estimator uses without fitting them, because they are frozen or prefit."""
+    """Return the fits of those parts of an estimator that it does not fit itself, because they are frozen or prefit."""
     parts = [estimator] if type(estimator).__name__ == "FrozenEstimator" else []
     parts += [getattr(estimator, name) for name in ("estimator", "base_estimator") if hasattr(estimator, name)]
     found = set()
@@ -340,7 +341,7 @@ def _find_scored_accuracy(estimator, scoring):
 
 
 def _scores(scorer):
-    """Return "accuracy" or "r2" if a scorer (an object or a name) measures that; otherwise an empty string."""
+    """Return which of "accuracy" and "r2" a scorer (an object or a name) measures; empty if it measures neither."""
     name = scorer if isinstance(scorer, str) else getattr(getattr(scorer, "_score_func", None), "__name__", "")
     return {"accuracy": "accuracy", "accuracy_score": "accuracy", "r2": "r2", "r2_score": "r2"}.get(name, "")
 
@@ -412,7 +413,10 @@ def _record_score(function, call, measures, returned, shared):
 
 
 def _find_prediction(labels, answers, shared):
-    """Return the rows, origin, names and labels for a comparison of answers, even if its arguments are swapped."""
+    """Find the prediction whose answers the script compares with labels, even if it has swapped the two.
+
+    Returns the test rows, the network's origin, the event fields that identify the network, and the labels.
+    """
     orders = (answers, labels), (labels, answers)
     found = [(each, order) for each in reversed(shared.predictions) for order in orders if each.has_returned(order[0])]
     with suppress(TypeError, ValueError):
@@ -450,7 +454,7 @@ def _is_for_script(frame):
 
 
 def _as_one_array(data):
-    """Convert a list or tuple, whose elements scikit-learn takes as rows, to one array; return other data unchanged."""
+    """Convert a list or tuple of rows to one array, as scikit-learn does; return other data unchanged."""
     return as_array(data) if isinstance(data, (list, tuple)) else data
 
 

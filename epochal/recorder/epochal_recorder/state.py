@@ -1,4 +1,4 @@
-"""Capture and restore the state of a fit, on which its next epochs depend."""
+"""Capture and restore the state of a fit, which determines its next epochs."""
 
 import random
 import sys
