@@ -36,7 +36,7 @@ _ENDED = object()
 _REFRESH_SECONDS = 0.5
 
 Events = queue.SimpleQueue[object]
-"""A queue that receives the mail, and _ENDED when the server has ended."""
+"""A queue that receives the mail, and then _ENDED once the server has ended."""
 
 
 def main() -> None:
@@ -137,7 +137,7 @@ def _prepare(stage: Stage, console: Console) -> str:
 
 @contextmanager
 def _running_server(stage: Stage, events: Events) -> Iterator[None]:
-    """Run ``epochal serve`` for the demo's home: yield once the gateway answers, and stop the server at the end."""
+    """Run ``epochal serve`` for the demo's EPOCHAL_HOME: yield once the gateway answers, and stop the server at the end."""
     # Without EPOCHAL_FORCE, a second demo in the same folder would reuse the first one's verdict and train nothing.
     variables = {"EPOCHAL_HOME": str(stage.home), "EPOCHAL_FORCE": "1", "PYTHONUNBUFFERED": "1"}
     with (stage.folder / "serve.log").open("w", encoding="utf-8") as log:
@@ -168,7 +168,7 @@ def _report_end(process: "subprocess.Popen[str]", events: Events) -> None:
 
 
 def _follow(stage: Stage, events: Events, console: Console) -> tuple[EmailMessage | None, Run | None]:
-    """Show the run until its mail arrives. Return the run, and the mail or None if no mail will arrive."""
+    """Show the run until its mail arrives. Return the mail (None if no mail will arrive) and the run (None if there is none)."""
     app = App.open(_environment(stage))
     with display(console, app.home) as shown:
         while True:

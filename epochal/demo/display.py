@@ -57,7 +57,7 @@ def display(console: Console, home: Home) -> Iterator[Display]:
 
 
 class _Lines:
-    """Prints the lines of the jobs' console logs."""
+    """A display that prints the lines of the jobs' console logs."""
 
     def __init__(self, console: Console, home: Home) -> None:
         self._console = console
@@ -89,7 +89,7 @@ class _Table:
         self._spinner = Spinner("dots")
 
     def update(self, run: Run | None) -> None:
-        """Redraw the table."""
+        """Redraw the table of the run's trials."""
         if run is None:
             self._spinner.update(text="pushed; waiting for the webhook")
             self._live.update(self._spinner, refresh=True)

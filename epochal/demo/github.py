@@ -22,7 +22,7 @@ _TIMEOUT_SECONDS = 10  # GitHub, too, waits this long for an answer.
 def push_event(repository: Path, old: str, new: str, reference: str) -> dict[str, object]:
     """Return GitHub's JSON for the push of one reference to the bare ``repository``.
 
-    ``old`` and ``new`` are commit ids, all zeros for a reference that did not exist before or was deleted.
+    ``old`` and ``new`` are commit hashes, all zeros for a reference that did not exist before or was deleted.
     """
     deleted = set(new) == {"0"}
     address = str(repository)

@@ -29,7 +29,7 @@ allowed_domains = ["example.com"]
 """
 
 _TOO_SMALL: dict[str, Value] = {"learning_rate": 0.1, "conv_blocks": 1, "filters": 2, "dense_units": 2}
-"""Hyperparameters that are too small: with two units before the ten classes, the accuracy levels off near 0.6."""
+"""Hyperparameters that make the network too small: with two units before the ten classes, its accuracy stays near 0.6."""
 
 _SEARCH = """\
 # Written by the demo.
@@ -48,7 +48,8 @@ dense_units = { choices = [2, 4, 8, 16, 32, 64] }
 
 @dataclass(frozen=True)
 class Stage:
-    """The folders of the demo, all below ``folder``. A new demo recreates the repositories and keeps the home.
+    """The folders of the demo, all below ``folder``. A new demo recreates the repositories and keeps the
+    EPOCHAL_HOME.
 
     search: whether to make the sample network too small to reach its threshold with more epochs, and give it a search
         space.

@@ -98,7 +98,7 @@ def run_container(
 
 
 def find_containers(client: docker.DockerClient, home: str) -> Iterator[tuple[str, Label]]:
-    """Yield the ID and the ``Label`` of each container, running or not, of the home with the ID ``home``."""
+    """Yield the ID and the ``Label`` of each container, running or not, of the EPOCHAL_HOME with the ID ``home``."""
     for found in client.api.containers(all=True, filters={"label": f"{_LABEL_PREFIX}home={home}"}):
         values = {name: found["Labels"].get(_LABEL_PREFIX + name, "0") for name in ("run", "trial", "until")}
         yield found["Id"], Label(home, **{name: int(value) for name, value in values.items()})

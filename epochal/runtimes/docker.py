@@ -115,7 +115,7 @@ class DockerRuntime:
             raise UsageError(f"The dataset could not be downloaded. Last lines of the output:\n{last_lines(output, 5)}")
 
     def reap(self, is_training: IsTraining) -> list[int]:
-        """Remove the orphaned containers of this home; return the numbers of their runs. See ``Runtime.reap``."""
+        """Remove the orphaned containers of this EPOCHAL_HOME; return the numbers of their runs. See ``Runtime.reap``."""
         reaped = set()
         with engine_errors(self._docker_host):
             for container, label in find_containers(self._client, home_id(self._home)):
@@ -177,7 +177,7 @@ class DockerRuntime:
 
 
 def _chown_to_trainer(*folders: Path) -> None:
-    """If this process is root, make the user that runs the training own ``folders`` and everything in them."""
+    """If this process is root, give ``folders`` and everything in them to the user that runs the training."""
     if os.getuid() != 0:
         return
     user, group = user_and_group()

@@ -26,7 +26,7 @@ def connect(docker_host: str) -> docker.DockerClient:
 
 @contextmanager
 def engine_errors(docker_host: str) -> Iterator[None]:
-    """Translate exceptions of the Docker SDK that the block raises.
+    """Translate exceptions of the Docker SDK in the ``with`` block into Epochal's exceptions.
 
     Raises RunFailed(NO_ENGINE) if the engine does not answer, EpochalError if it refuses the request.
     """

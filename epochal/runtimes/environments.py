@@ -36,7 +36,7 @@ def environment_folder(cache: Path, recipe: Recipe) -> Path:
 def ensure_environment(cache: Path, home: str, recipe: Recipe, settings: ImageSettings, log: Log) -> Path:
     """Return the folder of the virtual environment for ``recipe``, and build it if it is missing.
 
-    ``home`` is the home's ID (see ``home_id``). Raises RunFailed(ENVIRONMENT_FAILED) with the last lines of uv's
+    ``home`` is the ID of the EPOCHAL_HOME (see ``home_id``). Raises RunFailed(ENVIRONMENT_FAILED) with the last lines of uv's
     output as its detail.
     """
     folder = environment_folder(cache, recipe)

@@ -25,7 +25,7 @@ for name in sys.argv[1:]:
 
 
 class ImportFailed(RunFailed):
-    """A module cannot be imported in the training environment. ``module``: its name. ``output``: what Python printed."""
+    """A module cannot be imported in the training environment. ``module``: its name. ``output``: the output of Python."""
 
     def __init__(self, module: str, output: str) -> None:
         self.module = module

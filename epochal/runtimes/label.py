@@ -15,9 +15,9 @@ NO_RUN = 0
 
 @dataclass(frozen=True)
 class Label:
-    """A label that says what a container or process was started for.
+    """A label that says for which run and trial a container or process was started.
 
-    ``home``: the ID of the home (see ``home_id``). ``run`` and ``trial``: the numbers of the run and the trial;
+    ``home``: the ID of the EPOCHAL_HOME (see ``home_id``). ``run`` and ``trial``: the numbers of the run and the trial;
     ``NO_RUN`` and 0 for other work. ``until``: the time by which the work should have ended, in seconds since the Unix
     epoch.
     """
@@ -44,7 +44,7 @@ class Label:
 def home_id(home: Path) -> str:
     """Return the ID of the folder ``home`` (an EPOCHAL_HOME). The first call generates a random ID and stores it there.
 
-    The path would not be unique: two machines may have homes at the same path and share a Docker engine.
+    The path of the folder would not be unique, because two machines that share a Docker engine may use the same path.
     """
     path = home / "id"
     if not path.exists():

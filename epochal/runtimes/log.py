@@ -32,7 +32,7 @@ class LogFile(AbstractContextManager["LogFile"]):
             self._shorten()
 
     def tail(self, size: int = 4000) -> str:
-        """Return the last ``size`` bytes as text, which may start in the middle of a line."""
+        """Return the last ``size`` bytes of the log as text, which may start in the middle of a line."""
         end = self._file.seek(0, 2)
         self._file.seek(max(0, end - size))
         return self._file.read().decode("utf-8", errors="replace")

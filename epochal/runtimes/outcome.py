@@ -5,7 +5,7 @@ from epochal.runtimes.log import last_lines
 from epochal.runtimes.runtime import Outcome
 
 _OUT_OF_MEMORY_MESSAGES = ("MemoryError", "std::bad_alloc", "ResourceExhaustedError", "Cannot allocate memory")
-"""What Python, C++, TensorFlow and fork(2) print in the last lines if a script could not allocate memory."""
+"""Messages in the last lines of the output if Python, C++, TensorFlow or fork(2) could not allocate memory."""
 
 
 def determine_outcome(
@@ -15,7 +15,7 @@ def determine_outcome(
 
     ``exit_status``: as in a shell, 128 + n if signal n ended it. ``output``: the end of its output. ``timed_out``:
     whether it was stopped at its time limit. ``out_of_memory``: whether the kernel killed one of its processes for lack
-    of memory; this counts as the reason only if the script failed, because it can survive the death of a
+    of memory. This counts as the reason only if the script failed, because a script can survive the death of a
     child process.
     """
     reason = None

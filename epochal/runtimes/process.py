@@ -115,7 +115,7 @@ class ProcessRuntime:
             raise UsageError(f"The dataset could not be downloaded. Last lines of the output:\n{last_lines(output, 5)}")
 
     def reap(self, is_training: IsTraining) -> list[int]:
-        """Kill the orphaned processes of this home; return the numbers of their runs. See ``Runtime.reap``."""
+        """Kill the orphaned processes of this EPOCHAL_HOME; return the numbers of their runs. See ``Runtime.reap``."""
         return sorted(kill_orphans(home_id(self._home), is_training) - {0})
 
     def _run_helper(self, image: str, arguments: list[str], changes: dict[str, str], seconds: float) -> tuple[int, str]:
@@ -163,7 +163,7 @@ def _read_chunks(process: Popen[bytes]) -> Iterator[bytes]:
 
 
 def _clean_environment(image: str, home: Path) -> dict[str, str]:
-    """Return environment variables for untrusted code, without those of Epochal, which may contain a token."""
+    """Return the environment variables for untrusted code, without Epochal's own, which may contain a token."""
     return {
         "PATH": f"{image}/bin:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(home.absolute()),

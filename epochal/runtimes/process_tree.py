@@ -66,9 +66,9 @@ def wait_for_exit(process: subprocess.Popen[bytes], seconds: float) -> bool:
 
 
 def kill_orphans(home: str, is_training: Callable[[int, int], bool]) -> set[int]:
-    """Kill the orphaned processes of a home, and return the numbers of their runs (0 for no run).
+    """Kill the orphaned processes of an EPOCHAL_HOME, and return the numbers of their runs (0 for no run).
 
-    ``home`` is the ID of the home (see ``home_id``). ``is_training`` takes the numbers of a run and a trial, and
+    ``home`` is its ID (see ``home_id``). ``is_training`` takes the numbers of a run and a trial, and
     returns whether a living process is training that trial.
     """
     runs = set()

@@ -1,4 +1,4 @@
-"""The packages to install in an image or environment: the framework's pins and those that the repository requires."""
+"""The packages to install in an image or environment: the framework's pins and the repository's requirements."""
 
 import hashlib
 from dataclasses import astuple, dataclass
@@ -21,7 +21,7 @@ class Recipe:
     were made from; empty if there is no such file. ``requirements``: the repository's requirements, without comments
     and blank lines, which change nothing. ``source``: the name of the file that lists them, such as requirements.txt.
     ``packages``: what may be installed, ``wheels`` or ``any``, as in the server's ``[sandbox]`` settings.
-    ``torch_index``: as in its ``[images]`` settings.
+    ``torch_index``: as in the server's ``[images]`` settings.
     """
 
     framework: str

@@ -1,6 +1,6 @@
 """Write notes for the developer about the packages of an environment.
 
-``resolve.py`` writes the facts to a file when it chooses the versions.
+``resolve.py`` writes the facts for these notes to remarks.json when it chooses the versions.
 """
 
 import json
@@ -10,9 +10,9 @@ REMARKS = "remarks.json"
 
 
 def describe_remarks(text: str, source: str) -> list[str]:
-    """Return a note per remark in ``text``, the content of the file of remarks.
+    """Return the notes for ``text``, the content of remarks.json.
 
-    ``source``: the file of the repository that asks for the packages, such as requirements.txt.
+    ``source``: the name of the repository's file that lists the packages, such as requirements.txt.
     """
     facts: dict[str, list[Sequence[str]]] = json.loads(text)
     replaced = [_describe_replaced(*fact) for fact in facts.get("replaced", ())]

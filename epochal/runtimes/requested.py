@@ -49,7 +49,7 @@ def _read_text(code: Path, name: str) -> str:
 
 
 def _export_lock(code: Path, name: str) -> str:
-    """Return the pins of the lock file, without development groups; uv exports them without running any code."""
+    """Return the pins in the lock file, except those of development groups; uv exports them without running any code."""
     command = [uv.find_uv_bin(), "export", "--frozen", "--offline", "--no-config", "--no-progress", "--quiet"]
     command += [
         "--no-default-groups",
@@ -77,7 +77,7 @@ def _export_lock(code: Path, name: str) -> str:
 
 
 def _read_project(code: Path, name: str) -> str:
-    """Return the dependencies in the [project] table; empty without one, as in a file that only configures tools."""
+    """Return the dependencies in the [project] table; empty if there is none, as in a file that only configures tools."""
     try:
         project = tomllib.loads(_read_text(code, name)).get("project", {})
         return "".join(f"{line}\n" for line in project.get("dependencies", []))

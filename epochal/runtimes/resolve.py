@@ -6,15 +6,15 @@ It is run by the Python of the environment, in an image or in a process, so it u
 path of uv, PACKAGES is ``wheels`` or ``any`` as in the server's ``[sandbox]`` settings. FOLDER contains:
 
 FRAMEWORK.txt      the pins of the framework
-FRAMEWORK.in       the packages that the framework wants; without this file, all that are pinned
+FRAMEWORK.in       the packages wanted with the framework; if there is no such file, all pinned packages
 requirements.txt   the repository's requirements, if there are any
 
 The repository's versions take precedence. Pins are kept if they fit, and a wanted package is left out if the repository
 needs the same package under another name (see ``_read_wanted``). The script writes to FOLDER:
 
 packages.txt       the packages to install
-shared.txt         those that are also installed without a requirements.txt
-remarks.json       what the repository changed; see ``epochal.runtimes.remarks``
+shared.txt         those of them that are also installed without a requirements.txt
+remarks.json       the changes that the repository caused; see ``epochal.runtimes.remarks``
 """
 
 import json
@@ -34,7 +34,7 @@ class _UnsolvableError(Exception):
 
 
 class _Resolver:
-    """Runs uv to choose versions, with files in ``folder``. ``only_wheels``: whether it may not build packages."""
+    """Runs uv to choose versions, with files in ``folder``. ``only_wheels``: whether packages without a wheel are ruled out."""
 
     def __init__(self, uv: str, folder: Path, only_wheels: bool) -> None:
         self._command = [uv, "pip", "compile", "--no-config", "--quiet", "--no-header", "--no-annotate"]
@@ -59,7 +59,7 @@ class _Resolver:
 
 
 def _versions(packages: str) -> dict[str, str]:
-    """Return the version of each package in lines ``name==version``; a package from a URL has an empty version."""
+    """Return the version of each package in lines of the form ``name==version``; a package from a URL has an empty version."""
     return dict(map(_split, packages.splitlines()))
 
 

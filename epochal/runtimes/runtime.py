@@ -16,7 +16,7 @@ IsTraining = Callable[[int, int], bool]
 
 @dataclass(frozen=True)
 class Training:
-    """What a runtime needs to know to train one trial.
+    """The information that a runtime needs to train one trial.
 
     ``run`` and ``trial``: the numbers of the run and the trial. ``folder``: the trial's folder, in which ``code`` (with
     nn.py), ``out`` and ``checkpoints`` exist. ``image``: the name that ``prepare`` returned. ``stop_at``: the
@@ -50,7 +50,7 @@ class Outcome:
 
 
 class Runtime(Protocol):
-    """A runtime, which trains for the jobs in Docker containers or in plain processes.
+    """A place in which the jobs train: Docker containers or plain processes.
 
     Any exception may interrupt a waiting method, including KeyboardInterrupt and exceptions from signal handlers. The
     method then leaves no training running.
@@ -108,7 +108,7 @@ class Runtime(Protocol):
         ...
 
     def reap(self, is_training: IsTraining) -> list[int]:
-        """Stop and remove every training of this home for which ``is_training`` returns False.
+        """Stop and remove every training of this EPOCHAL_HOME for which ``is_training`` returns False.
 
         Returns the numbers of their runs, sorted. Work that belongs to no run is stopped and removed once it exceeds
         its time limit. Raises RunFailed(NO_ENGINE) if the Docker engine does not answer.

@@ -108,9 +108,9 @@ def _list_files(folder: TrialFolder) -> dict[Path, tuple[int, int]]:
 
 
 def _limit_output(limit_mb: float, folder: TrialFolder, before: dict[Path, tuple[int, int]]) -> list[str]:
-    """Remove the biggest files written by the training until the rest fit ``limit_mb``; return a log line for each.
+    """Remove the biggest files written by the training until the rest fit ``limit_mb``; return a log line for each removed file.
 
-    ``before`` is what ``_list_files`` returned before the training.
+    ``before`` is the result of ``_list_files`` before the training.
     """
     written = {path: state[0] for path, state in _list_files(folder).items() if before.get(path) != state}
     total = sum(written.values())

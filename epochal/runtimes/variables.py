@@ -3,7 +3,7 @@
 import os
 
 _NO_WINDOW = {"MPLBACKEND": "Agg"}
-"""Matplotlib then draws into files, and its ``show()`` returns at once."""
+"""With this backend, Matplotlib draws only into files, and its ``show()`` returns at once."""
 
 _OFFLINE = {
     "CLEARML_OFFLINE_MODE": "1",

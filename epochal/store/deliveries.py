@@ -26,9 +26,8 @@ def accept_commit(
     """Store a run for ``commit`` and the delivery that reported it; return the run and the owners of runs to stop.
 
     ``delivery``: the id and event of the webhook request; None if polling, Jenkins or a person reported the commit.
-    A person's request always starts a new run. For a push, the run is the one that an earlier push of the same commit
-    to the same branch started, if any; if it was superseded and there is a delivery, it is queued again and counts as
-    new.
+    A person's request always starts a new run. If an earlier push of the same commit to the same branch started a run, a
+    push gets that run; if it was superseded and there is a delivery, it is queued again and counts as new.
 
     A new run started by a push supersedes older runs started by pushes to the same branch. Queued runs without a living
     owner end at once. With ``supersede = "running"``, runs in later states without a living owner end at once, too, and
@@ -89,12 +88,12 @@ def _find_run(connection: Connection, commit: Commit, delivered: bool) -> tuple[
 
 @writes
 def split_run(connection: Connection, run: Run, trees: Mapping[str, str], supersede: str) -> dict[str, AcceptedCommit]:
-    """Let a pushed run train the first project that its commit changes, and queue a run for each of the others.
+    """Let ``run`` train the first project that its push changed, and queue a run for each other project that it changed.
 
-    ``trees``: git's id of the files of each project, by the project's path. A project has changed if that id differs
-    from that of its newest run on the branch, not counting superseded runs. Each run supersedes older runs of
-    its project as described for ``accept_commit``. Returns an accepted commit for each changed project, in their order.
-    Raises NotOwner if the calling process does not own ``run``.
+    ``trees``: the git object ID of each project's folder, by the project's path. A project has changed if that ID differs
+    from the ID in its newest run on the branch, not counting superseded runs. Each run supersedes older runs of its
+    project as described for ``accept_commit``. Returns an accepted commit for each changed project, in the order of
+    ``trees``. Raises NotOwner if the calling process does not own ``run``.
     """
     same = runs.c.repository == run.commit.repository, runs.c.branch == run.commit.branch
     pushed = runs.c.origin == Origin.PUSH, runs.c.id < run.id, runs.c.state != State.SUPERSEDED
@@ -149,7 +148,7 @@ def _store_delivery(
 
 
 def _supersede_older(connection: Connection, commit: Commit, successor: int, supersede: str) -> tuple[str, ...]:
-    """Let the run ``successor`` supersede older pushed runs of its branch and project; return the owners to stop.
+    """Supersede older runs that pushes to the branch and project of run ``successor`` started; return the owners to stop.
 
     Queued runs without a living owner end at once. With ``supersede = "running"``, runs in later states without a
     living owner end at once, too, and runs with a living owner are asked to stop.

@@ -13,9 +13,10 @@ from epochal.store.schema import runs, trials
 
 @reads
 def looks_before(connection: Connection, run: Run, trial: Trial) -> int | None:
-    """Return the number of looks that other judged trials of the branch took at the test set of ``trial``.
+    """Return how many looks, or comparisons of a network with the test set of ``trial``, other trials of the branch took.
 
-    ``trial`` is a trial of ``run``. Returns None if neither the rows of its test set nor their number is known.
+    ``trial`` is a trial of ``run``. Only judged trials count. Returns None if neither the rows of the test set nor their
+    number is known.
     """
     accuracy = trial.accuracy
     if accuracy is None or (accuracy.samples is None and accuracy.test_rows is None):
@@ -57,7 +58,7 @@ def store_judgement(
 
 
 def _count_looks(accuracy: Accuracy, earlier: Sequence[Row[Any]]) -> int:
-    """Return the number of looks at those ``earlier`` test sets that count as the test set of ``accuracy``.
+    """Return the number of looks at those ``earlier`` test sets that count as the same as the test set of ``accuracy``.
 
     If the rows of both test sets are known, the two must have a row in common, and the earlier test sets with known
     rows must together contain at least the share ``MIN_SHARED`` of the rows of ``accuracy``. Otherwise, the sizes of

@@ -1,4 +1,4 @@
-"""Read and write the outbox, the table of messages. Delivery is at least once, always with the same Message-ID."""
+"""Read and write the outbox, the table of messages. Each is sent at least once, always with the same Message-ID."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -55,7 +55,7 @@ def release_message(connection: Connection, message: int, state: MessageState, o
 
 @writes
 def retry_messages(connection: Connection) -> int:
-    """Make all messages that were given up pending again, and return their number."""
+    """Mark all messages that were given up as pending again, and return their number."""
     given_up = messages.c.state == MessageState.GIVEN_UP
     return connection.execute(update(messages).where(given_up).values(state=MessageState.PENDING)).rowcount
 

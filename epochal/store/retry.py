@@ -27,7 +27,7 @@ class RetryPolicy:
         self._stopped = threading.Event()
 
     def stop_waiting(self) -> None:
-        """Stop waiting in all threads, and never wait again."""
+        """Stop waiting for the database in all threads, and never wait for it again."""
         self._stopped.set()
 
     def run(self, transaction: Callable[[], _T]) -> _T:

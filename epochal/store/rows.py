@@ -13,7 +13,7 @@ _ACCURACY = "accuracy_"
 
 
 def read_row(record: type[_T], row: Row[Any], prefix: str = "", **others: Any) -> _T:
-    """Return an instance of the dataclass ``record`` from a row, with ``others`` as further fields.
+    """Return an instance of the dataclass ``record`` from a row, with ``others`` as the values of further fields.
 
     The column of a field is named ``prefix`` plus the field's name. Fields without a column get their defaults.
     """

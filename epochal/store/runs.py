@@ -55,7 +55,7 @@ def runs_with_verdict(connection: Connection, repository: str, fingerprint: str)
     """Return the repository's runs whose verdict a run with this fingerprint can reuse, newest first.
 
     These runs ended as REACHED or EXHAUSTED without reusing a verdict themselves. They have this fingerprint, or
-    offered a change that would lead to it.
+    they offered a change that leads to it.
     """
     same = or_(runs.c.fingerprint == fingerprint, runs.c.offered_fingerprint == fingerprint)
     ended = runs.c.state.in_([State.REACHED, State.EXHAUSTED]), runs.c.reused_run.is_(None)
@@ -77,9 +77,9 @@ def last_pushed_commit(connection: Connection, repository: str, branch: str) -> 
 
 @reads
 def next_runs(connection: Connection) -> list[Run]:
-    """Return the oldest unfinished pushed run of each project of each branch, sorted from oldest to newest.
+    """Return the oldest unfinished run that a push started for each branch and project, sorted from oldest to newest.
 
-    Starting only these runs makes the runs of a project end in the order of their pushes.
+    If only these runs are started, the runs of a project end in the order of their pushes.
     """
     older = runs.alias()
     waits = select(older.c.id).where(
@@ -171,7 +171,7 @@ def add_notes(connection: Connection, run: int, notes: Sequence[str]) -> list[st
 
 
 def _load(connection: Connection, *conditions: ColumnElement[bool], limit: int | None = None) -> list[Run]:
-    """Return runs, newest first, with their trials: their own, or those of the run whose verdict they reuse."""
+    """Return the runs that meet ``conditions``, newest first, with their trials or those of the run that they reuse."""
     rows = connection.execute(select(runs).where(*conditions).order_by(runs.c.id.desc()).limit(limit)).all()
     condition = trials.c.run.in_([row.reused_run or row.id for row in rows])
     by_run: dict[int, list[Trial]] = {}

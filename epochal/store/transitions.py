@@ -15,7 +15,7 @@ from epochal.store.schema import runs, trials
 
 UNFINISHED_STATES = tuple(state for state in State if not state.ended)
 CHANGEABLE = runs.c.state.in_(UNFINISHED_STATES), runs.c.stop_requested.is_(None)
-"""The conditions for changing a run: it has neither ended nor been asked to end."""
+"""The conditions under which a run may be changed: it has neither ended nor been asked to end."""
 
 
 def no_such_run(run: int) -> UsageError:
@@ -127,7 +127,7 @@ def end_run(
 def interrupt_trials(
     connection: Connection, run: int, *which: ColumnElement[bool], explanation: str = Reason.INTERRUPTED.description
 ) -> None:
-    """Mark the trials of a run that are training and meet the conditions ``which`` as interrupted."""
+    """Mark as interrupted the trials of a run that are training and meet the conditions ``which``."""
     training = trials.c.run == run, trials.c.state == TrialState.TRAINING, *which
     interrupted = {"state": TrialState.FAILED, "reason": Reason.INTERRUPTED, "explanation": explanation}
     connection.execute(update(trials).where(*training).values(**interrupted))

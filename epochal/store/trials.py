@@ -15,7 +15,7 @@ from epochal.store.schema import runs, trials
 from epochal.store.transitions import CHANGEABLE, interrupt_trials, require_owned
 
 _COUNTS = or_(trials.c.reason.is_(None), trials.c.reason != Reason.INTERRUPTED)
-"""The condition for a trial to count. Interrupted trials do not, because their hyperparameters are trained again."""
+"""The condition for a trial to count. Interrupted trials do not count, because they run again."""
 
 
 @writes
@@ -85,7 +85,7 @@ def other_trainers(connection: Connection, run: int) -> list[str]:
 
 
 def training_rows(connection: Connection, run: int) -> list[Row[Any]]:
-    """Return the rows of the trials that are training, including those whose process has died."""
+    """Return the database rows of the trials that are training, including those whose process has died."""
     conditions = trials.c.run == run, trials.c.state == TrialState.TRAINING
     return list(connection.execute(select(trials).where(*conditions).order_by(trials.c.number)))
 

@@ -11,7 +11,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Create the table."""
+    """Create the table of dispatches."""
     op.create_table(
         "dispatches",
         sa.Column("run", sa.Integer, sa.ForeignKey("runs.id"), primary_key=True),

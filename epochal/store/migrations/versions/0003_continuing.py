@@ -11,7 +11,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Add the columns."""
+    """Add the columns to the table of trials."""
     op.add_column("run_trials", sa.Column("epochs_continued", sa.Integer, nullable=False, server_default="0"))
     op.add_column("run_trials", sa.Column("continuation", sa.Text, nullable=False, server_default=""))
     op.add_column("run_trials", sa.Column("validation_accuracy", sa.Float))

@@ -11,7 +11,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Create the table."""
+    """Create the table of moments."""
     op.create_table(
         "moments",
         sa.Column("id", sa.Integer, primary_key=True),

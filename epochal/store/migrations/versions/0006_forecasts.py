@@ -11,5 +11,5 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Add the column."""
+    """Add the column to the table of trials."""
     op.add_column("run_trials", sa.Column("forecast", sa.JSON))

@@ -11,7 +11,7 @@ down_revision = "0006"
 
 
 def upgrade() -> None:
-    """Add the columns."""
+    """Add the columns to the table of trials."""
     op.add_column("run_trials", sa.Column("samples", sa.Integer))
     op.add_column("run_trials", sa.Column("test_set", sa.String(64)))
     op.add_column("run_trials", sa.Column("validates_on_test", sa.Boolean, nullable=False, server_default=sa.false()))
