@@ -71,7 +71,7 @@ def _build(folder: Path, label: Label, recipe: Recipe, settings: ImageSettings, 
         "create the environment": [
             *(uv_path, "venv", "--no-config", "--allow-existing", "--python", sys.executable, str(folder))
         ],
-        f"choose versions for {recipe.source}" if recipe.requirements else "choose versions": resolve,
+        f"choose versions that fit {recipe.source}" if recipe.requirements else "choose versions": resolve,
         "install the packages": install,
     }
     # Compile bytecode here, once, instead of in every training: importing TensorFlow then takes 5 s instead of 15.

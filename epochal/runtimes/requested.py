@@ -83,7 +83,7 @@ def _read_project(code: Path, name: str) -> str:
         return "".join(f"{line}\n" for line in project.get("dependencies", []))
     except (tomllib.TOMLDecodeError, AttributeError, TypeError):
         raise RunFailed(
-            Reason.REFUSED_REQUIREMENT, f"{name} is not valid TOML, or its [project] table does not list dependencies."
+            Reason.REFUSED_REQUIREMENT, f"{name} is not valid TOML, or its [project] table is malformed."
         ) from None
 
 
