@@ -41,9 +41,13 @@ Events = queue.SimpleQueue[object]
 
 def main() -> None:
     """Run the demo in the folder given on the command line, and exit with its status."""
-    parser = argparse.ArgumentParser(prog="python -m epochal.demo", description="Commit a network, train it, and receive the mail about it.")
+    parser = argparse.ArgumentParser(
+        prog="python -m epochal.demo", description="Commit a network, train it, and receive the mail about it."
+    )
     parser.add_argument("folder", type=Path, help="the folder for the demo's files")
-    parser.add_argument("--search", action="store_true", help="use a network that needs a search, because more epochs do not help")
+    parser.add_argument(
+        "--search", action="store_true", help="use a network that needs a search, because more epochs do not help"
+    )
     console = Console(highlight=False)
     try:
         with raise_on_signal():
@@ -73,7 +77,10 @@ def _run_demo(stage: Stage, console: Console) -> int:
         console.print(f"\n$ git commit\n{stage.commit()}", markup=False)
         mail, run = _follow(stage, events, console)
         if mail is None or run is None:
-            console.print(f"No mail arrived. For the reason, see the server's log: {_short(stage.folder / 'serve.log')}", markup=False)
+            console.print(
+                f"No mail arrived. For the reason, see the server's log: {_short(stage.folder / 'serve.log')}",
+                markup=False,
+            )
             return 1
         console.rule(f"the mail, {time.monotonic() - start:.0f} s after the commit")
         for name in ("From", "To", "Subject"):
