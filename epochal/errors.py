@@ -45,7 +45,7 @@ class Reason(StrEnum):
     SCRIPT_ERROR = (
         "script_error",
         "The script raised an exception or ended with an exit status other than 0.",
-        "Correct the line that the message names; the end of the training log is quoted below it.",
+        "Correct the line that the message names; the end of the training log is quoted below the message.",
     )
     SYSTEM_LIBRARY = (
         "system_library",
@@ -61,7 +61,7 @@ class Reason(StrEnum):
     NEEDS_INPUT = (
         "needs_input",
         "The script asks for input, but training runs unattended.",
-        "Write the value into the script.",
+        "Write the value into the script instead of asking for it.",
     )
     NOTEBOOK_CODE = (
         "notebook_code",
@@ -70,12 +70,12 @@ class Reason(StrEnum):
     )
     NO_GPU = (
         "no_gpu",
-        "The script uses a GPU, but training has none.",
-        "Use the GPU only if there is one, or remove the line that the message names.",
+        "The script uses a GPU, but the training environment has none.",
+        "Use a GPU only if one is available, or remove the line that the message names.",
     )
     NO_DISPLAY = (
         "no_display",
-        "The script opens a window, but training has no screen.",
+        "The script opens a window, but training runs without a screen.",
         "Remove the line that the message names, or save the picture to a file.",
     )
     OUT_OF_MEMORY = (
@@ -103,8 +103,8 @@ class Reason(StrEnum):
     NO_ACCURACY = (
         "no_accuracy",
         "The script ended without an error but reported no accuracy that counts.",
-        "If the message refuses a number, correct what it names. Otherwise, evaluate the trained network on test data that it "
-        "has not seen, or print a line like Test accuracy: 0.83.",
+        "If the message says why a number does not count, correct that. Otherwise, evaluate the trained network on "
+        "test data that it has not seen, or print a line like Test accuracy: 0.83.",
     )
     ACCURACY_NOT_FINITE = (
         "accuracy_not_finite",
@@ -114,12 +114,13 @@ class Reason(StrEnum):
     ACCURACY_OUT_OF_RANGE = (
         "accuracy_out_of_range",
         "The accuracy that the script reported is not between 0 and 1.",
-        "Report 0.83 or 83%, not 83.",
+        "Report an accuracy as 0.83 or 83%, not as 83.",
     )
     NO_SAMPLES = (
         "no_samples",
-        "The script did not report the number of test samples, which confidence in epochal.toml needs.",
-        "Measure with a method that reports it, such as Keras' evaluate() or scikit-learn's score(), or remove confidence.",
+        "The script did not report the number of test samples, which the setting confidence in epochal.toml requires.",
+        "Measure the accuracy with a function that reports the number, such as Keras' evaluate() or scikit-learn's "
+        "score(), or remove confidence from epochal.toml.",
     )
     SEVERAL_FRAMEWORKS = (
         "several_frameworks",
@@ -135,7 +136,7 @@ class Reason(StrEnum):
     )
     REFUSED_REQUIREMENT = (
         "refused_requirement",
-        "The file that lists the packages asks for something that this server does not allow, or cannot be read.",
+        "The file that lists the required packages cannot be read, or asks for something that this server does not allow.",
         "Write package names with versions, as in numpy>=2,<3, or ask the admin to set [sandbox] packages to any in "
         "server.toml.",
     )
@@ -154,7 +155,7 @@ class Reason(StrEnum):
     REPOSITORY_UNREACHABLE = (
         "repository_unreachable",
         "The repository could not be fetched.",
-        "Check its URL and credentials in server.toml and the server's network, then train the commit with epochal run.",
+        "Check the repository's URL and credentials in server.toml, and the network; then train the commit with epochal run.",
     )
     ENVIRONMENT_FAILED = (
         "environment_failed",
@@ -164,8 +165,8 @@ class Reason(StrEnum):
     )
     BUILD_FAILED = (
         "build_failed",
-        "The build in Jenkins failed several times before its job script could report a result.",
-        "Read the console log of the build, correct the job or its agent, then train the commit with epochal run.",
+        "The build in Jenkins failed several times before its script could report a result.",
+        "Read the console log of the build, fix the job or its agent, and then train the commit with epochal run.",
     )
     NO_ENGINE = (
         "no_engine",
@@ -175,15 +176,15 @@ class Reason(StrEnum):
     INTERNAL_ERROR = (
         "internal_error",
         "The run failed several times with an internal error of Epochal.",
-        "Please report it with the server's log and the console logs in the run's folder.",
+        "Please report the error with the server's log and the console logs in the run's folder.",
     )
 
     # A run ended below its threshold.
     NO_EPOCHS = (
         "no_epochs",
         "The script has no number of epochs that a retrain could raise.",
-        "Write the number as a constant (epochs = 20) or in the call (fit(epochs=20)), or add a [search] table to "
-        "epochal.toml.",
+        "Write the number of epochs as a constant (epochs = 20) or in the call (fit(epochs=20)), or add a [search] table "
+        "to epochal.toml.",
     )
     EPOCHS_UNCHANGED = (
         "epochs_unchanged",
@@ -197,7 +198,7 @@ class Reason(StrEnum):
     )
     MAX_MINUTES = (
         "max_minutes",
-        "The trials used up all the minutes that max_minutes in epochal.toml allows.",
+        "The trials used up the training time that max_minutes in epochal.toml allows.",
         "Raise [retrain] max_minutes, or make the training faster.",
     )
     MAX_TRIALS = (
@@ -218,12 +219,12 @@ class Reason(StrEnum):
     LOSS_NOT_FINITE = (
         "loss_not_finite",
         "The loss and the weights became NaN or infinite, so more epochs would change nothing.",
-        "Lower the learning rate, limit the gradients or correct the training data, whichever the message names.",
+        "Lower the learning rate, clip the gradients or correct the training data, as the message says.",
     )
     TOO_FEW_SAMPLES = (
         "too_few_samples",
         "The test set is too small: even if every prediction were correct, the accuracy would not be certain enough.",
-        "Measure on as many test samples as the message asks for, or lower the threshold.",
+        "Measure the accuracy on as many test samples as the message asks for, or lower the threshold.",
     )
     NO_IMPROVEMENT = (
         "no_improvement",
@@ -249,7 +250,7 @@ class Reason(StrEnum):
     )
     INTERRUPTED = (
         "interrupted",
-        "Training was interrupted; it resumes if the run continues.",
+        "The training was interrupted; it resumes when the run is continued.",
         "Keep epochal serve running: it continues the runs of pushed commits.",
     )
     SUPERSEDED = (

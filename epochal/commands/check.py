@@ -32,7 +32,7 @@ class FindingView(TypedDict):
     """One finding of ``epochal check --json``."""
 
     kind: str
-    """The kind of finding, as one word."""
+    """The kind of finding, in one word."""
     severity: str
     """`error`: a run would fail before it trains. `warning`: the training may fail, or its accuracy may be too high or not
     count. `note`: something to know."""
@@ -172,7 +172,9 @@ def _check_project(top: Path, project: str) -> Checked:
     try:
         settings = read_repository_settings(folder)
         if project and settings.project:
-            raise SettingsError(f"{_SETTINGS}: project: a project cannot contain projects. Remove its project list.")
+            raise SettingsError(
+                f"{_SETTINGS}: project: a project cannot contain projects. Remove [[project]] from this file."
+            )
         check_framework(settings.framework)
     except SettingsError as error:
         findings += _settings_findings(folder, str(error))
@@ -332,13 +334,13 @@ def _describe_facts(checked: Checked) -> Iterator[tuple[str, str]]:
         place = _in_notebook(Finding("", epochs["path"], epochs["line"], "", ""), script).place
         yield "epochs", f"{epochs['value']} ({script.epochs[0].name} in {place})"
     else:
-        yield "epochs", "none found, so a retrain cannot raise them"
+        yield "epochs", "no number of epochs found, so a retrain cannot raise it"
     metric = _find_metric(checked)
     if metric:
         place = _in_notebook(Finding("", metric["path"], metric["line"], "", ""), script).place
         yield "metric", f"{metric['value']} in {place}"
     else:
-        yield "metric", "none seen in the source"
+        yield "metric", "no measurement of an accuracy found in the source"
     if checked.settings:
         certain = f", with a confidence of {checked.settings.confidence:g}" if checked.settings.confidence else ""
         yield "threshold", f"{checked.settings.threshold:g}{certain}"
@@ -347,7 +349,7 @@ def _describe_facts(checked: Checked) -> Iterator[tuple[str, str]]:
         yield "search", "; ".join(search)
     elif searchable:
         names = ", ".join(line.partition(" = ")[0] for line in searchable)
-        yield "search", f"nothing, because {_SETTINGS} has no [search]; it could change {names}"
+        yield "search", f"nothing, because {_SETTINGS} has no [search]; a search could change {names}"
     else:
         yield "search", "nothing"
 

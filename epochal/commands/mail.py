@@ -13,12 +13,12 @@ from epochal.store.outbox import retry_messages
 
 def mail(
     flush: Annotated[bool, typer.Option("--flush", help="Send the pending mails now.")] = False,
-    retry: Annotated[bool, typer.Option("--retry", help="Also send the mails that were given up.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Also send the mails that Epochal has given up on.")] = False,
 ) -> None:
     """Send the mails that could not be sent when their runs ended."""
     if not flush and not retry:
         raise UsageError(
-            "epochal mail needs --flush (send the pending mails) or --retry (also the mails that were given up)."
+            "epochal mail needs --flush (send the pending mails) or --retry (also send those that Epochal has given up on)."
         )
     app = App.open(Environment.read())
     if retry:

@@ -12,7 +12,10 @@ from epochal.settings import Environment
 def retrain(
     number: RunNumber,
     join: Annotated[
-        bool, typer.Option("--join", help="Train trials for a search of another process until it ends.")
+        bool,
+        typer.Option(
+            "--join", help="Join a search that another process is running, and train trials for it until it ends."
+        ),
     ] = False,
 ) -> None:
     """Run the retrain job of a run, or join its search. To join from another machine, share EPOCHAL_HOME."""

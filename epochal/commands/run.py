@@ -95,7 +95,7 @@ def _run_jobs(app: App, scripts: JobScripts, number: int, output: int, ended: th
         while name:
             status = scripts.run(name, load_run(app.database, number), output)
             if status < 0:
-                text = f"epochal: job {name} was killed by signal {-status}; run {number} has no verdict"
+                text = f"epochal: the {name} job was killed by signal {-status}; run {number} has no verdict"
                 print(text, file=sys.stderr)  # noqa: T201
             name = next_job(name, status)
     except ChainStopped:

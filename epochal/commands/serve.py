@@ -85,7 +85,7 @@ class StoredIntake:
         if accepted.new:
             shown = safe_url(watched.url)
             _log.info(
-                "%s %s: commit %s was pushed without a delivery; it is queued as run %s",
+                "%s %s: no delivery arrived for commit %s; it is queued as run %s",
                 shown,
                 branch,
                 sha[:7],

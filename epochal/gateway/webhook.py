@@ -27,7 +27,7 @@ from epochal.settings import WatchedRepository
 _log = logging.getLogger("epochal.gateway")
 
 MAX_BODY_BYTES = 25 * 1024 * 1024
-"""The size of the largest accepted body: GitHub sends no larger payloads ("Webhook events and payloads")."""
+"""The maximum size of a request's body: GitHub sends no larger payloads ("Webhook events and payloads")."""
 
 READ_SECONDS = 10.0
 """How long a request's head, and then its body, may take to arrive. GitHub waits equally long for an answer."""

@@ -32,7 +32,7 @@ def _deliver(app: App, message: Message, log: Log) -> bool:
         # A SettingsError means that the password file is unusable; the admin can fix it while the mail is pending.
         retry = isinstance(error, SettingsError) or error.temporary
         release_message(app.database, message.id, MessageState.PENDING if retry else MessageState.GIVEN_UP, str(error))
-        what = "it will be retried" if retry else "to try again, run epochal mail --retry"
+        what = "Epochal will try again" if retry else "to try again, run epochal mail --retry"
         log(f"mail: run {message.run} to {recipients}: {error} ({what})")
         return False
     outcome = f"sent to {recipients}" + (f", but the mail server refused {', '.join(refused)}" if refused else "")

@@ -96,12 +96,12 @@ class RepositorySettings(Table):
         str,
         Field(
             max_length=255,
-            description="The path of the script or notebook to train; empty: nn.py or else train.py, main.py or a\n"
-            "notebook at the top. It is started in the top folder of the repository.",
+            description="The path of the script or notebook to train; if empty: nn.py or else train.py, main.py or a\n"
+            "notebook at the top. The script is started in the top folder of the repository.",
         ),
     ] = ""
     framework: Annotated[
-        str, Field(description="The framework to train with; if empty, detect it from the imports of the script.")
+        str, Field(description="The framework that the script trains with; if empty, it is detected from the imports.")
     ] = ""
     # model_construct() returns the defaults without building the table's validator, unlike calling the class.
     retrain: Annotated[
@@ -119,8 +119,8 @@ class RepositorySettings(Table):
     project: Annotated[
         tuple[Project, ...],
         Field(
-            description="The projects of a repository with several: each is trained by itself when files in its folder\n"
-            "have changed, with the epochal.toml in that folder. No other setting may then be in this file."
+            description="The projects, if the repository contains several. Each is trained separately when files in its folder\n"
+            "have changed, with the settings in that folder's epochal.toml. This file may then have no other setting."
         ),
     ] = ()
 

@@ -59,7 +59,8 @@ class LimitSettings(Table):
     output_mb: Annotated[
         float,
         Field(
-            gt=0, description="The maximum size of a file that the code writes, and of all files that are kept, in MB."
+            gt=0,
+            description="The maximum size of each file that the code writes, and of all kept files together, in MB.",
         ),
     ] = 2048.0
     tmp_mb: Annotated[
@@ -91,13 +92,13 @@ class ImageSettings(Table):
     ] = "python:3.12-slim-bookworm"
     ca_bundle: Annotated[
         str,
-        Field(description="A PEM file with additional CAs to trust in builds, for example a company's; may be empty."),
+        Field(description="A PEM file with additional certificate authorities to trust in builds; may be empty."),
     ] = ""
     torch_index: Annotated[
         str,
         Field(
             pattern=r"^(cpu|cu\d+|xpu|rocm[\d.]+|pypi)$",
-            description="PyTorch's index of wheels, such as cpu or cu130; pypi: the ordinary index, on Linux with CUDA.",
+            description="PyTorch's index of wheels, such as cpu or cu130; pypi: PyPI, whose wheels for Linux use CUDA.",
         ),
     ] = "cpu"
 
@@ -172,8 +173,8 @@ class JenkinsSettings(Table):
         int,
         Field(
             ge=10,
-            description="Jenkins aborts a build after this many minutes. Choose more than a run's budget (limits, max_minutes),\n"
-            "so that the run ends first.",
+            description="Jenkins aborts a build after this many minutes. Choose more than a run may take (see [limits] minutes\n"
+            "and max_minutes), so that the run ends first.",
         ),
     ] = 1440
     keep_builds: Annotated[int, Field(ge=1, description="How many builds of each job Jenkins keeps.")] = 200
@@ -189,7 +190,9 @@ class JenkinsSettings(Table):
             if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
                 raise ValueError(f"{name!r} is not a valid variable name")
             if re.search(r"TOKEN|SECRET|PASSWORD|DATABASE", name) and not name.endswith("_FILE"):
-                raise ValueError(f"{name} may contain a secret, which everybody could read in Jenkins: use {name}_FILE")
+                raise ValueError(
+                    f"{name} may contain a secret, which everybody could then read in Jenkins: use {name}_FILE"
+                )
         return variables
 
 
@@ -203,7 +206,7 @@ class ServerSettings(Table):
         RuntimeName,
         Field(
             description="Where training runs: docker, process (no sandbox), or auto (docker if its engine answers, else process).\n"
-            "auto is for epochal run only: served runs wait for the engine instead of losing their sandbox."
+            "auto is for epochal run only: runs of epochal serve wait for Docker rather than train without a sandbox."
         ),
     ] = "docker"
     supersede: Annotated[

@@ -56,7 +56,7 @@ def test_facts_of_a_sound_script(tmp_path: Path) -> None:
         "epochs:     20 (EPOCHS in nn.py:4)",
         "metric:     accuracy, measured by evaluate() in nn.py:9",
         "threshold:  0.9",
-        "search:     nothing, because epochal.toml has no [search]; it could change learning_rate",
+        "search:     nothing, because epochal.toml has no [search]; a search could change learning_rate",
         "nothing found; a run can start",
     ]
 
@@ -87,7 +87,7 @@ def test_json_has_file_line_and_remedy(tmp_path: Path) -> None:
                         "path": "nn.py",
                         "line": 1,
                         "cell": None,
-                        "message": "matplotlib is neither in the environment for Keras nor in requirements.txt.",
+                        "message": "matplotlib is neither in the training environment for Keras nor in requirements.txt.",
                         "remedy": "Add matplotlib to requirements.txt.",
                     }
                 ],

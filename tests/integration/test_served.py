@@ -208,7 +208,7 @@ def test_mail_is_kept_until_the_mail_server_answers(home: Path, tmp_path: Path) 
     write_settings(home, origin, mail_port=9)  # Nothing listens on this port.
     ended = epochal(home, "run", str(origin), "--runtime", "process")
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "it will be retried" in ended.stdout
+    assert "Epochal will try again" in ended.stdout
     assert epochal(home, "mail", "--flush").returncode == 1
     with running_server(home, origin) as server:
         first, second = sorted(str(server.wait_for_mail()["Subject"]) for _ in range(2))
@@ -230,7 +230,7 @@ def _refused_mail(home: Path, tmp_path: Path, answer: str, logged: str) -> Itera
 
 def test_pending_mail_is_sent_by_the_command(home: Path, tmp_path: Path) -> None:
     """``epochal mail --flush`` exits with 1 until the mail server accepts the mail, then with 0. It is sent once."""
-    with _refused_mail(home, tmp_path, "451 try again later", "it will be retried") as inbox:
+    with _refused_mail(home, tmp_path, "451 try again later", "Epochal will try again") as inbox:
         assert epochal(home, "mail", "--flush").returncode == 1
         inbox.answers.clear()
         assert [epochal(home, "mail", "--flush").returncode for _ in range(2)] == [0, 0]

@@ -7,7 +7,7 @@ from epochal.chains.jenkins.snapshot import Build, JenkinsSnapshot
 from epochal.records import Dispatch, Run, State
 
 MAX_FAILURES = 3
-"""How many builds may end without a result before the run is given up, so that it does not block its branch."""
+"""How many builds may end without a result before Epochal fails the run, so that it does not block its branch."""
 
 
 class ItemState(Enum):
@@ -42,7 +42,7 @@ class CancelRun:
 
 @dataclass(frozen=True)
 class FailRun:
-    """Give up the run: ``build`` is the last of MAX_FAILURES builds without a result. Its console may say why."""
+    """Fail the run: ``build`` is the last of MAX_FAILURES builds without a result. Its console may say why."""
 
     build: Build
 
