@@ -83,7 +83,7 @@ def remove_old_checkpoints(active: ActiveRun) -> None:
 
 
 def _move_checkpoints(active: ActiveRun, number: int, earlier: int, trials: Sequence[Trial]) -> ProvidedCheckpoints:
-    """Move the checkpoints of trial ``earlier`` to trial ``number`` of the same run, if it may resume from them."""
+    """Move the checkpoints of trial ``earlier`` to trial ``number`` of the same run, if the latter may use them."""
     source, target = (active.folder.trial(trial).checkpoints for trial in (earlier, number))
     if not _find_checkpoints(source):
         return ProvidedCheckpoints()

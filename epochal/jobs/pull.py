@@ -120,7 +120,7 @@ def pull(app: App, run: Run) -> State:
 
 
 def _choose_project(app: App, run: Run, repository: GitFolder) -> str | None:
-    """Return the project for the run to train: empty if the repository is one project, None if none has changed.
+    """Return the project for the run to train: empty if the repository is a single project, None if none has changed.
 
     If a push changes several projects, queue a run for each of the others. If a person started the run, raise RunFailed
     unless the repository has only one project.

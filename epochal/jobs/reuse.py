@@ -59,7 +59,7 @@ def store_offered_fingerprint(active: ActiveRun) -> None:
 
 
 def _end_like(active: ActiveRun, earlier: Run, adopted: Trial | None) -> State:
-    """End the run as the run ``earlier`` ended, and take over its verdict.
+    """End the run as the run ``earlier`` ended, reusing its verdict.
 
     ``adopted``: the trial whose change the commit adopts, if any. In that case, only this trial is shown with the run;
     otherwise, all trials of ``earlier`` are.
@@ -103,8 +103,8 @@ def _fingerprint(active: ActiveRun, changed_files: Mapping[str, bytes]) -> str:
     """Return the digest of everything that the verdict depends on, with ``changed_files`` replacing pushed files.
 
     It covers the code, Epochal's version, the framework, the runtime and image, the settings of the repository, the
-    limits, the sandbox and the server's data folder. It covers neither downloads nor cached datasets, because the
-    libraries that download them check them.
+    limits, the sandbox and the server's data folder. It covers neither downloads nor cached datasets, which are
+    checked by the libraries that download them.
     """
     plan, server = active.plan, active.app.settings
     data = data_folder(server)

@@ -61,7 +61,7 @@ class Choice:
 
 
 def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool = False) -> Choice:
-    """Return the accuracy (0 to 1) of a trial whose script succeeded, with notes.
+    """Choose the accuracy (0 to 1) of a trial whose script succeeded, and write notes on other numbers.
 
     It is taken from the first of these sources that provides one:
 
@@ -73,8 +73,8 @@ def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool
     6. the val_accuracy of the last epoch that has one, or, without Keras, the last validation accuracy that was
        printed.
 
-    A measurement does not count if it is known not to be the accuracy of a classifier (but R², for example, or from an
-    autoencoder), if it measured a DummyClassifier or a model that this run did not train, or if the model was trained on
+    A measurement does not count if it is known to be something other than the accuracy of a classifier, such as R² or
+    the accuracy of an autoencoder, if it measured a DummyClassifier or a model that this run did not train, or if the model was trained on
     the test rows. A written or printed number does not count if it equals a measurement that does not count. An
     accuracy.json that does not count fails the run; measurements and lines that do not count are skipped.
 
@@ -292,8 +292,8 @@ class _Chooser:
     def _refuse_if_same(self, value: float, tolerance: float, last_answer: float = math.inf) -> None:
         """Raise RunFailed if ``value`` equals a refused measurement.
 
-        ``last_answer``: when a network last predicted anything else. The value may come from that prediction, so earlier
-        measurements are ignored; with infinity, none is.
+        ``last_answer``: the time of the last prediction that may have yielded ``value`` instead. Measurements before it
+        are ignored; if it is infinite, all are compared.
         """
         for each in reversed(self._refused):
             is_before = last_answer != math.inf and each.at < last_answer

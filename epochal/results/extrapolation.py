@@ -27,9 +27,9 @@ _PRIOR_LEVEL_AND_DROP = 0.5
 
 # How far a curve may depart from the families' mean per doubling of the epochs. Chosen with benchmarks/forecast.py.
 _DRIFT = 0.3
-"""How far a curve may depart from its forecast, as a fraction of the accuracy gained in the last doubling of the epochs."""
+"""How far a curve may depart from the mean of the families, as a fraction of the accuracy gained in the last doubling of the epochs."""
 _LATE_START = 0.15
-"""The same as a fraction of the remaining error, if nothing has been learnt yet: learning may begin at any time."""
+"""The same if nothing has been learnt yet, as a fraction of the remaining error: learning may begin at any time."""
 _LATE_START_DECAY = 2
 """Exponent that determines how fast ``_LATE_START`` loses weight as more is learnt."""
 _MAX_SURGE = 0.5
@@ -164,7 +164,7 @@ def extrapolate(curve: Sequence[tuple[float, float]], later_epochs: Sequence[int
 def _surplus_slope(
     fits: list[_Fit], shares: Vector, trust: float, epochs: Vector, accuracies: Vector, noise: float
 ) -> float:
-    """Return how much faster per epoch the end of the curve rises than the families do, beyond what noise explains.
+    """Return by how much per epoch the end of the curve rises faster than the families, beyond what noise can explain.
 
     The families cannot follow a curve that rises in two stages, and would consider its second rise almost impossible.
     """

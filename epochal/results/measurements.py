@@ -58,8 +58,8 @@ class Overlap:
     """Whether the test rows were among the rows that the network was fitted on.
 
     ``share``: the share of test rows among them; ``expected``: the share to expect of a clean split (both 0 to 1).
-    ``redrawn``: the test set is drawn anew each time it is read, from rows that may include training rows. ``refused``:
-    the test is meaningless, because ``share`` is too high or the test set is redrawn. ``checked``: whether all rows are
+    ``redrawn``: whether the test set is drawn anew each time it is read, from rows that may include training rows.
+    ``refused``: whether the test is meaningless, because ``share`` is too high or the test set is redrawn. ``checked``: whether all rows are
     known; if not, ``unchecked_reason`` says why.
     """
 

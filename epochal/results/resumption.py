@@ -38,7 +38,7 @@ def find_stop_cause(fits: Sequence[Fit]) -> StoppedBy | None:
 
 
 def effective_epochs(fits: Sequence[Fit], target_epochs: int) -> int:
-    """Return how many epochs the script must set to reproduce a trial that set ``target_epochs`` epochs.
+    """Return the number of epochs with which the script reproduces a trial of ``target_epochs`` epochs.
 
     The number is smaller than ``target_epochs`` if the only fit with that many epochs was stopped at the threshold.
     """

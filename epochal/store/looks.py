@@ -13,7 +13,7 @@ from epochal.store.schema import runs, trials
 
 @reads
 def looks_before(connection: Connection, run: Run, trial: Trial) -> int | None:
-    """Return how many looks, or comparisons of a network with the test set of ``trial``, other trials of the branch took.
+    """Count the looks at the test set of ``trial``: how often other trials of the branch compared a network with it.
 
     ``trial`` is a trial of ``run``. Only judged trials count. Returns None if neither the rows of the test set nor their
     number is known.

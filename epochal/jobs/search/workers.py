@@ -61,7 +61,7 @@ class Workers:
     """The threads of this process that run the trials of a search, as many as the server's limits allow."""
 
     def __init__(self, active: ActiveRun, study: Study, epochs: int | None) -> None:
-        """Run trials with ``study``. ``epochs``: how many epochs each new trial trains; None for the script's number."""
+        """Run the trials of ``study``. ``epochs``: how many epochs each new trial trains; None for the script's number."""
         self._active = active
         self._database = active.app.database
         self._settings = active.plan.settings.retrain
