@@ -154,6 +154,6 @@ def _check_limits(measured: list[Trial], epochs: int, settings: RetrainSettings)
     if trials_since_best >= settings.patience:
         return GiveUp(
             Reason.NO_IMPROVEMENT,
-            f"The last {trials_since_best} trials did not improve on the best accuracy, and patience allows no more.",
+            f"The last {trials_since_best} trials did not improve on the best accuracy, which is as many as patience allows.",
         )
     return None

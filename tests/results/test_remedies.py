@@ -76,7 +76,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "rate = float(input('rate? '))\n"},
             Reason.NEEDS_INPUT,
-            "answers input(). Write the value itself into the line: rate",
+            "answer input(). Write the value itself into the line: rate",
         ),
         ({"nn.py": "import getpass\nkey = getpass.getpass()\n"}, Reason.NEEDS_INPUT, "getpass()"),
         ({"nn.py": "get_ipython().system('ls')\n"}, Reason.NOTEBOOK_CODE, "nn.py line 1: "),
@@ -142,7 +142,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "open('data/a.csv')\n", "data/a.csv.dvc": "", "data/.gitignore": "/a.csv\n"},
             Reason.MISSING_FILE,
-            "data/a.csv is not in the commit: data/a.csv.dvc is, and data/.gitignore line 1 leaves it out.",
+            "The commit contains data/a.csv.dvc but not data/a.csv, because data/.gitignore line 1 leaves it out.",
         ),
         ({"nn.py": "import json\njson.load(open('a.json'))\n", "a.json": _LFS}, Reason.MISSING_FILE, "Git LFS pointer"),
         (
