@@ -66,7 +66,7 @@ def check_budget(trials: Sequence[Trial], settings: RetrainSettings) -> GiveUp |
 
 
 _MIN_RISE = 0.01
-"""Minimum increase of the accuracy at which a trial stops early. A smaller one might let the next trial train only one more epoch."""
+"""Minimum increase of the accuracy at which a trial stops early. With less, the next trial might train only one more epoch."""
 
 
 def choose_stop_accuracy(target: float, trials: Sequence[Trial]) -> float | None:

@@ -27,7 +27,7 @@ _PRIOR_LEVEL_AND_DROP = 0.5
 
 # How far a curve may depart from the families' mean per doubling of the epochs. Chosen with benchmarks/forecast.py.
 _DRIFT = 0.3
-"""How far a curve may depart from the mean of the families, as a fraction of the accuracy gained in the last doubling of the epochs."""
+"""How far a curve may depart from the mean forecast, as a fraction of the accuracy gained in the last doubling of epochs."""
 _LATE_START = 0.15
 """The same if nothing has been learnt yet, as a fraction of the remaining error: learning may begin at any time."""
 _LATE_START_DECAY = 2

@@ -59,8 +59,8 @@ class Overlap:
 
     ``share``: the share of test rows among them; ``expected``: the share to expect of a clean split (both 0 to 1).
     ``redrawn``: whether the test set is drawn anew each time it is read, from rows that may include training rows.
-    ``refused``: whether the test is meaningless, because ``share`` is too high or the test set is redrawn. ``checked``: whether all rows are
-    known; if not, ``unchecked_reason`` says why.
+    ``refused``: whether the test is meaningless, because ``share`` is too high or the test set is redrawn.
+    ``checked``: whether all rows are known; if not, ``unchecked_reason`` says why.
     """
 
     share: float = 0.0
