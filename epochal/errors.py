@@ -30,7 +30,7 @@ class Reason(StrEnum):
     NO_SCRIPT = (
         "no_script",
         "The repository has no script to train, or several candidates.",
-        "Commit the training script as nn.py at the top of the repository, or name it in epochal.toml with script.",
+        "Commit the training script as nn.py at the top of the repository, or set script in epochal.toml to its path.",
     )
     SYNTAX_ERROR = (
         "syntax_error",

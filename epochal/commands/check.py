@@ -63,7 +63,7 @@ class ProjectView(TypedDict):
     """What a run of the repository, or of one of its projects, would train."""
 
     project: str
-    """The project's folder; empty without `[[project]]` in epochal.toml."""
+    """The project's folder; empty if epochal.toml lists no projects."""
     can_start: bool
     """Whether a run would get as far as its first trial."""
     script: str | None
