@@ -75,8 +75,8 @@ def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool
 
     A measurement does not count if it is known to be something other than the accuracy of a classifier, such as R² or
     the accuracy of an autoencoder, if it measured a DummyClassifier or a model that this run did not train, or if the
-    model was trained on the test rows. A written or printed number does not count if it equals a measurement that does not count. An
-    accuracy.json that does not count fails the run; measurements and lines that do not count are skipped.
+    model was trained on the test rows. A written or printed number does not count if it equals a measurement that does
+    not count. An accuracy.json that does not count fails the run; measurements and lines that do not count are skipped.
 
     ``metric``: the name of the metric that counts, if evaluate() measures several. ``repeated_rows``: whether to
     accept test rows that were also used in training. Raises RunFailed with the reason NO_ACCURACY (the explanation says
