@@ -76,7 +76,7 @@ def _translate(dependency: Any, source: str) -> list[str]:
         return [_RENAMED.get(name, name) + _translate_version(version)]
     if name in _LEFT_OUT or name.startswith(("_", "lib")):
         return []
-    raise _refusal(source, f"{name} is a conda package that Epochal does not know on pip's index")
+    raise _refusal(source, f"Epochal knows no package on pip's index for the conda package {name}")
 
 
 def _translate_version(version: str) -> str:
@@ -90,6 +90,6 @@ def _translate_version(version: str) -> str:
 def _refusal(source: str, why: str) -> RunFailed:
     return RunFailed(
         Reason.REFUSED_REQUIREMENT,
-        f"{source}: {why}. Training uses only packages from pip's index: list them below pip: in its dependencies, or "
-        "in requirements.txt, which is then used instead.",
+        f"{source}: {why}. Training installs only packages from pip's index. List these under pip: in the dependencies, "
+        "or in a requirements.txt, which is then used instead.",
     )

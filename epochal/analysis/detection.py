@@ -221,7 +221,7 @@ def _explain_magic(file: str, line: int, text: str) -> str:
     problem = f"{file} line {line}: {text.split()[0]} works only in a notebook."
     if install := re.match(r"[!%]\s*(?:pip3?|conda|python -m pip)\s+install\s+(?P<packages>.+)", text):
         packages = [word for word in install["packages"].split() if not word.startswith("-")]
-        return f"{problem} Remove the line, and write {', '.join(packages)} in requirements.txt."
+        return f"{problem} Remove the line, and add {', '.join(packages)} to requirements.txt."
     return f"{problem} Remove the line."
 
 

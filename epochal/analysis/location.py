@@ -123,7 +123,7 @@ def _export(path: str, notebook: bytes) -> bytes:
             read = jupytext.reads(notebook.decode("utf-8-sig"), fmt="ipynb")
             language = read.metadata.get("kernelspec", {}).get("language", "python")
             if language.lower() != "python":
-                raise ValueError(f"its language is {language}")
+                raise ValueError(f"its language is {language}, not Python")
             read.metadata = {"jupytext": {"notebook_metadata_filter": "-all", "cell_metadata_filter": "-all"}}
             for cell in read.cells:
                 if cell.cell_type == "code":

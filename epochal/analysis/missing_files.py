@@ -10,7 +10,7 @@ LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 _OTHER_MACHINE = re.compile(r"[A-Za-z]:[\\/]|/(?:home|Users|content|kaggle|gdrive|mnt|media|dbfs)/|~")
 _DATA_FOLDER = 'put it into the server\'s data folder (data in server.toml) and read it from os.environ["EPOCHAL_DATA"]'
 _COMMIT = f"Commit the file, or {_DATA_FOLDER}."
-_FETCH = f"Epochal does not fetch it: commit the file itself, or {_DATA_FOLDER}."
+_FETCH = f"Epochal does not fetch the data: commit the file itself, or {_DATA_FOLDER}."
 
 
 def explain_missing_file(name: str, code: Path, line: str = "") -> str:
@@ -30,19 +30,19 @@ def explain_missing_file(name: str, code: Path, line: str = "") -> str:
             return f"{name} is a path on another machine. The commit contains the file: write {same}."
         return f"{name} is neither in the commit nor on the machine that trains. {_COMMIT}"
     if same := next((each for each in files if each.lower() == path.lower()), ""):
-        return f"The commit contains {same}: upper and lower case differ. Write {same}."
+        return f"{name} is not in the commit, but {same} is: upper and lower case differ. Write {same}."
     return _explain_left_out(path, code, files) or _explain_absent(path, files, line)
 
 
 def _explain_left_out(path: str, code: Path, files: list[str]) -> str:
     """Explain that DVC or a .gitignore file keeps ``path`` out of the commit; empty if neither does."""
     rule = find_ignore_rule(path, code)
-    ignored = f", and {rule} leaves it out" if rule else ""
+    ignored = f", because {rule} leaves it out" if rule else ""
     for parent in (path, *_parents(path)):
         if f"{parent}.dvc" in files:
-            return f"{path} is not in the commit: {parent}.dvc is{ignored}. {_FETCH}"
+            return f"The commit contains {parent}.dvc but not {path}{ignored}. {_FETCH}"
     if rule:
-        return f"{path} is not in the commit: {rule} leaves it out. Commit it with git add --force {path}, or {_DATA_FOLDER}."
+        return f"{path} is not in the commit: {rule} leaves it out. Commit the file with git add --force {path}, or {_DATA_FOLDER}."
     return ""
 
 

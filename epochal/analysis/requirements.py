@@ -36,7 +36,7 @@ def check_requirements(text: str, source: str = "requirements.txt") -> None:
             where = f"line {number}, " if source == "requirements.txt" else ""  # other files have been translated
             raise RunFailed(
                 Reason.REFUSED_REQUIREMENT,
-                f'{source} {where}"{shown}": {why}. Write names with versions, such as '
+                f'{source} {where}"{shown}": {why}. Write package names with versions, such as '
                 'numpy>=2,<3, or ask the server\'s admin to set [sandbox] packages = "any" in server.toml.',
             )
 
@@ -92,7 +92,7 @@ def _check_name(requirement: str) -> str | None:
     try:
         parsed = Requirement(requirement)
     except InvalidRequirement:
-        return "this is not a package name with versions"
+        return "this is not a valid requirement"
     if parsed.name.lower().endswith(_ARCHIVES):
         return _FROM_A_FILE
     return _FROM_AN_ADDRESS if parsed.url else None

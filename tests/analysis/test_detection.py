@@ -202,7 +202,7 @@ def test_missing_script_has_its_own_reason(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "remedy"),
     [
-        ("!pip install -q tqdm einops", "Remove the line, and write tqdm, einops in requirements.txt."),
+        ("!pip install -q tqdm einops", "Remove the line, and add tqdm, einops to requirements.txt."),
         ("%matplotlib inline", "nn.py line 2: %matplotlib works only in a notebook. Remove the line."),
         ("    !wget https://example.org/a.zip", "nn.py line 2: !wget works only in a notebook."),
     ],

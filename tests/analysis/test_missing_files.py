@@ -26,7 +26,7 @@ deep/**
         (
             "data/train.csv",
             "",
-            "The commit contains Data/Train.csv: upper and lower case differ. Write Data/Train.csv.",
+            "data/train.csv is not in the commit, but Data/Train.csv is: upper and lower case differ. Write Data/Train.csv.",
         ),
         ("Data\\Train.csv", "", "only Windows separates folders with a backslash. Write Data/Train.csv."),
         ("Train.csv", "", "Train.csv is not in the commit, but Data/Train.csv is. Write Data/Train.csv."),
@@ -38,7 +38,11 @@ deep/**
         ),
         ("C:\\Users\\anna\\x.csv", "", "Commit the file, or put it into the server's data folder"),
         ("models/out.txt", 'open("models/out.txt", "w")', 'os.makedirs("models", exist_ok=True)'),
-        ("big/images/1.png", "", "big/images/1.png is not in the commit: big.dvc is. Epochal does not fetch it"),
+        (
+            "big/images/1.png",
+            "",
+            "The commit contains big.dvc but not big/images/1.png. Epochal does not fetch the data",
+        ),
         ("x.csv", "", 'read it from os.environ["EPOCHAL_DATA"].'),
     ],
 )

@@ -385,7 +385,7 @@ print(np.asarray(made.level).round(3))
         assert train(warm_keras_python, tmp_path, script, TF_CPP_MIN_LOG_LEVEL="3") == "[0.06]\n"
     generated, restored = read_fits(tmp_path)
     assert (generated.continued, generated.trained) == (0, 2)
-    assert "begin it with keras.Input" in generated.why
+    assert "begin the model with keras.Input" in generated.why
     assert "nn.py itself resumes from a backup" in restored.why
 
 

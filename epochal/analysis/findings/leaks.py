@@ -139,7 +139,7 @@ class _Flow:
                 "copied_before_split",
                 self._source.path,
                 leak.line,
-                f"{leak.what} repeats or mixes rows {where}, so copies of training rows are tested.",
+                f"{leak.what} repeats or mixes rows {where}, so the test data contain copies of training rows.",
                 f"Split first, then use {leak.what} on the training rows alone.",
             )
         return Finding(
@@ -275,7 +275,7 @@ def find_wrong_data(sources: tuple[Source, ...]) -> Iterator[Finding]:
             "tested_on_training_data",
             source.path,
             measurement.call.lineno,
-            f"{last_name(measurement.call.func)}() is given the data of fit() in line {fit.call.lineno}, "
+            f"{last_name(measurement.call.func)}() uses the same data as fit() in line {fit.call.lineno}, "
             "and an accuracy on training data does not count.",
             "Split off test data with train_test_split(…, random_state=0), and evaluate on them.",
         )

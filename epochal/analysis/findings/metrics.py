@@ -101,9 +101,9 @@ def _check_compile(source: Source, each: _Compile, *, one_hot: bool) -> Iterator
             "accuracy_of_regression",
             source.path,
             each.line,
-            f"compile() measures the accuracy of a regression (loss {each.loss}, one linear output), "
+            f"compile() asks for the accuracy of a regression (loss {each.loss}, one linear output), "
             "which is meaningless.",
-            "Write the share of predictions that are close enough to $EPOCHAL_OUT/accuracy.json.",
+            "Count the predictions that are close enough, and write their share to $EPOCHAL_OUT/accuracy.json.",
         )
     classes = each.units >= 3 and (each.activation == "softmax" or one_hot)
     if classes and "binaryaccuracy" in metrics:
@@ -111,7 +111,7 @@ def _check_compile(source: Source, each: _Compile, *, one_hot: bool) -> Iterator
             "accuracy_of_zeros",
             source.path,
             each.line,
-            f"binary_accuracy counts each of the {each.units} outputs, so the zeros in one-hot labels inflate it.",
+            f"binary_accuracy counts each of the {each.units} outputs separately, so the zeros in one-hot labels inflate it.",
             'Write metrics=["accuracy"].',
         )
 
@@ -214,8 +214,9 @@ def _check_regressors(source: Source, scope: Scope) -> Iterator[Finding]:
                 "accuracy_of_regression",
                 source.path,
                 call.lineno,
-                f"score() of {regressors.get(root_name(call.func), 'a regressor')} is R², not an accuracy, and does not count.",
-                "Write the share of predictions that are close enough to $EPOCHAL_OUT/accuracy.json.",
+                f"score() of {regressors.get(root_name(call.func), 'a regressor')} returns R², which is not an accuracy "
+                "and does not count.",
+                "Count the predictions that are close enough, and write their share to $EPOCHAL_OUT/accuracy.json.",
             )
         for target, value in step.assigned:
             for node in ast.walk(target):

@@ -81,7 +81,7 @@ def _check_split(source: Source, call: ast.Call, seeded: frozenset[str]) -> Iter
                 source.path,
                 call.lineno,
                 f"{name}() has a validation_split but no seed, which Keras refuses.",
-                f"Write {name}(…, seed=0), the same in both calls.",
+                f"Write {name}(…, seed=0) in both calls.",
             )
 
 
@@ -179,8 +179,8 @@ def find_reshuffled_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
                         "reshuffled_split",
                         source.path,
                         shuffle.lineno,
-                        "shuffle() draws a new order each time the data are read, so the training includes rows of the "
-                        f"test part (skip in line {skip.lineno}).",
+                        "shuffle() draws a new order each time the data are read, so the training also uses rows of "
+                        f"the test part (skip in line {skip.lineno}).",
                         "Write shuffle(…, seed=0, reshuffle_each_iteration=False), or call take and skip before shuffle.",
                     )
             for target, value in step.assigned:

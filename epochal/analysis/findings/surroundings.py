@@ -124,7 +124,7 @@ def _explain_missing(path: str, folder: Path) -> tuple[str, str]:
     if (folder / path).exists():
         return (
             f"{path} is ignored by git, so a commit does not contain it.",
-            f"Commit it with git add --force {path}, or {_DATA_FOLDER}.",
+            f"Commit the file with git add --force {path}, or {_DATA_FOLDER}.",
         )
     message, _, remedy = explain_missing_file(path, folder).partition(". ")
     return f"{message}.", remedy
@@ -145,8 +145,8 @@ def find_large_files(folder: Path, files: Collection[str]) -> Iterator[Finding]:
                 "large_file",
                 path,
                 0,
-                f"{path} has {size / 1e6:.0f} MB and would be in the next commit. GitHub refuses files of over 100 MB.",
-                f"Add it to .gitignore, and {_DATA_FOLDER}.",
+                f"The next commit would contain {path} with {size / 1e6:.0f} MB. GitHub refuses files of more than 100 MB.",
+                f"Add the file to .gitignore, and {_DATA_FOLDER}.",
             )
 
 
@@ -174,7 +174,7 @@ def find_missing_packages(sources: tuple[Source, ...], detection: Detection, fol
             "missing_package",
             path,
             line,
-            f"{top} is neither in the environment for {frameworks()[detection.framework].TITLE} nor in requirements.txt.",
+            f"{top} is neither in the training environment for {frameworks()[detection.framework].TITLE} nor in requirements.txt.",
             f"Add {package} to requirements.txt.",
         )
 
@@ -188,7 +188,7 @@ def find_relative_imports(sources: tuple[Source, ...]) -> Iterator[Finding]:
                 "relative_import",
                 source.path,
                 node.lineno,
-                f"Python runs {source.path} directly, where relative imports do not work.",
+                f"Relative imports do not work in {source.path}, because Python runs this file directly.",
                 f"Write {make_absolute(node)}.",
             )
 

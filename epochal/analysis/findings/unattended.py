@@ -91,7 +91,7 @@ def find_lost_pictures(sources: tuple[Source, ...]) -> Iterator[Finding]:
                     call,
                     "shows_picture",
                     "plt.show() shows nothing during training, and the picture is lost.",
-                    'To keep it, write plt.savefig("plot.png").',
+                    'To keep the picture, write plt.savefig("plot.png").',
                     Severity.NOTE,
                 )
                 return
@@ -129,7 +129,7 @@ def find_foreign_paths(sources: tuple[Source, ...]) -> Iterator[Finding]:
                     node,
                     "foreign_path",
                     f"{path} is a path on one machine, but the training may run on another.",
-                    'Commit the file and write its path in the repository, or read it from os.environ["EPOCHAL_DATA"].',
+                    'Commit the file and use its path in the repository, or read it from os.environ["EPOCHAL_DATA"].',
                 )
 
 
@@ -162,13 +162,13 @@ def find_downloads(sources: tuple[Source, ...]) -> Iterator[Finding]:
         for call in step.calls:
             if what := _describe_download(source, call):
                 dataset = _fetchable(source, call)
-                remedy = f"For a server in whose sandbox code has no network, run epochal data fetch {dataset} there."
+                remedy = f"If the server gives code no network, run epochal data fetch {dataset} on the server."
                 other = "If the server gives code no network, put the files into its data folder and read them from EPOCHAL_DATA."
                 yield _finding(
                     source,
                     call,
                     "downloads",
-                    f"{last_name(call.func)}() downloads {what}, but by default, containers have no network.",
+                    f"{last_name(call.func)}() downloads {what}, but containers have no network by default.",
                     remedy if dataset else other,
                     Severity.NOTE,
                 )

@@ -77,12 +77,12 @@ _WITH_NAME = 'the loss by its name, as in loss="mean_squared_error"'
 
 _REMOVED = {
     "keras.backend.function": "keras.Model(inputs, outputs)",
-    "keras.backend.get_session": "nothing instead, because Keras has no sessions",
+    "keras.backend.get_session": "nothing, because Keras has no sessions",
     "keras.backend.image_dim_ordering": "keras.backend.image_data_format",
     "keras.backend.learning_phase": "the training argument of a layer's call",
     "keras.backend.set_image_dim_ordering": "keras.backend.set_image_data_format",
     "keras.backend.set_learning_phase": "the training argument of a layer's call",
-    "keras.backend.set_session": "nothing instead, because Keras has no sessions",
+    "keras.backend.set_session": "nothing, because Keras has no sessions",
     "keras.backend.tensorflow_backend": "keras.ops, or TensorFlow itself",
     "keras.constraints.maxnorm": "keras.constraints.MaxNorm",
     "keras.constraints.nonneg": "keras.constraints.NonNeg",
@@ -166,12 +166,12 @@ _REMOVED_FROM_TENSORFLOW = {
     **{name: f"tf.compat.v1.{name}, {_IN_A_GRAPH}" for name in ("InteractiveSession", "Session", "placeholder")},
     "ceil": "tf.math.ceil",
     "confusion_matrix": "tf.math.confusion_matrix",
-    "contrib": "nothing instead, because TensorFlow 2 has no such package",
+    "contrib": "nothing, because TensorFlow 2 has no such package",
     "count_nonzero": "tf.math.count_nonzero",
     "decode_raw": "tf.io.decode_raw",
     "diag": "tf.linalg.diag",
     "div": "tf.math.divide",
-    "enable_eager_execution": "nothing instead, because TensorFlow 2 always executes eagerly",
+    "enable_eager_execution": "nothing, because TensorFlow 2 always executes eagerly",
     "estimator": "keras.Model",
     "examples": "keras.datasets.mnist.load_data()",
     "gfile": "tf.io.gfile",
@@ -198,16 +198,16 @@ _REMOVED_FROM_TENSORFLOW = {
 _OPTIMIZER = {
     "lr": "learning_rate=…",
     "decay": "a schedule as its learning_rate, such as keras.optimizers.schedules.InverseTimeDecay (decay is ignored)",
-    "schedule_decay": "the optimizer without it",
+    "schedule_decay": "the optimizer without this argument",
 }
 _LAYER = {
     "W_constraint": "kernel_constraint=…",
     "W_regularizer": "kernel_regularizer=…",
     "b_regularizer": "bias_regularizer=…",
-    "batch_input_shape": "keras.Input(batch_shape=…) before it",
+    "batch_input_shape": "keras.Input(batch_shape=…) before the layer",
     "bias": "use_bias=…",
     "border_mode": "padding=…",
-    "consume_less": "the layer without it",
+    "consume_less": "the layer without this argument",
     "dim_ordering": "data_format=…",
     "dropout_U": "recurrent_dropout=…",
     "dropout_W": "dropout=…",
@@ -215,7 +215,7 @@ _LAYER = {
     "inner_activation": "recurrent_activation=…",
     "nb_filter": "filters=…",
     "subsample": "strides=…",
-    "weights": "the layer's set_weights(…) once it is built",
+    "weights": "the layer's set_weights(…) once the layer is built",
 }
 _MODEL = {"input": "inputs=…", "output": "outputs=…"}
 _UNITS = {"output_dim": "units=…"}
@@ -224,7 +224,7 @@ _REMOVED_KEYWORDS = {
     "keras.Input": {"batch_input_shape": "batch_shape=…"},
     "keras.Model": _MODEL,
     "keras.callbacks.ModelCheckpoint": {"period": "save_freq=…"},
-    "keras.callbacks.TensorBoard": {"batch_size": "the callback without it", "write_grads": "the callback without it"},
+    "keras.callbacks.TensorBoard": dict.fromkeys(("batch_size", "write_grads"), "the callback without this argument"),
     "keras.layers": _LAYER,
     "keras.layers.Dense": _LAYER | _UNITS,
     "keras.layers.Dropout": _LAYER | {"p": "rate=…"},

@@ -231,7 +231,7 @@ class _Finder:
         return any(is_epochs_name(name) or name == "ep" for name in names)
 
     def _trace_loop(self, unit: Unit, loop: ast.For | ast.While) -> Iterator[Traced]:
-        label = Label("epochs", "range.epochs", f"the head of the loop in line {loop.lineno}")
+        label = Label("epochs", "range.epochs", f"the loop in line {loop.lineno}")
         if isinstance(loop, ast.While):
             yield from self._trace_condition(unit, loop.test, label)
             for each in ast.walk(loop):

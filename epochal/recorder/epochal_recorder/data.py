@@ -58,7 +58,7 @@ def _placeholder(leaf):
 
     shape = getattr(leaf, "shape", None)
     if not shape:
-        raise ValueError("the model is not built until its first batch; begin it with keras.Input")
+        raise ValueError("the model is not built until its first batch; begin the model with keras.Input")
     kind = keras.backend.standardize_dtype(leaf.dtype)
     # Keras converts floating-point data to its default precision.
     return keras.KerasTensor((None, *shape[1:]), keras.config.floatx() if kind.startswith("float") else kind)

@@ -166,7 +166,7 @@ class Fit:
                 raise
             except Exception as fault:
                 self._resumption = None
-                why = f"it cannot be resumed: {type(fault).__name__}: {fault}"
+                why = f"the fit cannot be resumed: {type(fault).__name__}: {fault}"
             else:
                 why, history = self._resumption.why, self._resumption.history
         origin = self._shared.find_origin(weights_of(self.model))

@@ -314,7 +314,7 @@ def test_main_block_of_a_module_does_not_run() -> None:
 def test_download_names_what_to_fetch(text: str, name: str) -> None:
     """The remedy is the command for the server, where epochal data fetch knows the data."""
     (found,) = find_in_sources(read(text))
-    assert f"run epochal data fetch {name} there" in found.remedy
+    assert f"run epochal data fetch {name} on the server" in found.remedy
 
 
 def test_lost_pictures_are_reported_once() -> None:

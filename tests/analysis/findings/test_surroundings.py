@@ -27,12 +27,17 @@ def find(folder: Path, files: dict[str, str], committed: set[str] | None = None)
         ({}, None, "data/train.csv is not in the commit.", "Commit the file, or put it"),
         ({"train.csv": ""}, None, "data/train.csv is not in the commit, but train.csv is.", "Write train.csv."),
         ({"data/Train.csv": ""}, None, "upper and lower case differ.", "Write data/Train.csv."),
-        ({"data/train.csv.dvc": ""}, None, "data/train.csv.dvc is.", "Epochal does not fetch it: commit the file"),
+        (
+            {"data/train.csv.dvc": ""},
+            None,
+            "contains data/train.csv.dvc but not data/train.csv.",
+            "Epochal does not fetch the data: commit",
+        ),
         (
             {"data/train.csv": ""},
             {"nn.py"},
             "data/train.csv is ignored by git",
-            "Commit it with git add --force data/train",
+            "Commit the file with git add --force data/train",
         ),
     ],
 )
