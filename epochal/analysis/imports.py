@@ -39,7 +39,7 @@ def rewrite_relative_import(code: Path, file: str, line: int) -> str:
 
 
 def make_absolute(relative: ast.ImportFrom) -> str:
-    """Return the source of an absolute import that replaces a relative one."""
+    """Return an absolute import statement that replaces a relative one."""
     names = ", ".join(ast.unparse(alias) for alias in relative.names)
     return f"from {relative.module} import {names}" if relative.module else f"import {names}"
 

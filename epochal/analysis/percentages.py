@@ -100,7 +100,7 @@ class _Products:
         return next((self._places[node] for node in self._products if self._is_printed_unsigned(node)), "")
 
     def _is_printed_unsigned(self, product: ast.AST) -> bool:
-        """Return whether an accuracy times 100 is printed without a percent sign, maybe through variables or functions."""
+        """Return whether an accuracy times 100 is printed without a percent sign, perhaps through variables or functions."""
         queue, seen, is_accuracy = [product], set(), bool(_ACCURACY_NAMES.search(self._function_of(product)))
         for node in queue:
             use, value = self._find_use(node)

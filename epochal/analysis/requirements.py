@@ -1,4 +1,4 @@
-"""Check that a repository requires only packages that are named and come from the index."""
+"""Check that a repository requires packages only by name, and only from the index."""
 
 import re
 

@@ -120,7 +120,7 @@ class _Flow:
         return next((leak for leak in leaks if leak.copies), leaks[0] if leaks else None)
 
     def _is_second_part(self, target: ast.expr, value: ast.expr | None, leak: _Leak) -> bool:
-        """Return whether an assignment of a slice completes a split, as in ``train, test = x[:n], x[n:]``."""
+        """Return whether assigning a slice completes a split into two parts, as in ``train, test = x[:n], x[n:]``."""
         name = root_name(target)
         is_part = isinstance(value, ast.Subscript) and any(
             isinstance(each, ast.Slice) for each in ast.walk(value.slice)
@@ -282,7 +282,7 @@ def find_wrong_data(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def _used_objects(call: ast.Call) -> Iterator[str]:
-    """Yield the variables that a call uses as its function or arguments: the call may measure an accuracy of them."""
+    """Yield the variables that are called or passed as arguments, because such a call may measure an accuracy, too."""
     for node in (call.func, *call.args, *(each.value for each in call.keywords)):
         if isinstance(node, ast.Name):
             yield node.id

@@ -213,7 +213,7 @@ def _read_text(folder: Path) -> str | None:
 
 
 def _read_requirements(folder: Path) -> set[str] | None:
-    """Return the names of the packages in requirements.txt; None if a line of it is not a package."""
+    """Return the names of the packages in requirements.txt; None if a line does not name a package."""
     text = _read_text(folder)
     if text is None:
         return None if (folder / "requirements.txt").exists() else set()

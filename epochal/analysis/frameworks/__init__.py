@@ -135,7 +135,7 @@ def dataset_caches() -> list[DatasetCache]:
 
 
 def check_framework(name: str) -> None:
-    """Raise SettingsError unless ``name``, the framework in epochal.toml, is the name of a framework or empty."""
+    """Raise SettingsError unless ``name``, the setting ``framework`` of epochal.toml, is empty or names a framework."""
     known = list(frameworks())
     if name and name not in known:
         names = _join([repr(each) for each in ["", *known]])

@@ -52,7 +52,7 @@ def change_all(source: bytes, changes: Mapping[Constant, Value]) -> bytes:
     All constants are in the same file. One that already has its new value keeps its spelling. A literal that a Python
     statement assigns to several names (``epochs = batch_size = 10``) changes for the constant's name only, because the
     statement is split in two. Raises ValueError if a constant is not in this source, if two are in the same place, if a
-    value is not of the constant's kind (number, text or boolean), or if parsing the result does not give the
+    value is not of the constant's kind (number, string or boolean), or if parsing the result does not give the
     new values.
     """
     new = {constant: value for constant, value in changes.items() if not is_same_value(value, constant.value)}

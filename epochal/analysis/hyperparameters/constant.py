@@ -15,8 +15,8 @@ class Constant:
 
     ``name``: the variable, option, key or argument that it sets. ``value``: its value; a number even if it is written
     as a string, as in ``os.environ.get("EPOCHS", "5")``. ``line``: its line, counted from 1. ``start``, ``end``: its bytes
-    are ``content[start:end]``. ``path``: the file, relative to the top of the code. ``qualified_name``: the name with
-    that of its table, class or function, as in ``train.epochs``; the same as ``name`` at the top level of a file.
+    are ``content[start:end]``. ``path``: the file, relative to the top of the code. ``qualified_name``: the name
+    preceded by that of its table, class or function, as in ``train.epochs``; equal to ``name`` at the top of a file.
     ``place``: a description of the place, as in "the default of --epochs".
     """
 

@@ -118,7 +118,7 @@ class _Finder:
         self._tracer = tracer
 
     def find_used(self) -> Iterator[Traced]:
-        """Yield literals that set the number of epochs: of calls to fit, of other calls, of loops, of estimators."""
+        """Yield literals that set the number of epochs of calls to fit, then of other calls, loops and estimators."""
         for search in (self._in_fits, self._in_calls, self._in_loops, self._in_estimators):
             for unit in self._tracer.units.values():
                 yield from search(unit)
@@ -201,7 +201,10 @@ class _Finder:
                     yield from self._tracer.trace(unit, keyword.value, label)
 
     def _in_loops(self, unit: Unit) -> Iterator[Traced]:
-        """Yield the literals that set the number of passes of training loops, loops with names like epoch first."""
+        """Yield the literals that set the number of passes of training loops.
+
+        Loops whose variables have names like ``epoch`` come first.
+        """
         loops = sorted((each for each in unit.nodes if isinstance(each, ast.For | ast.While)), key=position)
         named = [each for each in loops if self._counts_epochs(unit, each)]
         # If loops that train are nested, the outermost one most likely counts epochs.

@@ -307,7 +307,7 @@ class Evaluator:
         return base, keys
 
     def find_owner(self, unit: Unit, base: ast.expr) -> Owner:
-        """Return the class or dictionary that ``base`` refers to, and the most likely kind of definition in it."""
+        """Return the class or dictionary that ``base`` refers to, and how its attributes or keys are probably defined."""
         if not isinstance(base, ast.Name):
             return self.find_owner_of_value(unit, base)
         if base.id in ("self", "cls"):

@@ -215,7 +215,7 @@ class Tracer(Evaluator):
         return None
 
     def _find_config_constants(self, keys: tuple[str, ...]) -> list[Constant]:
-        """Return the values for the last of ``keys`` in configuration files, starting with those that match most keys."""
+        """Return the values in configuration files whose key is the last of ``keys``, best match of all keys first."""
 
         def count_matches(constant: Constant) -> int:
             parts = constant.path.rpartition(".")[0].split("/") + constant.qualified_name.split(".")
@@ -307,7 +307,7 @@ class Tracer(Evaluator):
 
 
 def _find_items(loop: ast.For, name: str) -> list[ast.expr]:
-    """Return the values of the variable of a loop such as ``for epochs in [5, 20]``, the last one first."""
+    """Return the values that a loop such as ``for epochs in [5, 20]`` assigns to its variable, the last one first."""
     if not isinstance(loop.iter, ast.List | ast.Tuple):
         return []
     items = loop.iter.elts[::-1]

@@ -51,7 +51,7 @@ class Unit:
             bindings.sort(key=lambda binding: position(binding.statement))
 
     def __contains__(self, node: ast.AST) -> bool:
-        """Return whether a node comes from the file; the analysis also creates nodes of its own."""
+        """Return whether a node was parsed from the file, and not created by the analysis."""
         return node in self._parents
 
     def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:

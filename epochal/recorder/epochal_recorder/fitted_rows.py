@@ -280,7 +280,7 @@ class FittedRows:
 
     @classmethod
     def from_state(cls, state):
-        """Return the fit's rows that the method ``state`` returned as ``state`` in an earlier process."""
+        """Restore a fit's rows from ``state``, which the method ``state`` returned in an earlier process."""
         fitted = cls(state["identity"])
         for name in _STATE:
             setattr(fitted, name, state[_KEYS.get(name, name)])
@@ -371,7 +371,7 @@ def find_labels(rows, fits):
 
 
 def is_in(hashes, others):
-    """Return a mask of which ``hashes`` are in ``others``; the latter must be sorted."""
+    """Return a mask that says which of ``hashes`` are in ``others``, which must be sorted."""
     if not len(others):
         return numpy.zeros(len(hashes), bool)
     places = numpy.searchsorted(others, hashes)
@@ -422,7 +422,7 @@ def _expected_share(test_repeats, train_repeats):
 
 
 def _count_rows(pairs):
-    """Return the number of rows that ``pairs`` describe, in the format of ``FittedRows.repeats``."""
+    """Return the number of rows that ``pairs`` describe. The pairs are those of one class in ``FittedRows.repeats``."""
     return sum(times * number for times, number in pairs)
 
 

@@ -65,7 +65,7 @@ def observe(module, out, checkpoints, stop_at, started):
 
 
 def _wrap_to_note_weights(function, note, output):
-    """Wrap ``function`` so that ``note`` is called with the weights of the model that it returns or is passed."""
+    """Wrap ``function`` so that ``note`` is called with the weights of the model that it returns or receives."""
 
     @functools.wraps(function)
     def wrapper(*args, **kwargs):

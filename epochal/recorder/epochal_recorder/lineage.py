@@ -119,7 +119,7 @@ class Lineage:
         return frozenset(found), bool(digests) and not unknown
 
     def rows_of(self, identities):
-        """Return the rows (``FittedRows``) of these fits; unknown fits are left out."""
+        """Return the rows (``FittedRows``) of the fits with these identities; unknown fits are left out."""
         return [self.fits[identity] for identity in identities if identity in self.fits]
 
     def state(self, identities):

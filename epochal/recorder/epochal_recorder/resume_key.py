@@ -131,7 +131,7 @@ def _shorten(value):
 
 
 def _read_config(get):
-    """Return the configuration from ``get`` as JSON, or {} if ``get`` fails, as it may for a subclass of Model."""
+    """Call ``get`` and return the configuration as JSON, or {} if the call fails, as it may for a subclass of Model."""
     try:
         return _as_plain(get()) or {}
     except Exception:  # get_config may be Keras' or the script's; the variables still distinguish models
