@@ -1,4 +1,4 @@
-"""What the benchmarks share: where training runs, a script of any duration, alternation, and tables.
+"""Code that the benchmarks share: a place to train, a script of any duration, alternating measures, and tables.
 
 Usage: imported by the other files here; it measures nothing by itself.
 
@@ -99,7 +99,7 @@ class ScriptRun:
 
 @dataclass(frozen=True)
 class Trainer:
-    """Where training runs: a home, its runtime, and an image (or environment) for Keras."""
+    """A place to train: a home, its runtime, and an image (or environment) for Keras."""
 
     home: Path
     runtime: str
@@ -107,7 +107,7 @@ class Trainer:
 
     @classmethod
     def make(cls, home: Path, runtime: RuntimeName = "process") -> "Trainer":
-        """Return a home whose cache is BENCH_CACHE_FOLDER, with an environment for Keras. Makes what is missing."""
+        """Return a home with an environment for Keras. Its cache is BENCH_CACHE_FOLDER; missing parts are created."""
         home.mkdir(parents=True)
         if cache := os.environ.get("BENCH_CACHE_FOLDER"):
             Path(cache).mkdir(parents=True, exist_ok=True)
@@ -116,7 +116,7 @@ class Trainer:
         return cls(home, chosen.name, chosen.prepare("keras", resource("ml_code"), log_progress))
 
     def check_imports(self, code: Path) -> None:
-        """Check nn.py's imports now: this happens once for an image and would otherwise be timed with the first run."""
+        """Check nn.py's imports now. This happens once per image, and would otherwise count as time of the first run."""
         runtime: RuntimeName = "docker" if self.runtime == "docker" else "process"
         _runtime(self.home, runtime).check_imports(self.image, read_code(code).detection.modules)
 
@@ -196,9 +196,9 @@ def find_repeats(trainer: Trainer, folder: Path, seconds: float) -> int:
 
 
 def alternate(rounds: int, measures: Mapping[str, Callable[[int], Measured]]) -> dict[str, list[Measured]]:
-    """Call each measure once a round, in the opposite order every other round, with the round's number (from 1).
+    """Call each measure once per round with the round's number (from 1), and return the results of each measure.
 
-    Returns the results of each measure.
+    The order is reversed in every other round.
     """
     found: dict[str, list[Measured]] = {name: [] for name in measures}
     for number in range(1, rounds + 1):
@@ -237,5 +237,5 @@ def temporary_folder() -> Iterator[Path]:
 
 
 def log_progress(line: str) -> None:
-    """Print what is being done to standard error, apart from the tables."""
+    """Print progress to standard error, which keeps it separate from the tables."""
     print(line, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""What the chain adds to a training: commit → verdict and commit → first step, compared with the bare script.
+"""Measure how much time the chain adds to a training: from commit to verdict, and from commit to the first step.
 
 The same nn.py is committed and run bare, alternating, on one machine. Hook, push, webhook, gateway, pull, train and mail are
 the real ones. Each commit has another seed, because a training of the same code would resume from the one before.
@@ -109,7 +109,7 @@ class Chain:
 
 
 def main() -> None:
-    """Print what the chain adds, and a timeline of it."""
+    """Print how much time the chain adds, and a timeline of its steps."""
     options = _options()
     with temporary_folder() as folder:
         stage = Stage(folder / "stage")

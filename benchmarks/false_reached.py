@@ -1,4 +1,4 @@
-"""How often networks below the threshold are reported as reached, and what it costs to be certain.
+"""Simulate how often networks below the threshold are reported as reached, and how many looks certainty costs.
 
 Simulated: the runs of a branch compare networks with one test set of 1,000 images, until the gate says reached. The images
 that a network gets right are drawn so that its true accuracy is exactly the one in the table. The answers of the first
@@ -49,7 +49,7 @@ def draw_networks(numbers: numpy.random.Generator, accuracy: float, agreement: f
 
 
 def draw_selected_networks(numbers: numpy.random.Generator, accuracy: float, agreement: float) -> Iterator[float]:
-    """Do the same, but each network varies the one with the highest test accuracy so far."""
+    """Like ``draw_networks``, but each network is a variation of the one with the highest test accuracy so far."""
     best = right = numbers.random(SAMPLES) < accuracy
     while True:
         yield right.mean()
@@ -71,7 +71,7 @@ def compute_required(rule: Rule, look: int) -> float:
 
 
 def find_first_reached(measured: Iterator[float], rule: Rule, most: int) -> int:
-    """Return the number of the first look that reaches, from 1; ``most`` + 1 if none of the first ``most`` looks does."""
+    """Return the number of the first look with the verdict reached, from 1; ``most`` + 1 if there is none."""
     return next((look for look in range(1, most + 1) if next(measured) >= compute_required(rule, look)), most + 1)
 
 

@@ -1,4 +1,5 @@
-"""How good the forecast of a learning curve is: coverage of its 90 % interval, error, and what it wrongly calls hopeless.
+"""Measure how good the forecast of a learning curve is: how often its 90 % interval is right, its error, and how often it
+wrongly calls a curve hopeless.
 
 80 curves come from real training: small Keras networks that learn to read handwritten digits, with different optimizers,
 learning rates, widths, depths, dropouts, numbers of images and wrong labels, some of which hardly learn anything. They are
@@ -173,37 +174,37 @@ def generate_curve(seed: int) -> list[float]:
 
 
 def gompertz(random: Random, epochs: Vector, begin: float, level: float, pace: float) -> Vector:
-    """A slow start, then a rise that saturates (Gompertz' law)."""
+    """Return a curve that starts slowly, rises and then saturates (Gompertz' law)."""
     return begin + (level - begin) * numpy.exp(-random.uniform(2, 4) * numpy.exp(-epochs / pace))
 
 
 def arctangent(random: Random, epochs: Vector, begin: float, level: float, pace: float) -> Vector:
-    """A rise with a longer tail than an exponential has."""
+    """Return a curve that approaches its limit more slowly than an exponential."""
     return begin + (level - begin) * 2 / numpy.pi * numpy.arctan((epochs / pace) ** random.uniform(0.8, 1.5))
 
 
 def walk(random: Random, epochs: Vector, begin: float, level: float, pace: float) -> Vector:
-    """Odds that rise by ever smaller random steps."""
+    """Return a curve whose odds rise by ever smaller random steps."""
     gain = numpy.cumsum(random.exponential(1, EPOCHS) / (1 + epochs / pace))
     first, last = (numpy.log(value / (1 - value)) for value in (begin, level))
     return 1 / (1 + numpy.exp(-first - gain / gain[-1] * (last - first)))
 
 
 def staged(random: Random, epochs: Vector, begin: float, level: float, pace: float) -> Vector:
-    """Two things are learned, one after the other."""
+    """Return the curve of a network that learns two things, one after the other."""
     share, second = random.uniform(0.5, 0.9), pace * random.uniform(1, 4)
     one, other = 1 - numpy.exp(-2 * epochs / pace), 1 / (1 + numpy.exp(-6 * (epochs - second) / second))
     return begin + (level - begin) * (share * one + (1 - share) * other)
 
 
 def late(random: Random, epochs: Vector, begin: float, level: float, pace: float) -> Vector:
-    """Nothing is learned for 2 to 60 epochs."""
+    """Return the curve of a network that learns nothing for 2 to 60 epochs."""
     since = numpy.maximum(epochs - random.uniform(2, 60), 0)
     return begin + (level - begin) * (1 - numpy.exp(-2 * since / pace))
 
 
 def overfit(random: Random, epochs: Vector, begin: float, level: float, pace: float) -> Vector:
-    """A rise, then a slow fall."""
+    """Return a curve that rises and then falls slowly."""
     fall = random.uniform(0, 0.08) * numpy.log(numpy.maximum(epochs / (2 * pace), 1))
     return begin + (level - begin) * numpy.tanh(epochs / pace) - fall
 

@@ -1,4 +1,4 @@
-"""What the hook adds to ``git commit``: the same commits with and without it, alternating, in one repository.
+"""Measure how much time the hook adds to ``git commit``, by the same commits with and without it in one repository.
 
 Usage: benchmarks/hook.py [--quick]
 """

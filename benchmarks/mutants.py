@@ -1,4 +1,4 @@
-"""Which small faults in Epochal's own code the tests notice.
+"""Find out which small faults in Epochal's code the tests notice.
 
 Mutants are drawn from a seed. Each is one change to one function: a comparison, a condition, a number, a return value, a
 deleted call … They are spread over the files by their lines of code, so that every room gets some, and no function gets two.
@@ -92,7 +92,7 @@ class Copy:
 
     @contextmanager
     def replacing(self, path: str, text: bytes) -> Iterator[None]:
-        """Replace the content of the file ``path`` by ``text`` inside the context."""
+        """Replace the content of the file ``path`` with ``text`` inside the context."""
         kept = (self._tree / path).read_bytes()
         self._write(path, text)
         try:

@@ -1,1 +1,1 @@
-"""What benchmarks/mutants.py draws."""
+"""The mutants that benchmarks/mutants.py draws."""

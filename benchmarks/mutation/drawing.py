@@ -38,7 +38,7 @@ Edit = tuple[str, int, int, str]
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change to one file; ``before`` and ``after`` show it with what stands beside it."""
+    """One change to one file; ``before`` and ``after`` are the changed code with its surroundings."""
 
     path: str
     function: str
@@ -65,7 +65,7 @@ class Source:
         return int(self._lines[node.lineno - 1] + node.col_offset)
 
     def end(self, node: Any) -> int:
-        """Return the offset behind the node's last byte."""
+        """Return the offset after the node's last byte."""
         return int(self._lines[node.end_lineno - 1] + node.end_col_offset)
 
     def code_lines(self) -> int:
@@ -88,7 +88,7 @@ class Source:
 def walk(node: ast.AST, function: str) -> Iterator[tuple[str, ast.AST]]:
     """Yield the nodes below ``node``, each with the name of the function or class it is in.
 
-    Not those in f-strings: Python 3.11 does not know their positions.
+    Nodes in f-strings are left out, because Python 3.11 does not know their positions.
     """
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.JoinedStr):
