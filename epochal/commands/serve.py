@@ -162,7 +162,7 @@ def _log_address(app: App, address: str, generated: bool, log: Log) -> None:
     for watched in app.settings.repository:
         log(f"watched: {safe_url(watched.url)} ({', '.join(watched.branches)})")
     if not app.settings.repository:
-        log("watched: no repository yet; run epochal watch URL, then restart")
+        log("watched: no repository yet; run epochal watch URL, then restart epochal serve")
 
 
 def _send_mail(app: App, ended: threading.Event) -> None:

@@ -54,7 +54,7 @@ class ForecastView(TypedDict):
     level: float
     """The accuracy that is expected after the last epoch."""
     margin: float
-    """Half the width of the 90 % interval of the level."""
+    """Half the width of the 90 % interval of ``level``."""
     expected: int | None
     """The epoch at which the curve is expected to reach the threshold; null if that is after last_epoch."""
     earliest: int | None
@@ -91,11 +91,11 @@ class AccuracyView(TypedDict):
     rows_checked: bool
     """Whether the test rows were compared with the rows that the network was fitted on."""
     rows_unchecked: str
-    """Why the test rows were not compared."""
+    """Why the test rows were not compared with the fitted rows."""
     rows_seen: float | None
     """The share of test rows that the network was fitted on; null if the rows were not compared."""
     rows_expected: float | None
-    """The share to expect even of a clean split if the data contain duplicates; null if the rows were not compared."""
+    """The share that even a clean split would show if the data contain duplicates; null if not compared."""
     rows_accepted: bool
     """Whether the accuracy counts only because epochal.toml sets repeated_rows."""
 

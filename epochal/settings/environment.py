@@ -38,7 +38,7 @@ class Environment(BaseModel):
     threshold: Annotated[float | None, Field(alias="EPOCHAL_THRESHOLD", gt=0, le=1)] = None
     """Used instead of ``threshold`` in epochal.toml."""
     no_mail: Annotated[bool, Field(alias="EPOCHAL_NO_MAIL")] = False
-    """Whether to send no mail about the run."""
+    """Whether to suppress the mail about the run."""
     force: Annotated[bool, Field(alias="EPOCHAL_FORCE")] = False
     """Whether the train job trains even if it could reuse the verdict of an earlier run."""
     base_image: Annotated[str, Field(alias="EPOCHAL_BASE_IMAGE")] = ""

@@ -81,7 +81,7 @@ class Choices(Table):
     """A list of values that a search may choose from: all numbers, all strings, or true and false."""
 
     choices: Annotated[tuple[Value, ...], PlainValidator(_check_choices)]
-    """The values: at least two, which are all numbers, all strings, or ``true`` and ``false``."""
+    """The values to choose from: at least two, which are all numbers, all strings, or ``true`` and ``false``."""
 
 
 def _choose_tag(values: Any) -> str | None:

@@ -27,11 +27,17 @@ class WatchedRepository(Table):
     ]
     branches: Annotated[tuple[str, ...], Field(min_length=1, description="The branches to train.")] = ("main",)
     credentials: Annotated[
-        str, Field(description="A file in git's credential-store format, for a private repository; may be empty.")
+        str,
+        Field(
+            description="A file with the password for a private repository, in git's credential-store format; may be empty."
+        ),
     ] = ""
     jenkins_credentials: Annotated[
         str,
-        Field(pattern=r"^[A-Za-z0-9._-]*$", description="The id of the same credentials in Jenkins; may be empty."),
+        Field(
+            pattern=r"^[A-Za-z0-9._-]*$",
+            description="The id of the credentials for the repository in Jenkins; may be empty.",
+        ),
     ] = ""
 
 
@@ -277,7 +283,7 @@ def watch_repository(home: Path, url: str, branches: tuple[str, ...]) -> bool:
             return False
         if watched.url == url:
             raise SettingsError(
-                f"{path} already watches {url}, but with the branches {', '.join(watched.branches)}. "
+                f"{path} already lists {url}, but with the branches {', '.join(watched.branches)}. "
                 f"Add {', '.join(branches)} to its branches in that file."
             )
     # Read bytes, because text mode would turn CRLF into LF.

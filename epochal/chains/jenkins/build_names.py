@@ -46,7 +46,9 @@ class BuildNames:
                     if error.status is None:
                         raise
                     # Jenkins forbids it or the build is gone: log that once and leave the build alone.
-                    self._log_once(f"label {build.job} {build.number}", f"{build.url} could not be renamed: {error}")
+                    self._log_once(
+                        f"label {build.job} {build.number}", f"the build {build.url} could not be renamed: {error}"
+                    )
                     self._done.add(key)
             if run.state.ended and not is_under_way(run.id, snapshot):
                 self._done.add(key)
