@@ -20,7 +20,7 @@ class App:
     def open(cls, environment: Environment, retry_policy: RetryPolicy | None = None) -> "App":
         """Read the settings in ``environment.home`` and open the database.
 
-        ``retry_policy``: how long to wait if the database does not answer; by default, it does not wait. Raises
+        ``retry_policy``: how long to wait if the database does not answer; by default, not at all. Raises
         SettingsError if the settings are invalid, or if the database cannot be opened or does not answer.
         """
         settings = read_server_settings(environment)

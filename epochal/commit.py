@@ -18,12 +18,12 @@ _HOST_ALIASES = {"ssh.github.com": "github.com", "www.github.com": "github.com"}
 
 
 def identity(url: str) -> str:
-    """Return a name for a repository that is the same for all its addresses: ``github.com/ada/digits``.
+    """Return a name for a repository that is the same for all its addresses, such as ``github.com/ada/digits``.
 
     For an address, the name is the host in lower case and the path, without user, password, port, trailing slashes or
     ``.git``. For a file:// URL, or a path that begins with a slash or a dot, it is ``local`` and the absolute path:
-    ``local/srv/digits.git``. A name is returned unchanged. No part of a name is ``..``, so it is safe to use as a
-    path.
+    ``local/srv/digits.git``. If the argument is already such a name, it is returned unchanged. No part of a name is
+    ``..``, so it is safe to use as a path.
     """
     host, path = _split_host_and_path(url)
     host = host.lower().strip(".") or "local"
@@ -58,7 +58,7 @@ def _normalise_path(path: str) -> str:
 
 
 def repository_name(url: str) -> str:
-    """Return the display name of a repository: ``ada/digits``, or the name of its folder if it is local."""
+    """Return the display name of a repository, such as ``ada/digits``, or the name of its folder if it is local."""
     host, _, path = identity(url).partition("/")
     if host != "local":
         return path or host
@@ -66,13 +66,13 @@ def repository_name(url: str) -> str:
 
 
 def display_name(commit: Commit) -> str:
-    """Return the display name of the repository or project to train: ``ada/digits`` or ``ada/digits:faces``."""
+    """Return the display name of the repository or project to train, as in ``ada/digits`` or ``ada/digits:faces``."""
     name = repository_name(commit.repository)
     return f"{name}:{commit.project}" if commit.project else name
 
 
 def safe_url(url: str) -> str:
-    """Return ``url`` without user and password, so that it can be shown."""
+    """Return ``url`` without user name and password, so that it is safe to show."""
     return re.sub(r"://[^/]*@", "://", url)
 
 

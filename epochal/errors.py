@@ -6,7 +6,7 @@ from enum import StrEnum
 class Reason(StrEnum):
     """Why a trial failed, or a run ended without reaching its threshold.
 
-    The value is a word to filter by. ``description`` says what happened and ``remedy`` what to do next, each in one
+    The value is a word that runs can be filtered by. ``description`` says what happened and ``remedy`` what to do next, each in one
     full sentence. docs/reference/reasons.md is generated from both, with the comments below as its headings.
     """
 
@@ -14,7 +14,7 @@ class Reason(StrEnum):
     remedy: str
 
     def __new__(cls, word: str, description: str = "", remedy: str = "") -> "Reason":
-        """Create a member with ``word`` as its value."""
+        """Create an enum member with ``word`` as its value."""
         member = str.__new__(cls, word)
         member._value_ = word
         member.description = description

@@ -161,7 +161,7 @@ def run_git(arguments: list[str], variables: dict[str, str] | None = None, secon
 
 
 def credential_options(credentials: str) -> list[str]:
-    """Return the options that make git read passwords only from the file at ``credentials``; none if that is empty.
+    """Return the options that make git read passwords only from the file ``credentials``; no options if the path is empty.
 
     The file has the format of git-credential-store(1). git may only read it: git would otherwise delete a password from
     the admin's file the first time that a server rejects the password.
@@ -210,8 +210,8 @@ def fetch_commit(cache: Path, url: str, branch: str, sha: str, credentials: str 
 def check_files(folder: Path) -> tuple[str, ...]:
     """Check the files of a commit in ``folder``, and return one-line notes for its developer.
 
-    If some files are git-lfs pointers, a note lists them. Raises RunFailed(UNSAFE_SYMLINK) for a symbolic link that is absolute
-    or leads out of ``folder``, even if only through other links.
+    If some files are git-lfs pointers, a note lists them. Raises RunFailed(UNSAFE_SYMLINK) for a symbolic link that is
+    absolute or leads out of ``folder``, even if only through other links.
     """
     pointers = []
     for path in sorted(folder.rglob("*")):

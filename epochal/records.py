@@ -117,7 +117,7 @@ class StoppedBy(StrEnum):
 
 
 class AccuracySource(StrEnum):
-    """The source of an accuracy."""
+    """Where an accuracy was read from."""
 
     SCRIPT = "accuracy.json"
     EVALUATE = "evaluate"
@@ -449,7 +449,7 @@ class Run:
 
     @property
     def trained_by(self) -> int:
-        """The id of the run that trained the trials and has their folders: this run or the reused run."""
+        """The id of the run that trained the trials and has their folders: this run, or the run whose verdict it reuses."""
         return self.reused_run or self.id
 
     @property
@@ -537,12 +537,12 @@ class Step(StrEnum):
 
     @staticmethod
     def start_of(job: str) -> "Step":
-        """Return the step at which ``job`` (``pull``, ``train`` or ``retrain``) starts."""
+        """Return the timeline's step for the start of ``job``, which is ``pull``, ``train`` or ``retrain``."""
         return Step(f"job {job} started")
 
     @staticmethod
     def end_of(job: str) -> "Step":
-        """Return the step at which ``job`` (``pull`` or ``train``) ends; recorded only if another job follows."""
+        """Return the timeline's step for the end of ``job`` (pull or train). It is recorded only if another job follows."""
         return Step(f"job {job} ended")
 
 

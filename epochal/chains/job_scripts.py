@@ -77,7 +77,7 @@ class JobScripts:
         return status
 
     def variables(self, job: str, run: Run) -> dict[str, str]:
-        """Return the environment variables of the script of ``job`` for ``run``."""
+        """Return the environment variables that the script of ``job`` gets when it works on ``run``."""
         folder = self._home.run(run.id)
         variables = {
             "EPOCHAL_HOME": str(self._home.path),

@@ -230,7 +230,7 @@ def _check_search(folder: Path, script: Script, settings: RepositorySettings | N
 
 
 def _find_removed_apis(folder: Path, code: Code) -> Iterator[Finding]:
-    """Yield uses of removed APIs, unless requirements.txt may choose an older version of the framework."""
+    """Yield a finding for each use of a removed API, unless requirements.txt may ask for an older framework."""
     framework = frameworks()[code.detection.framework]
     requirements = folder / "requirements.txt"
     text = requirements.read_text(encoding="utf-8", errors="replace") if requirements.is_file() else ""

@@ -10,7 +10,7 @@ from epochal.errors import UsageError
 
 @contextmanager
 def server_lock(home: Path) -> Iterator[None]:
-    """Hold the lock for the server of *home*. Raises UsageError if another ``epochal serve`` holds it."""
+    """Hold the lock for the server of the EPOCHAL_HOME *home*. Raises UsageError if another ``epochal serve`` holds it."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / "serve.lock").open("a") as lock:
         try:
@@ -21,7 +21,7 @@ def server_lock(home: Path) -> Iterator[None]:
 
 
 def is_server_running(home: Path) -> bool:
-    """Return whether an ``epochal serve`` is running for *home*."""
+    """Return whether an ``epochal serve`` is running for the EPOCHAL_HOME *home*."""
     try:
         with server_lock(home):
             return False

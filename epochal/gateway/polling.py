@@ -20,7 +20,7 @@ _TIMEOUT_SECONDS = 30.0
 _STOP_SECONDS = 2.0
 
 OnHead = Callable[[WatchedRepository, str, str], None]
-"""Takes a watched repository, one of its branches, and the full id of the commit at the branch's head."""
+"""A function that takes a watched repository, one of its branches, and the full id of the commit at its head."""
 
 
 def remote_head(url: str, branch: str, credentials: str = "") -> str | None:
@@ -46,7 +46,7 @@ def remote_head(url: str, branch: str, credentials: str = "") -> str | None:
 
 
 LastRunSha = Callable[[str, str], str | None]
-"""Takes a repository's URL and a branch, and returns the commit id of the branch's last run, or None without a run."""
+"""A function that takes a repository's URL and a branch, and returns the commit id of the branch's last run, if any."""
 
 
 def compare_heads(repositories: Sequence[WatchedRepository], last_run_sha: LastRunSha, on_head: OnHead) -> None:

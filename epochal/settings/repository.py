@@ -61,7 +61,7 @@ class Project(Table):
 
 
 def _is_inside(path: PurePosixPath) -> bool:
-    """Return whether a relative path stays inside its folder."""
+    """Return whether a path is relative and has no ``..``, so that it stays inside the folder that it starts from."""
     return not path.is_absolute() and ".." not in path.parts
 
 
