@@ -178,8 +178,8 @@ def _local_modules(imported: _Import, read_module: ReadModule) -> list[tuple[str
 def _read_imports(text: str, file: str, module: str, certain: bool) -> Iterator[_Import]:
     """Yield the imports of the script or a local module in source order.
 
-    ``module``: its dotted name, empty for the script. ``file``: its path, for messages. ``certain``: whether it always
-    runs itself; if it does not, none of its imports is marked as certain.
+    ``module``: its dotted name, empty for the script. ``file``: its path, for messages. ``certain``: whether the module
+    is certain to run; if it is not, none of its imports is marked as certain.
     """
     statements = sorted(
         _import_statements(_parse(text, file)), key=lambda found: (found[0].lineno, found[0].col_offset)

@@ -162,7 +162,7 @@ def find_package(module: str) -> str:
 
 
 def find_service(module: str) -> str:
-    """Return the hosting service, such as Kaggle, that a module exists on; empty for a module that can be installed."""
+    """Return the only hosting service, such as Kaggle, that provides a module; empty if the module can be installed."""
     return next((name for known, name in _ELSEWHERE.items() if f"{module}.".startswith(f"{known}.")), "")
 
 

@@ -180,7 +180,7 @@ class _Flow:
         return ""
 
     def _is_all_rows(self, call: ast.Call) -> bool:
-        """Return whether no argument of a call comes from a split, or has a name such as ``x_train`` or ``test``."""
+        """Return whether a call receives all rows: no argument comes from a split or is named like ``x_train``."""
         names = [root_name(argument) for argument in (*call.args, *(each.value for each in call.keywords))]
         return bool(call.args) and not any(name in self._parts or _PART_NAME.search(name) for name in names)
 

@@ -342,7 +342,7 @@ def _check_keywords(call: ast.Call, names: dict[str, str]) -> Iterator[RemovedAp
 
 
 def _check_suffix(call: ast.Call) -> Iterator[RemovedApi]:
-    """Yield the call if it saves a model to a literal file name with a suffix that Keras does not accept."""
+    """Yield a removed API if a call saves a model to a file name with a suffix that Keras no longer accepts."""
     options = {keyword.arg: keyword.value for keyword in call.keywords}
     file, name = call.args[0] if call.args else options.get("filepath"), last_name(call.func)
     if name not in ("ModelCheckpoint", "save_weights") or not isinstance(file, ast.Constant):

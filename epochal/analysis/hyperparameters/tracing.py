@@ -215,7 +215,7 @@ class Tracer(Evaluator):
         return None
 
     def _find_config_constants(self, keys: tuple[str, ...]) -> list[Constant]:
-        """Return the values in configuration files whose key is the last of ``keys``, best match of all keys first."""
+        """Return the values in configuration files whose key is the last of ``keys``, sorted by how many keys match."""
 
         def count_matches(constant: Constant) -> int:
             parts = constant.path.rpartition(".")[0].split("/") + constant.qualified_name.split(".")
