@@ -89,7 +89,7 @@ class RepositorySettings(Table):
         bool,
         Field(
             description="Whether an accuracy counts even if the network was fitted on more of the test rows than a clean split\n"
-            "would show. The report and the mail mention it."
+            "would show. The report and the mail then say so."
         ),
     ] = False
     script: Annotated[

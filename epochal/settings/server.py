@@ -228,7 +228,10 @@ class ServerSettings(Table):
     ] = "embedded"
     parallel: Annotated[int, Field(ge=1, le=64, description="How many runs train at the same time.")] = 1
     data: Annotated[
-        str, Field(description="A folder that training sees read-only as /data ($EPOCHAL_DATA); may be empty.")
+        str,
+        Field(
+            description="A folder with data for training, read-only as /data ($EPOCHAL_DATA); if empty, there is none."
+        ),
     ] = ""
     # model_construct() returns the defaults without building the table's validator, unlike calling the class.
     gateway: Annotated[GatewaySettings, Field(description="The address and the secret of the webhook.")] = (

@@ -174,7 +174,7 @@ class JenkinsChain:
                 explanation = (
                     f"Jenkins' job {build.job} failed {MAX_FAILURES} times before its script could report a reason"
                 )
-                explanation += f"; see its console: {build.url}"
+                explanation += f"; for details, see the build's console: {build.url}"
                 _log.error("run %s: giving up: %s", run.id, explanation)
                 fail_stuck_run(self._app, run.id, Reason.BUILD_FAILED, explanation)
                 drain_outbox(self._app, _log.info)

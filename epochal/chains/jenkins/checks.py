@@ -22,7 +22,7 @@ _POLL_SECONDS = 0.5
 _AGENT_CHECK_JOB = """\
 <?xml version="1.0" encoding="utf-8"?>
 <project>
-  <description>Prints which home, database and scripts an agent uses; created and deleted by epochal jenkins check.</description>
+  <description>Prints which EPOCHAL_HOME, database and scripts an agent uses, for epochal jenkins check.</description>
   <quietPeriod>0</quietPeriod>
   {node}
   <builders><hudson.tasks.Shell><command>{command}</command></hudson.tasks.Shell></builders>
@@ -77,7 +77,7 @@ def _check_version(client: JenkinsClient) -> str:
 def _check_login(client: JenkinsClient) -> str:
     if not client.is_signed_in():
         raise CheckFailed(
-            f"{client.url} does not recognise {client.user}: create an API token on the user's Security page."
+            f"{client.url} does not recognize {client.user}: create an API token on the user's Security page."
         )
     return f"as {client.user}"
 

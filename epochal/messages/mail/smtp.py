@@ -94,7 +94,7 @@ def _explain_failure(error: Exception, settings: MailSettings) -> MailError:
     if isinstance(error, ssl.SSLError):
         if isinstance(error, ssl.SSLCertVerificationError):
             why = f"has a certificate that is not trusted ({error.verify_message})"
-            what = f"{why}: check [mail] host, or set SSL_CERT_FILE to the certificate file of its authority"
+            what = f"{why}: check [mail] host, or set SSL_CERT_FILE to the file with its authority's certificate"
         else:
             what = f"does not use TLS on this port ({error.reason}): check [mail] security and port"
         return MailError(f"{where} {what}", temporary=isinstance(error, ssl.SSLEOFError))
