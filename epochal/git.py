@@ -80,7 +80,7 @@ class GitFolder:
             return None
 
     def tree(self, sha: str, path: str) -> str | None:
-        """Return git's id of the tree ``path`` in the commit ``sha``; None if there is no such folder."""
+        """Return the id of the git tree for the folder ``path`` in the commit ``sha``; None if there is no such folder."""
         try:
             found = self.run_text("rev-parse", "--verify", "--quiet", f"{sha}:{path}")
             return found if self.run_text("cat-file", "-t", found) == "tree" else None

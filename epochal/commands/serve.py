@@ -45,7 +45,7 @@ def serve(
 
 
 class Chain(Protocol):
-    """Runs the jobs of stored runs: the embedded chain or the Jenkins chain."""
+    """Runs the jobs of the runs in the database. There are two: the embedded chain and the Jenkins chain."""
 
     def start(self) -> None:
         """Start the chain, and continue the runs that an earlier process left unfinished."""
@@ -63,7 +63,7 @@ class Chain(Protocol):
 class StoredIntake:
     """Stores pushes as runs in the database, and wakes the chain.
 
-    ``supersede`` is the setting ``supersede`` of server.toml: which older runs of a branch a push supersedes.
+    ``supersede``: the setting of this name in server.toml, which decides which older runs of a branch a push supersedes.
     """
 
     def __init__(self, database: Database, supersede: str, chain: Chain) -> None:

@@ -30,7 +30,7 @@ MAX_BODY_BYTES = 25 * 1024 * 1024
 """The maximum size of a request's body: GitHub sends no larger payloads ("Webhook events and payloads")."""
 
 READ_SECONDS = 10.0
-"""How long a request's head, and then its body, may take to arrive. GitHub waits equally long for an answer."""
+"""How long a request's head, and then its body, may take to arrive. GitHub waits just as long for an answer."""
 
 _RETRY_SECONDS = 60
 

@@ -201,7 +201,7 @@ class JenkinsClient:
         return str(self._request("GET", path).content, "utf-8", "replace")
 
     def _request(self, method: str, path: str, **options: Any) -> requests.Response:
-        """Send a request and return the answer: after redirects, the last one, whose ``history`` has the others."""
+        """Send a request and return the answer. After redirects, it is the last one, and its ``history`` has the others."""
         request = requests.Request(method, self.url + path, **options)
         response: requests.Response = self._call(self._jenkins.jenkins_request, request)
         return response
