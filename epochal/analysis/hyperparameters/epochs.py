@@ -17,10 +17,11 @@ from epochal.records import Value
 _EPOCHS_NAME = re.compile(
     r"(?:n|nb|num|no|numof|numberof|noof|max|maxnum|total|train|training|numtrain)?epochs?(?:num|count|n)?"
 )
-_ITERATIONS_NAMES = frozenset({"maxiter", "niter", "maxiterations"})
-_FIT_METHODS = frozenset({"fit", "fit_generator"})
-_FIT_POSITION = 3
-"""In fit(x, y, batch_size, epochs), epochs is the fourth argument."""
+_STEPS_NAME = re.compile(r"(?:n|num|max|total|train|training|maxtrain|numtrain)(?:steps|iters?|iterations)|iterations")
+_STEPS_ARGUMENTS = ("max_steps", "max_train_steps")
+_FIT_METHODS = {"fit": 3, "fit_generator": 2}
+"""The position of epochs in fit(x, y, batch_size, epochs) and fit_generator(generator, steps_per_epoch, epochs)."""
+_ORDINALS = {2: "third", 3: "fourth"}
 _FIRST_ARGUMENT = frozenset({"fit_one_cycle", "fine_tune", "fit_flat_cos"})
 """The methods of fastai whose first argument is the number of epochs."""
 _ITERATIVE = frozenset(
@@ -32,7 +33,8 @@ _TRAINING_CALLS = frozenset(
     {"backward", "step", "train_on_batch", "apply_gradients", "train_step", "zero_grad", "partial_fit", "fit", "train"}
     | {"train_epoch", "train_one_epoch", "minimize", "update", "apply_updates", "GradientTape", "training_step"}
 )
-"""The names of functions that train. A loop that calls one of them, or contains such a loop, counts as training."""
+"""Names of functions that a loop over epochs calls, directly or in the loops in it."""
+_TRAINING_OPERATION = re.compile(r"train|optim|minimi[sz]e", re.IGNORECASE)
 _LEARNING_RATE = re.compile(r"learn(?:ing)?_?rate|lr|eta|alpha|step_?size", re.IGNORECASE)
 _COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
 _RANGES = frozenset({"range", "trange", "xrange", "arange", "prange"})
@@ -100,6 +102,11 @@ def is_epochs_name(name: str) -> bool:
     return bool(_EPOCHS_NAME.fullmatch(plain))
 
 
+def _is_steps_name(name: str) -> bool:
+    """Return whether ``name`` is a common name for a number of training steps."""
+    return bool(_STEPS_NAME.fullmatch(re.sub(r"[^a-z]", "", name.lower())))
+
+
 def _rename(found: list[Epochs]) -> Iterator[Epochs]:
     """Make the names unique: if several literals have the same name, add the place to all names but the first."""
     seen: set[str] = set()
@@ -118,15 +125,19 @@ class _Finder:
         self._tracer = tracer
 
     def find_used(self) -> Iterator[Traced]:
-        """Yield literals that set the number of epochs of calls to fit, then of other calls, loops and estimators."""
-        for search in (self._in_fits, self._in_calls, self._in_loops, self._in_estimators):
-            for unit in self._tracer.units.values():
-                yield from search(unit)
+        """Yield the literals that set the epochs of Keras' fit, then those of other calls, then those of loops.
+
+        Code that does not run when the script does, such as functions that nothing calls, comes last.
+        """
+        for runs in (True, False):
+            for search in (self._in_fits, self._in_calls, self._in_loops, self._in_steps):
+                for unit in self._tracer.units.values():
+                    yield from search(unit, [node for node in unit.nodes if (node in self._tracer.running) is runs])
 
     def find_named(self) -> Iterator[Traced]:
         """Yield all numbers in the code whose names suggest a number of epochs or iterations."""
         yield from self._by_name(is_epochs_name)
-        yield from self._by_name(lambda name: re.sub(r"[^a-z]", "", name.lower()) in _ITERATIONS_NAMES)
+        yield from self._by_name(_is_steps_name)
 
     def _by_name(self, matches: Callable[[str], bool]) -> Iterator[Traced]:
         tracer = self._tracer
@@ -142,18 +153,17 @@ class _Finder:
             if matches(constant.name) and type(constant.value) is int:
                 yield Traced(constant)
 
-    def _in_fits(self, unit: Unit) -> Iterator[Traced]:
-        """Yield the literals that set the epochs of calls to fit.
-
-        The last call comes first, because earlier calls often train only a part of the model.
-        """
-        calls = [each for each in unit.nodes if isinstance(each, ast.Call) and last_name(each.func) in _FIT_METHODS]
-        fits = [each for each in calls if isinstance(each.func, ast.Attribute)]
-        for call in sorted(fits, key=position, reverse=True):
+    def _in_fits(self, unit: Unit, nodes: list[ast.AST]) -> Iterator[Traced]:
+        """Yield the epochs of calls to fit, the last call first, because earlier ones often train only a part."""
+        for call in _find_calls(nodes):
+            name = last_name(call.func)
+            if name not in _FIT_METHODS or not isinstance(call.func, ast.Attribute):
+                continue
             epochs = next((each.value for each in call.keywords if each.arg in ("epochs", "nb_epoch")), None)
-            place = f"the argument epochs of {last_name(call.func)}()"
-            if epochs is None and len(call.args) > _FIT_POSITION:
-                epochs, place = call.args[_FIT_POSITION], f"the fourth argument of {last_name(call.func)}()"
+            place = f"the argument epochs of {name}()"
+            index = _FIT_METHODS[name]
+            if epochs is None and len(call.args) > index:
+                epochs, place = call.args[index], f"the {_ORDINALS[index]} argument of {name}()"
             loop = self._find_loop_of_fits(unit, call, epochs)
             if loop is not None:
                 yield from self._trace_loop(unit, loop)
@@ -178,9 +188,9 @@ class _Finder:
         )
         return loop if one_more and model and not made_in_loop else None
 
-    def _in_calls(self, unit: Unit) -> Iterator[Traced]:
-        """Yield arguments of other calls whose names suggest a number of epochs, as in Trainer(max_epochs=5)."""
-        for call in sorted((each for each in unit.nodes if isinstance(each, ast.Call)), key=position, reverse=True):
+    def _in_calls(self, unit: Unit, nodes: list[ast.AST]) -> Iterator[Traced]:
+        """Yield arguments of other calls that are named like a number of epochs, as in Trainer(max_epochs=5)."""
+        for call in _find_calls(nodes):
             name = last_name(call.func)
             if name in _FIT_METHODS or name == "print":
                 continue
@@ -192,20 +202,18 @@ class _Finder:
                     label = Label(keyword.arg, f"{name}.{keyword.arg}", f"the argument {keyword.arg} of {name}()")
                     yield from self._tracer.trace(unit, keyword.value, label)
 
-    def _in_estimators(self, unit: Unit) -> Iterator[Traced]:
-        for call in sorted((each for each in unit.nodes if isinstance(each, ast.Call)), key=position, reverse=True):
+    def _in_steps(self, unit: Unit, nodes: list[ast.AST]) -> Iterator[Traced]:
+        """Yield the training steps of calls such as Trainer(max_steps=100), and the iterations of scikit-learn."""
+        for call in _find_calls(nodes):
             name = last_name(call.func)
-            for keyword in call.keywords if name in _ITERATIVE else ():
-                if keyword.arg == "max_iter":
-                    label = Label("max_iter", f"{name}.max_iter", f"the argument max_iter of {name}()")
+            for keyword in call.keywords:
+                if keyword.arg and keyword.arg in (("max_iter",) if name in _ITERATIVE else _STEPS_ARGUMENTS):
+                    label = Label(keyword.arg, f"{name}.{keyword.arg}", f"the argument {keyword.arg} of {name}()")
                     yield from self._tracer.trace(unit, keyword.value, label)
 
-    def _in_loops(self, unit: Unit) -> Iterator[Traced]:
-        """Yield the literals that set the number of passes of training loops.
-
-        Loops whose variables have names like ``epoch`` come first.
-        """
-        loops = sorted((each for each in unit.nodes if isinstance(each, ast.For | ast.While)), key=position)
+    def _in_loops(self, unit: Unit, nodes: list[ast.AST]) -> Iterator[Traced]:
+        """Yield the number of passes of loops that train, starting with loops whose names suggest epochs."""
+        loops = sorted((each for each in nodes if isinstance(each, ast.For | ast.While)), key=position)
         named = [each for each in loops if self._counts_epochs(unit, each)]
         # If loops that train are nested, the outermost one most likely counts epochs.
         training = [
@@ -217,12 +225,8 @@ class _Finder:
             yield from self._trace_loop(unit, loop)
 
     def _find_passes(self, unit: Unit, loop: ast.For) -> ast.Call | None:
-        """Return the call to range that a loop iterates over, also if its result is first assigned to a variable."""
-        head = loop.iter
-        if isinstance(head, ast.Name) and (scope := unit.find_scope(head, head.id)):
-            values = [each.value for each in self._tracer.find_effective(unit, scope, head.id, head) if each.value]
-            head = values[0] if len(values) == 1 else head
-        return _find_range(head)
+        """Return the call to range in the head of a loop, also if a variable holds its result."""
+        return _find_range(self._tracer.resolve(unit, loop.iter))
 
     def _counts_epochs(self, unit: Unit, loop: ast.For | ast.While) -> bool:
         """Return whether the name of a loop's variable, or of its number of passes, suggests epochs."""
@@ -261,13 +265,28 @@ class _Finder:
                     yield from self._tracer.trace(unit, each.comparators[0], label)
 
 
+def _find_calls(nodes: list[ast.AST]) -> list[ast.Call]:
+    """Return the calls among ``nodes``, the last one in the file first."""
+    return sorted((each for each in nodes if isinstance(each, ast.Call)), key=position, reverse=True)
+
+
 def _trains(loop: ast.For | ast.While) -> bool:
     """Return whether a loop calls a function that trains, or takes steps of gradient descent itself."""
     return any(
-        last_name(each.func) in _TRAINING_CALLS if isinstance(each, ast.Call) else _is_gradient_step(each)
+        _is_training_call(each) if isinstance(each, ast.Call) else _is_gradient_step(each)
         for statement in loop.body
         for each in ast.walk(statement)
     )
+
+
+def _is_training_call(call: ast.Call) -> bool:
+    """Return whether a call is like ``loss.backward()`` or TensorFlow 1's ``session.run(train_op)``."""
+    name = last_name(call.func)
+    if name == "run" and isinstance(call.func, ast.Attribute):
+        nodes = [node for each in (call.func.value, *call.args[:1]) for node in ast.walk(each)]
+        names = [last_name(each) for each in nodes if isinstance(each, ast.Name | ast.Attribute)]
+        return any(_TRAINING_OPERATION.search(each) for each in names)
+    return name in _TRAINING_CALLS
 
 
 def _is_gradient_step(node: ast.AST) -> bool:

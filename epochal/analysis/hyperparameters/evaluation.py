@@ -7,6 +7,7 @@ result.
 import ast
 import operator
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from epochal.analysis.hyperparameters.definitions import (
@@ -247,6 +248,14 @@ class Evaluator:
                 break
         return [binding for _, binding in sorted(found, key=lambda each: not each[0])]
 
+    def resolve(self, unit: Unit, node: ast.expr) -> ast.expr:
+        """Return the expression assigned to a variable; ``node`` itself if it is not a variable or there are several."""
+        scope = unit.find_scope(node, node.id) if isinstance(node, ast.Name) else None
+        if scope is None or not isinstance(node, ast.Name):
+            return node
+        values = [each.value for each in self.find_effective(unit, scope, node.id, node) if each.value]
+        return values[0] if len(values) == 1 else node
+
     def is_effective(self, unit: Unit, statement: ast.AST, use: ast.AST | None = None) -> tuple[bool | None, bool]:
         """Return whether a statement runs before ``use`` (None if unknown), and whether it probably does."""
         known = dict(unit.branches(use)) if use else {}
@@ -268,6 +277,51 @@ class Evaluator:
             return None, False
         return is_certain, is_probable
 
+    @cached_property
+    def running(self) -> set[ast.AST]:
+        """The nodes that may run when the script does.
+
+        Left out are functions that the running code does not name, branches of conditions that do not hold, and what
+        handles an exception.
+        """
+        running: set[ast.AST] = set()
+        named: set[str] = set()
+        queue: list[tuple[Unit, ast.AST]] = [(unit, unit.module.tree) for unit in self.units.values()]
+        while queue:
+            unit, node = queue.pop()
+            if node in running:
+                continue
+            running.add(node)
+            queue += [(unit, child) for child in self._find_running_children(unit, node)]
+            name = last_name(node) if isinstance(node, ast.Name | ast.Attribute) else ""
+            if name and name not in named:
+                named.add(name)
+                for other, function in self.functions.get(name, []):
+                    queue += [(other, child) for child in function.body]
+        return running
+
+    def _find_running_children(self, unit: Unit, node: ast.AST) -> list[ast.AST]:
+        match node:
+            case ast.If():
+                decided = self.decide(unit, node.test)
+                return [
+                    node.test,
+                    *(node.body if decided is not False else []),
+                    *(node.orelse if decided is not True else []),
+                ]
+            case ast.ExceptHandler():
+                return []
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                # A framework may call methods of its subclasses and decorated functions.
+                owner = unit.scope(node)
+                is_called = (
+                    bool(node.decorator_list)
+                    or node.name.startswith("__")
+                    or (isinstance(owner, ast.ClassDef) and bool(owner.bases))
+                )
+                return [*node.decorator_list, node.args, *(node.body if is_called else [])]
+        return list(ast.iter_child_nodes(node))
+
     def find_arguments(self, unit: Unit, function: Function, name: str) -> Iterator[tuple[Unit, ast.expr | None]]:
         """Yield the argument for the parameter ``name`` in each call to ``function``, or None if it is missing."""
         owner = unit.scope(function)
@@ -277,17 +331,12 @@ class Evaluator:
             last_name(each) == "staticmethod" for each in function.decorator_list
         ):
             names = names[1:]
-        calls = [(call_unit, call, call.args) for call_unit, call in self._calls.get(called, [])]
-        calls += [
-            (call_unit, call, call.args[1:])
-            for call_unit, call in self._calls.get("partial", [])
-            if call.args and last_name(call.args[0]) == called
-        ]
         # The last call usually trains longest, as in pre-training and fine-tuning.
-        for call_unit, call, arguments in sorted(calls, key=lambda each: position(each[1]), reverse=True):
-            keyword = next((each.value for each in call.keywords if each.arg == name), None)
+        calls = sorted(self._find_calls(called), key=lambda each: position(each[1]), reverse=True)
+        for call_unit, call, arguments, keywords in calls:
+            keyword = next((each.value for each in keywords if each.arg == name), None)
             index = names.index(name) if name in names else len(arguments)
-            stars = [each.value for each in call.keywords if each.arg is None]
+            stars = [each.value for each in keywords if each.arg is None]
             if keyword is not None:
                 yield call_unit, keyword
             elif index < len(arguments) and not any(isinstance(each, ast.Starred) for each in arguments[: index + 1]):
@@ -297,6 +346,28 @@ class Evaluator:
                 yield call_unit, ast.copy_location(ast.Subscript(stars[0], key, ast.Load()), call)
             else:
                 yield call_unit, None
+
+    def _find_calls(self, called: str) -> Iterator[tuple[Unit, ast.Call, list[ast.expr], list[ast.keyword]]]:
+        """Yield the calls to the function named ``called``, with its positional and keyword arguments.
+
+        Calls that pass the function on count too: ``partial(f, …)``, ``Process(target=f, args=(…))``.
+        """
+        for unit, call in self._calls.get(called, []):
+            yield unit, call, call.args, call.keywords
+        for name in ("partial", "submit", "spawn", "Process", "Thread"):
+            for unit, call in self._calls.get(name, []):
+                given = {each.arg: each.value for each in call.keywords}
+                passed = given.get("target", call.args[0] if call.args else None)
+                if passed is None or last_name(passed) != called:
+                    continue
+                if name in ("partial", "submit"):
+                    yield unit, call, call.args[1:], call.keywords
+                    continue
+                arguments = self.resolve(unit, given["args"]) if "args" in given else None
+                if isinstance(arguments, ast.Tuple | ast.List):
+                    # torch.multiprocessing.spawn passes the number of the process first.
+                    rank = [passed] if name == "spawn" else []
+                    yield unit, call, [*rank, *arguments.elts], []
 
     def read_keys(self, unit: Unit, node: ast.expr) -> tuple[ast.expr, tuple[str, ...]]:
         """Like ``definitions.read_keys``, but also look up keys in variables: ``presets[args.preset]["epochs"]``."""

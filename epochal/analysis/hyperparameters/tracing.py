@@ -78,8 +78,10 @@ class Tracer(Evaluator):
                 return self._trace_arithmetic(unit, node, label)
             case ast.IfExp():
                 return self._trace_choice(unit, node, label)
-            case ast.BoolOp():
-                return [traced for value in node.values for traced in self.trace(unit, value, label)]
+            case ast.BoolOp() | ast.List() | ast.Tuple():
+                # Of the values that a search or several trainings try, the last is usually the largest.
+                values = node.values if isinstance(node, ast.BoolOp) else node.elts[::-1]
+                return [traced for value in values for traced in self.trace(unit, value, label)]
             case ast.NamedExpr():
                 return self.trace(unit, node.value, label)
         return []
@@ -307,12 +309,12 @@ class Tracer(Evaluator):
 
 
 def _find_items(loop: ast.For, name: str) -> list[ast.expr]:
-    """Return the values that a loop such as ``for epochs in [5, 20]`` assigns to its variable, the last one first."""
-    if not isinstance(loop.iter, ast.List | ast.Tuple):
-        return []
-    items = loop.iter.elts[::-1]
-    if isinstance(loop.target, ast.Tuple):
-        places = [index for index, each in enumerate(loop.target.elts) if last_name(each) == name]
-        tuples = [each.elts for each in items if isinstance(each, ast.Tuple | ast.List)]
-        return [each[places[0]] for each in tuples if places and places[0] < len(each)]
-    return items
+    """Return the values of the variable of a loop such as ``for epochs in [5, 20]``, the last one first."""
+    if not isinstance(loop.target, ast.Tuple):
+        return [loop.iter]
+    places = [index for index, each in enumerate(loop.target.elts) if last_name(each) == name]
+    if isinstance(loop.iter, ast.Call) and last_name(loop.iter.func) == "zip":
+        return [loop.iter.args[place] for place in places if place < len(loop.iter.args)]
+    items = loop.iter.elts[::-1] if isinstance(loop.iter, ast.List | ast.Tuple) else []
+    tuples = [each.elts for each in items if isinstance(each, ast.Tuple | ast.List)]
+    return [each[place] for each in tuples for place in places if place < len(each)]

@@ -152,6 +152,35 @@ _KERAS: dict[str, tuple[int, str | Mapping[str, str]]] = {
         2,
         "NAME = «20»\nfor epoch in range(NAME):\n    for x, y in data:\n        model.train_on_batch(x, y)\n",
     ),
+    "generator by position": (1, "model.fit_generator(flow, 100, «20», 1)\n"),
+    "TensorFlow 1": (
+        2,
+        "train_op = optimizer.minimize(loss)\nwith tf.Session() as sess:\n    for i in range(«20»):\n"
+        "        for batch in batches:\n            sess.run([train_op, loss], feed_dict={x: batch})\n",
+    ),
+    "function that nothing calls": (
+        3,
+        "NAME = «20»\ndef main():\n    model.fit(x, y, epochs=NAME)\n\ndef try_out():\n    model.fit(x, y, epochs=2)\n\nmain()\n",
+    ),
+    "method of a framework's class": (
+        1,
+        "class Net(keras.Model):\n    def prepare(self):\n        self.encoder.fit(x, epochs=«20»)\n\n"
+        "def try_out():\n    model.fit(x, y, epochs=2)\n",
+    ),
+    "grid search": (
+        2,
+        "model = KerasClassifier(make)\ngrid = {'batch_size': [8, 16], 'NAME': [5, 10, «20»]}\n"
+        "GridSearchCV(model, grid).fit(x, y)\n",
+    ),
+    "grid search by lists": (
+        1,
+        "NAME = [5, 10, «20»]\ngrid = dict(batch_size=[8, 16], NAME=NAME)\n"
+        "GridSearchCV(KerasClassifier(make), grid).fit(x, y)\n",
+    ),
+    "rates and epochs": (
+        1,
+        "passes = [10, «20»]\nfor rate, NAME in zip([0.1, 0.01], passes):\n    network.train(rate, NAME)\n",
+    ),
     "scikit-learn": (2, "MLPClassifier((16,), max_iter=«20», random_state=0).fit(x, y)\n"),
     "iterations of scikit-learn": (1, "max_iter = «20»\nLogisticRegression(max_iter=max_iter).fit(x, y)\n"),
 }
@@ -262,6 +291,27 @@ _TORCH: dict[str, tuple[int, str | Mapping[str, str]]] = {
     ),
 }
 _TORCH |= {
+    "spawned processes": (
+        2,
+        "def work(rank, size, NAME=3):\n    for epoch in range(NAME):\n        train_step()\n\n"
+        "def main():\n    passes = «20»\n    mp.spawn(work, args=(8, passes), nprocs=8)\n\nmain()\n",
+    ),
+    "arguments of a process in a variable": (
+        1,
+        "def work(size, NAME=3):\n    for epoch in range(NAME):\n        train_step()\n\n"
+        "arguments = (8, «20»)\nProcess(target=work, args=arguments).start()\n",
+    ),
+    "older version of a library": (
+        1,
+        "try:\n    args = TrainingArguments('out', num_train_epochs=«20», eval_strategy='epoch')\nexcept TypeError:\n"
+        "    args = TrainingArguments('out', num_train_epochs=20, evaluation_strategy='epoch')\n",
+    ),
+    "branch that does not hold": (
+        1,
+        "def short():\n    Trainer(max_epochs=2).fit(model)\n\ndef long():\n    Trainer(max_epochs=«20»).fit(model)\n\n"
+        "if os.environ.get('SHORT') == '1':\n    short()\nelse:\n    long()\n",
+    ),
+    "steps": (1, "trainer = Trainer(max_steps=«20»)\ntrainer.fit(model)\n"),
     "progress bar in a variable": (1, "bar = tqdm(range(«20»))\n" + _LOOP.replace("range(NAME)", "bar")),
     "progress bar in the head": (1, _LOOP.replace("range(NAME)", "(bar := tqdm(range(«20»)))")),
     "fastai": (2, "learn = vision_learner(dls, resnet18)\nlearn.fine_tune(«20», 1e-3)\n"),
