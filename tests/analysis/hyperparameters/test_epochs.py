@@ -5,7 +5,8 @@ found; a generator puts in names, numbers and other statements.
 """
 
 import random
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -517,6 +518,69 @@ _OTHERS: dict[str, str] = {
     ),
 }
 """Rarer forms, with their own names and numbers."""
+_PLACES: dict[str, tuple[str, str, Mapping[str, str]]] = {
+    "literal": ("", "«20»", {}),
+    "constant": ("NAME = «20»\n", "NAME", {}),
+    "argparse": (
+        "p = argparse.ArgumentParser()\np.add_argument('--NAME', type=int, default=«20»)\nargs = p.parse_args()\n",
+        "args.NAME",
+        {},
+    ),
+    "absl": ("FLAGS = flags.FLAGS\nflags.DEFINE_integer('NAME', «20», 'passes')\n", "FLAGS.NAME", {}),
+    "environment": ("NAME = int(os.environ.get('PASSES', «'20'»))\n", "NAME", {}),
+    "dictionary": ("config = {'rate': 0.1, 'NAME': «20»}\n", "config['NAME']", {}),
+    "nested dictionary": ("config = {'data': {'NAME': 3}, 'fit': {'NAME': «20»}}\n", "config['fit']['NAME']", {}),
+    "class attribute": ("class Config:\n    rate = 0.1\n    NAME = «20»\n", "Config.NAME", {}),
+    "dataclass": ("@dataclass\nclass Config:\n    NAME: int = «20»\nconfig = Config()\n", "config.NAME", {}),
+    "namespace": ("config = SimpleNamespace(NAME=«20»)\n", "config.NAME", {}),
+    "tuple": ("rate, NAME = 0.1, «20»\n", "NAME", {}),
+    "choice": ("SMOKE = False\nNAME = 1 if SMOKE else «20»\n", "NAME", {}),
+    "function": ("def read():\n    return {'NAME': «20»}\nconfig = read()\n", "config['NAME']", {}),
+    "sum": ("first = 5\nlast = «20»\ntotal = first + last\n", "total", {}),
+    "product": ("NAME = «20»\n", "NAME * 2", {}),
+    "local module": ("import settings\n", "settings.NAME", {"settings.py": "RATE = 0.1\nNAME = «20»\n"}),
+    "name from a local module": ("from settings import NAME\n", "NAME", {"settings.py": "NAME = «20»\n"}),
+    "yaml": (
+        "config = yaml.safe_load(open('config.yaml'))\n",
+        "config['fit']['NAME']",
+        {"config.yaml": "data:\n  NAME: 3\nfit:\n  NAME: «20»  # passes\n"},
+    ),
+    "json": ("config = json.load(open('c.json'))\n", "config['NAME']", {"c.json": '{"rate": 0.1, "NAME": «20»}\n'}),
+    "toml": (
+        "config = tomllib.load(open('c.toml', 'rb'))\n",
+        "config['fit']['NAME']",
+        {"c.toml": "[fit]\nNAME = «20»\n"},
+    ),
+}
+"""How the number of epochs is written: statements before the training, the training's expression, other files."""
+_TRAININGS = {
+    "Keras": "model.fit(x, y, epochs=EXPRESSION)\n",
+    "Keras by position": "model.fit(x, y, 32, EXPRESSION)\n",
+    "Keras batch by batch": "for epoch in range(EXPRESSION):\n    model.train_on_batch(x, y)\n",
+    "TensorFlow 1": "for i in range(EXPRESSION):\n    session.run(train_op, {x: batch})\n",
+    "PyTorch": "for epoch in range(1, EXPRESSION + 1):\n    for batch in loader:\n        loss.backward()\n",
+    "Lightning": "trainer = pl.Trainer(max_epochs=EXPRESSION)\ntrainer.fit(model)\n",
+    "Hugging Face": "arguments = TrainingArguments('out', num_train_epochs=EXPRESSION)\nTrainer(model, arguments).train()\n",
+}
+_NESTINGS: dict[str, Callable[[str, str, str], str]] = {
+    "module": lambda before, training, number: before + training.replace("EXPRESSION", number),
+    "function": lambda before, training, number: (
+        f"{before}def main():\n{_indent(training.replace('EXPRESSION', number))}main()\n"
+    ),
+    "all in a function": lambda before, training, number: (
+        f"def main():\n{_indent(before + training.replace('EXPRESSION', number))}\nif __name__ == '__main__':\n    main()\n"
+    ),
+    "keyword": lambda before, training, number: (
+        f"def work(model, passes=3):\n{_indent(training.replace('EXPRESSION', 'passes'))}{before}work(net, passes={number})\n"
+    ),
+    "position": lambda before, training, number: (
+        f"def work(model, passes):\n{_indent(training.replace('EXPRESSION', 'passes'))}{before}work(net, {number})\n"
+    ),
+    "method": lambda before, training, number: (
+        "class Worker:\n    def __init__(self, passes):\n        self.passes = passes\n    def work(self):\n"
+        f"{_indent(_indent(training.replace('EXPRESSION', 'self.passes')))}{before}Worker({number}).work()\n"
+    ),
+}
 _NAMES = ("epochs", "num_epochs", "n_epochs", "max_epochs")
 _DECOYS = (
     "batch_size = 64\n",
@@ -547,6 +611,10 @@ def _draw(form: str | Mapping[str, str], seed: int) -> dict[str, str]:
             content = f"import os\n{''.join(decoys[:2])}{content}{decoys[2]}"
         drawn[path] = content
     return drawn
+
+
+def _indent(text: str) -> str:
+    return textwrap.indent(text, "    ")
 
 
 def _unmark(files: Mapping[str, str]) -> tuple[dict[str, bytes], tuple[str, int, int]]:
@@ -580,6 +648,16 @@ def test_epochs_of_keras_scripts_are_found(name: str, tmp_path: Path) -> None:
 def test_epochs_of_pytorch_scripts_are_found(name: str, tmp_path: Path) -> None:
     """The same for scripts with training loops of their own."""
     assert all(_is_found(tmp_path, _TORCH[name][1], seed) for seed in range(4))
+
+
+@pytest.mark.parametrize("training", _TRAININGS)
+@pytest.mark.parametrize("place", _PLACES)
+def test_epochs_are_found_in_each_place_for_each_training(place: str, training: str, tmp_path: Path) -> None:
+    """Wherever the number is written, however it is trained with, and however deep in functions the training is."""
+    before, number, files = _PLACES[place]
+    for seed, nest in enumerate(_NESTINGS.values()):
+        script = nest(before, _TRAININGS[training], number)
+        assert _is_found(tmp_path, {"nn.py": script, **files}, seed), script
 
 
 @pytest.mark.parametrize("form", _OTHERS.values(), ids=_OTHERS)
