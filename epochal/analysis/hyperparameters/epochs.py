@@ -15,7 +15,7 @@ from epochal.analysis.syntax import last_name
 from epochal.records import Value
 
 _EPOCHS_NAME = re.compile(
-    r"(?:n|nb|num|no|numof|numberof|noof|max|maxnum|total|train|training|numtrain)?epochs?(?:num|count|n)?"
+    r"(?:n|nb|no|num|number|of|max|total|train|training)*epochs?(?:n|num|number|count|max|total)?"
 )
 _STEPS_NAME = re.compile(r"(?:n|num|max|total|train|training|maxtrain|numtrain)(?:steps|iters?|iterations)|iterations")
 _STEPS_ARGUMENTS = ("max_steps", "max_train_steps")
@@ -167,6 +167,8 @@ class _Finder:
             loop = self._find_loop_of_fits(unit, call, epochs)
             if loop is not None:
                 yield from self._trace_loop(unit, loop)
+            if loop is not None and self._counts_epochs(unit, loop):
+                continue
             if epochs is not None:
                 yield from self._tracer.trace(unit, epochs, Label("epochs", "fit.epochs", place))
             elif stars := [each.value for each in call.keywords if each.arg is None]:
@@ -216,11 +218,8 @@ class _Finder:
         loops = sorted((each for each in nodes if isinstance(each, ast.For | ast.While)), key=position)
         named = [each for each in loops if self._counts_epochs(unit, each)]
         # If loops that train are nested, the outermost one most likely counts epochs.
-        training = [
-            loop
-            for loop in loops
-            if _trains(loop) and loop not in named and not any(each in loops for each in unit.ancestors(loop))
-        ]
+        inner = _find_inner(unit, loops)
+        training = [loop for loop in loops if _trains(loop) and loop not in named and loop not in inner]
         for loop in [*sorted(named, key=lambda each: not _trains(each)), *training]:
             yield from self._trace_loop(unit, loop)
 
@@ -270,10 +269,36 @@ def _find_calls(nodes: list[ast.AST]) -> list[ast.Call]:
     return sorted((each for each in nodes if isinstance(each, ast.Call)), key=position, reverse=True)
 
 
-def _trains(loop: ast.For | ast.While) -> bool:
-    """Return whether a loop calls a function that trains, or takes steps of gradient descent itself."""
+def _find_inner(unit: Unit, loops: list[ast.For | ast.While]) -> set[ast.For | ast.While]:
+    """Return the loops in others, and those in functions that others call besides training themselves."""
+    functions = {loop: getattr(unit.function(loop), "name", "") for loop in loops}
+    local = frozenset(functions.values())
+    called = {
+        name
+        for loop in loops
+        if _trains(loop, apart_from=local)
+        for name in _find_called_functions(loop)
+        if name != functions[loop]
+    }
+    return {
+        loop
+        for loop, name in functions.items()
+        if name in called or any(each in functions for each in unit.ancestors(loop))
+    }
+
+
+def _find_called_functions(loop: ast.For | ast.While) -> set[str]:
+    """Return the names of the functions and methods of the same object that a loop calls."""
+    calls = [each.func for each in ast.walk(loop) if isinstance(each, ast.Call)]
+    return {last_name(each) for each in calls if _base_name(each) in ("self", last_name(each))}
+
+
+def _trains(loop: ast.For | ast.While, apart_from: frozenset[str] = frozenset()) -> bool:
+    """Return whether a loop calls something that trains, or takes steps of gradient descent itself."""
     return any(
-        _is_training_call(each) if isinstance(each, ast.Call) else _is_gradient_step(each)
+        _is_training_call(each) and last_name(each.func) not in apart_from
+        if isinstance(each, ast.Call)
+        else _is_gradient_step(each)
         for statement in loop.body
         for each in ast.walk(statement)
     )

@@ -313,6 +313,19 @@ _TORCH |= {
         "if os.environ.get('SHORT') == '1':\n    short()\nelse:\n    long()\n",
     ),
     "steps": (1, "trainer = Trainer(max_steps=«20»)\ntrainer.fit(model)\n"),
+    "older name of an argument": (1, "trainer = Trainer(max_nb_epochs=«20»)\ntrainer.fit(model)\n"),
+    "meta-learning": (
+        1,
+        "def adapt(learner, batch, inner_steps):\n    for step in range(inner_steps):\n        loss(learner, batch).backward()\n"
+        "        inner.step()\n\ndef main(passes=«20», inner_steps=5):\n    for iteration in range(passes):\n"
+        "        outer.zero_grad()\n        for task in range(16):\n            adapt(copy(model), sample(), inner_steps)\n"
+        "        outer.step()\n\nmain()\n",
+    ),
+    "repeated training": (
+        1,
+        "def train():\n    for i in range(«20»):\n        model.train()\n        loss().backward()\n        optimizer.step()\n\n"
+        "for seed in range(5):\n    train()\n",
+    ),
     "progress bar in a variable": (1, "bar = tqdm(range(«20»))\n" + _LOOP.replace("range(NAME)", "bar")),
     "progress bar in the head": (1, _LOOP.replace("range(NAME)", "(bar := tqdm(range(«20»)))")),
     "fastai": (2, "learn = vision_learner(dls, resnet18)\nlearn.fine_tune(«20», 1e-3)\n"),
@@ -686,6 +699,7 @@ def test_epochs_of_other_scripts_are_found(form: str, tmp_path: Path) -> None:
         "epochs: int\n",
         "KMeans(n_clusters=3).fit(x)\n",
         "for row in range(20):\n    print(row)\n",
+        "def train(passes):\n    for epoch in range(passes):\n        model.fit(x, y, epochs=1)\n",
         "epochs = 20\nthis is no Python\n",
         "epochs = 20\0\n",
         "# coding: nonsense\nepochs = 20\n",
