@@ -18,7 +18,6 @@ _EPOCHS_NAME = re.compile(
     r"(?:n|nb|no|num|number|of|max|total|train|training)*epochs?(?:n|num|number|count|max|total)?"
 )
 _STEPS_NAME = re.compile(r"(?:n|num|max|total|train|training|maxtrain|numtrain)(?:steps|iters?|iterations)|iterations")
-_STEPS_ARGUMENTS = ("max_steps", "max_train_steps")
 _FIT_METHODS = {"fit": 3, "fit_generator": 2}
 """The position of epochs in fit(x, y, batch_size, epochs) and fit_generator(generator, steps_per_epoch, epochs)."""
 _ORDINALS = {2: "third", 3: "fourth"}
@@ -28,7 +27,9 @@ _ITERATIVE = frozenset(
     {"MLPClassifier", "MLPRegressor", "SGDClassifier", "SGDRegressor", "Perceptron", "LogisticRegression"}
     | {"PassiveAggressiveClassifier", "HistGradientBoostingClassifier", "LinearSVC", "SVC"}
 )
-"""The classes of scikit-learn that train in at most ``max_iter`` iterations."""
+"""Classes of scikit-learn that learn in ``max_iter`` iterations."""
+_STEPS_ARGUMENTS = {"train": ("steps", "max_steps"), **dict.fromkeys(_ITERATIVE, ("max_iter",))}
+"""The arguments that set the training steps, if not ``max_steps`` or ``max_train_steps``; train: of estimators."""
 _TRAINING_CALLS = frozenset(
     {"backward", "step", "train_on_batch", "apply_gradients", "train_step", "zero_grad", "partial_fit", "fit", "train"}
     | {"train_epoch", "train_one_epoch", "minimize", "update", "apply_updates", "GradientTape", "training_step"}
@@ -208,8 +209,9 @@ class _Finder:
         """Yield the training steps of calls such as Trainer(max_steps=100), and the iterations of scikit-learn."""
         for call in _find_calls(nodes):
             name = last_name(call.func)
+            arguments = _STEPS_ARGUMENTS.get(name, ("max_steps", "max_train_steps"))
             for keyword in call.keywords:
-                if keyword.arg and keyword.arg in (("max_iter",) if name in _ITERATIVE else _STEPS_ARGUMENTS):
+                if keyword.arg in arguments:
                     label = Label(keyword.arg, f"{name}.{keyword.arg}", f"the argument {keyword.arg} of {name}()")
                     yield from self._tracer.trace(unit, keyword.value, label)
 
@@ -240,12 +242,11 @@ class _Finder:
         label = Label("epochs", "range.epochs", f"the loop in line {loop.lineno}")
         if isinstance(loop, ast.While):
             yield from self._trace_condition(unit, loop.test, label)
+        head = self._find_passes(unit, loop) if isinstance(loop, ast.For) else None
+        if head is None or not head.args:
             for each in ast.walk(loop):
                 if isinstance(each, ast.If) and any(isinstance(inner, ast.Break) for inner in each.body):
                     yield from self._trace_condition(unit, each.test, label)
-            return
-        head = self._find_passes(unit, loop)
-        if head is None or not head.args:
             return
         stop, start = head.args[0], Fraction(0)
         if len(head.args) > 1:

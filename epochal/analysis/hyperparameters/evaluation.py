@@ -76,7 +76,8 @@ class Evaluator:
                 elif isinstance(node, Function):
                     self.functions.setdefault(node.name, []).append((unit, node))
                 elif isinstance(node, ast.Call):
-                    self._calls.setdefault(last_name(node.func), []).append((unit, node))
+                    for name in _find_called(unit, node):
+                        self._calls.setdefault(name, []).append((unit, node))
         for unit in self.units.values():
             for node in unit.nodes:
                 for definition in find_definitions(unit, node, self._classes):
@@ -325,14 +326,17 @@ class Evaluator:
     def find_arguments(self, unit: Unit, function: Function, name: str) -> Iterator[tuple[Unit, ast.expr | None]]:
         """Yield the argument for the parameter ``name`` in each call to ``function``, or None if it is missing."""
         owner = unit.scope(function)
-        called = owner.name if isinstance(owner, ast.ClassDef) and function.name == "__init__" else function.name
+        called = [function.name]
+        if isinstance(owner, ast.ClassDef) and function.name == "__init__":
+            called = [owner.name, *self._find_heirs(owner)]
         names = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
         if isinstance(owner, ast.ClassDef) and not any(
             last_name(each) == "staticmethod" for each in function.decorator_list
         ):
             names = names[1:]
         # The last call usually trains longest, as in pre-training and fine-tuning.
-        calls = sorted(self._find_calls(called), key=lambda each: position(each[1]), reverse=True)
+        found = [each for other in called for each in self._find_calls(other)]
+        calls = sorted(found, key=lambda each: position(each[1]), reverse=True)
         for call_unit, call, arguments, keywords in calls:
             keyword = next((each.value for each in keywords if each.arg == name), None)
             index = names.index(name) if name in names else len(arguments)
@@ -346,6 +350,15 @@ class Evaluator:
                 yield call_unit, ast.copy_location(ast.Subscript(stars[0], key, ast.Load()), call)
             else:
                 yield call_unit, None
+
+    def _find_heirs(self, owner: ast.ClassDef) -> list[str]:
+        """Return the names of the subclasses of a class that have no ``__init__`` of their own."""
+        return [
+            name
+            for name, each in self._classes.items()
+            if owner.name in map(last_name, each.bases)
+            and not any(isinstance(part, ast.FunctionDef) and part.name == "__init__" for part in each.body)
+        ]
 
     def _find_calls(self, called: str) -> Iterator[tuple[Unit, ast.Call, list[ast.expr], list[ast.keyword]]]:
         """Yield the calls to the function named ``called``, with its positional and keyword arguments.
@@ -442,6 +455,14 @@ class Evaluator:
                 if isinstance(node, ast.Return) and node.value is not None:
                     return self._find_owner_once(other, node.value)
         return None, "item"
+
+
+def _find_called(unit: Unit, call: ast.Call) -> list[str]:
+    """Return the name of the function that is called; for ``super().__init__(…)``, the names of the base classes."""
+    match call.func:
+        case ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr="__init__") if owner := unit.class_of(call):
+            return [last_name(each) for each in owner.bases]
+    return [last_name(call.func)]
 
 
 def _is_hydra(decorator: ast.expr) -> bool:

@@ -21,6 +21,7 @@ _KERAS: dict[str, tuple[int, str | Mapping[str, str]]] = {
     "constant used in a function": (8, "NAME = «20»\ndef main():\n    model.fit(x, y, epochs=NAME)\nmain()\n"),
     "local variable": (10, "def main():\n    NAME = «20»\n    model.fit(x, y, epochs=NAME)\n\nmain()\n"),
     "fit_generator": (4, "model.fit_generator(flow, steps_per_epoch=100, epochs=«20»)\n"),
+    "steps of an estimator": (1, "estimator.train(input_fn=read, steps=«20»)\nestimator.evaluate(read, steps=5)\n"),
     "fourth argument": (3, "model.fit(x, y, 32, «20»)\n"),
     "nb_epoch": (2, "model.fit(x, y, nb_epoch=«20», batch_size=16)\n"),
     "argparse": (
@@ -313,6 +314,21 @@ _TORCH |= {
         "if os.environ.get('SHORT') == '1':\n    short()\nelse:\n    long()\n",
     ),
     "steps": (1, "trainer = Trainer(max_steps=«20»)\ntrainer.fit(model)\n"),
+    "counter without an end": (
+        1,
+        "for epoch in itertools.count():\n    loss().backward()\n    optimizer.step()\n    if epoch >= «20»:\n        break\n",
+    ),
+    "argument for a base class": (
+        1,
+        "class Base:\n    def __init__(self, model, NAME=3):\n        self.NAME = NAME\n    def run(self):\n"
+        "        for epoch in range(self.NAME):\n            train_step()\n\nclass Long(Base):\n"
+        "    def __init__(self):\n        super().__init__(make(), NAME=«20»)\n\nLong().run()\n",
+    ),
+    "argument of a subclass": (
+        1,
+        "class Base:\n    def __init__(self, NAME=3):\n        self.NAME = NAME\n    def run(self):\n"
+        "        for epoch in range(self.NAME):\n            train_step()\n\nclass Own(Base):\n    pass\n\nOwn(«20»).run()\n",
+    ),
     "older name of an argument": (1, "trainer = Trainer(max_nb_epochs=«20»)\ntrainer.fit(model)\n"),
     "meta-learning": (
         1,
