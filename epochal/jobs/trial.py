@@ -19,7 +19,7 @@ from epochal.records import Epoch, Step, StoppedBy, Strategy, Trial, TrialState
 from epochal.results.accuracy import Choice, Findings
 from epochal.results.divergence import parse_divergence
 from epochal.results.measurements import parse_measurements
-from epochal.results.metrics import parse_faults, parse_fits, parse_other_data, parse_validates_on_test
+from epochal.results.metrics import parse_faults, parse_fits, parse_start_over, parse_validates_on_test
 from epochal.results.outputs import read_metrics, read_untrusted_text
 from epochal.results.printed import PrintedLines
 from epochal.results.resumption import describe_resumption, effective_epochs, find_stop_cause
@@ -130,8 +130,7 @@ def _train(
 ) -> tuple[Trial, Choice | RunFailed]:
     """Train a trial whose folder is ready; return it with its accuracy, or with the error that explains why it has none.
 
-    A trial whose fit could not resume because its data are not those of the earlier trial is trained again from the
-    beginning.
+    A trial whose fit could neither resume nor train from the beginning is trained again without checkpoints.
     """
     folder, proposal = active.folder.trial(trial.number), started.proposal
     printed = PrintedLines()
@@ -152,7 +151,7 @@ def _train(
         active.mark(Step.TRAINING_ENDED, trial.number)
     trial = replace(trial, seconds=(trial.seconds or 0.0) + outcome.seconds)
     metrics = read_metrics(folder.metrics)
-    if provided.source and not started.stop.reason and (why := parse_other_data(metrics)):
+    if provided.source and not started.stop.reason and (why := parse_start_over(metrics)):
         log(f"trial {trial.number}: {why}; training from the beginning")
         _prepare_folder(active, started)
         return _train(active, started, trial, ProvidedCheckpoints(why=why))

@@ -71,10 +71,10 @@ def read_test_set(content: dict[str, Any]) -> str | None:
     return keep_printable(test_set)[:_MAX_TEST_SET_LENGTH] or None if isinstance(test_set, str) else None
 
 
-def parse_other_data(metrics_jsonl: str) -> str:
-    """Return why a fit ended instead of resuming: its data are not those of the earlier trial. Empty if none did."""
-    reasons = [event.get("why") for event in parse_events(metrics_jsonl) if event.get("event") == "other_data"]
-    return (keep_printable(reasons[0]) or "the data have changed") if reasons else ""
+def parse_start_over(metrics_jsonl: str) -> str:
+    """Return why a fit ended the script, so that it must be trained again from the beginning; empty if none did."""
+    reasons = [event.get("why") for event in parse_events(metrics_jsonl) if event.get("event") == "start_over"]
+    return keep_printable(reasons[0] or "the fit could not resume") if reasons else ""
 
 
 def parse_faults(metrics_jsonl: str) -> list[str]:

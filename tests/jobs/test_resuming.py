@@ -92,7 +92,7 @@ def test_trial_with_other_data_is_trained_from_the_beginning(home: Path, tmp_pat
     ends = """
 if done:
     with open(os.path.join(out, "metrics.jsonl"), "w") as file:
-        print(json.dumps({"event": "other_data", "model": 1, "call": 1, "why": "the data of epoch 3 differ"}), file=file)
+        print(json.dumps({"event": "start_over", "model": 1, "call": 1, "why": "the data of epoch 3 differ"}), file=file)
     sys.exit()
 """
     result = _train(home, tmp_path, _make_script('"one"').replace("test_set =", f"{ends}test_set ="))

@@ -170,18 +170,43 @@ def test_data_without_a_seed(seed: str, resumed: int, warm_keras_python: Path, t
         assert ("not the same as in the earlier trial" in fit.why) == bool(seed)
 
 
-def test_data_that_differ_later_end_the_script(warm_keras_python: Path, tmp_path: Path) -> None:
-    """The first epoch's data are the same, the second's are drawn without a seed. The job then trains again."""
-    script = BEGINNING + SOURCES + "epoch, drawn = [0], np.random.default_rng()\n"
-    script += (
-        "def elements():\n    epoch[0] += 1\n    for row in range(128):\n"
-        "        yield x[row] + (drawn.random() if epoch[0] > 1 else 0), y[row]\n"
-        "fit('one', make(), tf.data.Dataset.from_generator(elements, output_signature=data.element_spec).batch(32))\n"
-    )
+UNREPEATED = """
+epoch, drawn = [0], np.random.default_rng()
+def elements():
+    epoch[0] += 1
+    for row in range(128):
+        yield x[row] + (drawn.random() if epoch[0] > 1 else 0), y[row]
+fit("one", make(), tf.data.Dataset.from_generator(elements, output_signature=data.element_spec).batch(32))
+"""
+CREATES = """
+class Best:
+    pass
+class Creates(keras.callbacks.Callback):
+    best = None
+    def on_epoch_end(self, epoch, logs=None):
+        self.best = Best()
+        self.best.weights = self.model.get_weights()
+fit("one", make(), x, y, callbacks=[Creates()])
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (UNREPEATED, "the data of epoch 2, read again, were not those of the earlier trial (are they seeded?)"),
+        (CREATES, "the state of epoch 2 could not be restored: an object that was created during the fit"),
+    ],
+)
+def test_fit_that_can_neither_resume_nor_start_ends_the_script(
+    code: str, reason: str, warm_keras_python: Path, tmp_path: Path
+) -> None:
+    """The first epoch's data are the same and the second's are not; or weights are restored, but no new object.
+
+    The job then trains the trial again.
+    """
     for epochs in ("2", "3"):
-        output = train(warm_keras_python, tmp_path, script, EPOCHS=epochs)
+        output = train(warm_keras_python, tmp_path, BEGINNING + SOURCES + code, EPOCHS=epochs)
     assert output == ""
     events = [json.loads(line) for line in (tmp_path / "out/metrics.jsonl").read_text().splitlines()]
-    assert [event["why"] for event in events if event["event"] == "other_data"] == [
-        "the data of epoch 2, read again, were not those of the earlier trial (are they seeded?)"
-    ]
+    (why,) = [event["why"] for event in events if event["event"] == "start_over"]
+    assert why.startswith(reason)

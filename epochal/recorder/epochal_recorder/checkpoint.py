@@ -32,6 +32,22 @@ class DamagedCheckpoint(Exception):
     """A checkpoint, or the rows file beside it, cannot be read completely."""
 
 
+class NotResumable(Exception):
+    """A fit cannot resume, and trains from the beginning instead. The message is the reason, for users."""
+
+
+class StartOver(SystemExit):
+    """A fit can neither resume nor train from the beginning, because its data or its state have been changed.
+
+    It ends the script without a traceback, and the trial is then trained again from the beginning. ``why``: the reason,
+    for users.
+    """
+
+    def __init__(self, why):
+        super().__init__()
+        self.why = why
+
+
 class Checkpoints:
     """The checkpoints of one fit in ``folder``; ``model`` and ``call`` are the numbers of the model and the fit."""
 

@@ -5,6 +5,7 @@ import hashlib
 import numpy
 
 from .batches import inputs_of
+from .checkpoint import NotResumable
 from .library import find_dataset_class
 
 _MAX_ROWS = 64
@@ -46,7 +47,7 @@ def find_datasets(arguments):
 def placeholders(x):
     """Return symbolic Keras tensors with the shapes and types of ``x``, the input of a model.
 
-    Raises ValueError if the shapes and types cannot be known without reading the data.
+    Raises NotResumable if the shapes and types cannot be known without reading the data.
     """
     import keras
 
@@ -58,7 +59,7 @@ def _placeholder(leaf):
 
     shape = getattr(leaf, "shape", None)
     if not shape:
-        raise ValueError("the model is not built until its first batch; begin the model with keras.Input")
+        raise NotResumable("the model is not built until its first batch; begin the model with keras.Input")
     kind = keras.backend.standardize_dtype(leaf.dtype)
     # Keras converts floating-point data to its default precision.
     return keras.KerasTensor((None, *shape[1:]), keras.config.floatx() if kind.startswith("float") else kind)

@@ -8,6 +8,7 @@ import uuid
 import numpy
 
 from .batches import make_safe, shares_reshuffled_source, unpack_batch, watch
+from .checkpoint import NotResumable, StartOver
 from .data import count_samples
 from .labels import are_regression_targets, is_same
 from .library import library_of, tree
@@ -16,7 +17,6 @@ from .measuring import Origin, TestRows
 from .networks import accuracy_name, counts_padding, is_regression, metric_classes, outputs_of, weights_of
 from .output import as_json, number_as_json
 from .raised import describe
-from .replay import OtherData
 from .resume_key import code_of_model
 from .rows import hash_rows, leaves_of
 from .state import find_nonfinite, is_finite
@@ -161,12 +161,13 @@ class Fit:
         if self._resumption:
             try:
                 continued = self._resumption.begin()
-            except OtherData as fault:
-                self._output.write_event(event="other_data", **self._names, why=fault.why)
+            except StartOver as fault:
+                self._output.write_event(event="start_over", **self._names, why=fault.why)
                 raise
+            except NotResumable as fault:
+                self._resumption, why = None, str(fault)
             except Exception as fault:
-                self._resumption = None
-                why = f"the fit cannot be resumed: {type(fault).__name__}: {fault}"
+                self._resumption, why = None, f"the fit cannot be resumed: {type(fault).__name__}: {fault}"
             else:
                 why, history = self._resumption.why, self._resumption.history
         origin = self._shared.find_origin(weights_of(self.model))

@@ -12,6 +12,7 @@ import sys
 import numpy
 
 from .batches import inputs_of
+from .checkpoint import NotResumable, StartOver
 from .rows import leaves_of
 
 _SIMPLE = frozenset(
@@ -40,18 +41,6 @@ _SIMPLE = frozenset(
     }
 )
 """The kinds of tf.data.Dataset whose state depends on how many iterators were made, and not on how far these got."""
-
-
-class OtherData(SystemExit):
-    """Raised if past data, read again, differ from those of the earlier trial.
-
-    It ends the script without a traceback. The fit cannot start from its first batch any more, so the trial has to be
-    trained again from the beginning. ``why``: the reason, for users.
-    """
-
-    def __init__(self, why):
-        super().__init__()
-        self.why = why
 
 
 class Replay:
@@ -87,15 +76,15 @@ class Replay:
 
         ``digests``: those of the fit that wrote the checkpoint. Returns whether the random states of Python and NumPy
         are now those after these epochs, because reading has changed them. Data that differ are accepted from a script
-        that sets no seed, as it never repeats a training. Raises ValueError if the fit must train from the beginning,
-        and OtherData if a new process must do so. Keras' fit must be among the callers.
+        that sets no seed, as it never repeats a training. Raises NotResumable if the fit must train from the beginning,
+        and StartOver if a new process must do so. Keras' fit must be among the callers.
         """
         if not self.is_needed or not epochs:
             return False
         if self.has_hidden_state and (not digests or self._differs(digests)):
             # No batch could be seen, or the first batch, which Keras reads from a generator in advance, is another one.
             if _is_seeded():
-                raise ValueError("its data are not the same as in the earlier trial, or cannot be compared")
+                raise NotResumable("its data are not the same as in the earlier trial, or cannot be compared")
             return False
         iterator = _find_epoch_iterator()
         whole = self._count_whole_epochs(epochs, iterator)
@@ -111,7 +100,7 @@ class Replay:
                 if self.has_hidden_state and self._differs(digests):
                     if self.is_tf_dataset and not _is_seeded():
                         return False
-                    raise OtherData(
+                    raise StartOver(
                         f"the data of epoch {number + 1}, read again, were not those of the earlier trial (are they seeded?)"
                     )
         finally:
@@ -147,13 +136,13 @@ def _read_epoch(iterator):
 
 
 def _find_epoch_iterator():
-    """Return Keras' EpochIterator of the call to fit that is in progress; raise ValueError if there is none."""
+    """Return Keras' EpochIterator of the call to fit that is in progress; raise NotResumable if there is none."""
     frame = sys._getframe()
     while frame is not None:
         if frame.f_code.co_name == "fit" and "epoch_iterator" in frame.f_locals:
             return frame.f_locals["epoch_iterator"]
         frame = frame.f_back
-    raise ValueError("this version of Keras reads its data in a different way")
+    raise NotResumable("this version of Keras reads its data in a different way")
 
 
 def _describe_pipeline(dataset):

@@ -9,7 +9,7 @@ import uuid
 
 import numpy
 
-from .checkpoint import DamagedCheckpoint, read
+from .checkpoint import DamagedCheckpoint, NotResumable, StartOver, read
 from .data import find_datasets, placeholders
 from .files import WrittenFiles
 from .lineage import digest_of
@@ -66,17 +66,17 @@ class Resumption:
     def begin(self):
         """Resume from the newest usable checkpoint and return its epoch, or return 0 if no checkpoint is usable.
 
-        Raises AttributeError if this version of Keras cannot begin at a later epoch; ValueError if nn.py itself resumes
-        (BackupAndRestore), if the model has state that the recorder cannot see, if it cannot be built without a batch
-        of data, or if its data changed; OtherData if only a new process can train it from the beginning; and any
+        Raises AttributeError if this version of Keras cannot begin at a later epoch; NotResumable if nn.py itself
+        resumes (BackupAndRestore), if the model has state that the recorder cannot see, if it cannot be built without a
+        batch of data, or if its data changed; StartOver if only a new process can train it from the beginning; and any
         exception that Keras raises when building the model.
         """
         if self._model._initial_epoch is not None:
-            raise ValueError("nn.py itself resumes from a backup")
+            raise NotResumable("nn.py itself resumes from a backup")
         if not self._model.built:
             self._model(placeholders(self._arguments.get("x")))
         if untracked := find_untracked_state(self._model, code_of_model(self._model)):
-            raise ValueError(f"the model keeps state outside of its variables: {', '.join(untracked)}")
+            raise NotResumable(f"the model keeps state outside of its variables: {', '.join(untracked)}")
         self._files = WrittenFiles(time.time(), self._started, self._excluded, self._callbacks)
         # Endless data are read in advance, so their state belongs to a later batch, and they are read again instead.
         datasets = [] if self.replay.is_needed else find_datasets(self._arguments)
@@ -99,10 +99,13 @@ class Resumption:
                 self.why = self.why or why
                 continue
             drew_numbers = self.replay.read_past(content["epoch"] - self.first, content.get("batches", []))
-            restore(self._model, content["state"], keeps_process_state=drew_numbers)
-            self._lineage.restore(rows)
-            self._states.restore(content["callbacks"])
-            self._files.restore(content["files"])
+            try:
+                restore(self._model, content["state"], keeps_process_state=drew_numbers)
+                self._lineage.restore(rows)
+                self._states.restore(content["callbacks"])
+                self._files.restore(content["files"])
+            except Exception as fault:
+                raise StartOver(f"the state of epoch {content['epoch']} could not be restored: {fault}") from fault
             self.history, self.epoch, self.stopped_by_script = (
                 content["history"],
                 content["epoch"],
