@@ -1,1 +1,1 @@
-"""Analysis of the pushed code without running it."""
+"""Analyse the pushed code without running it."""

@@ -1,4 +1,4 @@
-"""Translate a conda environment.yml into pip requirements, if Epochal knows all of its packages on pip's index."""
+"""Translate a conda environment.yml into pip requirements, if Epochal knows each package's name on pip's index."""
 
 import re
 from typing import Any
@@ -50,7 +50,7 @@ _PLAIN = re.compile(r"[\w.*+!]+")
 
 
 def conda_to_pip(text: str, source: str) -> str:
-    """Translate the environment.yml with the content ``text`` into requirements, one package per line.
+    """Translate ``text``, the content of an environment.yml, into requirements, one package per line.
 
     Python itself is left out, because training uses the Python version that Epochal was installed for. ``source``: the
     file's name, for messages. Raises RunFailed(REFUSED_REQUIREMENT) if something cannot be translated.
@@ -80,7 +80,7 @@ def _translate(dependency: Any, source: str) -> list[str]:
 
 
 def _translate_version(version: str) -> str:
-    """Translate a version from conda to pip: ``=1.2`` becomes ``==1.2.*``, and ``=1.2=build`` becomes ``==1.2``."""
+    """Translate a version from conda's notation to pip's: ``=1.2`` becomes ``==1.2.*``, ``=1.2=build`` becomes ``==1.2``."""
     if version.startswith("==") or not version.startswith("="):
         return f"=={version}" if _PLAIN.fullmatch(version) else version.replace(" ", ",") if version else ""
     number, _, build = version[1:].strip().partition("=")

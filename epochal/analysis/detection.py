@@ -3,8 +3,8 @@
 Each module of ``epochal.analysis.frameworks`` lists the imports that identify its framework, and gives the framework a
 rank. If code imports several frameworks, the one with the lowest rank is used: scikit-learn, for example, is used only
 if no other framework is imported. Code that imports several frameworks of rank 0 is refused unless epochal.toml names
-one. Code that imports no framework is plain Python. All imports in the script and in the local modules that it imports
-count, including those in functions, except those under ``if TYPE_CHECKING``, which never run.
+one. Code that imports no framework is plain Python. The imports in the script and in its local modules are considered,
+including those in functions, but not those under ``if TYPE_CHECKING``, which never run.
 """
 
 import ast
@@ -50,7 +50,7 @@ class Detection:
 
 @dataclass(frozen=True)
 class _Import:
-    """One imported module, with a leading dot if the import is relative.
+    """One imported module; its name has a leading dot if the import is relative.
 
     ``names``: the names after ``from … import``, which may be modules. ``certain``: whether the import always runs when
     the code starts, so that the code cannot start if the module is missing.
@@ -115,8 +115,8 @@ def detect(script: str, read_module: ReadModule, override: str = "", path: str =
     """Detect which framework ``script`` (its text) and its local modules use, and which modules they need.
 
     The needed modules are those imported at the top level, neither under a condition nor in a block that catches
-    ImportError, except local modules and the standard library. ``override`` and ``path``: as in ``detect_folder``. Raises RunFailed
-    (SYNTAX_ERROR, SEVERAL_FRAMEWORKS).
+    ImportError. Local modules and those of the standard library are left out. ``override`` and ``path``: as in
+    ``detect_folder``. Raises RunFailed (SYNTAX_ERROR, SEVERAL_FRAMEWORKS).
     """
     imports = _external_imports(script, path, read_module)
     framework, why = (override, "set in epochal.toml") if override else _choose_framework(imports)
@@ -178,8 +178,8 @@ def _local_modules(imported: _Import, read_module: ReadModule) -> list[tuple[str
 def _read_imports(text: str, file: str, module: str, certain: bool) -> Iterator[_Import]:
     """Yield the imports of the script or a local module in source order.
 
-    ``module``: its dotted name, empty for the script. ``file``: its path, for messages. ``certain``: whether the module
-    is certain to run; if it is not, none of its imports is marked as certain.
+    ``module``: the module's dotted name, empty for the script. ``file``: its path, for messages. ``certain``: whether
+    the module is certain to run; if it is not, none of its imports is marked as certain.
     """
     statements = sorted(
         _import_statements(_parse(text, file)), key=lambda found: (found[0].lineno, found[0].col_offset)

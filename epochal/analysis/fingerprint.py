@@ -1,7 +1,7 @@
 """The fingerprint: a digest of everything that a verdict depends on, so that equivalent code is not trained twice.
 
 Python files are compared by their syntax trees (``ast``), ignoring comments, formatting, docstrings and other string
-statements. Other files of the commit are compared by their bytes, except those that ``affects_training`` excludes.
+statements. Other files in the commit are compared by their bytes, except those that ``affects_training`` excludes.
 """
 
 import ast
@@ -68,10 +68,10 @@ def list_files(folder: Path) -> dict[str, os.stat_result]:
 
 
 def affects_training(name: str) -> bool:
-    """Return whether training may depend on the content of a file of the commit; ``name`` is as in ``list_files``.
+    """Return whether training may depend on the content of a file in the commit. ``name``: its path, as in ``list_files``.
 
     The only exceptions are files at the top level of the repository: documentation, files for git and Jenkins, and
-    epochal.toml and requirements.txt, which the fingerprint includes in other ways.
+    epochal.toml and requirements.txt. The fingerprint includes the last two in other ways.
     """
     return "/" in name or not any(fnmatchcase(name, pattern) for pattern in _EXCLUDED)
 
@@ -81,8 +81,8 @@ def fingerprint_parts(folder: Path, changed_files: Mapping[str, bytes]) -> tuple
 
     ``changed_files``: contents to use instead of those in ``folder``, by path. If the code seems to read Python source
     files, all of these are compared by their bytes. A file that ``affects_training`` excludes is still included if the
-    code contains its name, or ``*`` followed by its suffix, because the code may read the file. Only the code
-    of a notebook counts, so that running it again changes nothing.
+    code contains its name, or ``*`` followed by its suffix, because the code may read the file. For a notebook, only
+    its code is compared, so that running it again changes nothing.
     """
     files = list_files(folder)
     sources = {
@@ -135,7 +135,7 @@ class _Module:
 
 
 def _read_sources(sources: Mapping[str, bytes]) -> dict[str, str]:
-    """Return what to compare of each Python file: its syntax tree, or its bytes if they may matter to the training.
+    """Return, for each Python file, its syntax tree to compare, or its bytes if they may matter to the training.
 
     The bytes may matter if the file is not valid Python, or if the code reads Python files.
     """

@@ -22,7 +22,7 @@ def find_import(code: Path, script: str, module: str) -> tuple[str, int] | None:
 
 
 def find_imported(code: Path, file: str, line: int) -> list[str]:
-    """Return the full names that the import statement at a line imports; empty if there is none."""
+    """Return the full names that the import statement on a line imports; empty if there is none."""
     for node in _walk_imports(code, file):
         if node.lineno <= line <= (node.end_lineno or node.lineno):
             prefix = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
@@ -31,7 +31,7 @@ def find_imported(code: Path, file: str, line: int) -> list[str]:
 
 
 def rewrite_relative_import(code: Path, file: str, line: int) -> str:
-    """Return the relative import at a line as an absolute one; empty if the line has no relative import."""
+    """Return the relative import on a line as an absolute one; empty if the line has no relative import."""
     for node in _walk_imports(code, file):
         if isinstance(node, ast.ImportFrom) and node.level and node.lineno <= line <= (node.end_lineno or node.lineno):
             return make_absolute(node)
@@ -45,7 +45,7 @@ def make_absolute(relative: ast.ImportFrom) -> str:
 
 
 def find_removed(code: Path, file: str, line: int) -> tuple[str, RemovedApi] | None:
-    """Return the title of a framework, and the removed API of this framework that the code uses at a line, or None."""
+    """Return a removed API that the code uses on a line, preceded by the title of its package; None if there is none."""
     module = _parse(code, file)
     if module is None:
         return None

@@ -29,9 +29,9 @@ _PRINTING = frozenset({"print", "info", "debug", "warning", "write", "log"})
 class Percentages:
     """How code computes and prints percentages.
 
-    ``unsigned``: the place, such as "line 4 of nn.py", where an accuracy is first multiplied by 100 but printed without
-    a percent sign, so that a printed accuracy without that sign may be a percentage; empty if there is no such place.
-    ``computed``: whether the code computes percentages at all; if not, a percent sign may follow a fraction.
+    ``unsigned``: the first place, such as "line 4 of nn.py", where an accuracy is multiplied by 100 but printed without
+    a per cent sign, so that a printed accuracy without that sign may be a percentage; empty if there is no such place.
+    ``computed``: whether the code computes percentages at all; if not, a per cent sign may follow a fraction.
     """
 
     unsigned: str = ""
@@ -69,7 +69,7 @@ def find_percentages(sources: Mapping[str, bytes]) -> Percentages:
 
 
 class _Products:
-    """The expressions in some modules that multiply by 100, and how the code uses their values."""
+    """The expressions that multiply by 100 in some modules, and how the code uses their values."""
 
     def __init__(self, trees: Mapping[str, ast.Module]) -> None:
         self._parents: dict[ast.AST, ast.AST] = {}
@@ -96,11 +96,11 @@ class _Products:
             self.computed = self.computed or _multiplies(node) or _formats_percent(node)
 
     def find_unsigned(self) -> str:
-        """Return the place where an accuracy is first multiplied by 100 but printed without a percent sign."""
+        """Return the first place where an accuracy is multiplied by 100 but printed without a per cent sign."""
         return next((self._places[node] for node in self._products if self._is_printed_unsigned(node)), "")
 
     def _is_printed_unsigned(self, product: ast.AST) -> bool:
-        """Return whether an accuracy times 100 is printed without a percent sign, perhaps through variables or functions."""
+        """Return whether an accuracy times 100 is printed, directly or through variables or functions, without a per cent sign."""
         queue, seen, is_accuracy = [product], set(), bool(_ACCURACY_NAMES.search(self._function_of(product)))
         for node in queue:
             use, value = self._find_use(node)
@@ -117,7 +117,7 @@ class _Products:
         return False
 
     def _find_use(self, node: ast.AST) -> tuple[ast.AST, ast.AST]:
-        """Return the node that uses a percentage, which may be rounded or converted first, and the expression used."""
+        """Return the node that uses a percentage, and the expression used, which may round or convert the percentage."""
         if isinstance(node, ast.AugAssign):
             return node, node.value
         child, parent = node, self._parents[node]
@@ -130,7 +130,7 @@ class _Products:
         return parent, child
 
     def _is_unsigned(self, use: ast.AST, value: ast.AST) -> bool:
-        """Return whether ``use`` prints the percentage ``value`` without a percent sign."""
+        """Return whether ``use`` prints the percentage ``value`` without a per cent sign."""
         if _text_of(use):
             return not _PLACEHOLDER_AND_SIGN.search(_text_of(use))
         following: ast.AST | None = None

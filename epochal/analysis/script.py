@@ -50,7 +50,7 @@ class Script:
 
     @property
     def committed_path(self) -> str:
-        """The path of the script in the commit; for an export, that of its notebook."""
+        """The path of the script in the commit; if it is exported from a notebook, the path of the notebook."""
         return self.notebook.path if self.notebook else self.path
 
     def apply(self, values: Mapping[Constant, Value]) -> Change:
@@ -80,11 +80,11 @@ class Script:
         return change
 
     def hyperparameters(self, values: Mapping[Constant, Value]) -> dict[str, Value]:
-        """Return the hyperparameters of a trial by name: all constants, and those of ``values`` with their new values.
+        """Return the hyperparameters of a trial by name: all constants, and those in ``values`` with their new values.
 
-        These include the number of epochs, from the literal in ``values`` that sets it, or else from the most likely one.
-        Other names of that literal are left out. Values that JSON or some databases cannot hold (long or unprintable
-        strings, numbers beyond a float) are left out, too, because nobody tunes them.
+        Of the literals that may set the number of epochs, those in ``values`` are included, or else the most likely
+        one. Values that JSON or some databases cannot hold (long or unprintable strings, numbers outside the range of a
+        float) are left out, because nobody tunes them.
         """
         changed = [each.constant for each in self.epochs if each.constant in values]
         epochs = changed or [each.constant for each in self.epochs[:1]]
@@ -113,7 +113,7 @@ def read_script(code: Path, configured: str = "") -> Script:
 
 
 def parse_script(content: bytes, path: str = SCRIPT) -> Script:
-    """Parse ``content`` as a script, alone. If it is not valid Python, the script has no constants."""
+    """Parse ``content`` as a script without other files. If it is not valid Python, the script has no constants."""
     return _analyse(Sources(path, {path: content}, {}))
 
 

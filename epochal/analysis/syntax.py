@@ -87,7 +87,7 @@ def encoding_of(source: bytes) -> str:
 
 
 def last_name(node: ast.expr) -> str:
-    """Return the last part of a name or attribute (``suppress`` of ``contextlib.suppress``); empty for other nodes."""
+    """Return the last part of a name or attribute (``suppress`` in ``contextlib.suppress``); empty for other nodes."""
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 

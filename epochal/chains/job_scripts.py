@@ -104,4 +104,4 @@ class JobScripts:
 
 
 class ChainStopped(Exception):
-    """Raised instead of starting a job because the chain is being stopped."""
+    """Raised if a job is not started because the chain is being stopped."""

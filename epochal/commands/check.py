@@ -283,7 +283,7 @@ def _failure_finding(failure: RunFailed) -> Finding:
 
 
 def _in_notebook(finding: Finding, script: Script) -> Finding:
-    """Return a finding in the exported script of a notebook with its cell and line in the notebook; others unchanged."""
+    """Return a finding with the notebook's cell and line if it is in a notebook's exported script, otherwise unchanged."""
     if script.notebook is None or finding.path != script.path:
         return finding
     cell, line = find_cell(script.content, finding.line)
@@ -291,7 +291,7 @@ def _in_notebook(finding: Finding, script: Script) -> Finding:
 
 
 def _find_epochs(script: Script) -> FactView | None:
-    """Return the number of epochs that the script trains, with the place of the literal that a retrain raises."""
+    """Return the number of epochs that the script trains for, with the place of the literal that a retrain raises."""
     for epochs in script.epochs[:1]:
         constant = epochs.constant
         return {"value": epochs.number, "path": constant.path, "line": constant.line}

@@ -1,4 +1,4 @@
-"""Find test data that leak into training: fitted before the split, used for validation, or used for training."""
+"""Find test data that leak into training: they are used for fitting before the split, for validation, or for training."""
 
 import ast
 import re
@@ -65,13 +65,13 @@ class _Leak:
 
 
 def find_fitted_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield calls that are fitted on all rows, or copy rows, before the rows are split into training and test data."""
+    """Yield calls that use all rows for fitting, or copy rows, before the rows are split into training and test data."""
     for source, scope in find_used(sources):
         yield from _Flow(source).follow(scope)
 
 
 class _Flow:
-    """Follows the results of calls that process all rows through a scope, until these results are split."""
+    """Follows, through a scope, the results of calls that process all rows, until these results are split."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -169,7 +169,7 @@ class _Flow:
                 self._leaks[name] = leak
 
     def _class_of(self, node: ast.expr) -> str:
-        """Return the full name of an object's class, also if the object is created and fitted in one expression."""
+        """Return the full name of an object's class, even if the object is created and fitted in one expression."""
         if isinstance(node, ast.Name):
             return self._classes.get(node.id, "")
         if isinstance(node, ast.Call):
@@ -180,7 +180,7 @@ class _Flow:
         return ""
 
     def _is_all_rows(self, call: ast.Call) -> bool:
-        """Return whether a call receives all rows: no argument comes from a split or is named like ``x_train``."""
+        """Return whether a call receives all rows: no argument may come from a split or have a name like ``x_train``."""
         names = [root_name(argument) for argument in (*call.args, *(each.value for each in call.keywords))]
         return bool(call.args) and not any(name in self._parts or _PART_NAME.search(name) for name in names)
 
@@ -250,7 +250,7 @@ class _Measurement:
 
 
 def find_wrong_data(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Find calls to fit that validate on training or test data, and scripts that test only on training data."""
+    """Find calls to ``fit`` that validate on training or test data, and scripts that test only on training data."""
     measured, training_only = 0, []
     for source, scope in find_used(sources):
         fits, measurements = _read_calls(source, scope)
@@ -319,7 +319,7 @@ class _Variables:
         return self._makers.get(value.id, "") if isinstance(value, ast.Name) else ""
 
     def identify(self, node: ast.expr | None) -> str:
-        """Return a string that is the same for two expressions with the same value; empty if this cannot be known."""
+        """Return a string that is the same for two expressions with the same value; empty if unknown."""
         if node is None or not all(isinstance(each, _PLAIN) for each in ast.walk(node)):
             return ""
         names = sorted({each.id for each in ast.walk(node) if isinstance(each, ast.Name)})

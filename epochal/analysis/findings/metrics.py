@@ -31,7 +31,7 @@ _KERAS = ("keras", "tensorflow", "tf_keras")
 class _Compile:
     """A call to ``compile``. ``metrics``: the names of its metrics; None if they cannot be read.
 
-    ``units``, ``activation``: those of the model's last layer; 0 and empty if they cannot be read.
+    ``units``, ``activation``: those of the model's last layer; 0 and an empty string if they cannot be read.
     """
 
     line: int
@@ -51,7 +51,7 @@ def find_meaningless_accuracies(sources: tuple[Source, ...]) -> Iterator[Finding
 
 
 def find_metrics(sources: tuple[Source, ...]) -> Iterator[tuple[Source, int, tuple[str, ...]]]:
-    """Yield the file, line and metrics of each call to compile whose metrics can be read."""
+    """Yield the file, line and metrics of each call to ``compile`` whose metrics can be read."""
     for source, scope in find_used(sources):
         for each in _read_compiles(source, scope):
             if each.metrics:
@@ -59,7 +59,7 @@ def find_metrics(sources: tuple[Source, ...]) -> Iterator[tuple[Source, int, tup
 
 
 def find_missing_accuracy(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield the last call to compile in a Keras script, if the script reports no accuracy."""
+    """Yield the last call to ``compile`` in a Keras script, if the script reports no accuracy."""
     compiles = [(source, each) for source, scope in find_used(sources) for each in _read_compiles(source, scope)]
     if not compiles or any(each.metrics is None for _, each in compiles):
         return
@@ -175,7 +175,7 @@ def _read_layer(source: Source, layer: ast.Call | None) -> tuple[int, str]:
 
 
 def _read_metrics(call: ast.Call) -> tuple[str, ...] | None:
-    """Return the names of the metrics in a call to compile; None if any of them is unknown."""
+    """Return the names of the metrics in a call to ``compile``; None if any of them is unknown."""
     if any(each.arg is None for each in call.keywords) or len(call.args) > 2:
         return None
     metrics = keyword(call, "metrics")
@@ -248,7 +248,7 @@ def _is_score(call: ast.Call, regressors: dict[str, str]) -> bool:
 
 
 def _says_accuracy(node: ast.stmt) -> bool:
-    """Return whether a statement prints a text that mentions an accuracy."""
+    """Return whether a statement prints text that mentions an accuracy."""
     if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call) or last_name(node.value.func) != "print":
         return False
     texts = (text_of(each) for each in ast.walk(node) if isinstance(each, ast.Constant))
@@ -258,8 +258,9 @@ def _says_accuracy(node: ast.stmt) -> bool:
 def find_measurement(sources: tuple[Source, ...]) -> tuple[str, str, int] | None:
     """Return the call, printed line or metric that gives a script's accuracy, with its file and line; None if unknown.
 
-    This is the last call to evaluate, score, accuracy_score or cross_val_score; without such a call, the last line that
-    prints an accuracy; and otherwise the validation value of a metric of the last call to compile.
+    This is the last call to ``evaluate``, ``score``, ``accuracy_score`` or ``cross_val_score``. If there is no such
+    call, it is the last line that prints an accuracy; failing that, the last metric in the last call to ``compile``,
+    measured on the validation data.
     """
     measured: list[tuple[str, str, int]] = []
     printed: list[tuple[str, str, int]] = []

@@ -105,7 +105,7 @@ class Source:
         return [node for node in self.nodes if isinstance(node, ast.Call)]
 
     def name_of(self, node: ast.expr) -> str:
-        """Return the full name that ``node`` refers to, with ``keras`` for ``tensorflow.keras``; empty if not imported."""
+        """Return the full name that ``node`` refers to (``tensorflow.keras`` is shortened to ``keras``); empty if not imported."""
         name = full_name(node, self.names)
         return name.removeprefix("tensorflow.") if name.startswith("tensorflow.keras") else name
 

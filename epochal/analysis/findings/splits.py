@@ -101,7 +101,7 @@ def _unseeded(source: Source, call: ast.Call, name: str, argument: str) -> Findi
 
 
 def _check_sample_and_drop(source: Source, scope: Scope) -> Iterator[Finding]:
-    """Yield splits such as ``train = df.sample(frac=0.8)`` and ``test = df.drop(train.index)`` without a seed."""
+    """Yield unseeded splits such as ``train = df.sample(frac=0.8)`` and ``test = df.drop(train.index)``."""
     samples: dict[str, ast.Call] = {}
     for step in scope.steps:
         for call in step.calls:
@@ -117,7 +117,7 @@ def _check_sample_and_drop(source: Source, scope: Scope) -> Iterator[Finding]:
 
 
 def _read_sample(source: Source, value: ast.expr | None) -> ast.Call | None:
-    """Return ``value`` if it is a call to ``sample`` of a data frame with known arguments; otherwise None."""
+    """Return ``value`` if it calls a data frame's method ``sample`` with known arguments; otherwise None."""
     if not isinstance(value, ast.Call) or has_unknown_arguments(value):
         return None
     if not isinstance(value.func, ast.Attribute) or value.func.attr != "sample":
@@ -154,7 +154,7 @@ def find_overlapping_samples(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def find_reshuffled_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield calls to tf.data's shuffle before take and skip: each epoch moves rows between the two parts."""
+    """Yield calls to tf.data's ``shuffle`` before ``take`` and ``skip``: each part then gets different rows in each epoch."""
     for source, scope in find_used(sources):
         imported = {name.partition(".")[0] for name in source.names.values()}
         if "tensorflow" not in imported or "datasets" in imported:  # data sets of Hugging Face have the same methods
@@ -192,7 +192,7 @@ def find_reshuffled_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def _find_shuffle(node: ast.expr, shuffles: dict[str, ast.Call]) -> ast.Call | None:
-    """Return the call to shuffle that sets the order of a data set, if it draws a new order in each epoch."""
+    """Return the call to ``shuffle`` that sets the order of a data set, if it draws a new order in each epoch."""
     while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         method = node.func.attr
         if method in ("cache", "take", "skip") or (method == "shuffle" and has_unknown_arguments(node)):

@@ -108,7 +108,7 @@ def _texts_in(source: Source) -> Iterator[str]:
 
 
 def _formatted_texts_in(source: Source) -> Iterator[str]:
-    """Yield the text at the end of each f-string after the letter x: ``x.csv`` for ``f"{name}.csv"``."""
+    """Yield the letter x followed by the text at the end of each f-string: ``x.csv`` for ``f"{name}.csv"``."""
     for node in source.nodes:
         if isinstance(node, ast.JoinedStr) and node.values and (end := text_of(node.values[-1])):
             yield f"x{end}"

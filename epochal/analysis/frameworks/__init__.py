@@ -2,7 +2,7 @@
 
 A module's name is the framework's name in ``epochal.toml``, in the database (at most 16 characters) and in the tag of
 its image. The module defines the attributes of ``Framework``. Every module on this package's ``__path__`` is used: to
-add a framework, add a file here, or add the folder of a file elsewhere to ``__path__``.
+add a framework, put a file here, or put it in another folder and add that folder to ``__path__``.
 """
 
 import pkgutil
@@ -56,8 +56,8 @@ class LogLines:
 class Recorder:
     """What the recorder can do for a framework; both fields are empty if ``epochal_recorder`` has no module for it.
 
-    ``measures``: the framework's method whose accuracy and test samples the recorder records. ``resumes``: the
-    framework's method that the recorder can resume from a checkpoint.
+    ``measures``: the framework's method that measures an accuracy; the recorder records this accuracy and the test
+    samples. ``resumes``: the framework's method that the recorder can resume from a checkpoint.
     """
 
     measures: str = ""
@@ -103,7 +103,7 @@ class Framework(Protocol):
     """What the recorder can do for the framework."""
 
     def find_removed_apis(self, source: str) -> list[RemovedApi]:
-        """Return the uses in a module's ``source`` of APIs that the framework has removed, in line order."""
+        """Return where a module's ``source`` uses APIs that the framework has removed, in line order."""
 
 
 _NAMES = {*Framework.__annotations__, "find_removed_apis"}
@@ -135,7 +135,7 @@ def dataset_caches() -> list[DatasetCache]:
 
 
 def check_framework(name: str) -> None:
-    """Raise SettingsError unless ``name``, the setting ``framework`` of epochal.toml, is empty or names a framework."""
+    """Raise SettingsError unless ``name``, the setting ``framework`` in epochal.toml, is empty or names a framework."""
     known = list(frameworks())
     if name and name not in known:
         names = _join([repr(each) for each in ["", *known]])

@@ -1,4 +1,4 @@
-"""JAX, also as used by Flax. Code that imports TensorFlow or PyTorch as well counts as using that framework."""
+"""JAX, used directly or through Flax. Code that also imports TensorFlow or PyTorch counts as using that framework."""
 
 from epochal.analysis.frameworks import LogLines, Recorder, no_removed_apis
 from epochal.folders import resource

@@ -257,7 +257,7 @@ _REMOVED_METHOD_KEYWORDS = {
 
 
 def find_removed_apis(source: str) -> list[RemovedApi]:
-    """Return the uses in a module's ``source`` of Keras 2 APIs that Keras 3 has removed, in line order.
+    """Return where a module's ``source`` uses Keras 2 APIs that Keras 3 has removed, in line order.
 
     The list is empty if the source imports neither Keras nor TensorFlow, or is not valid Python (reported elsewhere).
     """
@@ -298,7 +298,7 @@ def _check_name(line: int, path: str) -> Iterator[RemovedApi]:
 
 
 def _rewrite_import(node: ast.ImportFrom, alias: ast.alias, removed: RemovedApi) -> str:
-    """Return the line that replaces the import of a removed API, or only the replacement if it is not a name."""
+    """Return a line to replace the import of a removed API, or ``removed.instead`` if a new import is not enough."""
     names, own = ", ".join(ast.unparse(each) for each in node.names), alias.asname or alias.name
     match = re.fullmatch(
         r"(?:from )?(?P<module>keras(?:\.[a-z_]+)*)(?:\.(?P<name>[A-Z]\w*))?(?: import …)?", removed.instead

@@ -1,4 +1,4 @@
-"""Plain Python: code that imports no supported framework. Code of any framework may use its datasets, those of NLTK."""
+"""Plain Python: code that imports no supported framework. Its datasets are those of NLTK, which all code may use."""
 
 from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, no_removed_apis
 from epochal.folders import resource

@@ -1,7 +1,7 @@
 """Find and change hyperparameters, the literals in the pushed code that a trial may change.
 
-The standard library's ``ast`` locates a literal in a Python file. A change replaces only the bytes of that
-literal, unless the statement assigns the literal to several names: then it becomes two statements.
+The standard library's ``ast`` locates a literal in a Python file. A change replaces only the bytes of that literal,
+unless the statement assigns the literal to several names: then the statement is split in two.
 """
 
 import ast
@@ -19,9 +19,9 @@ from epochal.records import Value, is_same_value, value_kind
 def find_constants(source: bytes, path: str = "") -> list[Constant]:
     """Return the literals that a module's top level assigns to names, in order; empty if it is not valid Python.
 
-    A literal is a number (including a minus sign), a string, True or False. The blocks of if, try, with and loops
-    belong to the top level, but functions and classes do not. Assignments to tuples, of computed values, with
-    ``:=`` and with ``+=`` are not found. ``path``: the path of the module.
+    A literal is a number (including a minus sign), a string, True or False. The blocks of ``if``, ``try``, ``with`` and
+    loops belong to the top level, but functions and classes do not. Assignments to tuples, assignments of computed
+    values, and those with ``:=`` or ``+=`` are not found. ``path``: the path of the module.
     """
     module = Module.parse(source)
     return [make_constant(module, name, node, path) for name, node in module.assignments()] if module else []
@@ -49,11 +49,11 @@ def assigned_lines(source: bytes) -> dict[str, list[int]]:
 def change_all(source: bytes, changes: Mapping[Constant, Value]) -> bytes:
     """Return ``source`` with each constant in ``changes`` replaced by its new value, and every other byte unchanged.
 
-    All constants are in the same file. One that already has its new value keeps its spelling. A literal that a Python
-    statement assigns to several names (``epochs = batch_size = 10``) changes for the constant's name only, because the
-    statement is split in two. Raises ValueError if a constant is not in this source, if two are in the same place, if a
-    value is not of the constant's kind (number, string or boolean), or if parsing the result does not give the
-    new values.
+    All constants must be in the same file. One that already has its new value keeps its spelling. A literal that a
+    Python statement assigns to several names (``epochs = batch_size = 10``) changes for the constant's name only,
+    because the statement is split in two. Raises ValueError if a constant is not in this source, if two are in the same
+    place, if a value is not of the constant's kind (number, string or boolean), or if parsing the result does not give
+    the new values.
     """
     new = {constant: value for constant, value in changes.items() if not is_same_value(value, constant.value)}
     for constant, value in changes.items():

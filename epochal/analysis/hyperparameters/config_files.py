@@ -71,7 +71,7 @@ def _is_plain_yaml(text: str) -> bool:
 
 
 def check_change(path: str, before: bytes, after: bytes, changes: Mapping[Constant, Value]) -> bool:
-    """Parse the file's content ``before`` and ``after``, and return whether exactly ``changes`` were made."""
+    """Parse ``before`` and ``after``, two versions of a file, and return whether they differ exactly by ``changes``."""
     expected = [
         (
             each.qualified_name,

@@ -17,7 +17,7 @@ RECORDS = frozenset(
 
 @dataclass(frozen=True)
 class Label:
-    """The name and place of a literal. The fields are those of ``Constant``."""
+    """The name and place of a literal. The fields mean the same as those of ``Constant``."""
 
     name: str
     qualified_name: str

@@ -55,7 +55,7 @@ class Epochs:
 
     @property
     def name(self) -> str:
-        """The name of the literal in the hyperparameters of a trial."""
+        """The literal's name among a trial's hyperparameters."""
         return self.constant.name
 
     def describe(self) -> str:
@@ -126,7 +126,7 @@ class _Finder:
         self._tracer = tracer
 
     def find_used(self) -> Iterator[Traced]:
-        """Yield the literals that set the epochs of Keras' fit, then those of other calls, then those of loops.
+        """Yield the literals that set the epochs in calls to Keras' ``fit``, then those in other calls, then those in loops.
 
         Code that does not run when the script does, such as functions that nothing calls, comes last.
         """
@@ -155,7 +155,7 @@ class _Finder:
                 yield Traced(constant)
 
     def _in_fits(self, unit: Unit, nodes: list[ast.AST]) -> Iterator[Traced]:
-        """Yield the epochs of calls to fit, the last call first, because earlier ones often train only a part."""
+        """Yield the epochs of calls to ``fit``, the last call first, because earlier ones often train only part of a model."""
         for call in _find_calls(nodes):
             name = last_name(call.func)
             if name not in _FIT_METHODS or not isinstance(call.func, ast.Attribute):
@@ -192,7 +192,7 @@ class _Finder:
         return loop if one_more and model and not made_in_loop else None
 
     def _in_calls(self, unit: Unit, nodes: list[ast.AST]) -> Iterator[Traced]:
-        """Yield arguments of other calls that are named like a number of epochs, as in Trainer(max_epochs=5)."""
+        """Yield arguments of other calls whose names suggest a number of epochs, as in ``Trainer(max_epochs=5)``."""
         for call in _find_calls(nodes):
             name = last_name(call.func)
             if name in _FIT_METHODS or name == "print":
@@ -206,7 +206,7 @@ class _Finder:
                     yield from self._tracer.trace(unit, keyword.value, label)
 
     def _in_steps(self, unit: Unit, nodes: list[ast.AST]) -> Iterator[Traced]:
-        """Yield the training steps of calls such as Trainer(max_steps=100), and the iterations of scikit-learn."""
+        """Yield the training steps in calls such as ``Trainer(max_steps=100)``, and the iterations in calls to scikit-learn."""
         for call in _find_calls(nodes):
             name = last_name(call.func)
             arguments = _STEPS_ARGUMENTS.get(name, ("max_steps", "max_train_steps"))
@@ -226,7 +226,7 @@ class _Finder:
             yield from self._trace_loop(unit, loop)
 
     def _find_passes(self, unit: Unit, loop: ast.For) -> ast.Call | None:
-        """Return the call to range in the head of a loop, also if a variable holds its result."""
+        """Return the call to ``range`` in the head of a loop, even if a variable holds its result."""
         return _find_range(self._tracer.resolve(unit, loop.iter))
 
     def _counts_epochs(self, unit: Unit, loop: ast.For | ast.While) -> bool:
@@ -257,7 +257,7 @@ class _Finder:
             yield Traced(traced.constant, traced.factor, traced.offset - start)
 
     def _trace_condition(self, unit: Unit, test: ast.expr, label: Label) -> Iterator[Traced]:
-        """Yield the literals that set ``epochs`` in the condition of a while loop such as ``epoch < epochs``."""
+        """Yield the literals that set ``epochs`` in a loop's condition, such as ``epoch < epochs``."""
         for each in ast.walk(test):
             if isinstance(each, ast.Compare) and isinstance(each.ops[0], _COMPARISONS):
                 names = last_name(each.left), last_name(each.comparators[0])
@@ -271,7 +271,7 @@ def _find_calls(nodes: list[ast.AST]) -> list[ast.Call]:
 
 
 def _find_inner(unit: Unit, loops: list[ast.For | ast.While]) -> set[ast.For | ast.While]:
-    """Return the loops in others, and those in functions that others call besides training themselves."""
+    """Return the loops nested in others, and those in functions called by a loop that also does training of its own."""
     functions = {loop: getattr(unit.function(loop), "name", "") for loop in loops}
     local = frozenset(functions.values())
     called = {
@@ -289,7 +289,7 @@ def _find_inner(unit: Unit, loops: list[ast.For | ast.While]) -> set[ast.For | a
 
 
 def _find_called_functions(loop: ast.For | ast.While) -> set[str]:
-    """Return the names of the functions and methods of the same object that a loop calls."""
+    """Return the names of the functions that a loop calls, and of the methods that it calls on ``self``."""
     calls = [each.func for each in ast.walk(loop) if isinstance(each, ast.Call)]
     return {last_name(each) for each in calls if _base_name(each) in ("self", last_name(each))}
 
@@ -326,7 +326,7 @@ def _is_gradient_step(node: ast.AST) -> bool:
 
 
 def _find_range(head: ast.expr) -> ast.Call | None:
-    """Return the call to range in the head of a loop, also in ``tqdm(range(20))`` and ``enumerate(range(20))``."""
+    """Return the call to ``range`` in the head of a loop, even in ``tqdm(range(20))`` or ``enumerate(range(20))``."""
     if isinstance(head, ast.NamedExpr):
         return _find_range(head.value)
     if isinstance(head, ast.Call):

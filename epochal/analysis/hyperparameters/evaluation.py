@@ -207,7 +207,7 @@ class Evaluator:
         return next((self.units[path] for path in paths if path in self.units), None)
 
     def find_imported_module(self, unit: Unit, node: ast.Name) -> Unit | None:
-        """Return the local module that a name refers to, as after ``import config``; None if it is not a module."""
+        """Return the local module that a name refers to, for example after ``import config``; None if it is not a module."""
         scope = unit.find_scope(node, node.id)
         for binding in unit.bindings(scope, node.id) if scope else ():
             statement = binding.statement
@@ -228,8 +228,8 @@ class Evaluator:
     def find_effective(self, unit: Unit, scope: Scope, name: str, use: ast.AST | None) -> list[Binding]:
         """Return the bindings of a variable that may be in effect at the node ``use``, the most likely first.
 
-        If ``use`` is None, return those at the end of the scope. Later bindings override earlier ones. Bindings under a
-        condition that does not hold are left out.
+        If ``use`` is None, return those in effect at the end of the scope. Later bindings override earlier ones.
+        Bindings under a condition that does not hold are left out.
         """
         found: list[tuple[bool, Binding]] = []
         around = {use, *unit.ancestors(use)} if use else set()
@@ -258,7 +258,7 @@ class Evaluator:
         return values[0] if len(values) == 1 else node
 
     def is_effective(self, unit: Unit, statement: ast.AST, use: ast.AST | None = None) -> tuple[bool | None, bool]:
-        """Return whether a statement runs before ``use`` (None if unknown), and whether it probably does."""
+        """Return whether a statement runs before ``use`` (None if unknown), and, if unknown, whether it probably does."""
         known = dict(unit.branches(use)) if use else {}
         is_certain: bool | None = True
         is_probable = True
@@ -282,8 +282,8 @@ class Evaluator:
     def running(self) -> set[ast.AST]:
         """The nodes that may run when the script does.
 
-        Left out are functions that the running code does not name, branches of conditions that do not hold, and what
-        handles an exception.
+        Functions that the running code does not name, branches of conditions that do not hold, and exception handlers
+        are left out.
         """
         running: set[ast.AST] = set()
         named: set[str] = set()
@@ -361,9 +361,10 @@ class Evaluator:
         ]
 
     def _find_calls(self, called: str) -> Iterator[tuple[Unit, ast.Call, list[ast.expr], list[ast.keyword]]]:
-        """Yield the calls to the function named ``called``, with its positional and keyword arguments.
+        """Yield the calls to the function named ``called``, each with its positional and keyword arguments.
 
-        Calls that pass the function on count too: ``partial(f, …)``, ``Process(target=f, args=(…))``.
+        Calls that pass the function to another one, such as ``partial(f, …)`` or ``Process(target=f, args=(…))``, are
+        included.
         """
         for unit, call in self._calls.get(called, []):
             yield unit, call, call.args, call.keywords
@@ -471,10 +472,10 @@ def _is_hydra(decorator: ast.expr) -> bool:
 
 
 def is_likely(test: ast.expr) -> bool:
-    """Guess whether a condition holds: only a negated one does, because most conditions test for exceptional cases."""
+    """Guess whether a condition holds: most conditions test for exceptional cases, so only a negated one probably holds."""
     return isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
 
 
 def imported_name(statement: ast.ImportFrom, name: str) -> str:
-    """Return the original name of what ``from module import … as name`` imports as ``name``."""
+    """Return the original name of the object that ``from module import … as name`` imports as ``name``."""
     return next(each.name for each in statement.names if (each.asname or each.name) == name)

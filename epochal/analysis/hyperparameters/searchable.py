@@ -26,8 +26,8 @@ _NOT_HYPERPARAMETERS = frozenset({"print", "add_argument", "option", "argument",
 def find_places(tracer: Tracer) -> dict[str, tuple[Constant, ...]]:
     """Return the literals by their names, and also by their qualified names, such as ``train.learning_rate``.
 
-    They are the values of local variables, constants in other modules, options, attributes, keys, keyword arguments and
-    configuration files, and the defaults of parameters unless every call passes another value.
+    They are the values of local variables, constants in other modules, options, attributes, keys and keyword arguments,
+    the values in configuration files, and the defaults of parameters unless every call passes another value.
     """
     found: dict[str, dict[tuple[str, int], Constant]] = {}
     for constant in sorted(_find_all(tracer), key=lambda each: (each.path, each.start)):

@@ -58,7 +58,7 @@ def read_sources(code: Path, script: str, content: bytes) -> Sources:
 def imported_module(node: ast.ImportFrom | ast.alias, path: str, script: str) -> list[str]:
     """Return the possible paths of the module in ``from module import …`` or ``import module``.
 
-    ``path``: the file that imports it. ``script``: the script, from whose folder Python imports.
+    ``path``: the file that imports it. ``script``: the script, whose folder Python searches for modules.
     """
     if isinstance(node, ast.alias):
         return _module_paths(PurePosixPath(script).parent, node.name)

@@ -1,4 +1,4 @@
-"""Trace an expression of the pushed code back to the literals that set its value, without running the code.
+"""Trace an expression in the pushed code back to the literals that set its value, without running the code.
 
 Variables, parameters, attributes, keys, options and configuration files are followed.
 """
@@ -132,7 +132,7 @@ class Tracer(Evaluator):
         return found
 
     def _trace_parameter(self, unit: Unit, parameter: ast.arg) -> list[Traced]:
-        """Trace a parameter of a function to the arguments of its calls, and to its default if a call has none."""
+        """Trace a function's parameter to the arguments passed for it, and to its default if a call passes none."""
         function = unit.function(parameter)
         if function is None:
             return []
@@ -195,7 +195,7 @@ class Tracer(Evaluator):
         return [*in_files, *certain, *doubtful] if kind == "config" else [*certain, *in_files, *doubtful]
 
     def _expand(self, unit: Unit, base: ast.expr, keys: tuple[str, ...]) -> tuple[ast.expr, tuple[str, ...]]:
-        """Replace a variable with the expression assigned to it: ``train.epochs`` with ``cfg.train.epochs``."""
+        """Replace a variable with the expression assigned to it: ``train.epochs`` becomes ``cfg.train.epochs``."""
         for _ in range(MAX_DEPTH):
             scope = unit.find_scope(base, base.id) if isinstance(base, ast.Name) else None
             if scope is None or not isinstance(base, ast.Name):
@@ -217,7 +217,7 @@ class Tracer(Evaluator):
         return None
 
     def _find_config_constants(self, keys: tuple[str, ...]) -> list[Constant]:
-        """Return the values in configuration files whose key is the last of ``keys``, sorted by how many keys match."""
+        """Return the values in configuration files whose key is the last of ``keys``, those with the most matching keys first."""
 
         def count_matches(constant: Constant) -> int:
             parts = constant.path.rpartition(".")[0].split("/") + constant.qualified_name.split(".")

@@ -1,4 +1,4 @@
-"""A Python file of the pushed code: which statements bind a name, in which scope, and under which conditions."""
+"""A Python file in the pushed code: which statements bind a name, in which scope, and under which conditions."""
 
 import ast
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ class Binding:
 
 
 class Unit:
-    """A Python file, parsed, with the bindings of its names.
+    """A parsed Python file, with the bindings of its names.
 
     ``path``: the file, relative to the top of the code.
     """
@@ -51,7 +51,7 @@ class Unit:
             bindings.sort(key=lambda binding: position(binding.statement))
 
     def __contains__(self, node: ast.AST) -> bool:
-        """Return whether a node was parsed from the file, and not created by the analysis."""
+        """Return whether a node was parsed from the file, rather than created by the analysis."""
         return node in self._parents
 
     def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
@@ -95,7 +95,7 @@ class Unit:
         return sorted(self._bindings, key=lambda key: position(self._bindings[key][0].statement))
 
     def branches(self, node: ast.AST) -> list[tuple[ast.If, bool]]:
-        """Return the ``if`` statements around ``node`` in its function, and whether ``node`` is in their body."""
+        """Return each ``if`` statement around ``node`` in its function, and whether ``node`` is in its body or in its ``else``."""
         found = []
         child = node
         for each in self.ancestors(node):

@@ -134,7 +134,7 @@ class JenkinsChain:
         return JenkinsSnapshot(tuple(builds), tuple(items), frozenset(upstream_jobs))
 
     def _record_jenkins_dispatch(self, run: Run, snapshot: JenkinsSnapshot) -> None:
-        """Record a queue item or build that Jenkins started by itself, so that it is noticed if the item or build is lost."""
+        """Record a queue item or build that Jenkins started by itself, so that its loss is noticed."""
         item = snapshot.item_of(run.id)
         builds = snapshot.builds_of(run.id)
         number, job = (item.number, item.job) if item else (builds[-1].item, builds[-1].job) if builds else (None, "")
@@ -217,8 +217,8 @@ class JenkinsChain:
     def _stop_ended(self, snapshot: JenkinsSnapshot) -> None:
         """Remove superseded and cancelled runs from Jenkins' queue, and stop their builds, which then end ABORTED.
 
-        A stop is repeated only after a minute, because a second stop would interfere with the first while it ends the
-        build's processes.
+        A stop is repeated only after a minute, because a second stop would interfere while the first is still ending
+        the build's processes.
         """
         for item in snapshot.items:
             if item.run is not None and self._should_stop(item.run):

@@ -1,7 +1,8 @@
 """A client for one Jenkins server: python-jenkins, with errors that say what to do.
 
 Methods of python-jenkins are used wherever they fit. If none fits, a comment says why, and the request is sent with the
-general request method of python-jenkins. tests/chains/jenkins/answers.py records the answers of a real Jenkins 2.568.2.
+general request method of python-jenkins. tests/chains/jenkins/answers.py records the responses of a real Jenkins
+2.568.2.
 """
 
 import json
@@ -26,7 +27,7 @@ _BUILD_FIELDS = (
 
 
 class JenkinsError(EpochalError):
-    """A request to Jenkins failed, or Jenkins cannot be used. ``status`` is the HTTP status of the answer, or None."""
+    """A request to Jenkins failed, or Jenkins cannot be used. ``status`` is the HTTP status of the response, or None."""
 
     exit_status = 1
 
@@ -55,7 +56,7 @@ class JenkinsClient:
 
     @classmethod
     def open(cls, environment: Environment, settings: JenkinsSettings) -> "JenkinsClient":
-        """Return a client with the configured address, user and token. Raises SettingsError if one is missing."""
+        """Return a client with the configured address, user and token. Raises SettingsError if one of them is missing."""
         token = read_secret_setting(environment.jenkins_token, settings.token_file, "[jenkins] token_file")
         missing = [name for name, value in (("url", settings.url), ("user", settings.user)) if not value]
         if missing or not token:
@@ -145,7 +146,7 @@ class JenkinsClient:
     def job(self, name: str, builds: int) -> dict[str, Any] | None:
         """Return ``url``, ``downstreamProjects`` and ``builds`` of a job, or None if there is no such job.
 
-        ``builds`` is how many of the newest builds to return.
+        The argument ``builds`` is the number of builds to return, the newest first.
         """
         # get_job_info cannot select fields, so every build would need another request.
         tree = f"url,downstreamProjects[name],builds[{_BUILD_FIELDS}]{{0,{builds}}}"
@@ -201,7 +202,7 @@ class JenkinsClient:
         return str(self._request("GET", path).content, "utf-8", "replace")
 
     def _request(self, method: str, path: str, **options: Any) -> requests.Response:
-        """Send a request and return the answer. After redirects, it is the last one, and its ``history`` has the others."""
+        """Send a request and return the response: after redirects, the last one, with the earlier ones in its ``history``."""
         request = requests.Request(method, self.url + path, **options)
         response: requests.Response = self._call(self._jenkins.jenkins_request, request)
         return response

@@ -44,7 +44,7 @@ def description_with_seal(xml: str, stored: str | None = None) -> str:
 
 
 def read_seal(xml: str) -> Seal | None:
-    """Return the seal in a config.xml, or None if it has no seal because Epochal did not create the job or view."""
+    """Return the seal in a config.xml, or None if it has no seal, because Epochal did not create the job or view."""
     found = _SEAL.search(parse_config(xml).findtext("description") or "")
     if not found:
         return None
@@ -88,7 +88,7 @@ class Difference:
     actual: str | None
 
     def __str__(self) -> str:
-        """Return diff lines: one for the value in Jenkins and one for the rendered value, each unless it is None."""
+        """Return a diff line for the value in Jenkins and one for the rendered value, leaving out a value that is None."""
         lines = [f"  - {self.path}: {self.actual}"] if self.actual is not None else []
         return "\n".join([*lines, *([f"  + {self.path}: {self.expected}"] if self.expected is not None else [])])
 

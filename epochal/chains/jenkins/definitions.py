@@ -52,7 +52,7 @@ class Definition:
 def pull_job_name(settings: ServerSettings, repository: str) -> str:
     """Return the name of the Jenkins job that pulls a watched repository, given by its URL.
 
-    After the configured prefix, the name is ``pull`` for the first watched repository and, for example,
+    The name is the configured prefix followed by ``pull`` for the first watched repository, and by a name such as
     ``pull-ada-digits`` for any other. Raises SettingsError if the repository is not watched.
     """
     for number, watched in enumerate(settings.repository):
@@ -63,7 +63,7 @@ def pull_job_name(settings: ServerSettings, repository: str) -> str:
 
 
 def job_names(settings: ServerSettings) -> list[str]:
-    """Return the names of all jobs: one pull per watched repository, then train and retrain."""
+    """Return the names of all jobs: one pull job per watched repository, then the train and retrain jobs."""
     prefix = settings.jenkins.prefix
     pulls = [pull_job_name(settings, watched.url) for watched in settings.repository]
     return [*pulls, f"{prefix}train", f"{prefix}retrain"]
