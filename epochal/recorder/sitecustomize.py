@@ -3,7 +3,7 @@
 Python imports ``sitecustomize`` at startup if its folder is on PYTHONPATH (see the module ``site``). EPOCHAL_OUT is the
 folder that the recorder writes to; if it is not set, nothing is observed. EPOCHAL_CHECKPOINTS, if set, is the folder
 whose checkpoints Keras' fits resume from, and EPOCHAL_STOP_AT the validation accuracy at which a fit is stopped. If a
-script imports neither framework, the hook only costs one set lookup per import. This module runs beside nn.py in the
+script imports neither framework, the hook costs only one set lookup per import. This module runs beside nn.py in the
 training environment, so it imports only the standard library and supports Python 3.10 and later.
 """
 

@@ -1,8 +1,8 @@
 """Checkpoint files, which hold the whole state of a Keras fit after an epoch.
 
 A file is a ZIP archive of NumPy arrays (numpy.savez), whose members carry checksums (APPNOTE.TXT, 4.4.7). It is written
-under a temporary name and renamed, so it is never incomplete. One member is JSON, and holds everything except the
-arrays, with a number in place of each array.
+under a temporary name and renamed, so it is never incomplete. One member is a JSON document that holds everything
+except the arrays, with a number in place of each array.
 """
 
 import importlib
@@ -105,8 +105,8 @@ def read(path):
 def pack(value, arrays, depth=0):
     """Return ``value`` in a form that JSON can represent, and append its arrays to ``arrays``.
 
-    Raises TypeError if it holds anything but plain data, arrays, built-in collections, and those of Python's module
-    ``collections``. A function that Keras defines counts as plain data and is stored by name.
+    Raises TypeError if it holds anything other than plain data, arrays, built-in collections, and the collections in
+    Python's module ``collections``. A function that Keras defines counts as plain data and is stored by name.
     """
     if depth > _MAX_DEPTH:
         raise TypeError("the state is nested too deeply")
@@ -140,7 +140,7 @@ def _pack_collection(value, arrays, depth):
 
 
 def _name_function(value):
-    """Return the module and name of a Keras function, or of a defaultdict's built-in type; None for anything else.
+    """Return the module and name of a Keras function, or of a built-in type such as a defaultdict uses; None otherwise.
 
     A callback may hold one of Keras' functions, such as the comparison that EarlyStopping chose.
     """

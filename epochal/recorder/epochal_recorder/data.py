@@ -36,7 +36,7 @@ def count_samples(x):
 
 
 def find_datasets(arguments):
-    """Return the PyDatasets among the arguments of a call to fit whose every pass Keras reads to the end."""
+    """Return the PyDatasets in the arguments of a call to fit, except any that Keras does not read to the end."""
     found = [arguments.get("x")]
     if not arguments.get("validation_steps"):
         validation = arguments.get("validation_data")

@@ -39,7 +39,7 @@ class Ending:
         self._is_written = False
 
     def note_exit(self, code, frame):
-        """Record that ``frame`` calls sys.exit or the like with ``code``."""
+        """Record that ``frame`` calls sys.exit or a similar function with ``code``."""
         status = 0 if code is None else code & 0xFF if isinstance(code, int) else 1
         self._exit = {"status": status, "frames": describe_stack(frame), "handled": describe(sys.exc_info()[1])}
 

@@ -41,7 +41,7 @@ class Evaluate(_Call):
         return (), [callbacks.LambdaCallback(on_test_begin=self._on_begin, on_test_end=self._on_test_end)]
 
     def finish(self, _returned):
-        """Do nothing, because the callback recorded everything when the test ended."""
+        """Do nothing, because the callback has already recorded everything."""
 
     def _on_test_end(self, logs=None):
         with self._shared.output.recording_faults():
@@ -87,7 +87,7 @@ class Predict(_Call):
 def answers_of(outputs):
     """Return a list of arrays, one for each way to interpret a network's outputs as classes.
 
-    ``outputs`` has one value per row, or classes in the last dimension (rows × classes, rows × length × classes).
+    ``outputs`` has one value per row, or one per class in its last dimension (rows × classes, rows × length × classes).
     """
     outputs = numpy.asarray(outputs)
     if outputs.ndim == 2 and outputs.shape[1] > 1:
@@ -99,7 +99,7 @@ def answers_of(outputs):
 
 
 def find_line_of_script():
-    """Return the line number of the script's call that is being observed; None if it comes from a library's thread."""
+    """Return the line number of the script's call that is being observed; None if a library's thread makes it."""
     script = getattr(sys.modules.get("__main__"), "__file__", None)
     frame = sys._getframe()
     while frame is not None and frame.f_code.co_filename != script:

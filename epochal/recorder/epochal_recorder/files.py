@@ -69,7 +69,7 @@ class WrittenFiles:
                 content.tofile(path)
 
     def _name_paths(self):
-        """Return the paths that callbacks name, by callback and attribute; they may have placeholders (``{epoch}``)."""
+        """Return the paths that callbacks name, by callback and attribute; they may contain placeholders (``{epoch}``)."""
         paths = {}
         for number, callback in enumerate(self._callbacks):
             code = read_callback(callback)
@@ -133,7 +133,7 @@ class WrittenFiles:
 
 
 def _rename(name, old, new):
-    """Return the path ``name`` with its beginning ``old`` replaced by ``new``; None if there is nothing to replace."""
+    """Return the path ``name`` with ``old`` at its beginning replaced by ``new``; None if there is nothing to replace."""
     if new is None or new == old:
         return None
     pieces, places = _FIELD.split(old), _FIELD.split(new)

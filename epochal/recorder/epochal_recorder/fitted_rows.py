@@ -26,7 +26,7 @@ With four standard errors, none of 800 clean splits of data with many repeated r
 _SMALL = 0.05
 """A test is refused only if the share of known rows exceeds the expected share by more than this.
 
-A smaller excess raises the accuracy by at most half as much if the labels are random and in two balanced classes.
+A smaller excess raises the accuracy by at most half as much if the labels are random and there are two balanced classes.
 """
 _MAX_CLASSES = 1000
 _MAX_TRIED_LABELS = 100
@@ -160,7 +160,7 @@ class FittedRows:
             self.forms.append(form)
 
     def add_part(self, rows, labels):
-        """Add rows of a fit that receives its data in parts (``partial_fit``), so that passes cannot be distinguished.
+        """Add rows of a fit that receives its data in parts (``partial_fit``), which do not show where a pass ends.
 
         Recurring rows count as repeated until a part consists almost entirely of known rows. That part begins a new
         pass, and from then on recurring rows are not counted.
@@ -302,9 +302,9 @@ class FittedRows:
 def compare(rows, labels, fits, by_class=True, fitted=None):
     """Compare test rows with the rows of ``fits``, and return as JSON whether the test is refused.
 
-    ``rows``: hashes of the test rows with their labels; ``labels``: hashes of the labels. ``by_class``: whether to
-    compare how often rows repeat class by class. ``fitted``: for each fit, the sorted hashes of the rows to compare
-    with; by default the hashes with labels.
+    ``rows``: hashes of the test rows, labels included; ``labels``: hashes of the labels alone. ``by_class``: whether to
+    compare class by class how often rows repeat. ``fitted``: for each fit, the sorted hashes of the rows to compare
+    with; by default, the hashes that include the labels.
 
     In the result, ``rows`` is the number of rows compared, ``share`` the share of them that the network was
     fitted on, ``expected`` the share that a clean split would show, and ``refused`` whether these rows make the test
@@ -341,7 +341,7 @@ def compare(rows, labels, fits, by_class=True, fitted=None):
 
 
 def compare_unlabelled(rows, fits):
-    """Compare test rows without labels like ``compare``; a row counts as known if it was fitted with any label."""
+    """Like ``compare``, but for test rows without labels: a row counts as known if it was fitted with any label."""
     found = find_labels(rows, fits)
     same_label = numpy.zeros(len(rows), numpy.uint64)
     if found is None:
@@ -394,8 +394,8 @@ def _expected_share(test_repeats, train_repeats):
     """Return the share of test rows that would be among the training rows after a clean split.
 
     ``test_repeats``: for each class, how the test rows repeat, as in ``FittedRows.repeats``. ``train_repeats``: for
-    each class, how the training rows repeat, and ``FittedRows.explained``. Each class is weighted by its share of the
-    test rows, because the training rows may have been balanced.
+    each class, how the training rows repeat, and the class's entry in ``FittedRows.explained``. Each class is weighted
+    by its share of the test rows, because the training rows may have been balanced.
     """
     copied = _find_copied_classes(train_repeats)
     rows = sum(map(_count_rows, test_repeats.values()))
@@ -431,7 +431,7 @@ def _count_distinct(pairs):
 
 
 def _twin_share(fits):
-    """Return the share of rows that have a twin in the first passes of several fits together.
+    """Return the share of rows that have a twin in the first passes of several fits, taken together.
 
     If a fit has more rows in common with the earlier fits than repeated rows explain, those rows are not twins: they
     were fitted again.
@@ -453,10 +453,10 @@ def _twin_share(fits):
 
 
 def _find_copied_classes(train_repeats):
-    """Return the classes whose rows were copied before the split, and each one's share of repeats without the copies.
+    """Map each class whose rows were copied before the split to the share of its rows that would repeat without copies.
 
     A copied class has repeats that its columns do not explain, and either nearly all of its rows repeat, or it has
-    fewer different rows than another class whose rows do not repeat.
+    fewer distinct rows than another class whose rows do not repeat.
     """
     shares = {label: _repeated_share(pairs) for label, (pairs, _) in train_repeats.items()}
     big = {
@@ -474,7 +474,7 @@ def _find_copied_classes(train_repeats):
 
 
 def _is_copied_evenly(fit, unique, counts):
-    """Return whether nearly all rows of a fit and a test set together occur equally often, and at least twice."""
+    """Return whether nearly all rows of a fit and a test set, taken together, occur equally often and at least twice."""
     if not len(fit.hashes) or not fit.counts.all():
         return False
     together = fit.counts.astype(int)
@@ -503,7 +503,7 @@ def _share_at_size(share, rows, more):
 
 
 def _repeats_by_class(rows, labels):
-    """Return the sorted unique hashes of the labels, and how the rows of each repeat (``FittedRows.repeats``)."""
+    """Return the sorted unique hashes of the labels, and how the rows with each label repeat (``FittedRows.repeats``)."""
     classes, codes = numpy.unique(labels, return_inverse=True)
     if len(classes) > _MAX_CLASSES:
         classes, codes = numpy.zeros(1, numpy.uint64), numpy.zeros(len(rows), int)

@@ -63,8 +63,8 @@ class Fit:
     def watch(self, arguments):
         """Observe the rows of the training and validation data.
 
-        Data that Keras reads batch by batch are replaced in ``arguments`` by data that also pass each batch to this
-        observer.
+        Data that Keras reads batch by batch are replaced in ``arguments`` by a wrapper that also passes each batch to
+        this observer.
         """
         x, y, validation = (arguments.get(name) for name in ("x", "y", "validation_data"))
         original, split = x, arguments.get("validation_split")
@@ -293,7 +293,7 @@ class Fit:
     def _has_reached_stop_at(self, logs):
         """Return whether the validation accuracy has reached ``stop_at``, and record it if so.
 
-        A validation accuracy that was measured on fitted rows does not count.
+        A validation accuracy does not count if it was measured on rows that the network was fitted on.
         """
         metrics = as_json({name[4:]: value for name, value in logs.items() if name.startswith("val_")})
         name = accuracy_name(metrics, metric_classes(self.model))

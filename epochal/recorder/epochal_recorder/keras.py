@@ -1,6 +1,6 @@
 """Patch Keras to observe fit, evaluate and predict.
 
-These methods are observed through a callback, which runs after the script's own callbacks, and through their data.
+These methods are observed through their data, and through a callback that runs after the script's own callbacks.
 
 Keras 2 and tf_keras are observed in the same way, but their fits are not resumed. In this package, ``import keras``
 imports Keras and not this module, because the package uses relative imports for its own modules.
@@ -34,8 +34,8 @@ def observe(module, out, checkpoints, stop_at, started):
     """Patch keras.Model or the functions that save and load models, whichever the Keras module ``module`` defines.
 
     ``out``: the folder for events. ``checkpoints``: the folder in which fits write checkpoints and find those to resume
-    from; None to use no checkpoints. ``stop_at``: the validation accuracy (0 to 1, as text) at which a fit is stopped;
-    None to stop no fit. ``started``: when Python was started, in seconds since 1970.
+    from; None for no checkpoints. ``stop_at``: the validation accuracy (0 to 1, as text) at which a fit is stopped;
+    None if fits are not to be stopped. ``started``: when Python was started, in seconds since 1970.
     """
     shared = shared_state(out)
     if hasattr(module, "Model"):
@@ -65,7 +65,7 @@ def observe(module, out, checkpoints, stop_at, started):
 
 
 def _wrap_to_note_weights(function, note, output):
-    """Wrap ``function`` so that ``note`` is called with the weights of the model that it returns or receives."""
+    """Wrap ``function`` so that the weights of the model that it returns or receives are passed to ``note``."""
 
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
@@ -120,7 +120,7 @@ def _wrap_to_observe(method, recorder, make_observer, output):
 
 
 def _join_callbacks(model, callbacks, observer):
-    """Return the caller's callbacks, in any form that Keras accepts, with the observer's; the original is unchanged."""
+    """Return a copy of ``callbacks``, which may have any form that Keras accepts, with the observer's callbacks added."""
     first, last = observer.callbacks()
     if isinstance(callbacks, library_of(model).callbacks.CallbackList):
         joined = copy.copy(callbacks)
@@ -201,7 +201,7 @@ class _Recorder:
     def predict(self, model, arguments):
         """Return the observer of a call to predict, and change ``arguments`` so that the observer sees the rows.
 
-        Returns None if the rows are too few for a test, or if too many predictions have been recorded already.
+        Returns None if there are too few rows for a test, or if too many predictions have been recorded already.
         """
         count = count_samples(arguments.get("x"))
         if (count is not None and count < MIN_TEST_ROWS) or not self._shared.has_room:
@@ -235,7 +235,7 @@ class _Recorder:
     def _why_no_checkpoints(self):
         """Return why a fit cannot keep checkpoints; empty if it can.
 
-        Fits are numbered within a process, so only the first process of a trial that calls fit keeps checkpoints.
+        Fits are numbered within a process, so only the first process in a trial to call fit keeps checkpoints.
         """
         if self._process is None:
             self._process = os.getpid()

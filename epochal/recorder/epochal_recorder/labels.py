@@ -113,7 +113,10 @@ class Labels:
             self._count_places(array)
 
     def _count_places(self, array):
-        """Count the answers at each position of masks of equal size: similar masks can be predicted from each other."""
+        """Count the answers at each position of masks of equal size.
+
+        Masks that are similar can be predicted from each other.
+        """
         answers = numpy.unique(array)
         if len(answers) > _MAX_ANSWERS_AT_PLACES or array[0].size > _MAX_PLACES:
             self._places = None
@@ -143,7 +146,7 @@ class Labels:
         accuracy (0 to 1), and ``by_element`` whether each element of a row has a label. For numbers, unknown labels and
         too many different answers, the result has only the ``kind``.
 
-        ``counts_padding``: whether the measured accuracy counts padding. Then ``chance`` counts padding as answered
+        ``counts_padding``: whether the measured accuracy counts padding. If so, ``chance`` counts padding as answered
         correctly, because a network does so as soon as it has learned to recognize padding.
         """
         if self.kind in ("unknown", "numbers") or not self._counts or len(self._counts) > _MAX_ANSWERS:

@@ -1,6 +1,7 @@
 """Find out which Keras a model or data set comes from: Keras 3, Keras 2 (with TensorFlow up to 2.15) or tf_keras.
 
-tf_keras is Keras 2. Several of them may be imported at once: TensorFlow imports Keras 3 in addition to tf_keras.
+The package tf_keras is Keras 2 for later versions of TensorFlow. Several of the three may be imported at once:
+TensorFlow imports Keras 3 in addition to tf_keras.
 """
 
 import sys
@@ -32,7 +33,7 @@ def tree():
 
 
 def find_dataset_class(data):
-    """Return the class PyDataset (in Keras 2: Sequence) that ``data`` is an instance of, or None."""
+    """Return the class PyDataset (Sequence in Keras 2) that ``data`` is an instance of, or None."""
     for library in (sys.modules[name] for name in _NAMES if name in sys.modules):
         kind = getattr(library.utils, "PyDataset", None) or library.utils.Sequence
         if isinstance(data, kind):

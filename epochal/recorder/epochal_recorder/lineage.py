@@ -60,7 +60,7 @@ class Lineage:
 
         ``arrays`` has one array per variable.
 
-        Values that are already known keep their fits, because the newest fit has not changed them (frozen layers).
+        Values that are already known keep their fits, because the newest fit has not changed them (as in frozen layers).
         """
         identities = frozenset(identities)
         changed = []

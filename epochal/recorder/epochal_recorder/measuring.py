@@ -85,7 +85,7 @@ class TestRows:
         self.why_unseen = self.why_unseen or why
 
     def add(self, x, y):
-        """Add a batch of rows ``x`` and their labels ``y`` (may be None). Raises NotHashable."""
+        """Add a batch of rows ``x`` and their labels ``y`` (may be None). Raises NotHashable if the rows cannot be hashed."""
         x_hashes = hash_rows(x)
         self.forms.add(form_of(x))
         y_hashes = None if y is None else hash_labels(y)
@@ -188,7 +188,7 @@ class SharedState:
         return self._prediction_count < _MAX_EVENTS
 
     def note_transformation(self, rows, results, fits):
-        """Record that a transformation, fitted with labels in ``fits``, turned ``rows`` into ``results`` (both hashes).
+        """Record that a transformation, fitted with labels in ``fits``, turned ``rows`` into ``results`` (both as hashes).
 
         The results for rows that the transformation was fitted on contain information about the labels of these rows.
         So a network that is fitted on any of these results counts as fitted on all of them.
@@ -339,5 +339,5 @@ def digest_answers(answers):
 
 @functools.cache
 def shared_state(out):
-    """Return the one ``SharedState`` of this process, which writes to the folder ``out``."""
+    """Return the only ``SharedState`` of this process, which writes to the folder ``out``."""
     return SharedState(Output(out))

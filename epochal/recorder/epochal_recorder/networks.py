@@ -48,7 +48,7 @@ def weights_of(model):
 def outputs_of(model):
     """Return the names of the model's outputs, the number of dimensions of its output, and whether it masks tokens.
 
-    The dimensions include the rows; their number is None if there are several outputs or the shape is unknown.
+    The rows count as a dimension. The number is None if there are several outputs or the shape is unknown.
     """
     names = getattr(model, "output_names", None) or ()
     try:
@@ -60,7 +60,7 @@ def outputs_of(model):
 
 
 def is_regression(model):
-    """Return whether all losses that the model was compiled with are distances between numbers (mean_squared_error)."""
+    """Return whether all losses that the model was compiled with are distances between numbers (as in mean_squared_error)."""
     losses = [loss for loss in tree().flatten(getattr(model, "loss", None)) if loss is not None]
     names = (loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__) for loss in losses)
     return bool(losses) and all(name.replace("_", "").lower() in _DISTANCES for name in names)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class Output:
-    """Writer of metrics.jsonl and accuracy.json in ``folder``, which also records faults of the recorder."""
+    """Writes metrics.jsonl and accuracy.json in ``folder``, and records faults of the recorder."""
 
     def __init__(self, folder):
         self._metrics = Path(folder, "metrics.jsonl")
@@ -43,7 +43,7 @@ class Output:
 
     @contextmanager
     def recording_faults(self):
-        """Catch any exception of the recorder and record it as a fault, so that the training continues."""
+        """Catch any exception that the recorder raises, and record it as a fault, so that the training continues."""
         try:
             yield
         except Exception as fault:
@@ -62,7 +62,7 @@ class Output:
 
 
 def as_json(logs):
-    """Return Keras' logs as JSON values, without metrics that are not a single number (one per class, for example)."""
+    """Return Keras' logs as JSON values, without metrics that are not single numbers (such as one number per class)."""
     metrics = {}
     for name, value in (logs or {}).items():
         with suppress(TypeError, ValueError):

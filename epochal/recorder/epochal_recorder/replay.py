@@ -1,8 +1,8 @@
 """Read the data of past epochs again, so that a resumed fit continues with the batches that would have come next.
 
-A tf.data pipeline that shuffles and a Python generator have state that cannot be saved. But TensorFlow derives the seed
+The state of a shuffling tf.data pipeline or of a Python generator cannot be saved. But TensorFlow derives the seed
 of each shuffle from the number of iterators made before, and a generator depends on what has been taken from it. So
-reading the same data in the same way restores their state, and comparing some batches shows whether it has.
+reading the same data in the same way restores the state, and comparing some batches shows whether it did.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ _SIMPLE = frozenset(
 
 
 class Replay:
-    """The data of a fit, if a resumed fit cannot simply read them from the beginning of an epoch.
+    """Reads the data of past epochs again, unless a resumed fit can simply start reading at its next epoch.
 
     ``arguments``: the arguments of the script's call to fit.
     """
@@ -53,12 +53,12 @@ class Replay:
         self._data = x = arguments.get("x")
         self.is_tf_dataset = hasattr(x, "element_spec")
         self.has_hidden_state = self.is_tf_dataset or hasattr(x, "__next__")
-        """Whether only a comparison of batches can show that the state is that of the earlier trial."""
+        """Whether only a comparison of batches can show that the state is the same as in the earlier trial."""
         self._steps = arguments.get("steps_per_epoch")
         is_endless = getattr(x, "num_batches", 0) is None
         self.is_needed = self.has_hidden_state or is_endless or bool(self._steps)
         self.is_reading = False
-        """Whether past data are being read at the moment, which the model is not trained on."""
+        """Whether past data, which the model is not trained on, are being read at the moment."""
         self.digests = []
         """A digest of the first batch of each epoch that has been read so far."""
 
@@ -74,15 +74,15 @@ class Replay:
     def read_past(self, epochs, digests):
         """Read the data of the first ``epochs`` epochs of the fit again.
 
-        ``digests``: those of the fit that wrote the checkpoint. Returns whether the random states of Python and NumPy
-        are now those after these epochs, because reading has changed them. Data that differ are accepted from a script
-        that sets no seed, as it never repeats a training. Raises NotResumable if the fit must train from the beginning,
-        and StartOver if a new process must do so. Keras' fit must be among the callers.
+        ``digests``: the digests in the checkpoint. Returns whether reading has changed the random states of Python and
+        NumPy, which are then as they were after these epochs. Data that differ are accepted if the script sets no seed,
+        because its training never repeats exactly. Raises NotResumable if the fit must train from the beginning, and
+        StartOver if only a new process can do so. Must be called while Keras' fit is running.
         """
         if not self.is_needed or not epochs:
             return False
         if self.has_hidden_state and (not digests or self._differs(digests)):
-            # No batch could be seen, or the first batch, which Keras reads from a generator in advance, is another one.
+            # No batch could be seen, or the first batch, which Keras reads from a generator in advance, differs.
             if _is_seeded():
                 raise NotResumable("its data are not the same as in the earlier trial, or cannot be compared")
             return False
@@ -111,10 +111,10 @@ class Replay:
         return any(now != before for now, before in zip(self.digests, digests, strict=False))
 
     def _count_whole_epochs(self, epochs, iterator):
-        """Return how many of ``epochs`` past epochs, the first ones, must be read to the end.
+        """Return how many of the ``epochs`` past epochs, counted from the first, must be read to the end.
 
-        After them, the first batch of an epoch is enough, unless fewer than two epochs are left: whether that gets the
-        data to the right state shows only in the first batch of the next epoch.
+        Of each later epoch, reading the first batch is enough if at least two such epochs remain: only the first batch
+        of the second one shows whether reading so little brought the data to the right state.
         """
         if not self.is_tf_dataset or self._steps or int(self._data.cardinality()) <= 0:
             return epochs

@@ -68,7 +68,7 @@ class Resumption:
 
         Raises AttributeError if this version of Keras cannot begin at a later epoch; NotResumable if nn.py itself
         resumes (BackupAndRestore), if the model has state that the recorder cannot see, if it cannot be built without a
-        batch of data, or if its data changed; StartOver if only a new process can train it from the beginning; and any
+        batch of data, or if the data changed; StartOver if only a new process can train the model from the beginning; and any
         exception that Keras raises when building the model.
         """
         if self._model._initial_epoch is not None:
@@ -118,7 +118,7 @@ class Resumption:
     def end_epoch(self, epoch, logs, last, stopped_by_script, replaced):
         """Record the metrics of an epoch (counted from 1), and write a checkpoint if one is due.
 
-        One is due after the last epoch, and after an earlier epoch if checkpoints have not used up their share of time.
+        One is due after the last epoch, and after an earlier epoch if checkpoints have not used up their share of the time.
         ``stopped_by_script``: whether the script's own callbacks end the fit after this epoch. ``replaced``: whether
         these callbacks replaced the model's weights at the end of the epoch.
         """
@@ -158,7 +158,7 @@ class Resumption:
         return ""
 
     def _known_key(self, content):
-        """Return a checkpoint's resume key, with this fit's schedules in it if they give the same learning rates.
+        """Return a checkpoint's resume key, with this fit's schedules in place of any that gave the same learning rates.
 
         A schedule may read the number of epochs although its learning rates up to the checkpoint do not depend on it.
         """
@@ -195,7 +195,7 @@ class Resumption:
         return True
 
     def _describe_form(self):
-        """Describe which variables are trainable, and the optimizer. A callback that changes these prevents resuming."""
+        """Describe the optimizer, and which variables are trainable. A callback that changes these prevents resuming."""
         return [bool(variable.trainable) for variable in self._model.variables], id(self._model.optimizer)
 
     def _find_flaw(self):

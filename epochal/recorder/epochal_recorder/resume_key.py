@@ -62,7 +62,7 @@ _BATCHES = (
 
 
 def describe_difference(before, now):
-    """Describe the first two differences between two resume keys for users; empty if the keys are equal.
+    """Describe, for users, the first two differences between two resume keys; empty if the keys are equal.
 
     ``before`` is the resume key in a checkpoint, ``now`` the resume key of this fit.
     """

@@ -1,8 +1,8 @@
 """Compute 64-bit hashes of rows, which are the same for equal rows, whatever their position and data type.
 
-A row is the data of one sample, that is, of one index of the first axis. Numbers are hashed as 32-bit floats, one-hot
-labels as the index of their class, and dictionaries in the order of their keys. Zeros at the end of a row, which pad
-it to the length of other rows, are ignored.
+A row is the data of one sample, that is, of one index along the first axis. Numbers are hashed as 32-bit floats,
+one-hot labels as the index of their class, and dictionaries in the order of their keys. Zeros at the end
+of a row, which pad it to the length of other rows, are ignored.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ _LABELLED = numpy.uint64(0xD6E8FEB86659FD93)
 
 
 class NotHashable(Exception):
-    """The data are of a kind whose rows cannot be hashed, such as a sparse tensor."""
+    """Raised for data whose rows cannot be hashed, such as a sparse tensor."""
 
 
 def hash_rows(data):
@@ -178,10 +178,10 @@ def _as_numbers(array):
 
 
 def _hash_matrix(matrix):
-    """Return a hash for each row of numbers: the sum of its mixed words, each multiplied by a number for its position.
+    """Return a hash for each row of numbers: the sum of its words, each mixed and multiplied by a number for its position.
 
-    A word holds two values. The multipliers are pseudorandom 64-bit numbers (multiply-shift hashing, Dietzfelbinger et
-    al. 1997).
+    A word consists of two values. The multipliers are pseudorandom 64-bit numbers (multiply-shift hashing,
+    Dietzfelbinger et al. 1997).
     """
     rows, columns = matrix.shape
     words = (columns + 1) // 2

@@ -81,7 +81,7 @@ class Code:
                 self._read(name, value, self.names, 0)
 
     def _follow(self, value, depth=0):
-        """Record what a callable reads, and follow the callables among these values."""
+        """Record what a callable reads, and follow any callables among the values that it reads."""
         value = getattr(value, "python_function", value)  # of a tf.function
         if id(value) in self._seen or depth > _MAX_DEPTH:
             return
@@ -122,7 +122,10 @@ class Code:
             self._read(name, value, names, depth + 1)
 
     def _read(self, name, value, names, depth):
-        """Record that code containing ``names`` reads ``value``; of a collection, only the items that it names."""
+        """Record that code containing ``names`` reads ``value``.
+
+        If ``value`` is a dictionary with some of these names as keys, only the items with these keys are recorded.
+        """
         if depth > _MAX_DEPTH:
             return
         plain = describe_plain(value)
@@ -143,7 +146,7 @@ class Code:
             self.objects[name] = value
 
     def _read_from(self, name, owner, names, depth):
-        """Record what code containing ``names`` reads from a module, class or object of the script."""
+        """Record what code containing ``names`` reads from ``owner``, which is a module, class or object."""
         key = id(owner), frozenset(names)
         if key in self._seen:
             return
@@ -164,7 +167,7 @@ class Code:
 
 
 def read_callback(callback):
-    """Return a callback's code, with what it reads from its attributes, and the names in the code of base classes."""
+    """Return the ``Code`` of a callback, including the attributes that it reads and the names in its base classes' code."""
     import keras
 
     code = Code([type(callback)])
@@ -183,7 +186,7 @@ def is_from_script(function):
 
 
 def is_instance_of_script(value):
-    """Return whether an object with attributes is of a class that the script defines."""
+    """Return whether ``value`` has attributes and is an instance of a class that the script defines."""
     return hasattr(value, "__dict__") and not isinstance(value, type) and _is_script_class(type(value))
 
 
@@ -232,7 +235,7 @@ def _is_time(number):
 
 
 def _is_readable(value):
-    """Return whether ``value`` is a module, class or object of the script, or another object with settings."""
+    """Return whether ``value`` is a module, class or object from the script, or another object that holds settings."""
     if isinstance(value, types.ModuleType):
         return not _is_library(getattr(value, "__file__", None))
     if isinstance(value, (argparse.Namespace, types.SimpleNamespace)) or hasattr(value, "__dataclass_fields__"):
@@ -246,7 +249,7 @@ def _is_script_class(kind):
 
 
 def _own_functions(kind):
-    """Return the methods and other functions of a class that the script defines."""
+    """Return the methods and other functions of a class that are defined in the script."""
     return [function for value in vars(kind).values() if (function := _function_of(value)) and is_from_script(function)]
 
 
@@ -277,7 +280,7 @@ def _globals_in(code):
 
 
 def _globals_with_random(code):
-    """Return the names of the globals whose attribute ``random`` a code object, or one nested in it, reads."""
+    """Return the names of the globals whose attribute ``random`` is read by a code object or by one nested in it."""
     found, name = set(), None
     for each in dis.get_instructions(code):
         if name and each.opname in ("LOAD_ATTR", "LOAD_METHOD") and each.argval == "random":

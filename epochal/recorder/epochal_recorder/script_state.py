@@ -12,7 +12,7 @@ from .checkpoint import pack
 from .script_code import SET_BY_KERAS, Code, is_instance_of_script, is_stateful, only_writes, read_callback
 
 _LIVE = "__live__"
-"""Marks the state of an object that is restored in place: a random generator, variables, an object of the script."""
+"""Marks the state of an object that is restored in place: a random generator, variables, an object in the script."""
 _MAX_DEPTH = 8
 _MAX_BYTES_HASHED = 16_000_000
 
@@ -22,7 +22,7 @@ class ScriptState:
 
     It must be created when training begins: only values that have changed since then belong to the state. Values that
     the script sets before training are therefore not overwritten. ``model``: the fitted model, whose variables are
-    saved anyway.
+    saved separately.
     """
 
     def __init__(self, callbacks, datasets, model):
@@ -56,7 +56,7 @@ class ScriptState:
         return states
 
     def restore(self, states):
-        """Restore the state that ``capture`` returned, for owners of the same classes in the same order.
+        """Restore the state that ``capture`` returned, for callbacks and PyDatasets of the same classes in the same order.
 
         Raises ValueError if an object that is restored in place is missing or has a different form.
         """
@@ -119,7 +119,7 @@ class ScriptState:
         return value
 
     def _own_variables(self, value):
-        """Return the variables of a layer, optimizer, metric or variable that are not saved with the model."""
+        """Return the variables in ``value`` (or ``value``, if it is itself a variable) that are not saved with the model."""
         optimizer = self._model.optimizer
         saved = {id(each) for each in (*self._model.variables, *(optimizer.variables if optimizer else ()))}
         if value is optimizer:
@@ -129,7 +129,7 @@ class ScriptState:
     def _put(self, current, state):
         """Return a value with this ``state``.
 
-        If possible, this is ``current``, changed in place, because other objects may refer to it.
+        If possible, ``current`` is changed in place and returned, because other objects may refer to it.
         """
         if isinstance(state, dict) and _LIVE in state:
             return self._put_live(current, state[_LIVE])

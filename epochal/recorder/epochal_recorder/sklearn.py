@@ -45,7 +45,7 @@ _numbers = weakref.WeakKeyDictionary()
 
 @dataclass(eq=False)
 class _Call:
-    """A call to an estimator's method that is in progress and may make further calls."""
+    """A call in progress to an estimator's method, which may make further calls."""
 
     method: str
     estimator: Any
@@ -360,7 +360,7 @@ def _record_cross_validation(estimator, labels, mean, measures, shared, *, folds
 
 
 def _wrap_metric(function, shared, accuracy=None):
-    """Return a metric, or a ``score`` method, wrapped so that its measurements for the script are recorded.
+    """Return a metric, or a ``score`` method, wrapped so that what it measures for the script is recorded.
 
     ``accuracy``: the function that computes the accuracy if ``function`` returns something else, such as a report.
     """
@@ -439,7 +439,7 @@ def _find_prediction(labels, answers, shared):
 def _is_for_script(frame):
     """Return whether the script itself requested what ``frame`` measures, either directly or through a scorer.
 
-    The script did not if the measurement is part of another score (which is recorded instead), of a fit or a
+    A measurement is not for the script if it is part of another score (which is recorded instead), of a fit or a
     cross-validation (even with the script's own scorer), or of a joblib job (such jobs end in any order, so none of
     them is the last measurement).
     """

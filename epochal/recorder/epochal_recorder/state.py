@@ -9,9 +9,9 @@ _GENERATORS = numpy.random.Generator, numpy.random.RandomState, random.Random
 
 
 def capture(model):
-    """Return the state of a fit: the variables of the model and its optimizer, and the random state of the process.
+    """Return the state of a fit: the variables of the model and its optimizer, and the random states of the process.
 
-    The random state is Python's, NumPy's, Keras' and that of TensorFlow's eager operations; the random state of the
+    The random states are those of Python, NumPy, Keras and TensorFlow's eager operations; the random state of the
     layers is among the model's variables.
     """
     from keras.src.backend.common import global_state
@@ -64,9 +64,9 @@ def restore(model, state, *, keeps_process_state):
 
 
 def draws_hidden_numbers(model):
-    """Return whether a step of training draws seeded random numbers with an operation of TensorFlow that has state.
+    """Return whether a training step draws seeded random numbers with a stateful TensorFlow operation.
 
-    Operations without a seed do not count: they never repeat a training, so they can continue one.
+    Operations without a seed do not count, because they draw different numbers in every training anyway.
     """
     cells = getattr(getattr(model, "train_function", None), "__closure__", None) or ()
     functions = [cell.cell_contents for cell in cells if hasattr(cell.cell_contents, "_list_all_concrete_functions")]
@@ -81,9 +81,9 @@ def draws_hidden_numbers(model):
 def find_untracked_state(model, code):
     """Return the names of objects that hold training state outside the model's variables.
 
-    Such an object is an attribute of the model or its layers, or is read by ``code``, the script's code of the model.
+    Such an object is an attribute of the model or its layers, or is read by ``code``, the script's code for the model.
     It is an optimizer that the model was not compiled with, a TensorFlow variable, a random generator of Python or
-    NumPy, or a layer of another model. TensorFlow draws from such a generator only once, while it traces the code.
+    NumPy (from which TensorFlow draws only once, while it traces the code), or a layer of another model.
     """
     import keras
 
@@ -123,7 +123,7 @@ def is_finite(array):
 
 
 def _holds_state(value, compiled):
-    """Return whether ``value`` is a TensorFlow variable, a random generator, or another optimizer than ``compiled``.
+    """Return whether ``value`` is a TensorFlow variable, a random generator, or an optimizer other than ``compiled``.
 
     The optimizer inside ``compiled``, if there is one, does not count.
     """
