@@ -179,7 +179,7 @@ class Accuracy:
     test_set: a digest of the test samples, or the name that the script gives them; None if unknown.
     test_rows: the smallest hashes of these samples (at most 1,024 sorted 64-bit little-endian numbers); None if
         unknown.
-    looks: the number of different networks that the training compared with that test set, including this one.
+    looks: the number of different networks, including this one, that the training measured on this test set.
     evidence: facts about the data behind the accuracy.
     """
 
@@ -198,9 +198,10 @@ class Judgement:
 
     look: how many comparisons on this branch, including this one, used the same test set; None if the set is unknown.
     confidence: the confidence that the settings require, or 0 if they require none.
-    spent: with confidence, the probability of a false positive that was allowed for this look.
-    bound: with confidence, the lower confidence bound of the accuracy.
-    required: the smallest accuracy that would have passed with the same number of samples; None if not even 1.0 would.
+    spent: if a confidence is required, the probability of a false positive that was allowed for this look.
+    bound: if a confidence is required, the lower confidence bound of the accuracy.
+    required: the smallest accuracy that would have passed with the same number of samples; None if even 1.0
+        would have failed.
     """
 
     verdict: Verdict
@@ -323,9 +324,9 @@ class Forecast:
     """A forecast of whether a learning curve will reach ``threshold`` by ``last_epoch``.
 
     level: the accuracy (0 to 1) expected after ``last_epoch``.
-    margin: half the width of the 90 % interval of ``level``.
+    margin: half the width of the 90% interval of ``level``.
     expected: the epoch at which the curve is expected to reach the threshold; None if that is after ``last_epoch``.
-    earliest, latest: the 90 % interval of ``expected``; each None if it is after ``last_epoch``.
+    earliest, latest: the 90% interval of ``expected``; each None if it is after ``last_epoch``.
     hopeless: whether the model has begun to learn, but the upper end of a wider interval stays below the threshold.
 
     If the curve is not hopeless and ``expected`` is None, the outcome is uncertain.
@@ -354,9 +355,9 @@ class Forecast:
 
     @property
     def rounded(self) -> str:
-        """The text ``level ± margin``, with at least two decimals, and with enough that the margin is not 0.
+        """The text ``level ± margin``, with two decimals, or more if the margin would otherwise be 0.
 
-        If the curve is hopeless, there are also enough that the sum of the two rounded numbers is below the threshold.
+        If the curve is hopeless, more are also used if the sum of the two rounded numbers would reach the threshold.
         """
         for digits in range(2, 17):
             level, margin = round(self.level, digits), round(self.margin, digits)
@@ -369,7 +370,7 @@ class Forecast:
 class Trial:
     """One training of the code with one set of hyperparameters.
 
-    epochs_trained: the number of epochs that the trial trained, without those before its checkpoint; None if unknown.
+    epochs_trained: the number of epochs that the trial trained, excluding those before its checkpoint; None if unknown.
     epochs_resumed: the number of epochs before the checkpoint that the trial resumed from; 0 if it did not resume.
     resumption: a text that says which checkpoint the trial resumed from or why it did not resume.
     validation_accuracy: the validation accuracy (0 to 1) after the last epoch of the last fit.

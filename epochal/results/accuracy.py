@@ -38,7 +38,7 @@ class Findings:
     """The sources that may state the accuracy of a trial.
 
     ``accuracy_json``: the text of accuracy.json; None if there is no such file. ``recorded``: the measurements that the
-    recorder saw. ``printed``: the printed lines about accuracy. ``fits``: the calls of Keras' fit, in order. ``files``:
+    recorder saw. ``printed``: the printed lines about accuracy. ``fits``: the calls to Keras' fit, in order. ``files``:
     the result files that the script wrote in this trial. ``percentages``: how the script computes percentages.
     ``script``: the script's path, for messages.
     """
@@ -61,7 +61,7 @@ class Choice:
 
 
 def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool = False) -> Choice:
-    """Choose the accuracy (0 to 1) of a trial whose script succeeded, and write notes on other numbers.
+    """Choose the accuracy (0 to 1) of a trial whose script succeeded, and write notes about other numbers.
 
     It is taken from the first of these sources that provides one:
 
@@ -107,7 +107,7 @@ class _Chooser:
         self._refused = [each for each in self._measurements if self._explain_refusal(each)]
 
     def choose(self) -> Choice:
-        """Return the accuracy that counts, with notes for the developer on other numbers."""
+        """Return the accuracy that counts, and notes for the developer about other numbers."""
         accuracy = self._from_json() or self._from_measurements() or self._from_output() or self._from_files()
         if accuracy is None:
             self._refuse_unparsed_line()
@@ -175,7 +175,7 @@ class _Chooser:
         """Return the accuracy (0 to 1) that a printed line states, even if its per cent sign is missing or wrong.
 
         Measurements, other lines of the same form, and the code show whether the number is a percentage or a fraction.
-        Raises RunFailed if that remains doubtful.
+        Raises RunFailed if this remains unclear.
         """
         number, percentages = line.number, self._findings.percentages
         if number is None or not 0 < number <= 100:
@@ -293,7 +293,7 @@ class _Chooser:
         """Raise RunFailed if ``value`` equals a refused measurement.
 
         ``last_answer``: the time of the last prediction that may have yielded ``value`` instead. Measurements before it
-        are ignored; if it is infinite, all are compared.
+        are ignored; by default, none are.
         """
         for each in reversed(self._refused):
             is_before = last_answer != math.inf and each.at < last_answer
@@ -349,7 +349,7 @@ class _Chooser:
                 "Evaluate the network that fit() trained."
             )
         if measurement.kind is Kind.SCORE and measurement.trained is None:
-            # The origin of the answers is unknown. If all predictions for as many rows are refused, the score is, too.
+            # The origin of the answers is unknown. If all predictions for equally many rows are refused, the score is, too.
             same = [each for each in self._refused_predictions if each.samples == measurement.samples]
             if same and not any(each.samples == measurement.samples for each in self._sound_predictions):
                 return self._explain_refusal(same[-1])
@@ -443,7 +443,7 @@ def _describe_cross_validation(mean: Measurement, shown: str) -> str:
 
 
 def _add_labels(prediction: Measurement, measurements: Sequence[Measurement]) -> Measurement:
-    """Return a prediction, with the labels of a measurement of the same test set if the prediction has no labels."""
+    """Return a prediction; if it has no labels, add those of a measurement on the same test set."""
     if prediction.labels or prediction.test_set is None:
         return prediction
     same = (each for each in measurements if each.test_set == prediction.test_set and len(each.labels) == 1)
@@ -523,7 +523,7 @@ def _parse_accuracy_json(text: str) -> Accuracy | None:
 
 
 def _is_same_number(stated: float, measured: float, tolerance: float) -> bool:
-    """Return whether ``stated``, perhaps in percent, equals ``measured``. ``tolerance`` has the unit of ``stated``."""
+    """Return whether ``stated``, perhaps in percent, equals ``measured``. ``tolerance`` is in the unit of ``stated``."""
     return any(abs(value - measured) <= tolerance * scale for value, scale in ((stated, 1.0), (stated / 100, 0.01)))
 
 
@@ -535,9 +535,9 @@ def _rounding_error(value: float) -> float:
 
 
 def _shortest_decimal(value: float) -> float:
-    """Return the shortest decimal with the same 32-bit float as ``value``, because Keras computes in 32-bit floats.
+    """Return the shortest decimal that rounds to the same 32-bit float as ``value``, because Keras computes in 32-bit floats.
 
-    324 of 360 is 0.9. As a 32-bit float it is 0.8999999761581421, which would be below a threshold of 0.9. A number
+    324 out of 360 is 0.9. As a 32-bit float it is 0.8999999761581421, which would be below a threshold of 0.9. A number
     that is not a 32-bit float is returned unchanged.
     """
     if not math.isfinite(value) or abs(value) > 1 or struct.unpack("f", struct.pack("f", value))[0] != value:

@@ -24,10 +24,10 @@ class Statement:
     """An accuracy that a line states.
 
     ``value``: should be from 0 to 1, but is not checked, and may be infinite or NaN. ``samples``: the number of test
-    samples; None if the line does not state it. ``number``: the number as printed, if it may be a percentage or a
-    fraction (a fraction without a per cent sign, or at most 1 with one); None if that is certain. ``is_precision``:
-    whether the word for accuracy may also mean precision, like Spanish "precisión". ``end``: the position in the line at
-    which the statement ends.
+    samples; None if the line does not state it. ``number``: the number as printed, if it may be either a
+    percentage or a fraction (because it has no per cent sign, or is at most 1 with one); None if this is certain.
+    ``is_precision``: whether the word for accuracy may also mean precision, like Spanish "precisión". ``end``: the
+    position in the line at which the statement ends.
     """
 
     split: Split
@@ -44,8 +44,8 @@ class Reading:
 
     ``statement``: the statement that counts, or None. ``unread``: if the line seems to state an accuracy in an
     unknown form, the data that it was measured on (TEST or UNNAMED); otherwise None. ``has_percents``: whether a number
-    without a per cent sign can only be a percentage. ``heading``: the data of the accuracy in a later line, if this line
-    is a heading, such as "Checking accuracy on training data".
+    without a per cent sign can only be a percentage. ``heading``: if this line is a heading, the data that the accuracy
+    in a later line was measured on, as in "Checking accuracy on training data".
     """
 
     statement: Statement | None = None
@@ -395,7 +395,7 @@ def _is_count(found: re.Match[str]) -> bool:
 
 
 def _is_value(found: re.Match[str], after: str) -> bool:
-    """Return whether a number may be an accuracy, not part of a list, a name ("of 3: 0.9") or a count ("10000 images")."""
+    """Return whether a number may be an accuracy: not part of a list or name ("of 3: 0.9"), nor a count ("10000 images")."""
     start, following = found.end("wrap"), after[found.end() :]
     opened = after.rfind("[", 0, start)
     if opened >= 0 and "]" not in after[opened:start]:
@@ -429,7 +429,7 @@ def _find_split(text: str, mention: _Mention, between: str, following: str) -> S
 
 
 def _is_of_part(mention: _Mention, between: str, lead: str) -> bool:
-    """Return whether an accuracy is that of a class, a fold or the best epoch, not of the network on all test data."""
+    """Return whether an accuracy is for one class, fold or best epoch, rather than for the network on all test data."""
     nearby = " ".join([*lead.split()[-4:], mention.name, between])
     if _PART.search(re.sub(r"(?i)majority class|\bclassif\w+", "", nearby)):
         return True

@@ -43,7 +43,7 @@ def diagnose(
 ) -> tuple[Reason, str] | None:
     """Return the reason why a trial failed, and an explanation with a remedy; None if it succeeded.
 
-    ``exit_status``: if a signal ended the training, the negative number of the signal, or 128 plus that number as in a
+    ``exit_status``: if a signal ended the training, minus the number of the signal, or 128 plus that number as in a
     shell. ``reason``: TIMED_OUT, OUT_OF_MEMORY or KILLED if the runtime knows it. If it is None, the reason is found
     from the exit status and from the exceptions in ``endings`` or, if there are none, the last traceback in ``log_tail``.
     """

@@ -25,7 +25,7 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 @dataclass(frozen=True)
 class Frame:
-    """A line in a traceback. ``path``: relative to the folder of the code if the recorder reported a file in that folder."""
+    """A line in a traceback. ``path`` is relative to the folder of the code if the recorder reported a file in that folder."""
 
     path: str
     line: int
@@ -124,8 +124,8 @@ def _parse_traceback(block: str) -> Raised | None:
 def unwrap(chain: Sequence[Raised]) -> list[Raised]:
     """Return a chain of exceptions without those that only wrap the real one, which then comes first.
 
-    Keras wraps errors in layers, TensorFlow errors in traced functions and graphs, and multiprocessing, joblib and
-    PyTorch's DataLoader errors in other processes.
+    Exceptions are wrapped by Keras in layers, by TensorFlow in traced functions and graphs, and by multiprocessing,
+    joblib and PyTorch's DataLoader in other processes.
     """
     chain = list(chain)
     remote = next((each for each in chain if each.name in ("_RemoteTraceback", "RemoteTraceback")), None)
@@ -140,7 +140,7 @@ def unwrap(chain: Sequence[Raised]) -> list[Raised]:
 
 
 def _unwrap_message(raised: Raised) -> Raised:
-    """Return the exception with the original message, if its own message only wraps that in other text."""
+    """Return the exception with the original message, if its own message only wraps the original in other text."""
     message = _ESCAPES.sub("", raised.message)
     if message.startswith(_CALLING):
         message = message.partition("\n\n")[2].partition("\n\nArguments received by")[0].strip()
