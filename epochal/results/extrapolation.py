@@ -1,10 +1,10 @@
 """Extrapolate learning curves with families of saturating functions, weighted by how well they fit the known epochs.
 
-The families are those in Domhan, Springenberg and Hutter, "Speeding up automatic hyperparameter optimization of deep
-neural networks by extrapolation of learning curves" (IJCAI 2015) that rise and level off. Viering and Loog, "The shape
-of learning curves: a review" (2021), compare them. Weights and uncertainties are computed by Laplace's approximation
-(MacKay, "Information theory, inference, and learning algorithms", chapters 27 and 28), whereas Domhan et al. sample a
-Markov chain.
+The families come from Domhan, Springenberg and Hutter, "Speeding up automatic hyperparameter optimization of deep
+neural networks by extrapolation of learning curves" (IJCAI 2015); only those that rise and level off are used. Viering
+and Loog, "The shape of learning curves: a review" (2021), compare such families. Weights and uncertainties are computed
+by Laplace's method (MacKay, "Information theory, inference, and learning algorithms", chapters 27 and 28), whereas
+Domhan et al. use Markov chain Monte Carlo.
 
 This module imports SciPy, which is slow: import it only to forecast a curve.
 """
@@ -41,8 +41,9 @@ _MIN_LEARNT = 0.1
 
 @dataclass(frozen=True)
 class Extrapolation:
-    """The accuracies (0 to 1) expected after some epochs, and the standard deviations of accuracies measured then.
+    """The accuracies (0 to 1) expected after given epochs, and the precision of these predictions.
 
+    ``deviations``: the standard deviations of the accuracies that would be measured after these epochs.
     ``is_learning``: whether the curve has begun to learn. If not, it is impossible to predict when it will.
     """
 
@@ -98,13 +99,13 @@ class _Fit:
 
     @property
     def error(self) -> float:
-        """The sum of the squared residuals of the curve, without those of the priors."""
+        """The sum of the squares of the curve's residuals, without the residuals of the priors."""
         return float(np.sum(self.residuals[: -len(self.parameters)] ** 2))
 
     def precision(self, trust: float) -> Vector:
         """Return the inverse covariance matrix of the parameters.
 
-        ``trust``: the weight of a squared residual of the curve.
+        ``trust``: the weight of each squared residual of the curve.
         """
         count = len(self.parameters)
         curve_slopes, prior_slopes = self.slopes[:-count], self.slopes[-count:]
@@ -120,7 +121,7 @@ class _Fit:
         return float(-(trust * self.error + prior_error) / 2 - volume)
 
     def variance(self, trust: float, epochs: Vector) -> Vector:
-        """Return the variance of the accuracies after ``epochs`` that is due to the uncertainty of the parameters.
+        """Return the variance that the uncertainty of the parameters causes in the accuracies after ``epochs``.
 
         ``trust``: see ``precision``.
         """
@@ -132,10 +133,10 @@ class _Fit:
 
 
 def extrapolate(curve: Sequence[tuple[float, float]], later_epochs: Sequence[int]) -> Extrapolation:
-    """Return the accuracies expected after the epochs ``later_epochs``, which must be later than those of the curve.
+    """Return the accuracies expected after ``later_epochs``, all of which must come after the last epoch of the curve.
 
-    ``curve``: pairs of an epoch and the accuracy (0 to 1) after it; at least five, in ascending order from epoch 1 or
-    later.
+    ``curve``: pairs of an epoch, counted from 1, and the accuracy (0 to 1) after it: at least five pairs, in ascending
+    order of the epochs.
     """
     epochs, accuracies = np.array(curve).T
     later = np.array(later_epochs, dtype=float)
@@ -164,7 +165,7 @@ def extrapolate(curve: Sequence[tuple[float, float]], later_epochs: Sequence[int
 def _surplus_slope(
     fits: list[_Fit], shares: Vector, trust: float, epochs: Vector, accuracies: Vector, noise: float
 ) -> float:
-    """Return by how much per epoch the end of the curve rises faster than the families, beyond what noise can explain.
+    """Return how much faster than the families the end of the curve rises per epoch, beyond what noise can explain.
 
     The families cannot follow a curve that rises in two stages, and would consider its second rise almost impossible.
     """
@@ -177,7 +178,7 @@ def _surplus_slope(
 
 
 def _mix_families(fits: Sequence[_Fit], shares: Vector, trust: float, epochs: Vector) -> tuple[Vector, Vector]:
-    """Return the mean of the families' predictions after ``epochs``, weighted by ``shares``, and the variance."""
+    """Return the mean and the variance of the families' predictions after ``epochs``, weighted by ``shares``."""
     each = np.array([fit.family.accuracy(fit.parameters, epochs) for fit in fits])
     mean = shares @ each
     within = np.array([fit.variance(trust, epochs) for fit in fits])
@@ -201,7 +202,7 @@ def _fit_family(family: _Family, epochs: Vector, accuracies: Vector, weights: Ve
 
 
 def _residual_noise(fit: _Fit, weights: Vector, noise: float) -> tuple[float, float]:
-    """Return the standard deviation of a fit's residuals, and the correlation of neighbouring residuals."""
+    """Return the standard deviation of a fit's residuals, and the correlation between neighbouring residuals."""
     freedom = max(1.0, float(np.sum(weights**2)) - 3)
     deviation = max(_MIN_NOISE, noise * math.sqrt(fit.error / freedom))
     residuals = fit.residuals[: len(weights)] / weights

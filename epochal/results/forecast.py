@@ -10,7 +10,7 @@ from epochal.analysis.script import Script
 from epochal.records import Fit, Forecast, StoppedBy, Trial
 
 WIDTH = 1.95
-"""Half-width of a 90 % interval, in standard deviations of the extrapolation. Calibrated by benchmarks/forecast.py."""
+"""Half-width of a 90% interval, in standard deviations of the extrapolation. Calibrated by benchmarks/forecast.py."""
 _HOPELESS_WIDTH = 2.4
 """Half-width of the interval for judging a curve hopeless. WIDTH would give up one run in twenty too early."""
 _MIN_EPOCHS = 8
@@ -25,8 +25,9 @@ def forecast(curve: Sequence[float], threshold: float, last_epoch: int, threshol
 
     ``curve``: the accuracy (0 to 1) after each epoch, starting with the first; any other number, such as NaN, counts as
     missing. ``threshold_deviation``: the standard deviation of ``threshold``, if it is an estimate. A curve is hopeless
-    if it has begun to learn, has never reached the threshold, and stays below it by more than the interval. With fewer
-    than eight known epochs, or no epochs ahead, the forecast is undecided. Identical curves give identical forecasts.
+    if it has begun to learn, has never reached the threshold, and is expected to stay clearly below it. With fewer than
+    eight known epochs, or no later epochs to forecast, the forecast is undecided. Identical curves give identical
+    forecasts.
     """
     points = [(epoch, value) for epoch, value in enumerate(curve, start=1) if math.isfinite(value) and 0 <= value <= 1]
     if len(points) < _MIN_EPOCHS or last_epoch <= len(curve):
@@ -65,7 +66,7 @@ def _first_epoch_at_least(epochs: Sequence[int], accuracies: Iterable[float], th
 
 
 def _average_blocks(points: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
-    """Average successive points, so that at most _MAX_POINTS remain."""
+    """Average groups of successive points, so that at most _MAX_POINTS remain."""
     size = math.ceil(len(points) / _MAX_POINTS)
     blocks = [points[start : start + size] for start in range(0, len(points), size)]
     return [
@@ -76,13 +77,14 @@ def _average_blocks(points: Sequence[tuple[int, float]]) -> list[tuple[float, fl
 def forecast_trial(
     trial: Trial, fits: Sequence[Fit], script: Script, epochs: Epochs | None, threshold: float, last_epoch: int
 ) -> Forecast | None:
-    """Return the forecast up to ``last_epoch`` for a measured trial below ``threshold``, or None if it is impossible.
+    """Return the forecast up to ``last_epoch`` for a measured trial below ``threshold``, or None if no forecast is possible.
 
-    A forecast is possible if the last fit validated up to its last epoch, trained the trial's number of epochs (so that
-    raising ``epochs``, the literal of ``script`` that sets them, would train it longer), and was not ended by the script itself. A
-    learning rate schedule, which more epochs may stretch, rules out a forecast. The validation accuracy has to reach
-    ``threshold`` plus the gap between the trial's validation accuracy and the accuracy that counts; if that sum is over
-    1, there is no forecast. The gap is as uncertain as an accuracy that was measured on the trial's test samples.
+    A forecast is possible if the last fit measured a validation accuracy, trained for the trial's number of epochs (so
+    that raising ``epochs``, the literal in ``script`` that sets this number, would make it train longer), and was not
+    ended by the script itself. A learning rate schedule, which more epochs may stretch, rules out a forecast. The
+    validation accuracy has to reach ``threshold`` plus the gap between the trial's validation accuracy and the accuracy
+    that counts; if that sum is over 1, there is no forecast. The gap is considered as uncertain as an accuracy measured
+    on as many samples as the trial's test set has.
     """
     if not fits or epochs is None or _SCHEDULE.search(script.content):
         return None

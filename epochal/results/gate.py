@@ -20,10 +20,11 @@ _MAX_ANSWER_LENGTH = 40
 
 @dataclass(frozen=True)
 class Rule:
-    """The requirement of the gate: an accuracy of at least ``threshold`` (0 to 1), alone or with ``confidence``.
+    """The requirement of the gate: an accuracy of at least ``threshold`` (0 to 1), optionally with a ``confidence``.
 
-    ``confidence``: the minimum probability (over 0.5 and under 1) that no network below the threshold passes, over any
-    number of looks at a test set. With 0, the measured accuracy itself is compared with the threshold.
+    ``confidence``: the minimum probability (over 0.5 and under 1) that no network below the threshold passes, however
+    often networks are measured on the same test set (each time is a "look" at it). If it is 0, the measured accuracy
+    itself is compared with the threshold.
     """
 
     threshold: float
@@ -42,13 +43,13 @@ def compare(accuracy: float, threshold: float) -> Verdict:
 
 
 def judge(accuracy: float, samples: int | None, rule: Rule, look: int | None, evidence: Evidence) -> Judgement:
-    """Judge an ``accuracy`` (0 to 1) that was measured on ``samples`` test samples at a ``look``, counted from 1.
+    """Judge an ``accuracy`` (0 to 1) that was measured on ``samples`` test samples.
 
-    The verdict is REACHED if the accuracy is at least the threshold, if its lower 95 % bound is above
-    ``evidence.chance`` (if that is known), and, with confidence, if its lower bound at this look's share of the
-    permitted error is above the threshold. If ``samples`` or ``look`` is unknown, RunFailed (NO_SAMPLES) is raised with
-    confidence; without it, only the threshold counts. Raises ValueError if the accuracy or the threshold
-    is not between 0 and 1.
+    ``look``: the number of this look at the test set, counted from 1. The verdict is REACHED if the accuracy is at
+    least the threshold and its lower 95% bound is above ``evidence.chance``, if that is known. If the rule has a
+    confidence, the accuracy's lower bound with the error permitted at this look (see ``permitted_error``) must also be
+    above the threshold. If ``samples`` or ``look`` is unknown, only the threshold counts; if the rule has a confidence,
+    RunFailed(NO_SAMPLES) is raised instead. Raises ValueError if the accuracy or the threshold is not between 0 and 1.
     """
     verdict = compare(accuracy, rule.threshold)
     if rule.confidence and (not samples or look is None):
@@ -70,7 +71,7 @@ def judge(accuracy: float, samples: int | None, rule: Rule, look: int | None, ev
 
 
 def permitted_error(rule: Rule, look: int) -> float:
-    """Return the permitted probability of a false positive at ``look``, counted from 1.
+    """Return the permitted probability of a false positive at the look with the number ``look``, counted from 1.
 
     It is α/(k(k+1)) at look k, with α = 1 - confidence. The sum over any number of looks stays below α. So, by
     Bonferroni's inequality, the probability of any false positive is below α, however correlated the networks are
@@ -102,11 +103,11 @@ def binomial_tail(correct: int, samples: int, accuracy: float) -> float:
 
 
 def lower_bound(correct: int, samples: int, error: float) -> float:
-    """Return the one-sided lower confidence bound (0 to 1) of the accuracy, if ``correct`` of ``samples`` are right.
+    """Return the one-sided lower confidence bound (0 to 1) for the accuracy if ``correct`` of ``samples`` answers are right.
 
     The bound is exact (Clopper and Pearson 1934, Biometrika 26): it is above the true accuracy with a probability of at
     most ``error`` (under 0.5), whatever that accuracy is. Wilson's bound is slightly higher, but is above the true
-    accuracy up to 1.3 times as often as ``error`` permits (100 samples, accuracies over 0.5).
+    accuracy up to 1.3 times as often as ``error`` permits (with 100 samples and accuracies over 0.5).
     """
     low, high = 0.0, correct / samples
     for _ in range(_BISECTIONS):
@@ -136,20 +137,20 @@ def least_correct(samples: int, bar: float, error: float) -> int:
 def _find_requirements(samples: int, rule: Rule, look: int, evidence: Evidence) -> tuple[int, float | None]:
     """Return the number of right answers that confidence and chance require, and the smallest accuracy that passes.
 
-    That accuracy is also at least the threshold; it is None if no accuracy passes.
+    That accuracy is at least the threshold; it is None if no accuracy passes.
     """
     least = max((least_correct(samples, bar, error) for bar, error in _bars(rule, look, evidence)), default=0)
     return least, max(rule.threshold, least / samples) if least <= samples else None
 
 
 def _bars(rule: Rule, look: int, evidence: Evidence) -> list[tuple[float, float]]:
-    """Return the accuracies that the lower bound must exceed, each with the error probability of that bound."""
+    """Return pairs of an accuracy and an error probability: a lower bound with that error must exceed that accuracy."""
     bars = [(rule.threshold, permitted_error(rule, look))] if rule.confidence else []
     return bars if evidence.chance is None else [*bars, (evidence.chance, _CHANCE_ERROR)]
 
 
 def is_above_chance(accuracy: Accuracy) -> bool:
-    """Return whether an accuracy is significantly above chance; True if chance or samples are unknown."""
+    """Return whether an accuracy is significantly above chance; True if the chance level or the number of samples is unknown."""
     chance, samples = accuracy.evidence.chance, accuracy.samples
     if chance is None or not samples:
         return True
@@ -169,7 +170,7 @@ class Unreachable:
 
 
 def required_accuracy(samples: int | None, rule: Rule, look: int | None, evidence: Evidence) -> float | Unreachable:
-    """Return the smallest accuracy (0 to 1) on ``samples`` test samples that passes at ``look``, or why none would.
+    """Return the smallest accuracy (0 to 1) on ``samples`` test samples that passes at ``look``; ``Unreachable`` if none does.
 
     If ``samples`` or ``look`` is not known, the threshold is returned.
     """

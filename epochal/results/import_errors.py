@@ -23,7 +23,7 @@ _REQUIREMENTS = "requirements.txt"
 
 
 def explain_import_error(raised: Raised, place: Frame | None, code: Path, script: str) -> tuple[Reason, str]:
-    """Return the reason for an ImportError, or another error during an import, and what to do about it.
+    """Return the reason for an ImportError (or for another error during an import), and what to do about it.
 
     ``place``: the import statement in the pushed code that led to the error; None if it is not known. ``code``: the
     folder with the pushed code. ``script``: the path of its script.

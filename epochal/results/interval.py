@@ -8,7 +8,7 @@ _INTERVAL_CONFIDENCE = 0.95
 
 
 def wilson_interval(accuracy: float, samples: int) -> tuple[float, float]:
-    """Return the 95 % interval (both ends 0 to 1) of the true accuracy, given ``accuracy`` on ``samples`` test samples.
+    """Return the 95% interval (both ends 0 to 1) for the true accuracy if ``accuracy`` was measured on ``samples`` rows.
 
     Wilson 1927, "Probable inference, the law of succession, and statistical inference", JASA 22; recommended by Brown,
     Cai and DasGupta 2001, "Interval estimation for a binomial proportion", Statistical Science 16.

@@ -1,4 +1,4 @@
-"""Translate into English the words for accuracies and data in lines that scripts print in other languages. No I/O."""
+"""Translate words for accuracies and data into English, in lines that scripts print in other languages. No I/O."""
 
 import re
 
@@ -54,7 +54,7 @@ _TRANSLATIONS = [
 
 
 def translate(line: str) -> str:
-    """Return a line with its words for accuracies and data in English; an English line is returned unchanged."""
+    """Translate the words for accuracies and data in a line into English; an English line is returned unchanged."""
     if _ENGLISH.fullmatch(line) and not _FOREIGN_ASCII.search(line):
         return line
     for pattern, english in _TRANSLATIONS:

@@ -1,4 +1,4 @@
-"""Parse the measurements that the recorder saw: of which network, on which rows, and whether it was fitted on them."""
+"""Parse the measurements that the recorder saw: which network was measured on which rows, and whether it was fitted on them."""
 
 import base64
 import binascii
@@ -29,7 +29,7 @@ _SKETCH_BYTES = 8 * 1024
 
 
 class Kind(StrEnum):
-    """The kind of a measurement: the method that made it, the validation of a fit, or a cross-validation."""
+    """How a measurement was made: by a method such as evaluate(), by the validation in a fit, or by cross-validation."""
 
     EVALUATE = "evaluate"
     SCORE = "score"
@@ -42,9 +42,9 @@ class Kind(StrEnum):
 class Labels:
     """The test labels of one output of a network.
 
-    ``kind``: "classes", "one-hot", "several" (labels per row), "numbers" (a regression's), "inputs" (an autoencoder's)
-    or "unknown". ``answers``: the number of different labels. ``answer``: the most frequent label. ``chance``: the
-    accuracy (0 to 1) of always giving ``answer``; None if that is not known.
+    ``kind``: "classes", "one-hot", "several" (more than one label per row), "numbers" (in a regression), "inputs" (in
+    an autoencoder) or "unknown". ``answers``: the number of different labels. ``answer``: the most frequent label.
+    ``chance``: the accuracy (0 to 1) of always giving ``answer``; None if that is not known.
     """
 
     kind: str = "unknown"
@@ -57,7 +57,7 @@ class Labels:
 class Overlap:
     """Whether the test rows were among the rows that the network was fitted on.
 
-    ``share``: the share of test rows among them; ``expected``: the share to expect of a clean split (both 0 to 1).
+    ``share``: the share of the test rows that were; ``expected``: the share to expect in a clean split (both 0 to 1).
     ``redrawn``: whether the test set is drawn anew each time it is read, from rows that may include training rows.
     ``refused``: whether the test is meaningless, because ``share`` is too high or the test set is redrawn.
     ``checked``: whether all rows are known; if not, ``unchecked_reason`` says why.
@@ -75,14 +75,14 @@ class Overlap:
 class Measurement:
     """A call to evaluate(), score() or accuracy_score(), a prediction, the validation of a fit, or a cross-validation.
 
-    ``network``: identifies the network within its training; ``weights``: identifies its weights at the time.
-    ``measured_by``: for scikit-learn, the name of the estimator's class, or of the function that measured.
+    ``network``: identifies the network within this training; ``weights``: identifies its weights at the time.
+    ``measured_by``: for scikit-learn, the name of the estimator's class, or of the function that did the measuring.
     ``metrics``: the measured values by name; ``classes``: the class of each metric. ``samples``: the number of test
     samples; ``test_set``: the digest of their rows; None if unknown. ``labels``: the labels of each output, by name.
     ``trained``: whether this run trained the network; None if that is not known. ``is_dummy``: whether a DummyClassifier
     was measured. ``is_r2``: whether the value is the R² of a regression. ``at``: the time, in seconds since 1970.
-    ``folds``: the number of folds of a cross-validation. ``candidates``: the number of candidates of a search for
-    hyperparameters; 0 for any other measurement. ``line``: the line of the script that called evaluate(); None if it is
+    ``folds``: the number of folds of a cross-validation. ``candidates``: the number of candidates in a search for
+    hyperparameters; 0 for any other measurement. ``line``: the line in the script that called evaluate(); None if it is
     not known.
     """
 
@@ -117,7 +117,7 @@ class Measurement:
         return plain[:1] or others[:_MAX_NAMES]
 
     def labels_of(self, metric: str) -> Labels:
-        """Return the labels that a metric was computed from; unknown labels if no single output fits its name."""
+        """Return the labels that a metric was computed from, or unknown labels if its name fits none or several outputs."""
         if len(self.labels) == 1:
             return next(iter(self.labels.values()))
         named = [labels for output, labels in self.labels.items() if output and metric.startswith(f"{output}_")]
@@ -128,10 +128,10 @@ class Measurement:
 class Measurements:
     """All measurements that the recorder saw in a trial, in chronological order.
 
-    ``validations``: the validations of fits, by model and fit. ``test_sets``: the sketch of each test set by its
-    digest, in the format of ``Accuracy.test_rows``. ``epochs``: digests of the weights after each epoch, by model and
-    fit. ``last_direct_call``: when nn.py last called a network directly, in seconds since 1970; 0 if it did not. The
-    recorder does not see the answers of such a call.
+    ``validations``: the validations of fits, by model and fit. ``test_sets``: a sketch of each test set (in the
+    format of ``Accuracy.test_rows``), by the digest of the test set. ``epochs``: digests of the weights after each
+    epoch, by model and fit. ``last_direct_call``: when nn.py last called a network directly, in seconds since 1970; 0
+    if it did not. The recorder does not see the answers that such a call returns.
     """
 
     measurements: tuple[Measurement, ...] = ()
@@ -141,9 +141,9 @@ class Measurements:
     last_direct_call: float = 0.0
 
     def count_looks(self, test_set: str | None) -> int:
-        """Return how many different networks were compared with a test set, but at least 1.
+        """Return how many different networks were measured on a test set, or 1 if none was.
 
-        Test sets that share at least 5 % of their rows count as one. Each state of the weights counts as a network, so
+        Test sets that share at least 5% of their rows count as one. Each state of the weights counts as a network, so
         each epoch that was validated on the test set counts.
         """
         rows = self.test_sets.get(test_set or "")
@@ -256,9 +256,9 @@ def count_networks(measurements: Iterable[Measurement]) -> int:
 def find_latest(measurements: Sequence[Measurement]) -> Measurement | None:
     """Return the latest measurement that was made on enough samples; None if there are no measurements.
 
-    A measurement on less than a tenth of the largest number of samples is left out. So is a score that was
-    computed from answers of unknown origin on fewer samples than a trained network was tested on, because it covers
-    only a part of the test set.
+    Measurements on less than a tenth of the largest number of samples are left out. If answers of unknown origin were
+    scored on fewer samples than a trained network was tested on, that score is left out, too, because it covers only a
+    part of the test set.
     """
     max_samples = max((each.samples or 0 for each in measurements), default=0)
     max_trained_samples = max((each.samples or 0 for each in measurements if each.trained), default=0)

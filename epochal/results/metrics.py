@@ -108,7 +108,7 @@ def _parse_epoch(event: dict[str, Any]) -> Epoch | None:
 
 
 def _parse_fit(event: dict[str, Any]) -> tuple[Fit, list[Epoch]]:
-    """Parse a fit and the epochs before its checkpoint, whose duration was not recorded and is set to 0 seconds."""
+    """Parse a fit and the epochs before its checkpoint, whose durations were not recorded and are set to 0 seconds."""
     model, call, target_epoch, continued = (
         read_count(event[name]) for name in ("model", "call", "epochs", "continued")
     )
@@ -123,7 +123,7 @@ def _parse_fit(event: dict[str, Any]) -> tuple[Fit, list[Epoch]]:
 
 
 def read_count(value: Any) -> int:
-    """Return ``value`` as a count of epochs, fits, models or answers. Raises ValueError if it is not 0 to 1,000,000."""
+    """Return ``value`` as a count of epochs, fits, models or answers. Raises ValueError if it is not within 0 to 1,000,000."""
     count = int(value)
     if not 0 <= count <= _MAX_COUNT:
         raise ValueError(value)

@@ -1,4 +1,4 @@
-"""Read files that training code wrote, which may be anything, such as an endless pipe or a link to another file."""
+"""Read files that training code wrote. They may be anything, such as an endless pipe or a link to another file."""
 
 import os
 import stat

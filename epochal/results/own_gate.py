@@ -21,7 +21,7 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def find_own_gate(exit_status: int, ending: Ending | None, origin: Origin) -> Frame | None:
-    """Return the line with which the script itself chose ``exit_status``; None if anything else ended the script."""
+    """Return the line with which the script itself chose to end with ``exit_status``; None if it ended otherwise."""
     if ending is None or not 0 < exit_status < 128:
         return None
     if ending.raised or ending.handled:
@@ -56,7 +56,7 @@ def is_own_statement(raised: Raised, origin: Origin) -> bool:
 
 
 def _find_raised_exit(origin: Origin) -> list[Frame]:
-    """Return the only ``raise SystemExit`` of the script, unless it is in an ``except`` block."""
+    """Return the only ``raise SystemExit`` in the script, unless it is in an ``except`` block."""
     tree = _parse(origin.script, origin)
     if tree is None:
         return []
@@ -89,7 +89,7 @@ def _measures_later(frame: Frame, origin: Origin) -> bool:
 
 
 def _find_return(frame: Frame, origin: Origin) -> Frame | None:
-    """Return the only line that can return a status other than 0 for a line like ``sys.exit(main())``."""
+    """For a line like ``sys.exit(main())``, return the only ``return`` in ``main`` that can give a status other than 0."""
     tree = _parse(frame.path, origin)
     for node in ast.walk(tree) if tree else ():
         if not (

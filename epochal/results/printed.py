@@ -1,8 +1,8 @@
 """Find the accuracies that a script prints, as its output arrives. No I/O.
 
 A line counts if it states a test accuracy: ``Test accuracy: 0.83``, or ``accuracy: 0.83`` if no line names a test
-(``accuracy_lines`` reads the forms). ``PrintedLines.unparsed`` keeps a line that seems to state a test accuracy but
-cannot be parsed, so that the line can be quoted and no other number silently counts instead.
+(``accuracy_lines`` knows the possible forms). ``PrintedLines.unparsed`` keeps a line that seems to state a test
+accuracy but cannot be parsed, so that the line can be quoted and no other number silently counts instead.
 """
 
 import re
@@ -27,9 +27,10 @@ class PrintedAccuracy:
     """An accuracy that a line states.
 
     ``value``: the number as stated, which may be out of range, infinite or NaN. ``samples``: the number of test
-    samples; None if the line does not state it. ``at``: when the line arrived, in the unit of ``PrintedLines.feed``.
-    ``text``: at most 200 printable characters of the line. ``number``: the number as printed if its unit is uncertain
-    (``accuracy_lines.Statement``). ``is_precision``: whether the word for accuracy may also mean precision.
+    samples; None if the line does not state it. ``at``: when the line arrived (see ``PrintedLines.feed``).
+    ``text``: at most 200 printable characters of the line. ``number``: the number as printed, but only if its unit is
+    uncertain (see ``accuracy_lines.Statement``). ``is_precision``: whether the line's word for accuracy may also mean
+    precision.
     """
 
     value: float
@@ -64,21 +65,21 @@ class PrintedLines:
 
     @property
     def all_tests(self) -> list[PrintedAccuracy]:
-        """All printed test accuracies or, if no line names a test, all accuracies whose lines name no data.
+        """All printed test accuracies or, if no line names a test, all accuracies in lines that do not say on which data.
 
-        Identical lines are listed once, ordered by their last appearance. Of more than ten lines, the first five and
-        the last five are kept.
+        Identical lines are listed once, ordered by their last appearance. If there are more than ten lines, only the
+        first five and the last five are kept.
         """
         return self._lines_of(Split.TEST) or self._lines_of(Split.UNNAMED)
 
     @property
     def unparsed_counts(self) -> bool:
-        """Whether ``unparsed`` names a test but no parsed line does, so that it takes precedence over them."""
+        """Whether ``unparsed`` names a test but no parsed line does, so that it takes precedence over the parsed lines."""
         return bool(self.unparsed) and self._unparsed_names_test and not self._lines_of(Split.TEST)
 
     @property
     def all_validations(self) -> list[PrintedAccuracy]:
-        """All printed validation accuracies, in the order of ``all_tests``."""
+        """All printed validation accuracies, in the same order as ``all_tests``."""
         return self._lines_of(Split.VALIDATION)
 
     def _lines_of(self, split: Split) -> list[PrintedAccuracy]:
@@ -86,7 +87,7 @@ class PrintedLines:
         return [line for line in lines if not line.is_precision or not self._names_recall]
 
     def shows_percents(self, line: PrintedAccuracy) -> bool:
-        """Return whether a line of the same form had a number over 1, so that this form states percentages."""
+        """Return whether a line of the same form stated a number over 1, which shows that this form states percentages."""
         return _form_of(line.text) in self._percent_forms
 
     def feed(self, chunk: bytes, at: float) -> None:

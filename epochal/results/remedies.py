@@ -1,4 +1,4 @@
-"""Remedies for known exceptions: no network, no GPU, no screen, no user to answer a prompt, or a missing file."""
+"""Remedies for exceptions with a known cause, such as no network, no GPU, no screen, no user input, or a missing file."""
 
 import re
 from collections.abc import Sequence
@@ -100,7 +100,7 @@ class Origin:
 
 
 def explain_known(exceptions: Sequence[Raised], place: Frame | None, origin: Origin) -> tuple[Reason, str] | None:
-    """Return the reason and the remedy for a known exception, or None.
+    """Return the reason and the remedy for an exception whose cause is known; None for any other.
 
     ``exceptions``: the exception and those that led to it, latest first. ``place``: the line of the pushed code that
     caused it; None if that is not known.

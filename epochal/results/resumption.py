@@ -1,4 +1,4 @@
-"""Find out from the fits of a trial where each fit resumed, and what ended the trial early. No I/O."""
+"""Find out, from the fits of a trial, at which epoch each fit resumed, and what ended the trial early. No I/O."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ _FROM_THE_BEGINNING = "trained from the beginning"
 
 
 def describe_resumption(fits: Sequence[Fit], source: str, why: str = "", *, retrain: bool) -> str:
-    """Describe what a trial resumed from, or why it did not; empty for a first trial that had nothing to resume from.
+    """Describe what a trial resumed from, or why it did not resume; empty for a first trial that had nothing to resume from.
 
     ``source``: the trial or run whose checkpoints this trial received (``trial 1``); empty if it received none.
     ``why``: why it received none, if that should be reported. ``retrain``: whether the trial was expected to resume.
@@ -38,9 +38,9 @@ def find_stop_cause(fits: Sequence[Fit]) -> StoppedBy | None:
 
 
 def effective_epochs(fits: Sequence[Fit], target_epochs: int) -> int:
-    """Return the number of epochs with which the script reproduces a trial of ``target_epochs`` epochs.
+    """Return the number of epochs to set in the script to reproduce a trial that was to train ``target_epochs`` epochs.
 
-    The number is smaller than ``target_epochs`` if the only fit with that many epochs was stopped at the threshold.
+    The number is smaller than ``target_epochs`` if the only fit with that target was stopped at the threshold.
     """
     matching = [fit for fit in fits if fit.target_epoch == target_epochs]
     if len(matching) == 1 and matching[0].stopped_by is StoppedBy.THRESHOLD:

@@ -1,4 +1,4 @@
-"""Estimate how much of a test set was in earlier test sets, from the smallest hashes of their rows. No I/O."""
+"""Estimate how much of a test set was in earlier test sets, using the smallest hashes of their rows. No I/O."""
 
 import struct
 from collections.abc import Iterable
@@ -17,9 +17,9 @@ def estimate_shared_rows(rows: bytes, earlier: Iterable[bytes]) -> float:
     sketch contains every hash of the test set, so the rows with smaller hashes are a random sample of all rows
     (bottom-k sketches; Cohen and Kaplan 2007, "Summarizing data using bottom-k sketches").
 
-    The larger a test set, the smaller the largest hash in its sketch. Therefore the share is computed up to the largest
-    hash of each earlier sketch, against the union of all sketches that reach at least as far, and the highest share is
-    returned.
+    The larger a test set, the smaller the largest hash in its sketch. Therefore a share is computed for each earlier
+    sketch: among the hashes up to the largest one in that sketch, and against the union of all sketches that reach at
+    least as far. The highest share is returned.
     """
     own = read_hashes(rows)
     share, union = 0.0, set[int]()

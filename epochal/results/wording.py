@@ -1,4 +1,4 @@
-"""Describe accuracies, verdicts and their evidence for job output, ``epochal show``, ``epochal history`` and mail."""
+"""Describe accuracies, verdicts and the evidence behind them, in job output, ``epochal show``, ``epochal history`` and mail."""
 
 import math
 from decimal import Decimal
@@ -27,7 +27,7 @@ def format_with_threshold(accuracy: float, threshold: float) -> tuple[str, str]:
 
 
 def describe_accuracy(accuracy: float, samples: int | None) -> str:
-    """Return the accuracy with its 95 % interval: ``0.831 (0.789 to 0.866, 360 test samples)``.
+    """Return the accuracy with its 95% interval: ``0.831 (0.789 to 0.866, 360 test samples)``.
 
     The interval is left out if the number of samples is not known.
     """
@@ -36,7 +36,7 @@ def describe_accuracy(accuracy: float, samples: int | None) -> str:
 
 
 def describe_interval(accuracy: float, samples: int | None) -> str:
-    """Return the 95 % interval of an accuracy (0 to 1) as text; empty if the number of samples is not known."""
+    """Return the 95% interval of an accuracy (0 to 1) as text; empty if the number of samples is not known."""
     if not samples:
         return ""
     low, high = wilson_interval(accuracy, samples)
@@ -44,7 +44,7 @@ def describe_interval(accuracy: float, samples: int | None) -> str:
 
 
 def describe_verdict(trial: Trial, threshold: float) -> str:
-    """Return the verdict on a trial as one line: ``0.750 reaches the threshold 0.70``, with ``describe_certainty`` appended."""
+    """Return the verdict on a trial as one line: ``0.750 reaches the threshold 0.70``, then ``describe_certainty``."""
     accuracy = trial.accuracy
     assert accuracy is not None
     measured, shown_threshold = format_with_threshold(accuracy.value, threshold)
@@ -135,7 +135,7 @@ def _describe_rows(evidence: Evidence) -> str:
 
 
 def _describe_chance_shortfall(accuracy: Accuracy) -> str:
-    """Return "above" or "clearly above" to complete "not … chance"; empty if the accuracy is clearly above chance."""
+    """Return "above" for an accuracy not above chance, "clearly above" for one not clearly above it; empty for any other."""
     chance = accuracy.evidence.chance
     if chance is None or is_above_chance(accuracy):
         return ""

@@ -26,7 +26,7 @@ _MAX_LENGTH = 100_000
 
 @dataclass(frozen=True)
 class WrittenFile:
-    """A result file that the script wrote in this trial. ``name``: its path relative to the code."""
+    """A result file that the script wrote in this trial. ``name``: its path relative to the folder with the code."""
 
     name: str
     text: str
@@ -51,7 +51,7 @@ class WrittenFile:
 
 
 def _flatten(content: Any, path: str = "") -> Iterator[str]:
-    """Yield a line for each number in JSON, with the names that lead to it; lists are left out."""
+    """Yield a line for each number or string in parsed JSON, with the keys that lead to it; lists are left out."""
     if isinstance(content, dict):
         for name, value in content.items():
             yield from _flatten(value, f"{path} {name}".strip())
@@ -60,10 +60,10 @@ def _flatten(content: Any, path: str = "") -> Iterator[str]:
 
 
 def find_written_files(code: Path, snapshot: Path) -> list[WrittenFile]:
-    """Return the result files that a trial wrote below ``code``, its copy of the folder ``snapshot``.
+    """Return the result files that a trial wrote below ``code``, which is its own copy of the folder ``snapshot``.
 
     A file with a suitable name, such as metrics.json or results/accuracy.txt, counts if it is not in the snapshot or
-    has a different modification time there. The copy was made with the original times.
+    has a different modification time there. Copying kept the modification times.
     """
     found: list[WrittenFile] = []
     for visited, (folder, folders, names) in enumerate(os.walk(code)):
