@@ -98,7 +98,7 @@ def run_container(
 
 
 def find_containers(client: docker.DockerClient, home: str) -> Iterator[tuple[str, Label]]:
-    """Yield the ID and the ``Label`` of each container, running or not, of the EPOCHAL_HOME with the ID ``home``."""
+    """Yield the ID and the ``Label`` of each container, running or not, that belongs to the EPOCHAL_HOME with the ID ``home``."""
     for found in client.api.containers(all=True, filters={"label": f"{_LABEL_PREFIX}home={home}"}):
         values = {name: found["Labels"].get(_LABEL_PREFIX + name, "0") for name in ("run", "trial", "until")}
         yield found["Id"], Label(home, **{name: int(value) for name, value in values.items()})
@@ -146,7 +146,7 @@ def _read_chunks(output: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _container_options(task: Task, limits: LimitSettings) -> dict[str, Any]:
-    """Return the arguments that create the container for ``task`` with its sandbox and ``limits``."""
+    """Return the arguments for creating the container for ``task``, including its sandbox and ``limits``."""
     label = task.label
     purpose = f"run-{label.run}-trial-{label.trial}" if label.run else "helper"
     user, group = user_and_group()

@@ -28,7 +28,7 @@ def connect(docker_host: str) -> docker.DockerClient:
 def engine_errors(docker_host: str) -> Iterator[None]:
     """Translate exceptions of the Docker SDK in the ``with`` block into Epochal's exceptions.
 
-    Raises RunFailed(NO_ENGINE) if the engine does not answer, EpochalError if it refuses the request.
+    Raises RunFailed(NO_ENGINE) if the engine does not answer, and EpochalError if it refuses the request.
     """
     try:
         yield

@@ -34,7 +34,7 @@ def ensure_image(client: docker.DockerClient, recipe: Recipe, settings: ImageSet
     """Return the tag of the image for ``recipe``, and build the image if the engine does not have it.
 
     ``locks`` is the folder for lock files. Raises RunFailed(ENVIRONMENT_FAILED) with the last lines of the build's
-    output as its detail, SettingsError if the CA bundle cannot be read.
+    output as its detail, and SettingsError if the CA bundle cannot be read.
     """
     tag = image_tag(recipe, settings)
     with file_lock(locks / f"{tag.replace('/', '-')}.lock", log):

@@ -25,7 +25,7 @@ for name in sys.argv[1:]:
 
 
 class ImportFailed(RunFailed):
-    """A module cannot be imported in the training environment. ``module``: its name. ``output``: the output of Python."""
+    """A module cannot be imported in the training environment. ``module``: its name. ``output``: what Python printed."""
 
     def __init__(self, module: str, output: str) -> None:
         self.module = module
@@ -39,9 +39,9 @@ def check_imports_once(
 ) -> None:
     """Check that ``modules`` can be imported, unless ``folder`` records that ``environment`` can import all of them.
 
-    If any of them is not recorded yet, all are imported in the given order, because a module may be importable only
-    after another one. ``run`` starts Python with the given arguments and returns its exit status and output. Raises
-    ImportFailed if an import fails.
+    If any of them is not recorded yet, all are imported in the given order, because it may be possible to import a
+    module only after another one. ``run`` starts Python with the given arguments and returns its exit status and
+    output. Raises ImportFailed if an import fails.
     """
     markers = [folder / digest(environment, module) for module in modules]
     if all(path.exists() for path in markers):

@@ -18,8 +18,8 @@ class Label:
     """A label that says for which run and trial a container or process was started.
 
     ``home``: the ID of the EPOCHAL_HOME (see ``home_id``). ``run`` and ``trial``: the numbers of the run and the trial;
-    ``NO_RUN`` and 0 for other work. ``until``: the time by which the work should have ended, in seconds since the Unix
-    epoch.
+    ``NO_RUN`` and 0 if the work belongs to no run. ``until``: the time by which the work should have ended, in seconds
+    since the Unix epoch.
     """
 
     home: str

@@ -1,4 +1,4 @@
-"""Determine why a trial ended from its exit status and the end of its output."""
+"""Determine, from the exit status and the end of the output, why a trial ended."""
 
 from epochal.errors import Reason
 from epochal.runtimes.log import last_lines

@@ -35,7 +35,8 @@ segment, in KiB. Neither can exceed a hard limit that is already in force.
 class ProcessRuntime:
     """A runtime that trains in plain processes on this machine.
 
-    There is no sandbox: time, memory and file sizes are limited, but code may do anything that its user may do.
+    There is no sandbox: time, memory and file sizes are limited, but the code may do anything that the user who runs it
+    may do.
     """
 
     name = "process"

@@ -1,8 +1,8 @@
 """Start a process and kill it with all its descendants, which are found by a marker in their environment.
 
-Process groups alone are not enough: a child that starts its own session leaves the group, and after a kill -9 of the
-job the id of the group may be reused. Children inherit the environment, and proc(5) shows it. A program that leaves
-the group and also empties its environment escapes: this is not a sandbox.
+Process groups alone are not enough: a child that starts its own session leaves the group, and after the job
+has been killed with kill -9, the id of the group may be reused. Children inherit the environment, and proc(5) shows it.
+A program that leaves the group and also empties its environment escapes: this is not a sandbox.
 """
 
 import os
@@ -88,7 +88,7 @@ def kill_orphans(home: str, is_training: Callable[[int, int], bool]) -> set[int]
 
 
 def _kill(matches: Callable[[str], bool]) -> None:
-    """Kill the processes whose marker ``matches`` accepts, and those that they fork meanwhile, until none is left."""
+    """Kill the processes whose marker satisfies ``matches``, and any that they fork meanwhile, until none is left."""
     while descriptors := list(_find_processes(matches)):
         for descriptor in descriptors:
             with suppress(ProcessLookupError):
@@ -101,7 +101,7 @@ def _kill(matches: Callable[[str], bool]) -> None:
 
 
 def _find_processes(matches: Callable[[str], bool]) -> Iterator[int]:
-    """Yield a pidfd, which the caller must close, of each other process whose marker ``matches`` accepts."""
+    """Yield a pidfd, which the caller must close, for each other process whose marker satisfies ``matches``."""
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue

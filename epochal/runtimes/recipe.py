@@ -33,7 +33,7 @@ class Recipe:
     torch_index: str
 
     def files(self) -> dict[str, str]:
-        """Return the files that ``resolve.py`` reads, by name."""
+        """Return the texts of the files that ``resolve.py`` reads, by the name of the file."""
         files = {
             f"{self.framework}.txt": self.pins,
             f"{self.framework}.in": self.wanted,
@@ -42,7 +42,7 @@ class Recipe:
         return {name: text for name, text in files.items() if text}
 
     def variables(self) -> dict[str, str]:
-        """Return the environment variables for uv when it chooses and installs the packages."""
+        """Return the environment variables with which uv chooses and installs the packages."""
         return {} if self.torch_index == "pypi" else {"UV_TORCH_BACKEND": self.torch_index}
 
     def digest(self, *more: str) -> str:

@@ -77,7 +77,7 @@ def _export_lock(code: Path, name: str) -> str:
 
 
 def _read_project(code: Path, name: str) -> str:
-    """Return the dependencies in the [project] table; empty if there is none, as in a file that only configures tools."""
+    """Return the dependencies in the [project] table; empty if there is no such table, as when the file only configures tools."""
     try:
         project = tomllib.loads(_read_text(code, name)).get("project", {})
         return "".join(f"{line}\n" for line in project.get("dependencies", []))

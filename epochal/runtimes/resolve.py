@@ -2,18 +2,18 @@
 
     python resolve.py UV FRAMEWORK PACKAGES FOLDER
 
-It is run by the Python of the environment, in an image or in a process, so it uses only the standard library. UV is the
-path of uv, PACKAGES is ``wheels`` or ``any`` as in the server's ``[sandbox]`` settings. FOLDER contains:
+It runs in an image or in a process, with the same Python as the environment, and uses only the standard library. UV is
+the path of uv, and PACKAGES is ``wheels`` or ``any``, as in the server's ``[sandbox]`` settings. FOLDER contains:
 
 FRAMEWORK.txt      the pins of the framework
-FRAMEWORK.in       the packages wanted with the framework; if there is no such file, all pinned packages
+FRAMEWORK.in       the packages wanted with the framework; if there is no such file, all pinned packages are wanted
 requirements.txt   the repository's requirements, if there are any
 
 The repository's versions take precedence. Pins are kept if they fit, and a wanted package is left out if the repository
 needs the same package under another name (see ``_read_wanted``). The script writes to FOLDER:
 
 packages.txt       the packages to install
-shared.txt         those of them that are also installed without a requirements.txt
+shared.txt         those of them that would also be installed if there were no requirements.txt
 remarks.json       the changes that the repository caused; see ``epochal.runtimes.remarks``
 """
 
@@ -155,8 +155,9 @@ def _find_held_back(
 ) -> list[list[str]]:
     """Return the packages whose newest allowed release is not chosen because a wheel is missing.
 
-    Each item has the package's name, the chosen version, the version of the release, and the package without a wheel,
-    which is the package itself or one that the release needs. Packages with an exact version are skipped.
+    Each item consists of the package's name, the chosen version, the version of the newest release, and the name of the
+    package without a wheel: the package itself, or one that the release needs. Packages that are required in an exact
+    version are skipped.
     """
     asked = {}
     for line in requirements.read_text(encoding="utf-8").splitlines():
@@ -181,9 +182,10 @@ def _find_held_back(
 
 
 def _find_missing_wheel(resolver: _Resolver, lines: list[str], options: list[str]) -> tuple[str, str]:
-    """Return the package whose missing wheel makes ``lines`` uninstallable, and uv's explanation; empty if none.
+    """Return the package whose missing wheel makes ``lines`` uninstallable, and uv's explanation; both empty if there is none.
 
-    If there are wheels for the next Python version, none is missing: the release has only dropped this Python version.
+    If there are wheels for the next Python version, no wheel counts as missing: the release has merely dropped
+    support for this Python version.
     """
     next_python = f"{sys.version_info.major}.{sys.version_info.minor + 1}"
     text = ""

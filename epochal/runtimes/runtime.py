@@ -20,7 +20,7 @@ class Training:
 
     ``run`` and ``trial``: the numbers of the run and the trial. ``folder``: the trial's folder, in which ``code`` (with
     nn.py), ``out`` and ``checkpoints`` exist. ``image``: the name that ``prepare`` returned. ``stop_at``: the
-    validation accuracy (0 to 1) after which a fit stops; None to train all epochs. ``stop``: lets another thread end
+    validation accuracy (0 to 1) at which a fit stops; None to train all epochs. ``stop``: lets another thread end
     the training at once. ``on_output``: called in another thread with each chunk of output as it arrives; if it raises
     an exception, the log is still written, and ``train`` raises that exception. ``script``: the path in ``code`` of the
     script to run.
@@ -50,7 +50,7 @@ class Outcome:
 
 
 class Runtime(Protocol):
-    """A place in which the jobs train: Docker containers or plain processes.
+    """Where the jobs train networks: in Docker containers or in plain processes.
 
     Any exception may interrupt a waiting method, including KeyboardInterrupt and exceptions from signal handlers. The
     method then leaves no training running.
@@ -64,14 +64,14 @@ class Runtime(Protocol):
     def image_name(self, framework: str, code: Path) -> str:
         """Return the name that ``prepare`` would return, without building anything or contacting a Docker engine.
 
-        Raises RunFailed(REFUSED_REQUIREMENT).
+        Raises RunFailed(REFUSED_REQUIREMENT), as ``prepare`` does.
         """
         ...
 
     def prepare(self, framework: str, code: Path, log: Log) -> str:
         """Build the image or environment for ``framework`` and ``code``/requirements.txt, unless it exists already.
 
-        Returns its name (the tag of an image, the folder of an environment). Raises RunFailed (REFUSED_REQUIREMENT,
+        Returns its name (the tag of an image, or the folder of an environment). Raises RunFailed (REFUSED_REQUIREMENT,
         NO_ENGINE, or ENVIRONMENT_FAILED with the installer's last lines as its detail).
         """
         ...
@@ -79,14 +79,15 @@ class Runtime(Protocol):
     def describe_packages(self, framework: str, code: Path) -> list[str]:
         """Return notes for the developer on how the repository changed the packages that ``prepare`` installed.
 
-        Raises RunFailed(NO_ENGINE).
+        Raises RunFailed(NO_ENGINE) if the Docker engine does not answer.
         """
         ...
 
     def check_imports(self, image: str, modules: Sequence[str]) -> None:
         """Check that ``modules`` can be imported in ``image``, unless an earlier call has already shown that they can.
 
-        Raises ImportFailed, and RunFailed(NO_ENGINE).
+        Raises ImportFailed if one of them cannot be imported, and RunFailed(NO_ENGINE) if the Docker engine does not
+        answer.
         """
         ...
 
@@ -95,22 +96,22 @@ class Runtime(Protocol):
 
         If ``training.stop`` ends it, the outcome is that of a killed script. If the files that the training wrote
         total more than ``limits.output_mb``, the biggest ones are removed, and the log says so. Raises
-        RunFailed(NO_ENGINE) if the engine does not answer, SettingsError if the server's ``data`` is not a folder.
+        RunFailed(NO_ENGINE) if the engine does not answer, and SettingsError if the server's ``data`` is not a folder.
         """
         ...
 
     def fetch_dataset(self, image: str, script: str, log: Log) -> None:
         """Run ``script`` (Python) with network access and a writable dataset cache, even if training has neither.
 
-        Raises UsageError with the last lines of the output if the script fails, RunFailed(NO_ENGINE) if the Docker
-        engine does not answer.
+        Raises UsageError with the last lines of the output if the script fails, and RunFailed(NO_ENGINE) if the
+        Docker engine does not answer.
         """
         ...
 
     def reap(self, is_training: IsTraining) -> list[int]:
         """Stop and remove every training of this EPOCHAL_HOME for which ``is_training`` returns False.
 
-        Returns the numbers of their runs, sorted. Work that belongs to no run is stopped and removed once it exceeds
-        its time limit. Raises RunFailed(NO_ENGINE) if the Docker engine does not answer.
+        Returns the sorted numbers of the runs that they belonged to. Work that belongs to no run is stopped and removed
+        once it exceeds its time limit. Raises RunFailed(NO_ENGINE) if the Docker engine does not answer.
         """
         ...

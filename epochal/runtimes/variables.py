@@ -1,4 +1,4 @@
-"""Environment variables that keep libraries from opening a window or reaching a server, which training cannot do."""
+"""Environment variables that keep libraries from opening a window or contacting a server where training cannot do so."""
 
 import os
 
@@ -19,7 +19,7 @@ MLflow, TensorBoard, Aim and DVCLive write to the working folder by themselves, 
 
 
 def library_variables(*, network: bool) -> dict[str, str]:
-    """Return the variables for training with or without access to the network.
+    """Return the variables for training. ``network``: whether the training may use the network.
 
     A variable that is set for Epochal itself keeps that value, and the script may change any of them.
     """

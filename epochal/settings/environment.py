@@ -75,7 +75,7 @@ class Environment(BaseModel):
         """Read ``variables``, by default the environment of this process.
 
         EPOCHAL_HOME defaults to the folder ``epochal`` in $XDG_STATE_HOME (~/.local/state). Raises SettingsError for an
-        unknown name that begins with EPOCHAL_, an invalid value, or a secret's file that cannot be read or is empty.
+        unknown name that begins with EPOCHAL_, an invalid value, or a secret file that cannot be read or is empty.
         """
         variables = os.environ if variables is None else variables
         names = {field.alias: field for field in cls.model_fields.values() if field.alias}

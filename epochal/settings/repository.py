@@ -1,6 +1,6 @@
 """``epochal.toml``: the settings pushed with the code.
 
-They tune training, but never loosen the sandbox or redirect mail.
+They tune training, but can neither loosen the sandbox nor redirect mail.
 """
 
 import tomllib
@@ -44,7 +44,7 @@ class RetrainSettings(Table):
 
 
 class Project(Table):
-    """A folder of the repository that is trained separately, as if it were a repository."""
+    """A folder of the repository whose script is trained separately, as if the folder were a repository of its own."""
 
     path: Annotated[
         str,

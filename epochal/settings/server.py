@@ -277,8 +277,8 @@ def watch_repository(home: Path, url: str, branches: tuple[str, ...]) -> bool:
     """Add a watched repository to ``home``/server.toml, which is created from the commented template if it is missing.
 
     The existing text of the file is kept. Returns False, and writes nothing, if the URL is already watched with these
-    branches. Raises SettingsError if the URL is watched but one of the branches is not, which the admin has to add, or
-    if the file is invalid.
+    branches. Raises SettingsError if the file is invalid, or if the URL is watched without one of the branches: the
+    admin has to add that branch to the file.
     """
     path = home / FILE_NAME
     for watched in read_toml(path, ServerSettings).repository:

@@ -1,4 +1,4 @@
-"""Read a TOML file into a model, with errors that help to fix the file, and write a commented template of a model."""
+"""Read a TOML file into a model, with errors that help to fix the file, and write a commented template for a model."""
 
 import difflib
 import re
@@ -13,7 +13,7 @@ from epochal.errors import SettingsError
 
 
 class Table(BaseModel):
-    """Base class for a table in a settings file. Its models are frozen and reject unknown keys."""
+    """Base class for a table in a settings file. All such tables are frozen and reject unknown keys."""
 
     # defer_build: no command uses every table, so each table's validator is built when it is first used.
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
@@ -38,7 +38,7 @@ def read_toml(path: Path, model: type[T]) -> T:
 def parse(values: dict[str, Any], model: type[T], where: str) -> T:
     """Validate ``values``, which were read from the file ``where``, and return them as a ``model``.
 
-    Raises SettingsError with one line for each unknown key or invalid value, which says what would be valid.
+    Raises SettingsError with one line for each unknown key or invalid value; the line says what would be valid.
     """
     try:
         return model.model_validate(values)
@@ -47,7 +47,7 @@ def parse(values: dict[str, Any], model: type[T], where: str) -> T:
 
 
 def table_tag(table: type[Table]) -> str:
-    """Return the tag that identifies ``table`` if a key may hold one of several tables.
+    """Return the tag that identifies ``table`` if a key may hold any one of several tables.
 
     The tag becomes part of the location of a validation error, where its ``<`` distinguishes it from a key.
     """

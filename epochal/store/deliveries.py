@@ -23,15 +23,16 @@ def accept_commit(
     delivery: tuple[str, str] | None = None,
     supersede: str,
 ) -> AcceptedCommit:
-    """Store a run for ``commit`` and the delivery that reported it; return the run and the owners of runs to stop.
+    """Store a run for ``commit`` and the delivery that reported it; return the run and the owners of the runs to stop.
 
     ``delivery``: the id and event of the webhook request; None if polling, Jenkins or a person reported the commit.
-    A person's request always starts a new run. If an earlier push of the same commit to the same branch started a run, a
-    push gets that run; if it was superseded and there is a delivery, it is queued again and counts as new.
+    A person's request always starts a new run. If an earlier push of the same commit to the same branch started a run,
+    another push gets that run instead of a new one; if the run was superseded and there is a delivery, it is queued
+    again and counts as new.
 
     A new run started by a push supersedes older runs started by pushes to the same branch. Queued runs without a living
     owner end at once. With ``supersede = "running"``, runs in later states without a living owner end at once, too, and
-    runs with a living owner are asked to stop. Of the runs of projects, only queued ones are superseded here;
+    runs with a living owner are asked to stop. Among the runs of projects, only queued ones are superseded here;
     ``split_run`` supersedes the others if the push changes their project.
     """
     received = datetime.now(UTC)  # taken before the transaction, which may have to wait for another one

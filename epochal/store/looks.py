@@ -13,7 +13,7 @@ from epochal.store.schema import runs, trials
 
 @reads
 def looks_before(connection: Connection, run: Run, trial: Trial) -> int | None:
-    """Count the looks at the test set of ``trial``: how often other trials of the branch compared a network with it.
+    """Count the looks at the test set of ``trial``: how often other trials of the branch measured a network on it.
 
     ``trial`` is a trial of ``run``. Only judged trials count. Returns None if neither the rows of the test set nor their
     number is known.
@@ -41,8 +41,8 @@ def store_judgement(
     """Judge a measured trial with ``decide``, and store and return the judgement, unless one is already stored.
 
     A stored judgement is returned unchanged. ``decide`` is called with the number of this look at the test set, counted
-    from 1 across all runs of the branch, or with None if the test set is unknown. If it raises an exception, nothing is
-    stored.
+    from 1 across all runs of the branch, or with None if the test set is unknown. If ``decide`` raises an exception,
+    nothing is stored.
     """
     branch = runs.c.repository == run.commit.repository, runs.c.branch == run.commit.branch
     # Lock the branch, so that trials that are judged at the same time get different numbers.

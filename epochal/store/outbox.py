@@ -44,7 +44,7 @@ def take_message(connection: Connection, after: int = 0) -> Message | None:
 
 @writes
 def release_message(connection: Connection, message: int, state: MessageState, outcome: str) -> None:
-    """End the lease of a message, and store its state and its ``outcome``, a text that says what happened.
+    """End the lease of a message, and store its state and its ``outcome``, which says what happened.
 
     ``state`` is SENT, PENDING (to be sent later) or GIVEN_UP.
     """

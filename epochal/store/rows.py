@@ -13,9 +13,9 @@ _ACCURACY = "accuracy_"
 
 
 def read_row(record: type[_T], row: Row[Any], prefix: str = "", **others: Any) -> _T:
-    """Return an instance of the dataclass ``record`` from a row, with ``others`` as the values of further fields.
+    """Return an instance of the dataclass ``record`` from a row, with ``others`` as the values of additional fields.
 
-    The column of a field is named ``prefix`` plus the field's name. Fields without a column get their defaults.
+    The column for a field is named ``prefix`` followed by the field's name. Fields without a column get their defaults.
     """
     columns = row._mapping
     known = {

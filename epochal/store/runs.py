@@ -41,7 +41,7 @@ def list_runs(connection: Connection, limit: int = 20) -> list[Run]:
 
 @reads
 def earlier_runs(connection: Connection, run: Run, limit: int = 20) -> list[Run]:
-    """Return the last ``limit`` runs before ``run`` on the same branch and of the same project, newest first."""
+    """Return the last ``limit`` runs before ``run`` on the same branch and for the same project, newest first."""
     same = (
         runs.c.repository == run.commit.repository,
         runs.c.branch == run.commit.branch,
@@ -55,7 +55,7 @@ def runs_with_verdict(connection: Connection, repository: str, fingerprint: str)
     """Return the repository's runs whose verdict a run with this fingerprint can reuse, newest first.
 
     These runs ended as REACHED or EXHAUSTED without reusing a verdict themselves. They have this fingerprint, or
-    they offered a change that leads to it.
+    they offered a change that results in it.
     """
     same = or_(runs.c.fingerprint == fingerprint, runs.c.offered_fingerprint == fingerprint)
     ended = runs.c.state.in_([State.REACHED, State.EXHAUSTED]), runs.c.reused_run.is_(None)
@@ -77,7 +77,7 @@ def last_pushed_commit(connection: Connection, repository: str, branch: str) -> 
 
 @reads
 def next_runs(connection: Connection) -> list[Run]:
-    """Return the oldest unfinished run that a push started for each branch and project, sorted from oldest to newest.
+    """Find the oldest unfinished run that a push started for each branch and project; return these runs, oldest first.
 
     If only these runs are started, the runs of a project end in the order of their pushes.
     """
@@ -139,7 +139,7 @@ def claim_run(connection: Connection, run: int, states: Iterable[State]) -> Run:
 
 @writes_at_once
 def record_heartbeat(connection: Connection, run: int) -> None:
-    """Store a heartbeat in the run, if the calling process owns it, and in the run's trials that the process owns."""
+    """Store a heartbeat in the run, if the calling process owns it, and in those of its trials that the process owns."""
     alive = {"heartbeat": datetime.now(UTC)}
     connection.execute(update(runs).where(runs.c.id == run, runs.c.owner == this_process()).values(**alive))
     connection.execute(update(trials).where(trials.c.run == run, trials.c.owner == this_process()).values(**alive))
@@ -160,7 +160,7 @@ def store_build_url(connection: Connection, run: int, url: str) -> None:
 
 @writes
 def add_notes(connection: Connection, run: int, notes: Sequence[str]) -> list[str]:
-    """Add those of ``notes`` that the run does not have yet, and return the added ones.
+    """Add to a run those of ``notes`` that it does not have yet, and return them.
 
     The run's row is locked, so that no note is lost if trials add notes at the same time.
     """
@@ -171,7 +171,7 @@ def add_notes(connection: Connection, run: int, notes: Sequence[str]) -> list[st
 
 
 def _load(connection: Connection, *conditions: ColumnElement[bool], limit: int | None = None) -> list[Run]:
-    """Return the runs that meet ``conditions``, newest first, with their trials or those of the run that they reuse."""
+    """Return the runs that meet ``conditions``, newest first, each with its own trials or with those whose verdict it reuses."""
     rows = connection.execute(select(runs).where(*conditions).order_by(runs.c.id.desc()).limit(limit)).all()
     condition = trials.c.run.in_([row.reused_run or row.id for row in rows])
     by_run: dict[int, list[Trial]] = {}

@@ -127,7 +127,7 @@ def end_run(
 def interrupt_trials(
     connection: Connection, run: int, *which: ColumnElement[bool], explanation: str = Reason.INTERRUPTED.description
 ) -> None:
-    """Mark as interrupted the trials of a run that are training and meet the conditions ``which``."""
+    """Mark trials of a run as interrupted: those that are training and meet all the conditions in ``which``."""
     training = trials.c.run == run, trials.c.state == TrialState.TRAINING, *which
     interrupted = {"state": TrialState.FAILED, "reason": Reason.INTERRUPTED, "explanation": explanation}
     connection.execute(update(trials).where(*training).values(**interrupted))

@@ -63,7 +63,7 @@ def store_forecast(connection: Connection, run: int, number: int, forecast: Fore
 
 @reads
 def is_training(connection: Connection, run: int, number: int) -> bool:
-    """Return whether a living process is training the trial ``number`` of a run."""
+    """Return whether a living process is training the trial with the number ``number`` of a run."""
     return any(
         row.number == number and living_owner(row.owner, row.heartbeat) for row in training_rows(connection, run)
     )
@@ -79,7 +79,7 @@ def mark_interrupted(connection: Connection, run: int) -> bool:
 
 @reads
 def other_trainers(connection: Connection, run: int) -> list[str]:
-    """Return, sorted, the other living processes that are training trials of the run."""
+    """Return the other living processes that are training trials of the run, in sorted order."""
     trainers = {living_owner(row.owner, row.heartbeat) for row in training_rows(connection, run)}
     return sorted(trainer for trainer in trainers if trainer not in (None, this_process()))
 

@@ -1,4 +1,4 @@
-"""Add columns for the checkpoint that a trial resumed from, its validation accuracy, and the cause of an early end.
+"""Add columns for the checkpoint that a trial resumed from, the trial's validation accuracy, and why it ended early.
 
 Migrations import nothing from the schema, because they must not change when the schema does.
 """

@@ -1,4 +1,4 @@
-"""Add columns for a run's fingerprint, the fingerprint of its offered change, and the run whose verdict it reuses.
+"""Add columns for a run's fingerprint, the fingerprint of the change that it offers, and the run whose verdict it reuses.
 
 Migrations import nothing from the schema, because they must not change when the schema does.
 """

@@ -33,7 +33,7 @@ _RENAMED = {
 def upgrade() -> None:
     """Rename the columns, indexes and the table.
 
-    Every accuracy must have a source and evidence now. A missing source becomes ``output``, and missing evidence
+    Every accuracy must now have a source and evidence. A missing source becomes ``output``, and missing evidence
     becomes an empty object.
     """
     for table, names in _RENAMED.items():
