@@ -1,4 +1,4 @@
-"""Names of repositories, and instructions in commit messages to skip training."""
+"""Names of repositories, and the parts of commit messages that ask to skip training."""
 
 import re
 from pathlib import Path
@@ -18,10 +18,10 @@ _HOST_ALIASES = {"ssh.github.com": "github.com", "www.github.com": "github.com"}
 
 
 def identity(url: str) -> str:
-    """Return a name for a repository that is the same for all its addresses, such as ``github.com/ada/digits``.
+    """Return a name for a repository, such as ``github.com/ada/digits``, that is the same for all its addresses.
 
-    For an address, the name is the host in lower case and the path, without user, password, port, trailing slashes or
-    ``.git``. For a file:// URL, or a path that begins with a slash or a dot, it is ``local`` and the absolute path:
+    For an address, the name is the lower-case host followed by the path, without user, password, port, trailing slashes or
+    ``.git``. For a file:// URL, or a path that begins with a slash or a dot, it is ``local`` followed by the absolute path:
     ``local/srv/digits.git``. If the argument is already such a name, it is returned unchanged. No part of a name is
     ``..``, so it is safe to use as a path.
     """
@@ -77,7 +77,7 @@ def safe_url(url: str) -> str:
 
 
 def find_skip_instruction(message: str) -> str | None:
-    """Return the instruction in a commit's message not to train the commit, or None if there is none.
+    """Return the part of a commit's message that asks not to train the commit, or None if there is none.
 
     It is one of GitHub's instructions ("Skipping workflow runs"), or the last line in the message of a commit that
     Epochal made. The trailer ``skip-checks: true`` has to be the last line and follow an empty line; GitHub asks for

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a trial failed, or a run ended without reaching its threshold.
+    """Why a trial failed, or why a run ended without reaching its threshold.
 
     The value is a word that runs can be filtered by. ``description`` says what happened and ``remedy`` what to do next, each in one
     full sentence. docs/reference/reasons.md is generated from both, with the comments below as its headings.
@@ -292,7 +292,7 @@ class SettingsError(UsageError):
 
 
 class RunFailed(EpochalError):
-    """A run cannot reach a verdict, for a reason that its developer or the admin can fix.
+    """A run cannot reach a verdict, because of a problem that its developer or the admin can fix.
 
     ``reason``: the kind of failure. ``explanation``: what happened in this case and how to fix it; by default, the
     explanation of ``reason``. ``detail``: related output of a program, possibly several lines; may be empty.

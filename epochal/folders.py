@@ -1,4 +1,4 @@
-"""Paths in ``$EPOCHAL_HOME``, and of files that are installed with the package.
+"""Paths in ``$EPOCHAL_HOME``, and paths of files that are installed with the package.
 
 This module imports no other module of the package.
 """
@@ -67,7 +67,7 @@ class Home:
         """Fetched repositories, environments and datasets, all of which can be fetched or built again."""
 
     def database_url(self, configured: str = "") -> str:
-        """Return the URL of the database: ``configured`` or, if that is empty, of a SQLite file in ``$EPOCHAL_HOME``."""
+        """Return the URL of the database: ``configured`` or, if that is empty, the URL of a SQLite file in ``$EPOCHAL_HOME``."""
         return configured or f"sqlite:///{self.path / 'epochal.db'}"
 
     def challenge_file(self, nonce: str) -> Path:

@@ -1,4 +1,4 @@
-"""``epochal data``: download datasets for code that trains without a network."""
+"""``epochal data``: download datasets for code that trains without network access."""
 
 import tempfile
 from pathlib import Path
@@ -23,7 +23,7 @@ def fetch(
         ),
     ],
 ) -> None:
-    """Download a dataset into the cache, with network access and outside the sandbox in which pushed code trains."""
+    """Download a dataset into the cache. This runs with network access, outside the sandbox in which pushed code is trained."""
     framework, script = find_dataset(name)
     environment = Environment.read()
     app = App.open(environment)

@@ -1,4 +1,7 @@
-"""``epochal init``: turn a folder with a training script into a repository whose hooks push its commits. It is idempotent."""
+"""``epochal init``: turn a folder with a training script into a repository whose hooks push its commits.
+
+The command is idempotent.
+"""
 
 import shlex
 from dataclasses import dataclass
@@ -24,7 +27,7 @@ from epochal.settings import (
 )
 
 HOOKS = ("post-commit", "post-merge", "post-rewrite")
-"""The hooks to install: a clean merge runs only post-merge, and a rebase ends with only post-rewrite (githooks(5))."""
+"""The hooks to install: git runs only post-merge after a clean merge, and only post-rewrite when a rebase ends (githooks(5))."""
 
 _KEPT_SUFFIX = ".before-epochal"
 
@@ -46,7 +49,7 @@ exit 0
 
 @dataclass(frozen=True)
 class LastPush:
-    """The result of the hook's last push, which the hook wrote to a file. A field that the file lacks is empty.
+    """The result of the last push by the hook, which wrote it to a file. A field that is missing from the file is empty.
 
     state: ``ok``, ``failed``, ``diverged`` (the remote has other commits), or ``pushing`` if the push has not ended.
     commit: the full id of the pushed commit.
@@ -101,11 +104,12 @@ def _ask_branches(folder: Path, remote: str | None) -> list[str]:
 def initialise(folder: Path, remote: str | None, branches: tuple[str, ...], *, jenkinsfile: bool = False) -> list[str]:
     """Set up ``folder``, which contains a script, and return lines that report what was done and what was left alone.
 
-    ``remote`` is the URL or path of the remote origin, or None if the repository already has a remote. The hooks will
+    ``remote`` is the URL or path of the remote origin, or None if the repository already has that remote. The hooks will
     push ``branches``.
 
-    Raises UsageError, before any change, if ``folder`` has no script or is inside another repository, or if there is no
-    remote or a different one. Also raises it, after some changes, if git fails or an existing hook cannot be kept.
+    Raises UsageError, before any change, if ``folder`` has no script or is inside another repository, or if its remote
+    origin is missing or differs from ``remote``. Also raises it, after some changes, if git fails or an existing hook
+    cannot be kept.
     """
     folder = folder.absolute()
     _check_folder(folder, remote)
@@ -153,7 +157,7 @@ def configured_branches(folder: Path) -> tuple[str, ...]:
 
 
 def read_last_push(folder: Path) -> LastPush | None:
-    """Return the result of the hook's last push in the repository of ``folder``, or None if it has never pushed."""
+    """Return the result of the last push by the hook of the repository in ``folder``, or None if it has never pushed."""
     repository = GitFolder(folder.absolute())
     path = folder.absolute() / repository.run_text("rev-parse", "--git-common-dir") / "epochal" / "last-push"
     try:

@@ -35,5 +35,5 @@ def retrain() -> None:
 def prove(
     nonce: Annotated[str, typer.Argument(help="A random value that identifies the check.")],
 ) -> None:
-    """Print which EPOCHAL_HOME, database and scripts a job on this machine uses, for epochal jenkins check."""
+    """For epochal jenkins check: print which EPOCHAL_HOME, database and scripts a job on this machine uses."""
     typer.echo(PROOF_PREFIX + json.dumps(describe_installation(Environment.read(), nonce)))

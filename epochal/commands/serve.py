@@ -45,7 +45,7 @@ def serve(
 
 
 class Chain(Protocol):
-    """Runs the jobs of the runs in the database. There are two: the embedded chain and the Jenkins chain."""
+    """Runs the jobs of the runs in the database. There are two chains: the embedded one and the Jenkins one."""
 
     def start(self) -> None:
         """Start the chain, and continue the runs that an earlier process left unfinished."""
@@ -54,7 +54,7 @@ class Chain(Protocol):
         """Make the chain look in the database for runs to work on."""
 
     def interrupt(self, owner: str) -> None:
-        """Make the process that works on a run check whether the run has to stop."""
+        """Tell the process that works on a run to check whether the run has to stop."""
 
     def stop(self) -> None:
         """Stop the chain. Unfinished runs remain in the database."""
@@ -63,7 +63,8 @@ class Chain(Protocol):
 class StoredIntake:
     """Stores pushes as runs in the database, and wakes the chain.
 
-    ``supersede``: the setting of this name in server.toml, which decides which older runs of a branch a push supersedes.
+    ``supersede``: the setting with this name in server.toml, which decides which older runs of a branch are superseded
+    by a push.
     """
 
     def __init__(self, database: Database, supersede: str, chain: Chain) -> None:
@@ -72,7 +73,7 @@ class StoredIntake:
         self._chain = chain
 
     def accept(self, delivery: str, event: str, commit: Commit) -> AcceptedCommit:
-        """Store a delivery and its run in one transaction. A repeated delivery starts no second run."""
+        """Store a delivery and its run in one transaction. A repeated delivery does not start a second run."""
         return self._store(commit, (delivery, event))
 
     def store_ignored(self, delivery: str, event: str, result: str) -> None:

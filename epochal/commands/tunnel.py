@@ -1,4 +1,4 @@
-"""``epochal tunnel``: open an ngrok address for the gateway and register it with GitHub."""
+"""``epochal tunnel``: open an ngrok tunnel to the gateway and register its address with GitHub."""
 
 import threading
 from typing import Annotated

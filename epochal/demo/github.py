@@ -1,8 +1,8 @@
 """A stand-in for GitHub: the post-receive hook of a bare repository, which sends the webhook that GitHub would send.
 
 The headers, the signature and the JSON (the part of a push event that matters here) are like GitHub's; see GitHub's
-"Webhook events and payloads" and "Validating webhook deliveries". Git writes a line ``<old> <new> <ref>`` for each
-reference to the hook's standard input.
+"Webhook events and payloads" and "Validating webhook deliveries". For each reference, git writes a line
+``<old> <new> <ref>`` to the hook's standard input.
 """
 
 import json
@@ -16,7 +16,7 @@ import httpx
 from epochal.forges.github import sign
 from epochal.settings import child_environment
 
-_TIMEOUT_SECONDS = 10  # GitHub, too, waits this long for an answer.
+_TIMEOUT_SECONDS = 10  # GitHub, too, waits this long for a response.
 
 
 def push_event(repository: Path, old: str, new: str, reference: str) -> dict[str, object]:
@@ -64,7 +64,7 @@ def _head_commit(repository: Path, sha: str) -> dict[str, object]:
 
 
 def deliver(address: str, secret: bytes, event: dict[str, object]) -> str:
-    """POST the signed event and return the answer in one line. Raises httpx.HTTPError if there is no answer."""
+    """POST the signed event and return the response as one line. Raises httpx.HTTPError if there is no response."""
     body = json.dumps(event).encode()
     headers = {
         "User-Agent": "GitHub-Hookshot/044aadd",
@@ -81,7 +81,7 @@ def deliver(address: str, secret: bytes, event: dict[str, object]) -> str:
 
 
 def main() -> None:
-    """Send a webhook for each updated reference that git names on standard input, and print the answers.
+    """Send a webhook for each updated reference that git names on standard input, and print the responses.
 
     To run it: ``python -m epochal.demo.github REPOSITORY ADDRESS SECRET_FILE``.
     """

@@ -51,8 +51,8 @@ class Stage:
     """The folders of the demo, all below ``folder``. A new demo recreates the repositories and keeps the
     EPOCHAL_HOME.
 
-    search: whether to make the sample network too small to reach its threshold with more epochs, and give it a search
-        space.
+    search: whether to make the sample network too small to reach its threshold even with more epochs, and to give it a
+        search space.
     """
 
     folder: Path
