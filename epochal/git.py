@@ -66,14 +66,14 @@ class GitFolder:
         return message.strip(), name, email
 
     def commit_time(self, sha: str) -> datetime | None:
-        """Return the commit time by the committer's clock, in UTC and whole seconds, or None if the time is invalid."""
+        """Return the commit time by the committer's clock, in UTC to the second, or None if the time is invalid."""
         try:
             return datetime.fromtimestamp(int(self.run_text("show", "--no-patch", "--format=%ct", sha)), UTC)
         except (ValueError, OverflowError, OSError):  # the time in a commit may be any text
             return None
 
     def read_file(self, sha: str, path: str) -> str | None:
-        """Return the text of a file of the commit ``sha``; None if the commit has no such file."""
+        """Return the text of a file in the commit ``sha``; None if the commit has no such file."""
         try:
             return self.run("show", f"{sha}:{path}").decode("utf-8", "replace")
         except GitError:

@@ -26,7 +26,7 @@ MIN_SECRET_BYTES = 16
 
 
 class PayloadError(EpochalError):
-    """The body of a request cannot be used; ``status`` is the HTTP status to answer with, 400 or 415."""
+    """The body of a request cannot be used; ``status`` is the HTTP status of the response, 400 or 415."""
 
     exit_status = 2
 
@@ -62,7 +62,7 @@ class Skipped:
 def read_body(content_type: str, body: bytes) -> dict[str, Any]:
     """Return the JSON object in a request's body, which is JSON or a form with the field ``payload``.
 
-    Raises PayloadError: 415 for another content type, 400 if there is no JSON object in UTF-8.
+    Raises PayloadError: 415 for any other content type, 400 if there is no JSON object in UTF-8.
     """
     kind = content_type.partition(";")[0].strip().lower()
     if kind not in ("application/json", "application/x-www-form-urlencoded"):

@@ -25,11 +25,11 @@ _REMEDIES = {
 
 
 def register_webhook(repository_url: str, address: str, secret: bytes, token: str, api: str = API) -> str:
-    """Make GitHub send a repository's pushes to ``address`` (https://…/webhook); return a sentence with the outcome.
+    """Make GitHub send a repository's push events to ``address`` (https://…/webhook); return the outcome as a sentence.
 
     A webhook that has this address already, or that Epochal registered with another address, is updated, not
     duplicated. For a repository that is not on github.com, nothing is registered, and the sentence says so. Raises
-    UsageError if GitHub cannot be reached or refuses.
+    UsageError if GitHub cannot be reached or refuses the request.
     """
     host, _, name = identity(repository_url).partition("/")
     if host != "github.com" or name.count("/") != 1:
@@ -57,7 +57,7 @@ def register_webhook(repository_url: str, address: str, secret: bytes, token: st
 
 
 def _find_webhook(hooks: Any, address: str) -> dict[str, Any] | None:
-    """Return the webhook with this address, else a webhook that Epochal registered with another address, else None."""
+    """Return the webhook with this address, or else one that Epochal registered with another address, or else None."""
     known = [hook for hook in hooks if isinstance(hook.get("config", {}).get("url"), str)]
     same = [hook for hook in known if _without_query(hook["config"]["url"]) == address]
     marked = [hook for hook in known if _MARKER in hook["config"]["url"].partition("?")[2].split("&")]
@@ -89,7 +89,7 @@ def _request(client: httpx.Client, name: str, method: str, path: str, content: d
 
 
 def _error_messages(response: httpx.Response) -> list[str]:
-    """Return the error messages in GitHub's answer: the ``message`` and, for status 422, the messages in ``errors``."""
+    """Return the error messages in GitHub's response: the ``message`` and, for status 422, the messages in ``errors``."""
     try:
         content = response.json()
         parts = [content, *content.get("errors", [])]

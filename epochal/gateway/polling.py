@@ -73,8 +73,8 @@ def _compare_head(watched: WatchedRepository, branch: str, last_run_sha: LastRun
 class Poller:
     """Compares heads like ``compare_heads``, but in a separate thread: at the start, and then every ``seconds`` seconds.
 
-    If ``on_head`` raises an exception, it is called again at the next poll. Of repeated errors in a branch, only the
-    first is logged, and the end of them.
+    If ``on_head`` raises an exception, it is called again at the next poll. If polling a branch fails several
+    times in a row, only the first error and the next success are logged.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Poller:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop polling. Waits up to 2 s for a request in progress; a slower request ends later, at its time limit."""
+        """Stop polling. Waits up to 2 s for a request in progress; a slower one ends at its time limit."""
         self._stopped.set()
         self._thread.join(timeout=_STOP_SECONDS)
 

@@ -24,8 +24,9 @@ def configured_secret(environment: Environment, settings: ServerSettings) -> tup
 def webhook_secret(home: Path, configured_file: str, from_environment: str | None) -> tuple[bytes, bool]:
     """Return the webhook's secret, and whether it was just generated.
 
-    The secret is ``from_environment``, else the content of ``configured_file`` unless that is empty, else the content
-    of ``home``/webhook-secret, which is generated if it does not exist. White space around the secret is removed.
+    The secret is ``from_environment`` or, if that is None, the content of the file ``configured_file``. If that path is
+    empty, too, the file is ``home``/webhook-secret, which is generated if it does not exist. White space around the
+    secret is removed.
 
     Raises SettingsError if the secret is too short or not UTF-8, if its file cannot be read or written, or if everybody
     may read or write the file.
@@ -38,7 +39,7 @@ def webhook_secret(home: Path, configured_file: str, from_environment: str | Non
 
 
 def secret_file(home: Path, configured_file: str) -> Path:
-    """Return the path of the file with the webhook's secret. It is not used if the environment sets the secret."""
+    """Return the path of the file with the webhook's secret. The file is not used if the environment sets the secret."""
     return Path(configured_file).expanduser() if configured_file else home / FILE_NAME
 
 

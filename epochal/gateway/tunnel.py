@@ -1,7 +1,7 @@
 """A tunnel from a public ngrok address to the gateway.
 
-ngrok checks GitHub's signature, too, so its SDK sends it the webhook's secret. The gateway does not rely on that check
-and repeats it.
+ngrok checks GitHub's signature, too, so its SDK sends the webhook's secret to ngrok. The gateway does not rely on that
+check and repeats it.
 """
 
 import importlib

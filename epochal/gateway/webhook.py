@@ -1,7 +1,7 @@
 """The gateway's web application: ``POST /webhook``, which GitHub calls, and ``GET /healthz``.
 
 The order of the steps protects the gateway: the body's size is limited while it is read, the signature of the raw bytes
-is checked before anything is parsed, and the answer 202 is sent only after the push is stored (GitHub, "Best practices
+is checked before anything is parsed, and the response 202 is sent only after the push is stored (GitHub, "Best practices
 for using webhooks").
 """
 
@@ -30,7 +30,7 @@ MAX_BODY_BYTES = 25 * 1024 * 1024
 """The maximum size of a request's body: GitHub sends no larger payloads ("Webhook events and payloads")."""
 
 READ_SECONDS = 10.0
-"""How long a request's head, and then its body, may take to arrive. GitHub waits just as long for an answer."""
+"""How long a request's head, and then its body, may take to arrive. GitHub waits just as long for a response."""
 
 _RETRY_SECONDS = 60
 
@@ -39,10 +39,10 @@ _EVENT = re.compile(r"[a-z_]{1,64}")
 
 
 class Intake(Protocol):
-    """Where the gateway stores deliveries. Both methods may block, and several threads call them."""
+    """Where the gateway stores deliveries. Both methods may block, and may be called by several threads."""
 
     def accept(self, delivery: str, event: str, commit: Commit) -> AcceptedCommit:
-        """Store a delivery and its run, or return the run that this delivery or commit already has."""
+        """Store a delivery and its run, unless the delivery or its commit already has a run; return the run."""
         ...
 
     def store_ignored(self, delivery: str, event: str, result: str) -> None:
@@ -53,7 +53,7 @@ class Intake(Protocol):
 def create_app(secret: bytes, repositories: Sequence[WatchedRepository], intake: Intake) -> Starlette:
     """Return the gateway's application. Raises SettingsError if ``secret`` is shorter than 16 bytes.
 
-    The answers to ``POST /webhook`` are JSON: 202 ``{"run", "status": "queued"}`` for a new run; 200 ``{"status",
+    The responses to ``POST /webhook`` are JSON: 202 ``{"run", "status": "queued"}`` for a new run; 200 ``{"status",
     "reason"}`` for a delivery that starts no run; 200 ``{"status", "run"}`` for one that was already processed;
     otherwise ``{"error"}``, with 503 if the push could not be stored.
     """
@@ -83,7 +83,7 @@ class _Webhook:
         self._intake = intake
 
     async def answer(self, request: Request) -> JSONResponse:
-        """Process one delivery, log the outcome in one line, and answer."""
+        """Process one delivery, log the outcome in one line, and return the response."""
         delivery = _printable(request.headers.get("X-GitHub-Delivery", "without id"))
         try:
             status, content = await run_in_threadpool(self._process, request.headers, await _receive_body(request))
@@ -104,7 +104,7 @@ class _Webhook:
         return JSONResponse(content, status)
 
     def _process(self, headers: Headers, body: bytes) -> tuple[int, dict[str, Any]]:
-        """Check and store a delivery, and return the status and the JSON to answer with."""
+        """Check and store a delivery, and return the status and the JSON of the response."""
         signature = _single_header(headers, "X-Hub-Signature-256")
         if signature is None:
             raise HTTPException(401, "X-Hub-Signature-256 is missing. Enter the webhook's secret on GitHub.")
@@ -182,5 +182,5 @@ def _require_header(headers: Headers, name: str, pattern: re.Pattern[str]) -> st
 
 
 def _printable(text: str) -> str:
-    """Return the first 200 characters of ``text``, with ``?`` for unprintable ones, for one line of the log."""
+    """Return the first 200 characters of ``text``, with ``?`` in place of unprintable ones, to fit into one line of the log."""
     return "".join(character if character.isprintable() else "?" for character in text[:200])
