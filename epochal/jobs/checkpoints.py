@@ -100,7 +100,7 @@ def _move_checkpoints(active: ActiveRun, number: int, earlier: int, trials: Sequ
 
 
 def _find_last_checkpoints(app: App, run: Run) -> tuple[Trial | None, list[Path]]:
-    """Return the run's last trial that saved checkpoints, and these checkpoints; ``(None, [])`` if no trial did.
+    """Return the run's last trial that saved checkpoints, and those checkpoints; ``(None, [])`` if no trial did.
 
     Trials of a search are left out.
     """

@@ -1,4 +1,4 @@
-"""Choose the literal to raise so that the script trains more epochs, and check whether raising it had that effect."""
+"""Choose the literal to raise so that the script trains for more epochs, and check whether raising it had that effect."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from epochal.results.epochs import TrainedEpochs, count_epochs
 from epochal.results.outputs import read_metrics, read_untrusted_text
 
 _MAX_INEFFECTIVE = 2
-"""Once raising a literal had no effect in this many trials, no other literal is tried."""
+"""Once raising literals has had no effect in this many trials, no other literal is tried."""
 
 
 @dataclass(frozen=True)
 class EpochsChoice:
-    """The literal to raise next, so that the script trains more epochs.
+    """The literal to raise next, so that the script trains for more epochs.
 
-    ``epochs``: the literal; None if no literal changes how long the script trains. ``ineffective``: for each trial that
-    raised a literal but did not train more epochs, that literal, by the number of the trial. ``converged``: whether the
-    training converges before the number of iterations that ``epochs`` allows. ``counted``: whether the epochs of these
-    trials were counted; otherwise, only their output was compared.
+    ``epochs``: the literal; None if no literal changes how long the script trains. ``ineffective``: the literals that
+    were raised without effect on the number of epochs, by the number of the trial that raised them. ``converged``:
+    whether the training converges before it has run as many iterations as ``epochs`` allows. ``counted``: whether the
+    epochs of the trials in ``ineffective`` were counted; otherwise, only their output was compared.
     """
 
     epochs: Epochs | None
@@ -32,7 +32,7 @@ class EpochsChoice:
 
 @dataclass(frozen=True)
 class Training:
-    """Evidence of how long a trial trained: the epochs that it trained (None if unknown) and its output."""
+    """Evidence of how long a trial trained: its number of epochs (None if unknown) and its output."""
 
     epochs: TrainedEpochs | None
     output: str = ""
@@ -50,7 +50,7 @@ def choose(script: Script, trials: Sequence[Trial], trainings: Mapping[int, Trai
     """Choose the literal of ``script`` that sets the number of epochs.
 
     Literals that equal the number of epochs in the first trial are preferred. ``trials``: the measured trials, in
-    order, without those of a search. ``trainings``: the evidence of how long each trial trained, by its number.
+    order, except those of a search. ``trainings``: the evidence of how long each trial trained, by trial number.
     """
     if not trials:
         return EpochsChoice(script.epochs[0] if script.epochs else None, {})
@@ -79,7 +79,7 @@ def choose(script: Script, trials: Sequence[Trial], trainings: Mapping[int, Trai
 
 
 def find_raised(script: Script, trial: Trial) -> Epochs | None:
-    """Return the literal that ``trial`` changed to train more epochs, or None if it changed no such literal."""
+    """Return the literal that ``trial`` changed to train for more epochs, or None if it changed no such literal."""
     for epochs in script.epochs:
         value = trial.hyperparameters.get(epochs.name, epochs.constant.value)
         if value != epochs.constant.value:

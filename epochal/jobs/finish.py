@@ -31,7 +31,7 @@ def end_run(
 
 
 def store_end(app: App, run: Run) -> None:
-    """Store ``run`` as ended at the current time, and the mail about it. Raises the same errors as ``end_owned_run``."""
+    """Store that ``run`` ended at the current time, and store the mail about it. Raises the same errors as ``end_owned_run``."""
     ended = replace(run, ended=datetime.now(UTC))
     end_owned_run(app.database, ended, _compose_mail(app, ended))
 
@@ -39,7 +39,7 @@ def store_end(app: App, run: Run) -> None:
 def fail_stuck_run(app: App, number: int, reason: Reason, explanation: str) -> None:
     """End a run as FAILED because its jobs ended too often without a result, and queue its mail.
 
-    Do nothing if a living process owns the run, if it has ended, or if it was asked to end.
+    Do nothing if a living process owns the run, if it has ended, or if it has been asked to end.
     """
     run = load_run(app.database, number)
     failed = replace(run, state=State.FAILED, reason=reason, explanation=explanation, ended=datetime.now(UTC))

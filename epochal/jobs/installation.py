@@ -1,4 +1,4 @@
-"""Describe the EPOCHAL_HOME, database and job scripts of a machine with digests that reveal no secrets."""
+"""Describe a machine's EPOCHAL_HOME, database and job scripts as digests, which reveal no secrets."""
 
 import hashlib
 import hmac

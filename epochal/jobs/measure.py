@@ -19,7 +19,7 @@ _LAST_OUTPUT = 256 * 1024
 
 
 def measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, findings: Findings) -> Choice:
-    """Return the accuracy in ``findings`` that counts. Raises RunFailed if the training failed or yielded none."""
+    """Return the accuracy that counts, from ``findings``. Raises RunFailed if the training failed or yielded no accuracy."""
     output = ""
     if folder.log.exists():  # there is no log if the training was stopped before it started
         output = folder.log.read_bytes().decode("utf-8", "replace")  # at most limits.log_mb

@@ -80,7 +80,7 @@ def prepare_run(active: ActiveRun, state: State) -> None:
 
 
 def prepare_environment(active: ActiveRun) -> str:
-    """Stop training processes whose job has died, build the image or environment, and return its name.
+    """Stop the training processes of jobs that have died, build the image or environment, and return its name.
 
     If the Docker engine does not answer, log that once and wait up to ``limits.engine_minutes``. Raises RunFailed.
     """
@@ -115,7 +115,7 @@ def check_imports(active: ActiveRun, image: str) -> None:
 
 
 def store_plan(active: ActiveRun, **columns: Any) -> None:
-    """Store the plan of a run in its row of the database, and set other ``columns`` of that row."""
+    """Store the plan of a run in the run's row of the database, and set other ``columns`` of that row."""
     plan, app = active.plan, active.app
     if app.build_url:  # otherwise keep the stored URL
         columns["build_url"] = app.build_url
@@ -133,7 +133,7 @@ def store_plan(active: ActiveRun, **columns: Any) -> None:
 
 
 def stop_orphaned_trainings(app: App) -> None:
-    """Stop training processes of this EPOCHAL_HOME whose job has died.
+    """Stop the training processes that belong to this EPOCHAL_HOME and whose jobs have died.
 
     If the Docker engine does not answer, log that and do nothing else.
     """

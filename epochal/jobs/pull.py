@@ -1,4 +1,4 @@
-"""Job pull: write the pushed commit into the run's snapshot, and point the branch's link in ``dlcode`` at it."""
+"""The pull job: write the pushed commit into the run's snapshot, and point the branch's link in ``dlcode`` at it."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ from epochal.store.timeline import record_step
 from epochal.store.transitions import change_run
 
 _PROPERTIES = "epochal.properties"
-"""The file in the workspace that passes a run's number from job pull to job train in Jenkins."""
+"""The file in the workspace that passes a run's number from the pull job to the train job in Jenkins."""
 
 
 def find_run(app: App) -> int:
@@ -57,16 +57,16 @@ def find_run(app: App) -> int:
 
 
 def pass_on_pulled_run(app: App, run: int) -> None:
-    """Pass a run that was already pulled on to job train, if the run is still waiting for that job.
+    """Hand over to the train job a run that was already pulled, if the run is still waiting for that job.
 
-    Do nothing if the run has moved on, or if the gateway starts its builds, because job train would then start twice.
+    Do nothing if the run has moved on, or if the gateway starts its builds, because the train job would then start twice.
     """
     if state_of_run(app.database, run) is State.PULLED and last_dispatch(app.database, run) is None:
         _write_properties(app, run)
 
 
 def _write_properties(app: App, run: int) -> None:
-    """Write the run's number into a file in the workspace, from which Jenkins passes it to job train."""
+    """Write the run's number into a file in the workspace, from which Jenkins passes it to the train job."""
     if app.environment.workspace:
         Path(app.environment.workspace, _PROPERTIES).write_text(f"EPOCHAL_RUN={run}\n", encoding="ascii")
 
@@ -170,7 +170,7 @@ def _find_checkout(app: App, sha: str) -> GitFolder | None:
 def _write_snapshot(repository: GitFolder, commit: Commit, code: Path) -> tuple[str, ...]:
     """Write the commit's files to the folder ``code``, unless it exists already, and return notes on the files.
 
-    They are written to a temporary folder, which is renamed after checking them, so that nobody reads a partial snapshot.
+    They are written to a temporary folder, which is renamed once they are checked, so that nobody reads a partial snapshot.
     """
     code.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".code-", dir=code.parent))

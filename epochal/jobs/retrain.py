@@ -1,4 +1,4 @@
-"""Job retrain: run more trials until one reaches the threshold, nothing is left to try, or the budget is used up."""
+"""The retrain job: run more trials until one reaches the threshold, nothing is left to try, or the budget is used up."""
 
 from epochal.app import App
 from epochal.errors import Reason
@@ -24,7 +24,7 @@ _SEARCH_REASONS = frozenset(
 
 
 def retrain(app: App, run: Run) -> State:
-    """Train with more epochs, then search hyperparameters, end the run as REACHED or EXHAUSTED, and queue its mail.
+    """Train with more epochs, then search for better hyperparameters, end the run as REACHED or EXHAUSTED, and queue its mail.
 
     Raises RunFailed if the run cannot be trained or measured, StopRequested if it was cancelled or superseded, and
     NotOwner if another process ended it.

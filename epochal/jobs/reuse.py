@@ -49,7 +49,7 @@ def reuse_verdict(active: ActiveRun) -> State | None:
 
 
 def store_offered_fingerprint(active: ActiveRun) -> None:
-    """Store the fingerprint of the code with the best trial's change, so that a commit that adopts it can reuse the verdict."""
+    """Store the fingerprint of the code with the best trial's change, so that a commit with this change can reuse the verdict."""
     best = active.load().best
     folder = active.folder.trial(best.number).changed_files if best else None
     if folder and folder.is_dir():
@@ -59,7 +59,7 @@ def store_offered_fingerprint(active: ActiveRun) -> None:
 
 
 def _end_like(active: ActiveRun, earlier: Run, adopted: Trial | None) -> State:
-    """End the run as the run ``earlier`` ended, reusing its verdict.
+    """End the run in the same way as the run ``earlier``, and reuse that run's verdict.
 
     ``adopted``: the trial whose change the commit adopts, if any. In that case, only this trial is shown with the run;
     otherwise, all trials of ``earlier`` are.

@@ -34,11 +34,11 @@ _STATES = {
 
 
 def run_job(name: str, environment: Environment) -> int:
-    """Run job ``pull``, ``train`` or ``retrain`` for the run named in ``environment``, and return the exit status.
+    """Run the job ``pull``, ``train`` or ``retrain`` for the run named in ``environment``, and return the exit status.
 
     The status is 128 plus the signal's number if a signal stopped the job. A failure of the run itself is not raised,
-    but stored with the run, mailed and logged. Raises UsageError, SettingsError or DatabaseUnavailable; after the
-    latter, the run can be claimed again.
+    but stored with the run, mailed and logged. Raises UsageError, SettingsError or DatabaseUnavailable; after
+    DatabaseUnavailable, the run can be claimed again.
     """
     app = App.open(environment, RetryPolicy(DATABASE_SECONDS, log))
     try:
@@ -58,7 +58,7 @@ def join_search(environment: Environment) -> int:
     """Join the search of the run named in ``environment``, and return the exit status for the run's state.
 
     The status is 0 if the run has not ended. If the job that started the search has died, this process claims the run
-    and finishes job retrain. Raises UsageError if there is no search to join, and RunFailed if training is not possible
+    and finishes the retrain job. Raises UsageError if there is no search to join, and RunFailed if training is not possible
     on this machine, which does not end the run.
     """
     from epochal.jobs.search.run import join
@@ -82,7 +82,7 @@ def join_search(environment: Environment) -> int:
 
 
 def _find_run_to_pull(app: App) -> int:
-    # Imported here, because importing everything that job pull needs, such as git and mail, would slow down other jobs.
+    # Imported here, because importing everything that the pull job needs (git, mail) would slow down other jobs.
     from epochal.jobs.pull import find_run
 
     return find_run(app)
@@ -130,7 +130,7 @@ def _do_job(app: App, run: Run, name: str) -> int:
         if requested := load_stop_request(app.database, run.id):
             raise StopRequested(run.id, requested)
         record_step(app.database, run.id, Step.start_of(name))
-        # Imported here, because importing the Docker SDK and Optuna takes longer than the whole of job pull.
+        # Imported here, because importing the Docker SDK and Optuna takes longer than the whole pull job.
         work: Callable[[App, Run], State] = getattr(importlib.import_module(f"epochal.jobs.{name}"), name)
         state = work(app, run)
         if not state.ended:
@@ -158,7 +158,7 @@ def _end_as_requested(app: App, run: Run, request: StopRequested) -> int:
 
 
 def _end_after_signal(app: App, run: Run, stopped: Stopped) -> int:
-    """After a signal, end the run if that was requested. Return its exit status if it has ended, else raise ``stopped``."""
+    """After a signal, end the run if that was requested. Return the exit status if the run has ended; else raise ``stopped``."""
     app.database.retry_policy.stop_waiting()  # the sender of the signal will not wait long
     try:
         stored, requested = load_run(app.database, run.id), load_stop_request(app.database, run.id)
@@ -191,7 +191,7 @@ def _status_without_work(app: App, run: int, states: frozenset[State]) -> int:
 
         pass_on_pulled_run(app, run)
         return EXIT_STATUS[state] if state in (State.FAILED, State.SUPERSEDED, State.CANCELLED) else 0
-    # If the run is not over, the status is 0: a yellow build would start job retrain a second time.
+    # If the run is not over, the status is 0: a yellow build would start the retrain job a second time.
     return EXIT_STATUS[state] if state.ended else 0
 
 

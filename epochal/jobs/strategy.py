@@ -1,4 +1,4 @@
-"""Decide how many epochs the next trial trains, when it may stop early, and whether the budget allows it."""
+"""Decide how many epochs the next trial trains for, when it may stop early, and whether the budget allows it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ class Proposal:
     """A proposal for the next trial.
 
     ``changes``: new values for constants of nn.py; empty to train the code as pushed. ``stop_at``: the validation
-    accuracy (0 to 1) at which training stops early; None to train all epochs. ``source``: the trial whose checkpoints
+    accuracy (0 to 1) at which training stops early; None to train for all epochs. ``source``: the trial whose checkpoints
     to resume from. If it is None, a trial of a search starts from the beginning, and any other trial resumes from the
     newest suitable checkpoints.
     """
@@ -66,7 +66,7 @@ def check_budget(trials: Sequence[Trial], settings: RetrainSettings) -> GiveUp |
 
 
 _MIN_RISE = 0.01
-"""Minimum increase of the accuracy at which a trial stops early. With less, the next trial might train only one more epoch."""
+"""The smallest increase in the accuracy at which a trial stops early. A smaller one might add only one epoch."""
 
 
 def choose_stop_accuracy(target: float, trials: Sequence[Trial]) -> float | None:
@@ -90,8 +90,8 @@ def next_trial(
 ) -> Proposal | GiveUp:
     """Propose a trial that trains the pushed ``script`` with more epochs, or return why that would not help.
 
-    ``trials``: the run's trials so far. Trials without an accuracy, such as interrupted ones, do not count and run
-    again. Trials of a search do not count either, nor do trials in which raising the number of epochs had no effect.
+    ``trials``: the run's trials so far. Trials without an accuracy, such as interrupted ones, do not count and are
+    run again. Trials of a search do not count either, nor do trials in which raising the number of epochs had no effect.
     ``target``: an accuracy (0 to 1) that passes the gate. ``choice``: the literal to raise.
     """
     if choice.epochs is None:

@@ -72,7 +72,7 @@ def start_trial(active: ActiveRun, proposal: Proposal) -> StartedTrial:
 def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
     """Train a started trial, measure it, and return it after storing the outcome.
 
-    A trial that resumed but was then tested on a different test set than the network in its checkpoints is trained
+    A trial that resumed, but was then tested on a different test set than the network in its checkpoints was, is trained
     again from the beginning. A trial whose script failed after its fit was stopped early is trained again with exactly
     as many epochs as before. A trial that ``started.stop`` ended becomes PRUNED, or FAILED if it was interrupted.
     Raises RunFailed if the training failed or yielded no accuracy, and NotOwner if the trial was marked as interrupted
@@ -185,7 +185,7 @@ def _train(
 
 
 def _failed_after_early_stop(trial: Trial, choice: Choice | RunFailed) -> bool:
-    """Return whether the script failed after its fit was stopped at the threshold, perhaps due to its short history."""
+    """Return whether the script failed after its fit was stopped at the threshold, perhaps because its history was short."""
     failed = isinstance(choice, RunFailed) and choice.reason is Reason.SCRIPT_ERROR
     return failed and trial.stopped_by is StoppedBy.THRESHOLD
 
@@ -195,7 +195,7 @@ def _prepare_exact_epochs(
 ) -> tuple[StartedTrial, ProvidedCheckpoints]:
     """Prepare to train a stopped trial again from its checkpoint, with as many epochs as it had trained.
 
-    Its history then has as many epochs as the script expects. If that number is not known, train all epochs.
+    Its history then has as many epochs as the script expects. If that number is not known, train for all epochs.
     """
     changes = dict(started.proposal.changes)
     if raised := _find_raised(active, started.proposal):
@@ -218,7 +218,7 @@ def _train_again(
     hyperparameters = active.hyperparameters(exact.proposal.changes)
     trial, choice = _train(active, exact, replace(stopped, hyperparameters=hyperparameters), provided)
     if trial.epochs_trained == 0 and not _has_other_test_set(trial, choice, provided):
-        # The first attempt trained all epochs.
+        # The first attempt trained for all epochs.
         trial = replace(
             trial,
             epochs_trained=stopped.epochs_trained,
@@ -230,7 +230,7 @@ def _train_again(
 
 
 def _has_other_test_set(trial: Trial, choice: Choice | RunFailed, provided: ProvidedCheckpoints) -> bool:
-    """Return whether a trial resumed and was tested on a different test set than the network in its checkpoints.
+    """Return whether a trial resumed and was tested on a different test set than the network in its checkpoints was.
 
     The network in the checkpoints of an interrupted trial may never have been tested. In that case, return True unless
     the test rows were compared with the training rows.
@@ -288,12 +288,12 @@ def _add_notes(active: ActiveRun, trial: Trial, choice: Choice | RunFailed) -> N
 
 
 def _find_raised(active: ActiveRun, proposal: Proposal) -> Epochs | None:
-    """Return the literal that the trial changes to train more epochs, or None if it changes no such literal."""
+    """Return the literal that the trial changes to train for more epochs, or None if it changes no such literal."""
     return next((each for each in active.script.epochs if each.constant in proposal.changes), None)
 
 
 def _set_trained_epochs(active: ActiveRun, trial: Trial, proposal: Proposal) -> Trial:
-    """Set the trial's number of epochs to the number actually trained if its fit stopped early at the threshold."""
+    """Set the trial's number of epochs to the number that it actually trained for if its fit stopped early at the threshold."""
     folder = active.folder.trial(trial.number)
     raised = _find_raised(active, proposal)
     if raised is None:

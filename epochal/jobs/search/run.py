@@ -1,4 +1,4 @@
-"""Run the hyperparameter search of job retrain, or join a search that another process is running."""
+"""Run the hyperparameter search of the retrain job, or join a search that another process is running."""
 
 import threading
 
@@ -20,8 +20,8 @@ def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
     """Search for hyperparameters that reach the threshold, and return why the search ended.
 
     The result is an EndCause if a trial reached the threshold or the run was stopped, and a GiveUp if no more trials
-    may start. ``give_up``: why more epochs would not help; its explanation begins the explanation of the returned
-    GiveUp. Raises RunFailed for a failure that other hyperparameters cannot fix.
+    may start. ``give_up``: why more epochs would not help; the explanation of the returned GiveUp begins with that of
+    ``give_up``. Raises RunFailed for a failure that other hyperparameters cannot fix.
     """
     database = active.app.database
     workers = _open_workers(active, active.load())
@@ -63,7 +63,7 @@ def join(app: App, number: int) -> None:
 
 
 def _open_workers(active: ActiveRun, run: Run) -> Workers:
-    """Open the study of a run, add the result of the pushed hyperparameters, and return workers for it."""
+    """Open the study of a run, add the result of the trial with the pushed hyperparameters, and return workers for it."""
     earlier_trials = [
         trial for trial in run.trials if trial.strategy is not Strategy.SEARCH and trial.accuracy is not None
     ]

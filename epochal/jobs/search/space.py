@@ -80,7 +80,7 @@ def _find_constant(script: Script, name: str) -> Constant | None:
 
 
 def _sets_epochs(script: Script, constant: Constant) -> bool:
-    """Return whether a constant sets the number of epochs, or may do so according to its name."""
+    """Return whether a constant sets the number of epochs, or, judging by its name, may do so."""
     place = constant.path, constant.start
     return any(
         (each.constant.path, each.constant.start) == place and (not index or is_epochs_name(constant.name))

@@ -48,7 +48,7 @@ def storage_url(database: str, default: str) -> str:
 _RANDOM_TRIALS = 5
 """Combinations are drawn at random until the study has this many results, including that of the pushed code."""
 _REDUCTION = 3
-"""The reduction factor of pruning: after about 1/9 and 1/3 of the epochs, only the best third of the trials continue."""
+"""The reduction factor for pruning: after about 1/9 and 1/3 of the epochs, only the best third of the trials continue."""
 _TRIED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 _MAX_DRAWS = 20
 _MAX_COMBINATIONS = 10_000
@@ -57,7 +57,7 @@ _TRIAL_NUMBER = "trial"
 _ASKED_BY = "asked by"
 _FAILED = "failed"
 _LONGEST_START = timedelta(minutes=10)
-"""Longest time between asking for a combination and starting its trial, including any wait for the database."""
+"""The longest time between asking for a combination and starting its trial, including any wait for the database."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ class Study:
     def mark_interrupted(self, interrupted: Iterable[int]) -> None:
         """Record that trials of the run, given by their numbers, were interrupted, so that they may run again.
 
-        Also release combinations whose process died before it recorded the number of their trial.
+        Also release each combination whose process died before it recorded which trial tries the combination.
         """
         numbers = set(interrupted)
         for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):

@@ -41,7 +41,7 @@ _COMBINATION_FAILURES = frozenset(
         Reason.ACCURACY_OUT_OF_RANGE,
     }
 )
-"""Failures that may be due to the hyperparameters of one trial, so that the search continues with other values."""
+"""Failures that may be due to the hyperparameters of one trial; the search then continues with other values."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Workers:
     """The threads of this process that run the trials of a search, as many as the server's limits allow."""
 
     def __init__(self, active: ActiveRun, study: Study, epochs: int | None) -> None:
-        """Run the trials of ``study``. ``epochs``: how many epochs each new trial trains; None for the script's number."""
+        """Run the trials of ``study``. ``epochs``: how many epochs each new trial trains for; None for the script's number."""
         self._active = active
         self._database = active.app.database
         self._settings = active.plan.settings.retrain
