@@ -31,7 +31,7 @@ def timeline(
 
     ``deliveries``: the deliveries of the run. ``stored``: the moments that the run's jobs stored. ``mailed``: when the
     mail server accepted the mail about the run, or None. ``metrics``: the text of each trial's metrics.jsonl by trial
-    number. Its moments count only if they fall within the training, which lasts until ``now`` if no end is stored.
+    number. The moments in it count only if they fall within the training, which lasts until ``now`` if no end is stored.
     """
     moments = [*stored, Moment(Step.STORED, run.created)]
     moments += [Moment(Step.DELIVERED, delivery.received) for delivery in deliveries]
@@ -97,7 +97,7 @@ def load_timeline(app: App, run: Run) -> list[Moment]:
 
 
 class MomentView(TypedDict):
-    """A moment of a run. The strings below the keys appear in docs/reference/json.md."""
+    """A moment in a run. The strings below the keys appear in docs/reference/json.md."""
 
     moment: Step
     """The step that was reached."""

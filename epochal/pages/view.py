@@ -54,13 +54,13 @@ class ForecastView(TypedDict):
     level: float
     """The accuracy that is expected after the last epoch."""
     margin: float
-    """Half the width of the 90 % interval of ``level``."""
+    """Half the width of the 90% interval of ``level``."""
     expected: int | None
     """The epoch at which the curve is expected to reach the threshold; null if that is after last_epoch."""
     earliest: int | None
-    """The first epoch of the 90 % interval of the expected epoch."""
+    """The first epoch of the 90% interval of the expected epoch."""
     latest: int | None
-    """The last epoch of the 90 % interval of the expected epoch; null if it is after last_epoch."""
+    """The last epoch of the 90% interval of the expected epoch; null if it is after last_epoch."""
     hopeless: bool
     """Whether the curve levels off below the threshold, so that the epochs are not raised further."""
     sentence: str
@@ -75,7 +75,7 @@ class AccuracyView(TypedDict):
     accuracy_source: AccuracySource | None
     """Where the accuracy was read from."""
     interval: tuple[float, float] | None
-    """The 95 % interval of the accuracy; null if the number of samples is unknown."""
+    """The 95% interval of the accuracy; null if the number of samples is unknown."""
     samples: int | None
     """The number of test samples."""
     test_set: str | None
@@ -110,7 +110,7 @@ class TrialView(AccuracyView):
     hyperparameters: dict[str, Value]
     """The values of the constants at the top level of nn.py, and the number of epochs."""
     epochs_trained: int | None
-    """The number of epochs that this trial trained, without those before its checkpoint; null if unknown."""
+    """The number of epochs that this trial trained for, not counting those before its checkpoint; null if unknown."""
     epochs_resumed: int
     """The number of epochs before the checkpoint that the trial resumed from; 0 if it did not resume."""
     resumption: str

@@ -44,9 +44,9 @@ class Report:
     """The content of a mail: a run that has ended, and the files that were found in its folder.
 
     ``repository``: the short name to show. ``model``, ``log``, ``diff``: the saved model, the log and the change to
-    nn.py (a unified diff, empty if nothing changed) of the best trial, or of the last if no trial was measured.
-    ``changes``: a text for each change of the best trial (``epochs = 20 → 30``). ``minutes``: how long the whole run
-    took.
+    nn.py (a unified diff, empty if nothing changed) of the best trial, or of the last one if no trial was measured.
+    ``changes``: a string for each change in the best trial, such as ``epochs = 20 → 30``. ``minutes``: how long the
+    whole run took.
     """
 
     run: Run
@@ -93,7 +93,7 @@ def _subject(report: Report) -> str:
 
 
 def _collect_parts(report: Report) -> dict[str, Any]:
-    """Return the variables of the templates. Each fact, note and path is one line; empty facts and paths are left out."""
+    """Return the variables for the templates. Each fact, note and path is one line; empty facts and paths are left out."""
     run, commit, best = report.run, report.run.commit, report.run.best
     facts = {
         "repository": report.repository,

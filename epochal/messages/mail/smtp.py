@@ -31,11 +31,11 @@ def send(
 
     Returns the recipients that the server refused, each with the server's reply, if it accepted the mail for at least
     one other recipient. Certificates are verified with the system's certificate authorities, or those in the file that
-    SSL_CERT_FILE names. Each reply of the server may take ``timeout_seconds``.
+    SSL_CERT_FILE names. The server has ``timeout_seconds`` for each reply.
 
-    Raises MailError. The error is temporary if no server is set, if the server cannot be reached, or if it replies 4xx.
-    It is permanent if the server replies 5xx (to a wrong login, for example), if the password is missing, if user or
-    password is not ASCII, or if the connection cannot be secured as ``settings`` require.
+    Raises MailError. The error is temporary if no server is configured, if the server cannot be reached, or if it replies 4xx.
+    It is permanent if the server replies 5xx (to a wrong login, for example), if the password is missing, if the user
+    name or password is not ASCII, or if the connection cannot be secured as ``settings`` require.
     """
     if not settings.host:
         raise MailError("no mail server is set; set [mail] host in server.toml", temporary=True)
@@ -75,7 +75,7 @@ def _connect(settings: MailSettings, timeout_seconds: float) -> smtplib.SMTP:
 
 
 def _explain_failure(error: Exception, settings: MailSettings) -> MailError:
-    """Turn an error of smtplib, ssl or socket into one line that says what failed, where, and what to check."""
+    """Turn an error from smtplib, ssl or socket into one line that says what failed, where, and what to check."""
     where = f"mail server {settings.host}:{settings.port}"
     if isinstance(error, smtplib.SMTPResponseException):
         reply = _format_reply(error.smtp_code, error.smtp_error)
@@ -107,7 +107,7 @@ def _explain_failure(error: Exception, settings: MailSettings) -> MailError:
 
 
 def _is_temporary(code: int) -> bool:
-    """Return True unless the reply code is 5xx (RFC 5321, 4.2.1). A malformed reply (-1 in smtplib) is temporary."""
+    """Return True unless the reply code is 5xx (RFC 5321, section 4.2.1). A malformed reply (-1 in smtplib) is temporary."""
     return not 500 <= code < 600
 
 

@@ -18,7 +18,7 @@ def to_one_line(text: str, max_length: int | None = None) -> str:
     """Return ``text`` on one line that is safe in a header, cut to ``max_length`` characters if that is given.
 
     Control characters, line separators and lone surrogates become spaces. Encoded words (RFC 2047) are broken up,
-    because Python would decode them in a header, including line ends inside them.
+    because Python would decode them in a header, including any line breaks in them.
     """
     kept = (" " if unicodedata.category(character) in _UNSAFE_HEADER_CATEGORIES else character for character in text)
     line = " ".join("".join(kept).replace("=?", "= ?").split())
@@ -57,7 +57,7 @@ def align_columns(table: Sequence[Sequence[str]]) -> list[str]:
 
 
 def strip_control_characters(text: str) -> str:
-    """Remove control characters other than tab and line feed, and characters that change the direction of writing.
+    """Remove control characters other than tab and line feed, and characters that change the writing direction.
 
     Lone surrogates become question marks.
     """

@@ -34,7 +34,7 @@ def describe_best_accuracy(run: Run) -> str:
 def result_sentence(run: Run, changes: Sequence[str]) -> str:
     """Return the result of the run in a few sentences, for people who read nothing else in the mail.
 
-    ``changes``: a text for each change of the best trial (``epochs = 20 → 30``).
+    ``changes``: a string for each change in the best trial, such as ``epochs = 20 → 30``.
     """
     accuracy, threshold = _format_best_and_threshold(run)
     if run.state not in (State.REACHED, State.EXHAUSTED):
@@ -67,7 +67,7 @@ def describe_forecast(run: Run) -> str:
 
 
 def trial_table(run: Run) -> list[tuple[str, ...]]:
-    """Return the headings and a row per trial, whose last column lists its changes; empty if no trial ran."""
+    """Return the headings and a row per trial, with the trial's changes in the last column; empty if no trial ran."""
     rows: list[tuple[str, ...]] = []
     for trial in run.trials:
         accuracy, outcome = "-", (trial.reason or trial.state).value.replace("_", " ")

@@ -1,4 +1,4 @@
-"""Observe Keras, scikit-learn and the end of the script in the training process, and resume fits of Keras.
+"""Observe Keras, scikit-learn and the end of the script in the training process, and resume Keras fits.
 
 The recorder runs beside nn.py in the training environment. It uses only the standard library and, once a framework is
 imported, that framework and NumPy. It supports Python 3.10 and later. An error in the recorder never ends the training;
@@ -26,7 +26,7 @@ from 1 in the order of their first use, ``call`` numbers the fits of that model 
     {"event": "cross_validation", "measures": "accuracy", "metrics": {"accuracy": 0.83}, "of": "SVC", "dummy": false,
      "estimator": 1, "folds": 5, "candidates": 0, ROWS}
     {"event": "called", "time": 9.6}
-    {"event": "failed", "model": 1, "call": 1, "raised": RAISED}      fit raised an exception; scikit-learn has no numbers
+    {"event": "failed", "model": 1, "call": 1, "raised": RAISED}  fit raised; no "model" or "call" for scikit-learn
     {"event": "ended", "main": true, "exit": {"status": 1, "frames": [["nn.py", 18, "<module>"]], "handled": RAISED},
      "raised": RAISED, "time": 9.8}
     {"event": "threads", "running": [["watch", "nn.py", 11]]}
@@ -69,8 +69,8 @@ compiled with, and ``line`` is the line of the script that called evaluate; ``me
 ``called`` means that the script itself called a Keras model on enough rows for a test; the recorder does not see the
 predictions of such a call.
 
-``test_set`` is a digest of the rows without their labels, whatever their order. If the rows cannot be seen, it is a
-digest of the labels for scikit-learn, and null for Keras. The ``sketch`` of the event test_set contains the 1,024
+``test_set`` is a digest of the rows without their labels, whatever their order. If the rows cannot be seen, it is, for
+scikit-learn, a digest of the labels and, for Keras, null. The ``sketch`` in the event test_set contains the 1,024
 smallest hashes of the rows (base64 of sorted 64-bit little-endian numbers). ``samples`` is null if the number of rows
 cannot be known without reading the data. ``weights`` identifies the state of the network: it differs between networks,
 and changes when a network is fitted further. ``trained`` says whether the network was fitted in this trial or in one
@@ -79,7 +79,7 @@ that it resumed from; it is null if that is unknown. For each output, by its nam
 frequent answer. ``seen`` says whether the test rows were among the rows that the network was fitted on
 (``fitted_rows.compare``); ``checked`` is false if that could not be checked completely, and ``why`` gives the reason;
 ``"redrawn": true`` is added if the test set is drawn anew each time it is read, from rows that the network may have
-been fitted on. ``validated`` is true if a fit validated on at least 5 % of these rows.
+been fitted on. ``validated`` is true if a fit validated on at least 5% of these rows.
 
 accuracy.json holds the result of the last call to evaluate that measured an accuracy, unless the script itself has
 written that file:
