@@ -266,6 +266,7 @@ def main() -> None:
     home, kept = folder / "home", folder / "results.json"
     home.mkdir(parents=True, exist_ok=True)
     if (cache := os.environ.get("BENCH_CACHE_FOLDER")) and not (home / "cache").exists():
+        Path(cache).mkdir(parents=True, exist_ok=True)
         (home / "cache").symlink_to(Path(cache).absolute())
     results: dict[str, Any] = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
     for script in scripts:
