@@ -118,6 +118,12 @@ def sklearn_python(shared_cache: Path, tmp_path_factory: pytest.TempPathFactory)
     return _prepare_python("sklearn", shared_cache, tmp_path_factory)
 
 
+@pytest.fixture(scope="session")
+def boosting_python(shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a Python that has XGBoost and LightGBM."""
+    return _prepare_python("xgboost", shared_cache, tmp_path_factory)
+
+
 TORCH_STUBS = Path(__file__).parent / "torch_stubs"
 TORCH_SETTINGS = '[images]\ntorch_index = "pypi"\n'
 """The server.toml of the environment that ``torch_python`` makes."""

@@ -102,8 +102,8 @@ def next_trial(
     if choice.converged:
         return GiveUp(
             Reason.STOPS_ITSELF,
-            f"The training in {script.path} converged before its last iteration, so more iterations would change "
-            "nothing. Lower its tolerance (tol), or change the model.",
+            f"The training in {script.path} ended before its last iteration, so allowing more would change nothing. "
+            "Lower its tolerance (tol), let its early stopping wait longer, or change the model.",
         )
     if measured and measured[-1].stopped_by is StoppedBy.SCRIPT:
         return GiveUp(
@@ -138,8 +138,8 @@ def _explain_no_epochs(script: Script, choice: EpochsChoice) -> GiveUp:
     return GiveUp(
         Reason.NO_EPOCHS,
         f"{script.path} and the files that it reads set no number of epochs that can be raised: there is no whole number "
-        "in a call such as fit(epochs=20), in the head of a loop over epochs, or under a name such as epochs. Write "
-        "epochs = 20 at the top and pass it to the training.",
+        "in a call such as fit(epochs=20) or XGBClassifier(n_estimators=100), in the head of a loop over epochs, or under a "
+        "name such as epochs. Write epochs = 20 at the top and pass it to the training.",
     )
 
 

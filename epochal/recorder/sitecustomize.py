@@ -1,9 +1,9 @@
-"""Startup hook of the training process: let the recorder observe Keras, scikit-learn and the end of the script.
+"""Startup hook of the training process: let the recorder observe frameworks and the end of the script.
 
 Python imports ``sitecustomize`` at startup if its folder is on PYTHONPATH (see the module ``site``). EPOCHAL_OUT is the
 folder that the recorder writes to; if it is not set, nothing is observed. EPOCHAL_CHECKPOINTS, if set, is the folder
 whose checkpoints Keras' fits resume from, and EPOCHAL_STOP_AT the validation accuracy at which a fit is stopped. If a
-script imports neither framework, the hook costs only one set lookup per import. This module runs beside nn.py in the
+script imports no framework, the hook costs only one set lookup per import. This module runs beside nn.py in the
 training environment, so it imports only the standard library and supports Python 3.10 and later.
 """
 
@@ -18,19 +18,21 @@ from importlib.machinery import PathFinder
 _STARTED = time.time()
 
 _modules_to_patch = {
-    "keras.src.models.model",
-    "keras.src.saving.saving_api",
-    "keras.src.engine.training",
-    "keras.engine.training",
-    "keras.saving.saving_api",
-    "tf_keras.src.engine.training",
-    "tf_keras.src.saving.saving_api",
-    "sklearn.base",
-    "sklearn.model_selection._validation",
-    "sklearn.metrics._classification",
-    "sklearn.metrics._regression",
+    "keras.src.models.model": "keras",
+    "keras.src.saving.saving_api": "keras",
+    "keras.src.engine.training": "keras",
+    "keras.engine.training": "keras",
+    "keras.saving.saving_api": "keras",
+    "tf_keras.src.engine.training": "keras",
+    "tf_keras.src.saving.saving_api": "keras",
+    "sklearn.base": "sklearn",
+    "sklearn.model_selection._validation": "sklearn",
+    "sklearn.metrics._classification": "sklearn",
+    "sklearn.metrics._regression": "sklearn",
+    "xgboost.training": "boosting",
+    "lightgbm.engine": "boosting",
 }
-"""Modules to patch after they are executed; ``epochal_recorder.keras`` or ``epochal_recorder.sklearn`` patches them.
+"""Modules to patch after they are executed, each with the module of ``epochal_recorder`` that patches it.
 
 ``import keras``, ``from tensorflow import keras`` and ``tf.keras`` all import ``keras.src.models.model``, which defines
 keras.Model; in Keras 2 and tf_keras, ``engine.training`` does.
@@ -45,7 +47,7 @@ class _Finder:
             return None
         from importlib.util import find_spec
 
-        _modules_to_patch.remove(name)
+        recorder_name = _modules_to_patch.pop(name)
         spec = find_spec(name)
         if spec:
             execute = spec.loader.exec_module
@@ -53,7 +55,7 @@ class _Finder:
             def exec_module(module):
                 execute(module)
                 try:
-                    recorder = import_module(f"epochal_recorder.{name.partition('.')[0].removeprefix('tf_')}")
+                    recorder = import_module(f"epochal_recorder.{recorder_name}")
                     stop_at = os.environ.get("EPOCHAL_STOP_AT")
                     recorder.observe(module, out=_OUT, checkpoints=_CHECKPOINTS, stop_at=stop_at, started=_STARTED)
                 except Exception as fault:  # a failing recorder must not stop the training

@@ -20,9 +20,9 @@ class TrainedEpochs:
     """How many epochs a trial trained.
 
     ``total``: the number of epochs in all fits, including epochs before a checkpoint. ``targets``: the numbers of epochs
-    that the script may have asked for. ``are_iterations``: whether iterations of scikit-learn's estimators were counted,
-    perhaps including estimators whose limit a retrain does not raise. ``converged``: whether every estimator stopped
-    before its limit.
+    that the script may have asked for. ``are_iterations``: whether iterations of estimators, or boosting rounds, were
+    counted, perhaps including those of estimators whose limit a retrain does not raise. ``converged``: whether every
+    estimator stopped before its limit.
     """
 
     total: int

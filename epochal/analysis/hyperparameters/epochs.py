@@ -23,13 +23,32 @@ _FIT_METHODS = {"fit": 3, "fit_generator": 2}
 _ORDINALS = {2: "third", 3: "fourth"}
 _FIRST_ARGUMENT = frozenset({"fit_one_cycle", "fine_tune", "fit_flat_cos"})
 """The methods of fastai whose first argument is the number of epochs."""
-_ITERATIVE = frozenset(
-    {"MLPClassifier", "MLPRegressor", "SGDClassifier", "SGDRegressor", "Perceptron", "LogisticRegression"}
-    | {"PassiveAggressiveClassifier", "HistGradientBoostingClassifier", "LinearSVC", "SVC"}
+_LIGHTGBM_ROUNDS = (
+    "n_estimators",
+    "num_boost_round",
+    "num_iterations",
+    "num_iteration",
+    "n_iter",
+    "num_trees",
+    "num_tree",
+    "num_rounds",
+    "num_round",
 )
-"""Classes of scikit-learn that learn in ``max_iter`` iterations."""
-_STEPS_ARGUMENTS = {"train": ("steps", "max_steps"), **dict.fromkeys(_ITERATIVE, ("max_iter",))}
-"""The arguments that set the training steps, if not ``max_steps`` or ``max_train_steps``; train: of estimators."""
+"""Names of the number of rounds among the parameters of LightGBM."""
+_ITERATIONS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("MLPClassifier", "MLPRegressor", "SGDClassifier", "SGDRegressor", "Perceptron"), ("max_iter",)),
+    **dict.fromkeys(("PassiveAggressiveClassifier", "LogisticRegression", "LinearSVC", "SVC"), ("max_iter",)),
+    **dict.fromkeys(("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"), ("max_iter",)),
+    **dict.fromkeys(("GradientBoostingClassifier", "GradientBoostingRegressor"), ("n_estimators",)),
+    **dict.fromkeys(("XGBClassifier", "XGBRegressor", "XGBRanker"), ("n_estimators",)),
+    **dict.fromkeys(("LGBMClassifier", "LGBMRegressor", "LGBMRanker"), _LIGHTGBM_ROUNDS),
+}
+"""The arguments that set the number of iterations or boosting rounds of an estimator, by its class."""
+_STEPS_ARGUMENTS = {"train": ("steps", "max_steps"), **_ITERATIONS}
+"""The arguments that set the training steps of a call, if not ``max_steps`` or ``max_train_steps``; train: of estimators."""
+_BOOSTING = frozenset({"xgboost", "lightgbm"})
+"""Packages whose train(params, data, num_boost_round) trains a model."""
+_ROUNDS_POSITION = 2
 _TRAINING_CALLS = frozenset(
     {"backward", "step", "train_on_batch", "apply_gradients", "train_step", "zero_grad", "partial_fit", "fit", "train"}
     | {"train_epoch", "train_one_epoch", "minimize", "update", "apply_updates", "GradientTape", "training_step"}
@@ -206,14 +225,26 @@ class _Finder:
                     yield from self._tracer.trace(unit, keyword.value, label)
 
     def _in_steps(self, unit: Unit, nodes: list[ast.AST]) -> Iterator[Traced]:
-        """Yield the training steps in calls such as ``Trainer(max_steps=100)``, and the iterations in calls to scikit-learn."""
+        """Yield training steps as in ``Trainer(max_steps=100)``, the iterations of estimators and the rounds of boosting."""
         for call in _find_calls(nodes):
             name = last_name(call.func)
             arguments = _STEPS_ARGUMENTS.get(name, ("max_steps", "max_train_steps"))
-            for keyword in call.keywords:
-                if keyword.arg in arguments:
-                    label = Label(keyword.arg, f"{name}.{keyword.arg}", f"the argument {keyword.arg} of {name}()")
-                    yield from self._tracer.trace(unit, keyword.value, label)
+            if name in ("train", "cv") and _base_name(call.func) in _find_boosting(unit):
+                arguments = ("num_boost_round",)
+                # LightGBM prefers the number among its parameters.
+                params = [each.value for each in call.keywords if each.arg == "params"] or call.args[:1]
+                for key in _LIGHTGBM_ROUNDS if params else ():
+                    yield from self._tracer.trace_key(unit, params[0], key)
+                if len(call.args) > _ROUNDS_POSITION:
+                    label = Label(arguments[0], f"{name}.{arguments[0]}", f"the third argument of {name}()")
+                    yield from self._tracer.trace(unit, call.args[_ROUNDS_POSITION], label)
+            for argument in arguments:
+                for keyword in call.keywords:
+                    if keyword.arg == argument:
+                        label = Label(argument, f"{name}.{argument}", f"the argument {argument} of {name}()")
+                        yield from self._tracer.trace(unit, keyword.value, label)
+                    elif keyword.arg is None and name in _ITERATIONS:
+                        yield from self._tracer.trace_key(unit, keyword.value, argument)
 
     def _in_loops(self, unit: Unit, nodes: list[ast.AST]) -> Iterator[Traced]:
         """Yield the number of passes of loops that train, starting with loops whose names suggest epochs."""
@@ -335,6 +366,12 @@ def _find_range(head: ast.expr) -> ast.Call | None:
         for argument in head.args[:1]:
             return _find_range(argument)
     return None
+
+
+def _find_boosting(unit: Unit) -> set[str]:
+    """Return the names under which a module imports XGBoost and LightGBM."""
+    imports = [alias for each in unit.nodes if isinstance(each, ast.Import) for alias in each.names]
+    return {alias.asname or alias.name for alias in imports if alias.name in _BOOSTING}
 
 
 def _base_name(node: ast.expr) -> str:

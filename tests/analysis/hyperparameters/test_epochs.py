@@ -367,6 +367,18 @@ _TORCH |= {
     ),
 }
 _OTHERS: dict[str, str] = {
+    "XGBoost": "model = xgb.XGBClassifier(max_depth=3, n_estimators=«20», early_stopping_rounds=5)\nmodel.fit(x, y)\n",
+    "XGBoost's parameters": "params = {'eta': 0.1, 'n_estimators': «20»}\nmodel = XGBClassifier(**params)\nmodel.fit(x, y)\n",
+    "XGBoost's train": "import xgboost as xgb\nnum_round = «20»\nbst = xgb.train(params, dtrain, num_round, evals=evals)\n",
+    "LightGBM": "clf = lgb.LGBMClassifier(num_leaves=31, n_estimators=«20»)\nclf.fit(x, y)\n",
+    "LightGBM's train": (
+        "import lightgbm\nparams = {'num_leaves': 31}\n"
+        "lightgbm.cv(params, data, num_boost_round=7)\nlightgbm.train(params, data, num_boost_round=«20»)\n"
+    ),
+    "LightGBM's parameters": (
+        "import lightgbm as lgb\nparams = {'num_leaves': 31, 'num_iterations': «20»}\nlgb.train(params, data, valid_sets=[d])\n"
+    ),
+    "gradient boosting of scikit-learn": "GradientBoostingClassifier(n_estimators=«20», max_depth=2).fit(x, y)\n",
     "hparams fn": (
         "def get_config():\n"
         "    return {'epochs': «20», 'lr': 1}\n"
