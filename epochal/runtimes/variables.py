@@ -7,6 +7,8 @@ _NO_WINDOW = {"MPLBACKEND": "Agg"}
 
 _OFFLINE = {
     "CLEARML_OFFLINE_MODE": "1",
+    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_TOTAL": "0",
+    "COMET_HTTP_SESSION_RETRY_TOTAL": "0",
     "COMET_START_ONLINE": "false",
     "NEPTUNE_MODE": "offline",
     "SWANLAB_MODE": "offline",
@@ -14,14 +16,19 @@ _OFFLINE = {
 }
 """Settings for experiment trackers that contact a server by default.
 
-MLflow, TensorBoard, Aim and DVCLive write to the working folder by themselves, so they need no variable.
+MLflow, TensorBoard, Aim and DVCLive write to the working folder by themselves, so they need no variable. Comet's
+``Experiment()`` cannot work offline: it tries to reach the server for half a minute, or at once without retries, and
+then logs nothing.
 """
+
+_NO_KEY = {"COMET_API_KEY": "offline"}
+"""Without a key, Comet's ``Experiment()`` ends the script. The key of the server's admin stays out of the training."""
 
 
 def library_variables(*, network: bool) -> dict[str, str]:
     """Return the variables for training. ``network``: whether the training may use the network.
 
-    A variable that is set for Epochal itself keeps that value, and the script may change any of them.
+    A variable that is set for Epochal itself keeps that value, unless it is a key, and the script may change any of them.
     """
     variables = _NO_WINDOW if network else _NO_WINDOW | _OFFLINE
-    return {name: os.environ.get(name, value) for name, value in variables.items()}
+    return {name: os.environ.get(name, value) for name, value in variables.items()} | ({} if network else _NO_KEY)

@@ -52,6 +52,16 @@ def test_successful_script(bench: Bench) -> None:
     assert sorted(path.name for path in training.folder.path.iterdir()) == ["checkpoints", "code", "out", "train.log"]
 
 
+def test_libraries_open_no_window_and_reach_no_server(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An admin's variable replaces a setting for all trainings, but an admin's key stays out of them."""
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    monkeypatch.setenv("COMET_API_KEY", "admin-key")
+    names = ["MPLBACKEND", "NEPTUNE_MODE", "WANDB_MODE", "COMET_API_KEY", "COMET_START_ONLINE"]
+    training = bench.make_training(f"import os; print(*(os.environ.get(name) for name in {names}))")
+    bench.make_runtime().train(training)
+    assert training.folder.log.read_text() == "Agg offline disabled offline false\n"
+
+
 def test_failing_script_keeps_its_exit_status(bench: Bench) -> None:
     """The runtime adds no reason."""
     training = bench.make_training("import sys; print('so far'); sys.exit(3)")
