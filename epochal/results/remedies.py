@@ -123,7 +123,8 @@ def explain_known(exceptions: Sequence[Raised], place: Frame | None, origin: Ori
         return Reason.NEEDS_INPUT, _explain_input(line)
     if notebook := _NOTEBOOK.search(text):
         return Reason.NOTEBOOK_CODE, f"{notebook[1]}() exists only in a notebook. Remove the line."
-    if _SCREEN.search(text):
+    # Without Tk, matplotlib cannot import the backend that the script has chosen.
+    if _SCREEN.search(text) or ("tkinter" in text and last.package == "matplotlib" and _find_backend(line, origin)):
         return Reason.NO_DISPLAY, _explain_screen(line, origin)
     if _PLOT_MODEL.search(text):
         return Reason.SYSTEM_LIBRARY, (
@@ -199,10 +200,16 @@ def _explain_input(line: str) -> str:
 
 
 def _explain_screen(line: str, origin: Origin) -> str:
-    backend = _BACKEND.search(line) or _BACKEND.search(read_source(origin.code, origin.script) or "")
+    backend = _find_backend(line, origin)
     if backend:
-        return f"The training has no screen: remove {backend[0]}."
+        return f"The training has no screen: remove {backend}."
     return "The training has no screen: remove the line, or save the picture to a file instead."
+
+
+def _find_backend(line: str, origin: Origin) -> str:
+    """Return the call that chooses a backend of matplotlib, in the line or else in the script; empty if there is none."""
+    found = _BACKEND.search(line) or _BACKEND.search(read_source(origin.code, origin.script) or "")
+    return found[0] if found else ""
 
 
 def _explain_gpu(last: Raised, line: str) -> str:

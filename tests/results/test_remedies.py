@@ -93,6 +93,15 @@ def _raise(error: str) -> dict[str, str]:
             Reason.NO_DISPLAY,
             "remove matplotlib.use('TkAgg').",
         ),
+        (
+            {
+                "nn.py": "import sys\nsys.path.append('site-packages')\nimport matplotlib\nmatplotlib.use('TkAgg')\n",
+                "site-packages/matplotlib/__init__.py": "def use(name):\n    raise ModuleNotFoundError("
+                "\"No module named 'tkinter'\")\n",
+            },
+            Reason.NO_DISPLAY,
+            "remove matplotlib.use('TkAgg').",
+        ),
         ({"nn.py": "gpus = []\nprint(gpus[0])\n"}, Reason.NO_GPU, "Put it under `if gpus:`, or remove it."),
         (
             _raise("AssertionError('Torch not compiled with CUDA enabled')"),
