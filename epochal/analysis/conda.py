@@ -62,10 +62,16 @@ def conda_to_pip(text: str, source: str) -> str:
         raise _refusal(source, "it has no list of dependencies") from None
     if not isinstance(dependencies, list):
         raise _refusal(source, "its dependencies are not a list")
-    return "".join(f"{line}\n" for dependency in dependencies for line in _translate(dependency, source))
+    unknown: list[str] = []
+    lines = [line for dependency in dependencies for line in _translate(dependency, source, unknown)]
+    if unknown:
+        are = "is a conda package" if len(unknown) == 1 else "are conda packages"
+        raise _refusal(source, f"{', '.join(unknown)} {are} that Epochal does not know on pip's index")
+    return "".join(f"{line}\n" for line in lines)
 
 
-def _translate(dependency: Any, source: str) -> list[str]:
+def _translate(dependency: Any, source: str, unknown: list[str]) -> list[str]:
+    """Return a dependency as lines for pip. The name of a package that pip's index may not have is added to ``unknown``."""
     if isinstance(dependency, dict) and list(dependency) == ["pip"] and isinstance(dependency["pip"], list):
         return [str(line) for line in dependency["pip"]]
     spec = _SPEC.fullmatch(dependency.strip()) if isinstance(dependency, str) else None
@@ -74,9 +80,9 @@ def _translate(dependency: Any, source: str) -> list[str]:
     name, version = spec[1].lower(), spec[2].strip()
     if name in _SAME or name in _RENAMED:
         return [_RENAMED.get(name, name) + _translate_version(version)]
-    if name in _LEFT_OUT or name.startswith(("_", "lib")):
-        return []
-    raise _refusal(source, f"Epochal knows no package on pip's index for the conda package {name}")
+    if name not in _LEFT_OUT and not name.startswith(("_", "lib")):
+        unknown.append(name)
+    return []
 
 
 def _translate_version(version: str) -> str:
