@@ -16,6 +16,7 @@ from epochal.runtimes.lock import file_lock
 from epochal.runtimes.log import last_lines
 from epochal.runtimes.process_tree import process_tree
 from epochal.runtimes.recipe import RESOLVE, Recipe
+from epochal.runtimes.remarks import explain_missing_wheel
 from epochal.runtimes.requested import REQUIREMENTS
 from epochal.settings import ImageSettings, child_environment
 
@@ -91,5 +92,7 @@ def _build(folder: Path, label: Label, recipe: Recipe, settings: ImageSettings, 
                     log(lines[-1])
             status = process.wait()
         if status != 0:
-            explanation = f"uv could not {action} for {recipe.framework}; see the last lines of its output."
-            raise RunFailed(Reason.ENVIRONMENT_FAILED, explanation, last_lines("\n".join(lines)))
+            printed = "\n".join(lines)
+            explanation = explain_missing_wheel(printed, recipe.source)
+            explanation = explanation or f"uv could not {action} for {recipe.framework}; see the last lines of its output."
+            raise RunFailed(Reason.ENVIRONMENT_FAILED, explanation, last_lines(printed))

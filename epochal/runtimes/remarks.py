@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 from collections.abc import Sequence
 
 REMARKS = "remarks.json"
@@ -18,6 +19,18 @@ def describe_remarks(text: str, source: str) -> list[str]:
     replaced = [_describe_replaced(*fact) for fact in facts.get("replaced", ())]
     notes = [f"{source} changes the packages that come with the framework: {', '.join(replaced)}"] if replaced else []
     return notes + [_describe_older(source, *fact) for fact in facts.get("held_back", ())]
+
+
+def explain_missing_wheel(output: str, source: str) -> str:
+    """Return what to do if uv, which printed ``output``, found no versions with wheels for ``source``; else empty."""
+    found = re.search(r"Wheels are required for `([^`]+)`", output)
+    if found is None:
+        return ""
+    return (
+        f"{source} asks for a version of {found[1]}, or of a package that needs it, for which {found[1]} has no wheel, and "
+        "building packages is not allowed. Name another version, or ask the server's admin to set "
+        '[sandbox] packages = "any" in server.toml.'
+    )
 
 
 def _describe_replaced(name: str, pinned: str, instead: str, version: str) -> str:

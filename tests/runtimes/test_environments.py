@@ -84,6 +84,14 @@ def test_missing_requirement_fails_the_environment(bench: Bench, tmp_path: Path)
     assert "numpy==0.0.1" in caught.value.detail
 
 
+def test_requirement_without_a_wheel_fails_the_environment(bench: Bench, tmp_path: Path) -> None:
+    """The message says what an admin can allow."""
+    with pytest.raises(RunFailed, match=r"antlr4-python3-runtime has no wheel.*packages = \"any\"") as caught:
+        bench.make_runtime().prepare("python", write_code(tmp_path, "antlr4-python3-runtime==4.9.3\n"), print)
+    assert caught.value.reason is Reason.ENVIRONMENT_FAILED
+    assert caught.value.explanation.startswith("requirements.txt asks for")
+
+
 def test_failed_fetch_of_a_dataset_is_reported(bench: Bench) -> None:
     """The error has the last lines of the output."""
     with pytest.raises(UsageError, match="no such host"):
