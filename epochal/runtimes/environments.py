@@ -16,7 +16,7 @@ from epochal.runtimes.lock import file_lock
 from epochal.runtimes.log import last_lines
 from epochal.runtimes.process_tree import process_tree
 from epochal.runtimes.recipe import RESOLVE, Recipe
-from epochal.runtimes.remarks import explain_missing_wheel
+from epochal.runtimes.remarks import explain_failure
 from epochal.runtimes.requested import REQUIREMENTS
 from epochal.settings import ImageSettings, child_environment
 
@@ -93,6 +93,8 @@ def _build(folder: Path, label: Label, recipe: Recipe, settings: ImageSettings, 
             status = process.wait()
         if status != 0:
             printed = "\n".join(lines)
-            explanation = explain_missing_wheel(printed, recipe.source)
-            explanation = explanation or f"uv could not {action} for {recipe.framework}; see the last lines of its output."
+            explanation = explain_failure(printed, recipe.source)
+            explanation = (
+                explanation or f"uv could not {action} for {recipe.framework}; see the last lines of its output."
+            )
             raise RunFailed(Reason.ENVIRONMENT_FAILED, explanation, last_lines(printed))

@@ -16,7 +16,7 @@ from epochal.runtimes.cleanup import managed_resource
 from epochal.runtimes.lock import file_lock
 from epochal.runtimes.log import last_lines
 from epochal.runtimes.recipe import RESOLVE, Recipe
-from epochal.runtimes.remarks import explain_missing_wheel
+from epochal.runtimes.remarks import explain_failure
 from epochal.runtimes.requested import REQUIREMENTS
 from epochal.settings import ImageSettings
 
@@ -80,7 +80,7 @@ def _build(client: docker.DockerClient, tag: str, recipe: Recipe, settings: Imag
             printed = "\n".join(output)
             errors = _ERROR.findall(printed)
             cause = errors[-1] if errors else event["error"]
-            explanation = explain_missing_wheel(printed, recipe.source)
+            explanation = explain_failure(printed, recipe.source)
             explanation = explanation or f"The image for {recipe.framework} could not be built: {cause}"
             raise RunFailed(Reason.ENVIRONMENT_FAILED, explanation, last_lines(printed))
 

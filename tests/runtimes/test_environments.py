@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from epochal.errors import Reason, RunFailed, UsageError
+from epochal.runtimes.choice import choose_runtime
 from epochal.runtimes.engine import connect
 from epochal.runtimes.imports import ImportFailed
 from epochal.settings import RuntimeName
 
-from .conftest import Bench
+from .conftest import Bench, MakeHome, make_settings
 
 
 def write_code(folder: Path, requirements: str) -> Path:
@@ -90,6 +91,18 @@ def test_requirement_without_a_wheel_fails_the_environment(bench: Bench, tmp_pat
         bench.make_runtime().prepare("python", write_code(tmp_path, "antlr4-python3-runtime==4.9.3\n"), print)
     assert caught.value.reason is Reason.ENVIRONMENT_FAILED
     assert caught.value.explanation.startswith("requirements.txt asks for")
+
+
+def test_index_that_cannot_be_reached_is_named(
+    make_home: MakeHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message says which settings an admin has for it."""
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    runtime = choose_runtime("process", make_home(tmp_path / "home"), make_settings(), "", print)
+    with pytest.raises(RunFailed, match=r"^http://127\.0\.0\.1:9/simple/.* cannot be reached .*ca_bundle") as caught:
+        runtime.prepare("python", write_code(tmp_path, "tinycss2==0.0.1\n"), print)
+    assert caught.value.reason is Reason.ENVIRONMENT_FAILED
 
 
 def test_failed_fetch_of_a_dataset_is_reported(bench: Bench) -> None:
