@@ -335,6 +335,12 @@ SECTION_C: dict[str, Case] = {
     "relative_import": Case(0.5, expect_failure("from model import build")),
     "tkagg": Case(0.5, expect_failure('matplotlib.use("TkAgg")')),
     "wandb_nokey": Case(0.5, expect_accuracy(0.591, "reached")),
+    "comet_nokey": Case(0.5, expect_accuracy(0.7756, "reached")),
+    "xgboost_train": Case(0.9999, expect_epochs(18, "num_boost_round", counted=False), max_trials=2),
+    "lightgbm_classifier": Case(
+        0.9999, expect_epochs(22, "n_estimators", counted=False), max_trials=2, runtime="docker", needs="docker"
+    ),
+    "jax_flax": Case(0.9999, expect_epochs(13, "epochs", counted=False), max_trials=2, runtime="docker", needs="docker"),
     "nltk_missing": Case(0.5, expect_failure("punkt_tab")),
     "memory_growth": Case(0.5, expect_failure("GPU")),
     "data_ignored": Case(0.5, expect_failure("data/train.csv.dvc", "data/.gitignore")),
@@ -347,6 +353,7 @@ RIGHT = frozenset(
         "chained_assignment",
         "classification_report",
         "checkpoint_in_tmp",
+        "comet_nokey",
         "constant_that_never_reaches_fit",
         "cosine_schedule_callback",
         "cross_val_score",
@@ -360,7 +367,9 @@ RIGHT = frozenset(
         "hydra_old_wheel",
         "input_prompt",
         "jax_accuracy_line",
+        "jax_flax",
         "kfold",
+        "lightgbm_classifier",
         "local_in_main",
         "loop_of_fits",
         "memory_growth",
@@ -389,6 +398,7 @@ RIGHT = frozenset(
         "tkagg",
         "validation_freq",
         "wandb_nokey",
+        "xgboost_train",
         "zero_test",
     }
 )
