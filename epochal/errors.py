@@ -233,7 +233,7 @@ class Reason(StrEnum):
     )
     SPACE_USED_UP = (
         "space_used_up",
-        "Every combination of values in [search] of epochal.toml was tried.",
+        "The search found no combination of values in [search] of epochal.toml that it had not tried.",
         "Widen the ranges of [search], or change the network.",
     )
 

@@ -40,8 +40,16 @@ class GitFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def exists(self) -> bool:
+        """Return whether the folder is in a git repository, even if git refuses to read it."""
+        try:
+            self.run("rev-parse", "--git-dir")
+        except GitError as error:
+            return "not a git repository" not in str(error)
+        return True
+
     def has(self, sha: str) -> bool:
-        """Return whether the repository has the commit ``sha``."""
+        """Return whether the repository has the commit ``sha``, which may also be a name such as HEAD."""
         try:
             self.run("cat-file", "-e", f"{sha}^{{commit}}")
         except GitError:

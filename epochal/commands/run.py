@@ -54,10 +54,12 @@ def run(
         raise SettingsError(f"--threshold {threshold:g} must be greater than 0 and at most 1 (80 % is 0.8).")
     folder = Path(repository)
     bare = (folder / "HEAD").is_file() and (folder / "objects").is_dir()
-    find_commit = _local_commit if folder.is_dir() and not bare else _remote_commit
-    found = find_commit(repository, commit, branch)
-    found = replace(found, project=project.strip("/") or found.project)
     app = App.open(environment)
+    if folder.is_dir() and not bare:
+        found = _local_commit(repository, commit, branch)
+    else:
+        found = _remote_commit(app, repository, commit, branch)
+    found = replace(found, project=project.strip("/") or found.project)
     number = accept_commit(app.database, found, Origin.PERSON, supersede=app.settings.supersede).run
     variables: dict[str, str] = {"EPOCHAL_RUNTIME": runtime or app.interactive_runtime}
     if threshold is not None:
@@ -106,8 +108,17 @@ def _run_jobs(app: App, scripts: JobScripts, number: int, output: int, ended: th
 
 def _local_commit(repository: str, commit: str | None, branch: str | None) -> Commit:
     folder = GitFolder(Path(repository).absolute())
+    if not folder.exists():
+        raise UsageError(
+            f"{repository} is not in a git repository. Run there:\n"
+            '  git init && git add --all && git commit -m "First version"'
+        )
     try:
         top = GitFolder(Path(folder.run_text("rev-parse", "--show-toplevel") or repository).absolute())
+        if commit is None and not top.has("HEAD"):
+            raise UsageError(
+                f'{top.folder} has no commit yet. Run there:\n  git add --all && git commit -m "First version"'
+            )
         sha = top.resolve(commit or "HEAD")
         if commit is None and top.has_changes():
             print(f"epochal: {top.folder} has uncommitted changes, which are ignored", file=sys.stderr)  # noqa: T201
@@ -119,9 +130,9 @@ def _local_commit(repository: str, commit: str | None, branch: str | None) -> Co
         raise UsageError(f"{repository}: {error}") from None
 
 
-def _remote_commit(repository: str, commit: str | None, branch: str | None) -> Commit:
+def _remote_commit(app: App, repository: str, commit: str | None, branch: str | None) -> Commit:
     branch = branch or "main"
-    sha = commit or remote_head(repository, branch)
+    sha = commit or remote_head(repository, branch, app.credentials(repository))
     if sha is None:
         raise UsageError(f"{repository} has no branch {branch}. Name an existing branch with --branch.")
     return Commit(repository, branch, sha)

@@ -9,6 +9,7 @@ import typer
 from epochal.app import App
 from epochal.commands.options import Json, RunNumber
 from epochal.commit import display_name
+from epochal.pages.outcome import describe_reason, find_offered_diff
 from epochal.pages.timeline import TimelineView, load_timeline, timeline_lines, timeline_view
 from epochal.pages.view import RunView, run_view
 from epochal.records import Message, Run, Trial, TrialState
@@ -34,7 +35,8 @@ def show(
         moments = load_timeline(app, found)
         view, lines = timeline_view(found, moments), timeline_lines(moments)
     else:
-        view, lines = run_view(found, folder), run_lines(found, folder, message_of_run(app.database, number))
+        diff = find_offered_diff(found, app.home)
+        view, lines = run_view(found, folder), run_lines(found, folder, message_of_run(app.database, number), diff)
     if as_json:
         typer.echo(json.dumps(view, ensure_ascii=False))
         return
@@ -42,15 +44,17 @@ def show(
         typer.echo(line)
 
 
-def run_lines(run: Run, folder: Path, message: Message | None) -> list[str]:
+def run_lines(run: Run, folder: Path, message: Message | None, diff: Path | None) -> list[str]:
     """Return the lines that ``epochal show`` prints for a run: its facts, notes, trials and failure details.
 
     ``folder`` is the run's folder. ``message`` is the mail about the run, or None if there is no mail.
+    ``diff`` is the file with the change to adopt, or None if there is none.
     """
     commit = run.commit
     subject = commit.message.partition("\n")[0]
+    why = describe_reason(run.state, run.reason, run.explanation)
     facts = [
-        ("run", f"{run.id}: {run.state}" + (f" ({run.reason}: {run.explanation})" if run.reason else "")),
+        ("run", f"{run.id}: {run.state}" + (f" ({why})" if why else "")),
         ("commit", f"{commit.sha[:7]} of {display_name(commit)} {commit.branch}: {subject}"),
         ("framework", f"{run.framework} ({run.framework_why})" if run.framework else ""),
         ("trained in", f"{run.runtime}: {run.image}" if run.image else ""),
@@ -60,6 +64,7 @@ def run_lines(run: Run, folder: Path, message: Message | None) -> list[str]:
         ("mail", f"{message.state}: {message.outcome}".rstrip(": ") if message else ""),
         ("build", run.build_url or ""),
         ("folder", str(folder)),
+        ("to adopt", f"git apply {diff}" if diff else ""),
     ]
     lines = [f"{name + ':':<14} {value}" for name, value in facts if value]
     lines += [f"{'note:':<14} {note}" for note in run.notes]

@@ -35,7 +35,7 @@ def retrain(app: App, run: Run) -> State:
     if isinstance(end, GiveUp) and active.plan.space and end.reason in _SEARCH_REASONS:
         from epochal.jobs.search.run import run_search  # imported here, because importing Optuna is slow
 
-        log(f"search: {end.explanation}")
+        log(f"search: {end.cause}")
         end = run_search(active, end)
     if isinstance(end, GiveUp):
         end_run(app, run.id, State.EXHAUSTED, end.reason, end.explanation)
@@ -57,7 +57,7 @@ def _raise_epochs(active: ActiveRun) -> GiveUp | EndCause:
     trial = run.last_measured  # it has no verdict if an earlier job was killed right after measuring it
     while trial is None or record_verdict(active, trial) is not Verdict.REACHED:
         if trial and (divergence := parse_divergence(read_metrics(active.folder.trial(trial.number).metrics))):
-            return GiveUp(Reason.LOSS_NOT_FINITE, divergence.explanation)
+            return GiveUp(Reason.LOSS_NOT_FINITE, divergence.cause, divergence.remedy)
         target = next_target(active)
         if isinstance(target, GiveUp):
             return target
@@ -66,7 +66,8 @@ def _raise_epochs(active: ActiveRun) -> GiveUp | EndCause:
         choice = choose_epochs(active)
         if trial and (raised := choice.ineffective.get(trial.number)):
             log(f"trial {trial.number}: raising {raised.describe()} did not make the training longer")
-        proposal = next_trial(active.script, active.load().trials, active.plan.settings.retrain, target, choice)
+        framework, settings = active.plan.code.detection.framework, active.plan.settings.retrain
+        proposal = next_trial(active.script, framework, active.load().trials, settings, target, choice)
         if isinstance(proposal, GiveUp):
             return proposal
         trial = run_trial(active, start_trial(active, proposal))

@@ -62,7 +62,7 @@ def join_search(environment: Environment) -> int:
     on this machine, which does not end the run.
     """
     from epochal.jobs.search.run import join
-    from epochal.pages.view import summary
+    from epochal.pages.outcome import outcome_lines
 
     app = App.open(environment, RetryPolicy(DATABASE_SECONDS, log))
     try:
@@ -73,7 +73,9 @@ def join_search(environment: Environment) -> int:
             if not state_of_run(app.database, number).ended and owner_of_run(app.database, number) is None:
                 return _claim_and_do(app, number, "retrain")
         run = load_run(app.database, number)
-        log(f"run {run.id}: {summary(run) if run.state.ended else 'the search is over; job retrain will end the run'}")
+        over = [f"run {run.id}: the search is over; job retrain will end the run"]
+        for line in outcome_lines(run, app.home) if run.state.ended else over:
+            log(line)
         return EXIT_STATUS[run.state] if run.state.ended else 0
     except Stopped as stopped:
         return 128 + stopped.signal_number
@@ -123,8 +125,8 @@ def _do_job(app: App, run: Run, name: str) -> int:
 
     Also store when the job started and, if another job follows, when it ended.
     """
-    # Imported here, because a job that finds nothing to do prints no summary.
-    from epochal.pages.view import summary
+    # Imported here, because a job that finds nothing to do prints no outcome.
+    from epochal.pages.outcome import outcome_lines
 
     try:
         if requested := load_stop_request(app.database, run.id):
@@ -148,7 +150,8 @@ def _do_job(app: App, run: Run, name: str) -> int:
         return _end_as_requested(app, run, request)
     _send_mail(app)
     with suppress(DatabaseUnavailable):  # the outcome is stored, so it does not matter if it cannot be printed
-        log(f"run {run.id}: {summary(load_run(app.database, run.id))}")
+        for line in outcome_lines(load_run(app.database, run.id), app.home):
+            log(line)
     return EXIT_STATUS[state]
 
 
@@ -199,12 +202,13 @@ def _end(app: App, run: Run, state: State, failure: RunFailed) -> int:
     """End a run in ``state`` for the reason in ``failure``, send its mail, and return the exit status."""
     # Imported here, because this module imports the code that composes mails, which a job with nothing to do can skip.
     from epochal.jobs.finish import end_run
+    from epochal.pages.outcome import describe_reason
 
     end_run(app, run.id, state, failure.reason, failure.explanation, failure.detail)
     for line in failure.detail.splitlines():
         log(f"  | {line}")
     _send_mail(app)
-    log(f"run {run.id} {state}: {failure.reason}: {failure.explanation}")
+    log(f"run {run.id} {state}: {describe_reason(state, failure.reason, failure.explanation)}")
     return EXIT_STATUS[state]
 
 

@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from epochal.analysis.frameworks import frameworks
 from epochal.analysis.hyperparameters.constant import Constant
 from epochal.analysis.script import Script
 from epochal.errors import Reason
 from epochal.jobs.epochs import EpochsChoice
 from epochal.records import StoppedBy, Strategy, Trial, Value
+from epochal.results.gate import describe_baseline
 from epochal.settings import RetrainSettings
 
 
@@ -30,10 +32,19 @@ class Proposal:
 
 @dataclass(frozen=True)
 class GiveUp:
-    """The decision to start no more trials, and the reason for it."""
+    """The decision to start no more trials, and the reason for it.
+
+    ``cause``: what happened in this case. ``remedy``: what to do about it; by default, the remedy of ``reason``.
+    """
 
     reason: Reason
-    explanation: str
+    cause: str
+    remedy: str = ""
+
+    @property
+    def explanation(self) -> str:
+        """What happened and what to do next."""
+        return f"{self.cause} {self.remedy or self.reason.remedy}"
 
 
 class EndCause(StrEnum):
@@ -56,7 +67,7 @@ def check_budget(trials: Sequence[Trial], settings: RetrainSettings) -> GiveUp |
     counted = [trial for trial in trials if trial.reason is not Reason.INTERRUPTED]
     minutes = sum(trial.seconds or 0.0 for trial in counted) / 60
     if len(counted) >= settings.max_trials:
-        return GiveUp(Reason.MAX_TRIALS, f"{len(counted)} trials were trained, and max_trials allows no more.")
+        return GiveUp(Reason.MAX_TRIALS, f"The run had as many trials as max_trials = {settings.max_trials} allows.")
     if minutes >= settings.max_minutes:
         return GiveUp(
             Reason.MAX_MINUTES,
@@ -86,30 +97,37 @@ def choose_stop_accuracy(target: float, trials: Sequence[Trial]) -> float | None
 
 
 def next_trial(
-    script: Script, trials: tuple[Trial, ...], settings: RetrainSettings, target: float, choice: EpochsChoice
+    script: Script,
+    framework: str,
+    trials: tuple[Trial, ...],
+    settings: RetrainSettings,
+    target: float,
+    choice: EpochsChoice,
 ) -> Proposal | GiveUp:
     """Propose a trial that trains the pushed ``script`` with more epochs, or return why that would not help.
 
+    ``framework``: the name of the framework that the script trains with.
     ``trials``: the run's trials so far. Trials without an accuracy, such as interrupted ones, do not count and are
     run again. Trials of a search do not count either, nor do trials in which raising the number of epochs had no effect.
     ``target``: an accuracy (0 to 1) that passes the gate. ``choice``: the literal to raise.
     """
     if choice.epochs is None:
-        return _explain_no_epochs(script, choice)
+        return _explain_no_epochs(script, framework, choice)
     epoch_trials = [trial for trial in trials if trial.strategy is not Strategy.SEARCH]
     trained = [trial for trial in epoch_trials if trial.accuracy is not None]
     measured = [trial for trial in trained if trial.number not in choice.ineffective]
     if choice.converged:
         return GiveUp(
             Reason.STOPS_ITSELF,
-            f"The training in {script.path} ended before its last iteration, so allowing more would change nothing. "
+            f"The training in {script.path} ended before its last iteration, so allowing more would change nothing.",
             "Lower its tolerance (tol), let its early stopping wait longer, or change the model.",
         )
     if measured and measured[-1].stopped_by is StoppedBy.SCRIPT:
         return GiveUp(
             Reason.STOPS_ITSELF,
             f"A callback in {script.path} stopped the training early, after epoch {measured[-1].epochs}, so more epochs "
-            "would change nothing. Give the callback more patience, or change the network.",
+            "would change nothing.",
+            "Give the callback more patience, or change the network.",
         )
     last = measured[-1].forecast if measured else None
     if last and last.hopeless:
@@ -123,23 +141,21 @@ def next_trial(
     )
 
 
-def _explain_no_epochs(script: Script, choice: EpochsChoice) -> GiveUp:
+def _explain_no_epochs(script: Script, framework: str, choice: EpochsChoice) -> GiveUp:
     """Explain that the script has no number of epochs to raise, or that raising it had no effect."""
+    remedy = frameworks()[framework].SET_EPOCHS
     if choice.ineffective:
         raised = " and ".join(dict.fromkeys(each.describe() for each in choice.ineffective.values()))
         effect = "did not change how many epochs were trained"
         if not choice.counted:
             effect = f"changed nothing that {script.path} printed"
-        return GiveUp(
-            Reason.EPOCHS_UNCHANGED,
-            f"Raising {raised} {effect}. Pass the number of epochs as a constant to the call or loop that trains, as in "
-            "fit(epochs=20).",
-        )
+        return GiveUp(Reason.EPOCHS_UNCHANGED, f"Raising {raised} {effect}.", remedy)
     return GiveUp(
         Reason.NO_EPOCHS,
         f"{script.path} and the files that it reads set no number of epochs that can be raised: there is no whole number "
         "in a call such as fit(epochs=20) or XGBClassifier(n_estimators=100), in the head of a loop over epochs, or under a "
-        "name such as epochs. Write epochs = 20 at the top and pass it to the training.",
+        "name such as epochs.",
+        remedy,
     )
 
 
@@ -151,9 +167,14 @@ def _check_limits(measured: list[Trial], epochs: int, settings: RetrainSettings)
         )
     accuracies = [trial.accuracy.value if trial.accuracy else 0.0 for trial in measured]
     trials_since_best = len(accuracies) - 1 - accuracies.index(max(accuracies))
-    if trials_since_best >= settings.patience:
+    if trials_since_best < settings.patience:
+        return None
+    cause = f"The last {trials_since_best} trials did not improve on the best accuracy (patience = {settings.patience})"
+    best = measured[accuracies.index(max(accuracies))].accuracy
+    if best and best.evidence.chance is not None and best.value <= best.evidence.chance:
         return GiveUp(
             Reason.NO_IMPROVEMENT,
-            f"The last {trials_since_best} trials did not improve on the best accuracy, which is as many as patience allows.",
+            f"{cause}, and {describe_baseline(best.evidence)} would be as accurate.",
+            "Repeat the rows of rare labels in the training data, scale the inputs, or change the network.",
         )
-    return None
+    return GiveUp(Reason.NO_IMPROVEMENT, f"{cause}.")

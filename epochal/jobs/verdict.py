@@ -50,7 +50,7 @@ def next_target(active: ActiveRun) -> float | GiveUp:
     # Assume that the next training will compare as many networks with the test set as the last one did.
     look = None if earlier_looks is None else earlier_looks + 2 * last.accuracy.looks
     target = required_accuracy(last.accuracy.samples, active.rule, look, last.accuracy.evidence)
-    return GiveUp(target.reason, target.explanation) if isinstance(target, Unreachable) else target
+    return GiveUp(target.reason, target.cause, target.remedy) if isinstance(target, Unreachable) else target
 
 
 def record_forecast(active: ActiveRun, trial: Trial, target: float) -> None:

@@ -27,10 +27,15 @@ class Divergence:
 
     @property
     def explanation(self) -> str:
-        """Sentences that say what happened, and how to remedy the most likely cause."""
+        """What happened, and how to remedy the most likely cause."""
+        return f"{self.cause} {self.remedy}"
+
+    @property
+    def cause(self) -> str:
+        """A sentence that says what happened."""
         return (
             f"The loss and the weights have been NaN or infinite since epoch {self.epoch} of {self.epochs}, so more epochs "
-            f"would change nothing. {self.remedy}"
+            "would change nothing."
         )
 
     @property

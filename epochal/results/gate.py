@@ -163,10 +163,11 @@ def _count_correct(accuracy: float, samples: int) -> int:
 
 @dataclass(frozen=True)
 class Unreachable:
-    """The result of ``required_accuracy`` if even an accuracy of 1 would not pass; ``explanation`` says what to do."""
+    """The result of ``required_accuracy`` if even an accuracy of 1 would not pass: why not, and what to do about it."""
 
     reason: Reason
-    explanation: str
+    cause: str
+    remedy: str
 
 
 def required_accuracy(samples: int | None, rule: Rule, look: int | None, evidence: Evidence) -> float | Unreachable:
@@ -179,25 +180,27 @@ def required_accuracy(samples: int | None, rule: Rule, look: int | None, evidenc
     _, required = _find_requirements(samples, rule, look, evidence)
     if required is not None:
         return required
-    return Unreachable(Reason.TOO_FEW_SAMPLES, _explain_too_few(samples, rule, look, evidence))
+    return Unreachable(Reason.TOO_FEW_SAMPLES, *_explain_too_few(samples, rule, look, evidence))
 
 
-def _explain_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) -> str:
+def _explain_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) -> tuple[str, str]:
+    """Return why ``samples`` test samples are too few, and what to do about it."""
     bars = _bars(rule, look, evidence)
     if evidence.chance == 1:
         return (
-            "All test labels are the same, so any accuracy may be due to chance. Test on data with other labels, too."
+            "All test labels are the same, so any accuracy may be due to chance.",
+            "Test on data with other labels, too.",
         )
     if any(bar == 1 for bar, _ in bars):
-        return "No number of test samples can make it certain that a threshold of 1 is reached. Lower the threshold."
+        return "No number of test samples can make it certain that a threshold of 1 is reached.", "Lower the threshold."
     bar, _ = next(each for each in bars if least_correct(samples, *each) > samples)
     wrong = f"clear that the script does better than {describe_baseline(evidence)} ({bar:.3f})"
     if rule.confidence and bar == rule.threshold:
         wrong = f"certain at look {look} that the threshold is reached"
     needed = max(math.floor(math.log(error) / math.log(bar)) + 1 for bar, error in bars)
     return (
-        f"{samples} test samples are too few: even with {samples} right answers, it would not be {wrong}. "
-        f"Test on at least {needed}; a network that makes mistakes needs more."
+        f"{samples} test samples are too few: even with {samples} right answers, it would not be {wrong}.",
+        f"Test on at least {needed}; a network that makes mistakes needs more.",
     )
 
 

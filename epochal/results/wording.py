@@ -71,12 +71,11 @@ def describe_certainty(trial: Trial, threshold: float) -> str:
         parts.append(f"lower bound {bound} at {100 * judgement.confidence:.4g} % confidence")
     is_raised = judgement.required is None or judgement.required > threshold
     if judgement.confidence or (is_raised and trial.accuracy.evidence.chance is not None):
-        # Rounded up, so that the accuracy shown is enough.
-        needed = (
-            f"{math.ceil(judgement.required * 1000) / 1000:.3f} is needed"
-            if judgement.required
-            else "no accuracy is enough"
-        )
+        needed = "no accuracy is enough"
+        if judgement.required:
+            needed = "is needed" if judgement.confidence else "or more is clearly above chance"
+            # Rounded up, so that the accuracy shown is enough.
+            needed = f"{math.ceil(judgement.required * 1000) / 1000:.3f} {needed}"
         parts.append(f"{needed} on {trial.accuracy.samples} samples")
     if judgement.confidence:
         parts.append(f"look {judgement.look} at this test set")

@@ -1,9 +1,12 @@
 """The commands, run as a user types them."""
 
+import base64
 import os
 import signal
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -102,6 +105,31 @@ def test_run_takes_a_commit_or_an_address(home: Path, tmp_path: Path) -> None:
     assert len(epochal_json(home, "history")) == 3
 
 
+def test_run_uses_the_credentials_of_a_private_repository(home: Path, tmp_path: Path) -> None:
+    """Without --commit, the head of the branch is looked up with the credentials that server.toml sets for the URL."""
+    received: list[str | None] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            received.append(self.headers["Authorization"])
+            self.send_response(404 if received[-1] else 401)
+            self.send_header("WWW-Authenticate", "Basic")
+            self.end_headers()
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/digits.git"
+        (tmp_path / "credentials").write_text(f"http://ada:secret@127.0.0.1:{server.server_port}\n")
+        home.mkdir(exist_ok=True)
+        (home / "server.toml").write_text(f'[[repository]]\nurl = "{url}"\ncredentials = "{tmp_path}/credentials"\n')
+        done = epochal(home, "run", url, "--no-mail")
+        server.shutdown()
+    assert (done.returncode, received) == (2, [None, f"Basic {base64.b64encode(b'ada:secret').decode()}"]), done.stderr
+
+
 def test_run_uses_the_runtime_of_the_settings(home: Path, tmp_path: Path) -> None:
     """With runtime = "docker" and no engine the run fails; without the setting it is trained in a process."""
     repository = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT})
@@ -122,7 +150,8 @@ def test_run_uses_the_runtime_of_the_settings(home: Path, tmp_path: Path) -> Non
         (("show", "9"), "There is no run 9"),
         (("run", "{folder}", "--threshold", "80"), "80 % is 0.8"),
         (("run", "{folder}/nowhere"), "nowhere"),
-        (("run", "{folder}", "--commit", "no-such-thing"), "not a git repository"),
+        (("run", "{folder}", "--commit", "no-such-thing"), "git init && git add --all && git commit"),
+        (("run", "{unborn}"), "has no commit yet. Run there:\n  git add --all && git commit"),
         (("status", "{folder}"), "not a git repository"),
         (("init", "{folder}"), "nn.py"),
         (("data", "fetch", "no-such-dataset"), "cifar10"),
@@ -137,8 +166,11 @@ def test_wrong_usage_is_reported_without_a_traceback(
     home: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     """The exit status is 2, and the message names the mistake."""
-    (tmp_path / "empty").mkdir()
-    done = epochal(home, *(argument.format(folder=tmp_path / "empty") for argument in arguments))
+    folder, unborn = tmp_path / "empty", tmp_path / "unborn"
+    folder.mkdir()
+    unborn.mkdir()
+    git(unborn, "init", "--quiet")
+    done = epochal(home, *(argument.format(folder=folder, unborn=unborn) for argument in arguments))
     assert done.returncode == 2, done.stdout + done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr

@@ -44,7 +44,7 @@ def _count(*totals: int | str | None) -> dict[int, Training]:
 def _raise(trials: list[Trial], counts: dict[int, Training]) -> dict[str, object] | Reason:
     """Return the change of the next trial, or why there is none."""
     choice = choose(_SCRIPT, trials, counts)
-    proposal = next_trial(_SCRIPT, tuple(trials), RetrainSettings(), 0.8, choice)
+    proposal = next_trial(_SCRIPT, "keras", tuple(trials), RetrainSettings(), 0.8, choice)
     if isinstance(proposal, GiveUp):
         return proposal.reason
     assert isinstance(proposal, Proposal)
@@ -90,7 +90,9 @@ def test_only_literal_is_raised_twice_before_it_is_given_up() -> None:
 def test_message_names_what_was_raised_in_vain() -> None:
     """It also says what to write instead."""
     trials = [_FIRST, _RAISED, _make_trial(3, n_epochs=15)]
-    give_up = next_trial(_SCRIPT, tuple(trials), RetrainSettings(), 0.8, choose(_SCRIPT, trials, _count(20, 20, 20)))
+    give_up = next_trial(
+        _SCRIPT, "keras", tuple(trials), RetrainSettings(), 0.8, choose(_SCRIPT, trials, _count(20, 20, 20))
+    )
     assert isinstance(give_up, GiveUp)
     assert "epochs = 20 in line 1 of nn.py and n_epochs = 5 in line 2 of nn.py" in give_up.explanation
     assert "fit(epochs=20)" in give_up.explanation
@@ -109,7 +111,9 @@ def test_more_iterations_do_not_help_an_estimator_that_converged() -> None:
     script = parse_script(b"MLPClassifier(max_iter=200).fit(x, y)\n")
     trial = Trial(1, TrialState.MEASURED, {"max_iter": 200}, accuracy=measured(0.5))
     counted = TrainedEpochs(90, frozenset({200}), are_iterations=True, converged=True)
-    give_up = next_trial(script, (trial,), RetrainSettings(), 0.8, choose(script, [trial], {1: Training(counted)}))
+    give_up = next_trial(
+        script, "keras", (trial,), RetrainSettings(), 0.8, choose(script, [trial], {1: Training(counted)})
+    )
     assert isinstance(give_up, GiveUp)
     assert give_up.reason is Reason.STOPS_ITSELF
 
@@ -127,7 +131,7 @@ def test_more_iterations_do_not_help_an_estimator_that_converged() -> None:
 def test_raised_literal_gives_the_wanted_number(source: bytes, changes: dict[str, int]) -> None:
     """The code trains epochs_step epochs more, whatever it computes from the literal."""
     script, trial = parse_script(source), _make_trial(1)
-    proposal = next_trial(script, (trial,), RetrainSettings(), 0.8, choose(script, [trial], _count(None)))
+    proposal = next_trial(script, "keras", (trial,), RetrainSettings(), 0.8, choose(script, [trial], _count(None)))
     assert isinstance(proposal, Proposal)
     assert {constant.name: value for constant, value in proposal.changes.items()} == changes
 

@@ -20,6 +20,7 @@ DATASETS = None
 MODEL_SUFFIXES = (".brain",)
 LOG_LINES = LogLines(progress="fitted")
 RECORDER = Recorder()
+SET_EPOCHS = "Pass epochs to brain.train()."
 
 
 def find_removed_apis(source):

@@ -8,7 +8,7 @@ from epochal.analysis.script import parse_script
 from epochal.errors import Reason
 from epochal.jobs.epochs import Training, choose
 from epochal.jobs.strategy import GiveUp, Proposal, next_trial
-from epochal.records import Forecast, Trial, TrialState
+from epochal.records import Evidence, Forecast, Trial, TrialState
 from epochal.settings import RetrainSettings
 from tests.trials import measured
 
@@ -34,6 +34,7 @@ def _propose(content: bytes, trials: tuple[Trial, ...], settings: RetrainSetting
     measured_trials = [trial for trial in trials if trial.accuracy]
     return next_trial(
         script,
+        "keras",
         trials,
         settings,
         0.8,
@@ -57,23 +58,81 @@ def test_each_trial_adds_a_step_of_epochs(trials: tuple[Trial, ...], epochs: int
 
 
 @pytest.mark.parametrize(
-    ("script", "trials", "settings", "reason"),
+    ("script", "trials", "settings", "reason", "remedy"),
     [
-        (b"model.fit(x, y, epochs=count())\n", _make_trials(0.5), RetrainSettings(), Reason.NO_EPOCHS),
-        (_SCRIPT, _make_trials(0.5, 0.6, 0.7), RetrainSettings(max_trials=3), Reason.MAX_TRIALS),
-        (_SCRIPT, _make_trials(0.5, 0.6), RetrainSettings(max_minutes=2), Reason.MAX_MINUTES),
-        (_SCRIPT, _make_trials(0.5, 0.6), RetrainSettings(max_epochs=39), Reason.MAX_EPOCHS),
-        (_SCRIPT, _make_trials(0.6, 0.5, 0.6), RetrainSettings(patience=2), Reason.NO_IMPROVEMENT),
+        (
+            b"model.fit(x, y, epochs=count())\n",
+            _make_trials(0.5),
+            RetrainSettings(),
+            Reason.NO_EPOCHS,
+            "fit(epochs=20)",
+        ),
+        (
+            _SCRIPT,
+            _make_trials(0.5, 0.6, 0.7),
+            RetrainSettings(max_trials=3),
+            Reason.MAX_TRIALS,
+            "Raise [retrain] max_trials",
+        ),
+        (
+            _SCRIPT,
+            _make_trials(0.5, 0.6),
+            RetrainSettings(max_minutes=2),
+            Reason.MAX_MINUTES,
+            "Raise [retrain] max_minutes",
+        ),
+        (
+            _SCRIPT,
+            _make_trials(0.5, 0.6),
+            RetrainSettings(max_epochs=39),
+            Reason.MAX_EPOCHS,
+            "Raise [retrain] max_epochs",
+        ),
+        (
+            _SCRIPT,
+            _make_trials(0.6, 0.5, 0.6),
+            RetrainSettings(patience=2),
+            Reason.NO_IMPROVEMENT,
+            "raise [retrain] patience",
+        ),
     ],
 )
 def test_used_up_budget_ends_the_trials_with_a_reason(
-    script: bytes, trials: tuple[Trial, ...], settings: RetrainSettings, reason: Reason
+    script: bytes, trials: tuple[Trial, ...], settings: RetrainSettings, reason: Reason, remedy: str
 ) -> None:
-    """Each limit of the budget ends the run, and so does a script without epochs."""
+    """Each limit of the budget ends the run, and so does a script without epochs. The explanation says what to do."""
     proposal = _propose(script, trials, settings)
     assert isinstance(proposal, GiveUp)
     assert proposal.reason is reason
-    assert proposal.explanation
+    assert remedy in proposal.explanation
+
+
+def test_trials_that_only_answer_the_most_frequent_label_are_explained() -> None:
+    """More patience would not help, so the explanation names the answer and says what may."""
+    accuracy = measured(0.96, samples=500, evidence=Evidence(chance=0.96, answer="0"))
+    trials = tuple(replace(trial, accuracy=accuracy) for trial in _make_trials(0.96, 0.96, 0.96))
+    proposal = _propose(_SCRIPT, trials, RetrainSettings(patience=2))
+    assert isinstance(proposal, GiveUp)
+    assert proposal.reason is Reason.NO_IMPROVEMENT
+    assert "always answering '0'" in proposal.explanation
+    assert "Repeat the rows of rare labels" in proposal.explanation
+
+
+@pytest.mark.parametrize(
+    ("framework", "remedy"),
+    [
+        ("keras", "fit(epochs=20)"),
+        ("sklearn", "MLPClassifier(max_iter=200)"),
+        ("torch", "for epoch in range(epochs)"),
+        ("xgboost", "n_estimators=epochs"),
+    ],
+)
+def test_remedy_without_epochs_depends_on_the_framework(framework: str, remedy: str) -> None:
+    """fit(epochs=20) would be an error in scikit-learn."""
+    script = parse_script(b"model.fit(x, y)\n")
+    proposal = next_trial(script, framework, _make_trials(0.5), RetrainSettings(), 0.8, choose(script, [], {}))
+    assert isinstance(proposal, GiveUp)
+    assert remedy in proposal.remedy
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def exhausted() -> Report:
     ended = replace(
         run(State.EXHAUSTED, trial(1, 0.7), trial(2, 0.771), trial(3, 0.75)),
         reason=Reason.MAX_TRIALS,
-        explanation="3 trials were trained, and max_trials allows no more.",
+        explanation="The run had as many trials as max_trials = 3 allows.",
     )
     return replace(reached(), run=ended)
 

@@ -94,7 +94,7 @@ class _Tags(HTMLParser):
             reports.exhausted(),
             "Threshold not reached: best 0.771 of 0.80 · ada/digits main 3f2a1b9",
             "nn.py did not reach its threshold of 0.80: the best accuracy was 0.771 with epochs = 20 → 30 (trial 2 of 3). "
-            "3 trials were trained, and max_trials allows no more.",
+            "The run had as many trials as max_trials = 3 allows.",
         ),
         (
             reports.failed(),
@@ -106,7 +106,7 @@ class _Tags(HTMLParser):
             reports.reused_run(),
             "Threshold not reached: best 0.771 of 0.80 · ada/digits main 3f2a1b9, reused from run 5",
             "nn.py did not reach its threshold of 0.80: the best accuracy was 0.771 with epochs = 20 → 30 (trial 2 of run 5). "
-            "3 trials were trained, and max_trials allows no more. "
+            "The run had as many trials as max_trials = 3 allows. "
             "This commit changes nothing that affects the verdict of run 5, so the verdict was reused and nothing was "
             "trained. To rule out that the verdict was due to chance, train again with epochal run --force.",
         ),
@@ -293,7 +293,7 @@ def test_accuracy_near_chance_is_not_reported_as_reached() -> None:
     assert str(mail["Subject"]).startswith(f"Threshold not reached: best 0.950 of 0.80, {doubt} · ")
     text = " ".join(_read_body(mail, "plain").split())
     assert f"the best accuracy was 0.950 as committed (trial 1 of 1), which is {doubt}." in text
-    assert "certainty 0.964 is needed on 360 samples" in text
+    assert "certainty 0.964 or more is clearly above chance on 360 samples" in text
 
 
 @pytest.mark.parametrize("kind", ["plain", "html"])

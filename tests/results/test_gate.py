@@ -215,7 +215,7 @@ def test_too_few_samples_are_explained(samples: int, rule: Rule, look: int, evid
     unreachable = required_accuracy(samples, rule, look, evidence)
     assert isinstance(unreachable, Unreachable)
     assert unreachable.reason is Reason.TOO_FEW_SAMPLES
-    assert advice in unreachable.explanation
+    assert advice in f"{unreachable.cause} {unreachable.remedy}"
     assert judge(1.0, samples, rule, look, evidence).verdict is Verdict.BELOW
 
 
@@ -278,15 +278,21 @@ def _judge_trial(correct: int, samples: int, rule: Rule, look: int, evidence: Ev
         (_judge_trial(850, 1000, Rule(0.8), 3, Evidence(chance=0.5)), "0.850 reaches the threshold 0.80"),
         (
             _judge_trial(475, 500, Rule(0.8), 1, _UNBALANCED),
-            "0.950 is not clearly above the accuracy of always answering 'no' (0.940): 0.958 is needed on 500 samples",
+            "0.950 is not clearly above the accuracy of always answering 'no' (0.940): "
+            "0.958 or more is clearly above chance on 500 samples",
         ),
         (
             _judge_trial(450, 500, Rule(0.8), 1, Evidence(chance=0.94)),
-            "0.900 is not above the accuracy of always giving the most frequent answer (0.940): 0.958 is needed on 500 samples",
+            "0.900 is not above the accuracy of always giving the most frequent answer (0.940): "
+            "0.958 or more is clearly above chance on 500 samples",
         ),
         (
             _judge_trial(350, 500, Rule(0.8), 1, _UNBALANCED),
-            "0.700 is below the threshold 0.80: 0.958 is needed on 500 samples",
+            "0.700 is below the threshold 0.80: 0.958 or more is clearly above chance on 500 samples",
+        ),
+        (
+            _judge_trial(500, 500, Rule(0.8), 1, _UNBALANCED),
+            "1.000 reaches the threshold 0.80: 0.958 or more is clearly above chance on 500 samples",
         ),
         (_judge_trial(20, 20, _RULE, 9, _UNKNOWN), "no accuracy is enough on 20 samples, look 9 at this test set"),
     ],

@@ -101,6 +101,8 @@ class Framework(Protocol):
     """Patterns for the lines that the framework prints on its own."""
     RECORDER: Recorder
     """What the recorder can do for the framework."""
+    SET_EPOCHS: str
+    """A sentence that says how a script sets its number of epochs so that a retrain can raise it."""
 
     def find_removed_apis(self, source: str) -> list[RemovedApi]:
         """Return where a module's ``source`` uses APIs that the framework has removed, in line order."""

@@ -70,6 +70,7 @@ MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".tflite")
 # "45/45 ━━━━ 0s 2ms/step - accuracy: …", "45/45 - 0s - 3ms/step - accuracy: …", "45/45 [===] - 0s".
 LOG_LINES = LogLines(progress=r"\s*\d+/(?:\d+|unknown)\b.*(?:━|\[[=>.]|/step| - )")
 RECORDER = Recorder(measures="evaluate()", resumes="fit")
+SET_EPOCHS = "Pass the number of epochs to the training as a constant, as in fit(epochs=20)."
 
 _FROM_LAYERS = "from keras.layers import …"
 _FROM_UTILS = "from keras.utils import …"

@@ -12,4 +12,8 @@ MODEL_SUFFIXES = (".lgb", ".joblib", ".pkl")
 # "[1]\tvalid_0's binary_logloss: 0.61", a line per round, and "[LightGBM] [Info] …".
 LOG_LINES = LogLines(progress=r"\s*\[(?:\d+\]\s+\S+'s \S+:|LightGBM\]\s)")
 RECORDER = Recorder()
+SET_EPOCHS = (
+    "Write epochs = 100 at the top, and pass it on as the number of trees: n_estimators=epochs or "
+    "num_boost_round=epochs."
+)
 find_removed_apis = no_removed_apis

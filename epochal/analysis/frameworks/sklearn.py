@@ -31,4 +31,8 @@ MODEL_SUFFIXES = (".joblib", ".pkl")
 # A row of classification_report, or the line about one fold of a cross-validation.
 LOG_LINES = LogLines(reports=r"^\s*\[CV")
 RECORDER = Recorder(measures="score()")
+SET_EPOCHS = (
+    "Pass max_iter as a constant to the model, as in MLPClassifier(max_iter=200); a model without "
+    "max_iter, such as a decision tree, has no epochs."
+)
 find_removed_apis = no_removed_apis

@@ -12,4 +12,8 @@ MODEL_SUFFIXES = (".ubj", ".bst", ".joblib", ".pkl")
 # "[0]\tvalidation_0-logloss:0.61", a line per round.
 LOG_LINES = LogLines(progress=r"\s*\[\d+\]\s+\S+-\S+:")
 RECORDER = Recorder()
+SET_EPOCHS = (
+    "Write epochs = 100 at the top, and pass it on as the number of trees: n_estimators=epochs or "
+    "num_boost_round=epochs."
+)
 find_removed_apis = no_removed_apis

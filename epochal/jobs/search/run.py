@@ -20,7 +20,7 @@ def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
     """Search for hyperparameters that reach the threshold, and return why the search ended.
 
     The result is an EndCause if a trial reached the threshold or the run was stopped, and a GiveUp if no more trials
-    may start. ``give_up``: why more epochs would not help; the explanation of the returned GiveUp begins with that of
+    may start. ``give_up``: why more epochs would not help; the cause in the returned GiveUp begins with that of
     ``give_up``. Raises RunFailed for a failure that other hyperparameters cannot fix.
     """
     database = active.app.database
@@ -41,11 +41,10 @@ def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
     if isinstance(end, EndCause):
         return end
     trial_count = sum(trial.strategy is Strategy.SEARCH for trial in active.load().trials)
-    explanation = (
-        f"{give_up.explanation} A search tried {trial_count} other combinations without reaching the threshold. "
-        f"{end.explanation}"
+    cause = (
+        f"{give_up.cause} A search tried {trial_count} other combinations without reaching the threshold. {end.cause}"
     )
-    return GiveUp(end.reason, explanation)
+    return GiveUp(end.reason, cause, end.remedy)
 
 
 def join(app: App, number: int) -> None:

@@ -165,9 +165,7 @@ class Workers:
             return Proposal(Strategy.SEARCH, resumed_changes, stop_at, trial.number), None
         candidate = self._study.ask()
         if candidate is None:
-            return GiveUp(
-                Reason.SPACE_USED_UP, "The search found no combination of [search] that it had not tried yet."
-            )
+            return GiveUp(Reason.SPACE_USED_UP, Reason.SPACE_USED_UP.description)
         changes = dict(candidate.changes)
         if raised and self._epochs:
             changes[raised.constant] = raised.value_for(self._epochs)

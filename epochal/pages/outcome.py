@@ -1,0 +1,37 @@
+"""What a person does about a run that has ended: the change to adopt, and the reason why it stayed below its threshold."""
+
+from pathlib import Path
+
+from epochal.errors import Reason
+from epochal.folders import Home
+from epochal.pages.view import summary
+from epochal.records import Run, State
+
+
+def outcome_lines(run: Run, home: Home) -> list[str]:
+    """Return the lines that a job ends with: the summary of the run, and what to do next if it has ended."""
+    lines = [f"run {run.id}: {summary(run)}"]
+    if run.state is State.EXHAUSTED:
+        lines.append(
+            f"run {run.id} ended below its threshold: {describe_reason(run.state, run.reason, run.explanation)}"
+        )
+    if run.best and (diff := find_offered_diff(run, home)):
+        changes = ", ".join(f"{name} = {value}" for name, value in run.changes(run.best).items())
+        lines += [
+            f"The threshold was reached with {changes}. To adopt this change, run in the repository:",
+            f"  git apply {diff}",
+        ]
+    return lines
+
+
+def describe_reason(state: State, reason: Reason | None, explanation: str) -> str:
+    """Return why a run ended in ``state``, after the word for the reason unless that is also the word for the state."""
+    return explanation if reason is None or reason.value == state.value else f"{reason}: {explanation}"
+
+
+def find_offered_diff(run: Run, home: Home) -> Path | None:
+    """Return the file with the change with which the run reached its threshold; None if it needed no change."""
+    if run.state is not State.REACHED or run.best is None:
+        return None
+    diff = home.run(run.trained_by).trial(run.best.number).diff
+    return diff if run.changes(run.best) and diff.exists() else None
