@@ -4,13 +4,15 @@ They tune training, but can neither loosen the sandbox nor redirect mail.
 """
 
 import tomllib
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from epochal.settings.search import Values
+from epochal.settings.server import ServerSettings
 from epochal.settings.toml import Table, parse, read_toml
 
 FILE_NAME = "epochal.toml"
@@ -67,6 +69,10 @@ def _is_inside(path: PurePosixPath) -> bool:
 
 class RepositorySettings(Table):
     """The settings of one repository, which its developer writes into epochal.toml."""
+
+    ELSEWHERE: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ServerSettings.model_fields, "server.toml, which only the server's admin can edit"
+    )
 
     threshold: Annotated[float, Field(gt=0, le=1, description="The accuracy (0 to 1) to reach on unseen data.")] = 0.80
     confidence: Annotated[

@@ -4,10 +4,11 @@ import difflib
 import re
 import tomllib
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, ClassVar, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from epochal.errors import SettingsError
 
@@ -15,8 +16,19 @@ from epochal.errors import SettingsError
 class Table(BaseModel):
     """Base class for a table in a settings file. All such tables are frozen and reject unknown keys."""
 
+    ELSEWHERE: ClassVar[Mapping[str, str]] = {}
+    """Keys that other files have, each with a description of the file."""
+
     # defer_build: no command uses every table, so each table's validator is built when it is first used.
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_quoted_numbers(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse strings such as "100", which pydantic would convert, and "90%"."""
+        if isinstance(value, str) and cls.model_fields[info.field_name or ""].annotation in (int, float):
+            raise ValueError(f"should be a number, without quotation marks{_give_example(info.field_name, value)}")
+        return value
 
 
 T = TypeVar("T", bound=Table)
@@ -54,27 +66,45 @@ def table_tag(table: type[Table]) -> str:
     return f"<{table.__name__}>"
 
 
-def _format_error(where: str, fault: Any, model: type[BaseModel]) -> str:
+def _give_example(name: str | None, value: str) -> str:
+    """Return the line to write instead of a string that holds a number or percentage, as an example; otherwise nothing."""
+    number = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(%?)\s*", value)
+    if number is None:
+        return ""
+    return f", as in {name} = {Decimal(number[1]) / 100 if number[2] else number[1]}"
+
+
+def _format_error(where: str, fault: Any, model: type[Table]) -> str:
     if not fault["loc"]:
         return f"{where}: {fault['msg'].removeprefix('Value error, ')}."
     key = ".".join(str(part) for part in fault["loc"] if not str(part).startswith("<"))  # without table tags
     if fault["type"] == "extra_forbidden":
-        return f"{where}: {key} is not a setting. {_suggest_key(model, fault['loc'])}"
+        return f"{where}: {key} is not a setting. {_suggest_key(model, fault)}"
     value = repr(fault["input"])
     value = value if len(value) <= 60 else value[:57] + "..."
     return f"{where}: {key}: {fault['msg'].removeprefix('Value error, ')} (it is {value})."
 
 
-def _suggest_key(model: type[BaseModel], path: tuple[int | str, ...]) -> str:
-    """Suggest a valid key or table for the unknown key at ``path``."""
+def _suggest_key(model: type[Table], fault: Any) -> str:
+    """Suggest a valid key or table for the unknown key of a validation error."""
+    path: tuple[int | str, ...] = fault["loc"]
     name, known = str(path[-1]), _known_keys(model, path[:-1])
-    if similar := difflib.get_close_matches(name.lower(), known, n=1):
+    if len(path) == 1 and name in model.ELSEWHERE:
+        return f"It belongs in {model.ELSEWHERE[name]}."
+    similar = difflib.get_close_matches(name.lower(), known, n=1)
+    if similar and not (len(path) == 1 and _differs(model.model_fields[similar[0]].annotation, fault["input"])):
         tables = [str(part) for part in path[:-1] if not str(part).startswith("<")]
         return f"Did you mean {'.'.join([*tables, similar[0]])}?"
     for table, field in model.model_fields.items():
         if len(path) == 1 and isinstance(field.default, Table) and name in type(field.default).model_fields:
             return f"It belongs in the [{table}] table."
     return f"Valid settings here: {', '.join(known)}."
+
+
+def _differs(annotation: Any, value: Any) -> bool:
+    """Return whether ``value`` is a table with other keys than the table in ``annotation``, and so means something else."""
+    tables = _tables_of(annotation)
+    return isinstance(value, dict) and len(tables) == 1 and not value.keys() <= tables[0].model_fields.keys()
 
 
 def find_line(text: str, key: str) -> int:

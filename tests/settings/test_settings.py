@@ -85,8 +85,20 @@ def test_uncommented_template_has_the_defaults(model: type[Table]) -> None:
         ("[search]\nrate = {choices = [1, true]}", "search.rate.choices: the choices should all be"),
         ("[search]\nrate = {choices = [1, nan]}", "search.rate.choices: Input should be a finite number"),
         ("threshold = ", "cannot be read as TOML"),
-        ("[mail]\nto = ['eve@example.com']", "mail is not a setting"),
-        ("[sandbox]\nnetwork = true", "sandbox is not a setting"),
+        ("[mail]\nto = ['eve@example.com']", "mail is not a setting. It belongs in server.toml"),
+        ("[sandbox]\nnetwork = true", "sandbox is not a setting. It belongs in server.toml"),
+        ("[retrian]\npatience = 3", "retrian is not a setting. Did you mean retrain?"),
+        ("[training]\nepochs = 50", "training is not a setting. Valid settings here: threshold"),
+        ("[serach]\nrate = {low = 1, high = 2}", "serach is not a setting. Did you mean search?"),
+        (
+            "threshold = '90%'",
+            "threshold: should be a number, without quotation marks, as in threshold = 0.9 (it is '90%')",
+        ),
+        (
+            "[retrain]\nmax_epochs = '100'",
+            "retrain.max_epochs: should be a number, without quotation marks, as in max_epochs = 100",
+        ),
+        ("confidence = 'high'", "confidence: should be a number, without quotation marks (it is 'high')"),
     ],
 )
 def test_invalid_setting_in_the_repository_is_named(tmp_path: Path, text: str, expected: str) -> None:
