@@ -82,12 +82,15 @@ def _find_at_top(code: Path) -> str:
     if len(found) == 1:
         return found[0]
     if found:
+        settings = " or ".join(f'script = "{name}"' for name in found)
         raise RunFailed(
             Reason.NO_SCRIPT,
             f"The repository has {' and '.join(found)} but no {SCRIPT}. "
-            f'Name the script to train in epochal.toml: script = "{found[0]}".',
+            f"Name the script to train in epochal.toml: {settings}.",
         )
-    elsewhere = [name for name in list_code_files(code) if PurePosixPath(name).name in (SCRIPT, *_OTHER_NAMES)]
+    scripts = [name for name in list_code_files(code) if name.endswith(".py")]
+    elsewhere = [name for name in scripts if PurePosixPath(name).name in (SCRIPT, *_OTHER_NAMES)]
+    elsewhere = elsewhere or (scripts if len(scripts) == 1 else [])
     elsewhere.sort(key=lambda name: (name.count("/"), PurePosixPath(name).name != SCRIPT))
     raise RunFailed(
         Reason.NO_SCRIPT,

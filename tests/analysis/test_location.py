@@ -53,9 +53,11 @@ def test_script_is_found(tmp_path: Path, names: list[str], configured: str, path
 @pytest.mark.parametrize(
     ("names", "configured", "facts"),
     [
-        (["train.py", "main.py"], "", ["train.py and main.py", 'script = "train.py"']),
+        (["train.py", "main.py"], "", ["train.py and main.py", 'script = "train.py" or script = "main.py"']),
         (["a.ipynb", "b.ipynb"], "", ["a.ipynb and b.ipynb", 'script = "a.ipynb"']),
         (["model.py", "src/digits/train.py"], "", ['script = "src/digits/train.py"']),
+        (["digits_classifier.py"], "", ['script = "digits_classifier.py"']),
+        (["a.py", "b.py"], "", ['script = "path/to/train.py"']),
         (["src/train.py"], "train.py", ['script = "train.py"', "Did you mean src/train.py?"]),
         (["nn.py"], "other.py", ['script = "other.py"', "not in the commit"]),
     ],
