@@ -1,7 +1,8 @@
 """The script to train: its constants, its number of epochs, and the files that set other hyperparameters."""
 
+import ast
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -12,6 +13,7 @@ from epochal.analysis.hyperparameters.searchable import find_places
 from epochal.analysis.hyperparameters.sources import Sources, read_sources
 from epochal.analysis.hyperparameters.tracing import Tracer
 from epochal.analysis.location import Notebook, change_notebook, locate_script
+from epochal.analysis.syntax import Module, last_name
 from epochal.folders import SCRIPT
 from epochal.records import Value
 
@@ -52,6 +54,14 @@ class Script:
     def committed_path(self) -> str:
         """The path of the script in the commit; if it is exported from a notebook, the path of the notebook."""
         return self.notebook.path if self.notebook else self.path
+
+    def find_calls(self, name: str) -> Iterator[tuple[str, ast.Call]]:
+        """Yield the calls of functions and classes called ``name`` in the script and its modules, with their files."""
+        for path, content in self.files.items():
+            module = Module.parse(content) if path.endswith(".py") else None
+            for node in ast.walk(module.tree) if module else ():
+                if isinstance(node, ast.Call) and last_name(node.func) == name:
+                    yield path, node
 
     def apply(self, values: Mapping[Constant, Value]) -> Change:
         """Return the files changed by setting constants to ``values``. Raises ValueError as ``change_all`` does.

@@ -2,12 +2,16 @@
 
 from dataclasses import replace
 
+from epochal.analysis.script import Script
+from epochal.analysis.syntax import last_name
 from epochal.errors import Reason, RunFailed
 from epochal.folders import TrialFolder
 from epochal.jobs.active_run import ActiveRun
 from epochal.results.accuracy import Choice, Findings, choose_accuracy
 from epochal.results.diagnosis import diagnose, explain_exceptions, explain_printed_exceptions, tail
 from epochal.results.ending import Ending, Endings, parse_endings
+from epochal.results.epochs import count_epochs
+from epochal.results.exceptions import Frame
 from epochal.results.outputs import read_metrics
 from epochal.results.own_gate import find_own_gate
 from epochal.results.remedies import Origin
@@ -28,7 +32,9 @@ def measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, findings: 
     origin = Origin(code, active.script.path, active.plan.runtime.has_network)
     endings = parse_endings(read_metrics(folder.metrics))
     failure = diagnose(outcome.exit_status, outcome.reason, output[-_LAST_OUTPUT:], origin, endings)
-    note = _explain_end(outcome, endings.script, findings, origin)
+    if failure and outcome.reason is Reason.TIMED_OUT:
+        failure = Reason.TIMED_OUT, _explain_time_limit(active, folder, output)
+    note = _explain_end(active.script, outcome, endings.script, findings, origin)
     if failure and not note:
         raise _fail(active, *failure, output)
     try:
@@ -65,7 +71,17 @@ def _raise_caught_exception(endings: Endings, output: str, origin: Origin) -> No
         )
 
 
-def _explain_end(outcome: Outcome, ending: Ending | None, findings: Findings, origin: Origin) -> str:
+def _explain_time_limit(active: ActiveRun, folder: TrialFolder, output: str) -> str:
+    """Return the time limit that a training exceeded, how far it came, and what to do about it."""
+    trained, reached = count_epochs(read_metrics(folder.metrics), output), ""
+    if trained and not trained.are_iterations:
+        last = max(trained.targets)
+        reached = f" after epoch {trained.total}" + (f" of {last}" if last > trained.total else "")
+    limit = f"{active.app.settings.limits.minutes:g} minutes"
+    return f"The training exceeded its time limit of {limit}{reached}. {Reason.TIMED_OUT.remedy}"
+
+
+def _explain_end(script: Script, outcome: Outcome, ending: Ending | None, findings: Findings, origin: Origin) -> str:
     """Return a note if the script ended abnormally but its earlier measurement counts; otherwise an empty string."""
     if ending is None:
         return ""
@@ -77,14 +93,21 @@ def _explain_end(outcome: Outcome, ending: Ending | None, findings: Findings, or
     if ending.threads or (outcome.reason is Reason.TIMED_OUT and ending.status == 0):
         if any(each.at > ending.at for each in findings.recorded.measurements):
             return ""  # a thread still does the work
-        threads = ", ".join(
-            f"{each.function} in {each.place}" if each.path else each.function for each in ending.threads
-        )
+        threads = ", ".join(_describe_thread(script, each) for each in ending.threads)
         return (
             f"{origin.script} finished, but a thread that it had started kept running{f': {threads}' if threads else ''}. "
             "Start it with daemon=True."
         )
     return ""
+
+
+def _describe_thread(script: Script, function: Frame) -> str:
+    """Return the function that a thread runs, with the line that creates the thread or, if unknown, the function's."""
+    for path, call in script.find_calls("Thread"):
+        target = next((each.value for each in call.keywords if each.arg == "target"), None)
+        if target is not None and last_name(target) == function.function:
+            return f"{function.function}, which {path} line {call.lineno} starts"
+    return f"{function.function} in {function.place}" if function.path else function.function
 
 
 def _fail(active: ActiveRun, reason: Reason, explanation: str, output: str) -> RunFailed:

@@ -125,7 +125,7 @@ def next_trial(
     if measured and measured[-1].stopped_by is StoppedBy.SCRIPT:
         return GiveUp(
             Reason.STOPS_ITSELF,
-            f"A callback in {script.path} stopped the training early, after epoch {measured[-1].epochs}, so more epochs "
+            f"{_describe_callback(script)} stopped the training early, after epoch {measured[-1].epochs}, so more epochs "
             "would change nothing.",
             "Give the callback more patience, or change the network.",
         )
@@ -139,6 +139,15 @@ def next_trial(
         or _check_limits(measured, epochs, settings)
         or Proposal(Strategy.MORE_EPOCHS, {choice.epochs.constant: choice.epochs.value_for(epochs)}, stop_at)
     )
+
+
+def _describe_callback(script: Script) -> str:
+    """Return the callback that stops the training, with its line if the code has only one that does so."""
+    found = list(script.find_calls("EarlyStopping"))
+    if len(found) == 1:
+        path, call = found[0]
+        return f"EarlyStopping in line {call.lineno} of {path}"
+    return f"A callback in {script.path}"
 
 
 def _explain_no_epochs(script: Script, framework: str, choice: EpochsChoice) -> GiveUp:

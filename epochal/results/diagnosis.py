@@ -25,8 +25,6 @@ _MEMORY = re.compile(
     r"|not enough memory"
 )
 _EXPLANATIONS = {
-    Reason.TIMED_OUT: "The training exceeded its time limit. Train fewer epochs or a smaller network, or ask the "
-    "server's admin to raise [limits] minutes in server.toml.",
     Reason.OUT_OF_MEMORY: "The training ran out of memory. Use a smaller batch or a smaller network, or ask the "
     "server's admin to raise [limits] memory_mb in server.toml.",
 }
@@ -77,7 +75,7 @@ def diagnose(
     if ending and any(frame.path.endswith("/argparse.py") for frame in ending.exit_frames):
         return Reason.SCRIPT_ERROR, (
             f"{origin.script} ended{where}, where it parses its command line. Training starts it without arguments, so give "
-            f"each required argument a default.{quote}"
+            f"each required argument a default, and remove required=True.{quote}"
         )
     return (
         Reason.SCRIPT_ERROR,

@@ -40,11 +40,11 @@ def test_own_gate_before_any_measurement_fails_the_run(home: Path, tmp_path: Pat
 
 
 def test_idle_thread_does_not_keep_the_training_alive(home: Path, tmp_path: Path) -> None:
-    """The script is over when its main thread has ended; a note names the thread's function."""
+    """The script is over when its main thread has ended; a note names the line that starts the thread."""
     threads = "def watch():\n    while True:\n        time.sleep(60)\nthreading.Thread(target=watch).start()\n"
     result = _train(home, tmp_path, _LEARNS.replace("20", "30") + _IMPATIENT + threads + _MEASURES)
     assert result.run.state is State.REACHED
-    assert [note for note in result.run.notes if "watch in nn.py line 4" in note and "daemon=True" in note]
+    assert [note for note in result.run.notes if "watch, which nn.py line 7 starts" in note and "daemon=True" in note]
 
 
 def test_thread_that_works_is_waited_for(home: Path, tmp_path: Path) -> None:
