@@ -25,6 +25,8 @@ from epochal.analysis.findings.unattended import (
     find_foreign_paths,
     find_interactions,
     find_lost_pictures,
+    find_missing_arguments,
+    find_missing_gpus,
 )
 
 __all__ = ["Finding", "Severity", "Source", "find_in_files", "find_in_sources", "read_sources"]
@@ -38,6 +40,8 @@ _CHECKS = (
     find_meaningless_accuracies,
     find_missing_accuracy,
     find_interactions,
+    find_missing_arguments,
+    find_missing_gpus,
     find_lost_pictures,
     find_foreign_paths,
     find_downloads,

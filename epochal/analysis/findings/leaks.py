@@ -4,7 +4,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from epochal.analysis.findings.finding import Finding, Severity
 from epochal.analysis.findings.source import (
@@ -46,6 +46,7 @@ _MEASURING = frozenset(
     | {"accuracy_score", "cross_val_score", "cross_validate", "cross_val_predict", "classification_report"}
     | {"test_on_batch", "predict_on_batch", "best_score_", "oob_score_", "from_predictions", "from_estimator"}
 )
+_COMPARISONS = frozenset({"accuracy_score", "classification_report"})
 _PLAIN = (ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Constant, ast.expr_context)
 _BEST_EPOCH = frozenset({"EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau"})
 
@@ -242,11 +243,15 @@ class _Fit:
 
 @dataclass(frozen=True)
 class _Measurement:
-    """A call to ``evaluate``, ``score`` or ``predict``. ``owner``, ``data``: as in ``_Fit``."""
+    """A call to ``evaluate``, ``score`` or ``predict``, or one that compares the result of ``predict`` with labels.
+
+    ``owner``, ``data``: as in ``_Fit``. ``model``: the variable of the object that was measured.
+    """
 
     call: ast.Call
     owner: str
     data: str
+    model: str
 
 
 def find_wrong_data(sources: tuple[Source, ...]) -> Iterator[Finding]:
@@ -267,7 +272,7 @@ def find_wrong_data(sources: tuple[Source, ...]) -> Iterator[Finding]:
     reported = [
         each
         for each in training_only
-        if last_name(each[1].call.func) in ("evaluate", "score") and root_name(each[1].call.func) not in elsewhere
+        if last_name(each[1].call.func) in ("evaluate", "score", "accuracy_score") and each[1].model not in elsewhere
     ]
     if reported and measured == len(training_only):
         source, measurement, fit = reported[-1]
@@ -340,8 +345,12 @@ def _read_calls(source: Source, scope: Scope) -> tuple[list[_Fit], list[_Measure
     fits: list[_Fit] = []
     measurements: list[_Measurement] = []
     variables = _Variables(source)
+    predictions: dict[str, _Measurement] = {}
     for step in scope.steps:
         for call in step.calls:
+            if last_name(call.func) in _COMPARISONS:
+                found = (predictions.get(variables.identify(each)) for each in call.args)
+                measurements += [replace(each, call=call) for each in found if each]
             if not isinstance(call.func, ast.Attribute) or has_unknown_arguments(call):
                 continue
             data = variables.identify(keyword(call, "x", 0) or keyword(call, "X"))
@@ -350,8 +359,11 @@ def _read_calls(source: Source, scope: Scope) -> tuple[list[_Fit], list[_Measure
             elif call.func.attr in ("evaluate", "score", "predict", "predict_proba"):
                 # score(x) without labels is a likelihood.
                 enough = call.func.attr != "score" or len(call.args) + len(call.keywords) > 1
-                measurements.append(_Measurement(call, variables.identify(call.func.value), data if enough else ""))
+                owner, model = variables.identify(call.func.value), root_name(call.func)
+                measurements.append(_Measurement(call, owner, data if enough else "", model))
         variables.assign(step)
+        for target, value in step.assigned:
+            predictions |= {variables.identify(target): each for each in measurements if each.call is value}
     return fits, measurements
 
 

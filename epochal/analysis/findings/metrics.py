@@ -197,11 +197,11 @@ def _name_of(node: ast.expr | None) -> str:
 
 
 def _check_regressors(source: Source, scope: Scope) -> Iterator[Finding]:
-    """Yield calls to a regressor's ``score``, which returns R², if the code reports the result as an accuracy."""
+    """Yield calls to a regressor's ``score`` and to ``r2_score``, whose result, R², is reported as an accuracy."""
     regressors: dict[str, str] = {}
     scores: dict[str, ast.Call] = {}
     for step in scope.steps:
-        found = [call for call in step.calls if _is_score(call, regressors)]
+        found = [call for call in step.calls if _is_r2(source, call) or _is_score(call, regressors)]
         named = [call for call in found if _says_accuracy(step.node)]
         printed = [
             scores[node.id]
@@ -210,12 +210,12 @@ def _check_regressors(source: Source, scope: Scope) -> Iterator[Finding]:
         ]
         for call in named or (printed if _says_accuracy(step.node) else []):
             scores = {name: each for name, each in scores.items() if each is not call}
+            owner = "" if _is_r2(source, call) else f" of {regressors.get(root_name(call.func), 'a regressor')}"
             yield Finding(
                 "accuracy_of_regression",
                 source.path,
                 call.lineno,
-                f"score() of {regressors.get(root_name(call.func), 'a regressor')} returns R², which is not an accuracy "
-                "and does not count.",
+                f"{last_name(call.func)}(){owner} returns R², which is not an accuracy and does not count.",
                 "Count the predictions that are close enough, and write their share to $EPOCHAL_OUT/accuracy.json.",
             )
         for target, value in step.assigned:
@@ -236,6 +236,10 @@ def _find_creation(call: ast.Call) -> ast.Call | None:
     if isinstance(call.func, ast.Attribute) and call.func.attr == "fit" and isinstance(call.func.value, ast.Call):
         return call.func.value
     return call
+
+
+def _is_r2(source: Source, call: ast.Call) -> bool:
+    return source.callee(call) == "sklearn.metrics.r2_score"
 
 
 def _is_score(call: ast.Call, regressors: dict[str, str]) -> bool:
@@ -271,7 +275,12 @@ def find_measurement(sources: tuple[Source, ...]) -> tuple[str, str, int] | None
                 is_method = isinstance(call.func, ast.Attribute)
                 if (name in ("evaluate", "score") and is_method) or name in ("accuracy_score", "cross_val_score"):
                     measured.append((f"{name}()", source.path, call.lineno))
-            if _says_accuracy(step.node):
+            if _says_accuracy(step.node) and not any(_is_r2(source, call) for call in step.calls):
                 printed.append(("the printed line", source.path, step.node.lineno))
-    validated = [(f"val_{name}", source.path, line) for source, line, names in find_metrics(sources) for name in names]
+    validated = [
+        (f"val_{name}", source.path, line)
+        for source, line, names in find_metrics(sources)
+        for name in names
+        if _SAYS_ACCURACY.search(name)
+    ]
     return next((found[-1] for found in (measured, printed, validated) if found), None)

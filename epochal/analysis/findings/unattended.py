@@ -1,4 +1,4 @@
-"""Find code that fails when run unattended: prompts, windows, notebook code, local paths and downloads."""
+"""Find code that fails when run unattended: prompts, arguments, GPUs, windows, notebook code, local paths and downloads."""
 
 import ast
 import re
@@ -77,6 +77,81 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
                     f'matplotlib.use("{backend}") needs a screen, but training has none.',
                     "Remove the line.",
                 )
+
+
+def find_missing_arguments(sources: tuple[Source, ...]) -> Iterator[Finding]:
+    """Yield what reads an argument from the command line that has no default, in statements that always run."""
+    steps = list(find_certain(sources))
+    if any(source.name_of(target) == "sys.argv" for source, step in steps for target, _ in step.assigned):
+        return
+    calls = [call for _, step in steps for call in step.calls]
+    parses = any(last_name(call.func) == "parse_args" and not call.args and not call.keywords for call in calls)
+    parses = parses and not any(last_name(call.func) == "add_subparsers" for call in calls)
+    for source, step in steps:
+        uses_argparse = parses and any(name.startswith("argparse") for name in source.names.values())
+        for call in step.calls if uses_argparse else ():
+            if last_name(call.func) == "add_argument" and (remedy := _make_optional(call)):
+                name = text_of(call.args[0])
+                message = f"The argument {name} is required, but training starts the script without arguments."
+                yield _finding(source, call, "needs_argument", message, remedy)
+        is_conditional = any(isinstance(node, ast.IfExp | ast.BoolOp) for node in step.nodes)
+        for node in () if is_conditional else step.nodes:
+            if (
+                isinstance(node, ast.Subscript)
+                and source.name_of(node.value) == "sys.argv"
+                and _is_argument(node.slice)
+            ):
+                message = f"{ast.unparse(node)} does not exist, because training starts the script without arguments."
+                yield _finding(source, node, "needs_argument", message, "Write the value itself into the line.")
+
+
+def _make_optional(call: ast.Call) -> str:
+    """Return how to make an argument of argparse optional; empty if it is optional or unknown."""
+    name = text_of(call.args[0] if call.args else None)
+    if not name or has_unknown_arguments(call):
+        return ""
+    if name.startswith("-"):
+        is_required = is_literal(keyword(call, "required"), True)
+        return "Give it a default, and remove required=True." if is_required else ""
+    return "" if keyword(call, "nargs") else 'Write nargs="?", and give it a default.'
+
+
+def _is_argument(index: ast.expr) -> bool:
+    """Return whether an index of sys.argv is a number other than 0, which is the script's name."""
+    return isinstance(index, ast.Constant) and isinstance(index.value, int) and index.value > 0
+
+
+def find_missing_gpus(sources: tuple[Source, ...]) -> Iterator[Finding]:
+    """Yield assertions that there is a GPU, and uses of the first one, in statements that always run."""
+    gpus: set[str] = set()
+    for source, step in find_certain(sources):
+        found = [node for node in step.nodes if _asks_for_gpu(source, node) or getattr(node, "id", "") in gpus]
+        indexed = [node for node in step.nodes if isinstance(node, ast.Subscript) and last_name(node.value) in gpus]
+        if isinstance(step.node, ast.Assert) and found:
+            yield _finding(
+                source, step.node, "needs_gpu", "The assertion needs a GPU, but training has none.", "Remove the line."
+            )
+        elif indexed:
+            name = last_name(indexed[0].value)
+            yield _finding(
+                source,
+                step.node,
+                "needs_gpu",
+                f"The line uses {ast.unparse(indexed[0])}, but training has no GPU.",
+                f"Put the line under `if {name}:`, or remove it.",
+            )
+        gpus |= {last_name(target) for target, value in step.assigned if value and _asks_for_gpu(source, value)}
+
+
+def _asks_for_gpu(source: Source, node: ast.AST) -> bool:
+    """Return whether an expression asks TensorFlow or PyTorch for a GPU."""
+    if not isinstance(node, ast.Call):
+        return False
+    name = source.callee(node)
+    if name == "torch.cuda.is_available":
+        return True
+    is_list = re.fullmatch(r"tensorflow\.config\.(?:experimental\.)?list_(?:physical|logical)_devices", name)
+    return bool(is_list) and text_of(keyword(node, "device_type", 0)) == "GPU"
 
 
 def find_lost_pictures(sources: tuple[Source, ...]) -> Iterator[Finding]:
@@ -208,6 +283,11 @@ def _fetchable(source: Source, call: ast.Call) -> str:
 
 
 def _finding(
-    source: Source, node: ast.expr, kind: str, message: str, remedy: str, severity: Severity = Severity.WARNING
+    source: Source,
+    node: ast.expr | ast.stmt,
+    kind: str,
+    message: str,
+    remedy: str,
+    severity: Severity = Severity.WARNING,
 ) -> Finding:
     return Finding(kind, source.path, node.lineno, message, remedy, severity)

@@ -25,6 +25,10 @@ SIGMOID = MODEL.format("10, activation='sigmoid'")
 TEST = "print('Test accuracy:', model.evaluate(x_test, y_test))\n"
 SCORES = "from sklearn.linear_model import LinearRegression, LogisticRegression\nmodel = LinearRegression().fit(a, b)\n"
 
+ARGUMENTS = "import argparse\nparser = argparse.ArgumentParser()\n"
+GPUS = "import tensorflow as tf\ngpus = tf.config.list_physical_devices('GPU')\n"
+METRICS = "from sklearn.metrics import accuracy_score, classification_report\n"
+
 FOUND = {
     "split": (SPLIT + "a, b = train_test_split(x)\n", "unseeded_split", 2),
     "split_none": (SPLIT + "a, b = train_test_split(x, random_state=None)\n", "unseeded_split", 2),
@@ -117,6 +121,11 @@ FOUND = {
         "validated_on_test_data",
         1,
     ),
+    "accuracy_score_on_training": (
+        METRICS + "model.fit(x, y)\np = model.predict(x)\nprint(classification_report(y, p), accuracy_score(y, p))\n",
+        "tested_on_training_data",
+        4,
+    ),
     "evaluates_on_training": ("model.fit(x, y)\nprint(model.evaluate(x, y))\n", "tested_on_training_data", 2),
     "scores_on_training": ("clf = SVC().fit(x, y)\nprint(clf.score(x, y))\n", "tested_on_training_data", 2),
     "predicts_training_too": (
@@ -143,6 +152,21 @@ FOUND = {
         5,
     ),
     "r2": (SCORES + "print('Accuracy:', model.score(c, d))\n", "accuracy_of_regression", 3),
+    "r2_score": (
+        "from sklearn.metrics import r2_score\nr2 = r2_score(y, p)\nprint('Accuracy:', r2)\n",
+        "accuracy_of_regression",
+        2,
+    ),
+    "required_argument": (
+        ARGUMENTS + "parser.add_argument('--epochs', required=True)\nparser.parse_args()\n",
+        "needs_argument",
+        3,
+    ),
+    "positional_argument": (ARGUMENTS + "parser.add_argument('data')\nparser.parse_args()\n", "needs_argument", 3),
+    "sys_argv": ("import sys\nepochs = int(sys.argv[1])\n", "needs_argument", 2),
+    "gpu_asserted": (GPUS + "assert len(gpus) > 0, 'No GPU'\n", "needs_gpu", 3),
+    "gpu_asserted_in_torch": ("import torch\nassert torch.cuda.is_available()\n", "needs_gpu", 2),
+    "first_gpu": (GPUS + "tf.config.experimental.set_memory_growth(gpus[0], True)\n", "needs_gpu", 3),
     "r2_kept": (SCORES + "s = model.score(c, d)\nprint(f'accuracy {s}')\n", "accuracy_of_regression", 3),
     "zeros_counted": (SOFTMAX + "model.compile('adam', 'x', metrics=['binary_accuracy'])\n", "accuracy_of_zeros", 3),
     "zeros_counted_sigmoid": (
@@ -233,6 +257,15 @@ SOUND = {
     "squared_error_of_unknown": "import keras\nmodel = build()\nmodel.compile('adam', 'mse', metrics=['accuracy'])\n",
     "squared_error_of_sigmoid": MODEL.format("1, activation='sigmoid'")
     + "model.compile('adam', 'mse', metrics=['accuracy'])\n",
+    "accuracy_score_on_test": METRICS
+    + "model.fit(x, y)\np = model.predict(x)\np = model.predict(x_test)\naccuracy_score(z, p)\n",
+    "optional_arguments": (
+        ARGUMENTS
+        + "parser.add_argument('--epochs', default=20)\nparser.add_argument('data', nargs='?')\nparser.parse_args()\n"
+    ),
+    "arguments_in_the_script": ARGUMENTS + "parser.add_argument('data')\nparser.parse_args(['a.csv'])\n",
+    "sys_argv_if_given": "import sys\nepochs = int(sys.argv[1]) if len(sys.argv) > 1 else 20\nprint(sys.argv[0])\n",
+    "gpu_if_available": GPUS + "if gpus:\n    print(gpus[0])\n",
     "r2": SCORES + "print('R2:', model.score(c, d))\n",
     "score": SCORES + "model = LogisticRegression().fit(a, b)\nprint('Accuracy:', model.score(c, d))\n",
     "binary": MODEL.format("1, activation='sigmoid'") + "model.compile('adam', 'x', metrics=['binary_accuracy'])\n",
