@@ -25,6 +25,14 @@ from epochal.jobs.search.suggested_space import suggest
 from epochal.settings import RepositorySettings, find_line, read_repository_settings, table_lines
 
 _SETTINGS = "epochal.toml"
+_NO_REPOSITORY = Finding(
+    "no_repository",
+    ".",
+    0,
+    "The folder is not in a git repository, but a run trains a commit.",
+    'Run git init, git add --all and git commit -m "First version" there.',
+    Severity.ERROR,
+)
 _NAMED_PLACE = re.compile(r"(?P<path>\S+) line (?P<line>\d+)(?P<colon>: )?")
 
 
@@ -133,6 +141,13 @@ def check(
 
 def check_folder(folder: Path) -> list[Checked]:
     """Check the code in ``folder``, or each of the projects that its epochal.toml lists."""
+    first, *others = _check_projects(folder)
+    if not GitFolder(folder.absolute()).exists():
+        first = replace(first, findings=(_NO_REPOSITORY, *first.findings))
+    return [first, *others]
+
+
+def _check_projects(folder: Path) -> list[Checked]:
     try:
         projects = read_repository_settings(folder).project
     except SettingsError as error:
@@ -155,7 +170,8 @@ def check_lines(checked: list[Checked]) -> list[str]:
     for each in checked:
         lines += [f"{name + ':':<11} {value}" for name, value in _describe_facts(each)]
         for finding in each.findings:
-            lines += [f"{finding.place}: {finding.severity}: {finding.message}", f"    {finding.remedy}"]
+            place = "" if finding.place == "." else f"{finding.place}: "
+            lines += [f"{place}{finding.severity}: {finding.message}", f"    {finding.remedy}"]
     counts = [
         (severity, sum(finding.severity is severity for each in checked for finding in each.findings))
         for severity in reversed(Severity)
@@ -332,7 +348,8 @@ def _describe_facts(checked: Checked) -> Iterator[tuple[str, str]]:
     epochs = _find_epochs(script)
     if epochs:
         place = _in_notebook(Finding("", epochs["path"], epochs["line"], "", ""), script).place
-        yield "epochs", f"{epochs['value']} ({script.epochs[0].name} in {place})"
+        unused = "" if script.epochs[0].is_used else ", but no call or loop that trains was found to use it"
+        yield "epochs", f"{epochs['value']} ({script.epochs[0].name} in {place}){unused}"
     else:
         yield "epochs", "no number of epochs found, so a retrain cannot raise it"
     metric = _find_metric(checked)

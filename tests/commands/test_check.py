@@ -39,7 +39,9 @@ def check_json(folder: Path) -> Any:
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:
-    """Write files into a folder that is no repository, and return the folder."""
+    """Write files into a folder of a repository without commits, and return the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    git(folder, "init", "--quiet")
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
@@ -146,6 +148,25 @@ def test_errors(files: dict[str, str], kind: str, path: str, line: int | None, t
     assert not project["can_start"]
 
 
+def test_folder_outside_a_repository_is_an_error(tmp_path: Path) -> None:
+    """A run trains a commit. Findings about the whole folder have no place."""
+    (tmp_path / "nn.py").write_text(SCRIPT)
+    status, output = check(str(tmp_path))
+    assert status == 1
+    assert output.splitlines()[-3:] == [
+        "error: The folder is not in a git repository, but a run trains a commit.",
+        '    Run git init, git add --all and git commit -m "First version" there.',
+        "1 error; a run would fail before it trains",
+    ]
+
+
+def test_epochs_that_nothing_uses_are_marked(tmp_path: Path) -> None:
+    """Their name suggests that a retrain should raise them, but it may be in vain."""
+    script = SCRIPT.replace("epochs=EPOCHS", "verbose=2")
+    output = check(str(write(tmp_path, {"nn.py": script})))[1]
+    assert "epochs:     20 (EPOCHS in nn.py:4), but no call or loop that trains was found to use it\n" in output
+
+
 def test_invalid_settings_do_not_hide_findings(tmp_path: Path) -> None:
     """The script is checked although epochal.toml is invalid."""
     (project,) = check_json(write(tmp_path, {"nn.py": "input()\n", "epochal.toml": "threshold = 80\n"}))["projects"]
@@ -172,7 +193,11 @@ def test_projects_are_checked_one_by_one(tmp_path: Path) -> None:
 
 def test_notebook_findings_name_the_cell(tmp_path: Path) -> None:
     """Lines count within the code cell."""
-    cells = [("markdown", "# Title"), ("code", "epochs = 3"), ("code", "x = 1\nn = input()")]
+    cells = [
+        ("markdown", "# Title"),
+        ("code", "epochs = 3\nmodel.fit(x, epochs=epochs)"),
+        ("code", "x = 1\nn = input()"),
+    ]
     notebook = {
         "cells": [{"cell_type": kind, "metadata": {}, "source": text} | _code(kind) for kind, text in cells],
         "metadata": {},
@@ -225,7 +250,7 @@ def test_removed_functions_are_found(requirements: str, kinds: list[str], tmp_pa
 
 def test_init_ends_with_the_check(tmp_path: Path) -> None:
     """Its lines follow those of init, which succeeds whatever is found."""
-    write(tmp_path, {"nn.py": "import keras\nimport torch\n"})
+    (tmp_path / "nn.py").write_text("import keras\nimport torch\n")
     arguments = ["init", str(tmp_path), "--remote", "https://example.com/ada/digits.git", "--branch", "main"]
     done = CliRunner().invoke(make_app("init"), arguments)
     assert done.exit_code == 0

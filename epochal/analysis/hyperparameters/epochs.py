@@ -65,12 +65,14 @@ _MAX_CANDIDATES = 8
 class Epochs:
     """A literal that may set the number of epochs, which is ``factor`` times the literal plus ``offset``.
 
-    ``constant``: the literal, with its file, line, value, and a description of its place.
+    ``constant``: the literal, with its file, line, value, and a description of its place. ``is_used``: whether it was
+    found to set the number of epochs of a call or loop that trains; otherwise, only its name suggests so.
     """
 
     constant: Constant
     factor: Fraction = Fraction(1)
     offset: Fraction = Fraction(0)
+    is_used: bool = True
 
     @property
     def name(self) -> str:
@@ -108,11 +110,12 @@ def find_epochs(tracer: Tracer) -> tuple[Epochs, ...]:
     """
     finder = _Finder(tracer)
     found: dict[tuple[str, int], Epochs] = {}
-    for traced in (*finder.find_used(), *finder.find_named()):
-        number = traced.factor * int(traced.constant.value) + traced.offset
-        if number >= 1 and traced.factor > 0 and len(found) < _MAX_CANDIDATES:
-            place = traced.constant.path, traced.constant.start
-            found.setdefault(place, Epochs(traced.constant, traced.factor, traced.offset))
+    for is_used, candidates in ((True, finder.find_used()), (False, finder.find_named())):
+        for traced in candidates:
+            number = traced.factor * int(traced.constant.value) + traced.offset
+            if number >= 1 and traced.factor > 0 and len(found) < _MAX_CANDIDATES:
+                place = traced.constant.path, traced.constant.start
+                found.setdefault(place, Epochs(traced.constant, traced.factor, traced.offset, is_used))
     return tuple(_rename(list(found.values())))
 
 
@@ -328,11 +331,24 @@ def _find_called_functions(loop: ast.For | ast.While) -> set[str]:
 def _trains(loop: ast.For | ast.While, apart_from: frozenset[str] = frozenset()) -> bool:
     """Return whether a loop calls something that trains, or takes steps of gradient descent itself."""
     return any(
-        _is_training_call(each) and last_name(each.func) not in apart_from
+        _is_training_call(each) and last_name(each.func) not in apart_from and not _fits_new_model(loop, each)
         if isinstance(each, ast.Call)
         else _is_gradient_step(each)
         for statement in loop.body
         for each in ast.walk(statement)
+    )
+
+
+def _fits_new_model(loop: ast.For | ast.While, call: ast.Call) -> bool:
+    """Return whether a call fits a model that the loop creates in each pass, as for each fold or class."""
+    if not isinstance(call.func, ast.Attribute) or call.func.attr != "fit":
+        return False
+    model = _base_name(call.func)
+    assigned = [node for each in loop.body for node in ast.walk(each) if isinstance(node, ast.Assign)]
+    return isinstance(call.func.value, ast.Call) or any(
+        model in [last_name(target) for target in node.targets]
+        and model not in [last_name(each) for each in ast.walk(node.value) if isinstance(each, ast.Name)]
+        for node in assigned
     )
 
 

@@ -727,6 +727,8 @@ def test_epochs_of_other_scripts_are_found(form: str, tmp_path: Path) -> None:
         "epochs: int\n",
         "KMeans(n_clusters=3).fit(x)\n",
         "for row in range(20):\n    print(row)\n",
+        "for digit in range(10):\n    rows = x[y == digit]\n    centers = KMedoids(8).fit(rows)\n",
+        "for label in range(10):\n    model = SVC()\n    model.fit(x, y == label)\n",
         "def train(passes):\n    for epoch in range(passes):\n        model.fit(x, y, epochs=1)\n",
         "epochs = 20\nthis is no Python\n",
         "epochs = 20\0\n",
