@@ -82,6 +82,8 @@ SIMPLE: dict[Any, str] = {
 
 NAMES = (
     r"``(.+?)``",
+    r"\{ [a-z]+ = [^{}]*\}",  # { low = 1, high = 4 }
+    r"\bnltk:\w+",  # a dataset of epochal data fetch
     r"(?<![\w$])\$?[A-Z]+(?:_[A-Z]+)+(?:/[\w.-]*\w)?",  # $EPOCHAL_HOME/webhook-secret
     r"(?<!\w)[\w/*-]+\.(?:toml|txt|py|json|log|sh)\b",  # nn.py
     r"\bepochal (?:data fetch|jenkins check|" + "|".join(COMMANDS) + r")(?: --[a-z-]+)?\b",

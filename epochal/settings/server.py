@@ -230,7 +230,8 @@ class ServerSettings(Table):
     data: Annotated[
         str,
         Field(
-            description="A folder with data for training, read-only as /data ($EPOCHAL_DATA); if empty, there is none."
+            description="A folder with data for training, whose path the script finds in EPOCHAL_DATA; if empty, there is none.\n"
+            "In a container, it is read-only at /data."
         ),
     ] = ""
     # model_construct() returns the defaults without building the table's validator, unlike calling the class.
