@@ -95,8 +95,8 @@ class Chain:
         output = folder.log.read_text(encoding="utf-8")
         return {
             "webhook": delivery.received.timestamp(),
-            "job pull": pulled,
-            "job train, until Python starts": started,
+            "pull job": pulled,
+            "train job, until Python starts": started,
             **read_script_times(output),
             VERDICT: run.ended.timestamp(),
         }

@@ -1,4 +1,4 @@
-"""Time to the threshold in one search space: the search of job retrain, Keras Tuner's Hyperband, and plain Optuna.
+"""Time to the threshold in one search space: the search of the retrain job, Keras Tuner's Hyperband, and plain Optuna.
 
 All of them train the network of searching/code with the space of its epochal.toml, one at a time, alternating. Here the
 hyperparameters of the commit are trained first and do not reach the threshold; then the search trains two trials at a time,
@@ -121,7 +121,7 @@ def _set_values(path: Path, **values: float) -> None:
 
 
 def run_here(trainer: Trainer, repository: Path, cap: float) -> SearchResult:
-    """Run the three job scripts; the search begins with job retrain."""
+    """Run the three job scripts; the search begins with the retrain job."""
     _set_values(repository / "epochal.toml", max_minutes=TRIALS_AT_ONCE * cap / 60)
     app = App.open(Environment.read().model_copy(update={"home": trainer.home}))
     committed = time.time()

@@ -1,5 +1,6 @@
 """Plain values that represent the contents of the database and of a run's folder."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -514,7 +515,7 @@ class Dispatch:
 
 
 class Step(StrEnum):
-    """The steps of a run in chronological order; their values are stored in the database and shown to people."""
+    """The steps of a run in chronological order; their values are stored in the database."""
 
     COMMITTED = "commit"
     DELIVERED = "webhook received"
@@ -535,6 +536,11 @@ class Step(StrEnum):
     TRAIN_ENDED = "job train ended"
     RUN_ENDED = "run ended"
     MAILED = "mail sent"
+
+    @property
+    def label(self) -> str:
+        """The step in words, as people and programs read it: ``pull job started``."""
+        return re.sub(r"^job (\w+)", r"\1 job", self.value)
 
     @staticmethod
     def start_of(job: str) -> "Step":

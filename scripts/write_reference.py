@@ -469,7 +469,7 @@ def json_run() -> str:
         "### Moments",
         view_table(MomentView),
         "### Steps",
-        f"In the order of a run: {', '.join(code(step.value) for step in Step)}.",
+        f"In the order of a run: {', '.join(code(step.label) for step in Step)}.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Git as job pull uses it, on real repositories."""
+"""Git as the pull job uses it, on real repositories."""
 
 import subprocess
 from datetime import UTC, datetime

@@ -99,7 +99,7 @@ class _Table:
         for trial in run.trials:
             table.add_row(*self._row(run, trial))
         job = _JOB_OF_STATE.get(run.state)
-        self._spinner.update(text=f"run {run.id} · job {job} · {run.state}" if job else "")
+        self._spinner.update(text=f"run {run.id} · {job} job · {run.state}" if job else "")
         heading = self._spinner if job else Text(f"run {run.id} · {run.state}", style="bold")
         self._live.update(Group(heading, table), refresh=True)
 

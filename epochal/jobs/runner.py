@@ -73,7 +73,7 @@ def join_search(environment: Environment) -> int:
             if not state_of_run(app.database, number).ended and owner_of_run(app.database, number) is None:
                 return _claim_and_do(app, number, "retrain")
         run = load_run(app.database, number)
-        over = [f"run {run.id}: the search is over; job retrain will end the run"]
+        over = [f"run {run.id}: the search is over; the retrain job will end the run"]
         for line in outcome_lines(run, app.home) if run.state.ended else over:
             log(line)
         return EXIT_STATUS[run.state] if run.state.ended else 0

@@ -31,5 +31,5 @@ def train(app: App, run: Run) -> State:
     if not isinstance(target, GiveUp):
         record_forecast(active, trial, target)
     change_run(app.database, run.id, state=State.BELOW)
-    log("next: job retrain")
+    log("next: the retrain job")
     return State.BELOW

@@ -99,8 +99,8 @@ def load_timeline(app: App, run: Run) -> list[Moment]:
 class MomentView(TypedDict):
     """A moment in a run. The strings below the keys appear in docs/reference/json.md."""
 
-    moment: Step
-    """The step that was reached."""
+    moment: str
+    """The step that was reached, one of those below."""
     trial: int | None
     """The number of the trial that reached the step; null for a step of the whole run."""
     at: str
@@ -126,7 +126,7 @@ def timeline_view(run: Run, moments: Sequence[Moment]) -> TimelineView:
         "run": run.id,
         "timeline": [
             {
-                "moment": moment.step,
+                "moment": moment.step.label,
                 "trial": moment.trial,
                 "at": moment.at.isoformat(),
                 "since_first": first,
@@ -141,7 +141,7 @@ def timeline_lines(moments: Sequence[Moment]) -> list[str]:
     """Return a timeline as the lines of a table, starting with the headings."""
     lines = [f"{'moment':<20}  {'trial':>5}  {'seconds':>10}  {'since previous':>14}"]
     for moment, first, before in _add_seconds(moments):
-        lines.append(f"{moment.step:<20}  {moment.trial or '':>5}  {first:>10.2f}  {before:>14.2f}")
+        lines.append(f"{moment.step.label:<20}  {moment.trial or '':>5}  {first:>10.2f}  {before:>14.2f}")
     return lines
 
 

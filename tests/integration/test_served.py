@@ -185,7 +185,7 @@ def test_push_during_downtime_is_trained_at_the_next_start(home: Path, tmp_path:
 
 
 def test_skipped_commit_found_without_a_webhook_is_not_trained(home: Path, tmp_path: Path) -> None:
-    """If no webhook reported the commit, its message is read only in job pull, which then cancels the run."""
+    """If no webhook reported the commit, its message is read only in the pull job, which then cancels the run."""
     origin = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT, "epochal.toml": "threshold = 0.5\n"})
     commit(origin, {}, "Only a note [skip ci]")
     ended = drive(home, store_push(home, origin))

@@ -37,7 +37,7 @@ for _ in range(2000):
 
 
 def test_code_that_reaches_its_threshold_is_not_retrained(home: Path, tmp_path: Path) -> None:
-    """The exit status is 0, job retrain does not run, and nn.py is not changed."""
+    """The exit status is 0, the retrain job does not run, and nn.py is not changed."""
     result = train_commit(home, tmp_path, {"nn.py": _LEARNS, "epochal.toml": "threshold = 0.5\n"})
     assert (result.run.state, result.status) == (State.REACHED, 0)
     assert list(result.printed) == ["pull", "train"]

@@ -127,7 +127,7 @@ with open(os.path.join(os.environ["EPOCHAL_OUT"], "accuracy.json"), "w") as file
 
 
 def _kill_during_training(home: Path, run: Run, began: Path) -> None:
-    """Run job pull and start job train, and kill it with SIGKILL in the middle of the training."""
+    """Run the pull job and start the train job, and kill it with SIGKILL in the middle of the training."""
     variables = {
         "EPOCHAL_HOME": str(home),
         "EPOCHAL_RUNTIME": "process",

@@ -1,7 +1,7 @@
 """Jobs that are disturbed at each step: state, message and exit status of the run agree.
 
 They are cancelled, superseded, killed, lose their run or lose their database. Each job would train a trial that reaches
-the threshold: job train with its first trial, the others with their second one. Most jobs run in this process, and are
+the threshold: the train job with its first trial, the others with their second one. Most jobs run in this process, and are
 disturbed as soon as they have stored a step.
 """
 
@@ -176,7 +176,7 @@ def test_request_prevails_over_a_failure(
 
 
 def test_run_is_superseded_during_the_pull(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The request comes after job pull has started."""
+    """The request comes after the pull job has started."""
     run = store_push(home, make_repository(tmp_path / "digits", {"nn.py": _EPOCHS}))
 
     def record_and_supersede(

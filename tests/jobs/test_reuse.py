@@ -134,7 +134,7 @@ def test_reports_name_the_run_that_was_reused(home: Path, tmp_path: Path) -> Non
 
 
 def test_exhausted_run_is_reused(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The exit status is 3, and job retrain, which that status starts, leaves the run as it is.
+    """The exit status is 3, and the retrain job, which that status starts, leaves the run as it is.
 
     The run that trained is reused, not one that reused it. If its folder is gone, the code is trained again.
     """

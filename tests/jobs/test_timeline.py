@@ -62,10 +62,10 @@ def test_timeline_covers_a_run_from_commit_to_mail(home: Path, tmp_path: Path) -
         assert drive(home, store_push(home, repository, ("1", "push"))).status == 0
     moments = _read_timeline(home)
     assert [(moment["moment"], moment["trial"]) for moment in moments] == [
-        *((name, None) for name in ("commit", "webhook received", "run stored", "job pull started", "job pull ended")),
-        *((name, None) for name in ("job train started", "environment ready")),
+        *((name, None) for name in ("commit", "webhook received", "run stored", "pull job started", "pull job ended")),
+        *((name, None) for name in ("train job started", "environment ready")),
         *((name, 1) for name in _TRIAL),
-        *((name, None) for name in ("job train ended", "job retrain started", "environment ready")),
+        *((name, None) for name in ("train job ended", "retrain job started", "environment ready")),
         *((name, 2) for name in _TRIAL),
         *((name, None) for name in ("run ended", "mail sent")),
     ]
@@ -83,7 +83,7 @@ def test_timeline_covers_a_run_from_commit_to_mail(home: Path, tmp_path: Path) -
 
 
 def test_timeline_during_a_training_and_after_resuming(home: Path, tmp_path: Path) -> None:
-    """During a training the last moment is its start. After the run was resumed, job train has started twice."""
+    """During a training the last moment is its start. After the run was resumed, the train job has started twice."""
     started, again = tmp_path / "started", tmp_path / "again"
     os.mkfifo(started)
     waiting = f"import os, time\nif not os.path.exists({str(again)!r}):\n"
@@ -102,11 +102,11 @@ def test_timeline_during_a_training_and_after_resuming(home: Path, tmp_path: Pat
     again.touch()
     drive(home, stored_run(home, run.id))
     moments = [(moment["moment"], moment["trial"]) for moment in _read_timeline(home)]
-    assert moments[moments.index(("job pull ended", None)) + 1 :] == [
-        ("job train started", None),
+    assert moments[moments.index(("pull job ended", None)) + 1 :] == [
+        ("train job started", None),
         ("environment ready", None),
         ("training started", 1),
-        ("job train started", None),
+        ("train job started", None),
         ("environment ready", None),
         ("training started", 2),
         ("training ended", 2),

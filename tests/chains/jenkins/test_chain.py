@@ -89,7 +89,7 @@ def test_push_is_trained_retrained_and_mailed(
 ) -> None:
     """Each job is built once, with its name, links and archived files; the mail links to the last build.
 
-    Without plugins the gateway starts the next job, and job pull fetches the commit itself.
+    Without plugins the gateway starts the next job, and the pull job fetches the commit itself.
     """
     standin.plugins = {name: version for name, version in standin.plugins.items() if name not in without}
     origin = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT, "epochal.toml": _TOML})

@@ -1,4 +1,4 @@
-"""The search of job retrain, with several trials and several processes at a time."""
+"""The search of the retrain job, with several trials and several processes at a time."""
 
 import os
 import signal
@@ -262,7 +262,7 @@ else:
     study.Study.record_started = die
 run_job("retrain", Environment.read())
 """
-"""Runs job retrain, which kills itself once the study was asked for a combination, or once its trial was added."""
+"""Runs the retrain job, which kills itself once the study was asked for a combination, or once its trial was added."""
 
 
 @pytest.mark.parametrize("moment", ["asked", "added"])
