@@ -41,6 +41,7 @@ _PACKAGES = {
     "serial": "pyserial",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",
+    "sklearn_extra": "scikit-learn-extra",
     "skmultilearn": "scikit-multilearn",
     "skopt": "scikit-optimize",
     "speech_recognition": "SpeechRecognition",
@@ -50,6 +51,9 @@ _PACKAGES = {
     "zmq": "pyzmq",
 }
 """For each module, its package, if that has a different name. pkg_resources needs setuptools before version 82."""
+
+_NOT_PACKAGES = frozenset({"cv2", "pil", "skimage", "sklearn", "yaml"})
+"""Modules, in lower case, for whose names the index has no package, or only one that cannot be installed."""
 
 _SAME_NAME_TEXT = """
 accelerate albumentations altair bokeh catboost category_encoders chardet click cloudpickle comet_ml cvxpy dask
@@ -159,6 +163,13 @@ def find_package(module: str) -> str:
     if top in _PACKAGES:
         return _PACKAGES[top]
     return top.replace("_", "-") if top in _SAME_NAME else ""
+
+
+def find_intended_package(requirement: str) -> str:
+    """Return the package that provides the module whose name was written as a requirement; empty for a package's name."""
+    if requirement.lower() not in _NOT_PACKAGES:
+        return ""
+    return next(package for module, package in _PACKAGES.items() if module.lower() == requirement.lower())
 
 
 def find_service(module: str) -> str:

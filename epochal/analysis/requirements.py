@@ -4,6 +4,7 @@ import re
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from epochal.analysis.packages import find_intended_package
 from epochal.errors import Reason, RunFailed
 
 _COMMENT = re.compile(r"(?:^|\s)#.*")
@@ -19,26 +20,47 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029]")
 _ARCHIVES = (".whl", ".zip", ".tar", ".tgz", ".tbz", ".txz", ".tlz", ".gz", ".bz2", ".xz", ".lz", ".lzma")
 _FROM_A_FILE = "packages must come from the index, not from a file or folder"
 _FROM_AN_ADDRESS = "packages must come from the index, not from an address"
+REFUSED_REMEDY = (
+    'Write package names with versions, such as numpy>=2,<3, or ask the server\'s admin to set [sandbox] packages = "any" '
+    "in server.toml."
+)
 _PASSWORD = re.compile(r"://[^/\s]*@")
 
 
 def check_requirements(text: str, source: str = "requirements.txt") -> None:
     """Raise RunFailed(REFUSED_REQUIREMENT) if ``text`` has anything but package names, versions, extras and markers.
 
-    The error names the file ``source``, the line and the reason. The check refuses options (which could replace the
-    index), URLs, git, paths and files (whose code runs during installation), environment variables, and anything that
-    pip and uv interpret differently. ``--hash`` is allowed. See PEP 508 and pip's "Requirements File Format".
+    The error names the file ``source``, and each refused line with the reason. The check refuses options (which could
+    replace the index), URLs, git, paths and files (whose code runs during installation), environment variables, and
+    anything that pip and uv interpret differently. ``--hash`` is allowed. See PEP 508 and pip's "Requirements File
+    Format".
     """
+    refused = find_refused(text)
+    if refused:
+        # The lines of other files have been translated.
+        places = [f"line {number}, " if source == "requirements.txt" else "" for number, _ in refused]
+        problems = "; ".join(f"{place}{problem}" for place, (_, problem) in zip(places, refused, strict=True))
+        raise RunFailed(Reason.REFUSED_REQUIREMENT, f"{source} {problems}. {REFUSED_REMEDY}")
+
+
+def find_refused(text: str) -> list[tuple[int, str]]:
+    """Return the number of each line that ``check_requirements`` refuses, and the line, quoted, with the reason."""
+    found = []
     for number, line in _logical_lines(text):
-        why = _check_line(line, number)
-        if why:
+        if why := _check_line(line, number):
             shown = _PASSWORD.sub("://", _CONTROL.sub("?", line.strip()))[:80]
-            where = f"line {number}, " if source == "requirements.txt" else ""  # other files have been translated
-            raise RunFailed(
-                Reason.REFUSED_REQUIREMENT,
-                f'{source} {where}"{shown}": {why}. Write package names with versions, such as '
-                'numpy>=2,<3, or ask the server\'s admin to set [sandbox] packages = "any" in server.toml.',
-            )
+            found.append((number, f'"{shown}": {why}'))
+    return found
+
+
+def find_import_names(text: str) -> list[tuple[int, str, str]]:
+    """Return the requirements that are names of modules: the number of the line, the name, and the package to require."""
+    found = []
+    for number, line in _logical_lines(text):
+        name = re.match(r"\s*([\w.-]+)", line)
+        if name and (package := find_intended_package(name[1])):
+            found.append((number, name[1], package))
+    return found
 
 
 def strip_comments(text: str) -> str:

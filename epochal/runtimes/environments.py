@@ -16,8 +16,8 @@ from epochal.runtimes.lock import file_lock
 from epochal.runtimes.log import last_lines
 from epochal.runtimes.process_tree import process_tree
 from epochal.runtimes.recipe import RESOLVE, Recipe
-from epochal.runtimes.remarks import explain_failure
 from epochal.runtimes.requested import REQUIREMENTS
+from epochal.runtimes.uv_errors import explain_uv_error
 from epochal.settings import ImageSettings, child_environment
 
 _BUILD_SECONDS = 3600.0
@@ -68,11 +68,12 @@ def _build(folder: Path, label: Label, recipe: Recipe, settings: ImageSettings, 
     install += ["--no-deps", "-r", str(folder / "packages.txt")]
     if "--hash" in recipe.requirements:
         install += ["--constraints", str(folder / REQUIREMENTS)]  # uv checks the hashes in it
+    listed = f" that fit {recipe.source}" if recipe.requirements else ""
     steps = {
         "create the environment": [
             *(uv_path, "venv", "--no-config", "--allow-existing", "--python", sys.executable, str(folder))
         ],
-        f"choose versions that fit {recipe.source}" if recipe.requirements else "choose versions": resolve,
+        f"choose versions of the packages for {recipe.framework}{listed}": resolve,
         "install the packages": install,
     }
     # Compile bytecode here, once, instead of in every training: importing TensorFlow then takes 5 s instead of 15.
@@ -92,9 +93,7 @@ def _build(folder: Path, label: Label, recipe: Recipe, settings: ImageSettings, 
                     log(lines[-1])
             status = process.wait()
         if status != 0:
-            printed = "\n".join(lines)
-            explanation = explain_failure(printed, recipe.source)
-            explanation = (
-                explanation or f"uv could not {action} for {recipe.framework}; see the last lines of its output."
-            )
-            raise RunFailed(Reason.ENVIRONMENT_FAILED, explanation, last_lines(printed))
+            output = "\n".join(lines)
+            unknown = f"uv could not {action}. The last lines of its output say why."
+            explanation = explain_uv_error(output, recipe.requirements, recipe.source) or unknown
+            raise RunFailed(Reason.ENVIRONMENT_FAILED, explanation, last_lines(output))

@@ -16,8 +16,8 @@ from epochal.runtimes.cleanup import managed_resource
 from epochal.runtimes.lock import file_lock
 from epochal.runtimes.log import last_lines
 from epochal.runtimes.recipe import RESOLVE, Recipe
-from epochal.runtimes.remarks import explain_failure
 from epochal.runtimes.requested import REQUIREMENTS
+from epochal.runtimes.uv_errors import explain_uv_error
 from epochal.settings import ImageSettings
 
 _DOCKERFILE = resource("Dockerfile")
@@ -80,8 +80,8 @@ def _build(client: docker.DockerClient, tag: str, recipe: Recipe, settings: Imag
             printed = "\n".join(output)
             errors = _ERROR.findall(printed)
             cause = errors[-1] if errors else event["error"]
-            explanation = explain_failure(printed, recipe.source)
-            explanation = explanation or f"The image for {recipe.framework} could not be built: {cause}"
+            unknown = f"The image for {recipe.framework} could not be built: {cause}"
+            explanation = explain_uv_error(printed, recipe.requirements, recipe.source) or unknown
             raise RunFailed(Reason.ENVIRONMENT_FAILED, explanation, last_lines(printed))
 
 

@@ -4,7 +4,6 @@
 """
 
 import json
-import re
 from collections.abc import Sequence
 
 REMARKS = "remarks.json"
@@ -19,25 +18,6 @@ def describe_remarks(text: str, source: str) -> list[str]:
     replaced = [_describe_replaced(*fact) for fact in facts.get("replaced", ())]
     notes = [f"{source} changes the packages that come with the framework: {', '.join(replaced)}"] if replaced else []
     return notes + [_describe_older(source, *fact) for fact in facts.get("held_back", ())]
-
-
-def explain_failure(output: str, source: str) -> str:
-    """Return why uv, which printed ``output``, failed for the packages in ``source``, and what to do; empty if unknown."""
-    if missing := re.search(r"Wheels are required for `([^`]+)`", output):
-        return (
-            f"{source} asks for a version of {missing[1]}, or of a package that needs it, for which {missing[1]} has no wheel, "
-            "and building packages is not allowed. Name another version, or ask the server's admin to set "
-            '[sandbox] packages = "any" in server.toml.'
-        )
-    if address := re.search(r"Failed to fetch: `?(https?://[^\s`]+)", output):
-        index = ""
-        if "download.pytorch.org" in address[1]:
-            index = ', or set torch_index = "pypi" there to use the ordinary index'
-        return (
-            f"{address[1]} cannot be reached from the server. Check its network and, behind a company's proxy, ca_bundle under "
-            f"[images] in server.toml{index}."
-        )
-    return ""
 
 
 def _describe_replaced(name: str, pinned: str, instead: str, version: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epochal.analysis.requirements import check_requirements, strip_comments
+from epochal.analysis.requirements import check_requirements, find_import_names, strip_comments
 from epochal.errors import Reason, RunFailed
 
 
@@ -34,6 +34,21 @@ def _catch_refusal(text: str) -> str:
 def test_names_with_versions_are_allowed(text: str) -> None:
     """So are extras, markers, hashes and comments."""
     check_requirements(text)
+
+
+def test_all_refused_lines_are_named() -> None:
+    """Nobody should have to push once for each of them."""
+    explanation = _catch_refusal("numpy\ngit+https://example.org/a\n\n-e .\n")
+    assert explanation.startswith(
+        'requirements.txt line 2, "git+https://example.org/a": packages must come from the index, not from an address; '
+        'line 4, "-e .": options are not allowed. Write package names'
+    )
+
+
+def test_names_of_modules_are_found() -> None:
+    """Each has the line, and the package to write; names of packages are left alone."""
+    text = "# cv2\ncv2==4.9\nnumpy\nPIL ; python_version > '3'\nscikit-learn\nopencv-python\n"
+    assert find_import_names(text) == [(2, "cv2", "opencv-python-headless"), (4, "PIL", "pillow")]
 
 
 @pytest.mark.parametrize(

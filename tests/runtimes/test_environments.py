@@ -87,10 +87,10 @@ def test_missing_requirement_fails_the_environment(bench: Bench, tmp_path: Path)
 
 def test_requirement_without_a_wheel_fails_the_environment(bench: Bench, tmp_path: Path) -> None:
     """The message says what an admin can allow."""
-    with pytest.raises(RunFailed, match=r"antlr4-python3-runtime has no wheel.*packages = \"any\"") as caught:
+    with pytest.raises(RunFailed, match=r"antlr4-python3-runtime.* has no wheel.*packages = \"any\"") as caught:
         bench.make_runtime().prepare("python", write_code(tmp_path, "antlr4-python3-runtime==4.9.3\n"), print)
     assert caught.value.reason is Reason.ENVIRONMENT_FAILED
-    assert caught.value.explanation.startswith("requirements.txt asks for")
+    assert caught.value.explanation.startswith("requirements.txt")
 
 
 def test_index_that_cannot_be_reached_is_named(
@@ -100,7 +100,7 @@ def test_index_that_cannot_be_reached_is_named(
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     runtime = choose_runtime("process", make_home(tmp_path / "home"), make_settings(), "", print)
-    with pytest.raises(RunFailed, match=r"^http://127\.0\.0\.1:9/simple/.* cannot be reached .*ca_bundle") as caught:
+    with pytest.raises(RunFailed, match=r"http://127\.0\.0\.1:9/simple/.* could not be reached.*ca_bundle") as caught:
         runtime.prepare("python", write_code(tmp_path, "tinycss2==0.0.1\n"), print)
     assert caught.value.reason is Reason.ENVIRONMENT_FAILED
 

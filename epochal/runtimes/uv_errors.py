@@ -1,0 +1,72 @@
+"""Explain from uv's output why packages could not be chosen or downloaded, and what to do about it."""
+
+import re
+
+from epochal.analysis.requirements import find_import_names
+
+_UNREACHABLE = re.compile(r"Failed to (?:fetch|download).*?(?P<address>https?://(?P<host>[^/\s`)]+)[^\s`)]*)")
+_TORCH_HOST = "download.pytorch.org"
+_UNSOLVABLE = tuple(
+    (re.compile(pattern), explanation)
+    for pattern, explanation in (
+        (
+            r"Because (?P<package>\S+) was not found in the package registry",
+            "{source} requires {package}, but there is no such package. Correct its name, or remove it.",
+        ),
+        (
+            r"Because (?:all versions of )?(?P<package>\S+) depends? on (?P<name>[^\s{<>=!~]+)(?:\{[^}]*\})?"
+            r"(?P<range>[<>=!~]\S*)\s.*?(?:and|because) you require (?P<required>(?P=name)[<>=!~][^\s,]*)",
+            "{source}: {package} needs {name}{range}, but {required} is required, too. Change the version of one of them.",
+        ),
+        (
+            r"(?P<package>[^\s=]+)==(?P<version>\S+) has no wheels with a matching Python",
+            "{source}: {package} {version} does not exist for this version of Python. Require a newer version.",
+        ),
+        (
+            r"Wheels are required for `(?P<package>[^`]+)`",
+            "{source} requires {package}, or a package that needs it, in a version that has no wheel, and building packages is "
+            "not allowed. Require another version, or ask the admin to set "
+            'packages = "any" under [sandbox] in $EPOCHAL_HOME/server.toml.',
+        ),
+        (
+            r"Because (?:all versions of )?(?P<package>\S+) ha(?:s|ve) no usable wheels and",
+            "{source}: {package} has no wheel, and building packages is not allowed. Require another version, or ask the "
+            'admin to set packages = "any" under [sandbox] in $EPOCHAL_HOME/server.toml.',
+        ),
+        (
+            r"there (?:is|are) no versions? of (?P<package>\S+) and you require",
+            "{source}: there is no {package}. Require another version.",
+        ),
+        (
+            r"Because only (?P<available>\S+) (?:is|are) available and you require (?P<required>[^\s,]+)",
+            "{source} requires {required}, but only {available} is available. Require that.",
+        ),
+        (
+            r".*you require (?P<required>.+?), we can conclude that your requirements are unsatisfiable",
+            "{source}: no versions fit together that fulfil {required}. Change one of these requirements.",
+        ),
+    )
+)
+"""What uv prints if no versions fit, and the explanation. The last one fits every such error."""
+
+
+def explain_uv_error(output: str, requirements: str, source: str) -> str:
+    """Return why uv failed, and a remedy; empty if ``output``, the end of what uv printed, has no known error.
+
+    ``requirements``: the repository's requirements. ``source``: the name of the file that lists them.
+    """
+    output = re.sub(r"\s*\n\s+", " ", output)
+    if unreachable := _UNREACHABLE.search(output):
+        host = unreachable["host"]
+        other = ', or set torch_index = "pypi" there to use the ordinary index' if host == _TORCH_HOST else ""
+        return (
+            f"The training environment could not be built: {unreachable['address']} could not be reached. Check the server's "
+            f"network and, behind a company's proxy, ca_bundle under [images] in $EPOCHAL_HOME/server.toml{other}."
+        )
+    if names := find_import_names(requirements):
+        instead = ", ".join(f"{package} instead of {name}" for _, name, package in names)
+        return f"{source} has names of modules that are not names of packages. Write {instead}."
+    for pattern, explanation in _UNSOLVABLE:
+        if found := pattern.search(output):
+            return explanation.format(source=source, **found.groupdict())
+    return ""
