@@ -31,6 +31,7 @@ The name ``helpers`` refers to helpers.py or helpers/__init__.py.
 
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+_MAGIC = ("!", "%")
 _BLOCKS = (ast.stmt, ast.excepthandler, ast.match_case)
 
 
@@ -208,21 +209,30 @@ def _parse(text: str, file: str) -> ast.Module:
             return ast.parse(text.removeprefix("\ufeff"))
     except SyntaxError as error:
         detail = (error.text or "").rstrip()
-        if detail.lstrip().startswith(("!", "%")):
-            raise RunFailed(Reason.NOTEBOOK_CODE, _explain_magic(file, error.lineno or 1, detail.strip())) from None
+        if detail.lstrip().startswith(_MAGIC):
+            raise RunFailed(Reason.NOTEBOOK_CODE, _explain_magics(text, file, error.lineno or 1, detail)) from None
         where = f"{file} line {error.lineno or 1}: {error.msg} (parsed as Python {_PYTHON})."
         raise RunFailed(Reason.SYNTAX_ERROR, where, detail) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise RunFailed(Reason.SYNTAX_ERROR, f"{file} cannot be read as Python: {error}.") from None
 
 
-def _explain_magic(file: str, line: int, text: str) -> str:
-    """Explain what to do about a line that works only in a notebook: ``!pip install tqdm``, ``%matplotlib inline``."""
-    problem = f"{file} line {line}: {text.split()[0]} works only in a notebook."
-    if install := re.match(r"[!%]\s*(?:pip3?|conda|python -m pip)\s+install\s+(?P<packages>.+)", text):
-        packages = [word for word in install["packages"].split() if not word.startswith("-")]
-        return f"{problem} Remove the line, and add {', '.join(packages)} to requirements.txt."
-    return f"{problem} Remove the line."
+def _explain_magics(text: str, file: str, first: int, magic: str) -> str:
+    """Explain what to do about lines that work only in a notebook: ``!pip install tqdm``, ``%matplotlib inline``.
+
+    ``first``: the number of the first of these lines, counted from 1. ``magic``: that line.
+    """
+    lines = enumerate(text.splitlines(), 1)
+    magics = {first: magic.strip()} | {
+        number: line.strip() for number, line in lines if number > first and line.lstrip().startswith(_MAGIC)
+    }
+    others = "".join(f", {magics[number].split()[0]} in line {number}" for number in list(magics)[1:])
+    problem = f"{file} line {first}: {magics[first].split()[0]} works only in a notebook{', as do' if others else ''}{others[1:]}."
+    install = re.compile(r"[!%]\s*(?:pip3?|conda|python -m pip)\s+install\s+(?P<packages>.+)")
+    found = [install.match(line) for line in magics.values()]
+    packages = [word for each in found if each for word in each["packages"].split() if not word.startswith("-")]
+    add = f", and add {', '.join(packages)} to requirements.txt" if packages else ""
+    return f"{problem} Remove the line{'s' if others else ''}{add}."
 
 
 def _import_statements(tree: ast.Module) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:

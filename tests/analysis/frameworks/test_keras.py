@@ -259,6 +259,12 @@ def test_each_removed_api_is_reported_with_its_line() -> None:
     assert RemovedApi(21, "Dense(init=…)", "kernel_initializer=…") in found
 
 
+def test_uses_of_a_removed_import_are_not_reported_again() -> None:
+    """They work as they are once the import is replaced; a use through another name is reported."""
+    source = "from keras.utils import np_utils\nnp_utils.to_categorical(y)\nimport keras\nkeras.utils.np_utils.to_categorical(y)\n"
+    assert [removed.line for removed in find_removed_apis(source)] == [1, 4]
+
+
 def test_current_keras_is_not_reported() -> None:
     """Other packages may use the same names, which are not reported either."""
     assert find_removed_apis(KERAS_3) == []
