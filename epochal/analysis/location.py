@@ -125,14 +125,20 @@ def _export(path: str, notebook: bytes) -> bytes:
         with warnings.catch_warnings(action="ignore"):  # about the notebook's version, which does not matter here
             read = jupytext.reads(notebook.decode("utf-8-sig"), fmt="ipynb")
             language = read.metadata.get("kernelspec", {}).get("language", "python")
-            if language.lower() != "python":
-                raise ValueError(f"its language is {language}, not Python")
             read.metadata = {"jupytext": {"notebook_metadata_filter": "-all", "cell_metadata_filter": "-all"}}
             for cell in read.cells:
                 if cell.cell_type == "code":
                     cell.source = _TIMING_MAGIC.sub(r"\1", cell.source)
-            return str(jupytext.writes(read, fmt="py:percent")).encode("utf-8")
+            exported = str(jupytext.writes(read, fmt="py:percent")).encode("utf-8")
+            is_python = language.lower() == "python"
     except Exception as error:  # a notebook may contain anything, and jupytext documents no exceptions
         raise RunFailed(
             Reason.SYNTAX_ERROR, f"{path} cannot be read as a notebook: {error}. Save it again with Jupyter."
         ) from None
+    if not is_python:
+        raise RunFailed(
+            Reason.NO_SCRIPT,
+            f"{path} is a notebook in {language}, but only Python is trained. Name a Python script or notebook in "
+            'epochal.toml: script = "train.py".',
+        )
+    return exported

@@ -79,12 +79,17 @@ def _export_lock(code: Path, name: str) -> str:
 def _read_project(code: Path, name: str) -> str:
     """Return the dependencies in the [project] table; empty if there is no such table, as when the file only configures tools."""
     try:
-        project = tomllib.loads(_read_text(code, name)).get("project", {})
-        return "".join(f"{line}\n" for line in project.get("dependencies", []))
-    except (tomllib.TOMLDecodeError, AttributeError, TypeError):
+        dependencies = tomllib.loads(_read_text(code, name)).get("project", {}).get("dependencies", [])
+    except (tomllib.TOMLDecodeError, AttributeError):
         raise RunFailed(
             Reason.REFUSED_REQUIREMENT, f"{name} is not valid TOML, or its [project] table is malformed."
         ) from None
+    if not isinstance(dependencies, list) or not all(isinstance(each, str) for each in dependencies):
+        raise RunFailed(
+            Reason.REFUSED_REQUIREMENT,
+            f'In {name}, dependencies must be a list of strings. Write dependencies = ["numpy>=2", "pandas"].',
+        )
+    return "".join(f"{line}\n" for line in dependencies)
 
 
 def _read_conda(code: Path, name: str) -> str:

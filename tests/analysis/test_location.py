@@ -71,6 +71,15 @@ def test_message_says_what_to_write(tmp_path: Path, names: list[str], configured
     assert [fact for fact in facts if fact not in failure.value.explanation] == []
 
 
+def test_notebook_in_another_language_is_refused(tmp_path: Path) -> None:
+    """Saving it again would not help."""
+    (tmp_path / "a.ipynb").write_text(_make_notebook("x <- 1", language="R"), encoding="utf-8")
+    with pytest.raises(
+        RunFailed, match=r"a\.ipynb is a notebook in R, but only Python is trained\. Name a Python script"
+    ):
+        read_script(tmp_path)
+
+
 def test_notebook_is_exported_without_its_magics(tmp_path: Path) -> None:
     """Magics and shell commands become comments, except those that only measure the time of a statement."""
     cells = "%matplotlib inline\n!pip install x\nepochs = 2", "%%time\n%time y = epochs + 1\nprint(y)"
@@ -108,7 +117,7 @@ def test_notebook_that_has_the_line_twice_is_not_changed(tmp_path: Path) -> None
         assert b"epochs = 30" in script.files_to_train({constant: 30})["a.ipynb.py"]
 
 
-@pytest.mark.parametrize("notebook", ["{", _make_notebook("x <- 1", language="R"), "[1]"])
+@pytest.mark.parametrize("notebook", ["{", "[1]"])
 def test_unreadable_notebook_is_reported(tmp_path: Path, notebook: str) -> None:
     """It names the file and what to do."""
     (tmp_path / "a.ipynb").write_text(notebook)
