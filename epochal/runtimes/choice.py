@@ -26,6 +26,7 @@ def choose_runtime(name: RuntimeName, home: Path, settings: ServerSettings, dock
         try:
             connect(docker_host).close()
         except RunFailed as error:
-            log(f"Training runs as a plain process. {error.explanation}")
+            problem, end, _ = error.explanation.partition(").")
+            log(f"{problem}{end.rstrip('.')}, so a plain process is used instead.")
             return ProcessRuntime(home, settings)
     return DockerRuntime(home, settings, docker_host)

@@ -112,7 +112,9 @@ class DockerRuntime:
         with engine_errors(self._docker_host):
             status, output = self._run_helper(image, ["-c", script], environment, _FETCH_SECONDS, mounts, network=True)
         if status != 0:
-            raise UsageError(f"The dataset could not be downloaded. Last lines of the output:\n{last_lines(output, 5)}")
+            raise UsageError(
+                f"The dataset could not be downloaded:\n    {last_lines(output, 1)}\nCheck the network of this machine."
+            )
 
     def reap(self, is_training: IsTraining) -> list[int]:
         """Remove the orphaned containers of this EPOCHAL_HOME; return the numbers of their runs. See ``Runtime.reap``."""

@@ -113,7 +113,9 @@ class ProcessRuntime:
         log(f"Downloading the dataset to {datasets}.")
         status, output = self._run_helper(image, ["-c", script], environment, _FETCH_SECONDS)
         if status != 0:
-            raise UsageError(f"The dataset could not be downloaded. Last lines of the output:\n{last_lines(output, 5)}")
+            raise UsageError(
+                f"The dataset could not be downloaded:\n    {last_lines(output, 1)}\nCheck the network of this machine."
+            )
 
     def reap(self, is_training: IsTraining) -> list[int]:
         """Kill the orphaned processes of this EPOCHAL_HOME; return the numbers of their runs. See ``Runtime.reap``."""

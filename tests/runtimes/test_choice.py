@@ -16,7 +16,7 @@ def test_auto_uses_processes_if_no_engine_answers(tmp_path: Path) -> None:
     runtime = choose_runtime("auto", tmp_path, make_settings(), f"unix://{tmp_path}/no.sock", lines.append)
     assert runtime.name == "process"
     assert len(lines) == 1
-    assert "No such file or directory" in lines[0]
+    assert "(No such file or directory), so a plain process is used instead." in lines[0]
 
 
 @pytest.mark.docker
