@@ -51,7 +51,7 @@ class Reason(StrEnum):
         "system_library",
         "The script needs a system library or a program that is not installed in the training environment.",
         "Remove the line that the message names, or ask the admin to install what is missing in the base image of the "
-        "server.",
+        "server (or on the server, if it trains without Docker).",
     )
     MISSING_FILE = (
         "missing_file",

@@ -223,26 +223,34 @@ def check_files(folder: Path) -> tuple[str, ...]:
     """
     pointers = []
     for path in sorted(folder.rglob("*")):
+        if problem := explain_unsafe_link(folder, path):
+            raise RunFailed(Reason.UNSAFE_SYMLINK, problem)
         if path.is_symlink():
-            target = path.readlink()
-            try:
-                inside = path.resolve().is_relative_to(folder.resolve())
-            except (OSError, RuntimeError):  # links that form a cycle
-                inside = False
-            if target.is_absolute() or not inside:
-                name = path.relative_to(folder)
-                raise RunFailed(
-                    Reason.UNSAFE_SYMLINK,
-                    f"{name} is a symbolic link to {target}, which is outside the repository. Remove the link.",
-                )
-        elif path.is_file() and path.stat().st_size < _LFS_POINTER_BYTES and path.read_bytes().startswith(_LFS_POINTER):
+            continue
+        if path.is_file() and path.stat().st_size < _LFS_POINTER_BYTES and path.read_bytes().startswith(_LFS_POINTER):
             pointers.append(str(path.relative_to(folder)))
     if not pointers:
         return ()
     return (
-        f"{_shorten_list(pointers)}: git-lfs files are not downloaded, so training sees only pointers of about 130 bytes. "
-        "Put such data into the server's data folder (/data) instead.",
+        f"{_shorten_list(pointers)}: Git LFS files are not downloaded, so training sees only pointers of about 130 bytes. "
+        "Put such data into the server's data folder (data in $EPOCHAL_HOME/server.toml), which scripts find at "
+        "$EPOCHAL_DATA, instead.",
     )
+
+
+def explain_unsafe_link(folder: Path, path: Path) -> str:
+    """Return why ``path`` in ``folder`` is a symbolic link that may not be committed; empty if it is not."""
+    if not path.is_symlink():
+        return ""
+    target = path.readlink()
+    try:
+        inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # links that form a cycle
+        inside = False
+    if inside and not target.is_absolute():
+        return ""
+    name = path.relative_to(folder)
+    return f"{name} is a symbolic link to {target}, which is outside the repository. Remove the link."
 
 
 def _shorten_list(paths: list[str], limit: int = 3) -> str:

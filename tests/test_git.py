@@ -101,7 +101,7 @@ def test_lfs_pointers_and_submodules_are_reported(tmp_path: Path) -> None:
     repository = GitFolder(origin)
     code = _write_files(repository, sha, tmp_path / "code")
     (pointers,) = check_files(code)
-    assert pointers.startswith("data.csv: git-lfs files are not downloaded")
+    assert pointers.startswith("data.csv: Git LFS files are not downloaded")
     (submodules,) = repository.submodule_notes(sha)
     assert submodules.startswith("library: submodules are not fetched")
 

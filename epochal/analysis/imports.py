@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from epochal.analysis.frameworks import RemovedApi, frameworks
+from epochal.analysis.packages import find_package
 from epochal.analysis.syntax import Module
 
 
@@ -66,6 +67,15 @@ def find_local_module(code: Path, name: str) -> str:
             if each == candidate or each.endswith(f"/{candidate}"):
                 return each
     return ""
+
+
+def find_hiding_module(code: Path, script: str, name: str) -> str:
+    """Return the path of the module beside the script that hides the known package ``name``; empty if none does."""
+    if not find_package(name):
+        return ""
+    beside = Path(script).parent / name
+    paths = (beside.with_suffix(".py"), beside / "__init__.py")
+    return next((str(path) for path in paths if (code / path).is_file()), "")
 
 
 def find_close_name(code: Path, file: str, name: str) -> str:

@@ -1,23 +1,26 @@
 """Explain why a file that the code reads is not in the commit."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 _OTHER_MACHINE = re.compile(r"[A-Za-z]:[\\/]|/(?:home|Users|content|kaggle|gdrive|mnt|media|dbfs)/|~")
-_DATA_FOLDER = 'put it into the server\'s data folder (data in server.toml) and read it from os.environ["EPOCHAL_DATA"]'
-_COMMIT = f"Commit the file, or {_DATA_FOLDER}."
-_FETCH = f"Epochal does not fetch the data: commit the file itself, or {_DATA_FOLDER}."
+DATA_FOLDER = "the server's data folder (data in $EPOCHAL_HOME/server.toml)"
+"""The folder for files that are not committed. Scripts find it at ``EPOCHAL_DATA``, which is set only if ``data`` is."""
+USE_DATA_FOLDER = f'put it into {DATA_FOLDER} and read it from os.environ["EPOCHAL_DATA"]'
+_COMMIT = f"Commit the file, or {USE_DATA_FOLDER}."
+FETCH = f"Epochal does not fetch the data: commit the file itself, or {USE_DATA_FOLDER}."
 
 
-def explain_missing_file(name: str, code: Path, line: str = "") -> str:
+def explain_missing_file(name: str, code: Path, line: str = "", *, is_computed: bool = False) -> str:
     """Return why the file ``name`` is not in the folder ``code`` and what to do about it.
 
     ``name``: a path as the script gave it, relative to the folder or absolute. ``line``: the line of code that opened
-    it, if that is known.
+    it, if that is known. ``is_computed``: whether the script computed the path from that of a folder, so that the
+    relative path is not written in it.
     """
     path = name.replace("\\", "/")
     if path != name and (code / path).exists():
@@ -25,13 +28,22 @@ def explain_missing_file(name: str, code: Path, line: str = "") -> str:
     path = str(PurePosixPath(path))
     files = sorted(str(each.relative_to(code)) for each in code.rglob("*"))
     if path.startswith("/") or _OTHER_MACHINE.match(name):
-        tails = {"/".join(PurePosixPath(path).parts[start:]) for start in range(1, len(PurePosixPath(path).parts))}
-        if same := max(tails & set(files), key=len, default=""):
+        if same := find_committed(path, files):
             return f"{name} is a path on another machine. The commit contains the file: write {same}."
         return f"{name} is neither in the commit nor on the machine that trains. {_COMMIT}"
+    write = "Make the path lead to" if is_computed else "Write"
+    if start := _find_start(path, code, files) if is_computed else "":
+        write = f"{start} builds the path from its own folder (__file__): make it lead to"
     if same := next((each for each in files if each.lower() == path.lower()), ""):
-        return f"{name} is not in the commit, but {same} is: upper and lower case differ. Write {same}."
-    return _explain_left_out(path, code, files) or _explain_absent(path, files, line)
+        return f"{name} is not in the commit, but {same} is: upper and lower case differ. {write} {same}."
+    return _explain_left_out(path, code, files) or _explain_absent(path, files, line, write)
+
+
+def find_committed(path: str, files: Collection[str]) -> str:
+    """Return the longest end of the absolute ``path`` that is one of ``files``; empty if there is none."""
+    parts = PurePosixPath(path).parts
+    tails = {"/".join(parts[start:]) for start in range(1, len(parts))}
+    return max(tails & set(files), key=len, default="")
 
 
 def _explain_left_out(path: str, code: Path, files: list[str]) -> str:
@@ -40,13 +52,22 @@ def _explain_left_out(path: str, code: Path, files: list[str]) -> str:
     ignored = f", because {rule} leaves it out" if rule else ""
     for parent in (path, *_parents(path)):
         if f"{parent}.dvc" in files:
-            return f"The commit contains {parent}.dvc but not {path}{ignored}. {_FETCH}"
+            return f"The commit contains {parent}.dvc but not {path}{ignored}. {FETCH}"
     if rule:
-        return f"{path} is not in the commit: {rule} leaves it out. Commit the file with git add --force {path}, or {_DATA_FOLDER}."
+        return f"{path} is not in the commit: {rule} leaves it out. {explain_adding(path)}, or {USE_DATA_FOLDER}."
     return ""
 
 
-def _explain_absent(path: str, files: list[str], line: str) -> str:
+def _find_start(path: str, code: Path, files: list[str]) -> str:
+    """Return the Python file that may build ``path`` from the folder in which the file is; empty if there is none."""
+    for each in files:
+        inside = path.startswith(f"{PurePosixPath(each).parent}/")
+        if inside and each.endswith(".py") and b"__file__" in (code / each).read_bytes():
+            return each
+    return ""
+
+
+def _explain_absent(path: str, files: list[str], line: str, write: str) -> str:
     folder = str(PurePosixPath(path).parent)
     if folder != "." and folder not in files and _writes(line):
         return (
@@ -55,9 +76,9 @@ def _explain_absent(path: str, files: list[str], line: str) -> str:
         )
     base = PurePosixPath(path).name
     if same := next((each for each in files if PurePosixPath(each).name == base), ""):
-        return f"{path} is not in the commit, but {same} is. Write {same}."
+        return f"{path} is not in the commit, but {same} is. {write} {same}."
     if close := get_close_matches(path, files, n=1, cutoff=0.8):
-        return f"{path} is not in the commit, but {close[0]} is. Write {close[0]}, or commit {path}."
+        return f"{path} is not in the commit, but {close[0]} is. {write} {close[0]}, or commit {path}."
     return f"{path} is not in the commit. {_COMMIT}"
 
 
@@ -83,7 +104,12 @@ def find_pointer(names: Iterator[str], code: Path) -> str:
 
 def explain_pointer(name: str) -> str:
     """Explain that ``name`` is a Git LFS pointer and what to do about it."""
-    return f"{name} is a Git LFS pointer, not the data. {_FETCH}"
+    return f"{name} is a Git LFS pointer, not the data. {FETCH}"
+
+
+def explain_adding(path: str) -> str:
+    """Return the instruction to commit a file that git ignores, without a full stop."""
+    return f"Commit it with git add --force {path} && git commit"
 
 
 def find_ignore_rule(path: str, code: Path) -> str:

@@ -111,4 +111,6 @@ def _describe_thread(script: Script, function: Frame) -> str:
 
 
 def _fail(active: ActiveRun, reason: Reason, explanation: str, output: str) -> RunFailed:
-    return RunFailed(reason, " ".join([explanation, *active.run.notes]), tail(output))
+    # A note begins with the files that it is about, which the explanation may have covered already.
+    notes = [note for note in active.run.notes if note.partition(":")[0] not in explanation]
+    return RunFailed(reason, " ".join([explanation, *notes]), tail(output))

@@ -14,7 +14,7 @@ from epochal.jobs.active_run import ActiveRun, Plan
 from epochal.jobs.log import log
 from epochal.jobs.search.space import read_space
 from epochal.records import Run, State, Step
-from epochal.results.diagnosis import explain_failed_import
+from epochal.results.diagnosis import explain_failed_imports
 from epochal.results.remedies import Origin
 from epochal.runtimes.choice import choose_runtime
 from epochal.runtimes.imports import ImportFailed
@@ -110,7 +110,7 @@ def check_imports(active: ActiveRun, image: str) -> None:
         plan.runtime.check_imports(image, plan.code.detection.modules)
     except ImportFailed as failure:
         origin = Origin(active.folder.code, active.script.path, plan.runtime.has_network)
-        reason, explanation = explain_failed_import(failure.module, failure.output, origin)
+        reason, explanation = explain_failed_imports(failure.errors, failure.output, origin)
         raise RunFailed(reason, explanation, failure.detail) from None
 
 

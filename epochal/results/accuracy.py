@@ -491,7 +491,7 @@ def _explain_row_refusal(measurement: Measurement, accepts_repeats: bool) -> str
     if overlap.redrawn:
         return (
             "The test set changes each time it is read and includes training rows, because its tf.data pipeline calls "
-            "take() or skip() after shuffle(). Use shuffle(…, reshuffle_each_iteration=False), or split the arrays "
+            "take() or skip() after shuffle(). Use shuffle(…, seed=0, reshuffle_each_iteration=False), or split the arrays "
             "first."
         )
     if not overlap.refused or accepts_repeats:

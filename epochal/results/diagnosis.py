@@ -2,7 +2,7 @@
 
 import re
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from epochal.analysis.imports import find_import
@@ -170,14 +170,30 @@ def explain_printed_exceptions(log_tail: str, origin: Origin) -> tuple[Reason, s
     return explain_exceptions(exceptions, origin) if exceptions else None
 
 
-def explain_failed_import(module: str, output: str, origin: Origin) -> tuple[Reason, str]:
-    """Return the reason why importing ``module`` failed before the training, and an explanation with a remedy.
+def explain_failed_imports(errors: Mapping[str, str], output: str, origin: Origin) -> tuple[Reason, str]:
+    """Return the reason why imports failed before the training, and an explanation with a remedy, in the order of lines.
 
-    ``output``: the output of Python during the import.
+    ``errors``: for each module that cannot be imported, the exception and its message; of these, only the last may have
+    a traceback in ``output``, the output of Python.
     """
-    exceptions = find_last_exceptions(_render_lines(output))
-    statement = find_import(origin.code, origin.script, module)
-    place = Frame(*statement) if statement else None
+    tracebacks = find_last_exceptions(_render_lines(output))
+    explained = []
+    for module, error in errors.items():
+        name, _, message = error.partition(": ")
+        is_last = module == list(errors)[-1]
+        raised = tracebacks if is_last and tracebacks else [Raised(name, message)] if name else []
+        statement = find_import(origin.code, origin.script, module)
+        place = Frame(*statement) if statement else None
+        explained.append((place, *_explain_failed_import(module, raised, place, origin)))
+    explained.sort(
+        key=lambda each: (each[0].path != origin.script, each[0].path, each[0].line) if each[0] else (True, "", 0)
+    )
+    return explained[0][1], "\n".join(explanation for _, _, explanation in explained)
+
+
+def _explain_failed_import(
+    module: str, exceptions: Sequence[Raised], place: Frame | None, origin: Origin
+) -> tuple[Reason, str]:
     if not exceptions:
         return (
             Reason.IMPORT_ERROR,

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from epochal.analysis.imports import (
     find_close_name,
+    find_hiding_module,
     find_imported,
     find_local_module,
     find_removed,
     rewrite_relative_import,
 )
-from epochal.analysis.missing_files import find_ignore_rule
+from epochal.analysis.missing_files import explain_adding, find_ignore_rule
 from epochal.analysis.packages import SystemLibrary, find_package, find_service, find_system_library, needs_gpu
 from epochal.errors import Reason
 from epochal.results.exceptions import Frame, Raised
@@ -19,7 +20,13 @@ _MODULE = re.compile(r"No module named '(?P<module>[\w.]+)'(?P<shadowed>; '[\w.]
 _NAME = re.compile(
     r"cannot import name '(?P<name>\w+)' from (?P<partial>partially initialized module )?'(?P<module>[\w.]+)'"
 )
+_BUILT_FOR_NUMPY_1 = re.compile(
+    r"numpy\.dtype size changed.*Expected 96 from C header|compiled using NumPy 1|_ARRAY_API not found"
+    r"|numpy\.core\.multiarray failed to import"
+)
 _REQUIREMENTS = "requirements.txt"
+ON_THE_SERVER = "in the base image of the server (or on the server, if it trains without Docker)"
+"""Where an admin installs a system library or a program."""
 
 
 def explain_import_error(raised: Raised, place: Frame | None, code: Path, script: str) -> tuple[Reason, str]:
@@ -43,7 +50,7 @@ def explain_import_error(raised: Raised, place: Frame | None, code: Path, script
         title, api = removed
         return Reason.IMPORT_ERROR, f"{api.what} was removed from {title}. Write instead: {api.instead}."
     if named := _NAME.search(message):
-        return Reason.IMPORT_ERROR, _explain_name(named["module"], named["name"], bool(named["partial"]), code)
+        return Reason.IMPORT_ERROR, _explain_name(named["module"], named["name"], bool(named["partial"]), code, script)
     if missing := _MODULE.search(message):
         if needs_gpu(missing["module"]):
             return Reason.NO_GPU, (
@@ -55,9 +62,18 @@ def explain_import_error(raised: Raised, place: Frame | None, code: Path, script
         module = next((name for name in wanted if find_service(name)), missing["module"])
         shadowed = missing["module"].partition(".")[0] if missing["shadowed"] else ""
         return Reason.IMPORT_ERROR, _explain_module(module, shadowed, importer, code, script)
+    if _BUILT_FOR_NUMPY_1.search(message):
+        imported = find_imported(code, place.path, place.line) if place and not importer else []
+        package = importer or (imported[0].partition(".")[0] if imported else "A package")
+        return Reason.IMPORT_ERROR, f"{package} was built for NumPy 1. Add numpy<2 to {_REQUIREMENTS}."
     return Reason.IMPORT_ERROR, (
         f"In {_REQUIREMENTS}, pin compatible versions of {importer or 'the package'} and its dependencies."
     )
+
+
+def explain_hidden(package: str, local: str) -> str:
+    """Explain that the file ``local`` of the repository is imported instead of ``package``."""
+    return f"{local} in the repository hides the package {package}. Rename it."
 
 
 def _explain_system_library(library: SystemLibrary, importer: str, code: Path, script: str) -> str:
@@ -71,8 +87,7 @@ def _explain_system_library(library: SystemLibrary, importer: str, code: Path, s
     package = f"the Debian package {library.debian}" if library.debian else "it"
     return (
         f"{importer or script} needs the {library.kind} {library.name}, which {_REQUIREMENTS} cannot install. Ask the admin "
-        f"to install {package} in the base image of the server (or on the server, if it trains without Docker), or remove the "
-        "line."
+        f"to install {package} {ON_THE_SERVER}, or remove the line."
     )
 
 
@@ -81,7 +96,7 @@ def _explain_relative_import(place: Frame, code: Path, script: str) -> str:
     return f"Write `{rewritten}`: {script} runs as a script, not as part of a package."
 
 
-def _explain_name(module: str, name: str, is_partial: bool, code: Path) -> str:
+def _explain_name(module: str, name: str, is_partial: bool, code: Path, script: str) -> str:
     local = find_local_module(code, module)
     if is_partial:
         return (
@@ -90,6 +105,8 @@ def _explain_name(module: str, name: str, is_partial: bool, code: Path) -> str:
         )
     if local:
         close = find_close_name(code, local, name)
+        if not close and find_hiding_module(code, script, module) == local:
+            return explain_hidden(module, local)
         return f"{local} does not define {name}." + (
             f" It defines {close}." if close else f" Define it, or remove {name} from the import."
         )
@@ -101,7 +118,7 @@ def _explain_name(module: str, name: str, is_partial: bool, code: Path) -> str:
 def _explain_module(module: str, shadowed: str, importer: str, code: Path, script: str) -> str:
     top = module.partition(".")[0]
     if shadowed and (local := find_local_module(code, shadowed)):
-        return f"{local} in the repository hides the package {shadowed}. Rename it."
+        return explain_hidden(shadowed, local)
     if service := find_service(module):
         return f"{module} exists only on {service}. Remove the lines that use it, or run them only there."
     package = find_package(module)
@@ -112,8 +129,9 @@ def _explain_module(module: str, shadowed: str, importer: str, code: Path, scrip
         return _explain_local_module(module, local, script)
     if module != top:
         return f"The installed version of {top} has no {module}. In {_REQUIREMENTS}, pin a version of {package or top} that has it."
-    if rule := find_ignore_rule(f"{module}.py", code):
-        return f"{module}.py is not in the commit: {rule} leaves it out. Commit it with git add --force {module}.py."
+    path = f"{module}.py"
+    if rule := find_ignore_rule(path, code):
+        return f"{path} is not in the commit: {rule} leaves it out. {explain_adding(path)}."
     if package:
         return f"Add {package} to {_REQUIREMENTS}."
     return (

@@ -7,12 +7,20 @@ from pathlib import Path
 
 from epochal.analysis.detection import read_source
 from epochal.analysis.frameworks import dataset_caches
-from epochal.analysis.missing_files import explain_missing_file, explain_pointer, find_pointer
+from epochal.analysis.imports import find_hiding_module
+from epochal.analysis.missing_files import (
+    DATA_FOLDER,
+    USE_DATA_FOLDER,
+    explain_missing_file,
+    explain_pointer,
+    find_pointer,
+)
 from epochal.analysis.packages import find_system_library
+from epochal.analysis.repeats import describe_lines, find_call_lines, find_gpu_lines
 from epochal.errors import Reason
 from epochal.folders import SCRIPT
 from epochal.results.exceptions import Frame, Raised
-from epochal.results.import_errors import explain_import_error
+from epochal.results.import_errors import ON_THE_SERVER, explain_hidden, explain_import_error
 
 _IMPORT = frozenset({"ModuleNotFoundError", "ImportError"})
 _NETWORK = re.compile(
@@ -20,6 +28,7 @@ _NETWORK = re.compile(
     r"|NewConnectionError|MaxRetryError|NameResolutionError|ConnectTimeout|ConnectError|Connection(?:Refused)?Error"
     r"|HTTPS?ConnectionPool|couldn't connect to|OfflineModeIsEnabled|LocalEntryNotFoundError|Cannot send a request"
 )
+_ATTRIBUTE = re.compile(r"module '(?P<module>\w+)' has no attribute")
 _ASKS = re.compile(r"(?:(?P<name>\w+)\s*=[^=].*?)?\b(?P<function>input|getpass|stdin)\b")
 _NOTEBOOK = re.compile(r"name '(get_ipython|display)' is not defined")
 _SCREEN = re.compile(
@@ -30,6 +39,7 @@ _SCREEN = re.compile(
 _BACKEND = re.compile(r"""(?:matplotlib|mpl)\.use\([^)\n]*\)|plt\.switch_backend\([^)\n]*\)|%matplotlib \w+""")
 _PLOT_MODEL = re.compile(r"You must install (?:pydot|graphviz)|for `?(?:plot_model|model_to_dot)`? to work")
 _NLTK = re.compile(r"Resource\s+(?:\x1b\[\d+m)?'?(?P<name>[\w.-]+)'?(?:\x1b\[0m)?\s+not found")
+_NLTK_CALL = re.compile(r"""nltk\.download\(\s*(['"])(?P<name>[\w.-]+)\1""")
 _NLTK_PATH = re.compile(r"Attempted to load (?:\x1b\[\d+m)?'?(?P<folder>\w+)/")
 _SPACY = re.compile(r"\[E050\] Can't find model '(?P<name>\w+)'")
 _GPU = re.compile(
@@ -58,8 +68,12 @@ _READS_BADLY = re.compile(
     r"UnidentifiedImageError|BadZipFile|BadGzipFile|UnpicklingError|ParserError|EmptyDataError|DecodeError|KeyError"
     r"|ValueError|OSError|InvalidArgumentError|ReadError|HDF5|ArrowInvalid|DataLossError|EOFError|IndexError"
 )
-_DATA_FOLDER = 'the server\'s data folder, whose path is os.environ["EPOCHAL_DATA"] in the script'
+_DATA_FOLDER = f'{DATA_FOLDER}, whose path is os.environ["EPOCHAL_DATA"] in the script'
 _DOWNLOADS = (
+    (
+        re.compile(r"/sklearn/datasets/_openml"),
+        f"save the data once in a file, for example with numpy.savez(), and commit the file or {USE_DATA_FOLDER}",
+    ),
     (
         re.compile(r"/torchvision/datasets/"),
         f"download the data set once into {_DATA_FOLDER}, and pass that as root",
@@ -111,7 +125,7 @@ def explain_known(exceptions: Sequence[Raised], place: Frame | None, origin: Ori
     line = _read_line(inner, origin)
     frames = [frame for each in reversed(exceptions) for frame in each.frames]
     if resource := _NLTK.search(last.message):
-        return Reason.NO_NETWORK, _explain_nltk(resource["name"], last.message)
+        return Reason.NO_NETWORK, _explain_nltk(resource["name"], last.message, origin)
     if model := _SPACY.search(last.message):
         return Reason.NO_NETWORK, (
             f"spaCy's models have to be downloaded separately. Unpack {model['name']} into {_DATA_FOLDER}, and pass its "
@@ -120,22 +134,31 @@ def explain_known(exceptions: Sequence[Raised], place: Frame | None, origin: Ori
     if any(_NETWORK.search(f"{each.name}: {each.message}") for each in exceptions):
         return Reason.NO_NETWORK, _explain_network(frames, origin)
     if (last.name == "EOFError" and ("reading a line" in text or _ASKS.search(line))) or "stdin." in line:
-        return Reason.NEEDS_INPUT, _explain_input(line)
+        return Reason.NEEDS_INPUT, _explain_input(line, inner, origin)
     if notebook := _NOTEBOOK.search(text):
-        return Reason.NOTEBOOK_CODE, f"{notebook[1]}() exists only in a notebook. Remove the line."
+        lines = _find_lines(inner, origin, notebook[1])
+        return Reason.NOTEBOOK_CODE, f"{notebook[1]}() exists only in a notebook. Remove {lines or 'the line'}."
     # Without Tk, matplotlib cannot import the backend that the script has chosen.
     if _SCREEN.search(text) or ("tkinter" in text and last.package == "matplotlib" and _find_backend(line, origin)):
         return Reason.NO_DISPLAY, _explain_screen(line, origin)
     if _PLOT_MODEL.search(text):
+        wanted = "ask the admin to install the Debian package graphviz"
+        wanted = f"add pydot to requirements.txt, and {wanted}" if "pydot" in text else wanted
         return Reason.SYSTEM_LIBRARY, (
-            "plot_model() needs the package pydot and the program graphviz. Remove the line; or add pydot to requirements.txt, "
-            "and ask the admin to install the Debian package graphviz in the base image of the server."
+            f"plot_model() needs the package pydot and the program graphviz. Remove the line, or {wanted} {ON_THE_SERVER}."
         )
     if _GPU.search(text) or (last.name in ("IndexError", "AssertionError") and _GPU_LINE.search(line)):
-        return Reason.NO_GPU, _explain_gpu(last, line)
-    if last.name in _IMPORT or find_system_library(text):
+        return Reason.NO_GPU, _explain_gpu(last, line, inner, origin)
+    return _explain_package(last, inner, origin) or _explain_file(last, line, inner, origin)
+
+
+def _explain_package(last: Raised, inner: Frame | None, origin: Origin) -> tuple[Reason, str] | None:
+    """Return the reason and the remedy if a package is missing, hidden or cannot be imported, else None."""
+    if last.name in _IMPORT or find_system_library(f"{last.name}: {last.message}"):
         return explain_import_error(last, inner, origin.code, origin.script)
-    return _explain_file(last, line, inner, origin)
+    lacking = _ATTRIBUTE.search(last.message)
+    local = find_hiding_module(origin.code, origin.script, lacking["module"]) if lacking else ""
+    return (Reason.IMPORT_ERROR, explain_hidden(lacking["module"], local)) if lacking and local else None
 
 
 def _explain_file(last: Raised, line: str, inner: Frame | None, origin: Origin) -> tuple[Reason, str] | None:
@@ -144,12 +167,14 @@ def _explain_file(last: Raised, line: str, inner: Frame | None, origin: Origin) 
     if any(frame.path.endswith("/subprocess.py") for frame in last.frames) and last.name == "FileNotFoundError":
         return Reason.SYSTEM_LIBRARY, (
             f"{last.file or 'It'} is a program that is not installed where the training runs. Remove the line, or ask the admin "
-            "to install the program in the base image of the server."
+            f"to install the program {ON_THE_SERVER}."
         )
     found = (match["name"] for pattern in _MISSING_FILE if (match := pattern.search(last.message)))
     missing = last.file if last.name == "FileNotFoundError" and last.file else next(found, "")
     if missing:
-        return Reason.MISSING_FILE, explain_missing_file(missing.removeprefix("/train/"), origin.code, line)
+        name = missing.removeprefix("/train/")
+        is_computed = f"/{name}" in last.message or missing != name
+        return Reason.MISSING_FILE, explain_missing_file(name, origin.code, line, is_computed=is_computed)
     if _READS_BADLY.search(text):
         files = dict.fromkeys([origin.script, *([_local_path(inner, origin)] if inner else [])])
         source = "\n".join(read_source(origin.code, file) or "" for file in files if file)
@@ -160,43 +185,62 @@ def _explain_file(last: Raised, line: str, inner: Frame | None, origin: Origin) 
 
 
 def _explain_network(frames: Sequence[Frame], origin: Origin) -> str:
-    problem = f"{origin.script} tried to use the network, which training cannot access. To provide the data,"
-    if origin.network:
-        problem = (
-            f"{origin.script} could not reach an address on the network. Check the address or, to avoid the download,"
-        )
+    problem = _describe_network_problem(origin.script, origin)
+    provide = f"{problem} To provide the data,"
     for cache in dataset_caches():
         for frame in frames:
             found = re.search(cache.module, f"{frame.path} {frame.function}") if cache.module else None
             if found and found["name"] in cache.scripts:
-                return f"{problem} run epochal data fetch {found['name']} on the server to fill the dataset cache."
+                return f"{provide} run epochal data fetch {found['name']} on the server to fill the dataset cache."
     for pattern, remedy in _DOWNLOADS:
         if any(pattern.search(frame.path) for frame in frames):
-            return f"{problem} {remedy}."
-    return (
-        f"{problem} put the files into the server's data folder, which is /data in training, or run epochal data fetch NAME on "
-        "the server if it knows the dataset."
-    )
+            return f"{provide} {remedy}."
+    start = f"{problem} Check the address, or" if origin.network else provide
+    return f"{start} commit the file, or {USE_DATA_FOLDER}."
 
 
-def _explain_nltk(name: str, message: str) -> str:
-    problem = "nltk.download() needs the network, which training cannot access. To provide the data,"
-    if any(f"nltk:{name}" in cache.scripts for cache in dataset_caches()):
-        return f"{problem} run epochal data fetch nltk:{name} on the server to fill the dataset cache."
+def _describe_network_problem(what: str, origin: Origin) -> str:
+    if origin.network:
+        return f"{what} could not reach an address on the network."
+    return f"{what} tried to use the network, which training cannot access."
+
+
+def _explain_nltk(name: str, message: str, origin: Origin) -> str:
+    problem = f"{_describe_network_problem('nltk.download()', origin)} To provide the data,"
+    called = [found["name"] for found in _NLTK_CALL.finditer(read_source(origin.code, origin.script) or "")]
+    names = [each for each in dict.fromkeys([*called, name]) if _is_fetchable(f"nltk:{each}")]
+    if name in names:
+        commands = " and ".join(f"epochal data fetch nltk:{each}" for each in names)
+        return f"{problem} run {commands} on the server to fill the dataset cache."
     folder = found["folder"] if (found := _NLTK_PATH.search(message)) else "corpora"
     return (
-        f"{problem} unpack {name} into {folder}/{name} of the server's data folder, and write "
+        f"{problem} unpack {name} into {folder}/{name} of {DATA_FOLDER}, and write "
         'nltk.data.path.append(os.environ["EPOCHAL_DATA"]) instead.'
     )
 
 
-def _explain_input(line: str) -> str:
+def _is_fetchable(dataset: str) -> bool:
+    return any(dataset in cache.scripts for cache in dataset_caches())
+
+
+def _find_lines(inner: Frame | None, origin: Origin, function: str) -> str:
+    """Return all lines of the frame's file that call ``function``, as in ``lines 3 and 7``; empty if there are none."""
+    path = _local_path(inner, origin) if inner else ""
+    lines = find_call_lines(origin.code, path, function) if path else []
+    return describe_lines(lines) if lines else ""
+
+
+def _explain_input(line: str, inner: Frame | None, origin: Origin) -> str:
     asks = _ASKS.search(line)
     function = (
         {"stdin": "a read from standard input"}.get(asks["function"], f"{asks['function']}()") if asks else "input()"
     )
     example = f": {asks['name']} = …" if asks and asks["name"] else ""
-    return f"Training runs unattended, so nobody can answer {function}. Write the value itself into the line{example}."
+    problem = f"Training runs unattended, so nobody can answer {function}."
+    lines = _find_lines(inner, origin, asks["function"] if asks else "input")
+    if lines.startswith("lines"):
+        return f"{problem} Write the values themselves into {lines}."
+    return f"{problem} Write the value itself into the line{example}."
 
 
 def _explain_screen(line: str, origin: Origin) -> str:
@@ -212,17 +256,23 @@ def _find_backend(line: str, origin: Origin) -> str:
     return found[0] if found else ""
 
 
-def _explain_gpu(last: Raised, line: str) -> str:
+def _explain_gpu(last: Raised, line: str, inner: Frame | None, origin: Origin) -> str:
     if "map_location" in last.message:
         return 'The training has no GPU. Write torch.load(…, map_location="cpu").'
     if re.search(r"CUDA|cuda|NVIDIA", last.message) and "torch" in f"{last.package} {last.message} {line}".lower():
         return 'The training has no GPU. Write device = "cuda" if torch.cuda.is_available() else "cpu", and call .to(device).'
+    path = _local_path(inner, origin) if inner else ""
+    lines = sorted({*find_gpu_lines(origin.code, path), *([inner.line] if inner else [])})
+    several = len(lines) > 1
+    where = describe_lines(lines).capitalize() if several else "The line"
+    problem = f"{where} need{'' if several else 's'} a GPU, and the training has none."
+    them = "them" if several else "it"
     devices = _FIRST_OF_LIST.search(line)
     if last.name == "IndexError" and devices:
-        return f"The line uses a GPU, and the training has none. Put it under `if {devices['name']}:`, or remove it."
-    return (
-        "The script asks for a GPU, and the training has none. Remove the line, or run it only if a GPU is available."
-    )
+        return f"{problem} Put {them} under `if {devices['name']}:`, or remove {them}."
+    if last.name == "AssertionError":
+        return f"{problem} Remove {them}."
+    return f"{problem} Remove {them}, or run {them} only if a GPU is available."
 
 
 def _local_path(frame: Frame, origin: Origin) -> str:

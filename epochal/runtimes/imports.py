@@ -14,23 +14,34 @@ _ERROR_PREFIX = "epochal cannot import "
 
 SCRIPT = f"""
 import importlib, sys
+missing = 0
 for name in sys.argv[1:]:
     try:
         importlib.import_module(name)
     except BaseException as error:
         print(f"{_ERROR_PREFIX}{{name}}: {{type(error).__name__}}: {{error}}")
-        raise
+        if not isinstance(error, ModuleNotFoundError) or not f"{{name}}.".startswith(f"{{error.name}}."):
+            raise
+        missing += 1
+sys.exit(missing > 0)
 """
-"""A script that imports the modules given as arguments. If one cannot be imported, it prints a line that says why."""
+"""A script that imports the modules given as arguments. For each that cannot be imported, it prints a line that says why.
+
+It continues after a module that is not installed, and ends with a traceback if an import fails otherwise.
+"""
 
 
 class ImportFailed(RunFailed):
-    """A module cannot be imported in the training environment. ``module``: its name. ``output``: what Python printed."""
+    """Modules cannot be imported in the training environment.
 
-    def __init__(self, module: str, output: str) -> None:
-        self.module = module
+    ``errors``: for each of them, the exception and its message, as in ``ModuleNotFoundError: No module named 'cv2'``.
+    ``output``: the output of Python.
+    """
+
+    def __init__(self, errors: dict[str, str], output: str) -> None:
+        self.errors = errors
         self.output = output
-        explanation = f"{module} cannot be imported in the training environment."
+        explanation = f"{', '.join(errors)} cannot be imported in the training environment."
         super().__init__(Reason.IMPORT_ERROR, explanation, last_lines(output))
 
 
@@ -48,8 +59,9 @@ def check_imports_once(
         return
     status, output = run(["-c", SCRIPT, *modules])
     if status != 0:
-        names = [line.removeprefix(_ERROR_PREFIX) for line in output.splitlines() if line.startswith(_ERROR_PREFIX)]
-        raise ImportFailed(names[-1].partition(":")[0] if names else ", ".join(modules), output)
+        lines = [line.removeprefix(_ERROR_PREFIX) for line in output.splitlines() if line.startswith(_ERROR_PREFIX)]
+        errors = {name: error for name, _, error in (line.partition(": ") for line in lines)}
+        raise ImportFailed(errors or dict.fromkeys(modules, ""), output)
     folder.mkdir(parents=True, exist_ok=True)
     for path in markers:
         path.touch()

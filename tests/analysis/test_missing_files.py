@@ -54,6 +54,13 @@ def test_what_the_commit_has_instead_is_named(tmp_path: Path, name: str, line: s
     assert words in explain_missing_file(name, tmp_path, line)
 
 
+def test_computed_path_is_not_written_as_it_is(tmp_path: Path) -> None:
+    """The script builds it from the path of a folder, so the relative path may be wrong in it."""
+    (tmp_path / "train.csv").write_text("")
+    explanation = explain_missing_file("data/train.csv", tmp_path, is_computed=True)
+    assert explanation == "data/train.csv is not in the commit, but train.csv is. Make the path lead to train.csv."
+
+
 @pytest.mark.parametrize(
     "path",
     ["a.npz", "x/a.npz", "kept.npz", "data/a.csv", "x/data/a.csv", "x/logs/a.txt", "logs", "models/a.keras",

@@ -30,7 +30,7 @@ _RECORDER = Path(__file__).parents[2] / "epochal" / "recorder"
 _MODULES = {"broken.py": "x = 1\nx = = 1\n", "dividing.py": "def divide(x):\n    return x / 0\n"}
 
 
-def run_and_diagnose(folder: Path, files: dict[str, str]) -> tuple[Reason, str]:
+def run_and_diagnose(folder: Path, files: dict[str, str], *, network: bool = False) -> tuple[Reason, str]:
     """Run nn.py of ``files`` with the recorder, as a runtime does, and return the diagnosis."""
     code, out = folder / "code", folder / "out"
     out.mkdir()
@@ -50,7 +50,7 @@ def run_and_diagnose(folder: Path, files: dict[str, str]) -> tuple[Reason, str]:
     )
     metrics = out / "metrics.jsonl"
     endings = parse_endings(metrics.read_text(encoding="utf-8") if metrics.exists() else "")
-    diagnosis = diagnose(result.returncode, None, result.stdout, Origin(code), endings)
+    diagnosis = diagnose(result.returncode, None, result.stdout, Origin(code, network=network), endings)
     assert diagnosis is not None
     return diagnosis
 
@@ -138,8 +138,8 @@ def test_reason_of_the_runtime_wins_over_the_log(reason: Reason, remedy: str) ->
             "import socket\ntry:\n    raise socket.gaierror(-3, 'Temporary failure in name resolution')\n"
             "except OSError as error:\n    raise RuntimeError('no data') from error\n",
             Reason.NO_NETWORK,
-            "nn.py tried to use the network, which training cannot access. To provide the data, put the files into the "
-            "server's data folder",
+            "nn.py tried to use the network, which training cannot access. To provide the data, commit the file, or put "
+            "it into the server's data folder",
         ),
     ],
 )
@@ -199,7 +199,7 @@ def test_failed_download_names_the_dataset() -> None:
     assert "URL fetch failure" in sentence
     diagnosis = diagnose(1, None, _NO_DOWNLOAD, Origin(Path("/nonexistent"), network=True))
     assert diagnosis and diagnosis[1].startswith(
-        "nn.py could not reach an address on the network. Check the address or, to avoid the download, run"
+        "nn.py could not reach an address on the network. To provide the data, run epochal data fetch cifar10"
     )
 
 

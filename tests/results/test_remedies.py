@@ -1,10 +1,16 @@
 """Each kind of failure that is known: the script really runs, and the explanation names what to do about it."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from epochal.errors import Reason
+from epochal.results.diagnosis import explain_failed_imports
+from epochal.results.remedies import Origin
+from epochal.runtimes.imports import ImportFailed, check_imports_once
 
 from .test_diagnosis import run_and_diagnose
 
@@ -24,7 +30,8 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "import config\n", ".gitignore": "*.pyc\n/config.py\n"},
             Reason.IMPORT_ERROR,
-            "config.py is not in the commit: .gitignore line 2 leaves it out. Commit it with git add --force config.py.",
+            "config.py is not in the commit: .gitignore line 2 leaves it out. Commit it with git add --force config.py && "
+            "git commit.",
         ),
         ({"nn.py": "import net\n", "src/net.py": ""}, Reason.IMPORT_ERROR, "Write `from src.net import …`."),
         (
@@ -48,6 +55,25 @@ def _raise(error: str) -> dict[str, str]:
             Reason.IMPORT_ERROR,
             "keras_.py in the repository hides",
         ),
+        (
+            {"nn.py": "import keras\nkeras.Sequential\n", "keras.py": ""},
+            Reason.IMPORT_ERROR,
+            "keras.py in the repository hides the package keras. Rename it.",
+        ),
+        (
+            {"nn.py": "from keras import Sequential\n", "keras.py": ""},
+            Reason.IMPORT_ERROR,
+            "keras.py in the repository hides the package keras. Rename it.",
+        ),
+        ({"nn.py": "import own\nown.layer\n", "own.py": ""}, Reason.SCRIPT_ERROR, "has no attribute 'layer'."),
+        ({"nn.py": "import sklearn_extra.cluster\n"}, Reason.IMPORT_ERROR, "Add scikit-learn-extra to requirements"),
+        (
+            _raise(
+                "ImportError('numpy.dtype size changed, may indicate binary incompatibility. Expected 96 from C header, got 88')"
+            ),
+            Reason.IMPORT_ERROR,
+            "was built for NumPy 1. Add numpy<2 to requirements.txt.",
+        ),
         ({"nn.py": "from google.colab import drive\n"}, Reason.IMPORT_ERROR, "exists only on Google Colab. Remove"),
         (
             {
@@ -70,7 +96,13 @@ def _raise(error: str) -> dict[str, str]:
         (
             _raise("ImportError('You must install pydot (`pip install pydot`) for `plot_model` to work.')"),
             Reason.SYSTEM_LIBRARY,
-            "pydot and the program graphviz",
+            "or add pydot to requirements.txt, and ask the admin to install the Debian package graphviz in the base image of "
+            "the server (or on the server, if it trains without Docker).",
+        ),
+        (
+            _raise("ImportError('You must install graphviz (see https://x.org/) for `plot_model` to work.')"),
+            Reason.SYSTEM_LIBRARY,
+            "Remove the line, or ask the admin to install the Debian package graphviz in",
         ),
         # What an unattended training does not have.
         (
@@ -78,8 +110,18 @@ def _raise(error: str) -> dict[str, str]:
             Reason.NEEDS_INPUT,
             "answer input(). Write the value itself into the line: rate",
         ),
+        (
+            {"nn.py": "rate = float(input('rate? '))\n# input()\nif rate:\n    size = int(input())\n"},
+            Reason.NEEDS_INPUT,
+            "answer input(). Write the values themselves into lines 1 and 4.",
+        ),
         ({"nn.py": "import getpass\nkey = getpass.getpass()\n"}, Reason.NEEDS_INPUT, "getpass()"),
         ({"nn.py": "get_ipython().system('ls')\n"}, Reason.NOTEBOOK_CODE, "nn.py line 1: "),
+        (
+            {"nn.py": "get_ipython().system('ls')\nx = 1\nget_ipython().system('ls')\n"},
+            Reason.NOTEBOOK_CODE,
+            "exists only in a notebook. Remove lines 1 and 3.",
+        ),
         (
             {"nn.py": "import argparse\np = argparse.ArgumentParser()\np.add_argument('x')\np.parse_args()\n"},
             Reason.SCRIPT_ERROR,
@@ -104,6 +146,16 @@ def _raise(error: str) -> dict[str, str]:
         ),
         ({"nn.py": "gpus = []\nprint(gpus[0])\n"}, Reason.NO_GPU, "Put it under `if gpus:`, or remove it."),
         (
+            {"nn.py": "gpus = []\nif gpus:\n    print(gpus[0])\nprint(gpus[0])\nprint(gpus[1])\n"},
+            Reason.NO_GPU,
+            "Lines 4 and 5 need a GPU, and the training has none. Put them under `if gpus:`, or remove them.",
+        ),
+        (
+            {"nn.py": "gpus = []\nassert gpus, 'No GPU found'\nwith tf.device('/GPU:0'):\n    net.to('cuda')\n"},
+            Reason.NO_GPU,
+            "Lines 2, 3 and 4 need a GPU, and the training has none. Remove them.",
+        ),
+        (
             _raise("AssertionError('Torch not compiled with CUDA enabled')"),
             Reason.NO_GPU,
             "torch.cuda.is_available() else",
@@ -119,6 +171,24 @@ def _raise(error: str) -> dict[str, str]:
             Reason.NO_NETWORK,
             "epochal data fetch nltk:punkt_tab on the server to fill the dataset cache. The error: nn.py line 1: LookupError: "
             "Resource punkt_tab not found.",
+        ),
+        (
+            {
+                "nn.py": "def main():\n    nltk.download('stopwords')\nraise LookupError('Resource punkt_tab not found.')\n"
+            },
+            Reason.NO_NETWORK,
+            "run epochal data fetch nltk:stopwords and epochal data fetch nltk:punkt_tab on the server",
+        ),
+        (
+            {
+                "nn.py": "import sys\nsys.path.insert(0, 'site-packages')\nfrom sklearn.datasets._openml import fetch\nfetch()\n",
+                "site-packages/sklearn/__init__.py": "",
+                "site-packages/sklearn/datasets/__init__.py": "",
+                "site-packages/sklearn/datasets/_openml.py": "def fetch():\n    raise ConnectionError('not known')\n",
+            },
+            Reason.NO_NETWORK,
+            "To provide the data, save the data once in a file, for example with numpy.savez(), and commit the file or put it "
+            "into the server's data folder (data in $EPOCHAL_HOME/server.toml)",
         ),
         # Errors inside other errors.
         (
@@ -155,6 +225,17 @@ def _raise(error: str) -> dict[str, str]:
         ),
         ({"nn.py": "import json\njson.load(open('a.json'))\n", "a.json": _LFS}, Reason.MISSING_FILE, "Git LFS pointer"),
         (
+            {
+                "nn.py": "from churn.data import load\nload()\n",
+                "churn/data.py": "import os\nFOLDER = os.path.dirname(os.path.abspath(__file__))\n\n"
+                "def load():\n    open(f'{FOLDER}/data/a.csv')\n",
+                "data/a.csv": "",
+            },
+            Reason.MISSING_FILE,
+            "churn/data/a.csv is not in the commit, but data/a.csv is. churn/data.py builds the path from its own folder "
+            "(__file__): make it lead to data/a.csv.",
+        ),
+        (
             {"nn.py": "import os\nopen(os.path.abspath('a.csv'))\n"},
             Reason.MISSING_FILE,
             "a.csv is not in the commit. Commit",
@@ -166,3 +247,51 @@ def test_explanation_says_what_to_do(tmp_path: Path, files: dict[str, str], reas
     diagnosed, explanation = run_and_diagnose(tmp_path, files)
     assert diagnosed is reason, explanation
     assert facts in explanation
+
+
+@pytest.mark.parametrize(
+    ("error", "explanation"),
+    [
+        (
+            "OSError('Name or service not known')",
+            "nn.py could not reach an address on the network. Check the address, or ",
+        ),
+        (
+            "LookupError('Resource wordnet not found.')",
+            "nltk.download() could not reach an address on the network. To ",
+        ),
+    ],
+)
+def test_failure_of_a_network_is_not_called_a_rule(tmp_path: Path, error: str, explanation: str) -> None:
+    """A training that may use the network is not told that it may not."""
+    _, found = run_and_diagnose(tmp_path, _raise(error), network=True)
+    assert found.startswith(explanation)
+
+
+def test_all_failed_imports_are_explained_in_the_order_of_their_lines(tmp_path: Path) -> None:
+    """Those of packages that are not installed, and one that fails for another reason."""
+    (tmp_path / "nn.py").write_text("import json\nimport yaml_\nimport cv2.data\nimport old\n")
+    (tmp_path / "packages").mkdir()
+    old = "raise ValueError('numpy.dtype size changed. Expected 96 from C header, got 88 from PyObject')\n"
+    (tmp_path / "packages" / "old.py").write_text(old)
+
+    def run(arguments: list[str]) -> tuple[int, str]:
+        variables = os.environ | {"PYTHONPATH": str(tmp_path / "packages")}
+        command = [sys.executable, "-S", *arguments]
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    with pytest.raises(ImportFailed) as failure:
+        check_imports_once(tmp_path / "proven", "python", ["cv2.data", "json", "old", "yaml_"], run)
+    assert list(failure.value.errors) == ["cv2.data", "old"]
+    reason, explanation = explain_failed_imports(failure.value.errors, failure.value.output, Origin(tmp_path))
+    assert reason is Reason.IMPORT_ERROR
+    assert explanation.splitlines() == [
+        "nn.py line 3: ModuleNotFoundError: No module named 'cv2'. Add opencv-python-headless to requirements.txt.",
+        "nn.py line 4: ValueError: numpy.dtype size changed. Expected 96 from C header, got 88 from PyObject. old was built "
+        "for NumPy 1. Add numpy<2 to requirements.txt.",
+    ]
+    with pytest.raises(ImportFailed) as failure:
+        check_imports_once(tmp_path / "proven", "python", ["cv2.data", "yaml_"], run)
+    _, explanation = explain_failed_imports(failure.value.errors, failure.value.output, Origin(tmp_path))
+    assert [line.partition(": ")[0] for line in explanation.splitlines()] == ["nn.py line 2", "nn.py line 3"]

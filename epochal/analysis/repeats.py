@@ -1,0 +1,64 @@
+"""Find all lines of a file that cannot work unattended or without a GPU, so that one message can name them all."""
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from epochal.analysis.syntax import Module, last_name
+
+_GPU = re.compile(r"gpu|cuda|physical_devices", re.IGNORECASE)
+_GPU_CALLS = frozenset({"cuda", "device", "set_memory_growth", "set_visible_devices", "to"})
+
+
+def find_call_lines(code: Path, path: str, function: str) -> list[int]:
+    """Return the lines of the file ``path`` in the folder ``code`` that call ``function``, with or without a module."""
+    tree = _parse(code, path)
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call)) if tree else ()
+    return sorted({node.lineno for node in calls if last_name(node.func) == function})
+
+
+def find_gpu_lines(code: Path, path: str) -> list[int]:
+    """Return the lines of the file ``path`` in the folder ``code`` that need a GPU, except those under an ``if`` about it."""
+    tree = _parse(code, path)
+    return sorted({node.lineno for node in _walk_unguarded(tree) if _needs_gpu(node)}) if tree else []
+
+
+def describe_lines(lines: Sequence[int]) -> str:
+    """Return ``line 3`` or ``lines 3, 5 and 8``."""
+    *first, last = map(str, lines)
+    return f"lines {', '.join(first)} and {last}" if first else f"line {last}"
+
+
+def _parse(code: Path, path: str) -> ast.Module | None:
+    try:
+        module = Module.parse((code / path).read_bytes())
+    except OSError:
+        return None
+    return module.tree if module else None
+
+
+def _walk_unguarded(tree: ast.Module) -> Iterator[ast.expr | ast.stmt]:
+    stack: list[ast.AST] = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.If | ast.IfExp | ast.Try) and (isinstance(node, ast.Try) or _names_gpu(node.test)):
+            continue
+        if isinstance(node, ast.expr | ast.stmt):
+            yield node
+        stack += ast.iter_child_nodes(node)
+
+
+def _needs_gpu(node: ast.expr | ast.stmt) -> bool:
+    if isinstance(node, ast.Assert):
+        return _names_gpu(node.test)
+    if isinstance(node, ast.Subscript):
+        return isinstance(node.value, ast.Name) and _names_gpu(node.value)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _GPU_CALLS:
+        texts = [each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+        return any(_GPU.search(text) for text in texts) or (node.func.attr == "cuda" and not node.args)
+    return False
+
+
+def _names_gpu(node: ast.expr) -> bool:
+    return bool(_GPU.search(ast.unparse(node)))
