@@ -1,6 +1,7 @@
 """``epochal check``: show, without training, what a run would train and search, and which code would cause trouble."""
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from epochal.analysis.location import find_cell
 from epochal.analysis.script import Script
 from epochal.commands.options import Json
 from epochal.errors import RunFailed, SettingsError, UsageError
-from epochal.git import GitError, GitFolder
+from epochal.git import GitError, GitFolder, explain_unsafe_link
 from epochal.jobs.search.space import read_space
 from epochal.jobs.search.suggested_space import suggest
 from epochal.settings import RepositorySettings, find_line, read_repository_settings, table_lines
@@ -202,10 +203,11 @@ def _check_project(top: Path, project: str) -> Checked:
     except RunFailed as failure:
         findings.append(_failure_finding(failure))
     if code:
-        committed, new = _list_commit(folder, code.script)
+        committed, new, pointers = _list_commit(folder, code.script)
         findings += _check_search(folder, code.script, settings)
-        findings += find_in_sources(sources)
-        findings += find_in_files(sources, code.detection, folder, committed, new)
+        findings += find_in_sources(sources, committed)
+        findings += find_in_files(sources, code.detection, folder, committed, new, pointers)
+        findings += _find_unsafe_links(folder, committed)
         findings += _find_removed_apis(folder, code)
         findings = [_in_notebook(finding, code.script) for finding in findings]
     order = {severity: number for number, severity in enumerate(reversed(Severity))}
@@ -219,18 +221,29 @@ def _check_project(top: Path, project: str) -> Checked:
     )
 
 
-def _list_commit(folder: Path, script: Script) -> tuple[list[str], list[str]]:
-    """Return the files that a commit of all changes would contain, and those that such a commit would add or change."""
+def _list_commit(folder: Path, script: Script) -> tuple[list[str], list[str], list[str]]:
+    """Return the files that a commit of all changes would contain.
+
+    Also return those that such a commit would add or change, and those that git stores with Git LFS.
+    """
     git = GitFolder(folder.absolute())
     try:
         committed = _list_paths(git, "ls-files", "--cached", "--others", "--exclude-standard")
         new = _list_paths(git, "ls-files", "--modified", "--others", "--exclude-standard")
         new += _list_paths(git, "diff", "--cached", "--name-only", "--relative")
+        pointers = _list_paths(git, "ls-files", "--cached", "--others", ":(attr:filter=lfs)")
     except GitError:
-        committed = new = []
+        committed = new = pointers = []
     if script.committed_path not in committed:  # no repository yet, or one that ignores the folder
         committed = new = list_code_files(folder)
-    return [path for path in committed if (folder / path).exists()], new
+    return [path for path in committed if os.path.lexists(folder / path)], new, pointers
+
+
+def _find_unsafe_links(folder: Path, committed: list[str]) -> Iterator[Finding]:
+    for path in committed:
+        if problem := explain_unsafe_link(folder, folder / path):
+            message, _, remedy = problem.partition(". ")
+            yield Finding("unsafe_symlink", path, 0, f"{message}.", remedy, Severity.ERROR)
 
 
 def _list_paths(git: GitFolder, *arguments: str) -> list[str]:

@@ -216,6 +216,23 @@ def _code(kind: str) -> dict[str, Any]:
     return {"outputs": [], "execution_count": None} if kind == "code" else {}
 
 
+def test_link_out_of_the_repository_is_an_error(tmp_path: Path) -> None:
+    """The pull job refuses it, whether or not the link leads somewhere on this machine."""
+    repository = make_repository(tmp_path / "digits", {"nn.py": "epochs = 1\n"})
+    (repository / "data").symlink_to("/no/such/folder")
+    found = check_json(repository)
+    assert not found["can_start"]
+    assert [(each["kind"], each["path"]) for each in found["projects"][0]["findings"]] == [("unsafe_symlink", "data")]
+
+
+def test_file_of_git_lfs_is_a_pointer_in_the_commit(tmp_path: Path) -> None:
+    """The work tree has the data, but what is pushed is a pointer."""
+    repository = make_repository(tmp_path / "digits", {"nn.py": "open('a.csv')\n"})
+    write(repository, {".gitattributes": "*.csv filter=lfs\n", "a.csv": "1,2\n"})
+    (project,) = check_json(repository)["projects"]
+    assert [(each["kind"], each["line"]) for each in project["findings"]] == [("lfs_pointer", 1)]
+
+
 def test_file_that_git_ignores_is_missing(tmp_path: Path) -> None:
     """A file that is in the folder, but would not be in a commit, is found; an untracked one is not."""
     files: dict[str, str | bytes] = {"nn.py": "open('data/a.csv')\nopen('b.csv')\n", ".gitignore": "data/\n"}

@@ -5,6 +5,7 @@ Only problems that are nearly certain are reported: a false alarm about a sound 
 
 from collections.abc import Collection, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from epochal.analysis.detection import Detection
@@ -14,6 +15,7 @@ from epochal.analysis.findings.metrics import find_meaningless_accuracies, find_
 from epochal.analysis.findings.source import Source, read_sources
 from epochal.analysis.findings.splits import find_overlapping_samples, find_reshuffled_splits, find_unseeded_splits
 from epochal.analysis.findings.surroundings import (
+    find_hidden_packages,
     find_large_files,
     find_missing_files,
     find_missing_packages,
@@ -43,15 +45,18 @@ _CHECKS = (
     find_missing_arguments,
     find_missing_gpus,
     find_lost_pictures,
-    find_foreign_paths,
     find_downloads,
+    find_hidden_packages,
     find_relative_imports,
 )
 
 
-def find_in_sources(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield the findings in the script and in the local modules that it imports."""
-    for check in _CHECKS:
+def find_in_sources(sources: tuple[Source, ...], committed: Collection[str] = ()) -> Iterator[Finding]:
+    """Yield the findings in the script and in the local modules that it imports.
+
+    ``committed``: the paths of all files in the next commit, which a remedy may name.
+    """
+    for check in (*_CHECKS, partial(find_foreign_paths, files=committed)):
         with suppress(RecursionError):  # an expression that is nested hundreds of levels deep
             yield from check(sources)
 
@@ -62,12 +67,14 @@ def find_in_files(
     folder: Path,
     committed: Collection[str],
     new: Collection[str],
+    pointers: Collection[str] = (),
 ) -> Iterator[Finding]:
     """Yield findings about files and packages that are missing in ``folder``, and about files that are too large.
 
     ``committed``: the paths of all files in the next commit. ``new``: the paths of those that it would add or change.
+    ``pointers``: the paths of those that git stores with Git LFS.
     """
-    yield from find_missing_files(sources, folder, committed)
+    yield from find_missing_files(sources, folder, committed, pointers)
     yield from find_missing_packages(sources, detection, folder)
     yield from find_refused_requirements(folder)
     yield from find_large_files(folder, new)

@@ -15,14 +15,20 @@ from epochal.analysis.findings.source import Source, find_certain, text_of
 from epochal.analysis.findings.unattended import reads_file
 from epochal.analysis.frameworks import frameworks
 from epochal.analysis.imports import make_absolute
-from epochal.analysis.missing_files import explain_missing_file
+from epochal.analysis.missing_files import (
+    FETCH,
+    USE_DATA_FOLDER,
+    explain_adding,
+    explain_missing_file,
+    explain_pointer,
+    find_ignore_rule,
+    find_pointer,
+)
 from epochal.analysis.packages import find_package
-from epochal.analysis.requirements import check_requirements
-from epochal.analysis.syntax import last_name
-from epochal.errors import RunFailed
+from epochal.analysis.requirements import REFUSED_REMEDY, find_import_names, find_refused
+from epochal.analysis.syntax import full_name, last_name
 
 _LARGE_BYTES = 50_000_000
-_DATA_FOLDER = 'put it into the server\'s data folder and read it from os.environ["EPOCHAL_DATA"]'
 
 _PROVIDERS = {
     "clang": ("libclang",),
@@ -77,11 +83,14 @@ _UNPACKING = frozenset(
 """Functions that may create any file."""
 
 
-def find_missing_files(sources: tuple[Source, ...], folder: Path, files: Collection[str]) -> Iterator[Finding]:
+def find_missing_files(
+    sources: tuple[Source, ...], folder: Path, files: Collection[str], pointers: Collection[str]
+) -> Iterator[Finding]:
     """Yield files that the code always reads, although a commit of ``folder`` would not contain them.
 
-    ``files``: the paths that a commit would contain.
+    ``files``: the paths that a commit would contain; for ``pointers``, it would contain only Git LFS pointers.
     """
+    yield from _find_ignored_modules(sources, folder, files)
     if any(last_name(call.func) in _UNPACKING for source in sources for call in source.calls):
         return
     stems = Counter(_stem(text) for source in sources for text in _texts_in(source))
@@ -92,9 +101,23 @@ def find_missing_files(sources: tuple[Source, ...], folder: Path, files: Collect
             path = text_of(call.args[0]) if call.args and reads_file(source, call) else ""
             # Code elsewhere that mentions a file of this name may write it first.
             mentioned = stems[_stem(path)] > 1 or PurePosixPath(path).suffix in formatted
-            if _is_relative(path) and not mentioned and str(PurePosixPath(path)) not in known:
+            if not _is_relative(path):
+                continue
+            if str(PurePosixPath(path)) in pointers or find_pointer(iter([path]), folder):
+                message, _, remedy = explain_pointer(path).partition(". ")
+                yield Finding("lfs_pointer", source.path, call.lineno, f"{message}.", remedy)
+            elif not mentioned and str(PurePosixPath(path)) not in known:
                 message, remedy = _explain_missing(path, folder)
                 yield Finding("missing_file", source.path, call.lineno, message, remedy)
+
+
+def _find_ignored_modules(sources: tuple[Source, ...], folder: Path, files: Collection[str]) -> Iterator[Finding]:
+    """Yield imports of modules that are in ``folder``, but which git ignores."""
+    for module in sources[1:]:
+        if module.path not in files and (rule := find_ignore_rule(module.path, folder)):
+            path, line = _find_import(sources, PurePosixPath(module.path).stem)
+            message = f"{module.path} is not in the commit: {rule} leaves it out."
+            yield Finding("missing_file", path, line, message, f"{explain_adding(module.path)}.")
 
 
 def _stem(path: str) -> str:
@@ -121,13 +144,15 @@ def _is_relative(path: str) -> bool:
 
 def _explain_missing(path: str, folder: Path) -> tuple[str, str]:
     """Return why a commit of ``folder`` does not contain ``path``, and what to do about it."""
-    if (folder / path).exists():
-        return (
-            f"{path} is ignored by git, so a commit does not contain it.",
-            f"Commit the file with git add --force {path}, or {_DATA_FOLDER}.",
-        )
-    message, _, remedy = explain_missing_file(path, folder).partition(". ")
-    return f"{message}.", remedy
+    if not (folder / path).exists():
+        message, _, remedy = explain_missing_file(path, folder).partition(". ")
+        return f"{message}.", remedy
+    if any((folder / f"{each}.dvc").exists() for each in (path, *PurePosixPath(path).parents)):
+        return f"{path} is stored with DVC, so a commit does not contain it.", FETCH
+    return (
+        f"{path} is ignored by git, so a commit does not contain it.",
+        f"{explain_adding(path)}, or {USE_DATA_FOLDER}.",
+    )
 
 
 def find_large_files(folder: Path, files: Collection[str]) -> Iterator[Finding]:
@@ -146,7 +171,7 @@ def find_large_files(folder: Path, files: Collection[str]) -> Iterator[Finding]:
                 path,
                 0,
                 f"The next commit would contain {path} with {size / 1e6:.0f} MB. GitHub refuses files of more than 100 MB.",
-                f"Add the file to .gitignore, and {_DATA_FOLDER}.",
+                f"Add the file to .gitignore, and {USE_DATA_FOLDER}.",
             )
 
 
@@ -175,7 +200,7 @@ def find_missing_packages(sources: tuple[Source, ...], detection: Detection, fol
             path,
             line,
             f"{top} is neither in the training environment for {frameworks()[detection.framework].TITLE} nor in requirements.txt.",
-            f"Add {package} to requirements.txt.",
+            f"Add {package if find_package(module) else f'the package that provides {top}'} to requirements.txt.",
         )
 
 
@@ -194,15 +219,48 @@ def find_relative_imports(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def find_refused_requirements(folder: Path) -> Iterator[Finding]:
-    """Yield the first line of requirements.txt that servers refuse by default."""
-    text = _read_text(folder)
-    try:
-        check_requirements(text or "")
-    except RunFailed as failure:
-        line = re.match(r"requirements\.txt line (\d+), ", failure.explanation)
-        problem, _, remedy = failure.explanation.partition(". ")
-        message = problem.partition(", ")[2]
-        yield Finding("refused_requirement", "requirements.txt", int(line[1]) if line else 0, f"{message}.", remedy)
+    """Yield the lines of requirements.txt that servers refuse by default, and those that name no package."""
+    text = _read_text(folder) or ""
+    for line, problem in find_refused(text):
+        yield Finding("refused_requirement", "requirements.txt", line, f"{problem}.", REFUSED_REMEDY)
+    for line, name, package in find_import_names(text):
+        message = f"{name} is the name of a module, not of a package."
+        yield Finding("refused_requirement", "requirements.txt", line, message, f"Write {package} instead.")
+
+
+def find_hidden_packages(sources: tuple[Source, ...]) -> Iterator[Finding]:
+    """Yield modules beside the script that hide a known package of which the code uses something else."""
+    beside = {PurePosixPath(source.path).stem: source for source in sources[1:] if _is_beside(source, sources[0])}
+    for source in sources:
+        for name, module in beside.items():
+            defined = _names_defined(module)
+            lacking = sorted(_names_used(source, name) - defined) if find_package(name) else []
+            if lacking and source is not module and not defined & {"*", "__getattr__"}:
+                path, line = _find_import((source,), name)
+                message = f"{module.path} hides the package {name}, and does not define {lacking[0]}."
+                yield Finding("hidden_package", path, line, message, f"Rename {module.path}.")
+
+
+def _is_beside(source: Source, script: Source) -> bool:
+    return PurePosixPath(source.path).parent == PurePosixPath(script.path).parent
+
+
+def _names_used(source: Source, module: str) -> set[str]:
+    """Return the names in ``module`` that a file uses: ``Sequential`` for ``keras.Sequential``."""
+    nodes = (node for node in source.nodes if isinstance(node, ast.Attribute))
+    names = {*source.names.values(), *(full_name(node, source.names) for node in nodes)}
+    return {name.split(".")[1] for name in names if name.startswith(f"{module}.")}
+
+
+def _names_defined(module: Source) -> set[str]:
+    """Return all names that a module defines or imports, at any depth."""
+    names = set(module.names)
+    for node in module.nodes:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return names
 
 
 def _read_text(folder: Path) -> str | None:

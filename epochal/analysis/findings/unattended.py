@@ -2,15 +2,17 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from epochal.analysis.findings.finding import Finding, Severity
 from epochal.analysis.findings.source import Source, find_certain, has_unknown_arguments, is_literal, keyword, text_of
 from epochal.analysis.frameworks import frameworks
+from epochal.analysis.missing_files import find_committed
 from epochal.analysis.syntax import last_name
 
 _WINDOWS = re.compile(r"tkagg|tkcairo|qt\w*agg|qt\w*cairo|gtk\w+|wx\w*|macosx", re.IGNORECASE)
 """Matplotlib's backends that open windows (matplotlib.org/stable/users/explain/figure/backends.html)."""
+_SCREENS = frozenset({"cv2.imshow", "cv2.namedWindow", "cv2.selectROI"})
 _DRIVE = re.compile(r"[A-Za-z]:\\\w|[A-Z]:/\w|\\\\\w")
 _HOME = re.compile(r"/(?:home|Users|content|kaggle|gdrive|Volumes|dbfs)/\w|~/\w")
 _ROOT = re.compile(r"/(?!data(?:/|$)|tmp(?:/|$)|train(?:/|$)|dev/|proc/|sys/|etc/|usr/|opt/epochal)\w[\w.-]*/\w")
@@ -68,6 +70,14 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
             elif name == "get_ipython" and (is_builtin or full.startswith("IPython.")):
                 yield _finding(
                     source, call, "needs_notebook", "get_ipython() exists only in a notebook.", "Remove the line."
+                )
+            elif full in _SCREENS:
+                yield _finding(
+                    source,
+                    call,
+                    "needs_window",
+                    f"{full}() needs a screen, but training has none.",
+                    "Remove the line, or save the picture with cv2.imwrite().",
                 )
             elif full == "matplotlib.use" and _WINDOWS.fullmatch(backend := text_of(keyword(call, "backend", 0))):
                 yield _finding(
@@ -172,8 +182,11 @@ def find_lost_pictures(sources: tuple[Source, ...]) -> Iterator[Finding]:
                 return
 
 
-def find_foreign_paths(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield absolute paths in the code that may not exist on the machine that trains it."""
+def find_foreign_paths(sources: tuple[Source, ...], files: Collection[str]) -> Iterator[Finding]:
+    """Yield absolute paths in the code that may not exist on the machine that trains it.
+
+    ``files``: the paths that a commit would contain.
+    """
     created = {
         name
         for source in sources
@@ -204,8 +217,14 @@ def find_foreign_paths(sources: tuple[Source, ...]) -> Iterator[Finding]:
                     node,
                     "foreign_path",
                     f"{path} is a path on one machine, but the training may run on another.",
-                    'Commit the file and use its path in the repository, or read it from os.environ["EPOCHAL_DATA"].',
+                    _explain_foreign_path(path, files),
                 )
+
+
+def _explain_foreign_path(path: str, files: Collection[str]) -> str:
+    if committed := find_committed(path.replace("\\", "/"), files):
+        return f"The repository contains the file: write {committed}."
+    return 'Commit the file and use its path in the repository, or read it from os.environ["EPOCHAL_DATA"].'
 
 
 def _parts(node: ast.expr) -> list[ast.expr]:

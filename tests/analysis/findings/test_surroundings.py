@@ -6,7 +6,7 @@ import pytest
 
 from epochal.analysis.code import read_code
 from epochal.analysis.files import list_code_files
-from epochal.analysis.findings import Finding, find_in_files, read_sources
+from epochal.analysis.findings import Finding, find_in_files, find_in_sources, read_sources
 
 READ = "import pandas as pd\nepochs = 1\ndf = pd.read_csv('data/train.csv')\n"
 
@@ -37,7 +37,7 @@ def find(folder: Path, files: dict[str, str], committed: set[str] | None = None)
             {"data/train.csv": ""},
             {"nn.py"},
             "data/train.csv is ignored by git",
-            "Commit the file with git add --force data/train",
+            "Commit it with git add --force data/train.csv && git commit, or",
         ),
     ],
 )
@@ -49,6 +49,94 @@ def test_finds_missing_file(
     assert (found.kind, found.path, found.line) == ("missing_file", "nn.py", 3)
     assert message in found.message
     assert found.remedy.startswith(remedy)
+
+
+@pytest.mark.parametrize(
+    ("files", "committed", "line", "message", "remedy"),
+    [
+        (
+            {"nn.py": READ, "data/train.csv": "", "data.dvc": ""},
+            {"nn.py"},
+            3,
+            "data/train.csv is stored with DVC",
+            "Epochal does not",
+        ),
+        (
+            {"nn.py": READ, "data/train.csv": "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n"},
+            None,
+            3,
+            "data/train.csv is a Git LFS pointer",
+            "Epochal does not",
+        ),
+        (
+            {"nn.py": "epochs = 1\nimport load\n", "load.py": "", ".gitignore": "load.py\n"},
+            {"nn.py"},
+            2,
+            "load.py is not in the commit: .gitignore line 1 leaves it out.",
+            "Commit it with git add --force load.py && git commit.",
+        ),
+        (
+            {"nn.py": "epochs = 1\n", "requirements.txt": "numpy\ncv2\n"},
+            None,
+            2,
+            "cv2 is the name of a module",
+            "Write opencv-python-headless instead.",
+        ),
+        (
+            {"nn.py": "import keras\nimport no_such\n"},
+            None,
+            2,
+            "no_such is neither in",
+            "Add the package that provides no_such to requirements.txt.",
+        ),
+    ],
+)
+def test_finds_what_a_run_would_lack(
+    files: dict[str, str], committed: set[str] | None, line: int, message: str, remedy: str, tmp_path: Path
+) -> None:
+    """The remedy is the one that a run would name."""
+    (found,) = find(tmp_path, files, committed)
+    assert found.line == line
+    assert found.message.startswith(message)
+    assert found.remedy.startswith(remedy)
+
+
+@pytest.mark.parametrize(
+    ("files", "message", "remedy"),
+    [
+        (
+            {"nn.py": "x = open('/home/ada/churn/data/a.csv')\n", "data/a.csv": ""},
+            "/home/ada/churn/data/a.csv is a path on one machine, but the training may run on another.",
+            "The repository contains the file: write data/a.csv.",
+        ),
+        (
+            {"nn.py": "import keras\nkeras.Sequential()\n", "keras.py": "EPOCHS = 1\n"},
+            "keras.py hides the package keras, and does not define Sequential.",
+            "Rename keras.py.",
+        ),
+    ],
+)
+def test_remedy_names_a_file_of_the_repository(
+    files: dict[str, str], message: str, remedy: str, tmp_path: Path
+) -> None:
+    """The file to read instead, or to rename."""
+    find(tmp_path, files)
+    (found,) = find_in_sources(read_sources(read_code(tmp_path).script), files)
+    assert (found.path, found.line, found.message, found.remedy) == ("nn.py", 1, message, remedy)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"nn.py": "import datasets\ndatasets.load()\n", "datasets.py": "def load(): ...\n"},
+        {"nn.py": "import toml\ntoml.load()\n", "toml.py": "from other import *\n", "other.py": ""},
+        {"nn.py": "import lib.keras\nlib.keras.x\n", "lib/keras.py": ""},
+    ],
+)
+def test_silent_about_modules_named_like_packages(files: dict[str, str], tmp_path: Path) -> None:
+    """A module that defines what the code uses is meant."""
+    find(tmp_path, files)
+    assert list(find_in_sources(read_sources(read_code(tmp_path).script))) == []
 
 
 def test_finds_backslashes(tmp_path: Path) -> None:
