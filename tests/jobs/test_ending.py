@@ -68,7 +68,7 @@ def test_exception_that_the_script_printed_explains_a_missing_accuracy(home: Pat
 def test_pointer_of_git_lfs_is_explained_once(home: Path, tmp_path: Path) -> None:
     """The explanation of the failure covers the note about the same file."""
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n"
-    files = {"nn.py": "import json\nepochs = 1\njson.load(open('a.json'))\n", "a.json": pointer}
+    files: dict[str, str | bytes] = {"nn.py": "import json\nepochs = 1\njson.load(open('a.json'))\n", "a.json": pointer}
     result = train_commit(home, tmp_path, files)
     assert result.run.reason is Reason.MISSING_FILE
     assert result.run.explanation.count("a.json is a Git LFS pointer") == 1
