@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from epochal.analysis.detection import Detection, decode_source, detect_folder
+from epochal.analysis.findings import Finding, find_copied_before_split, read_sources
 from epochal.analysis.frameworks import RemovedApi, frameworks
 from epochal.analysis.percentages import Percentages, read_percentages
 from epochal.analysis.script import Script, read_script
@@ -14,13 +15,15 @@ class Code:
     """The results of analysing the pushed code, as plain data.
 
     ``detection``: the code's framework and the modules that it needs. ``removed_apis``: the script's uses of APIs that
-    the current version of the framework has removed. ``percentages``: how the code computes percentages.
+    the current version of the framework has removed. ``percentages``: how the code computes percentages. ``copied``: the
+    call that copies rows before they are split into training and test data; None if none was found.
     """
 
     script: Script
     detection: Detection
     removed_apis: tuple[RemovedApi, ...]
     percentages: Percentages
+    copied: Finding | None
 
 
 def read_code(folder: Path, script: str = "", framework: str = "") -> Code:
@@ -33,4 +36,5 @@ def read_code(folder: Path, script: str = "", framework: str = "") -> Code:
     detection = detect_folder(folder, found.path, found.content, framework)
     removed_apis = frameworks()[detection.framework].find_removed_apis(decode_source(found.content, found.path))
     percentages = read_percentages(folder, found.path, found.content)
-    return Code(found, detection, tuple(removed_apis), percentages)
+    copied = find_copied_before_split(read_sources(found))
+    return Code(found, detection, tuple(removed_apis), percentages, copied)

@@ -203,6 +203,11 @@ def _read_imports(text: str, file: str, module: str, certain: bool) -> Iterator[
             yield _Import(name, names, file, statement.lineno, certain and runs)
 
 
+_PYTHON_2 = re.compile(
+    r"Missing parentheses in call to '(?:print|exec)'|multiple exception types must be parenthesized"
+)
+
+
 def _parse(text: str, file: str) -> ast.Module:
     try:
         with warnings.catch_warnings(action="ignore"):  # warnings about the pushed code are not reported
@@ -212,6 +217,11 @@ def _parse(text: str, file: str) -> ast.Module:
         if detail.lstrip().startswith(_MAGIC):
             raise RunFailed(Reason.NOTEBOOK_CODE, _explain_magics(text, file, error.lineno or 1, detail)) from None
         where = f"{file} line {error.lineno or 1}: {error.msg} (parsed as Python {_PYTHON})."
+        if _PYTHON_2.search(error.msg):
+            where = (
+                f"{file} line {error.lineno or 1}: {file} is written for Python 2 ({error.msg.partition('.')[0]}), but training "
+                f"uses Python {_PYTHON}. Convert the whole file to Python 3, for example with 2to3 --write {file}."
+            )
         raise RunFailed(Reason.SYNTAX_ERROR, where, detail) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise RunFailed(Reason.SYNTAX_ERROR, f"{file} cannot be read as Python: {error}.") from None

@@ -1,6 +1,7 @@
 """Find import statements in the pushed code, and suggest replacements."""
 
 import ast
+import re
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -45,17 +46,22 @@ def make_absolute(relative: ast.ImportFrom) -> str:
     return f"from {relative.module} import {names}" if relative.module else f"import {names}"
 
 
-def find_removed(code: Path, file: str, line: int) -> tuple[str, RemovedApi] | None:
-    """Return a removed API that the code uses on a line, preceded by the title of its package; None if there is none."""
-    module = _parse(code, file)
-    if module is None:
+def find_removed(code: Path, file: str, line: int, message: str) -> tuple[str, RemovedApi] | None:
+    """Return the title of a framework, and its removed API that caused an error at a line of a file, or None.
+
+    ``message``: the error's message. It contains the API's name, or at least a part of it if the API is used at the line.
+    """
+    if _parse(code, file) is None:
         return None
     source = (code / file).read_text(encoding="utf-8", errors="replace")
+    words = set(re.findall(r"\w+", message))
+    best, most = None, 0
     for framework in frameworks().values():
         for api in framework.find_removed_apis(source):
-            if api.line == line:
-                return api.owner or framework.TITLE, api
-    return None
+            shared = len(words.intersection(re.findall(r"\w+", api.what)))
+            if shared > most and (api.line == line or api.what in message):
+                best, most = (api.owner or framework.TITLE, api), shared
+    return best
 
 
 def find_local_module(code: Path, name: str) -> str:

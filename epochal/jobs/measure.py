@@ -7,7 +7,7 @@ from epochal.analysis.syntax import last_name
 from epochal.errors import Reason, RunFailed
 from epochal.folders import TrialFolder
 from epochal.jobs.active_run import ActiveRun
-from epochal.results.accuracy import Choice, Findings, choose_accuracy
+from epochal.results.accuracy import Choice, Findings, choose_accuracy, explain_empty_test
 from epochal.results.diagnosis import diagnose, explain_exceptions, explain_printed_exceptions, tail
 from epochal.results.ending import Ending, Endings, parse_endings
 from epochal.results.epochs import count_epochs
@@ -29,11 +29,14 @@ def measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, findings: 
         output = folder.log.read_bytes().decode("utf-8", "replace")  # at most limits.log_mb
     # A notebook's export is only in the trial's copy of the code.
     code = folder.code if active.script.notebook else active.folder.code
-    origin = Origin(code, active.script.path, active.plan.runtime.has_network)
+    memory_mb = active.app.settings.limits.memory_mb
+    origin = Origin(code, active.script.path, active.plan.runtime.has_network, memory_mb)
     endings = parse_endings(read_metrics(folder.metrics))
     failure = diagnose(outcome.exit_status, outcome.reason, output[-_LAST_OUTPUT:], origin, endings)
     if failure and outcome.reason is Reason.TIMED_OUT:
         failure = Reason.TIMED_OUT, _explain_time_limit(active, folder, output)
+    if failure and failure[0] is Reason.SCRIPT_ERROR and (empty := explain_empty_test(findings)):
+        failure = failure[0], f"{failure[1]} {empty}"
     note = _explain_end(active.script, outcome, endings.script, findings, origin)
     if failure and not note:
         raise _fail(active, *failure, output)

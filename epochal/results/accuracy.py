@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from epochal.analysis.findings import Finding
 from epochal.analysis.percentages import Percentages
 from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT
@@ -19,17 +20,16 @@ from epochal.results.written import WrittenFile
 _TOLERANCE = 0.0005
 """Accuracies that differ by at most this much count as the same number, because scripts print three decimals."""
 _OTHER_NUMBER = 'To use another number, write it to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'
-_SPLIT_REMEDY = (
-    "Keep the test rows out of the training data, or, if the data naturally has repeated rows, set "
-    "repeated_rows = true in epochal.toml."
-)
+_ALL_ROWS = 0.9995
+"""From this share of trained test rows on, the test set is the training set or a part of it, which never counts."""
 _OWN_ACCURACY = (
-    "Measure the accuracy of a classifier, or write a measure that suits the model to $EPOCHAL_OUT/accuracy.json."
+    "Measure the accuracy of a classifier, or write a measure that suits the model to $EPOCHAL_OUT/accuracy.json, for "
+    'example {"accuracy": 0.83}.'
 )
 _NO_ACCURACY = (
     "finished but reported no accuracy: no accuracy.json in $EPOCHAL_OUT, no evaluate() with an accuracy "
-    "metric, no score() or accuracy_score(), no printed test accuracy, no file with an accuracy, no val_accuracy. "
-    "Print a line like 'Test accuracy: 0.83' at its end."
+    "metric, no score() or accuracy_score(), no printed test accuracy{last}, no file with an accuracy, no val_accuracy. "
+    "Print a line like 'Test accuracy: 0.83' at its end, measured on rows that were not trained on."
 )
 
 
@@ -40,7 +40,8 @@ class Findings:
     ``accuracy_json``: the text of accuracy.json; None if there is no such file. ``recorded``: the measurements that the
     recorder saw. ``printed``: the printed lines about accuracy. ``fits``: the calls to Keras' fit, in order. ``files``:
     the result files that the script wrote in this trial. ``percentages``: how the script computes percentages.
-    ``script``: the script's path, for messages.
+    ``script``: the script's path, for messages. ``copied``: the call that copies rows before they are split into training
+    and test data; None if none was found.
     """
 
     accuracy_json: str | None
@@ -50,6 +51,7 @@ class Findings:
     files: Sequence[WrittenFile] = ()
     percentages: Percentages = field(default_factory=Percentages)
     script: str = SCRIPT
+    copied: Finding | None = None
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,8 @@ def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool
     not count. An accuracy.json that does not count fails the run; measurements and lines that do not count are skipped.
 
     ``metric``: the name of the metric that counts, if evaluate() measures several. ``repeated_rows``: whether to
-    accept test rows that were also used in training. Raises RunFailed with the reason NO_ACCURACY (the explanation says
-    what does not count, why, and what to do), ACCURACY_NOT_FINITE or ACCURACY_OUT_OF_RANGE.
+    accept test rows that were also used in training, unless all were. Raises RunFailed with the reason NO_ACCURACY (the
+    explanation says what does not count, why, and what to do), ACCURACY_NOT_FINITE or ACCURACY_OUT_OF_RANGE.
     """
     return _Chooser(findings, metric, repeated_rows).choose()
 
@@ -166,9 +168,10 @@ class _Chooser:
                 return self._from_cross_validation()
             try:
                 printed_accuracy = Accuracy(value, AccuracySource.OUTPUT, line.samples)
-                return self._match_measurement(printed_accuracy, _rounding_error(value))
+                accuracy = self._match_measurement(printed_accuracy, _rounding_error(value))
             except RunFailed:
                 continue  # an earlier line may still count
+            return _validate(accuracy, f", {line.text!r},")
         return None
 
     def _resolve_unit(self, line: PrintedAccuracy) -> float:
@@ -225,14 +228,15 @@ class _Chooser:
 
     def _refuse_unparsed_line(self) -> None:
         """Raise RunFailed if the script printed an accuracy in a form that cannot be parsed."""
-        unparsed = self._findings.printed.unparsed
+        printed = self._findings.printed
+        unparsed = printed.unparsed
         if unparsed and (self._refused or self._refused_predictions):
             raise self._no_accuracy_error()
         if unparsed:
             raise RunFailed(
                 Reason.NO_ACCURACY,
-                f"{self._script} printed a line that seems to state its accuracy but cannot be parsed, or covers only part "
-                f"of the test data: {unparsed!r}. Print the accuracy on all test data as 'Test accuracy: 0.83'.",
+                f"{self._script} reported no accuracy except in the line {unparsed!r}, which {printed.why_unparsed}. Print the "
+                "accuracy on all test data as 'Test accuracy: 0.83'.",
             )
 
     def _from_cross_validation(self) -> Accuracy | None:
@@ -340,7 +344,12 @@ class _Chooser:
     def _explain_refusal(self, measurement: Measurement) -> str:
         """Return why a measurement does not count and what to do about it; empty if it counts."""
         if measurement.is_r2:
-            return f"The number is R² from a regressor's score() or from r2_score(), not an accuracy. {_OWN_ACCURACY}"
+            value = next(iter(measurement.metrics.values()), math.nan)
+            where = f" in line {measurement.line}" if measurement.line else ""
+            return (
+                f"{self._script} measured {value:.4g}{where}, which is R² from a regressor's score() or from r2_score(), not "
+                f"an accuracy. {_OWN_ACCURACY}"
+            )
         if measurement.is_dummy:
             return f"{self._script} only measured a DummyClassifier, which learns nothing. Measure a trained model."
         if measurement.trained is False:
@@ -355,7 +364,7 @@ class _Chooser:
                 return self._explain_refusal(same[-1])
         labels = measurement.labels_of(self._metric_name(measurement))
         return _explain_label_refusal(measurement, labels, self._metric_name(measurement)) or _explain_row_refusal(
-            measurement, self._accepts_repeats
+            measurement, self._findings.copied, self._accepts_repeats
         )
 
     def _no_accuracy_error(self) -> RunFailed:
@@ -372,7 +381,9 @@ class _Chooser:
             )
         if measurements:
             return RunFailed(Reason.NO_ACCURACY, _explain_missing_accuracy(measurements[-1], self._script))
-        return RunFailed(Reason.NO_ACCURACY, f"{self._script} {_NO_ACCURACY}")
+        last = self._findings.printed.last_share
+        last = f" (the last line, {last!r}, does not name one)" if last else ""
+        return RunFailed(Reason.NO_ACCURACY, f"{self._script} {_NO_ACCURACY.format(last=last)}")
 
     def _collect_notes(self, accuracy: Accuracy) -> list[str]:
         """Return notes about other numbers that were measured or printed, with advice on how to make them count."""
@@ -413,6 +424,13 @@ class _Chooser:
         is_earlier = not self._metric and measured and measured[-1] != fit.last_epoch
         which = f"the val_accuracy of epoch {measured[-1]}" if is_earlier else "the last epoch's val_accuracy"
         return f"{which}, {shown}. Call evaluate() on separate test data."
+
+
+def explain_empty_test(findings: Findings) -> str:
+    """Return what to do if the script's last measurement was an evaluate() without rows; otherwise an empty string."""
+    last = findings.recorded.measurements[-1:]
+    is_empty = bool(last) and last[0].kind is Kind.EVALUATE and not last[0].metrics
+    return _explain_missing_accuracy(last[0], findings.script) if is_empty else ""
 
 
 def _explain_missing_accuracy(evaluated: Measurement, script: str) -> str:
@@ -486,7 +504,7 @@ def _explain_label_refusal(measurement: Measurement, labels: Labels, name: str) 
     return ""
 
 
-def _explain_row_refusal(measurement: Measurement, accepts_repeats: bool) -> str:
+def _explain_row_refusal(measurement: Measurement, copied: Finding | None, accepts_repeats: bool) -> str:
     overlap = measurement.overlap
     if overlap.redrawn:
         return (
@@ -494,15 +512,22 @@ def _explain_row_refusal(measurement: Measurement, accepts_repeats: bool) -> str
             "take() or skip() after shuffle(). Use shuffle(…, seed=0, reshuffle_each_iteration=False), or split the arrays "
             "first."
         )
-    if not overlap.refused or accepts_repeats:
+    uses_all = overlap.share >= _ALL_ROWS
+    if not overlap.refused or (accepts_repeats and not uses_all):
         return ""
     what = "validation" if measurement.kind is Kind.VALIDATION else "test"
     expected = f" (a clean split would show {overlap.expected:.0%})" if overlap.expected >= 0.005 else ""
-    share = "All" if overlap.share >= 0.9995 else f"{overlap.share:.0%} of"
-    return (
-        f"{share} {what} rows were also used in training{expected}, so the accuracy on them is meaningless. "
-        f"{_SPLIT_REMEDY}"
-    )
+    share = "All" if uses_all else f"{overlap.share:.0%} of"
+    if copied:
+        remedy = f"{copied.path} line {copied.line}: {copied.remedy}"
+    elif uses_all:
+        remedy = "Split the data first, for example with train_test_split(), and train on one part only."
+    else:
+        remedy = (
+            "Keep the test rows out of the training data, or, if the data naturally has repeated rows, set "
+            "repeated_rows = true in epochal.toml."
+        )
+    return f"{share} {what} rows were also used in training{expected}, so the accuracy on them is meaningless. {remedy}"
 
 
 def _parse_accuracy_json(text: str) -> Accuracy | None:
@@ -546,11 +571,12 @@ def _shortest_decimal(value: float) -> float:
     return next(short for short in decimals if struct.unpack("f", struct.pack("f", short))[0] == value)
 
 
-def _validate(accuracy: Accuracy) -> Accuracy:
+def _validate(accuracy: Accuracy, quote: str = "") -> Accuracy:
+    """Return an accuracy from 0 to 1 as the shortest decimal. ``quote``: the line that states it, between commas."""
     if not math.isfinite(accuracy.value):
         raise RunFailed(
             Reason.ACCURACY_NOT_FINITE,
-            f"The accuracy {accuracy.source.description} is {accuracy.value}, not a finite number: the training "
+            f"The accuracy {accuracy.source.description}{quote} is {accuracy.value}, not a finite number: the training "
             "diverged, or the test set is empty.",
         )
     if not 0 <= accuracy.value <= 1:
@@ -560,6 +586,6 @@ def _validate(accuracy: Accuracy) -> Accuracy:
             remedy = f"If it is a percentage, write {share:g} or {accuracy.value:g}%."
         raise RunFailed(
             Reason.ACCURACY_OUT_OF_RANGE,
-            f"The accuracy {accuracy.source.description} is {accuracy.value:g}, not between 0 and 1. {remedy}",
+            f"The accuracy {accuracy.source.description}{quote} is {accuracy.value:g}, not between 0 and 1. {remedy}",
         )
     return replace(accuracy, value=_shortest_decimal(accuracy.value))

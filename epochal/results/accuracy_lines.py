@@ -39,17 +39,29 @@ class Statement:
 
 
 @dataclass(frozen=True)
+class Unread:
+    """An accuracy that a line seems to state, but that does not count.
+
+    ``split``: the data that it was measured on (TEST or UNNAMED). ``why``: why it does not count, as the end of a
+    sentence about the line.
+    """
+
+    split: Split
+    why: str
+
+
+@dataclass(frozen=True)
 class Reading:
     """What a line says about accuracy.
 
-    ``statement``: the statement that counts, or None. ``unread``: if the line seems to state an accuracy in an
-    unknown form, the data that it was measured on (TEST or UNNAMED); otherwise None. ``has_percents``: whether a number
-    without a per cent sign can only be a percentage. ``heading``: if this line is a heading, the data that the accuracy
-    in a later line was measured on, as in "Checking accuracy on training data".
+    ``statement``: the statement that counts, or None. ``unread``: an accuracy that the line seems to state, but that does
+    not count; None if there is none. ``has_percents``: whether a number without a per cent sign can only be a percentage.
+    ``heading``: the data of the accuracy in a later line, if this line is a heading, such as "Checking accuracy on
+    training data".
     """
 
     statement: Statement | None = None
-    unread: Split | None = None
+    unread: Unread | None = None
     has_percents: bool = False
     heading: Split | None = None
 
@@ -193,6 +205,8 @@ _NUMBER = (
 )
 _UNIT_AFTER = r"(?!\s*(?:[mnuµ]?s|sec\w*|min\w*|h|hours?|[KMG]i?B|epochs?|steps?|it)\b)"
 _STATED = re.compile(rf"(?:[:=|→~]|->|\b(?:is|was|of|equals|at|reached|to be))\s*{_NUMBER}{_UNIT_AFTER}", re.IGNORECASE)
+_PERCENTAGE_BEFORE = re.compile(r"\d\s*(?:%|per\s?cent|pct)\s*$", re.IGNORECASE)
+"""Matches the text before the number of samples in "93.8 percent of 450"."""
 _ADJACENT = re.compile(rf"(?<![\w.,@#/-]){_NUMBER}{_UNIT_AFTER}", re.IGNORECASE)
 _WHOLE_NUMBER = re.compile(r"[-+]?\d+")
 _NOUN_AFTER = re.compile(r"\s*[A-Za-z@]")
@@ -217,7 +231,7 @@ _LISTED_AFTER_ANOTHER = re.compile(
 _PAIR = re.compile(r"\b(?P<data>train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?)(?:\s+set)?\s*[:=]?\s*", re.IGNORECASE)
 _QUALIFIERS = re.compile(
     r"(?:[\W_]|\b(?:score|rate|is|was|of|for|on|the|our|this|final|trained|neural|net(?:work)?|model|classifier|system"
-    r"|achieved|reached|obtained|after|at|in|end|training|test|percent|mean|average|overall|full|whole|entire|all|global|general|geral|total"
+    r"|about|around|roughly|approximately|achieved|reached|obtained|after|at|in|end|training|test|percent|mean|average|overall|full|whole|entire|all|global|general|geral|total"
     r"|(?:data)?set|data|images?|samples?|examples?|rows|epochs?|\d+)\b)*",
     re.IGNORECASE,
 )
@@ -276,11 +290,8 @@ def read_line(line: str) -> Reading | None:
     mentions = _find_mentions(text)
     read = [(mention, _read_mention(text, mention)) for mention in mentions]
     statements = [statement for _, statement in read if statement]
-    unread = max(
-        (_guess_split(text, mention) for mention, statement in read if statement is None),
-        key=[None, Split.UNNAMED, Split.TEST].index,
-        default=None,
-    )
+    guessed = [found for mention, statement in read if statement is None and (found := _guess(text, mention))]
+    unread = max(guessed, key=lambda each: each.split is Split.TEST, default=None)
     has_percents = any(each.number is not None and 1 < each.number <= 100 for each in statements)
     for split in (Split.TEST, Split.UNNAMED, Split.VALIDATION):
         last = next((each for each in reversed(statements) if each.split is split), None)
@@ -381,7 +392,7 @@ def _find_number_before(before: str, after: str) -> re.Match[str] | None:
 def _find_number(segment: str, after: str) -> re.Match[str] | None:
     """Return the number after an accuracy's name, or None. ``segment``: the beginning of ``after`` to search."""
     for found in _STATED.finditer(segment):
-        if _is_value(found, after):
+        if _is_value(found, after) and not _PERCENTAGE_BEFORE.search(segment[: found.start()]):
             return found
     for found in _ADJACENT.finditer(segment):
         if _is_value(found, after) and not (_is_count(found) and re.search(r"\w", segment[: found.start()])):
@@ -483,8 +494,8 @@ def _differs(share: float, other: float) -> bool:
     return abs(share - other) > _MAX_COUNT_DIFFERENCE
 
 
-def _guess_split(text: str, mention: _Mention) -> Split | None:
-    """Return TEST or UNNAMED if a number near the name may be an accuracy on such data, else None."""
+def _guess(text: str, mention: _Mention) -> Unread | None:
+    """Return the accuracy on test data, or on unnamed data, that a number near the name may be, else None."""
     if _is_excluded(mention) and not re.search(r"(?<![a-z])(?:best|max)(?![a-z])", mention.name, re.IGNORECASE):
         return None
     after = _METRIC_LIST_END.split(mention.after)[0]
@@ -495,4 +506,15 @@ def _guess_split(text: str, mention: _Mention) -> Split | None:
     if any(pattern.search(between) for pattern in (_TARGET_AFTER, _CHANGE_AFTER, _OTHER_ACCURACIES)):
         return None
     split = _find_split(text, mention, between, after)
-    return split if split in (Split.TEST, Split.UNNAMED) else None
+    if split not in (Split.TEST, Split.UNNAMED):
+        return None
+    return Unread(split, _explain_unread(mention, between, split))
+
+
+def _explain_unread(mention: _Mention, between: str, split: Split) -> str:
+    if _is_excluded(mention) or _is_of_part(mention, between, mention.before):
+        return "may be that of the best epoch or of a part of the test data"
+    measure = _RISKY_BEFORE.search(_MEASURE_BEFORE.sub("", mention.before))
+    if measure and split is Split.UNNAMED:
+        return f"follows {measure[0]!r} and does not say 'test', so it may be a training accuracy"
+    return "cannot be read"

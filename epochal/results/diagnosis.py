@@ -10,7 +10,7 @@ from epochal.errors import Reason
 from epochal.results.ending import Endings
 from epochal.results.exceptions import TRACEBACK, Frame, Raised, find_last_exceptions, unwrap
 from epochal.results.import_errors import explain_import_error
-from epochal.results.remedies import Origin, explain_known
+from epochal.results.remedies import Origin, explain_known, explain_lost_window, explain_memory, is_out_of_memory
 
 # ECMA-48 control sequences (colours, cursor movements), sequences that set a terminal's title, and other escapes.
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
@@ -20,14 +20,6 @@ _MAX_QUOTE_LENGTH = 300
 _LAST_LINES = 5
 
 _SYNTAX = frozenset({"SyntaxError", "IndentationError", "TabError"})
-_MEMORY = re.compile(
-    r"MemoryError|std::bad_alloc|ResourceExhaustedError|OOM when allocating|OutOfMemoryError|Cannot allocate memory"
-    r"|not enough memory"
-)
-_EXPLANATIONS = {
-    Reason.OUT_OF_MEMORY: "The training ran out of memory. Use a smaller batch or a smaller network, or ask the "
-    "server's admin to raise [limits] memory_mb in server.toml.",
-}
 _SIGNALS: dict[int, str] = {
     signal.SIGKILL: ", often because the machine ran out of memory. Try a smaller batch.",
     signal.SIGILL: ": the server's processor lacks an instruction that the framework needs.",
@@ -49,21 +41,27 @@ def diagnose(
         return None
     number = -exit_status if exit_status < 0 else exit_status - 128
     number = number if 0 < number <= _LAST_SIGNAL else 0
-    if reason is Reason.KILLED:
-        return reason, _explain_signal(number)
-    if reason is not None:
-        return reason, _EXPLANATIONS.get(reason, reason.explanation)
+    if reason not in (None, Reason.KILLED, Reason.OUT_OF_MEMORY):
+        return reason, reason.explanation
     lines = _render_lines(log_tail)
-    printed_lines = [line for line in lines if line.strip()]
     exceptions = _find_exceptions(endings or Endings(), lines)
     # C++ prints no traceback, only a message ("terminate called after throwing … 'std::bad_alloc'").
     last_messages = [line for line in lines if line][-_LAST_LINES:] + [each.text for each in exceptions[:1]]
-    if any(_MEMORY.search(message) for message in last_messages):
-        return Reason.OUT_OF_MEMORY, _EXPLANATIONS[Reason.OUT_OF_MEMORY]
-    if number:
+    if reason is Reason.OUT_OF_MEMORY or (reason is None and any(map(is_out_of_memory, last_messages))):
+        refused = [each for each in exceptions if is_out_of_memory(each.text)]
+        return Reason.OUT_OF_MEMORY, explain_memory(refused, _locate(refused, origin), origin)
+    if (number or reason) and (explanation := explain_lost_window(last_messages, origin)):
+        return Reason.NO_DISPLAY, explanation
+    if number or reason:
         return Reason.KILLED, _explain_signal(number)
-    if exceptions:
-        return explain_exceptions(exceptions, origin)
+    return explain_exceptions(exceptions, origin) if exceptions else _explain_exit(exit_status, lines, origin, endings)
+
+
+def _explain_exit(
+    exit_status: int, lines: Sequence[str], origin: Origin, endings: Endings | None
+) -> tuple[Reason, str]:
+    """Explain an exit status that no exception explains. ``lines``: the lines of the log."""
+    printed_lines = [line for line in lines if line.strip()]
     quote = (
         f' The last line of its output: "{printed_lines[-1].strip()[:_MAX_QUOTE_LENGTH]}"'
         if printed_lines
@@ -135,12 +133,11 @@ def explain_exceptions(exceptions: Sequence[Raised], origin: Origin) -> tuple[Re
     ``exceptions``: the exception and those that led to it, latest first.
     """
     real = unwrap(exceptions)
-    frames = [frame for each in reversed([*exceptions, *real]) for frame in each.frames]
     last, quote = real[0], _quote(real[0])
     if last.name in _SYNTAX and last.frames:
         path, line = last.frames[-1].path, last.frames[-1].line
         return Reason.SYNTAX_ERROR, f"{path.rpartition('/')[2]} line {line}: {quote}"
-    place = _find_place(last, frames, origin.script)
+    place = _locate(exceptions, origin)
     where = f"{_describe_place(last, place)}: " if place else ""
     reason, remedy = explain_known([last, *real[1:], *exceptions], place, origin) or (Reason.SCRIPT_ERROR, "")
     if reason is Reason.NO_NETWORK:
@@ -160,8 +157,11 @@ def explain_swallowed_fit(exceptions: Sequence[Raised], origin: Origin) -> tuple
     reason, remedy = known or (Reason.SCRIPT_ERROR, "")
     own = real[0].own_frames
     cause = f" ({own[-1].place})" if own and calls and own[-1] != calls[0] else ""
-    sentence = f"fit(){where} raised {_quote(real[0])[:-1]}{cause}, and {origin.script} continued."
-    return reason, f"{sentence} {remedy or 'Correct it, or let the exception end the script.'}"
+    sentence = f"fit(){where} raised {_quote(real[0]).rstrip('.')}{cause}, and {origin.script} continued."
+    return (
+        reason,
+        f"{sentence} {remedy or 'The network was not trained: correct the call, or the data that it is given.'}",
+    )
 
 
 def explain_printed_exceptions(log_tail: str, origin: Origin) -> tuple[Reason, str] | None:
@@ -209,11 +209,18 @@ def _explain_failed_import(
 
 
 def _quote(raised: Raised) -> str:
-    return raised.text[:_MAX_QUOTE_LENGTH].rstrip(".: ") + "."
+    text = raised.text
+    if len(text) > _MAX_QUOTE_LENGTH:
+        return f"{text[:_MAX_QUOTE_LENGTH].rpartition(' ')[0]} …"
+    return text.rstrip(".: ") + "."
 
 
-def _find_place(last: Raised, frames: Sequence[Frame], script: str) -> Frame | None:
-    """Return the innermost line of the script, or else of another pushed file, that led to an exception."""
+def _locate(exceptions: Sequence[Raised], origin: Origin) -> Frame | None:
+    """Return the innermost line of the script, or else of another pushed file, that led to an exception, or None."""
+    if not exceptions:
+        return None
+    real, script = unwrap(exceptions), origin.script
+    last, frames = real[0], [frame for each in reversed([*exceptions, *real]) for frame in each.frames]
     own_frames = last.own_frames or [frame for frame in frames if not frame.is_library]
     # A library may have a file with the script's name. In a log, paths are absolute.
     found = [frame for frame in own_frames if frame.path == script or frame.path.endswith(f"/{script}")] or own_frames

@@ -132,11 +132,14 @@ def unwrap(chain: Sequence[Raised]) -> list[Raised]:
     found = find_last_exceptions(remote.message.replace('"""', "").splitlines()) if remote else []
     if found:
         return [replace(found[0], frames=(*chain[0].frames, *found[0].frames)), *found[1:]]
-    outer = chain[0]
+    wrappers: list[Raised] = []
     while len(chain) > 1 and chain[0].message.startswith((_CALLING, _INFERRING, _IN_USER_CODE)):
-        chain = chain[1:]
+        wrappers.append(chain.pop(0))
     real = _unwrap_message(chain[0])
-    return [real if real.own_frames else replace(real, frames=outer.frames), *chain[1:]]
+    if wrappers and not real.own_frames:  # the message of a wrapper may name a line that its traceback does not contain
+        frames = [frame for each in wrappers for frame in _unwrap_message(each).frames]
+        real = replace(real, frames=tuple(frames))
+    return [real, *chain[1:]]
 
 
 def _unwrap_message(raised: Raised) -> Raised:

@@ -56,8 +56,8 @@ def judge(accuracy: float, samples: int | None, rule: Rule, look: int | None, ev
         raise RunFailed(
             Reason.NO_SAMPLES,
             f"confidence = {rule.confidence:g} in epochal.toml needs the number of test samples, which the script did "
-            f'not report. Measure with {describe_measured_methods()}, or write {{"accuracy": 0.83, "samples": 360}} to '
-            "$EPOCHAL_OUT/accuracy.json.",
+            f"not report. Print it with the accuracy, as in 'Test accuracy: 0.8306 (299/360)', measure with "
+            f'{describe_measured_methods()}, or write {{"accuracy": 0.83, "samples": 360}} to $EPOCHAL_OUT/accuracy.json.',
         )
     if not samples or look is None:
         return Judgement(verdict, look, required=rule.threshold)

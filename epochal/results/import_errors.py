@@ -46,9 +46,8 @@ def explain_import_error(raised: Raised, place: Frame | None, code: Path, script
         return Reason.SYSTEM_LIBRARY, _explain_system_library(library, importer, code, script)
     if place and not place.is_library and "attempted relative import" in message:
         return Reason.IMPORT_ERROR, _explain_relative_import(place, code, script)
-    if place and (removed := find_removed(code, place.path, place.line)):
-        title, api = removed
-        return Reason.IMPORT_ERROR, f"{api.what} was removed from {title}. Write instead: {api.instead}."
+    if place and (removed := explain_removed(raised, place, code)):
+        return Reason.IMPORT_ERROR, removed
     if named := _NAME.search(message):
         return Reason.IMPORT_ERROR, _explain_name(named["module"], named["name"], bool(named["partial"]), code, script)
     if missing := _MODULE.search(message):
@@ -74,6 +73,19 @@ def explain_import_error(raised: Raised, place: Frame | None, code: Path, script
 def explain_hidden(package: str, local: str) -> str:
     """Explain that the file ``local`` of the repository is imported instead of ``package``."""
     return f"{local} in the repository hides the package {package}. Rename it."
+
+
+def explain_removed(raised: Raised, place: Frame, code: Path) -> str:
+    """Return what to use instead if ``raised`` is due to a removed API of a framework; otherwise an empty string.
+
+    ``place``, ``code``: see ``explain_import_error``.
+    """
+    removed = find_removed(code, place.path, place.line, raised.message)
+    if removed is None:
+        return ""
+    title, api = removed
+    remedy = f"Use {api.instead}." if api.line == place.line else f"In line {api.line}, use {api.instead}."
+    return f"{api.what} was removed from {title}. {remedy}"
 
 
 def _explain_system_library(library: SystemLibrary, importer: str, code: Path, script: str) -> str:

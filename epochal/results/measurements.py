@@ -81,9 +81,9 @@ class Measurement:
     samples; ``test_set``: the digest of their rows; None if unknown. ``labels``: the labels of each output, by name.
     ``trained``: whether this run trained the network; None if that is not known. ``is_dummy``: whether a DummyClassifier
     was measured. ``is_r2``: whether the value is the R² of a regression. ``at``: the time, in seconds since 1970.
-    ``folds``: the number of folds of a cross-validation. ``candidates``: the number of candidates in a search for
-    hyperparameters; 0 for any other measurement. ``line``: the line in the script that called evaluate(); None if it is
-    not known.
+    ``folds``: the number of folds of a cross-validation. ``candidates``: the number of candidates of a search for
+    hyperparameters; 0 for any other measurement. ``line``: the line of the script that called evaluate(), score() or a
+    metric; None if it is not known.
     """
 
     kind: Kind

@@ -8,7 +8,7 @@ accuracy but cannot be parsed, so that the line can be quoted and no other numbe
 import re
 from dataclasses import dataclass
 
-from epochal.results.accuracy_lines import Split, clean, read_line
+from epochal.results.accuracy_lines import Split, Unread, clean, read_line
 from epochal.results.languages import MENTION, RECALL
 
 _MAX_LINE_BYTES = 4096
@@ -20,6 +20,7 @@ _MAX_FORMS = 100
 _FOLD_TABLE = bytes.maketrans(b"\r\b" + bytes(range(65, 91)), b"\n\n" + bytes(range(97, 123)))
 """Translates letters to lower case, and the carriage returns and backspaces of progress bars to line feeds."""
 _NUMBERS = re.compile(r"\s*[\d.,]+")
+_SHARE = re.compile(r"(?<![\d.])[01]?\.\d|\d\s*%")
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,12 @@ class PrintedLines:
         self._percent_forms: set[str] = set()
         self._names_recall = False
         self._heading: Split | None = None
-        self._unparsed_names_test = False
+        self._unread: Unread | None = None
+        self._last = b""
         self.unparsed: str | None = None
-        """The last line that seems to state a test accuracy but cannot be parsed.
+        """The last line that seems to state a test accuracy but does not count.
 
-        ``None`` if there is no such line, or if a later line could be parsed.
+        ``None`` if there is no such line, or if a later line counts.
         """
 
     @property
@@ -74,8 +76,20 @@ class PrintedLines:
 
     @property
     def unparsed_counts(self) -> bool:
-        """Whether ``unparsed`` names a test but no parsed line does, so that it takes precedence over the parsed lines."""
-        return bool(self.unparsed) and self._unparsed_names_test and not self._lines_of(Split.TEST)
+        """Whether ``unparsed`` names a test but no parsed line does, so that it takes precedence over them."""
+        names_test = self._unread is not None and self._unread.split is Split.TEST
+        return bool(self.unparsed) and names_test and not self._lines_of(Split.TEST)
+
+    @property
+    def why_unparsed(self) -> str:
+        """Why the line ``unparsed`` does not count, as the end of a sentence about it; empty if there is no such line."""
+        return self._unread.why if self.unparsed and self._unread else ""
+
+    @property
+    def last_share(self) -> str:
+        """The last line of the output if it contains a number that may be a share, such as 0.9 or 90 %; otherwise empty."""
+        line = clean(self._last.decode("utf-8", "replace"))
+        return _extract_text(line, len(line)) if _SHARE.search(line) else ""
 
     @property
     def all_validations(self) -> list[PrintedAccuracy]:
@@ -102,6 +116,8 @@ class PrintedLines:
             return
         self._buffer(chunk[:first], at)
         self.close()
+        end = len(chunk[:last].rstrip())
+        self._last = _shorten(chunk[max(first, folded.rfind(b"\n", 0, end)) + 1 : end]) or self._last
         self._names_recall = self._names_recall or bool(RECALL.search(folded, first, last))
         found = MENTION.search(folded, first, last)
         while found:
@@ -113,6 +129,7 @@ class PrintedLines:
     def close(self) -> None:
         """Read the last line if it does not end with a line feed. Call this method at the end of the output."""
         line, self._line = self._line, b""
+        self._last = line.strip() or self._last
         folded = line.translate(_FOLD_TABLE)
         self._names_recall = self._names_recall or bool(RECALL.search(folded))
         if MENTION.search(folded):
@@ -133,8 +150,7 @@ class PrintedLines:
             self._percent_forms.add(_form_of(_extract_text(line, end)))
         found = reading.statement
         if reading.unread:
-            self.unparsed = _extract_text(line, len(line))
-            self._unparsed_names_test = reading.unread is Split.TEST
+            self.unparsed, self._unread = _extract_text(line, len(line)), reading.unread
         self._heading, heading = reading.heading or (None if found else self._heading), self._heading
         if found is None:
             return

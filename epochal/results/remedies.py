@@ -20,8 +20,14 @@ from epochal.analysis.repeats import describe_lines, find_call_lines, find_gpu_l
 from epochal.errors import Reason
 from epochal.folders import SCRIPT
 from epochal.results.exceptions import Frame, Raised
-from epochal.results.import_errors import ON_THE_SERVER, explain_hidden, explain_import_error
+from epochal.results.import_errors import ON_THE_SERVER, explain_hidden, explain_import_error, explain_removed
 
+_MEMORY = re.compile(
+    r"MemoryError|std::bad_alloc|ResourceExhaustedError|OOM when allocating|OutOfMemoryError|Cannot allocate memory"
+    r"|not enough memory"
+)
+_WANTED_MEMORY = re.compile(r"Unable to allocate (?P<size>[\d.]+ \w+)")
+_TRAINING_CALLS = frozenset({"fit", "partial_fit", "evaluate", "predict", "predict_proba", "score", "backward"})
 _IMPORT = frozenset({"ModuleNotFoundError", "ImportError"})
 _NETWORK = re.compile(
     r"URLError|gaierror|name resolution|Name or service not known|Network is unreachable|URL fetch failure"
@@ -37,6 +43,12 @@ _SCREEN = re.compile(
     r"|The function is not implemented\. Rebuild the library with Windows, GTK"
 )
 _BACKEND = re.compile(r"""(?:matplotlib|mpl)\.use\([^)\n]*\)|plt\.switch_backend\([^)\n]*\)|%matplotlib \w+""")
+_WINDOW = re.compile(r"\bcv2\.(?:imshow|namedWindow|waitKey)\b|\bQApplication\b")
+_SPARSE_LABELS = re.compile(
+    r"`target` and `output` must have the same (?:rank|shape).*target\.shape=\(\w+,(?: 1)?\)"
+    r"|Shapes \(\w+,(?: 1)?\) and \(\w+, \d+\) are incompatible"
+)
+_ONE_HOT_LOSS = re.compile(r"(?<![a-z_])categorical_crossentropy|\bCategoricalCrossentropy")
 _PLOT_MODEL = re.compile(r"You must install (?:pydot|graphviz)|for `?(?:plot_model|model_to_dot)`? to work")
 _NLTK = re.compile(r"Resource\s+(?:\x1b\[\d+m)?'?(?P<name>[\w.-]+)'?(?:\x1b\[0m)?\s+not found")
 _NLTK_CALL = re.compile(r"""nltk\.download\(\s*(['"])(?P<name>[\w.-]+)\1""")
@@ -64,6 +76,7 @@ _MISSING_FILE = tuple(
         r"can't open file '(?P<name>[^']+)'",
     )
 )
+_REMOVED_ERRORS = frozenset({"AttributeError", "TypeError", "ValueError"})
 _READS_BADLY = re.compile(
     r"UnidentifiedImageError|BadZipFile|BadGzipFile|UnpicklingError|ParserError|EmptyDataError|DecodeError|KeyError"
     r"|ValueError|OSError|InvalidArgumentError|ReadError|HDF5|ArrowInvalid|DataLossError|EOFError|IndexError"
@@ -105,12 +118,14 @@ _DOWNLOADS = (
 class Origin:
     """The pushed code that failed: its folder, and the path of its script.
 
-    ``network``: whether the training may use the network.
+    ``network``: whether the training may use the network. ``memory_mb``: the memory that it may use, in megabytes; None if
+    that is not known.
     """
 
     code: Path
     script: str = SCRIPT
     network: bool = False
+    memory_mb: int | None = None
 
 
 def explain_known(exceptions: Sequence[Raised], place: Frame | None, origin: Origin) -> tuple[Reason, str] | None:
@@ -149,7 +164,11 @@ def explain_known(exceptions: Sequence[Raised], place: Frame | None, origin: Ori
         )
     if _GPU.search(text) or (last.name in ("IndexError", "AssertionError") and _GPU_LINE.search(line)):
         return Reason.NO_GPU, _explain_gpu(last, line, inner, origin)
-    return _explain_package(last, inner, origin) or _explain_file(last, line, inner, origin)
+    return (
+        _explain_package(last, inner, origin)
+        or _explain_code(last, line, inner, origin)
+        or _explain_file(last, line, inner, origin)
+    )
 
 
 def _explain_package(last: Raised, inner: Frame | None, origin: Origin) -> tuple[Reason, str] | None:
@@ -159,6 +178,19 @@ def _explain_package(last: Raised, inner: Frame | None, origin: Origin) -> tuple
     lacking = _ATTRIBUTE.search(last.message)
     local = find_hiding_module(origin.code, origin.script, lacking["module"]) if lacking else ""
     return (Reason.IMPORT_ERROR, explain_hidden(lacking["module"], local)) if lacking and local else None
+
+
+def _explain_code(last: Raised, line: str, inner: Frame | None, origin: Origin) -> tuple[Reason, str] | None:
+    """Return the reason and the remedy for an exception that a known mistake in the code caused, else None."""
+    if inner and last.name in _REMOVED_ERRORS and (removed := explain_removed(last, inner, origin.code)):
+        return Reason.SCRIPT_ERROR, removed
+    if re.search(r"\bargv\b", line) and last.name in ("IndexError", "ValueError"):
+        return Reason.SCRIPT_ERROR, (
+            f"Training starts {origin.script} without arguments, so write the values that the line reads into it instead."
+        )
+    if _SPARSE_LABELS.search(last.message) and (remedy := _explain_sparse_labels(origin)):
+        return Reason.SCRIPT_ERROR, remedy
+    return None
 
 
 def _explain_file(last: Raised, line: str, inner: Frame | None, origin: Origin) -> tuple[Reason, str] | None:
@@ -254,6 +286,50 @@ def _find_backend(line: str, origin: Origin) -> str:
     """Return the call that chooses a backend of matplotlib, in the line or else in the script; empty if there is none."""
     found = _BACKEND.search(line) or _BACKEND.search(read_source(origin.code, origin.script) or "")
     return found[0] if found else ""
+
+
+def explain_lost_window(messages: Sequence[str], origin: Origin) -> str:
+    """Return what to do if the last ``messages`` of a killed script say that it has no screen; otherwise an empty string."""
+    if not any(_SCREEN.search(message) for message in messages):
+        return ""
+    lines = (read_source(origin.code, origin.script) or "").splitlines()
+    calls = ((number, found[0]) for number, line in enumerate(lines, 1) if (found := _WINDOW.search(line)))
+    number, call = next(calls, (0, ""))
+    what = f"{call}() in line {number}" if call else "the line that opens a window"
+    return f"{origin.script} opens a window, but training has no screen. Remove {what}, or save the picture to a file instead."
+
+
+def is_out_of_memory(message: str) -> bool:
+    """Return whether an error message says that memory could not be allocated."""
+    return bool(_MEMORY.search(message))
+
+
+def explain_memory(exceptions: Sequence[Raised], place: Frame | None, origin: Origin) -> str:
+    """Return what used too much memory and what to do about it.
+
+    ``exceptions``: the exception and those that led to it, latest first; empty if none is known. ``place``: the line of
+    the pushed code that caused it; None if that is not known.
+    """
+    limit = f" (limit: {origin.memory_mb} MB)" if origin.memory_mb else ""
+    frames = [frame for each in exceptions for frame in each.frames]
+    trains = any(frame.is_library and frame.function in _TRAINING_CALLS for frame in frames)
+    if place is None or trains:
+        where = f" in {place.place}" if place else ""
+        problem, remedy = f"The training ran out of memory{where}{limit}.", "Use a smaller batch or a smaller network"
+    else:
+        wanted = next((found for each in exceptions if (found := _WANTED_MEMORY.search(each.message))), None)
+        needs = f"needs {wanted['size']} more memory" if wanted else "ran out of memory"
+        problem = f"{place.place} {needs}{limit}."
+        remedy = "Use fewer or smaller rows, or a smaller type such as float32"
+    return f"{problem} {remedy}, or ask the server's admin to raise [limits] memory_mb in server.toml."
+
+
+def _explain_sparse_labels(origin: Origin) -> str:
+    for number, line in enumerate((read_source(origin.code, origin.script) or "").splitlines(), 1):
+        if loss := _ONE_HOT_LOSS.search(line):
+            sparse = f"sparse_{loss[0]}" if "_" in loss[0] else f"Sparse{loss[0]}"
+            return f"The labels are whole numbers, for which {loss[0]} is not meant: write {sparse} in line {number}."
+    return ""
 
 
 def _explain_gpu(last: Raised, line: str, inner: Frame | None, origin: Origin) -> str:

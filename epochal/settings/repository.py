@@ -95,7 +95,7 @@ class RepositorySettings(Table):
         bool,
         Field(
             description="Whether an accuracy counts even if the network was fitted on more of the test rows than a clean split\n"
-            "would show. The report and the mail then say so."
+            "would show, but not on all of them. The report and the mail then say so."
         ),
     ] = False
     script: Annotated[

@@ -167,6 +167,12 @@ import twice
     [
         ("x = 1\nif x\n", {}, "nn.py line 2: "),
         ("import model\n", {"model": "\n\nx = = 1\n"}, "model.py line 3: "),
+        (
+            "x = 1\nprint x\n",
+            {},
+            "nn.py line 2: nn.py is written for Python 2 (Missing parentheses in call to 'print')",
+        ),
+        ("try:\n    x\nexcept OSError, e:\n    y\n", {}, "nn.py line 3: nn.py is written for Python 2 ("),
         ("x = 1\0\n", {}, "nn.py "),
         ("x = " + "-" * 100_000 + "1\n", {}, "nn.py "),
     ],

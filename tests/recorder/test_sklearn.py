@@ -110,6 +110,8 @@ def test_each_requested_score_is_recorded_once(sklearn_python: Path, tmp_path: P
         ("accuracy_score", 150),
     ]
     assert [accuracy for *_, accuracy in recorded] == result.stdout.splitlines()[: len(recorded)]
+    lines = REQUESTED.splitlines()
+    assert all("score" in lines[event["line"] - 1] for event in read_events(tmp_path))
 
 
 @pytest.mark.sklearn

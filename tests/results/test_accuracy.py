@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from epochal.analysis.findings import Finding
 from epochal.analysis.percentages import Percentages
 from epochal.errors import Reason, RunFailed
 from epochal.records import Epoch
@@ -146,7 +147,7 @@ def test_score_on_a_part_of_the_test_set_does_not_count() -> None:
     assert _read_accuracy(_make_event(0.8, "score"), resampled, log="Test accuracy: 0.800")[0] == 0.8
 
 
-_R2 = _make_event(0.44, "score", measures="r2")
+_R2 = _make_event(0.44, "score", measures="r2", line=11)
 _LOADED = _make_event(0.97, trained=False)
 
 
@@ -155,7 +156,11 @@ _LOADED = _make_event(0.97, trained=False)
     [
         (_make_event(1.0, seen=_SEEN), "80% of test rows were also used in training (a clean split would show 2%)"),
         (_make_event(1.0, seen=_SEEN | {"redrawn": True}), "changes each time it is read"),
-        (_R2, "R² from a regressor's score() or from r2_score(), not an accuracy"),
+        (
+            _R2,
+            "nn.py measured 0.44 in line 11, which is R² from a regressor's score() or from r2_score(), not an accuracy",
+        ),
+        (_R2, '$EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'),
         (_LOADED, "only measured a network that it loaded"),
         (_make_event(0.9, "score", dummy=True), "DummyClassifier"),
         (_make_event(0.0, labels={"": {"kind": "numbers"}}), "a regression"),
@@ -186,10 +191,28 @@ def test_unsound_measurement_is_refused(event: dict[str, Any], why: str) -> None
 
 
 def test_trained_rows_count_if_the_repository_accepts_them() -> None:
-    """The setting is repeated_rows = true in epochal.toml, and the evidence mentions it."""
+    """The setting is repeated_rows = true in epochal.toml, and the evidence mentions it.
+
+    It is never offered or obeyed if all test rows were trained on: then the test set is the training set.
+    """
+    assert "repeated_rows = true" in _explain_refusal(_make_event(0.9, seen=_SEEN))
+    same_rows = _make_event(0.9, seen=_SEEN | {"share": 1.0})
+    for accepted in (False, True):
+        explanation = _explain_refusal(same_rows, repeated=accepted)
+        assert "All test rows" in explanation and "train_test_split()" in explanation
+        assert "repeated_rows" not in explanation
     accuracy = _choose(_make_event(0.9, seen=_SEEN), repeated=True).accuracy
     assert (accuracy.value, accuracy.evidence.accepted, accuracy.evidence.seen) == (0.9, True, 0.8)
     assert not _choose(_make_event(0.9), repeated=True).accuracy.evidence.accepted
+
+
+def test_call_that_copies_rows_is_named() -> None:
+    """The remedy is that of ``epochal check``, which found the call, and not to accept the rows."""
+    copied = Finding("copied_before_split", "nn.py", 10, "It repeats rows.", "Split first.")
+    findings = Findings(None, parse_measurements(json.dumps(_make_event(0.9, seen=_SEEN))), printed(""), copied=copied)
+    with pytest.raises(RunFailed) as failure:
+        choose_accuracy(findings)
+    assert failure.value.explanation.endswith("nn.py line 10: Split first.")
 
 
 def test_validation_on_training_rows_is_refused() -> None:
@@ -246,6 +269,20 @@ def test_unreadable_accuracy_line_is_quoted_and_nothing_else_judged() -> None:
     assert _read_accuracy(log=f"Accuracy: 0.99\n{line}") == (0.99, "output")
     assert _read_accuracy(log=f"Test accuracy: 0.5\n{test_line}") == (0.5, "output")
     assert _read_accuracy(*_EPOCHS, log="Train accuracy: 0.99") == (0.7, "val_accuracy")
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("Loss: 0.9039, Accuracy: 0.9000", "follows 'Loss' and does not say 'test', so it may be a training accuracy"),
+        ("Fold 3 accuracy: 0.9", "may be that of the best epoch or of a part of the test data"),
+        ("Best accuracy: 0.97 at epoch 12", "may be that of the best epoch or of a part of the test data"),
+        ("Test accuracy: 0.83/0.91", "cannot be read"),
+    ],
+)
+def test_reason_why_a_line_does_not_count_is_given(line: str, why: str) -> None:
+    """The reasons are those of docs/explanation/printed-lines.md."""
+    assert f"the line {line!r}, which {why}. Print" in _explain_refusal(log=f"{line}\n")
 
 
 _MULTIPLIES = Percentages("line 4 of nn.py", computed=True)
@@ -463,7 +500,11 @@ def test_training_without_an_accuracy_is_explained() -> None:
     reason, explanation = _read_failure(None, "All is well")
     assert reason is Reason.NO_ACCURACY
     assert "Test accuracy: 0.83" in explanation
+    assert "rows that were not trained on" in explanation
     assert "score()" in explanation
+    assert "last line" not in explanation
+    for log in ("Saved\n  hit rate .... 0.9\n\n", "Saved\n  hit rate .... 0.9"):
+        assert "the last line, 'hit rate .... 0.9', does not name one" in _read_failure(None, log)[1]
 
 
 @pytest.mark.parametrize(
@@ -504,6 +545,7 @@ def test_accuracy_that_is_not_finite_fails(accuracy_json: str | None, log: str) 
 @pytest.mark.parametrize(
     ("accuracy_json", "log", "advice"),
     [
+        (None, "Test accuracy: 83", "the line that the script printed, 'Test accuracy: 83', is 83, not between"),
         (None, "Test accuracy: 83", "write 0.83 or 83%"),
         ('{"accuracy": 83.2}', "", "write 0.832 or 83.2%"),
         (None, "Test accuracy: 8320%", "between 0 and 1"),

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epochal.errors import Reason
-from epochal.results.diagnosis import diagnose, tail
+from epochal.results.diagnosis import diagnose, explain_exceptions, tail
 from epochal.results.ending import parse_endings
+from epochal.results.exceptions import Frame, Raised, find_last_exceptions
 from epochal.results.remedies import Origin
 
 _NOWHERE = Origin(Path("/nonexistent"))
@@ -95,7 +96,16 @@ def test_reason_of_the_runtime_wins_over_the_log(reason: Reason, remedy: str) ->
             "nn.py line 1: ModuleNotFoundError: No module named 'xml.none'. The installed version of xml has no xml.none.",
         ),
         ("from os import no_such_name\n", Reason.IMPORT_ERROR, "nn.py line 1: ImportError: cannot import name"),
-        ("x = 1\nbytearray(10 ** 18)\n", Reason.OUT_OF_MEMORY, "The training ran out of memory"),
+        (
+            "x = 1\nbytearray(10 ** 18)\n",
+            Reason.OUT_OF_MEMORY,
+            "nn.py line 2 ran out of memory. Use fewer or smaller rows",
+        ),
+        (
+            "x = 1\nraise MemoryError('Unable to allocate 8.06 GiB for an array with shape (9, 9)')\n",
+            Reason.OUT_OF_MEMORY,
+            "nn.py line 2 needs 8.06 GiB more memory. Use fewer or smaller rows, or a smaller type such as float32",
+        ),
         ("import json\n\njson.loads('{')\n", Reason.SCRIPT_ERROR, "nn.py line 3: JSONDecodeError: Expecting property"),
         (
             "import dividing\n\ndividing.divide(1)\n",
@@ -201,6 +211,71 @@ def test_failed_download_names_the_dataset() -> None:
     assert diagnosis and diagnosis[1].startswith(
         "nn.py could not reach an address on the network. To provide the data, run epochal data fetch cifar10"
     )
+
+
+# TensorFlow's output for an error in a traced function; the middle of the traceback is left out.
+_IN_USER_CODE = """\
+Traceback (most recent call last):
+  File "/train/nn.py", line 30, in <module>
+    losses = [train_step(images, labels) for images, labels in train]
+  File "/opt/venv/lib/python3.11/site-packages/tensorflow/python/util/traceback_utils.py", line 167, in error_handler
+    raise e.with_traceback(filtered_tb) from None
+  File "/tmp/__autograph_generated_filedip17gly.py", line 13, in tf__train_step
+ValueError: in user code:
+
+    File "/train/nn.py", line 23, in train_step  *
+        loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(one_hot, logits))
+
+    ValueError: Dimensions must be equal, but are 10 and 9.
+"""
+
+
+def test_error_in_a_traced_function_is_located_in_it() -> None:
+    """The traceback contains only the call; the recorder also sees the hidden original, without the line."""
+    expected = Reason.SCRIPT_ERROR, "nn.py line 23: ValueError: Dimensions must be equal, but are 10 and 9."
+    assert _diagnose(1, _IN_USER_CODE) == expected
+    wrapper = find_last_exceptions(_IN_USER_CODE.splitlines())[0]
+    library = Frame("/opt/venv/lib/python3.11/site-packages/tensorflow/ops.py", 9, "create_c_op")
+    original = Raised("ValueError", "Dimensions must be equal, but are 10 and 9.", (library,))
+    assert explain_exceptions([wrapper, original], _NOWHERE) == expected
+
+
+_ABORTED = """\
+qt.qpa.xcb: could not connect to display
+qt.qpa.plugin: Could not load the Qt platform plugin "xcb" in "cv2/qt/plugins" even though it was found.
+This application failed to start because no Qt platform plugin could be initialized.
+
+Available platform plugins are: xcb.
+"""
+
+
+@pytest.mark.parametrize("reason", [None, Reason.KILLED])
+def test_window_without_a_screen_is_not_just_a_signal(reason: Reason | None, tmp_path: Path) -> None:
+    """Qt aborts the process, so there is no traceback; the call is found in the script."""
+    (tmp_path / "nn.py").write_text("import cv2\n\ncv2.imshow('digit', image)\n")
+    diagnosed, explanation = _diagnose(134, _ABORTED, reason, Origin(tmp_path))
+    assert diagnosed is Reason.NO_DISPLAY
+    assert "Remove cv2.imshow() in line 3" in explanation
+
+
+def test_memory_is_explained_by_the_line_that_used_it() -> None:
+    """Only a training call can do with a smaller batch; the limit is stated."""
+    log = 'Traceback (most recent call last):\n  File "/train/nn.py", line 4, in <module>\n{}MemoryError\n'
+    fit = '  File "/opt/venv/lib/python3.11/site-packages/keras/trainer.py", line 9, in fit\n'
+    origin = Origin(Path("/nonexistent"), memory_mb=6144)
+    for reason in (None, Reason.OUT_OF_MEMORY):
+        _, data = _diagnose(1, log.format(""), reason, origin)
+        assert data.startswith("nn.py line 4 ran out of memory (limit: 6144 MB). Use fewer or smaller rows")
+        _, training = _diagnose(1, log.format(fit), reason, origin)
+        assert training.startswith(
+            "The training ran out of memory in nn.py line 4 (limit: 6144 MB). Use a smaller batch"
+        )
+
+
+def test_long_message_is_cut_between_words() -> None:
+    """The cut is marked, so that nobody takes the part for the whole."""
+    log = 'Traceback (most recent call last):\n  File "/train/nn.py", line 4, in <module>\nKeyError: ' + "word " * 99
+    assert _diagnose(1, log)[1].endswith(" word …")
 
 
 # TensorFlow's output for an error in a graph: a library's file is called nn.py, and the message names places, too.

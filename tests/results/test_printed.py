@@ -50,6 +50,8 @@ _TERMINAL = (
         ('Test accuracy: 0.83\n    print("Test accuracy: 0.99")', 0.83),
         ("Test accuracy: 0.8999999761581421", 0.8999999761581421),
         ("Test accuracy: 83.2", 0.832),
+        ("Final test accuracy is about 93.8 percent of 450", 0.938),
+        ("Accuracy 93.8% of 450", 0.938),
         ("Test accuracy: 83", 83.0),
         ("Test accuracy: 1e999", float("inf")),
         ("Test accuracy: 0.1\nTest accuracy: 0.83", 0.83),

@@ -15,6 +15,7 @@ from epochal.runtimes.imports import ImportFailed, check_imports_once
 from .test_diagnosis import run_and_diagnose
 
 _LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n"
+_SGD = "def SGD(**kwargs):\n    raise ValueError(f'Argument(s) not recognized: {kwargs}')\n"
 
 
 def _raise(error: str) -> dict[str, str]:
@@ -104,7 +105,43 @@ def _raise(error: str) -> dict[str, str]:
             Reason.SYSTEM_LIBRARY,
             "Remove the line, or ask the admin to install the Debian package graphviz in",
         ),
+        # Removed names of a framework, in the line that fails or in an earlier one.
+        (
+            {
+                "nn.py": "import sys\nsys.path.append('site-packages')\nfrom tensorflow.keras.optimizers import SGD\n"
+                "sgd = SGD(lr=0.01, decay=1e-6)\n",
+                "site-packages/tensorflow/keras/optimizers.py": _SGD,
+            },
+            Reason.SCRIPT_ERROR,
+            "SGD(lr=…) was removed from Keras. Use learning_rate=….",
+        ),
+        (
+            {
+                "nn.py": "import os\nif os.environ.get('LEGACY'):\n    from tensorflow.keras.optimizers.legacy import Adam\n"
+                "raise ImportError('`keras.optimizers.legacy` is not supported in Keras 3.')\n"
+            },
+            Reason.IMPORT_ERROR,
+            "In line 3, use from tensorflow.keras.optimizers import Adam.",
+        ),
+        (
+            {"nn.py": "import tensorflow as tf\ntf.contrib\n", "tensorflow.py": ""},
+            Reason.SCRIPT_ERROR,
+            "tensorflow.contrib was removed from TensorFlow. Use nothing, because TensorFlow 2 has no such package.",
+        ),
+        (
+            {
+                "nn.py": "# loss='categorical_crossentropy'\nraise ValueError('Arguments `target` and `output` must '\n"
+                "    'have the same rank (ndim). Received: target.shape=(None,), output.shape=(None, 10)')\n"
+            },
+            Reason.SCRIPT_ERROR,
+            "write sparse_categorical_crossentropy in line 1.",
+        ),
         # What an unattended training does not have.
+        (
+            {"nn.py": "import sys\nepochs = int(sys.argv[1])\n"},
+            Reason.SCRIPT_ERROR,
+            "nn.py line 2: IndexError: list index out of range. Training starts nn.py without arguments, so write the values",
+        ),
         (
             {"nn.py": "rate = float(input('rate? '))\n"},
             Reason.NEEDS_INPUT,

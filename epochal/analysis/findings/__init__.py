@@ -31,7 +31,15 @@ from epochal.analysis.findings.unattended import (
     find_missing_gpus,
 )
 
-__all__ = ["Finding", "Severity", "Source", "find_in_files", "find_in_sources", "read_sources"]
+__all__ = [
+    "Finding",
+    "Severity",
+    "Source",
+    "find_copied_before_split",
+    "find_in_files",
+    "find_in_sources",
+    "read_sources",
+]
 
 _CHECKS = (
     find_unseeded_splits,
@@ -59,6 +67,13 @@ def find_in_sources(sources: tuple[Source, ...], committed: Collection[str] = ()
     for check in (*_CHECKS, partial(find_foreign_paths, files=committed)):
         with suppress(RecursionError):  # an expression that is nested hundreds of levels deep
             yield from check(sources)
+
+
+def find_copied_before_split(sources: tuple[Source, ...]) -> Finding | None:
+    """Return the first call that copies rows before they are split into training and test data, or None."""
+    with suppress(RecursionError):
+        return next((each for each in find_fitted_before_split(sources) if each.kind == "copied_before_split"), None)
+    return None
 
 
 def find_in_files(

@@ -1,7 +1,5 @@
 """Observe calls to Keras' evaluate and predict: record the rows that they read, and their metrics or answers."""
 
-import sys
-
 import numpy
 
 from .data import count_samples
@@ -10,6 +8,7 @@ from .library import library_of
 from .measuring import MIN_TEST_ROWS, TestRows
 from .networks import accuracy_name, count_measured_samples, counts_padding, metric_classes, outputs_of
 from .output import as_json
+from .raised import find_line_of_script
 from .rows import hash_rows
 
 
@@ -96,12 +95,3 @@ def answers_of(outputs):
         flat = outputs.ravel()
         return [flat > 0.5, flat > 0, numpy.round(flat)]
     return [outputs.argmax(axis=-1)] if outputs.ndim > 2 else []
-
-
-def find_line_of_script():
-    """Return the line number of the script's call that is being observed; None if a library's thread makes it."""
-    script = getattr(sys.modules.get("__main__"), "__file__", None)
-    frame = sys._getframe()
-    while frame is not None and frame.f_code.co_filename != script:
-        frame = frame.f_back
-    return frame.f_lineno if frame is not None else None

@@ -1,6 +1,7 @@
 """Describe exceptions and call stacks for events."""
 
 import os
+import sys
 
 CODE = "EPOCHAL_CODE"
 """The environment variable with the path of the code's folder, in which the script's own process was started."""
@@ -50,6 +51,15 @@ def describe_stack(frame):
         frames.insert(0, _describe_frame(frame, frame.f_lineno))
         frame = frame.f_back
     return frames
+
+
+def find_line_of_script():
+    """Return the line number of the script's call that is being observed; None if it comes from a library's thread."""
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    frame = sys._getframe()
+    while frame is not None and frame.f_code.co_filename != script:
+        frame = frame.f_back
+    return frame.f_lineno if frame is not None else None
 
 
 def relative(path):

@@ -19,7 +19,7 @@ import numpy
 from .labels import are_regression_targets
 from .measuring import MIN_TEST_ROWS, Origin, TestRows, digest_answers, shared_state
 from .output import as_json
-from .raised import describe
+from .raised import describe, find_line_of_script
 from .rows import NotHashable, as_array, hash_rows
 
 _SCORING = frozenset({"score", "_score", "__call__", "_passthrough_scorer", "inner_f"})
@@ -408,7 +408,12 @@ def _record_score(function, call, measures, returned, shared):
         fields["test_set"] = hashlib.sha256(repr(sample).encode()).hexdigest()[:16]
     names = names | {"of": type(call["self"]).__name__ if "self" in call else function.__name__}
     shared.output.write_event(
-        event="score", measures=measures, metrics=as_json({"accuracy": returned}), **names, **fields
+        event="score",
+        measures=measures,
+        metrics=as_json({"accuracy": returned}),
+        line=find_line_of_script(),
+        **names,
+        **fields,
     )
 
 
