@@ -218,7 +218,7 @@ class Reason(StrEnum):
     )
     LOSS_NOT_FINITE = (
         "loss_not_finite",
-        "The loss and the weights became NaN or infinite, so more epochs would change nothing.",
+        "The weights became NaN or infinite, so more epochs would change nothing.",
         "Lower the learning rate, clip the gradients or correct the training data, as the message says.",
     )
     TOO_FEW_SAMPLES = (

@@ -1,8 +1,12 @@
 """Explain why the weights of a network became NaN, and how to fix it. No I/O."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from epochal.results.metrics import PARSE_ERRORS, keep_printable, parse_events, read_count, read_number
+
+_MAX_COLUMNS = 10
+"""The maximum number of columns that a message lists."""
 
 
 @dataclass(frozen=True)
@@ -10,15 +14,19 @@ class Divergence:
     """The last fit of a trial, if it ended with weights that are not finite numbers.
 
     ``epoch``: the first of ``epochs`` after which the weights were not finite. ``bad_inputs`` and ``bad_labels``: the number
-    of training rows with NaN or infinity. ``default_rate``: the optimizer's default learning rate; None if unknown.
-    ``clipped``: whether the optimizer limits the gradients. ``own_code``: whether the script defines its own layers, loss
-    or training steps.
+    of training rows with NaN or infinity, of ``rows`` in all. ``bad_columns``: the columns of a matrix of inputs that
+    contain NaN or infinity. ``has_nan``: whether any input or label is NaN. ``default_rate``: the optimizer's default
+    learning rate; None if unknown. ``clipped``: whether the optimizer limits the gradients. ``own_code``: whether the
+    script defines its own layers, loss or training steps.
     """
 
     epoch: int
     epochs: int
     bad_inputs: int
     bad_labels: int
+    rows: int
+    bad_columns: tuple[int, ...]
+    has_nan: bool
     optimizer: str
     learning_rate: float
     default_rate: float | None
@@ -34,16 +42,21 @@ class Divergence:
     def cause(self) -> str:
         """A sentence that says what happened."""
         return (
-            f"The loss and the weights have been NaN or infinite since epoch {self.epoch} of {self.epochs}, so more epochs "
-            "would change nothing."
+            f"The weights have been NaN or infinite since epoch {self.epoch} of {self.epochs}, so more epochs would change "
+            "nothing."
         )
 
     @property
     def remedy(self) -> str:
         """A sentence that says how to remedy the most likely cause."""
-        for count, name in ((self.bad_inputs, "inputs"), (self.bad_labels, "labels")):
-            if count:
-                return f"The {name} of {count} training rows contain NaN or infinity: correct or leave out these rows."
+        if self.bad_inputs:
+            return self._explain_inputs()
+        if self.bad_labels:
+            every = self.bad_labels >= self.rows
+            which, remedy = (
+                ("all", "correct") if every else (f"{self.bad_labels} of {self.rows}", "correct or leave out")
+            )
+            return f"The labels of {which} training rows contain NaN or infinity: {remedy} these labels."
         rate = f"the learning rate of {self.optimizer} from {self.learning_rate:g}"
         if self.default_rate is not None and self.learning_rate > self.default_rate:
             return f"Lower {rate}; Keras' default is {self.default_rate:g}."
@@ -57,6 +70,20 @@ class Divergence:
         return (
             f"Lower the learning rate of {self.optimizer} from {self.learning_rate:g}, or scale the inputs to about 1."
         )
+
+    def _explain_inputs(self) -> str:
+        kind = "NaN" if self.has_nan else "infinity"
+        columns = ", ".join(map(str, self.bad_columns)) if 0 < len(self.bad_columns) <= _MAX_COLUMNS else ""
+        where = (
+            f" in the column{'s' if len(self.bad_columns) > 1 else ''} {columns} (counted from 0)" if columns else ""
+        )
+        if self.bad_inputs < self.rows:
+            return (
+                f"The inputs of {self.bad_inputs} of {self.rows} training rows contain {kind}{where}: correct or leave out "
+                "these rows."
+            )
+        cause = "a constant column is divided by its spread, 0" if self.has_nan else "the logarithm of 0 is taken"
+        return f"The inputs of all training rows contain {kind}{where}: correct their computation (perhaps {cause})."
 
 
 def parse_divergence(metrics_jsonl: str) -> Divergence | None:
@@ -73,7 +100,7 @@ def parse_divergence(metrics_jsonl: str) -> Divergence | None:
     return found
 
 
-def _parse(event: dict[str, object]) -> Divergence:
+def _parse(event: dict[str, Any]) -> Divergence:
     nonfinite, default = event["nonfinite"], event["default_rate"]
     if not isinstance(nonfinite, dict):
         raise TypeError(nonfinite)
@@ -82,9 +109,18 @@ def _parse(event: dict[str, object]) -> Divergence:
         read_count(event["epochs"]),
         int(nonfinite["x"]),
         int(nonfinite["y"]),
+        int(event["rows"]),
+        _read_columns(event["columns"]),
+        event["nan"] is True,
         keep_printable(event["optimizer"]),
         read_number(event["learning_rate"]),
         None if default is None else read_number(default),
         event["clipped"] is True,
         event["own_code"] is True,
     )
+
+
+def _read_columns(value: object) -> tuple[int, ...]:
+    if not isinstance(value, list):
+        raise TypeError(value)
+    return tuple(read_count(each) for each in value)

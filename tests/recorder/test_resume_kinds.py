@@ -261,7 +261,11 @@ for path in [paths[0], f"{outside}/{time_of_day}/01-0.00.weights.h5"]:
     ("optimizer", "value", "remedy"),
     [
         ("keras.optimizers.SGD(1e20)", "0", "Lower the learning rate of SGD from 1e+20; Keras' default is 0.01."),
-        ("'adam'", "np.nan", "The inputs of 2 training rows contain NaN or infinity"),
+        (
+            "'adam'",
+            "np.nan",
+            "training rows contain NaN in the column 0 (counted from 0): correct or leave out these rows.",
+        ),
     ],
 )
 def test_weights_that_are_not_finite_are_not_resumed(

@@ -115,3 +115,16 @@ def test_any_numbers_have_hashes(rows: list[list[float]]) -> None:
     array = np.array(rows)
     variant = np.where(np.isnan(array), -np.nan, np.where(array == 0, -0.0, array))
     assert (hash_rows(array) == hash_rows(variant)).all()
+
+
+class _EmptyFrame:
+    """What the recorder reads of a pandas.DataFrame that a filter has left empty."""
+
+    columns = ("age", "name")
+    shape = (0, 2)
+    iloc = np.empty(shape, object)
+
+
+def test_data_frame_without_rows_has_no_hashes() -> None:
+    """An empty test set is recorded as such, not as an error of the recorder."""
+    assert hash_rows(_EmptyFrame()).tolist() == []

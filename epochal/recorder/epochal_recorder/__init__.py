@@ -13,6 +13,7 @@ from 1 in the order of their first use, ``call`` numbers the fits of that model 
     {"event": "epoch", "model": 1, "call": 1, "epoch": 21, "epochs": 30, "metrics": {"accuracy": 0.4}, "seconds": 0.4,
      "samples": 1294, "weights": "9c1d…"}
     {"event": "diverged", "model": 1, "call": 1, "epoch": 3, "epochs": 30, "nonfinite": {"x": 12, "y": 0},
+     "rows": 1347, "columns": [0, 32], "nan": true,
      "optimizer": "SGD", "learning_rate": 0.5, "default_rate": 0.01, "clipped": false, "own_code": false}
     {"event": "stopped", "model": 1, "call": 1, "epoch": 24, "metric": "val_accuracy", "value": 0.81, "stop_at": 0.8}
     {"event": "validation", "model": 1, "call": 1, ROWS}  the rows that the fit's val_accuracy was measured on
@@ -22,7 +23,7 @@ from 1 in the order of their first use, ``call`` numbers the fits of that model 
      "kinds": {"accuracy": "BinaryAccuracy"}, "line": 14, ROWS}
     {"event": "predict", "model": 1, ROWS}                scikit-learn adds "of", "dummy" and "estimator" as in "score"
     {"event": "score", "measures": "accuracy", "metrics": {"accuracy": 0.83}, "of": "MLPClassifier", "dummy": false,
-     "estimator": 1, ROWS}
+     "estimator": 1, "line": 14, ROWS}
     {"event": "cross_validation", "measures": "accuracy", "metrics": {"accuracy": 0.83}, "of": "SVC", "dummy": false,
      "estimator": 1, "folds": 5, "candidates": 0, ROWS}
     {"event": "called", "time": 9.6}
@@ -54,7 +55,8 @@ checkpoints; otherwise it is empty. ``fitted`` is written when fit returns witho
 number of the last epoch.
 
 ``diverged`` is written for the first epoch after which the model's weights are not finite numbers. ``nonfinite`` counts
-the rows with NaN or infinity among the inputs (x) and the labels (y), ``default_rate`` is the optimizer's default
+the rows with NaN or infinity among the inputs (x) and the labels (y), of all ``rows``. ``columns`` are those of a matrix
+of inputs that contain NaN or infinity, and ``nan`` says whether any is NaN. ``default_rate`` is the optimizer's default
 learning rate, ``clipped`` says whether the optimizer limits the gradients, and ``own_code`` whether the script defines
 its own layers, loss or training steps.
 
@@ -65,7 +67,7 @@ a DummyClassifier. ``estimator`` numbers the estimators from 1. ``measures`` is 
 scikit-learn computes while it fits or cross-validates are not recorded, nor are counts (``normalize=False``).
 ``cross_validation`` is the mean of cross_val_score or cross_validate, or the best_score_ of a search such as
 GridSearchCV; ``candidates`` is 0 except for a search. ``kinds`` gives the class of each metric that the model was
-compiled with, and ``line`` is the line of the script that called evaluate; ``metrics`` is empty if there were no rows.
+compiled with, and ``line`` is the line of the script that made the call; ``metrics`` is empty if there were no rows.
 ``called`` means that the script itself called a Keras model on enough rows for a test; the recorder does not see the
 predictions of such a call.
 

@@ -21,6 +21,9 @@ from .resume_key import code_of_model
 from .rows import hash_rows, leaves_of
 from .state import find_nonfinite, is_finite
 
+_MAX_COLUMNS = 20
+"""The maximum number of columns with NaN or infinity that are recorded."""
+
 
 class Fit:
     """Observer of a call to fit.
@@ -59,6 +62,10 @@ class Fit:
         self._has_diverged = False
         self._nonfinite = {"x": 0, "y": 0}
         """The number of rows that contain NaN or infinity."""
+        self._rows = 0
+        """The number of rows that were searched for NaN and infinity."""
+        self._nonfinite_columns = set()
+        self._has_nan = False
 
     def watch(self, arguments):
         """Observe the rows of the training and validation data.
@@ -219,7 +226,7 @@ class Fit:
             samples=self._samples,
             weights=weights,
         )
-        self._record_divergence(epoch + 1, logs)
+        self._record_divergence(epoch + 1)
         stopped_by_script = bool(self.model.stop_training)
         if self._has_reached_stop_at(logs):
             self.model.stop_training = True
@@ -228,10 +235,12 @@ class Fit:
             replaced = weights != self._trained_weights
             self._resumption.end_epoch(epoch + 1, logs, last, stopped_by_script, replaced)
 
-    def _record_divergence(self, epoch, logs):
-        """Record the first epoch after which the weights are not finite, with facts about possible causes."""
-        is_suspicious = epoch >= self._epochs or not math.isfinite(float(logs.get("loss", 0)))
-        if self._has_diverged or not is_suspicious or not find_nonfinite(self.model.variables):
+    def _record_divergence(self, epoch):
+        """Record the first epoch after which the weights are not finite, with facts about possible causes.
+
+        The loss may stay finite, because an activation such as relu turns NaN into 0 on some processors.
+        """
+        if self._has_diverged or not find_nonfinite(self.model.variables):
             return
         self._has_diverged = True
         optimizer = self.model.optimizer
@@ -242,6 +251,9 @@ class Fit:
             epoch=epoch,
             epochs=self._epochs,
             nonfinite=self._nonfinite,
+            rows=self._rows,
+            columns=sorted(self._nonfinite_columns)[:_MAX_COLUMNS],
+            nan=self._has_nan,
             optimizer=type(optimizer).__name__,
             learning_rate=number_as_json(float(optimizer.learning_rate)),
             default_rate=parameter.default if parameter and isinstance(parameter.default, float) else None,
@@ -250,11 +262,17 @@ class Fit:
         )
 
     def _count_nonfinite(self, x, y):
+        inputs = leaves_of(x)
+        self._rows += (count_samples(x) or 0) if inputs else 0
         for name, data in (("x", x), ("y", y)):
-            for leaf in leaves_of(data) if data is not None else ():
+            for leaf in leaves_of(data):
                 array = numpy.asarray(leaf)
                 if array.dtype.kind == "f" and array.ndim and not is_finite(array):
-                    self._nonfinite[name] += int((~numpy.isfinite(array.reshape(len(array), -1)).all(axis=1)).sum())
+                    wrong = ~numpy.isfinite(array.reshape(len(array), -1))
+                    self._nonfinite[name] += int(wrong.any(axis=1).sum())
+                    self._has_nan = self._has_nan or bool(numpy.isnan(array).any())
+                    if name == "x" and array.ndim == 2 and len(inputs) == 1:
+                        self._nonfinite_columns |= set(wrong.any(axis=0).nonzero()[0].tolist())
 
     def _remember(self):
         """Record that the model's weights come from this fit, and return a digest of them."""

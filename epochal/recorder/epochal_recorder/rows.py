@@ -8,6 +8,7 @@ of a row, which pad it to the length of other rows, are ignored.
 import contextlib
 import functools
 import hashlib
+import math
 
 import numpy
 
@@ -161,7 +162,8 @@ def _as_numbers(array):
 
     A string is replaced by two 24-bit numbers from its digest, which a 32-bit float can represent exactly.
     """
-    array = array.reshape(len(array), -1)
+    columns = math.prod(array.shape[1:])  # reshape(0, -1) is an error
+    array = array.reshape(len(array), columns)
     if array.dtype.kind in "biuf":
         return array
     if array.dtype.kind in "mM":
@@ -174,7 +176,7 @@ def _as_numbers(array):
             text = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
             digest = hashlib.blake2b(text, digest_size=6).digest()
             pairs.append((int.from_bytes(digest[:3], "little") + 1, int.from_bytes(digest[3:], "little")))
-    return numpy.array(pairs, numpy.float64).reshape(len(array), -1)
+    return numpy.array(pairs, numpy.float64).reshape(len(array), 2 * columns)
 
 
 def _hash_matrix(matrix):

@@ -1,0 +1,62 @@
+"""What the message says about a network whose weights became NaN, depending on the training rows."""
+
+import json
+from typing import Any
+
+import pytest
+
+from epochal.results.divergence import parse_divergence
+
+_EVENT: dict[str, Any] = {
+    "event": "diverged",
+    "model": 1,
+    "call": 1,
+    "epoch": 1,
+    "epochs": 10,
+    "nonfinite": {"x": 1347, "y": 0},
+    "rows": 1347,
+    "columns": [0, 32, 39],
+    "nan": True,
+    "optimizer": "Adam",
+    "learning_rate": 0.001,
+    "default_rate": 0.001,
+    "clipped": False,
+    "own_code": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "remedy"),
+    [
+        (
+            {},
+            "The inputs of all training rows contain NaN in the columns 0, 32, 39 (counted from 0): correct their computation "
+            "(perhaps a constant column is divided by its spread, 0).",
+        ),
+        (
+            {"columns": list(range(20)), "nan": False},
+            "The inputs of all training rows contain infinity: correct their computation (perhaps the logarithm of 0 "
+            "is taken).",
+        ),
+        (
+            {"nonfinite": {"x": 2, "y": 0}, "columns": [7]},
+            "The inputs of 2 of 1347 training rows contain NaN in the column 7 (counted from 0): correct or leave out these "
+            "rows.",
+        ),
+        (
+            {"nonfinite": {"x": 0, "y": 3}},
+            "The labels of 3 of 1347 training rows contain NaN or infinity: correct or leave out these labels.",
+        ),
+        (
+            {"nonfinite": {"x": 0, "y": 1347}},
+            "The labels of all training rows contain NaN or infinity: correct these labels.",
+        ),
+    ],
+)
+def test_remedy_fits_the_rows(changes: dict[str, Any], remedy: str) -> None:
+    """Nobody is asked to leave out all rows, and the loss, which may be finite, is not mentioned."""
+    divergence = parse_divergence(json.dumps(_EVENT | changes))
+    assert divergence
+    assert divergence.explanation == (
+        f"The weights have been NaN or infinite since epoch 1 of 10, so more epochs would change nothing. {remedy}"
+    )
