@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+import re
 from collections.abc import Iterator
 
 from epochal.analysis.hyperparameters.changes import make_constant
@@ -19,7 +20,9 @@ from epochal.analysis.hyperparameters.unit import Function, Unit
 from epochal.analysis.syntax import last_name, literal
 
 _CASTS = frozenset({"int", "float", "str", "bool", "Option", "Argument", "Field", "field"})
-_NOT_HYPERPARAMETERS = frozenset({"print", "add_argument", "option", "argument", "open", "log", "info", "format"})
+_NOT_HYPERPARAMETERS = re.compile(
+    r"print|add_argument|option|argument|open|log|info|format|train_test_split|read_\w+|(?:load|fetch)_\w+"
+)
 """Functions whose keyword arguments are not hyperparameters, or whose defaults are already found as options."""
 
 
@@ -54,7 +57,7 @@ def _find_all(tracer: Tracer) -> Iterator[Constant]:
 
 def _read_arguments(unit: Unit, call: ast.Call) -> Iterator[Constant]:
     called = last_name(call.func)
-    for keyword in call.keywords if called not in _NOT_HYPERPARAMETERS else ():
+    for keyword in call.keywords if not _NOT_HYPERPARAMETERS.fullmatch(called) else ():
         if keyword.arg:
             label = Label(keyword.arg, f"{called}.{keyword.arg}", f"the argument {keyword.arg} of {called}()")
             yield from _read_literal(unit, keyword.value, label)

@@ -13,6 +13,8 @@ from epochal.settings import Choices, Range
 
 _MAX_NAMES = 20
 """The maximum number of names or places that a message lists."""
+_NOT_SUGGESTED = frozenset({"n_jobs", "random_state", "seed", "verbose"})
+"""Names that a search may change, but that messages do not suggest, because they set no property of the network."""
 _EXPECTED_VALUES = {
     "number": "a range, or choices that are numbers",
     "text": "choices that are strings",
@@ -120,12 +122,14 @@ def _explain_unsearchable(script: Script, name: str) -> str:
         return _explain_ambiguous(script, places)
     if lines:
         return f"line {lines[0]} of {script.path} does not assign a literal. Assign a number, a string, True or False."
-    searchable = find_searchable(script)
+    searchable = sorted(set(find_searchable(script)) - _NOT_SUGGESTED)
     similar_names = difflib.get_close_matches(name, searchable, 1)
-    hint = f" Searchable names: {', '.join(sorted(searchable)[:_MAX_NAMES])}." if searchable else ""
+    hint = f"Searchable names: {', '.join(searchable[:_MAX_NAMES])}."
     if similar_names:
-        hint = f" Did you mean {similar_names[0]}?"
-    return f"{script.path} and the files that it reads set no number, string, True or False under this name.{hint}"
+        hint = f"Did you mean {similar_names[0]}?"
+    elif not searchable:
+        hint = f"Assign one to {name} at the top level of {script.path}, and use {name} in the code."
+    return f"{script.path} and the files that it reads set no number, string, True or False under this name. {hint}"
 
 
 def _explain_ambiguous(script: Script, places: Sequence[Constant]) -> str:

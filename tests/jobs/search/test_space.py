@@ -177,3 +177,14 @@ def test_ambiguous_names_are_refused(script: Script, name: str, message: str) ->
     with pytest.raises(SettingsError) as error:
         read_space(script, {name: _NUMBERS})
     assert message in str(error.value)
+
+
+def test_only_properties_of_the_network_are_suggested() -> None:
+    """Arguments that load or split the data, and seeds, are none; the message then says what to write."""
+    script = parse_script(
+        b"x, y = load_digits(return_X_y=True)\ntrain_test_split(x, y, test_size=0.25)\nMLPClassifier(random_state=0)\n"
+    )
+    with pytest.raises(
+        SettingsError, match=r"Assign one to rate at the top level of nn\.py, and use rate in the code\."
+    ):
+        read_space(script, {"rate": _NUMBERS})
