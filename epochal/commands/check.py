@@ -270,7 +270,7 @@ def _find_removed_apis(folder: Path, code: Code) -> Iterator[Finding]:
             "removed_api",
             code.script.path,
             api.line,
-            f"{api.what} was removed from {framework.TITLE}.",
+            f"{api.what} was removed from {api.owner or framework.TITLE}.",
             f"Use {api.instead}.",
         )
 

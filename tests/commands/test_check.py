@@ -265,6 +265,12 @@ def test_removed_functions_are_found(requirements: str, kinds: list[str], tmp_pa
     assert [each["kind"] for each in project["findings"]] == kinds
 
 
+def test_removed_function_of_another_package_is_not_said_to_be_of_keras(tmp_path: Path) -> None:
+    """Code with the framework Keras may use what TensorFlow has removed."""
+    (project,) = check_json(write(tmp_path, {"nn.py": "epochs = 1\nimport tensorflow as tf\ntf.contrib\n"}))["projects"]
+    assert [each["message"] for each in project["findings"]] == ["tensorflow.contrib was removed from TensorFlow."]
+
+
 def test_init_ends_with_the_check(tmp_path: Path) -> None:
     """Its lines follow those of init, which succeeds whatever is found."""
     (tmp_path / "nn.py").write_text("import keras\nimport torch\n")

@@ -359,7 +359,7 @@ def _check_suffix(call: ast.Call) -> Iterator[RemovedApi]:
     only_weights = name == "save_weights" or "save_weights_only" in options
     ends = (".weights.h5",) if only_weights else (".keras", ".h5")
     if not str(file.value).endswith(ends):
-        yield RemovedApi(file.lineno, f"{name}({file.value!r})", f"a file name that ends in {ends[0]}")
+        yield RemovedApi(file.lineno, f"The suffix in {name}({file.value!r})", f"a file name that ends in {ends[0]}")
 
 
 def _prefixes(path: str) -> list[str]:
