@@ -17,3 +17,15 @@ def test_code_is_read_as_a_whole(tmp_path: Path) -> None:
     assert code.script.content == _SCRIPT.encode()
     assert [epochs.number for epochs in code.script.epochs] == [20]
     assert [(removed.line, removed.what) for removed in code.removed_apis] == [(5, "Adam(lr=…)")]
+    assert code.copied is None
+
+
+def test_call_that_copies_rows_before_the_split_is_read(tmp_path: Path) -> None:
+    """A refused accuracy is then explained by its line."""
+    (tmp_path / "nn.py").write_text(
+        "from sklearn.model_selection import train_test_split\nfrom sklearn.utils import resample\n"
+        "rows = resample(rows)\ntrain, test = train_test_split(rows)\n"
+    )
+    copied = read_code(tmp_path).copied
+    assert copied
+    assert (copied.path, copied.line) == ("nn.py", 3)

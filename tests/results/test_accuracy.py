@@ -14,7 +14,7 @@ from epochal.analysis.findings import Finding
 from epochal.analysis.percentages import Percentages
 from epochal.errors import Reason, RunFailed
 from epochal.records import Epoch
-from epochal.results.accuracy import Choice, Findings, choose_accuracy
+from epochal.results.accuracy import Choice, Findings, choose_accuracy, explain_empty_test
 from epochal.results.measurements import parse_measurements
 from epochal.results.metrics import parse_epochs, parse_fits
 from epochal.results.written import WrittenFile
@@ -423,6 +423,9 @@ def test_evaluate_without_an_accuracy_is_explained() -> None:
     """The message has the line of the call, and what it measured instead."""
     empty = _explain_refusal(_make_event(0.0, metrics={}, samples=None, line=14))
     assert "evaluate() in line 14 of nn.py got 0 samples" in empty
+    metrics = json.dumps(_make_event(0.0, metrics={}, samples=None, line=14))
+    assert explain_empty_test(Findings(None, parse_measurements(metrics), printed(""))) == empty
+    assert explain_empty_test(Findings(None, parse_measurements(json.dumps(_make_event(0.5))), printed(""))) == ""
     other = _explain_refusal(_make_event(0.0, metrics={"loss": 0.3, "auc": 0.9}, line=14))
     assert "line 14 of nn.py measured no accuracy, only loss, auc" in other
     assert 'metrics=["accuracy"]' in other

@@ -15,7 +15,7 @@ from epochal.runtimes.imports import ImportFailed, check_imports_once
 from .test_diagnosis import run_and_diagnose
 
 _LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n"
-_SGD = "def SGD(**kwargs):\n    raise ValueError(f'Argument(s) not recognized: {kwargs}')\n"
+_SGD = "def SGD(decay=0, **kwargs):\n    raise ValueError(f'Argument(s) not recognized: {kwargs}')\n"
 
 
 def _raise(error: str) -> dict[str, str]:
