@@ -351,7 +351,9 @@ class Forecast:
         if self.expected and self.latest:
             return f"{threshold} is expected at epoch {self.expected} (90 % interval: {self.earliest} to {self.latest})"
         if self.expected:
-            return f"{threshold} may be reached by epoch {self.last_epoch}, but hardly before epoch {self.earliest}"
+            return (
+                f"{threshold} may be reached by epoch {self.last_epoch}, but probably not before epoch {self.earliest}"
+            )
         return f"it is not clear yet whether more epochs will reach {threshold}"
 
     @property

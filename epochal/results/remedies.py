@@ -165,8 +165,8 @@ def explain_known(exceptions: Sequence[Raised], place: Frame | None, origin: Ori
     if _GPU.search(text) or (last.name in ("IndexError", "AssertionError") and _GPU_LINE.search(line)):
         return Reason.NO_GPU, _explain_gpu(last, line, inner, origin)
     return (
-        _explain_package(last, inner, origin)
-        or _explain_code(last, line, inner, origin)
+        _explain_code(last, line, inner, origin)
+        or _explain_package(last, inner, origin)
         or _explain_file(last, line, inner, origin)
     )
 

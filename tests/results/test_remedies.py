@@ -126,7 +126,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "import tensorflow as tf\ntf.contrib\n", "tensorflow.py": ""},
             Reason.SCRIPT_ERROR,
-            "tensorflow.contrib was removed from TensorFlow. Use nothing, because TensorFlow 2 has no such package.",
+            "tensorflow.contrib was removed from TensorFlow. Use other packages, because TensorFlow 2 has no contrib.",
         ),
         (
             {
