@@ -23,15 +23,15 @@ _UNSOLVABLE = tuple(
             "{source}: {package} {version} does not exist for this version of Python. Require a newer version.",
         ),
         (
+            r"Because (?:all versions of )?(?P<package>\S+) ha(?:s|ve) no usable wheels and",
+            "{source}: {package} has no wheel, and building packages is not allowed. Require another version, or ask the "
+            'admin to set packages = "any" under [sandbox] in $EPOCHAL_HOME/server.toml.',
+        ),
+        (
             r"Wheels are required for `(?P<package>[^`]+)`",
             "{source} requires {package}, or a package that needs it, in a version that has no wheel, and building packages is "
             "not allowed. Require another version, or ask the admin to set "
             'packages = "any" under [sandbox] in $EPOCHAL_HOME/server.toml.',
-        ),
-        (
-            r"Because (?:all versions of )?(?P<package>\S+) ha(?:s|ve) no usable wheels and",
-            "{source}: {package} has no wheel, and building packages is not allowed. Require another version, or ask the "
-            'admin to set packages = "any" under [sandbox] in $EPOCHAL_HOME/server.toml.',
         ),
         (
             r"there (?:is|are) no versions? of (?P<package>\S+) and you require",
