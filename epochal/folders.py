@@ -18,7 +18,7 @@ class TrialFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.code = path / "code"
-        """The trial's writable copy of the code, mounted as /train in a container. The script's files remain in it."""
+        """The trial's writable copy of the code, mounted as /train in a container. Files that the script writes stay here."""
         self.out = path / "out"
         """The output folder, whose path is in $EPOCHAL_OUT during training."""
         self.metrics = self.out / "metrics.jsonl"
@@ -26,11 +26,11 @@ class TrialFolder:
         self.accuracy = self.out / "accuracy.json"
         """The file with the accuracy, written by the script or the recorder."""
         self.checkpoints = path / "checkpoints"
-        """The checkpoints ($EPOCHAL_CHECKPOINTS). They are moved to a later trial of the run if it may use them."""
+        """The checkpoints ($EPOCHAL_CHECKPOINTS). If a later trial of the run may resume from them, they are moved to it."""
         self.log = path / "train.log"
         """Standard output and standard error of the training, interleaved."""
         self.changed_files = path / "change"
-        """The files that the trial changed, at their paths in the code, for the developer to adopt; may be absent."""
+        """The files that the trial changed, under the same paths as in the code; absent if the trial changed nothing."""
         self.diff = path / "change.diff"
         """The trial's changes to the code as a unified diff; absent if the trial changed nothing."""
 

@@ -233,8 +233,8 @@ def check_files(folder: Path) -> tuple[str, ...]:
         return ()
     return (
         f"{_shorten_list(pointers)}: Git LFS files are not downloaded, so training sees only pointers of about 130 bytes. "
-        "Put such data into the server's data folder (data in $EPOCHAL_HOME/server.toml), which scripts find at "
-        "$EPOCHAL_DATA, instead.",
+        "Instead, put such data into the server's data folder (data in $EPOCHAL_HOME/server.toml), which scripts find at "
+        "$EPOCHAL_DATA.",
     )
 
 

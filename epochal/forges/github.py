@@ -22,7 +22,7 @@ _MAX_BRANCH_LENGTH = 255
 _MAX_URL_LENGTH = 2048
 _URL_FIELDS = ("clone_url", "ssh_url", "html_url", "git_url", "url")
 MIN_SECRET_BYTES = 16
-"""The minimum length of a secret: a shorter one could be guessed, and an empty one would accept any delivery."""
+"""The minimum length of a secret. A shorter one could be guessed, and with an empty one, any delivery would be accepted."""
 
 
 class PayloadError(EpochalError):
@@ -74,13 +74,13 @@ def read_body(content_type: str, body: bytes) -> dict[str, Any]:
         if kind == "application/x-www-form-urlencoded":
             fields = parse_qs(text, keep_blank_values=True, errors="strict", max_num_fields=10).get("payload", [])
             if len(fields) != 1:
-                raise PayloadError(400, "The form does not have exactly one field named payload.")
+                raise PayloadError(400, "The form must have exactly one field named payload.")
             text = fields[0]
         payload = json.loads(text)
     except (ValueError, RecursionError):
-        raise PayloadError(400, "The body is not JSON in UTF-8.") from None
+        raise PayloadError(400, "The body is not valid JSON encoded in UTF-8.") from None
     if not isinstance(payload, dict):
-        raise PayloadError(400, "The JSON is not an object.")
+        raise PayloadError(400, "The JSON in the body is not an object.")
     return payload
 
 
@@ -92,7 +92,7 @@ def read_push(payload: dict[str, Any]) -> Push | Skipped:
     reference = _get_text(payload, "ref")
     sha = _get_text(payload, "after")
     if not _SHA.fullmatch(sha):
-        raise PayloadError(400, "after: not a full commit id.")
+        raise PayloadError(400, '"after" is not a full commit id.')
     shown = reference[:_MAX_BRANCH_LENGTH]
     if payload.get("deleted") is True or set(sha) == {"0"}:
         return Skipped(f"{shown} was deleted")
@@ -108,9 +108,9 @@ def read_push(payload: dict[str, Any]) -> Push | Skipped:
     addresses = [repository.get(name) for name in _URL_FIELDS]
     texts = [address for address in addresses if isinstance(address, str) and 0 < len(address) <= _MAX_URL_LENGTH]
     if not texts:
-        raise PayloadError(400, "repository.clone_url: missing or not a string.")
+        raise PayloadError(400, '"repository.clone_url" is missing or not a string.')
     if not branch or len(branch) > _MAX_BRANCH_LENGTH or _BAD_BRANCH.search(branch):
-        raise PayloadError(400, "ref: not a valid branch name.")
+        raise PayloadError(400, '"ref" is not a valid branch name.')
     return Push(
         identities=frozenset(identity(text) for text in texts),
         branch=branch,
@@ -124,14 +124,14 @@ def read_push(payload: dict[str, Any]) -> Push | Skipped:
 def _get_object(payload: dict[str, Any], name: str, where: str = "") -> dict[str, Any]:
     value = payload.get(name)
     if not isinstance(value, dict):
-        raise PayloadError(400, f"{where}{name}: missing or not an object.")
+        raise PayloadError(400, f'"{where}{name}" is missing or not an object.')
     return value
 
 
 def _get_text(payload: dict[str, Any], name: str, where: str = "") -> str:
     value = payload.get(name)
     if not isinstance(value, str):
-        raise PayloadError(400, f"{where}{name}: missing or not a string.")
+        raise PayloadError(400, f'"{where}{name}" is missing or not a string.')
     # JSON allows NUL and lone surrogates, but databases and mail do not.
     return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "?")
 

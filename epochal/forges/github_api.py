@@ -18,7 +18,7 @@ _MARKER = "registered-by=epochal"
 _REMEDIES = {
     401: "EPOCHAL_GITHUB_TOKEN is not valid. Create a new token.",
     403: "EPOCHAL_GITHUB_TOKEN lacks the permission Webhooks (read and write); a classic token needs admin:repo_hook.",
-    404: "there is no such repository, or EPOCHAL_GITHUB_TOKEN does not belong to an admin of it.",
+    404: "there is no such repository, or the owner of EPOCHAL_GITHUB_TOKEN is not an admin of it.",
     422: "the webhook was not accepted.",
     429: "too many requests were made with EPOCHAL_GITHUB_TOKEN. Try again later.",
 }
@@ -48,12 +48,12 @@ def register_webhook(repository_url: str, address: str, secret: bytes, token: st
         found = _find_webhook(_request(client, name, "GET", f"{hooks}?per_page=100"), address)
         if found is None:
             _request(client, name, "POST", hooks, {"name": "web", **hook})
-            return f"GitHub now sends the pushes of {name} to {address}"
+            return f"GitHub now sends push events for {name} to {address}"
         _request(client, name, "PATCH", f"{hooks}/{int(found['id'])}", hook)
     before = _without_query(found["config"]["url"])
     if before == address:
-        return f"GitHub already sends the pushes of {name} to {address}"
-    return f"GitHub now sends the pushes of {name} to {address}, no longer to {before}"
+        return f"GitHub already sends push events for {name} to {address}"
+    return f"GitHub now sends push events for {name} to {address} instead of {before}"
 
 
 def _find_webhook(hooks: Any, address: str) -> dict[str, Any] | None:
@@ -73,7 +73,7 @@ def _request(client: httpx.Client, name: str, method: str, path: str, content: d
         response = client.request(method, path, json=content)
     except httpx.HTTPError as error:
         host = urlsplit(str(client.base_url)).netloc
-        raise UsageError(f"The webhook of {name} was not registered: {host} cannot be reached ({error}).") from None
+        raise UsageError(f"The webhook for {name} was not registered: {host} cannot be reached ({error}).") from None
     if not response.is_success:
         if response.is_redirect:
             why = "the repository was renamed or moved. Watch it at its new address."
@@ -81,11 +81,13 @@ def _request(client: httpx.Client, name: str, method: str, path: str, content: d
             limited = response.headers.get("X-RateLimit-Remaining") == "0"
             remedy = _REMEDIES.get(429 if limited else response.status_code, "try again later.")
             why = " ".join([remedy, *_error_messages(response)])
-        raise UsageError(f"The webhook of {name} was not registered: GitHub answered {response.status_code}: {why}")
+        raise UsageError(
+            f"The webhook for {name} was not registered. GitHub responded with status {response.status_code}: {why}"
+        )
     try:
         return response.json()
     except ValueError:
-        raise UsageError(f"The webhook of {name} was not registered: {client.base_url} is not GitHub's API.") from None
+        raise UsageError(f"The webhook for {name} was not registered: {client.base_url} is not GitHub's API.") from None
 
 
 def _error_messages(response: httpx.Response) -> list[str]:

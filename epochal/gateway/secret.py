@@ -69,11 +69,11 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         raise SettingsError(
             f"{path}: the webhook's secret cannot be read: {error.strerror}. "
-            "It should be a file that the user who runs Epochal may read."
+            "It must be a file that the user running Epochal can read."
         ) from None
     if mode & (stat.S_IROTH | stat.S_IWOTH):
         raise SettingsError(
-            f"{path}: everybody on this machine may read or write the webhook's secret. To fix it: chmod 600 {path}"
+            f"{path}: every user of this machine can read or change the webhook's secret. To fix it: chmod 600 {path}"
         )
     return _validate(secret, str(path))
 

@@ -27,7 +27,7 @@ from epochal.settings import WatchedRepository
 _log = logging.getLogger("epochal.gateway")
 
 MAX_BODY_BYTES = 25 * 1024 * 1024
-"""The maximum size of a request's body: GitHub sends no larger payloads ("Webhook events and payloads")."""
+"""The maximum size of a request's body. GitHub sends no larger payloads (see "Webhook events and payloads" in its docs)."""
 
 READ_SECONDS = 10.0
 """How long a request's head, and then its body, may take to arrive. GitHub waits just as long for a response."""
@@ -135,7 +135,7 @@ class _Webhook:
         if event == "ping":
             return Skipped("the webhook works: the signature is valid")
         if event != "push":
-            return Skipped(f"{event} events do not start a run: choose just the push event on GitHub")
+            return Skipped(f"{event} events do not start a run: choose only push events on GitHub")
         push = read_push(read_body(_single_header(headers, "Content-Type") or "", body))
         if isinstance(push, Skipped):
             return push

@@ -11,7 +11,7 @@ from epochal.results.epochs import TrainedEpochs, count_epochs
 from epochal.results.outputs import read_metrics, read_untrusted_text
 
 _MAX_INEFFECTIVE = 2
-"""Once raising literals has had no effect in this many trials, no other literal is tried."""
+"""After this many trials in which raising a literal had no effect, no other literals are tried."""
 
 
 @dataclass(frozen=True)

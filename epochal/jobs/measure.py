@@ -19,7 +19,7 @@ from epochal.results.swallowed import find_swallowed_fit
 from epochal.runtimes.runtime import Outcome
 
 _LAST_OUTPUT = 256 * 1024
-"""The number of characters at the end of the log in which to search for a traceback."""
+"""How many characters at the end of the log are searched for a traceback."""
 
 
 def measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, findings: Findings) -> Choice:
@@ -109,7 +109,7 @@ def _describe_thread(script: Script, function: Frame) -> str:
     for path, call in script.find_calls("Thread"):
         target = next((each.value for each in call.keywords if each.arg == "target"), None)
         if target is not None and last_name(target) == function.function:
-            return f"{function.function}, which {path} line {call.lineno} starts"
+            return f"{function.function}, started in line {call.lineno} of {path}"
     return f"{function.function} in {function.place}" if function.path else function.function
 
 

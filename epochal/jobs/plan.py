@@ -140,7 +140,7 @@ def stop_orphaned_trainings(app: App) -> None:
     try:
         stopped_runs = _choose_runtime(app).reap(partial(is_training, app.database))
     except RunFailed as failure:
-        log(f"could not check for training processes whose job has died: {failure.explanation}")
+        log(f"could not check for training processes whose jobs have died: {failure.explanation}")
         return
     for run in stopped_runs:
         log(f"run {run}: stopped a training process whose job had died")

@@ -35,7 +35,9 @@ def reuse_verdict(active: ActiveRun) -> State | None:
         if not app.home.run(earlier.id).trial(trial.number).path.is_dir():
             log(f"the verdict of run {earlier.id} cannot be reused, because the folder of its best trial is gone")
         elif app.environment.force:
-            log(f"the verdict of run {earlier.id} ({earlier.state}) is not reused because of --force: training again")
+            log(
+                f"the verdict of run {earlier.id} ({earlier.state}) is not reused, because --force was given: training again"
+            )
             return None
         elif outside := _find_outside(active):
             log(

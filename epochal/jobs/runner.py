@@ -30,7 +30,7 @@ _STATES = {
     "train": frozenset({State.PULLED, State.TRAINING}),
     "retrain": frozenset({State.BELOW, State.RETRAINING}),
 }
-"""The states in which each job may claim a run."""
+"""For each job, the states of the runs that it may claim."""
 
 
 def run_job(name: str, environment: Environment) -> int:
@@ -216,4 +216,4 @@ def _send_mail(app: App) -> None:
     try:
         drain_outbox(app, log)
     except DatabaseUnavailable as error:
-        log(f"mail: not sent yet; epochal serve or epochal mail will send it later: {error}")
+        log(f"mail: epochal serve or epochal mail will send it later, because it could not be sent now: {error}")

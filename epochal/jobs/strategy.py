@@ -77,7 +77,7 @@ def check_budget(trials: Sequence[Trial], settings: RetrainSettings) -> GiveUp |
 
 
 _MIN_RISE = 0.01
-"""The smallest increase in the accuracy at which a trial stops early. A smaller one might add only one epoch."""
+"""The accuracy at which a trial stops early is raised by at least this much. A smaller rise might add only one epoch."""
 
 
 def choose_stop_accuracy(target: float, trials: Sequence[Trial]) -> float | None:
@@ -119,8 +119,9 @@ def next_trial(
     if choice.converged:
         return GiveUp(
             Reason.STOPS_ITSELF,
-            f"The training in {script.path} ended before its last iteration, so allowing more would change nothing.",
-            "Lower its tolerance (tol), let its early stopping wait longer, or change the model.",
+            f"The training in {script.path} ended before it reached its maximum number of iterations, so raising that number "
+            "would change nothing.",
+            "Lower its tolerance (tol), give its early stopping more patience, or change the model.",
         )
     if measured and measured[-1].stopped_by is StoppedBy.SCRIPT:
         return GiveUp(
@@ -183,7 +184,7 @@ def _check_limits(measured: list[Trial], epochs: int, settings: RetrainSettings)
     if best and best.evidence.chance is not None and best.value <= best.evidence.chance:
         return GiveUp(
             Reason.NO_IMPROVEMENT,
-            f"{cause}, and {describe_baseline(best.evidence)} would be as accurate.",
+            f"{cause}, and {describe_baseline(best.evidence)} would be just as accurate.",
             "Repeat the rows of rare labels in the training data, scale the inputs, or change the network.",
         )
     return GiveUp(Reason.NO_IMPROVEMENT, f"{cause}.")

@@ -206,7 +206,7 @@ def _prepare_exact_epochs(
     exact = replace(started, proposal=replace(started.proposal, changes=changes, stop_at=None))
     log(
         f"trial {started.number}: {active.script.path} failed after its fit was stopped at the threshold, perhaps because "
-        f"its history was too short; training {_describe_changes(exact.proposal)}, without stopping"
+        f"its history was too short; training again {_describe_changes(exact.proposal)}, without stopping early"
     )
     _prepare_folder(active, exact, keep_checkpoints=True)
     return exact, ProvidedCheckpoints(f"trial {started.number}", provided.test_set)

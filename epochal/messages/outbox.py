@@ -8,7 +8,7 @@ from epochal.settings.environment import read_secret_setting
 from epochal.store.outbox import release_message, take_message
 
 OUTBOX_PAUSE_SECONDS = 60.0
-"""The pause between attempts by ``epochal serve``. A mail that was refused temporarily may be accepted later."""
+"""The pause between attempts by ``epochal serve`` to send mail. A mail refused temporarily may be accepted later."""
 
 
 def drain_outbox(app: App, log: Log) -> bool:

@@ -36,15 +36,15 @@ def choose_recipients(mail: MailSettings, commit: Commit) -> Recipients:
     if mail.to:
         refused = ", ".join(ascii(address) for address in mail.to if not _ADDRESS.fullmatch(address))
         problem = (
-            f"[mail] to in server.toml needs one bare address per entry, but contains {refused}" if refused else ""
+            f'"to" under [mail] in server.toml must list only bare addresses, but contains {refused}' if refused else ""
         )
         return Recipients(tuple(address for address in mail.to if _ADDRESS.fullmatch(address)), problem)
     address = commit.author_email
     found = _ADDRESS.fullmatch(address)
     if found is None:
-        return Recipients((), "the commit's author has no valid address; set [mail] to in server.toml")
+        return Recipients((), 'the author of the commit has no valid address; set "to" under [mail] in server.toml')
     if _NOREPLY.search(address):
-        return Recipients((), f"{address} is a noreply address; set [mail] to in server.toml")
+        return Recipients((), f'{address} is a noreply address; set "to" under [mail] in server.toml')
     domain = found["domain"].lower()
     if not {"*", domain} & {allowed.lower() for allowed in mail.allowed_domains}:
         return Recipients((), f"{domain} is not in [mail] allowed_domains in server.toml, so {address} gets no mail")

@@ -100,7 +100,7 @@ class MomentView(TypedDict):
     """A moment in a run. The strings below the keys appear in docs/reference/json.md."""
 
     moment: str
-    """The step that was reached, one of those below."""
+    """The step that was reached: one of the steps listed below."""
     trial: int | None
     """The number of the trial that reached the step; null for a step of the whole run."""
     at: str

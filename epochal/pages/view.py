@@ -62,7 +62,7 @@ class ForecastView(TypedDict):
     latest: int | None
     """The last epoch of the 90% interval of the expected epoch; null if it is after last_epoch."""
     hopeless: bool
-    """Whether the curve levels off below the threshold, so that the epochs are not raised further."""
+    """Whether the curve levels off below the threshold, so that the number of epochs is not raised further."""
     sentence: str
     """The forecast as a sentence."""
 
@@ -95,7 +95,7 @@ class AccuracyView(TypedDict):
     rows_seen: float | None
     """The share of test rows that the network was fitted on; null if the rows were not compared."""
     rows_expected: float | None
-    """The share that even a clean split would show if the data contain duplicates; null if not compared."""
+    """The share that even a clean split would show if the data contain duplicates; null if the rows were not compared."""
     rows_accepted: bool
     """Whether the accuracy counts only because epochal.toml sets repeated_rows."""
 

@@ -177,14 +177,14 @@ def test_pusher_is_optional(pusher: object) -> None:
 )
 def test_invalid_field_is_named(field: str, value: object) -> None:
     """A missing or mistyped field is 400, and the message starts with its path."""
-    with pytest.raises(PayloadError, match=re.escape(f"{field}: ")) as error:
+    with pytest.raises(PayloadError, match=re.escape(f'"{field}" is ')) as error:
         read_push(_payload(**{field.replace(".", "__"): value}))
     assert error.value.status == 400
 
 
 def test_repository_without_a_url_is_refused() -> None:
     """Nothing could be fetched."""
-    with pytest.raises(PayloadError, match=r"^repository\.clone_url: "):
+    with pytest.raises(PayloadError, match=r'^"repository\.clone_url" is '):
         read_push(_payload(repository={"clone_url": 1, "url": "x" * 9999}))
 
 
@@ -197,7 +197,7 @@ def test_repository_without_a_url_is_refused() -> None:
 )  # fmt: skip
 def test_unsafe_branch_is_refused(branch: str) -> None:
     """A name that git forbids, or that a command would take for an option, is 400."""
-    with pytest.raises(PayloadError, match=r"^ref: "):
+    with pytest.raises(PayloadError, match=r'^"ref" is '):
         read_push(_payload(ref=f"refs/heads/{branch}"))
 
 

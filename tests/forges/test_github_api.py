@@ -99,7 +99,7 @@ def test_webhook_is_registered(github: tuple[GitHub, str], url: str) -> None:
     """GitHub sends signed JSON, for pushes only, and checks the certificate; the result says so in a sentence."""
     stand_in, api = github
     assert register_webhook(url, _ADDRESS, SECRET, _TOKEN, api) == (
-        f"GitHub now sends the pushes of ada/digits to {_ADDRESS}"
+        f"GitHub now sends push events for ada/digits to {_ADDRESS}"
     )
     (hook,) = stand_in.hooks
     assert hook["config"].pop("url").partition("?")[0] == _ADDRESS
@@ -111,7 +111,7 @@ def test_new_address_updates_the_webhook(github: tuple[GitHub, str]) -> None:
     """ngrok's address may change. The webhook gets the new one and the current secret, and the old one is reported."""
     stand_in, api = github
     register_webhook(URL, "https://old.ngrok.app/webhook", b"the secret before this one", _TOKEN, api)
-    assert "no longer to https://old.ngrok.app/webhook" in register_webhook(URL, _ADDRESS, SECRET, _TOKEN, api)
+    assert "instead of https://old.ngrok.app/webhook" in register_webhook(URL, _ADDRESS, SECRET, _TOKEN, api)
     assert register_webhook(URL, _ADDRESS, SECRET, _TOKEN, api).startswith("GitHub already sends")
     (hook,) = stand_in.hooks
     assert hook["config"]["url"].startswith(_ADDRESS)
@@ -145,7 +145,7 @@ def test_webhooks_of_others_are_left_alone(github: tuple[GitHub, str]) -> None:
 )
 def test_refusal_is_reported_with_its_remedy(github: tuple[GitHub, str], token: str, complaint: str) -> None:
     """One line gives the repository, GitHub's message and what to do, and never the token."""
-    with pytest.raises(UsageError, match=f"^The webhook of ada/digits was not registered: .*{complaint}") as error:
+    with pytest.raises(UsageError, match=f"^The webhook for ada/digits was not registered. .*{complaint}") as error:
         register_webhook(URL, _ADDRESS, SECRET, token, github[1])
     assert token not in str(error.value)
     assert "\n" not in str(error.value)
@@ -153,7 +153,9 @@ def test_refusal_is_reported_with_its_remedy(github: tuple[GitHub, str], token: 
 
 def test_missing_repository_is_reported(github: tuple[GitHub, str]) -> None:
     """GitHub also answers 404 if the token may not see the repository, so the message gives both causes."""
-    with pytest.raises(UsageError, match="404: there is no such repository, or EPOCHAL_GITHUB_TOKEN does not"):
+    with pytest.raises(
+        UsageError, match="404: there is no such repository, or the owner of EPOCHAL_GITHUB_TOKEN is not"
+    ):
         register_webhook("https://github.com/eve/digits", _ADDRESS, SECRET, _TOKEN, github[1])
 
 

@@ -93,7 +93,7 @@ def test_commit_without_relevant_change_reuses_the_verdict(
     assert [developer.push(change)[1] for change in changes] == [[20, 30], [25, 35], [25]]
     run, trained = developer.push({"README.md": "Three\n"}, EPOCHAL_FORCE="1")
     assert (run.reused_run, trained) == (None, [25])
-    assert "is not reused because of --force: training again" in capsys.readouterr().out
+    assert "is not reused, because --force was given: training again" in capsys.readouterr().out
 
 
 def test_verdict_on_code_that_reads_an_outside_file_is_not_reused(
@@ -144,7 +144,7 @@ def test_exhausted_run_is_reused(home: Path, tmp_path: Path, capsys: pytest.Capt
     run, trained = developer.push({"README.md": "Two\n"})
     assert (run.state, developer.status, run.reused_run, trained) == (State.EXHAUSTED, 3, 1, [])
     assert (run.reason, run.explanation) == (first.reason, first.explanation)
-    assert capsys.readouterr().out.endswith("Run 2 is exhausted: nothing to do.\n")
+    assert capsys.readouterr().out.endswith("Run 2 has the state exhausted, so there is nothing to do.\n")
     assert developer.push({"README.md": "Three\n"})[0].reused_run == 1
     assert "gone" not in capsys.readouterr().out
     shutil.rmtree(home / "runs" / "1")
@@ -222,5 +222,5 @@ def test_adopting_the_offered_change_reuses_its_trial(home: Path, tmp_path: Path
     command = "run", str(developer.folder), "--runtime", "process", "--no-mail", "--branch", "other"
     assert "reused from run 1" in epochal(home, *command).stdout
     assert developer.trained == [20, 30]
-    assert "is not reused because of --force: training again" in epochal(home, *command, "--force").stdout
+    assert "is not reused, because --force was given: training again" in epochal(home, *command, "--force").stdout
     assert developer.trained == [20, 30, 30]

@@ -54,7 +54,7 @@ def test_other_domains_are_not_mailed(domains: tuple[str, ...]) -> None:
 def test_address_that_takes_no_mail_is_not_mailed(address: str) -> None:
     """GitHub hides addresses behind such ones. They get no mail even if every domain is allowed."""
     assert _choose(address, domains=("*",)) == Recipients(
-        (), f"{address} is a noreply address; set [mail] to in server.toml"
+        (), f'{address} is a noreply address; set "to" under [mail] in server.toml'
     )
 
 
@@ -88,10 +88,12 @@ def test_address_that_takes_no_mail_is_not_mailed(address: str) -> None:
 def test_malformed_addresses_are_refused(address: str) -> None:
     """Only a single plain address is mailed, whether it comes from a commit or from the admin."""
     author = _choose(address, domains=("*",))
-    assert author == Recipients((), "the commit's author has no valid address; set [mail] to in server.toml")
+    assert author == Recipients(
+        (), 'the author of the commit has no valid address; set "to" under [mail] in server.toml'
+    )
     listed = _choose("ada@example.com", to=("team@example.org", address))
     assert listed.addresses == ("team@example.org",)
-    assert listed.problem == f"[mail] to in server.toml needs one bare address per entry, but contains {address!a}"
+    assert listed.problem == f'"to" under [mail] in server.toml must list only bare addresses, but contains {address!a}'
 
 
 @unhurried

@@ -128,7 +128,10 @@ EXACT = {
 """The arguments of ``fit`` for each kind of data or code that resumes."""
 
 AFRESH = {
-    "loss of TensorFlow": ("make(loss=noisy_with_tensorflow), x, y", "the training draws numbers with tf.random"),
+    "loss of TensorFlow": (
+        "make(loss=noisy_with_tensorflow), x, y",
+        "the training draws random numbers with tf.random",
+    ),
     "own generator": ("make(Noise(lambda inputs: hidden.normal())), x, y", "outside of its variables: hidden"),
     "numpy": ("make(Draws()), x, y", "outside of its variables: np.random"),
 }
@@ -193,7 +196,7 @@ fit("one", make(), x, y, callbacks=[Creates()])
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
-        (UNREPEATED, "the data of epoch 2, read again, were not those of the earlier trial (are they seeded?)"),
+        (UNREPEATED, "the data of epoch 2 are not the same as in the earlier trial (are they seeded?)"),
         (CREATES, "the state of epoch 2 could not be restored: an object that was created during the fit"),
     ],
 )

@@ -204,7 +204,7 @@ class Workers:
                 (self._study.record_failed if is_combination_failure else self._study.release)(started.candidate)
             if not is_combination_failure:
                 raise
-            log(f"trial {started.number}: failed: {failure.reason}: {failure.explanation}")
+            log(f"trial {started.number}: failed ({failure.reason}): {failure.explanation}")
             return
         except NotOwner as lost:  # this process sent no heartbeat for so long that others took it for dead
             log(f"trial {started.number}: {lost}")

@@ -82,7 +82,7 @@ def _explain_failure(error: Exception, settings: MailSettings) -> MailError:
         if isinstance(error, smtplib.SMTPAuthenticationError):
             what = f"refused the login of {settings.user} ({error.smtp_code}): check [mail] user and its password"
         elif isinstance(error, smtplib.SMTPSenderRefused):
-            what = f"refused the sender {error.sender} ({reply}): check [mail] from"
+            what = f'refused the sender {error.sender} ({reply}): check "from" under [mail]'
         else:
             what = f"did not accept the mail ({reply})"
         return MailError(f"{where} {what}", temporary=_is_temporary(error.smtp_code))
@@ -94,7 +94,7 @@ def _explain_failure(error: Exception, settings: MailSettings) -> MailError:
     if isinstance(error, ssl.SSLError):
         if isinstance(error, ssl.SSLCertVerificationError):
             why = f"has a certificate that is not trusted ({error.verify_message})"
-            what = f"{why}: check [mail] host, or set SSL_CERT_FILE to the file with its authority's certificate"
+            what = f"{why}: check [mail] host, or set SSL_CERT_FILE to a file with the certificate of its issuer"
         else:
             what = f"does not use TLS on this port ({error.reason}): check [mail] security and port"
         return MailError(f"{where} {what}", temporary=isinstance(error, ssl.SSLEOFError))

@@ -6,7 +6,7 @@ from .library import find_dataset_class, tree
 from .rows import NotHashable
 
 _CUTS = ("Take", "Skip", "Shard", "Filter", "Window")
-"""Words in the names of those tf.data classes that leave out rows."""
+"""Words that occur in the names of tf.data classes that leave out rows."""
 
 
 def watch(x, y, see, end_pass=None, restart=None, steps=None, note_first=None):

@@ -15,9 +15,9 @@ import time
 from .raised import CODE, describe, describe_stack, relative
 
 _IDLE_WINDOW = 10.0
-"""The process ends without the remaining threads once they have been idle for this many seconds."""
+"""The process ends without waiting for the remaining threads once they have been idle for this many seconds."""
 _IDLE_SHARE = 0.05
-"""The share of one processor that idle threads may use: some wake up now and then, for example to log the load."""
+"""Threads count as idle if they use less than this share of one processor: some wake up now and then."""
 _MAIN_PROCESS = "EPOCHAL_MAIN_PROCESS"
 """The environment variable that distinguishes the script's own process from the processes that it starts."""
 

@@ -26,7 +26,7 @@ With four standard errors, none of 800 clean splits of data with many repeated r
 _SMALL = 0.05
 """A test is refused only if the share of known rows exceeds the expected share by more than this.
 
-A smaller excess raises the accuracy by at most half as much if the labels are random and there are two balanced classes.
+A smaller excess raises the accuracy by at most half of the excess if the labels are random and there are two balanced classes.
 """
 _MAX_CLASSES = 1000
 _MAX_TRIED_LABELS = 100
@@ -68,7 +68,7 @@ class FittedRows:
         self.hashes = numpy.empty(0, numpy.uint64)
         """Sorted unique hashes of the rows with their labels; only those up to ``ceiling`` if there are too many."""
         self.counts = numpy.empty(0, numpy.uint8)
-        """How often each row of ``hashes`` occurred in the first complete pass, at most 255; 0 if it did not."""
+        """How often each row of ``hashes`` occurred in the first complete pass, counted up to 255; 0 if it did not occur."""
         self.ceiling = numpy.iinfo(numpy.uint64).max
         self.labels = numpy.empty(0, numpy.uint64)
         """Hashes of the labels, sorted and unique."""

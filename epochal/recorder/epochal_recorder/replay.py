@@ -40,7 +40,7 @@ _SIMPLE = frozenset(
         "Zip",
     }
 )
-"""The kinds of tf.data.Dataset whose state depends on how many iterators were made, and not on how far these got."""
+"""The kinds of tf.data.Dataset whose state depends on how many iterators were made, not on how far they have advanced."""
 
 
 class Replay:
@@ -58,7 +58,7 @@ class Replay:
         is_endless = getattr(x, "num_batches", 0) is None
         self.is_needed = self.has_hidden_state or is_endless or bool(self._steps)
         self.is_reading = False
-        """Whether past data, which the model is not trained on, are being read at the moment."""
+        """Whether the data of past epochs are being read again at the moment, without training the model on them."""
         self.digests = []
         """A digest of the first batch of each epoch that has been read so far."""
 
@@ -101,7 +101,7 @@ class Replay:
                     if self.is_tf_dataset and not _is_seeded():
                         return False
                     raise StartOver(
-                        f"the data of epoch {number + 1}, read again, were not those of the earlier trial (are they seeded?)"
+                        f"the data of epoch {number + 1} are not the same as in the earlier trial (are they seeded?)"
                     )
         finally:
             self.is_reading = False
@@ -142,7 +142,7 @@ def _find_epoch_iterator():
         if frame.f_code.co_name == "fit" and "epoch_iterator" in frame.f_locals:
             return frame.f_locals["epoch_iterator"]
         frame = frame.f_back
-    raise NotResumable("this version of Keras reads its data in a different way")
+    raise NotResumable("this version of Keras reads data in an unknown way")
 
 
 def _describe_pipeline(dataset):

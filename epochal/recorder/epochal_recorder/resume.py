@@ -205,7 +205,7 @@ class Resumption:
         if self._states.lost:
             return self._states.lost
         if draws_hidden_numbers(self._model):
-            return "the training draws numbers with tf.random, which a checkpoint cannot hold (keras.random can be resumed)"
+            return "the training draws random numbers with tf.random, which cannot be resumed (use keras.random)"
         optimizer = self._model.optimizer
         if find_nonfinite([*self._model.variables, *(optimizer.variables if optimizer else ())]):
             return f"after epoch {self.epoch}, the weights or the optimizer's variables are NaN or infinite"

@@ -166,7 +166,7 @@ class ScriptState:
             variables = [] if current is None else self._own_variables(current)
             if len(variables) != len(state):
                 raise ValueError(
-                    f"an object of the script has {len(variables)} variables, but the checkpoint has {len(state)}"
+                    f"an object in the script has {len(variables)} variables, but the checkpoint has {len(state)}"
                 )
             for variable, array in zip(variables, state, strict=True):
                 variable.assign(array)

@@ -25,7 +25,7 @@ from .rows import NotHashable, as_array, hash_rows
 _SCORING = frozenset({"score", "_score", "__call__", "_passthrough_scorer", "inner_f"})
 """Names of scikit-learn functions that only return the score of another function.
 
-These belong to Pipeline.score, to the scorers (including those of releases before 1.4), and to a decorator of both.
+They are methods of Pipeline and of scorers (also in releases before 1.4), and the wrapper function of a decorator used in both.
 """
 _FITS = frozenset({"fit", "partial_fit", "fit_predict"})
 _PREDICTS = frozenset({"predict", "predict_proba", "decision_function"})
