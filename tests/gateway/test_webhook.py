@@ -103,7 +103,7 @@ def test_ignored_push_is_answered_with_the_reason(changes: dict[str, Any], reaso
 
 
 @pytest.mark.parametrize(
-    ("event", "reason"), [("ping", "the signature is valid"), ("pull_request", "just the push event")]
+    ("event", "reason"), [("ping", "the signature is valid"), ("pull_request", "only push events")]
 )
 def test_other_events_are_ignored(event: str, reason: str) -> None:
     """Events other than a push are answered with 200, so that GitHub shows a green tick, and start no run."""
