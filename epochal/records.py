@@ -14,7 +14,7 @@ Value = bool | int | float | str
 """The types of a hyperparameter's value."""
 
 Log = Callable[[str], None]
-"""A function that logs a line of text, which it is given without a trailing newline."""
+"""A function that logs a line of text, passed without a trailing newline."""
 
 PROOF_PREFIX = "epochal proof: "
 """The beginning of the line in which a job prints which EPOCHAL_HOME, database and scripts it uses."""
@@ -90,7 +90,7 @@ EXIT_STATUS = {
     State.SUPERSEDED: 4,
     State.CANCELLED: 5,
 }
-"""The exit status of a job script, by the state of its run when it ends. Jenkins and users rely on it."""
+"""The exit status of a job script, by the state of its run when the script ends. Jenkins and users rely on these values."""
 
 
 class TrialState(StrEnum):
@@ -137,11 +137,11 @@ class AccuracySource(StrEnum):
 _SOURCE_DESCRIPTIONS = {
     AccuracySource.SCRIPT: "from the accuracy.json that the script wrote",
     AccuracySource.EVALUATE: "from the script's last evaluate()",
-    AccuracySource.OUTPUT: "from the line that the script printed",
+    AccuracySource.OUTPUT: "from a line that the script printed",
     AccuracySource.SCORE: "from the script's last score() or accuracy_score()",
     AccuracySource.FILE: "from a file that the script wrote",
     AccuracySource.CROSS_VALIDATION: "from the script's last cross-validation",
-    AccuracySource.VALIDATION: "from the last validation accuracy, because the script reported no test accuracy",
+    AccuracySource.VALIDATION: "from the last validation (the script reported no test accuracy)",
 }
 
 
@@ -349,7 +349,7 @@ class Forecast:
         if self.hopeless:
             return f"levels off at {self.rounded}: more epochs will not reach {threshold}"
         if self.expected and self.latest:
-            return f"{threshold} is expected at epoch {self.expected} (90 % interval: {self.earliest} to {self.latest})"
+            return f"{threshold} is expected at epoch {self.expected} (90% interval: {self.earliest} to {self.latest})"
         if self.expected:
             return (
                 f"{threshold} may be reached by epoch {self.last_epoch}, but probably not before epoch {self.earliest}"

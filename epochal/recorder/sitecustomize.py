@@ -35,7 +35,7 @@ _modules_to_patch = {
 """Modules to patch after they are executed, each with the module of ``epochal_recorder`` that patches it.
 
 ``import keras``, ``from tensorflow import keras`` and ``tf.keras`` all import ``keras.src.models.model``, which defines
-keras.Model; in Keras 2 and tf_keras, ``engine.training`` does.
+keras.Model; in Keras 2 and tf_keras, ``engine.training`` defines it.
 """
 
 
@@ -70,7 +70,7 @@ def _observe_ending():
     try:
         import_module("epochal_recorder.ending").observe(_OUT)
     except Exception as fault:  # a failing recorder must not stop the training
-        sys.stderr.write(f"epochal: cannot observe the end of the script: {fault!r}\n")
+        sys.stderr.write(f"epochal: cannot observe how the script ends: {fault!r}\n")
 
 
 def _run_shadowed():

@@ -21,15 +21,16 @@ _TOLERANCE = 0.0005
 """Accuracies that differ by at most this much count as the same number, because scripts print three decimals."""
 _OTHER_NUMBER = 'To use another number, write it to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'
 _ALL_ROWS = 0.9995
-"""From this share of trained test rows on, the test set is the training set or a part of it, which never counts."""
+"""If at least this share of the test rows was trained on, the test set is part of the training set and never counts."""
 _OWN_ACCURACY = (
     "Measure the accuracy of a classifier, or write a measure that suits the model to $EPOCHAL_OUT/accuracy.json, for "
     'example {"accuracy": 0.83}.'
 )
 _NO_ACCURACY = (
     "finished but reported no accuracy: no accuracy.json in $EPOCHAL_OUT, no evaluate() with an accuracy "
-    "metric, no score() or accuracy_score(), no printed test accuracy{last}, no file with an accuracy, no val_accuracy. "
-    "Print a line like 'Test accuracy: 0.83' at its end, measured on rows that were not trained on."
+    "metric, no score() or accuracy_score(), no printed test accuracy{last}, no file with an accuracy, and no "
+    "val_accuracy. At the end of the script, print the accuracy on rows that were not trained on, in a line like "
+    "'Test accuracy: 0.83'."
 )
 
 
@@ -195,7 +196,7 @@ class _Chooser:
         has_sign = line.value != number
         if percentages.computed if has_sign else not percentages.unsigned:
             return line.value
-        doubt = f"so the number may mean {100 * number:.4g} % or {number:.4g} %"
+        doubt = f"so the number may mean {100 * number:.4g}% or {number:.4g}%"
         raise RunFailed(
             Reason.NO_ACCURACY,
             f"{self._script} printed {line.text!r} but never multiplies by 100, {doubt}. Multiply the accuracy by 100, or print it "
@@ -382,7 +383,7 @@ class _Chooser:
         if measurements:
             return RunFailed(Reason.NO_ACCURACY, _explain_missing_accuracy(measurements[-1], self._script))
         last = self._findings.printed.last_share
-        last = f" (the last line, {last!r}, does not name one)" if last else ""
+        last = f" (the last printed line, {last!r}, does not say that it is one)" if last else ""
         return RunFailed(Reason.NO_ACCURACY, f"{self._script} {_NO_ACCURACY.format(last=last)}")
 
     def _collect_notes(self, accuracy: Accuracy) -> list[str]:
@@ -439,7 +440,7 @@ def _explain_missing_accuracy(evaluated: Measurement, script: str) -> str:
     if not evaluated.metrics:
         return f"{where} got 0 samples. Check the path, filter or split that leaves the test set empty."
     names = [name for name in evaluated.metrics if name != "loss"]
-    choice = f', or name the accuracy in epochal.toml, such as metric = "{names[0]}"' if names else ""
+    choice = f', or name the accuracy in epochal.toml, for example metric = "{names[0]}"' if names else ""
     return (
         f"{where} measured no accuracy, only {', '.join(evaluated.metrics)}. "
         f'Compile the model with metrics=["accuracy"]{choice}.'
@@ -499,7 +500,7 @@ def _explain_label_refusal(measurement: Measurement, labels: Labels, name: str) 
     if labels.kind == "several" and measurement.kind in (Kind.EVALUATE, Kind.VALIDATION):
         return (
             f"Each row has several labels, and {name} counts them one by one. Measure the share of rows whose labels "
-            "are all right, as scikit-learn's accuracy_score(y_test, model.predict(x_test) > 0.5) does."
+            "are all correct, as scikit-learn's accuracy_score(y_test, model.predict(x_test) > 0.5) does."
         )
     return ""
 

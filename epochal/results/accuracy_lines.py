@@ -217,7 +217,7 @@ _BEFORE_WORD = re.compile(
 _OTHER_NUMBER_BEFORE = re.compile(
     r"[:=,]\s*$|(?<![a-z])(?:reach\w*|until|than|if|loss|dropout|lr|rate)\W*$", re.IGNORECASE
 )
-"""Matches the text before a number if the number does not belong to the word for accuracy after it."""
+"""Matches the text before a number that does not belong to the word for accuracy after it."""
 _SPREAD = re.compile(
     r"\W*(?:with\s+(?:a\s+)?)?(?:standard deviation|std)|\s*(?:\(|±|\+/?-|on\b|over\b|after\b|$)", re.IGNORECASE
 )
@@ -235,7 +235,7 @@ _QUALIFIERS = re.compile(
     r"|(?:data)?set|data|images?|samples?|examples?|rows|epochs?|\d+)\b)*",
     re.IGNORECASE,
 )
-"""Matches the text that may be between the word for accuracy and its number if the line names no data."""
+"""Matches the text that may be between the word for accuracy and its number if the line does not say which data it is for."""
 _REPORT_ROW = re.compile(r"\s*accuracy\s{2,}(?P<number>[01]\.\d+)\s{2,}(?P<samples>\d{1,9})\s*$")
 """Matches the accuracy row of scikit-learn's classification_report."""
 
@@ -513,8 +513,8 @@ def _guess(text: str, mention: _Mention) -> Unread | None:
 
 def _explain_unread(mention: _Mention, between: str, split: Split) -> str:
     if _is_excluded(mention) or _is_of_part(mention, between, mention.before):
-        return "may be that of the best epoch or of a part of the test data"
+        return "may state the accuracy of the best epoch or of only a part of the test data"
     measure = _RISKY_BEFORE.search(_MEASURE_BEFORE.sub("", mention.before))
     if measure and split is Split.UNNAMED:
-        return f"follows {measure[0]!r} and does not say 'test', so it may be a training accuracy"
+        return f"mentions {measure[0]!r} first and does not say 'test', so it may state a training accuracy"
     return "cannot be read"

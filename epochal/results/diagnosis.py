@@ -21,9 +21,9 @@ _LAST_LINES = 5
 
 _SYNTAX = frozenset({"SyntaxError", "IndentationError", "TabError"})
 _SIGNALS: dict[int, str] = {
-    signal.SIGKILL: ", often because the machine ran out of memory. Try a smaller batch.",
+    signal.SIGKILL: ", which often means that the machine ran out of memory. Try a smaller batch.",
     signal.SIGILL: ": the server's processor lacks an instruction that the framework needs.",
-    signal.SIGSEGV: ": a library crashed. Try another version of it, pinned in requirements.txt.",
+    signal.SIGSEGV: ": a library crashed. Pin another version of it in requirements.txt.",
 }
 _LAST_SIGNAL = 64
 
@@ -63,7 +63,7 @@ def _explain_exit(
     """Explain an exit status that no exception explains. ``lines``: the lines of the log."""
     printed_lines = [line for line in lines if line.strip()]
     quote = (
-        f' The last line of its output: "{printed_lines[-1].strip()[:_MAX_QUOTE_LENGTH]}"'
+        f' The last line of its output was: "{printed_lines[-1].strip()[:_MAX_QUOTE_LENGTH]}"'
         if printed_lines
         else " It printed nothing."
     )
@@ -141,7 +141,7 @@ def explain_exceptions(exceptions: Sequence[Raised], origin: Origin) -> tuple[Re
     where = f"{_describe_place(last, place)}: " if place else ""
     reason, remedy = explain_known([last, *real[1:], *exceptions], place, origin) or (Reason.SCRIPT_ERROR, "")
     if reason is Reason.NO_NETWORK:
-        return reason, f"{remedy} The error: {where}{quote}"
+        return reason, f"{remedy} The error was: {where}{quote}"
     return reason, f"{where}{quote} {remedy}".rstrip()
 
 
@@ -160,7 +160,7 @@ def explain_swallowed_fit(exceptions: Sequence[Raised], origin: Origin) -> tuple
     sentence = f"fit(){where} raised {_quote(real[0]).rstrip('.')}{cause}, and {origin.script} continued."
     return (
         reason,
-        f"{sentence} {remedy or 'The network was not trained: correct the call, or the data that it is given.'}",
+        f"{sentence} {remedy or 'The network was not trained: correct the call, or the data passed to fit().'}",
     )
 
 

@@ -67,22 +67,22 @@ class Divergence:
             )
         if not self.clipped:
             return f"Limit the gradients with {self.optimizer}(…, clipnorm=1.0)."
-        return (
-            f"Lower the learning rate of {self.optimizer} from {self.learning_rate:g}, or scale the inputs to about 1."
-        )
+        return f"Lower the learning rate of {self.optimizer} from {self.learning_rate:g}, or scale the inputs to between -1 and 1."
 
     def _explain_inputs(self) -> str:
         kind = "NaN" if self.has_nan else "infinity"
         columns = ", ".join(map(str, self.bad_columns)) if 0 < len(self.bad_columns) <= _MAX_COLUMNS else ""
-        where = (
-            f" in the column{'s' if len(self.bad_columns) > 1 else ''} {columns} (counted from 0)" if columns else ""
-        )
+        where = f" in column{'s' if len(self.bad_columns) > 1 else ''} {columns} (counted from 0)" if columns else ""
         if self.bad_inputs < self.rows:
             return (
                 f"The inputs of {self.bad_inputs} of {self.rows} training rows contain {kind}{where}: correct or leave out "
                 "these rows."
             )
-        cause = "a constant column is divided by its spread, 0" if self.has_nan else "the logarithm of 0 is taken"
+        cause = (
+            "a constant column is divided by its standard deviation, which is 0"
+            if self.has_nan
+            else "the logarithm of 0 is taken"
+        )
         return f"The inputs of all training rows contain {kind}{where}: correct their computation (perhaps {cause})."
 
 

@@ -29,7 +29,7 @@ _PRIOR_LEVEL_AND_DROP = 0.5
 _DRIFT = 0.3
 """How far a curve may depart from the mean forecast, as a fraction of the accuracy gained in the last doubling of epochs."""
 _LATE_START = 0.15
-"""The same if nothing has been learnt yet, as a fraction of the remaining error: learning may begin at any time."""
+"""The same for a curve that has not begun to learn, but may at any time, as a fraction of the remaining error."""
 _LATE_START_DECAY = 2
 """Exponent that determines how fast ``_LATE_START`` loses weight as more is learnt."""
 _MAX_SURGE = 0.5

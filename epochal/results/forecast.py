@@ -12,7 +12,7 @@ from epochal.records import Fit, Forecast, StoppedBy, Trial
 WIDTH = 1.95
 """Half-width of a 90% interval, in standard deviations of the extrapolation. Calibrated by benchmarks/forecast.py."""
 _HOPELESS_WIDTH = 2.4
-"""Half-width of the interval for judging a curve hopeless. WIDTH would give up one run in twenty too early."""
+"""Half-width of the interval for judging whether a curve is hopeless. With WIDTH, one run in twenty would be given up too early."""
 _MIN_EPOCHS = 8
 _MAX_POINTS = 200
 """To save time, a curve is reduced to this many points by averaging, and about as many future epochs are computed."""

@@ -39,7 +39,7 @@ def explain_import_error(raised: Raised, place: Frame | None, code: Path, script
     importer = raised.package
     if needs_gpu(message):
         return Reason.NO_GPU, (
-            f"{importer or script} needs the libraries of a GPU, but the training has no GPU. "
+            f"{importer or script} needs GPU libraries, but the training has no GPU. "
             f"Require the package's CPU build in {_REQUIREMENTS}."
         )
     if library := find_system_library(message):
@@ -156,7 +156,7 @@ def _explain_local_module(module: str, local: str, script: str) -> str:
     folder = str(Path(script).parent)
     inside = local.removeprefix(f"{folder}/") if folder != "." else local
     dotted = inside.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    return f"{module} is {local} in the repository, which is not beside {script}. Write `from {dotted} import …`."
+    return f"{module} is {local} in the repository, not beside {script}. Write `from {dotted} import …`."
 
 
 def _required(code: Path) -> list[str]:

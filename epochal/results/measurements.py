@@ -23,7 +23,7 @@ from epochal.results.sketches import MIN_SHARED, estimate_shared_rows
 _TOP_K = re.compile(r"(^|_)top_?(k|(?!1_)\d+)_")
 """Matches the names of top-k accuracies, which count an answer as right if the true class is among the best k."""
 _ACCURACY_CLASSES = frozenset({"Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy"})
-"""Keras' classes of metrics that are accuracies, whatever the script names them."""
+"""The classes of Keras metrics that measure an accuracy, whatever name the script gives them."""
 _MAX_NAMES = 20
 _SKETCH_BYTES = 8 * 1024
 

@@ -186,7 +186,7 @@ def _explain_code(last: Raised, line: str, inner: Frame | None, origin: Origin) 
         return Reason.SCRIPT_ERROR, removed
     if re.search(r"\bargv\b", line) and last.name in ("IndexError", "ValueError"):
         return Reason.SCRIPT_ERROR, (
-            f"Training starts {origin.script} without arguments, so write the values that the line reads into it instead."
+            f"Training starts {origin.script} without arguments, so replace the arguments that the line reads with fixed values."
         )
     if _SPARSE_LABELS.search(last.message) and (remedy := _explain_sparse_labels(origin)):
         return Reason.SCRIPT_ERROR, remedy
@@ -246,8 +246,8 @@ def _explain_nltk(name: str, message: str, origin: Origin) -> str:
         return f"{problem} run {commands} on the server to fill the dataset cache."
     folder = found["folder"] if (found := _NLTK_PATH.search(message)) else "corpora"
     return (
-        f"{problem} unpack {name} into {folder}/{name} of {DATA_FOLDER}, and write "
-        'nltk.data.path.append(os.environ["EPOCHAL_DATA"]) instead.'
+        f"{problem} unpack {name} into {folder}/{name} in {DATA_FOLDER}, and write "
+        'nltk.data.path.append(os.environ["EPOCHAL_DATA"]) instead of nltk.download().'
     )
 
 
@@ -320,7 +320,7 @@ def explain_memory(exceptions: Sequence[Raised], place: Frame | None, origin: Or
         wanted = next((found for each in exceptions if (found := _WANTED_MEMORY.search(each.message))), None)
         needs = f"needs {wanted['size']} more memory" if wanted else "ran out of memory"
         problem = f"{place.place} {needs}{limit}."
-        remedy = "Use fewer or smaller rows, or a smaller type such as float32"
+        remedy = "Use fewer or smaller rows, or a smaller data type such as float32"
     return f"{problem} {remedy}, or ask the server's admin to raise [limits] memory_mb in server.toml."
 
 

@@ -55,7 +55,7 @@ def describe_verdict(trial: Trial, threshold: float) -> str:
     elif shortfall := _describe_chance_shortfall(accuracy):
         outcome = f"is not {shortfall} the accuracy of {describe_baseline(accuracy.evidence)} ({accuracy.evidence.chance:.3f})"
     else:
-        outcome = f"is not certain enough to reach the threshold {shown_threshold}"
+        outcome = f"is not above the threshold {shown_threshold} with enough certainty"
     certainty = describe_certainty(trial, threshold)
     return f"{measured} {outcome}" + (f": {certainty}" if certainty else "")
 
@@ -68,7 +68,7 @@ def describe_certainty(trial: Trial, threshold: float) -> str:
     parts = []
     if judgement.bound is not None:
         bound, _ = format_with_threshold(judgement.bound, threshold)
-        parts.append(f"lower bound {bound} at {100 * judgement.confidence:.4g} % confidence")
+        parts.append(f"lower bound {bound} at {100 * judgement.confidence:.4g}% confidence")
     is_raised = judgement.required is None or judgement.required > threshold
     if judgement.confidence or (is_raised and trial.accuracy.evidence.chance is not None):
         needed = "no accuracy is enough"
@@ -101,7 +101,7 @@ def describe_evidence(trial: Trial, threshold: float) -> list[str]:
         return []
     evidence, samples, judgement = trial.accuracy.evidence, trial.accuracy.samples, trial.judgement
     baseline = describe_baseline(evidence)
-    chance = "Chance level unknown: the test labels were not recorded."
+    chance = "The chance level is unknown: the test labels were not recorded."
     if evidence.chance is not None:
         chance = f"{baseline[0].upper()}{baseline[1:]} gives {evidence.chance:.3f}."
     sentences = [_describe_rows(evidence), chance]
@@ -120,17 +120,17 @@ def _describe_rows(evidence: Evidence) -> str:
     seen, expected = _percent(evidence.seen), _percent(evidence.expected)
     if not evidence.checked:
         reason = keep_printable(evidence.unchecked)[:_MAX_REASON_LENGTH] or "the script did not report them"
-        return f"Test rows not checked: {reason}."
+        return f"The test rows were not checked: {reason}."
     if evidence.accepted:
         return (
-            f"Test rows checked: {seen} of them were seen in training, "
+            f"The test rows were checked: {seen} of them were seen in training, "
             "which repeated_rows = true in epochal.toml allows."
         )
     if evidence.seen > evidence.expected:
-        return f"Test rows checked: {seen} of them were also in the training data; {expected} expected."
+        return f"The test rows were checked: {seen} of them were also in the training data; {expected} was expected."
     if evidence.seen:
-        return f"Test rows checked: {seen} of them are identical to training rows, no more than expected."
-    return "Test rows checked: not used in training."
+        return f"The test rows were checked: {seen} of them are identical to training rows, no more than expected."
+    return "The test rows were checked: none of them was used in training."
 
 
 def _describe_chance_shortfall(accuracy: Accuracy) -> str:
@@ -142,4 +142,4 @@ def _describe_chance_shortfall(accuracy: Accuracy) -> str:
 
 
 def _percent(share: float) -> str:
-    return "under 0.1 %" if 0 < share < 0.001 else f"{100 * share:.3g} %"
+    return "less than 0.1%" if 0 < share < 0.001 else f"{100 * share:.3g}%"

@@ -41,7 +41,7 @@ def engine_errors(docker_host: str) -> Iterator[None]:
             chain.append(inner)
         messages = [each.strerror for each in chain if isinstance(each, OSError) and each.strerror]
         cause = messages[-1] if messages else str(error)
-        remedy = "Add this user to the group docker" if cause == "Permission denied" else "Start it"
+        remedy = "Add this user to the docker group" if cause == "Permission denied" else "Start it"
         raise RunFailed(
             Reason.NO_ENGINE,
             f"The Docker engine at {docker_host or _DEFAULT_HOST} does not answer ({cause}). "

@@ -27,7 +27,7 @@ sys.exit(missing > 0)
 """
 """A script that imports the modules given as arguments. For each that cannot be imported, it prints a line that says why.
 
-It continues after a module that is not installed, and ends with a traceback if an import fails otherwise.
+It continues after a module that is not installed, and ends with a traceback if an import fails for another reason.
 """
 
 

@@ -114,7 +114,7 @@ class ProcessRuntime:
         status, output = self._run_helper(image, ["-c", script], environment, _FETCH_SECONDS)
         if status != 0:
             raise UsageError(
-                f"The dataset could not be downloaded:\n    {last_lines(output, 1)}\nCheck the network of this machine."
+                f"The dataset could not be downloaded:\n    {last_lines(output, 1)}\nCheck this machine's network connection."
             )
 
     def reap(self, is_training: IsTraining) -> list[int]:

@@ -55,7 +55,7 @@ def data_folder(settings: ServerSettings) -> Path | None:
         return None
     path = Path(settings.data).expanduser().absolute()
     if not path.is_dir():
-        raise SettingsError(f"data: {path} is not a folder. Create it, or correct the setting data in server.toml.")
+        raise SettingsError(f"data: {path} is not a folder. Create it, or correct the data setting in server.toml.")
     return path
 
 
@@ -121,5 +121,5 @@ def _limit_output(limit_mb: float, folder: TrialFolder, before: dict[Path, tuple
         path.unlink()
         total -= size
         shown = path.relative_to(folder.path)
-        lines.append(f"[epochal: {shown} ({size / MEGABYTE:.1f} MB) was not kept, see limits.output_mb]")
+        lines.append(f"[epochal: {shown} ({size / MEGABYTE:.1f} MB) was not kept; see output_mb in server.toml]")
     return lines

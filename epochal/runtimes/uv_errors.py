@@ -39,15 +39,15 @@ _UNSOLVABLE = tuple(
         ),
         (
             r"Because only (?P<available>\S+) (?:is|are) available and you require (?P<required>[^\s,]+)",
-            "{source} requires {required}, but only {available} is available. Require that.",
+            "{source} requires {required}, but only {available} is available. Require {available} instead.",
         ),
         (
             r".*you require (?P<required>.+?), we can conclude that your requirements are unsatisfiable",
-            "{source}: no versions fit together that fulfil {required}. Change one of these requirements.",
+            "{source}: there are no compatible versions that fulfil {required}. Change one of these requirements.",
         ),
     )
 )
-"""What uv prints if no versions fit, and the explanation. The last one fits every such error."""
+"""Patterns of what uv prints if no versions fit, each with an explanation. The last pattern matches every such error."""
 
 
 def explain_uv_error(output: str, requirements: str, source: str) -> str:
@@ -65,7 +65,7 @@ def explain_uv_error(output: str, requirements: str, source: str) -> str:
         )
     if names := find_import_names(requirements):
         instead = ", ".join(f"{package} instead of {name}" for _, name, package in names)
-        return f"{source} has names of modules that are not names of packages. Write {instead}."
+        return f"{source} contains module names that are not package names. Write {instead}."
     for pattern, explanation in _UNSOLVABLE:
         if found := pattern.search(output):
             return explanation.format(source=source, **found.groupdict())

@@ -16,13 +16,13 @@ _OFFLINE = {
 }
 """Settings for experiment trackers that contact a server by default.
 
-MLflow, TensorBoard, Aim and DVCLive write to the working folder by themselves, so they need no variable. Comet's
-``Experiment()`` cannot work offline: it tries to reach the server for half a minute, or at once without retries, and
-then logs nothing.
+MLflow, TensorBoard, Aim and DVCLive write to the working folder by default, so they need no variable. Comet's
+``Experiment()`` cannot work offline: it tries to reach the server (for half a minute, or only once if retries are
+disabled), and then logs nothing.
 """
 
 _NO_KEY = {"COMET_API_KEY": "offline"}
-"""Without a key, Comet's ``Experiment()`` ends the script. The key of the server's admin stays out of the training."""
+"""Without a key, Comet's ``Experiment()`` ends the script. The admin's key is not passed to the training."""
 
 
 def library_variables(*, network: bool) -> dict[str, str]:

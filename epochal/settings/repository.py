@@ -22,12 +22,12 @@ class RetrainSettings(Table):
     """How the retrain job raises the epochs, and when it gives up."""
 
     epochs_step: Annotated[int, Field(ge=1, le=10_000, description="How many epochs each retrain adds.")] = 10
-    max_epochs: Annotated[int, Field(ge=1, le=1_000_000, description="The maximum number of epochs of a trial.")] = 200
+    max_epochs: Annotated[int, Field(ge=1, le=1_000_000, description="The maximum number of epochs in a trial.")] = 200
     max_minutes: Annotated[
         float, Field(gt=0, le=100_000, description="No trial starts once the run has trained for this many minutes.")
     ] = 120.0
     max_trials: Annotated[
-        int, Field(ge=1, le=1_000, description="The maximum number of trials of a run, including the first one.")
+        int, Field(ge=1, le=1_000, description="The maximum number of trials in a run, including the first one.")
     ] = 10
     stop_at_threshold: Annotated[
         bool,
@@ -94,16 +94,16 @@ class RepositorySettings(Table):
     repeated_rows: Annotated[
         bool,
         Field(
-            description="Whether an accuracy counts even if the network was fitted on more of the test rows than a clean split\n"
-            "would show, but not on all of them. The report and the mail then say so."
+            description="Whether an accuracy counts even if the network was trained on more of the test rows than after a clean\n"
+            "split, but not on all of them. The report and the mail then say so."
         ),
     ] = False
     script: Annotated[
         str,
         Field(
             max_length=255,
-            description="The path of the script or notebook to train; if empty: nn.py or else train.py, main.py or a\n"
-            "notebook at the top. The script is started in the top folder of the repository.",
+            description="The path of the script or notebook to train; if empty, nn.py or else train.py, main.py or a\n"
+            "notebook in the top folder of the repository. The script is always started in the top folder.",
         ),
     ] = ""
     framework: Annotated[
@@ -126,7 +126,7 @@ class RepositorySettings(Table):
         tuple[Project, ...],
         Field(
             description="The projects, if the repository contains several. Each is trained separately when files in its folder\n"
-            "have changed, with the settings in that folder's epochal.toml. This file may then have no other setting."
+            "have changed, with the settings in that folder's epochal.toml. This file must then have no other settings."
         ),
     ] = ()
 

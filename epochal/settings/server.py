@@ -29,14 +29,14 @@ class WatchedRepository(Table):
     credentials: Annotated[
         str,
         Field(
-            description="A file with the password for a private repository, in git's credential-store format; may be empty."
+            description="A file with the password for a private repository, in git's credential-store format; optional."
         ),
     ] = ""
     jenkins_credentials: Annotated[
         str,
         Field(
             pattern=r"^[A-Za-z0-9._-]*$",
-            description="The id of the credentials for the repository in Jenkins; may be empty.",
+            description="The id of the credentials for the repository in Jenkins; optional.",
         ),
     ] = ""
 
@@ -44,10 +44,10 @@ class WatchedRepository(Table):
 class LimitSettings(Table):
     """The resources that training may use, and how long a run waits for Docker."""
 
-    memory_mb: Annotated[int, Field(ge=64, description="The memory limit of a trial, in MB.")] = 6144
+    memory_mb: Annotated[int, Field(ge=64, description="The memory limit for a trial, in MB.")] = 6144
     cpus: Annotated[float, Field(ge=0, description="How many processor cores a trial may use; 0 for all.")] = 0.0
     processes: Annotated[
-        int, Field(ge=32, description="The maximum number of processes and threads of a trial (Docker only).")
+        int, Field(ge=32, description="The maximum number of processes and threads in a trial (Docker only).")
     ] = 512
     minutes: Annotated[float, Field(gt=0, description="How many minutes a trial may take.")] = 60.0
     trials: Annotated[
@@ -84,8 +84,8 @@ class SandboxSettings(Table):
     packages: Annotated[
         Literal["wheels", "any"],
         Field(
-            description="What requirements.txt may install: wheels (only wheels from the index), or any (also source packages,\n"
-            "which run code when they are installed, other indexes, URLs and git)."
+            description="What requirements.txt may install: wheels (only wheels from the index), or any (also URLs, git,\n"
+            "other indexes, and source packages, which run code when they are installed)."
         ),
     ] = "wheels"
 
@@ -98,13 +98,13 @@ class ImageSettings(Table):
     ] = "python:3.12-slim-bookworm"
     ca_bundle: Annotated[
         str,
-        Field(description="A PEM file with additional certificate authorities to trust in builds; may be empty."),
+        Field(description="A PEM file with additional certificate authorities to trust in builds; optional."),
     ] = ""
     torch_index: Annotated[
         str,
         Field(
             pattern=r"^(cpu|cu\d+|xpu|rocm[\d.]+|pypi)$",
-            description="PyTorch's index of wheels, such as cpu or cu130; pypi: PyPI, whose wheels for Linux use CUDA.",
+            description="The PyTorch index to install from, such as cpu or cu130; pypi means PyPI, whose Linux wheels use CUDA.",
         ),
     ] = "cpu"
 
@@ -117,7 +117,7 @@ class GatewaySettings(Table):
     secret_file: Annotated[
         str,
         Field(
-            description="A file with the webhook's secret; if empty, $EPOCHAL_HOME/webhook-secret (created at first start)."
+            description="A file with the webhook's secret; if empty, $EPOCHAL_HOME/webhook-secret (created at the first start)."
         ),
     ] = ""
 
@@ -230,7 +230,7 @@ class ServerSettings(Table):
     data: Annotated[
         str,
         Field(
-            description="A folder with data for training, whose path the script finds in EPOCHAL_DATA; if empty, there is none.\n"
+            description="A folder with data for training, whose path the script finds in EPOCHAL_DATA; optional.\n"
             "In a container, it is read-only at /data."
         ),
     ] = ""
@@ -238,7 +238,7 @@ class ServerSettings(Table):
     gateway: Annotated[GatewaySettings, Field(description="The address and the secret of the webhook.")] = (
         GatewaySettings.model_construct()
     )
-    limits: Annotated[LimitSettings, Field(description="The resource limits of training.")] = (
+    limits: Annotated[LimitSettings, Field(description="The resource limits for training.")] = (
         LimitSettings.model_construct()
     )
     sandbox: Annotated[SandboxSettings, Field(description="What pushed code may access.")] = (

@@ -17,7 +17,7 @@ class Table(BaseModel):
     """Base class for a table in a settings file. All such tables are frozen and reject unknown keys."""
 
     ELSEWHERE: ClassVar[Mapping[str, str]] = {}
-    """Keys that other files have, each with a description of the file."""
+    """Keys that belong in other files, each with a description of the file."""
 
     # defer_build: no command uses every table, so each table's validator is built when it is first used.
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)

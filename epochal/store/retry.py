@@ -13,7 +13,7 @@ FIRST_PAUSE_SECONDS = 0.5
 _MAX_PAUSE_SECONDS = 10.0
 
 CONNECTION_ERRORS = (OperationalError, InterfaceError)
-"""The exceptions that SQLAlchemy raises if a connection fails or is lost, or SQLite's file is locked or unreadable."""
+"""The exceptions that SQLAlchemy raises if a connection fails or is lost, or if SQLite's file is locked or unreadable."""
 
 _T = TypeVar("_T")
 
@@ -45,7 +45,7 @@ class RetryPolicy:
                 if self._stopped.is_set() or time.monotonic() + pause > deadline:
                     raise DatabaseUnavailable(why) from error
             if self._log and not logged:
-                self._log(f"waiting up to {self._seconds:.0f} s: {why}")
+                self._log(f"waiting up to {self._seconds:.0f} s because {why}")
                 logged = True
             self._stopped.wait(pause)
             pause = min(2 * pause, _MAX_PAUSE_SECONDS)

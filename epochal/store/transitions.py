@@ -145,7 +145,9 @@ def _ownership_error(connection: Connection, run: int) -> Exception:
     if row.owner == this_process() and row.stop_requested and not row.state.ended:
         return StopRequested(run, row.stop_requested)
     owner = row.owner or "nobody"
-    return NotOwner(f"Run {run} is {row.state} and owned by {owner}, so this process stops working on it.")
+    return NotOwner(
+        f"Run {run} has the state {row.state} and is owned by {owner}, so this process stops working on it."
+    )
 
 
 def _require_reached(connection: Connection, run: int, reused_run: int | None, reused_trial: int | None) -> None:

@@ -81,7 +81,7 @@ def test_run_prints_one_json_object(home: Path, tmp_path: Path) -> None:
         in printed
     )
     assert (
-        "Test rows not checked: nn.py computed the accuracy itself. Chance level unknown: the test labels were not"
+        "The test rows were not checked: nn.py computed the accuracy itself. The chance level is unknown: the test labels were not"
         in printed
     )
     assert epochal_json(home, "show", "1") == shown
@@ -151,7 +151,7 @@ def test_run_uses_the_runtime_of_the_settings(home: Path, tmp_path: Path) -> Non
         (("run", "{folder}", "--threshold", "80"), "80 % is 0.8"),
         (("run", "{folder}/nowhere"), "nowhere"),
         (("run", "{folder}", "--commit", "no-such-thing"), "git init && git add --all && git commit"),
-        (("run", "{unborn}"), "has no commit yet. Run there:\n  git add --all && git commit"),
+        (("run", "{unborn}"), "has no commits yet. Run there:\n  git add --all && git commit"),
         (("status", "{folder}"), "not a git repository"),
         (("init", "{folder}"), "nn.py"),
         (("data", "fetch", "no-such-dataset"), "cifar10"),

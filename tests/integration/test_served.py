@@ -48,7 +48,7 @@ def test_push_is_trained_retrained_and_mailed_once(home: Path, tmp_path: Path) -
             "-epochs = 20\n",
             "+epochs = 30\n",
             "First",
-            "from the line that the script printed",
+            "from a line that the script printed",
         ):
             assert expected in body.get_content().replace("\r\n", "\n")
         assert server.push(origin) == {"status": "already processed", "run": 1}

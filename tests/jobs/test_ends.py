@@ -332,7 +332,7 @@ def _act_during_wait(patch: pytest.MonkeyPatch, act: Callable[[], None]) -> list
     waits: list[str] = []
 
     def handle_log_line(line: str) -> None:
-        if line.startswith("waiting up to 120 s: the database does not answer"):
+        if line.startswith("waiting up to 120 s because the database does not answer"):
             waits.append(line)
             act()
 

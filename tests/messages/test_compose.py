@@ -135,7 +135,7 @@ def test_exhausted_run_gives_the_forecast() -> None:
     *others, last = report.run.trials
     run = replace(report.run, trials=(*others, replace(last, forecast=forecast)))
     assert (
-        "forecast    of the accuracy that counts: 0.80 is expected at epoch 47 (90 %\n            interval: 41 to 58)\n"
+        "forecast    of the accuracy that counts: 0.80 is expected at epoch 47 (90%\n            interval: 41 to 58)\n"
         in _compose_text(replace(report, run=run))
     )
     assert "forecast" not in _compose_text(replace(report, run=replace(run, reason=Reason.LEVELS_OFF)))
@@ -273,8 +273,7 @@ def test_uncertain_accuracy_is_not_reported_as_reached() -> None:
     )
     assert "accuracy 0.831 of 0.80 (0.788 to 0.866, 360 test samples), from the script" in text
     assert (
-        "certainty lower bound 0.788 at 95 % confidence, 0.845 is needed on 360 samples, look 1 at this test set"
-        in text
+        "certainty lower bound 0.788 at 95% confidence, 0.845 is needed on 360 samples, look 1 at this test set" in text
     )
     assert " 41.2 below as committed" in text
 
@@ -283,7 +282,7 @@ def test_certain_accuracy_is_reported_as_reached() -> None:
     """The mail gives the lower bound too, on which the verdict rests."""
     mail = _compose_mail(_make_judged_report(0.875, Rule(0.8, 0.95), Evidence()))
     assert str(mail["Subject"]).startswith("Threshold Accuracy Reached!!! 0.875 of 0.80 · ")
-    assert "lower bound 0.836 at 95 % confidence" in " ".join(_read_body(mail, "plain").split())
+    assert "lower bound 0.836 at 95% confidence" in " ".join(_read_body(mail, "plain").split())
 
 
 def test_accuracy_near_chance_is_not_reported_as_reached() -> None:
@@ -304,8 +303,8 @@ def test_paragraph_describes_the_evidence(kind: str) -> None:
         _read_body(_compose_mail(_make_judged_report(0.85, Rule(0.8), evidence)), kind).replace("&#39;", "'").split()
     )
     paragraph = (
-        "Test rows checked: 3 % of them were also in the training data; 1 % expected. Always answering '7' gives 0.250. "
-        "A network with a true accuracy of 0.75 would pass one look at 360 test samples by luck with a probability of 1.5 %."
+        "The test rows were checked: 3% of them were also in the training data; 1% was expected. Always answering '7' gives 0.250. "
+        "A network with a true accuracy of 0.75 would pass one look at 360 test samples by luck with a probability of 1.5%."
     )
     assert body.index("1.9 minutes") < body.index(paragraph) < body.index("Fewer filters")
     assert "Test rows" not in _compose_text(reports.failed())

@@ -264,7 +264,7 @@ for path in [paths[0], f"{outside}/{time_of_day}/01-0.00.weights.h5"]:
         (
             "'adam'",
             "np.nan",
-            "training rows contain NaN in the column 0 (counted from 0): correct or leave out these rows.",
+            "training rows contain NaN in column 0 (counted from 0): correct or leave out these rows.",
         ),
     ],
 )

@@ -274,9 +274,15 @@ def test_unreadable_accuracy_line_is_quoted_and_nothing_else_judged() -> None:
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("Loss: 0.9039, Accuracy: 0.9000", "follows 'Loss' and does not say 'test', so it may be a training accuracy"),
-        ("Fold 3 accuracy: 0.9", "may be that of the best epoch or of a part of the test data"),
-        ("Best accuracy: 0.97 at epoch 12", "may be that of the best epoch or of a part of the test data"),
+        (
+            "Loss: 0.9039, Accuracy: 0.9000",
+            "mentions 'Loss' first and does not say 'test', so it may state a training accuracy",
+        ),
+        ("Fold 3 accuracy: 0.9", "may state the accuracy of the best epoch or of only a part of the test data"),
+        (
+            "Best accuracy: 0.97 at epoch 12",
+            "may state the accuracy of the best epoch or of only a part of the test data",
+        ),
         ("Test accuracy: 0.83/0.91", "cannot be read"),
     ],
 )
@@ -304,7 +310,7 @@ def test_number_that_may_be_a_percentage_is_refused(
 ) -> None:
     """0.91 without a sign may be 91 % or 0.91 % if the code multiplies by 100, and 0.91% if it never does."""
     explanation = _explain_refusal(*events, log=log, percentages=percentages)
-    assert ("% or 0.91 %" in explanation or "100 % or 1 %" in explanation) and "rint" in explanation
+    assert ("% or 0.91%" in explanation or "100% or 1%" in explanation) and "rint" in explanation
     assert ("line 4 of nn.py" in explanation) is (percentages is _MULTIPLIES)
 
 
@@ -507,7 +513,7 @@ def test_training_without_an_accuracy_is_explained() -> None:
     assert "score()" in explanation
     assert "last line" not in explanation
     for log in ("Saved\n  hit rate .... 0.9\n\n", "Saved\n  hit rate .... 0.9"):
-        assert "the last line, 'hit rate .... 0.9', does not name one" in _read_failure(None, log)[1]
+        assert "the last printed line, 'hit rate .... 0.9', does not say that it is one" in _read_failure(None, log)[1]
 
 
 @pytest.mark.parametrize(
@@ -548,7 +554,7 @@ def test_accuracy_that_is_not_finite_fails(accuracy_json: str | None, log: str) 
 @pytest.mark.parametrize(
     ("accuracy_json", "log", "advice"),
     [
-        (None, "Test accuracy: 83", "the line that the script printed, 'Test accuracy: 83', is 83, not between"),
+        (None, "Test accuracy: 83", "a line that the script printed, 'Test accuracy: 83', is 83, not between"),
         (None, "Test accuracy: 83", "write 0.83 or 83%"),
         ('{"accuracy": 83.2}', "", "write 0.832 or 83.2%"),
         (None, "Test accuracy: 8320%", "between 0 and 1"),

@@ -104,7 +104,7 @@ def test_reason_of_the_runtime_wins_over_the_log(reason: Reason, remedy: str) ->
         (
             "x = 1\nraise MemoryError('Unable to allocate 8.06 GiB for an array with shape (9, 9)')\n",
             Reason.OUT_OF_MEMORY,
-            "nn.py line 2 needs 8.06 GiB more memory. Use fewer or smaller rows, or a smaller type such as float32",
+            "nn.py line 2 needs 8.06 GiB more memory. Use fewer or smaller rows, or a smaller data type such as float32",
         ),
         ("import json\n\njson.loads('{')\n", Reason.SCRIPT_ERROR, "nn.py line 3: JSONDecodeError: Expecting property"),
         (
@@ -136,7 +136,7 @@ def test_reason_of_the_runtime_wins_over_the_log(reason: Reason, remedy: str) ->
         (
             "import sys\nsys.exit('no data')\n",
             Reason.SCRIPT_ERROR,
-            'nn.py ended with exit status 1 in line 2; only 0 means success. The last line of its output: "no data"',
+            'nn.py ended with exit status 1 in line 2; only 0 means success. The last line of its output was: "no data"',
         ),
         (
             "import sys\nsys.exit(-1)\n",

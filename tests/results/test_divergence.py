@@ -30,8 +30,8 @@ _EVENT: dict[str, Any] = {
     [
         (
             {},
-            "The inputs of all training rows contain NaN in the columns 0, 32, 39 (counted from 0): correct their computation "
-            "(perhaps a constant column is divided by its spread, 0).",
+            "The inputs of all training rows contain NaN in columns 0, 32, 39 (counted from 0): correct their computation "
+            "(perhaps a constant column is divided by its standard deviation, which is 0).",
         ),
         (
             {"columns": list(range(20)), "nan": False},
@@ -40,7 +40,7 @@ _EVENT: dict[str, Any] = {
         ),
         (
             {"nonfinite": {"x": 2, "y": 0}, "columns": [7]},
-            "The inputs of 2 of 1347 training rows contain NaN in the column 7 (counted from 0): correct or leave out these "
+            "The inputs of 2 of 1347 training rows contain NaN in column 7 (counted from 0): correct or leave out these "
             "rows.",
         ),
         (

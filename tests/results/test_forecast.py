@@ -55,7 +55,7 @@ def test_rising_curve_reaches_the_threshold_within_the_interval(seen: int) -> No
     assert result.earliest <= reached <= (result.latest or 200)
     assert result.expected == pytest.approx(reached, rel=0.3)
     if result.latest:
-        interval = f"90 % interval: {result.earliest} to {result.latest}"
+        interval = f"90% interval: {result.earliest} to {result.latest}"
         assert result.description == f"0.85 is expected at epoch {result.expected} ({interval})"
     else:
         assert (

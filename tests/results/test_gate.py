@@ -203,8 +203,20 @@ def test_required_accuracy_is_the_smallest_that_passes() -> None:
 @pytest.mark.parametrize(
     ("samples", "rule", "look", "evidence", "advice"),
     [
-        (10, Rule(0.8, 0.95), 1, _UNKNOWN, "certain at look 1 that the threshold is reached. Test on at least 17;"),
-        (20, Rule(0.8, 0.95), 4, _UNKNOWN, "certain at look 4 that the threshold is reached. Test on at least 27;"),
+        (
+            10,
+            Rule(0.8, 0.95),
+            1,
+            _UNKNOWN,
+            "certain, at look 1 at this test set, that the threshold is reached. Test on at least 17;",
+        ),
+        (
+            20,
+            Rule(0.8, 0.95),
+            4,
+            _UNKNOWN,
+            "certain, at look 4 at this test set, that the threshold is reached. Test on at least 27;",
+        ),
         (900, Rule(1.0, 0.95), 1, _UNKNOWN, "Lower the threshold."),
         (48, Rule(0.8), 1, _UNBALANCED, "better than always answering 'no' (0.940). Test on at least 49;"),
         (900, Rule(0.8), 1, Evidence(chance=1.0), "Test on data with other labels, too."),
@@ -271,8 +283,8 @@ def _judge_trial(correct: int, samples: int, rule: Rule, look: int, evidence: Ev
     [
         (
             _judge_trial(812, 1000, _RULE, 3, _UNKNOWN),
-            "0.812 is not certain enough to reach the threshold 0.80: "
-            "lower bound 0.777 at 95 % confidence, 0.834 is needed on 1000 samples, look 3 at this test set",
+            "0.812 is not above the threshold 0.80 with enough certainty: "
+            "lower bound 0.777 at 95% confidence, 0.834 is needed on 1000 samples, look 3 at this test set",
         ),
         (_judge_trial(700, 1000, Rule(0.8), 3, _UNKNOWN), "0.700 is below the threshold 0.80"),
         (_judge_trial(850, 1000, Rule(0.8), 3, Evidence(chance=0.5)), "0.850 reaches the threshold 0.80"),
@@ -322,21 +334,24 @@ def test_doubt_is_given_only_over_the_threshold() -> None:
 @pytest.mark.parametrize(
     ("known", "sentence"),
     [
-        ({}, "Test rows not checked: the script did not report them."),
-        ({"unchecked": "the data are augmented\n\x1b[2J"}, "Test rows not checked: the data are augmented[2J."),
-        ({"unchecked": "x" * 200}, f"Test rows not checked: {'x' * 120}."),
-        ({"checked": True}, "Test rows checked: not used in training."),
+        ({}, "The test rows were not checked: the script did not report them."),
+        (
+            {"unchecked": "the data are augmented\n\x1b[2J"},
+            "The test rows were not checked: the data are augmented[2J.",
+        ),
+        ({"unchecked": "x" * 200}, f"The test rows were not checked: {'x' * 120}."),
+        ({"checked": True}, "The test rows were checked: none of them was used in training."),
         (
             {"checked": True, "seen": 0.52, "accepted": True},
-            "Test rows checked: 52 % of them were seen in training, which repeated_rows = true in epochal.toml allows.",
+            "The test rows were checked: 52% of them were seen in training, which repeated_rows = true in epochal.toml allows.",
         ),
         (
             {"checked": True, "seen": 0.03, "expected": 0.01},
-            "Test rows checked: 3 % of them were also in the training data; 1 % expected.",
+            "The test rows were checked: 3% of them were also in the training data; 1% was expected.",
         ),
         (
             {"checked": True, "seen": 0.01, "expected": 0.01},
-            "Test rows checked: 1 % of them are identical to training rows, no more than expected.",
+            "The test rows were checked: 1% of them are identical to training rows, no more than expected.",
         ),
     ],
 )
@@ -348,11 +363,11 @@ def test_evidence_says_whether_test_rows_were_checked(known: dict[str, Any], sen
 def test_evidence_gives_chance_and_odds() -> None:
     """The odds of a network that is five points too bad are given without confidence."""
     assert describe_evidence(_judge_trial(850, 1000, _RULE, 1, _UNKNOWN), 0.8)[1:] == [
-        "Chance level unknown: the test labels were not recorded."
+        "The chance level is unknown: the test labels were not recorded."
     ]
     assert describe_evidence(_judge_trial(288, 360, Rule(0.8), 3, Evidence(chance=0.25, answer="7")), 0.8)[1:] == [
         "Always answering '7' gives 0.250.",
-        "A network with a true accuracy of 0.75 would pass one look at 360 test samples by luck with a probability of 1.5 %. "
+        "A network with a true accuracy of 0.75 would pass one look at 360 test samples by luck with a probability of 1.5%. "
         "This was look 3 at this test set.",
     ]
     failed = Trial(1, TrialState.FAILED, {})

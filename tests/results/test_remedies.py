@@ -140,7 +140,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "import sys\nepochs = int(sys.argv[1])\n"},
             Reason.SCRIPT_ERROR,
-            "nn.py line 2: IndexError: list index out of range. Training starts nn.py without arguments, so write the values",
+            "nn.py line 2: IndexError: list index out of range. Training starts nn.py without arguments, so replace the arguments",
         ),
         (
             {"nn.py": "rate = float(input('rate? '))\n"},
@@ -206,7 +206,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             _raise("LookupError('\\n*****\\n  Resource \\x1b[93mpunkt_tab\\x1b[0m not found.')"),
             Reason.NO_NETWORK,
-            "epochal data fetch nltk:punkt_tab on the server to fill the dataset cache. The error: nn.py line 1: LookupError: "
+            "epochal data fetch nltk:punkt_tab on the server to fill the dataset cache. The error was: nn.py line 1: LookupError: "
             "Resource punkt_tab not found.",
         ),
         (
@@ -225,7 +225,7 @@ def _raise(error: str) -> dict[str, str]:
             },
             Reason.NO_NETWORK,
             "To provide the data, save the data once in a file, for example with numpy.savez(), and commit the file or put it "
-            "into the server's data folder (data in $EPOCHAL_HOME/server.toml)",
+            "into the server's data folder (set by data in $EPOCHAL_HOME/server.toml)",
         ),
         # Errors inside other errors.
         (
@@ -270,7 +270,7 @@ def _raise(error: str) -> dict[str, str]:
             },
             Reason.MISSING_FILE,
             "churn/data/a.csv is not in the commit, but data/a.csv is. churn/data.py builds the path from its own folder "
-            "(__file__): make it lead to data/a.csv.",
+            "(__file__): make it point to data/a.csv.",
         ),
         (
             {"nn.py": "import os\nopen(os.path.abspath('a.csv'))\n"},

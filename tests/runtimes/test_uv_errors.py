@@ -33,7 +33,7 @@ def explain(requirements: str, address: str) -> str:
         ),
         (
             "cv2\nlayers\nPIL\n",
-            "requirements.txt has names of modules that are not names of packages. Write opencv-python-headless instead of "
+            "requirements.txt contains module names that are not package names. Write opencv-python-headless instead of "
             "cv2, pillow instead of PIL.",
         ),
         (
@@ -41,7 +41,10 @@ def explain(requirements: str, address: str) -> str:
             "requirements.txt: text needs net<2, but net==2.1 is required, too. Change the version of one of them.",
         ),
         ("layers==9.9\n", "requirements.txt: there is no layers==9.9. Require another version."),
-        ("layers>=9\n", "requirements.txt requires layers>=9, but only layers<=3.2 is available. Require that."),
+        (
+            "layers>=9\n",
+            "requirements.txt requires layers>=9, but only layers<=3.2 is available. Require layers<=3.2 instead.",
+        ),
         ("grammar==4.9\n", "requirements.txt: grammar==4.9 has no wheel, and building packages is not allowed."),
         ("old==1.0\n", "requirements.txt: old 1.0 does not exist for this version of Python. Require a newer version."),
     ],
