@@ -49,8 +49,8 @@ def test_show_prints_the_evidence() -> None:
     assert ", 0.958 or more is clearly above chance on 500 samples, " in trial
     assert evidence.strip() == (
         "The test rows were checked: 3% of them were also in the training data; 1% was expected. "
-        "Always answering 'no' gives 0.940. A network with a true accuracy of 0.75 would pass one look at 500 test samples by luck with a "
-        "probability of less than 0.1%. This was look 2 at this test set."
+        "Always answering 'no' gives 0.940. A network with a true accuracy of 0.75 would pass one look at 500 test samples by luck "
+        "with a probability of less than 0.1%. This was look 2 at this test set."
     )
     unmeasured = reports.run(State.FAILED, reports.trial(1, None))
     assert run_lines(unmeasured, Path("/runs/7"), None, None)[-1].startswith("trial 1:")
