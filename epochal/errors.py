@@ -137,8 +137,8 @@ class Reason(StrEnum):
     REFUSED_REQUIREMENT = (
         "refused_requirement",
         "The file that lists the required packages cannot be read, or asks for something that this server does not allow.",
-        "Write package names with versions, as in numpy>=2,<3, or ask the admin to set [sandbox] packages to any in "
-        "server.toml.",
+        'Write package names with versions, as in numpy>=2,<3, or ask the admin to set packages = "any" under '
+        "[sandbox] in server.toml.",
     )
     UNSAFE_SYMLINK = (
         "unsafe_symlink",
@@ -175,8 +175,8 @@ class Reason(StrEnum):
     )
     INTERNAL_ERROR = (
         "internal_error",
-        "The run failed several times with an internal error of Epochal.",
-        "Please report the error with the server's log and the console logs in the run's folder.",
+        "The run failed several times with an internal error in Epochal.",
+        "Please report the error, and attach the server's log and the console logs from the run's folder.",
     )
 
     # A run ended below its threshold.
@@ -233,8 +233,8 @@ class Reason(StrEnum):
     )
     SPACE_USED_UP = (
         "space_used_up",
-        "The search found no combination of values in [search] of epochal.toml that it had not tried.",
-        "Widen the ranges of [search], or change the network.",
+        "The search found no new combination of values to try in the [search] table of epochal.toml.",
+        "Widen the ranges in [search], or change the network.",
     )
 
     # A trial or a run was stopped from outside.
@@ -265,7 +265,7 @@ class Reason(StrEnum):
     )
     SKIPPED = (
         "skipped",
-        "The commit's message asks not to train the commit, for example with [skip ci].",
+        "The commit message says not to train the commit, for example with [skip ci].",
         "To train the commit anyway, use epochal run, which ignores the message.",
     )
     NO_CHANGE = (

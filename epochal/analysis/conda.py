@@ -12,7 +12,7 @@ cpuonly cuda cuda-toolkit cuda-version cudatoolkit cudnn intel-openmp ipykernel 
 llvm-openmp mkl nb_conda_kernels nomkl notebook openssl pip python python_abi pytorch-cuda pytorch-mutex
 setuptools wheel
 """.split()  # noqa: SIM905 (a list of names reads better without quotes)
-"""Conda packages that training needs no requirement for: it always has them, or packages from pip's index do."""
+"""Conda packages that are left out: training always has them, or packages from pip's index include them."""
 
 _RENAMED = {
     "dask-core": "dask",
@@ -30,7 +30,7 @@ _RENAMED = {
     "tensorflow-base": "tensorflow",
     "tensorflow-gpu": "tensorflow",
 }
-"""The names on pip's index of packages that have a different name in conda."""
+"""Packages whose names differ: the name in conda, and the name on pip's index."""
 
 _SAME = """
 absl-py accelerate albumentations beautifulsoup4 bokeh catboost click cloudpickle cython dask datasets einops
@@ -66,7 +66,7 @@ def conda_to_pip(text: str, source: str) -> str:
     lines = [line for dependency in dependencies for line in _translate(dependency, source, unknown)]
     if unknown:
         are = "is a conda package" if len(unknown) == 1 else "are conda packages"
-        raise _refusal(source, f"{', '.join(unknown)} {are} that Epochal does not know on pip's index")
+        raise _refusal(source, f"{', '.join(unknown)} {are} with no known equivalent on pip's index")
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -96,6 +96,6 @@ def _translate_version(version: str) -> str:
 def _refusal(source: str, why: str) -> RunFailed:
     return RunFailed(
         Reason.REFUSED_REQUIREMENT,
-        f"{source}: {why}. Training installs only packages from pip's index. List these under pip: in the dependencies, "
-        "or in a requirements.txt, which is then used instead.",
+        f"{source}: {why}. Training installs packages only from pip's index. List what the code needs under pip: in the "
+        "dependencies, or in a requirements.txt, which is then used instead.",
     )

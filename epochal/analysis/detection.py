@@ -140,7 +140,7 @@ def _choose_framework(imports: list[_Import]) -> tuple[str, str]:
         sentences = ", and ".join(first[name] for name in trainers)
         choices = " or ".join(f'framework = "{name}"' for name in trainers)
         raise RunFailed(
-            Reason.SEVERAL_FRAMEWORKS, f"{sentences}. Choose the one to train with in epochal.toml: {choices}."
+            Reason.SEVERAL_FRAMEWORKS, f"{sentences}. In epochal.toml, choose the one to train with: {choices}."
         )
     if trainers:
         return trainers[0], first[trainers[0]]
@@ -236,8 +236,9 @@ def _explain_magics(text: str, file: str, first: int, magic: str) -> str:
     magics = {first: magic.strip()} | {
         number: line.strip() for number, line in lines if number > first and line.lstrip().startswith(_MAGIC)
     }
-    others = "".join(f", {magics[number].split()[0]} in line {number}" for number in list(magics)[1:])
-    problem = f"{file} line {first}: {magics[first].split()[0]} works only in a notebook{', as do' if others else ''}{others[1:]}."
+    others = ", ".join(f"{magics[number].split()[0]} in line {number}" for number in list(magics)[1:])
+    also = f" (also {others})" if others else ""
+    problem = f"{file} line {first}: {magics[first].split()[0]} works only in a notebook{also}."
     install = re.compile(r"[!%]\s*(?:pip3?|conda|python -m pip)\s+install\s+(?P<packages>.+)")
     found = [install.match(line) for line in magics.values()]
     packages = [word for each in found if each for word in each["packages"].split() if not word.startswith("-")]

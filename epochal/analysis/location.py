@@ -86,7 +86,7 @@ def _find_at_top(code: Path) -> str:
         raise RunFailed(
             Reason.NO_SCRIPT,
             f"The repository has {' and '.join(found)} but no {SCRIPT}. "
-            f"Name the script to train in epochal.toml: {settings}.",
+            f"In epochal.toml, name the script to train: {settings}.",
         )
     scripts = [name for name in list_code_files(code) if name.endswith(".py")]
     elsewhere = [name for name in scripts if PurePosixPath(name).name in (SCRIPT, *_OTHER_NAMES)]
@@ -95,7 +95,7 @@ def _find_at_top(code: Path) -> str:
     raise RunFailed(
         Reason.NO_SCRIPT,
         f"There is no {SCRIPT}, train.py, main.py or notebook at the top of the repository. "
-        f'Name the script to train in epochal.toml: script = "{elsewhere[0] if elsewhere else "path/to/train.py"}".',
+        f'In epochal.toml, name the script to train: script = "{elsewhere[0] if elsewhere else "path/to/train.py"}".',
     )
 
 
@@ -138,7 +138,7 @@ def _export(path: str, notebook: bytes) -> bytes:
     if not is_python:
         raise RunFailed(
             Reason.NO_SCRIPT,
-            f"{path} is a notebook in {language}, but only Python is trained. Name a Python script or notebook in "
-            'epochal.toml: script = "train.py".',
+            f"{path} is a notebook in {language}, but Epochal trains only Python. In epochal.toml, name a Python "
+            'script or notebook: script = "train.py".',
         )
     return exported

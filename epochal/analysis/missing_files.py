@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 _OTHER_MACHINE = re.compile(r"[A-Za-z]:[\\/]|/(?:home|Users|content|kaggle|gdrive|mnt|media|dbfs)/|~")
-DATA_FOLDER = "the server's data folder (data in $EPOCHAL_HOME/server.toml)"
+DATA_FOLDER = "the server's data folder (set by data in $EPOCHAL_HOME/server.toml)"
 """The folder for files that are not committed. Scripts find it at ``EPOCHAL_DATA``, which is set only if ``data`` is."""
 USE_DATA_FOLDER = f'put it into {DATA_FOLDER} and read it from os.environ["EPOCHAL_DATA"]'
 _COMMIT = f"Commit the file, or {USE_DATA_FOLDER}."
@@ -24,16 +24,16 @@ def explain_missing_file(name: str, code: Path, line: str = "", *, is_computed: 
     """
     path = name.replace("\\", "/")
     if path != name and (code / path).exists():
-        return f"The commit contains {path}: only Windows separates folders with a backslash. Write {path}."
+        return f"The commit contains {path}: only Windows separates folders with backslashes. Write {path}."
     path = str(PurePosixPath(path))
     files = sorted(str(each.relative_to(code)) for each in code.rglob("*"))
     if path.startswith("/") or _OTHER_MACHINE.match(name):
         if same := find_committed(path, files):
             return f"{name} is a path on another machine. The commit contains the file: write {same}."
-        return f"{name} is neither in the commit nor on the machine that trains. {_COMMIT}"
-    write = "Make the path lead to" if is_computed else "Write"
+        return f"{name} is neither in the commit nor on the machine that trains it. {_COMMIT}"
+    write = "Make the path point to" if is_computed else "Write"
     if start := _find_start(path, code, files) if is_computed else "":
-        write = f"{start} builds the path from its own folder (__file__): make it lead to"
+        write = f"{start} builds the path from its own folder (__file__): make it point to"
     if same := next((each for each in files if each.lower() == path.lower()), ""):
         return f"{name} is not in the commit, but {same} is: upper and lower case differ. {write} {same}."
     return _explain_left_out(path, code, files) or _explain_absent(path, files, line, write)

@@ -47,7 +47,7 @@ _INERT_PATHS = (
     "/usr/local/lib",
     "/usr/share/fonts",
 )
-"""Folders that are part of the training environment: a container's, and those of programs, libraries and devices."""
+"""Folders that are part of the training environment: the container's own, and those for programs, libraries and devices."""
 _INERT_CALLS = re.compile(
     r"print|log|debug|info|warn(ing)?|error|exception|critical|echo|(set_)?title|suptitle|[xy]label|text|annotate"
     r"|r?split(lines)?|replace|(starts|ends)with|[lr]?strip|remove(pre|suf)fix|r?partition|r?find|r?index|count"
@@ -58,7 +58,7 @@ _INERT_CALLS = re.compile(
 _DESCRIBING = frozenset(
     {"help", "description", "epilog", "usage", "title", "label", "init_method", "desc", "sep", "end"}
 )
-"""Keyword arguments that describe something, so that no call reads from a path or address in them."""
+"""Keyword arguments that only describe something: no call reads from a path or address in them."""
 _WRITING_CALLS = re.compile(
     r"(?!to_(tensor|categorical|list|numpy)$)((save|write|dump|export|to_|imwrite|imsave)\w*|ModelCheckpoint)"
 )

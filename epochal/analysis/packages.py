@@ -50,10 +50,10 @@ _PACKAGES = {
     "yaml": "PyYAML",
     "zmq": "pyzmq",
 }
-"""For each module, its package, if that has a different name. pkg_resources needs setuptools before version 82."""
+"""For each module whose package has a different name, that package. pkg_resources needs setuptools before version 82."""
 
 _NOT_PACKAGES = frozenset({"cv2", "pil", "skimage", "sklearn", "yaml"})
-"""Modules, in lower case, for whose names the index has no package, or only one that cannot be installed."""
+"""Modules, in lower case, whose names on the index belong to no package, or to one that cannot be installed."""
 
 _SAME_NAME_TEXT = """
 accelerate albumentations altair bokeh catboost category_encoders chardet click cloudpickle comet_ml cvxpy dask
@@ -79,7 +79,7 @@ _ELSEWHERE = {
     "dbutils": "Databricks",
     "azureml": "Azure",
 }
-"""Modules that exist only on a hosting service."""
+"""Modules that exist only on a hosted platform, with the platform's name."""
 
 _GPU = frozenset({"apex", "bitsandbytes", "cudf", "cuml", "cupy", "flash_attn", "pycuda", "tensorrt", "xformers"})
 

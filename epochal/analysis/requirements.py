@@ -19,7 +19,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029]")
 # Suffixes that make pip treat a valid package name as a local file (pip's ARCHIVE_EXTENSIONS).
 _ARCHIVES = (".whl", ".zip", ".tar", ".tgz", ".tbz", ".txz", ".tlz", ".gz", ".bz2", ".xz", ".lz", ".lzma")
 _FROM_A_FILE = "packages must come from the index, not from a file or folder"
-_FROM_AN_ADDRESS = "packages must come from the index, not from an address"
+_FROM_AN_ADDRESS = "packages must come from the index, not from a URL"
 REFUSED_REMEDY = (
     'Write package names with versions, such as numpy>=2,<3, or ask the server\'s admin to set [sandbox] packages = "any" '
     "in server.toml."

@@ -43,8 +43,8 @@ class FindingView(TypedDict):
     kind: str
     """The kind of finding, in one word."""
     severity: str
-    """`error`: a run would fail before it trains. `warning`: the training may fail, or its accuracy may be too high or not
-    count. `note`: something to know."""
+    """`error`: a run would fail before it trains. `warning`: the training may fail, or its accuracy may be inflated or
+    may not count. `note`: something to know."""
     path: str
     """The file, relative to DIR."""
     line: int | None
@@ -361,7 +361,7 @@ def _describe_facts(checked: Checked) -> Iterator[tuple[str, str]]:
     epochs = _find_epochs(script)
     if epochs:
         place = _in_notebook(Finding("", epochs["path"], epochs["line"], "", ""), script).place
-        unused = "" if script.epochs[0].is_used else ", but no call or loop that trains was found to use it"
+        unused = "" if script.epochs[0].is_used else ", but no training call or loop was found that uses it"
         yield "epochs", f"{epochs['value']} ({script.epochs[0].name} in {place}){unused}"
     else:
         yield "epochs", "no number of epochs found, so a retrain cannot raise it"

@@ -69,7 +69,7 @@ def init(
     remote: Annotated[str | None, typer.Option(help="The repository to push to: a URL on GitHub, or a path.")] = None,
     branch: Annotated[
         list[str] | None,
-        typer.Option(help="A branch to push; may be repeated. If it is missing, epochal init asks for it."),
+        typer.Option(help="A branch to push; may be repeated. If none is given, epochal init asks."),
     ] = None,
     jenkinsfile: Annotated[
         bool, typer.Option("--jenkinsfile", help="Also write a Jenkinsfile, which runs the chain as one Pipeline.")

@@ -51,7 +51,7 @@ def run(
     """Train one commit in the foreground, without a server or a webhook."""
     environment = Environment.read()
     if threshold is not None and not 0 < threshold <= 1:
-        raise SettingsError(f"--threshold {threshold:g} must be greater than 0 and at most 1 (80 % is 0.8).")
+        raise SettingsError(f"--threshold {threshold:g} must be greater than 0 and at most 1 (80% is 0.8).")
     folder = Path(repository)
     bare = (folder / "HEAD").is_file() and (folder / "objects").is_dir()
     app = App.open(environment)
@@ -117,7 +117,7 @@ def _local_commit(repository: str, commit: str | None, branch: str | None) -> Co
         top = GitFolder(Path(folder.run_text("rev-parse", "--show-toplevel") or repository).absolute())
         if commit is None and not top.has("HEAD"):
             raise UsageError(
-                f'{top.folder} has no commit yet. Run there:\n  git add --all && git commit -m "First version"'
+                f'{top.folder} has no commits yet. Run there:\n  git add --all && git commit -m "First version"'
             )
         sha = top.resolve(commit or "HEAD")
         if commit is None and top.has_changes():

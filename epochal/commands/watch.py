@@ -13,7 +13,7 @@ from epochal.settings import Environment, read_server_settings, watch_repository
 def watch(
     url: Annotated[str, typer.Argument(help="The repository to fetch from: an https or ssh URL, or a path.")],
     branch: Annotated[
-        list[str] | None, typer.Option(help="A branch to watch; may be repeated. By default main.")
+        list[str] | None, typer.Option(help="A branch to watch; may be repeated. The default is main.")
     ] = None,
 ) -> None:
     """Add a repository to server.toml, so that each push to it starts a run."""

@@ -79,7 +79,7 @@ class Stage:
         if self.search:
             return (
                 f"A demo: {SCRIPT} is committed with a network too small for its threshold of 0.90. More epochs will not "
-                "help, so a search changes the network until it reaches the threshold, and a mail reports that."
+                "help, so a search changes the network until it reaches the threshold, and Epochal reports this by mail."
             )
         return (
             f"A demo: {SCRIPT} is committed with too few epochs for its threshold of 0.80. Epochal trains it, trains "

@@ -75,7 +75,8 @@ def test_notebook_in_another_language_is_refused(tmp_path: Path) -> None:
     """Saving it again would not help."""
     (tmp_path / "a.ipynb").write_text(_make_notebook("x <- 1", language="R"), encoding="utf-8")
     with pytest.raises(
-        RunFailed, match=r"a\.ipynb is a notebook in R, but only Python is trained\. Name a Python script"
+        RunFailed,
+        match=r"a\.ipynb is a notebook in R, but Epochal trains only Python\. In epochal\.toml, name a Python script",
     ):
         read_script(tmp_path)
 

@@ -28,7 +28,7 @@ deep/**
             "",
             "data/train.csv is not in the commit, but Data/Train.csv is: upper and lower case differ. Write Data/Train.csv.",
         ),
-        ("Data\\Train.csv", "", "only Windows separates folders with a backslash. Write Data/Train.csv."),
+        ("Data\\Train.csv", "", "only Windows separates folders with backslashes. Write Data/Train.csv."),
         ("Train.csv", "", "Train.csv is not in the commit, but Data/Train.csv is. Write Data/Train.csv."),
         ("Data/Trains.csv", "", "but Data/Train.csv is. Write Data/Train.csv, or commit Data/Trains.csv."),
         (
@@ -58,7 +58,7 @@ def test_computed_path_is_not_written_as_it_is(tmp_path: Path) -> None:
     """The script builds it from the path of a folder, so the relative path may be wrong in it."""
     (tmp_path / "train.csv").write_text("")
     explanation = explain_missing_file("data/train.csv", tmp_path, is_computed=True)
-    assert explanation == "data/train.csv is not in the commit, but train.csv is. Make the path lead to train.csv."
+    assert explanation == "data/train.csv is not in the commit, but train.csv is. Make the path point to train.csv."
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_all_refused_lines_are_named() -> None:
     """Nobody should have to push once for each of them."""
     explanation = _catch_refusal("numpy\ngit+https://example.org/a\n\n-e .\n")
     assert explanation.startswith(
-        'requirements.txt line 2, "git+https://example.org/a": packages must come from the index, not from an address; '
+        'requirements.txt line 2, "git+https://example.org/a": packages must come from the index, not from a URL; '
         'line 4, "-e .": options are not allowed. Write package names'
     )
 
@@ -68,13 +68,13 @@ def test_names_of_modules_are_found() -> None:
         ("numpy --config-settings=x=y", "options"),
         ("numpy --hash=sha256:0a--pre", "options"),
         ("numpy -e .", "options"),
-        ("numpy @ https://evil.example/numpy.whl", "address"),
-        ("numpy @ file:///data/numpy", "address"),
-        ("numpy @ ../numpy", "address"),
-        ("git+https://github.com/ada/numpy", "address"),
-        ("git+ssh://git@github.com/ada/numpy", "address"),
-        ("git+git@github.com:ada/numpy", "address"),
-        ("https://evil.example/numpy.tar.gz", "address"),
+        ("numpy @ https://evil.example/numpy.whl", "URL"),
+        ("numpy @ file:///data/numpy", "URL"),
+        ("numpy @ ../numpy", "URL"),
+        ("git+https://github.com/ada/numpy", "URL"),
+        ("git+ssh://git@github.com/ada/numpy", "URL"),
+        ("git+git@github.com:ada/numpy", "URL"),
+        ("https://evil.example/numpy.tar.gz", "URL"),
         ("./numpy", "file or folder"),
         ("/data/numpy", "file or folder"),
         ("~/numpy", "file or folder"),

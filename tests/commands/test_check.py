@@ -164,7 +164,7 @@ def test_epochs_that_nothing_uses_are_marked(tmp_path: Path) -> None:
     """Their name suggests that a retrain should raise them, but it may be in vain."""
     script = SCRIPT.replace("epochs=EPOCHS", "verbose=2")
     output = check(str(write(tmp_path, {"nn.py": script})))[1]
-    assert "epochs:     20 (EPOCHS in nn.py:4), but no call or loop that trains was found to use it\n" in output
+    assert "epochs:     20 (EPOCHS in nn.py:4), but no training call or loop was found that uses it\n" in output
 
 
 def test_invalid_settings_do_not_hide_findings(tmp_path: Path) -> None:

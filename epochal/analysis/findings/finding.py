@@ -10,7 +10,7 @@ class Severity(StrEnum):
     NOTE = "note"
     """For information: neither training nor the verdict is affected."""
     WARNING = "warning"
-    """The training may fail, or its accuracy may be too high or not count."""
+    """The training may fail, or its accuracy may be inflated or may not count."""
     ERROR = "error"
     """A run would fail before it trains."""
 

@@ -35,7 +35,7 @@ _DATA_FUNCTIONS = frozenset(
     {"array", "asarray", "c_", "column_stack", "concat", "concatenate", "DataFrame", "expand_dims", "hstack", "vstack"}
     | {"append", "stack", "shuffle"}
 )
-"""Functions of NumPy, pandas and sklearn.utils that return rows of their arguments."""
+"""Functions in NumPy, pandas and sklearn.utils that return rows of their arguments."""
 _PART_NAME = re.compile(r"train|test|val", re.IGNORECASE)
 _SPLIT = "sklearn.model_selection.train_test_split"
 _CROSS_VALIDATIONS = frozenset(

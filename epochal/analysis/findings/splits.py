@@ -80,7 +80,7 @@ def _check_split(source: Source, call: ast.Call, seeded: frozenset[str]) -> Iter
                 "unseeded_split",
                 source.path,
                 call.lineno,
-                f"{name}() has a validation_split but no seed, which Keras refuses.",
+                f"{name}() has a validation_split but no seed, which Keras does not accept.",
                 f"Write {name}(…, seed=0) in both calls.",
             )
 
@@ -95,7 +95,7 @@ def _unseeded(source: Source, call: ast.Call, name: str, argument: str) -> Findi
         "unseeded_split",
         source.path,
         call.lineno,
-        f"{name}() has no seed: each trial is tested on different rows, and a retrain cannot resume.",
+        f"{name}() has no seed: each trial is tested on different rows, and a retrain must start over.",
         f"Write {name}(…, {argument}).",
     )
 

@@ -170,7 +170,7 @@ def find_large_files(folder: Path, files: Collection[str]) -> Iterator[Finding]:
                 "large_file",
                 path,
                 0,
-                f"The next commit would contain {path} with {size / 1e6:.0f} MB. GitHub refuses files of more than 100 MB.",
+                f"The next commit would contain {path} ({size / 1e6:.0f} MB). GitHub refuses files larger than 100 MB.",
                 f"Add the file to .gitignore, and {USE_DATA_FOLDER}.",
             )
 

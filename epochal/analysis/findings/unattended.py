@@ -256,13 +256,16 @@ def find_downloads(sources: tuple[Source, ...]) -> Iterator[Finding]:
         for call in step.calls:
             if what := _describe_download(source, call):
                 dataset = _fetchable(source, call)
-                remedy = f"If the server gives code no network, run epochal data fetch {dataset} on the server."
-                other = "If the server gives code no network, put the files into its data folder and read them from EPOCHAL_DATA."
+                remedy = f"If the server trains without network access, run epochal data fetch {dataset} on the server."
+                other = (
+                    "If the server trains without network access, put the files into its data folder and read them from "
+                    "EPOCHAL_DATA."
+                )
                 yield _finding(
                     source,
                     call,
                     "downloads",
-                    f"{last_name(call.func)}() downloads {what}, but containers have no network by default.",
+                    f"{last_name(call.func)}() downloads {what}, but containers have no network access by default.",
                     remedy if dataset else other,
                     Severity.NOTE,
                 )

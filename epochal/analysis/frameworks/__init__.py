@@ -88,8 +88,8 @@ class Framework(Protocol):
     RANK: int
     """If code imports several frameworks, Epochal chooses the one with the lowest rank. Ranks start at 0.
 
-    Importing two frameworks of rank 0 is an error, because each of them trains networks. Of several frameworks with
-    another rank, Epochal chooses the one that is imported first.
+    Importing two frameworks of rank 0 is an error, because each of them trains networks. Among several
+    frameworks that share a higher rank, Epochal chooses the one that is imported first.
     """
     PINS: Path
     """The requirements file of the framework's training environment, with pinned versions."""

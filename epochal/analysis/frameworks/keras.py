@@ -74,16 +74,16 @@ SET_EPOCHS = "Pass the number of epochs to the training as a constant, as in fit
 
 _FROM_LAYERS = "from keras.layers import …"
 _FROM_UTILS = "from keras.utils import …"
-_WITH_NAME = 'the loss by its name, as in loss="mean_squared_error"'
+_WITH_NAME = 'the name of the loss, as in loss="mean_squared_error"'
 
 _REMOVED = {
     "keras.backend.function": "keras.Model(inputs, outputs)",
-    "keras.backend.get_session": "no session, because Keras has none",
+    "keras.backend.get_session": "nothing in its place, because Keras has no sessions",
     "keras.backend.image_dim_ordering": "keras.backend.image_data_format",
-    "keras.backend.learning_phase": "the training argument of a layer's call",
+    "keras.backend.learning_phase": "training=… when you call a layer",
     "keras.backend.set_image_dim_ordering": "keras.backend.set_image_data_format",
-    "keras.backend.set_learning_phase": "the training argument of a layer's call",
-    "keras.backend.set_session": "no session, because Keras has none",
+    "keras.backend.set_learning_phase": "training=… when you call a layer",
+    "keras.backend.set_session": "nothing in its place, because Keras has no sessions",
     "keras.backend.tensorflow_backend": "keras.ops, or TensorFlow itself",
     "keras.constraints.maxnorm": "keras.constraints.MaxNorm",
     "keras.constraints.nonneg": "keras.constraints.NonNeg",
@@ -175,7 +175,7 @@ _REMOVED_FROM_TENSORFLOW = {
     "decode_raw": "tf.io.decode_raw",
     "diag": "tf.linalg.diag",
     "div": "tf.math.divide",
-    "enable_eager_execution": "no such call, because TensorFlow 2 always executes eagerly",
+    "enable_eager_execution": "nothing in its place, because TensorFlow 2 always executes eagerly",
     "estimator": "keras.Model",
     "examples": "keras.datasets.mnist.load_data()",
     "gfile": "tf.io.gfile",
@@ -359,7 +359,9 @@ def _check_suffix(call: ast.Call) -> Iterator[RemovedApi]:
     only_weights = name == "save_weights" or "save_weights_only" in options
     ends = (".weights.h5",) if only_weights else (".keras", ".h5")
     if not str(file.value).endswith(ends):
-        yield RemovedApi(file.lineno, f"The suffix in {name}({file.value!r})", f"a file name that ends in {ends[0]}")
+        yield RemovedApi(
+            file.lineno, f"Support for the suffix in {name}({file.value!r})", f"a file name that ends in {ends[0]}"
+        )
 
 
 def _prefixes(path: str) -> list[str]:

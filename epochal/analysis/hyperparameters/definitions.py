@@ -50,7 +50,7 @@ def find_definitions(unit: Unit, node: ast.AST, classes: Mapping[str, ast.ClassD
         case ast.Dict():
             for key, value in zip(node.keys, node.values, strict=True):
                 if isinstance(key, ast.Constant) and isinstance(key.value, str):
-                    label = Label(key.value, key.value, f"the key {key.value!r} of a dictionary")
+                    label = Label(key.value, key.value, f"the key {key.value!r} in a dictionary")
                     yield Definition(unit, value, "item", label, node)
         case ast.Call():
             yield from _define_in_call(unit, node, classes)
@@ -78,7 +78,7 @@ def _define_update(unit: Unit, node: ast.Call, values: ast.Dict) -> Iterator[Def
     start = last_name(node.func.value) if isinstance(node.func, ast.Attribute) else ""
     for key, value in zip(values.keys, values.values, strict=True):
         if isinstance(key, ast.Constant) and isinstance(key.value, str):
-            label = Label(key.value, f"{start}.{key.value}", f"the key {key.value!r} of a dictionary")
+            label = Label(key.value, f"{start}.{key.value}", f"the key {key.value!r} in a dictionary")
             yield Definition(unit, value, "set", label)
 
 

@@ -34,7 +34,7 @@ _LIGHTGBM_ROUNDS = (
     "num_rounds",
     "num_round",
 )
-"""Names of the number of rounds among the parameters of LightGBM."""
+"""LightGBM's names for the parameter that sets the number of rounds."""
 _ITERATIONS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("MLPClassifier", "MLPRegressor", "SGDClassifier", "SGDRegressor", "Perceptron"), ("max_iter",)),
     **dict.fromkeys(("PassiveAggressiveClassifier", "LogisticRegression", "LinearSVC", "SVC"), ("max_iter",)),
@@ -43,9 +43,12 @@ _ITERATIONS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("XGBClassifier", "XGBRegressor", "XGBRanker"), ("n_estimators",)),
     **dict.fromkeys(("LGBMClassifier", "LGBMRegressor", "LGBMRanker"), _LIGHTGBM_ROUNDS),
 }
-"""The arguments that set the number of iterations or boosting rounds of an estimator, by its class."""
+"""For each class of estimator, the arguments that set the number of iterations or boosting rounds."""
 _STEPS_ARGUMENTS = {"train": ("steps", "max_steps"), **_ITERATIONS}
-"""The arguments that set the training steps of a call, if not ``max_steps`` or ``max_train_steps``; train: of estimators."""
+"""For each function or class, the arguments that set the number of training steps.
+
+For any other: ``max_steps`` and ``max_train_steps``. ``train`` is the method of TensorFlow's estimators.
+"""
 _BOOSTING = frozenset({"xgboost", "lightgbm"})
 """Packages whose train(params, data, num_boost_round) trains a model."""
 _ROUNDS_POSITION = 2
@@ -53,7 +56,7 @@ _TRAINING_CALLS = frozenset(
     {"backward", "step", "train_on_batch", "apply_gradients", "train_step", "zero_grad", "partial_fit", "fit", "train"}
     | {"train_epoch", "train_one_epoch", "minimize", "update", "apply_updates", "GradientTape", "training_step"}
 )
-"""Names of functions that a loop over epochs calls, directly or in the loops in it."""
+"""Names of functions that a loop over epochs calls, directly or in a nested loop."""
 _TRAINING_OPERATION = re.compile(r"train|optim|minimi[sz]e", re.IGNORECASE)
 _LEARNING_RATE = re.compile(r"learn(?:ing)?_?rate|lr|eta|alpha|step_?size", re.IGNORECASE)
 _COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)

@@ -26,7 +26,7 @@ from epochal.analysis.syntax import last_name, literal
 
 _CASTS = frozenset({"int", "float", "round", "abs", "ceil", "floor", "int32", "int64", "str", "bool"})
 _DEFAULTS = frozenset({"Option", "Argument", "Field", "field", "attrib", "ib"})
-"""Functions that define an option or field, whose default is the first argument or ``default``."""
+"""Functions that define an option or field, whose default is their first argument or the argument ``default``."""
 
 
 @dataclass(frozen=True)

@@ -123,9 +123,9 @@ def _check_jobs(client: JenkinsClient, definitions: list[Definition]) -> str:
         f"{each.kind} {each.name}": compare_definition(each, client.config(each.kind, each.name))
         for each in definitions
     }
-    wrong = [f"{name} is {state}" for name, state in states.items() if state != "unchanged"]
+    wrong = [f"{name}: {state}" for name, state in states.items() if state != "unchanged"]
     if NOT_OWN in states.values():
-        raise CheckFailed(f"{'; '.join(wrong)}: rename or delete what Epochal did not create, or set [jenkins] prefix.")
+        raise CheckFailed(f"{'; '.join(wrong)}. Rename or delete what Epochal did not create, or set [jenkins] prefix.")
     if wrong:
         raise CheckFailed(f"{'; '.join(wrong)}. Run epochal jenkins apply.")
     return "up to date"
@@ -141,14 +141,14 @@ def _check_agent_setup(client: JenkinsClient, settings: ServerSettings, environm
     finally:
         challenge.unlink()
     hints = {
-        "scripts": "the agent's EPOCHAL_SCRIPTS holds different job scripts: install the same Epochal there",
+        "scripts": "the agent's EPOCHAL_SCRIPTS holds different job scripts: install the same version of Epochal there",
         "home": f"the agent's EPOCHAL_HOME is not the gateway's {environment.home}: share that folder at the same path",
         "database": "the agent uses another database: set the same EPOCHAL_DATABASE",
     }
     wrong = [text for name, text in hints.items() if theirs.get(name) != ours[name]]
     sqlite = Home(environment.home).database_url(settings.database).startswith("sqlite")
     if sqlite and theirs.get("machine") != ours["machine"]:
-        wrong.append("the agent runs on another machine, where SQLite loses writes: set database to a PostgreSQL URL")
+        wrong.append("the agent runs on another machine, so SQLite would lose writes: set database to a PostgreSQL URL")
     if wrong:
         raise CheckFailed(f"{'; '.join(wrong)}.")
     return "the agent uses the gateway's scripts, database and EPOCHAL_HOME"

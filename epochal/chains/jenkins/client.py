@@ -72,7 +72,7 @@ class JenkinsClient:
         # get_version does not log in, so it fails if anonymous users may not read.
         response = self._request("GET", "api/json?tree=nodeName")
         if "X-Jenkins" not in response.headers:
-            raise JenkinsError(f"{self.url} is not Jenkins: its answer has no header X-Jenkins.")
+            raise JenkinsError(f"{self.url} is not Jenkins: its response has no X-Jenkins header.")
         return response.headers["X-Jenkins"]
 
     def is_signed_in(self) -> bool:
@@ -219,7 +219,7 @@ class JenkinsClient:
                 cause = cause.__cause__ or cause.__context__
             request_error = next((each for each in causes if isinstance(each, requests.RequestException)), None)
             if request_error is None and any(isinstance(each, ValueError) for each in causes):
-                text = f"{self.url} sent an incomplete answer, or one that is not JSON."
+                text = f"{self.url} sent an incomplete response, or one that is not JSON."
             elif request_error is None:
                 text = f"{self.url}: {error}."
             elif request_error.response is None:

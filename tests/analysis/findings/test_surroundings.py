@@ -216,7 +216,7 @@ def test_refused_requirement_has_its_line(tmp_path: Path) -> None:
     """What servers refuse by default is found before the push."""
     (found,) = find(tmp_path, {"nn.py": "import keras\n", "requirements.txt": "numpy\ngit+https://example.com/a\n"})
     assert (found.kind, found.path, found.line) == ("refused_requirement", "requirements.txt", 2)
-    assert "from an address" in found.message
+    assert "from a URL" in found.message
 
 
 def test_finds_large_file(tmp_path: Path) -> None:

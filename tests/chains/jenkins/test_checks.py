@@ -66,7 +66,7 @@ def test_each_failed_check_names_its_cause(
     assert answers["rights"].startswith("no   epochal lacks Job/Build")
     assert answers["plugins"] == "no   missing: build-timeout:1.38"
     assert "is offline" in answers["agent"]
-    assert answers["jobs"].endswith(" is changed in Jenkins by somebody else. Run epochal jenkins apply.")
+    assert answers["jobs"].endswith(": changed in Jenkins by somebody else. Run epochal jenkins apply.")
     assert answers["login"].startswith("yes")
 
 
@@ -77,7 +77,7 @@ def test_job_that_epochal_did_not_make_fails_the_check(
     ready.jobs["t-train"] = "<project><description>mine</description></project>"
     passed, answers = _check(client, settings, home)
     assert not passed
-    assert answers["jobs"].startswith("no   job t-train is not created by Epochal: ")
+    assert answers["jobs"].startswith("no   job t-train: not created by Epochal. ")
     assert "apply" not in answers["jobs"]
 
 
@@ -108,7 +108,7 @@ def test_sqlite_is_refused_for_a_remote_agent(
     monkeypatch.setattr("epochal.jobs.installation._BOOT_ID", boot_id)
     passed, answers = _check(client, settings, home)
     assert not passed
-    assert "where SQLite loses writes" in answers["proof"]
+    assert "SQLite would lose writes" in answers["proof"]
 
 
 def test_unreachable_jenkins_is_the_only_failure_reported(
