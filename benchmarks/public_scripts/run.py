@@ -213,7 +213,7 @@ def judge_epochs(script: Script, text: bytes, result: dict[str, Any]) -> tuple[b
             return right, f"{value}, reached" if right else "–", "" if right else f"epochal check finds {found}"
         if result["epochal"]["reason"] == "stops_itself" and trials[-1]["converged"]:
             return True, f"{value}, converged", ""
-        return False, "–", f"{value} in line {line} not raised: {result['epochal']['reason']}"
+        return False, "–", f"{value} on line {line} not raised: {result['epochal']['reason']}"
     old = text.splitlines()[line - 1].decode()
     wanted = {re.sub(rf"(?<![\w.]){value}(?![\w.])", str(value + STEP), old)}
     right = [change[0] for change in changes] == [line] and changes[0][2] in wanted

@@ -236,7 +236,7 @@ def _explain_magics(text: str, file: str, first: int, magic: str) -> str:
     magics = {first: magic.strip()} | {
         number: line.strip() for number, line in lines if number > first and line.lstrip().startswith(_MAGIC)
     }
-    others = ", ".join(f"{magics[number].split()[0]} in line {number}" for number in list(magics)[1:])
+    others = ", ".join(f"{magics[number].split()[0]} on line {number}" for number in list(magics)[1:])
     also = f" (also {others})" if others else ""
     problem = f"{file} line {first}: {magics[first].split()[0]} works only in a notebook{also}."
     install = re.compile(r"[!%]\s*(?:pip3?|conda|python -m pip)\s+install\s+(?P<packages>.+)")

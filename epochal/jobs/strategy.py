@@ -147,7 +147,7 @@ def _describe_callback(script: Script) -> str:
     found = list(script.find_calls("EarlyStopping"))
     if len(found) == 1:
         path, call = found[0]
-        return f"EarlyStopping in line {call.lineno} of {path}"
+        return f"EarlyStopping on line {call.lineno} of {path}"
     return f"A callback in {script.path}"
 
 

@@ -346,7 +346,7 @@ class _Chooser:
         """Return why a measurement does not count and what to do about it; empty if it counts."""
         if measurement.is_r2:
             value = next(iter(measurement.metrics.values()), math.nan)
-            where = f" in line {measurement.line}" if measurement.line else ""
+            where = f" on line {measurement.line}" if measurement.line else ""
             return (
                 f"{self._script} measured {value:.4g}{where}, which is R² from a regressor's score() or from r2_score(), not "
                 f"an accuracy. {_OWN_ACCURACY}"
@@ -436,7 +436,7 @@ def explain_empty_test(findings: Findings) -> str:
 
 def _explain_missing_accuracy(evaluated: Measurement, script: str) -> str:
     """Return why a call to evaluate() measured no accuracy, and what to do about it."""
-    where = f"evaluate() in line {evaluated.line} of {script}" if evaluated.line else f"{script}'s evaluate()"
+    where = f"evaluate() on line {evaluated.line} of {script}" if evaluated.line else f"{script}'s evaluate()"
     if not evaluated.metrics:
         return f"{where} got 0 samples. Check the path, filter or split that leaves the test set empty."
     names = [name for name in evaluated.metrics if name != "loss"]

@@ -69,7 +69,7 @@ def _explain_exit(
     )
     ending = endings.script if endings else None
     called = [frame for frame in ending.exit_frames if not frame.is_library] if ending and ending.exit_status else []
-    where = f" in line {called[-1].line}" if called and called[-1].path == origin.script else ""
+    where = f" on line {called[-1].line}" if called and called[-1].path == origin.script else ""
     if ending and any(frame.path.endswith("/argparse.py") for frame in ending.exit_frames):
         return Reason.SCRIPT_ERROR, (
             f"{origin.script} ended{where}, where it parses its command line. Training starts it without arguments, so give "
@@ -151,7 +151,7 @@ def explain_swallowed_fit(exceptions: Sequence[Raised], origin: Origin) -> tuple
     calls = [frame for frame, inner in pairwise(frames) if inner.is_library and not frame.is_library]
     where = ""
     if calls:
-        where = f" in line {calls[0].line}" if calls[0].path == origin.script else f" in {calls[0].place}"
+        where = f" on line {calls[0].line}" if calls[0].path == origin.script else f" in {calls[0].place}"
     real = unwrap(exceptions)
     known = explain_known([*real, *exceptions], calls[0] if calls else None, origin)
     reason, remedy = known or (Reason.SCRIPT_ERROR, "")

@@ -84,7 +84,7 @@ def explain_removed(raised: Raised, place: Frame, code: Path) -> str:
     if removed is None:
         return ""
     title, api = removed
-    remedy = f"Use {api.instead}." if api.line == place.line else f"In line {api.line}, use {api.instead}."
+    remedy = f"Use {api.instead}." if api.line == place.line else f"On line {api.line}, use {api.instead}."
     return f"{api.what} was removed from {title}. {remedy}"
 
 

@@ -295,7 +295,7 @@ def explain_lost_window(messages: Sequence[str], origin: Origin) -> str:
     lines = (read_source(origin.code, origin.script) or "").splitlines()
     calls = ((number, found[0]) for number, line in enumerate(lines, 1) if (found := _WINDOW.search(line)))
     number, call = next(calls, (0, ""))
-    what = f"{call}() in line {number}" if call else "the line that opens a window"
+    what = f"{call}() on line {number}" if call else "the line that opens a window"
     return f"{origin.script} opens a window, but training has no screen. Remove {what}, or save the picture to a file instead."
 
 
@@ -328,7 +328,7 @@ def _explain_sparse_labels(origin: Origin) -> str:
     for number, line in enumerate((read_source(origin.code, origin.script) or "").splitlines(), 1):
         if loss := _ONE_HOT_LOSS.search(line):
             sparse = f"sparse_{loss[0]}" if "_" in loss[0] else f"Sparse{loss[0]}"
-            return f"The labels are whole numbers, for which {loss[0]} is not meant: write {sparse} in line {number}."
+            return f"The labels are whole numbers, for which {loss[0]} is not meant: write {sparse} on line {number}."
     return ""
 
 

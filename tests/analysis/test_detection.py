@@ -211,7 +211,7 @@ def test_missing_script_has_its_own_reason(tmp_path: Path) -> None:
         ("!pip install -q tqdm einops", "Remove the line, and add tqdm, einops to requirements.txt."),
         (
             "%matplotlib inline\ny = 1\n!pip install -q tqdm",
-            "nn.py line 2: %matplotlib works only in a notebook (also !pip in line 4). Remove the lines, and add tqdm to",
+            "nn.py line 2: %matplotlib works only in a notebook (also !pip on line 4). Remove the lines, and add tqdm to",
         ),
         ("%matplotlib inline", "nn.py line 2: %matplotlib works only in a notebook. Remove the line."),
         ("    !wget https://example.org/a.zip", "nn.py line 2: !wget works only in a notebook."),

@@ -36,7 +36,7 @@ def test_own_gate_before_any_measurement_fails_the_run(home: Path, tmp_path: Pat
     """Without an accuracy, the exit status is all there is."""
     result = _train(home, tmp_path, _LEARNS + "if epochs < 30:\n    sys.exit('too few')\n" + _MEASURES)
     assert (result.run.state, result.run.reason) == (State.FAILED, Reason.SCRIPT_ERROR)
-    assert "exit status 1 in line 4" in result.run.explanation
+    assert "exit status 1 on line 4" in result.run.explanation
 
 
 def test_idle_thread_does_not_keep_the_training_alive(home: Path, tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_idle_thread_does_not_keep_the_training_alive(home: Path, tmp_path: Path
     threads = "def watch():\n    while True:\n        time.sleep(60)\nthreading.Thread(target=watch).start()\n"
     result = _train(home, tmp_path, _LEARNS.replace("20", "30") + _IMPATIENT + threads + _MEASURES)
     assert result.run.state is State.REACHED
-    assert [note for note in result.run.notes if "watch, started in line 7 of nn.py" in note and "daemon=True" in note]
+    assert [note for note in result.run.notes if "watch, started on line 7 of nn.py" in note and "daemon=True" in note]
 
 
 def test_thread_that_works_is_waited_for(home: Path, tmp_path: Path) -> None:

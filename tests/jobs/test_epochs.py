@@ -94,7 +94,7 @@ def test_message_names_what_was_raised_in_vain() -> None:
         _SCRIPT, "keras", tuple(trials), RetrainSettings(), 0.8, choose(_SCRIPT, trials, _count(20, 20, 20))
     )
     assert isinstance(give_up, GiveUp)
-    assert "epochs = 20 in line 1 of nn.py and n_epochs = 5 in line 2 of nn.py" in give_up.explanation
+    assert "epochs = 20 on line 1 of nn.py and n_epochs = 5 on line 2 of nn.py" in give_up.explanation
     assert "fit(epochs=20)" in give_up.explanation
 
 
@@ -154,10 +154,10 @@ def test_run_ends_after_two_raises_of_nothing(home: Path, tmp_path: Path) -> Non
     assert (result.run.state, result.run.reason) == (State.EXHAUSTED, Reason.EPOCHS_UNCHANGED)
     assert [trial.hyperparameters for trial in result.run.trials] == [{"epochs": 20}, {"epochs": 30}, {"max_iter": 17}]
     assert (
-        "trial 2: raising epochs = 20 in line 3 of nn.py did not make the training longer" in result.printed["retrain"]
+        "trial 2: raising epochs = 20 on line 3 of nn.py did not make the training longer" in result.printed["retrain"]
     )
     assert (
-        "Raising epochs = 20 in line 3 of nn.py and max_iter = 7 in line 4 of nn.py did not" in result.run.explanation
+        "Raising epochs = 20 on line 3 of nn.py and max_iter = 7 on line 4 of nn.py did not" in result.run.explanation
     )
 
 

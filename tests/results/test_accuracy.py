@@ -158,7 +158,7 @@ _LOADED = _make_event(0.97, trained=False)
         (_make_event(1.0, seen=_SEEN | {"redrawn": True}), "changes each time it is read"),
         (
             _R2,
-            "nn.py measured 0.44 in line 11, which is R² from a regressor's score() or from r2_score(), not an accuracy",
+            "nn.py measured 0.44 on line 11, which is R² from a regressor's score() or from r2_score(), not an accuracy",
         ),
         (_R2, '$EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'),
         (_LOADED, "only measured a network that it loaded"),
@@ -428,7 +428,7 @@ def test_accuracy_of_any_name_is_known_by_its_class() -> None:
 def test_evaluate_without_an_accuracy_is_explained() -> None:
     """The message has the line of the call, and what it measured instead."""
     empty = _explain_refusal(_make_event(0.0, metrics={}, samples=None, line=14))
-    assert "evaluate() in line 14 of nn.py got 0 samples" in empty
+    assert "evaluate() on line 14 of nn.py got 0 samples" in empty
     metrics = json.dumps(_make_event(0.0, metrics={}, samples=None, line=14))
     assert explain_empty_test(Findings(None, parse_measurements(metrics), printed(""))) == empty
     assert explain_empty_test(Findings(None, parse_measurements(json.dumps(_make_event(0.5))), printed(""))) == ""

@@ -136,12 +136,12 @@ def test_reason_of_the_runtime_wins_over_the_log(reason: Reason, remedy: str) ->
         (
             "import sys\nsys.exit('no data')\n",
             Reason.SCRIPT_ERROR,
-            'nn.py ended with exit status 1 in line 2; only 0 means success. The last line of its output was: "no data"',
+            'nn.py ended with exit status 1 on line 2; only 0 means success. The last line of its output was: "no data"',
         ),
         (
             "import sys\nsys.exit(-1)\n",
             Reason.SCRIPT_ERROR,
-            "nn.py ended with exit status 255 in line 2; only 0 means success. It printed nothing.",
+            "nn.py ended with exit status 255 on line 2; only 0 means success. It printed nothing.",
         ),
         ("import os\nos.abort()\n", Reason.KILLED, "The training was killed by SIGABRT."),
         (
@@ -255,7 +255,7 @@ def test_window_without_a_screen_is_not_just_a_signal(reason: Reason | None, tmp
     (tmp_path / "nn.py").write_text("import cv2\n\ncv2.imshow('digit', image)\n")
     diagnosed, explanation = _diagnose(134, _ABORTED, reason, Origin(tmp_path))
     assert diagnosed is Reason.NO_DISPLAY
-    assert "Remove cv2.imshow() in line 3" in explanation
+    assert "Remove cv2.imshow() on line 3" in explanation
 
 
 def test_memory_is_explained_by_the_line_that_used_it() -> None:

@@ -121,7 +121,7 @@ def _raise(error: str) -> dict[str, str]:
                 "raise ImportError('`keras.optimizers.legacy` is not supported in Keras 3.')\n"
             },
             Reason.IMPORT_ERROR,
-            "In line 3, use from tensorflow.keras.optimizers import Adam.",
+            "On line 3, use from tensorflow.keras.optimizers import Adam.",
         ),
         (
             {"nn.py": "import tensorflow as tf\ntf.contrib\n", "tensorflow.py": ""},
@@ -134,7 +134,7 @@ def _raise(error: str) -> dict[str, str]:
                 "    'have the same rank (ndim). Received: target.shape=(None,), output.shape=(None, 10)')\n"
             },
             Reason.SCRIPT_ERROR,
-            "write sparse_categorical_crossentropy in line 1.",
+            "write sparse_categorical_crossentropy on line 1.",
         ),
         # What an unattended training does not have.
         (
@@ -162,7 +162,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "import argparse\np = argparse.ArgumentParser()\np.add_argument('x')\np.parse_args()\n"},
             Reason.SCRIPT_ERROR,
-            "nn.py ended in line 4, where it parses its command line",
+            "nn.py ended on line 4, where it parses its command line",
         ),
         (
             {

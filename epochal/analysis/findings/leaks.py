@@ -95,7 +95,7 @@ class _Flow:
                 leak = self._find_split_leak(call, step)
                 if leak and leak.line not in reported:
                     reported.add(leak.line)
-                    yield self._report(leak, f"before {last_name(call.func)}() in line {call.lineno}")
+                    yield self._report(leak, f"before {last_name(call.func)}() on line {call.lineno}")
             # As in x, y = y, x, all values are those before the statement.
             changes = [
                 (target, value, self._leak_of(value, step) if value else None) for target, value in step.assigned
@@ -103,7 +103,7 @@ class _Flow:
             for target, value, leak in changes:
                 if leak and self._is_second_part(target, value, leak) and leak.line not in reported:
                     reported.add(leak.line)
-                    yield self._report(leak, f"before the split in line {step.node.lineno}")
+                    yield self._report(leak, f"before the split on line {step.node.lineno}")
                 self._assign(target, value, leak)
 
     def _note_fit(self, call: ast.Call) -> None:
@@ -280,8 +280,8 @@ def find_wrong_data(sources: tuple[Source, ...]) -> Iterator[Finding]:
             "tested_on_training_data",
             source.path,
             measurement.call.lineno,
-            f"{last_name(measurement.call.func)}() uses the same data as fit() in line {fit.call.lineno}, "
-            "and an accuracy on training data does not count.",
+            f"{last_name(measurement.call.func)}() uses the same data as fit() on line {fit.call.lineno}, "
+            "and accuracy on training data does not count.",
             "Split off test data with train_test_split(…, random_state=0), and evaluate on them.",
         )
 
@@ -401,7 +401,7 @@ def _check_validation(source: Source, fit: _Fit, measurements: list[_Measurement
             "validated_on_test_data",
             source.path,
             fit.call.lineno,
-            f"fit() validates on the data that evaluate() in line {after[-1].call.lineno} tests on{chosen}, "
+            f"fit() validates on the data that evaluate() on line {after[-1].call.lineno} tests on{chosen}, "
             "so the accuracy may be too high.",
             "Split off separate validation data, or write validation_split=0.2.",
             Severity.WARNING if callbacks else Severity.NOTE,

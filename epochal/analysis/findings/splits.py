@@ -180,7 +180,7 @@ def find_reshuffled_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
                         source.path,
                         shuffle.lineno,
                         "shuffle() draws a new order each time the data are read, so the training also uses rows of "
-                        f"the test part (skip in line {skip.lineno}).",
+                        f"the test part (skip on line {skip.lineno}).",
                         "Write shuffle(…, seed=0, reshuffle_each_iteration=False), or call take and skip before shuffle.",
                     )
             for target, value in step.assigned:

@@ -58,16 +58,16 @@ def change_all(source: bytes, changes: Mapping[Constant, Value]) -> bytes:
     new = {constant: value for constant, value in changes.items() if not is_same_value(value, constant.value)}
     for constant, value in changes.items():
         if value_kind(value) != value_kind(constant.value):
-            raise ValueError(f"{constant.name} cannot be changed to {value!r} in line {constant.line}")
+            raise ValueError(f"{constant.name} cannot be changed to {value!r} on line {constant.line}")
     if any(constant.path.endswith(CONFIG_SUFFIXES) for constant in changes):
         return _change_config(source, new)
     module = Module.parse(source)
     for constant in changes:
         if module is None or not _has_literal(module, constant.start, constant.end, constant.value):
-            raise ValueError(f"{constant.name} = {constant.value!r} is not in line {constant.line}")
+            raise ValueError(f"{constant.name} = {constant.value!r} is not on line {constant.line}")
     for one, other in pairwise(sorted(changes, key=lambda constant: constant.start)):
         if one.start == other.start:
-            raise ValueError(f"two constants share a literal in line {one.line}")
+            raise ValueError(f"two constants share a literal on line {one.line}")
     return _change_module(module, source, new) if module else source
 
 
@@ -90,7 +90,7 @@ def _change_module(module: Module, source: bytes, changes: Mapping[Constant, Val
         start = edit + offset + sum(len(text) - (end - first) for first, end, text in edits if first < edit)
         end = start + len(_format_literal(source[constant.start : constant.end], value))
         if after is None or not _has_literal(after, start, end, value):
-            raise ValueError(f"{constant.name} cannot be changed to {value!r} in line {constant.line}")
+            raise ValueError(f"{constant.name} cannot be changed to {value!r} on line {constant.line}")
     return changed
 
 

@@ -83,9 +83,9 @@ class Epochs:
         return self.constant.name
 
     def describe(self) -> str:
-        """Return the literal and its place, as in ``epochs = 20 in line 3 of nn.py``."""
+        """Return the literal and its place, as in ``epochs = 20 on line 3 of nn.py``."""
         constant = self.constant
-        return f"{constant.name.partition(' (')[0]} = {constant.value} in line {constant.line} of {constant.path}"
+        return f"{constant.name.partition(' (')[0]} = {constant.value} on line {constant.line} of {constant.path}"
 
     @property
     def number(self) -> int:
@@ -276,7 +276,7 @@ class _Finder:
         return any(is_epochs_name(name) or name == "ep" for name in names)
 
     def _trace_loop(self, unit: Unit, loop: ast.For | ast.While) -> Iterator[Traced]:
-        label = Label("epochs", "range.epochs", f"the loop in line {loop.lineno}")
+        label = Label("epochs", "range.epochs", f"the loop on line {loop.lineno}")
         if isinstance(loop, ast.While):
             yield from self._trace_condition(unit, loop.test, label)
         head = self._find_passes(unit, loop) if isinstance(loop, ast.For) else None

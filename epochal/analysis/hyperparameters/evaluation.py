@@ -384,7 +384,7 @@ class Evaluator:
                     yield unit, call, [*rank, *arguments.elts], []
 
     def read_keys(self, unit: Unit, node: ast.expr) -> tuple[ast.expr, tuple[str, ...]]:
-        """Like ``definitions.read_keys``, but also look up keys in variables: ``presets[args.preset]["epochs"]``."""
+        """Like ``definitions.read_keys``, but also accept keys that are held in variables: ``presets[args.preset]["epochs"]``."""
         base, keys = read_keys(node)
         while isinstance(base, ast.Subscript) and isinstance(key := self.evaluate(unit, base.slice), str):
             base, more = read_keys(base.value)

@@ -115,7 +115,7 @@ def _explain_unsearchable(script: Script, name: str) -> str:
         return "this is the number of epochs, which [retrain] raises. Remove it from [search]."
     if len(lines) > 1:
         numbers = ", ".join(map(str, lines))
-        return f"{script.path} assigns it more than once, in lines {numbers}. Assign it only once."
+        return f"{script.path} assigns it more than once, on lines {numbers}. Assign it only once."
     if matching:
         return f"line {lines[0]} of {script.path} assigns one literal to several names. Write a separate line for each."
     if len(places) > 1:
@@ -149,7 +149,7 @@ def _find_misfit(constant: Constant, values: Range | Choices) -> str:
     else:
         kinds = {value_kind(value) for value in values.choices}
         are_whole = all(isinstance(value, int) for value in values.choices)
-    current_value = f"it is {constant.value!r} in line {constant.line} of {constant.path}"
+    current_value = f"it is {constant.value!r} on line {constant.line} of {constant.path}"
     if kinds != {kind}:
         return f"{current_value}. Give {_EXPECTED_VALUES[kind]}."
     if type(constant.value) is int and not are_whole:

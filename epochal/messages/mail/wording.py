@@ -51,7 +51,7 @@ def result_sentence(run: Run, changes: Sequence[str]) -> str:
             what = f"adopts the change that run {run.reused_run} suggested"
         reused = (
             f" This commit {what}, so the verdict was reused and nothing was trained. "
-            "To rule out that the verdict was due to chance, train again with epochal run --force."
+            "To make sure that the verdict was not due to chance, train again with epochal run --force."
         )
     if run.state is State.REACHED:
         return f"{run.script} reached its threshold of {threshold}: accuracy {accuracy} {how}.{reused}"
