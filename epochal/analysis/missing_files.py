@@ -104,12 +104,15 @@ def find_pointer(names: Iterator[str], code: Path) -> str:
 
 def explain_pointer(name: str) -> str:
     """Explain that ``name`` is a Git LFS pointer and what to do about it."""
-    return f"{name} is a Git LFS pointer, not the data. {FETCH}"
+    return (
+        f"{name} is a Git LFS pointer, not the data. Epochal does not fetch the data: run git lfs pull, remove the file's pattern "
+        f"from .gitattributes and run git add --renormalize . && git commit, or {USE_DATA_FOLDER}."
+    )
 
 
 def explain_adding(path: str) -> str:
     """Return the instruction to commit a file that git ignores, without a full stop."""
-    return f"Commit it with git add --force {path} && git commit"
+    return f'Commit it with git add --force {path} && git commit -m "Add {path}"'
 
 
 def find_ignore_rule(path: str, code: Path) -> str:

@@ -23,8 +23,8 @@ _OTHER_NUMBER = 'To use another number, write it to $EPOCHAL_OUT/accuracy.json, 
 _ALL_ROWS = 0.9995
 """If at least this share of the test rows was trained on, the test set is part of the training set and never counts."""
 _OWN_ACCURACY = (
-    "Measure the accuracy of a classifier, or write a measure that suits the model to $EPOCHAL_OUT/accuracy.json, for "
-    'example {"accuracy": 0.83}.'
+    "Measure the accuracy of a classifier, or write the share of predictions that are close enough to the targets, from 0 "
+    'to 1, to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'
 )
 _NO_ACCURACY = (
     "finished but reported no accuracy: no accuracy.json in $EPOCHAL_OUT, no evaluate() with an accuracy "

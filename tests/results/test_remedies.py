@@ -32,7 +32,7 @@ def _raise(error: str) -> dict[str, str]:
             {"nn.py": "import config\n", ".gitignore": "*.pyc\n/config.py\n"},
             Reason.IMPORT_ERROR,
             "config.py is not in the commit: .gitignore line 2 leaves it out. Commit it with git add --force config.py && "
-            "git commit.",
+            'git commit -m "Add config.py".',
         ),
         ({"nn.py": "import net\n", "src/net.py": ""}, Reason.IMPORT_ERROR, "Write `from src.net import …`."),
         (

@@ -37,7 +37,7 @@ def find(folder: Path, files: dict[str, str], committed: set[str] | None = None)
             {"data/train.csv": ""},
             {"nn.py"},
             "data/train.csv is ignored by git",
-            "Commit it with git add --force data/train.csv && git commit, or",
+            'Commit it with git add --force data/train.csv && git commit -m "Add data/train.csv", or',
         ),
     ],
 )
@@ -73,7 +73,7 @@ def test_finds_missing_file(
             {"nn.py"},
             2,
             "load.py is not in the commit: .gitignore line 1 leaves it out.",
-            "Commit it with git add --force load.py && git commit.",
+            'Commit it with git add --force load.py && git commit -m "Add load.py".',
         ),
         (
             {"nn.py": "epochs = 1\n", "requirements.txt": "numpy\ncv2\n"},
