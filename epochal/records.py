@@ -453,7 +453,7 @@ class Run:
 
     @property
     def trained_by(self) -> int:
-        """The id of the run that trained the trials and has their folders: this run, or the run whose verdict it reuses."""
+        """The id of the run that ran the trials and holds their folders: this run, or the run whose verdict it reuses."""
         return self.reused_run or self.id
 
     @property

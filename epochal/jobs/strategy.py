@@ -163,7 +163,7 @@ def _explain_no_epochs(script: Script, framework: str, choice: EpochsChoice) -> 
     return GiveUp(
         Reason.NO_EPOCHS,
         f"{script.path} and the files that it reads set no number of epochs that can be raised: there is no whole number "
-        "in a call such as fit(epochs=20) or XGBClassifier(n_estimators=100), in the head of a loop over epochs, or under a "
+        "in a call such as fit(epochs=20) or XGBClassifier(n_estimators=100), in the header of a loop over epochs, or under a "
         "name such as epochs.",
         remedy,
     )

@@ -85,7 +85,7 @@ _DATA_FOLDER = f'{DATA_FOLDER}, whose path is os.environ["EPOCHAL_DATA"] in the 
 _DOWNLOADS = (
     (
         re.compile(r"/sklearn/datasets/_openml"),
-        f"save the data once in a file, for example with numpy.savez(), and commit the file or {USE_DATA_FOLDER}",
+        f"save the data to a file once, for example with numpy.savez(), and commit the file or {USE_DATA_FOLDER}",
     ),
     (
         re.compile(r"/torchvision/datasets/"),

@@ -224,7 +224,7 @@ def _raise(error: str) -> dict[str, str]:
                 "site-packages/sklearn/datasets/_openml.py": "def fetch():\n    raise ConnectionError('not known')\n",
             },
             Reason.NO_NETWORK,
-            "To provide the data, save the data once in a file, for example with numpy.savez(), and commit the file or put it "
+            "To provide the data, save the data to a file once, for example with numpy.savez(), and commit the file or put it "
             "into the server's data folder (set by data in $EPOCHAL_HOME/server.toml)",
         ),
         # Errors inside other errors.

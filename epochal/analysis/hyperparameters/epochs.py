@@ -263,7 +263,7 @@ class _Finder:
             yield from self._trace_loop(unit, loop)
 
     def _find_passes(self, unit: Unit, loop: ast.For) -> ast.Call | None:
-        """Return the call to ``range`` in the head of a loop, even if a variable holds its result."""
+        """Return the call to ``range`` in the header of a loop, even if a variable holds its result."""
         return _find_range(self._tracer.resolve(unit, loop.iter))
 
     def _counts_epochs(self, unit: Unit, loop: ast.For | ast.While) -> bool:
@@ -376,7 +376,7 @@ def _is_gradient_step(node: ast.AST) -> bool:
 
 
 def _find_range(head: ast.expr) -> ast.Call | None:
-    """Return the call to ``range`` in the head of a loop, even in ``tqdm(range(20))`` or ``enumerate(range(20))``."""
+    """Return the call to ``range`` in the header of a loop, even when wrapped, as in ``tqdm(range(20))``."""
     if isinstance(head, ast.NamedExpr):
         return _find_range(head.value)
     if isinstance(head, ast.Call):

@@ -17,7 +17,7 @@ class BuildNames:
     """Keeps the names and descriptions of builds up to date until their run has ended.
 
     The names of Epochal's jobs begin with ``prefix``. ``log_once`` takes a subject and a text, and logs the text unless
-    it was the last text logged on that subject.
+    it was the last text logged about that subject.
     """
 
     def __init__(self, client: JenkinsClient, prefix: str, log_once: Callable[[str, str], None]) -> None:

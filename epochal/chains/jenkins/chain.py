@@ -246,7 +246,7 @@ class JenkinsChain:
             return None
 
     def _log_once(self, subject: str, text: str) -> None:
-        """Log ``text`` unless it was the last text logged on ``subject``."""
+        """Log ``text`` unless it was the last text logged about ``subject``."""
         if self._last_logged.get(subject) != text:
             self._last_logged[subject] = text
             _log.warning("%s", text)

@@ -80,7 +80,7 @@ def _explain_failure(error: Exception, settings: MailSettings) -> MailError:
     if isinstance(error, smtplib.SMTPResponseException):
         reply = _format_reply(error.smtp_code, error.smtp_error)
         if isinstance(error, smtplib.SMTPAuthenticationError):
-            what = f"refused the login of {settings.user} ({error.smtp_code}): check [mail] user and its password"
+            what = f"rejected the login for {settings.user} ({error.smtp_code}): check the user under [mail] and the password"
         elif isinstance(error, smtplib.SMTPSenderRefused):
             what = f'refused the sender {error.sender} ({reply}): check "from" under [mail]'
         else:
