@@ -95,7 +95,7 @@ def test_script_that_stops_itself_gets_no_more_epochs(home: Path, tmp_path: Path
     repository = make_repository(tmp_path / "digits", {"nn.py": script})
     result = drive(home, store_push(home, repository))
     assert (result.run.state, result.run.reason, len(result.run.trials)) == (State.EXHAUSTED, "stops_itself", 1)
-    assert "EarlyStopping in line " in result.run.explanation
+    assert "EarlyStopping on line " in result.run.explanation
     settings = "threshold = 0.7\n[retrain]\nstop_at_threshold = false\n"
     commit(repository, {"nn.py": CLIMBING + FIT + TEST, "epochal.toml": settings}, "Trains all")
     result = drive(home, store_push(home, repository))
