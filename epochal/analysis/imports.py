@@ -51,7 +51,7 @@ def find_removed(code: Path, file: str, line: int, message: str) -> tuple[str, R
 
     ``message``: the error's message. It contains the API's name, or at least a part of it if the API is used at the line.
     """
-    if _parse(code, file) is None:
+    if Module.read(code / file) is None:
         return None
     source = (code / file).read_text(encoding="utf-8", errors="replace")
     words = set(re.findall(r"\w+", message))
@@ -86,7 +86,7 @@ def find_hiding_module(code: Path, script: str, name: str) -> str:
 
 def find_close_name(code: Path, file: str, name: str) -> str:
     """Return the most similar name to ``name`` that the module ``file`` defines; empty if there is no similar name."""
-    module = _parse(code, file)
+    module = Module.read(code / file)
     names = set[str]()
     for node in module.scope_nodes() if module else ():
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -99,13 +99,6 @@ def find_close_name(code: Path, file: str, name: str) -> str:
 
 
 def _walk_imports(code: Path, file: str) -> list[ast.Import | ast.ImportFrom]:
-    module = _parse(code, file)
+    module = Module.read(code / file)
     found = [node for node in ast.walk(module.tree) if isinstance(node, ast.Import | ast.ImportFrom)] if module else []
     return sorted(found, key=lambda node: node.lineno)
-
-
-def _parse(code: Path, file: str) -> Module | None:
-    try:
-        return Module.parse((code / file).read_bytes())
-    except (OSError, ValueError):
-        return None

@@ -13,29 +13,21 @@ _GPU_CALLS = frozenset({"cuda", "device", "set_memory_growth", "set_visible_devi
 
 def find_call_lines(code: Path, path: str, function: str) -> list[int]:
     """Return the lines of the file ``path`` in the folder ``code`` that call ``function``, with or without a module."""
-    tree = _parse(code, path)
-    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call)) if tree else ()
+    module = Module.read(code / path)
+    calls = (node for node in ast.walk(module.tree) if isinstance(node, ast.Call)) if module else ()
     return sorted({node.lineno for node in calls if last_name(node.func) == function})
 
 
 def find_gpu_lines(code: Path, path: str) -> list[int]:
     """Return the lines of the file ``path`` in the folder ``code`` that need a GPU, except those under an ``if`` about it."""
-    tree = _parse(code, path)
-    return sorted({node.lineno for node in _walk_unguarded(tree) if _needs_gpu(node)}) if tree else []
+    module = Module.read(code / path)
+    return sorted({node.lineno for node in _walk_unguarded(module.tree) if _needs_gpu(node)}) if module else []
 
 
 def describe_lines(lines: Sequence[int]) -> str:
     """Return ``line 3`` or ``lines 3, 5 and 8``."""
     *first, last = map(str, lines)
     return f"lines {', '.join(first)} and {last}" if first else f"line {last}"
-
-
-def _parse(code: Path, path: str) -> ast.Module | None:
-    try:
-        module = Module.parse((code / path).read_bytes())
-    except OSError:
-        return None
-    return module.tree if module else None
 
 
 def _walk_unguarded(tree: ast.Module) -> Iterator[ast.expr | ast.stmt]:

@@ -7,6 +7,7 @@ import tokenize
 import warnings
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 
 from epochal.records import Value
 
@@ -31,6 +32,14 @@ class Module:
             with warnings.catch_warnings(action="ignore"):  # warnings about the pushed code are not reported
                 return cls(ast.parse(source), source)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+
+    @classmethod
+    def read(cls, path: Path) -> "Module | None":
+        """Return the parsed module in a file; None if the file cannot be read or is not valid Python."""
+        try:
+            return cls.parse(path.read_bytes())
+        except (OSError, ValueError):  # a path with a null byte
             return None
 
     def scope_nodes(self) -> Iterator[ast.AST]:
