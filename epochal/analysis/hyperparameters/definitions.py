@@ -162,6 +162,12 @@ def label_parameter(function: Function, parameter: ast.arg) -> Label:
     return Label(parameter.arg, f"{function.name}.{parameter.arg}", place)
 
 
+def label_argument(function: str, argument: str, place: str = "") -> Label:
+    """Label an argument in a call to ``function``. ``place``: its place if it is passed by position, such as "third"."""
+    where = f"the {place} argument" if place else f"the argument {argument}"
+    return Label(argument, f"{function}.{argument}", f"{where} of {function}()")
+
+
 def label_variable(unit: Unit, scope: Scope, name: str) -> Label:
     """Return the name and place of a variable in a module, function or class."""
     if isinstance(scope, ast.Module | ast.Lambda):

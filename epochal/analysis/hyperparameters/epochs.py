@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from epochal.analysis.hyperparameters.constant import Constant
-from epochal.analysis.hyperparameters.definitions import Label, read_keys
+from epochal.analysis.hyperparameters.definitions import Label, label_argument, read_keys
 from epochal.analysis.hyperparameters.tracing import Traced, Tracer
 from epochal.analysis.hyperparameters.unit import Unit, position
 from epochal.analysis.syntax import last_name
@@ -223,12 +223,10 @@ class _Finder:
             if name in _FIT_METHODS or name == "print":
                 continue
             if name in _FIRST_ARGUMENT and call.args:
-                label = Label("epochs", f"{name}.epochs", f"the first argument of {name}()")
-                yield from self._tracer.trace(unit, call.args[0], label)
+                yield from self._tracer.trace(unit, call.args[0], label_argument(name, "epochs", "first"))
             for keyword in call.keywords:
                 if keyword.arg and is_epochs_name(keyword.arg):
-                    label = Label(keyword.arg, f"{name}.{keyword.arg}", f"the argument {keyword.arg} of {name}()")
-                    yield from self._tracer.trace(unit, keyword.value, label)
+                    yield from self._tracer.trace(unit, keyword.value, label_argument(name, keyword.arg))
 
     def _in_steps(self, unit: Unit, nodes: list[ast.AST]) -> Iterator[Traced]:
         """Yield training steps as in ``Trainer(max_steps=100)``, the iterations of estimators and the rounds of boosting."""
@@ -242,13 +240,12 @@ class _Finder:
                 for key in _LIGHTGBM_ROUNDS if params else ():
                     yield from self._tracer.trace_key(unit, params[0], key)
                 if len(call.args) > _ROUNDS_POSITION:
-                    label = Label(arguments[0], f"{name}.{arguments[0]}", f"the third argument of {name}()")
+                    label = label_argument(name, arguments[0], _ORDINALS[_ROUNDS_POSITION])
                     yield from self._tracer.trace(unit, call.args[_ROUNDS_POSITION], label)
             for argument in arguments:
                 for keyword in call.keywords:
                     if keyword.arg == argument:
-                        label = Label(argument, f"{name}.{argument}", f"the argument {argument} of {name}()")
-                        yield from self._tracer.trace(unit, keyword.value, label)
+                        yield from self._tracer.trace(unit, keyword.value, label_argument(name, argument))
                     elif keyword.arg is None and name in _ITERATIONS:
                         yield from self._tracer.trace_key(unit, keyword.value, argument)
 

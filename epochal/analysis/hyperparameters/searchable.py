@@ -11,6 +11,7 @@ from epochal.analysis.hyperparameters.definitions import (
     Label,
     find_default,
     is_environment,
+    label_argument,
     label_parameter,
     label_variable,
     make_number,
@@ -59,8 +60,7 @@ def _read_arguments(unit: Unit, call: ast.Call) -> Iterator[Constant]:
     called = last_name(call.func)
     for keyword in call.keywords if not _NOT_HYPERPARAMETERS.fullmatch(called) else ():
         if keyword.arg:
-            label = Label(keyword.arg, f"{called}.{keyword.arg}", f"the argument {keyword.arg} of {called}()")
-            yield from _read_literal(unit, keyword.value, label)
+            yield from _read_literal(unit, keyword.value, label_argument(called, keyword.arg))
 
 
 def _read_parameters(tracer: Tracer, unit: Unit, function: Function) -> Iterator[Constant]:
