@@ -284,19 +284,25 @@ def _explain_screen(line: str, origin: Origin) -> str:
 
 def _find_backend(line: str, origin: Origin) -> str:
     """Return the call that chooses a backend of matplotlib, in the line or else in the script; empty if there is none."""
-    found = _BACKEND.search(line) or _BACKEND.search(read_source(origin.code, origin.script) or "")
-    return found[0] if found else ""
+    found = _BACKEND.search(line)
+    return found[0] if found else _search_script(_BACKEND, origin)[1]
 
 
 def explain_lost_window(messages: Sequence[str], origin: Origin) -> str:
     """Return what to do if the last ``messages`` of a killed script say that it has no screen; otherwise an empty string."""
     if not any(_SCREEN.search(message) for message in messages):
         return ""
-    lines = (read_source(origin.code, origin.script) or "").splitlines()
-    calls = ((number, found[0]) for number, line in enumerate(lines, 1) if (found := _WINDOW.search(line)))
-    number, call = next(calls, (0, ""))
+    number, call = _search_script(_WINDOW, origin)
     what = f"{call}() on line {number}" if call else "the line that opens a window"
     return f"{origin.script} opens a window, but training has no screen. Remove {what}, or save the picture to a file instead."
+
+
+def _search_script(pattern: re.Pattern[str], origin: Origin) -> tuple[int, str]:
+    """Return the first line of the script, counted from 1, that matches, and the matching text; ``(0, "")`` if none does."""
+    lines = (read_source(origin.code, origin.script) or "").splitlines()
+    return next(
+        ((number, found[0]) for number, line in enumerate(lines, 1) if (found := pattern.search(line))), (0, "")
+    )
 
 
 def is_out_of_memory(message: str) -> bool:
@@ -325,11 +331,11 @@ def explain_memory(exceptions: Sequence[Raised], place: Frame | None, origin: Or
 
 
 def _explain_sparse_labels(origin: Origin) -> str:
-    for number, line in enumerate((read_source(origin.code, origin.script) or "").splitlines(), 1):
-        if loss := _ONE_HOT_LOSS.search(line):
-            sparse = f"sparse_{loss[0]}" if "_" in loss[0] else f"Sparse{loss[0]}"
-            return f"The labels are whole numbers, for which {loss[0]} is not meant: write {sparse} on line {number}."
-    return ""
+    number, loss = _search_script(_ONE_HOT_LOSS, origin)
+    sparse = f"sparse_{loss}" if "_" in loss else f"Sparse{loss}"
+    return (
+        f"The labels are whole numbers, for which {loss} is not meant: write {sparse} on line {number}." if loss else ""
+    )
 
 
 def _explain_gpu(last: Raised, line: str, inner: Frame | None, origin: Origin) -> str:
