@@ -1,7 +1,7 @@
 """Explain why a file that the code reads is not in the commit."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -82,7 +82,7 @@ def _explain_absent(path: str, files: list[str], line: str, write: str) -> str:
     return f"{path} is not in the commit. {_COMMIT}"
 
 
-def find_pointer(names: Iterator[str], code: Path) -> str:
+def find_pointer(names: Iterable[str], code: Path) -> str:
     """Return the first of the files ``names`` in the folder ``code`` that is a Git LFS pointer, or an empty string."""
     for name in names:
         path = code / name

@@ -103,7 +103,7 @@ def find_missing_files(
             mentioned = stems[_stem(path)] > 1 or PurePosixPath(path).suffix in formatted
             if not _is_relative(path):
                 continue
-            if str(PurePosixPath(path)) in pointers or find_pointer(iter([path]), folder):
+            if str(PurePosixPath(path)) in pointers or find_pointer([path], folder):
                 message, _, remedy = explain_pointer(path).partition(". ")
                 yield Finding("lfs_pointer", source.path, call.lineno, f"{message}.", remedy)
             elif not mentioned and str(PurePosixPath(path)) not in known:
