@@ -1,6 +1,7 @@
 """Collect everything that Epochal must know about the pushed code before training, without running the code."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from epochal.analysis.detection import Detection, decode_source, detect_folder
@@ -15,15 +16,18 @@ class Code:
     """The results of analysing the pushed code, as plain data.
 
     ``detection``: the code's framework and the modules that it needs. ``removed_apis``: the script's uses of APIs that
-    the current version of the framework has removed. ``percentages``: how the code computes percentages. ``copied``: the
-    call that copies rows before they are split into training and test data; None if none was found.
+    the current version of the framework has removed. ``percentages``: how the code computes percentages.
     """
 
     script: Script
     detection: Detection
     removed_apis: tuple[RemovedApi, ...]
     percentages: Percentages
-    copied: Finding | None
+
+    @cached_property
+    def copied(self) -> Finding | None:
+        """The call that copies rows before they are split into training and test data; None if none was found."""
+        return find_copied_before_split(read_sources(self.script))
 
 
 def read_code(folder: Path, script: str = "", framework: str = "") -> Code:
@@ -36,5 +40,4 @@ def read_code(folder: Path, script: str = "", framework: str = "") -> Code:
     detection = detect_folder(folder, found.path, found.content, framework)
     removed_apis = frameworks()[detection.framework].find_removed_apis(decode_source(found.content, found.path))
     percentages = read_percentages(folder, found.path, found.content)
-    copied = find_copied_before_split(read_sources(found))
-    return Code(found, detection, tuple(removed_apis), percentages, copied)
+    return Code(found, detection, tuple(removed_apis), percentages)
