@@ -71,7 +71,7 @@ def compute_required(rule: Rule, look: int) -> float:
 
 
 def find_first_reached(measured: Iterator[float], rule: Rule, most: int) -> int:
-    """Return the number of the first look with the verdict reached, from 1; ``most`` + 1 if there is none."""
+    """Return the number of the first look with the verdict reached, from 1; ``most`` + 1 if no look has."""
     return next((look for look in range(1, most + 1) if next(measured) >= compute_required(rule, look)), most + 1)
 
 

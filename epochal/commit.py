@@ -77,7 +77,7 @@ def safe_url(url: str) -> str:
 
 
 def find_skip_instruction(message: str) -> str | None:
-    """Return the part of a commit's message that asks not to train the commit, or None if there is none.
+    """Return the part of a commit's message that asks not to train the commit, or None if no part does.
 
     It is one of GitHub's instructions ("Skipping workflow runs"), or the last line in the message of a commit that
     Epochal made. The trailer ``skip-checks: true`` has to be the last line and follow an empty line; GitHub asks for

@@ -24,7 +24,7 @@ def find_import(code: Path, script: str, module: str) -> tuple[str, int] | None:
 
 
 def find_imported(code: Path, file: str, line: int) -> list[str]:
-    """Return the full names that the import statement on a line imports; empty if there is none."""
+    """Return the full names that the import statement on a line imports, or an empty list."""
     for node in _walk_imports(code, file):
         if node.lineno <= line <= (node.end_lineno or node.lineno):
             prefix = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""

@@ -40,7 +40,7 @@ def explain_missing_file(name: str, code: Path, line: str = "", *, is_computed: 
 
 
 def find_committed(path: str, files: Collection[str]) -> str:
-    """Return the longest end of the absolute ``path`` that is one of ``files``; empty if there is none."""
+    """Return the longest end of the absolute ``path`` that is one of ``files``, or an empty string."""
     parts = PurePosixPath(path).parts
     tails = {"/".join(parts[start:]) for start in range(1, len(parts))}
     return max(tails & set(files), key=len, default="")
@@ -59,7 +59,7 @@ def _explain_left_out(path: str, code: Path, files: list[str]) -> str:
 
 
 def _find_start(path: str, code: Path, files: list[str]) -> str:
-    """Return the Python file that may build ``path`` from the folder in which the file is; empty if there is none."""
+    """Return the Python file that may build ``path`` from its own folder, or an empty string."""
     for each in files:
         inside = path.startswith(f"{PurePosixPath(each).parent}/")
         if inside and each.endswith(".py") and b"__file__" in (code / each).read_bytes():

@@ -58,7 +58,7 @@ class FindingView(TypedDict):
 
 
 class FactView(TypedDict):
-    """A value that was found in the source, and where it was found."""
+    """A value found in the source, and its place."""
 
     value: str | int
     """The value."""

@@ -48,7 +48,7 @@ def run_lines(run: Run, folder: Path, message: Message | None, diff: Path | None
     """Return the lines that ``epochal show`` prints for a run: its facts, notes, trials and failure details.
 
     ``folder`` is the run's folder. ``message`` is the mail about the run, or None if there is no mail.
-    ``diff`` is the file with the change to adopt, or None if there is none.
+    ``diff`` is the file with the change to adopt, or None.
     """
     commit = run.commit
     subject = commit.message.partition("\n")[0]

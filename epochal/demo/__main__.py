@@ -175,7 +175,7 @@ def _report_end(process: "subprocess.Popen[str]", events: Events) -> None:
 
 
 def _follow(stage: Stage, events: Events, console: Console) -> tuple[EmailMessage | None, Run | None]:
-    """Show the run until its mail arrives. Return the mail (None if no mail will arrive) and the run (None if there is none)."""
+    """Show the run until its mail arrives. Return the mail and the run; each may be None."""
     app = App.open(_environment(stage))
     with display(console, app.home) as shown:
         while True:

@@ -55,7 +55,7 @@ class Reading:
     """What a line says about accuracy.
 
     ``statement``: the statement that counts, or None. ``unread``: an accuracy that the line seems to state, but that does
-    not count; None if there is none. ``has_percents``: whether a number without a per cent sign can only be a percentage.
+    not count; otherwise None. ``has_percents``: whether a number without a per cent sign can only be a percentage.
     ``heading``: the data of the accuracy in a later line, if this line is a heading, such as "Checking accuracy on
     training data".
     """

@@ -256,7 +256,7 @@ def _is_fetchable(dataset: str) -> bool:
 
 
 def _find_lines(inner: Frame | None, origin: Origin, function: str) -> str:
-    """Return all lines of the frame's file that call ``function``, as in ``lines 3 and 7``; empty if there are none."""
+    """Return all lines of the frame's file that call ``function``, as in ``lines 3 and 7``, or an empty string."""
     path = _local_path(inner, origin) if inner else ""
     lines = find_call_lines(origin.code, path, function) if path else []
     return describe_lines(lines) if lines else ""
@@ -283,7 +283,7 @@ def _explain_screen(line: str, origin: Origin) -> str:
 
 
 def _find_backend(line: str, origin: Origin) -> str:
-    """Return the call that chooses a backend of matplotlib, in the line or else in the script; empty if there is none."""
+    """Return the call that chooses a backend of matplotlib, in the line or else in the script, or an empty string."""
     found = _BACKEND.search(line)
     return found[0] if found else _search_script(_BACKEND, origin)[1]
 

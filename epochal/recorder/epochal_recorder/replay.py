@@ -136,7 +136,7 @@ def _read_epoch(iterator):
 
 
 def _find_epoch_iterator():
-    """Return Keras' EpochIterator of the call to fit that is in progress; raise NotResumable if there is none."""
+    """Return Keras' EpochIterator of the call to fit that is in progress; raise NotResumable if no call is found."""
     frame = sys._getframe()
     while frame is not None:
         if frame.f_code.co_name == "fit" and "epoch_iterator" in frame.f_locals:
