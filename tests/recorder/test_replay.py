@@ -28,12 +28,12 @@ def make(layer=None, loss="binary_crossentropy", **options):
     made.compile(keras.optimizers.SGD(0.05, momentum=0.9), loss, **options)
     return made
 
+ended_with = []  # what the callbacks were given at the end of training
+
 def fit(name, model, *data, **options):
     with contextlib.redirect_stdout(io.StringIO()):
         history = model.fit(*data, epochs=EPOCHS, verbose=0, **options)
-    measured = {key: [round(each, 5) if key.startswith("val_") else each for each in values]
-                for key, values in history.history.items()}
-    print(name, measured, np.concatenate([each.numpy().ravel() for each in model.weights]).tolist())
+    print(name, ended_with, history.history, np.concatenate([each.numpy().ravel() for each in model.weights]).tolist())
 """
 
 SOURCES = """
@@ -76,10 +76,49 @@ class Rows(keras.utils.PyDataset):
     def on_epoch_end(self):
         self.rng.shuffle(self.order)
 
+class Shuffled(Rows):
+    def __getitem__(self, index):
+        rows = self.order[32 * index : 32 * index + 32]
+        return x[rows], y[rows]
+    def on_epoch_end(self):
+        np.random.shuffle(self.order)
+
 class Endless(Rows):
     def __getitem__(self, index):
         return super().__getitem__(index % 4)
     num_batches = None
+
+class Rate(keras.callbacks.Callback):
+    def __init__(self, draw):
+        super().__init__()
+        self.draw = draw
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.optimizer.learning_rate.assign(0.05 * self.draw(self.model.history.history))
+
+class Logs(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        logs["phase"] = "warm" if epoch < 2 else "hot"
+    def on_train_end(self, logs=None):
+        ended_with.append(logs)
+
+class Reads(keras.callbacks.Callback):
+    def __init__(self, read):
+        super().__init__()
+        self.read = read
+    def on_epoch_end(self, epoch, logs=None):
+        for _ in self.read:
+            pass
+
+pixels = x.reshape(128, 2, 2, 1)
+pictures = tf.keras.preprocessing.image.ImageDataGenerator(horizontal_flip=True)
+
+def flat():
+    keras.utils.set_random_seed(2)
+    made = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")])
+    made.compile("sgd", "binary_crossentropy")
+    return made
+
+shuffled = data.shuffle(128)
 
 class Noise(keras.layers.Layer):
     def __init__(self, draw):
@@ -104,7 +143,11 @@ EXACT = {
     "augmented": "make(), data.shuffle(50).map(noise, tf.data.AUTOTUNE).shuffle(128).batch(32).prefetch(1)",
     "cached": "make(), data.map(noise).cache().shuffle(128).batch(32)",
     "weighted": "make(), data.shuffle(128).batch(32), class_weight={0: 1.0, 1: 2.0}",
-    "validated": "make(), data.skip(32).shuffle(96).batch(32), validation_data=data.take(32).shuffle(32).batch(8)",
+    "validated": "make(), data.skip(32).shuffle(96).batch(32), validation_data=data.take(32).batch(8)",
+    "validated rows": "make(), data.shuffle(128).batch(32), validation_data=Shuffled()",
+    "rate": "make(), Rows(), steps_per_epoch=4, callbacks=[Rate(lambda history: np.random.random())]",
+    "history": "make(), x, y, callbacks=[Rate(lambda history: 1 / (1 + len(history.get('loss', [])))), Logs()]",
+    "flipped": "flat(), pictures.flow(pixels, y, batch_size=32, seed=3)",
     "own state": "make(), data.shuffle(128).map(noise_of_own).batch(32)",
     "python": "make(), data.shuffle(128).map(noise_of_python).batch(32)",
     "endless": "make(), data.shuffle(128).repeat().batch(32), steps_per_epoch=3",
@@ -134,28 +177,48 @@ AFRESH = {
     ),
     "own generator": ("make(Noise(lambda inputs: hidden.normal())), x, y", "outside of its variables: hidden"),
     "numpy": ("make(Draws()), x, y", "outside of its variables: np.random"),
+    "shared": (
+        "make(), shuffled.skip(32).batch(32), validation_data=shuffled.take(32).batch(32)",
+        "its validation data are shuffled",
+    ),
+    "drawn": (
+        "make(), x, y, validation_steps=3, validation_data=generate(np.random.default_rng(7))",
+        "its validation data are a generator",
+    ),
+    "pictures": (
+        "flat(), pixels, y, validation_data=pictures.flow(pixels, y)",
+        "its validation data may draw random numbers",
+    ),
+    "read": ("make(), shuffled.batch(32), callbacks=[Reads(shuffled)]", "a callback reads the training data"),
 }
 """The arguments of ``fit`` for each kind that trains from the beginning, and a part of the reason."""
 
 
-def test_resumed_data_continue(warm_keras_python: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kinds", "continued"),
+    [({name: (arguments, "") for name, arguments in EXACT.items()}, 3), (AFRESH, 0)],
+    ids=["exact", "afresh"],
+)
+def test_raised_fit_matches_an_uninterrupted_one(
+    kinds: dict[str, tuple[str, str]], continued: int, warm_keras_python: Path, tmp_path: Path
+) -> None:
     """Each kind ends with the history and weights of an uninterrupted training, to the last bit of the weights."""
-    kinds = EXACT | {name: arguments for name, (arguments, _) in AFRESH.items()}
-    script = BEGINNING + SOURCES + "".join(f"fit({name!r}, {arguments})\n" for name, arguments in kinds.items())
+    script = BEGINNING + SOURCES + "".join(f"fit({name!r}, {arguments})\n" for name, (arguments, _) in kinds.items())
 
     def train_kinds(name: str, epochs: str) -> list[str]:
         output = train(warm_keras_python, tmp_path / name, script, runner=DETERMINISTIC, EPOCHS=epochs)
         return output.splitlines()
 
-    train_kinds("resumed", "2")
+    train_kinds("resumed", "3")
     resumed, uninterrupted = train_kinds("resumed", "5"), train_kinds("uninterrupted", "5")
     fits = dict(zip(kinds, read_fits(tmp_path / "resumed"), strict=True))
-    pairs = zip(kinds, resumed, uninterrupted, strict=True)
-    assert [name for name, ours, theirs in pairs if ours != theirs] == []
-    assert {name: (fits[name].continued, fits[name].why) for name in EXACT} == dict.fromkeys(EXACT, (2, ""))
-    for name, (_, reason) in AFRESH.items():
-        assert fits[name].continued == 0
-        assert reason in fits[name].why
+    for lines in (resumed, train_kinds("resumed", "5")):  # in the end no epoch is left to train
+        pairs = zip(kinds, lines, uninterrupted, strict=True)
+        assert [name for name, ours, theirs in pairs if ours != theirs] == []
+    assert {name: (fit.continued, bool(fit.why)) for name, fit in fits.items()} == dict.fromkeys(
+        kinds, (continued, not continued)
+    )
+    assert [fit.why for name, fit in fits.items() if kinds[name][1] not in fit.why] == []
 
 
 @pytest.mark.parametrize(("seed", "resumed"), [("", 1), ("keras.utils.set_random_seed(1)", 0)])
@@ -191,11 +254,23 @@ class Creates(keras.callbacks.Callback):
         self.best.weights = self.model.get_weights()
 fit("one", make(), x, y, callbacks=[Creates()])
 """
+COUNTS = """
+calls = [0]
+def schedule(epoch):
+    calls[0] += 1
+    return 0.1 * 0.5 ** (calls[0] / EPOCHS)
+fit("one", make(), x, y, callbacks=[keras.callbacks.LearningRateScheduler(schedule)])
+"""
+NOISY = """
+fit("one", make(), x, y, validation_data=Rows())
+"""
 
 
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
+        (NOISY, "reading its validation data changes their state"),
+        (COUNTS, "the training has changed: the callback LearningRateScheduler: EPOCHS 2 → 3"),
         (UNREPEATED, "the data of epoch 2 are not the same as in the earlier trial (are they seeded?)"),
         (CREATES, "the state of epoch 2 could not be restored: an object that was created during the fit"),
     ],
@@ -203,7 +278,7 @@ fit("one", make(), x, y, callbacks=[Creates()])
 def test_fit_that_can_neither_resume_nor_start_ends_the_script(
     code: str, reason: str, warm_keras_python: Path, tmp_path: Path
 ) -> None:
-    """The first epoch's data are the same and the second's are not; or weights are restored, but no new object.
+    """Validation data draw numbers, a schedule has been tried, or the data or an object cannot be had again.
 
     The job then trains the trial again.
     """

@@ -2,7 +2,7 @@
 
 The recorder runs beside nn.py in the training environment. It uses only the standard library and, once a framework is
 imported, that framework and NumPy. It supports Python 3.10 and later. An error in the recorder never ends the training;
-it is recorded as a fault.
+it is recorded as a fault. Only a fit that can neither resume nor train from the beginning ends the script.
 
 metrics.jsonl has one line of JSON per event, appended in a single write. ``model`` numbers the script's Keras models
 from 1 in the order of their first use, ``call`` numbers the fits of that model from 1, ``epoch`` is Keras' epoch + 1,
@@ -15,6 +15,7 @@ from 1 in the order of their first use, ``call`` numbers the fits of that model 
     {"event": "diverged", "model": 1, "call": 1, "epoch": 3, "epochs": 30, "nonfinite": {"x": 12, "y": 0},
      "rows": 1347, "columns": [0, 32], "nan": true,
      "optimizer": "SGD", "learning_rate": 0.5, "default_rate": 0.01, "clipped": false, "own_code": false}
+    {"event": "start_over", "model": 1, "call": 1, "why": "…"}    the script ends; the trial has to be trained again
     {"event": "stopped", "model": 1, "call": 1, "epoch": 24, "metric": "val_accuracy", "value": 0.81, "stop_at": 0.8}
     {"event": "validation", "model": 1, "call": 1, ROWS}  the rows that the fit's val_accuracy was measured on
     {"event": "fitted", "model": 1, "call": 1, "epoch": 24, "time": 9.4}

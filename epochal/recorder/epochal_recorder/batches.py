@@ -58,6 +58,11 @@ def shares_reshuffled_source(dataset, others):
     return any(identity in shuffles for other in others if shuffles for identity, *_ in _walk(other))
 
 
+def find_reshuffled(dataset):
+    """Return the ids of the data sets in a tf.data pipeline that shuffle anew in each epoch; empty for other data."""
+    return {identity for identity, _, is_shuffled in _walk(dataset) if is_shuffled}
+
+
 def _walk(dataset):
     """Yield the ``id`` of each data set in a pipeline, whether take or skip is applied later, and whether it reshuffles."""
     pending, seen = [(dataset, False)], set()

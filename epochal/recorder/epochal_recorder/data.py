@@ -35,9 +35,12 @@ def count_samples(x):
     return int(shape[0]) if shape else None
 
 
-def find_datasets(arguments):
-    """Return the PyDatasets in the arguments of a call to fit, except any that Keras does not read to the end."""
-    found = [arguments.get("x")]
+def find_datasets(arguments, *, with_training):
+    """Return the PyDatasets in the arguments of a call to fit, except any that Keras does not read to the end.
+
+    ``with_training``: whether to include the training data.
+    """
+    found = [arguments.get("x")] if with_training else []
     if not arguments.get("validation_steps"):
         validation = arguments.get("validation_data")
         found.append(validation[0] if isinstance(validation, (tuple, list)) and validation else validation)

@@ -135,7 +135,11 @@ class Fit:
         """
         safe = self._output.recording_faults()
         callbacks = library_of(self.model).callbacks
-        first = callbacks.LambdaCallback(on_epoch_end=safe(self._before_epoch_end))
+        first = callbacks.LambdaCallback(
+            on_epoch_begin=safe(self._fill_history),
+            on_epoch_end=safe(self._before_epoch_end),
+            on_train_end=safe(self._before_train_end),
+        )
         last = callbacks.LambdaCallback(
             on_train_begin=safe(self._on_train_begin),
             on_epoch_begin=safe(self._on_epoch_begin),
@@ -168,6 +172,8 @@ class Fit:
         if self._resumption:
             try:
                 continued = self._resumption.begin()
+                # Keras' BackupAndRestore sets the first epoch in the same way: fit reads it after on_train_begin.
+                self.model._initial_epoch = continued or None
             except StartOver as fault:
                 self._output.write_event(event="start_over", **self._names, why=fault.why)
                 raise
@@ -194,20 +200,18 @@ class Fit:
             history=numbers,
             time=time.time(),
         )
-        if continued:
-            is_done = self._resumption.stopped_by_script or self._has_reached_stop_at(latest)
-            # Keras' BackupAndRestore sets the first epoch in the same way: fit reads it after on_train_begin.
-            self.model._initial_epoch = self._epochs if is_done else continued
+        if continued and (self._resumption.stopped_by_script or self._has_reached_stop_at(latest)):
+            self.model._initial_epoch = self._epochs
 
     def _on_epoch_begin(self, epoch, logs=None):
         self._epoch_start = time.monotonic()
         if self._resumption:
             self.model._initial_epoch = None  # fit has already read it
-        self._fill_history()
 
     def _before_epoch_end(self, epoch, logs=None):
         if self._resumption:
             self._trained_weights = digest_of_all(weights_of(self.model))
+            self._resumption.logs = dict(logs or {})
 
     def _on_epoch_end(self, epoch, logs=None):
         logs = logs or {}
@@ -280,8 +284,13 @@ class Fit:
         self._shared.lineage.remember(arrays, self.identities)
         return digest_of_all(arrays)
 
-    def _on_train_end(self, logs=None):
+    def _before_train_end(self, logs=None):
+        """Show the script's callbacks the history, and the metrics of the last epoch if no epoch was left to train."""
         self._fill_history()
+        if self._resumption and not logs:
+            logs.update(self._resumption.logs)
+
+    def _on_train_end(self, logs=None):
         self._remember()
         if self._resumption:
             self.model._initial_epoch = None
@@ -296,7 +305,7 @@ class Fit:
             self._watches_validation = False
             self._shared.validation_sets.append(self._validation.hashes)
 
-    def _fill_history(self):
+    def _fill_history(self, *_):
         """Add the metrics of the epochs up to the checkpoint to the history that fit returns to the script."""
         history = self.model.history
         if self._resumption and not history.epoch and not history.history:

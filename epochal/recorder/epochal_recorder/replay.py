@@ -7,13 +7,16 @@ reading the same data in the same way restores the state, and comparing some bat
 
 import hashlib
 import random
+import re
 import sys
 
 import numpy
 
-from .batches import inputs_of
+from .batches import find_reshuffled, inputs_of, unpack_batch
 from .checkpoint import NotResumable, StartOver
+from .library import find_dataset_class
 from .rows import leaves_of
+from .script_code import is_instance_of_script
 
 _SIMPLE = frozenset(
     {
@@ -40,7 +43,12 @@ _SIMPLE = frozenset(
         "Zip",
     }
 )
-"""The kinds of tf.data.Dataset whose state depends on how many iterators were made, not on how far they have advanced."""
+"""The kinds of tf.data.Dataset whose state depends on how many iterators were made, not on how far they have advanced.
+
+The exception is Cache, whose first iterator has to be read to the end.
+"""
+_OWN_STATE = re.compile(r"RngReadAndSkip|Assign\w*VariableOp")
+"""Matches operations that change a variable, such as the state of a tf.random.Generator."""
 
 
 class Replay:
@@ -51,8 +59,10 @@ class Replay:
 
     def __init__(self, arguments):
         self._data = x = arguments.get("x")
+        validation = arguments.get("validation_data")
+        self._validation = unpack_batch(validation)[0] if isinstance(validation, (tuple, list)) else validation
         self.is_tf_dataset = hasattr(x, "element_spec")
-        self.has_hidden_state = self.is_tf_dataset or hasattr(x, "__next__")
+        self.has_hidden_state = self.is_tf_dataset or _is_generator(x)
         """Whether only a comparison of batches can show that the state is the same as in the earlier trial."""
         self._steps = arguments.get("steps_per_epoch")
         is_endless = getattr(x, "num_batches", 0) is None
@@ -74,18 +84,19 @@ class Replay:
     def read_past(self, epochs, digests):
         """Read the data of the first ``epochs`` epochs of the fit again.
 
-        ``digests``: the digests in the checkpoint. Returns whether reading has changed the random states of Python and
-        NumPy, which are then as they were after these epochs. Data that differ are accepted if the script sets no seed,
-        because its training never repeats exactly. Raises NotResumable if the fit must train from the beginning, and
-        StartOver if only a new process can do so. Must be called while Keras' fit is running.
+        ``digests``: the digests in the checkpoint. Returns which random generators reading has changed, of ``python`` and
+        ``numpy``: as far as only the data draw from them, they are then as they were after these epochs. Data that
+        differ are accepted if the script sets no seed, because its training never repeats exactly. Raises NotResumable
+        if the fit must train from the beginning, and StartOver if only a new process can do so. Must be called while
+        Keras' fit is running.
         """
         if not self.is_needed or not epochs:
-            return False
+            return set()
         if self.has_hidden_state and (not digests or self._differs(digests)):
             # No batch could be seen, or the first batch, which Keras reads from a generator in advance, differs.
             if _is_seeded():
                 raise NotResumable("its data are not the same as in the earlier trial, or cannot be compared")
-            return False
+            return set()
         iterator = _find_epoch_iterator()
         whole = self._count_whole_epochs(epochs, iterator)
         before = _read_random_states()
@@ -99,13 +110,54 @@ class Replay:
                     iter(iterator._distributed_dataset)  # Keras makes another iterator at the end of an epoch
                 if self.has_hidden_state and self._differs(digests):
                     if self.is_tf_dataset and not _is_seeded():
-                        return False
+                        return set()
                     raise StartOver(
                         f"the data of epoch {number + 1} are not the same as in the earlier trial (are they seeded?)"
                     )
+        except Exception as fault:
+            raise StartOver(f"its data could not be read again: {type(fault).__name__}: {fault}") from fault
         finally:
             self.is_reading = False
-        return _read_random_states() != before
+        after = _read_random_states()
+        return {name for name in after if after[name] != before[name]}
+
+    def check(self, objects):
+        """Raise NotResumable if data in a script with a seed are also read in a way that cannot be repeated.
+
+        ``objects``: the objects that the script's callbacks read.
+        """
+        if not _is_seeded():
+            return
+        if sys.modules["keras"].backend.backend() == "torch" or type(self._data).__module__.startswith("torch."):
+            raise NotResumable("its data are shuffled by PyTorch, whose random state is not in a checkpoint")
+        if _is_generator(self._validation):
+            raise NotResumable("its validation data are a generator, whose position is not known")
+        if find_dataset_class(self._validation) and not is_instance_of_script(self._validation):
+            # Keras' image iterators draw random numbers for each batch, even if they change no image.
+            raise NotResumable("its validation data may draw random numbers")
+        if hasattr(self._validation, "element_spec"):
+            _, operations, _ = _describe_pipeline(self._validation)
+            if find_reshuffled(self._validation) or any(map(_OWN_STATE.search, operations)):
+                raise NotResumable("its validation data are shuffled or drawn anew in each epoch")
+        shuffled = find_reshuffled(self._data)
+        if any(hasattr(each, "element_spec") and shuffled & find_reshuffled(each) for each in objects):
+            raise NotResumable("a callback reads the training data, too, which changes how they are shuffled")
+
+    def check_validation(self, state):
+        """Raise StartOver if reading validation data changes their state or a global random generator.
+
+        Keras reads a batch in advance when it first validates, so in a resumed fit the state would be one batch too far.
+        ``state``: the ScriptState of the fit, after it was restored.
+        """
+        if not find_dataset_class(self._validation) or not _is_seeded():
+            return
+        before = _read_random_states(), state.digests()
+        try:
+            self._validation[0]
+        except Exception as fault:
+            raise StartOver(f"its validation data could not be read: {type(fault).__name__}: {fault}") from fault
+        if (_read_random_states(), state.digests()) != before:
+            raise StartOver("reading its validation data changes their state")
 
     def _differs(self, digests):
         return any(now != before for now, before in zip(self.digests, digests, strict=False))
@@ -120,7 +172,8 @@ class Replay:
             return epochs
         if not hasattr(iterator, "_distributed_dataset"):  # Keras does not train with TensorFlow
             return epochs
-        kinds, has_own_state = _describe_pipeline(self._data)
+        kinds, operations, has_resources = _describe_pipeline(self._data)
+        has_own_state = has_resources or any("PyFunc" in each for each in operations)
         whole = 1 if "Cache" in kinds else 0
         return whole if kinds <= _SIMPLE and not has_own_state and epochs - whole >= 2 else epochs
 
@@ -145,21 +198,28 @@ def _find_epoch_iterator():
     raise NotResumable("this version of Keras reads data in an unknown way")
 
 
+def _is_generator(data):
+    return hasattr(data, "__next__") and not find_dataset_class(data)  # Keras' image iterators are PyDatasets, too
+
+
 def _describe_pipeline(dataset):
-    """Return the kinds of data sets in a tf.data pipeline, and whether its functions may keep state of their own."""
+    """Return the kinds of data sets in a tf.data pipeline, and its functions' operations.
+
+    The third result is whether the functions use resources, such as variables and tables.
+    """
     import tensorflow
 
-    kinds, has_own_state, pending = set(), False, [dataset]
+    kinds, operations, has_resources, pending = set(), set(), False, [dataset]
     while pending:
         node = pending.pop()
         kinds.add(type(node).__name__.strip("_").partition("Dataset")[0])
         for wrapper in node._functions():
             graph = wrapper.function.graph.as_graph_def()
-            nodes = [*graph.node, *(each for function in graph.library.function for each in function.node_def)]
-            has_own_state |= any("PyFunc" in each.op for each in nodes)
-            has_own_state |= any(each.dtype == tensorflow.resource for each in wrapper.function.captured_inputs)
+            operations |= {each.op for each in graph.node}
+            operations |= {each.op for function in graph.library.function for each in function.node_def}
+            has_resources |= any(each.dtype == tensorflow.resource for each in wrapper.function.captured_inputs)
         pending += inputs_of(node)
-    return kinds, has_own_state
+    return kinds, operations, has_resources
 
 
 def _is_seeded():
@@ -173,4 +233,4 @@ def _is_seeded():
 
 def _read_random_states():
     name, keys, *rest = numpy.random.get_state()
-    return random.getstate(), (name, keys.tobytes(), *rest)
+    return {"python": random.getstate(), "numpy": (name, keys.tobytes(), *rest)}

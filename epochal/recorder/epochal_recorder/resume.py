@@ -16,7 +16,7 @@ from .lineage import digest_of
 from .replay import Replay
 from .resume_key import code_of_model, describe_difference, resume_key
 from .script_state import ScriptState
-from .state import capture, draws_hidden_numbers, find_nonfinite, find_untracked_state, restore
+from .state import capture, draws_hidden_numbers, find_generators, find_nonfinite, find_untracked_state, restore
 
 _MAX_SHARE = 0.01
 """The share of the training time that writing checkpoints may take, not counting the last checkpoint of a fit."""
@@ -50,10 +50,14 @@ class Resumption:
         self._past = []
         self._identity = uuid.uuid4().hex
         self._write_seconds = None
+        self._has_run_schedule = False
+        """Whether a schedule of the script has been called, which may have changed what it reads."""
         self._changed_key = None
         """The resume key of a checkpoint that was refused because the training has changed."""
         self.history = {}
         """The values of each metric in the epochs so far."""
+        self.logs = {}
+        """The metrics of the last epoch as Keras measured them, before any callback of the script changed them."""
         self.epoch = self.first
         """The number of epochs that the model has been trained for so far."""
         self.why = ""
@@ -79,8 +83,9 @@ class Resumption:
             raise NotResumable(f"the model keeps state outside of its variables: {', '.join(untracked)}")
         self._files = WrittenFiles(time.time(), self._started, self._excluded, self._callbacks)
         # Endless data are read in advance, so their state belongs to a later batch, and they are read again instead.
-        datasets = [] if self.replay.is_needed else find_datasets(self._arguments)
+        datasets = find_datasets(self._arguments, with_training=not self.replay.is_needed)
         self._states = ScriptState(self._callbacks, datasets, self._model)
+        self.replay.check(self._states.objects)
         self._resume_key = resume_key(self._model, self._arguments, self._callbacks)
         self._form = self._describe_form()
         ancestors = (
@@ -94,26 +99,31 @@ class Resumption:
             except DamagedCheckpoint as damage:
                 self.why = self.why or str(damage)
                 continue
-            why = self._why_unusable(content)
-            if why:
+            if why := self._why_unusable(content):
+                if self._has_run_schedule and (self._states.capture() or self._states.lost):
+                    raise StartOver(why)
                 self.why = self.why or why
                 continue
-            drew_numbers = self.replay.read_past(content["epoch"] - self.first, content.get("batches", []))
-            try:
-                restore(self._model, content["state"], keeps_process_state=drew_numbers)
-                self._lineage.restore(rows)
-                self._states.restore(content["callbacks"])
-                self._files.restore(content["files"])
-            except Exception as fault:
-                raise StartOver(f"the state of epoch {content['epoch']} could not be restored: {fault}") from fault
-            self.history, self.epoch, self.stopped_by_script = (
-                content["history"],
-                content["epoch"],
-                content["ended_itself"],
-            )
+            self._restore(content, rows)
             self._identity, self._past = content["identity"], [path.name]
             return self.epoch
         return 0
+
+    def _restore(self, content, rows):
+        kept = self.replay.read_past(content["epoch"] - self.first, content.get("batches", []))
+        if kept & find_generators(self._states.objects):
+            raise StartOver("a callback and the training data draw from the same random generator")
+        try:
+            restore(self._model, content["state"], kept)
+            self._lineage.restore(rows)
+            self._states.restore(content["callbacks"])
+            self._files.restore(content["files"])
+        except Exception as fault:
+            raise StartOver(f"the state of epoch {content['epoch']} could not be restored: {fault}") from fault
+        if content["epoch"] < self._epochs:
+            self.replay.check_validation(self._states)
+        self.history, self.epoch, self.stopped_by_script = content["history"], content["epoch"], content["ended_itself"]
+        self.logs = content.get("logs", {})
 
     def end_epoch(self, epoch, logs, last, stopped_by_script, replaced):
         """Record the metrics of an epoch (counted from 1), and write a checkpoint if one is due.
@@ -127,7 +137,8 @@ class Resumption:
         self.stopped_by_script = stopped_by_script
         for name, value in logs.items():
             array = numpy.asarray(value)
-            self.history.setdefault(name, []).append(float(array) if array.ndim == 0 else array)
+            number = array.item() if array.dtype.kind in "biuf" and array.ndim == 0 else value
+            self.history.setdefault(name, []).append(array if array.ndim else number)
         if self._write_seconds is None:
             optimizer = self._model.optimizer
             variables = [*self._model.variables, *(optimizer.variables if optimizer else ())]
@@ -176,6 +187,7 @@ class Resumption:
 
     def _follows(self, schedule, rates):
         """Return whether a schedule, called as LearningRateScheduler calls it, gives these learning rates."""
+        self._has_run_schedule = True
         states, rate = (random.getstate(), numpy.random.get_state()), float(self._model.optimizer.learning_rate)
         try:
             with contextlib.redirect_stdout(io.StringIO()):
@@ -221,6 +233,7 @@ class Resumption:
             "ended_itself": self.stopped_by_script,
             "fingerprint": self._resume_key,
             "history": self.history,
+            "logs": self.logs,
             "batches": list(self.replay.digests),
             "callbacks": self._states.capture(),
             "flaw": self._find_flaw(),

@@ -35,11 +35,20 @@ class ScriptState:
         self._matters = [*matters, *map(is_instance_of_script, datasets)]
         """For each owner, whether the training depends on its state."""
         slots = self._slots()
-        self._initial_digests = {name: self._digest(slot.get()) for name, slot in slots.items()}
+        self._initial_digests = self.digests()
         self._initial_ids = {name: id(slot.get()) for name, slot in slots.items()}
         self._initial_values = [slot.get() for slot in slots.values()]  # keeps the ids from being reused
         self.lost = ""
         """Why the last ``capture`` missed state that the training may depend on; empty if it missed none."""
+
+    @property
+    def objects(self):
+        """The objects that the code of the callbacks and PyDatasets reads."""
+        return [value for code in self._codes for value in code.objects.values()]
+
+    def digests(self):
+        """Return a digest of each value that may be state, by name; None for values that cannot be saved."""
+        return {name: self._digest(slot.get()) for name, slot in self._slots().items()}
 
     def capture(self):
         """Return the state as plain data: a dict from names to values. Arrays are not copied."""

@@ -1,5 +1,6 @@
 """Capture and restore the state of a fit, which determines its next epochs."""
 
+import functools
 import random
 import sys
 
@@ -31,10 +32,10 @@ def capture(model):
     }
 
 
-def restore(model, state, *, keeps_process_state):
+def restore(model, state, kept):
     """Restore the state that ``capture`` returned, either all variables or none.
 
-    ``keeps_process_state``: whether to leave the random states of Python and NumPy as they are.
+    ``kept``: the random generators to leave as they are, of ``python`` and ``numpy``.
 
     Raises ValueError if the number or shapes of the variables do not match this model and its optimizer.
     """
@@ -56,11 +57,19 @@ def restore(model, state, *, keeps_process_state):
         for variable, value in zip(variables, before, strict=True):
             variable.assign(value)
         raise
-    if not keeps_process_state:
+    if "python" not in kept:
         random.setstate(state["random"]["python"])
+    if "numpy" not in kept:
         numpy.random.set_state(state["random"]["numpy"])
     if (operation_seeds := _find_operation_seeds()) and (seeds := state["random"].get("tensorflow")):
         operation_seeds.setstate(seeds)
+
+
+def find_generators(objects):
+    """Return which global random generators are among ``objects``, or used by them: ``python`` and ``numpy``."""
+    owners = [getattr(each, "__self__", each) for each in objects]  # of a function such as random.random
+    known = {"python": (random, random.random.__self__), "numpy": (numpy.random, numpy.random.random.__self__)}
+    return {name for name, generators in known.items() if any(each is one for each in owners for one in generators)}
 
 
 def draws_hidden_numbers(model):
@@ -70,12 +79,16 @@ def draws_hidden_numbers(model):
     """
     cells = getattr(getattr(model, "train_function", None), "__closure__", None) or ()
     functions = [cell.cell_contents for cell in cells if hasattr(cell.cell_contents, "_list_all_concrete_functions")]
-    for concrete in (each for function in functions for each in function._list_all_concrete_functions()):
-        graph = concrete.graph.as_graph_def()
-        for node in (*graph.node, *(each for function in graph.library.function for each in function.node_def)):
-            if node.op == "RngReadAndSkip" or any(node.attr[name].i for name in ("seed", "seed2") if name in node.attr):
-                return True
-    return False
+    return any(map(_draws_numbers, [each for one in functions for each in one._list_all_concrete_functions()]))
+
+
+@functools.lru_cache(maxsize=16)  # a traced function does not change, and each checkpoint asks again
+def _draws_numbers(concrete_function):
+    graph = concrete_function.graph.as_graph_def()
+    return any(
+        node.op == "RngReadAndSkip" or any(node.attr[name].i for name in ("seed", "seed2") if name in node.attr)
+        for node in (*graph.node, *(each for function in graph.library.function for each in function.node_def))
+    )
 
 
 def find_untracked_state(model, code):
