@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,9 @@ def drive(home: Path, run: Run, **variables: str) -> ChainResult:
         for name in ("pull", "train", "retrain")
         if folder.console(name).exists()
     }
+    for name, text in printed.items():  # pytest shows it if the test fails
+        sys.stdout.write(f"--- {name} ---\n{text}\n")
+    sys.stdout.write(f"exit status of the last job: {status}\n")
     stored = load_run(app.database, run.id)
     app.database.close()
     return ChainResult(stored, status, printed, folder.path)

@@ -133,6 +133,7 @@ def test_push_while_jenkins_is_down_is_triggered_later(home: Path, tmp_path: Pat
         standin.next_answers += [ANSWERS["starting GET"], ANSWERS["starting"]]
         with _gateway(home, origin, standin, "", mail) as server:
             assert "Reached" in server.wait_for_mail()["Subject"]
+        standin.wait(lambda: not standin.newest("train").building)
     assert _list_results(standin) == {"pull": ["SUCCESS"], "train": ["SUCCESS"]}
 
 
