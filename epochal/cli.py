@@ -20,7 +20,7 @@ COMMANDS = {
     "watch": "Add a repository to server.toml, so that each push to it starts a run.",
     "serve": "Run the gateway and the chain until stopped.",
     "tunnel": "Keep an ngrok address open for the gateway until stopped. Register it with GitHub if a token is set.",
-    "mail": "Send the mails that could not be sent when their runs ended.",
+    "mail": "Send the emails that could not be sent when their runs ended.",
     "run": "Train one commit in the foreground, without a server or a webhook.",
     "history": "List the runs in EPOCHAL_HOME, newest first.",
     "show": "Show what happened in a run.",

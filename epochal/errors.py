@@ -92,7 +92,7 @@ class Reason(StrEnum):
     TIMED_OUT = (
         "timed_out",
         "The script trained for longer than a trial may take.",
-        "Train fewer epochs or a smaller network, or ask the admin to raise [limits] minutes in server.toml.",
+        "Train for fewer epochs or use a smaller network, or ask the admin to raise [limits] minutes in server.toml.",
     )
     NO_NETWORK = (
         "no_network",

@@ -250,7 +250,7 @@ def explain_unsafe_link(folder: Path, path: Path) -> str:
     if inside and not target.is_absolute():
         return ""
     name = path.relative_to(folder)
-    return f"{name} is a symbolic link to {target}, which is outside the repository. Remove the link."
+    return f"{name} is a symbolic link to {target}. Remove it, or make it a relative link to a file in the repository."
 
 
 def _shorten_list(paths: list[str], limit: int = 3) -> str:

@@ -130,7 +130,7 @@ class AccuracySource(StrEnum):
 
     @property
     def description(self) -> str:
-        """The source of the accuracy as a phrase for mails and the output of ``epochal show``."""
+        """The source of the accuracy as a phrase for the email and the output of ``epochal show``."""
         return _SOURCE_DESCRIPTIONS[self]
 
 

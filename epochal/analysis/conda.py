@@ -96,6 +96,6 @@ def _translate_version(version: str) -> str:
 def _refusal(source: str, why: str) -> RunFailed:
     return RunFailed(
         Reason.REFUSED_REQUIREMENT,
-        f"{source}: {why}. Training installs packages only from pip's index. List what the code needs under pip: in the "
+        f"{source}: {why}. Training installs packages only from pip's index. List what the code needs under 'pip:' in the "
         "dependencies, or in a requirements.txt, which is then used instead.",
     )

@@ -140,7 +140,7 @@ def _choose_framework(imports: list[_Import]) -> tuple[str, str]:
         sentences = ", and ".join(first[name] for name in trainers)
         choices = " or ".join(f'framework = "{name}"' for name in trainers)
         raise RunFailed(
-            Reason.SEVERAL_FRAMEWORKS, f"{sentences}. In epochal.toml, choose the one to train with: {choices}."
+            Reason.SEVERAL_FRAMEWORKS, f"{sentences}. In epochal.toml, choose the framework to train with: {choices}."
         )
     if trainers:
         return trainers[0], first[trainers[0]]
@@ -219,7 +219,7 @@ def _parse(text: str, file: str) -> ast.Module:
         where = f"{file} line {error.lineno or 1}: {error.msg} (parsed as Python {_PYTHON})."
         if _PYTHON_2.search(error.msg):
             where = (
-                f"{file} line {error.lineno or 1}: {file} is written for Python 2 ({error.msg.partition('.')[0]}), but training "
+                f"{file} line {error.lineno or 1}: this is Python 2 code ({error.msg.partition('.')[0]}), but training "
                 f"uses Python {_PYTHON}. Convert the whole file to Python 3, for example with 2to3 --write {file}."
             )
         raise RunFailed(Reason.SYNTAX_ERROR, where, detail) from None
@@ -237,7 +237,7 @@ def _explain_magics(text: str, file: str, first: int, magic: str) -> str:
         number: line.strip() for number, line in lines if number > first and line.lstrip().startswith(_MAGIC)
     }
     others = ", ".join(f"{magics[number].split()[0]} on line {number}" for number in list(magics)[1:])
-    also = f" (also {others})" if others else ""
+    also = f" (likewise {others})" if others else ""
     problem = f"{file} line {first}: {magics[first].split()[0]} works only in a notebook{also}."
     install = re.compile(r"[!%]\s*(?:pip3?|conda|python -m pip)\s+install\s+(?P<packages>.+)")
     found = [install.match(line) for line in magics.values()]

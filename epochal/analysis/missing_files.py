@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 _OTHER_MACHINE = re.compile(r"[A-Za-z]:[\\/]|/(?:home|Users|content|kaggle|gdrive|mnt|media|dbfs)/|~")
-DATA_FOLDER = "the server's data folder (set by data in $EPOCHAL_HOME/server.toml)"
+DATA_FOLDER = "the server's data folder (the setting data in $EPOCHAL_HOME/server.toml)"
 """The folder for files that are not committed. Scripts find it at ``EPOCHAL_DATA``, which is set only if ``data`` is."""
-USE_DATA_FOLDER = f'put it into {DATA_FOLDER} and read it from os.environ["EPOCHAL_DATA"]'
+USE_DATA_FOLDER = f'put the data into {DATA_FOLDER} and read it from os.environ["EPOCHAL_DATA"]'
 _COMMIT = f"Commit the file, or {USE_DATA_FOLDER}."
 FETCH = f"Epochal does not fetch the data: commit the file itself, or {USE_DATA_FOLDER}."
 
@@ -30,7 +30,7 @@ def explain_missing_file(name: str, code: Path, line: str = "", *, is_computed: 
     if path.startswith("/") or _OTHER_MACHINE.match(name):
         if same := find_committed(path, files):
             return f"{name} is a path on another machine. The commit contains the file: write {same}."
-        return f"{name} is neither in the commit nor on the machine that trains it. {_COMMIT}"
+        return f"{name} is neither in the commit nor on the training machine. {_COMMIT}"
     write = "Make the path point to" if is_computed else "Write"
     if start := _find_start(path, code, files) if is_computed else "":
         write = f"{start} builds the path from its own folder (__file__): make it point to"
@@ -49,12 +49,12 @@ def find_committed(path: str, files: Collection[str]) -> str:
 def _explain_left_out(path: str, code: Path, files: list[str]) -> str:
     """Explain that DVC or a .gitignore file keeps ``path`` out of the commit; empty if neither does."""
     rule = find_ignore_rule(path, code)
-    ignored = f", because {rule} leaves it out" if rule else ""
+    ignored = f", because {rule} excludes it" if rule else ""
     for parent in (path, *_parents(path)):
         if f"{parent}.dvc" in files:
             return f"The commit contains {parent}.dvc but not {path}{ignored}. {FETCH}"
     if rule:
-        return f"{path} is not in the commit: {rule} leaves it out. {explain_adding(path)}, or {USE_DATA_FOLDER}."
+        return f"{path} is not in the commit: {rule} excludes it. {explain_adding(path)}, or {USE_DATA_FOLDER}."
     return ""
 
 

@@ -282,9 +282,9 @@ def _settings_findings(folder: Path, error: str) -> list[Finding]:
 
 
 def _settings_finding(folder: Path, problem: str) -> Finding:
-    key = re.match(r"[\w.-]+", problem)
+    key = re.match(r"\[?([\w.-]+)", problem)
     position = re.search(r"\(at line (\d+), ", problem)
-    line = int(position[1]) if position else find_line(_read_settings(folder), key[0]) if key else 0
+    line = int(position[1]) if position else find_line(_read_settings(folder), key[1]) if key else 0
     message, _, remedy = problem.partition(". ")
     remedy = remedy or "Correct the line, or remove it to use the default."
     return Finding("settings", _SETTINGS, line, message.removesuffix(".") + ".", remedy, Severity.ERROR)

@@ -1,4 +1,4 @@
-"""``epochal mail``: send mails that could not be sent when their runs ended."""
+"""``epochal mail``: send emails that could not be sent when their runs ended."""
 
 from typing import Annotated
 
@@ -12,13 +12,13 @@ from epochal.store.outbox import retry_messages
 
 
 def mail(
-    flush: Annotated[bool, typer.Option("--flush", help="Send the pending mails now.")] = False,
-    retry: Annotated[bool, typer.Option("--retry", help="Also send the mails that Epochal has given up on.")] = False,
+    flush: Annotated[bool, typer.Option("--flush", help="Send the pending emails now.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Also send the emails that Epochal has given up on.")] = False,
 ) -> None:
-    """Send the mails that could not be sent when their runs ended."""
+    """Send the emails that could not be sent when their runs ended."""
     if not flush and not retry:
         raise UsageError(
-            "epochal mail needs --flush (send the pending mails) or --retry (also send those that Epochal has given up on)."
+            "epochal mail needs --flush (send the pending emails) or --retry (also send those that Epochal has given up on)."
         )
     app = App.open(Environment.read())
     if retry:

@@ -117,9 +117,7 @@ class Stage:
     def commit(self) -> str:
         """Commit nn.py as a developer would and return the lines that git prints. The post-commit hook pushes it."""
         git("-C", str(self.developer), "add", "--all")
-        message = (
-            "A CNN for handwritten digits, and a tiny one" if self.search else "A small CNN for handwritten digits"
-        )
+        message = "A tiny CNN for handwritten digits" if self.search else "A small CNN for handwritten digits"
         printed = git("-C", str(self.developer), "commit", "-m", message)
         return "\n".join(line for line in printed.splitlines() if not line.startswith(" create mode"))
 

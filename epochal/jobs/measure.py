@@ -80,7 +80,7 @@ def _explain_time_limit(active: ActiveRun, folder: TrialFolder, output: str) -> 
     if trained and not trained.are_iterations:
         last = max(trained.targets)
         reached = f" after epoch {trained.total}" + (f" of {last}" if last > trained.total else "")
-    limit = f"{active.app.settings.limits.minutes:g} minutes"
+    limit = f"{active.app.settings.limits.minutes:g} min"
     return f"The training exceeded its time limit of {limit}{reached}. {Reason.TIMED_OUT.remedy}"
 
 
@@ -96,10 +96,11 @@ def _explain_end(script: Script, outcome: Outcome, ending: Ending | None, findin
     if ending.threads or (outcome.reason is Reason.TIMED_OUT and ending.status == 0):
         if any(each.at > ending.at for each in findings.recorded.measurements):
             return ""  # a thread still does the work
-        threads = ", ".join(_describe_thread(script, each) for each in ending.threads)
+        threads = "; ".join(_describe_thread(script, each) for each in ending.threads)
+        which, them = ("threads", "them") if len(ending.threads) > 1 else ("a thread", "it")
         return (
-            f"{origin.script} finished, but a thread that it had started kept running{f': {threads}' if threads else ''}. "
-            "Start it with daemon=True."
+            f"{origin.script} finished, but {which} that it had started kept running{f': {threads}' if threads else ''}. "
+            f"Start {them} with daemon=True."
         )
     return ""
 

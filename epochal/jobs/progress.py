@@ -29,7 +29,7 @@ def follow_epochs(metrics: Path, on_epoch: OnEpoch) -> Iterator[None]:
     try:
         observer.start()
     except OSError as error:  # the machine has no inotify instances left, so the epochs are reported at the end
-        log(f"note: epochs cannot be shown live, only after the training ({error.strerror})")
+        log(f"note: epochs cannot be shown live, only after training has ended ({error.strerror})")
     try:
         yield
     finally:

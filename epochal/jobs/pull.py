@@ -46,8 +46,8 @@ def find_run(app: App) -> int:
     missing = [name for name, value in values.items() if not value]
     if missing:
         raise UsageError(
-            f"These variables are not set: {', '.join(missing)}. Set them to specify the commit to pull, or set EPOCHAL_RUN to "
-            "the number of its run."
+            f"Not set: {', '.join(missing)}. To specify the commit to pull, set {', '.join(values)}; or set EPOCHAL_RUN to the "
+            "number of its run."
         )
     commit = Commit(environment.git_url, environment.branch, environment.git_commit)
     accepted = accept_commit(app.database, commit, Origin.PUSH, supersede=app.settings.supersede)

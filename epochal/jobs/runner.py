@@ -200,7 +200,7 @@ def _status_without_work(app: App, run: int, states: frozenset[State]) -> int:
 
 def _end(app: App, run: Run, state: State, failure: RunFailed) -> int:
     """End a run in ``state`` for the reason in ``failure``, send its mail, and return the exit status."""
-    # Imported here, because this module imports the code that composes mails, which a job with nothing to do can skip.
+    # Imported here, because this module imports the code that composes emails, which a job with nothing to do can skip.
     from epochal.jobs.finish import end_run
     from epochal.pages.outcome import describe_reason
 

@@ -71,7 +71,7 @@ def check_budget(trials: Sequence[Trial], settings: RetrainSettings) -> GiveUp |
     if minutes >= settings.max_minutes:
         return GiveUp(
             Reason.MAX_MINUTES,
-            f"Training took {minutes:.0f} minutes, and max_minutes = {settings.max_minutes:g} allows no more.",
+            f"Training took {minutes:.0f} min, and max_minutes = {settings.max_minutes:g} allows no more.",
         )
     return None
 
@@ -81,11 +81,11 @@ _MIN_RISE = 0.01
 
 
 def choose_stop_accuracy(target: float, trials: Sequence[Trial]) -> float | None:
-    """Return the validation accuracy (0 to 1) at which the next trial may stop; None if it should train all its epochs.
+    """Return the validation accuracy (0 to 1) at which the next trial may stop; None if it should run all its epochs.
 
     The value starts at ``target``, the accuracy (0 to 1) that the gate requires on the test data. Each trial whose
     validation accuracy was high enough but whose measured accuracy was below ``target`` raises the value by the
-    difference between the two accuracies, and by at least 0.01.
+    difference between the two accuracies, or by 0.01 if that is more.
     """
     stop_at = target
     for trial in trials:
@@ -179,12 +179,13 @@ def _check_limits(measured: list[Trial], epochs: int, settings: RetrainSettings)
     trials_since_best = len(accuracies) - 1 - accuracies.index(max(accuracies))
     if trials_since_best < settings.patience:
         return None
-    cause = f"The last {trials_since_best} trials did not improve on the best accuracy (patience = {settings.patience})"
+    which = f"last {trials_since_best} trials" if trials_since_best > 1 else "last trial"
+    cause = f"The {which} did not improve on the best accuracy (patience = {settings.patience})"
     best = measured[accuracies.index(max(accuracies))].accuracy
     if best and best.evidence.chance is not None and best.value <= best.evidence.chance:
         return GiveUp(
             Reason.NO_IMPROVEMENT,
-            f"{cause}, and {describe_baseline(best.evidence)} would be just as accurate.",
+            f"{cause}, and {describe_baseline(best.evidence)} would be at least as accurate.",
             "Repeat the rows of rare labels in the training data, scale the inputs, or change the network.",
         )
     return GiveUp(Reason.NO_IMPROVEMENT, f"{cause}.")

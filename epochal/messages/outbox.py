@@ -35,7 +35,8 @@ def _deliver(app: App, message: Message, log: Log) -> bool:
         what = "Epochal will try again" if retry else "to try again, run epochal mail --retry"
         log(f"mail: run {message.run} to {recipients}: {error} ({what})")
         return False
-    outcome = f"sent to {recipients}" + (f", but the mail server refused {', '.join(refused)}" if refused else "")
+    accepted = ", ".join(each for each in message.recipients if not any(one.startswith(f"{each} (") for one in refused))
+    outcome = f"sent to {accepted}" + (f"; the mail server refused {', '.join(refused)}" if refused else "")
     release_message(app.database, message.id, MessageState.SENT, outcome)
     log(f"mail: run {message.run}: {outcome}")
     return True

@@ -202,7 +202,7 @@ class _Chooser:
             f"{self._script} printed {line.text!r} but never multiplies by 100, {doubt}. Multiply the accuracy by 100, or print it "
             "without the per cent sign."
             if has_sign
-            else f"{self._script} printed {line.text!r} and multiplies an accuracy by 100 in {percentages.unsigned}, {doubt}. "
+            else f"{self._script} printed {line.text!r} and multiplies an accuracy by 100 on {percentages.unsigned}, {doubt}. "
             "Print a per cent sign after the number, or print the accuracy as a fraction.",
         )
 
@@ -348,7 +348,7 @@ class _Chooser:
             value = next(iter(measurement.metrics.values()), math.nan)
             where = f" on line {measurement.line}" if measurement.line else ""
             return (
-                f"{self._script} measured {value:.4g}{where}, which is R² from a regressor's score() or from r2_score(), not "
+                f"{self._script} measured {value:.4g}{where}. This is R² from a regressor's score() or from r2_score(), not "
                 f"an accuracy. {_OWN_ACCURACY}"
             )
         if measurement.is_dummy:
@@ -494,7 +494,7 @@ def _explain_label_refusal(measurement: Measurement, labels: Labels, name: str) 
         )
     if "TopK" in measurement.classes.get(name, ""):
         return (
-            f"{name} counts an answer as right if the true class is among the best k. "
+            f"{name} counts an answer as right if the true class is among the k likeliest. "
             'Compile the model with metrics=["accuracy"] instead.'
         )
     if labels.kind == "several" and measurement.kind in (Kind.EVALUATE, Kind.VALIDATION):

@@ -517,4 +517,4 @@ def _explain_unread(mention: _Mention, between: str, split: Split) -> str:
     measure = _RISKY_BEFORE.search(_MEASURE_BEFORE.sub("", mention.before))
     if measure and split is Split.UNNAMED:
         return f"mentions {measure[0]!r} first and does not say 'test', so it may state a training accuracy"
-    return "cannot be read"
+    return "has a form that Epochal does not recognise"

@@ -72,7 +72,7 @@ def _explain_exit(
     where = f" on line {called[-1].line}" if called and called[-1].path == origin.script else ""
     if ending and any(frame.path.endswith("/argparse.py") for frame in ending.exit_frames):
         return Reason.SCRIPT_ERROR, (
-            f"{origin.script} ended{where}, where it parses its command line. Training starts it without arguments, so give "
+            f"{origin.script} ended{where} while it parsed its command line. Training starts it without arguments, so give "
             f"each required argument a default, and remove required=True.{quote}"
         )
     return (

@@ -36,15 +36,15 @@ _MAX_SURGE = 0.5
 """The most that a surplus slope can add to the standard deviation, as a fraction of the remaining error."""
 _MIN_RECENT = 5
 _MIN_LEARNT = 0.1
-"""A curve has begun to learn once this fraction of its initial error is gone."""
+"""A network has begun to learn once this fraction of its initial error is gone."""
 
 
 @dataclass(frozen=True)
 class Extrapolation:
-    """The accuracies (0 to 1) expected after given epochs, and the precision of these predictions.
+    """The accuracies (0 to 1) expected after some given epochs, and the precision of these predictions.
 
     ``deviations``: the standard deviations of the accuracies that would be measured after these epochs.
-    ``is_learning``: whether the curve has begun to learn. If not, it is impossible to predict when it will.
+    ``is_learning``: whether the network has begun to learn. If not, it is impossible to predict when it will.
     """
 
     accuracies: list[float]

@@ -196,10 +196,10 @@ def _explain_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) ->
     bar, _ = next(each for each in bars if least_correct(samples, *each) > samples)
     wrong = f"clear that the script does better than {describe_baseline(evidence)} ({bar:.3f})"
     if rule.confidence and bar == rule.threshold:
-        wrong = f"certain, at look {look} at this test set, that the threshold is reached"
+        wrong = f"certain, on look {look} at this test set, that the threshold is reached"
     needed = max(math.floor(math.log(error) / math.log(bar)) + 1 for bar, error in bars)
     return (
-        f"{samples} test samples are too few: even with {samples} right answers, it would not be {wrong}.",
+        f"A test set of {samples} is too small: even if every answer were right, it would not be {wrong}.",
         f"Test on at least {needed}; a network that makes mistakes needs more.",
     )
 

@@ -143,7 +143,7 @@ def _explain_module(module: str, shadowed: str, importer: str, code: Path, scrip
         return f"The installed version of {top} has no {module}. In {_REQUIREMENTS}, pin a version of {package or top} that has it."
     path = f"{module}.py"
     if rule := find_ignore_rule(path, code):
-        return f"{path} is not in the commit: {rule} leaves it out. {explain_adding(path)}."
+        return f"{path} is not in the commit: {rule} excludes it. {explain_adding(path)}."
     if package:
         return f"Add {package} to {_REQUIREMENTS}."
     return (

@@ -158,9 +158,9 @@ def explain_known(exceptions: Sequence[Raised], place: Frame | None, origin: Ori
         return Reason.NO_DISPLAY, _explain_screen(line, origin)
     if _PLOT_MODEL.search(text):
         wanted = "ask the admin to install the Debian package graphviz"
-        wanted = f"add pydot to requirements.txt, and {wanted}" if "pydot" in text else wanted
+        wanted = f"add pydot to requirements.txt and {wanted}" if "pydot" in text else wanted
         return Reason.SYSTEM_LIBRARY, (
-            f"plot_model() needs the package pydot and the program graphviz. Remove the line, or {wanted} {ON_THE_SERVER}."
+            f"plot_model() needs the package pydot and the program Graphviz. Remove the line, or {wanted} {ON_THE_SERVER}."
         )
     if _GPU.search(text) or (last.name in ("IndexError", "AssertionError") and _GPU_LINE.search(line)):
         return Reason.NO_GPU, _explain_gpu(last, line, inner, origin)
@@ -198,8 +198,8 @@ def _explain_file(last: Raised, line: str, inner: Frame | None, origin: Origin) 
     text = f"{last.name}: {last.message}"
     if any(frame.path.endswith("/subprocess.py") for frame in last.frames) and last.name == "FileNotFoundError":
         return Reason.SYSTEM_LIBRARY, (
-            f"{last.file or 'It'} is a program that is not installed where the training runs. Remove the line, or ask the admin "
-            f"to install the program {ON_THE_SERVER}."
+            f"{last.file or 'The program that the line starts'} is not installed where the training runs. Remove the line, or "
+            f"ask the admin to install the program {ON_THE_SERVER}."
         )
     found = (match["name"] for pattern in _MISSING_FILE if (match := pattern.search(last.message)))
     missing = last.file if last.name == "FileNotFoundError" and last.file else next(found, "")
@@ -264,15 +264,14 @@ def _find_lines(inner: Frame | None, origin: Origin, function: str) -> str:
 
 def _explain_input(line: str, inner: Frame | None, origin: Origin) -> str:
     asks = _ASKS.search(line)
-    function = (
-        {"stdin": "a read from standard input"}.get(asks["function"], f"{asks['function']}()") if asks else "input()"
-    )
+    function = asks["function"] if asks else "input"
+    reads = "there is nothing to read from standard input" if function == "stdin" else f"nobody can answer {function}()"
     example = f": {asks['name']} = …" if asks and asks["name"] else ""
-    problem = f"Training runs unattended, so nobody can answer {function}."
-    lines = _find_lines(inner, origin, asks["function"] if asks else "input")
+    problem = f"Training runs unattended, so {reads}."
+    lines = _find_lines(inner, origin, function)
     if lines.startswith("lines"):
-        return f"{problem} Write the values themselves into {lines}."
-    return f"{problem} Write the value itself into the line{example}."
+        return f"{problem} Write the values directly in the code of {lines}."
+    return f"{problem} Write the value directly in the code{example}."
 
 
 def _explain_screen(line: str, origin: Origin) -> str:
@@ -334,7 +333,7 @@ def _explain_sparse_labels(origin: Origin) -> str:
     number, loss = _search_script(_ONE_HOT_LOSS, origin)
     sparse = f"sparse_{loss}" if "_" in loss else f"Sparse{loss}"
     return (
-        f"The labels are whole numbers, for which {loss} is not meant: write {sparse} on line {number}." if loss else ""
+        f"The labels are whole numbers, which {loss} does not accept. Write {sparse} on line {number}." if loss else ""
     )
 
 
@@ -347,8 +346,12 @@ def _explain_gpu(last: Raised, line: str, inner: Frame | None, origin: Origin) -
     lines = sorted({*find_gpu_lines(origin.code, path), *([inner.line] if inner else [])})
     several = len(lines) > 1
     where = describe_lines(lines).capitalize() if several else "The line"
-    problem = f"{where} need{'' if several else 's'} a GPU, and the training has none."
+    problem = f"{where} need{'' if several else 's'} a GPU, but the training has none."
     them = "them" if several else "it"
+    source = (read_source(origin.code, path) or "").splitlines()
+    if headers := [number for number in lines if "".join(source[number - 1 : number]).lstrip().startswith("with ")]:
+        others = "Remove the others, and write" if len(headers) < len(lines) else "Write"
+        return f'{problem} {others} "/CPU:0" as the device on {describe_lines(headers)}.'
     devices = _FIRST_OF_LIST.search(line)
     if last.name == "IndexError" and devices:
         return f"{problem} Put {them} under `if {devices['name']}:`, or remove {them}."

@@ -134,7 +134,7 @@ def _describe_rows(evidence: Evidence) -> str:
 
 
 def _describe_chance_shortfall(accuracy: Accuracy) -> str:
-    """Return "above" for an accuracy not above chance, "clearly above" for one not clearly above it; empty for any other."""
+    """Return "above" or "clearly above", to complete "not … chance"; empty if the accuracy is clearly above chance."""
     chance = accuracy.evidence.chance
     if chance is None or is_above_chance(accuracy):
         return ""

@@ -47,7 +47,7 @@ class LogFile(AbstractContextManager["LogFile"]):
             first = self._file.read(self._limit // 2)
             self._beginning = first.rfind(b"\n") + 1 or len(first)
         self._omitted += size - self._beginning - len(self._note) - len(kept)
-        self._note = b"\n[epochal: %d bytes left out here, see limits.log_mb]\n" % self._omitted
+        self._note = b"\n[epochal: %d bytes left out here; see log_mb in server.toml]\n" % self._omitted
         self._file.seek(self._beginning)
         self._file.truncate()
         self._file.write(self._note + kept)

@@ -33,7 +33,7 @@ class Recipe:
     torch_index: str
 
     def files(self) -> dict[str, str]:
-        """Return the texts of the files that ``resolve.py`` reads, by the name of the file."""
+        """Return the contents of the files that ``resolve.py`` reads, by file name."""
         files = {
             f"{self.framework}.txt": self.pins,
             f"{self.framework}.in": self.wanted,

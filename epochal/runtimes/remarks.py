@@ -30,8 +30,12 @@ def _describe_older(source: str, name: str, version: str, release: str, missing:
     if missing == name:
         why = f"{name} {release} has" if release else f"newer releases of {name} have"
     else:
-        why = f"{name} {release} needs {missing}, which has"
-    newer = f"not {release}, " if release else "an older release, "
+        why = (
+            f"{name} {release} needs {missing}, which has"
+            if release
+            else f"newer releases of {name} need {missing}, which has"
+        )
+    newer = f"not {release}, " if release else "not a newer release, "
     return (
         f"{source}: {name} {version} is installed, {newer}because {why} no wheel, and building packages is not allowed; "
         'an admin can allow it with packages = "any" under [sandbox] in server.toml'

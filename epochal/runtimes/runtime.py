@@ -20,7 +20,7 @@ class Training:
 
     ``run`` and ``trial``: the numbers of the run and the trial. ``folder``: the trial's folder, in which ``code`` (with
     nn.py), ``out`` and ``checkpoints`` exist. ``image``: the name that ``prepare`` returned. ``stop_at``: the
-    validation accuracy (0 to 1) at which a fit stops; None to train all epochs. ``stop``: lets another thread end
+    validation accuracy (0 to 1) at which a fit stops; None to run all epochs. ``stop``: lets another thread end
     the training at once. ``on_output``: called in another thread with each chunk of output as it arrives; if it raises
     an exception, the log is still written, and ``train`` raises that exception. ``script``: the path in ``code`` of the
     script to run.

@@ -61,7 +61,7 @@ def explain_uv_error(output: str, requirements: str, source: str) -> str:
         other = ', or set torch_index = "pypi" there to use the ordinary index' if host == _TORCH_HOST else ""
         return (
             f"The training environment could not be built: {unreachable['address']} could not be reached. Check the server's "
-            f"network and, behind a company's proxy, ca_bundle under [images] in $EPOCHAL_HOME/server.toml{other}."
+            f"network and, if it is behind a corporate proxy, ca_bundle under [images] in $EPOCHAL_HOME/server.toml{other}."
         )
     if names := find_import_names(requirements):
         instead = ", ".join(f"{package} instead of {name}" for _, name, package in names)

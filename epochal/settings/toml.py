@@ -79,7 +79,8 @@ def _format_error(where: str, fault: Any, model: type[Table]) -> str:
         return f"{where}: {fault['msg'].removeprefix('Value error, ')}."
     key = ".".join(str(part) for part in fault["loc"] if not str(part).startswith("<"))  # without table tags
     if fault["type"] == "extra_forbidden":
-        return f"{where}: {key} is not a setting. {_suggest_key(model, fault)}"
+        is_table = len(fault["loc"]) == 1 and isinstance(fault["input"], dict)
+        return f"{where}: {f'[{key}] is not a table' if is_table else f'{key} is not a setting'}. {_suggest_key(model, fault)}"
     value = repr(fault["input"])
     value = value if len(value) <= 60 else value[:57] + "..."
     return f"{where}: {key}: {fault['msg'].removeprefix('Value error, ')} (it is {value})."
@@ -94,10 +95,14 @@ def _suggest_key(model: type[Table], fault: Any) -> str:
     similar = difflib.get_close_matches(name.lower(), known, n=1)
     if similar and not (len(path) == 1 and _differs(model.model_fields[similar[0]].annotation, fault["input"])):
         tables = [str(part) for part in path[:-1] if not str(part).startswith("<")]
-        return f"Did you mean {'.'.join([*tables, similar[0]])}?"
+        found = ".".join([*tables, similar[0]])
+        return f"Did you mean {f'[{found}]' if len(path) == 1 and isinstance(fault['input'], dict) else found}?"
     for table, field in model.model_fields.items():
         if len(path) == 1 and isinstance(field.default, Table) and name in type(field.default).model_fields:
             return f"It belongs in the [{table}] table."
+    if len(path) == 1 and isinstance(fault["input"], dict):
+        tables = [name for name, field in model.model_fields.items() if _tables_of(field.annotation)]
+        return f"Valid tables: {', '.join(f'[{each}]' for each in tables)}."
     return f"Valid settings here: {', '.join(known)}."
 
 

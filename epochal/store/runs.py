@@ -122,7 +122,7 @@ def claim_run(connection: Connection, run: int, states: Iterable[State]) -> Run:
     if living_owner(row.owner, row.heartbeat) not in (None, this_process()):
         raise Busy(f"Another process ({row.owner}) is already working on run {run}.")
     if row.state not in states:
-        raise Busy(f"Run {run} has the state {row.state}, so there is nothing to do.")
+        raise Busy(f'Run {run} is in the state "{row.state}", so there is nothing to do.')
     now = datetime.now(UTC)
     claimed = {"owner": this_process(), "heartbeat": now, "started": row.started or now}
     connection.execute(update(runs).where(runs.c.id == run).values(**claimed))

@@ -144,10 +144,8 @@ def _ownership_error(connection: Connection, run: int) -> Exception:
         return no_such_run(run)
     if row.owner == this_process() and row.stop_requested and not row.state.ended:
         return StopRequested(run, row.stop_requested)
-    owner = row.owner or "nobody"
-    return NotOwner(
-        f"Run {run} has the state {row.state} and is owned by {owner}, so this process stops working on it."
-    )
+    owner = f"is owned by {row.owner}" if row.owner else "has no owner"
+    return NotOwner(f'Run {run} is in the state "{row.state}" and {owner}, so this process stops working on it.')
 
 
 def _require_reached(connection: Connection, run: int, reused_run: int | None, reused_trial: int | None) -> None:

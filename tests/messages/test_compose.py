@@ -363,7 +363,7 @@ def test_long_commit_message_is_cut() -> None:
     message = "\n".join(["x" * 10_000] * 1_000)
     report = replace(reports.reached(), run=replace(run, commit=replace(run.commit, message=message)))
     assert len(serialise(compose(report, SENDER, [], MESSAGE_ID))) < 100_000
-    assert "… (940 more lines)" in _compose_text(report)
+    assert "… (lines left out: 940)" in _compose_text(report)
 
 
 @reports.unhurried

@@ -190,7 +190,8 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "gpus = []\nassert gpus, 'No GPU found'\nwith tf.device('/GPU:0'):\n    net.to('cuda')\n"},
             Reason.NO_GPU,
-            "Lines 2, 3 and 4 need a GPU, and the training has none. Remove them.",
+            "Lines 2, 3 and 4 need a GPU, and the training has none. "
+            'Remove the others, and write "/CPU:0" as the device on line 3.',
         ),
         (
             _raise("AssertionError('Torch not compiled with CUDA enabled')"),

@@ -95,7 +95,7 @@ def _unseeded(source: Source, call: ast.Call, name: str, argument: str) -> Findi
         "unseeded_split",
         source.path,
         call.lineno,
-        f"{name}() has no seed: each trial is tested on different rows, and a retrain must start over.",
+        f"{name}() has no seed, so each trial is tested on different rows and none can resume from a checkpoint.",
         f"Write {name}(…, {argument}).",
     )
 
@@ -179,8 +179,8 @@ def find_reshuffled_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
                         "reshuffled_split",
                         source.path,
                         shuffle.lineno,
-                        "shuffle() draws a new order each time the data are read, so the training also uses rows of "
-                        f"the test part (skip on line {skip.lineno}).",
+                        "shuffle() draws a new order each time the data are read, so take() and skip() (line "
+                        f"{skip.lineno}) mix training and test rows.",
                         "Write shuffle(…, seed=0, reshuffle_each_iteration=False), or call take and skip before shuffle.",
                     )
             for target, value in step.assigned:

@@ -116,7 +116,7 @@ def _find_ignored_modules(sources: tuple[Source, ...], folder: Path, files: Coll
     for module in sources[1:]:
         if module.path not in files and (rule := find_ignore_rule(module.path, folder)):
             path, line = _find_import(sources, PurePosixPath(module.path).stem)
-            message = f"{module.path} is not in the commit: {rule} leaves it out."
+            message = f"{module.path} is not in the commit: {rule} excludes it."
             yield Finding("missing_file", path, line, message, f"{explain_adding(module.path)}.")
 
 
@@ -237,7 +237,7 @@ def find_hidden_packages(sources: tuple[Source, ...]) -> Iterator[Finding]:
             lacking = sorted(_names_used(source, name) - defined) if find_package(name) else []
             if lacking and source is not module and not defined & {"*", "__getattr__"}:
                 path, line = _find_import((source,), name)
-                message = f"{module.path} hides the package {name}, and does not define {lacking[0]}."
+                message = f"{module.path} hides the package {name} but does not define {lacking[0]}."
                 yield Finding("hidden_package", path, line, message, f"Rename {module.path}.")
 
 

@@ -112,7 +112,7 @@ def find_missing_arguments(sources: tuple[Source, ...]) -> Iterator[Finding]:
                 and _is_argument(node.slice)
             ):
                 message = f"{ast.unparse(node)} does not exist, because training starts the script without arguments."
-                yield _finding(source, node, "needs_argument", message, "Write the value itself into the line.")
+                yield _finding(source, node, "needs_argument", message, "Write the value directly in the code.")
 
 
 def _make_optional(call: ast.Call) -> str:
@@ -224,7 +224,7 @@ def find_foreign_paths(sources: tuple[Source, ...], files: Collection[str]) -> I
 def _explain_foreign_path(path: str, files: Collection[str]) -> str:
     if committed := find_committed(path.replace("\\", "/"), files):
         return f"The repository contains the file: write {committed}."
-    return 'Commit the file and use its path in the repository, or read it from os.environ["EPOCHAL_DATA"].'
+    return 'Commit the file and use its path in the repository, or read it from the folder os.environ["EPOCHAL_DATA"].'
 
 
 def _parts(node: ast.expr) -> list[ast.expr]:
@@ -258,8 +258,8 @@ def find_downloads(sources: tuple[Source, ...]) -> Iterator[Finding]:
                 dataset = _fetchable(source, call)
                 remedy = f"If the server trains without network access, run epochal data fetch {dataset} on the server."
                 other = (
-                    "If the server trains without network access, put the files into its data folder and read them from "
-                    "EPOCHAL_DATA."
+                    "If the server trains without network access, put the files in its data folder and read them from "
+                    'os.environ["EPOCHAL_DATA"].'
                 )
                 yield _finding(
                     source,

@@ -159,7 +159,7 @@ def find_dataset(name: str) -> tuple[str, str]:
         return fetchable[name]
     raise UsageError(
         f"There is no dataset {name} to fetch. Choose one of:\n  {', '.join(fetchable)}\n"
-        "To train on your own files, put them into the folder set by data in server.toml; scripts find its path in "
+        "To train on your own files, put them into the folder that the setting data in server.toml names; scripts find its path in "
         "EPOCHAL_DATA."
     )
 

@@ -70,7 +70,7 @@ MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".tflite")
 # "45/45 ━━━━ 0s 2ms/step - accuracy: …", "45/45 - 0s - 3ms/step - accuracy: …", "45/45 [===] - 0s".
 LOG_LINES = LogLines(progress=r"\s*\d+/(?:\d+|unknown)\b.*(?:━|\[[=>.]|/step| - )")
 RECORDER = Recorder(measures="evaluate()", resumes="fit")
-SET_EPOCHS = "Pass the number of epochs to the training as a constant, as in fit(epochs=20)."
+SET_EPOCHS = "Pass the number of epochs to fit() as a constant, as in fit(epochs=20)."
 
 _FROM_LAYERS = "from keras.layers import …"
 _FROM_UTILS = "from keras.utils import …"
@@ -87,7 +87,7 @@ _REMOVED = {
     "keras.backend.tensorflow_backend": "keras.ops, or TensorFlow itself",
     "keras.constraints.maxnorm": "keras.constraints.MaxNorm",
     "keras.constraints.nonneg": "keras.constraints.NonNeg",
-    "keras.engine": "keras.layers.Layer, keras.Model",
+    "keras.engine": "keras.layers.Layer or keras.Model",
     "keras.initializers.normal": "keras.initializers.RandomNormal",
     "keras.initializers.uniform": "keras.initializers.RandomUniform",
     "keras.layers.CuDNNGRU": "keras.layers.GRU",
@@ -138,7 +138,7 @@ _REMOVED_FROM_KERAS_ONLY = {
     "keras.backend.get_value": "keras.ops.convert_to_numpy",
     "keras.backend.int_shape": "the tensor's shape",
     "keras.backend.pow": "keras.ops.power",
-    "keras.backend.set_value": "the variable's assign",
+    "keras.backend.set_value": "the variable's assign() method",
     "keras.backend.variable": "keras.Variable",
     "keras.layers.ThresholdedReLU": "keras.layers.ReLU(threshold=…)",
     "keras.losses.logcosh": "keras.losses.log_cosh",
@@ -175,7 +175,7 @@ _REMOVED_FROM_TENSORFLOW = {
     "decode_raw": "tf.io.decode_raw",
     "diag": "tf.linalg.diag",
     "div": "tf.math.divide",
-    "enable_eager_execution": "nothing in its place, because TensorFlow 2 always executes eagerly",
+    "enable_eager_execution": "nothing in its place, because TensorFlow 2 executes eagerly by default",
     "estimator": "keras.Model",
     "examples": "keras.datasets.mnist.load_data()",
     "gfile": "tf.io.gfile",
@@ -201,7 +201,7 @@ _REMOVED_FROM_TENSORFLOW = {
 
 _OPTIMIZER = {
     "lr": "learning_rate=…",
-    "decay": "a schedule as its learning_rate, such as keras.optimizers.schedules.InverseTimeDecay (decay is ignored)",
+    "decay": "a schedule as learning_rate, such as keras.optimizers.schedules.InverseTimeDecay (decay is ignored)",
     "schedule_decay": "the optimizer without this argument",
 }
 _LAYER = {

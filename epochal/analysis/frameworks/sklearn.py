@@ -32,7 +32,7 @@ MODEL_SUFFIXES = (".joblib", ".pkl")
 LOG_LINES = LogLines(reports=r"^\s*\[CV")
 RECORDER = Recorder(measures="score()")
 SET_EPOCHS = (
-    "Pass max_iter as a constant to the model, as in MLPClassifier(max_iter=200); a model without "
-    "max_iter, such as a decision tree, has no epochs."
+    "Pass max_iter to the model as a constant, as in MLPClassifier(max_iter=200). For a model without epochs, such as a "
+    "decision tree, list its hyperparameters under [search] in epochal.toml; epochal check prints those that it can search."
 )
 find_removed_apis = no_removed_apis

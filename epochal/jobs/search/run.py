@@ -42,7 +42,7 @@ def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
         return end
     trial_count = sum(trial.strategy is Strategy.SEARCH for trial in active.load().trials)
     cause = (
-        f"{give_up.cause} A search tried {trial_count} other combinations without reaching the threshold. {end.cause}"
+        f"{give_up.cause} A search (number of trials: {trial_count}) did not reach the threshold either. {end.cause}"
     )
     return GiveUp(end.reason, cause, end.remedy)
 

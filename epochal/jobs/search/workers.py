@@ -257,7 +257,8 @@ class Workers:
             self._study.record_pruned(started.candidate)
         elif started.candidate:
             self._study.release(started.candidate)
-        log(f"trial {trial.number}: stopped after epoch {trial.epochs or 0}: {trial.explanation}")
+        when = f"after epoch {trial.epochs}" if trial.epochs else "before its first epoch ended"
+        log(f"trial {trial.number}: stopped {when}: {trial.explanation}")
         self._remove_checkpoints(trial)
 
     def _remove_checkpoints(self, trial: Trial) -> None:

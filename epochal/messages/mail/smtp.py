@@ -46,7 +46,10 @@ def send(
         raise MailError(f"the password of {settings.user} is missing: {remedy}", temporary=False)
     if settings.user and not f"{settings.user}{password}".isascii():
         # smtplib would raise an error whose text contains the password.
-        raise MailError("[mail] user and its password must be ASCII for Python's smtplib to send them", temporary=False)
+        raise MailError(
+            "the user and password of [mail] must be ASCII, because Python's smtplib can send no others",
+            temporary=False,
+        )
     try:
         with contextlib.closing(_connect(settings, timeout_seconds)) as server:
             if settings.user:

@@ -29,7 +29,7 @@ def split_lines(text: str) -> list[str]:
     """Split ``text`` into at most 60 lines of at most 300 characters; one more line says how many were left out."""
     found = [_cut(line, _MAX_LINE_LENGTH) for line in text.strip("\r\n").splitlines()]
     left_out = len(found) - _MAX_LINES
-    return [*found[:_MAX_LINES], f"… ({left_out} more lines)"] if left_out > 0 else found
+    return [*found[:_MAX_LINES], f"… (lines left out: {left_out})"] if left_out > 0 else found
 
 
 def indent_lines(text: str) -> str:

@@ -92,7 +92,7 @@ def _observe_tf_dataset(dataset, see, steps, note_first):
         return dataset, "the dataset is distributed"
     flat = tensorflow.nest.flatten(dataset.element_spec)
     if not all(isinstance(spec, tensorflow.TensorSpec) and spec.shape.rank != 0 for spec in flat):
-        return dataset, "the dataset has tensors that are not dense"
+        return dataset, "the dataset has tensors that are not dense or not batched"
     structure = dataset.element_spec
 
     def see_batch(number, *tensors):

@@ -62,7 +62,7 @@ def _placeholder(leaf):
 
     shape = getattr(leaf, "shape", None)
     if not shape:
-        raise NotResumable("the model is not built until its first batch; begin the model with keras.Input")
+        raise NotResumable("the model is built only when it receives its first batch; make keras.Input its first layer")
     kind = keras.backend.standardize_dtype(leaf.dtype)
     # Keras converts floating-point data to its default precision.
     return keras.KerasTensor((None, *shape[1:]), keras.config.floatx() if kind.startswith("float") else kind)

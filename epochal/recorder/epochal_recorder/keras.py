@@ -164,7 +164,7 @@ class _Recorder:
         self._calls[model] = self._calls.get(model, 0) + 1
         names = {"model": self._number_of(model), "call": self._calls[model]}
         resumption = None
-        why = "fits of Keras 2 are not resumed" if is_keras_2(library) else self._why_no_checkpoints()
+        why = "Keras 2 fits cannot be resumed" if is_keras_2(library) else self._why_no_checkpoints()
         original = dict(arguments)
         if self._checkpoints and not why:
             checkpoints = Checkpoints(self._checkpoints, **names)

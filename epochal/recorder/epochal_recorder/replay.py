@@ -95,7 +95,7 @@ class Replay:
         if self.has_hidden_state and (not digests or self._differs(digests)):
             # No batch could be seen, or the first batch, which Keras reads from a generator in advance, differs.
             if _is_seeded():
-                raise NotResumable("its data are not the same as in the earlier trial, or cannot be compared")
+                raise NotResumable("the training data are not the same as in the earlier trial, or cannot be compared")
             return set()
         iterator = _find_epoch_iterator()
         whole = self._count_whole_epochs(epochs, iterator)
@@ -112,10 +112,10 @@ class Replay:
                     if self.is_tf_dataset and not _is_seeded():
                         return set()
                     raise StartOver(
-                        f"the data of epoch {number + 1} are not the same as in the earlier trial (are they seeded?)"
+                        f"the data of epoch {number + 1} are not the same as in the earlier trial (is their order seeded?)"
                     )
         except Exception as fault:
-            raise StartOver(f"its data could not be read again: {type(fault).__name__}: {fault}") from fault
+            raise StartOver(f"the training data could not be read again: {type(fault).__name__}: {fault}") from fault
         finally:
             self.is_reading = False
         after = _read_random_states()
@@ -129,19 +129,19 @@ class Replay:
         if not _is_seeded():
             return
         if sys.modules["keras"].backend.backend() == "torch" or type(self._data).__module__.startswith("torch."):
-            raise NotResumable("its data are shuffled by PyTorch, whose random state is not in a checkpoint")
+            raise NotResumable("PyTorch shuffles the training data, and a checkpoint does not include its random state")
         if _is_generator(self._validation):
-            raise NotResumable("its validation data are a generator, whose position is not known")
+            raise NotResumable("the validation data come from a generator, whose position is unknown")
         if find_dataset_class(self._validation) and not is_instance_of_script(self._validation):
             # Keras' image iterators draw random numbers for each batch, even if they change no image.
-            raise NotResumable("its validation data may draw random numbers")
+            raise NotResumable("reading the validation data may draw random numbers")
         if hasattr(self._validation, "element_spec"):
             _, operations, _ = _describe_pipeline(self._validation)
             if find_reshuffled(self._validation) or any(map(_OWN_STATE.search, operations)):
-                raise NotResumable("its validation data are shuffled or drawn anew in each epoch")
+                raise NotResumable("the validation data are shuffled or drawn anew in each epoch")
         shuffled = find_reshuffled(self._data)
         if any(hasattr(each, "element_spec") and shuffled & find_reshuffled(each) for each in objects):
-            raise NotResumable("a callback reads the training data, too, which changes how they are shuffled")
+            raise NotResumable("a callback also reads the training data, which changes how they are shuffled")
 
     def check_validation(self, state):
         """Raise StartOver if reading validation data changes their state or a global random generator.
@@ -155,9 +155,9 @@ class Replay:
         try:
             self._validation[0]
         except Exception as fault:
-            raise StartOver(f"its validation data could not be read: {type(fault).__name__}: {fault}") from fault
+            raise StartOver(f"the validation data could not be read: {type(fault).__name__}: {fault}") from fault
         if (_read_random_states(), state.digests()) != before:
-            raise StartOver("reading its validation data changes their state")
+            raise StartOver("reading the validation data changes their state")
 
     def _differs(self, digests):
         return any(now != before for now, before in zip(self.digests, digests, strict=False))
@@ -195,7 +195,7 @@ def _find_epoch_iterator():
         if frame.f_code.co_name == "fit" and "epoch_iterator" in frame.f_locals:
             return frame.f_locals["epoch_iterator"]
         frame = frame.f_back
-    raise NotResumable("this version of Keras reads data in an unknown way")
+    raise NotResumable("this version of Keras reads data in a way that Epochal does not know")
 
 
 def _is_generator(data):

@@ -159,13 +159,13 @@ class Resumption:
             self._changed_key = content["fingerprint"]
             return f"the training has changed: {difference}"
         if content["parents"] != self._parents:
-            return "an earlier fit of the same model has trained further since this checkpoint"
+            return "an earlier fit of the same model was trained further after this checkpoint"
         if content["epoch"] > self._epochs:
             return f"the checkpoint is from epoch {content['epoch']}, but the fit ends after epoch {self._epochs}"
         if content.get("flaw"):
             return content["flaw"]
         if content.get("replaced") and content["epoch"] < self._epochs:
-            return f"a callback put other weights into the model at the end of epoch {content['epoch']}"
+            return f"a callback replaced the model's weights at the end of epoch {content['epoch']}"
         return ""
 
     def _known_key(self, content):
@@ -220,7 +220,7 @@ class Resumption:
             return "the training draws random numbers with tf.random, which cannot be resumed (use keras.random)"
         optimizer = self._model.optimizer
         if find_nonfinite([*self._model.variables, *(optimizer.variables if optimizer else ())]):
-            return f"after epoch {self.epoch}, the weights or the optimizer's variables are NaN or infinite"
+            return f"after epoch {self.epoch}, the weights or the optimizer's variables contain NaN or infinity"
         return ""
 
     def _write(self):

@@ -59,7 +59,7 @@ class ScriptState:
             if digest is None:
                 is_new = self._initial_ids.get(name) != id(value) and not _is_harmless(value)
                 if slot.matters and (is_new or (hasattr(value, "__next__") and not isinstance(value, io.IOBase))):
-                    self.lost = f"{slot.label} is a {type(value).__name__}, which a checkpoint cannot hold"
+                    self.lost = f"{slot.label} has the type {type(value).__name__}, which a checkpoint cannot hold"
             elif digest != self._initial_digests.get(name):
                 states[name] = self._state(value)
         return states
@@ -175,7 +175,7 @@ class ScriptState:
             variables = [] if current is None else self._own_variables(current)
             if len(variables) != len(state):
                 raise ValueError(
-                    f"an object in the script has {len(variables)} variables, but the checkpoint has {len(state)}"
+                    f"the number of variables of an object in the script is {len(variables)}, but {len(state)} in the checkpoint"
                 )
             for variable, array in zip(variables, state, strict=True):
                 variable.assign(array)

@@ -348,7 +348,7 @@ def _scores(scorer):
 
 def _record_cross_validation(estimator, labels, mean, measures, shared, *, folds, candidates=0):
     test_rows = TestRows()
-    test_rows.why_unseen = "it was cross-validated"
+    test_rows.why_unseen = "the accuracy comes from a cross-validation"
     if labels is not None:
         with suppress(NotHashable):
             test_rows.count_labels(_as_one_array(labels))
